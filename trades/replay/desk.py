@@ -1,0 +1,87 @@
+"""What the replay asks of the side that decides, books and keeps the money.
+
+The engine walks the bars; a desk answers. The real desk calls the same services as
+live trading, a test's desk is a few dictionaries.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from goals.enums import ProgressBand, Verdict
+from trades.enums import Side
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """One question: which of these strategies trades now, and how large?
+
+    `at` is the close of the bar that gave the signals and `price` its closing price;
+    `base_size` is the notional before the goal's factor, in the portfolio's currency.
+    `candidates` are the strategies with an entry signal, each with its side.
+    """
+
+    at: datetime
+    symbol: str
+    candidates: Mapping[str, Side]  # strategy_id -> side, never empty
+    price: Decimal
+    base_size: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The desk's answer: one strategy, one size and the reason for both."""
+
+    strategy_id: str
+    quantity: Decimal  # units of the instrument, 0 when blocked
+    factor: Decimal  # multiplier of the base size, after the guards
+    band: ProgressBand
+    verdict: Verdict
+    reason: str
+    goal_id: int | None = None
+    adjustment_id: int | None = None
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether nothing is to be traded."""
+        return self.verdict is Verdict.BLOCK or self.quantity <= 0
+
+
+class Desk(Protocol):
+    """Decides, books and keeps the money. Times never decrease from call to call."""
+
+    def advance(self, at: datetime) -> None:
+        """The replay's clock now reads `at`: roll the goals whose period is over.
+
+        Called before anything else happens at that time, twice a bar: at its open and
+        at its close. Answer at once when no period has ended.
+        """
+
+    def equity(self) -> Decimal:
+        """The realised equity: what closed trades have made of the opening balance."""
+
+    def plan(self, request: PlanRequest) -> Plan:
+        """Choose one of the candidates and size it, in one decision."""
+
+    def open(
+        self,
+        plan: Plan,
+        *,
+        symbol: str,
+        side: Side,
+        quantity: Decimal,
+        price: Decimal,
+        at: datetime,
+        fees: Decimal,
+    ) -> int:
+        """Book the entry and return the trade's key. `fees` are the entry's alone."""
+
+    def close(
+        self, trade_id: int, *, price: Decimal, at: datetime, fees: Decimal
+    ) -> Decimal:
+        """Book the exit and return the profit or loss after all fees of the trade.
+
+        `fees` are the exit's alone.
+        """
