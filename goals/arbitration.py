@@ -1,0 +1,145 @@
+"""Several goals, one decision: which goal's factor decides, and what they limit. Pure.
+
+The factor comes from the highest priority, then the nearest deadline, then the
+lowest key. Limits come from all goals, the tightest one winning.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from goals.enums import AfterAchieved, PolicyName, ProgressBand
+from goals.policies import AFTER_ACHIEVED_FACTORS, table_for
+from goals.progress import band_for, describe_band
+from mastertrade.money import format_plain
+
+
+@dataclass(frozen=True, slots=True)
+class GoalStanding:
+    """What a sizing decision knows of one goal.
+
+    `achieved`: the goal has been achieved, now or before. `deadline` is the end of
+    its period, None without one. `priority` 1 is the highest.
+    """
+
+    goal_id: int
+    progress_pct: Decimal
+    achieved: bool
+    priority: int
+    deadline: datetime | None
+    policy: PolicyName
+    min_factor: Decimal
+    max_factor: Decimal
+    after_achieved: AfterAchieved
+    time_left_ratio: Decimal = Decimal(1)
+
+    @property
+    def band(self) -> ProgressBand:
+        return band_for(self.progress_pct)
+
+    @property
+    def stops_trading(self) -> bool:
+        return self.achieved and self.after_achieved is AfterAchieved.STOP
+
+
+@dataclass(frozen=True, slots=True)
+class GoalFactor:
+    """A goal's own factor: what its policy gives, then inside its own bounds."""
+
+    goal_id: int
+    band: ProgressBand
+    policy: PolicyName
+    policy_version: str
+    policy_factor: Decimal
+    factor: Decimal
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arbitration:
+    """Which goal decides, every goal's own factor, and whether they disagree.
+
+    There is a conflict when one goal wants to trade larger than the base size and
+    another one smaller.
+    """
+
+    decider: GoalStanding
+    factors: tuple[GoalFactor, ...]
+    conflict: bool
+    reason: str
+
+    @property
+    def deciding_factor(self) -> GoalFactor:
+        return next(f for f in self.factors if f.goal_id == self.decider.goal_id)
+
+
+def arbitrate(goals: tuple[GoalStanding, ...]) -> Arbitration:
+    """Pick the goal that decides; `goals` must not be empty."""
+    ordered = sorted(goals, key=_rank)
+    decider = ordered[0]
+    factors = tuple(measure_goal_factor(goal) for goal in ordered)
+    conflict = any(f.factor > 1 for f in factors) and any(f.factor < 1 for f in factors)
+    return Arbitration(decider, factors, conflict, _explain(ordered, factors, conflict))
+
+
+def measure_goal_factor(goal: GoalStanding) -> GoalFactor:
+    """The goal's policy, or what it wants after it is achieved, inside its bounds.
+
+    `min_factor` lifts a policy's factor only: protecting an achieved goal is a limit,
+    and a limit is never lifted.
+    """
+    version, factor, reason = _ask_policy(goal)
+    low = Decimal(0) if goal.achieved else goal.min_factor
+    bounded = min(max(factor, low), goal.max_factor)
+    return GoalFactor(
+        goal_id=goal.goal_id,
+        band=goal.band,
+        policy=goal.policy,
+        policy_version=version,
+        policy_factor=factor,
+        factor=bounded,
+        reason=reason,
+    )
+
+
+def _ask_policy(goal: GoalStanding) -> tuple[str, Decimal, str]:
+    progress = format_plain(goal.progress_pct)
+    if goal.achieved:
+        factor = AFTER_ACHIEVED_FACTORS[goal.after_achieved]
+        words = f"goal {goal.goal_id} is achieved (progress {progress} %)"
+        gives = f"{goal.after_achieved} gives {format_plain(factor)}"
+        return f"after-achieved-{goal.after_achieved}", factor, f"{words}: {gives}"
+    table = table_for(goal.policy)
+    factor = table.factor(goal.progress_pct, goal.time_left_ratio)
+    words = (
+        f"goal {goal.goal_id} is {goal.band.replace('_', ' ')} at {progress} % "
+        f"({describe_band(goal.band)})"
+    )
+    gives = f"the {goal.policy} policy gives {format_plain(factor)}"
+    return table.version, factor, f"{words}: {gives}"
+
+
+def _rank(goal: GoalStanding) -> tuple[int, bool, float, int]:
+    # A deadline's order only; no figure is computed from this float.
+    seconds = goal.deadline.timestamp() if goal.deadline else 0.0
+    return goal.priority, goal.deadline is None, seconds, goal.goal_id
+
+
+def _explain(
+    ordered: list[GoalStanding], factors: tuple[GoalFactor, ...], conflict: bool
+) -> str:
+    if len(ordered) == 1:
+        return factors[0].reason
+    winner, runner_up = ordered[0], ordered[1]
+    if winner.priority != runner_up.priority:
+        why = f"it has the highest priority ({winner.priority})"
+    elif winner.deadline != runner_up.deadline:
+        why = "it has the nearest deadline among equal priorities"
+    else:
+        why = "it has the lowest key among equals"
+    listed = ", ".join(f"{f.goal_id} wants {format_plain(f.factor)}" for f in factors)
+    tension = "they pull in different directions" if conflict else "no conflict"
+    return (
+        f"{factors[0].reason}; goal {winner.goal_id} decides among {len(ordered)} "
+        f"because {why} (goal {listed}: {tension})"
+    )

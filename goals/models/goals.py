@@ -1,0 +1,196 @@
+"""Financial goals."""
+
+from decimal import Decimal
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from goals.enums import AfterAchieved, GoalStatus, GoalType, PolicyName
+from goals.models.portfolios import Portfolio
+from goals.periods import Period
+from goals.policies import (
+    DEFAULT_MAX_FACTOR,
+    DEFAULT_MIN_FACTOR,
+    HIGHEST_FACTOR,
+    LOWEST_FACTOR,
+)
+from goals.progress import Baseline, Progress
+from mastertrade import columns
+from mastertrade.columns import (
+    above,
+    at_least,
+    at_most,
+    check,
+    check_words,
+    is_null,
+    is_set,
+)
+
+
+class FinancialGoalQuerySet(models.QuerySet["FinancialGoal"]):
+    def locked(self) -> Self:
+        """Lock in key order, so that two writers cannot deadlock.
+
+        `no_key` lets other transactions still add rows that point here.
+        """
+        return self.order_by("pk").select_for_update(of=("self",), no_key=True)
+
+
+class FinancialGoal(models.Model):
+    """What a portfolio is to reach, and how far it is."""
+
+    goal_id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        to_field="username",
+        db_column="user_id",
+        related_name="goals",
+        db_constraint=False,  # named, and immediate, in the migration
+        db_index=False,
+    )
+    portfolio = models.ForeignKey(
+        Portfolio,
+        models.PROTECT,
+        related_name="goals",
+        db_constraint=False,  # composite with the user, in the migration
+        db_index=False,
+    )
+    goal_type = models.CharField(max_length=20, choices=columns.choices(GoalType))
+    target_value = columns.money()
+    start_value = columns.money(default=Decimal(0))
+    current_value = columns.money(editable=False)
+    progress_pct = columns.percent(editable=False)
+    start_date = models.DateField()
+    target_date = models.DateField(null=True, blank=True)
+    # The period's instants in UTC, the end excluded; local midnights of the portfolio.
+    period_starts_at = models.DateTimeField(editable=False)
+    period_ends_at = models.DateTimeField(null=True, editable=False)
+    status = models.CharField(
+        max_length=10, default=GoalStatus.ACTIVE, choices=columns.choices(GoalStatus)
+    )
+    achieved_at = models.DateTimeField(null=True, editable=False)
+    ended_at = models.DateTimeField(null=True, editable=False)
+    priority = models.PositiveSmallIntegerField(default=5)
+    recurring = models.BooleanField(default=False)
+    policy = models.CharField(
+        max_length=20, default=PolicyName.LADDER, choices=columns.choices(PolicyName)
+    )
+    min_factor = columns.factor(default=DEFAULT_MIN_FACTOR)
+    max_factor = columns.factor(default=DEFAULT_MAX_FACTOR)
+    after_achieved = models.CharField(
+        max_length=10,
+        default=AfterAchieved.PROTECT,
+        choices=columns.choices(AfterAchieved),
+    )
+    # The ledger's figures when the period began.
+    start_unit_value = columns.unit_value(editable=False)
+    start_unit_run = models.PositiveIntegerField(editable=False)
+    start_realized_pnl = columns.money(editable=False)
+    previous_goal = models.OneToOneField(
+        "self",
+        models.SET_NULL,
+        null=True,
+        editable=False,
+        related_name="next_goal",
+        db_constraint=False,
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = FinancialGoalQuerySet.as_manager()
+
+    class Meta:
+        db_table = "financial_goals"
+        constraints = (
+            check_words("financial_goals_goal_type", "goal_type", GoalType),
+            check_words("financial_goals_status", "status", GoalStatus),
+            check_words("financial_goals_policy", "policy", PolicyName),
+            check_words(
+                "financial_goals_after_achieved", "after_achieved", AfterAchieved
+            ),
+            check(
+                "financial_goals_target_above_start",
+                above("target_value", "start_value"),
+            ),
+            check(
+                "financial_goals_start_value_zero",
+                Q(goal_type=GoalType.PORTFOLIO_VALUE) | Q(start_value=0),
+            ),
+            check(
+                "financial_goals_dates_in_order",
+                is_null("target_date") | at_least("target_date", "start_date"),
+            ),
+            check(
+                "financial_goals_period_in_order",
+                is_null("period_ends_at") | above("period_ends_at", "period_starts_at"),
+            ),
+            check(
+                "financial_goals_deadline_pair",
+                (is_null("target_date") & is_null("period_ends_at"))
+                | (is_set("target_date") & is_set("period_ends_at")),
+            ),
+            check(
+                "financial_goals_deadline_set",
+                Q(goal_type=GoalType.PORTFOLIO_VALUE) | is_set("target_date"),
+            ),
+            check(
+                "financial_goals_recurring_has_deadline",
+                Q(recurring=False) | is_set("target_date"),
+            ),
+            check(
+                "financial_goals_achieved_at_set",
+                ~Q(status=GoalStatus.ACHIEVED) | is_set("achieved_at"),
+            ),
+            check(
+                "financial_goals_priority_range",
+                at_least("priority", 1) & at_most("priority", 10),
+            ),
+            check(
+                "financial_goals_factor_bounds",
+                at_least("min_factor", LOWEST_FACTOR)
+                & at_least("max_factor", "min_factor")
+                & at_most("max_factor", HIGHEST_FACTOR),
+            ),
+            check(
+                "financial_goals_start_unit_run_positive", at_least("start_unit_run", 1)
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=["portfolio", "period_ends_at"], name="financial_goals_by_period"
+            ),
+            models.Index(fields=["user", "-goal_id"], name="financial_goals_by_user"),
+            models.Index(
+                fields=["period_ends_at"],
+                condition=is_null("ended_at"),
+                name="financial_goals_running",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.goal_type} {self.target_value.normalize():f} (goal {self.pk})"
+
+    @property
+    def kind(self) -> GoalType:
+        return GoalType(self.goal_type)
+
+    @property
+    def period(self) -> Period:
+        return Period(self.period_starts_at, self.period_ends_at)
+
+    @property
+    def baseline(self) -> Baseline:
+        return Baseline(
+            start_value=self.start_value,
+            unit_value=self.start_unit_value,
+            realized_pnl=self.start_realized_pnl,
+            run=self.start_unit_run,
+        )
+
+    @property
+    def progress(self) -> Progress:
+        return Progress(self.current_value, self.progress_pct)

@@ -1,0 +1,263 @@
+"""Portfolios and their ledger."""
+
+from decimal import Decimal
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from goals.accounting import Account
+from goals.enums import EdgeGuard, EntryKind, TradingState
+from goals.progress import Reading
+from mastertrade import columns
+from mastertrade.columns import above, at_least, at_most, check, check_words, is_null
+
+
+class PortfolioQuerySet(models.QuerySet["Portfolio"]):
+    def locked(self) -> Self:
+        """Lock in key order, so that two writers cannot deadlock.
+
+        `no_key` lets other transactions still add rows that point here.
+        """
+        return self.order_by("pk").select_for_update(of=("self",), no_key=True)
+
+
+class Portfolio(models.Model):
+    """Money a user trades with; its figures are always what the ledger says."""
+
+    portfolio_id = models.BigAutoField(primary_key=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.PROTECT,
+        to_field="username",
+        db_column="user_id",
+        related_name="portfolios",
+        db_constraint=False,  # named, and immediate, in the migration
+        db_index=False,  # portfolios_name_unique begins with it
+    )
+    name = models.CharField(max_length=100)
+    currency = models.CharField(max_length=10, default="USD")
+    time_zone = models.CharField(max_length=64, default="UTC")
+    opening_balance = columns.money(default=Decimal(0))
+
+    equity = columns.money(default=Decimal(0), editable=False)
+    unrealized_pnl = columns.money(default=Decimal(0), editable=False)
+    units = columns.units(default=Decimal(0), editable=False)
+    unit_value = columns.unit_value(default=Decimal(1), editable=False)
+    unit_run = models.PositiveIntegerField(default=1, editable=False)
+    realized_pnl = columns.money(default=Decimal(0), editable=False)
+    peak_unit_value = columns.unit_value(default=Decimal(1), editable=False)
+    drawdown_pct = columns.percent(default=Decimal(0), editable=False)
+    # The newest ledger entry's time; None while there is none.
+    last_entry_at = models.DateTimeField(null=True, editable=False)
+
+    trading_state = models.CharField(
+        max_length=10,
+        default=TradingState.ACTIVE,
+        choices=columns.choices(TradingState),
+    )
+    soft_drawdown_pct = columns.percent(default=Decimal(10))
+    hard_drawdown_pct = columns.percent(default=Decimal(20))
+    daily_loss_limit_pct = columns.percent(null=True, blank=True)
+    max_position_pct = columns.percent(null=True, blank=True)
+    edge_guard = models.CharField(
+        max_length=20,
+        default=EdgeGuard.BENEFIT_OF_DOUBT,
+        choices=columns.choices(EdgeGuard),
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = PortfolioQuerySet.as_manager()
+
+    class Meta:
+        db_table = "portfolios"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["user", "name"], name="portfolios_name_unique"
+            ),
+            # What composite foreign keys point to: a goal's owner is its portfolio's.
+            models.UniqueConstraint(
+                fields=["portfolio_id", "user"], name="portfolios_owner_unique"
+            ),
+            check("portfolios_name_not_empty", ~Q(name="")),
+            check("portfolios_currency", Q(currency__regex=r"^[A-Z0-9]{2,10}$")),
+            check("portfolios_time_zone_not_empty", ~Q(time_zone="")),
+            check(
+                "portfolios_opening_balance_not_negative",
+                at_least("opening_balance", 0),
+            ),
+            check("portfolios_units_not_negative", at_least("units", 0)),
+            check("portfolios_unit_value_not_negative", at_least("unit_value", 0)),
+            check(
+                "portfolios_peak_not_below", at_least("peak_unit_value", "unit_value")
+            ),
+            check("portfolios_unit_run_positive", at_least("unit_run", 1)),
+            check(
+                "portfolios_drawdown_range",
+                at_least("drawdown_pct", 0) & at_most("drawdown_pct", 100),
+            ),
+            check_words("portfolios_trading_state", "trading_state", TradingState),
+            check_words("portfolios_edge_guard", "edge_guard", EdgeGuard),
+            check(
+                "portfolios_drawdown_limits",
+                above("soft_drawdown_pct", 0)
+                & at_least("hard_drawdown_pct", "soft_drawdown_pct")
+                & at_most("hard_drawdown_pct", 100),
+            ),
+            check(
+                "portfolios_daily_loss_limit_range",
+                is_null("daily_loss_limit_pct")
+                | (
+                    above("daily_loss_limit_pct", 0)
+                    & at_most("daily_loss_limit_pct", 100)
+                ),
+            ),
+            check(
+                "portfolios_max_position_positive",
+                is_null("max_position_pct") | above("max_position_pct", 0),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user_id}/{self.name}"
+
+    @property
+    def live_equity(self) -> Decimal:
+        """Equity plus the unrealised profit and loss of open positions."""
+        return self.equity + self.unrealized_pnl
+
+    @property
+    def account(self) -> Account:
+        """The cached figures as the value that `goals.accounting` works on."""
+        return Account(
+            equity=self.equity,
+            units=self.units,
+            unit_value=self.unit_value,
+            realized_pnl=self.realized_pnl,
+            peak_unit_value=self.peak_unit_value,
+            run=self.unit_run,
+        )
+
+    def take_over(self, account: Account) -> None:
+        """Set the cached figures; the caller saves `ACCOUNT_FIELDS`."""
+        self.equity = account.equity
+        self.units = account.units
+        self.unit_value = account.unit_value
+        self.realized_pnl = account.realized_pnl
+        self.peak_unit_value = account.peak_unit_value
+        self.unit_run = account.run
+        self.drawdown_pct = account.drawdown_pct
+
+    @property
+    def reading(self) -> Reading:
+        """What goals are measured by, now."""
+        return Reading(
+            unit_value=self.unit_value,
+            realized_pnl=self.realized_pnl,
+            live_equity=self.live_equity,
+            run=self.unit_run,
+        )
+
+
+ACCOUNT_FIELDS = (
+    "equity",
+    "units",
+    "unit_value",
+    "realized_pnl",
+    "peak_unit_value",
+    "unit_run",
+    "drawdown_pct",
+)
+
+
+class CashFlow(models.Model):
+    """A deposit (positive) or a withdrawal (negative)."""
+
+    cash_flow_id = models.BigAutoField(primary_key=True)
+    portfolio = models.ForeignKey(
+        Portfolio, models.PROTECT, related_name="cash_flows", db_index=False
+    )
+    amount = columns.money()
+    flowed_at = models.DateTimeField()
+    external_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
+    request_fingerprint = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "cash_flows"
+        constraints = (
+            check("cash_flows_amount_not_zero", ~Q(amount=0)),
+            check("cash_flows_external_id_not_empty", ~Q(external_id="")),
+            models.UniqueConstraint(
+                fields=["portfolio", "external_id"],
+                condition=Q(external_id__isnull=False),
+                name="cash_flows_external_id_unique",
+            ),
+        )
+        indexes = (
+            models.Index(fields=["portfolio", "-flowed_at"], name="cash_flows_by_time"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.amount} at {self.flowed_at:%Y-%m-%d %H:%M}"
+
+
+class LedgerEntry(models.Model):
+    """One booking and the portfolio's figures right after it.
+
+    Derived from closed trades and cash flows, which are the truth; kept so that the
+    figures at any past time are one index lookup away. Ordered by when it took
+    effect, then by key.
+    """
+
+    entry_id = models.BigAutoField(primary_key=True)
+    portfolio = models.ForeignKey(
+        Portfolio, models.PROTECT, related_name="ledger_entries", db_index=False
+    )
+    kind = models.CharField(max_length=10, choices=columns.choices(EntryKind))
+    # Trades live a floor above; the foreign key is made by their migration.
+    trade_id = models.BigIntegerField(null=True, unique=True)
+    cash_flow = models.OneToOneField(
+        CashFlow, models.CASCADE, null=True, db_constraint=False
+    )
+    effective_at = models.DateTimeField()
+    amount = columns.money()
+    equity = columns.money()
+    units = columns.units()
+    unit_value = columns.unit_value()
+    unit_run = models.PositiveIntegerField()
+    realized_pnl = columns.money()
+    peak_unit_value = columns.unit_value()
+
+    class Meta:
+        db_table = "ledger_entries"
+        constraints = (
+            check(
+                "ledger_entries_one_source",
+                (Q(kind=EntryKind.TRADE, trade_id__isnull=False) & is_null("cash_flow"))
+                | Q(kind=EntryKind.CASH_FLOW, trade_id=None, cash_flow__isnull=False),
+            ),
+            check("ledger_entries_unit_value_not_negative", at_least("unit_value", 0)),
+        )
+        indexes = (
+            models.Index(
+                fields=["portfolio", "effective_at", "entry_id"],
+                name="ledger_entries_by_time",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount} at {self.effective_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def reading(self) -> Reading:
+        """What goals are measured by, right after this entry (realised figures)."""
+        return Reading(
+            unit_value=self.unit_value,
+            realized_pnl=self.realized_pnl,
+            live_equity=self.equity,
+            run=self.unit_run,
+        )

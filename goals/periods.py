@@ -1,0 +1,77 @@
+"""Goal periods: calendar dates in the portfolio's time zone, and their instants. Pure.
+
+A period runs from its first date 00:00 to the end of its last date, local time, and
+is kept as two UTC instants, the second one excluded. So a month with a change of
+clocks has 743 or 745 hours and still begins and ends at local midnight.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from goals.enums import GoalType
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """`ends_at` is the first instant after the period; None without a deadline."""
+
+    starts_at: datetime
+    ends_at: datetime | None
+
+    def contains(self, at: datetime) -> bool:
+        return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)
+
+    def is_over(self, at: datetime) -> bool:
+        return self.ends_at is not None and self.ends_at <= at
+
+
+def local_date(at: datetime, time_zone: str) -> date:
+    """The calendar date of an instant for somebody in that time zone."""
+    return at.astimezone(ZoneInfo(time_zone)).date()
+
+
+def local_midnight(day: date, time_zone: str) -> datetime:
+    """The first instant of a local date, in UTC.
+
+    Where the clocks skip midnight the day begins at the first time that exists;
+    where midnight comes twice, at the first.
+    """
+    local = datetime.combine(day, time.min, tzinfo=ZoneInfo(time_zone))
+    return local.astimezone(UTC)
+
+
+def period_of(start_date: date, target_date: date | None, time_zone: str) -> Period:
+    """The instants of a period given by its first and last date."""
+    ends_at = None
+    if target_date is not None:
+        ends_at = local_midnight(target_date + timedelta(days=1), time_zone)
+    return Period(local_midnight(start_date, time_zone), ends_at)
+
+
+def calendar_end(goal_type: GoalType, day: date) -> date | None:
+    """The last date of the calendar month, quarter or year that holds `day`.
+
+    None for a goal type without a calendar period.
+    """
+    months = goal_type.months
+    if months is None:
+        return None
+    last_month = (day.month - 1) // months * months + months
+    return date(day.year, last_month, monthrange(day.year, last_month)[1])
+
+
+def following_period(
+    goal_type: GoalType, start_date: date, target_date: date
+) -> tuple[date, date]:
+    """First and last date of the period after this one.
+
+    A period that ends with its calendar month, quarter or year is followed by the
+    next whole one; any other by as many days as it had.
+    """
+    next_start = target_date + timedelta(days=1)
+    next_end = calendar_end(goal_type, next_start)
+    if next_end is None or calendar_end(goal_type, target_date) != target_date:
+        next_end = target_date + (next_start - start_date)
+    return next_start, next_end

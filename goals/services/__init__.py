@@ -1,0 +1,39 @@
+"""What changes portfolios, goals and their logs. One call, one transaction.
+
+Locks are taken in one order everywhere: portfolio, then trade, then goals by key.
+"""
+
+from goals.services.goals import cancel_goal, create_goal, update_goal
+from goals.services.ledger import book_entry, read_ledger_at
+from goals.services.portfolios import (
+    create_portfolio,
+    lock_portfolio,
+    record_cash_flow,
+    update_portfolio,
+)
+from goals.services.rollover import roll_goals
+from goals.services.sizing import (
+    load_participants,
+    load_sizable_goal,
+    log_decision,
+    standing_of,
+)
+from goals.services.snapshots import snapshot_goals
+
+__all__ = [
+    "book_entry",
+    "cancel_goal",
+    "create_goal",
+    "create_portfolio",
+    "load_participants",
+    "load_sizable_goal",
+    "lock_portfolio",
+    "log_decision",
+    "read_ledger_at",
+    "record_cash_flow",
+    "roll_goals",
+    "snapshot_goals",
+    "standing_of",
+    "update_goal",
+    "update_portfolio",
+]

@@ -1,0 +1,203 @@
+"""The first moments of a goal's period: its baseline, and what happened since.
+
+A goal may begin in the past (a start date given so, or a period that is rolled over
+late). Its baseline is then the ledger's as of its start, and the way travelled since
+is written down: one `restated` row a local day.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet
+from django.db.models.functions import TruncDate
+
+from goals.enums import HistoryKind, Measure
+from goals.models import FinancialGoal, GoalProgressHistory, LedgerEntry, Portfolio
+from goals.periods import local_date, period_of
+from goals.progress import Progress, Reading, measure_progress
+from goals.services.ledger import measure_goal, read_ledger_before, set_baseline
+from mastertrade.exceptions import InvalidInput
+from mastertrade.money import MONEY, exactly
+from mastertrade.validation import require_decimal
+
+# A progress is rounded to 6 places of a percent before it is compared; this share of
+# the way is certainly below what rounds to 100 %.
+ALMOST_THERE = Decimal("0.99999999")
+ONE = Decimal(1)
+HUNDRED = Decimal(100)
+
+
+def open_period(
+    goal: FinancialGoal,
+    portfolio: Portfolio,
+    as_of: datetime,
+    *,
+    start_value: Decimal | None = None,
+    begins_today: bool = False,
+    way: Decimal | None = None,
+) -> None:
+    """Set the baseline, save the new goal, write its history up to `as_of`.
+
+    `portfolio` must be locked. A portfolio-value goal that begins today starts from
+    the live equity of now, unless a `start_value` is given; one that follows another
+    has the same `way` from start to target as that one.
+    """
+    period = period_of(goal.start_date, goal.target_date, portfolio.time_zone)
+    goal.period_starts_at, goal.period_ends_at = period.starts_at, period.ends_at
+    at_start = _read_at_start(portfolio, period.starts_at)
+    set_baseline(goal, at_start)
+    goal.start_value = _choose_start_value(
+        goal, portfolio.reading if begins_today else at_start, start_value
+    )
+    if way is not None:
+        goal.target_value = goal.start_value + way
+    validate_target(goal)
+    goal.current_value, goal.progress_pct = goal.start_value, Decimal(0)
+    rows = [_row(goal, portfolio, HistoryKind.START, period.starts_at, as_of)]
+    if period.starts_at <= as_of:
+        rows += _travel(goal, portfolio, as_of)
+    goal.save(force_insert=True)
+    for row in rows:
+        row.goal = goal
+    GoalProgressHistory.objects.bulk_create(rows)
+
+
+def validate_target(goal: FinancialGoal) -> None:
+    """The target is a figure the table holds, above where the goal starts."""
+    require_decimal("target_value", goal.target_value, MONEY)
+    if goal.target_value <= goal.start_value:
+        raise InvalidInput(
+            "target_value", f"must be above the start value {goal.start_value:f}."
+        )
+
+
+def _read_at_start(portfolio: Portfolio, starts_at: datetime) -> Reading:
+    """The ledger's figures when the period began; a new run of units begins at 1."""
+    if portfolio.last_entry_at is None or portfolio.last_entry_at < starts_at:
+        return portfolio.reading
+    at_start = read_ledger_before(portfolio, starts_at)
+    if at_start.run == portfolio.unit_run:
+        return at_start
+    return Reading(
+        unit_value=ONE,
+        realized_pnl=at_start.realized_pnl,
+        live_equity=at_start.live_equity,
+        run=portfolio.unit_run,
+    )
+
+
+def _choose_start_value(
+    goal: FinancialGoal, reading: Reading, given: Decimal | None
+) -> Decimal:
+    if goal.kind.measures is not Measure.VALUE:
+        if given:
+            raise InvalidInput("start_value", "is only for portfolio_value goals.")
+        return Decimal(0)
+    if given is None:
+        return reading.live_equity
+    return require_decimal("start_value", given, MONEY)
+
+
+def _travel(
+    goal: FinancialGoal, portfolio: Portfolio, as_of: datetime
+) -> list[GoalProgressHistory]:
+    """Measure the goal as of `as_of`, or its end; the rows of the days before."""
+    entries = _entries_of_period(goal, portfolio, as_of)
+    if goal.period.is_over(as_of) and goal.period_ends_at is not None:
+        reading = read_ledger_before(portfolio, goal.period_ends_at)
+        effective_at = goal.period_ends_at
+    else:
+        reading = portfolio.reading
+        effective_at = max(as_of, portfolio.last_entry_at or as_of)
+    reached_at = _find_first_reach(goal, entries)
+    if reached_at is not None:
+        goal.achieved_at = reached_at
+    measure_goal(goal, reading, effective_at)
+    rows = [
+        _row(goal, portfolio, HistoryKind.RESTATED, entry.effective_at, as_of, progress)
+        for entry, progress in _measure_days(goal, portfolio, entries)
+    ]
+    last = rows[-1].progress_pct if rows else Decimal(0)
+    if last != goal.progress_pct and not goal.period.is_over(as_of):
+        kind = HistoryKind.RESTATED
+        rows.append(_row(goal, portfolio, kind, effective_at, as_of, goal.progress))
+    return rows
+
+
+def _entries_of_period(
+    goal: FinancialGoal, portfolio: Portfolio, as_of: datetime
+) -> QuerySet[LedgerEntry]:
+    entries = LedgerEntry.objects.filter(
+        portfolio=portfolio, effective_at__gte=goal.period_starts_at
+    )
+    if goal.period_ends_at is not None:
+        entries = entries.filter(effective_at__lt=goal.period_ends_at)
+    return entries
+
+
+def _measure_days(
+    goal: FinancialGoal, portfolio: Portfolio, entries: QuerySet[LedgerEntry]
+) -> Iterator[tuple[LedgerEntry, Progress]]:
+    """The last entry of each local day, and how far the goal was after it."""
+    zone = ZoneInfo(portfolio.time_zone)
+    daily = (
+        entries.annotate(day=TruncDate("effective_at", tzinfo=zone))
+        .order_by("day", "-effective_at", "-entry_id")
+        .distinct("day")
+    )
+    for entry in daily:
+        yield entry, _measure(goal, entry)
+
+
+def _measure(goal: FinancialGoal, entry: LedgerEntry) -> Progress:
+    return measure_progress(
+        goal.kind.measures, goal.target_value, goal.baseline, entry.reading
+    )
+
+
+def _find_first_reach(
+    goal: FinancialGoal, entries: QuerySet[LedgerEntry]
+) -> datetime | None:
+    """When the ledger first showed the target; asked of the database, then measured."""
+    likely = entries.filter(**_lower_bound(goal)).order_by("effective_at", "entry_id")
+    for entry in likely.iterator():
+        if _measure(goal, entry).progress_pct >= HUNDRED:
+            return entry.effective_at
+    return None
+
+
+@exactly
+def _lower_bound(goal: FinancialGoal) -> dict[str, Decimal | int]:
+    """A filter that every entry which reaches the target passes."""
+    way = goal.target_value - goal.start_value
+    value = goal.start_value + way * ALMOST_THERE
+    match goal.kind.measures:
+        case Measure.RETURN:
+            bound = goal.start_unit_value * (1 + value / HUNDRED)
+            return {"unit_value__gte": bound, "unit_run": goal.start_unit_run}
+        case Measure.INCOME:
+            return {"realized_pnl__gte": goal.start_realized_pnl + value}
+        case Measure.VALUE:
+            return {"equity__gte": value}
+
+
+def _row(
+    goal: FinancialGoal,
+    portfolio: Portfolio,
+    kind: HistoryKind,
+    effective_at: datetime,
+    recorded_at: datetime,
+    progress: Progress | None = None,
+) -> GoalProgressHistory:
+    shown = progress or goal.progress
+    return GoalProgressHistory(
+        kind=kind,
+        snapshot_date=local_date(effective_at, portfolio.time_zone),
+        effective_at=effective_at,
+        recorded_at=recorded_at,
+        current_value=shown.current_value,
+        target_value=goal.target_value,
+        progress_pct=shown.progress_pct,
+    )

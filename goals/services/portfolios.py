@@ -1,0 +1,199 @@
+"""Portfolios and cash flows."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.db import transaction
+
+from goals.accounting import open_account
+from goals.enums import EntryKind
+from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio, User
+from goals.models.users import MAIN_PORTFOLIO
+from goals.services.ledger import book_entry
+from mastertrade.exceptions import (
+    IdempotencyConflict,
+    InvalidInput,
+    NotFound,
+    PortfolioFrozen,
+)
+from mastertrade.money import MONEY, PERCENT
+from mastertrade.validation import (
+    fingerprint,
+    require_decimal,
+    require_not_future,
+    require_not_negative,
+)
+
+FROZEN_ONCE_USED = ("currency", "time_zone", "opening_balance")
+SETTINGS = (
+    "name",
+    "soft_drawdown_pct",
+    "hard_drawdown_pct",
+    "daily_loss_limit_pct",
+    "max_position_pct",
+    "edge_guard",
+)
+LARGEST_DRAWDOWN_PCT = Decimal(100)
+
+
+@transaction.atomic
+def create_portfolio(
+    *, user: User, name: str, now: datetime, **fields: Any
+) -> Portfolio:
+    """Create a portfolio; `fields` as in the table, the opening balance among them."""
+    portfolio = Portfolio(user=user, name=name, created_at=now, updated_at=now)
+    return _change(portfolio, {"name": name, **fields}, now)
+
+
+@transaction.atomic
+def update_portfolio(
+    *, portfolio_id: int, user: User, now: datetime, **fields: Any
+) -> Portfolio:
+    """Change settings; what is frozen once the portfolio is used raises then."""
+    portfolio = lock_portfolio(user=user, portfolio=portfolio_id)
+    frozen = [
+        name
+        for name in FROZEN_ONCE_USED
+        if name in fields and fields[name] != getattr(portfolio, name)
+    ]
+    if frozen and _is_used(portfolio):
+        raise PortfolioFrozen(
+            f"{', '.join(frozen)} cannot be changed: portfolio {portfolio.name} is "
+            "already used by a goal, a trade or a cash flow."
+        )
+    if (
+        portfolio.name == MAIN_PORTFOLIO
+        and fields.get("name", MAIN_PORTFOLIO) != MAIN_PORTFOLIO
+    ):
+        raise InvalidInput("name", "The portfolio main keeps its name.")
+    return _change(portfolio, fields, now)
+
+
+def _change(portfolio: Portfolio, fields: dict[str, Any], now: datetime) -> Portfolio:
+    for name, value in fields.items():
+        if name not in (*FROZEN_ONCE_USED, *SETTINGS):
+            raise InvalidInput(name, "cannot be set.")
+        setattr(portfolio, name, value)
+    _validate(portfolio)
+    if "opening_balance" in fields or portfolio.pk is None:
+        portfolio.take_over(open_account(portfolio.opening_balance))
+    portfolio.updated_at = now
+    portfolio.save()
+    return portfolio
+
+
+def _validate(portfolio: Portfolio) -> None:
+    require_not_negative("opening_balance", portfolio.opening_balance, MONEY)
+    if portfolio.name.isdigit():
+        raise InvalidInput("name", "must not be a number: numbers are keys.")
+    others = Portfolio.objects.filter(user_id=portfolio.user_id, name=portfolio.name)
+    if others.exclude(pk=portfolio.pk).exists():
+        raise InvalidInput("name", f"You already have a portfolio {portfolio.name}.")
+    if portfolio.time_zone not in available_timezones():
+        raise InvalidInput("time_zone", "is not a time zone, such as Europe/Vienna.")
+    for name in ("soft_drawdown_pct", "hard_drawdown_pct", "daily_loss_limit_pct"):
+        limit = getattr(portfolio, name)
+        if limit is None and name == "daily_loss_limit_pct":
+            continue
+        if not 0 < require_decimal(name, limit, PERCENT) <= LARGEST_DRAWDOWN_PCT:
+            raise InvalidInput(name, "must be above 0 and at most 100.")
+    if portfolio.soft_drawdown_pct > portfolio.hard_drawdown_pct:
+        raise InvalidInput("soft_drawdown_pct", "must not be above hard_drawdown_pct.")
+    if portfolio.max_position_pct is not None and portfolio.max_position_pct <= 0:
+        raise InvalidInput("max_position_pct", "must be above 0.")
+
+
+def _is_used(portfolio: Portfolio) -> bool:
+    """Whether a goal, a cash flow or a trade (closed, or open) refers to it."""
+    return (
+        LedgerEntry.objects.filter(portfolio=portfolio).exists()
+        or FinancialGoal.objects.filter(portfolio=portfolio).exists()
+        or portfolio.trades.exists()  # type: ignore[attr-defined]  # a floor above
+    )
+
+
+def lock_portfolio(*, user: User, portfolio: int | str | None = None) -> Portfolio:
+    """Lock one of the user's portfolios, by key or by name; left out it is `main`.
+
+    Raises `InvalidInput` for `portfolio` when the user has no such one.
+    """
+    mine = Portfolio.objects.locked().filter(user_id=user.username)
+    reference = MAIN_PORTFOLIO if portfolio is None else portfolio
+    is_key = isinstance(reference, int) or reference.isdigit()
+    found = mine.filter(pk=int(reference)) if is_key else mine.filter(name=reference)
+    locked = found.first()
+    if locked is None:
+        raise InvalidInput("portfolio", f"You have no portfolio {reference}.")
+    return locked
+
+
+def lock_portfolio_of_goal(*, user: User, goal_id: int) -> Portfolio:
+    """Lock the portfolio of one of the user's goals; `NotFound` if it is not theirs."""
+    mine = Portfolio.objects.locked().filter(user_id=user.username)
+    locked = mine.filter(goals__pk=goal_id).first()
+    if locked is None:
+        raise NotFound(f"You have no goal {goal_id}.")
+    return locked
+
+
+def newest(portfolio: Portfolio, now: datetime) -> datetime:
+    """The time of an entry whose caller gave none: never before the newest entry."""
+    return max(now, portfolio.last_entry_at or now)
+
+
+@transaction.atomic
+def record_cash_flow(
+    *,
+    user: User,
+    amount: Decimal,
+    now: datetime,
+    at: datetime | None = None,
+    portfolio: int | str | None = None,
+    external_id: str | None = None,
+) -> tuple[CashFlow, bool]:
+    """Book a deposit or a withdrawal; returns it, and whether it is new.
+
+    The same `external_id` with the same figures returns the first one.
+    """
+    if require_decimal("amount", amount, MONEY) == 0:
+        raise InvalidInput("amount", "must not be 0.")
+    body = {"amount": amount, "at": at}
+    locked = lock_portfolio(user=user, portfolio=portfolio)
+    known = _find_known(locked, external_id, fingerprint(body))
+    if known is not None:
+        return known, False
+    flowed_at = newest(locked, now) if at is None else require_not_future("at", at, now)
+    flow = CashFlow(
+        portfolio=locked,
+        amount=amount,
+        flowed_at=flowed_at,
+        external_id=external_id,
+        request_fingerprint=fingerprint(body),
+        created_at=now,
+    )
+    flow.save(force_insert=True)
+    book_entry(
+        portfolio=locked,
+        amount=amount,
+        effective_at=flowed_at,
+        recorded_at=now,
+        cash_flow=flow,
+    )
+    return flow, True
+
+
+def _find_known(
+    portfolio: Portfolio, external_id: str | None, digest: str
+) -> CashFlow | None:
+    if external_id is None:
+        return None
+    known = CashFlow.objects.filter(
+        portfolio=portfolio, external_id=external_id
+    ).first()
+    if known is not None and known.request_fingerprint != digest:
+        raise IdempotencyConflict(
+            f"{EntryKind.CASH_FLOW} {external_id} was recorded with other figures."
+        )
+    return known

@@ -1,0 +1,90 @@
+"""The end of a period: judge the goal, open the next one of a recurring goal."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from goals.enums import GoalStatus
+from goals.models import FinancialGoal, Portfolio
+from goals.periods import following_period
+from goals.progress import status_at_end
+from goals.services.goals import LATEST_DATE
+from goals.services.opening import open_period
+
+CARRIED = (
+    "user_id",
+    "goal_type",
+    "priority",
+    "recurring",
+    "policy",
+    "min_factor",
+    "max_factor",
+    "after_achieved",
+)
+
+
+def roll_goals(
+    *, as_of: datetime, portfolio_id: int | None = None
+) -> list[FinancialGoal]:
+    """End every goal whose period is over; returns the goals that were opened.
+
+    One transaction a portfolio, whose lock makes it happen exactly once however many
+    call at the same time. Periods that went by unnoticed are caught up one by one.
+    """
+    due = FinancialGoal.objects.filter(ended_at=None, period_ends_at__lte=as_of)
+    if portfolio_id is not None:
+        due = due.filter(portfolio_id=portfolio_id)
+    keys = due.order_by("portfolio_id").values_list("portfolio_id", flat=True)
+    opened: list[FinancialGoal] = []
+    for key in keys.distinct():
+        opened += _roll_portfolio(key, as_of)
+    return opened
+
+
+@transaction.atomic
+def _roll_portfolio(portfolio_id: int, as_of: datetime) -> list[FinancialGoal]:
+    portfolio = Portfolio.objects.locked().get(pk=portfolio_id)
+    over = FinancialGoal.objects.locked().filter(
+        portfolio=portfolio, ended_at=None, period_ends_at__lte=as_of
+    )
+    opened: list[FinancialGoal] = []
+    for goal in over:
+        following = _end(goal, portfolio, as_of)
+        while following is not None:
+            opened.append(following)
+            over_too = following.period.is_over(as_of)
+            following = _end(following, portfolio, as_of) if over_too else None
+    return opened
+
+
+def _end(
+    goal: FinancialGoal, portfolio: Portfolio, as_of: datetime
+) -> FinancialGoal | None:
+    """Judge the goal; open the next period's, if it recurs."""
+    paused = goal.status == GoalStatus.PAUSED
+    goal.status = status_at_end(
+        GoalStatus(goal.status), was_achieved=goal.achieved_at is not None
+    )
+    goal.ended_at = goal.period_ends_at
+    goal.updated_at = as_of
+    goal.save(update_fields=["status", "ended_at", "updated_at"])
+    if not goal.recurring or goal.target_date is None:
+        return None
+    start_date, target_date = following_period(
+        goal.kind, goal.start_date, goal.target_date
+    )
+    if target_date > LATEST_DATE:
+        return None
+    following = FinancialGoal(
+        portfolio=portfolio,
+        target_value=goal.target_value,
+        start_date=start_date,
+        target_date=target_date,
+        previous_goal=goal,
+        status=GoalStatus.PAUSED if paused else GoalStatus.ACTIVE,
+        created_at=as_of,
+        updated_at=as_of,
+        **{name: getattr(goal, name) for name in CARRIED},
+    )
+    open_period(following, portfolio, as_of, way=goal.target_value - goal.start_value)
+    return following

@@ -1,0 +1,251 @@
+"""What a sizing decision looks at on the goals' side, and its row in the log."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Q
+
+from goals.arbitration import GoalStanding
+from goals.enums import AfterAchieved, GoalStatus, PolicyName
+from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio
+from goals.progress import Reading, measure_progress
+from goals.services.ledger import read_ledger_at
+from goals.sizing import SizeRequest, SizingDecision
+from mastertrade.exceptions import (
+    GoalNotActive,
+    IdempotencyConflict,
+    NoActiveGoal,
+    NotFound,
+    PortfolioRuined,
+    PortfolioUnfunded,
+)
+from mastertrade.money import FACTOR, MONEY, PERCENT, PRICE, exactly, round_to
+
+MICROSECOND = timedelta(microseconds=1)
+TAKES_PART = (GoalStatus.ACTIVE, GoalStatus.ACHIEVED)
+
+
+@dataclass(frozen=True, slots=True)
+class SizingCall:
+    """One call for a size: its time, the clock, and what the log keeps of it."""
+
+    as_of: datetime
+    now: datetime
+    fingerprint: str
+    request_id: str | None = None
+    strategy_id: str | None = None
+    symbol: str | None = None
+
+
+def read_portfolio_at(portfolio: Portfolio, as_of: datetime) -> Reading:
+    """The figures a decision may look at: none later than `as_of`."""
+    if portfolio.last_entry_at is None or portfolio.last_entry_at <= as_of:
+        return portfolio.reading
+    return read_ledger_at(portfolio, as_of)
+
+
+def refuse_without_equity(portfolio: Portfolio, reading: Reading) -> None:
+    """A ruined or unfunded portfolio has nothing to trade with."""
+    if reading.unit_value == 0:
+        raise PortfolioRuined(
+            f"Portfolio {portfolio.name} is ruined: every size is blocked until a "
+            "deposit starts anew."
+        )
+    if reading.live_equity <= 0:
+        raise PortfolioUnfunded(
+            f"Portfolio {portfolio.name} has no equity; record a deposit first."
+        )
+
+
+def load_participants(portfolio: Portfolio, as_of: datetime) -> list[FinancialGoal]:
+    """The goals that take part in decisions at `as_of`, by key.
+
+    Active, or achieved with their period still running; `NoActiveGoal` if none does.
+    """
+    goals = list(
+        FinancialGoal.objects.filter(
+            Q(period_ends_at__gt=as_of) | Q(period_ends_at=None),
+            portfolio=portfolio,
+            status__in=TAKES_PART,
+            ended_at=None,
+            period_starts_at__lte=as_of,
+        ).order_by("pk")
+    )
+    if not goals:
+        raise NoActiveGoal(
+            f"No goal of portfolio {portfolio.name} is active at {as_of.isoformat()}."
+        )
+    return goals
+
+
+def load_sizable_goal(
+    portfolio: Portfolio, goal_id: int, as_of: datetime
+) -> FinancialGoal:
+    """One goal that may decide at `as_of`; `GoalNotActive` says why it may not."""
+    goal = FinancialGoal.objects.filter(portfolio=portfolio, pk=goal_id).first()
+    if goal is None:
+        raise NotFound(f"You have no goal {goal_id}.")
+    why = None
+    if goal.status not in TAKES_PART or goal.ended_at is not None:
+        why = f"is {goal.status}" + (" and has ended" if goal.ended_at else "")
+    elif as_of < goal.period_starts_at:
+        why = f"starts at {goal.period_starts_at.isoformat()}"
+    elif goal.period.is_over(as_of):
+        why = f"ended with {goal.target_date}"
+    if why is not None:
+        raise GoalNotActive(f"Goal {goal_id} {why}; it cannot size a trade.")
+    return goal
+
+
+def standing_of(goal: FinancialGoal, reading: Reading, as_of: datetime) -> GoalStanding:
+    """How the goal stands at `as_of`, as a value for the pure decision."""
+    progress = measure_progress(
+        goal.kind.measures, goal.target_value, goal.baseline, reading
+    )
+    return GoalStanding(
+        goal_id=goal.goal_id,
+        progress_pct=progress.progress_pct,
+        achieved=goal.achieved_at is not None and goal.achieved_at <= as_of,
+        priority=goal.priority,
+        deadline=goal.period_ends_at,
+        policy=PolicyName(goal.policy),
+        min_factor=goal.min_factor,
+        max_factor=goal.max_factor,
+        after_achieved=AfterAchieved(goal.after_achieved),
+        time_left_ratio=_time_left_ratio(goal, as_of),
+    )
+
+
+@exactly
+def _time_left_ratio(goal: FinancialGoal, as_of: datetime) -> Decimal:
+    if goal.period_ends_at is None:
+        return Decimal(1)
+    whole = goal.period_ends_at - goal.period_starts_at
+    left = goal.period_ends_at - as_of
+    return Decimal(left // MICROSECOND) / Decimal(whole // MICROSECOND)
+
+
+def find_known_decision(
+    portfolio: Portfolio, request_id: str | None, fingerprint: str
+) -> GoalAdjustmentLog | None:
+    """The decision this `request_id` got before; a conflict if it asked otherwise."""
+    if request_id is None:
+        return None
+    known = GoalAdjustmentLog.objects.filter(
+        portfolio=portfolio, request_id=request_id
+    ).first()
+    if known is not None and known.request_fingerprint != fingerprint:
+        raise IdempotencyConflict(
+            f"request_id {request_id} was used before for another question."
+        )
+    return known
+
+
+def log_decision(
+    *,
+    portfolio: Portfolio,
+    decision: SizingDecision,
+    standings: Sequence[GoalStanding],
+    request: SizeRequest,
+    call: SizingCall,
+    context: Mapping[str, Any],
+) -> GoalAdjustmentLog:
+    """Write the decision down, with all it looked at; it can be replayed from that."""
+    decider = decision.arbitration.decider
+    own = decision.arbitration.deciding_factor
+    live_equity = round_to(context["live_equity"], MONEY)
+    row = GoalAdjustmentLog(
+        goal_id=decider.goal_id,
+        portfolio=portfolio,
+        adjustment_factor=decision.adjustment_factor,
+        base_size=request.base_size,
+        adjusted_size=decision.adjusted_size,
+        progress_pct=decider.progress_pct,
+        portfolio_value=live_equity,
+        reason=decision.reason,
+        verdict=decision.verdict,
+        band=decider.band,
+        policy=decider.policy,
+        policy_version=own.policy_version,
+        policy_factor=own.policy_factor,
+        strategy_id=call.strategy_id,
+        symbol=call.symbol,
+        guards=[to_plain(asdict(guard)) for guard in decision.guards],
+        inputs=to_plain(
+            {
+                "request": asdict(request),
+                "goals": [asdict(standing) for standing in standings],
+                "context": dict(context),
+            }
+        ),
+        answer=answer_of(decision, request),
+        as_of=call.as_of,
+        request_id=call.request_id,
+        request_fingerprint=call.fingerprint,
+        created_at=call.now,
+    )
+    row.save(force_insert=True)
+    return row
+
+
+def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:
+    """What the caller is told, as plain JSON; decimals as strings, column's places."""
+    arbitration = decision.arbitration
+    decider = arbitration.decider
+    answer: dict[str, Any] = {
+        "goal_id": decider.goal_id,
+        "base_size": show(request.base_size, MONEY),
+        "adjusted_size": show(decision.adjusted_size, MONEY),
+        "adjustment_factor": show(decision.adjustment_factor, FACTOR),
+        "verdict": str(decision.verdict),
+        "reason": decision.reason,
+        "band": str(decider.band),
+        "progress_pct": show(decider.progress_pct, PERCENT),
+        "policy": str(decider.policy),
+        "guards": [
+            {
+                "name": guard.name,
+                "factor_before": show(guard.factor_before, FACTOR),
+                "factor_after": show(guard.factor_after, FACTOR),
+                "reason": guard.reason,
+            }
+            for guard in decision.guards
+        ],
+        "goals": [
+            {
+                "goal_id": own.goal_id,
+                "factor": show(own.factor, FACTOR),
+                "band": str(own.band),
+                "decides": own.goal_id == decider.goal_id,
+            }
+            for own in arbitration.factors
+        ],
+        "conflict": arbitration.conflict,
+    }
+    if decision.quantity is not None:
+        answer["quantity"] = show(decision.quantity, PRICE)
+    return answer
+
+
+def show(value: Decimal, column: tuple[int, int]) -> str:
+    """A decimal as the API shows it: plain, with its column's places."""
+    return f"{round_to(value, column):f}"
+
+
+def to_plain(value: Any) -> Any:
+    """Anything a decision is made of, as JSON: exact decimals as strings."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, StrEnum):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(item) for item in value]
+    return value

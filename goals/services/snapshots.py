@@ -1,0 +1,48 @@
+"""Snapshots: one history row a running goal, in one statement."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import connection, transaction
+
+# A goal's figures are kept equal to the ledger's, so a snapshot copies them. It is
+# never dated before the newest ledger entry, which the figures already contain.
+SNAPSHOT = """
+INSERT INTO goal_progress_history
+    (goal_id, kind, snapshot_date, effective_at, recorded_at,
+     current_value, target_value, progress_pct)
+SELECT g.goal_id, 'snapshot',
+       (greatest(%(as_of)s, p.last_entry_at) AT TIME ZONE p.time_zone)::date,
+       greatest(%(as_of)s, p.last_entry_at), %(as_of)s,
+       g.current_value, g.target_value, g.progress_pct
+FROM financial_goals g JOIN portfolios p USING (portfolio_id)
+WHERE g.ended_at IS NULL
+  AND g.period_starts_at <= %(as_of)s
+  AND (g.period_ends_at IS NULL OR g.period_ends_at > %(as_of)s)
+"""
+ONLY_THESE = "  AND g.goal_id = ANY(%(goal_ids)s)\n"
+ONLY_OF = "  AND g.user_id = %(user_id)s\n"
+
+
+@transaction.atomic
+def snapshot_goals(
+    *,
+    as_of: datetime,
+    goal_ids: Sequence[int] | None = None,
+    user_id: str | None = None,
+) -> int:
+    """Write down how far every running goal is; returns how many rows.
+
+    Running: not ended, its period containing `as_of`; all of them, or only those named
+    or those of one user.
+    """
+    statement = SNAPSHOT
+    if goal_ids is not None:
+        statement += ONLY_THESE
+    if user_id is not None:
+        statement += ONLY_OF
+    statement += "ORDER BY g.goal_id"
+    parameters = {"as_of": as_of, "goal_ids": list(goal_ids or ()), "user_id": user_id}
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return int(cursor.rowcount)

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class DashboardConfig(AppConfig):
+    name = "mastertrade.dashboard"
+    verbose_name = "Dashboard"

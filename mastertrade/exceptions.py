@@ -1,0 +1,107 @@
+"""What the domain refuses, with the code that the HTTP contract shows."""
+
+from typing import ClassVar
+
+
+class DomainError(Exception):
+    """Something the present state refuses; the HTTP interface answers 409.
+
+    `code` is stable and meant for programs, `detail` for people.
+    """
+
+    code: ClassVar[str] = "refused"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class InvalidInput(DomainError):
+    """Bad input; `field` names what is wrong. The HTTP interface answers 400."""
+
+    code = "invalid"
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.detail}"
+
+
+class NotFound(DomainError):
+    """No such object for this user; the HTTP interface answers 404."""
+
+    code = "not_found"
+
+
+class NotSupported(DomainError):
+    """Understood, but not part of this version."""
+
+    code = "not_supported"
+
+
+class IdempotencyConflict(DomainError):
+    """The same `external_id` or `request_id` came with another body."""
+
+    code = "idempotency_conflict"
+
+
+class OutOfRange(DomainError):
+    """A booking would leave the range of the ledger's numeric columns."""
+
+    code = "out_of_range"
+
+
+class PortfolioFrozen(DomainError):
+    """Currency, time zone and opening balance stay once a portfolio is used."""
+
+    code = "portfolio_frozen"
+
+
+class PortfolioRuined(DomainError):
+    """Trading took the equity to zero or below; only a deposit starts anew."""
+
+    code = "portfolio_ruined"
+
+
+class PortfolioUnfunded(DomainError):
+    """The portfolio has no equity to trade with."""
+
+    code = "portfolio_unfunded"
+
+
+class InsufficientEquity(DomainError):
+    """A withdrawal above the equity."""
+
+    code = "insufficient_equity"
+
+
+class NoActiveGoal(DomainError):
+    """No goal of the portfolio takes part in decisions at this time."""
+
+    code = "no_active_goal"
+
+
+class GoalNotActive(DomainError):
+    """The goal is paused, ended or not yet started."""
+
+    code = "goal_not_active"
+
+
+class NoActiveStrategy(DomainError):
+    """No active strategy competes."""
+
+    code = "no_active_strategy"
+
+
+class StrategyNotActive(DomainError):
+    """The strategy is paused or retired."""
+
+    code = "strategy_not_active"
+
+
+class TradeAlreadyClosed(DomainError):
+    """The trade was closed before with other figures."""
+
+    code = "trade_already_closed"

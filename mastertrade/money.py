@@ -1,0 +1,101 @@
+"""Exact arithmetic: the quanta of the database's numeric columns, and rounding.
+
+Python's default decimal context keeps 28 digits and rounds silently beyond; a
+quantity times a price can need 64. Every exact computation therefore runs inside
+`exactly`, whose context keeps enough digits for any product of two columns.
+"""
+
+from collections.abc import Callable
+from decimal import (
+    ROUND_DOWN,
+    ROUND_FLOOR,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    InvalidOperation,
+    Overflow,
+    localcontext,
+)
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+# (max digits, decimal places) of the numeric columns.
+MONEY = (24, 8)
+PRICE = (32, 12)
+PERCENT = (14, 6)
+FACTOR = (8, 4)
+UNIT_VALUE = (38, 18)
+# The smallest unit value buys the most units: 10**16 / 10**-18.
+UNITS = (56, 18)
+
+EXACT = Context(
+    prec=150,
+    rounding=ROUND_HALF_EVEN,
+    traps=[InvalidOperation, DivisionByZero, Overflow],
+)
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def exactly(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Run `function` in a decimal context that never rounds a ledger figure."""
+
+    @wraps(function)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        with localcontext(EXACT):
+            return function(*args, **kwargs)
+
+    return run
+
+
+def quantum(column: tuple[int, int]) -> Decimal:
+    """The smallest step of a numeric column, e.g. 0.00000001 for money."""
+    return Decimal(1).scaleb(-column[1])
+
+
+def upper_bound(column: tuple[int, int]) -> Decimal:
+    """The largest figure a numeric column holds."""
+    digits, places = column
+    with localcontext(EXACT):
+        return Decimal(10) ** (digits - places) - quantum(column)
+
+
+@exactly
+def round_to(value: Decimal, column: tuple[int, int]) -> Decimal:
+    """Round half to even, as banks do, to the column's places."""
+    return value.quantize(quantum(column))
+
+
+@exactly
+def round_down(value: Decimal, column: tuple[int, int]) -> Decimal:
+    """Round towards zero to the column's places: a size is never rounded up."""
+    return value.quantize(quantum(column), rounding=ROUND_DOWN)
+
+
+@exactly
+def round_down_to_step(value: Decimal, step: Decimal) -> Decimal:
+    """The largest multiple of `step` that is not above `value` (both positive)."""
+    return (value / step).to_integral_value(rounding=ROUND_FLOOR) * step
+
+
+@exactly
+def hold_within(value: Decimal, column: tuple[int, int]) -> Decimal:
+    """Hold a measured figure at the column's bound instead of overflowing it."""
+    bound = upper_bound(column)
+    return max(-bound, min(bound, value))
+
+
+def fits(value: Decimal, column: tuple[int, int]) -> bool:
+    """Whether the figure lies inside the column's range."""
+    return abs(value) <= upper_bound(column)
+
+
+def format_plain(value: Decimal) -> str:
+    """The shortest plain notation: 1.3000 as 1.3, 1E+3 as 1000."""
+    with localcontext(EXACT):
+        text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in {"-0", ""} else text

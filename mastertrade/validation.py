@@ -1,0 +1,73 @@
+"""Checks that services make of what they are given; HTTP makes them earlier.
+
+A service may be called from a script or a replay, so it trusts nobody: no floats, no
+naive times, nothing a numeric column would round or overflow.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from mastertrade.exceptions import InvalidInput
+from mastertrade.money import fits, quantum
+
+
+def require_decimal(field: str, value: object, column: tuple[int, int]) -> Decimal:
+    """A finite Decimal that the column holds without rounding."""
+    if not isinstance(value, Decimal):
+        raise InvalidInput(field, f"must be a Decimal, not {type(value).__name__}.")
+    if not value.is_finite():
+        raise InvalidInput(field, "must be a finite number.")
+    if not fits(value, column):
+        raise InvalidInput(field, "is out of range.")
+    exponent = value.normalize().as_tuple().exponent
+    if isinstance(exponent, int) and -exponent > column[1]:
+        raise InvalidInput(field, f"has more than {column[1]} decimal places.")
+    return value
+
+
+def require_positive(field: str, value: object, column: tuple[int, int]) -> Decimal:
+    """Above zero, and as `require_decimal` says."""
+    number = require_decimal(field, value, column)
+    if number < quantum(column):
+        raise InvalidInput(field, "must be above 0.")
+    return number
+
+
+def require_not_negative(field: str, value: object, column: tuple[int, int]) -> Decimal:
+    """Zero or above, and as `require_decimal` says."""
+    number = require_decimal(field, value, column)
+    if number < 0:
+        raise InvalidInput(field, "must not be negative.")
+    return number
+
+
+def require_not_future(field: str, value: datetime, now: datetime) -> datetime:
+    """An aware instant, not after `now`."""
+    if value.tzinfo is None:
+        raise InvalidInput(field, "needs a time zone.")
+    if value > now:
+        raise InvalidInput(field, "lies in the future.")
+    return value
+
+
+def fingerprint(body: Mapping[str, Any]) -> str:
+    """A digest of a request that is the same for the same figures.
+
+    1, 1.0 and 1.00 are one figure, two notations of an instant are one instant, and a
+    field left out is a field set to null.
+    """
+    plain = {key: _plain(value) for key, value in body.items() if value is not None}
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}" if value else "0"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return value if isinstance(value, (bool, int)) else str(value)

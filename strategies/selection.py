@@ -1,0 +1,177 @@
+"""Which strategy fits a goal's progress. Pure.
+
+The band of the goal gives the stance it wants, a strategy's type and risk profile its
+posture; the nearer the two, the better the fit.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from goals.enums import ProgressBand
+from mastertrade.money import exactly, format_plain
+from strategies.enums import RiskProfile, Stance
+
+ZERO = Decimal(0)
+TWO = Decimal(2)
+
+# From -1 (conservative) to +1 (aggressive). Source: docs/rules.md, "Strategies".
+STANCE_FOR_BAND = {
+    ProgressBand.BEHIND: Stance.AGGRESSIVE,
+    ProgressBand.ON_TRACK: Stance.BALANCED,
+    ProgressBand.NEAR_TARGET: Stance.CONSERVATIVE,
+    ProgressBand.ACHIEVED: Stance.CONSERVATIVE,
+}
+STANCE_SCORES = {
+    Stance.AGGRESSIVE: Decimal(1),
+    Stance.BALANCED: ZERO,
+    Stance.CONSERVATIVE: Decimal(-1),
+}
+TYPE_POSTURES = {
+    "momentum": Decimal(1),
+    "breakout": Decimal(1),
+    "mean_reversion": Decimal(-1),
+}
+PROFILE_SHIFTS = {
+    RiskProfile.AGGRESSIVE: Decimal("0.5"),
+    RiskProfile.MODERATE: ZERO,
+    RiskProfile.CONSERVATIVE: Decimal("-0.5"),
+}
+# A strategy's record counts from this many closed trades on.
+RECORD_MINIMUM_TRADES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a strategy's closed trades say about it.
+
+    `mean_growth` is the shrunk mean growth per trade as a ratio; `disproved` means
+    that even an optimistic reading of the record shows a loss. Both count only from
+    `RECORD_MINIMUM_TRADES` trades on.
+    """
+
+    closed_trades: int = 0
+    mean_growth: Decimal = ZERO
+    disproved: bool = False
+
+    @property
+    def counts(self) -> bool:
+        return self.closed_trades >= RECORD_MINIMUM_TRADES
+
+
+NO_RECORD = Record()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A strategy that competes."""
+
+    strategy_id: str
+    strategy_type: str
+    risk_profile: RiskProfile
+    record: Record = NO_RECORD
+
+
+@dataclass(frozen=True, slots=True)
+class RankedStrategy:
+    """A candidate and the figures that placed it. `rank` 1 is chosen."""
+
+    rank: int
+    strategy_id: str
+    strategy_type: str
+    risk_profile: RiskProfile
+    posture: Decimal
+    fit: Decimal
+    closed_trades: int
+    mean_growth: Decimal
+    disproved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The chosen strategy, why, and the whole ranking."""
+
+    selected: RankedStrategy
+    stance: Stance
+    reason: str
+    ranking: tuple[RankedStrategy, ...]
+
+
+def measure_posture(strategy_type: str, risk_profile: RiskProfile) -> Decimal:
+    """How aggressive a strategy is: its type, shifted by its risk profile."""
+    return TYPE_POSTURES.get(strategy_type, ZERO) + PROFILE_SHIFTS[risk_profile]
+
+
+@exactly
+def measure_fit(posture: Decimal, stance: Stance) -> Decimal:
+    """1 where posture and stance agree, 0 where they are two steps apart."""
+    return 1 - abs(posture - STANCE_SCORES[stance]) / TWO
+
+
+def select_strategy(band: ProgressBand, candidates: tuple[Candidate, ...]) -> Selection:
+    """Rank by (disproved, fit, mean growth, strategy_id); `candidates` not empty.
+
+    The order in which the candidates come does not matter.
+    """
+    stance = STANCE_FOR_BAND[band]
+    ordered = sorted(candidates, key=lambda candidate: _key(candidate, stance))
+    ranking = tuple(
+        _place(rank, candidate, stance) for rank, candidate in enumerate(ordered, 1)
+    )
+    return Selection(ranking[0], stance, _explain(band, stance, ranking), ranking)
+
+
+def _key(candidate: Candidate, stance: Stance) -> tuple[bool, Decimal, Decimal, str]:
+    posture = measure_posture(candidate.strategy_type, candidate.risk_profile)
+    growth, disproved = _judge(candidate.record)
+    return disproved, -measure_fit(posture, stance), -growth, candidate.strategy_id
+
+
+def _judge(record: Record) -> tuple[Decimal, bool]:
+    if not record.counts:
+        return ZERO, False
+    return record.mean_growth, record.disproved
+
+
+def _place(rank: int, candidate: Candidate, stance: Stance) -> RankedStrategy:
+    posture = measure_posture(candidate.strategy_type, candidate.risk_profile)
+    growth, disproved = _judge(candidate.record)
+    return RankedStrategy(
+        rank=rank,
+        strategy_id=candidate.strategy_id,
+        strategy_type=candidate.strategy_type,
+        risk_profile=candidate.risk_profile,
+        posture=posture,
+        fit=measure_fit(posture, stance),
+        closed_trades=candidate.record.closed_trades,
+        mean_growth=growth,
+        disproved=disproved,
+    )
+
+
+def _explain(
+    band: ProgressBand, stance: Stance, ranking: tuple[RankedStrategy, ...]
+) -> str:
+    first = ranking[0]
+    words = (
+        f"A goal that is {band.replace('_', ' ')} wants {_article(stance)} strategy; "
+        f"{first.strategy_id} ({first.strategy_type}, {first.risk_profile}) fits best "
+        f"with {format_plain(first.fit)}"
+    )
+    equals = [other for other in ranking[1:] if _figures(other) == _figures(first)]
+    if equals:
+        words += (
+            f", equal with {', '.join(other.strategy_id for other in equals)}: "
+            "the first name in order decides"
+        )
+    disproved = [other.strategy_id for other in ranking if other.disproved]
+    if disproved:
+        words += f"; disproved by their record: {', '.join(disproved)}"
+    return words + "."
+
+
+def _article(stance: Stance) -> str:
+    return f"an {stance}" if stance is Stance.AGGRESSIVE else f"a {stance}"
+
+
+def _figures(ranked: RankedStrategy) -> tuple[bool, Decimal, Decimal]:
+    return ranked.disproved, ranked.fit, ranked.mean_growth

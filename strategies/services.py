@@ -1,0 +1,119 @@
+"""What changes strategies, and how a choice among them is loaded and logged."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from goals.models import User
+from goals.services.sizing import to_plain
+from mastertrade.exceptions import InvalidInput, NoActiveStrategy
+from strategies.enums import RiskProfile, StrategyStatus
+from strategies.models import StrategyInstance, StrategySelectionLog
+from strategies.selection import Candidate, Selection
+
+CHANGEABLE = (
+    "strategy_name",
+    "strategy_type",
+    "risk_profile",
+    "parameters",
+    "status",
+)
+
+
+@transaction.atomic
+def create_strategy(
+    *, user: User, strategy_id: str, now: datetime, **fields: Any
+) -> StrategyInstance:
+    """Create one of the user's strategies; its id is the user's own and unique."""
+    mine = StrategyInstance.objects.filter(user_id=user.username)
+    if mine.filter(strategy_id=strategy_id).exists():
+        raise InvalidInput("strategy_id", f"You already have a strategy {strategy_id}.")
+    strategy = StrategyInstance(
+        user=user, strategy_id=strategy_id, created_at=now, updated_at=now
+    )
+    strategy.strategy_name = fields.pop("strategy_name", None) or strategy_id
+    _apply(strategy, fields)
+    strategy.save(force_insert=True)
+    return strategy
+
+
+@transaction.atomic
+def update_strategy(
+    *, user: User, strategy_id: str, now: datetime, **changes: Any
+) -> StrategyInstance:
+    """Change a strategy; pausing it takes it out of the competition."""
+    strategy = (
+        StrategyInstance.objects.select_for_update(no_key=True)
+        .filter(user_id=user.username, strategy_id=strategy_id)
+        .first()
+    )
+    if strategy is None:
+        raise InvalidInput("strategy_id", f"You have no strategy {strategy_id}.")
+    _apply(strategy, changes)
+    strategy.updated_at = now
+    strategy.save(update_fields=[*changes, "updated_at"])
+    return strategy
+
+
+def _apply(strategy: StrategyInstance, changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        if name not in CHANGEABLE:
+            raise InvalidInput(name, "cannot be changed.")
+        setattr(strategy, name, value)
+    RiskProfile(strategy.risk_profile)
+    StrategyStatus(strategy.status)
+
+
+def load_candidates(
+    *, user: User, only: Sequence[str] | None = None
+) -> tuple[Candidate, ...]:
+    """The user's active strategies that compete, all or only those named.
+
+    An unknown name raises `InvalidInput`; a paused one does not compete. None left
+    raises `NoActiveStrategy`.
+    """
+    mine = StrategyInstance.objects.filter(user_id=user.username)
+    if only is not None:
+        mine = mine.filter(strategy_id__in=only)
+    found = list(mine.order_by("strategy_id"))
+    unknown = sorted(set(only or ()) - {strategy.strategy_id for strategy in found})
+    if unknown:
+        raise InvalidInput("candidates", f"You have no strategy {', '.join(unknown)}.")
+    active = [one for one in found if one.status == StrategyStatus.ACTIVE]
+    if not active:
+        raise NoActiveStrategy(
+            "None of these strategies is active."
+            if found
+            else "You have no strategy yet; create one first."
+        )
+    return tuple(
+        Candidate(one.strategy_id, one.strategy_type, RiskProfile(one.risk_profile))
+        for one in active
+    )
+
+
+def log_selection(
+    *,
+    goal_id: int,
+    selection: Selection,
+    progress_pct: Decimal,
+    as_of: datetime,
+    now: datetime,
+) -> StrategySelectionLog:
+    """Write the choice down, with the ranking that made it."""
+    row = StrategySelectionLog(
+        goal_id=goal_id,
+        strategy_id=selection.selected.strategy_id,
+        stance=selection.stance,
+        progress_pct=progress_pct,
+        reason=selection.reason,
+        ranking=[to_plain(asdict(ranked)) for ranked in selection.ranking],
+        as_of=as_of,
+        created_at=now,
+    )
+    row.save(force_insert=True)
+    return row

@@ -1,0 +1,277 @@
+"""How large, and with which strategy: asked before every trade, answered with reason.
+
+Each call locks the portfolio, looks at one consistent state of it as of one time,
+asks the pure decision and writes its row in the log.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from goals.arbitration import GoalStanding
+from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
+from goals.progress import Reading
+from goals.services import (
+    load_participants,
+    load_sizable_goal,
+    lock_portfolio,
+    log_decision,
+    standing_of,
+)
+from goals.services.portfolios import lock_portfolio_of_goal
+from goals.services.sizing import (
+    SizingCall,
+    find_known_decision,
+    read_portfolio_at,
+    refuse_without_equity,
+)
+from goals.sizing import SizeRequest, SizingDecision, decide_size
+from mastertrade.exceptions import InvalidInput
+from mastertrade.money import MONEY, PRICE
+from mastertrade.validation import (
+    fingerprint,
+    require_not_future,
+    require_not_negative,
+    require_positive,
+)
+from strategies.models import StrategySelectionLog
+from strategies.selection import Selection
+from strategies.selection import select_strategy as choose
+from strategies.services import load_candidates, log_selection
+from trades.planning import TradePlan, plan_trade
+from trades.services.exposure import TradingContext, load_context
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyChoice:
+    """The chosen strategy for one goal, and the log row of it."""
+
+    selection: Selection
+    progress_pct: Decimal
+    row: StrategySelectionLog
+
+
+@dataclass(frozen=True, slots=True)
+class NextTrade:
+    """A strategy and a size for it, and the log rows of both."""
+
+    plan: TradePlan
+    selection: StrategySelectionLog
+    decision: GoalAdjustmentLog
+
+
+@transaction.atomic
+def size_for_goal(
+    *,
+    user: User,
+    goal_id: int,
+    now: datetime,
+    as_of: datetime | None = None,
+    request_id: str | None = None,
+    strategy_id: str | None = None,
+    symbol: str | None = None,
+    **sizes: Any,
+) -> tuple[GoalAdjustmentLog, bool]:
+    """Size a trade for one goal; returns the decision, and whether it is new.
+
+    `sizes` as in `goals.sizing.SizeRequest`. The same `request_id` with the same
+    question returns the first answer.
+    """
+    request = _check_request(sizes)
+    call = _call(now, as_of, request, request_id, strategy_id, symbol, goal_id=goal_id)
+    portfolio = lock_portfolio_of_goal(user=user, goal_id=goal_id)
+    known = find_known_decision(portfolio, request_id, call.fingerprint)
+    if known is not None:
+        return known, False
+    goals = [load_sizable_goal(portfolio, goal_id, call.as_of)]
+    return _decide(user, portfolio, goals, request, call), True
+
+
+@transaction.atomic
+def size_for_portfolio(
+    *,
+    user: User,
+    now: datetime,
+    portfolio: int | str | None = None,
+    as_of: datetime | None = None,
+    request_id: str | None = None,
+    strategy_id: str | None = None,
+    symbol: str | None = None,
+    **sizes: Any,
+) -> tuple[GoalAdjustmentLog, bool]:
+    """Size a trade over all goals of a portfolio that take part at `as_of`."""
+    request = _check_request(sizes)
+    call = _call(now, as_of, request, request_id, strategy_id, symbol)
+    locked = lock_portfolio(user=user, portfolio=portfolio)
+    known = find_known_decision(locked, request_id, call.fingerprint)
+    if known is not None:
+        return known, False
+    goals = load_participants(locked, call.as_of)
+    return _decide(user, locked, goals, request, call), True
+
+
+@transaction.atomic
+def select_strategy(
+    *,
+    user: User,
+    goal_id: int,
+    now: datetime,
+    as_of: datetime | None = None,
+    candidates: Sequence[str] | None = None,
+) -> StrategyChoice:
+    """Choose among the user's active strategies the one that fits the goal."""
+    at = _as_of(as_of, now)
+    portfolio = lock_portfolio_of_goal(user=user, goal_id=goal_id)
+    goal = load_sizable_goal(portfolio, goal_id, at)
+    standing = standing_of(goal, read_portfolio_at(portfolio, at), at)
+    competing = load_candidates(user=user, only=candidates)
+    selection = choose(standing.band, competing)
+    row = log_selection(
+        goal_id=goal_id,
+        selection=selection,
+        progress_pct=standing.progress_pct,
+        as_of=at,
+        now=now,
+    )
+    return StrategyChoice(selection, standing.progress_pct, row)
+
+
+@transaction.atomic
+def plan_next_trade(
+    *,
+    user: User,
+    now: datetime,
+    portfolio: int | str | None = None,
+    as_of: datetime | None = None,
+    symbol: str | None = None,
+    candidates: Sequence[str] | None = None,
+    **sizes: Any,
+) -> NextTrade:
+    """Strategy and size in one decision, over all goals of a portfolio."""
+    request = _check_request(sizes)
+    locked = lock_portfolio(user=user, portfolio=portfolio)
+    at = _as_of(as_of, now)
+    reading = read_portfolio_at(locked, at)
+    refuse_without_equity(locked, reading)
+    goals = load_participants(locked, at)
+    standings = _standings(goals, reading, at)
+    context = load_context(user, locked, reading, at, symbol=symbol)
+    plan = plan_trade(
+        request=request,
+        goals=standings,
+        candidates=load_candidates(user=user, only=candidates),
+        exposure=context.exposure,
+    )
+    chosen = plan.selection.selected.strategy_id
+    selection = log_selection(
+        goal_id=plan.decider.goal_id,
+        selection=plan.selection,
+        progress_pct=plan.decider.progress_pct,
+        as_of=at,
+        now=now,
+    )
+    call = _call(now, as_of, request, None, chosen, symbol)
+    row = _log(locked, plan.sizing, standings, request, call, context)
+    return NextTrade(plan, selection, row)
+
+
+def _decide(
+    user: User,
+    portfolio: Portfolio,
+    goals: Sequence[FinancialGoal],
+    request: SizeRequest,
+    call: SizingCall,
+) -> GoalAdjustmentLog:
+    reading = read_portfolio_at(portfolio, call.as_of)
+    refuse_without_equity(portfolio, reading)
+    standings = _standings(goals, reading, call.as_of)
+    context = load_context(
+        user,
+        portfolio,
+        reading,
+        call.as_of,
+        symbol=call.symbol,
+        strategy_id=call.strategy_id,
+    )
+    decision = decide_size(request, standings, context.exposure)
+    return _log(portfolio, decision, standings, request, call, context)
+
+
+def _log(
+    portfolio: Portfolio,
+    decision: SizingDecision,
+    standings: Sequence[GoalStanding],
+    request: SizeRequest,
+    call: SizingCall,
+    context: TradingContext,
+) -> GoalAdjustmentLog:
+    return log_decision(
+        portfolio=portfolio,
+        decision=decision,
+        standings=standings,
+        request=request,
+        call=call,
+        context=asdict(context.exposure),
+    )
+
+
+def _standings(
+    goals: Sequence[FinancialGoal], reading: Reading, at: datetime
+) -> tuple[GoalStanding, ...]:
+    return tuple(standing_of(goal, reading, at) for goal in goals)
+
+
+def _as_of(as_of: datetime | None, now: datetime) -> datetime:
+    return now if as_of is None else require_not_future("as_of", as_of, now)
+
+
+def _call(
+    now: datetime,
+    as_of: datetime | None,
+    request: SizeRequest,
+    request_id: str | None,
+    strategy_id: str | None,
+    symbol: str | None,
+    goal_id: int | None = None,
+) -> SizingCall:
+    question = {
+        **asdict(request),
+        "as_of": as_of,
+        "goal_id": goal_id,
+        "strategy_id": strategy_id,
+        "symbol": symbol,
+    }
+    return SizingCall(
+        as_of=_as_of(as_of, now),
+        now=now,
+        fingerprint=fingerprint(question),
+        request_id=request_id,
+        strategy_id=strategy_id,
+        symbol=symbol,
+    )
+
+
+def _check_request(sizes: dict[str, Any]) -> SizeRequest:
+    request = SizeRequest(**sizes)
+    require_positive("base_size", request.base_size, MONEY)
+    # Twice the base size must still fit its column.
+    if request.base_size > LARGEST_BASE_SIZE:
+        raise InvalidInput("base_size", "is out of range.")
+    for name in ("price", "lot_step"):
+        value = getattr(request, name)
+        if value is not None:
+            require_positive(name, value, PRICE)
+    for name in ("max_size", "min_size"):
+        value = getattr(request, name)
+        if value is not None:
+            require_not_negative(name, value, MONEY)
+    if request.lot_step is not None and request.price is None:
+        raise InvalidInput("lot_step", "needs a price to round a quantity.")
+    return request
+
+
+LARGEST_BASE_SIZE = Decimal(10) ** 15

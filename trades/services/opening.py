@@ -1,0 +1,224 @@
+"""Recording trades: opened now, or known whole."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists
+
+from goals.models import GoalAdjustmentLog, Portfolio, User
+from goals.services import lock_portfolio
+from goals.services.portfolios import newest
+from mastertrade.exceptions import IdempotencyConflict, InvalidInput, PortfolioRuined
+from mastertrade.money import MONEY, PRICE, fits
+from mastertrade.validation import (
+    fingerprint,
+    require_not_future,
+    require_not_negative,
+    require_positive,
+)
+from strategies.models import StrategyInstance
+from trades.enums import Side
+from trades.models import Position, Trade
+from trades.pnl import measure_notional, resolve_rates
+from trades.services.closing import ClosedTrade, book_close
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class TradeTicket:
+    """What the caller says of a trade. Prices in `quote_currency`, fees in
+    `fee_currency`; both are the portfolio's if left out. `quantity` in units of the
+    symbol; `fees` of the entry."""
+
+    strategy_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    entry_price: Decimal
+    entry_time: datetime | None = None
+    fees: Decimal = ZERO
+    stop_price: Decimal | None = None
+    adjustment_id: int | None = None
+    external_id: str | None = None
+    quote_currency: str | None = None
+    fee_currency: str | None = None
+    fx_rate: Decimal | None = None
+    fee_fx_rate: Decimal | None = None
+
+    def validate(self) -> None:
+        """Refuse what no column or rule would take; names the field."""
+        if not self.symbol.strip():
+            raise InvalidInput("symbol", "must not be empty.")
+        require_positive("quantity", self.quantity, PRICE)
+        require_positive("entry_price", self.entry_price, PRICE)
+        require_not_negative("fees", self.fees, MONEY)
+        for name in ("stop_price", "fx_rate", "fee_fx_rate"):
+            value = getattr(self, name)
+            if value is not None:
+                require_positive(name, value, PRICE)
+
+
+@transaction.atomic
+def open_trade(
+    *, user: User, now: datetime, portfolio: int | str | None = None, **fields: Any
+) -> tuple[Trade, bool]:
+    """Record a trade that is open now; returns it, and whether it is new.
+
+    `fields` as in `TradeTicket`. The same `external_id` with the same figures returns
+    the first one, whatever became of it since.
+    """
+    ticket = TradeTicket(**fields)
+    ticket.validate()
+    locked = lock_portfolio(user=user, portfolio=portfolio)
+    digest = fingerprint(asdict(ticket))
+    known = _find_known(locked, ticket.external_id, digest)
+    if known is not None:
+        return known, False
+    if ticket.entry_time is not None:
+        require_not_future("entry_time", ticket.entry_time, now)
+    entry_time = ticket.entry_time or newest(locked, now)
+    return _insert(user, locked, ticket, digest, entry_time, now), True
+
+
+@transaction.atomic
+def record_closed_trade(
+    *,
+    user: User,
+    now: datetime,
+    exit_price: Decimal,
+    exit_time: datetime | None = None,
+    profit_loss: Decimal | None = None,
+    portfolio: int | str | None = None,
+    **fields: Any,
+) -> tuple[ClosedTrade, bool]:
+    """Record a trade that is over, in one step: opened and closed, or neither.
+
+    `profit_loss`, if given, must be what the figures say.
+    """
+    ticket = TradeTicket(**fields)
+    ticket.validate()
+    require_positive("exit_price", exit_price, PRICE)
+    locked = lock_portfolio(user=user, portfolio=portfolio)
+    told = {"exit_price": exit_price, "exit_time": exit_time}
+    digest = fingerprint({**asdict(ticket), **told})
+    known = _find_known(locked, ticket.external_id, digest)
+    if known is not None:
+        return ClosedTrade(known, ()), False
+    for name, at in (("entry_time", ticket.entry_time), ("exit_time", exit_time)):
+        if at is not None:
+            require_not_future(name, at, now)
+    closed_at = exit_time or newest(locked, now)
+    entry_time = ticket.entry_time or closed_at
+    trade = _insert(user, locked, ticket, digest, entry_time, now)
+    closed = book_close(
+        locked, trade, exit_price=exit_price, exit_time=closed_at, fees=ZERO, now=now
+    )
+    if profit_loss is not None and profit_loss != closed.trade.profit_loss:
+        raise InvalidInput(
+            "profit_loss",
+            f"{profit_loss:f} was sent, but the figures make "
+            f"{closed.trade.profit_loss:f}.",
+        )
+    return closed, True
+
+
+def _find_known(
+    portfolio: Portfolio, external_id: str | None, digest: str
+) -> Trade | None:
+    if external_id is None:
+        return None
+    known = Trade.objects.filter(portfolio=portfolio, external_id=external_id).first()
+    if known is not None and known.request_fingerprint != digest:
+        raise IdempotencyConflict(
+            f"The trade {external_id} was recorded with other figures."
+        )
+    return known
+
+
+def _insert(
+    user: User,
+    portfolio: Portfolio,
+    ticket: TradeTicket,
+    digest: str,
+    entry_time: datetime,
+    now: datetime,
+) -> Trade:
+    if portfolio.account.is_ruined:
+        raise PortfolioRuined(
+            f"Portfolio {portfolio.name} is ruined; no trade opens until a deposit."
+        )
+    _refuse_unknown_references(user, portfolio, ticket)
+    quote_currency = ticket.quote_currency or portfolio.currency
+    fee_currency = ticket.fee_currency or portfolio.currency
+    rates = resolve_rates(
+        portfolio_currency=portfolio.currency,
+        quote_currency=quote_currency,
+        fee_currency=fee_currency,
+        fx_rate=ticket.fx_rate,
+        fee_fx_rate=ticket.fee_fx_rate,
+    )
+    if not fits(measure_notional(ticket.quantity, ticket.entry_price, rates), MONEY):
+        raise InvalidInput("quantity", "times entry_price is out of range.")
+    trade = Trade(
+        user=user,
+        portfolio=portfolio,
+        strategy_id=ticket.strategy_id,
+        symbol=ticket.symbol,
+        side=ticket.side,
+        quantity=ticket.quantity,
+        entry_price=ticket.entry_price,
+        stop_price=ticket.stop_price,
+        entry_fees=ticket.fees,
+        quote_currency=quote_currency,
+        fee_currency=fee_currency,
+        fx_rate=rates.quote,
+        fee_fx_rate=rates.fee,
+        entry_time=entry_time,
+        adjustment_id=ticket.adjustment_id,
+        external_id=ticket.external_id,
+        request_fingerprint=digest,
+        created_at=now,
+        updated_at=now,
+    )
+    trade.save(force_insert=True)
+    trade.position = Position.objects.create(
+        trade=trade,
+        user=user,
+        portfolio=portfolio,
+        symbol=trade.symbol,
+        side=trade.side,
+        quantity=trade.quantity,
+        entry_price=trade.entry_price,
+        current_price=trade.entry_price,
+        opened_at=entry_time,
+        updated_at=now,
+    )
+    return trade
+
+
+def _refuse_unknown_references(
+    user: User, portfolio: Portfolio, ticket: TradeTicket
+) -> None:
+    """The strategy must be the user's, the decision the portfolio's: one query."""
+    decision = GoalAdjustmentLog.objects.filter(
+        pk=ticket.adjustment_id, portfolio=portfolio
+    )
+    found = (
+        StrategyInstance.objects.filter(
+            user_id=user.username, strategy_id=ticket.strategy_id
+        )
+        .annotate(decision_found=Exists(decision))
+        .values_list("decision_found", flat=True)
+        .first()
+    )
+    if found is None:
+        raise InvalidInput("strategy_id", f"You have no strategy {ticket.strategy_id}.")
+    if ticket.adjustment_id is not None and not found:
+        raise InvalidInput(
+            "adjustment_id",
+            f"Portfolio {portfolio.name} has no decision {ticket.adjustment_id}.",
+        )
