@@ -2,7 +2,7 @@
 
 The application uses the server that DATABASE_URL names. Without it, it uses an embedded
 one: a PostgreSQL that its processes start, share and stop, with the data under ``var/``
-(see `embedded_postgres`). Tests use TEST_DATABASE_URL, or else an embedded server of
+(see `postgres.embedded`). Tests use TEST_DATABASE_URL, or else an embedded server of
 their own in a temporary directory; they read neither DATABASE_URL nor ``var/``.
 
     python -m mastertrade.database          shows the server
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from mastertrade import embedded_postgres
-from mastertrade.postgres_binaries import DatabaseUnavailable
+from mastertrade.postgres import embedded
+from mastertrade.postgres.binaries import DatabaseUnavailable
 
 __all__ = ["DatabaseUnavailable", "database_settings"]
 
@@ -36,9 +36,9 @@ def database_settings(*, base_dir: Path, testing: bool) -> dict[str, Any]:
     if url:
         settings = _from_url(url, variable)
     elif testing:
-        settings = _from_server(embedded_postgres.serve_tests())
+        settings = _from_server(embedded.serve_tests())
     else:
-        settings = _from_server(embedded_postgres.serve(base_dir / "var"))
+        settings = _from_server(embedded.serve(base_dir / "var"))
     return settings | {"CONN_MAX_AGE": _conn_max_age(), "CONN_HEALTH_CHECKS": True}
 
 
@@ -56,7 +56,7 @@ def _from_url(url: str, variable: str) -> dict[str, Any]:
     return settings
 
 
-def _from_server(server: embedded_postgres.Server) -> dict[str, Any]:
+def _from_server(server: embedded.Server) -> dict[str, Any]:
     return {
         "ENGINE": ENGINE,
         "NAME": server.name,
@@ -110,24 +110,23 @@ def main() -> int:
             print("url     ", _url(_from_url(named, "DATABASE_URL"), secret=False))
         return 0
     var = Path(__file__).resolve().parent.parent / "var"
-    home, server = embedded_postgres.peek(var)
-    if only_url and server is None:
+    home, server = embedded.peek(var)
+    if only_url and server is not None:
+        print(_url(_from_server(server), secret=True))
+        return 0
+    if only_url:
         print(
             "The embedded PostgreSQL is not running: it runs while a process of "
             "MasterTrade does, such as `manage.py runserver` or `manage.py dbshell`.",
             file=sys.stderr,
         )
         return 1
-    if only_url:
-        assert server is not None
-        print(_url(_from_server(server), secret=True))
-        return 0
     print("server  ", "embedded,", "running" if server else "not running")
     if server is not None:
         print("url     ", _url(_from_server(server), secret=False))
         print("version ", server.version)
     else:
-        print("version ", embedded_postgres.version_to_start(home))
+        print("version ", embedded.version_to_start(home))
     print("data    ", home.data, "" if home.data.exists() else "(not created yet)")
     return 0
 
