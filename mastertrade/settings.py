@@ -98,14 +98,14 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = read_text("MASTERTRADE_STATIC_ROOT", "") or None
 # Static files are served from the packages they come in; nothing need be collected.
 WHITENOISE_USE_FINDERS = True
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # First, so that a request without credentials answers 401.
-        "knox.auth.TokenAuthentication",
+        "goals.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -114,7 +114,7 @@ REST_FRAMEWORK = {
         "rest_framework.filters.OrderingFilter",
     ],
     "DEFAULT_PAGINATION_CLASS": "mastertrade.api.Pages",
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["mastertrade.api.ExactJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": [
@@ -154,6 +154,12 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
+    "ENUM_NAME_OVERRIDES": {
+        "GoalStatusEnum": "goals.serializers.GOAL_STATUSES",
+        "GoalSwitchEnum": "goals.serializers.GOAL_SWITCHES",
+        "StrategyStatusEnum": "strategies.serializers.STRATEGY_STATUSES",
+        "TradeStatusEnum": "trades.serializers.trades.TRADE_STATUSES",
+    },
 }
 
 LOG_LEVEL = read_text("MASTERTRADE_LOG_LEVEL", "INFO")

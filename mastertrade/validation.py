@@ -14,6 +14,9 @@ from typing import Any
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import fits, quantum
 
+# Before it the calendars of time zones, and a trader's records, mean nothing.
+EARLIEST_YEAR = 1970
+
 
 def require_decimal(field: str, value: object, column: tuple[int, int]) -> Decimal:
     """A finite Decimal that the column holds without rounding."""
@@ -46,9 +49,11 @@ def require_not_negative(field: str, value: object, column: tuple[int, int]) -> 
 
 
 def require_not_future(field: str, value: datetime, now: datetime) -> datetime:
-    """An aware instant, not after `now`."""
+    """An aware instant, not after `now` and not before 1970."""
     if value.tzinfo is None:
         raise InvalidInput(field, "needs a time zone.")
+    if value.year < EARLIEST_YEAR:
+        raise InvalidInput(field, f"lies before {EARLIEST_YEAR}.")
     if value > now:
         raise InvalidInput(field, "lies in the future.")
     return value

@@ -86,7 +86,7 @@ def _change(portfolio: Portfolio, fields: dict[str, Any], now: datetime) -> Port
 
 def _validate(portfolio: Portfolio) -> None:
     require_not_negative("opening_balance", portfolio.opening_balance, MONEY)
-    if portfolio.name.isdigit():
+    if portfolio.name.isdecimal():
         raise InvalidInput("name", "must not be a number: numbers are keys.")
     others = Portfolio.objects.filter(user_id=portfolio.user_id, name=portfolio.name)
     if others.exclude(pk=portfolio.pk).exists():
@@ -121,7 +121,7 @@ def lock_portfolio(*, user: User, portfolio: int | str | None = None) -> Portfol
     """
     mine = Portfolio.objects.locked().filter(user_id=user.username)
     reference = MAIN_PORTFOLIO if portfolio is None else portfolio
-    is_key = isinstance(reference, int) or reference.isdigit()
+    is_key = isinstance(reference, int) or reference.isdecimal()
     found = mine.filter(pk=int(reference)) if is_key else mine.filter(name=reference)
     locked = found.first()
     if locked is None:

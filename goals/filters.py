@@ -1,0 +1,87 @@
+"""Filters of the goals' lists."""
+
+import datetime as dt
+
+import django_filters
+from django.db.models import QuerySet
+from django.utils.dateparse import parse_date, parse_datetime
+
+from goals.enums import GoalStatus, GoalType, PolicyName, ProgressBand
+from goals.models import FinancialGoal, GoalProgressHistory
+from goals.periods import local_midnight
+from goals.progress import BAND_FLOORS_PCT
+from mastertrade.columns import choices
+from mastertrade.exceptions import InvalidInput
+
+
+class GoalFilter(django_filters.FilterSet):
+    """`band` by progress; `portfolio` by key."""
+
+    status = django_filters.MultipleChoiceFilter(choices=choices(GoalStatus))
+    goal_type = django_filters.MultipleChoiceFilter(choices=choices(GoalType))
+    policy = django_filters.ChoiceFilter(choices=choices(PolicyName))
+    band = django_filters.ChoiceFilter(
+        choices=choices(ProgressBand), method="filter_band"
+    )
+    portfolio = django_filters.NumberFilter(field_name="portfolio_id")
+    target_date = django_filters.DateFromToRangeFilter()
+
+    class Meta:
+        model = FinancialGoal
+        fields = ("recurring", "priority")
+
+    def filter_band(
+        self, goals: QuerySet[FinancialGoal], name: str, value: str
+    ) -> QuerySet[FinancialGoal]:
+        return filter_by_band(goals, ProgressBand(value))
+
+
+def filter_by_band(
+    goals: QuerySet[FinancialGoal], band: ProgressBand
+) -> QuerySet[FinancialGoal]:
+    """The goals whose progress lies in the band."""
+    bands = list(ProgressBand)
+    index = bands.index(band)
+    if band in BAND_FLOORS_PCT:
+        goals = goals.filter(progress_pct__gte=BAND_FLOORS_PCT[band])
+    if index + 1 < len(bands):
+        goals = goals.filter(progress_pct__lt=BAND_FLOORS_PCT[bands[index + 1]])
+    return goals
+
+
+def filter_by_time(
+    history: QuerySet[GoalProgressHistory],
+    time_zone: str,
+    first: str | None,
+    last: str | None,
+) -> QuerySet[GoalProgressHistory]:
+    """Rows that took effect from `first` to `last`, both included.
+
+    Each is an instant, or a date of the portfolio's time zone (whole days).
+    """
+    if first:
+        history = history.filter(effective_at__gte=_read("from", first, time_zone)[0])
+    if last:
+        end, is_day = _read("to", last, time_zone)
+        if is_day:
+            history = history.filter(effective_at__lt=end)
+        else:
+            history = history.filter(effective_at__lte=end)
+    return history
+
+
+def _read(field: str, text: str, time_zone: str) -> tuple[dt.datetime, bool]:
+    """An instant; for a date its first instant, or for `to` the next day's."""
+    try:
+        day = parse_date(text) if len(text) <= len("2026-03-02") else None
+        instant = None if day else parse_datetime(text)
+        if day is not None:
+            following = dt.timedelta(days=1 if field == "to" else 0)
+            return local_midnight(day + following, time_zone), True
+    except (ValueError, OverflowError):
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise InvalidInput(
+            field, "must be a date, or an instant such as 2026-03-02T12:00:00Z."
+        )
+    return instant, False

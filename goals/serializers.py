@@ -1,0 +1,268 @@
+"""Request bodies and answers of portfolios, cash flows, goals and their logs."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from goals.enums import AfterAchieved, EdgeGuard, GoalStatus, GoalType, PolicyName
+from goals.models import (
+    CashFlow,
+    FinancialGoal,
+    GoalAdjustmentLog,
+    GoalProgressHistory,
+    Portfolio,
+)
+from goals.progress import Pace, measure_pace
+from mastertrade.api import (
+    DecimalColumnField,
+    InstantField,
+    PortfolioReferenceField,
+    StrictSerializer,
+)
+from mastertrade.columns import choices
+from mastertrade.money import FACTOR, MONEY, PERCENT
+
+GOAL_STATUSES = choices(GoalStatus)
+GOAL_SWITCHES = choices([GoalStatus.ACTIVE, GoalStatus.PAUSED])
+
+
+class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
+    user_id = serializers.CharField(read_only=True)
+    live_equity = DecimalColumnField(MONEY, read_only=True)
+
+    class Meta:
+        model = Portfolio
+        fields = (
+            "portfolio_id",
+            "user_id",
+            "name",
+            "currency",
+            "time_zone",
+            "opening_balance",
+            "equity",
+            "live_equity",
+            "units",
+            "unit_value",
+            "peak_unit_value",
+            "realized_pnl",
+            "drawdown_pct",
+            "trading_state",
+            "soft_drawdown_pct",
+            "hard_drawdown_pct",
+            "daily_loss_limit_pct",
+            "max_position_pct",
+            "edge_guard",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class PortfolioSettingsSerializer(StrictSerializer):
+    """What can be changed; currency, time zone and balance until first use."""
+
+    name = serializers.CharField(max_length=100, required=False)
+    currency = serializers.RegexField(
+        r"^[A-Z0-9]{2,10}$",
+        required=False,
+        error_messages={"invalid": "Must be 2 to 10 capital letters or digits."},
+    )
+    time_zone = serializers.CharField(max_length=64, required=False)
+    opening_balance = DecimalColumnField(MONEY, min_value=0, required=False)
+    soft_drawdown_pct = DecimalColumnField(PERCENT, required=False)
+    hard_drawdown_pct = DecimalColumnField(PERCENT, required=False)
+    daily_loss_limit_pct = DecimalColumnField(PERCENT, required=False, allow_null=True)
+    max_position_pct = DecimalColumnField(PERCENT, required=False, allow_null=True)
+    edge_guard = serializers.ChoiceField(choices=choices(EdgeGuard), required=False)
+
+
+class PortfolioCreationSerializer(PortfolioSettingsSerializer):
+    name = serializers.CharField(max_length=100)
+
+
+class CashFlowSerializer(serializers.ModelSerializer[CashFlow]):
+    portfolio_id = serializers.IntegerField(read_only=True)
+    at = serializers.DateTimeField(source="flowed_at", read_only=True)
+
+    class Meta:
+        model = CashFlow
+        fields = (
+            "cash_flow_id",
+            "portfolio_id",
+            "amount",
+            "at",
+            "external_id",
+            "created_at",
+        )
+        read_only_fields = fields
+
+
+class CashFlowCreationSerializer(StrictSerializer):
+    """A positive amount deposits, a negative one withdraws."""
+
+    amount = DecimalColumnField(MONEY)
+    at = InstantField(required=False, allow_null=True)
+    external_id = serializers.CharField(max_length=200, required=False, allow_null=True)
+
+
+class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
+    """A goal as of the request's one reading of the clock (`context["now"]`)."""
+
+    user_id = serializers.CharField(read_only=True)
+    portfolio_id = serializers.IntegerField(read_only=True)
+    previous_goal_id = serializers.IntegerField(read_only=True, allow_null=True)
+    next_goal_id = serializers.SerializerMethodField()
+    band = serializers.SerializerMethodField()
+    health = serializers.SerializerMethodField()
+    expected_progress_pct = serializers.SerializerMethodField()
+    pace_gap_pct = serializers.SerializerMethodField()
+    required_per_day = serializers.SerializerMethodField()
+
+    class Meta:
+        model = FinancialGoal
+        fields = (
+            "goal_id",
+            "user_id",
+            "portfolio_id",
+            "goal_type",
+            "target_value",
+            "start_value",
+            "current_value",
+            "progress_pct",
+            "start_date",
+            "target_date",
+            "status",
+            "band",
+            "health",
+            "expected_progress_pct",
+            "pace_gap_pct",
+            "required_per_day",
+            "priority",
+            "recurring",
+            "policy",
+            "min_factor",
+            "max_factor",
+            "after_achieved",
+            "achieved_at",
+            "ended_at",
+            "previous_goal_id",
+            "next_goal_id",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+    def to_representation(self, instance: FinancialGoal) -> dict[str, Any]:
+        self._pace = measure_pace_of(instance, self.context["now"])
+        return super().to_representation(instance)
+
+    def get_next_goal_id(self, goal: FinancialGoal) -> int | None:
+        return getattr(goal, "following_id", None)
+
+    def get_band(self, goal: FinancialGoal) -> str:
+        return str(goal.progress.band)
+
+    def get_health(self, goal: FinancialGoal) -> str:
+        return str(self._pace.health)
+
+    def get_expected_progress_pct(self, goal: FinancialGoal) -> str | None:
+        return show_optional(self._pace.expected_progress_pct)
+
+    def get_pace_gap_pct(self, goal: FinancialGoal) -> str | None:
+        return show_optional(self._pace.pace_gap_pct)
+
+    def get_required_per_day(self, goal: FinancialGoal) -> str | None:
+        return show_optional(self._pace.required_per_day)
+
+
+def measure_pace_of(goal: FinancialGoal, now: Any) -> Pace:
+    """The goal's pace now, or when it ended."""
+    return measure_pace(
+        progress=goal.progress,
+        target_value=goal.target_value,
+        period=goal.period,
+        at=min(now, goal.ended_at) if goal.ended_at else now,
+    )
+
+
+def show_optional(value: Any) -> str | None:
+    return None if value is None else f"{value:f}"
+
+
+class GoalSettingsSerializer(StrictSerializer):
+    target_value = DecimalColumnField(MONEY, required=False)
+    target_date = serializers.DateField(required=False, allow_null=True)
+    priority = serializers.IntegerField(min_value=1, max_value=10, required=False)
+    recurring = serializers.BooleanField(required=False)
+    policy = serializers.ChoiceField(choices=choices(PolicyName), required=False)
+    min_factor = DecimalColumnField(FACTOR, required=False)
+    max_factor = DecimalColumnField(FACTOR, required=False)
+    after_achieved = serializers.ChoiceField(
+        choices=choices(AfterAchieved), required=False
+    )
+
+
+class GoalCreationSerializer(GoalSettingsSerializer):
+    """`portfolio` by key or name, `main` if left out; dates default to the period."""
+
+    goal_type = serializers.ChoiceField(choices=choices(GoalType))
+    target_value = DecimalColumnField(MONEY)
+    start_date = serializers.DateField(required=False, allow_null=True)
+    start_value = DecimalColumnField(MONEY, required=False, allow_null=True)
+    portfolio = PortfolioReferenceField()
+
+
+class GoalChangeSerializer(GoalSettingsSerializer):
+    """`status` pauses (paused) and resumes (active)."""
+
+    status = serializers.ChoiceField(choices=GOAL_SWITCHES, required=False)
+
+
+class GoalProgressSerializer(serializers.ModelSerializer[GoalProgressHistory]):
+    goal_id = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = GoalProgressHistory
+        fields = (
+            "goal_id",
+            "kind",
+            "snapshot_date",
+            "effective_at",
+            "recorded_at",
+            "current_value",
+            "target_value",
+            "progress_pct",
+        )
+        read_only_fields = fields
+
+
+class GoalAdjustmentSerializer(serializers.ModelSerializer[GoalAdjustmentLog]):
+    goal_id = serializers.IntegerField(read_only=True)
+    portfolio_id = serializers.IntegerField(read_only=True)
+    guards = serializers.JSONField(source="answer.guards", read_only=True)
+
+    class Meta:
+        model = GoalAdjustmentLog
+        fields = (
+            "adjustment_id",
+            "goal_id",
+            "portfolio_id",
+            "as_of",
+            "base_size",
+            "adjusted_size",
+            "adjustment_factor",
+            "verdict",
+            "reason",
+            "band",
+            "progress_pct",
+            "portfolio_value",
+            "policy",
+            "policy_version",
+            "policy_factor",
+            "guards",
+            "strategy_id",
+            "symbol",
+            "request_id",
+            "created_at",
+        )
+        read_only_fields = fields

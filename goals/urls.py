@@ -1,0 +1,42 @@
+from django.urls import path
+
+from goals.views.goals import (
+    GoalAdjustmentView,
+    GoalDetailView,
+    GoalListView,
+    GoalProgressView,
+)
+from goals.views.portfolios import (
+    CashFlowListView,
+    PortfolioDetailView,
+    PortfolioListView,
+)
+from goals.views.tokens import TokenDetailView, TokenListView
+
+urlpatterns = [
+    path("portfolios/", PortfolioListView.as_view(), name="portfolios"),
+    path(
+        "portfolios/<int:portfolio_id>/",
+        PortfolioDetailView.as_view(),
+        name="portfolio",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/cash-flows/",
+        CashFlowListView.as_view(),
+        name="cash-flows",
+    ),
+    path("goals/", GoalListView.as_view(), name="goals"),
+    path("goals/<int:goal_id>/", GoalDetailView.as_view(), name="goal"),
+    path(
+        "goals/<int:goal_id>/progress/",
+        GoalProgressView.as_view(),
+        name="goal-progress",
+    ),
+    path(
+        "goals/<int:goal_id>/adjustments/",
+        GoalAdjustmentView.as_view(),
+        name="goal-adjustments",
+    ),
+    path("tokens/", TokenListView.as_view(), name="tokens"),
+    path("tokens/<str:token_key>/", TokenDetailView.as_view(), name="token"),
+]

@@ -1,0 +1,1 @@
+"""HTTP: portfolios, cash flows, goals, their logs, and tokens."""

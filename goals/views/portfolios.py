@@ -1,0 +1,116 @@
+"""HTTP: portfolios and their cash flows."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import generics, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from goals.models import CashFlow, Portfolio
+from goals.serializers import (
+    CashFlowCreationSerializer,
+    CashFlowSerializer,
+    PortfolioCreationSerializer,
+    PortfolioSerializer,
+    PortfolioSettingsSerializer,
+)
+from goals.services import create_portfolio, record_cash_flow, update_portfolio
+
+OPEN_WITH_1000 = OpenApiExample(
+    "Open a portfolio with 1000",
+    value={"name": "crypto", "currency": "USDT", "opening_balance": "1000"},
+    request_only=True,
+)
+DEPOSIT = OpenApiExample(
+    "Deposit, safe to repeat",
+    value={"amount": "500", "external_id": "bank-2026-03-02-1"},
+    request_only=True,
+)
+
+
+class PortfolioListView(generics.ListAPIView[Portfolio]):
+    serializer_class = PortfolioSerializer
+    filterset_fields = ("name", "currency", "trading_state")
+    ordering_fields = ("portfolio_id", "name", "equity", "drawdown_pct", "created_at")
+    ordering = ("portfolio_id",)
+
+    def get_queryset(self) -> QuerySet[Portfolio]:
+        return Portfolio.objects.filter(user_id=self.request.user.get_username())
+
+    @extend_schema(
+        request=PortfolioCreationSerializer,
+        responses={201: PortfolioSerializer},
+        examples=[OPEN_WITH_1000],
+    )
+    def post(self, request: Request) -> Response:
+        """Open a portfolio."""
+        body = PortfolioCreationSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        portfolio = create_portfolio(
+            user=request.user, now=timezone.now(), **body.validated_data
+        )
+        return Response(
+            PortfolioSerializer(portfolio).data, status=status.HTTP_201_CREATED
+        )
+
+
+class PortfolioDetailView(generics.RetrieveAPIView[Portfolio]):
+    serializer_class = PortfolioSerializer
+    lookup_field = "portfolio_id"
+
+    def get_queryset(self) -> QuerySet[Portfolio]:
+        return Portfolio.objects.filter(user_id=self.request.user.get_username())
+
+    @extend_schema(request=PortfolioSettingsSerializer, responses=PortfolioSerializer)
+    def patch(self, request: Request, portfolio_id: int) -> Response:
+        """Change settings; currency, time zone and balance only until first use."""
+        self.get_object()
+        body = PortfolioSettingsSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        portfolio = update_portfolio(
+            portfolio_id=portfolio_id,
+            user=request.user,
+            now=timezone.now(),
+            **body.validated_data,
+        )
+        return Response(PortfolioSerializer(portfolio).data)
+
+
+class CashFlowListView(generics.ListAPIView[CashFlow]):
+    serializer_class = CashFlowSerializer
+    filterset_fields = ("external_id",)
+    ordering_fields = ("flowed_at", "cash_flow_id", "amount")
+    ordering = ("-flowed_at", "-cash_flow_id")
+
+    def get_queryset(self) -> QuerySet[CashFlow]:
+        if getattr(self, "swagger_fake_view", False):
+            return CashFlow.objects.none()
+        return CashFlow.objects.filter(portfolio=self._portfolio())
+
+    def _portfolio(self) -> Portfolio:
+        mine = Portfolio.objects.filter(user_id=self.request.user.get_username())
+        key: Any = self.kwargs["portfolio_id"]
+        return get_object_or_404(mine, pk=key)
+
+    @extend_schema(
+        request=CashFlowCreationSerializer,
+        responses={200: CashFlowSerializer, 201: CashFlowSerializer},
+        examples=[DEPOSIT],
+    )
+    def post(self, request: Request, portfolio_id: int) -> Response:
+        """Deposit or withdraw; moves units, never the unit value."""
+        self._portfolio()
+        body = CashFlowCreationSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        flow, is_new = record_cash_flow(
+            user=request.user,
+            portfolio=portfolio_id,
+            now=timezone.now(),
+            **body.validated_data,
+        )
+        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(CashFlowSerializer(flow).data, status=code)

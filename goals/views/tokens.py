@@ -1,0 +1,132 @@
+"""HTTP: tokens for bots and scripts. Stored hashed; shown once, when issued."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth import authenticate
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from knox.models import AuthToken
+from rest_framework import generics, serializers, status
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import (
+    AnonRateThrottle,
+    BaseThrottle,
+    UserRateThrottle,
+)
+
+from goals.models import User
+from mastertrade.api import StrictSerializer
+
+
+class SignInThrottle(AnonRateThrottle):
+    """Guessing passwords is slow."""
+
+    scope = "sign_in"
+
+
+class TokenSerializer(serializers.ModelSerializer[Any]):
+    created_at = serializers.DateTimeField(source="created", read_only=True)
+    expires_at = serializers.DateTimeField(source="expiry", read_only=True)
+
+    class Meta:
+        model = AuthToken
+        fields = ("token_key", "created_at", "expires_at")
+        read_only_fields = fields
+
+
+class IssuedTokenSerializer(TokenSerializer):
+    """`token` is the secret; it cannot be read again."""
+
+    token = serializers.CharField(read_only=True)
+
+    class Meta(TokenSerializer.Meta):
+        fields = ("token", *TokenSerializer.Meta.fields)  # type: ignore[assignment]
+        read_only_fields = fields
+
+
+class TokenRequestSerializer(StrictSerializer):
+    """Name and password, unless the request is signed in already."""
+
+    username = serializers.CharField(max_length=150, required=False)
+    password = serializers.CharField(
+        max_length=4096, required=False, trim_whitespace=False
+    )
+    expires_in_days = serializers.IntegerField(
+        min_value=1, max_value=3650, required=False, allow_null=True
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        for one, other in (("username", "password"), ("password", "username")):
+            if one in attrs and other not in attrs:
+                raise serializers.ValidationError({other: [f"Goes with {one}."]})
+        return attrs
+
+
+class TokenListView(generics.ListAPIView[Any]):
+    serializer_class = TokenSerializer
+    filterset_fields = ()
+    ordering_fields = ("created", "expiry")
+    ordering = ("-created",)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        tokens: QuerySet[Any] = AuthToken.objects.filter(user_id=self.request.user.pk)
+        return tokens
+
+    def get_permissions(self) -> list[BasePermission]:
+        if self.request.method == "POST":
+            return [AllowAny()]
+        return [IsAuthenticated()]
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        if self.request.method == "POST":
+            return [SignInThrottle(), UserRateThrottle()]
+        return super().get_throttles()
+
+    @extend_schema(
+        request=TokenRequestSerializer,
+        responses={201: IssuedTokenSerializer},
+        examples=[
+            OpenApiExample(
+                "With name and password",
+                value={"username": "ada", "password": "…", "expires_in_days": 90},
+                request_only=True,
+            )
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Issue a token: with name and password, or as who is signed in."""
+        body = TokenRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        user = self._identify(request, body.validated_data)
+        days = body.validated_data.get("expires_in_days")
+        expiry = timedelta(days=days) if days else None
+        row, secret = AuthToken.objects.create(user=user, expiry=expiry)
+        answer = {"token": secret, **TokenSerializer(row).data}
+        return Response(answer, status=status.HTTP_201_CREATED)
+
+    def _identify(self, request: Request, body: dict[str, Any]) -> Any:
+        if "username" not in body:
+            if not isinstance(request.user, User):
+                raise NotAuthenticated
+            return request.user
+        user = authenticate(
+            request._request, username=body["username"], password=body["password"]
+        )
+        if user is None:
+            raise AuthenticationFailed("Unknown name or wrong password.")
+        return user
+
+
+class TokenDetailView(generics.DestroyAPIView[Any]):
+    """Revoke a token; it stops working at once."""
+
+    serializer_class = TokenSerializer
+    lookup_field = "token_key"
+
+    def get_queryset(self) -> QuerySet[Any]:
+        tokens: QuerySet[Any] = AuthToken.objects.filter(user_id=self.request.user.pk)
+        return tokens

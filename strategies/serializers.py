@@ -1,0 +1,61 @@
+"""Request bodies and answers of strategies."""
+
+from rest_framework import serializers
+
+from mastertrade.api import JSONObjectField, StrictSerializer
+from mastertrade.columns import choices
+from strategies.enums import RiskProfile, StrategyStatus
+from strategies.models import StrategyInstance
+
+STRATEGY_STATUSES = choices(StrategyStatus)
+
+
+class StrategySerializer(serializers.ModelSerializer[StrategyInstance]):
+    user_id = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = StrategyInstance
+        fields = (
+            "strategy_id",
+            "user_id",
+            "strategy_name",
+            "strategy_type",
+            "risk_profile",
+            "parameters",
+            "status",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class StrategyChangeSerializer(StrictSerializer):
+    strategy_name = serializers.CharField(max_length=200, required=False)
+    strategy_type = serializers.RegexField(
+        r"^[a-z][a-z0-9_]*$",
+        max_length=50,
+        required=False,
+        error_messages={
+            "invalid": "Must be a word such as momentum or mean_reversion."
+        },
+    )
+    risk_profile = serializers.ChoiceField(choices=choices(RiskProfile), required=False)
+    parameters = JSONObjectField(required=False)
+    status = serializers.ChoiceField(choices=STRATEGY_STATUSES, required=False)
+
+
+class StrategyCreationSerializer(StrategyChangeSerializer):
+    strategy_id = serializers.RegexField(
+        r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$",
+        max_length=100,
+        error_messages={
+            "invalid": "Must be letters, digits, and _ . : - after the first."
+        },
+    )
+    strategy_type = serializers.RegexField(
+        r"^[a-z][a-z0-9_]*$",
+        max_length=50,
+        error_messages={
+            "invalid": "Must be a word such as momentum or mean_reversion."
+        },
+    )

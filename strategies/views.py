@@ -1,0 +1,76 @@
+"""HTTP: strategies."""
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import generics, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from strategies.models import StrategyInstance
+from strategies.serializers import (
+    StrategyChangeSerializer,
+    StrategyCreationSerializer,
+    StrategySerializer,
+)
+from strategies.services import create_strategy, update_strategy
+
+MOMENTUM = OpenApiExample(
+    "A momentum strategy",
+    value={
+        "strategy_id": "momentum_001",
+        "strategy_name": "Momentum, 20 bars",
+        "strategy_type": "momentum",
+        "risk_profile": "moderate",
+        "parameters": {"period": 20},
+    },
+    request_only=True,
+)
+
+
+class StrategyListView(generics.ListAPIView[StrategyInstance]):
+    serializer_class = StrategySerializer
+    filterset_fields = ("strategy_type", "risk_profile", "status")
+    ordering_fields = ("strategy_id", "strategy_type", "created_at")
+    ordering = ("strategy_id",)
+
+    def get_queryset(self) -> QuerySet[StrategyInstance]:
+        return StrategyInstance.objects.filter(user_id=self.request.user.get_username())
+
+    @extend_schema(
+        request=StrategyCreationSerializer,
+        responses={201: StrategySerializer},
+        examples=[MOMENTUM],
+    )
+    def post(self, request: Request) -> Response:
+        """Add a strategy."""
+        body = StrategyCreationSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        strategy = create_strategy(
+            user=request.user, now=timezone.now(), **body.validated_data
+        )
+        return Response(
+            StrategySerializer(strategy).data, status=status.HTTP_201_CREATED
+        )
+
+
+class StrategyDetailView(generics.RetrieveAPIView[StrategyInstance]):
+    serializer_class = StrategySerializer
+    lookup_field = "strategy_id"
+
+    def get_queryset(self) -> QuerySet[StrategyInstance]:
+        return StrategyInstance.objects.filter(user_id=self.request.user.get_username())
+
+    @extend_schema(request=StrategyChangeSerializer, responses=StrategySerializer)
+    def patch(self, request: Request, strategy_id: str) -> Response:
+        """Change a strategy; a paused one does not compete."""
+        self.get_object()
+        body = StrategyChangeSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        strategy = update_strategy(
+            user=request.user,
+            strategy_id=strategy_id,
+            now=timezone.now(),
+            **body.validated_data,
+        )
+        return Response(StrategySerializer(strategy).data)

@@ -1,0 +1,1 @@
+"""Request bodies and answers of trades, positions and decisions."""

@@ -1,0 +1,147 @@
+"""Request bodies and answers of sizing, strategy choice and the next trade."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from goals.enums import PolicyName, ProgressBand, Verdict
+from goals.models import GoalAdjustmentLog
+from goals.services.sizing import show
+from mastertrade.api import (
+    DecimalColumnField,
+    InstantField,
+    PortfolioReferenceField,
+    StrictSerializer,
+)
+from mastertrade.columns import choices
+from mastertrade.money import FACTOR, MONEY, PERCENT, PRICE
+from strategies.enums import RiskProfile, Stance
+from strategies.models import StrategySelectionLog
+from trades.serializers.trades import SYMBOL
+
+
+class SizesSerializer(StrictSerializer):
+    """Sizes are notional, in the portfolio's currency; `lot_step` in units."""
+
+    base_size = DecimalColumnField(MONEY)
+    symbol = serializers.RegexField(SYMBOL, required=False, allow_null=True)
+    price = DecimalColumnField(PRICE, required=False, allow_null=True)
+    max_size = DecimalColumnField(MONEY, required=False, allow_null=True)
+    min_size = DecimalColumnField(MONEY, required=False, allow_null=True)
+    lot_step = DecimalColumnField(PRICE, required=False, allow_null=True)
+    as_of = InstantField(required=False, allow_null=True)
+
+
+class GoalSizingRequestSerializer(SizesSerializer):
+    strategy_id = serializers.CharField(max_length=100, required=False, allow_null=True)
+    request_id = serializers.CharField(max_length=200, required=False, allow_null=True)
+
+
+class PortfolioSizingRequestSerializer(GoalSizingRequestSerializer):
+    portfolio = PortfolioReferenceField()
+
+
+class NextTradeRequestSerializer(SizesSerializer):
+    portfolio = PortfolioReferenceField()
+    candidates = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        min_length=1,
+        max_length=1000,
+        required=False,
+        allow_null=True,
+    )
+
+
+class StrategyRequestSerializer(StrictSerializer):
+    candidates = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        min_length=1,
+        max_length=1000,
+        required=False,
+        allow_null=True,
+    )
+    as_of = InstantField(required=False, allow_null=True)
+
+
+class GuardSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    factor_before = DecimalColumnField(FACTOR)
+    factor_after = DecimalColumnField(FACTOR)
+    reason = serializers.CharField()
+
+
+class GoalFactorSerializer(serializers.Serializer[Any]):
+    goal_id = serializers.IntegerField()
+    factor = DecimalColumnField(FACTOR)
+    band = serializers.ChoiceField(choices=choices(ProgressBand))
+    decides = serializers.BooleanField()
+
+
+class SizingAnswerSerializer(serializers.Serializer[Any]):
+    """How large, and why. `quantity` only where a price was given."""
+
+    adjustment_id = serializers.IntegerField()
+    goal_id = serializers.IntegerField()
+    base_size = DecimalColumnField(MONEY)
+    adjusted_size = DecimalColumnField(MONEY)
+    quantity = DecimalColumnField(PRICE, required=False)
+    adjustment_factor = DecimalColumnField(FACTOR)
+    verdict = serializers.ChoiceField(choices=choices(Verdict))
+    reason = serializers.CharField()
+    band = serializers.ChoiceField(choices=choices(ProgressBand))
+    progress_pct = DecimalColumnField(PERCENT)
+    policy = serializers.ChoiceField(choices=choices(PolicyName))
+    guards = GuardSerializer(many=True)
+    goals = GoalFactorSerializer(many=True)
+    conflict = serializers.BooleanField()
+
+
+class RankedStrategySerializer(serializers.Serializer[Any]):
+    rank = serializers.IntegerField()
+    strategy_id = serializers.CharField()
+    strategy_type = serializers.CharField()
+    risk_profile = serializers.ChoiceField(choices=choices(RiskProfile))
+    posture = serializers.CharField()
+    fit = serializers.CharField()
+    closed_trades = serializers.IntegerField()
+    mean_growth = serializers.CharField()
+    disproved = serializers.BooleanField()
+
+
+class StrategyAnswerSerializer(serializers.Serializer[Any]):
+    selection_id = serializers.IntegerField()
+    goal_id = serializers.IntegerField()
+    selected_strategy = serializers.CharField()
+    strategy_type = serializers.CharField()
+    stance = serializers.ChoiceField(choices=choices(Stance))
+    reason = serializers.CharField()
+    progress_pct = DecimalColumnField(PERCENT)
+    ranking = RankedStrategySerializer(many=True)
+
+
+class NextTradeAnswerSerializer(SizingAnswerSerializer):
+    """The sizing's answer and the strategy's, in one."""
+
+    selected_strategy = serializers.CharField()
+    strategy_type = serializers.CharField()
+    stance = serializers.ChoiceField(choices=choices(Stance))
+    strategy_reason = serializers.CharField()
+    ranking = RankedStrategySerializer(many=True)
+
+
+def show_decision(row: GoalAdjustmentLog) -> dict[str, Any]:
+    """The answer as it was given the first time, with its key."""
+    return {"adjustment_id": row.adjustment_id, **row.answer}
+
+
+def show_selection(row: StrategySelectionLog) -> dict[str, Any]:
+    return {
+        "selection_id": row.selection_id,
+        "goal_id": row.goal_id,
+        "selected_strategy": row.strategy_id,
+        "strategy_type": row.ranking[0]["strategy_type"],
+        "stance": str(row.stance),
+        "reason": row.reason,
+        "progress_pct": show(row.progress_pct, PERCENT),
+        "ranking": row.ranking,
+    }

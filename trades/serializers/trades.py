@@ -1,0 +1,162 @@
+"""Request bodies and answers of trades and positions."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from goals.services.ledger import GoalMove
+from mastertrade.api import (
+    DecimalColumnField,
+    InstantField,
+    PortfolioReferenceField,
+    StrictSerializer,
+)
+from mastertrade.columns import choices
+from mastertrade.money import MONEY, PRICE
+from trades.enums import Side, TradeStatus
+from trades.models import Position, Trade
+from trades.services import ClosedTrade
+
+TRADE_STATUSES = choices(TradeStatus)
+SYMBOL = r"^\S{1,50}$"
+
+
+class TradeSerializer(serializers.ModelSerializer[Trade]):
+    user_id = serializers.CharField(read_only=True)
+    portfolio_id = serializers.IntegerField(read_only=True)
+    adjustment_id = serializers.IntegerField(read_only=True, allow_null=True)
+    fees = DecimalColumnField(MONEY, read_only=True)
+
+    class Meta:
+        model = Trade
+        fields = (
+            "trade_id",
+            "user_id",
+            "portfolio_id",
+            "strategy_id",
+            "symbol",
+            "side",
+            "quantity",
+            "entry_price",
+            "exit_price",
+            "stop_price",
+            "fees",
+            "quote_currency",
+            "fee_currency",
+            "fx_rate",
+            "fee_fx_rate",
+            "profit_loss",
+            "entry_time",
+            "exit_time",
+            "status",
+            "adjustment_id",
+            "external_id",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class GoalMoveSerializer(serializers.Serializer[Any]):
+    """What a closed trade did to one goal."""
+
+    goal_id = serializers.IntegerField(source="goal.goal_id")
+    goal_type = serializers.CharField(source="goal.goal_type")
+    current_value = DecimalColumnField(MONEY, source="after.current_value")
+    progress_pct_before = serializers.CharField(source="before.progress_pct")
+    progress_pct = serializers.CharField(source="after.progress_pct")
+    band = serializers.CharField(source="after.band")
+    status = serializers.CharField(source="goal.status")
+
+
+class ClosedTradeSerializer(TradeSerializer):
+    """The trade, and the goals it moved."""
+
+    goals = GoalMoveSerializer(many=True, read_only=True)
+
+    class Meta(TradeSerializer.Meta):
+        fields = (*TradeSerializer.Meta.fields, "goals")  # type: ignore[assignment]
+        read_only_fields = fields
+
+
+def show_closed_trade(closed: ClosedTrade) -> dict[str, Any]:
+    moves: list[GoalMove] = list(closed.moves)
+    return {
+        **TradeSerializer(closed.trade).data,
+        "goals": GoalMoveSerializer(moves, many=True).data,
+    }
+
+
+class TradeCreationSerializer(StrictSerializer):
+    """Open a trade; with `exit_price` it is recorded closed at once."""
+
+    portfolio = PortfolioReferenceField()
+    strategy_id = serializers.CharField(max_length=100)
+    symbol = serializers.RegexField(
+        SYMBOL, error_messages={"invalid": "Must be up to 50 characters, no spaces."}
+    )
+    side = serializers.ChoiceField(choices=choices(Side))
+    quantity = DecimalColumnField(PRICE)
+    entry_price = DecimalColumnField(PRICE)
+    entry_time = InstantField(required=False, allow_null=True)
+    fees = DecimalColumnField(MONEY, required=False)
+    stop_price = DecimalColumnField(PRICE, required=False, allow_null=True)
+    adjustment_id = serializers.IntegerField(
+        min_value=1, max_value=2**63 - 1, required=False, allow_null=True
+    )
+    external_id = serializers.CharField(max_length=200, required=False, allow_null=True)
+    quote_currency = serializers.RegexField(
+        r"^[A-Z0-9]{2,10}$", required=False, allow_null=True
+    )
+    fee_currency = serializers.RegexField(
+        r"^[A-Z0-9]{2,10}$", required=False, allow_null=True
+    )
+    fx_rate = DecimalColumnField(PRICE, required=False, allow_null=True)
+    fee_fx_rate = DecimalColumnField(PRICE, required=False, allow_null=True)
+    exit_price = DecimalColumnField(PRICE, required=False, allow_null=True)
+    exit_time = InstantField(required=False, allow_null=True)
+    profit_loss = DecimalColumnField(MONEY, required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("exit_price") is not None:
+            return attrs
+        for name in ("exit_time", "profit_loss"):
+            if attrs.get(name) is not None:
+                raise serializers.ValidationError({name: ["Goes with exit_price."]})
+            attrs.pop(name, None)
+        attrs.pop("exit_price", None)
+        return attrs
+
+
+class TradeCloseSerializer(StrictSerializer):
+    """`fees` of the exit add to those of the entry; `quantity` left out is all."""
+
+    exit_price = DecimalColumnField(PRICE)
+    exit_time = InstantField(required=False, allow_null=True)
+    fees = DecimalColumnField(MONEY, required=False)
+    quantity = DecimalColumnField(PRICE, required=False, allow_null=True)
+
+
+class PositionSerializer(serializers.ModelSerializer[Position]):
+    user_id = serializers.CharField(read_only=True)
+    portfolio_id = serializers.IntegerField(read_only=True)
+    trade_id = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Position
+        fields = (
+            "position_id",
+            "trade_id",
+            "user_id",
+            "portfolio_id",
+            "symbol",
+            "side",
+            "quantity",
+            "entry_price",
+            "current_price",
+            "unrealized_pnl",
+            "status",
+            "opened_at",
+            "updated_at",
+        )
+        read_only_fields = fields

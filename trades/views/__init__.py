@@ -1,0 +1,1 @@
+"""HTTP: trades, positions, and the decisions before them."""

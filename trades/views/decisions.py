@@ -1,0 +1,159 @@
+"""HTTP: how large, and with which strategy."""
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from trades.serializers.decisions import (
+    GoalSizingRequestSerializer,
+    NextTradeAnswerSerializer,
+    NextTradeRequestSerializer,
+    PortfolioSizingRequestSerializer,
+    SizingAnswerSerializer,
+    StrategyAnswerSerializer,
+    StrategyRequestSerializer,
+    show_decision,
+    show_selection,
+)
+from trades.services import (
+    plan_next_trade,
+    select_strategy,
+    size_for_goal,
+    size_for_portfolio,
+)
+
+BASE_1000 = OpenApiExample(
+    "A base size of 1000 at 50000 a coin",
+    value={
+        "base_size": "1000",
+        "symbol": "BTCUSDT",
+        "price": "50000",
+        "lot_step": "0.00001",
+        "request_id": "bar-2026-03-02T12:00Z",
+    },
+    request_only=True,
+)
+BEHIND = OpenApiExample(
+    "At 0 % of the way",
+    value={
+        "adjustment_id": 1,
+        "goal_id": 1,
+        "base_size": "1000.00000000",
+        "adjusted_size": "1300.00000000",
+        "quantity": "0.026000000000",
+        "adjustment_factor": "1.3000",
+        "verdict": "allow",
+        "reason": "Goal 1 is behind at 0 % (below 30 %): the ladder policy gives 1.3; "
+        "verdict allow.",
+        "band": "behind",
+        "progress_pct": "0.000000",
+        "policy": "ladder",
+        "guards": [
+            {
+                "name": "bounds",
+                "factor_before": "1.3000",
+                "factor_after": "1.3000",
+                "reason": "inside the bounds",
+            }
+        ],
+        "goals": [
+            {"goal_id": 1, "factor": "1.3000", "band": "behind", "decides": True}
+        ],
+        "conflict": False,
+    },
+    response_only=True,
+)
+
+
+class GoalSizingView(APIView):
+    @extend_schema(
+        request=GoalSizingRequestSerializer,
+        responses=SizingAnswerSerializer,
+        examples=[BASE_1000, BEHIND],
+    )
+    def post(self, request: Request, goal_id: int) -> Response:
+        """How large to trade, for one goal."""
+        body = GoalSizingRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        row, _ = size_for_goal(
+            user=request.user,
+            goal_id=goal_id,
+            now=timezone.now(),
+            **body.validated_data,
+        )
+        return Response(show_decision(row))
+
+
+class PortfolioSizingView(APIView):
+    @extend_schema(
+        request=PortfolioSizingRequestSerializer,
+        responses=SizingAnswerSerializer,
+        examples=[BASE_1000, BEHIND],
+    )
+    def post(self, request: Request) -> Response:
+        """How large to trade, over all active goals of a portfolio."""
+        body = PortfolioSizingRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        row, _ = size_for_portfolio(
+            user=request.user, now=timezone.now(), **body.validated_data
+        )
+        return Response(show_decision(row))
+
+
+class GoalStrategyView(APIView):
+    @extend_schema(
+        request=StrategyRequestSerializer,
+        responses=StrategyAnswerSerializer,
+        examples=[
+            OpenApiExample(
+                "Among two",
+                value={"candidates": ["momentum_001", "mean_reversion_001"]},
+                request_only=True,
+            )
+        ],
+    )
+    def post(self, request: Request, goal_id: int) -> Response:
+        """Which strategy fits the goal's progress, with the whole ranking."""
+        body = StrategyRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        choice = select_strategy(
+            user=request.user,
+            goal_id=goal_id,
+            now=timezone.now(),
+            **body.validated_data,
+        )
+        return Response(show_selection(choice.row))
+
+
+class NextTradeView(APIView):
+    @extend_schema(
+        request=NextTradeRequestSerializer,
+        responses=NextTradeAnswerSerializer,
+        examples=[
+            OpenApiExample(
+                "The next trade",
+                value={"base_size": "1000", "symbol": "BTCUSDT", "price": "50000"},
+                request_only=True,
+            )
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Strategy and size in one decision."""
+        body = NextTradeRequestSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        planned = plan_next_trade(
+            user=request.user, now=timezone.now(), **body.validated_data
+        )
+        chosen = show_selection(planned.selection)
+        return Response(
+            {
+                **show_decision(planned.decision),
+                "selected_strategy": chosen["selected_strategy"],
+                "strategy_type": chosen["strategy_type"],
+                "stance": chosen["stance"],
+                "strategy_reason": chosen["reason"],
+                "ranking": chosen["ranking"],
+            }
+        )

@@ -1,0 +1,107 @@
+"""HTTP: trades and positions."""
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework import generics, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from trades.filters import PositionFilter, TradeFilter
+from trades.models import Position, Trade
+from trades.serializers.trades import (
+    ClosedTradeSerializer,
+    PositionSerializer,
+    TradeCloseSerializer,
+    TradeCreationSerializer,
+    TradeSerializer,
+    show_closed_trade,
+)
+from trades.services import close_trade, open_trade, record_closed_trade
+
+OPEN = OpenApiExample(
+    "Open a long",
+    value={
+        "portfolio": "crypto",
+        "strategy_id": "momentum_001",
+        "symbol": "BTCUSDT",
+        "side": "LONG",
+        "quantity": "0.02",
+        "entry_price": "50000",
+        "adjustment_id": 1,
+        "external_id": "order-8812",
+    },
+    request_only=True,
+)
+CLOSE = OpenApiExample(
+    "Close it all", value={"exit_price": "51000", "fees": "1.2"}, request_only=True
+)
+
+
+class TradeListView(generics.ListAPIView[Trade]):
+    serializer_class = TradeSerializer
+    filterset_class = TradeFilter
+    ordering_fields = ("trade_id", "entry_time", "exit_time", "profit_loss", "symbol")
+    ordering = ("-trade_id",)
+
+    def get_queryset(self) -> QuerySet[Trade]:
+        return Trade.objects.filter(user_id=self.request.user.get_username())
+
+    @extend_schema(
+        request=TradeCreationSerializer,
+        responses={200: TradeSerializer, 201: TradeSerializer},
+        examples=[OPEN],
+    )
+    def post(self, request: Request) -> Response:
+        """Record a trade: open, or with `exit_price` closed at once."""
+        body = TradeCreationSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        fields, now = body.validated_data, timezone.now()
+        if "exit_price" in fields:
+            closed, is_new = record_closed_trade(user=request.user, now=now, **fields)
+            answer = show_closed_trade(closed)
+        else:
+            trade, is_new = open_trade(user=request.user, now=now, **fields)
+            answer = TradeSerializer(trade).data
+        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(answer, status=code)
+
+
+class TradeDetailView(generics.RetrieveAPIView[Trade]):
+    serializer_class = TradeSerializer
+    lookup_field = "trade_id"
+
+    def get_queryset(self) -> QuerySet[Trade]:
+        return Trade.objects.filter(user_id=self.request.user.get_username())
+
+
+class CloseTradeView(APIView):
+    @extend_schema(
+        request=TradeCloseSerializer,
+        responses=ClosedTradeSerializer,
+        examples=[CLOSE],
+    )
+    def post(self, request: Request, trade_id: int) -> Response:
+        """Close the trade; its profit moves the portfolio and its goals."""
+        body = TradeCloseSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        closed = close_trade(
+            user=request.user,
+            trade_id=trade_id,
+            now=timezone.now(),
+            **body.validated_data,
+        )
+        return Response(show_closed_trade(closed))
+
+
+class PositionListView(generics.ListAPIView[Position]):
+    """What the user's trades hold open (and, with `?status=closed`, held)."""
+
+    serializer_class = PositionSerializer
+    filterset_class = PositionFilter
+    ordering_fields = ("position_id", "symbol", "opened_at", "unrealized_pnl")
+    ordering = ("-position_id",)
+
+    def get_queryset(self) -> QuerySet[Position]:
+        return Position.objects.filter(user_id=self.request.user.get_username())
