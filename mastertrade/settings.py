@@ -78,6 +78,8 @@ TEMPLATES = [
 DATABASES = {"default": database_settings(base_dir=BASE_DIR, testing=TESTING)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+TEST_RUNNER = "mastertrade.test_runner.PytestRunner"
+
 AUTH_USER_MODEL = "goals.User"
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "/"

@@ -1,0 +1,58 @@
+# Two commands are all the set-up there is: `make run` and `make test`.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8000
+
+.PHONY: help run demo test test-slow bench lint types imports schema format clean
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# A virtual environment of its own; made again when what it should hold has changed.
+.venv/runs: requirements.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing what MasterTrade needs …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/tests: requirements-dev.txt .venv/runs
+	@echo "Installing what the tests and checks need …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+run: demo  ## replay real prices, then serve the site at http://127.0.0.1:8000/
+	@$(BIN)/python manage.py show_login --port $(PORT)
+	@$(BIN)/gunicorn mastertrade.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --log-level warning
+
+demo: .venv/runs  ## the same without serving: migrate, replay, print the report
+	@$(BIN)/python manage.py migrate --verbosity 0
+	@$(BIN)/python manage.py demo
+
+test: .venv/tests  ## the whole suite, on a real PostgreSQL
+	@$(BIN)/python -m pytest $(ARGS)
+
+bench: .venv/tests  ## every benchmark beside its floor
+	@$(BIN)/python -m bench $(ARGS)
+
+lint: .venv/tests  ## ruff: mistakes and format; migrations and production settings
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@DJANGO_SETTINGS_MODULE=mastertrade.settings_test $(BIN)/python manage.py makemigrations --check --dry-run
+	@env MASTERTRADE_HTTPS=1 MASTERTRADE_HOSTS=mastertrade.example \
+	  MASTERTRADE_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
+	  DATABASE_URL=postgresql://nobody@127.0.0.1:1/none \
+	  $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+types: .venv/tests  ## mypy, strict
+	@$(BIN)/mypy
+
+imports: .venv/tests  ## import-linter: layers, and decisions without Django
+	@$(BIN)/lint-imports
+
+format: .venv/tests  ## put the code in order
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean:  ## remove what the tools left; keeps var/, where the data are
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis htmlcov .coverage
