@@ -41,14 +41,14 @@ class ReplaySettings:
     the ladder's largest factor (1.3) invests 97.5 %, so nothing is borrowed.
     `stop_ranges`: the protective stop's distance from the entry in average true ranges
     over `range_bars` bars; None for no stop. It is judged at closes.
-    `max_holding_bars`: a position is left after that many bars. A trading month has 21:
-    a result then falls into the month of its entry or the next.
+    `max_holding_bars`: a position is left after that many bars. At 10, half a trading
+    month, a monthly goal gets more than one decision, so that it can steer at all.
     """
 
     base_size_pct: Decimal = Decimal(75)
     stop_ranges: Decimal | None = Decimal(3)
     range_bars: int = 14
-    max_holding_bars: int = 20
+    max_holding_bars: int = 10
 
     def __post_init__(self) -> None:
         if not (self.base_size_pct.is_finite() and 0 < self.base_size_pct <= 1000):

@@ -1,0 +1,224 @@
+"""The report for the terminal: one summary of all runs, and the goals period by period.
+
+`summary_table` and `period_table` fit 80 columns; colour only repeats what the text
+says.
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import groupby
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from goals.enums import GoalType
+from trades.replay.report import (
+    Effect,
+    InstrumentReport,
+    PeriodOutcome,
+    PeriodSummary,
+    ReplayReport,
+    RunSummary,
+)
+from trades.replay.wording import (
+    NOTHING,
+    factor_range,
+    figure,
+    goal_words,
+    percent,
+    period_name,
+    period_word,
+    plain_number,
+    run_name,
+    verdict_words,
+)
+
+MARKS = {
+    PeriodOutcome.REACHED: ("●", "green"),
+    PeriodOutcome.MISSED: ("·", "red"),
+    PeriodOutcome.OPEN: ("?", "yellow"),
+}
+EFFECT_STYLES = {
+    Effect.HELPED: "green",
+    Effect.HURT: "red",
+    Effect.MIXED: "yellow",
+    Effect.NONE: "dim",
+}
+WIDE = 100  # from this many columns on, tables have room for more
+
+
+def print_report(
+    console: Console, report: ReplayReport, *, periods: int | None = 12
+) -> None:
+    """Print the summary, and for each instrument its goals.
+
+    `periods`: how many of the last periods get a line of their own; None for all,
+    0 for none. The strip above them always shows all.
+    """
+    console.print(summary_table(report, wide=console.width >= WIDE))
+    for instrument in report.instruments:
+        console.print(verdict(instrument))
+    for instrument in report.instruments:
+        console.print()
+        console.print(goal_strips(instrument))
+        if periods != 0:
+            console.print(period_table(instrument, last=periods))
+
+
+def summary_table(report: ReplayReport, *, wide: bool = False) -> Table:
+    """Every instrument's run beside its twin at factor 1.0."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
+    table.title = "Replay: the goal's policy beside the same run at factor 1.0"
+    table.add_column("Prices", no_wrap=True)
+    table.add_column("Run", no_wrap=True)
+    table.caption = (
+        "Fall: deepest fall of equity from its peak. Reached: goals, of the periods "
+        "that ended. Factor: mean size of the trades, in base sizes."
+    )
+    table.caption_justify = "left"
+    headings = ["Return", "Fall", "Reached", "Trades", "Won", "Factor"]
+    for heading in [*headings, *(["Fees", "Equity"] if wide else [])]:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for instrument in report.instruments:
+        years = f"{instrument.first_at.year}-{instrument.last_at.year}"
+        policy, constant = instrument.policy_run, instrument.constant_run
+        policy_cells = _run_cells(policy, wide=wide)
+        table.add_row(Text(instrument.symbol, "bold"), *policy_cells)
+        table.add_row(Text(years, "dim"), *_run_cells(constant, wide=wide))
+        table.add_row("", *_difference_cells(instrument, wide=wide), end_section=True)
+    return table
+
+
+def verdict(report: InstrumentReport) -> RenderableType:
+    """One sentence a reader can take away."""
+    text = Text(f"{report.symbol}: ", "bold")
+    text.append(verdict_words(report), EFFECT_STYLES[report.comparison.effect])
+    return text
+
+
+def goal_strips(report: InstrumentReport) -> RenderableType:
+    """All periods as marks, a line a year: ● reached, · missed, ? still open."""
+    title = Text(f"{report.symbol}: {goal_words(report)}", "bold")
+    legend = Text("● reached  · missed  ? open", "dim")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Year", no_wrap=True)
+    runs = (report.policy_run, report.constant_run)
+    for run in runs:
+        table.add_column(run_name(run), no_wrap=True)
+        table.add_column("reached", justify="right")
+    years = [dict(_by_year(run)) for run in runs]
+    for year in sorted(set(years[0]) | set(years[1])):
+        cells: list[RenderableType] = []
+        for of_year in years:
+            periods = of_year.get(year, [])
+            outcomes = [item.outcome for item in periods]
+            ended = len(outcomes) - outcomes.count(PeriodOutcome.OPEN)
+            reached = outcomes.count(PeriodOutcome.REACHED)
+            cells += [_marks(periods, report.goal_type), f"{reached}/{ended}"]
+        table.add_row(str(year), *cells)
+    return Group(title, legend, table)
+
+
+def period_table(report: InstrumentReport, *, last: int | None = None) -> Table:
+    """The policy's goals one by one, the twin's progress beside each."""
+    word = period_word(report.goal_type)
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+        title_justify="left",
+    )
+    pairs = list(_paired(report))
+    shown = pairs if last is None else pairs[-last:]
+    some = f"the last {len(shown)} of" if len(shown) < len(pairs) else "all"
+    table.title = f"{report.symbol}: {some} {len(pairs)} {word}s"
+    table.caption = (
+        f"Trades: closed in the {word}. Factor, strategies: decided in it. "
+        f"At 1.0: progress at factor 1.0."
+    )
+    table.caption_justify = "left"
+    for heading in (word.capitalize(), "Goal", "Outcome", "At end", "At 1.0", "Trades"):
+        is_text = heading in (word.capitalize(), "Outcome")
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
+    table.add_column("Factor", no_wrap=True)
+    table.add_column("Strategies", min_width=14)
+    for period, twin in shown:
+        table.add_row(*_period_cells(report, period, twin))
+    return table
+
+
+def _period_cells(
+    report: InstrumentReport, period: PeriodSummary, twin: PeriodSummary | None
+) -> list[RenderableType]:
+    return [
+        period_name(period, report.goal_type),
+        plain_number(period.target_value),
+        Text(period.outcome.value, MARKS[period.outcome][1]),
+        percent(period.progress_pct, places=0),
+        NOTHING if twin is None else percent(twin.progress_pct, places=0),
+        str(period.trades),
+        factor_range(period),
+        ", ".join(period.strategies) or NOTHING,
+    ]
+
+
+def _run_cells(run: RunSummary, *, wide: bool) -> list[str]:
+    cells = [
+        run_name(run),
+        percent(run.return_pct, signed=True),
+        percent(run.max_drawdown_pct),
+        f"{run.periods_reached}/{run.periods_ended}",
+        str(run.trades),
+        percent(run.win_rate_pct, places=0),
+        figure(run.mean_factor, places=2),
+    ]
+    if wide:
+        cells += [figure(run.fees), figure(run.final_equity)]
+    return cells
+
+
+def _difference_cells(report: InstrumentReport, *, wide: bool) -> list[Text]:
+    """What the policy added or took, in points."""
+    policy, constant = report.policy_run, report.constant_run
+    comparison = report.comparison
+    reached = policy.periods_reached - constant.periods_reached
+    cells = [
+        "difference",
+        figure(comparison.return_points, signed=True, places=1),
+        figure(comparison.drawdown_points, signed=True, places=1),
+        figure(Decimal(reached), signed=True),
+        figure(Decimal(policy.trades - constant.trades), signed=True),
+        "",
+        "",
+    ]
+    if wide:
+        cells += [
+            figure(policy.fees - constant.fees, signed=True),
+            figure(policy.final_equity - constant.final_equity, signed=True),
+        ]
+    return [Text(cell, EFFECT_STYLES[comparison.effect]) for cell in cells]
+
+
+def _by_year(run: RunSummary) -> Iterator[tuple[int, list[PeriodSummary]]]:
+    for year, periods in groupby(run.periods, key=lambda item: item.start_date.year):
+        yield year, list(periods)
+
+
+def _marks(periods: list[PeriodSummary], goal_type: GoalType) -> Text:
+    """One mark a period, the first one under its place in the year."""
+    text = Text()
+    if periods and goal_type.months:
+        text.append(" " * ((periods[0].start_date.month - 1) // goal_type.months))
+    for period in periods:
+        text.append(*MARKS[period.outcome])
+    return text
+
+
+def _paired(
+    report: InstrumentReport,
+) -> Iterator[tuple[PeriodSummary, PeriodSummary | None]]:
+    twins = {item.start_date: item for item in report.constant_run.periods}
+    for period in report.policy_run.periods:
+        yield period, twins.get(period.start_date)

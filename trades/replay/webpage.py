@@ -1,0 +1,194 @@
+"""The report as one HTML file: no script, nothing loaded from elsewhere.
+
+`write_page` draws with matplotlib, which is imported only when it is called.
+"""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+
+from trades.replay.report import (
+    InstrumentReport,
+    PeriodSummary,
+    ReplayReport,
+    RunSummary,
+)
+from trades.replay.wording import (
+    NOTHING,
+    factor_range,
+    figure,
+    goal_words,
+    percent,
+    period_name,
+    period_word,
+    plain_number,
+    reached_words,
+    run_name,
+    verdict_words,
+)
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1b1f24; --page: #ffffff; --soft: #57606a;
+  --line: #d0d7de; --grid: #e1e5ea; --policy: #0b62c4; --constant: #8a929b;
+  --reached: #1a8f4c; --missed: #e3b5ae; --open: #d9c27a; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ed; --page: #14171b;
+  --soft: #9aa4af; --line: #363c44; --grid: #2a2f36; --policy: #5aa9ff;
+  --constant: #7f8994; --reached: #3fb96f; --missed: #6e3a35; --open: #7d6b2c; } }
+body { margin: 2rem auto; max-width: 62rem; padding: 0 1rem; color: var(--ink);
+  background: var(--page); font: 16px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { margin: 2.5rem 0 .2rem; }
+p { margin: .4rem 0; } .soft { color: var(--soft); }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+.scroll { overflow-x: auto; margin: 1rem 0; }
+th, td { padding: .25rem .5rem; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid var(--line); }
+th { color: var(--soft); font-weight: 600; } .text { text-align: left; }
+tr.twin td { color: var(--soft); }
+svg { width: 100%; height: auto; color: var(--soft); }
+.key { display: inline-block; width: .8em; height: .8em; border-radius: 2px;
+  margin: 0 .3em 0 1em; } .key:first-child { margin-left: 0; }
+.verdict { border-left: 4px solid var(--line); padding: .3rem .8rem; }
+.helped { border-color: var(--reached); } .hurt { border-color: #c4443a; }
+.mixed { border-color: #c99a1c; }
+summary { cursor: pointer; color: var(--soft); }
+""".strip()
+KEYS = (
+    ("reached", "goal reached"),
+    ("missed", "goal missed"),
+    ("open", "still open"),
+)
+TEXT_COLUMNS = frozenset({"Prices", "Run", "Period", "Outcome", "Factor", "Strategies"})
+
+
+def write_page(path: Path, report: ReplayReport) -> None:
+    """Write the page, replacing a file that is there."""
+    path.write_text(render_page(report), encoding="utf-8")
+
+
+def render_page(report: ReplayReport) -> str:
+    """The whole page as text."""
+    sections = "\n".join(
+        _section(instrument, f"chart{number}")
+        for number, instrument in enumerate(report.instruments)
+    )
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>MasterTrade replay</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<h1>Replay</h1>
+<p class="soft">Recorded prices, traded bar by bar through the decisions of live
+trading. Beside each run stands the same run with every trade at factor 1.0: the
+difference is what the goal's policy did.</p>
+{_summary(report)}
+{sections}
+</body>
+</html>
+"""
+
+
+def _summary(report: ReplayReport) -> str:
+    heads = ["Prices", "Run", "Return", "Deepest fall", "Goals reached", "Trades"]
+    heads += ["Won", "Mean factor", "Fees", "Equity"]
+    rows: list[tuple[str, list[str]]] = []
+    for instrument in report.instruments:
+        runs = (instrument.policy_run, instrument.constant_run)
+        for run, name, style in zip(
+            runs, (instrument.symbol, ""), ("", "twin"), strict=True
+        ):
+            rows.append((style, [name, *_run_cells(run)]))
+    return _table(heads, rows)
+
+
+def _run_cells(run: RunSummary) -> list[str]:
+    return [
+        run_name(run),
+        percent(run.return_pct, signed=True),
+        percent(run.max_drawdown_pct),
+        reached_words(run),
+        str(run.trades),
+        percent(run.win_rate_pct, places=0),
+        figure(run.mean_factor, places=2),
+        figure(run.fees),
+        figure(run.final_equity),
+    ]
+
+
+def _section(report: InstrumentReport, prefix: str) -> str:
+    # Here, so that nothing but writing a page loads matplotlib.
+    from trades.replay.charts import draw_chart
+
+    symbol = escape(report.symbol)
+    lines = (
+        ("policy", run_name(report.policy_run)),
+        ("constant", run_name(report.constant_run)),
+    )
+    keys = "".join(
+        f'<span class="key" style="background: var(--{colour})"></span>{escape(name)}'
+        for colour, name in (*lines, *KEYS)
+    )
+    return f"""<section>
+<h2>{symbol}</h2>
+<p class="soft">{escape(goal_words(report))}; {report.bars:,} bars from
+{report.first_at:%Y-%m-%d} to {report.last_at:%Y-%m-%d}</p>
+<p class="verdict {report.comparison.effect}">{escape(verdict_words(report))}</p>
+<figure role="img" aria-label="Equity, factors and goals of {symbol}"
+style="margin: 1rem 0">{draw_chart(report, prefix)}</figure>
+<p class="soft">{keys}</p>
+{_periods(report)}
+</section>"""
+
+
+def _periods(report: InstrumentReport) -> str:
+    twins = {item.start_date: item for item in report.constant_run.periods}
+    heads = ["Period", "Goal", "Outcome", "Progress at end", "At factor 1.0", "Trades"]
+    heads += ["Factor", "Strategies"]
+    rows = [
+        ("", _period_cells(report, period, twins.get(period.start_date)))
+        for period in report.policy_run.periods
+    ]
+    word = period_word(report.goal_type)
+    return f"""<details><summary>Every {word}</summary>
+<p class="soft">Trades are those closed in the {word}; factor and strategies are what
+was decided in it.</p>
+{_table(heads, rows)}</details>"""
+
+
+def _period_cells(
+    report: InstrumentReport, period: PeriodSummary, twin: PeriodSummary | None
+) -> list[str]:
+    return [
+        period_name(period, report.goal_type),
+        plain_number(period.target_value),
+        period.outcome.value,
+        percent(period.progress_pct, places=0),
+        NOTHING if twin is None else percent(twin.progress_pct, places=0),
+        str(period.trades),
+        factor_range(period),
+        ", ".join(period.strategies) or NOTHING,
+    ]
+
+
+def _table(heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
+    styles = ['class="text"' if head in TEXT_COLUMNS else "" for head in heads]
+    head = "".join(
+        f'<th scope="col" {style}>{escape(name)}</th>'
+        for style, name in zip(styles, heads, strict=True)
+    )
+    body = "\n".join(
+        f'<tr class="{row_style}">'
+        + "".join(
+            f"<td {style}>{escape(cell)}</td>"
+            for style, cell in zip(styles, cells, strict=True)
+        )
+        + "</tr>"
+        for row_style, cells in rows
+    )
+    return (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n'
+        f"<tbody>{body}</tbody></table></div>"
+    )
