@@ -64,8 +64,8 @@ def upper_bound(column: tuple[int, int]) -> Decimal:
 
 @exactly
 def round_to(value: Decimal, column: tuple[int, int]) -> Decimal:
-    """Round half to even, as banks do, to the column's places."""
-    return value.quantize(quantum(column))
+    """Round half to even, as banks do, to the column's places; never to -0."""
+    return value.quantize(quantum(column)) + 0
 
 
 @exactly
@@ -87,6 +87,7 @@ def hold_within(value: Decimal, column: tuple[int, int]) -> Decimal:
     return max(-bound, min(bound, value))
 
 
+@exactly
 def fits(value: Decimal, column: tuple[int, int]) -> bool:
     """Whether the figure lies inside the column's range."""
     return abs(value) <= upper_bound(column)

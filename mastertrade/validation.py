@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from mastertrade.exceptions import InvalidInput
-from mastertrade.money import fits, quantum
+from mastertrade.money import fits, format_plain, quantum, round_down
 
 # Before it the calendars of time zones, and a trader's records, mean nothing.
 EARLIEST_YEAR = 1970
@@ -26,8 +26,7 @@ def require_decimal(field: str, value: object, column: tuple[int, int]) -> Decim
         raise InvalidInput(field, "must be a finite number.")
     if not fits(value, column):
         raise InvalidInput(field, "is out of range.")
-    exponent = value.normalize().as_tuple().exponent
-    if isinstance(exponent, int) and -exponent > column[1]:
+    if round_down(value, column) != value:
         raise InvalidInput(field, f"has more than {column[1]} decimal places.")
     return value
 
@@ -72,7 +71,7 @@ def fingerprint(body: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return f"{value.normalize():f}" if value else "0"
+        return format_plain(value)
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     return value if isinstance(value, (bool, int)) else str(value)
