@@ -1,0 +1,48 @@
+"""The main job: real prices traded through goals, with a report."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+from rich.console import Console
+
+from goals.enums import GoalType
+from trades.management.demo_login import ensure_demo_user
+from trades.management.replaying import replay_all, show_runs
+from trades.replay.bars import PriceSeries
+from trades.replay.reading import load_prices
+from trades.services.replay import ReplayQuestion
+
+INSTRUMENTS = ("AAPL", "GOOG", "IBM", "MSFT")
+# Five years and two months, through the crash of 2008 and the recovery.
+FIRST_DAY = datetime(2008, 1, 1, tzinfo=UTC)
+QUESTION = ReplayQuestion(GoalType.MONTHLY_RETURN, Decimal(3))
+
+
+class Command(BaseCommand):
+    help = (
+        "Replay real daily prices of AAPL, GOOG, IBM and MSFT (2008 to 2013) with a "
+        "goal of 3 % a month, and print the report. A finished run is not repeated."
+    )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        console = Console()
+        user = ensure_demo_user()
+        runs = replay_all(
+            console=console,
+            user=user,
+            question=QUESTION,
+            prices=[cut(load_prices(name)) for name in INSTRUMENTS],
+            now=timezone.now(),
+            reuse=True,
+        )
+        page = settings.VAR_DIR / "reports" / "demo.html"
+        show_runs(console=console, runs=runs, page=page, periods=6)
+
+
+def cut(series: PriceSeries) -> PriceSeries:
+    bars = tuple(bar for bar in series.bars if bar.opened_at >= FIRST_DAY)
+    return PriceSeries(series.symbol, bars, series.interval)

@@ -1,0 +1,157 @@
+"""Replay recorded prices through goals: the same decisions as live, bar by bar."""
+
+from argparse import ArgumentTypeError
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from rich.console import Console
+
+from goals.enums import GoalType, PolicyName
+from goals.models import User
+from mastertrade.exceptions import DomainError
+from trades.management.replaying import replay_all, show_runs
+from trades.replay.bars import BarsError, PriceSeries
+from trades.replay.options import Costs, ReplaySettings
+from trades.replay.reading import BUILT_IN_NAMES, MINIMUM_BARS, load_prices
+from trades.services.replay import ReplayQuestion
+
+DEFAULT_GOAL = "monthly_return:5"
+
+
+class Command(BaseCommand):
+    help = "Replay recorded prices through goals, beside the same run at factor 1.0."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--prices",
+            nargs="+",
+            required=True,
+            metavar="FILE|NAME",
+            help=f"CSV files of OHLCV bars, or names: {', '.join(BUILT_IN_NAMES)}.",
+        )
+        parser.add_argument(
+            "--goal",
+            type=read_goal,
+            default=DEFAULT_GOAL,
+            metavar="TYPE:TARGET",
+            help=f"The recurring goal (default {DEFAULT_GOAL}).",
+        )
+        policies = [str(PolicyName.LADDER), str(PolicyName.CONSTANT)]
+        parser.add_argument("--policy", choices=policies, default=policies[0])
+        parser.add_argument("--from", dest="first", type=read_day, metavar="DATE")
+        parser.add_argument("--to", dest="last", type=read_day, metavar="DATE")
+        parser.add_argument(
+            "--opening-balance", type=read_decimal, default=Decimal(10_000)
+        )
+        parser.add_argument(
+            "--base-size-pct",
+            type=read_decimal,
+            default=ReplaySettings().base_size_pct,
+            help="Base size in percent of equity, before the goal's factor.",
+        )
+        parser.add_argument("--fee-bps", type=read_decimal, default=Costs().fee_bps)
+        parser.add_argument(
+            "--slippage-bps", type=read_decimal, default=Costs().slippage_bps
+        )
+        parser.add_argument(
+            "--raw-prices", action="store_true", help="Ignore an Adj Close column."
+        )
+        parser.add_argument(
+            "--periods",
+            type=int,
+            default=12,
+            help="Periods with a line of their own (default 12; -1 for all).",
+        )
+        parser.add_argument("--user", default="replay", help="Whose portfolios.")
+        parser.add_argument("--page", type=Path, help="Where the HTML report goes.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        console = Console()
+        try:
+            prices = [read_prices(name, options) for name in options["prices"]]
+            runs = replay_all(
+                console=console,
+                user=find_or_make_user(options["user"]),
+                question=read_question(options),
+                prices=prices,
+                now=timezone.now(),
+            )
+        except (BarsError, DomainError, ValueError) as error:
+            raise CommandError(str(error)) from error
+        page = (
+            options["page"]
+            or settings.VAR_DIR / "reports" / f"replay-{runs[0].pk}.html"
+        )
+        periods = None if options["periods"] < 0 else options["periods"]
+        show_runs(console=console, runs=runs, page=page, periods=periods)
+
+
+def read_question(options: dict[str, Any]) -> ReplayQuestion:
+    goal_type, target_value = options["goal"]
+    return ReplayQuestion(
+        goal_type=goal_type,
+        target_value=target_value,
+        policy=PolicyName(options["policy"]),
+        opening_balance=options["opening_balance"],
+        costs=Costs(options["fee_bps"], options["slippage_bps"]),
+        settings=ReplaySettings(base_size_pct=options["base_size_pct"]),
+    )
+
+
+def read_prices(name: str, options: dict[str, Any]) -> PriceSeries:
+    """The series, cut to the dates asked for."""
+    series = load_prices(name, adjust=not options["raw_prices"])
+    bars = series.bars
+    if options["first"] is not None:
+        bars = tuple(bar for bar in bars if bar.opened_at >= options["first"])
+    if options["last"] is not None:
+        bars = tuple(
+            bar for bar in bars if bar.opened_at.date() <= options["last"].date()
+        )
+    if len(bars) < MINIMUM_BARS:
+        raise BarsError(
+            series.symbol,
+            f"{len(bars)} bars between these dates; {MINIMUM_BARS} are needed",
+        )
+    return PriceSeries(series.symbol, bars, series.interval)
+
+
+def find_or_make_user(username: str) -> User:
+    """The user; a new one cannot sign in until somebody sets a password."""
+    found = User.objects.filter(username=username).first()
+    return found or User.objects.create_user(username)
+
+
+def read_goal(text: str) -> tuple[GoalType, Decimal]:
+    name, _, target = text.partition(":")
+    try:
+        return GoalType(name), Decimal(target)
+    except (ValueError, InvalidOperation):
+        types = ", ".join(kind for kind in GoalType if kind.months)
+        raise ArgumentTypeError(
+            f"{text!r} is no goal; write TYPE:TARGET, such as {DEFAULT_GOAL}, with one "
+            f"of {types}"
+        ) from None
+
+
+def read_day(text: str) -> datetime:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is no date; write 2008-01-01") from None
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def read_decimal(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        raise ArgumentTypeError(f"{text!r} is no number") from None
+    if not number.is_finite():
+        raise ArgumentTypeError(f"{text!r} is no number")
+    return number

@@ -1,0 +1,99 @@
+"""What the replay commands share: a progress bar, the report and its page."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from goals.models import User
+from trades.models import ReplayRun
+from trades.replay.bars import PriceSeries
+from trades.replay.rendering import print_report
+from trades.replay.report import ReplayReport
+from trades.replay.webpage import write_page
+from trades.services.replay import (
+    ReplayQuestion,
+    find_replay,
+    read_report,
+    run_replay,
+)
+
+Step = Callable[[int, int], None]
+
+
+def replay_all(
+    *,
+    console: Console,
+    user: User,
+    question: ReplayQuestion,
+    prices: Sequence[PriceSeries],
+    now: datetime,
+    reuse: bool = False,
+) -> list[ReplayRun]:
+    """Replay each series, with one progress bar each.
+
+    With `reuse` a finished run of the same question is taken as it is.
+    """
+    runs = []
+    with _bars(console) as progress:
+        for series in prices:
+            known = None
+            if reuse:
+                known = find_replay(user=user, question=question, series=series)
+            if known is not None:
+                runs.append(known)
+                continue
+            task = progress.add_task(series.symbol, total=2 * len(series.bars))
+
+            runs.append(
+                run_replay(
+                    user=user,
+                    question=question,
+                    series=series,
+                    now=now,
+                    progress=_stepper(progress, task),
+                )
+            )
+    return runs
+
+
+def show_runs(
+    *,
+    console: Console,
+    runs: Sequence[ReplayRun],
+    page: Path,
+    periods: int | None,
+) -> None:
+    """Print the report and write it as a page beside."""
+    report = ReplayReport(tuple(read_report(run) for run in runs))
+    print_report(console, report, periods=periods)
+    page.parent.mkdir(parents=True, exist_ok=True)
+    write_page(page, report)
+    console.print()
+    console.print(f"Charts and every period: [bold]{page}[/bold]", soft_wrap=True)
+
+
+def _stepper(progress: Progress, task: TaskID) -> Step:
+    return lambda done, total: progress.update(task, completed=done)
+
+
+def _bars(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:>6}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("bars"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+    )

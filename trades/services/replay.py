@@ -1,0 +1,323 @@
+"""The replay's desk on the real services, and a whole run in one transaction."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+
+from goals.enums import GoalStatus, GoalType, PolicyName, ProgressBand, Verdict
+from goals.models import FinancialGoal, Portfolio, User
+from goals.policies import table_for
+from goals.services import create_goal, create_portfolio, roll_goals
+from goals.services.sizing import to_plain
+from mastertrade.exceptions import InvalidInput
+from mastertrade.validation import fingerprint
+from strategies.models import StrategyInstance
+from strategies.services import create_strategy
+from strategies.signals import SignalKind
+from trades.enums import Side
+from trades.models import ReplayRun
+from trades.replay.bars import PriceSeries
+from trades.replay.desk import Plan, PlanRequest
+from trades.replay.engine import replay
+from trades.replay.options import Costs, ReplaySettings, ReplayStrategy
+from trades.replay.records import ReplayResult
+from trades.replay.report import (
+    GoalOutcome,
+    InstrumentReport,
+    ReplayReport,
+    build_report,
+)
+from trades.replay.storing import report_from_dict, report_to_dict
+from trades.services.closing import close_trade
+from trades.services.decisions import plan_next_trade
+from trades.services.opening import open_trade
+
+ENGINE_VERSION = "replay-1"
+STRATEGIES = tuple(
+    ReplayStrategy(f"{kind}_daily", kind)
+    for kind in (SignalKind.MOMENTUM, SignalKind.MEAN_REVERSION, SignalKind.BREAKOUT)
+)
+Progress = Callable[[int, int], None]  # bars walked, bars in all
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayQuestion:
+    """What a replay is asked: a monthly, quarterly or yearly goal, again and again."""
+
+    goal_type: GoalType
+    target_value: Decimal
+    policy: PolicyName = PolicyName.LADDER
+    opening_balance: Decimal = Decimal(10_000)
+    currency: str = "USD"
+    costs: Costs = field(default_factory=Costs)
+    settings: ReplaySettings = field(default_factory=ReplaySettings)
+
+    def validate(self) -> None:
+        """Refuse what cannot be replayed; names the field."""
+        if self.goal_type.months is None:
+            raise InvalidInput("goal", f"{self.goal_type} has no period to repeat.")
+        if self.opening_balance <= 0:
+            raise InvalidInput("opening_balance", "must be above 0.")
+        table_for(self.policy)
+
+    def digest(self, series: PriceSeries) -> str:
+        """The same for the same question about the same prices."""
+        prices = [
+            (bar.at, bar.open, bar.high, bar.low, bar.close) for bar in series.bars
+        ]
+        body = {
+            **asdict(self),
+            "engine": ENGINE_VERSION,
+            "policy_version": table_for(self.policy).version,
+            "prices": fingerprint({"all": to_plain(prices)}),
+            "symbol": series.symbol,
+        }
+        return fingerprint({key: to_plain(value) for key, value in body.items()})
+
+
+class ServiceDesk:
+    """Decides and books through the services of live trading, on one portfolio.
+
+    The bar's time is the clock of every call.
+    """
+
+    def __init__(self, user: User, portfolio: Portfolio) -> None:
+        self.user = user
+        self.portfolio_id = portfolio.portfolio_id
+        self.period_ends_at: datetime | None = None
+
+    def advance(self, at: datetime) -> None:
+        """Roll the goals when the period is over."""
+        if self.period_ends_at is None:
+            self.period_ends_at = self._read_period_end()
+        if at >= self.period_ends_at:
+            roll_goals(as_of=at, portfolio_id=self.portfolio_id)
+            self.period_ends_at = self._read_period_end()
+
+    def _read_period_end(self) -> datetime:
+        running = FinancialGoal.objects.get(
+            portfolio_id=self.portfolio_id, ended_at=None
+        )
+        assert running.period_ends_at is not None
+        return running.period_ends_at
+
+    def equity(self) -> Decimal:
+        return Portfolio.objects.values_list("equity", flat=True).get(
+            pk=self.portfolio_id
+        )
+
+    def plan(self, request: PlanRequest) -> Plan:
+        planned = plan_next_trade(
+            user=self.user,
+            now=request.at,
+            portfolio=self.portfolio_id,
+            symbol=request.symbol,
+            candidates=list(request.candidates),
+            base_size=request.base_size,
+            price=request.price,
+        )
+        sizing = planned.plan.sizing
+        return Plan(
+            strategy_id=planned.plan.selection.selected.strategy_id,
+            quantity=sizing.quantity or Decimal(0),
+            factor=sizing.adjustment_factor,
+            band=ProgressBand(planned.decision.band),
+            verdict=Verdict(sizing.verdict),
+            reason=f"{planned.plan.selection.reason} {sizing.reason}",
+            goal_id=planned.plan.decider.goal_id,
+            adjustment_id=planned.decision.adjustment_id,
+        )
+
+    def open(
+        self,
+        plan: Plan,
+        *,
+        symbol: str,
+        side: Side,
+        quantity: Decimal,
+        price: Decimal,
+        at: datetime,
+        fees: Decimal,
+    ) -> int:
+        trade, _ = open_trade(
+            user=self.user,
+            now=at,
+            portfolio=self.portfolio_id,
+            strategy_id=plan.strategy_id,
+            symbol=symbol,
+            side=side,
+            quantity=quantity,
+            entry_price=price,
+            entry_time=at,
+            fees=fees,
+            adjustment_id=plan.adjustment_id,
+        )
+        return trade.trade_id
+
+    def close(
+        self, trade_id: int, *, price: Decimal, at: datetime, fees: Decimal
+    ) -> Decimal:
+        closed = close_trade(
+            user=self.user,
+            trade_id=trade_id,
+            exit_price=price,
+            exit_time=at,
+            fees=fees,
+            now=at,
+        )
+        profit_loss = closed.trade.profit_loss
+        assert profit_loss is not None
+        return profit_loss
+
+
+def find_replay(
+    *, user: User, question: ReplayQuestion, series: PriceSeries
+) -> ReplayRun | None:
+    """The newest finished run of the same question about the same prices."""
+    question.validate()
+    return (
+        ReplayRun.objects.filter(
+            user_id=user.username, parameters_digest=question.digest(series)
+        )
+        .order_by("-run_id")
+        .first()
+    )
+
+
+@transaction.atomic
+def run_replay(
+    *,
+    user: User,
+    question: ReplayQuestion,
+    series: PriceSeries,
+    now: datetime,
+    progress: Progress | None = None,
+) -> ReplayRun:
+    """Walk the prices with the policy and again at factor 1.0; all of it or nothing.
+
+    Both runs stay in the database as portfolios with their goals, decisions and
+    trades. `now` only dates the run; everything in it is dated by its bars.
+    """
+    question.validate()
+    # One replay of a user at a time: their portfolios are numbered.
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    _ensure_strategies(user, series.bars[0].opened_at)
+    number = ReplayRun.objects.filter(user_id=user.username).count() + 1
+    title = f"replay {number} {series.symbol}"
+    policy_portfolio, policy_result = _walk(
+        user, f"{title} {question.policy}", question, question.policy, series, progress
+    )
+    twin = None if progress is None else _second_half(progress, len(series.bars))
+    constant_portfolio, constant_result = _walk(
+        user, f"{title} factor 1.0", question, PolicyName.CONSTANT, series, twin
+    )
+    report = build_report(
+        goal_type=question.goal_type,
+        target_value=question.target_value,
+        policy=question.policy,
+        policy_result=policy_result,
+        policy_goals=_read_outcomes(policy_portfolio),
+        constant_result=constant_result,
+        constant_goals=_read_outcomes(constant_portfolio),
+    )
+    return ReplayRun.objects.create(
+        user=user,
+        policy_portfolio=policy_portfolio,
+        constant_portfolio=constant_portfolio,
+        symbol=series.symbol,
+        parameters_digest=question.digest(series),
+        report=report_to_dict(ReplayReport((report,))),
+        created_at=now,
+    )
+
+
+def _walk(
+    user: User,
+    name: str,
+    question: ReplayQuestion,
+    policy: PolicyName,
+    series: PriceSeries,
+    progress: Progress | None,
+) -> tuple[Portfolio, ReplayResult]:
+    """One walk over the prices, in a new portfolio with its own goals."""
+    portfolio = _open_portfolio(user, name, policy, question, series)
+    result = replay(
+        series,
+        STRATEGIES,
+        ServiceDesk(user, portfolio),
+        question.costs,
+        question.settings,
+        progress=progress,
+    )
+    return portfolio, result
+
+
+def _second_half(progress: Progress, bars: int) -> Progress:
+    return lambda done, total: progress(bars + done, bars + total)
+
+
+def read_report(run: ReplayRun) -> InstrumentReport:
+    """The stored report of a run."""
+    return report_from_dict(run.report).instruments[0]
+
+
+def _ensure_strategies(user: User, at: datetime) -> None:
+    have = set(
+        StrategyInstance.objects.filter(user_id=user.username).values_list(
+            "strategy_id", flat=True
+        )
+    )
+    for strategy in STRATEGIES:
+        if strategy.strategy_id not in have:
+            create_strategy(
+                user=user,
+                strategy_id=strategy.strategy_id,
+                strategy_name=f"{strategy.kind.replace('_', ' ').capitalize()}, daily",
+                strategy_type=str(strategy.kind),
+                now=at,
+            )
+
+
+def _open_portfolio(
+    user: User,
+    name: str,
+    policy: PolicyName,
+    question: ReplayQuestion,
+    series: PriceSeries,
+) -> Portfolio:
+    """A portfolio with its first goal, both as of the first bar."""
+    start = series.bars[0].opened_at
+    portfolio = create_portfolio(
+        user=user,
+        name=name,
+        currency=question.currency,
+        opening_balance=question.opening_balance,
+        now=start,
+    )
+    create_goal(
+        user=user,
+        portfolio=portfolio.portfolio_id,
+        goal_type=question.goal_type,
+        target_value=question.target_value,
+        policy=policy,
+        recurring=True,
+        as_of=start,
+    )
+    return portfolio
+
+
+def _read_outcomes(portfolio: Portfolio) -> list[GoalOutcome]:
+    goals = FinancialGoal.objects.filter(portfolio=portfolio).order_by("start_date")
+    return [
+        GoalOutcome(
+            start_date=goal.start_date,
+            target_date=goal.target_date,
+            target_value=goal.target_value,
+            progress_pct=goal.progress_pct,
+            status=GoalStatus(goal.status),
+        )
+        for goal in goals
+    ]
