@@ -1,0 +1,222 @@
+"""Periods hold exactly their local dates, whatever the clocks do."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goals.enums import GoalType
+from goals.periods import (
+    calendar_end,
+    following_period,
+    local_date,
+    local_midnight,
+    period_of,
+)
+
+MICROSECOND = timedelta(microseconds=1)
+ZONES = [
+    "UTC",
+    "America/New_York",
+    "Asia/Tokyo",
+    "America/Sao_Paulo",  # until 2019 the clocks skipped midnight itself
+    "Africa/Cairo",  # clocks skip midnight
+    "America/Havana",  # midnight comes twice
+    "Asia/Kolkata",
+    "Australia/Lord_Howe",  # half an hour of summer time
+    "Pacific/Kiritimati",
+    "Pacific/Pago_Pago",
+    "Europe/London",
+]
+zones = st.sampled_from(ZONES)
+days = st.dates(date(2000, 1, 1), date(2060, 12, 31))
+CALENDAR_TYPES = [kind for kind in GoalType if kind is not GoalType.PORTFOLIO_VALUE]
+
+
+@given(zone=zones, first=days, length=st.integers(0, 400))
+def test_one_microsecond_before_the_start_is_the_day_before(zone, first, length):
+    period = period_of(first, first + timedelta(days=length), zone)
+    assert local_date(period.starts_at - MICROSECOND, zone) == first - timedelta(days=1)
+
+
+@given(zone=zones, first=days, length=st.integers(0, 400))
+def test_the_start_is_the_first_date(zone, first, length):
+    period = period_of(first, first + timedelta(days=length), zone)
+    assert local_date(period.starts_at, zone) == first
+
+
+@given(zone=zones, first=days, length=st.integers(0, 400))
+def test_one_microsecond_before_the_end_is_the_last_date(zone, first, length):
+    last = first + timedelta(days=length)
+    ends_at = period_of(first, last, zone).ends_at
+    assert local_date(ends_at - MICROSECOND, zone) == last
+
+
+@given(zone=zones, first=days, length=st.integers(0, 400))
+def test_the_end_is_the_first_instant_of_the_day_after(zone, first, length):
+    last = first + timedelta(days=length)
+    ends_at = period_of(first, last, zone).ends_at
+    assert local_date(ends_at, zone) == last + timedelta(days=1)
+
+
+@given(
+    zone=zones,
+    first=days,
+    length=st.integers(0, 40),
+    minutes=st.integers(-3 * 1440, 43 * 1440),
+)
+def test_a_period_contains_an_instant_exactly_if_its_local_date_is_inside(
+    zone, first, length, minutes
+):
+    last = first + timedelta(days=length)
+    at = datetime(first.year, first.month, first.day, tzinfo=UTC) + timedelta(
+        minutes=minutes
+    )
+    inside = first <= local_date(at, zone) <= last
+    assert period_of(first, last, zone).contains(at) is inside
+
+
+@given(zone=zones, first=days, length=st.integers(0, 400))
+def test_periods_that_follow_each_other_leave_no_gap(zone, first, length):
+    last = first + timedelta(days=length)
+    next_period = period_of(last + timedelta(days=1), None, zone)
+    assert period_of(first, last, zone).ends_at == next_period.starts_at
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "last", "hours"),
+    [
+        ("UTC", date(2026, 3, 1), date(2026, 3, 31), 744),
+        ("America/New_York", date(2026, 3, 1), date(2026, 3, 31), 743),
+        ("America/New_York", date(2026, 11, 1), date(2026, 11, 30), 721),
+        ("America/Sao_Paulo", date(2018, 11, 1), date(2018, 11, 30), 719),
+        ("America/Sao_Paulo", date(2018, 2, 1), date(2018, 2, 28), 673),
+        ("Asia/Tokyo", date(2026, 3, 1), date(2026, 3, 31), 744),
+        ("Australia/Lord_Howe", date(2026, 4, 5), date(2026, 4, 5), 24.5),
+    ],
+)
+def test_a_month_with_a_change_of_clocks_is_an_hour_shorter_or_longer(
+    zone, first, last, hours
+):
+    period = period_of(first, last, zone)
+    assert period.ends_at - period.starts_at == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "midnight"),
+    [
+        ("America/New_York", date(2026, 3, 8), "2026-03-08T05:00:00+00:00"),
+        ("America/New_York", date(2026, 3, 9), "2026-03-09T04:00:00+00:00"),
+        ("Asia/Tokyo", date(2026, 1, 1), "2025-12-31T15:00:00+00:00"),
+        # 00:00 does not exist: the day begins at 01:00.
+        ("America/Sao_Paulo", date(2018, 11, 4), "2018-11-04T03:00:00+00:00"),
+        # 00:00 comes twice: the day begins at the first.
+        ("America/Havana", date(2026, 11, 1), "2026-11-01T04:00:00+00:00"),
+    ],
+)
+def test_local_midnight_is_the_first_instant_of_the_day(zone, day, midnight):
+    assert local_midnight(day, zone).isoformat() == midnight
+
+
+def test_a_local_date_is_that_of_the_wall_clock():
+    at = datetime(2026, 3, 1, 2, tzinfo=ZoneInfo("UTC"))
+    assert local_date(at, "America/New_York") == date(2026, 2, 28)
+
+
+def test_a_period_without_a_deadline_is_never_over():
+    period = period_of(date(2026, 3, 1), None, "UTC")
+    assert not period.is_over(datetime(9999, 1, 1, tzinfo=UTC))
+
+
+def test_a_period_is_over_at_the_first_instant_after_it():
+    period = period_of(date(2026, 3, 1), date(2026, 3, 31), "UTC")
+    end = datetime(2026, 4, 1, tzinfo=UTC)
+    assert (period.is_over(end - MICROSECOND), period.is_over(end)) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "day", "end"),
+    [
+        ("monthly_return", date(2026, 2, 10), date(2026, 2, 28)),
+        ("monthly_income", date(2028, 2, 1), date(2028, 2, 29)),
+        ("monthly_return", date(2026, 12, 31), date(2026, 12, 31)),
+        ("quarterly_return", date(2026, 1, 1), date(2026, 3, 31)),
+        ("quarterly_income", date(2026, 6, 30), date(2026, 6, 30)),
+        ("quarterly_return", date(2026, 11, 5), date(2026, 12, 31)),
+        ("yearly_return", date(2026, 1, 1), date(2026, 12, 31)),
+        ("yearly_income", date(2026, 12, 31), date(2026, 12, 31)),
+        ("portfolio_value", date(2026, 3, 1), None),
+    ],
+)
+def test_a_period_left_open_ends_with_its_calendar_period(kind, day, end):
+    assert calendar_end(GoalType(kind), day) == end
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "end", "following"),
+    [
+        (
+            "monthly_return",
+            date(2026, 1, 1),
+            date(2026, 1, 31),
+            (date(2026, 2, 1), date(2026, 2, 28)),
+        ),
+        (
+            "monthly_return",
+            date(2026, 1, 20),
+            date(2026, 1, 31),
+            (date(2026, 2, 1), date(2026, 2, 28)),
+        ),
+        (
+            "quarterly_income",
+            date(2026, 10, 1),
+            date(2026, 12, 31),
+            (date(2027, 1, 1), date(2027, 3, 31)),
+        ),
+        (
+            "yearly_return",
+            date(2026, 1, 1),
+            date(2026, 12, 31),
+            (date(2027, 1, 1), date(2027, 12, 31)),
+        ),
+        (
+            "monthly_return",
+            date(2026, 3, 10),
+            date(2026, 3, 16),
+            (date(2026, 3, 17), date(2026, 3, 23)),
+        ),
+        (
+            "portfolio_value",
+            date(2026, 3, 1),
+            date(2026, 3, 31),
+            (date(2026, 4, 1), date(2026, 5, 1)),
+        ),
+        (
+            "monthly_return",
+            date(2026, 3, 5),
+            date(2026, 3, 5),
+            (date(2026, 3, 6), date(2026, 3, 6)),
+        ),
+    ],
+)
+def test_a_period_is_followed_by_the_next_one(kind, start, end, following):
+    assert following_period(GoalType(kind), start, end) == following
+
+
+@given(kind=st.sampled_from(CALENDAR_TYPES), day=days)
+def test_whole_calendar_periods_follow_each_other(kind, day):
+    end = calendar_end(kind, day)
+    start, next_end = following_period(kind, day, end)
+    assert (start, next_end) == (
+        end + timedelta(days=1),
+        calendar_end(kind, end + timedelta(days=1)),
+    )
+
+
+@given(kind=st.sampled_from(list(GoalType)), day=days, length=st.integers(0, 500))
+def test_the_following_period_begins_the_day_after_and_is_not_empty(kind, day, length):
+    end = day + timedelta(days=length)
+    start, next_end = following_period(kind, day, end)
+    assert end + timedelta(days=1) == start <= next_end
