@@ -63,9 +63,6 @@ class Guardian:
             if started:
                 self._publish(ready=True)
         except _START_ERRORS as error:
-            if self.postgres.child is not None:
-                self.postgres.kill()
-                self.postgres.remove_socket_dir()
             self._report({"error": str(error)})
             return
         self._report({"ready": started})
@@ -98,7 +95,6 @@ class Guardian:
                 self.postgres.start()
             except _START_ERRORS as error:
                 log(f"starting again failed: {error}")
-                self.postgres.kill()
                 return
             self._publish(ready=True)
             if self.stopping.is_set():  # meanwhile, and its signal came too early

@@ -6,9 +6,9 @@ Everything of one server is in one directory, its home:
     PostgreSQL's data directory, owned by the account that PostgreSQL runs as.
 ``password``
     The password of the database's user, readable by whoever may use the database.
-``socket``
-    The directory of the Unix socket, the only way in: no TCP port is opened. (When its
-    path is too long for a socket, a private directory in /tmp serves instead.)
+``mastertrade-…``
+    The private directory of the Unix socket, the only way in: no TCP port is opened. It
+    is in /tmp instead when the home's path is too long for a socket.
 ``server.log``, ``state.json``
     What PostgreSQL and its guardian say, and where the server is.
 ``clients.lock``, ``guardian.lock``

@@ -24,8 +24,9 @@ from mastertrade.postgres.home import (
 
 #: How long a starting PostgreSQL may take, recovery after a crash included.
 LONGEST_START = 600.0
-#: The longest path of a Unix socket's directory that every system accepts.
-LONGEST_SOCKET_DIR = 85
+#: The longest path that leaves room for a socket's; every system accepts 100 bytes.
+LONGEST_PLACE = 60
+SOCKET_PREFIX = "mastertrade-"
 
 
 class StartFailed(Exception):
@@ -74,7 +75,15 @@ class Postgres:
 
     def start(self) -> None:
         """Starts PostgreSQL, and returns when it takes connections."""
-        self._make_socket_dir()
+        try:
+            self._make_socket_dir()
+            self._start()
+        except BaseException:
+            self.kill()
+            self.remove_socket_dir()
+            raise
+
+    def _start(self) -> None:
         if not self.home.data.exists():
             self._initialise()
         command = [
@@ -202,13 +211,19 @@ class Postgres:
     # The socket's directory: private, and with a path short enough for a socket
 
     def _make_socket_dir(self) -> None:
-        usual = str(self.home.path / "socket")
-        if len(os.fsencode(usual)) <= LONGEST_SOCKET_DIR:
-            shutil.rmtree(usual, ignore_errors=True)
-            os.mkdir(usual, 0o700)
-            self.socket_dir = usual
-        elif not self._is_own(self.socket_dir):
-            self.socket_dir = tempfile.mkdtemp(prefix="mastertrade-", dir="/tmp")
+        """A directory with a name never used before, or the one that clients know.
+
+        A PostgreSQL whose home was removed under it ends after a while, and removes
+        the file of its socket: it must not be its successor's.
+        """
+        if self._is_own(self.socket_dir):
+            for left in Path(self.socket_dir).iterdir():
+                left.unlink()
+            return
+        place = os.fspath(self.home.path)
+        if len(os.fsencode(place)) > LONGEST_PLACE:
+            place = "/tmp"
+        self.socket_dir = tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir=place)
         self._give(Path(self.socket_dir))
 
     def _is_own(self, directory: str) -> bool:
@@ -217,11 +232,15 @@ class Postgres:
         except OSError:
             return False
         owner = os.geteuid() if self.plan.uid is None else self.plan.uid
-        return found.st_uid == owner and found.st_mode & 0o170777 == 0o040700
+        return (
+            Path(directory).name.startswith(SOCKET_PREFIX)
+            and found.st_uid == owner
+            and found.st_mode & 0o170777 == 0o040700
+        )
 
     def remove_socket_dir(self) -> None:
         """Removes what `start` made, or what is left of it."""
-        if self._is_own(self.socket_dir) and Path(self.socket_dir) != self.home.data:
+        if self._is_own(self.socket_dir):
             shutil.rmtree(self.socket_dir, ignore_errors=True)
 
 
