@@ -1,0 +1,284 @@
+"""Sizes: policy, guards, rounding down, verdict."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goals.enums import AfterAchieved, PolicyName, Verdict
+from goals.guards import Exposure
+from goals.sizing import SizeRequest, decide_size
+from goals.tests.test_arbitration import standing
+from mastertrade.money import exactly
+
+UNLIMITED = Exposure(Decimal(1000), None, None)
+sizes = st.decimals(
+    min_value=Decimal("0.00000001"), max_value=Decimal(10) ** 12, places=8
+)
+prices = st.decimals(
+    min_value=Decimal("0.000000000001"), max_value=Decimal(10) ** 7, places=12
+)
+goals = st.lists(
+    st.builds(
+        standing,
+        goal_id=st.integers(1, 1000),
+        progress=st.decimals(min_value=Decimal(-50), max_value=Decimal(150), places=6),
+        priority=st.integers(1, 10),
+        achieved=st.booleans(),
+        policy=st.sampled_from([PolicyName.LADDER, PolicyName.CONSTANT]),
+        after_achieved=st.sampled_from(AfterAchieved),
+        max_factor=st.sampled_from([Decimal("0.6"), Decimal("1.3"), Decimal(2)]),
+    ),
+    min_size=1,
+    max_size=4,
+    unique_by=lambda goal: goal.goal_id,
+).map(tuple)
+requests = st.builds(
+    SizeRequest,
+    base_size=sizes,
+    price=st.none() | prices,
+    max_size=st.none() | sizes,
+    min_size=st.none() | sizes,
+).flatmap(
+    lambda request: st.builds(
+        SizeRequest,
+        base_size=st.just(request.base_size),
+        price=st.just(request.price),
+        max_size=st.just(request.max_size),
+        min_size=st.just(request.min_size),
+        lot_step=st.none() if request.price is None else st.none() | prices,
+    )
+)
+exposures = st.builds(
+    Exposure,
+    live_equity=sizes,
+    max_position_pct=st.none()
+    | st.decimals(min_value=Decimal("0.01"), max_value=Decimal(300), places=6),
+    open_notional=st.decimals(
+        min_value=Decimal(0), max_value=Decimal(10) ** 9, places=8
+    ),
+)
+
+
+def decide(progress="0", exposure=UNLIMITED, achieved=False, after="protect", **fields):
+    request = SizeRequest(**{"base_size": Decimal(1000), **fields})
+    goal = standing(
+        progress=progress, achieved=achieved, after_achieved=AfterAchieved(after)
+    )
+    return decide_size(request, (goal,), exposure)
+
+
+@pytest.mark.parametrize(
+    ("progress", "factor", "size", "verdict"),
+    [
+        ("0", "1.3", "1300", Verdict.ALLOW),
+        ("29.999999", "1.3", "1300", Verdict.ALLOW),
+        ("30", "1", "1000", Verdict.ALLOW),
+        ("40", "1", "1000", Verdict.ALLOW),
+        ("79.999999", "1", "1000", Verdict.ALLOW),
+        ("80", "0.7", "700", Verdict.REDUCE),
+        ("90", "0.7", "700", Verdict.REDUCE),
+        ("99.999999", "0.7", "700", Verdict.REDUCE),
+    ],
+)
+def test_the_size_follows_the_progress(progress, factor, size, verdict):
+    decision = decide(progress)
+    assert (
+        decision.adjustment_factor,
+        decision.adjusted_size,
+        decision.verdict,
+    ) == (Decimal(factor), Decimal(size), verdict)
+
+
+@pytest.mark.parametrize(
+    ("after", "size", "verdict"),
+    [
+        ("protect", "500", Verdict.REDUCE),
+        ("continue", "1000", Verdict.ALLOW),
+        ("stop", "0", Verdict.BLOCK),
+    ],
+)
+def test_after_success_the_goal_protects_continues_or_stops(after, size, verdict):
+    decision = decide("100", achieved=True, after=after)
+    assert (decision.adjusted_size, decision.verdict) == (Decimal(size), verdict)
+
+
+@given(requests, goals, exposures)
+def test_the_size_is_never_above_max_size(request, goals, exposure):
+    decision = decide_size(request, goals, exposure)
+    assert request.max_size is None or decision.adjusted_size <= request.max_size
+
+
+@given(requests, goals, exposures)
+def test_the_size_is_never_above_what_the_position_limit_leaves(
+    request, goals, exposure
+):
+    @exactly
+    def room() -> Decimal | None:
+        if exposure.max_position_pct is None:
+            return None
+        allowed = exposure.live_equity * exposure.max_position_pct / 100
+        return max(allowed - exposure.open_notional, Decimal(0))
+
+    size = decide_size(request, goals, exposure).adjusted_size
+    assert room() is None or size <= room()
+
+
+@given(requests, goals, exposures)
+def test_the_size_is_never_above_the_base_size_times_the_bounded_factor(
+    request, goals, exposure
+):
+    decision = decide_size(request, goals, exposure)
+
+    @exactly
+    def wanted() -> Decimal:
+        return request.base_size * decision.guards[0].factor_after
+
+    assert decision.adjusted_size <= wanted()
+
+
+@given(requests, goals, exposures)
+def test_the_quantity_never_costs_more_than_may_be_spent(request, goals, exposure):
+    decision = decide_size(request, goals, exposure)
+
+    @exactly
+    def cost_and_limit() -> tuple[Decimal, Decimal]:
+        limits = [request.base_size * decision.guards[0].factor_after]
+        limits += [request.max_size] if request.max_size is not None else []
+        return decision.quantity * request.price, min(limits)
+
+    if decision.quantity is not None:
+        cost, limit = cost_and_limit()
+        assert decision.adjusted_size <= cost <= limit
+
+
+@given(requests, goals, exposures)
+def test_the_quantity_is_a_whole_number_of_lot_steps(request, goals, exposure):
+    decision = decide_size(request, goals, exposure)
+
+    @exactly
+    def rest() -> Decimal:
+        return decision.quantity % request.lot_step
+
+    assert request.lot_step is None or rest() == 0
+
+
+@given(requests, goals, exposures)
+def test_each_guard_only_lowers_what_the_deciding_goal_wants(request, goals, exposure):
+    decision = decide_size(request, goals, exposure)
+    bounds, capped = decision.guards
+    wanted = decision.arbitration.deciding_factor.factor
+    assert (
+        decision.adjustment_factor
+        == capped.factor_after
+        <= capped.factor_before
+        == bounds.factor_after
+        <= wanted
+    )
+
+
+@given(requests, goals, exposures)
+def test_block_means_zero_and_nothing_else_does(request, goals, exposure):
+    decision = decide_size(request, goals, exposure)
+    assert (decision.verdict is Verdict.BLOCK) is (decision.adjusted_size == 0)
+
+
+@given(requests, goals, exposures)
+def test_a_size_is_nothing_or_at_least_min_size(request, goals, exposure):
+    size = decide_size(request, goals, exposure).adjusted_size
+    assert request.min_size is None or size == 0 or size >= request.min_size
+
+
+@given(requests, goals, exposures)
+def test_a_factor_below_one_is_never_allowed_as_it_is(request, goals, exposure):
+    decision = decide_size(request, goals, exposure)
+    assert decision.adjustment_factor >= 1 or decision.verdict is not Verdict.ALLOW
+
+
+@given(requests, st.tuples(*[st.decimals(-50, 99, places=6)] * 2), exposures)
+def test_more_progress_is_never_a_larger_size(request, pair, exposure):
+    low, high = sorted(pair)
+    at_low = decide_size(request, (standing(progress=low),), exposure)
+    at_high = decide_size(request, (standing(progress=high),), exposure)
+    assert at_high.adjusted_size <= at_low.adjusted_size
+
+
+def test_with_a_price_the_quantity_is_told():
+    decision = decide("0", price=Decimal(50000))
+    assert (decision.quantity, decision.adjusted_size) == (
+        Decimal("0.026"),
+        Decimal(1300),
+    )
+
+
+def test_without_a_price_there_is_no_quantity():
+    assert decide("0").quantity is None
+
+
+def test_the_quantity_is_rounded_down_to_the_lot_step_and_the_size_is_its_cost():
+    decision = decide("0", price=Decimal(70), lot_step=Decimal(5))
+    assert (decision.quantity, decision.adjusted_size) == (Decimal(15), Decimal(1050))
+
+
+def test_without_a_lot_step_the_quantity_has_the_columns_places():
+    decision = decide("30", price=Decimal(3))
+    assert decision.quantity == Decimal("333.333333333333")
+
+
+def test_a_cap_below_one_lot_blocks():
+    decision = decide("0", price=Decimal(2000), lot_step=Decimal(1))
+    assert (decision.adjusted_size, decision.quantity, decision.verdict) == (
+        0,
+        0,
+        Verdict.BLOCK,
+    )
+
+
+@pytest.mark.parametrize(
+    ("min_size", "verdict"),
+    [("1300", Verdict.ALLOW), ("1300.00000001", Verdict.BLOCK)],
+)
+def test_below_min_size_the_verdict_is_block(min_size, verdict):
+    assert decide("0", min_size=Decimal(min_size)).verdict is verdict
+
+
+def test_a_block_below_min_size_says_so():
+    decision = decide("0", min_size=Decimal(2000))
+    assert "1300 is below min_size 2000; verdict block." in decision.reason
+
+
+def test_a_max_size_of_zero_blocks():
+    assert decide("0", max_size=Decimal(0)).verdict is Verdict.BLOCK
+
+
+def test_a_cap_reduces_below_what_the_policy_gave():
+    decision = decide("0", max_size=Decimal(1200))
+    assert (
+        decision.adjusted_size,
+        decision.adjustment_factor,
+        decision.verdict,
+    ) == (Decimal(1200), Decimal("1.2"), Verdict.REDUCE)
+
+
+def test_a_cap_that_does_not_bind_is_allowed():
+    assert decide("0", max_size=Decimal(1300)).verdict is Verdict.ALLOW
+
+
+def test_the_size_itself_is_not_rounded_to_the_factors_places():
+    decision = decide("0", max_size=Decimal("1234.56789012"))
+    assert (decision.adjusted_size, decision.adjustment_factor) == (
+        Decimal("1234.56789012"),
+        Decimal("1.2345"),
+    )
+
+
+def test_the_reason_names_policy_guard_and_verdict():
+    assert decide("0", max_size=Decimal(1200)).reason == (
+        "Goal 1 is behind at 0 % (below 30 %): the ladder policy gives 1.3; "
+        "exposure 1.3 → 1.2: held at 1200: max_size 1200; verdict reduce."
+    )
+
+
+def test_guards_come_in_their_order():
+    assert [guard.name for guard in decide("0").guards] == ["bounds", "exposure"]
