@@ -1,0 +1,17 @@
+"""The operator's view of users, portfolios, goals and their logs."""
+
+from goals.admin.goals import FinancialGoalAdmin
+from goals.admin.logs import GoalAdjustmentLogAdmin, GoalProgressHistoryAdmin
+from goals.admin.portfolios import CashFlowAdmin, LedgerEntryAdmin, PortfolioAdmin
+from goals.admin.users import TokenAdmin, UserAdmin
+
+__all__ = [
+    "CashFlowAdmin",
+    "FinancialGoalAdmin",
+    "GoalAdjustmentLogAdmin",
+    "GoalProgressHistoryAdmin",
+    "LedgerEntryAdmin",
+    "PortfolioAdmin",
+    "TokenAdmin",
+    "UserAdmin",
+]

@@ -1,0 +1,194 @@
+"""What the admin pages of every app share."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+
+from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
+from django.core.paginator import Page, Paginator
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+ROWS_A_PAGE = 25
+Row = TypeVar("Row", bound=Model)
+
+if TYPE_CHECKING:
+    GenericAdmin = admin.ModelAdmin
+else:
+
+    class GenericAdmin(admin.ModelAdmin):
+        """`ModelAdmin[Model]` at run time too, as the type checker knows it."""
+
+        def __class_getitem__(cls, model):
+            return cls
+
+
+def now_of(request: HttpRequest) -> datetime:
+    """The request's one reading of the clock."""
+    now = getattr(request, "_read_clock", None)
+    if now is None:
+        now = timezone.now()
+        request._read_clock = now  # type: ignore[attr-defined]
+    return cast(datetime, now)
+
+
+class InspectionAdmin(GenericAdmin[Row]):
+    """An operator's view of what users own. Nothing is ever deleted here."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+
+    class Media:
+        css = {"all": ["goals/figures.css", "goals/admin.css"]}
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: Row | None = None
+    ) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(InspectionAdmin[Row]):
+    """Written by services alone: here it is only looked at."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: Row | None = None
+    ) -> bool:
+        return False
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Row | None = None
+    ) -> tuple[str, ...]:
+        """Every field shown, computed ones too."""
+        return tuple(flatten_fieldsets(self.get_fieldsets(request, obj)))
+
+
+class ServiceAdmin(InspectionAdmin[Row]):
+    """Created and changed by the services that its `ServiceForm` calls."""
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Row | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> "type[ModelForm[Row]]":
+        form = super().get_form(request, obj, change, **kwargs)
+        return type(form.__name__, (form,), {"now": now_of(request)})
+
+    def save_model(
+        self, request: HttpRequest, obj: Row, form: Any, change: bool
+    ) -> None:
+        """Nothing: the form's service has saved it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A read-only list on an object's page: newest first, 25 rows a page.
+
+    `rows` gives the ordered rows that belong to the object, with all that the cells
+    read; `columns` are (heading, cell). Shown to who may view `model`.
+    """
+
+    key: str  # the query parameter of its page number
+    title: str
+    model: type[Model]
+    rows: Callable[[Any], QuerySet[Any]]
+    columns: Sequence[tuple[str, Callable[[Any], Any]]]
+
+
+@dataclass(frozen=True, slots=True)
+class SectionPage:
+    """One page of a section, ready for the template."""
+
+    section: Section
+    page: Page[Any]
+    rows: list[list[Any]]
+    newer: str
+    older: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One computed figure at the top of an object's page."""
+
+    label: str
+    value: Any
+    note: Any = ""
+
+
+class SectionsAdmin(ServiceAdmin[Row]):
+    """An object's page with figures at the top and read-only lists below the form.
+
+    `sections` is open: an app a floor above appends its own from its admin module, so
+    that no page needs to know who looks at its object.
+    """
+
+    change_form_template = "admin/goals/inspection.html"
+    sections: ClassVar[list[Section]] = []
+
+    def headline(self, obj: Row, now: datetime) -> Sequence[Figure]:
+        return ()
+
+    def bar(self, obj: Row, now: datetime) -> str:
+        return ""
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Row | None = None,
+    ) -> HttpResponse:
+        if obj is not None and change:
+            now = now_of(request)
+            context |= {
+                "now": now,
+                "headline": self.headline(obj, now),
+                "bar": self.bar(obj, now),
+                "section_pages": self._section_pages(request, obj),
+            }
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def _section_pages(self, request: HttpRequest, obj: Row) -> list[SectionPage]:
+        return [
+            _turn_to_page(request, section, obj)
+            for section in self.sections
+            if _may_view(request, section.model)
+        ]
+
+
+def _may_view(request: HttpRequest, model: type[Model]) -> bool:
+    options = model._meta
+    return any(
+        request.user.has_perm(f"{options.app_label}.{verb}_{options.model_name}")
+        for verb in ("view", "change")
+    )
+
+
+def _turn_to_page(request: HttpRequest, section: Section, obj: Model) -> SectionPage:
+    paginator = Paginator(section.rows(obj), ROWS_A_PAGE)
+    page = paginator.get_page(request.GET.get(section.key))
+    rows = [[cell(row) for _, cell in section.columns] for row in page]
+    newer = older = ""
+    if page.has_previous():
+        newer = _address(request, section, page.previous_page_number())
+    if page.has_next():
+        older = _address(request, section, page.next_page_number())
+    return SectionPage(section, page, rows, newer, older)
+
+
+def _address(request: HttpRequest, section: Section, page_number: int) -> str:
+    """This page with the section turned, every other section left where it is."""
+    parameters = request.GET.copy()
+    parameters[section.key] = str(page_number)
+    return f"?{parameters.urlencode()}#{section.key}"

@@ -1,0 +1,228 @@
+"""Figures as people read them, in HTML: money, percentages, times, progress bars."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from goals.enums import Measure
+from goals.models import FinancialGoal
+from goals.periods import Period
+from goals.progress import HUNDRED, Pace, band_for, measure_pace
+from mastertrade.money import MONEY, format_plain, round_down, round_to
+
+NOTHING = SafeString('<span class="none">—</span>')
+# Money of one unit or more is shown to the cent; a smaller amount in full.
+CENTS = (MONEY[0], 2)
+# Truncated: 79.999 % must not read as 80 %, which is another band.
+SHOWN_PERCENT = (MONEY[0], 2)
+SHOWN_RATE = (MONEY[0], 6)
+# What the bar shows beside 0 to 100 %, in percentage points, on either side.
+BAR_MARGIN = Decimal(10)
+SLIVER = Decimal(2)
+UNITS_OF_TIME = (
+    (timedelta(days=1), "day"),
+    (timedelta(hours=1), "hour"),
+    (timedelta(minutes=1), "minute"),
+)
+
+
+def number(value: Decimal | None) -> str:
+    """Shortest plain notation with thousands set apart: 1000000.50 as 1,000,000.5."""
+    return "—" if value is None else f"{Decimal(format_plain(value)):,f}"
+
+
+def money(value: Decimal | None, currency: str) -> SafeString:
+    """An amount with its currency; the exact figure shows when pointed at."""
+    if value is None:
+        return NOTHING
+    shown = round_to(value, CENTS) if abs(value) >= 1 else value
+    exact = f"{number(value)} {currency}"
+    return format_html(
+        '<span class="figure" title="{}">{} {}</span>', exact, number(shown), currency
+    )
+
+
+def gain(value: Decimal | None, currency: str) -> SafeString:
+    """A profit or loss: signed and coloured."""
+    if value is None:
+        return NOTHING
+    word = "gain" if value > 0 else "loss" if value < 0 else "even"
+    sign = "+" if value > 0 else ""
+    return format_html(
+        '<span class="{}">{}{}</span>', word, sign, money(value, currency)
+    )
+
+
+def rate(value: Decimal) -> SafeString:
+    """A unit value, to six places; the exact figure shows when pointed at."""
+    return format_html(
+        '<span class="figure" title="{}">{}</span>',
+        number(value),
+        number(round_to(value, SHOWN_RATE)),
+    )
+
+
+def percent(value: Decimal | None) -> SafeString:
+    """A percentage, cut after two places; the exact figure shows when pointed at."""
+    if value is None:
+        return NOTHING
+    shown = number(round_down(value, SHOWN_PERCENT))
+    return format_html(
+        '<span class="figure" title="{} %">{} %</span>', number(value), shown
+    )
+
+
+def r(multiple: Decimal) -> SafeString:
+    """A profit in units of what was at risk: "+1.5 R"."""
+    sign = "+" if multiple > 0 else ""
+    return format_html(
+        '<span class="figure">{}{} R</span>',
+        sign,
+        number(round_down(multiple, SHOWN_PERCENT)),
+    )
+
+
+def in_measure(value: Decimal | None, goal: FinancialGoal) -> SafeString:
+    """A value of the goal in its own measure: percent or money."""
+    if goal.kind.measures is Measure.RETURN:
+        return percent(value)
+    return money(value, goal.portfolio.currency)
+
+
+def words(code: str) -> str:
+    """An enumeration's word for people: `on_track` as "on track"."""
+    return code.replace("_", " ")
+
+
+def badge(code: str) -> SafeString:
+    """A status, band or health in its colour."""
+    return format_html('<span class="badge badge-{}">{}</span>', code, words(code))
+
+
+def instant(at: datetime | None) -> SafeString:
+    """A time in UTC, labelled so."""
+    if at is None:
+        return NOTHING
+    return format_html(
+        '<time datetime="{}" title="{}">{} <small>UTC</small></time>',
+        at.isoformat(),
+        at.isoformat(),
+        f"{at:%Y-%m-%d %H:%M}",
+    )
+
+
+def distance(at: datetime, now: datetime) -> str:
+    """How far away a time is: "in 12 days", "3 hours ago"."""
+    delta = abs(at - now)
+    for unit, name in UNITS_OF_TIME:
+        count = delta // unit
+        if count:
+            plural = "" if count == 1 else "s"
+            text = f"{count} {name}{plural}"
+            return f"in {text}" if at > now else f"{text} ago"
+    return "now"
+
+
+def deadline(target_date: date | None, period: Period, now: datetime) -> SafeString:
+    """When the period ends, relative and by its last date."""
+    if target_date is None or period.ends_at is None:
+        return format_html('<span class="none">{}</span>', "no deadline")
+    return format_html(
+        '<span class="deadline">{}<br><small>{}</small></span>',
+        distance(period.ends_at, now),
+        f"{target_date:%Y-%m-%d}",
+    )
+
+
+def goal_title(goal: FinancialGoal) -> SafeString:
+    """What the goal is: "monthly return 5 %"."""
+    return format_html(
+        "{} {}", words(goal.goal_type), in_measure(goal.target_value, goal)
+    )
+
+
+def way(goal: FinancialGoal) -> SafeString:
+    """From where to where the goal leads."""
+    return format_html(
+        "from {} to {}",
+        in_measure(goal.start_value, goal),
+        in_measure(goal.target_value, goal),
+    )
+
+
+def points(value: Decimal | None) -> SafeString:
+    """A difference of percentages: signed, in percentage points."""
+    if value is None:
+        return NOTHING
+    sign = "+" if value > 0 else ""
+    return format_html(
+        '<span class="figure" title="{}">{}{} pp</span>',
+        number(value),
+        sign,
+        number(round_down(value, SHOWN_PERCENT)),
+    )
+
+
+def pace_of(goal: FinancialGoal, now: datetime) -> Pace:
+    """The goal's pace now, or when it ended."""
+    return measure_pace(
+        progress=goal.progress,
+        target_value=goal.target_value,
+        period=goal.period,
+        at=min(now, goal.ended_at or now),
+    )
+
+
+def progress_bar(progress_pct: Decimal, expected_pct: Decimal | None) -> SafeString:
+    """A bar from 0 to 100 % with a mark where the goal should be by now.
+
+    What lies below 0 or above 100 % runs over the bar's ends, up to `BAR_MARGIN`.
+    Drawn as SVG: a strict content security policy forbids inline styles.
+    """
+    filled = max(Decimal(0), min(progress_pct, HUNDRED))
+    under = _overrun(-progress_pct)
+    over = _overrun(progress_pct - HUNDRED)
+    label = f"{number(round_down(progress_pct, SHOWN_PERCENT))} %"
+    if expected_pct is not None:
+        label += f", expected {number(round_down(expected_pct, SHOWN_PERCENT))} %"
+    parts = [
+        _rect("track", BAR_MARGIN, HUNDRED),
+        _rect(f"fill fill-{band_for(progress_pct)}", BAR_MARGIN, filled),
+        _rect("under", BAR_MARGIN - under, under),
+        _rect("over", BAR_MARGIN + HUNDRED, over),
+    ]
+    if expected_pct is not None:
+        parts.append(_rect("expected", BAR_MARGIN + expected_pct - 1, Decimal(1)))
+    return format_html(
+        '<svg class="progress-bar" viewBox="0 0 120 10" preserveAspectRatio="none" '
+        'role="img" aria-label="{}"><title>{}</title>{}</svg>',
+        label,
+        label,
+        SafeString("").join(parts),
+    )
+
+
+def progress(progress_pct: Decimal, expected_pct: Decimal | None) -> SafeString:
+    """The bar with its figure beside it."""
+    return format_html(
+        '<span class="progress">{}{}</span>',
+        progress_bar(progress_pct, expected_pct),
+        percent(progress_pct),
+    )
+
+
+def _overrun(beyond: Decimal) -> Decimal:
+    return min(max(beyond, SLIVER), BAR_MARGIN) if beyond > 0 else Decimal(0)
+
+
+def _rect(kind: str, x: Decimal, width: Decimal) -> SafeString:
+    if not width:
+        return SafeString("")
+    return format_html(
+        '<rect class="{}" x="{}" y="0" width="{}" height="10"/>',
+        kind,
+        format_plain(round_down(x, SHOWN_PERCENT)),
+        format_plain(round_down(width, SHOWN_PERCENT)),
+    )

@@ -1,0 +1,252 @@
+"""Goals, to inspect: how far each is, how it got there and what was decided."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, ClassVar, cast
+
+from django.contrib import admin, messages
+from django.db.models import DateTimeField, QuerySet, Value
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from goals.admin import figures
+from goals.admin.base import Figure, Section, SectionsAdmin, now_of
+from goals.admin.filters import BandFilter, DeadlineFilter, HealthFilter
+from goals.admin.forms import GoalForm
+from goals.admin.logs import DECISIONS, HISTORY
+from goals.enums import GoalStatus
+from goals.models import FinancialGoal
+from goals.progress import Pace
+from goals.services import cancel_goal, snapshot_goals, update_goal
+from mastertrade.exceptions import DomainError
+
+Goals = QuerySet[FinancialGoal]
+FIXED = ("owner", "portfolio", "goal_type", "start_value_shown", "start_date")
+ADDED = (
+    ("portfolio", "goal_type"),
+    ("target_value", "start_value"),
+    ("start_date", "target_date"),
+)
+CHANGED = (
+    ("owner", "portfolio", "goal_type"),
+    ("target_value", "start_value_shown"),
+    ("start_date", "target_date"),
+)
+SHOWN = (
+    ("owner", "portfolio", "goal_type"),
+    ("target_value_shown", "start_value_shown"),
+    ("start_date", "target_date"),
+)
+RULES = (
+    ("policy", "after_achieved"),
+    ("min_factor", "max_factor"),
+    ("priority", "recurring"),
+)
+SHOWN_RULES = (
+    ("policy", "after_achieved"),
+    ("factor_bounds",),
+    ("priority", "recurring"),
+)
+# More refusals than these are only counted.
+MOST_REFUSALS = 10
+
+
+def clock_of(goal: FinancialGoal) -> datetime:
+    """The request's clock, which the admin's queryset hands to every row."""
+    return cast(datetime, goal.as_of)  # type: ignore[attr-defined]  # an annotation
+
+
+def _fieldsets(what: Any, rules: Any) -> Any:
+    return (("Goal", {"fields": what}), ("How it decides", {"fields": rules}))
+
+
+def _pace(goal: FinancialGoal) -> Pace:
+    return figures.pace_of(goal, clock_of(goal))
+
+
+@admin.register(FinancialGoal)
+class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
+    form = GoalForm
+    sections: ClassVar[list[Section]] = [HISTORY, DECISIONS]
+    list_display = (
+        "goal",
+        "owner",
+        "portfolio_name",
+        "progress_shown",
+        "band",
+        "health",
+        "pace_gap",
+        "deadline",
+        "status_shown",
+        "policy",
+    )
+    list_filter = (
+        "status",
+        BandFilter,
+        HealthFilter,
+        DeadlineFilter,
+        "goal_type",
+        "policy",
+        "recurring",
+    )
+    list_select_related = ("portfolio",)
+    search_fields = ("user__username", "portfolio__name", "=goal_id")
+    search_help_text = "Username, portfolio name or goal id"
+    ordering = ("-goal_id",)
+    autocomplete_fields = ("portfolio",)
+    actions = ("snapshot_now", "pause", "resume", "cancel")
+
+    def get_queryset(self, request: HttpRequest) -> Goals:
+        clock = Value(now_of(request), DateTimeField())
+        return super().get_queryset(request).annotate(as_of=clock)
+
+    def get_fieldsets(
+        self, request: HttpRequest, obj: FinancialGoal | None = None
+    ) -> Any:
+        if obj is None:
+            return _fieldsets(ADDED, RULES)
+        if self.has_change_permission(request, obj):
+            return _fieldsets(CHANGED, RULES)
+        return _fieldsets(SHOWN, SHOWN_RULES)
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: FinancialGoal | None = None
+    ) -> tuple[str, ...]:
+        if obj is None:
+            return ()
+        if self.has_change_permission(request, obj):
+            return FIXED
+        return tuple(name for line in (*SHOWN, *SHOWN_RULES) for name in line)
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: FinancialGoal | None = None
+    ) -> bool:
+        """What is over stays as it was."""
+        if obj is not None and obj.ended_at is not None:
+            return False
+        return super().has_change_permission(request, obj)
+
+    def bar(self, goal: FinancialGoal, now: datetime) -> SafeString:
+        expected = figures.pace_of(goal, now).expected_progress_pct
+        return figures.progress_bar(goal.progress_pct, expected)
+
+    def headline(self, goal: FinancialGoal, now: datetime) -> Sequence[Figure]:
+        pace = figures.pace_of(goal, now)
+        value = figures.in_measure(goal.current_value, goal)
+        return (
+            Figure("Progress", figures.percent(goal.progress_pct), self.band(goal)),
+            Figure("Status", figures.badge(goal.status), self._since(goal)),
+            Figure("Value", value, figures.way(goal)),
+            Figure("Health", figures.badge(pace.health), pace.reason),
+            Figure("Pace gap", self.pace_gap(goal), "percentage points"),
+            Figure("Expected by now", figures.percent(pace.expected_progress_pct)),
+            Figure("Required per day", figures.in_measure(pace.required_per_day, goal)),
+            Figure("Deadline", self.deadline(goal)),
+        )
+
+    def _since(self, goal: FinancialGoal) -> SafeString | str:
+        at = goal.ended_at or goal.achieved_at
+        return figures.instant(at) if at else ""
+
+    @admin.display(ordering="goal_id")
+    def goal(self, goal: FinancialGoal) -> SafeString:
+        return figures.goal_title(goal)
+
+    @admin.display(ordering="user_id")
+    def owner(self, goal: FinancialGoal) -> str:
+        return goal.user_id
+
+    @admin.display(description="portfolio", ordering="portfolio__name")
+    def portfolio_name(self, goal: FinancialGoal) -> str:
+        return goal.portfolio.name
+
+    @admin.display(description="progress", ordering="progress_pct")
+    def progress_shown(self, goal: FinancialGoal) -> SafeString:
+        return figures.progress(goal.progress_pct, _pace(goal).expected_progress_pct)
+
+    @admin.display
+    def band(self, goal: FinancialGoal) -> SafeString:
+        return figures.badge(goal.progress.band)
+
+    @admin.display
+    def health(self, goal: FinancialGoal) -> SafeString:
+        return figures.badge(_pace(goal).health)
+
+    @admin.display
+    def pace_gap(self, goal: FinancialGoal) -> SafeString:
+        return figures.points(_pace(goal).pace_gap_pct)
+
+    @admin.display(ordering="period_ends_at")
+    def deadline(self, goal: FinancialGoal) -> SafeString:
+        return figures.deadline(goal.target_date, goal.period, clock_of(goal))
+
+    @admin.display(description="status", ordering="status")
+    def status_shown(self, goal: FinancialGoal) -> SafeString:
+        return figures.badge(goal.status)
+
+    @admin.display(description="start value")
+    def start_value_shown(self, goal: FinancialGoal) -> SafeString:
+        return figures.in_measure(goal.start_value, goal)
+
+    @admin.display(description="target value")
+    def target_value_shown(self, goal: FinancialGoal) -> SafeString:
+        return figures.in_measure(goal.target_value, goal)
+
+    @admin.display(description="factor: lowest … highest")
+    def factor_bounds(self, goal: FinancialGoal) -> str:
+        return f"{figures.number(goal.min_factor)} … {figures.number(goal.max_factor)}"
+
+    @admin.action(description="Take a snapshot now", permissions=["change"])
+    def snapshot_now(self, request: HttpRequest, queryset: Goals) -> None:
+        goal_ids = list(queryset.values_list("pk", flat=True))
+        taken = snapshot_goals(as_of=now_of(request), goal_ids=goal_ids)
+        if taken:
+            self.message_user(request, f"Snapshots taken: {taken}.", messages.SUCCESS)
+        if taken < len(goal_ids):
+            self.message_user(
+                request,
+                f"Goals that are not running and got none: {len(goal_ids) - taken}.",
+                messages.WARNING,
+            )
+
+    @admin.action(description="Pause: measured, not deciding", permissions=["change"])
+    def pause(self, request: HttpRequest, queryset: Goals) -> None:
+        self._each(request, queryset, "paused", self._set_status(GoalStatus.PAUSED))
+
+    @admin.action(description="Resume", permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: Goals) -> None:
+        self._each(request, queryset, "resumed", self._set_status(GoalStatus.ACTIVE))
+
+    @admin.action(description="Cancel: ends for good", permissions=["change"])
+    def cancel(self, request: HttpRequest, queryset: Goals) -> None:
+        self._each(request, queryset, "cancelled", cancel_goal)
+
+    @staticmethod
+    def _set_status(status: GoalStatus) -> Callable[..., FinancialGoal]:
+        def change(**call: Any) -> FinancialGoal:
+            return update_goal(status=status, **call)
+
+        return change
+
+    def _each(
+        self,
+        request: HttpRequest,
+        queryset: Goals,
+        done_word: str,
+        service: Callable[..., FinancialGoal],
+    ) -> None:
+        """One transaction a goal: a refusal says why and leaves the others be."""
+        now, done, refusals = now_of(request), 0, []
+        for goal in queryset.select_related("user").order_by("pk"):
+            try:
+                service(user=goal.user, goal_id=goal.pk, as_of=now)
+                done += 1
+            except DomainError as error:
+                refusals.append(f"Goal {goal.pk}: {error.detail}")
+        if done:
+            self.message_user(request, f"Goals {done_word}: {done}.", messages.SUCCESS)
+        for refusal in refusals[:MOST_REFUSALS]:
+            self.message_user(request, refusal, messages.ERROR)
+        if len(refusals) > MOST_REFUSALS:
+            more = f"{len(refusals) - MOST_REFUSALS} more were refused."
+            self.message_user(request, more, messages.ERROR)

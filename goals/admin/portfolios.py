@@ -1,0 +1,281 @@
+"""Portfolios and their ledger."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from goals.admin import figures
+from goals.admin.base import Figure, ReadOnlyAdmin, Section, SectionsAdmin
+from goals.admin.filters import PortfolioFilter
+from goals.admin.forms import PortfolioForm
+from goals.admin.logs import goal_link
+from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio
+
+LIMITS = (
+    ("soft_drawdown_pct", "hard_drawdown_pct"),
+    ("daily_loss_limit_pct", "max_position_pct"),
+    ("edge_guard",),
+)
+SHOWN_LIMITS = (("drawdown_limits", "other_limits"), ("edge_guard",))
+FROZEN = ("currency", "time_zone", "opening_balance_shown")
+# What makes the currency, the time zone and the opening balance frozen.
+USED_BY = ("ledger_entries", "goals", "trades")
+
+
+def _entries_of(portfolio: Portfolio) -> QuerySet[LedgerEntry]:
+    return portfolio.ledger_entries.select_related("portfolio").order_by(
+        "-effective_at", "-entry_id"
+    )
+
+
+def _cash_flows_of(portfolio: Portfolio) -> QuerySet[CashFlow]:
+    return portfolio.cash_flows.select_related("portfolio").order_by(
+        "-flowed_at", "-cash_flow_id"
+    )
+
+
+def _goals_of(portfolio: Portfolio) -> QuerySet[FinancialGoal]:
+    return portfolio.goals.select_related("portfolio").order_by("-goal_id")
+
+
+GOALS = Section(
+    key="goals",
+    title="Goals",
+    model=FinancialGoal,
+    rows=_goals_of,
+    columns=[
+        ("Goal", goal_link),
+        ("Progress", lambda goal: figures.progress(goal.progress_pct, None)),
+        ("Band", lambda goal: figures.badge(goal.progress.band)),
+        ("Status", lambda goal: figures.badge(goal.status)),
+        ("From", lambda goal: goal.start_date.isoformat()),
+        ("To", lambda goal: goal.target_date or figures.NOTHING),
+    ],
+)
+LEDGER = Section(
+    key="ledger",
+    title="Ledger",
+    model=LedgerEntry,
+    rows=_entries_of,
+    columns=[
+        ("Took effect", lambda row: figures.instant(row.effective_at)),
+        ("Booked", lambda row: figures.words(row.kind)),
+        ("Amount", lambda row: figures.gain(row.amount, row.portfolio.currency)),
+        ("Equity", lambda row: figures.money(row.equity, row.portfolio.currency)),
+        ("Unit value", lambda row: figures.rate(row.unit_value)),
+        (
+            "Realised",
+            lambda row: figures.gain(row.realized_pnl, row.portfolio.currency),
+        ),
+    ],
+)
+CASH_FLOWS = Section(
+    key="cash",
+    title="Cash flows",
+    model=CashFlow,
+    rows=_cash_flows_of,
+    columns=[
+        ("Time", lambda row: figures.instant(row.flowed_at)),
+        ("Amount", lambda row: figures.gain(row.amount, row.portfolio.currency)),
+        ("External id", lambda row: row.external_id or figures.NOTHING),
+    ],
+)
+
+
+@admin.register(Portfolio)
+class PortfolioAdmin(SectionsAdmin[Portfolio]):
+    form = PortfolioForm
+    sections: ClassVar[list[Section]] = [GOALS, LEDGER, CASH_FLOWS]
+    list_display = (
+        "name",
+        "owner",
+        "equity_shown",
+        "unit_value_shown",
+        "drawdown",
+        "realized",
+        "state",
+        "goals_count",
+    )
+    list_filter = ("trading_state", "currency")
+    search_fields = ("user__username", "name", "=portfolio_id")
+    search_help_text = "Username, portfolio name or id"
+    ordering = ("user_id", "name")
+    autocomplete_fields = ("user",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Portfolio]:
+        goals = (
+            FinancialGoal.objects.filter(portfolio=OuterRef("pk"))
+            .order_by()
+            .values("portfolio")
+            .annotate(count=Count("pk"))
+        )
+        count = Coalesce(Subquery(goals.values("count")), 0)
+        return super().get_queryset(request).annotate(goals_count=count)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Portfolio | None = None) -> Any:
+        editable = obj is None or self.has_change_permission(request, obj)
+        frozen = FROZEN if obj is not None and _is_frozen(obj, editable) else None
+        who = ("user", "name") if obj is None else ("owner", "name")
+        money = frozen or ("currency", "time_zone", "opening_balance")
+        limits = LIMITS if editable else SHOWN_LIMITS
+        return (
+            ("Portfolio", {"fields": (who, money)}),
+            ("Limits", {"fields": limits}),
+        )
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Portfolio | None = None
+    ) -> tuple[str, ...]:
+        if obj is None:
+            return ()
+        if not self.has_change_permission(request, obj):
+            limits = [name for line in SHOWN_LIMITS for name in line]
+            return ("owner", "name", *FROZEN, *limits)
+        return ("owner", *FROZEN) if _is_frozen(obj, True) else ("owner",)
+
+    def headline(self, portfolio: Portfolio, now: datetime) -> Sequence[Figure]:
+        currency = portfolio.currency
+        return (
+            Figure("Equity", figures.money(portfolio.equity, currency)),
+            Figure("Live equity", figures.money(portfolio.live_equity, currency)),
+            Figure("Realised P&L", figures.gain(portfolio.realized_pnl, currency)),
+            Figure("Unrealised P&L", figures.gain(portfolio.unrealized_pnl, currency)),
+            Figure(
+                "Unit value",
+                figures.rate(portfolio.unit_value),
+                f"peak {figures.number(portfolio.peak_unit_value)}",
+            ),
+            Figure("Drawdown", figures.percent(portfolio.drawdown_pct)),
+            Figure("Trading", figures.badge(portfolio.trading_state)),
+            Figure("Newest entry", figures.instant(portfolio.last_entry_at)),
+        )
+
+    @admin.display(ordering="user_id")
+    def owner(self, portfolio: Portfolio) -> str:
+        return portfolio.user_id
+
+    @admin.display(description="equity", ordering="equity")
+    def equity_shown(self, portfolio: Portfolio) -> SafeString:
+        return figures.money(portfolio.equity, portfolio.currency)
+
+    @admin.display(description="unit value", ordering="unit_value")
+    def unit_value_shown(self, portfolio: Portfolio) -> SafeString:
+        return figures.rate(portfolio.unit_value)
+
+    @admin.display(ordering="drawdown_pct")
+    def drawdown(self, portfolio: Portfolio) -> SafeString:
+        return figures.percent(portfolio.drawdown_pct)
+
+    @admin.display(description="realised P&L", ordering="realized_pnl")
+    def realized(self, portfolio: Portfolio) -> SafeString:
+        return figures.gain(portfolio.realized_pnl, portfolio.currency)
+
+    @admin.display(description="trading", ordering="trading_state")
+    def state(self, portfolio: Portfolio) -> SafeString:
+        return figures.badge(portfolio.trading_state)
+
+    @admin.display(description="goals", ordering="goals_count")
+    def goals_count(self, portfolio: Portfolio) -> int:
+        return int(portfolio.goals_count)  # type: ignore[attr-defined]  # annotated
+
+    @admin.display(description="opening balance")
+    def opening_balance_shown(self, portfolio: Portfolio) -> SafeString:
+        return figures.money(portfolio.opening_balance, portfolio.currency)
+
+    @admin.display(description="drawdown: soft, hard")
+    def drawdown_limits(self, portfolio: Portfolio) -> str:
+        soft, hard = portfolio.soft_drawdown_pct, portfolio.hard_drawdown_pct
+        return f"{figures.number(soft)} %, {figures.number(hard)} %"
+
+    @admin.display(description="daily loss, position")
+    def other_limits(self, portfolio: Portfolio) -> str:
+        limits = (portfolio.daily_loss_limit_pct, portfolio.max_position_pct)
+        return ", ".join(
+            "off" if limit is None else f"{figures.number(limit)} %" for limit in limits
+        )
+
+
+def _is_frozen(portfolio: Portfolio, editable: bool) -> bool:
+    if not editable:
+        return True
+    return any(getattr(portfolio, name).exists() for name in USED_BY)
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
+    list_display = ("time", "portfolio", "kind", "booked", "equity_then", "rate_then")
+    list_filter = ("kind", PortfolioFilter)
+    list_select_related = ("portfolio",)
+    search_fields = ("portfolio__user__username", "portfolio__name", "=trade_id")
+    search_help_text = "Username, portfolio name or trade id"
+    ordering = ("-entry_id",)
+    fields = (
+        "portfolio",
+        "kind",
+        "time",
+        "booked",
+        "trade_id",
+        "cash_flow",
+        "equity_then",
+        "realized_then",
+        "rate_then",
+        "peak_then",
+        "units_then",
+    )
+
+    @admin.display(description="took effect", ordering="effective_at")
+    def time(self, row: LedgerEntry) -> SafeString:
+        return figures.instant(row.effective_at)
+
+    @admin.display(description="amount", ordering="amount")
+    def booked(self, row: LedgerEntry) -> SafeString:
+        return figures.gain(row.amount, row.portfolio.currency)
+
+    @admin.display(description="equity after")
+    def equity_then(self, row: LedgerEntry) -> SafeString:
+        return figures.money(row.equity, row.portfolio.currency)
+
+    @admin.display(description="realised P&L after")
+    def realized_then(self, row: LedgerEntry) -> SafeString:
+        return figures.gain(row.realized_pnl, row.portfolio.currency)
+
+    @admin.display(description="unit value after")
+    def rate_then(self, row: LedgerEntry) -> SafeString:
+        return figures.rate(row.unit_value)
+
+    @admin.display(description="peak unit value after")
+    def peak_then(self, row: LedgerEntry) -> SafeString:
+        return figures.rate(row.peak_unit_value)
+
+    @admin.display(description="units after")
+    def units_then(self, row: LedgerEntry) -> str:
+        return f"{figures.number(row.units)} (run {row.unit_run})"
+
+
+@admin.register(CashFlow)
+class CashFlowAdmin(ReadOnlyAdmin[CashFlow]):
+    list_display = ("time", "portfolio", "flow", "external_id")
+    list_filter = (PortfolioFilter,)
+    list_select_related = ("portfolio",)
+    search_fields = ("portfolio__user__username", "portfolio__name", "external_id")
+    search_help_text = "Username, portfolio name or external id"
+    ordering = ("-cash_flow_id",)
+    fields = ("portfolio", "time", "flow", "external_id", "recorded")
+
+    @admin.display(ordering="flowed_at")
+    def time(self, row: CashFlow) -> SafeString:
+        return figures.instant(row.flowed_at)
+
+    @admin.display(description="amount", ordering="amount")
+    def flow(self, row: CashFlow) -> SafeString:
+        return figures.gain(row.amount, row.portfolio.currency)
+
+    @admin.display(description="recorded")
+    def recorded(self, row: CashFlow) -> SafeString:
+        return figures.instant(row.created_at)

@@ -1,0 +1,23 @@
+"""The pages of the site."""
+
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+
+from mastertrade.dashboard.views import home
+
+app_name = "dashboard"
+urlpatterns = [
+    path("", home, name="home"),
+    path(
+        "login/",
+        LoginView.as_view(
+            template_name="dashboard/login.html", redirect_authenticated_user=True
+        ),
+        name="login",
+    ),
+    path(
+        "logout/",
+        LogoutView.as_view(next_page="dashboard:login"),
+        name="logout",
+    ),
+]

@@ -1,0 +1,128 @@
+"""The home page: a user's own portfolios, goals and last decisions."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.views.decorators.http import require_safe
+
+from goals.admin import figures
+from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
+from mastertrade.money import format_plain
+
+MOST_PORTFOLIOS = 12
+MOST_GOALS = 12
+MOST_DECISIONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioCard:
+    portfolio: Portfolio
+    equity: SafeString
+    unrealized: SafeString
+    realized: SafeString
+    drawdown: SafeString
+    trading: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class GoalCard:
+    goal: FinancialGoal
+    title: SafeString
+    bar: SafeString
+    progress: SafeString
+    value: SafeString
+    way: SafeString
+    badges: tuple[SafeString, ...]
+    pace_gap: SafeString
+    required_per_day: SafeString
+    deadline: SafeString
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    decision: GoalAdjustmentLog
+    time: SafeString
+    factor: str
+    size: SafeString
+    verdict: SafeString
+
+
+@require_safe
+@login_required
+def home(request: HttpRequest) -> HttpResponse:
+    """GET /"""
+    user, now = cast(User, request.user), timezone.now()
+    context = {
+        "now": now,
+        "portfolios": [_show_portfolio(one) for one in _portfolios_of(user)],
+        "goals": [_show_goal(goal, now) for goal in _running_goals_of(user)],
+        "decisions": [_show_decision(one) for one in _decisions_of(user)],
+    }
+    return render(request, "dashboard/home.html", context)
+
+
+def _portfolios_of(user: User) -> list[Portfolio]:
+    mine = Portfolio.objects.filter(user_id=user.username)
+    return list(mine.order_by("portfolio_id")[:MOST_PORTFOLIOS])
+
+
+def _running_goals_of(user: User) -> list[FinancialGoal]:
+    mine = FinancialGoal.objects.filter(user_id=user.username, ended_at=None)
+    nearest_first = mine.select_related("portfolio").order_by(
+        "period_ends_at", "goal_id"
+    )
+    return list(nearest_first[:MOST_GOALS])
+
+
+def _decisions_of(user: User) -> list[GoalAdjustmentLog]:
+    mine = GoalAdjustmentLog.objects.filter(portfolio__user_id=user.username)
+    newest = mine.select_related("portfolio").order_by("-adjustment_id")
+    return list(newest[:MOST_DECISIONS])
+
+
+def _show_portfolio(portfolio: Portfolio) -> PortfolioCard:
+    currency = portfolio.currency
+    return PortfolioCard(
+        portfolio=portfolio,
+        equity=figures.money(portfolio.live_equity, currency),
+        unrealized=figures.gain(portfolio.unrealized_pnl, currency),
+        realized=figures.gain(portfolio.realized_pnl, currency),
+        drawdown=figures.percent(portfolio.drawdown_pct),
+        trading=figures.badge(portfolio.trading_state),
+    )
+
+
+def _show_goal(goal: FinancialGoal, now: datetime) -> GoalCard:
+    pace = figures.pace_of(goal, now)
+    return GoalCard(
+        goal=goal,
+        title=figures.goal_title(goal),
+        bar=figures.progress_bar(goal.progress_pct, pace.expected_progress_pct),
+        progress=figures.percent(goal.progress_pct),
+        value=figures.in_measure(goal.current_value, goal),
+        way=figures.way(goal),
+        badges=(
+            figures.badge(goal.progress.band),
+            figures.badge(pace.health),
+            *([figures.badge(goal.status)] if goal.status != "active" else []),
+        ),
+        pace_gap=figures.points(pace.pace_gap_pct),
+        required_per_day=figures.in_measure(pace.required_per_day, goal),
+        deadline=figures.deadline(goal.target_date, goal.period, now),
+    )
+
+
+def _show_decision(decision: GoalAdjustmentLog) -> DecisionRow:
+    return DecisionRow(
+        decision=decision,
+        time=figures.instant(decision.as_of),
+        factor=format_plain(decision.adjustment_factor),
+        size=figures.money(decision.adjusted_size, decision.portfolio.currency),
+        verdict=figures.badge(decision.verdict),
+    )

@@ -1,0 +1,222 @@
+"""Trades and positions: the ledger's source, looked at and never edited here."""
+
+from decimal import Decimal
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from goals.admin import figures
+from goals.admin.base import ReadOnlyAdmin
+from goals.admin.filters import PortfolioFilter
+from goals.admin.logs import decision_link
+from mastertrade.money import PERCENT, exactly, round_to
+from trades.models import Position, Trade
+
+
+@exactly
+def measure_r_multiple(trade: Trade) -> Decimal | None:
+    """Profit in units of what the stop put at risk; None without profit or stop."""
+    if trade.profit_loss is None or trade.stop_price is None:
+        return None
+    risk = abs(trade.entry_price - trade.stop_price) * trade.quantity * trade.fx_rate
+    return round_to(trade.profit_loss / risk, PERCENT) if risk else None
+
+
+def trade_link(trade: Trade) -> SafeString:
+    address = reverse("admin:trades_trade_change", args=[trade.pk])
+    return format_html('<a href="{}">{}</a>', address, describe(trade))
+
+
+def describe(row: Trade | Position) -> SafeString:
+    return format_html(
+        '<span class="side side-{}">{}</span> {} {}',
+        row.side,
+        row.side,
+        figures.number(row.quantity),
+        row.symbol,
+    )
+
+
+def profit_of(trade: Trade) -> SafeString:
+    return figures.gain(trade.profit_loss, trade.portfolio.currency)
+
+
+def entry_of(trade: Trade) -> SafeString:
+    return figures.money(trade.entry_price, trade.quote_currency)
+
+
+def exit_of(trade: Trade) -> SafeString:
+    return figures.money(trade.exit_price, trade.quote_currency)
+
+
+@admin.register(Trade)
+class TradeAdmin(ReadOnlyAdmin[Trade]):
+    list_display = (
+        "trade_id",
+        "what",
+        "owner",
+        "portfolio",
+        "strategy_id",
+        "status_shown",
+        "entry",
+        "exit",
+        "profit",
+        "r_multiple",
+        "opened",
+        "closed",
+    )
+    list_display_links = ("trade_id", "what")
+    list_filter = ("status", "side", PortfolioFilter)
+    list_select_related = ("portfolio", "adjustment")
+    search_fields = ("symbol", "user__username", "strategy_id", "=trade_id")
+    search_help_text = "Symbol, username, strategy or trade id"
+    ordering = ("-trade_id",)
+    fieldsets = (
+        (
+            "Trade",
+            {
+                "fields": (
+                    ("what", "status_shown"),
+                    ("owner", "portfolio", "strategy_id"),
+                    ("opened", "closed"),
+                )
+            },
+        ),
+        (
+            "Figures",
+            {
+                "fields": (
+                    ("entry", "exit", "stop"),
+                    ("profit", "r_multiple"),
+                    ("fees_shown", "rates"),
+                )
+            },
+        ),
+        ("Where it comes from", {"fields": ("decision", "external_id")}),
+    )
+
+    @admin.display(description="trade", ordering="symbol")
+    def what(self, trade: Trade) -> SafeString:
+        return describe(trade)
+
+    @admin.display(ordering="user_id")
+    def owner(self, trade: Trade) -> str:
+        return trade.user_id
+
+    @admin.display(description="entry", ordering="entry_price")
+    def entry(self, trade: Trade) -> SafeString:
+        return entry_of(trade)
+
+    @admin.display(description="exit", ordering="exit_price")
+    def exit(self, trade: Trade) -> SafeString:
+        return exit_of(trade)
+
+    @admin.display(description="stop", ordering="stop_price")
+    def stop(self, trade: Trade) -> SafeString:
+        return figures.money(trade.stop_price, trade.quote_currency)
+
+    @admin.display(description="P&L after fees", ordering="profit_loss")
+    def profit(self, trade: Trade) -> SafeString:
+        return profit_of(trade)
+
+    @admin.display(description="R")
+    def r_multiple(self, trade: Trade) -> SafeString:
+        multiple = measure_r_multiple(trade)
+        return figures.NOTHING if multiple is None else figures.r(multiple)
+
+    @admin.display(description="fees: entry, exit")
+    def fees_shown(self, trade: Trade) -> SafeString:
+        return format_html(
+            "{}, {}",
+            figures.money(trade.entry_fees, trade.fee_currency),
+            figures.money(trade.exit_fees, trade.fee_currency),
+        )
+
+    @admin.display(description="rates: quote, fee")
+    def rates(self, trade: Trade) -> str:
+        return f"{figures.number(trade.fx_rate)}, {figures.number(trade.fee_fx_rate)}"
+
+    @admin.display(description="opened", ordering="entry_time")
+    def opened(self, trade: Trade) -> SafeString:
+        return figures.instant(trade.entry_time)
+
+    @admin.display(description="closed", ordering="exit_time")
+    def closed(self, trade: Trade) -> SafeString:
+        return figures.instant(trade.exit_time)
+
+    @admin.display(description="status", ordering="status")
+    def status_shown(self, trade: Trade) -> SafeString:
+        return figures.badge(trade.status)
+
+    @admin.display(description="sized by")
+    def decision(self, trade: Trade) -> SafeString:
+        if trade.adjustment is None:
+            return figures.NOTHING
+        return decision_link(trade.adjustment, trade.adjustment)
+
+
+@admin.register(Position)
+class PositionAdmin(ReadOnlyAdmin[Position]):
+    list_display = (
+        "position_id",
+        "what",
+        "user_id",
+        "portfolio",
+        "status_shown",
+        "entry",
+        "mark",
+        "unrealized",
+        "updated",
+    )
+    list_display_links = ("position_id", "what")
+    list_filter = ("status", "side", PortfolioFilter)
+    list_select_related = ("portfolio", "trade")
+    search_fields = ("symbol", "user__username", "=trade__trade_id")
+    search_help_text = "Symbol, username or trade id"
+    ordering = ("-position_id",)
+    fields = (
+        "what",
+        "user_id",
+        "portfolio",
+        "of_trade",
+        "status_shown",
+        "entry",
+        "mark",
+        "unrealized",
+        "opened",
+        "updated",
+    )
+
+    @admin.display(description="position", ordering="symbol")
+    def what(self, position: Position) -> SafeString:
+        return describe(position)
+
+    @admin.display(description="trade")
+    def of_trade(self, position: Position) -> SafeString:
+        return trade_link(position.trade)
+
+    @admin.display(description="status", ordering="status")
+    def status_shown(self, position: Position) -> SafeString:
+        return figures.badge(position.status)
+
+    @admin.display(ordering="entry_price")
+    def entry(self, position: Position) -> SafeString:
+        return figures.money(position.entry_price, position.trade.quote_currency)
+
+    @admin.display(description="last mark", ordering="current_price")
+    def mark(self, position: Position) -> SafeString:
+        return figures.money(position.current_price, position.trade.quote_currency)
+
+    @admin.display(description="unrealised P&L", ordering="unrealized_pnl")
+    def unrealized(self, position: Position) -> SafeString:
+        return figures.gain(position.unrealized_pnl, position.portfolio.currency)
+
+    @admin.display(ordering="opened_at")
+    def opened(self, position: Position) -> SafeString:
+        return figures.instant(position.opened_at)
+
+    @admin.display(ordering="updated_at")
+    def updated(self, position: Position) -> SafeString:
+        return figures.instant(position.updated_at)
