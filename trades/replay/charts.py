@@ -159,4 +159,15 @@ def _svg(figure: Figure, prefix: str) -> str:
     # The page gives it its width; a fixed size would overflow a narrow one.
     svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
-    return re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{prefix}-", svg)
+    return _with_own_ids(svg, prefix)
+
+
+def _with_own_ids(svg: str, prefix: str) -> str:
+    """Number the ids: matplotlib's clash between drawings and differ each run."""
+    numbers: dict[str, int] = {}
+
+    def renamed(match: re.Match[str]) -> str:
+        number = numbers.setdefault(match[2], len(numbers))
+        return f"{match[1]}{prefix}-{number}"
+
+    return re.sub(r'(\bid="|href="#|url\(#)([^")]+)', renamed, svg)
