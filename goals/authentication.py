@@ -5,7 +5,18 @@ from typing import Any
 from django.utils import timezone
 from drf_spectacular.contrib.knox_auth_token import KnoxTokenScheme
 from knox.auth import TokenAuthentication as KnoxTokenAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.request import Request
+
+from goals.models import User
+
+
+def signed_in(request: Request) -> User:
+    """Whose request it is; the permission classes let nobody else through."""
+    user = request.user
+    if not isinstance(user, User):
+        raise NotAuthenticated
+    return user
 
 
 class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
@@ -27,7 +38,7 @@ class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
         return expiry is not None and expiry < timezone.now()
 
 
-class TokenScheme(KnoxTokenScheme):
+class TokenScheme(KnoxTokenScheme):  # type: ignore[no-untyped-call]
     """How the API's description speaks of these tokens."""
 
     target_class = "goals.authentication.TokenAuthentication"

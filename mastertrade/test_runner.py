@@ -26,7 +26,7 @@ class PytestRunner:
     def add_arguments(cls, parser: ArgumentParser) -> None:
         parser.add_argument("--keepdb", action="store_true", help="Keep the database.")
         parser.add_argument(
-            "--pytest-args", help="More for pytest, in one word: --pytest-args='-k sizing'"
+            "--pytest-args", help="More for pytest: --pytest-args='-k sizing'"
         )
 
     def run_tests(self, test_labels: list[str], **options: Any) -> int:

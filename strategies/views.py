@@ -7,6 +7,7 @@ from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from goals.authentication import signed_in
 from strategies.models import StrategyInstance
 from strategies.serializers import (
     StrategyChangeSerializer,
@@ -47,7 +48,7 @@ class StrategyListView(generics.ListAPIView[StrategyInstance]):
         body = StrategyCreationSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         strategy = create_strategy(
-            user=request.user, now=timezone.now(), **body.validated_data
+            user=signed_in(request), now=timezone.now(), **body.validated_data
         )
         return Response(
             StrategySerializer(strategy).data, status=status.HTTP_201_CREATED
@@ -68,7 +69,7 @@ class StrategyDetailView(generics.RetrieveAPIView[StrategyInstance]):
         body = StrategyChangeSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         strategy = update_strategy(
-            user=request.user,
+            user=signed_in(request),
             strategy_id=strategy_id,
             now=timezone.now(),
             **body.validated_data,

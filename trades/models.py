@@ -152,7 +152,8 @@ class Trade(models.Model):
     @property
     def fees(self) -> Decimal:
         """All fees, in `fee_currency`: those of the entry and those of the exit."""
-        return self.entry_fees + self.exit_fees
+        fees: Decimal = self.entry_fees + self.exit_fees
+        return fees
 
     @property
     def is_open(self) -> bool:

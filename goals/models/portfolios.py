@@ -127,7 +127,8 @@ class Portfolio(models.Model):
     @property
     def live_equity(self) -> Decimal:
         """Equity plus the unrealised profit and loss of open positions."""
-        return self.equity + self.unrealized_pnl
+        live: Decimal = self.equity + self.unrealized_pnl
+        return live
 
     @property
     def account(self) -> Account:

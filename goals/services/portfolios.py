@@ -110,7 +110,7 @@ def _is_used(portfolio: Portfolio) -> bool:
     return (
         LedgerEntry.objects.filter(portfolio=portfolio).exists()
         or FinancialGoal.objects.filter(portfolio=portfolio).exists()
-        or portfolio.trades.exists()  # type: ignore[attr-defined]  # a floor above
+        or portfolio.trades.exists()  # trades live a floor above
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -42,7 +43,11 @@ def snapshot_goals(
     if user_id is not None:
         statement += ONLY_OF
     statement += "ORDER BY g.goal_id"
-    parameters = {"as_of": as_of, "goal_ids": list(goal_ids or ()), "user_id": user_id}
+    parameters: dict[str, Any] = {
+        "as_of": as_of,
+        "goal_ids": list(goal_ids or ()),
+        "user_id": user_id,
+    }
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return int(cursor.rowcount)

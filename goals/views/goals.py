@@ -10,7 +10,9 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
+from goals.authentication import signed_in
 from goals.filters import GoalFilter, filter_by_time
 from goals.models import FinancialGoal, GoalAdjustmentLog, GoalProgressHistory
 from goals.serializers import (
@@ -35,10 +37,8 @@ INCOME = OpenApiExample(
 PAUSE = OpenApiExample("Pause", value={"status": "paused"}, request_only=True)
 
 
-class MyGoals:
+class MyGoals(generics.GenericAPIView[FinancialGoal]):
     """The signed-in user's goals; anybody else's do not exist."""
-
-    request: Request
 
     def get_queryset(self) -> QuerySet[FinancialGoal]:
         return FinancialGoal.objects.filter(
@@ -71,7 +71,7 @@ class GoalListView(MyGoals, generics.ListAPIView[FinancialGoal]):
         body = GoalCreationSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         now = timezone.now()
-        goal = create_goal(user=request.user, as_of=now, **body.validated_data)
+        goal = create_goal(user=signed_in(request), as_of=now, **body.validated_data)
         answer = GoalSerializer(goal, context={"now": now})
         return Response(answer.data, status=status.HTTP_201_CREATED)
 
@@ -90,7 +90,7 @@ class GoalDetailView(MyGoals, generics.RetrieveAPIView[FinancialGoal]):
         body.is_valid(raise_exception=True)
         now = timezone.now()
         update_goal(
-            user=request.user, goal_id=goal_id, as_of=now, **body.validated_data
+            user=signed_in(request), goal_id=goal_id, as_of=now, **body.validated_data
         )
         answer = GoalSerializer(self.get_object(), context={"now": now})
         return Response(answer.data)
@@ -99,15 +99,12 @@ class GoalDetailView(MyGoals, generics.RetrieveAPIView[FinancialGoal]):
     def delete(self, request: Request, goal_id: int) -> Response:
         """Cancel the goal; it and its rows stay readable."""
         self.get_object()
-        cancel_goal(user=request.user, goal_id=goal_id, as_of=timezone.now())
+        cancel_goal(user=signed_in(request), goal_id=goal_id, as_of=timezone.now())
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class GoalLogView:
+class GoalLogView(APIView):
     """A log of one of the user's goals."""
-
-    request: Request
-    kwargs: dict[str, Any]
 
     def get_goal(self) -> FinancialGoal:
         mine = FinancialGoal.objects.filter(user_id=self.request.user.get_username())

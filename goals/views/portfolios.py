@@ -10,6 +10,7 @@ from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from goals.authentication import signed_in
 from goals.models import CashFlow, Portfolio
 from goals.serializers import (
     CashFlowCreationSerializer,
@@ -51,7 +52,7 @@ class PortfolioListView(generics.ListAPIView[Portfolio]):
         body = PortfolioCreationSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         portfolio = create_portfolio(
-            user=request.user, now=timezone.now(), **body.validated_data
+            user=signed_in(request), now=timezone.now(), **body.validated_data
         )
         return Response(
             PortfolioSerializer(portfolio).data, status=status.HTTP_201_CREATED
@@ -73,7 +74,7 @@ class PortfolioDetailView(generics.RetrieveAPIView[Portfolio]):
         body.is_valid(raise_exception=True)
         portfolio = update_portfolio(
             portfolio_id=portfolio_id,
-            user=request.user,
+            user=signed_in(request),
             now=timezone.now(),
             **body.validated_data,
         )
@@ -107,7 +108,7 @@ class CashFlowListView(generics.ListAPIView[CashFlow]):
         body = CashFlowCreationSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         flow, is_new = record_cash_flow(
-            user=request.user,
+            user=signed_in(request),
             portfolio=portfolio_id,
             now=timezone.now(),
             **body.validated_data,

@@ -43,8 +43,9 @@ class IssuedTokenSerializer(TokenSerializer):
 
     token = serializers.CharField(read_only=True)
 
-    class Meta(TokenSerializer.Meta):
-        fields = ("token", *TokenSerializer.Meta.fields)  # type: ignore[assignment]
+    class Meta:
+        model = AuthToken
+        fields = ("token", *TokenSerializer.Meta.fields)
         read_only_fields = fields
 
 

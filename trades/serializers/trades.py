@@ -74,8 +74,9 @@ class ClosedTradeSerializer(TradeSerializer):
 
     goals = GoalMoveSerializer(many=True, read_only=True)
 
-    class Meta(TradeSerializer.Meta):
-        fields = (*TradeSerializer.Meta.fields, "goals")  # type: ignore[assignment]
+    class Meta:
+        model = Trade
+        fields = (*TradeSerializer.Meta.fields, "goals")
         read_only_fields = fields
 
 

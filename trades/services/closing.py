@@ -36,6 +36,13 @@ class ClosedTrade:
     trade: Trade
     moves: tuple[GoalMove, ...]
 
+    @property
+    def profit_loss(self) -> Decimal:
+        """What the trade made, in the portfolio's currency, after fees."""
+        if self.trade.profit_loss is None:
+            raise ValueError(f"trade {self.trade.pk} is not closed")
+        return Decimal(self.trade.profit_loss)
+
 
 @transaction.atomic
 def close_trade(

@@ -205,7 +205,7 @@ def _refuse_unknown_references(
 ) -> None:
     """The strategy must be the user's, the decision the portfolio's: one query."""
     decision = GoalAdjustmentLog.objects.filter(
-        pk=ticket.adjustment_id, portfolio=portfolio
+        pk=ticket.adjustment_id or 0, portfolio=portfolio
     )
     found = (
         StrategyInstance.objects.filter(

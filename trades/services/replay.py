@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from django.db import transaction
@@ -40,6 +40,7 @@ STRATEGIES = tuple(
     ReplayStrategy(f"{kind}_daily", kind)
     for kind in (SignalKind.MOMENTUM, SignalKind.MEAN_REVERSION, SignalKind.BREAKOUT)
 )
+NEVER = datetime.max.replace(tzinfo=UTC)
 Progress = Callable[[int, int], None]  # bars walked, bars in all
 
 
@@ -98,16 +99,15 @@ class ServiceDesk:
             self.period_ends_at = self._read_period_end()
 
     def _read_period_end(self) -> datetime:
-        running = FinancialGoal.objects.get(
-            portfolio_id=self.portfolio_id, ended_at=None
+        ends: list[datetime | None] = list(
+            FinancialGoal.objects.filter(
+                portfolio_id=self.portfolio_id, ended_at=None
+            ).values_list("period_ends_at", flat=True)
         )
-        assert running.period_ends_at is not None
-        return running.period_ends_at
+        return min((end for end in ends if end is not None), default=NEVER)
 
     def equity(self) -> Decimal:
-        return Portfolio.objects.values_list("equity", flat=True).get(
-            pk=self.portfolio_id
-        )
+        return Portfolio.objects.get(pk=self.portfolio_id).account.equity
 
     def plan(self, request: PlanRequest) -> Plan:
         planned = plan_next_trade(
@@ -168,9 +168,7 @@ class ServiceDesk:
             fees=fees,
             now=at,
         )
-        profit_loss = closed.trade.profit_loss
-        assert profit_loss is not None
-        return profit_loss
+        return closed.profit_loss
 
 
 def find_replay(

@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from goals.authentication import signed_in
 from trades.serializers.decisions import (
     GoalSizingRequestSerializer,
     NextTradeAnswerSerializer,
@@ -78,7 +79,7 @@ class GoalSizingView(APIView):
         body = GoalSizingRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         row, _ = size_for_goal(
-            user=request.user,
+            user=signed_in(request),
             goal_id=goal_id,
             now=timezone.now(),
             **body.validated_data,
@@ -97,7 +98,7 @@ class PortfolioSizingView(APIView):
         body = PortfolioSizingRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         row, _ = size_for_portfolio(
-            user=request.user, now=timezone.now(), **body.validated_data
+            user=signed_in(request), now=timezone.now(), **body.validated_data
         )
         return Response(show_decision(row))
 
@@ -119,7 +120,7 @@ class GoalStrategyView(APIView):
         body = StrategyRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         choice = select_strategy(
-            user=request.user,
+            user=signed_in(request),
             goal_id=goal_id,
             now=timezone.now(),
             **body.validated_data,
@@ -144,7 +145,7 @@ class NextTradeView(APIView):
         body = NextTradeRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         planned = plan_next_trade(
-            user=request.user, now=timezone.now(), **body.validated_data
+            user=signed_in(request), now=timezone.now(), **body.validated_data
         )
         chosen = show_selection(planned.selection)
         return Response(

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from goals.authentication import signed_in
 from trades.filters import PositionFilter, TradeFilter
 from trades.models import Position, Trade
 from trades.serializers.trades import (
@@ -59,10 +60,12 @@ class TradeListView(generics.ListAPIView[Trade]):
         body.is_valid(raise_exception=True)
         fields, now = body.validated_data, timezone.now()
         if "exit_price" in fields:
-            closed, is_new = record_closed_trade(user=request.user, now=now, **fields)
+            closed, is_new = record_closed_trade(
+                user=signed_in(request), now=now, **fields
+            )
             answer = show_closed_trade(closed)
         else:
-            trade, is_new = open_trade(user=request.user, now=now, **fields)
+            trade, is_new = open_trade(user=signed_in(request), now=now, **fields)
             answer = TradeSerializer(trade).data
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(answer, status=code)
@@ -87,7 +90,7 @@ class CloseTradeView(APIView):
         body = TradeCloseSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         closed = close_trade(
-            user=request.user,
+            user=signed_in(request),
             trade_id=trade_id,
             now=timezone.now(),
             **body.validated_data,
