@@ -269,6 +269,7 @@ def test_the_stop_of_a_short_lies_above():
     trade = walk(closes, strategies=[patient], rules=rules).trades[0]
 
     assert (trade.side, trade.cause) == (Side.SHORT, ExitCause.STOP)
+    assert trade.closed_at == make_series(closes).bars[33].opened_at
 
 
 def test_without_a_stop_the_same_trade_runs_on():

@@ -144,7 +144,7 @@ def test_without_an_ended_period_there_is_no_share():
 
 
 def test_a_trade_counts_in_the_period_of_its_close():
-    trade = make_trade(make_decision(at(31)), at(1, month=2), 10)
+    trade = make_trade(make_decision(at(20)), at(1, month=2), 10)
 
     run = summarise((make_goal(), make_goal(FEBRUARY)), trades=(trade,))
 
