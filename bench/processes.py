@@ -1,0 +1,27 @@
+"""The memory of a process, as the kernel counts it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+MEBIBYTE = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Resident bytes, and the share of them that is this process's own."""
+
+    resident: int
+    proportional: int
+
+
+def memory_of(pid: int) -> Memory:
+    """RSS and PSS now, from /proc."""
+    figures = {}
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]:
+        name, _, rest = line.partition(":")
+        figures[name] = int(rest.split()[0]) * 1024
+    return Memory(figures["Rss"], figures["Pss"])
+
+
+def show(size: float) -> str:
+    return f"{size / MEBIBYTE:.0f} MiB"
