@@ -38,7 +38,9 @@ class PortfolioFactory(factory.Factory[Portfolio]):
     now = START
 
     @classmethod
-    def _create(cls, model_class: type[Portfolio], *args: Any, **kwargs: Any) -> Portfolio:
+    def _create(
+        cls, model_class: type[Portfolio], *args: Any, **kwargs: Any
+    ) -> Portfolio:
         return create_portfolio(**kwargs)
 
 

@@ -1,0 +1,43 @@
+"""The next trade: strategy and size from the same goal."""
+
+from decimal import Decimal
+
+from goals.arbitration import arbitrate
+from goals.guards import Exposure
+from goals.sizing import SizeRequest, decide_size
+from goals.tests.test_arbitration import standing
+from strategies.enums import RiskProfile
+from strategies.selection import Candidate, select_strategy
+from trades.planning import plan_trade
+
+REQUEST = SizeRequest(base_size=Decimal(1000))
+UNLIMITED = Exposure(Decimal(1000), None, None)
+CANDIDATES = tuple(
+    Candidate(kind, kind, RiskProfile.MODERATE)
+    for kind in ("momentum", "carry", "mean_reversion")
+)
+
+
+def plan(*goals):
+    return plan_trade(
+        request=REQUEST, goals=goals, candidates=CANDIDATES, exposure=UNLIMITED
+    )
+
+
+def test_the_deciding_goal_chooses_the_strategy():
+    urgent, easy = standing(1, "90", priority=1), standing(2, "0", priority=9)
+    assert plan(easy, urgent).selection.selected.strategy_id == "mean_reversion"
+
+
+def test_strategy_and_size_come_from_the_same_goal():
+    goals = standing(1, "90", priority=1), standing(2, "0", priority=9)
+    planned = plan(*goals)
+    assert planned.decider == planned.sizing.arbitration.decider
+
+
+def test_a_plan_is_the_selection_and_the_size_that_each_would_give_alone():
+    goals = standing(1, "50"), standing(2, "10")
+    planned = plan(*goals)
+    band = arbitrate(goals).decider.band
+    assert planned.selection == select_strategy(band, CANDIDATES)
+    assert planned.sizing == decide_size(REQUEST, goals, UNLIMITED)
