@@ -8,7 +8,7 @@ Everything of one server is in one directory, its home:
     The password of the database's user, readable by whoever may use the database.
 ``mastertrade-…``
     The private directory of the Unix socket, the only way in: no TCP port is opened. It
-    is in /tmp instead when the home's path is too long for a socket.
+    is in /tmp instead when the home's path is too long for a socket, or has a comma.
 ``server.log``, ``state.json``
     What PostgreSQL and its guardian say, and where the server is.
 ``clients.lock``, ``guardian.lock``

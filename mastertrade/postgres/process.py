@@ -25,6 +25,7 @@ from mastertrade.postgres.home import (
 #: How long a starting PostgreSQL may take, recovery after a crash included.
 LONGEST_START = 600.0
 #: The longest path that leaves room for a socket's; every system accepts 100 bytes.
+#: (Nor may there be a comma, for PostgreSQL and its clients take lists of directories.)
 LONGEST_PLACE = 60
 SOCKET_PREFIX = "mastertrade-"
 
@@ -221,7 +222,7 @@ class Postgres:
                 left.unlink()
             return
         place = os.fspath(self.home.path)
-        if len(os.fsencode(place)) > LONGEST_PLACE:
+        if len(os.fsencode(place)) > LONGEST_PLACE or set(place) & {",", '"'}:
             place = "/tmp"
         self.socket_dir = tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir=place)
         self._give(Path(self.socket_dir))

@@ -171,7 +171,7 @@ class Clone:
 
 
 @contextlib.contextmanager
-def make_clone(prefix: str, parent: str = "/tmp") -> Iterator[Clone]:
+def make_clone(prefix: str, parent: str) -> Iterator[Clone]:
     # pytest's own directories are closed to the account that PostgreSQL runs as.
     path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     path.chmod(0o755)
@@ -208,8 +208,12 @@ def _nothing_left_in_temporary_directories() -> Iterator[None]:
 def quick_place() -> str:
     """In memory where there is room, for PostgreSQL's data are a thousand files."""
     memory = "/dev/shm"
-    roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2**30
-    return memory if roomy else "/tmp"
+    usable = (
+        os.access(memory, os.W_OK)
+        and shutil.disk_usage(memory).free > 2**30
+        and not os.statvfs(memory).f_flag & os.ST_NOEXEC
+    )
+    return memory if usable else "/tmp"
 
 
 @pytest.fixture(scope="module")
@@ -219,12 +223,6 @@ def template(quick_place: str) -> Iterator[Path]:
         clone.client().leave()
         assert clone.stops()
         yield clone.home
-
-
-@pytest.fixture
-def empty() -> Iterator[Clone]:
-    with make_clone("mt-clone-") as clone:
-        yield clone
 
 
 @pytest.fixture
@@ -242,9 +240,9 @@ def clone(template: Path, quick_place: str) -> Iterator[Clone]:
 
 
 @pytest.fixture
-def fake_programs(empty: Clone) -> Path:
+def fake_programs(fresh: Clone) -> Path:
     """Programs that say a version, and then only fail."""
-    programs = empty.path / "programs"
+    programs = fresh.path / "programs"
     programs.mkdir()
     for name in ("initdb", "postgres"):
         program = programs / name
@@ -337,18 +335,18 @@ class TestPrograms:
             assert remedy in str(told.value)
 
     def test_failing_ones_leave_nothing(
-        self, empty: Clone, fake_programs: Path
+        self, fresh: Clone, fake_programs: Path
     ) -> None:
-        client = empty.client(
+        client = fresh.client(
             environment={"MASTERTRADE_POSTGRES_BIN": str(fake_programs)}
         )
         assert "No space left on device" in client.settings["error"]
         assert "server.log" in client.settings["error"]
         client.leave()
-        assert empty.stops()
-        assert not (empty.home / "data").exists()
-        assert not list(empty.home.glob("mastertrade-*"))
-        assert not list(empty.home.glob("data.new-*"))
+        assert fresh.stops()
+        assert not (fresh.home / "data").exists()
+        assert not list(fresh.home.glob("mastertrade-*"))
+        assert not list(fresh.home.glob("data.new-*"))
 
     def test_other_major_version(self, clone: Clone, fake_programs: Path) -> None:
         before = sorted((clone.home / "data").rglob("*"))
@@ -485,8 +483,9 @@ class TestServer:
             other.kill()
             other.wait()
 
-    def test_long_path(self, clone: Clone) -> None:
-        deep = Clone(clone.path / ("long-" * 10) / ("name-" * 10))
+    @pytest.mark.parametrize("name", ["long-name-" * 8, "one, two"])
+    def test_paths_that_no_socket_can_have(self, clone: Clone, name: str) -> None:
+        deep = Clone(clone.path / name)
         deep.clients = clone.clients
         deep.home.parent.mkdir(parents=True)
         clone.home.rename(deep.home)
@@ -520,10 +519,10 @@ class TestServer:
         assert eventually(lambda: len(clone.servers()) == 1)
         assert second.query("SELECT 1") == 1
 
-    def test_link_to_nowhere(self, empty: Clone) -> None:
-        (empty.path / "var").mkdir()
-        empty.home.symlink_to("/nonexistent/place")
-        assert "/nonexistent/place" in empty.client().settings["error"]
+    def test_link_to_nowhere(self, fresh: Clone) -> None:
+        (fresh.path / "var").mkdir()
+        fresh.home.symlink_to("/nonexistent/place")
+        assert "/nonexistent/place" in fresh.client().settings["error"]
 
 
 class TestCommand:
@@ -551,12 +550,12 @@ class TestCommand:
         with psycopg.connect(url) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
 
-    def test_named(self, empty: Clone) -> None:
-        copy_sources(empty.path)
-        shown = self.run(empty, DATABASE_URL=URL).stdout
+    def test_named(self, fresh: Clone) -> None:
+        copy_sources(fresh.path)
+        shown = self.run(fresh, DATABASE_URL=URL).stdout
         assert "postgresql://jo:***@db.example:5433/trades" in shown
-        assert self.run(empty, "--url", DATABASE_URL=URL).stdout.strip() == URL
-        refused = self.run(empty, DATABASE_URL="sqlite:///x")
+        assert self.run(fresh, "--url", DATABASE_URL=URL).stdout.strip() == URL
+        refused = self.run(fresh, DATABASE_URL="sqlite:///x")
         assert refused.returncode == 1
         assert refused.stderr.startswith("DATABASE_URL must name")
 
@@ -662,20 +661,24 @@ class TestRoot:
         groups = next(x for x in status.splitlines() if x.startswith("Groups:"))
         assert groups.split()[1:] in ([], [str((clone.home / "data").stat().st_gid)])
 
-    def test_closed_directories(self, empty: Clone) -> None:
+    def test_closed_directories(self, fresh: Clone) -> None:
         """The clone and the virtual environment are where only root can go."""
-        closed = Clone(empty.path / "closed" / "clone")
-        closed.clients = empty.clients
+        closed = Clone(fresh.path / "closed" / "clone")
+        closed.clients = fresh.clients
         closed.path.mkdir(parents=True)
         closed.path.parent.chmod(0o700)
         package = wheel_programs().parent.parent
         for source in (package, package.with_name(package.name + ".libs")):
             if source.exists():
-                subprocess.run(["cp", "-a", source, closed.path], check=True)
+                target = closed.path / source.name
+                try:
+                    shutil.copytree(source, target, copy_function=os.link)
+                except shutil.Error:  # on another file system
+                    shutil.copytree(source, target, dirs_exist_ok=True)
         programs = closed.path / package.name / "pginstall" / "bin"
         environment = {"MASTERTRADE_POSTGRES_BIN": str(programs)}
 
-        system = empty.path / "system"
+        system = fresh.path / "system"
         client = closed.client(environment=environment, system=system)
         assert client.query("SELECT 1") == 1
         assert closed.home.is_symlink()
