@@ -205,12 +205,12 @@ def run_replay(
     _ensure_strategies(user, series.bars[0].opened_at)
     number = ReplayRun.objects.filter(user_id=user.username).count() + 1
     title = f"replay {number} {series.symbol}"
+    first, second = _halves(progress)
     policy_portfolio, policy_result = _walk(
-        user, f"{title} {question.policy}", question, question.policy, series, progress
+        user, f"{title} {question.policy}", question, question.policy, series, first
     )
-    twin = None if progress is None else _second_half(progress, len(series.bars))
     constant_portfolio, constant_result = _walk(
-        user, f"{title} factor 1.0", question, PolicyName.CONSTANT, series, twin
+        user, f"{title} factor 1.0", question, PolicyName.CONSTANT, series, second
     )
     report = build_report(
         goal_type=question.goal_type,
@@ -253,8 +253,14 @@ def _walk(
     return portfolio, result
 
 
-def _second_half(progress: Progress, bars: int) -> Progress:
-    return lambda done, total: progress(bars + done, bars + total)
+def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:
+    """One count over two walks."""
+    if progress is None:
+        return None, None
+    return (
+        lambda done, total: progress(done, 2 * total),
+        lambda done, total: progress(total + done, 2 * total),
+    )
 
 
 def read_report(run: ReplayRun) -> InstrumentReport:

@@ -1,0 +1,156 @@
+"""The commands `replay`, `demo` and `show_login`."""
+
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from goals.models import User
+from trades.management.commands import demo
+from trades.models import ReplayRun
+from trades.replay.reading import load_prices
+from trades.tests.prices import wander, write_csv
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def var(settings: Any, tmp_path: Path) -> Path:
+    """Reports and passwords go where the test can see them."""
+    settings.VAR_DIR = tmp_path / "var"
+    return tmp_path / "var"
+
+
+@pytest.fixture
+def prices(tmp_path: Path) -> Path:
+    return write_csv(tmp_path / "prices.csv", wander(150, symbol="prices"))
+
+
+def call(*words: str) -> None:
+    call_command(*words, stdout=StringIO())
+
+
+def test_a_price_file_is_replayed_and_reported(
+    prices: Path, var: Path, capsys: pytest.CaptureFixture[str]
+):
+    call("replay", "--prices", str(prices), "--goal", "monthly_return:5")
+
+    finished = ReplayRun.objects.get()
+    assert finished.symbol == "prices"
+    assert (var / "reports" / f"replay-{finished.pk}.html").exists()
+    printed = capsys.readouterr().out
+    assert "factor 1.0" in printed
+    assert "5 % return a month" in printed
+
+
+def test_recorded_prices_are_known_by_name(capsys: pytest.CaptureFixture[str]):
+    call("replay", "--prices", "MSFT", "--from", "2010-01-01", "--to", "2010-06-30")
+
+    printed = capsys.readouterr().out
+    assert "MSFT" in printed
+    assert ReplayRun.objects.get().policy_portfolio.goals.count() == 6
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "message"),
+    [
+        (4, "-1", "line 31, column Close"),
+        (4, "NaN", "line 31, column Close"),
+        (0, "2020-01-29", "line 31"),
+        (0, "2019-01-29", "line 31"),
+        (2, "", "line 31, column High"),
+    ],
+)
+def test_a_faulty_line_is_named_and_nothing_is_left(
+    prices: Path, column: int, text: str, message: str
+):
+    lines = prices.read_text().splitlines()
+    cells = lines[30].split(",")
+    cells[column] = text
+    lines[30] = ",".join(cells)
+    prices.write_text("\n".join(lines))
+
+    with pytest.raises(CommandError, match=message):
+        call("replay", "--prices", str(prices))
+
+    assert not ReplayRun.objects.exists()
+
+
+def test_a_missing_column_is_named(prices: Path):
+    prices.write_text(prices.read_text().replace("Close", "Last", 1))
+    with pytest.raises(CommandError, match=r"line 1.*[Cc]lose"):
+        call("replay", "--prices", str(prices))
+
+
+def test_an_unknown_name_lists_the_names():
+    with pytest.raises(CommandError, match="AAPL, GOOG, IBM, MSFT, FB"):
+        call("replay", "--prices", "TSLA")
+
+
+@pytest.mark.parametrize(
+    "goal", ["monthly_return", "weekly_return:5", "monthly_return:x"]
+)
+def test_a_goal_that_is_none_is_explained(prices: Path, goal: str):
+    with pytest.raises(CommandError, match="write TYPE:TARGET"):
+        call("replay", "--prices", str(prices), "--goal", goal)
+
+
+def test_a_target_that_is_no_progress_is_refused(prices: Path):
+    with pytest.raises(CommandError, match="target_value"):
+        call("replay", "--prices", str(prices), "--goal", "monthly_return:-5")
+
+
+def test_dates_that_leave_too_few_bars_are_refused(prices: Path):
+    with pytest.raises(CommandError, match="60 are needed"):
+        call("replay", "--prices", str(prices), "--to", "2020-01-31")
+
+
+@pytest.fixture
+def short_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo, on one instrument and a few months."""
+    monkeypatch.setattr(demo, "INSTRUMENTS", ("AAPL",))
+    monkeypatch.setattr(demo, "FIRST_DAY", load_prices("AAPL").bars[-90].opened_at)
+
+
+def test_the_demo_does_not_repeat_a_finished_run(
+    short_demo: None, capsys: pytest.CaptureFixture[str]
+):
+    call("demo")
+    first = capsys.readouterr().out
+    call("demo")
+
+    assert ReplayRun.objects.count() == 1
+    assert capsys.readouterr().out.splitlines()[-20:] == first.splitlines()[-20:]
+
+
+def test_the_log_in_that_is_shown_works_and_stays(
+    short_demo: None, capsys: pytest.CaptureFixture[str], client: Any
+):
+    call("show_login")
+    first = capsys.readouterr().out
+    call("show_login")
+    assert capsys.readouterr().out == first
+
+    password = first.split("Password")[1].split()[0]
+    assert client.login(username="demo", password=password)
+
+
+def test_a_password_somebody_changed_is_not_shown(
+    capsys: pytest.CaptureFixture[str],
+):
+    call("show_login")
+    user = User.objects.get(username="demo")
+    user.set_password("another-word")
+    user.save()
+    capsys.readouterr()
+
+    call("show_login")
+
+    assert "(as you set it)" in capsys.readouterr().out
+
+
+def test_only_its_owner_reads_the_stored_password(var: Path):
+    call("show_login")
+    assert (var / "demo-password").stat().st_mode & 0o777 == 0o600

@@ -1,0 +1,194 @@
+"""The replay on the real services: the same decisions as live, all or nothing."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from django.db.models import Sum
+
+from goals.enums import GoalStatus, GoalType, PolicyName
+from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
+from goals.tests.factories import UserFactory
+from mastertrade.exceptions import InvalidInput, NotSupported
+from trades.models import ReplayRun, Trade
+from trades.replay.bars import PriceSeries
+from trades.services.replay import (
+    ReplayQuestion,
+    find_replay,
+    read_report,
+    run_replay,
+)
+from trades.tests.prices import make_bars, wander
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+MONTHLY = ReplayQuestion(GoalType.MONTHLY_RETURN, Decimal(3))
+PRICES = wander(320)
+
+pytestmark = pytest.mark.django_db
+
+
+def run(
+    user: User, series: PriceSeries = PRICES, question: ReplayQuestion = MONTHLY
+) -> ReplayRun:
+    return run_replay(user=user, question=question, series=series, now=NOW)
+
+
+def test_a_replay_leaves_two_portfolios_whose_money_is_their_trades_profit():
+    finished = run(UserFactory())
+
+    for portfolio in (finished.policy_portfolio, finished.constant_portfolio):
+        portfolio.refresh_from_db()
+        booked = Trade.objects.filter(portfolio=portfolio).aggregate(
+            profit=Sum("profit_loss")
+        )
+        assert booked["profit"] != 0
+        assert portfolio.equity == portfolio.opening_balance + booked["profit"]
+
+
+def test_every_replayed_trade_has_the_size_its_logged_decision_gave():
+    finished = run(UserFactory())
+
+    trades = Trade.objects.filter(portfolio=finished.policy_portfolio)
+    assert trades.count() > 10
+    for trade in trades.select_related("adjustment"):
+        assert trade.adjustment is not None
+        assert trade.quantity == Decimal(trade.adjustment.answer["quantity"])
+        assert trade.strategy_id == trade.adjustment.strategy_id
+        assert trade.adjustment.as_of < trade.entry_time
+
+
+def test_the_policy_sizes_by_progress_and_its_twin_always_by_one():
+    finished = run(UserFactory())
+
+    def factors(portfolio: Portfolio) -> set[Decimal]:
+        decisions = GoalAdjustmentLog.objects.filter(portfolio=portfolio)
+        achieved = decisions.filter(goal__achieved_at__isnull=True)
+        return set(achieved.values_list("adjustment_factor", flat=True))
+
+    assert factors(finished.policy_portfolio) >= {Decimal("1.3"), Decimal(1)}
+    assert factors(finished.constant_portfolio) == {Decimal(1)}
+
+
+def test_every_month_has_its_own_goal_in_one_chain():
+    finished = run(UserFactory())
+
+    goals = list(
+        FinancialGoal.objects.filter(portfolio=finished.policy_portfolio).order_by(
+            "start_date"
+        )
+    )
+    assert [goal.start_date.month for goal in goals] == [*range(1, 12)]
+    assert [goal.previous_goal_id for goal in goals[1:]] == [
+        goal.goal_id for goal in goals[:-1]
+    ]
+    assert goals[-1].status in {GoalStatus.ACTIVE, GoalStatus.ACHIEVED}
+    assert all(goal.ended_at is not None for goal in goals[:-1])
+
+
+def test_the_stored_report_says_what_the_database_says():
+    finished = run(UserFactory())
+
+    report = read_report(finished)
+    portfolio = finished.policy_portfolio
+    portfolio.refresh_from_db()
+    assert report.policy_run.final_equity == portfolio.equity
+    assert report.policy_run.trades == Trade.objects.filter(portfolio=portfolio).count()
+    reached = FinancialGoal.objects.filter(
+        portfolio=portfolio, status=GoalStatus.ACHIEVED, ended_at__isnull=False
+    )
+    ended_reached = [
+        period for period in report.policy_run.periods if period.outcome == "reached"
+    ]
+    assert len(ended_reached) >= reached.count()
+
+
+@pytest.mark.parametrize("known_bars", [220, 290])
+def test_no_decision_knows_a_bar_after_its_own(known_bars: int):
+    closes = [bar.close for bar in PRICES.bars]
+    other_future = [price * Decimal("1.7") for price in reversed(closes[known_bars:])]
+    changed = replace(
+        PRICES, bars=tuple(make_bars([*closes[:known_bars], *other_future]))
+    )
+    last_known = PRICES.bars[known_bars - 1].at
+
+    def decisions(series: PriceSeries) -> list[tuple[object, ...]]:
+        portfolio = run(UserFactory(), series).policy_portfolio
+        rows = GoalAdjustmentLog.objects.filter(
+            portfolio=portfolio, as_of__lte=last_known
+        ).order_by("adjustment_id")
+        return list(
+            rows.values_list(
+                "as_of", "strategy_id", "adjustment_factor", "adjusted_size", "band"
+            )
+        )
+
+    seen = decisions(PRICES)
+    assert len(seen) > 5
+    assert decisions(changed) == seen
+
+
+def test_a_replay_that_fails_on_the_way_leaves_nothing():
+    user = UserFactory()
+
+    def give_up(done: int, total: int) -> None:
+        if done == 250:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_replay(
+            user=user, question=MONTHLY, series=PRICES, now=NOW, progress=give_up
+        )
+
+    assert list(user.portfolios.values_list("name", flat=True)) == ["main"]
+    assert not user.trades.exists()
+    assert not user.strategies.exists()
+
+
+def test_progress_counts_both_walks_to_the_end():
+    seen: list[tuple[int, int]] = []
+
+    run_replay(
+        user=UserFactory(),
+        question=MONTHLY,
+        series=PRICES,
+        now=NOW,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+
+    bars = len(PRICES.bars)
+    assert [done for done, _ in seen] == [*range(1, 2 * bars + 1)]
+    assert {total for _, total in seen} == {2 * bars}
+
+
+def test_a_finished_replay_is_found_by_the_same_question_only():
+    user = UserFactory()
+    finished = run(user)
+
+    def find(question: ReplayQuestion, series: PriceSeries) -> ReplayRun | None:
+        return find_replay(user=user, question=question, series=series)
+
+    assert find(MONTHLY, PRICES) == finished
+    assert find(replace(MONTHLY, target_value=Decimal(4)), PRICES) is None
+    assert find(MONTHLY, wander(320, seed=8)) is None
+    assert find_replay(user=UserFactory(), question=MONTHLY, series=PRICES) is None
+
+
+def test_a_second_replay_gets_portfolios_of_its_own():
+    user = UserFactory()
+
+    first, second = run(user), run(user)
+
+    assert first.policy_portfolio != second.policy_portfolio
+    assert user.portfolios.count() == 5
+
+
+def test_a_goal_without_a_period_cannot_be_replayed():
+    question = replace(MONTHLY, goal_type=GoalType.PORTFOLIO_VALUE)
+    with pytest.raises(InvalidInput, match="no period to repeat"):
+        run(UserFactory(), question=question)
+
+
+def test_a_policy_of_a_later_version_cannot_be_replayed():
+    with pytest.raises(NotSupported, match="pace"):
+        run(UserFactory(), question=replace(MONTHLY, policy=PolicyName.PACE))
