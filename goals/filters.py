@@ -1,8 +1,10 @@
 """Filters of the goals' lists."""
 
 import datetime as dt
+from typing import Any
 
 import django_filters
+from django import forms
 from django.db.models import QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -14,8 +16,49 @@ from mastertrade.columns import choices
 from mastertrade.exceptions import InvalidInput
 
 
+class _BooleanField(forms.Field):
+    """Django's own takes any word for "not asked"."""
+
+    def to_python(self, value: Any) -> bool | None:
+        if value in self.empty_values:
+            return None
+        try:
+            return {"true": True, "false": False}[str(value).lower()]
+        except KeyError:
+            raise forms.ValidationError("Must be true or false.") from None
+
+
+class BooleanFilter(django_filters.Filter):
+    """`true` or `false`; anything else is refused."""
+
+    field_class = _BooleanField
+
+
+class WholeNumberFilter(django_filters.Filter):
+    """A whole number that a key may be; no 1.5, which would be read as 1."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_value=2**63 - 1, min_value=0, **options)
+
+
+class PortfolioFilter(django_filters.CharFilter):
+    """A portfolio by its key or by its name."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=100, help_text="Key or name.", **options)
+
+    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
+        if not value:
+            return qs
+        if not value.isdecimal():
+            return qs.filter(portfolio__name=value)
+        return qs.filter(portfolio__portfolio_id=int(value))
+
+
 class GoalFilter(django_filters.FilterSet):
-    """`band` by progress; `portfolio` by key."""
+    """`band` by progress; `portfolio` by key or name."""
 
     status = django_filters.MultipleChoiceFilter(choices=choices(GoalStatus))
     goal_type = django_filters.MultipleChoiceFilter(choices=choices(GoalType))
@@ -23,12 +66,15 @@ class GoalFilter(django_filters.FilterSet):
     band = django_filters.ChoiceFilter(
         choices=choices(ProgressBand), method="filter_band"
     )
-    portfolio = django_filters.NumberFilter(field_name="portfolio_id")
-    target_date = django_filters.DateFromToRangeFilter()
+    portfolio = PortfolioFilter()
+    priority = WholeNumberFilter()
+    recurring = BooleanFilter()
+    target_date_after = django_filters.DateFilter("target_date", "gte")
+    target_date_before = django_filters.DateFilter("target_date", "lte")
 
     class Meta:
         model = FinancialGoal
-        fields = ("recurring", "priority")
+        fields = ()
 
     def filter_band(
         self, goals: QuerySet[FinancialGoal], name: str, value: str

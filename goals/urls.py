@@ -38,5 +38,5 @@ urlpatterns = [
         name="goal-adjustments",
     ),
     path("tokens/", TokenListView.as_view(), name="tokens"),
-    path("tokens/<str:token_key>/", TokenDetailView.as_view(), name="token"),
+    path("tokens/<text:token_key>/", TokenDetailView.as_view(), name="token"),
 ]

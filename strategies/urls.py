@@ -5,6 +5,6 @@ from strategies.views import StrategyDetailView, StrategyListView
 urlpatterns = [
     path("strategies/", StrategyListView.as_view(), name="strategies"),
     path(
-        "strategies/<str:strategy_id>/", StrategyDetailView.as_view(), name="strategy"
+        "strategies/<text:strategy_id>/", StrategyDetailView.as_view(), name="strategy"
     ),
 ]

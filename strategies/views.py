@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from goals.authentication import signed_in
+from mastertrade.listing import ListView
 from strategies.models import StrategyInstance
 from strategies.serializers import (
     StrategyChangeSerializer,
@@ -28,8 +29,12 @@ MOMENTUM = OpenApiExample(
     request_only=True,
 )
 
+PAUSE = OpenApiExample("Pause", value={"status": "paused"}, request_only=True)
 
-class StrategyListView(generics.ListAPIView[StrategyInstance]):
+
+class StrategyListView(ListView[StrategyInstance]):
+    """The signed-in user's strategies."""
+
     serializer_class = StrategySerializer
     filterset_fields = ("strategy_type", "risk_profile", "status")
     ordering_fields = ("strategy_id", "strategy_type", "created_at")
@@ -56,13 +61,19 @@ class StrategyListView(generics.ListAPIView[StrategyInstance]):
 
 
 class StrategyDetailView(generics.RetrieveAPIView[StrategyInstance]):
+    """One of the signed-in user's strategies, by its `strategy_id`."""
+
     serializer_class = StrategySerializer
     lookup_field = "strategy_id"
 
     def get_queryset(self) -> QuerySet[StrategyInstance]:
         return StrategyInstance.objects.filter(user_id=self.request.user.get_username())
 
-    @extend_schema(request=StrategyChangeSerializer, responses=StrategySerializer)
+    @extend_schema(
+        request=StrategyChangeSerializer,
+        responses=StrategySerializer,
+        examples=[PAUSE],
+    )
     def patch(self, request: Request, strategy_id: str) -> Response:
         """Change a strategy; a paused one does not compete."""
         self.get_object()

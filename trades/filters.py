@@ -2,19 +2,22 @@
 
 import django_filters
 
+from goals.filters import PortfolioFilter
 from mastertrade.columns import choices
 from trades.enums import Side, TradeStatus
 from trades.models import Position, Trade
 
 
 class TradeFilter(django_filters.FilterSet):
-    """`portfolio` by key; times as `entry_time_after`, `entry_time_before`, …"""
+    """`portfolio` by key or name."""
 
-    portfolio = django_filters.NumberFilter(field_name="portfolio_id")
+    portfolio = PortfolioFilter()
     side = django_filters.ChoiceFilter(choices=choices(Side))
     status = django_filters.ChoiceFilter(choices=choices(TradeStatus))
-    entry_time = django_filters.IsoDateTimeFromToRangeFilter()
-    exit_time = django_filters.IsoDateTimeFromToRangeFilter()
+    entry_time_after = django_filters.IsoDateTimeFilter("entry_time", "gte")
+    entry_time_before = django_filters.IsoDateTimeFilter("entry_time", "lte")
+    exit_time_after = django_filters.IsoDateTimeFilter("exit_time", "gte")
+    exit_time_before = django_filters.IsoDateTimeFilter("exit_time", "lte")
 
     class Meta:
         model = Trade
@@ -22,7 +25,7 @@ class TradeFilter(django_filters.FilterSet):
 
 
 class PositionFilter(django_filters.FilterSet):
-    portfolio = django_filters.NumberFilter(field_name="portfolio_id")
+    portfolio = PortfolioFilter()
     side = django_filters.ChoiceFilter(choices=choices(Side))
     status = django_filters.ChoiceFilter(choices=choices(TradeStatus))
 

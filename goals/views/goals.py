@@ -23,6 +23,7 @@ from goals.serializers import (
     GoalSerializer,
 )
 from goals.services import cancel_goal, create_goal, update_goal
+from mastertrade.listing import ListView
 
 FIVE_PERCENT = OpenApiExample(
     "5 % this month",
@@ -49,7 +50,9 @@ class MyGoals(generics.GenericAPIView[FinancialGoal]):
         return {"request": self.request, "now": timezone.now()}
 
 
-class GoalListView(MyGoals, generics.ListAPIView[FinancialGoal]):
+class GoalListView(MyGoals, ListView[FinancialGoal]):
+    """The signed-in user's goals."""
+
     serializer_class = GoalSerializer
     filterset_class = GoalFilter
     ordering_fields = (
@@ -77,6 +80,8 @@ class GoalListView(MyGoals, generics.ListAPIView[FinancialGoal]):
 
 
 class GoalDetailView(MyGoals, generics.RetrieveAPIView[FinancialGoal]):
+    """A goal as it stands now."""
+
     serializer_class = GoalSerializer
     lookup_field = "goal_id"
 
@@ -116,7 +121,7 @@ class GoalLogView(APIView):
 INSTANT_OR_DATE = "A date of the portfolio's time zone, or an instant; included."
 
 
-class GoalProgressView(GoalLogView, generics.ListAPIView[GoalProgressHistory]):
+class GoalProgressView(GoalLogView, ListView[GoalProgressHistory]):
     """The way travelled, oldest first: by when it took effect, then by key."""
 
     serializer_class = GoalProgressSerializer
@@ -145,7 +150,7 @@ class GoalProgressView(GoalLogView, generics.ListAPIView[GoalProgressHistory]):
         return super().get(request, *args, **kwargs)
 
 
-class GoalAdjustmentView(GoalLogView, generics.ListAPIView[GoalAdjustmentLog]):
+class GoalAdjustmentView(GoalLogView, ListView[GoalAdjustmentLog]):
     """The decisions this goal made, newest first."""
 
     serializer_class = GoalAdjustmentSerializer

@@ -20,10 +20,16 @@ from goals.serializers import (
     PortfolioSettingsSerializer,
 )
 from goals.services import create_portfolio, record_cash_flow, update_portfolio
+from mastertrade.listing import ListView
 
 OPEN_WITH_1000 = OpenApiExample(
     "Open a portfolio with 1000",
     value={"name": "crypto", "currency": "USDT", "opening_balance": "1000"},
+    request_only=True,
+)
+TIGHTER_LIMITS = OpenApiExample(
+    "Tighter limits",
+    value={"soft_drawdown_pct": "5", "max_position_pct": "25"},
     request_only=True,
 )
 DEPOSIT = OpenApiExample(
@@ -33,7 +39,9 @@ DEPOSIT = OpenApiExample(
 )
 
 
-class PortfolioListView(generics.ListAPIView[Portfolio]):
+class PortfolioListView(ListView[Portfolio]):
+    """The signed-in user's portfolios; `main` is made with the user."""
+
     serializer_class = PortfolioSerializer
     filterset_fields = ("name", "currency", "trading_state")
     ordering_fields = ("portfolio_id", "name", "equity", "drawdown_pct", "created_at")
@@ -60,13 +68,19 @@ class PortfolioListView(generics.ListAPIView[Portfolio]):
 
 
 class PortfolioDetailView(generics.RetrieveAPIView[Portfolio]):
+    """A portfolio and the figures that follow from its ledger."""
+
     serializer_class = PortfolioSerializer
     lookup_field = "portfolio_id"
 
     def get_queryset(self) -> QuerySet[Portfolio]:
         return Portfolio.objects.filter(user_id=self.request.user.get_username())
 
-    @extend_schema(request=PortfolioSettingsSerializer, responses=PortfolioSerializer)
+    @extend_schema(
+        request=PortfolioSettingsSerializer,
+        responses=PortfolioSerializer,
+        examples=[TIGHTER_LIMITS],
+    )
     def patch(self, request: Request, portfolio_id: int) -> Response:
         """Change settings; currency, time zone and balance only until first use."""
         self.get_object()
@@ -81,7 +95,9 @@ class PortfolioDetailView(generics.RetrieveAPIView[Portfolio]):
         return Response(PortfolioSerializer(portfolio).data)
 
 
-class CashFlowListView(generics.ListAPIView[CashFlow]):
+class CashFlowListView(ListView[CashFlow]):
+    """A portfolio's deposits and withdrawals, newest first."""
+
     serializer_class = CashFlowSerializer
     filterset_fields = ("external_id",)
     ordering_fields = ("flowed_at", "cash_flow_id", "amount")

@@ -20,6 +20,7 @@ from rest_framework.throttling import (
 
 from goals.models import User
 from mastertrade.api import StrictSerializer
+from mastertrade.listing import ListView
 
 
 class SignInThrottle(AnonRateThrottle):
@@ -67,7 +68,9 @@ class TokenRequestSerializer(StrictSerializer):
         return attrs
 
 
-class TokenListView(generics.ListAPIView[Any]):
+class TokenListView(ListView[Any]):
+    """The signed-in user's tokens; their secrets are not kept."""
+
     serializer_class = TokenSerializer
     filterset_fields = ()
     ordering_fields = ("created", "expiry")

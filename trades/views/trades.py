@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.authentication import signed_in
+from mastertrade.listing import ListView
 from trades.filters import PositionFilter, TradeFilter
 from trades.models import Position, Trade
 from trades.serializers.trades import (
@@ -40,7 +41,9 @@ CLOSE = OpenApiExample(
 )
 
 
-class TradeListView(generics.ListAPIView[Trade]):
+class TradeListView(ListView[Trade]):
+    """The signed-in user's trades, newest first."""
+
     serializer_class = TradeSerializer
     filterset_class = TradeFilter
     ordering_fields = ("trade_id", "entry_time", "exit_time", "profit_loss", "symbol")
@@ -72,6 +75,8 @@ class TradeListView(generics.ListAPIView[Trade]):
 
 
 class TradeDetailView(generics.RetrieveAPIView[Trade]):
+    """One of the signed-in user's trades."""
+
     serializer_class = TradeSerializer
     lookup_field = "trade_id"
 
@@ -98,7 +103,7 @@ class CloseTradeView(APIView):
         return Response(show_closed_trade(closed))
 
 
-class PositionListView(generics.ListAPIView[Position]):
+class PositionListView(ListView[Position]):
     """What the user's trades hold open (and, with `?status=closed`, held)."""
 
     serializer_class = PositionSerializer

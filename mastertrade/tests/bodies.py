@@ -1,0 +1,139 @@
+"""A valid body for every operation that takes one, with every optional field.
+
+A new field or operation without one here fails `test_every_field_is_covered`.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from mastertrade.tests.http import PASSWORD, Trader, ago, open_body
+
+
+def sizing(trader: Trader) -> dict[str, Any]:
+    return {
+        "base_size": "1000",
+        "symbol": "BTCUSDT",
+        "price": "50000",
+        "max_size": "1250",
+        "min_size": "10",
+        "lot_step": "0.00001",
+        "as_of": ago(seconds=0),
+        "strategy_id": "momentum_001",
+        "request_id": "bar-1",
+    }
+
+
+def portfolio_sizing(trader: Trader) -> dict[str, Any]:
+    return {**sizing(trader), "request_id": "bar-2", "portfolio": "crypto"}
+
+
+def next_trade(trader: Trader) -> dict[str, Any]:
+    body = {**portfolio_sizing(trader), "candidates": ["momentum_001"]}
+    del body["strategy_id"], body["request_id"]
+    return body
+
+
+def portfolio_settings(trader: Trader) -> dict[str, Any]:
+    return {
+        "name": "crypto renamed",
+        "currency": "USDT",
+        "time_zone": "UTC",
+        "opening_balance": "1000",
+        "soft_drawdown_pct": "5",
+        "hard_drawdown_pct": "15.5",
+        "daily_loss_limit_pct": "3",
+        "max_position_pct": "250",
+        "edge_guard": "strict",
+    }
+
+
+def goal_settings(trader: Trader) -> dict[str, Any]:
+    return {
+        "target_value": "6",
+        "target_date": "2199-12-31",
+        "priority": 2,
+        "recurring": True,
+        "policy": "constant",
+        "min_factor": "0.6",
+        "max_factor": "1.2",
+        "after_achieved": "continue",
+    }
+
+
+def trade(trader: Trader) -> dict[str, Any]:
+    return open_body(
+        entry_time=ago(seconds=0),
+        fees="1.5",
+        stop_price="49000",
+        adjustment_id=trader["adjustment_id"],
+        external_id="order-1",
+        quote_currency="EUR",
+        fee_currency="BNB",
+        fx_rate="1.1",
+        fee_fx_rate="600",
+        exit_price="51000",
+        exit_time=ago(seconds=0),
+        profit_loss="-878",
+    )
+
+
+def strategy_settings(trader: Trader) -> dict[str, Any]:
+    return {
+        "strategy_name": "Momentum, 20 bars",
+        "strategy_type": "momentum",
+        "risk_profile": "aggressive",
+        "parameters": {"period": 20, "deep": [{"a": [1.5, None, True, "x"]}]},
+        "status": "paused",
+    }
+
+
+BODIES: dict[str, Callable[[Trader], dict[str, Any]]] = {
+    "POST /api/portfolios/": lambda trader: {
+        **portfolio_settings(trader),
+        "name": "stocks",
+        "currency": "EUR",
+        "time_zone": "Europe/Vienna",
+    },
+    "PATCH /api/portfolios/{portfolio_id}/": portfolio_settings,
+    "POST /api/portfolios/{portfolio_id}/cash-flows/": lambda trader: {
+        "amount": "-5.25",
+        "at": ago(seconds=0),
+        "external_id": "bank-1",
+    },
+    "POST /api/goals/": lambda trader: {
+        **goal_settings(trader),
+        "goal_type": "portfolio_value",
+        "target_value": "2000",
+        "start_date": "2026-01-01",
+        "start_value": "900",
+        "portfolio": "crypto",
+    },
+    "PATCH /api/goals/{goal_id}/": lambda trader: {
+        **goal_settings(trader),
+        "status": "paused",
+    },
+    "POST /api/goals/{goal_id}/sizing/": sizing,
+    "POST /api/goals/{goal_id}/strategy/": lambda trader: {
+        "candidates": ["momentum_001", "mean_reversion_001"],
+        "as_of": ago(seconds=0),
+    },
+    "POST /api/sizing/": portfolio_sizing,
+    "POST /api/next-trade/": next_trade,
+    "POST /api/strategies/": lambda trader: {
+        **strategy_settings(trader),
+        "strategy_id": "breakout:1.5_b-2",
+    },
+    "PATCH /api/strategies/{strategy_id}/": strategy_settings,
+    "POST /api/trades/": trade,
+    "POST /api/trades/{trade_id}/close/": lambda trader: {
+        "exit_price": "51000",
+        "exit_time": ago(seconds=0),
+        "fees": "1.5",
+        "quantity": "0.02",
+    },
+    "POST /api/tokens/": lambda trader: {
+        "username": trader.user.username,
+        "password": PASSWORD,
+        "expires_in_days": 90,
+    },
+}

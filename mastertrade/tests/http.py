@@ -1,0 +1,247 @@
+"""Calling the API in tests: clients, a trader with one of everything, the schema."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.cache import cache as throttle_cache
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
+from knox.models import AuthToken
+from rest_framework.test import APIClient
+
+from goals.models import User
+from goals.tests.factories import UserFactory
+
+PASSWORD = "correct horse battery"
+TRANSACTION_CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
+
+
+@pytest.fixture(autouse=True)
+def unthrottled() -> Iterator[None]:
+    """No test eats up the requests of another."""
+    throttle_cache.clear()
+    yield
+    throttle_cache.clear()
+
+
+def client_of(user: User) -> APIClient:
+    """A client with a token; an exception in a view is an answer of 500."""
+    _, token = AuthToken.objects.create(user=user)
+    return client_with(f"Token {token}")
+
+
+def client_with(authorization: str | None = None) -> APIClient:
+    client = APIClient(raise_request_exception=False)
+    if authorization is not None:
+        client.credentials(HTTP_AUTHORIZATION=authorization)
+    return client
+
+
+@dataclass(frozen=True)
+class Trader:
+    """A user with one of everything, all made through the API."""
+
+    user: User
+    client: APIClient
+    ids: dict[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.ids[name]
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        return read(self.client.get(self.address(path), parameters), 200)
+
+    def post(self, path: str, body: Any, status: int = 200) -> Any:
+        return read(self.client.post(self.address(path), body), status)
+
+    def patch(self, path: str, body: Any, status: int = 200) -> Any:
+        return read(self.client.patch(self.address(path), body), status)
+
+    def address(self, path: str) -> str:
+        return path.format(**self.ids)
+
+
+def read(response: Any, status: int) -> Any:
+    """The answer's JSON, which came with the status expected."""
+    assert response.status_code == status, (response.status_code, response.content)
+    return response.json() if response.content else None
+
+
+def make_trader(**fields: Any) -> Trader:
+    """A funded portfolio `crypto` with a goal of 5 % and two strategies."""
+    user = UserFactory(password=PASSWORD, **fields)
+    trader = Trader(user, client_of(user), {})
+    for strategy_id in ("momentum", "mean_reversion"):
+        trader.post(
+            "/api/strategies/",
+            {"strategy_id": f"{strategy_id}_001", "strategy_type": strategy_id},
+            201,
+        )
+    portfolio = trader.post(
+        "/api/portfolios/",
+        {"name": "crypto", "currency": "USDT", "opening_balance": "1000"},
+        201,
+    )
+    goal = trader.post(
+        "/api/goals/",
+        {"goal_type": "monthly_return", "target_value": "5", "portfolio": "crypto"},
+        201,
+    )
+    trader.ids.update(
+        portfolio_id=portfolio["portfolio_id"],
+        goal_id=goal["goal_id"],
+        strategy_id="momentum_001",
+    )
+    return trader
+
+
+def make_busy_trader(**fields: Any) -> Trader:
+    """Besides: a cash flow, decisions, an open and a closed trade, another token."""
+    trader = make_trader(**fields)
+    trader.post("/api/portfolios/{portfolio_id}/cash-flows/", {"amount": "500"}, 201)
+    sizing = trader.post("/api/goals/{goal_id}/sizing/", {"base_size": "1000"})
+    trader.post("/api/goals/{goal_id}/strategy/", {})
+    trade = trader.post("/api/trades/", open_body(), 201)
+    trader.post("/api/trades/", open_body(exit_price="50010"), 201)
+    token, _ = AuthToken.objects.create(user=trader.user)
+    trader.ids.update(
+        adjustment_id=sizing["adjustment_id"],
+        trade_id=trade["trade_id"],
+        token_key=token.token_key,
+    )
+    return trader
+
+
+def open_body(**fields: Any) -> dict[str, Any]:
+    return {
+        "portfolio": "crypto",
+        "strategy_id": "momentum_001",
+        "symbol": "BTCUSDT",
+        "side": "LONG",
+        "quantity": "0.02",
+        "entry_price": "50000",
+        **fields,
+    }
+
+
+def ago(**period: float) -> str:
+    return (timezone.now() - timedelta(**period)).isoformat()
+
+
+def rows_of(user: User | None = None) -> dict[str, list[Any]]:
+    """Every row of every table of ours; of one user, where the table names one."""
+    rows = {}
+    for model in apps.get_models():
+        if model._meta.app_label not in {"goals", "strategies", "trades", "knox"}:
+            continue
+        found = model._default_manager.order_by("pk")
+        if user is not None and any(f.name == "user" for f in model._meta.fields):
+            found = found.filter(user=user)
+        rows[model._meta.db_table] = list(found.values())
+    return rows
+
+
+@contextmanager
+def nothing_changes() -> Iterator[None]:
+    before = rows_of()
+    yield
+    assert rows_of() == before
+
+
+@contextmanager
+def count_statements() -> Iterator[list[str]]:
+    """The statements that were sent, transaction control apart."""
+    statements: list[str] = []
+    with CaptureQueriesContext(connection) as captured:
+        yield statements
+    statements += [
+        query["sql"]
+        for query in captured.captured_queries
+        if not query["sql"].startswith(TRANSACTION_CONTROL)
+    ]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method at one path, as the schema describes it."""
+
+    method: str
+    path: str
+    description: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def is_list(self) -> bool:
+        return any(one["name"] == "page" for one in self.parameters)
+
+    @property
+    def parameters(self) -> list[dict[str, Any]]:
+        listed: list[dict[str, Any]] = self.description.get("parameters", [])
+        return listed
+
+    @property
+    def query(self) -> dict[str, dict[str, Any]]:
+        return {p["name"]: p["schema"] for p in self.parameters if p["in"] == "query"}
+
+    @property
+    def body(self) -> dict[str, dict[str, Any]]:
+        """The fields of the request's body, references to other parts resolved."""
+        if "requestBody" not in self.description:
+            return {}
+        content = self.description["requestBody"]["content"]["application/json"]
+        fields = resolve(content["schema"])["properties"]
+        return {name: resolve(field) for name, field in fields.items()}
+
+    @property
+    def examples(self) -> dict[str, Any]:
+        content = self.description["requestBody"]["content"]["application/json"]
+        return {
+            name: example["value"]
+            for name, example in content.get("examples", {}).items()
+        }
+
+
+@cache
+def schema() -> dict[str, Any]:
+    described: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    return described
+
+
+@cache
+def operations() -> dict[str, Operation]:
+    """Every operation of the API, by method and path."""
+    found = [
+        Operation(method.upper(), path, description)
+        for path, methods in schema()["paths"].items()
+        for method, description in methods.items()
+        if method in {"get", "post", "put", "patch", "delete"}
+    ]
+    return {str(operation): operation for operation in found}
+
+
+def resolve(part: dict[str, Any]) -> dict[str, Any]:
+    """A part of the schema with what it refers to written out."""
+    merged = {key: value for key, value in part.items() if key != "allOf"}
+    for other in part.get("allOf", []):
+        merged |= resolve(other)
+    if "$ref" in merged:
+        name = merged.pop("$ref").rpartition("/")[2]
+        merged |= resolve(schema()["components"]["schemas"][name])
+    return merged
+
+
+def send(client: APIClient, method: str, path: str, body: Any = None) -> Any:
+    """Send a body as it is: text stays text, anything else becomes JSON."""
+    if isinstance(body, (str, bytes)):
+        return client.generic(method, path, body, content_type="application/json")
+    return getattr(client, method.lower())(path, body)
