@@ -173,6 +173,8 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    # It reports every font it finds, in the middle of a report.
+    "loggers": {"matplotlib": {"level": "WARNING"}},
 }
 
 X_FRAME_OPTIONS = "DENY"

@@ -104,7 +104,7 @@ def _travel(
     goal: FinancialGoal, portfolio: Portfolio, as_of: datetime
 ) -> list[GoalProgressHistory]:
     """Measure the goal as of `as_of`, or its end; the rows of the days before."""
-    entries = _entries_of_period(goal, portfolio, as_of)
+    entries = _entries_of_period(goal, portfolio)
     if goal.period.is_over(as_of) and goal.period_ends_at is not None:
         reading = read_ledger_before(portfolio, goal.period_ends_at)
         effective_at = goal.period_ends_at
@@ -127,8 +127,11 @@ def _travel(
 
 
 def _entries_of_period(
-    goal: FinancialGoal, portfolio: Portfolio, as_of: datetime
+    goal: FinancialGoal, portfolio: Portfolio
 ) -> QuerySet[LedgerEntry]:
+    newest = portfolio.last_entry_at
+    if newest is None or newest < goal.period_starts_at:
+        return LedgerEntry.objects.none()  # known without asking the database
     entries = LedgerEntry.objects.filter(
         portfolio=portfolio, effective_at__gte=goal.period_starts_at
     )
