@@ -24,6 +24,7 @@ from mastertrade.validation import (
     require_decimal,
     require_not_future,
     require_not_negative,
+    require_positive,
 )
 
 FROZEN_ONCE_USED = ("currency", "time_zone", "opening_balance")
@@ -35,6 +36,8 @@ SETTINGS = (
     "max_position_pct",
     "edge_guard",
 )
+# Files beside the time zones on some machines; the database does not know them.
+NOT_TIME_ZONES = {"localtime", "posixrules", "Factory"}
 LARGEST_DRAWDOWN_PCT = Decimal(100)
 
 
@@ -91,7 +94,7 @@ def _validate(portfolio: Portfolio) -> None:
     others = Portfolio.objects.filter(user_id=portfolio.user_id, name=portfolio.name)
     if others.exclude(pk=portfolio.pk).exists():
         raise InvalidInput("name", f"You already have a portfolio {portfolio.name}.")
-    if portfolio.time_zone not in available_timezones():
+    if portfolio.time_zone not in available_timezones() - NOT_TIME_ZONES:
         raise InvalidInput("time_zone", "is not a time zone, such as Europe/Vienna.")
     for name in ("soft_drawdown_pct", "hard_drawdown_pct", "daily_loss_limit_pct"):
         limit = getattr(portfolio, name)
@@ -101,8 +104,8 @@ def _validate(portfolio: Portfolio) -> None:
             raise InvalidInput(name, "must be above 0 and at most 100.")
     if portfolio.soft_drawdown_pct > portfolio.hard_drawdown_pct:
         raise InvalidInput("soft_drawdown_pct", "must not be above hard_drawdown_pct.")
-    if portfolio.max_position_pct is not None and portfolio.max_position_pct <= 0:
-        raise InvalidInput("max_position_pct", "must be above 0.")
+    if portfolio.max_position_pct is not None:
+        require_positive("max_position_pct", portfolio.max_position_pct, PERCENT)
 
 
 def _is_used(portfolio: Portfolio) -> bool:
