@@ -5,7 +5,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 from goals.models import GoalAdjustmentLog, Portfolio
 from mastertrade import columns
@@ -223,9 +223,6 @@ class Position(models.Model):
 
     def __str__(self) -> str:
         return f"{self.side} {self.quantity.normalize():f} {self.symbol}"
-
-
-OPEN_NOTIONAL = F("quantity") * F("entry_price") * F("fx_rate")
 
 
 class ReplayRun(models.Model):
