@@ -19,7 +19,7 @@ CENTS = (MONEY[0], 2)
 SHOWN_PERCENT = (MONEY[0], 2)
 SHOWN_RATE = (MONEY[0], 6)
 # What the bar shows beside 0 to 100 %, in percentage points, on either side.
-BAR_MARGIN = Decimal(10)
+BAR_MARGIN = Decimal(6)
 SLIVER = Decimal(2)
 UNITS_OF_TIME = (
     (timedelta(days=1), "day"),
@@ -61,6 +61,15 @@ def rate(value: Decimal) -> SafeString:
         '<span class="figure" title="{}">{}</span>',
         number(value),
         number(round_to(value, SHOWN_RATE)),
+    )
+
+
+def value_and_progress(goal: FinancialGoal, expected_pct: Decimal | None) -> SafeString:
+    """The bar with its figure, and below it the value in the goal's measure."""
+    return format_html(
+        "{}<br><small>{}</small>",
+        progress(goal.progress_pct, expected_pct),
+        in_measure(goal.current_value, goal),
     )
 
 
@@ -196,11 +205,12 @@ def progress_bar(progress_pct: Decimal, expected_pct: Decimal | None) -> SafeStr
     if expected_pct is not None:
         parts.append(_rect("expected", BAR_MARGIN + expected_pct - 1, Decimal(1)))
     return format_html(
-        '<svg class="progress-bar" viewBox="0 0 120 10" preserveAspectRatio="none" '
+        '<svg class="progress-bar" viewBox="0 0 {} 10" preserveAspectRatio="none" '
         'role="img" aria-label="{}"><title>{}</title>{}</svg>',
+        HUNDRED + 2 * BAR_MARGIN,
         label,
         label,
-        SafeString("").join(parts),
+        SafeString("".join(parts)),
     )
 
 

@@ -112,8 +112,6 @@ class GoalForm(ServiceForm[FinancialGoal]):
             "target_value": "Percent for a return, the portfolio's money otherwise.",
             "start_value": "Only for a portfolio value: left out, the live equity.",
             "start_date": "Left out, today in the portfolio's time zone.",
-            "target_date": "The period's last day. Left out, the end of the calendar "
-            "month, quarter or year.",
             "priority": "1 (highest) to 10: which goal of a portfolio decides.",
         }
 
@@ -124,8 +122,16 @@ class GoalForm(ServiceForm[FinancialGoal]):
                 self.fields[name].required = False
                 self.initial.pop(name, None)
                 self.fields[name].initial = None
-        if not self.is_new and self.instance.kind.months is not None:
-            self.fields["target_date"].required = True
+        if "target_date" in self.fields:
+            self._explain_target_date(self.fields["target_date"])
+
+    def _explain_target_date(self, field: forms.Field) -> None:
+        """Only a new goal's date is chosen for the user, and only some have none."""
+        field.help_text = "The last day of the period."
+        if self.is_new:
+            field.help_text += " Left out, the calendar month's, quarter's or year's."
+        else:
+            field.required = self.instance.kind.months is not None
 
     def call_service(self) -> FinancialGoal:
         if self.is_new:

@@ -21,7 +21,7 @@ from goals.services import cancel_goal, snapshot_goals, update_goal
 from mastertrade.exceptions import DomainError
 
 Goals = QuerySet[FinancialGoal]
-FIXED = ("owner", "portfolio", "goal_type", "start_value_shown", "start_date")
+FIXED = ("owner", "portfolio", "goal_type", "start_value_shown", "starts")
 ADDED = (
     ("portfolio", "goal_type"),
     ("target_value", "start_value"),
@@ -30,12 +30,12 @@ ADDED = (
 CHANGED = (
     ("owner", "portfolio", "goal_type"),
     ("target_value", "start_value_shown"),
-    ("start_date", "target_date"),
+    ("starts", "target_date"),
 )
 SHOWN = (
     ("owner", "portfolio", "goal_type"),
     ("target_value_shown", "start_value_shown"),
-    ("start_date", "target_date"),
+    ("starts", "ends"),
 )
 RULES = (
     ("policy", "after_achieved"),
@@ -132,6 +132,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
 
     def headline(self, goal: FinancialGoal, now: datetime) -> Sequence[Figure]:
         pace = figures.pace_of(goal, now)
+        required = None if goal.ended_at else pace.required_per_day
         value = figures.in_measure(goal.current_value, goal)
         return (
             Figure("Progress", figures.percent(goal.progress_pct), self.band(goal)),
@@ -140,7 +141,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
             Figure("Health", figures.badge(pace.health), pace.reason),
             Figure("Pace gap", self.pace_gap(goal), "percentage points"),
             Figure("Expected by now", figures.percent(pace.expected_progress_pct)),
-            Figure("Required per day", figures.in_measure(pace.required_per_day, goal)),
+            Figure("Required per day", figures.in_measure(required, goal)),
             Figure("Deadline", self.deadline(goal)),
         )
 
@@ -162,7 +163,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
 
     @admin.display(description="progress", ordering="progress_pct")
     def progress_shown(self, goal: FinancialGoal) -> SafeString:
-        return figures.progress(goal.progress_pct, _pace(goal).expected_progress_pct)
+        return figures.value_and_progress(goal, _pace(goal).expected_progress_pct)
 
     @admin.display
     def band(self, goal: FinancialGoal) -> SafeString:
@@ -191,6 +192,14 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
     @admin.display(description="target value")
     def target_value_shown(self, goal: FinancialGoal) -> SafeString:
         return figures.in_measure(goal.target_value, goal)
+
+    @admin.display(description="start date")
+    def starts(self, goal: FinancialGoal) -> str:
+        return goal.start_date.isoformat()
+
+    @admin.display(description="target date")
+    def ends(self, goal: FinancialGoal) -> str:
+        return goal.target_date.isoformat() if goal.target_date else "none"
 
     @admin.display(description="factor: lowest … highest")
     def factor_bounds(self, goal: FinancialGoal) -> str:

@@ -55,7 +55,7 @@ GOALS = Section(
         ("Band", lambda goal: figures.badge(goal.progress.band)),
         ("Status", lambda goal: figures.badge(goal.status)),
         ("From", lambda goal: goal.start_date.isoformat()),
-        ("To", lambda goal: goal.target_date or figures.NOTHING),
+        ("To", lambda goal: goal.target_date and goal.target_date.isoformat()),
     ],
 )
 LEDGER = Section(

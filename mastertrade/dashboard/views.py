@@ -12,12 +12,13 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from goals.admin import figures
+from goals.enums import GoalStatus
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
 from mastertrade.money import format_plain
 
 MOST_PORTFOLIOS = 12
 MOST_GOALS = 12
-MOST_DECISIONS = 10
+MOST_DECISIONS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def _show_goal(goal: FinancialGoal, now: datetime) -> GoalCard:
         badges=(
             figures.badge(goal.progress.band),
             figures.badge(pace.health),
-            *([figures.badge(goal.status)] if goal.status != "active" else []),
+            *([figures.badge(goal.status)] if goal.status == GoalStatus.PAUSED else []),
         ),
         pace_gap=figures.points(pace.pace_gap_pct),
         required_per_day=figures.in_measure(pace.required_per_day, goal),

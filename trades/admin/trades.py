@@ -31,7 +31,7 @@ def trade_link(trade: Trade) -> SafeString:
 
 def describe(row: Trade | Position) -> SafeString:
     return format_html(
-        '<span class="side side-{}">{}</span> {} {}',
+        '<span class="trade"><span class="side side-{}">{}</span> {} {}</span>',
         row.side,
         row.side,
         figures.number(row.quantity),
@@ -56,16 +56,13 @@ class TradeAdmin(ReadOnlyAdmin[Trade]):
     list_display = (
         "trade_id",
         "what",
-        "owner",
         "portfolio",
         "strategy_id",
         "status_shown",
-        "entry",
-        "exit",
+        "prices",
         "profit",
         "r_multiple",
-        "opened",
-        "closed",
+        "times",
     )
     list_display_links = ("trade_id", "what")
     list_filter = ("status", "side", PortfolioFilter)
@@ -112,6 +109,15 @@ class TradeAdmin(ReadOnlyAdmin[Trade]):
     @admin.display(description="exit", ordering="exit_price")
     def exit(self, trade: Trade) -> SafeString:
         return exit_of(trade)
+
+    @admin.display(description="entry, exit", ordering="entry_price")
+    def prices(self, trade: Trade) -> SafeString:
+        return format_html("{}<br>{}", entry_of(trade), exit_of(trade))
+
+    @admin.display(description="opened, closed", ordering="entry_time")
+    def times(self, trade: Trade) -> SafeString:
+        opened, closed = trade.entry_time, trade.exit_time
+        return format_html("{}<br>{}", figures.instant(opened), figures.instant(closed))
 
     @admin.display(description="stop", ordering="stop_price")
     def stop(self, trade: Trade) -> SafeString:
@@ -162,7 +168,6 @@ class PositionAdmin(ReadOnlyAdmin[Position]):
     list_display = (
         "position_id",
         "what",
-        "user_id",
         "portfolio",
         "status_shown",
         "entry",

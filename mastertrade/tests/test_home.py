@@ -1,0 +1,133 @@
+"""The home page and signing in."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from goals.models import FinancialGoal, User
+from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
+from mastertrade.dashboard.site import MasterTradeAdminSite
+from trades.services import size_for_goal
+
+pytestmark = pytest.mark.django_db
+
+HOME = reverse("dashboard:home")
+LOGIN = reverse("dashboard:login")
+
+
+def decide(goal: FinancialGoal) -> None:
+    size_for_goal(user=goal.user, goal_id=goal.pk, now=START, base_size=Decimal(1234))
+
+
+def home_of(client: Client, user: User) -> str:
+    client.force_login(user)
+    answer = client.get(HOME)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_a_visitor_is_sent_to_sign_in(client: Client) -> None:
+    answer = client.get(HOME)
+
+    assert answer.status_code == 302
+    assert answer["Location"] == f"{LOGIN}?next={HOME}"
+
+
+def test_a_user_who_is_not_staff_signs_in_and_out(client: Client) -> None:
+    User.objects.create_user("alice", password="secret")
+
+    signed_in = client.post(LOGIN, {"username": "alice", "password": "secret"})
+    assert signed_in["Location"] == HOME
+    assert client.get(HOME).status_code == 200
+
+    client.post(reverse("dashboard:logout"))
+    assert client.get(HOME).status_code == 302
+
+
+def test_a_wrong_password_is_told(client: Client) -> None:
+    answer = client.post(LOGIN, {"username": "alice", "password": "wrong"})
+
+    assert "Please enter a correct username and password" in answer.content.decode()
+
+
+def test_the_home_page_shows_a_goal_with_bar_band_and_pace(client: Client) -> None:
+    goal = GoalFactory()
+    decide(goal)
+
+    page = home_of(client, goal.user)
+
+    assert "monthly return" in page
+    assert 'class="progress-bar"' in page
+    assert "badge-behind" in page
+    assert "Pace gap" in page
+    assert goal.adjustments.get().reason in page
+
+
+def test_the_home_page_shows_nothing_of_other_users(client: Client) -> None:
+    other = UserFactory(username="mallory")
+    goal = GoalFactory(portfolio=PortfolioFactory(user=other, name="theirs"))
+    decide(goal)
+
+    page = home_of(client, UserFactory())
+
+    assert "theirs" not in page
+    assert "monthly return" not in page
+    assert "1,604.2" not in page
+    assert "mallory" not in page
+
+
+def test_only_staff_get_the_link_to_the_admin(client: Client) -> None:
+    address = reverse("admin:index")
+
+    assert f'href="{address}"' not in home_of(client, UserFactory())
+    assert f'href="{address}"' in home_of(client, UserFactory(is_staff=True))
+
+
+def test_the_home_page_asks_as_many_queries_for_twelve_goals_as_for_two(
+    client: Client,
+) -> None:
+    user = UserFactory()
+
+    def count_after_adding(count: int) -> int:
+        for goal in GoalFactory.create_batch(
+            count, portfolio=PortfolioFactory(user=user)
+        ):
+            decide(goal)
+        home_of(client, user)
+        with CaptureQueriesContext(connection) as queries:
+            client.get(HOME)
+        return len(queries)
+
+    assert count_after_adding(2) == count_after_adding(10)
+
+
+@pytest.mark.parametrize("address", [HOME, LOGIN])
+def test_a_page_runs_under_a_strict_content_security_policy(
+    client: Client, address: str
+) -> None:
+    """No script, no inline style, nothing from another site."""
+    if address == HOME:
+        goal = GoalFactory()
+        decide(goal)
+        client.force_login(goal.user)
+
+    page = client.get(address).content.decode()
+
+    assert not re.search(r"<script|<style|\bstyle=|\bon\w+=|https?://", page)
+
+
+def test_the_admin_lists_goals_first(admin_user: User) -> None:
+    site = MasterTradeAdminSite()
+    site._registry = admin.site._registry
+    request = RequestFactory().get("/")
+    request.user = admin_user
+
+    labels = [app["app_label"] for app in site.get_app_list(request)]
+
+    assert labels == ["goals", "trades", "strategies", "knox", "auth"]
