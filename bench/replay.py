@@ -22,7 +22,8 @@ from trades.replay.engine import replay
 from trades.replay.options import Costs, ReplaySettings
 from trades.replay.reading import load_prices
 from trades.replay.records import ReplayResult
-from trades.services.replay import STRATEGIES, ServiceDesk
+from trades.services.replay import STRATEGIES
+from trades.services.replay_desk import ServiceDesk
 
 PRICES = "AAPL"
 PAIRS = 3

@@ -9,8 +9,8 @@ from typing import Any
 from django.db import transaction
 
 from goals.models import User
-from goals.services.sizing import to_plain
 from mastertrade.exceptions import InvalidInput, NoActiveStrategy
+from mastertrade.plain import to_plain
 from strategies.enums import RiskProfile, StrategyStatus
 from strategies.models import StrategyInstance, StrategySelectionLog
 from strategies.selection import Candidate, Selection

@@ -32,27 +32,32 @@ def resolve_rates(
     fee are two different foreign ones, it is the quote's, and `fee_fx_rate` the fee's.
     """
     foreign_quote = quote_currency != portfolio_currency
-    foreign_fee = fee_currency != portfolio_currency
-    if fx_rate is None and (foreign_quote or (foreign_fee and fee_fx_rate is None)):
-        other = quote_currency if foreign_quote else fee_currency
+    third = fee_currency not in {portfolio_currency, quote_currency}
+    rates = Rates()
+    if foreign_quote:
+        rate = _require_rate("fx_rate", fx_rate, portfolio_currency, quote_currency)
+        rates = Rates(rate, rate if fee_currency == quote_currency else ONE)
+    if third:
+        name = "fee_fx_rate" if foreign_quote or fee_fx_rate else "fx_rate"
+        given = fee_fx_rate if name == "fee_fx_rate" else fx_rate
+        rate = _require_rate(name, given, portfolio_currency, fee_currency)
+        rates = Rates(rates.quote, rate)
+    # A rate that nothing uses is a mistake in the currencies, not a detail.
+    if fee_fx_rate is not None and not third:
+        raise InvalidInput("fee_fx_rate", "is only for fees in a third currency.")
+    if fx_rate not in {None, ONE} and not (foreign_quote or third):
+        raise InvalidInput("fx_rate", f"is not needed: all is in {portfolio_currency}.")
+    return rates
+
+
+def _require_rate(
+    name: str, rate: Decimal | None, portfolio_currency: str, other: str
+) -> Decimal:
+    if rate is None:
         raise InvalidInput(
-            "fx_rate", f"is needed: units of {portfolio_currency} for one {other}."
+            name, f"is needed: units of {portfolio_currency} for one {other}."
         )
-    quote = (fx_rate or ONE) if foreign_quote else ONE
-    if not foreign_fee:
-        fee = ONE
-    elif foreign_quote and fee_currency == quote_currency:
-        fee = quote
-    elif foreign_quote:
-        if fee_fx_rate is None:
-            raise InvalidInput(
-                "fee_fx_rate",
-                f"is needed: units of {portfolio_currency} for one {fee_currency}.",
-            )
-        fee = fee_fx_rate
-    else:
-        fee = fee_fx_rate or fx_rate or ONE
-    return Rates(quote, fee)
+    return rate
 
 
 @exactly

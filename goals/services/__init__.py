@@ -3,6 +3,7 @@
 Locks are taken in one order everywhere: portfolio, then trade, then goals by key.
 """
 
+from goals.services.decision_log import decide_again, log_decision
 from goals.services.goals import cancel_goal, create_goal, update_goal
 from goals.services.ledger import book_entry, read_ledger_at
 from goals.services.portfolios import (
@@ -15,7 +16,6 @@ from goals.services.rollover import roll_goals
 from goals.services.sizing import (
     load_participants,
     load_sizable_goal,
-    log_decision,
     standing_of,
 )
 from goals.services.snapshots import snapshot_goals
@@ -25,6 +25,7 @@ __all__ = [
     "cancel_goal",
     "create_goal",
     "create_portfolio",
+    "decide_again",
     "load_participants",
     "load_sizable_goal",
     "lock_portfolio",

@@ -1,11 +1,8 @@
-"""What a sizing decision looks at on the goals' side, and its row in the log."""
+"""What a sizing decision looks at on the goals' side."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
-from typing import Any
 
 from django.db.models import Q
 
@@ -14,7 +11,6 @@ from goals.enums import AfterAchieved, GoalStatus, PolicyName
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio
 from goals.progress import Reading, measure_progress
 from goals.services.ledger import read_ledger_at
-from goals.sizing import SizeRequest, SizingDecision
 from mastertrade.exceptions import (
     GoalNotActive,
     IdempotencyConflict,
@@ -23,7 +19,7 @@ from mastertrade.exceptions import (
     PortfolioRuined,
     PortfolioUnfunded,
 )
-from mastertrade.money import FACTOR, MONEY, PERCENT, PRICE, exactly, round_to
+from mastertrade.money import exactly
 
 MICROSECOND = timedelta(microseconds=1)
 TAKES_PART = (GoalStatus.ACTIVE, GoalStatus.ACHIEVED)
@@ -143,109 +139,3 @@ def find_known_decision(
             f"request_id {request_id} was used before for another question."
         )
     return known
-
-
-def log_decision(
-    *,
-    portfolio: Portfolio,
-    decision: SizingDecision,
-    standings: Sequence[GoalStanding],
-    request: SizeRequest,
-    call: SizingCall,
-    context: Mapping[str, Any],
-) -> GoalAdjustmentLog:
-    """Write the decision down, with all it looked at; it can be replayed from that."""
-    decider = decision.arbitration.decider
-    own = decision.arbitration.deciding_factor
-    live_equity = round_to(context["live_equity"], MONEY)
-    row = GoalAdjustmentLog(
-        goal_id=decider.goal_id,
-        portfolio=portfolio,
-        adjustment_factor=decision.adjustment_factor,
-        base_size=request.base_size,
-        adjusted_size=decision.adjusted_size,
-        progress_pct=decider.progress_pct,
-        portfolio_value=live_equity,
-        reason=decision.reason,
-        verdict=decision.verdict,
-        band=decider.band,
-        policy=decider.policy,
-        policy_version=own.policy_version,
-        policy_factor=own.policy_factor,
-        strategy_id=call.strategy_id,
-        symbol=call.symbol,
-        guards=[to_plain(asdict(guard)) for guard in decision.guards],
-        inputs=to_plain(
-            {
-                "request": asdict(request),
-                "goals": [asdict(standing) for standing in standings],
-                "context": dict(context),
-            }
-        ),
-        answer=answer_of(decision, request),
-        as_of=call.as_of,
-        request_id=call.request_id,
-        request_fingerprint=call.fingerprint,
-        created_at=call.now,
-    )
-    row.save(force_insert=True)
-    return row
-
-
-def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:
-    """What the caller is told, as plain JSON; decimals as strings, column's places."""
-    arbitration = decision.arbitration
-    decider = arbitration.decider
-    answer: dict[str, Any] = {
-        "goal_id": decider.goal_id,
-        "base_size": show(request.base_size, MONEY),
-        "adjusted_size": show(decision.adjusted_size, MONEY),
-        "adjustment_factor": show(decision.adjustment_factor, FACTOR),
-        "verdict": str(decision.verdict),
-        "reason": decision.reason,
-        "band": str(decider.band),
-        "progress_pct": show(decider.progress_pct, PERCENT),
-        "policy": str(decider.policy),
-        "guards": [
-            {
-                "name": guard.name,
-                "factor_before": show(guard.factor_before, FACTOR),
-                "factor_after": show(guard.factor_after, FACTOR),
-                "reason": guard.reason,
-            }
-            for guard in decision.guards
-        ],
-        "goals": [
-            {
-                "goal_id": own.goal_id,
-                "factor": show(own.factor, FACTOR),
-                "band": str(own.band),
-                "decides": own.goal_id == decider.goal_id,
-            }
-            for own in arbitration.factors
-        ],
-        "conflict": arbitration.conflict,
-    }
-    if decision.quantity is not None:
-        answer["quantity"] = show(decision.quantity, PRICE)
-    return answer
-
-
-def show(value: Decimal, column: tuple[int, int]) -> str:
-    """A decimal as the API shows it: plain, with its column's places."""
-    return f"{round_to(value, column):f}"
-
-
-def to_plain(value: Any) -> Any:
-    """Anything a decision is made of, as JSON: exact decimals as strings."""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, StrEnum):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {key: to_plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [to_plain(item) for item in value]
-    return value

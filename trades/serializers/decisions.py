@@ -6,7 +6,6 @@ from rest_framework import serializers
 
 from goals.enums import PolicyName, ProgressBand, Verdict
 from goals.models import GoalAdjustmentLog
-from goals.services.sizing import show
 from mastertrade.api import (
     DecimalColumnField,
     InstantField,
@@ -15,6 +14,7 @@ from mastertrade.api import (
 )
 from mastertrade.columns import choices
 from mastertrade.money import FACTOR, MONEY, PERCENT, PRICE
+from mastertrade.plain import show
 from strategies.enums import RiskProfile, Stance
 from strategies.models import StrategySelectionLog
 from trades.serializers.trades import SYMBOL

@@ -127,8 +127,8 @@ def test_a_notional_is_not_rounded():
     ("quote", "fee", "fx_rate", "fee_fx_rate", "expected"),
     [
         ("USD", "USD", None, None, ("1", "1")),
-        # A rate that is not needed changes nothing.
-        ("USD", "USD", "9", "9", ("1", "1")),
+        # A rate of 1 says nothing that is not so.
+        ("USD", "USD", "1", None, ("1", "1")),
         ("EUR", "USD", "1.1", None, ("1.1", "1")),
         ("EUR", "EUR", "1.1", None, ("1.1", "1.1")),
         ("USD", "BNB", "600", None, ("1", "600")),
@@ -175,3 +175,24 @@ def test_a_rate_that_is_missing_is_named(
             fee_fx_rate=fee_fx_rate and Decimal(fee_fx_rate),
         )
     assert refused.value.field == field
+
+
+def test_a_rate_that_nothing_would_use_is_refused():
+    with pytest.raises(InvalidInput, match="fx_rate: is not needed"):
+        resolve_rates(
+            portfolio_currency="USD",
+            quote_currency="USD",
+            fee_currency="USD",
+            fx_rate=Decimal("1.1"),
+        )
+
+
+def test_a_fee_rate_is_only_for_a_third_currency():
+    with pytest.raises(InvalidInput, match="fee_fx_rate: is only for"):
+        resolve_rates(
+            portfolio_currency="USD",
+            quote_currency="EUR",
+            fee_currency="EUR",
+            fx_rate=Decimal("1.1"),
+            fee_fx_rate=Decimal("1.1"),
+        )

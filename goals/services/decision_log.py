@@ -1,0 +1,144 @@
+"""The log of sizing decisions: what was looked at, what was answered.
+
+A row holds enough to take the decision again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from goals.arbitration import GoalStanding
+from goals.enums import AfterAchieved, PolicyName
+from goals.guards import Exposure
+from goals.models import GoalAdjustmentLog, Portfolio
+from goals.services.sizing import SizingCall
+from goals.sizing import SizeRequest, SizingDecision, decide_size
+from mastertrade.money import FACTOR, MONEY, PERCENT, PRICE, round_to
+from mastertrade.plain import show, to_plain
+
+
+def log_decision(
+    *,
+    portfolio: Portfolio,
+    decision: SizingDecision,
+    standings: Sequence[GoalStanding],
+    request: SizeRequest,
+    call: SizingCall,
+    context: Mapping[str, Any],
+) -> GoalAdjustmentLog:
+    """Write the decision down, with all it looked at; it can be replayed from that."""
+    decider = decision.arbitration.decider
+    own = decision.arbitration.deciding_factor
+    live_equity = round_to(context["live_equity"], MONEY)
+    row = GoalAdjustmentLog(
+        goal_id=decider.goal_id,
+        portfolio=portfolio,
+        adjustment_factor=decision.adjustment_factor,
+        base_size=request.base_size,
+        adjusted_size=decision.adjusted_size,
+        progress_pct=decider.progress_pct,
+        portfolio_value=live_equity,
+        reason=decision.reason,
+        verdict=decision.verdict,
+        band=decider.band,
+        policy=decider.policy,
+        policy_version=own.policy_version,
+        policy_factor=own.policy_factor,
+        strategy_id=call.strategy_id,
+        symbol=call.symbol,
+        guards=[to_plain(asdict(guard)) for guard in decision.guards],
+        inputs=to_plain(
+            {
+                "request": asdict(request),
+                "goals": [asdict(standing) for standing in standings],
+                "context": dict(context),
+            }
+        ),
+        answer=answer_of(decision, request),
+        as_of=call.as_of,
+        request_id=call.request_id,
+        request_fingerprint=call.fingerprint,
+        created_at=call.now,
+    )
+    row.save(force_insert=True)
+    return row
+
+
+def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
+    """Take a logged decision once more, from nothing but what its row holds.
+
+    A newer policy may answer otherwise; `policy_version` says which one this was.
+    """
+    inputs = row.inputs
+    return decide_size(
+        SizeRequest(**_read_decimals(inputs["request"])),
+        tuple(_read_standing(standing) for standing in inputs["goals"]),
+        Exposure(**_read_decimals(inputs["context"])),
+    )
+
+
+def _read_standing(stored: Mapping[str, Any]) -> GoalStanding:
+    deadline = stored["deadline"]
+    return GoalStanding(
+        **{
+            **_read_decimals(stored),
+            "deadline": datetime.fromisoformat(deadline) if deadline else None,
+            "policy": PolicyName(stored["policy"]),
+            "after_achieved": AfterAchieved(stored["after_achieved"]),
+        }
+    )
+
+
+def _read_decimals(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Text that is a number, as the number; numbers and the rest as they are."""
+    return {name: _read_decimal(value) for name, value in stored.items()}
+
+
+def _read_decimal(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return Decimal(value)
+    except InvalidOperation:
+        return value
+
+
+def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:
+    """What the caller is told, as plain JSON; decimals as strings, column's places."""
+    arbitration = decision.arbitration
+    decider = arbitration.decider
+    answer: dict[str, Any] = {
+        "goal_id": decider.goal_id,
+        "base_size": show(request.base_size, MONEY),
+        "adjusted_size": show(decision.adjusted_size, MONEY),
+        "adjustment_factor": show(decision.adjustment_factor, FACTOR),
+        "verdict": str(decision.verdict),
+        "reason": decision.reason,
+        "band": str(decider.band),
+        "progress_pct": show(decider.progress_pct, PERCENT),
+        "policy": str(decider.policy),
+        "guards": [
+            {
+                "name": guard.name,
+                "factor_before": show(guard.factor_before, FACTOR),
+                "factor_after": show(guard.factor_after, FACTOR),
+                "reason": guard.reason,
+            }
+            for guard in decision.guards
+        ],
+        "goals": [
+            {
+                "goal_id": own.goal_id,
+                "factor": show(own.factor, FACTOR),
+                "band": str(own.band),
+                "decides": own.goal_id == decider.goal_id,
+            }
+            for own in arbitration.factors
+        ],
+        "conflict": arbitration.conflict,
+    }
+    if decision.quantity is not None:
+        answer["quantity"] = show(decision.quantity, PRICE)
+    return answer

@@ -1,0 +1,107 @@
+"""The replay's desk on the real services."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from goals.enums import ProgressBand, Verdict
+from goals.models import FinancialGoal, Portfolio, User
+from goals.services import roll_goals
+from trades.enums import Side
+from trades.replay.desk import Plan, PlanRequest
+from trades.services.closing import close_trade
+from trades.services.decisions import plan_next_trade
+from trades.services.opening import open_trade
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+class ServiceDesk:
+    """Decides and books through the services of live trading, on one portfolio.
+
+    The bar's time is the clock of every call.
+    """
+
+    def __init__(self, user: User, portfolio: Portfolio) -> None:
+        self.user = user
+        self.portfolio_id = portfolio.portfolio_id
+        self.period_ends_at: datetime | None = None
+
+    def advance(self, at: datetime) -> None:
+        """Roll the goals when the period is over."""
+        if self.period_ends_at is None:
+            self.period_ends_at = self._read_period_end()
+        if at >= self.period_ends_at:
+            roll_goals(as_of=at, portfolio_id=self.portfolio_id)
+            self.period_ends_at = self._read_period_end()
+
+    def _read_period_end(self) -> datetime:
+        ends: list[datetime | None] = list(
+            FinancialGoal.objects.filter(
+                portfolio_id=self.portfolio_id, ended_at=None
+            ).values_list("period_ends_at", flat=True)
+        )
+        return min((end for end in ends if end is not None), default=NEVER)
+
+    def equity(self) -> Decimal:
+        return Portfolio.objects.get(pk=self.portfolio_id).account.equity
+
+    def plan(self, request: PlanRequest) -> Plan:
+        planned = plan_next_trade(
+            user=self.user,
+            now=request.at,
+            portfolio=self.portfolio_id,
+            symbol=request.symbol,
+            candidates=list(request.candidates),
+            base_size=request.base_size,
+            price=request.price,
+        )
+        sizing = planned.plan.sizing
+        return Plan(
+            strategy_id=planned.plan.selection.selected.strategy_id,
+            quantity=sizing.quantity or Decimal(0),
+            factor=sizing.adjustment_factor,
+            band=ProgressBand(planned.decision.band),
+            verdict=Verdict(sizing.verdict),
+            reason=f"{planned.plan.selection.reason} {sizing.reason}",
+            goal_id=planned.plan.decider.goal_id,
+            adjustment_id=planned.decision.adjustment_id,
+        )
+
+    def open(
+        self,
+        plan: Plan,
+        *,
+        symbol: str,
+        side: Side,
+        quantity: Decimal,
+        price: Decimal,
+        at: datetime,
+        fees: Decimal,
+    ) -> int:
+        trade, _ = open_trade(
+            user=self.user,
+            now=at,
+            portfolio=self.portfolio_id,
+            strategy_id=plan.strategy_id,
+            symbol=symbol,
+            side=side,
+            quantity=quantity,
+            entry_price=price,
+            entry_time=at,
+            fees=fees,
+            adjustment_id=plan.adjustment_id,
+        )
+        return trade.trade_id
+
+    def close(
+        self, trade_id: int, *, price: Decimal, at: datetime, fees: Decimal
+    ) -> Decimal:
+        closed = close_trade(
+            user=self.user,
+            trade_id=trade_id,
+            exit_price=price,
+            exit_time=at,
+            fees=fees,
+            now=at,
+        )
+        return closed.profit_loss

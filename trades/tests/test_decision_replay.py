@@ -1,0 +1,64 @@
+"""A logged decision can be taken again from its row alone."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from goals.models import GoalAdjustmentLog
+from goals.services import create_goal, decide_again
+from goals.services.portfolios import update_portfolio
+from goals.tests.factories import GoalFactory, PortfolioFactory
+from trades.services import size_for_portfolio
+from trades.tests.factories import ENTRY, TradeFactory, book_profit
+
+pytestmark = pytest.mark.django_db
+
+AFTER = ENTRY + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {},
+        {"max_size": Decimal("333.33")},
+        {"price": Decimal("49999.5"), "lot_step": Decimal("0.001")},
+        {"min_size": Decimal(10_000)},
+    ],
+    ids=["plain", "capped", "in lots", "blocked"],
+)
+def test_a_logged_decision_taken_again_gives_the_same_answer(sizes: dict[str, Any]):
+    portfolio = PortfolioFactory()
+    update_portfolio(
+        portfolio_id=portfolio.portfolio_id,
+        user=portfolio.user,
+        now=ENTRY,
+        max_position_pct=Decimal(150),
+    )
+    goal = GoalFactory(portfolio=portfolio)
+    create_goal(
+        user=portfolio.user,
+        portfolio=portfolio.portfolio_id,
+        goal_type="monthly_income",
+        target_value=Decimal(30),
+        start_date=goal.start_date,
+        as_of=ENTRY,
+    )
+    book_profit(portfolio, Decimal(25))
+    TradeFactory(portfolio=portfolio, quantity=Decimal("0.01"))
+    row, _ = size_for_portfolio(
+        user=portfolio.user,
+        portfolio=portfolio.portfolio_id,
+        now=AFTER,
+        symbol="BTCUSDT",
+        base_size=Decimal(1000),
+        **sizes,
+    )
+
+    again = decide_again(GoalAdjustmentLog.objects.get(pk=row.pk))
+
+    assert again.adjustment_factor == row.adjustment_factor
+    assert again.adjusted_size == row.adjusted_size
+    assert again.verdict == row.verdict
+    assert again.reason == row.reason
