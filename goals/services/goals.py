@@ -155,6 +155,8 @@ def _validate_period(goal: FinancialGoal, today: date) -> None:
                 name, f"must lie between {EARLIEST_DATE} and {LATEST_DATE}."
             )
     if goal.target_date is None:
+        if goal.kind.months is not None:
+            raise InvalidInput("target_date", f"is needed by a {goal.goal_type} goal.")
         return
     if goal.target_date < goal.start_date:
         raise InvalidInput("target_date", "must not lie before start_date.")

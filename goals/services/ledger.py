@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Q
 
 from goals.accounting import Account, book_cash_flow, book_profit, open_account
-from goals.enums import EntryKind, GoalStatus, HistoryKind
+from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio
 from goals.models.portfolios import ACCOUNT_FIELDS
 from goals.periods import local_date
@@ -127,7 +127,7 @@ def _move_goals(
     running = [goal for goal in goals if goal.period_starts_at <= effective_at]
     coming = [goal for goal in goals if goal.period_starts_at > effective_at]
     for goal in coming:
-        set_baseline(goal, reading)
+        carry_baseline(goal, reading)
     moves = [measure_goal(goal, reading, effective_at) for goal in running]
     if kind is HistoryKind.CASH_FLOW:
         moves = [move for move in moves if move.before != move.after]
@@ -142,6 +142,20 @@ def set_baseline(goal: FinancialGoal, reading: Reading) -> None:
     goal.start_unit_value = reading.unit_value
     goal.start_unit_run = reading.run
     goal.start_realized_pnl = reading.realized_pnl
+
+
+def carry_baseline(goal: FinancialGoal, reading: Reading) -> None:
+    """Keep the baseline of a goal whose period is to come at the newest figures.
+
+    A portfolio value is the live equity at any time; before its period it is shown,
+    not judged.
+    """
+    set_baseline(goal, reading)
+    if goal.kind.measures is Measure.VALUE:
+        shown = measure_progress(
+            goal.kind.measures, goal.target_value, goal.baseline, reading
+        )
+        goal.current_value, goal.progress_pct = shown.current_value, shown.progress_pct
 
 
 def measure_goal(goal: FinancialGoal, reading: Reading, at: datetime) -> GoalMove:

@@ -17,9 +17,14 @@ from goals.enums import HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory, LedgerEntry, Portfolio
 from goals.periods import local_date, period_of
 from goals.progress import Progress, Reading, measure_progress
-from goals.services.ledger import measure_goal, read_ledger_before, set_baseline
+from goals.services.ledger import (
+    carry_baseline,
+    measure_goal,
+    read_ledger_before,
+    set_baseline,
+)
 from mastertrade.exceptions import InvalidInput
-from mastertrade.money import MONEY, exactly
+from mastertrade.money import MONEY, exactly, quantum
 from mastertrade.validation import require_decimal
 
 # A progress is rounded to 6 places of a percent before it is compared; this share of
@@ -46,7 +51,7 @@ def open_period(
     """
     period = period_of(goal.start_date, goal.target_date, portfolio.time_zone)
     goal.period_starts_at, goal.period_ends_at = period.starts_at, period.ends_at
-    at_start = _read_at_start(portfolio, period.starts_at)
+    at_start = _read_at_start(goal, portfolio)
     set_baseline(goal, at_start)
     goal.start_value = _choose_start_value(
         goal, portfolio.reading if begins_today else at_start, start_value
@@ -57,7 +62,9 @@ def open_period(
     goal.current_value, goal.progress_pct = goal.start_value, Decimal(0)
     rows = [_row(goal, portfolio, HistoryKind.START, period.starts_at, as_of)]
     if period.starts_at <= as_of:
-        rows += _travel(goal, portfolio, as_of)
+        rows += _travel(goal, portfolio, as_of, begins_today=begins_today)
+    else:
+        carry_baseline(goal, portfolio.reading)
     goal.save(force_insert=True)
     for row in rows:
         row.goal = goal
@@ -73,12 +80,17 @@ def validate_target(goal: FinancialGoal) -> None:
         )
 
 
-def _read_at_start(portfolio: Portfolio, starts_at: datetime) -> Reading:
-    """The ledger's figures when the period began; a new run of units begins at 1."""
+def _read_at_start(goal: FinancialGoal, portfolio: Portfolio) -> Reading:
+    """The ledger's figures when the period began.
+
+    A goal that is made after ruin begins with the new run of units, at 1. One that
+    follows another begins where its period does, however late it is rolled over.
+    """
+    starts_at = goal.period_starts_at
     if portfolio.last_entry_at is None or portfolio.last_entry_at < starts_at:
         return portfolio.reading
     at_start = read_ledger_before(portfolio, starts_at)
-    if at_start.run == portfolio.unit_run:
+    if at_start.run == portfolio.unit_run or goal.previous_goal_id is not None:
         return at_start
     return Reading(
         unit_value=ONE,
@@ -101,10 +113,16 @@ def _choose_start_value(
 
 
 def _travel(
-    goal: FinancialGoal, portfolio: Portfolio, as_of: datetime
+    goal: FinancialGoal, portfolio: Portfolio, as_of: datetime, *, begins_today: bool
 ) -> list[GoalProgressHistory]:
-    """Measure the goal as of `as_of`, or its end; the rows of the days before."""
+    """Measure the goal as of `as_of`, or its end; the rows of the days before.
+
+    A portfolio value that begins today starts from the equity of now: what the equity
+    was this morning is no part of its way.
+    """
     entries = _entries_of_period(goal, portfolio)
+    if begins_today and goal.kind.measures is Measure.VALUE:
+        entries = LedgerEntry.objects.none()
     if goal.period.is_over(as_of) and goal.period_ends_at is not None:
         reading = read_ledger_before(portfolio, goal.period_ends_at)
         effective_at = goal.period_ends_at
@@ -175,7 +193,8 @@ def _find_first_reach(
 def _lower_bound(goal: FinancialGoal) -> dict[str, Decimal | int]:
     """A filter that every entry which reaches the target passes."""
     way = goal.target_value - goal.start_value
-    value = goal.start_value + way * ALMOST_THERE
+    # The value itself is rounded to its column's places before it is compared.
+    value = goal.start_value + way * ALMOST_THERE - quantum(MONEY)
     match goal.kind.measures:
         case Measure.RETURN:
             bound = goal.start_unit_value * (1 + value / HUNDRED)
