@@ -114,7 +114,7 @@ class TradeAdmin(ReadOnlyAdmin[Trade]):
     def prices(self, trade: Trade) -> SafeString:
         return format_html("{}<br>{}", entry_of(trade), exit_of(trade))
 
-    @admin.display(description="opened, closed", ordering="entry_time")
+    @admin.display(description="opened, closed (UTC)", ordering="entry_time")
     def times(self, trade: Trade) -> SafeString:
         opened, closed = trade.entry_time, trade.exit_time
         return format_html("{}<br>{}", figures.instant(opened), figures.instant(closed))
