@@ -126,9 +126,10 @@ def test_the_band_filter_has_the_bands_of_the_rules(
     assert goal.progress.band == band
 
 
-def test_the_health_filter_agrees_with_the_health_that_is_shown() -> None:
+@pytest.mark.parametrize("at", [NOW, NOW + timedelta(microseconds=123457)])
+def test_the_health_filter_agrees_with_the_health_that_is_shown(at: datetime) -> None:
     gaps = [-26, -25, -24, -11, -10, -9, 0, 9, 10, 11, 150]
-    elapsed = Decimal(31) / 62 * 100
+    elapsed = Decimal(50)  # NOW is the middle of March
     for gap in gaps:
         set_progress(GoalFactory(), str(elapsed + gap))
     GoalFactory(goal_type=GoalType.PORTFOLIO_VALUE, target_value=Decimal(2000))
@@ -137,7 +138,6 @@ def test_the_health_filter_agrees_with_the_health_that_is_shown() -> None:
     cancel_goal(user=cancel.user, goal_id=cancel.pk, as_of=NOW - timedelta(days=9))
     set_progress(GoalFactory(start_date=NOW.date() + timedelta(days=9)), "-3")
 
-    at = NOW + timedelta(microseconds=123457)
     measured = FinancialGoal.objects.alias(pace_gap=pace_gap_at(at))
 
     for health, condition in HEALTH_CONDITIONS.items():
@@ -404,6 +404,27 @@ def test_the_portfolio_list_asks_as_many_queries_for_twelve_as_for_two(
     GoalFactory()
     few = count_queries(operator, address)
     GoalFactory.create_batch(10)
+
+    assert count_queries(operator, address) == few
+
+
+@pytest.mark.parametrize(
+    "model", ["goalprogresshistory", "ledgerentry", "cashflow", "user"]
+)
+def test_a_list_asks_as_many_queries_for_twelve_rows_as_for_two(
+    operator: Client, model: str
+) -> None:
+    address = reverse(f"admin:goals_{model}_changelist")
+
+    def add_rows(count: int) -> None:
+        for goal in GoalFactory.create_batch(count):
+            record_cash_flow(
+                user=goal.user, amount=Decimal(5), now=NOW, portfolio=goal.portfolio_id
+            )
+
+    add_rows(2)
+    few = count_queries(operator, address)
+    add_rows(10)
 
     assert count_queries(operator, address) == few
 
