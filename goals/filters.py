@@ -124,10 +124,10 @@ def _read(field: str, text: str, time_zone: str) -> tuple[dt.datetime, bool]:
         if day is not None:
             following = dt.timedelta(days=1 if field == "to" else 0)
             return local_midnight(day + following, time_zone), True
+        if instant is not None and instant.tzinfo is not None:
+            return instant.astimezone(dt.UTC), False
     except (ValueError, OverflowError):
-        instant = None
-    if instant is None or instant.tzinfo is None:
-        raise InvalidInput(
-            field, "must be a date, or an instant such as 2026-03-02T12:00:00Z."
-        )
-    return instant, False
+        pass  # a day or an instant that does not exist
+    raise InvalidInput(
+        field, "must be a date, or an instant such as 2026-03-02T12:00:00Z."
+    )

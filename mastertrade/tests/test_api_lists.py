@@ -1,0 +1,482 @@
+"""Every list: pages, order, filters, and a number of statements that stays the same."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.urls import resolve as resolve_address
+from django.utils import timezone
+from knox.models import AuthToken
+
+from goals.models import Portfolio
+from goals.services import record_cash_flow, snapshot_goals
+from goals.tests.factories import GoalFactory, PortfolioFactory
+from mastertrade.tests.http import (
+    Trader,
+    count_statements,
+    make_busy_trader,
+    make_trader,
+    operations,
+    read,
+    unthrottled,  # noqa: F401
+)
+from strategies.tests.factories import StrategyFactory
+from trades.services import size_for_goal
+from trades.tests.factories import TradeFactory
+
+LISTS = {one.path: one for one in operations().values() if one.is_list}
+
+
+def portfolio_of(trader: Trader) -> Portfolio:
+    return Portfolio.objects.get(pk=trader["portfolio_id"])
+
+
+def add_portfolio(trader: Trader, number: int) -> None:
+    PortfolioFactory(user=trader.user)
+
+
+def add_goal(trader: Trader, number: int) -> None:
+    GoalFactory(portfolio=portfolio_of(trader), target_value=Decimal(number + 1))
+
+
+def add_cash_flow(trader: Trader, number: int) -> None:
+    record_cash_flow(
+        user=trader.user,
+        portfolio=trader["portfolio_id"],
+        amount=Decimal(number + 1),
+        now=timezone.now(),
+    )
+
+
+def add_snapshot(trader: Trader, number: int) -> None:
+    snapshot_goals(as_of=timezone.now())
+
+
+def add_decision(trader: Trader, number: int) -> None:
+    size_for_goal(
+        user=trader.user,
+        goal_id=trader["goal_id"],
+        now=timezone.now(),
+        base_size=Decimal(number + 1),
+    )
+
+
+def add_strategy(trader: Trader, number: int) -> None:
+    StrategyFactory(user=trader.user, strategy_id=f"breakout_{number}")
+
+
+def add_token(trader: Trader, number: int) -> None:
+    AuthToken.objects.create(user=trader.user)
+
+
+def add_trade(trader: Trader, number: int) -> None:
+    TradeFactory(portfolio=portfolio_of(trader), quantity=Decimal(number + 1))
+
+
+MAKERS: dict[str, Callable[[Trader, int], None]] = {
+    "/api/portfolios/": add_portfolio,
+    "/api/portfolios/{portfolio_id}/cash-flows/": add_cash_flow,
+    "/api/goals/": add_goal,
+    "/api/goals/{goal_id}/progress/": add_snapshot,
+    "/api/goals/{goal_id}/adjustments/": add_decision,
+    "/api/strategies/": add_strategy,
+    "/api/tokens/": add_token,
+    "/api/trades/": add_trade,
+    "/api/positions/": add_trade,
+}
+
+
+@pytest.fixture
+def trader(db: None) -> Trader:
+    return make_trader()
+
+
+@pytest.fixture
+def busy(db: None) -> Trader:
+    return make_busy_trader()
+
+
+def test_every_list_is_covered() -> None:
+    assert set(MAKERS) == set(LISTS)
+
+
+@pytest.mark.parametrize("path", MAKERS)
+def test_thirty_rows_cost_as_many_statements_as_two(path: str, trader: Trader) -> None:
+    for number in range(2):
+        MAKERS[path](trader, number)
+    with count_statements() as few:
+        trader.get(path)
+    for number in range(2, 30):
+        MAKERS[path](trader, number)
+    with count_statements() as many:
+        rows = trader.get(path)["results"]
+    assert len(rows) >= 30
+    assert len(many) == len(few) <= 4
+
+
+@pytest.mark.parametrize("path", MAKERS)
+def test_pages_hold_every_row_once_in_every_order(path: str, trader: Trader) -> None:
+    for number in range(5):
+        MAKERS[path](trader, number)
+    whole = {key_of(row) for row in trader.get(path)["results"]}
+    for order in ("", *offered_orders(trader, path)):
+        shown: list[Any] = []
+        page: str | None = trader.address(path) + f"?page_size=2&ordering={order}"
+        while page:
+            answer = read(trader.client.get(page), 200)
+            shown += [key_of(row) for row in answer["results"]]
+            page = answer["next"]
+        assert len(shown) == answer["count"] >= 5
+        assert set(shown) == whole
+        assert len(set(shown)) == len(shown)
+
+
+def key_of(row: dict[str, Any]) -> Any:
+    return row.get("effective_at") or next(iter(row.values()))
+
+
+def offered_orders(trader: Trader, path: str) -> list[str]:
+    view: Any = resolve_address(trader.address(path)).func
+    names = view.view_class.ordering_fields
+    return [sign + name for name in names for sign in ("", "-")]
+
+
+@pytest.mark.parametrize("path", MAKERS)
+def test_an_order_orders_and_a_minus_reverses_it(path: str, busy: Trader) -> None:
+    for number in range(3):
+        MAKERS[path](busy, number)
+    for order in offered_orders(busy, path):
+        rows = busy.get(path, ordering=order)["results"]
+        name = SHOWN_AS.get(order.removeprefix("-"), order.removeprefix("-"))
+        values = [sortable(row[name]) for row in rows if row.get(name) is not None]
+        assert values == sorted(values, reverse=order.startswith("-")), order
+
+
+# What a row calls the column it is ordered by.
+SHOWN_AS = {
+    "flowed_at": "at",
+    "created": "created_at",
+    "expiry": "expires_at",
+    "history_id": "recorded_at",
+}
+
+
+def sortable(value: Any) -> Any:
+    try:
+        return Decimal(value)
+    except (ArithmeticError, TypeError, ValueError):
+        return value
+
+
+@pytest.mark.parametrize(
+    "order",
+    ["nonsense", "-", "user__password", "user_id", "?", "a\0b", "pk", "x" * 5000],
+)
+def test_an_unknown_order_is_refused(order: str, trader: Trader) -> None:
+    for path in MAKERS:
+        assert list(refuse(trader, path, ordering=order)) == ["ordering"], path
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "99", "x", "1.5", "9" * 5000, "\0", "²"])
+def test_a_page_that_does_not_exist_is_not_found(page: str, trader: Trader) -> None:
+    for path in MAKERS:
+        refuse(trader, path, 404, page=page)
+
+
+@pytest.mark.parametrize("size", ["0", "00", "-1", "x", "1.5", "", "1e3", "\0", "²"])
+def test_a_page_size_that_is_no_number_is_refused(size: str, trader: Trader) -> None:
+    assert list(refuse(trader, "/api/goals/", page_size=size)) == ["page_size"]
+
+
+@pytest.mark.parametrize("size", ["501", "100000", "9" * 5000])
+def test_a_page_holds_500_rows_at_most(size: str, trader: Trader) -> None:
+    AuthToken.objects.bulk_create(
+        AuthToken(digest=f"{number:0128}", token_key="x", user=trader.user)
+        for number in range(500)
+    )
+    page = trader.get("/api/tokens/", page_size=size)
+    assert (page["count"], len(page["results"])) == (501, 500)
+
+
+def test_a_page_holds_50_rows_unless_asked(trader: Trader) -> None:
+    AuthToken.objects.bulk_create(
+        AuthToken(digest=f"{number:0128}", token_key="x", user=trader.user)
+        for number in range(50)
+    )
+    page = trader.get("/api/tokens/")
+    assert (page["count"], len(page["results"])) == (51, 50)
+
+
+# For every filter: a value, and a condition that exactly the rows found meet.
+SINCE, UNTIL = "2020-01-01", "2199-12-31"
+FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
+    "/api/portfolios/": {
+        "name": ("crypto", lambda row, _: row["name"] == "crypto"),
+        "currency": ("USDT", lambda row, _: row["currency"] == "USDT"),
+        "trading_state": ("active", lambda row, _: row["trading_state"] == "active"),
+    },
+    "/api/portfolios/{portfolio_id}/cash-flows/": {
+        "external_id": ("flow-1", lambda row, _: row["external_id"] == "flow-1"),
+    },
+    "/api/goals/": {
+        "status": ("paused", lambda row, _: row["status"] == "paused"),
+        "goal_type": ("portfolio_value", lambda row, _: "value" in row["goal_type"]),
+        "policy": ("constant", lambda row, _: row["policy"] == "constant"),
+        "band": ("behind", lambda row, _: row["band"] == "behind"),
+        "portfolio": ("main", lambda row, t: row["portfolio_id"] != t["portfolio_id"]),
+        "priority": ("2", lambda row, _: row["priority"] == 2),
+        "recurring": ("true", lambda row, _: row["recurring"]),
+        "target_date_after": ("2199-01-01", lambda row, _: is_late(row["target_date"])),
+        "target_date_before": (
+            "2199-01-01",
+            lambda row, _: row["target_date"] and not is_late(row["target_date"]),
+        ),
+    },
+    "/api/goals/{goal_id}/progress/": {
+        "kind": ("trade", lambda row, _: row["kind"] == "trade"),
+        "from": (SINCE, lambda row, _: True),
+        "to": (UNTIL, lambda row, _: True),
+    },
+    "/api/goals/{goal_id}/adjustments/": {
+        "verdict": ("allow", lambda row, _: row["verdict"] == "allow"),
+        "band": ("behind", lambda row, _: row["band"] == "behind"),
+        "policy": ("ladder", lambda row, _: row["policy"] == "ladder"),
+        "strategy_id": ("momentum_001", lambda row, _: row["strategy_id"]),
+        "symbol": ("ETHUSDT", lambda row, _: row["symbol"] == "ETHUSDT"),
+    },
+    "/api/strategies/": {
+        "strategy_type": (
+            "momentum",
+            lambda row, _: row["strategy_type"] == "momentum",
+        ),
+        "risk_profile": ("aggressive", lambda row, _: row["risk_profile"][0] == "a"),
+        "status": ("paused", lambda row, _: row["status"] == "paused"),
+    },
+    "/api/tokens/": {},
+    "/api/trades/": {
+        "portfolio": ("main", lambda row, t: row["portfolio_id"] != t["portfolio_id"]),
+        "side": ("SHORT", lambda row, _: row["side"] == "SHORT"),
+        "status": ("closed", lambda row, _: row["status"] == "closed"),
+        "strategy_id": (
+            "mean_reversion_001",
+            lambda row, _: row["strategy_id"] == "mean_reversion_001",
+        ),
+        "symbol": ("ETHUSDT", lambda row, _: row["symbol"] == "ETHUSDT"),
+        "external_id": ("order-7", lambda row, _: row["external_id"] == "order-7"),
+        "entry_time_after": (
+            "2026-03-01",
+            lambda row, _: row["entry_time"] > "2026-03",
+        ),
+        "entry_time_before": (
+            "2026-03-01T00:00:00Z",
+            lambda row, _: row["entry_time"] < "2026-03",
+        ),
+        "exit_time_after": (SINCE, lambda row, _: row["exit_time"] is not None),
+        "exit_time_before": (
+            "2026-03-01T00:00:00+05:00",
+            lambda row, _: row["exit_time"] and row["exit_time"] < "2026-03",
+        ),
+    },
+    "/api/positions/": {
+        "portfolio": ("main", lambda row, t: row["portfolio_id"] != t["portfolio_id"]),
+        "side": ("SHORT", lambda row, _: row["side"] == "SHORT"),
+        "status": ("closed", lambda row, _: row["status"] == "closed"),
+        "symbol": ("ETHUSDT", lambda row, _: row["symbol"] == "ETHUSDT"),
+    },
+}
+
+
+def is_late(date: str | None) -> bool:
+    return date is not None and date >= "2199-01-01"
+
+
+@pytest.fixture
+def varied(busy: Trader) -> Trader:
+    """For every filter a row that it finds."""
+    main = Portfolio.objects.get(user=busy.user, name="main")
+    main.opening_balance = main.equity = main.units = Decimal(1000)
+    main.save()
+    busy.post(
+        "/api/portfolios/{portfolio_id}/cash-flows/",
+        {"amount": "1", "external_id": "flow-1"},
+        201,
+    )
+    long_goal = {"target_date": "2199-12-31", "priority": 2, "recurring": True}
+    value = {"goal_type": "portfolio_value", "target_value": "5000"}
+    busy.post("/api/goals/", {**value, **long_goal, "policy": "constant"}, 201)
+    goal = busy.post("/api/goals/", value, 201)
+    busy.patch(f"/api/goals/{goal['goal_id']}/", {"status": "paused"})
+    question = {"base_size": "10", "symbol": "ETHUSDT", "strategy_id": "momentum_001"}
+    busy.post("/api/goals/{goal_id}/sizing/", question)
+    busy.patch(
+        "/api/strategies/mean_reversion_001/",
+        {"risk_profile": "aggressive", "status": "paused"},
+    )
+    trade = {"symbol": "ETHUSDT", "side": "SHORT", "quantity": "1", "entry_price": "10"}
+    early = datetime(2026, 2, 1, tzinfo=UTC).isoformat()
+    busy.post(
+        "/api/trades/",
+        {
+            **trade,
+            "strategy_id": "mean_reversion_001",
+            "external_id": "order-7",
+            "entry_time": early,
+            "exit_time": early,
+            "exit_price": "9",
+        },
+        201,
+    )
+    return busy
+
+
+def test_every_filter_is_covered() -> None:
+    assert {path: set(filters) for path, filters in FILTERS.items()} == {
+        path: set(one.query) - {"page", "page_size", "ordering"}
+        for path, one in LISTS.items()
+    }
+
+
+def test_a_filter_finds_exactly_the_rows_it_means(varied: Trader) -> None:
+    wrong = []
+    for path, filters in FILTERS.items():
+        rows = varied.get(path)["results"]
+        for name, (value, condition) in filters.items():
+            expected = [row for row in rows if condition(row, varied)]
+            found = varied.get(path, **{name: value})["results"]
+            if not expected or pace_apart(found) != pace_apart(expected):
+                wrong.append((path, name, len(found), len(expected), len(rows)))
+    assert wrong == []
+
+
+def pace_apart(rows: list[Any]) -> list[Any]:
+    """Without what goes with the clock."""
+    clock = {"expected_progress_pct", "pace_gap_pct", "required_per_day", "health"}
+    return [{k: v for k, v in row.items() if k not in clock} for row in rows]
+
+
+def test_a_portfolio_may_be_filtered_by_key_too(busy: Trader) -> None:
+    for path in ("/api/goals/", "/api/trades/", "/api/positions/"):
+        by_name = busy.get(path, portfolio="crypto")["count"]
+        by_key = busy.get(path, portfolio=busy["portfolio_id"])["count"]
+        assert by_key == by_name > 0
+
+
+def test_a_status_may_be_given_more_than_once(busy: Trader) -> None:
+    both = busy.get("/api/goals/", status=["active", "paused"])
+    assert both["count"] == 1
+
+
+TOO_LONG = "9" * 5000
+BAD_FILTERS = {
+    "enum": ["nonsense", "\0", "ACTIVE", "x" * 5000],
+    "integer": ["x", "1.5", "-1", "NaN", "1e400", "-1e999999999", TOO_LONG, "\0", "²"],
+    "boolean": ["maybe", "2", "\0", "1e400"],
+    "date": ["x", "2026-02-30", "0000-00-00", "\0", "20260302T", TOO_LONG, "NaN"],
+    "date-time": ["x", "2026-02-30T00:00:00Z", "0000-00-00", "\0", TOO_LONG, "NaN"],
+    "string": ["\0", "a\0b"],
+}
+INSTANTS = {"from", "to"}
+
+
+def test_a_bad_filter_value_is_refused_by_name(busy: Trader) -> None:
+    wrong = []
+    for path, one in LISTS.items():
+        for name, described in one.query.items():
+            if name in {"page", "page_size", "ordering"}:
+                continue
+            kind = "date-time" if name in INSTANTS else kind_of(described)
+            for value in BAD_FILTERS[kind]:
+                answer = busy.client.get(busy.address(path), {name: value})
+                if answer.status_code != 400 or name not in answer.json():
+                    said = answer.content[:80]
+                    wrong.append((path, name, value[:20], answer.status_code, said))
+    assert wrong == []
+
+
+def kind_of(described: dict[str, Any]) -> str:
+    if described["type"] == "array":
+        return kind_of(described["items"])
+    if "enum" in described:
+        return "enum"
+    return str(described.get("format") or described["type"])
+
+
+ODD = ["%", "_", "'", '"', "😀", "null", "x" * 100, "٣", "0" * 90, "9" * 90]
+
+
+@pytest.mark.parametrize("value", ODD)
+def test_an_odd_text_finds_nothing(value: str, busy: Trader) -> None:
+    for path, one in LISTS.items():
+        texts = [
+            name
+            for name, described in one.query.items()
+            if kind_of(described) == "string" and name not in {"ordering", *INSTANTS}
+        ]
+        if texts:
+            assert busy.get(path, **dict.fromkeys(texts, value))["count"] == 0, path
+
+
+@pytest.mark.parametrize(
+    "instant", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"]
+)
+def test_trades_may_be_asked_from_the_ends_of_the_calendar(
+    instant: str, busy: Trader
+) -> None:
+    for name in ("entry_time_after", "exit_time_before"):
+        answer = busy.client.get("/api/trades/", {name: instant})
+        assert answer.status_code in {200, 400}
+
+
+def test_bytes_that_are_no_text_are_no_error_of_the_server(busy: Trader) -> None:
+    for path in LISTS:
+        answer = busy.client.get(busy.address(path) + "?symbol=%FF%00&ordering=%FF")
+        assert answer.status_code == 400
+
+
+@pytest.mark.parametrize(
+    "instant",
+    [
+        "2026-03-02T12:00:00",
+        "9999-12-31T23:59:59",
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-23:59",
+        "9999-12-31T23:59:60Z",
+    ],
+)
+def test_the_history_is_asked_by_instants_that_exist(
+    instant: str, trader: Trader
+) -> None:
+    for name in INSTANTS:
+        answer = refuse(trader, "/api/goals/{goal_id}/progress/", **{name: instant})
+        assert list(answer) == [name]
+
+
+@pytest.mark.parametrize(
+    "instant",
+    ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999Z", "1969-01-01", "2026-W10-1"],
+)
+def test_the_history_may_be_asked_from_long_ago(instant: str, trader: Trader) -> None:
+    for name in INSTANTS:
+        trader.get("/api/goals/{goal_id}/progress/", **{name: instant})
+
+
+def test_the_history_is_cut_at_whole_local_days(trader: Trader) -> None:
+    """Both ends belong to it; a day is the portfolio's."""
+    snapshot_goals(as_of=timezone.now())
+    today = timezone.now().date()
+    path = "/api/goals/{goal_id}/progress/"
+    whole = trader.get(path)["results"]
+    days = {row["snapshot_date"] for row in whole}
+    last = [row for row in whole if row["snapshot_date"] == max(days)]
+    tomorrow = today + timedelta(days=1)
+    assert trader.get(path, **{"from": max(days)})["results"] == last
+    assert trader.get(path, to=max(days))["results"] == whole
+    assert trader.get(path, **{"from": tomorrow.isoformat()})["results"] == []
+    at = last[-1]["effective_at"]
+    assert trader.get(path, **{"from": at, "to": at})["results"] == last[-1:]
+
+
+def refuse(trader: Trader, path: str, status: int = 400, **query: str) -> Any:
+    return read(trader.client.get(trader.address(path), query), status)
