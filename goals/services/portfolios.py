@@ -1,5 +1,6 @@
 """Portfolios and cash flows."""
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -27,6 +28,7 @@ from mastertrade.validation import (
     require_positive,
 )
 
+CURRENCY = re.compile(r"[A-Z0-9]{2,10}")
 FROZEN_ONCE_USED = ("currency", "time_zone", "opening_balance")
 SETTINGS = (
     "name",
@@ -94,6 +96,8 @@ def _validate(portfolio: Portfolio) -> None:
     others = Portfolio.objects.filter(user_id=portfolio.user_id, name=portfolio.name)
     if others.exclude(pk=portfolio.pk).exists():
         raise InvalidInput("name", f"You already have a portfolio {portfolio.name}.")
+    if not CURRENCY.fullmatch(portfolio.currency):
+        raise InvalidInput("currency", "must be 2 to 10 capital letters or digits.")
     if portfolio.time_zone not in available_timezones() - NOT_TIME_ZONES:
         raise InvalidInput("time_zone", "is not a time zone, such as Europe/Vienna.")
     for name in ("soft_drawdown_pct", "hard_drawdown_pct", "daily_loss_limit_pct"):
@@ -132,10 +136,17 @@ def lock_portfolio(*, user: User, portfolio: int | str | None = None) -> Portfol
     return locked
 
 
+# SQL, because every sizing asks it and Django composes a query longer than this runs.
+PORTFOLIO_OF_GOAL = """
+SELECT p.* FROM portfolios p JOIN financial_goals g USING (portfolio_id)
+WHERE g.goal_id = %s AND p.user_id = %s FOR NO KEY UPDATE OF p
+"""
+
+
 def lock_portfolio_of_goal(*, user: User, goal_id: int) -> Portfolio:
     """Lock the portfolio of one of the user's goals; `NotFound` if it is not theirs."""
-    mine = Portfolio.objects.locked().filter(user_id=user.username)
-    locked = mine.filter(goals__pk=goal_id).first()
+    mine = Portfolio.objects.raw(PORTFOLIO_OF_GOAL, [goal_id, user.username])
+    locked = next(iter(mine), None)
     if locked is None:
         raise NotFound(f"You have no goal {goal_id}.")
     return locked
