@@ -43,6 +43,22 @@ class WholeNumberFilter(django_filters.Filter):
         super().__init__(max_value=2**63 - 1, min_value=0, **options)
 
 
+class _InstantField(forms.Field):
+    def to_python(self, value: Any) -> dt.datetime | None:
+        if value in self.empty_values:
+            return None
+        try:
+            return _read_instant(str(value), "UTC")[0]
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+
+
+class InstantFilter(django_filters.Filter):
+    """An instant with its offset, or a date: its first instant in UTC."""
+
+    field_class = _InstantField
+
+
 class PortfolioFilter(django_filters.CharFilter):
     """A portfolio by its key or by its name."""
 
@@ -119,15 +135,20 @@ def filter_by_time(
 def _read(field: str, text: str, time_zone: str) -> tuple[dt.datetime, bool]:
     """An instant; for a date its first instant, or for `to` the next day's."""
     try:
+        return _read_instant(text, time_zone, days=1 if field == "to" else 0)
+    except ValueError as error:
+        raise InvalidInput(field, str(error)) from None
+
+
+def _read_instant(text: str, time_zone: str, days: int = 0) -> tuple[dt.datetime, bool]:
+    """The instant, and whether it was given as a date (and moved by `days`)."""
+    try:
         day = parse_date(text) if len(text) <= len("2026-03-02") else None
-        instant = None if day else parse_datetime(text)
         if day is not None:
-            following = dt.timedelta(days=1 if field == "to" else 0)
-            return local_midnight(day + following, time_zone), True
+            return local_midnight(day + dt.timedelta(days=days), time_zone), True
+        instant = parse_datetime(text)
         if instant is not None and instant.tzinfo is not None:
             return instant.astimezone(dt.UTC), False
     except (ValueError, OverflowError):
         pass  # a day or an instant that does not exist
-    raise InvalidInput(
-        field, "must be a date, or an instant such as 2026-03-02T12:00:00Z."
-    )
+    raise ValueError("must be a date, or an instant such as 2026-03-02T12:00:00Z.")

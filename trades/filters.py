@@ -2,7 +2,7 @@
 
 import django_filters
 
-from goals.filters import PortfolioFilter
+from goals.filters import InstantFilter, PortfolioFilter
 from mastertrade.columns import choices
 from trades.enums import Side, TradeStatus
 from trades.models import Position, Trade
@@ -14,10 +14,10 @@ class TradeFilter(django_filters.FilterSet):
     portfolio = PortfolioFilter()
     side = django_filters.ChoiceFilter(choices=choices(Side))
     status = django_filters.ChoiceFilter(choices=choices(TradeStatus))
-    entry_time_after = django_filters.IsoDateTimeFilter("entry_time", "gte")
-    entry_time_before = django_filters.IsoDateTimeFilter("entry_time", "lte")
-    exit_time_after = django_filters.IsoDateTimeFilter("exit_time", "gte")
-    exit_time_before = django_filters.IsoDateTimeFilter("exit_time", "lte")
+    entry_time_after = InstantFilter("entry_time", "gte")
+    entry_time_before = InstantFilter("entry_time", "lte")
+    exit_time_after = InstantFilter("exit_time", "gte")
+    exit_time_before = InstantFilter("exit_time", "lte")
 
     class Meta:
         model = Trade
