@@ -32,7 +32,7 @@ ALLOWED_HOSTS = read_list("MASTERTRADE_HOSTS", ["localhost", "127.0.0.1", "[::1]
 CSRF_TRUSTED_ORIGINS = read_list("MASTERTRADE_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "mastertrade.dashboard.apps.MasterTradeAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

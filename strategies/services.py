@@ -1,5 +1,6 @@
 """What changes strategies, and how a choice among them is loaded and logged."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -15,6 +16,7 @@ from strategies.enums import RiskProfile, StrategyStatus
 from strategies.models import StrategyInstance, StrategySelectionLog
 from strategies.selection import Candidate, Selection
 
+STRATEGY_TYPE = re.compile(r"[a-z][a-z0-9_]*")
 CHANGEABLE = (
     "strategy_name",
     "strategy_type",
@@ -64,6 +66,10 @@ def _apply(strategy: StrategyInstance, changes: dict[str, Any]) -> None:
         if name not in CHANGEABLE:
             raise InvalidInput(name, "cannot be changed.")
         setattr(strategy, name, value)
+    if not STRATEGY_TYPE.fullmatch(strategy.strategy_type):
+        raise InvalidInput(
+            "strategy_type", "must be a word such as momentum or mean_reversion."
+        )
     RiskProfile(strategy.risk_profile)
     StrategyStatus(strategy.status)
 

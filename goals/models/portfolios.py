@@ -235,6 +235,7 @@ class LedgerEntry(models.Model):
 
     class Meta:
         db_table = "ledger_entries"
+        verbose_name_plural = "ledger entries"
         constraints = (
             check(
                 "ledger_entries_one_source",
