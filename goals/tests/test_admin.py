@@ -473,13 +473,13 @@ def test_a_portfolio_created_in_the_admin_has_units(operator: Client) -> None:
     assert (portfolio.user_id, portfolio.units) == ("alice", 1000)
 
 
-def test_what_the_database_refuses_is_a_form_error(operator: Client) -> None:
+def test_what_the_service_refuses_is_an_error_of_its_field(operator: Client) -> None:
     body = portfolio_form(user=UserFactory().username, currency="eur")
 
     answer = operator.post(reverse("admin:goals_portfolio_add"), body)
 
-    (error,) = answer.context["adminform"].form.non_field_errors()
-    assert "portfolios_currency" in error
+    (error,) = answer.context["adminform"].form.errors["currency"]
+    assert "capital letters" in error
 
 
 def test_the_frozen_fields_of_a_used_portfolio_are_read_only(
