@@ -1,0 +1,624 @@
+"""What the pages say is what the code does: numbers, codes, names, links, diagrams."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import connection
+from rest_framework.generics import GenericAPIView
+
+import goals
+import mastertrade
+import strategies
+import trades
+from goals.enums import (
+    AfterAchieved,
+    EdgeGuard,
+    GoalStatus,
+    GoalType,
+    Health,
+    HistoryKind,
+    PolicyName,
+    ProgressBand,
+    Verdict,
+)
+from goals.models import CashFlow, FinancialGoal, GoalAdjustmentLog, Portfolio
+from goals.policies import (
+    AFTER_ACHIEVED_FACTORS,
+    DEFAULT_MAX_FACTOR,
+    DEFAULT_MIN_FACTOR,
+    HIGHEST_FACTOR,
+    LADDER,
+    LADDER_FACTORS,
+    LOWEST_FACTOR,
+    TABLES,
+)
+from goals.progress import (
+    AHEAD_GAP_PCT,
+    AT_RISK_GAP_PCT,
+    BAND_FLOORS_PCT,
+    LAGGING_GAP_PCT,
+    PROGRESS_BOUND_PCT,
+    describe_band,
+    health_for,
+)
+from goals.services.goals import CHANGEABLE, EARLIEST_DATE, LATEST_DATE, PRIORITIES
+from goals.services.portfolios import LARGEST_DRAWDOWN_PCT
+from mastertrade import money
+from mastertrade.exceptions import DomainError, InvalidInput
+from mastertrade.validation import EARLIEST_YEAR
+from strategies.enums import RiskProfile
+from strategies.models import StrategyInstance
+from strategies.selection import (
+    PROFILE_SHIFTS,
+    RECORD_MINIMUM_TRADES,
+    STANCE_FOR_BAND,
+    STANCE_SCORES,
+    TYPE_POSTURES,
+    measure_fit,
+)
+from trades.enums import Side
+from trades.models import Trade
+from trades.services.decisions import LARGEST_BASE_SIZE
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
+RULES = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+CODE = ("mastertrade", "goals", "strategies", "trades", "bench")
+
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+VARIABLE = re.compile(
+    r"MASTERTRADE_[A-Z_]+|(?:TEST_|BENCH_)?DATABASE_URL|DATABASE_CONN_MAX_AGE"
+)
+# Processes set these for the ones they start; nobody else does.
+NOT_FOR_PEOPLE = {"MASTERTRADE_TESTING", "MASTERTRADE_TEST_POSTGRES"}
+
+Row = list[str]
+
+
+def section(page: str, heading: str) -> str:
+    """The text below a heading, up to the next one of any level."""
+    lines = without_code_blocks(page).splitlines()
+    starts = [i for i, line in enumerate(lines) if line.lstrip("#").strip() == heading]
+    starts = [i for i in starts if lines[i].startswith("#")]
+    assert len(starts) == 1, f"{len(starts)} headings {heading!r}"
+    text = []
+    for line in lines[starts[0] + 1 :]:
+        if line.startswith("#"):
+            break
+        text.append(line)
+    return "\n".join(text)
+
+
+def without_code_blocks(page: str) -> str:
+    return re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE)
+
+
+def tables(page: str, heading: str) -> list[list[Row]]:
+    """The rows of every table below a heading, without their headers."""
+    found: list[list[Row]] = []
+    previous = ""
+    for line in section(page, heading).splitlines():
+        if line.startswith("|") and not previous.startswith("|"):
+            found.append([])
+        if line.startswith("|"):
+            cells = line.strip("|").split(" | ")
+            found[-1].append([cell.strip(" |") for cell in cells])
+        previous = line
+    return [rows[2:] for rows in found]
+
+
+def table(page: str, heading: str, index: int = 0) -> list[Row]:
+    rows = tables(page, heading)[index]
+    assert rows, f"the table below {heading!r} is empty"
+    return rows
+
+
+def word(cell: str) -> str:
+    """What a cell names: `word` without its backticks."""
+    return cell.strip("`")
+
+
+def words(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def numbers(cell: str) -> list[Decimal]:
+    plain = cell.replace("\u2212", "-").replace("+", "").replace(",", "")
+    return [Decimal(text) for text in NUMBER.findall(plain)]
+
+
+def number(cell: str) -> Decimal:
+    found = numbers(cell)
+    assert len(found) == 1, f"{cell!r} holds {len(found)} numbers"
+    return found[0]
+
+
+def by_word(rows: list[Row]) -> dict[str, Row]:
+    """The other cells by what the first one names; each only once."""
+    named = {word(row[0]): row[1:] for row in rows}
+    assert len(named) == len(rows)
+    return named
+
+
+def default_of(model: type, field: str) -> object:
+    return model._meta.get_field(field).default
+
+
+# --- docs/rules.md: goals -------------------------------------------------------------
+
+
+def test_the_example_is_what_the_ladder_gives() -> None:
+    for profit, value, progress, band, factor, size in table(RULES, "The rules", 1):
+        percent = number(profit) / 1000 * 100
+        assert number(value) == percent
+        assert number(progress) == percent / 5 * 100
+        assert number(factor) == LADDER.factor(number(progress))
+        assert number(size) == 1000 * number(factor)
+        assert LADDER_FACTORS[ProgressBand(word(band))] == number(factor)
+
+
+def test_goal_types_and_their_measures() -> None:
+    kinds = {str(kind): [str(kind.measures), kind.months] for kind in GoalType}
+    ends = {1: "month", 3: "quarter", 12: "year", None: "no deadline"}
+    told = by_word(table(RULES, "Types"))
+    assert list(told) == list(kinds)
+    for kind, (measure, months) in kinds.items():
+        assert told[kind][0] == ("percent" if measure == "return" else "money")
+        assert told[kind][2].endswith(ends[months])
+
+
+def test_dates_lie_in_their_range() -> None:
+    text = section(RULES, "Period").replace("\n", " ")
+    assert f"between {EARLIEST_DATE} and {LATEST_DATE}" in text
+    assert f"before {EARLIEST_YEAR}" in section(RULES, "Time").replace("\n", " ")
+
+
+def test_statuses_and_history_kinds_are_all_described() -> None:
+    assert set(by_word(table(RULES, "Status"))) == set(GoalStatus)
+    assert set(by_word(table(RULES, "History"))) == set(HistoryKind)
+
+
+def test_settings_of_a_goal() -> None:
+    told = by_word(table(RULES, "Settings of a goal"))
+    assert set(told) == {"priority", "policy", "after_achieved", "recurring"}
+    assert set(told) <= set(CHANGEABLE)
+    default, allowed = told["priority"]
+    assert number(default) == default_of(FinancialGoal, "priority")
+    assert numbers(allowed) == [PRIORITIES[0], PRIORITIES[-1]]
+    for name, values in (("policy", TABLES), ("after_achieved", AfterAchieved)):
+        default, allowed = told[name]
+        assert word(default) == default_of(FinancialGoal, name)
+        assert words(allowed) == [str(value) for value in values]
+    assert default_of(FinancialGoal, "recurring") is (told["recurring"][0] != "no")
+
+
+def test_progress_is_held_at_the_bound() -> None:
+    text = section(RULES, "Progress")
+    assert number(re.findall(r"±([\d,]+)", text)[0]) == PROGRESS_BOUND_PCT
+    assert f"to {money.PERCENT[1]} places" in text
+
+
+def test_bands() -> None:
+    told = by_word(table(RULES, "Band"))
+    assert list(told) == list(ProgressBand)
+    floors = {band: numbers(cells[0])[0] for band, cells in told.items()}
+    floors.pop(ProgressBand.BEHIND)
+    assert floors == BAND_FLOORS_PCT
+    assert {band: cells[0] for band, cells in told.items()} == {
+        band: describe_band(band) for band in ProgressBand
+    }
+
+
+def test_health() -> None:
+    told = by_word(table(RULES, "Health"))
+    assert {name: numbers(cells[0]) for name, cells in told.items()} == {
+        Health.AHEAD: [AHEAD_GAP_PCT],
+        Health.ON_PACE: [LAGGING_GAP_PCT, AHEAD_GAP_PCT],
+        Health.LAGGING: [AT_RISK_GAP_PCT, LAGGING_GAP_PCT],
+        Health.AT_RISK: [AT_RISK_GAP_PCT],
+    }
+    # A gap on the edge belongs where the page says "or more" or "or less".
+    for name, cells in told.items():
+        for edge in re.findall(r"(\S+) or (?:more|less)", cells[0]):
+            assert health_for(number(edge)) == name
+    left_out = set(Health) - set(told)
+    assert left_out == {Health.UNREACHABLE}
+    assert "`unreachable`" in section(RULES, "Not in this version")
+
+
+# --- docs/rules.md: portfolios and sizing ---------------------------------------------
+
+
+def test_settings_of_a_portfolio() -> None:
+    told = by_word(table(RULES, "Settings of a portfolio"))
+    for name in ("soft_drawdown_pct", "hard_drawdown_pct"):
+        assert number(told[name][0]) == default_of(Portfolio, name)
+    for name in ("max_position_pct", "daily_loss_limit_pct"):
+        assert told[name][0] == "none"
+        assert Portfolio._meta.get_field(name).null
+    for name in ("hard_drawdown_pct", "daily_loss_limit_pct"):
+        assert numbers(told[name][1])[-1] == LARGEST_DRAWDOWN_PCT
+    assert word(told["edge_guard"][0]) == default_of(Portfolio, "edge_guard")
+    assert words(told["edge_guard"][1]) == [str(value) for value in EdgeGuard]
+
+
+def test_the_portfolio_main() -> None:
+    told = re.findall(r"`main` \((\w+), (\w+), opening balance (\d+)\)", RULES)
+    fields = ("currency", "time_zone", "opening_balance")
+    currency, time_zone, balance = (default_of(Portfolio, name) for name in fields)
+    assert told == [(currency, time_zone, str(balance))]
+
+
+def test_policies() -> None:
+    told = by_word(table(RULES, "Policies"))
+    policies = [PolicyName.LADDER, PolicyName.CONSTANT]
+    assert set(policies) == set(TABLES)
+    assert {band: number(cells[0]) for band, cells in told.items()} == LADDER_FACTORS
+    for band, cells in told.items():
+        progress = BAND_FLOORS_PCT.get(ProgressBand(band), Decimal(0))
+        for policy, cell in zip(policies, cells, strict=True):
+            assert number(cell) == TABLES[policy].factor(progress)
+    missing = section(RULES, "Not in this version")
+    for policy in set(PolicyName) - set(policies):
+        assert f"`{policy}`" in missing
+
+
+def test_after_the_goal_is_achieved() -> None:
+    told = by_word(table(RULES, "After the goal is achieved"))
+    assert {name: number(cells[0]) for name, cells in told.items()} == (
+        AFTER_ACHIEVED_FACTORS
+    )
+
+
+def test_bounds() -> None:
+    told = by_word(table(RULES, "Bounds"))
+    assert {name: [number(cell) for cell in cells] for name, cells in told.items()} == {
+        "min_factor": [DEFAULT_MIN_FACTOR, LOWEST_FACTOR, HIGHEST_FACTOR],
+        "max_factor": [DEFAULT_MAX_FACTOR, LOWEST_FACTOR, HIGHEST_FACTOR],
+    }
+    for name, cells in told.items():
+        assert default_of(FinancialGoal, name) == number(cells[0])
+
+
+def test_rounding() -> None:
+    text = section(RULES, "Rounding").replace("\n", " ")
+    assert f"size is rounded down to {money.MONEY[1]} places" in text
+    assert f"({money.PRICE[1]} places without one)" in text
+    assert f"`adjustment_factor` is rounded down to {money.FACTOR[1]} places" in text
+    largest = re.findall(r"at most ([\d,]+)\.", text)
+    assert [number(text) for text in largest] == [LARGEST_BASE_SIZE]
+    profit = section(RULES, "Trades").replace("\n", " ")
+    assert f"rounded half to even to {money.MONEY[1]} places" in profit
+
+
+def test_verdicts_and_sides() -> None:
+    assert set(by_word(table(RULES, "Verdict"))) == set(Verdict)
+    assert set(by_word(table(RULES, "Trades"))) == set(Side)
+
+
+# --- docs/rules.md: strategies --------------------------------------------------------
+
+
+def test_stances() -> None:
+    told = by_word(table(RULES, "Stance"))
+    assert {band: word(cells[0]) for band, cells in told.items()} == STANCE_FOR_BAND
+    for stance, score in told.values():
+        assert number(score) == STANCE_SCORES[word(stance)]
+
+
+def test_postures_and_shifts() -> None:
+    types, profiles = (by_word(rows) for rows in tables(RULES, "Posture"))
+    assert number(types.pop("any other")[0]) == 0
+    assert {name: number(cells[0]) for name, cells in types.items()} == TYPE_POSTURES
+    assert {name: number(cells[0]) for name, cells in profiles.items()} == (
+        PROFILE_SHIFTS
+    )
+    assert set(profiles) == set(RiskProfile)
+
+
+def test_the_worst_fit_and_the_record() -> None:
+    postures = [
+        kind + shift
+        for kind in (*TYPE_POSTURES.values(), Decimal(0))
+        for shift in PROFILE_SHIFTS.values()
+    ]
+    worst = min(
+        measure_fit(one, stance) for one in postures for stance in STANCE_SCORES
+    )
+    text = section(RULES, "Strategies")
+    assert numbers(re.findall(r"worst possible is (\S+)", text)[0]) == [worst]
+    told = re.findall(r"\*\*(\d+) closed\s+trades\*\*", section(RULES, "Ranking"))
+    assert told == [str(RECORD_MINIMUM_TRADES)]
+
+
+# --- docs/rules.md: numbers, pages, errors --------------------------------------------
+
+
+def test_numeric_columns() -> None:
+    columns = [
+        money.MONEY,
+        money.PRICE,
+        money.PERCENT,
+        money.FACTOR,
+        money.UNIT_VALUE,
+        money.UNITS,
+    ]
+    told = table(RULES, "Numbers")
+    assert [word(row[1]) for row in told] == [
+        f"numeric({digits},{places})" for digits, places in columns
+    ]
+    assert [number(row[2]) for row in told] == [
+        money.upper_bound(column) for column in columns
+    ]
+
+
+def test_names_are_as_long_as_their_columns() -> None:
+    fields = {
+        "portfolio `name`": [(Portfolio, "name")],
+        "currency": [
+            (Portfolio, "currency"),
+            (Trade, "quote_currency"),
+            (Trade, "fee_currency"),
+        ],
+        "strategy_id": [
+            (StrategyInstance, "strategy_id"),
+            (Trade, "strategy_id"),
+            (GoalAdjustmentLog, "strategy_id"),
+        ],
+        "strategy_type": [(StrategyInstance, "strategy_type")],
+        "symbol": [(Trade, "symbol"), (GoalAdjustmentLog, "symbol")],
+        "external_id": [(Trade, "external_id"), (CashFlow, "external_id")],
+        "request_id": [(GoalAdjustmentLog, "request_id")],
+    }
+    told = {word(row[0]): number(row[1]) for row in table(RULES, "Names")}
+    told = {name if name in fields else f"{name}`": n for name, n in told.items()}
+    assert set(told) == set(fields)
+    for name, places in fields.items():
+        for model, field in places:
+            assert model._meta.get_field(field).max_length == told[name], (model, field)
+
+
+def test_pages() -> None:
+    pages = GenericAPIView.pagination_class
+    told = {row[0]: number(row[1]) for row in table(RULES, "Pages and rates", 0)}
+    assert told == {
+        "rows a page": pages.page_size,
+        f"rows a page with `{pages.page_size_query_param}`": pages.max_page_size,
+    }
+
+
+def test_throttle_rates() -> None:
+    source = (ROOT / "mastertrade" / "settings.py").read_text(encoding="utf-8")
+    defaults = dict(re.findall(r'read_text\("(\w+_RATE)", "([^"]+)"\)', source))
+    told = {word(row[2]): row[1] for row in table(RULES, "Pages and rates", 1)}
+    assert told == defaults
+    assert len(told) == len(settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"])
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    assert dict(re.findall(r"^#?(\w+_RATE)=(\S+)$", example, re.MULTILINE)) == defaults
+
+
+def refusals(base: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:
+    """Every refusal of the project, wherever it is defined."""
+    for package in (mastertrade, goals, strategies, trades):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not {"tests", "migrations"} & set(module.name.split(".")):
+                importlib.import_module(module.name)
+    pending = base.__subclasses__()
+    while pending:
+        one = pending.pop()
+        pending += one.__subclasses__()
+        yield one
+
+
+def test_every_code_is_documented_with_its_status_and_meaning() -> None:
+    handle_exception = GenericAPIView().get_exception_handler()
+    expected = {}
+    for refusal in refusals():
+        made = (
+            refusal("field", "why") if refusal is InvalidInput else refusal("why")  # type: ignore[call-arg]
+        )
+        answer = handle_exception(made, {})
+        assert answer is not None
+        expected[refusal.code] = answer.status_code
+    rows = table(RULES, "Codes")
+    assert {word(row[1]): number(row[0]) for row in rows} == expected
+    assert [word(row[1]) for row in rows] == sorted(
+        expected, key=lambda code: (expected[code], code)
+    )
+    assert all(len(row[2].split()) >= 4 for row in rows)
+
+
+def test_codes_named_elsewhere_exist() -> None:
+    codes = {refusal.code for refusal in refusals()}
+    for page in PAGES:
+        for code in re.findall(r"409\s+`(\w+)`", page.read_text(encoding="utf-8")):
+            assert code in codes, f"{page.name}: {code}"
+
+
+def test_headings_that_the_code_names_exist() -> None:
+    named = [
+        heading
+        for file in source_files()
+        for heading in re.findall(r'docs/rules\.md, "([^"]+)"', read(file))
+    ]
+    assert {"Band", "Health", "Sizing", "Strategies"} <= set(named)
+    for heading in named:
+        section(RULES, heading)
+
+
+# --- environment, make, links ---------------------------------------------------------
+
+
+def source_files() -> list[Path]:
+    files = [
+        file
+        for package in CODE
+        for file in (ROOT / package).rglob("*.py")
+        if "tests" not in file.relative_to(ROOT).parts
+    ]
+    assert len(files) > len(CODE)
+    return files
+
+
+def read(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
+def test_the_example_environment_names_every_variable() -> None:
+    used = {name for file in source_files() for name in VARIABLE.findall(read(file))}
+    example = set(VARIABLE.findall(read(ROOT / ".env.example")))
+    assert used - NOT_FOR_PEOPLE == example
+    assert used >= NOT_FOR_PEOPLE
+    assert "(.env.example)" in read(ROOT / "README.md")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_variables_that_a_page_names_are_settings(page: Path) -> None:
+    example = set(VARIABLE.findall(read(ROOT / ".env.example")))
+    assert set(VARIABLE.findall(read(page))) <= example
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_make_targets_that_a_page_names_exist(page: Path) -> None:
+    makefile = read(ROOT / "Makefile")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+    for command in re.findall(r"(?:^\$ |`)make ([^`#\n]+)", read(page), re.MULTILINE):
+        wanted = {name for name in command.split() if "=" not in name}
+        assert wanted <= targets, f"make {command}"
+
+
+def slug(heading: str) -> str:
+    """The anchor that a heading gets."""
+    kept = re.sub(r"[^\w\- ]", "", heading.lower())
+    return kept.strip().replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    text = without_code_blocks(read(page))
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        if anchor:
+            there = without_code_blocks(read(target))
+            headings = re.findall(r"^#+ (.+)$", there, re.MULTILINE)
+            assert anchor in {slug(heading) for heading in headings}, link
+
+
+# --- docs/architecture.md -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_files_that_a_page_names_exist(page: Path) -> None:
+    named = re.findall(
+        r"`((?:mastertrade|goals|strategies|trades|docs)/[^`*]*)`", read(page)
+    )
+    for path in named:
+        assert (ROOT / path).exists(), path
+
+
+def test_functions_that_the_walks_name_are_in_their_files() -> None:
+    steps = [
+        row
+        for heading in ("Closing a trade", "Sizing for a goal")
+        for row in table(ARCHITECTURE, heading)
+    ]
+    for _, file, functions, _ in steps:
+        defined = re.findall(r"^(?:def|class) (\w+)", read(ROOT / word(file)), re.M)
+        assert set(words(functions)) <= set(defined), file
+
+
+def diagram(kind: str) -> str:
+    found = re.findall(rf"^```mermaid\n{kind}\n(.*?)^```", ARCHITECTURE, re.M | re.S)
+    assert len(found) == 1
+    return str(found[0])
+
+
+def our_tables() -> dict[str, dict[str, str]]:
+    """The columns of our tables, with their types in PostgreSQL."""
+    return {
+        model._meta.db_table: {
+            field.column: field.db_type(connection) or ""
+            for field in model._meta.fields
+        }
+        for model in apps.get_models()
+        if model._meta.app_label in {"goals", "strategies", "trades"}
+    }
+
+
+FOREIGN_KEYS = """
+SELECT c.confrelid::regclass::text, c.conrelid::regclass::text,
+       string_agg(a.attname, ', ' ORDER BY k.place),
+       bool_and(a.attnotnull),
+       EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.conrelid
+               AND i.indisunique AND i.indpred IS NULL
+               AND string_to_array(i.indkey::text, ' ')::smallint[] = c.conkey),
+       pg_get_constraintdef(c.oid)
+FROM pg_constraint c
+CROSS JOIN unnest(c.conkey) WITH ORDINALITY AS k(attnum, place)
+JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum
+WHERE c.contype = 'f' AND c.conrelid::regclass::text = ANY(%s)
+GROUP BY c.oid, c.confrelid, c.conrelid, c.conkey
+"""
+
+
+def foreign_keys() -> list[tuple[str, str, str, bool, bool, str]]:
+    """Referred table, table, columns, whether needed, whether unique, ON DELETE."""
+    with connection.cursor() as cursor:
+        cursor.execute(FOREIGN_KEYS, [list(our_tables())])
+        rows = cursor.fetchall()
+    assert len(rows) > len(our_tables())
+    return [(*row[:5], on_delete(row[5])) for row in rows]
+
+
+def on_delete(definition: str) -> str:
+    found = re.findall(
+        r"ON DELETE ((?:CASCADE|RESTRICT|SET NULL)(?: \(\w+\))?)", definition
+    )
+    return str(found[0]) if found else "NO ACTION"
+
+
+@pytest.mark.django_db
+def test_the_diagram_has_every_foreign_key() -> None:
+    line = re.compile(r'^ +(\w+) (\S+)--(\S+) (\w+) : "([^"]+)"$', re.MULTILINE)
+    drawn = sorted(line.findall(diagram("erDiagram")))
+    assert drawn == sorted(
+        (to, "||" if needed else "|o", "o|" if unique else "o{", table, columns)
+        for to, table, columns, needed, unique, _ in foreign_keys()
+    )
+
+
+@pytest.mark.django_db
+def test_the_diagram_has_every_table_and_only_real_columns() -> None:
+    entities = re.findall(r"^ +(\w+) \{\n(.*?)\}", diagram("erDiagram"), re.M | re.S)
+    real = our_tables()
+    assert sorted(name for name, _ in entities) == sorted(real)
+    short = {"timestamp with time zone": "timestamptz"}
+    for name, lines in entities:
+        for kind, column, *_ in (line.split() for line in lines.strip().splitlines()):
+            full = re.sub(r"\(.*\)", "", real[name][column])
+            assert kind == short.get(full, full), f"{name}.{column} is {full}"
+
+
+@pytest.mark.django_db
+def test_what_a_delete_does() -> None:
+    told = [
+        (word(to), word(name), word(columns), effect)
+        for name, columns, to, effect in table(ARCHITECTURE, "What a delete does")
+    ]
+    assert sorted(told) == sorted((*row[:3], row[5]) for row in foreign_keys())
+
+
+def test_the_exactness_that_the_page_promises() -> None:
+    assert f"context of {money.EXACT.prec} digits" in ARCHITECTURE
