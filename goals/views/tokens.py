@@ -1,5 +1,7 @@
 """HTTP: tokens for bots and scripts. Stored hashed; shown once, when issued."""
 
+import hashlib
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +19,7 @@ from rest_framework.throttling import (
     BaseThrottle,
     UserRateThrottle,
 )
+from rest_framework.views import APIView
 
 from goals.models import User
 from mastertrade.api import StrictSerializer
@@ -24,9 +27,28 @@ from mastertrade.listing import ListView
 
 
 class SignInThrottle(AnonRateThrottle):
-    """Guessing passwords is slow."""
+    """Guessing passwords is slow from one address, signed in or not."""
 
     scope = "sign_in"
+
+    def get_cache_key(self, request: Request, view: APIView) -> str | None:
+        body: Any = request.data
+        if not isinstance(body, Mapping) or "password" not in body:
+            return None  # no sign-in
+        who = self._who(request, body)
+        digest = hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()
+        return self.cache_format % {"scope": self.scope, "ident": digest}
+
+    def _who(self, request: Request, body: Mapping[str, Any]) -> str:
+        """Whose attempts are counted together."""
+        return f"address {self.get_ident(request)}"
+
+
+class AccountThrottle(SignInThrottle):
+    """Guessing one account's password is slow from however many addresses."""
+
+    def _who(self, request: Request, body: Mapping[str, Any]) -> str:
+        return f"account {body.get('username')}"
 
 
 class TokenSerializer(serializers.ModelSerializer[Any]):
@@ -87,7 +109,7 @@ class TokenListView(ListView[Any]):
 
     def get_throttles(self) -> list[BaseThrottle]:
         if self.request.method == "POST":
-            return [SignInThrottle(), UserRateThrottle()]
+            return [SignInThrottle(), AccountThrottle(), UserRateThrottle()]
         return super().get_throttles()
 
     @extend_schema(

@@ -1,0 +1,204 @@
+"""/api/tokens/: issued, shown once, stored hashed, listed, revoked."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import serializers
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from knox.models import AuthToken
+from rest_framework.test import APIClient
+
+from goals.models import User
+from goals.tests.factories import UserFactory
+from goals.views.tokens import AccountThrottle, SignInThrottle
+from mastertrade.tests.http import (
+    PASSWORD,
+    client_of,
+    client_with,
+    count_statements,
+    read,
+    unthrottled,  # noqa: F401
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada() -> User:
+    return UserFactory(username="ada", password=PASSWORD)
+
+
+@pytest.fixture
+def three_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    for throttle in (SignInThrottle, AccountThrottle):
+        monkeypatch.setattr(throttle, "THROTTLE_RATES", {"sign_in": "3/min"})
+
+
+def issue(client: APIClient | None = None, status: int = 201, **body: Any) -> Any:
+    body = {"username": "ada", "password": PASSWORD, **body}
+    return read((client or client_with()).post("/api/tokens/", body), status)
+
+
+def test_name_and_password_make_a_token_that_works(ada: User) -> None:
+    token = issue()["token"]
+    assert client_with(f"Token {token}").get("/api/goals/").status_code == 200
+
+
+def test_who_is_signed_in_needs_no_password(ada: User) -> None:
+    answer = read(client_of(ada).post("/api/tokens/"), 201)
+    assert client_with(f"Token {answer['token']}").get("/api/goals/").status_code == 200
+
+
+def test_a_token_is_shown_once_and_never_kept(ada: User) -> None:
+    answer = issue()
+    secret = answer["token"]
+    kept = serializers.serialize("json", AuthToken.objects.all())
+    listed = client_with(f"Token {secret}").get("/api/tokens/").content.decode()
+    assert set(answer) == {"token", "token_key", "created_at", "expires_at"}
+    assert secret not in kept
+    assert secret not in listed
+    # The key that names it in the list is its first letters, by far not enough.
+    assert len(secret) - len(answer["token_key"]) >= 40
+
+
+def test_a_token_has_no_end_unless_asked(ada: User) -> None:
+    assert issue()["expires_at"] is None
+
+
+def test_a_token_may_be_issued_with_an_end(ada: User) -> None:
+    expires_at = parse_datetime(issue(expires_in_days=90)["expires_at"])
+    assert expires_at is not None
+    left = expires_at - timezone.now()
+    assert timedelta(days=89, hours=23) < left <= timedelta(days=90)
+
+
+@pytest.mark.parametrize("days", [0, -1, 3651, "x", 1.5, 10**30])
+def test_an_end_that_makes_no_sense_is_refused(ada: User, days: Any) -> None:
+    assert list(issue(status=400, expires_in_days=days)) == ["expires_in_days"]
+
+
+def test_the_list_names_each_token_by_its_key(ada: User) -> None:
+    issued = issue(expires_in_days=1)
+    client = client_with(f"Token {issued.pop('token')}")
+    listed = read(client.get("/api/tokens/"), 200)
+    assert listed == {"count": 1, "next": None, "previous": None, "results": [issued]}
+
+
+def test_a_revoked_token_stops_working_and_leaves_the_list(ada: User) -> None:
+    bot = issue()
+    client = client_of(ada)
+    assert client.delete(f"/api/tokens/{bot['token_key']}/").status_code == 204
+    assert client_with(f"Token {bot['token']}").get("/api/goals/").status_code == 401
+    assert client.delete(f"/api/tokens/{bot['token_key']}/").status_code == 404
+    assert read(client.get("/api/tokens/"), 200)["count"] == 1
+
+
+def test_a_token_may_revoke_itself(ada: User) -> None:
+    issued = issue()
+    client = client_with(f"Token {issued['token']}")
+    assert client.delete(f"/api/tokens/{issued['token_key']}/").status_code == 204
+    assert client.get("/api/tokens/").status_code == 401
+
+
+@pytest.mark.parametrize("key", ["nothing", "%00", "%FF", "😀", "x" * 5000, "..", "'"])
+def test_a_key_that_names_no_token_is_not_found(ada: User, key: str) -> None:
+    assert client_of(ada).delete(f"/api/tokens/{key}/").status_code == 404
+
+
+def test_a_wrong_password_opens_nothing(ada: User) -> None:
+    issue(status=401, password="wrong")
+    assert not AuthToken.objects.exists()
+
+
+def test_an_unknown_name_is_answered_like_a_wrong_password(ada: User) -> None:
+    wrong = issue(status=401, password="wrong")
+    assert issue(status=401, username="eve") == wrong
+
+
+def test_an_inactive_user_gets_no_token(ada: User) -> None:
+    User.objects.update(is_active=False)
+    issue(status=401)
+
+
+def test_name_and_password_count_more_than_the_token_of_the_request(ada: User) -> None:
+    eve = UserFactory(username="eve")
+    issue(client_of(eve))
+    assert AuthToken.objects.filter(user=ada).count() == 1
+
+
+def test_the_space_around_a_password_belongs_to_it(ada: User) -> None:
+    issue(status=401, password=f" {PASSWORD} ")
+
+
+@pytest.mark.parametrize("missing", ["username", "password"])
+def test_name_and_password_come_together(ada: User, missing: str) -> None:
+    body = {"username": "ada", "password": PASSWORD}
+    del body[missing]
+    answer = client_of(ada).post("/api/tokens/", body)
+    assert list(read(answer, 400)) == [missing]
+
+
+def test_requests_cost_one_statement_for_a_token_however_many_there_are(
+    ada: User,
+) -> None:
+    client = client_of(ada)
+    with count_statements() as with_one:
+        client.get("/api/goals/")
+    past = timezone.now() - timedelta(days=1)
+    for _ in range(20):
+        AuthToken.objects.create(user=ada)
+    newest = AuthToken.objects.order_by("-created").values("pk")[:5]
+    AuthToken.objects.filter(pk__in=newest).update(expiry=past)
+    with count_statements() as with_many:
+        assert client.get("/api/goals/").status_code == 200
+    assert len(with_many) == len(with_one)
+
+
+@pytest.mark.usefixtures("three_a_minute")
+class TestThrottling:
+    def guess(self, client: APIClient | None = None, **headers: Any) -> Any:
+        return (client or client_with()).post(
+            "/api/tokens/", {"username": "ada", "password": "guess"}, **headers
+        )
+
+    def test_guessing_is_slow(self, ada: User) -> None:
+        assert [self.guess().status_code for _ in range(3)] == [401, 401, 401]
+        refused = self.guess()
+        assert refused.status_code == 429
+        assert 0 < int(refused["Retry-After"]) <= 60
+
+    def test_the_right_password_has_to_wait_too(self, ada: User) -> None:
+        for _ in range(3):
+            self.guess()
+        issue(status=429)
+
+    def test_guessing_from_many_addresses_is_slow(self, ada: User) -> None:
+        answers = [
+            self.guess(HTTP_X_FORWARDED_FOR=f"10.0.0.{host}") for host in range(4)
+        ]
+        assert [one.status_code for one in answers] == [401, 401, 401, 429]
+
+    def test_guessing_at_many_names_is_slow(self, ada: User) -> None:
+        for name in ("eve", "bob", "joe"):
+            issue(status=401, username=name)
+        issue(status=429)
+
+    def test_guessing_while_signed_in_is_slow(self, ada: User) -> None:
+        client = client_of(UserFactory())
+        assert [self.guess(client).status_code for _ in range(4)][-1] == 429
+
+    def test_who_is_signed_in_does_not_sign_in(self, ada: User) -> None:
+        client = client_of(ada)
+        for _ in range(5):
+            read(client.post("/api/tokens/"), 201)
+
+    @pytest.mark.parametrize("body", ["[]", "null", '"x"', "{", '{"username": []}'])
+    def test_a_body_that_is_no_sign_in_is_bad_input(self, ada: User, body: str) -> None:
+        answer = client_with().generic(
+            "POST", "/api/tokens/", body, content_type="application/json"
+        )
+        assert answer.status_code == 400
+        assert json.loads(answer.content)
