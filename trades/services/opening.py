@@ -53,6 +53,8 @@ class TradeTicket:
         """Refuse what no column or rule would take; names the field."""
         if not self.symbol.strip():
             raise InvalidInput("symbol", "must not be empty.")
+        if self.side not in list(Side):
+            raise InvalidInput("side", f"must be {' or '.join(Side)}.")
         require_positive("quantity", self.quantity, PRICE)
         require_positive("entry_price", self.entry_price, PRICE)
         require_not_negative("fees", self.fees, MONEY)
