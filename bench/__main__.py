@@ -33,10 +33,7 @@ def main() -> int:
         set_up_django(url)
         rows = measure(options.topics or TOPICS, console)
         console.print(as_table(rows))
-        if options.write:
-            from bench.page import write
-
-            write(options.write, rows)
+        report(console, rows, options.write)
         close_connections()
     return 0
 
@@ -48,7 +45,7 @@ def set_up_django(url: str) -> None:
         "DATABASE_URL": url,
         "MASTERTRADE_TESTING": "0",
         "MASTERTRADE_SECRET_KEY": secrets.token_urlsafe(50),
-        "MASTERTRADE_LOG_LEVEL": "WARNING",
+        "MASTERTRADE_LOG_LEVEL": "ERROR",
     }
     import django
     from django.core.management import call_command
@@ -65,6 +62,14 @@ def measure(topics: "list[str] | tuple[str, ...]", console: Console) -> list[Row
             rows += import_module(f"bench.{topic}").measure()
         console.print(f"{topic}: {perf_counter() - begin:.0f} s", style="dim")
     return rows
+
+
+def report(console: Console, rows: list[Row], page: Path | None) -> None:
+    from bench.page import describe_machine, write
+
+    console.print(describe_machine(), style="dim", highlight=False)
+    if page is not None:
+        write(page, rows)
 
 
 def close_connections() -> None:

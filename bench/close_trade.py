@@ -18,7 +18,7 @@ from trades.enums import Side
 from trades.models import Trade
 from trades.services import close_trade, open_trade
 
-CLOSES = 120
+CLOSES = 100
 WARM_UP = 10
 ENTRY_PRICE = Decimal(50_000)
 EXIT_FEES = Decimal("1.2")

@@ -15,7 +15,7 @@ from goals.models import Portfolio
 
 MANY = 100_000
 FEW = 100
-CLOSES = 150
+CLOSES = 120
 WARM_UP = 20
 COST = Target(1.2, at_least=False)
 # Trades of ten gains or losses each, one every five minutes until now, whose ledger

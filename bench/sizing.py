@@ -17,8 +17,7 @@ from bench.timing import Pair, in_turn
 
 CLIENTS = 4
 REQUESTS_A_ROUND = 120
-ROUNDS = 8
-REQUESTS_BEFORE_MEMORY = 500
+ROUNDS = 7
 # As with the default rate, what a throttle remembers stays short; none is refused.
 UNLIMITED_RATE = "1000000/sec"
 BODY = {
@@ -99,7 +98,7 @@ def _row(what: str, pair: Pair, clients: int = 1) -> Row:
 
 
 def _memory_row(real: web.Server, bare: web.Server) -> Row:
-    """Every worker has answered more than `REQUESTS_BEFORE_MEMORY` by now."""
+    """The larger worker of each side, after what the rows above asked of it."""
     ours, floor = (
         max((processes.memory_of(pid) for pid in server.workers()), key=_resident)
         for server in (real, bare)

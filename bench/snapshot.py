@@ -12,7 +12,7 @@ from goals.services import snapshot_goals
 
 GOALS = 100_000
 GOALS_A_PORTFOLIO = 100
-PAIRS = 5
+PAIRS = 4
 REACH = Target(0.8, at_least=True)
 MORE_PORTFOLIOS = """
 INSERT INTO portfolios

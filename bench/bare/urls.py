@@ -8,6 +8,7 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
 from bench.statements import Statement, load
+from mastertrade.health import healthz
 
 STATEMENTS = load(Path(os.environ["BENCH_STATEMENTS"]))
 
@@ -33,4 +34,7 @@ def run(statement: Statement) -> object:
     return rows[0][0] if rows else None
 
 
-urlpatterns = [path("api/goals/<int:goal_id>/sizing/", size)]
+urlpatterns = [
+    path("api/goals/<int:goal_id>/sizing/", size),
+    path("healthz", healthz),
+]
