@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import IO, Any
 
-from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, InterfaceError, OperationalError
 from drf_spectacular.utils import extend_schema_field
@@ -81,6 +81,8 @@ def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
         error = serializers.ValidationError(serializers.as_serializer_error(error))
     if isinstance(error, (OperationalError, InterfaceError)):
         error = DatabaseUnreachable()
+    if isinstance(error, RequestDataTooBig):
+        error = BodyTooLarge()
     return exception_handler(error, context)
 
 
@@ -105,8 +107,8 @@ def _without_surrogates(data: Any) -> Any:
 class ExactJSONParser(JSONParser):
     """JSON whose numbers stay exact: 0.1 is read as the decimal 0.1, not as a float.
 
-    Refused: a field that comes twice (which of them counts?), deep nesting, and more
-    than Django's `DATA_UPLOAD_MAX_MEMORY_SIZE`.
+    A field that comes twice is refused (which of them would count?), and so is deep
+    nesting.
     """
 
     def parse(
@@ -117,7 +119,7 @@ class ExactJSONParser(JSONParser):
     ) -> Any:
         try:
             data = json.loads(
-                _read_body(stream).decode("utf-8"),
+                stream.read().decode("utf-8"),
                 parse_float=_read_decimal,
                 parse_constant=_refuse_constant,
                 object_pairs_hook=_read_object,
@@ -126,16 +128,6 @@ class ExactJSONParser(JSONParser):
             raise ParseError(f"JSON parse error: {error}") from None
         _refuse_deep_nesting(data)
         return data
-
-
-def _read_body(stream: IO[bytes]) -> bytes:
-    limit: int | None = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-    if limit is None:
-        return stream.read()
-    body = stream.read(limit + 1)
-    if len(body) > limit:
-        raise BodyTooLarge
-    return body
 
 
 def _read_decimal(text: str) -> Decimal:

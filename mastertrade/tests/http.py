@@ -75,10 +75,15 @@ def read(response: Any, status: int) -> Any:
     return response.json() if response.content else None
 
 
+def make_newcomer(**fields: Any) -> Trader:
+    """A user with nothing but `main`."""
+    user = UserFactory(password=PASSWORD, **fields)
+    return Trader(user, client_of(user), {})
+
+
 def make_trader(**fields: Any) -> Trader:
     """A funded portfolio `crypto` with a goal of 5 % and two strategies."""
-    user = UserFactory(password=PASSWORD, **fields)
-    trader = Trader(user, client_of(user), {})
+    trader = make_newcomer(**fields)
     for strategy_id in ("momentum", "mean_reversion"):
         trader.post(
             "/api/strategies/",
