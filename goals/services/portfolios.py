@@ -77,12 +77,13 @@ def update_portfolio(
 
 
 def _change(portfolio: Portfolio, fields: dict[str, Any], now: datetime) -> Portfolio:
+    balance_before = portfolio.opening_balance
     for name, value in fields.items():
         if name not in (*FROZEN_ONCE_USED, *SETTINGS):
             raise InvalidInput(name, "cannot be set.")
         setattr(portfolio, name, value)
     _validate(portfolio)
-    if "opening_balance" in fields or portfolio.pk is None:
+    if portfolio.pk is None or portfolio.opening_balance != balance_before:
         portfolio.take_over(open_account(portfolio.opening_balance))
     portfolio.updated_at = now
     portfolio.save()

@@ -1,0 +1,341 @@
+"""/api/portfolios/ and their cash flows, as the contract describes them."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from goals.models import CashFlow, LedgerEntry
+from mastertrade.tests.http import (
+    Trader,
+    ago,
+    make_newcomer,
+    make_trader,
+    nothing_changes,
+    open_body,
+    unthrottled,  # noqa: F401
+)
+
+PATH = "/api/portfolios/{portfolio_id}/"
+FLOWS = "/api/portfolios/{portfolio_id}/cash-flows/"
+
+
+@pytest.fixture
+def newcomer(db: None) -> Trader:
+    return make_newcomer()
+
+
+@pytest.fixture
+def trader(db: None) -> Trader:
+    return make_trader()
+
+
+def open_portfolio(trader: Trader, status: int = 201, **fields: Any) -> Any:
+    body = {"name": "stocks", "currency": "EUR", "opening_balance": "1000", **fields}
+    return trader.post("/api/portfolios/", body, status)
+
+
+# Portfolios.
+
+
+def test_a_portfolio_is_answered_with_the_contracts_names(newcomer: Trader) -> None:
+    answer = open_portfolio(newcomer)
+    for name in ("created_at", "updated_at"):
+        assert answer.pop(name).endswith("Z")
+    assert answer.pop("portfolio_id") > 0
+    assert answer == {
+        "user_id": newcomer.user.username,
+        "name": "stocks",
+        "currency": "EUR",
+        "time_zone": "UTC",
+        "opening_balance": "1000.00000000",
+        "equity": "1000.00000000",
+        "live_equity": "1000.00000000",
+        "units": "1000.000000000000000000",
+        "unit_value": "1.000000000000000000",
+        "peak_unit_value": "1.000000000000000000",
+        "realized_pnl": "0.00000000",
+        "drawdown_pct": "0.000000",
+        "trading_state": "active",
+        "soft_drawdown_pct": "10.000000",
+        "hard_drawdown_pct": "20.000000",
+        "daily_loss_limit_pct": None,
+        "max_position_pct": None,
+        "edge_guard": "benefit_of_doubt",
+    }
+
+
+def test_a_portfolio_reads_as_it_was_answered(newcomer: Trader) -> None:
+    opened = open_portfolio(newcomer)
+    path = f"/api/portfolios/{opened['portfolio_id']}/"
+    assert newcomer.get(path) == opened
+    assert newcomer.get("/api/portfolios/", name="stocks")["results"] == [opened]
+
+
+def test_a_newcomer_has_main_and_reading_makes_nothing(newcomer: Trader) -> None:
+    with nothing_changes():
+        listed = newcomer.get("/api/portfolios/")["results"]
+    assert [one["name"] for one in listed] == ["main"]
+
+
+@pytest.mark.parametrize("currency", ["USDT", "EUR", "1INCH", "AAAAAAAAAA", "XY"])
+def test_a_currency_has_up_to_ten_characters(newcomer: Trader, currency: str) -> None:
+    assert open_portfolio(newcomer, currency=currency)["currency"] == currency
+
+
+@pytest.mark.parametrize(
+    "currency", ["A", "AAAAAAAAAAA", "usd", "U D", "€UR", "EUR\n$"]
+)
+def test_a_currency_is_capital_letters_and_digits(
+    newcomer: Trader, currency: str
+) -> None:
+    assert list(open_portfolio(newcomer, 400, currency=currency)) == ["currency"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"opening_balance": "-1"},
+        {"opening_balance": "99999999999999999"},
+        {"opening_balance": "0.000000001"},
+        {"time_zone": "Mars/Olympus"},
+        {"time_zone": "../../etc/passwd"},
+        {"time_zone": "utc+1"},
+        {"soft_drawdown_pct": "0"},
+        {"soft_drawdown_pct": "-5"},
+        {"soft_drawdown_pct": "25"},
+        {"hard_drawdown_pct": "100.1"},
+        {"daily_loss_limit_pct": "0"},
+        {"daily_loss_limit_pct": "101"},
+        {"max_position_pct": "0"},
+        {"max_position_pct": "-1"},
+        {"max_position_pct": "100000000"},
+        {"edge_guard": "lenient"},
+        {"name": "123"},
+        {"name": "   "},
+        {"name": "x" * 101},
+        {"name": "main"},
+    ],
+    ids=str,
+)
+def test_a_portfolio_that_makes_no_sense_is_refused(
+    newcomer: Trader, fields: dict[str, str]
+) -> None:
+    with nothing_changes():
+        answer = open_portfolio(newcomer, 400, **fields)
+    assert list(answer) == list(fields)
+
+
+def test_a_name_belongs_to_one_portfolio_of_a_user(newcomer: Trader) -> None:
+    open_portfolio(newcomer)
+    assert list(open_portfolio(newcomer, 400)) == ["name"]
+    open_portfolio(make_newcomer())
+
+
+def test_settings_may_change_whenever(trader: Trader) -> None:
+    changes = {
+        "name": "coins",
+        "soft_drawdown_pct": "5.000000",
+        "hard_drawdown_pct": "12.500000",
+        "daily_loss_limit_pct": "2.000000",
+        "max_position_pct": "30.000000",
+        "edge_guard": "strict",
+    }
+    answer = trader.patch(PATH, changes)
+    assert answer.items() >= changes.items()
+    assert trader.get(PATH) == answer
+
+
+def test_a_limit_may_be_turned_off_again(trader: Trader) -> None:
+    limits = ("daily_loss_limit_pct", "max_position_pct")
+    trader.patch(PATH, dict.fromkeys(limits, "5"))
+    answer = trader.patch(PATH, dict.fromkeys(limits))
+    assert [answer[name] for name in limits] == [None, None]
+
+
+@pytest.mark.parametrize("field", ["soft_drawdown_pct", "edge_guard", "name"])
+def test_a_setting_that_must_be_is_not_turned_off(trader: Trader, field: str) -> None:
+    assert list(trader.patch(PATH, {field: None}, 400)) == [field]
+
+
+FROZEN = {"currency": "EUR", "time_zone": "Europe/Vienna", "opening_balance": "2000"}
+
+
+@pytest.mark.parametrize(("field", "value"), FROZEN.items())
+def test_what_figures_rest_on_is_frozen_once_the_portfolio_is_used(
+    trader: Trader, field: str, value: str
+) -> None:
+    with nothing_changes():
+        answer = trader.patch(PATH, {field: value}, 409)
+    assert answer["code"] == "portfolio_frozen"
+    assert field in answer["detail"]
+
+
+def test_an_unused_portfolio_may_change_all_of_it(newcomer: Trader) -> None:
+    opened = open_portfolio(newcomer)
+    path = f"/api/portfolios/{opened['portfolio_id']}/"
+    answer = newcomer.patch(path, FROZEN)
+    assert answer["currency"] == "EUR"
+    assert answer["time_zone"] == "Europe/Vienna"
+    assert answer["equity"] == answer["units"][:-10] == "2000.00000000"
+
+
+def test_sending_what_is_frozen_unchanged_changes_nothing(trader: Trader) -> None:
+    trader.post(FLOWS, {"amount": "500"}, 201)
+    trader.post("/api/trades/", open_body(exit_price="51000"), 201)
+    before = trader.get(PATH)
+    same = {"currency": "USDT", "time_zone": "UTC", "opening_balance": "1000.0"}
+    after = trader.patch(PATH, same)
+    assert {**after, "updated_at": None} == {**before, "updated_at": None}
+    assert after["equity"] == "1520.00000000"
+
+
+def test_main_keeps_its_name(newcomer: Trader) -> None:
+    main = newcomer.get("/api/portfolios/")["results"][0]
+    path = f"/api/portfolios/{main['portfolio_id']}/"
+    assert list(newcomer.patch(path, {"name": "chief"}, 400)) == ["name"]
+    newcomer.patch(path, {"name": "main"})
+
+
+def test_an_empty_change_changes_nothing_but_the_time(trader: Trader) -> None:
+    before = trader.get(PATH)
+    assert {**trader.patch(PATH, {}), "updated_at": 0} == {**before, "updated_at": 0}
+
+
+@pytest.mark.parametrize(
+    "field", ["equity", "portfolio_id", "user_id", "trading_state"]
+)
+def test_what_follows_from_the_ledger_is_not_set(trader: Trader, field: str) -> None:
+    with nothing_changes():
+        assert list(trader.patch(PATH, {field: "1"}, 400)) == [field]
+
+
+# Cash flows.
+
+
+def test_a_deposit_buys_units_and_is_no_profit(trader: Trader) -> None:
+    flow = trader.post(FLOWS, {"amount": "500"}, 201)
+    portfolio = trader.get(PATH)
+    assert flow["amount"] == "500.00000000"
+    assert flow["portfolio_id"] == trader["portfolio_id"]
+    assert flow["external_id"] is None
+    assert portfolio["equity"] == "1500.00000000"
+    assert portfolio["unit_value"] == "1.000000000000000000"
+    assert portfolio["realized_pnl"] == "0.00000000"
+
+
+def test_a_negative_amount_withdraws(trader: Trader) -> None:
+    trader.post(FLOWS, {"amount": "-400"}, 201)
+    assert trader.get(PATH)["equity"] == "600.00000000"
+
+
+def test_a_cash_flow_has_the_contracts_names(trader: Trader) -> None:
+    at = ago(minutes=5)
+    flow = trader.post(FLOWS, {"amount": "5", "at": at, "external_id": "b-1"}, 201)
+    assert set(flow) == {
+        "cash_flow_id",
+        "portfolio_id",
+        "amount",
+        "at",
+        "external_id",
+        "created_at",
+    }
+    assert parse_datetime(flow["at"]) == datetime.fromisoformat(at)
+    assert flow["at"].endswith("Z")
+    assert trader.get(FLOWS)["results"] == [flow]
+
+
+def test_everything_may_be_withdrawn_but_no_more(trader: Trader) -> None:
+    with nothing_changes():
+        answer = trader.post(FLOWS, {"amount": "-1000.00000001"}, 409)
+    assert answer["code"] == "insufficient_equity"
+    trader.post(FLOWS, {"amount": "-1000"}, 201)
+    assert trader.get(PATH)["equity"] == "0.00000000"
+
+
+@pytest.mark.parametrize("amount", ["0", "0.000000001", "-0"])
+def test_an_amount_moves_something(trader: Trader, amount: str) -> None:
+    with nothing_changes():
+        assert list(trader.post(FLOWS, {"amount": amount}, 400)) == ["amount"]
+
+
+def test_an_amount_the_ledger_cannot_hold_is_refused(trader: Trader) -> None:
+    largest = "9999999999999999.99999999"
+    with nothing_changes():
+        answer = trader.post(FLOWS, {"amount": largest}, 409)
+    assert answer["code"] == "out_of_range"
+
+
+def test_a_cash_flow_of_the_future_is_refused(trader: Trader) -> None:
+    at = (timezone.now() + timedelta(hours=1)).isoformat()
+    assert list(trader.post(FLOWS, {"amount": "5", "at": at}, 400)) == ["at"]
+
+
+def test_a_late_cash_flow_is_not_supported_yet(trader: Trader) -> None:
+    trader.post(FLOWS, {"amount": "5", "at": ago(minutes=1)}, 201)
+    with nothing_changes():
+        answer = trader.post(FLOWS, {"amount": "5", "at": ago(minutes=2)}, 409)
+    assert answer["code"] == "not_supported"
+
+
+# The same call again.
+
+
+def flow(trader: Trader, status: int, **fields: Any) -> Any:
+    return trader.post(
+        FLOWS, {"amount": "5", "external_id": "bank-1", **fields}, status
+    )
+
+
+@pytest.mark.parametrize("amount", ["5", "5.0", "5.00000000", "05", "5e0", 5, "+5"])
+def test_the_same_cash_flow_again_is_the_first_one(trader: Trader, amount: Any) -> None:
+    first = flow(trader, 201)
+    with nothing_changes():
+        assert flow(trader, 200, amount=amount) == first
+
+
+def test_the_same_instant_in_another_offset_is_the_same(trader: Trader) -> None:
+    at = timezone.now().replace(microsecond=0) - timedelta(minutes=1)
+    first = flow(trader, 201, at=at.isoformat())
+    utc = at.replace(tzinfo=None)
+    for same in (f"{utc}Z".replace(" ", "T"), f"{utc + timedelta(hours=2)}+02:00"):
+        with nothing_changes():
+            assert flow(trader, 200, at=same) == first
+
+
+def test_the_same_cash_flow_again_is_the_first_one_however_late(trader: Trader) -> None:
+    first = flow(trader, 201, at=ago(minutes=1))
+    flow(trader, 201, external_id="bank-2")
+    with nothing_changes():
+        assert flow(trader, 200, at=first["at"]) == first
+
+
+@pytest.mark.parametrize(
+    "fields", [{"amount": "5.00000001"}, {"amount": "-5"}, {"at": ago(minutes=9)}]
+)
+def test_the_same_id_with_other_figures_is_a_conflict(
+    trader: Trader, fields: dict[str, str]
+) -> None:
+    flow(trader, 201)
+    with nothing_changes():
+        assert flow(trader, 409, **fields)["code"] == "idempotency_conflict"
+
+
+def test_the_same_id_in_another_portfolio_is_free(trader: Trader) -> None:
+    flow(trader, 201)
+    other = open_portfolio(trader)
+    path = f"/api/portfolios/{other['portfolio_id']}/cash-flows/"
+    trader.post(path, {"amount": "7", "external_id": "bank-1"}, 201)
+
+
+def test_without_an_id_every_call_is_a_new_one(trader: Trader) -> None:
+    for _ in range(2):
+        flow(trader, 201, external_id=None)
+    assert CashFlow.objects.count() == LedgerEntry.objects.count() == 2
+
+
+def test_a_refused_cash_flow_does_not_use_up_its_id(trader: Trader) -> None:
+    flow(trader, 409, amount="-5000")
+    flow(trader, 201)
