@@ -405,16 +405,3 @@ def test_closing_takes_at_most_nine_statements(earlier, goals):
             quantity=trade.quantity,
         )
     assert count_statements(captured) <= 9
-
-
-def test_locks_are_taken_in_one_order_portfolio_trade_goals():
-    goal = GoalFactory()
-    trade = TradeFactory(portfolio=goal.portfolio)
-    with CaptureQueriesContext(connection) as captured:
-        close(trade)
-    locked = [
-        q["sql"].split('FROM "', 1)[1].split('"', 1)[0]
-        for q in captured
-        if "FOR NO KEY UPDATE" in q["sql"]
-    ]
-    assert locked == ["portfolios", "trades", "financial_goals"]
