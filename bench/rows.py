@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 
@@ -43,14 +44,19 @@ class Row:
             return None
         return self.target.is_reached(figure)
 
+    def _judgement(self) -> str:
+        if self.target is None:
+            return ""
+        verdict = {True: "reached", False: "missed", None: "unknown"}[self.is_reached]
+        return f"{self.target}: {verdict}"
+
     def cells(self) -> tuple[str, ...]:
         return (
             self.what,
             self.ours,
             self.floor,
             _show_ratio(self.ratio),
-            "" if self.target is None else str(self.target),
-            {True: "reached", False: "missed", None: ""}[self.is_reached],
+            self._judgement(),
         )
 
 
@@ -61,14 +67,12 @@ def _show_ratio(ratio: float | None) -> str:
 
 
 SMALL = 0.1
-HEADINGS = ("what", "ours", "floor", "ratio", "target", "")
+HEADINGS = ("what", "ours", "floor", "ratio", "target")
 
 
 def as_table(rows: Iterable[Row]) -> Table:
     """For the terminal."""
-    table = Table(
-        *HEADINGS, title="MasterTrade beside its floors", title_justify="left"
-    )
+    table = Table(*HEADINGS, box=SIMPLE_HEAD)
     for column in table.columns[1:4]:
         column.justify = "right"
     for row in rows:
@@ -79,6 +83,6 @@ def as_table(rows: Iterable[Row]) -> Table:
 
 def as_markdown(rows: Iterable[Row]) -> str:
     """For docs/benchmarks.md."""
-    lines = ["| " + " | ".join(HEADINGS) + " |", "|---|---:|---:|---:|---|---|"]
+    lines = ["| " + " | ".join(HEADINGS) + " |", "|---|---:|---:|---:|---|"]
     lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
     return "\n".join(lines)
