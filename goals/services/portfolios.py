@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -99,7 +100,7 @@ def _validate(portfolio: Portfolio) -> None:
         raise InvalidInput("name", f"You already have a portfolio {portfolio.name}.")
     if not CURRENCY.fullmatch(portfolio.currency):
         raise InvalidInput("currency", "must be 2 to 10 capital letters or digits.")
-    if portfolio.time_zone not in available_timezones() - NOT_TIME_ZONES:
+    if portfolio.time_zone not in _time_zones():
         raise InvalidInput("time_zone", "is not a time zone, such as Europe/Vienna.")
     for name in ("soft_drawdown_pct", "hard_drawdown_pct", "daily_loss_limit_pct"):
         limit = getattr(portfolio, name)
@@ -111,6 +112,12 @@ def _validate(portfolio: Portfolio) -> None:
         raise InvalidInput("soft_drawdown_pct", "must not be above hard_drawdown_pct.")
     if portfolio.max_position_pct is not None:
         require_positive("max_position_pct", portfolio.max_position_pct, PERCENT)
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    """The names that are accepted; finding them reads hundreds of files, so once."""
+    return frozenset(available_timezones() - NOT_TIME_ZONES)
 
 
 def _is_used(portfolio: Portfolio) -> bool:
