@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import cast
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -15,10 +16,14 @@ from goals.admin import figures
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
 from mastertrade.money import format_plain
+from trades.models import ReplayRun
+from trades.replay.storing import report_from_dict
+from trades.replay.wording import goal_words, percent, verdict_words
 
 MOST_PORTFOLIOS = 12
 MOST_GOALS = 12
 MOST_DECISIONS = 5
+MOST_REPLAYS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,26 @@ class GoalCard:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplayFigures:
+    growth: str
+    fall: str
+    reached: str
+    trades: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRow:
+    """A replay: the policy's figures, then those at factor 1.0."""
+
+    run: ReplayRun
+    goal: str
+    years: str
+    policy: str
+    runs: tuple[ReplayFigures, ...]
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionRow:
     decision: GoalAdjustmentLog
     time: SafeString
@@ -62,23 +87,36 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "now": now,
         "portfolios": [_show_portfolio(one) for one in _portfolios_of(user)],
-        "goals": [_show_goal(goal, now) for goal in _running_goals_of(user)],
+        "goals": [_show_goal(goal, now) for goal in _running_goals_of(user, now)],
+        "replays": [_show_replay(run) for run in _replays_of(user)],
         "decisions": [_show_decision(one) for one in _decisions_of(user)],
     }
     return render(request, "dashboard/home.html", context)
 
 
 def _portfolios_of(user: User) -> list[Portfolio]:
-    mine = Portfolio.objects.filter(user_id=user.username)
+    """Those the user trades with; a replay's have a table of their own."""
+    mine = Portfolio.objects.filter(
+        user_id=user.username, replayed_policy=None, replayed_constant=None
+    )
     return list(mine.order_by("portfolio_id")[:MOST_PORTFOLIOS])
 
 
-def _running_goals_of(user: User) -> list[FinancialGoal]:
-    mine = FinancialGoal.objects.filter(user_id=user.username, ended_at=None)
+def _running_goals_of(user: User, now: datetime) -> list[FinancialGoal]:
+    mine = FinancialGoal.objects.filter(
+        Q(period_ends_at__gt=now) | Q(period_ends_at=None),
+        user_id=user.username,
+        ended_at=None,
+    )
     nearest_first = mine.select_related("portfolio").order_by(
         "period_ends_at", "goal_id"
     )
     return list(nearest_first[:MOST_GOALS])
+
+
+def _replays_of(user: User) -> list[ReplayRun]:
+    mine = ReplayRun.objects.filter(user_id=user.username)
+    return list(mine.order_by("-run_id")[:MOST_REPLAYS])
 
 
 def _decisions_of(user: User) -> list[GoalAdjustmentLog]:
@@ -116,6 +154,26 @@ def _show_goal(goal: FinancialGoal, now: datetime) -> GoalCard:
         pace_gap=figures.points(pace.pace_gap_pct),
         required_per_day=figures.in_measure(pace.required_per_day, goal),
         deadline=figures.deadline(goal.target_date, goal.period, now),
+    )
+
+
+def _show_replay(run: ReplayRun) -> ReplayRow:
+    report = report_from_dict(run.report).instruments[0]
+    return ReplayRow(
+        run=run,
+        goal=goal_words(report),
+        years=f"{report.first_at.year}-{report.last_at.year}",
+        policy=str(report.policy_run.policy),
+        runs=tuple(
+            ReplayFigures(
+                growth=percent(run.return_pct, signed=True),
+                fall=percent(run.max_drawdown_pct),
+                reached=f"{run.periods_reached} of {run.periods_ended}",
+                trades=run.trades,
+            )
+            for run in (report.policy_run, report.constant_run)
+        ),
+        verdict=verdict_words(report),
     )
 
 

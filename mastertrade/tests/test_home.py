@@ -1,6 +1,7 @@
 """The home page and signing in."""
 
 import re
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -10,10 +11,16 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from goals.enums import GoalType
 from goals.models import FinancialGoal, User
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.dashboard.site import MasterTradeAdminSite
 from trades.services import size_for_goal
+from trades.services.replay import ReplayQuestion, run_replay
+from trades.tests.prices import wander
+
+# A deadline that lies ahead whenever the tests run.
+FAR = date(2199, 12, 31)
 
 pytestmark = pytest.mark.django_db
 
@@ -57,7 +64,7 @@ def test_a_wrong_password_is_told(client: Client) -> None:
 
 
 def test_the_home_page_shows_a_goal_with_bar_band_and_pace(client: Client) -> None:
-    goal = GoalFactory()
+    goal = GoalFactory(target_date=FAR)
     decide(goal)
 
     page = home_of(client, goal.user)
@@ -71,7 +78,9 @@ def test_the_home_page_shows_a_goal_with_bar_band_and_pace(client: Client) -> No
 
 def test_the_home_page_shows_nothing_of_other_users(client: Client) -> None:
     other = UserFactory(username="mallory")
-    goal = GoalFactory(portfolio=PortfolioFactory(user=other, name="theirs"))
+    goal = GoalFactory(
+        target_date=FAR, portfolio=PortfolioFactory(user=other, name="theirs")
+    )
     decide(goal)
 
     page = home_of(client, UserFactory())
@@ -96,7 +105,7 @@ def test_the_home_page_asks_as_many_queries_for_twelve_goals_as_for_two(
 
     def count_after_adding(count: int) -> int:
         for goal in GoalFactory.create_batch(
-            count, portfolio=PortfolioFactory(user=user)
+            count, target_date=FAR, portfolio=PortfolioFactory(user=user)
         ):
             decide(goal)
         home_of(client, user)
@@ -113,7 +122,7 @@ def test_a_page_runs_under_a_strict_content_security_policy(
 ) -> None:
     """No script, no inline style, nothing from another site."""
     if address == HOME:
-        goal = GoalFactory()
+        goal = GoalFactory(target_date=FAR)
         decide(goal)
         client.force_login(goal.user)
 
@@ -131,3 +140,25 @@ def test_the_admin_lists_goals_first(admin_user: User) -> None:
     labels = [app["app_label"] for app in site.get_app_list(request)]
 
     assert labels == ["goals", "trades", "strategies", "knox", "auth"]
+
+
+def test_a_goal_whose_period_is_over_is_no_longer_running(client: Client) -> None:
+    goal = GoalFactory()
+
+    assert "No goal is running" in home_of(client, goal.user)
+
+
+def test_a_replay_is_shown_beside_its_twin(client: Client) -> None:
+    user = UserFactory()
+    run_replay(
+        user=user,
+        question=ReplayQuestion(GoalType.MONTHLY_RETURN, Decimal(3)),
+        series=wander(120),
+        now=START,
+    )
+
+    page = home_of(client, user)
+
+    assert "factor 1.0" in page
+    assert "3 % return a month" in page
+    assert "replay 1" not in page.split("Portfolios")[1].split("Replays")[0]

@@ -10,7 +10,7 @@ from django.db import transaction
 from goals.enums import GoalStatus, GoalType, PolicyName
 from goals.models import FinancialGoal, Portfolio, User
 from goals.policies import table_for
-from goals.services import create_goal, create_portfolio
+from goals.services import create_goal, create_portfolio, update_goal
 from mastertrade.exceptions import InvalidInput
 from mastertrade.plain import to_plain
 from mastertrade.validation import fingerprint
@@ -153,7 +153,15 @@ def _walk(
         question.settings,
         progress=progress,
     )
+    _end_chain(user, portfolio, series.bars[-1].at)
     return portfolio, result
+
+
+def _end_chain(user: User, portfolio: Portfolio, at: datetime) -> None:
+    """The prices end here: no goal follows the last one, which stays as it stands."""
+    running = FinancialGoal.objects.filter(portfolio=portfolio, ended_at=None)
+    for goal_id in running.values_list("pk", flat=True):
+        update_goal(user=user, goal_id=goal_id, as_of=at, recurring=False)
 
 
 def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:

@@ -9,6 +9,7 @@ from django.db.models import Sum
 
 from goals.enums import GoalStatus, GoalType, PolicyName
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
+from goals.services import roll_goals
 from goals.tests.factories import UserFactory
 from mastertrade.exceptions import InvalidInput, NotSupported
 from trades.models import ReplayRun, Trade
@@ -192,3 +193,14 @@ def test_a_goal_without_a_period_cannot_be_replayed():
 def test_a_policy_of_a_later_version_cannot_be_replayed():
     with pytest.raises(NotSupported, match="pace"):
         run(UserFactory(), question=replace(MONTHLY, policy=PolicyName.PACE))
+
+
+def test_no_goal_follows_the_last_one_when_goals_are_rolled_years_later():
+    finished = run(UserFactory())
+    goals = FinancialGoal.objects.filter(portfolio=finished.policy_portfolio)
+    before = goals.count()
+
+    assert roll_goals(as_of=NOW) == []
+
+    assert goals.count() == before
+    assert not goals.filter(ended_at=None).exists()
