@@ -1,6 +1,6 @@
 """Recording trades: opened now, or known whole."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -63,6 +63,14 @@ class TradeTicket:
             if value is not None:
                 require_positive(name, value, PRICE)
 
+    def settled(self, portfolio: Portfolio) -> "TradeTicket":
+        """The same ticket with the currencies it leaves out."""
+        return replace(
+            self,
+            quote_currency=self.quote_currency or portfolio.currency,
+            fee_currency=self.fee_currency or portfolio.currency,
+        )
+
 
 @transaction.atomic
 def open_trade(
@@ -73,9 +81,10 @@ def open_trade(
     `fields` as in `TradeTicket`. The same `external_id` with the same figures returns
     the first one, whatever became of it since.
     """
-    ticket = TradeTicket(**fields)
-    ticket.validate()
+    given = TradeTicket(**fields)
+    given.validate()
     locked = lock_portfolio(user=user, portfolio=portfolio)
+    ticket = given.settled(locked)
     digest = fingerprint(asdict(ticket))
     known = _find_known(locked, ticket.external_id, digest)
     if known is not None:
@@ -101,14 +110,16 @@ def record_closed_trade(
 
     `profit_loss`, if given, must be what the figures say.
     """
-    ticket = TradeTicket(**fields)
-    ticket.validate()
+    given = TradeTicket(**fields)
+    given.validate()
     require_positive("exit_price", exit_price, PRICE)
     locked = lock_portfolio(user=user, portfolio=portfolio)
+    ticket = given.settled(locked)
     told = {"exit_price": exit_price, "exit_time": exit_time}
     digest = fingerprint({**asdict(ticket), **told})
     known = _find_known(locked, ticket.external_id, digest)
     if known is not None:
+        _refuse_other_profit(known, profit_loss)
         return ClosedTrade(known, ()), False
     for name, at in (("entry_time", ticket.entry_time), ("exit_time", exit_time)):
         if at is not None:
@@ -139,6 +150,13 @@ def _find_known(
             f"The trade {external_id} was recorded with other figures."
         )
     return known
+
+
+def _refuse_other_profit(known: Trade, profit_loss: Decimal | None) -> None:
+    if profit_loss is not None and profit_loss != known.profit_loss:
+        raise IdempotencyConflict(
+            f"The trade {known.external_id} was recorded with another profit_loss."
+        )
 
 
 def _insert(
