@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 
 # No time limit an example: machines differ, and properties share them with a server.
-settings.register_profile("mastertrade", max_examples=50, deadline=None)
+settings.register_profile("mastertrade", max_examples=40, deadline=None)
 settings.load_profile("mastertrade")
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -336,7 +336,7 @@ def test_what_is_restated_was_learned_now():
 
 
 @settings(
-    max_examples=12,
+    max_examples=8,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

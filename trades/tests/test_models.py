@@ -103,9 +103,11 @@ UNIQUE = [
 SHADOWED = {"trades_status"}
 
 
-def make_rows():
-    """An open trade with its position, and a replay."""
+def make_rows(table=None):
+    """An open trade with its position, and a replay if that is asked about."""
     trade = TradeFactory(external_id="one")
+    if table != "replay_runs":
+        return trade
     ReplayRun.objects.create(
         user=trade.user,
         policy_portfolio=trade.portfolio,
@@ -120,15 +122,16 @@ def make_rows():
 
 @pytest.mark.parametrize(("name", "table", "change"), REFUSED)
 def test_the_database_refuses(name, table, change):
-    trade = make_rows()
-    change = change.format(other=StrategyFactory(strategy_id="theirs").user_id)
+    trade = make_rows(table)
+    if "other" in change or "theirs" in change:
+        change = change.format(other=StrategyFactory(strategy_id="theirs").user_id)
     statement = f"UPDATE {table} SET {change} WHERE user_id = %s"
     assert constraint_that_refuses(statement, trade.user_id) == name
 
 
 @pytest.mark.parametrize(("name", "table", "columns"), UNIQUE)
 def test_the_database_refuses_a_second(name, table, columns):
-    first, second = make_rows(), make_rows()
+    first, second = make_rows(table), make_rows(table)
     named = ", ".join(f"t.{column.strip()}" for column in columns.split(","))
     statement = (
         f"UPDATE {table} SET ({columns}) = ROW({named}) FROM {table} t "
