@@ -22,7 +22,7 @@ from mastertrade.validation import (
 from strategies.models import StrategyInstance
 from trades.enums import Side
 from trades.models import Position, Trade
-from trades.pnl import measure_notional, resolve_rates
+from trades.pnl import Rates, measure_notional, resolve_rates
 from trades.services.closing import ClosedTrade, book_close
 
 ZERO = Decimal(0)
@@ -167,22 +167,7 @@ def _insert(
     entry_time: datetime,
     now: datetime,
 ) -> Trade:
-    if portfolio.account.is_ruined:
-        raise PortfolioRuined(
-            f"Portfolio {portfolio.name} is ruined; no trade opens until a deposit."
-        )
-    _refuse_unknown_references(user, portfolio, ticket)
-    quote_currency = ticket.quote_currency or portfolio.currency
-    fee_currency = ticket.fee_currency or portfolio.currency
-    rates = resolve_rates(
-        portfolio_currency=portfolio.currency,
-        quote_currency=quote_currency,
-        fee_currency=fee_currency,
-        fx_rate=ticket.fx_rate,
-        fee_fx_rate=ticket.fee_fx_rate,
-    )
-    if not fits(measure_notional(ticket.quantity, ticket.entry_price, rates), MONEY):
-        raise InvalidInput("quantity", "times entry_price is out of range.")
+    rates = _check(user, portfolio, ticket)
     trade = Trade(
         user=user,
         portfolio=portfolio,
@@ -193,8 +178,8 @@ def _insert(
         entry_price=ticket.entry_price,
         stop_price=ticket.stop_price,
         entry_fees=ticket.fees,
-        quote_currency=quote_currency,
-        fee_currency=fee_currency,
+        quote_currency=ticket.quote_currency or portfolio.currency,
+        fee_currency=ticket.fee_currency or portfolio.currency,
         fx_rate=rates.quote,
         fee_fx_rate=rates.fee,
         entry_time=entry_time,
@@ -205,19 +190,42 @@ def _insert(
         updated_at=now,
     )
     trade.save(force_insert=True)
-    trade.position = Position.objects.create(
+    trade.position = _open_position(trade)
+    return trade
+
+
+def _open_position(trade: Trade) -> Position:
+    return Position.objects.create(
         trade=trade,
-        user=user,
-        portfolio=portfolio,
+        user=trade.user,
+        portfolio=trade.portfolio,
         symbol=trade.symbol,
         side=trade.side,
         quantity=trade.quantity,
         entry_price=trade.entry_price,
         current_price=trade.entry_price,
-        opened_at=entry_time,
-        updated_at=now,
+        opened_at=trade.entry_time,
+        updated_at=trade.updated_at,
     )
-    return trade
+
+
+def _check(user: User, portfolio: Portfolio, ticket: TradeTicket) -> Rates:
+    """Refuse what this portfolio cannot take; returns the rates that convert it."""
+    if portfolio.account.is_ruined:
+        raise PortfolioRuined(
+            f"Portfolio {portfolio.name} is ruined; no trade opens until a deposit."
+        )
+    _refuse_unknown_references(user, portfolio, ticket)
+    rates = resolve_rates(
+        portfolio_currency=portfolio.currency,
+        quote_currency=ticket.quote_currency or portfolio.currency,
+        fee_currency=ticket.fee_currency or portfolio.currency,
+        fx_rate=ticket.fx_rate,
+        fee_fx_rate=ticket.fee_fx_rate,
+    )
+    if not fits(measure_notional(ticket.quantity, ticket.entry_price, rates), MONEY):
+        raise InvalidInput("quantity", "times entry_price is out of range.")
+    return rates
 
 
 def _refuse_unknown_references(

@@ -398,3 +398,24 @@ def copy_of(trade):
         if field.attname != "trade_id"
     }
     return Trade(**fields)
+
+
+def test_a_currency_spelled_out_is_the_same_trade_as_one_left_out():
+    portfolio = PortfolioFactory(currency="USDT")
+    first, _ = open_trade(**ticket(portfolio, external_id="a"))
+
+    again, is_new = open_trade(
+        **ticket(portfolio, external_id="a", quote_currency="USDT", fee_currency="USDT")
+    )
+
+    assert (again, is_new) == (first, False)
+
+
+def test_a_repeated_trade_with_another_profit_is_a_conflict():
+    portfolio = PortfolioFactory()
+    record_closed(portfolio, external_id="a", profit_loss=Decimal(20))
+
+    with pytest.raises(IdempotencyConflict, match="another profit_loss"):
+        record_closed(portfolio, external_id="a", profit_loss=Decimal(21))
+    _, is_new = record_closed(portfolio, external_id="a", profit_loss=Decimal(20))
+    assert not is_new
