@@ -17,9 +17,9 @@ def trader(db: None) -> Trader:
     return make_newcomer()
 
 
-def add(trader: Trader, status: int = 201, **fields: Any) -> Any:
+def add(trader: Trader, answered: int = 201, **fields: Any) -> Any:
     body = {"strategy_id": "momentum_001", "strategy_type": "momentum", **fields}
-    return trader.post("/api/strategies/", body, status)
+    return trader.post("/api/strategies/", body, answered)
 
 
 def test_a_strategy_is_answered_with_the_contracts_names(trader: Trader) -> None:
