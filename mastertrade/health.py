@@ -1,6 +1,11 @@
 """Liveness and readiness, for whatever watches the process."""
 
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connections
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    InterfaceError,
+    OperationalError,
+    connections,
+)
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 
@@ -18,7 +23,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
         pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if pending:
             checks["migrations"] = f"{len(pending)} pending"
-    except OperationalError:
+    except (OperationalError, InterfaceError):
         checks = {"database": "unreachable", "migrations": "unknown"}
     ready = all(state == "ok" for state in checks.values())
     body = {"status": "ok" if ready else "unavailable", **checks}

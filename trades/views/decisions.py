@@ -36,6 +36,11 @@ BASE_1000 = OpenApiExample(
     },
     request_only=True,
 )
+BASE_OF_PORTFOLIO = OpenApiExample(
+    "The same over all goals of a portfolio",
+    value={"portfolio": "crypto", "base_size": "1000", "symbol": "BTCUSDT"},
+    request_only=True,
+)
 BEHIND = OpenApiExample(
     "At 0 % of the way",
     value={
@@ -91,7 +96,7 @@ class PortfolioSizingView(APIView):
     @extend_schema(
         request=PortfolioSizingRequestSerializer,
         responses=SizingAnswerSerializer,
-        examples=[BASE_1000, BEHIND],
+        examples=[BASE_OF_PORTFOLIO, BEHIND],
     )
     def post(self, request: Request) -> Response:
         """How large to trade, over all active goals of a portfolio."""
@@ -135,7 +140,12 @@ class NextTradeView(APIView):
         examples=[
             OpenApiExample(
                 "The next trade",
-                value={"base_size": "1000", "symbol": "BTCUSDT", "price": "50000"},
+                value={
+                    "portfolio": "crypto",
+                    "base_size": "1000",
+                    "symbol": "BTCUSDT",
+                    "price": "50000",
+                },
                 request_only=True,
             )
         ],
