@@ -107,6 +107,16 @@ def _read(portfolio: Portfolio, when: Q) -> Reading:
     return Reading(opened.unit_value, opened.realized_pnl, opened.equity, opened.run)
 
 
+# SQL, because every booking asks it and Django composes a query longer than this runs.
+# In key order, so that two writers cannot deadlock.
+LOCK_GOALS = """
+SELECT * FROM financial_goals
+WHERE portfolio_id = %s AND (period_ends_at > %s OR period_ends_at IS NULL)
+  AND status <> 'cancelled'
+ORDER BY goal_id FOR NO KEY UPDATE
+"""
+
+
 def _move_goals(
     portfolio: Portfolio,
     kind: HistoryKind,
@@ -119,10 +129,7 @@ def _move_goals(
     """
     reading = portfolio.reading
     goals = list(
-        FinancialGoal.objects.locked()
-        .filter(portfolio=portfolio)
-        .filter(Q(period_ends_at__gt=effective_at) | Q(period_ends_at=None))
-        .exclude(status=GoalStatus.CANCELLED)
+        FinancialGoal.objects.raw(LOCK_GOALS, [portfolio.portfolio_id, effective_at])
     )
     running = [goal for goal in goals if goal.period_starts_at <= effective_at]
     coming = [goal for goal in goals if goal.period_starts_at > effective_at]

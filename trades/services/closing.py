@@ -136,12 +136,16 @@ def book_close(
     return ClosedTrade(trade, tuple(moves))
 
 
+# SQL, because every close asks it and Django composes a query longer than this runs.
+PORTFOLIO_OF_TRADE = """
+SELECT p.* FROM portfolios p JOIN trades t USING (portfolio_id)
+WHERE t.trade_id = %s AND p.user_id = %s FOR NO KEY UPDATE OF p
+"""
+
+
 def _lock_portfolio_of_trade(user: User, trade_id: int) -> Portfolio:
-    locked = (
-        Portfolio.objects.locked()
-        .filter(user_id=user.username, trades__pk=trade_id)
-        .first()
-    )
+    mine = Portfolio.objects.raw(PORTFOLIO_OF_TRADE, [trade_id, user.username])
+    locked = next(iter(mine), None)
     if locked is None:
         raise NotFound(f"You have no trade {trade_id}.")
     return locked
