@@ -78,7 +78,7 @@ def decide_size(
     if bounds.factor_after > 0 and too_small:
         capped = replace(capped, factor_after=ZERO, reason=too_small)
         size, quantity = ZERO, None if quantity is None else ZERO
-    verdict = _judge(size, capped.factor_after, own.factor)
+    verdict = _judge(size, capped.factor_after, own.policy_factor)
     return SizingDecision(
         arbitration=arbitration,
         adjustment_factor=capped.factor_after,

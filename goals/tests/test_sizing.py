@@ -282,3 +282,12 @@ def test_the_reason_names_policy_guard_and_verdict():
 
 def test_guards_come_in_their_order():
     assert [guard.name for guard in decide("0").guards] == ["bounds", "exposure"]
+
+
+def test_a_bound_below_what_the_policy_gave_is_a_reduction():
+    goal = standing(progress="0", max_factor=Decimal("1.2"))
+
+    decision = decide_size(SizeRequest(Decimal(1000)), (goal,), UNLIMITED)
+
+    assert decision.adjustment_factor == Decimal("1.2")
+    assert decision.verdict is Verdict.REDUCE
