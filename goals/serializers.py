@@ -13,13 +13,13 @@ from goals.models import (
     Portfolio,
 )
 from goals.progress import Pace, measure_pace
-from mastertrade.api import (
+from mastertrade.columns import choices
+from mastertrade.fields import (
     DecimalColumnField,
     InstantField,
     PortfolioReferenceField,
     StrictSerializer,
 )
-from mastertrade.columns import choices
 from mastertrade.money import FACTOR, MONEY, PERCENT
 
 GOAL_STATUSES = choices(GoalStatus)

@@ -116,7 +116,7 @@ REST_FRAMEWORK = {
         "rest_framework.filters.OrderingFilter",
     ],
     "DEFAULT_PAGINATION_CLASS": "mastertrade.api.Pages",
-    "DEFAULT_PARSER_CLASSES": ["mastertrade.api.ExactJSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["mastertrade.parsing.ExactJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": [

@@ -2,8 +2,8 @@
 
 from rest_framework import serializers
 
-from mastertrade.api import JSONObjectField, StrictSerializer
 from mastertrade.columns import choices
+from mastertrade.fields import JSONObjectField, StrictSerializer
 from strategies.enums import RiskProfile, StrategyStatus
 from strategies.models import StrategyInstance
 

@@ -22,7 +22,7 @@ from rest_framework.throttling import (
 from rest_framework.views import APIView
 
 from goals.models import User
-from mastertrade.api import StrictSerializer
+from mastertrade.fields import StrictSerializer
 from mastertrade.listing import ListView
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -16,20 +17,31 @@ from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from knox.models import AuthToken
 from rest_framework.test import APIClient
+from rest_framework.throttling import SimpleRateThrottle
 
+from goals.enums import GoalType
 from goals.models import User
+from goals.services import create_goal, create_portfolio, record_cash_flow
 from goals.tests.factories import UserFactory
+from strategies.services import create_strategy
+from trades.enums import Side
+from trades.services import (
+    open_trade,
+    record_closed_trade,
+    select_strategy,
+    size_for_goal,
+)
 
 PASSWORD = "correct horse battery"
 TRANSACTION_CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
 
 
 @pytest.fixture(autouse=True)
-def unthrottled() -> Iterator[None]:
-    """No test eats up the requests of another."""
+def unthrottled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test is slowed down by another's requests, nor by its own."""
     throttle_cache.clear()
-    yield
-    throttle_cache.clear()
+    unlimited = dict.fromkeys(SimpleRateThrottle.THROTTLE_RATES)
+    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", unlimited)
 
 
 def client_of(user: User) -> APIClient:
@@ -47,7 +59,7 @@ def client_with(authorization: str | None = None) -> APIClient:
 
 @dataclass(frozen=True)
 class Trader:
-    """A user with one of everything, all made through the API."""
+    """A user, a client with their token, and the keys of what they have."""
 
     user: User
     client: APIClient
@@ -84,25 +96,28 @@ def make_newcomer(**fields: Any) -> Trader:
 def make_trader(**fields: Any) -> Trader:
     """A funded portfolio `crypto` with a goal of 5 % and two strategies."""
     trader = make_newcomer(**fields)
-    for strategy_id in ("momentum", "mean_reversion"):
-        trader.post(
-            "/api/strategies/",
-            {"strategy_id": f"{strategy_id}_001", "strategy_type": strategy_id},
-            201,
+    user, now = trader.user, timezone.now()
+    for word in ("momentum", "mean_reversion"):
+        create_strategy(
+            user=user, strategy_id=f"{word}_001", strategy_type=word, now=now
         )
-    portfolio = trader.post(
-        "/api/portfolios/",
-        {"name": "crypto", "currency": "USDT", "opening_balance": "1000"},
-        201,
+    portfolio = create_portfolio(
+        user=user,
+        name="crypto",
+        currency="USDT",
+        opening_balance=Decimal(1000),
+        now=now,
     )
-    goal = trader.post(
-        "/api/goals/",
-        {"goal_type": "monthly_return", "target_value": "5", "portfolio": "crypto"},
-        201,
+    goal = create_goal(
+        user=user,
+        goal_type=GoalType.MONTHLY_RETURN,
+        target_value=Decimal(5),
+        portfolio=portfolio.portfolio_id,
+        as_of=now,
     )
     trader.ids.update(
-        portfolio_id=portfolio["portfolio_id"],
-        goal_id=goal["goal_id"],
+        portfolio_id=portfolio.portfolio_id,
+        goal_id=goal.goal_id,
         strategy_id="momentum_001",
     )
     return trader
@@ -111,15 +126,25 @@ def make_trader(**fields: Any) -> Trader:
 def make_busy_trader(**fields: Any) -> Trader:
     """Besides: a cash flow, decisions, an open and a closed trade, another token."""
     trader = make_trader(**fields)
-    trader.post("/api/portfolios/{portfolio_id}/cash-flows/", {"amount": "500"}, 201)
-    sizing = trader.post("/api/goals/{goal_id}/sizing/", {"base_size": "1000"})
-    trader.post("/api/goals/{goal_id}/strategy/", {})
-    trade = trader.post("/api/trades/", open_body(), 201)
-    trader.post("/api/trades/", open_body(exit_price="50010"), 201)
-    token, _ = AuthToken.objects.create(user=trader.user)
+    user, now = trader.user, timezone.now()
+    of_portfolio = {"user": user, "portfolio": trader["portfolio_id"], "now": now}
+    of_goal = {"user": user, "goal_id": trader["goal_id"], "now": now}
+    record_cash_flow(amount=Decimal(500), **of_portfolio)
+    decision, _ = size_for_goal(base_size=Decimal(1000), **of_goal)
+    select_strategy(**of_goal)
+    bought: dict[str, Any] = {
+        "strategy_id": "momentum_001",
+        "symbol": "BTCUSDT",
+        "side": Side.LONG,
+        "quantity": Decimal("0.02"),
+        "entry_price": Decimal(50000),
+    }
+    trade, _ = open_trade(**bought, **of_portfolio)
+    record_closed_trade(exit_price=Decimal(50010), **bought, **of_portfolio)
+    token, _ = AuthToken.objects.create(user=user)
     trader.ids.update(
-        adjustment_id=sizing["adjustment_id"],
-        trade_id=trade["trade_id"],
+        adjustment_id=decision.adjustment_id,
+        trade_id=trade.trade_id,
         token_key=token.token_key,
     )
     return trader

@@ -106,6 +106,12 @@ def test_another_method_is_not_allowed(name: str, db: None) -> None:
         assert answer.status_code == 405
 
 
+def test_options_say_nothing_of_another(newcomer: Trader) -> None:
+    for one in operations().values():
+        answer = newcomer.client.options(ANYBODY.address(one.path))
+        assert answer.status_code in {200, 404}, one.path
+
+
 # Errors.
 
 
@@ -143,7 +149,7 @@ def test_a_database_that_went_away_is_503_and_nothing_is_half_done(
     break_with(monkeypatch, error("server closed the connection; SELECT secret"))
     with nothing_changes():
         answer = trader.post("/api/trades/", open_body(exit_price="51000"), 503)
-    assert set(answer) == {"detail"}
+    assert set(answer) == {"detail", "code"}
     assert "SELECT" not in answer["detail"]
 
 
@@ -216,7 +222,7 @@ class TestThrottling:
         answers = [client.get("/api/goals/") for _ in range(3)]
         assert [one.status_code for one in answers] == [200, 200, 429]
         assert 0 < int(answers[2]["Retry-After"]) <= 60
-        assert set(answers[2].json()) == {"detail"}
+        assert set(answers[2].json()) == {"detail", "code"}
 
     def test_each_user_has_requests_of_their_own(self, db: None) -> None:
         for _ in range(2):

@@ -155,7 +155,7 @@ def test_without_credentials_nothing_is_answered(name: str) -> None:
     answer = call(client_with(), operations()[name], NOBODY, body_without_name(name))
     assert answer.status_code == 401
     assert answer["WWW-Authenticate"] == "Token"
-    assert set(answer.json()) == {"detail"}
+    assert set(answer.json()) == {"detail", "code"}
 
 
 @pytest.mark.parametrize("name", operations())

@@ -6,13 +6,13 @@ from rest_framework import serializers
 
 from goals.enums import PolicyName, ProgressBand, Verdict
 from goals.models import GoalAdjustmentLog
-from mastertrade.api import (
+from mastertrade.columns import choices
+from mastertrade.fields import (
     DecimalColumnField,
     InstantField,
     PortfolioReferenceField,
     StrictSerializer,
 )
-from mastertrade.columns import choices
 from mastertrade.money import FACTOR, MONEY, PERCENT, PRICE
 from mastertrade.plain import show
 from strategies.enums import RiskProfile, Stance

@@ -5,13 +5,13 @@ from typing import Any
 from rest_framework import serializers
 
 from goals.services.ledger import GoalMove
-from mastertrade.api import (
+from mastertrade.columns import choices
+from mastertrade.fields import (
     DecimalColumnField,
     InstantField,
     PortfolioReferenceField,
     StrictSerializer,
 )
-from mastertrade.columns import choices
 from mastertrade.money import MONEY, PRICE
 from trades.enums import Side, TradeStatus
 from trades.models import Position, Trade

@@ -381,7 +381,7 @@ def test_the_first_answer_stays_whatever_became_of_the_goal(trader: Trader) -> N
         {"max_size": "1251"},
         {"symbol": "ETHUSDT"},
         {"strategy_id": "mean_reversion_001"},
-        {"as_of": ago(seconds=0)},
+        pytest.param({"as_of": ago(seconds=0)}, id="as_of"),
     ],
     ids=str,
 )

@@ -1,0 +1,76 @@
+"""Reading a request's body: JSON, exact and strict.
+
+Apart from `mastertrade.api`: the framework loads its parsers before its views exist.
+"""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import IO, Any
+
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+MAX_JSON_DEPTH = 20
+# A body may hold an object that deep, and itself.
+MAX_BODY_DEPTH = MAX_JSON_DEPTH + 10
+
+
+class ExactJSONParser(JSONParser):
+    """JSON whose numbers stay exact: 0.1 is read as the decimal 0.1, not as a float.
+
+    A field that comes twice is refused (which of them would count?), and so is deep
+    nesting.
+    """
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        try:
+            data = json.loads(
+                stream.read().decode("utf-8"),
+                parse_float=_read_decimal,
+                parse_constant=_refuse_constant,
+                object_pairs_hook=_read_object,
+            )
+        except (ValueError, RecursionError) as error:
+            raise ParseError(f"JSON parse error: {error}") from None
+        _refuse_deep_nesting(data)
+        return data
+
+
+def _read_decimal(text: str) -> Decimal:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        raise ValueError(f"{text} is not a number this interface can read") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    read = dict(pairs)
+    if len(read) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice} comes more than once")
+    return read
+
+
+def _refuse_deep_nesting(data: Any) -> None:
+    level, depth = [data], 0
+    while level:
+        if depth > MAX_BODY_DEPTH:
+            raise ParseError(f"Nested deeper than {MAX_BODY_DEPTH} levels.")
+        depth += 1
+        level = [
+            item
+            for value in level
+            if isinstance(value, (dict, list))
+            for item in (value.values() if isinstance(value, dict) else value)
+        ]
