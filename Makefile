@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
+# Processes that share the tests.
+JOBS ?= 2
 
 .PHONY: help run demo test bench lint types imports format clean
 
@@ -30,7 +32,7 @@ demo: .venv/runs  ## the same without serving: migrate, replay, print the report
 	@$(BIN)/python manage.py demo
 
 test: .venv/tests  ## the whole suite, on a real PostgreSQL
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 bench: .venv/tests  ## every benchmark beside its floor
 	@$(BIN)/python -m bench $(ARGS)
