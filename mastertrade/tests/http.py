@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from knox.models import AuthToken
-from rest_framework.test import APIClient
+from rest_framework.test import APIClient, ForceAuthClientHandler
 from rest_framework.throttling import SimpleRateThrottle
 
 from goals.enums import GoalType
@@ -52,9 +52,16 @@ def client_of(user: User) -> APIClient:
 
 def client_with(authorization: str | None = None) -> APIClient:
     client = APIClient(raise_request_exception=False)
+    client.handler = shared_handler()
     if authorization is not None:
         client.credentials(HTTP_AUTHORIZATION=authorization)
     return client
+
+
+@cache
+def shared_handler() -> ForceAuthClientHandler:
+    """One for all clients: each would look through all static files anew."""
+    return ForceAuthClientHandler(enforce_csrf_checks=False)
 
 
 @dataclass(frozen=True)
