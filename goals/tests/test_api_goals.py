@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from goals.models import FinancialGoal
-from mastertrade.tests.http import (
+from tests.http import (
     Trader,
     ago,
     make_trader,

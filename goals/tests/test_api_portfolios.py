@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from goals.models import CashFlow, LedgerEntry
-from mastertrade.tests.http import (
+from tests.http import (
     Trader,
     ago,
     make_newcomer,

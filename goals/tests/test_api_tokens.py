@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from goals.models import User
 from goals.tests.factories import UserFactory
 from goals.views.tokens import AccountThrottle, SignInThrottle
-from mastertrade.tests.http import (
+from tests.http import (
     PASSWORD,
     client_of,
     client_with,

@@ -18,8 +18,8 @@ from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 from goals.models import User
 from goals.services import ledger
 from goals.tests.factories import UserFactory
-from mastertrade.tests.bodies import BODIES
-from mastertrade.tests.http import (
+from tests.bodies import BODIES
+from tests.http import (
     Trader,
     ago,
     client_of,

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from mastertrade.tests.bodies import BODIES
-from mastertrade.tests.http import (
+from tests.bodies import BODIES
+from tests.http import (
     Trader,
     make_busy_trader,
     make_newcomer,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from mastertrade.tests.bodies import BODIES
-from mastertrade.tests.http import (
+from tests.bodies import BODIES
+from tests.http import (
     Operation,
     Trader,
     make_busy_trader,

@@ -15,8 +15,8 @@ from rest_framework.test import APIClient
 
 from goals.models import User
 from goals.tests.factories import UserFactory
-from mastertrade.tests.bodies import BODIES
-from mastertrade.tests.http import (
+from tests.bodies import BODIES
+from tests.http import (
     PASSWORD,
     Operation,
     Trader,

@@ -13,7 +13,8 @@ from knox.models import AuthToken
 from goals.models import Portfolio
 from goals.services import record_cash_flow, snapshot_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory
-from mastertrade.tests.http import (
+from strategies.tests.factories import StrategyFactory
+from tests.http import (
     Trader,
     count_statements,
     make_busy_trader,
@@ -22,7 +23,6 @@ from mastertrade.tests.http import (
     read,
     unthrottled,  # noqa: F401
 )
-from strategies.tests.factories import StrategyFactory
 from trades.services import size_for_goal
 from trades.tests.factories import TradeFactory
 

@@ -10,7 +10,7 @@ from django.test import Client
 
 from goals.models import GoalAdjustmentLog
 from goals.tests.factories import UserFactory
-from mastertrade.tests.http import (
+from tests.http import (
     make_busy_trader,
     make_newcomer,
     operations,

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mastertrade.tests.http import (
+from tests.http import (
     Trader,
     make_newcomer,
     nothing_changes,

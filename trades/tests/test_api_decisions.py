@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from goals.models import GoalAdjustmentLog
-from mastertrade.tests.http import (
+from tests.http import (
     Trader,
     ago,
     make_newcomer,

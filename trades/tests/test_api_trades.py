@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from mastertrade.tests.http import (
+from tests.http import (
     Trader,
     ago,
     make_trader,

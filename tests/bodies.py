@@ -6,7 +6,7 @@ A new field or operation without one here fails `test_every_field_is_covered`.
 from collections.abc import Callable
 from typing import Any
 
-from mastertrade.tests.http import PASSWORD, Trader, ago, open_body
+from tests.http import PASSWORD, Trader, ago, open_body
 
 
 def sizing(trader: Trader) -> dict[str, Any]:
