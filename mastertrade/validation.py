@@ -9,10 +9,13 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import fits, format_plain, quantum, round_down
+
+Word = TypeVar("Word", bound=StrEnum)
 
 # Before it the calendars of time zones, and a trader's records, mean nothing.
 EARLIEST_YEAR = 1970
@@ -56,6 +59,14 @@ def require_not_future(field: str, value: datetime, now: datetime) -> datetime:
     if value > now:
         raise InvalidInput(field, "lies in the future.")
     return value
+
+
+def require_word(field: str, value: str, words: type[Word]) -> Word:
+    """One of an enumeration's words."""
+    try:
+        return words(value)
+    except ValueError:
+        raise InvalidInput(field, f"must be one of {', '.join(words)}.") from None
 
 
 def fingerprint(body: Mapping[str, Any]) -> str:

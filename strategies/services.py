@@ -12,6 +12,7 @@ from django.db import transaction
 from goals.models import User
 from mastertrade.exceptions import InvalidInput, NoActiveStrategy
 from mastertrade.plain import to_plain
+from mastertrade.validation import require_word
 from strategies.enums import RiskProfile, StrategyStatus
 from strategies.models import StrategyInstance, StrategySelectionLog
 from strategies.selection import Candidate, Selection
@@ -70,8 +71,8 @@ def _apply(strategy: StrategyInstance, changes: dict[str, Any]) -> None:
         raise InvalidInput(
             "strategy_type", "must be a word such as momentum or mean_reversion."
         )
-    RiskProfile(strategy.risk_profile)
-    StrategyStatus(strategy.status)
+    require_word("risk_profile", strategy.risk_profile, RiskProfile)
+    require_word("status", strategy.status, StrategyStatus)
 
 
 def load_candidates(

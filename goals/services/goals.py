@@ -26,7 +26,7 @@ from mastertrade.exceptions import (
     PortfolioRuined,
 )
 from mastertrade.money import FACTOR, MONEY
-from mastertrade.validation import require_decimal
+from mastertrade.validation import require_decimal, require_word
 
 EARLIEST_DATE = date(1970, 1, 1)
 LATEST_DATE = date(2200, 12, 31)
@@ -66,7 +66,7 @@ def create_goal(
     locked = lock_portfolio(user=user, portfolio=portfolio)
     today = local_date(as_of, locked.time_zone)
     start = start_date or today
-    goal_type = GoalType(goal_type)
+    goal_type = require_word("goal_type", goal_type, GoalType)
     goal = FinancialGoal(
         user=user,
         portfolio=locked,
@@ -99,7 +99,7 @@ def update_goal(
     status = changes.pop("status", None)
     _refuse_ended(goal, as_of)
     if status is not None:
-        _change_status(goal, GoalStatus(status))
+        _change_status(goal, require_word("status", status, GoalStatus))
     before = goal.target_value, goal.target_date
     _apply(goal, changes)
     goal.updated_at = as_of
@@ -143,8 +143,8 @@ def _apply(goal: FinancialGoal, changes: dict[str, Any]) -> None:
         raise InvalidInput(
             "recurring", "A goal without target_date has no next period."
         )
-    table_for(PolicyName(goal.policy))
-    AfterAchieved(goal.after_achieved)
+    table_for(require_word("policy", goal.policy, PolicyName))
+    require_word("after_achieved", goal.after_achieved, AfterAchieved)
 
 
 def _validate_period(goal: FinancialGoal, today: date) -> None:

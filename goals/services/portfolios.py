@@ -10,7 +10,7 @@ from zoneinfo import available_timezones
 from django.db import transaction
 
 from goals.accounting import open_account
-from goals.enums import EntryKind
+from goals.enums import EdgeGuard, EntryKind
 from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio, User
 from goals.models.users import MAIN_PORTFOLIO
 from goals.services.ledger import book_entry
@@ -27,6 +27,7 @@ from mastertrade.validation import (
     require_not_future,
     require_not_negative,
     require_positive,
+    require_word,
 )
 
 CURRENCY = re.compile(r"[A-Z0-9]{2,10}")
@@ -93,6 +94,9 @@ def _change(portfolio: Portfolio, fields: dict[str, Any], now: datetime) -> Port
 
 def _validate(portfolio: Portfolio) -> None:
     require_not_negative("opening_balance", portfolio.opening_balance, MONEY)
+    require_word("edge_guard", portfolio.edge_guard, EdgeGuard)
+    if not portfolio.name.strip():
+        raise InvalidInput("name", "must not be empty.")
     if portfolio.name.isdecimal():
         raise InvalidInput("name", "must not be a number: numbers are keys.")
     others = Portfolio.objects.filter(user_id=portfolio.user_id, name=portfolio.name)

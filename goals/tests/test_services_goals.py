@@ -619,3 +619,17 @@ def test_a_change_of_settings_alone_leaves_no_history_row():
     goal = GoalFactory()
     change(goal, priority=1, max_factor=Decimal("1.1"))
     assert len(history(goal)) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "fields"),
+    [
+        ("goal_type", {"goal_type": "weekly_return"}),
+        ("policy", {"policy": "martingale"}),
+        ("after_achieved", {"after_achieved": "celebrate"}),
+    ],
+)
+def test_a_word_that_is_none_of_its_list_is_named(field, fields):
+    with pytest.raises(InvalidInput) as refused:
+        GoalFactory(**fields)
+    assert refused.value.field == field

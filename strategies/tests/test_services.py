@@ -150,6 +150,6 @@ def test_a_choice_is_logged_with_its_whole_ranking():
 
 def test_a_refused_strategy_leaves_nothing_behind():
     user = UserFactory()
-    with pytest.raises(ValueError, match="reckless"):
+    with pytest.raises(InvalidInput, match="risk_profile"):
         StrategyFactory(user=user, risk_profile="reckless")
     assert not StrategyInstance.objects.filter(user=user).exists()

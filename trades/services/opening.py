@@ -18,6 +18,7 @@ from mastertrade.validation import (
     require_not_future,
     require_not_negative,
     require_positive,
+    require_word,
 )
 from strategies.models import StrategyInstance
 from trades.enums import Side
@@ -53,8 +54,7 @@ class TradeTicket:
         """Refuse what no column or rule would take; names the field."""
         if not self.symbol.strip():
             raise InvalidInput("symbol", "must not be empty.")
-        if self.side not in list(Side):
-            raise InvalidInput("side", f"must be {' or '.join(Side)}.")
+        require_word("side", self.side, Side)
         require_positive("quantity", self.quantity, PRICE)
         require_positive("entry_price", self.entry_price, PRICE)
         require_not_negative("fees", self.fees, MONEY)
