@@ -173,12 +173,15 @@ def ago(**period: float) -> str:
     return (timezone.now() - timedelta(**period)).isoformat()
 
 
+def our_models() -> list[Any]:
+    ours = {"goals", "strategies", "trades", "knox"}
+    return [one for one in apps.get_models() if one._meta.app_label in ours]
+
+
 def rows_of(user: User | None = None) -> dict[str, list[Any]]:
     """Every row of every table of ours; of one user, where the table names one."""
     rows = {}
-    for model in apps.get_models():
-        if model._meta.app_label not in {"goals", "strategies", "trades", "knox"}:
-            continue
+    for model in our_models():
         found = model._default_manager.order_by("pk")
         if user is not None and any(f.name == "user" for f in model._meta.fields):
             found = found.filter(user=user)
@@ -188,9 +191,18 @@ def rows_of(user: User | None = None) -> dict[str, list[Any]]:
 
 @contextmanager
 def nothing_changes() -> Iterator[None]:
-    before = rows_of()
+    before = all_rows()
     yield
-    assert rows_of() == before
+    assert all_rows() == before
+
+
+def all_rows() -> dict[str, list[str]]:
+    """Every row of every table of ours as PostgreSQL prints it, in one statement."""
+    tables = [model._meta.db_table for model in our_models()]
+    arrays = [f'ARRAY(SELECT t::text FROM "{t}" AS t ORDER BY 1)' for t in tables]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT " + ", ".join(arrays))
+        return dict(zip(tables, cursor.fetchone(), strict=True))
 
 
 @contextmanager
