@@ -111,10 +111,6 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_FILTER_BACKENDS": [
-        "django_filters.rest_framework.DjangoFilterBackend",
-        "rest_framework.filters.OrderingFilter",
-    ],
     "DEFAULT_PAGINATION_CLASS": "mastertrade.api.Pages",
     "DEFAULT_PARSER_CLASSES": ["mastertrade.parsing.ExactJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -123,6 +119,8 @@ REST_FRAMEWORK = {
         "rest_framework.throttling.UserRateThrottle",
         "rest_framework.throttling.AnonRateThrottle",
     ],
+    # Whom the proxies speak for; without one the header is anybody's word.
+    "NUM_PROXIES": read_int("MASTERTRADE_PROXIES", default=0),
     "DEFAULT_THROTTLE_RATES": {
         "user": read_text("MASTERTRADE_USER_RATE", "1200/min"),
         "anon": read_text("MASTERTRADE_ANONYMOUS_RATE", "60/min"),

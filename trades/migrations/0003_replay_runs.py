@@ -6,29 +6,57 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('goals', '0002_foreign_keys'),
-        ('trades', '0002_foreign_keys'),
+        ("goals", "0002_foreign_keys"),
+        ("trades", "0002_foreign_keys"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='ReplayRun',
+            name="ReplayRun",
             fields=[
-                ('run_id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('symbol', models.CharField(max_length=50)),
-                ('parameters_digest', models.CharField(max_length=64)),
-                ('report', models.JSONField()),
-                ('created_at', models.DateTimeField()),
-                ('constant_portfolio', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='replayed_constant', to='goals.portfolio')),
-                ('policy_portfolio', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='replayed_policy', to='goals.portfolio')),
-                ('user', models.ForeignKey(db_column='user_id', db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='replay_runs', to=settings.AUTH_USER_MODEL, to_field='username')),
+                ("run_id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("symbol", models.CharField(max_length=50)),
+                ("parameters_digest", models.CharField(max_length=64)),
+                ("report", models.JSONField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "constant_portfolio",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="replayed_constant",
+                        to="goals.portfolio",
+                    ),
+                ),
+                (
+                    "policy_portfolio",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="replayed_policy",
+                        to="goals.portfolio",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_column="user_id",
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="replay_runs",
+                        to=settings.AUTH_USER_MODEL,
+                        to_field="username",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'replay_runs',
-                'indexes': [models.Index(fields=['user', 'parameters_digest', '-run_id'], name='replay_runs_by_question')],
+                "db_table": "replay_runs",
+                "indexes": [
+                    models.Index(
+                        fields=["user", "parameters_digest", "-run_id"],
+                        name="replay_runs_by_question",
+                    )
+                ],
             },
         ),
     ]

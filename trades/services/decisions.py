@@ -156,8 +156,8 @@ def plan_next_trade(
     locked = lock_portfolio(user=user, portfolio=portfolio)
     at = _as_of(as_of, now)
     reading = read_portfolio_at(locked, at)
-    refuse_without_equity(locked, reading)
     goals = load_participants(locked, at)
+    refuse_without_equity(locked, reading)
     standings = _standings(goals, reading, at)
     context = load_context(user, locked, reading, at, symbol=symbol)
     plan = plan_trade(
