@@ -13,13 +13,17 @@ from goals.policies import AFTER_ACHIEVED_FACTORS, table_for
 from goals.progress import band_for, describe_band
 from mastertrade.money import format_plain
 
+# There is nothing to catch up with; so nothing is traded larger for it.
+FROZEN_FACTOR = Decimal(1)
+
 
 @dataclass(frozen=True, slots=True)
 class GoalStanding:
     """What a sizing decision knows of one goal.
 
     `achieved`: the goal has been achieved, now or before. `deadline` is the end of
-    its period, None without one. `priority` 1 is the highest.
+    its period, None without one. `priority` 1 is the highest. A goal that is not
+    `reachable` whatever is traded (its run of units ended in ruin) asks for 1.
     """
 
     goal_id: int
@@ -32,6 +36,7 @@ class GoalStanding:
     max_factor: Decimal
     after_achieved: AfterAchieved
     time_left_ratio: Decimal = Decimal(1)
+    reachable: bool = True
 
     @property
     def band(self) -> ProgressBand:
@@ -109,6 +114,9 @@ def _ask_policy(goal: GoalStanding) -> tuple[str, Decimal, str]:
         words = f"goal {goal.goal_id} is achieved (progress {progress} %)"
         gives = f"{goal.after_achieved} gives {format_plain(factor)}"
         return f"after-achieved-{goal.after_achieved}", factor, f"{words}: {gives}"
+    if not goal.reachable:
+        words = f"goal {goal.goal_id} can no longer be reached (progress {progress} %)"
+        return "unreachable", FROZEN_FACTOR, f"{words}: its factor is frozen at 1"
     table = table_for(goal.policy)
     factor = table.factor(goal.progress_pct, goal.time_left_ratio)
     words = (

@@ -101,11 +101,18 @@ def measure_value(measure: Measure, baseline: Baseline, reading: Reading) -> Dec
             value = reading.realized_pnl - baseline.realized_pnl
         case Measure.VALUE:
             value = reading.live_equity
-        case Measure.RETURN if baseline.run != reading.run or not baseline.unit_value:
+        case Measure.RETURN if not can_still_move(measure, baseline, reading):
             value = -HUNDRED
         case Measure.RETURN:
             value = (reading.unit_value / baseline.unit_value - 1) * HUNDRED
     return round_to(hold_within(value, MONEY), MONEY)
+
+
+def can_still_move(measure: Measure, baseline: Baseline, reading: Reading) -> bool:
+    """Whether trading can move the goal at all; not a return whose run is over."""
+    if measure is not Measure.RETURN:
+        return True
+    return baseline.run == reading.run and baseline.unit_value > 0
 
 
 @exactly

@@ -172,7 +172,11 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     # It reports every font it finds, in the middle of a report.
-    "loggers": {"matplotlib": {"level": "WARNING"}},
+    "loggers": {
+        "matplotlib": {"level": "WARNING"},
+        # What a request got wrong is in its answer; only what we got wrong is logged.
+        "django.request": {"level": "ERROR"},
+    },
 }
 
 X_FRAME_OPTIONS = "DENY"

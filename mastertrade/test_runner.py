@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 
@@ -31,7 +32,8 @@ class PytestRunner:
 
     def run_tests(self, test_labels: list[str], **options: Any) -> int:
         """Run pytest in a process of its own; 0 when everything passed."""
-        command = [sys.executable, "-m", "pytest", *self.pytest_args, *test_labels]
+        paths = [read_label(label) for label in test_labels]
+        command = [sys.executable, "-m", "pytest", *self.pytest_args, *paths]
         if self.verbosity > 1:
             command.append("-v")
         if self.failfast:
@@ -39,3 +41,11 @@ class PytestRunner:
         if self.keepdb:
             command.append("--reuse-db")
         return subprocess.run(command, check=False).returncode
+
+
+def read_label(label: str) -> str:
+    """A path as it is; a dotted module, as Django names tests, as its file."""
+    if Path(label.partition("::")[0]).exists():
+        return label
+    module = Path(label.replace(".", "/"))
+    return str(module if module.is_dir() else module.with_suffix(".py"))

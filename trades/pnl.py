@@ -45,8 +45,11 @@ def resolve_rates(
     # A rate that nothing uses is a mistake in the currencies, not a detail.
     if fee_fx_rate is not None and not third:
         raise InvalidInput("fee_fx_rate", "is only for fees in a third currency.")
-    if fx_rate not in {None, ONE} and not (foreign_quote or third):
-        raise InvalidInput("fx_rate", f"is not needed: all is in {portfolio_currency}.")
+    unused = not foreign_quote and (not third or fee_fx_rate is not None)
+    if fx_rate not in {None, ONE} and unused:
+        raise InvalidInput(
+            "fx_rate", f"is not needed: prices are in {portfolio_currency}."
+        )
     return rates
 
 

@@ -50,6 +50,10 @@ def open_period(
     has the same `way` from start to target as that one.
     """
     period = period_of(goal.start_date, goal.target_date, portfolio.time_zone)
+    if period.is_over(period.starts_at):
+        raise InvalidInput(
+            "target_date", f"There is no {goal.target_date} in {portfolio.time_zone}."
+        )
     goal.period_starts_at, goal.period_ends_at = period.starts_at, period.ends_at
     at_start = _read_at_start(goal, portfolio)
     set_baseline(goal, at_start)

@@ -1,8 +1,9 @@
 """The end of a period: judge the goal, open the next one of a recurring goal."""
 
+import logging
 from datetime import datetime
 
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal, Portfolio
@@ -10,6 +11,9 @@ from goals.periods import following_period
 from goals.progress import status_at_end
 from goals.services.goals import LATEST_DATE
 from goals.services.opening import open_period
+from mastertrade.exceptions import DomainError, InvalidInput
+
+logger = logging.getLogger(__name__)
 
 CARRIED = (
     "user_id",
@@ -29,15 +33,24 @@ def roll_goals(
     """End every goal whose period is over; returns the goals that were opened.
 
     One transaction a portfolio, whose lock makes it happen exactly once however many
-    call at the same time. Periods that went by unnoticed are caught up one by one.
+    call at the same time. Periods that went by unnoticed are caught up one by one. A
+    portfolio that fails stops no other: the rest is rolled, then an `ExceptionGroup`
+    is raised that holds every failure, with the portfolio's key as its note.
     """
     due = FinancialGoal.objects.filter(ended_at=None, period_ends_at__lte=as_of)
     if portfolio_id is not None:
         due = due.filter(portfolio_id=portfolio_id)
     keys = due.order_by("portfolio_id").values_list("portfolio_id", flat=True)
     opened: list[FinancialGoal] = []
+    failures: list[Exception] = []
     for key in keys.distinct():
-        opened += _roll_portfolio(key, as_of)
+        try:
+            opened += _roll_portfolio(key, as_of)
+        except (DomainError, DatabaseError) as failure:
+            failure.add_note(f"portfolio {key}")
+            failures.append(failure)
+    if failures:
+        raise ExceptionGroup("some portfolios could not be rolled", failures)
     return opened
 
 
@@ -86,5 +99,12 @@ def _end(
         updated_at=as_of,
         **{name: getattr(goal, name) for name in CARRIED},
     )
-    open_period(following, portfolio, as_of, way=goal.target_value - goal.start_value)
+    way = goal.target_value - goal.start_value
+    try:
+        with transaction.atomic():
+            open_period(following, portfolio, as_of, way=way)
+    except InvalidInput as refused:
+        # The chain ends here; the goal that is over is judged all the same.
+        logger.warning("Goal %s is followed by none: %s", goal.goal_id, refused)
+        return None
     return following

@@ -9,7 +9,7 @@ from django.db.models import Q
 from goals.arbitration import GoalStanding
 from goals.enums import AfterAchieved, GoalStatus, PolicyName
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio
-from goals.progress import Reading, measure_progress
+from goals.progress import Reading, can_still_move, measure_progress
 from goals.services.ledger import read_ledger_at
 from mastertrade.exceptions import (
     GoalNotActive,
@@ -116,6 +116,7 @@ def standing_of(goal: FinancialGoal, reading: Reading, as_of: datetime) -> GoalS
         max_factor=goal.max_factor,
         after_achieved=AfterAchieved(goal.after_achieved),
         time_left_ratio=_time_left_ratio(goal, as_of),
+        reachable=can_still_move(goal.kind.measures, goal.baseline, reading),
     )
 
 

@@ -202,3 +202,17 @@ class TestThrottling:
         )
         assert answer.status_code == 400
         assert json.loads(answer.content)
+
+
+def test_blanks_around_a_name_make_no_other_account_to_guess(db: None) -> None:
+    UserFactory(username="ada")
+    client = APIClient()
+    codes = [
+        client.post(
+            "/api/tokens/",
+            {"username": "ada" + " " * blanks, "password": "wrong"},
+            REMOTE_ADDR=f"10.0.0.{blanks}",
+        ).status_code
+        for blanks in range(12)
+    ]
+    assert codes == [401] * 10 + [429] * 2

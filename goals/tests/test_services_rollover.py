@@ -7,8 +7,16 @@ from unittest.mock import patch
 import pytest
 
 from goals.models import FinancialGoal
-from goals.services import cancel_goal, record_cash_flow, roll_goals, update_goal
-from goals.tests.factories import GoalFactory, PortfolioFactory
+from goals.services import (
+    cancel_goal,
+    create_goal,
+    record_cash_flow,
+    roll_goals,
+    rollover,
+    update_goal,
+)
+from goals.tests.factories import START, GoalFactory, PortfolioFactory
+from mastertrade.exceptions import OutOfRange
 from trades.tests.factories import book_profit
 
 pytestmark = pytest.mark.django_db
@@ -352,3 +360,46 @@ def test_a_successor_opened_late_writes_down_the_way_travelled():
     book_profit(goal.portfolio, Decimal(10), at=at(6, 2, 10))
     [june] = roll_goals(as_of=at(6, 5))
     assert rows(june) == [("start", at(6, 1), 0), ("restated", at(6, 2, 10), 60)]
+
+
+def test_a_portfolio_that_fails_stops_no_other():
+    broken = GoalFactory(recurring=True)
+    other = GoalFactory(recurring=True)
+    open_period = rollover.open_period
+
+    def fail_for_one(goal, portfolio, *args, **kwargs):
+        if portfolio.pk == broken.portfolio_id:
+            raise OutOfRange("no room")
+        return open_period(goal, portfolio, *args, **kwargs)
+
+    with (
+        patch.object(rollover, "open_period", fail_for_one),
+        pytest.raises(ExceptionGroup) as failed,
+    ):
+        roll_goals(as_of=datetime(2026, 4, 2, tzinfo=UTC))
+
+    (failure,) = failed.value.exceptions
+    assert failure.__notes__ == [f"portfolio {broken.portfolio_id}"]
+    broken.refresh_from_db()
+    other.refresh_from_db()
+    assert (broken.status, other.status) == ("active", "missed")
+    assert other.next_goal.status == "active"
+
+
+def test_a_chain_whose_next_target_is_out_of_range_ends_with_the_goal_judged():
+    portfolio = PortfolioFactory(opening_balance=Decimal("9999999999999000"))
+    goal = create_goal(
+        user=portfolio.user,
+        portfolio=portfolio.portfolio_id,
+        goal_type="portfolio_value",
+        target_value=Decimal("9999999999999999"),
+        target_date=date(2026, 3, 31),
+        recurring=True,
+        as_of=START,
+    )
+    book_profit(portfolio, Decimal(500))
+
+    assert roll_goals(as_of=datetime(2026, 4, 2, tzinfo=UTC)) == []
+
+    goal.refresh_from_db()
+    assert goal.status == "missed"

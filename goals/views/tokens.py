@@ -48,7 +48,8 @@ class AccountThrottle(SignInThrottle):
     """Guessing one account's password is slow from however many addresses."""
 
     def _who(self, request: Request, body: Mapping[str, Any]) -> str:
-        return f"account {body.get('username')}"
+        # As the serializer reads the name: blanks around it make no other account.
+        return f"account {str(body.get('username')).strip()}"
 
 
 class TokenSerializer(serializers.ModelSerializer[Any]):

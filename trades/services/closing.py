@@ -64,10 +64,10 @@ def close_trade(
     require_not_negative("fees", fees, MONEY)
     portfolio = _lock_portfolio_of_trade(user, trade_id)
     trade = Trade.objects.locked().select_related("position").get(pk=trade_id)
-    _refuse_part(trade, quantity)
     if not trade.is_open:
-        _refuse_other_figures(trade, exit_price, exit_time, fees)
+        _refuse_other_figures(trade, exit_price, exit_time, fees, quantity)
         return ClosedTrade(trade, ())
+    _refuse_part(trade, quantity)
     if exit_time is not None:
         require_not_future("exit_time", exit_time, now)
     return book_close(
@@ -161,12 +161,17 @@ def _refuse_part(trade: Trade, quantity: Decimal | None) -> None:
 
 
 def _refuse_other_figures(
-    trade: Trade, exit_price: Decimal, exit_time: datetime | None, fees: Decimal
+    trade: Trade,
+    exit_price: Decimal,
+    exit_time: datetime | None,
+    fees: Decimal,
+    quantity: Decimal | None,
 ) -> None:
     same = (
         trade.exit_price == exit_price
         and trade.exit_fees == fees
         and exit_time in {None, trade.exit_time}
+        and quantity in {None, trade.quantity}
     )
     if not same:
         raise TradeAlreadyClosed(

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from goals.enums import GoalStatus, GoalType, PolicyName
+from goals.enums import AfterAchieved, GoalStatus, GoalType, PolicyName
 from goals.models import FinancialGoal, Portfolio, User
 from goals.policies import table_for
 from goals.services import create_goal, create_portfolio, update_goal
@@ -31,7 +31,7 @@ from trades.replay.report import (
 from trades.replay.storing import report_from_dict, report_to_dict
 from trades.services.replay_desk import ServiceDesk
 
-ENGINE_VERSION = "replay-1"
+ENGINE_VERSION = "replay-2"
 STRATEGIES = tuple(
     ReplayStrategy(f"{kind}_daily", kind)
     for kind in (SignalKind.MOMENTUM, SignalKind.MEAN_REVERSION, SignalKind.BREAKOUT)
@@ -218,6 +218,11 @@ def _open_portfolio(
         goal_type=question.goal_type,
         target_value=question.target_value,
         policy=policy,
+        after_achieved=(
+            AfterAchieved.CONTINUE
+            if policy is PolicyName.CONSTANT
+            else AfterAchieved.PROTECT
+        ),
         recurring=True,
         as_of=start,
     )
@@ -232,7 +237,8 @@ def _read_outcomes(portfolio: Portfolio) -> list[GoalOutcome]:
             target_date=goal.target_date,
             target_value=goal.target_value,
             progress_pct=goal.progress_pct,
-            status=GoalStatus(goal.status),
+            # Reached or missed is said of a period that is over.
+            status=GoalStatus(goal.status) if goal.ended_at else GoalStatus.ACTIVE,
         )
         for goal in goals
     ]

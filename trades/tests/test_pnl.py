@@ -196,3 +196,14 @@ def test_a_fee_rate_is_only_for_a_third_currency():
             fx_rate=Decimal("1.1"),
             fee_fx_rate=Decimal("1.1"),
         )
+
+
+def test_a_rate_beside_the_fees_own_is_refused():
+    with pytest.raises(InvalidInput, match="fx_rate: is not needed"):
+        resolve_rates(
+            portfolio_currency="EUR",
+            quote_currency="EUR",
+            fee_currency="BNB",
+            fx_rate=Decimal(5),
+            fee_fx_rate=Decimal(500),
+        )

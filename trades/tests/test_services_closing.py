@@ -405,3 +405,16 @@ def test_closing_takes_at_most_nine_statements(earlier, goals):
             quantity=trade.quantity,
         )
     assert count_statements(captured) <= 9
+
+
+def test_a_part_of_a_closed_trade_is_a_closed_trade():
+    trade = book_profit(PortfolioFactory(), Decimal(10))
+
+    with pytest.raises(TradeAlreadyClosed):
+        close_trade(
+            user=trade.user,
+            trade_id=trade.pk,
+            exit_price=trade.exit_price,
+            quantity=Decimal("0.5"),
+            now=trade.exit_time,
+        )

@@ -710,3 +710,23 @@ def test_sizing_takes_at_most_six_statements(ask, goals, earlier):
         else:
             size_all(portfolio, **everything)
     assert count_statements(captured) <= 6
+
+
+def test_a_return_goal_of_a_ruined_run_asks_for_nothing_larger():
+    goal = GoalFactory()
+    portfolio = goal.portfolio
+    book_profit(portfolio, Decimal(-1500))
+    record_cash_flow(
+        user=portfolio.user,
+        portfolio=portfolio.portfolio_id,
+        amount=Decimal(2000),
+        now=ENTRY,
+    )
+
+    row, _ = size_for_goal(
+        user=portfolio.user, goal_id=goal.pk, now=ENTRY, base_size=Decimal(100)
+    )
+
+    assert row.progress_pct == -2000
+    assert row.adjustment_factor == 1
+    assert "can no longer be reached" in row.reason

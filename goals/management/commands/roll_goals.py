@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from goals.services import roll_goals
@@ -12,7 +12,11 @@ class Command(BaseCommand):
     help = "End goals whose period is over and open the next period of recurring ones."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        opened = roll_goals(as_of=timezone.now())
+        try:
+            opened = roll_goals(as_of=timezone.now())
+        except ExceptionGroup as group:
+            lines = [f"{one.__notes__[0]}: {one}" for one in group.exceptions]
+            raise CommandError("\n".join([f"{group.message}:", *lines])) from group
         for goal in opened:
             self.stdout.write(
                 f"{goal.user_id}: goal {goal.goal_id} ({goal.goal_type}) runs from "
