@@ -50,7 +50,9 @@ GZIP_MAGIC = b"\x1f\x8b"
 SEPARATORS = (",", ";", "\t")
 
 
-def load_prices(name_or_path: str | Path, *, adjust: bool = True) -> PriceSeries:
+def load_prices(
+    name_or_path: str | Path, *, adjust: bool = True, allow_gaps: bool = False
+) -> PriceSeries:
     """Read a built-in series by its name (any case) or a price file by its path."""
     name = str(name_or_path).upper()
     if name in BUILT_IN_NAMES:
@@ -62,7 +64,7 @@ def load_prices(name_or_path: str | Path, *, adjust: bool = True) -> PriceSeries
             str(name_or_path),
             f"neither a price file nor a built-in name; the names are {names}",
         )
-    return read_bars(path, adjust=adjust)
+    return read_bars(path, adjust=adjust, allow_gaps=allow_gaps)
 
 
 def read_bars(

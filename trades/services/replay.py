@@ -55,6 +55,8 @@ class ReplayQuestion:
         """Refuse what cannot be replayed; names the field."""
         if self.goal_type.months is None:
             raise InvalidInput("goal", f"{self.goal_type} has no period to repeat.")
+        if self.target_value <= 0:
+            raise InvalidInput("goal", "needs a target above 0.")
         if self.opening_balance <= 0:
             raise InvalidInput("opening_balance", "must be above 0.")
         table_for(self.policy)

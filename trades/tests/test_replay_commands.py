@@ -98,7 +98,7 @@ def test_a_goal_that_is_none_is_explained(prices: Path, goal: str):
 
 
 def test_a_target_that_is_no_progress_is_refused(prices: Path):
-    with pytest.raises(CommandError, match="target_value"):
+    with pytest.raises(CommandError, match="target above 0"):
         call("replay", "--prices", str(prices), "--goal", "monthly_return:-5")
 
 
@@ -154,3 +154,34 @@ def test_a_password_somebody_changed_is_not_shown(
 def test_only_its_owner_reads_the_stored_password(var: Path):
     call("show_login")
     assert (var / "demo-password").stat().st_mode & 0o777 == 0o600
+
+
+def test_an_unknown_user_is_no_new_account(prices: Path):
+    with pytest.raises(CommandError, match="no user nobody"):
+        call("replay", "--prices", str(prices), "--user", "nobody")
+    assert not User.objects.filter(username="nobody").exists()
+
+
+def test_a_page_that_is_a_directory_is_refused_before_the_work(
+    prices: Path, tmp_path: Path
+):
+    with pytest.raises(CommandError, match="is a directory"):
+        call("replay", "--prices", str(prices), "--page", str(tmp_path))
+    assert not ReplayRun.objects.exists()
+
+
+def test_bars_of_the_future_are_refused(prices: Path):
+    prices.write_text(prices.read_text().replace("2020-", "2120-"))
+    with pytest.raises(CommandError, match="bars of the future"):
+        call("replay", "--prices", str(prices))
+
+
+def test_a_gap_is_taken_when_it_is_allowed(prices: Path):
+    lines = prices.read_text().splitlines()
+    prices.write_text("\n".join([*lines[:40], *lines[70:]]))
+    with pytest.raises(CommandError, match="gap"):
+        call("replay", "--prices", str(prices))
+
+    call("replay", "--prices", str(prices), "--allow-gaps")
+
+    assert ReplayRun.objects.count() == 1

@@ -5,13 +5,15 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from rich.console import Console
 
 from goals.enums import GoalType
+from goals.models import User
 from trades.management.demo_login import ensure_demo_user
 from trades.management.replaying import replay_all, show_runs
+from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
 from trades.replay.reading import load_prices
 from trades.services.replay import ReplayQuestion
@@ -31,7 +33,17 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console()
         user = ensure_demo_user()
-        runs = replay_all(
+        try:
+            runs = self.replay_or_stop(console, user)
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Stopped; what is finished is kept, the next run goes on from there."
+            ) from None
+        page = settings.VAR_DIR / "reports" / "demo.html"
+        show_runs(console=console, runs=runs, page=page, periods=6)
+
+    def replay_or_stop(self, console: Console, user: User) -> list[ReplayRun]:
+        return replay_all(
             console=console,
             user=user,
             question=QUESTION,
@@ -39,8 +51,6 @@ class Command(BaseCommand):
             now=timezone.now(),
             reuse=True,
         )
-        page = settings.VAR_DIR / "reports" / "demo.html"
-        show_runs(console=console, runs=runs, page=page, periods=6)
 
 
 def cut(series: PriceSeries) -> PriceSeries:

@@ -1,7 +1,7 @@
 """Replay recorded prices through goals: the same decisions as live, bar by bar."""
 
 from argparse import ArgumentTypeError
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from rich.console import Console
 from goals.enums import GoalType, PolicyName
 from goals.models import User
 from mastertrade.exceptions import DomainError
+from mastertrade.validation import EARLIEST_YEAR
 from trades.management.replaying import replay_all, show_runs
 from trades.replay.bars import BarsError, PriceSeries
 from trades.replay.options import Costs, ReplaySettings
@@ -21,6 +22,8 @@ from trades.replay.reading import BUILT_IN_NAMES, MINIMUM_BARS, load_prices
 from trades.services.replay import ReplayQuestion
 
 DEFAULT_GOAL = "monthly_return:5"
+DEFAULT_USER = "replay"
+DAY = timedelta(days=1)
 
 
 class Command(BaseCommand):
@@ -59,6 +62,9 @@ class Command(BaseCommand):
             "--slippage-bps", type=read_decimal, default=Costs().slippage_bps
         )
         parser.add_argument(
+            "--allow-gaps", action="store_true", help="Take files with missing bars."
+        )
+        parser.add_argument(
             "--raw-prices", action="store_true", help="Ignore an Adj Close column."
         )
         parser.add_argument(
@@ -67,22 +73,34 @@ class Command(BaseCommand):
             default=12,
             help="Periods with a line of their own (default 12; -1 for all).",
         )
-        parser.add_argument("--user", default="replay", help="Whose portfolios.")
+        parser.add_argument(
+            "--user",
+            default=DEFAULT_USER,
+            help=f"Whose portfolios (default {DEFAULT_USER}, made if need be).",
+        )
         parser.add_argument("--page", type=Path, help="Where the HTML report goes.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console()
+        now = timezone.now()
         try:
+            question = read_question(options)
+            question.validate()
+            check_page(options["page"])
             prices = [read_prices(name, options) for name in options["prices"]]
             runs = replay_all(
                 console=console,
                 user=find_or_make_user(options["user"]),
-                question=read_question(options),
+                question=question,
                 prices=prices,
-                now=timezone.now(),
+                now=now,
             )
-        except (BarsError, DomainError, ValueError) as error:
+        except (BarsError, DomainError, ValueError, OSError) as error:
             raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Stopped; nothing of the unfinished replay is kept."
+            ) from None
         page = (
             options["page"]
             or settings.VAR_DIR / "reports" / f"replay-{runs[0].pk}.html"
@@ -105,7 +123,10 @@ def read_question(options: dict[str, Any]) -> ReplayQuestion:
 
 def read_prices(name: str, options: dict[str, Any]) -> PriceSeries:
     """The series, cut to the dates asked for."""
-    series = load_prices(name, adjust=not options["raw_prices"])
+    series = load_prices(
+        name, adjust=not options["raw_prices"], allow_gaps=options["allow_gaps"]
+    )
+    refuse_times(series)
     bars = series.bars
     if options["first"] is not None:
         bars = tuple(bar for bar in bars if bar.opened_at >= options["first"])
@@ -121,9 +142,32 @@ def read_prices(name: str, options: dict[str, Any]) -> PriceSeries:
     return PriceSeries(series.symbol, bars, series.interval)
 
 
+def refuse_times(series: PriceSeries) -> None:
+    """Bars of a time that no goal and no ledger takes."""
+    first, last = series.bars[0].opened_at, series.bars[-1].at
+    if first.year < EARLIEST_YEAR:
+        raise BarsError(series.symbol, f"bars before {EARLIEST_YEAR}: {first:%Y-%m-%d}")
+    if last > timezone.now() + DAY:
+        raise BarsError(series.symbol, f"bars of the future: {last:%Y-%m-%d}")
+
+
+def check_page(page: Path | None) -> None:
+    """Refuse a place no page can be written to before the work, not after it."""
+    if page is None:
+        return
+    if page.is_dir():
+        raise CommandError(f"--page {page} is a directory; name a file.")
+    page.parent.mkdir(parents=True, exist_ok=True)
+
+
 def find_or_make_user(username: str) -> User:
-    """The user; a new one cannot sign in until somebody sets a password."""
+    """The user named, who must exist; the replays' own is made on first use.
+
+    It cannot sign in until somebody sets a password.
+    """
     found = User.objects.filter(username=username).first()
+    if found is None and username != DEFAULT_USER:
+        raise CommandError(f"There is no user {username}.")
     return found or User.objects.create_user(username)
 
 
