@@ -56,7 +56,8 @@ class GoalFactor:
     policy: PolicyName
     policy_version: str
     policy_factor: Decimal
-    factor: Decimal
+    lifted_factor: Decimal  # not below min_factor
+    factor: Decimal  # nor above max_factor
     reason: str
 
 
@@ -95,14 +96,17 @@ def measure_goal_factor(goal: GoalStanding) -> GoalFactor:
     """
     version, factor, reason = _ask_policy(goal)
     low = Decimal(0) if goal.achieved else goal.min_factor
-    bounded = min(max(factor, low), goal.max_factor)
+    lifted = max(factor, low)
+    if lifted > factor:
+        reason += f", lifted to its min_factor {format_plain(lifted)}"
     return GoalFactor(
         goal_id=goal.goal_id,
         band=goal.band,
         policy=goal.policy,
         policy_version=version,
         policy_factor=factor,
-        factor=bounded,
+        lifted_factor=lifted,
+        factor=min(lifted, goal.max_factor),
         reason=reason,
     )
 

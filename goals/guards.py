@@ -52,24 +52,20 @@ class ExposureUnknown(DomainError):
 def guard_bounds(own: GoalFactor, goals: tuple[GoalStanding, ...]) -> GuardResult:
     """Every goal's limits: the tightest `max_factor`, and a stop after success.
 
-    The deciding goal's own bounds come first; its `min_factor` may lift what its
-    policy gave, the limits of the others only lower.
+    It starts from what the deciding goal's policy gave, lifted to its `min_factor`.
     """
     stopping = [goal.goal_id for goal in goals if goal.stops_trading]
     if stopping:
         reason = (
             f"goal {stopping[0]} is achieved and stops trading until its period ends"
         )
-        return GuardResult("bounds", own.policy_factor, Decimal(0), reason)
+        return GuardResult("bounds", own.lifted_factor, Decimal(0), reason)
     tightest = min(goals, key=lambda goal: (goal.max_factor, goal.goal_id))
     after = min(own.factor, tightest.max_factor)
-    if after > own.policy_factor:
-        reason = f"raised to goal {own.goal_id}'s min_factor {format_plain(after)}"
-    elif after < own.policy_factor:
+    reason = "inside the bounds"
+    if after < own.lifted_factor:
         reason = f"held at goal {tightest.goal_id}'s max_factor {format_plain(after)}"
-    else:
-        reason = "inside the bounds"
-    return GuardResult("bounds", own.policy_factor, after, reason)
+    return GuardResult("bounds", own.lifted_factor, after, reason)
 
 
 def cap_by_max_size(max_size: Decimal | None) -> SizeCap | None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.arbitration import measure_goal_factor
+from goals.arbitration import arbitrate, measure_goal_factor
 from goals.enums import AfterAchieved
 from goals.guards import (
     Exposure,
@@ -97,13 +97,15 @@ def test_a_goal_that_is_not_achieved_does_not_stop():
     assert bounds_of(standing(1), waiting).factor_after == Decimal("1.3")
 
 
-def test_min_factor_of_the_decider_lifts_its_policy():
+def test_min_factor_of_the_decider_lifts_its_policy_before_the_guards():
     result = bounds_of(standing(1, "90", min_factor=Decimal("0.9")))
-    assert (result.factor_before, result.factor_after, result.reason) == (
-        Decimal("0.7"),
-        Decimal("0.9"),
-        "raised to goal 1's min_factor 0.9",
-    )
+    assert (result.factor_before, result.factor_after) == (Decimal("0.9"),) * 2
+
+
+def test_a_factor_that_min_factor_lifted_says_so():
+    own = arbitrate((standing(1, "90", min_factor=Decimal("0.9")),)).deciding_factor
+    assert (own.policy_factor, own.factor) == (Decimal("0.7"), Decimal("0.9"))
+    assert own.reason.endswith("gives 0.7, lifted to its min_factor 0.9")
 
 
 def test_min_factor_of_another_goal_lifts_nothing():
