@@ -24,7 +24,7 @@ from trades.tests.prices import make_bars, wander
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 MONTHLY = ReplayQuestion(GoalType.MONTHLY_RETURN, Decimal(3))
-PRICES = wander(320)
+PRICES = wander(250)
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +51,7 @@ def test_every_replayed_trade_has_the_size_its_logged_decision_gave():
     finished = run(UserFactory())
 
     trades = Trade.objects.filter(portfolio=finished.policy_portfolio)
-    assert trades.count() > 10
+    assert trades.count() > 5
     for trade in trades.select_related("adjustment"):
         assert trade.adjustment is not None
         assert trade.quantity == Decimal(trade.adjustment.answer["quantity"])
@@ -81,7 +81,7 @@ def test_every_month_has_its_own_goal_in_one_chain():
             "start_date"
         )
     )
-    assert [goal.start_date.month for goal in goals] == [*range(1, 12)]
+    assert [goal.start_date.month for goal in goals] == [*range(1, 10)]
     assert [goal.previous_goal_id for goal in goals[1:]] == [
         goal.goal_id for goal in goals[:-1]
     ]
@@ -106,7 +106,7 @@ def test_the_stored_report_says_what_the_database_says():
     assert len(ended_reached) >= reached.count()
 
 
-@pytest.mark.parametrize("known_bars", [220, 290])
+@pytest.mark.parametrize("known_bars", [225])
 def test_no_decision_knows_a_bar_after_its_own(known_bars: int):
     closes = [bar.close for bar in PRICES.bars]
     other_future = [price * Decimal("1.7") for price in reversed(closes[known_bars:])]
@@ -135,7 +135,7 @@ def test_a_replay_that_fails_on_the_way_leaves_nothing():
     user = UserFactory()
 
     def give_up(done: int, total: int) -> None:
-        if done == 250:
+        if done == 200:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -173,7 +173,7 @@ def test_a_finished_replay_is_found_by_the_same_question_only():
 
     assert find(MONTHLY, PRICES) == finished
     assert find(replace(MONTHLY, target_value=Decimal(4)), PRICES) is None
-    assert find(MONTHLY, wander(320, seed=8)) is None
+    assert find(MONTHLY, wander(250, seed=8)) is None
     assert find_replay(user=UserFactory(), question=MONTHLY, series=PRICES) is None
 
 
