@@ -21,6 +21,7 @@ from mastertrade.fields import (
     StrictSerializer,
 )
 from mastertrade.money import FACTOR, MONEY, PERCENT
+from mastertrade.validation import CURRENCY_PATTERN
 
 GOAL_STATUSES = choices(GoalStatus)
 GOAL_SWITCHES = choices([GoalStatus.ACTIVE, GoalStatus.PAUSED])
@@ -63,7 +64,7 @@ class PortfolioSettingsSerializer(StrictSerializer):
 
     name = serializers.CharField(max_length=100, required=False)
     currency = serializers.RegexField(
-        r"^[A-Z0-9]{2,10}$",
+        CURRENCY_PATTERN,
         required=False,
         error_messages={"invalid": "Must be 2 to 10 capital letters or digits."},
     )

@@ -17,6 +17,10 @@ from mastertrade.money import fits, format_plain, quantum, round_down
 
 Word = TypeVar("Word", bound=StrEnum)
 
+# What a currency and a strategy's type look like; the database checks the same.
+CURRENCY_PATTERN = r"^[A-Z0-9]{2,10}$"
+STRATEGY_TYPE_PATTERN = r"^[a-z][a-z0-9_]*$"
+
 # Before it the calendars of time zones, and a trader's records, mean nothing.
 EARLIEST_YEAR = 1970
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from goals.models import FinancialGoal
 from mastertrade import columns
 from mastertrade.columns import check, check_words
+from mastertrade.validation import STRATEGY_TYPE_PATTERN
 from strategies.enums import RiskProfile, Stance, StrategyStatus
 
 
@@ -54,7 +55,7 @@ class StrategyInstance(models.Model):
             check("strategy_instances_name_not_empty", ~Q(strategy_name="")),
             check(
                 "strategy_instances_strategy_type_word",
-                Q(strategy_type__regex=r"^[a-z][a-z0-9_]*$"),
+                Q(strategy_type__regex=STRATEGY_TYPE_PATTERN),
             ),
             check_words("strategy_instances_risk_profile", "risk_profile", RiskProfile),
             check_words("strategy_instances_status", "status", StrategyStatus),

@@ -4,7 +4,7 @@ The band of the goal gives the stance it wants, a strategy's type and risk profi
 posture; the nearer the two, the better the fit.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from goals.enums import ProgressBand
@@ -113,17 +113,10 @@ def select_strategy(band: ProgressBand, candidates: tuple[Candidate, ...]) -> Se
     The order in which the candidates come does not matter.
     """
     stance = STANCE_FOR_BAND[band]
-    ordered = sorted(candidates, key=lambda candidate: _key(candidate, stance))
-    ranking = tuple(
-        _place(rank, candidate, stance) for rank, candidate in enumerate(ordered, 1)
-    )
+    measured = [_measure(candidate, stance) for candidate in candidates]
+    ordered = sorted(measured, key=lambda one: (*_order(one), one.strategy_id))
+    ranking = tuple(replace(one, rank=rank) for rank, one in enumerate(ordered, 1))
     return Selection(ranking[0], stance, _explain(band, stance, ranking), ranking)
-
-
-def _key(candidate: Candidate, stance: Stance) -> tuple[bool, Decimal, Decimal, str]:
-    posture = measure_posture(candidate.strategy_type, candidate.risk_profile)
-    growth, disproved = _judge(candidate.record)
-    return disproved, -measure_fit(posture, stance), -growth, candidate.strategy_id
 
 
 def _judge(record: Record) -> tuple[Decimal, bool]:
@@ -132,11 +125,12 @@ def _judge(record: Record) -> tuple[Decimal, bool]:
     return record.mean_growth, record.disproved
 
 
-def _place(rank: int, candidate: Candidate, stance: Stance) -> RankedStrategy:
+def _measure(candidate: Candidate, stance: Stance) -> RankedStrategy:
+    """The candidate's figures; its rank is known once all are measured."""
     posture = measure_posture(candidate.strategy_type, candidate.risk_profile)
     growth, disproved = _judge(candidate.record)
     return RankedStrategy(
-        rank=rank,
+        rank=0,
         strategy_id=candidate.strategy_id,
         strategy_type=candidate.strategy_type,
         risk_profile=candidate.risk_profile,
@@ -157,7 +151,7 @@ def _explain(
         f"{first.strategy_id} ({first.strategy_type}, {first.risk_profile}) fits best "
         f"with {format_plain(first.fit)}"
     )
-    equals = [other for other in ranking[1:] if _figures(other) == _figures(first)]
+    equals = [other for other in ranking[1:] if _order(other) == _order(first)]
     if equals:
         words += (
             f", equal with {', '.join(other.strategy_id for other in equals)}: "
@@ -173,5 +167,6 @@ def _article(stance: Stance) -> str:
     return f"an {stance}" if stance is Stance.AGGRESSIVE else f"a {stance}"
 
 
-def _figures(ranked: RankedStrategy) -> tuple[bool, Decimal, Decimal]:
-    return ranked.disproved, ranked.fit, ranked.mean_growth
+def _order(ranked: RankedStrategy) -> tuple[bool, Decimal, Decimal]:
+    """Smaller comes first; equal where only the name decides."""
+    return ranked.disproved, -ranked.fit, -ranked.mean_growth

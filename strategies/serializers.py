@@ -4,6 +4,7 @@ from rest_framework import serializers
 
 from mastertrade.columns import choices
 from mastertrade.fields import JSONObjectField, StrictSerializer
+from mastertrade.validation import STRATEGY_TYPE_PATTERN
 from strategies.enums import RiskProfile, StrategyStatus
 from strategies.models import StrategyInstance
 
@@ -32,7 +33,7 @@ class StrategySerializer(serializers.ModelSerializer[StrategyInstance]):
 class StrategyChangeSerializer(StrictSerializer):
     strategy_name = serializers.CharField(max_length=200, required=False)
     strategy_type = serializers.RegexField(
-        r"^[a-z][a-z0-9_]*$",
+        STRATEGY_TYPE_PATTERN,
         max_length=50,
         required=False,
         error_messages={
@@ -53,7 +54,7 @@ class StrategyCreationSerializer(StrategyChangeSerializer):
         },
     )
     strategy_type = serializers.RegexField(
-        r"^[a-z][a-z0-9_]*$",
+        STRATEGY_TYPE_PATTERN,
         max_length=50,
         error_messages={
             "invalid": "Must be a word such as momentum or mean_reversion."

@@ -12,12 +12,11 @@ from django.db import transaction
 from goals.models import User
 from mastertrade.exceptions import InvalidInput, NoActiveStrategy
 from mastertrade.plain import to_plain
-from mastertrade.validation import require_word
+from mastertrade.validation import STRATEGY_TYPE_PATTERN, require_word
 from strategies.enums import RiskProfile, StrategyStatus
 from strategies.models import StrategyInstance, StrategySelectionLog
 from strategies.selection import Candidate, Selection
 
-STRATEGY_TYPE = re.compile(r"[a-z][a-z0-9_]*")
 CHANGEABLE = (
     "strategy_name",
     "strategy_type",
@@ -67,7 +66,7 @@ def _apply(strategy: StrategyInstance, changes: dict[str, Any]) -> None:
         if name not in CHANGEABLE:
             raise InvalidInput(name, "cannot be changed.")
         setattr(strategy, name, value)
-    if not STRATEGY_TYPE.fullmatch(strategy.strategy_type):
+    if not re.fullmatch(STRATEGY_TYPE_PATTERN, strategy.strategy_type):
         raise InvalidInput(
             "strategy_type", "must be a word such as momentum or mean_reversion."
         )

@@ -13,6 +13,7 @@ from goals.enums import EdgeGuard, EntryKind, TradingState
 from goals.progress import Reading
 from mastertrade import columns
 from mastertrade.columns import above, at_least, at_most, check, check_words, is_null
+from mastertrade.validation import CURRENCY_PATTERN
 
 
 class PortfolioQuerySet(models.QuerySet["Portfolio"]):
@@ -83,7 +84,7 @@ class Portfolio(models.Model):
                 fields=["portfolio_id", "user"], name="portfolios_owner_unique"
             ),
             check("portfolios_name_not_empty", ~Q(name="")),
-            check("portfolios_currency", Q(currency__regex=r"^[A-Z0-9]{2,10}$")),
+            check("portfolios_currency", Q(currency__regex=CURRENCY_PATTERN)),
             check("portfolios_time_zone_not_empty", ~Q(time_zone="")),
             check(
                 "portfolios_opening_balance_not_negative",

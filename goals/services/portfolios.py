@@ -22,6 +22,7 @@ from mastertrade.exceptions import (
 )
 from mastertrade.money import MONEY, PERCENT
 from mastertrade.validation import (
+    CURRENCY_PATTERN,
     fingerprint,
     require_decimal,
     require_not_future,
@@ -30,7 +31,6 @@ from mastertrade.validation import (
     require_word,
 )
 
-CURRENCY = re.compile(r"[A-Z0-9]{2,10}")
 FROZEN_ONCE_USED = ("currency", "time_zone", "opening_balance")
 SETTINGS = (
     "name",
@@ -102,7 +102,7 @@ def _validate(portfolio: Portfolio) -> None:
     others = Portfolio.objects.filter(user_id=portfolio.user_id, name=portfolio.name)
     if others.exclude(pk=portfolio.pk).exists():
         raise InvalidInput("name", f"You already have a portfolio {portfolio.name}.")
-    if not CURRENCY.fullmatch(portfolio.currency):
+    if not re.fullmatch(CURRENCY_PATTERN, portfolio.currency):
         raise InvalidInput("currency", "must be 2 to 10 capital letters or digits.")
     if portfolio.time_zone not in _time_zones():
         raise InvalidInput("time_zone", "is not a time zone, such as Europe/Vienna.")

@@ -13,6 +13,7 @@ from mastertrade.fields import (
     StrictSerializer,
 )
 from mastertrade.money import MONEY, PRICE
+from mastertrade.validation import CURRENCY_PATTERN
 from trades.enums import Side, TradeStatus
 from trades.models import Position, Trade
 from trades.services import ClosedTrade
@@ -107,10 +108,10 @@ class TradeCreationSerializer(StrictSerializer):
     )
     external_id = serializers.CharField(max_length=200, required=False, allow_null=True)
     quote_currency = serializers.RegexField(
-        r"^[A-Z0-9]{2,10}$", required=False, allow_null=True
+        CURRENCY_PATTERN, required=False, allow_null=True
     )
     fee_currency = serializers.RegexField(
-        r"^[A-Z0-9]{2,10}$", required=False, allow_null=True
+        CURRENCY_PATTERN, required=False, allow_null=True
     )
     fx_rate = DecimalColumnField(PRICE, required=False, allow_null=True)
     fee_fx_rate = DecimalColumnField(PRICE, required=False, allow_null=True)

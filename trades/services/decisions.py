@@ -13,6 +13,7 @@ from typing import Any
 from django.db import transaction
 
 from goals.arbitration import GoalStanding
+from goals.guards import Exposure
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
 from goals.progress import Reading
 from goals.services import (
@@ -43,7 +44,7 @@ from strategies.selection import Selection
 from strategies.selection import select_strategy as choose
 from strategies.services import load_candidates, log_selection
 from trades.planning import TradePlan, plan_trade
-from trades.services.exposure import TradingContext, load_context
+from trades.services.exposure import load_exposure
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,12 +160,12 @@ def plan_next_trade(
     goals = load_participants(locked, at)
     refuse_without_equity(locked, reading)
     standings = _standings(goals, reading, at)
-    context = load_context(user, locked, reading, at, symbol=symbol)
+    exposure = load_exposure(user, locked, reading, at, symbol=symbol)
     plan = plan_trade(
         request=request,
         goals=standings,
         candidates=load_candidates(user=user, only=candidates),
-        exposure=context.exposure,
+        exposure=exposure,
     )
     chosen = plan.selection.selected.strategy_id
     selection = log_selection(
@@ -175,7 +176,7 @@ def plan_next_trade(
         now=now,
     )
     call = _call(now, as_of, request, None, chosen, symbol)
-    row = _log(locked, plan.sizing, standings, request, call, context)
+    row = _log(locked, plan.sizing, standings, request, call, exposure)
     return NextTrade(plan, selection, row)
 
 
@@ -189,7 +190,7 @@ def _decide(
     reading = read_portfolio_at(portfolio, call.as_of)
     refuse_without_equity(portfolio, reading)
     standings = _standings(goals, reading, call.as_of)
-    context = load_context(
+    exposure = load_exposure(
         user,
         portfolio,
         reading,
@@ -197,8 +198,8 @@ def _decide(
         symbol=call.symbol,
         strategy_id=call.strategy_id,
     )
-    decision = decide_size(request, standings, context.exposure)
-    return _log(portfolio, decision, standings, request, call, context)
+    decision = decide_size(request, standings, exposure)
+    return _log(portfolio, decision, standings, request, call, exposure)
 
 
 def _log(
@@ -207,7 +208,7 @@ def _log(
     standings: Sequence[GoalStanding],
     request: SizeRequest,
     call: SizingCall,
-    context: TradingContext,
+    exposure: Exposure,
 ) -> GoalAdjustmentLog:
     return log_decision(
         portfolio=portfolio,
@@ -215,7 +216,7 @@ def _log(
         standings=standings,
         request=request,
         call=call,
-        context=asdict(context.exposure),
+        context=asdict(exposure),
     )
 
 

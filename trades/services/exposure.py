@@ -1,6 +1,5 @@
 """What the guards need to know of open trades and of the strategy asked about."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
@@ -29,14 +28,7 @@ SELECT
 """
 
 
-@dataclass(frozen=True, slots=True)
-class TradingContext:
-    """What a decision looks at on the trades' side, as of its time."""
-
-    exposure: Exposure
-
-
-def load_context(
+def load_exposure(
     user: User,
     portfolio: Portfolio,
     reading: Reading,
@@ -44,7 +36,7 @@ def load_context(
     *,
     symbol: str | None = None,
     strategy_id: str | None = None,
-) -> TradingContext:
+) -> Exposure:
     """Read the open notional and the strategy's status in one statement.
 
     Raises `InvalidInput` for a strategy that is not the user's, `StrategyNotActive`
@@ -52,7 +44,7 @@ def load_context(
     """
     limited = portfolio.max_position_pct is not None
     if strategy_id is None and not limited:
-        return TradingContext(Exposure(reading.live_equity, None, None))
+        return Exposure(reading.live_equity, None, None)
     with connection.cursor() as cursor:
         cursor.execute(
             CONTEXT,
@@ -68,13 +60,11 @@ def load_context(
         open_notional, status = cursor.fetchone()
     if strategy_id is not None:
         _refuse_inactive(strategy_id, status)
-    return TradingContext(
-        Exposure(
-            live_equity=reading.live_equity,
-            max_position_pct=portfolio.max_position_pct,
-            open_notional=open_notional,
-            symbol_assumed=symbol is None,
-        )
+    return Exposure(
+        live_equity=reading.live_equity,
+        max_position_pct=portfolio.max_position_pct,
+        open_notional=open_notional,
+        symbol_assumed=symbol is None,
     )
 
 

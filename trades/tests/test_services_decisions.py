@@ -222,7 +222,7 @@ def test_when_the_open_notional_cannot_be_read_there_is_no_answer():
     goal = GoalFactory()
     limit(goal.portfolio, max_position_pct=Decimal(50))
     with (
-        patch("trades.services.decisions.load_context", side_effect=RuntimeError),
+        patch("trades.services.decisions.load_exposure", side_effect=RuntimeError),
         pytest.raises(RuntimeError),
     ):
         size(goal)

@@ -8,7 +8,7 @@ import pytest
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
 from trades.services import close_trade
-from trades.services.exposure import load_context
+from trades.services.exposure import load_exposure
 from trades.tests.factories import ENTRY, TradeFactory
 
 HOUR = timedelta(hours=1)
@@ -16,8 +16,8 @@ HOUR = timedelta(hours=1)
 
 def open_notional(portfolio: Portfolio, **asked: object) -> Decimal | None:
     at = asked.pop("at", ENTRY + 4 * HOUR)
-    context = load_context(portfolio.user, portfolio, portfolio.reading, at, **asked)
-    return context.exposure.open_notional
+    exposure = load_exposure(portfolio.user, portfolio, portfolio.reading, at, **asked)
+    return exposure.open_notional
 
 
 @pytest.fixture
