@@ -1,0 +1,60 @@
+"""What every import format is read into: one row a trade, exact. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from trades.enums import Side
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class TradeRow:
+    """A trade as a file tells it; the figures are those its row in `trades` gets.
+
+    `line` is where it stands in the file (for a person to find it: a line, an index or
+    a key). Prices and `funding` in `quote_currency`, fees in `fee_currency`; both are
+    the portfolio's if None. Open while `exit_price` and `exit_time` are None.
+    `profit_loss` is what the file says it made, in the portfolio's currency, to be
+    compared with what the figures make; None where the file says nothing.
+    `parent_external_id` names the trade that this row is a closed part of.
+    `settles` is for a trade that is in the ledger already and open: the row holds
+    what is to become of it (a smaller rest that stays open, or its close).
+    """
+
+    line: int
+    external_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    entry_price: Decimal
+    entry_time: datetime
+    exit_price: Decimal | None = None
+    exit_time: datetime | None = None
+    entry_fees: Decimal = ZERO
+    exit_fees: Decimal = ZERO
+    funding: Decimal = ZERO
+    leverage: Decimal = ONE
+    stop_price: Decimal | None = None
+    strategy_id: str | None = None
+    quote_currency: str | None = None
+    fee_currency: str | None = None
+    fx_rate: Decimal | None = None
+    fee_fx_rate: Decimal | None = None
+    profit_loss: Decimal | None = None
+    parent_external_id: str | None = None
+    settles: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A row that cannot be imported: where it is, which column, and why.
+
+    `column` is the file's own name of it, empty where the whole row is meant.
+    """
+
+    line: int
+    column: str
+    reason: str
