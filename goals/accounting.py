@@ -142,6 +142,20 @@ def measure_drawdown_pct(unit_value: Decimal, peak_unit_value: Decimal) -> Decim
 
 
 @exactly
+def measure_live_drawdown_pct(account: Account, unrealized_pnl: Decimal) -> Decimal:
+    """The worse of the realised and the live fall below the high-water mark, in %.
+
+    Live, a unit is worth its share of the equity with open positions at their last
+    mark; never less than nothing.
+    """
+    lowest = account.unit_value
+    if account.units > 0 and not account.is_ruined:
+        live = (account.equity + unrealized_pnl) / account.units
+        lowest = min(lowest, max(ZERO, live))
+    return measure_drawdown_pct(lowest, account.peak_unit_value)
+
+
+@exactly
 def measure_trade_return(equity_before: Decimal, profit_loss: Decimal) -> Decimal:
     """Growth of the equity by one trade, as a ratio (0.02 is 2 %), not rounded."""
     return profit_loss / equity_before

@@ -117,4 +117,5 @@ class HistoryKind(StrEnum):
     CASH_FLOW = "cash_flow"
     SNAPSHOT = "snapshot"
     CHANGE = "change"
+    MARK = "mark"
     RESTATED = "restated"

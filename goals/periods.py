@@ -42,6 +42,17 @@ def local_midnight(day: date, time_zone: str) -> datetime:
     return local.astimezone(UTC)
 
 
+def local_day(at: datetime, time_zone: str) -> date:
+    """The local day whose first instant is the last one up to `at`.
+
+    The calendar date, but for the hour that clocks set back across midnight: it
+    belongs to the day that had begun already, so that days never go back in time.
+    """
+    day = local_date(at, time_zone)
+    following = day + timedelta(days=1)
+    return following if local_midnight(following, time_zone) <= at else day
+
+
 def period_of(start_date: date, target_date: date | None, time_zone: str) -> Period:
     """The instants of a period given by its first and last date."""
     ends_at = None

@@ -199,6 +199,18 @@ def status_after(
     return status, achieved
 
 
+def status_rebuilt(status: GoalStatus, *, achieved: bool, ended: bool) -> GoalStatus:
+    """The status that the ledger as it is now gives, whatever it was before.
+
+    What the user decided stays: a cancelled or a paused goal is neither judged anew.
+    """
+    if status in {GoalStatus.CANCELLED, GoalStatus.PAUSED}:
+        return status
+    if achieved:
+        return GoalStatus.ACHIEVED
+    return GoalStatus.MISSED if ended else GoalStatus.ACTIVE
+
+
 def status_at_end(status: GoalStatus, *, was_achieved: bool) -> GoalStatus:
     """The status once the period is over."""
     if status is GoalStatus.CANCELLED:

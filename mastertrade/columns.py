@@ -10,7 +10,16 @@ from typing import Any
 from django.db import models
 from django.db.models import F, Q
 
-from mastertrade.money import FACTOR, MONEY, PERCENT, PRICE, UNIT_VALUE, UNITS
+from mastertrade.money import (
+    COST,
+    FACTOR,
+    MONEY,
+    PERCENT,
+    PRICE,
+    REST,
+    UNIT_VALUE,
+    UNITS,
+)
 
 
 def money(**options: Any) -> "models.DecimalField[Any, Any]":
@@ -41,6 +50,16 @@ def unit_value(**options: Any) -> "models.DecimalField[Any, Any]":
 def units(**options: Any) -> "models.DecimalField[Any, Any]":
     """numeric(56,18)"""
     return _decimal(UNITS, options)
+
+
+def cost(**options: Any) -> "models.DecimalField[Any, Any]":
+    """numeric(64,24): a quantity times a price, exact"""
+    return _decimal(COST, options)
+
+
+def rest(**options: Any) -> "models.DecimalField[Any, Any]":
+    """numeric(44,36): what rounding to money left over, exact"""
+    return _decimal(REST, options)
 
 
 def check(name: str, condition: Q) -> models.CheckConstraint:

@@ -105,3 +105,9 @@ class TradeAlreadyClosed(DomainError):
     """The trade was closed before with other figures."""
 
     code = "trade_already_closed"
+
+
+class TradeNotOpen(DomainError):
+    """The trade is closed or void: nothing can be added to it or closed of it."""
+
+    code = "trade_not_open"

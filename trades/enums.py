@@ -17,3 +17,9 @@ class Side(StrEnum):
 class TradeStatus(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
+    VOID = "void"
+
+
+class FillKind(StrEnum):
+    ENTRY = "entry"
+    EXIT = "exit"

@@ -6,7 +6,9 @@ from decimal import Decimal
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import MONEY, exactly, round_to
 from trades.enums import Side
+from trades.stakes import Stake
 
+ZERO = Decimal(0)
 ONE = Decimal(1)
 
 
@@ -16,6 +18,7 @@ class Rates:
 
     quote: Decimal = ONE
     fee: Decimal = ONE
+    exit_fee: Decimal | None = None  # as the entry's
 
 
 def resolve_rates(
@@ -64,6 +67,26 @@ def _require_rate(
 
 
 @exactly
+def measure_exact_profit(
+    *,
+    side: Side,
+    stake: Stake,
+    exit_price: Decimal,
+    exit_fees: Decimal,
+    rates: Rates,
+) -> Decimal:
+    """Profit (positive) or loss of all of a stake after fees, not rounded.
+
+    LONG: (exit - entry) x quantity; SHORT: the opposite; whatever the leverage, on the
+    full quantity. Prices and funding in the quote currency, fees in the fee currency;
+    the result in the portfolio's.
+    """
+    move = (exit_price * stake.quantity - stake.exact_cost) * side.sign
+    fees = stake.entry_fees * rates.fee + exit_fees * (rates.exit_fee or rates.fee)
+    return (move + stake.funding) * rates.quote - fees
+
+
+@exactly
 def measure_profit_loss(
     *,
     side: Side,
@@ -72,15 +95,31 @@ def measure_profit_loss(
     exit_price: Decimal,
     fees: Decimal,
     rates: Rates,
+    funding: Decimal = ZERO,
 ) -> Decimal:
     """Realised profit (positive) or loss of a whole trade after fees.
 
-    LONG: (exit - entry) x quantity; SHORT: the opposite. `quantity` in units of the
-    symbol, prices in the quote currency, `fees` in the fee currency; the result in
-    the portfolio's, rounded half to even to 8 places.
+    In the portfolio's currency, rounded half to even to 8 places.
     """
-    move = (exit_price - entry_price) * side.sign
-    return round_to(move * quantity * rates.quote - fees * rates.fee, MONEY)
+    return round_to(
+        measure_exact_profit(
+            side=side,
+            stake=Stake(quantity, entry_price, funding=funding),
+            exit_price=exit_price,
+            exit_fees=fees,
+            rates=rates,
+        ),
+        MONEY,
+    )
+
+
+@exactly
+def measure_unrealized(
+    *, side: Side, stake: Stake, price: Decimal, rates: Rates
+) -> Decimal:
+    """What a stake would make at this price, before fees and funding; 8 places."""
+    move = (price * stake.quantity - stake.exact_cost) * side.sign
+    return round_to(move * rates.quote, MONEY)
 
 
 @exactly

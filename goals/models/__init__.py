@@ -1,8 +1,9 @@
 """The tables of users, portfolios, goals and their logs."""
 
 from goals.models.goals import FinancialGoal
+from goals.models.ledger import CashFlow, LedgerChange, LedgerDay, LedgerEntry
 from goals.models.logs import GoalAdjustmentLog, GoalProgressHistory
-from goals.models.portfolios import CashFlow, LedgerEntry, Portfolio
+from goals.models.portfolios import Portfolio
 from goals.models.users import User
 
 __all__ = [
@@ -10,6 +11,8 @@ __all__ = [
     "FinancialGoal",
     "GoalAdjustmentLog",
     "GoalProgressHistory",
+    "LedgerChange",
+    "LedgerDay",
     "LedgerEntry",
     "Portfolio",
     "User",

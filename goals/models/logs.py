@@ -33,6 +33,8 @@ class GoalProgressHistory(models.Model):
     current_value = columns.money()
     target_value = columns.money()
     progress_pct = columns.percent()
+    # Why the past was restated, in words; empty otherwise.
+    note = models.TextField(default="", db_default="", blank=True)
 
     class Meta:
         db_table = "goal_progress_history"

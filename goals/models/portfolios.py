@@ -1,4 +1,4 @@
-"""Portfolios and their ledger."""
+"""Portfolios."""
 
 from decimal import Decimal
 from typing import Self
@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from goals.accounting import Account
-from goals.enums import EdgeGuard, EntryKind, TradingState
+from goals.accounting import Account, measure_live_drawdown_pct
+from goals.enums import EdgeGuard, TradingState
 from goals.progress import Reading
 from mastertrade import columns
 from mastertrade.columns import above, at_least, at_most, check, check_words, is_null
@@ -53,6 +53,8 @@ class Portfolio(models.Model):
     drawdown_pct = columns.percent(default=Decimal(0), editable=False)
     # The newest ledger entry's time; None while there is none.
     last_entry_at = models.DateTimeField(null=True, editable=False)
+    # The newest mark that `unrealized_pnl` contains.
+    marked_at = models.DateTimeField(null=True, editable=False)
 
     trading_state = models.CharField(
         max_length=10,
@@ -144,14 +146,14 @@ class Portfolio(models.Model):
         )
 
     def take_over(self, account: Account) -> None:
-        """Set the cached figures; the caller saves `ACCOUNT_FIELDS`."""
+        """Set the cached figures, beside the present `unrealized_pnl`; not saved."""
         self.equity = account.equity
         self.units = account.units
         self.unit_value = account.unit_value
         self.realized_pnl = account.realized_pnl
         self.peak_unit_value = account.peak_unit_value
         self.unit_run = account.run
-        self.drawdown_pct = account.drawdown_pct
+        self.drawdown_pct = measure_live_drawdown_pct(account, self.unrealized_pnl)
 
     @property
     def reading(self) -> Reading:
@@ -173,94 +175,3 @@ ACCOUNT_FIELDS = (
     "unit_run",
     "drawdown_pct",
 )
-
-
-class CashFlow(models.Model):
-    """A deposit (positive) or a withdrawal (negative)."""
-
-    cash_flow_id = models.BigAutoField(primary_key=True)
-    portfolio = models.ForeignKey(
-        Portfolio, models.PROTECT, related_name="cash_flows", db_index=False
-    )
-    amount = columns.money()
-    flowed_at = models.DateTimeField()
-    external_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
-    request_fingerprint = models.CharField(max_length=64, editable=False)
-    created_at = models.DateTimeField()
-
-    class Meta:
-        db_table = "cash_flows"
-        constraints = (
-            check("cash_flows_amount_not_zero", ~Q(amount=0)),
-            check("cash_flows_external_id_not_empty", ~Q(external_id="")),
-            models.UniqueConstraint(
-                fields=["portfolio", "external_id"],
-                condition=Q(external_id__isnull=False),
-                name="cash_flows_external_id_unique",
-            ),
-        )
-        indexes = (
-            models.Index(fields=["portfolio", "-flowed_at"], name="cash_flows_by_time"),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.amount} at {self.flowed_at:%Y-%m-%d %H:%M}"
-
-
-class LedgerEntry(models.Model):
-    """One booking and the portfolio's figures right after it.
-
-    Derived from closed trades and cash flows, which are the truth; kept so that the
-    figures at any past time are one index lookup away. Ordered by when it took
-    effect, then by key.
-    """
-
-    entry_id = models.BigAutoField(primary_key=True)
-    portfolio = models.ForeignKey(
-        Portfolio, models.PROTECT, related_name="ledger_entries", db_index=False
-    )
-    kind = models.CharField(max_length=10, choices=columns.choices(EntryKind))
-    # Trades live a floor above; the foreign key is made by their migration.
-    trade_id = models.BigIntegerField(null=True, unique=True)
-    cash_flow = models.OneToOneField(
-        CashFlow, models.CASCADE, null=True, db_constraint=False
-    )
-    effective_at = models.DateTimeField()
-    amount = columns.money()
-    equity = columns.money()
-    units = columns.units()
-    unit_value = columns.unit_value()
-    unit_run = models.PositiveIntegerField()
-    realized_pnl = columns.money()
-    peak_unit_value = columns.unit_value()
-
-    class Meta:
-        db_table = "ledger_entries"
-        verbose_name_plural = "ledger entries"
-        constraints = (
-            check(
-                "ledger_entries_one_source",
-                (Q(kind=EntryKind.TRADE, trade_id__isnull=False) & is_null("cash_flow"))
-                | Q(kind=EntryKind.CASH_FLOW, trade_id=None, cash_flow__isnull=False),
-            ),
-            check("ledger_entries_unit_value_not_negative", at_least("unit_value", 0)),
-        )
-        indexes = (
-            models.Index(
-                fields=["portfolio", "effective_at", "entry_id"],
-                name="ledger_entries_by_time",
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.amount} at {self.effective_at:%Y-%m-%d %H:%M}"
-
-    @property
-    def reading(self) -> Reading:
-        """What goals are measured by, right after this entry (realised figures)."""
-        return Reading(
-            unit_value=self.unit_value,
-            realized_pnl=self.realized_pnl,
-            live_equity=self.equity,
-            run=self.unit_run,
-        )

@@ -3,17 +3,15 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
-from django.db.models import Q
 
-from goals.accounting import Account, book_cash_flow, book_profit, open_account
+from goals.accounting import book_cash_flow, book_profit
 from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
-from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio
-from goals.models.portfolios import ACCOUNT_FIELDS
-from goals.periods import local_date
+from goals.models import FinancialGoal, Portfolio
+from goals.periods import local_date, local_day
 from goals.progress import Progress, Reading, measure_progress, status_after
-from mastertrade.exceptions import NotSupported
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,85 +24,36 @@ class GoalMove:
     status_before: GoalStatus
 
 
-def book_entry(
+def is_late(portfolio: Portfolio, effective_at: datetime) -> bool:
+    """Whether an entry lies before the newest one and so changes what came after."""
+    newest = portfolio.last_entry_at
+    return newest is not None and effective_at < newest
+
+
+def append_entry(
     *,
     portfolio: Portfolio,
+    kind: EntryKind,
     amount: Decimal,
     effective_at: datetime,
     recorded_at: datetime,
-    trade_id: int | None = None,
-    cash_flow: CashFlow | None = None,
 ) -> list[GoalMove]:
-    """Book a closed trade's profit or a cash flow; move every goal it touches.
+    """Book a closed trade's profit or a cash flow behind all others; move the goals.
 
-    `portfolio` must be locked by the caller, in whose transaction this runs. The cost
-    does not depend on how many entries there are. Raises `NotSupported` for an entry
-    before the newest one.
+    `portfolio` must be locked by the caller, in whose transaction this runs and who
+    has written the trade or the cash flow. The cost does not depend on how many
+    entries there are. An entry that `is_late` needs a rebuild instead.
     """
-    refuse_late_entry(portfolio, effective_at)
-    kind = EntryKind.TRADE if cash_flow is None else EntryKind.CASH_FLOW
-    book = book_profit if cash_flow is None else book_cash_flow
+    book = book_profit if kind is EntryKind.TRADE else book_cash_flow
     portfolio.take_over(book(portfolio.account, amount))
     portfolio.last_entry_at = effective_at
     portfolio.updated_at = recorded_at
-    portfolio.save(
-        update_fields=[
-            *ACCOUNT_FIELDS,
-            "unrealized_pnl",
-            "last_entry_at",
-            "updated_at",
-        ]
+    goals = list(
+        FinancialGoal.objects.raw(LOCK_GOALS, [portfolio.portfolio_id, effective_at])
     )
-    LedgerEntry.objects.create(
-        portfolio=portfolio,
-        kind=kind,
-        trade_id=trade_id,
-        cash_flow=cash_flow,
-        effective_at=effective_at,
-        amount=amount,
-        equity=portfolio.equity,
-        units=portfolio.units,
-        unit_value=portfolio.unit_value,
-        unit_run=portfolio.unit_run,
-        realized_pnl=portfolio.realized_pnl,
-        peak_unit_value=portfolio.peak_unit_value,
-    )
-    return _move_goals(portfolio, HistoryKind(kind), effective_at, recorded_at)
-
-
-def refuse_late_entry(portfolio: Portfolio, effective_at: datetime) -> None:
-    """An entry before the newest one would have to rebuild what came after it."""
-    if portfolio.last_entry_at is not None and effective_at < portfolio.last_entry_at:
-        raise NotSupported(
-            f"The ledger of portfolio {portfolio.name} already reaches "
-            f"{portfolio.last_entry_at.isoformat()}; an entry before that "
-            f"({effective_at.isoformat()}) is not part of this version."
-        )
-
-
-def read_ledger_at(portfolio: Portfolio, at: datetime) -> Reading:
-    """The figures right after the last entry up to and including `at`.
-
-    Open positions are not valued at a past time: live equity there is the realised.
-    """
-    return _read(portfolio, Q(effective_at__lte=at))
-
-
-def read_ledger_before(portfolio: Portfolio, at: datetime) -> Reading:
-    """The figures right before `at`: what a period that starts then starts from."""
-    return _read(portfolio, Q(effective_at__lt=at))
-
-
-def _read(portfolio: Portfolio, when: Q) -> Reading:
-    entry = (
-        LedgerEntry.objects.filter(when, portfolio=portfolio)
-        .order_by("-effective_at", "-entry_id")
-        .first()
-    )
-    if entry is not None:
-        return entry.reading
-    opened: Account = open_account(portfolio.opening_balance)
-    return Reading(opened.unit_value, opened.realized_pnl, opened.equity, opened.run)
+    moves, changed = _measure_goals(portfolio, goals, kind, effective_at)
+    _save_booking(portfolio, changed, HistoryKind(kind), effective_at, recorded_at)
+    return moves
 
 
 # SQL, because every booking asks it and Django composes a query longer than this runs.
@@ -117,31 +66,25 @@ ORDER BY goal_id FOR NO KEY UPDATE
 """
 
 
-def _move_goals(
+def _measure_goals(
     portfolio: Portfolio,
-    kind: HistoryKind,
+    goals: list[FinancialGoal],
+    kind: EntryKind,
     effective_at: datetime,
-    recorded_at: datetime,
-) -> list[GoalMove]:
+) -> tuple[list[GoalMove], list[FinancialGoal]]:
     """Measure every goal whose period contains the entry; carry baselines to come.
 
     A trade leaves a history row with every goal, a cash flow with those it moved.
     """
     reading = portfolio.reading
-    goals = list(
-        FinancialGoal.objects.raw(LOCK_GOALS, [portfolio.portfolio_id, effective_at])
-    )
     running = [goal for goal in goals if goal.period_starts_at <= effective_at]
     coming = [goal for goal in goals if goal.period_starts_at > effective_at]
     for goal in coming:
         carry_baseline(goal, reading)
     moves = [measure_goal(goal, reading, effective_at) for goal in running]
-    if kind is HistoryKind.CASH_FLOW:
+    if kind is EntryKind.CASH_FLOW:
         moves = [move for move in moves if move.before != move.after]
-    changed = [*coming, *(move.goal for move in moves)]
-    if changed:
-        _save_goals(portfolio, changed, kind, effective_at, recorded_at)
-    return moves
+    return moves, [*coming, *(move.goal for move in moves)]
 
 
 def set_baseline(goal: FinancialGoal, reading: Reading) -> None:
@@ -159,18 +102,21 @@ def carry_baseline(goal: FinancialGoal, reading: Reading) -> None:
     """
     set_baseline(goal, reading)
     if goal.kind.measures is Measure.VALUE:
-        shown = measure_progress(
-            goal.kind.measures, goal.target_value, goal.baseline, reading
-        )
+        shown = measure_by(goal, reading)
         goal.current_value, goal.progress_pct = shown.current_value, shown.progress_pct
+
+
+def measure_by(goal: FinancialGoal, reading: Reading) -> Progress:
+    """How far the goal is by a reading; changes nothing."""
+    return measure_progress(
+        goal.kind.measures, goal.target_value, goal.baseline, reading
+    )
 
 
 def measure_goal(goal: FinancialGoal, reading: Reading, at: datetime) -> GoalMove:
     """Set the goal's value, progress and status by a reading; the caller saves."""
     before, status_before = goal.progress, GoalStatus(goal.status)
-    after = measure_progress(
-        goal.kind.measures, goal.target_value, goal.baseline, reading
-    )
+    after = measure_by(goal, reading)
     status, achieved = status_after(
         status_before,
         was_achieved=goal.achieved_at is not None,
@@ -184,17 +130,42 @@ def measure_goal(goal: FinancialGoal, reading: Reading, at: datetime) -> GoalMov
     return GoalMove(goal, before, after, status_before)
 
 
-# One statement whatever the number of goals: each goal's new figures, and its history
-# row from the very same figures. A goal whose period is yet to come gets no row.
-SAVE_GOALS = """
-WITH moved AS (
+# One statement whatever the number of goals: the portfolio's new figures, those of the
+# local day, each goal's, and its history row from the very same figures. A goal whose
+# period is yet to come gets no row.
+SAVE_BOOKING = """
+WITH booked AS (
+    UPDATE portfolios
+    SET equity = %(equity)s, units = %(units)s, unit_value = %(unit_value)s,
+        unit_run = %(unit_run)s, realized_pnl = %(realized_pnl)s,
+        peak_unit_value = %(peak_unit_value)s, drawdown_pct = %(drawdown_pct)s,
+        unrealized_pnl = %(unrealized_pnl)s, last_entry_at = %(effective_at)s,
+        updated_at = %(recorded_at)s
+    WHERE portfolio_id = %(portfolio_id)s
+), day AS (
+    INSERT INTO ledger_days AS d
+        (portfolio_id, day, last_entry_at, entries, equity, units, unit_value, unit_run,
+         realized_pnl, peak_unit_value, high_equity, high_unit_value, high_realized_pnl)
+    VALUES (%(portfolio_id)s, %(local_day)s, %(effective_at)s, 1, %(equity)s, %(units)s,
+            %(unit_value)s, %(unit_run)s, %(realized_pnl)s, %(peak_unit_value)s,
+            %(equity)s, %(unit_value)s, %(realized_pnl)s)
+    ON CONFLICT (portfolio_id, day) DO UPDATE
+    SET last_entry_at = excluded.last_entry_at, entries = d.entries + 1,
+        equity = excluded.equity, units = excluded.units,
+        unit_value = excluded.unit_value, unit_run = excluded.unit_run,
+        realized_pnl = excluded.realized_pnl,
+        peak_unit_value = excluded.peak_unit_value,
+        high_equity = greatest(d.high_equity, excluded.equity),
+        high_unit_value = greatest(d.high_unit_value, excluded.unit_value),
+        high_realized_pnl = greatest(d.high_realized_pnl, excluded.realized_pnl)
+), moved AS (
     UPDATE financial_goals AS g
     SET current_value = m.current_value, progress_pct = m.progress_pct,
         status = m.status, achieved_at = m.achieved_at,
         start_unit_value = m.start_unit_value, start_unit_run = m.start_unit_run,
         start_realized_pnl = m.start_realized_pnl, updated_at = %(recorded_at)s
     FROM unnest(
-        %(goal_id)s::bigint[], %(kind)s::text[], %(current_value)s::numeric[],
+        %(goal_id)s::bigint[], %(kind)s::text[], %(goal_value)s::numeric[],
         %(progress_pct)s::numeric[], %(status)s::text[],
         %(achieved_at)s::timestamptz[], %(start_unit_value)s::numeric[],
         %(start_unit_run)s::int[], %(start_realized_pnl)s::numeric[]
@@ -210,38 +181,57 @@ SELECT goal_id, kind, %(snapshot_date)s, %(effective_at)s, %(recorded_at)s,
        current_value, target_value, progress_pct
 FROM moved WHERE kind IS NOT NULL ORDER BY goal_id
 """
-SAVED_COLUMNS = (
-    "current_value",
-    "progress_pct",
-    "status",
-    "achieved_at",
-    "start_unit_value",
-    "start_unit_run",
-    "start_realized_pnl",
-)
 
 
-def _save_goals(
+def _save_booking(
     portfolio: Portfolio,
     goals: list[FinancialGoal],
     kind: HistoryKind,
     effective_at: datetime,
     recorded_at: datetime,
 ) -> None:
-    columns = {name: [getattr(goal, name) for goal in goals] for name in SAVED_COLUMNS}
-    columns["status"] = [str(goal.status) for goal in goals]
     with connection.cursor() as cursor:
         cursor.execute(
-            SAVE_GOALS,
+            SAVE_BOOKING,
             {
-                **columns,
-                "goal_id": [goal.goal_id for goal in goals],
+                **account_columns(portfolio),
+                **goal_columns(goals),
+                "portfolio_id": portfolio.portfolio_id,
                 "kind": [_history_kind(goal, kind, effective_at) for goal in goals],
+                "local_day": local_day(effective_at, portfolio.time_zone),
                 "snapshot_date": local_date(effective_at, portfolio.time_zone),
                 "effective_at": effective_at,
                 "recorded_at": recorded_at,
             },
         )
+
+
+def account_columns(portfolio: Portfolio) -> dict[str, Any]:
+    """The portfolio's cached figures as a statement's parameters."""
+    return {
+        "equity": portfolio.equity,
+        "units": portfolio.units,
+        "unit_value": portfolio.unit_value,
+        "unit_run": portfolio.unit_run,
+        "realized_pnl": portfolio.realized_pnl,
+        "peak_unit_value": portfolio.peak_unit_value,
+        "drawdown_pct": portfolio.drawdown_pct,
+        "unrealized_pnl": portfolio.unrealized_pnl,
+    }
+
+
+def goal_columns(goals: list[FinancialGoal]) -> dict[str, Any]:
+    """The goals' cached figures as a statement's arrays."""
+    return {
+        "goal_id": [goal.goal_id for goal in goals],
+        "goal_value": [goal.current_value for goal in goals],
+        "progress_pct": [goal.progress_pct for goal in goals],
+        "status": [str(goal.status) for goal in goals],
+        "achieved_at": [goal.achieved_at for goal in goals],
+        "start_unit_value": [goal.start_unit_value for goal in goals],
+        "start_unit_run": [goal.start_unit_run for goal in goals],
+        "start_realized_pnl": [goal.start_realized_pnl for goal in goals],
+    }
 
 
 def _history_kind(

@@ -5,33 +5,26 @@ late). Its baseline is then the ledger's as of its start, and the way travelled 
 is written down: one `restated` row a local day.
 """
 
-from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
-
-from django.db.models import QuerySet
-from django.db.models.functions import TruncDate
 
 from goals.enums import HistoryKind, Measure
-from goals.models import FinancialGoal, GoalProgressHistory, LedgerEntry, Portfolio
+from goals.models import FinancialGoal, GoalProgressHistory, LedgerDay, Portfolio
 from goals.periods import local_date, period_of
-from goals.progress import Progress, Reading, measure_progress
+from goals.progress import Progress, Reading
+from goals.services.days import read_ledger_before
 from goals.services.ledger import (
     carry_baseline,
+    measure_by,
     measure_goal,
-    read_ledger_before,
     set_baseline,
 )
+from goals.services.reaching import find_first_reach
 from mastertrade.exceptions import InvalidInput
-from mastertrade.money import MONEY, exactly, quantum
+from mastertrade.money import MONEY
 from mastertrade.validation import require_decimal
 
-# A progress is rounded to 6 places of a percent before it is compared; this share of
-# the way is certainly below what rounds to 100 %.
-ALMOST_THERE = Decimal("0.99999999")
 ONE = Decimal(1)
-HUNDRED = Decimal(100)
 
 
 def open_period(
@@ -124,22 +117,29 @@ def _travel(
     A portfolio value that begins today starts from the equity of now: what the equity
     was this morning is no part of its way.
     """
-    entries = _entries_of_period(goal, portfolio)
+    days = days_of_period(goal, portfolio)
     if begins_today and goal.kind.measures is Measure.VALUE:
-        entries = LedgerEntry.objects.none()
+        days = []
     if goal.period.is_over(as_of) and goal.period_ends_at is not None:
         reading = read_ledger_before(portfolio, goal.period_ends_at)
         effective_at = goal.period_ends_at
     else:
         reading = portfolio.reading
         effective_at = max(as_of, portfolio.last_entry_at or as_of)
-    reached_at = _find_first_reach(goal, entries)
+    reached_at = find_first_reach(goal, portfolio, days)
     if reached_at is not None:
         goal.achieved_at = reached_at
     measure_goal(goal, reading, effective_at)
     rows = [
-        _row(goal, portfolio, HistoryKind.RESTATED, entry.effective_at, as_of, progress)
-        for entry, progress in _measure_days(goal, portfolio, entries)
+        _row(
+            goal,
+            portfolio,
+            HistoryKind.RESTATED,
+            day.last_entry_at,
+            as_of,
+            measure_by(goal, day.reading),
+        )
+        for day in days
     ]
     last = rows[-1].progress_pct if rows else Decimal(0)
     if last != goal.progress_pct and not goal.period.is_over(as_of):
@@ -148,65 +148,15 @@ def _travel(
     return rows
 
 
-def _entries_of_period(
-    goal: FinancialGoal, portfolio: Portfolio
-) -> QuerySet[LedgerEntry]:
+def days_of_period(goal: FinancialGoal, portfolio: Portfolio) -> list[LedgerDay]:
+    """The local days of the goal's period on which anything was booked, in order."""
     newest = portfolio.last_entry_at
     if newest is None or newest < goal.period_starts_at:
-        return LedgerEntry.objects.none()  # known without asking the database
-    entries = LedgerEntry.objects.filter(
-        portfolio=portfolio, effective_at__gte=goal.period_starts_at
-    )
-    if goal.period_ends_at is not None:
-        entries = entries.filter(effective_at__lt=goal.period_ends_at)
-    return entries
-
-
-def _measure_days(
-    goal: FinancialGoal, portfolio: Portfolio, entries: QuerySet[LedgerEntry]
-) -> Iterator[tuple[LedgerEntry, Progress]]:
-    """The last entry of each local day, and how far the goal was after it."""
-    zone = ZoneInfo(portfolio.time_zone)
-    daily = (
-        entries.annotate(day=TruncDate("effective_at", tzinfo=zone))
-        .order_by("day", "-effective_at", "-entry_id")
-        .distinct("day")
-    )
-    for entry in daily:
-        yield entry, _measure(goal, entry)
-
-
-def _measure(goal: FinancialGoal, entry: LedgerEntry) -> Progress:
-    return measure_progress(
-        goal.kind.measures, goal.target_value, goal.baseline, entry.reading
-    )
-
-
-def _find_first_reach(
-    goal: FinancialGoal, entries: QuerySet[LedgerEntry]
-) -> datetime | None:
-    """When the ledger first showed the target; asked of the database, then measured."""
-    likely = entries.filter(**_lower_bound(goal)).order_by("effective_at", "entry_id")
-    for entry in likely.iterator():
-        if _measure(goal, entry).progress_pct >= HUNDRED:
-            return entry.effective_at
-    return None
-
-
-@exactly
-def _lower_bound(goal: FinancialGoal) -> dict[str, Decimal | int]:
-    """A filter that every entry which reaches the target passes."""
-    way = goal.target_value - goal.start_value
-    # The value itself is rounded to its column's places before it is compared.
-    value = goal.start_value + way * ALMOST_THERE - quantum(MONEY)
-    match goal.kind.measures:
-        case Measure.RETURN:
-            bound = goal.start_unit_value * (1 + value / HUNDRED)
-            return {"unit_value__gte": bound, "unit_run": goal.start_unit_run}
-        case Measure.INCOME:
-            return {"realized_pnl__gte": goal.start_realized_pnl + value}
-        case Measure.VALUE:
-            return {"equity__gte": value}
+        return []  # known without asking the database
+    days = LedgerDay.objects.filter(portfolio=portfolio, day__gte=goal.start_date)
+    if goal.target_date is not None:
+        days = days.filter(day__lte=goal.target_date)
+    return list(days.order_by("day"))
 
 
 def _row(

@@ -7,13 +7,13 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from django.db import transaction
+from django.db.models import QuerySet
 
 from goals.accounting import open_account
 from goals.enums import EdgeGuard, EntryKind
 from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio, User
 from goals.models.users import MAIN_PORTFOLIO
-from goals.services.ledger import book_entry
+from goals.services.booking import book_entry
 from mastertrade.exceptions import (
     IdempotencyConflict,
     InvalidInput,
@@ -21,6 +21,7 @@ from mastertrade.exceptions import (
     PortfolioFrozen,
 )
 from mastertrade.money import MONEY, PERCENT
+from mastertrade.transactions import atomic
 from mastertrade.validation import (
     CURRENCY_PATTERN,
     fingerprint,
@@ -45,7 +46,7 @@ NOT_TIME_ZONES = {"localtime", "posixrules", "Factory"}
 LARGEST_DRAWDOWN_PCT = Decimal(100)
 
 
-@transaction.atomic
+@atomic
 def create_portfolio(
     *, user: User, name: str, now: datetime, **fields: Any
 ) -> Portfolio:
@@ -54,7 +55,7 @@ def create_portfolio(
     return _change(portfolio, {"name": name, **fields}, now)
 
 
-@transaction.atomic
+@atomic
 def update_portfolio(
     *, portfolio_id: int, user: User, now: datetime, **fields: Any
 ) -> Portfolio:
@@ -138,14 +139,25 @@ def lock_portfolio(*, user: User, portfolio: int | str | None = None) -> Portfol
 
     Raises `InvalidInput` for `portfolio` when the user has no such one.
     """
-    mine = Portfolio.objects.locked().filter(user_id=user.username)
+    return _find(Portfolio.objects.locked(), user, portfolio)
+
+
+def find_portfolio(user: User, portfolio: int | str | None = None) -> Portfolio:
+    """The same without locking it."""
+    return _find(Portfolio.objects.all(), user, portfolio)
+
+
+def _find(
+    portfolios: QuerySet[Portfolio], user: User, portfolio: int | str | None
+) -> Portfolio:
+    mine = portfolios.filter(user_id=user.username)
     reference = MAIN_PORTFOLIO if portfolio is None else portfolio
     is_key = isinstance(reference, int) or reference.isdecimal()
     found = mine.filter(pk=int(reference)) if is_key else mine.filter(name=reference)
-    locked = found.first()
-    if locked is None:
+    first = found.first()
+    if first is None:
         raise InvalidInput("portfolio", f"You have no portfolio {reference}.")
-    return locked
+    return first
 
 
 # SQL, because every sizing asks it and Django composes a query longer than this runs.
@@ -169,7 +181,7 @@ def newest(portfolio: Portfolio, now: datetime) -> datetime:
     return max(now, portfolio.last_entry_at or now)
 
 
-@transaction.atomic
+@atomic
 def record_cash_flow(
     *,
     user: User,
@@ -178,10 +190,13 @@ def record_cash_flow(
     at: datetime | None = None,
     portfolio: int | str | None = None,
     external_id: str | None = None,
+    recorded_by: str | None = None,
 ) -> tuple[CashFlow, bool]:
     """Book a deposit or a withdrawal; returns it, and whether it is new.
 
-    The same `external_id` with the same figures returns the first one.
+    The same `external_id` with the same figures returns the first one. One that is
+    dated before the newest entry rebuilds what it touches. `recorded_by` is the user
+    unless somebody else does it for them.
     """
     if require_decimal("amount", amount, MONEY) == 0:
         raise InvalidInput("amount", "must not be 0.")
@@ -198,14 +213,16 @@ def record_cash_flow(
         external_id=external_id,
         request_fingerprint=fingerprint(body),
         created_at=now,
+        created_by=recorded_by or user.username,
     )
     flow.save(force_insert=True)
     book_entry(
         portfolio=locked,
+        kind=EntryKind.CASH_FLOW,
         amount=amount,
         effective_at=flowed_at,
         recorded_at=now,
-        cash_flow=flow,
+        what=f"Cash flow {flow.cash_flow_id}",
     )
     return flow, True
 

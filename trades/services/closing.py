@@ -1,50 +1,64 @@
-"""Closing trades: the profit is booked and every goal it touches moves."""
+"""Closing trades, whole or in parts: the profit is booked and the goals move."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from django.db import transaction
-
+from goals.enums import EntryKind
 from goals.models import Portfolio, User
 from goals.services import book_entry
 from goals.services.ledger import GoalMove
 from goals.services.portfolios import newest
 from mastertrade.exceptions import (
+    IdempotencyConflict,
     InvalidInput,
-    NotFound,
-    NotSupported,
     TradeAlreadyClosed,
+    TradeNotOpen,
 )
-from mastertrade.money import MONEY, PRICE, fits
+from mastertrade.money import MONEY, PRICE
+from mastertrade.transactions import atomic
 from mastertrade.validation import (
+    fingerprint,
+    require_decimal,
     require_not_future,
     require_not_negative,
     require_positive,
 )
-from trades.enums import Side, TradeStatus
-from trades.models import Position, Trade
-from trades.pnl import Rates, measure_profit_loss
+from trades.enums import TradeStatus
+from trades.models import Trade
+from trades.services.rows import (
+    lock_portfolio_of_trade,
+    lock_trade,
+    save_closed,
+    save_open,
+)
+from trades.services.settling import Exit, settle, split_trade
 
 ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedTrade:
-    """A closed trade and the goals it moved (none when it was closed before)."""
+    """A trade of which something was closed, and the goals that moved.
+
+    `booked` is the row whose profit was booked: the trade itself, or the closed part
+    of it. No moves when it had been closed before.
+    """
 
     trade: Trade
+    booked: Trade
     moves: tuple[GoalMove, ...]
 
     @property
     def profit_loss(self) -> Decimal:
-        """What the trade made, in the portfolio's currency, after fees."""
-        if self.trade.profit_loss is None:
-            raise ValueError(f"trade {self.trade.pk} is not closed")
-        return Decimal(self.trade.profit_loss)
+        """What the booked row made, in the portfolio's currency, after fees."""
+        if self.booked.profit_loss is None:
+            raise ValueError(f"trade {self.booked.pk} is not closed")
+        return Decimal(self.booked.profit_loss)
 
 
-@transaction.atomic
+@atomic
 def close_trade(
     *,
     user: User,
@@ -54,124 +68,137 @@ def close_trade(
     exit_time: datetime | None = None,
     fees: Decimal = ZERO,
     quantity: Decimal | None = None,
+    funding: Decimal = ZERO,
+    fee_fx_rate: Decimal | None = None,
+    external_id: str | None = None,
 ) -> ClosedTrade:
     """Close the trade, book its profit, move its portfolio and goals: all or nothing.
 
+    A `quantity` below what is open closes a part: a closed row of its own, which
+    `external_id` names, so that the same call again adds nothing; the rest stays open.
     Closing a closed trade with the same figures changes nothing; a time left out
     equals any. With other figures it raises `TradeAlreadyClosed`.
     """
-    require_positive("exit_price", exit_price, PRICE)
-    require_not_negative("fees", fees, MONEY)
-    portfolio = _lock_portfolio_of_trade(user, trade_id)
-    trade = Trade.objects.locked().select_related("position").get(pk=trade_id)
+    _check(exit_price, fees, quantity, funding, fee_fx_rate)
+    told = {
+        "exit_price": exit_price,
+        "exit_time": exit_time,
+        "fees": fees,
+        "quantity": quantity,
+        "funding": funding,
+        "fee_fx_rate": fee_fx_rate,
+    }
+    portfolio = lock_portfolio_of_trade(user, trade_id)
+    trade = lock_trade(trade_id)
+    known = _find_known_part(trade, external_id, fingerprint(told))
+    if known is not None:
+        return ClosedTrade(trade, known, ())
     if not trade.is_open:
-        _refuse_other_figures(trade, exit_price, exit_time, fees, quantity)
-        return ClosedTrade(trade, ())
-    _refuse_part(trade, quantity)
+        _refuse_other_figures(trade, told)
+        return ClosedTrade(trade, trade, ())
     if exit_time is not None:
         require_not_future("exit_time", exit_time, now)
-    return book_close(
-        portfolio,
-        trade,
-        exit_price=exit_price,
-        exit_time=exit_time or max(newest(portfolio, now), trade.entry_time),
+    exited = Exit(
+        price=exit_price,
+        at=exit_time or max(newest(portfolio, now), trade.entry_time),
         fees=fees,
-        now=now,
+        funding=funding,
+        fee_fx_rate=fee_fx_rate,
     )
+    by = user.username
+    if quantity is None or quantity == trade.quantity:
+        return book_close(portfolio, trade, exited, now=now, by=by)
+    return _book_part(portfolio, trade, exited, quantity, external_id, told, now, by)
 
 
 def book_close(
-    portfolio: Portfolio,
-    trade: Trade,
-    *,
-    exit_price: Decimal,
-    exit_time: datetime,
-    fees: Decimal,
-    now: datetime,
+    portfolio: Portfolio, trade: Trade, exited: Exit, *, now: datetime, by: str
 ) -> ClosedTrade:
     """Close a locked open trade of a locked portfolio, in the caller's transaction."""
-    if exit_time < trade.entry_time:
-        raise InvalidInput("exit_time", "lies before the trade's entry_time.")
-    profit_loss = measure_profit_loss(
-        side=Side(trade.side),
-        quantity=trade.quantity,
-        entry_price=trade.entry_price,
-        exit_price=exit_price,
-        fees=trade.entry_fees + fees,
-        rates=Rates(trade.fx_rate, trade.fee_fx_rate),
-    )
-    if not fits(profit_loss, MONEY):
-        raise InvalidInput("exit_price", "makes a profit that is out of range.")
-    trade.exit_price = exit_price
-    trade.exit_time = exit_time
-    trade.exit_fees = fees
-    trade.profit_loss = profit_loss
-    trade.status = TradeStatus.CLOSED
-    trade.updated_at = now
-    trade.save(
-        update_fields=[
-            "exit_price",
-            "exit_time",
-            "exit_fees",
-            "profit_loss",
-            "status",
-            "updated_at",
-        ]
-    )
-    # What was unrealised is realised now.
-    portfolio.unrealized_pnl -= trade.position.unrealized_pnl
-    Position.objects.filter(trade=trade).update(
-        status=TradeStatus.CLOSED,
-        current_price=exit_price,
-        unrealized_pnl=ZERO,
-        updated_at=now,
-    )
-    moves = book_entry(
-        portfolio=portfolio,
-        amount=profit_loss,
-        effective_at=exit_time,
-        recorded_at=now,
-        trade_id=trade.trade_id,
-    )
-    return ClosedTrade(trade, tuple(moves))
+    settle(trade, exited, now, by)
+    portfolio.unrealized_pnl -= trade.unrealized_pnl  # what was so is realised now
+    save_closed(trade)
+    moves = _book(portfolio, trade, exited, now)
+    return ClosedTrade(trade, trade, tuple(moves))
 
 
-# SQL, because every close asks it and Django composes a query longer than this runs.
-PORTFOLIO_OF_TRADE = """
-SELECT p.* FROM portfolios p JOIN trades t USING (portfolio_id)
-WHERE t.trade_id = %s AND p.user_id = %s FOR NO KEY UPDATE OF p
-"""
-
-
-def _lock_portfolio_of_trade(user: User, trade_id: int) -> Portfolio:
-    mine = Portfolio.objects.raw(PORTFOLIO_OF_TRADE, [trade_id, user.username])
-    locked = next(iter(mine), None)
-    if locked is None:
-        raise NotFound(f"You have no trade {trade_id}.")
-    return locked
-
-
-def _refuse_part(trade: Trade, quantity: Decimal | None) -> None:
-    if quantity is None or quantity == trade.quantity:
-        return
-    require_positive("quantity", quantity, PRICE)
+def _book_part(
+    portfolio: Portfolio,
+    trade: Trade,
+    exited: Exit,
+    quantity: Decimal,
+    external_id: str | None,
+    told: dict[str, Any],
+    now: datetime,
+    by: str,
+) -> ClosedTrade:
     if quantity > trade.quantity:
         raise InvalidInput("quantity", f"is more than the trade's {trade.quantity:f}.")
-    raise NotSupported("Closing a part of a trade is not part of this version.")
+    part = split_trade(trade, exited, quantity, now, by)
+    part.external_id = external_id
+    part.request_fingerprint = fingerprint(told)
+    part.save(force_insert=True)
+    portfolio.unrealized_pnl += save_open(trade)
+    moves = _book(portfolio, part, exited, now)
+    return ClosedTrade(trade, part, tuple(moves))
 
 
-def _refuse_other_figures(
-    trade: Trade,
+def _book(
+    portfolio: Portfolio, booked: Trade, exited: Exit, now: datetime
+) -> list[GoalMove]:
+    return book_entry(
+        portfolio=portfolio,
+        kind=EntryKind.TRADE,
+        amount=booked.profit_loss or ZERO,
+        effective_at=exited.at,
+        recorded_at=now,
+        what=f"Trade {booked.trade_id}",
+    )
+
+
+def _check(
     exit_price: Decimal,
-    exit_time: datetime | None,
     fees: Decimal,
     quantity: Decimal | None,
+    funding: Decimal,
+    fee_fx_rate: Decimal | None,
 ) -> None:
+    require_positive("exit_price", exit_price, PRICE)
+    require_not_negative("fees", fees, MONEY)
+    require_decimal("funding", funding, MONEY)
+    if quantity is not None:
+        require_positive("quantity", quantity, PRICE)
+    if fee_fx_rate is not None:
+        require_positive("fee_fx_rate", fee_fx_rate, PRICE)
+
+
+def _find_known_part(
+    trade: Trade, external_id: str | None, digest: str
+) -> Trade | None:
+    """The part that this call closed before; a conflict if the id is another's."""
+    if external_id is None or external_id == trade.external_id:
+        return None
+    known = Trade.objects.filter(
+        portfolio_id=trade.portfolio_id, external_id=external_id
+    ).first()
+    if known is None:
+        return None
+    if known.parent_trade_id != trade.pk or known.request_fingerprint != digest:
+        raise IdempotencyConflict(
+            f"The trade {external_id} was recorded with other figures."
+        )
+    return known
+
+
+def _refuse_other_figures(trade: Trade, told: dict[str, Any]) -> None:
+    if trade.status == TradeStatus.VOID:
+        raise TradeNotOpen(f"Trade {trade.trade_id} is void.")
     same = (
-        trade.exit_price == exit_price
-        and trade.exit_fees == fees
-        and exit_time in {None, trade.exit_time}
-        and quantity in {None, trade.quantity}
+        trade.exit_price == told["exit_price"]
+        and trade.exit_fees == told["fees"]
+        and told["exit_time"] in {None, trade.exit_time}
+        and told["quantity"] in {None, trade.quantity}
+        and told["fee_fx_rate"] in {None, trade.exit_fee_fx_rate}
     )
     if not same:
         raise TradeAlreadyClosed(

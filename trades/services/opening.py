@@ -5,16 +5,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
 from django.db.models import Exists
 
 from goals.models import GoalAdjustmentLog, Portfolio, User
 from goals.services import lock_portfolio
 from goals.services.portfolios import newest
 from mastertrade.exceptions import IdempotencyConflict, InvalidInput, PortfolioRuined
-from mastertrade.money import MONEY, PRICE, fits
+from mastertrade.money import FACTOR, MONEY, PRICE, fits
+from mastertrade.transactions import atomic
 from mastertrade.validation import (
     fingerprint,
+    require_decimal,
     require_not_future,
     require_not_negative,
     require_positive,
@@ -25,15 +26,18 @@ from trades.enums import Side
 from trades.models import Position, Trade
 from trades.pnl import Rates, measure_notional, resolve_rates
 from trades.services.closing import ClosedTrade, book_close
+from trades.services.settling import Exit
 
 ZERO = Decimal(0)
+ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
 class TradeTicket:
-    """What the caller says of a trade. Prices in `quote_currency`, fees in
+    """What the caller says of a trade. Prices and funding in `quote_currency`, fees in
     `fee_currency`; both are the portfolio's if left out. `quantity` in units of the
-    symbol; `fees` of the entry."""
+    symbol, the full one whatever the leverage; `fees` of the entry; `funding` received
+    (positive) or paid so far."""
 
     strategy_id: str
     symbol: str
@@ -49,6 +53,8 @@ class TradeTicket:
     fee_currency: str | None = None
     fx_rate: Decimal | None = None
     fee_fx_rate: Decimal | None = None
+    leverage: Decimal | None = None
+    funding: Decimal | None = None
 
     def validate(self) -> None:
         """Refuse what no column or rule would take; names the field."""
@@ -62,17 +68,22 @@ class TradeTicket:
             value = getattr(self, name)
             if value is not None:
                 require_positive(name, value, PRICE)
+        if require_decimal("leverage", self.leverage or ONE, FACTOR) < 1:
+            raise InvalidInput("leverage", "must be 1 or more.")
+        require_decimal("funding", self.funding or ZERO, MONEY)
 
     def settled(self, portfolio: Portfolio) -> "TradeTicket":
-        """The same ticket with the currencies it leaves out."""
+        """The same ticket with the currencies it leaves out, and no needless words."""
         return replace(
             self,
+            leverage=None if self.leverage == 1 else self.leverage,
+            funding=self.funding or None,
             quote_currency=self.quote_currency or portfolio.currency,
             fee_currency=self.fee_currency or portfolio.currency,
         )
 
 
-@transaction.atomic
+@atomic
 def open_trade(
     *, user: User, now: datetime, portfolio: int | str | None = None, **fields: Any
 ) -> tuple[Trade, bool]:
@@ -95,7 +106,7 @@ def open_trade(
     return _insert(user, locked, ticket, digest, entry_time, now), True
 
 
-@transaction.atomic
+@atomic
 def record_closed_trade(
     *,
     user: User,
@@ -120,16 +131,15 @@ def record_closed_trade(
     known = _find_known(locked, ticket.external_id, digest)
     if known is not None:
         _refuse_other_profit(known, profit_loss)
-        return ClosedTrade(known, ()), False
+        return ClosedTrade(known, known, ()), False
     for name, at in (("entry_time", ticket.entry_time), ("exit_time", exit_time)):
         if at is not None:
             require_not_future(name, at, now)
     closed_at = exit_time or newest(locked, now)
     entry_time = ticket.entry_time or closed_at
     trade = _insert(user, locked, ticket, digest, entry_time, now)
-    closed = book_close(
-        locked, trade, exit_price=exit_price, exit_time=closed_at, fees=ZERO, now=now
-    )
+    exited = Exit(price=exit_price, at=closed_at)
+    closed = book_close(locked, trade, exited, now=now, by=user.username)
     if profit_loss is not None and profit_loss != closed.trade.profit_loss:
         raise InvalidInput(
             "profit_loss",
@@ -182,15 +192,20 @@ def _insert(
         fee_currency=ticket.fee_currency or portfolio.currency,
         fx_rate=rates.quote,
         fee_fx_rate=rates.fee,
+        leverage=ticket.leverage or ONE,
+        funding=ticket.funding or ZERO,
         entry_time=entry_time,
         adjustment_id=ticket.adjustment_id,
         external_id=ticket.external_id,
         request_fingerprint=digest,
         created_at=now,
+        created_by=user.username,
         updated_at=now,
+        updated_by=user.username,
     )
     trade.save(force_insert=True)
     trade.position = _open_position(trade)
+    trade.unrealized_pnl = ZERO
     return trade
 
 

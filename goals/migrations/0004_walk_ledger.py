@@ -1,0 +1,177 @@
+"""The walk along a portfolio's ledger, as a function of the database.
+
+`goals.accounting` books one entry at a time; this is the same arithmetic over many, in
+one pass of window functions. Tests hold the two together.
+"""
+
+from django.db import migrations
+
+# Exact: PostgreSQL's own division and rounding are neither exact nor half-even.
+DIVIDE_HALF_EVEN = """
+CREATE FUNCTION divide_half_even(dividend numeric, divisor numeric) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+    scaled numeric := dividend * 1000000000000000000;
+    quotient numeric := div(scaled, divisor);
+    twice_left numeric := 2 * abs(scaled - quotient * divisor);
+BEGIN
+    IF twice_left > abs(divisor)
+       OR (twice_left = abs(divisor) AND mod(quotient, 2) <> 0) THEN
+        quotient := quotient + sign(dividend) * sign(divisor);
+    END IF;
+    RETURN quotient * 0.000000000000000001;
+END $$
+"""
+# To 8 places, as every figure of money is kept.
+ROUND_MONEY = """
+CREATE FUNCTION round_money(amount numeric) RETURNS numeric
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+    SELECT divide_half_even(amount, 10000000000) * 10000000000
+$$
+"""
+# Between two entries that break it, a stretch of the ledger holds only trades, the
+# units stand still and the equity is above zero. There the unit value rises and falls
+# with the equity, so the stretch's sum and highest equity say all: only days and
+# breaks are walked one by one. `midnights` are the first instants of the local days
+# after `first_day`.
+WALK_LEDGER = """
+CREATE FUNCTION walk_ledger(
+    of_portfolio bigint, from_at timestamptz, until_at timestamptz,
+    first_day date, midnights timestamptz[], each_entry boolean,
+    start_equity numeric, start_units numeric, start_unit_value numeric,
+    start_run integer, start_realized numeric, start_peak numeric
+) RETURNS TABLE (
+    day date, last_entry_at timestamptz, entries bigint, equity numeric, units numeric,
+    unit_value numeric, unit_run integer, realized_pnl numeric,
+    peak_unit_value numeric, high_equity numeric, high_unit_value numeric,
+    high_realized_pnl numeric
+) LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+    step record;
+    high_value numeric;
+BEGIN
+    equity := start_equity;
+    units := start_units;
+    unit_value := start_unit_value;
+    unit_run := start_run;
+    realized_pnl := start_realized;
+    peak_unit_value := start_peak;
+    FOR step IN
+        WITH running AS (
+            SELECT effective_at, entry_id, amount, kind = 'cash_flow' AS is_flow,
+                   start_equity + sum(amount) OVER along AS equity_after
+            FROM ledger_entries
+            WHERE portfolio_id = of_portfolio
+              AND effective_at >= from_at AND effective_at < until_at
+            WINDOW along AS (
+                ORDER BY effective_at, entry_id ROWS UNBOUNDED PRECEDING
+            )
+        ), broken AS (
+            SELECT effective_at, entry_id, amount, is_flow, equity_after,
+                   each_entry OR is_flow OR equity_after <= 0
+                       OR equity_after <= amount AS breaks
+            FROM running
+        ), stretched AS (
+            SELECT effective_at, amount, is_flow, equity_after, breaks,
+                   count(*) FILTER (WHERE breaks) OVER (
+                       ORDER BY effective_at, entry_id ROWS UNBOUNDED PRECEDING
+                   ) AS stretch,
+                   width_bucket(effective_at, midnights) AS days_on
+            FROM broken
+        )
+        SELECT stretch, days_on, max(effective_at) AS last_at, count(*) AS entries,
+               bool_or(breaks) AS breaks, bool_or(breaks AND is_flow) AS is_flow,
+               max(amount) FILTER (WHERE breaks) AS first_amount,
+               sum(amount) FILTER (WHERE NOT breaks) AS rest,
+               max(equity_after) FILTER (WHERE NOT breaks) AS rest_high
+        FROM stretched GROUP BY stretch, days_on ORDER BY stretch, days_on
+    LOOP
+        IF day IS NOT NULL AND (each_entry OR day <> first_day + step.days_on) THEN
+            RETURN NEXT;
+        END IF;
+        IF each_entry OR day IS NULL OR day <> first_day + step.days_on THEN
+            day := first_day + step.days_on;
+            entries := 0;
+            high_equity := NULL;
+            high_unit_value := NULL;
+            high_realized_pnl := NULL;
+        END IF;
+        last_entry_at := step.last_at;
+        entries := entries + step.entries;
+        IF step.is_flow THEN
+            equity := equity + step.first_amount;
+            IF step.first_amount < 0 AND equity < 0 THEN
+                RAISE EXCEPTION 'A withdrawal of % at % is above the equity of %.',
+                    trim_scale(-step.first_amount), step.last_at,
+                    trim_scale(equity - step.first_amount)
+                    USING ERRCODE = 'MT001';
+            END IF;
+            IF unit_value = 0 THEN
+                IF step.first_amount > 0 AND equity > 0 THEN
+                    units := equity;
+                    unit_value := 1;
+                    peak_unit_value := 1;
+                    unit_run := unit_run + 1;
+                END IF;
+            ELSIF equity = 0 THEN
+                units := 0;
+            ELSE
+                units := units + divide_half_even(step.first_amount, unit_value);
+                IF units <= 0 THEN
+                    RAISE EXCEPTION 'So small a rest of equity has no units at %.',
+                        step.last_at USING ERRCODE = 'MT002';
+                END IF;
+            END IF;
+        ELSIF step.breaks THEN
+            equity := equity + step.first_amount;
+            realized_pnl := realized_pnl + step.first_amount;
+            IF unit_value = 0 THEN
+                NULL;
+            ELSIF equity < 0 OR (equity = 0 AND step.first_amount < 0) THEN
+                unit_value := 0;
+            ELSIF units = 0 THEN
+                units := divide_half_even(equity, unit_value);
+            ELSE
+                unit_value := divide_half_even(equity, units);
+            END IF;
+            peak_unit_value := greatest(peak_unit_value, unit_value);
+        END IF;
+        IF step.breaks THEN
+            high_equity := greatest(high_equity, equity);
+            high_unit_value := greatest(high_unit_value, unit_value);
+            high_realized_pnl := greatest(high_realized_pnl, realized_pnl);
+        END IF;
+        IF step.rest IS NOT NULL THEN
+            high_realized_pnl := greatest(
+                high_realized_pnl, realized_pnl + step.rest_high - equity);
+            equity := equity + step.rest;
+            realized_pnl := realized_pnl + step.rest;
+            high_equity := greatest(high_equity, step.rest_high);
+            IF unit_value > 0 AND units > 0 THEN
+                high_value := divide_half_even(step.rest_high, units);
+                unit_value := divide_half_even(equity, units);
+                peak_unit_value := greatest(peak_unit_value, high_value);
+            ELSE
+                high_value := unit_value;
+            END IF;
+            high_unit_value := greatest(high_unit_value, high_value);
+        END IF;
+    END LOOP;
+    IF day IS NOT NULL THEN
+        RETURN NEXT;
+    END IF;
+END $$
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("goals", "0003_ledger_of_trades")]
+
+    operations = [
+        migrations.RunSQL(
+            DIVIDE_HALF_EVEN, "DROP FUNCTION divide_half_even(numeric, numeric)"
+        ),
+        migrations.RunSQL(ROUND_MONEY, "DROP FUNCTION round_money(numeric)"),
+        migrations.RunSQL(WALK_LEDGER, "DROP FUNCTION walk_ledger"),
+    ]

@@ -1,0 +1,214 @@
+"""The ledger: cash flows, the figures they and the trades add up to, and changes."""
+
+from django.db import models
+from django.db.models import Func, Q, Value
+
+from goals.accounting import Account
+from goals.enums import EntryKind
+from goals.models.portfolios import Portfolio
+from goals.progress import Reading
+from mastertrade import columns
+from mastertrade.columns import at_least, check, is_null, is_set
+
+
+class NextLedgerKey(Func):
+    """The ledger's next key: entries of one instant stand in the order of booking."""
+
+    function = "nextval"
+    template = "%(function)s(%(expressions)s)"
+
+    def __init__(self) -> None:
+        super().__init__(Value("ledger_keys"), output_field=models.BigIntegerField())
+
+
+class CashFlow(models.Model):
+    """A deposit (positive) or a withdrawal (negative)."""
+
+    cash_flow_id = models.BigAutoField(primary_key=True)
+    portfolio = models.ForeignKey(
+        Portfolio, models.PROTECT, related_name="cash_flows", db_index=False
+    )
+    amount = columns.money()
+    flowed_at = models.DateTimeField()
+    ledger_key = models.BigIntegerField(db_default=NextLedgerKey(), editable=False)
+    external_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
+    request_fingerprint = models.CharField(max_length=64, editable=False)
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=150, default="")
+    updated_at = models.DateTimeField(null=True)
+    updated_by = models.CharField(max_length=150, default="")
+    voided_at = models.DateTimeField(null=True)
+    void_reason = models.TextField(default="", blank=True)
+
+    class Meta:
+        db_table = "cash_flows"
+        constraints = (
+            check("cash_flows_amount_not_zero", ~Q(amount=0)),
+            check("cash_flows_external_id_not_empty", ~Q(external_id="")),
+            check(
+                "cash_flows_void_has_reason",
+                (is_null("voided_at") & Q(void_reason=""))
+                | (is_set("voided_at") & ~Q(void_reason="")),
+            ),
+            models.UniqueConstraint(
+                fields=["portfolio", "external_id"],
+                condition=Q(external_id__isnull=False),
+                name="cash_flows_external_id_unique",
+            ),
+            # The ledger in its order, readable from the index alone.
+            models.UniqueConstraint(
+                fields=["portfolio", "flowed_at", "ledger_key"],
+                condition=Q(voided_at__isnull=True),
+                include=["amount"],
+                name="cash_flows_ledger_order",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.amount} at {self.flowed_at:%Y-%m-%d %H:%M}"
+
+
+class LedgerEntry(models.Model):
+    """A closed trade or a cash flow, as the ledger sees it; a view over both tables.
+
+    Ordered by when it took effect, then by key.
+    """
+
+    entry_id = models.BigIntegerField(primary_key=True)
+    portfolio = models.ForeignKey(
+        Portfolio, models.DO_NOTHING, related_name="ledger_entries"
+    )
+    kind = models.CharField(max_length=10, choices=columns.choices(EntryKind))
+    trade_id = models.BigIntegerField(null=True)  # trades live a floor above
+    cash_flow = models.OneToOneField(CashFlow, models.DO_NOTHING, null=True)
+    effective_at = models.DateTimeField()
+    amount = columns.money()
+
+    class Meta:
+        db_table = "ledger_entries"
+        managed = False
+        verbose_name_plural = "ledger entries"
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.amount} at {self.effective_at:%Y-%m-%d %H:%M}"
+
+
+class LedgerDay(models.Model):
+    """The portfolio's figures after the last entry of a local day, and the day's highs.
+
+    Derived from the ledger, and kept so that the figures at any past time are one
+    index lookup and at most a day's entries away. A rebuild writes days, not entries.
+    """
+
+    ledger_day_id = models.BigAutoField(primary_key=True)
+    portfolio = models.ForeignKey(
+        Portfolio, models.PROTECT, related_name="ledger_days", db_index=False
+    )
+    day = models.DateField()
+    last_entry_at = models.DateTimeField()
+    entries = models.PositiveIntegerField()
+    equity = columns.money()
+    units = columns.units()
+    unit_value = columns.unit_value()
+    unit_run = models.PositiveIntegerField()
+    realized_pnl = columns.money()
+    peak_unit_value = columns.unit_value()
+    # The largest after any entry of the day: where a goal may have been reached.
+    high_equity = columns.money()
+    high_unit_value = columns.unit_value()
+    high_realized_pnl = columns.money()
+
+    class Meta:
+        db_table = "ledger_days"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["portfolio", "day"], name="ledger_days_unique"
+            ),
+            check("ledger_days_entries_positive", at_least("entries", 1)),
+            check(
+                "ledger_days_unit_value_range",
+                at_least("unit_value", 0) & at_least("peak_unit_value", "unit_value"),
+            ),
+            check("ledger_days_units_not_negative", at_least("units", 0)),
+            check("ledger_days_unit_run_positive", at_least("unit_run", 1)),
+            check(
+                "ledger_days_highs",
+                at_least("high_equity", "equity")
+                & at_least("high_unit_value", "unit_value")
+                & at_least("high_realized_pnl", "realized_pnl"),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.equity} after {self.day}"
+
+    @property
+    def account(self) -> Account:
+        """The figures as the value that `goals.accounting` works on."""
+        return Account(
+            equity=self.equity,
+            units=self.units,
+            unit_value=self.unit_value,
+            realized_pnl=self.realized_pnl,
+            peak_unit_value=self.peak_unit_value,
+            run=self.unit_run,
+        )
+
+    @property
+    def reading(self) -> Reading:
+        """What goals are measured by at the end of the day (realised figures)."""
+        return Reading(
+            unit_value=self.unit_value,
+            realized_pnl=self.realized_pnl,
+            live_equity=self.equity,
+            run=self.unit_run,
+        )
+
+
+class LedgerChange(models.Model):
+    """What was changed about a trade or a cash flow after it was recorded.
+
+    Written by the database itself, by a trigger at each update, so that nothing is
+    silently edited; `before` and `after` hold the columns that changed.
+    """
+
+    change_id = models.BigAutoField(primary_key=True)
+    trade_id = models.BigIntegerField(null=True)  # trades live a floor above
+    cash_flow = models.ForeignKey(
+        CashFlow,
+        models.CASCADE,
+        null=True,
+        related_name="changes",
+        db_constraint=False,  # ON DELETE CASCADE in the migration
+        db_index=False,
+    )
+    action = models.CharField(max_length=20)
+    changed_at = models.DateTimeField()
+    changed_by = models.CharField(max_length=150)
+    before = models.JSONField()
+    after = models.JSONField()
+
+    class Meta:
+        db_table = "ledger_changes"
+        constraints = (
+            check(
+                "ledger_changes_one_subject",
+                (is_set("trade_id") & is_null("cash_flow"))
+                | (is_null("trade_id") & is_set("cash_flow")),
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=["trade_id", "change_id"],
+                condition=Q(trade_id__isnull=False),
+                name="ledger_changes_by_trade",
+            ),
+            models.Index(
+                fields=["cash_flow", "change_id"],
+                condition=Q(cash_flow__isnull=False),
+                name="ledger_changes_by_cash_flow",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.changed_by}"

@@ -1,0 +1,41 @@
+"""One more entry in the ledger: behind all others, or in between."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from goals.enums import EntryKind
+from goals.models import Portfolio
+from goals.services.ledger import GoalMove, append_entry, is_late
+from goals.services.rebuilding import rebuild_ledger
+
+
+def book_entry(
+    *,
+    portfolio: Portfolio,
+    kind: EntryKind,
+    amount: Decimal,
+    effective_at: datetime,
+    recorded_at: datetime,
+    what: str,
+) -> list[GoalMove]:
+    """Book a closed trade's profit or a cash flow; move every goal it touches.
+
+    `portfolio` must be locked by the caller, in whose transaction this runs and who
+    has written the trade or the cash flow; `what` names it. Behind all others the cost
+    does not depend on how many entries there are; an entry that arrives late rebuilds
+    what it touches.
+    """
+    if not is_late(portfolio, effective_at):
+        return append_entry(
+            portfolio=portfolio,
+            kind=kind,
+            amount=amount,
+            effective_at=effective_at,
+            recorded_at=recorded_at,
+        )
+    return rebuild_ledger(
+        portfolio,
+        since=effective_at,
+        now=recorded_at,
+        reason=f"{what} of {effective_at:%Y-%m-%d %H:%M} UTC arrived late",
+    )

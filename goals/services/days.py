@@ -1,0 +1,182 @@
+"""The figures of past times: from the local days that are kept, and by walking."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import psycopg
+from django.db import DatabaseError, connection
+
+from goals.accounting import Account, open_account
+from goals.models import LedgerDay, Portfolio
+from goals.periods import local_day, local_midnight
+from goals.progress import Reading
+from mastertrade.exceptions import DomainError, InsufficientEquity, OutOfRange
+
+ONE_DAY = timedelta(days=1)
+BOUNDS = """
+SELECT (SELECT effective_at FROM ledger_entries
+        WHERE portfolio_id = %(portfolio_id)s
+          AND effective_at >= %(from_at)s AND effective_at < %(until_at)s
+        ORDER BY effective_at, entry_id LIMIT 1),
+       (SELECT effective_at FROM ledger_entries
+        WHERE portfolio_id = %(portfolio_id)s
+          AND effective_at >= %(from_at)s AND effective_at < %(until_at)s
+        ORDER BY effective_at DESC, entry_id DESC LIMIT 1)
+"""
+WALK = """
+SELECT day, last_entry_at, entries, equity, units, unit_value, unit_run, realized_pnl,
+       peak_unit_value, high_equity, high_unit_value, high_realized_pnl
+FROM walk_ledger(
+    %(portfolio_id)s, %(from_at)s, %(until_at)s, %(first_day)s,
+    %(midnights)s::timestamptz[], %(each_entry)s, %(equity)s, %(units)s,
+    %(unit_value)s, %(run)s, %(realized_pnl)s, %(peak_unit_value)s
+)
+"""
+FIGURES = (
+    "day",
+    "last_entry_at",
+    "entries",
+    "equity",
+    "units",
+    "unit_value",
+    "unit_run",
+    "realized_pnl",
+    "peak_unit_value",
+    "high_equity",
+    "high_unit_value",
+    "high_realized_pnl",
+)
+# What `walk_ledger` raises, and the database where a figure leaves its column.
+REFUSALS: dict[str, type[DomainError]] = {
+    "MT001": InsufficientEquity,
+    "MT002": OutOfRange,
+    "22003": OutOfRange,
+}
+SAVE_DAYS = f"""
+INSERT INTO ledger_days (portfolio_id, {", ".join(FIGURES)})
+SELECT %(portfolio_id)s, * FROM unnest(
+    %(day)s::date[], %(last_entry_at)s::timestamptz[], %(entries)s::int[],
+    %(equity)s::numeric[], %(units)s::numeric[], %(unit_value)s::numeric[],
+    %(unit_run)s::int[], %(realized_pnl)s::numeric[], %(peak_unit_value)s::numeric[],
+    %(high_equity)s::numeric[], %(high_unit_value)s::numeric[],
+    %(high_realized_pnl)s::numeric[]
+)
+"""
+
+
+def read_ledger_at(portfolio: Portfolio, at: datetime) -> Reading:
+    """The figures right after the last entry up to and including `at`.
+
+    Open positions are not valued at a past time: live equity there is the realised.
+    """
+    return read_ledger_before(portfolio, at + timedelta(microseconds=1))
+
+
+def read_ledger_before(portfolio: Portfolio, at: datetime) -> Reading:
+    """The figures right before `at`: what a period that starts then starts from."""
+    account = _account_before(portfolio, at)
+    return Reading(
+        account.unit_value, account.realized_pnl, account.equity, account.run
+    )
+
+
+def _account_before(portfolio: Portfolio, at: datetime) -> Account:
+    day = local_day(at, portfolio.time_zone)
+    kept = LedgerDay.objects.filter(portfolio=portfolio, day__lte=day)
+    newest = list(kept.order_by("-day")[:2])
+    if newest and newest[0].last_entry_at < at:
+        return newest[0].account
+    before = [kept for kept in newest if kept.day < day]
+    account = before[0].account if before else open_account(portfolio.opening_balance)
+    midnight = local_midnight(day, portfolio.time_zone)
+    if not newest or midnight == at:
+        return account
+    of_the_day = walk_days(portfolio, account, from_at=midnight, until_at=at)
+    return of_the_day[-1].account if of_the_day else account
+
+
+def last_day_before(portfolio: Portfolio, day: date) -> LedgerDay | None:
+    """The newest local day before `day` on which anything was booked."""
+    kept = LedgerDay.objects.filter(portfolio=portfolio, day__lt=day)
+    return kept.order_by("-day").first()
+
+
+def walk_days(
+    portfolio: Portfolio,
+    account: Account,
+    *,
+    from_at: datetime | None = None,
+    until_at: datetime | None = None,
+    each_entry: bool = False,
+) -> list[LedgerDay]:
+    """Walk the ledger from `account` on; the figures of each local day, unsaved.
+
+    `from_at` is a local midnight (None: the very first), `until_at` excluded; with
+    `each_entry` there is one row an entry instead. Raises `InsufficientEquity` where
+    a withdrawal turns out to be above the equity, `OutOfRange` beyond the columns.
+    """
+    bounds: dict[str, Any] = {
+        "portfolio_id": portfolio.portfolio_id,
+        "from_at": from_at or "-infinity",
+        "until_at": until_at or "infinity",
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(BOUNDS, bounds)
+        first_at, last_at = cursor.fetchone()
+        if first_at is None:
+            return []
+        days = _local_days(portfolio.time_zone, from_at or first_at, last_at)
+        parameters = {
+            **bounds,
+            "first_day": days[0],
+            "midnights": [local_midnight(day, portfolio.time_zone) for day in days[1:]],
+            "each_entry": each_entry,
+            "equity": account.equity,
+            "units": account.units,
+            "unit_value": account.unit_value,
+            "run": account.run,
+            "realized_pnl": account.realized_pnl,
+            "peak_unit_value": account.peak_unit_value,
+        }
+        with refusing_bad_bookings():
+            cursor.execute(WALK, parameters)
+            rows = cursor.fetchall()
+    return [
+        LedgerDay(portfolio=portfolio, **dict(zip(FIGURES, row, strict=True)))
+        for row in rows
+    ]
+
+
+@contextmanager
+def refusing_bad_bookings() -> Iterator[None]:
+    """Turn what the database refuses about a booking into the domain's errors."""
+    try:
+        yield
+    except DatabaseError as failure:
+        cause = failure.__cause__
+        refusal = REFUSALS.get(getattr(cause, "sqlstate", None) or "")
+        if not isinstance(cause, psycopg.Error) or refusal is None:
+            raise
+        raise refusal(cause.diag.message_primary or str(cause)) from failure
+
+
+def _local_days(time_zone: str, first_at: datetime, last_at: datetime) -> list[date]:
+    first, last = local_day(first_at, time_zone), local_day(last_at, time_zone)
+    return [first + ONE_DAY * n for n in range((last - first).days + 1)]
+
+
+def save_days(
+    portfolio: Portfolio, days: list[LedgerDay], from_day: date | None
+) -> None:
+    """Put these days in the place of those kept from `from_day` on (None: of all)."""
+    kept = LedgerDay.objects.filter(portfolio=portfolio)
+    if from_day is not None:
+        kept = kept.filter(day__gte=from_day)
+    kept.delete()
+    if not days:
+        return
+    columns = {name: [getattr(day, name) for day in days] for name in FIGURES}
+    with connection.cursor() as cursor, refusing_bad_bookings():
+        cursor.execute(SAVE_DAYS, {"portfolio_id": portfolio.portfolio_id, **columns})

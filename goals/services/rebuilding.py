@@ -1,0 +1,296 @@
+"""Making a portfolio's figures again from its ledger, from one time on.
+
+For what arrives late, is voided or imported. The ledger is walked by the database in
+one pass (`walk_ledger`); what is written is one row a local day, each goal's figures,
+and one `restated` row of history a goal and local day whose progress changed.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from django.db import connection
+
+from goals.accounting import Account, open_account
+from goals.enums import GoalStatus, HistoryKind, Measure
+from goals.models import FinancialGoal, LedgerDay, Portfolio
+from goals.periods import local_date, local_day, local_midnight
+from goals.progress import Progress, Reading, status_rebuilt
+from goals.services.days import last_day_before, save_days, walk_days
+from goals.services.ledger import (
+    GoalMove,
+    account_columns,
+    goal_columns,
+    measure_by,
+    set_baseline,
+)
+from goals.services.reaching import Reached, load_reached
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Local days in order, behind the figures that came before them."""
+
+    before: Account
+    days: Sequence[LedgerDay]
+
+    @property
+    def newest(self) -> Account:
+        return self.days[-1].account if self.days else self.before
+
+    def before_day(self, day: date | None) -> Reading:
+        """The figures at the end of the last day before this one (None: of all)."""
+        count = len(self.days)
+        if day is not None:
+            count = bisect_left(self.days, day, key=lambda kept: kept.day)
+        account = self.days[count - 1].account if count else self.before
+        return Reading(
+            account.unit_value, account.realized_pnl, account.equity, account.run
+        )
+
+    def through(self, day: date) -> Reading:
+        """The figures at the end of this day."""
+        return self.before_day(date.fromordinal(day.toordinal() + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A portfolio's days as they were and as the ledger has them, and its goals."""
+
+    first_day: date | None
+    old: Ledger
+    new: Ledger
+    goals: Sequence[FinancialGoal]
+
+
+def rebuild_ledger(
+    portfolio: Portfolio, *, since: datetime | None, now: datetime, reason: str
+) -> list[GoalMove]:
+    """Make every figure again that entries at `since` or later have a part in.
+
+    `portfolio` must be locked; the trades and cash flows are written already. `since`
+    None begins with the very first entry. Returns what it did to goals that changed;
+    `reason` goes to the `restated` rows. Raises `InsufficientEquity` where a withdrawal
+    would lie above the equity, and then the caller's transaction must not commit.
+    """
+    rebuilt = load_rebuilt(portfolio, since)
+    save_days(portfolio, list(rebuilt.new.days), rebuilt.first_day)
+    portfolio.take_over(rebuilt.new.newest)
+    portfolio.last_entry_at = _newest_entry_at(portfolio, rebuilt)
+    portfolio.updated_at = now
+    moves, rows = [], []
+    reached = load_reached(portfolio, rebuilt.goals, rebuilt.first_day)
+    for goal in rebuilt.goals:
+        shown_before = _DayByDay(goal, rebuilt.old)
+        move = measure_again(goal, portfolio, rebuilt, reached)
+        shown_after = _DayByDay(goal, rebuilt.new)
+        rows += _restate(move, rebuilt, shown_before, shown_after, reason)
+        if move.before != move.after or move.status_before != goal.status:
+            moves.append(move)
+    _save(portfolio, rebuilt.goals, rows, now)
+    return moves
+
+
+def load_rebuilt(portfolio: Portfolio, since: datetime | None) -> Rebuilt:
+    """Walk the ledger from `since` on and lock the goals it has a part in.
+
+    Reads only: the days that are kept, those the ledger says, the goals' figures as
+    they are.
+    """
+    first_day = None if since is None else local_day(since, portfolio.time_zone)
+    opened = open_account(portfolio.opening_balance)
+    last = None if first_day is None else last_day_before(portfolio, first_day)
+    before = opened if last is None else last.account
+    kept = LedgerDay.objects.filter(portfolio=portfolio)
+    if last is not None:
+        kept = kept.filter(day__gt=last.day)
+    from_at = None
+    if last is not None and first_day is not None:
+        from_at = local_midnight(first_day, portfolio.time_zone)
+    goals = (
+        FinancialGoal.objects.locked()
+        .filter(portfolio=portfolio)
+        .exclude(status=GoalStatus.CANCELLED)
+    )
+    if first_day is not None:
+        goals = goals.exclude(target_date__lt=first_day)
+    return Rebuilt(
+        first_day=first_day if last is not None else None,
+        old=Ledger(before, list(kept.order_by("day"))),
+        new=Ledger(before, walk_days(portfolio, before, from_at=from_at)),
+        goals=list(goals),
+    )
+
+
+def measure_again(
+    goal: FinancialGoal, portfolio: Portfolio, rebuilt: Rebuilt, reached: Reached
+) -> GoalMove:
+    """Set the goal's baseline, value and status by the ledger; the caller saves."""
+    before, status_before = goal.progress, GoalStatus(goal.status)
+    first_day = rebuilt.first_day
+    if first_day is None or goal.start_date > first_day:
+        _set_baseline_again(goal, rebuilt.new.before_day(goal.start_date))
+    reading = portfolio.reading
+    if _is_past(goal, portfolio):
+        reading = rebuilt.new.through(goal.target_date or date.max)
+    after = Progress(goal.start_value, ZERO)
+    if _has_begun(goal, portfolio) or goal.kind.measures is Measure.VALUE:
+        after = measure_by(goal, reading)
+    goal.current_value, goal.progress_pct = after.current_value, after.progress_pct
+    goal.achieved_at = reached.find(goal, portfolio, rebuilt.new.days)
+    goal.status = status_rebuilt(
+        status_before,
+        achieved=goal.achieved_at is not None,
+        ended=goal.ended_at is not None,
+    )
+    return GoalMove(goal, before, after, status_before)
+
+
+def _set_baseline_again(goal: FinancialGoal, reading: Reading) -> None:
+    """The ledger's figures at the start; a goal made after ruin keeps its new run."""
+    unit_value, run = goal.start_unit_value, goal.start_unit_run
+    set_baseline(goal, reading)
+    if run > reading.run:
+        goal.start_unit_value, goal.start_unit_run = unit_value, run
+
+
+def _is_past(goal: FinancialGoal, portfolio: Portfolio) -> bool:
+    """Whether its period ended in the books, or the ledger goes on behind its end."""
+    newest = portfolio.last_entry_at
+    over = newest is not None and goal.period.is_over(newest)
+    return goal.ended_at is not None or over
+
+
+def _has_begun(goal: FinancialGoal, portfolio: Portfolio) -> bool:
+    newest = portfolio.last_entry_at
+    return newest is not None and goal.period_starts_at <= newest
+
+
+def _newest_entry_at(portfolio: Portfolio, rebuilt: Rebuilt) -> datetime | None:
+    if rebuilt.new.days:
+        return rebuilt.new.days[-1].last_entry_at
+    if rebuilt.first_day is None:
+        return None
+    last = last_day_before(portfolio, rebuilt.first_day)
+    return None if last is None else last.last_entry_at
+
+
+class _DayByDay:
+    """A goal's progress at the end of each local day, by one ledger and baseline."""
+
+    def __init__(self, goal: FinancialGoal, ledger: Ledger) -> None:
+        last = goal.target_date or date.max
+        days = [d for d in ledger.days if goal.start_date <= d.day <= last]
+        self.at = {day.day: day.last_entry_at for day in days}
+        self.shown = {day.day: measure_by(goal, day.reading) for day in days}
+        self.days = sorted(self.shown)
+        self.start = measure_by(goal, ledger.before_day(goal.start_date))
+
+    def through(self, day: date) -> Progress:
+        """The progress at the end of this day."""
+        count = bisect_left(self.days, date.fromordinal(day.toordinal() + 1))
+        return self.shown[self.days[count - 1]] if count else self.start
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    goal: FinancialGoal
+    effective_at: datetime
+    progress: Progress
+    note: str
+
+
+def _restate(
+    move: GoalMove,
+    rebuilt: Rebuilt,
+    before: _DayByDay,
+    after: _DayByDay,
+    reason: str,
+) -> list[_Row]:
+    """One row a local day on which the goal now stands elsewhere than it did."""
+    goal, rows = move.goal, []
+    for day in sorted(before.at.keys() | after.at.keys()):
+        shown = after.through(day)
+        if shown != before.through(day):
+            at = after.at.get(day) or before.at[day]
+            rows.append(_Row(goal, at, shown, reason))
+    if goal.status != move.status_before:
+        turned = f"{reason}; {move.status_before} turned {goal.status}."
+        at = rows[-1].effective_at if rows else _last_moment(goal, rebuilt)
+        rows[-1:] = [_Row(goal, at, move.after, turned)]
+    return rows
+
+
+def _last_moment(goal: FinancialGoal, rebuilt: Rebuilt) -> datetime:
+    if rebuilt.new.days:
+        return rebuilt.new.days[-1].last_entry_at
+    return goal.achieved_at or goal.period_starts_at
+
+
+SAVE = """
+WITH booked AS (
+    UPDATE portfolios
+    SET equity = %(equity)s, units = %(units)s, unit_value = %(unit_value)s,
+        unit_run = %(unit_run)s, realized_pnl = %(realized_pnl)s,
+        peak_unit_value = %(peak_unit_value)s, drawdown_pct = %(drawdown_pct)s,
+        unrealized_pnl = %(unrealized_pnl)s, last_entry_at = %(last_entry_at)s,
+        updated_at = %(now)s
+    WHERE portfolio_id = %(portfolio_id)s
+), moved AS (
+    UPDATE financial_goals AS g
+    SET current_value = m.current_value, progress_pct = m.progress_pct,
+        status = m.status, achieved_at = m.achieved_at,
+        start_unit_value = m.start_unit_value, start_unit_run = m.start_unit_run,
+        start_realized_pnl = m.start_realized_pnl, updated_at = %(now)s
+    FROM unnest(
+        %(goal_id)s::bigint[], %(goal_value)s::numeric[], %(progress_pct)s::numeric[],
+        %(status)s::text[], %(achieved_at)s::timestamptz[],
+        %(start_unit_value)s::numeric[], %(start_unit_run)s::int[],
+        %(start_realized_pnl)s::numeric[]
+    ) AS m(goal_id, current_value, progress_pct, status, achieved_at,
+           start_unit_value, start_unit_run, start_realized_pnl)
+    WHERE g.goal_id = m.goal_id
+)
+INSERT INTO goal_progress_history
+    (goal_id, kind, snapshot_date, effective_at, recorded_at,
+     current_value, target_value, progress_pct, note)
+SELECT h.goal_id, %(restated)s, h.day, h.effective_at, %(now)s, h.current_value,
+       g.target_value, h.progress_pct, h.note
+FROM unnest(
+    %(row_goal_id)s::bigint[], %(row_day)s::date[], %(row_at)s::timestamptz[],
+    %(row_value)s::numeric[], %(row_progress_pct)s::numeric[], %(row_note)s::text[]
+) WITH ORDINALITY AS h(goal_id, day, effective_at, current_value, progress_pct, note, n)
+JOIN financial_goals g USING (goal_id) ORDER BY h.n
+"""
+
+
+def _save(
+    portfolio: Portfolio,
+    goals: Sequence[FinancialGoal],
+    rows: Sequence[_Row],
+    now: datetime,
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            SAVE,
+            {
+                **account_columns(portfolio),
+                **goal_columns(list(goals)),
+                "portfolio_id": portfolio.portfolio_id,
+                "last_entry_at": portfolio.last_entry_at,
+                "now": now,
+                "restated": HistoryKind.RESTATED,
+                "row_goal_id": [row.goal.goal_id for row in rows],
+                "row_day": [
+                    local_date(row.effective_at, portfolio.time_zone) for row in rows
+                ],
+                "row_at": [row.effective_at for row in rows],
+                "row_value": [row.progress.current_value for row in rows],
+                "row_progress_pct": [row.progress.progress_pct for row in rows],
+                "row_note": [row.note for row in rows],
+            },
+        )

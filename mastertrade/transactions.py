@@ -1,0 +1,47 @@
+"""One transaction a service call; what the database gave up on is tried again, here."""
+
+import random
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from django.db import OperationalError, connection, transaction
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+# SQLSTATE of a deadlock and of a serialization failure: nothing was done, and doing
+# the same again is right.
+TRANSIENT = frozenset({"40P01", "40001"})
+ATTEMPTS = 5
+FIRST_PAUSE_SECONDS = 0.005
+
+
+def atomic(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Run a service in one transaction, again when the database gave it up.
+
+    Only the outermost call tries again, at most `ATTEMPTS` times in all, with pauses
+    that grow and differ; the last failure is raised as it is.
+    """
+
+    @wraps(function)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        tries = 1 if connection.in_atomic_block else ATTEMPTS
+        for attempt in range(1, tries + 1):
+            try:
+                with transaction.atomic():
+                    return function(*args, **kwargs)
+            except OperationalError as failure:
+                if attempt == tries or not is_transient(failure):
+                    raise
+            pause = FIRST_PAUSE_SECONDS * 2**attempt
+            time.sleep(pause * random.uniform(0.5, 1.5))
+        raise AssertionError("unreachable")
+
+    return run
+
+
+def is_transient(failure: OperationalError) -> bool:
+    """Whether the same transaction may well succeed the next time."""
+    return getattr(failure.__cause__, "sqlstate", None) in TRANSIENT

@@ -1,0 +1,118 @@
+"""Locking a trade's rows and writing them back, in as few statements as can be.
+
+SQL, because every close says it, and Django composes a query longer than this runs.
+"""
+
+from decimal import Decimal
+
+from django.db import connection
+
+from goals.models import Portfolio, User
+from mastertrade.exceptions import NotFound
+from trades.models import Trade
+from trades.services.settling import measure_open
+
+ZERO = Decimal(0)
+
+PORTFOLIO_OF_TRADE = """
+SELECT p.* FROM portfolios p JOIN trades t USING (portfolio_id)
+WHERE t.trade_id = %s AND p.user_id = %s FOR NO KEY UPDATE OF p
+"""
+# An imported trade that came in closed never had a position.
+LOCK_TRADE = """
+SELECT t.*, o.current_price AS marked_price, o.marked_at,
+       coalesce(o.unrealized_pnl, 0) AS unrealized_pnl
+FROM trades t LEFT JOIN positions o ON o.trade_id = t.trade_id
+WHERE t.trade_id = %s FOR NO KEY UPDATE OF t
+"""
+SAVE_CLOSED = """
+WITH closed AS (
+    UPDATE trades
+    SET exit_price = %(exit_price)s, exit_time = %(exit_time)s,
+        exit_fees = %(exit_fees)s, exit_fee_fx_rate = %(exit_fee_fx_rate)s,
+        funding = %(funding)s, profit_loss = %(profit_loss)s,
+        unbooked_profit = %(unbooked_profit)s, status = 'closed',
+        ledger_key = nextval('ledger_keys'), updated_at = %(updated_at)s,
+        updated_by = %(updated_by)s
+    WHERE trade_id = %(trade_id)s
+)
+UPDATE positions
+SET status = 'closed', current_price = %(exit_price)s, unrealized_pnl = 0,
+    updated_at = %(updated_at)s
+WHERE trade_id = %(trade_id)s
+"""
+SAVE_OPEN = """
+WITH changed AS (
+    UPDATE trades
+    SET quantity = %(quantity)s, entry_price = %(entry_price)s,
+        entry_notional = %(entry_notional)s, entry_fees = %(entry_fees)s,
+        funding = %(funding)s, unbooked_profit = %(unbooked_profit)s,
+        updated_at = %(updated_at)s, updated_by = %(updated_by)s
+    WHERE trade_id = %(trade_id)s
+)
+UPDATE positions
+SET quantity = %(quantity)s, entry_price = %(entry_price)s,
+    current_price = %(current_price)s, unrealized_pnl = %(unrealized_pnl)s,
+    updated_at = %(updated_at)s
+WHERE trade_id = %(trade_id)s
+"""
+COLUMNS = (
+    "trade_id",
+    "quantity",
+    "entry_price",
+    "entry_notional",
+    "entry_fees",
+    "exit_price",
+    "exit_time",
+    "exit_fees",
+    "exit_fee_fx_rate",
+    "funding",
+    "profit_loss",
+    "unbooked_profit",
+    "updated_at",
+    "updated_by",
+)
+
+
+def lock_portfolio_of_trade(user: User, trade_id: int) -> Portfolio:
+    """Lock the portfolio of a trade; `NotFound` if it is none of the user's."""
+    mine = Portfolio.objects.raw(PORTFOLIO_OF_TRADE, [trade_id, user.username])
+    locked = next(iter(mine), None)
+    if locked is None:
+        raise NotFound(f"You have no trade {trade_id}.")
+    return locked
+
+
+def lock_trade(trade_id: int) -> Trade:
+    """Lock a trade of a locked portfolio; it carries its position's mark besides.
+
+    `marked_price` (None without a position) and `unrealized_pnl`.
+    """
+    return next(iter(Trade.objects.raw(LOCK_TRADE, [trade_id])))
+
+
+def save_closed(trade: Trade) -> None:
+    """Write a close, of the trade and of its position; it goes behind the ledger."""
+    _save(SAVE_CLOSED, trade)
+
+
+def save_open(trade: Trade) -> Decimal:
+    """Write what a trade that stays open holds now, and its position with it.
+
+    Returns by how much its unrealised profit changed. A position that was never marked
+    stands at its entry price.
+    """
+    price, unrealized = trade.entry_price, ZERO
+    if trade.marked_at is not None and trade.marked_price is not None:
+        price = trade.marked_price
+        unrealized = measure_open(trade, price)
+    change = unrealized - trade.unrealized_pnl
+    trade.unrealized_pnl = unrealized
+    _save(SAVE_OPEN, trade, unrealized_pnl=unrealized, current_price=price)
+    return change
+
+
+def _save(statement: str, trade: Trade, **more: Decimal) -> None:
+    columns = {name: getattr(trade, name) for name in COLUMNS}
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {**columns, **more})

@@ -1,0 +1,94 @@
+"""Voiding trades: kept, marked, and their effect reversed."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from goals.models import User
+from goals.services import rebuild_ledger
+from goals.services.ledger import GoalMove
+from goals.services.live import save_live
+from goals.services.voids import require_reason
+from mastertrade.money import exactly
+from mastertrade.transactions import atomic
+from trades.enums import Side, TradeStatus
+from trades.models import Position, Trade
+from trades.pnl import measure_exact_profit
+from trades.services.rows import lock_portfolio_of_trade, lock_trade, save_open
+from trades.stakes import join_stakes
+
+ZERO = Decimal(0)
+
+
+@atomic
+def void_trade(
+    *, user: User, trade_id: int, reason: str, now: datetime
+) -> tuple[Trade, list[GoalMove]]:
+    """Take a trade that was recorded by mistake out of the ledger; it stays readable.
+
+    A closed one is as if it had never been: everything since its exit is made again.
+    An open one holds nothing any more. The quantity of a closed part goes back to the
+    trade it was taken from, if that is still open. A void trade stays as it is.
+    """
+    reason = require_reason(reason)
+    portfolio = lock_portfolio_of_trade(user, trade_id)
+    trade = Trade.objects.locked().get(pk=trade_id)
+    if trade.status == TradeStatus.VOID:
+        return trade, []
+    was_open = trade.is_open
+    _mark_void(trade, reason, now, user)
+    if was_open:
+        portfolio.unrealized_pnl -= _close_position(trade, now)
+        return trade, save_live([portfolio], at=now, now=now)
+    portfolio.unrealized_pnl += _give_back(trade, now, user)
+    moves = rebuild_ledger(
+        portfolio,
+        since=trade.exit_time,
+        now=now,
+        reason=f"Trade {trade_id} was voided: {reason}",
+    )
+    return trade, moves
+
+
+def _mark_void(trade: Trade, reason: str, now: datetime, user: User) -> None:
+    trade.status = TradeStatus.VOID
+    trade.voided_at = trade.updated_at = now
+    trade.void_reason = reason
+    trade.updated_by = user.username
+    trade.save(
+        update_fields=["status", "voided_at", "void_reason", "updated_at", "updated_by"]
+    )
+
+
+def _close_position(trade: Trade, now: datetime) -> Decimal:
+    """Close what it holds; returns the unrealised profit that this takes away."""
+    position = Position.objects.filter(trade=trade).first()
+    if position is None:
+        return ZERO
+    unrealized: Decimal = position.unrealized_pnl
+    position.status, position.unrealized_pnl = TradeStatus.CLOSED, ZERO
+    position.updated_at = now
+    position.save(update_fields=["status", "unrealized_pnl", "updated_at"])
+    return unrealized
+
+
+@exactly
+def _give_back(part: Trade, now: datetime, user: User) -> Decimal:
+    """Return a part's quantity to its trade, if that is open; what is unrealised more.
+
+    What rounding left over of the part goes with it.
+    """
+    parent_id = part.parent_trade_id
+    parent = None if parent_id is None else lock_trade(parent_id)
+    if parent is None or not parent.is_open or part.exit_price is None:
+        return ZERO
+    exact = measure_exact_profit(
+        side=Side(part.side),
+        stake=part.stake,
+        exit_price=part.exit_price,
+        exit_fees=part.exit_fees,
+        rates=part.rates,
+    )
+    parent.unbooked_profit -= exact - (part.profit_loss or ZERO)
+    parent.take_over(join_stakes(parent.stake, part.stake))
+    parent.updated_at, parent.updated_by = now, user.username
+    return save_open(parent)
