@@ -80,7 +80,7 @@ def rebuild_ledger(
     rebuilt = load_rebuilt(portfolio, since)
     save_days(portfolio, list(rebuilt.new.days), rebuilt.first_day)
     portfolio.take_over(rebuilt.new.newest)
-    portfolio.last_entry_at = _newest_entry_at(portfolio, rebuilt)
+    portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
     portfolio.updated_at = now
     moves, rows = [], []
     reached = load_reached(portfolio, rebuilt.goals, rebuilt.first_day)
@@ -126,6 +126,16 @@ def load_rebuilt(portfolio: Portfolio, since: datetime | None) -> Rebuilt:
     )
 
 
+def newest_entry_at(portfolio: Portfolio, rebuilt: Rebuilt) -> datetime | None:
+    """The time of the newest entry by the ledger; None where there is none."""
+    if rebuilt.new.days:
+        return rebuilt.new.days[-1].last_entry_at
+    if rebuilt.first_day is None:
+        return None
+    last = last_day_before(portfolio, rebuilt.first_day)
+    return None if last is None else last.last_entry_at
+
+
 def measure_again(
     goal: FinancialGoal, portfolio: Portfolio, rebuilt: Rebuilt, reached: Reached
 ) -> GoalMove:
@@ -168,15 +178,6 @@ def _is_past(goal: FinancialGoal, portfolio: Portfolio) -> bool:
 def _has_begun(goal: FinancialGoal, portfolio: Portfolio) -> bool:
     newest = portfolio.last_entry_at
     return newest is not None and goal.period_starts_at <= newest
-
-
-def _newest_entry_at(portfolio: Portfolio, rebuilt: Rebuilt) -> datetime | None:
-    if rebuilt.new.days:
-        return rebuilt.new.days[-1].last_entry_at
-    if rebuilt.first_day is None:
-        return None
-    last = last_day_before(portfolio, rebuilt.first_day)
-    return None if last is None else last.last_entry_at
 
 
 class _DayByDay:

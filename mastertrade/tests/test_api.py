@@ -139,7 +139,7 @@ def break_with(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     def fail(*args: Any, **kwargs: Any) -> None:
         raise error
 
-    monkeypatch.setattr(ledger, "_move_goals", fail)
+    monkeypatch.setattr(ledger, "_measure_goals", fail)
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])

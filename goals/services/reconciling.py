@@ -1,0 +1,107 @@
+"""Proof that the cached figures are what the ledger says, and mending where not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from goals.models import FinancialGoal, Portfolio
+from goals.services.days import FIGURES
+from goals.services.ledger import GoalMove
+from goals.services.reaching import load_reached
+from goals.services.rebuilding import (
+    Rebuilt,
+    load_rebuilt,
+    measure_again,
+    newest_entry_at,
+    rebuild_ledger,
+)
+
+PORTFOLIO_FIGURES = (
+    "equity",
+    "units",
+    "unit_value",
+    "unit_run",
+    "realized_pnl",
+    "peak_unit_value",
+    "drawdown_pct",
+    "last_entry_at",
+)
+GOAL_FIGURES = (
+    "current_value",
+    "progress_pct",
+    "status",
+    "achieved_at",
+    "start_unit_value",
+    "start_unit_run",
+    "start_realized_pnl",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One cached figure that is not what the ledger says."""
+
+    portfolio_id: int
+    of: str
+    figure: str
+    cached: Any
+    ledger: Any
+
+    def __str__(self) -> str:
+        return (
+            f"portfolio {self.portfolio_id}, {self.of}: {self.figure} is {self.cached}, "
+            f"the ledger says {self.ledger}"
+        )
+
+
+def find_portfolio_drift(portfolio: Portfolio) -> list[Drift]:
+    """Compare a locked portfolio, its days and its goals with the ledger.
+
+    `unrealized_pnl` is taken as it is. The portfolio is left as if it had been made
+    again; nothing is saved.
+    """
+    rebuilt = load_rebuilt(portfolio, None)
+    before = {name: getattr(portfolio, name) for name in PORTFOLIO_FIGURES}
+    portfolio.take_over(rebuilt.new.newest)
+    portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
+    drift = list(_compare(portfolio.portfolio_id, "itself", before, portfolio))
+    return [*drift, *_day_drift(portfolio, rebuilt), *_goal_drift(portfolio, rebuilt)]
+
+
+def mend_portfolio(portfolio: Portfolio, now: datetime) -> list[GoalMove]:
+    """Make every figure of a locked portfolio again from its ledger."""
+    return rebuild_ledger(
+        portfolio, since=None, now=now, reason="Figures that had drifted were mended"
+    )
+
+
+def _day_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
+    kept = {day.day: day for day in rebuilt.old.days}
+    told = {day.day: day for day in rebuilt.new.days}
+    for day in sorted(kept.keys() | told.keys()):
+        of = f"day {day}"
+        if day not in kept or day not in told:
+            yield Drift(portfolio.portfolio_id, of, "entries", day in kept, day in told)
+            continue
+        before = {name: getattr(kept[day], name) for name in FIGURES}
+        yield from _compare(portfolio.portfolio_id, of, before, told[day])
+
+
+def _goal_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
+    reached = load_reached(portfolio, rebuilt.goals, None)
+    for goal in rebuilt.goals:
+        before = {name: getattr(goal, name) for name in GOAL_FIGURES}
+        measure_again(goal, portfolio, rebuilt, reached)
+        yield from _compare(
+            portfolio.portfolio_id, f"goal {goal.goal_id}", before, goal
+        )
+
+
+def _compare(
+    portfolio_id: int, of: str, before: dict[str, Any], after: FinancialGoal | Any
+) -> Iterator[Drift]:
+    for name, cached in before.items():
+        told = getattr(after, name)
+        if cached != told:
+            yield Drift(portfolio_id, of, name, cached, told)
