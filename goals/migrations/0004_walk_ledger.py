@@ -33,11 +33,12 @@ $$
 # units stand still and the equity is above zero. There the unit value rises and falls
 # with the equity, so the stretch's sum and highest equity say all: only days and
 # breaks are walked one by one. `midnights` are the first instants of the local days
-# after `first_day`.
+# after `first_day`. Not `strict`, a withdrawal above the equity is
+# ruin: rows were deleted by hand, and the figures must follow all the same.
 WALK_LEDGER = """
 CREATE FUNCTION walk_ledger(
     of_portfolio bigint, from_at timestamptz, until_at timestamptz,
-    first_day date, midnights timestamptz[], each_entry boolean,
+    first_day date, midnights timestamptz[], each_entry boolean, strict boolean,
     start_equity numeric, start_units numeric, start_unit_value numeric,
     start_run integer, start_realized numeric, start_peak numeric
 ) RETURNS TABLE (
@@ -101,7 +102,7 @@ BEGIN
         entries := entries + step.entries;
         IF step.is_flow THEN
             equity := equity + step.first_amount;
-            IF step.first_amount < 0 AND equity < 0 THEN
+            IF strict AND step.first_amount < 0 AND equity < 0 THEN
                 RAISE EXCEPTION 'A withdrawal of % at % is above the equity of %.',
                     trim_scale(-step.first_amount), step.last_at,
                     trim_scale(equity - step.first_amount)
@@ -114,6 +115,8 @@ BEGIN
                     peak_unit_value := 1;
                     unit_run := unit_run + 1;
                 END IF;
+            ELSIF equity < 0 THEN
+                unit_value := 0;
             ELSIF equity = 0 THEN
                 units := 0;
             ELSE

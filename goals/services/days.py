@@ -30,7 +30,7 @@ SELECT day, last_entry_at, entries, equity, units, unit_value, unit_run, realize
        peak_unit_value, high_equity, high_unit_value, high_realized_pnl
 FROM walk_ledger(
     %(portfolio_id)s, %(from_at)s, %(until_at)s, %(first_day)s,
-    %(midnights)s::timestamptz[], %(each_entry)s, %(equity)s, %(units)s,
+    %(midnights)s::timestamptz[], %(each_entry)s, %(strict)s, %(equity)s, %(units)s,
     %(unit_value)s, %(run)s, %(realized_pnl)s, %(peak_unit_value)s
 )
 """
@@ -110,12 +110,14 @@ def walk_days(
     from_at: datetime | None = None,
     until_at: datetime | None = None,
     each_entry: bool = False,
+    strict: bool = True,
 ) -> list[LedgerDay]:
     """Walk the ledger from `account` on; the figures of each local day, unsaved.
 
     `from_at` is a local midnight (None: the very first), `until_at` excluded; with
     `each_entry` there is one row an entry instead. Raises `InsufficientEquity` where
-    a withdrawal turns out to be above the equity, `OutOfRange` beyond the columns.
+    a withdrawal turns out to be above the equity (which is ruin if not `strict`),
+    `OutOfRange` beyond the columns.
     """
     bounds: dict[str, Any] = {
         "portfolio_id": portfolio.portfolio_id,
@@ -133,6 +135,7 @@ def walk_days(
             "first_day": days[0],
             "midnights": [local_midnight(day, portfolio.time_zone) for day in days[1:]],
             "each_entry": each_entry,
+            "strict": strict,
             "equity": account.equity,
             "units": account.units,
             "unit_value": account.unit_value,

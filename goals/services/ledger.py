@@ -1,6 +1,6 @@
 """Booking into a portfolio's ledger, and moving the goals it measures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,8 @@ from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
 from goals.models import FinancialGoal, Portfolio
 from goals.periods import local_date, local_day
 from goals.progress import Progress, Reading, measure_progress, status_after
+
+HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,9 @@ def _save_booking(
                 **account_columns(portfolio),
                 **goal_columns(goals),
                 "portfolio_id": portfolio.portfolio_id,
-                "kind": [_history_kind(goal, kind, effective_at) for goal in goals],
+                "kind": [
+                    _history_kind(portfolio, goal, kind, effective_at) for goal in goals
+                ],
                 "local_day": local_day(effective_at, portfolio.time_zone),
                 "snapshot_date": local_date(effective_at, portfolio.time_zone),
                 "effective_at": effective_at,
@@ -235,8 +239,15 @@ def goal_columns(goals: list[FinancialGoal]) -> dict[str, Any]:
 
 
 def _history_kind(
-    goal: FinancialGoal, kind: HistoryKind, effective_at: datetime
+    portfolio: Portfolio, goal: FinancialGoal, kind: HistoryKind, effective_at: datetime
 ) -> str | None:
     if goal.period_starts_at > effective_at:
         return None
-    return str(kind if goal.ended_at is None else HistoryKind.RESTATED)
+    if goal.ended_at is not None:
+        return str(HistoryKind.RESTATED)
+    # A target that only open positions at their marks took it to is a mark's work.
+    if goal.achieved_at == effective_at and goal.kind.measures is Measure.VALUE:
+        realised = replace(portfolio.reading, live_equity=portfolio.equity)
+        if measure_by(goal, realised).progress_pct < HUNDRED:
+            return str(HistoryKind.MARK)
+    return str(kind)

@@ -7,7 +7,7 @@ and one `restated` row of history a goal and local day whose progress changed.
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -66,9 +66,23 @@ class Rebuilt:
     new: Ledger
     goals: Sequence[FinancialGoal]
 
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the days that are kept are what the ledger says."""
+        old, new = (
+            [(day.day, day.reading, day.high_equity) for day in ledger.days]
+            for ledger in (self.old, self.new)
+        )
+        return old == new
+
 
 def rebuild_ledger(
-    portfolio: Portfolio, *, since: datetime | None, now: datetime, reason: str
+    portfolio: Portfolio,
+    *,
+    since: datetime | None,
+    now: datetime,
+    reason: str,
+    strict: bool = True,
 ) -> list[GoalMove]:
     """Make every figure again that entries at `since` or later have a part in.
 
@@ -77,7 +91,7 @@ def rebuild_ledger(
     `reason` goes to the `restated` rows. Raises `InsufficientEquity` where a withdrawal
     would lie above the equity, and then the caller's transaction must not commit.
     """
-    rebuilt = load_rebuilt(portfolio, since)
+    rebuilt = load_rebuilt(portfolio, since, strict=strict)
     save_days(portfolio, list(rebuilt.new.days), rebuilt.first_day)
     portfolio.take_over(rebuilt.new.newest)
     portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
@@ -95,7 +109,9 @@ def rebuild_ledger(
     return moves
 
 
-def load_rebuilt(portfolio: Portfolio, since: datetime | None) -> Rebuilt:
+def load_rebuilt(
+    portfolio: Portfolio, since: datetime | None, *, strict: bool = True
+) -> Rebuilt:
     """Walk the ledger from `since` on and lock the goals it has a part in.
 
     Reads only: the days that are kept, those the ledger says, the goals' figures as
@@ -121,7 +137,9 @@ def load_rebuilt(portfolio: Portfolio, since: datetime | None) -> Rebuilt:
     return Rebuilt(
         first_day=first_day if last is not None else None,
         old=Ledger(before, list(kept.order_by("day"))),
-        new=Ledger(before, walk_days(portfolio, before, from_at=from_at)),
+        new=Ledger(
+            before, walk_days(portfolio, before, from_at=from_at, strict=strict)
+        ),
         goals=list(goals),
     )
 
@@ -144,20 +162,38 @@ def measure_again(
     first_day = rebuilt.first_day
     if first_day is None or goal.start_date > first_day:
         _set_baseline_again(goal, rebuilt.new.before_day(goal.start_date))
-    reading = portfolio.reading
-    if _is_past(goal, portfolio):
-        reading = rebuilt.new.through(goal.target_date or date.max)
+    is_value = goal.kind.measures is Measure.VALUE
     after = Progress(goal.start_value, ZERO)
-    if _has_begun(goal, portfolio) or goal.kind.measures is Measure.VALUE:
-        after = measure_by(goal, reading)
+    if _has_begun(goal, portfolio) or is_value:
+        after = measure_by(goal, _newest_reading(goal, portfolio, rebuilt))
     goal.current_value, goal.progress_pct = after.current_value, after.progress_pct
-    goal.achieved_at = reached.find(goal, portfolio, rebuilt.new.days)
+    # What a portfolio was worth with open positions is not in the ledger.
+    if not (is_value and rebuilt.is_unchanged):
+        goal.achieved_at = reached.find(goal, portfolio, rebuilt.new.days)
     goal.status = status_rebuilt(
         status_before,
         achieved=goal.achieved_at is not None,
         ended=goal.ended_at is not None,
     )
     return GoalMove(goal, before, after, status_before)
+
+
+def _newest_reading(
+    goal: FinancialGoal, portfolio: Portfolio, rebuilt: Rebuilt
+) -> Reading:
+    """The last figures of the goal's period.
+
+    Those of a period that is over are the ledger's at its end; what open positions
+    were worth then, in a portfolio's value, is kept.
+    """
+    if not _is_past(goal, portfolio):
+        return portfolio.reading
+    last = goal.target_date or date.max
+    reading = rebuilt.new.through(last)
+    if goal.kind.measures is not Measure.VALUE:
+        return reading
+    open_then = goal.current_value - rebuilt.old.through(last).live_equity
+    return replace(reading, live_equity=reading.live_equity + open_then)
 
 
 def _set_baseline_again(goal: FinancialGoal, reading: Reading) -> None:

@@ -50,8 +50,8 @@ class Drift:
 
     def __str__(self) -> str:
         return (
-            f"portfolio {self.portfolio_id}, {self.of}: {self.figure} is {self.cached}, "
-            f"the ledger says {self.ledger}"
+            f"portfolio {self.portfolio_id}, {self.of}: {self.figure} is "
+            f"{self.cached}, the ledger says {self.ledger}"
         )
 
 
@@ -61,7 +61,7 @@ def find_portfolio_drift(portfolio: Portfolio) -> list[Drift]:
     `unrealized_pnl` is taken as it is. The portfolio is left as if it had been made
     again; nothing is saved.
     """
-    rebuilt = load_rebuilt(portfolio, None)
+    rebuilt = load_rebuilt(portfolio, None, strict=False)
     before = {name: getattr(portfolio, name) for name in PORTFOLIO_FIGURES}
     portfolio.take_over(rebuilt.new.newest)
     portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
@@ -72,7 +72,11 @@ def find_portfolio_drift(portfolio: Portfolio) -> list[Drift]:
 def mend_portfolio(portfolio: Portfolio, now: datetime) -> list[GoalMove]:
     """Make every figure of a locked portfolio again from its ledger."""
     return rebuild_ledger(
-        portfolio, since=None, now=now, reason="Figures that had drifted were mended"
+        portfolio,
+        since=None,
+        now=now,
+        reason="Figures that had drifted were mended",
+        strict=False,
     )
 
 

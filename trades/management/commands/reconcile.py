@@ -1,0 +1,85 @@
+"""Prove that every cached figure is what the ledger says."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from goals.models import Portfolio
+from goals.services.reconciling import Drift
+from mastertrade.exceptions import DomainError
+from trades.services.reconciling import check_portfolio, mend_drift
+
+SHOWN = 200
+
+
+class Command(BaseCommand):
+    help = (
+        "Compare every portfolio, goal and position with the trades and cash flows. "
+        "Exits 1 if anything differs; --fix makes it right."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--fix", action="store_true", help="mend what has drifted")
+        parser.add_argument("--user", help="only this user's portfolios")
+        parser.add_argument(
+            "--portfolio", type=int, action="append", help="only this one, by its key"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        console = Console()
+        portfolios = Portfolio.objects.order_by("pk")
+        if options["user"]:
+            portfolios = portfolios.filter(user_id=options["user"])
+        if options["portfolio"]:
+            portfolios = portfolios.filter(pk__in=options["portfolio"])
+        keys = list(portfolios.values_list("pk", flat=True))
+        if not keys and (options["user"] or options["portfolio"]):
+            raise CommandError("There is no such portfolio.")
+        drift: list[Drift] = []
+        self.left: list[Drift] = []
+        for key in track(keys, "Reconciling", console=console, transient=True):
+            drift += self._reconcile(key, fix=options["fix"])
+        self._report(console, len(keys), drift, fix=options["fix"])
+        if self.left:
+            raise CommandError(f"{len(self.left)} figures could not be mended.")
+
+    def _reconcile(self, portfolio_id: int, *, fix: bool) -> list[Drift]:
+        try:
+            drift = check_portfolio(portfolio_id)
+            if drift and fix:
+                mend_drift(portfolio_id, timezone.now())
+                self.left += check_portfolio(portfolio_id)
+        except DomainError as refused:
+            self.left.append(
+                Drift(portfolio_id, "ledger", "entries", None, refused.detail)
+            )
+            return self.left[-1:]
+        return drift
+
+    def _report(
+        self, console: Console, count: int, drift: list[Drift], *, fix: bool
+    ) -> None:
+        if not drift:
+            console.print(f"{count} portfolios: every figure is what the ledger says.")
+            return
+        table = Table("portfolio", "of", "figure", "cached", "ledger")
+        for row in drift[:SHOWN]:
+            table.add_row(
+                str(row.portfolio_id),
+                row.of,
+                row.figure,
+                str(row.cached),
+                str(row.ledger),
+            )
+        console.print(table)
+        touched = len({row.portfolio_id for row in drift})
+        if len(drift) > SHOWN:
+            console.print(f"… and {len(drift) - SHOWN} more.")
+        words = f"{len(drift)} figures of {touched} of {count} portfolios had drifted"
+        if not fix:
+            raise CommandError(f"{words}.", returncode=1)
+        console.print(f"{words}; mended.")
