@@ -1,8 +1,14 @@
 """The operator's view of users, portfolios, goals and their logs."""
 
 from goals.admin.goals import FinancialGoalAdmin
+from goals.admin.ledger import (
+    CashFlowAdmin,
+    LedgerChangeAdmin,
+    LedgerDayAdmin,
+    LedgerEntryAdmin,
+)
 from goals.admin.logs import GoalAdjustmentLogAdmin, GoalProgressHistoryAdmin
-from goals.admin.portfolios import CashFlowAdmin, LedgerEntryAdmin, PortfolioAdmin
+from goals.admin.portfolios import PortfolioAdmin
 from goals.admin.users import TokenAdmin, UserAdmin
 
 __all__ = [
@@ -10,6 +16,8 @@ __all__ = [
     "FinancialGoalAdmin",
     "GoalAdjustmentLogAdmin",
     "GoalProgressHistoryAdmin",
+    "LedgerChangeAdmin",
+    "LedgerDayAdmin",
     "LedgerEntryAdmin",
     "PortfolioAdmin",
     "TokenAdmin",

@@ -1,4 +1,4 @@
-"""Portfolios and their ledger."""
+"""Portfolios."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,11 +11,16 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
-from goals.admin.base import Figure, ReadOnlyAdmin, Section, SectionsAdmin
-from goals.admin.filters import PortfolioFilter
+from goals.admin.base import Figure, Section, SectionsAdmin
 from goals.admin.forms import PortfolioForm
 from goals.admin.logs import goal_link
-from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio
+from goals.models import (
+    CashFlow,
+    FinancialGoal,
+    LedgerDay,
+    LedgerEntry,
+    Portfolio,
+)
 
 LIMITS = (
     ("soft_drawdown_pct", "hard_drawdown_pct"),
@@ -32,6 +37,10 @@ def _entries_of(portfolio: Portfolio) -> QuerySet[LedgerEntry]:
     return portfolio.ledger_entries.select_related("portfolio").order_by(
         "-effective_at", "-entry_id"
     )
+
+
+def _days_of(portfolio: Portfolio) -> QuerySet[LedgerDay]:
+    return portfolio.ledger_days.select_related("portfolio").order_by("-day")
 
 
 def _cash_flows_of(portfolio: Portfolio) -> QuerySet[CashFlow]:
@@ -58,6 +67,22 @@ GOALS = Section(
         ("To", lambda goal: goal.target_date and goal.target_date.isoformat()),
     ],
 )
+DAYS = Section(
+    key="days",
+    title="Local days",
+    model=LedgerDay,
+    rows=_days_of,
+    columns=[
+        ("Day", lambda row: row.day.isoformat()),
+        ("Entries", lambda row: row.entries),
+        ("Equity", lambda row: figures.money(row.equity, row.portfolio.currency)),
+        ("Unit value", lambda row: figures.rate(row.unit_value)),
+        (
+            "Realised",
+            lambda row: figures.gain(row.realized_pnl, row.portfolio.currency),
+        ),
+    ],
+)
 LEDGER = Section(
     key="ledger",
     title="Ledger",
@@ -67,12 +92,6 @@ LEDGER = Section(
         ("Took effect", lambda row: figures.instant(row.effective_at)),
         ("Booked", lambda row: figures.words(row.kind)),
         ("Amount", lambda row: figures.gain(row.amount, row.portfolio.currency)),
-        ("Equity", lambda row: figures.money(row.equity, row.portfolio.currency)),
-        ("Unit value", lambda row: figures.rate(row.unit_value)),
-        (
-            "Realised",
-            lambda row: figures.gain(row.realized_pnl, row.portfolio.currency),
-        ),
     ],
 )
 CASH_FLOWS = Section(
@@ -84,6 +103,8 @@ CASH_FLOWS = Section(
         ("Time", lambda row: figures.instant(row.flowed_at)),
         ("Amount", lambda row: figures.gain(row.amount, row.portfolio.currency)),
         ("External id", lambda row: row.external_id or figures.NOTHING),
+        ("Recorded by", lambda row: row.created_by or figures.NOTHING),
+        ("Void", lambda row: row.void_reason or figures.NOTHING),
     ],
 )
 
@@ -91,7 +112,7 @@ CASH_FLOWS = Section(
 @admin.register(Portfolio)
 class PortfolioAdmin(SectionsAdmin[Portfolio]):
     form = PortfolioForm
-    sections: ClassVar[list[Section]] = [GOALS, LEDGER, CASH_FLOWS]
+    sections: ClassVar[list[Section]] = [GOALS, DAYS, LEDGER, CASH_FLOWS]
     list_display = (
         "name",
         "owner",
@@ -205,77 +226,3 @@ def _is_frozen(portfolio: Portfolio, editable: bool) -> bool:
     if not editable:
         return True
     return any(getattr(portfolio, name).exists() for name in USED_BY)
-
-
-@admin.register(LedgerEntry)
-class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
-    list_display = ("time", "portfolio", "kind", "booked", "equity_then", "rate_then")
-    list_filter = ("kind", PortfolioFilter)
-    list_select_related = ("portfolio",)
-    search_fields = ("portfolio__user__username", "portfolio__name", "=trade_id")
-    search_help_text = "Username, portfolio name or trade id"
-    ordering = ("-entry_id",)
-    fields = (
-        "portfolio",
-        "kind",
-        "time",
-        "booked",
-        "trade_id",
-        "cash_flow",
-        "equity_then",
-        "realized_then",
-        "rate_then",
-        "peak_then",
-        "units_then",
-    )
-
-    @admin.display(description="took effect", ordering="effective_at")
-    def time(self, row: LedgerEntry) -> SafeString:
-        return figures.instant(row.effective_at)
-
-    @admin.display(description="amount", ordering="amount")
-    def booked(self, row: LedgerEntry) -> SafeString:
-        return figures.gain(row.amount, row.portfolio.currency)
-
-    @admin.display(description="equity after")
-    def equity_then(self, row: LedgerEntry) -> SafeString:
-        return figures.money(row.equity, row.portfolio.currency)
-
-    @admin.display(description="realised P&L after")
-    def realized_then(self, row: LedgerEntry) -> SafeString:
-        return figures.gain(row.realized_pnl, row.portfolio.currency)
-
-    @admin.display(description="unit value after")
-    def rate_then(self, row: LedgerEntry) -> SafeString:
-        return figures.rate(row.unit_value)
-
-    @admin.display(description="peak unit value after")
-    def peak_then(self, row: LedgerEntry) -> SafeString:
-        return figures.rate(row.peak_unit_value)
-
-    @admin.display(description="units after")
-    def units_then(self, row: LedgerEntry) -> str:
-        return f"{figures.number(row.units)} (run {row.unit_run})"
-
-
-@admin.register(CashFlow)
-class CashFlowAdmin(ReadOnlyAdmin[CashFlow]):
-    list_display = ("time", "portfolio", "flow", "external_id")
-    list_filter = (PortfolioFilter,)
-    list_select_related = ("portfolio",)
-    search_fields = ("portfolio__user__username", "portfolio__name", "external_id")
-    search_help_text = "Username, portfolio name or external id"
-    ordering = ("-cash_flow_id",)
-    fields = ("portfolio", "time", "flow", "external_id", "recorded")
-
-    @admin.display(ordering="flowed_at")
-    def time(self, row: CashFlow) -> SafeString:
-        return figures.instant(row.flowed_at)
-
-    @admin.display(description="amount", ordering="amount")
-    def flow(self, row: CashFlow) -> SafeString:
-        return figures.gain(row.amount, row.portfolio.currency)
-
-    @admin.display(description="recorded")
-    def recorded(self, row: CashFlow) -> SafeString:
-        return figures.instant(row.created_at)

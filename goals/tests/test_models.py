@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
-from goals.services import create_goal, record_cash_flow
+from goals.services import create_goal, record_cash_flow, void_cash_flow
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.tests.schema import constraint_that_refuses, constraints_of, execute
 
@@ -18,14 +18,15 @@ pytestmark = pytest.mark.django_db
 TABLES = (
     "portfolios",
     "cash_flows",
-    "ledger_entries",
+    "ledger_days",
+    "ledger_changes",
     "financial_goals",
     "goal_progress_history",
     "goal_adjustment_log",
 )
 # Names as Django makes them; the rest of each is a hash.
 CASH_FLOW_PORTFOLIO = "cash_flows_portfolio_id_bd13e76f_fk_portfolios_portfolio_id"
-ENTRY_PORTFOLIO = "ledger_entries_portfolio_id_42187e18_fk_portfolios_portfolio_id"
+DAY_PORTFOLIO = "ledger_days_portfolio_id_b246ed0c_fk_portfolios_portfolio_id"
 LOG_PORTFOLIO = "goal_adjustment_log_portfolio_id_ca04f6de_fk_portfolio"
 
 # (constraint, table, what an update sets); `{other}` is another user with a portfolio.
@@ -57,19 +58,27 @@ REFUSED = [
     ("cash_flows_amount_not_zero", "cash_flows", "amount = 0"),
     ("cash_flows_external_id_not_empty", "cash_flows", "external_id = ''"),
     (CASH_FLOW_PORTFOLIO, "cash_flows", "portfolio_id = 0"),
-    ("ledger_entries_one_source", "ledger_entries", "kind = 'trade'"),
-    ("ledger_entries_one_source", "ledger_entries", "kind = 'gift'"),
-    ("ledger_entries_one_source", "ledger_entries", "cash_flow_id = NULL"),
-    ("ledger_entries_one_source", "ledger_entries", "trade_id = 1"),
-    ("ledger_entries_unit_value_not_negative", "ledger_entries", "unit_value = -1"),
-    ("ledger_entries_unit_run_check", "ledger_entries", "unit_run = -1"),
-    ("ledger_entries_cash_flow_fk", "ledger_entries", "cash_flow_id = 0"),
+    ("cash_flows_void_has_reason", "cash_flows", "voided_at = flowed_at"),
+    ("cash_flows_void_has_reason", "cash_flows", "void_reason = 'twice'"),
+    ("ledger_days_entries_positive", "ledger_days", "entries = 0"),
+    ("ledger_days_entries_check", "ledger_days", "entries = -1"),
+    ("ledger_days_unit_run_check", "ledger_days", "unit_run = -1"),
+    ("ledger_days_unit_run_positive", "ledger_days", "unit_run = 0"),
+    ("ledger_days_units_not_negative", "ledger_days", "units = -1"),
+    ("ledger_days_unit_value_range", "ledger_days", "unit_value = -1"),
+    ("ledger_days_unit_value_range", "ledger_days", "peak_unit_value = 0.9"),
+    ("ledger_days_highs", "ledger_days", "high_equity = equity - 1"),
+    ("ledger_days_highs", "ledger_days", "high_unit_value = unit_value - 1"),
+    ("ledger_days_highs", "ledger_days", "high_realized_pnl = realized_pnl - 1"),
+    (DAY_PORTFOLIO, "ledger_days", "portfolio_id = 0"),
+    ("ledger_changes_one_subject", "ledger_changes", "cash_flow_id = NULL"),
+    ("ledger_changes_one_subject", "ledger_changes", "trade_id = 1"),
+    ("ledger_changes_cash_flow_fk", "ledger_changes", "cash_flow_id = 0"),
     (
-        "ledger_entries_trade_fk",
-        "ledger_entries",
-        "kind = 'trade', cash_flow_id = NULL, trade_id = 0",
+        "ledger_changes_trade_fk",
+        "ledger_changes",
+        "cash_flow_id = NULL, trade_id = 0",
     ),
-    (ENTRY_PORTFOLIO, "ledger_entries", "portfolio_id = 0"),
     ("financial_goals_goal_type", "financial_goals", "goal_type = 'weekly_return'"),
     ("financial_goals_status", "financial_goals", "status = 'done'"),
     ("financial_goals_policy", "financial_goals", "policy = 'martingale'"),
@@ -147,7 +156,12 @@ REFUSED = [
 UNIQUE = [
     ("portfolios_name_unique", "portfolios", "user_id, name"),
     ("cash_flows_external_id_unique", "cash_flows", "portfolio_id, external_id"),
-    ("ledger_entries_cash_flow_id_key", "ledger_entries", "cash_flow_id"),
+    (
+        "cash_flows_ledger_order",
+        "cash_flows",
+        "portfolio_id, flowed_at, ledger_key",
+    ),
+    ("ledger_days_unique", "ledger_days", "portfolio_id, day"),
     (
         "financial_goals_previous_goal_id_key",
         "financial_goals",
@@ -162,8 +176,6 @@ UNIQUE = [
 PROVEN_ELSEWHERE = {
     # Below: a portfolio without goals shows it.
     "portfolios_user_fk",
-    # With trades, a floor above.
-    "ledger_entries_trade_id_key",
     # portfolio_id alone is unique; it exists for foreign keys to point at.
     "portfolios_owner_unique",
     # Every row that breaks it breaks goal_adjustment_log_block_is_zero before.
@@ -208,6 +220,16 @@ def make_flow(portfolio):
     )
 
 
+def void_flow(portfolio):
+    void_cash_flow(
+        user=portfolio.user,
+        portfolio_id=portfolio.pk,
+        cash_flow_id=portfolio.cash_flows.get().pk,
+        reason="twice",
+        now=START,
+    )
+
+
 def make_rows():
     """One row in each table, all of one portfolio."""
     goal = GoalFactory()
@@ -219,8 +241,10 @@ def make_rows():
 def make_row(table):
     """A portfolio with no more than a row of that table needs."""
     portfolio = PortfolioFactory()
-    if table in {"cash_flows", "ledger_entries"}:
+    if table in {"cash_flows", "ledger_days", "ledger_changes"}:
         make_flow(portfolio)
+        if table == "ledger_changes":
+            void_flow(portfolio)
     elif table != "portfolios":
         goal = GoalFactory(portfolio=portfolio)
         if table == "goal_adjustment_log":
@@ -231,7 +255,8 @@ def make_row(table):
 KEYS = {
     "portfolios": "portfolio_id",
     "cash_flows": "cash_flow_id",
-    "ledger_entries": "entry_id",
+    "ledger_days": "ledger_day_id",
+    "ledger_changes": "change_id",
     "financial_goals": "goal_id",
     "goal_progress_history": "history_id",
     "goal_adjustment_log": "adjustment_id",
@@ -244,6 +269,10 @@ def test_the_database_refuses(name, table, change):
     if "{other}" in change:
         change = change.format(other=PortfolioFactory().user_id)
     which = "portfolio_id = %s"
+    if table == "ledger_changes":
+        which = (
+            "cash_flow_id IN (SELECT cash_flow_id FROM cash_flows WHERE " + which + ")"
+        )
     if table == "goal_progress_history":
         which = "goal_id IN (SELECT goal_id FROM financial_goals WHERE " + which + ")"
     statement = f"UPDATE {table} SET {change} WHERE {which}"

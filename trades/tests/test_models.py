@@ -19,13 +19,14 @@ from mastertrade.tests.schema import (
 )
 from strategies.models import StrategyInstance
 from strategies.tests.factories import StrategyFactory
-from trades.models import ReplayRun, Trade
-from trades.services import select_strategy, size_for_goal
+from trades.models import ReplayRun, Trade, TradeImport
+from trades.services import add_to_trade, select_strategy, size_for_goal
 from trades.tests.factories import ENTRY, TradeFactory, book_profit
 
 pytestmark = pytest.mark.django_db
 
-TABLES = ("trades", "positions", "replay_runs")
+TABLES = ("trades", "positions", "trade_imports", "trade_fills", "replay_runs")
+FILL_PORTFOLIO = "trade_fills_portfolio_id_0bc9f210_fk_portfolios_portfolio_id"
 CLOSED = "status = 'closed', exit_price = 1, exit_time = entry_time, profit_loss = 0"
 # What a complete close sets, less one.
 UNPRICED = "status = 'closed', exit_time = entry_time, profit_loss = 0"
@@ -34,6 +35,28 @@ UNPAID = "status = 'closed', exit_price = 1, exit_time = entry_time"
 REFUSED = [
     ("trades_side", "trades", "side = 'long'"),
     ("trades_closed_is_complete", "trades", "status = 'pending'"),
+    ("trades_exit_fee_rate_positive", "trades", "exit_fee_fx_rate = 0"),
+    ("trades_leverage_range", "trades", "leverage = 0.9999"),
+    ("trades_entry_notional_positive", "trades", "entry_notional = 0"),
+    ("trades_void_has_reason", "trades", "status = 'void'"),
+    ("trades_void_has_reason", "trades", "voided_at = entry_time"),
+    ("trades_void_has_reason", "trades", "void_reason = 'mistaken'"),
+    ("trades_part_is_not_open", "trades", "parent_trade_id = trade_id"),
+    ("trades_parent_trade_fk", "trades", f"{CLOSED}, parent_trade_id = 0"),
+    ("trades_source_import_fk", "trades", "source_import_id = 0"),
+    ("trade_imports_user_fk", "trade_imports", "user_id = 'nobody'"),
+    ("trade_imports_portfolio_fk", "trade_imports", "portfolio_id = 0"),
+    ("trade_imports_created_count_check", "trade_imports", "created_count = -1"),
+    ("trade_imports_known_count_check", "trade_imports", "known_count = -1"),
+    ("trade_imports_refused_count_check", "trade_imports", "refused_count = -1"),
+    ("trade_fills_kind", "trade_fills", "kind = 'both'"),
+    ("trade_fills_quantity_positive", "trade_fills", "quantity = 0"),
+    ("trade_fills_price_positive", "trade_fills", "price = 0"),
+    ("trade_fills_fees_not_negative", "trade_fills", "fees = -1"),
+    ("trade_fills_external_id_not_empty", "trade_fills", "external_id = ''"),
+    ("trade_fills_trade_fk", "trade_fills", "trade_id = 0"),
+    ("trade_fills_source_import_fk", "trade_fills", "source_import_id = 0"),
+    (FILL_PORTFOLIO, "trade_fills", "portfolio_id = 0"),
     ("trades_symbol_not_empty", "trades", "symbol = ''"),
     ("trades_quantity_positive", "trades", "quantity = 0"),
     ("trades_entry_price_positive", "trades", "entry_price = 0"),
@@ -95,17 +118,42 @@ REFUSED = [
 ]
 UNIQUE = [
     ("trades_external_id_unique", "trades", "portfolio_id, external_id"),
+    ("trade_fills_external_id_unique", "trade_fills", "portfolio_id, external_id"),
     ("positions_trade_id_key", "positions", "trade_id"),
     ("replay_runs_policy_portfolio_id_key", "replay_runs", "policy_portfolio_id"),
     ("replay_runs_constant_portfolio_id_key", "replay_runs", "constant_portfolio_id"),
 ]
 # Every row that breaks it breaks trades_closed_is_complete before.
 SHADOWED = {"trades_status"}
+# Below, on two closed trades of one portfolio.
+PROVEN_BELOW = {"trades_ledger_order"}
 
 
 def make_rows(table=None):
-    """An open trade with its position, and a replay if that is asked about."""
+    """An open trade with its position, and what is asked about besides."""
     trade = TradeFactory(external_id="one")
+    if table == "trade_fills":
+        add_to_trade(
+            user=trade.user,
+            trade_id=trade.pk,
+            quantity=Decimal(1),
+            entry_price=Decimal(1),
+            external_id="more",
+            now=ENTRY + timedelta(days=365),
+        )
+    if table == "trade_imports":
+        TradeImport.objects.create(
+            user=trade.user,
+            portfolio=trade.portfolio,
+            format="mastertrade-csv",
+            file_name="trades.csv",
+            content_sha256="",
+            created_count=1,
+            known_count=0,
+            refused_count=0,
+            created_at=ENTRY,
+            created_by=trade.user_id,
+        )
     if table != "replay_runs":
         return trade
     ReplayRun.objects.create(
@@ -120,12 +168,19 @@ def make_rows(table=None):
     return trade
 
 
+OF_USER = dict.fromkeys(TABLES, "user_id = %s") | {
+    "trade_fills": (
+        "portfolio_id IN (SELECT p.portfolio_id FROM portfolios p WHERE p.user_id = %s)"
+    )
+}
+
+
 @pytest.mark.parametrize(("name", "table", "change"), REFUSED)
 def test_the_database_refuses(name, table, change):
     trade = make_rows(table)
     if "other" in change or "theirs" in change:
         change = change.format(other=StrategyFactory(strategy_id="theirs").user_id)
-    statement = f"UPDATE {table} SET {change} WHERE user_id = %s"
+    statement = f"UPDATE {table} SET {change} WHERE {OF_USER[table]}"
     assert constraint_that_refuses(statement, trade.user_id) == name
 
 
@@ -135,24 +190,22 @@ def test_the_database_refuses_a_second(name, table, columns):
     named = ", ".join(f"t.{column.strip()}" for column in columns.split(","))
     statement = (
         f"UPDATE {table} SET ({columns}) = ROW({named}) FROM {table} t "
-        f"WHERE t.user_id = %s AND {table}.user_id = %s"
+        f"WHERE t.{OF_USER[table]} AND {table}.{OF_USER[table]}"
     )
     refused_by = constraint_that_refuses(statement, first.user_id, second.user_id)
     assert refused_by == name
 
 
-def test_the_ledger_books_a_trade_once():
+def test_no_two_closed_trades_share_a_place_in_the_ledger():
     portfolio = PortfolioFactory()
     book_profit(portfolio, Decimal(1))
     book_profit(portfolio, Decimal(2))
-    statement = (
-        "UPDATE ledger_entries SET trade_id = (SELECT min(trade_id) FROM trades)"
-    )
-    assert constraint_that_refuses(statement) == "ledger_entries_trade_id_key"
+    statement = "UPDATE trades SET ledger_key = (SELECT min(ledger_key) FROM trades)"
+    assert constraint_that_refuses(statement) == "trades_ledger_order"
 
 
 def test_every_constraint_of_the_tables_is_proven():
-    proven = {name for name, *_ in (*REFUSED, *UNIQUE)} | SHADOWED
+    proven = {name for name, *_ in (*REFUSED, *UNIQUE)} | SHADOWED | PROVEN_BELOW
     assert constraints_of(TABLES) == proven
 
 
@@ -322,13 +375,20 @@ ON_DELETE = {
     "positions_trade_fk": CASCADE,
     "positions_user_fk": RESTRICT,
     "positions_portfolio_fk": RESTRICT,
-    "ledger_entries_cash_flow_fk": CASCADE,
-    "ledger_entries_trade_fk": CASCADE,
+    "trades_parent_trade_fk": SET_NULL,
+    "trades_source_import_fk": SET_NULL,
+    "trade_imports_user_fk": RESTRICT,
+    "trade_imports_portfolio_fk": RESTRICT,
+    "trade_fills_trade_fk": CASCADE,
+    "trade_fills_source_import_fk": SET_NULL,
+    "ledger_changes_cash_flow_fk": CASCADE,
+    "ledger_changes_trade_fk": CASCADE,
 }
 # Made by Django, deferred, never in the way of the clean-up.
 PLAIN = {
     ("cash_flows", "portfolios"),
-    ("ledger_entries", "portfolios"),
+    ("ledger_days", "portfolios"),
+    ("trade_fills", "portfolios"),
     ("goal_adjustment_log", "portfolios"),
     ("replay_runs", "portfolios"),
     ("replay_runs", "users"),
@@ -494,18 +554,21 @@ def test_deleting_a_decision_makes_its_trades_forget_it():
 # Indexes
 
 INDEXES = {
-    "cash_flows_by_time",
     "financial_goals_by_period",
     "financial_goals_by_user",
     "financial_goals_running",
     "goal_adjustment_log_by_goal",
     "goal_progress_history_by_time",
-    "ledger_entries_by_time",
+    "ledger_changes_by_cash_flow",
+    "ledger_changes_by_trade",
     "positions_by_user",
+    "positions_open_by_symbol",
     "replay_runs_by_question",
     "strategy_selection_log_by_goal",
     "trades_by_adjustment",
-    "trades_by_exit_time",
+    "trade_fills_trade_id_7fab6e13",
+    "trade_imports_by_user",
+    "trades_by_parent",
     "trades_by_strategy",
     "trades_by_user",
     "trades_open_by_symbol",
@@ -521,15 +584,12 @@ QUERIES = {
         "SELECT sum(quantity) FROM trades "
         "WHERE portfolio_id = 7 AND symbol = 'S7' AND status = 'open'"
     ),
-    "trades_by_exit_time": (
-        "SELECT * FROM trades WHERE portfolio_id = 7 AND exit_time > '2026-03-01'"
+    "trades_ledger_order": (
+        "SELECT sum(amount) FROM ledger_entries "
+        "WHERE portfolio_id = 7 AND effective_at > '2026-03-01'"
     ),
+    "trades_by_parent": "SELECT * FROM trades WHERE parent_trade_id = 7",
     "trades_by_adjustment": "SELECT * FROM trades WHERE adjustment_id = 7",
-    "ledger_entries_by_time": (
-        "SELECT * FROM ledger_entries WHERE portfolio_id = 7 "
-        "AND effective_at <= '2026-03-01' "
-        "ORDER BY effective_at DESC, entry_id DESC LIMIT 1"
-    ),
     "goal_progress_history_by_time": (
         "SELECT * FROM goal_progress_history WHERE goal_id = 7 "
         "ORDER BY effective_at, history_id LIMIT 50"
@@ -567,23 +627,18 @@ def many_rows():
         INSERT INTO trades (user_id, portfolio_id, strategy_id, symbol, side, quantity,
             entry_price, exit_price, profit_loss, entry_fees, exit_fees, quote_currency,
             fee_currency, fx_rate, fee_fx_rate, entry_time, exit_time, status,
-            adjustment_id, request_fingerprint, created_at, updated_at)
+            adjustment_id, request_fingerprint, created_at, updated_at, leverage,
+            funding, unbooked_profit, created_by, updated_by, void_reason,
+            parent_trade_id)
         SELECT 'u' || n %% 100, n %% 100, 's' || n %% 1000, 'S' || n %% 50, 'LONG',
             1, 1,
             CASE WHEN n %% 5 > 0 THEN 1 END, CASE WHEN n %% 5 > 0 THEN 0 END, 0, 0,
             'USD', 'USD', 1, 1, t, CASE WHEN n %% 5 > 0 THEN t END,
             CASE WHEN n %% 5 > 0 THEN 'closed' ELSE 'open' END,
-            CASE WHEN n %% 10 = 0 THEN n END, '', t, t
+            CASE WHEN n %% 10 = 0 THEN n END, '', t, t, 1, 0, 0, '', '', '',
+            CASE WHEN n %% 10 = 1 THEN n END
         FROM generate_series(1, 2000) n,
              LATERAL (SELECT timestamptz '2026-01-01' + n * interval '1 hour' AS t) x
-        """
-    )
-    execute(
-        """
-        INSERT INTO ledger_entries (portfolio_id, kind, trade_id, effective_at, amount,
-            equity, units, unit_value, unit_run, realized_pnl, peak_unit_value)
-        SELECT n %% 100, 'trade', n, timestamptz '2026-01-01' + n * interval '1 hour',
-            0, 1, 1, 1, 1, 0, 1 FROM generate_series(1, 2000) n
         """
     )
     execute(
@@ -609,7 +664,7 @@ def many_rows():
              LATERAL (SELECT timestamptz '2026-01-01' + n * interval '1 hour' AS t) x
         """
     )
-    execute("ANALYZE trades, ledger_entries, goal_progress_history, financial_goals")
+    execute("ANALYZE trades, goal_progress_history, financial_goals")
 
 
 def test_each_index_serves_its_query(many_rows):

@@ -1,0 +1,149 @@
+"""The ledger: its entries, the figures of its days, cash flows, what was changed."""
+
+import json
+
+from django.contrib import admin
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from goals.admin import figures
+from goals.admin.base import ReadOnlyAdmin
+from goals.admin.filters import PortfolioFilter
+from goals.models import CashFlow, LedgerChange, LedgerDay, LedgerEntry
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
+    list_display = ("time", "portfolio", "kind", "booked", "trade_id", "cash_flow")
+    list_filter = ("kind", PortfolioFilter)
+    list_select_related = ("portfolio", "cash_flow")
+    search_fields = ("portfolio__user__username", "portfolio__name", "=trade_id")
+    search_help_text = "Username, portfolio name or trade id"
+    ordering = ("-entry_id",)
+    fields = ("portfolio", "kind", "time", "booked", "trade_id", "cash_flow")
+
+    @admin.display(description="took effect", ordering="effective_at")
+    def time(self, row: LedgerEntry) -> SafeString:
+        return figures.instant(row.effective_at)
+
+    @admin.display(description="amount", ordering="amount")
+    def booked(self, row: LedgerEntry) -> SafeString:
+        return figures.gain(row.amount, row.portfolio.currency)
+
+
+@admin.register(LedgerDay)
+class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
+    list_display = ("day", "portfolio", "entries", "equity_then", "rate_then")
+    list_filter = (PortfolioFilter,)
+    list_select_related = ("portfolio",)
+    search_fields = ("portfolio__user__username", "portfolio__name")
+    search_help_text = "Username or portfolio name"
+    ordering = ("-day", "-ledger_day_id")
+    fields = (
+        ("portfolio", "day"),
+        ("entries", "last_entry"),
+        ("equity_then", "realized_then"),
+        ("rate_then", "peak_then", "units_then"),
+        ("highest_equity", "highest_rate"),
+    )
+
+    @admin.display(description="newest entry", ordering="last_entry_at")
+    def last_entry(self, row: LedgerDay) -> SafeString:
+        return figures.instant(row.last_entry_at)
+
+    @admin.display(description="equity after", ordering="equity")
+    def equity_then(self, row: LedgerDay) -> SafeString:
+        return figures.money(row.equity, row.portfolio.currency)
+
+    @admin.display(description="realised P&L after")
+    def realized_then(self, row: LedgerDay) -> SafeString:
+        return figures.gain(row.realized_pnl, row.portfolio.currency)
+
+    @admin.display(description="unit value after")
+    def rate_then(self, row: LedgerDay) -> SafeString:
+        return figures.rate(row.unit_value)
+
+    @admin.display(description="peak unit value")
+    def peak_then(self, row: LedgerDay) -> SafeString:
+        return figures.rate(row.peak_unit_value)
+
+    @admin.display(description="units after")
+    def units_then(self, row: LedgerDay) -> str:
+        return f"{figures.number(row.units)} (run {row.unit_run})"
+
+    @admin.display(description="highest equity of the day")
+    def highest_equity(self, row: LedgerDay) -> SafeString:
+        return figures.money(row.high_equity, row.portfolio.currency)
+
+    @admin.display(description="highest unit value of the day")
+    def highest_rate(self, row: LedgerDay) -> SafeString:
+        return figures.rate(row.high_unit_value)
+
+
+@admin.register(CashFlow)
+class CashFlowAdmin(ReadOnlyAdmin[CashFlow]):
+    list_display = ("time", "portfolio", "flow", "external_id", "created_by", "voided")
+    list_filter = (PortfolioFilter,)
+    list_select_related = ("portfolio",)
+    search_fields = ("portfolio__user__username", "portfolio__name", "external_id")
+    search_help_text = "Username, portfolio name or external id"
+    ordering = ("-cash_flow_id",)
+    fields = (
+        ("portfolio", "time"),
+        ("flow", "external_id"),
+        ("recorded", "created_by"),
+        ("voided", "void_reason"),
+    )
+
+    @admin.display(ordering="flowed_at")
+    def time(self, row: CashFlow) -> SafeString:
+        return figures.instant(row.flowed_at)
+
+    @admin.display(description="amount", ordering="amount")
+    def flow(self, row: CashFlow) -> SafeString:
+        return figures.gain(row.amount, row.portfolio.currency)
+
+    @admin.display(description="recorded")
+    def recorded(self, row: CashFlow) -> SafeString:
+        return figures.instant(row.created_at)
+
+    @admin.display(description="void since", ordering="voided_at")
+    def voided(self, row: CashFlow) -> SafeString:
+        return figures.instant(row.voided_at)
+
+
+@admin.register(LedgerChange)
+class LedgerChangeAdmin(ReadOnlyAdmin[LedgerChange]):
+    list_display = ("time", "what", "action", "changed_by", "changed_columns")
+    list_filter = ("action",)
+    list_select_related = ("cash_flow",)
+    search_fields = ("changed_by", "=trade_id", "=cash_flow__cash_flow_id")
+    search_help_text = "Who changed it, trade id or cash flow id"
+    ordering = ("-change_id",)
+    fields = (("what", "action"), ("time", "changed_by"), "was", "became")
+
+    @admin.display(description="changed", ordering="changed_at")
+    def time(self, row: LedgerChange) -> SafeString:
+        return figures.instant(row.changed_at)
+
+    @admin.display(description="of")
+    def what(self, row: LedgerChange) -> str:
+        if row.trade_id is not None:
+            return f"trade {row.trade_id}"
+        return f"cash flow {row.cash_flow_id}"
+
+    @admin.display(description="columns")
+    def changed_columns(self, row: LedgerChange) -> str:
+        return ", ".join(sorted(row.after))
+
+    @admin.display(description="before")
+    def was(self, row: LedgerChange) -> SafeString:
+        return _show(row.before)
+
+    @admin.display(description="after")
+    def became(self, row: LedgerChange) -> SafeString:
+        return _show(row.after)
+
+
+def _show(columns: dict[str, object]) -> SafeString:
+    return format_html("<pre>{}</pre>", json.dumps(columns, indent=2, sort_keys=True))
