@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 
 from goals.enums import GoalStatus, GoalType, PolicyName, ProgressBand
-from goals.models import FinancialGoal, GoalProgressHistory
+from goals.models import CashFlow, FinancialGoal, GoalProgressHistory
 from goals.periods import local_midnight
 from goals.progress import BAND_FLOORS_PCT
 from mastertrade.columns import choices
@@ -71,6 +71,16 @@ class PortfolioFilter(django_filters.CharFilter):
         if not value.isdecimal():
             return qs.filter(portfolio__name=value)
         return qs.filter(portfolio__portfolio_id=int(value))
+
+
+class CashFlowFilter(django_filters.FilterSet):
+    """`voided=false` leaves out what was taken back."""
+
+    voided = BooleanFilter("voided_at", lookup_expr="isnull", exclude=True)
+
+    class Meta:
+        model = CashFlow
+        fields = ("external_id",)
 
 
 class GoalFilter(django_filters.FilterSet):

@@ -94,8 +94,17 @@ class CashFlowSerializer(serializers.ModelSerializer[CashFlow]):
             "at",
             "external_id",
             "created_at",
+            "created_by",
+            "voided_at",
+            "void_reason",
         )
         read_only_fields = fields
+
+
+class VoidSerializer(StrictSerializer):
+    """Why something that was recorded is taken out of the ledger."""
+
+    reason = serializers.CharField(max_length=500)
 
 
 class CashFlowCreationSerializer(StrictSerializer):
@@ -233,6 +242,7 @@ class GoalProgressSerializer(serializers.ModelSerializer[GoalProgressHistory]):
             "current_value",
             "target_value",
             "progress_pct",
+            "note",
         )
         read_only_fields = fields
 

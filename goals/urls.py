@@ -10,6 +10,7 @@ from goals.views.portfolios import (
     CashFlowListView,
     PortfolioDetailView,
     PortfolioListView,
+    VoidCashFlowView,
 )
 from goals.views.tokens import TokenDetailView, TokenListView
 
@@ -24,6 +25,11 @@ urlpatterns = [
         "portfolios/<int:portfolio_id>/cash-flows/",
         CashFlowListView.as_view(),
         name="cash-flows",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/cash-flows/<int:cash_flow_id>/void/",
+        VoidCashFlowView.as_view(),
+        name="void-cash-flow",
     ),
     path("goals/", GoalListView.as_view(), name="goals"),
     path("goals/<int:goal_id>/", GoalDetailView.as_view(), name="goal"),

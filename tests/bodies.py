@@ -71,9 +71,11 @@ def trade(trader: Trader) -> dict[str, Any]:
         fee_currency="BNB",
         fx_rate="1.1",
         fee_fx_rate="600",
+        leverage="3",
+        funding="-2",
         exit_price="51000",
         exit_time=ago(seconds=0),
-        profit_loss="-878",
+        profit_loss="-880.2",
     )
 
 
@@ -129,7 +131,26 @@ BODIES: dict[str, Callable[[Trader], dict[str, Any]]] = {
         "exit_price": "51000",
         "exit_time": ago(seconds=0),
         "fees": "1.5",
-        "quantity": "0.02",
+        "quantity": "0.01",
+        "funding": "-0.25",
+        "fee_fx_rate": "1",
+        "external_id": "exit-1",
+    },
+    "POST /api/trades/{trade_id}/add/": lambda trader: {
+        "quantity": "0.01",
+        "entry_price": "51000",
+        "at": ago(seconds=0),
+        "fees": "0.5",
+        "external_id": "more-1",
+    },
+    "POST /api/trades/{trade_id}/void/": lambda trader: {"reason": "recorded twice"},
+    "POST /api/portfolios/{portfolio_id}/cash-flows/{cash_flow_id}/void/": (
+        lambda trader: {"reason": "recorded twice"}
+    ),
+    "POST /api/positions/marks/": lambda trader: {
+        "symbol": "BTCUSDT",
+        "price": "51000",
+        "at": ago(seconds=0),
     },
     "POST /api/tokens/": lambda trader: {
         "username": trader.user.username,

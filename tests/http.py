@@ -26,6 +26,7 @@ from goals.tests.factories import UserFactory
 from strategies.services import create_strategy
 from trades.enums import Side
 from trades.services import (
+    close_trade,
     open_trade,
     record_closed_trade,
     select_strategy,
@@ -136,7 +137,7 @@ def make_busy_trader(**fields: Any) -> Trader:
     user, now = trader.user, timezone.now()
     of_portfolio = {"user": user, "portfolio": trader["portfolio_id"], "now": now}
     of_goal = {"user": user, "goal_id": trader["goal_id"], "now": now}
-    record_cash_flow(amount=Decimal(500), **of_portfolio)
+    flow, _ = record_cash_flow(amount=Decimal(500), **of_portfolio)
     decision, _ = size_for_goal(base_size=Decimal(1000), **of_goal)
     select_strategy(**of_goal)
     bought: dict[str, Any] = {
@@ -147,11 +148,19 @@ def make_busy_trader(**fields: Any) -> Trader:
         "entry_price": Decimal(50000),
     }
     trade, _ = open_trade(**bought, **of_portfolio)
+    close_trade(
+        user=user,
+        trade_id=trade.trade_id,
+        exit_price=Decimal(50010),
+        quantity=Decimal("0.005"),
+        now=now,
+    )
     record_closed_trade(exit_price=Decimal(50010), **bought, **of_portfolio)
     token, _ = AuthToken.objects.create(user=user)
     trader.ids.update(
         adjustment_id=decision.adjustment_id,
         trade_id=trade.trade_id,
+        cash_flow_id=flow.cash_flow_id,
         token_key=token.token_key,
     )
     return trader
@@ -248,7 +257,9 @@ class Operation:
         if "requestBody" not in self.description:
             return {}
         content = self.description["requestBody"]["content"]["application/json"]
-        fields = resolve(content["schema"])["properties"]
+        described = resolve(content["schema"])
+        # One of something or a list of it: the one has the fields.
+        fields = resolve(described.get("oneOf", [described])[0])["properties"]
         return {name: resolve(field) for name, field in fields.items()}
 
     @property

@@ -2,10 +2,13 @@
 
 import django_filters
 
-from goals.filters import InstantFilter, PortfolioFilter
+from goals.filters import InstantFilter, PortfolioFilter, WholeNumberFilter
+from goals.models import LedgerChange
 from mastertrade.columns import choices
 from trades.enums import Side, TradeStatus
 from trades.models import Position, Trade
+
+POSITION_STATUSES = choices([TradeStatus.OPEN, TradeStatus.CLOSED])
 
 
 class TradeFilter(django_filters.FilterSet):
@@ -18,16 +21,29 @@ class TradeFilter(django_filters.FilterSet):
     entry_time_before = InstantFilter("entry_time", "lte")
     exit_time_after = InstantFilter("exit_time", "gte")
     exit_time_before = InstantFilter("exit_time", "lte")
+    parent_trade_id = WholeNumberFilter(field_name="parent_trade_id")
+    source_import_id = WholeNumberFilter(field_name="source_import_id")
 
     class Meta:
         model = Trade
         fields = ("strategy_id", "symbol", "external_id")
 
 
+class ChangeFilter(django_filters.FilterSet):
+    trade_id = WholeNumberFilter(field_name="trade_id")
+    cash_flow_id = WholeNumberFilter(field_name="cash_flow_id")
+    changed_at_after = InstantFilter("changed_at", "gte")
+    changed_at_before = InstantFilter("changed_at", "lte")
+
+    class Meta:
+        model = LedgerChange
+        fields = ("action", "changed_by")
+
+
 class PositionFilter(django_filters.FilterSet):
     portfolio = PortfolioFilter()
     side = django_filters.ChoiceFilter(choices=choices(Side))
-    status = django_filters.ChoiceFilter(choices=choices(TradeStatus))
+    status = django_filters.ChoiceFilter(choices=POSITION_STATUSES)
 
     class Meta:
         model = Position

@@ -1,16 +1,19 @@
 from django.urls import path
 
+from trades.views.changes import ChangeListView
 from trades.views.decisions import (
     GoalSizingView,
     GoalStrategyView,
     NextTradeView,
     PortfolioSizingView,
 )
+from trades.views.positions import MarkPositionsView, PositionListView
 from trades.views.trades import (
+    AddToTradeView,
     CloseTradeView,
-    PositionListView,
     TradeDetailView,
     TradeListView,
+    VoidTradeView,
 )
 
 urlpatterns = [
@@ -25,5 +28,9 @@ urlpatterns = [
     path("trades/", TradeListView.as_view(), name="trades"),
     path("trades/<int:trade_id>/", TradeDetailView.as_view(), name="trade"),
     path("trades/<int:trade_id>/close/", CloseTradeView.as_view(), name="close-trade"),
+    path("trades/<int:trade_id>/add/", AddToTradeView.as_view(), name="add-to-trade"),
+    path("trades/<int:trade_id>/void/", VoidTradeView.as_view(), name="void-trade"),
     path("positions/", PositionListView.as_view(), name="positions"),
+    path("positions/marks/", MarkPositionsView.as_view(), name="marks"),
+    path("changes/", ChangeListView.as_view(), name="changes"),
 ]

@@ -9,8 +9,10 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from goals.authentication import signed_in
+from goals.filters import CashFlowFilter
 from goals.models import CashFlow, Portfolio
 from goals.serializers import (
     CashFlowCreationSerializer,
@@ -18,8 +20,14 @@ from goals.serializers import (
     PortfolioCreationSerializer,
     PortfolioSerializer,
     PortfolioSettingsSerializer,
+    VoidSerializer,
 )
-from goals.services import create_portfolio, record_cash_flow, update_portfolio
+from goals.services import (
+    create_portfolio,
+    record_cash_flow,
+    update_portfolio,
+    void_cash_flow,
+)
 from mastertrade.listing import ListView
 
 OPEN_WITH_1000 = OpenApiExample(
@@ -36,6 +44,9 @@ DEPOSIT = OpenApiExample(
     "Deposit, safe to repeat",
     value={"amount": "500", "external_id": "bank-2026-03-02-1"},
     request_only=True,
+)
+MISTAKEN = OpenApiExample(
+    "Recorded twice", value={"reason": "recorded twice"}, request_only=True
 )
 
 
@@ -99,7 +110,7 @@ class CashFlowListView(ListView[CashFlow]):
     """A portfolio's deposits and withdrawals, newest first."""
 
     serializer_class = CashFlowSerializer
-    filterset_fields = ("external_id",)
+    filterset_class = CashFlowFilter
     ordering_fields = ("flowed_at", "cash_flow_id", "amount")
     ordering = ("-flowed_at", "-cash_flow_id")
 
@@ -131,3 +142,21 @@ class CashFlowListView(ListView[CashFlow]):
         )
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(CashFlowSerializer(flow).data, status=code)
+
+
+class VoidCashFlowView(APIView):
+    @extend_schema(
+        request=VoidSerializer, responses=CashFlowSerializer, examples=[MISTAKEN]
+    )
+    def post(self, request: Request, portfolio_id: int, cash_flow_id: int) -> Response:
+        """Take a cash flow recorded by mistake out of the ledger; it stays readable."""
+        body = VoidSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        flow, _ = void_cash_flow(
+            user=signed_in(request),
+            portfolio_id=portfolio_id,
+            cash_flow_id=cash_flow_id,
+            now=timezone.now(),
+            **body.validated_data,
+        )
+        return Response(CashFlowSerializer(flow).data)

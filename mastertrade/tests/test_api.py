@@ -39,7 +39,6 @@ LATER_ROUTES = [
     "/api/portfolios/1/resume/",
     "/api/goals/1/projection/",
     "/api/strategies/momentum_001/performance/",
-    "/api/positions/marks/",
     "/api/alerts/",
     "/metrics",
 ]
@@ -89,6 +88,7 @@ ANYBODY = Trader(
         "strategy_id": "a",
         "trade_id": 1,
         "adjustment_id": 1,
+        "cash_flow_id": 1,
         "token_key": "a",
     },
 )

@@ -270,6 +270,7 @@ NOBODY = Trader(
         "strategy_id": "momentum_001",
         "trade_id": 1,
         "adjustment_id": 1,
+        "cash_flow_id": 1,
         "token_key": "0123456789abcde",
     },
 )
@@ -313,12 +314,19 @@ def undone() -> Iterator[None]:
 
 
 def rows_below(trader: Trader) -> dict[str, list[Any]]:
-    """Every row that hangs on the user, portfolio or goal."""
+    """Every row that hangs on the user, portfolio, goal, trade or cash flow."""
     rows = rows_of(trader.user)
     mine = {
         "portfolio_id": {row["portfolio_id"] for row in rows["portfolios"]},
         "goal_id": {row["goal_id"] for row in rows["financial_goals"]},
+        "trade_id": {row["trade_id"] for row in rows["trades"]} | {None},
     }
+    flows = [
+        row["cash_flow_id"]
+        for row in rows["cash_flows"]
+        if row["portfolio_id"] in mine["portfolio_id"]
+    ]
+    mine["cash_flow_id"] = {*flows, None}
     return {
         table: [
             row

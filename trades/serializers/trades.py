@@ -1,5 +1,6 @@
 """Request bodies and answers of trades and positions."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rest_framework import serializers
@@ -12,10 +13,10 @@ from mastertrade.fields import (
     PortfolioReferenceField,
     StrictSerializer,
 )
-from mastertrade.money import MONEY, PRICE
+from mastertrade.money import FACTOR, MONEY, PRICE
 from mastertrade.validation import CURRENCY_PATTERN
 from trades.enums import Side, TradeStatus
-from trades.models import Position, Trade
+from trades.models import Trade
 from trades.services import ClosedTrade
 
 TRADE_STATUSES = choices(TradeStatus)
@@ -26,6 +27,8 @@ class TradeSerializer(serializers.ModelSerializer[Trade]):
     user_id = serializers.CharField(read_only=True)
     portfolio_id = serializers.IntegerField(read_only=True)
     adjustment_id = serializers.IntegerField(read_only=True, allow_null=True)
+    parent_trade_id = serializers.IntegerField(read_only=True, allow_null=True)
+    source_import_id = serializers.IntegerField(read_only=True, allow_null=True)
     fees = DecimalColumnField(MONEY, read_only=True)
 
     class Meta:
@@ -41,19 +44,28 @@ class TradeSerializer(serializers.ModelSerializer[Trade]):
             "entry_price",
             "exit_price",
             "stop_price",
+            "leverage",
             "fees",
+            "funding",
             "quote_currency",
             "fee_currency",
             "fx_rate",
             "fee_fx_rate",
+            "exit_fee_fx_rate",
             "profit_loss",
             "entry_time",
             "exit_time",
             "status",
             "adjustment_id",
             "external_id",
+            "parent_trade_id",
+            "source_import_id",
             "created_at",
+            "created_by",
             "updated_at",
+            "updated_by",
+            "voided_at",
+            "void_reason",
         )
         read_only_fields = fields
 
@@ -70,8 +82,8 @@ class GoalMoveSerializer(serializers.Serializer[Any]):
     status = serializers.CharField(source="goal.status")
 
 
-class ClosedTradeSerializer(TradeSerializer):
-    """The trade, and the goals it moved."""
+class VoidedTradeSerializer(TradeSerializer):
+    """The trade, and the goals that moved."""
 
     goals = GoalMoveSerializer(many=True, read_only=True)
 
@@ -81,12 +93,35 @@ class ClosedTradeSerializer(TradeSerializer):
         read_only_fields = fields
 
 
-def show_closed_trade(closed: ClosedTrade) -> dict[str, Any]:
-    moves: list[GoalMove] = list(closed.moves)
+class ClosedTradeSerializer(VoidedTradeSerializer):
+    """The trade, the part of it that was closed, and the goals that moved.
+
+    `profit_loss` is what was booked now: of the part, or of the whole trade. `part` is
+    null where all that was open was closed.
+    """
+
+    part = TradeSerializer(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Trade
+        fields = (*VoidedTradeSerializer.Meta.fields, "part")
+        read_only_fields = fields
+
+
+def show_moved(trade: Trade, moves: Sequence[GoalMove]) -> dict[str, Any]:
     return {
-        **TradeSerializer(closed.trade).data,
-        "goals": GoalMoveSerializer(moves, many=True).data,
+        **TradeSerializer(trade).data,
+        "goals": GoalMoveSerializer(list(moves), many=True).data,
     }
+
+
+def show_closed_trade(closed: ClosedTrade) -> dict[str, Any]:
+    shown = show_moved(closed.trade, closed.moves)
+    part = None
+    if closed.booked is not closed.trade:
+        part = TradeSerializer(closed.booked).data
+        shown["profit_loss"] = part["profit_loss"]
+    return {**shown, "part": part}
 
 
 class TradeCreationSerializer(StrictSerializer):
@@ -115,6 +150,8 @@ class TradeCreationSerializer(StrictSerializer):
     )
     fx_rate = DecimalColumnField(PRICE, required=False, allow_null=True)
     fee_fx_rate = DecimalColumnField(PRICE, required=False, allow_null=True)
+    leverage = DecimalColumnField(FACTOR, required=False, allow_null=True)
+    funding = DecimalColumnField(MONEY, required=False, allow_null=True)
     exit_price = DecimalColumnField(PRICE, required=False, allow_null=True)
     exit_time = InstantField(required=False, allow_null=True)
     profit_loss = DecimalColumnField(MONEY, required=False, allow_null=True)
@@ -131,34 +168,26 @@ class TradeCreationSerializer(StrictSerializer):
 
 
 class TradeCloseSerializer(StrictSerializer):
-    """`fees` of the exit add to those of the entry; `quantity` left out is all."""
+    """`fees` and `funding` of the exit add to those before.
+
+    `quantity` left out is all that is open; less closes a part, which `external_id`
+    names. `fee_fx_rate` is that of the exit's fees, if it is another.
+    """
 
     exit_price = DecimalColumnField(PRICE)
     exit_time = InstantField(required=False, allow_null=True)
     fees = DecimalColumnField(MONEY, required=False)
     quantity = DecimalColumnField(PRICE, required=False, allow_null=True)
+    funding = DecimalColumnField(MONEY, required=False)
+    fee_fx_rate = DecimalColumnField(PRICE, required=False, allow_null=True)
+    external_id = serializers.CharField(max_length=200, required=False, allow_null=True)
 
 
-class PositionSerializer(serializers.ModelSerializer[Position]):
-    user_id = serializers.CharField(read_only=True)
-    portfolio_id = serializers.IntegerField(read_only=True)
-    trade_id = serializers.IntegerField(read_only=True)
+class TradeAdditionSerializer(StrictSerializer):
+    """More of an open trade; its entry price becomes the average."""
 
-    class Meta:
-        model = Position
-        fields = (
-            "position_id",
-            "trade_id",
-            "user_id",
-            "portfolio_id",
-            "symbol",
-            "side",
-            "quantity",
-            "entry_price",
-            "current_price",
-            "unrealized_pnl",
-            "status",
-            "opened_at",
-            "updated_at",
-        )
-        read_only_fields = fields
+    quantity = DecimalColumnField(PRICE)
+    entry_price = DecimalColumnField(PRICE)
+    at = InstantField(required=False, allow_null=True)
+    fees = DecimalColumnField(MONEY, required=False)
+    external_id = serializers.CharField(max_length=200, required=False, allow_null=True)

@@ -38,6 +38,15 @@ FIGURES = (
     "drawdown_pct",
     "last_entry_at",
 )
+GOAL_FIGURES = (
+    "goal_type",
+    "start_date",
+    "current_value",
+    "progress_pct",
+    "status",
+    "start_unit_value",
+    "start_realized_pnl",
+)
 
 
 @dataclass(frozen=True)
@@ -132,8 +141,7 @@ def figures_of(portfolio: Portfolio) -> Any:
     return (
         [getattr(fresh, name) for name in FIGURES],
         [
-            (goal.goal_type, goal.start_date, goal.current_value, goal.progress_pct)
-            + (goal.status, goal.start_unit_value, goal.start_realized_pnl)
+            [getattr(goal, name) for name in GOAL_FIGURES]
             for goal in fresh.goals.order_by("goal_type", "start_date")
         ],
         list(

@@ -1,4 +1,4 @@
-"""HTTP: trades and positions."""
+"""HTTP: trades."""
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -9,18 +9,27 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.authentication import signed_in
+from goals.serializers import VoidSerializer
 from mastertrade.listing import ListView
-from trades.filters import PositionFilter, TradeFilter
-from trades.models import Position, Trade
+from trades.filters import TradeFilter
+from trades.models import Trade
 from trades.serializers.trades import (
     ClosedTradeSerializer,
-    PositionSerializer,
+    TradeAdditionSerializer,
     TradeCloseSerializer,
     TradeCreationSerializer,
     TradeSerializer,
+    VoidedTradeSerializer,
     show_closed_trade,
+    show_moved,
 )
-from trades.services import close_trade, open_trade, record_closed_trade
+from trades.services import (
+    add_to_trade,
+    close_trade,
+    open_trade,
+    record_closed_trade,
+    void_trade,
+)
 
 OPEN = OpenApiExample(
     "Open a long",
@@ -38,6 +47,19 @@ OPEN = OpenApiExample(
 )
 CLOSE = OpenApiExample(
     "Close it all", value={"exit_price": "51000", "fees": "1.2"}, request_only=True
+)
+CLOSE_PART = OpenApiExample(
+    "Close a part, safe to repeat",
+    value={"exit_price": "51000", "quantity": "0.005", "external_id": "exit-17"},
+    request_only=True,
+)
+ADD = OpenApiExample(
+    "Buy as much again",
+    value={"quantity": "0.02", "entry_price": "48000", "external_id": "order-8813"},
+    request_only=True,
+)
+VOID = OpenApiExample(
+    "Recorded twice", value={"reason": "recorded twice"}, request_only=True
 )
 
 
@@ -88,7 +110,7 @@ class CloseTradeView(APIView):
     @extend_schema(
         request=TradeCloseSerializer,
         responses=ClosedTradeSerializer,
-        examples=[CLOSE],
+        examples=[CLOSE, CLOSE_PART],
     )
     def post(self, request: Request, trade_id: int) -> Response:
         """Close the trade; its profit moves the portfolio and its goals."""
@@ -103,13 +125,38 @@ class CloseTradeView(APIView):
         return Response(show_closed_trade(closed))
 
 
-class PositionListView(ListView[Position]):
-    """What the user's trades hold open (and, with `?status=closed`, held)."""
+class AddToTradeView(APIView):
+    @extend_schema(
+        request=TradeAdditionSerializer,
+        responses={200: TradeSerializer, 201: TradeSerializer},
+        examples=[ADD],
+    )
+    def post(self, request: Request, trade_id: int) -> Response:
+        """Enlarge an open trade, at the average entry price."""
+        body = TradeAdditionSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        trade, is_new = add_to_trade(
+            user=signed_in(request),
+            trade_id=trade_id,
+            now=timezone.now(),
+            **body.validated_data,
+        )
+        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
+        return Response(TradeSerializer(trade).data, status=code)
 
-    serializer_class = PositionSerializer
-    filterset_class = PositionFilter
-    ordering_fields = ("position_id", "symbol", "opened_at", "unrealized_pnl")
-    ordering = ("-position_id",)
 
-    def get_queryset(self) -> QuerySet[Position]:
-        return Position.objects.filter(user_id=self.request.user.get_username())
+class VoidTradeView(APIView):
+    @extend_schema(
+        request=VoidSerializer, responses=VoidedTradeSerializer, examples=[VOID]
+    )
+    def post(self, request: Request, trade_id: int) -> Response:
+        """Take a trade recorded by mistake out of the ledger; it stays readable."""
+        body = VoidSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        trade, moves = void_trade(
+            user=signed_in(request),
+            trade_id=trade_id,
+            now=timezone.now(),
+            **body.validated_data,
+        )
+        return Response(show_moved(trade, moves))
