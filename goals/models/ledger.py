@@ -102,7 +102,11 @@ class LedgerDay(models.Model):
 
     ledger_day_id = models.BigAutoField(primary_key=True)
     portfolio = models.ForeignKey(
-        Portfolio, models.PROTECT, related_name="ledger_days", db_index=False
+        Portfolio,
+        models.CASCADE,
+        related_name="ledger_days",
+        db_constraint=False,  # ON DELETE CASCADE in the migration
+        db_index=False,
     )
     day = models.DateField()
     last_entry_at = models.DateTimeField()

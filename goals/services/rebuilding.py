@@ -27,8 +27,9 @@ from goals.services.ledger import (
     set_baseline,
 )
 from goals.services.reaching import Reached, load_reached
+from mastertrade.money import PERCENT, round_to
 
-ZERO = Decimal(0)
+NOTHING_YET = round_to(Decimal(0), PERCENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +164,7 @@ def measure_again(
     if first_day is None or goal.start_date > first_day:
         _set_baseline_again(goal, rebuilt.new.before_day(goal.start_date))
     is_value = goal.kind.measures is Measure.VALUE
-    after = Progress(goal.start_value, ZERO)
+    after = Progress(goal.start_value, NOTHING_YET)
     if _has_begun(goal, portfolio) or is_value:
         after = measure_by(goal, _newest_reading(goal, portfolio, rebuilt))
     goal.current_value, goal.progress_pct = after.current_value, after.progress_pct

@@ -363,6 +363,7 @@ def test_the_history_begins_with_the_goal_and_follows_its_trades(
         "current_value",
         "target_value",
         "progress_pct",
+        "note",
     }
     times = [row["effective_at"] for row in rows]
     assert times == sorted(times)

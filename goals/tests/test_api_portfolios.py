@@ -19,6 +19,7 @@ from tests.http import (
 )
 
 PATH = "/api/portfolios/{portfolio_id}/"
+PORTFOLIO = "/api/portfolios/{portfolio_id}/"
 FLOWS = "/api/portfolios/{portfolio_id}/cash-flows/"
 
 
@@ -241,6 +242,9 @@ def test_a_cash_flow_has_the_contracts_names(trader: Trader) -> None:
         "at",
         "external_id",
         "created_at",
+        "created_by",
+        "voided_at",
+        "void_reason",
     }
     assert parse_datetime(flow["at"]) == datetime.fromisoformat(at)
     assert flow["at"].endswith("Z")
@@ -273,11 +277,56 @@ def test_a_cash_flow_of_the_future_is_refused(trader: Trader) -> None:
     assert list(trader.post(FLOWS, {"amount": "5", "at": at}, 400)) == ["at"]
 
 
-def test_a_late_cash_flow_is_not_supported_yet(trader: Trader) -> None:
+def test_a_late_cash_flow_is_booked_where_it_belongs(trader: Trader) -> None:
     trader.post(FLOWS, {"amount": "5", "at": ago(minutes=1)}, 201)
+    trader.post(FLOWS, {"amount": "7", "at": ago(minutes=2)}, 201)
+    amounts = [flow["amount"] for flow in trader.get(FLOWS)["results"]]
+    assert amounts == ["5.00000000", "7.00000000"]
+    assert trader.get(PORTFOLIO)["equity"] == "1012.00000000"
+
+
+def test_a_late_withdrawal_that_leaves_too_little_for_a_later_one_is_refused(
+    trader: Trader,
+) -> None:
+    trader.post(FLOWS, {"amount": "-600", "at": ago(minutes=1)}, 201)
     with nothing_changes():
-        answer = trader.post(FLOWS, {"amount": "5", "at": ago(minutes=2)}, 409)
-    assert answer["code"] == "not_supported"
+        answer = trader.post(FLOWS, {"amount": "-600", "at": ago(minutes=2)}, 409)
+    assert answer["code"] == "insufficient_equity"
+
+
+def void_flow(trader: Trader, flow: Any, answered: int = 200, **body: Any) -> Any:
+    path = f"{FLOWS}{flow['cash_flow_id']}/void/"
+    return trader.post(path, {"reason": "recorded twice", **body}, answered)
+
+
+def test_a_void_cash_flow_is_as_if_it_had_never_been(trader: Trader) -> None:
+    flow = trader.post(FLOWS, {"amount": "5"}, 201)
+    voided = void_flow(trader, flow)
+    assert (voided["void_reason"], voided["voided_at"] is None) == (
+        "recorded twice",
+        False,
+    )
+    assert trader.get(PORTFOLIO)["equity"] == "1000.00000000"
+    (change,) = trader.get("/api/changes/", cash_flow_id=flow["cash_flow_id"])[
+        "results"
+    ]
+    assert (change["action"], change["changed_by"]) == ("voided", trader.user.username)
+    with nothing_changes():
+        assert void_flow(trader, flow) == voided
+
+
+def test_a_deposit_that_a_withdrawal_needed_cannot_be_voided(trader: Trader) -> None:
+    flow = trader.post(FLOWS, {"amount": "500"}, 201)
+    trader.post(FLOWS, {"amount": "-1400"}, 201)
+    with nothing_changes():
+        assert void_flow(trader, flow, 409)["code"] == "insufficient_equity"
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 501, None, {}, []])
+def test_voiding_needs_a_reason(trader: Trader, reason: Any) -> None:
+    flow = trader.post(FLOWS, {"amount": "5"}, 201)
+    with nothing_changes():
+        assert list(void_flow(trader, flow, 400, reason=reason)) == ["reason"]
 
 
 # The same call again.

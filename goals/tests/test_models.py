@@ -26,7 +26,7 @@ TABLES = (
 )
 # Names as Django makes them; the rest of each is a hash.
 CASH_FLOW_PORTFOLIO = "cash_flows_portfolio_id_bd13e76f_fk_portfolios_portfolio_id"
-DAY_PORTFOLIO = "ledger_days_portfolio_id_b246ed0c_fk_portfolios_portfolio_id"
+DAY_PORTFOLIO = "ledger_days_portfolio_fk"
 LOG_PORTFOLIO = "goal_adjustment_log_portfolio_id_ca04f6de_fk_portfolio"
 
 # (constraint, table, what an update sets); `{other}` is another user with a portfolio.

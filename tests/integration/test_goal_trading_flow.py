@@ -249,12 +249,12 @@ def make_race_certain(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """
     barrier = Barrier(2, timeout=0.5)
     met: list[int] = []
-    measure = closing.measure_profit_loss
+    settle = closing.settle
 
-    def measure_late(**figures: Any) -> Decimal:
+    def settle_late(*figures: Any) -> None:
         with suppress(BrokenBarrierError):  # nobody else came: the row was locked
             met.append(barrier.wait())
-        return measure(**figures)
+        settle(*figures)
 
-    monkeypatch.setattr(closing, "measure_profit_loss", measure_late)
+    monkeypatch.setattr(closing, "settle", settle_late)
     return met

@@ -9,6 +9,7 @@ from django.db import migrations
 from mastertrade.foreign_keys import foreign_key
 
 OWNER = ("portfolio_id, user_id", "portfolios (portfolio_id, user_id)")
+PORTFOLIO = ("portfolio_id", "portfolios (portfolio_id)")
 TRADE = "trades (trade_id)"
 IMPORT = "trade_imports (import_id)"
 
@@ -174,7 +175,9 @@ class Migration(migrations.Migration):
             "trades", "source_import", "source_import_id", IMPORT, on_delete="SET NULL"
         ),
         foreign_key("trade_imports", "user", "user_id", "users (username)"),
-        foreign_key("trade_imports", "portfolio", *OWNER),
+        foreign_key("trade_imports", "portfolio", *OWNER, on_delete="CASCADE"),
+        foreign_key("ledger_days", "portfolio", *PORTFOLIO, on_delete="CASCADE"),
+        foreign_key("trade_fills", "portfolio", *PORTFOLIO, on_delete="CASCADE"),
         foreign_key("trade_fills", "trade", "trade_id", TRADE, on_delete="CASCADE"),
         foreign_key(
             "trade_fills",

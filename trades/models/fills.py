@@ -22,7 +22,11 @@ class TradeFill(models.Model):
 
     fill_id = models.BigAutoField(primary_key=True)
     portfolio = models.ForeignKey(
-        Portfolio, models.PROTECT, related_name="trade_fills", db_index=False
+        Portfolio,
+        models.CASCADE,
+        related_name="trade_fills",
+        db_constraint=False,  # ON DELETE CASCADE in the migration
+        db_index=False,
     )
     trade = models.ForeignKey(
         Trade,

@@ -21,7 +21,7 @@ class TradeImport(models.Model):
     )
     portfolio = models.ForeignKey(
         Portfolio,
-        models.PROTECT,
+        models.CASCADE,
         related_name="trade_imports",
         db_constraint=False,  # composite with the user, in the migration
         db_index=False,

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from mastertrade.fields import DecimalColumnField, InstantField, StrictSerializer
-from mastertrade.money import PRICE
+from mastertrade.money import PRICE, quantum
 from trades.models import Position
 from trades.serializers.trades import SYMBOL, GoalMoveSerializer
 from trades.services import Marked
@@ -43,7 +43,7 @@ class MarkSerializer(StrictSerializer):
     symbol = serializers.RegexField(
         SYMBOL, error_messages={"invalid": "Must be up to 50 characters, no spaces."}
     )
-    price = DecimalColumnField(PRICE)
+    price = DecimalColumnField(PRICE, min_value=quantum(PRICE))
     at = InstantField(required=False, allow_null=True)
 
 

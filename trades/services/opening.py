@@ -68,9 +68,12 @@ class TradeTicket:
             value = getattr(self, name)
             if value is not None:
                 require_positive(name, value, PRICE)
-        if require_decimal("leverage", self.leverage or ONE, FACTOR) < 1:
+        leverage = ONE if self.leverage is None else self.leverage
+        if require_decimal("leverage", leverage, FACTOR) < 1:
             raise InvalidInput("leverage", "must be 1 or more.")
-        require_decimal("funding", self.funding or ZERO, MONEY)
+        require_decimal(
+            "funding", ZERO if self.funding is None else self.funding, MONEY
+        )
 
     def settled(self, portfolio: Portfolio) -> "TradeTicket":
         """The same ticket with the currencies it leaves out, and no needless words."""

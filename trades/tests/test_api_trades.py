@@ -68,6 +68,15 @@ def test_a_trade_is_answered_with_the_contracts_names(trader: Trader) -> None:
         "status": "open",
         "adjustment_id": None,
         "external_id": "order-1",
+        "leverage": "1.0000",
+        "funding": "0.00000000",
+        "exit_fee_fx_rate": None,
+        "parent_trade_id": None,
+        "source_import_id": None,
+        "created_by": trader.user.username,
+        "updated_by": trader.user.username,
+        "voided_at": None,
+        "void_reason": "",
     }
 
 
@@ -212,6 +221,7 @@ def test_closing_books_the_profit_and_tells_the_goals_it_moved(trader: Trader) -
 
 def test_a_closed_trade_reads_as_it_was_answered(trader: Trader) -> None:
     closed = close(trader, open_trade(trader))
+    assert closed.pop("part") is None
     del closed["goals"]
     assert trader.get(f"/api/trades/{closed['trade_id']}/") == closed
 
@@ -229,12 +239,6 @@ def test_a_short_earns_by_a_fall(trader: Trader) -> None:
 def test_the_whole_quantity_may_be_named(trader: Trader) -> None:
     opened = open_trade(trader)
     assert close(trader, opened, quantity="0.0200")["status"] == "closed"
-
-
-def test_a_partial_close_is_not_supported_yet(trader: Trader) -> None:
-    opened = open_trade(trader)
-    with nothing_changes():
-        assert close(trader, opened, 409, quantity="0.01")["code"] == "not_supported"
 
 
 @pytest.mark.parametrize(
@@ -261,12 +265,13 @@ def test_a_close_that_makes_no_sense_is_refused(
         assert list(close(trader, opened, 400, **fields)) == list(fields)
 
 
-def test_a_close_before_the_newest_entry_is_not_supported_yet(trader: Trader) -> None:
+def test_a_close_before_the_newest_entry_is_booked_where_it_belongs(
+    trader: Trader,
+) -> None:
     late = open_trade(trader, entry_time=ago(hours=3))
     close(trader, open_trade(trader, entry_time=ago(hours=3)), exit_time=ago(hours=1))
-    with nothing_changes():
-        answer = close(trader, late, 409, exit_time=ago(hours=2))
-    assert answer["code"] == "not_supported"
+    assert close(trader, late, exit_time=ago(hours=2))["profit_loss"] == "20.00000000"
+    assert trader.get(PORTFOLIO)["realized_pnl"] == "40.00000000"
 
 
 def test_a_close_without_a_time_is_never_late(trader: Trader) -> None:
@@ -298,7 +303,7 @@ def test_a_profit_that_disagrees_is_refused_whole(trader: Trader) -> None:
     assert list(answer) == ["profit_loss"]
 
 
-def test_a_closed_trade_before_the_newest_entry_is_not_supported_yet(
+def test_a_closed_trade_before_the_newest_entry_is_booked_where_it_belongs(
     trader: Trader,
 ) -> None:
     open_trade(trader, exit_price="51000")
@@ -307,8 +312,8 @@ def test_a_closed_trade_before_the_newest_entry_is_not_supported_yet(
         "exit_time": ago(hours=1),
         "entry_time": ago(hours=2),
     }
-    with nothing_changes():
-        assert open_trade(trader, 409, **late)["code"] == "not_supported"
+    assert open_trade(trader, **late)["status"] == "closed"
+    assert trader.get(PORTFOLIO)["equity"] == "1040.00000000"
 
 
 def test_an_exit_before_the_entry_is_refused(trader: Trader) -> None:
@@ -508,7 +513,7 @@ def test_closing_a_part_of_a_closed_trade_is_refused(trader: Trader) -> None:
     close(trader, opened)
     with nothing_changes():
         answer = close(trader, opened, 409, quantity="0.01")
-    assert answer["code"] in {"trade_already_closed", "not_supported"}
+    assert answer["code"] == "trade_already_closed"
 
 
 # Positions.
@@ -531,6 +536,7 @@ def test_an_open_trade_holds_a_position(trader: Trader) -> None:
         "unrealized_pnl": "0.00000000",
         "status": "open",
         "opened_at": opened["entry_time"],
+        "marked_at": None,
     }
 
 

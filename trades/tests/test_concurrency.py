@@ -18,7 +18,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from goals.models import CashFlow, FinancialGoal, GoalAdjustmentLog, LedgerEntry
+from goals.models import (
+    CashFlow,
+    FinancialGoal,
+    GoalAdjustmentLog,
+    LedgerDay,
+    LedgerEntry,
+)
 from goals.services import (
     cancel_goal,
     record_cash_flow,
@@ -129,13 +135,13 @@ def fresh(row):
     return type(row).objects.get(pk=row.pk)
 
 
-BOOKING = "goals.services.ledger.refuse_late_entry"
+BOOKING = "goals.services.booking.is_late"
 
 
 def test_two_equal_closes_of_one_trade_book_it_once_and_answer_the_same():
     goal = GoalFactory()
     trade = TradeFactory(portfolio=goal.portfolio)
-    with nobody_meets_at("trades.services.closing.measure_profit_loss"):
+    with nobody_meets_at("trades.services.closing.settle"):
         one, other = run_at_once(closing(trade), closing(trade))
     assert one.trade.profit_loss == other.trade.profit_loss == 20
     assert sorted(len(closed.moves) for closed in (one, other)) == [0, 1]
@@ -144,7 +150,7 @@ def test_two_equal_closes_of_one_trade_book_it_once_and_answer_the_same():
 
 def test_two_different_closes_of_one_trade_book_one_and_refuse_the_other():
     trade = TradeFactory()
-    with nobody_meets_at("trades.services.closing.measure_profit_loss"):
+    with nobody_meets_at("trades.services.closing.settle"):
         results = run_at_once(closing(trade, 51000), closing(trade, 52000))
     refused = [one for one in results if isinstance(one, TradeAlreadyClosed)]
     assert len(refused) == 1
@@ -180,7 +186,7 @@ def test_a_close_and_a_cash_flow_at_once_both_count(amount):
     with nobody_meets_at(BOOKING):
         run_at_once(closing(trade), flowing(goal.portfolio, amount))
     portfolio = fresh(goal.portfolio)
-    newest = LedgerEntry.objects.order_by("effective_at", "entry_id").last()
+    newest = LedgerDay.objects.get()
     assert portfolio.equity == newest.equity == 1020 + amount
     assert portfolio.units == newest.units
     assert fresh(goal).current_value == 1020 + amount

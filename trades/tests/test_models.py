@@ -26,7 +26,7 @@ from trades.tests.factories import ENTRY, TradeFactory, book_profit
 pytestmark = pytest.mark.django_db
 
 TABLES = ("trades", "positions", "trade_imports", "trade_fills", "replay_runs")
-FILL_PORTFOLIO = "trade_fills_portfolio_id_0bc9f210_fk_portfolios_portfolio_id"
+FILL_PORTFOLIO = "trade_fills_portfolio_fk"
 CLOSED = "status = 'closed', exit_price = 1, exit_time = entry_time, profit_loss = 0"
 # What a complete close sets, less one.
 UNPRICED = "status = 'closed', exit_time = entry_time, profit_loss = 0"
@@ -378,7 +378,9 @@ ON_DELETE = {
     "trades_parent_trade_fk": SET_NULL,
     "trades_source_import_fk": SET_NULL,
     "trade_imports_user_fk": RESTRICT,
-    "trade_imports_portfolio_fk": RESTRICT,
+    "trade_imports_portfolio_fk": CASCADE,
+    "ledger_days_portfolio_fk": CASCADE,
+    "trade_fills_portfolio_fk": CASCADE,
     "trade_fills_trade_fk": CASCADE,
     "trade_fills_source_import_fk": SET_NULL,
     "ledger_changes_cash_flow_fk": CASCADE,
@@ -387,8 +389,6 @@ ON_DELETE = {
 # Made by Django, deferred, never in the way of the clean-up.
 PLAIN = {
     ("cash_flows", "portfolios"),
-    ("ledger_days", "portfolios"),
-    ("trade_fills", "portfolios"),
     ("goal_adjustment_log", "portfolios"),
     ("replay_runs", "portfolios"),
     ("replay_runs", "users"),

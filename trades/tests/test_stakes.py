@@ -1,0 +1,94 @@
+"""Taking a part of a stake and adding to one: nothing is lost, to the last digit."""
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from mastertrade.exceptions import InvalidInput
+from mastertrade.money import MONEY, PRICE, exactly, quantum, round_to
+from trades.enums import Side
+from trades.pnl import Rates, measure_exact_profit
+from trades.stakes import Stake, join_stakes, split_stake
+
+
+def figures(column: tuple[int, int], top: int, low: int = 0) -> st.SearchStrategy:
+    return st.decimals(min_value=Decimal(low), max_value=Decimal(top), places=column[1])
+
+
+def positive(column: tuple[int, int], top: int) -> st.SearchStrategy:
+    return figures(column, top).map(lambda value: value or quantum(column))
+
+
+STAKES = st.builds(
+    Stake,
+    quantity=positive(PRICE, 10**6),
+    entry_price=positive(PRICE, 10**6),
+    entry_fees=figures(MONEY, 10**4),
+    funding=figures(MONEY, 10**4, -(10**4)),
+)
+
+
+SHARES = st.lists(st.floats(0.01, 0.99), max_size=5)
+
+
+@given(STAKES, st.lists(STAKES, max_size=3), SHARES)
+@exactly
+def test_the_parts_of_a_stake_add_up_to_it(stake, more, shares):
+    for other in more:
+        stake = join_stakes(stake, other)
+    rest, parts = stake, []
+    for share in shares:
+        quantity = round_to(rest.quantity * Decimal(share), PRICE)
+        assume(0 < quantity < rest.quantity)
+        part, rest = split_stake(rest, quantity)
+        parts.append(part)
+    parts.append(rest)
+    for name in ("quantity", "exact_cost", "entry_fees", "funding"):
+        assert sum(getattr(part, name) for part in parts) == getattr(stake, name)
+
+
+@given(
+    STAKES,
+    STAKES,
+    positive(PRICE, 10**6),
+    SHARES,
+    st.sampled_from(Side),
+    positive(PRICE, 100),
+)
+@exactly
+def test_profits_of_parts_add_up_to_that_of_the_whole(
+    one, other, price, shares, side, rate
+):
+    def profit(of):
+        return measure_exact_profit(
+            side=side, stake=of, exit_price=price, exit_fees=Decimal(0), rates=rates
+        )
+
+    rates = Rates(rate, Decimal("0.123456789012"))
+    whole = join_stakes(one, other)
+    rest, total = whole, Decimal(0)
+    for share in shares:
+        quantity = round_to(rest.quantity * Decimal(share), PRICE)
+        assume(0 < quantity < rest.quantity)
+        part, rest = split_stake(rest, quantity)
+        total += profit(part)
+    assert total + profit(rest) == profit(whole)
+
+
+def test_an_exact_average_needs_no_cost_of_its_own():
+    joined = join_stakes(Stake(Decimal(2), Decimal(10)), Stake(Decimal(2), Decimal(20)))
+    assert (joined.entry_price, joined.cost) == (15, None)
+
+
+def test_a_rounded_average_keeps_its_cost():
+    joined = join_stakes(Stake(Decimal(2), Decimal(1)), Stake(Decimal(1), Decimal(2)))
+    assert (joined.entry_price, joined.cost) == (Decimal("1.333333333333"), 4)
+
+
+def test_a_position_that_no_column_holds_is_refused():
+    huge = Stake(Decimal(10) ** 19 * 9, Decimal(1))
+    with pytest.raises(InvalidInput) as refused:
+        join_stakes(huge, huge)
+    assert refused.value.field == "quantity"
