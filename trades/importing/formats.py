@@ -1,0 +1,43 @@
+"""The formats that can be imported, by name. Pure."""
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from trades.importing import own
+from trades.importing.rows import Refusal, TradeRow
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """What a caller says of a file besides its format.
+
+    `strategy_id` for rows that name none; `account` tells accounts of one venue apart;
+    `fx_rates` are units of the portfolio's currency for one of another, `fee_rates`
+    for one of a coin that only fees are paid in.
+    """
+
+    strategy_id: str | None = None
+    account: str = "main"
+    venue: str | None = None
+    fx_rates: Mapping[str, Decimal] = field(default_factory=dict)
+    fee_rates: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+Item = TradeRow | Refusal | own.Texts
+Reader = Callable[[io.BufferedReader, ImportOptions], Iterator[Item]]
+
+
+def _read_csv(source: io.BufferedReader, options: ImportOptions) -> Iterator[Item]:
+    return iter(own.read_csv(source))
+
+
+def _read_json(source: io.BufferedReader, options: ImportOptions) -> Iterator[Item]:
+    return iter(own.read_json(source))
+
+
+FORMATS: dict[str, Reader] = {
+    "mastertrade-csv": _read_csv,
+    "mastertrade-json": _read_json,
+}

@@ -1,0 +1,116 @@
+"""Import trades from a file, as often as you like: what is known adds nothing."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+from rich.table import Table
+
+from mastertrade.exceptions import DomainError
+from trades.importing.formats import FORMATS, ImportOptions
+from trades.management.importing import add_portfolio_arguments, find_user, read_rates
+from trades.services.importing import ImportReport, import_trades
+
+SHOWN = 20
+
+
+class Command(BaseCommand):
+    help = (
+        "Import trades from FILE into a portfolio. Importing twice adds nothing. "
+        "If a row is refused nothing is imported, unless --partial."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, metavar="FILE")
+        parser.add_argument(
+            "--format", choices=sorted(FORMATS), default="mastertrade-csv"
+        )
+        add_portfolio_arguments(parser)
+        parser.add_argument("--strategy", help="of rows that name none")
+        parser.add_argument(
+            "--account", default="main", help="tells accounts of one venue apart"
+        )
+        parser.add_argument("--venue", help="where the fills come from")
+        parser.add_argument(
+            "--fx-rate",
+            action="append",
+            default=[],
+            metavar="USDT=0.92",
+            help="units of the portfolio's currency for one of another",
+        )
+        parser.add_argument(
+            "--fee-rate",
+            action="append",
+            default=[],
+            metavar="BNB=300",
+            help="units of the quote currency for one of a coin that fees are paid in",
+        )
+        parser.add_argument(
+            "--partial", action="store_true", help="import what is not refused"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        console = Console()
+        report = self._import(console, options)
+        _show(console, report)
+        if report.refused and not report.created:
+            words = "" if options["partial"] else " nothing was imported"
+            raise CommandError(f"{report.refused} rows are refused;{words}.")
+
+    def _import(self, console: Console, options: dict[str, Any]) -> ImportReport:
+        path: Path = options["file"]
+        if not path.is_file():
+            raise CommandError(f"There is no file {path}.")
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            console=console,
+            transient=True,
+        )
+        with bar, path.open("rb") as source:
+            task = bar.add_task(path.name, total=path.stat().st_size or 1)
+
+            def advance(size: int) -> None:
+                bar.advance(task, size)
+                if size == 0:
+                    bar.update(task, description="Booking …")
+
+            try:
+                return import_trades(
+                    user=find_user(options["user"]),
+                    source=source,
+                    file_name=path.name,
+                    format_name=options["format"],
+                    now=timezone.now(),
+                    portfolio=options["portfolio"],
+                    partial=options["partial"],
+                    progress=advance,
+                    options=ImportOptions(
+                        strategy_id=options["strategy"],
+                        account=options["account"],
+                        venue=options["venue"],
+                        fx_rates=read_rates(options["fx_rate"]),
+                        fee_rates=read_rates(options["fee_rate"]),
+                    ),
+                )
+            except DomainError as refused:
+                raise CommandError(str(refused)) from refused
+
+
+def _show(console: Console, report: ImportReport) -> None:
+    console.print(
+        f"{report.created} created, {report.known} already known, "
+        f"{report.refused} refused."
+    )
+    if not report.refusals:
+        return
+    table = Table("line", "column", "reason")
+    for refusal in report.refusals[:SHOWN]:
+        table.add_row(str(refusal.line), refusal.column, refusal.reason)
+    console.print(table)
+    if report.refused > SHOWN:
+        console.print(f"… and {report.refused - SHOWN} more.")

@@ -1,0 +1,43 @@
+"""What the commands that import and export trades share."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from goals.models import Portfolio, User
+from goals.services.portfolios import find_portfolio
+from mastertrade.exceptions import InvalidInput
+
+
+def find_user(name: str) -> User:
+    user = User.objects.filter(username=name).first()
+    if user is None:
+        raise CommandError(f"There is no user {name}.")
+    return user
+
+
+def portfolio_of(user: User, reference: str | None) -> Portfolio:
+    try:
+        return find_portfolio(user, reference)
+    except InvalidInput as unknown:
+        raise CommandError(str(unknown.detail)) from unknown
+
+
+def read_rates(told: list[str]) -> dict[str, Decimal]:
+    """`BNB=300 …` as a mapping."""
+    rates: dict[str, Decimal] = {}
+    for pair in told:
+        currency, _, rate = pair.partition("=")
+        try:
+            rates[currency] = Decimal(rate)
+        except InvalidOperation:
+            raise CommandError(f"{pair} is no rate such as BNB=300.") from None
+        if not rates[currency].is_finite() or rates[currency] <= 0 or not currency:
+            raise CommandError(f"{pair} is no rate such as BNB=300.")
+    return rates
+
+
+def add_portfolio_arguments(parser: Any) -> None:
+    parser.add_argument("--user", required=True, help="whose trades, by username")
+    parser.add_argument("--portfolio", help="key or name (default: main)")

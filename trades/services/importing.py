@@ -1,0 +1,217 @@
+"""Importing trades from files: a file in one transaction, set by set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from django.db import connection, transaction
+
+from goals.models import Portfolio, User
+from goals.services import lock_portfolio, rebuild_ledger
+from goals.services.live import save_live
+from mastertrade.exceptions import InvalidInput
+from mastertrade.transactions import atomic
+from trades.importing.formats import FORMATS, ImportOptions
+from trades.importing.rows import Refusal
+from trades.models import TradeImport
+from trades.services import import_sql as sql
+from trades.services.staging import SHOWN_REFUSALS, Progress, Staging, Watched
+
+# What stands where a request's fingerprint would: the figures themselves are compared.
+IMPORTED = "imported"
+LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of a file's rows.
+
+    `import_id` is None where nothing was written: every row was known, or one was
+    refused and with it the file. `refusals` are the first of the `refused`.
+    """
+
+    import_id: int | None
+    created: int
+    known: int
+    refused: int
+    refusals: tuple[Refusal, ...]
+
+
+@atomic
+def import_trades(
+    *,
+    user: User,
+    source: BinaryIO,
+    file_name: str,
+    format_name: str,
+    now: datetime,
+    portfolio: int | str | None = None,
+    options: ImportOptions | None = None,
+    partial: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import a file's trades into a portfolio, once.
+
+    Rows that are known already add nothing. If a row is refused, nothing is imported,
+    unless `partial`: then all others are. Raises `InvalidInput` for `file` where it is
+    not of that format at all. `progress` is told how many bytes more were read.
+    """
+    read = FORMATS.get(format_name)
+    if read is None:
+        raise InvalidInput("format", f"must be one of {', '.join(sorted(FORMATS))}.")
+    locked = lock_portfolio(user=user, portfolio=portfolio)
+    told = options or ImportOptions()
+    watched = Watched(source, progress)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.CREATE_STAGING)
+        staging = Staging(cursor)
+        staging.copy(read(watched.buffered(), told))
+        job = _Job(user, locked, told, now, cursor, staging)
+        job.prepare()
+        job.write(file_name, format_name, watched.sha256)
+        report = job.report()
+        if report.refused and not partial:
+            transaction.set_rollback(True)
+            return ImportReport(None, 0, report.known, report.refused, report.refusals)
+        if not job.changed:
+            transaction.set_rollback(True)
+            return ImportReport(None, 0, report.known, report.refused, report.refusals)
+        job.finish(file_name)
+        return report
+
+
+class _Job:
+    """One import under way: the staged rows, and what has become of them so far."""
+
+    def __init__(
+        self,
+        user: User,
+        portfolio: Portfolio,
+        options: ImportOptions,
+        now: datetime,
+        cursor: Any,
+        staging: Staging,
+    ) -> None:
+        self.portfolio = portfolio
+        self.now = now
+        self.cursor = cursor
+        self.staging = staging
+        self.created = 0
+        self.settled = 0
+        self.exits: list[datetime] = []
+        self.row: TradeImport | None = None
+        self.values: dict[str, Any] = {
+            "user_id": user.username,
+            "created_by": user.username,
+            "portfolio_id": portfolio.portfolio_id,
+            "currency": portfolio.currency,
+            "strategy_id": options.strategy_id,
+            "fingerprint": IMPORTED,
+            "now": now,
+        }
+
+    def prepare(self) -> None:
+        """Name what has no id, measure every row, refuse what cannot be."""
+        self._ask("SET LOCAL work_mem = '64MB'")
+        if self.staging.unnamed:
+            self._ask(sql.NAME_BY_CONTENT)
+        self._ask(sql.READY)
+        self._ask("ANALYZE ready_trades")
+        self._ask(sql.REFUSE_OWN)
+        self._ask(sql.REFUSE_STRATEGIES)
+        self._ask(sql.FORGET_OWN)
+
+    def write(self, file_name: str, format_name: str, sha256: str) -> None:
+        """Write what is new, and refuse what is known with other figures."""
+        self.row = TradeImport.objects.create(
+            user_id=self.values["user_id"],
+            portfolio=self.portfolio,
+            format=format_name,
+            file_name=file_name[-LONGEST_NAME:],
+            content_sha256=sha256,
+            created_count=0,
+            known_count=0,
+            refused_count=0,
+            created_at=self.now,
+            created_by=self.values["created_by"],
+        )
+        self.values["import_id"] = self.row.import_id
+        self._insert(sql.INSERT_TRADES)
+        if self.staging.parts:
+            self._ask(sql.REFUSE_ORPHANS)
+            self._insert(sql.INSERT_PARTS)
+        if self.created + self.refused < self.staging.rows + self.staging.refused:
+            self._ask(sql.REFUSE_CONFLICTS)
+            self._settle()
+        if self.staging.open:
+            self._ask(sql.OPEN_POSITIONS)
+
+    def _insert(self, statement: str) -> None:
+        created, first_exit = self._ask(statement)[0]
+        self.created += created
+        if first_exit is not None:
+            self.exits.append(first_exit)
+
+    def _settle(self) -> None:
+        if not self.staging.settles:
+            return
+        rows = self._ask(sql.SETTLE)
+        self.settled = len(rows)
+        self.exits += [exit_time for (exit_time,) in rows if exit_time is not None]
+        self._ask(sql.SETTLE_POSITIONS)
+        self.portfolio.unrealized_pnl = self._ask(sql.UNREALIZED)[0][0]
+
+    @property
+    def refused(self) -> int:
+        told = self._ask("SELECT count(DISTINCT line) FROM import_refusals")
+        return self.staging.refused + int(told[0][0])
+
+    @property
+    def changed(self) -> bool:
+        return self.created + self.settled > 0
+
+    def report(self) -> ImportReport:
+        shown = [*self.staging.refusals, *self._refusals()]
+        refused = self.refused
+        read = self.staging.rows + self.staging.refused
+        return ImportReport(
+            import_id=None if self.row is None else self.row.import_id,
+            created=self.created,
+            known=read - refused - self.created,
+            refused=refused,
+            refusals=tuple(sorted(shown, key=_by_line)[:SHOWN_REFUSALS]),
+        )
+
+    def _refusals(self) -> Sequence[Refusal]:
+        rows = self._ask(
+            "SELECT line, field, reason FROM import_refusals ORDER BY line LIMIT "
+            f"{SHOWN_REFUSALS}"
+        )
+        return [Refusal(*row) for row in rows]
+
+    def finish(self, file_name: str) -> None:
+        """Keep the counts; make everything again that the new trades have a part in."""
+        assert self.row is not None
+        report = self.report()
+        self.row.created_count = report.created
+        self.row.known_count = report.known
+        self.row.refused_count = report.refused
+        self.row.save(update_fields=["created_count", "known_count", "refused_count"])
+        if self.exits:
+            rebuild_ledger(
+                self.portfolio,
+                since=min(self.exits),
+                now=self.now,
+                reason=f"Import {self.row.import_id} of {file_name}",
+            )
+        elif self.settled:
+            save_live([self.portfolio], at=self.now, now=self.now)
+
+    def _ask(self, statement: str) -> list[tuple[Any, ...]]:
+        self.cursor.execute(statement, self.values)
+        return list(self.cursor.fetchall()) if self.cursor.description else []
+
+
+def _by_line(refusal: Refusal) -> int:
+    return refusal.line
