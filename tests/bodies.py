@@ -6,7 +6,7 @@ A new field or operation without one here fails `test_every_field_is_covered`.
 from collections.abc import Callable
 from typing import Any
 
-from tests.http import PASSWORD, Trader, ago, open_body
+from tests.http import PASSWORD, Trader, Upload, ago, open_body
 
 
 def sizing(trader: Trader) -> dict[str, Any]:
@@ -157,4 +157,24 @@ BODIES: dict[str, Callable[[Trader], dict[str, Any]]] = {
         "password": PASSWORD,
         "expires_in_days": 90,
     },
+}
+
+CSV = (
+    "external_id,symbol,side,quantity,entry_price,entry_time,exit_price,exit_time\n"
+    "row-1,BTCUSDT,LONG,0.02,50000,2026-03-02T09:00:00Z,51000,2026-03-02T10:00:00Z\n"
+)
+# What takes a file instead of a body.
+UPLOADS: dict[str, Callable[[Trader], Upload]] = {
+    "POST /api/trades/import/": lambda trader: Upload(
+        CSV.encode(),
+        {
+            "format": "mastertrade-csv",
+            "portfolio": "crypto",
+            "strategy_id": "momentum_001",
+            "account": "main",
+            "venue": "exchange",
+            "fx_rates": "EUR=1.1",
+            "fee_rates": "BNB=600",
+        },
+    ),
 }

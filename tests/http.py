@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.core.cache import cache as throttle_cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -25,6 +26,7 @@ from goals.services import create_goal, create_portfolio, record_cash_flow
 from goals.tests.factories import UserFactory
 from strategies.services import create_strategy
 from trades.enums import Side
+from trades.models import TradeImport
 from trades.services import (
     close_trade,
     open_trade,
@@ -156,6 +158,18 @@ def make_busy_trader(**fields: Any) -> Trader:
         now=now,
     )
     record_closed_trade(exit_price=Decimal(50010), **bought, **of_portfolio)
+    TradeImport.objects.create(
+        user=user,
+        portfolio_id=trader["portfolio_id"],
+        format="mastertrade-json",
+        file_name="trades.json",
+        content_sha256="1" * 64,
+        created_count=0,
+        known_count=0,
+        refused_count=0,
+        created_at=now,
+        created_by=user.username,
+    )
     token, _ = AuthToken.objects.create(user=user)
     trader.ids.update(
         adjustment_id=decision.adjustment_id,
@@ -256,8 +270,10 @@ class Operation:
         """The fields of the request's body, references to other parts resolved."""
         if "requestBody" not in self.description:
             return {}
-        content = self.description["requestBody"]["content"]["application/json"]
-        described = resolve(content["schema"])
+        content = self.description["requestBody"]["content"]
+        if "application/json" not in content:
+            return {}  # a file: see `UPLOADS`
+        described = resolve(content["application/json"]["schema"])
         # One of something or a list of it: the one has the fields.
         fields = resolve(described.get("oneOf", [described])[0])["properties"]
         return {name: resolve(field) for name, field in fields.items()}
@@ -300,8 +316,22 @@ def resolve(part: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+@dataclass(frozen=True)
+class Upload:
+    """A file with what is said of it, sent as a form."""
+
+    content: bytes
+    fields: dict[str, str]
+    name: str = "trades.csv"
+
+    def form(self) -> dict[str, Any]:
+        return {"file": SimpleUploadedFile(self.name, self.content), **self.fields}
+
+
 def send(client: APIClient, method: str, path: str, body: Any = None) -> Any:
     """Send a body as it is: text stays text, anything else becomes JSON."""
+    if isinstance(body, Upload):
+        return client.post(path, body.form(), format="multipart")
     if isinstance(body, (str, bytes)):
         return client.generic(method, path, body, content_type="application/json")
     return getattr(client, method.lower())(path, body)

@@ -6,7 +6,7 @@ from goals.filters import InstantFilter, PortfolioFilter, WholeNumberFilter
 from goals.models import LedgerChange
 from mastertrade.columns import choices
 from trades.enums import Side, TradeStatus
-from trades.models import Position, Trade
+from trades.models import Position, Trade, TradeImport
 
 POSITION_STATUSES = choices([TradeStatus.OPEN, TradeStatus.CLOSED])
 
@@ -38,6 +38,16 @@ class ChangeFilter(django_filters.FilterSet):
     class Meta:
         model = LedgerChange
         fields = ("action", "changed_by")
+
+
+class ImportFilter(django_filters.FilterSet):
+    """`portfolio` by key or name."""
+
+    portfolio = PortfolioFilter()
+
+    class Meta:
+        model = TradeImport
+        fields = ("file_name", "content_sha256")
 
 
 class PositionFilter(django_filters.FilterSet):

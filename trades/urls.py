@@ -7,6 +7,7 @@ from trades.views.decisions import (
     NextTradeView,
     PortfolioSizingView,
 )
+from trades.views.imports import ImportListView, ImportTradesView
 from trades.views.positions import MarkPositionsView, PositionListView
 from trades.views.trades import (
     AddToTradeView,
@@ -26,6 +27,8 @@ urlpatterns = [
     path("sizing/", PortfolioSizingView.as_view(), name="sizing"),
     path("next-trade/", NextTradeView.as_view(), name="next-trade"),
     path("trades/", TradeListView.as_view(), name="trades"),
+    path("trades/import/", ImportTradesView.as_view(), name="import-trades"),
+    path("trades/imports/", ImportListView.as_view(), name="imports"),
     path("trades/<int:trade_id>/", TradeDetailView.as_view(), name="trade"),
     path("trades/<int:trade_id>/close/", CloseTradeView.as_view(), name="close-trade"),
     path("trades/<int:trade_id>/add/", AddToTradeView.as_view(), name="add-to-trade"),

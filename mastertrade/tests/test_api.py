@@ -35,7 +35,6 @@ from tests.http import (
 )
 
 LATER_ROUTES = [
-    "/api/trades/import/",
     "/api/portfolios/1/resume/",
     "/api/goals/1/projection/",
     "/api/strategies/momentum_001/performance/",

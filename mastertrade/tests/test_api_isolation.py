@@ -15,7 +15,7 @@ from rest_framework.test import APIClient
 
 from goals.models import User
 from goals.tests.factories import UserFactory
-from tests.bodies import BODIES
+from tests.bodies import BODIES, UPLOADS
 from tests.http import (
     PASSWORD,
     Operation,
@@ -286,11 +286,13 @@ def csrf_token(browser: APIClient) -> str:
     return str(browser.cookies["csrftoken"].value)
 
 
-def body_of(name: str, trader: Trader) -> dict[str, Any]:
+def body_of(name: str, trader: Trader) -> Any:
+    if name in UPLOADS:
+        return UPLOADS[name](trader)
     return BODIES[name](trader) if name in BODIES else {}
 
 
-def body_without_name(name: str) -> dict[str, Any]:
+def body_without_name(name: str) -> Any:
     """With name and password, a token is issued to anybody."""
     return {} if name == "POST /api/tokens/" else body_of(name, NOBODY)
 

@@ -83,6 +83,21 @@ def add_change(trader: Trader, number: int) -> None:
     )
 
 
+def add_import(trader: Trader, number: int) -> None:
+    TradeImport.objects.create(
+        user=trader.user,
+        portfolio_id=trader["portfolio_id"],
+        format="mastertrade-csv",
+        file_name=f"{number}.csv",
+        content_sha256=f"{number:064}",
+        created_count=1,
+        known_count=0,
+        refused_count=0,
+        created_at=timezone.now(),
+        created_by=trader.user.username,
+    )
+
+
 MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/portfolios/": add_portfolio,
     "/api/portfolios/{portfolio_id}/cash-flows/": add_cash_flow,
@@ -94,6 +109,7 @@ MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/trades/": add_trade,
     "/api/positions/": add_trade,
     "/api/changes/": add_change,
+    "/api/trades/imports/": add_import,
 }
 
 
@@ -297,6 +313,11 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
             lambda row, t: row["source_import_id"] == t["import_id"],
         ),
     },
+    "/api/trades/imports/": {
+        "portfolio": ("crypto", lambda row, t: row["portfolio_id"]),
+        "file_name": ("trades.csv", lambda row, _: row["file_name"] == "trades.csv"),
+        "content_sha256": ("0" * 64, lambda row, _: row["content_sha256"][0] == "0"),
+    },
     "/api/changes/": {
         "trade_id": ("{trade_id}", lambda row, t: row["trade_id"] == t["trade_id"]),
         "cash_flow_id": ("{flow_id}", lambda row, t: row["cash_flow_id"] is not None),
@@ -362,7 +383,7 @@ def varied(busy: Trader) -> Trader:
         portfolio_id=busy["portfolio_id"],
         format="mastertrade-csv",
         file_name="trades.csv",
-        content_sha256="",
+        content_sha256="0" * 64,
         created_count=1,
         known_count=0,
         refused_count=0,

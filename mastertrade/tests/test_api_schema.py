@@ -58,6 +58,8 @@ CONTRACT = {
     "POST /api/trades/{trade_id}/void/",
     "POST /api/portfolios/{portfolio_id}/cash-flows/{cash_flow_id}/void/",
     "GET /api/changes/",
+    "POST /api/trades/import/",
+    "GET /api/trades/imports/",
     "GET /api/positions/",
     "POST /api/positions/marks/",
     "GET /api/tokens/",

@@ -1,0 +1,71 @@
+"""Request parameters and answers of imports."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from mastertrade.columns import choices
+from mastertrade.fields import StrictSerializer
+from trades.importing.formats import FORMATS
+from trades.models import TradeImport
+from trades.services.importing import ImportReport
+
+
+class ImportUploadSerializer(StrictSerializer):
+    """A file of trades, and how to read it."""
+
+    file = serializers.FileField(allow_empty_file=True)
+    format = serializers.ChoiceField(choices=choices(FORMATS))
+    portfolio = serializers.CharField(max_length=100, required=False)
+    strategy_id = serializers.CharField(max_length=100, required=False)
+    account = serializers.RegexField(r"^[\w.-]{1,50}$", required=False)
+    venue = serializers.RegexField(r"^[\w.-]{1,50}$", required=False)
+    fx_rates = serializers.CharField(
+        max_length=1000, required=False, help_text="Such as USDT=0.92,BTC=60000."
+    )
+    fee_rates = serializers.CharField(
+        max_length=1000, required=False, help_text="Such as BNB=300."
+    )
+
+
+class RefusalSerializer(serializers.Serializer[Any]):
+    line = serializers.IntegerField()
+    column = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class ImportReportSerializer(serializers.Serializer[Any]):
+    """What became of the rows; `refusals` are the first of those refused."""
+
+    import_id = serializers.IntegerField(allow_null=True)
+    created = serializers.IntegerField()
+    known = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    refusals = RefusalSerializer(many=True)
+
+
+class TradeImportSerializer(serializers.ModelSerializer[TradeImport]):
+    user_id = serializers.CharField(read_only=True)
+    portfolio_id = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = TradeImport
+        fields = (
+            "import_id",
+            "user_id",
+            "portfolio_id",
+            "format",
+            "file_name",
+            "content_sha256",
+            "created_count",
+            "known_count",
+            "refused_count",
+            "created_at",
+            "created_by",
+        )
+        read_only_fields = fields
+
+
+def show_report(report: ImportReport) -> dict[str, Any]:
+    shown: dict[str, Any] = ImportReportSerializer(report).data
+    return shown

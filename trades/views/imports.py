@@ -1,0 +1,109 @@
+"""HTTP: importing trades from files."""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from goals.authentication import signed_in
+from mastertrade.exceptions import InvalidInput
+from mastertrade.listing import ListView
+from trades.filters import ImportFilter
+from trades.importing.formats import ImportOptions
+from trades.models import TradeImport
+from trades.serializers.imports import (
+    ImportReportSerializer,
+    ImportUploadSerializer,
+    TradeImportSerializer,
+    show_report,
+)
+from trades.services.importing import import_trades
+
+YES = {"1": True, "true": True, "0": False, "false": False, "": False}
+
+
+class ImportTradesView(APIView):
+    parser_classes = (MultiPartParser,)
+
+    @extend_schema(
+        request={"multipart/form-data": ImportUploadSerializer},
+        parameters=[
+            OpenApiParameter("partial", bool, description="Import what is not refused.")
+        ],
+        responses={200: ImportReportSerializer, 201: ImportReportSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Import a file of trades, once: what is known already adds nothing.
+
+        If a row is refused the answer is 400 and nothing is imported, unless
+        `?partial=1`: then all others are.
+        """
+        body = ImportUploadSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        told = body.validated_data
+        report = import_trades(
+            user=signed_in(request),
+            source=told["file"],
+            file_name=told["file"].name,
+            format_name=told["format"],
+            now=timezone.now(),
+            portfolio=told.get("portfolio"),
+            partial=_read_partial(request),
+            options=_read_options(told),
+        )
+        answer = show_report(report)
+        if report.refused and report.import_id is None and not _read_partial(request):
+            words = f"{report.refused} rows are refused, so nothing was imported."
+            return Response({"file": [words], **answer}, status.HTTP_400_BAD_REQUEST)
+        made = report.import_id is not None
+        return Response(answer, status.HTTP_201_CREATED if made else status.HTTP_200_OK)
+
+
+class ImportListView(ListView[TradeImport]):
+    """The files the user imported, newest first."""
+
+    serializer_class: Any = TradeImportSerializer
+    filterset_class = ImportFilter
+    ordering_fields = ("import_id", "created_at", "file_name")
+    ordering = ("-import_id",)
+
+    def get_queryset(self) -> QuerySet[TradeImport]:
+        return TradeImport.objects.filter(user_id=self.request.user.get_username())
+
+
+def _read_partial(request: Request) -> bool:
+    told = request.query_params.get("partial", "").lower()
+    if told not in YES:
+        raise InvalidInput("partial", "must be 1 or 0.")
+    return YES[told]
+
+
+def _read_options(told: dict[str, Any]) -> ImportOptions:
+    return ImportOptions(
+        strategy_id=told.get("strategy_id"),
+        account=told.get("account", "main"),
+        venue=told.get("venue"),
+        fx_rates=_read_rates("fx_rates", told.get("fx_rates", "")),
+        fee_rates=_read_rates("fee_rates", told.get("fee_rates", "")),
+    )
+
+
+def _read_rates(field: str, told: str) -> dict[str, Decimal]:
+    rates: dict[str, Decimal] = {}
+    for pair in filter(None, told.split(",")):
+        currency, _, text = pair.strip().partition("=")
+        try:
+            rate = Decimal(text)
+        except InvalidOperation:
+            rate = Decimal(0)
+        if not currency or not rate.is_finite() or rate <= 0:
+            raise InvalidInput(field, f"{pair.strip()} is no rate such as BNB=300.")
+        rates[currency] = rate
+    return rates
