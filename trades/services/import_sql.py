@@ -4,6 +4,8 @@ Rates, profit and refusals follow `trades.pnl`; tests hold the two together.
 """
 
 CREATE_STAGING = """
+DROP TABLE IF EXISTS pg_temp.staged_trades, pg_temp.import_refusals,
+    pg_temp.ready_trades;
 CREATE TEMPORARY TABLE staged_trades (
     line bigint NOT NULL, settles boolean NOT NULL, external_id text, symbol text,
     side text, quantity numeric, entry_price numeric, entry_time timestamptz,
@@ -82,9 +84,9 @@ WITH rated AS (
 SELECT *, CASE
     WHEN (exit_price IS NULL) <> (exit_time IS NULL)
         THEN 'exit_time|and exit_price go together.'
-    WHEN exit_time < entry_time THEN 'exit_time|lies before entry_time.'
     WHEN entry_time > %(now)s THEN 'entry_time|lies in the future.'
     WHEN exit_time > %(now)s THEN 'exit_time|lies in the future.'
+    WHEN exit_time < entry_time THEN 'exit_time|lies before entry_time.'
     WHEN exit_price IS NULL AND coalesce(exit_fees, 0) <> 0
         THEN 'exit_fees|go with exit_price.'
     WHEN exit_price IS NULL AND profit_loss IS NOT NULL
