@@ -13,7 +13,17 @@ from rich.console import Console
 from bench.rows import Row, as_table
 from bench.scratch import scratch_database
 
-TOPICS = ("sizing", "close_trade", "history", "snapshot", "replay", "memory")
+TOPICS = (
+    "sizing",
+    "close_trade",
+    "closing_load",
+    "history",
+    "rebuild",
+    "import_trades",
+    "snapshot",
+    "replay",
+    "memory",
+)
 
 
 def main() -> int:

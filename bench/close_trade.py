@@ -12,7 +12,7 @@ from django.utils import timezone
 from bench.one_statement import CLOSE_TRADE
 from bench.people import STRATEGY, Trader, make_trader
 from bench.rows import Row, Target
-from bench.statements import captured, run_raw
+from bench.statements import Statement, captured, run_raw
 from bench.timing import Pair, in_turn, show, timed
 from trades.enums import Side
 from trades.models import Trade
@@ -22,17 +22,17 @@ CLOSES = 100
 WARM_UP = 10
 ENTRY_PRICE = Decimal(50_000)
 EXIT_FEES = Decimal("1.2")
-REACH = Target(0.25, at_least=True)
+REACH = Target(0.5, at_least=True)
 # What a close leaves behind; two ways of closing are to leave the same.
 OUTCOME = """
 SELECT p.equity, p.unit_value, p.peak_unit_value, p.drawdown_pct, p.realized_pnl,
-       t.status, t.profit_loss, o.status, o.current_price, e.amount, e.unit_value,
+       t.status, t.profit_loss, o.status, o.current_price, d.entries, d.unit_value,
        array_agg((g.status, g.current_value, g.progress_pct,
                   h.current_value, h.progress_pct, h.snapshot_date) ORDER BY g.goal_id)
 FROM trades t
 JOIN portfolios p ON p.portfolio_id = t.portfolio_id
 JOIN positions o ON o.trade_id = t.trade_id
-JOIN ledger_entries e ON e.trade_id = t.trade_id
+JOIN ledger_days d ON d.portfolio_id = t.portfolio_id AND d.day = t.exit_time::date
 JOIN financial_goals g ON g.portfolio_id = t.portfolio_id
 JOIN goal_progress_history h ON h.goal_id = g.goal_id
     AND h.effective_at = t.exit_time AND h.kind = 'trade'
@@ -44,7 +44,7 @@ def measure() -> Iterator[Row]:
     trader = make_trader("close_trade")
     closing = Closing(trader)
     closing.check_one_statement()
-    with psycopg.connect(_conninfo(), autocommit=True) as raw:
+    with psycopg.connect(conninfo(), autocommit=True) as raw:
         same = in_turn(
             closing.by_service,
             lambda: closing.by_raw_statements(raw),
@@ -65,7 +65,7 @@ def _row(what: str, pair: Pair, target: Target | None = None) -> Row:
     return Row(what, show(pair.ours), show(pair.floor), pair.reach, target)
 
 
-def _conninfo() -> str:
+def conninfo() -> str:
     known: dict[str, Any] = connection.get_connection_params()
     names = ("dbname", "user", "password", "host", "port")
     return psycopg.conninfo.make_conninfo(
@@ -82,15 +82,28 @@ class Closing:
 
     def by_service(self) -> float:
         figures = self._figures(self.open())
-        return timed(lambda: close_trade(user=self.user, **figures))
+        return timed(lambda: self.close(figures))
 
     def by_raw_statements(self, raw: "psycopg.Connection[Any]") -> float:
         """What the service says for this trade, rehearsed and taken back first."""
-        figures = self._figures(self.open())
-        with transaction.atomic(), captured() as statements:
-            close_trade(user=self.user, **figures)
-            transaction.set_rollback(True)
+        _, statements = self.rehearse(raw=True)
         return timed(lambda: run_raw(raw, statements))
+
+    def rehearse(self, *, raw: bool) -> tuple[dict[str, Any], list[Statement]]:
+        """An open trade, how it is to be closed, and what the service says for it.
+
+        The statements are rehearsed and taken back, if `raw` asks for them.
+        """
+        figures = self._figures(self.open())
+        if not raw:
+            return figures, []
+        with transaction.atomic(), captured() as statements:
+            self.close(figures)
+            transaction.set_rollback(True)
+        return figures, statements
+
+    def close(self, figures: dict[str, Any]) -> None:
+        close_trade(user=self.user, **figures)
 
     def by_one_statement(self, raw: "psycopg.Connection[Any]") -> float:
         figures = self._figures(self.open())
@@ -129,16 +142,13 @@ class Closing:
         """The floor does the same work: it leaves what the service leaves."""
         figures = self._figures(self.open())
         outcomes = []
-        for close in (self._by_service_here, self._by_one_statement_here):
+        for close in (self.close, self._by_one_statement_here):
             with transaction.atomic():
                 close(figures)
                 outcomes.append(_outcome(figures["trade_id"]))
                 transaction.set_rollback(True)
         if outcomes[0] != outcomes[1] or not outcomes[0]:
             raise AssertionError(f"the floor differs: {outcomes[0]} and {outcomes[1]}")
-
-    def _by_service_here(self, figures: dict[str, Any]) -> None:
-        close_trade(user=self.user, **figures)
 
     def _by_one_statement_here(self, figures: dict[str, Any]) -> None:
         with connection.cursor() as cursor:

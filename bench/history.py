@@ -12,25 +12,27 @@ from bench.people import STRATEGY, Trader, make_trader
 from bench.rows import Row, Target
 from bench.timing import in_turn, show
 from goals.models import Portfolio
+from trades.services.reconciling import find_drift, mend_drift
 
 MANY = 100_000
 FEW = 100
 CLOSES = 120
 WARM_UP = 20
 COST = Target(1.2, at_least=False)
-# Trades of ten gains or losses each, one every five minutes until now, whose ledger
-# and histories are what the services would have written.
+# Trades of ten gains or losses each, one a second until now, with the histories that
+# the services would have written.
 TRADES = """
 INSERT INTO trades
     (user_id, portfolio_id, strategy_id, symbol, side, quantity, entry_price,
      exit_price, entry_fees, exit_fees, quote_currency, fee_currency, fx_rate,
      fee_fx_rate, profit_loss, entry_time, exit_time, status, request_fingerprint,
-     created_at, updated_at)
+     created_at, created_by, updated_at, updated_by, leverage, funding,
+     unbooked_profit, void_reason)
 SELECT %(user_id)s, %(portfolio_id)s, %(strategy_id)s, 'BTCUSDT', 'LONG', 1, 50000,
        50000 + n %% 21 - 10, 0, 0, 'USD', 'USD', 1, 1, n %% 21 - 10,
        %(until)s - interval '1 second' * (%(trades)s - n + 1),
        %(until)s - interval '1 second' * (%(trades)s - n), 'closed', md5(n::text),
-       %(until)s, %(until)s
+       %(until)s, '', %(until)s, '', 1, 0, 0, ''
 FROM generate_series(1, %(trades)s) n
 """
 POSITIONS = """
@@ -40,32 +42,6 @@ INSERT INTO positions
 SELECT trade_id, user_id, portfolio_id, symbol, side, quantity, entry_price,
        exit_price, 0, 'closed', entry_time, exit_time
 FROM trades WHERE portfolio_id = %(portfolio_id)s
-"""
-LEDGER = """
-INSERT INTO ledger_entries
-    (portfolio_id, kind, trade_id, effective_at, amount, equity, units, unit_value,
-     unit_run, realized_pnl, peak_unit_value)
-SELECT portfolio_id, 'trade', trade_id, exit_time, profit_loss, equity, units,
-       unit_value, unit_run, equity - opening_balance,
-       max(greatest(unit_value, 1)) OVER (ORDER BY trade_id)
-FROM (
-    SELECT t.*, p.units, p.unit_run, p.opening_balance, s.equity,
-           round(s.equity / p.units, 18) AS unit_value
-    FROM (SELECT trade_id, p.opening_balance
-                 + sum(profit_loss) OVER (ORDER BY trade_id) AS equity
-          FROM trades JOIN portfolios p USING (portfolio_id)
-          WHERE portfolio_id = %(portfolio_id)s) s
-    JOIN trades t USING (trade_id) JOIN portfolios p USING (portfolio_id)
-) e
-"""
-PORTFOLIO = """
-UPDATE portfolios p
-SET equity = e.equity, unit_value = e.unit_value, realized_pnl = e.realized_pnl,
-    peak_unit_value = e.peak_unit_value, last_entry_at = e.effective_at,
-    drawdown_pct = round((1 - e.unit_value / e.peak_unit_value) * 100, 6)
-FROM (SELECT * FROM ledger_entries WHERE portfolio_id = %(portfolio_id)s
-      ORDER BY effective_at DESC, entry_id DESC LIMIT 1) e
-WHERE p.portfolio_id = e.portfolio_id
 """
 HISTORY = """
 INSERT INTO goal_progress_history
@@ -78,13 +54,19 @@ FROM (
            round(CASE WHEN g.goal_type LIKE '%%\\_income'
                THEN e.realized_pnl - g.start_realized_pnl
                ELSE (e.unit_value / g.start_unit_value - 1) * 100 END, 8) AS value
-    FROM ledger_entries e JOIN financial_goals g USING (portfolio_id)
-    WHERE portfolio_id = %(portfolio_id)s
+    FROM (
+        SELECT t.portfolio_id, t.exit_time AS effective_at,
+               sum(t.profit_loss) OVER along AS realized_pnl,
+               (p.opening_balance + sum(t.profit_loss) OVER along) / p.units
+                   AS unit_value
+        FROM trades t JOIN portfolios p USING (portfolio_id)
+        WHERE portfolio_id = %(portfolio_id)s
+        WINDOW along AS (ORDER BY t.exit_time, t.ledger_key)
+    ) e JOIN financial_goals g USING (portfolio_id)
 ) m
 """
 TABLES = (
-    "portfolios, financial_goals, trades, positions, ledger_entries, "
-    "goal_progress_history"
+    "portfolios, financial_goals, trades, positions, ledger_days, goal_progress_history"
 )
 
 
@@ -114,17 +96,16 @@ def _trader_with(name: str, trades: int) -> Trader:
         "until": until,
     }
     with transaction.atomic(), connection.cursor() as cursor:
-        for statement in (TRADES, POSITIONS, LEDGER, PORTFOLIO, HISTORY):
+        for statement in (TRADES, POSITIONS, HISTORY):
             cursor.execute(statement, values)
+    mend_drift(trader.portfolio.portfolio_id, until)
     _check(trader.portfolio.portfolio_id, trades)
     return trader
 
 
 def _check(portfolio_id: int, trades: int) -> None:
-    """The figures made in SQL are those of the ledger."""
+    """All of them are in the ledger, and every figure says so."""
     portfolio = Portfolio.objects.get(pk=portfolio_id)
     entries = portfolio.ledger_entries
     assert entries.count() == trades
-    last = entries.latest("effective_at", "entry_id")
-    assert portfolio.equity == portfolio.opening_balance + portfolio.realized_pnl
-    assert portfolio.unit_value == last.unit_value == last.equity / last.units
+    assert not list(find_drift([portfolio_id]))

@@ -12,6 +12,7 @@ WITH locked AS (
 ), trade AS (
     UPDATE trades t
     SET exit_price = %(exit_price)s, exit_fees = %(fees)s, status = 'closed',
+        ledger_key = nextval('ledger_keys'), updated_by = %(user_id)s,
         exit_time = greatest(%(now)s, p.last_entry_at, t.entry_time),
         profit_loss = round(
             CASE t.side WHEN 'LONG' THEN 1 ELSE -1 END * t.quantity
@@ -43,13 +44,22 @@ WITH locked AS (
         last_entry_at = b.exit_time, updated_at = %(now)s
     FROM booked b WHERE p.portfolio_id = b.portfolio_id
     RETURNING p.portfolio_id, p.peak_unit_value
-), entry AS (
-    INSERT INTO ledger_entries
-        (portfolio_id, kind, trade_id, effective_at, amount, equity, units, unit_value,
-         unit_run, realized_pnl, peak_unit_value)
-    SELECT portfolio_id, 'trade', trade_id, exit_time, profit_loss, equity, units,
-           unit_value, unit_run, realized_pnl, peak_unit_value
+), day AS (
+    INSERT INTO ledger_days AS d
+        (portfolio_id, day, last_entry_at, entries, equity, units, unit_value, unit_run,
+         realized_pnl, peak_unit_value, high_equity, high_unit_value, high_realized_pnl)
+    SELECT portfolio_id, (exit_time AT TIME ZONE time_zone)::date, exit_time, 1, equity,
+           units, unit_value, unit_run, realized_pnl, peak_unit_value, equity,
+           unit_value, realized_pnl
     FROM booked JOIN portfolio USING (portfolio_id)
+    ON CONFLICT (portfolio_id, day) DO UPDATE
+    SET last_entry_at = excluded.last_entry_at, entries = d.entries + 1,
+        equity = excluded.equity, unit_value = excluded.unit_value,
+        realized_pnl = excluded.realized_pnl,
+        peak_unit_value = excluded.peak_unit_value,
+        high_equity = greatest(d.high_equity, excluded.equity),
+        high_unit_value = greatest(d.high_unit_value, excluded.unit_value),
+        high_realized_pnl = greatest(d.high_realized_pnl, excluded.realized_pnl)
 ), measured AS (
     SELECT g.goal_id, b.exit_time, b.time_zone,
            round(CASE WHEN g.goal_type LIKE '%%\\_income'

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 
 from goals.models import User
@@ -54,6 +55,7 @@ def clean_goal_data(transactional_db: None) -> Iterator[None]:
     """Nothing of the test traders before a test, and nothing after it."""
     clean_up()
     yield
+    call_command("reconcile")  # fails if a figure is not what the ledger says
     clean_up()
     left = {table: count for table, count in count_rows().items() if count}
     assert left == {}
