@@ -15,23 +15,26 @@ from goals.progress import Reading
 from mastertrade.exceptions import DomainError, InsufficientEquity, OutOfRange
 
 ONE_DAY = timedelta(days=1)
+# Of the tables behind the view, for then their indexes answer.
 BOUNDS = """
-SELECT (SELECT effective_at FROM ledger_entries
-        WHERE portfolio_id = %(portfolio_id)s
-          AND effective_at >= %(from_at)s AND effective_at < %(until_at)s
-        ORDER BY effective_at, entry_id LIMIT 1),
-       (SELECT effective_at FROM ledger_entries
-        WHERE portfolio_id = %(portfolio_id)s
-          AND effective_at >= %(from_at)s AND effective_at < %(until_at)s
-        ORDER BY effective_at DESC, entry_id DESC LIMIT 1)
+SELECT least(t.first_at, f.first_at), greatest(t.last_at, f.last_at)
+FROM (
+    SELECT min(exit_time) AS first_at, max(exit_time) AS last_at FROM trades
+    WHERE portfolio_id = %(portfolio_id)s AND status = 'closed'
+      AND exit_time >= %(from_at)s AND exit_time < %(until_at)s
+) t, (
+    SELECT min(flowed_at) AS first_at, max(flowed_at) AS last_at FROM cash_flows
+    WHERE portfolio_id = %(portfolio_id)s AND voided_at IS NULL
+      AND flowed_at >= %(from_at)s AND flowed_at < %(until_at)s
+) f
 """
 WALK = """
 SELECT day, last_entry_at, entries, equity, units, unit_value, unit_run, realized_pnl,
        peak_unit_value, high_equity, high_unit_value, high_realized_pnl
 FROM walk_ledger(
     %(portfolio_id)s, %(from_at)s, %(until_at)s, %(first_day)s,
-    %(midnights)s::timestamptz[], %(each_entry)s, %(strict)s, %(equity)s, %(units)s,
-    %(unit_value)s, %(run)s, %(realized_pnl)s, %(peak_unit_value)s
+    %(midnights)s::timestamptz[], %(each_entry)s, %(strict)s, %(in_steps)s,
+    %(equity)s, %(units)s, %(unit_value)s, %(run)s, %(realized_pnl)s, %(peak_unit_value)s
 )
 """
 FIGURES = (
@@ -136,6 +139,7 @@ def walk_days(
             "midnights": [local_midnight(day, portfolio.time_zone) for day in days[1:]],
             "each_entry": each_entry,
             "strict": strict,
+            "in_steps": each_entry or account.equity <= 0,
             "equity": account.equity,
             "units": account.units,
             "unit_value": account.unit_value,
@@ -144,12 +148,22 @@ def walk_days(
             "peak_unit_value": account.peak_unit_value,
         }
         with refusing_bad_bookings():
-            cursor.execute(WALK, parameters)
-            rows = cursor.fetchall()
+            rows = _walk(cursor, parameters)
     return [
         LedgerDay(portfolio=portfolio, **dict(zip(FIGURES, row, strict=True)))
         for row in rows
     ]
+
+
+def _walk(cursor: Any, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """The quick way, or the other where the equity turns out to have been spent."""
+    cursor.execute(WALK, parameters)
+    rows: list[tuple[Any, ...]] = cursor.fetchall()
+    if not rows or rows[-1][0] is not None:
+        return rows
+    cursor.execute(WALK, {**parameters, "in_steps": True})
+    again: list[tuple[Any, ...]] = cursor.fetchall()
+    return again
 
 
 @contextmanager
