@@ -34,7 +34,8 @@ SELECT day, last_entry_at, entries, equity, units, unit_value, unit_run, realize
 FROM walk_ledger(
     %(portfolio_id)s, %(from_at)s, %(until_at)s, %(first_day)s,
     %(midnights)s::timestamptz[], %(each_entry)s, %(strict)s, %(in_steps)s,
-    %(equity)s, %(units)s, %(unit_value)s, %(run)s, %(realized_pnl)s, %(peak_unit_value)s
+    %(equity)s, %(units)s, %(unit_value)s, %(run)s, %(realized_pnl)s,
+    %(peak_unit_value)s
 )
 """
 FIGURES = (

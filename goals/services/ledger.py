@@ -12,6 +12,7 @@ from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
 from goals.models import FinancialGoal, Portfolio
 from goals.periods import local_date, local_day
 from goals.progress import Progress, Reading, measure_progress, status_after
+from mastertrade.loading import columns_of, load
 
 HUNDRED = Decimal(100)
 
@@ -50,9 +51,7 @@ def append_entry(
     portfolio.take_over(book(portfolio.account, amount))
     portfolio.last_entry_at = effective_at
     portfolio.updated_at = recorded_at
-    goals = list(
-        FinancialGoal.objects.raw(LOCK_GOALS, [portfolio.portfolio_id, effective_at])
-    )
+    goals = load(FinancialGoal, LOCK_GOALS, [portfolio.portfolio_id, effective_at])
     moves, changed = _measure_goals(portfolio, goals, kind, effective_at)
     _save_booking(portfolio, changed, HistoryKind(kind), effective_at, recorded_at)
     return moves
@@ -60,8 +59,8 @@ def append_entry(
 
 # SQL, because every booking asks it and Django composes a query longer than this runs.
 # In key order, so that two writers cannot deadlock.
-LOCK_GOALS = """
-SELECT * FROM financial_goals
+LOCK_GOALS = f"""
+SELECT {columns_of(FinancialGoal, "g")} FROM financial_goals g
 WHERE portfolio_id = %s AND (period_ends_at > %s OR period_ends_at IS NULL)
   AND status <> 'cancelled'
 ORDER BY goal_id FOR NO KEY UPDATE

@@ -20,6 +20,7 @@ from mastertrade.exceptions import (
     NotFound,
     PortfolioFrozen,
 )
+from mastertrade.loading import columns_of, load
 from mastertrade.money import MONEY, PERCENT
 from mastertrade.transactions import atomic
 from mastertrade.validation import (
@@ -161,19 +162,19 @@ def _find(
 
 
 # SQL, because every sizing asks it and Django composes a query longer than this runs.
-PORTFOLIO_OF_GOAL = """
-SELECT p.* FROM portfolios p JOIN financial_goals g USING (portfolio_id)
+PORTFOLIO_OF_GOAL = f"""
+SELECT {columns_of(Portfolio, "p")}
+FROM portfolios p JOIN financial_goals g USING (portfolio_id)
 WHERE g.goal_id = %s AND p.user_id = %s FOR NO KEY UPDATE OF p
 """
 
 
 def lock_portfolio_of_goal(*, user: User, goal_id: int) -> Portfolio:
     """Lock the portfolio of one of the user's goals; `NotFound` if it is not theirs."""
-    mine = Portfolio.objects.raw(PORTFOLIO_OF_GOAL, [goal_id, user.username])
-    locked = next(iter(mine), None)
-    if locked is None:
+    mine = load(Portfolio, PORTFOLIO_OF_GOAL, [goal_id, user.username])
+    if not mine:
         raise NotFound(f"You have no goal {goal_id}.")
-    return locked
+    return mine[0]
 
 
 def newest(portfolio: Portfolio, now: datetime) -> datetime:

@@ -19,12 +19,16 @@ from mastertrade.exceptions import (
     PortfolioRuined,
     PortfolioUnfunded,
 )
+from mastertrade.loading import columns_of, load
 from mastertrade.money import exactly
 
 MICROSECOND = timedelta(microseconds=1)
 TAKES_PART = (GoalStatus.ACTIVE, GoalStatus.ACHIEVED)
 # SQL, because every sizing asks it and Django composes a query longer than this runs.
-GOAL = "SELECT * FROM financial_goals WHERE goal_id = %s AND portfolio_id = %s"
+GOAL = f"""
+SELECT {columns_of(FinancialGoal, "g")} FROM financial_goals g
+WHERE goal_id = %s AND portfolio_id = %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +90,8 @@ def load_sizable_goal(
     portfolio: Portfolio, goal_id: int, as_of: datetime
 ) -> FinancialGoal:
     """One goal that may decide at `as_of`; `GoalNotActive` says why it may not."""
-    found = FinancialGoal.objects.raw(GOAL, [goal_id, portfolio.portfolio_id])
-    goal = next(iter(found), None)
+    found = load(FinancialGoal, GOAL, [goal_id, portfolio.portfolio_id])
+    goal = found[0] if found else None
     if goal is None:
         raise NotFound(f"You have no goal {goal_id}.")
     why = None

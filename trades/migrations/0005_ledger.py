@@ -62,7 +62,7 @@ CREATE TABLE kept_entries AS
 WITH walked AS (
     SELECT p.portfolio_id, w.*
     FROM portfolios p, LATERAL walk_ledger(
-        p.portfolio_id, '-infinity', 'infinity', '1970-01-01', '{}', true, false,
+        p.portfolio_id, '-infinity', 'infinity', '1970-01-01', '{}', true, false, true,
         p.opening_balance, p.opening_balance, 1, 1, 0, 1
     ) WITH ORDINALITY AS w
 ), entries AS (

@@ -9,18 +9,20 @@ from django.db import connection
 
 from goals.models import Portfolio, User
 from mastertrade.exceptions import NotFound
+from mastertrade.loading import columns_of, load
 from trades.models import Trade
 from trades.services.settling import measure_open
 
 ZERO = Decimal(0)
 
-PORTFOLIO_OF_TRADE = """
-SELECT p.* FROM portfolios p JOIN trades t USING (portfolio_id)
+PORTFOLIO_OF_TRADE = f"""
+SELECT {columns_of(Portfolio, "p")} FROM portfolios p JOIN trades t USING (portfolio_id)
 WHERE t.trade_id = %s AND p.user_id = %s FOR NO KEY UPDATE OF p
 """
 # An imported trade that came in closed never had a position.
-LOCK_TRADE = """
-SELECT t.*, o.current_price AS marked_price, o.marked_at,
+CARRIED = ("marked_price", "marked_at", "unrealized_pnl")
+LOCK_TRADE = f"""
+SELECT {columns_of(Trade, "t")}, o.current_price AS marked_price, o.marked_at,
        coalesce(o.unrealized_pnl, 0) AS unrealized_pnl
 FROM trades t LEFT JOIN positions o ON o.trade_id = t.trade_id
 WHERE t.trade_id = %s FOR NO KEY UPDATE OF t
@@ -76,11 +78,10 @@ COLUMNS = (
 
 def lock_portfolio_of_trade(user: User, trade_id: int) -> Portfolio:
     """Lock the portfolio of a trade; `NotFound` if it is none of the user's."""
-    mine = Portfolio.objects.raw(PORTFOLIO_OF_TRADE, [trade_id, user.username])
-    locked = next(iter(mine), None)
-    if locked is None:
+    mine = load(Portfolio, PORTFOLIO_OF_TRADE, [trade_id, user.username])
+    if not mine:
         raise NotFound(f"You have no trade {trade_id}.")
-    return locked
+    return mine[0]
 
 
 def lock_trade(trade_id: int) -> Trade:
@@ -88,7 +89,8 @@ def lock_trade(trade_id: int) -> Trade:
 
     `marked_price` (None without a position) and `unrealized_pnl`.
     """
-    return next(iter(Trade.objects.raw(LOCK_TRADE, [trade_id])))
+    (trade,) = load(Trade, LOCK_TRADE, [trade_id], extra=CARRIED)
+    return trade
 
 
 def save_closed(trade: Trade) -> None:

@@ -1,0 +1,286 @@
+"""Trades out of freqtrade's own database (SQLite, tables `trades` and `orders`). Pure.
+
+The file is opened read-only and walked along its keys, so memory stays flat. Columns
+that an older schema lacks count as freqtrade itself fills them when it migrates.
+"""
+
+import io
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Protocol
+
+from mastertrade.exceptions import InvalidInput
+from mastertrade.money import PRICE, round_to
+from trades.enums import Side
+from trades.importing.freqtrade_trades import (
+    ONE,
+    ZERO,
+    BotFill,
+    BotTrade,
+    Unusable,
+    rows_of,
+)
+from trades.importing.freqtrade_trades import read_number as number
+from trades.importing.rows import Refusal, TradeRow
+
+NEEDED = {
+    "trades": {"id", "pair", "is_open", "open_rate", "amount", "open_date"},
+    "orders": {"id", "ft_trade_id", "ft_order_side", "ft_is_open", "filled"},
+}
+TRADE_COLUMNS = (
+    "id",
+    "pair",
+    "stake_currency",
+    "is_open",
+    "is_short",
+    "fee",
+    "fee_open",
+    "fee_close",
+    "open_rate",
+    "close_rate",
+    "realized_profit",
+    "close_profit_abs",
+    "amount",
+    "open_date",
+    "close_date",
+    "initial_stop_loss",
+    "strategy",
+    "enter_tag",
+    "buy_tag",
+    "leverage",
+    "funding_fees",
+)
+ORDER_COLUMNS = (
+    "id",
+    "ft_trade_id",
+    "ft_order_side",
+    "ft_is_open",
+    "price",
+    "average",
+    "stop_price",
+    "ft_price",
+    "filled",
+    "ft_fee_base",
+    "funding_fee",
+    "order_date",
+    "order_filled_date",
+)
+NO_DATABASE = "is no database of freqtrade"
+Row = dict[str, Any]
+
+
+class Options(Protocol):
+    """What of a caller's options matters here."""
+
+    @property
+    def strategy_id(self) -> str | None: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def fx_rates(self) -> Mapping[str, Decimal]: ...
+    @property
+    def known_strategies(self) -> frozenset[str]: ...
+
+
+def read_freqtrade_stream(
+    source: io.BufferedReader, options: Options
+) -> Iterator[TradeRow | Refusal]:
+    """The same from a stream, which SQLite cannot read: by way of the disk."""
+    with tempfile.NamedTemporaryFile(suffix=".sqlite") as copy:
+        shutil.copyfileobj(source, copy)
+        copy.flush()
+        yield from read_freqtrade(Path(copy.name), options)
+
+
+def read_freqtrade(path: Path, options: Options) -> Iterator[TradeRow | Refusal]:
+    """Every trade with its closed parts; a `Refusal` for one that cannot be read.
+
+    Raises `InvalidInput` for `file` where it is no database of freqtrade.
+    """
+    # Immutable: nothing is locked or written, and a log beside the file is not read.
+    address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(address, uri=True)) as database:
+            database.execute("PRAGMA trusted_schema = OFF")
+            yield from _read(database, options)
+    except sqlite3.Error as error:
+        raise InvalidInput("file", f"{NO_DATABASE} ({error}).") from error
+
+
+def _read(
+    database: sqlite3.Connection, options: Options
+) -> Iterator[TradeRow | Refusal]:
+    orders = _orders_by_trade(database)
+    waiting = next(orders, None)
+    for row in _rows(database, "trades", TRADE_COLUMNS, "id"):
+        while waiting is not None and waiting[0] < row["id"]:
+            waiting = next(orders, None)  # of a trade that was deleted
+        own: list[Row] = []
+        if waiting is not None and waiting[0] == row["id"]:
+            own, waiting = waiting[1], next(orders, None)
+        yield from _read_trade(row, own, options)
+
+
+def _read_trade(
+    row: Row, orders: list[Row], options: Options
+) -> Iterator[TradeRow | Refusal]:
+    """All rows of a trade, or one refusal: a trade is never imported by half."""
+    key = row["id"]
+    try:
+        trade = _trade(row, options)
+        fills = [_fill(trade, one) for one in orders if _is_filled(one)]
+        if orders and not fills and trade.is_open:
+            return  # ordered, and not entered yet
+        rows = list(rows_of(trade, fills, options.account))
+    except Unusable as why:
+        yield Refusal(key, why.column, f"Trade {key}: {why.reason}")
+        return
+    rate = options.fx_rates.get(trade.stake_currency)
+    if rate is None:
+        yield from rows
+        return
+    for one in rows:
+        yield _converted(one, rate)
+
+
+def _converted(row: TradeRow, rate: Decimal) -> TradeRow:
+    """In another currency than freqtrade's, its profit is no figure to compare."""
+    return replace(row, fx_rate=rate, profit_loss=None)
+
+
+def _trade(row: Row, options: Options) -> BotTrade:
+    is_open = bool(row["is_open"])
+    fee = number(row, "fee") or ZERO
+    pair = _text(row, "pair")
+    stop = number(row, "initial_stop_loss") or ZERO
+    # An open trade's `close_profit_abs` is that of its last part alone.
+    profit = number(row, "realized_profit" if is_open else "close_profit_abs")
+    return BotTrade(
+        trade_id=row["id"],
+        pair=pair,
+        side=Side.SHORT if row.get("is_short") else Side.LONG,
+        is_open=is_open,
+        amount=_needed(row, "amount"),
+        open_rate=_needed(row, "open_rate"),
+        opened_at=_instant(row, "open_date"),
+        close_rate=number(row, "close_rate"),
+        closed_at=_instant(row, "close_date") if row.get("close_date") else None,
+        profit=profit,
+        entry_fee_ratio=_or(number(row, "fee_open"), fee),
+        exit_fee_ratio=_or(number(row, "fee_close"), fee),
+        funding=number(row, "funding_fees") or ZERO,
+        leverage=number(row, "leverage") or ONE,
+        stop_price=round_to(stop, PRICE) if stop > 0 else None,
+        stake_currency=row.get("stake_currency") or _quote_of(pair),
+        strategy_id=_strategy(row, options),
+    )
+
+
+def _strategy(row: Row, options: Options) -> str | None:
+    """The caller's, else the first that exists of the bot's own names for it."""
+    if options.strategy_id is not None:
+        return None
+    name = row.get("strategy") or None
+    tag = row.get("enter_tag") or row.get("buy_tag") or None
+    names = [name, tag] if not (name and tag) else [f"{name}:{tag}", tag, name]
+    found = (str(one) for one in names if one in options.known_strategies)
+    return next(found, name)
+
+
+def _is_filled(order: Row) -> bool:
+    return not order["ft_is_open"] and bool(order["filled"])
+
+
+def _fill(trade: BotTrade, order: Row) -> BotFill:
+    entry_side = "sell" if trade.side is Side.SHORT else "buy"
+    prices = (number(order, n) for n in ("average", "price", "stop_price", "ft_price"))
+    rate = next((price for price in prices if price), None)
+    if rate is None:
+        raise Unusable("price", f"order {order['id']} has none.")
+    at = next(
+        (name for name in ("order_filled_date", "order_date") if order.get(name)), None
+    )
+    told = "funding_fee" in order
+    return BotFill(
+        order_id=order["id"],
+        is_entry=order["ft_order_side"] == entry_side,
+        amount=_needed(order, "filled") - (number(order, "ft_fee_base") or ZERO),
+        rate=rate,
+        filled_at=_instant(order, at) if at else trade.opened_at,
+        funding=number(order, "funding_fee") or ZERO if told else None,
+    )
+
+
+def _orders_by_trade(
+    database: sqlite3.Connection,
+) -> Iterator[tuple[int, list[Row]]]:
+    if not _columns(database, "orders"):
+        return  # from before freqtrade kept orders
+    rows = _rows(database, "orders", ORDER_COLUMNS, "ft_trade_id, id")
+    for key, own in groupby(rows, key=lambda order: order["ft_trade_id"]):
+        if key is not None:
+            yield key, list(own)
+
+
+def _rows(
+    database: sqlite3.Connection, table: str, wanted: tuple[str, ...], order: str
+) -> Iterator[Row]:
+    present = _columns(database, table)
+    missing = NEEDED[table] - present
+    if missing:
+        lacks = ", ".join(sorted(missing))
+        raise InvalidInput("file", f"{NO_DATABASE}: {table} lacks {lacks}.")
+    names = [name for name in wanted if name in present]
+    found = database.execute(f"SELECT {', '.join(names)} FROM {table} ORDER BY {order}")
+    for values in found:
+        yield dict(zip(names, values, strict=True))
+
+
+def _columns(database: sqlite3.Connection, table: str) -> set[str]:
+    """The table's columns; none where there is no such table (a view is none)."""
+    is_table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    if database.execute(is_table, [table]).fetchone() is None:
+        return set()
+    return {row[1] for row in database.execute(f"PRAGMA table_info({table})")}
+
+
+def _needed(row: Row, name: str) -> Decimal:
+    found = number(row, name)
+    if found is None:
+        raise Unusable(name, "is missing.")
+    return found
+
+
+def _or(value: Decimal | None, other: Decimal) -> Decimal:
+    return other if value is None else value
+
+
+def _text(row: Row, name: str) -> str:
+    value = row.get(name)
+    if not isinstance(value, str) or not value:
+        raise Unusable(name, "is missing.")
+    return value
+
+
+def _instant(row: Row, name: str) -> datetime:
+    """freqtrade writes UTC, and no offset."""
+    try:
+        at = datetime.fromisoformat(_text(row, name))
+    except ValueError as error:
+        if isinstance(error, Unusable):
+            raise
+        raise Unusable(name, f"is no instant: {row[name]!r}.") from error
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _quote_of(pair: str) -> str:
+    """BTC/USDT and BTC/USDT:USDT are paid in USDT."""
+    return pair.partition("/")[2].partition(":")[0]
