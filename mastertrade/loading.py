@@ -1,16 +1,35 @@
-"""Model instances from SQL of our own, without the cost of composing a query.
+"""SQL of our own where every call counts: prepared once, read without detours.
 
-Django's `raw` looks every column up by its name, anew each time; these are asked for in
-the order of the model's fields, so that a row is an instance as it comes.
+Django's `raw` looks every column up by its name, anew each time; here they are asked
+for in the order of the model's fields, so that a row is an instance as it comes. And
+what is said again and again is planned once: the statements go as prepared ones.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+import psycopg
 from django.db import connection
 from django.db.models import Model
 
 Row = TypeVar("Row", bound=Model)
+
+
+class _PreparedCursor(psycopg.Cursor[Any]):
+    """Every statement is prepared on its connection, which keeps the plan."""
+
+    def execute(self, *args: Any, **options: Any) -> Any:
+        return super().execute(*args, **options, prepare=True)
+
+
+def prepared_cursor() -> Any:
+    """A cursor of Django's connection, seen by all that watches its statements."""
+    connection.ensure_connection()
+    cursor = _PreparedCursor(connection.connection)
+    wrap: Any = connection
+    if connection.queries_logged:
+        return wrap.make_debug_cursor(cursor)
+    return wrap.make_cursor(cursor)
 
 
 def columns_of(model: type[Model], alias: str) -> str:
@@ -28,7 +47,7 @@ def load(
     """Instances from a statement that selects `columns_of`, then the `extra` ones."""
     names = [field.attname for field in model._meta.concrete_fields]
     width = len(names)
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(statement, parameters)
         rows = cursor.fetchall()
     found = []
@@ -38,3 +57,9 @@ def load(
             setattr(instance, name, value)
         found.append(instance)
     return found
+
+
+def execute(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> None:
+    """A statement without an answer."""
+    with prepared_cursor() as cursor:
+        cursor.execute(statement, parameters)

@@ -5,14 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
-
 from goals.accounting import book_cash_flow, book_profit
 from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
 from goals.models import FinancialGoal, Portfolio
 from goals.periods import local_date, local_day
 from goals.progress import Progress, Reading, measure_progress, status_after
-from mastertrade.loading import columns_of, load
+from mastertrade.loading import columns_of, execute, load
 
 HUNDRED = Decimal(100)
 
@@ -191,22 +189,21 @@ def _save_booking(
     effective_at: datetime,
     recorded_at: datetime,
 ) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SAVE_BOOKING,
-            {
-                **account_columns(portfolio),
-                **goal_columns(goals),
-                "portfolio_id": portfolio.portfolio_id,
-                "kind": [
-                    _history_kind(portfolio, goal, kind, effective_at) for goal in goals
-                ],
-                "local_day": local_day(effective_at, portfolio.time_zone),
-                "snapshot_date": local_date(effective_at, portfolio.time_zone),
-                "effective_at": effective_at,
-                "recorded_at": recorded_at,
-            },
-        )
+    execute(
+        SAVE_BOOKING,
+        {
+            **account_columns(portfolio),
+            **goal_columns(goals),
+            "portfolio_id": portfolio.portfolio_id,
+            "kind": [
+                _history_kind(portfolio, goal, kind, effective_at) for goal in goals
+            ],
+            "local_day": local_day(effective_at, portfolio.time_zone),
+            "snapshot_date": local_date(effective_at, portfolio.time_zone),
+            "effective_at": effective_at,
+            "recorded_at": recorded_at,
+        },
+    )
 
 
 def account_columns(portfolio: Portfolio) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trades.importing import own
+from trades.importing.freqtrade import read_freqtrade_stream
 from trades.importing.rows import Refusal, TradeRow
 
 
@@ -15,7 +16,7 @@ class ImportOptions:
 
     `strategy_id` for rows that name none; `account` tells accounts of one venue apart;
     `fx_rates` are units of the portfolio's currency for one of another, `fee_rates`
-    for one of a coin that only fees are paid in.
+    for one of a coin that only fees are paid in. `known_strategies` are the user's.
     """
 
     strategy_id: str | None = None
@@ -23,6 +24,7 @@ class ImportOptions:
     venue: str | None = None
     fx_rates: Mapping[str, Decimal] = field(default_factory=dict)
     fee_rates: Mapping[str, Decimal] = field(default_factory=dict)
+    known_strategies: frozenset[str] = frozenset()
 
 
 Item = TradeRow | Refusal | own.Texts
@@ -38,6 +40,7 @@ def _read_json(source: io.BufferedReader, options: ImportOptions) -> Iterator[It
 
 
 FORMATS: dict[str, Reader] = {
+    "freqtrade": read_freqtrade_stream,
     "mastertrade-csv": _read_csv,
     "mastertrade-json": _read_json,
 }

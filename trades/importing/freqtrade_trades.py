@@ -187,6 +187,8 @@ def _walk(trade: BotTrade, fills: Sequence[BotFill]) -> tuple[list[Exited], Held
     exits: list[Exited] = []
     amount, cost, average, funding = ZERO, ZERO, ZERO, ZERO
     for fill in fills:
+        if fill.amount <= 0:
+            raise Unusable("filled", f"order {fill.order_id} filled nothing.")
         funding += fill.funding or ZERO
         if fill.is_entry:
             amount += fill.amount

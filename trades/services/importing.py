@@ -1,7 +1,7 @@
 """Importing trades from files: a file in one transaction, set by set."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -12,6 +12,7 @@ from goals.services import lock_portfolio, rebuild_ledger
 from goals.services.live import save_live
 from mastertrade.exceptions import InvalidInput
 from mastertrade.transactions import atomic
+from strategies.models import StrategyInstance
 from trades.importing.formats import FORMATS, ImportOptions
 from trades.importing.rows import Refusal
 from trades.models import TradeImport
@@ -61,7 +62,7 @@ def import_trades(
     if read is None:
         raise InvalidInput("format", f"must be one of {', '.join(sorted(FORMATS))}.")
     locked = lock_portfolio(user=user, portfolio=portfolio)
-    told = options or ImportOptions()
+    told = replace(options or ImportOptions(), known_strategies=_strategies_of(user))
     watched = Watched(source, progress)
     with connection.cursor() as cursor:
         cursor.execute(sql.CREATE_STAGING)
@@ -164,7 +165,10 @@ class _Job:
 
     @property
     def refused(self) -> int:
-        told = self._ask("SELECT count(DISTINCT line) FROM import_refusals")
+        told = self._ask(
+            "SELECT count(*) FROM staged_trades "
+            "WHERE line IN (SELECT line FROM import_refusals)"
+        )
         return self.staging.refused + int(told[0][0])
 
     @property
@@ -211,6 +215,11 @@ class _Job:
     def _ask(self, statement: str) -> list[tuple[Any, ...]]:
         self.cursor.execute(statement, self.values)
         return list(self.cursor.fetchall()) if self.cursor.description else []
+
+
+def _strategies_of(user: User) -> frozenset[str]:
+    mine = StrategyInstance.objects.filter(user_id=user.username)
+    return frozenset(mine.values_list("strategy_id", flat=True))
 
 
 def _by_line(refusal: Refusal) -> int:

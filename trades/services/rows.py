@@ -5,11 +5,9 @@ SQL, because every close says it, and Django composes a query longer than this r
 
 from decimal import Decimal
 
-from django.db import connection
-
 from goals.models import Portfolio, User
 from mastertrade.exceptions import NotFound
-from mastertrade.loading import columns_of, load
+from mastertrade.loading import columns_of, execute, load
 from trades.models import Trade
 from trades.services.settling import measure_open
 
@@ -116,5 +114,4 @@ def save_open(trade: Trade) -> Decimal:
 
 def _save(statement: str, trade: Trade, **more: Decimal) -> None:
     columns = {name: getattr(trade, name) for name in COLUMNS}
-    with connection.cursor() as cursor:
-        cursor.execute(statement, {**columns, **more})
+    execute(statement, {**columns, **more})
