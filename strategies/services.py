@@ -7,11 +7,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
-
 from goals.models import User
 from mastertrade.exceptions import InvalidInput, NoActiveStrategy
 from mastertrade.plain import to_plain
+from mastertrade.transactions import atomic
 from mastertrade.validation import STRATEGY_TYPE_PATTERN, require_word
 from strategies.enums import RiskProfile, StrategyStatus
 from strategies.models import StrategyInstance, StrategySelectionLog
@@ -26,7 +25,7 @@ CHANGEABLE = (
 )
 
 
-@transaction.atomic
+@atomic
 def create_strategy(
     *, user: User, strategy_id: str, now: datetime, **fields: Any
 ) -> StrategyInstance:
@@ -43,7 +42,7 @@ def create_strategy(
     return strategy
 
 
-@transaction.atomic
+@atomic
 def update_strategy(
     *, user: User, strategy_id: str, now: datetime, **changes: Any
 ) -> StrategyInstance:

@@ -4,8 +4,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
-
 from goals.enums import (
     AfterAchieved,
     GoalStatus,
@@ -26,6 +24,7 @@ from mastertrade.exceptions import (
     PortfolioRuined,
 )
 from mastertrade.money import FACTOR, MONEY
+from mastertrade.transactions import atomic
 from mastertrade.validation import require_decimal, require_word
 
 EARLIEST_DATE = date(1970, 1, 1)
@@ -43,7 +42,7 @@ CHANGEABLE = (
 )
 
 
-@transaction.atomic
+@atomic
 def create_goal(
     *,
     user: User,
@@ -86,7 +85,7 @@ def create_goal(
     return goal
 
 
-@transaction.atomic
+@atomic
 def update_goal(
     *, user: User, goal_id: int, as_of: datetime, **changes: Any
 ) -> FinancialGoal:
@@ -109,7 +108,7 @@ def update_goal(
     return goal
 
 
-@transaction.atomic
+@atomic
 def cancel_goal(*, user: User, goal_id: int, as_of: datetime) -> FinancialGoal:
     """End a goal without judging it; it and its rows stay readable."""
     lock_portfolio_of_goal(user=user, goal_id=goal_id)

@@ -12,6 +12,7 @@ from goals.progress import status_at_end
 from goals.services.goals import LATEST_DATE
 from goals.services.opening import open_period
 from mastertrade.exceptions import DomainError, InvalidInput
+from mastertrade.transactions import atomic
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def roll_goals(
     return opened
 
 
-@transaction.atomic
+@atomic
 def _roll_portfolio(portfolio_id: int, as_of: datetime) -> list[FinancialGoal]:
     portfolio = Portfolio.objects.locked().get(pk=portfolio_id)
     over = FinancialGoal.objects.locked().filter(

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
+
+from mastertrade.transactions import atomic
 
 # A goal's figures are kept equal to the ledger's, so a snapshot copies them. It is
 # never dated before the newest ledger entry, which the figures already contain.
@@ -25,7 +27,7 @@ ONLY_THESE = "  AND g.goal_id = ANY(%(goal_ids)s)\n"
 ONLY_OF = "  AND g.user_id = %(user_id)s\n"
 
 
-@transaction.atomic
+@atomic
 def snapshot_goals(
     *,
     as_of: datetime,

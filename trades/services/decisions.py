@@ -10,8 +10,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import transaction
-
 from goals.arbitration import GoalStanding
 from goals.guards import Exposure
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
@@ -33,6 +31,7 @@ from goals.services.sizing import (
 from goals.sizing import SizeRequest, SizingDecision, decide_size
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import MONEY, PRICE
+from mastertrade.transactions import atomic
 from mastertrade.validation import (
     fingerprint,
     require_not_future,
@@ -65,7 +64,7 @@ class NextTrade:
     decision: GoalAdjustmentLog
 
 
-@transaction.atomic
+@atomic
 def size_for_goal(
     *,
     user: User,
@@ -92,7 +91,7 @@ def size_for_goal(
     return _decide(user, portfolio, goals, request, call), True
 
 
-@transaction.atomic
+@atomic
 def size_for_portfolio(
     *,
     user: User,
@@ -115,7 +114,7 @@ def size_for_portfolio(
     return _decide(user, locked, goals, request, call), True
 
 
-@transaction.atomic
+@atomic
 def select_strategy(
     *,
     user: User,
@@ -141,7 +140,7 @@ def select_strategy(
     return StrategyChoice(selection, standing.progress_pct, row)
 
 
-@transaction.atomic
+@atomic
 def plan_next_trade(
     *,
     user: User,

@@ -5,14 +5,13 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import transaction
-
 from goals.enums import AfterAchieved, GoalStatus, GoalType, PolicyName
 from goals.models import FinancialGoal, Portfolio, User
 from goals.policies import table_for
 from goals.services import create_goal, create_portfolio, update_goal
 from mastertrade.exceptions import InvalidInput
 from mastertrade.plain import to_plain
+from mastertrade.transactions import atomic
 from mastertrade.validation import fingerprint
 from strategies.models import StrategyInstance
 from strategies.services import create_strategy
@@ -90,7 +89,7 @@ def find_replay(
     )
 
 
-@transaction.atomic
+@atomic
 def run_replay(
     *,
     user: User,
