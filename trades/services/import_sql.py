@@ -177,6 +177,7 @@ INSERT INTO import_refusals
 SELECT r.line, 'parent_external_id', 'There is no trade ' || r.parent_external_id || '.'
 FROM ready_trades r LEFT {PARENT}
 WHERE r.parent_external_id IS NOT NULL AND p.trade_id IS NULL AND r.wrong IS NULL
+  AND NOT EXISTS (SELECT 1 FROM import_refusals f WHERE f.line = r.line)
 """
 # An open trade that the file has seen end, or lessened by its parts since.
 SETTLE = """
