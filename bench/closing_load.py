@@ -1,4 +1,7 @@
-"""Closing trades from 8 processes, against the same statements in raw psycopg."""
+"""Closing trades from 8 processes, against the same statements in raw psycopg.
+
+Its processes import this before Django is set up, so what needs Django waits.
+"""
 
 import multiprocessing
 import os
@@ -9,9 +12,7 @@ from time import perf_counter
 from typing import Any
 
 import psycopg
-from django.db import connections
 
-from bench.people import make_trader
 from bench.rows import Row, Target
 
 PROCESSES = 8
@@ -22,6 +23,10 @@ REACH = Target(0.5, at_least=True)
 
 
 def measure() -> Iterator[Row]:
+    from django.db import connections
+
+    from bench.people import make_trader
+
     many = [f"closing_{number}" for number in range(PROCESSES)]
     for name in [*many, "closing_hot"]:
         make_trader(name)
@@ -70,6 +75,7 @@ def _close(user_name: str, barrier: Barrier, queue: Any) -> None:
     """One process: for each round, open trades untimed, then close them timed."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mastertrade.settings")
     import django
+    from django.db import connections
 
     django.setup()
     from bench.close_trade import Closing, conninfo
