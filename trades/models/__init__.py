@@ -1,9 +1,18 @@
-"""Trades, what they hold open, where they came from, and replays."""
+"""Trades, what they hold open, where they came from, webhooks and replays."""
 
 from trades.models.fills import TradeFill
 from trades.models.imports import TradeImport
 from trades.models.positions import Position
 from trades.models.replays import ReplayRun
 from trades.models.trades import Trade
+from trades.models.webhooks import WebhookFill, WebhookToken
 
-__all__ = ["Position", "ReplayRun", "Trade", "TradeFill", "TradeImport"]
+__all__ = [
+    "Position",
+    "ReplayRun",
+    "Trade",
+    "TradeFill",
+    "TradeImport",
+    "WebhookFill",
+    "WebhookToken",
+]
