@@ -97,12 +97,21 @@ def _checks(names: Sequence[str]) -> list[tuple[int, Check, bool]]:
 
 def read_json(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
     """Objects of a JSON array, or one object a line; `line` counts them from 1."""
+    for number, told in each_object(source):
+        yield _read_object(number, told)
+
+
+def each_object(source: io.BufferedReader) -> Iterator[tuple[int, Any]]:
+    """What a JSON array holds, or the object on each line, counted from 1.
+
+    Numbers are exact. Raises `InvalidInput` for `file` where it is no JSON.
+    """
     first = _first_character(source)
     objects = _array(source) if first == b"[" else _objects(source)
     number = 0
     try:
         for number, told in enumerate(objects, 1):
-            yield _read_object(number, told)
+            yield number, told
     except (ijson.JSONError, json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput(
             "file", f"is no JSON after object {number}: {error}."

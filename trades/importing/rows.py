@@ -19,6 +19,7 @@ class TradeRow:
     the portfolio's if None. Open while `exit_price` and `exit_time` are None.
     `profit_loss` is what the file says it made, in the portfolio's currency, to be
     compared with what the figures make; None where the file says nothing.
+    `entry_notional` and `unbooked_profit` as in `trades`, where they are known.
     `parent_external_id` names the trade that this row is a closed part of.
     `settles` is for a trade that is in the ledger already and open: the row holds
     what is to become of it (a smaller rest that stays open, or its close).
@@ -46,6 +47,8 @@ class TradeRow:
     profit_loss: Decimal | None = None
     parent_external_id: str | None = None
     settles: bool = False
+    entry_notional: Decimal | None = None
+    unbooked_profit: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,240 @@
+"""Binance's spot trade history as CSV, in its two layouts. Pure.
+
+`Date(UTC),Pair,Side,Price,Executed,Amount,Fee`, quantities with the coin behind them;
+and the older `Date(UTC),Market,Type,Price,Amount,Total,Fee,Fee Coin`.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+from mastertrade.exceptions import InvalidInput
+from mastertrade.money import exactly
+from trades.importing.fills import Fees, Fill, FillFile, FillFormat, sort_fees
+from trades.importing.markets import split_market, split_suffixed
+from trades.importing.numbers import Amount, read_amount, read_suffixed
+from trades.importing.rows import Refusal
+
+LONGEST_FIELD = 10_000
+# The exchange opened in July 2017; an earlier year is another order of day and year.
+FIRST_YEAR = 2017
+DATE_COLUMN = re.compile(r"Date\(UTC(?:([+-]\d{1,2})(?::?(\d{2}))?)?\)", re.IGNORECASE)
+DATE = re.compile(
+    r"(\d{4}|\d{2})([-/])(\d{1,2})\2(\d{1,2})[ T](\d{1,2}):(\d{2})"
+    r"(?::(\d{2})(?:\.(\d{1,6}))?)?"
+)
+SIDES = {"BUY": True, "SELL": False}
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where each figure stands, and what the file calls it."""
+
+    names: tuple[str, ...]
+    date: int
+    pair: int
+    side: int
+    price: int
+    quantity: int
+    total: int
+    fee: int
+    fee_coin: int | None
+    zone: timezone
+
+
+class _Wrong(Exception):
+    """A line cannot be read: the position of the field, and why."""
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(reason)
+        self.position = position
+        self.reason = reason
+
+
+def open_binance(source: io.BufferedReader) -> FillFile:
+    """Read the header; raises `InvalidInput` for `file` where it is none of Binance's.
+
+    A byte order mark is fine. Files come newest first.
+    """
+    lines = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
+    csv.field_size_limit(LONGEST_FIELD)
+    reader = csv.reader(lines, strict=True)
+    try:
+        layout = _find_layout([name.strip() for name in next(reader, [])])
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput("file", f"is no CSV in UTF-8: {error}.") from error
+    names = layout.names
+    return FillFile(
+        time_column=names[layout.date],
+        quantity_column=names[layout.quantity],
+        fee_column=names[layout.fee],
+        pair_column=names[layout.pair],
+        newest_first=True,
+        items=_fills(reader, layout, lines),
+    )
+
+
+BINANCE = FillFormat(open_binance, name="binance", separator="", asks_venue=False)
+
+
+def _find_layout(names: list[str]) -> _Layout:
+    places = {name.casefold(): place for place, name in enumerate(names)}
+    date = next(filter(None, map(DATE_COLUMN.fullmatch, names)), None)
+    newer = "executed" in places
+    wanted = ["price", "amount", "fee"]
+    wanted += ["pair", "side", "executed"] if newer else ["market", "type", "total"]
+    missing = [name for name in wanted if name not in places]
+    if date is None or missing:
+        raise InvalidInput(
+            "file",
+            "is no trade history of Binance: its first line must be "
+            "Date(UTC),Pair,Side,Price,Executed,Amount,Fee or "
+            "Date(UTC),Market,Type,Price,Amount,Total,Fee,Fee Coin.",
+        )
+    return _Layout(
+        names=tuple(names),
+        date=names.index(date[0]),
+        pair=places["pair" if newer else "market"],
+        side=places["side" if newer else "type"],
+        price=places["price"],
+        quantity=places["executed" if newer else "amount"],
+        total=places["amount" if newer else "total"],
+        fee=places["fee"],
+        fee_coin=places.get("fee coin"),
+        zone=_zone(date),
+    )
+
+
+def _zone(date: re.Match[str]) -> timezone:
+    hours, minutes = date[1], int(date[2] or 0)
+    if hours is None:
+        return UTC
+    sign = -1 if hours.startswith("-") else 1
+    try:
+        return timezone(timedelta(hours=int(hours), minutes=sign * minutes))
+    except ValueError:
+        raise InvalidInput("file", f"has no time zone such as {date[0]}.") from None
+
+
+def _fills(
+    reader: Iterator[list[str]], layout: _Layout, lines: io.TextIOWrapper
+) -> Iterator[Fill | Refusal]:
+    width = len(layout.names)
+    line = 1
+    try:
+        for row in reader:
+            line = reader.line_num  # type: ignore[attr-defined]  # of csv's readers
+            if not any(row):
+                continue
+            if len(row) != width:
+                told = f"has {len(row)} fields, the header {width}."
+                yield Refusal(line, "", told)
+                continue
+            try:
+                yield _read_fill(line, [field.strip() for field in row], layout)
+            except _Wrong as wrong:
+                yield Refusal(line, layout.names[wrong.position], wrong.reason)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InvalidInput("file", f"is no CSV after line {line}: {error}.") from error
+    finally:
+        lines.detach()
+
+
+def _read_fill(line: int, row: Sequence[str], layout: _Layout) -> Fill:
+    at = _read_time(row[layout.date], layout)
+    side = SIDES.get(row[layout.side].upper())
+    if side is None:
+        raise _Wrong(layout.side, "must be BUY or SELL.")
+    price = _positive(read_amount(row[layout.price]), layout.price)
+    base, quote = _split_pair(row, layout)
+    quantity = _positive(
+        read_suffixed(row[layout.quantity], (base,)), layout.quantity, base
+    )
+    _check_total(row, layout, price, quantity, quote)
+    return Fill(
+        line=line,
+        symbol=base + quote,
+        base=base,
+        quote=quote,
+        is_buy=side,
+        quantity=quantity.value,
+        price=price.value,
+        at=at,
+        fees=_read_fees(row, layout, base, quote),
+    )
+
+
+def _read_time(text: str, layout: _Layout) -> datetime:
+    found = DATE.fullmatch(text)
+    if found is None:
+        raise _Wrong(layout.date, "is no time such as 2021-03-01 12:34:56.")
+    year, _, month, day, hour, minute, second, fraction = found.groups()
+    full_year = int(year) if len(year) == 4 else 2000 + int(year)
+    if full_year < FIRST_YEAR:
+        raise _Wrong(layout.date, f"lies before {FIRST_YEAR}: the year comes first.")
+    micro = int((fraction or "0").ljust(6, "0"))
+    clock = (int(hour), int(minute), int(second or 0), micro)
+    try:
+        told = datetime(full_year, int(month), int(day), *clock, tzinfo=layout.zone)
+        return told.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise _Wrong(layout.date, "is no day and hour that exists.") from None
+
+
+def _positive(amount: Amount | None, position: int, coin: str = "") -> Amount:
+    if amount is None or amount.coin not in {"", coin}:
+        wanted = f" of {coin}" if coin else ""
+        raise _Wrong(position, f"is no plain number{wanted}.")
+    if amount.value <= 0:
+        raise _Wrong(position, "must be above 0.")
+    return amount
+
+
+def _split_pair(row: Sequence[str], layout: _Layout) -> tuple[str, str]:
+    pair = row[layout.pair].replace("/", "").replace("-", "").upper()
+    quantity, total = row[layout.quantity], row[layout.total]
+    coin = "" if layout.fee_coin is None else row[layout.fee_coin].upper()
+    if read_amount(quantity) is None:
+        found = split_suffixed(pair, quantity, total)
+    else:
+        found = split_market(pair, coin)
+    if found is None:
+        told = "cannot be told apart into what was traded and what it was paid in."
+        raise _Wrong(layout.pair, told)
+    return found
+
+
+@exactly
+def _check_total(
+    row: Sequence[str], layout: _Layout, price: Amount, quantity: Amount, quote: str
+) -> None:
+    if not row[layout.total]:
+        return
+    total = read_suffixed(row[layout.total], (quote,))
+    if total is None or total.coin not in {"", quote}:
+        raise _Wrong(layout.total, f"is no plain number of {quote}.")
+    told = price.value * quantity.value
+    # Each of the three may have been rounded in its last place.
+    rounding = total.step + price.step * quantity.value + quantity.step * price.value
+    if abs(total.value - told) > rounding:
+        raise _Wrong(layout.total, f"is not what price and quantity make, {told:f}.")
+
+
+def _read_fees(row: Sequence[str], layout: _Layout, base: str, quote: str) -> Fees:
+    text = row[layout.fee]
+    if not text:
+        return Fees()
+    fee = read_suffixed(text, (base, quote))
+    if fee is None:
+        raise _Wrong(layout.fee, "is no plain number with its coin.")
+    coin = fee.coin
+    if not coin and layout.fee_coin is not None:
+        coin = row[layout.fee_coin].upper()
+    if fee.value and not coin:
+        raise _Wrong(layout.fee, "names no coin.")
+    fees = sort_fees([(fee.value, coin or quote)], base=base, quote=quote)
+    assert isinstance(fees, Fees)
+    return fees

@@ -1,0 +1,140 @@
+"""A fill: one execution, as a venue's file tells it. Pure."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from mastertrade.money import MONEY, exactly, format_plain, round_to
+from trades.importing.rows import Refusal
+
+ZERO = Decimal(0)
+KEY_DIGITS = 32
+# A part is called by its lot's id and the id of the fill that closed it: both must
+# have room in one external id.
+LONGEST_KEY = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Fees:
+    """What an execution cost, by the coin it was paid in; a rebate is negative.
+
+    `other` is in `coin`, which is neither the base nor the quote of the market.
+    """
+
+    quote: Decimal = ZERO
+    base: Decimal = ZERO
+    other: Decimal = ZERO
+    coin: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution. `quantity` in units of the base, `price` in the quote.
+
+    `venue_id` is the venue's own id, None where it tells none. `may_short`: a sale
+    needs nothing bought before it (contracts; not spot).
+    """
+
+    line: int
+    symbol: str
+    base: str
+    quote: str
+    is_buy: bool
+    quantity: Decimal
+    price: Decimal
+    at: datetime
+    fees: Fees = Fees()
+    venue_id: str | None = None
+    may_short: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FillFile:
+    """A file of fills under way: what it calls its columns, and what stands in it.
+
+    `newest_first` where the times alone cannot tell.
+    """
+
+    time_column: str
+    quantity_column: str
+    fee_column: str
+    pair_column: str
+    newest_first: bool
+    items: Iterator[Fill | Refusal]
+
+
+@dataclass(frozen=True, slots=True)
+class FillFormat:
+    """How files of a venue are read, and how their fills are called.
+
+    `name` begins the ids, followed by the caller's venue if `asks_venue`; ids hold the
+    symbol where the venue's own are unique only within it. `separator` stands between
+    base and quote in a symbol.
+    """
+
+    open: Callable[[io.BufferedReader], FillFile]
+    name: str
+    separator: str
+    asks_venue: bool
+
+
+def sort_fees(
+    paid: Iterable[tuple[Decimal, str]], *, base: str, quote: str
+) -> Fees | str:
+    """Fees by coin; a reason where they were paid in two coins besides the pair's."""
+    sums: dict[str, Decimal] = {}
+    for cost, coin in paid:
+        if cost:
+            sums[coin] = sums.get(coin, ZERO) + cost
+    in_quote, in_base = sums.pop(quote, ZERO), sums.pop(base, ZERO)
+    if len(sums) > 1:
+        return f"is paid in several coins: {', '.join(sorted(sums))}."
+    for coin, other in sums.items():
+        return Fees(in_quote, in_base, other, coin)
+    return Fees(in_quote, in_base)
+
+
+@exactly
+def measure_fees(fees: Fees, price: Decimal, rate: Decimal | None) -> Decimal:
+    """All fees in the quote currency, 8 places; `rate` of one `coin` in the quote.
+
+    What was paid in the base counts at the fill's own price.
+    """
+    other = fees.other * rate if rate is not None else ZERO
+    return round_to(fees.quote + fees.base * price + other, MONEY)
+
+
+def content_key(fill: Fill) -> str:
+    """The same for the same execution, however its file writes the figures."""
+    fees = fill.fees
+    paid = [format_plain(fee) for fee in (fees.quote, fees.base, fees.other)]
+    return _digest([*_figures(fill), *paid, fees.coin or ""])[:KEY_DIGITS]
+
+
+def figures_key(fill: Fill) -> str:
+    """What an id stands for. A venue may tell the fees later than the rest."""
+    return _digest(_figures(fill))
+
+
+def venue_key(venue_id: str) -> str:
+    """The venue's id, or a digest of it where it is too long."""
+    if len(venue_id) <= LONGEST_KEY and ">" not in venue_id:
+        return venue_id
+    return _digest([venue_id])[:LONGEST_KEY]
+
+
+def _figures(fill: Fill) -> list[str]:
+    return [
+        fill.at.astimezone(UTC).isoformat(),
+        fill.symbol,
+        "buy" if fill.is_buy else "sell",
+        format_plain(fill.price),
+        format_plain(fill.quantity),
+    ]
+
+
+def _digest(words: list[str]) -> str:
+    return hashlib.sha256("|".join(words).encode()).hexdigest()

@@ -1,0 +1,274 @@
+"""Fills of one market become trades, first in, first out. Pure and exact.
+
+A fill opens a lot, a trade of its own; later fills of the other side close lots in the
+order in which they were opened. What is taken of a lot in parts adds up to the lot.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from mastertrade.money import MONEY, exactly, format_plain, round_down, round_to
+from trades.enums import FillKind, Side
+from trades.importing.lots import Lot, LotQueue
+from trades.importing.rows import ZERO, Refusal, TradeRow
+from trades.pnl import Rates, measure_exact_profit
+from trades.stakes import Stake, split_stake
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What the fills of one market share.
+
+    `fx_rate` in units of the portfolio's currency for one of the quote; None where
+    they are the same. `may_short`: what is sold need not have been bought.
+    """
+
+    symbol: str
+    quote: str
+    fx_rate: Decimal | None = None
+    may_short: bool = False
+    quantity_column: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A fill with its fees in the quote currency; a rebate is a negative fee.
+
+    A spot fee in the base changes what is held: `base_fee` lessens what a purchase
+    brings, and adds to what a sale takes. `external_id` is `key` after the names of
+    venue, account and market.
+    """
+
+    line: int
+    external_id: str
+    key: str
+    is_buy: bool
+    quantity: Decimal
+    price: Decimal
+    at: datetime
+    fees: Decimal = ZERO
+    base_fee: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A fill that found its place; `trade_id` is the external id of its trade.
+
+    `surplus` is what was refused of it, and is not in `quantity`.
+    """
+
+    execution: Execution
+    kind: FillKind
+    quantity: Decimal
+    fees: Decimal
+    trade_id: str
+    surplus: Decimal = ZERO
+
+
+Outcome = TradeRow | Refusal | Kept
+
+
+@dataclass(slots=True)
+class _Left:
+    """What of a fill has found no lot yet, and its fees."""
+
+    quantity: Decimal
+    fees: Decimal
+
+    def take(self, quantity: Decimal) -> Decimal:
+        """The fees of this much, in proportion; the last to take gets the rest."""
+        fees = self.fees
+        if quantity < self.quantity:
+            fees = round_down(fees * quantity / self.quantity, MONEY)
+        self.quantity -= quantity
+        self.fees -= fees
+        return fees
+
+
+class Pairing:
+    """The fills of one market so far. Give them in the order of their times.
+
+    Of fills at one instant nobody knows the order for sure: a sale that finds too
+    little waits until all purchases of that instant are in.
+    """
+
+    def __init__(self, market: Market, lots: LotQueue | None = None) -> None:
+        self._market = market
+        self._lots = LotQueue() if lots is None else lots
+        self._waiting: list[Execution] = []
+
+    @exactly
+    def take(self, execution: Execution) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        if self._waiting and self._waiting[0].at < execution.at:
+            outcomes += self._settle_waiting()
+        if self._must_wait(execution):
+            self._waiting.append(execution)
+            return outcomes
+        return outcomes + self._place(execution)
+
+    def finish(self) -> Iterator[Outcome]:
+        """Whatever waited, then the lots that stay open."""
+        yield from self._settle_waiting()
+        while (lot := self._lots.first()) is not None:
+            if lot.is_touched or not lot.is_known:
+                yield self._row(lot, lot.stake, line=lot.line)
+            self._lots.lessen_first(None)
+
+    def _must_wait(self, execution: Execution) -> bool:
+        if self._market.may_short or execution.is_buy:
+            return False
+        return bool(self._waiting) or execution.quantity > self._lots.quantity
+
+    @exactly
+    def _settle_waiting(self) -> list[Outcome]:
+        waiting, self._waiting = self._waiting, []
+        return [outcome for one in waiting for outcome in self._place(one)]
+
+    def _place(self, execution: Execution) -> list[Outcome]:
+        """Close what is open on the other side, then open what is left."""
+        opens = Side.LONG if execution.is_buy else Side.SHORT
+        left = _Left(self._moved(execution), execution.fees)
+        outcomes: list[Outcome] = []
+        booked = execution.external_id
+        while left.quantity:
+            lot = self._lots.first()
+            if lot is None or lot.side is opens:
+                break
+            row = self._close(lot, execution, left)
+            booked = row.external_id
+            outcomes.append(row)
+        kind = FillKind.EXIT
+        if left.quantity and (execution.is_buy or self._market.may_short):
+            kind, booked = FillKind.ENTRY, execution.external_id
+            self._open(execution, opens, left)
+        surplus, unpaid = left.quantity, left.fees
+        if surplus:
+            outcomes.append(self._refuse(execution, surplus))
+        if surplus < execution.quantity:
+            quantity = execution.quantity - surplus
+            fees = execution.fees - unpaid
+            outcomes.append(Kept(execution, kind, quantity, fees, booked, surplus))
+        return outcomes
+
+    def _moved(self, execution: Execution) -> Decimal:
+        """What the fill brings or takes, a fee in the base included.
+
+        A sale's fee is taken from the lots as far as they reach: it may have been paid
+        with coins that came from elsewhere.
+        """
+        if execution.is_buy:
+            return execution.quantity - execution.base_fee
+        spare = max(self._lots.quantity - execution.quantity, ZERO)
+        return execution.quantity + min(execution.base_fee, spare)
+
+    def _open(self, execution: Execution, side: Side, left: _Left) -> None:
+        self._lots.push(
+            Lot(
+                external_id=execution.external_id,
+                line=execution.line,
+                side=side,
+                stake=Stake(
+                    quantity=left.quantity,
+                    entry_price=execution.price,
+                    entry_fees=max(left.fees, ZERO),
+                    funding=max(-left.fees, ZERO),
+                ),
+                opened_at=execution.at,
+                fx_rate=self._market.fx_rate or Decimal(1),
+            )
+        )
+        left.quantity = left.fees = ZERO
+
+    def _close(self, lot: Lot, execution: Execution, left: _Left) -> TradeRow:
+        """Close the first lot, or the part of it that the fill reaches."""
+        quantity = min(left.quantity, lot.stake.quantity)
+        fees = left.take(quantity)
+        rest: Stake | None = None
+        taken = lot.stake
+        if quantity < lot.stake.quantity:
+            taken, rest = split_stake(lot.stake, quantity)
+        exit_fees, rebate = max(fees, ZERO), max(-fees, ZERO)
+        taken = Stake(
+            quantity=taken.quantity,
+            entry_price=taken.entry_price,
+            cost=taken.cost,
+            entry_fees=taken.entry_fees,
+            funding=taken.funding + rebate,
+        )
+        exact = lot.unbooked + measure_exact_profit(
+            side=lot.side,
+            stake=taken,
+            exit_price=execution.price,
+            exit_fees=exit_fees,
+            rates=Rates(lot.fx_rate, lot.fx_rate),
+        )
+        profit = round_to(exact, MONEY)
+        lot.unbooked = exact - profit
+        row = self._row(
+            lot,
+            taken,
+            line=execution.line,
+            part=None if rest is None else execution.key,
+            exit_price=execution.price,
+            exit_time=execution.at,
+            exit_fees=exit_fees,
+            profit_loss=profit,
+        )
+        lot.is_touched = True
+        lot.line = execution.line
+        self._lots.lessen_first(rest)
+        return row
+
+    def _row(
+        self,
+        lot: Lot,
+        stake: Stake,
+        *,
+        line: int,
+        part: str | None = None,
+        exit_price: Decimal | None = None,
+        exit_time: datetime | None = None,
+        exit_fees: Decimal = ZERO,
+        profit_loss: Decimal | None = None,
+    ) -> TradeRow:
+        """The lot's own row, or that of a part of it, called by the fill's key."""
+        market, is_part = self._market, part is not None
+        return TradeRow(
+            line=line,
+            external_id=f"{lot.external_id}>{part}" if is_part else lot.external_id,
+            parent_external_id=lot.external_id if is_part else None,
+            settles=lot.is_known and not is_part,
+            symbol=market.symbol,
+            side=lot.side,
+            quantity=stake.quantity,
+            entry_price=stake.entry_price,
+            entry_notional=stake.cost,
+            entry_time=lot.opened_at,
+            entry_fees=stake.entry_fees,
+            exit_price=exit_price,
+            exit_time=exit_time,
+            exit_fees=exit_fees,
+            funding=stake.funding,
+            profit_loss=profit_loss,
+            # What rounding left of a part stays with the lot.
+            unbooked_profit=None if is_part else lot.unbooked,
+            leverage=lot.leverage,
+            stop_price=lot.stop_price,
+            strategy_id=lot.strategy_id,
+            quote_currency=market.quote,
+            fee_currency=market.quote,
+            fx_rate=None if market.fx_rate is None else lot.fx_rate,
+        )
+
+    def _refuse(self, execution: Execution, surplus: Decimal) -> Refusal:
+        if surplus == execution.quantity:
+            told = "sells what was not bought before it"
+        else:
+            told = f"sells {format_plain(surplus)} more than was bought before it"
+        column = self._market.quantity_column
+        return Refusal(
+            execution.line, column, f"{told}: import the earlier history first."
+        )
