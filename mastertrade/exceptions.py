@@ -111,3 +111,9 @@ class TradeNotOpen(DomainError):
     """The trade is closed or void: nothing can be added to it or closed of it."""
 
     code = "trade_not_open"
+
+
+class FillMissing(DomainError):
+    """A bot told a fill, but not the ones before it; nothing was booked."""
+
+    code = "fill_missing"

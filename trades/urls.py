@@ -16,6 +16,11 @@ from trades.views.trades import (
     TradeListView,
     VoidTradeView,
 )
+from trades.views.webhooks import (
+    FreqtradeView,
+    WebhookDetailView,
+    WebhookListView,
+)
 
 urlpatterns = [
     path("goals/<int:goal_id>/sizing/", GoalSizingView.as_view(), name="goal-sizing"),
@@ -36,4 +41,11 @@ urlpatterns = [
     path("positions/", PositionListView.as_view(), name="positions"),
     path("positions/marks/", MarkPositionsView.as_view(), name="marks"),
     path("changes/", ChangeListView.as_view(), name="changes"),
+    path("webhooks/", WebhookListView.as_view(), name="webhooks"),
+    path("webhooks/<int:webhook_id>/", WebhookDetailView.as_view(), name="webhook"),
+    path(
+        "webhooks/freqtrade/<text:token>/",
+        FreqtradeView.as_view(),
+        name="freqtrade-webhook",
+    ),
 ]

@@ -1,0 +1,103 @@
+"""Request bodies and answers of webhooks."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from mastertrade.columns import choices
+from mastertrade.fields import (
+    DecimalColumnField,
+    PortfolioReferenceField,
+    StrictSerializer,
+)
+from mastertrade.money import MONEY
+from trades.models import WebhookToken
+from trades.models.webhooks import BOT_PATTERN
+from trades.services.webhooks import BookedFill, Outcome
+
+BOOKED = "Booked."
+KNOWN = "Booked before; nothing changed."
+
+
+class WebhookSerializer(serializers.ModelSerializer[WebhookToken]):
+    portfolio_id = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = WebhookToken
+        fields = (
+            "webhook_id",
+            "bot",
+            "portfolio_id",
+            "strategy_id",
+            "token_key",
+            "created_at",
+            "last_used_at",
+        )
+        read_only_fields = fields
+
+
+class IssuedWebhookSerializer(WebhookSerializer):
+    """`path` holds the secret; it cannot be read again."""
+
+    path = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = WebhookToken
+        fields = (*WebhookSerializer.Meta.fields, "path")
+        read_only_fields = fields
+
+
+class WebhookRequestSerializer(StrictSerializer):
+    """The bot's name is part of the ids of its trades."""
+
+    bot = serializers.RegexField(BOT_PATTERN)
+    portfolio = PortfolioReferenceField()
+    strategy_id = serializers.CharField(max_length=100)
+
+
+class FillMessageSerializer(serializers.Serializer[Any]):
+    """freqtrade's message, as it sends it: texts, and whatever else it says."""
+
+    type = serializers.CharField(
+        help_text="entry_fill, exit_fill; any other is ignored"
+    )
+    trade_id = serializers.CharField(required=False)
+    pair = serializers.CharField(required=False)
+    direction = serializers.CharField(required=False)
+    leverage = serializers.CharField(required=False)
+    amount = serializers.CharField(required=False)
+    open_rate = serializers.CharField(required=False)
+    close_rate = serializers.CharField(required=False)
+    current_rate = serializers.CharField(required=False)
+    stake_amount = serializers.CharField(required=False)
+    stake_currency = serializers.CharField(required=False)
+    profit_amount = serializers.CharField(required=False)
+    cumulative_profit = serializers.CharField(required=False)
+    open_date = serializers.CharField(required=False)
+    close_date = serializers.CharField(required=False)
+    is_final_exit = serializers.CharField(required=False)
+
+
+class BookedFillSerializer(serializers.Serializer[Any]):
+    outcome = serializers.ChoiceField(choices=choices(Outcome))
+    detail = serializers.CharField()
+    trade_id = serializers.IntegerField(required=False)
+    profit_loss = DecimalColumnField(MONEY, required=False)
+
+
+def show_booked(booked: BookedFill) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "outcome": str(booked.outcome),
+        "detail": BOOKED if booked.outcome is Outcome.BOOKED else KNOWN,
+        "trade_id": booked.trade.trade_id,
+    }
+    if booked.profit_loss is not None:
+        answer["profit_loss"] = f"{booked.profit_loss:.8f}"
+    return answer
+
+
+def show_ignored(kind: str) -> dict[str, Any]:
+    return {
+        "outcome": str(Outcome.IGNORED),
+        "detail": f"A message of type {kind} tells no fill; nothing was done.",
+    }

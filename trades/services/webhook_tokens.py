@@ -1,0 +1,65 @@
+"""The tokens of webhooks: issued, found again, revoked."""
+
+import hashlib
+import re
+import secrets
+from datetime import datetime
+
+from goals.models import User
+from goals.services import lock_portfolio
+from mastertrade.exceptions import InvalidInput, NotFound
+from mastertrade.transactions import atomic
+from strategies.models import StrategyInstance
+from trades.models import WebhookToken
+from trades.models.webhooks import BOT_PATTERN
+
+TOKEN_BYTES = 32
+KEY_LENGTH = 8
+
+
+@atomic
+def issue_webhook(
+    *,
+    user: User,
+    bot: str,
+    strategy_id: str,
+    now: datetime,
+    portfolio: int | str | None = None,
+) -> tuple[WebhookToken, str]:
+    """Let a bot send its fills; returns the row and the token, which is not kept.
+
+    Several tokens of one bot are the same bot, so that one can replace another.
+    """
+    if re.fullmatch(BOT_PATTERN.strip("^$"), bot) is None:
+        raise InvalidInput("bot", "must be up to 50 letters, digits, dots or dashes.")
+    mine = StrategyInstance.objects.filter(user_id=user.username)
+    if not mine.filter(strategy_id=strategy_id).exists():
+        raise InvalidInput("strategy_id", f"You have no strategy {strategy_id}.")
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    row = WebhookToken.objects.create(
+        user=user,
+        portfolio=lock_portfolio(user=user, portfolio=portfolio),
+        strategy_id=strategy_id,
+        bot=bot,
+        token_key=token[:KEY_LENGTH],
+        token_digest=digest_of(token),
+        created_at=now,
+    )
+    return row, token
+
+
+def find_webhook(token: str) -> WebhookToken:
+    """The row of a token; `NotFound` where there is none, or its user is gone."""
+    found = (
+        WebhookToken.objects.select_related("user")
+        .filter(token_digest=digest_of(token), user__is_active=True)
+        .first()
+    )
+    if found is None:
+        raise NotFound("There is no such webhook.")
+    return found
+
+
+def digest_of(token: str) -> str:
+    """Of 256 random bits, so nobody guesses it back and no salt is needed."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
