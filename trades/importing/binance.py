@@ -70,6 +70,7 @@ def open_binance(source: io.BufferedReader) -> FillFile:
     return FillFile(
         time_column=names[layout.date],
         quantity_column=names[layout.quantity],
+        price_column=names[layout.price],
         fee_column=names[layout.fee],
         pair_column=names[layout.pair],
         newest_first=True,

@@ -40,6 +40,7 @@ def open_ccxt(source: io.BufferedReader) -> FillFile:
     return FillFile(
         time_column="datetime",
         quantity_column="amount",
+        price_column="price",
         fee_column="fee",
         pair_column="symbol",
         newest_first=False,

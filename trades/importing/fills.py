@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from mastertrade.money import MONEY, exactly, format_plain, round_to
+from mastertrade.money import MONEY, PRICE, exactly, format_plain, round_to
+from mastertrade.validation import EARLIEST_YEAR
+from trades.importing.columns import BY_NAME, CURRENCY, number
 from trades.importing.rows import Refusal
 
 ZERO = Decimal(0)
 KEY_DIGITS = 32
+SIZE = number(PRICE, positive=True)
+SYMBOL = BY_NAME["symbol"].check
 # A part is called by its lot's id and the id of the fill that closed it: both must
 # have room in one external id.
 LONGEST_KEY = 40
@@ -60,6 +64,7 @@ class FillFile:
 
     time_column: str
     quantity_column: str
+    price_column: str
     fee_column: str
     pair_column: str
     newest_first: bool
@@ -105,6 +110,39 @@ def measure_fees(fees: Fees, price: Decimal, rate: Decimal | None) -> Decimal:
     """
     other = fees.other * rate if rate is not None else ZERO
     return round_to(fees.quote + fees.base * price + other, MONEY)
+
+
+@exactly
+def held_after(fill: Fill) -> Decimal:
+    """How much a purchase brings or a sale takes, a spot fee in the base included."""
+    sign = -1 if fill.is_buy else 1
+    return fill.quantity + sign * base_fee(fill)
+
+
+def base_fee(fill: Fill) -> Decimal:
+    """The fee that changes what is held: none where contracts are traded."""
+    return ZERO if fill.may_short else fill.fees.base
+
+
+def check_fill(fill: Fill, file: FillFile, now: datetime) -> Refusal | None:
+    """Why the fill has no place in a ledger, by its file's columns; None if it has."""
+    wrong = (
+        (file.pair_column, SYMBOL(fill.symbol) or CURRENCY(fill.quote)),
+        (file.quantity_column, SIZE(f"{fill.quantity:f}")),
+        (file.price_column, SIZE(f"{fill.price:f}")),
+        (file.fee_column, base_fee(fill) and SIZE(f"{held_after(fill):f}")),
+        (file.time_column, _check_time(fill.at, now)),
+    )
+    for column, reason in wrong:
+        if reason:
+            return Refusal(fill.line, column, str(reason))
+    return None
+
+
+def _check_time(at: datetime, now: datetime) -> str | None:
+    if at > now:
+        return "lies in the future."
+    return f"lies before {EARLIEST_YEAR}." if at.year < EARLIEST_YEAR else None
 
 
 def content_key(fill: Fill) -> str:

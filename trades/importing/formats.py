@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from trades.importing import own
+from trades.importing.binance import BINANCE
+from trades.importing.ccxt import CCXT
+from trades.importing.fills import FillFormat
 from trades.importing.freqtrade import read_freqtrade_stream
 from trades.importing.rows import Refusal, TradeRow
 
@@ -14,9 +17,10 @@ from trades.importing.rows import Refusal, TradeRow
 class ImportOptions:
     """What a caller says of a file besides its format.
 
-    `strategy_id` for rows that name none; `account` tells accounts of one venue apart;
-    `fx_rates` are units of the portfolio's currency for one of another, `fee_rates`
-    for one of a coin that only fees are paid in. `known_strategies` are the user's.
+    `strategy_id` for rows that name none; `venue` and `account` tell apart where fills
+    come from. `fx_rates` are units of the portfolio's currency for one of another,
+    `fee_rates` the same for one of a coin that only fees are paid in.
+    `known_strategies` are the user's.
     """
 
     strategy_id: str | None = None
@@ -44,3 +48,6 @@ FORMATS: dict[str, Reader] = {
     "mastertrade-csv": _read_csv,
     "mastertrade-json": _read_json,
 }
+# Files of fills, which become trades once they are paired.
+FILL_FORMATS: dict[str, FillFormat] = {"binance-csv": BINANCE, "ccxt-json": CCXT}
+FORMAT_NAMES = tuple(sorted({*FORMATS, *FILL_FORMATS}))

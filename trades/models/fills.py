@@ -69,6 +69,13 @@ class TradeFill(models.Model):
                 name="trade_fills_external_id_unique",
             ),
         )
+        indexes = (
+            # How far a market was imported, and what a coin was worth.
+            models.Index(
+                fields=["portfolio", "symbol", "filled_at"],
+                name="trade_fills_by_symbol",
+            ),
+        )
 
     def __str__(self) -> str:
         return f"{self.kind} {self.quantity.normalize():f} {self.symbol}"

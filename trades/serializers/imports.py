@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from mastertrade.columns import choices
 from mastertrade.fields import StrictSerializer
-from trades.importing.formats import FORMATS
+from trades.importing.formats import FORMAT_NAMES
 from trades.models import TradeImport
 from trades.services.importing import ImportReport
 
@@ -15,7 +15,7 @@ class ImportUploadSerializer(StrictSerializer):
     """A file of trades, and how to read it."""
 
     file = serializers.FileField(allow_empty_file=True)
-    format = serializers.ChoiceField(choices=choices(FORMATS))
+    format = serializers.ChoiceField(choices=choices(FORMAT_NAMES))
     portfolio = serializers.CharField(max_length=100, required=False)
     strategy_id = serializers.CharField(max_length=100, required=False)
     account = serializers.RegexField(r"^[\w.-]{1,50}$", required=False)

@@ -1,5 +1,6 @@
 """Importing trades from files: a file in one transaction, set by set."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,10 +14,17 @@ from goals.services.live import save_live
 from mastertrade.exceptions import InvalidInput
 from mastertrade.transactions import atomic
 from strategies.models import StrategyInstance
-from trades.importing.formats import FORMATS, ImportOptions
+from trades.importing.formats import (
+    FILL_FORMATS,
+    FORMAT_NAMES,
+    FORMATS,
+    ImportOptions,
+)
 from trades.importing.rows import Refusal
 from trades.models import TradeImport
 from trades.services import import_sql as sql
+from trades.services import import_writes as writes
+from trades.services.importing_fills import FillImport
 from trades.services.staging import SHOWN_REFUSALS, Progress, Staging, Watched
 
 # What stands where a request's fingerprint would: the figures themselves are compared.
@@ -26,7 +34,7 @@ LONGEST_NAME = 200
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What became of a file's rows.
+    """What became of a file's rows; of its fills, where it is a file of fills.
 
     `import_id` is None where nothing was written: every row was known, or one was
     refused and with it the file. `refusals` are the first of the `refused`.
@@ -59,9 +67,8 @@ def import_trades(
     not of that format at all. `source` is read from its beginning;
     `progress` is told how many bytes more were read.
     """
-    read = FORMATS.get(format_name)
-    if read is None:
-        raise InvalidInput("format", f"must be one of {', '.join(sorted(FORMATS))}.")
+    if format_name not in FORMAT_NAMES:
+        raise InvalidInput("format", f"must be one of {', '.join(FORMAT_NAMES)}.")
     locked = lock_portfolio(user=user, portfolio=portfolio)
     told = replace(options or ImportOptions(), known_strategies=_strategies_of(user))
     source.seek(0)  # an attempt before this one may have read it
@@ -69,15 +76,12 @@ def import_trades(
     with connection.cursor() as cursor:
         cursor.execute(sql.CREATE_STAGING)
         staging = Staging(cursor)
-        staging.copy(read(watched.buffered(), told))
         job = _Job(user, locked, told, now, cursor, staging)
+        job.read(watched.buffered(), format_name, told)
         job.prepare()
         job.write(file_name, format_name, watched.sha256)
         report = job.report()
-        if report.refused and not partial:
-            transaction.set_rollback(True)
-            return ImportReport(None, 0, report.known, report.refused, report.refusals)
-        if not job.changed:
+        if (report.refused and not partial) or not job.whole or not job.changed:
             transaction.set_rollback(True)
             return ImportReport(None, 0, report.known, report.refused, report.refusals)
         job.finish(file_name)
@@ -103,6 +107,7 @@ class _Job:
         self.created = 0
         self.settled = 0
         self.exits: list[datetime] = []
+        self.fills: FillImport | None = None
         self.row: TradeImport | None = None
         self.values: dict[str, Any] = {
             "user_id": user.username,
@@ -114,16 +119,33 @@ class _Job:
             "now": now,
         }
 
+    def read(
+        self, source: io.BufferedReader, format_name: str, options: ImportOptions
+    ) -> None:
+        """Read the file into the staging table."""
+        if format_name in FORMATS:
+            self.staging.copy(FORMATS[format_name](source, options))
+            return
+        self.fills = FillImport(
+            portfolio=self.portfolio,
+            fill_format=FILL_FORMATS[format_name],
+            options=options,
+            cursor=self.cursor,
+            now=self.now,
+        )
+        self.staging.copy_in_turns(self.fills.rows(source))
+
     def prepare(self) -> None:
         """Name what has no id, measure every row, refuse what cannot be."""
         self._ask("SET LOCAL work_mem = '64MB'")
         if self.staging.unnamed:
             self._ask(sql.NAME_BY_CONTENT)
+        self._ask("ANALYZE staged_trades (line, external_id, ledger_key)")
         self._ask(sql.READY)
-        self._ask("ANALYZE ready_trades")
         self._ask(sql.REFUSE_OWN)
-        self._ask(sql.REFUSE_STRATEGIES)
-        self._ask(sql.FORGET_OWN)
+        if self.staging.own:
+            self._ask(writes.REFUSE_OWN_CONFLICTS)
+            self._ask(writes.FORGET_OWN)
 
     def write(self, file_name: str, format_name: str, sha256: str) -> None:
         """Write what is new, and refuse what is known with other figures."""
@@ -140,15 +162,15 @@ class _Job:
             created_by=self.values["created_by"],
         )
         self.values["import_id"] = self.row.import_id
-        self._insert(sql.INSERT_TRADES)
+        self._insert(writes.INSERT_TRADES)
         if self.staging.parts:
-            self._ask(sql.REFUSE_ORPHANS)
-            self._insert(sql.INSERT_PARTS)
+            self._ask(writes.REFUSE_ORPHANS)
+            self._insert(writes.INSERT_PARTS)
         if self.created + self.refused < self.staging.rows + self.staging.refused:
-            self._ask(sql.REFUSE_CONFLICTS)
+            self._ask(writes.REFUSE_CONFLICTS)
             self._settle()
         if self.staging.open:
-            self._ask(sql.OPEN_POSITIONS)
+            self._ask(writes.OPEN_POSITIONS)
 
     def _insert(self, statement: str) -> None:
         created, first_exit = self._ask(statement)[0]
@@ -159,11 +181,11 @@ class _Job:
     def _settle(self) -> None:
         if not self.staging.settles:
             return
-        rows = self._ask(sql.SETTLE)
+        rows = self._ask(writes.SETTLE)
         self.settled = len(rows)
         self.exits += [exit_time for (exit_time,) in rows if exit_time is not None]
-        self._ask(sql.SETTLE_POSITIONS)
-        self.portfolio.unrealized_pnl = self._ask(sql.UNREALIZED)[0][0]
+        self._ask(writes.SETTLE_POSITIONS)
+        self.portfolio.unrealized_pnl = self._ask(writes.UNREALIZED)[0][0]
 
     @property
     def refused(self) -> int:
@@ -177,14 +199,22 @@ class _Job:
     def changed(self) -> bool:
         return self.created + self.settled > 0
 
+    @property
+    def whole(self) -> bool:
+        """Fills hang together: none goes in if the trade of one was refused."""
+        return self.fills is None or self.refused == self.fills.refused
+
     def report(self) -> ImportReport:
         shown = [*self.staging.refusals, *self._refusals()]
         refused = self.refused
-        read = self.staging.rows + self.staging.refused
+        created = self.created
+        known = self.staging.rows + self.staging.refused - refused - created
+        if self.fills is not None:
+            created, known = self.fills.created, self.fills.known
         return ImportReport(
             import_id=None if self.row is None else self.row.import_id,
-            created=self.created,
-            known=read - refused - self.created,
+            created=created,
+            known=known,
             refused=refused,
             refusals=tuple(sorted(shown, key=_by_line)[:SHOWN_REFUSALS]),
         )
@@ -199,6 +229,8 @@ class _Job:
     def finish(self, file_name: str) -> None:
         """Keep the counts; make everything again that the new trades have a part in."""
         assert self.row is not None
+        if self.fills is not None:
+            self.fills.keep(self.row.import_id, self.row.created_by)
         report = self.report()
         self.row.created_count = report.created
         self.row.known_count = report.known

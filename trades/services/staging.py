@@ -2,7 +2,7 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 from django.db import DataError
@@ -17,6 +17,7 @@ SHOWN_REFUSALS = 1000
 CHUNK_CHARACTERS = 1 << 17
 BUFFER_BYTES = 1 << 18
 ESCAPED = str.maketrans({"\\": r"\\", "\t": r"\t", "\n": r"\n", "\r": r"\r"})
+COPY_COLUMNS = COPY_STAGING.format(columns=", ".join(NAMES))
 Progress = Callable[[int], None]
 
 
@@ -60,27 +61,38 @@ class Staging:
         self.unnamed = False
         self.parts = False
         self.open = False
+        self.own = False
 
     def copy(self, items: Iterable[Item]) -> None:
         """Copy a file's rows; `InvalidInput` where it is not of its format at all."""
-        statement = COPY_STAGING.format(columns=", ".join(NAMES))
         try:
-            with self._cursor.copy(statement) as copy:
-                pending: list[str] = []
-                size = 0
-                for item in items:
-                    line = self._line(item)
-                    if line is None:
-                        continue
-                    pending.append(line)
-                    size += len(line)
-                    if size > CHUNK_CHARACTERS:
-                        copy.write("".join(pending))
-                        pending.clear()
-                        size = 0
-                copy.write("".join(pending))
+            with self._cursor.copy(COPY_COLUMNS) as copy:
+                for chunk in self._chunks(items):
+                    copy.write(chunk)
         except DataError as error:
             raise InvalidInput("file", f"cannot be read: {error}") from error
+
+    def copy_in_turns(self, items: Iterable[Item]) -> None:
+        """The same for rows that the database itself is asked for in between."""
+        for chunk in self._chunks(items):
+            with self._cursor.copy(COPY_COLUMNS) as copy:
+                copy.write(chunk)
+
+    def _chunks(self, items: Iterable[Item]) -> Iterator[str]:
+        pending: list[str] = []
+        size = 0
+        for item in items:
+            line = self._line(item)
+            if line is None:
+                continue
+            pending.append(line)
+            size += len(line)
+            if size > CHUNK_CHARACTERS:
+                yield "".join(pending)
+                pending.clear()
+                size = 0
+        if pending:
+            yield "".join(pending)
 
     def _line(self, item: Item) -> str | None:
         if isinstance(item, Refusal):
@@ -100,6 +112,7 @@ class Staging:
         self.unnamed = self.unnamed or not texts[EXTERNAL_ID]
         self.parts = self.parts or bool(texts[PARENT])
         self.open = self.open or not texts[EXIT_PRICE]
+        self.own = self.own or texts[EXTERNAL_ID].startswith(OWN_PREFIX)
         joined = "\t".join(texts)
         if "\\" in joined or joined.count("\t") >= len(texts) or "\n" in joined:
             joined = "\t".join(text.translate(ESCAPED) for text in texts)
@@ -114,6 +127,8 @@ class Staging:
 
 EXTERNAL_ID, PARENT = NAMES.index("external_id"), NAMES.index("parent_external_id")
 EXIT_PRICE = NAMES.index("exit_price")
+# What an export calls a trade that has no id of its own, with its key.
+OWN_PREFIX = "mastertrade:"
 
 
 def _first_wrong(texts: list[str]) -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
 from mastertrade.exceptions import DomainError
-from trades.importing.formats import FORMATS, ImportOptions
+from trades.importing.formats import FORMAT_NAMES, ImportOptions
 from trades.management.importing import add_portfolio_arguments, find_user, read_rates
 from trades.services.importing import ImportReport, import_trades
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
         parser.add_argument(
-            "--format", choices=sorted(FORMATS), default="mastertrade-csv"
+            "--format", choices=FORMAT_NAMES, default="mastertrade-csv"
         )
         add_portfolio_arguments(parser)
         parser.add_argument("--strategy", help="of rows that name none")
@@ -46,7 +46,7 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="BNB=300",
-            help="units of the quote currency for one of a coin that fees are paid in",
+            help="the same for one of a coin that only fees are paid in",
         )
         parser.add_argument(
             "--partial", action="store_true", help="import what is not refused"
