@@ -152,6 +152,11 @@ BODIES: dict[str, Callable[[Trader], dict[str, Any]]] = {
         "price": "51000",
         "at": ago(seconds=0),
     },
+    "POST /api/webhooks/": lambda trader: {
+        "bot": "freqtrade",
+        "portfolio": "crypto",
+        "strategy_id": "momentum_001",
+    },
     "POST /api/tokens/": lambda trader: {
         "username": trader.user.username,
         "password": PASSWORD,

@@ -34,6 +34,7 @@ from trades.services import (
     select_strategy,
     size_for_goal,
 )
+from trades.services.webhook_tokens import issue_webhook
 
 PASSWORD = "correct horse battery"
 TRANSACTION_CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
@@ -171,11 +172,20 @@ def make_busy_trader(**fields: Any) -> Trader:
         created_by=user.username,
     )
     token, _ = AuthToken.objects.create(user=user)
+    webhook, secret = issue_webhook(
+        user=user,
+        now=now,
+        bot="freqtrade",
+        strategy_id="momentum_001",
+        portfolio=trader["portfolio_id"],
+    )
     trader.ids.update(
         adjustment_id=decision.adjustment_id,
         trade_id=trade.trade_id,
         cash_flow_id=flow.cash_flow_id,
         token_key=token.token_key,
+        webhook_id=webhook.webhook_id,
+        token=secret,
     )
     return trader
 
@@ -241,6 +251,10 @@ def count_statements() -> Iterator[list[str]]:
     ]
 
 
+# The token in the address says who it is; nobody is signed in.
+KEYED_BY_ADDRESS = {"POST /api/webhooks/freqtrade/{token}/"}
+
+
 @dataclass(frozen=True)
 class Operation:
     """One method at one path, as the schema describes it."""
@@ -275,7 +289,7 @@ class Operation:
             return {}  # a file: see `UPLOADS`
         described = resolve(content["application/json"]["schema"])
         # One of something or a list of it: the one has the fields.
-        fields = resolve(described.get("oneOf", [described])[0])["properties"]
+        fields = resolve(described.get("oneOf", [described])[0]).get("properties", {})
         return {name: resolve(field) for name, field in fields.items()}
 
     @property

@@ -25,6 +25,7 @@ from tests.http import (
 )
 from trades.models import Trade, TradeImport
 from trades.services import size_for_goal, void_trade
+from trades.services.webhook_tokens import issue_webhook
 from trades.tests.factories import TradeFactory
 
 LISTS = {one.path: one for one in operations().values() if one.is_list}
@@ -98,6 +99,16 @@ def add_import(trader: Trader, number: int) -> None:
     )
 
 
+def add_webhook(trader: Trader, number: int) -> None:
+    issue_webhook(
+        user=trader.user,
+        now=timezone.now(),
+        bot=f"bot-{number}",
+        strategy_id="momentum_001",
+        portfolio=trader["portfolio_id"],
+    )
+
+
 MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/portfolios/": add_portfolio,
     "/api/portfolios/{portfolio_id}/cash-flows/": add_cash_flow,
@@ -110,6 +121,7 @@ MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/positions/": add_trade,
     "/api/changes/": add_change,
     "/api/trades/imports/": add_import,
+    "/api/webhooks/": add_webhook,
 }
 
 
@@ -317,6 +329,10 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "portfolio": ("crypto", lambda row, t: row["portfolio_id"]),
         "file_name": ("trades.csv", lambda row, _: row["file_name"] == "trades.csv"),
         "content_sha256": ("0" * 64, lambda row, _: row["content_sha256"][0] == "0"),
+    },
+    "/api/webhooks/": {
+        "bot": ("freqtrade", lambda row, _: row["bot"] == "freqtrade"),
+        "strategy_id": ("momentum_001", lambda row, _: "mom" in row["strategy_id"]),
     },
     "/api/changes/": {
         "trade_id": ("{trade_id}", lambda row, t: row["trade_id"] == t["trade_id"]),

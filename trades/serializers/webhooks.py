@@ -55,29 +55,6 @@ class WebhookRequestSerializer(StrictSerializer):
     strategy_id = serializers.CharField(max_length=100)
 
 
-class FillMessageSerializer(serializers.Serializer[Any]):
-    """freqtrade's message, as it sends it: texts, and whatever else it says."""
-
-    type = serializers.CharField(
-        help_text="entry_fill, exit_fill; any other is ignored"
-    )
-    trade_id = serializers.CharField(required=False)
-    pair = serializers.CharField(required=False)
-    direction = serializers.CharField(required=False)
-    leverage = serializers.CharField(required=False)
-    amount = serializers.CharField(required=False)
-    open_rate = serializers.CharField(required=False)
-    close_rate = serializers.CharField(required=False)
-    current_rate = serializers.CharField(required=False)
-    stake_amount = serializers.CharField(required=False)
-    stake_currency = serializers.CharField(required=False)
-    profit_amount = serializers.CharField(required=False)
-    cumulative_profit = serializers.CharField(required=False)
-    open_date = serializers.CharField(required=False)
-    close_date = serializers.CharField(required=False)
-    is_final_exit = serializers.CharField(required=False)
-
-
 class BookedFillSerializer(serializers.Serializer[Any]):
     outcome = serializers.ChoiceField(choices=choices(Outcome))
     detail = serializers.CharField()

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import generics, status
 from rest_framework.authentication import BaseAuthentication
@@ -26,7 +27,6 @@ from trades.importing.freqtrade_messages import KINDS, read_kind, read_message
 from trades.models import WebhookToken
 from trades.serializers.webhooks import (
     BookedFillSerializer,
-    FillMessageSerializer,
     IssuedWebhookSerializer,
     WebhookRequestSerializer,
     WebhookSerializer,
@@ -36,21 +36,19 @@ from trades.serializers.webhooks import (
 from trades.services.webhook_tokens import find_webhook, issue_webhook
 from trades.services.webhooks import book_fill
 
-SOLD = {
-    "type": "exit_fill",
+BOUGHT = {
+    "type": "entry_fill",
     "trade_id": "7",
     "pair": "BTC/USDT",
     "direction": "Long",
     "leverage": "1.0",
     "amount": "0.0123",
-    "close_rate": "65999.99",
+    "open_rate": "64250.37",
+    "current_rate": "64250.4",
     "stake_amount": "790.279551",
     "stake_currency": "USDT",
-    "profit_amount": "19.91824657",
-    "cumulative_profit": "19.91824657",
     "open_date": "2026-01-05 08:00:00+00:00",
-    "close_date": "2026-01-05 10:00:00+00:00",
-    "is_final_exit": "True",
+    "enter_tag": "breakout",
 }
 
 
@@ -90,14 +88,18 @@ class FreqtradeView(APIView):
     @extend_schema(
         auth=[],
         request={
-            "application/json": FillMessageSerializer,
-            "application/x-www-form-urlencoded": FillMessageSerializer,
+            "application/json": OpenApiTypes.OBJECT,
+            "application/x-www-form-urlencoded": OpenApiTypes.OBJECT,
         },
         responses=BookedFillSerializer,
-        examples=[OpenApiExample("The last exit", value=SOLD, request_only=True)],
+        examples=[OpenApiExample("A first entry", value=BOUGHT, request_only=True)],
     )
     def post(self, request: Request, token: str) -> Response:
-        """Take a message of freqtrade's webhook; a fill is booked, once."""
+        """Take a message of freqtrade's webhook; a fill is booked, once.
+
+        The token in the address is all the credentials there are. Which fields each
+        type of message has is told in `docs/integrations/freqtrade.md`.
+        """
         body, now = _fields(request.data), timezone.now()
         kind = read_kind(body)
         if kind not in KINDS:
