@@ -16,7 +16,8 @@ from trades.importing.columns import NAMES
 
 ROWS_AT_ONCE = 2000
 # Rates are told only where they convert something, as the import asks for them. A
-# trade without an id of its own gets its key here for one.
+# trade without an id of its own gets its key here for one. `unbooked_profit`, even of
+# nothing, says that rounding was carried from part to part.
 EXPORT = """
 SELECT coalesce(t.external_id, 'mastertrade:' || t.trade_id) AS external_id,
        t.symbol, t.side, t.quantity, t.entry_price, t.entry_time, t.exit_price,
@@ -29,7 +30,10 @@ SELECT coalesce(t.external_id, 'mastertrade:' || t.trade_id) AS external_id,
             THEN t.fee_fx_rate END AS fee_fx_rate,
        t.exit_fee_fx_rate,
        coalesce(o.external_id, 'mastertrade:' || o.trade_id) AS parent_external_id,
-       t.entry_notional, nullif(t.unbooked_profit, 0) AS unbooked_profit
+       t.entry_notional,
+       CASE WHEN t.unbooked_profit <> 0 OR t.parent_trade_id IS NOT NULL
+              OR EXISTS (SELECT 1 FROM trades c WHERE c.parent_trade_id = t.trade_id)
+            THEN t.unbooked_profit END AS unbooked_profit
 FROM trades t JOIN portfolios p USING (portfolio_id)
 LEFT JOIN trades o ON o.trade_id = t.parent_trade_id AND o.status <> 'void'
 WHERE t.portfolio_id = %(portfolio_id)s AND t.status <> 'void'
@@ -88,4 +92,6 @@ def _write_json(target: TextIO, rows: Iterator[list[str]]) -> int:
         told = {name: text for name, text in zip(NAMES, row, strict=True) if text}
         target.write(json.dumps(told) + "\n")
         count += 1
+    if count == 0:
+        target.write("[]\n")  # an empty file is no JSON
     return count

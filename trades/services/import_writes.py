@@ -1,0 +1,157 @@
+"""The statements that bring an import's rows into the ledger, set by set."""
+
+# The columns of a trade that an export names by its key, because it has no other id.
+OWN_KEY = """CASE WHEN {id} ~ '^mastertrade:[0-9]{{1,18}}$'
+         THEN substr({id}, 13)::bigint END"""
+# Whether a row is told of otherwise than the trade of the same id was recorded. What
+# was changed since (a part was closed of it, it was added to, closed or voided) is no
+# conflict, as long as it entered like that.
+DIFFERS = """CASE WHEN r.settles
+    THEN (t.symbol, t.side, t.entry_time) <> (r.symbol, r.side, r.entry_time)
+    ELSE (t.symbol, t.side, t.entry_time, t.quote_currency, t.fee_currency, t.fx_rate,
+          t.fee_fx_rate, t.leverage)
+         <> (r.symbol, r.side, r.entry_time, r.quote, r.fee, r.quote_rate, r.fee_rate,
+             coalesce(r.leverage, 1))
+      OR (t.quantity, t.entry_price, t.entry_fees)
+         <> (r.quantity, r.entry_price, coalesce(r.entry_fees, 0))
+         AND NOT EXISTS (SELECT 1 FROM trades p WHERE p.parent_trade_id = t.trade_id)
+         AND NOT EXISTS (SELECT 1 FROM trade_fills f WHERE f.trade_id = t.trade_id)
+      OR (t.exit_price, t.exit_time) <> (r.exit_price, r.exit_time)
+      OR t.exit_price IS NULL AND r.exit_price IS NOT NULL AND t.status <> 'void'
+      OR t.profit_loss <> coalesce(r.profit_loss, r.own_profit)
+    END"""
+NOT_REFUSED = "NOT EXISTS (SELECT 1 FROM import_refusals f WHERE f.line = r.line)"
+# Back in the portfolio it came from, a trade without an id is itself.
+OWN = f"""JOIN trades t ON t.trade_id = {OWN_KEY.format(id="r.external_id")}
+    AND t.portfolio_id = %(portfolio_id)s AND t.external_id IS NULL
+    AND (t.symbol, t.side, t.entry_time) = (r.symbol, r.side, r.entry_time)"""
+TELL_CONFLICTS = f"""
+INSERT INTO import_refusals
+SELECT r.line, 'external_id',
+       'The trade ' || r.external_id || ' was recorded with other figures.'
+FROM ready_trades r {{join}}
+WHERE {NOT_REFUSED} AND {DIFFERS}
+"""
+REFUSE_OWN_CONFLICTS = TELL_CONFLICTS.format(join=OWN)
+FORGET_OWN = f"""
+DELETE FROM staged_trades WHERE ledger_key IN (
+    SELECT r.ledger_key FROM staged_trades r {OWN} WHERE {NOT_REFUSED})
+"""
+REFUSE_CONFLICTS = TELL_CONFLICTS.format(
+    join="JOIN trades t ON t.portfolio_id = %(portfolio_id)s "
+    "AND t.external_id = r.external_id"
+)
+# Equal ids are rows of one trade: the first goes in, the others are compared with it.
+TARGET = """
+WITH inserted AS (
+INSERT INTO trades
+    (user_id, portfolio_id, strategy_id, symbol, side, quantity, entry_price,
+     exit_price, stop_price, entry_notional, leverage, entry_fees, exit_fees,
+     quote_currency, fee_currency, fx_rate, fee_fx_rate, exit_fee_fx_rate, funding,
+     profit_loss, unbooked_profit, entry_time, exit_time, status, ledger_key,
+     parent_trade_id, external_id, request_fingerprint, source_import_id, created_at,
+     created_by, updated_at, updated_by, void_reason)
+SELECT %(user_id)s, %(portfolio_id)s, r.strategy, r.symbol, r.side, r.quantity,
+       r.entry_price, r.exit_price, r.stop_price, r.entry_notional,
+       coalesce(r.leverage, 1), coalesce(r.entry_fees, 0), coalesce(r.exit_fees, 0),
+       r.quote, r.fee, r.quote_rate, r.fee_rate, r.exit_fee_fx_rate,
+       coalesce(r.funding, 0), coalesce(r.profit_loss, r.own_profit),
+       coalesce(r.unbooked_profit, 0), r.entry_time, r.exit_time,
+       CASE WHEN r.exit_price IS NULL THEN 'open' ELSE 'closed' END, r.ledger_key,
+       {parent}, r.external_id, %(fingerprint)s, %(import_id)s, %(now)s,
+       %(created_by)s, %(now)s, %(created_by)s, ''
+FROM ready_trades r {join}
+WHERE {which} AND {not_refused}
+ON CONFLICT (portfolio_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
+RETURNING exit_time
+)
+SELECT count(*), min(exit_time) FROM inserted
+"""
+INSERT_TRADES = TARGET.format(
+    parent="NULL::bigint",
+    join="",
+    which="r.parent_external_id IS NULL",
+    not_refused=NOT_REFUSED,
+)
+PARENT = f"""
+LEFT JOIN trades p ON p.portfolio_id = %(portfolio_id)s
+    AND p.external_id = r.parent_external_id
+LEFT JOIN trades o ON o.portfolio_id = %(portfolio_id)s AND o.external_id IS NULL
+    AND o.trade_id = {OWN_KEY.format(id="r.parent_external_id")}"""
+INSERT_PARTS = TARGET.format(
+    parent="coalesce(p.trade_id, o.trade_id)",
+    join=PARENT,
+    which="r.parent_external_id IS NOT NULL",
+    not_refused=NOT_REFUSED,
+)
+REFUSE_ORPHANS = f"""
+INSERT INTO import_refusals
+SELECT r.line, 'parent_external_id',
+       'There is no trade ' || r.parent_external_id || ' that this is a part of.'
+FROM ready_trades r {PARENT}
+WHERE r.parent_external_id IS NOT NULL AND {NOT_REFUSED}
+  AND (r.symbol, r.side) IS DISTINCT FROM
+      (coalesce(p.symbol, o.symbol), coalesce(p.side, o.side))
+"""
+# An open trade that the file has seen end, or lessened by its parts since. A file from
+# before what the ledger knows by now brings nothing back: one that lacks a part, or
+# shows less without one that is new.
+SETTLE = f"""
+UPDATE trades t
+SET quantity = r.quantity, entry_price = r.entry_price,
+    entry_notional = r.entry_notional, entry_fees = coalesce(r.entry_fees, 0),
+    exit_price = r.exit_price, exit_time = r.exit_time,
+    exit_fees = coalesce(r.exit_fees, 0), exit_fee_fx_rate = r.exit_fee_fx_rate,
+    funding = coalesce(r.funding, 0),
+    profit_loss = coalesce(r.profit_loss, r.own_profit),
+    unbooked_profit = coalesce(r.unbooked_profit, 0),
+    status = CASE WHEN r.exit_price IS NULL THEN 'open' ELSE 'closed' END,
+    ledger_key = r.ledger_key, updated_at = %(now)s, updated_by = %(created_by)s
+FROM ready_trades r
+WHERE r.settles AND t.portfolio_id = %(portfolio_id)s AND t.external_id = r.external_id
+  AND t.status = 'open' AND t.symbol = r.symbol AND t.side = r.side
+  AND t.source_import_id IS DISTINCT FROM %(import_id)s AND {NOT_REFUSED}
+  AND (t.quantity, t.entry_price, t.entry_fees, t.funding, t.exit_price)
+      IS DISTINCT FROM (r.quantity, r.entry_price, coalesce(r.entry_fees, 0),
+                        coalesce(r.funding, 0), r.exit_price)
+  AND CASE
+      WHEN r.exit_price IS NOT NULL OR r.quantity = t.quantity THEN true
+      WHEN r.quantity > t.quantity THEN NOT EXISTS (
+          SELECT 1 FROM trades p WHERE p.parent_trade_id = t.trade_id
+              AND p.status <> 'void' AND NOT EXISTS (
+                  SELECT 1 FROM staged_trades s WHERE s.external_id = p.external_id))
+      ELSE EXISTS (SELECT 1 FROM trades p WHERE p.parent_trade_id = t.trade_id
+                       AND p.source_import_id = %(import_id)s) END
+RETURNING t.exit_time
+"""
+OPEN_POSITIONS = """
+INSERT INTO positions
+    (trade_id, user_id, portfolio_id, symbol, side, quantity, entry_price,
+     current_price, unrealized_pnl, status, opened_at, updated_at)
+SELECT t.trade_id, t.user_id, t.portfolio_id, t.symbol, t.side, t.quantity,
+       t.entry_price, t.entry_price, 0, 'open', t.entry_time, %(now)s
+FROM ready_trades r JOIN trades t
+    ON t.portfolio_id = %(portfolio_id)s AND t.external_id = r.external_id
+WHERE r.exit_price IS NULL AND t.status = 'open'
+  AND t.source_import_id = %(import_id)s
+ON CONFLICT (trade_id) DO NOTHING
+"""
+SETTLE_POSITIONS = """
+UPDATE positions o
+SET quantity = t.quantity, entry_price = t.entry_price, status = t.status,
+    current_price = coalesce(t.exit_price, CASE WHEN o.marked_at IS NULL
+                             THEN t.entry_price ELSE o.current_price END),
+    unrealized_pnl = CASE WHEN t.status = 'open' AND o.marked_at IS NOT NULL
+        THEN round_money(CASE t.side WHEN 'LONG' THEN 1 ELSE -1 END * t.fx_rate
+             * (o.current_price * t.quantity
+                - coalesce(t.entry_notional, t.quantity * t.entry_price)))
+        ELSE 0 END,
+    updated_at = %(now)s
+FROM ready_trades r JOIN trades t
+    ON t.portfolio_id = %(portfolio_id)s AND t.external_id = r.external_id
+WHERE r.settles AND o.trade_id = t.trade_id AND o.status = 'open'
+"""
+UNREALIZED = """
+SELECT coalesce(sum(unrealized_pnl), 0) FROM positions
+WHERE portfolio_id = %(portfolio_id)s AND status = 'open'
+"""
