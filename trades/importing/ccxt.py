@@ -16,13 +16,13 @@ from trades.importing.fills import Fees, Fill, FillFile, FillFormat, sort_fees
 from trades.importing.own import each_object
 from trades.importing.rows import Refusal
 
-SYMBOL = re.compile(r"([^/:\s]+)/([^/:\s]+)(?::([^/:\s-]+)(?:-\S+)?)?")
+SYMBOL = re.compile(r"([^/:\s]+)/([^/:\s]+)(?::([^/:\s-]+)(?:-\d+)?)?")
 NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:[eE][+-]?\d{1,3})?")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 SIDES = {"buy": True, "sell": False}
 LONGEST_SYMBOL = 50
-# ccxt computes a cost from two floats, so that it may be off in its last digits.
-COST_TOLERANCE = Decimal("1e-6")
+# The cost is the venue's, rounded to a few places, or ccxt's own, made of two floats.
+COST_TOLERANCE = Decimal("1e-3")
 LARGEST_POWER = 9
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?(?:[eE][+-]?\d{1,3})?")
 # Digits and what belongs to them, up to the first character of a coin's name.
-SUFFIXED = re.compile(r"(-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?)\s*([^\d\s,.\-]\S*)")
+SUFFIXED = re.compile(r"(-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?)\s*([^\W\d_][^\W_]*)")
 
 
 @dataclass(frozen=True, slots=True)
