@@ -10,15 +10,15 @@ _sizes: dict[str, int] = {}
 
 
 def pytest_collection_finish() -> None:
-    _sizes["imported"] = _status("VmRSS")
+    _sizes["imported"] = read_status("VmRSS")
 
 
 def pytest_sessionfinish() -> None:
-    _sizes["peak"] = _status("VmHWM")
+    _sizes["peak"] = read_status("VmHWM")
     Path(os.environ[REPORT_VARIABLE]).write_text(json.dumps(_sizes))
 
 
-def _status(name: str) -> int:
+def read_status(name: str) -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024

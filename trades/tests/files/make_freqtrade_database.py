@@ -263,18 +263,22 @@ class Clock(datetime):
         return CLOCK["now"] if tz else CLOCK["now"].replace(tzinfo=None)
 
 
-def main() -> None:
-    for end in ("", "-wal", "-shm"):
-        DATABASE.with_name(DATABASE.name + end).unlink(missing_ok=True)
+def record(database: Path, config: dict[str, Any]) -> None:
+    """Let freqtrade live through all trades; the file must not be there yet."""
     freqtradebot.datetime = trade_model.datetime = Clock
-    init_db(f"sqlite:///{DATABASE}")
-    config = configuration()
+    init_db(f"sqlite:///{database}")
     for number, story in enumerate(STORIES, start=1):
         play(story, number, config)
     Trade.commit()
     engine = Trade.session.get_bind()
     Trade.session.remove()
     engine.dispose()  # the last to leave writes the log of changes into the file
+
+
+def main() -> None:
+    for end in ("", "-wal", "-shm"):
+        DATABASE.with_name(DATABASE.name + end).unlink(missing_ok=True)
+    record(DATABASE, configuration())
     told = [message for story in STORIES for message in story.messages]
     text = json.dumps({"freqtrade": __version__, "messages": told}, indent=1)
     MESSAGES.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,38 @@
+"""Import a file in this process, and say how long it took and how much memory."""
+
+import json
+import sys
+from datetime import datetime
+from pathlib import Path
+from time import perf_counter
+
+import django
+
+from bench.memory_plugin import read_status
+
+
+def main() -> None:
+    django.setup()
+    from goals.models import User
+    from trades.services.importing import import_trades
+
+    user_name, portfolio, path, now = sys.argv[1:]
+    user = User.objects.get(username=user_name)
+    begin = perf_counter()
+    with Path(path).open("rb") as source:
+        report = import_trades(
+            user=user,
+            source=source,
+            file_name=Path(path).name,
+            format_name="mastertrade-csv",
+            now=datetime.fromisoformat(now),
+            portfolio=int(portfolio),
+        )
+    seconds = perf_counter() - begin
+    peak = read_status("VmHWM")
+    told = {"created": report.created, "seconds": seconds, "peak": peak}
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""Importing 1,000,000 trades, against COPY of the finished rows with their indexes."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from bench.people import STRATEGY, make_trader
+from bench.rows import Row, Target
+from bench.timing import in_turn, show, timed
+
+TRADES = 1_000_000
+PAIRS = 2
+REACH = Target(0.4, at_least=True)
+MEMORY = Target(300, at_least=False, unit=" MB")
+MEGABYTE = 1_000_000
+CHUNK_BYTES = 1 << 18
+# As `export_trades` writes them: one every three minutes, of some symbols, with fees.
+FILE = """
+COPY (
+    SELECT 'order-' || n AS external_id,
+           (ARRAY['BTCUSDT', 'ETHUSDT', 'SOLUSDT'])[n %% 3 + 1] AS symbol,
+           CASE WHEN n %% 2 = 0 THEN 'LONG' ELSE 'SHORT' END AS side,
+           quantity, entry_price, closed_at - interval '2 hours' AS entry_time,
+           exit_price, closed_at AS exit_time,
+           round_money((exit_price - entry_price) * quantity
+               * CASE WHEN n %% 2 = 0 THEN 1 ELSE -1 END - 0.02) AS profit_loss,
+           0.01 AS entry_fees, 0.01 AS exit_fees, NULL AS funding, NULL AS leverage,
+           NULL AS stop_price, %(strategy_id)s AS strategy_id,
+           'USD' AS quote_currency, 'USD' AS fee_currency, NULL AS fx_rate,
+           NULL AS fee_fx_rate, NULL AS exit_fee_fx_rate, NULL AS parent_external_id,
+           NULL AS entry_notional, NULL AS unbooked_profit
+    FROM (
+        SELECT n, 0.00000001 * (n * 7919 %% 9999999 + 1) AS quantity,
+               50000 + 0.01 * (n * 104729 %% 1000000) AS entry_price,
+               50000 + 0.01 * (n * 1299709 %% 1000000) AS exit_price,
+               %(until)s - interval '3 minutes' * (%(trades)s - n) AS closed_at
+        FROM generate_series(1::bigint, %(trades)s) n
+    ) made
+) TO STDOUT (FORMAT csv, HEADER)
+"""
+EMPTY = "TRUNCATE trades, ledger_days, trade_imports CASCADE"
+
+
+def measure() -> Iterator[Row]:
+    until = timezone.now().replace(microsecond=0)
+    trader = make_trader("importing", since=until - timedelta(days=30))
+    user, portfolio = trader.user.username, trader.portfolio.portfolio_id
+    with tempfile.TemporaryDirectory() as directory:
+        told, finished = Path(directory, "trades.csv"), Path(directory, "trades.copy")
+        _write(told, FILE, {"strategy_id": STRATEGY, "until": until, "trades": TRADES})
+        peaks: list[int] = []
+
+        def ours() -> float:
+            _run(EMPTY, "VACUUM trades")
+            seconds, peak = _import_apart(user, portfolio, told, until)
+            peaks.append(peak)
+            return seconds
+
+        ours()
+        _write(finished, "COPY trades TO STDOUT", {})
+        _run("CREATE TABLE copied_trades (LIKE trades INCLUDING ALL)")
+
+        def floor() -> float:
+            _run("TRUNCATE copied_trades", "VACUUM copied_trades")
+            return timed(lambda: _copy(finished))
+
+        pair = in_turn(ours, floor, times=PAIRS)
+        _run("DROP TABLE copied_trades", EMPTY)
+    yield Row(
+        f"import of {TRADES:,} trades, against COPY of the finished rows",
+        show(pair.ours),
+        show(pair.floor),
+        pair.reach,
+        REACH,
+    )
+    peak = max(peaks) / MEGABYTE
+    yield Row("the importing process: peak", f"{peak:.0f} MB", "", None, MEMORY, peak)
+
+
+def _run(*statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def _write(path: Path, statement: str, values: dict[str, Any]) -> None:
+    with (
+        path.open("wb") as target,
+        connection.cursor() as cursor,
+        cursor.copy(statement, values or None) as copy,
+    ):
+        for chunk in copy:
+            target.write(chunk)
+
+
+def _copy(path: Path) -> None:
+    r"""What psql's \copy does: the file's bytes, as they are."""
+    with (
+        path.open("rb") as source,
+        connection.cursor() as cursor,
+        cursor.copy("COPY copied_trades FROM STDIN") as copy,
+    ):
+        while chunk := source.read(CHUNK_BYTES):
+            copy.write(chunk)
+
+
+def _import_apart(
+    user: str, portfolio: int, path: Path, now: datetime
+) -> tuple[float, int]:
+    """In a process of its own; the seconds it took, and its peak memory in bytes."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "bench.import_apart"),
+            *(user, str(portfolio), str(path), now.isoformat()),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    told = json.loads(done.stdout)
+    assert told["created"] == TRADES, told
+    return told["seconds"], told["peak"]
