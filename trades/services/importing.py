@@ -56,13 +56,15 @@ def import_trades(
 
     Rows that are known already add nothing. If a row is refused, nothing is imported,
     unless `partial`: then all others are. Raises `InvalidInput` for `file` where it is
-    not of that format at all. `progress` is told how many bytes more were read.
+    not of that format at all. `source` is read from its beginning;
+    `progress` is told how many bytes more were read.
     """
     read = FORMATS.get(format_name)
     if read is None:
         raise InvalidInput("format", f"must be one of {', '.join(sorted(FORMATS))}.")
     locked = lock_portfolio(user=user, portfolio=portfolio)
     told = replace(options or ImportOptions(), known_strategies=_strategies_of(user))
+    source.seek(0)  # an attempt before this one may have read it
     watched = Watched(source, progress)
     with connection.cursor() as cursor:
         cursor.execute(sql.CREATE_STAGING)

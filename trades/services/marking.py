@@ -1,6 +1,6 @@
 """Marks: what open positions are worth at the last price seen."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -73,7 +73,7 @@ FROM seen GROUP BY portfolio_id, symbol
 def mark_positions(
     *,
     user: User,
-    marks: Iterable[Mark],
+    marks: Sequence[Mark],
     now: datetime,
     portfolio: int | str | None = None,
 ) -> Marked:
@@ -104,7 +104,7 @@ def mark_positions(
     )
 
 
-def _newest_of_each(marks: Iterable[Mark], now: datetime) -> dict[str, Mark]:
+def _newest_of_each(marks: Sequence[Mark], now: datetime) -> dict[str, Mark]:
     newest: dict[str, Mark] = {}
     for mark in marks:
         if not mark.symbol.strip():
