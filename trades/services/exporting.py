@@ -88,4 +88,6 @@ def _write_json(target: TextIO, rows: Iterator[list[str]]) -> int:
         told = {name: text for name, text in zip(NAMES, row, strict=True) if text}
         target.write(json.dumps(told) + "\n")
         count += 1
+    if count == 0:
+        target.write("[]\n")  # an empty file is no JSON
     return count
