@@ -501,6 +501,15 @@ def figures(portfolio: Portfolio) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.parametrize("layout", ["mastertrade-csv", "mastertrade-json"])
+def test_no_trades_are_exported_as_a_file_that_imports(
+    portfolio: Portfolio, layout: str
+) -> None:
+    text = io.StringIO()
+    assert export_trades(portfolio, text, layout) == 0
+    assert counts(bring(portfolio, text.getvalue(), format_name=layout)) == (0, 0, 0)
+
+
 # The commands.
 
 
