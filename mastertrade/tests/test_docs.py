@@ -71,6 +71,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
 RULES = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+# Runs inside freqtrade, with an environment of its own.
+FREQTRADE_MIXIN = ROOT / "docs/integrations/freqtrade/mastertrade_sizing.py"
 CODE = ("mastertrade", "goals", "strategies", "trades", "bench")
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
@@ -482,8 +484,9 @@ def test_the_example_environment_names_every_variable() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_variables_that_a_page_names_are_settings(page: Path) -> None:
-    example = set(VARIABLE.findall(read(ROOT / ".env.example")))
-    assert set(VARIABLE.findall(read(page))) <= example
+    settings_of = (ROOT / ".env.example", FREQTRADE_MIXIN)
+    known = {name for file in settings_of for name in VARIABLE.findall(read(file))}
+    assert set(VARIABLE.findall(read(page))) <= known
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

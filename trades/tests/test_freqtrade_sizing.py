@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import json
+import re
 import socket
 import sys
 import threading
@@ -30,10 +31,9 @@ from trades.services import record_closed_trade
 
 __all__ = ["unthrottled"]
 
-FILE = (
-    Path(__file__).resolve().parents[2]
-    / "docs/integrations/freqtrade/mastertrade_sizing.py"
-)
+DOCS = Path(__file__).resolve().parents[2] / "docs/integrations"
+FILE = DOCS / "freqtrade/mastertrade_sizing.py"
+PAGE = (DOCS / "freqtrade.md").read_text(encoding="utf-8")
 CANDLE = datetime(2024, 5, 6, 12, tzinfo=UTC)
 NOBODY = "http://127.0.0.1:9"
 OK = b'{"adjusted_size": "70.00000000", "verdict": "reduce", "reason": "near target"}'
@@ -408,3 +408,30 @@ def test_every_timeframe_has_candles(timeframe: str) -> None:
     almost_a_minute = begin + timedelta(seconds=59)
     assert strategy._candle(begin) == strategy._candle(almost_a_minute) == 0
     assert strategy._candle(begin + timedelta(days=31)) > 0
+
+
+def test_the_page_names_every_setting_with_its_default() -> None:
+    rows = re.findall(r"^\| `(mastertrade_\w+)` \| `([^`]+)` \|", PAGE, re.MULTILINE)
+    defaults = {
+        name: repr(value)
+        for name, value in vars(MIXIN.MasterTradeSizing).items()
+        if name.startswith("mastertrade_")
+    }
+    assert dict(rows) == defaults
+    assert len(rows) == len(defaults)
+
+
+def test_the_strategy_on_the_page_is_one() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    for name in re.findall(r"^ +(mastertrade_\w+) = ", code, re.MULTILINE):
+        assert hasattr(MIXIN.MasterTradeSizing, name)
+    names: dict[str, Any] = {}
+    freqtrade = ModuleType("freqtrade.strategy")
+    freqtrade.__dict__["IStrategy"] = Strategy
+    modules = {"freqtrade": ModuleType("freqtrade"), freqtrade.__name__: freqtrade}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in modules.items():
+            patch.setitem(sys.modules, name, module)
+        exec(compile(code, "page", "exec"), names)
+    mine = names["MyStrategy"]
+    assert mine.custom_stake_amount is MIXIN.MasterTradeSizing.custom_stake_amount
