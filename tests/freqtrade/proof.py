@@ -91,13 +91,15 @@ def prove_sizing(freqtrade: Freqtrade, address: str, place: Path, user: User) ->
         factor: sum(1 for trade in result.trades if factor_of(trade) == factor)
         for _, _, factor in STEPS
     }
+    assert "No answer from MasterTrade" not in result.log
+    assert "MasterTrade refused" not in result.log
     blocked = [one for one in decisions.values() if one.verdict == Verdict.BLOCK]
     assert all(opened[factor] for _, _, factor in STEPS[:3]), opened
     assert not opened[Decimal(0)]
     assert blocked
     assert min(one.as_of for one in blocked) >= STEPS[-1][0]
     assert len(decisions) == len(result.trades) + len(blocked)
-    told = ", ".join(f"{number} at {factor}" for factor, number in opened.items())
+    told = ", ".join(f"{opened[factor]} at {factor}" for _, _, factor in STEPS[:3])
     say(
         begin,
         f"backtest of {len(INSTRUMENTS)} pairs: {len(result.trades)} trades ({told}), "
@@ -226,7 +228,7 @@ def prove_webhook(
     assert made(told) == made(kept)
     say(
         begin,
-        f"webhook, {encoding}: {printed.split()[-1]} messages, each sent twice, are "
+        f"webhook, {encoding}: {printed.split()[-1]} messages, each sent twice, make "
         f"{Trade.objects.filter(portfolio=told).count()} trades and parts",
     )
 

@@ -34,9 +34,9 @@ def main() -> None:
 
         def send(payload: dict[str, Any]) -> None:
             nonlocal sent
+            sent += 1
             for _ in range(int(times)):
                 real(bot.rpc, payload)
-                sent += 1
 
         bot.rpc._send_msg = send
         return bot
