@@ -56,11 +56,15 @@ def number(
     return check
 
 
+# What PostgreSQL keeps as text: no NUL, no half of a surrogate pair.
+UNSTORABLE = re.compile("[\\x00\ud800-\udfff]").search
+
+
 def text(longest: int) -> Check:
     def check(given: str) -> str | None:
         if len(given) > longest:
             return f"is longer than {longest} characters."
-        return "contains a NUL character." if "\0" in given else None
+        return "contains what is no text." if UNSTORABLE(given) else None
 
     return check
 
@@ -69,18 +73,29 @@ def matching(pattern: str, wanted: str) -> Check:
     matches = re.compile(pattern).fullmatch
 
     def check(given: str) -> str | None:
-        return None if matches(given) else f"must be {wanted}."
+        fits = matches(given) and not UNSTORABLE(given)
+        return None if fits else f"must be {wanted}."
 
     return check
 
 
+# The notations that Python and PostgreSQL read alike.
+INSTANT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
+    r"(Z|[+-](?:0[0-9]|1[0-4]):?[0-9]{2})?"
+).fullmatch
+
+
 def instant(given: str) -> str | None:
     """An ISO 8601 instant with its offset. Whether it lies ahead is asked later."""
+    found = INSTANT(given)
     try:
-        at = datetime.fromisoformat(given)
+        at = datetime.fromisoformat(given) if found else None
     except ValueError:
+        at = None
+    if found is None or at is None:
         return "is no instant such as 2026-03-02T12:00:00Z."
-    if at.tzinfo is None:
+    if found[1] is None:
         return "needs an offset, such as 2026-03-02T12:00:00Z."
     return f"lies before {EARLIEST_YEAR}." if at.year < EARLIEST_YEAR else None
 

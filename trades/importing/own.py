@@ -6,17 +6,18 @@ Rows are checked and handed on as texts in the order of `columns.NAMES`.
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
-from decimal import Decimal, InvalidOperation
-from typing import Any
-
-import ijson
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any, AnyStr
 
 from mastertrade.exceptions import InvalidInput
 from trades.importing.columns import BY_NAME, NAMES, REQUIRED, Check, Column
+from trades.importing.json_array import each_item
 from trades.importing.rows import Refusal
 
 LONGEST_FIELD = 10_000
+# What is longer is no line of a trade, and must not fill the memory.
+LONGEST_LINE = 1_000_000
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # A line of a file, and the texts of its trade.
 Texts = tuple[int, list[str]]
@@ -29,7 +30,7 @@ def read_csv(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
     """
     lines = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
     csv.field_size_limit(LONGEST_FIELD)
-    reader = csv.reader(lines, strict=True)
+    reader = csv.reader(_bounded(lines.readline), strict=True)
     try:
         header = next(reader, None)
         if not header:
@@ -44,6 +45,13 @@ def read_csv(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
         raise InvalidInput("file", f"is no CSV ({where}).") from error
     finally:
         lines.detach()
+
+
+def _bounded(read_line: Callable[[int], AnyStr]) -> Iterator[AnyStr]:
+    while line := read_line(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise InvalidInput("file", f"has a line above {LONGEST_LINE} characters.")
+        yield line
 
 
 def _require_columns(names: Sequence[str]) -> None:
@@ -97,13 +105,24 @@ def _checks(names: Sequence[str]) -> list[tuple[int, Check, bool]]:
 
 def read_json(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
     """Objects of a JSON array, or one object a line; `line` counts them from 1."""
+    for number, told in each_object(source):
+        yield _read_object(number, told)
+
+
+def each_object(source: io.BufferedReader) -> Iterator[tuple[int, Any]]:
+    """What a JSON array holds, or the object on each line, counted from 1.
+
+    Numbers are exact. Raises `InvalidInput` for `file` where it is no JSON.
+    """
     first = _first_character(source)
-    objects = _array(source) if first == b"[" else _objects(source)
+    objects = each_item(source) if first == b"[" else _objects(source)
     number = 0
     try:
         for number, told in enumerate(objects, 1):
-            yield _read_object(number, told)
-    except (ijson.JSONError, json.JSONDecodeError, UnicodeDecodeError) as error:
+            yield number, told
+    except InvalidInput:
+        raise
+    except (ValueError, ArithmeticError, RecursionError) as error:
         raise InvalidInput(
             "file", f"is no JSON after object {number}: {error}."
         ) from error
@@ -120,12 +139,8 @@ def _first_character(source: io.BufferedReader) -> bytes:
     raise InvalidInput("file", "is empty.")
 
 
-def _array(source: io.BufferedReader) -> Iterator[Any]:
-    return iter(ijson.items(source, "item", use_float=False))
-
-
 def _objects(source: io.BufferedReader) -> Iterator[Any]:
-    for line in source:
+    for line in _bounded(source.readline):
         if line.strip():
             yield json.loads(line, parse_float=Decimal)
 
@@ -152,10 +167,9 @@ def _as_text(value: Any) -> str | None:
         return ""
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
         return None
-    try:
-        return f"{value:f}" if isinstance(value, Decimal) else str(value)
-    except InvalidOperation:
-        return None
+    if isinstance(value, Decimal) and abs(value.adjusted()) < LONGEST_FIELD:
+        return f"{value:f}"
+    return str(value)
 
 
 def _check(column: Column, value: str | None) -> str | None:
