@@ -18,9 +18,8 @@ from trades.importing.rows import Refusal
 from trades.models import TradeImport
 from trades.services import import_sql as sql
 from trades.services.staging import SHOWN_REFUSALS, Progress, Staging, Watched
+from trades.services.tickets import IMPORTED
 
-# What stands where a request's fingerprint would: the figures themselves are compared.
-IMPORTED = "imported"
 LONGEST_NAME = 200
 
 
