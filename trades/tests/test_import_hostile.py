@@ -124,5 +124,5 @@ def test_nothing_in_a_field_is_an_instruction_to_the_database(
     rows = [ROW.replace("a,", f'"{name}",', 1) for name in names]
     report = bring(portfolio, csv_of(*rows), "csv")
     assert (report.created, report.refusals) == (5, ())
-    found = Trade.objects.order_by("trade_id").values_list("external_id", flat=True)
+    found = Trade.objects.order_by("ledger_key").values_list("external_id", flat=True)
     assert list(found) == ["\\N", "\\.", "a\tb", "x'); DROP TABLE trades; --", 'q"uote']
