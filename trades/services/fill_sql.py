@@ -92,17 +92,21 @@ FROM named_fills n {join}
 WHERE n.status = 'new'
 ORDER BY n.symbol COLLATE "C", n.quote COLLATE "C", n.filled_at, n.place
 """
-# Lots that earlier files left open, in the order in which they were opened.
+# Lots that earlier files left open, in the order in which they were opened. The markets
+# come first, apart: else all fills may be walked for each lot.
 OPEN_LOTS = """
+WITH wanted AS MATERIALIZED (
+    SELECT DISTINCT symbol, quote FROM named_fills WHERE status = 'new'
+)
 SELECT t.symbol, t.quote_currency, t.external_id, t.side, t.quantity, t.entry_price,
        t.entry_notional, t.entry_fees, t.funding, t.entry_time, t.fx_rate, t.leverage,
        t.stop_price, t.strategy_id, t.unbooked_profit
-FROM trades t JOIN trade_fills f
+FROM wanted w
+JOIN trades t ON t.portfolio_id = %(portfolio_id)s AND t.status = 'open'
+    AND t.symbol = w.symbol AND t.quote_currency = w.quote
+JOIN trade_fills f
     ON f.portfolio_id = t.portfolio_id AND f.external_id = t.external_id
-WHERE t.portfolio_id = %(portfolio_id)s AND t.status = 'open'
-  AND starts_with(t.external_id, %(namespace)s)
-  AND (t.symbol, t.quote_currency) IN (
-      SELECT symbol, quote FROM named_fills WHERE status = 'new')
+WHERE starts_with(t.external_id, %(namespace)s)
 ORDER BY t.symbol COLLATE "C", t.quote_currency COLLATE "C", f.filled_at, f.fill_id
 """
 KEEP = """

@@ -95,7 +95,8 @@ WHERE r.parent_external_id IS NOT NULL AND {NOT_REFUSED}
 """
 # An open trade that the file has seen end, or lessened by its parts since. A file from
 # before what the ledger knows by now brings nothing back: one that lacks a part, or
-# shows less without one that is new.
+# shows less without one that is new. (Open is said in other words than those of the
+# index of open trades: a planner that knows little of them would walk it for each row.)
 SETTLE = f"""
 UPDATE trades t
 SET quantity = r.quantity, entry_price = r.entry_price,
@@ -109,7 +110,8 @@ SET quantity = r.quantity, entry_price = r.entry_price,
     ledger_key = r.ledger_key, updated_at = %(now)s, updated_by = %(created_by)s
 FROM ready_trades r
 WHERE r.settles AND t.portfolio_id = %(portfolio_id)s AND t.external_id = r.external_id
-  AND t.status = 'open' AND t.symbol = r.symbol AND t.side = r.side
+  AND t.exit_price IS NULL AND t.voided_at IS NULL
+  AND t.symbol = r.symbol AND t.side = r.side
   AND t.source_import_id IS DISTINCT FROM %(import_id)s AND {NOT_REFUSED}
   AND (t.quantity, t.entry_price, t.entry_fees, t.funding, t.exit_price)
       IS DISTINCT FROM (r.quantity, r.entry_price, coalesce(r.entry_fees, 0),
@@ -130,9 +132,8 @@ INSERT INTO positions
      current_price, unrealized_pnl, status, opened_at, updated_at)
 SELECT t.trade_id, t.user_id, t.portfolio_id, t.symbol, t.side, t.quantity,
        t.entry_price, t.entry_price, 0, 'open', t.entry_time, %(now)s
-FROM ready_trades r JOIN trades t
-    ON t.portfolio_id = %(portfolio_id)s AND t.external_id = r.external_id
-WHERE r.exit_price IS NULL AND t.status = 'open'
+FROM trades t
+WHERE t.portfolio_id = %(portfolio_id)s AND t.status = 'open'
   AND t.source_import_id = %(import_id)s
 ON CONFLICT (trade_id) DO NOTHING
 """
@@ -149,7 +150,7 @@ SET quantity = t.quantity, entry_price = t.entry_price, status = t.status,
     updated_at = %(now)s
 FROM ready_trades r JOIN trades t
     ON t.portfolio_id = %(portfolio_id)s AND t.external_id = r.external_id
-WHERE r.settles AND o.trade_id = t.trade_id AND o.status = 'open'
+WHERE r.settles AND o.trade_id = t.trade_id AND o.status NOT IN ('closed', 'void')
 """
 UNREALIZED = """
 SELECT coalesce(sum(unrealized_pnl), 0) FROM positions
