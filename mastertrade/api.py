@@ -24,10 +24,13 @@ DJANGOS_CODES = {
 
 
 class DatabaseUnreachable(APIException):
-    """The database does not answer; nothing was done."""
+    """The database does not answer; it may have done what was asked just before."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = "The database does not answer; nothing was done. Try again."
+    default_detail = (
+        "The database does not answer. What was asked was done as a whole or not at "
+        "all: send it again, with the same id."
+    )
     default_code = "database_unavailable"
 
 
