@@ -6,7 +6,7 @@ PORT ?= 8000
 # Processes that share the tests.
 JOBS ?= 2
 
-.PHONY: help run demo test freqtrade bench lint types imports format clean
+.PHONY: help run demo test faults freqtrade bench lint types imports format clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ demo: .venv/runs  ## the same without serving: migrate, replay, print the report
 
 test: .venv/tests  ## the whole suite, on a real PostgreSQL
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+faults: .venv/tests  ## kill the web server and PostgreSQL at work; minutes
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 freqtrade: .venv/tests  ## freqtrade itself against a running server; installs it under var/
 	@$(BIN)/python -m tests.freqtrade

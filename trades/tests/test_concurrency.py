@@ -7,11 +7,9 @@ same barrier.
 """
 
 import re
-from collections.abc import Callable
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from threading import Barrier, BrokenBarrierError, Thread
+from threading import Barrier
 from unittest.mock import patch
 
 import pytest
@@ -27,115 +25,30 @@ from goals.models import (
 )
 from goals.services import (
     cancel_goal,
-    record_cash_flow,
     roll_goals,
     snapshot_goals,
     update_goal,
 )
 from goals.tests.factories import GoalFactory, PortfolioFactory
-from mastertrade.exceptions import (
-    DomainError,
-    IdempotencyConflict,
-    TradeAlreadyClosed,
-)
+from mastertrade.exceptions import IdempotencyConflict, TradeAlreadyClosed
 from trades.models import Trade
 from trades.services import close_trade, open_trade, size_for_goal
 from trades.tests.factories import TradeFactory, ensure_strategy
+from trades.tests.races import (
+    BOOKING,
+    NOW,
+    Meeting,
+    closing,
+    flowing,
+    fresh,
+    nobody_meets_at,
+    run_at_once,
+)
 
-pytestmark = pytest.mark.django_db(transaction=True)
-NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
-# How long one waits where both would meet if nothing kept them apart.
-IN_VAIN_SECONDS = 0.25
-
-
-def run_at_once(*works: Callable[[], object]) -> list[object]:
-    """Run each in a thread of its own; what each returned, or the domain's refusal."""
-    results: list[object] = [None] * len(works)
-    start = Barrier(len(works))
-
-    def run(number, work):
-        try:
-            connection.ensure_connection()
-            start.wait(timeout=10)
-            results[number] = work()
-        except Exception as error:
-            results[number] = error
-        finally:
-            connection.close()
-
-    threads = [Thread(target=run, args=one) for one in enumerate(works)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=30)
-    for result in results:
-        if isinstance(result, Exception) and not isinstance(result, DomainError):
-            raise result
-    return results
-
-
-class Meeting:
-    """Counts whether two were ever inside the same stretch of work at once."""
-
-    def __init__(self) -> None:
-        self.barrier = Barrier(2)
-        self.met = False
-
-    def wait(self) -> None:
-        try:
-            self.barrier.wait(timeout=IN_VAIN_SECONDS)
-            self.met = True
-        except BrokenBarrierError:
-            pass  # nobody else came: the lock held
-
-
-@contextmanager
-def nobody_meets_at(*targets: str):
-    """Whoever calls a target waits for another; proves that there was none."""
-    meeting = Meeting()
-    patches = [patch(target, wraps_with(meeting, target)) for target in targets]
-    for one in patches:
-        one.start()
-    try:
-        yield
-    finally:
-        for one in patches:
-            one.stop()
-    assert not meeting.met
-
-
-def wraps_with(meeting: Meeting, target: str) -> Callable[..., object]:
-    module, name = target.rsplit(".", 1)
-    original = getattr(__import__(module, fromlist=[name]), name)
-
-    def wait_then_call(*args, **kwargs):
-        meeting.wait()
-        return original(*args, **kwargs)
-
-    return wait_then_call
-
-
-def closing(trade, price=51000):
-    return lambda: close_trade(
-        user=trade.user, trade_id=trade.pk, exit_price=Decimal(price), now=NOW
-    )
-
-
-def flowing(portfolio, amount, **fields):
-    return lambda: record_cash_flow(
-        user=portfolio.user,
-        portfolio=portfolio.pk,
-        amount=Decimal(amount),
-        now=NOW,
-        **fields,
-    )
-
-
-def fresh(row):
-    return type(row).objects.get(pk=row.pk)
-
-
-BOOKING = "goals.services.booking.is_late"
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("nothing_drifts"),
+]
 
 
 def test_two_equal_closes_of_one_trade_book_it_once_and_answer_the_same():

@@ -163,6 +163,9 @@ def _importing(
     importer = stand.start(*_command(trader, path), log="import.log")
     try:
         yield importer
+    except RuntimeError as failure:
+        failure.add_note((stand.directory / "import.log").read_text()[-2000:])
+        raise
     finally:
         importer.kill()
         importer.wait()
