@@ -34,6 +34,7 @@ from trades.services.rows import (
     save_open,
 )
 from trades.services.settling import Exit, settle, split_trade
+from trades.services.tickets import IMPORTED
 
 ZERO = Decimal(0)
 
@@ -90,7 +91,7 @@ def close_trade(
     }
     portfolio = lock_portfolio_of_trade(user, trade_id)
     trade = lock_trade(trade_id)
-    known = _find_known_part(trade, external_id, fingerprint(told))
+    known = _find_known_part(trade, external_id, told)
     if known is not None:
         return ClosedTrade(trade, known, ())
     if not trade.is_open:
@@ -173,9 +174,10 @@ def _check(
 
 
 def _find_known_part(
-    trade: Trade, external_id: str | None, digest: str
+    trade: Trade, external_id: str | None, told: dict[str, Any]
 ) -> Trade | None:
     """The part that this call closed before; a conflict if the id is another's."""
+    digest = fingerprint(told)
     if external_id is None or external_id == trade.external_id:
         return None
     known = Trade.objects.filter(
@@ -183,7 +185,10 @@ def _find_known_part(
     ).first()
     if known is None:
         return None
-    if known.parent_trade_id != trade.pk or known.request_fingerprint != digest:
+    same = known.request_fingerprint == digest or (
+        known.request_fingerprint == IMPORTED and _ended_by(known, told)
+    )
+    if known.parent_trade_id != trade.pk or not same:
         raise IdempotencyConflict(
             f"The trade {external_id} was recorded with other figures."
         )
@@ -193,14 +198,18 @@ def _find_known_part(
 def _refuse_other_figures(trade: Trade, told: dict[str, Any]) -> None:
     if trade.status == TradeStatus.VOID:
         raise TradeNotOpen(f"Trade {trade.trade_id} is void.")
-    same = (
+    if not _ended_by(trade, told):
+        raise TradeAlreadyClosed(
+            f"Trade {trade.trade_id} was closed before, with other figures."
+        )
+
+
+def _ended_by(trade: Trade, told: dict[str, Any]) -> bool:
+    """What a call leaves out equals anything."""
+    return (
         trade.exit_price == told["exit_price"]
         and trade.exit_fees == told["fees"]
         and told["exit_time"] in {None, trade.exit_time}
         and told["quantity"] in {None, trade.quantity}
         and told["fee_fx_rate"] in {None, trade.exit_fee_fx_rate}
     )
-    if not same:
-        raise TradeAlreadyClosed(
-            f"Trade {trade.trade_id} was closed before, with other figures."
-        )

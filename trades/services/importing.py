@@ -26,9 +26,8 @@ from trades.services import import_sql as sql
 from trades.services import import_writes as writes
 from trades.services.importing_fills import FillImport
 from trades.services.staging import SHOWN_REFUSALS, Progress, Staging, Watched
+from trades.services.tickets import IMPORTED
 
-# What stands where a request's fingerprint would: the figures themselves are compared.
-IMPORTED = "imported"
 LONGEST_NAME = 200
 
 

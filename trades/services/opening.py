@@ -1,6 +1,6 @@
 """Recording trades: opened now, or known whole."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,80 +10,27 @@ from django.db.models import Exists
 from goals.models import GoalAdjustmentLog, Portfolio, User
 from goals.services import lock_portfolio
 from goals.services.portfolios import newest
-from mastertrade.exceptions import IdempotencyConflict, InvalidInput, PortfolioRuined
-from mastertrade.money import FACTOR, MONEY, PRICE, fits
+from mastertrade.exceptions import (
+    IdempotencyConflict,
+    InvalidInput,
+    PortfolioRuined,
+)
+from mastertrade.money import MONEY, PRICE, fits
 from mastertrade.transactions import atomic
 from mastertrade.validation import (
     fingerprint,
-    require_decimal,
     require_not_future,
-    require_not_negative,
     require_positive,
-    require_word,
 )
 from strategies.models import StrategyInstance
-from trades.enums import Side
 from trades.models import Position, Trade
-from trades.pnl import Rates, measure_notional, resolve_rates
+from trades.pnl import Rates, measure_notional
 from trades.services.closing import ClosedTrade, book_close
 from trades.services.settling import Exit
+from trades.services.tickets import ToldExit, TradeTicket, find_known
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
-
-
-@dataclass(frozen=True, slots=True)
-class TradeTicket:
-    """What the caller says of a trade. Prices and funding in `quote_currency`, fees in
-    `fee_currency`; both are the portfolio's if left out. `quantity` in units of the
-    symbol, the full one whatever the leverage; `fees` of the entry; `funding` received
-    (positive) or paid so far."""
-
-    strategy_id: str
-    symbol: str
-    side: Side
-    quantity: Decimal
-    entry_price: Decimal
-    entry_time: datetime | None = None
-    fees: Decimal = ZERO
-    stop_price: Decimal | None = None
-    adjustment_id: int | None = None
-    external_id: str | None = None
-    quote_currency: str | None = None
-    fee_currency: str | None = None
-    fx_rate: Decimal | None = None
-    fee_fx_rate: Decimal | None = None
-    leverage: Decimal | None = None
-    funding: Decimal | None = None
-
-    def validate(self) -> None:
-        """Refuse what no column or rule would take; names the field."""
-        if not self.symbol.strip():
-            raise InvalidInput("symbol", "must not be empty.")
-        require_word("side", self.side, Side)
-        require_positive("quantity", self.quantity, PRICE)
-        require_positive("entry_price", self.entry_price, PRICE)
-        require_not_negative("fees", self.fees, MONEY)
-        for name in ("stop_price", "fx_rate", "fee_fx_rate"):
-            value = getattr(self, name)
-            if value is not None:
-                require_positive(name, value, PRICE)
-        leverage = ONE if self.leverage is None else self.leverage
-        if require_decimal("leverage", leverage, FACTOR) < 1:
-            raise InvalidInput("leverage", "must be 1 or more.")
-        require_decimal(
-            "funding", ZERO if self.funding is None else self.funding, MONEY
-        )
-
-    def settled(self, portfolio: Portfolio) -> "TradeTicket":
-        """The same ticket with the currencies it leaves out, and no needless words."""
-        return replace(
-            self,
-            leverage=None if self.leverage == 1 else self.leverage,
-            funding=self.funding or None,
-            quote_currency=self.quote_currency or portfolio.currency,
-            fee_currency=self.fee_currency or portfolio.currency,
-        )
 
 
 @atomic
@@ -100,7 +47,7 @@ def open_trade(
     locked = lock_portfolio(user=user, portfolio=portfolio)
     ticket = given.settled(locked)
     digest = fingerprint(asdict(ticket))
-    known = _find_known(locked, ticket.external_id, digest)
+    known = find_known(locked, ticket, digest)
     if known is not None:
         return known, False
     if ticket.entry_time is not None:
@@ -131,7 +78,7 @@ def record_closed_trade(
     ticket = given.settled(locked)
     told = {"exit_price": exit_price, "exit_time": exit_time}
     digest = fingerprint({**asdict(ticket), **told})
-    known = _find_known(locked, ticket.external_id, digest)
+    known = find_known(locked, ticket, digest, ToldExit(exit_price, exit_time))
     if known is not None:
         _refuse_other_profit(known, profit_loss)
         return ClosedTrade(known, known, ()), False
@@ -150,19 +97,6 @@ def record_closed_trade(
             f"{closed.trade.profit_loss:f}.",
         )
     return closed, True
-
-
-def _find_known(
-    portfolio: Portfolio, external_id: str | None, digest: str
-) -> Trade | None:
-    if external_id is None:
-        return None
-    known = Trade.objects.filter(portfolio=portfolio, external_id=external_id).first()
-    if known is not None and known.request_fingerprint != digest:
-        raise IdempotencyConflict(
-            f"The trade {external_id} was recorded with other figures."
-        )
-    return known
 
 
 def _refuse_other_profit(known: Trade, profit_loss: Decimal | None) -> None:
@@ -234,13 +168,7 @@ def _check(user: User, portfolio: Portfolio, ticket: TradeTicket) -> Rates:
             f"Portfolio {portfolio.name} is ruined; no trade opens until a deposit."
         )
     _refuse_unknown_references(user, portfolio, ticket)
-    rates = resolve_rates(
-        portfolio_currency=portfolio.currency,
-        quote_currency=ticket.quote_currency or portfolio.currency,
-        fee_currency=ticket.fee_currency or portfolio.currency,
-        fx_rate=ticket.fx_rate,
-        fee_fx_rate=ticket.fee_fx_rate,
-    )
+    rates = ticket.rates_in(portfolio)
     if not fits(measure_notional(ticket.quantity, ticket.entry_price, rates), MONEY):
         raise InvalidInput("quantity", "times entry_price is out of range.")
     return rates

@@ -25,12 +25,24 @@ from trades.serializers.imports import (
     show_report,
 )
 from trades.services.importing import import_trades
+from trades.views.uploads import (
+    CSVBodyParser,
+    JSONBodyParser,
+    JSONLinesBodyParser,
+    PlainNegotiation,
+)
 
 YES = {"1": True, "true": True, "0": False, "false": False, "": False}
 
 
 class ImportTradesView(APIView):
-    parser_classes = (MultiPartParser,)
+    parser_classes = (
+        MultiPartParser,
+        CSVBodyParser,
+        JSONBodyParser,
+        JSONLinesBodyParser,
+    )
+    content_negotiation_class = PlainNegotiation
 
     @extend_schema(
         request={"multipart/form-data": ImportUploadSerializer},
@@ -42,6 +54,8 @@ class ImportTradesView(APIView):
     def post(self, request: Request) -> Response:
         """Import a file of trades, once: what is known already adds nothing.
 
+        The file comes in a form, or as the body itself (`text/csv`,
+        `application/json`, `application/x-ndjson`) with the other fields in the query.
         If a row is refused the answer is 400 and nothing is imported, unless
         `?partial=1`: then all others are.
         """

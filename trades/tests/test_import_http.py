@@ -1,0 +1,243 @@
+"""POST /api/trades/import/: a file in a form or as the body, and what it answers."""
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from tests.http import (
+    Trader,
+    make_trader,
+    nothing_changes,
+    open_body,
+    unthrottled,  # noqa: F401
+)
+from trades.models import Trade
+
+IMPORT = "/api/trades/import/"
+HEADER = "external_id,symbol,side,quantity,entry_price,entry_time,exit_price,exit_time"
+ROW = "a,BTCUSDT,LONG,0.02,50000,2026-03-02T09:00:00Z,51000,2026-03-02T10:00:00Z"
+OTHER = ROW.replace("a,", "b,", 1).replace("LONG", "SHORT")
+WRONG = ROW.replace("a,", "c,", 1).replace("LONG", "BUY")
+FORM = {
+    "format": "mastertrade-csv",
+    "portfolio": "crypto",
+    "strategy_id": "momentum_001",
+}
+
+
+@pytest.fixture
+def trader(db: None) -> Trader:
+    return make_trader()
+
+
+def csv_of(*rows: str) -> str:
+    return "\n".join([HEADER, *rows, ""])
+
+
+def send_form(trader: Trader, content: str, query: str = "", **fields: str) -> Any:
+    file = SimpleUploadedFile("trades.csv", content.encode())
+    body = {**FORM, **fields, "file": file}
+    return trader.client.post(IMPORT + query, body, format="multipart")
+
+
+def send_body(trader: Trader, content: str, media_type: str, **query: str) -> Any:
+    told = {"portfolio": "crypto", "strategy_id": "momentum_001", **query}
+    return trader.client.generic(
+        "POST", f"{IMPORT}?{urlencode(told)}", content.encode(), media_type
+    )
+
+
+def counts(response: Any) -> tuple[int, int, int]:
+    answer = response.json()
+    return answer["created"], answer["known"], answer["refused"]
+
+
+def test_a_file_in_a_form_is_imported_once(trader: Trader) -> None:
+    first = send_form(trader, csv_of(ROW, OTHER))
+    assert (first.status_code, counts(first)) == (201, (2, 0, 0))
+    with nothing_changes():
+        again = send_form(trader, csv_of(ROW, OTHER))
+    assert (again.status_code, counts(again)) == (200, (0, 2, 0))
+    (listed,) = trader.get("/api/trades/imports/")["results"]
+    assert listed["import_id"] == first.json()["import_id"]
+    assert (listed["file_name"], listed["created_count"]) == ("trades.csv", 2)
+    found = trader.get("/api/trades/", source_import_id=listed["import_id"])
+    assert found["count"] == 2
+
+
+def test_the_body_may_be_the_file_itself(trader: Trader) -> None:
+    answer = send_body(trader, csv_of(ROW), "text/csv")
+    assert (answer.status_code, counts(answer)) == (201, (1, 0, 0))
+    named = dict(zip(HEADER.split(","), OTHER.split(","), strict=True))
+    lines = send_body(trader, json.dumps(named) + "\n", "application/x-ndjson")
+    assert counts(lines) == (1, 0, 0)
+    array = send_body(trader, json.dumps([named]), "application/json")
+    assert counts(array) == (0, 1, 0)
+    told = send_body(trader, csv_of(ROW), "text/csv", format="mastertrade-csv")
+    assert counts(told) == (0, 1, 0)
+
+
+def test_a_refused_row_is_named_and_nothing_is_imported(trader: Trader) -> None:
+    with nothing_changes():
+        answer = send_form(trader, csv_of(ROW, WRONG))
+    assert answer.status_code == 400
+    assert answer.json() == {
+        "file": ["1 rows are refused, so nothing was imported."],
+        "import_id": None,
+        "created": 0,
+        "known": 0,
+        "refused": 1,
+        "refusals": [{"line": 3, "column": "side", "reason": "must be LONG or SHORT."}],
+    }
+
+
+@pytest.mark.parametrize("way", ["form", "body"])
+def test_partial_imports_the_others(trader: Trader, way: str) -> None:
+    content = csv_of(ROW, WRONG)
+    if way == "form":
+        answer = send_form(trader, content, "?partial=1")
+    else:
+        answer = send_body(trader, content, "text/csv", partial="1")
+    assert (answer.status_code, counts(answer)) == (201, (1, 0, 1))
+    assert [one["line"] for one in answer.json()["refusals"]] == [3]
+    assert Trade.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"partial": "maybe"}, "partial"),
+        ({"format": "xlsx"}, "format"),
+        ({"portfolio": "nobody's"}, "portfolio"),
+        ({"account": "no spaces"}, "account"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_what_is_said_of_the_file_is_refused_by_field(
+    trader: Trader, query: dict[str, str], field: str
+) -> None:
+    with nothing_changes():
+        answer = send_body(trader, csv_of(ROW), "text/csv", **query)
+    assert answer.status_code == 400
+    assert set(answer.json()) == {field}
+
+
+@pytest.mark.parametrize(
+    ("content", "media_type"),
+    [
+        ("", "text/csv"),
+        ("symbol,side\n", "text/csv"),
+        (f"{HEADER},colour\n", "text/csv"),
+        ("", "application/json"),
+        ("[", "application/json"),
+        ("[" * 100_000, "application/json"),
+        ('[{"quantity": ' + "1" * 5000 + "}]", "application/x-ndjson"),
+    ],
+)
+def test_a_file_that_is_none_is_refused_as_file(
+    trader: Trader, content: str, media_type: str
+) -> None:
+    with nothing_changes():
+        answer = send_body(trader, content, media_type)
+    assert answer.status_code == 400
+    assert "file" in answer.json()
+
+
+def test_a_body_of_another_kind_is_not_taken(trader: Trader) -> None:
+    assert send_body(trader, csv_of(ROW), "text/plain").status_code == 415
+
+
+# A trade that comes in both ways is one trade.
+
+
+def whole(**fields: Any) -> dict[str, Any]:
+    told = {
+        "external_id": "a",
+        "entry_time": "2026-03-02T09:00:00Z",
+        "exit_price": "51000",
+        "exit_time": "2026-03-02T10:00:00Z",
+    }
+    return open_body(**{**told, **fields})
+
+
+def test_a_call_that_repeats_an_imported_trade_adds_nothing(trader: Trader) -> None:
+    send_form(trader, csv_of(ROW))
+    with nothing_changes():
+        trade = trader.post("/api/trades/", whole(), 200)
+        assert trade["profit_loss"] == "20.00000000"
+        trader.post("/api/trades/", whole(exit_time=None), 200)
+        opened = open_body(external_id="a", entry_time="2026-03-02T09:00:00Z")
+        assert trader.post("/api/trades/", opened, 200)["status"] == "closed"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"exit_price": "51001"},
+        {"exit_time": "2026-03-02T10:00:01Z"},
+        {"entry_time": "2026-03-02T09:00:01Z"},
+        {"quantity": "0.03"},
+        {"side": "SHORT"},
+        {"fees": "1"},
+        {"funding": "1"},
+        {"leverage": "2"},
+        {"fee_currency": "BNB", "fx_rate": "300"},
+        {"strategy_id": "mean_reversion_001"},
+    ],
+)
+def test_a_call_that_contradicts_an_imported_trade_is_a_conflict(
+    trader: Trader, fields: dict[str, Any]
+) -> None:
+    send_form(trader, csv_of(ROW))
+    with nothing_changes():
+        answer = trader.post("/api/trades/", whole(**fields), 409)
+    assert answer["code"] == "idempotency_conflict"
+
+
+def test_a_close_that_repeats_an_imported_part_adds_nothing(trader: Trader) -> None:
+    header = f"{HEADER},parent_external_id"
+    rest = ROW.replace("0.02", "0.01").rsplit(",", 2)[0]
+    part = ROW.replace("a,", "part,", 1).replace("0.02", "0.01")
+    content = "\n".join([header, f"{rest},,,", f"{part},a", ""])
+    assert counts(send_form(trader, content)) == (2, 0, 0)
+    key = Trade.objects.get(external_id="a").pk
+    close = {"exit_price": "51000", "quantity": "0.01", "external_id": "part"}
+    with nothing_changes():
+        answer = trader.post(f"/api/trades/{key}/close/", close)
+        assert answer["part"]["profit_loss"] == "10.00000000"
+        trader.post(f"/api/trades/{key}/close/", {**close, "fees": "1"}, 409)
+
+
+@pytest.mark.parametrize("known_first", ["trade", "file"])
+def test_another_users_trade_of_the_same_id_is_another_trade(
+    trader: Trader, known_first: str
+) -> None:
+    eve = make_trader(username="eve")
+    if known_first == "trade":
+        eve.post("/api/trades/", whole(), 201)
+    else:
+        assert counts(send_form(eve, csv_of(ROW))) == (1, 0, 0)
+    before = eve.get("/api/trades/")
+    assert counts(send_form(trader, csv_of(ROW))) == (1, 0, 0)
+    other = send_form(trader, csv_of(ROW.replace("51000", "52000")))
+    assert other.status_code == 400
+    assert eve.get("/api/trades/") == before
+    assert eve.get("/api/trades/imports/")["count"] == (known_first == "file")
+
+
+def test_what_another_user_owns_does_not_exist(trader: Trader) -> None:
+    eve = make_trader(username="eve")
+    eve.post(
+        "/api/strategies/",
+        {"strategy_id": "eves_own", "strategy_type": "momentum"},
+        201,
+    )
+    with nothing_changes():
+        key = str(eve["portfolio_id"])
+        answer = send_form(trader, csv_of(ROW), portfolio=key)
+        assert (answer.status_code, set(answer.json())) == (400, {"portfolio"})
+        answer = send_form(trader, csv_of(ROW), strategy_id="eves_own")
+        assert [one["column"] for one in answer.json()["refusals"]] == ["strategy_id"]
