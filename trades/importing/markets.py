@@ -14,19 +14,24 @@ QUOTES = frozenset(QUOTED_IN.split())
 def split_suffixed(pair: str, quantity: str, total: str) -> tuple[str, str] | None:
     """By the coins behind quantity and total: the pair is one after the other.
 
-    None where no way, or more than one, fits.
+    A total without a coin may be in any quote there is. None where no way, or more
+    than one, fits.
     """
     quantity, total = quantity.upper(), total.upper()
+    is_bare = not total or read_amount(total) is not None
     found = [
         (pair[:place], pair[place:])
         for place in range(1, len(pair))
-        if _is_number_of(quantity, pair[:place]) and _is_number_of(total, pair[place:])
+        if quantity.endswith(pair[:place])
+        and (pair[place:] in QUOTES if is_bare else total.endswith(pair[place:]))
+        and _is_number_of(quantity, pair[:place])
+        and (is_bare or _is_number_of(total, pair[place:]))
     ]
     return found[0] if len(found) == 1 else None
 
 
 def _is_number_of(text: str, coin: str) -> bool:
-    return text.endswith(coin) and read_amount(text[: -len(coin)].strip()) is not None
+    return read_amount(text[: -len(coin)].strip()) is not None
 
 
 def split_market(market: str, fee_coin: str = "") -> tuple[str, str] | None:

@@ -279,3 +279,14 @@ def test_the_same_execution_has_the_same_key_in_both_layouts() -> None:
     newer = "2018-01-16 10:20:15,SNTETH,BUY,0.0002100000,400.0000000000SNT,"
     newer += "0.08400000ETH,0.4000000000SNT"
     assert content_key(read_one(newer)) == content_key(read_one(OLD_LINE, OLDER))
+
+
+@pytest.mark.parametrize(
+    ("total", "split"),
+    [("", ("SOL", "USDT")), ("19.8054", ("SOL", "USDT")), ("19.8054EUR", None)],
+)
+def test_a_total_without_its_coin_is_in_a_known_quote(
+    total: str, split: tuple[str, str] | None
+) -> None:
+    assert split_suffixed("SOLUSDT", "0.18SOL", total) == split
+    assert split_suffixed("SOLXYZ", "0.18SOL", "") is None

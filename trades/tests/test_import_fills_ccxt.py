@@ -193,7 +193,8 @@ def test_an_option_is_no_linear_contract() -> None:
     (refused,) = read({**SWAP, "symbol": "BTC/USDT:USDT-240329-50000-C"})
     assert isinstance(refused, Refusal)
     assert refused.column == "symbol"
-    assert read_one(**{**SWAP, "symbol": "BTC/USDT:USDT-240329"}).may_short
+    dated = {**SWAP, "symbol": "BTC/USDT:USDT-240329", "cost": None}
+    assert read_one(**dated).may_short
 
 
 def test_what_is_no_trade_is_refused() -> None:
