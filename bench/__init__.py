@@ -18,6 +18,7 @@ One module a topic, each with `measure() -> Iterator[Row]`:
     sizing       a sizing request through gunicorn, against a bare view; its memory
     close_trade  the service against raw psycopg, and against one statement
     history      closing after 100,000 trades, against after 100
+    import_trades  1,000,000 trades from a file, against COPY of the finished rows
     snapshot     100,000 goals, against one INSERT … SELECT
     replay       bars a second, against a desk in memory
     memory       of the four flows' test process

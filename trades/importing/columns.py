@@ -82,7 +82,7 @@ def matching(pattern: str, wanted: str) -> Check:
 # The notations that Python and PostgreSQL read alike.
 INSTANT = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?"
-    r"(Z|[+-](?:0[0-9]|1[0-4]):?[0-9]{2})?"
+    r"(Z|[+-](?:0[0-9]|1[0-4])(?::?[0-9]{2})?)?"
 ).fullmatch
 
 

@@ -8,11 +8,14 @@ import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from itertools import chain
+from operator import itemgetter
 from typing import Any, AnyStr
 
 from mastertrade.exceptions import InvalidInput
 from trades.importing.columns import BY_NAME, NAMES, REQUIRED, Check, Column
 from trades.importing.json_array import each_item
+from trades.importing.plain import is_plain_row
 from trades.importing.rows import Refusal
 
 LONGEST_FIELD = 10_000
@@ -20,7 +23,7 @@ LONGEST_FIELD = 10_000
 LONGEST_LINE = 1_000_000
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # A line of a file, and the texts of its trade.
-Texts = tuple[int, list[str]]
+Texts = tuple[int, Sequence[str]]
 
 
 def read_csv(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
@@ -28,23 +31,21 @@ def read_csv(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
 
     Raises `InvalidInput` for `file` where it is no such CSV at all.
     """
-    lines = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
+    text = io.TextIOWrapper(source, encoding="utf-8-sig", newline="")
     csv.field_size_limit(LONGEST_FIELD)
-    reader = csv.reader(_bounded(lines.readline), strict=True)
+    lines = _bounded(text.readline)
     try:
-        header = next(reader, None)
-        if not header:
+        first = next(lines, "")
+        if not first.strip():
             raise InvalidInput("file", "is empty; a CSV begins with its header.")
+        header, more = _read_row(first, lines, 1)
         names = [name.strip() for name in header]
         _require_columns(names)
-        yield from _rows(reader, names)
+        yield from _rows(lines, names, 1 + more)
     except UnicodeDecodeError as error:
         raise InvalidInput("file", f"is no text in UTF-8 ({error.reason}).") from error
-    except csv.Error as error:
-        where = f"line {reader.line_num}: {error}"
-        raise InvalidInput("file", f"is no CSV ({where}).") from error
     finally:
-        lines.detach()
+        text.detach()
 
 
 def _bounded(read_line: Callable[[int], AnyStr]) -> Iterator[AnyStr]:
@@ -65,34 +66,58 @@ def _require_columns(names: Sequence[str]) -> None:
         raise InvalidInput("file", f"lacks the columns {', '.join(missing)}.")
 
 
-def _rows(reader: Any, names: list[str]) -> Iterator[Texts | Refusal]:
-    """The fast way: a row that is as it should be costs little more than splitting."""
+def _rows(
+    lines: Iterator[str], names: list[str], number: int
+) -> Iterator[Texts | Refusal]:
+    """The rows behind line `number`. A plain one costs little more than splitting."""
+    is_plain = is_plain_row(names)
     width = len(names)
     checks = _checks(names)
-    order = [names.index(name) if name in names else width for name in NAMES]
-    for row in reader:
-        line = reader.line_num
-        if len(row) != width:
-            if row:
-                told = f"has {len(row)} fields, the header {width}."
-                yield Refusal(line, "", told)
+    in_order = itemgetter(
+        *(names.index(name) if name in names else width for name in NAMES)
+    )
+    for line in lines:
+        number += 1
+        if is_plain(line):
+            fields = line.rstrip("\r\n").split(",")
+            fields.append("")
+            yield number, in_order(fields)
             continue
-        for position, check, required in checks:
-            value = row[position]
-            if value:
-                if check(value) is None:
-                    continue
-                row[position] = value = value.strip()
-                wrong = check(value) if value else None
-                if wrong is not None:
-                    yield Refusal(line, names[position], wrong)
-                    break
-            if not value and required:
-                yield Refusal(line, names[position], "must not be empty.")
-                break
-        else:
-            row.append("")
-            yield line, [row[position] for position in order]
+        row, more = _read_row(line, lines, number)
+        if row and len(row) != width:
+            told = f"has {len(row)} fields, the header {width}."
+            yield Refusal(number, "", told)
+        elif row:
+            wrong = _settle(row, checks)
+            if wrong is None:
+                yield number, in_order([*row, ""])
+            else:
+                position, reason = wrong
+                yield Refusal(number, names[position], reason)
+        number += more
+
+
+def _read_row(line: str, lines: Iterator[str], number: int) -> tuple[list[str], int]:
+    """A line's fields, and of how many lines more: a quoted field may go on."""
+    reader = csv.reader(chain([line], lines), strict=True)
+    try:
+        return next(reader), reader.line_num - 1
+    except csv.Error as error:
+        where = f"line {number}: {error}"
+        raise InvalidInput("file", f"is no CSV ({where}).") from error
+
+
+def _settle(
+    row: list[str], checks: list[tuple[int, Check, bool]]
+) -> tuple[int, str] | None:
+    """Strip every field; the first that is wrong, and why."""
+    for position, check, required in checks:
+        row[position] = value = row[position].strip()
+        missing = "must not be empty." if required else None
+        wrong = check(value) if value else missing
+        if wrong is not None:
+            return position, wrong
+    return None
 
 
 def _checks(names: Sequence[str]) -> list[tuple[int, Check, bool]]:

@@ -61,17 +61,18 @@ SELECT %(user_id)s, %(portfolio_id)s, r.strategy, r.symbol, r.side, r.quantity,
        {parent}, r.external_id, %(fingerprint)s, %(import_id)s, %(now)s,
        %(created_by)s, %(now)s, %(created_by)s, ''
 FROM ready_trades r {join}
-WHERE {which} AND {not_refused}
+WHERE {which}
 ON CONFLICT (portfolio_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
 RETURNING exit_time
 )
 SELECT count(*), min(exit_time) FROM inserted
 """
-INSERT_TRADES = TARGET.format(
-    parent="NULL::bigint",
-    join="",
-    which="r.parent_external_id IS NULL",
-    not_refused=NOT_REFUSED,
+# In the file's order, which is that of the table unless it is joined with another.
+WHOLE = "r.parent_external_id IS NULL"
+IN_ORDER = f"{NOT_REFUSED} ORDER BY r.ledger_key"
+INSERT_ALL = TARGET.format(parent="NULL::bigint", join="", which=WHOLE)
+INSERT_GOOD = TARGET.format(
+    parent="NULL::bigint", join="", which=f"{WHOLE} AND {IN_ORDER}"
 )
 PARENT = f"""
 LEFT JOIN trades p ON p.portfolio_id = %(portfolio_id)s
@@ -81,8 +82,7 @@ LEFT JOIN trades o ON o.portfolio_id = %(portfolio_id)s AND o.external_id IS NUL
 INSERT_PARTS = TARGET.format(
     parent="coalesce(p.trade_id, o.trade_id)",
     join=PARENT,
-    which="r.parent_external_id IS NOT NULL",
-    not_refused=NOT_REFUSED,
+    which=f"r.parent_external_id IS NOT NULL AND {IN_ORDER}",
 )
 REFUSE_ORPHANS = f"""
 INSERT INTO import_refusals
@@ -110,7 +110,7 @@ SET quantity = r.quantity, entry_price = r.entry_price,
     ledger_key = r.ledger_key, updated_at = %(now)s, updated_by = %(created_by)s
 FROM ready_trades r
 WHERE r.settles AND t.portfolio_id = %(portfolio_id)s AND t.external_id = r.external_id
-  AND t.exit_price IS NULL AND t.voided_at IS NULL
+  AND t.exit_price IS NULL AND t.voided_at IS NULL  -- open, as a key finds it
   AND t.symbol = r.symbol AND t.side = r.side
   AND t.source_import_id IS DISTINCT FROM %(import_id)s AND {NOT_REFUSED}
   AND (t.quantity, t.entry_price, t.entry_fees, t.funding, t.exit_price)

@@ -161,7 +161,8 @@ class _Job:
             created_by=self.values["created_by"],
         )
         self.values["import_id"] = self.row.import_id
-        self._insert(writes.INSERT_TRADES)
+        some_refused = self._ask("SELECT EXISTS (SELECT 1 FROM import_refusals)")[0][0]
+        self._insert(writes.INSERT_GOOD if some_refused else writes.INSERT_ALL)
         if self.staging.parts:
             self._ask(writes.REFUSE_ORPHANS)
             self._insert(writes.INSERT_PARTS)

@@ -2,10 +2,10 @@
 
 import hashlib
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
-from django.db import DataError
+from django.db import DataError, connection
 
 from mastertrade.exceptions import InvalidInput
 from trades.importing.columns import BY_NAME, NAMES, texts_of
@@ -66,7 +66,10 @@ class Staging:
     def copy(self, items: Iterable[Item]) -> None:
         """Copy a file's rows; `InvalidInput` where it is not of its format at all."""
         try:
-            with self._cursor.copy(COPY_COLUMNS) as copy:
+            with (
+                connection.wrap_database_errors,
+                self._cursor.copy(COPY_COLUMNS) as copy,
+            ):
                 for chunk in self._chunks(items):
                     copy.write(chunk)
         except DataError as error:
@@ -75,7 +78,10 @@ class Staging:
     def copy_in_turns(self, items: Iterable[Item]) -> None:
         """The same for rows that the database itself is asked for in between."""
         for chunk in self._chunks(items):
-            with self._cursor.copy(COPY_COLUMNS) as copy:
+            with (
+                connection.wrap_database_errors,
+                self._cursor.copy(COPY_COLUMNS) as copy,
+            ):
                 copy.write(chunk)
 
     def _chunks(self, items: Iterable[Item]) -> Iterator[str]:
@@ -100,7 +106,8 @@ class Staging:
             return None
         settles = False
         if isinstance(item, TradeRow):
-            number, texts, settles = item.line, texts_of(item), item.settles
+            number, settles = item.line, item.settles
+            texts: Sequence[str] = texts_of(item)
             wrong = _first_wrong(texts)
             if wrong is not None:
                 self.refuse(Refusal(number, *wrong))
@@ -131,7 +138,7 @@ EXIT_PRICE = NAMES.index("exit_price")
 OWN_PREFIX = "mastertrade:"
 
 
-def _first_wrong(texts: list[str]) -> tuple[str, str] | None:
+def _first_wrong(texts: Sequence[str]) -> tuple[str, str] | None:
     for name, text in zip(NAMES, texts, strict=True):
         column = BY_NAME[name]
         wrong = column.check(text) if text else None

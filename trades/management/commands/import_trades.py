@@ -25,9 +25,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument(
-            "--format", choices=FORMAT_NAMES, default="mastertrade-csv"
-        )
+        parser.add_argument("--format", choices=FORMAT_NAMES, default="mastertrade-csv")
         add_portfolio_arguments(parser)
         parser.add_argument("--strategy", help="of rows that name none")
         parser.add_argument(
