@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from goals.enums import EntryKind
 from goals.models import Portfolio
-from goals.services.ledger import GoalMove, append_entry, is_late
+from goals.services.ledger import GoalMove, append_entry
 from goals.services.rebuilding import rebuild_ledger
 
 
@@ -25,14 +25,15 @@ def book_entry(
     does not depend on how many entries there are; an entry that arrives late rebuilds
     what it touches.
     """
-    if not is_late(portfolio, effective_at):
-        return append_entry(
-            portfolio=portfolio,
-            kind=kind,
-            amount=amount,
-            effective_at=effective_at,
-            recorded_at=recorded_at,
-        )
+    moves = append_entry(
+        portfolio=portfolio,
+        kind=kind,
+        amount=amount,
+        effective_at=effective_at,
+        recorded_at=recorded_at,
+    )
+    if moves is not None:
+        return moves
     return rebuild_ledger(
         portfolio,
         since=effective_at,

@@ -38,21 +38,33 @@ def append_entry(
     amount: Decimal,
     effective_at: datetime,
     recorded_at: datetime,
-) -> list[GoalMove]:
+) -> list[GoalMove] | None:
     """Book a closed trade's profit or a cash flow behind all others; move the goals.
 
     `portfolio` must be locked by the caller, in whose transaction this runs and who
     has written the trade or the cash flow. The cost does not depend on how many
-    entries there are. An entry that `is_late` needs a rebuild instead.
+    entries there are. An entry that lies before others needs a rebuild instead, and
+    so does one that a period behind it was judged without: None, and nothing is done.
     """
+    if is_late(portfolio, effective_at):
+        return None
+    goals = load(FinancialGoal, LOCK_GOALS, [portfolio.portfolio_id, effective_at])
+    if any(_is_judged_without(goal, effective_at) for goal in goals):
+        return None
     book = book_profit if kind is EntryKind.TRADE else book_cash_flow
     portfolio.take_over(book(portfolio.account, amount))
     portfolio.last_entry_at = effective_at
     portfolio.updated_at = recorded_at
-    goals = load(FinancialGoal, LOCK_GOALS, [portfolio.portfolio_id, effective_at])
     moves, changed = _measure_goals(portfolio, goals, kind, effective_at)
     _save_booking(portfolio, changed, HistoryKind(kind), effective_at, recorded_at)
     return moves
+
+
+def _is_judged_without(goal: FinancialGoal, effective_at: datetime) -> bool:
+    """Whether the value its period began with was judged before this entry came."""
+    judged = goal.achieved_at is not None or goal.ended_at is not None
+    comes_first = effective_at < goal.period_starts_at
+    return judged and comes_first and goal.kind.measures is Measure.VALUE
 
 
 # SQL, because every booking asks it and Django composes a query longer than this runs.
@@ -115,6 +127,9 @@ def measure_by(goal: FinancialGoal, reading: Reading) -> Progress:
 def measure_goal(goal: FinancialGoal, reading: Reading, at: datetime) -> GoalMove:
     """Set the goal's value, progress and status by a reading; the caller saves."""
     before, status_before = goal.progress, GoalStatus(goal.status)
+    if goal.achieved_at is None and goal.progress_pct >= HUNDRED:
+        # A portfolio value is shown before its period, and judged when that begins.
+        goal.achieved_at = goal.period_starts_at
     after = measure_by(goal, reading)
     status, achieved = status_after(
         status_before,

@@ -19,7 +19,7 @@ from goals.services.ledger import (
     measure_goal,
     set_baseline,
 )
-from goals.services.reaching import find_first_reach
+from goals.services.reaching import begins_reached, find_first_reach
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import MONEY
 from mastertrade.validation import require_decimal
@@ -126,9 +126,10 @@ def _travel(
     else:
         reading = portfolio.reading
         effective_at = max(as_of, portfolio.last_entry_at or as_of)
-    reached_at = find_first_reach(goal, portfolio, days)
-    if reached_at is not None:
-        goal.achieved_at = reached_at
+    if not begins_today and begins_reached(goal, _read_at_start(goal, portfolio)):
+        goal.achieved_at = goal.period_starts_at
+    else:
+        goal.achieved_at = find_first_reach(goal, portfolio, days)
     measure_goal(goal, reading, effective_at)
     rows = [
         _row(

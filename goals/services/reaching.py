@@ -11,7 +11,14 @@ from goals.accounting import Account, open_account
 from goals.enums import Measure
 from goals.models import FinancialGoal, LedgerDay, Portfolio
 from goals.periods import local_date, local_midnight
-from goals.services.days import ONE_DAY, last_day_before, read_ledger_at, walk_days
+from goals.progress import Reading
+from goals.services.days import (
+    ONE_DAY,
+    last_day_before,
+    read_ledger_at,
+    read_ledger_before,
+    walk_days,
+)
 from goals.services.ledger import measure_by
 from mastertrade.money import MONEY, exactly, quantum
 
@@ -51,6 +58,11 @@ class Reached:
         after = self._counts_after(goal, portfolio)
         if after is not None and _shows_target(goal, portfolio, after):
             return after
+        begun = has_begun(goal, portfolio)
+        if after is None and (begun or known is not None or goal.ended_at is not None):
+            reading = read_ledger_before(portfolio, goal.period_starts_at)
+            if begins_reached(goal, reading):
+                return goal.period_starts_at
         last = goal.target_date or date.max
         own = [day for day in days if goal.start_date <= day.day <= last]
         found = [
@@ -58,13 +70,9 @@ class Reached:
             self.marked_at.get(goal.goal_id),
         ]
         times = [at for at in found if at is not None]
-        if not times and goal.progress_pct >= HUNDRED:
-            times = [
-                max(
-                    portfolio.last_entry_at or goal.period_starts_at,
-                    goal.period_starts_at,
-                )
-            ]
+        newest = portfolio.last_entry_at
+        if not times and newest is not None and begun and goal.progress_pct >= HUNDRED:
+            return newest
         return min(times, default=None)
 
     def _is_settled(self, goal: FinancialGoal, known: datetime) -> bool:
@@ -77,6 +85,8 @@ class Reached:
     ) -> datetime | None:
         """A portfolio value made within its first day starts from the value then."""
         changed = self.changed_at.get(goal.goal_id)
+        if changed is not None and changed < goal.period_starts_at:
+            return None
         is_value = goal.kind.measures is Measure.VALUE and goal.previous_goal_id is None
         today = local_date(goal.created_at, portfolio.time_zone)
         if changed is None and is_value and today == goal.start_date:
@@ -99,6 +109,22 @@ def load_reached(
         changed_at={key: changed for key, changed, _ in rows if changed},
         marked_at={key: marked for key, _, marked in rows if marked},
     )
+
+
+def has_begun(goal: FinancialGoal, portfolio: Portfolio) -> bool:
+    """Whether anything is booked in the goal's period, or behind it."""
+    newest = portfolio.last_entry_at
+    return newest is not None and goal.period_starts_at <= newest
+
+
+def begins_reached(goal: FinancialGoal, reading: Reading) -> bool:
+    """Whether the figures that its period begins with show the target already.
+
+    Only a portfolio value's can: what a return or an income is measured from is zero.
+    """
+    if goal.kind.measures is not Measure.VALUE:
+        return False
+    return measure_by(goal, reading).progress_pct >= HUNDRED
 
 
 def _shows_target(goal: FinancialGoal, portfolio: Portfolio, at: datetime) -> bool:

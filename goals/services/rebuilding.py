@@ -26,7 +26,7 @@ from goals.services.ledger import (
     measure_by,
     set_baseline,
 )
-from goals.services.reaching import Reached, load_reached
+from goals.services.reaching import Reached, has_begun, load_reached
 from mastertrade.money import PERCENT, round_to
 
 NOTHING_YET = round_to(Decimal(0), PERCENT)
@@ -165,7 +165,7 @@ def measure_again(
         _set_baseline_again(goal, rebuilt.new.before_day(goal.start_date))
     is_value = goal.kind.measures is Measure.VALUE
     after = Progress(goal.start_value, NOTHING_YET)
-    if _has_begun(goal, portfolio) or is_value:
+    if has_begun(goal, portfolio) or is_value:
         after = measure_by(goal, _newest_reading(goal, portfolio, rebuilt))
     goal.current_value, goal.progress_pct = after.current_value, after.progress_pct
     # What a portfolio was worth with open positions is not in the ledger.
@@ -210,11 +210,6 @@ def _is_past(goal: FinancialGoal, portfolio: Portfolio) -> bool:
     newest = portfolio.last_entry_at
     over = newest is not None and goal.period.is_over(newest)
     return goal.ended_at is not None or over
-
-
-def _has_begun(goal: FinancialGoal, portfolio: Portfolio) -> bool:
-    newest = portfolio.last_entry_at
-    return newest is not None and goal.period_starts_at <= newest
 
 
 class _DayByDay:

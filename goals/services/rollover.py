@@ -4,13 +4,15 @@ import logging
 from datetime import datetime
 
 from django.db import DatabaseError, transaction
+from django.db.models import Q
 
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal, Portfolio
 from goals.periods import following_period
-from goals.progress import status_at_end
+from goals.progress import status_after, status_at_end
 from goals.services.goals import LATEST_DATE
 from goals.services.opening import open_period
+from goals.services.reaching import HUNDRED
 from mastertrade.exceptions import DomainError, InvalidInput
 from mastertrade.transactions import atomic
 
@@ -33,12 +35,15 @@ def roll_goals(
 ) -> list[FinancialGoal]:
     """End every goal whose period is over; returns the goals that were opened.
 
+    A portfolio value that showed its target before its period is achieved by the time
+    that begins.
+
     One transaction a portfolio, whose lock makes it happen exactly once however many
     call at the same time. Periods that went by unnoticed are caught up one by one. A
     portfolio that fails stops no other: the rest is rolled, then an `ExceptionGroup`
     is raised that holds every failure, with the portfolio's key as its note.
     """
-    due = FinancialGoal.objects.filter(ended_at=None, period_ends_at__lte=as_of)
+    due = FinancialGoal.objects.filter(_is_over(as_of) | _begins_reached(as_of))
     if portfolio_id is not None:
         due = due.filter(portfolio_id=portfolio_id)
     keys = due.order_by("portfolio_id").values_list("portfolio_id", flat=True)
@@ -55,14 +60,27 @@ def roll_goals(
     return opened
 
 
+def _is_over(as_of: datetime) -> Q:
+    return Q(ended_at=None, period_ends_at__lte=as_of)
+
+
+def _begins_reached(as_of: datetime) -> Q:
+    shows_target = Q(achieved_at=None, progress_pct__gte=HUNDRED, ended_at=None)
+    return shows_target & Q(period_starts_at__lte=as_of) & ~Q(status=GoalStatus.CANCELLED)
+
+
 @atomic
 def _roll_portfolio(portfolio_id: int, as_of: datetime) -> list[FinancialGoal]:
     portfolio = Portfolio.objects.locked().get(pk=portfolio_id)
-    over = FinancialGoal.objects.locked().filter(
-        portfolio=portfolio, ended_at=None, period_ends_at__lte=as_of
-    )
+    goals = FinancialGoal.objects.locked().filter(portfolio=portfolio)
+    for goal in goals.filter(_begins_reached(as_of)):
+        goal.achieved_at, goal.updated_at = goal.period_starts_at, as_of
+        goal.status, _ = status_after(
+            GoalStatus(goal.status), was_achieved=True, progress_pct=goal.progress_pct
+        )
+        goal.save(update_fields=["status", "achieved_at", "updated_at"])
     opened: list[FinancialGoal] = []
-    for goal in over:
+    for goal in goals.filter(_is_over(as_of)):
         following = _end(goal, portfolio, as_of)
         while following is not None:
             opened.append(following)

@@ -403,3 +403,49 @@ def test_a_chain_whose_next_target_is_out_of_range_ends_with_the_goal_judged():
 
     goal.refresh_from_db()
     assert goal.status == "missed"
+
+
+def june_value(portfolio):
+    return GoalFactory(
+        portfolio=portfolio,
+        goal_type="portfolio_value",
+        target_value=Decimal(1200),
+        start_value=Decimal(900),
+        start_date=date(2026, 6, 1),
+        target_date=date(2026, 6, 30),
+        as_of=at(5, 1),
+    )
+
+
+def test_a_value_that_shows_its_target_before_its_period_is_judged_when_that_begins():
+    portfolio = PortfolioFactory(opening_balance=Decimal(1000), now=at(5, 1))
+    goal = june_value(portfolio)
+    book_profit(portfolio, Decimal(250), at(5, 9))
+    roll_goals(as_of=at(6, 1) - MICROSECOND)
+    assert (fresh(goal).status, fresh(goal).achieved_at) == ("active", None)
+    roll_goals(as_of=at(6, 1))
+    assert (fresh(goal).status, fresh(goal).achieved_at) == ("achieved", at(6, 1))
+
+
+@pytest.mark.parametrize("rolled", [False, True])
+@pytest.mark.parametrize("booked_at", [at(6, 1), at(6, 2), at(7, 2)])
+def test_a_value_that_begins_at_its_target_was_reached_whatever_follows(
+    rolled, booked_at
+):
+    portfolio = PortfolioFactory(opening_balance=Decimal(1000), now=at(5, 1))
+    goal = june_value(portfolio)
+    book_profit(portfolio, Decimal(250), at(5, 9))
+    if rolled:
+        roll_goals(as_of=booked_at)
+    book_profit(portfolio, Decimal(-400), booked_at)
+    roll_goals(as_of=at(7, 3))
+    assert (fresh(goal).status, fresh(goal).achieved_at) == ("achieved", at(6, 1))
+
+
+def test_a_late_loss_before_its_period_takes_back_that_a_value_began_at_its_target():
+    portfolio = PortfolioFactory(opening_balance=Decimal(1000), now=at(5, 1))
+    goal = june_value(portfolio)
+    book_profit(portfolio, Decimal(250), at(5, 9))
+    roll_goals(as_of=at(6, 1))
+    book_profit(portfolio, Decimal(-400), at(5, 10))
+    assert (fresh(goal).status, fresh(goal).achieved_at) == ("active", None)

@@ -174,7 +174,7 @@ def test_the_same_external_id_at_once_is_one_trade():
             now=NOW,
         )
 
-    with nobody_meets_at("trades.services.opening.resolve_rates"):
+    with nobody_meets_at("trades.services.opening.measure_notional"):
         results = run_at_once(open_it, open_it)
     assert {trade.pk for trade, _ in results} == {Trade.objects.get().pk}
     assert sorted(is_new for _, is_new in results) == [False, True]

@@ -181,7 +181,7 @@ WRITERS = {
     "part": Writer(close_part, LATE_BOOKING, 10),
     "addition": Writer(add, "trades.services.adding.join_stakes"),
     "open": Writer(
-        lambda desk: open_trade(**ticket(desk)), "trades.services.opening.resolve_rates"
+        lambda desk: open_trade(**ticket(desk)), "trades.services.opening.measure_notional"
     ),
     "void of a trade": Writer(
         lambda desk: void_trade(
