@@ -6,7 +6,7 @@ PORT ?= 8000
 # Processes that share the tests.
 JOBS ?= 2
 
-.PHONY: help run demo test faults freqtrade bench lint types imports format clean
+.PHONY: help run demo test slow faults freqtrade bench lint types imports format clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +31,11 @@ demo: .venv/runs  ## the same without serving: migrate, replay, print the report
 	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py demo
 
-test: .venv/tests  ## the whole suite, on a real PostgreSQL
-	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+test: .venv/tests  ## the suite, on a real PostgreSQL
+	@$(BIN)/python -m pytest -n $(JOBS) -m 'not slow' $(ARGS)
+
+slow: .venv/tests  ## the tests that take seconds each: properties, migrations, servers
+	@$(BIN)/python -m pytest -n $(JOBS) -m slow $(ARGS)
 
 faults: .venv/tests  ## kill the web server and PostgreSQL at work; minutes
 	@$(BIN)/python -m tests.faults $(ARGS)

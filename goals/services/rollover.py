@@ -66,27 +66,38 @@ def _is_over(as_of: datetime) -> Q:
 
 def _begins_reached(as_of: datetime) -> Q:
     shows_target = Q(achieved_at=None, progress_pct__gte=HUNDRED, ended_at=None)
-    return shows_target & Q(period_starts_at__lte=as_of) & ~Q(status=GoalStatus.CANCELLED)
+    return (
+        shows_target & Q(period_starts_at__lte=as_of) & ~Q(status=GoalStatus.CANCELLED)
+    )
 
 
 @atomic
 def _roll_portfolio(portfolio_id: int, as_of: datetime) -> list[FinancialGoal]:
     portfolio = Portfolio.objects.locked().get(pk=portfolio_id)
     goals = FinancialGoal.objects.locked().filter(portfolio=portfolio)
-    for goal in goals.filter(_begins_reached(as_of)):
-        goal.achieved_at, goal.updated_at = goal.period_starts_at, as_of
-        goal.status, _ = status_after(
-            GoalStatus(goal.status), was_achieved=True, progress_pct=goal.progress_pct
-        )
-        goal.save(update_fields=["status", "achieved_at", "updated_at"])
     opened: list[FinancialGoal] = []
-    for goal in goals.filter(_is_over(as_of)):
+    for goal in goals.filter(_is_over(as_of) | _begins_reached(as_of)):
+        _judge_beginning(goal, as_of)
+        if not goal.period.is_over(as_of):
+            continue
         following = _end(goal, portfolio, as_of)
         while following is not None:
             opened.append(following)
             over_too = following.period.is_over(as_of)
             following = _end(following, portfolio, as_of) if over_too else None
     return opened
+
+
+def _judge_beginning(goal: FinancialGoal, as_of: datetime) -> None:
+    """Achieve a goal that has begun with its target in sight; saved here."""
+    unreached = goal.achieved_at is None and goal.status != GoalStatus.CANCELLED
+    if not unreached or goal.progress_pct < HUNDRED:
+        return
+    goal.achieved_at, goal.updated_at = goal.period_starts_at, as_of
+    goal.status, _ = status_after(
+        GoalStatus(goal.status), was_achieved=True, progress_pct=goal.progress_pct
+    )
+    goal.save(update_fields=["status", "achieved_at", "updated_at"])
 
 
 def _end(

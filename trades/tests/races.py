@@ -108,7 +108,7 @@ def fresh(row):
 
 
 # Where a booking has its locks and has written its row.
-BOOKING = "goals.services.booking.is_late"
+BOOKING = "goals.services.ledger.is_late"
 
 
 WAITING = """

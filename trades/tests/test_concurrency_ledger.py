@@ -163,7 +163,7 @@ class Writer:
     changes_equity: int = 0
 
 
-LATE_BOOKING = "goals.services.booking.is_late"
+LATE_BOOKING = "goals.services.ledger.is_late"
 WRITERS = {
     "deposit": Writer(
         lambda desk: record_cash_flow(amount=Decimal(500), **desk.of_portfolio),
@@ -181,7 +181,8 @@ WRITERS = {
     "part": Writer(close_part, LATE_BOOKING, 10),
     "addition": Writer(add, "trades.services.adding.join_stakes"),
     "open": Writer(
-        lambda desk: open_trade(**ticket(desk)), "trades.services.opening.measure_notional"
+        lambda desk: open_trade(**ticket(desk)),
+        "trades.services.opening.measure_notional",
     ),
     "void of a trade": Writer(
         lambda desk: void_trade(

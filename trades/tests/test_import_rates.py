@@ -91,6 +91,7 @@ def decimals(longest: int, places: int) -> st.SearchStrategy[Decimal]:
     return st.integers(1, 10**longest).map(lambda n: Decimal(n).scaleb(-places))
 
 
+@pytest.mark.slow
 class Profits(TestCase):
     @settings(max_examples=25)
     @given(

@@ -393,6 +393,7 @@ def test_a_thousand_rows_take_as_many_statements_as_two(portfolio: Portfolio) ->
 DECIMALS = st.decimals(min_value=Decimal("0.01"), max_value=Decimal(90), places=7)
 
 
+@pytest.mark.slow
 class ThereAndBack(TestCase):
     @settings(max_examples=25)
     @given(

@@ -435,6 +435,7 @@ def multiplied(path: Path, times: int) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_file(copy: Path) -> None:
     def consume(rows: Iterator[TradeRow | Refusal]) -> int:
         return sum(1 for _ in rows)

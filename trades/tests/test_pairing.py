@@ -317,6 +317,7 @@ def cut_histories(draw: Any) -> tuple[Market, list[Execution], list[int]]:
     return replace(market, fx_rate=rate), told, sorted(cuts)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(cut_histories())
 def test_however_a_history_is_cut_into_files_the_trades_are_the_same(
@@ -331,6 +332,7 @@ def test_however_a_history_is_cut_into_files_the_trades_are_the_same(
     assert pieces.figures == whole.figures
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(cut_histories())
 @exactly
@@ -362,6 +364,7 @@ def test_quantities_fees_and_money_are_conserved(
     assert booked + unbooked == (money + cost + unpaid) * rate
 
 
+@pytest.mark.slow
 @settings(max_examples=100)
 @given(histories(may_short=False), st.integers(0, 14))
 def test_what_is_refused_is_refused_however_files_are_cut(

@@ -158,6 +158,7 @@ def assert_no_drift(portfolio: Portfolio) -> None:
     assert [str(row) for row in find_drift([portfolio.pk])] == []
 
 
+@pytest.mark.slow
 class AnyOrder(TestCase):
     @settings(max_examples=25)
     @given(
