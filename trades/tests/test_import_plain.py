@@ -34,6 +34,7 @@ def test_every_column_has_a_plain_notation() -> None:
     assert set(PATTERNS) == set(NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=50)
 @given(data=st.data())

@@ -106,6 +106,7 @@ def figures_of(portfolio: Portfolio) -> dict[str, Any]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_imported_trades_are_those_that_are_recorded_one_by_one() -> None:
     rows = [row for symbol in SERIES for row in rows_of(symbol, every=200)]
@@ -124,6 +125,7 @@ def test_imported_trades_are_those_that_are_recorded_one_by_one() -> None:
     assert list(find_drift([imported.pk, recorded.pk])) == []
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_years_of_trades_may_come_in_any_pieces_that_overlap() -> None:
     rows = [row for symbol in SERIES for row in rows_of(symbol, every=10)]
@@ -144,6 +146,7 @@ def test_years_of_trades_may_come_in_any_pieces_that_overlap() -> None:
     assert list(find_drift([whole.pk, pieces.pk])) == []
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_a_late_year_restates_a_goal_once_a_local_day() -> None:
     rows = list(rows_of("IBM", every=2))
