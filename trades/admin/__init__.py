@@ -1,7 +1,20 @@
 """The operator's view of trades, and of trades on the pages of the floors below."""
 
 from trades.admin import sections
+from trades.admin.arrivals import (
+    TradeFillAdmin,
+    TradeImportAdmin,
+    WebhookTokenAdmin,
+)
 from trades.admin.strategies import StrategyWithTradesAdmin
 from trades.admin.trades import PositionAdmin, TradeAdmin
 
-__all__ = ["PositionAdmin", "StrategyWithTradesAdmin", "TradeAdmin", "sections"]
+__all__ = [
+    "PositionAdmin",
+    "StrategyWithTradesAdmin",
+    "TradeAdmin",
+    "TradeFillAdmin",
+    "TradeImportAdmin",
+    "WebhookTokenAdmin",
+    "sections",
+]

@@ -1,13 +1,15 @@
-"""What the pages of goals and portfolios, a floor below, show of trades."""
+"""The lists on pages: trades on those of goals and portfolios, a trade's history."""
 
 from django.db.models import QuerySet
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 
 from goals.admin import FinancialGoalAdmin, PortfolioAdmin, figures
 from goals.admin.base import Section
-from goals.models import FinancialGoal, Portfolio
-from trades.admin.trades import entry_of, exit_of, profit_of, trade_link
+from goals.models import FinancialGoal, LedgerChange, Portfolio
+from trades.admin.trades import TradeAdmin, entry_of, exit_of, profit_of, trade_link
 from trades.enums import TradeStatus
-from trades.models import Trade
+from trades.models import Trade, TradeFill
 
 
 def _trades_of_goal(goal: FinancialGoal) -> QuerySet[Trade]:
@@ -30,6 +32,37 @@ def _open_trades_of(portfolio: Portfolio) -> QuerySet[Trade]:
         .select_related("portfolio", "position")
         .order_by("-entry_time", "-trade_id")
     )
+
+
+def _parts_of(trade: Trade) -> QuerySet[Trade]:
+    parts = Trade.objects.filter(parent_trade=trade).select_related("portfolio")
+    return parts.order_by("-exit_time", "-trade_id")
+
+
+def _fills_of(trade: Trade) -> QuerySet[TradeFill]:
+    fills = TradeFill.objects.filter(trade=trade).select_related("trade")
+    return fills.order_by("-filled_at", "-fill_id")
+
+
+def _changes_of(trade: Trade) -> QuerySet[LedgerChange]:
+    changes = LedgerChange.objects.filter(trade_id=trade.trade_id)
+    return changes.order_by("-change_id")
+
+
+def _tell_change(change: LedgerChange) -> SafeString:
+    """What each column was and became, one a line."""
+    return format_html_join(
+        SafeString("<br>"),
+        "{}: {} → {}",
+        (
+            (name.replace("_", " "), _plain(change.before.get(name)), _plain(became))
+            for name, became in sorted(change.after.items())
+        ),
+    )
+
+
+def _plain(value: object) -> object:
+    return "—" if value is None or value == "" else value
 
 
 FinancialGoalAdmin.sections.append(
@@ -74,3 +107,46 @@ PortfolioAdmin.sections.append(
         ],
     )
 )
+TradeAdmin.sections += [
+    Section(
+        key="parts",
+        title="Parts closed of it",
+        model=Trade,
+        rows=_parts_of,
+        columns=[
+            ("Closed", lambda part: figures.instant(part.exit_time)),
+            ("Part", trade_link),
+            ("Status", lambda part: figures.badge(part.status)),
+            ("Exit", exit_of),
+            ("P&L after fees", profit_of),
+        ],
+    ),
+    Section(
+        key="fills",
+        title="Fills",
+        model=TradeFill,
+        rows=_fills_of,
+        columns=[
+            ("Filled", lambda fill: figures.instant(fill.filled_at)),
+            ("Kind", lambda fill: figures.badge(fill.kind)),
+            ("Quantity", lambda fill: figures.number(fill.quantity)),
+            (
+                "Price",
+                lambda fill: figures.money(fill.price, fill.trade.quote_currency),
+            ),
+            ("Fees", lambda fill: figures.money(fill.fees, fill.fee_currency)),
+        ],
+    ),
+    Section(
+        key="changes",
+        title="What was changed since it was recorded",
+        model=LedgerChange,
+        rows=_changes_of,
+        columns=[
+            ("When", lambda change: figures.instant(change.changed_at)),
+            ("Change", lambda change: figures.badge(change.action)),
+            ("By", lambda change: change.changed_by),
+            ("What", _tell_change),
+        ],
+    ),
+]

@@ -1,6 +1,7 @@
 """Trades and positions: the ledger's source, looked at and never edited here."""
 
 from decimal import Decimal
+from typing import ClassVar
 
 from django.contrib import admin
 from django.urls import reverse
@@ -8,7 +9,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
-from goals.admin.base import ReadOnlyAdmin
+from goals.admin.base import ReadOnlyAdmin, Section, SectionsAdmin
 from goals.admin.filters import PortfolioFilter
 from goals.admin.logs import decision_link
 from mastertrade.money import PERCENT, exactly, round_to
@@ -52,7 +53,8 @@ def exit_of(trade: Trade) -> SafeString:
 
 
 @admin.register(Trade)
-class TradeAdmin(ReadOnlyAdmin[Trade]):
+class TradeAdmin(ReadOnlyAdmin[Trade], SectionsAdmin[Trade]):
+    sections: ClassVar[list[Section]] = []
     list_display = (
         "trade_id",
         "what",
@@ -78,6 +80,7 @@ class TradeAdmin(ReadOnlyAdmin[Trade]):
                     ("what", "status_shown"),
                     ("owner", "portfolio", "strategy_id"),
                     ("opened", "closed"),
+                    ("void_since", "void_reason"),
                 )
             },
         ),
@@ -88,10 +91,20 @@ class TradeAdmin(ReadOnlyAdmin[Trade]):
                     ("entry", "exit", "stop"),
                     ("profit", "r_multiple"),
                     ("fees_shown", "rates"),
+                    ("leverage_shown", "funding_shown"),
                 )
             },
         ),
-        ("Where it comes from", {"fields": ("decision", "external_id")}),
+        (
+            "Where it comes from",
+            {
+                "fields": (
+                    ("decision", "external_id"),
+                    ("part_of", "source_import"),
+                    ("recorded", "created_by"),
+                )
+            },
+        ),
     )
 
     @admin.display(description="trade", ordering="symbol")
@@ -143,6 +156,28 @@ class TradeAdmin(ReadOnlyAdmin[Trade]):
     @admin.display(description="rates: quote, fee")
     def rates(self, trade: Trade) -> str:
         return f"{figures.number(trade.fx_rate)}, {figures.number(trade.fee_fx_rate)}"
+
+    @admin.display(description="leverage")
+    def leverage_shown(self, trade: Trade) -> str:
+        return f"{figures.number(trade.leverage)}"
+
+    @admin.display(description="funding")
+    def funding_shown(self, trade: Trade) -> SafeString:
+        return figures.money(trade.funding, trade.quote_currency)
+
+    @admin.display(description="a part of")
+    def part_of(self, trade: Trade) -> SafeString:
+        if trade.parent_trade is None:
+            return figures.NOTHING
+        return trade_link(trade.parent_trade)
+
+    @admin.display(description="recorded", ordering="created_at")
+    def recorded(self, trade: Trade) -> SafeString:
+        return figures.instant(trade.created_at)
+
+    @admin.display(description="void since", ordering="voided_at")
+    def void_since(self, trade: Trade) -> SafeString:
+        return figures.instant(trade.voided_at)
 
     @admin.display(description="opened", ordering="entry_time")
     def opened(self, trade: Trade) -> SafeString:
