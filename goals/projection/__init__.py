@@ -1,0 +1,1 @@
+"""Projection: what a goal may come to, in probabilities. Pure."""

@@ -1,0 +1,158 @@
+"""What a record of trades says about the next one. Pure.
+
+A growth is what a trade made at factor 1, as a share of the equity before it (a ratio,
+not percent). Few trades say little, so the mean is shrunk towards no edge at all, and
+nothing is said below `FEWEST_TRADES`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from goals.projection.types import Floats
+
+FEWEST_TRADES = 20
+CONFIDENT_TRADES = 100
+# Prior standard deviation of the mean, in typical losses. Source: docs/rules.md, "Edge".
+PRIOR_DEVIATION_LOSSES = 0.1
+ONE_SIDED_80 = NormalDist().inv_cdf(0.8)
+# A record longer than this is told by as many outcomes, each the mean of its share.
+MOST_OUTCOMES = 41
+# A tilt that moves weights by more than this (in natural logarithms) says nothing.
+STRONGEST_TILT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The mean growth of a record with its one-sided 80 % bounds (ratios).
+
+    Mean ∓ 0.8416 standard errors: the classical bounds for a normal mean.
+    """
+
+    trades: int
+    mean: float
+    deviation: float
+    lower: float
+    upper: float
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether there are trades enough to say anything."""
+        return self.trades >= FEWEST_TRADES
+
+    @property
+    def is_disproved(self) -> bool:
+        """Whether the record speaks against the strategy."""
+        return self.is_judged and self.upper < 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edge:
+    """The distribution of the next trade's growth at factor 1.
+
+    `growths` and `probabilities` have shape (outcomes,); their mean is `shrunk_mean`.
+    `posterior_deviation` is the standard deviation of what is known of the mean;
+    `best` the largest growth there ever was.
+    """
+
+    bounds: Bounds
+    shrunk_mean: float
+    posterior_deviation: float
+    best: float
+    growths: Floats
+    probabilities: Floats
+
+    @property
+    def low_confidence(self) -> bool:
+        """Whether there are too few trades to rely on the figures."""
+        return self.bounds.trades < CONFIDENT_TRADES
+
+    def tilted(self, mean: float) -> tuple[Floats, Floats]:
+        """The same outcomes with another mean: growths and probabilities."""
+        return tilt(self.growths, self.probabilities, mean)
+
+
+def measure_bounds(trades: int, total: float, total_squares: float) -> Bounds:
+    """The mean and its bounds from the count, the sum and the sum of squares."""
+    if trades == 0:
+        return Bounds(0, 0.0, 0.0, 0.0, 0.0)
+    mean = total / trades
+    variance = 0.0
+    if trades > 1:
+        variance = max(total_squares - trades * mean**2, 0.0) / (trades - 1)
+    deviation = variance**0.5
+    margin = ONE_SIDED_80 * deviation / trades**0.5
+    return Bounds(trades, mean, deviation, mean - margin, mean + margin)
+
+
+def shrink_mean(bounds: Bounds, typical_loss: float) -> tuple[float, float]:
+    """The mean shrunk towards 0, and the standard deviation of what is known of it.
+
+    Normal prior of mean 0 and deviation τ = 0.1 typical losses: the mean counts with
+    n / (n + σ²/τ²), and its posterior deviation is σ / √(n + σ²/τ²).
+    """
+    prior = PRIOR_DEVIATION_LOSSES * typical_loss
+    if bounds.deviation == 0 or prior == 0:
+        return (bounds.mean if prior else 0.0), 0.0
+    counts = bounds.trades + (bounds.deviation / prior) ** 2
+    return bounds.mean * bounds.trades / counts, bounds.deviation / counts**0.5
+
+
+def measure_typical_loss(growths: Floats) -> float:
+    """The mean loss as a positive ratio; of a record without one, the mean growth."""
+    losses = growths[growths < 0]
+    return float(np.abs(losses if losses.size else growths).mean())
+
+
+def estimate_edge(growths: Sequence[float] | Floats) -> Edge | None:
+    """The edge of a record; None below 20 trades, which say nothing."""
+    sample = np.asarray(growths, dtype=np.float64)
+    if sample.size < FEWEST_TRADES:
+        return None
+    bounds = measure_bounds(sample.size, float(sample.sum()), float((sample**2).sum()))
+    shrunk, deviation = shrink_mean(bounds, measure_typical_loss(sample))
+    values, weights = summarise(sample)
+    values, weights = tilt(values, weights, shrunk)
+    return Edge(bounds, shrunk, deviation, float(sample.max()), values, weights)
+
+
+def summarise(sample: Floats) -> tuple[Floats, Floats]:
+    """At most `MOST_OUTCOMES` outcomes with their weights; the mean stays the same."""
+    values, counts = np.unique(sample, return_counts=True)
+    if values.size > MOST_OUTCOMES:
+        parts = np.array_split(np.sort(sample), MOST_OUTCOMES)
+        values = np.array([part.mean() for part in parts])
+        counts = np.array([part.size for part in parts])
+    return values, counts / counts.sum()
+
+
+def tilt(values: Floats, weights: Floats, mean: float) -> tuple[Floats, Floats]:
+    """Weights ∝ w·exp(θ·value) that give the outcomes this mean.
+
+    Of all distributions on these outcomes it is the one nearest to `weights` (least
+    relative entropy). A mean that no weights could give shifts the outcomes as well.
+    """
+    wide = float(values.max() - values.min())
+    if wide == 0:
+        return values + (mean - float(values @ weights)), weights
+    scaled = (values - values.min()) / wide
+    low, high = -STRONGEST_TILT, STRONGEST_TILT
+    for _ in range(100):
+        middle = (low + high) / 2
+        if float(_weigh(scaled, weights, middle) @ values) < mean:
+            low = middle
+        else:
+            high = middle
+    tilted = _weigh(scaled, weights, (low + high) / 2)
+    missing = mean - float(values @ tilted)
+    if abs(missing) > 1e-9 * wide:
+        return values + missing, tilted
+    return values, tilted
+
+
+def _weigh(scaled: Floats, weights: Floats, theta: float) -> Floats:
+    exponents = theta * scaled
+    grown = weights * np.exp(exponents - exponents.max())
+    return grown / grown.sum()

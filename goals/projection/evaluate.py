@@ -1,0 +1,174 @@
+"""What comes of a policy, whatever it is: table, function or number. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from goals.projection.deadline import DeadlinePolicy, check_question
+from goals.projection.grid import Grid, log_levels, make_grid
+from goals.projection.outcomes import Outcomes, take_outcomes
+from goals.projection.stencils import TOUCH
+from goals.projection.types import Floats
+from mastertrade.exceptions import InvalidInput
+
+# (trades left, equities of shape (n,)) → factors of shape (n,).
+PolicyFunction: TypeAlias = Callable[[int, Floats], Floats]
+Policy: TypeAlias = DeadlinePolicy | PolicyFunction | float
+# Where a policy's factors are asked to find out how small and large they get.
+PROBES = 65
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PolicyOutcome:
+    """Chances of reaching the goal and of touching the stop, from today (ratios).
+
+    `probabilities` of shape (trades_left + 1, nodes) are those of reaching the goal
+    with so many trades left from the nodes `equity`.
+    """
+
+    probability: float
+    stop_probability: float
+    probabilities: Floats
+    equity: Floats
+
+    def value(self, stop_penalty: float) -> float:
+        """What `solve_deadline_policy` maximises."""
+        return self.probability - stop_penalty * self.stop_probability
+
+
+def evaluate_policy(
+    policy: Policy,
+    outcomes: Sequence[float],
+    probabilities: Sequence[float],
+    base_risk: float,
+    trades_left: int,
+    goal_return: float,
+    stop_loss: float | None = None,
+    equity: float = 1.0,
+    *,
+    nodes: int | None = None,
+) -> PolicyOutcome:
+    """The chances of a given policy; arguments as in `solve_deadline_policy`.
+
+    `policy` is what that returned, one factor for always, or a function of the trades
+    left and an array of equities (in units of that at the goal's start) that returns a
+    factor for each.
+    """
+    chances = take_outcomes(outcomes, probabilities, base_risk)
+    check_question(trades_left, goal_return, stop_loss, 0.0, equity)
+    goal, stop, today = log_levels(goal_return, stop_loss, equity)
+    if today >= goal - 1e-12 or (stop is not None and today <= stop + 1e-12):
+        reached = float(today >= goal - 1e-12)
+        known = np.full((trades_left + 1, 1), reached)
+        return PolicyOutcome(reached, 1 - reached, known, np.array([equity]))
+    choose = as_function(policy)
+    low, high = _range_of(choose, trades_left, goal, stop, today)
+    grid = make_grid(
+        chances,
+        smallest_factor=low,
+        largest_factor=high,
+        trades_left=trades_left,
+        goal=goal,
+        stop=stop,
+        today=today,
+        nodes=nodes,
+    )
+    reached, stopped = _walk(choose, chances, grid, trades_left)
+    return PolicyOutcome(
+        probability=float(reached[-1, grid.today]),
+        stop_probability=float(stopped[grid.today]),
+        probabilities=reached,
+        equity=grid.equity,
+    )
+
+
+def as_function(policy: Policy) -> PolicyFunction:
+    """Any policy as a function of trades left and equities."""
+    if isinstance(policy, DeadlinePolicy):
+        return policy.factor
+    if callable(policy):
+        return policy
+    constant = float(policy)
+    return lambda _, equity: np.full(equity.shape, constant)
+
+
+def _range_of(
+    choose: PolicyFunction, trades_left: int, goal: float, stop: float | None, at: float
+) -> tuple[float, float]:
+    """About the smallest factor above 0 and the largest that the policy gives."""
+    bottom = stop if stop is not None else at - 2 * (goal - at)
+    equity = np.exp(np.linspace(bottom, goal, PROBES)[:-1])
+    asked = {1, max(trades_left // 2, 1), max(trades_left, 1)}
+    given = np.concatenate([ask(choose, left, equity) for left in asked])
+    used = given[given > 0]
+    return (float(used.min()), float(used.max())) if used.size else (1.0, 1.0)
+
+
+def ask(choose: PolicyFunction, trades_left: int, equity: Floats) -> Floats:
+    """The policy's factors; `InvalidInput` where they are none."""
+    factors = np.asarray(choose(trades_left, equity), dtype=np.float64)
+    if factors.shape != equity.shape or not np.isfinite(factors).all():
+        raise InvalidInput("policy", "must give one finite factor for each equity.")
+    if (factors < 0).any():
+        raise InvalidInput("policy", "must not give a factor below 0.")
+    return factors
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """Where a trade leads from each node: the node below, and how far beyond it."""
+
+    node: np.ndarray
+    share: Floats
+    reaches: np.ndarray
+    stops: np.ndarray
+
+
+def _walk(
+    choose: PolicyFunction, outcomes: Outcomes, grid: Grid, trades_left: int
+) -> tuple[Floats, Floats]:
+    equity = grid.equity
+    stopped = np.zeros(grid.size)
+    reached = np.zeros((trades_left + 1, grid.size))
+    chances = outcomes.probabilities
+    given: Floats | None = None
+    for left in range(1, trades_left + 1):
+        factors = ask(choose, left, equity)
+        if given is None or not np.array_equal(given, factors):
+            steps, given = _step(factors, outcomes, grid), factors
+        reached[left] = _read(reached[left - 1], steps, steps.reaches) @ chances
+        if grid.stop is not None:
+            stopped = _read(stopped, steps, steps.stops) @ chances
+    return reached, stopped
+
+
+def _step(factors: Floats, outcomes: Outcomes, grid: Grid) -> _Steps:
+    bound = grid.size + 1
+    cells = np.clip(outcomes.log_steps(factors) / grid.step, -bound, bound)
+    places = cells + np.arange(grid.size)[:, None]
+    whole = np.rint(places)
+    places = np.where(np.abs(places - whole) < TOUCH, whole, places)
+    bottom = -np.inf if grid.stop is None else (grid.stop - grid.lowest) / grid.step
+    # Inside the goal's and the stop's cells: the node before them.
+    inside = np.clip(places, 0, grid.size - 1)
+    node = np.minimum(inside.astype(np.intp), grid.size - 2) if grid.size > 1 else 0
+    return _Steps(
+        node=np.asarray(node),
+        share=inside - node,
+        reaches=places >= grid.size - 0.5 - TOUCH,
+        stops=(places <= bottom + TOUCH) if grid.stop is not None else places < -1,
+    )
+
+
+def _read(values: Floats, steps: _Steps, ends: np.ndarray) -> Floats:
+    """Values where the steps lead: 1 where they end the walk so, 0 where otherwise."""
+    if values.size > 1:
+        read = values[steps.node] * (1 - steps.share)
+        read += values[steps.node + 1] * steps.share
+    else:
+        read = np.full(steps.reaches.shape, values[0])
+    read[steps.reaches | steps.stops] = 0.0
+    read[ends] = 1.0
+    return read

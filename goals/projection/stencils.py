@@ -1,0 +1,140 @@
+"""How one trade carries value from node to node. Pure.
+
+Between nodes the value is read by linear interpolation, which keeps the mean of each
+step. In the cells that hold the goal and the stop it is not: there a step counts as
+reaching them if it does, exactly, and as ending on the node before them otherwise.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from goals.projection.grid import Grid
+from goals.projection.outcomes import Outcomes
+from goals.projection.types import Floats, Indices
+
+# A step that misses by less than this share of a cell has reached it: what is lost to
+# binary fractions is a thousandth of it.
+TOUCH = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """Where steps land from a node: `cells` whole cells away, and a `share` beyond.
+
+    Arrays of equal shape; a share is at least 0 and below 1.
+    """
+
+    cells: Indices
+    share: Floats
+
+
+def land(log_steps: Floats, grid: Grid) -> Landing:
+    """Measure steps in cells; one that leaves the grid is held just outside it."""
+    bound = grid.size + 1
+    places = np.clip(log_steps / grid.step, -bound, bound)
+    # What is a whole number of cells but for rounding is that number.
+    whole = np.rint(places)
+    places = np.where(np.abs(places - whole) < TOUCH, whole, places)
+    cells = np.floor(places)
+    return Landing(cells.astype(np.intp), places - cells)
+
+
+@dataclass(frozen=True, slots=True)
+class Stencils:
+    """One trade at each factor, as weights on the nodes around.
+
+    `weights` has shape (window, factors): the windows of the values, padded by `below`
+    and `above` nodes, times it are the expected values. `at_goal` and `at_stop` have
+    shape (nodes, factors): what the cell of the goal and of the stop adds, for each
+    unit that the value there lies below 1, and above the value of the stop.
+    """
+
+    weights: Floats
+    below: int
+    above: int
+    at_goal: Floats
+    at_stop: Floats | None
+
+    def expect(self, values: Floats, stopped: float) -> Floats:
+        """The expected values after one trade, shape (nodes, factors).
+
+        `values` by node; 1 from the goal on, `stopped` from the stop down.
+        """
+        windows = self.windows(values, 1.0, stopped)
+        expected = windows @ self.weights
+        expected += self.at_goal * (1 - values[-1])
+        if self.at_stop is not None:
+            expected += self.at_stop * (stopped - values[0])
+        return expected
+
+    def expect_chosen(
+        self, values: Floats, chosen: Indices, reached: float, stopped: float
+    ) -> Floats:
+        """The same for one factor at each node, given by index; shape (nodes,)."""
+        windows = self.windows(values, reached, stopped)
+        nodes = np.arange(values.size)
+        expected = np.einsum("nw,nw->n", windows, self.weights.T[chosen])
+        expected += self.at_goal[nodes, chosen] * (reached - values[-1])
+        if self.at_stop is not None:
+            expected += self.at_stop[nodes, chosen] * (stopped - values[0])
+        return expected
+
+    def windows(self, values: Floats, reached: float, stopped: float) -> Floats:
+        """Every node's surroundings, shape (nodes, window)."""
+        padded = np.concatenate(
+            [np.full(self.below, stopped), values, np.full(self.above, reached)]
+        )
+        return sliding_window_view(padded, self.weights.shape[0])
+
+
+def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
+    """Work out one trade's weights for every factor."""
+    landing = land(outcomes.log_steps(factors), grid)
+    below = int(max(-landing.cells.min(), 0))
+    above = int(max(landing.cells.max() + 1, 0))
+    weights = np.zeros((below + above + 1, factors.size))
+    rows = np.broadcast_to(np.arange(factors.size)[:, None], landing.cells.shape)
+    chances = np.broadcast_to(outcomes.probabilities, landing.cells.shape)
+    np.add.at(weights, (landing.cells + below, rows), chances * (1 - landing.share))
+    beyond = np.minimum(landing.cells + below + 1, below + above)
+    np.add.at(weights, (beyond, rows), chances * landing.share)
+    return Stencils(
+        weights=weights,
+        below=below,
+        above=above,
+        at_goal=_correct_goal(landing, chances, rows, grid),
+        at_stop=_correct_stop(landing, chances, rows, grid),
+    )
+
+
+def _correct_goal(
+    landing: Landing, chances: Floats, rows: Indices, grid: Grid
+) -> Floats:
+    """From which node a step ends in the goal's cell, and what was read wrongly."""
+    from_node = grid.size - 1 - landing.cells
+    reaches = landing.share >= 0.5 - TOUCH
+    wrong = chances * (reaches - landing.share)
+    return _gather(from_node, rows, wrong, (grid.size, landing.cells.shape[0]))
+
+
+def _correct_stop(
+    landing: Landing, chances: Floats, rows: Indices, grid: Grid
+) -> Floats | None:
+    if grid.stop is None:
+        return None
+    depth = (grid.lowest - grid.stop) / grid.step
+    from_node = -1 - landing.cells
+    stops = landing.share <= 1 - depth + TOUCH
+    wrong = chances * (stops - (1 - landing.share))
+    return _gather(from_node, rows, wrong, (grid.size, landing.cells.shape[0]))
+
+
+def _gather(
+    from_node: Indices, rows: Indices, wrong: Floats, shape: tuple[int, int]
+) -> Floats:
+    gathered = np.zeros(shape)
+    inside = (from_node >= 0) & (from_node < shape[0])
+    np.add.at(gathered, (from_node[inside], rows[inside]), wrong[inside])
+    return gathered
