@@ -142,6 +142,20 @@ def filter_by_time(
     return history
 
 
+def read_span(
+    first: str | None, last: str | None, time_zone: str
+) -> tuple[dt.datetime | None, dt.datetime | None]:
+    """The first and the last instant that `from` and `to` include; None: not asked.
+
+    Each is an instant, or a date of the time zone (whole days).
+    """
+    begin = _read("from", first, time_zone)[0] if first else None
+    if not last:
+        return begin, None
+    end, is_day = _read("to", last, time_zone)
+    return begin, end - dt.timedelta(microseconds=1) if is_day else end
+
+
 def _read(field: str, text: str, time_zone: str) -> tuple[dt.datetime, bool]:
     """An instant; for a date its first instant, or for `to` the next day's."""
     try:

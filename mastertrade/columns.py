@@ -13,6 +13,8 @@ from django.db.models import F, Q
 from mastertrade.money import (
     COST,
     FACTOR,
+    GROWTH,
+    GROWTH_SQUARE,
     MONEY,
     PERCENT,
     PRICE,
@@ -60,6 +62,16 @@ def cost(**options: Any) -> "models.DecimalField[Any, Any]":
 def rest(**options: Any) -> "models.DecimalField[Any, Any]":
     """numeric(44,36): what rounding to money left over, exact"""
     return _decimal(REST, options)
+
+
+def growth(**options: Any) -> "models.DecimalField[Any, Any]":
+    """numeric(40,18): growths of trades as ratios, exact"""
+    return _decimal(GROWTH, options)
+
+
+def growth_square(**options: Any) -> "models.DecimalField[Any, Any]":
+    """numeric(64,36): sums of squared growths, exact"""
+    return _decimal(GROWTH_SQUARE, options)
 
 
 def check(name: str, condition: Q) -> models.CheckConstraint:

@@ -31,6 +31,9 @@ UNITS = (56, 18)
 # A quantity times a price, and the rest that rounding such a product to money leaves.
 COST = (64, 24)
 REST = (44, 36)
+# A sum of growths (ratios), and of their squares.
+GROWTH = (40, 18)
+GROWTH_SQUARE = (64, 36)
 
 EXACT = Context(
     prec=150,

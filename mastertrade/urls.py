@@ -10,8 +10,8 @@ api: list[URLPattern | URLResolver] = [
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path("docs/", SpectacularSwaggerView.as_view(), name="api-docs"),
     path("", include("goals.urls")),
+    path("", include("trades.urls")),  # strategies/performance/ is no strategy
     path("", include("strategies.urls")),
-    path("", include("trades.urls")),
 ]
 
 urlpatterns = [

@@ -4,10 +4,12 @@ The band of the goal gives the stance it wants, a strategy's type and risk profi
 posture; the nearer the two, the better the fit.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from goals.enums import ProgressBand
+from goals.records import NO_RECORD, GrowthRecord
 from mastertrade.money import exactly, format_plain
 from strategies.enums import RiskProfile, Stance
 
@@ -36,44 +38,25 @@ PROFILE_SHIFTS = {
     RiskProfile.MODERATE: ZERO,
     RiskProfile.CONSERVATIVE: Decimal("-0.5"),
 }
-# A strategy's record counts from this many closed trades on.
-RECORD_MINIMUM_TRADES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What a strategy's closed trades say about it.
-
-    `mean_growth` is the shrunk mean growth per trade as a ratio; `disproved` means
-    that even an optimistic reading of the record shows a loss. Both count only from
-    `RECORD_MINIMUM_TRADES` trades on.
-    """
-
-    closed_trades: int = 0
-    mean_growth: Decimal = ZERO
-    disproved: bool = False
-
-    @property
-    def counts(self) -> bool:
-        return self.closed_trades >= RECORD_MINIMUM_TRADES
-
-
-NO_RECORD = Record()
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A strategy that competes."""
+    """A strategy that competes, with the record of its closed trades."""
 
     strategy_id: str
     strategy_type: str
     risk_profile: RiskProfile
-    record: Record = NO_RECORD
+    record: GrowthRecord = NO_RECORD
 
 
 @dataclass(frozen=True, slots=True)
 class RankedStrategy:
-    """A candidate and the figures that placed it. `rank` 1 is chosen."""
+    """A candidate and the figures that placed it. `rank` 1 is chosen.
+
+    `mean_growth` is the shrunk mean growth per trade that ranks, 0 where the record
+    has too few trades to be judged; then its `mean` and bounds are None. Ratios.
+    """
 
     rank: int
     strategy_id: str
@@ -83,6 +66,9 @@ class RankedStrategy:
     fit: Decimal
     closed_trades: int
     mean_growth: Decimal
+    mean: Decimal | None
+    lower: Decimal | None
+    upper: Decimal | None
     disproved: bool
 
 
@@ -107,6 +93,13 @@ def measure_fit(posture: Decimal, stance: Stance) -> Decimal:
     return 1 - abs(posture - STANCE_SCORES[stance]) / TWO
 
 
+def attach_records(
+    candidates: tuple[Candidate, ...], records: Mapping[str, GrowthRecord]
+) -> tuple[Candidate, ...]:
+    """The candidates with their records; each must have one, if only of no trades."""
+    return tuple(replace(one, record=records[one.strategy_id]) for one in candidates)
+
+
 def select_strategy(band: ProgressBand, candidates: tuple[Candidate, ...]) -> Selection:
     """Rank by (disproved, fit, mean growth, strategy_id); `candidates` not empty.
 
@@ -119,16 +112,11 @@ def select_strategy(band: ProgressBand, candidates: tuple[Candidate, ...]) -> Se
     return Selection(ranking[0], stance, _explain(band, stance, ranking), ranking)
 
 
-def _judge(record: Record) -> tuple[Decimal, bool]:
-    if not record.counts:
-        return ZERO, False
-    return record.mean_growth, record.disproved
-
-
 def _measure(candidate: Candidate, stance: Stance) -> RankedStrategy:
     """The candidate's figures; its rank is known once all are measured."""
     posture = measure_posture(candidate.strategy_type, candidate.risk_profile)
-    growth, disproved = _judge(candidate.record)
+    record = candidate.record
+    judged = record.judged
     return RankedStrategy(
         rank=0,
         strategy_id=candidate.strategy_id,
@@ -136,9 +124,12 @@ def _measure(candidate: Candidate, stance: Stance) -> RankedStrategy:
         risk_profile=candidate.risk_profile,
         posture=posture,
         fit=measure_fit(posture, stance),
-        closed_trades=candidate.record.closed_trades,
-        mean_growth=growth,
-        disproved=disproved,
+        closed_trades=record.trades,
+        mean_growth=record.shrunk_mean if judged else ZERO,
+        mean=record.mean if judged else None,
+        lower=record.lower if judged else None,
+        upper=record.upper if judged else None,
+        disproved=record.disproved,
     )
 
 

@@ -23,6 +23,8 @@ CHANGEABLE = (
     "parameters",
     "status",
 )
+# Addresses below /api/strategies/ that are no strategy.
+TAKEN_IDS = ("performance",)
 
 
 @atomic
@@ -30,6 +32,8 @@ def create_strategy(
     *, user: User, strategy_id: str, now: datetime, **fields: Any
 ) -> StrategyInstance:
     """Create one of the user's strategies; its id is the user's own and unique."""
+    if strategy_id in TAKEN_IDS:
+        raise InvalidInput("strategy_id", f"{strategy_id} is the name of an address.")
     mine = StrategyInstance.objects.filter(user_id=user.username)
     if mine.filter(strategy_id=strategy_id).exists():
         raise InvalidInput("strategy_id", f"You already have a strategy {strategy_id}.")

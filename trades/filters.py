@@ -1,10 +1,12 @@
 """Filters of the trades' lists."""
 
 import django_filters
+from django.db.models import QuerySet
 
 from goals.filters import InstantFilter, PortfolioFilter, WholeNumberFilter
 from goals.models import LedgerChange
 from mastertrade.columns import choices
+from strategies.models import StrategyInstance
 from trades.enums import Side, TradeStatus
 from trades.models import Position, Trade, TradeImport
 
@@ -58,3 +60,21 @@ class PositionFilter(django_filters.FilterSet):
     class Meta:
         model = Position
         fields = ("symbol",)
+
+
+class PerformanceFilter(django_filters.FilterSet):
+    """`portfolio` counts its trades only; another's finds no strategy."""
+
+    portfolio = django_filters.CharFilter(
+        max_length=100, help_text="Only its trades; key or name.", method="keep"
+    )
+
+    class Meta:
+        model = StrategyInstance
+        fields = ("strategy_type", "risk_profile", "status")
+
+    def keep(
+        self, strategies: QuerySet[StrategyInstance], name: str, value: str
+    ) -> QuerySet[StrategyInstance]:
+        """Which trades count is the view's; here the value is only checked."""
+        return strategies

@@ -8,6 +8,7 @@ from trades.views.decisions import (
     PortfolioSizingView,
 )
 from trades.views.imports import ImportListView, ImportTradesView
+from trades.views.performance import PerformanceListView, PerformanceView
 from trades.views.positions import MarkPositionsView, PositionListView
 from trades.views.trades import (
     AddToTradeView,
@@ -31,6 +32,16 @@ urlpatterns = [
     ),
     path("sizing/", PortfolioSizingView.as_view(), name="sizing"),
     path("next-trade/", NextTradeView.as_view(), name="next-trade"),
+    path(
+        "strategies/performance/",
+        PerformanceListView.as_view(),
+        name="strategy-performances",
+    ),
+    path(
+        "strategies/<text:strategy_id>/performance/",
+        PerformanceView.as_view(),
+        name="strategy-performance",
+    ),
     path("trades/", TradeListView.as_view(), name="trades"),
     path("trades/import/", ImportTradesView.as_view(), name="import-trades"),
     path("trades/imports/", ImportListView.as_view(), name="imports"),

@@ -116,6 +116,7 @@ MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/goals/{goal_id}/progress/": add_snapshot,
     "/api/goals/{goal_id}/adjustments/": add_decision,
     "/api/strategies/": add_strategy,
+    "/api/strategies/performance/": add_strategy,
     "/api/tokens/": add_token,
     "/api/trades/": add_trade,
     "/api/positions/": add_trade,
@@ -292,6 +293,17 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "risk_profile": ("aggressive", lambda row, _: row["risk_profile"][0] == "a"),
         "status": ("paused", lambda row, _: row["status"] == "paused"),
     },
+    "/api/strategies/performance/": {
+        "strategy_type": (
+            "momentum",
+            lambda row, _: row["strategy_type"] == "momentum",
+        ),
+        "risk_profile": ("aggressive", lambda row, _: row["status"] == "paused"),
+        "status": ("paused", lambda row, _: row["status"] == "paused"),
+        "portfolio": ("crypto", lambda row, _: True),
+        "from": (SINCE, lambda row, _: True),
+        "to": (UNTIL, lambda row, _: True),
+    },
     "/api/tokens/": {},
     "/api/trades/": {
         "portfolio": ("main", lambda row, t: row["portfolio_id"] != t["portfolio_id"]),
@@ -438,9 +450,10 @@ def test_a_filter_finds_exactly_the_rows_it_means(varied: Trader) -> None:
 
 
 def pace_apart(rows: list[Any]) -> list[Any]:
-    """Without what goes with the clock."""
+    """Without what goes with the clock, and figures of the trades that count."""
     clock = {"expected_progress_pct", "pace_gap_pct", "required_per_day", "health"}
-    return [{k: v for k, v in row.items() if k not in clock} for row in rows]
+    figures = {"trades", "counted_trades", "wins", "win_rate", "money", "reason"}
+    return [{k: v for k, v in row.items() if k not in clock | figures} for row in rows]
 
 
 def test_a_portfolio_may_be_filtered_by_key_too(busy: Trader) -> None:

@@ -50,6 +50,8 @@ CONTRACT = {
     "POST /api/strategies/",
     "GET /api/strategies/{strategy_id}/",
     "PATCH /api/strategies/{strategy_id}/",
+    "GET /api/strategies/performance/",
+    "GET /api/strategies/{strategy_id}/performance/",
     "GET /api/trades/",
     "POST /api/trades/",
     "GET /api/trades/{trade_id}/",

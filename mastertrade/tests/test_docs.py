@@ -48,6 +48,7 @@ from goals.progress import (
     describe_band,
     health_for,
 )
+from goals.projection.edge import FEWEST_TRADES
 from goals.services.goals import CHANGEABLE, EARLIEST_DATE, LATEST_DATE, PRIORITIES
 from goals.services.portfolios import LARGEST_DRAWDOWN_PCT
 from mastertrade import money
@@ -57,7 +58,6 @@ from strategies.enums import RiskProfile
 from strategies.models import StrategyInstance
 from strategies.selection import (
     PROFILE_SHIFTS,
-    RECORD_MINIMUM_TRADES,
     STANCE_FOR_BAND,
     STANCE_SCORES,
     TYPE_POSTURES,
@@ -338,7 +338,7 @@ def test_the_worst_fit_and_the_record() -> None:
     text = section(RULES, "Strategies")
     assert numbers(re.findall(r"worst possible is (\S+)", text)[0]) == [worst]
     told = re.findall(r"\*\*(\d+) closed\s+trades\*\*", section(RULES, "Ranking"))
-    assert told == [str(RECORD_MINIMUM_TRADES)]
+    assert told == [str(FEWEST_TRADES)]
 
 
 # --- docs/rules.md: numbers, pages, errors --------------------------------------------

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goals.enums import ProgressBand
+from goals.records import GrowthRecord
 from strategies.enums import RiskProfile, Stance
 from strategies.selection import (
     STANCE_FOR_BAND,
     Candidate,
-    Record,
     measure_fit,
     measure_posture,
     select_strategy,
@@ -19,13 +19,9 @@ from strategies.selection import (
 
 AGGRESSIVE, MODERATE, CONSERVATIVE = RiskProfile
 TYPES = ["momentum", "breakout", "mean_reversion", "carry"]
+growths = st.decimals(min_value=Decimal("-0.1"), max_value=Decimal("0.1"), places=3)
 records = st.builds(
-    Record,
-    closed_trades=st.integers(0, 40),
-    mean_growth=st.decimals(
-        min_value=Decimal("-0.1"), max_value=Decimal("0.1"), places=3
-    ),
-    disproved=st.booleans(),
+    GrowthRecord, trades=st.integers(0, 40), shrunk_mean=growths, upper=growths
 )
 candidates = st.builds(
     Candidate,
@@ -41,7 +37,7 @@ bands = st.sampled_from(ProgressBand)
 
 
 def candidate(strategy_id="a", strategy_type="momentum", profile=MODERATE, **record):
-    return Candidate(strategy_id, strategy_type, profile, Record(**record))
+    return Candidate(strategy_id, strategy_type, profile, GrowthRecord(**record))
 
 
 def ranking(band, *competing):
@@ -156,7 +152,7 @@ def test_the_ranking_follows_its_own_figures(band, competing):
 
 def test_a_disproved_strategy_ranks_behind_all_others():
     competing = (
-        candidate("a", closed_trades=20, disproved=True),
+        candidate("a", trades=20, upper=Decimal("-0.01")),
         candidate("b", "mean_reversion", CONSERVATIVE),
     )
     assert ranking(ProgressBand.BEHIND, *competing) == ["b", "a"]
@@ -164,7 +160,7 @@ def test_a_disproved_strategy_ranks_behind_all_others():
 
 def test_below_twenty_trades_nothing_is_disproved():
     competing = (
-        candidate("a", closed_trades=19, disproved=True),
+        candidate("a", trades=19, upper=Decimal("-0.01")),
         candidate("b", "mean_reversion"),
     )
     assert ranking(ProgressBand.BEHIND, *competing) == ["a", "b"]
@@ -174,14 +170,14 @@ def test_below_twenty_trades_nothing_is_disproved():
 def test_the_mean_growth_counts_from_twenty_trades_on(trades, first):
     competing = (
         candidate("a"),
-        candidate("b", closed_trades=trades, mean_growth=Decimal("0.01")),
+        candidate("b", trades=trades, shrunk_mean=Decimal("0.01")),
     )
     assert ranking(ProgressBand.BEHIND, *competing)[0] == first
 
 
 def test_a_losing_record_ranks_behind_no_record():
     competing = (
-        candidate("a", closed_trades=20, mean_growth=Decimal("-0.01")),
+        candidate("a", trades=20, shrunk_mean=Decimal("-0.01")),
         candidate("b"),
     )
     assert ranking(ProgressBand.BEHIND, *competing) == ["b", "a"]
@@ -189,7 +185,7 @@ def test_a_losing_record_ranks_behind_no_record():
 
 def test_the_fit_comes_before_the_record():
     competing = (
-        candidate("a", "carry", closed_trades=50, mean_growth=Decimal("0.5")),
+        candidate("a", "carry", trades=50, shrunk_mean=Decimal("0.5")),
         candidate("b", "momentum"),
     )
     assert ranking(ProgressBand.BEHIND, *competing) == ["b", "a"]
@@ -208,13 +204,13 @@ def test_among_equals_the_first_name_decides_and_the_reason_says_so():
 def test_the_reason_names_the_disproved():
     selection = select_strategy(
         ProgressBand.NEAR_TARGET,
-        (candidate("a"), candidate("b", closed_trades=30, disproved=True)),
+        (candidate("a"), candidate("b", trades=30, upper=Decimal("-0.01"))),
     )
     assert selection.reason.endswith("disproved by their record: b.")
 
 
 def test_the_ranking_tells_the_figures_that_made_it():
-    record = {"closed_trades": 25, "mean_growth": Decimal("0.004")}
+    record = {"trades": 25, "shrunk_mean": Decimal("0.004")}
     only = select_strategy(
         ProgressBand.BEHIND, (candidate("a", "breakout", AGGRESSIVE, **record),)
     ).selected

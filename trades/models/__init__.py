@@ -1,13 +1,15 @@
-"""Trades, what they hold open, where they came from, webhooks and replays."""
+"""Trades, what they hold open and add up to, and where they came from."""
 
 from trades.models.fills import TradeFill
 from trades.models.imports import TradeImport
 from trades.models.positions import Position
+from trades.models.records import GrowthRecord
 from trades.models.replays import ReplayRun
 from trades.models.trades import Trade
 from trades.models.webhooks import WebhookFill, WebhookToken
 
 __all__ = [
+    "GrowthRecord",
     "Position",
     "ReplayRun",
     "Trade",

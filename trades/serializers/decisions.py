@@ -97,6 +97,8 @@ class SizingAnswerSerializer(serializers.Serializer[Any]):
 
 
 class RankedStrategySerializer(serializers.Serializer[Any]):
+    """Growths per trade are ratios: 0.01 is 1 %. Null below 20 trades."""
+
     rank = serializers.IntegerField()
     strategy_id = serializers.CharField()
     strategy_type = serializers.CharField()
@@ -105,6 +107,9 @@ class RankedStrategySerializer(serializers.Serializer[Any]):
     fit = serializers.CharField()
     closed_trades = serializers.IntegerField()
     mean_growth = serializers.CharField()
+    mean = serializers.CharField(allow_null=True)
+    lower = serializers.CharField(allow_null=True)
+    upper = serializers.CharField(allow_null=True)
     disproved = serializers.BooleanField()
 
 

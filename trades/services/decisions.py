@@ -39,11 +39,12 @@ from mastertrade.validation import (
     require_positive,
 )
 from strategies.models import StrategySelectionLog
-from strategies.selection import Selection
+from strategies.selection import Candidate, Selection, attach_records
 from strategies.selection import select_strategy as choose
 from strategies.services import load_candidates, log_selection
 from trades.planning import TradePlan, plan_trade
 from trades.services.exposure import load_exposure
+from trades.services.records import load_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def select_strategy(
     portfolio = lock_portfolio_of_goal(user=user, goal_id=goal_id)
     goal = load_sizable_goal(portfolio, goal_id, at)
     standing = standing_of(goal, read_portfolio_at(portfolio, at), at)
-    competing = load_candidates(user=user, only=candidates)
+    competing = _load_judged(user, portfolio, at, candidates)
     selection = choose(standing.band, competing)
     row = log_selection(
         goal_id=goal_id,
@@ -163,7 +164,7 @@ def plan_next_trade(
     plan = plan_trade(
         request=request,
         goals=standings,
-        candidates=load_candidates(user=user, only=candidates),
+        candidates=_load_judged(user, locked, at, candidates),
         exposure=exposure,
     )
     chosen = plan.selection.selected.strategy_id
@@ -177,6 +178,15 @@ def plan_next_trade(
     call = _call(now, as_of, request, None, chosen, symbol)
     row = _log(locked, plan.sizing, standings, request, call, exposure)
     return NextTrade(plan, selection, row)
+
+
+def _load_judged(
+    user: User, locked: Portfolio, at: datetime, only: Sequence[str] | None
+) -> tuple[Candidate, ...]:
+    """The strategies that compete, each with its record as of then."""
+    competing = load_candidates(user=user, only=only)
+    names = [one.strategy_id for one in competing]
+    return attach_records(competing, load_records(user, names, at, locked=locked))
 
 
 def _decide(

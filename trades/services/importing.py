@@ -25,6 +25,7 @@ from trades.models import TradeImport
 from trades.services import import_sql as sql
 from trades.services import import_writes as writes
 from trades.services.importing_fills import FillImport
+from trades.services.records import forget_records
 from trades.services.staging import SHOWN_REFUSALS, Progress, Staging, Watched
 from trades.services.tickets import IMPORTED
 
@@ -236,6 +237,8 @@ class _Job:
         self.row.known_count = report.known
         self.row.refused_count = report.refused
         self.row.save(update_fields=["created_count", "known_count", "refused_count"])
+        if self.staging.parts:  # perhaps of a trade that had ended before
+            forget_records(self.portfolio)
         if self.exits:
             rebuild_ledger(
                 self.portfolio,

@@ -10,6 +10,7 @@ from django.db import connection
 from goals.models import Portfolio
 from goals.services.reconciling import Drift, find_portfolio_drift, mend_portfolio
 from mastertrade.transactions import atomic
+from trades.services.records import find_record_drift, forget_records
 
 # What open trades hold, beside what their positions say of it, in one portfolio. Of a
 # position that was never marked nothing is unrealised: it stands at its entry price.
@@ -79,7 +80,7 @@ def find_drift(portfolio_ids: list[int] | None = None) -> Iterator[Drift]:
 
 @atomic
 def check_portfolio(portfolio_id: int) -> list[Drift]:
-    """The drift of one portfolio, its days, goals and positions."""
+    """The drift of one portfolio, its days, goals, positions and growth records."""
     portfolio = Portfolio.objects.locked().get(pk=portfolio_id)
     drift = []
     told = _unrealized(portfolio)
@@ -93,16 +94,21 @@ def check_portfolio(portfolio_id: int) -> list[Drift]:
     for trade_id, figure, cached, figure_told in _ask(DRIFT, portfolio):
         of = f"position of trade {trade_id}"
         drift.append(Drift(portfolio_id, of, figure, cached, figure_told))
+    drift += [Drift(portfolio_id, *row) for row in find_record_drift(portfolio)]
     return drift
 
 
 @atomic
 def mend_drift(portfolio_id: int, now: datetime) -> None:
-    """Make positions, portfolio, days and goals again from trades and cash flows."""
+    """Make positions, portfolio, days and goals again from trades and cash flows.
+
+    Growth records are deleted: whoever needs one next makes it from the ledger.
+    """
     portfolio = Portfolio.objects.locked().get(pk=portfolio_id)
     with connection.cursor() as cursor:
         cursor.execute(MEND, {"portfolio_id": portfolio_id, "now": now})
     portfolio.unrealized_pnl = _unrealized(portfolio)
+    forget_records(portfolio)
     mend_portfolio(portfolio, now)
 
 

@@ -13,6 +13,7 @@ from mastertrade.transactions import atomic
 from trades.enums import Side, TradeStatus
 from trades.models import Position, Trade
 from trades.pnl import measure_exact_profit
+from trades.services.records import forget_records
 from trades.services.rows import lock_portfolio_of_trade, lock_trade, save_open
 from trades.stakes import join_stakes
 
@@ -38,6 +39,7 @@ def void_trade(
     _mark_void(trade, reason, now, user)
     if was_open:
         portfolio.unrealized_pnl -= _close_position(trade, now)
+        forget_records(portfolio)  # its closed parts end the trade now, in the past
         return trade, save_live([portfolio], at=now, now=now)
     portfolio.unrealized_pnl += _give_back(trade, now, user)
     moves = rebuild_ledger(

@@ -18,7 +18,8 @@ SHOWN = 200
 
 class Command(BaseCommand):
     help = (
-        "Compare every portfolio, goal and position with the trades and cash flows. "
+        "Compare every portfolio, goal, position and growth record with the trades and "
+        "cash flows. "
         "Exits 1 if anything differs; --fix makes it right."
     )
 

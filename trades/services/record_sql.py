@@ -1,0 +1,163 @@
+"""The statements of growth records: read, brought up to date, proved.
+
+How a trade's growth is worked out is the database function `portfolio_growths`; tests
+hold it and the plain arithmetic together.
+"""
+
+SUMS = (
+    "trades",
+    "sum_growth",
+    "sum_squares",
+    "wins",
+    "sum_wins",
+    "losses",
+    "sum_losses",
+    "best_growth",
+    "worst_growth",
+)
+# From the growths of trades; those that do not count are null and add nothing.
+SUM_UP = """count(growth) AS trades, coalesce(sum(growth), 0) AS sum_growth,
+       coalesce(sum(growth * growth), 0) AS sum_squares,
+       count(*) FILTER (WHERE growth > 0) AS wins,
+       coalesce(sum(growth) FILTER (WHERE growth > 0), 0) AS sum_wins,
+       count(*) FILTER (WHERE growth < 0) AS losses,
+       coalesce(sum(growth) FILTER (WHERE growth < 0), 0) AS sum_losses,
+       max(growth) AS best_growth, min(growth) AS worst_growth"""
+ADD_UP = """sum(trades) AS trades, sum(sum_growth) AS sum_growth,
+       sum(sum_squares) AS sum_squares, sum(wins) AS wins, sum(sum_wins) AS sum_wins,
+       sum(losses) AS losses, sum(sum_losses) AS sum_losses,
+       max(best_growth) AS best_growth, min(worst_growth) AS worst_growth"""
+# The portfolios asked about, and how far what is kept of each reaches. Sums that reach
+# beyond `as_of` are of no use there.
+BASED = """
+WITH based AS (
+    SELECT p.portfolio_id, b.portfolio_id IS NOT NULL AS is_kept,
+           coalesce(b.exit_time, '-infinity') AS exit_time,
+           coalesce(b.ledger_key, 0) AS ledger_key,
+           coalesce(b.equity, p.opening_balance) AS equity
+    FROM portfolios p LEFT JOIN growth_records b
+        ON b.portfolio_id = p.portfolio_id AND b.strategy_id = ''
+        AND b.exit_time <= %(as_of)s
+    WHERE p.user_id = %(user_id)s
+      AND (%(only)s::bigint IS NULL OR p.portfolio_id = %(only)s)
+), kept AS (
+    SELECT r.strategy_id, r.trades, r.sum_growth, r.sum_squares, r.wins, r.sum_wins,
+           r.losses, r.sum_losses, r.best_growth, r.worst_growth
+    FROM based b JOIN growth_records r USING (portfolio_id)
+    WHERE b.is_kept AND r.strategy_id = ANY(%(wanted)s::text[])
+)
+"""
+# What is kept, and whether anything was booked since that it lacks.
+READ = f"""
+{BASED}
+SELECT behind.*, sums.*
+FROM (
+    SELECT coalesce(bool_or(
+        EXISTS (SELECT 1 FROM trades t
+                WHERE t.portfolio_id = b.portfolio_id AND t.status = 'closed'
+                  AND (t.exit_time, t.ledger_key) > (b.exit_time, b.ledger_key)
+                  AND t.exit_time <= %(as_of)s)
+        OR EXISTS (SELECT 1 FROM cash_flows f
+                   WHERE f.portfolio_id = b.portfolio_id AND f.voided_at IS NULL
+                     AND (f.flowed_at, f.ledger_key) > (b.exit_time, b.ledger_key)
+                     AND f.flowed_at <= %(as_of)s)), false) AS is_behind
+    FROM based b
+) behind
+LEFT JOIN (SELECT strategy_id, {ADD_UP} FROM kept GROUP BY strategy_id) sums ON true
+"""
+# The new growths of every portfolio, summed up by strategy and as a whole.
+ADDED = f"""
+grown AS (
+    SELECT b.portfolio_id, g.closed_at, g.ledger_key, g.strategy_id, g.growth, g.equity,
+           g.is_last
+    FROM based b CROSS JOIN LATERAL portfolio_growths(
+        b.portfolio_id, b.exit_time, b.ledger_key, %(as_of)s, b.equity) g
+), added AS (
+    SELECT portfolio_id,
+           CASE WHEN grouping(strategy_id) = 1 THEN '' ELSE strategy_id END
+               AS strategy_id, {SUM_UP},
+           max(closed_at) FILTER (WHERE is_last) AS exit_time,
+           max(ledger_key) FILTER (WHERE is_last) AS ledger_key,
+           max(equity) FILTER (WHERE is_last) AS equity
+    FROM grown GROUP BY GROUPING SETS ((portfolio_id), (portfolio_id, strategy_id))
+)"""
+COLUMNS = ", ".join(SUMS)
+# Only the caller's locked portfolio is saved, and not where more is kept already.
+CATCH_UP = f"""
+{BASED}, {ADDED}, saved AS (
+    INSERT INTO growth_records AS r
+        (portfolio_id, strategy_id, exit_time, ledger_key, equity, {COLUMNS})
+    SELECT a.portfolio_id, a.strategy_id, w.exit_time, w.ledger_key, w.equity,
+           {", ".join(f"a.{name}" for name in SUMS)}
+    FROM added a JOIN added w ON w.portfolio_id = a.portfolio_id AND w.strategy_id = ''
+    WHERE a.portfolio_id = %(locked)s AND (a.strategy_id = '' OR a.trades > 0)
+      AND NOT EXISTS (
+          SELECT 1 FROM growth_records k WHERE k.portfolio_id = a.portfolio_id
+              AND k.strategy_id = '' AND k.exit_time > %(as_of)s)
+    ON CONFLICT (portfolio_id, strategy_id) DO UPDATE
+    SET exit_time = excluded.exit_time, ledger_key = excluded.ledger_key,
+        equity = excluded.equity, trades = r.trades + excluded.trades,
+        sum_growth = r.sum_growth + excluded.sum_growth,
+        sum_squares = r.sum_squares + excluded.sum_squares,
+        wins = r.wins + excluded.wins, sum_wins = r.sum_wins + excluded.sum_wins,
+        losses = r.losses + excluded.losses,
+        sum_losses = r.sum_losses + excluded.sum_losses,
+        best_growth = greatest(r.best_growth, excluded.best_growth),
+        worst_growth = least(r.worst_growth, excluded.worst_growth)
+)
+SELECT strategy_id, {ADD_UP} FROM (
+    SELECT * FROM kept
+    UNION ALL
+    SELECT strategy_id, {COLUMNS} FROM added
+    WHERE strategy_id = ANY(%(wanted)s::text[])
+) parts GROUP BY strategy_id
+"""
+FORGET = "DELETE FROM growth_records WHERE portfolio_id = %s"
+GROWTHS = """
+SELECT g.growth::float8
+FROM portfolios p CROSS JOIN LATERAL portfolio_growths(
+    p.portfolio_id, '-infinity', 0, %(as_of)s, p.opening_balance) g
+WHERE p.user_id = %(user_id)s AND g.growth IS NOT NULL
+  AND (%(only)s::bigint IS NULL OR p.portfolio_id = %(only)s)
+  AND (%(strategy_id)s::text IS NULL OR g.strategy_id = %(strategy_id)s)
+ORDER BY g.closed_at, g.ledger_key
+"""
+COMPARED = ", ".join(f"('{name}', k.{name}::numeric, t.{name})" for name in SUMS)
+# What is kept of a portfolio beside what its ledger makes up to the same place.
+DRIFT = f"""
+WITH based AS (
+    SELECT p.portfolio_id, b.exit_time, b.ledger_key, b.equity, p.opening_balance
+    FROM portfolios p JOIN growth_records b USING (portfolio_id)
+    WHERE p.portfolio_id = %(portfolio_id)s AND b.strategy_id = ''
+), grown AS (
+    SELECT g.*, (g.closed_at, g.ledger_key) = (b.exit_time, b.ledger_key) AS is_end
+    FROM based b CROSS JOIN LATERAL portfolio_growths(
+        b.portfolio_id, '-infinity', 0, b.exit_time, b.opening_balance) g
+    WHERE (g.closed_at, g.ledger_key) <= (b.exit_time, b.ledger_key)
+), told AS (
+    SELECT CASE WHEN grouping(strategy_id) = 1 THEN '' ELSE strategy_id END
+               AS strategy_id, {SUM_UP}
+    FROM grown GROUP BY GROUPING SETS ((), (strategy_id))
+), compared AS (
+    SELECT coalesce(k.strategy_id, t.strategy_id) AS strategy_id, f.*
+    FROM (SELECT * FROM growth_records WHERE portfolio_id = %(portfolio_id)s) k
+    FULL JOIN (
+        SELECT * FROM told WHERE strategy_id = '' AND EXISTS (SELECT 1 FROM based)
+            OR trades > 0
+    ) t ON t.strategy_id = k.strategy_id, LATERAL (VALUES
+        {COMPARED}
+    ) AS f(figure, cached, told)
+    WHERE t.strategy_id IS NOT NULL OR k.strategy_id IS NOT NULL
+    UNION ALL
+    SELECT '', 'equity', b.equity, b.opening_balance
+        + coalesce((SELECT sum(profit_loss) FROM trades
+                    WHERE portfolio_id = b.portfolio_id AND status = 'closed'
+                      AND (exit_time, ledger_key) <= (b.exit_time, b.ledger_key)), 0)
+        + coalesce((SELECT sum(amount) FROM cash_flows
+                    WHERE portfolio_id = b.portfolio_id AND voided_at IS NULL
+                      AND (flowed_at, ledger_key) <= (b.exit_time, b.ledger_key)), 0)
+    FROM based b
+)
+SELECT strategy_id, figure, cached, told FROM compared
+WHERE cached IS DISTINCT FROM told ORDER BY strategy_id, figure
+"""

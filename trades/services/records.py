@@ -1,0 +1,141 @@
+"""What closed trades say about a strategy or a portfolio: growth records.
+
+Closes never touch them. Who needs one under the portfolio's lock brings the kept sums
+up to the ledger: new trades only, in one statement. What changes the past deletes them
+in the database (a trigger on the ledger's days); two changes that leave the days alone
+call `forget_records`: voiding an open trade whose parts are closed, and importing a
+part of a trade that ended before.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from django.db import connection
+from numpy.typing import NDArray
+
+from goals.models import Portfolio, User
+from goals.records import NO_RECORD, GrowthRecord, make_record
+from mastertrade.loading import execute, prepared_cursor
+from trades.services import record_sql as sql
+
+WHOLE_PORTFOLIO = ""
+
+
+def load_record(
+    user: User, portfolio: Portfolio, as_of: datetime, *, strategy_id: str | None = None
+) -> GrowthRecord:
+    """The record at `as_of` of a strategy, or without one of the portfolio.
+
+    A strategy's counts its trades in all of the user's portfolios. `portfolio` must be
+    locked by the caller, in whose transaction its kept sums are brought up to `as_of`.
+    One statement where nothing was booked since the last call, else two; only a past
+    `as_of` that the kept sums are beyond costs more the longer the ledger is.
+    """
+    if strategy_id is not None:
+        records = load_records(user, [strategy_id], as_of, locked=portfolio)
+        return records[strategy_id]
+    wanted = [WHOLE_PORTFOLIO]
+    found = _load(user, wanted, as_of, locked=portfolio, only=portfolio.portfolio_id)
+    return found[WHOLE_PORTFOLIO]
+
+
+def load_records(
+    user: User,
+    strategy_ids: Sequence[str],
+    as_of: datetime,
+    *,
+    locked: Portfolio | None = None,
+) -> dict[str, GrowthRecord]:
+    """The records of several strategies at `as_of`, in one statement or two.
+
+    Every id asked for has one, if only of no trades. `locked`: a portfolio the caller
+    holds the lock of, whose kept sums are brought along; all others are only read.
+    """
+    return _load(user, list(strategy_ids), as_of, locked=locked, only=None)
+
+
+def load_growths(
+    portfolio: Portfolio, as_of: datetime, *, strategy_id: str | None = None
+) -> NDArray[np.float64]:
+    """The growths themselves in the ledger's order, of shape (trades,).
+
+    Of the portfolio's trades; with a strategy of its trades in all portfolios of the
+    same user. Walks the whole ledger.
+    """
+    only = portfolio.portfolio_id if strategy_id is None else None
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.GROWTHS,
+            {
+                "user_id": portfolio.user_id,
+                "only": only,
+                "as_of": as_of,
+                "strategy_id": strategy_id,
+            },
+        )
+        rows = cursor.fetchall()
+    return np.fromiter((growth for (growth,) in rows), np.float64, count=len(rows))
+
+
+def forget_records(portfolio: Portfolio) -> None:
+    """Delete what is kept of a locked portfolio; the next call makes it again."""
+    execute(sql.FORGET, [portfolio.portfolio_id])
+
+
+def find_record_drift(portfolio: Portfolio) -> Iterator[tuple[str, str, Any, Any]]:
+    """What is kept and is not what the ledger says, of a locked portfolio.
+
+    As (of, figure, cached, told).
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql.DRIFT, {"portfolio_id": portfolio.portfolio_id})
+        rows = cursor.fetchall()
+    for strategy_id, figure, cached, told in rows:
+        of = f"strategy {strategy_id}" if strategy_id else "all strategies"
+        yield f"record of {of}", figure, cached, told
+
+
+def _load(
+    user: User,
+    wanted: list[str],
+    as_of: datetime,
+    *,
+    locked: Portfolio | None,
+    only: int | None,
+) -> dict[str, GrowthRecord]:
+    values = {
+        "user_id": user.username,
+        "wanted": wanted,
+        "as_of": as_of,
+        "locked": None if locked is None else locked.portfolio_id,
+        "only": only,
+    }
+    rows = _ask(sql.READ, values)
+    is_behind = any(row[0] for row in rows)
+    found = [row[1:] for row in rows]
+    if is_behind:
+        found = _ask(sql.CATCH_UP, values)
+    records = {row[0]: _record_of(row[1:]) for row in found if row[0] is not None}
+    return {name: records.get(name, NO_RECORD) for name in wanted}
+
+
+def _ask(statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+    with prepared_cursor() as cursor:
+        cursor.execute(statement, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _record_of(sums: Sequence[Any]) -> GrowthRecord:
+    told = dict(zip(sql.SUMS, sums, strict=True))
+    return make_record(
+        trades=int(told["trades"]),
+        sum_growth=told["sum_growth"],
+        sum_squares=told["sum_squares"],
+        losses=int(told["losses"]),
+        sum_losses=told["sum_losses"],
+        best=told["best_growth"] or Decimal(0),
+    )

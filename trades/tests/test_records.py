@@ -1,0 +1,448 @@
+"""Growth records: what counts, what it counts as, and what makes them anew."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from io import BytesIO
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from goals.models import GoalAdjustmentLog, Portfolio
+from goals.records import NO_RECORD, GrowthRecord
+from goals.services import record_cash_flow, void_cash_flow
+from goals.tests.factories import GoalFactory, PortfolioFactory
+from strategies.tests.factories import StrategyFactory
+from trades.models import GrowthRecord as Kept
+from trades.models import Trade
+from trades.services import close_trade, size_for_portfolio, void_trade
+from trades.services.importing import import_trades
+from trades.services.reconciling import find_drift, mend_drift
+from trades.services.records import load_growths, load_record, load_records
+from trades.tests.factories import TradeFactory, book_profit
+from trades.tests.growths import plain_record
+
+pytestmark = pytest.mark.django_db
+
+DAY_ONE = datetime(2026, 3, 2, 9, tzinfo=UTC)
+NOW = DAY_ONE + timedelta(days=30)
+
+
+def at(hours: int) -> datetime:
+    return DAY_ONE + timedelta(hours=hours)
+
+
+def record_of(
+    portfolio: Portfolio, as_of: datetime = NOW, strategy_id: str | None = None
+) -> GrowthRecord:
+    """The record as it is loaded, after proving that the plain one is equal."""
+    record = load_record(portfolio.user, portfolio, as_of, strategy_id=strategy_id)
+    portfolios = [portfolio]
+    if strategy_id is not None:
+        portfolios = list(Portfolio.objects.filter(user=portfolio.user))
+    assert record == plain_record(portfolios, as_of, strategy_id)
+    assert list(find_drift([portfolio.pk])) == []
+    return record
+
+
+def means(portfolio: Portfolio) -> list[float]:
+    return load_growths(portfolio, NOW).tolist()
+
+
+def decide(portfolio: Portfolio, base_size: str, **sizes: Any) -> GoalAdjustmentLog:
+    GoalFactory(portfolio=portfolio)
+    row, _ = size_for_portfolio(
+        user=portfolio.user,
+        portfolio=portfolio.pk,
+        now=DAY_ONE,
+        base_size=Decimal(base_size),
+        **sizes,
+    )
+    return row
+
+
+def test_a_growth_is_the_profit_by_the_equity_before_the_close() -> None:
+    portfolio = PortfolioFactory()
+    book_profit(portfolio, Decimal(100), at=at(1))
+    book_profit(portfolio, Decimal(-110), at=at(2))
+
+    assert means(portfolio) == [0.1, -0.1]
+    record = record_of(portfolio)
+    assert (record.trades, record.mean, record.best) == (2, 0, Decimal("0.1"))
+    assert record.typical_loss == Decimal("0.1")
+
+
+def test_a_decision_that_sized_the_trade_larger_takes_its_factor_out() -> None:
+    portfolio = PortfolioFactory()
+    decision = decide(portfolio, "500")
+    trade = TradeFactory(  # 1000 for a base of 500: factor 2
+        portfolio=portfolio, adjustment_id=decision.pk, entry_time=at(1), now=at(1)
+    )
+    close_trade(
+        user=portfolio.user,
+        trade_id=trade.pk,
+        exit_price=Decimal(51000),
+        exit_time=at(2),
+        now=NOW,
+    )
+
+    assert means(portfolio) == [0.01]  # 20 of 1000, at half the size
+    assert record_of(portfolio).mean == Decimal("0.01")
+
+
+def test_notional_in_another_currency_counts_in_the_portfolios() -> None:
+    portfolio = PortfolioFactory()
+    decision = decide(portfolio, "2000")
+    trade = TradeFactory(  # 1000 EUR are 2000: factor 1
+        portfolio=portfolio,
+        adjustment_id=decision.pk,
+        quote_currency="EUR",
+        fx_rate=Decimal(2),
+        entry_time=at(1),
+        now=at(1),
+    )
+    close_trade(
+        user=portfolio.user,
+        trade_id=trade.pk,
+        exit_price=Decimal(51000),
+        exit_time=at(2),
+        now=NOW,
+    )
+
+    assert means(portfolio) == [0.04]
+    assert record_of(portfolio).trades == 1
+
+
+def test_a_trade_that_was_sized_zero_does_not_count() -> None:
+    portfolio = PortfolioFactory()
+    decision = decide(portfolio, "500", min_size=Decimal(10000))
+    assert decision.adjusted_size == 0
+    book_profit(portfolio, Decimal(50), at=at(1), adjustment_id=decision.pk)
+
+    assert record_of(portfolio) == NO_RECORD
+
+
+def test_a_trade_without_equity_before_it_does_not_count() -> None:
+    portfolio = PortfolioFactory()
+    one, other = (
+        TradeFactory(portfolio=portfolio, entry_time=at(1), now=at(1)) for _ in range(2)
+    )
+    close(one, "1", at(2))
+    record_cash_flow(
+        user=portfolio.user, portfolio=portfolio.pk, amount=Decimal("0.1"), now=at(3)
+    )
+    close(other, "51000", at(4))
+    equity = Portfolio.objects.get(pk=portfolio.pk).equity
+
+    assert equity == Decimal("20.12")
+    assert record_of(portfolio).trades == 2
+    assert load_growths(portfolio, NOW).shape == (2,)
+    close_all_below_zero = PortfolioFactory(opening_balance=Decimal(10))
+    ruined, late = (
+        TradeFactory(portfolio=close_all_below_zero, entry_time=at(1), now=at(1))
+        for _ in range(2)
+    )
+    close(ruined, "40000", at(2))
+    close(late, "51000", at(3))
+    assert record_of(close_all_below_zero).trades == 1
+
+
+def close(trade: Trade, price: str, when: datetime, quantity: str | None = None) -> Any:
+    return close_trade(
+        user=trade.user,
+        trade_id=trade.pk,
+        exit_price=Decimal(price),
+        exit_time=when,
+        quantity=None if quantity is None else Decimal(quantity),
+        now=NOW,
+    )
+
+
+def test_the_parts_of_a_trade_count_once_when_it_has_wholly_ended() -> None:
+    portfolio = PortfolioFactory()
+    trade = TradeFactory(portfolio=portfolio, entry_time=at(1), now=at(1))
+    close(trade, "55000", at(2), "0.01")  # +50
+    book_profit(portfolio, Decimal(10), at=at(3))
+    assert record_of(portfolio).trades == 1
+    close(trade, "45000", at(4), "0.005")  # -25
+    assert record_of(portfolio).trades == 1
+
+    close(trade, "55000", at(5))  # +25
+
+    assert record_of(portfolio).trades == 2
+    # The equity without the trade's own parts: 1000 + 10.
+    assert means(portfolio)[1] == pytest.approx(50 / 1010)
+    assert record_of(portfolio, at(4)).trades == 1  # not ended at that time
+
+
+def test_parts_share_the_decision_of_their_trade() -> None:
+    portfolio = PortfolioFactory()
+    decision = decide(portfolio, "500")
+    trade = TradeFactory(
+        portfolio=portfolio, adjustment_id=decision.pk, entry_time=at(1), now=at(1)
+    )
+    close(trade, "55000", at(2), "0.01")
+    close(trade, "55000", at(3))
+
+    assert means(portfolio) == [0.05]  # 100 of 1000 at factor 2
+    record_of(portfolio)
+
+
+def test_a_trade_whose_rest_was_closed_before_a_part_ends_with_the_part() -> None:
+    portfolio = PortfolioFactory()
+    trade = TradeFactory(portfolio=portfolio, entry_time=at(1), now=at(1))
+    close(trade, "55000", at(6), "0.01")
+    close(trade, "55000", at(3))  # late
+
+    assert record_of(portfolio, at(5)).trades == 0
+    assert record_of(portfolio).trades == 1
+
+
+def test_voiding_what_is_left_of_a_trade_ends_it_with_its_parts() -> None:
+    portfolio = PortfolioFactory()
+    trade = TradeFactory(portfolio=portfolio, entry_time=at(1), now=at(1))
+    close(trade, "55000", at(2), "0.01")
+    book_profit(portfolio, Decimal(10), at=at(3))
+    assert record_of(portfolio).trades == 1
+
+    void_trade(user=portfolio.user, trade_id=trade.pk, reason="mistaken", now=NOW)
+
+    assert record_of(portfolio).trades == 2
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_a_void_trade_is_out_of_the_record_wherever_it_stood(which: int) -> None:
+    portfolio = PortfolioFactory()
+    booked = [book_profit(portfolio, Decimal(10), at=at(n)) for n in range(3)]
+    assert record_of(portfolio).trades == 3
+
+    void_trade(
+        user=portfolio.user, trade_id=booked[which].pk, reason="mistaken", now=NOW
+    )
+
+    assert not Kept.objects.exists()
+    assert record_of(portfolio).trades == 2
+
+
+def test_a_void_part_of_an_ended_trade_takes_its_profit_out() -> None:
+    portfolio = PortfolioFactory()
+    trade = TradeFactory(portfolio=portfolio, entry_time=at(1), now=at(1))
+    part = close(trade, "55000", at(2), "0.01").booked
+    close(trade, "55000", at(3))
+    record_of(portfolio)
+
+    void_trade(user=portfolio.user, trade_id=part.pk, reason="mistaken", now=NOW)
+
+    assert means(portfolio) == [0.05]
+    record_of(portfolio)
+
+
+def test_a_late_trade_or_cash_flow_makes_the_record_anew() -> None:
+    portfolio = PortfolioFactory()
+    book_profit(portfolio, Decimal(10), at=at(5))
+    record_of(portfolio)
+
+    book_profit(portfolio, Decimal(10), at=at(1))
+    assert record_of(portfolio).trades == 2
+    flow, _ = record_cash_flow(
+        user=portfolio.user,
+        portfolio=portfolio.pk,
+        amount=Decimal(1000),
+        at=at(3),
+        now=NOW,
+    )
+    late = record_of(portfolio)
+    void_cash_flow(
+        user=portfolio.user,
+        portfolio_id=portfolio.pk,
+        cash_flow_id=flow.pk,
+        reason="mistaken",
+        now=NOW,
+    )
+    assert record_of(portfolio).mean > late.mean
+
+
+def test_the_record_of_the_past_looks_at_nothing_later_and_keeps_what_is_kept() -> None:
+    portfolio = PortfolioFactory()
+    for hour in range(5):
+        book_profit(portfolio, Decimal(hour + 1), at=at(hour))
+    newest = record_of(portfolio)
+    kept = list(Kept.objects.order_by("pk").values())
+
+    assert record_of(portfolio, at(2)).trades == 3
+    assert list(Kept.objects.order_by("pk").values()) == kept
+    assert record_of(portfolio) == newest
+
+
+def test_a_past_record_that_nothing_is_kept_beyond_is_kept_and_grown_later() -> None:
+    portfolio = PortfolioFactory()
+    for hour in range(5):
+        book_profit(portfolio, Decimal(hour + 1), at=at(hour))
+    assert record_of(portfolio, at(2)).trades == 3
+    assert Kept.objects.get(strategy_id="").trades == 3
+    assert record_of(portfolio).trades == 5
+    assert Kept.objects.get(strategy_id="").trades == 5
+
+
+def test_a_strategys_record_counts_its_trades_in_all_portfolios_of_its_user() -> None:
+    one = PortfolioFactory()
+    other = PortfolioFactory(user=one.user, opening_balance=Decimal(500))
+    stranger = PortfolioFactory()
+    for user in (one.user, stranger.user):
+        StrategyFactory(user=user, strategy_id="mine")
+        StrategyFactory(user=user, strategy_id="second")
+    book_profit(one, Decimal(10), at=at(1), strategy_id="mine")
+    book_profit(one, Decimal(7), at=at(2), strategy_id="second")
+    book_profit(other, Decimal(10), at=at(1), strategy_id="mine")
+    book_profit(stranger, Decimal(99), at=at(1), strategy_id="mine")
+
+    assert record_of(one, strategy_id="mine").mean == Decimal("0.015")
+    assert record_of(one).trades == 2
+    assert set(Kept.objects.values_list("portfolio_id", flat=True)) == {one.pk}
+    both = load_records(one.user, ["mine", "second", "unheard"], NOW)
+    assert both["mine"] == record_of(other, strategy_id="mine")
+    assert (both["second"].trades, both["unheard"]) == (1, NO_RECORD)
+
+
+def test_a_record_costs_one_statement_and_one_more_after_a_trade(
+    django_assert_num_queries: Any,
+) -> None:
+    portfolio = PortfolioFactory()
+    trade = book_profit(portfolio, Decimal(10), at=at(1))
+    load_record(portfolio.user, portfolio, NOW)
+    with django_assert_num_queries(1):
+        load_record(portfolio.user, portfolio, NOW)
+    with django_assert_num_queries(1):
+        load_record(portfolio.user, portfolio, NOW, strategy_id=trade.strategy_id)
+    for hour in (2, 3, 4):
+        book_profit(portfolio, Decimal(10), at=at(hour))
+    with django_assert_num_queries(2):
+        load_record(portfolio.user, portfolio, NOW)
+    with django_assert_num_queries(1):
+        load_records(portfolio.user, [str(trade.strategy_id)] * 9, NOW)
+
+
+def test_closing_a_trade_never_touches_the_records() -> None:
+    portfolio = PortfolioFactory()
+    book_profit(portfolio, Decimal(10), at=at(1))
+    record_of(portfolio)
+    with CaptureQueriesContext(connection) as said:
+        book_profit(portfolio, Decimal(10), at=at(2))
+
+    assert not any("growth_records" in query["sql"] for query in said.captured_queries)
+
+
+def import_rows(portfolio: Portfolio, rows: list[dict[str, Any]]) -> None:
+    report = import_trades(
+        user=portfolio.user,
+        source=BytesIO(json.dumps(rows).encode()),
+        file_name="trades.json",
+        format_name="mastertrade-json",
+        now=NOW,
+        portfolio=portfolio.pk,
+    )
+    assert report.refused == 0, report.refusals
+
+
+def row(name: str, entry: int, exit_hour: int, profit: int, **more: Any) -> Any:
+    return {
+        "external_id": name,
+        "strategy_id": "mine",
+        "symbol": "BTCUSDT",
+        "side": "LONG",
+        "quantity": "1",
+        "entry_price": "1000",
+        "entry_time": at(entry).isoformat(),
+        "exit_price": str(1000 + profit),
+        "exit_time": at(exit_hour).isoformat(),
+        **more,
+    }
+
+
+def test_imported_trades_count_at_factor_one_and_behind_what_is_kept() -> None:
+    portfolio = PortfolioFactory()
+    StrategyFactory(user=portfolio.user, strategy_id="mine")
+    import_rows(portfolio, [row("a", 1, 2, 10), row("b", 1, 4, 10)])
+    assert record_of(portfolio).trades == 2
+
+    import_rows(portfolio, [row("c", 1, 200, 10)])
+    assert Kept.objects.get(strategy_id="").trades == 2  # days later: still right
+    assert record_of(portfolio).trades == 3
+
+    import_rows(portfolio, [row("d", 1, 3, 10)])
+    assert record_of(portfolio).trades == 4
+
+
+def test_a_part_imported_after_its_trade_had_ended_moves_the_trade() -> None:
+    portfolio = PortfolioFactory()
+    StrategyFactory(user=portfolio.user, strategy_id="mine")
+    import_rows(portfolio, [row("a", 1, 2, 10), row("b", 1, 4, 10)])
+    assert record_of(portfolio).trades == 2
+
+    import_rows(
+        portfolio, [row("a1", 1, 200, 10, parent_external_id="a", quantity="0.5")]
+    )
+
+    assert record_of(portfolio).trades == 2
+    assert means(portfolio)[1] == pytest.approx(15 / 1010)
+
+
+def test_what_was_deleted_by_hand_is_found_and_mended() -> None:
+    portfolio = PortfolioFactory()
+    trade = book_profit(portfolio, Decimal(10), at=at(1))
+    book_profit(portfolio, Decimal(-10), at=at(2))
+    record_of(portfolio)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM trades WHERE trade_id = %s", [trade.pk])
+
+    drift = {(one.of, one.figure) for one in find_drift([portfolio.pk])}
+    assert ("record of all strategies", "trades") in drift
+    assert (f"record of strategy {trade.strategy_id}", "trades") in drift
+    mend_drift(portfolio.pk, NOW)
+    assert record_of(portfolio).trades == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("equity", 1), ("sum_squares", 9), ("best_growth", 5)]
+)
+def test_each_kept_figure_is_proved(column: str, value: int) -> None:
+    portfolio = PortfolioFactory()
+    book_profit(portfolio, Decimal(10), at=at(1))
+    record_of(portfolio)
+    Kept.objects.filter(strategy_id="").update(**{column: value})
+
+    assert [one.figure for one in find_drift([portfolio.pk])] == [column]
+
+
+def test_a_portfolio_deleted_by_hand_takes_its_records_along() -> None:
+    portfolio = PortfolioFactory()
+    book_profit(portfolio, Decimal(10), at=at(1))
+    record_of(portfolio)
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM trades WHERE portfolio_id = %s", [portfolio.pk])
+        cursor.execute("DELETE FROM portfolios WHERE portfolio_id = %s", [portfolio.pk])
+
+    assert not Kept.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"trades": 0},
+        {"wins": -1},
+        {"wins": 2},
+        {"sum_losses": 1},
+        {"sum_growth": 7},
+        {"best_growth": None},
+        {"worst_growth": 9},
+        {"sum_squares": -1},
+    ],
+)
+def test_the_database_refuses_sums_that_cannot_be(changes: dict[str, Any]) -> None:
+    portfolio = PortfolioFactory()
+    book_profit(portfolio, Decimal(10), at=at(1))
+    record_of(portfolio)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Kept.objects.filter(strategy_id="").update(**changes)
