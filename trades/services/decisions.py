@@ -5,13 +5,13 @@ asks the pure decision and writes its row in the log.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from goals.arbitration import GoalStanding
-from goals.guards import Exposure
+from goals.guards import Exposure, TradingConditions
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
 from goals.progress import Reading
 from goals.services import (
@@ -44,6 +44,11 @@ from strategies.selection import select_strategy as choose
 from strategies.services import load_candidates, log_selection
 from trades.planning import TradePlan, plan_trade
 from trades.services.exposure import load_exposure
+from trades.services.guarding import (
+    read_record,
+    read_records,
+    read_trading_conditions,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +165,15 @@ def plan_next_trade(
     refuse_without_equity(locked, reading)
     standings = _standings(goals, reading, at)
     exposure = load_exposure(user, locked, reading, at, symbol=symbol)
+    conditions = read_trading_conditions(locked, at, now)
+    competing = load_candidates(user=user, only=candidates)
     plan = plan_trade(
         request=request,
         goals=standings,
-        candidates=load_candidates(user=user, only=candidates),
+        candidates=competing,
         exposure=exposure,
+        conditions=conditions,
+        records=read_records(user, [one.strategy_id for one in competing], at),
     )
     chosen = plan.selection.selected.strategy_id
     selection = log_selection(
@@ -175,7 +184,7 @@ def plan_next_trade(
         now=now,
     )
     call = _call(now, as_of, request, None, chosen, symbol)
-    row = _log(locked, plan.sizing, standings, request, call, exposure)
+    row = _log(locked, plan.sizing, standings, request, call, exposure, plan.conditions)
     return NextTrade(plan, selection, row)
 
 
@@ -197,8 +206,13 @@ def _decide(
         symbol=call.symbol,
         strategy_id=call.strategy_id,
     )
-    decision = decide_size(request, standings, exposure)
-    return _log(portfolio, decision, standings, request, call, exposure)
+    conditions = replace(
+        read_trading_conditions(portfolio, call.as_of, call.now),
+        record=read_record(user, portfolio, call.as_of, call.strategy_id),
+        record_of=call.strategy_id,
+    )
+    decision = decide_size(request, standings, exposure, conditions)
+    return _log(portfolio, decision, standings, request, call, exposure, conditions)
 
 
 def _log(
@@ -208,6 +222,7 @@ def _log(
     request: SizeRequest,
     call: SizingCall,
     exposure: Exposure,
+    conditions: TradingConditions,
 ) -> GoalAdjustmentLog:
     return log_decision(
         portfolio=portfolio,
@@ -216,6 +231,7 @@ def _log(
         request=request,
         call=call,
         context=asdict(exposure),
+        conditions=conditions,
     )
 
 

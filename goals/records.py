@@ -1,0 +1,100 @@
+"""What closed trades say about the next one, as a decision may use it. Pure.
+
+A growth is what one trade made at factor 1, as a share of the equity before it: a
+ratio, 0.01 is 1 %. The bounds and the shrinkage are those of `goals.projection.edge`;
+each figure is rounded to a Decimal once, so that a logged decision replays to it.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from goals.projection.edge import (
+    CONFIDENT_TRADES,
+    FEWEST_TRADES,
+    measure_bounds,
+    shrink_mean,
+)
+from mastertrade.money import exactly, round_to
+
+ZERO = Decimal(0)
+# Digits and places of a ratio that a decision looks at.
+RATIO = (40, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthRecord:
+    """The record of a strategy or a portfolio; ratios at factor 1, of 12 places.
+
+    `lower` and `upper` are the one-sided 80 % bounds of `mean`; `typical_loss` is
+    positive. Below `FEWEST_TRADES` trades the figures are there and say nothing: ask
+    `judged` first.
+    """
+
+    trades: int = 0
+    mean: Decimal = ZERO
+    lower: Decimal = ZERO
+    upper: Decimal = ZERO
+    shrunk_mean: Decimal = ZERO
+    best: Decimal = ZERO
+    typical_loss: Decimal = ZERO
+
+    @property
+    def judged(self) -> bool:
+        """Whether there are trades enough to say anything."""
+        return self.trades >= FEWEST_TRADES
+
+    @property
+    def disproved(self) -> bool:
+        """Whether even an optimistic reading of the record shows a loss."""
+        return self.judged and self.upper < 0
+
+    @property
+    def low_confidence(self) -> bool:
+        """Whether there are too few trades to rely on the figures."""
+        return self.trades < CONFIDENT_TRADES
+
+
+NO_RECORD = GrowthRecord()
+
+
+def make_record(
+    *,
+    trades: int,
+    sum_growth: Decimal,
+    sum_squares: Decimal,
+    losses: int,
+    sum_losses: Decimal,
+    best: Decimal,
+) -> GrowthRecord:
+    """The record from the exact sums over its trades' growths.
+
+    `sum_losses` is negative; without losses the typical loss is the mean growth.
+    """
+    if trades == 0:
+        return NO_RECORD
+    bounds = measure_bounds(trades, float(sum_growth), float(sum_squares))
+    typical_loss = _mean_size(sum_losses, losses) or _mean_size(sum_growth, trades)
+    shrunk, _ = shrink_mean(bounds, float(typical_loss))
+    return GrowthRecord(
+        trades=trades,
+        mean=_mean(sum_growth, trades),
+        lower=_ratio(bounds.lower),
+        upper=_ratio(bounds.upper),
+        shrunk_mean=_ratio(shrunk),
+        best=round_to(best, RATIO),
+        typical_loss=round_to(typical_loss, RATIO),
+    )
+
+
+@exactly
+def _mean(total: Decimal, count: int) -> Decimal:
+    return round_to(total / count, RATIO)
+
+
+@exactly
+def _mean_size(total: Decimal, count: int) -> Decimal:
+    return abs(total) / count if count else ZERO
+
+
+def _ratio(value: float) -> Decimal:
+    return round_to(Decimal(value), RATIO)

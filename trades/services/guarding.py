@@ -1,0 +1,35 @@
+"""What the drawdown and the edge guard look at, read for one decision."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from goals.enums import EdgeGuard
+from goals.guards import TradingConditions
+from goals.models import Portfolio, User
+from goals.records import NO_RECORD, GrowthRecord
+
+
+def read_trading_conditions(
+    portfolio: Portfolio, as_of: datetime, now: datetime
+) -> TradingConditions:
+    return TradingConditions(
+        drawdown_pct=portfolio.drawdown_pct,
+        soft_drawdown_pct=portfolio.soft_drawdown_pct,
+        hard_drawdown_pct=portfolio.hard_drawdown_pct,
+        edge_guard=EdgeGuard(portfolio.edge_guard),
+        record=None,
+    )
+
+
+def read_record(
+    user: User, portfolio: Portfolio, as_of: datetime, strategy_id: str | None
+) -> GrowthRecord:
+    """The record that the edge guard judges: the strategy's, or the portfolio's."""
+    return NO_RECORD
+
+
+def read_records(
+    user: User, strategy_ids: Sequence[str], as_of: datetime
+) -> dict[str, GrowthRecord]:
+    """The records of the strategies that compete."""
+    return {strategy_id: NO_RECORD for strategy_id in strategy_ids}
