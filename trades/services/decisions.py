@@ -21,6 +21,7 @@ from goals.services import (
     log_decision,
     standing_of,
 )
+from goals.services.halts import conditions_for_decision
 from goals.services.portfolios import lock_portfolio_of_goal
 from goals.services.sizing import (
     SizingCall,
@@ -44,11 +45,7 @@ from strategies.selection import select_strategy as choose
 from strategies.services import load_candidates, log_selection
 from trades.planning import TradePlan, plan_trade
 from trades.services.exposure import load_exposure
-from trades.services.guarding import (
-    read_record,
-    read_records,
-    read_trading_conditions,
-)
+from trades.services.guarding import read_record, read_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +162,7 @@ def plan_next_trade(
     refuse_without_equity(locked, reading)
     standings = _standings(goals, reading, at)
     exposure = load_exposure(user, locked, reading, at, symbol=symbol)
-    conditions = read_trading_conditions(locked, at, now)
+    conditions = conditions_for_decision(locked, at, now)
     competing = load_candidates(user=user, only=candidates)
     plan = plan_trade(
         request=request,
@@ -207,7 +204,7 @@ def _decide(
         strategy_id=call.strategy_id,
     )
     conditions = replace(
-        read_trading_conditions(portfolio, call.as_of, call.now),
+        conditions_for_decision(portfolio, call.as_of, call.now),
         record=read_record(user, portfolio, call.as_of, call.strategy_id),
         record_of=call.strategy_id,
     )

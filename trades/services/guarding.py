@@ -1,24 +1,10 @@
-"""What the drawdown and the edge guard look at, read for one decision."""
+"""The record that the edge guard judges, read for one decision."""
 
 from collections.abc import Sequence
 from datetime import datetime
 
-from goals.enums import EdgeGuard
-from goals.guards import TradingConditions
 from goals.models import Portfolio, User
 from goals.records import NO_RECORD, GrowthRecord
-
-
-def read_trading_conditions(
-    portfolio: Portfolio, as_of: datetime, now: datetime
-) -> TradingConditions:
-    return TradingConditions(
-        drawdown_pct=portfolio.drawdown_pct,
-        soft_drawdown_pct=portfolio.soft_drawdown_pct,
-        hard_drawdown_pct=portfolio.hard_drawdown_pct,
-        edge_guard=EdgeGuard(portfolio.edge_guard),
-        record=None,
-    )
 
 
 def read_record(

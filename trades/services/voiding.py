@@ -37,9 +37,9 @@ def void_trade(
     was_open = trade.is_open
     _mark_void(trade, reason, now, user)
     if was_open:
-        portfolio.unrealized_pnl -= _close_position(trade, now)
+        portfolio.revalue(-_close_position(trade, now), now)
         return trade, save_live([portfolio], at=now, now=now)
-    portfolio.unrealized_pnl += _give_back(trade, now, user)
+    portfolio.revalue(_give_back(trade, now, user), now)
     moves = rebuild_ledger(
         portfolio,
         since=trade.exit_time,
