@@ -148,11 +148,24 @@ def measure_live_drawdown_pct(account: Account, unrealized_pnl: Decimal) -> Deci
     Live, a unit is worth its share of the equity with open positions at their last
     mark; never less than nothing.
     """
-    lowest = account.unit_value
-    if account.units > 0 and not account.is_ruined:
-        live = (account.equity + unrealized_pnl) / account.units
-        lowest = min(lowest, max(ZERO, live))
+    lowest = measure_lowest_unit_value(account, unrealized_pnl)
     return measure_drawdown_pct(lowest, account.peak_unit_value)
+
+
+@exactly
+def measure_live_unit_value(account: Account, unrealized_pnl: Decimal) -> Decimal:
+    """What a unit is worth with open positions at their last mark; 0 at least."""
+    if account.units <= 0 or account.is_ruined:
+        return account.unit_value
+    live = (account.equity + unrealized_pnl) / account.units
+    return round_to(max(ZERO, live), UNIT_VALUE)
+
+
+@exactly
+def measure_lowest_unit_value(account: Account, unrealized_pnl: Decimal) -> Decimal:
+    """The worse of the realised and the live unit value."""
+    live = measure_live_unit_value(account, unrealized_pnl)
+    return min(account.unit_value, live)
 
 
 @exactly

@@ -102,6 +102,14 @@ class TradingState(StrEnum):
     HALTED = "halted"
 
 
+class HaltCause(StrEnum):
+    """Why trading was halted."""
+
+    HARD_DRAWDOWN = "hard_drawdown"
+    DAILY_LOSS = "daily_loss"
+    PERSON = "person"
+
+
 class EntryKind(StrEnum):
     """What a ledger entry books."""
 

@@ -8,8 +8,13 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 
-from goals.enums import GoalStatus, GoalType, PolicyName, ProgressBand
-from goals.models import CashFlow, FinancialGoal, GoalProgressHistory
+from goals.enums import GoalStatus, GoalType, HaltCause, PolicyName, ProgressBand
+from goals.models import (
+    CashFlow,
+    FinancialGoal,
+    GoalProgressHistory,
+    TradingHalt,
+)
 from goals.periods import local_midnight
 from goals.progress import BAND_FLOORS_PCT
 from mastertrade.columns import choices
@@ -81,6 +86,17 @@ class CashFlowFilter(django_filters.FilterSet):
     class Meta:
         model = CashFlow
         fields = ("external_id",)
+
+
+class HaltFilter(django_filters.FilterSet):
+    """`resumed=false` leaves out what a person ended."""
+
+    cause = django_filters.ChoiceFilter(choices=choices(HaltCause))
+    resumed = BooleanFilter("resumed_at", lookup_expr="isnull", exclude=True)
+
+    class Meta:
+        model = TradingHalt
+        fields = ()
 
 
 class GoalFilter(django_filters.FilterSet):

@@ -1,12 +1,21 @@
-"""Guards: each can only lower the factor, and says why. Pure."""
+"""Guards: each can only lower the factor, and says why. Pure.
+
+What a guard needs and cannot be read is an error, never a guess: fail closed.
+"""
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from goals.arbitration import GoalFactor, GoalStanding
+from goals.enums import EdgeGuard, HaltCause
+from goals.projection.edge import FEWEST_TRADES
+from goals.records import GrowthRecord
 from mastertrade.exceptions import DomainError
 from mastertrade.money import FACTOR, exactly, format_plain, round_down
 
+ZERO = Decimal(0)
+ONE = Decimal(1)
 HUNDRED = Decimal(100)
 
 
@@ -43,6 +52,55 @@ class SizeCap:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Trading is halted: since when, until when (None: until a person resumes), why."""
+
+    cause: HaltCause
+    since: datetime
+    until: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TradingConditions:
+    """What the drawdown and the edge guard look at. Percentages.
+
+    `drawdown_pct` is the fall below the guard's reference peak, the worse of realised
+    and live; `daily_loss_pct` that of the live unit value since local midnight. None
+    means that it could not be read. `record` is that of the strategy named by
+    `record_of`, or without one the portfolio's; None: it was not read.
+    """
+
+    drawdown_pct: Decimal | None
+    soft_drawdown_pct: Decimal
+    hard_drawdown_pct: Decimal
+    record: GrowthRecord | None
+    edge_guard: EdgeGuard = EdgeGuard.BENEFIT_OF_DOUBT
+    halt: Halt | None = None
+    daily_loss_pct: Decimal | None = None
+    daily_loss_limit_pct: Decimal | None = None
+    record_of: str | None = None
+
+
+class DrawdownUnknown(DomainError):
+    """The fall below the reference peak could not be read."""
+
+    code = "drawdown_unknown"
+
+
+class DailyLossUnknown(DomainError):
+    """What the portfolio was worth at local midnight could not be read."""
+
+    code = "daily_loss_unknown"
+
+
+class RecordUnknown(DomainError):
+    """The record of closed trades could not be read."""
+
+    code = "record_unknown"
+
+
 class ExposureUnknown(DomainError):
     """The open notional could not be read, so no size is safe: fail closed."""
 
@@ -66,6 +124,86 @@ def guard_bounds(own: GoalFactor, goals: tuple[GoalStanding, ...]) -> GuardResul
     if after < own.lifted_factor:
         reason = f"held at goal {tightest.goal_id}'s max_factor {format_plain(after)}"
     return GuardResult("bounds", own.lifted_factor, after, reason)
+
+
+def find_halt_reason(conditions: TradingConditions) -> str | None:
+    """Why nothing may be traded; None where the drawdown guard lets trading be."""
+    halt = conditions.halt
+    if halt is not None:
+        until = "a person resumes it" if halt.until is None else f"{halt.until:%FT%TZ}"
+        return f"trading is halted since {halt.since:%FT%TZ} until {until}: " + (
+            halt.reason
+        )
+    return find_hard_breach(conditions) or find_daily_breach(conditions)
+
+
+def find_hard_breach(conditions: TradingConditions) -> str | None:
+    """The fall has reached the hard limit: how far; None where it has not."""
+    drawdown, hard = conditions.drawdown_pct, conditions.hard_drawdown_pct
+    if drawdown is None:
+        raise DrawdownUnknown("The drawdown of this portfolio could not be read.")
+    if drawdown < hard:
+        return None
+    return (
+        f"drawdown {format_plain(drawdown)} % reached hard_drawdown_pct "
+        f"{format_plain(hard)} %"
+    )
+
+
+def find_daily_breach(conditions: TradingConditions) -> str | None:
+    """The day's loss has reached its limit: how much; None where it has not."""
+    limit, loss = conditions.daily_loss_limit_pct, conditions.daily_loss_pct
+    if limit is None:
+        return None
+    if loss is None:
+        raise DailyLossUnknown("The day's loss of this portfolio could not be read.")
+    if loss < limit:
+        return None
+    return (
+        f"a loss of {format_plain(loss)} % since local midnight reached "
+        f"daily_loss_limit_pct {format_plain(limit)} %"
+    )
+
+
+def guard_drawdown(factor: Decimal, conditions: TradingConditions) -> GuardResult:
+    """Nothing while trading is halted; no factor above 1 from the soft limit on."""
+    halted = find_halt_reason(conditions)
+    if halted is not None:
+        return GuardResult("drawdown", factor, ZERO, halted)
+    drawdown, soft = conditions.drawdown_pct or ZERO, conditions.soft_drawdown_pct
+    if drawdown < soft:
+        reason = (
+            f"{format_plain(drawdown)} % is below the limit of {format_plain(soft)} %"
+        )
+        return GuardResult("drawdown", factor, factor, reason)
+    reason = (
+        f"drawdown {format_plain(drawdown)} % reached soft_drawdown_pct "
+        f"{format_plain(soft)} %: no factor above 1"
+    )
+    return GuardResult("drawdown", factor, min(factor, ONE), reason)
+
+
+def guard_edge(factor: Decimal, conditions: TradingConditions) -> GuardResult:
+    """No factor above 1 where the record of closed trades speaks against it."""
+    record = conditions.record
+    if record is None:
+        raise RecordUnknown("The record of closed trades could not be read.")
+    whose = "the portfolio"
+    if conditions.record_of is not None:
+        whose = f"strategy {conditions.record_of}"
+    trades = f"{record.trades} closed trade" + ("" if record.trades == 1 else "s")
+    if record.judged:
+        bound = f"80 % lower bound {format_plain(record.lower * HUNDRED)} % a trade"
+        reason = f"{whose} has {trades}, {bound}"
+        held = record.lower <= 0
+    else:
+        reason = f"{whose} has {trades}, below {FEWEST_TRADES}: {conditions.edge_guard}"
+        held = conditions.edge_guard is EdgeGuard.STRICT
+    if held:
+        return GuardResult(
+            "edge", factor, min(factor, ONE), f"{reason}: no factor above 1"
+        )
+    return GuardResult("edge", factor, factor, reason)
 
 
 def cap_by_max_size(max_size: Decimal | None) -> SizeCap | None:

@@ -11,6 +11,7 @@ from goals.models import (
     GoalAdjustmentLog,
     GoalProgressHistory,
     Portfolio,
+    TradingHalt,
 )
 from goals.progress import Pace, measure_pace
 from mastertrade.columns import choices
@@ -57,6 +58,42 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
             "updated_at",
         )
         read_only_fields = fields
+
+
+class TradingHaltSerializer(serializers.ModelSerializer[TradingHalt]):
+    portfolio_id = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = TradingHalt
+        fields = (
+            "halt_id",
+            "portfolio_id",
+            "cause",
+            "halted_at",
+            "halted_until",
+            "halted_by",
+            "reason",
+            "figures",
+            "resumed_at",
+            "resumed_by",
+            "resume_reason",
+            "resumed_unit_value",
+        )
+        read_only_fields = fields
+
+
+class HaltSerializer(StrictSerializer):
+    """Why a person halts trading."""
+
+    reason = serializers.CharField(max_length=500)
+
+
+class ResumeSerializer(StrictSerializer):
+    """Why a person resumes trading, if they say so."""
+
+    reason = serializers.CharField(
+        max_length=500, required=False, allow_blank=True, allow_null=True
+    )
 
 
 class PortfolioSettingsSerializer(StrictSerializer):

@@ -9,9 +9,12 @@ from goals.guards import (
     Exposure,
     GuardResult,
     SizeCap,
+    TradingConditions,
     cap_by_max_size,
     cap_by_position,
     guard_bounds,
+    guard_drawdown,
+    guard_edge,
     guard_exposure,
 )
 from mastertrade.money import (
@@ -60,7 +63,10 @@ class SizingDecision:
 
 @exactly
 def decide_size(
-    request: SizeRequest, goals: tuple[GoalStanding, ...], exposure: Exposure
+    request: SizeRequest,
+    goals: tuple[GoalStanding, ...],
+    exposure: Exposure,
+    conditions: TradingConditions,
 ) -> SizingDecision:
     """Scale the base size by the deciding goal's policy, inside every limit.
 
@@ -70,23 +76,26 @@ def decide_size(
     arbitration = arbitrate(goals)
     own = arbitration.deciding_factor
     bounds = guard_bounds(own, goals)
+    drawdown = guard_drawdown(bounds.factor_after, conditions)
+    edge = guard_edge(drawdown.factor_after, conditions)
     caps = _collect_caps(request, exposure)
-    capped = guard_exposure(bounds.factor_after, request.base_size, caps)
-    wanted = request.base_size * bounds.factor_after
+    capped = guard_exposure(edge.factor_after, request.base_size, caps)
+    wanted = request.base_size * edge.factor_after
     size, quantity = _round_size(request, min([wanted, *(cap.size for cap in caps)]))
     too_small = _find_too_small(request, size)
-    if bounds.factor_after > 0 and too_small:
+    if edge.factor_after > 0 and too_small:
         capped = replace(capped, factor_after=ZERO, reason=too_small)
         size, quantity = ZERO, None if quantity is None else ZERO
     verdict = _judge(size, capped.factor_after, own.policy_factor)
+    guards = (bounds, drawdown, edge, capped)
     return SizingDecision(
         arbitration=arbitration,
         adjustment_factor=capped.factor_after,
         adjusted_size=size,
         quantity=quantity,
         verdict=verdict,
-        guards=(bounds, capped),
-        reason=_explain(arbitration, (bounds, capped), verdict),
+        guards=guards,
+        reason=_explain(arbitration, guards, verdict),
     )
 
 

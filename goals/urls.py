@@ -6,6 +6,7 @@ from goals.views.goals import (
     GoalListView,
     GoalProgressView,
 )
+from goals.views.halts import HaltListView, HaltView, ResumeView
 from goals.views.portfolios import (
     CashFlowListView,
     PortfolioDetailView,
@@ -31,6 +32,9 @@ urlpatterns = [
         VoidCashFlowView.as_view(),
         name="void-cash-flow",
     ),
+    path("portfolios/<int:portfolio_id>/halts/", HaltListView.as_view(), name="halts"),
+    path("portfolios/<int:portfolio_id>/halt/", HaltView.as_view(), name="halt"),
+    path("portfolios/<int:portfolio_id>/resume/", ResumeView.as_view(), name="resume"),
     path("goals/", GoalListView.as_view(), name="goals"),
     path("goals/<int:goal_id>/", GoalDetailView.as_view(), name="goal"),
     path(

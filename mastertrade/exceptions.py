@@ -113,6 +113,18 @@ class TradeNotOpen(DomainError):
     code = "trade_not_open"
 
 
+class TradingHalted(DomainError):
+    """Trading in the portfolio is halted: no trade opens, unless overridden."""
+
+    code = "trading_halted"
+
+
+class TradingNotHalted(DomainError):
+    """There is no halt to end."""
+
+    code = "not_halted"
+
+
 class FillMissing(DomainError):
     """A bot told a fill, but not the ones before it; nothing was booked."""
 

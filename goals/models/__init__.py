@@ -1,6 +1,7 @@
 """The tables of users, portfolios, goals and their logs."""
 
 from goals.models.goals import FinancialGoal
+from goals.models.halts import TradingHalt
 from goals.models.ledger import CashFlow, LedgerChange, LedgerDay, LedgerEntry
 from goals.models.logs import GoalAdjustmentLog, GoalProgressHistory
 from goals.models.portfolios import Portfolio
@@ -15,5 +16,6 @@ __all__ = [
     "LedgerDay",
     "LedgerEntry",
     "Portfolio",
+    "TradingHalt",
     "User",
 ]

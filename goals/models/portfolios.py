@@ -1,5 +1,6 @@
 """Portfolios."""
 
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Self
 
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from goals.accounting import Account, measure_live_drawdown_pct
 from goals.enums import EdgeGuard, TradingState
+from goals.periods import local_day
 from goals.progress import Reading
 from mastertrade import columns
 from mastertrade.columns import above, at_least, at_most, check, check_words, is_null
@@ -55,6 +57,9 @@ class Portfolio(models.Model):
     last_entry_at = models.DateTimeField(null=True, editable=False)
     # The newest mark that `unrealized_pnl` contains.
     marked_at = models.DateTimeField(null=True, editable=False)
+    # The newest local day on which it moved, and what it was when that day began.
+    revalued_day = models.DateField(null=True, editable=False)
+    midnight_unrealized_pnl = columns.money(default=Decimal(0), editable=False)
 
     trading_state = models.CharField(
         max_length=10,
@@ -132,6 +137,20 @@ class Portfolio(models.Model):
         """Equity plus the unrealised profit and loss of open positions."""
         live: Decimal = self.equity + self.unrealized_pnl
         return live
+
+    def revalue(self, change: Decimal, at: datetime) -> None:
+        """Add to the unrealised profit; keep what it was at local midnight. Unsaved."""
+        day = local_day(at, self.time_zone)
+        if self.revalued_day is None or day > self.revalued_day:
+            self.revalued_day = day
+            self.midnight_unrealized_pnl = self.unrealized_pnl
+        self.unrealized_pnl += change
+
+    def unrealized_at_midnight(self, day: date) -> Decimal:
+        """The unrealised profit when the local day began, if it is none before."""
+        if self.revalued_day == day:
+            return Decimal(self.midnight_unrealized_pnl)
+        return Decimal(self.unrealized_pnl)
 
     @property
     def account(self) -> Account:

@@ -14,6 +14,7 @@ from goals.services.portfolios import (
     update_portfolio,
 )
 from goals.services.rebuilding import rebuild_ledger
+from goals.services.resuming import halt_trading, resume_trading
 from goals.services.rollover import roll_goals
 from goals.services.sizing import (
     load_participants,
@@ -29,6 +30,7 @@ __all__ = [
     "create_goal",
     "create_portfolio",
     "decide_again",
+    "halt_trading",
     "load_participants",
     "load_sizable_goal",
     "lock_portfolio",
@@ -36,6 +38,7 @@ __all__ = [
     "read_ledger_at",
     "rebuild_ledger",
     "record_cash_flow",
+    "resume_trading",
     "roll_goals",
     "snapshot_goals",
     "standing_of",

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from goals.enums import EntryKind
 from goals.models import Portfolio
+from goals.services.halts import enforce_limits
 from goals.services.ledger import GoalMove, append_entry
 from goals.services.rebuilding import rebuild_ledger
 
@@ -23,7 +24,7 @@ def book_entry(
     `portfolio` must be locked by the caller, in whose transaction this runs and who
     has written the trade or the cash flow; `what` names it. Behind all others the cost
     does not depend on how many entries there are; an entry that arrives late rebuilds
-    what it touches.
+    what it touches. Where the portfolio falls to a limit, trading is halted.
     """
     moves = append_entry(
         portfolio=portfolio,
@@ -33,6 +34,7 @@ def book_entry(
         recorded_at=recorded_at,
     )
     if moves is not None:
+        enforce_limits(portfolio, recorded_at)
         return moves
     return rebuild_ledger(
         portfolio,

@@ -80,13 +80,19 @@ def read_ledger_at(portfolio: Portfolio, at: datetime) -> Reading:
 
 def read_ledger_before(portfolio: Portfolio, at: datetime) -> Reading:
     """The figures right before `at`: what a period that starts then starts from."""
-    account = _account_before(portfolio, at)
+    account = read_account_before(portfolio, at)
     return Reading(
         account.unit_value, account.realized_pnl, account.equity, account.run
     )
 
 
-def _account_before(portfolio: Portfolio, at: datetime) -> Account:
+def read_account_at(portfolio: Portfolio, at: datetime) -> Account:
+    """The account right after the last entry up to and including `at`."""
+    return read_account_before(portfolio, at + timedelta(microseconds=1))
+
+
+def read_account_before(portfolio: Portfolio, at: datetime) -> Account:
+    """The account right before `at`."""
     day = local_day(at, portfolio.time_zone)
     kept = LedgerDay.objects.filter(portfolio=portfolio, day__lte=day)
     newest = list(kept.order_by("-day")[:2])

@@ -10,9 +10,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from goals.arbitration import GoalStanding
-from goals.enums import AfterAchieved, PolicyName
-from goals.guards import Exposure
+from goals.enums import AfterAchieved, EdgeGuard, HaltCause, PolicyName
+from goals.guards import Exposure, Halt, TradingConditions
 from goals.models import GoalAdjustmentLog, Portfolio
+from goals.records import GrowthRecord
 from goals.services.sizing import SizingCall
 from goals.sizing import SizeRequest, SizingDecision, decide_size
 from mastertrade.money import FACTOR, MONEY, PERCENT, PRICE, round_to
@@ -27,6 +28,7 @@ def log_decision(
     request: SizeRequest,
     call: SizingCall,
     context: Mapping[str, Any],
+    conditions: TradingConditions,
 ) -> GoalAdjustmentLog:
     """Write the decision down, with all it looked at; it can be replayed from that."""
     decider = decision.arbitration.decider
@@ -54,6 +56,7 @@ def log_decision(
                 "request": asdict(request),
                 "goals": [asdict(standing) for standing in standings],
                 "context": dict(context),
+                "conditions": asdict(conditions),
             }
         ),
         answer=answer_of(decision, request),
@@ -76,6 +79,30 @@ def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
         SizeRequest(**_read_decimals(inputs["request"])),
         tuple(_read_standing(standing) for standing in inputs["goals"]),
         Exposure(**_read_decimals(inputs["context"])),
+        _read_conditions(inputs["conditions"]),
+    )
+
+
+def _read_conditions(stored: Mapping[str, Any]) -> TradingConditions:
+    halt, record = stored["halt"], stored["record"]
+    return TradingConditions(
+        **{
+            **_read_decimals(stored),
+            "halt": halt and _read_halt(halt),
+            "record": record and GrowthRecord(**_read_decimals(record)),
+            "edge_guard": EdgeGuard(stored["edge_guard"]),
+            "record_of": stored["record_of"],
+        }
+    )
+
+
+def _read_halt(stored: Mapping[str, Any]) -> Halt:
+    until = stored["until"]
+    return Halt(
+        cause=HaltCause(stored["cause"]),
+        since=datetime.fromisoformat(stored["since"]),
+        until=datetime.fromisoformat(until) if until else None,
+        reason=stored["reason"],
     )
 
 

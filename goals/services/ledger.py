@@ -153,8 +153,9 @@ WITH booked AS (
     SET equity = %(equity)s, units = %(units)s, unit_value = %(unit_value)s,
         unit_run = %(unit_run)s, realized_pnl = %(realized_pnl)s,
         peak_unit_value = %(peak_unit_value)s, drawdown_pct = %(drawdown_pct)s,
-        unrealized_pnl = %(unrealized_pnl)s, last_entry_at = %(effective_at)s,
-        updated_at = %(recorded_at)s
+        unrealized_pnl = %(unrealized_pnl)s, revalued_day = %(revalued_day)s,
+        midnight_unrealized_pnl = %(midnight_unrealized_pnl)s,
+        last_entry_at = %(effective_at)s, updated_at = %(recorded_at)s
     WHERE portfolio_id = %(portfolio_id)s
 ), day AS (
     INSERT INTO ledger_days AS d
@@ -232,6 +233,8 @@ def account_columns(portfolio: Portfolio) -> dict[str, Any]:
         "peak_unit_value": portfolio.peak_unit_value,
         "drawdown_pct": portfolio.drawdown_pct,
         "unrealized_pnl": portfolio.unrealized_pnl,
+        "revalued_day": portfolio.revalued_day,
+        "midnight_unrealized_pnl": portfolio.midnight_unrealized_pnl,
     }
 
 

@@ -9,6 +9,7 @@ from django.db.models import Q
 from goals.enums import GoalStatus, GoalType, HistoryKind
 from goals.models import FinancialGoal, Portfolio
 from goals.periods import local_date
+from goals.services.halts import enforce_limits
 from goals.services.ledger import GoalMove, measure_goal
 
 # One statement, whatever the number of portfolios and goals. A mark leaves a history
@@ -17,11 +18,14 @@ SAVE = """
 WITH live AS (
     UPDATE portfolios p
     SET unrealized_pnl = m.unrealized_pnl, drawdown_pct = m.drawdown_pct,
-        marked_at = m.marked_at, updated_at = %(now)s
+        marked_at = m.marked_at, revalued_day = m.revalued_day,
+        midnight_unrealized_pnl = m.midnight_unrealized_pnl, updated_at = %(now)s
     FROM unnest(
         %(portfolio_id)s::bigint[], %(unrealized_pnl)s::numeric[],
-        %(drawdown_pct)s::numeric[], %(marked_at)s::timestamptz[]
-    ) AS m(portfolio_id, unrealized_pnl, drawdown_pct, marked_at)
+        %(drawdown_pct)s::numeric[], %(marked_at)s::timestamptz[],
+        %(revalued_day)s::date[], %(midnight_unrealized_pnl)s::numeric[]
+    ) AS m(portfolio_id, unrealized_pnl, drawdown_pct, marked_at, revalued_day,
+           midnight_unrealized_pnl)
     WHERE p.portfolio_id = m.portfolio_id
 ), moved AS (
     UPDATE financial_goals g
@@ -52,7 +56,7 @@ def save_live(
 
     The portfolios are locked by the caller, in key order, and carry their new
     `unrealized_pnl`. Drawdown is measured anew, and every goal for a portfolio's value
-    whose period contains `at`; returns those that moved.
+    whose period contains `at`; returns those that moved. What falls to a limit is halted.
     """
     for portfolio in portfolios:
         portfolio.take_over(portfolio.account)
@@ -73,6 +77,10 @@ def save_live(
                 "unrealized_pnl": [row.unrealized_pnl for row in portfolios],
                 "drawdown_pct": [row.drawdown_pct for row in portfolios],
                 "marked_at": [row.marked_at for row in portfolios],
+                "revalued_day": [row.revalued_day for row in portfolios],
+                "midnight_unrealized_pnl": [
+                    row.midnight_unrealized_pnl for row in portfolios
+                ],
                 "goal_id": [move.goal.goal_id for _, move in moves],
                 "goal_value": [move.goal.current_value for _, move in moves],
                 "progress_pct": [move.goal.progress_pct for _, move in moves],
@@ -82,6 +90,8 @@ def save_live(
                 "day": [local_date(at, row.time_zone) for row, _ in moves],
             },
         )
+    for portfolio in portfolios:
+        enforce_limits(portfolio, now)
     return [move for _, move in moves]
 
 

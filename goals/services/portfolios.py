@@ -14,6 +14,7 @@ from goals.enums import EdgeGuard, EntryKind
 from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio, User
 from goals.models.users import MAIN_PORTFOLIO
 from goals.services.booking import book_entry
+from goals.services.halts import enforce_limits
 from mastertrade.exceptions import (
     IdempotencyConflict,
     InvalidInput,
@@ -60,7 +61,10 @@ def create_portfolio(
 def update_portfolio(
     *, portfolio_id: int, user: User, now: datetime, **fields: Any
 ) -> Portfolio:
-    """Change settings; what is frozen once the portfolio is used raises then."""
+    """Change settings; what is frozen once the portfolio is used raises then.
+
+    A limit that the portfolio has fallen to already halts trading at once.
+    """
     portfolio = lock_portfolio(user=user, portfolio=portfolio_id)
     frozen = [
         name
@@ -77,7 +81,9 @@ def update_portfolio(
         and fields.get("name", MAIN_PORTFOLIO) != MAIN_PORTFOLIO
     ):
         raise InvalidInput("name", "The portfolio main keeps its name.")
-    return _change(portfolio, fields, now)
+    changed = _change(portfolio, fields, now)
+    enforce_limits(changed, now)
+    return changed
 
 
 def _change(portfolio: Portfolio, fields: dict[str, Any], now: datetime) -> Portfolio:

@@ -19,6 +19,7 @@ from goals.models import FinancialGoal, LedgerDay, Portfolio
 from goals.periods import local_date, local_day, local_midnight
 from goals.progress import Progress, Reading, status_rebuilt
 from goals.services.days import last_day_before, save_days, walk_days
+from goals.services.halts import enforce_limits
 from goals.services.ledger import (
     GoalMove,
     account_columns,
@@ -107,6 +108,7 @@ def rebuild_ledger(
         if move.before != move.after or move.status_before != goal.status:
             moves.append(move)
     _save(portfolio, rebuilt.goals, rows, now)
+    enforce_limits(portfolio, now)
     return moves
 
 
@@ -270,8 +272,9 @@ WITH booked AS (
     SET equity = %(equity)s, units = %(units)s, unit_value = %(unit_value)s,
         unit_run = %(unit_run)s, realized_pnl = %(realized_pnl)s,
         peak_unit_value = %(peak_unit_value)s, drawdown_pct = %(drawdown_pct)s,
-        unrealized_pnl = %(unrealized_pnl)s, last_entry_at = %(last_entry_at)s,
-        updated_at = %(now)s
+        unrealized_pnl = %(unrealized_pnl)s, revalued_day = %(revalued_day)s,
+        midnight_unrealized_pnl = %(midnight_unrealized_pnl)s,
+        last_entry_at = %(last_entry_at)s, updated_at = %(now)s
     WHERE portfolio_id = %(portfolio_id)s
 ), moved AS (
     UPDATE financial_goals AS g

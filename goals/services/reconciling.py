@@ -7,6 +7,7 @@ from typing import Any
 
 from goals.models import FinancialGoal, Portfolio
 from goals.services.days import FIGURES
+from goals.services.halts import follow_halts
 from goals.services.ledger import GoalMove
 from goals.services.reaching import load_reached
 from goals.services.rebuilding import (
@@ -71,13 +72,15 @@ def find_portfolio_drift(portfolio: Portfolio) -> list[Drift]:
 
 def mend_portfolio(portfolio: Portfolio, now: datetime) -> list[GoalMove]:
     """Make every figure of a locked portfolio again from its ledger."""
-    return rebuild_ledger(
+    moves = rebuild_ledger(
         portfolio,
         since=None,
         now=now,
         reason="Figures that had drifted were mended",
         strict=False,
     )
+    follow_halts(portfolio, now)
+    return moves
 
 
 def _day_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:

@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goals.enums import AfterAchieved, PolicyName, Verdict
-from goals.guards import Exposure
+from goals.guards import Exposure, TradingConditions
+from goals.records import NO_RECORD
 from goals.sizing import SizeRequest, decide_size
 from goals.tests.test_arbitration import standing
 from mastertrade.money import exactly
 
 UNLIMITED = Exposure(Decimal(1000), None, None)
+CALM = TradingConditions(Decimal(0), Decimal(10), Decimal(20), NO_RECORD)
 sizes = st.decimals(
     min_value=Decimal("0.00000001"), max_value=Decimal(10) ** 12, places=8
 )
@@ -66,7 +68,7 @@ def decide(progress="0", exposure=UNLIMITED, achieved=False, after="protect", **
     goal = standing(
         progress=progress, achieved=achieved, after_achieved=AfterAchieved(after)
     )
-    return decide_size(request, (goal,), exposure)
+    return decide_size(request, (goal,), exposure, CALM)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_after_success_the_goal_protects_continues_or_stops(after, size, verdict
 
 @given(requests, goals, exposures)
 def test_the_size_is_never_above_max_size(request, goals, exposure):
-    decision = decide_size(request, goals, exposure)
+    decision = decide_size(request, goals, exposure, CALM)
     assert request.max_size is None or decision.adjusted_size <= request.max_size
 
 
@@ -121,7 +123,7 @@ def test_the_size_is_never_above_what_the_position_limit_leaves(
         allowed = exposure.live_equity * exposure.max_position_pct / 100
         return max(allowed - exposure.open_notional, Decimal(0))
 
-    size = decide_size(request, goals, exposure).adjusted_size
+    size = decide_size(request, goals, exposure, CALM).adjusted_size
     assert room() is None or size <= room()
 
 
@@ -129,7 +131,7 @@ def test_the_size_is_never_above_what_the_position_limit_leaves(
 def test_the_size_is_never_above_the_base_size_times_the_bounded_factor(
     request, goals, exposure
 ):
-    decision = decide_size(request, goals, exposure)
+    decision = decide_size(request, goals, exposure, CALM)
 
     @exactly
     def wanted() -> Decimal:
@@ -140,7 +142,7 @@ def test_the_size_is_never_above_the_base_size_times_the_bounded_factor(
 
 @given(requests, goals, exposures)
 def test_the_quantity_never_costs_more_than_may_be_spent(request, goals, exposure):
-    decision = decide_size(request, goals, exposure)
+    decision = decide_size(request, goals, exposure, CALM)
 
     @exactly
     def cost_and_limit() -> tuple[Decimal, Decimal]:
@@ -155,7 +157,7 @@ def test_the_quantity_never_costs_more_than_may_be_spent(request, goals, exposur
 
 @given(requests, goals, exposures)
 def test_the_quantity_is_a_whole_number_of_lot_steps(request, goals, exposure):
-    decision = decide_size(request, goals, exposure)
+    decision = decide_size(request, goals, exposure, CALM)
 
     @exactly
     def rest() -> Decimal:
@@ -166,8 +168,8 @@ def test_the_quantity_is_a_whole_number_of_lot_steps(request, goals, exposure):
 
 @given(requests, goals, exposures)
 def test_each_guard_only_lowers_what_the_deciding_goal_wants(request, goals, exposure):
-    decision = decide_size(request, goals, exposure)
-    bounds, capped = decision.guards
+    decision = decide_size(request, goals, exposure, CALM)
+    bounds, *_, capped = decision.guards
     wanted = decision.arbitration.deciding_factor.factor
     assert (
         decision.adjustment_factor
@@ -180,27 +182,27 @@ def test_each_guard_only_lowers_what_the_deciding_goal_wants(request, goals, exp
 
 @given(requests, goals, exposures)
 def test_block_means_zero_and_nothing_else_does(request, goals, exposure):
-    decision = decide_size(request, goals, exposure)
+    decision = decide_size(request, goals, exposure, CALM)
     assert (decision.verdict is Verdict.BLOCK) is (decision.adjusted_size == 0)
 
 
 @given(requests, goals, exposures)
 def test_a_size_is_nothing_or_at_least_min_size(request, goals, exposure):
-    size = decide_size(request, goals, exposure).adjusted_size
+    size = decide_size(request, goals, exposure, CALM).adjusted_size
     assert request.min_size is None or size == 0 or size >= request.min_size
 
 
 @given(requests, goals, exposures)
 def test_a_factor_below_one_is_never_allowed_as_it_is(request, goals, exposure):
-    decision = decide_size(request, goals, exposure)
+    decision = decide_size(request, goals, exposure, CALM)
     assert decision.adjustment_factor >= 1 or decision.verdict is not Verdict.ALLOW
 
 
 @given(requests, st.tuples(*[st.decimals(-50, 99, places=6)] * 2), exposures)
 def test_more_progress_is_never_a_larger_size(request, pair, exposure):
     low, high = sorted(pair)
-    at_low = decide_size(request, (standing(progress=low),), exposure)
-    at_high = decide_size(request, (standing(progress=high),), exposure)
+    at_low = decide_size(request, (standing(progress=low),), exposure, CALM)
+    at_high = decide_size(request, (standing(progress=high),), exposure, CALM)
     assert at_high.adjusted_size <= at_low.adjusted_size
 
 
@@ -281,13 +283,18 @@ def test_the_reason_names_policy_guard_and_verdict():
 
 
 def test_guards_come_in_their_order():
-    assert [guard.name for guard in decide("0").guards] == ["bounds", "exposure"]
+    assert [guard.name for guard in decide("0").guards] == [
+        "bounds",
+        "drawdown",
+        "edge",
+        "exposure",
+    ]
 
 
 def test_a_bound_below_what_the_policy_gave_is_a_reduction():
     goal = standing(progress="0", max_factor=Decimal("1.2"))
 
-    decision = decide_size(SizeRequest(Decimal(1000)), (goal,), UNLIMITED)
+    decision = decide_size(SizeRequest(Decimal(1000)), (goal,), UNLIMITED, CALM)
 
     assert decision.adjustment_factor == Decimal("1.2")
     assert decision.verdict is Verdict.REDUCE

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from goals.models import GoalAdjustmentLog, Portfolio
+from goals.models import GoalAdjustmentLog, Portfolio, TradingHalt
 from goals.models.ledger import NextLedgerKey
 from mastertrade import columns
 from mastertrade.columns import above, at_least, check, check_words, is_null, is_set
@@ -92,6 +92,16 @@ class Trade(models.Model):
         null=True,
         blank=True,
         related_name="trades",
+        db_constraint=False,  # ON DELETE SET NULL in the migration
+        db_index=False,
+    )
+    # The halt that was in force when the owner opened the trade all the same.
+    override_halt = models.ForeignKey(
+        TradingHalt,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="overriding_trades",
         db_constraint=False,  # ON DELETE SET NULL in the migration
         db_index=False,
     )
@@ -218,6 +228,11 @@ class Trade(models.Model):
                 fields=["adjustment"],
                 condition=Q(adjustment__isnull=False),
                 name="trades_by_adjustment",
+            ),
+            models.Index(
+                fields=["override_halt"],
+                condition=Q(override_halt__isnull=False),
+                name="trades_by_override_halt",
             ),
         )
 

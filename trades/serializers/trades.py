@@ -27,6 +27,7 @@ class TradeSerializer(serializers.ModelSerializer[Trade]):
     user_id = serializers.CharField(read_only=True)
     portfolio_id = serializers.IntegerField(read_only=True)
     adjustment_id = serializers.IntegerField(read_only=True, allow_null=True)
+    override_halt_id = serializers.IntegerField(read_only=True, allow_null=True)
     parent_trade_id = serializers.IntegerField(read_only=True, allow_null=True)
     source_import_id = serializers.IntegerField(read_only=True, allow_null=True)
     fees = DecimalColumnField(MONEY, read_only=True)
@@ -57,6 +58,7 @@ class TradeSerializer(serializers.ModelSerializer[Trade]):
             "exit_time",
             "status",
             "adjustment_id",
+            "override_halt_id",
             "external_id",
             "parent_trade_id",
             "source_import_id",
@@ -125,7 +127,10 @@ def show_closed_trade(closed: ClosedTrade) -> dict[str, Any]:
 
 
 class TradeCreationSerializer(StrictSerializer):
-    """Open a trade; with `exit_price` it is recorded closed at once."""
+    """Open a trade; with `exit_price` it is recorded closed at once.
+
+    `override` opens it while trading is halted, and is kept with it.
+    """
 
     portfolio = PortfolioReferenceField()
     strategy_id = serializers.CharField(max_length=100)
@@ -155,9 +160,11 @@ class TradeCreationSerializer(StrictSerializer):
     exit_price = DecimalColumnField(PRICE, required=False, allow_null=True)
     exit_time = InstantField(required=False, allow_null=True)
     profit_loss = DecimalColumnField(MONEY, required=False, allow_null=True)
+    override = serializers.BooleanField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("exit_price") is not None:
+            attrs.pop("override", None)  # what is over has happened
             return attrs
         for name in ("exit_time", "profit_loss"):
             if attrs.get(name) is not None:

@@ -85,7 +85,7 @@ def _enlarge(
 ) -> None:
     trade.take_over(join_stakes(trade.stake, more))
     trade.updated_at, trade.updated_by = now, user.username
-    portfolio.unrealized_pnl += save_open(trade)
+    portfolio.revalue(save_open(trade), now)
     save_live([portfolio], at=now, now=now)
 
 

@@ -117,7 +117,7 @@ def book_close(
 ) -> ClosedTrade:
     """Close a locked open trade of a locked portfolio, in the caller's transaction."""
     settle(trade, exited, now, by)
-    portfolio.unrealized_pnl -= trade.unrealized_pnl  # what was so is realised now
+    portfolio.revalue(-trade.unrealized_pnl, exited.at)  # it is realised now
     save_closed(trade)
     moves = _book(portfolio, trade, exited, now)
     return ClosedTrade(trade, trade, tuple(moves))
@@ -139,7 +139,7 @@ def _book_part(
     part.external_id = external_id
     part.request_fingerprint = fingerprint(told)
     part.save(force_insert=True)
-    portfolio.unrealized_pnl += save_open(trade)
+    portfolio.revalue(save_open(trade), exited.at)
     moves = _book(portfolio, part, exited, now)
     return ClosedTrade(trade, part, tuple(moves))
 

@@ -5,13 +5,13 @@ asks the pure decision and writes its row in the log.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from goals.arbitration import GoalStanding
-from goals.guards import Exposure
+from goals.guards import Exposure, TradingConditions
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
 from goals.progress import Reading
 from goals.services import (
@@ -21,6 +21,7 @@ from goals.services import (
     log_decision,
     standing_of,
 )
+from goals.services.halts import conditions_for_decision
 from goals.services.portfolios import lock_portfolio_of_goal
 from goals.services.sizing import (
     SizingCall,
@@ -44,7 +45,7 @@ from strategies.selection import select_strategy as choose
 from strategies.services import load_candidates, log_selection
 from trades.planning import TradePlan, plan_trade
 from trades.services.exposure import load_exposure
-from trades.services.records import load_records
+from trades.services.records import load_record, load_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +162,17 @@ def plan_next_trade(
     refuse_without_equity(locked, reading)
     standings = _standings(goals, reading, at)
     exposure = load_exposure(user, locked, reading, at, symbol=symbol)
+    conditions = conditions_for_decision(locked, at, now)
+    competing = load_candidates(user=user, only=candidates)
+    names = [one.strategy_id for one in competing]
+    records = load_records(user, names, at, locked=locked)
     plan = plan_trade(
         request=request,
         goals=standings,
-        candidates=_load_judged(user, locked, at, candidates),
+        candidates=attach_records(competing, records),
         exposure=exposure,
+        conditions=conditions,
+        records=records,
     )
     chosen = plan.selection.selected.strategy_id
     selection = log_selection(
@@ -176,7 +183,7 @@ def plan_next_trade(
         now=now,
     )
     call = _call(now, as_of, request, None, chosen, symbol)
-    row = _log(locked, plan.sizing, standings, request, call, exposure)
+    row = _log(locked, plan.sizing, standings, request, call, exposure, plan.conditions)
     return NextTrade(plan, selection, row)
 
 
@@ -207,8 +214,15 @@ def _decide(
         symbol=call.symbol,
         strategy_id=call.strategy_id,
     )
-    decision = decide_size(request, standings, exposure)
-    return _log(portfolio, decision, standings, request, call, exposure)
+    conditions = replace(
+        conditions_for_decision(portfolio, call.as_of, call.now),
+        record=load_record(
+            user, portfolio, call.as_of, strategy_id=call.strategy_id
+        ),
+        record_of=call.strategy_id,
+    )
+    decision = decide_size(request, standings, exposure, conditions)
+    return _log(portfolio, decision, standings, request, call, exposure, conditions)
 
 
 def _log(
@@ -218,6 +232,7 @@ def _log(
     request: SizeRequest,
     call: SizingCall,
     exposure: Exposure,
+    conditions: TradingConditions,
 ) -> GoalAdjustmentLog:
     return log_decision(
         portfolio=portfolio,
@@ -226,6 +241,7 @@ def _log(
         request=request,
         call=call,
         context=asdict(exposure),
+        conditions=conditions,
     )
 
 

@@ -186,7 +186,8 @@ class _Job:
         self.settled = len(rows)
         self.exits += [exit_time for (exit_time,) in rows if exit_time is not None]
         self._ask(writes.SETTLE_POSITIONS)
-        self.portfolio.unrealized_pnl = self._ask(writes.UNREALIZED)[0][0]
+        told = self._ask(writes.UNREALIZED)[0][0]
+        self.portfolio.revalue(told - self.portfolio.unrealized_pnl, self.now)
 
     @property
     def refused(self) -> int:

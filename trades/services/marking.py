@@ -90,7 +90,7 @@ def mark_positions(
     rows = _mark(locked, list(newest.values()), now)
     for portfolio_id, _, _, change, at in rows:
         row = locked[portfolio_id]
-        row.unrealized_pnl += change
+        row.revalue(change, at)
         row.marked_at = max(row.marked_at or at, at)
     moved = sorted({portfolio_id for portfolio_id, *_ in rows})
     moves: Sequence[GoalMove] = ()

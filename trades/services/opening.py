@@ -7,8 +7,9 @@ from typing import Any
 
 from django.db.models import Exists
 
-from goals.models import GoalAdjustmentLog, Portfolio, User
+from goals.models import GoalAdjustmentLog, Portfolio, TradingHalt, User
 from goals.services import lock_portfolio
+from goals.services.halts import refuse_while_halted
 from goals.services.portfolios import newest
 from mastertrade.exceptions import (
     IdempotencyConflict,
@@ -35,12 +36,20 @@ ONE = Decimal(1)
 
 @atomic
 def open_trade(
-    *, user: User, now: datetime, portfolio: int | str | None = None, **fields: Any
+    *,
+    user: User,
+    now: datetime,
+    portfolio: int | str | None = None,
+    override: bool = False,
+    is_fill: bool = False,
+    **fields: Any,
 ) -> tuple[Trade, bool]:
     """Record a trade that is open now; returns it, and whether it is new.
 
     `fields` as in `TradeTicket`. The same `external_id` with the same figures returns
-    the first one, whatever became of it since.
+    the first one, whatever became of it since. While trading is halted it raises
+    `TradingHalted`, but for an `override`, which the trade keeps; a fill that an
+    exchange has made already (`is_fill`) is booked.
     """
     given = TradeTicket(**fields)
     given.validate()
@@ -53,7 +62,8 @@ def open_trade(
     if ticket.entry_time is not None:
         require_not_future("entry_time", ticket.entry_time, now)
     entry_time = ticket.entry_time or newest(locked, now)
-    return _insert(user, locked, ticket, digest, entry_time, now), True
+    halt = None if is_fill else refuse_while_halted(locked, now, override=override)
+    return _insert(user, locked, ticket, digest, entry_time, now, halt), True
 
 
 @atomic
@@ -113,6 +123,7 @@ def _insert(
     digest: str,
     entry_time: datetime,
     now: datetime,
+    overridden: TradingHalt | None = None,
 ) -> Trade:
     rates = _check(user, portfolio, ticket)
     trade = Trade(
@@ -133,6 +144,7 @@ def _insert(
         funding=ticket.funding or ZERO,
         entry_time=entry_time,
         adjustment_id=ticket.adjustment_id,
+        override_halt=overridden,
         external_id=ticket.external_id,
         request_fingerprint=digest,
         created_at=now,

@@ -38,10 +38,10 @@ def void_trade(
     was_open = trade.is_open
     _mark_void(trade, reason, now, user)
     if was_open:
-        portfolio.unrealized_pnl -= _close_position(trade, now)
+        portfolio.revalue(-_close_position(trade, now), now)
         forget_records(portfolio)  # its closed parts end the trade now, in the past
         return trade, save_live([portfolio], at=now, now=now)
-    portfolio.unrealized_pnl += _give_back(trade, now, user)
+    portfolio.revalue(_give_back(trade, now, user), now)
     moves = rebuild_ledger(
         portfolio,
         since=trade.exit_time,

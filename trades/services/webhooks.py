@@ -138,6 +138,7 @@ class _Booking:
             leverage=round_to(message.leverage, FACTOR),
             external_id=self.name,
             adjustment_id=find_decision(self.portfolio, message, self.now),
+            is_fill=True,
         )
         return BookedFill(Outcome.BOOKED, trade)
 

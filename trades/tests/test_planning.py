@@ -1,9 +1,11 @@
 """The next trade: strategy and size from the same goal."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 from goals.arbitration import arbitrate
-from goals.guards import Exposure
+from goals.guards import Exposure, TradingConditions
+from goals.records import NO_RECORD
 from goals.sizing import SizeRequest, decide_size
 from goals.tests.test_arbitration import standing
 from strategies.enums import RiskProfile
@@ -12,6 +14,7 @@ from trades.planning import plan_trade
 
 REQUEST = SizeRequest(base_size=Decimal(1000))
 UNLIMITED = Exposure(Decimal(1000), None, None)
+CALM = TradingConditions(Decimal(0), Decimal(10), Decimal(20), NO_RECORD)
 CANDIDATES = tuple(
     Candidate(kind, kind, RiskProfile.MODERATE)
     for kind in ("momentum", "carry", "mean_reversion")
@@ -20,7 +23,12 @@ CANDIDATES = tuple(
 
 def plan(*goals):
     return plan_trade(
-        request=REQUEST, goals=goals, candidates=CANDIDATES, exposure=UNLIMITED
+        request=REQUEST,
+        goals=goals,
+        candidates=CANDIDATES,
+        exposure=UNLIMITED,
+        conditions=CALM,
+        records={candidate.strategy_id: NO_RECORD for candidate in CANDIDATES},
     )
 
 
@@ -40,4 +48,6 @@ def test_a_plan_is_the_selection_and_the_size_that_each_would_give_alone():
     planned = plan(*goals)
     band = arbitrate(goals).decider.band
     assert planned.selection == select_strategy(band, CANDIDATES)
-    assert planned.sizing == decide_size(REQUEST, goals, UNLIMITED)
+    chosen = planned.selection.selected.strategy_id
+    judged = replace(CALM, record_of=chosen)
+    assert planned.sizing == decide_size(REQUEST, goals, UNLIMITED, judged)

@@ -153,7 +153,12 @@ def test_every_decision_is_one_row_with_all_it_looked_at():
         NOW,
     )
     assert (row.policy_version, row.policy_factor) == ("ladder-1", Decimal("1.3"))
-    assert [guard["name"] for guard in row.guards] == ["bounds", "exposure"]
+    assert [guard["name"] for guard in row.guards] == [
+        "bounds",
+        "drawdown",
+        "edge",
+        "exposure",
+    ]
     assert row.answer["quantity"] == "0.026000000000"
 
 

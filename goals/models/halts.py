@@ -1,0 +1,104 @@
+"""Halts: trading stopped by a guard or by a person. Rows, so that they survive all."""
+
+from django.db import models
+from django.db.models import Q
+
+from goals.enums import HaltCause
+from goals.guards import Halt
+from goals.models.portfolios import Portfolio
+from mastertrade import columns
+from mastertrade.columns import above, at_least, check, check_words, is_null, is_set
+
+
+class TradingHalt(models.Model):
+    """One halt of a portfolio, and how it was ended.
+
+    A daily loss halts until `halted_until`, the next local midnight; every other halt
+    until a person resumes trading. `halted_by` is empty where a guard halted.
+    `resumed_unit_value` is the guard's new reference: the worse of realised and live;
+    after a daily loss the live one.
+    """
+
+    halt_id = models.BigAutoField(primary_key=True)
+    portfolio = models.ForeignKey(
+        Portfolio,
+        models.CASCADE,
+        related_name="halts",
+        db_constraint=False,  # ON DELETE CASCADE in the migration
+        db_index=False,
+    )
+    cause = models.CharField(max_length=20, choices=columns.choices(HaltCause))
+    halted_at = models.DateTimeField()
+    halted_until = models.DateTimeField(null=True)
+    halted_by = models.CharField(max_length=150, default="", blank=True)
+    reason = models.TextField()
+    figures = models.JSONField()
+    resumed_at = models.DateTimeField(null=True)
+    resumed_by = models.CharField(max_length=150, default="", blank=True)
+    resume_reason = models.TextField(default="", blank=True)
+    resumed_unit_value = columns.unit_value(null=True)
+    resumed_unit_run = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        db_table = "trading_halts"
+        constraints = (
+            check_words("trading_halts_cause", "cause", HaltCause),
+            check("trading_halts_reason_not_empty", ~Q(reason="")),
+            check(
+                "trading_halts_daily_has_an_end",
+                (Q(cause="daily_loss") & is_set("halted_until"))
+                | (~Q(cause="daily_loss") & is_null("halted_until")),
+            ),
+            check(
+                "trading_halts_ends_after_it_began",
+                is_null("halted_until") | above("halted_until", "halted_at"),
+            ),
+            check(
+                "trading_halts_person_is_named",
+                (Q(cause="person") & ~Q(halted_by=""))
+                | (~Q(cause="person") & Q(halted_by="")),
+            ),
+            check(
+                "trading_halts_resumed_is_complete",
+                (
+                    is_null("resumed_at")
+                    & Q(resumed_by="", resume_reason="")
+                    & is_null("resumed_unit_value")
+                    & is_null("resumed_unit_run")
+                )
+                | (
+                    at_least("resumed_at", "halted_at")
+                    & ~Q(resumed_by="")
+                    & at_least("resumed_unit_value", 0)
+                    & at_least("resumed_unit_run", 1)
+                ),
+            ),
+            models.UniqueConstraint(
+                fields=["portfolio", "cause"],
+                condition=Q(resumed_at__isnull=True, halted_until__isnull=True),
+                name="trading_halts_one_in_force",
+            ),
+            models.UniqueConstraint(
+                fields=["portfolio", "halted_until"],
+                condition=Q(resumed_at__isnull=True, halted_until__isnull=False),
+                name="trading_halts_one_a_day",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=["portfolio", "-halt_id"], name="trading_halts_by_portfolio"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.cause} since {self.halted_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def value(self) -> Halt:
+        """The halt as the pure decision sees it."""
+        return Halt(
+            cause=HaltCause(self.cause),
+            since=self.halted_at,
+            until=self.halted_until,
+            reason=self.reason,
+        )

@@ -1,0 +1,217 @@
+"""What the drawdown guard looks at: the fall, the day's loss, and halts in force.
+
+Nothing is written here. The reference peak follows from the ledger and from the last
+resume: nothing of it is kept.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import F, Max, Q, QuerySet
+
+from goals.accounting import (
+    ONE,
+    Account,
+    measure_drawdown_pct,
+    measure_live_drawdown_pct,
+    measure_live_unit_value,
+    measure_lowest_unit_value,
+    open_account,
+)
+from goals.enums import EdgeGuard, HaltCause, TradingState
+from goals.guards import TradingConditions
+from goals.models import LedgerDay, Portfolio, TradingHalt
+from goals.periods import local_day, local_midnight
+from goals.services.days import last_day_before, read_account_at, walk_days
+
+ZERO = Decimal(0)
+ONE_DAY = timedelta(days=1)
+MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The portfolio's figures at a time; without marks they are the realised ones."""
+
+    portfolio: Portfolio
+    at: datetime
+    account: Account
+    unrealized_pnl: Decimal
+    is_marked: bool
+
+    @property
+    def live_unit_value(self) -> Decimal:
+        return measure_live_unit_value(self.account, self.unrealized_pnl)
+
+    @property
+    def lowest_unit_value(self) -> Decimal:
+        return measure_lowest_unit_value(self.account, self.unrealized_pnl)
+
+
+def read_conditions(
+    portfolio: Portfolio, as_of: datetime, now: datetime
+) -> TradingConditions:
+    """The conditions at `as_of`, without a record. `portfolio` must be locked.
+
+    Now they need no statement while the portfolio trades, is above its soft limit and
+    has no daily limit; with a daily limit one. Later entries and marks are not seen.
+    """
+    figures = read_figures(portfolio, as_of)
+    is_active = as_of >= now and portfolio.trading_state == TradingState.ACTIVE
+    halt = None if is_active else halts_in_force(portfolio, as_of).first()
+    return TradingConditions(
+        drawdown_pct=read_drawdown_pct(figures, portfolio.soft_drawdown_pct),
+        soft_drawdown_pct=portfolio.soft_drawdown_pct,
+        hard_drawdown_pct=portfolio.hard_drawdown_pct,
+        record=None,
+        edge_guard=EdgeGuard(portfolio.edge_guard),
+        halt=None if halt is None else halt.value,
+        daily_loss_pct=read_daily_loss_pct(figures),
+        daily_loss_limit_pct=portfolio.daily_loss_limit_pct,
+    )
+
+
+def halts_in_force(portfolio: Portfolio, at: datetime) -> QuerySet[TradingHalt]:
+    """The halts that stop trading at that time, the longest first."""
+    return TradingHalt.objects.filter(
+        Q(resumed_at=None) | Q(resumed_at__gt=at),
+        Q(halted_until=None) | Q(halted_until__gt=at),
+        portfolio=portfolio,
+        halted_at__lte=at,
+    ).order_by(F("halted_until").desc(nulls_first=True), "halt_id")
+
+
+def read_figures(portfolio: Portfolio, at: datetime) -> Figures:
+    """No entry and no mark later than `at` is in them."""
+    newest, marked = portfolio.last_entry_at, portfolio.marked_at
+    if newest is not None and newest > at:
+        account = read_account_at(portfolio, at)
+        return Figures(portfolio, at, account, ZERO, is_marked=False)
+    if marked is not None and marked > at:
+        return Figures(portfolio, at, portfolio.account, ZERO, is_marked=False)
+    unrealized = portfolio.unrealized_pnl
+    return Figures(portfolio, at, portfolio.account, unrealized, is_marked=True)
+
+
+def read_drawdown_pct(figures: Figures, matters_from_pct: Decimal) -> Decimal:
+    """The fall below the guard's reference peak, the worse of realised and live.
+
+    The reference never lies above the peak of all times: where the fall below that is
+    less than what matters, it is returned as it is, and nothing needs to be read.
+    """
+    overall = measure_live_drawdown_pct(figures.account, figures.unrealized_pnl)
+    if overall < matters_from_pct:
+        return overall
+    return measure_drawdown_pct(figures.lowest_unit_value, read_reference_peak(figures))
+
+
+def read_reference_peak(figures: Figures) -> Decimal:
+    """The highest unit value, since the last resume after a hard drawdown if any.
+
+    A resume begins anew at what a unit was worth then. A run of units that began since
+    has a peak of its own.
+    """
+    resumed = (
+        TradingHalt.objects.filter(
+            portfolio=figures.portfolio,
+            cause=HaltCause.HARD_DRAWDOWN,
+            resumed_at__lte=figures.at,
+            resumed_unit_run=figures.account.run,
+        )
+        .order_by("-resumed_at", "-halt_id")
+        .first()
+    )
+    if resumed is None or resumed.resumed_at is None:
+        return figures.account.peak_unit_value
+    since = _highest_since(figures, resumed.resumed_at)
+    return max(resumed.resumed_unit_value or ZERO, since)
+
+
+def _highest_since(figures: Figures, after: datetime) -> Decimal:
+    """The highest unit value after any entry later than `after`, up to the figures."""
+    portfolio = figures.portfolio
+    newest = portfolio.last_entry_at
+    if newest is None or newest <= after:
+        return ZERO
+    first = local_day(after, portfolio.time_zone)
+    last = local_day(figures.at, portfolio.time_zone)
+    whole = LedgerDay.objects.filter(
+        portfolio=portfolio, day__gt=first, day__lte=last, last_entry_at__lte=figures.at
+    ).aggregate(highest=Max("high_unit_value"))["highest"]
+    parts = {first} if newest <= figures.at else {first, last}
+    highest = [_highest_of(figures, day, after) for day in parts]
+    return max([whole or ZERO, *highest])
+
+
+def _highest_of(figures: Figures, day: date, after: datetime) -> Decimal:
+    """The same of one local day, entry by entry."""
+    portfolio = figures.portfolio
+    kept = last_day_before(portfolio, day)
+    account = open_account(portfolio.opening_balance) if kept is None else kept.account
+    until_at = local_midnight(day + ONE_DAY, portfolio.time_zone)
+    entries = walk_days(
+        portfolio,
+        account,
+        from_at=local_midnight(day, portfolio.time_zone),
+        until_at=min(until_at, figures.at + MICROSECOND),
+        each_entry=True,
+    )
+    later = [one.unit_value for one in entries if one.last_entry_at > after]
+    return max(later, default=ZERO)
+
+
+def read_daily_loss_pct(figures: Figures) -> Decimal | None:
+    """The fall of the live unit value since local midnight, in percent.
+
+    Since the last resume after a daily loss, if that was today. None without a limit,
+    and where the figures at midnight cannot be read.
+    """
+    portfolio = figures.portfolio
+    limit = portfolio.daily_loss_limit_pct
+    if limit is None:
+        return None
+    day = local_day(figures.at, portfolio.time_zone)
+    began = _read_midnight(figures, day)
+    if began is None:
+        return None
+    unrealized = portfolio.unrealized_at_midnight(day) if figures.is_marked else ZERO
+    reference = measure_live_unit_value(began, unrealized)
+    if began.run != figures.account.run:
+        reference = ONE  # what a new run of units begins with
+    loss = measure_drawdown_pct(figures.live_unit_value, reference)
+    if loss < limit:
+        return loss
+    resumed = _resumed_today(figures, local_midnight(day, portfolio.time_zone))
+    if resumed is None:
+        return loss
+    return measure_drawdown_pct(figures.live_unit_value, resumed)
+
+
+def _read_midnight(figures: Figures, day: date) -> Account | None:
+    """The figures when the local day began; None where days that must be are not."""
+    portfolio = figures.portfolio
+    kept = LedgerDay.objects.filter(portfolio=portfolio, day__lte=day)
+    newest = list(kept.order_by("-day")[:2])
+    last_entry_at = portfolio.last_entry_at
+    if last_entry_at is not None and last_entry_at <= figures.at:
+        if not newest or newest[0].last_entry_at != last_entry_at:
+            return None
+    before = [one for one in newest if one.day < day]
+    return before[0].account if before else open_account(portfolio.opening_balance)
+
+
+def _resumed_today(figures: Figures, midnight: datetime) -> Decimal | None:
+    """What a unit was worth when trading was resumed after a loss of this day."""
+    return (
+        TradingHalt.objects.filter(
+            portfolio=figures.portfolio,
+            cause=HaltCause.DAILY_LOSS,
+            resumed_at__gte=midnight,
+            resumed_at__lte=figures.at,
+            resumed_unit_run=figures.account.run,
+        )
+        .order_by("-resumed_at", "-halt_id")
+        .values_list("resumed_unit_value", flat=True)
+        .first()
+    )

@@ -1,0 +1,148 @@
+"""Halting: rows, written in the transaction that causes them."""
+
+from datetime import datetime, timedelta
+
+from goals.enums import HaltCause, TradingState
+from goals.guards import (
+    TradingConditions,
+    find_daily_breach,
+    find_halt_reason,
+    find_hard_breach,
+)
+from goals.models import Portfolio, TradingHalt
+from goals.periods import local_day, local_midnight
+from goals.services.conditions import (
+    Figures,
+    halts_in_force,
+    read_conditions,
+    read_figures,
+)
+from mastertrade.exceptions import TradingHalted
+from mastertrade.plain import to_plain
+
+ONE_DAY = timedelta(days=1)
+
+
+def enforce_limits(portfolio: Portfolio, now: datetime) -> list[TradingHalt]:
+    """Halt trading where the portfolio has fallen to a limit; returns what is in force.
+
+    `portfolio` must be locked and its figures saved. Without a daily limit and above
+    the hard one this needs no statement. A halt whose day is over is over. A ruined
+    portfolio trades nothing anyway, and a deposit starts it anew.
+    """
+    is_halted = portfolio.trading_state == TradingState.HALTED
+    if not is_halted and not _may_breach(portfolio):
+        return []
+    in_force = list(halts_in_force(portfolio, now)) if is_halted else []
+    if not portfolio.account.is_ruined:
+        in_force += _halt_on_breach(portfolio, in_force, now)
+    _follow(portfolio, is_halted=bool(in_force), now=now)
+    return in_force
+
+
+def _may_breach(portfolio: Portfolio) -> bool:
+    fallen = portfolio.drawdown_pct >= portfolio.hard_drawdown_pct
+    return fallen or portfolio.daily_loss_limit_pct is not None
+
+
+def _halt_on_breach(
+    portfolio: Portfolio, in_force: list[TradingHalt], now: datetime
+) -> list[TradingHalt]:
+    conditions = read_conditions(portfolio, now, now)
+    breaches = {
+        HaltCause.HARD_DRAWDOWN: find_hard_breach(conditions),
+        HaltCause.DAILY_LOSS: find_daily_breach(conditions),
+    }
+    known = {halt.cause for halt in in_force}
+    figures = read_figures(portfolio, now)
+    return [
+        write_halt(figures, cause, reason, conditions)
+        for cause, reason in breaches.items()
+        if reason is not None and cause not in known
+    ]
+
+
+def write_halt(
+    figures: Figures,
+    cause: HaltCause,
+    reason: str,
+    conditions: TradingConditions,
+    *,
+    by: str = "",
+) -> TradingHalt:
+    """Write one halt; the portfolio's state follows by `_follow`."""
+    portfolio, now = figures.portfolio, figures.at
+    until = None
+    if cause is HaltCause.DAILY_LOSS:
+        following = local_day(now, portfolio.time_zone) + ONE_DAY
+        until = local_midnight(following, portfolio.time_zone)
+    halt = TradingHalt(
+        portfolio=portfolio,
+        cause=cause,
+        halted_at=now,
+        halted_until=until,
+        halted_by=by,
+        reason=reason,
+        figures=to_plain(
+            {
+                "drawdown_pct": conditions.drawdown_pct,
+                "daily_loss_pct": conditions.daily_loss_pct,
+                "unit_value": figures.account.unit_value,
+                "live_unit_value": figures.live_unit_value,
+                "equity": figures.account.equity,
+                "unrealized_pnl": figures.unrealized_pnl,
+            }
+        ),
+    )
+    halt.save(force_insert=True)
+    return halt
+
+
+def follow_halts(portfolio: Portfolio, now: datetime) -> None:
+    """Set the state of a locked portfolio to what the rows of its halts say."""
+    _follow(portfolio, is_halted=halts_in_force(portfolio, now).exists(), now=now)
+
+
+def _follow(portfolio: Portfolio, *, is_halted: bool, now: datetime) -> None:
+    state = TradingState.HALTED if is_halted else TradingState.ACTIVE
+    if portfolio.trading_state == state:
+        return
+    portfolio.trading_state = state
+    portfolio.updated_at = now
+    portfolio.save(update_fields=["trading_state", "updated_at"])
+
+
+def conditions_for_decision(
+    portfolio: Portfolio, as_of: datetime, now: datetime
+) -> TradingConditions:
+    """The conditions at `as_of`; one of now halts where a limit turns out reached.
+
+    `portfolio` must be locked. A decision about the past halts nothing.
+    """
+    conditions = read_conditions(portfolio, as_of, now)
+    if as_of < now:
+        return conditions
+    is_halted = portfolio.trading_state == TradingState.HALTED
+    stops = find_halt_reason(conditions) is not None
+    if is_halted == (conditions.halt is not None) == stops:
+        return conditions
+    enforce_limits(portfolio, now)
+    return read_conditions(portfolio, as_of, now)
+
+
+def refuse_while_halted(
+    portfolio: Portfolio, now: datetime, *, override: bool
+) -> TradingHalt | None:
+    """Raise `TradingHalted` for a new trade; with `override` return the halt instead.
+
+    None where nothing is halted: then there was nothing to override.
+    """
+    in_force = enforce_limits(portfolio, now)
+    if not in_force:
+        return None
+    if override:
+        return in_force[0]
+    raise TradingHalted(
+        f"Trading in portfolio {portfolio.name} is halted since "
+        f"{in_force[0].halted_at:%FT%TZ}: {in_force[0].reason}."
+    )

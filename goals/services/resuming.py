@@ -1,0 +1,87 @@
+"""Halting and resuming by a person."""
+
+from datetime import datetime
+
+from goals.enums import HaltCause
+from goals.models import Portfolio, TradingHalt, User
+from goals.services.conditions import halts_in_force, read_conditions, read_figures
+from goals.services.halts import enforce_limits, follow_halts, write_halt
+from goals.services.portfolios import lock_portfolio
+from goals.services.voids import LONGEST_REASON, require_reason
+from mastertrade.exceptions import InvalidInput, NotFound, TradingNotHalted
+from mastertrade.transactions import atomic
+
+
+@atomic
+def halt_trading(
+    *,
+    user: User,
+    portfolio_id: int,
+    reason: str,
+    now: datetime,
+    by: str | None = None,
+) -> Portfolio:
+    """Halt trading until a person resumes it; a person's halt in force stays as it is.
+
+    `by` is the user's name unless somebody else does it for them.
+    """
+    reason = require_reason(reason)
+    portfolio = _lock(user, portfolio_id)
+    in_force = enforce_limits(portfolio, now)
+    if all(halt.cause != HaltCause.PERSON for halt in in_force):
+        figures = read_figures(portfolio, now)
+        conditions = read_conditions(portfolio, now, now)
+        name = by or user.username
+        write_halt(figures, HaltCause.PERSON, reason, conditions, by=name)
+        follow_halts(portfolio, now)
+    return portfolio
+
+
+@atomic
+def resume_trading(
+    *,
+    user: User,
+    portfolio_id: int,
+    now: datetime,
+    reason: str = "",
+    by: str | None = None,
+) -> Portfolio:
+    """End every halt in force; `TradingNotHalted` where there is none.
+
+    What a unit is worth now is what the guards measure from, or the next call would
+    halt again.
+    """
+    reason = reason.strip()
+    if len(reason) > LONGEST_REASON:
+        raise InvalidInput("reason", f"is longer than {LONGEST_REASON} characters.")
+    portfolio = _lock(user, portfolio_id)
+    enforce_limits(portfolio, now)
+    halts = list(halts_in_force(portfolio, now))
+    if not halts:
+        raise TradingNotHalted(f"Trading in portfolio {portfolio.name} is not halted.")
+    for halt in halts:
+        _end(halt, portfolio, now, reason, by or user.username)
+    follow_halts(portfolio, now)
+    return portfolio
+
+
+def _end(
+    halt: TradingHalt, portfolio: Portfolio, now: datetime, reason: str, by: str
+) -> None:
+    figures = read_figures(portfolio, now)
+    worth = figures.lowest_unit_value
+    if halt.cause == HaltCause.DAILY_LOSS:
+        worth = figures.live_unit_value
+    halt.resumed_at = now
+    halt.resumed_by = by
+    halt.resume_reason = reason
+    halt.resumed_unit_value = worth
+    halt.resumed_unit_run = figures.account.run
+    halt.save()
+
+
+def _lock(user: User, portfolio_id: int) -> Portfolio:
+    try:
+        return lock_portfolio(user=user, portfolio=portfolio_id)
+    except InvalidInput as unknown:
+        raise NotFound(unknown.detail) from unknown
