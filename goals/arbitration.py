@@ -9,12 +9,31 @@ from datetime import datetime
 from decimal import Decimal
 
 from goals.enums import AfterAchieved, PolicyName, ProgressBand
-from goals.policies import AFTER_ACHIEVED_FACTORS, table_for
+from goals.policies import (
+    AFTER_ACHIEVED_FACTORS,
+    PACE_VERSION,
+    TABLES,
+    pace_factor,
+)
 from goals.progress import band_for, describe_band
-from mastertrade.money import format_plain
+from goals.projection.edge import FEWEST_TRADES
+from mastertrade.money import format_plain, round_to
 
 # There is nothing to catch up with; so nothing is traded larger for it.
 FROZEN_FACTOR = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class SolvedFactor:
+    """What a solved table answers: the factor, and the probability it comes with.
+
+    `table` is the hash of all the table was solved from.
+    """
+
+    factor: Decimal
+    probability: Decimal
+    table: str
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +42,13 @@ class GoalStanding:
 
     `achieved`: the goal has been achieved, now or before. `deadline` is the end of
     its period, None without one. `priority` 1 is the highest. A goal that is not
-    `reachable` whatever is traded (its run of units ended in ruin) asks for 1.
+    `reachable` whatever is traded (its run of units ended in ruin) asks for 1; so does
+    one that is `unreachable`, for the reason that says.
+
+    `trades_left` until the deadline, `need` the log-growth each of them must still
+    bring, `edge` the shrunk mean growth per trade (ratios), `equity` today's in units
+    of that at the goal's start, `solved` for `deadline_optimal` alone: None where they
+    are not known, and a policy that needs them is then the ladder.
     """
 
     goal_id: int
@@ -37,6 +62,12 @@ class GoalStanding:
     after_achieved: AfterAchieved
     time_left_ratio: Decimal = Decimal(1)
     reachable: bool = True
+    need: Decimal | None = None
+    edge: Decimal | None = None
+    trades_left: Decimal | None = None
+    equity: Decimal | None = None
+    solved: SolvedFactor | None = None
+    unreachable: str | None = None
 
     @property
     def band(self) -> ProgressBand:
@@ -118,17 +149,82 @@ def _ask_policy(goal: GoalStanding) -> tuple[str, Decimal, str]:
         words = f"goal {goal.goal_id} is achieved (progress {progress} %)"
         gives = f"{goal.after_achieved} gives {format_plain(factor)}"
         return f"after-achieved-{goal.after_achieved}", factor, f"{words}: {gives}"
-    if not goal.reachable:
-        words = f"goal {goal.goal_id} can no longer be reached (progress {progress} %)"
-        return "unreachable", FROZEN_FACTOR, f"{words}: its factor is frozen at 1"
-    table = table_for(goal.policy)
-    factor = table.factor(goal.progress_pct, goal.time_left_ratio)
+    why_not = goal.unreachable or (None if goal.reachable else "its run is over")
+    if why_not is not None:
+        words = f"goal {goal.goal_id} can no longer be reached (progress {progress} %"
+        frozen = f"its factor is frozen at {format_plain(FROZEN_FACTOR)}"
+        return "unreachable", FROZEN_FACTOR, f"{words}: {why_not}): {frozen}"
+    version, factor, gives = _ask_own_policy(goal)
     words = (
         f"goal {goal.goal_id} is {goal.band.replace('_', ' ')} at {progress} % "
         f"({describe_band(goal.band)})"
     )
-    gives = f"the {goal.policy} policy gives {format_plain(factor)}"
-    return table.version, factor, f"{words}: {gives}"
+    return version, factor, f"{words}: {gives}"
+
+
+def _ask_own_policy(goal: GoalStanding) -> tuple[str, Decimal, str]:
+    """The policy's version, its factor and what it goes by in words."""
+    if goal.policy is PolicyName.PACE:
+        if goal.need is not None and goal.edge is not None:
+            return _ask_pace(goal, goal.need, goal.edge)
+    elif goal.policy is PolicyName.DEADLINE_OPTIMAL:
+        if goal.solved is not None:
+            return _ask_solved(goal, goal.solved)
+    else:
+        return _ask_table(goal, goal.policy)
+    version, factor, gives = _ask_table(goal, PolicyName.LADDER)
+    return version, factor, f"the {goal.policy} policy {_say_lack(goal)}: {gives}"
+
+
+def _ask_table(goal: GoalStanding, policy: PolicyName) -> tuple[str, Decimal, str]:
+    table = TABLES[policy]
+    factor = table.factor(goal.progress_pct, goal.time_left_ratio)
+    return table.version, factor, f"the {policy} policy gives {format_plain(factor)}"
+
+
+def _ask_pace(
+    goal: GoalStanding, need: Decimal, edge: Decimal
+) -> tuple[str, Decimal, str]:
+    factor = pace_factor(
+        goal.progress_pct,
+        need,
+        edge,
+        min_factor=goal.min_factor,
+        max_factor=goal.max_factor,
+    )
+    gives = (
+        f"the {goal.policy} policy gives {format_plain(factor)} (need "
+        f"{_percent(need)} and edge {_percent(edge)} a trade, {_say_trades(goal)})"
+    )
+    return PACE_VERSION, factor, gives
+
+
+def _ask_solved(goal: GoalStanding, solved: SolvedFactor) -> tuple[str, Decimal, str]:
+    gives = (
+        f"the {goal.policy} policy gives {format_plain(solved.factor)} (P "
+        f"{_percent(solved.probability)} to touch the goal, "
+    )
+    if goal.need is not None and goal.edge is not None:
+        gives += f"need {_percent(goal.need)} and edge {_percent(goal.edge)} a trade, "
+    return solved.version, solved.factor, f"{gives}{_say_trades(goal)})"
+
+
+def _say_lack(goal: GoalStanding) -> str:
+    """Why there is nothing to go by but the ladder."""
+    if goal.deadline is None:
+        return "needs a deadline and goes by the ladder"
+    if goal.edge is None:
+        return f"needs {FEWEST_TRADES} closed trades and goes by the ladder"
+    return "has nothing to go by but the ladder"
+
+
+def _say_trades(goal: GoalStanding) -> str:
+    left = goal.trades_left or Decimal(0)
+    return f"{format_plain(round_to(left, (12, 1)))} trades left"
+
+
+def _percent(ratio: Decimal) -> str:
+    return f"{format_plain(round_to(ratio * 100, (40, 4)))} %"
 
 
 def _rank(goal: GoalStanding) -> tuple[int, bool, float, int]:

@@ -1,7 +1,10 @@
 """Policies: how a goal's progress scales the base size. Pure.
 
 A policy is a function of (progress, time left) alone, so it is always a table. Live
-decisions, replay and projection look at the same one.
+decisions, replay and projection look at the same one: `ladder` and `constant` at a
+fixed table, `pace` at the rule here for the edge of the day, `deadline_optimal` at a
+table that is solved (`goals.deadline_tables`). `goals.policy_functions` has them all
+over (trades left, equity) for the projection.
 """
 
 from bisect import bisect_right
@@ -10,7 +13,7 @@ from decimal import Decimal
 
 from goals.enums import AfterAchieved, PolicyName, ProgressBand
 from goals.progress import BAND_FLOORS_PCT
-from mastertrade.exceptions import NotSupported
+from mastertrade.money import FACTOR, exactly, round_to
 
 ONE = Decimal(1)
 
@@ -72,13 +75,54 @@ CONSTANT = PolicyTable(
 )
 TABLES = {PolicyName.LADDER: LADDER, PolicyName.CONSTANT: CONSTANT}
 
+PACE_VERSION = "pace-1"
+DEADLINE_VERSION = "deadline_optimal-1"
+# How much more than needed a goal that is behind strives for. No unit.
+PACE_SPEED = Decimal("1.5")
+# From so much progress on (percent): the pace's lowest and highest factor. None is the
+# goal's own bound. Source: docs/rules.md, "Pace policy".
+PACE_LIMITS: tuple[tuple[Decimal | None, Decimal | None, Decimal | None], ...] = (
+    (None, ONE, None),
+    (Decimal(40), Decimal("0.95"), Decimal("1.05")),
+    (Decimal(50), None, Decimal("1.05")),
+    (Decimal(80), None, ONE),
+)
+POLICY_VERSIONS = {
+    PolicyName.LADDER: LADDER.version,
+    PolicyName.CONSTANT: CONSTANT.version,
+    PolicyName.PACE: PACE_VERSION,
+    PolicyName.DEADLINE_OPTIMAL: DEADLINE_VERSION,
+}
 
-def table_for(policy: PolicyName) -> PolicyTable:
-    """The policy's table; `NotSupported` for one this version does not solve yet."""
-    table = TABLES.get(policy)
-    if table is None:
-        raise NotSupported(
-            f"The policy {policy} is not part of this version; use one of "
-            f"{', '.join(TABLES)}."
-        )
-    return table
+
+def pace_limits(
+    progress_pct: Decimal, min_factor: Decimal, max_factor: Decimal
+) -> tuple[Decimal, Decimal]:
+    """The lowest and highest factor of the pace policy at a progress in percent."""
+    low, high = min_factor, max_factor
+    for floor, lowest, highest in PACE_LIMITS:
+        if floor is None or progress_pct >= floor:
+            low = min_factor if lowest is None else lowest
+            high = max_factor if highest is None else highest
+    return low, high
+
+
+@exactly
+def pace_factor(
+    progress_pct: Decimal,
+    need: Decimal,
+    edge: Decimal,
+    *,
+    min_factor: Decimal,
+    max_factor: Decimal,
+) -> Decimal:
+    """`1.5 x need / edge` inside the limits of the progress, then the goal's bounds.
+
+    `need` is the log-growth each trade left must bring, `edge` the shrunk mean growth
+    per trade at factor 1; both ratios. An edge at or below 0 cannot be sped up: 1.0
+    before the limits.
+    """
+    low, high = pace_limits(progress_pct, min_factor, max_factor)
+    wanted = ONE if edge <= 0 else PACE_SPEED * need / edge
+    held = min(max(wanted, low), high)
+    return round_to(min(max(held, min_factor), max_factor), FACTOR)

@@ -4,6 +4,7 @@ from goals.models.goals import FinancialGoal
 from goals.models.halts import TradingHalt
 from goals.models.ledger import CashFlow, LedgerChange, LedgerDay, LedgerEntry
 from goals.models.logs import GoalAdjustmentLog, GoalProgressHistory
+from goals.models.policy_tables import PolicyTable
 from goals.models.portfolios import Portfolio
 from goals.models.users import User
 
@@ -15,6 +16,7 @@ __all__ = [
     "LedgerChange",
     "LedgerDay",
     "LedgerEntry",
+    "PolicyTable",
     "Portfolio",
     "TradingHalt",
     "User",

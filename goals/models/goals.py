@@ -86,6 +86,13 @@ class FinancialGoal(models.Model):
         default=AfterAchieved.PROTECT,
         choices=columns.choices(AfterAchieved),
     )
+    # What the projection last said: the probability to touch the goal by its deadline
+    # (a ratio; null where there is none to tell), and whether it was given up.
+    probability = models.DecimalField(
+        max_digits=8, decimal_places=6, null=True, editable=False
+    )
+    projected_at = models.DateTimeField(null=True, editable=False)
+    unreachable = models.BooleanField(default=False, db_default=False, editable=False)
     # The ledger's figures when the period began.
     start_unit_value = columns.unit_value(editable=False)
     start_unit_run = models.PositiveIntegerField(editable=False)
@@ -154,6 +161,15 @@ class FinancialGoal(models.Model):
                 at_least("min_factor", LOWEST_FACTOR)
                 & at_least("max_factor", "min_factor")
                 & at_most("max_factor", HIGHEST_FACTOR),
+            ),
+            check(
+                "financial_goals_probability_range",
+                is_null("probability")
+                | (at_least("probability", 0) & at_most("probability", 1)),
+            ),
+            check(
+                "financial_goals_probability_dated",
+                is_null("probability") | is_set("projected_at"),
             ),
             check(
                 "financial_goals_start_unit_run_positive", at_least("start_unit_run", 1)

@@ -10,10 +10,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from goals.arbitration import GoalStanding
+from goals.deadline_tables import DeadlineInputs, DeadlineTable
 from goals.enums import AfterAchieved, EdgeGuard, HaltCause, PolicyName
 from goals.guards import Exposure, Halt, TradingConditions
 from goals.models import GoalAdjustmentLog, Portfolio
 from goals.records import GrowthRecord
+from goals.services.outlooks import look_up
+from goals.services.policy_tables import load_table
 from goals.services.sizing import SizingCall
 from goals.sizing import SizeRequest, SizingDecision, decide_size
 from mastertrade.money import FACTOR, MONEY, PERCENT, PRICE, round_to
@@ -29,11 +32,16 @@ def log_decision(
     call: SizingCall,
     context: Mapping[str, Any],
     conditions: TradingConditions,
+    tables: Mapping[str, DeadlineInputs] | None = None,
 ) -> GoalAdjustmentLog:
-    """Write the decision down, with all it looked at; it can be replayed from that."""
+    """Write the decision down, with all it looked at; it can be replayed from that.
+
+    `tables` are the inputs of the solved tables it looked at, by their hash.
+    """
     decider = decision.arbitration.decider
     own = decision.arbitration.deciding_factor
     live_equity = round_to(context["live_equity"], MONEY)
+    solved = {digest: one.as_plain() for digest, one in (tables or {}).items()}
     row = GoalAdjustmentLog(
         goal_id=decider.goal_id,
         portfolio=portfolio,
@@ -57,6 +65,7 @@ def log_decision(
                 "goals": [asdict(standing) for standing in standings],
                 "context": dict(context),
                 "conditions": asdict(conditions),
+                **({"tables": solved} if solved else {}),
             }
         ),
         answer=answer_of(decision, request),
@@ -72,12 +81,17 @@ def log_decision(
 def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
     """Take a logged decision once more, from nothing but what its row holds.
 
-    A newer policy may answer otherwise; `policy_version` says which one this was.
+    A newer policy may answer otherwise; `policy_version` says which one this was. A
+    solved table is the kept one, or solved again from the inputs in the row.
     """
     inputs = row.inputs
+    tables = {
+        digest: load_table(digest, solved)
+        for digest, solved in inputs.get("tables", {}).items()
+    }
     return decide_size(
         SizeRequest(**_read_decimals(inputs["request"])),
-        tuple(_read_standing(standing) for standing in inputs["goals"]),
+        tuple(_read_standing(standing, tables) for standing in inputs["goals"]),
         Exposure(**_read_decimals(inputs["context"])),
         _read_conditions(inputs["conditions"]),
     )
@@ -106,16 +120,21 @@ def _read_halt(stored: Mapping[str, Any]) -> Halt:
     )
 
 
-def _read_standing(stored: Mapping[str, Any]) -> GoalStanding:
-    deadline = stored["deadline"]
-    return GoalStanding(
+def _read_standing(
+    stored: Mapping[str, Any], tables: Mapping[str, DeadlineTable]
+) -> GoalStanding:
+    deadline, solved = stored["deadline"], stored.get("solved")
+    standing = GoalStanding(
         **{
             **_read_decimals(stored),
             "deadline": datetime.fromisoformat(deadline) if deadline else None,
             "policy": PolicyName(stored["policy"]),
             "after_achieved": AfterAchieved(stored["after_achieved"]),
+            "solved": None,
+            "unreachable": stored.get("unreachable"),
         }
     )
+    return look_up(standing, tables[solved["table"]]) if solved else standing
 
 
 def _read_decimals(stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from goals.enums import (
 )
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio, User
 from goals.periods import calendar_end, local_date, period_of
-from goals.policies import HIGHEST_FACTOR, LOWEST_FACTOR, table_for
+from goals.policies import HIGHEST_FACTOR, LOWEST_FACTOR
 from goals.services.ledger import measure_goal
 from goals.services.opening import open_period, validate_target
 from goals.services.portfolios import lock_portfolio, lock_portfolio_of_goal
@@ -142,7 +142,7 @@ def _apply(goal: FinancialGoal, changes: dict[str, Any]) -> None:
         raise InvalidInput(
             "recurring", "A goal without target_date has no next period."
         )
-    table_for(require_word("policy", goal.policy, PolicyName))
+    require_word("policy", goal.policy, PolicyName)
     require_word("after_achieved", goal.after_achieved, AfterAchieved)
 
 

@@ -11,6 +11,7 @@ from goals.enums import AfterAchieved, GoalStatus, PolicyName
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio
 from goals.progress import Reading, can_still_move, measure_progress
 from goals.services.days import read_ledger_at
+from goals.services.outlooks import Outlook, look_ahead
 from mastertrade.exceptions import (
     GoalNotActive,
     IdempotencyConflict,
@@ -106,12 +107,21 @@ def load_sizable_goal(
     return goal
 
 
-def standing_of(goal: FinancialGoal, reading: Reading, as_of: datetime) -> GoalStanding:
-    """How the goal stands at `as_of`, as a value for the pure decision."""
+def standing_of(
+    goal: FinancialGoal,
+    reading: Reading,
+    as_of: datetime,
+    outlook: Outlook | None = None,
+) -> GoalStanding:
+    """How the goal stands at `as_of`, as a value for the pure decision.
+
+    `outlook` is what the portfolio's trades say; without it a policy that needs it is
+    the ladder.
+    """
     progress = measure_progress(
         goal.kind.measures, goal.target_value, goal.baseline, reading
     )
-    return GoalStanding(
+    standing = GoalStanding(
         goal_id=goal.goal_id,
         progress_pct=progress.progress_pct,
         achieved=goal.achieved_at is not None and goal.achieved_at <= as_of,
@@ -124,6 +134,9 @@ def standing_of(goal: FinancialGoal, reading: Reading, as_of: datetime) -> GoalS
         time_left_ratio=_time_left_ratio(goal, as_of),
         reachable=can_still_move(goal.kind.measures, goal.baseline, reading),
     )
+    if outlook is None:
+        return standing
+    return look_ahead(standing, goal, reading, outlook, as_of)
 
 
 @exactly

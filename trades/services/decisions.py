@@ -22,6 +22,7 @@ from goals.services import (
     standing_of,
 )
 from goals.services.halts import conditions_for_decision
+from goals.services.outlooks import Outlook
 from goals.services.portfolios import lock_portfolio_of_goal
 from goals.services.sizing import (
     SizingCall,
@@ -45,6 +46,7 @@ from strategies.selection import select_strategy as choose
 from strategies.services import load_candidates, log_selection
 from trades.planning import TradePlan, plan_trade
 from trades.services.exposure import load_exposure
+from trades.services.outlooks import load_outlook
 from trades.services.records import load_record, load_records
 
 
@@ -160,7 +162,8 @@ def plan_next_trade(
     reading = read_portfolio_at(locked, at)
     goals = load_participants(locked, at)
     refuse_without_equity(locked, reading)
-    standings = _standings(goals, reading, at)
+    outlook = load_outlook(user, locked, goals, at, now)
+    standings = _standings(goals, reading, at, outlook)
     exposure = load_exposure(user, locked, reading, at, symbol=symbol)
     conditions = conditions_for_decision(locked, at, now)
     competing = load_candidates(user=user, only=candidates)
@@ -183,7 +186,16 @@ def plan_next_trade(
         now=now,
     )
     call = _call(now, as_of, request, None, chosen, symbol)
-    row = _log(locked, plan.sizing, standings, request, call, exposure, plan.conditions)
+    row = _log(
+        locked,
+        plan.sizing,
+        standings,
+        request,
+        call,
+        exposure,
+        plan.conditions,
+        outlook,
+    )
     return NextTrade(plan, selection, row)
 
 
@@ -205,7 +217,11 @@ def _decide(
 ) -> GoalAdjustmentLog:
     reading = read_portfolio_at(portfolio, call.as_of)
     refuse_without_equity(portfolio, reading)
-    standings = _standings(goals, reading, call.as_of)
+    at, strategy_id = call.as_of, call.strategy_id
+    record = load_record(user, portfolio, at, strategy_id=strategy_id)
+    own = record if strategy_id is None else None
+    outlook = load_outlook(user, portfolio, goals, at, call.now, record=own)
+    standings = _standings(goals, reading, at, outlook)
     exposure = load_exposure(
         user,
         portfolio,
@@ -216,13 +232,13 @@ def _decide(
     )
     conditions = replace(
         conditions_for_decision(portfolio, call.as_of, call.now),
-        record=load_record(
-            user, portfolio, call.as_of, strategy_id=call.strategy_id
-        ),
-        record_of=call.strategy_id,
+        record=record,
+        record_of=strategy_id,
     )
     decision = decide_size(request, standings, exposure, conditions)
-    return _log(portfolio, decision, standings, request, call, exposure, conditions)
+    return _log(
+        portfolio, decision, standings, request, call, exposure, conditions, outlook
+    )
 
 
 def _log(
@@ -233,6 +249,7 @@ def _log(
     call: SizingCall,
     exposure: Exposure,
     conditions: TradingConditions,
+    outlook: Outlook | None,
 ) -> GoalAdjustmentLog:
     return log_decision(
         portfolio=portfolio,
@@ -242,13 +259,17 @@ def _log(
         call=call,
         context=asdict(exposure),
         conditions=conditions,
+        tables=None if outlook is None else outlook.tables,
     )
 
 
 def _standings(
-    goals: Sequence[FinancialGoal], reading: Reading, at: datetime
+    goals: Sequence[FinancialGoal],
+    reading: Reading,
+    at: datetime,
+    outlook: Outlook | None,
 ) -> tuple[GoalStanding, ...]:
-    return tuple(standing_of(goal, reading, at) for goal in goals)
+    return tuple(standing_of(goal, reading, at, outlook) for goal in goals)
 
 
 def _as_of(as_of: datetime | None, now: datetime) -> datetime:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from goals.enums import AfterAchieved, GoalStatus, GoalType, PolicyName
 from goals.models import FinancialGoal, Portfolio, User
-from goals.policies import table_for
+from goals.policies import POLICY_VERSIONS
 from goals.services import create_goal, create_portfolio, update_goal
 from mastertrade.exceptions import InvalidInput
 from mastertrade.plain import to_plain
@@ -58,7 +58,6 @@ class ReplayQuestion:
             raise InvalidInput("goal", "needs a target above 0.")
         if self.opening_balance <= 0:
             raise InvalidInput("opening_balance", "must be above 0.")
-        table_for(self.policy)
 
     def digest(self, series: PriceSeries) -> str:
         """The same for the same question about the same prices."""
@@ -68,7 +67,7 @@ class ReplayQuestion:
         body = {
             **asdict(self),
             "engine": ENGINE_VERSION,
-            "policy_version": table_for(self.policy).version,
+            "policy_version": POLICY_VERSIONS[self.policy],
             "prices": fingerprint({"all": to_plain(prices)}),
             "symbol": series.symbol,
         }

@@ -44,8 +44,10 @@ class Command(BaseCommand):
             metavar="TYPE:TARGET",
             help=f"The recurring goal (default {DEFAULT_GOAL}).",
         )
-        policies = [str(PolicyName.LADDER), str(PolicyName.CONSTANT)]
-        parser.add_argument("--policy", choices=policies, default=policies[0])
+        policies = [str(policy) for policy in PolicyName]
+        parser.add_argument(
+            "--policy", choices=policies, default=str(PolicyName.LADDER)
+        )
         parser.add_argument("--from", dest="first", type=read_day, metavar="DATE")
         parser.add_argument("--to", dest="last", type=read_day, metavar="DATE")
         parser.add_argument(

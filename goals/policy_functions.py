@@ -1,0 +1,101 @@
+"""Policies over (trades left, equity), as the projection walks them. Pure.
+
+The same policies as in `goals.policies`, on arrays: a test holds the two together.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+
+from goals.deadline_tables import DeadlineTable
+from goals.enums import AfterAchieved, PolicyName
+from goals.policies import (
+    AFTER_ACHIEVED_FACTORS,
+    CONSTANT,
+    LADDER,
+    PACE_SPEED,
+    PolicyTable,
+    pace_limits,
+)
+from goals.projection.evaluate import PolicyFunction
+from goals.projection.types import Floats
+from goals.ways import Way
+
+# The bands' ends, where a factor may jump (percent of the way).
+PACE_FLOORS_PCT = (Decimal(40), Decimal(50), Decimal(80))
+# Some progress inside each band of the pace policy.
+PACE_INSIDE_PCT = (Decimal(0), Decimal(40), Decimal(50), Decimal(80))
+
+
+@dataclass(frozen=True, slots=True)
+class GoalPolicy:
+    """A goal's policy with all it depends on, constant over a projection.
+
+    `edge` is the shrunk mean growth per trade; `cap` a limit from the guards, None
+    without one. Without `table`, `deadline_optimal` is the ladder; without `edge`,
+    `pace` is.
+    """
+
+    policy: PolicyName
+    way: Way
+    min_factor: Decimal
+    max_factor: Decimal
+    after_achieved: AfterAchieved
+    edge: Decimal | None = None
+    table: DeadlineTable | None = None
+    cap: Decimal | None = None
+
+    def as_function(self) -> PolicyFunction:
+        """Factors for (trades left, equities), inside bounds and below the cap."""
+        return self._factors
+
+    def _factors(self, trades_left: int, equity: Floats) -> Floats:
+        progress = self.way.progress_at(equity)
+        found = self._ask(trades_left, equity, progress)
+        found = np.clip(found, float(self.min_factor), float(self.max_factor))
+        after = float(AFTER_ACHIEVED_FACTORS[self.after_achieved])
+        achieved = min(after, float(self.max_factor))
+        found = np.where(progress >= 100.0, achieved, found)
+        return found if self.cap is None else np.minimum(found, float(self.cap))
+
+    def _ask(self, trades_left: int, equity: Floats, progress: Floats) -> Floats:
+        if self.policy is PolicyName.CONSTANT:
+            return _look_up(CONSTANT, progress)
+        if self.policy is PolicyName.DEADLINE_OPTIMAL and self.table is not None:
+            return self.table.factors_at(trades_left, equity)
+        if self.policy is PolicyName.PACE and self.edge is not None:
+            return self._pace(trades_left, equity, progress)
+        return _look_up(LADDER, progress)
+
+    def _pace(self, trades_left: int, equity: Floats, progress: Floats) -> Floats:
+        edge = float(self.edge or 0)
+        wanted = np.ones(equity.shape)
+        if edge > 0:
+            left = np.log1p(float(self.way.goal_return))
+            left = left - np.log(np.maximum(equity, 1e-300))
+            wanted = float(PACE_SPEED) * left / max(trades_left, 1) / edge
+        bounds = [
+            pace_limits(inside, self.min_factor, self.max_factor)
+            for inside in PACE_INSIDE_PCT
+        ]
+        low, high = np.array(bounds, dtype=np.float64).T
+        floors = np.array(PACE_FLOORS_PCT, dtype=np.float64)
+        band = np.searchsorted(floors, progress, side="right")
+        return np.asarray(np.round(np.clip(wanted, low[band], high[band]), 4))
+
+
+def tabulate(
+    policy: PolicyFunction, way: Way, trades_left: int, progress_pct: Floats
+) -> Floats:
+    """The policy as a table: a row for each 1 … `trades_left`, a column a progress."""
+    start = float(way.start_progress_pct)
+    share = (progress_pct - start) / (100.0 - start)
+    equity = 1.0 + share * float(way.goal_return)
+    return np.array([policy(left, equity) for left in range(1, trades_left + 1)])
+
+
+def _look_up(table: PolicyTable, progress: Floats) -> Floats:
+    floors = np.array(table.progress_floors_pct, dtype=np.float64)
+    factors = np.array(table.factors[-1], dtype=np.float64)
+    return np.asarray(factors[np.searchsorted(floors, progress, side="right")])

@@ -1,0 +1,182 @@
+"""How a goal stands beside what its portfolio's trades say of the time left."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cached_property
+from hashlib import sha256
+from json import dumps
+from typing import Any
+
+from goals.arbitration import GoalStanding, SolvedFactor
+from goals.deadline_tables import (
+    MOST_TRADES,
+    TRADES_STEP,
+    DeadlineInputs,
+    DeadlineTable,
+    make_inputs,
+)
+from goals.enums import PolicyName
+from goals.models import FinancialGoal, Portfolio
+from goals.policies import DEADLINE_VERSION
+from goals.progress import Progress, Reading, measure_progress
+from goals.projection.edge import Edge, estimate_edge
+from goals.projection.types import Floats
+from goals.reach import find_unreachable
+from goals.records import RATIO, GrowthRecord
+from goals.services.policy_tables import find_table
+from goals.ways import Way, find_way
+from mastertrade.exceptions import DomainError
+from mastertrade.money import exactly, round_to
+from mastertrade.plain import to_plain
+
+MICROSECOND = timedelta(microseconds=1)
+DAY_MICROSECONDS = 86_400_000_000
+
+
+class EdgeUnknown(DomainError):
+    """The trades that make a record could not be read, so no size is safe."""
+
+    code = "edge_unknown"
+
+
+@dataclass(eq=False)
+class Outlook:
+    """What a portfolio's closed trades say, as of the time of a decision.
+
+    `trades_per_day` is the rate of the last days. `read_growths` reads the growths
+    themselves and is asked at most once, where the record's sums do not do. `tables`
+    collects the solved tables that were looked at, by their hash.
+    """
+
+    portfolio: Portfolio
+    record: GrowthRecord
+    trades_per_day: Decimal
+    read_growths: Callable[[], Floats]
+    now: datetime
+    tables: dict[str, DeadlineInputs] = field(default_factory=dict)
+
+    @cached_property
+    def edge(self) -> Edge | None:
+        return estimate_edge(self.read_growths())
+
+    @exactly
+    def trades_left(self, ends_at: datetime, at: datetime) -> Decimal:
+        """The trades until the deadline, at the rate of the last days."""
+        days = Decimal(max((ends_at - at) // MICROSECOND, 0)) / DAY_MICROSECONDS
+        return round_to(self.trades_per_day * days, RATIO)
+
+
+def needs_outlook(goal: FinancialGoal, as_of: datetime) -> bool:
+    """Whether what trades say can matter to the goal's factor at all."""
+    achieved = goal.achieved_at is not None and goal.achieved_at <= as_of
+    has_deadline = goal.period_ends_at is not None
+    return has_deadline and not achieved and goal.policy != PolicyName.CONSTANT
+
+
+def look_ahead(
+    standing: GoalStanding,
+    goal: FinancialGoal,
+    reading: Reading,
+    outlook: Outlook,
+    as_of: datetime,
+) -> GoalStanding:
+    """The standing with what its policy needs: trades left, need, edge, solved factor.
+
+    Without 20 trades or a deadline nothing is added but what is known.
+    """
+    if not needs_outlook(goal, as_of) or not standing.reachable:
+        return standing
+    assert goal.period_ends_at is not None  # told by needs_outlook
+    left = outlook.trades_left(goal.period_ends_at, as_of)
+    way = way_of(goal, reading)
+    if not outlook.record.judged or way is None:
+        return replace(standing, trades_left=left)
+    unreachable = find_unreachable(
+        outlook.record,
+        way,
+        trades_left=whole_trades(left),
+        max_factor=goal.max_factor,
+        read_edge=lambda: outlook.edge,
+    )
+    ahead = replace(
+        standing,
+        trades_left=left,
+        need=way.need(left),
+        edge=outlook.record.shrunk_mean,
+        equity=way.equity,
+        unreachable=unreachable,
+    )
+    if goal.policy != PolicyName.DEADLINE_OPTIMAL or unreachable is not None:
+        return ahead
+    return look_up(ahead, solve_for(goal, way, left, outlook))
+
+
+def look_up(standing: GoalStanding, table: DeadlineTable) -> GoalStanding:
+    """The standing with what a solved table says of its trades left and equity."""
+    if standing.trades_left is None or standing.equity is None:
+        raise EdgeUnknown(f"Goal {standing.goal_id} has no place in its table.")
+    trades = whole_trades(standing.trades_left)
+    solved = SolvedFactor(
+        factor=table.factor_at(trades, standing.equity),
+        probability=table.probability_at(trades, standing.equity),
+        table=table.inputs.digest,
+        version=table.inputs.version,
+    )
+    return replace(standing, solved=solved)
+
+
+def way_of(goal: FinancialGoal, reading: Reading) -> Way | None:
+    """The goal's way in the projection's units; None where nothing leads there."""
+    return find_way(
+        goal.kind.measures,
+        progress=progress_of(goal, reading),
+        start_value=goal.start_value,
+        target_value=goal.target_value,
+        live_equity=reading.live_equity,
+    )
+
+
+def progress_of(goal: FinancialGoal, reading: Reading) -> Progress:
+    return measure_progress(
+        goal.kind.measures, goal.target_value, goal.baseline, reading
+    )
+
+
+def whole_trades(trades_left: Decimal) -> int:
+    """Trades as a table counts them; the one asked about is one of them."""
+    return max(round(trades_left), 1)
+
+
+def solve_for(
+    goal: FinancialGoal, way: Way, trades_left: Decimal, outlook: Outlook
+) -> DeadlineTable:
+    """The goal's table, from the cache where the same was asked before."""
+    asked: dict[str, Any] = {
+        "trades_left": whole_trades(trades_left),
+        "goal_return": way.goal_return,
+        "hard_drawdown_pct": outlook.portfolio.hard_drawdown_pct,
+        "min_factor": goal.min_factor,
+        "max_factor": goal.max_factor,
+    }
+
+    def make() -> DeadlineInputs:
+        if outlook.edge is None:
+            raise EdgeUnknown("The closed trades of this portfolio could not be read.")
+        return make_inputs(outlook.edge, **asked)
+
+    question = _name_question(goal.portfolio_id, outlook.record, asked)
+    table = find_table(question, make, outlook.now)
+    outlook.tables[table.inputs.digest] = table.inputs
+    return table
+
+
+def _name_question(
+    portfolio_id: int, record: GrowthRecord, asked: dict[str, Any]
+) -> str:
+    """A portfolio's record changes with each of its trades, so it stands for them."""
+    rows = -(-min(int(asked["trades_left"]), MOST_TRADES) // TRADES_STEP)
+    body = {**asked, "trades_left": rows, "record": asdict(record)}
+    body |= {"portfolio": portfolio_id, "version": DEADLINE_VERSION}
+    return sha256(dumps(to_plain(body), sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,41 @@
+"""The cache of solved policy tables."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from goals.deadline_tables import DeadlineInputs, DeadlineTable, solve, unpack
+from goals.models import PolicyTable
+
+
+def find_table(
+    question: str, make: Callable[[], DeadlineInputs], now: datetime
+) -> DeadlineTable:
+    """The table a question was answered by before, or a new one, which is kept."""
+    kept = PolicyTable.objects.filter(question=question).first()
+    if kept is not None:
+        return unpack(DeadlineInputs.from_plain(kept.inputs), bytes(kept.factors))
+    table = solve(make())
+    keep_table(table, question, now)
+    return table
+
+
+def keep_table(table: DeadlineTable, question: str, now: datetime) -> None:
+    """Keep a solved table, unless there is one of its name or question."""
+    row = PolicyTable(
+        table_hash=table.inputs.digest,
+        question=question,
+        version=table.inputs.version,
+        inputs=table.inputs.as_plain(),
+        factors=table.pack(),
+        created_at=now,
+    )
+    PolicyTable.objects.bulk_create([row], ignore_conflicts=True)
+
+
+def load_table(digest: str, inputs: Mapping[str, Any]) -> DeadlineTable:
+    """The table of a logged decision: the kept one, or solved again from its inputs."""
+    logged = DeadlineInputs.from_plain(inputs)
+    kept = PolicyTable.objects.filter(pk=digest).values_list("factors", flat=True)
+    packed = kept.first()
+    return solve(logged) if packed is None else unpack(logged, bytes(packed))
