@@ -1,9 +1,8 @@
 """Solved tables of the policy `deadline_optimal`. Pure.
 
-A table is solved from its inputs, and from nothing else: it has their hash as its name,
-and the same inputs give the same table. It is kept packed, a byte for a factor and two
-for a probability; whoever solves it reads the packed one too, so that a factor read from
-the cache and one solved again are the same number.
+A table is solved from its inputs, and from nothing else: it has their hash as its
+name, and the same inputs give the same table. It holds a byte for a factor and two for
+a probability, solved or read from the cache, so that both give the same numbers.
 """
 
 from collections.abc import Mapping

@@ -30,6 +30,8 @@ BAND_FLOORS_PCT = {
 AHEAD_GAP_PCT = Decimal(10)
 LAGGING_GAP_PCT = Decimal(-10)
 AT_RISK_GAP_PCT = Decimal(-25)
+# Below this probability (a ratio) a goal is at risk, whatever its pace.
+AT_RISK_PROBABILITY = Decimal("0.25")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,11 +154,18 @@ def describe_band(band: ProgressBand) -> str:
 
 @exactly
 def measure_pace(
-    *, progress: Progress, target_value: Decimal, period: Period, at: datetime
+    *,
+    progress: Progress,
+    target_value: Decimal,
+    period: Period,
+    at: datetime,
+    probability: Decimal | None = None,
+    unreachable: bool = False,
 ) -> Pace:
     """Compare the progress with the share of the period that has elapsed.
 
-    Before the period's start 0 % is expected, after its end 100 %.
+    Before the period's start 0 % is expected, after its end 100 %. `probability` (a
+    ratio) and `unreachable` are what the projection last said of a goal that runs.
     """
     if period.ends_at is None:
         return Pace(None, None, None, Health.ON_PACE, "no deadline, so no pace")
@@ -164,7 +173,7 @@ def measure_pace(
     elapsed = min(max(_seconds(period.starts_at, at), Decimal(0)), whole)
     expected = round_to(elapsed / whole * HUNDRED, PERCENT)
     gap = round_to(_hold_progress(progress.progress_pct - expected), PERCENT)
-    health = health_for(gap)
+    health = health_for(gap, probability, unreachable=unreachable)
     words = (
         f"{format_plain(progress.progress_pct)} % of the way after "
         f"{format_plain(expected)} % of the time"
@@ -173,8 +182,17 @@ def measure_pace(
     return Pace(expected, gap, required, health, words)
 
 
-def health_for(pace_gap_pct: Decimal) -> Health:
-    """Health by the pace gap alone, in percentage points."""
+def health_for(
+    pace_gap_pct: Decimal,
+    probability: Decimal | None = None,
+    *,
+    unreachable: bool = False,
+) -> Health:
+    """Health by the pace gap in percentage points, and by what is projected."""
+    if unreachable:
+        return Health.UNREACHABLE
+    if probability is not None and probability < AT_RISK_PROBABILITY:
+        return Health.AT_RISK
     if pace_gap_pct <= AT_RISK_GAP_PCT:
         return Health.AT_RISK
     if pace_gap_pct <= LAGGING_GAP_PCT:

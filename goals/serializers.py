@@ -224,11 +224,14 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
 
 def measure_pace_of(goal: FinancialGoal, now: Any) -> Pace:
     """The goal's pace now, or when it ended."""
+    probability, unreachable = goal.projected
     return measure_pace(
         progress=goal.progress,
         target_value=goal.target_value,
         period=goal.period,
         at=min(now, goal.ended_at) if goal.ended_at else now,
+        probability=probability,
+        unreachable=unreachable,
     )
 
 

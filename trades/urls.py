@@ -10,6 +10,7 @@ from trades.views.decisions import (
 from trades.views.imports import ImportListView, ImportTradesView
 from trades.views.performance import PerformanceListView, PerformanceView
 from trades.views.positions import MarkPositionsView, PositionListView
+from trades.views.projection import ProjectionView
 from trades.views.trades import (
     AddToTradeView,
     CloseTradeView,
@@ -29,6 +30,11 @@ urlpatterns = [
         "goals/<int:goal_id>/strategy/",
         GoalStrategyView.as_view(),
         name="goal-strategy",
+    ),
+    path(
+        "goals/<int:goal_id>/projection/",
+        ProjectionView.as_view(),
+        name="goal-projection",
     ),
     path("sizing/", PortfolioSizingView.as_view(), name="sizing"),
     path("next-trade/", NextTradeView.as_view(), name="next-trade"),

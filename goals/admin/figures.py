@@ -176,11 +176,14 @@ def points(value: Decimal | None) -> SafeString:
 
 def pace_of(goal: FinancialGoal, now: datetime) -> Pace:
     """The goal's pace now, or when it ended."""
+    probability, unreachable = goal.projected
     return measure_pace(
         progress=goal.progress,
         target_value=goal.target_value,
         period=goal.period,
         at=min(now, goal.ended_at or now),
+        probability=probability,
+        unreachable=unreachable,
     )
 
 

@@ -25,6 +25,7 @@ from goals.models import FinancialGoal, Portfolio
 from goals.progress import (
     AHEAD_GAP_PCT,
     AT_RISK_GAP_PCT,
+    AT_RISK_PROBABILITY,
     BAND_FLOORS_PCT,
     HUNDRED,
     LAGGING_GAP_PCT,
@@ -76,12 +77,27 @@ def pace_gap_at(now: datetime) -> Any:
     return ExpressionWrapper(F("progress_pct") - expected, output_field=DecimalField())
 
 
+# What the projection said counts only of a goal that runs.
+RUNS = Q(
+    status__in=(GoalStatus.ACTIVE, GoalStatus.PAUSED),
+    achieved_at=None,
+    ended_at=None,
+    period_ends_at__isnull=False,
+)
+GIVEN_UP = RUNS & Q(unreachable=True)
+DOUBTFUL = RUNS & Q(probability__isnull=False, probability__lt=AT_RISK_PROBABILITY)
+BY_PACE = ~GIVEN_UP & ~DOUBTFUL
 HEALTH_CONDITIONS = {
-    Health.AHEAD: Q(pace_gap__gte=AHEAD_GAP_PCT),
-    Health.ON_PACE: Q(pace_gap__isnull=True)
-    | Q(pace_gap__gt=LAGGING_GAP_PCT, pace_gap__lt=AHEAD_GAP_PCT),
-    Health.LAGGING: Q(pace_gap__gt=AT_RISK_GAP_PCT, pace_gap__lte=LAGGING_GAP_PCT),
-    Health.AT_RISK: Q(pace_gap__lte=AT_RISK_GAP_PCT),
+    Health.AHEAD: BY_PACE & Q(pace_gap__gte=AHEAD_GAP_PCT),
+    Health.ON_PACE: BY_PACE
+    & (
+        Q(pace_gap__isnull=True)
+        | Q(pace_gap__gt=LAGGING_GAP_PCT, pace_gap__lt=AHEAD_GAP_PCT)
+    ),
+    Health.LAGGING: BY_PACE
+    & Q(pace_gap__gt=AT_RISK_GAP_PCT, pace_gap__lte=LAGGING_GAP_PCT),
+    Health.AT_RISK: ~GIVEN_UP & (DOUBTFUL | Q(pace_gap__lte=AT_RISK_GAP_PCT)),
+    Health.UNREACHABLE: GIVEN_UP,
 }
 
 

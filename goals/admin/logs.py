@@ -9,7 +9,12 @@ from django.utils.safestring import SafeString
 from goals.admin import figures
 from goals.admin.base import ReadOnlyAdmin, Section
 from goals.admin.readable import guards_table, readable
-from goals.models import FinancialGoal, GoalAdjustmentLog, GoalProgressHistory
+from goals.models import (
+    FinancialGoal,
+    GoalAdjustmentLog,
+    GoalProgressHistory,
+    PolicyTable,
+)
 from mastertrade.money import format_plain
 
 
@@ -235,3 +240,15 @@ class GoalAdjustmentLogAdmin(ReadOnlyAdmin[GoalAdjustmentLog]):
     @admin.display(description="logged")
     def created(self, row: GoalAdjustmentLog) -> SafeString:
         return figures.instant(row.created_at)
+
+
+@admin.register(PolicyTable)
+class PolicyTableAdmin(ReadOnlyAdmin[PolicyTable]):
+    """The cache of solved tables: looked at only."""
+
+    list_display = ("table_hash", "version", "created_at")
+    list_filter = ("version",)
+    search_fields = ("=table_hash",)
+    search_help_text = "Hash"
+    ordering = ("-created_at",)
+    fields = ("table_hash", "version", "created_at", "inputs")

@@ -210,3 +210,11 @@ class FinancialGoal(models.Model):
     @property
     def progress(self) -> Progress:
         return Progress(self.current_value, self.progress_pct)
+
+    @property
+    def projected(self) -> tuple[Decimal | None, bool]:
+        """The probability and whether it was given up; of a goal that runs alone."""
+        runs = self.status in {GoalStatus.ACTIVE, GoalStatus.PAUSED}
+        if not runs or self.achieved_at is not None or self.ended_at is not None:
+            return None, False
+        return self.probability, self.unreachable

@@ -16,7 +16,6 @@ from mastertrade.exceptions import (
     GoalNotActive,
     InvalidInput,
     NotFound,
-    NotSupported,
     PortfolioRuined,
 )
 from trades.tests.factories import book_profit
@@ -171,10 +170,9 @@ def test_a_goal_without_a_deadline_cannot_recur():
     assert refused.value.field == "recurring"
 
 
-@pytest.mark.parametrize("policy", ["pace", "deadline_optimal"])
-def test_a_policy_of_a_later_version_is_not_supported(policy):
-    with pytest.raises(NotSupported):
-        GoalFactory(policy=policy)
+@pytest.mark.parametrize("policy", ["ladder", "constant", "pace", "deadline_optimal"])
+def test_a_goal_may_have_any_policy(policy):
+    assert GoalFactory(policy=policy).policy == policy
 
 
 def test_a_return_goal_on_a_ruined_portfolio_is_refused():

@@ -11,7 +11,7 @@ from goals.enums import GoalStatus, GoalType, PolicyName
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
 from goals.services import roll_goals
 from goals.tests.factories import UserFactory
-from mastertrade.exceptions import InvalidInput, NotSupported
+from mastertrade.exceptions import InvalidInput
 from trades.models import ReplayRun, Trade
 from trades.replay.bars import PriceSeries
 from trades.services.replay import (
@@ -192,9 +192,12 @@ def test_a_goal_without_a_period_cannot_be_replayed():
         run(UserFactory(), question=question)
 
 
-def test_a_policy_of_a_later_version_cannot_be_replayed():
-    with pytest.raises(NotSupported, match="pace"):
-        run(UserFactory(), question=replace(MONTHLY, policy=PolicyName.PACE))
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", [PolicyName.PACE, PolicyName.DEADLINE_OPTIMAL])
+def test_every_policy_can_be_replayed(policy):
+    finished = run(UserFactory(), question=replace(MONTHLY, policy=policy))
+    goals = FinancialGoal.objects.filter(portfolio=finished.policy_portfolio)
+    assert {goal.policy for goal in goals} == {policy}
 
 
 def test_no_goal_follows_the_last_one_when_goals_are_rolled_years_later():

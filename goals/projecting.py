@@ -1,0 +1,139 @@
+"""What a goal may come to: all figures of a projection, as values. Pure."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from hashlib import sha256
+
+import numpy as np
+
+from goals.policy_functions import GoalPolicy
+from goals.projection.edge import Edge
+from goals.projection.evaluate import evaluate_policy
+from goals.projection.forecast import (
+    COARSE_NODES,
+    fan,
+    project,
+    required_growth,
+    suggest,
+)
+from goals.records import RATIO
+from mastertrade.money import round_to
+
+PROBABILITY = (8, 6)
+MEANING = "touched by the deadline, not held"
+# More trades than that are projected as so many.
+MOST_TRADES = 2_000
+FAN_POINTS = 60
+FAN_PCT = (5, 25, 50, 75, 95)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Probabilities and growths are ratios; suggestions in trades and as a ratio.
+
+    `fan` has a row for some numbers of trades done: that number and the equities (in
+    units of that at the start) that 5, 25, 50, 75 and 95 % of the walks are below.
+    """
+
+    probability: Decimal
+    low: Decimal
+    high: Decimal
+    unreachable: str | None
+    required_per_trade: Decimal | None
+    suggested_trades: int | None
+    suggested_return: Decimal | None
+    fan: tuple[tuple[int, "np.ndarray"], ...]
+
+
+def project_goal(
+    edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: float | None
+) -> Figures:
+    """Project a goal under its own policy; the same question gives the same answer."""
+    way, choose = policy.way, policy.as_function()
+    goal_return, equity = float(way.goal_return), float(way.equity)
+    trades = min(round(trades_left), MOST_TRADES)
+    seed = _seed(edge, policy, trades, stop_loss)
+    found = project(
+        edge,
+        choose,
+        trades_left=trades,
+        goal_return=goal_return,
+        equity=equity,
+        stop_loss=stop_loss,
+        max_factor=float(policy.max_factor),
+        seed=seed,
+    )
+    better = suggest(
+        edge,
+        choose,
+        trades_left=trades,
+        goal_return=goal_return,
+        equity=equity,
+        stop_loss=stop_loss,
+    )
+    return Figures(
+        probability=ratio(found.probability),
+        low=ratio(found.low),
+        high=ratio(found.high),
+        unreachable=found.unreachable_reason,
+        required_per_trade=growth(
+            required_growth(float(trades_left), goal_return, equity)
+        ),
+        suggested_trades=better.trades_left,
+        suggested_return=growth(better.goal_return),
+        fan=_fan(edge, policy, trades, seed) if trades else (),
+    )
+
+
+def measure_probability(
+    edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: float | None
+) -> Decimal:
+    """The probability alone."""
+    outcome = evaluate_policy(
+        policy.as_function(),
+        list(edge.growths),
+        list(edge.probabilities),
+        1.0,
+        min(round(trades_left), MOST_TRADES),
+        float(policy.way.goal_return),
+        stop_loss,
+        float(policy.way.equity),
+        nodes=COARSE_NODES,
+    )
+    return ratio(outcome.probability)
+
+
+def _fan(
+    edge: Edge, policy: GoalPolicy, trades: int, seed: int
+) -> tuple[tuple[int, "np.ndarray"], ...]:
+    walks = fan(
+        edge,
+        policy.as_function(),
+        trades_left=trades,
+        goal_return=float(policy.way.goal_return),
+        equity=float(policy.way.equity),
+        seed=seed,
+    )
+    if walks.fan is None:
+        return ()
+    chosen = np.unique(np.linspace(0, trades, FAN_POINTS + 1).astype(int))
+    return tuple((int(done), walks.fan[done]) for done in chosen)
+
+
+def _seed(edge: Edge, policy: GoalPolicy, trades: int, stop_loss: float | None) -> int:
+    """From the question alone, so that it is answered the same each time."""
+    way = policy.way
+    told = f"{edge.growths.tolist()} {edge.probabilities.tolist()} {trades} {stop_loss}"
+    told += f" {policy.policy} {policy.min_factor} {policy.max_factor} {policy.cap}"
+    told += f" {way.goal_return} {way.equity} {way.start_progress_pct}"
+    return int.from_bytes(sha256(told.encode()).digest()[:8])
+
+
+def ratio(value: float) -> Decimal:
+    """A probability as a decimal of six places, from 0 to 1."""
+    return round_to(Decimal(min(max(value, 0.0), 1.0)), PROBABILITY)
+
+
+def growth(value: float | None) -> Decimal | None:
+    """A growth as a decimal of twelve places."""
+    return None if value is None else round_to(Decimal(value), RATIO)

@@ -1,0 +1,228 @@
+"""Projections of goals: for a reader, and kept beside the goals by the daily job."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from goals.deadline_tables import DeadlineTable, make_inputs, solve
+from goals.enums import AfterAchieved, GoalStatus, PolicyName
+from goals.models import FinancialGoal, Portfolio
+from goals.policy_functions import GoalPolicy
+from goals.progress import Progress, Reading, can_still_move
+from goals.projecting import Figures, growth, measure_probability, project_goal
+from goals.projection.edge import FEWEST_TRADES, Edge, estimate_edge
+from goals.projection.forecast import is_unreachable, required_growth
+from goals.services.outlooks import progress_of, way_of, whole_trades
+from goals.services.sizing import read_portfolio_at
+from goals.ways import Way
+from mastertrade.money import exactly
+from mastertrade.transactions import atomic
+from trades.services.outlooks import load_trades_per_day
+from trades.services.records import load_growths
+
+DAY = timedelta(days=1)
+MICROSECOND = timedelta(microseconds=1)
+ONE = Decimal(1)
+ZERO = Decimal(0)
+FIELDS = ("probability", "projected_at", "unreachable")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GoalProjection:
+    """A goal's projection at `as_of`; `figures` are None where `reason` says why."""
+
+    goal: FinancialGoal
+    as_of: datetime
+    progress: Progress
+    way: Way | None
+    edge: Edge | None
+    trades_per_day: Decimal
+    trades_left: Decimal | None
+    required_per_day: Decimal | None
+    probability: Decimal | None
+    figures: Figures | None
+    unreachable: str | None
+    reason: str | None
+
+
+@exactly
+def _days_left(goal: FinancialGoal, as_of: datetime) -> Decimal | None:
+    if goal.period_ends_at is None:
+        return None
+    left = max(goal.period_ends_at - as_of, timedelta(0))
+    return Decimal(left // MICROSECOND) / (DAY // MICROSECOND)
+
+
+@atomic
+def project(
+    goal: FinancialGoal, as_of: datetime, *, strategy_id: str | None = None
+) -> GoalProjection:
+    """The projection of a goal; writes nothing.
+
+    By the edge of its portfolio's trades, or of one strategy's; the rate of trades is
+    the portfolio's.
+    """
+    portfolio = goal.portfolio
+    reading = read_portfolio_at(portfolio, as_of)
+    edge = estimate_edge(load_growths(portfolio, as_of, strategy_id=strategy_id))
+    per_day = load_trades_per_day(portfolio, as_of)
+    days = _days_left(goal, as_of)
+    trades_left = None if days is None else per_day * days
+    way = way_of(goal, reading)
+    certain = _find_certain(goal, reading, as_of)
+    reason, unreachable = certain[1], certain[2]
+    figures = None
+    if reason is None and way is None:
+        reason = "the portfolio has no equity to trade with"
+    if reason is None and trades_left is None:
+        reason = "the goal has no deadline"
+    if reason is None and edge is None:
+        reason = f"fewer than {FEWEST_TRADES} closed trades say nothing yet"
+    probability = certain[0]
+    if reason is None and way and edge and trades_left is not None:
+        policy = _policy_of(goal, way, edge, trades_left)
+        stop = _stop_below(portfolio, way)
+        figures = project_goal(edge, policy, trades_left=trades_left, stop_loss=stop)
+        probability, unreachable = figures.probability, figures.unreachable
+    return GoalProjection(
+        goal=goal,
+        as_of=as_of,
+        progress=progress_of(goal, reading),
+        way=way,
+        edge=edge,
+        trades_per_day=per_day,
+        trades_left=trades_left,
+        required_per_day=_required_per_day(way, days),
+        probability=probability,
+        figures=figures,
+        unreachable=unreachable,
+        reason=reason,
+    )
+
+
+def _required_per_day(way: Way | None, days: Decimal | None) -> Decimal | None:
+    if way is None or days is None:
+        return None
+    return growth(
+        required_growth(float(days), float(way.goal_return), float(way.equity))
+    )
+
+
+def _find_certain(
+    goal: FinancialGoal, reading: Reading, as_of: datetime
+) -> tuple[Decimal | None, str | None, str | None]:
+    """Probability, reason and why unreachable, where there is nothing to project."""
+    if goal.achieved_at is not None and goal.achieved_at <= as_of:
+        return ONE, "the goal was achieved", None
+    if goal.status == GoalStatus.CANCELLED:
+        return None, "the goal was cancelled", None
+    if goal.period.is_over(as_of):
+        return ZERO, "the period is over", None
+    if as_of < goal.period_starts_at:
+        return None, "the period has not begun", None
+    if not can_still_move(goal.kind.measures, goal.baseline, reading):
+        why = "the run of units it is measured by ended in ruin"
+        return ZERO, why, why
+    return None, None, None
+
+
+def _policy_of(
+    goal: FinancialGoal, way: Way, edge: Edge, trades_left: Decimal
+) -> GoalPolicy:
+    """The goal's policy inside its bounds; not above 1 where the record forbids it."""
+    policy = PolicyName(goal.policy)
+    table: DeadlineTable | None = None
+    if policy is PolicyName.DEADLINE_OPTIMAL:
+        inputs = make_inputs(
+            edge,
+            trades_left=whole_trades(trades_left),
+            goal_return=way.goal_return,
+            hard_drawdown_pct=goal.portfolio.hard_drawdown_pct,
+            min_factor=goal.min_factor,
+            max_factor=goal.max_factor,
+        )
+        table = solve(inputs)
+    return GoalPolicy(
+        policy=policy,
+        way=way,
+        min_factor=goal.min_factor,
+        max_factor=goal.max_factor,
+        after_achieved=AfterAchieved(goal.after_achieved),
+        edge=growth(edge.shrunk_mean),
+        table=table,
+        cap=ONE if edge.bounds.lower <= 0 else None,
+    )
+
+
+def _stop_below(portfolio: Portfolio, way: Way) -> float | None:
+    """Trading halts at the hard drawdown; None where the way is below it already."""
+    stop = min(float(portfolio.hard_drawdown_pct) / 100, 1 - 1e-6)
+    return stop if float(way.equity) > 1 - stop else None
+
+
+def refresh_projections(*, as_of: datetime, portfolio_id: int | None = None) -> int:
+    """Keep probability and `unreachable` beside every running goal; how many.
+
+    A portfolio is one transaction; its goals share its record.
+    """
+    running = FinancialGoal.objects.filter(
+        status__in=(GoalStatus.ACTIVE, GoalStatus.PAUSED),
+        achieved_at=None,
+        ended_at=None,
+        period_starts_at__lte=as_of,
+        period_ends_at__gt=as_of,
+    )
+    if portfolio_id is not None:
+        running = running.filter(portfolio_id=portfolio_id)
+    keys = running.order_by("portfolio_id").values_list("portfolio_id", flat=True)
+    return sum(_refresh(key, as_of) for key in keys.distinct())
+
+
+@atomic
+def _refresh(portfolio_id: int, as_of: datetime) -> int:
+    portfolio = Portfolio.objects.select_for_update(no_key=True).get(pk=portfolio_id)
+    goals = list(
+        FinancialGoal.objects.locked().filter(
+            portfolio_id=portfolio_id,
+            status__in=(GoalStatus.ACTIVE, GoalStatus.PAUSED),
+            achieved_at=None,
+            ended_at=None,
+            period_starts_at__lte=as_of,
+            period_ends_at__gt=as_of,
+        )
+    )
+    reading = read_portfolio_at(portfolio, as_of)
+    edge = estimate_edge(load_growths(portfolio, as_of))
+    per_day = load_trades_per_day(portfolio, as_of)
+    for goal in goals:
+        goal.portfolio = portfolio
+        found = _judge(goal, reading, edge, per_day, as_of)
+        goal.probability, goal.unreachable = found
+        goal.projected_at = as_of
+    FinancialGoal.objects.bulk_update(goals, FIELDS)
+    return len(goals)
+
+
+def _judge(
+    goal: FinancialGoal,
+    reading: Reading,
+    edge: Edge | None,
+    per_day: Decimal,
+    as_of: datetime,
+) -> tuple[Decimal | None, bool]:
+    probability, reason, unreachable = _find_certain(goal, reading, as_of)
+    way, days = way_of(goal, reading), _days_left(goal, as_of)
+    if reason is not None or way is None or edge is None or days is None:
+        return probability, unreachable is not None
+    left = per_day * days
+    why = is_unreachable(
+        edge,
+        trades_left=round(left),
+        goal_return=float(way.goal_return),
+        equity=float(way.equity),
+        max_factor=float(goal.max_factor),
+    )
+    policy = _policy_of(goal, way, edge, left)
+    stop = _stop_below(goal.portfolio, way)
+    chance = measure_probability(edge, policy, trades_left=left, stop_loss=stop)
+    return chance, why is not None
