@@ -25,6 +25,11 @@ class Migration(migrations.Migration):
             name="revalued_day",
             field=models.DateField(editable=False, null=True),
         ),
+        migrations.AddField(
+            model_name="portfolio",
+            name="last_halted_at",
+            field=models.DateTimeField(editable=False, null=True),
+        ),
         migrations.CreateModel(
             name="TradingHalt",
             fields=[
