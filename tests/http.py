@@ -22,7 +22,13 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from goals.enums import GoalType
 from goals.models import User
-from goals.services import halt_trading, resume_trading, create_goal, create_portfolio, record_cash_flow
+from goals.services import (
+    create_goal,
+    create_portfolio,
+    halt_trading,
+    record_cash_flow,
+    resume_trading,
+)
 from goals.tests.factories import UserFactory
 from strategies.services import create_strategy
 from trades.enums import Side

@@ -197,9 +197,9 @@ def _read_midnight(figures: Figures, day: date) -> Account | None:
     kept = LedgerDay.objects.filter(portfolio=portfolio, day__lte=day)
     newest = list(kept.order_by("-day")[:2])
     last_entry_at = portfolio.last_entry_at
-    if last_entry_at is not None and last_entry_at <= figures.at:
-        if not newest or newest[0].last_entry_at != last_entry_at:
-            return None
+    is_newest = last_entry_at is not None and last_entry_at <= figures.at
+    if is_newest and (not newest or newest[0].last_entry_at != last_entry_at):
+        return None
     before = [one for one in newest if one.day < day]
     return before[0].account if before else open_account(portfolio.opening_balance)
 

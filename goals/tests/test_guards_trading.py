@@ -64,9 +64,7 @@ def test_the_soft_limit_caps_and_the_hard_one_halts(drawdown, after):
 
 @pytest.mark.parametrize(("loss", "after"), [("2.999999", "1.3"), ("3", "0")])
 def test_the_days_loss_halts_from_its_limit_on(loss, after):
-    met = replace(
-        CALM, daily_loss_limit_pct=Decimal(3), daily_loss_pct=Decimal(loss)
-    )
+    met = replace(CALM, daily_loss_limit_pct=Decimal(3), daily_loss_pct=Decimal(loss))
     assert guard_drawdown(BEHIND, met).factor_after == Decimal(after)
 
 
@@ -126,9 +124,7 @@ def test_what_cannot_be_read_is_an_error_and_never_a_factor(fields, refusal):
 
 
 def test_a_halt_blocks_and_says_since_when_and_why():
-    halt = Halt(
-        HaltCause.PERSON, datetime(2026, 3, 2, tzinfo=UTC), None, "on holiday"
-    )
+    halt = Halt(HaltCause.PERSON, datetime(2026, 3, 2, tzinfo=UTC), None, "on holiday")
     met = replace(CALM, halt=halt, record=NO_RECORD)
     decision = decide_size(SizeRequest(Decimal(1000)), (standing(),), UNLIMITED, met)
     assert (decision.verdict, decision.adjusted_size) == (Verdict.BLOCK, 0)

@@ -203,7 +203,7 @@ PROVEN_ELSEWHERE = {
     "portfolios_owner_unique",
     # Every row that breaks it breaks goal_adjustment_log_block_is_zero before.
     "goal_adjustment_log_size_not_negative",
-    # goals/tests/test_services_halts.py
+    # trades/tests/test_halts.py
     "trading_halts_one_in_force",
     "trading_halts_one_a_day",
 }

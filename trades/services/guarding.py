@@ -18,4 +18,4 @@ def read_records(
     user: User, strategy_ids: Sequence[str], as_of: datetime
 ) -> dict[str, GrowthRecord]:
     """The records of the strategies that compete."""
-    return {strategy_id: NO_RECORD for strategy_id in strategy_ids}
+    return dict.fromkeys(strategy_ids, NO_RECORD)

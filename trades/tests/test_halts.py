@@ -1,23 +1,21 @@
 """Trading is halted where a portfolio falls to a limit, and resumed by a person."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
 
 from goals.enums import HaltCause, TradingState, Verdict
-from goals.models import GoalAdjustmentLog, LedgerDay, Portfolio, TradingHalt
 from goals.guards import DailyLossUnknown
+from goals.models import GoalAdjustmentLog, LedgerDay, Portfolio, TradingHalt
 from goals.services import decide_again, halt_trading, resume_trading
 from goals.services.portfolios import update_portfolio
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade.exceptions import NotFound, TradingHalted, TradingNotHalted
 from trades.services import (
     open_trade,
-    record_closed_trade,
     size_for_portfolio,
-    void_trade,
 )
 from trades.services.marking import Mark, mark_positions
 from trades.tests.factories import ENTRY, TradeFactory, book_profit
@@ -145,7 +143,17 @@ def test_an_override_without_a_halt_is_not_kept(portfolio):
 
 def test_what_is_over_is_booked_while_halted(portfolio):
     lose(portfolio, 200)
-    lose(portfolio, 5, at=ENTRY + HOUR)
+    record_closed_trade(
+        user=portfolio.user,
+        portfolio=portfolio.pk,
+        now=ENTRY + HOUR,
+        strategy_id=portfolio.trades.first().strategy_id,
+        symbol="BTCUSDT",
+        side="LONG",
+        quantity=Decimal("0.001"),
+        entry_price=Decimal(50000),
+        exit_price=Decimal(49000),
+    )
     assert portfolio.trades.count() == 2
 
 
