@@ -13,10 +13,7 @@ from goals.services import decide_again, halt_trading, resume_trading
 from goals.services.portfolios import update_portfolio
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade.exceptions import NotFound, TradingHalted, TradingNotHalted
-from trades.services import (
-    open_trade,
-    size_for_portfolio,
-)
+from trades.services import open_trade, record_closed_trade, size_for_portfolio
 from trades.services.marking import Mark, mark_positions
 from trades.tests.factories import ENTRY, TradeFactory, book_profit
 
