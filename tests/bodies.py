@@ -76,6 +76,7 @@ def trade(trader: Trader) -> dict[str, Any]:
         exit_price="51000",
         exit_time=ago(seconds=0),
         profit_loss="-880.2",
+        override=True,
     )
 
 
@@ -102,6 +103,8 @@ BODIES: dict[str, Callable[[Trader], dict[str, Any]]] = {
         "at": ago(seconds=0),
         "external_id": "bank-1",
     },
+    "POST /api/portfolios/{portfolio_id}/halt/": lambda trader: {"reason": "tired"},
+    "POST /api/portfolios/{portfolio_id}/resume/": lambda trader: {"reason": "rested"},
     "POST /api/goals/": lambda trader: {
         **goal_settings(trader),
         "goal_type": "portfolio_value",

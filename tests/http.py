@@ -22,7 +22,13 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from goals.enums import GoalType
 from goals.models import User
-from goals.services import create_goal, create_portfolio, record_cash_flow
+from goals.services import (
+    create_goal,
+    create_portfolio,
+    halt_trading,
+    record_cash_flow,
+    resume_trading,
+)
 from goals.tests.factories import UserFactory
 from strategies.services import create_strategy
 from trades.enums import Side
@@ -140,6 +146,9 @@ def make_busy_trader(**fields: Any) -> Trader:
     user, now = trader.user, timezone.now()
     of_portfolio = {"user": user, "portfolio": trader["portfolio_id"], "now": now}
     of_goal = {"user": user, "goal_id": trader["goal_id"], "now": now}
+    halted = {"user": user, "portfolio_id": trader["portfolio_id"], "now": now}
+    halt_trading(reason="a look", **halted)
+    resume_trading(**halted)
     flow, _ = record_cash_flow(amount=Decimal(500), **of_portfolio)
     decision, _ = size_for_goal(base_size=Decimal(1000), **of_goal)
     select_strategy(**of_goal)

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
-from goals.admin.base import Figure, Section, SectionsAdmin
+from goals.admin.base import Figure, Section, SectionsAdmin, now_of
 from goals.admin.forms import PortfolioForm
 from goals.admin.logs import goal_link
 from goals.models import (
@@ -20,7 +20,10 @@ from goals.models import (
     LedgerDay,
     LedgerEntry,
     Portfolio,
+    TradingHalt,
 )
+from goals.services import resume_trading
+from mastertrade.exceptions import DomainError
 
 LIMITS = (
     ("soft_drawdown_pct", "hard_drawdown_pct"),
@@ -47,6 +50,10 @@ def _cash_flows_of(portfolio: Portfolio) -> QuerySet[CashFlow]:
     return portfolio.cash_flows.select_related("portfolio").order_by(
         "-flowed_at", "-cash_flow_id"
     )
+
+
+def _halts_of(portfolio: Portfolio) -> QuerySet[TradingHalt]:
+    return portfolio.halts.order_by("-halt_id")
 
 
 def _goals_of(portfolio: Portfolio) -> QuerySet[FinancialGoal]:
@@ -107,12 +114,28 @@ CASH_FLOWS = Section(
         ("Void", lambda row: row.void_reason or figures.NOTHING),
     ],
 )
+HALTS = Section(
+    key="halts",
+    title="Halts",
+    model=TradingHalt,
+    rows=_halts_of,
+    columns=[
+        ("Halted", lambda row: figures.instant(row.halted_at)),
+        ("Cause", lambda row: figures.words(row.cause)),
+        ("Why", lambda row: row.reason),
+        ("By", lambda row: row.halted_by or figures.NOTHING),
+        ("Until", lambda row: figures.instant(row.halted_until)),
+        ("Resumed", lambda row: figures.instant(row.resumed_at)),
+        ("Resumed by", lambda row: row.resumed_by or figures.NOTHING),
+        ("Because", lambda row: row.resume_reason or figures.NOTHING),
+    ],
+)
 
 
 @admin.register(Portfolio)
 class PortfolioAdmin(SectionsAdmin[Portfolio]):
     form = PortfolioForm
-    sections: ClassVar[list[Section]] = [GOALS, DAYS, LEDGER, CASH_FLOWS]
+    sections: ClassVar[list[Section]] = [GOALS, HALTS, DAYS, LEDGER, CASH_FLOWS]
     list_display = (
         "name",
         "owner",
@@ -124,6 +147,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
         "goals_count",
     )
     list_filter = ("trading_state", "currency")
+    actions = ("resume",)
     search_fields = ("user__username", "name", "=portfolio_id")
     search_help_text = "Username, portfolio name or id"
     ordering = ("user_id", "name")
@@ -176,6 +200,19 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
             Figure("Trading", figures.badge(portfolio.trading_state)),
             Figure("Newest entry", figures.instant(portfolio.last_entry_at)),
         )
+
+    @admin.action(description="Resume trading", permissions=["change"])
+    def resume(self, request: HttpRequest, queryset: QuerySet[Portfolio]) -> None:
+        """One transaction a portfolio: a refusal says why, the others go on."""
+        now, by = now_of(request), request.user.get_username()
+        for portfolio in queryset.select_related("user").order_by("pk"):
+            try:
+                resume_trading(
+                    user=portfolio.user, portfolio_id=portfolio.pk, now=now, by=by
+                )
+                self.message_user(request, f"{portfolio} resumed.", messages.SUCCESS)
+            except DomainError as error:
+                self.message_user(request, error.detail, messages.ERROR)
 
     @admin.display(ordering="user_id")
     def owner(self, portfolio: Portfolio) -> str:

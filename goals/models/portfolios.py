@@ -66,6 +66,8 @@ class Portfolio(models.Model):
         default=TradingState.ACTIVE,
         choices=columns.choices(TradingState),
     )
+    # None: it never was, so no time needs to be looked up.
+    last_halted_at = models.DateTimeField(null=True, editable=False)
     soft_drawdown_pct = columns.percent(default=Decimal(10))
     hard_drawdown_pct = columns.percent(default=Decimal(20))
     daily_loss_limit_pct = columns.percent(null=True, blank=True)

@@ -54,12 +54,15 @@ def read_conditions(
 ) -> TradingConditions:
     """The conditions at `as_of`, without a record. `portfolio` must be locked.
 
-    Now they need no statement while the portfolio trades, is above its soft limit and
-    has no daily limit; with a daily limit one. Later entries and marks are not seen.
+    They need no statement for a portfolio that was never halted, is above its soft
+    limit and has no daily limit; with a daily limit one. Later entries and marks are
+    not seen.
     """
     figures = read_figures(portfolio, as_of)
     is_active = as_of >= now and portfolio.trading_state == TradingState.ACTIVE
-    halt = None if is_active else halts_in_force(portfolio, as_of).first()
+    halt = None
+    if portfolio.last_halted_at is not None and not is_active:
+        halt = halts_in_force(portfolio, as_of).first()
     return TradingConditions(
         drawdown_pct=read_drawdown_pct(figures, portfolio.soft_drawdown_pct),
         soft_drawdown_pct=portfolio.soft_drawdown_pct,
@@ -194,9 +197,9 @@ def _read_midnight(figures: Figures, day: date) -> Account | None:
     kept = LedgerDay.objects.filter(portfolio=portfolio, day__lte=day)
     newest = list(kept.order_by("-day")[:2])
     last_entry_at = portfolio.last_entry_at
-    if last_entry_at is not None and last_entry_at <= figures.at:
-        if not newest or newest[0].last_entry_at != last_entry_at:
-            return None
+    is_newest = last_entry_at is not None and last_entry_at <= figures.at
+    if is_newest and (not newest or newest[0].last_entry_at != last_entry_at):
+        return None
     before = [one for one in newest if one.day < day]
     return before[0].account if before else open_account(portfolio.opening_balance)
 

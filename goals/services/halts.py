@@ -70,7 +70,7 @@ def write_halt(
     *,
     by: str = "",
 ) -> TradingHalt:
-    """Write one halt; the portfolio's state follows by `_follow`."""
+    """Write one halt; the caller lets the portfolio's state follow."""
     portfolio, now = figures.portfolio, figures.at
     until = None
     if cause is HaltCause.DAILY_LOSS:
@@ -95,6 +95,7 @@ def write_halt(
         ),
     )
     halt.save(force_insert=True)
+    portfolio.last_halted_at = now
     return halt
 
 
@@ -109,7 +110,7 @@ def _follow(portfolio: Portfolio, *, is_halted: bool, now: datetime) -> None:
         return
     portfolio.trading_state = state
     portfolio.updated_at = now
-    portfolio.save(update_fields=["trading_state", "updated_at"])
+    portfolio.save(update_fields=["trading_state", "last_halted_at", "updated_at"])
 
 
 def conditions_for_decision(

@@ -56,7 +56,8 @@ def save_live(
 
     The portfolios are locked by the caller, in key order, and carry their new
     `unrealized_pnl`. Drawdown is measured anew, and every goal for a portfolio's value
-    whose period contains `at`; returns those that moved. What falls to a limit is halted.
+    whose period contains `at`; returns those that moved. Where a portfolio falls to a
+    limit, trading is halted.
     """
     for portfolio in portfolios:
         portfolio.take_over(portfolio.account)

@@ -9,7 +9,12 @@ from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
-from goals.services import create_goal, record_cash_flow, void_cash_flow
+from goals.services import (
+    create_goal,
+    halt_trading,
+    record_cash_flow,
+    void_cash_flow,
+)
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.tests.schema import constraint_that_refuses, constraints_of, execute
 
@@ -152,6 +157,24 @@ REFUSED = [
     ("goal_adjustment_log_goal_fk", "goal_adjustment_log", "goal_id = 0"),
     (LOG_PORTFOLIO, "goal_adjustment_log", "portfolio_id = 0"),
 ]
+REFUSED += [
+    ("trading_halts_cause", "trading_halts", "cause = 'mood', halted_by = ''"),
+    ("trading_halts_reason_not_empty", "trading_halts", "reason = ''"),
+    ("trading_halts_daily_has_an_end", "trading_halts", "halted_until = 'infinity'"),
+    (
+        "trading_halts_ends_after_it_began",
+        "trading_halts",
+        "cause = 'daily_loss', halted_by = '', halted_until = halted_at",
+    ),
+    ("trading_halts_person_is_named", "trading_halts", "halted_by = ''"),
+    ("trading_halts_resumed_is_complete", "trading_halts", "resumed_by = 'ada'"),
+    (
+        "trading_halts_resumed_unit_run_check",
+        "trading_halts",
+        "resumed_unit_run = -1",
+    ),
+    ("trading_halts_portfolio_fk", "trading_halts", "portfolio_id = 0"),
+]
 # Two rows that may not be equal in these columns.
 UNIQUE = [
     ("portfolios_name_unique", "portfolios", "user_id, name"),
@@ -180,6 +203,9 @@ PROVEN_ELSEWHERE = {
     "portfolios_owner_unique",
     # Every row that breaks it breaks goal_adjustment_log_block_is_zero before.
     "goal_adjustment_log_size_not_negative",
+    # trades/tests/test_halts.py
+    "trading_halts_one_in_force",
+    "trading_halts_one_a_day",
 }
 
 
@@ -245,6 +271,10 @@ def make_row(table):
         make_flow(portfolio)
         if table == "ledger_changes":
             void_flow(portfolio)
+    elif table == "trading_halts":
+        halt_trading(
+            user=portfolio.user, portfolio_id=portfolio.pk, reason="tired", now=START
+        )
     elif table != "portfolios":
         goal = GoalFactory(portfolio=portfolio)
         if table == "goal_adjustment_log":

@@ -11,7 +11,12 @@ from django.utils import timezone
 from knox.models import AuthToken
 
 from goals.models import Portfolio
-from goals.services import record_cash_flow, snapshot_goals
+from goals.services import (
+    halt_trading,
+    record_cash_flow,
+    resume_trading,
+    snapshot_goals,
+)
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.tests.factories import StrategyFactory
 from tests.http import (
@@ -109,9 +114,16 @@ def add_webhook(trader: Trader, number: int) -> None:
     )
 
 
+def add_halt(trader: Trader, number: int) -> None:
+    of_portfolio = {"user": trader.user, "portfolio_id": trader["portfolio_id"]}
+    halt_trading(**of_portfolio, reason=f"reason {number}", now=timezone.now())
+    resume_trading(**of_portfolio, now=timezone.now())
+
+
 MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/portfolios/": add_portfolio,
     "/api/portfolios/{portfolio_id}/cash-flows/": add_cash_flow,
+    "/api/portfolios/{portfolio_id}/halts/": add_halt,
     "/api/goals/": add_goal,
     "/api/goals/{goal_id}/progress/": add_snapshot,
     "/api/goals/{goal_id}/adjustments/": add_decision,

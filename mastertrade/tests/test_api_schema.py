@@ -35,6 +35,9 @@ CONTRACT = {
     "PATCH /api/portfolios/{portfolio_id}/",
     "GET /api/portfolios/{portfolio_id}/cash-flows/",
     "POST /api/portfolios/{portfolio_id}/cash-flows/",
+    "GET /api/portfolios/{portfolio_id}/halts/",
+    "POST /api/portfolios/{portfolio_id}/halt/",
+    "POST /api/portfolios/{portfolio_id}/resume/",
     "GET /api/goals/",
     "POST /api/goals/",
     "GET /api/goals/{goal_id}/",
@@ -103,6 +106,8 @@ def test_every_example_is_accepted(name: str, example: str, db: None) -> None:
     if name not in MAKES_ANEW:
         decision = GoalAdjustmentLog.objects.filter(pk=trader["adjustment_id"])
         decision.update(adjustment_id=1)
+    if name.endswith("/resume/"):
+        trader.post("/api/portfolios/{portfolio_id}/halt/", {"reason": "tired"})
     operation = operations()[name]
     body = operation.examples[example]
     answer = send(trader.client, operation.method, trader.address(operation.path), body)

@@ -1,0 +1,132 @@
+"""The drawdown and the edge guard: boundaries, order, and nothing without its input."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goals.enums import EdgeGuard, HaltCause, Verdict
+from goals.guards import (
+    DailyLossUnknown,
+    DrawdownUnknown,
+    Halt,
+    RecordUnknown,
+    guard_drawdown,
+    guard_edge,
+)
+from goals.records import NO_RECORD, GrowthRecord
+from goals.sizing import SizeRequest, decide_size
+from goals.tests.test_arbitration import standing
+from goals.tests.test_sizing import CALM, UNLIMITED
+
+BEHIND = Decimal("1.3")
+factors = st.decimals(min_value=Decimal(0), max_value=Decimal(2), places=4)
+percents = st.decimals(min_value=Decimal(0), max_value=Decimal(100), places=6)
+records = st.builds(
+    GrowthRecord,
+    trades=st.integers(0, 60),
+    lower=st.decimals(min_value=Decimal("-0.1"), max_value=Decimal("0.1"), places=12),
+)
+conditions = st.builds(
+    lambda drawdown, record, mode, loss: replace(
+        CALM,
+        drawdown_pct=drawdown,
+        record=record,
+        edge_guard=mode,
+        daily_loss_pct=loss,
+        daily_loss_limit_pct=Decimal(5),
+    ),
+    percents,
+    records,
+    st.sampled_from(EdgeGuard),
+    percents,
+)
+
+
+@pytest.mark.parametrize(
+    ("drawdown", "after"),
+    [
+        ("0", "1.3"),
+        ("9.999999", "1.3"),
+        ("10", "1"),
+        ("19.999999", "1"),
+        ("20", "0"),
+        ("100", "0"),
+    ],
+)
+def test_the_soft_limit_caps_and_the_hard_one_halts(drawdown, after):
+    met = replace(CALM, drawdown_pct=Decimal(drawdown))
+    assert guard_drawdown(BEHIND, met).factor_after == Decimal(after)
+
+
+@pytest.mark.parametrize(("loss", "after"), [("2.999999", "1.3"), ("3", "0")])
+def test_the_days_loss_halts_from_its_limit_on(loss, after):
+    met = replace(CALM, daily_loss_limit_pct=Decimal(3), daily_loss_pct=Decimal(loss))
+    assert guard_drawdown(BEHIND, met).factor_after == Decimal(after)
+
+
+@pytest.mark.parametrize(
+    ("trades", "lower", "mode", "after"),
+    [
+        (19, "-0.01", "benefit_of_doubt", "1.3"),
+        (19, "0.01", "strict", "1"),
+        (0, "0", "benefit_of_doubt", "1.3"),
+        (0, "0", "strict", "1"),
+        (20, "0.000000000001", "strict", "1.3"),
+        (20, "0", "benefit_of_doubt", "1"),
+        (20, "-0.000000000001", "benefit_of_doubt", "1"),
+    ],
+)
+def test_a_factor_above_one_needs_a_record_for_it(trades, lower, mode, after):
+    met = replace(
+        CALM,
+        record=GrowthRecord(trades=trades, lower=Decimal(lower)),
+        edge_guard=EdgeGuard(mode),
+    )
+    assert guard_edge(BEHIND, met).factor_after == Decimal(after)
+
+
+@given(factors, conditions)
+def test_each_guard_only_lowers(factor, met):
+    assert guard_drawdown(factor, met).factor_after <= factor
+    assert guard_edge(factor, met).factor_after <= factor
+
+
+@given(factors, conditions)
+def test_no_factor_above_one_passes_a_lower_bound_at_or_below_zero(factor, met):
+    record = met.record
+    if record.judged and record.lower <= 0:
+        assert guard_edge(factor, met).factor_after <= 1
+
+
+@given(conditions)
+def test_every_guard_begins_where_the_one_before_it_ended(met):
+    decision = decide_size(SizeRequest(Decimal(1000)), (standing(),), UNLIMITED, met)
+    for before, after in zip(decision.guards, decision.guards[1:], strict=False):
+        assert before.factor_after == after.factor_before
+
+
+@pytest.mark.parametrize(
+    ("fields", "refusal"),
+    [
+        ({"drawdown_pct": None}, DrawdownUnknown),
+        ({"daily_loss_limit_pct": Decimal(3)}, DailyLossUnknown),
+        ({"record": None}, RecordUnknown),
+    ],
+)
+def test_what_cannot_be_read_is_an_error_and_never_a_factor(fields, refusal):
+    met = replace(CALM, **fields)
+    with pytest.raises(refusal):
+        decide_size(SizeRequest(Decimal(1000)), (standing(),), UNLIMITED, met)
+
+
+def test_a_halt_blocks_and_says_since_when_and_why():
+    halt = Halt(HaltCause.PERSON, datetime(2026, 3, 2, tzinfo=UTC), None, "on holiday")
+    met = replace(CALM, halt=halt, record=NO_RECORD)
+    decision = decide_size(SizeRequest(Decimal(1000)), (standing(),), UNLIMITED, met)
+    assert (decision.verdict, decision.adjusted_size) == (Verdict.BLOCK, 0)
+    assert "halted since 2026-03-02T00:00:00Z until a person" in decision.reason
+    assert "on holiday" in decision.reason
