@@ -14,6 +14,10 @@ from goals.projection.grid import TOUCH, Grid
 from goals.projection.outcomes import Outcomes
 from goals.projection.types import Floats, Indices
 
+# Multiply-adds of one product. OpenBLAS gives larger ones (above 2^18) to all cores,
+# which on a busy machine wait for each other for longer than the work takes.
+MOST_PRODUCT = 1 << 17
+
 
 @dataclass(frozen=True, slots=True)
 class Landing:
@@ -61,9 +65,14 @@ class Stencils:
         padded = np.concatenate(
             [np.full(self.below, stopped), values, np.full(self.above, reached)]
         )
-        # Copied: a product of overlapping rows would not be left to the fast library.
-        windows = np.ascontiguousarray(sliding_window_view(padded, values.size))
-        expected = self.weights @ windows
+        windows = sliding_window_view(padded, values.size)
+        expected = np.empty((self.weights.shape[0], values.size))
+        block = max(MOST_PRODUCT // self.weights.size, 8)
+        for begin in range(0, values.size, block):
+            part = slice(begin, begin + block)
+            # Copied: overlapping rows would not be left to the fast library.
+            around = np.ascontiguousarray(windows[:, part])
+            expected[:, part] = self.weights @ around
         # Only nodes near an end have a step into its cell.
         goal, stop = self.at_goal, self.at_stop
         near = min(max(self.above, 1), values.size)
@@ -71,7 +80,7 @@ class Stencils:
         if stop is not None:
             near = min(max(self.below, 1), values.size)
             expected[:, :near] += stop[:, :near] * (stopped - values[0])
-        return np.asarray(expected)
+        return expected
 
 
 def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
