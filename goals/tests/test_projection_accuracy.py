@@ -116,7 +116,7 @@ def test_finer_grids_change_little():
 def test_where_every_factor_is_as_good_it_is_one():
     solved = solve_deadline_policy([-1, 1], [0.5, 0.5], 0.01, 3, 0.25, FACTORS)
 
-    assert solved.factors == pytest.approx(1.0)
+    assert solved.factors[:, solved.grid.today] == pytest.approx(1.0)
     assert solved.probability == 0
 
 
