@@ -2,7 +2,7 @@
 
 Everything here starts from an `Edge`; without one (fewer than 20 trades) there is no
 projection. Equity is in units of the equity at the goal's start, the goal lies at
-1 + goal_return, the stop at 1 − stop_loss; growths and probabilities are ratios.
+1 + goal_return, the stop at 1 - stop_loss; growths and probabilities are ratios.
 """
 
 from collections.abc import Callable
