@@ -23,6 +23,8 @@ from mastertrade.exceptions import InvalidInput
 # Values closer than this are equal, and of equals the factor nearest to 1 is taken.
 TIE = 1e-11
 MOST_TRADES = 10_000
+# What a node weighs that is hardly ever visited, beside today's.
+RAREST = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,7 +168,8 @@ def _solve(
     for left in range(1, trades_left + 1):
         expected = stencils.expect(value, -penalty)
         if monotone:
-            best = _choose_monotone(expected, ordered, grid)
+            weights = _weigh_nodes(outcomes, grid, trades_left - left)
+            best = _choose_monotone(expected, ordered, weights)
         else:
             highest = expected.max(axis=1, keepdims=True)
             best = np.argmax(expected >= highest - TIE, axis=1)
@@ -178,10 +181,23 @@ def _solve(
     return _Solved(chosen, reached, stopped)
 
 
-def _choose_monotone(expected: Floats, factors: Floats, grid: Grid) -> Indices:
+def _choose_monotone(expected: Floats, factors: Floats, weights: Floats) -> Indices:
     """The best monotone choice, of equals the nearest to 1."""
     nearness = TIE * np.abs(factors - 1.0)
-    return choose_monotone(expected - nearness, np.ones(grid.size))
+    return choose_monotone(expected - nearness, weights)
+
+
+def _weigh_nodes(outcomes: Outcomes, grid: Grid, trades_done: int) -> Floats:
+    """About how likely each node is visited then, from today at factor 1.
+
+    A monotone choice gives up something at some nodes for others. Were all of them to
+    weigh the same, the many near the stop, where small factors are best, would hold
+    back those on the way.
+    """
+    spread = outcomes.typical_step(1.0) * np.sqrt(trades_done + 1.0)
+    away = (np.arange(grid.size) - grid.today) * grid.step
+    density: Floats = np.exp(-0.5 * (away / max(spread, grid.step)) ** 2)
+    return density + RAREST
 
 
 def check_question(
