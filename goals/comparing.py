@@ -5,8 +5,8 @@ walk goes on after the goal is reached, by `after_achieved`, and halts at the st
 the guards only the one for the edge takes part. Where a policy looks at nothing but
 progress and time left, the chance to reach the goal is worked out by induction too.
 
-`pace` and `deadline_optimal` are told the true distribution; a live portfolio knows only
-an estimate of it.
+`pace` and `deadline_optimal` are told the true distribution; a live portfolio knows
+only an estimate of it.
 """
 
 from collections.abc import Callable, Iterator

@@ -5,6 +5,7 @@ simple, not fitted to any market; costs are inside them.
 """
 
 from dataclasses import dataclass
+from math import exp
 
 from goals.projection.outcomes import Outcomes, take_outcomes
 from mastertrade.exceptions import InvalidInput
@@ -33,6 +34,18 @@ def _win_two_or_lose_one(name: str, edge: float, meaning: str) -> Case:
     return Case(name, meaning, (-1.0, 2.0), (1 - wins, wins))
 
 
+def _bell(name: str, edge: float, meaning: str) -> Case:
+    """A normal distribution of deviation 1 R, cut at 3 R to both sides of its mean."""
+    places = [place / 10 for place in range(-30, 31, 3)]
+    weights = [exp(-(place**2) / 2) for place in places]
+    return Case(
+        name,
+        meaning,
+        tuple(round(edge + place, 9) for place in places),
+        tuple(weight / sum(weights) for weight in weights),
+    )
+
+
 CASES = {
     case.name: case
     for case in (
@@ -52,6 +65,7 @@ CASES = {
             (-4.0, -1.0, 0.5),
             (0.09, 0.13, 0.78),
         ),
+        _bell("bell-negative-edge", -0.1, "normal, deviation 1 R, mean -0.1 R"),
     )
 }
 

@@ -1,7 +1,7 @@
 """The policies as functions of many equities at once, for simulated walks. Pure.
 
-Each is that of `goals.policies`, with its own thresholds and factors. Equity is in units
-of that at the goal's start.
+Each is that of `goals.policies`, with its own thresholds and factors. Equity is in
+units of that at the goal's start.
 """
 
 from typing import Protocol
@@ -61,7 +61,8 @@ def tabulated(table: PolicyTable, question: GoalQuestion) -> PolicyFunction:
     def choose(left: int, equity: Floats) -> Floats:
         row = max(int(np.searchsorted(times, left / question.trades, "right")) - 1, 0)
         column = np.searchsorted(floors, progress_pct(equity, question), "right")
-        return factors[row][column]
+        found: Floats = factors[row][column]
+        return found
 
     return choose
 
@@ -79,7 +80,8 @@ def paced(question: GoalQuestion) -> PolicyFunction:
         band = np.searchsorted(PACE_FLOORS_PCT, progress, "right")
         lowest = np.array([1.0, 0.95, low, low])[band]
         highest = np.array([high, 1.05, 1.05, 1.0])[band]
-        return np.minimum(np.maximum(wanted, lowest), highest)
+        held: Floats = np.minimum(np.maximum(wanted, lowest), highest)
+        return held
 
     return choose
 

@@ -11,17 +11,15 @@ from rich.text import Text
 
 from goals.comparing import DEEP_FALL, GuardKind, Question, Result
 from goals.enums import PolicyName
+from trades.replay.wording import NOTHING
 
 DEEP = f"fall > {DEEP_FALL:.0%}".replace("%", " %")
 HEADS = ("policy", "guard", "P(reach)", "by induction", "mean end", "5 % end")
 COLUMNS = (*HEADS, f"P({DEEP})")
 # The same, narrow enough for 80 columns in a terminal.
-SHORT_COLUMNS = (
-    *HEADS[:3],
-    "induction",
-    *HEADS[4:],
-    f"P({DEEP})".replace(" ", "\n", 1),
-)
+NARROW_DEEP = f"P({DEEP})".replace(" ", "\n", 1)
+SHORT_COLUMNS = (*HEADS[:3], "induction", *HEADS[4:], NARROW_DEEP)
+COMPARED = (PolicyName.LADDER, PolicyName.PACE, PolicyName.DEADLINE_OPTIMAL)
 # Differences below this many standard errors of a simulated share are not spoken of.
 CLEAR_ERRORS = 3.0
 # A mean growth nearer to 0 is none: binary fractions are.
@@ -53,7 +51,7 @@ class Comparison:
 
 
 def share(value: float | None) -> str:
-    return "–" if value is None else f"{value * 100:.1f} %"
+    return NOTHING if value is None else f"{value * 100:.1f} %"
 
 
 def change(end: float) -> str:
@@ -61,7 +59,7 @@ def change(end: float) -> str:
     text = f"{(end - 1) * 100:+.1f}"
     if float(text) == 0:
         text = "0.0"
-    return f"{text} %".replace("-", "−")
+    return f"{text} %"
 
 
 def cells(result: Result) -> list[str]:
@@ -104,8 +102,7 @@ def _table(comparison: Comparison) -> Table:
 def _list(sentences: Iterable[str]) -> Table:
     grid = Table.grid(padding=(0, 1))
     for sentence in sentences:
-        # A number stays with its unit.
-        grid.add_row("•", Text(sentence.replace(" %", "\u00a0%")))
+        grid.add_row("•", Text(sentence))
     return grid
 
 
@@ -125,10 +122,11 @@ def describe(comparison: Comparison) -> Iterator[str]:
     asked = comparison.question
     stop = "no stop"
     if asked.stop_loss is not None:
-        stop = f"stop at −{asked.stop_loss * 100:g} %"
+        stop = f"stop at -{asked.stop_loss * 100:g} %"
     yield (
-        f"{asked.trades} trades towards +{asked.goal_return * 100:g} %, {stop}, factors "
-        f"{asked.min_factor:g} … {asked.max_factor:g}, then {asked.after_achieved}."
+        f"{asked.trades} trades towards +{asked.goal_return * 100:g} %, {stop}, "
+        f"factors {asked.min_factor:g} … {asked.max_factor:g}, "
+        f"then {asked.after_achieved}."
     )
     yield f"Edge guard: {_describe_guard(asked)}."
     yield f"{comparison.paths:,} walks, seed {comparison.seed}."
@@ -148,26 +146,69 @@ def _describe_guard(asked: Question) -> str:
 def explain(comparison: Comparison) -> Iterator[str]:
     """What the figures mean; only what they show beyond what luck could do."""
     yield _explain_edge(comparison.question)
-    for policy in (PolicyName.LADDER, PolicyName.PACE, PolicyName.DEADLINE_OPTIMAL):
-        yield from _explain_policy(comparison, policy)
-    ladder = comparison.find(PolicyName.LADDER, guarded=False)
-    guarded = comparison.find(PolicyName.LADDER, guarded=True)
-    if ladder.deep_fall_probability - guarded.deep_fall_probability > comparison.margin:
+    differences = [_Difference.of(comparison, name) for name in COMPARED]
+    for one in differences:
+        if max(abs(one.reach), abs(one.deep)) > comparison.margin:
+            yield one.words
+    bolder = [
+        one for one in differences if min(one.reach, one.deep) > comparison.margin
+    ]
+    mean = comparison.question.mean_growth
+    if bolder and mean <= NO_EDGE:
+        # At no edge every policy's mean end is the start: what differs there is luck.
+        loses = mean < -NO_EDGE and all(one.end < 0 for one in bolder)
+        harm = "destroys money" if loses else "deepens the falls, earning nothing"
+        yield f"Without an edge, being bigger when behind raises P(reach) and {harm}."
+    yield from _explain_guard(comparison)
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """A policy less constant, both without the guard."""
+
+    policy: PolicyName
+    reach: float
+    end: float
+    deep: float
+
+    @classmethod
+    def of(cls, comparison: Comparison, policy: PolicyName) -> "_Difference":
+        base = comparison.find(PolicyName.CONSTANT, guarded=False)
+        own = comparison.find(policy, guarded=False)
+        return cls(
+            policy,
+            own.probability - base.probability,
+            own.mean_end - base.mean_end,
+            own.deep_fall_probability - base.deep_fall_probability,
+        )
+
+    @property
+    def words(self) -> str:
+        return (
+            f"{self.policy} beside constant: P(reach) {_points(self.reach)}, mean end "
+            f"{_points(self.end)}, P({DEEP}) {_points(self.deep)} points."
+        )
+
+
+def _explain_guard(comparison: Comparison) -> Iterator[str]:
+    free = comparison.find(PolicyName.LADDER, guarded=False)
+    held = comparison.find(PolicyName.LADDER, guarded=True)
+    if free.deep_fall_probability - held.deep_fall_probability > comparison.margin:
         yield (
             f"The edge guard brings ladder's P({DEEP}) from "
-            f"{share(ladder.deep_fall_probability)} to "
-            f"{share(guarded.deep_fall_probability)}; P(reach) goes from "
-            f"{share(ladder.probability)} to {share(guarded.probability)}."
+            f"{share(free.deep_fall_probability)} to "
+            f"{share(held.deep_fall_probability)}; P(reach) goes from "
+            f"{share(free.probability)} to {share(held.probability)}."
         )
 
 
 def edge_of(question: Question) -> str:
-    """The true mean of a trade, in R where a trade risks less than all of the equity."""
+    """The true mean of a trade: in R, or of equity where the outcomes are growths."""
     risk = question.outcomes.base_risk
     if risk == 1:
-        return f"{question.mean_growth * 100:+.3f} % of equity".replace("-", "−")
+        return f"{question.mean_growth * 100:+.3f} % of equity"
     edge = round(question.mean_growth / risk, 6) + 0.0
-    return (f"{edge:+.3g} R" if edge else "0 R").replace("-", "−")
+    return f"{edge:+.3g} R" if edge else "0 R"
 
 
 def _explain_edge(question: Question) -> str:
@@ -182,31 +223,9 @@ def _explain_edge(question: Question) -> str:
     return f"A trade makes {edge} on average: larger earns more and swings more."
 
 
-def _explain_policy(comparison: Comparison, policy: PolicyName) -> Iterator[str]:
-    """Beside constant: what the wish to arrive costs."""
-    base = comparison.find(PolicyName.CONSTANT, guarded=False)
-    own = comparison.find(policy, guarded=False)
-    reach = own.probability - base.probability
-    deep = own.deep_fall_probability - base.deep_fall_probability
-    if max(abs(reach), abs(deep)) <= comparison.margin:
-        return
-    yield (
-        f"{policy} beside constant: P(reach) {_points(reach)}, mean end "
-        f"{_points(own.mean_end - base.mean_end)}, P({DEEP}) {_points(deep)} points."
-    )
-    mean = comparison.question.mean_growth
-    if mean > NO_EDGE or min(reach, deep) <= comparison.margin:
-        return
-    # At no edge every policy's mean end is the start: what differs there is luck.
-    harm = "deepens the falls, earning nothing"
-    if mean < -NO_EDGE and own.mean_end < base.mean_end:
-        harm = "destroys money"
-    yield f"Without an edge, being bigger when behind raises P(reach) and {harm}."
-
-
 def _points(difference: float) -> str:
     text = f"{difference * 100:+.1f}"
-    return ("0.0" if float(text) == 0 else text).replace("-", "−")
+    return "0.0" if float(text) == 0 else text
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:

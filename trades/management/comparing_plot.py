@@ -3,7 +3,7 @@
 The picture brings its own light ground, so that it can be read on a dark page too.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,13 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from goals.comparing import Result
 from goals.enums import PolicyName
 from trades.management.comparing import DEEP, Comparison, edge_of
 
 INK, SOFT, LINES, GROUND = "#1f2933", "#52606d", "#d9dee4", "#ffffff"
 WITHOUT, WITH = "#c2410c", "#1d4ed8"
-PANELS = (
+PANELS: tuple[tuple[str, Callable[[Result], float]], ...] = (
     ("P(reach), %", lambda one: one.probability * 100),
     ("mean end, %", lambda one: (one.mean_end - 1) * 100),
     ("5 % end, %", lambda one: (one.low_end - 1) * 100),
@@ -87,10 +88,11 @@ def _short(name: PolicyName) -> str:
     return "deadline" if name is PolicyName.DEADLINE_OPTIMAL else str(name)
 
 
-def _keys() -> list[Line2D]:
+def _keys() -> list[Any]:
+    line: Any = Line2D
     return [
-        Line2D([], [], color=WITHOUT, marker="o", linestyle="", label="without guard"),
-        Line2D([], [], color=WITH, marker="D", linestyle="", label="with edge guard"),
+        line([], [], color=WITHOUT, marker="o", linestyle="", label="without guard"),
+        line([], [], color=WITH, marker="D", linestyle="", label="with edge guard"),
     ]
 
 

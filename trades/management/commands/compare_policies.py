@@ -192,8 +192,8 @@ def _world_of_user(options: dict[str, Any]) -> World:
         growths.size, float(growths.sum()), float(np.square(growths).sum())
     )
     meaning = (
-        f"{growths.size} closed trades, {edge.bounds.mean * 100:+.3f} % of equity each, "
-        f"shrunk to {edge.shrunk_mean * 100:+.3f} %"
+        f"{growths.size} closed trades, {edge.bounds.mean * 100:+.3f} % of equity "
+        f"each, shrunk to {edge.shrunk_mean * 100:+.3f} %"
     )
     outcomes = take_outcomes(list(edge.growths), list(edge.probabilities), 1.0)
     return World(name, meaning, outcomes, record, edge.bounds.lower > 0)
