@@ -1,12 +1,21 @@
 """`manage.py compare_policies`: what it prints, writes and refuses."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
+from goals.projection.edge import estimate_edge
+from goals.tests.factories import PortfolioFactory
+from trades.services.records import load_growths
+from trades.tests.factories import book_profit
+
+DAY_ONE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "policies.md"
 
 
@@ -96,9 +105,28 @@ def test_an_unknown_user_is_refused():
 
 
 @pytest.mark.django_db
-def test_too_few_trades_say_nothing(portfolio):
+def test_too_few_trades_say_nothing():
+    portfolio = PortfolioFactory()
     with pytest.raises(CommandError, match="has 0 closed trades, 20 are needed"):
-        run("--user", portfolio.user_id, "--portfolio", portfolio.name)
+        run("--user", portfolio.user_id, "--portfolio", str(portfolio.pk))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("profit", "proven"), [("30", True), ("5", False)])
+def test_a_users_own_trades_are_the_distribution_and_the_record(profit, proven):
+    portfolio = PortfolioFactory(opening_balance=Decimal(100_000))
+    for day in range(24):
+        made = Decimal(profit) if day % 2 else Decimal(-10)
+        book_profit(portfolio, made, at=DAY_ONE + timedelta(days=day))
+
+    asked = ("--user", portfolio.user_id, "--portfolio", str(portfolio.pk))
+    (told,) = json.loads(run(*asked, "--paths", "50", "--json"))
+    assert told["record_trades"] == 24
+    assert told["base_risk"] == 1
+    assert told["speaks_for_edge"] is proven
+    assert told["mean_growth"] == pytest.approx(
+        estimate_edge(load_growths(portfolio, timezone.now())).shrunk_mean
+    )
 
 
 @pytest.mark.slow
