@@ -8,7 +8,6 @@ wealth management*, Computational Management Science 17; for the price of a stop
 Busseti, E., Ryu, E. K. and Boyd, S. (2016), *Risk-constrained Kelly gambling*.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from goals.projection.grid import Grid, log_levels, make_grid
 from goals.projection.monotone import choose_monotone
 from goals.projection.outcomes import Outcomes, require, take_factors, take_outcomes
 from goals.projection.stencils import make_stencils
-from goals.projection.types import Floats, Indices
+from goals.projection.types import Flags, Floats, Indices, Numbers
 from mastertrade.exceptions import InvalidInput
 
 # Values closer than this are equal, and of equals the factor nearest to 1 is taken.
@@ -31,7 +30,7 @@ RAREST = 1e-6
 class DeadlinePolicy:
     """What to do with n trades left at any equity, and what comes of it from today.
 
-    `value` is probability − stop_penalty · stop_probability, as of today's equity with
+    `value` is probability - stop_penalty · stop_probability, as of today's equity with
     all trades left. Probabilities are ratios from 0 to 1.
 
     `factors` has shape (trades_left + 1, nodes): row n holds with n trades left (row 0,
@@ -68,7 +67,7 @@ class DeadlinePolicy:
         known = np.append(self.probabilities[row], 1.0)
         return float(np.interp(np.log(equity), nodes, known))
 
-    def _is_over(self, equity: Floats) -> "np.ndarray":
+    def _is_over(self, equity: Floats) -> Flags:
         with np.errstate(divide="ignore", invalid="ignore"):
             level = np.log(equity)
         over = level >= self.grid.goal - 1e-12
@@ -78,12 +77,12 @@ class DeadlinePolicy:
 
 
 def solve_deadline_policy(
-    outcomes: Sequence[float],
-    probabilities: Sequence[float],
+    outcomes: Numbers,
+    probabilities: Numbers,
     base_risk: float,
     trades_left: int,
     goal_return: float,
-    factors: Sequence[float],
+    factors: Numbers,
     stop_loss: float | None = None,
     stop_penalty: float = 0.0,
     equity: float = 1.0,
@@ -91,14 +90,14 @@ def solve_deadline_policy(
     *,
     nodes: int | None = None,
 ) -> DeadlinePolicy:
-    """Maximise P(goal is touched) − stop_penalty · P(stop is touched) over factors.
+    """Maximise P(goal is touched) - stop_penalty · P(stop is touched) over factors.
 
     Equity is in units of the equity at the goal's start: the goal lies at
-    1 + `goal_return`, the stop at 1 − `stop_loss` (None: no stop), today at `equity`.
+    1 + `goal_return`, the stop at 1 - `stop_loss` (None: no stop), today at `equity`.
     A trade multiplies equity by 1 + `base_risk` · factor · outcome, with one of
     `outcomes` by its probability, independently of all others; there are `trades_left`.
-    Goal and stop end the walk at the first trade's close that reaches them. A trade that
-    leaves nothing or less ends it too, as a stop where there is one.
+    Goal and stop end the walk at the first trade's close that reaches them. A trade
+    that leaves nothing or less ends it too, as a stop where there is one.
 
     `monotone` allows only factors that never grow with progress; the best of them are
     chosen at each number of trades left. Of equally good factors the one nearest to 1

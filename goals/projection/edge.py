@@ -5,17 +5,16 @@ not percent). Few trades say little, so the mean is shrunk towards no edge at al
 nothing is said below `FEWEST_TRADES`.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 
-from goals.projection.types import Floats
+from goals.projection.types import Floats, Numbers
 
 FEWEST_TRADES = 20
 CONFIDENT_TRADES = 100
-# Prior standard deviation of the mean, in typical losses. Source: docs/rules.md, "Edge".
+# Prior deviation of the mean, in typical losses. Source: docs/rules.md, "Edge".
 PRIOR_DEVIATION_LOSSES = 0.1
 ONE_SIDED_80 = NormalDist().inv_cdf(0.8)
 # A record longer than this is told by as many outcomes, each the mean of its share.
@@ -91,7 +90,7 @@ def shrink_mean(bounds: Bounds, typical_loss: float) -> tuple[float, float]:
     """The mean shrunk towards 0, and the standard deviation of what is known of it.
 
     Normal prior of mean 0 and deviation τ = 0.1 typical losses: the mean counts with
-    n / (n + σ²/τ²), and its posterior deviation is σ / √(n + σ²/τ²).
+    n / (n + s²/τ²), and its posterior deviation is s / √(n + s²/τ²), s the sample's.
     """
     prior = PRIOR_DEVIATION_LOSSES * typical_loss
     if bounds.deviation == 0 or prior == 0:
@@ -106,7 +105,7 @@ def measure_typical_loss(growths: Floats) -> float:
     return float(np.abs(losses if losses.size else growths).mean())
 
 
-def estimate_edge(growths: Sequence[float] | Floats) -> Edge | None:
+def estimate_edge(growths: Numbers) -> Edge | None:
     """The edge of a record; None below 20 trades, which say nothing."""
     sample = np.asarray(growths, dtype=np.float64)
     if sample.size < FEWEST_TRADES:
@@ -155,4 +154,4 @@ def tilt(values: Floats, weights: Floats, mean: float) -> tuple[Floats, Floats]:
 def _weigh(scaled: Floats, weights: Floats, theta: float) -> Floats:
     exponents = theta * scaled
     grown = weights * np.exp(exponents - exponents.max())
-    return grown / grown.sum()
+    return np.asarray(grown / grown.sum())

@@ -1,6 +1,6 @@
 """What comes of a policy, whatever it is: table, function or number. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -10,7 +10,7 @@ from goals.projection.deadline import DeadlinePolicy, check_question
 from goals.projection.grid import Grid, log_levels, make_grid
 from goals.projection.outcomes import Outcomes, take_outcomes
 from goals.projection.stencils import TOUCH
-from goals.projection.types import Floats
+from goals.projection.types import Flags, Floats, Indices, Numbers
 from mastertrade.exceptions import InvalidInput
 
 # (trades left, equities of shape (n,)) → factors of shape (n,).
@@ -40,8 +40,8 @@ class PolicyOutcome:
 
 def evaluate_policy(
     policy: Policy,
-    outcomes: Sequence[float],
-    probabilities: Sequence[float],
+    outcomes: Numbers,
+    probabilities: Numbers,
     base_risk: float,
     trades_left: int,
     goal_return: float,
@@ -60,9 +60,9 @@ def evaluate_policy(
     check_question(trades_left, goal_return, stop_loss, 0.0, equity)
     goal, stop, today = log_levels(goal_return, stop_loss, equity)
     if today >= goal - 1e-12 or (stop is not None and today <= stop + 1e-12):
-        reached = float(today >= goal - 1e-12)
-        known = np.full((trades_left + 1, 1), reached)
-        return PolicyOutcome(reached, 1 - reached, known, np.array([equity]))
+        sure = float(today >= goal - 1e-12)
+        known = np.full((trades_left + 1, 1), sure)
+        return PolicyOutcome(sure, 1 - sure, known, np.array([equity]))
     choose = as_function(policy)
     low, high = _range_of(choose, trades_left, goal, stop, today)
     grid = make_grid(
@@ -120,10 +120,10 @@ def ask(choose: PolicyFunction, trades_left: int, equity: Floats) -> Floats:
 class _Steps:
     """Where a trade leads from each node: the node below, and how far beyond it."""
 
-    node: np.ndarray
+    node: Indices
     share: Floats
-    reaches: np.ndarray
-    stops: np.ndarray
+    reaches: Flags
+    stops: Flags
 
 
 def _walk(
@@ -162,7 +162,7 @@ def _step(factors: Floats, outcomes: Outcomes, grid: Grid) -> _Steps:
     )
 
 
-def _read(values: Floats, steps: _Steps, ends: np.ndarray) -> Floats:
+def _read(values: Floats, steps: _Steps, ends: Flags) -> Floats:
     """Values where the steps lead: 1 where they end the walk so, 0 where otherwise."""
     if values.size > 1:
         read = values[steps.node] * (1 - steps.share)
@@ -171,4 +171,4 @@ def _read(values: Floats, steps: _Steps, ends: np.ndarray) -> Floats:
         read = np.full(steps.reaches.shape, values[0])
     read[steps.reaches | steps.stops] = 0.0
     read[ends] = 1.0
-    return read
+    return np.asarray(read)

@@ -1,7 +1,7 @@
 """The grid on which a deadline's value is computed. Pure.
 
 Nodes lie equally spaced in log-equity. Equity is in units of the equity at the goal's
-start, so the goal lies at 1 + goal_return and the stop at 1 − stop_loss. The goal lies
+start, so the goal lies at 1 + goal_return and the stop at 1 - stop_loss. The goal lies
 in the middle of a cell and today's equity on a node: what a step just reaches and what
 it just misses are then told apart exactly where it matters most.
 """
@@ -12,7 +12,7 @@ from math import ceil, floor, log
 import numpy as np
 
 from goals.projection.outcomes import Outcomes
-from goals.projection.types import Floats
+from goals.projection.types import Floats, Indices
 
 # How far below the goal the grid goes without a stop, in standard deviations of all
 # trades left at the largest factor: from there the goal is reached once in 100,000.
@@ -41,14 +41,14 @@ class Grid:
     @property
     def log_equity(self) -> Floats:
         """The nodes, shape (size,), ascending."""
-        return self.lowest + self.step * np.arange(self.size)
+        return self.lowest + self.step * np.arange(self.size, dtype=np.float64)
 
     @property
     def equity(self) -> Floats:
         """The nodes as equity in units of that at the goal's start, shape (size,)."""
         return np.exp(self.log_equity)
 
-    def nearest(self, equity: Floats) -> np.ndarray:
+    def nearest(self, equity: Floats) -> Indices:
         """The nodes nearest to these equities, as indices inside the grid."""
         with np.errstate(divide="ignore", invalid="ignore"):
             place = (np.log(equity) - self.lowest) / self.step

@@ -1,12 +1,11 @@
 """The outcomes of one trade, as a discrete distribution. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
 
-from goals.projection.types import Floats
+from goals.projection.types import Floats, Numbers
 from mastertrade.exceptions import InvalidInput
 
 SUM_TOLERANCE = 1e-9
@@ -32,7 +31,7 @@ class Outcomes:
         """
         growth = 1 + self.base_risk * np.multiply.outer(factors, self.values)
         with np.errstate(divide="ignore"):
-            return np.log(np.maximum(growth, 0.0))
+            return np.asarray(np.log(np.maximum(growth, 0.0)))
 
     def reach(self, factor: float, trades: int, deviations: float) -> float:
         """Log-growth of so many trades that is passed only by luck of `deviations`."""
@@ -53,7 +52,7 @@ class Outcomes:
 
 
 def take_outcomes(
-    outcomes: Sequence[float], probabilities: Sequence[float], base_risk: float
+    outcomes: Numbers, probabilities: Numbers, base_risk: float
 ) -> Outcomes:
     """Check a distribution; `InvalidInput` names what is wrong with it.
 
@@ -72,7 +71,7 @@ def take_outcomes(
     return Outcomes(values[possible], weights[possible], float(base_risk))
 
 
-def take_factors(factors: Sequence[float]) -> Floats:
+def take_factors(factors: Numbers) -> Floats:
     """Check a policy's choices; returns them ascending, each once."""
     taken = np.unique(_take("factors", factors))
     if taken[0] < 0:
@@ -90,7 +89,7 @@ def require(
     return float(value)
 
 
-def _take(name: str, values: Sequence[float]) -> Floats:
+def _take(name: str, values: Numbers) -> Floats:
     taken = np.asarray(values, dtype=np.float64)
     if taken.ndim != 1 or not taken.size or not np.isfinite(taken).all():
         raise InvalidInput(name, "must be numbers, at least one, and finite.")

@@ -1,6 +1,5 @@
 """Many simulated walks of a policy: its drawdowns, its end, its fan. Pure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +8,7 @@ from goals.projection.deadline import check_question
 from goals.projection.evaluate import Policy, PolicyFunction, as_function, ask
 from goals.projection.grid import log_levels
 from goals.projection.outcomes import Outcomes, take_outcomes
-from goals.projection.types import Floats, Indices
+from goals.projection.types import Floats, Indices, Numbers
 
 # Walks at a time: their state stays in a processor's cache.
 CHUNK = 1 << 15
@@ -43,8 +42,8 @@ class Walks:
 
 def simulate_policy(
     policy: Policy,
-    outcomes: Sequence[float],
-    probabilities: Sequence[float],
+    outcomes: Numbers,
+    probabilities: Numbers,
     base_risk: float,
     trades_left: int,
     goal_return: float,
@@ -171,4 +170,5 @@ def _measure_fan(parts: list[_Part]) -> Floats:
         np.concatenate([part.levels[step] for part in parts])
         for step in range(len(parts[0].levels))
     ]
-    return np.exp(np.array([np.percentile(level, FAN_PCT) for level in levels]))
+    quantiles = [np.percentile(level, FAN_PCT) for level in levels]
+    return np.asarray(np.exp(np.array(quantiles)))

@@ -62,7 +62,8 @@ class Stencils:
 
         `values` by node; 1 from the goal on, `stopped` from the stop down.
         """
-        windows = self.windows(values, 1.0, stopped)
+        # Copied: a product of overlapping rows would not be left to the fast library.
+        windows = np.ascontiguousarray(self.windows(values, 1.0, stopped))
         expected = windows @ self.weights
         expected += self.at_goal * (1 - values[-1])
         if self.at_stop is not None:
@@ -86,7 +87,7 @@ class Stencils:
         padded = np.concatenate(
             [np.full(self.below, stopped), values, np.full(self.above, reached)]
         )
-        return sliding_window_view(padded, self.weights.shape[0])
+        return np.asarray(sliding_window_view(padded, self.weights.shape[0]))
 
 
 def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:

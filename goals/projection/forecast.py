@@ -1,0 +1,357 @@
+"""How probable a goal is, how sure of that one may be, and what would be. Pure.
+
+Everything here starts from an `Edge`; without one (fewer than 20 trades) there is no
+projection. Equity is in units of the equity at the goal's start, the goal lies at
+1 + goal_return, the stop at 1 - stop_loss; growths and probabilities are ratios.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil, exp, log
+from statistics import NormalDist
+
+import numpy as np
+
+from goals.projection.deadline import check_question
+from goals.projection.edge import Edge
+from goals.projection.evaluate import Policy, evaluate_policy
+from goals.projection.paths import Walks, simulate_policy
+from mastertrade.exceptions import InvalidInput
+
+# What the posterior's deviation is widened by: trades are less alike than assumed.
+WIDENED = 1.25
+BAND_QUANTILES = (0.1, 0.9)
+# Below this probability at the upper end of the band a goal is unreachable.
+UNREACHABLE = 0.05
+EVEN = 0.5
+RESAMPLES = 400
+# Nodes of a curve of probability by mean growth, read for each resample.
+CURVE_POINTS = 7
+# Nodes of a grid where a fifth of a percentage point is of no account.
+COARSE_NODES = 400
+MOST_SUGGESTED_TRADES = 1_000
+FAN_PATHS = 10_000
+# How far above the unreachable limit the cheap estimate must be to be believed.
+SURELY_REACHABLE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """What may come of a goal by its deadline (probabilities as ratios).
+
+    `probability` is that of touching the goal by the deadline, `low` and `high` its
+    10 % and 90 % quantiles, given how little the record knows of the edge.
+    `stop_probability` is that of touching the stop first. `required_per_trade` is the
+    log-growth each trade left must bring. `unreachable_reason` is None while the goal
+    can be reached.
+    """
+
+    probability: float
+    low: float
+    high: float
+    stop_probability: float
+    unreachable_reason: str | None
+    required_per_trade: float | None
+
+    @property
+    def unreachable(self) -> bool:
+        """Whether the goal is given up."""
+        return self.unreachable_reason is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What would make the goal as probable as not; None where nothing does.
+
+    `trades_left` with the same target, `goal_return` (a ratio since the goal's start)
+    by the same deadline.
+    """
+
+    trades_left: int | None
+    goal_return: float | None
+
+
+def project(
+    edge: Edge,
+    policy: Policy,
+    *,
+    trades_left: int,
+    goal_return: float,
+    equity: float = 1.0,
+    stop_loss: float | None = None,
+    max_factor: float = 1.0,
+    seed: int = 0,
+) -> Projection:
+    """The probability to touch the goal by the deadline under this policy, with a band.
+
+    The band is a Bayesian bootstrap of the mean growth, `draw_means`; the policy is
+    evaluated at a few means, and each draw reads its probability from that curve. The
+    same `seed` gives the same band.
+    """
+    check_question(trades_left, goal_return, stop_loss, 0.0, equity)
+
+    def chance(mean: float) -> tuple[float, float]:
+        outcome = evaluate_policy(
+            policy,
+            *edge.tilted(mean),
+            1.0,
+            trades_left,
+            goal_return,
+            stop_loss,
+            equity,
+            nodes=COARSE_NODES,
+        )
+        return outcome.probability, outcome.stop_probability
+
+    point, stopped = chance(edge.shrunk_mean)
+    low, high = _band(edge, lambda mean: chance(mean)[0], point, seed)
+    return Projection(
+        probability=point,
+        low=low,
+        high=high,
+        stop_probability=stopped,
+        unreachable_reason=is_unreachable(
+            edge,
+            trades_left=trades_left,
+            goal_return=goal_return,
+            equity=equity,
+            max_factor=max_factor,
+            stop_loss=stop_loss,
+        ),
+        required_per_trade=required_growth(trades_left, goal_return, equity),
+    )
+
+
+def draw_means(edge: Edge, seed: int, count: int = RESAMPLES) -> "np.ndarray":
+    """Draws of the mean growth: a Bayesian bootstrap, scaled to what is known of it.
+
+    Dirichlet weights over the sample's outcomes (n trades' worth of them) give the
+    shape; centre and deviation are the shrunk mean and its posterior deviation, the
+    deviation widened by `WIDENED`. Source: Rubin, D. B. (1981), *The Bayesian
+    bootstrap*, Annals of Statistics 9.
+    """
+    centre = edge.shrunk_mean
+    generator = np.random.default_rng(seed)
+    weights = generator.gamma(
+        edge.bounds.trades * edge.probabilities, size=(count, edge.growths.size)
+    )
+    drawn = (weights @ edge.growths) / weights.sum(axis=1)
+    spread = float(drawn.std())
+    if spread == 0 or edge.posterior_deviation == 0:
+        return np.full(count, centre)
+    scaled = (drawn - drawn.mean()) / spread
+    return np.asarray(centre + scaled * WIDENED * edge.posterior_deviation)
+
+
+def _band(
+    edge: Edge, chance: Callable[[float], float], point: float, seed: int
+) -> tuple[float, float]:
+    """The band's ends; they hold the point estimate between them."""
+    means = draw_means(edge, seed)
+    low, high = np.quantile(means, BAND_QUANTILES)
+    if low == high:
+        return point, point
+    # A probability grows with the mean: its quantiles are those of the mean.
+    return min(chance(float(low)), point), max(chance(float(high)), point)
+
+
+def is_unreachable(
+    edge: Edge,
+    *,
+    trades_left: int,
+    goal_return: float,
+    equity: float = 1.0,
+    max_factor: float = 1.0,
+    stop_loss: float | None = None,
+    seed: int = 0,
+) -> str | None:
+    """Why the goal cannot be reached any more; None if it can.
+
+    It cannot if not even the best trade ever seen, at `max_factor`, by every trade left
+    would do, or if the band's upper end at constant `max_factor` is below 5 %. What a
+    normal distribution says to be far from that is not looked at any closer.
+    """
+    check_question(trades_left, goal_return, None, 0.0, equity)
+    require_factor(max_factor)
+    needed = log(1 + goal_return) - log(equity)
+    if needed <= 0:
+        return None
+    most = trades_left * log(1 + max(edge.best, 0.0) * max_factor)
+    if most < needed - 1e-12:
+        return (
+            f"Not even {trades_left} trades like the best so far, at factor "
+            f"{max_factor:g}, would reach it."
+        )
+    if _surely_reachable(edge, trades_left, needed, max_factor):
+        return None
+    means = draw_means(edge, seed)
+    best_mean = float(np.quantile(means, BAND_QUANTILES[1]))
+    upper = evaluate_policy(
+        max_factor,
+        *edge.tilted(best_mean),
+        1.0,
+        trades_left,
+        goal_return,
+        stop_loss,
+        equity,
+        nodes=COARSE_NODES,
+    ).probability
+    if upper < UNREACHABLE:
+        return (
+            f"Even at factor {max_factor:g} and the upper end of what is known of the "
+            f"trades, the probability is {upper:.1%}, below {UNREACHABLE:.0%}."
+        )
+    return None
+
+
+def _surely_reachable(
+    edge: Edge, trades_left: int, needed: float, max_factor: float
+) -> bool:
+    """Whether the end alone, were it normal, is above the goal often enough."""
+    deviation = edge.bounds.deviation * max_factor
+    mean = edge.shrunk_mean * max_factor - deviation**2 / 2
+    total, spread = trades_left * mean, deviation * trades_left**0.5
+    if spread == 0:
+        return total >= needed
+    return 1 - NormalDist(total, spread).cdf(needed) >= SURELY_REACHABLE
+
+
+def require_factor(factor: float) -> None:
+    """A factor above 0 and finite; `InvalidInput` otherwise."""
+    if not 0 < factor < float("inf"):
+        raise InvalidInput("max_factor", "must be a number above 0.")
+
+
+def required_growth(
+    periods_left: float, goal_return: float, equity: float = 1.0
+) -> float | None:
+    """The log-growth that each trade, or each day, left must bring to reach the goal.
+
+    0 at the goal or beyond it; None with nothing left to bring it.
+    """
+    needed = max(log(1 + goal_return) - log(equity), 0.0)
+    if needed == 0:
+        return 0.0
+    return needed / periods_left if periods_left > 0 else None
+
+
+def suggest(
+    edge: Edge,
+    policy: Policy,
+    *,
+    trades_left: int,
+    goal_return: float,
+    equity: float = 1.0,
+    stop_loss: float | None = None,
+    most_trades: int = MOST_SUGGESTED_TRADES,
+) -> Suggestion:
+    """The deadline, and the target, at which the probability is 50 %, by bisection.
+
+    The deadline is the smallest number of trades, up to `most_trades`, that makes it as
+    probable as not; one evaluation answers all of them. The target is the largest, from
+    today's equity on, that is as probable as not with the trades left.
+    """
+    return Suggestion(
+        trades_left=_suggest_trades(
+            edge, policy, goal_return, equity, stop_loss, most_trades
+        ),
+        goal_return=_suggest_return(
+            edge, policy, trades_left, goal_return, equity, stop_loss
+        ),
+    )
+
+
+def _suggest_trades(
+    edge: Edge,
+    policy: Policy,
+    goal_return: float,
+    equity: float,
+    stop_loss: float | None,
+    most_trades: int,
+) -> int | None:
+    """Doubles the trades until the goal is probable enough, then halves the gap."""
+
+    def chance(trades: int) -> float:
+        return evaluate_policy(
+            policy,
+            edge.growths,
+            edge.probabilities,
+            1.0,
+            trades,
+            goal_return,
+            stop_loss,
+            equity,
+            nodes=COARSE_NODES,
+        ).probability
+
+    low, high = 0, 16
+    while chance(high) < EVEN:
+        if high >= most_trades:
+            return None
+        low, high = high, min(high * 2, most_trades)
+    while high - low > max(1, ceil(high / 50)):
+        middle = (low + high) // 2
+        low, high = (low, middle) if chance(middle) >= EVEN else (middle, high)
+    return high
+
+
+def _suggest_return(
+    edge: Edge,
+    policy: Policy,
+    trades_left: int,
+    goal_return: float,
+    equity: float,
+    stop_loss: float | None,
+) -> float | None:
+    """Bisects between today's equity and the goal, in log-equity."""
+    low = max(log(equity), 0.0)
+    high = log(1 + goal_return)
+    if trades_left == 0 or high <= low:
+        return None
+    for _ in range(10):
+        middle = (low + high) / 2
+        chance = evaluate_policy(
+            policy,
+            edge.growths,
+            edge.probabilities,
+            1.0,
+            trades_left,
+            exp(middle) - 1,
+            stop_loss,
+            equity,
+            nodes=COARSE_NODES,
+        ).probability
+        low, high = (middle, high) if chance >= EVEN else (low, middle)
+    found = exp(low) - 1
+    return found if found > 0 else None
+
+
+def fan(
+    edge: Edge,
+    policy: Policy,
+    *,
+    trades_left: int,
+    goal_return: float,
+    equity: float = 1.0,
+    stop_loss: float | None = None,
+    paths: int = FAN_PATHS,
+    seed: int = 0,
+) -> Walks:
+    """Simulated walks to the deadline; `.fan` are their 5, 25, 50, 75, 95 % quantiles.
+
+    They trade on beyond the goal, so that the fan shows what the account may come to.
+    """
+    return simulate_policy(
+        policy,
+        edge.growths,
+        edge.probabilities,
+        1.0,
+        trades_left,
+        goal_return,
+        stop_loss,
+        equity,
+        paths=paths,
+        seed=seed,
+        fan=True,
+        goes_on=True,
+    )
