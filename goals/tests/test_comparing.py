@@ -19,7 +19,9 @@ from goals.comparing_cases import CASES, find_case
 from goals.comparing_policies import make_policies, progress_pct
 from goals.enums import AfterAchieved, EdgeGuard, PolicyName
 from goals.policies import CONSTANT, LADDER
+from goals.projection.deadline import solve_deadline_policy
 from goals.projection.edge import measure_bounds
+from goals.projection.evaluate import evaluate_policy
 from mastertrade.exceptions import InvalidInput
 
 
@@ -170,6 +172,17 @@ def test_the_pace_policy_stays_inside_its_limits(progress, lowest, highest):
     assert relaxed[0] == pytest.approx(lowest)
     lost = make_policies(question("negative-edge"))[PolicyName.PACE](1, equity)
     assert lost[0] == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("name", ["modest-edge", "no-edge", "negative-edge"])
+def test_a_stop_does_not_make_monotone_factors_worse_than_a_constant_one(name):
+    chances = CASES[name].at_risk(0.01)
+    world = (list(chances.values), list(chances.probabilities), 0.01, 40, 0.05)
+    factors = list(np.linspace(0.5, 1.3, 25))
+    solved = solve_deadline_policy(
+        *world, factors, stop_loss=0.2, stop_penalty=1.0, monotone=True
+    )
+    assert solved.value > evaluate_policy(1.0, *world, 0.2).value(1.0) + 0.03
 
 
 @pytest.mark.slow
