@@ -16,7 +16,7 @@ from goals.comparing import (
     lower_bounds,
 )
 from goals.comparing_cases import CASES, find_case
-from goals.comparing_policies import make_policies, progress_pct
+from goals.comparing_policies import make_policies, paced, progress_pct
 from goals.enums import AfterAchieved, EdgeGuard, PolicyName
 from goals.policies import CONSTANT, LADDER
 from goals.projection.deadline import solve_deadline_policy
@@ -165,13 +165,9 @@ def test_the_ladder_and_constant_are_the_live_tables():
 )
 def test_the_pace_policy_stays_inside_its_limits(progress, lowest, highest):
     equity = np.array([1 + 0.05 * progress / 100])
-    asked = question()
-    hurried = make_policies(asked)[PolicyName.PACE](1, equity)
-    relaxed = make_policies(question(trades=4_000))[PolicyName.PACE](4_000, equity)
-    assert hurried[0] == pytest.approx(highest)
-    assert relaxed[0] == pytest.approx(lowest)
-    lost = make_policies(question("negative-edge"))[PolicyName.PACE](1, equity)
-    assert lost[0] == pytest.approx(1.0)
+    assert paced(question())(1, equity)[0] == pytest.approx(highest)
+    assert paced(question())(4_000, equity)[0] == pytest.approx(lowest)
+    assert paced(question("negative-edge"))(1, equity)[0] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("name", ["modest-edge", "no-edge", "negative-edge"])
