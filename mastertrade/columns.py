@@ -3,6 +3,7 @@
 No models here: the tables live in their apps.
 """
 
+import json
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -72,6 +73,26 @@ def growth(**options: Any) -> "models.DecimalField[Any, Any]":
 def growth_square(**options: Any) -> "models.DecimalField[Any, Any]":
     """numeric(64,36): sums of squared growths, exact"""
     return _decimal(GROWTH_SQUARE, options)
+
+
+class ExactDecoder(json.JSONDecoder):
+    """Numbers with decimal places come back as they are written, never as floats."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(parse_float=str, **options)
+
+
+class ExactJSONField(models.JSONField):
+    """A column of JSON that the database itself writes, its decimals read as texts."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, decoder=ExactDecoder)
+
+    def deconstruct(self) -> Any:
+        """As any column of JSON: how it is read is nothing to the database."""
+        name, _, arguments, options = super().deconstruct()
+        del options["decoder"]
+        return name, "django.db.models.JSONField", arguments, options
 
 
 def check(name: str, condition: Q) -> models.CheckConstraint:

@@ -17,7 +17,7 @@ from decimal import (
     Overflow,
     localcontext,
 )
-from functools import wraps
+from functools import cache, wraps
 from typing import ParamSpec, TypeVar
 
 # (max digits, decimal places) of the numeric columns.
@@ -56,11 +56,13 @@ def exactly(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
     return run
 
 
+@cache
 def quantum(column: tuple[int, int]) -> Decimal:
     """The smallest step of a numeric column, e.g. 0.00000001 for money."""
     return Decimal(1).scaleb(-column[1])
 
 
+@cache
 def upper_bound(column: tuple[int, int]) -> Decimal:
     """The largest figure a numeric column holds."""
     digits, places = column

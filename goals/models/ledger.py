@@ -189,8 +189,8 @@ class LedgerChange(models.Model):
     action = models.CharField(max_length=20)
     changed_at = models.DateTimeField()
     changed_by = models.CharField(max_length=150)
-    before = models.JSONField()
-    after = models.JSONField()
+    before = columns.ExactJSONField()
+    after = columns.ExactJSONField()
 
     class Meta:
         db_table = "ledger_changes"

@@ -26,12 +26,14 @@ def book_entry(
     does not depend on how many entries there are; an entry that arrives late rebuilds
     what it touches. Where the portfolio falls to a limit, trading is halted.
     """
+    reason = f"{what} of {effective_at:%Y-%m-%d %H:%M} UTC arrived late"
     moves = append_entry(
         portfolio=portfolio,
         kind=kind,
         amount=amount,
         effective_at=effective_at,
         recorded_at=recorded_at,
+        reason=reason,
     )
     if moves is not None:
         enforce_limits(portfolio, recorded_at)
@@ -40,5 +42,5 @@ def book_entry(
         portfolio,
         since=effective_at,
         now=recorded_at,
-        reason=f"{what} of {effective_at:%Y-%m-%d %H:%M} UTC arrived late",
+        reason=reason,
     )

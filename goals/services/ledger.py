@@ -1,5 +1,6 @@
 """Booking into a portfolio's ledger, and moving the goals it measures."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -24,6 +25,13 @@ class GoalMove:
     after: Progress
     status_before: GoalStatus
 
+    @property
+    def turned(self) -> str | None:
+        """What became of its status, in words; None where it is what it was."""
+        if self.goal.status == self.status_before:
+            return None
+        return f"{self.status_before} turned {self.goal.status}."
+
 
 def is_late(portfolio: Portfolio, effective_at: datetime) -> bool:
     """Whether an entry lies before the newest one and so changes what came after."""
@@ -38,6 +46,7 @@ def append_entry(
     amount: Decimal,
     effective_at: datetime,
     recorded_at: datetime,
+    reason: str,
 ) -> list[GoalMove] | None:
     """Book a closed trade's profit or a cash flow behind all others; move the goals.
 
@@ -45,6 +54,7 @@ def append_entry(
     has written the trade or the cash flow. The cost does not depend on how many
     entries there are. An entry that lies before others needs a rebuild instead, and
     so does one that a period behind it was judged without: None, and nothing is done.
+    `reason` goes to the history of goals whose period is over.
     """
     if is_late(portfolio, effective_at):
         return None
@@ -56,8 +66,16 @@ def append_entry(
     portfolio.last_entry_at = effective_at
     portfolio.updated_at = recorded_at
     moves, changed = _measure_goals(portfolio, goals, kind, effective_at)
-    _save_booking(portfolio, changed, HistoryKind(kind), effective_at, recorded_at)
+    notes = {m.goal.goal_id: _note(m, reason) for m in moves if m.goal.ended_at}
+    _save_booking(
+        portfolio, changed, HistoryKind(kind), effective_at, recorded_at, notes
+    )
     return moves
+
+
+def _note(move: GoalMove, reason: str) -> str:
+    """Why a goal that was judged stands elsewhere now."""
+    return reason if move.turned is None else f"{reason}; {move.turned}"
 
 
 def _is_judged_without(goal: FinancialGoal, effective_at: datetime) -> bool:
@@ -183,17 +201,17 @@ WITH booked AS (
         %(goal_id)s::bigint[], %(kind)s::text[], %(goal_value)s::numeric[],
         %(progress_pct)s::numeric[], %(status)s::text[],
         %(achieved_at)s::timestamptz[], %(start_unit_value)s::numeric[],
-        %(start_unit_run)s::int[], %(start_realized_pnl)s::numeric[]
+        %(start_unit_run)s::int[], %(start_realized_pnl)s::numeric[], %(note)s::text[]
     ) AS m(goal_id, kind, current_value, progress_pct, status, achieved_at,
-           start_unit_value, start_unit_run, start_realized_pnl)
+           start_unit_value, start_unit_run, start_realized_pnl, note)
     WHERE g.goal_id = m.goal_id
-    RETURNING g.goal_id, m.kind, g.current_value, g.target_value, g.progress_pct
+    RETURNING g.goal_id, m.kind, g.current_value, g.target_value, g.progress_pct, m.note
 )
 INSERT INTO goal_progress_history
     (goal_id, kind, snapshot_date, effective_at, recorded_at,
-     current_value, target_value, progress_pct)
+     current_value, target_value, progress_pct, note)
 SELECT goal_id, kind, %(snapshot_date)s, %(effective_at)s, %(recorded_at)s,
-       current_value, target_value, progress_pct
+       current_value, target_value, progress_pct, note
 FROM moved WHERE kind IS NOT NULL ORDER BY goal_id
 """
 
@@ -204,6 +222,7 @@ def _save_booking(
     kind: HistoryKind,
     effective_at: datetime,
     recorded_at: datetime,
+    notes: Mapping[int, str],
 ) -> None:
     execute(
         SAVE_BOOKING,
@@ -214,6 +233,7 @@ def _save_booking(
             "kind": [
                 _history_kind(portfolio, goal, kind, effective_at) for goal in goals
             ],
+            "note": [notes.get(goal.goal_id, "") for goal in goals],
             "local_day": local_day(effective_at, portfolio.time_zone),
             "snapshot_date": local_date(effective_at, portfolio.time_zone),
             "effective_at": effective_at,

@@ -253,10 +253,9 @@ def _restate(
         if shown != before.through(day):
             at = after.at.get(day) or before.at[day]
             rows.append(_Row(goal, at, shown, reason))
-    if goal.status != move.status_before:
-        turned = f"{reason}; {move.status_before} turned {goal.status}."
+    if move.turned is not None:
         at = rows[-1].effective_at if rows else _last_moment(goal, rebuilt)
-        rows[-1:] = [_Row(goal, at, move.after, turned)]
+        rows[-1:] = [_Row(goal, at, move.after, f"{reason}; {move.turned}")]
     return rows
 
 

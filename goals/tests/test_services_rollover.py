@@ -6,7 +6,7 @@ from unittest.mock import patch
 
 import pytest
 
-from goals.models import FinancialGoal
+from goals.models import FinancialGoal, GoalProgressHistory
 from goals.services import (
     cancel_goal,
     create_goal,
@@ -17,6 +17,7 @@ from goals.services import (
 )
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
 from mastertrade.exceptions import OutOfRange
+from trades.models import Trade
 from trades.tests.factories import book_profit
 
 pytestmark = pytest.mark.django_db
@@ -321,6 +322,29 @@ def test_such_a_trade_may_turn_missed_into_achieved():
         LAST_MOMENT,
         at(6, 1),
     )
+    assert note_of_last(goal) == (
+        f"Trade {newest_trade(goal)} of 2026-05-31 23:59 UTC arrived late; "
+        "missed turned achieved."
+    )
+
+
+def test_the_history_of_a_goal_that_is_over_says_what_arrived_late():
+    goal = may_goal()
+    book_profit(goal.portfolio, Decimal(10), at=at(5, 31))
+    assert note_of_last(goal) == ""
+    roll_goals(as_of=at(6, 1))
+    book_profit(goal.portfolio, Decimal(20), at=LAST_MOMENT)
+    assert note_of_last(goal) == (
+        f"Trade {newest_trade(goal)} of 2026-05-31 23:59 UTC arrived late"
+    )
+
+
+def note_of_last(goal):
+    return GoalProgressHistory.objects.filter(goal=goal).latest("history_id").note
+
+
+def newest_trade(goal):
+    return Trade.objects.filter(portfolio=goal.portfolio).latest("trade_id").trade_id
 
 
 @pytest.mark.parametrize("kind", ["monthly_return", "monthly_income"])

@@ -1,5 +1,6 @@
 """What the pages say is what the code does: numbers, codes, names, links, diagrams."""
 
+import argparse
 import importlib
 import pkgutil
 import re
@@ -64,12 +65,17 @@ from strategies.selection import (
     measure_fit,
 )
 from trades.enums import Side
+from trades.importing.columns import BY_NAME
+from trades.importing.formats import FORMAT_NAMES
+from trades.management.commands.import_trades import Command as ImportCommand
 from trades.models import Trade
+from trades.serializers.imports import ImportUploadSerializer
 from trades.services.decisions import LARGEST_BASE_SIZE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
 RULES = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+IMPORTING = (ROOT / "docs" / "importing.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 # Runs inside freqtrade, with an environment of its own.
 FREQTRADE_MIXIN = ROOT / "docs/integrations/freqtrade/mastertrade_sizing.py"
@@ -517,6 +523,36 @@ def test_links_lead_somewhere(page: Path) -> None:
             there = without_code_blocks(read(target))
             headings = re.findall(r"^#+ (.+)$", there, re.MULTILINE)
             assert anchor in {slug(heading) for heading in headings}, link
+
+
+# --- docs/importing.md ----------------------------------------------------------------
+
+
+def test_every_format_is_documented() -> None:
+    told = table(IMPORTING, "On the terminal", 0)
+    (formats,) = (row[1] for row in told if row[0] == "`--format`")
+    assert set(re.findall(r"`([a-z-]+)`", formats)) == set(FORMAT_NAMES)
+
+
+def test_every_option_of_the_command_is_documented() -> None:
+    parser = argparse.ArgumentParser()
+    ImportCommand().add_arguments(parser)
+    options = {name for action in parser._actions for name in action.option_strings}
+    told = table(IMPORTING, "On the terminal", 0)
+    named = {row[0].strip("`").partition(" ")[0] for row in told}
+    assert named == {name for name in options if name not in {"-h", "--help"}}
+
+
+def test_every_field_of_an_upload_is_documented() -> None:
+    (told,) = re.findall(
+        r"^The fields are (.+?)\(", IMPORTING, re.DOTALL | re.MULTILINE
+    )
+    assert re.findall("`([a-z_]+)`", told) == list(ImportUploadSerializer().fields)
+
+
+def test_every_column_of_our_format_is_documented() -> None:
+    told = " ".join(row[0] for row in table(IMPORTING, "Our format", 0))
+    assert sorted(re.findall("`([a-z_]+)`", told)) == sorted(BY_NAME)
 
 
 # --- docs/architecture.md -------------------------------------------------------------

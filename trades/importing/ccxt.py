@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from mastertrade.money import exactly
+from trades.importing.columns import UNSTORABLE
 from trades.importing.fills import Fees, Fill, FillFile, FillFormat, sort_fees
 from trades.importing.own import each_object
 from trades.importing.rows import Refusal
@@ -160,8 +161,8 @@ def _read_id(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise _Wrong("id", "must be a text or a number.")
     text = str(value)
-    if "\0" in text:
-        raise _Wrong("id", "contains a NUL character.")
+    if UNSTORABLE(text):
+        raise _Wrong("id", "contains what is no text.")
     return text
 
 

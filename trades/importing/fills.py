@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from mastertrade.money import MONEY, PRICE, exactly, format_plain, round_to
+from mastertrade.money import MONEY, PRICE, exactly, fits, format_plain, round_to
 from mastertrade.validation import EARLIEST_YEAR
-from trades.importing.columns import BY_NAME, CURRENCY, number
+from trades.importing.columns import BY_NAME, CURRENCY, number, text
 from trades.importing.rows import Refusal
 
 ZERO = Decimal(0)
 KEY_DIGITS = 32
 SIZE = number(PRICE, positive=True)
 SYMBOL = BY_NAME["symbol"].check
+COIN = text(50)
 # A part is called by its lot's id and the id of the fill that closed it: both must
 # have room in one external id.
 LONGEST_KEY = 40
@@ -130,6 +131,7 @@ def check_fill(fill: Fill, file: FillFile, now: datetime) -> Refusal | None:
         (file.pair_column, SYMBOL(fill.symbol) or CURRENCY(fill.quote)),
         (file.quantity_column, SIZE(f"{fill.quantity:f}")),
         (file.price_column, SIZE(f"{fill.price:f}")),
+        (file.fee_column, _check_fees(fill.fees)),
         (file.fee_column, base_fee(fill) and SIZE(f"{held_after(fill):f}")),
         (file.time_column, _check_time(fill.at, now)),
     )
@@ -137,6 +139,13 @@ def check_fill(fill: Fill, file: FillFile, now: datetime) -> Refusal | None:
         if reason:
             return Refusal(fill.line, column, str(reason))
     return None
+
+
+def _check_fees(fees: Fees) -> str | None:
+    for told in (fees.quote, fees.base, fees.other):
+        if not fits(told, PRICE):
+            return "is out of range."
+    return None if fees.coin is None else COIN(fees.coin)
 
 
 def _check_time(at: datetime, now: datetime) -> str | None:

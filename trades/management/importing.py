@@ -1,6 +1,5 @@
 """What the commands that import and export trades share."""
 
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.management.base import CommandError
@@ -22,20 +21,6 @@ def portfolio_of(user: User, reference: str | None) -> Portfolio:
         return find_portfolio(user, reference)
     except InvalidInput as unknown:
         raise CommandError(str(unknown.detail)) from unknown
-
-
-def read_rates(told: list[str]) -> dict[str, Decimal]:
-    """`BNB=300 …` as a mapping."""
-    rates: dict[str, Decimal] = {}
-    for pair in told:
-        currency, _, rate = pair.partition("=")
-        try:
-            rates[currency] = Decimal(rate)
-        except InvalidOperation:
-            raise CommandError(f"{pair} is no rate such as BNB=300.") from None
-        if not rates[currency].is_finite() or rates[currency] <= 0 or not currency:
-            raise CommandError(f"{pair} is no rate such as BNB=300.")
-    return rates
 
 
 def add_portfolio_arguments(parser: Any) -> None:

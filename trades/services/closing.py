@@ -5,8 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db.models.fields.json import KeyTextTransform
+
 from goals.enums import EntryKind
-from goals.models import Portfolio, User
+from goals.models import LedgerChange, Portfolio, User
 from goals.services import book_entry
 from goals.services.ledger import GoalMove
 from goals.services.portfolios import newest
@@ -212,4 +214,23 @@ def _ended_by(trade: Trade, told: dict[str, Any]) -> bool:
         and told["exit_time"] in {None, trade.exit_time}
         and told["quantity"] in {None, trade.quantity}
         and told["fee_fx_rate"] in {None, trade.exit_fee_fx_rate}
+        and _closed_with_funding(trade, told["funding"])
     )
+
+
+def _closed_with_funding(trade: Trade, funding: Decimal) -> bool:
+    """Whether this much of the trade's funding came with its close.
+
+    One that was imported closed has its whole funding, which a call may leave out.
+    """
+    closed = (
+        LedgerChange.objects.filter(trade_id=trade.pk, action="closed")
+        .annotate(funding_before=KeyTextTransform("funding", "before"))
+        .order_by("change_id")
+        .last()
+    )
+    if closed is None:
+        return funding in {ZERO, trade.funding}
+    before: str | None = closed.funding_before
+    added = ZERO if before is None else trade.funding - Decimal(before)
+    return funding == added

@@ -213,6 +213,16 @@ def test_a_void_trade_is_as_if_it_had_never_been(trader: Trader) -> None:
     assert changes[0]["before"]["status"] == "closed"
 
 
+def test_the_audit_trail_loses_no_digit(trader: Trader) -> None:
+    trade = open_trade(
+        trader, symbol="X", quantity="12345678901234.000000000003", entry_price="0.0001"
+    )
+    ask(trader, trade, "close", exit_price="0.0001", quantity="0.000000000001")
+    (change,) = trader.get("/api/changes/", trade_id=trade["trade_id"])["results"]
+    assert change["before"]["quantity"] == "12345678901234.000000000003"
+    assert change["after"]["quantity"] == "12345678901234.000000000002"
+
+
 def test_voiding_again_changes_nothing(trader: Trader) -> None:
     trade = open_trade(trader)
     ask(trader, trade, "void", reason="mistaken")

@@ -496,6 +496,7 @@ def test_closing_again_at_the_same_time_is_the_same_trade(trader: Trader) -> Non
         {"exit_price": "51000.000000000001"},
         {"fees": "0.1"},
         {"exit_time": "2026-03-02T12:00:00Z"},
+        {"funding": "0.1"},
     ],
     ids=str,
 )
@@ -506,6 +507,27 @@ def test_closing_again_with_other_figures_is_refused(
     close(trader, opened)
     with nothing_changes():
         assert close(trader, opened, 409, **other)["code"] == "trade_already_closed"
+
+
+def test_closing_again_compares_the_funding_of_the_close_alone(trader: Trader) -> None:
+    opened = open_trade(trader, funding="0.3")
+    closed = close(trader, opened, funding="-0.5")
+    assert closed["funding"] == "-0.20000000"
+    with nothing_changes():
+        again = close(trader, opened, funding="-0.5")
+        assert again["profit_loss"] == closed["profit_loss"]
+        for funding in ("0", "-0.2", "0.5"):
+            answer = close(trader, opened, 409, funding=funding)
+            assert answer["code"] == "trade_already_closed"
+
+
+def test_closing_a_trade_that_was_recorded_closed_need_not_repeat_its_funding(
+    trader: Trader,
+) -> None:
+    recorded = open_trade(trader, exit_price="51000", funding="0.3")
+    with nothing_changes():
+        close(trader, recorded)
+        close(trader, recorded, 409, funding="0.2")
 
 
 def test_closing_a_part_of_a_closed_trade_is_refused(trader: Trader) -> None:

@@ -626,3 +626,47 @@ def test_a_broken_file_is_refused_whole(
         bring(portfolio, make(csv_of(line(1, "buy", "1"))))
     assert caught.value.field == "file"
     assert not Trade.objects.exists()
+
+
+HUGE = "1e300"
+
+
+@pytest.mark.parametrize("coin", ["SOL", "USDT", "BNB"])
+@pytest.mark.parametrize("symbol", ["SOL/USDT", "SOL/USDT:USDT"])
+def test_a_fee_out_of_range_is_refused_by_line(
+    portfolio: Portfolio, coin: str, symbol: str
+) -> None:
+    rates = {"USDT": D(1), "BNB": D(300)}
+    for cost in (HUGE, f"-{HUGE}"):
+        one = fill(0, "buy", "1", fee=(cost, coin), symbol=symbol)
+        report = bring_ccxt(portfolio, [one], fx_rates=rates)
+        (refusal,) = report.refusals
+        assert (refusal.column, refusal.reason) == ("fee", "is out of range.")
+
+
+def test_a_huge_fee_of_binance_is_refused_by_line(portfolio: Portfolio) -> None:
+    for fee in ("1E300USDT", "9" * 500 + "BNB"):
+        report = bring(portfolio, csv_of(line(0, "buy", "1", fee=fee)))
+        (refusal,) = report.refusals
+        assert (refusal.line, refusal.column) == (2, "Fee")
+        assert refusal.reason == "is out of range."
+
+
+@pytest.mark.parametrize("text", ["\0", "\ud800", "BNB\0"], ids=ascii)
+@pytest.mark.parametrize("told", ["id", "fee", "fee without an id"])
+def test_what_the_database_cannot_keep_is_refused_by_line(
+    portfolio: Portfolio, told: str, text: str
+) -> None:
+    one = fill(0, "buy", "1", key=text)
+    if told != "id":
+        one = fill(0, "buy", "1", fee=("1", text), key="" if told == "fee" else None)
+    (refusal,) = bring_ccxt(portfolio, [one]).refusals
+    assert refusal.column == told.partition(" ")[0]
+    assert refusal.reason == "contains what is no text."
+
+
+def test_a_coin_that_is_no_text_is_refused_by_line(portfolio: Portfolio) -> None:
+    older = "Date(UTC),Market,Type,Price,Amount,Total,Fee,Fee Coin"
+    content = f"{older}\n2026-03-02 09:00:00,SOLUSDT,BUY,10,1,10,0.01,B\0"
+    (refusal,) = bring(portfolio, content).refusals
+    assert (refusal.line, refusal.column) == (2, "Fee")

@@ -241,3 +241,32 @@ def test_what_another_user_owns_does_not_exist(trader: Trader) -> None:
         assert (answer.status_code, set(answer.json())) == (400, {"portfolio"})
         answer = send_form(trader, csv_of(ROW), strategy_id="eves_own")
         assert [one["column"] for one in answer.json()["refusals"]] == ["strategy_id"]
+
+
+@pytest.mark.parametrize("field", ["fx_rates", "fee_rates"])
+@pytest.mark.parametrize(
+    ("rates", "reason"),
+    [
+        ("BNB", "BNB is no rate such as BNB=300."),
+        ("=300", "=300 is no rate such as BNB=300."),
+        ("BNB=1e400000", "BNB=1e400000 is no rate such as BNB=300."),
+        ("BNB=NaN", "BNB=NaN is no rate such as BNB=300."),
+        ("BNB=-1", "BNB=-1 is no rate such as BNB=300."),
+        ("BNB=0", "the rate of BNB must be above 0."),
+        ("BNB=1" + "0" * 20, "the rate of BNB is out of range."),
+        ("BNB=1" + "0" * 500, "the rate of BNB is out of range."),
+        ("BNB=0.0000000000001", "the rate of BNB has more than 12 decimal places."),
+        ("BNB=300,BNB=301", "BNB comes more than once."),
+    ],
+)
+def test_a_rate_that_is_none_is_refused(
+    trader: Trader, field: str, rates: str, reason: str
+) -> None:
+    with nothing_changes():
+        answer = send_form(trader, csv_of(ROW), **{field: rates})
+    assert (answer.status_code, answer.json()) == (400, {field: [reason]})
+
+
+def test_rates_may_have_blanks_around_them(trader: Trader) -> None:
+    answer = send_form(trader, csv_of(ROW), fx_rates=" EUR=1.1 , BNB = 300,")
+    assert answer.status_code == 201

@@ -95,6 +95,16 @@ def test_rows_become_trades_that_move_portfolio_and_goals(db: None) -> None:
     assert_no_drift(goal.portfolio)
 
 
+def test_progress_is_told_how_much_of_the_file_was_read(portfolio: Portfolio) -> None:
+    rows = [ROW.replace("a,", f"{number},", 1) for number in range(5000)]
+    content = csv_of(*rows).encode()
+    told: list[int] = []
+    bring(portfolio, content, progress=told.append)
+    assert told.pop() == 0  # read to the end; what follows is the database's
+    assert sum(told) == len(content)
+    assert len(told) > 1
+
+
 def test_an_open_trade_holds_a_position(portfolio: Portfolio) -> None:
     bring(portfolio, csv_of(OPEN))
     position = Position.objects.get()

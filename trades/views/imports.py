@@ -1,6 +1,5 @@
 """HTTP: importing trades from files."""
 
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.db.models import QuerySet
@@ -17,6 +16,7 @@ from mastertrade.exceptions import InvalidInput
 from mastertrade.listing import ListView
 from trades.filters import ImportFilter
 from trades.importing.formats import ImportOptions
+from trades.importing.rates import read_rates
 from trades.models import TradeImport
 from trades.serializers.imports import (
     ImportReportSerializer,
@@ -104,20 +104,10 @@ def _read_options(told: dict[str, Any]) -> ImportOptions:
         strategy_id=told.get("strategy_id"),
         account=told.get("account", "main"),
         venue=told.get("venue"),
-        fx_rates=_read_rates("fx_rates", told.get("fx_rates", "")),
-        fee_rates=_read_rates("fee_rates", told.get("fee_rates", "")),
+        fx_rates=read_rates("fx_rates", _split(told.get("fx_rates", ""))),
+        fee_rates=read_rates("fee_rates", _split(told.get("fee_rates", ""))),
     )
 
 
-def _read_rates(field: str, told: str) -> dict[str, Decimal]:
-    rates: dict[str, Decimal] = {}
-    for pair in filter(None, told.split(",")):
-        currency, _, text = pair.strip().partition("=")
-        try:
-            rate = Decimal(text)
-        except InvalidOperation:
-            rate = Decimal(0)
-        if not currency or not rate.is_finite() or rate <= 0:
-            raise InvalidInput(field, f"{pair.strip()} is no rate such as BNB=300.")
-        rates[currency] = rate
-    return rates
+def _split(told: str) -> list[str]:
+    return [pair for pair in told.split(",") if pair.strip()]

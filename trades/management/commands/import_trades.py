@@ -11,7 +11,8 @@ from rich.table import Table
 
 from mastertrade.exceptions import DomainError
 from trades.importing.formats import FORMAT_NAMES, ImportOptions
-from trades.management.importing import add_portfolio_arguments, find_user, read_rates
+from trades.importing.rates import read_rates
+from trades.management.importing import add_portfolio_arguments, find_user
 from trades.services.importing import ImportReport, import_trades
 
 SHOWN = 20
@@ -91,8 +92,8 @@ class Command(BaseCommand):
                         strategy_id=options["strategy"],
                         account=options["account"],
                         venue=options["venue"],
-                        fx_rates=read_rates(options["fx_rate"]),
-                        fee_rates=read_rates(options["fee_rate"]),
+                        fx_rates=read_rates("fx-rate", options["fx_rate"]),
+                        fee_rates=read_rates("fee-rate", options["fee_rate"]),
                     ),
                 )
             except DomainError as refused:
