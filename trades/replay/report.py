@@ -117,6 +117,7 @@ class RunSummary:
     periods: tuple[PeriodSummary, ...]
     equity: tuple[CurvePoint, ...]
     factors: tuple[FactorPoint, ...]
+    halted_at: datetime | None = None  # from when on nothing was traded any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,8 @@ def build_report(
     policy_goals: Sequence[GoalOutcome],
     constant_result: ReplayResult,
     constant_goals: Sequence[GoalOutcome],
+    policy_halted_at: datetime | None = None,
+    constant_halted_at: datetime | None = None,
 ) -> InstrumentReport:
     """Summarise both runs over the same prices."""
     if policy_result.symbol != constant_result.symbol:
@@ -175,15 +178,18 @@ def build_report(
         bars=policy_result.bars,
         goal_type=goal_type,
         target_value=target_value,
-        policy_run=summarise_run(policy, policy_result, policy_goals),
+        policy_run=summarise_run(policy, policy_result, policy_goals, policy_halted_at),
         constant_run=summarise_run(
-            PolicyName.CONSTANT, constant_result, constant_goals
+            PolicyName.CONSTANT, constant_result, constant_goals, constant_halted_at
         ),
     )
 
 
 def summarise_run(
-    policy: PolicyName, result: ReplayResult, goals: Sequence[GoalOutcome]
+    policy: PolicyName,
+    result: ReplayResult,
+    goals: Sequence[GoalOutcome],
+    halted_at: datetime | None = None,
 ) -> RunSummary:
     """Count and sum one run; `goals` are its periods' goals in order of time."""
     traded = [made for made in result.decisions if not made.plan.is_blocked]
@@ -211,6 +217,7 @@ def summarise_run(
         periods=periods,
         equity=_thinned(result.equity),
         factors=tuple(FactorPoint(made.at, made.plan.factor) for made in traded),
+        halted_at=halted_at,
     )
 
 

@@ -54,7 +54,11 @@ def _decode(kind: Any, value: Any) -> Any:
         return tuple(_decode(get_args(kind)[0], item) for item in value)
     if is_dataclass(kind):
         hints = get_type_hints(kind)
-        return kind(**{name: _decode(hints[name], value[name]) for name in hints})  # type: ignore[operator]
+        # What a report of before did not have yet is left to its default.
+        known = {
+            name: _decode(hints[name], value[name]) for name in hints if name in value
+        }
+        return kind(**known)  # type: ignore[operator]
     if kind in (datetime, date):
         return kind.fromisoformat(value)
     if kind is Decimal or issubclass(kind, StrEnum):

@@ -125,7 +125,18 @@ def verdict_words(report: InstrumentReport) -> str:
     for label, words in (("Better", better), ("Worse", worse), ("Same", same)):
         if words:
             sentences.append(f"{label}: {words}.")
-    return " ".join([*sentences, *_risk_sentence(policy, constant)])
+    risk = _risk_sentence(policy, constant)
+    return " ".join([*sentences, *risk, *_halt_sentences(policy, constant)])
+
+
+def _halt_sentences(policy: RunSummary, constant: RunSummary) -> list[str]:
+    """Which run the drawdown guard halted, and when; nobody resumes a replay."""
+    return [
+        f"Halted at its hard drawdown on {run.halted_at:%Y-%m-%d} and traded no more: "
+        f"{run_name(run)}."
+        for run in (policy, constant)
+        if run.halted_at is not None
+    ]
 
 
 def _risk_sentence(policy: RunSummary, constant: RunSummary) -> list[str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from goals.enums import AfterAchieved, GoalStatus, GoalType, PolicyName
-from goals.models import FinancialGoal, Portfolio, User
+from goals.models import FinancialGoal, Portfolio, TradingHalt, User
 from goals.policies import POLICY_VERSIONS
 from goals.services import create_goal, create_portfolio, update_goal
 from mastertrade.exceptions import InvalidInput
@@ -30,7 +30,7 @@ from trades.replay.report import (
 from trades.replay.storing import report_from_dict, report_to_dict
 from trades.services.replay_desk import ServiceDesk
 
-ENGINE_VERSION = "replay-2"
+ENGINE_VERSION = "replay-3"
 STRATEGIES = tuple(
     ReplayStrategy(f"{kind}_daily", kind)
     for kind in (SignalKind.MOMENTUM, SignalKind.MEAN_REVERSION, SignalKind.BREAKOUT)
@@ -123,6 +123,8 @@ def run_replay(
         policy_goals=_read_outcomes(policy_portfolio),
         constant_result=constant_result,
         constant_goals=_read_outcomes(constant_portfolio),
+        policy_halted_at=_read_halt(policy_portfolio),
+        constant_halted_at=_read_halt(constant_portfolio),
     )
     return ReplayRun.objects.create(
         user=user,
@@ -227,6 +229,12 @@ def _open_portfolio(
         as_of=start,
     )
     return portfolio
+
+
+def _read_halt(portfolio: Portfolio) -> datetime | None:
+    """When the run was halted for good; nobody resumes it."""
+    halts = TradingHalt.objects.filter(portfolio=portfolio, halted_until=None)
+    return halts.order_by("halt_id").values_list("halted_at", flat=True).first()
 
 
 def _read_outcomes(portfolio: Portfolio) -> list[GoalOutcome]:

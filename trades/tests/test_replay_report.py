@@ -418,6 +418,24 @@ def test_the_verdict_says_what_was_better_and_what_worse(instrument):
     )
 
 
+def test_the_verdict_says_which_run_was_halted_and_when(instrument):
+    halted = replace(make_run(), halted_at=datetime(2008, 10, 9, tzinfo=UTC))
+    report = replace(instrument, policy_run=halted, constant_run=make_run())
+
+    words = verdict_words(report)
+
+    assert "hard drawdown on 2008-10-09 and traded no more: ladder." in words
+    assert "factor 1.0." not in words
+
+
+def test_a_report_stored_without_halts_is_read_as_not_halted(instrument):
+    stored = report_to_dict(ReplayReport((instrument,)))
+    for run in ("policy_run", "constant_run"):
+        del stored["instruments"][0][run]["halted_at"]
+
+    assert report_from_dict(stored) == ReplayReport((instrument,))
+
+
 # The terminal
 
 
