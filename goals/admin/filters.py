@@ -20,7 +20,7 @@ from django.db.models.functions import Coalesce, Greatest, Least, Round
 from django.http import HttpRequest
 
 from goals.admin.base import now_of
-from goals.enums import Health, ProgressBand
+from goals.enums import GoalStatus, Health, ProgressBand
 from goals.models import FinancialGoal, Portfolio
 from goals.progress import (
     AHEAD_GAP_PCT,
