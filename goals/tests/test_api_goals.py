@@ -192,13 +192,9 @@ def test_a_goal_that_makes_no_sense_is_refused(
 
 
 @pytest.mark.parametrize("policy", ["pace", "deadline_optimal"])
-def test_policies_of_later_versions_are_not_supported_yet(
-    trader: Trader, policy: str
-) -> None:
-    with nothing_changes():
-        assert create(trader, 409, policy=policy)["code"] == "not_supported"
-        refused = trader.patch(PATH, {"policy": policy}, 409)
-    assert refused["code"] == "not_supported"
+def test_a_goal_takes_every_policy(trader: Trader, policy: str) -> None:
+    assert create(trader, 201, policy=policy)["policy"] == policy
+    assert trader.patch(PATH, {"policy": policy})["policy"] == policy
 
 
 def test_a_return_cannot_be_measured_after_ruin(trader: Trader) -> None:

@@ -27,7 +27,7 @@ WITH first AS (
 SELECT extract(epoch FROM back), (
     SELECT count(*) FROM trades t
     WHERE t.portfolio_id = %(portfolio_id)s AND t.status = 'closed'
-      AND t.exit_time > %(as_of)s - back AND t.exit_time <= %(as_of)s
+      AND t.exit_time >= %(as_of)s - back AND t.exit_time <= %(as_of)s
       AND NOT EXISTS (
           SELECT 1 FROM trades p
           WHERE p.parent_trade_id = coalesce(t.parent_trade_id, t.trade_id)

@@ -1,0 +1,159 @@
+"""GET /api/goals/{goal_id}/projection/."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from goals.services import record_cash_flow
+from goals.tests.factories import GoalFactory, UserFactory
+from goals.tests.factories import PortfolioFactory as Portfolios
+from trades.models import Trade
+from trades.tests.factories import book_profit
+from trades.tests.test_outlooks import funded
+
+pytestmark = pytest.mark.django_db
+BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
+AS_OF = {"as_of": "2026-03-13T00:00:00Z"}
+FIELDS = {
+    "goal_id",
+    "as_of",
+    "meaning",
+    "probability",
+    "probability_low",
+    "probability_high",
+    "reason",
+    "confidence",
+    "policy",
+    "progress_pct",
+    "trades_per_day",
+    "trades_left",
+    "required_per_trade",
+    "required_per_day",
+    "edge",
+    "unreachable",
+    "unreachable_reason",
+    "suggestions",
+    "pace_line",
+    "fan",
+}
+
+
+def ask(goal, status=200, user=None, **query):
+    client = APIClient()
+    client.force_authenticate(user or goal.user)
+    answer = client.get(f"/api/goals/{goal.pk}/projection/", query)
+    assert answer.status_code == status, answer.content
+    return answer.json()
+
+
+@pytest.mark.parametrize("policy", ["ladder", "constant", "pace", "deadline_optimal"])
+def test_a_projection_has_all_its_figures(policy):
+    _, goal = funded(policy=policy)
+    told = ask(goal, **AS_OF)
+    assert set(told) == FIELDS
+    low, at, high = (
+        Decimal(told[name])
+        for name in ("probability_low", "probability", "probability_high")
+    )
+    assert 0 <= low <= at <= high <= 1
+    assert told["meaning"] == "touched by the deadline, not held"
+    assert (told["confidence"], told["edge"]["trades"]) == ("low_confidence", 24)
+    assert Decimal(told["required_per_trade"]) > 0
+    assert Decimal(told["required_per_day"]) > 0
+    assert [float(point["progress_pct"]) for point in told["pace_line"]] == [
+        0,
+        pytest.approx(12 / 31 * 100, abs=1e-5),
+        100,
+    ]
+    for point in told["fan"]:
+        levels = [Decimal(point[f"p{pct}"]) for pct in (5, 25, 50, 75, 95)]
+        assert levels == sorted(levels)
+    assert told["fan"][0]["trades"] == 0
+    assert told["fan"][-1]["at"] == "2026-04-01T00:00:00Z"
+    assert ask(goal, **AS_OF) == told
+
+
+def test_nothing_later_than_as_of_is_seen():
+    portfolio, goal = funded()
+    before = ask(goal, **AS_OF)
+    book_profit(portfolio, Decimal(50), at=BEGIN + timedelta(days=13))
+    assert ask(goal, **AS_OF) == before
+
+
+def test_below_twenty_trades_there_is_no_probability():
+    _, goal = funded(trades=19)
+    told = ask(goal, **AS_OF)
+    assert (told["probability"], told["edge"]) == (None, None)
+    assert "20 closed trades" in told["reason"]
+    assert told["confidence"] == "none"
+
+
+def test_a_goal_without_a_deadline_has_no_probability():
+    _, goal = funded(goal_type="portfolio_value", target_value=Decimal(2000))
+    told = ask(goal, **AS_OF)
+    assert (told["probability"], told["trades_left"]) == (None, None)
+    assert told["reason"] == "the goal has no deadline"
+
+
+def test_an_income_goal_is_projected():
+    _, goal = funded(goal_type="monthly_income", target_value=Decimal(100))
+    assert 0 < Decimal(ask(goal, **AS_OF)["probability"]) <= 1
+
+
+def test_what_cannot_be_reached_is_said_and_what_could_is_offered():
+    _, goal = funded(target_value=Decimal(500))
+    told = ask(goal, **AS_OF)
+    assert told["unreachable"] is True
+    assert told["unreachable_reason"]
+    assert Decimal(told["suggestions"]["target_value"]) < 500
+
+
+def test_an_achieved_goal_has_been_touched():
+    _, goal = funded(target_value=Decimal(1))
+    assert ask(goal, **AS_OF)["probability"] == "1.000000"
+
+
+def test_a_goal_that_has_ended_without_it_has_not():
+    _, goal = funded(target_value=Decimal(500))
+    told = ask(goal, as_of="2026-05-01T00:00:00Z")
+    assert told["probability"] == "0.000000"
+    assert told["reason"] == "the period is over"
+
+
+def test_a_return_of_a_ruined_run_is_unreachable():
+    portfolio, goal = funded()
+    at = BEGIN + timedelta(days=12)
+    book_profit(portfolio, Decimal(-5000), at=at)
+    assert ask(goal, **AS_OF)["unreachable"] is True
+    record_cash_flow(
+        user=portfolio.user,
+        portfolio=portfolio.portfolio_id,
+        amount=Decimal(9000),
+        at=at,
+        now=timezone.now(),
+    )
+    assert ask(goal, **AS_OF)["unreachable"] is True
+
+
+def test_without_equity_there_is_an_answer_too():
+    goal = GoalFactory(
+        portfolio=Portfolios(opening_balance=Decimal(0)),
+        goal_type="monthly_income",
+        target_value=Decimal(5),
+    )
+    assert ask(goal, **AS_OF)["probability"] is None
+
+
+def test_a_strategy_may_be_asked_about():
+    portfolio, goal = funded()
+    name = Trade.objects.filter(portfolio=portfolio)[0].strategy_id
+    assert ask(goal, **AS_OF, strategy_id=name)["edge"]["trades"] == 24
+    assert list(ask(goal, 400, **AS_OF, strategy_id="none")) == ["strategy_id"]
+
+
+def test_another_users_goal_does_not_exist():
+    _, goal = funded(trades=1)
+    ask(goal, 404, user=UserFactory(), **AS_OF)

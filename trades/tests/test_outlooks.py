@@ -1,0 +1,209 @@
+"""Sizing by pace and by solved tables: what trades say, logged, taken again."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from goals.models import FinancialGoal, PolicyTable
+from goals.services import decide_again
+from goals.tests.factories import GoalFactory, PortfolioFactory
+from mastertrade.money import format_plain
+from trades.services.closing import close_trade
+from trades.services.decisions import size_for_goal
+from trades.services.outlooks import load_trades_per_day
+from trades.services.projecting import project, refresh_projections
+from trades.tests.factories import TradeFactory, book_profit
+
+pytestmark = pytest.mark.django_db
+BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
+NOW = BEGIN + timedelta(days=12)
+HUNDRED = Decimal(100)
+
+
+def funded(trades=24, win=Decimal(6), loss=Decimal(-4), **goal):
+    """A portfolio of 1000 with so many trades in ten days, two wins to each loss."""
+    portfolio = PortfolioFactory()
+    made = GoalFactory(portfolio=portfolio, **{"target_value": Decimal(10), **goal})
+    for number in range(trades):
+        at = BEGIN + timedelta(hours=10 * (number + 1))
+        book_profit(portfolio, loss if number % 3 == 2 else win, at=at)
+    made.refresh_from_db()
+    return portfolio, made
+
+
+def size(goal, at=NOW, **asked):
+    row, _ = size_for_goal(
+        user=goal.user, goal_id=goal.pk, now=at, base_size=HUNDRED, **asked
+    )
+    return row
+
+
+# Trades left
+
+
+def rate_of(portfolio, at):
+    return round(load_trades_per_day(portfolio, at), 12)
+
+
+def share(trades, days):
+    return round(Decimal(trades) / days, 12)
+
+
+def test_the_rate_looks_back_to_the_first_trade_but_a_week_at_least():
+    portfolio = PortfolioFactory()
+    assert load_trades_per_day(portfolio, NOW) == 0
+    book_profit(portfolio, Decimal(1), at=NOW - timedelta(days=2))
+    assert rate_of(portfolio, NOW) == share(1, 7)
+    later = NOW + timedelta(days=8)
+    book_profit(portfolio, Decimal(1), at=later)
+    assert rate_of(portfolio, later) == share(2, 10)
+
+
+def test_the_rate_looks_back_ninety_days_at_most():
+    portfolio = PortfolioFactory()
+    for days in (0, 11, 60):
+        book_profit(portfolio, Decimal(1), at=NOW + timedelta(days=days))
+    at = NOW + timedelta(days=100)
+    assert rate_of(portfolio, at) == share(2, 90)
+
+
+def test_the_rate_sees_nothing_later_than_the_time_asked_about():
+    portfolio = PortfolioFactory()
+    book_profit(portfolio, Decimal(1), at=BEGIN)
+    book_profit(portfolio, Decimal(1), at=NOW)
+    before = NOW - timedelta(microseconds=1)
+    assert rate_of(portfolio, NOW) == share(2, 12)
+    assert load_trades_per_day(portfolio, before) * 12 < Decimal("1.01")
+
+
+def test_the_parts_of_a_trade_count_once_and_only_when_it_has_ended():
+    portfolio = PortfolioFactory()
+    trade = TradeFactory(portfolio=portfolio, entry_time=BEGIN, now=BEGIN)
+    at = BEGIN + timedelta(days=1)
+    part = {"quantity": Decimal("0.01"), "exit_price": Decimal(50000)}
+    for day in (1, 2):
+        assert load_trades_per_day(portfolio, at) == 0
+        at = BEGIN + timedelta(days=day)
+        close_trade(
+            user=portfolio.user, trade_id=trade.pk, exit_time=at, now=at, **part
+        )
+    assert rate_of(portfolio, at) == share(1, 7)
+    assert load_trades_per_day(portfolio, at - timedelta(hours=1)) == 0
+
+
+# Pace
+
+
+def test_the_pace_policy_says_what_it_goes_by():
+    _, goal = funded(policy="pace")
+    row = size(goal)
+    standing = row.inputs["goals"][0]
+    assert row.policy_version == "pace-1"
+    assert Decimal(standing["trades_left"]) > 0
+    need = round(Decimal(standing["need"]) * 100, 4)
+    edge = round(Decimal(standing["edge"]) * 100, 4)
+    assert f"need {format_plain(need)} % and edge {format_plain(edge)} %" in row.reason
+    assert "trades left" in row.reason
+    assert decide_again(row).adjustment_factor == row.adjustment_factor
+
+
+@pytest.mark.parametrize("policy", ["pace", "deadline_optimal"])
+def test_without_twenty_trades_the_ladder_decides_and_says_so(policy):
+    _, goal = funded(trades=19, policy=policy)
+    row = size(goal)
+    assert row.policy_version == "ladder-1"
+    assert "needs 20 closed trades and goes by the ladder" in row.reason
+
+
+@pytest.mark.parametrize("policy", ["pace", "deadline_optimal"])
+def test_without_a_deadline_the_ladder_decides_and_says_so(policy):
+    _, goal = funded(
+        policy=policy, goal_type="portfolio_value", target_value=Decimal(2000)
+    )
+    row = size(goal)
+    assert row.policy_version == "ladder-1"
+    assert "needs a deadline and goes by the ladder" in row.reason
+
+
+# Solved tables
+
+
+def test_a_solved_decision_is_taken_again_with_and_without_its_table():
+    _, goal = funded(policy="deadline_optimal")
+    row = size(goal)
+    assert row.policy_version == "deadline_optimal-1"
+    assert PolicyTable.objects.count() == 1
+    kept = decide_again(row)
+    PolicyTable.objects.all().delete()
+    solved = decide_again(row)
+    assert kept == solved
+    assert (kept.adjustment_factor, kept.reason) == (row.adjustment_factor, row.reason)
+    assert kept.arbitration.deciding_factor.policy_factor == row.policy_factor
+
+
+def test_a_table_is_solved_once_and_asked_again(django_assert_max_num_queries):
+    _, goal = funded(policy="deadline_optimal")
+    first = size(goal)
+    second = size(goal, at=NOW + timedelta(minutes=1))
+    assert PolicyTable.objects.count() == 1
+    assert first.policy_factor == second.policy_factor
+    with django_assert_max_num_queries(12):
+        size(goal, at=NOW + timedelta(minutes=2))
+
+
+@pytest.mark.parametrize("policy", ["ladder", "constant", "pace"])
+def test_only_the_solved_policy_has_tables(policy):
+    _, goal = funded(policy=policy)
+    size(goal)
+    assert not PolicyTable.objects.exists()
+
+
+# Unreachable
+
+
+@pytest.mark.parametrize("policy", ["ladder", "pace", "deadline_optimal"])
+def test_what_cannot_be_reached_is_frozen_at_one(policy):
+    _, goal = funded(policy=policy, target_value=Decimal(500))
+    row = size(goal)
+    assert (row.policy_version, row.policy_factor) == ("unreachable", 1)
+    assert "can no longer be reached" in row.reason
+    assert "frozen at 1" in row.reason
+    assert decide_again(row).reason == row.reason
+
+
+# Projection
+
+
+def test_a_projection_is_the_same_each_time_and_writes_nothing():
+    _, goal = funded()
+    goal = FinancialGoal.objects.select_related("portfolio").get(pk=goal.pk)
+    first, second = project(goal, NOW), project(goal, NOW)
+    assert first.figures is not None
+    assert first.probability == second.probability
+    assert first.figures.low == second.figures.low
+    assert first.figures.low <= first.figures.probability <= first.figures.high
+    goal.refresh_from_db()
+    assert goal.probability is None
+
+
+def test_the_daily_refresh_keeps_the_probability_beside_the_goal():
+    _, goal = funded()
+    _, hopeless = funded(target_value=Decimal(500))
+    _, young = funded(trades=3)
+    assert refresh_projections(as_of=NOW) == 3
+    for one in (goal, hopeless, young):
+        one.refresh_from_db()
+    assert goal.projected_at == NOW
+    assert goal.probability == project(goal, NOW).probability
+    assert (goal.unreachable, hopeless.unreachable) == (False, True)
+    assert hopeless.probability == 0
+    assert young.probability is None
+
+
+def test_the_refresh_of_one_portfolio_leaves_the_others_alone():
+    portfolio, _ = funded()
+    _, other = funded()
+    refresh_projections(as_of=NOW, portfolio_id=portfolio.portfolio_id)
+    other.refresh_from_db()
+    assert other.projected_at is None
