@@ -80,7 +80,7 @@ DEADLINE_VERSION = "deadline_optimal-1"
 # How much more than needed a goal that is behind strives for. No unit.
 PACE_SPEED = Decimal("1.5")
 # From so much progress on (percent): the pace's lowest and highest factor. None is the
-# goal's own bound. Source: docs/rules.md, "Pace policy".
+# goal's own bound. Source: docs/rules.md, "Policies".
 PACE_LIMITS: tuple[tuple[Decimal | None, Decimal | None, Decimal | None], ...] = (
     (None, ONE, None),
     (Decimal(40), Decimal("0.95"), Decimal("1.05")),

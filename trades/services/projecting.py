@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from goals.deadline_tables import DeadlineTable, make_inputs, solve
-from goals.enums import AfterAchieved, GoalStatus, PolicyName
+from goals.enums import AfterAchieved, GoalStatus, Measure, PolicyName
 from goals.models import FinancialGoal, Portfolio
 from goals.policy_functions import GoalPolicy
 from goals.progress import Progress, Reading, can_still_move
@@ -120,7 +120,9 @@ def _find_certain(
         return ZERO, "the period is over", None
     if as_of < goal.period_starts_at:
         return None, "the period has not begun", None
-    if not can_still_move(goal.kind.measures, goal.baseline, reading):
+    is_return = goal.kind.measures is Measure.RETURN
+    is_over = not can_still_move(goal.kind.measures, goal.baseline, reading)
+    if is_over or (is_return and reading.unit_value == 0):
         why = "the run of units it is measured by ended in ruin"
         return ZERO, why, why
     return None, None, None
