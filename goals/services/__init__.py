@@ -14,7 +14,7 @@ from goals.services.portfolios import (
     update_portfolio,
 )
 from goals.services.rebuilding import rebuild_ledger
-from goals.services.rollover import roll_goals
+from goals.services.rollover import roll_goals, roll_portfolios
 from goals.services.sizing import (
     load_participants,
     load_sizable_goal,
@@ -37,6 +37,7 @@ __all__ = [
     "rebuild_ledger",
     "record_cash_flow",
     "roll_goals",
+    "roll_portfolios",
     "snapshot_goals",
     "standing_of",
     "update_goal",
