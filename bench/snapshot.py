@@ -11,7 +11,7 @@ from bench.timing import in_turn, show, timed
 from goals.services import snapshot_goals
 
 GOALS = 100_000
-GOALS_A_PORTFOLIO = 100
+GOALS_A_PORTFOLIO = 50
 PAIRS = 4
 REACH = Target(0.8, at_least=True)
 MORE_PORTFOLIOS = """

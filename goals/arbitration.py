@@ -122,11 +122,12 @@ def arbitrate(goals: tuple[GoalStanding, ...]) -> Arbitration:
 def measure_goal_factor(goal: GoalStanding) -> GoalFactor:
     """The goal's policy, or what it wants after it is achieved, inside its bounds.
 
-    `min_factor` lifts a policy's factor only: protecting an achieved goal is a limit,
-    and a limit is never lifted.
+    `min_factor` lifts a policy's factor only: protecting an achieved goal and freezing
+    one that cannot be reached are limits, and a limit is never lifted.
     """
     version, factor, reason = _ask_policy(goal)
-    low = Decimal(0) if goal.achieved else goal.min_factor
+    limited = goal.achieved or not goal.reachable
+    low = Decimal(0) if limited else goal.min_factor
     lifted = max(factor, low)
     if lifted > factor:
         reason += f", lifted to its min_factor {format_plain(lifted)}"

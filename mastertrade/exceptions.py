@@ -89,6 +89,12 @@ class GoalNotActive(DomainError):
     code = "goal_not_active"
 
 
+class TooManyGoals(DomainError):
+    """The portfolio has as many goals that have not ended as it may have."""
+
+    code = "too_many_goals"
+
+
 class NoActiveStrategy(DomainError):
     """No active strategy competes."""
 

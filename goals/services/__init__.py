@@ -15,7 +15,7 @@ from goals.services.portfolios import (
 )
 from goals.services.rebuilding import rebuild_ledger
 from goals.services.resuming import halt_trading, resume_trading
-from goals.services.rollover import roll_goals
+from goals.services.rollover import roll_goals, roll_portfolios
 from goals.services.sizing import (
     load_participants,
     load_sizable_goal,
@@ -40,6 +40,7 @@ __all__ = [
     "record_cash_flow",
     "resume_trading",
     "roll_goals",
+    "roll_portfolios",
     "snapshot_goals",
     "standing_of",
     "update_goal",

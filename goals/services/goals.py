@@ -4,6 +4,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Q
+
 from goals.enums import (
     AfterAchieved,
     GoalStatus,
@@ -22,6 +24,7 @@ from mastertrade.exceptions import (
     GoalNotActive,
     InvalidInput,
     PortfolioRuined,
+    TooManyGoals,
 )
 from mastertrade.money import FACTOR, MONEY
 from mastertrade.transactions import atomic
@@ -30,6 +33,7 @@ from mastertrade.validation import require_decimal, require_word
 EARLIEST_DATE = date(1970, 1, 1)
 LATEST_DATE = date(2200, 12, 31)
 PRIORITIES = range(1, 11)
+MOST_GOALS = 50
 CHANGEABLE = (
     "target_value",
     "target_date",
@@ -79,6 +83,7 @@ def create_goal(
     _apply(goal, settings)
     _validate_period(goal, today)
     _refuse_ruin(goal, locked)
+    _refuse_crowd(locked, as_of)
     open_period(
         goal, locked, as_of, start_value=start_value, begins_today=start == today
     )
@@ -168,6 +173,21 @@ def _refuse_ruin(goal: FinancialGoal, portfolio: Portfolio) -> None:
         raise PortfolioRuined(
             f"Portfolio {portfolio.name} is ruined: there is no unit value to measure "
             "a return from until a deposit starts anew."
+        )
+
+
+def _refuse_crowd(portfolio: Portfolio, as_of: datetime) -> None:
+    """At most `MOST_GOALS` that have not ended; `portfolio` must be locked.
+
+    A recurring goal whose period is over and not rolled yet counts, for its successor:
+    that one takes its place, so that a roll-over is never refused.
+    """
+    runs = Q(period_ends_at=None) | Q(period_ends_at__gt=as_of) | Q(recurring=True)
+    running = FinancialGoal.objects.filter(runs, portfolio=portfolio, ended_at=None)
+    if running.count() >= MOST_GOALS:
+        raise TooManyGoals(
+            f"Portfolio {portfolio.name} has {MOST_GOALS} goals that have not ended; "
+            "cancel one first."
         )
 
 

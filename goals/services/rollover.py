@@ -1,9 +1,10 @@
 """The end of a period: judge the goal, open the next one of a recurring goal."""
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.db.models import Q
 
 from goals.enums import GoalStatus
@@ -13,7 +14,7 @@ from goals.progress import status_after, status_at_end
 from goals.services.goals import LATEST_DATE
 from goals.services.opening import open_period
 from goals.services.reaching import HUNDRED
-from mastertrade.exceptions import DomainError, InvalidInput
+from mastertrade.exceptions import InvalidInput
 from mastertrade.transactions import atomic
 
 logger = logging.getLogger(__name__)
@@ -30,34 +31,57 @@ CARRIED = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """What a roll-over did: goals it ended, goals it opened, portfolios that failed.
+
+    A failure has its portfolio's key as its note.
+    """
+
+    ended: int = 0
+    opened: tuple[FinancialGoal, ...] = ()
+    failures: tuple[Exception, ...] = ()
+
+
 def roll_goals(
     *, as_of: datetime, portfolio_id: int | None = None
 ) -> list[FinancialGoal]:
-    """End every goal whose period is over; returns the goals that were opened.
+    """As `roll_portfolios`; returns the goals that were opened.
+
+    After all is done, an `ExceptionGroup` is raised that holds every failure.
+    """
+    rolled = roll_portfolios(as_of=as_of, portfolio_id=portfolio_id)
+    if rolled.failures:
+        raise ExceptionGroup("some portfolios could not be rolled", rolled.failures)
+    return list(rolled.opened)
+
+
+def roll_portfolios(*, as_of: datetime, portfolio_id: int | None = None) -> Rolled:
+    """End every goal whose period is over.
 
     A portfolio value that showed its target before its period is achieved by the time
     that begins.
 
     One transaction a portfolio, whose lock makes it happen exactly once however many
     call at the same time. Periods that went by unnoticed are caught up one by one. A
-    portfolio that fails stops no other: the rest is rolled, then an `ExceptionGroup`
-    is raised that holds every failure, with the portfolio's key as its note.
+    portfolio that fails, for whatever reason, stays as it was and stops no other.
     """
     due = FinancialGoal.objects.filter(_is_over(as_of) | _begins_reached(as_of))
     if portfolio_id is not None:
         due = due.filter(portfolio_id=portfolio_id)
     keys = due.order_by("portfolio_id").values_list("portfolio_id", flat=True)
-    opened: list[FinancialGoal] = []
-    failures: list[Exception] = []
+    done: list[Rolled] = []
     for key in keys.distinct():
         try:
-            opened += _roll_portfolio(key, as_of)
-        except (DomainError, DatabaseError) as failure:
+            done.append(_roll_portfolio(key, as_of))
+        except Exception as failure:
             failure.add_note(f"portfolio {key}")
-            failures.append(failure)
-    if failures:
-        raise ExceptionGroup("some portfolios could not be rolled", failures)
-    return opened
+            done.append(Rolled(failures=(failure,)))
+    return Rolled(
+        ended=sum(one.ended for one in done),
+        opened=tuple(goal for one in done for goal in one.opened),
+        failures=tuple(failure for one in done for failure in one.failures),
+    )
 
 
 def _is_over(as_of: datetime) -> Q:
@@ -72,20 +96,22 @@ def _begins_reached(as_of: datetime) -> Q:
 
 
 @atomic
-def _roll_portfolio(portfolio_id: int, as_of: datetime) -> list[FinancialGoal]:
+def _roll_portfolio(portfolio_id: int, as_of: datetime) -> Rolled:
     portfolio = Portfolio.objects.locked().get(pk=portfolio_id)
     goals = FinancialGoal.objects.locked().filter(portfolio=portfolio)
+    ended = 0
     opened: list[FinancialGoal] = []
     for goal in goals.filter(_is_over(as_of) | _begins_reached(as_of)):
         _judge_beginning(goal, as_of)
         if not goal.period.is_over(as_of):
             continue
-        following = _end(goal, portfolio, as_of)
-        while following is not None:
-            opened.append(following)
-            over_too = following.period.is_over(as_of)
-            following = _end(following, portfolio, as_of) if over_too else None
-    return opened
+        link: FinancialGoal | None = goal
+        while link is not None and link.period.is_over(as_of):
+            link = _end(link, portfolio, as_of)
+            ended += 1
+            if link is not None:
+                opened.append(link)
+    return Rolled(ended, tuple(opened))
 
 
 def _judge_beginning(goal: FinancialGoal, as_of: datetime) -> None:

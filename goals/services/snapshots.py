@@ -23,6 +23,20 @@ WHERE g.ended_at IS NULL
   AND g.period_starts_at <= %(as_of)s
   AND (g.period_ends_at IS NULL OR g.period_ends_at > %(as_of)s)
 """
+# One snapshot a goal and local day. Asked goal by goal (OFFSET keeps it so), because a
+# day's rows are few in the index and the history may be long. No day has 26 hours.
+ONLY_FIRST_OF_DAY = """
+  AND NOT EXISTS (
+    SELECT FROM goal_progress_history h
+    WHERE h.goal_id = g.goal_id AND h.kind = 'snapshot'
+      AND h.effective_at > greatest(%(as_of)s, p.last_entry_at) - interval '26 hours'
+      AND h.snapshot_date =
+          (greatest(%(as_of)s, p.last_entry_at) AT TIME ZONE p.time_zone)::date
+    OFFSET 0
+  )
+"""
+# Two daily runs at once take turns; a plain snapshot waits for nobody.
+TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtext('daily snapshot of goals'))"
 ONLY_THESE = "  AND g.goal_id = ANY(%(goal_ids)s)\n"
 ONLY_OF = "  AND g.user_id = %(user_id)s\n"
 
@@ -33,13 +47,17 @@ def snapshot_goals(
     as_of: datetime,
     goal_ids: Sequence[int] | None = None,
     user_id: str | None = None,
+    once_a_day: bool = False,
 ) -> int:
     """Write down how far every running goal is; returns how many rows.
 
     Running: not ended, its period containing `as_of`; all of them, or only those named
-    or those of one user.
+    or those of one user. `once_a_day` leaves out the goals that have a snapshot of the
+    portfolio's local day already, however many call at the same time.
     """
     statement = SNAPSHOT
+    if once_a_day:
+        statement += ONLY_FIRST_OF_DAY
     if goal_ids is not None:
         statement += ONLY_THESE
     if user_id is not None:
@@ -51,5 +69,7 @@ def snapshot_goals(
         "user_id": user_id,
     }
     with connection.cursor() as cursor:
+        if once_a_day:
+            cursor.execute(TAKE_TURNS)
         cursor.execute(statement, parameters)
         return int(cursor.rowcount)

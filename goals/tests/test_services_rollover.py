@@ -271,9 +271,10 @@ def test_a_failure_leaves_the_portfolio_as_it_was():
     goal = may_goal()
     with (
         patch("goals.services.rollover.open_period", side_effect=RuntimeError),
-        pytest.raises(RuntimeError),
+        pytest.raises(ExceptionGroup) as failed,
     ):
         roll_goals(as_of=at(6, 1))
+    assert failed.group_contains(RuntimeError)
     assert fresh(goal).ended_at is None
 
 
@@ -386,14 +387,15 @@ def test_a_successor_opened_late_writes_down_the_way_travelled():
     assert rows(june) == [("start", at(6, 1), 0), ("restated", at(6, 2, 10), 60)]
 
 
-def test_a_portfolio_that_fails_stops_no_other():
+@pytest.mark.parametrize("error", [OutOfRange("no room"), ZeroDivisionError()])
+def test_a_portfolio_that_fails_stops_no_other(error):
     broken = GoalFactory(recurring=True)
     other = GoalFactory(recurring=True)
     open_period = rollover.open_period
 
     def fail_for_one(goal, portfolio, *args, **kwargs):
         if portfolio.pk == broken.portfolio_id:
-            raise OutOfRange("no room")
+            raise error
         return open_period(goal, portfolio, *args, **kwargs)
 
     with (

@@ -1,0 +1,82 @@
+"""What is done once a day: named steps, in order, each of which may be done again.
+
+Each step does what is left to do. So a run that was killed is completed by the next
+one, and two runs at once, or on the same day, do nothing twice.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from goals.services import roll_portfolios, snapshot_goals
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a step did, in words, and what failed in it while the rest was done."""
+
+    words: str
+    failures: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    name: str
+    work: Callable[[datetime], Done]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A step that was run, and how long it took."""
+
+    step: Step
+    done: Done
+    seconds: float
+
+
+def roll(as_of: datetime) -> Done:
+    """End the periods that are over, open the next ones."""
+    rolled = roll_portfolios(as_of=as_of)
+    words = f"{count(rolled.ended, 'period')} ended, {len(rolled.opened)} opened"
+    return Done(words, tuple(describe(failure) for failure in rolled.failures))
+
+
+def take_snapshots(as_of: datetime) -> Done:
+    """One history row a running goal, unless it has a snapshot of this local day."""
+    written = snapshot_goals(as_of=as_of, once_a_day=True)
+    return Done(f"{count(written, 'goal')} written down")
+
+
+# A step sees what those before it did: the next period's goal has its first snapshot.
+STEPS = (
+    Step("roll-over", roll),
+    Step("snapshots", take_snapshots),
+)
+
+
+def run_day(*, as_of: datetime, steps: tuple[Step, ...] = STEPS) -> Iterator[Outcome]:
+    """Run the steps one by one; one that fails is told of and stops no later one."""
+    for step in steps:
+        began = time.monotonic()
+        try:
+            done = step.work(as_of)
+        except Exception as failure:
+            logger.exception("The daily step %s failed", step.name)
+            done = Done("failed", (describe(failure),))
+        yield Outcome(step, done, time.monotonic() - began)
+
+
+def count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def describe(failure: Exception) -> str:
+    """Which portfolio, where it is noted, and what is wrong, in one line."""
+    where = ": ".join(getattr(failure, "__notes__", []))
+    words = " ".join(str(failure).split())
+    what = f"{type(failure).__name__}: {words}" if words else type(failure).__name__
+    return f"{where}: {what}" if where else what
