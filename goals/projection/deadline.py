@@ -16,7 +16,7 @@ from goals.projection.grid import Grid, log_levels, make_grid
 from goals.projection.monotone import choose_monotone
 from goals.projection.outcomes import Outcomes, require, take_factors, take_outcomes
 from goals.projection.stencils import make_stencils
-from goals.projection.types import Flags, Floats, Indices, Numbers
+from goals.projection.types import Flags, Floats, Numbers
 from mastertrade.exceptions import InvalidInput
 
 # Values closer than this are equal, and of equals the factor nearest to 1 is taken.
@@ -114,8 +114,7 @@ def solve_deadline_policy(
     start = 0.0 if over else today
     grid = make_grid(
         chances,
-        smallest_factor=float(choices[0] or choices[-1]),
-        largest_factor=float(choices[-1]),
+        choices,
         trades_left=trades_left,
         goal=goal,
         stop=stop,
@@ -160,30 +159,26 @@ def _solve(
     near_one = np.argsort(np.abs(factors - 1.0), kind="stable")
     ordered = factors if monotone else factors[near_one]
     stencils = make_stencils(outcomes, ordered, grid)
+    nearness = TIE * np.abs(ordered - 1.0)[:, None]
     value, stopped = np.zeros(grid.size), np.zeros(grid.size)
     chosen = np.ones((trades_left + 1, grid.size))
     reached = np.zeros((trades_left + 1, grid.size))
     nodes = np.arange(grid.size)
     for left in range(1, trades_left + 1):
-        expected = stencils.expect(value, -penalty)
+        expected = stencils.expect(value, 1.0, -penalty)
         if monotone:
             weights = _weigh_nodes(outcomes, grid, trades_left - left)
-            best = _choose_monotone(expected, ordered, weights)
+            # What a choice loses, not what it gives: sums of it keep their digits.
+            lost = expected - expected.max(axis=0) - nearness
+            best = choose_monotone(lost * weights)
         else:
-            highest = expected.max(axis=1, keepdims=True)
-            best = np.argmax(expected >= highest - TIE, axis=1)
+            best = np.argmax(expected >= expected.max(axis=0) - TIE, axis=0)
         if grid.stop is not None:
-            stopped = stencils.expect_chosen(stopped, best, 0.0, 1.0)
-        value = expected[nodes, best]
+            stopped = stencils.expect(stopped, 0.0, 1.0)[best, nodes]
+        value = expected[best, nodes]
         chosen[left] = ordered[best]
         reached[left] = value + penalty * stopped
     return _Solved(chosen, reached, stopped)
-
-
-def _choose_monotone(expected: Floats, factors: Floats, weights: Floats) -> Indices:
-    """The best monotone choice, of equals the nearest to 1."""
-    nearness = TIE * np.abs(factors - 1.0)
-    return choose_monotone(expected - nearness, weights)
 
 
 def _weigh_nodes(outcomes: Outcomes, grid: Grid, trades_done: int) -> Floats:

@@ -7,9 +7,8 @@ from typing import TypeAlias
 import numpy as np
 
 from goals.projection.deadline import DeadlinePolicy, check_question
-from goals.projection.grid import Grid, log_levels, make_grid
+from goals.projection.grid import TOUCH, Grid, log_levels, make_grid
 from goals.projection.outcomes import Outcomes, take_outcomes
-from goals.projection.stencils import TOUCH
 from goals.projection.types import Flags, Floats, Indices, Numbers
 from mastertrade.exceptions import InvalidInput
 
@@ -64,11 +63,9 @@ def evaluate_policy(
         known = np.full((trades_left + 1, 1), sure)
         return PolicyOutcome(sure, 1 - sure, known, np.array([equity]))
     choose = as_function(policy)
-    low, high = _range_of(choose, trades_left, goal, stop, today)
     grid = make_grid(
         chances,
-        smallest_factor=low,
-        largest_factor=high,
+        _factors_of(policy, trades_left, goal, stop, today),
         trades_left=trades_left,
         goal=goal,
         stop=stop,
@@ -94,16 +91,17 @@ def as_function(policy: Policy) -> PolicyFunction:
     return lambda _, equity: np.full(equity.shape, constant)
 
 
-def _range_of(
-    choose: PolicyFunction, trades_left: int, goal: float, stop: float | None, at: float
-) -> tuple[float, float]:
-    """About the smallest factor above 0 and the largest that the policy gives."""
+def _factors_of(
+    policy: Policy, trades_left: int, goal: float, stop: float | None, at: float
+) -> Floats:
+    """The factors that a policy gives, of a function those at some equities."""
+    if isinstance(policy, DeadlinePolicy):
+        return np.unique(policy.factors)
     bottom = stop if stop is not None else at - 2 * (goal - at)
     equity = np.exp(np.linspace(bottom, goal, PROBES)[:-1])
     asked = {1, max(trades_left // 2, 1), max(trades_left, 1)}
-    given = np.concatenate([ask(choose, left, equity) for left in asked])
-    used = given[given > 0]
-    return (float(used.min()), float(used.max())) if used.size else (1.0, 1.0)
+    choose = as_function(policy)
+    return np.unique([ask(choose, left, equity) for left in asked])
 
 
 def ask(choose: PolicyFunction, trades_left: int, equity: Floats) -> Floats:
@@ -157,7 +155,7 @@ def _step(factors: Floats, outcomes: Outcomes, grid: Grid) -> _Steps:
     return _Steps(
         node=np.asarray(node),
         share=inside - node,
-        reaches=places >= grid.size - 0.5 - TOUCH,
+        reaches=places >= grid.size - 1 + grid.goal_share - TOUCH,
         stops=(places <= bottom + TOUCH) if grid.stop is not None else places < -1,
     )
 

@@ -18,17 +18,30 @@ from goals.projection.types import Floats, Indices
 # trades left at the largest factor: from there the goal is reached once in 100,000.
 DEPTH_DEVIATIONS = 4.3
 FEWEST_NODES = 400
-MOST_NODES = 4_000
+# Few trades leave the value rough.
+SHORT = 40
+FEWEST_NODES_SHORT = 1_200
+MOST_NODES = 10_000
+MOST_NODES_TO_CHOOSE = 2_400
 # Cells to a typical step at the smallest factor; more of them cost time alone.
 CELLS_A_STEP = 8.0
+# With so few factors the value has jumps, and cells to a step grow with √trades.
+FEW_FACTORS = 3
+CELLS_A_ROOT = 5.0
+# A step that misses by less than this share of a cell has reached it: what is lost to
+# binary fractions is a thousandth of it.
+TOUCH = 1e-7
+# How far from whole numbers (of units) the steps of a lattice may be.
+LATTICE_TOUCH = 1e-8
 
 
 @dataclass(frozen=True, slots=True)
 class Grid:
     """`size` nodes from `lowest` up, `step` apart, all in log-equity.
 
-    Today is the node `today`. The goal lies half a step above the highest node; the
-    stop (None without one) between the lowest node and one step below it.
+    Today is the node `today`. The goal lies half a step above the highest node (on a
+    lattice up to a whole one); the stop (None without one) between the lowest node and
+    one step below it.
     """
 
     lowest: float
@@ -48,6 +61,11 @@ class Grid:
         """The nodes as equity in units of that at the goal's start, shape (size,)."""
         return np.exp(self.log_equity)
 
+    @property
+    def goal_share(self) -> float:
+        """How far above the highest node the goal lies, in steps."""
+        return (self.goal - self.lowest) / self.step - (self.size - 1)
+
     def nearest(self, equity: Floats) -> Indices:
         """The nodes nearest to these equities, as indices inside the grid."""
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -58,9 +76,8 @@ class Grid:
 
 def make_grid(
     outcomes: Outcomes,
+    factors: Floats,
     *,
-    smallest_factor: float,
-    largest_factor: float,
     trades_left: int,
     goal: float,
     stop: float | None,
@@ -69,25 +86,29 @@ def make_grid(
 ) -> Grid:
     """Lay a grid; `goal`, `stop` and `today` in log-equity, stop < today < goal.
 
-    `nodes` is about how many it has; left out, as many as the smallest step of the
-    smallest factor needs.
+    `factors` are all that may be used, ascending. `nodes` is about how many nodes it
+    has; left out, as many as the smallest steps need. Where all steps are multiples of
+    one (a lattice), a node lies wherever a walk can come, and nothing is rounded.
     """
     bottom = stop
     if bottom is None:
-        reach = outcomes.reach(largest_factor, trades_left, DEPTH_DEVIATIONS)
+        reach = outcomes.reach(float(factors[-1]), trades_left, DEPTH_DEVIATIONS)
         bottom = min(goal - reach, today - (goal - today) / 4)
     wide = goal - bottom
-    if nodes is None:
-        typical = outcomes.typical_step(smallest_factor)
-        wanted = wide * CELLS_A_STEP / typical if typical > 0 else FEWEST_NODES
-        nodes = int(min(max(wanted, FEWEST_NODES), MOST_NODES))
-    # Today is a whole number of steps below the highest node, which is half a step
-    # below the goal.
-    steps = max(round((goal - today) / wide * nodes - 0.5), 0)
-    step = (goal - today) / (steps + 0.5)
+    wanted = nodes or _count_nodes(outcomes, factors, trades_left, wide)
+    unit = find_unit(outcomes.log_steps(factors), wide / MOST_NODES)
+    if unit is not None:
+        step = unit / ceil(wanted * unit / wide - 1e-9)
+    else:
+        # Today is a whole number of steps below the highest node, which is half a step
+        # below the goal.
+        step = (goal - today) / (
+            max(round((goal - today) / wide * wanted - 0.5), 0) + 0.5
+        )
+    # The highest node is below the goal and the lowest above the stop, not at them.
+    steps = max(ceil((goal - today) / step - TOUCH) - 1, 0)
     below = (today - bottom) / step
-    # The lowest node is above the stop, not at it.
-    depth = max(ceil(below - 1e-9) - 1, 0) if stop is not None else floor(below)
+    depth = max(ceil(below - TOUCH) - 1, 0) if stop is not None else floor(below)
     return Grid(
         lowest=today - depth * step,
         step=step,
@@ -96,6 +117,44 @@ def make_grid(
         goal=goal,
         stop=stop,
     )
+
+
+def _count_nodes(
+    outcomes: Outcomes, factors: Floats, trades_left: int, wide: float
+) -> int:
+    """As many nodes as the smallest step needs.
+
+    Interpolation spreads a walk by about 0.4 cells times the root of its trades. With a
+    choice of factors the value is smooth; with few of them it has jumps, which must not
+    be smeared by more than a part of a step.
+    """
+    used = factors[factors > 0]
+    typical = outcomes.typical_step(float(used[0])) if used.size else 0.0
+    if typical == 0:
+        return FEWEST_NODES
+    cells = CELLS_A_STEP
+    if used.size <= FEW_FACTORS:
+        cells = max(cells, CELLS_A_ROOT * trades_left**0.5)
+    most = MOST_NODES if used.size <= FEW_FACTORS else MOST_NODES_TO_CHOOSE
+    fewest = FEWEST_NODES if trades_left > SHORT else FEWEST_NODES_SHORT
+    return int(min(max(wide * cells / typical, fewest), most))
+
+
+def find_unit(log_steps: Floats, smallest: float) -> float | None:
+    """What all these steps are whole multiples of; None if nothing above `smallest`."""
+    sizes = np.unique(np.abs(log_steps[np.isfinite(log_steps)]))
+    sizes = sizes[sizes > TOUCH * smallest]
+    if not sizes.size:
+        return None
+    unit = float(sizes[0])
+    for size in sizes.tolist():
+        rest = float(size)
+        while rest > smallest * 1e-3:
+            unit, rest = rest, abs(unit - rest * round(unit / rest))
+            if unit < smallest:
+                return None
+    places = sizes / unit
+    return unit if np.abs(places - np.rint(places)).max() < LATTICE_TOUCH else None
 
 
 def log_levels(

@@ -5,28 +5,29 @@ import numpy as np
 from goals.projection.types import Floats, Indices
 
 
-def choose_monotone(expected: Floats, weights: Floats) -> Indices:
+def choose_monotone(expected: Floats) -> Indices:
     """Choose a factor for each node so that it never grows from node to node.
 
-    `expected` has shape (nodes, factors), factors ascending and nodes by progress;
-    the sum of the chosen values, by `weights` of the nodes, is the largest there is.
-    This is a dynamic program over the nodes. `best[f]` is the largest sum up to a node
-    with factors f or larger alone; going to the next smaller factor at some node k adds
-    what it makes behind k, which is a running maximum instead of a loop over nodes.
+    `expected` has shape (factors, nodes), factors ascending and nodes by progress; the
+    sum of the chosen values is the largest there is, so nodes count by how the caller
+    weighs their values. This is a dynamic program over the nodes. `best[n]` is the
+    largest sum over the first n nodes with the factors so far (the largest ones) alone;
+    going on to the next smaller factor at some node k adds what it makes behind k,
+    which is a running maximum instead of a loop over nodes.
     """
-    nodes, count = expected.shape
-    sums = np.zeros((nodes + 1, count))
-    np.cumsum(expected * weights[:, None], axis=0, out=sums[1:])
-    best = sums[:, -1]
+    count, nodes = expected.shape
+    sums = np.zeros((count, nodes + 1))
+    np.cumsum(expected, axis=1, out=sums[:, 1:])
+    best = sums[-1]
     # From which node on a factor is used, for each last node.
     since = np.zeros((count, nodes + 1), dtype=np.intp)
     places = np.arange(nodes + 1)
     for factor in range(count - 2, -1, -1):
-        lead = best - sums[:, factor]
+        lead = best - sums[factor]
         highest = np.maximum.accumulate(lead)
         first = np.where(lead == highest, places, 0)
-        since[factor] = np.maximum.accumulate(first)
-        best = highest + sums[:, factor]
+        np.maximum.accumulate(first, out=since[factor])
+        best = highest + sums[factor]
     chosen = np.empty(nodes, dtype=np.intp)
     end = nodes
     for factor in range(count):

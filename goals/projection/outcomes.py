@@ -42,7 +42,7 @@ class Outcomes:
         spread = float(np.sqrt(self.probabilities @ steps**2))
         best = float(max(steps.max(), 0.0)) * trades
         likely = max(mean, 0.0) * trades + deviations * spread * trades**0.5
-        return min(best, likely)
+        return float(min(best, likely))
 
     def typical_step(self, factor: float) -> float:
         """Root of the mean squared log-growth of one trade; 0 if all are 0."""

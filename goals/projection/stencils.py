@@ -10,13 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from goals.projection.grid import Grid
+from goals.projection.grid import TOUCH, Grid
 from goals.projection.outcomes import Outcomes
 from goals.projection.types import Floats, Indices
-
-# A step that misses by less than this share of a cell has reached it: what is lost to
-# binary fractions is a thousandth of it.
-TOUCH = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +41,9 @@ def land(log_steps: Floats, grid: Grid) -> Landing:
 class Stencils:
     """One trade at each factor, as weights on the nodes around.
 
-    `weights` has shape (window, factors): the windows of the values, padded by `below`
-    and `above` nodes, times it are the expected values. `at_goal` and `at_stop` have
-    shape (nodes, factors): what the cell of the goal and of the stop adds, for each
+    `weights` has shape (factors, window): it times the windows of the values, padded by
+    `below` and `above` nodes, are the expected values. `at_goal` and `at_stop` have
+    shape (factors, nodes): what the cell of the goal and of the stop adds, for each
     unit that the value there lies below 1, and above the value of the stop.
     """
 
@@ -57,37 +53,25 @@ class Stencils:
     at_goal: Floats
     at_stop: Floats | None
 
-    def expect(self, values: Floats, stopped: float) -> Floats:
-        """The expected values after one trade, shape (nodes, factors).
+    def expect(self, values: Floats, reached: float, stopped: float) -> Floats:
+        """The expected values after one trade, shape (factors, nodes).
 
-        `values` by node; 1 from the goal on, `stopped` from the stop down.
+        `values` by node; `reached` from the goal on, `stopped` from the stop down.
         """
-        # Copied: a product of overlapping rows would not be left to the fast library.
-        windows = np.ascontiguousarray(self.windows(values, 1.0, stopped))
-        expected = windows @ self.weights
-        expected += self.at_goal * (1 - values[-1])
-        if self.at_stop is not None:
-            expected += self.at_stop * (stopped - values[0])
-        return expected
-
-    def expect_chosen(
-        self, values: Floats, chosen: Indices, reached: float, stopped: float
-    ) -> Floats:
-        """The same for one factor at each node, given by index; shape (nodes,)."""
-        windows = self.windows(values, reached, stopped)
-        nodes = np.arange(values.size)
-        expected = np.einsum("nw,nw->n", windows, self.weights.T[chosen])
-        expected += self.at_goal[nodes, chosen] * (reached - values[-1])
-        if self.at_stop is not None:
-            expected += self.at_stop[nodes, chosen] * (stopped - values[0])
-        return expected
-
-    def windows(self, values: Floats, reached: float, stopped: float) -> Floats:
-        """Every node's surroundings, shape (nodes, window)."""
         padded = np.concatenate(
             [np.full(self.below, stopped), values, np.full(self.above, reached)]
         )
-        return np.asarray(sliding_window_view(padded, self.weights.shape[0]))
+        # Copied: a product of overlapping rows would not be left to the fast library.
+        windows = np.ascontiguousarray(sliding_window_view(padded, values.size))
+        expected = self.weights @ windows
+        # Only nodes near an end have a step into its cell.
+        goal, stop = self.at_goal, self.at_stop
+        near = min(max(self.above, 1), values.size)
+        expected[:, -near:] += goal[:, -near:] * (reached - values[-1])
+        if stop is not None:
+            near = min(max(self.below, 1), values.size)
+            expected[:, :near] += stop[:, :near] * (stopped - values[0])
+        return np.asarray(expected)
 
 
 def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
@@ -95,12 +79,12 @@ def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
     landing = land(outcomes.log_steps(factors), grid)
     below = int(max(-landing.cells.min(), 0))
     above = int(max(landing.cells.max() + 1, 0))
-    weights = np.zeros((below + above + 1, factors.size))
+    weights = np.zeros((factors.size, below + above + 1))
     rows = np.broadcast_to(np.arange(factors.size)[:, None], landing.cells.shape)
     chances = np.broadcast_to(outcomes.probabilities, landing.cells.shape)
-    np.add.at(weights, (landing.cells + below, rows), chances * (1 - landing.share))
+    np.add.at(weights, (rows, landing.cells + below), chances * (1 - landing.share))
     beyond = np.minimum(landing.cells + below + 1, below + above)
-    np.add.at(weights, (beyond, rows), chances * landing.share)
+    np.add.at(weights, (rows, beyond), chances * landing.share)
     return Stencils(
         weights=weights,
         below=below,
@@ -115,9 +99,9 @@ def _correct_goal(
 ) -> Floats:
     """From which node a step ends in the goal's cell, and what was read wrongly."""
     from_node = grid.size - 1 - landing.cells
-    reaches = landing.share >= 0.5 - TOUCH
+    reaches = landing.share >= grid.goal_share - TOUCH
     wrong = chances * (reaches - landing.share)
-    return _gather(from_node, rows, wrong, (grid.size, landing.cells.shape[0]))
+    return _gather(from_node, rows, wrong, (landing.cells.shape[0], grid.size))
 
 
 def _correct_stop(
@@ -129,13 +113,13 @@ def _correct_stop(
     from_node = -1 - landing.cells
     stops = landing.share <= 1 - depth + TOUCH
     wrong = chances * (stops - (1 - landing.share))
-    return _gather(from_node, rows, wrong, (grid.size, landing.cells.shape[0]))
+    return _gather(from_node, rows, wrong, (landing.cells.shape[0], grid.size))
 
 
 def _gather(
     from_node: Indices, rows: Indices, wrong: Floats, shape: tuple[int, int]
 ) -> Floats:
     gathered = np.zeros(shape)
-    inside = (from_node >= 0) & (from_node < shape[0])
-    np.add.at(gathered, (from_node[inside], rows[inside]), wrong[inside])
+    inside = (from_node >= 0) & (from_node < shape[1])
+    np.add.at(gathered, (rows[inside], from_node[inside]), wrong[inside])
     return gathered
