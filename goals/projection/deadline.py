@@ -29,7 +29,7 @@ class DeadlinePolicy:
     all trades left. Probabilities are ratios from 0 to 1.
 
     `factors` has shape (trades_left + 1, nodes): row n holds with n trades left (row 0,
-    with none, is 1.0), each node from half a grid step below it to half a step above.
+    with none, is 1.0), each node from itself up to the next one.
     `equity` are the nodes, ascending, shape (nodes,), in units of the equity at the
     goal's start. `probabilities`, of the same shape as `factors`, are those of reaching
     the goal.
@@ -50,7 +50,7 @@ class DeadlinePolicy:
         """
         at = np.atleast_1d(np.asarray(equity, dtype=np.float64))
         row = min(max(trades_left, 0), self.factors.shape[0] - 1)
-        found = self.factors[row][self.grid.nearest(at)]
+        found = self.factors[row][self.grid.node_below(at)]
         return np.where(self._is_over(at), 1.0, found)
 
     def probability_at(self, trades_left: int, equity: float) -> float:
