@@ -13,17 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from goals.projection.grid import Grid, log_levels, make_grid
-from goals.projection.monotone import choose_monotone
-from goals.projection.outcomes import Outcomes, require, take_factors, take_outcomes
-from goals.projection.stencils import make_stencils
+from goals.projection.induction import solve
+from goals.projection.outcomes import require, take_factors, take_outcomes
 from goals.projection.types import Flags, Floats, Numbers
 from mastertrade.exceptions import InvalidInput
 
-# Values closer than this are equal, and of equals the factor nearest to 1 is taken.
-TIE = 1e-11
 MOST_TRADES = 10_000
-# What a node weighs that is hardly ever visited, beside today's.
-RAREST = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +29,7 @@ class DeadlinePolicy:
     all trades left. Probabilities are ratios from 0 to 1.
 
     `factors` has shape (trades_left + 1, nodes): row n holds with n trades left (row 0,
-    with none, is 1.0), each node from half a grid step below it to half a step above.
+    with none, is 1.0), each node from itself up to the next one.
     `equity` are the nodes, ascending, shape (nodes,), in units of the equity at the
     goal's start. `probabilities`, of the same shape as `factors`, are those of reaching
     the goal.
@@ -55,7 +50,7 @@ class DeadlinePolicy:
         """
         at = np.atleast_1d(np.asarray(equity, dtype=np.float64))
         row = min(max(trades_left, 0), self.factors.shape[0] - 1)
-        found = self.factors[row][self.grid.nearest(at)]
+        found = self.factors[row][self.grid.node_below(at)]
         return np.where(self._is_over(at), 1.0, found)
 
     def probability_at(self, trades_left: int, equity: float) -> float:
@@ -99,10 +94,12 @@ def solve_deadline_policy(
     Goal and stop end the walk at the first trade's close that reaches them. A trade
     that leaves nothing or less ends it too, as a stop where there is one.
 
-    `monotone` allows only factors that never grow with progress; the best of them are
-    chosen at each number of trades left. Of equally good factors the one nearest to 1
-    is taken. `nodes` is about the size of the grid; left out, as many as the
-    distribution needs for an error of some tenths of a percentage point.
+    `monotone` allows only factors that never grow with progress. The table is then at
+    least as good as any one factor for always of those tried, but where a stop is near
+    and its penalty high much worse than a table that may grow: being small near the
+    stop is ruled out. Of equally good factors the one nearest to 1 is taken. `nodes` is
+    about the size of the grid; left out, as many as the distribution needs for an error
+    of some tenths of a percentage point.
 
     Raises `InvalidInput` that names the argument.
     """
@@ -121,7 +118,7 @@ def solve_deadline_policy(
         today=start,
         nodes=nodes,
     )
-    solved = _solve(chances, choices, grid, trades_left, stop_penalty, monotone)
+    solved = solve(chances, choices, grid, trades_left, stop_penalty, monotone)
     if over:
         reached = float(today >= goal - 1e-12)
         value, stopped = reached - stop_penalty * (1 - reached), 1 - reached
@@ -138,58 +135,6 @@ def solve_deadline_policy(
         probabilities=solved.reached,
         grid=grid,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Solved:
-    factors: Floats
-    reached: Floats
-    stopped: Floats
-
-
-def _solve(
-    outcomes: Outcomes,
-    factors: Floats,
-    grid: Grid,
-    trades_left: int,
-    penalty: float,
-    monotone: bool,
-) -> _Solved:
-    """Step back from the deadline; one matrix product a trade."""
-    near_one = np.argsort(np.abs(factors - 1.0), kind="stable")
-    ordered = factors if monotone else factors[near_one]
-    stencils = make_stencils(outcomes, ordered, grid)
-    nearness = TIE * np.abs(ordered - 1.0)[:, None]
-    value, stopped = np.zeros(grid.size), np.zeros(grid.size)
-    chosen = np.ones((trades_left + 1, grid.size))
-    reached = np.zeros((trades_left + 1, grid.size))
-    nodes = np.arange(grid.size)
-    for left in range(1, trades_left + 1):
-        expected = stencils.expect(value, 1.0, -penalty)
-        if monotone:
-            weights = _weigh_nodes(outcomes, grid, trades_left - left)
-            best = choose_monotone((expected - nearness) * weights)
-        else:
-            best = np.argmax(expected >= expected.max(axis=0) - TIE, axis=0)
-        if grid.stop is not None:
-            stopped = stencils.expect(stopped, 0.0, 1.0)[best, nodes]
-        value = expected[best, nodes]
-        chosen[left] = ordered[best]
-        reached[left] = value + penalty * stopped
-    return _Solved(chosen, reached, stopped)
-
-
-def _weigh_nodes(outcomes: Outcomes, grid: Grid, trades_done: int) -> Floats:
-    """About how likely each node is visited then, from today at factor 1.
-
-    A monotone choice gives up something at some nodes for others. Were all of them to
-    weigh the same, the many near the stop, where small factors are best, would hold
-    back those on the way.
-    """
-    spread = outcomes.typical_step(1.0) * np.sqrt(trades_done + 1.0)
-    away = (np.arange(grid.size) - grid.today) * grid.step
-    density: Floats = np.exp(-0.5 * (away / max(spread, grid.step)) ** 2)
-    return density + RAREST
 
 
 def check_question(

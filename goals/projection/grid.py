@@ -66,12 +66,17 @@ class Grid:
         """How far above the highest node the goal lies, in steps."""
         return (self.goal - self.lowest) / self.step - (self.size - 1)
 
-    def nearest(self, equity: Floats) -> Indices:
-        """The nodes nearest to these equities, as indices inside the grid."""
+    def node_below(self, equity: Floats) -> Indices:
+        """The highest nodes not above these equities, as indices inside the grid.
+
+        What is right at a node is nearly right above it: the same factors lead from
+        there to the goal no later and to the stop no sooner.
+        """
         with np.errstate(divide="ignore", invalid="ignore"):
             place = (np.log(equity) - self.lowest) / self.step
         place = np.nan_to_num(place, nan=0.0, posinf=self.size, neginf=0.0)
-        return np.clip(np.rint(place), 0, self.size - 1).astype(np.intp)
+        below = np.floor(place + TOUCH)
+        return np.clip(below, 0, self.size - 1).astype(np.intp)
 
 
 def make_grid(

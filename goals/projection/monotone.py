@@ -9,10 +9,11 @@ def choose_monotone(expected: Floats) -> Indices:
     """Choose a factor for each node so that it never grows from node to node.
 
     `expected` has shape (factors, nodes), factors ascending and nodes by progress; the
-    sum of the chosen values is the largest there is. This is a dynamic program over the
-    nodes. `best[n]` is the largest sum over the first n nodes with the factors so far
-    (the largest ones) alone; going on to the next smaller factor at some node k adds
-    what it makes behind k, which is a running maximum instead of a loop over nodes.
+    sum of the chosen values is the largest there is, so nodes count by how the caller
+    weighs their values. This is a dynamic program over the nodes. `best[n]` is the
+    largest sum over the first n nodes with the factors so far (the largest ones) alone;
+    going on to the next smaller factor at some node k adds what it makes behind k,
+    which is a running maximum instead of a loop over nodes.
     """
     count, nodes = expected.shape
     sums = np.zeros((count, nodes + 1))

@@ -124,10 +124,10 @@ class _Stage:
         self.draws = _draw_table(outcomes.probabilities)
 
     def _ask_all(self, choose: PolicyFunction, trades_left: int) -> Floats:
-        """The factor of each cell, at its middle, with each number of trades left."""
-        middles = self.bottom + (np.arange(POLICY_CELLS) + 0.5) / self.cells_a_unit
+        """The factor of each cell, at its bottom, with each number of trades left."""
+        bottoms = self.bottom + np.arange(POLICY_CELLS) / self.cells_a_unit + TOLERANCE
         below, above = self.bottom - TOLERANCE, self.goal + TOLERANCE
-        equity = np.exp(np.concatenate([[below], middles, [above]]))
+        equity = np.exp(np.concatenate([[below], bottoms, [above]]))
         left = range(trades_left, 0, -1)
         asked = [ask(choose, trades, equity) for trades in left]
         return np.array(asked).reshape(trades_left, equity.size)

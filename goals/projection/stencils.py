@@ -48,7 +48,8 @@ class Stencils:
     `weights` has shape (factors, window): it times the windows of the values, padded by
     `below` and `above` nodes, are the expected values. `at_goal` and `at_stop` have
     shape (factors, nodes): what the cell of the goal and of the stop adds, for each
-    unit that the value there lies below 1, and above the value of the stop.
+    unit that the value there lies below 1, and above the value of the stop. `chances`,
+    shape (outcomes,), are the outcomes' and `landing` tells where each one leads.
     """
 
     weights: Floats
@@ -56,15 +57,15 @@ class Stencils:
     above: int
     at_goal: Floats
     at_stop: Floats | None
+    chances: Floats
+    landing: Landing
 
     def expect(self, values: Floats, reached: float, stopped: float) -> Floats:
         """The expected values after one trade, shape (factors, nodes).
 
         `values` by node; `reached` from the goal on, `stopped` from the stop down.
         """
-        padded = np.concatenate(
-            [np.full(self.below, stopped), values, np.full(self.above, reached)]
-        )
+        padded = self._pad(values, reached, stopped)
         windows = sliding_window_view(padded, values.size)
         expected = np.empty((self.weights.shape[0], values.size))
         block = max(MOST_PRODUCT // self.weights.size, 8)
@@ -81,6 +82,58 @@ class Stencils:
             near = min(max(self.below, 1), values.size)
             expected[:, :near] += stop[:, :near] * (stopped - values[0])
         return expected
+
+    def expect_one(
+        self, values: Floats, factor: int, reached: float, stopped: float
+    ) -> Floats:
+        """The same at one factor, given by its index, everywhere; shape (nodes,)."""
+        padded = self._pad(values, reached, stopped)
+        expected = np.correlate(padded, self.weights[factor], "valid")
+        expected += self.at_goal[factor] * (reached - values[-1])
+        if self.at_stop is not None:
+            expected += self.at_stop[factor] * (stopped - values[0])
+        return np.asarray(expected)
+
+    def expect_chosen(
+        self, values: Floats, chosen: Indices, reached: float, stopped: float
+    ) -> Floats:
+        """The same for one factor at each node, given by index; shape (nodes,)."""
+        padded = self._pad(values, reached, stopped)
+        nodes = np.arange(values.size)
+        share = self.landing.share.take(chosen, axis=0)
+        below = self.landing.cells.take(chosen, axis=0)
+        below += (nodes + self.below)[:, None]
+        read = padded.take(below, mode="clip")
+        below += 1
+        read += share * (padded.take(below, mode="clip") - read)
+        expected = read @ self.chances
+        expected += self.at_goal[chosen, nodes] * (reached - values[-1])
+        if self.at_stop is not None:
+            expected += self.at_stop[chosen, nodes] * (stopped - values[0])
+        return np.asarray(expected)
+
+    def carry(self, visits: Floats, chosen: Indices, grid: Grid) -> Floats:
+        """How probably each node is visited after one trade, given before it.
+
+        `chosen` are the indices of the factors at the nodes. Walks that end are gone.
+        """
+        cells, share = self.landing.cells[chosen], self.landing.share[chosen]
+        below = np.arange(grid.size)[:, None] + cells
+        goes_on = below + share < grid.size - 1 + grid.goal_share - TOUCH
+        if grid.stop is not None:
+            stop = (grid.stop - grid.lowest) / grid.step
+            goes_on &= below + share > stop + TOUCH
+        moved = visits[:, None] * self.chances * goes_on
+        carried = np.zeros(grid.size)
+        for node, part in ((below, moved * (1 - share)), (below + 1, moved * share)):
+            inside = np.clip(node, 0, grid.size - 1).ravel()
+            carried += np.bincount(inside, part.ravel(), grid.size)
+        return carried
+
+    def _pad(self, values: Floats, reached: float, stopped: float) -> Floats:
+        return np.concatenate(
+            [np.full(self.below, stopped), values, np.full(self.above, reached)]
+        )
 
 
 def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
@@ -100,6 +153,8 @@ def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
         above=above,
         at_goal=_correct_goal(landing, chances, rows, grid),
         at_stop=_correct_stop(landing, chances, rows, grid),
+        chances=outcomes.probabilities,
+        landing=landing,
     )
 
 
