@@ -33,6 +33,10 @@ CHANCES = 65_535  # a probability is kept as so many parts
 TOUCH = 1e-12
 
 
+# A level that misses a node by less than this share of a step lies on it.
+NODE_TOUCH = 1e-7
+
+
 @dataclass(frozen=True, slots=True)
 class DeadlineInputs:
     """All that a table follows from. Ratios; equity in units of that at the start."""
@@ -81,7 +85,8 @@ class DeadlineTable:
         """The factors at these equities; 1.0 beyond the goal and below the stop."""
         row = min(max(trades_left, 1), self.choices.shape[0]) - 1
         level = np.log(np.maximum(equity, 1e-300))
-        place = np.rint((level - self.lowest) / self.step)
+        # At the node below, as in `DeadlinePolicy.factor`.
+        place = np.floor((level - self.lowest) / self.step + NODE_TOUCH)
         node = np.clip(place, 0, self.choices.shape[1] - 1).astype(np.intp)
         found = np.array(self.inputs.factors)[self.choices[row][node]]
         goal, stop = self._ends

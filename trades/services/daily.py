@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from goals.services import roll_portfolios, snapshot_goals
+from trades.services.projecting import find_projectable, refresh_projections
 
 logger = logging.getLogger(__name__)
 
@@ -51,10 +52,24 @@ def take_snapshots(as_of: datetime) -> Done:
     return Done(f"{count(written, 'goal')} written down")
 
 
+def project_goals(as_of: datetime) -> Done:
+    """Probability and health of every running goal, by the trades as they are now."""
+    refreshed, failures = 0, []
+    for key in find_projectable(as_of):
+        try:
+            refreshed += refresh_projections(as_of=as_of, portfolio_id=key)
+        except Exception as failure:
+            logger.exception("Portfolio %s could not be projected", key)
+            failure.add_note(f"portfolio {key}")
+            failures.append(describe(failure))
+    return Done(f"{count(refreshed, 'goal')} projected", tuple(failures))
+
+
 # A step sees what those before it did: the next period's goal has its first snapshot.
 STEPS = (
     Step("roll-over", roll),
     Step("snapshots", take_snapshots),
+    Step("projections", project_goals),
 )
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.db.models import Q
+
 from goals.deadline_tables import DeadlineTable, make_inputs, solve
 from goals.enums import AfterAchieved, GoalStatus, Measure, PolicyName
 from goals.models import FinancialGoal, Portfolio
@@ -162,37 +164,37 @@ def _stop_below(portfolio: Portfolio, way: Way) -> float | None:
     return stop if float(way.equity) > 1 - stop else None
 
 
-def refresh_projections(*, as_of: datetime, portfolio_id: int | None = None) -> int:
-    """Keep probability and `unreachable` beside every running goal; how many.
+def find_projectable(as_of: datetime) -> list[int]:
+    """The keys of the portfolios that have goals to project, in order."""
+    goals = FinancialGoal.objects.filter(_is_projectable(as_of))
+    keys = goals.order_by("portfolio_id").values_list("portfolio_id", flat=True)
+    return list(keys.distinct())
 
-    A portfolio is one transaction; its goals share its record.
-    """
-    running = FinancialGoal.objects.filter(
+
+def _is_projectable(as_of: datetime) -> Q:
+    return Q(
         status__in=(GoalStatus.ACTIVE, GoalStatus.PAUSED),
         achieved_at=None,
         ended_at=None,
         period_starts_at__lte=as_of,
         period_ends_at__gt=as_of,
     )
-    if portfolio_id is not None:
-        running = running.filter(portfolio_id=portfolio_id)
-    keys = running.order_by("portfolio_id").values_list("portfolio_id", flat=True)
-    return sum(_refresh(key, as_of) for key in keys.distinct())
+
+
+def refresh_projections(*, as_of: datetime, portfolio_id: int | None = None) -> int:
+    """Keep probability and `unreachable` beside every running goal; how many.
+
+    A portfolio is one transaction; its goals share its record.
+    """
+    keys = find_projectable(as_of) if portfolio_id is None else [portfolio_id]
+    return sum(_refresh(key, as_of) for key in keys)
 
 
 @atomic
 def _refresh(portfolio_id: int, as_of: datetime) -> int:
     portfolio = Portfolio.objects.select_for_update(no_key=True).get(pk=portfolio_id)
-    goals = list(
-        FinancialGoal.objects.locked().filter(
-            portfolio_id=portfolio_id,
-            status__in=(GoalStatus.ACTIVE, GoalStatus.PAUSED),
-            achieved_at=None,
-            ended_at=None,
-            period_starts_at__lte=as_of,
-            period_ends_at__gt=as_of,
-        )
-    )
+    mine = FinancialGoal.objects.locked().filter(portfolio_id=portfolio_id)
+    goals = list(mine.filter(_is_projectable(as_of)))
     reading = read_portfolio_at(portfolio, as_of)
     edge = estimate_edge(load_growths(portfolio, as_of))
     per_day = load_trades_per_day(portfolio, as_of)
