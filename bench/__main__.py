@@ -18,6 +18,7 @@ TOPICS = (
     "close_trade",
     "closing_load",
     "history",
+    "records",
     "rebuild",
     "import_trades",
     "snapshot",

@@ -47,21 +47,30 @@ WITH based AS (
     WHERE b.is_kept AND r.strategy_id = ANY(%(wanted)s::text[])
 )
 """
-# What is kept, and whether anything was booked since that it lacks.
+# What is kept, and whether anything was booked since that it lacks: by the newest entry
+# of each kind, which an index always finds (asked whether there is any at all, the
+# planner takes it to be quickly found, and reads everything where there is none).
 READ = f"""
 {BASED}
 SELECT behind.*, sums.*
 FROM (
     SELECT coalesce(bool_or(
-        EXISTS (SELECT 1 FROM trades t
-                WHERE t.portfolio_id = b.portfolio_id AND t.status = 'closed'
-                  AND (t.exit_time, t.ledger_key) > (b.exit_time, b.ledger_key)
-                  AND t.exit_time <= %(as_of)s)
-        OR EXISTS (SELECT 1 FROM cash_flows f
-                   WHERE f.portfolio_id = b.portfolio_id AND f.voided_at IS NULL
-                     AND (f.flowed_at, f.ledger_key) > (b.exit_time, b.ledger_key)
-                     AND f.flowed_at <= %(as_of)s)), false) AS is_behind
+        (t.exit_time, t.ledger_key) > (b.exit_time, b.ledger_key)
+        OR (f.flowed_at, f.ledger_key) > (b.exit_time, b.ledger_key)), false)
+        AS is_behind
     FROM based b
+    LEFT JOIN LATERAL (
+        SELECT exit_time, ledger_key FROM trades
+        WHERE portfolio_id = b.portfolio_id AND status = 'closed'
+          AND exit_time <= %(as_of)s
+        ORDER BY exit_time DESC, ledger_key DESC LIMIT 1
+    ) t ON true
+    LEFT JOIN LATERAL (
+        SELECT flowed_at, ledger_key FROM cash_flows
+        WHERE portfolio_id = b.portfolio_id AND voided_at IS NULL
+          AND flowed_at <= %(as_of)s
+        ORDER BY flowed_at DESC, ledger_key DESC LIMIT 1
+    ) f ON true
 ) behind
 LEFT JOIN (SELECT strategy_id, {ADD_UP} FROM kept GROUP BY strategy_id) sums ON true
 """

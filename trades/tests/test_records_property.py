@@ -1,0 +1,210 @@
+"""In whatever order the ledger is learned and asked about, a record is what it says."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from goals.models import Portfolio
+from goals.services import record_cash_flow
+from goals.tests.factories import GoalFactory, PortfolioFactory
+from mastertrade.exceptions import DomainError
+from strategies.tests.factories import StrategyFactory
+from trades.models import GrowthRecord, Trade
+from trades.services import (
+    add_to_trade,
+    close_trade,
+    open_trade,
+    size_for_portfolio,
+    void_trade,
+)
+from trades.services.reconciling import find_drift
+from trades.services.records import (
+    forget_records,
+    load_growths,
+    load_record,
+    load_records,
+)
+from trades.tests.growths import list_growths, plain_record
+
+BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
+NOW = BEGIN + timedelta(days=20)
+NAMES = ("one", "two")
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something to do at an hour, to `which` trade, by prices and amounts of `size`."""
+
+    what: str
+    hour: int
+    which: int
+    size: int
+
+    @property
+    def at(self) -> datetime:
+        return BEGIN + timedelta(hours=self.hour)
+
+
+WHATS = ("open", "open", "close", "close", "part", "part", "add", "void", "flow", "ask")
+EVENTS = st.lists(
+    st.builds(
+        Event,
+        st.sampled_from(WHATS),
+        st.integers(0, 60),
+        st.integers(0, 5),
+        st.integers(-400, 400),
+    ),
+    min_size=3,
+    max_size=16,
+)
+
+
+class World:
+    """One user with two portfolios; every event falls on one of them, by its parity."""
+
+    def __init__(self) -> None:
+        first = PortfolioFactory(now=BEGIN)
+        second = PortfolioFactory(
+            user=first.user, now=BEGIN, opening_balance=Decimal(300)
+        )
+        self.portfolios = [first, second]
+        self.user = first.user
+        for name in NAMES:
+            StrategyFactory(user=self.user, strategy_id=name)
+        self.decisions = []
+        for portfolio in self.portfolios:
+            GoalFactory(portfolio=portfolio)
+            self.decisions.append([self._decide(portfolio, size) for size in (0, 1)])
+
+    def _decide(self, portfolio: Portfolio, allowed: int) -> int:
+        row, _ = size_for_portfolio(
+            user=self.user,
+            portfolio=portfolio.pk,
+            now=BEGIN,
+            base_size=Decimal(70),
+            min_size=None if allowed else Decimal(10**6),
+        )
+        return int(row.pk)
+
+    def do(self, event: Event) -> None:
+        side = event.which % 2
+        portfolio = self.portfolios[side]
+        try:
+            getattr(self, event.what)(portfolio, side, event)
+        except DomainError:
+            return  # refused, and nothing is half done
+
+    def open(self, portfolio: Portfolio, side: int, event: Event) -> None:
+        decision = (None, None, *self.decisions[side])[event.size % 4]
+        open_trade(
+            user=self.user,
+            now=NOW,
+            portfolio=portfolio.pk,
+            strategy_id=NAMES[event.size % 2],
+            symbol="BTCUSDT",
+            side="LONG",
+            quantity=Decimal(4),
+            entry_price=Decimal(100),
+            quote_currency="EUR" if event.size % 3 == 0 else None,
+            fx_rate=Decimal("1.1") if event.size % 3 == 0 else None,
+            entry_time=BEGIN,
+            adjustment_id=decision,
+        )
+
+    def close(self, portfolio: Portfolio, side: int, event: Event) -> None:
+        self._close(portfolio, event, None)
+
+    def part(self, portfolio: Portfolio, side: int, event: Event) -> None:
+        self._close(portfolio, event, Decimal(1))
+
+    def _close(
+        self, portfolio: Portfolio, event: Event, quantity: Decimal | None
+    ) -> None:
+        trade = self._pick(portfolio, event, status="open")
+        if trade is not None:
+            close_trade(
+                user=self.user,
+                trade_id=trade.pk,
+                exit_price=Decimal(100) + Decimal(event.size // 5),
+                exit_time=event.at,
+                quantity=quantity,
+                now=NOW,
+            )
+
+    def add(self, portfolio: Portfolio, side: int, event: Event) -> None:
+        trade = self._pick(portfolio, event, status="open")
+        if trade is not None:
+            add_to_trade(
+                user=self.user,
+                trade_id=trade.pk,
+                quantity=Decimal(1),
+                entry_price=Decimal(90),
+                at=BEGIN,
+                now=NOW,
+            )
+
+    def void(self, portfolio: Portfolio, side: int, event: Event) -> None:
+        trade = self._pick(portfolio, event)
+        if trade is not None:
+            void_trade(user=self.user, trade_id=trade.pk, reason="mistaken", now=NOW)
+
+    def flow(self, portfolio: Portfolio, side: int, event: Event) -> None:
+        record_cash_flow(
+            user=self.user,
+            portfolio=portfolio.pk,
+            amount=Decimal(event.size or 1),
+            at=event.at,
+            now=NOW,
+        )
+
+    def ask(self, portfolio: Portfolio, side: int, event: Event) -> None:
+        self.check(portfolio, event.at)
+
+    def _pick(self, portfolio: Portfolio, event: Event, **which: str) -> Trade | None:
+        trades = list(Trade.objects.filter(portfolio=portfolio, **which).order_by("pk"))
+        return trades[event.which % len(trades)] if trades else None
+
+    def check(self, portfolio: Portfolio, as_of: datetime) -> None:
+        locked = Portfolio.objects.locked().get(pk=portfolio.pk)
+        assert load_record(self.user, locked, as_of) == plain_record([locked], as_of)
+        told = load_records(self.user, NAMES, as_of, locked=locked)
+        assert told == {
+            name: plain_record(self.portfolios, as_of, name) for name in NAMES
+        }
+
+    def sums(self) -> Any:
+        columns = ("portfolio_id", "strategy_id", "trades", "sum_growth", "sum_squares")
+        return list(
+            GrowthRecord.objects.order_by("portfolio_id", "strategy_id").values_list(
+                *columns, "wins", "losses", "best_growth", "worst_growth"
+            )
+        )
+
+
+@pytest.mark.slow
+class RecordsFollowTheLedger(TestCase):
+    @settings(max_examples=60)
+    @given(events=EVENTS)
+    def test_kept_sums_in_any_portions_equal_those_made_from_nothing(
+        self, events: list[Event]
+    ) -> None:
+        world = World()
+        for event in events:
+            world.do(event)
+
+        for portfolio in world.portfolios:
+            world.check(portfolio, NOW)
+            assert list(find_drift([portfolio.pk])) == []
+        kept = world.sums()
+        for portfolio in world.portfolios:
+            forget_records(portfolio)
+            world.check(portfolio, NOW)
+            plain = [float(one) for *_, one in list_growths(portfolio, NOW)]
+            assert load_growths(portfolio, NOW).tolist() == plain
+        assert world.sums() == kept
