@@ -4,12 +4,14 @@ Each is that of `goals.policies`, with its own thresholds and factors. Equity is
 units of that at the goal's start.
 """
 
+from decimal import Decimal
 from typing import Protocol
 
 import numpy as np
 
 from goals.enums import PolicyName
 from goals.policies import CONSTANT, LADDER, PolicyTable
+from goals.policy_functions import look_up, pace_factors
 from goals.projection.deadline import solve_deadline_policy
 from goals.projection.evaluate import PolicyFunction
 from goals.projection.outcomes import Outcomes
@@ -17,9 +19,6 @@ from goals.projection.types import Floats
 
 SOLVED_FACTORS = 25
 STOP_PENALTY = 1.0
-# The pace policy asks for more than what is needed, inside limits by progress.
-PACE_HASTE = 1.5
-PACE_FLOORS_PCT = np.array([40.0, 50.0, 80.0])
 
 
 class GoalQuestion(Protocol):
@@ -54,34 +53,23 @@ def make_policies(question: GoalQuestion) -> dict[PolicyName, PolicyFunction]:
 
 def tabulated(table: PolicyTable, question: GoalQuestion) -> PolicyFunction:
     """What the table says, for each equity."""
-    floors = np.array([float(floor) for floor in table.progress_floors_pct])
-    times = np.array([float(floor) for floor in table.time_left_floors])
-    factors = np.array([[float(factor) for factor in row] for row in table.factors])
 
-    def choose(left: int, equity: Floats) -> Floats:
-        row = max(int(np.searchsorted(times, left / question.trades, "right")) - 1, 0)
-        column = np.searchsorted(floors, progress_pct(equity, question), "right")
-        found: Floats = factors[row][column]
-        return found
+    def choose(_: int, equity: Floats) -> Floats:
+        return look_up(table, progress_pct(equity, question))
 
     return choose
 
 
 def paced(question: GoalQuestion) -> PolicyFunction:
     """The pace policy, by the growth still required and the true mean growth."""
-    low, high = question.min_factor, question.max_factor
+    low, high = (
+        Decimal(str(bound)) for bound in (question.min_factor, question.max_factor)
+    )
 
     def choose(left: int, equity: Floats) -> Floats:
         progress = progress_pct(equity, question)
-        wanted = np.ones(equity.shape)
-        if question.mean_growth > 0:
-            need = np.log((1 + question.goal_return) / equity) / max(left, 1)
-            wanted = PACE_HASTE * need / question.mean_growth
-        band = np.searchsorted(PACE_FLOORS_PCT, progress, "right")
-        lowest = np.array([1.0, 0.95, low, low])[band]
-        highest = np.array([high, 1.05, 1.05, 1.0])[band]
-        held: Floats = np.minimum(np.maximum(wanted, lowest), highest)
-        return held
+        need = np.log((1 + question.goal_return) / equity) / max(left, 1)
+        return pace_factors(progress, need, question.mean_growth, low, high)
 
     return choose
 

@@ -61,28 +61,37 @@ class GoalPolicy:
 
     def _ask(self, trades_left: int, equity: Floats, progress: Floats) -> Floats:
         if self.policy is PolicyName.CONSTANT:
-            return _look_up(CONSTANT, progress)
+            return look_up(CONSTANT, progress)
         if self.policy is PolicyName.DEADLINE_OPTIMAL and self.table is not None:
             return self.table.factors_at(trades_left, equity)
         if self.policy is PolicyName.PACE and self.edge is not None:
             return self._pace(trades_left, equity, progress)
-        return _look_up(LADDER, progress)
+        return look_up(LADDER, progress)
 
     def _pace(self, trades_left: int, equity: Floats, progress: Floats) -> Floats:
-        edge = float(self.edge or 0)
-        wanted = np.ones(equity.shape)
-        if edge > 0:
-            left = np.log1p(float(self.way.goal_return))
-            left = left - np.log(np.maximum(equity, 1e-300))
-            wanted = float(PACE_SPEED) * left / max(trades_left, 1) / edge
-        bounds = [
-            pace_limits(inside, self.min_factor, self.max_factor)
-            for inside in PACE_INSIDE_PCT
-        ]
-        low, high = np.array(bounds, dtype=np.float64).T
-        floors = np.array(PACE_FLOORS_PCT, dtype=np.float64)
-        band = np.searchsorted(floors, progress, side="right")
-        return np.asarray(np.round(np.clip(wanted, low[band], high[band]), 4))
+        left = np.log1p(float(self.way.goal_return))
+        left = left - np.log(np.maximum(equity, 1e-300))
+        need = left / max(trades_left, 1)
+        edge, low, high = self.edge or Decimal(0), self.min_factor, self.max_factor
+        return pace_factors(progress, need, float(edge), low, high)
+
+
+def pace_factors(
+    progress: Floats,
+    need: Floats,
+    edge: float,
+    min_factor: Decimal,
+    max_factor: Decimal,
+) -> Floats:
+    """What `pace_factor` gives for each progress (percent) and need (log-growth)."""
+    wanted = np.ones(progress.shape)
+    if edge > 0:
+        wanted = float(PACE_SPEED) * need / edge
+    bounds = [pace_limits(inside, min_factor, max_factor) for inside in PACE_INSIDE_PCT]
+    low, high = np.array(bounds, dtype=np.float64).T
+    floors = np.array(PACE_FLOORS_PCT, dtype=np.float64)
+    band = np.searchsorted(floors, progress, side="right")
+    return np.asarray(np.round(np.clip(wanted, low[band], high[band]), 4))
 
 
 def tabulate(
@@ -95,7 +104,8 @@ def tabulate(
     return np.array([policy(left, equity) for left in range(1, trades_left + 1)])
 
 
-def _look_up(table: PolicyTable, progress: Floats) -> Floats:
+def look_up(table: PolicyTable, progress: Floats) -> Floats:
+    """What the table says to each progress (percent), whatever time is left."""
     floors = np.array(table.progress_floors_pct, dtype=np.float64)
     factors = np.array(table.factors[-1], dtype=np.float64)
     return np.asarray(factors[np.searchsorted(floors, progress, side="right")])
