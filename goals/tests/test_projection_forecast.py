@@ -1,0 +1,156 @@
+"""The projection of an edge: its band, what is unreachable, what is offered instead."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from goals.projection import (
+    Edge,
+    estimate_edge,
+    evaluate_policy,
+    fan,
+    is_unreachable,
+    project,
+    required_growth,
+    suggest,
+)
+from mastertrade.exceptions import InvalidInput
+
+
+def make_edge(trades: int = 100, win: float = 0.02) -> Edge:
+    """Of half -1 % and half the win."""
+    edge = estimate_edge([-0.01, win] * (trades // 2))
+    assert edge is not None
+    return edge
+
+
+def test_fewer_than_twenty_trades_are_no_edge() -> None:
+    assert estimate_edge([-0.01, 0.02] * 9 + [0.01]) is None
+    assert estimate_edge([-0.01, 0.02] * 10) is not None
+
+
+def test_the_distribution_has_the_shrunk_mean() -> None:
+    edge = make_edge(40)
+    mean = float(edge.growths @ edge.probabilities)
+    assert mean == pytest.approx(edge.shrunk_mean)
+    assert 0 < edge.shrunk_mean < edge.bounds.mean
+
+
+def test_the_band_holds_the_probability_and_narrows_with_trades() -> None:
+    few = project(make_edge(40), 1.0, trades_left=60, goal_return=0.1)
+    many = project(make_edge(1_000), 1.0, trades_left=60, goal_return=0.1)
+    for found in (few, many):
+        assert 0 <= found.low <= found.probability <= found.high <= 1
+    assert many.high - many.low < few.high - few.low
+
+
+def test_the_same_seed_gives_the_same_band() -> None:
+    edge = make_edge()
+    one, same, other = (
+        project(edge, 1.0, trades_left=40, goal_return=0.1, seed=seed)
+        for seed in (1, 1, 2)
+    )
+    assert one == same
+    assert one.probability == other.probability
+    assert (one.low, one.high) != (other.low, other.high)
+    assert one.low == pytest.approx(other.low, abs=0.05)
+
+
+def test_the_probability_is_that_of_the_policy() -> None:
+    edge = make_edge()
+
+    def ladder(left: int, equity: Any) -> Any:
+        return np.where(equity < 1.03, 1.3, 1.0)
+
+    found = project(edge, ladder, trades_left=40, goal_return=0.1, stop_loss=0.1)
+    told = evaluate_policy(
+        ladder, edge.growths, edge.probabilities, 1.0, 40, 0.1, 0.1, nodes=2_000
+    )
+    assert found.probability == pytest.approx(told.probability, abs=0.01)
+    assert found.stop_probability == pytest.approx(told.stop_probability, abs=0.01)
+
+
+def test_a_goal_that_the_best_trades_cannot_bring_is_unreachable() -> None:
+    edge = make_edge()
+    reason = is_unreachable(edge, trades_left=3, goal_return=0.1, max_factor=1.3)
+    assert reason is not None
+    assert "3 trades like the best" in reason
+    # Three of 2 % at factor 1.3 make 8.0 %.
+    assert (1 + 0.02 * 1.3) ** 3 < 1.081
+
+
+def test_a_goal_far_above_the_band_is_unreachable() -> None:
+    reason = is_unreachable(make_edge(), trades_left=60, goal_return=0.9)
+    assert reason is not None
+    assert "below 5%" in reason
+    found = project(make_edge(), 1.0, trades_left=60, goal_return=0.9)
+    assert found.unreachable
+    assert found.unreachable_reason == reason
+
+
+def test_a_goal_within_reach_is_not_looked_at_any_closer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("evaluated")
+
+    monkeypatch.setattr("goals.projection.forecast.evaluate_policy", refuse)
+    edge = make_edge()
+    assert is_unreachable(edge, trades_left=60, goal_return=0.05) is None
+    assert is_unreachable(edge, trades_left=0, goal_return=0.1, equity=1.1) is None
+
+
+def test_required_growth() -> None:
+    assert required_growth(10, 0.1, 1.0) == pytest.approx(np.log(1.1) / 10)
+    assert required_growth(10, 0.1, 1.2) == 0
+    assert required_growth(0, 0.1, 1.0) is None
+
+
+def test_what_is_suggested_is_as_probable_as_not() -> None:
+    edge = make_edge()
+    found = suggest(edge, 1.0, trades_left=30, goal_return=0.3)
+    assert found.trades_left is not None
+    assert found.goal_return is not None
+    assert found.trades_left > 30
+    assert found.goal_return < 0.3
+    later = project(edge, 1.0, trades_left=found.trades_left, goal_return=0.3)
+    lower = project(edge, 1.0, trades_left=30, goal_return=found.goal_return)
+    assert later.probability == pytest.approx(0.5, abs=0.03)
+    assert lower.probability == pytest.approx(0.5, abs=0.03)
+
+
+def test_nothing_is_suggested_where_nothing_helps() -> None:
+    edge = make_edge(win=0.005)
+    assert edge.shrunk_mean < 0
+    found = suggest(edge, 1.0, trades_left=30, goal_return=0.3, most_trades=100)
+    assert found.trades_left is None
+    nothing_left = suggest(edge, 1.0, trades_left=0, goal_return=0.3, most_trades=50)
+    assert nothing_left.goal_return is None
+
+
+def test_the_fan_spreads_from_today_on() -> None:
+    walks = fan(make_edge(), 1.0, trades_left=30, goal_return=0.1, paths=2_000)
+    assert walks.fan is not None
+    assert walks.fan.shape == (31, 5)
+    assert (walks.fan[0] == 1.0).all()
+    assert (np.diff(walks.fan, axis=1) >= 0).all()
+    same = fan(make_edge(), 1.0, trades_left=30, goal_return=0.1, paths=2_000)
+    assert (walks.fan == same.fan).all()
+
+
+@pytest.mark.parametrize(
+    ("argument", "wrong"),
+    [
+        ("trades_left", -1),
+        ("goal_return", 0.0),
+        ("equity", -1.0),
+        ("stop_loss", 1.5),
+        ("max_factor", 0.0),
+    ],
+)
+def test_what_makes_no_sense_is_named(argument: str, wrong: float) -> None:
+    question: dict[str, Any] = {"trades_left": 10, "goal_return": 0.1}
+    with pytest.raises(InvalidInput) as caught:
+        project(make_edge(), 1.0, **{**question, argument: wrong})
+    assert caught.value.field == argument
