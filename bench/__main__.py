@@ -22,6 +22,7 @@ TOPICS = (
     "import_trades",
     "snapshot",
     "replay",
+    "projection",
     "memory",
 )
 
