@@ -1,89 +1,118 @@
-"""The deadline policy's induction and its walks, on one core.
-
-The floor is as many multiply-adds, in a plain product of matrices in the cache. For one
-core, begin the run with OPENBLAS_NUM_THREADS=1.
-"""
+"""Solving and evaluating policies, beside the multiply-adds that they need."""
 
 from collections.abc import Callable
-from time import perf_counter
+from functools import partial
 
 import numpy as np
 
 from bench.rows import Row, Target
-from goals.projection import evaluate_policy, simulate_policy, solve_deadline_policy
+from bench.timing import Pair, in_turn, show, timed
+from goals.projection import (
+    estimate_edge,
+    evaluate_policy,
+    project,
+    simulate_policy,
+    solve_deadline_policy,
+)
 
 FACTORS = np.linspace(0.3, 1.5, 25)
-PATHS = 400_000
-TIMES = 15
-SIDE = 400
+NODES = 400
+GOAL = 0.1
+RISK = 0.01
+PATHS = 1_000_000
+MILLION = 1e6
+TIMES, WARM_UP = 15, 3
 
 
 def measure() -> list[Row]:
-    rate = _measure_floor()
-    rows = [
-        _solve(40, 10, Target(10, at_least=False, unit=" ms"), rate),
-        _solve(60, 21, Target(40, at_least=False, unit=" ms"), rate),
+    return [
+        _row("solve 40 x 400 x 25 x 10", _solving(40, 10), 10),
+        _row("solve 60 x 400 x 25 x 21", _solving(60, 21), 40),
+        _row("one fixed policy, 40 x 400 x 10", _evaluating(), 5),
+        _row("a projection with its band, 100 trades", _projecting(), 300),
+        _walks(),
     ]
-    question = (*_outcomes(10), 0.01, 40, 0.05)
-    took = _best(lambda: evaluate_policy(1.0, *question, nodes=400))
-    work = 40 * 400 * 10
-    target = Target(5, at_least=False, unit=" ms")
-    rows.append(
-        _row("one fixed policy, 40 trades x 400 nodes", took, work, rate, target)
-    )
-    return [*rows, _walk(question, rate)]
 
 
-def _solve(trades: int, count: int, target: Target, rate: float) -> Row:
-    values, chances = _outcomes(count)
-    took = _best(
-        lambda: solve_deadline_policy(
-            values, chances, 0.01, trades, 0.05, FACTORS, nodes=400
-        )
-    )
-    what = (
-        f"deadline policy, {trades} trades x 400 nodes x 25 factors x {count} outcomes"
-    )
-    return _row(what, took, trades * 400 * 25 * count, rate, target)
-
-
-def _walk(question: tuple[object, ...], rate: float) -> Row:
-    took = _best(lambda: simulate_policy(1.0, *question, paths=PATHS), times=3)  # type: ignore[arg-type]
-    steps = PATHS * 40
-    speed = steps / took / 1e6
+def _row(what: str, pair: Pair, most_ms: float) -> Row:
     return Row(
-        "simulated walks",
+        what,
+        show(pair.ours),
+        f"{show(pair.floor)} of multiply-adds",
+        pair.cost,
+        Target(most_ms, at_least=False, unit=" ms"),
+        pair.ours * 1000,
+    )
+
+
+def _solving(trades: int, outcomes: int) -> Pair:
+    """Beside products of the same sizes, already laid out."""
+    question = (*_distribution(outcomes), RISK, trades, GOAL)
+    ours = partial(solve_deadline_policy, *question, FACTORS, nodes=NODES)
+    solved = ours()
+    steps = np.log(1 + RISK * FACTORS[-1] * np.array([-1.0, 2.0]))
+    window = int(np.ptp(steps) / solved.grid.step) + 2
+    return _beside(ours, trades, (FACTORS.size, window), solved.equity.size)
+
+
+def _evaluating() -> Pair:
+    """Beside the two multiply-adds of each node's outcomes."""
+    ours = partial(
+        evaluate_policy, 1.0, *_distribution(10), RISK, 40, GOAL, nodes=NODES
+    )
+    return _beside(ours, 40, (2, 10), NODES)
+
+
+def _projecting() -> Pair:
+    """Beside three evaluations' multiply-adds: of the edge and the band's two ends."""
+    generator = np.random.default_rng(1)
+    edge = estimate_edge(generator.normal(0.002, 0.01, 300))
+    assert edge is not None
+    ours = partial(project, edge, 1.0, trades_left=100, goal_return=GOAL)
+    return _beside(ours, 300, (2, edge.growths.size), NODES)
+
+
+def _beside(
+    ours: Callable[[], object], products: int, shape: tuple[int, int], nodes: int
+) -> Pair:
+    left, right = np.random.rand(*shape), np.random.rand(shape[1], nodes)
+
+    def floor() -> None:
+        for _ in range(products):
+            left @ right
+
+    return in_turn(
+        lambda: timed(ours), lambda: timed(floor), times=TIMES, warm_up=WARM_UP
+    )
+
+
+def _walks() -> Row:
+    """Beside one multiply-add for each walk's step."""
+    trades = 40
+    level, step = np.zeros(1 << 15), np.random.rand(1 << 15)
+
+    def floor() -> None:
+        for _ in range(PATHS * trades // level.size):
+            np.multiply(step, 1.5, out=level)
+            np.add(level, step, out=level)
+
+    ours = partial(
+        simulate_policy, 1.0, *_distribution(10), RISK, trades, GOAL, paths=PATHS
+    )
+    pair = in_turn(lambda: timed(ours), lambda: timed(floor), times=3, warm_up=1)
+    speed, fastest = (
+        PATHS * trades / seconds / MILLION for seconds in (pair.ours, pair.floor)
+    )
+    return Row(
+        "walks simulated, 40 trades",
         f"{speed:.0f} M steps/s",
-        f"{rate / 1e6:.0f} M multiply-adds/s",
-        rate / 1e6 / speed,
-        Target(30, at_least=True, unit=" M steps/s"),
+        f"{fastest:.0f} M/s of multiply-adds",
+        pair.cost,
+        Target(30, at_least=True, unit=" M/s"),
         speed,
     )
 
 
-def _row(what: str, took: float, work: int, rate: float, target: Target) -> Row:
-    floor = work / rate
-    ours, least = f"{took * 1e3:.1f} ms", f"{floor * 1e3:.3f} ms"
-    return Row(what, ours, least, took / floor, target, took * 1e3)
-
-
-def _outcomes(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """A bell of outcomes in R with a small edge."""
-    values = np.linspace(-1.5, 2.2, count)
-    weights = np.exp(-((values - 0.05) ** 2) / 2)
-    return values, weights / weights.sum()
-
-
-def _measure_floor() -> float:
-    """Multiply-adds a second."""
-    matrix = np.random.default_rng(1).random((SIDE, SIDE))
-    return float(SIDE**3 / _best(lambda: matrix @ matrix))
-
-
-def _best(run: Callable[[], object], times: int = TIMES) -> float:
-    took = []
-    for _ in range(times):
-        begin = perf_counter()
-        run()
-        took.append(perf_counter() - begin)
-    return min(took)
+def _distribution(outcomes: int) -> tuple[list[float], list[float]]:
+    """Equally likely outcomes from a loss of 1 R to a win of 2 R."""
+    return list(np.linspace(-1, 2, outcomes)), [1 / outcomes] * outcomes

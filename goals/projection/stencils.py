@@ -50,6 +50,8 @@ class Stencils:
     shape (factors, nodes): what the cell of the goal and of the stop adds, for each
     unit that the value there lies below 1, and above the value of the stop. `chances`,
     shape (outcomes,), are the outcomes' and `landing` tells where each one leads.
+    `padded` is room for values with what lies beyond them, and `windows` shows it
+    shifted by each cell.
     """
 
     weights: Floats
@@ -59,20 +61,21 @@ class Stencils:
     at_stop: Floats | None
     chances: Floats
     landing: Landing
+    padded: Floats
+    windows: Floats
 
     def expect(self, values: Floats, reached: float, stopped: float) -> Floats:
         """The expected values after one trade, shape (factors, nodes).
 
         `values` by node; `reached` from the goal on, `stopped` from the stop down.
         """
-        padded = self._pad(values, reached, stopped)
-        windows = sliding_window_view(padded, values.size)
+        self._pad(values, reached, stopped)
         expected = np.empty((self.weights.shape[0], values.size))
         block = max(MOST_PRODUCT // self.weights.size, 8)
         for begin in range(0, values.size, block):
             part = slice(begin, begin + block)
             # Copied: overlapping rows would not be left to the fast library.
-            around = np.ascontiguousarray(windows[:, part])
+            around = np.ascontiguousarray(self.windows[:, part])
             expected[:, part] = self.weights @ around
         # Only nodes near an end have a step into its cell.
         goal, stop = self.at_goal, self.at_stop
@@ -81,7 +84,7 @@ class Stencils:
         if stop is not None:
             near = min(max(self.below, 1), values.size)
             expected[:, :near] += stop[:, :near] * (stopped - values[0])
-        return expected
+        return np.asarray(expected)
 
     def expect_one(
         self, values: Floats, factor: int, reached: float, stopped: float
@@ -131,9 +134,11 @@ class Stencils:
         return carried
 
     def _pad(self, values: Floats, reached: float, stopped: float) -> Floats:
-        return np.concatenate(
-            [np.full(self.below, stopped), values, np.full(self.above, reached)]
-        )
+        """The values with what lies beyond them, in the array that `windows` shows."""
+        self.padded[: self.below] = stopped
+        self.padded[self.below : self.below + values.size] = values
+        self.padded[self.below + values.size :] = reached
+        return self.padded
 
 
 def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
@@ -147,6 +152,7 @@ def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
     np.add.at(weights, (rows, landing.cells + below), chances * (1 - landing.share))
     beyond = np.minimum(landing.cells + below + 1, below + above)
     np.add.at(weights, (rows, beyond), chances * landing.share)
+    padded = np.zeros(below + grid.size + above)
     return Stencils(
         weights=weights,
         below=below,
@@ -155,6 +161,8 @@ def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
         at_stop=_correct_stop(landing, chances, rows, grid),
         chances=outcomes.probabilities,
         landing=landing,
+        padded=padded,
+        windows=sliding_window_view(padded, grid.size),
     )
 
 

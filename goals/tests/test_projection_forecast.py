@@ -1,128 +1,156 @@
-"""Properties of edges, policies and forecasts."""
+"""The projection of an edge: its band, what is unreachable, what is offered instead."""
+
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from goals.projection import (
+    Edge,
     estimate_edge,
+    evaluate_policy,
     fan,
     is_unreachable,
     project,
     required_growth,
-    solve_deadline_policy,
     suggest,
-    tilt,
 )
+from mastertrade.exceptions import InvalidInput
 
 
-def make_edge(count=100, win=0.42):
-    wins = round(count * win)
-    return estimate_edge([0.02] * wins + [-0.01] * (count - wins))
+def make_edge(trades: int = 100, win: float = 0.02) -> Edge:
+    """Of half -1 % and half the win."""
+    edge = estimate_edge([-0.01, win] * (trades // 2))
+    assert edge is not None
+    return edge
 
 
-def solve(trades=12, goal=0.05, upper=1.5, monotone=False, win=0.42):
-    factors = np.linspace(0.3, upper, 9)
-    chances = [1 - win, win]
-    return solve_deadline_policy(
-        [-1, 2], chances, 0.01, trades, goal, factors, nodes=300, monotone=monotone
-    )
+def test_fewer_than_twenty_trades_are_no_edge() -> None:
+    assert estimate_edge([-0.01, 0.02] * 9 + [0.01]) is None
+    assert estimate_edge([-0.01, 0.02] * 10) is not None
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.integers(1, 25), st.floats(0.03, 0.2), st.floats(0.2, 0.6))
-def test_more_progress_and_more_trades_never_make_it_less_probable(trades, goal, win):
-    reached = solve(trades, goal, win=win).probabilities
-
-    assert (np.diff(reached, axis=1) >= -1e-9).all()
-    assert (np.diff(reached, axis=0) >= -1e-9).all()
+def test_the_distribution_has_the_shrunk_mean() -> None:
+    edge = make_edge(40)
+    mean = float(edge.growths @ edge.probabilities)
+    assert mean == pytest.approx(edge.shrunk_mean)
+    assert 0 < edge.shrunk_mean < edge.bounds.mean
 
 
-@settings(max_examples=10, deadline=None)
-@given(st.integers(1, 20), st.floats(0.03, 0.15))
-def test_a_wider_choice_of_factors_is_never_worse(trades, goal):
-    narrow, wide = ([0.3, 0.7, 1.0], [0.3, 0.7, 1.0, 1.5])
-    values = [
-        solve_deadline_policy([-1, 2], [0.6, 0.4], 0.01, trades, goal, some, nodes=2000)
-        for some in (narrow, wide)
-    ]
-
-    assert values[1].value >= values[0].value - 0.003
-
-
-@settings(max_examples=15, deadline=None)
-@given(st.integers(1, 25), st.floats(0.03, 0.2), st.floats(0.2, 0.6))
-def test_a_monotone_factor_never_grows_with_progress(trades, goal, win):
-    factors = solve(trades, goal, monotone=True, win=win).factors
-
-    assert (np.diff(factors, axis=1) <= 0).all()
-
-
-@given(st.floats(-0.009, 0.019))
-def test_a_tilt_gives_the_wanted_mean(mean):
-    values, weights = tilt(
-        np.array([-0.01, 0.0, 0.02]), np.array([0.5, 0.1, 0.4]), mean
-    )
-
-    assert values @ weights == pytest.approx(mean, abs=1e-9)
-    assert weights.sum() == pytest.approx(1)
-
-
-def test_few_trades_say_nothing():
-    assert estimate_edge([0.01] * 19) is None
-    assert make_edge(20).low_confidence
-    assert not make_edge(100).low_confidence
-
-
-def test_the_mean_is_shrunk_towards_nothing_and_less_so_with_more_trades():
-    few, many = make_edge(50), make_edge(500)
-
-    assert 0 < few.shrunk_mean < many.shrunk_mean < many.bounds.mean
-    assert few.growths @ few.probabilities == pytest.approx(few.shrunk_mean)
-
-
-def test_the_band_holds_the_probability_and_narrows_with_more_trades():
-    asked = {"trades_left": 50, "goal_return": 0.05, "stop_loss": 0.2}
-    few = project(make_edge(50), 1.0, **asked)
-    many = project(make_edge(5_000), 1.0, **asked)
-
-    for one in (few, many):
-        assert one.low <= one.probability <= one.high
+def test_the_band_holds_the_probability_and_narrows_with_trades() -> None:
+    few = project(make_edge(40), 1.0, trades_left=60, goal_return=0.1)
+    many = project(make_edge(1_000), 1.0, trades_left=60, goal_return=0.1)
+    for found in (few, many):
+        assert 0 <= found.low <= found.probability <= found.high <= 1
     assert many.high - many.low < few.high - few.low
-    assert project(make_edge(50), 1.0, **asked) == few
 
 
-def test_a_goal_beyond_the_best_of_luck_is_unreachable():
+def test_the_same_seed_gives_the_same_band() -> None:
+    edge = make_edge()
+    one, same, other = (
+        project(edge, 1.0, trades_left=40, goal_return=0.1, seed=seed)
+        for seed in (1, 1, 2)
+    )
+    assert one == same
+    assert one.probability == other.probability
+    assert (one.low, one.high) != (other.low, other.high)
+    assert one.low == pytest.approx(other.low, abs=0.05)
+
+
+def test_the_probability_is_that_of_the_policy() -> None:
     edge = make_edge()
 
-    asked = {"max_factor": 1.3, "goal_return": 0.5}
-    assert "Not even 5 trades" in is_unreachable(edge, trades_left=5, **asked)
-    assert "probability" in is_unreachable(edge, trades_left=30, **asked)
-    assert is_unreachable(edge, trades_left=400, **asked) is None
+    def ladder(left: int, equity: Any) -> Any:
+        return np.where(equity < 1.03, 1.3, 1.0)
+
+    found = project(edge, ladder, trades_left=40, goal_return=0.1, stop_loss=0.1)
+    told = evaluate_policy(
+        ladder, edge.growths, edge.probabilities, 1.0, 40, 0.1, 0.1, nodes=2_000
+    )
+    assert found.probability == pytest.approx(told.probability, abs=0.01)
+    assert found.stop_probability == pytest.approx(told.stop_probability, abs=0.01)
 
 
-def test_a_suggestion_makes_the_goal_as_probable_as_not():
+def test_a_goal_that_the_best_trades_cannot_bring_is_unreachable() -> None:
     edge = make_edge()
-    asked = {"trades_left": 20, "goal_return": 0.1}
-    assert project(edge, 1.0, **asked).probability < 0.4
-
-    found = suggest(edge, 1.0, **asked)
-
-    later = asked | {"trades_left": found.trades_left}
-    lower = asked | {"goal_return": found.goal_return}
-    assert project(edge, 1.0, **later).probability == pytest.approx(0.5, abs=0.03)
-    assert project(edge, 1.0, **lower).probability == pytest.approx(0.5, abs=0.06)
+    reason = is_unreachable(edge, trades_left=3, goal_return=0.1, max_factor=1.3)
+    assert reason is not None
+    assert "3 trades like the best" in reason
+    # Three of 2 % at factor 1.3 make 8.0 %.
+    assert (1 + 0.02 * 1.3) ** 3 < 1.081
 
 
-def test_a_fan_opens_with_time():
-    walks = fan(make_edge(), 1.0, trades_left=20, goal_return=0.1, paths=2_000)
+def test_a_goal_far_above_the_band_is_unreachable() -> None:
+    reason = is_unreachable(make_edge(), trades_left=60, goal_return=0.9)
+    assert reason is not None
+    assert "below 5%" in reason
+    found = project(make_edge(), 1.0, trades_left=60, goal_return=0.9)
+    assert found.unreachable
+    assert found.unreachable_reason == reason
 
-    assert walks.fan.shape == (21, 5)
+
+def test_a_goal_within_reach_is_not_looked_at_any_closer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("evaluated")
+
+    monkeypatch.setattr("goals.projection.forecast.evaluate_policy", refuse)
+    edge = make_edge()
+    assert is_unreachable(edge, trades_left=60, goal_return=0.05) is None
+    assert is_unreachable(edge, trades_left=0, goal_return=0.1, equity=1.1) is None
+
+
+def test_required_growth() -> None:
+    assert required_growth(10, 0.1, 1.0) == pytest.approx(np.log(1.1) / 10)
+    assert required_growth(10, 0.1, 1.2) == 0
+    assert required_growth(0, 0.1, 1.0) is None
+
+
+def test_what_is_suggested_is_as_probable_as_not() -> None:
+    edge = make_edge()
+    found = suggest(edge, 1.0, trades_left=30, goal_return=0.3)
+    assert found.trades_left is not None
+    assert found.goal_return is not None
+    assert found.trades_left > 30
+    assert found.goal_return < 0.3
+    later = project(edge, 1.0, trades_left=found.trades_left, goal_return=0.3)
+    lower = project(edge, 1.0, trades_left=30, goal_return=found.goal_return)
+    assert later.probability == pytest.approx(0.5, abs=0.03)
+    assert lower.probability == pytest.approx(0.5, abs=0.03)
+
+
+def test_nothing_is_suggested_where_nothing_helps() -> None:
+    edge = make_edge(win=0.005)
+    assert edge.shrunk_mean < 0
+    found = suggest(edge, 1.0, trades_left=30, goal_return=0.3, most_trades=100)
+    assert found.trades_left is None
+    nothing_left = suggest(edge, 1.0, trades_left=0, goal_return=0.3, most_trades=50)
+    assert nothing_left.goal_return is None
+
+
+def test_the_fan_spreads_from_today_on() -> None:
+    walks = fan(make_edge(), 1.0, trades_left=30, goal_return=0.1, paths=2_000)
+    assert walks.fan is not None
+    assert walks.fan.shape == (31, 5)
+    assert (walks.fan[0] == 1.0).all()
     assert (np.diff(walks.fan, axis=1) >= 0).all()
+    same = fan(make_edge(), 1.0, trades_left=30, goal_return=0.1, paths=2_000)
+    assert (walks.fan == same.fan).all()
 
 
-def test_required_growth_is_what_is_left_by_what_is_left():
-    assert required_growth(10, 0.1) == pytest.approx(np.log(1.1) / 10)
-    assert required_growth(0, 0.1) is None
-    assert required_growth(0, 0.1, 1.1) == 0
+@pytest.mark.parametrize(
+    ("argument", "wrong"),
+    [
+        ("trades_left", -1),
+        ("goal_return", 0.0),
+        ("equity", -1.0),
+        ("stop_loss", 1.5),
+        ("max_factor", 0.0),
+    ],
+)
+def test_what_makes_no_sense_is_named(argument: str, wrong: float) -> None:
+    question: dict[str, Any] = {"trades_left": 10, "goal_return": 0.1}
+    with pytest.raises(InvalidInput) as caught:
+        project(make_edge(), 1.0, **{**question, argument: wrong})
+    assert caught.value.field == argument
