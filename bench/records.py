@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from time import perf_counter
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -69,7 +70,7 @@ def measure(trades: int = MANY) -> Iterator[Row]:
 
 def trader_with(trades: int, now: datetime) -> Trader:
     trader = make_trader("recorded", since=now)
-    values = {
+    values: dict[str, Any] = {
         "user_id": trader.user.username,
         "portfolio_id": trader.portfolio.portfolio_id,
         "strategy_id": STRATEGY,
@@ -106,7 +107,7 @@ def _timed(what: Callable[[], object]) -> float:
     return perf_counter() - begin
 
 
-def _ask(statement: str, values: list[object]) -> None:
+def _ask(statement: str, values: list[Any]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         cursor.fetchall()
