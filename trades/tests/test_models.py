@@ -380,6 +380,7 @@ ON_DELETE = {
     "trade_imports_user_fk": RESTRICT,
     "trade_imports_portfolio_fk": CASCADE,
     "ledger_days_portfolio_fk": CASCADE,
+    "growth_records_portfolio_fk": CASCADE,
     "trade_fills_portfolio_fk": CASCADE,
     "trade_fills_trade_fk": CASCADE,
     "trade_fills_source_import_fk": SET_NULL,
