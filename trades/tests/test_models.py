@@ -383,6 +383,7 @@ ON_DELETE = {
     "ledger_days_portfolio_fk": CASCADE,
     "trading_halts_portfolio_fk": CASCADE,
     "trades_override_halt_fk": SET_NULL,
+    "growth_records_portfolio_fk": CASCADE,
     "trade_fills_portfolio_fk": CASCADE,
     "trade_fills_trade_fk": CASCADE,
     "trade_fills_source_import_fk": SET_NULL,
