@@ -14,7 +14,7 @@ from goals.projection.types import Floats, Numbers
 
 FEWEST_TRADES = 20
 CONFIDENT_TRADES = 100
-# Prior deviation of the mean, in typical losses. Source: docs/rules.md, "Edge".
+# Prior deviation of the mean, in typical losses. Source: docs/projection.md.
 PRIOR_DEVIATION_LOSSES = 0.1
 ONE_SIDED_80 = NormalDist().inv_cdf(0.8)
 # A record longer than this is told by as many outcomes, each the mean of its share.

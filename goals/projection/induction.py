@@ -15,7 +15,7 @@ TIE = 1e-11
 # What a node weighs that is hardly ever visited, beside the most visited one.
 RAREST = 1e-6
 # Constant factors that monotone tables are improved from, and how often.
-CONSTANTS = 5
+CONSTANTS = 9
 IMPROVEMENTS = 2
 
 
