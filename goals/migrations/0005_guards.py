@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
                     "resumed_unit_value",
                     models.DecimalField(decimal_places=18, max_digits=38, null=True),
                 ),
-                ("resumed_unit_run", models.PositiveIntegerField(null=True)),
+                ("resumed_unit_run", models.IntegerField(null=True)),
                 (
                     "portfolio",
                     models.ForeignKey(
@@ -137,6 +137,9 @@ class Migration(migrations.Migration):
                                 ("resumed_unit_run__isnull", True),
                             ),
                             models.Q(
+                                ("resumed_at__isnull", False),
+                                ("resumed_unit_value__isnull", False),
+                                ("resumed_unit_run__isnull", False),
                                 ("resumed_at__gte", models.F("halted_at")),
                                 models.Q(("resumed_by", ""), _negated=True),
                                 ("resumed_unit_value__gte", 0),

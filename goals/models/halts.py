@@ -37,7 +37,7 @@ class TradingHalt(models.Model):
     resumed_by = models.CharField(max_length=150, default="", blank=True)
     resume_reason = models.TextField(default="", blank=True)
     resumed_unit_value = columns.unit_value(null=True)
-    resumed_unit_run = models.PositiveIntegerField(null=True)
+    resumed_unit_run = models.IntegerField(null=True)
 
     class Meta:
         db_table = "trading_halts"
@@ -67,7 +67,10 @@ class TradingHalt(models.Model):
                     & is_null("resumed_unit_run")
                 )
                 | (
-                    at_least("resumed_at", "halted_at")
+                    is_set("resumed_at")
+                    & is_set("resumed_unit_value")
+                    & is_set("resumed_unit_run")
+                    & at_least("resumed_at", "halted_at")
                     & ~Q(resumed_by="")
                     & at_least("resumed_unit_value", 0)
                     & at_least("resumed_unit_run", 1)

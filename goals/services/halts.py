@@ -53,7 +53,10 @@ def _halt_on_breach(
         HaltCause.HARD_DRAWDOWN: find_hard_breach(conditions),
         HaltCause.DAILY_LOSS: find_daily_breach(conditions),
     }
-    known = {halt.cause for halt in in_force}
+    # One that was written by a later clock is not in force yet, and is one all the same.
+    unresumed = TradingHalt.objects.filter(portfolio=portfolio, resumed_at=None)
+    ahead = unresumed.filter(halted_at__gt=now).values_list("cause", flat=True)
+    known = {halt.cause for halt in in_force} | set(ahead)
     figures = read_figures(portfolio, now)
     return [
         write_halt(figures, cause, reason, conditions)

@@ -158,8 +158,8 @@ def test_the_pace_gap_in_sql_is_the_one_that_is_shown() -> None:
     assert goal.gap == figures.pace_of(goal, NOW).pace_gap_pct
 
 
-def test_the_health_filter_knows_every_health_that_pace_alone_can_give() -> None:
-    assert set(HEALTH_CONDITIONS) == set(Health) - {Health.UNREACHABLE}
+def test_the_health_filter_knows_every_health() -> None:
+    assert set(HEALTH_CONDITIONS) == set(Health)
 
 
 def test_deadlines_are_filtered_by_week_month_overdue_and_none(
@@ -317,12 +317,13 @@ def test_what_create_goal_refuses_shows_at_its_field(operator: Client) -> None:
 
 
 def test_what_the_state_refuses_shows_above_the_form(operator: Client) -> None:
-    body = goal_form(PortfolioFactory(), policy="pace")
+    ruined = PortfolioFactory()
+    Portfolio.objects.filter(pk=ruined.pk).update(unit_value=0)
 
-    answer = operator.post(reverse("admin:goals_financialgoal_add"), body)
+    answer = operator.post(reverse("admin:goals_financialgoal_add"), goal_form(ruined))
 
     (error,) = answer.context["adminform"].form.non_field_errors()
-    assert "pace" in error
+    assert "is ruined" in error
 
 
 def test_changing_a_goal_measures_it_and_leaves_a_history_row(

@@ -28,6 +28,7 @@ TABLES = (
     "financial_goals",
     "goal_progress_history",
     "goal_adjustment_log",
+    "trading_halts",
 )
 # Names as Django makes them; the rest of each is a hash.
 CASH_FLOW_PORTFOLIO = "cash_flows_portfolio_id_bd13e76f_fk_portfolios_portfolio_id"
@@ -169,10 +170,11 @@ REFUSED += [
     ("trading_halts_person_is_named", "trading_halts", "halted_by = ''"),
     ("trading_halts_resumed_is_complete", "trading_halts", "resumed_by = 'ada'"),
     (
-        "trading_halts_resumed_unit_run_check",
-        "trading_halts",
-        "resumed_unit_run = -1",
+        "financial_goals_probability_range",
+        "financial_goals",
+        "probability = 2, projected_at = created_at",
     ),
+    ("financial_goals_probability_dated", "financial_goals", "probability = 0.5"),
     ("trading_halts_portfolio_fk", "trading_halts", "portfolio_id = 0"),
 ]
 # Two rows that may not be equal in these columns.

@@ -151,9 +151,16 @@ def make_nobody() -> Trader:
     return Trader(Somebody(), None, {"adjustment_id": 1})  # type: ignore[arg-type]
 
 
+def halt_before(name: str, trader: Trader) -> None:
+    """Only what is halted can be resumed."""
+    if name.endswith("/resume/"):
+        trader.post("/api/portfolios/{portfolio_id}/halt/", {"reason": "tired"})
+
+
 @pytest.mark.parametrize("name", BODIES)
 def test_a_body_with_every_field_is_accepted(name: str, trader: Trader) -> None:
     operation = operations()[name]
+    halt_before(name, trader)
     answer = send(
         trader.client,
         operation.method,
@@ -167,6 +174,7 @@ def test_a_body_with_every_field_is_accepted(name: str, trader: Trader) -> None:
 def test_a_bad_value_is_refused_by_name(name: str, trader: Trader) -> None:
     """Many fields at once; those that were not named are sent once more, alone."""
     operation = operations()[name]
+    halt_before(name, trader)
     valid = BODIES[name](trader)
     values = {
         field: bad_values(field, described)

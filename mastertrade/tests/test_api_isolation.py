@@ -273,6 +273,8 @@ def test_a_session_with_the_sites_own_form_works(ada: Trader) -> None:
     browser.credentials(HTTP_X_CSRFTOKEN=csrf_token(browser))
     for name, operation in operations().items():
         with undone():
+            if name.endswith("/resume/"):
+                ada.post("/api/portfolios/{portfolio_id}/halt/", {"reason": "tired"})
             answer = call(browser, operation, ada, body_of(name, ada))
             assert answer.status_code < 300, (name, answer.content)
 

@@ -271,6 +271,10 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "external_id": ("flow-1", lambda row, _: row["external_id"] == "flow-1"),
         "voided": ("true", lambda row, _: row["voided_at"] is not None),
     },
+    "/api/portfolios/{portfolio_id}/halts/": {
+        "cause": ("person", lambda row, _: row["cause"] == "person"),
+        "resumed": ("true", lambda row, _: row["resumed_at"] is not None),
+    },
     "/api/goals/": {
         "status": ("paused", lambda row, _: row["status"] == "paused"),
         "goal_type": ("portfolio_value", lambda row, _: "value" in row["goal_type"]),

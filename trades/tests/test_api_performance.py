@@ -120,12 +120,12 @@ def test_each_currency_has_money_of_its_own_and_the_edge_is_one(
 ) -> None:
     euros = PortfolioFactory(user=user, name="stocks", currency="EUR")
     book(portfolio, [10] * 12)
-    book(euros, [-20] * 12)
+    book(euros, [-10] * 12)
 
     told = get(user)
 
     assert [(one["currency"], one["profit_loss"]) for one in told["money"]] == [
-        ("EUR", "-240.00000000"),
+        ("EUR", "-120.00000000"),
         ("USDT", "120.00000000"),
     ]
     assert (told["counted_trades"], told["win_rate"]) == (24, "0.500000")

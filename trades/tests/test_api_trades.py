@@ -67,6 +67,7 @@ def test_a_trade_is_answered_with_the_contracts_names(trader: Trader) -> None:
         "exit_time": None,
         "status": "open",
         "adjustment_id": None,
+        "override_halt_id": None,
         "external_id": "order-1",
         "leverage": "1.0000",
         "funding": "0.00000000",

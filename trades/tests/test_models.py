@@ -570,6 +570,7 @@ INDEXES = {
     "goal_progress_history_by_time",
     "ledger_changes_by_cash_flow",
     "ledger_changes_by_trade",
+    "policy_tables_table_hash_89056d6f_like",
     "positions_by_user",
     "positions_open_by_symbol",
     "replay_runs_by_question",
