@@ -2,6 +2,8 @@
 
 from datetime import datetime, timedelta
 
+from django.db.models import Q
+
 from goals.enums import HaltCause, TradingState
 from goals.guards import (
     TradingConditions,
@@ -53,10 +55,11 @@ def _halt_on_breach(
         HaltCause.HARD_DRAWDOWN: find_hard_breach(conditions),
         HaltCause.DAILY_LOSS: find_daily_breach(conditions),
     }
-    # One that was written by a later clock is not in force yet, and is one all the same.
+    # Whatever the caller's clock or copy says: one unresumed halt a cause.
     unresumed = TradingHalt.objects.filter(portfolio=portfolio, resumed_at=None)
-    ahead = unresumed.filter(halted_at__gt=now).values_list("cause", flat=True)
-    known = {halt.cause for halt in in_force} | set(ahead)
+    lasting = unresumed.filter(Q(halted_until=None) | Q(halted_until__gt=now))
+    known = {halt.cause for halt in in_force}
+    known.update(lasting.values_list("cause", flat=True))
     figures = read_figures(portfolio, now)
     return [
         write_halt(figures, cause, reason, conditions)
