@@ -92,7 +92,7 @@ class ResumeSerializer(StrictSerializer):
     """Why a person resumes trading, if they say so."""
 
     reason = serializers.CharField(
-        max_length=500, required=False, allow_blank=True, allow_null=True
+        max_length=500, required=False, allow_null=True
     )
 
 
