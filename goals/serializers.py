@@ -91,9 +91,7 @@ class HaltSerializer(StrictSerializer):
 class ResumeSerializer(StrictSerializer):
     """Why a person resumes trading, if they say so."""
 
-    reason = serializers.CharField(
-        max_length=500, required=False, allow_null=True
-    )
+    reason = serializers.CharField(max_length=500, required=False, allow_null=True)
 
 
 class PortfolioSettingsSerializer(StrictSerializer):
