@@ -126,7 +126,8 @@ def measure_goal_factor(goal: GoalStanding) -> GoalFactor:
     one that cannot be reached are limits, and a limit is never lifted.
     """
     version, factor, reason = _ask_policy(goal)
-    limited = goal.achieved or not goal.reachable
+    is_frozen = not goal.reachable or goal.unreachable is not None
+    limited = goal.achieved or is_frozen
     low = Decimal(0) if limited else goal.min_factor
     lifted = max(factor, low)
     if lifted > factor:

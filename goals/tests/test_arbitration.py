@@ -190,3 +190,10 @@ def test_the_version_of_what_decided_is_told(achieved, version):
 
 def test_a_standing_knows_its_band():
     assert standing(progress="80").band is ProgressBand.NEAR_TARGET
+
+
+def test_min_factor_does_not_lift_the_frozen_factor_of_an_unreachable_goal():
+    goal = standing(min_factor=Decimal("1.2"), unreachable="too far")
+    own = measure_goal_factor(goal)
+    assert (own.factor, own.lifted_factor) == (1, 1)
+    assert "lifted" not in own.reason
