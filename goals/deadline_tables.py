@@ -6,7 +6,7 @@ a probability, solved or read from the cache, so that both give the same numbers
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
 from json import dumps
@@ -61,6 +61,12 @@ class DeadlineInputs:
         plain = asdict(self)
         lists = ("growths", "probabilities", "factors")
         return {**plain, **{name: list(plain[name]) for name in lists}}
+
+    def toward(self, trades_left: int, goal_return: Decimal) -> "DeadlineInputs":
+        """The same question with other trades left, to another target."""
+        return replace(
+            self, trades_left=round_up(trades_left), goal_return=float(goal_return)
+        )
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "DeadlineInputs":
@@ -173,16 +179,20 @@ def make_inputs(
 
     A portfolio that may lose everything stops at a loss of 99.9999 %.
     """
-    trades = min(ceil(max(trades_left, 1) / TRADES_STEP) * TRADES_STEP, MOST_TRADES)
     return DeadlineInputs(
         growths=tuple(float(growth) for growth in edge.growths),
         probabilities=tuple(float(weight) for weight in edge.probabilities),
-        trades_left=trades,
+        trades_left=round_up(trades_left),
         goal_return=float(goal_return),
         stop_loss=min(float(hard_drawdown_pct) / 100, 1 - 1e-6),
         stop_penalty=STOP_PENALTY,
         factors=_factors_between(min_factor, max_factor),
     )
+
+
+def round_up(trades_left: int) -> int:
+    """How many trades a table is solved for that is asked about so many."""
+    return min(ceil(max(trades_left, 1) / TRADES_STEP) * TRADES_STEP, MOST_TRADES)
 
 
 def _factors_between(low: Decimal, high: Decimal) -> tuple[float, ...]:

@@ -1,11 +1,12 @@
 """What a goal may come to: all figures of a projection, as values. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
 
 import numpy as np
 
+from goals.deadline_tables import solve
 from goals.policy_functions import GoalPolicy
 from goals.projection.edge import Edge
 from goals.projection.evaluate import evaluate_policy
@@ -14,8 +15,8 @@ from goals.projection.forecast import (
     fan,
     project,
     required_growth,
-    suggest,
 )
+from goals.projection.suggestions import suggest
 from goals.records import RATIO
 from mastertrade.money import round_to
 
@@ -24,6 +25,8 @@ MEANING = "touched by the deadline, not held"
 # More trades than that are projected as so many.
 MOST_TRADES = 2_000
 FAN_POINTS = 60
+# Nodes of a table that is solved to find a suggestion, and not kept.
+SUGGESTED_NODES = 200
 FAN_PCT = (5, 25, 50, 75, 95)
 
 
@@ -65,7 +68,7 @@ def project_goal(
     )
     better = suggest(
         edge,
-        choose,
+        lambda trades, target: _policy_toward(policy, trades, target).as_function(),
         trades_left=trades,
         goal_return=goal_return,
         equity=equity,
@@ -101,6 +104,16 @@ def measure_probability(
         nodes=COARSE_NODES,
     )
     return ratio(outcome.probability)
+
+
+def _policy_toward(policy: GoalPolicy, trades: int, target: float) -> GoalPolicy:
+    """The same policy, were that the goal's target, with so many trades left."""
+    way = policy.way.toward(round_to(Decimal(target), RATIO))
+    table = policy.table
+    if table is not None:
+        asked = table.inputs.toward(trades, way.goal_return)
+        table = solve(replace(asked, nodes=SUGGESTED_NODES))
+    return replace(policy, way=way, table=table)
 
 
 def _fan(

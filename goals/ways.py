@@ -52,6 +52,14 @@ class Way:
         return np.asarray(float(start_value) + share * float(target - start_value))
 
     @exactly
+    def toward(self, goal_return: Decimal) -> "Way":
+        """The way from the same start, and with the same done before it, elsewhere."""
+        share = self.start_progress_pct / HUNDRED
+        done = self.goal_return * share / (ONE - share) if share < 1 else Decimal(0)
+        start = done / (done + goal_return) * HUNDRED
+        return Way(goal_return, self.equity, start)
+
+    @exactly
     def need(self, trades_left: Decimal) -> Decimal:
         """The log-growth each trade left must bring; below 0 beyond the goal.
 

@@ -17,14 +17,13 @@ from goals.projection.edge import (
 from goals.projection.evaluate import PolicyOutcome, evaluate_policy
 from goals.projection.forecast import (
     Projection,
-    Suggestion,
     fan,
     is_unreachable,
     project,
     required_growth,
-    suggest,
 )
 from goals.projection.paths import Walks, simulate_policy
+from goals.projection.suggestions import Suggestion, suggest
 
 __all__ = [
     "Bounds",

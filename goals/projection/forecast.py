@@ -7,7 +7,7 @@ projection. Equity is in units of the equity at the goal's start, the goal lies 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, exp, log
+from math import log
 from statistics import NormalDist
 
 import numpy as np
@@ -23,13 +23,9 @@ WIDENED = 1.25
 BAND_QUANTILES = (0.1, 0.9)
 # Below this probability at the upper end of the band a goal is unreachable.
 UNREACHABLE = 0.05
-EVEN = 0.5
 RESAMPLES = 400
-# Nodes of a curve of probability by mean growth, read for each resample.
-CURVE_POINTS = 7
 # Nodes of a grid where a fifth of a percentage point is of no account.
 COARSE_NODES = 400
-MOST_SUGGESTED_TRADES = 1_000
 FAN_PATHS = 10_000
 # How far above the unreachable limit the cheap estimate must be to be believed.
 SURELY_REACHABLE = 0.2
@@ -59,18 +55,6 @@ class Projection:
         return self.unreachable_reason is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """What would make the goal as probable as not; None where nothing does.
-
-    `trades_left` with the same target, `goal_return` (a ratio since the goal's start)
-    by the same deadline.
-    """
-
-    trades_left: int | None
-    goal_return: float | None
-
-
 def project(
     edge: Edge,
     policy: Policy,
@@ -84,9 +68,8 @@ def project(
 ) -> Projection:
     """The probability to touch the goal by the deadline under this policy, with a band.
 
-    The band is a Bayesian bootstrap of the mean growth, `draw_means`; the policy is
-    evaluated at a few means, and each draw reads its probability from that curve. The
-    same `seed` gives the same band.
+    The band is a Bayesian bootstrap of the mean growth, `draw_means`: the policy is
+    evaluated at its 10 % and 90 % quantiles. The same `seed` gives the same band.
     """
     check_question(trades_left, goal_return, stop_loss, 0.0, equity)
 
@@ -233,97 +216,6 @@ def required_growth(
     if needed == 0:
         return 0.0
     return needed / periods_left if periods_left > 0 else None
-
-
-def suggest(
-    edge: Edge,
-    policy: Policy,
-    *,
-    trades_left: int,
-    goal_return: float,
-    equity: float = 1.0,
-    stop_loss: float | None = None,
-    most_trades: int = MOST_SUGGESTED_TRADES,
-) -> Suggestion:
-    """The deadline, and the target, at which the probability is 50 %, by bisection.
-
-    The deadline is the smallest number of trades, up to `most_trades`, that makes it as
-    probable as not; one evaluation answers all of them. The target is the largest, from
-    today's equity on, that is as probable as not with the trades left.
-    """
-    return Suggestion(
-        trades_left=_suggest_trades(
-            edge, policy, goal_return, equity, stop_loss, most_trades
-        ),
-        goal_return=_suggest_return(
-            edge, policy, trades_left, goal_return, equity, stop_loss
-        ),
-    )
-
-
-def _suggest_trades(
-    edge: Edge,
-    policy: Policy,
-    goal_return: float,
-    equity: float,
-    stop_loss: float | None,
-    most_trades: int,
-) -> int | None:
-    """Doubles the trades until the goal is probable enough, then halves the gap."""
-
-    def chance(trades: int) -> float:
-        return evaluate_policy(
-            policy,
-            edge.growths,
-            edge.probabilities,
-            1.0,
-            trades,
-            goal_return,
-            stop_loss,
-            equity,
-            nodes=COARSE_NODES,
-        ).probability
-
-    low, high = 0, 16
-    while chance(high) < EVEN:
-        if high >= most_trades:
-            return None
-        low, high = high, min(high * 2, most_trades)
-    while high - low > max(1, ceil(high / 50)):
-        middle = (low + high) // 2
-        low, high = (low, middle) if chance(middle) >= EVEN else (middle, high)
-    return high
-
-
-def _suggest_return(
-    edge: Edge,
-    policy: Policy,
-    trades_left: int,
-    goal_return: float,
-    equity: float,
-    stop_loss: float | None,
-) -> float | None:
-    """Bisects between today's equity and the goal, in log-equity."""
-    low = max(log(equity), 0.0)
-    high = log(1 + goal_return)
-    if trades_left == 0 or high <= low:
-        return None
-    for _ in range(10):
-        middle = (low + high) / 2
-        chance = evaluate_policy(
-            policy,
-            edge.growths,
-            edge.probabilities,
-            1.0,
-            trades_left,
-            exp(middle) - 1,
-            stop_loss,
-            equity,
-            nodes=COARSE_NODES,
-        ).probability
-        low, high = (middle, high) if chance >= EVEN else (low, middle)
-    found = exp(low) - 1
-    return found if found > 0 else None
 
 
 def fan(

@@ -109,7 +109,7 @@ def test_required_growth() -> None:
 
 def test_what_is_suggested_is_as_probable_as_not() -> None:
     edge = make_edge()
-    found = suggest(edge, 1.0, trades_left=30, goal_return=0.3)
+    found = suggest(edge, lambda *_: 1.0, trades_left=30, goal_return=0.3)
     assert found.trades_left is not None
     assert found.goal_return is not None
     assert found.trades_left > 30
@@ -123,9 +123,13 @@ def test_what_is_suggested_is_as_probable_as_not() -> None:
 def test_nothing_is_suggested_where_nothing_helps() -> None:
     edge = make_edge(win=0.005)
     assert edge.shrunk_mean < 0
-    found = suggest(edge, 1.0, trades_left=30, goal_return=0.3, most_trades=100)
+    found = suggest(
+        edge, lambda *_: 1.0, trades_left=30, goal_return=0.3, most_trades=100
+    )
     assert found.trades_left is None
-    nothing_left = suggest(edge, 1.0, trades_left=0, goal_return=0.3, most_trades=50)
+    nothing_left = suggest(
+        edge, lambda *_: 1.0, trades_left=0, goal_return=0.3, most_trades=50
+    )
     assert nothing_left.goal_return is None
 
 

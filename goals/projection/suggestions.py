@@ -1,0 +1,159 @@
+"""What would make a goal as probable as not: another deadline, another target. Pure.
+
+Units as in `goals.projection.forecast`. Each suggestion changes one thing and leaves
+the other, and the policy is the one that the goal would have then.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, log
+from statistics import NormalDist
+from typing import TypeAlias
+
+import numpy as np
+
+from goals.projection.deadline import check_question
+from goals.projection.edge import Edge
+from goals.projection.evaluate import Policy, evaluate_policy
+from goals.projection.forecast import COARSE_NODES
+
+EVEN = 0.5
+# The trades that are asked about first; four times as many where those do not do.
+FIRST_TRADES = 64
+MOST_TRADES = 1_000
+# A target this near to even, in probability, is as probable as not.
+NEAR_EVEN = 0.005
+# So the search aims between the two, here as a normal deviate.
+AIM = 0.006
+# Nor is a target asked for more exactly than to this share of the way there.
+NEAR_TARGET = 0.01
+MOST_TARGETS = 12
+STANDARD = NormalDist()
+# Probabilities nearer to 0 or 1 than this say only on which side of even they are.
+RAREST = 1e-4
+# From one target tried to the next at most so many times farther, or nearer.
+FARTHEST = 4.0
+# Half of all driftless walks touch what is so many deviations of their end away.
+TOUCHED_BY_HALF = 0.6745
+# The least log-equity from today, or from the start, to a target.
+NEAREST = 1e-4
+
+# (trades left, goal_return) → the policy of a goal that had them.
+PolicyMaker: TypeAlias = Callable[[int, float], Policy]
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What would make the goal as probable as not; None where nothing does.
+
+    `trades_left` with the same target, `goal_return` (a ratio since the goal's start)
+    by the same deadline.
+    """
+
+    trades_left: int | None
+    goal_return: float | None
+
+
+def suggest(
+    edge: Edge,
+    policy_for: PolicyMaker,
+    *,
+    trades_left: int,
+    goal_return: float,
+    equity: float = 1.0,
+    stop_loss: float | None = None,
+    most_trades: int = MOST_TRADES,
+) -> Suggestion:
+    """The deadline, and the target, at which the probability is 50 %.
+
+    The deadline is the smallest number of trades, up to `most_trades`, that makes it as
+    probable as not. The target is the largest found, above today's equity, that is as
+    probable as not with the trades left; it may lie beyond the goal. `policy_for` gives
+    the policy for a number of trades left and a target.
+    """
+    check_question(trades_left, goal_return, stop_loss, 0.0, equity)
+
+    def chances(trades: int, target: float) -> np.ndarray:
+        """The probabilities with 0, 1, … `trades` left from today's equity."""
+        outcome = evaluate_policy(
+            policy_for(trades, target),
+            edge.growths,
+            edge.probabilities,
+            1.0,
+            trades,
+            target,
+            stop_loss,
+            equity,
+            nodes=COARSE_NODES,
+        )
+        today = int(np.argmin(np.abs(outcome.equity - equity)))
+        return outcome.probabilities[:, today]
+
+    if goal_return <= max(equity - 1, 0.0):
+        return Suggestion(None, None)
+    found = None
+    if trades_left > 0:
+        found = _find_target(
+            lambda target: float(chances(trades_left, target)[-1]),
+            equity,
+            max(edge.shrunk_mean, 0.0) * trades_left,
+            edge.bounds.deviation * trades_left**0.5,
+        )
+    return Suggestion(
+        trades_left=_find_trades(lambda n: chances(n, goal_return), most_trades),
+        goal_return=found,
+    )
+
+
+def _find_trades(chances: Callable[[int], np.ndarray], most_trades: int) -> int | None:
+    """One induction answers for all trades up to those it began with."""
+    asked = min(FIRST_TRADES, most_trades)
+    while True:
+        enough = np.flatnonzero(chances(asked) >= EVEN)
+        if enough.size:
+            return int(enough[0])
+        if asked >= most_trades:
+            return None
+        asked = min(asked * 4, most_trades)
+
+
+def _find_target(
+    chance: Callable[[float], float], equity: float, drift: float, spread: float
+) -> float | None:
+    """A secant between a target that is near enough and one that is not.
+
+    Along the log-equity still to go, the normal deviate of a random walk's probability
+    is nearly a line. `drift` is the growth to expect and `spread` its deviation, by
+    which steps are guessed before there is one target on either side.
+    """
+    today = log(equity)
+    nearest = max(-today, 0.0) + NEAREST
+    distance = max(drift + TOUCHED_BY_HALF * spread, nearest)
+    near: tuple[float, float] | None = None
+    far: tuple[float, float] | None = None
+    for tries in range(MOST_TARGETS):
+        probability = chance(exp(today + distance) - 1)
+        deviate = STANDARD.inv_cdf(min(max(probability, RAREST), 1 - RAREST))
+        if probability >= EVEN:
+            near = (distance, deviate)
+        else:
+            far = (distance, deviate)
+        if EVEN <= probability <= EVEN + NEAR_EVEN or far == (nearest, deviate):
+            break
+        if near and far:
+            if far[0] - near[0] <= NEAR_TARGET * near[0]:
+                break
+            distance = _split(near, far, tries)
+        else:
+            guess = distance + (deviate - AIM) * spread
+            guess = min(max(guess, distance / FARTHEST), distance * FARTHEST)
+            distance = max(guess, nearest)
+    return None if near is None else exp(today + near[0]) - 1
+
+
+def _split(near: tuple[float, float], far: tuple[float, float], tries: int) -> float:
+    """Where a line between both is even; at times the middle, as some are stairs."""
+    share = 0.5
+    if tries % 3:
+        share = min(max((near[1] - AIM) / (near[1] - far[1]), 0.05), 0.95)
+    return near[0] + share * (far[0] - near[0])

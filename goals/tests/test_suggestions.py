@@ -1,0 +1,96 @@
+"""What would make a goal as probable as not, under the policy it would have then."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goals.deadline_tables import make_inputs, solve
+from goals.enums import AfterAchieved, PolicyName
+from goals.policy_functions import GoalPolicy
+from goals.projecting import project_goal
+from goals.projection import Edge, estimate_edge
+from goals.ways import Way
+
+LEAST, MOST = Decimal("0.5"), Decimal("1.3")
+STOP_PCT = Decimal(20)
+TRADES = 60
+
+
+def make_edge() -> Edge:
+    generator = np.random.default_rng(5)
+    wins = generator.random(300) < 0.55
+    edge = estimate_edge(np.where(wins, generator.uniform(0.002, 0.02, 300), -0.01))
+    assert edge is not None
+    return edge
+
+
+def make_policy(policy: PolicyName, edge: Edge, target: str, trades: int) -> GoalPolicy:
+    table = None
+    if policy is PolicyName.DEADLINE_OPTIMAL:
+        table = solve(
+            make_inputs(
+                edge,
+                trades_left=trades,
+                goal_return=Decimal(target),
+                hard_drawdown_pct=STOP_PCT,
+                min_factor=LEAST,
+                max_factor=MOST,
+            )
+        )
+    return GoalPolicy(
+        policy=policy,
+        way=Way(Decimal(target), Decimal("1.01")),
+        min_factor=LEAST,
+        max_factor=MOST,
+        after_achieved=AfterAchieved.PROTECT,
+        edge=Decimal(str(round(edge.shrunk_mean, 12))),
+        table=table,
+    )
+
+
+def project(policy: PolicyName, edge: Edge, target: str, trades: int = TRADES):
+    return project_goal(
+        edge,
+        make_policy(policy, edge, target, trades),
+        trades_left=Decimal(trades),
+        stop_loss=float(STOP_PCT) / 100,
+    )
+
+
+@pytest.mark.parametrize("target", ["0.3", "0.03"], ids=["too far", "near"])
+@pytest.mark.parametrize("policy", list(PolicyName))
+def test_a_goal_with_the_suggested_target_is_as_probable_as_not(policy, target):
+    edge = make_edge()
+    suggested = project(policy, edge, target).suggested_return
+    assert suggested is not None
+    assert (suggested < Decimal(target)) == (target == "0.3")
+    then = project(policy, edge, str(suggested))
+    assert float(then.probability) == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("policy", list(PolicyName))
+def test_a_goal_with_the_suggested_trades_is_as_probable_as_not(policy):
+    edge = make_edge()
+    suggested = project(policy, edge, "0.12").suggested_trades
+    assert suggested is not None
+    then = project(policy, edge, "0.12", suggested)
+    assert float(then.probability) == pytest.approx(0.5, abs=0.02)
+
+
+@given(
+    goal=st.decimals("0.01", "2", places=6),
+    other=st.decimals("0.01", "2", places=6),
+    start=st.decimals("0", "90", places=6),
+)
+def test_another_target_leaves_what_was_done_and_the_way_back(goal, other, start):
+    way = Way(goal, Decimal(1), start)
+    there = way.toward(other)
+    done = goal * start / (100 - start)
+    assert there.start_progress_pct == pytest.approx(done / (done + other) * 100)
+    back = there.toward(goal)
+    assert replace(back, start_progress_pct=start) == way
+    assert back.start_progress_pct == pytest.approx(start)
