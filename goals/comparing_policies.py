@@ -1,24 +1,33 @@
-"""The policies as functions of many equities at once, for simulated walks. Pure.
-
-Each is that of `goals.policies`, with its own thresholds and factors. Equity is in
-units of that at the goal's start.
-"""
+"""The policies of a simulated goal: the ones that live goals have. Pure."""
 
 from decimal import Decimal
 from typing import Protocol
 
-import numpy as np
-
-from goals.enums import PolicyName
-from goals.policies import CONSTANT, LADDER, PolicyTable
-from goals.policy_functions import look_up, pace_factors
-from goals.projection.deadline import solve_deadline_policy
+from goals.deadline_tables import (
+    STOP_PENALTY,
+    DeadlineInputs,
+    DeadlineTable,
+    factors_between,
+    solve,
+)
+from goals.enums import AfterAchieved, PolicyName
+from goals.policy_functions import GoalPolicy
 from goals.projection.evaluate import PolicyFunction
 from goals.projection.outcomes import Outcomes
-from goals.projection.types import Floats
+from goals.records import RATIO
+from goals.ways import Way
+from mastertrade.money import round_to
 
-SOLVED_FACTORS = 25
-STOP_PENALTY = 1.0
+# What stands for no stop: nearly all is lost, and that has no price.
+NO_STOP = 1 - 1e-6
+
+# From the plainest on.
+ORDER = (
+    PolicyName.CONSTANT,
+    PolicyName.LADDER,
+    PolicyName.PACE,
+    PolicyName.DEADLINE_OPTIMAL,
+)
 
 
 class GoalQuestion(Protocol):
@@ -37,67 +46,46 @@ class GoalQuestion(Protocol):
     @property
     def max_factor(self) -> float: ...
     @property
+    def after_achieved(self) -> AfterAchieved: ...
+    @property
     def mean_growth(self) -> float: ...
 
 
 def make_policies(question: GoalQuestion) -> dict[PolicyName, PolicyFunction]:
-    """Every policy by name, inside the goal's bounds."""
-    free = {
-        PolicyName.CONSTANT: tabulated(CONSTANT, question),
-        PolicyName.LADDER: tabulated(LADDER, question),
-        PolicyName.PACE: paced(question),
-        PolicyName.DEADLINE_OPTIMAL: solved(question),
-    }
-    return {name: _bounded(policy, question) for name, policy in free.items()}
+    """Every policy by name, inside the goal's bounds; equity in units of the start's.
 
-
-def tabulated(table: PolicyTable, question: GoalQuestion) -> PolicyFunction:
-    """What the table says, for each equity."""
-
-    def choose(_: int, equity: Floats) -> Floats:
-        return look_up(table, progress_pct(equity, question))
-
-    return choose
-
-
-def paced(question: GoalQuestion) -> PolicyFunction:
-    """The pace policy, by the growth still required and the true mean growth."""
+    `pace` knows the true mean growth, `deadline_optimal` the true distribution.
+    """
     low, high = (
         Decimal(str(bound)) for bound in (question.min_factor, question.max_factor)
     )
+    table = _solve(question, low, high)
+    return {
+        name: GoalPolicy(
+            policy=name,
+            way=Way(round_to(Decimal(question.goal_return), RATIO), Decimal(1)),
+            min_factor=low,
+            max_factor=high,
+            after_achieved=question.after_achieved,
+            edge=round_to(Decimal(question.mean_growth), RATIO),
+            table=table if name is PolicyName.DEADLINE_OPTIMAL else None,
+        ).as_function()
+        for name in ORDER
+    }
 
-    def choose(left: int, equity: Floats) -> Floats:
-        progress = progress_pct(equity, question)
-        need = np.log((1 + question.goal_return) / equity) / max(left, 1)
-        return pace_factors(progress, need, question.mean_growth, low, high)
 
-    return choose
-
-
-def solved(question: GoalQuestion) -> PolicyFunction:
-    """The factors that most probably reach this goal, by the true distribution."""
+def _solve(question: GoalQuestion, low: Decimal, high: Decimal) -> DeadlineTable:
     chances = question.outcomes
-    policy = solve_deadline_policy(
-        list(chances.values),
-        list(chances.probabilities),
-        chances.base_risk,
-        question.trades,
-        question.goal_return,
-        list(np.linspace(question.min_factor, question.max_factor, SOLVED_FACTORS)),
-        stop_loss=question.stop_loss,
-        stop_penalty=0.0 if question.stop_loss is None else STOP_PENALTY,
-        monotone=True,
+    growths = chances.base_risk * chances.values
+    has_stop = question.stop_loss is not None
+    return solve(
+        DeadlineInputs(
+            growths=tuple(growths.tolist()),
+            probabilities=tuple(chances.probabilities.tolist()),
+            trades_left=question.trades,
+            goal_return=question.goal_return,
+            stop_loss=question.stop_loss or NO_STOP,
+            stop_penalty=STOP_PENALTY if has_stop else 0.0,
+            factors=factors_between(low, high),
+        )
     )
-    return policy.factor
-
-
-def progress_pct(equity: Floats, question: GoalQuestion) -> Floats:
-    """Progress of a return goal in percent, rounded before any threshold is asked."""
-    return np.round((equity - 1) / question.goal_return * 100, 6)
-
-
-def _bounded(policy: PolicyFunction, question: GoalQuestion) -> PolicyFunction:
-    def choose(left: int, equity: Floats) -> Floats:
-        return np.clip(policy(left, equity), question.min_factor, question.max_factor)
-
-    return choose

@@ -186,7 +186,7 @@ def make_inputs(
         goal_return=float(goal_return),
         stop_loss=min(float(hard_drawdown_pct) / 100, 1 - 1e-6),
         stop_penalty=STOP_PENALTY,
-        factors=_factors_between(min_factor, max_factor),
+        factors=factors_between(min_factor, max_factor),
     )
 
 
@@ -195,7 +195,7 @@ def round_up(trades_left: int) -> int:
     return min(ceil(max(trades_left, 1) / TRADES_STEP) * TRADES_STEP, MOST_TRADES)
 
 
-def _factors_between(low: Decimal, high: Decimal) -> tuple[float, ...]:
+def factors_between(low: Decimal, high: Decimal) -> tuple[float, ...]:
     """25 factors of four places, both ends among them; fewer where they are equal."""
     steps = [low + (high - low) * place / (FACTORS - 1) for place in range(FACTORS)]
     return tuple(sorted({float(round_to(step, FACTOR)) for step in steps}))

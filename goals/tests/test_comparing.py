@@ -16,7 +16,7 @@ from goals.comparing import (
     lower_bounds,
 )
 from goals.comparing_cases import CASES, find_case
-from goals.comparing_policies import make_policies, paced, progress_pct
+from goals.comparing_policies import make_policies
 from goals.enums import AfterAchieved, EdgeGuard, PolicyName
 from goals.policies import CONSTANT, LADDER
 from goals.projection.deadline import solve_deadline_policy
@@ -152,10 +152,8 @@ def test_the_ladder_and_constant_are_the_live_tables():
         (LADDER, PolicyName.LADDER),
         (CONSTANT, PolicyName.CONSTANT),
     ):
-        live = [
-            float(table.factor(round(progress, 6)))
-            for progress in progress_pct(equity, asked)
-        ]
+        progress = np.round((equity - 1) / asked.goal_return * 100, 6)
+        live = [float(table.factor(one)) for one in progress]
         assert policies[name](10, equity).tolist() == live
 
 
@@ -165,9 +163,15 @@ def test_the_ladder_and_constant_are_the_live_tables():
 )
 def test_the_pace_policy_stays_inside_its_limits(progress, lowest, highest):
     equity = np.array([1 + 0.05 * progress / 100])
-    assert paced(question())(1, equity)[0] == pytest.approx(highest)
-    assert paced(question())(4_000, equity)[0] == pytest.approx(lowest)
-    assert paced(question("negative-edge"))(1, equity)[0] == pytest.approx(1.0)
+    assert make_policies(question())[PolicyName.PACE](1, equity)[0] == pytest.approx(
+        highest
+    )
+    assert make_policies(question())[PolicyName.PACE](4_000, equity)[
+        0
+    ] == pytest.approx(lowest)
+    assert make_policies(question("negative-edge"))[PolicyName.PACE](1, equity)[
+        0
+    ] == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize("name", ["modest-edge", "no-edge", "negative-edge"])
