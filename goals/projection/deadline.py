@@ -15,6 +15,7 @@ import numpy as np
 from goals.projection.grid import Grid, log_levels, make_grid
 from goals.projection.induction import solve
 from goals.projection.outcomes import require, take_factors, take_outcomes
+from goals.projection.reachable import walk_levels
 from goals.projection.types import Flags, Floats, Numbers
 from mastertrade.exceptions import InvalidInput
 
@@ -32,7 +33,7 @@ class DeadlinePolicy:
     with none, is 1.0), each node from itself up to the next one.
     `equity` are the nodes, ascending, shape (nodes,), in units of the equity at the
     goal's start. `probabilities`, of the same shape as `factors`, are those of reaching
-    the goal.
+    the goal. `stop` is in log-equity; the grid has none where hardly a walk would come.
     """
 
     value: float
@@ -42,6 +43,7 @@ class DeadlinePolicy:
     equity: Floats
     probabilities: Floats
     grid: Grid
+    stop: float | None
 
     def factor(self, trades_left: int, equity: Floats | float) -> Floats:
         """The factors at these equities; with more trades than solved, those at first.
@@ -66,8 +68,8 @@ class DeadlinePolicy:
         with np.errstate(divide="ignore", invalid="ignore"):
             level = np.log(equity)
         over = level >= self.grid.goal - 1e-12
-        if self.grid.stop is not None:
-            over |= level <= self.grid.stop + 1e-12
+        if self.stop is not None:
+            over |= level <= self.stop + 1e-12
         return over
 
 
@@ -125,6 +127,17 @@ def solve_deadline_policy(
     else:
         reached = float(solved.reached[-1, grid.today])
         stopped = float(solved.stopped[grid.today])
+        if choices.size == 1:
+            only = choices[0]
+            walked = walk_levels(
+                lambda _, at: np.full(at.shape, only),
+                chances,
+                trades_left,
+                *(goal, stop, today),
+                constant=True,
+            )
+            if walked is not None:
+                reached, stopped = walked.probability, walked.stop_probability
         value = reached - stop_penalty * stopped
     return DeadlinePolicy(
         value=value,
@@ -134,6 +147,7 @@ def solve_deadline_policy(
         equity=grid.equity,
         probabilities=solved.reached,
         grid=grid,
+        stop=stop,
     )
 
 

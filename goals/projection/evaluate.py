@@ -9,6 +9,7 @@ import numpy as np
 from goals.projection.deadline import DeadlinePolicy, check_question
 from goals.projection.grid import TOUCH, Grid, log_levels, make_grid
 from goals.projection.outcomes import Outcomes, take_outcomes
+from goals.projection.reachable import Reached, walk_levels
 from goals.projection.types import Flags, Floats, Indices, Numbers
 from mastertrade.exceptions import InvalidInput
 
@@ -63,9 +64,10 @@ def evaluate_policy(
         known = np.full((trades_left + 1, 1), sure)
         return PolicyOutcome(sure, 1 - sure, known, np.array([equity]))
     choose = as_function(policy)
+    factors = _factors_of(policy, trades_left, goal, stop, today)
     grid = make_grid(
         chances,
-        _factors_of(policy, trades_left, goal, stop, today),
+        factors,
         trades_left=trades_left,
         goal=goal,
         stop=stop,
@@ -73,9 +75,16 @@ def evaluate_policy(
         nodes=nodes,
     )
     reached, stopped = _walk(choose, chances, grid, trades_left)
+    found = walk_levels(
+        lambda left, levels: ask(choose, left, levels),
+        chances,
+        trades_left,
+        *(goal, stop, today),
+        constant=factors.size == 1 and not callable(policy),
+    ) or Reached(float(reached[-1, grid.today]), float(stopped[grid.today]))
     return PolicyOutcome(
-        probability=float(reached[-1, grid.today]),
-        stop_probability=float(stopped[grid.today]),
+        probability=found.probability,
+        stop_probability=found.stop_probability,
         probabilities=reached,
         equity=grid.equity,
     )

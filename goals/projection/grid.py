@@ -95,10 +95,15 @@ def make_grid(
     has; left out, as many as the smallest steps need. Where all steps are multiples of
     one (a lattice), a node lies wherever a walk can come, and nothing is rounded.
     """
-    bottom = stop
-    if bottom is None:
-        reach = outcomes.reach(float(factors[-1]), trades_left, DEPTH_DEVIATIONS)
-        bottom = min(goal - reach, today - (goal - today) / 4)
+    largest = float(factors[-1])
+    reach = outcomes.reach(largest, trades_left, DEPTH_DEVIATIONS)
+    bottom = min(goal - reach, today - (goal - today) / 4)
+    if stop is not None:
+        fall = outcomes.fall(largest, trades_left, DEPTH_DEVIATIONS)
+        if stop < min(bottom, today - fall):
+            stop = None  # so deep that hardly any walk comes there
+        else:
+            bottom = stop
     wide = goal - bottom
     wanted = nodes or _count_nodes(outcomes, factors, trades_left, wide)
     unit = find_unit(outcomes.log_steps(factors), wide / MOST_NODES)

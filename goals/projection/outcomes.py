@@ -35,9 +35,20 @@ class Outcomes:
 
     def reach(self, factor: float, trades: int, deviations: float) -> float:
         """Log-growth of so many trades that is passed only by luck of `deviations`."""
+        return self._travel(factor, trades, deviations, 1.0)
+
+    def fall(self, factor: float, trades: int, deviations: float) -> float:
+        """The same downwards, as a positive number; infinity where all may be lost."""
+        if not np.isfinite(self.log_steps(np.array([factor]))).all():
+            return float("inf")
+        return self._travel(factor, trades, deviations, -1.0)
+
+    def _travel(
+        self, factor: float, trades: int, deviations: float, way: float
+    ) -> float:
         steps = self.log_steps(np.array([factor]))[0]
         with np.errstate(invalid="ignore"):
-            steps = np.where(np.isfinite(steps), steps, 0.0)
+            steps = way * np.where(np.isfinite(steps), steps, 0.0)
         mean = float(self.probabilities @ steps)
         spread = float(np.sqrt(self.probabilities @ steps**2))
         best = float(max(steps.max(), 0.0)) * trades

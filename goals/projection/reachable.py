@@ -1,0 +1,87 @@
+"""The chances of a policy by every equity in reach, where these are few. Pure.
+
+With one factor for always an equity depends on how often each outcome came, not on the
+order, so few outcomes lead to few equities. These are walked one by one and nothing is
+read between nodes: a goal that a sum of steps hits by a hair is hit.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import comb
+
+import numpy as np
+
+from goals.projection.outcomes import Outcomes
+from goals.projection.types import Flags, Floats
+
+# Log-equities closer than this are one; sums of thousands of steps err by less.
+SAME = 1e-11
+# Equities over all trades, times outcomes, that are walked sooner than a grid: where
+# there is one factor for always, and where nobody knows how many there will be.
+MOST_STEPS = 1_500_000
+MOST_STEPS_TRIED = 60_000
+# With one factor and without goal and stop; more is not begun.
+MOST_STEPS_BEGUN = 20_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The chances (ratios) to touch the goal and the stop, from today."""
+
+    probability: float
+    stop_probability: float
+
+
+def walk_levels(
+    choose: Callable[[int, Floats], Floats],
+    outcomes: Outcomes,
+    trades_left: int,
+    goal: float,
+    stop: float | None,
+    today: float,
+    *,
+    constant: bool,
+) -> Reached | None:
+    """Carry the probability of each log-equity from trade to trade until it ends.
+
+    `choose` gives the factors for trades left and equities; `goal`, `stop` and `today`
+    in log-equity. A walk that loses everything ends, as a stop where there is one. None
+    where there are too many equities. `constant`: the factors are known to be one.
+    """
+    most = MOST_STEPS if constant else MOST_STEPS_TRIED
+    kinds = outcomes.values.size
+    if comb(trades_left + kinds, kinds) * kinds > MOST_STEPS_BEGUN:
+        return None
+    levels, chances = np.array([today]), np.ones(1)
+    reached = stopped = 0.0
+    for left in range(trades_left, 0, -1):
+        most -= levels.size * kinds
+        if most < 0:
+            return None
+        steps = outcomes.log_steps(choose(left, np.exp(levels)))
+        levels = (levels[:, None] + steps).ravel()
+        chances = np.outer(chances, outcomes.probabilities).ravel()
+        at_goal = levels >= goal - SAME
+        at_stop = _is_stopped(levels, stop)
+        reached += float(chances[at_goal].sum())
+        stopped += float(chances[at_stop].sum())
+        goes_on = ~(at_goal | at_stop)
+        levels, chances = _merge(levels[goes_on], chances[goes_on])
+        if not levels.size:
+            break
+    return Reached(reached, 0.0 if stop is None else stopped)
+
+
+def _is_stopped(levels: Floats, stop: float | None) -> Flags:
+    bottom = -np.inf if stop is None else stop + SAME
+    return np.asarray(levels <= bottom)
+
+
+def _merge(levels: Floats, chances: Floats) -> tuple[Floats, Floats]:
+    """Each log-equity once, with the probability of all ways to it."""
+    order = np.argsort(levels, kind="stable")
+    levels, chances = levels[order], chances[order]
+    begins = np.flatnonzero(np.diff(levels, prepend=-np.inf) > SAME)
+    if not begins.size:
+        return levels, chances
+    return levels[begins], np.add.reduceat(chances, begins)
