@@ -14,8 +14,13 @@ import numpy as np
 
 from goals.projection.grid import Grid, log_levels, make_grid
 from goals.projection.induction import solve
-from goals.projection.outcomes import require, take_factors, take_outcomes
-from goals.projection.reachable import walk_levels
+from goals.projection.outcomes import (
+    Outcomes,
+    require,
+    take_factors,
+    take_outcomes,
+)
+from goals.projection.reachable import Reached, walk_levels
 from goals.projection.types import Flags, Floats, Numbers
 from mastertrade.exceptions import InvalidInput
 
@@ -96,12 +101,14 @@ def solve_deadline_policy(
     Goal and stop end the walk at the first trade's close that reaches them. A trade
     that leaves nothing or less ends it too, as a stop where there is one.
 
-    `monotone` allows only factors that never grow with progress. The table is then at
-    least as good as any one factor for always of those tried, but where a stop is near
-    and its penalty high much worse than a table that may grow: being small near the
-    stop is ruled out. Of equally good factors the one nearest to 1 is taken. `nodes` is
-    about the size of the grid; left out, as many as the distribution needs for an error
-    of some tenths of a percentage point.
+    `monotone` allows only factors that never grow with progress: each step is chosen
+    by a dynamic program over the nodes, weighed by how often they are visited. The
+    table is then at least as good as the constant factors that are tried, and near the
+    best of its kind, but where a stop is near and its penalty high much worse than a
+    table that may grow: being small near the stop is ruled out. Of equally
+    good factors the one nearest to 1 is taken. `nodes` is about the size of the grid;
+    left out, as many as the distribution needs for an error of some tenths of a
+    percentage point.
 
     Raises `InvalidInput` that names the argument.
     """
@@ -123,31 +130,43 @@ def solve_deadline_policy(
     solved = solve(chances, choices, grid, trades_left, stop_penalty, monotone)
     if over:
         reached = float(today >= goal - 1e-12)
-        value, stopped = reached - stop_penalty * (1 - reached), 1 - reached
+        found = Reached(reached, 1 - reached)
     else:
-        reached = float(solved.reached[-1, grid.today])
-        stopped = float(solved.stopped[grid.today])
-        if choices.size == 1:
-            only = choices[0]
-            walked = walk_levels(
-                lambda _, at: np.full(at.shape, only),
-                chances,
-                trades_left,
-                *(goal, stop, today),
-                constant=True,
+        found = _walk_constant(chances, choices, trades_left, goal, stop, today) or (
+            Reached(
+                float(solved.reached[-1, grid.today]),
+                float(solved.stopped[grid.today]),
             )
-            if walked is not None:
-                reached, stopped = walked.probability, walked.stop_probability
-        value = reached - stop_penalty * stopped
+        )
     return DeadlinePolicy(
-        value=value,
-        probability=reached,
-        stop_probability=stopped,
+        value=found.probability - stop_penalty * found.stop_probability,
+        probability=found.probability,
+        stop_probability=found.stop_probability,
         factors=solved.factors,
         equity=grid.equity,
         probabilities=solved.reached,
         grid=grid,
         stop=stop,
+    )
+
+
+def _walk_constant(
+    outcomes: Outcomes,
+    factors: Floats,
+    trades_left: int,
+    goal: float,
+    stop: float | None,
+    today: float,
+) -> Reached | None:
+    """Exactly, where there is one factor and few equities are in reach."""
+    if factors.size > 1:
+        return None
+    return walk_levels(
+        lambda _, equity: np.full(equity.shape, factors[0]),
+        outcomes,
+        trades_left,
+        *(goal, stop, today),
+        constant=True,
     )
 
 

@@ -110,9 +110,14 @@ class Stencils:
         below += 1
         read += share * (padded.take(below, mode="clip") - read)
         expected = read @ self.chances
-        expected += self.at_goal[chosen, nodes] * (reached - values[-1])
+        # Only nodes near an end have a step into its cell.
+        near = min(max(self.above, 1), values.size)
+        goal = self.at_goal[chosen[-near:], nodes[-near:]]
+        expected[-near:] += goal * (reached - values[-1])
         if self.at_stop is not None:
-            expected += self.at_stop[chosen, nodes] * (stopped - values[0])
+            near = min(max(self.below, 1), values.size)
+            stop = self.at_stop[chosen[:near], nodes[:near]]
+            expected[:near] += stop * (stopped - values[0])
         return np.asarray(expected)
 
     def carry(self, visits: Floats, chosen: Indices, grid: Grid) -> Floats:
