@@ -43,12 +43,15 @@ class ReplaySettings:
     over `range_bars` bars; None for no stop. It is judged at closes.
     `max_holding_bars`: a position is left after that many bars. At 10, half a trading
     month, a monthly goal gets more than one decision, so that it can steer at all.
+    `resume_after_days`: so long after a halt that lasts somebody resumes trading by
+    hand, at the next bar; None: nobody does, and the rest of the prices is not traded.
     """
 
     base_size_pct: Decimal = Decimal(75)
     stop_ranges: Decimal | None = Decimal(3)
     range_bars: int = 14
     max_holding_bars: int = 10
+    resume_after_days: int | None = None
 
     def __post_init__(self) -> None:
         if not (self.base_size_pct.is_finite() and 0 < self.base_size_pct <= 1000):
@@ -65,3 +68,6 @@ class ReplaySettings:
             raise ValueError(
                 f"max_holding_bars must be at least 1, was {self.max_holding_bars}"
             )
+        days = self.resume_after_days
+        if days is not None and not 1 <= days <= 3650:
+            raise ValueError(f"resume_after_days must be from 1 to 3650, was {days}")

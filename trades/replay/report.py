@@ -98,6 +98,14 @@ class FactorPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class HaltSpan:
+    """A halt at the hard drawdown; `ended` is None where nobody resumed trading."""
+
+    began: datetime
+    ended: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
     """One run: what it earned, what it risked, what it reached."""
 
@@ -118,6 +126,7 @@ class RunSummary:
     equity: tuple[CurvePoint, ...]
     factors: tuple[FactorPoint, ...]
     halted_at: datetime | None = None  # from when on nothing was traded any more
+    halts: tuple[HaltSpan, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +174,8 @@ def build_report(
     policy_goals: Sequence[GoalOutcome],
     constant_result: ReplayResult,
     constant_goals: Sequence[GoalOutcome],
-    policy_halted_at: datetime | None = None,
-    constant_halted_at: datetime | None = None,
+    policy_halts: tuple[HaltSpan, ...] = (),
+    constant_halts: tuple[HaltSpan, ...] = (),
 ) -> InstrumentReport:
     """Summarise both runs over the same prices."""
     if policy_result.symbol != constant_result.symbol:
@@ -178,9 +187,9 @@ def build_report(
         bars=policy_result.bars,
         goal_type=goal_type,
         target_value=target_value,
-        policy_run=summarise_run(policy, policy_result, policy_goals, policy_halted_at),
+        policy_run=summarise_run(policy, policy_result, policy_goals, policy_halts),
         constant_run=summarise_run(
-            PolicyName.CONSTANT, constant_result, constant_goals, constant_halted_at
+            PolicyName.CONSTANT, constant_result, constant_goals, constant_halts
         ),
     )
 
@@ -189,7 +198,7 @@ def summarise_run(
     policy: PolicyName,
     result: ReplayResult,
     goals: Sequence[GoalOutcome],
-    halted_at: datetime | None = None,
+    halts: tuple[HaltSpan, ...] = (),
 ) -> RunSummary:
     """Count and sum one run; `goals` are its periods' goals in order of time."""
     traded = [made for made in result.decisions if not made.plan.is_blocked]
@@ -217,7 +226,8 @@ def summarise_run(
         periods=periods,
         equity=_thinned(result.equity),
         factors=tuple(FactorPoint(made.at, made.plan.factor) for made in traded),
-        halted_at=halted_at,
+        halted_at=next((one.began for one in halts if one.ended is None), None),
+        halts=halts,
     )
 
 

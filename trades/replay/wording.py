@@ -1,10 +1,12 @@
 """The words and figures that the terminal and the page share."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from goals.enums import GoalType, Measure, PolicyName
 from trades.replay.report import (
     Effect,
+    HaltSpan,
     InstrumentReport,
     PeriodSummary,
     RunSummary,
@@ -130,13 +132,31 @@ def verdict_words(report: InstrumentReport) -> str:
 
 
 def _halt_sentences(policy: RunSummary, constant: RunSummary) -> list[str]:
-    """Which run the drawdown guard halted, and when; nobody resumes a replay."""
-    return [
+    """Which run the drawdown guard halted, when, and for how long."""
+    resumed = [
+        f"{_halted_words(run.halts)}: {run_name(run)}."
+        for run in (policy, constant)
+        if any(halt.ended for halt in run.halts)
+    ]
+    return resumed + [
         f"Halted at its hard drawdown on {run.halted_at:%Y-%m-%d} and traded no more: "
         f"{run_name(run)}."
         for run in (policy, constant)
         if run.halted_at is not None
     ]
+
+
+def _halted_words(halts: Sequence[HaltSpan]) -> str:
+    """The halts that somebody ended: when each began, and their days in all."""
+    spans = [(halt.began, halt.ended) for halt in halts if halt.ended is not None]
+    began = [f"{start:%Y-%m-%d}" for start, _ in spans]
+    days = sum((end - start).days for start, end in spans)
+    dates = " and ".join(filter(None, [", ".join(began[:-1]), began[-1]]))
+    all_of_them = " in all" if len(spans) > 1 else ""
+    return (
+        f"Halted at its hard drawdown on {dates}, resumed by hand after {days} days"
+        f"{all_of_them}"
+    )
 
 
 def _risk_sentence(policy: RunSummary, constant: RunSummary) -> list[str]:

@@ -23,6 +23,7 @@ from trades.replay.options import Costs, ReplaySettings, ReplayStrategy
 from trades.replay.records import ReplayResult
 from trades.replay.report import (
     GoalOutcome,
+    HaltSpan,
     InstrumentReport,
     ReplayReport,
     build_report,
@@ -30,7 +31,7 @@ from trades.replay.report import (
 from trades.replay.storing import report_from_dict, report_to_dict
 from trades.services.replay_desk import ServiceDesk
 
-ENGINE_VERSION = "replay-3"
+ENGINE_VERSION = "replay-4"
 STRATEGIES = tuple(
     ReplayStrategy(f"{kind}_daily", kind)
     for kind in (SignalKind.MOMENTUM, SignalKind.MEAN_REVERSION, SignalKind.BREAKOUT)
@@ -123,8 +124,8 @@ def run_replay(
         policy_goals=_read_outcomes(policy_portfolio),
         constant_result=constant_result,
         constant_goals=_read_outcomes(constant_portfolio),
-        policy_halted_at=_read_halt(policy_portfolio),
-        constant_halted_at=_read_halt(constant_portfolio),
+        policy_halts=_read_halts(policy_portfolio),
+        constant_halts=_read_halts(constant_portfolio),
     )
     return ReplayRun.objects.create(
         user=user,
@@ -150,7 +151,9 @@ def _walk(
     result = replay(
         series,
         STRATEGIES,
-        ServiceDesk(user, portfolio),
+        ServiceDesk(
+            user, portfolio, resume_after_days=question.settings.resume_after_days
+        ),
         question.costs,
         question.settings,
         progress=progress,
@@ -231,10 +234,11 @@ def _open_portfolio(
     return portfolio
 
 
-def _read_halt(portfolio: Portfolio) -> datetime | None:
-    """When the run was halted for good; nobody resumes it."""
+def _read_halts(portfolio: Portfolio) -> tuple[HaltSpan, ...]:
+    """The halts that lasted until somebody resumed trading, or to the end."""
     halts = TradingHalt.objects.filter(portfolio=portfolio, halted_until=None)
-    return halts.order_by("halt_id").values_list("halted_at", flat=True).first()
+    spans = halts.order_by("halt_id").values_list("halted_at", "resumed_at")
+    return tuple(HaltSpan(began, ended) for began, ended in spans)
 
 
 def _read_outcomes(portfolio: Portfolio) -> list[GoalOutcome]:

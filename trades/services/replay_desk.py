@@ -1,11 +1,13 @@
 """The replay's desk on the real services."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from django.db.models import Max
+
 from goals.enums import ProgressBand, Verdict
-from goals.models import FinancialGoal, Portfolio, User
-from goals.services import roll_goals
+from goals.models import FinancialGoal, Portfolio, TradingHalt, User
+from goals.services import resume_trading, roll_goals
 from trades.enums import Side
 from trades.replay.desk import Plan, PlanRequest
 from trades.services.closing import close_trade
@@ -18,21 +20,45 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 class ServiceDesk:
     """Decides and books through the services of live trading, on one portfolio.
 
-    The bar's time is the clock of every call.
+    The bar's time is the clock of every call. So many days after a halt that lasts,
+    the user resumes trading; never, if `resume_after_days` is None.
     """
 
-    def __init__(self, user: User, portfolio: Portfolio) -> None:
+    def __init__(
+        self, user: User, portfolio: Portfolio, *, resume_after_days: int | None = None
+    ) -> None:
         self.user = user
         self.portfolio_id = portfolio.portfolio_id
+        self.resume_after_days = resume_after_days
+        self.resumes_at: datetime | None = None
         self.period_ends_at: datetime | None = None
 
     def advance(self, at: datetime) -> None:
-        """Roll the goals when the period is over."""
+        """Roll the goals when the period is over; resume when it is time to."""
+        if self.resumes_at is not None and at >= self.resumes_at:
+            resume_trading(
+                user=self.user,
+                portfolio_id=self.portfolio_id,
+                reason=f"{self.resume_after_days} days after the halt, as asked",
+                now=at,
+            )
+            self.resumes_at = None
         if self.period_ends_at is None:
             self.period_ends_at = self._read_period_end()
         if at >= self.period_ends_at:
             roll_goals(as_of=at, portfolio_id=self.portfolio_id)
             self.period_ends_at = self._read_period_end()
+
+    def _notice_halt(self) -> None:
+        """Find out when to resume, where a halt lasts until somebody does."""
+        if self.resume_after_days is None or self.resumes_at is not None:
+            return
+        lasting = TradingHalt.objects.filter(
+            portfolio_id=self.portfolio_id, halted_until=None, resumed_at=None
+        )
+        halted_at = lasting.aggregate(last=Max("halted_at"))["last"]
+        if halted_at is not None:
+            self.resumes_at = halted_at + timedelta(days=self.resume_after_days)
 
     def _read_period_end(self) -> datetime:
         ends: list[datetime | None] = list(
@@ -56,6 +82,8 @@ class ServiceDesk:
             price=request.price,
         )
         sizing = planned.plan.sizing
+        if sizing.verdict == Verdict.BLOCK:
+            self._notice_halt()
         return Plan(
             strategy_id=planned.plan.selection.selected.strategy_id,
             quantity=sizing.quantity or Decimal(0),
@@ -104,4 +132,5 @@ class ServiceDesk:
             fees=fees,
             now=at,
         )
+        self._notice_halt()
         return closed.profit_loss

@@ -30,6 +30,7 @@ from trades.replay.report import (
     CURVE_POINTS,
     Effect,
     GoalOutcome,
+    HaltSpan,
     InstrumentReport,
     PeriodOutcome,
     ReplayReport,
@@ -428,10 +429,26 @@ def test_the_verdict_says_which_run_was_halted_and_when(instrument):
     assert "factor 1.0." not in words
 
 
+def test_the_verdict_says_from_when_on_trading_was_resumed(instrument):
+    def day(month, number):
+        return datetime(2008, month, number, tzinfo=UTC)
+
+    halts = (HaltSpan(day(1, 9), day(2, 8)), HaltSpan(day(10, 9), day(11, 10)))
+    report = replace(
+        instrument, policy_run=replace(make_run(), halts=halts), constant_run=make_run()
+    )
+
+    assert verdict_words(report).endswith(
+        "Halted at its hard drawdown on 2008-01-09 and 2008-10-09, resumed by hand "
+        "after 62 days in all: ladder."
+    )
+
+
 def test_a_report_stored_without_halts_is_read_as_not_halted(instrument):
     stored = report_to_dict(ReplayReport((instrument,)))
     for run in ("policy_run", "constant_run"):
         del stored["instruments"][0][run]["halted_at"]
+        del stored["instruments"][0][run]["halts"]
 
     assert report_from_dict(stored) == ReplayReport((instrument,))
 

@@ -1,19 +1,27 @@
 """The replay on the real services: the same decisions as live, all or nothing."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.db.models import Sum
 
 from goals.enums import GoalStatus, GoalType, PolicyName
-from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
+from goals.models import (
+    FinancialGoal,
+    GoalAdjustmentLog,
+    Portfolio,
+    TradingHalt,
+    User,
+)
 from goals.services import roll_goals
 from goals.tests.factories import UserFactory
 from mastertrade.exceptions import InvalidInput
 from trades.models import ReplayRun, Trade
 from trades.replay.bars import PriceSeries
+from trades.replay.options import ReplaySettings
+from trades.replay.report import HaltSpan
 from trades.services.replay import (
     ReplayQuestion,
     find_replay,
@@ -209,3 +217,48 @@ def test_no_goal_follows_the_last_one_when_goals_are_rolled_years_later():
 
     assert goals.count() == before
     assert not goals.filter(ended_at=None).exists()
+
+
+def run_too_large(**options) -> ReplayRun:
+    """Four times the equity in every trade: the hard drawdown is near."""
+    rules = ReplaySettings(base_size_pct=Decimal(400), **options)
+    return run(UserFactory(), question=replace(MONTHLY, settings=rules))
+
+
+def test_a_halted_replay_trades_no_more_unless_it_is_told_when_to_resume():
+    finished = run_too_large()
+
+    halt = TradingHalt.objects.get(portfolio=finished.policy_portfolio)
+    last = Trade.objects.filter(portfolio=finished.policy_portfolio).latest("pk")
+    assert halt.resumed_at is None
+    assert last.entry_time <= halt.halted_at
+    told = read_report(finished).policy_run
+    assert told.halted_at == halt.halted_at
+    assert told.halts == (HaltSpan(halt.halted_at, None),)
+
+
+def test_a_replay_resumes_by_hand_so_many_days_after_a_halt():
+    finished = run_too_large(resume_after_days=30)
+
+    halts = TradingHalt.objects.filter(portfolio=finished.policy_portfolio)
+    first = halts.earliest("halt_id")
+    assert first.resumed_by == finished.user_id
+    assert first.resume_reason == "30 days after the halt, as asked"
+    waited = first.resumed_at - first.halted_at
+    assert timedelta(days=30) <= waited < timedelta(days=34)
+    trades = Trade.objects.filter(portfolio=finished.policy_portfolio)
+    assert trades.filter(entry_time__gt=first.resumed_at).exists()
+    while_halted = {
+        "entry_time__gt": first.halted_at,
+        "entry_time__lt": first.resumed_at,
+    }
+    assert not trades.filter(**while_halted).exists()
+    told = read_report(finished).policy_run
+    assert told.halts[0] == HaltSpan(first.halted_at, first.resumed_at)
+    assert len(told.halts) == halts.count()
+
+
+@pytest.mark.parametrize("days", [0, -1, 3651])
+def test_days_until_a_resumption_that_make_no_sense_are_refused_by_name(days):
+    with pytest.raises(ValueError, match="resume_after_days must be from 1 to 3650"):
+        ReplaySettings(resume_after_days=days)

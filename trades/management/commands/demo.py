@@ -15,13 +15,19 @@ from trades.management.demo_login import ensure_demo_user
 from trades.management.replaying import replay_all, show_runs
 from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
+from trades.replay.options import ReplaySettings
 from trades.replay.reading import load_prices
 from trades.services.replay import ReplayQuestion
 
 INSTRUMENTS = ("AAPL", "GOOG", "IBM", "MSFT")
 # Five years and two months, through the crash of 2008 and the recovery.
 FIRST_DAY = datetime(2008, 1, 1, tzinfo=UTC)
-QUESTION = ReplayQuestion(GoalType.MONTHLY_RETURN, Decimal(3))
+# In 2008 every run falls to its hard drawdown; a month later somebody goes on.
+QUESTION = ReplayQuestion(
+    GoalType.MONTHLY_RETURN,
+    Decimal(3),
+    settings=ReplaySettings(resume_after_days=30),
+)
 
 
 class Command(BaseCommand):

@@ -59,6 +59,13 @@ class Command(BaseCommand):
             default=ReplaySettings().base_size_pct,
             help="Base size in percent of equity, before the goal's factor.",
         )
+        parser.add_argument(
+            "--resume-after-days",
+            type=int,
+            metavar="DAYS",
+            help="So long after a halt at the hard drawdown trading is resumed by "
+            "hand; left out, never.",
+        )
         parser.add_argument("--fee-bps", type=read_decimal, default=Costs().fee_bps)
         parser.add_argument(
             "--slippage-bps", type=read_decimal, default=Costs().slippage_bps
@@ -119,7 +126,10 @@ def read_question(options: dict[str, Any]) -> ReplayQuestion:
         policy=PolicyName(options["policy"]),
         opening_balance=options["opening_balance"],
         costs=Costs(options["fee_bps"], options["slippage_bps"]),
-        settings=ReplaySettings(base_size_pct=options["base_size_pct"]),
+        settings=ReplaySettings(
+            base_size_pct=options["base_size_pct"],
+            resume_after_days=options["resume_after_days"],
+        ),
     )
 
 
