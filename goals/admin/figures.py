@@ -17,6 +17,7 @@ NOTHING = SafeString('<span class="none">—</span>')
 CENTS = (MONEY[0], 2)
 # Truncated: 79.999 % must not read as 80 %, which is another band.
 SHOWN_PERCENT = (MONEY[0], 2)
+SHOWN_CHANCE = (MONEY[0], 1)
 SHOWN_RATE = (MONEY[0], 6)
 # What the bar shows beside 0 to 100 %, in percentage points, on either side.
 BAR_MARGIN = Decimal(6)
@@ -80,6 +81,17 @@ def percent(value: Decimal | None) -> SafeString:
     shown = number(round_down(value, SHOWN_PERCENT))
     return format_html(
         '<span class="figure" title="{} %">{} %</span>', number(value), shown
+    )
+
+
+def chance(goal: FinancialGoal) -> SafeString:
+    """The probability last kept beside the goal; a dash where there is none."""
+    if goal.probability is None:
+        return NOTHING
+    return format_html(
+        '<span class="figure" title="touched by the deadline; as of {}">{} %</span>',
+        goal.projected_at.isoformat() if goal.projected_at else "",
+        number(round_to(goal.probability * 100, SHOWN_CHANCE)),
     )
 
 

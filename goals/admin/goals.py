@@ -141,9 +141,15 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
             Figure("Health", figures.badge(pace.health), pace.reason),
             Figure("Pace gap", self.pace_gap(goal), "percentage points"),
             Figure("Expected by now", figures.percent(pace.expected_progress_pct)),
+            Figure("Probability", figures.chance(goal), self._projected(goal)),
             Figure("Required per day", figures.in_measure(required, goal)),
             Figure("Deadline", self.deadline(goal)),
         )
+
+    def _projected(self, goal: FinancialGoal) -> SafeString | str:
+        if goal.projected_at is None:
+            return "not projected yet"
+        return figures.instant(goal.projected_at)
 
     def _since(self, goal: FinancialGoal) -> SafeString | str:
         at = goal.ended_at or goal.achieved_at

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import cast
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
+from django.db.models import Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -13,8 +13,14 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from goals.admin import figures
-from goals.enums import GoalStatus
-from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
+from goals.enums import GoalStatus, TradingState
+from goals.models import (
+    FinancialGoal,
+    GoalAdjustmentLog,
+    Portfolio,
+    TradingHalt,
+    User,
+)
 from mastertrade.money import format_plain
 from trades.models import ReplayRun
 from trades.replay.storing import report_from_dict
@@ -34,6 +40,7 @@ class PortfolioCard:
     realized: SafeString
     drawdown: SafeString
     trading: SafeString
+    halts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,8 @@ class GoalCard:
     badges: tuple[SafeString, ...]
     pace_gap: SafeString
     required_per_day: SafeString
+    probability: SafeString
+    policy: str
     deadline: SafeString
 
 
@@ -86,7 +95,7 @@ def home(request: HttpRequest) -> HttpResponse:
     user, now = cast(User, request.user), timezone.now()
     context = {
         "now": now,
-        "portfolios": [_show_portfolio(one) for one in _portfolios_of(user)],
+        "portfolios": [_show_portfolio(one) for one in _portfolios_of(user, now)],
         "goals": [_show_goal(goal, now) for goal in _running_goals_of(user, now)],
         "replays": [_show_replay(run) for run in _replays_of(user)],
         "decisions": [_show_decision(one) for one in _decisions_of(user)],
@@ -94,12 +103,16 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/home.html", context)
 
 
-def _portfolios_of(user: User) -> list[Portfolio]:
-    """Those the user trades with; a replay's have a table of their own."""
+def _portfolios_of(user: User, now: datetime) -> list[Portfolio]:
+    """Those the user trades with, and what halts them; a replay's have a table."""
+    in_force = TradingHalt.objects.filter(
+        Q(halted_until=None) | Q(halted_until__gt=now), resumed_at=None
+    )
+    halts = Prefetch("halts", in_force.order_by("halt_id"), to_attr="halts_in_force")
     mine = Portfolio.objects.filter(
         user_id=user.username, replayed_policy=None, replayed_constant=None
     )
-    return list(mine.order_by("portfolio_id")[:MOST_PORTFOLIOS])
+    return list(mine.prefetch_related(halts).order_by("portfolio_id")[:MOST_PORTFOLIOS])
 
 
 def _running_goals_of(user: User, now: datetime) -> list[FinancialGoal]:
@@ -127,14 +140,26 @@ def _decisions_of(user: User) -> list[GoalAdjustmentLog]:
 
 def _show_portfolio(portfolio: Portfolio) -> PortfolioCard:
     currency = portfolio.currency
+    halts: list[TradingHalt] = portfolio.halts_in_force  # type: ignore[attr-defined]
     return PortfolioCard(
         portfolio=portfolio,
         equity=figures.money(portfolio.live_equity, currency),
         unrealized=figures.gain(portfolio.unrealized_pnl, currency),
         realized=figures.gain(portfolio.realized_pnl, currency),
         drawdown=figures.percent(portfolio.drawdown_pct),
-        trading=figures.badge(portfolio.trading_state),
+        trading=figures.badge(TradingState.HALTED if halts else TradingState.ACTIVE),
+        halts=tuple(_say_halt(halt) for halt in halts),
     )
+
+
+def _say_halt(halt: TradingHalt) -> str:
+    """Why, since when and until when nothing is traded."""
+    who = f" by {halt.halted_by}" if halt.halted_by else ""
+    until = "until it is resumed"
+    if halt.halted_until is not None:
+        until = f"until {halt.halted_until:%Y-%m-%d %H:%M} UTC"
+    since = f"{halt.halted_at:%Y-%m-%d %H:%M} UTC"
+    return f"Halted{who} since {since}, {until}: {halt.reason}."
 
 
 def _show_goal(goal: FinancialGoal, now: datetime) -> GoalCard:
@@ -153,6 +178,8 @@ def _show_goal(goal: FinancialGoal, now: datetime) -> GoalCard:
         ),
         pace_gap=figures.points(pace.pace_gap_pct),
         required_per_day=figures.in_measure(pace.required_per_day, goal),
+        probability=figures.chance(goal),
+        policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
     )
 

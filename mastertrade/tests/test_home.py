@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from goals.enums import GoalType
 from goals.models import FinancialGoal, User
+from goals.services import halt_trading, resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.dashboard.site import MasterTradeAdminSite
 from trades.services import size_for_goal
@@ -162,3 +163,34 @@ def test_a_replay_is_shown_beside_its_twin(client: Client) -> None:
     assert "factor 1.0" in page
     assert "3 % return a month" in page
     assert "replay 1" not in page.split("Portfolios")[1].split("Replays")[0]
+
+
+def test_a_halted_portfolio_says_why_since_when_and_how_to_resume(
+    client: Client,
+) -> None:
+    portfolio = PortfolioFactory(now=START)
+    halt_trading(
+        user=portfolio.user, portfolio_id=portfolio.pk, reason="gone sailing", now=START
+    )
+
+    page = home_of(client, portfolio.user)
+
+    assert f"Halted by {portfolio.user_id} since" in page
+    assert "until it is resumed: gone sailing." in page
+    assert f"/api/portfolios/{portfolio.pk}/resume/" in page
+    assert "badge-halted" in page
+
+    resume_trading(user=portfolio.user, portfolio_id=portfolio.pk, now=START)
+    assert "gone sailing" not in home_of(client, portfolio.user)
+
+
+def test_a_goal_shows_its_kept_probability_or_a_dash(client: Client) -> None:
+    goal = GoalFactory(target_date=FAR)
+    assert re.search(
+        r"Probability</dt><dd>(<span[^>]*>)?(—|-)", home_of(client, goal.user)
+    )
+
+    FinancialGoal.objects.filter(pk=goal.pk).update(
+        probability=Decimal("0.41267"), projected_at=START
+    )
+    assert "41.3 %" in home_of(client, goal.user)
