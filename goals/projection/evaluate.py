@@ -153,7 +153,9 @@ def _walk(
 
 def _step(factors: Floats, outcomes: Outcomes, grid: Grid) -> _Steps:
     bound = grid.size + 1
-    cells = np.clip(outcomes.log_steps(factors) / grid.step, -bound, bound)
+    # Few of the factors differ, as a rule; a logarithm costs more than to look one up.
+    given, which = np.unique(factors, return_inverse=True)
+    cells = np.clip(outcomes.log_steps(given) / grid.step, -bound, bound)[which]
     places = cells + np.arange(grid.size)[:, None]
     whole = np.rint(places)
     places = np.where(np.abs(places - whole) < TOUCH, whole, places)
