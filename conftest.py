@@ -8,7 +8,7 @@ from hypothesis import settings
 
 # No time limit an example: machines differ, and properties share them with a server.
 settings.register_profile("mastertrade", max_examples=40, deadline=None)
-# Where CI judges a change, it is by the same examples each time; others look for new ones.
+# Where CI judges a change, it is by the same examples each time; others seek new ones.
 settings.register_profile(
     "ci", settings.get_profile("mastertrade"), derandomize=True, print_blob=True
 )

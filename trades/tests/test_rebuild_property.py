@@ -106,7 +106,7 @@ def book(portfolio: Portfolio, event: Event, now: datetime) -> Any:
     """The trade or the cash flow; None where it is refused."""
     try:
         if event.what == "trade":
-            # A halt by the hard drawdown depends on the order of arrival, not the ledger.
+            # Halts follow from the order of arrival, not from the ledger alone.
             return book_profit(portfolio, event.amount, at=event.at, override=True)
         flow, _ = record_cash_flow(
             user=portfolio.user,
