@@ -95,12 +95,17 @@ def read_conditions(figures: Figures, now: datetime) -> TradingConditions:
 
 def halts_in_force(portfolio: Portfolio, at: datetime) -> QuerySet[TradingHalt]:
     """The halts that stop trading at that time, the longest first."""
-    return TradingHalt.objects.filter(
-        Q(resumed_at=None) | Q(resumed_at__gt=at),
-        Q(halted_until=None) | Q(halted_until__gt=at),
-        portfolio=portfolio,
-        halted_at__lte=at,
-    ).order_by(F("halted_until").desc(nulls_first=True), "halt_id")
+    found = TradingHalt.objects.filter(is_in_force(at), portfolio=portfolio)
+    return found.order_by(F("halted_until").desc(nulls_first=True), "halt_id")
+
+
+def is_in_force(at: datetime) -> Q:
+    """Begun, neither resumed nor over at that time."""
+    return (
+        Q(halted_at__lte=at)
+        & (Q(resumed_at=None) | Q(resumed_at__gt=at))
+        & (Q(halted_until=None) | Q(halted_until__gt=at))
+    )
 
 
 def read_figures(portfolio: Portfolio, at: datetime) -> Figures:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from goals.admin import figures
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
+from goals.services.trading_state import trading_state_of, with_trading_state
 from mastertrade.money import format_plain
 from trades.models import ReplayRun
 from trades.replay.storing import report_from_dict
@@ -86,7 +87,7 @@ def home(request: HttpRequest) -> HttpResponse:
     user, now = cast(User, request.user), timezone.now()
     context = {
         "now": now,
-        "portfolios": [_show_portfolio(one) for one in _portfolios_of(user)],
+        "portfolios": [_show_portfolio(one) for one in _portfolios_of(user, now)],
         "goals": [_show_goal(goal, now) for goal in _running_goals_of(user, now)],
         "replays": [_show_replay(run) for run in _replays_of(user)],
         "decisions": [_show_decision(one) for one in _decisions_of(user)],
@@ -94,12 +95,13 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/home.html", context)
 
 
-def _portfolios_of(user: User) -> list[Portfolio]:
+def _portfolios_of(user: User, now: datetime) -> list[Portfolio]:
     """Those the user trades with; a replay's have a table of their own."""
     mine = Portfolio.objects.filter(
         user_id=user.username, replayed_policy=None, replayed_constant=None
     )
-    return list(mine.order_by("portfolio_id")[:MOST_PORTFOLIOS])
+    told = with_trading_state(mine, now)
+    return list(told.order_by("portfolio_id")[:MOST_PORTFOLIOS])
 
 
 def _running_goals_of(user: User, now: datetime) -> list[FinancialGoal]:
@@ -133,7 +135,7 @@ def _show_portfolio(portfolio: Portfolio) -> PortfolioCard:
         unrealized=figures.gain(portfolio.unrealized_pnl, currency),
         realized=figures.gain(portfolio.realized_pnl, currency),
         drawdown=figures.percent(portfolio.drawdown_pct),
-        trading=figures.badge(portfolio.trading_state),
+        trading=figures.badge(trading_state_of(portfolio)),
     )
 
 
