@@ -8,11 +8,19 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 
-from goals.enums import GoalStatus, GoalType, HaltCause, PolicyName, ProgressBand
+from goals.enums import (
+    GoalStatus,
+    GoalType,
+    HaltCause,
+    PolicyName,
+    ProgressBand,
+    TradingState,
+)
 from goals.models import (
     CashFlow,
     FinancialGoal,
     GoalProgressHistory,
+    Portfolio,
     TradingHalt,
 )
 from goals.periods import local_midnight
@@ -97,6 +105,18 @@ class HaltFilter(django_filters.FilterSet):
     class Meta:
         model = TradingHalt
         fields = ()
+
+
+class PortfolioListFilter(django_filters.FilterSet):
+    """`trading_state` by the clock, as it is answered."""
+
+    trading_state = django_filters.ChoiceFilter(
+        "state_now", choices=choices(TradingState)
+    )
+
+    class Meta:
+        model = Portfolio
+        fields = ("name", "currency")
 
 
 class GoalFilter(django_filters.FilterSet):

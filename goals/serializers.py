@@ -2,9 +2,17 @@
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from goals.enums import AfterAchieved, EdgeGuard, GoalStatus, GoalType, PolicyName
+from goals.enums import (
+    AfterAchieved,
+    EdgeGuard,
+    GoalStatus,
+    GoalType,
+    PolicyName,
+    TradingState,
+)
 from goals.models import (
     CashFlow,
     FinancialGoal,
@@ -14,6 +22,7 @@ from goals.models import (
     TradingHalt,
 )
 from goals.progress import Pace, measure_pace
+from goals.services.trading_state import trading_state_of
 from mastertrade.columns import choices
 from mastertrade.fields import (
     DecimalColumnField,
@@ -31,6 +40,11 @@ GOAL_SWITCHES = choices([GoalStatus.ACTIVE, GoalStatus.PAUSED])
 class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
     user_id = serializers.CharField(read_only=True)
     live_equity = DecimalColumnField(MONEY, read_only=True)
+    trading_state = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.ChoiceField(choices(TradingState)))
+    def get_trading_state(self, portfolio: Portfolio) -> str:
+        return trading_state_of(portfolio)
 
     class Meta:
         model = Portfolio

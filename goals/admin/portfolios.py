@@ -23,6 +23,7 @@ from goals.models import (
     TradingHalt,
 )
 from goals.services import resume_trading
+from goals.services.trading_state import trading_state_of, with_trading_state
 from mastertrade.exceptions import DomainError
 
 LIMITS = (
@@ -161,7 +162,8 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
             .annotate(count=Count("pk"))
         )
         count = Coalesce(Subquery(goals.values("count")), 0)
-        return super().get_queryset(request).annotate(goals_count=count)
+        portfolios = super().get_queryset(request).annotate(goals_count=count)
+        return with_trading_state(portfolios, now_of(request))
 
     def get_fieldsets(self, request: HttpRequest, obj: Portfolio | None = None) -> Any:
         editable = obj is None or self.has_change_permission(request, obj)
@@ -197,7 +199,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
                 f"peak {figures.number(portfolio.peak_unit_value)}",
             ),
             Figure("Drawdown", figures.percent(portfolio.drawdown_pct)),
-            Figure("Trading", figures.badge(portfolio.trading_state)),
+            Figure("Trading", figures.badge(trading_state_of(portfolio))),
             Figure("Newest entry", figures.instant(portfolio.last_entry_at)),
         )
 
@@ -236,7 +238,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
 
     @admin.display(description="trading", ordering="trading_state")
     def state(self, portfolio: Portfolio) -> SafeString:
-        return figures.badge(portfolio.trading_state)
+        return figures.badge(trading_state_of(portfolio))
 
     @admin.display(description="goals", ordering="goals_count")
     def goals_count(self, portfolio: Portfolio) -> int:

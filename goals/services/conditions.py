@@ -23,7 +23,14 @@ from goals.enums import EdgeGuard, HaltCause, TradingState
 from goals.guards import TradingConditions
 from goals.models import LedgerDay, Portfolio, TradingHalt
 from goals.periods import local_day, local_midnight
-from goals.services.days import last_day_before, read_account_at, walk_days
+from goals.progress import Reading
+from goals.services.days import (
+    account_at,
+    account_at_midnight,
+    last_day_before,
+    newest_days,
+    walk_days,
+)
 
 ZERO = Decimal(0)
 ONE_DAY = timedelta(days=1)
@@ -32,13 +39,26 @@ MICROSECOND = timedelta(microseconds=1)
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """The portfolio's figures at a time; without marks they are the realised ones."""
+    """The portfolio's figures at a time; without marks they are the realised ones.
+
+    `days` are the newest of the ledger then, where they had to be read.
+    """
 
     portfolio: Portfolio
     at: datetime
     account: Account
     unrealized_pnl: Decimal
     is_marked: bool
+    days: list[LedgerDay] | None = None
+
+    @property
+    def reading(self) -> Reading:
+        """What goals are measured by at that time."""
+        account = self.account
+        live_equity = account.equity + self.unrealized_pnl
+        return Reading(
+            account.unit_value, account.realized_pnl, live_equity, account.run
+        )
 
     @property
     def live_unit_value(self) -> Decimal:
@@ -49,20 +69,18 @@ class Figures:
         return measure_lowest_unit_value(self.account, self.unrealized_pnl)
 
 
-def read_conditions(
-    portfolio: Portfolio, as_of: datetime, now: datetime
-) -> TradingConditions:
-    """The conditions at `as_of`, without a record. `portfolio` must be locked.
+def read_conditions(figures: Figures, now: datetime) -> TradingConditions:
+    """The conditions at the time of the figures, without a record.
 
-    They need no statement for a portfolio that was never halted, is above its soft
-    limit and has no daily limit; with a daily limit one. Later entries and marks are
-    not seen.
+    Their portfolio must be locked. They need no statement for one that was never
+    halted, is above its soft limit and has no daily limit; with a daily limit at most
+    one. Later entries and marks are not seen.
     """
-    figures = read_figures(portfolio, as_of)
-    is_active = as_of >= now and portfolio.trading_state == TradingState.ACTIVE
+    portfolio = figures.portfolio
+    is_active = figures.at >= now and portfolio.trading_state == TradingState.ACTIVE
     halt = None
     if portfolio.last_halted_at is not None and not is_active:
-        halt = halts_in_force(portfolio, as_of).first()
+        halt = halts_in_force(portfolio, figures.at).first()
     return TradingConditions(
         drawdown_pct=read_drawdown_pct(figures, portfolio.soft_drawdown_pct),
         soft_drawdown_pct=portfolio.soft_drawdown_pct,
@@ -77,20 +95,26 @@ def read_conditions(
 
 def halts_in_force(portfolio: Portfolio, at: datetime) -> QuerySet[TradingHalt]:
     """The halts that stop trading at that time, the longest first."""
-    return TradingHalt.objects.filter(
-        Q(resumed_at=None) | Q(resumed_at__gt=at),
-        Q(halted_until=None) | Q(halted_until__gt=at),
-        portfolio=portfolio,
-        halted_at__lte=at,
-    ).order_by(F("halted_until").desc(nulls_first=True), "halt_id")
+    found = TradingHalt.objects.filter(is_in_force(at), portfolio=portfolio)
+    return found.order_by(F("halted_until").desc(nulls_first=True), "halt_id")
+
+
+def is_in_force(at: datetime) -> Q:
+    """Begun, neither resumed nor over at that time."""
+    return (
+        Q(halted_at__lte=at)
+        & (Q(resumed_at=None) | Q(resumed_at__gt=at))
+        & (Q(halted_until=None) | Q(halted_until__gt=at))
+    )
 
 
 def read_figures(portfolio: Portfolio, at: datetime) -> Figures:
     """No entry and no mark later than `at` is in them."""
     newest, marked = portfolio.last_entry_at, portfolio.marked_at
     if newest is not None and newest > at:
-        account = read_account_at(portfolio, at)
-        return Figures(portfolio, at, account, ZERO, is_marked=False)
+        days = newest_days(portfolio, local_day(at, portfolio.time_zone))
+        account = account_at(portfolio, at, days)
+        return Figures(portfolio, at, account, ZERO, is_marked=False, days=days)
     if marked is not None and marked > at:
         return Figures(portfolio, at, portfolio.account, ZERO, is_marked=False)
     unrealized = portfolio.unrealized_pnl
@@ -194,14 +218,12 @@ def read_daily_loss_pct(figures: Figures) -> Decimal | None:
 def _read_midnight(figures: Figures, day: date) -> Account | None:
     """The figures when the local day began; None where days that must be are not."""
     portfolio = figures.portfolio
-    kept = LedgerDay.objects.filter(portfolio=portfolio, day__lte=day)
-    newest = list(kept.order_by("-day")[:2])
+    days = newest_days(portfolio, day) if figures.days is None else figures.days
     last_entry_at = portfolio.last_entry_at
     is_newest = last_entry_at is not None and last_entry_at <= figures.at
-    if is_newest and (not newest or newest[0].last_entry_at != last_entry_at):
+    if is_newest and (not days or days[0].last_entry_at != last_entry_at):
         return None
-    before = [one for one in newest if one.day < day]
-    return before[0].account if before else open_account(portfolio.opening_balance)
+    return account_at_midnight(portfolio, day, days)
 
 
 def _resumed_today(figures: Figures, midnight: datetime) -> Decimal | None:

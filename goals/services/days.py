@@ -15,6 +15,7 @@ from goals.progress import Reading
 from mastertrade.exceptions import DomainError, InsufficientEquity, OutOfRange
 
 ONE_DAY = timedelta(days=1)
+MICROSECOND = timedelta(microseconds=1)
 # Of the tables behind the view, for then their indexes answer.
 BOUNDS = """
 SELECT least(t.first_at, f.first_at), greatest(t.last_at, f.last_at)
@@ -75,36 +76,48 @@ def read_ledger_at(portfolio: Portfolio, at: datetime) -> Reading:
 
     Open positions are not valued at a past time: live equity there is the realised.
     """
-    return read_ledger_before(portfolio, at + timedelta(microseconds=1))
-
-
-def read_ledger_before(portfolio: Portfolio, at: datetime) -> Reading:
-    """The figures right before `at`: what a period that starts then starts from."""
-    account = read_account_before(portfolio, at)
+    days = newest_days(portfolio, local_day(at, portfolio.time_zone))
+    account = account_at(portfolio, at, days)
     return Reading(
         account.unit_value, account.realized_pnl, account.equity, account.run
     )
 
 
-def read_account_at(portfolio: Portfolio, at: datetime) -> Account:
-    """The account right after the last entry up to and including `at`."""
-    return read_account_before(portfolio, at + timedelta(microseconds=1))
+def read_ledger_before(portfolio: Portfolio, at: datetime) -> Reading:
+    """The figures right before `at`: what a period that starts then starts from."""
+    return read_ledger_at(portfolio, at - MICROSECOND)
 
 
-def read_account_before(portfolio: Portfolio, at: datetime) -> Account:
-    """The account right before `at`."""
-    day = local_day(at, portfolio.time_zone)
+def newest_days(portfolio: Portfolio, day: date) -> list[LedgerDay]:
+    """The two newest local days up to `day` on which anything was booked."""
     kept = LedgerDay.objects.filter(portfolio=portfolio, day__lte=day)
-    newest = list(kept.order_by("-day")[:2])
-    if newest and newest[0].last_entry_at < at:
-        return newest[0].account
-    before = [kept for kept in newest if kept.day < day]
-    account = before[0].account if before else open_account(portfolio.opening_balance)
+    return list(kept.order_by("-day")[:2])
+
+
+def account_at(portfolio: Portfolio, at: datetime, days: list[LedgerDay]) -> Account:
+    """The account right after the last entry up to and including `at`.
+
+    `days` are the `newest_days` up to the local day of `at`; only inside the newest of
+    them is anything walked.
+    """
+    if days and days[0].last_entry_at <= at:
+        return days[0].account
+    day = local_day(at, portfolio.time_zone)
+    before = account_at_midnight(portfolio, day, days)
+    if not days:
+        return before
     midnight = local_midnight(day, portfolio.time_zone)
-    if not newest or midnight == at:
-        return account
-    of_the_day = walk_days(portfolio, account, from_at=midnight, until_at=at)
-    return of_the_day[-1].account if of_the_day else account
+    until_at = at + MICROSECOND
+    walked = walk_days(portfolio, before, from_at=midnight, until_at=until_at)
+    return walked[-1].account if walked else before
+
+
+def account_at_midnight(
+    portfolio: Portfolio, day: date, days: list[LedgerDay]
+) -> Account:
+    """The account when the local day began, from its `newest_days`."""
+    before = [kept for kept in days if kept.day < day]
+    return before[0].account if before else open_account(portfolio.opening_balance)
 
 
 def last_day_before(portfolio: Portfolio, day: date) -> LedgerDay | None:

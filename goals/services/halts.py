@@ -50,21 +50,24 @@ def _may_breach(portfolio: Portfolio) -> bool:
 def _halt_on_breach(
     portfolio: Portfolio, in_force: list[TradingHalt], now: datetime
 ) -> list[TradingHalt]:
-    conditions = read_conditions(portfolio, now, now)
-    breaches = {
+    figures = read_figures(portfolio, now)
+    conditions = read_conditions(figures, now)
+    found = {
         HaltCause.HARD_DRAWDOWN: find_hard_breach(conditions),
         HaltCause.DAILY_LOSS: find_daily_breach(conditions),
     }
+    breaches = {cause: why for cause, why in found.items() if why is not None}
+    if not breaches:
+        return []
     # Whatever the caller's clock or copy says: one unresumed halt a cause.
     unresumed = TradingHalt.objects.filter(portfolio=portfolio, resumed_at=None)
     lasting = unresumed.filter(Q(halted_until=None) | Q(halted_until__gt=now))
     known = {halt.cause for halt in in_force}
     known.update(lasting.values_list("cause", flat=True))
-    figures = read_figures(portfolio, now)
     return [
         write_halt(figures, cause, reason, conditions)
         for cause, reason in breaches.items()
-        if reason is not None and cause not in known
+        if cause not in known
     ]
 
 
@@ -119,22 +122,21 @@ def _follow(portfolio: Portfolio, *, is_halted: bool, now: datetime) -> None:
     portfolio.save(update_fields=["trading_state", "last_halted_at", "updated_at"])
 
 
-def conditions_for_decision(
-    portfolio: Portfolio, as_of: datetime, now: datetime
-) -> TradingConditions:
-    """The conditions at `as_of`; one of now halts where a limit turns out reached.
+def conditions_for_decision(figures: Figures, now: datetime) -> TradingConditions:
+    """The conditions then; those of now halt where a limit turns out reached.
 
-    `portfolio` must be locked. A decision about the past halts nothing.
+    The portfolio must be locked. A decision about the past halts nothing.
     """
-    conditions = read_conditions(portfolio, as_of, now)
-    if as_of < now:
+    portfolio = figures.portfolio
+    conditions = read_conditions(figures, now)
+    if figures.at < now:
         return conditions
     is_halted = portfolio.trading_state == TradingState.HALTED
     stops = find_halt_reason(conditions) is not None
     if is_halted == (conditions.halt is not None) == stops:
         return conditions
     enforce_limits(portfolio, now)
-    return read_conditions(portfolio, as_of, now)
+    return read_conditions(figures, now)
 
 
 def refuse_while_halted(

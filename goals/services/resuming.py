@@ -30,7 +30,7 @@ def halt_trading(
     in_force = enforce_limits(portfolio, now)
     if all(halt.cause != HaltCause.PERSON for halt in in_force):
         figures = read_figures(portfolio, now)
-        conditions = read_conditions(portfolio, now, now)
+        conditions = read_conditions(figures, now)
         name = by or user.username
         write_halt(figures, HaltCause.PERSON, reason, conditions, by=name)
         follow_halts(portfolio, now)

@@ -1,6 +1,6 @@
 """What a sizing decision looks at on the goals' side."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -10,7 +10,7 @@ from goals.arbitration import GoalStanding
 from goals.enums import AfterAchieved, GoalStatus, PolicyName
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio
 from goals.progress import Reading, can_still_move, measure_progress
-from goals.services.days import read_ledger_at
+from goals.services.conditions import read_figures
 from goals.services.outlooks import Outlook, look_ahead
 from mastertrade.exceptions import (
     GoalNotActive,
@@ -46,11 +46,7 @@ class SizingCall:
 
 def read_portfolio_at(portfolio: Portfolio, as_of: datetime) -> Reading:
     """The figures a decision may look at: none later than `as_of`."""
-    if portfolio.last_entry_at is not None and portfolio.last_entry_at > as_of:
-        return read_ledger_at(portfolio, as_of)
-    if portfolio.marked_at is not None and portfolio.marked_at > as_of:
-        return replace(portfolio.reading, live_equity=portfolio.equity)
-    return portfolio.reading
+    return read_figures(portfolio, as_of).reading
 
 
 def refuse_without_equity(portfolio: Portfolio, reading: Reading) -> None:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.authentication import signed_in
-from goals.filters import CashFlowFilter
+from goals.filters import CashFlowFilter, PortfolioListFilter
 from goals.models import CashFlow, Portfolio
 from goals.serializers import (
     CashFlowCreationSerializer,
@@ -28,6 +28,7 @@ from goals.services import (
     update_portfolio,
     void_cash_flow,
 )
+from goals.services.trading_state import with_trading_state
 from mastertrade.listing import ListView
 
 OPEN_WITH_1000 = OpenApiExample(
@@ -50,16 +51,21 @@ MISTAKEN = OpenApiExample(
 )
 
 
+def _mine(request: Request) -> QuerySet[Portfolio]:
+    mine = Portfolio.objects.filter(user_id=request.user.get_username())
+    return with_trading_state(mine, timezone.now())
+
+
 class PortfolioListView(ListView[Portfolio]):
     """The signed-in user's portfolios; `main` is made with the user."""
 
     serializer_class = PortfolioSerializer
-    filterset_fields = ("name", "currency", "trading_state")
+    filterset_class = PortfolioListFilter
     ordering_fields = ("portfolio_id", "name", "equity", "drawdown_pct", "created_at")
     ordering = ("portfolio_id",)
 
     def get_queryset(self) -> QuerySet[Portfolio]:
-        return Portfolio.objects.filter(user_id=self.request.user.get_username())
+        return _mine(self.request)
 
     @extend_schema(
         request=PortfolioCreationSerializer,
@@ -85,7 +91,7 @@ class PortfolioDetailView(generics.RetrieveAPIView[Portfolio]):
     lookup_field = "portfolio_id"
 
     def get_queryset(self) -> QuerySet[Portfolio]:
-        return Portfolio.objects.filter(user_id=self.request.user.get_username())
+        return _mine(self.request)
 
     @extend_schema(
         request=PortfolioSettingsSerializer,

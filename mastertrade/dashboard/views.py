@@ -21,6 +21,7 @@ from goals.models import (
     TradingHalt,
     User,
 )
+from goals.services.conditions import is_in_force
 from mastertrade.money import format_plain
 from trades.models import ReplayRun
 from trades.replay.storing import report_from_dict
@@ -105,9 +106,7 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _portfolios_of(user: User, now: datetime) -> list[Portfolio]:
     """Those the user trades with, and what halts them; a replay's have a table."""
-    in_force = TradingHalt.objects.filter(
-        Q(halted_until=None) | Q(halted_until__gt=now), resumed_at=None
-    )
+    in_force = TradingHalt.objects.filter(is_in_force(now))
     halts = Prefetch("halts", in_force.order_by("halt_id"), to_attr="halts_in_force")
     mine = Portfolio.objects.filter(
         user_id=user.username, replayed_policy=None, replayed_constant=None

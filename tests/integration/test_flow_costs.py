@@ -12,7 +12,7 @@ from tests.integration.traders import Trader
 from trades.tests.factories import book_profit
 
 TRANSACTION_CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")
-SIZING, OPENING, CLOSING = 10, 6, 9
+SIZING, OPENING, CLOSING = 7, 6, 6
 
 
 def count(captured: CaptureQueriesContext) -> int:

@@ -11,9 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from goals.arbitration import GoalStanding
-from goals.guards import Exposure, TradingConditions
+from goals.guards import TradingConditions
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
-from goals.progress import Reading
 from goals.services import (
     load_participants,
     load_sizable_goal,
@@ -21,6 +20,7 @@ from goals.services import (
     log_decision,
     standing_of,
 )
+from goals.services.conditions import Figures, read_figures
 from goals.services.halts import conditions_for_decision
 from goals.services.outlooks import Outlook
 from goals.services.portfolios import lock_portfolio_of_goal
@@ -45,9 +45,8 @@ from strategies.selection import Candidate, Selection, attach_records
 from strategies.selection import select_strategy as choose
 from strategies.services import load_candidates, log_selection
 from trades.planning import TradePlan, plan_trade
-from trades.services.exposure import load_exposure
-from trades.services.outlooks import load_outlook
-from trades.services.records import load_record, load_records
+from trades.services.evidence import Evidence, load_evidence
+from trades.services.records import WHOLE_PORTFOLIO, load_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,23 +158,22 @@ def plan_next_trade(
     request = _check_request(sizes)
     locked = lock_portfolio(user=user, portfolio=portfolio)
     at = _as_of(as_of, now)
-    reading = read_portfolio_at(locked, at)
     goals = load_participants(locked, at)
-    refuse_without_equity(locked, reading)
-    outlook = load_outlook(user, locked, goals, at, now)
-    standings = _standings(goals, reading, at, outlook)
-    exposure = load_exposure(user, locked, reading, at, symbol=symbol)
-    conditions = conditions_for_decision(locked, at, now)
+    figures = read_figures(locked, at)
+    refuse_without_equity(locked, figures.reading)
     competing = load_candidates(user=user, only=candidates)
     names = [one.strategy_id for one in competing]
-    records = load_records(user, names, at, locked=locked)
+    evidence = load_evidence(
+        user, figures, goals, now, strategy_ids=names, symbol=symbol
+    )
+    standings = _standings(goals, figures, evidence.outlook)
     plan = plan_trade(
         request=request,
         goals=standings,
-        candidates=attach_records(competing, records),
-        exposure=exposure,
-        conditions=conditions,
-        records=records,
+        candidates=attach_records(competing, evidence.records),
+        exposure=evidence.exposure,
+        conditions=conditions_for_decision(figures, now),
+        records=evidence.records,
     )
     chosen = plan.selection.selected.strategy_id
     selection = log_selection(
@@ -192,9 +190,8 @@ def plan_next_trade(
         standings,
         request,
         call,
-        exposure,
+        evidence,
         plan.conditions,
-        outlook,
     )
     return NextTrade(plan, selection, row)
 
@@ -215,30 +212,26 @@ def _decide(
     request: SizeRequest,
     call: SizingCall,
 ) -> GoalAdjustmentLog:
-    reading = read_portfolio_at(portfolio, call.as_of)
-    refuse_without_equity(portfolio, reading)
-    at, strategy_id = call.as_of, call.strategy_id
-    record = load_record(user, portfolio, at, strategy_id=strategy_id)
-    own = record if strategy_id is None else None
-    outlook = load_outlook(user, portfolio, goals, at, call.now, record=own)
-    standings = _standings(goals, reading, at, outlook)
-    exposure = load_exposure(
+    figures = read_figures(portfolio, call.as_of)
+    refuse_without_equity(portfolio, figures.reading)
+    of = WHOLE_PORTFOLIO if call.strategy_id is None else call.strategy_id
+    evidence = load_evidence(
         user,
-        portfolio,
-        reading,
-        call.as_of,
-        symbol=call.symbol,
+        figures,
+        goals,
+        call.now,
+        strategy_ids=[of],
         strategy_id=call.strategy_id,
+        symbol=call.symbol,
     )
+    standings = _standings(goals, figures, evidence.outlook)
     conditions = replace(
-        conditions_for_decision(portfolio, call.as_of, call.now),
-        record=record,
-        record_of=strategy_id,
+        conditions_for_decision(figures, call.now),
+        record=evidence.records[of],
+        record_of=call.strategy_id,
     )
-    decision = decide_size(request, standings, exposure, conditions)
-    return _log(
-        portfolio, decision, standings, request, call, exposure, conditions, outlook
-    )
+    decision = decide_size(request, standings, evidence.exposure, conditions)
+    return _log(portfolio, decision, standings, request, call, evidence, conditions)
 
 
 def _log(
@@ -247,28 +240,26 @@ def _log(
     standings: Sequence[GoalStanding],
     request: SizeRequest,
     call: SizingCall,
-    exposure: Exposure,
+    evidence: Evidence,
     conditions: TradingConditions,
-    outlook: Outlook | None,
 ) -> GoalAdjustmentLog:
+    outlook = evidence.outlook
     return log_decision(
         portfolio=portfolio,
         decision=decision,
         standings=standings,
         request=request,
         call=call,
-        context=asdict(exposure),
+        context=asdict(evidence.exposure),
         conditions=conditions,
         tables=None if outlook is None else outlook.tables,
     )
 
 
 def _standings(
-    goals: Sequence[FinancialGoal],
-    reading: Reading,
-    at: datetime,
-    outlook: Outlook | None,
+    goals: Sequence[FinancialGoal], figures: Figures, outlook: Outlook | None
 ) -> tuple[GoalStanding, ...]:
+    reading, at = figures.reading, figures.at
     return tuple(standing_of(goal, reading, at, outlook) for goal in goals)
 
 

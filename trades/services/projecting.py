@@ -19,7 +19,7 @@ from goals.services.sizing import read_portfolio_at
 from goals.ways import Way
 from mastertrade.money import exactly
 from mastertrade.transactions import atomic
-from trades.services.outlooks import load_trades_per_day
+from trades.services.rates import load_trades_per_day
 from trades.services.records import load_growths
 
 DAY = timedelta(days=1)

@@ -28,16 +28,21 @@ ADD_UP = """sum(trades) AS trades, sum(sum_growth) AS sum_growth,
        sum(losses) AS losses, sum(sum_losses) AS sum_losses,
        max(best_growth) AS best_growth, min(worst_growth) AS worst_growth"""
 # The portfolios asked about, and how far what is kept of each reaches. Sums that reach
-# beyond `as_of` are of no use there.
+# beyond `as_of` are of no use there. A strategy's record is that of all portfolios, the
+# record of all strategies ('') that of the own one.
 BASED = """
 WITH based AS (
-    SELECT p.portfolio_id, b.portfolio_id IS NOT NULL AS is_kept,
-           coalesce(b.exit_time, '-infinity') AS exit_time,
-           coalesce(b.ledger_key, 0) AS ledger_key,
-           coalesce(b.equity, p.opening_balance) AS equity
+    SELECT p.portfolio_id, b.exit_time IS NOT NULL AND b.exit_time <= %(as_of)s
+               AS is_kept,
+           b.exit_time IS NOT NULL AND b.exit_time > %(as_of)s AS is_beyond,
+           CASE WHEN b.exit_time <= %(as_of)s THEN b.exit_time ELSE '-infinity' END
+               AS exit_time,
+           CASE WHEN b.exit_time <= %(as_of)s THEN b.ledger_key ELSE 0 END
+               AS ledger_key,
+           CASE WHEN b.exit_time <= %(as_of)s THEN b.equity ELSE p.opening_balance END
+               AS equity
     FROM portfolios p LEFT JOIN growth_records b
         ON b.portfolio_id = p.portfolio_id AND b.strategy_id = ''
-        AND b.exit_time <= %(as_of)s
     WHERE p.user_id = %(user_id)s
       AND (%(only)s::bigint IS NULL OR p.portfolio_id = %(only)s)
 ), kept AS (
@@ -45,19 +50,16 @@ WITH based AS (
            r.losses, r.sum_losses, r.best_growth, r.worst_growth
     FROM based b JOIN growth_records r USING (portfolio_id)
     WHERE b.is_kept AND r.strategy_id = ANY(%(wanted)s::text[])
+      AND (r.strategy_id <> '' OR r.portfolio_id = %(own)s)
 )
 """
-# What is kept, and whether anything was booked since that it lacks: by the newest entry
+# What is kept, and where something was booked since that it lacks: by the newest entry
 # of each kind, which an index always finds (asked whether there is any at all, the
 # planner takes it to be quickly found, and reads everything where there is none).
-READ = f"""
-{BASED}
-SELECT behind.*, sums.*
+FOUND = f"""
 FROM (
-    SELECT coalesce(bool_or(
-        (t.exit_time, t.ledger_key) > (b.exit_time, b.ledger_key)
-        OR (f.flowed_at, f.ledger_key) > (b.exit_time, b.ledger_key)), false)
-        AS is_behind
+    SELECT count(*) > 0 AS is_behind,
+           array_agg(b.portfolio_id) FILTER (WHERE NOT b.is_beyond) AS may_catch_up
     FROM based b
     LEFT JOIN LATERAL (
         SELECT exit_time, ledger_key FROM trades
@@ -71,8 +73,17 @@ FROM (
           AND flowed_at <= %(as_of)s
         ORDER BY flowed_at DESC, ledger_key DESC LIMIT 1
     ) f ON true
+    WHERE (t.exit_time, t.ledger_key) > (b.exit_time, b.ledger_key)
+       OR (f.flowed_at, f.ledger_key) > (b.exit_time, b.ledger_key)
 ) behind
 LEFT JOIN (SELECT strategy_id, {ADD_UP} FROM kept GROUP BY strategy_id) sums ON true
+"""
+READ = f"{BASED} SELECT behind.*, sums.* {FOUND}"
+# Others of the user, so that what is kept of them may be brought along too. Who
+# holds one is not waited for: that would be a lock out of order.
+HOLD = """
+SELECT portfolio_id FROM portfolios WHERE portfolio_id = ANY(%s)
+FOR NO KEY UPDATE SKIP LOCKED
 """
 # The new growths of every portfolio, summed up by strategy and as a whole.
 ADDED = f"""
@@ -91,7 +102,7 @@ grown AS (
     FROM grown GROUP BY GROUPING SETS ((portfolio_id), (portfolio_id, strategy_id))
 )"""
 COLUMNS = ", ".join(SUMS)
-# Only the caller's locked portfolio is saved, and not where more is kept already.
+# Only locked portfolios are saved, and not where more is kept already.
 CATCH_UP = f"""
 {BASED}, {ADDED}, saved AS (
     INSERT INTO growth_records AS r
@@ -99,10 +110,9 @@ CATCH_UP = f"""
     SELECT a.portfolio_id, a.strategy_id, w.exit_time, w.ledger_key, w.equity,
            {", ".join(f"a.{name}" for name in SUMS)}
     FROM added a JOIN added w ON w.portfolio_id = a.portfolio_id AND w.strategy_id = ''
-    WHERE a.portfolio_id = %(locked)s AND (a.strategy_id = '' OR a.trades > 0)
-      AND NOT EXISTS (
-          SELECT 1 FROM growth_records k WHERE k.portfolio_id = a.portfolio_id
-              AND k.strategy_id = '' AND k.exit_time > %(as_of)s)
+    JOIN based b ON b.portfolio_id = a.portfolio_id AND NOT b.is_beyond
+    WHERE a.portfolio_id = ANY(%(held)s::bigint[])
+      AND (a.strategy_id = '' OR a.trades > 0)
     ON CONFLICT (portfolio_id, strategy_id) DO UPDATE
     SET exit_time = excluded.exit_time, ledger_key = excluded.ledger_key,
         equity = excluded.equity, trades = r.trades + excluded.trades,
@@ -119,6 +129,7 @@ SELECT strategy_id, {ADD_UP} FROM (
     UNION ALL
     SELECT strategy_id, {COLUMNS} FROM added
     WHERE strategy_id = ANY(%(wanted)s::text[])
+      AND (strategy_id <> '' OR portfolio_id = %(own)s)
 ) parts GROUP BY strategy_id
 """
 FORGET = "DELETE FROM growth_records WHERE portfolio_id = %s"

@@ -7,7 +7,7 @@ call `forget_records`: voiding an open trade whose parts are closed, and importi
 part of a trade that ended before.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -22,6 +22,8 @@ from mastertrade.loading import execute, prepared_cursor
 from trades.services import record_sql as sql
 
 WHOLE_PORTFOLIO = ""
+# Of a row: whether and where something is lacking, the strategy, its sums.
+WIDTH = 3 + len(sql.SUMS)
 
 
 def load_record(
@@ -34,27 +36,53 @@ def load_record(
     One statement where nothing was booked since the last call, else two; only a past
     `as_of` that the kept sums are beyond costs more the longer the ledger is.
     """
-    if strategy_id is not None:
-        records = load_records(user, [strategy_id], as_of, locked=portfolio)
-        return records[strategy_id]
-    wanted = [WHOLE_PORTFOLIO]
-    found = _load(user, wanted, as_of, locked=portfolio, only=portfolio.portfolio_id)
-    return found[WHOLE_PORTFOLIO]
+    of = WHOLE_PORTFOLIO if strategy_id is None else strategy_id
+    return load_records(user, [of], as_of, locked=portfolio)[of]
 
 
 def load_records(
+    user: User, strategy_ids: Sequence[str], as_of: datetime, *, locked: Portfolio
+) -> dict[str, GrowthRecord]:
+    """The records of several strategies at `as_of`; `""` is the locked portfolio's.
+
+    Every id asked for has one, if only of no trades. One statement or two; a third
+    where others of the user's portfolios lack trades: they are brought along too,
+    unless somebody holds them at this moment.
+    """
+    records, _ = ask_records(sql.READ, user, strategy_ids, as_of, locked=locked)
+    return records
+
+
+def ask_records(
+    statement: str,
     user: User,
     strategy_ids: Sequence[str],
     as_of: datetime,
     *,
-    locked: Portfolio | None = None,
-) -> dict[str, GrowthRecord]:
-    """The records of several strategies at `as_of`, in one statement or two.
+    locked: Portfolio,
+    more: Mapping[str, Any] | None = None,
+) -> tuple[dict[str, GrowthRecord], tuple[Any, ...]]:
+    """`load_records`, by a statement like `record_sql.READ` that answers more.
 
-    Every id asked for has one, if only of no trades. `locked`: a portfolio the caller
-    holds the lock of, whose kept sums are brought along; all others are only read.
+    `more` are its further parameters; what it selects behind the sums comes second.
     """
-    return _load(user, list(strategy_ids), as_of, locked=locked, only=None)
+    own, wanted = locked.portfolio_id, list(strategy_ids)
+    values = {
+        "user_id": user.username,
+        "wanted": wanted,
+        "as_of": as_of,
+        "own": own,
+        "only": own if set(wanted) == {WHOLE_PORTFOLIO} else None,
+    }
+    rows = _ask(statement, {**values, **(more or {})})
+    is_behind, may_catch_up = rows[0][:2]
+    found, further = [row[2:WIDTH] for row in rows], rows[0][WIDTH:]
+    if is_behind:
+        others = [key for key in may_catch_up or () if key != own]
+        held = [own, *(key for (key,) in _ask(sql.HOLD, [others]))] if others else [own]
+        found = _ask(sql.CATCH_UP, {**values, "held": held})
+    records = {row[0]: _record_of(row[1:]) for row in found if row[0] is not None}
+    return {name: records.get(name, NO_RECORD) for name in wanted}, further
 
 
 def load_growths(
@@ -98,31 +126,9 @@ def find_record_drift(portfolio: Portfolio) -> Iterator[tuple[str, str, Any, Any
         yield f"record of {of}", figure, cached, told
 
 
-def _load(
-    user: User,
-    wanted: list[str],
-    as_of: datetime,
-    *,
-    locked: Portfolio | None,
-    only: int | None,
-) -> dict[str, GrowthRecord]:
-    values = {
-        "user_id": user.username,
-        "wanted": wanted,
-        "as_of": as_of,
-        "locked": None if locked is None else locked.portfolio_id,
-        "only": only,
-    }
-    rows = _ask(sql.READ, values)
-    is_behind = any(row[0] for row in rows)
-    found = [row[1:] for row in rows]
-    if is_behind:
-        found = _ask(sql.CATCH_UP, values)
-    records = {row[0]: _record_of(row[1:]) for row in found if row[0] is not None}
-    return {name: records.get(name, NO_RECORD) for name in wanted}
-
-
-def _ask(statement: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+def _ask(
+    statement: str, values: Mapping[str, Any] | Sequence[Any]
+) -> list[tuple[Any, ...]]:
     with prepared_cursor() as cursor:
         cursor.execute(statement, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()

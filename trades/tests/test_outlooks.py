@@ -11,8 +11,8 @@ from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade.money import format_plain
 from trades.services.closing import close_trade
 from trades.services.decisions import size_for_goal
-from trades.services.outlooks import load_trades_per_day
 from trades.services.projecting import project, refresh_projections
+from trades.services.rates import load_trades_per_day
 from trades.tests.factories import TradeFactory, book_profit
 
 pytestmark = pytest.mark.django_db
@@ -148,7 +148,7 @@ def test_a_table_is_solved_once_and_asked_again(django_assert_max_num_queries):
     second = size(goal, at=NOW + timedelta(minutes=1))
     assert PolicyTable.objects.count() == 1
     assert first.policy_factor == second.policy_factor
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(7):
         size(goal, at=NOW + timedelta(minutes=2))
 
 

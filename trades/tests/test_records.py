@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
+from threading import Event
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from trades.services.reconciling import find_drift, mend_drift
 from trades.services.records import load_growths, load_record, load_records
 from trades.tests.factories import TradeFactory, book_profit
 from trades.tests.growths import plain_record
+from trades.tests.races import run_at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -300,8 +302,9 @@ def test_a_strategys_record_counts_its_trades_in_all_portfolios_of_its_user() ->
 
     assert record_of(one, strategy_id="mine").mean == Decimal("0.015")
     assert record_of(one).trades == 2
-    assert set(Kept.objects.values_list("portfolio_id", flat=True)) == {one.pk}
-    both = load_records(one.user, ["mine", "second", "unheard"], NOW)
+    kept = set(Kept.objects.values_list("portfolio_id", flat=True))
+    assert kept == {one.pk, other.pk}
+    both = load_records(one.user, ["mine", "second", "unheard"], NOW, locked=one)
     assert both["mine"] == record_of(other, strategy_id="mine")
     assert (both["second"].trades, both["unheard"]) == (1, NO_RECORD)
 
@@ -321,7 +324,53 @@ def test_a_record_costs_one_statement_and_one_more_after_a_trade(
     with django_assert_num_queries(2):
         load_record(portfolio.user, portfolio, NOW)
     with django_assert_num_queries(1):
-        load_records(portfolio.user, [str(trade.strategy_id)] * 9, NOW)
+        names = [str(trade.strategy_id)] * 9
+        load_records(portfolio.user, names, NOW, locked=portfolio)
+
+
+def test_another_portfolio_is_walked_once_and_not_at_each_call(
+    django_assert_num_queries: Any,
+) -> None:
+    one = PortfolioFactory()
+    other = PortfolioFactory(user=one.user)
+    name = str(book_profit(other, Decimal(10), at=at(1)).strategy_id)
+    book_profit(other, Decimal(10), at=at(2))
+    with django_assert_num_queries(3):
+        first = load_records(one.user, [name], NOW, locked=one)
+    with django_assert_num_queries(1):
+        assert load_records(one.user, [name], NOW, locked=one) == first
+    # At a time before what is kept nothing could be saved: it is not locked for that.
+    with django_assert_num_queries(2):
+        then = load_records(one.user, [name], at(1), locked=one)
+    assert (first[name].trades, then[name].trades) == (2, 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_portfolio_that_somebody_holds_is_read_and_not_waited_for() -> None:
+    one = PortfolioFactory()
+    other = PortfolioFactory(user=one.user)
+    name = str(book_profit(other, Decimal(10), at=at(1)).strategy_id)
+    is_held, may_let_go = Event(), Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            list(Portfolio.objects.locked().filter(pk=other.pk))
+            is_held.set()
+            assert may_let_go.wait(timeout=10)
+
+    def read() -> Any:
+        assert is_held.wait(timeout=10)
+        try:
+            return record_of(one, strategy_id=name)
+        finally:
+            may_let_go.set()
+
+    _, record = run_at_once(hold, read)
+
+    assert record.trades == 1
+    assert not Kept.objects.exists()
+    assert record_of(one, strategy_id=name) == record
+    assert Kept.objects.filter(portfolio=other).exists()
 
 
 def test_closing_a_trade_never_touches_the_records() -> None:

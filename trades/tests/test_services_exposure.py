@@ -6,9 +6,10 @@ from decimal import Decimal
 import pytest
 
 from goals.models import Portfolio
+from goals.services.conditions import read_figures
 from goals.tests.factories import PortfolioFactory
 from trades.services import close_trade
-from trades.services.exposure import load_exposure
+from trades.services.evidence import load_evidence
 from trades.tests.factories import ENTRY, TradeFactory
 
 HOUR = timedelta(hours=1)
@@ -16,8 +17,10 @@ HOUR = timedelta(hours=1)
 
 def open_notional(portfolio: Portfolio, **asked: object) -> Decimal | None:
     at = asked.pop("at", ENTRY + 4 * HOUR)
-    exposure = load_exposure(portfolio.user, portfolio, portfolio.reading, at, **asked)
-    return exposure.open_notional
+    evidence = load_evidence(
+        portfolio.user, read_figures(portfolio, at), [], at, strategy_ids=[], **asked
+    )
+    return evidence.exposure.open_notional
 
 
 @pytest.fixture

@@ -1,0 +1,107 @@
+"""What a decision reads of trades, in one statement: records, rate, what is open."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from goals.guards import Exposure
+from goals.models import FinancialGoal, User
+from goals.records import GrowthRecord
+from goals.services.conditions import Figures
+from goals.services.outlooks import Outlook, needs_outlook
+from mastertrade.exceptions import InvalidInput, StrategyNotActive
+from strategies.enums import StrategyStatus
+from trades.services.rates import RATE, per_day
+from trades.services.record_sql import BASED, FOUND
+from trades.services.records import WHOLE_PORTFOLIO, ask_records, load_growths
+
+# The records; the rate, where a goal needs it; entry notional of what is open at
+# `as_of`, in the portfolio's currency: of the symbol asked about, without one of the
+# symbol that has the most; and the status of the strategy asked about.
+EVIDENCE = f"""
+{BASED}
+SELECT behind.*, sums.*, rate.*,
+    CASE WHEN %(limited)s THEN coalesce((
+        SELECT sum(quantity * entry_price * fx_rate) AS notional
+        FROM trades
+        WHERE portfolio_id = %(portfolio_id)s
+          AND (status = 'open' OR exit_time > %(as_of)s) AND entry_time <= %(as_of)s
+          AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
+        GROUP BY symbol ORDER BY notional DESC LIMIT 1
+    ), 0) END,
+    (SELECT status FROM strategy_instances
+     WHERE user_id = %(user_id)s AND strategy_id = %(strategy_id)s)
+{FOUND}
+LEFT JOIN LATERAL (SELECT * FROM ({RATE}) rate WHERE %(rated)s) rate ON true
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What trades say at the time of a decision.
+
+    `records` by strategy, "" for the whole portfolio; `outlook` is None if none of the
+    goals needs it.
+    """
+
+    records: Mapping[str, GrowthRecord]
+    exposure: Exposure
+    outlook: Outlook | None
+
+
+def load_evidence(
+    user: User,
+    figures: Figures,
+    goals: Sequence[FinancialGoal],
+    now: datetime,
+    *,
+    strategy_ids: Sequence[str],
+    strategy_id: str | None = None,
+    symbol: str | None = None,
+) -> Evidence:
+    """The evidence about a locked portfolio at the time of its figures.
+
+    `strategy_ids`: whose records are wanted. `strategy_id`: the one to trade, which
+    must be the user's (else `InvalidInput`) and active (else `StrategyNotActive`). As
+    many statements as `load_records` takes; the trades themselves are walked only when
+    a policy asks for them.
+    """
+    portfolio, at = figures.portfolio, figures.at
+    rated = any(needs_outlook(goal, at) for goal in goals)
+    wanted = {*strategy_ids, WHOLE_PORTFOLIO} if rated else {*strategy_ids}
+    limited = portfolio.max_position_pct is not None
+    asked = {
+        "portfolio_id": portfolio.portfolio_id,
+        "rated": rated,
+        "limited": limited,
+        "symbol": symbol,
+        "strategy_id": strategy_id,
+    }
+    records, (seconds, trades, open_notional, status) = ask_records(
+        EVIDENCE, user, sorted(wanted), at, locked=portfolio, more=asked
+    )
+    if strategy_id is not None:
+        _refuse_inactive(strategy_id, status)
+    exposure = Exposure(
+        live_equity=figures.reading.live_equity,
+        max_position_pct=portfolio.max_position_pct,
+        open_notional=open_notional,
+        symbol_assumed=limited and symbol is None,
+    )
+    outlook = None
+    if rated:
+        outlook = Outlook(
+            portfolio=portfolio,
+            record=records[WHOLE_PORTFOLIO],
+            trades_per_day=per_day(seconds, trades),
+            read_growths=lambda: load_growths(portfolio, at),
+            now=now,
+        )
+    return Evidence(records, exposure, outlook)
+
+
+def _refuse_inactive(strategy_id: str, status: str | None) -> None:
+    if status is None:
+        raise InvalidInput("strategy_id", f"You have no strategy {strategy_id}.")
+    if status != StrategyStatus.ACTIVE:
+        raise StrategyNotActive(f"Strategy {strategy_id} is {status}.")
