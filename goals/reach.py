@@ -6,21 +6,29 @@ where they leave it open.
 
 from collections.abc import Callable
 from decimal import Decimal
-from math import exp, log, sqrt
-from statistics import NormalDist
+from math import log, log1p, sqrt
 
 import numpy as np
 
 from goals.projection.edge import ONE_SIDED_80, Bounds, Edge, shrink_mean
-from goals.projection.forecast import WIDENED, is_unreachable
+from goals.projection.forecast import (
+    SURELY_REACHABLE,
+    estimate_chance,
+    is_unreachable,
+)
 from goals.records import GrowthRecord
 from goals.ways import Way
 
-# The upper end of the band, in standard deviations.
-UPPER_END = NormalDist().inv_cdf(0.9)
-# A normal walk that touches the goal as often as this is not looked at any closer; far
-# above the limit of 5 %, for a record is no normal distribution.
-CERTAINLY = 0.15
+
+def stop_below(way: Way, hard_drawdown_pct: Decimal) -> float | None:
+    """How far below the start (a ratio) trading halts for good, by the way's equity.
+
+    None where equity is below that already: trading was resumed there, and nobody
+    knows where it would halt again. A portfolio that may lose everything stops at a
+    loss of 99.9999 %.
+    """
+    stop = min(float(hard_drawdown_pct) / 100, 1 - 1e-6)
+    return stop if float(way.equity) > 1 - stop else None
 
 
 def find_unreachable(
@@ -29,6 +37,7 @@ def find_unreachable(
     *,
     trades_left: int,
     max_factor: Decimal,
+    stop_loss: float | None,
     read_edge: Callable[[], Edge | None],
 ) -> str | None:
     """Why the goal cannot be reached any more; None if it can, or nobody knows.
@@ -38,12 +47,20 @@ def find_unreachable(
     if not record.judged:
         return None
     factor = float(max_factor)
-    needed = log(1 + float(way.goal_return)) - log(float(way.equity))
-    most = trades_left * log(1 + max(float(record.best), 0.0) * factor)
-    told = _told_by_sums(record)
-    edge: Edge | None = told
-    if most >= needed - 1e-12:
-        if _touches(told, trades_left, needed, factor) >= CERTAINLY:
+    goal_return, equity = float(way.goal_return), float(way.equity)
+    needed = log1p(goal_return) - log(equity)
+    most = trades_left * log1p(max(float(record.best), 0.0) * factor)
+    edge: Edge | None = _told_by_sums(record)
+    if most >= needed - 1e-12 and edge is not None:
+        chance = estimate_chance(
+            edge,
+            trades_left=trades_left,
+            goal_return=goal_return,
+            equity=equity,
+            factor=factor,
+            stop_loss=stop_loss,
+        )
+        if chance >= SURELY_REACHABLE:
             return None
         edge = read_edge()
     if edge is None:
@@ -51,9 +68,10 @@ def find_unreachable(
     return is_unreachable(
         edge,
         trades_left=trades_left,
-        goal_return=float(way.goal_return),
-        equity=float(way.equity),
+        goal_return=goal_return,
+        equity=equity,
         max_factor=factor,
+        stop_loss=stop_loss,
     )
 
 
@@ -65,22 +83,3 @@ def _told_by_sums(record: GrowthRecord) -> Edge:
     shrunk, posterior = shrink_mean(bounds, float(record.typical_loss))
     nothing = np.empty(0)
     return Edge(bounds, shrunk, posterior, float(record.best), nothing, nothing)
-
-
-def _touches(edge: Edge, trades_left: int, needed: float, factor: float) -> float:
-    """How often a normal walk at the band's upper end touches the goal in time.
-
-    The reflection principle for a Brownian motion with drift.
-    """
-    if needed <= 0:
-        return 1.0
-    spread = edge.bounds.deviation * factor
-    upper = edge.shrunk_mean + UPPER_END * WIDENED * edge.posterior_deviation
-    drift = upper * factor - spread**2 / 2
-    if spread == 0 or trades_left == 0:
-        return float(trades_left * drift >= needed)
-    normal, wide = NormalDist(), spread * sqrt(trades_left)
-    direct = normal.cdf((trades_left * drift - needed) / wide)
-    mirrored = normal.cdf((-trades_left * drift - needed) / wide)
-    # Above e^50 the mirrored part is 0 in floats anyway.
-    return direct + mirrored * exp(min(2 * drift * needed / spread**2, 50.0))

@@ -48,7 +48,8 @@ class Way:
 
     def value_at(self, equity: Floats, start_value: Decimal, target: Decimal) -> Floats:
         """The goal's own value (percent or money) at these equities."""
-        share = self.progress_at(equity) / 100.0
+        start = float(self.start_progress_pct) / 100.0
+        share = start + (equity - 1.0) / float(self.goal_return) * (1.0 - start)
         return np.asarray(float(start_value) + share * float(target - start_value))
 
     @exactly

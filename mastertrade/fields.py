@@ -41,7 +41,7 @@ class DecimalColumnField(serializers.DecimalField):
 
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
         """An empty string is no number, nor is it null: `max_size` "" is no limit?"""
-        if data == "":
+        if isinstance(data, str) and not data.strip():
             return False, data
         return super().validate_empty_values(data)
 

@@ -12,6 +12,8 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
 MAX_JSON_DEPTH = 20
+# Of a whole number; no column holds as many.
+MAX_DIGITS = 1_000
 # A body may hold an object that deep, and itself.
 MAX_BODY_DEPTH = MAX_JSON_DEPTH + 10
 
@@ -33,6 +35,7 @@ class ExactJSONParser(JSONParser):
             data = json.loads(
                 stream.read().decode("utf-8"),
                 parse_float=_read_decimal,
+                parse_int=_read_integer,
                 parse_constant=_refuse_constant,
                 object_pairs_hook=_read_object,
             )
@@ -47,6 +50,12 @@ def _read_decimal(text: str) -> Decimal:
         return Decimal(text)
     except InvalidOperation:
         raise ValueError(f"{text} is not a number this interface can read") from None
+
+
+def _read_integer(text: str) -> int:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(text):,} digits is too long")
+    return int(text)
 
 
 def _refuse_constant(name: str) -> None:

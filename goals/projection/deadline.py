@@ -9,6 +9,7 @@ Busseti, E., Ryu, E. K. and Boyd, S. (2016), *Risk-constrained Kelly gambling*.
 """
 
 from dataclasses import dataclass
+from operator import index
 
 import numpy as np
 
@@ -25,6 +26,8 @@ from goals.projection.types import Flags, Floats, Numbers
 from mastertrade.exceptions import InvalidInput
 
 MOST_TRADES = 10_000
+# Nearer to the goal than this, in log-equity, is at the goal.
+SMALLEST_WAY = 1e-11
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,7 +120,8 @@ def solve_deadline_policy(
     check_question(trades_left, goal_return, stop_loss, stop_penalty, equity)
     goal, stop, today = log_levels(goal_return, stop_loss, equity)
     over = today >= goal - 1e-12 or (stop is not None and today <= stop + 1e-12)
-    start = 0.0 if over else today
+    # Where there is nothing left to do today, the table is that of the start.
+    start = min(0.0, goal - SMALLEST_WAY) if over else today
     grid = make_grid(
         chances,
         choices,
@@ -178,11 +182,15 @@ def check_question(
     equity: float,
 ) -> None:
     """Check a question's numbers; `InvalidInput` names the one that makes no sense."""
+    try:
+        index(trades_left)
+    except TypeError:
+        raise InvalidInput("trades_left", "must be a whole number.") from None
     if not 0 <= trades_left <= MOST_TRADES:
         raise InvalidInput("trades_left", f"must be from 0 to {MOST_TRADES:,}.")
     require("goal_return", goal_return, above=0.0)
     if stop_loss is not None:
         require("stop_loss", stop_loss, above=0.0, below=1.0)
     require("equity", equity, above=0.0)
-    if not 0 <= stop_penalty < float("inf"):
-        raise InvalidInput("stop_penalty", "must be a number from 0.")
+    if stop_penalty != 0:
+        require("stop_penalty", stop_penalty, above=0.0)

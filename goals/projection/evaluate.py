@@ -8,7 +8,7 @@ import numpy as np
 
 from goals.projection.deadline import DeadlinePolicy, check_question
 from goals.projection.grid import TOUCH, Grid, log_levels, make_grid
-from goals.projection.outcomes import Outcomes, take_outcomes
+from goals.projection.outcomes import Outcomes, read_number, take_outcomes
 from goals.projection.reachable import Reached, walk_levels
 from goals.projection.types import Flags, Floats, Indices, Numbers
 from mastertrade.exceptions import InvalidInput
@@ -96,7 +96,7 @@ def as_function(policy: Policy) -> PolicyFunction:
         return policy.factor
     if callable(policy):
         return policy
-    constant = float(policy)
+    constant = read_number(policy)
     return lambda _, equity: np.full(equity.shape, constant)
 
 

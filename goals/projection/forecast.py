@@ -7,7 +7,7 @@ projection. Equity is in units of the equity at the goal's start, the goal lies 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import log
+from math import exp, log, log1p
 from statistics import NormalDist
 
 import numpy as np
@@ -27,8 +27,11 @@ RESAMPLES = 400
 # Nodes of a grid where a fifth of a percentage point is of no account.
 COARSE_NODES = 400
 FAN_PATHS = 10_000
-# How far above the unreachable limit the cheap estimate must be to be believed.
-SURELY_REACHABLE = 0.2
+# How far above the unreachable limit the cheap estimate must be to be believed: no
+# record is a normal distribution.
+SURELY_REACHABLE = 0.15
+# The upper end of the band, in standard deviations.
+UPPER_END = NormalDist().inv_cdf(BAND_QUANTILES[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,10 @@ def project(
         low=low,
         high=high,
         stop_probability=stopped,
+        # The next trade is one of those left, so sizing it asks about one at least.
         unreachable_reason=is_unreachable(
             edge,
-            trades_left=trades_left,
+            trades_left=max(trades_left, 1),
             goal_return=goal_return,
             equity=equity,
             max_factor=max_factor,
@@ -161,11 +165,20 @@ def is_unreachable(
         return None
     most = trades_left * log(1 + max(edge.best, 0.0) * max_factor)
     if most < needed - 1e-12:
+        trades = f"{trades_left} trades" if trades_left > 1 else "a trade"
         return (
-            f"Not even {trades_left} trades like the best so far, at factor "
-            f"{max_factor:g}, would reach it."
+            f"Not even {trades} like the best so far, at factor {max_factor:g}, would "
+            f"reach it."
         )
-    if _surely_reachable(edge, trades_left, needed, max_factor):
+    chance = estimate_chance(
+        edge,
+        trades_left=trades_left,
+        goal_return=goal_return,
+        equity=equity,
+        factor=max_factor,
+        stop_loss=stop_loss,
+    )
+    if chance >= SURELY_REACHABLE:
         return None
     means = draw_means(edge, seed)
     best_mean = float(np.quantile(means, BAND_QUANTILES[1]))
@@ -187,16 +200,41 @@ def is_unreachable(
     return None
 
 
-def _surely_reachable(
-    edge: Edge, trades_left: int, needed: float, max_factor: float
-) -> bool:
-    """Whether the end alone, were it normal, is above the goal often enough."""
-    deviation = edge.bounds.deviation * max_factor
-    mean = edge.shrunk_mean * max_factor - deviation**2 / 2
-    total, spread = trades_left * mean, deviation * trades_left**0.5
-    if spread == 0:
-        return total >= needed
-    return 1 - NormalDist(total, spread).cdf(needed) >= SURELY_REACHABLE
+def estimate_chance(
+    edge: Edge,
+    *,
+    trades_left: int,
+    goal_return: float,
+    equity: float,
+    factor: float,
+    stop_loss: float | None,
+) -> float:
+    """A cheap estimate of the upper end of the band, from the edge's sums alone.
+
+    How often a Brownian motion touches the goal in time, by the reflection principle,
+    less how often it touches the stop.
+    """
+    upper = edge.shrunk_mean + UPPER_END * WIDENED * edge.posterior_deviation
+    spread = edge.bounds.deviation * factor
+    drift = upper * factor - spread**2 / 2
+    up = log1p(goal_return) - log(equity)
+    touches = _touch(up, drift, spread, trades_left)
+    if stop_loss is None:
+        return touches
+    down = log(equity) - log1p(-stop_loss)
+    return touches - _touch(down, -drift, spread, trades_left)
+
+
+def _touch(distance: float, drift: float, spread: float, steps: int) -> float:
+    if distance <= 0:
+        return 1.0
+    if spread == 0 or steps == 0:
+        return float(steps * drift >= distance)
+    normal, wide = NormalDist(), spread * steps**0.5
+    direct = normal.cdf((steps * drift - distance) / wide)
+    mirrored = normal.cdf((-steps * drift - distance) / wide)
+    # Above e^50 the mirrored part is 0 in floats anyway.
+    return direct + mirrored * exp(min(2 * drift * distance / spread**2, 50.0))
 
 
 def require_factor(factor: float) -> None:

@@ -7,12 +7,13 @@ it just misses are then told apart exactly where it matters most.
 """
 
 from dataclasses import dataclass
-from math import ceil, floor, log
+from math import ceil, floor, log, log1p
 
 import numpy as np
 
 from goals.projection.outcomes import Outcomes
 from goals.projection.types import Floats, Indices
+from mastertrade.exceptions import InvalidInput
 
 # How far below the goal the grid goes without a stop, in standard deviations of all
 # trades left at the largest factor: from there the goal is reached once in 100,000.
@@ -22,6 +23,8 @@ FEWEST_NODES = 400
 SHORT = 40
 FEWEST_NODES_SHORT = 1_200
 MOST_NODES = 10_000
+# Fewer than that say nothing.
+FEWEST_ASKED = 20
 MOST_NODES_TO_CHOOSE = 2_400
 # Cells to a typical step at the smallest factor; more of them cost time alone.
 CELLS_A_STEP = 8.0
@@ -64,7 +67,9 @@ class Grid:
     @property
     def goal_share(self) -> float:
         """How far above the highest node the goal lies, in steps."""
-        return (self.goal - self.lowest) / self.step - (self.size - 1)
+        share = (self.goal - self.lowest) / self.step - (self.size - 1)
+        # However near the goal is, standing still does not reach it.
+        return max(share, 4 * TOUCH)
 
     def node_below(self, equity: Floats) -> Indices:
         """The highest nodes not above these equities, as indices inside the grid.
@@ -95,6 +100,8 @@ def make_grid(
     has; left out, as many as the smallest steps need. Where all steps are multiples of
     one (a lattice), a node lies wherever a walk can come, and nothing is rounded.
     """
+    if nodes is not None and not FEWEST_ASKED <= nodes <= MOST_NODES:
+        raise InvalidInput("nodes", f"must be from {FEWEST_ASKED} to {MOST_NODES:,}.")
     largest = float(factors[-1])
     reach = outcomes.reach(largest, trades_left, DEPTH_DEVIATIONS)
     bottom = min(goal - reach, today - (goal - today) / 4)
@@ -111,10 +118,10 @@ def make_grid(
         step = unit / ceil(wanted * unit / wide - 1e-9)
     else:
         # Today is a whole number of steps below the highest node, which is half a step
-        # below the goal.
-        step = (goal - today) / (
-            max(round((goal - today) / wide * wanted - 0.5), 0) + 0.5
-        )
+        # below the goal; with the goal nearer than that, today is the highest node.
+        step = wide / wanted
+        if goal - today > step / 2:
+            step = (goal - today) / (max(round((goal - today) / step - 0.5), 0) + 0.5)
     # The highest node is below the goal and the lowest above the stop, not at them.
     steps = max(ceil((goal - today) / step - TOUCH) - 1, 0)
     below = (today - bottom) / step
@@ -172,4 +179,4 @@ def log_levels(
 ) -> tuple[float, float | None, float]:
     """Goal, stop and today in log-equity; ratios to the equity at the goal's start."""
     stop = None if stop_loss is None else log(1 - stop_loss)
-    return log(1 + goal_return), stop, log(equity)
+    return log1p(goal_return), stop, log(equity)

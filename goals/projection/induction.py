@@ -104,6 +104,7 @@ def _trace(
             chosen = table.choices[left]
             stopped = stencils.expect_chosen(stopped, chosen, 0.0, 1.0)
             reached[left] += penalty * stopped
+    np.clip(reached, 0.0, 1.0, out=reached)
     given = factors[table.choices]
     given[0] = 1.0
     return Solved(given, reached, stopped)

@@ -94,14 +94,26 @@ def require(
     name: str, value: float, *, above: float, below: float | None = None
 ) -> float:
     """A finite number above (and below) a bound; `InvalidInput` names it otherwise."""
-    if not isfinite(value) or value <= above or (below is not None and value >= below):
+    number = read_number(value)
+    if not isfinite(number) or number <= above or (below or float("inf")) <= number:
         upper = "" if below is None else f" and below {below:g}"
         raise InvalidInput(name, f"must be a number above {above:g}{upper}.")
-    return float(value)
+    return number
+
+
+def read_number(value: object) -> float:
+    """A number as a float; what is none as NaN."""
+    try:
+        return float("nan") if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        return float("nan")
 
 
 def _take(name: str, values: Numbers) -> Floats:
-    taken = np.asarray(values, dtype=np.float64)
+    try:
+        taken = np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        taken = np.empty(0)
     if taken.ndim != 1 or not taken.size or not np.isfinite(taken).all():
         raise InvalidInput(name, "must be numbers, at least one, and finite.")
     return taken

@@ -37,6 +37,8 @@ FARTHEST = 4.0
 TOUCHED_BY_HALF = 0.6745
 # The least log-equity from today, or from the start, to a target.
 NEAREST = 1e-4
+# No target beyond a million times the start is suggested, in log-equity.
+HIGHEST = log(1e6)
 
 # (trades left, goal_return) → the policy of a goal that had them.
 PolicyMaker: TypeAlias = Callable[[int, float], Policy]
@@ -128,7 +130,7 @@ def _find_target(
     """
     today = log(equity)
     nearest = max(-today, 0.0) + NEAREST
-    distance = max(drift + TOUCHED_BY_HALF * spread, nearest)
+    distance = min(max(drift + TOUCHED_BY_HALF * spread, nearest), HIGHEST - today)
     near: tuple[float, float] | None = None
     far: tuple[float, float] | None = None
     for tries in range(MOST_TARGETS):
@@ -140,6 +142,8 @@ def _find_target(
             far = (distance, deviate)
         if EVEN <= probability <= EVEN + NEAR_EVEN or far == (nearest, deviate):
             break
+        if near == (HIGHEST - today, deviate):
+            return None
         if near and far:
             if far[0] - near[0] <= NEAR_TARGET * near[0]:
                 break
@@ -147,7 +151,7 @@ def _find_target(
         else:
             guess = distance + (deviate - AIM) * spread
             guess = min(max(guess, distance / FARTHEST), distance * FARTHEST)
-            distance = max(guess, nearest)
+            distance = min(max(guess, nearest), HIGHEST - today)
     return None if near is None else exp(today + near[0]) - 1
 
 

@@ -206,13 +206,10 @@ def read_daily_loss_pct(figures: Figures) -> Decimal | None:
     reference = measure_live_unit_value(began, unrealized)
     if began.run != figures.account.run:
         reference = ONE  # what a new run of units begins with
-    loss = measure_drawdown_pct(figures.live_unit_value, reference)
-    if loss < limit:
-        return loss
-    resumed = _resumed_today(figures, local_midnight(day, portfolio.time_zone))
-    if resumed is None:
-        return loss
-    return measure_drawdown_pct(figures.live_unit_value, resumed)
+    midnight = local_midnight(day, portfolio.time_zone)
+    if portfolio.last_halted_at is not None and portfolio.last_halted_at >= midnight:
+        reference = _resumed_today(figures, midnight) or reference
+    return measure_drawdown_pct(figures.live_unit_value, reference)
 
 
 def _read_midnight(figures: Figures, day: date) -> Account | None:

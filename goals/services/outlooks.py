@@ -23,7 +23,7 @@ from goals.policies import DEADLINE_VERSION
 from goals.progress import Progress, Reading, measure_progress
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.types import Floats
-from goals.reach import find_unreachable
+from goals.reach import find_unreachable, stop_below
 from goals.records import RATIO, GrowthRecord
 from goals.services.policy_tables import find_table
 from goals.ways import Way, find_way
@@ -98,6 +98,7 @@ def look_ahead(
         way,
         trades_left=whole_trades(left),
         max_factor=goal.max_factor,
+        stop_loss=stop_below(way, outlook.portfolio.hard_drawdown_pct),
         read_edge=lambda: outlook.edge,
     )
     ahead = replace(

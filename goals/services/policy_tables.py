@@ -33,6 +33,15 @@ def keep_table(table: DeadlineTable, question: str, now: datetime) -> None:
     PolicyTable.objects.bulk_create([row], ignore_conflicts=True)
 
 
+def forget_tables(before: datetime) -> int:
+    """Delete the tables kept before that; how many.
+
+    Nothing is lost: a logged decision has the inputs, and they give the same table.
+    """
+    deleted, _ = PolicyTable.objects.filter(created_at__lt=before).delete()
+    return deleted
+
+
 def load_table(digest: str, inputs: Mapping[str, Any]) -> DeadlineTable:
     """The table of a logged decision: the kept one, or solved again from its inputs."""
     logged = DeadlineInputs.from_plain(inputs)

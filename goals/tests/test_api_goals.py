@@ -242,6 +242,19 @@ def test_a_new_target_is_measured_at_once(trader: Trader) -> None:
     assert (last["kind"], last["progress_pct"]) == ("change", "50.000000")
 
 
+def test_a_new_target_is_not_judged_by_what_was_projected_for_the_old(
+    trader: Trader,
+) -> None:
+    FinancialGoal.objects.update(
+        probability=Decimal("0.01"), unreachable=True, projected_at=timezone.now()
+    )
+    assert trader.get(PATH)["health"] == "unreachable"
+    assert trader.patch(PATH, {"target_value": "4"})["health"] != "unreachable"
+    assert trader.get(PATH)["health"] != "unreachable"
+    kept = FinancialGoal.objects.get()
+    assert (kept.probability, kept.unreachable) == (None, False)
+
+
 def test_a_deadline_may_move(trader: Trader) -> None:
     assert (
         trader.patch(PATH, {"target_date": "2199-01-31"})["target_date"] == "2199-01-31"

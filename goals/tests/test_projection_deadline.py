@@ -297,7 +297,18 @@ def test_monotone_tables_are_monotone(question: dict[str, Any]) -> None:
         ("probabilities", [1.0]),
         ("base_risk", 0.0),
         ("base_risk", float("inf")),
+        ("outcomes", "ab"),
+        ("base_risk", "a"),
+        ("base_risk", None),
         ("trades_left", -1),
+        ("trades_left", 1.5),
+        ("trades_left", "5"),
+        ("goal_return", None),
+        ("stop_penalty", None),
+        ("equity", "1"),
+        ("nodes", 3),
+        ("nodes", -1),
+        ("nodes", float("nan")),
         ("trades_left", 10_001),
         ("goal_return", 0.0),
         ("factors", [-0.1, 1.0]),
@@ -322,7 +333,7 @@ def test_what_makes_no_sense_is_named(argument: str, wrong: Any) -> None:
     assert caught.value.field == argument
 
 
-@pytest.mark.parametrize("policy", [-1.0, lambda left, equity: equity[:1]])
+@pytest.mark.parametrize("policy", [-1.0, None, "ab", lambda left, equity: equity[:1]])
 def test_a_policy_that_gives_no_factors_is_refused(policy: Any) -> None:
     with pytest.raises(InvalidInput) as caught:
         evaluate_policy(policy, *WINS, 0.01, 10, 0.1)

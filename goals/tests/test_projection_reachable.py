@@ -130,3 +130,31 @@ def test_a_stop_that_no_walk_comes_near_changes_nothing(stop: float) -> None:
     with_stop = solve_deadline_policy(*question, factors, stop, 1.0, nodes=400)
     assert with_stop.value == pytest.approx(without.value, abs=1e-4)
     assert with_stop.factor(30, 1 - stop - 1e-9)[0] == 1.0
+
+
+@pytest.mark.parametrize("distance", [1e-3, 1e-5, 1e-7, 1e-9])
+@pytest.mark.parametrize("goal", [0.05, 1e-6])
+def test_a_goal_that_is_very_near_takes_no_larger_grid(
+    distance: float, goal: float
+) -> None:
+    outcomes, chances = [-1.0, -0.3, 0.0, 0.7, 2.0], [0.2, 0.2, 0.2, 0.2, 0.2]
+    equity = (1 + goal) * (1 - distance)
+    question = (outcomes, chances, 0.01, 6, goal)
+    reached, _ = count_ways(*question, 0.2, equity)
+    told = evaluate_policy(1.0, *question, 0.2, equity, nodes=400)
+    assert told.equity.size <= 1_000
+    assert told.probability == pytest.approx(reached, abs=1e-9)
+    solved = solve_deadline_policy(
+        *question, np.linspace(0.5, 1.3, 25), 0.2, 0.0, equity, nodes=400
+    )
+    assert solved.equity.size <= 1_000
+    assert reached <= solved.probability + 0.005 <= 1.005
+
+
+@pytest.mark.parametrize("goal", [1e-9, 1e-13, 1e-17, 1e-300])
+def test_a_goal_that_is_hardly_any_is_solved(goal: float) -> None:
+    solved = solve_deadline_policy(
+        [-1, 2], [0.6, 0.4], 0.01, 5, goal, np.linspace(0.5, 1.3, 25), 0.2, 1.0
+    )
+    assert solved.equity.size <= 10_000
+    assert 0.6 < solved.probability <= 1

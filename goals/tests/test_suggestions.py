@@ -81,6 +81,13 @@ def test_a_goal_with_the_suggested_trades_is_as_probable_as_not(policy):
     assert float(then.probability) == pytest.approx(0.5, abs=0.02)
 
 
+def test_outcomes_of_many_times_the_equity_suggest_no_boundless_target():
+    edge = estimate_edge([1000.0, *[1.0, -0.1, 2.0] * 8])
+    assert edge is not None
+    told = project(PolicyName.LADDER, edge, "999999")
+    assert told.suggested_return is None or told.suggested_return < Decimal(10) ** 6
+
+
 @given(
     goal=st.decimals("0.01", "2", places=6),
     other=st.decimals("0.01", "2", places=6),
@@ -94,3 +101,10 @@ def test_another_target_leaves_what_was_done_and_the_way_back(goal, other, start
     back = there.toward(goal)
     assert replace(back, start_progress_pct=start) == way
     assert back.start_progress_pct == pytest.approx(start)
+
+
+def test_a_value_keeps_its_digits_however_far_the_target_is():
+    way = Way(Decimal("99999999999999.99"), Decimal("0.875"))
+    target = Decimal("9999999999999999")
+    (value,) = way.value_at(np.array([0.875]), Decimal(0), target)
+    assert value == pytest.approx(-12.5)

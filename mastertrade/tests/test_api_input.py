@@ -26,11 +26,13 @@ NOTHING = object()
 NOT_TEXT = (True, [], {}, [{}], {"a": 1})
 UNREADABLE = ("\0", "a\0b", "\ud800")
 LONG = "x" * 10_000
+# Not null either.
+BLANK = ("", " ", "\t", "\u00a0")
 BAD_NUMBERS = (
     *NOT_TEXT,
     *UNREADABLE,
     LONG,
-    "",
+    *BLANK,
     "NaN",
     "-NaN",
     "sNaN",
@@ -51,12 +53,22 @@ BAD_NUMBERS = (
     "--1",
     "1 2",
 )
-BAD_WHOLE_NUMBERS = (*NOT_TEXT, *UNREADABLE, "", "abc", "1.5", 1.5, -1, 2**63, 10**400)
+BAD_WHOLE_NUMBERS = (
+    *NOT_TEXT,
+    *UNREADABLE,
+    *BLANK,
+    "abc",
+    "1.5",
+    1.5,
+    -1,
+    2**63,
+    10**400,
+)
 BAD_DATES = (
     *NOT_TEXT,
     *UNREADABLE,
     LONG,
-    "",
+    *BLANK,
     20260302,
     "yesterday",
     "0000-00-00",
@@ -70,7 +82,7 @@ BAD_INSTANTS = (
     *NOT_TEXT,
     *UNREADABLE,
     LONG,
-    "",
+    *BLANK,
     1767225600,
     "2026-03-02",
     "2026-03-02T12:00:00",

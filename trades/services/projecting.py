@@ -14,13 +14,20 @@ from goals.progress import Progress, Reading, can_still_move
 from goals.projecting import Figures, growth, measure_probability, project_goal
 from goals.projection.edge import FEWEST_TRADES, Edge, estimate_edge
 from goals.projection.forecast import is_unreachable, required_growth
-from goals.services.outlooks import progress_of, way_of, whole_trades
+from goals.reach import stop_below
+from goals.services.outlooks import (
+    Outlook,
+    progress_of,
+    solve_for,
+    way_of,
+    whole_trades,
+)
 from goals.services.sizing import read_portfolio_at
 from goals.ways import Way
 from mastertrade.money import exactly
 from mastertrade.transactions import atomic
 from trades.services.rates import load_trades_per_day
-from trades.services.records import load_growths
+from trades.services.records import load_growths, load_record
 
 DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
@@ -83,7 +90,7 @@ def project(
     probability = certain[0]
     if reason is None and way and edge and trades_left is not None:
         policy = _policy_of(goal, way, edge, trades_left)
-        stop = _stop_below(portfolio, way)
+        stop = stop_below(way, portfolio.hard_drawdown_pct)
         figures = project_goal(edge, policy, trades_left=trades_left, stop_loss=stop)
         probability, unreachable = figures.probability, figures.unreachable
     return GoalProjection(
@@ -131,12 +138,21 @@ def _find_certain(
 
 
 def _policy_of(
-    goal: FinancialGoal, way: Way, edge: Edge, trades_left: Decimal
+    goal: FinancialGoal,
+    way: Way,
+    edge: Edge,
+    trades_left: Decimal,
+    outlook: Outlook | None = None,
 ) -> GoalPolicy:
-    """The goal's policy inside its bounds; not above 1 where the record forbids it."""
+    """The goal's policy inside its bounds; not above 1 where the record forbids it.
+
+    With an outlook a solved table is kept, or read where it was, for the next decision.
+    """
     policy = PolicyName(goal.policy)
     table: DeadlineTable | None = None
-    if policy is PolicyName.DEADLINE_OPTIMAL:
+    if policy is PolicyName.DEADLINE_OPTIMAL and outlook is not None:
+        table = solve_for(goal, way, trades_left, outlook)
+    elif policy is PolicyName.DEADLINE_OPTIMAL:
         inputs = make_inputs(
             edge,
             trades_left=whole_trades(trades_left),
@@ -156,12 +172,6 @@ def _policy_of(
         table=table,
         cap=ONE if edge.bounds.lower <= 0 else None,
     )
-
-
-def _stop_below(portfolio: Portfolio, way: Way) -> float | None:
-    """Trading halts at the hard drawdown; None where the way is below it already."""
-    stop = min(float(portfolio.hard_drawdown_pct) / 100, 1 - 1e-6)
-    return stop if float(way.equity) > 1 - stop else None
 
 
 def find_projectable(as_of: datetime) -> list[int]:
@@ -192,15 +202,22 @@ def refresh_projections(*, as_of: datetime, portfolio_id: int | None = None) -> 
 
 @atomic
 def _refresh(portfolio_id: int, as_of: datetime) -> int:
-    portfolio = Portfolio.objects.select_for_update(no_key=True).get(pk=portfolio_id)
+    locked = Portfolio.objects.select_for_update(no_key=True, of=("self",))
+    portfolio = locked.select_related("user").get(pk=portfolio_id)
     mine = FinancialGoal.objects.locked().filter(portfolio_id=portfolio_id)
     goals = list(mine.filter(_is_projectable(as_of)))
     reading = read_portfolio_at(portfolio, as_of)
-    edge = estimate_edge(load_growths(portfolio, as_of))
-    per_day = load_trades_per_day(portfolio, as_of)
+    growths = load_growths(portfolio, as_of)
+    outlook = Outlook(
+        portfolio=portfolio,
+        record=load_record(portfolio.user, portfolio, as_of),
+        trades_per_day=load_trades_per_day(portfolio, as_of),
+        read_growths=lambda: growths,
+        now=as_of,
+    )
     for goal in goals:
         goal.portfolio = portfolio
-        found = _judge(goal, reading, edge, per_day, as_of)
+        found = _judge(goal, reading, outlook, as_of)
         goal.probability, goal.unreachable = found
         goal.projected_at = as_of
     FinancialGoal.objects.bulk_update(goals, FIELDS)
@@ -210,23 +227,24 @@ def _refresh(portfolio_id: int, as_of: datetime) -> int:
 def _judge(
     goal: FinancialGoal,
     reading: Reading,
-    edge: Edge | None,
-    per_day: Decimal,
+    outlook: Outlook,
     as_of: datetime,
 ) -> tuple[Decimal | None, bool]:
+    edge = outlook.edge
     probability, reason, unreachable = _find_certain(goal, reading, as_of)
     way, days = way_of(goal, reading), _days_left(goal, as_of)
     if reason is not None or way is None or edge is None or days is None:
         return probability, unreachable is not None
-    left = per_day * days
+    left = outlook.trades_per_day * days
+    stop = stop_below(way, goal.portfolio.hard_drawdown_pct)
     why = is_unreachable(
         edge,
-        trades_left=round(left),
+        trades_left=whole_trades(left),
         goal_return=float(way.goal_return),
         equity=float(way.equity),
         max_factor=float(goal.max_factor),
+        stop_loss=stop,
     )
-    policy = _policy_of(goal, way, edge, left)
-    stop = _stop_below(goal.portfolio, way)
+    policy = _policy_of(goal, way, edge, left, outlook)
     chance = measure_probability(edge, policy, trades_left=left, stop_loss=stop)
     return chance, why is not None

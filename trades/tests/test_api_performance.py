@@ -46,6 +46,13 @@ def get(user: User, path: str = ONE, status: int = 200, **query: str) -> Any:
     return answer.json()
 
 
+@pytest.mark.parametrize("path", [LIST, ONE])
+def test_a_portfolio_that_no_text_column_holds_is_refused_by_name(
+    user: User, path: str
+) -> None:
+    assert "portfolio" in get(user, path, 400, portfolio="\0")
+
+
 def test_money_is_told_with_wins_losses_and_the_deepest_fall(
     user: User, portfolio: Portfolio
 ) -> None:

@@ -1,6 +1,6 @@
 """GET /api/goals/{goal_id}/projection/."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +11,8 @@ from goals.services import record_cash_flow
 from goals.tests.factories import GoalFactory, UserFactory
 from goals.tests.factories import PortfolioFactory as Portfolios
 from trades.models import Trade
+from trades.services.decisions import size_for_goal
+from trades.services.projecting import refresh_projections
 from trades.tests.factories import book_profit
 from trades.tests.test_outlooks import funded
 
@@ -157,3 +159,41 @@ def test_a_strategy_may_be_asked_about():
 def test_another_users_goal_does_not_exist():
     _, goal = funded(trades=1)
     ask(goal, 404, user=UserFactory(), **AS_OF)
+
+
+def test_one_outcome_of_a_thousand_times_the_equity_is_projected():
+    portfolio = Portfolios(opening_balance=Decimal(1))
+    goal = GoalFactory(
+        portfolio=portfolio,
+        goal_type="portfolio_value",
+        start_value=Decimal(1),
+        target_value=Decimal(1_000_000),
+        target_date=date(2026, 12, 31),
+    )
+    for number in range(25):
+        profit = Decimal([1, -1, 2][number % 3]) if number else Decimal(1000)
+        book_profit(portfolio, profit, at=BEGIN + timedelta(hours=10 * (number + 1)))
+    assert Decimal(ask(goal, **AS_OF)["probability"]) <= 1
+
+
+# What is unreachable is so for the projection, the daily job and sizing alike
+
+
+@pytest.mark.parametrize("target", ["3", "8", "15", "20", "25", "30", "40", "80"])
+@pytest.mark.parametrize("days", [12, 20, 30])
+def test_all_say_the_same_of_what_can_be_reached(target, days):
+    portfolio, goal = funded(
+        trades=24, win=Decimal(10), loss=Decimal(-19), target_value=Decimal(target)
+    )
+    at = BEGIN + timedelta(days=days)
+    told = ask(goal, as_of=f"{at:%FT%TZ}")
+    row, _ = size_for_goal(
+        user=goal.user, goal_id=goal.pk, now=at, base_size=Decimal(100)
+    )
+    refresh_projections(as_of=at, portfolio_id=portfolio.portfolio_id)
+    goal.refresh_from_db()
+    sized = row.inputs["goals"][0]["unreachable"]
+    assert (sized is not None) == told["unreachable"] == goal.unreachable
+    assert sized == told["unreachable_reason"]
+    if sized:
+        assert row.adjustment_factor == 1

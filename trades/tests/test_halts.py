@@ -224,6 +224,28 @@ def test_a_resumed_day_is_not_halted_again_for_the_same_loss(portfolio):
     assert TradingHalt.objects.count() == 2
 
 
+def test_a_resumed_day_is_measured_from_where_trading_was_resumed(portfolio):
+    daily(portfolio, 5)
+    trade = TradeFactory(portfolio=portfolio, entry_time=ENTRY, now=ENTRY)
+
+    def mark(price, hours):
+        at = ENTRY + hours * HOUR
+        mark_positions(
+            user=portfolio.user, marks=[Mark("BTCUSDT", Decimal(price), at)], now=at
+        )
+
+    assert trade.quantity == Decimal("0.02")
+    mark(47500, 1)  # 950, 5 % below midnight
+    assert size(portfolio, ENTRY + HOUR).verdict == Verdict.BLOCK
+    mark(52500, 2)  # 1050, where a person goes on
+    resume(portfolio, ENTRY + 2 * HOUR)
+    mark(50500, 3)  # 1010, 3.8 % below that
+    assert size(portfolio, ENTRY + 3 * HOUR).verdict != Verdict.BLOCK
+    mark(48000, 4)  # 960, 8.6 % below that, 4 % below midnight
+    assert size(portfolio, ENTRY + 4 * HOUR).verdict == Verdict.BLOCK
+    assert TradingHalt.objects.count() == 2
+
+
 def test_a_midnight_that_cannot_be_read_is_an_error(portfolio):
     lose(portfolio, 1)
     daily(portfolio, 3)

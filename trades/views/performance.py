@@ -95,6 +95,8 @@ def _find_portfolio(request: Request) -> Portfolio | None:
     asked = request.query_params.get("portfolio")
     if not asked:
         return None
+    if "\0" in asked:
+        raise InvalidInput("portfolio", "Null characters are not allowed.")
     try:
         return find_portfolio(signed_in(request), asked)
     except InvalidInput:
