@@ -20,14 +20,14 @@ Row = TypeVar("Row", bound=Model)
 NEVER_BY_ITSELF = 2**31
 
 
-class _PreparedCursor(psycopg.Cursor[Any]):
+class PreparedCursor(psycopg.Cursor[Any]):
     """Every statement is prepared on its connection, which keeps the plan."""
 
     def execute(self, *args: Any, **options: Any) -> Any:
         return super().execute(*args, **options, prepare=True)
 
 
-class _WatchedCursor(_PreparedCursor):
+class _WatchedCursor(PreparedCursor):
     """Tells Django's log what was said; of a prepared statement psycopg would not."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
@@ -46,7 +46,7 @@ def prepared_cursor() -> Any:
     wrap: Any = connection
     if connection.queries_logged:
         return wrap.make_debug_cursor(_WatchedCursor(raw))
-    return wrap.make_cursor(_PreparedCursor(raw))
+    return wrap.make_cursor(PreparedCursor(raw))
 
 
 def columns_of(model: type[Model], alias: str) -> str:
