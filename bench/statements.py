@@ -10,16 +10,19 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from mastertrade.loading import PreparedCursor
+
 TRANSACTION_CONTROL = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement with its parameters, and whether a transaction held it."""
+    """One statement with its parameters; was it prepared, and in a transaction?"""
 
     sql: str
     parameters: Any
     in_transaction: bool
+    is_prepared: bool
 
 
 @contextmanager
@@ -29,7 +32,9 @@ def captured() -> Iterator[list[Statement]]:
 
     def keep(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
         if not sql.startswith(TRANSACTION_CONTROL):
-            statements.append(Statement(sql, params, connection.in_atomic_block))
+            is_prepared = isinstance(context["cursor"].cursor, PreparedCursor)
+            held = connection.in_atomic_block
+            statements.append(Statement(sql, params, held, is_prepared))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(keep):

@@ -15,21 +15,38 @@ from django.db.models import Model
 Row = TypeVar("Row", bound=Model)
 
 
-class _PreparedCursor(psycopg.Cursor[Any]):
+# Django turns prepared statements off (None) for the sake of connection poolers, and
+# then psycopg ignores a cursor's wish too. This many repetitions prepare nothing else.
+NEVER_BY_ITSELF = 2**31
+
+
+class PreparedCursor(psycopg.Cursor[Any]):
     """Every statement is prepared on its connection, which keeps the plan."""
 
     def execute(self, *args: Any, **options: Any) -> Any:
         return super().execute(*args, **options, prepare=True)
 
 
+class _WatchedCursor(PreparedCursor):
+    """Tells Django's log what was said; of a prepared statement psycopg would not."""
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        result = super().execute(query, params, **options)
+        if self._query is None:
+            self._query = self._convert_query(query, params)
+        return result
+
+
 def prepared_cursor() -> Any:
     """A cursor of Django's connection, seen by all that watches its statements."""
     connection.ensure_connection()
-    cursor = _PreparedCursor(connection.connection)
+    raw: psycopg.Connection[Any] = connection.connection
+    if raw.prepare_threshold is None:
+        raw.prepare_threshold = NEVER_BY_ITSELF
     wrap: Any = connection
     if connection.queries_logged:
-        return wrap.make_debug_cursor(cursor)
-    return wrap.make_cursor(cursor)
+        return wrap.make_debug_cursor(_WatchedCursor(raw))
+    return wrap.make_cursor(PreparedCursor(raw))
 
 
 def columns_of(model: type[Model], alias: str) -> str:

@@ -9,6 +9,7 @@ from django.urls import path
 
 from bench.statements import Statement, load
 from mastertrade.health import healthz
+from mastertrade.loading import prepared_cursor
 
 STATEMENTS = load(Path(os.environ["BENCH_STATEMENTS"]))
 
@@ -28,7 +29,8 @@ def size(request: HttpRequest, goal_id: int) -> JsonResponse:
 
 
 def run(statement: Statement) -> object:
-    with connection.cursor() as cursor:
+    prepared = statement.is_prepared
+    with prepared_cursor() if prepared else connection.cursor() as cursor:
         cursor.execute(statement.sql, statement.parameters)
         rows = cursor.fetchall() if cursor.description else []
     return rows[0][0] if rows else None

@@ -222,6 +222,12 @@ class Trade(models.Model):
                 condition=Q(parent_trade__isnull=False),
                 name="trades_by_parent",
             ),
+            # How many trades a day: which closes were not the end of one.
+            models.Index(
+                fields=["portfolio", "exit_time"],
+                condition=Q(status=TradeStatus.CLOSED, parent_trade__isnull=False),
+                name="trades_parts",
+            ),
             # What ON DELETE SET NULL looks for.
             models.Index(fields=["user", "strategy_id"], name="trades_by_strategy"),
             models.Index(

@@ -6,14 +6,17 @@ one, and two runs at once, or on the same day, do nothing twice.
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from goals.services import roll_portfolios, snapshot_goals
 from trades.services.projecting import find_projectable, refresh_projections
+from trades.services.warming import find_lacking, warm_records
 
 logger = logging.getLogger(__name__)
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +55,43 @@ def take_snapshots(as_of: datetime) -> Done:
     return Done(f"{count(written, 'goal')} written down")
 
 
+def catch_up_records(as_of: datetime) -> Done:
+    """Growth records up to the ledger, so that no decision has to wait for it."""
+    keys = find_lacking(as_of)
+    _, failures = _each(keys, lambda key: warm_records(key, as_of))
+    done = len(keys) - len(failures)
+    return Done(f"{count(done, 'portfolio')} caught up", failures)
+
+
 def project_goals(as_of: datetime) -> Done:
     """Probability and health of every running goal, by the trades as they are now."""
-    refreshed, failures = 0, []
-    for key in find_projectable(as_of):
+    refreshed, failures = _each(
+        find_projectable(as_of),
+        lambda key: refresh_projections(as_of=as_of, portfolio_id=key),
+    )
+    return Done(f"{count(sum(refreshed), 'goal')} projected", failures)
+
+
+def _each(
+    keys: Sequence[int], work: Callable[[int], Result]
+) -> tuple[list[Result], tuple[str, ...]]:
+    """Do it portfolio by portfolio; one that fails is told of and stops no other."""
+    results, failures = [], []
+    for key in keys:
         try:
-            refreshed += refresh_projections(as_of=as_of, portfolio_id=key)
+            results.append(work(key))
         except Exception as failure:
-            logger.exception("Portfolio %s could not be projected", key)
+            logger.exception("Portfolio %s failed", key)
             failure.add_note(f"portfolio {key}")
             failures.append(describe(failure))
-    return Done(f"{count(refreshed, 'goal')} projected", tuple(failures))
+    return results, tuple(failures)
 
 
 # A step sees what those before it did: the next period's goal has its first snapshot.
 STEPS = (
     Step("roll-over", roll),
     Step("snapshots", take_snapshots),
+    Step("records", catch_up_records),
     Step("projections", project_goals),
 )
 

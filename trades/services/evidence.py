@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from goals.guards import Exposure
 from goals.models import FinancialGoal, User
@@ -15,24 +16,34 @@ from trades.services.rates import RATE, per_day
 from trades.services.record_sql import BASED, FOUND
 from trades.services.records import WHOLE_PORTFOLIO, ask_records, load_growths
 
-# The records; the rate, where a goal needs it; entry notional of what is open at
-# `as_of`, in the portfolio's currency: of the symbol asked about, without one of the
-# symbol that has the most; and the status of the strategy asked about.
-EVIDENCE = f"""
-{BASED}
-SELECT behind.*, sums.*, rate.*,
-    CASE WHEN %(limited)s THEN coalesce((
+# Entry notional of what is open at `as_of`, in the portfolio's currency: of the symbol
+# asked about; without one, of the symbol that has the most.
+NOTIONAL = """
+    coalesce((
         SELECT sum(quantity * entry_price * fx_rate) AS notional
         FROM trades
         WHERE portfolio_id = %(portfolio_id)s
           AND (status = 'open' OR exit_time > %(as_of)s) AND entry_time <= %(as_of)s
           AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
         GROUP BY symbol ORDER BY notional DESC LIMIT 1
-    ), 0) END,
+    ), 0)
+"""
+STATUS = """
     (SELECT status FROM strategy_instances
      WHERE user_id = %(user_id)s AND strategy_id = %(strategy_id)s)
+"""
+NO_RATE = "SELECT NULL::numeric AS seconds, NULL::bigint AS trades"
+
+
+@cache
+def _statement(*, rated: bool, limited: bool) -> str:
+    """Only what is asked for: then PostgreSQL can keep one plan for all questions."""
+    notional = NOTIONAL if limited else "NULL"
+    return f"""
+{BASED}
+SELECT behind.*, sums.*, rate.*, {notional}, {STATUS}
 {FOUND}
-LEFT JOIN LATERAL (SELECT * FROM ({RATE}) rate WHERE %(rated)s) rate ON true
+LEFT JOIN ({RATE if rated else NO_RATE}) rate ON true
 """
 
 
@@ -72,13 +83,12 @@ def load_evidence(
     limited = portfolio.max_position_pct is not None
     asked = {
         "portfolio_id": portfolio.portfolio_id,
-        "rated": rated,
-        "limited": limited,
         "symbol": symbol,
         "strategy_id": strategy_id,
     }
+    statement = _statement(rated=rated, limited=limited)
     records, (seconds, trades, open_notional, status) = ask_records(
-        EVIDENCE, user, sorted(wanted), at, locked=portfolio, more=asked
+        statement, user, sorted(wanted), at, locked=portfolio, more=asked
     )
     if strategy_id is not None:
         _refuse_inactive(strategy_id, status)

@@ -585,6 +585,7 @@ INDEXES = {
     "webhook_tokens_by_strategy",
     "webhook_tokens_portfolio_id_daf65548",
     "trades_by_parent",
+    "trades_parts",
     "trades_by_strategy",
     "trades_by_user",
     "trades_open_by_symbol",
@@ -605,6 +606,10 @@ QUERIES = {
         "WHERE portfolio_id = 7 AND effective_at > '2026-03-01'"
     ),
     "trades_by_parent": "SELECT * FROM trades WHERE parent_trade_id = 7",
+    "trades_parts": (
+        "SELECT count(*) FROM trades WHERE portfolio_id = 7 AND status = 'closed' "
+        "AND parent_trade_id IS NOT NULL AND exit_time > '2026-03-01'"
+    ),
     "trades_by_adjustment": "SELECT * FROM trades WHERE adjustment_id = 7",
     "goal_progress_history_by_time": (
         "SELECT * FROM goal_progress_history WHERE goal_id = 7 "

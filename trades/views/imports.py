@@ -25,6 +25,7 @@ from trades.serializers.imports import (
     show_report,
 )
 from trades.services.importing import import_trades
+from trades.services.warming import warm_imported
 from trades.views.uploads import (
     CSVBodyParser,
     JSONBodyParser,
@@ -61,17 +62,18 @@ class ImportTradesView(APIView):
         """
         body = ImportUploadSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        told = body.validated_data
+        told, user, now = body.validated_data, signed_in(request), timezone.now()
         report = import_trades(
-            user=signed_in(request),
+            user=user,
             source=told["file"],
             file_name=told["file"].name,
             format_name=told["format"],
-            now=timezone.now(),
+            now=now,
             portfolio=told.get("portfolio"),
             partial=_read_partial(request),
             options=_read_options(told),
         )
+        warm_imported(user, told.get("portfolio"), report, now)
         answer = show_report(report)
         if report.refused and report.import_id is None and not _read_partial(request):
             words = f"{report.refused} rows are refused, so nothing was imported."

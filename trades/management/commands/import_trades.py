@@ -14,6 +14,7 @@ from trades.importing.formats import FORMAT_NAMES, ImportOptions
 from trades.importing.rates import read_rates
 from trades.management.importing import add_portfolio_arguments, find_user
 from trades.services.importing import ImportReport, import_trades
+from trades.services.warming import warm_imported
 
 SHOWN = 20
 
@@ -54,6 +55,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         console = Console()
         report = self._import(console, options)
+        with console.status("Adding up …"):
+            user = find_user(options["user"])
+            warm_imported(user, options["portfolio"], report, timezone.now())
         _show(console, report)
         if report.refused and not report.created:
             words = "" if options["partial"] else " nothing was imported"

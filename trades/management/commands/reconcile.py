@@ -12,6 +12,7 @@ from goals.models import Portfolio
 from goals.services.reconciling import Drift
 from mastertrade.exceptions import DomainError
 from trades.services.reconciling import check_portfolio, mend_drift
+from trades.services.warming import warm_records
 
 SHOWN = 200
 
@@ -53,6 +54,7 @@ class Command(BaseCommand):
             drift = check_portfolio(portfolio_id)
             if drift and fix:
                 mend_drift(portfolio_id, timezone.now())
+                warm_records(portfolio_id, timezone.now())
                 self.left += check_portfolio(portfolio_id)
         except DomainError as refused:
             self.left.append(

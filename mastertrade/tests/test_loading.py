@@ -1,0 +1,27 @@
+"""SQL of our own: prepared once a connection, and nothing of Django's with it."""
+
+import pytest
+from django.db import connection
+
+from goals.models import User
+from mastertrade.loading import prepared_cursor
+
+KEPT = "SELECT statement, generic_plans FROM pg_prepared_statements"
+
+
+@pytest.mark.django_db
+def test_what_is_said_again_is_planned_once() -> None:
+    for number in range(8):
+        with prepared_cursor() as cursor:
+            cursor.execute("SELECT %s::int + 1", [number])
+            assert cursor.fetchone() == (number + 1,)
+        User.objects.filter(username=f"nobody {number}").exists()
+    with connection.cursor() as cursor:
+        cursor.execute(KEPT)
+        [(statement, generic_plans)] = [
+            row for row in cursor.fetchall() if "::int + 1" in row[0]
+        ]
+        cursor.execute(KEPT)
+        assert not [row for row in cursor.fetchall() if "nobody" in row[0]]
+    assert statement == "SELECT $1::int + 1"
+    assert generic_plans > 0
