@@ -8,15 +8,18 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from goals.services import roll_portfolios, snapshot_goals
+from goals.services.policy_tables import forget_tables
 from trades.services.projecting import find_projectable, refresh_projections
 from trades.services.warming import find_lacking, warm_records
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
+# A record grows with each trade, and asks for another table.
+TABLES_KEPT = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,12 @@ def catch_up_records(as_of: datetime) -> Done:
     return Done(f"{count(done, 'portfolio')} caught up", failures)
 
 
+def forget_old_tables(as_of: datetime) -> Done:
+    """Solved tables of old questions; a logged decision can solve its own again."""
+    forgotten = forget_tables(as_of - TABLES_KEPT)
+    return Done(f"{count(forgotten, 'old table')} deleted")
+
+
 def project_goals(as_of: datetime) -> Done:
     """Probability and health of every running goal, by the trades as they are now."""
     refreshed, failures = _each(
@@ -92,6 +101,7 @@ STEPS = (
     Step("roll-over", roll),
     Step("snapshots", take_snapshots),
     Step("records", catch_up_records),
+    Step("policy tables", forget_old_tables),
     Step("projections", project_goals),
 )
 

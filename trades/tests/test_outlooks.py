@@ -10,6 +10,7 @@ from goals.services import decide_again
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade.money import format_plain
 from trades.services.closing import close_trade
+from trades.services.daily import forget_old_tables
 from trades.services.decisions import size_for_goal
 from trades.services.projecting import project, refresh_projections
 from trades.services.rates import load_trades_per_day
@@ -207,3 +208,28 @@ def test_the_refresh_of_one_portfolio_leaves_the_others_alone():
     refresh_projections(as_of=NOW, portfolio_id=portfolio.portfolio_id)
     other.refresh_from_db()
     assert other.projected_at is None
+
+
+def test_the_daily_refresh_leaves_the_table_for_the_next_decision(monkeypatch):
+    _, goal = funded(policy="deadline_optimal")
+    refresh_projections(as_of=NOW)
+    kept = PolicyTable.objects.get()
+
+    def refuse(*_):
+        raise AssertionError("solved again")
+
+    monkeypatch.setattr("goals.services.policy_tables.solve", refuse)
+    row = size(goal)
+    assert row.policy_version == kept.version
+    refresh_projections(as_of=NOW)
+
+
+def test_tables_older_than_a_week_are_deleted_and_solved_again_where_logged():
+    _, goal = funded(policy="deadline_optimal")
+    row = size(goal)
+    forget_old_tables(NOW + timedelta(days=7))
+    assert PolicyTable.objects.count() == 1
+    done = forget_old_tables(NOW + timedelta(days=7, microseconds=1))
+    assert done.words == "1 old table deleted"
+    assert not PolicyTable.objects.exists()
+    assert decide_again(row).adjustment_factor == row.adjustment_factor

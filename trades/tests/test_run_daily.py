@@ -52,6 +52,7 @@ def test_the_periods_that_are_over_end_and_the_next_goals_are_written_down():
         "roll-over": Done("1 period ended, 1 opened"),
         "snapshots": Done("1 goal written down"),
         "records": Done("0 portfolios caught up"),
+        "policy tables": Done("0 old tables deleted"),
         "projections": Done("1 goal projected"),
     }
 
@@ -63,6 +64,7 @@ def test_twice_on_one_day_is_once():
         "roll-over": Done("0 periods ended, 0 opened"),
         "snapshots": Done("0 goals written down"),
         "records": Done("0 portfolios caught up"),
+        "policy tables": Done("0 old tables deleted"),
         "projections": Done("2 goals projected"),
     }
     assert (FinancialGoal.objects.count(), snapshots().count()) == (4, 2)
