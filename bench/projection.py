@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ GOAL = 0.1
 RISK = 0.01
 PATHS = 1_000_000
 MILLION = 1e6
+GUARDED = {"stop_loss": 0.2, "stop_penalty": 1.0}
 TIMES, WARM_UP = 15, 3
 
 
@@ -28,6 +30,8 @@ def measure() -> list[Row]:
     return [
         _row("solve 40 x 400 x 25 x 10", _solving(40, 10), 10),
         _row("solve 60 x 400 x 25 x 21", _solving(60, 21), 40),
+        _row("the same with a stop", _solving(40, 10, **GUARDED), 20),
+        _row("the same, monotone", _solving(40, 10, **GUARDED, monotone=True), 100),
         _row("one fixed policy, 40 x 400 x 10", _evaluating(), 5),
         _row("a projection with its band, 100 trades", _projecting(), 300),
         _walks(),
@@ -45,10 +49,10 @@ def _row(what: str, pair: Pair, most_ms: float) -> Row:
     )
 
 
-def _solving(trades: int, outcomes: int) -> Pair:
+def _solving(trades: int, outcomes: int, **options: Any) -> Pair:
     """Beside products of the same sizes, already laid out."""
     question = (*_distribution(outcomes), RISK, trades, GOAL)
-    ours = partial(solve_deadline_policy, *question, FACTORS, nodes=NODES)
+    ours = partial(solve_deadline_policy, *question, FACTORS, nodes=NODES, **options)
     solved = ours()
     steps = np.log(1 + RISK * FACTORS[-1] * np.array([-1.0, 2.0]))
     window = int(np.ptp(steps) / solved.grid.step) + 2
