@@ -40,6 +40,12 @@ class Recorder:
     def advance(self, at: datetime) -> None:
         self.desk.advance(at)
 
+    def halted_at(self) -> datetime | None:
+        return self.desk.halted_at()
+
+    def resume(self, *, at: datetime, reason: str) -> None:
+        self.desk.resume(at=at, reason=reason)
+
     def equity(self) -> Decimal:
         return self._keep(self.desk.equity())
 
@@ -67,6 +73,12 @@ class Memory:
         self._next: Callable[[], Any] = iter(answers).__next__
 
     def advance(self, at: datetime) -> None:
+        pass
+
+    def halted_at(self) -> datetime | None:
+        return None  # nobody resumes in a benchmark: a block answers for itself
+
+    def resume(self, *, at: datetime, reason: str) -> None:
         pass
 
     def equity(self) -> Decimal:

@@ -59,6 +59,15 @@ class Desk(Protocol):
         at its close. Answer at once when no period has ended.
         """
 
+    def halted_at(self) -> datetime | None:
+        """Since when trading is halted until a person resumes it; None where it is not.
+
+        Asked before every `advance`: answer at once.
+        """
+
+    def resume(self, *, at: datetime, reason: str) -> None:
+        """Resume trading, as a person would; only called while `halted_at` is set."""
+
     def equity(self) -> Decimal:
         """The realised equity: what closed trades have made of the opening balance."""
 

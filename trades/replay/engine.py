@@ -24,6 +24,7 @@ from trades.enums import Side
 from trades.replay.bars import Bar, PriceSeries
 from trades.replay.desk import Desk, PlanRequest
 from trades.replay.execution import base_size_of, executed_price, fees_of
+from trades.replay.halts import HaltWatch
 from trades.replay.options import Costs, ReplaySettings, ReplayStrategy
 from trades.replay.records import (
     BookedTrade,
@@ -123,6 +124,7 @@ class _Walk:
         self.ranges = talib.ATR(
             prices.high, prices.low, prices.close, timeperiod=settings.range_bars
         )
+        self.halts = HaltWatch(desk, settings.resume_after_days)
         self.position: _Position | None = None
         self.entry: _EntryOrder | None = None
         self.exit: _ExitOrder | None = None
@@ -134,9 +136,9 @@ class _Walk:
 
     def step(self, index: int, bar: Bar, *, is_last: bool) -> None:
         """At the open, do what was decided; at the close, decide."""
-        self.desk.advance(bar.opened_at)
+        self.halts.advance(bar.opened_at)
         self._execute_orders(index, bar)
-        self.desk.advance(bar.at)
+        self.halts.advance(bar.at)
         if self.position is None:
             if not is_last:
                 self.entry = self._decide_entry(index, bar)
@@ -156,6 +158,7 @@ class _Walk:
             trades=tuple(self.trades),
             equity=tuple(self.points),
             unfunded_signals=self.unfunded_signals,
+            halts=self.halts.spans(),
         )
 
     def _execute_orders(self, index: int, bar: Bar) -> None:

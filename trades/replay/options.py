@@ -43,8 +43,8 @@ class ReplaySettings:
     over `range_bars` bars; None for no stop. It is judged at closes.
     `max_holding_bars`: a position is left after that many bars. At 10, half a trading
     month, a monthly goal gets more than one decision, so that it can steer at all.
-    `resume_after_days`: so long after a halt that lasts somebody resumes trading by
-    hand, at the next bar; None: nobody does, and the rest of the prices is not traded.
+    `resume_after_days`: so many days after a halt that only a person ends, somebody
+    resumes trading by hand; None: nobody does, and no later price is traded.
     """
 
     base_size_pct: Decimal = Decimal(75)

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from trades.enums import Side
 from trades.replay.desk import Plan
+from trades.replay.halts import HaltSpan
 
 
 class ExitCause(StrEnum):
@@ -66,6 +67,7 @@ class ReplayResult:
     trades: tuple[BookedTrade, ...]
     equity: tuple[EquityPoint, ...]
     unfunded_signals: int  # entry signals with no equity left to trade
+    halts: tuple[HaltSpan, ...] = ()
 
     @property
     def blocked(self) -> int:

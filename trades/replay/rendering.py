@@ -27,6 +27,7 @@ from trades.replay.wording import (
     factor_range,
     figure,
     goal_words,
+    halt_figures,
     percent,
     period_name,
     period_word,
@@ -79,7 +80,7 @@ def summary_table(report: ReplayReport, *, wide: bool = False) -> Table:
     )
     table.caption_justify = "left"
     headings = ["Return", "Fall", "Reached", "Trades", "Won", "Factor"]
-    for heading in [*headings, *(["Fees", "Equity"] if wide else [])]:
+    for heading in [*headings, *(["Halted", "Fees", "Equity"] if wide else [])]:
         table.add_column(heading, justify="right", no_wrap=True)
     for instrument in report.instruments:
         years = f"{instrument.first_at.year}-{instrument.last_at.year}"
@@ -175,7 +176,7 @@ def _run_cells(run: RunSummary, *, wide: bool) -> list[str]:
         figure(run.mean_factor, places=2),
     ]
     if wide:
-        cells += [figure(run.fees), figure(run.final_equity)]
+        cells += [halt_figures(run), figure(run.fees), figure(run.final_equity)]
     return cells
 
 
@@ -195,6 +196,7 @@ def _difference_cells(report: InstrumentReport, *, wide: bool) -> list[Text]:
     ]
     if wide:
         cells += [
+            figure(Decimal(policy.days_halted - constant.days_halted), signed=True),
             figure(policy.fees - constant.fees, signed=True),
             figure(policy.final_equity - constant.final_equity, signed=True),
         ]

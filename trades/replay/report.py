@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from goals.enums import GoalStatus, GoalType, PolicyName
 from mastertrade.money import FACTOR, PERCENT, exactly, round_to
+from trades.replay.halts import HaltSpan
 from trades.replay.records import Decision, EquityPoint, ReplayResult
 
 HUNDRED = Decimal(100)
@@ -98,14 +99,6 @@ class FactorPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class HaltSpan:
-    """A halt at the hard drawdown; `ended` is None where nobody resumed trading."""
-
-    began: datetime
-    ended: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
 class RunSummary:
     """One run: what it earned, what it risked, what it reached."""
 
@@ -127,6 +120,7 @@ class RunSummary:
     factors: tuple[FactorPoint, ...]
     halted_at: datetime | None = None  # from when on nothing was traded any more
     halts: tuple[HaltSpan, ...] = ()
+    days_halted: int = 0  # of all halts; one that nobody ended lasts until the last bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +168,6 @@ def build_report(
     policy_goals: Sequence[GoalOutcome],
     constant_result: ReplayResult,
     constant_goals: Sequence[GoalOutcome],
-    policy_halts: tuple[HaltSpan, ...] = (),
-    constant_halts: tuple[HaltSpan, ...] = (),
 ) -> InstrumentReport:
     """Summarise both runs over the same prices."""
     if policy_result.symbol != constant_result.symbol:
@@ -187,18 +179,15 @@ def build_report(
         bars=policy_result.bars,
         goal_type=goal_type,
         target_value=target_value,
-        policy_run=summarise_run(policy, policy_result, policy_goals, policy_halts),
+        policy_run=summarise_run(policy, policy_result, policy_goals),
         constant_run=summarise_run(
-            PolicyName.CONSTANT, constant_result, constant_goals, constant_halts
+            PolicyName.CONSTANT, constant_result, constant_goals
         ),
     )
 
 
 def summarise_run(
-    policy: PolicyName,
-    result: ReplayResult,
-    goals: Sequence[GoalOutcome],
-    halts: tuple[HaltSpan, ...] = (),
+    policy: PolicyName, result: ReplayResult, goals: Sequence[GoalOutcome]
 ) -> RunSummary:
     """Count and sum one run; `goals` are its periods' goals in order of time."""
     traded = [made for made in result.decisions if not made.plan.is_blocked]
@@ -226,8 +215,11 @@ def summarise_run(
         periods=periods,
         equity=_thinned(result.equity),
         factors=tuple(FactorPoint(made.at, made.plan.factor) for made in traded),
-        halted_at=next((one.began for one in halts if one.ended is None), None),
-        halts=halts,
+        halted_at=next(
+            (halt.began for halt in result.halts if halt.ended is None), None
+        ),
+        halts=result.halts,
+        days_halted=sum(halt.days(result.equity[-1].at) for halt in result.halts),
     )
 
 

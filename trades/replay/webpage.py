@@ -18,6 +18,7 @@ from trades.replay.wording import (
     factor_range,
     figure,
     goal_words,
+    halt_figures,
     percent,
     period_name,
     period_word,
@@ -93,7 +94,7 @@ difference is what the goal's policy did.</p>
 
 def _summary(report: ReplayReport) -> str:
     heads = ["Prices", "Run", "Return", "Deepest fall", "Goals reached", "Trades"]
-    heads += ["Won", "Mean factor", "Fees", "Equity"]
+    heads += ["Won", "Mean factor", "Halted", "Fees", "Equity"]
     rows: list[tuple[str, list[str]]] = []
     for instrument in report.instruments:
         runs = (instrument.policy_run, instrument.constant_run)
@@ -113,6 +114,7 @@ def _run_cells(run: RunSummary) -> list[str]:
         str(run.trades),
         percent(run.win_rate_pct, places=0),
         figure(run.mean_factor, places=2),
+        halt_figures(run),
         figure(run.fees),
         figure(run.final_equity),
     ]
@@ -136,11 +138,33 @@ def _section(report: InstrumentReport, prefix: str) -> str:
 <p class="soft">{escape(goal_words(report))}; {report.bars:,} bars from
 {report.first_at:%Y-%m-%d} to {report.last_at:%Y-%m-%d}</p>
 <p class="verdict {report.comparison.effect}">{escape(verdict_words(report))}</p>
+{_halts(report)}
 <figure role="img" aria-label="Equity, factors and goals of {symbol}"
 style="margin: 1rem 0">{draw_chart(report, prefix)}</figure>
 <p class="soft">{keys}</p>
 {_periods(report)}
 </section>"""
+
+
+def _halts(report: InstrumentReport) -> str:
+    """Every halt of both runs: when it began, when somebody resumed, its days."""
+    rows = [
+        (
+            "",
+            [
+                run_name(run),
+                f"{halt.began:%Y-%m-%d}",
+                "not resumed" if halt.ended is None else f"{halt.ended:%Y-%m-%d}",
+                str(halt.days(report.last_at)),
+            ],
+        )
+        for run in (report.policy_run, report.constant_run)
+        for halt in run.halts
+    ]
+    if not rows:
+        return ""
+    table = _table(["Run", "Halted", "Resumed by hand", "Days"], rows)
+    return f"<details><summary>Every halt</summary>{table}</details>"
 
 
 def _periods(report: InstrumentReport) -> str:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from goals.enums import GoalType, Measure, PolicyName
 from trades.replay.report import (
     Effect,
-    HaltSpan,
     InstrumentReport,
     PeriodSummary,
     RunSummary,
@@ -15,6 +14,7 @@ from trades.replay.report import (
 
 NOTHING = "-"
 UNIT_SPACE = "\u00a0"  # keeps a number and its unit on one line
+TIMES = {1: "once", 2: "twice"}
 PERIOD_WORDS = {1: "month", 3: "quarter", 12: "year", None: "goal"}
 EFFECT_WORDS = {
     Effect.HELPED: "helped",
@@ -132,31 +132,45 @@ def verdict_words(report: InstrumentReport) -> str:
 
 
 def _halt_sentences(policy: RunSummary, constant: RunSummary) -> list[str]:
-    """Which run the drawdown guard halted, when, and for how long."""
-    resumed = [
-        f"{_halted_words(run.halts)}: {run_name(run)}."
-        for run in (policy, constant)
-        if any(halt.ended for halt in run.halts)
-    ]
-    return resumed + [
-        f"Halted at its hard drawdown on {run.halted_at:%Y-%m-%d} and traded no more: "
-        f"{run_name(run)}."
-        for run in (policy, constant)
-        if run.halted_at is not None
-    ]
+    """Which run was halted, how often, from when and for how long."""
+    runs = [run for run in (policy, constant) if run.halts]
+    return [f"{run_name(run).capitalize()}: {halt_words(run)}." for run in runs]
 
 
-def _halted_words(halts: Sequence[HaltSpan]) -> str:
-    """The halts that somebody ended: when each began, and their days in all."""
-    spans = [(halt.began, halt.ended) for halt in halts if halt.ended is not None]
-    began = [f"{start:%Y-%m-%d}" for start, _ in spans]
-    days = sum((end - start).days for start, end in spans)
-    dates = " and ".join(filter(None, [", ".join(began[:-1]), began[-1]]))
-    all_of_them = " in all" if len(spans) > 1 else ""
-    return (
-        f"Halted at its hard drawdown on {dates}, resumed by hand after {days} days"
-        f"{all_of_them}"
-    )
+def halt_words(run: RunSummary) -> str:
+    """Halted so often, from when, and how somebody went on; empty without a halt."""
+    if not run.halts:
+        return ""
+    count = TIMES.get(len(run.halts), f"{len(run.halts)} times")
+    dates = _listed([f"{halt.began:%Y-%m-%d}" for halt in run.halts])
+    words = f"halted {count} at its hard drawdown ({dates})"
+    waits = [halt.days(halt.ended) for halt in run.halts if halt.ended is not None]
+    if waits:
+        each = " each time" if len(waits) > 1 else ""
+        words += f", resumed by hand after {_day_range(waits)}{each}"
+    if run.halts[-1].ended is None:
+        words += f", {'then ' if waits else ''}not resumed until the prices end"
+    return f"{words}; {_days(run.days_halted)} halted in all"
+
+
+def halt_figures(run: RunSummary) -> str:
+    """How often and how long, for a column: 2 (60 d); a dash without a halt."""
+    return f"{len(run.halts)} ({run.days_halted:,} d)" if run.halts else NOTHING
+
+
+def _day_range(waits: Sequence[int]) -> str:
+    low, high = min(waits), max(waits)
+    return _days(low) if low == high else f"{low} to {_days(high)}"
+
+
+def _days(count: int) -> str:
+    return f"{count:,} day{'' if count == 1 else 's'}"
+
+
+def _listed(items: Sequence[str]) -> str:
+    """One, two and three."""
+    *most, last = items
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def _risk_sentence(policy: RunSummary, constant: RunSummary) -> list[str]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from goals.enums import AfterAchieved, GoalStatus, GoalType, PolicyName
-from goals.models import FinancialGoal, Portfolio, TradingHalt, User
+from goals.models import FinancialGoal, Portfolio, User
 from goals.policies import POLICY_VERSIONS
 from goals.services import create_goal, create_portfolio, update_goal
 from mastertrade.exceptions import InvalidInput
@@ -23,7 +23,6 @@ from trades.replay.options import Costs, ReplaySettings, ReplayStrategy
 from trades.replay.records import ReplayResult
 from trades.replay.report import (
     GoalOutcome,
-    HaltSpan,
     InstrumentReport,
     ReplayReport,
     build_report,
@@ -31,7 +30,7 @@ from trades.replay.report import (
 from trades.replay.storing import report_from_dict, report_to_dict
 from trades.services.replay_desk import ServiceDesk
 
-ENGINE_VERSION = "replay-4"
+ENGINE_VERSION = "replay-5"
 STRATEGIES = tuple(
     ReplayStrategy(f"{kind}_daily", kind)
     for kind in (SignalKind.MOMENTUM, SignalKind.MEAN_REVERSION, SignalKind.BREAKOUT)
@@ -124,8 +123,6 @@ def run_replay(
         policy_goals=_read_outcomes(policy_portfolio),
         constant_result=constant_result,
         constant_goals=_read_outcomes(constant_portfolio),
-        policy_halts=_read_halts(policy_portfolio),
-        constant_halts=_read_halts(constant_portfolio),
     )
     return ReplayRun.objects.create(
         user=user,
@@ -151,9 +148,7 @@ def _walk(
     result = replay(
         series,
         STRATEGIES,
-        ServiceDesk(
-            user, portfolio, resume_after_days=question.settings.resume_after_days
-        ),
+        ServiceDesk(user, portfolio),
         question.costs,
         question.settings,
         progress=progress,
@@ -232,13 +227,6 @@ def _open_portfolio(
         as_of=start,
     )
     return portfolio
-
-
-def _read_halts(portfolio: Portfolio) -> tuple[HaltSpan, ...]:
-    """The halts that lasted until somebody resumed trading, or to the end."""
-    halts = TradingHalt.objects.filter(portfolio=portfolio, halted_until=None)
-    spans = halts.order_by("halt_id").values_list("halted_at", "resumed_at")
-    return tuple(HaltSpan(began, ended) for began, ended in spans)
 
 
 def _read_outcomes(portfolio: Portfolio) -> list[GoalOutcome]:

@@ -1,9 +1,9 @@
 """The replay's desk on the real services."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
-from django.db.models import Max
+from django.db.models import Min
 
 from goals.enums import ProgressBand, Verdict
 from goals.models import FinancialGoal, Portfolio, TradingHalt, User
@@ -20,45 +20,39 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 class ServiceDesk:
     """Decides and books through the services of live trading, on one portfolio.
 
-    The bar's time is the clock of every call. So many days after a halt that lasts,
-    the user resumes trading; never, if `resume_after_days` is None.
+    The bar's time is the clock of every call.
     """
 
-    def __init__(
-        self, user: User, portfolio: Portfolio, *, resume_after_days: int | None = None
-    ) -> None:
+    def __init__(self, user: User, portfolio: Portfolio) -> None:
         self.user = user
         self.portfolio_id = portfolio.portfolio_id
-        self.resume_after_days = resume_after_days
-        self.resumes_at: datetime | None = None
+        self.halt_began_at: datetime | None = None
         self.period_ends_at: datetime | None = None
 
     def advance(self, at: datetime) -> None:
-        """Roll the goals when the period is over; resume when it is time to."""
-        if self.resumes_at is not None and at >= self.resumes_at:
-            resume_trading(
-                user=self.user,
-                portfolio_id=self.portfolio_id,
-                reason=f"{self.resume_after_days} days after the halt, as asked",
-                now=at,
-            )
-            self.resumes_at = None
+        """Roll the goals when the period is over, halted or not."""
         if self.period_ends_at is None:
             self.period_ends_at = self._read_period_end()
         if at >= self.period_ends_at:
             roll_goals(as_of=at, portfolio_id=self.portfolio_id)
             self.period_ends_at = self._read_period_end()
 
-    def _notice_halt(self) -> None:
-        """Find out when to resume, where a halt lasts until somebody does."""
-        if self.resume_after_days is None or self.resumes_at is not None:
-            return
-        lasting = TradingHalt.objects.filter(
-            portfolio_id=self.portfolio_id, halted_until=None, resumed_at=None
+    def halted_at(self) -> datetime | None:
+        return self.halt_began_at
+
+    def resume(self, *, at: datetime, reason: str) -> None:
+        resume_trading(
+            user=self.user, portfolio_id=self.portfolio_id, reason=reason, now=at
         )
-        halted_at = lasting.aggregate(last=Max("halted_at"))["last"]
-        if halted_at is not None:
-            self.resumes_at = halted_at + timedelta(days=self.resume_after_days)
+        self.halt_began_at = None
+
+    def _notice_halt(self) -> None:
+        """Read since when trading is halted; only a close or a decision can halt it."""
+        if self.halt_began_at is None:
+            lasting = TradingHalt.objects.filter(
+                portfolio_id=self.portfolio_id, halted_until=None, resumed_at=None
+            )
+            self.halt_began_at = lasting.aggregate(first=Min("halted_at"))["first"]
 
     def _read_period_end(self) -> datetime:
         ends: list[datetime | None] = list(

@@ -70,6 +70,7 @@ class MemoryDesk:
     equity_value: Decimal = Decimal(10_000)
     target_pct: Decimal = Decimal(5)
     blocks: bool = False
+    halt: datetime | None = None  # a test's desk halts and resumes as it is told
     calls: list[tuple[str, datetime, object]] = field(default_factory=list)
     requests: list[PlanRequest] = field(default_factory=list)
     goals: list[MonthGoal] = field(default_factory=list)
@@ -81,6 +82,13 @@ class MemoryDesk:
             first = at.date().replace(day=1)
             last = first.replace(day=calendar.monthrange(at.year, at.month)[1])
             self.goals.append(MonthGoal(first, last, self.equity_value))
+
+    def halted_at(self) -> datetime | None:
+        return self.halt
+
+    def resume(self, *, at: datetime, reason: str) -> None:
+        self.calls.append(("resume", at, reason))
+        self.halt = None
 
     def equity(self) -> Decimal:
         return self.equity_value

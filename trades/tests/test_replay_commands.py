@@ -84,6 +84,18 @@ def test_a_missing_column_is_named(prices: Path):
         call("replay", "--prices", str(prices))
 
 
+@pytest.mark.parametrize("days", ["0", "-3", "3651"])
+def test_days_that_make_no_sense_are_refused_by_name(prices: Path, days: str):
+    with pytest.raises(CommandError, match="resume_after_days must be from 1 to 3650"):
+        call("replay", "--prices", str(prices), "--resume-after-days", days)
+    assert not ReplayRun.objects.exists()
+
+
+def test_days_that_are_no_number_are_refused_by_name(prices: Path):
+    with pytest.raises(CommandError, match="--resume-after-days"):
+        call("replay", "--prices", str(prices), "--resume-after-days", "soon")
+
+
 def test_an_unknown_name_lists_the_names():
     with pytest.raises(CommandError, match="AAPL, GOOG, IBM, MSFT, FB"):
         call("replay", "--prices", "TSLA")

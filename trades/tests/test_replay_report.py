@@ -17,6 +17,7 @@ from strategies.signals import SignalKind
 from trades.enums import Side
 from trades.replay.desk import Plan
 from trades.replay.engine import replay
+from trades.replay.halts import HaltSpan
 from trades.replay.options import Costs, ReplaySettings, ReplayStrategy
 from trades.replay.records import (
     BookedTrade,
@@ -30,7 +31,6 @@ from trades.replay.report import (
     CURVE_POINTS,
     Effect,
     GoalOutcome,
-    HaltSpan,
     InstrumentReport,
     PeriodOutcome,
     ReplayReport,
@@ -41,7 +41,7 @@ from trades.replay.report import (
 )
 from trades.replay.storing import report_from_dict, report_to_dict
 from trades.replay.webpage import render_page, write_page
-from trades.replay.wording import figure, goal_words, percent, verdict_words
+from trades.replay.wording import figure, goal_words, halt_words, percent, verdict_words
 from trades.tests.replay_desk import MemoryDesk, make_series
 
 JANUARY = date(2020, 1, 1), date(2020, 1, 31)
@@ -420,13 +420,16 @@ def test_the_verdict_says_what_was_better_and_what_worse(instrument):
 
 
 def test_the_verdict_says_which_run_was_halted_and_when(instrument):
-    halted = replace(make_run(), halted_at=datetime(2008, 10, 9, tzinfo=UTC))
+    began = datetime(2008, 10, 9, tzinfo=UTC)
+    halted = replace(make_run(), halts=(HaltSpan(began, None),), days_halted=1545)
     report = replace(instrument, policy_run=halted, constant_run=make_run())
 
     words = verdict_words(report)
 
-    assert "hard drawdown on 2008-10-09 and traded no more: ladder." in words
-    assert "factor 1.0." not in words
+    assert words.endswith(
+        "Ladder: halted once at its hard drawdown (2008-10-09), not resumed until the "
+        "prices end; 1,545 days halted in all."
+    )
 
 
 def test_the_verdict_says_from_when_on_trading_was_resumed(instrument):
@@ -435,13 +438,37 @@ def test_the_verdict_says_from_when_on_trading_was_resumed(instrument):
 
     halts = (HaltSpan(day(1, 9), day(2, 8)), HaltSpan(day(10, 9), day(11, 10)))
     report = replace(
-        instrument, policy_run=replace(make_run(), halts=halts), constant_run=make_run()
+        instrument,
+        policy_run=make_run(),
+        constant_run=replace(make_run(), halts=halts, days_halted=62),
     )
 
     assert verdict_words(report).endswith(
-        "Halted at its hard drawdown on 2008-01-09 and 2008-10-09, resumed by hand "
-        "after 62 days in all: ladder."
+        "Ladder: halted twice at its hard drawdown (2008-01-09 and 2008-10-09), "
+        "resumed by hand after 30 to 32 days each time; 62 days halted in all."
     )
+
+
+def test_halts_are_counted_in_days_to_their_end_or_to_the_last_bar():
+    points = make_points(10_000, 9_000, 7_000, 7_000, 7_000, 7_000)
+    halts = (
+        HaltSpan(points[1].at, points[3].at),
+        HaltSpan(points[4].at, None),
+    )
+
+    run = summarise(equity=points, halts=halts)
+
+    assert run.halts == halts
+    assert run.halted_at == points[4].at
+    assert run.days_halted == 2 + 1
+    assert halt_words(run) == (
+        "halted twice at its hard drawdown (2020-01-02 and 2020-01-05), resumed by "
+        "hand after 2 days, then not resumed until the prices end; 3 days halted in all"
+    )
+
+
+def test_a_run_that_was_never_halted_says_nothing_of_it():
+    assert halt_words(summarise()) == ""
 
 
 def test_a_report_stored_without_halts_is_read_as_not_halted(instrument):
@@ -449,6 +476,7 @@ def test_a_report_stored_without_halts_is_read_as_not_halted(instrument):
     for run in ("policy_run", "constant_run"):
         del stored["instruments"][0][run]["halted_at"]
         del stored["instruments"][0][run]["halts"]
+        del stored["instruments"][0][run]["days_halted"]
 
     assert report_from_dict(stored) == ReplayReport((instrument,))
 

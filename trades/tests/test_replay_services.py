@@ -20,8 +20,8 @@ from goals.tests.factories import UserFactory
 from mastertrade.exceptions import InvalidInput
 from trades.models import ReplayRun, Trade
 from trades.replay.bars import PriceSeries
+from trades.replay.halts import HaltSpan
 from trades.replay.options import ReplaySettings
-from trades.replay.report import HaltSpan
 from trades.services.replay import (
     ReplayQuestion,
     find_replay,
@@ -244,8 +244,7 @@ def test_a_replay_resumes_by_hand_so_many_days_after_a_halt():
     first = halts.earliest("halt_id")
     assert first.resumed_by == finished.user_id
     assert first.resume_reason == "30 days after the halt, as asked"
-    waited = first.resumed_at - first.halted_at
-    assert timedelta(days=30) <= waited < timedelta(days=34)
+    assert first.resumed_at - first.halted_at == timedelta(days=30)
     trades = Trade.objects.filter(portfolio=finished.policy_portfolio)
     assert trades.filter(entry_time__gt=first.resumed_at).exists()
     while_halted = {
@@ -256,6 +255,44 @@ def test_a_replay_resumes_by_hand_so_many_days_after_a_halt():
     told = read_report(finished).policy_run
     assert told.halts[0] == HaltSpan(first.halted_at, first.resumed_at)
     assert len(told.halts) == halts.count()
+
+
+def test_every_halt_in_the_database_is_in_the_report_with_its_dates():
+    finished = run_too_large(resume_after_days=10)
+
+    told = read_report(finished)
+    for portfolio, summary in (
+        (finished.policy_portfolio, told.policy_run),
+        (finished.constant_portfolio, told.constant_run),
+    ):
+        halts = TradingHalt.objects.filter(portfolio=portfolio).order_by("halt_id")
+        spans = halts.values_list("halted_at", "resumed_at")
+        assert [(halt.began, halt.ended) for halt in summary.halts] == list(spans)
+
+
+def test_a_resumption_moves_what_the_drawdown_is_measured_from():
+    finished = run_too_large(resume_after_days=10)
+
+    halts = TradingHalt.objects.filter(portfolio=finished.policy_portfolio)
+    first = halts.earliest("halt_id")
+    after = Trade.objects.filter(
+        portfolio=finished.policy_portfolio, entry_time__gte=first.resumed_at
+    )
+    portfolio = finished.policy_portfolio
+    portfolio.refresh_from_db()
+    assert first.resumed_unit_value < portfolio.peak_unit_value * Decimal("0.8")
+    assert after.exists()
+
+
+@pytest.mark.parametrize("days", [None, 10])
+def test_the_goals_of_a_halted_portfolio_still_follow_one_another(days):
+    finished = run_too_large(resume_after_days=days)
+
+    goals = FinancialGoal.objects.filter(portfolio=finished.policy_portfolio)
+    months = goals.order_by("start_date").values_list("start_date__month", flat=True)
+    assert TradingHalt.objects.filter(portfolio=finished.policy_portfolio).exists()
+    assert list(months) == [*range(1, 10)]
+    assert goals.filter(ended_at=None).count() <= 1
 
 
 @pytest.mark.parametrize("days", [0, -1, 3651])
