@@ -28,6 +28,7 @@ from trades.replay.wording import (
     figure,
     goal_words,
     halt_figures,
+    halt_sentences,
     percent,
     period_name,
     period_word,
@@ -47,7 +48,7 @@ EFFECT_STYLES = {
     Effect.MIXED: "yellow",
     Effect.NONE: "dim",
 }
-WIDE = 100  # from this many columns on, tables have room for more
+WIDE = 110  # from this many columns on, tables have room for more
 
 
 def print_report(
@@ -78,6 +79,8 @@ def summary_table(report: ReplayReport, *, wide: bool = False) -> Table:
         "Fall: deepest fall of equity from its peak. Reached: goals, of the periods "
         "that ended. Factor: mean size of the trades, in base sizes."
     )
+    if wide:
+        table.caption += " Halted: how often, and the days of all halts."
     table.caption_justify = "left"
     headings = ["Return", "Fall", "Reached", "Trades", "Won", "Factor"]
     for heading in [*headings, *(["Halted", "Fees", "Equity"] if wide else [])]:
@@ -93,9 +96,11 @@ def summary_table(report: ReplayReport, *, wide: bool = False) -> Table:
 
 
 def verdict(report: InstrumentReport) -> RenderableType:
-    """One sentence a reader can take away."""
+    """What a reader can take away, and below it each run's halts."""
     text = Text(f"{report.symbol}: ", "bold")
     text.append(verdict_words(report), EFFECT_STYLES[report.comparison.effect])
+    for sentence in halt_sentences(report):
+        text.append(f"\n  {sentence}", "yellow")
     return text
 
 

@@ -19,6 +19,7 @@ from trades.replay.wording import (
     figure,
     goal_words,
     halt_figures,
+    halt_sentences,
     percent,
     period_name,
     period_word,
@@ -138,12 +139,19 @@ def _section(report: InstrumentReport, prefix: str) -> str:
 <p class="soft">{escape(goal_words(report))}; {report.bars:,} bars from
 {report.first_at:%Y-%m-%d} to {report.last_at:%Y-%m-%d}</p>
 <p class="verdict {report.comparison.effect}">{escape(verdict_words(report))}</p>
+{_halt_lines(report)}
 {_halts(report)}
 <figure role="img" aria-label="Equity, factors and goals of {symbol}"
 style="margin: 1rem 0">{draw_chart(report, prefix)}</figure>
 <p class="soft">{keys}</p>
 {_periods(report)}
 </section>"""
+
+
+def _halt_lines(report: InstrumentReport) -> str:
+    return "\n".join(
+        f'<p class="soft">{escape(words)}</p>' for words in halt_sentences(report)
+    )
 
 
 def _halts(report: InstrumentReport) -> str:

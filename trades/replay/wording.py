@@ -128,12 +128,12 @@ def verdict_words(report: InstrumentReport) -> str:
         if words:
             sentences.append(f"{label}: {words}.")
     risk = _risk_sentence(policy, constant)
-    return " ".join([*sentences, *risk, *_halt_sentences(policy, constant)])
+    return " ".join([*sentences, *risk])
 
 
-def _halt_sentences(policy: RunSummary, constant: RunSummary) -> list[str]:
+def halt_sentences(report: InstrumentReport) -> list[str]:
     """Which run was halted, how often, from when and for how long."""
-    runs = [run for run in (policy, constant) if run.halts]
+    runs = [run for run in (report.policy_run, report.constant_run) if run.halts]
     return [f"{run_name(run).capitalize()}: {halt_words(run)}." for run in runs]
 
 
@@ -150,6 +150,8 @@ def halt_words(run: RunSummary) -> str:
         words += f", resumed by hand after {_day_range(waits)}{each}"
     if run.halts[-1].ended is None:
         words += f", {'then ' if waits else ''}not resumed until the prices end"
+    if len(run.halts) == 1 and waits:
+        return words
     return f"{words}; {_days(run.days_halted)} halted in all"
 
 
@@ -178,7 +180,9 @@ def _risk_sentence(policy: RunSummary, constant: RunSummary) -> list[str]:
     if policy.mean_factor is None:
         return []
     sentence = f"Mean size {figure(policy.mean_factor, places=2)} times the base"
-    if policy.max_drawdown_pct > 0 and constant.max_drawdown_pct > 0:
+    runs = (policy, constant)
+    # Of two losses the one per deeper fall would look better.
+    if all(run.max_drawdown_pct > 0 and run.return_pct >= 0 for run in runs):
         own = policy.return_pct / policy.max_drawdown_pct
         twin = constant.return_pct / constant.max_drawdown_pct
         sentence += (

@@ -41,7 +41,14 @@ from trades.replay.report import (
 )
 from trades.replay.storing import report_from_dict, report_to_dict
 from trades.replay.webpage import render_page, write_page
-from trades.replay.wording import figure, goal_words, halt_words, percent, verdict_words
+from trades.replay.wording import (
+    figure,
+    goal_words,
+    halt_sentences,
+    halt_words,
+    percent,
+    verdict_words,
+)
 from trades.tests.replay_desk import MemoryDesk, make_series
 
 JANUARY = date(2020, 1, 1), date(2020, 1, 31)
@@ -424,12 +431,10 @@ def test_the_verdict_says_which_run_was_halted_and_when(instrument):
     halted = replace(make_run(), halts=(HaltSpan(began, None),), days_halted=1545)
     report = replace(instrument, policy_run=halted, constant_run=make_run())
 
-    words = verdict_words(report)
-
-    assert words.endswith(
+    assert halt_sentences(report) == [
         "Ladder: halted once at its hard drawdown (2008-10-09), not resumed until the "
         "prices end; 1,545 days halted in all."
-    )
+    ]
 
 
 def test_the_verdict_says_from_when_on_trading_was_resumed(instrument):
@@ -440,13 +445,15 @@ def test_the_verdict_says_from_when_on_trading_was_resumed(instrument):
     report = replace(
         instrument,
         policy_run=make_run(),
-        constant_run=replace(make_run(), halts=halts, days_halted=62),
+        constant_run=replace(
+            make_run(), policy=PolicyName.CONSTANT, halts=halts, days_halted=62
+        ),
     )
 
-    assert verdict_words(report).endswith(
-        "Ladder: halted twice at its hard drawdown (2008-01-09 and 2008-10-09), "
+    assert halt_sentences(report) == [
+        "Factor 1.0: halted twice at its hard drawdown (2008-01-09 and 2008-10-09), "
         "resumed by hand after 30 to 32 days each time; 62 days halted in all."
-    )
+    ]
 
 
 def test_halts_are_counted_in_days_to_their_end_or_to_the_last_bar():
@@ -465,6 +472,15 @@ def test_halts_are_counted_in_days_to_their_end_or_to_the_last_bar():
         "halted twice at its hard drawdown (2020-01-02 and 2020-01-05), resumed by "
         "hand after 2 days, then not resumed until the prices end; 3 days halted in all"
     )
+
+
+def test_two_losses_are_not_weighed_by_their_falls(instrument):
+    report = replace(
+        instrument,
+        policy_run=make_run(returned="-12", fall="25"),
+        constant_run=make_run(),
+    )
+    assert "return per point of fall" not in verdict_words(report)
 
 
 def test_a_run_that_was_never_halted_says_nothing_of_it():
