@@ -30,8 +30,12 @@ def measure() -> list[Row]:
     return [
         _row("solve 40 x 400 x 25 x 10", _solving(40, 10), 10),
         _row("solve 60 x 400 x 25 x 21", _solving(60, 21), 40),
-        _row("the same with a stop", _solving(40, 10, **GUARDED), 20),
-        _row("the same, monotone", _solving(40, 10, **GUARDED, monotone=True), 100),
+        _row("solve 40 x 400 x 25 x 10 with a stop", _solving(40, 10, **GUARDED), 20),
+        _row(
+            "the same, monotone in progress",
+            _solving(40, 10, **GUARDED, monotone=True),
+            100,
+        ),
         _row("one fixed policy, 40 x 400 x 10", _evaluating(), 5),
         _row("a projection with its band, 100 trades", _projecting(), 300),
         _walks(),

@@ -167,8 +167,8 @@ def is_unreachable(
     if most < needed - 1e-12:
         trades = f"{trades_left} trades" if trades_left > 1 else "a trade"
         return (
-            f"Not even {trades} like the best so far, at factor {max_factor:g}, would "
-            f"reach it."
+            f"not even {trades} like the best so far, at factor {max_factor:g}, would "
+            f"reach it"
         )
     chance = estimate_chance(
         edge,
@@ -194,8 +194,8 @@ def is_unreachable(
     ).probability
     if upper < UNREACHABLE:
         return (
-            f"Even at factor {max_factor:g} and the upper end of what is known of the "
-            f"trades, the probability is {upper:.1%}, below {UNREACHABLE:.0%}."
+            f"even at factor {max_factor:g} and the upper end of what is known of the "
+            f"trades, the probability is {upper:.1%}, below {UNREACHABLE:.0%}"
         )
     return None
 

@@ -165,6 +165,7 @@ def test_a_trade_a_microsecond_from_midnight_moves_its_own_month(zone, distance,
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("zone", ZONES)
+@pytest.mark.slow
 def test_a_year_of_daily_rolls_is_twelve_months_each_judged_once(zone):
     goal = make_goal(zone, at_local(zone, 2027, 12, 31, 23, 59))
     opened = []

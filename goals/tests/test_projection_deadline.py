@@ -60,6 +60,7 @@ def exact_optimum(
 @pytest.mark.parametrize("wins", [Fraction(2, 5), Fraction(11, 20)])
 @pytest.mark.parametrize("goal", [Fraction(1, 20), Fraction(3, 25)])
 @pytest.mark.parametrize("stop", [None, Fraction(1, 20)])
+@pytest.mark.slow
 def test_six_trades_are_within_half_a_point_of_the_exact_optimum(
     wins: Fraction, goal: Fraction, stop: Fraction | None
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_goal_that_is_a_sum_of_steps_is_touched_by_them() -> None:
         (THREE, 0.005, 120, 0.1, 0.2, 0.0),
     ],
 )
+@pytest.mark.slow
 def test_a_finer_grid_changes_little(
     distribution: Any,
     risk: float,

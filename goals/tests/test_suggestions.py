@@ -63,6 +63,7 @@ def project(policy: PolicyName, edge: Edge, target: str, trades: int = TRADES):
 
 @pytest.mark.parametrize("target", ["0.3", "0.03"], ids=["too far", "near"])
 @pytest.mark.parametrize("policy", list(PolicyName))
+@pytest.mark.slow
 def test_a_goal_with_the_suggested_target_is_as_probable_as_not(policy, target):
     edge = make_edge()
     suggested = project(policy, edge, target).suggested_return
@@ -73,6 +74,7 @@ def test_a_goal_with_the_suggested_target_is_as_probable_as_not(policy, target):
 
 
 @pytest.mark.parametrize("policy", list(PolicyName))
+@pytest.mark.slow
 def test_a_goal_with_the_suggested_trades_is_as_probable_as_not(policy):
     edge = make_edge()
     suggested = project(policy, edge, "0.12").suggested_trades

@@ -153,6 +153,7 @@ def test_every_list_is_covered() -> None:
 
 
 @pytest.mark.parametrize("path", MAKERS)
+@pytest.mark.slow
 def test_thirty_rows_cost_as_many_statements_as_two(path: str, trader: Trader) -> None:
     for number in range(2):
         MAKERS[path](trader, number)
@@ -167,6 +168,7 @@ def test_thirty_rows_cost_as_many_statements_as_two(path: str, trader: Trader) -
 
 
 @pytest.mark.parametrize("path", MAKERS)
+@pytest.mark.slow
 def test_pages_hold_every_row_once_in_every_order(path: str, trader: Trader) -> None:
     for number in range(5):
         MAKERS[path](trader, number)

@@ -24,6 +24,7 @@ def count(captured: CaptureQueriesContext) -> int:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("earlier_trades", [0, 60])
+@pytest.mark.slow
 def test_a_trade_costs_few_statements_however_many_came_before(
     trader: Trader, earlier_trades: int
 ) -> None:

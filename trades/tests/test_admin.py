@@ -63,6 +63,7 @@ def decide(goal: FinancialGoal, times: int) -> None:
 
 
 @pytest.mark.parametrize("address", [TRADES, POSITIONS, STRATEGIES, DECISIONS])
+@pytest.mark.slow
 def test_a_list_asks_as_many_queries_for_twelve_rows_as_for_two(
     operator: Client, address: str
 ) -> None:

@@ -53,6 +53,7 @@ def sections_of(client: Client, trade: Trade) -> dict[str, list[list[object]]]:
 
 
 @pytest.mark.parametrize("address", LISTS)
+@pytest.mark.slow
 def test_a_list_asks_as_many_queries_for_nine_arrivals_as_for_two(operator, address):
     def count() -> int:
         with CaptureQueriesContext(connection) as queries:

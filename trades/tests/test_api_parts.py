@@ -357,6 +357,7 @@ def test_marks_may_be_for_one_portfolio_alone(trader: Trader) -> None:
         assert list(trader.post(MARKS + "?portfolio=c", mark, 400)) == ["portfolio"]
 
 
+@pytest.mark.slow
 def test_a_hundred_positions_are_marked_in_as_many_statements_as_one(
     trader: Trader,
 ) -> None:

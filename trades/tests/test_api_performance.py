@@ -101,6 +101,7 @@ def test_below_twenty_trades_nothing_is_said_of_an_edge(
     assert told["reason"].startswith("Only 20 trades")
 
 
+@pytest.mark.slow
 def test_the_continuous_kelly_fraction_is_mean_by_variance(
     user: User, portfolio: Portfolio
 ) -> None:

@@ -161,6 +161,7 @@ def test_another_users_goal_does_not_exist():
     ask(goal, 404, user=UserFactory(), **AS_OF)
 
 
+@pytest.mark.slow
 def test_one_outcome_of_a_thousand_times_the_equity_is_projected():
     portfolio = Portfolios(opening_balance=Decimal(1))
     goal = GoalFactory(
@@ -179,8 +180,9 @@ def test_one_outcome_of_a_thousand_times_the_equity_is_projected():
 # What is unreachable is so for the projection, the daily job and sizing alike
 
 
-@pytest.mark.parametrize("target", ["3", "8", "15", "20", "25", "30", "40", "80"])
-@pytest.mark.parametrize("days", [12, 20, 30])
+@pytest.mark.parametrize("target", ["3", "15", "25", "40"])
+@pytest.mark.parametrize("days", [12, 30])
+@pytest.mark.slow
 def test_all_say_the_same_of_what_can_be_reached(target, days):
     portfolio, goal = funded(
         trades=24, win=Decimal(10), loss=Decimal(-19), target_value=Decimal(target)

@@ -48,6 +48,7 @@ def test_the_table_fits_the_terminal(columns, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("ending", ["svg", "png"])
+@pytest.mark.slow
 def test_the_plot_is_written_and_is_the_same_twice(ending, tmp_path):
     files = [tmp_path / f"{name}.{ending}" for name in ("one", "two")]
     for file in files:
@@ -113,6 +114,7 @@ def test_too_few_trades_say_nothing():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("profit", "proven"), [("30", True), ("5", False)])
+@pytest.mark.slow
 def test_a_users_own_trades_are_the_distribution_and_the_record(profit, proven):
     portfolio = PortfolioFactory(opening_balance=Decimal(100_000))
     for day in range(24):

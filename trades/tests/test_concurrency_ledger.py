@@ -238,6 +238,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("name", WRITERS)
+@pytest.mark.slow
 def test_a_close_and_another_wait_for_each_other_and_both_count(name: str):
     writer = WRITERS[name]
     desk = make_desk()

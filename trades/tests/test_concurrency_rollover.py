@@ -71,6 +71,7 @@ def test_a_second_roll_waits_and_finds_nothing_left():
 @pytest.mark.parametrize(
     "kind", ["monthly_return", "monthly_income", "quarterly_income", "yearly_return"]
 )
+@pytest.mark.slow
 def test_eight_rolls_at_once_catch_up_every_chain_once(kind):
     goals = [
         GoalFactory(goal_type=kind, recurring=True, target_value=Decimal(9))

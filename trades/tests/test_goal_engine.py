@@ -164,6 +164,7 @@ def test_fifty_goals_are_projected_in_as_many_statements_as_one() -> None:
     assert None not in {probability for _, probability in told}
 
 
+@pytest.mark.slow
 def test_a_thousand_goals_take_a_day_of_so_many_statements_a_portfolio() -> None:
     """Snapshots of all are two; a portfolio of fifty is projected in six or seven."""
     for _ in range(20):

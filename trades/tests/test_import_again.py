@@ -114,6 +114,7 @@ def test_an_export_from_before_a_change_adds_nothing(
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.slow
 def test_an_export_from_after_a_change_adds_nothing_here_and_all_of_it_elsewhere(
     trade: Trade, change: str, layout: str
 ) -> None:

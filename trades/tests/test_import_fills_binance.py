@@ -138,6 +138,7 @@ plain = st.decimals(0, 10**7, places=10, allow_nan=False).map(lambda it: f"{it:f
 
 
 @given(base=coins, quote=coins, quantity=plain, total=plain)
+@pytest.mark.slow
 def test_a_pair_is_split_as_it_was_joined_or_not_at_all(
     base: str, quote: str, quantity: str, total: str
 ) -> None:

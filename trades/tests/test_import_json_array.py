@@ -24,6 +24,7 @@ def items(content: bytes) -> list[Any]:
 
 
 @given(st.lists(VALUES), st.sampled_from([None, 1]), st.booleans())
+@pytest.mark.slow
 def test_it_reads_what_the_standard_reader_reads(
     values: list[Any], indent: int | None, ascii_only: bool
 ) -> None:

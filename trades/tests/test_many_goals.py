@@ -183,6 +183,7 @@ def snapshot(portfolio):
 
 
 @pytest.mark.parametrize("ask", [size_all, plan, close_one, read_goals, snapshot])
+@pytest.mark.slow
 def test_fifty_goals_take_as_many_statements_as_one(ask):
     portfolio = PortfolioFactory()
     fill(portfolio, 1)

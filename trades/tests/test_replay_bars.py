@@ -354,6 +354,7 @@ def test_monthly_bars_have_no_gaps_and_close_with_their_month(write):
     ("name", "bars"),
     [("AAPL", 3270), ("GOOG", 2148), ("IBM", 3270), ("MSFT", 3270), ("FB", 196)],
 )
+@pytest.mark.slow
 def test_built_in_prices_load_whole(name, bars):
     series = load_prices(name)
 

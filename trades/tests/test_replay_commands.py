@@ -32,6 +32,7 @@ def call(*words: str) -> None:
     call_command(*words, stdout=StringIO())
 
 
+@pytest.mark.slow
 def test_a_price_file_is_replayed_and_reported(
     prices: Path, var: Path, capsys: pytest.CaptureFixture[str]
 ):
@@ -126,6 +127,7 @@ def short_demo(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "FIRST_DAY", load_prices("AAPL").bars[-90].opened_at)
 
 
+@pytest.mark.slow
 def test_the_demo_does_not_repeat_a_finished_run(
     short_demo: None, capsys: pytest.CaptureFixture[str]
 ):

@@ -146,6 +146,7 @@ def test_progress_is_told_after_every_bar():
     other=st.integers(1001, 2000),
     cut=st.integers(60, 298),
 )
+@pytest.mark.slow
 def test_later_prices_change_no_earlier_call(seed, other, cut):
     past = random_closes(seed, 300)[: cut + 1]
     scale = past[-1] / 100

@@ -115,6 +115,7 @@ def test_the_stored_report_says_what_the_database_says():
 
 
 @pytest.mark.parametrize("known_bars", [225])
+@pytest.mark.slow
 def test_no_decision_knows_a_bar_after_its_own(known_bars: int):
     closes = [bar.close for bar in PRICES.bars]
     other_future = [price * Decimal("1.7") for price in reversed(closes[known_bars:])]
@@ -156,6 +157,7 @@ def test_a_replay_that_fails_on_the_way_leaves_nothing():
     assert not user.strategies.exists()
 
 
+@pytest.mark.slow
 def test_progress_counts_both_walks_to_the_end():
     seen: list[tuple[int, int]] = []
 
@@ -172,6 +174,7 @@ def test_progress_counts_both_walks_to_the_end():
     assert {total for _, total in seen} == {2 * bars}
 
 
+@pytest.mark.slow
 def test_a_finished_replay_is_found_by_the_same_question_only():
     user = UserFactory()
     finished = run(user)
@@ -185,6 +188,7 @@ def test_a_finished_replay_is_found_by_the_same_question_only():
     assert find_replay(user=UserFactory(), question=MONTHLY, series=PRICES) is None
 
 
+@pytest.mark.slow
 def test_a_second_replay_gets_portfolios_of_its_own():
     user = UserFactory()
 

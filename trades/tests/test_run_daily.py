@@ -232,6 +232,7 @@ def test_a_hundred_goals_are_written_down_in_as_many_statements_as_one():
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.slow
 def test_eight_runs_at_once_are_one():
     goals = [GoalFactory(recurring=True) for _ in range(6)]
     results = run_at_once(*[lambda: run(APRIL)] * 8)

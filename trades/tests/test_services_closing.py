@@ -336,6 +336,7 @@ def test_every_goal_whose_period_holds_the_exit_moves():
         max_size=8,
     )
 )
+@pytest.mark.slow
 def test_the_caches_are_what_the_ledger_says_however_flows_and_trades_mix(events):
     portfolio = PortfolioFactory()
     goals = [

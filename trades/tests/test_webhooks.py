@@ -130,6 +130,7 @@ def without_last_use(rows: dict[str, list[str]]) -> dict[str, list[str]]:
     return {table: found for table, found in rows.items() if table != "webhook_tokens"}
 
 
+@pytest.mark.slow
 def test_each_message_twice_in_a_row_is_each_once(trader: Trader) -> None:
     for message in MESSAGES:
         assert tell(trader, message)["outcome"] == "booked"
