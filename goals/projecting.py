@@ -9,10 +9,9 @@ import numpy as np
 from goals.deadline_tables import solve
 from goals.policy_functions import GoalPolicy
 from goals.projection.edge import Edge
-from goals.projection.evaluate import evaluate_policy
 from goals.projection.forecast import (
-    COARSE_NODES,
     fan,
+    measure_chance,
     project,
     required_growth,
 )
@@ -88,22 +87,30 @@ def project_goal(
     )
 
 
-def measure_probability(
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """The probability to touch the goal by its deadline, and its band, as ratios."""
+
+    probability: Decimal
+    low: Decimal
+    high: Decimal
+
+
+def measure_chances(
     edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: float | None
-) -> Decimal:
-    """The probability alone."""
-    outcome = evaluate_policy(
+) -> Chances:
+    """The same probability and band as `project_goal`, without the rest of it."""
+    trades = min(round(trades_left), MOST_TRADES)
+    found = measure_chance(
+        edge,
         policy.as_function(),
-        list(edge.growths),
-        list(edge.probabilities),
-        1.0,
-        min(round(trades_left), MOST_TRADES),
-        float(policy.way.goal_return),
-        stop_loss,
-        float(policy.way.equity),
-        nodes=COARSE_NODES,
+        trades_left=trades,
+        goal_return=float(policy.way.goal_return),
+        equity=float(policy.way.equity),
+        stop_loss=stop_loss,
+        seed=_seed(edge, policy, trades, stop_loss),
     )
-    return ratio(outcome.probability)
+    return Chances(ratio(found.probability), ratio(found.low), ratio(found.high))
 
 
 def _policy_toward(policy: GoalPolicy, trades: int, target: float) -> GoalPolicy:

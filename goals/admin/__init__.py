@@ -1,6 +1,7 @@
 """The operator's view of users, portfolios, goals and their logs."""
 
 from goals.admin.goals import FinancialGoalAdmin
+from goals.admin.halts import TradingHaltAdmin
 from goals.admin.ledger import (
     CashFlowAdmin,
     LedgerChangeAdmin,
@@ -21,5 +22,6 @@ __all__ = [
     "LedgerEntryAdmin",
     "PortfolioAdmin",
     "TokenAdmin",
+    "TradingHaltAdmin",
     "UserAdmin",
 ]

@@ -10,6 +10,7 @@ from goals.enums import Measure
 from goals.models import FinancialGoal
 from goals.periods import Period
 from goals.progress import HUNDRED, Pace, band_for, measure_pace
+from goals.projection.edge import FEWEST_TRADES
 from mastertrade.money import MONEY, format_plain, round_down, round_to
 
 NOTHING = SafeString('<span class="none">—</span>')
@@ -18,6 +19,7 @@ CENTS = (MONEY[0], 2)
 # Truncated: 79.999 % must not read as 80 %, which is another band.
 SHOWN_PERCENT = (MONEY[0], 2)
 SHOWN_CHANCE = (MONEY[0], 1)
+LEAST_CHANCE = Decimal("0.001")  # as a ratio: what one place still shows
 SHOWN_RATE = (MONEY[0], 6)
 # What the bar shows beside 0 to 100 %, in percentage points, on either side.
 BAR_MARGIN = Decimal(6)
@@ -84,15 +86,53 @@ def percent(value: Decimal | None) -> SafeString:
     )
 
 
+def share(ratio: Decimal) -> str:
+    """A probability in percent: what is not certain reads as neither 0 nor 100."""
+    if 0 < ratio < LEAST_CHANCE:
+        return "below 0.1 %"
+    if 1 - LEAST_CHANCE < ratio < 1:
+        return "above 99.9 %"
+    return f"{number(round_to(ratio * 100, SHOWN_CHANCE))} %"
+
+
 def chance(goal: FinancialGoal) -> SafeString:
-    """The probability last kept beside the goal; a dash where there is none."""
+    """The probability last kept beside the goal with its band, or why there is none."""
     if goal.probability is None:
-        return NOTHING
+        return format_html('<span class="none">{}</span>', _why_no_chance(goal))
     return format_html(
-        '<span class="figure" title="touched by the deadline; as of {}">{} %</span>',
+        '<span class="figure" title="touched by the deadline; as of {}">{}</span>{}',
         goal.projected_at.isoformat() if goal.projected_at else "",
-        number(round_to(goal.probability * 100, SHOWN_CHANCE)),
+        share(goal.probability),
+        badge("low_confidence") if goal.low_confidence else "",
     )
+
+
+def chance_band(goal: FinancialGoal) -> SafeString:
+    """The band and the trades behind the probability; empty where there is none."""
+    low, high = goal.probability_low, goal.probability_high
+    if goal.probability is None or low is None or high is None:
+        return SafeString("")
+    if goal.projected_trades is None:
+        return format_html("{} to {}", share(low), share(high))
+    return format_html(
+        '<span title="10 % and 90 % quantile">{} to {}</span>, from {} trades',
+        share(low),
+        share(high),
+        number(Decimal(goal.projected_trades)),
+    )
+
+
+def _why_no_chance(goal: FinancialGoal) -> str:
+    if goal.period_ends_at is None:
+        return "no deadline"
+    if goal.ended_at is not None:
+        return "over"
+    if goal.projected_at is None:
+        return "not projected yet"
+    trades = goal.projected_trades
+    if trades is not None and trades < FEWEST_TRADES:
+        return f"{trades} of {FEWEST_TRADES} trades"
+    return "none to tell"
 
 
 def r(multiple: Decimal) -> SafeString:

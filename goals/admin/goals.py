@@ -7,6 +7,7 @@ from typing import Any, ClassVar, cast
 from django.contrib import admin, messages
 from django.db.models import DateTimeField, QuerySet, Value
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
@@ -75,6 +76,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         "progress_shown",
         "band",
         "health",
+        "probability_shown",
         "pace_gap",
         "deadline",
         "status_shown",
@@ -147,9 +149,10 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         )
 
     def _projected(self, goal: FinancialGoal) -> SafeString | str:
-        if goal.projected_at is None:
-            return "not projected yet"
-        return figures.instant(goal.projected_at)
+        if goal.probability is None or goal.projected_at is None:
+            return ""
+        as_of = figures.instant(goal.projected_at)
+        return format_html("{}<br>{}", figures.chance_band(goal), as_of)
 
     def _since(self, goal: FinancialGoal) -> SafeString | str:
         at = goal.ended_at or goal.achieved_at
@@ -174,6 +177,11 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
     @admin.display
     def band(self, goal: FinancialGoal) -> SafeString:
         return figures.badge(goal.progress.band)
+
+    @admin.display(description="probability", ordering="probability")
+    def probability_shown(self, goal: FinancialGoal) -> SafeString:
+        band = figures.chance_band(goal)
+        return format_html("{}<br><small>{}</small>", figures.chance(goal), band)
 
     @admin.display
     def health(self, goal: FinancialGoal) -> SafeString:

@@ -1,5 +1,7 @@
 """The logs of a goal: looked at, never edited."""
 
+from decimal import Decimal
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -15,7 +17,7 @@ from goals.models import (
     GoalProgressHistory,
     PolicyTable,
 )
-from mastertrade.money import format_plain
+from mastertrade.money import PERCENT, format_plain, round_to
 
 
 def goal_link(goal: FinancialGoal) -> SafeString:
@@ -246,9 +248,72 @@ class GoalAdjustmentLogAdmin(ReadOnlyAdmin[GoalAdjustmentLog]):
 class PolicyTableAdmin(ReadOnlyAdmin[PolicyTable]):
     """The cache of solved tables: looked at only."""
 
-    list_display = ("table_hash", "version", "created_at")
+    list_display = ("hash_shown", "version", "goal_shown", "trades_shown", "time")
     list_filter = ("version",)
     search_fields = ("=table_hash",)
     search_help_text = "Hash"
     ordering = ("-created_at",)
-    fields = ("table_hash", "version", "created_at", "inputs")
+    fieldsets = (
+        ("Table", {"fields": ("table_hash", "version", "time")}),
+        (
+            "What it was solved for",
+            {
+                "fields": (
+                    "goal_shown",
+                    "stop_shown",
+                    "trades_shown",
+                    "factors_shown",
+                    "outcomes_shown",
+                )
+            },
+        ),
+        (
+            "Inputs, exact",
+            {"classes": ("collapse",), "fields": ("inputs_shown",)},
+        ),
+    )
+
+    @admin.display(description="hash", ordering="table_hash")
+    def hash_shown(self, row: PolicyTable) -> SafeString:
+        return format_html(
+            '<code title="{}">{}</code>', row.table_hash, row.table_hash[:12]
+        )
+
+    @admin.display(description="solved", ordering="created_at")
+    def time(self, row: PolicyTable) -> SafeString:
+        return figures.instant(row.created_at)
+
+    @admin.display(description="goal, as a return")
+    def goal_shown(self, row: PolicyTable) -> SafeString:
+        return _percent_of(row.inputs["goal_return"])
+
+    @admin.display(description="stop, as a loss")
+    def stop_shown(self, row: PolicyTable) -> SafeString:
+        return _percent_of(row.inputs["stop_loss"])
+
+    @admin.display(description="trades left, at most")
+    def trades_shown(self, row: PolicyTable) -> int:
+        return int(row.inputs["trades_left"])
+
+    @admin.display(description="factors")
+    def factors_shown(self, row: PolicyTable) -> str:
+        factors = row.inputs["factors"]
+        return f"{len(factors)} from {min(factors):g} to {max(factors):g}"
+
+    @admin.display(description="outcomes of a trade at factor 1")
+    def outcomes_shown(self, row: PolicyTable) -> SafeString:
+        growths = row.inputs["growths"]
+        return format_html(
+            "{}, from {} to {}",
+            len(growths),
+            _percent_of(min(growths)),
+            _percent_of(max(growths)),
+        )
+
+    @admin.display(description="inputs")
+    def inputs_shown(self, row: PolicyTable) -> SafeString:
+        return readable(row.inputs)
+
+
+def _percent_of(ratio: float) -> SafeString:
+    return figures.percent(round_to(Decimal(str(ratio)) * 100, PERCENT))

@@ -8,11 +8,14 @@ from django.contrib import admin, messages
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
 from goals.admin.base import Figure, Section, SectionsAdmin, now_of
 from goals.admin.forms import PortfolioForm
+from goals.admin.halts import halt_words
 from goals.admin.logs import goal_link
 from goals.models import (
     CashFlow,
@@ -23,6 +26,7 @@ from goals.models import (
     TradingHalt,
 )
 from goals.services import resume_trading
+from goals.services.conditions import is_in_force
 from goals.services.trading_state import trading_state_of, with_trading_state
 from mastertrade.exceptions import DomainError
 
@@ -199,7 +203,11 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
                 f"peak {figures.number(portfolio.peak_unit_value)}",
             ),
             Figure("Drawdown", figures.percent(portfolio.drawdown_pct)),
-            Figure("Trading", figures.badge(trading_state_of(portfolio))),
+            Figure(
+                "Trading",
+                figures.badge(trading_state_of(portfolio)),
+                _halted(portfolio, now),
+            ),
             Figure("Newest entry", figures.instant(portfolio.last_entry_at)),
         )
 
@@ -259,6 +267,22 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
         return ", ".join(
             "off" if limit is None else f"{figures.number(limit)} %" for limit in limits
         )
+
+
+def _halted(portfolio: Portfolio, now: datetime) -> SafeString:
+    """Why nothing is traded, and where to resume; empty while it is."""
+    halts = portfolio.halts.filter(is_in_force(now)).order_by("halt_id")
+    words = format_html_join("", "{}<br>", ((halt_words(halt),) for halt in halts))
+    if not words:
+        return words
+    address = reverse("admin:goals_portfolio_changelist")
+    return format_html(
+        '{}Resume: tick it in <a href="{}?portfolio_id={}">its list</a> and run the '
+        "action “Resume trading”.",
+        words,
+        address,
+        portfolio.pk,
+    )
 
 
 def _is_frozen(portfolio: Portfolio, editable: bool) -> bool:

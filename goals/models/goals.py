@@ -18,6 +18,7 @@ from goals.policies import (
     LOWEST_FACTOR,
 )
 from goals.progress import Baseline, Progress
+from goals.projection.edge import CONFIDENT_TRADES
 from mastertrade import columns
 from mastertrade.columns import (
     above,
@@ -87,10 +88,18 @@ class FinancialGoal(models.Model):
         choices=columns.choices(AfterAchieved),
     )
     # What the projection last said: the probability to touch the goal by its deadline
-    # (a ratio; null where there is none to tell), and whether it was given up.
+    # (a ratio; null where there is none to tell), its band (the 10 % and the 90 %
+    # quantile), from how many closed trades, and whether it was given up.
     probability = models.DecimalField(
         max_digits=8, decimal_places=6, null=True, editable=False
     )
+    probability_low = models.DecimalField(
+        max_digits=8, decimal_places=6, null=True, editable=False
+    )
+    probability_high = models.DecimalField(
+        max_digits=8, decimal_places=6, null=True, editable=False
+    )
+    projected_trades = models.BigIntegerField(null=True, editable=False)
     projected_at = models.DateTimeField(null=True, editable=False)
     unreachable = models.BooleanField(default=False, db_default=False, editable=False)
     # The ledger's figures when the period began.
@@ -168,6 +177,19 @@ class FinancialGoal(models.Model):
                 | (at_least("probability", 0) & at_most("probability", 1)),
             ),
             check(
+                "financial_goals_probability_band",
+                (is_null("probability_low") & is_null("probability_high"))
+                | (
+                    is_set("probability")
+                    & is_set("probability_low")
+                    & is_set("probability_high")
+                    & at_least("probability_low", 0)
+                    & at_least("probability", "probability_low")
+                    & at_least("probability_high", "probability")
+                    & at_most("probability_high", 1)
+                ),
+            ),
+            check(
                 "financial_goals_probability_dated",
                 is_null("probability") | is_set("projected_at"),
             ),
@@ -210,6 +232,18 @@ class FinancialGoal(models.Model):
     @property
     def progress(self) -> Progress:
         return Progress(self.current_value, self.progress_pct)
+
+    def forget_projection(self) -> None:
+        """For when it was said of another target or deadline; saves nothing."""
+        self.probability = self.probability_low = self.probability_high = None
+        self.projected_trades = self.projected_at = None
+        self.unreachable = False
+
+    @property
+    def low_confidence(self) -> bool:
+        """Whether too few trades are behind the probability to rely on it."""
+        trades = self.projected_trades
+        return trades is not None and trades < CONFIDENT_TRADES
 
     @property
     def projected(self) -> tuple[Decimal | None, bool]:

@@ -35,6 +35,16 @@ UPPER_END = NormalDist().inv_cdf(BAND_QUANTILES[1])
 
 
 @dataclass(frozen=True, slots=True)
+class Chance:
+    """The probability to touch the goal, its band, and that to touch the stop first."""
+
+    probability: float
+    low: float
+    high: float
+    stop_probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Projection:
     """What may come of a goal by its deadline (probabilities as ratios).
 
@@ -74,6 +84,44 @@ def project(
     The band is a Bayesian bootstrap of the mean growth, `draw_means`: the policy is
     evaluated at its 10 % and 90 % quantiles. The same `seed` gives the same band.
     """
+    found = measure_chance(
+        edge,
+        policy,
+        trades_left=trades_left,
+        goal_return=goal_return,
+        equity=equity,
+        stop_loss=stop_loss,
+        seed=seed,
+    )
+    return Projection(
+        probability=found.probability,
+        low=found.low,
+        high=found.high,
+        stop_probability=found.stop_probability,
+        # The next trade is one of those left, so sizing it asks about one at least.
+        unreachable_reason=is_unreachable(
+            edge,
+            trades_left=max(trades_left, 1),
+            goal_return=goal_return,
+            equity=equity,
+            max_factor=max_factor,
+            stop_loss=stop_loss,
+        ),
+        required_per_trade=required_growth(trades_left, goal_return, equity),
+    )
+
+
+def measure_chance(
+    edge: Edge,
+    policy: Policy,
+    *,
+    trades_left: int,
+    goal_return: float,
+    equity: float = 1.0,
+    stop_loss: float | None = None,
+    seed: int = 0,
+) -> Chance:
+    """The probability and its band alone: three inductions, and no suggestion."""
     check_question(trades_left, goal_return, stop_loss, 0.0, equity)
 
     def chance(mean: float) -> tuple[float, float]:
@@ -91,22 +139,7 @@ def project(
 
     point, stopped = chance(edge.shrunk_mean)
     low, high = _band(edge, lambda mean: chance(mean)[0], point, seed)
-    return Projection(
-        probability=point,
-        low=low,
-        high=high,
-        stop_probability=stopped,
-        # The next trade is one of those left, so sizing it asks about one at least.
-        unreachable_reason=is_unreachable(
-            edge,
-            trades_left=max(trades_left, 1),
-            goal_return=goal_return,
-            equity=equity,
-            max_factor=max_factor,
-            stop_loss=stop_loss,
-        ),
-        required_per_trade=required_growth(trades_left, goal_return, equity),
-    )
+    return Chance(point, low, high, stopped)
 
 
 def draw_means(edge: Edge, seed: int, count: int = RESAMPLES) -> "np.ndarray":

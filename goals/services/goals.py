@@ -220,7 +220,7 @@ def _retarget(goal: FinancialGoal, portfolio: Portfolio, as_of: datetime) -> Non
     period = period_of(goal.start_date, goal.target_date, portfolio.time_zone)
     goal.period_ends_at = period.ends_at
     # What was projected was another goal.
-    goal.probability, goal.unreachable, goal.projected_at = None, False, None
+    goal.forget_projection()
     effective_at = max(as_of, portfolio.last_entry_at or as_of)
     if goal.period_starts_at <= effective_at:
         measure_goal(goal, portfolio.reading, effective_at)

@@ -175,6 +175,11 @@ REFUSED += [
         "probability = 2, projected_at = created_at",
     ),
     ("financial_goals_probability_dated", "financial_goals", "probability = 0.5"),
+    (
+        "financial_goals_probability_band",
+        "financial_goals",
+        "probability = 0.5, probability_low = 0.4, projected_at = created_at",
+    ),
     ("trading_halts_portfolio_fk", "trading_halts", "portfolio_id = 0"),
 ]
 # Two rows that may not be equal in these columns.

@@ -13,7 +13,8 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from goals.admin import figures
-from goals.enums import GoalStatus, TradingState
+from goals.admin.halts import halt_words
+from goals.enums import GoalStatus, Health, TradingState
 from goals.models import (
     FinancialGoal,
     GoalAdjustmentLog,
@@ -25,7 +26,7 @@ from goals.services.conditions import is_in_force
 from mastertrade.money import format_plain
 from trades.models import ReplayRun
 from trades.replay.storing import report_from_dict
-from trades.replay.wording import goal_words, percent, verdict_words
+from trades.replay.wording import goal_words, halt_sentences, percent, verdict_words
 
 MOST_PORTFOLIOS = 12
 MOST_GOALS = 12
@@ -56,6 +57,8 @@ class GoalCard:
     pace_gap: SafeString
     required_per_day: SafeString
     probability: SafeString
+    probability_band: SafeString
+    unreachable: bool
     policy: str
     deadline: SafeString
 
@@ -78,6 +81,7 @@ class ReplayRow:
     policy: str
     runs: tuple[ReplayFigures, ...]
     verdict: str
+    halts: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,18 +151,8 @@ def _show_portfolio(portfolio: Portfolio) -> PortfolioCard:
         realized=figures.gain(portfolio.realized_pnl, currency),
         drawdown=figures.percent(portfolio.drawdown_pct),
         trading=figures.badge(TradingState.HALTED if halts else TradingState.ACTIVE),
-        halts=tuple(_say_halt(halt) for halt in halts),
+        halts=tuple(halt_words(halt) for halt in halts),
     )
-
-
-def _say_halt(halt: TradingHalt) -> str:
-    """Why, since when and until when nothing is traded."""
-    who = f" by {halt.halted_by}" if halt.halted_by else ""
-    until = "until it is resumed"
-    if halt.halted_until is not None:
-        until = f"until {halt.halted_until:%Y-%m-%d %H:%M} UTC"
-    since = f"{halt.halted_at:%Y-%m-%d %H:%M} UTC"
-    return f"Halted{who} since {since}, {until}: {halt.reason}."
 
 
 def _show_goal(goal: FinancialGoal, now: datetime) -> GoalCard:
@@ -178,6 +172,8 @@ def _show_goal(goal: FinancialGoal, now: datetime) -> GoalCard:
         pace_gap=figures.points(pace.pace_gap_pct),
         required_per_day=figures.in_measure(pace.required_per_day, goal),
         probability=figures.chance(goal),
+        probability_band=figures.chance_band(goal),
+        unreachable=pace.health is Health.UNREACHABLE,
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
     )
@@ -200,6 +196,7 @@ def _show_replay(run: ReplayRun) -> ReplayRow:
             for run in (report.policy_run, report.constant_run)
         ),
         verdict=verdict_words(report),
+        halts=halt_sentences(report),
     )
 
 

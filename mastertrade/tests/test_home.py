@@ -18,6 +18,7 @@ from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFact
 from mastertrade.dashboard.site import MasterTradeAdminSite
 from trades.services import size_for_goal
 from trades.services.replay import ReplayQuestion, run_replay
+from trades.tests.factories import book_profit
 from trades.tests.prices import wander
 
 # A deadline that lies ahead whenever the tests run.
@@ -184,13 +185,89 @@ def test_a_halted_portfolio_says_why_since_when_and_how_to_resume(
     assert "gone sailing" not in home_of(client, portfolio.user)
 
 
-def test_a_goal_shows_its_kept_probability_or_a_dash(client: Client) -> None:
+PROJECTED = {
+    "probability": Decimal("0.41267"),
+    "probability_low": Decimal("0.2"),
+    "probability_high": Decimal("0.70004"),
+    "projected_at": START,
+}
+
+
+def project_to(goal: FinancialGoal, **kept: object) -> None:
+    FinancialGoal.objects.filter(pk=goal.pk).update(**{**PROJECTED, **kept})
+
+
+def text_of(page: str) -> str:
+    """The words alone, as they are read."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_a_goal_shows_its_kept_probability_with_its_band(client: Client) -> None:
     goal = GoalFactory(target_date=FAR)
-    assert re.search(
-        r"Probability</dt><dd>(<span[^>]*>)?(—|-)", home_of(client, goal.user)
+    assert "Probability not projected yet" in text_of(home_of(client, goal.user))
+
+    project_to(goal, projected_trades=100)
+
+    page = home_of(client, goal.user)
+    assert "Probability 41.3 % 20 % to 70 % , from 100 trades" in text_of(page)
+    assert "badge-low_confidence" not in page
+
+
+def test_a_probability_from_few_trades_is_of_low_confidence(client: Client) -> None:
+    goal = GoalFactory(target_date=FAR)
+    project_to(goal, projected_trades=99)
+
+    assert "41.3 % low confidence" in text_of(home_of(client, goal.user))
+
+
+def test_below_twenty_trades_the_count_stands_for_the_probability(
+    client: Client,
+) -> None:
+    goal = GoalFactory(target_date=FAR)
+    nothing = dict.fromkeys(("probability", "probability_low", "probability_high"))
+    project_to(goal, **nothing, projected_trades=7)
+
+    assert "Probability 7 of 20 trades" in text_of(home_of(client, goal.user))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "shown"),
+    [
+        ("0", "0 %"),
+        ("0.0004", "below 0.1 %"),
+        ("0.9999", "above 99.9 %"),
+        ("1", "100 %"),
+    ],
+)
+def test_what_is_not_certain_reads_as_neither_0_nor_100(
+    client: Client, ratio: str, shown: str
+) -> None:
+    goal = GoalFactory(target_date=FAR)
+    chance = Decimal(ratio)
+    project_to(
+        goal, probability=chance, probability_low=chance, probability_high=chance
     )
 
-    FinancialGoal.objects.filter(pk=goal.pk).update(
-        probability=Decimal("0.41267"), projected_at=START
-    )
-    assert "41.3 %" in home_of(client, goal.user)
+    assert f"Probability {shown} " in text_of(home_of(client, goal.user))
+
+
+def test_an_unreachable_goal_says_so_and_links_to_its_projection(
+    client: Client,
+) -> None:
+    goal = GoalFactory(target_date=FAR)
+    project_to(goal, unreachable=True, probability=0, probability_low=0)
+
+    page = home_of(client, goal.user)
+
+    assert "badge-unreachable" in page
+    assert f'href="/api/goals/{goal.pk}/projection/"' in page
+
+
+def test_a_guard_that_halted_is_named(client: Client) -> None:
+    portfolio = PortfolioFactory(now=START)
+    book_profit(portfolio, Decimal(-300))
+
+    page = text_of(home_of(client, portfolio.user))
+
+    assert "Halted by its guard since" in page
+    assert "reached hard_drawdown_pct 20 %." in page

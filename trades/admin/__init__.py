@@ -6,11 +6,14 @@ from trades.admin.arrivals import (
     TradeImportAdmin,
     WebhookTokenAdmin,
 )
+from trades.admin.records import GrowthRecordAdmin, ReplayRunAdmin
 from trades.admin.strategies import StrategyWithTradesAdmin
 from trades.admin.trades import PositionAdmin, TradeAdmin
 
 __all__ = [
+    "GrowthRecordAdmin",
     "PositionAdmin",
+    "ReplayRunAdmin",
     "StrategyWithTradesAdmin",
     "TradeAdmin",
     "TradeFillAdmin",

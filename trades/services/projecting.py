@@ -11,7 +11,7 @@ from goals.enums import AfterAchieved, GoalStatus, Measure, PolicyName
 from goals.models import FinancialGoal, Portfolio
 from goals.policy_functions import GoalPolicy
 from goals.progress import Progress, Reading, can_still_move
-from goals.projecting import Figures, growth, measure_probability, project_goal
+from goals.projecting import Chances, Figures, growth, measure_chances, project_goal
 from goals.projection.edge import FEWEST_TRADES, Edge, estimate_edge
 from goals.projection.forecast import is_unreachable, required_growth
 from goals.reach import stop_below
@@ -33,7 +33,14 @@ DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
 ONE = Decimal(1)
 ZERO = Decimal(0)
-FIELDS = ("probability", "projected_at", "unreachable")
+FIELDS = (
+    "probability",
+    "probability_low",
+    "probability_high",
+    "projected_trades",
+    "projected_at",
+    "unreachable",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,8 +224,11 @@ def _refresh(portfolio_id: int, as_of: datetime) -> int:
     )
     for goal in goals:
         goal.portfolio = portfolio
-        found = _judge(goal, reading, outlook, as_of)
-        goal.probability, goal.unreachable = found
+        found, goal.unreachable = _judge(goal, reading, outlook, as_of)
+        goal.probability = found.probability if found else None
+        goal.probability_low = found.low if found else None
+        goal.probability_high = found.high if found else None
+        goal.projected_trades = outlook.record.trades
         goal.projected_at = as_of
     FinancialGoal.objects.bulk_update(goals, FIELDS)
     return len(goals)
@@ -229,12 +239,15 @@ def _judge(
     reading: Reading,
     outlook: Outlook,
     as_of: datetime,
-) -> tuple[Decimal | None, bool]:
+) -> tuple[Chances | None, bool]:
     edge = outlook.edge
     probability, reason, unreachable = _find_certain(goal, reading, as_of)
     way, days = way_of(goal, reading), _days_left(goal, as_of)
     if reason is not None or way is None or edge is None or days is None:
-        return probability, unreachable is not None
+        certain = None
+        if probability is not None:
+            certain = Chances(probability, probability, probability)
+        return certain, unreachable is not None
     left = outlook.trades_per_day * days
     stop = stop_below(way, goal.portfolio.hard_drawdown_pct)
     why = is_unreachable(
@@ -246,5 +259,5 @@ def _judge(
         stop_loss=stop,
     )
     policy = _policy_of(goal, way, edge, left, outlook)
-    chance = measure_probability(edge, policy, trades_left=left, stop_loss=stop)
-    return chance, why is not None
+    chances = measure_chances(edge, policy, trades_left=left, stop_loss=stop)
+    return chances, why is not None

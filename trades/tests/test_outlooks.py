@@ -196,7 +196,11 @@ def test_the_daily_refresh_keeps_the_probability_beside_the_goal():
     for one in (goal, hopeless, young):
         one.refresh_from_db()
     assert goal.projected_at == NOW
-    assert goal.probability == project(goal, NOW).probability
+    figures = project(goal, NOW).figures
+    assert goal.probability == figures.probability
+    assert (goal.probability_low, goal.probability_high) == (figures.low, figures.high)
+    assert goal.projected_trades == 24
+    assert goal.low_confidence
     assert (goal.unreachable, hopeless.unreachable) == (False, True)
     assert hopeless.probability == 0
     assert young.probability is None

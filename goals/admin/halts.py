@@ -1,0 +1,123 @@
+"""Halts: who or what stopped trading, why, and how it went on. Looked at only."""
+
+from datetime import datetime
+
+from django.contrib import admin
+from django.db.models import DateTimeField, QuerySet, Value
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from goals.admin import figures
+from goals.admin.base import ReadOnlyAdmin, now_of
+from goals.admin.filters import PortfolioFilter
+from goals.admin.readable import readable
+from goals.enums import TradingState
+from goals.models import TradingHalt
+
+
+def halt_words(halt: TradingHalt) -> str:
+    """Who halted trading, since and until when, and why."""
+    who = halt.halted_by or "its guard"
+    until = "until it is resumed"
+    if halt.halted_until is not None:
+        until = f"until {halt.halted_until:%Y-%m-%d %H:%M} UTC"
+    since = f"{halt.halted_at:%Y-%m-%d %H:%M} UTC"
+    return f"Halted by {who} since {since}, {until}: {halt.reason.rstrip('.')}."
+
+
+@admin.register(TradingHalt)
+class TradingHaltAdmin(ReadOnlyAdmin[TradingHalt]):
+    list_display = (
+        "time",
+        "portfolio_shown",
+        "cause_shown",
+        "why",
+        "state",
+        "resumed",
+        "resumed_who",
+    )
+    list_filter = ("cause", PortfolioFilter)
+    list_select_related = ("portfolio",)
+    search_fields = ("portfolio__user__username", "portfolio__name", "halted_by")
+    search_help_text = "Username, portfolio name or who halted it"
+    ordering = ("-halt_id",)
+    fieldsets = (
+        (
+            "Halt",
+            {
+                "fields": (
+                    "portfolio_shown",
+                    ("time", "until"),
+                    ("cause_shown", "who"),
+                    "why",
+                    "figures_then",
+                )
+            },
+        ),
+        (
+            "How it went on",
+            {"fields": ("state", ("resumed", "resumed_who"), "because", "reference")},
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TradingHalt]:
+        clock = Value(now_of(request), DateTimeField())
+        return super().get_queryset(request).annotate(as_of=clock)
+
+    @admin.display(description="halted", ordering="halt_id")
+    def time(self, halt: TradingHalt) -> SafeString:
+        return figures.instant(halt.halted_at)
+
+    @admin.display(description="portfolio", ordering="portfolio__name")
+    def portfolio_shown(self, halt: TradingHalt) -> SafeString:
+        address = reverse("admin:goals_portfolio_change", args=[halt.portfolio_id])
+        return format_html('<a href="{}">{}</a>', address, halt.portfolio)
+
+    @admin.display(description="cause", ordering="cause")
+    def cause_shown(self, halt: TradingHalt) -> str:
+        return figures.words(halt.cause)
+
+    @admin.display(description="why")
+    def why(self, halt: TradingHalt) -> SafeString:
+        return format_html('<span class="reason">{}</span>', halt.reason)
+
+    @admin.display(description="halted by")
+    def who(self, halt: TradingHalt) -> str:
+        return halt.halted_by or "its guard"
+
+    @admin.display(description="until", ordering="halted_until")
+    def until(self, halt: TradingHalt) -> SafeString | str:
+        if halt.halted_until is None:
+            return "a person resumes trading"
+        return figures.instant(halt.halted_until)
+
+    @admin.display(description="resumed", ordering="resumed_at")
+    def resumed(self, halt: TradingHalt) -> SafeString:
+        return figures.instant(halt.resumed_at)
+
+    @admin.display(description="resumed by")
+    def resumed_who(self, halt: TradingHalt) -> SafeString | str:
+        return halt.resumed_by or figures.NOTHING
+
+    @admin.display(description="because")
+    def because(self, halt: TradingHalt) -> SafeString | str:
+        return halt.resume_reason or figures.NOTHING
+
+    @admin.display(description="unit value measured from since")
+    def reference(self, halt: TradingHalt) -> SafeString:
+        if halt.resumed_unit_value is None:
+            return figures.NOTHING
+        return figures.rate(halt.resumed_unit_value)
+
+    @admin.display(description="figures at the halt")
+    def figures_then(self, halt: TradingHalt) -> SafeString:
+        return readable(halt.figures)
+
+    @admin.display(description="state")
+    def state(self, halt: TradingHalt) -> SafeString:
+        now: datetime = halt.as_of  # type: ignore[attr-defined]  # an annotation
+        over = halt.halted_until is not None and halt.halted_until <= now
+        ended = over or halt.resumed_at is not None
+        return figures.badge("ended" if ended else TradingState.HALTED)

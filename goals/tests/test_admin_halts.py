@@ -1,0 +1,128 @@
+"""Halts, solved tables and probabilities, as the admin shows them."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from goals.enums import HaltCause
+from goals.models import FinancialGoal, PolicyTable, TradingHalt, User
+from goals.services import halt_trading, resume_trading
+from goals.tests.factories import START, GoalFactory, PortfolioFactory
+from trades.tests.factories import book_profit
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("operator"))
+    return client
+
+
+def text_of(client: Client, name: str, *keys: object) -> str:
+    answer = client.get(reverse(f"admin:{name}", args=keys))
+    assert answer.status_code == 200
+    words = re.sub(r"<[^>]+>", " ", answer.content.decode())
+    return " ".join(words.split())
+
+
+def test_a_halt_says_who_when_why_and_how_it_went_on(operator: Client):
+    portfolio = PortfolioFactory(now=START)
+    halt_trading(
+        user=portfolio.user, portfolio_id=portfolio.pk, reason="gone sailing", now=START
+    )
+    resume_trading(
+        user=portfolio.user, portfolio_id=portfolio.pk, reason="back", now=START
+    )
+    halt = TradingHalt.objects.get()
+
+    for page in (
+        text_of(operator, "goals_tradinghalt_changelist"),
+        text_of(operator, "goals_tradinghalt_change", halt.pk),
+    ):
+        assert "gone sailing" in page
+        assert "ended" in page
+        assert "person" in page
+
+
+def test_a_day_s_halt_is_over_when_its_day_is(operator: Client):
+    halt = TradingHalt(
+        portfolio=PortfolioFactory(now=START),
+        cause=HaltCause.DAILY_LOSS,
+        halted_at=START,
+        halted_until=START + timedelta(hours=3),
+        reason="a bad day",
+        figures={"daily_loss_pct": "5.000000"},
+    )
+    halt.save()
+
+    assert "ended" in text_of(operator, "goals_tradinghalt_changelist")
+
+
+def test_a_halted_portfolio_s_page_says_why_and_how_to_resume(operator: Client):
+    portfolio = PortfolioFactory(now=START)
+    book_profit(portfolio, Decimal(-300))
+
+    page = text_of(operator, "goals_portfolio_change", portfolio.pk)
+
+    assert "Halted by its guard since" in page
+    assert "run the action “Resume trading”" in page
+    listed = operator.get(
+        reverse("admin:goals_portfolio_changelist"), {"portfolio_id": portfolio.pk}
+    )
+    assert portfolio.name in listed.content.decode()
+
+
+def test_an_active_portfolio_s_page_says_nothing_of_resuming(operator: Client):
+    page = text_of(operator, "goals_portfolio_change", PortfolioFactory(now=START).pk)
+    assert "run the action “Resume trading”" not in page
+
+
+def test_a_goal_s_page_and_list_show_its_probability_with_its_band(operator: Client):
+    goal = GoalFactory()
+    FinancialGoal.objects.filter(pk=goal.pk).update(
+        probability=Decimal("0.41267"),
+        probability_low=Decimal("0.2"),
+        probability_high=Decimal("0.7"),
+        projected_trades=60,
+        projected_at=START,
+    )
+
+    for page in (
+        text_of(operator, "goals_financialgoal_changelist"),
+        text_of(operator, "goals_financialgoal_change", goal.pk),
+    ):
+        assert "41.3 % low confidence 20 % to 70 % , from 60 trades" in page
+
+
+def test_a_solved_table_is_said_in_units_not_in_raw_json(operator: Client):
+    table = PolicyTable.objects.create(
+        table_hash="ab" * 32,
+        question="q",
+        version="deadline-1",
+        inputs={
+            "growths": [-0.0123, 0.02],
+            "probabilities": [0.5, 0.5],
+            "trades_left": 40,
+            "goal_return": 0.05,
+            "stop_loss": 0.2,
+            "stop_penalty": 1.0,
+            "factors": [0.5, 1.3],
+            "nodes": 400,
+        },
+        factors=b"",
+        created_at=START,
+    )
+
+    page = text_of(operator, "goals_policytable_change", table.pk)
+
+    assert "Goal, as a return: 5 %" in page
+    assert "Stop, as a loss: 20 %" in page
+    assert "2 from 0.5 to 1.3" in page
+    assert "2, from -1.23 % to 2 %" in page
+    assert "abababababab 40" not in page
+    assert "abababababab" in text_of(operator, "goals_policytable_changelist")

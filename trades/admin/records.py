@@ -1,0 +1,158 @@
+"""What closed trades add up to, and finished replays: looked at only."""
+
+from decimal import Decimal
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from goals.admin import figures
+from goals.admin.base import ReadOnlyAdmin
+from goals.admin.filters import PortfolioFilter
+from goals.models import Portfolio
+from mastertrade.money import PERCENT, exactly, round_to
+from trades.models import GrowthRecord, ReplayRun
+from trades.replay.report import InstrumentReport
+from trades.replay.storing import report_from_dict
+from trades.replay.wording import goal_words, halt_sentences, verdict_words
+
+
+def portfolio_link(portfolio: Portfolio) -> SafeString:
+    address = reverse("admin:goals_portfolio_change", args=[portfolio.pk])
+    return format_html('<a href="{}">{}</a>', address, portfolio)
+
+
+@exactly
+def in_percent(ratio: Decimal | None) -> SafeString:
+    """A growth as a percentage of equity."""
+    if ratio is None:
+        return figures.NOTHING
+    return figures.percent(round_to(ratio * 100, PERCENT))
+
+
+@admin.register(GrowthRecord)
+class GrowthRecordAdmin(ReadOnlyAdmin[GrowthRecord]):
+    """A cache of sums; growths are shown in percent of equity, at factor 1."""
+
+    list_display = ("whose", "portfolio_shown", "trades", "won", "mean", "best", "time")
+    list_filter = (PortfolioFilter,)
+    list_select_related = ("portfolio",)
+    search_fields = ("portfolio__user__username", "portfolio__name", "strategy_id")
+    search_help_text = "Username, portfolio or strategy"
+    ordering = ("-growth_record_id",)
+    fields = (
+        ("portfolio_shown", "whose"),
+        ("trades", "won", "lost"),
+        ("mean", "mean_win", "mean_loss"),
+        ("best", "worst"),
+        ("equity_then", "time"),
+    )
+
+    @admin.display(description="of", ordering="strategy_id")
+    def whose(self, row: GrowthRecord) -> str:
+        return row.strategy_id or "all strategies"
+
+    @admin.display(description="portfolio", ordering="portfolio__name")
+    def portfolio_shown(self, row: GrowthRecord) -> SafeString:
+        return portfolio_link(row.portfolio)
+
+    @admin.display(description="won")
+    def won(self, row: GrowthRecord) -> str:
+        return _count_of(row.wins, row.trades)
+
+    @admin.display(description="lost")
+    def lost(self, row: GrowthRecord) -> str:
+        return _count_of(row.losses, row.trades)
+
+    @admin.display(description="mean growth a trade")
+    def mean(self, row: GrowthRecord) -> SafeString:
+        return in_percent(_mean(row.sum_growth, row.trades))
+
+    @admin.display(description="mean win")
+    def mean_win(self, row: GrowthRecord) -> SafeString:
+        return in_percent(_mean(row.sum_wins, row.wins))
+
+    @admin.display(description="mean loss")
+    def mean_loss(self, row: GrowthRecord) -> SafeString:
+        return in_percent(_mean(row.sum_losses, row.losses))
+
+    @admin.display(description="best trade")
+    def best(self, row: GrowthRecord) -> SafeString:
+        return in_percent(row.best_growth)
+
+    @admin.display(description="worst trade")
+    def worst(self, row: GrowthRecord) -> SafeString:
+        return in_percent(row.worst_growth)
+
+    @admin.display(description="equity after the last trade")
+    def equity_then(self, row: GrowthRecord) -> SafeString:
+        return figures.money(row.equity, row.portfolio.currency)
+
+    @admin.display(description="up to", ordering="exit_time")
+    def time(self, row: GrowthRecord) -> SafeString:
+        return figures.instant(row.exit_time)
+
+
+@admin.register(ReplayRun)
+class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
+    """Finished replays, with what they came to in words."""
+
+    list_display = ("run", "owner", "goal", "outcome", "time")
+    list_filter = ("symbol",)
+    search_fields = ("user__username", "symbol")
+    search_help_text = "Username or symbol"
+    ordering = ("-run_id",)
+    fields = (
+        ("symbol", "owner", "goal"),
+        ("policy_shown", "constant_shown"),
+        "outcome",
+        "halts",
+        "time",
+    )
+
+    @admin.display(description="replay", ordering="run_id")
+    def run(self, row: ReplayRun) -> str:
+        return f"{row.pk}: {row.symbol}"
+
+    @admin.display(ordering="user_id")
+    def owner(self, row: ReplayRun) -> str:
+        return row.user_id
+
+    @admin.display(description="goal")
+    def goal(self, row: ReplayRun) -> str:
+        return goal_words(_report(row))
+
+    @admin.display(description="what the policy did")
+    def outcome(self, row: ReplayRun) -> SafeString:
+        words = verdict_words(_report(row))
+        return format_html('<span class="reason">{}</span>', words)
+
+    @admin.display(description="halts")
+    def halts(self, row: ReplayRun) -> SafeString | str:
+        return " ".join(halt_sentences(_report(row))) or figures.NOTHING
+
+    @admin.display(description="portfolio of the policy")
+    def policy_shown(self, row: ReplayRun) -> SafeString:
+        return portfolio_link(row.policy_portfolio)
+
+    @admin.display(description="portfolio at factor 1.0")
+    def constant_shown(self, row: ReplayRun) -> SafeString:
+        return portfolio_link(row.constant_portfolio)
+
+    @admin.display(description="finished", ordering="created_at")
+    def time(self, row: ReplayRun) -> SafeString:
+        return figures.instant(row.created_at)
+
+
+def _report(row: ReplayRun) -> InstrumentReport:
+    return report_from_dict(row.report).instruments[0]
+
+
+def _count_of(part: int, whole: int) -> str:
+    return f"{part} of {whole}"
+
+
+@exactly
+def _mean(total: Decimal, count: int) -> Decimal | None:
+    return total / count if count else None
