@@ -23,6 +23,10 @@ PROBABILITY = (8, 6)
 MEANING = "touched by the deadline, not held"
 # More trades than that are projected as so many.
 MOST_TRADES = 2_000
+# A deadline with more trades than that is not suggested; fewer where each number of
+# them has a table to solve.
+MOST_SUGGESTED = 1_000
+MOST_SOLVED = 400
 FAN_POINTS = 60
 # Nodes of a table that is solved to find a suggestion, and not kept.
 SUGGESTED_NODES = 200
@@ -72,6 +76,7 @@ def project_goal(
         goal_return=goal_return,
         equity=equity,
         stop_loss=stop_loss,
+        most_trades=MOST_SUGGESTED if policy.table is None else MOST_SOLVED,
     )
     return Figures(
         probability=ratio(found.probability),

@@ -97,6 +97,8 @@ def share(ratio: Decimal) -> str:
 
 def chance(goal: FinancialGoal) -> SafeString:
     """The probability last kept beside the goal with its band, or why there is none."""
+    if goal.achieved_at is not None:
+        return SafeString("reached")
     if goal.probability is None:
         return format_html('<span class="none">{}</span>', _why_no_chance(goal))
     return format_html(
@@ -110,7 +112,8 @@ def chance(goal: FinancialGoal) -> SafeString:
 def chance_band(goal: FinancialGoal) -> SafeString:
     """The band and the trades behind the probability; empty where there is none."""
     low, high = goal.probability_low, goal.probability_high
-    if goal.probability is None or low is None or high is None:
+    told = goal.probability is not None and goal.achieved_at is None
+    if not told or low is None or high is None:
         return SafeString("")
     if goal.projected_trades is None:
         return format_html("{} to {}", share(low), share(high))

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import reverse
@@ -17,6 +17,7 @@ from goals.admin.base import Figure, Section, SectionsAdmin, now_of
 from goals.admin.forms import PortfolioForm
 from goals.admin.halts import halt_words
 from goals.admin.logs import goal_link
+from goals.enums import TradingState
 from goals.models import (
     CashFlow,
     FinancialGoal,
@@ -137,6 +138,26 @@ HALTS = Section(
 )
 
 
+class TradingStateFilter(admin.SimpleListFilter):
+    """By the clock, as it is shown."""
+
+    title = "trading state"
+    parameter_name = "trading_state"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: object
+    ) -> list[tuple[str, str]]:
+        return [(state.value, figures.words(state)) for state in TradingState]
+
+    def queryset(
+        self, request: HttpRequest, queryset: QuerySet[Portfolio]
+    ) -> QuerySet[Portfolio]:
+        wanted = self.value()
+        if wanted is None:
+            return queryset
+        return queryset.filter(Q(**{"state_now": wanted}))  # annotated by the list
+
+
 @admin.register(Portfolio)
 class PortfolioAdmin(SectionsAdmin[Portfolio]):
     form = PortfolioForm
@@ -151,7 +172,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
         "state",
         "goals_count",
     )
-    list_filter = ("trading_state", "currency")
+    list_filter = (TradingStateFilter, "currency")
     actions = ("resume",)
     search_fields = ("user__username", "name", "=portfolio_id")
     search_help_text = "Username, portfolio name or id"
@@ -244,7 +265,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
     def realized(self, portfolio: Portfolio) -> SafeString:
         return figures.gain(portfolio.realized_pnl, portfolio.currency)
 
-    @admin.display(description="trading", ordering="trading_state")
+    @admin.display(description="trading", ordering="state_now")
     def state(self, portfolio: Portfolio) -> SafeString:
         return figures.badge(trading_state_of(portfolio))
 

@@ -22,9 +22,9 @@ EVEN = 0.5
 FIRST_TRADES = 64
 MOST_TRADES = 1_000
 # A target this near to even, in probability, is as probable as not.
-NEAR_EVEN = 0.005
+NEAR_EVEN = 0.01
 # So the search aims between the two, here as a normal deviate.
-AIM = 0.006
+AIM = 0.012
 # Nor is a target asked for more exactly than to this share of the way there.
 NEAR_TARGET = 0.01
 MOST_TARGETS = 12
@@ -89,7 +89,9 @@ def suggest(
             nodes=COARSE_NODES,
         )
         today = int(np.argmin(np.abs(outcome.equity - equity)))
-        return outcome.probabilities[:, today]
+        found = outcome.probabilities[:, today].copy()
+        found[-1] = outcome.probability  # which may be known exactly
+        return found
 
     if goal_return <= max(equity - 1, 0.0):
         return Suggestion(None, None)
@@ -149,7 +151,8 @@ def _find_target(
                 break
             distance = _split(near, far, tries)
         else:
-            guess = distance + (deviate - AIM) * spread
+            # Without any spread a walk is sure: then by doubling, and halving.
+            guess = distance + (deviate - AIM) * (spread or distance / 2)
             guess = min(max(guess, distance / FARTHEST), distance * FARTHEST)
             distance = min(max(guess, nearest), HIGHEST - today)
     return None if near is None else exp(today + near[0]) - 1

@@ -34,6 +34,8 @@ EARLIEST_DATE = date(1970, 1, 1)
 LATEST_DATE = date(2200, 12, 31)
 PRIORITIES = range(1, 11)
 MOST_GOALS = 50
+# What a projection was made for; of another goal it says nothing.
+PROJECTED_BY = ("target_value", "target_date", "policy", "min_factor", "max_factor")
 CHANGEABLE = (
     "target_value",
     "target_date",
@@ -105,7 +107,10 @@ def update_goal(
     if status is not None:
         _change_status(goal, require_word("status", status, GoalStatus))
     before = goal.target_value, goal.target_date
+    judged_by = [getattr(goal, name) for name in PROJECTED_BY]
     _apply(goal, changes)
+    if [getattr(goal, name) for name in PROJECTED_BY] != judged_by:
+        goal.forget_projection()
     goal.updated_at = as_of
     if (goal.target_value, goal.target_date) != before:
         _retarget(goal, portfolio, as_of)
@@ -219,8 +224,6 @@ def _retarget(goal: FinancialGoal, portfolio: Portfolio, as_of: datetime) -> Non
     validate_target(goal)
     period = period_of(goal.start_date, goal.target_date, portfolio.time_zone)
     goal.period_ends_at = period.ends_at
-    # What was projected was another goal.
-    goal.forget_projection()
     effective_at = max(as_of, portfolio.last_entry_at or as_of)
     if goal.period_starts_at <= effective_at:
         measure_goal(goal, portfolio.reading, effective_at)

@@ -115,7 +115,8 @@ def follow_halts(portfolio: Portfolio, now: datetime) -> None:
 
 def _follow(portfolio: Portfolio, *, is_halted: bool, now: datetime) -> None:
     state = TradingState.HALTED if is_halted else TradingState.ACTIVE
-    if portfolio.trading_state == state:
+    # Halted already, and halted once more: when that was is kept all the same.
+    if portfolio.trading_state == state and portfolio.last_halted_at != now:
         return
     portfolio.trading_state = state
     portfolio.updated_at = now

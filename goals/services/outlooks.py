@@ -21,6 +21,7 @@ from goals.enums import PolicyName
 from goals.models import FinancialGoal, Portfolio
 from goals.policies import DEADLINE_VERSION
 from goals.progress import Progress, Reading, measure_progress
+from goals.projecting import MOST_TRADES as MOST_TRADES_AHEAD
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.types import Floats
 from goals.reach import find_unreachable, stop_below
@@ -146,8 +147,8 @@ def progress_of(goal: FinancialGoal, reading: Reading) -> Progress:
 
 
 def whole_trades(trades_left: Decimal) -> int:
-    """Trades as a table counts them; the one asked about is one of them."""
-    return max(round(trades_left), 1)
+    """Trades as projections count them; the one asked about is one of them."""
+    return min(max(round(trades_left), 1), MOST_TRADES_AHEAD)
 
 
 def solve_for(

@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from goals.enums import HaltCause
-from goals.models import FinancialGoal, PolicyTable, TradingHalt, User
+from goals.enums import HaltCause, TradingState
+from goals.models import FinancialGoal, PolicyTable, Portfolio, TradingHalt, User
 from goals.services import halt_trading, resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
 from trades.tests.factories import book_profit
@@ -126,3 +126,22 @@ def test_a_solved_table_is_said_in_units_not_in_raw_json(operator: Client):
     assert "2, from -1.23 % to 2 %" in page
     assert "abababababab 40" not in page
     assert "abababababab" in text_of(operator, "goals_policytable_changelist")
+
+
+def test_the_list_of_portfolios_is_filtered_by_the_clock(operator: Client):
+    """A day's halt that is over still stands in the column, not in the list."""
+    portfolio = PortfolioFactory(name="over", now=START)
+    TradingHalt(
+        portfolio=portfolio,
+        cause=HaltCause.DAILY_LOSS,
+        halted_at=START,
+        halted_until=START + timedelta(hours=3),
+        reason="a bad day",
+        figures={"daily_loss_pct": "5.000000"},
+    ).save()
+    Portfolio.objects.update(trading_state=TradingState.HALTED)
+    address = reverse("admin:goals_portfolio_changelist")
+    halted = operator.get(address, {"trading_state": "halted"}).content.decode()
+    active = operator.get(address, {"trading_state": "active"}).content.decode()
+    assert ">over<" not in halted
+    assert ">over<" in active

@@ -255,6 +255,19 @@ def test_a_new_target_is_not_judged_by_what_was_projected_for_the_old(
     assert (kept.probability, kept.unreachable) == (None, False)
 
 
+@pytest.mark.parametrize(
+    "change", [{"policy": "constant"}, {"min_factor": "0.9"}, {"max_factor": "1.1"}]
+)
+def test_another_policy_is_not_judged_by_the_projection_of_the_old(
+    trader: Trader, change: dict[str, str]
+) -> None:
+    FinancialGoal.objects.update(
+        probability=Decimal("0.01"), unreachable=True, projected_at=timezone.now()
+    )
+    assert trader.patch(PATH, {"priority": 2})["health"] == "unreachable"
+    assert trader.patch(PATH, change)["health"] != "unreachable"
+
+
 def test_a_deadline_may_move(trader: Trader) -> None:
     assert (
         trader.patch(PATH, {"target_date": "2199-01-31"})["target_date"] == "2199-01-31"

@@ -12,7 +12,7 @@ from goals.deadline_tables import make_inputs, solve
 from goals.enums import AfterAchieved, PolicyName
 from goals.policy_functions import GoalPolicy
 from goals.projecting import project_goal
-from goals.projection import Edge, estimate_edge
+from goals.projection import Edge, estimate_edge, suggest
 from goals.ways import Way
 
 LEAST, MOST = Decimal("0.5"), Decimal("1.3")
@@ -83,11 +83,30 @@ def test_a_goal_with_the_suggested_trades_is_as_probable_as_not(policy):
     assert float(then.probability) == pytest.approx(0.5, abs=0.02)
 
 
-def test_outcomes_of_many_times_the_equity_suggest_no_boundless_target():
-    edge = estimate_edge([1000.0, *[1.0, -0.1, 2.0] * 8])
+def test_wins_of_many_times_the_equity_suggest_no_boundless_target():
+    edge = estimate_edge([10.0] * 30)
     assert edge is not None
-    told = project(PolicyName.LADDER, edge, "999999")
-    assert told.suggested_return is None or told.suggested_return < Decimal(10) ** 6
+    told = suggest(edge, lambda *_: 1.0, trades_left=20, goal_return=1e9)
+    assert (told.trades_left, told.goal_return) == (9, None)
+
+
+def test_a_sure_growth_suggests_what_it_brings():
+    edge = estimate_edge([0.01] * 30)
+    assert edge is not None
+    told = suggest(edge, lambda *_: 1.0, trades_left=20, goal_return=0.1)
+    assert told.goal_return == pytest.approx(1.01**20 - 1, rel=0.02)
+    assert told.goal_return <= 1.01**20 - 1
+    assert told.trades_left == 10
+
+
+def test_a_target_for_few_trades_is_judged_as_the_goal_would_be():
+    edge = estimate_edge([-0.01, -0.01, 0.02] * 10)
+    assert edge is not None
+    for policy in (PolicyName.CONSTANT, PolicyName.LADDER):
+        suggested = project(policy, edge, "0.03", 3).suggested_return
+        assert suggested is not None
+        then = project(policy, edge, str(suggested), 3)
+        assert float(then.probability) >= 0.5
 
 
 @given(

@@ -23,7 +23,8 @@ NOTIONAL = """
         SELECT sum(quantity * entry_price * fx_rate) AS notional
         FROM trades
         WHERE portfolio_id = %(portfolio_id)s
-          AND (status = 'open' OR exit_time > %(as_of)s) AND entry_time <= %(as_of)s
+          AND (status = 'open' OR status = 'closed' AND exit_time > %(as_of)s)
+          AND entry_time <= %(as_of)s
           AND (%(symbol)s::text IS NULL OR symbol = %(symbol)s)
         GROUP BY symbol ORDER BY notional DESC LIMIT 1
     ), 0)

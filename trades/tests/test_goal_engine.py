@@ -1,7 +1,7 @@
 """A goal sized and projected: that both agree, and what many goals cost."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
@@ -179,3 +179,21 @@ def test_a_thousand_goals_take_a_day_of_so_many_statements_a_portfolio() -> None
     words = [one.done.words for one in run_day(as_of=NOW + timedelta(days=1))]
     assert words[1] == "1,000 goals written down"
     assert words[-1] == "1,000 goals projected"
+
+
+def test_a_deadline_of_many_thousand_trades_is_sized_projected_and_kept() -> None:
+    """Two trades a day for 19 years: more than any grid is laid for."""
+    portfolio, goal = funded(
+        win=Decimal(1),
+        loss=Decimal(-16),
+        goal_type="portfolio_value",
+        target_value=Decimal(5000),
+        target_date=date(2045, 1, 1),
+    )
+    answer = post(goal, "sizing", base_size="100")
+    told = read_projection(goal)
+    assert Decimal(told["trades_left"]) > 10_000
+    assert refresh_projections(as_of=NOW, portfolio_id=portfolio.pk) == 1
+    goal.refresh_from_db()
+    assert goal.unreachable == told["unreachable"] is True
+    assert told["unreachable_reason"] in answer["reason"]

@@ -246,6 +246,23 @@ def test_a_resumed_day_is_measured_from_where_trading_was_resumed(portfolio):
     assert TradingHalt.objects.count() == 2
 
 
+def test_a_day_that_was_halted_twice_is_resumed_all_the_same(portfolio):
+    """By a person the day before, and by the loss of a trade opened all the same."""
+    daily(portfolio, 3)
+    halt_trading(
+        user=portfolio.user, portfolio_id=portfolio.pk, reason="gone", now=ENTRY
+    )
+    next_day = ENTRY + 24 * HOUR
+    book_profit(
+        Portfolio.objects.get(pk=portfolio.pk), Decimal(-60), at=next_day, override=True
+    )
+    causes = set(TradingHalt.objects.values_list("cause", flat=True))
+    assert causes == {"person", "daily_loss"}
+    resume(portfolio, next_day + HOUR)
+    assert size(portfolio, next_day + 2 * HOUR).verdict != Verdict.BLOCK
+    assert TradingHalt.objects.count() == 2
+
+
 def test_a_midnight_that_cannot_be_read_is_an_error(portfolio):
     lose(portfolio, 1)
     daily(portfolio, 3)

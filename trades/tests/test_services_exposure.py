@@ -8,7 +8,7 @@ import pytest
 from goals.models import Portfolio
 from goals.services.conditions import read_figures
 from goals.tests.factories import PortfolioFactory
-from trades.services import close_trade
+from trades.services import close_trade, void_trade
 from trades.services.evidence import load_evidence
 from trades.tests.factories import ENTRY, TradeFactory
 
@@ -59,6 +59,19 @@ def test_at_a_past_time_counts_what_was_open_then(portfolio: Portfolio) -> None:
 
     assert open_notional(portfolio, symbol="BTCUSDT", at=an_hour_in) == 2000
     assert open_notional(portfolio, at=ENTRY - HOUR) == 0
+
+
+def test_a_voided_trade_was_never_open(portfolio: Portfolio) -> None:
+    mistaken = portfolio.trades.get(exit_time=ENTRY + 2 * HOUR)
+    void_trade(
+        user=portfolio.user,
+        trade_id=mistaken.pk,
+        reason="mistaken",
+        now=ENTRY + 5 * HOUR,
+    )
+    portfolio.refresh_from_db()
+
+    assert open_notional(portfolio, symbol="BTCUSDT", at=ENTRY + HOUR) == 1000
 
 
 def test_without_a_limit_nothing_is_counted(portfolio: Portfolio) -> None:

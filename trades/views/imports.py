@@ -1,5 +1,7 @@
 """HTTP: importing trades from files."""
 
+import logging
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -12,6 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.authentication import signed_in
+from goals.models import User
 from mastertrade.exceptions import InvalidInput
 from mastertrade.listing import ListView
 from trades.filters import ImportFilter
@@ -24,7 +27,7 @@ from trades.serializers.imports import (
     TradeImportSerializer,
     show_report,
 )
-from trades.services.importing import import_trades
+from trades.services.importing import ImportReport, import_trades
 from trades.services.warming import warm_imported
 from trades.views.uploads import (
     CSVBodyParser,
@@ -33,6 +36,7 @@ from trades.views.uploads import (
     PlainNegotiation,
 )
 
+logger = logging.getLogger(__name__)
 YES = {"1": True, "true": True, "0": False, "false": False, "": False}
 
 
@@ -73,7 +77,7 @@ class ImportTradesView(APIView):
             partial=_read_partial(request),
             options=_read_options(told),
         )
-        warm_imported(user, told.get("portfolio"), report, now)
+        _warm(user, told.get("portfolio"), report, now)
         answer = show_report(report)
         if report.refused and report.import_id is None and not _read_partial(request):
             words = f"{report.refused} rows are refused, so nothing was imported."
@@ -92,6 +96,16 @@ class ImportListView(ListView[TradeImport]):
 
     def get_queryset(self) -> QuerySet[TradeImport]:
         return TradeImport.objects.filter(user_id=self.request.user.get_username())
+
+
+def _warm(
+    user: User, portfolio: int | str | None, report: ImportReport, now: datetime
+) -> None:
+    """What is imported is imported, whatever becomes of this; a later call mends it."""
+    try:
+        warm_imported(user, portfolio, report, now)
+    except Exception:
+        logger.exception("The records after import %s are behind", report.import_id)
 
 
 def _read_partial(request: Request) -> bool:
