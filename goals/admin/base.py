@@ -137,6 +137,10 @@ class SectionsAdmin(ServiceAdmin[Row]):
     def headline(self, obj: Row, now: datetime) -> Sequence[Figure]:
         return ()
 
+    def notice(self, obj: Row, now: datetime) -> str:
+        """What must not be missed, above all figures; empty where there is nothing."""
+        return ""
+
     def bar(self, obj: Row, now: datetime) -> str:
         return ""
 
@@ -155,6 +159,7 @@ class SectionsAdmin(ServiceAdmin[Row]):
                 "now": now,
                 "headline": self.headline(obj, now),
                 "bar": self.bar(obj, now),
+                "notice": self.notice(obj, now),
                 "section_pages": self._section_pages(request, obj),
             }
         return super().render_change_form(request, context, add, change, form_url, obj)

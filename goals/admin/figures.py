@@ -102,7 +102,7 @@ def chance(goal: FinancialGoal) -> SafeString:
     if goal.probability is None:
         return format_html('<span class="none">{}</span>', _why_no_chance(goal))
     return format_html(
-        '<span class="figure" title="touched by the deadline; as of {}">{}</span>{}',
+        '<span class="figure" title="touched by the deadline; as of {}">{}</span> {}',
         goal.projected_at.isoformat() if goal.projected_at else "",
         share(goal.probability),
         badge("low_confidence") if goal.low_confidence else "",

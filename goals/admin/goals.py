@@ -77,7 +77,6 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         "band",
         "health",
         "probability_shown",
-        "pace_gap",
         "deadline",
         "status_shown",
         "policy",
@@ -183,11 +182,15 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         band = figures.chance_band(goal)
         return format_html("{}<br><small>{}</small>", figures.chance(goal), band)
 
-    @admin.display
+    @admin.display(description="health, pace gap")
     def health(self, goal: FinancialGoal) -> SafeString:
-        return figures.badge(_pace(goal).health)
+        pace = _pace(goal)
+        return format_html(
+            "{}<br><small>{}</small>",
+            figures.badge(pace.health),
+            figures.points(pace.pace_gap_pct),
+        )
 
-    @admin.display
     def pace_gap(self, goal: FinancialGoal) -> SafeString:
         return figures.points(_pace(goal).pace_gap_pct)
 

@@ -1,6 +1,7 @@
 """Halts: who or what stopped trading, why, and how it went on. Looked at only."""
 
 from datetime import datetime
+from decimal import Decimal
 
 from django.contrib import admin
 from django.db.models import DateTimeField, QuerySet, Value
@@ -12,9 +13,13 @@ from django.utils.safestring import SafeString
 from goals.admin import figures
 from goals.admin.base import ReadOnlyAdmin, now_of
 from goals.admin.filters import PortfolioFilter
-from goals.admin.readable import readable
 from goals.enums import TradingState
 from goals.models import TradingHalt
+
+
+def _figure(halt: TradingHalt, name: str) -> Decimal | None:
+    value = halt.figures.get(name)
+    return None if value is None else Decimal(value)
 
 
 def halt_words(halt: TradingHalt) -> str:
@@ -52,7 +57,9 @@ class TradingHaltAdmin(ReadOnlyAdmin[TradingHalt]):
                     ("time", "until"),
                     ("cause_shown", "who"),
                     "why",
-                    "figures_then",
+                    ("drawdown_then", "daily_loss_then"),
+                    ("equity_then", "unrealized_then"),
+                    ("rate_then", "live_rate_then"),
                 )
             },
         ),
@@ -105,15 +112,37 @@ class TradingHaltAdmin(ReadOnlyAdmin[TradingHalt]):
     def because(self, halt: TradingHalt) -> SafeString | str:
         return halt.resume_reason or figures.NOTHING
 
-    @admin.display(description="unit value measured from since")
+    @admin.display(description="unit value it resumed at")
     def reference(self, halt: TradingHalt) -> SafeString:
         if halt.resumed_unit_value is None:
             return figures.NOTHING
         return figures.rate(halt.resumed_unit_value)
 
-    @admin.display(description="figures at the halt")
-    def figures_then(self, halt: TradingHalt) -> SafeString:
-        return readable(halt.figures)
+    @admin.display(description="drawdown then")
+    def drawdown_then(self, halt: TradingHalt) -> SafeString:
+        return figures.percent(_figure(halt, "drawdown_pct"))
+
+    @admin.display(description="loss of the day then")
+    def daily_loss_then(self, halt: TradingHalt) -> SafeString:
+        return figures.percent(_figure(halt, "daily_loss_pct"))
+
+    @admin.display(description="equity then")
+    def equity_then(self, halt: TradingHalt) -> SafeString:
+        return figures.money(_figure(halt, "equity"), halt.portfolio.currency)
+
+    @admin.display(description="unrealised P&L then")
+    def unrealized_then(self, halt: TradingHalt) -> SafeString:
+        return figures.gain(_figure(halt, "unrealized_pnl"), halt.portfolio.currency)
+
+    @admin.display(description="unit value then")
+    def rate_then(self, halt: TradingHalt) -> SafeString:
+        value = _figure(halt, "unit_value")
+        return figures.NOTHING if value is None else figures.rate(value)
+
+    @admin.display(description="live unit value then")
+    def live_rate_then(self, halt: TradingHalt) -> SafeString:
+        value = _figure(halt, "live_unit_value")
+        return figures.NOTHING if value is None else figures.rate(value)
 
     @admin.display(description="state")
     def state(self, halt: TradingHalt) -> SafeString:

@@ -129,7 +129,7 @@ HALTS = Section(
         ("Halted", lambda row: figures.instant(row.halted_at)),
         ("Cause", lambda row: figures.words(row.cause)),
         ("Why", lambda row: row.reason),
-        ("By", lambda row: row.halted_by or figures.NOTHING),
+        ("By", lambda row: row.halted_by or "its guard"),
         ("Until", lambda row: figures.instant(row.halted_until)),
         ("Resumed", lambda row: figures.instant(row.resumed_at)),
         ("Resumed by", lambda row: row.resumed_by or figures.NOTHING),
@@ -211,6 +211,9 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
             return ("owner", "name", *FROZEN, *limits)
         return ("owner", *FROZEN) if _is_frozen(obj, True) else ("owner",)
 
+    def notice(self, portfolio: Portfolio, now: datetime) -> SafeString:
+        return _halted(portfolio, now)
+
     def headline(self, portfolio: Portfolio, now: datetime) -> Sequence[Figure]:
         currency = portfolio.currency
         return (
@@ -224,11 +227,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
                 f"peak {figures.number(portfolio.peak_unit_value)}",
             ),
             Figure("Drawdown", figures.percent(portfolio.drawdown_pct)),
-            Figure(
-                "Trading",
-                figures.badge(trading_state_of(portfolio)),
-                _halted(portfolio, now),
-            ),
+            Figure("Trading", figures.badge(trading_state_of(portfolio))),
             Figure("Newest entry", figures.instant(portfolio.last_entry_at)),
         )
 
@@ -298,10 +297,11 @@ def _halted(portfolio: Portfolio, now: datetime) -> SafeString:
         return words
     address = reverse("admin:goals_portfolio_changelist")
     return format_html(
-        '{}Resume: tick it in <a href="{}?portfolio_id={}">its list</a> and run the '
-        "action “Resume trading”.",
+        '{}Resume it with the action “Resume trading” in <a href="{}?portfolio_id={}">'
+        "the list</a>, or by POST /api/portfolios/{}/resume/.",
         words,
         address,
+        portfolio.pk,
         portfolio.pk,
     )
 

@@ -15,6 +15,8 @@ DECIMAL = re.compile(r"-?\d+\.\d+")
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S*")
 # Names that a user chose: shown as they are, whatever they look like.
 NAMES = ("symbol", "strategy_id", "request_id")
+# A list of objects with more keys is turned on its side: a page is not that wide.
+MOST_COLUMNS = 8
 
 
 def readable(value: Any, key: str = "") -> SafeString:
@@ -58,6 +60,8 @@ def _list(value: Sequence[Any]) -> SafeString:
     if not all(isinstance(item, Mapping) for item in value):
         return format_html_join(", ", "{}", ((readable(item),) for item in value))
     keys = list(dict.fromkeys(key for item in value for key in item))
+    if len(keys) > MOST_COLUMNS:
+        return _sideways(keys, value)
     head = format_html_join("", "<th>{}</th>", ((figures.words(key),) for key in keys))
     body = format_html_join(
         "",
@@ -76,6 +80,25 @@ def _list(value: Sequence[Any]) -> SafeString:
     return format_html(
         '<table class="readable"><thead><tr>{}</tr></thead>{}</table>', head, body
     )
+
+
+def _sideways(keys: Sequence[str], value: Sequence[Mapping[str, Any]]) -> SafeString:
+    rows = format_html_join(
+        "",
+        "<tr><th>{}</th>{}</tr>",
+        (
+            (
+                figures.words(key),
+                format_html_join(
+                    "",
+                    "<td>{}</td>",
+                    ((readable(item.get(key), key),) for item in value),
+                ),
+            )
+            for key in keys
+        ),
+    )
+    return format_html('<table class="readable">{}</table>', rows)
 
 
 def _scalar(value: Any, key: str) -> SafeString:

@@ -94,7 +94,7 @@ class TradingHalt(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.cause} since {self.halted_at:%Y-%m-%d %H:%M}"
+        return f"{self.get_cause_display()} since {self.halted_at:%Y-%m-%d %H:%M}"
 
     @property
     def value(self) -> Halt:

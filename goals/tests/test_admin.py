@@ -631,5 +631,14 @@ def test_logged_json_is_shown_as_tables_with_plain_figures() -> None:
     assert "<td>1.50</td>" in shown
 
 
+def test_a_list_too_wide_for_a_page_is_turned_on_its_side() -> None:
+    wide = {f"key_{number}": number for number in range(9)}
+
+    shown = readable([wide, wide])
+
+    assert "<thead>" not in shown
+    assert "<tr><th>key 3</th><td>3</td><td>3</td></tr>" in shown
+
+
 def test_logged_json_is_escaped() -> None:
     assert "<script>" not in readable({"<script>": "<script>"})

@@ -49,6 +49,18 @@ def test_a_halt_says_who_when_why_and_how_it_went_on(operator: Client):
         assert "person" in page
 
 
+def test_the_figures_at_a_halt_have_their_units(operator: Client):
+    portfolio = PortfolioFactory(now=START)
+    book_profit(portfolio, Decimal(-300))
+
+    halt = TradingHalt.objects.get()
+    page = text_of(operator, "goals_tradinghalt_change", halt.pk)
+
+    assert "Drawdown then: 30 %" in page
+    assert f"Equity then: 700 {portfolio.currency}" in page
+    assert "Halted by: its guard" in page
+
+
 def test_a_day_s_halt_is_over_when_its_day_is(operator: Client):
     halt = TradingHalt(
         portfolio=PortfolioFactory(now=START),
@@ -70,7 +82,7 @@ def test_a_halted_portfolio_s_page_says_why_and_how_to_resume(operator: Client):
     page = text_of(operator, "goals_portfolio_change", portfolio.pk)
 
     assert "Halted by its guard since" in page
-    assert "run the action “Resume trading”" in page
+    assert "Resume it with the action “Resume trading”" in page
     listed = operator.get(
         reverse("admin:goals_portfolio_changelist"), {"portfolio_id": portfolio.pk}
     )
@@ -79,7 +91,7 @@ def test_a_halted_portfolio_s_page_says_why_and_how_to_resume(operator: Client):
 
 def test_an_active_portfolio_s_page_says_nothing_of_resuming(operator: Client):
     page = text_of(operator, "goals_portfolio_change", PortfolioFactory(now=START).pk)
-    assert "run the action “Resume trading”" not in page
+    assert "Resume it with the action “Resume trading”" not in page
 
 
 def test_a_goal_s_page_and_list_show_its_probability_with_its_band(operator: Client):

@@ -29,6 +29,7 @@ from trades.replay.storing import report_from_dict
 from trades.replay.wording import goal_words, halt_sentences, percent, verdict_words
 
 MOST_PORTFOLIOS = 12
+TRADING_HALTED = TradingState.HALTED
 MOST_GOALS = 12
 MOST_DECISIONS = 5
 MOST_REPLAYS = 8
@@ -98,10 +99,13 @@ class DecisionRow:
 def home(request: HttpRequest) -> HttpResponse:
     """GET /"""
     user, now = cast(User, request.user), timezone.now()
+    portfolios = [_show_portfolio(one) for one in _portfolios_of(user, now)]
+    halted = {card.portfolio.pk for card in portfolios if card.halts}
+    goals = _running_goals_of(user, now)
     context = {
         "now": now,
-        "portfolios": [_show_portfolio(one) for one in _portfolios_of(user, now)],
-        "goals": [_show_goal(goal, now) for goal in _running_goals_of(user, now)],
+        "portfolios": portfolios,
+        "goals": [_show_goal(goal, now, halted) for goal in goals],
         "replays": [_show_replay(run) for run in _replays_of(user)],
         "decisions": [_show_decision(one) for one in _decisions_of(user)],
     }
@@ -155,7 +159,7 @@ def _show_portfolio(portfolio: Portfolio) -> PortfolioCard:
     )
 
 
-def _show_goal(goal: FinancialGoal, now: datetime) -> GoalCard:
+def _show_goal(goal: FinancialGoal, now: datetime, halted: set[int]) -> GoalCard:
     pace = figures.pace_of(goal, now)
     return GoalCard(
         goal=goal,
@@ -168,6 +172,7 @@ def _show_goal(goal: FinancialGoal, now: datetime) -> GoalCard:
             figures.badge(goal.progress.band),
             figures.badge(pace.health),
             *([figures.badge(goal.status)] if goal.status == GoalStatus.PAUSED else []),
+            *([figures.badge(TRADING_HALTED)] if goal.portfolio_id in halted else []),
         ),
         pace_gap=figures.points(pace.pace_gap_pct),
         required_per_day=figures.in_measure(pace.required_per_day, goal),

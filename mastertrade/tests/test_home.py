@@ -265,9 +265,13 @@ def test_an_unreachable_goal_says_so_and_links_to_its_projection(
 
 def test_a_guard_that_halted_is_named(client: Client) -> None:
     portfolio = PortfolioFactory(now=START)
+    GoalFactory(portfolio=portfolio, target_date=FAR)
     book_profit(portfolio, Decimal(-300))
 
     page = text_of(home_of(client, portfolio.user))
+    badges = page.split("Portfolios")[0]
+
+    assert "halted" in badges.split("Value")[0]
 
     assert "Halted by its guard since" in page
     assert "reached hard_drawdown_pct 20 %." in page
