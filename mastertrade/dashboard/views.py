@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import cast
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -113,13 +113,18 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _portfolios_of(user: User, now: datetime) -> list[Portfolio]:
-    """Those the user trades with, and what halts them; a replay's have a table."""
+    """Those the user trades with, the halted ones first, and what halts them.
+
+    A replay's have a table of their own.
+    """
     in_force = TradingHalt.objects.filter(is_in_force(now))
     halts = Prefetch("halts", in_force.order_by("halt_id"), to_attr="halts_in_force")
     mine = Portfolio.objects.filter(
         user_id=user.username, replayed_policy=None, replayed_constant=None
     )
-    return list(mine.prefetch_related(halts).order_by("portfolio_id")[:MOST_PORTFOLIOS])
+    is_halted = Exists(in_force.filter(portfolio=OuterRef("pk")))
+    ordered = mine.prefetch_related(halts).order_by(is_halted.desc(), "portfolio_id")
+    return list(ordered[:MOST_PORTFOLIOS])
 
 
 def _running_goals_of(user: User, now: datetime) -> list[FinancialGoal]:

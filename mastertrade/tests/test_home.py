@@ -16,6 +16,7 @@ from goals.models import FinancialGoal, User
 from goals.services import halt_trading, resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.dashboard.site import MasterTradeAdminSite
+from mastertrade.dashboard.views import MOST_PORTFOLIOS
 from trades.services import size_for_goal
 from trades.services.replay import ReplayQuestion, run_replay
 from trades.tests.factories import book_profit
@@ -275,3 +276,17 @@ def test_a_guard_that_halted_is_named(client: Client) -> None:
 
     assert "Halted by its guard since" in page
     assert "reached hard_drawdown_pct 20 %." in page
+
+
+def test_a_halted_portfolio_is_shown_however_many_there_are(client: Client) -> None:
+    user = UserFactory()
+    for _ in range(MOST_PORTFOLIOS):
+        PortfolioFactory(user=user, now=START)
+    last = PortfolioFactory(user=user, now=START)
+    GoalFactory(portfolio=last, target_date=FAR)
+    halt_trading(user=user, portfolio_id=last.pk, reason="gone sailing", now=START)
+
+    page = home_of(client, user)
+
+    assert "gone sailing" in page
+    assert page.count("badge-halted") == 2  # the portfolio's and its goal's
