@@ -14,9 +14,9 @@ from goals.projection.grid import TOUCH, Grid
 from goals.projection.outcomes import Outcomes
 from goals.projection.types import Floats, Indices
 
-# Multiply-adds of one product. OpenBLAS gives larger ones (above 2^18) to all cores,
-# which on a busy machine wait for each other for longer than the work takes.
-MOST_PRODUCT = 1 << 17
+# Multiply-adds of one product. OpenBLAS gives larger ones to all cores, which on a busy
+# machine wait for each other for longer than the work takes.
+MOST_PRODUCT = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,10 @@ class Stencils:
     `below` and `above` nodes, are the expected values. `at_goal` and `at_stop` have
     shape (factors, nodes): what the cell of the goal and of the stop adds, for each
     unit that the value there lies below 1, and above the value of the stop. `chances`,
-    shape (outcomes,), are the outcomes' and `landing` tells where each one leads.
-    `padded` is room for values with what lies beyond them, and `windows` shows it
-    shifted by each cell.
+    shape (outcomes,), are the outcomes'; `cells` and `shares`, shape (factors,
+    outcomes), tell where each one leads: so many cells away, counted from the begin of
+    `padded` with the node itself at 0, and a share of a cell beyond. `padded` is room
+    for values with what lies beyond them, and `windows` shows it shifted by each cell.
     """
 
     weights: Floats
@@ -60,7 +61,8 @@ class Stencils:
     at_goal: Floats
     at_stop: Floats | None
     chances: Floats
-    landing: Landing
+    cells: Indices
+    shares: Floats
     padded: Floats
     windows: Floats
 
@@ -76,7 +78,7 @@ class Stencils:
             part = slice(begin, begin + block)
             # Copied: overlapping rows would not be left to the fast library.
             around = np.ascontiguousarray(self.windows[:, part])
-            expected[:, part] = self.weights @ around
+            np.matmul(self.weights, around, out=expected[:, part])
         # Only nodes near an end have a step into its cell.
         goal, stop = self.at_goal, self.at_stop
         near = min(max(self.above, 1), values.size)
@@ -102,13 +104,10 @@ class Stencils:
     ) -> Floats:
         """The same for one factor at each node, given by index; shape (nodes,)."""
         padded = self._pad(values, reached, stopped)
-        nodes = np.arange(values.size)
-        share = self.landing.share.take(chosen, axis=0)
-        below = self.landing.cells.take(chosen, axis=0)
-        below += (nodes + self.below)[:, None]
-        read = padded.take(below, mode="clip")
-        below += 1
-        read += share * (padded.take(below, mode="clip") - read)
+        below, nodes = self._land(chosen)
+        read = (padded[1:] - padded[:-1]).take(below)
+        read *= self.shares.take(chosen, axis=0)
+        read += padded.take(below)
         expected = read @ self.chances
         # Only nodes near an end have a step into its cell.
         near = min(max(self.above, 1), values.size)
@@ -120,23 +119,30 @@ class Stencils:
             expected[:near] += stop * (stopped - values[0])
         return np.asarray(expected)
 
-    def carry(self, visits: Floats, chosen: Indices, grid: Grid) -> Floats:
+    def carry(self, visits: Floats, chosen: Indices) -> Floats:
         """How probably each node is visited after one trade, given before it.
 
         `chosen` are the indices of the factors at the nodes. Walks that end are gone.
+        What `expect_chosen` reads from a node is what this one carries there.
         """
-        cells, share = self.landing.cells[chosen], self.landing.share[chosen]
-        below = np.arange(grid.size)[:, None] + cells
-        goes_on = below + share < grid.size - 1 + grid.goal_share - TOUCH
-        if grid.stop is not None:
-            stop = (grid.stop - grid.lowest) / grid.step
-            goes_on &= below + share > stop + TOUCH
-        moved = visits[:, None] * self.chances * goes_on
-        carried = np.zeros(grid.size)
-        for node, part in ((below, moved * (1 - share)), (below + 1, moved * share)):
-            inside = np.clip(node, 0, grid.size - 1).ravel()
-            carried += np.bincount(inside, part.ravel(), grid.size)
-        return carried
+        below, nodes = self._land(chosen)
+        moved = np.multiply.outer(visits, self.chances)
+        above = moved * self.shares.take(chosen, axis=0)
+        moved -= above
+        size = self.padded.size
+        carried = np.bincount(below.ravel(), moved.ravel(), size)
+        carried[1:] += np.bincount(below.ravel(), above.ravel(), size)[:-1]
+        carried = carried[self.below : self.below + visits.size]
+        carried[-1] -= visits @ self.at_goal[chosen, nodes]
+        if self.at_stop is not None:
+            carried[0] -= visits @ self.at_stop[chosen, nodes]
+        # What is nothing but for rounding is nothing.
+        return np.asarray(np.maximum(carried, 0.0))
+
+    def _land(self, chosen: Indices) -> tuple[Indices, Indices]:
+        """Where in `padded` the outcomes lead from each node, and the nodes."""
+        nodes = np.arange(chosen.size)
+        return self.cells.take(chosen, axis=0) + nodes[:, None], nodes
 
     def _pad(self, values: Floats, reached: float, stopped: float) -> Floats:
         """The values with what lies beyond them, in the array that `windows` shows."""
@@ -165,7 +171,8 @@ def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
         at_goal=_correct_goal(landing, chances, rows, grid),
         at_stop=_correct_stop(landing, chances, rows, grid),
         chances=outcomes.probabilities,
-        landing=landing,
+        cells=landing.cells + below,
+        shares=landing.share,
         padded=padded,
         windows=sliding_window_view(padded, grid.size),
     )
