@@ -10,6 +10,7 @@ from goals.projection.deadline import DeadlinePolicy, check_question
 from goals.projection.grid import TOUCH, Grid, log_levels, make_grid
 from goals.projection.outcomes import Outcomes, read_number, take_outcomes
 from goals.projection.reachable import Reached, walk_levels
+from goals.projection.stencils import land
 from goals.projection.types import Flags, Floats, Indices, Numbers
 from mastertrade.exceptions import InvalidInput
 
@@ -152,22 +153,21 @@ def _walk(
 
 
 def _step(factors: Floats, outcomes: Outcomes, grid: Grid) -> _Steps:
-    bound = grid.size + 1
     # Few of the factors differ, as a rule; a logarithm costs more than to look one up.
     given, which = np.unique(factors, return_inverse=True)
-    cells = np.clip(outcomes.log_steps(given) / grid.step, -bound, bound)[which]
-    places = cells + np.arange(grid.size)[:, None]
-    whole = np.rint(places)
-    places = np.where(np.abs(places - whole) < TOUCH, whole, places)
+    landing = land(outcomes.log_steps(given), outcomes.probabilities, grid)
+    nodes = np.arange(grid.size)[:, None]
+    exact = landing.exact[which] + nodes
+    read = (landing.cells + landing.share)[which] + nodes
     bottom = -np.inf if grid.stop is None else (grid.stop - grid.lowest) / grid.step
     # Inside the goal's and the stop's cells: the node before them.
-    inside = np.clip(places, 0, grid.size - 1)
+    inside = np.clip(read, 0, grid.size - 1)
     node = np.minimum(inside.astype(np.intp), grid.size - 2) if grid.size > 1 else 0
     return _Steps(
         node=np.asarray(node),
         share=inside - node,
-        reaches=places >= grid.size - 1 + grid.goal_share - TOUCH,
-        stops=(places <= bottom + TOUCH) if grid.stop is not None else places < -1,
+        reaches=exact >= grid.size - 1 + grid.goal_share - TOUCH,
+        stops=(exact <= bottom + TOUCH) if grid.stop is not None else exact < -1,
     )
 
 

@@ -19,9 +19,12 @@ from mastertrade.exceptions import InvalidInput
 # trades left at the largest factor: from there the goal is reached once in 100,000.
 DEPTH_DEVIATIONS = 4.3
 FEWEST_NODES = 400
-# Few trades leave the value rough.
+# Few trades leave the value rough, and few outcomes do so for longer.
 SHORT = 40
 FEWEST_NODES_SHORT = 1_200
+FEW_OUTCOMES = 3
+SHORT_OF_FEW_OUTCOMES = 120
+FEWEST_NODES_OF_FEW_OUTCOMES = 800
 MOST_NODES = 10_000
 # Fewer than that say nothing.
 FEWEST_ASKED = 20
@@ -153,7 +156,10 @@ def _count_nodes(
     if used.size <= FEW_FACTORS:
         cells = max(cells, CELLS_A_ROOT * trades_left**0.5)
     most = MOST_NODES if used.size <= FEW_FACTORS else MOST_NODES_TO_CHOOSE
-    fewest = FEWEST_NODES if trades_left > SHORT else FEWEST_NODES_SHORT
+    few = outcomes.values.size <= FEW_OUTCOMES
+    fewest = FEWEST_NODES_OF_FEW_OUTCOMES if few else FEWEST_NODES
+    if trades_left <= (SHORT_OF_FEW_OUTCOMES if few else SHORT):
+        fewest = FEWEST_NODES_SHORT
     return int(min(max(wide * cells / typical, fewest), most))
 
 

@@ -14,14 +14,17 @@ from goals.projection.types import Floats, Indices
 TIE = 1e-11
 # What a node weighs that is hardly ever visited, beside the most visited one.
 RAREST = 1e-6
-# How often a monotone table is improved, and how near to the best of all tables, which
-# need not be monotone, it is good enough.
+# How often a monotone table is improved; a third time brought next to nothing.
 IMPROVEMENTS = 2
-NEAR_BEST = 1e-4
-# So many constant factors are tried; where one is better, it is improved too.
+# How near to the best of all tables, which need not be monotone, is near enough: not to
+# look any further, and not to look everywhere.
+NEAR_BEST = 5e-4
+FAIR = 5e-3
+# So many constant factors are tried, and the best of them is improved.
 CONSTANTS = 5
-# Where a step costs little (factors at all nodes, over all trades), more is tried.
-SMALL = 100_000
+# Where a table costs no more than this (factors at all nodes, over all trades), the
+# smallest and the largest factor are improved, too.
+MOST_TO_LOOK_EVERYWHERE = 2_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +79,27 @@ def _step_back(
 ) -> _Table:
     """Free choice without `weights` of the nodes, monotone with them."""
     nearness = TIE * np.abs(factors - 1.0)[:, None]
+    # Small numbers are compared quickest.
+    small = np.min_scalar_type(factors.size)
+    best_first = np.arange(factors.size, 0, -1, dtype=small)[:, None]
     size = stencils.at_goal.shape[1]
     values = np.zeros((trades_left + 1, size))
     choices = np.zeros((trades_left + 1, size), dtype=np.intp)
     nodes = np.arange(size)
+    equal = np.empty((factors.size, size), dtype=small)
     for left in range(1, trades_left + 1):
         expected = stencils.expect(values[left - 1], 1.0, -penalty)
         highest = expected.max(axis=0)
         if weights is None:
-            best = np.argmax(expected >= highest - TIE, axis=0)
-        else:
-            # What a choice loses, not what it gives: sums of it keep their digits.
-            best = choose_monotone((expected - highest - nearness) * weights[left])
+            # The first of equals; this way it is found quicker than by `argmax`.
+            np.multiply(expected >= highest - TIE, best_first, out=equal)
+            choices[left] = factors.size - equal.max(axis=0)
+            values[left] = highest
+            continue
+        # What a choice loses, not what it gives: sums of it keep their digits.
+        lost = expected - highest - nearness
+        lost *= weights[left]
+        best = choose_monotone(lost)
         values[left] = expected[best, nodes]
         choices[left] = best
     return _Table(values, choices)
@@ -126,20 +138,24 @@ def _solve_monotone(
     """
     free = _step_back(stencils, factors, trades_left, penalty, None)
     limit = free.worth(grid)
-    asked = (stencils, factors, grid, trades_left, penalty, limit)
-    found = [_improve(free.choices, *asked)]
 
-    def improve_constant(factor: int) -> None:
-        choices = np.full(free.choices.shape, factor, dtype=np.intp)
-        found.append(_improve(choices, *asked))
+    def improve(choices: Indices) -> _Table:
+        asked = (stencils, factors, grid, trades_left, penalty, limit)
+        return _improve(choices, *asked)
 
-    if found[0].worth(grid) < limit - NEAR_BEST:
-        constant, worth = _best_constant(stencils, grid, trades_left, penalty)
-        if worth > found[0].worth(grid):
-            improve_constant(constant)
-        if free.choices.size * factors.size <= SMALL:
-            improve_constant(0)
-            improve_constant(factors.size - 1)
+    def improve_constant(factor: int) -> _Table:
+        return improve(np.full(free.choices.shape, factor, dtype=np.intp))
+
+    best = improve(free.choices)
+    if best.worth(grid) >= limit - NEAR_BEST:
+        return best
+    # The best is often not near these visits: what is best there may lead elsewhere.
+    constant = _best_constant(stencils, grid, trades_left, penalty)
+    found = [best, improve_constant(constant)]
+    hard = max(table.worth(grid) for table in found) < limit - FAIR
+    if hard and free.choices.size * factors.size <= MOST_TO_LOOK_EVERYWHERE:
+        ends = {0, factors.size - 1} - {constant}
+        found += [improve_constant(factor) for factor in sorted(ends)]
     return max(found, key=lambda table: table.worth(grid))
 
 
@@ -164,8 +180,8 @@ def _improve(
 
 def _best_constant(
     stencils: Stencils, grid: Grid, trades_left: int, penalty: float
-) -> tuple[int, float]:
-    """The best of some factors for always: its index and what it is worth today."""
+) -> int:
+    """The index of the best of some factors for always, as of today."""
     tried = np.unique(np.linspace(0, len(stencils.weights) - 1, CONSTANTS).astype(int))
     found = []
     for factor in tried.tolist():
@@ -173,7 +189,7 @@ def _best_constant(
         for _ in range(trades_left):
             value = stencils.expect_one(value, factor, 1.0, -penalty)
         found.append(float(value[grid.today]))
-    return int(tried[np.argmax(found)]), max(found)
+    return int(tried[np.argmax(found)])
 
 
 def _count_visits(
@@ -185,5 +201,5 @@ def _count_visits(
     visits[grid.today] = 1.0
     for left in range(trades_left, 0, -1):
         weights[left] = visits / max(float(visits.max()), 1e-300) + RAREST
-        visits = stencils.carry(visits, choices[left], grid)
+        visits = stencils.carry(visits, choices[left])
     return weights

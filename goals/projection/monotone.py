@@ -21,20 +21,22 @@ def choose_monotone(expected: Floats) -> Indices:
         return single
     sums = np.zeros((count, nodes + 1))
     np.cumsum(expected, axis=1, out=sums[:, 1:])
-    best = sums[-1]
-    # From which node on a factor is used, for each last node.
-    since = np.zeros((count, nodes + 1), dtype=np.intp)
-    places = np.arange(nodes + 1)
+    best = sums[-1].copy()
+    # What there is before a factor, beside that factor from the first node on.
+    leads = np.empty((count - 1, nodes + 1))
+    highest = np.empty_like(leads)
     for factor in range(count - 2, -1, -1):
-        lead = best - sums[factor]
-        highest = np.maximum.accumulate(lead)
-        first = np.where(lead == highest, places, 0)
-        np.maximum.accumulate(first, out=since[factor])
-        best = highest + sums[factor]
+        np.subtract(best, sums[factor], out=leads[factor])
+        np.maximum.accumulate(leads[factor], out=highest[factor])
+        np.add(highest[factor], sums[factor], out=best)
     chosen = np.empty(nodes, dtype=np.intp)
     end = nodes
-    for factor in range(count):
-        begin = int(since[factor, end]) if factor < count - 1 else 0
+    for factor in range(count - 1):
+        # The last node where going on to this factor is as good as it gets.
+        up_to = slice(None, end + 1)
+        since = leads[factor, up_to] == highest[factor, up_to]
+        begin = end - int(since[::-1].argmax())
         chosen[begin:end] = factor
         end = begin
+    chosen[:end] = count - 1
     return chosen

@@ -1,8 +1,10 @@
 """How one trade carries value from node to node. Pure.
 
 Between nodes the value is read by linear interpolation, which keeps the mean of each
-step. In the cells that hold the goal and the stop it is not: there a step counts as
-reaching them if it does, exactly, and as ending on the node before them otherwise.
+step; its variance, too, once the outcomes are drawn together by what reading between
+nodes adds. In the cells that hold the goal and the stop it is not read so: there a step
+counts as reaching them if it does, exactly, and as ending on the node before them
+otherwise.
 """
 
 from dataclasses import dataclass
@@ -14,31 +16,54 @@ from goals.projection.grid import TOUCH, Grid
 from goals.projection.outcomes import Outcomes
 from goals.projection.types import Floats, Indices
 
-# Multiply-adds of one product. OpenBLAS gives larger ones (above 2^18) to all cores,
-# which on a busy machine wait for each other for longer than the work takes.
-MOST_PRODUCT = 1 << 17
+# Multiply-adds of one product. OpenBLAS gives larger ones to all cores, which on a busy
+# machine wait for each other for longer than the work takes.
+MOST_PRODUCT = 1 << 18
+# How often it is worked out by how much to draw outcomes together, as what reading
+# between nodes adds depends on where they come to lie; and by how much at most.
+NARROWINGS = 3
+NARROWEST = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Landing:
     """Where steps land from a node: `cells` whole cells away, and a `share` beyond.
 
-    Arrays of equal shape; a share is at least 0 and below 1.
+    Arrays of equal shape, (factors, outcomes); a share is at least 0 and below 1. The
+    variance of a step is right when read so; `exact` is where it leads, in cells.
     """
 
     cells: Indices
     share: Floats
+    exact: Floats
 
 
-def land(log_steps: Floats, grid: Grid) -> Landing:
-    """Measure steps in cells; one that leaves the grid is held just outside it."""
+def land(log_steps: Floats, probabilities: Floats, grid: Grid) -> Landing:
+    """Measure steps in cells; one that leaves the grid is held just outside it.
+
+    Reading between two nodes takes a step to one or the other of them, which adds
+    share · (1 - share) of a cell squared to its variance. Over hundreds of trades near
+    a stop that costs some tenths of a percentage point.
+    """
     bound = grid.size + 1
-    places = np.clip(log_steps / grid.step, -bound, bound)
-    # What is a whole number of cells but for rounding is that number.
-    whole = np.rint(places)
-    places = np.where(np.abs(places - whole) < TOUCH, whole, places)
+    exact = _snap(np.clip(log_steps / grid.step, -bound, bound))
+    mean = (exact @ probabilities)[:, None]
+    apart = exact - mean
+    variance = np.maximum(apart**2 @ probabilities, TOUCH)
+    places = exact
+    for _ in range(NARROWINGS):
+        share = places - np.floor(places)
+        added = (share * (1 - share)) @ probabilities
+        kept = np.sqrt(np.clip(1 - added / variance, NARROWEST**2, 1.0))
+        places = _snap(mean + apart * kept[:, None])
     cells = np.floor(places)
-    return Landing(cells.astype(np.intp), places - cells)
+    return Landing(cells.astype(np.intp), places - cells, exact)
+
+
+def _snap(places: Floats) -> Floats:
+    """What is a whole number of cells but for rounding is that number."""
+    whole = np.rint(places)
+    return np.where(np.abs(places - whole) < TOUCH, whole, places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +74,10 @@ class Stencils:
     `below` and `above` nodes, are the expected values. `at_goal` and `at_stop` have
     shape (factors, nodes): what the cell of the goal and of the stop adds, for each
     unit that the value there lies below 1, and above the value of the stop. `chances`,
-    shape (outcomes,), are the outcomes' and `landing` tells where each one leads.
-    `padded` is room for values with what lies beyond them, and `windows` shows it
-    shifted by each cell.
+    shape (outcomes,), are the outcomes'; `cells` and `shares`, shape (factors,
+    outcomes), tell where each one leads: so many cells away, counted from the begin of
+    `padded` with the node itself at 0, and a share of a cell beyond. `padded` is room
+    for values with what lies beyond them, and `windows` shows it shifted by each cell.
     """
 
     weights: Floats
@@ -60,7 +86,8 @@ class Stencils:
     at_goal: Floats
     at_stop: Floats | None
     chances: Floats
-    landing: Landing
+    cells: Indices
+    shares: Floats
     padded: Floats
     windows: Floats
 
@@ -76,7 +103,7 @@ class Stencils:
             part = slice(begin, begin + block)
             # Copied: overlapping rows would not be left to the fast library.
             around = np.ascontiguousarray(self.windows[:, part])
-            expected[:, part] = self.weights @ around
+            np.matmul(self.weights, around, out=expected[:, part])
         # Only nodes near an end have a step into its cell.
         goal, stop = self.at_goal, self.at_stop
         near = min(max(self.above, 1), values.size)
@@ -102,13 +129,10 @@ class Stencils:
     ) -> Floats:
         """The same for one factor at each node, given by index; shape (nodes,)."""
         padded = self._pad(values, reached, stopped)
-        nodes = np.arange(values.size)
-        share = self.landing.share.take(chosen, axis=0)
-        below = self.landing.cells.take(chosen, axis=0)
-        below += (nodes + self.below)[:, None]
-        read = padded.take(below, mode="clip")
-        below += 1
-        read += share * (padded.take(below, mode="clip") - read)
+        below, nodes = self._land(chosen)
+        read = (padded[1:] - padded[:-1]).take(below)
+        read *= self.shares.take(chosen, axis=0)
+        read += padded.take(below)
         expected = read @ self.chances
         # Only nodes near an end have a step into its cell.
         near = min(max(self.above, 1), values.size)
@@ -120,23 +144,30 @@ class Stencils:
             expected[:near] += stop * (stopped - values[0])
         return np.asarray(expected)
 
-    def carry(self, visits: Floats, chosen: Indices, grid: Grid) -> Floats:
+    def carry(self, visits: Floats, chosen: Indices) -> Floats:
         """How probably each node is visited after one trade, given before it.
 
         `chosen` are the indices of the factors at the nodes. Walks that end are gone.
+        What `expect_chosen` reads from a node is what this one carries there.
         """
-        cells, share = self.landing.cells[chosen], self.landing.share[chosen]
-        below = np.arange(grid.size)[:, None] + cells
-        goes_on = below + share < grid.size - 1 + grid.goal_share - TOUCH
-        if grid.stop is not None:
-            stop = (grid.stop - grid.lowest) / grid.step
-            goes_on &= below + share > stop + TOUCH
-        moved = visits[:, None] * self.chances * goes_on
-        carried = np.zeros(grid.size)
-        for node, part in ((below, moved * (1 - share)), (below + 1, moved * share)):
-            inside = np.clip(node, 0, grid.size - 1).ravel()
-            carried += np.bincount(inside, part.ravel(), grid.size)
-        return carried
+        below, nodes = self._land(chosen)
+        moved = np.multiply.outer(visits, self.chances)
+        above = moved * self.shares.take(chosen, axis=0)
+        moved -= above
+        size = self.padded.size
+        carried = np.bincount(below.ravel(), moved.ravel(), size)
+        carried[1:] += np.bincount(below.ravel(), above.ravel(), size)[:-1]
+        carried = carried[self.below : self.below + visits.size]
+        carried[-1] -= visits @ self.at_goal[chosen, nodes]
+        if self.at_stop is not None:
+            carried[0] -= visits @ self.at_stop[chosen, nodes]
+        # What is nothing but for rounding is nothing.
+        return np.asarray(np.maximum(carried, 0.0))
+
+    def _land(self, chosen: Indices) -> tuple[Indices, Indices]:
+        """Where in `padded` the outcomes lead from each node, and the nodes."""
+        nodes = np.arange(chosen.size)
+        return self.cells.take(chosen, axis=0) + nodes[:, None], nodes
 
     def _pad(self, values: Floats, reached: float, stopped: float) -> Floats:
         """The values with what lies beyond them, in the array that `windows` shows."""
@@ -148,7 +179,8 @@ class Stencils:
 
 def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
     """Work out one trade's weights for every factor."""
-    landing = land(outcomes.log_steps(factors), grid)
+    steps = outcomes.log_steps(factors)
+    landing = land(steps, outcomes.probabilities, grid)
     below = int(max(-landing.cells.min(), 0))
     above = int(max(landing.cells.max() + 1, 0))
     weights = np.zeros((factors.size, below + above + 1))
@@ -165,7 +197,8 @@ def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
         at_goal=_correct_goal(landing, chances, rows, grid),
         at_stop=_correct_stop(landing, chances, rows, grid),
         chances=outcomes.probabilities,
-        landing=landing,
+        cells=landing.cells + below,
+        shares=landing.share,
         padded=padded,
         windows=sliding_window_view(padded, grid.size),
     )
@@ -176,7 +209,7 @@ def _correct_goal(
 ) -> Floats:
     """From which node a step ends in the goal's cell, and what was read wrongly."""
     from_node = grid.size - 1 - landing.cells
-    reaches = landing.share >= grid.goal_share - TOUCH
+    reaches = landing.exact - landing.cells >= grid.goal_share - TOUCH
     wrong = chances * (reaches - landing.share)
     return _gather(from_node, rows, wrong, (landing.cells.shape[0], grid.size))
 
@@ -188,7 +221,7 @@ def _correct_stop(
         return None
     depth = (grid.lowest - grid.stop) / grid.step
     from_node = -1 - landing.cells
-    stops = landing.share <= 1 - depth + TOUCH
+    stops = landing.exact - landing.cells <= 1 - depth + TOUCH
     wrong = chances * (stops - (1 - landing.share))
     return _gather(from_node, rows, wrong, (landing.cells.shape[0], grid.size))
 
