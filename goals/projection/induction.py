@@ -20,6 +20,8 @@ IMPROVEMENTS = 2
 # look any further, and not to look everywhere.
 NEAR_BEST = 5e-4
 FAIR = 5e-3
+# What is so much behind the best after one improvement does not get another.
+HOPELESS = 1e-2
 # So many constant factors are tried, and the best of them is improved.
 CONSTANTS = 5
 # Where a table costs no more than this (factors at all nodes, over all trades), the
@@ -64,10 +66,15 @@ def solve(
         stencils = make_stencils(outcomes, factors, grid)
         table = _solve_monotone(stencils, factors, grid, trades_left, penalty)
         return _trace(table, stencils, factors, grid, penalty)
-    near_one = factors[np.argsort(np.abs(factors - 1.0), kind="stable")]
+    near_one = nearest_to_one(factors)
     stencils = make_stencils(outcomes, near_one, grid)
     table = _step_back(stencils, near_one, trades_left, penalty, None)
     return _trace(table, stencils, near_one, grid, penalty)
+
+
+def nearest_to_one(factors: Floats) -> Floats:
+    """The same factors, in the order in which equally good ones are taken."""
+    return factors[np.argsort(np.abs(factors - 1.0), kind="stable")]
 
 
 def _step_back(
@@ -139,43 +146,32 @@ def _solve_monotone(
     free = _step_back(stencils, factors, trades_left, penalty, None)
     limit = free.worth(grid)
 
-    def improve(choices: Indices) -> _Table:
-        asked = (stencils, factors, grid, trades_left, penalty, limit)
-        return _improve(choices, *asked)
+    def improve(choices: Indices, beaten: float) -> _Table:
+        """By the visits under `choices`, and by those under the table found so."""
+        for _ in range(IMPROVEMENTS):
+            weights = _count_visits(stencils, choices, grid, trades_left)
+            table = _step_back(stencils, factors, trades_left, penalty, weights)
+            if not beaten <= table.worth(grid) < limit - NEAR_BEST:
+                break
+            choices = table.choices
+        return table
 
-    def improve_constant(factor: int) -> _Table:
-        return improve(np.full(free.choices.shape, factor, dtype=np.intp))
+    def improve_constant(factor: int, best: _Table) -> _Table:
+        choices = np.full(free.choices.shape, factor, dtype=np.intp)
+        found = improve(choices, best.worth(grid) - HOPELESS)
+        return found if found.worth(grid) > best.worth(grid) else best
 
-    best = improve(free.choices)
+    best = improve(free.choices, -np.inf)
     if best.worth(grid) >= limit - NEAR_BEST:
         return best
     # The best is often not near these visits: what is best there may lead elsewhere.
     constant = _best_constant(stencils, grid, trades_left, penalty)
-    found = [best, improve_constant(constant)]
-    hard = max(table.worth(grid) for table in found) < limit - FAIR
-    if hard and free.choices.size * factors.size <= MOST_TO_LOOK_EVERYWHERE:
-        ends = {0, factors.size - 1} - {constant}
-        found += [improve_constant(factor) for factor in sorted(ends)]
-    return max(found, key=lambda table: table.worth(grid))
-
-
-def _improve(
-    choices: Indices,
-    stencils: Stencils,
-    factors: Floats,
-    grid: Grid,
-    trades_left: int,
-    penalty: float,
-    limit: float,
-) -> _Table:
-    """The monotone table by the visits under `choices`, and by those under itself."""
-    for _ in range(IMPROVEMENTS):
-        weights = _count_visits(stencils, choices, grid, trades_left)
-        table = _step_back(stencils, factors, trades_left, penalty, weights)
-        if table.worth(grid) >= limit - NEAR_BEST:
-            break
-        choices = table.choices
-    return table
+    best = improve_constant(constant, best)
+    if free.choices.size * factors.size <= MOST_TO_LOOK_EVERYWHERE:
+        for factor in {0, factors.size - 1} - {constant}:
+            if best.worth(grid) < limit - FAIR:
+                best = improve_constant(factor, best)
+    return best
 
 
 def _best_constant(

@@ -2,7 +2,8 @@
 
 With one factor for always an equity depends on how often each outcome came, not on the
 order, so few outcomes lead to few equities. These are walked one by one and nothing is
-read between nodes: a goal that a sum of steps hits by a hair is hit.
+read between nodes: a goal that a sum of steps hits by a hair is hit. With a choice of
+factors and few trades left it is the same, and the best choice is known exactly.
 """
 
 from collections.abc import Callable
@@ -11,8 +12,9 @@ from math import comb
 
 import numpy as np
 
+from goals.projection.induction import TIE
 from goals.projection.outcomes import Outcomes
-from goals.projection.types import Flags, Floats
+from goals.projection.types import Flags, Floats, Indices
 
 # Log-equities closer than this are one; sums of thousands of steps err by less.
 SAME = 1e-11
@@ -22,6 +24,8 @@ MOST_STEPS = 1_500_000
 MOST_STEPS_TRIED = 60_000
 # With one factor and without goal and stop; more is not begun.
 MOST_STEPS_BEGUN = 20_000_000
+# The same with a choice: equities at most, times factors and outcomes, in all.
+MOST_STEPS_TO_CHOOSE = 1_500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,52 @@ def walk_levels(
         if not levels.size:
             break
     return Reached(reached, 0.0 if stop is None else stopped)
+
+
+def choose_at_levels(
+    factors: Floats,
+    outcomes: Outcomes,
+    trades_left: int,
+    goal: float,
+    stop: float | None,
+    today: float,
+    penalty: float,
+) -> tuple[Reached, int] | None:
+    """The best choice of factors at each log-equity in reach, and the first of them.
+
+    Of equally good factors the first is taken. None where there may be too many
+    equities: they depend on how often each factor met each outcome, in any order.
+    """
+    steps = outcomes.log_steps(factors)
+    bound = comb(steps.size + trades_left - 1, steps.size) * steps.size
+    if trades_left == 0 or bound > MOST_STEPS_TO_CHOOSE:
+        return None
+    levels, ways = np.array([today]), []
+    for _ in range(trades_left):
+        then = levels[:, None, None] + steps
+        # The last two places are the goal and the stop.
+        to = np.where(then >= goal - SAME, -2, -1)
+        goes_on = (to == -1) & ~_is_stopped(then, stop)
+        levels, to[goes_on] = _number(then[goes_on])
+        ways.append(to)
+    reached = stopped = np.zeros(levels.size)
+    for to in reversed(ways):
+        reach = np.append(reached, [1.0, 0.0])[to] @ outcomes.probabilities
+        ends = np.append(stopped, [0.0, stop is not None])[to] @ outcomes.probabilities
+        worth = reach - penalty * ends
+        best = np.argmax(worth >= worth.max(axis=1, keepdims=True) - TIE, axis=1)
+        rows = np.arange(best.size)
+        reached, stopped = reach[rows, best], ends[rows, best]
+    return Reached(float(reached[0]), float(stopped[0])), int(best[0])
+
+
+def _number(levels: Floats) -> tuple[Floats, Indices]:
+    """Each log-equity once, and which of them each one is."""
+    order = np.argsort(levels, kind="stable")
+    begins = np.diff(levels[order], prepend=-np.inf) > SAME
+    which = np.empty(levels.size, dtype=np.intp)
+    which[order] = np.cumsum(begins) - 1
+    return levels[order][begins], which
 
 
 def _is_stopped(levels: Floats, stop: float | None) -> Flags:

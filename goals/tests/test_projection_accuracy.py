@@ -190,3 +190,28 @@ def test_the_goal_is_touched_by_a_step_that_just_reaches_it():
     outcome = evaluate_policy(1.0, [2.0], [1.0], 0.01, 2, goal)
 
     assert outcome.probability == pytest.approx(1.0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("question", "stop", "penalty", "equity", "value"),
+    [
+        (([-1, 5], [0.8, 0.2], 0.005, 480, 0.25), 0.03, 0.5, 0.99, 0.3960),
+        (
+            (
+                [-1, -0.5, 0.3, 1, 6],
+                [0.45, 0.2, 0.1, 0.1, 0.15],
+                *(0.005, 480, 0.25),
+            ),
+            *(0.03, 1.0, 0.99, 0.9241),
+        ),
+        (([-1, 2], [0.6, 0.4], 0.005, 80, 0.1), 0.045, 1.0, 1.0, 0.6040),
+    ],
+)
+def test_a_near_stop_is_told_as_by_a_grid_of_twenty_thousand_nodes(
+    question, stop, penalty, equity, value
+):
+    """The values are those of an induction of its own kind, interpolated alone."""
+    solved = solve_deadline_policy(*question, FACTORS, stop, penalty, equity)
+
+    assert solved.value == pytest.approx(value, abs=0.003)

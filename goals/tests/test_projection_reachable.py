@@ -158,3 +158,54 @@ def test_a_goal_that_is_hardly_any_is_solved(goal: float) -> None:
     )
     assert solved.equity.size <= 10_000
     assert 0.6 < solved.probability <= 1
+
+
+@st.composite
+def choices(draw: st.DrawFn) -> tuple:
+    """A question, the factors to choose from, and what a stop costs."""
+    outcomes, chances, risk, trades, goal, stop, equity = draw(questions())
+    factors = draw(
+        st.lists(
+            st.sampled_from([0.0, 0.3, 0.5, 0.9, 1.0, 1.2, 1.5, 2.0]),
+            min_size=2,
+            max_size=4,
+            unique=True,
+        )
+    )
+    trades = min(trades, 3)
+    penalty = draw(st.sampled_from([0.0, 0.5, 2.0]))
+    return outcomes, chances, risk, trades, goal, factors, stop, penalty, equity
+
+
+@given(choices())
+def test_a_few_trades_with_a_choice_are_worth_what_the_best_way_is(
+    asked: tuple,
+) -> None:
+    outcomes, chances, risk, trades, goal, factors, stop, penalty, equity = asked
+
+    def best(left: int, at: float) -> float:
+        if at >= (1 + goal) * (1 - 1e-11):
+            return 1.0
+        if stop is not None and at <= (1 - stop) * (1 + 1e-11):
+            return -penalty
+        if left == 0:
+            return 0.0
+        return max(
+            sum(
+                chance * best(left - 1, at * (1 + risk * factor * outcome))
+                for outcome, chance in zip(outcomes, chances, strict=True)
+            )
+            for factor in factors
+        )
+
+    solved = solve_deadline_policy(*asked)
+    assert solved.value == pytest.approx(best(trades, equity), abs=1e-9)
+    assert solved.factor(trades, equity)[0] in (1.0, *factors)
+
+
+def test_a_table_begins_with_the_factor_that_hits_the_goal_by_a_hair() -> None:
+    # Of all factors 0.75 alone makes two wins the goal; between nodes it is missed.
+    question = ([-1, 2], [0.6, 0.4], 0.01, 2, 1.015**2 - 1)
+    solved = solve_deadline_policy(*question, [0.25, 0.75])
+    assert solved.probability == pytest.approx(0.16, abs=1e-12)
+    assert solved.factor(2, 1.0) == pytest.approx(0.75)
