@@ -62,6 +62,8 @@ def solve(
     monotone: bool,
 ) -> Solved:
     """Step back from the deadline; one matrix product a trade. `factors` ascending."""
+    if grid.stop is None:
+        penalty = 0.0  # or leaving the grid would cost what a stop does
     if monotone:
         stencils = make_stencils(outcomes, factors, grid)
         table = _solve_monotone(stencils, factors, grid, trades_left, penalty)

@@ -29,13 +29,12 @@ def choose_monotone(expected: Floats) -> Indices:
         np.subtract(best, sums[factor], out=leads[factor])
         np.maximum.accumulate(leads[factor], out=highest[factor])
         np.add(highest[factor], sums[factor], out=best)
+    # Where going on to a factor is as good as it gets; it is done at the last of them.
+    good = leads == highest
     chosen = np.empty(nodes, dtype=np.intp)
     end = nodes
     for factor in range(count - 1):
-        # The last node where going on to this factor is as good as it gets.
-        up_to = slice(None, end + 1)
-        since = leads[factor, up_to] == highest[factor, up_to]
-        begin = end - int(since[::-1].argmax())
+        begin = end - int(good[factor, end::-1].argmax())
         chosen[begin:end] = factor
         end = begin
     chosen[:end] = count - 1

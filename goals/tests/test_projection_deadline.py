@@ -340,3 +340,14 @@ def test_a_policy_that_gives_no_factors_is_refused(policy: Any) -> None:
     with pytest.raises(InvalidInput) as caught:
         evaluate_policy(policy, *WINS, 0.01, 10, 0.1)
     assert caught.value.field == "policy"
+
+
+@pytest.mark.parametrize("monotone", [False, True])
+def test_without_a_stop_its_penalty_is_of_no_account(monotone: bool) -> None:
+    question = ([-1.0, 2.0], [0.72, 0.28], 0.01, 240, 0.1, FACTORS, None)
+    free, penal = (
+        solve_deadline_policy(*question, penalty, monotone=monotone, nodes=400)
+        for penalty in (0.0, 1.0)
+    )
+    assert penal.value == penal.probability == free.probability
+    assert (penal.factors == free.factors).all()
