@@ -4,6 +4,7 @@ import os
 from datetime import UTC, datetime
 
 import pytest
+from django.test import Client
 from hypothesis import settings
 
 # No time limit an example: machines differ, and properties share them with a server.
@@ -21,3 +22,12 @@ NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 def noon() -> datetime:
     """A fixed clock: Monday, 2 March 2026, 12:00 UTC."""
     return NOON
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    """A browser in which one who may see all of the admin is signed in."""
+    from goals.models import User  # apps are not loaded yet when this file is
+
+    client.force_login(User.objects.create_superuser("operator"))
+    return client

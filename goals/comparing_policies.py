@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from goals.deadline_tables import (
+    DEEPEST_STOP,
     STOP_PENALTY,
     DeadlineInputs,
     DeadlineTable,
@@ -17,9 +18,6 @@ from goals.projection.outcomes import Outcomes
 from goals.records import RATIO
 from goals.ways import Way
 from mastertrade.money import round_to
-
-# What stands for no stop: nearly all is lost, and that has no price.
-NO_STOP = 1 - 1e-6
 
 # From the plainest on.
 ORDER = (
@@ -84,7 +82,7 @@ def _solve(question: GoalQuestion, low: Decimal, high: Decimal) -> DeadlineTable
             probabilities=tuple(chances.probabilities.tolist()),
             trades_left=question.trades,
             goal_return=question.goal_return,
-            stop_loss=question.stop_loss or NO_STOP,
+            stop_loss=question.stop_loss or DEEPEST_STOP,
             stop_penalty=STOP_PENALTY if has_stop else 0.0,
             factors=factors_between(low, high),
         )

@@ -25,14 +25,14 @@ from mastertrade.money import FACTOR, round_to
 FACTORS = 25
 NODES = 400
 STOP_PENALTY = 1.0
+# A loss of 99.9999 % stands for that of everything.
+DEEPEST_STOP = 1 - 1e-6
 # A table is solved for the next so many trades left, and answers all below them: few
 # tables then do for a whole period.
 TRADES_STEP = 20
 MOST_TRADES = 1_000
 CHANCES = 65_535  # a probability is kept as so many parts
 TOUCH = 1e-12
-
-
 # A level that misses a node by less than this share of a step lies on it.
 NODE_TOUCH = 1e-7
 
@@ -175,19 +175,21 @@ def make_inputs(
     min_factor: Decimal,
     max_factor: Decimal,
 ) -> DeadlineInputs:
-    """What to solve for a goal: the stop at the hard drawdown, λ = 1, 25 factors.
-
-    A portfolio that may lose everything stops at a loss of 99.9999 %.
-    """
+    """What to solve for a goal: the stop at the hard drawdown, λ = 1, 25 factors."""
     return DeadlineInputs(
         growths=tuple(float(growth) for growth in edge.growths),
         probabilities=tuple(float(weight) for weight in edge.probabilities),
         trades_left=round_up(trades_left),
         goal_return=float(goal_return),
-        stop_loss=min(float(hard_drawdown_pct) / 100, 1 - 1e-6),
+        stop_loss=stop_at(hard_drawdown_pct),
         stop_penalty=STOP_PENALTY,
         factors=factors_between(min_factor, max_factor),
     )
+
+
+def stop_at(hard_drawdown_pct: Decimal) -> float:
+    """The loss (a ratio) at which trading halts for good."""
+    return min(float(hard_drawdown_pct) / 100, DEEPEST_STOP)
 
 
 def round_up(trades_left: int) -> int:

@@ -10,6 +10,7 @@ from math import log, log1p, sqrt
 
 import numpy as np
 
+from goals.deadline_tables import stop_at
 from goals.projection.edge import ONE_SIDED_80, Bounds, Edge, shrink_mean
 from goals.projection.forecast import (
     SURELY_REACHABLE,
@@ -24,10 +25,9 @@ def stop_below(way: Way, hard_drawdown_pct: Decimal) -> float | None:
     """How far below the start (a ratio) trading halts for good, by the way's equity.
 
     None where equity is below that already: trading was resumed there, and nobody
-    knows where it would halt again. A portfolio that may lose everything stops at a
-    loss of 99.9999 %.
+    knows where it would halt again.
     """
-    stop = min(float(hard_drawdown_pct) / 100, 1 - 1e-6)
+    stop = stop_at(hard_drawdown_pct)
     return stop if float(way.equity) > 1 - stop else None
 
 

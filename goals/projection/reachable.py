@@ -129,9 +129,5 @@ def _is_stopped(levels: Floats, stop: float | None) -> Flags:
 
 def _merge(levels: Floats, chances: Floats) -> tuple[Floats, Floats]:
     """Each log-equity once, with the probability of all ways to it."""
-    order = np.argsort(levels, kind="stable")
-    levels, chances = levels[order], chances[order]
-    begins = np.flatnonzero(np.diff(levels, prepend=-np.inf) > SAME)
-    if not begins.size:
-        return levels, chances
-    return levels[begins], np.add.reduceat(chances, begins)
+    merged, which = _number(levels)
+    return merged, np.bincount(which, chances, merged.size).astype(np.float64)

@@ -1,6 +1,5 @@
 """Halts, solved tables and probabilities, as the admin shows them."""
 
-import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,25 +8,13 @@ from django.test import Client
 from django.urls import reverse
 
 from goals.enums import HaltCause, TradingState
-from goals.models import FinancialGoal, PolicyTable, Portfolio, TradingHalt, User
+from goals.models import FinancialGoal, PolicyTable, Portfolio, TradingHalt
 from goals.services import halt_trading, resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
+from tests.admin_pages import text_of
 from trades.tests.factories import book_profit
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def operator(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("operator"))
-    return client
-
-
-def text_of(client: Client, name: str, *keys: object) -> str:
-    answer = client.get(reverse(f"admin:{name}", args=keys))
-    assert answer.status_code == 200
-    words = re.sub(r"<[^>]+>", " ", answer.content.decode())
-    return " ".join(words.split())
 
 
 def test_a_halt_says_who_when_why_and_how_it_went_on(operator: Client):

@@ -1,35 +1,20 @@
 """Growth records and finished replays, as the admin shows them."""
 
-import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from django.test import Client
-from django.urls import reverse
 
 from goals.enums import GoalType
-from goals.models import User
 from goals.tests.factories import START, PortfolioFactory, UserFactory
+from tests.admin_pages import text_of
 from trades.models import GrowthRecord
 from trades.replay.options import ReplaySettings
 from trades.services.replay import ReplayQuestion, run_replay
 from trades.tests.prices import wander
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def operator(client: Client) -> Client:
-    client.force_login(User.objects.create_superuser("operator"))
-    return client
-
-
-def text_of(client: Client, name: str, *keys: object) -> str:
-    answer = client.get(reverse(f"admin:{name}", args=keys))
-    assert answer.status_code == 200
-    words = re.sub(r"<[^>]+>", " ", answer.content.decode())
-    return " ".join(words.split())
 
 
 def test_a_growth_record_is_shown_in_percent_of_equity(operator: Client):
