@@ -26,7 +26,6 @@ from goals.services.trading_state import trading_state_of
 from mastertrade.columns import choices
 from mastertrade.fields import (
     DecimalColumnField,
-    InstantField,
     PortfolioReferenceField,
     StrictSerializer,
 )
@@ -131,6 +130,12 @@ class PortfolioCreationSerializer(PortfolioSettingsSerializer):
 
 
 class CashFlowSerializer(serializers.ModelSerializer[CashFlow]):
+    """A deposit or a withdrawal.
+
+    `units` is what it bought, or sold, at the live unit value. `marks_unknown`: trades
+    were open, and it was booked before cash flows were valued at their marks.
+    """
+
     portfolio_id = serializers.IntegerField(read_only=True)
     at = serializers.DateTimeField(source="flowed_at", read_only=True)
 
@@ -141,6 +146,8 @@ class CashFlowSerializer(serializers.ModelSerializer[CashFlow]):
             "portfolio_id",
             "amount",
             "at",
+            "units",
+            "marks_unknown",
             "external_id",
             "created_at",
             "created_by",
@@ -154,14 +161,6 @@ class VoidSerializer(StrictSerializer):
     """Why something that was recorded is taken out of the ledger."""
 
     reason = serializers.CharField(max_length=500)
-
-
-class CashFlowCreationSerializer(StrictSerializer):
-    """A positive amount deposits, a negative one withdraws."""
-
-    amount = DecimalColumnField(MONEY)
-    at = InstantField(required=False, allow_null=True)
-    external_id = serializers.CharField(max_length=200, required=False, allow_null=True)
 
 
 class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):

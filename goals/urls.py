@@ -8,7 +8,6 @@ from goals.views.goals import (
 )
 from goals.views.halts import HaltListView, HaltView, ResumeView
 from goals.views.portfolios import (
-    CashFlowListView,
     PortfolioDetailView,
     PortfolioListView,
     VoidCashFlowView,
@@ -21,11 +20,6 @@ urlpatterns = [
         "portfolios/<int:portfolio_id>/",
         PortfolioDetailView.as_view(),
         name="portfolio",
-    ),
-    path(
-        "portfolios/<int:portfolio_id>/cash-flows/",
-        CashFlowListView.as_view(),
-        name="cash-flows",
     ),
     path(
         "portfolios/<int:portfolio_id>/cash-flows/<int:cash_flow_id>/void/",

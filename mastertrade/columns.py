@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from mastertrade.money import (
+    CARRIED,
     COST,
     FACTOR,
     GROWTH,
@@ -53,6 +54,11 @@ def unit_value(**options: Any) -> "models.DecimalField[Any, Any]":
 def units(**options: Any) -> "models.DecimalField[Any, Any]":
     """numeric(56,18)"""
     return _decimal(UNITS, options)
+
+
+def carried(**options: Any) -> "models.DecimalField[Any, Any]":
+    """numeric(38,18): what open trades carry, in money"""
+    return _decimal(CARRIED, options)
 
 
 def cost(**options: Any) -> "models.DecimalField[Any, Any]":

@@ -28,6 +28,8 @@ FACTOR = (8, 4)
 UNIT_VALUE = (38, 18)
 # The smallest unit value buys the most units: 10**16 / 10**-18.
 UNITS = (56, 18)
+# What open trades carry, in money.
+CARRIED = (38, 18)
 # A quantity times a price, and the rest that rounding such a product to money leaves.
 COST = (64, 24)
 REST = (44, 36)

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from trades.views.cash_flows import CashFlowListView
 from trades.views.changes import ChangeListView
 from trades.views.decisions import (
     GoalSizingView,
@@ -25,6 +26,11 @@ from trades.views.webhooks import (
 )
 
 urlpatterns = [
+    path(
+        "portfolios/<int:portfolio_id>/cash-flows/",
+        CashFlowListView.as_view(),
+        name="cash-flows",
+    ),
     path("goals/<int:goal_id>/sizing/", GoalSizingView.as_view(), name="goal-sizing"),
     path(
         "goals/<int:goal_id>/strategy/",

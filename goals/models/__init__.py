@@ -2,13 +2,20 @@
 
 from goals.models.goals import FinancialGoal
 from goals.models.halts import TradingHalt
-from goals.models.ledger import CashFlow, LedgerChange, LedgerDay, LedgerEntry
+from goals.models.ledger import (
+    CarriedProfit,
+    CashFlow,
+    LedgerChange,
+    LedgerDay,
+    LedgerEntry,
+)
 from goals.models.logs import GoalAdjustmentLog, GoalProgressHistory
 from goals.models.policy_tables import PolicyTable
 from goals.models.portfolios import Portfolio
 from goals.models.users import User
 
 __all__ = [
+    "CarriedProfit",
     "CashFlow",
     "FinancialGoal",
     "GoalAdjustmentLog",

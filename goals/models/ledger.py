@@ -1,5 +1,9 @@
 """The ledger: cash flows, the figures they and the trades add up to, and changes."""
 
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
 from django.db import models
 from django.db.models import Func, Q, Value
 
@@ -8,7 +12,7 @@ from goals.enums import EntryKind
 from goals.models.portfolios import Portfolio
 from goals.progress import Reading
 from mastertrade import columns
-from mastertrade.columns import at_least, check, is_null, is_set
+from mastertrade.columns import above, at_least, check, is_null, is_set
 
 
 class NextLedgerKey(Func):
@@ -31,6 +35,10 @@ class CashFlow(models.Model):
     amount = columns.money()
     flowed_at = models.DateTimeField()
     ledger_key = models.BigIntegerField(db_default=NextLedgerKey(), editable=False)
+    # What it bought (positive) or sold, derived from the ledger.
+    units = columns.units(default=Decimal(0), db_default=Decimal(0), editable=False)
+    # Trades were open, and it was booked before flows were valued at their marks.
+    marks_unknown = models.BooleanField(default=False, db_default=False, editable=False)
     external_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001
     request_fingerprint = models.CharField(max_length=64, editable=False)
     created_at = models.DateTimeField()
@@ -66,6 +74,73 @@ class CashFlow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount} at {self.flowed_at:%Y-%m-%d %H:%M}"
+
+
+class CarriedProfit(models.Model):
+    """By how much a cash flow, or a close, changed what an open trade carries.
+
+    `goals.accounting` says what is carried and why. Of a flow `quantity` was open and
+    had made `open_pnl` at the marks known when it was booked, which stay; `change`
+    follows from the ledger. A close ends what its quantity carried. The sum of a
+    trade's changes is what it carries now.
+    """
+
+    carried_profit_id = models.BigAutoField(primary_key=True)
+    portfolio = models.ForeignKey(
+        Portfolio,
+        models.CASCADE,
+        related_name="carried_profits",
+        db_constraint=False,  # ON DELETE CASCADE in the migration
+        db_index=False,  # named, below
+    )
+    trade_id = models.BigIntegerField()  # trades live a floor above
+    cash_flow = models.ForeignKey(
+        CashFlow,
+        models.CASCADE,
+        null=True,
+        related_name="carried_profits",
+        db_constraint=False,  # ON DELETE CASCADE in the migration
+        db_index=False,  # carried_profits_of_flow begins with it
+    )
+    # The trade itself, or the part of it that was closed.
+    closed_trade_id = models.BigIntegerField(null=True)
+    quantity = columns.price(null=True)
+    open_pnl = columns.money(null=True)
+    change = columns.carried(default=Decimal(0), db_default=Decimal(0))
+
+    class Meta:
+        db_table = "carried_profits"
+        constraints = (
+            check(
+                "carried_profits_one_cause",
+                (
+                    is_set("cash_flow")
+                    & is_null("closed_trade_id")
+                    & is_set("quantity")
+                    & above("quantity", 0)
+                    & is_set("open_pnl")
+                )
+                | (
+                    is_null("cash_flow")
+                    & is_set("closed_trade_id")
+                    & is_null("quantity")
+                    & is_null("open_pnl")
+                ),
+            ),
+            models.UniqueConstraint(
+                fields=["cash_flow", "trade_id"], name="carried_profits_of_flow"
+            ),
+            models.UniqueConstraint(
+                fields=["closed_trade_id"], name="carried_profits_of_close"
+            ),
+        )
+        indexes = (
+            models.Index(fields=["portfolio"], name="carried_profits_by_portfolio"),
+            models.Index(fields=["trade_id"], name="carried_profits_by_trade"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.change} of trade {self.trade_id}"
 
 
 class LedgerEntry(models.Model):
@@ -117,10 +192,15 @@ class LedgerDay(models.Model):
     unit_run = models.PositiveIntegerField()
     realized_pnl = columns.money()
     peak_unit_value = columns.unit_value()
+    carried = columns.carried(default=Decimal(0), db_default=Decimal(0))
+    redeemed_value = columns.unit_value(null=True)
     # The largest after any entry of the day: where a goal may have been reached.
     high_equity = columns.money()
     high_unit_value = columns.unit_value()
     high_realized_pnl = columns.money()
+
+    # Of a day that was walked: what its flows and closes did, see `walk_ledger`.
+    events: Sequence[Mapping[str, Any]] = ()
 
     class Meta:
         db_table = "ledger_days"
@@ -156,6 +236,8 @@ class LedgerDay(models.Model):
             realized_pnl=self.realized_pnl,
             peak_unit_value=self.peak_unit_value,
             run=self.unit_run,
+            carried=self.carried,
+            redeemed_value=self.redeemed_value,
         )
 
     @property

@@ -52,6 +52,10 @@ class Portfolio(models.Model):
     unit_run = models.PositiveIntegerField(default=1, editable=False)
     realized_pnl = columns.money(default=Decimal(0), editable=False)
     peak_unit_value = columns.unit_value(default=Decimal(1), editable=False)
+    # See `goals.accounting`: what open trades carry since a cash flow, and what the
+    # last unit was worth where all were withdrawn while trades were open.
+    carried = columns.carried(default=Decimal(0), db_default=Decimal(0), editable=False)
+    redeemed_value = columns.unit_value(null=True, editable=False)
     drawdown_pct = columns.percent(default=Decimal(0), editable=False)
     # The newest ledger entry's time; None while there is none.
     last_entry_at = models.DateTimeField(null=True, editable=False)
@@ -105,6 +109,10 @@ class Portfolio(models.Model):
                 "portfolios_peak_not_below", at_least("peak_unit_value", "unit_value")
             ),
             check("portfolios_unit_run_positive", at_least("unit_run", 1)),
+            check(
+                "portfolios_redeemed_value",
+                is_null("redeemed_value") | (Q(units=0) & above("redeemed_value", 0)),
+            ),
             check(
                 "portfolios_drawdown_range",
                 at_least("drawdown_pct", 0) & at_most("drawdown_pct", 100),
@@ -164,6 +172,8 @@ class Portfolio(models.Model):
             realized_pnl=self.realized_pnl,
             peak_unit_value=self.peak_unit_value,
             run=self.unit_run,
+            carried=self.carried,
+            redeemed_value=self.redeemed_value,
         )
 
     def take_over(self, account: Account) -> None:
@@ -174,6 +184,8 @@ class Portfolio(models.Model):
         self.realized_pnl = account.realized_pnl
         self.peak_unit_value = account.peak_unit_value
         self.unit_run = account.run
+        self.carried = account.carried
+        self.redeemed_value = account.redeemed_value
         self.drawdown_pct = measure_live_drawdown_pct(account, self.unrealized_pnl)
 
     @property
@@ -185,14 +197,3 @@ class Portfolio(models.Model):
             live_equity=self.live_equity,
             run=self.unit_run,
         )
-
-
-ACCOUNT_FIELDS = (
-    "equity",
-    "units",
-    "unit_value",
-    "realized_pnl",
-    "peak_unit_value",
-    "unit_run",
-    "drawdown_pct",
-)

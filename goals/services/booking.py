@@ -1,20 +1,17 @@
 """One more entry in the ledger: behind all others, or in between."""
 
 from datetime import datetime
-from decimal import Decimal
 
-from goals.enums import EntryKind
 from goals.models import Portfolio
 from goals.services.halts import enforce_limits
-from goals.services.ledger import GoalMove, append_entry
+from goals.services.ledger import ClosedProfit, Flow, GoalMove, append_entry
 from goals.services.rebuilding import rebuild_ledger
 
 
 def book_entry(
     *,
     portfolio: Portfolio,
-    kind: EntryKind,
-    amount: Decimal,
+    entry: ClosedProfit | Flow,
     effective_at: datetime,
     recorded_at: datetime,
     what: str,
@@ -29,8 +26,7 @@ def book_entry(
     reason = f"{what} of {effective_at:%Y-%m-%d %H:%M} UTC arrived late"
     moves = append_entry(
         portfolio=portfolio,
-        kind=kind,
-        amount=amount,
+        entry=entry,
         effective_at=effective_at,
         recorded_at=recorded_at,
         reason=reason,

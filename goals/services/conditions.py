@@ -14,9 +14,7 @@ from goals.accounting import (
     ONE,
     Account,
     measure_drawdown_pct,
-    measure_live_drawdown_pct,
     measure_live_unit_value,
-    measure_lowest_unit_value,
     open_account,
 )
 from goals.enums import EdgeGuard, HaltCause, TradingState
@@ -62,11 +60,14 @@ class Figures:
 
     @property
     def live_unit_value(self) -> Decimal:
+        if not self.is_marked:
+            return self.account.unit_value
         return measure_live_unit_value(self.account, self.unrealized_pnl)
 
     @property
     def lowest_unit_value(self) -> Decimal:
-        return measure_lowest_unit_value(self.account, self.unrealized_pnl)
+        """The worse of the realised and the live unit value."""
+        return min(self.account.unit_value, self.live_unit_value)
 
 
 def read_conditions(figures: Figures, now: datetime) -> TradingConditions:
@@ -127,10 +128,11 @@ def read_drawdown_pct(figures: Figures, matters_from_pct: Decimal) -> Decimal:
     The reference never lies above the peak of all times: where the fall below that is
     less than what matters, it is returned as it is, and nothing needs to be read.
     """
-    overall = measure_live_drawdown_pct(figures.account, figures.unrealized_pnl)
+    lowest = figures.lowest_unit_value
+    overall = measure_drawdown_pct(lowest, figures.account.peak_unit_value)
     if overall < matters_from_pct:
         return overall
-    return measure_drawdown_pct(figures.lowest_unit_value, read_reference_peak(figures))
+    return measure_drawdown_pct(lowest, read_reference_peak(figures))
 
 
 def read_reference_peak(figures: Figures) -> Decimal:
@@ -202,8 +204,10 @@ def read_daily_loss_pct(figures: Figures) -> Decimal | None:
     began = _read_midnight(figures, day)
     if began is None:
         return None
-    unrealized = portfolio.unrealized_at_midnight(day) if figures.is_marked else ZERO
-    reference = measure_live_unit_value(began, unrealized)
+    reference = began.unit_value
+    if figures.is_marked:
+        unrealized = portfolio.unrealized_at_midnight(day)
+        reference = measure_live_unit_value(began, unrealized)
     if began.run != figures.account.run:
         reference = ONE  # what a new run of units begins with
     midnight = local_midnight(day, portfolio.time_zone)

@@ -1,5 +1,6 @@
 """The figures of past times: from the local days that are kept, and by walking."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
@@ -31,12 +32,13 @@ FROM (
 """
 WALK = """
 SELECT day, last_entry_at, entries, equity, units, unit_value, unit_run, realized_pnl,
-       peak_unit_value, high_equity, high_unit_value, high_realized_pnl
+       peak_unit_value, carried, redeemed_value, high_equity, high_unit_value,
+       high_realized_pnl, events
 FROM walk_ledger(
     %(portfolio_id)s, %(from_at)s, %(until_at)s, %(first_day)s,
     %(midnights)s::timestamptz[], %(each_entry)s, %(strict)s, %(in_steps)s,
     %(equity)s, %(units)s, %(unit_value)s, %(run)s, %(realized_pnl)s,
-    %(peak_unit_value)s
+    %(peak_unit_value)s, %(carried)s, %(redeemed_value)s
 )
 """
 FIGURES = (
@@ -49,6 +51,8 @@ FIGURES = (
     "unit_run",
     "realized_pnl",
     "peak_unit_value",
+    "carried",
+    "redeemed_value",
     "high_equity",
     "high_unit_value",
     "high_realized_pnl",
@@ -65,6 +69,7 @@ SELECT %(portfolio_id)s, * FROM unnest(
     %(day)s::date[], %(last_entry_at)s::timestamptz[], %(entries)s::int[],
     %(equity)s::numeric[], %(units)s::numeric[], %(unit_value)s::numeric[],
     %(unit_run)s::int[], %(realized_pnl)s::numeric[], %(peak_unit_value)s::numeric[],
+    %(carried)s::numeric[], %(redeemed_value)s::numeric[],
     %(high_equity)s::numeric[], %(high_unit_value)s::numeric[],
     %(high_realized_pnl)s::numeric[]
 )
@@ -166,13 +171,17 @@ def walk_days(
             "run": account.run,
             "realized_pnl": account.realized_pnl,
             "peak_unit_value": account.peak_unit_value,
+            "carried": account.carried,
+            "redeemed_value": account.redeemed_value,
         }
         with refusing_bad_bookings():
             rows = _walk(cursor, parameters)
-    return [
-        LedgerDay(portfolio=portfolio, **dict(zip(FIGURES, row, strict=True)))
-        for row in rows
-    ]
+    walked = []
+    for *figures, events in rows:
+        row = LedgerDay(portfolio=portfolio, **dict(zip(FIGURES, figures, strict=True)))
+        row.events = json.loads(events)
+        walked.append(row)
+    return walked
 
 
 def _walk(cursor: Any, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:

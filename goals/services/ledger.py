@@ -1,17 +1,18 @@
 """Booking into a portfolio's ledger, and moving the goals it measures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
-from goals.accounting import book_cash_flow, book_profit
+from goals.accounting import OpenTrade, book_cash_flow, book_profit
 from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
-from goals.models import FinancialGoal, Portfolio
+from goals.models import CashFlow, FinancialGoal, Portfolio
 from goals.periods import local_date, local_day
 from goals.progress import Progress, Reading, measure_progress, status_after
 from mastertrade.loading import columns_of, execute, load
+from mastertrade.money import EXACT
 
 HUNDRED = Decimal(100)
 
@@ -33,6 +34,31 @@ class GoalMove:
         return f"{self.status_before} turned {self.goal.status}."
 
 
+@dataclass(frozen=True, slots=True)
+class ClosedProfit:
+    """The profit of a close, and what the trade carried of it (see `accounting`).
+
+    `closed_trade_id` is the trade's own, or that of the part of it that was closed.
+    """
+
+    amount: Decimal
+    trade_id: int
+    closed_trade_id: int
+    carried: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A cash flow that is written, with the open trades it is valued by."""
+
+    cash_flow: CashFlow
+    marked: Sequence[OpenTrade] = ()
+
+    @property
+    def amount(self) -> Decimal:
+        return Decimal(self.cash_flow.amount)
+
+
 def is_late(portfolio: Portfolio, effective_at: datetime) -> bool:
     """Whether an entry lies before the newest one and so changes what came after."""
     newest = portfolio.last_entry_at
@@ -42,8 +68,7 @@ def is_late(portfolio: Portfolio, effective_at: datetime) -> bool:
 def append_entry(
     *,
     portfolio: Portfolio,
-    kind: EntryKind,
-    amount: Decimal,
+    entry: ClosedProfit | Flow,
     effective_at: datetime,
     recorded_at: datetime,
     reason: str,
@@ -61,16 +86,50 @@ def append_entry(
     goals = load(FinancialGoal, LOCK_GOALS, [portfolio.portfolio_id, effective_at])
     if any(_is_judged_without(goal, effective_at) for goal in goals):
         return None
-    book = book_profit if kind is EntryKind.TRADE else book_cash_flow
-    portfolio.take_over(book(portfolio.account, amount))
+    carries = _book(portfolio, entry)
     portfolio.last_entry_at = effective_at
     portfolio.updated_at = recorded_at
+    kind = EntryKind.CASH_FLOW if isinstance(entry, Flow) else EntryKind.TRADE
     moves, changed = _measure_goals(portfolio, goals, kind, effective_at)
     notes = {m.goal.goal_id: _note(m, reason) for m in moves if m.goal.ended_at}
     _save_booking(
-        portfolio, changed, HistoryKind(kind), effective_at, recorded_at, notes
+        portfolio, changed, HistoryKind(kind), effective_at, recorded_at, notes, carries
     )
     return moves
+
+
+def _book(portfolio: Portfolio, entry: ClosedProfit | Flow) -> dict[str, Any] | None:
+    """Set the portfolio's figures; what the entry did to what trades carry, as columns.
+
+    None where a close ends nothing that was carried.
+    """
+    before = portfolio.account
+    if isinstance(entry, ClosedProfit):
+        portfolio.take_over(book_profit(before, entry.amount, entry.carried))
+        if entry.carried == 0:
+            return None
+        return {
+            "cash_flow_id": None,
+            "units_bought": None,
+            "closed_trade_id": entry.closed_trade_id,
+            "trade_ids": [entry.trade_id],
+            "changes": [-entry.carried],
+        }
+    account, carrying = book_cash_flow(before, entry.amount, entry.marked)
+    portfolio.take_over(account)
+    with localcontext(EXACT):
+        bought = account.units - before.units
+        changes = [
+            after.carried - trade.carried
+            for trade, after in zip(entry.marked, carrying, strict=True)
+        ]
+    return {
+        "cash_flow_id": entry.cash_flow.cash_flow_id,
+        "units_bought": bought,
+        "closed_trade_id": None,
+        "trade_ids": [trade.trade_id for trade in carrying],
+        "changes": changes,
+    }
 
 
 def _note(move: GoalMove, reason: str) -> str:
@@ -171,6 +230,7 @@ WITH booked AS (
     SET equity = %(equity)s, units = %(units)s, unit_value = %(unit_value)s,
         unit_run = %(unit_run)s, realized_pnl = %(realized_pnl)s,
         peak_unit_value = %(peak_unit_value)s, drawdown_pct = %(drawdown_pct)s,
+        carried = %(carried)s, redeemed_value = %(redeemed_value)s,
         unrealized_pnl = %(unrealized_pnl)s, revalued_day = %(revalued_day)s,
         midnight_unrealized_pnl = %(midnight_unrealized_pnl)s,
         last_entry_at = %(effective_at)s, updated_at = %(recorded_at)s
@@ -178,16 +238,19 @@ WITH booked AS (
 ), day AS (
     INSERT INTO ledger_days AS d
         (portfolio_id, day, last_entry_at, entries, equity, units, unit_value, unit_run,
-         realized_pnl, peak_unit_value, high_equity, high_unit_value, high_realized_pnl)
+         realized_pnl, peak_unit_value, carried, redeemed_value, high_equity,
+         high_unit_value, high_realized_pnl)
     VALUES (%(portfolio_id)s, %(local_day)s, %(effective_at)s, 1, %(equity)s, %(units)s,
             %(unit_value)s, %(unit_run)s, %(realized_pnl)s, %(peak_unit_value)s,
-            %(equity)s, %(unit_value)s, %(realized_pnl)s)
+            %(carried)s, %(redeemed_value)s, %(equity)s, %(unit_value)s,
+            %(realized_pnl)s)
     ON CONFLICT (portfolio_id, day) DO UPDATE
     SET last_entry_at = excluded.last_entry_at, entries = d.entries + 1,
         equity = excluded.equity, units = excluded.units,
         unit_value = excluded.unit_value, unit_run = excluded.unit_run,
         realized_pnl = excluded.realized_pnl,
-        peak_unit_value = excluded.peak_unit_value,
+        peak_unit_value = excluded.peak_unit_value, carried = excluded.carried,
+        redeemed_value = excluded.redeemed_value,
         high_equity = greatest(d.high_equity, excluded.equity),
         high_unit_value = greatest(d.high_unit_value, excluded.unit_value),
         high_realized_pnl = greatest(d.high_realized_pnl, excluded.realized_pnl)
@@ -214,6 +277,24 @@ SELECT goal_id, kind, %(snapshot_date)s, %(effective_at)s, %(recorded_at)s,
        current_value, target_value, progress_pct, note
 FROM moved WHERE kind IS NOT NULL ORDER BY goal_id
 """
+# The same, and what a flow bought and what it, or a close, did to what trades carry.
+SAVE_CARRYING = SAVE_BOOKING.replace(
+    "WITH booked AS (",
+    """
+WITH bought AS (
+    UPDATE cash_flows SET units = %(units_bought)s
+    WHERE cash_flow_id = %(cash_flow_id)s::bigint
+), flowed AS (
+    UPDATE carried_profits c SET change = m.change
+    FROM unnest(%(trade_ids)s::bigint[], %(changes)s::numeric[]) AS m(trade_id, change)
+    WHERE c.cash_flow_id = %(cash_flow_id)s::bigint AND c.trade_id = m.trade_id
+), closed AS (
+    INSERT INTO carried_profits (portfolio_id, trade_id, closed_trade_id, change)
+    SELECT %(portfolio_id)s::bigint, m.trade_id, %(closed_trade_id)s::bigint, m.change
+    FROM unnest(%(trade_ids)s::bigint[], %(changes)s::numeric[]) AS m(trade_id, change)
+    WHERE %(closed_trade_id)s::bigint IS NOT NULL
+), booked AS (""",
+)
 
 
 def _save_booking(
@@ -223,10 +304,12 @@ def _save_booking(
     effective_at: datetime,
     recorded_at: datetime,
     notes: Mapping[int, str],
+    carries: Mapping[str, Any] | None,
 ) -> None:
     execute(
-        SAVE_BOOKING,
+        SAVE_BOOKING if carries is None else SAVE_CARRYING,
         {
+            **(carries or {}),
             **account_columns(portfolio),
             **goal_columns(goals),
             "portfolio_id": portfolio.portfolio_id,
@@ -251,6 +334,8 @@ def account_columns(portfolio: Portfolio) -> dict[str, Any]:
         "unit_run": portfolio.unit_run,
         "realized_pnl": portfolio.realized_pnl,
         "peak_unit_value": portfolio.peak_unit_value,
+        "carried": portfolio.carried,
+        "redeemed_value": portfolio.redeemed_value,
         "drawdown_pct": portfolio.drawdown_pct,
         "unrealized_pnl": portfolio.unrealized_pnl,
         "revalued_day": portfolio.revalued_day,

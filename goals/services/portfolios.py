@@ -1,20 +1,24 @@
 """Portfolios and cash flows."""
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import available_timezones
 
+from django.db import connection
 from django.db.models import QuerySet
 
-from goals.accounting import open_account
+from goals.accounting import OpenTrade, open_account
 from goals.enums import EdgeGuard, EntryKind
 from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio, User
 from goals.models.users import MAIN_PORTFOLIO
 from goals.services.booking import book_entry
 from goals.services.halts import enforce_limits
+from goals.services.ledger import Flow
 from mastertrade.exceptions import (
     IdempotencyConflict,
     InvalidInput,
@@ -188,6 +192,21 @@ def newest(portfolio: Portfolio, now: datetime) -> datetime:
     return max(now, portfolio.last_entry_at or now)
 
 
+@dataclass(frozen=True, slots=True)
+class ValuedTrade:
+    """How much of a trade is open at a cash flow, and what that has made by then."""
+
+    trade_id: int
+    quantity: Decimal
+    open_pnl: Decimal
+
+
+class ValueTrades(Protocol):
+    """Values open trades of a locked portfolio by what its caller knows of them."""
+
+    def __call__(self, portfolio: Portfolio, at: datetime) -> Sequence[ValuedTrade]: ...
+
+
 @atomic
 def record_cash_flow(
     *,
@@ -198,40 +217,98 @@ def record_cash_flow(
     portfolio: int | str | None = None,
     external_id: str | None = None,
     recorded_by: str | None = None,
+    given: Mapping[str, Any] | None = None,
+    value_trades: ValueTrades | None = None,
 ) -> tuple[CashFlow, bool]:
     """Book a deposit or a withdrawal; returns it, and whether it is new.
 
-    The same `external_id` with the same figures returns the first one. One that is
-    dated before the newest entry rebuilds what it touches. `recorded_by` is the user
-    unless somebody else does it for them.
+    Open trades are valued at their marks, or by `value_trades` where it knows better;
+    `given` is what it knows, as part of the request. The same `external_id` with the
+    same figures returns the first one. One that is dated before the newest entry
+    rebuilds what it touches. `recorded_by` is the user unless somebody else does it
+    for them.
     """
     if require_decimal("amount", amount, MONEY) == 0:
         raise InvalidInput("amount", "must not be 0.")
-    body = {"amount": amount, "at": at}
+    digest = fingerprint({"amount": amount, "at": at, **(given or {})})
     locked = lock_portfolio(user=user, portfolio=portfolio)
-    known = _find_known(locked, external_id, fingerprint(body))
+    known = _find_known(locked, external_id, digest)
     if known is not None:
         return known, False
     flowed_at = newest(locked, now) if at is None else require_not_future("at", at, now)
+    valued = value_trades(locked, flowed_at) if value_trades else ()
     flow = CashFlow(
         portfolio=locked,
         amount=amount,
         flowed_at=flowed_at,
         external_id=external_id,
-        request_fingerprint=fingerprint(body),
+        request_fingerprint=digest,
         created_at=now,
         created_by=recorded_by or user.username,
     )
-    flow.save(force_insert=True)
     book_entry(
         portfolio=locked,
-        kind=EntryKind.CASH_FLOW,
-        amount=amount,
+        entry=_insert_flow(flow, valued),
         effective_at=flowed_at,
         recorded_at=now,
         what=f"Cash flow {flow.cash_flow_id}",
     )
     return flow, True
+
+
+# The flow, and beside it what open trades had made when it came.
+INSERT_FLOW = """
+WITH flow AS (
+    INSERT INTO cash_flows
+        (portfolio_id, amount, flowed_at, external_id, request_fingerprint, created_at,
+         created_by, updated_by, void_reason)
+    VALUES (%(portfolio_id)s, %(amount)s, %(flowed_at)s, %(external_id)s, %(digest)s,
+            %(created_at)s, %(created_by)s, '', '')
+    RETURNING cash_flow_id, ledger_key
+), told AS (
+    SELECT * FROM unnest(
+        %(trade_ids)s::bigint[], %(quantities)s::numeric[], %(open_pnls)s::numeric[]
+    ) AS m(trade_id, quantity, open_pnl)
+), valued AS (
+    SELECT * FROM told
+    UNION ALL
+    SELECT v.* FROM flow CROSS JOIN LATERAL valued_trades(
+        %(portfolio_id)s::bigint, %(flowed_at)s::timestamptz, flow.ledger_key) v
+    WHERE v.trade_id <> ALL (%(trade_ids)s::bigint[])
+), carried AS (
+    INSERT INTO carried_profits
+        (portfolio_id, cash_flow_id, trade_id, quantity, open_pnl)
+    SELECT %(portfolio_id)s::bigint, flow.cash_flow_id, v.trade_id, v.quantity,
+           v.open_pnl
+    FROM flow, valued v
+)
+SELECT flow.cash_flow_id, flow.ledger_key, v.trade_id, v.open_pnl, coalesce((
+           SELECT sum(c.change) FROM carried_profits c WHERE c.trade_id = v.trade_id
+       ), 0)
+FROM flow LEFT JOIN valued v ON true ORDER BY v.trade_id
+"""
+
+
+def _insert_flow(flow: CashFlow, valued: Sequence[ValuedTrade]) -> Flow:
+    values = {
+        "portfolio_id": flow.portfolio_id,
+        "amount": flow.amount,
+        "flowed_at": flow.flowed_at,
+        "external_id": flow.external_id,
+        "digest": flow.request_fingerprint,
+        "created_at": flow.created_at,
+        "created_by": flow.created_by,
+        "trade_ids": [trade.trade_id for trade in valued],
+        "quantities": [trade.quantity for trade in valued],
+        "open_pnls": [trade.open_pnl for trade in valued],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(INSERT_FLOW, values)
+        rows = cursor.fetchall()
+    flow.cash_flow_id, flow.ledger_key = rows[0][:2]
+    flow._state.adding = False
+    marked = [OpenTrade(*row[2:]) for row in rows if row[2] is not None]
+    return Flow(flow, marked)
 
 
 def _find_known(

@@ -77,6 +77,12 @@ class Rebuilt:
         )
         return old == new
 
+    @property
+    def has_events(self) -> bool:
+        """Whether cash flowed, or trades carried, on days that were made again."""
+        carried = any(day.carried for day in self.old.days)
+        return carried or any(day.events for day in self.new.days)
+
 
 def rebuild_ledger(
     portfolio: Portfolio,
@@ -95,6 +101,7 @@ def rebuild_ledger(
     """
     rebuilt = load_rebuilt(portfolio, since, strict=strict)
     save_days(portfolio, list(rebuilt.new.days), rebuilt.first_day)
+    carried_before = portfolio.carried
     portfolio.take_over(rebuilt.new.newest)
     portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
     portfolio.updated_at = now
@@ -108,6 +115,8 @@ def rebuild_ledger(
         if move.before != move.after or move.status_before != goal.status:
             moves.append(move)
     _save(portfolio, rebuilt.goals, rows, now)
+    if carried_before != 0 or rebuilt.has_events:
+        save_carried(portfolio, rebuilt)
     enforce_limits(portfolio, now)
     return moves
 
@@ -271,6 +280,7 @@ WITH booked AS (
     SET equity = %(equity)s, units = %(units)s, unit_value = %(unit_value)s,
         unit_run = %(unit_run)s, realized_pnl = %(realized_pnl)s,
         peak_unit_value = %(peak_unit_value)s, drawdown_pct = %(drawdown_pct)s,
+        carried = %(carried)s, redeemed_value = %(redeemed_value)s,
         unrealized_pnl = %(unrealized_pnl)s, revalued_day = %(revalued_day)s,
         midnight_unrealized_pnl = %(midnight_unrealized_pnl)s,
         last_entry_at = %(last_entry_at)s, updated_at = %(now)s
@@ -329,3 +339,73 @@ def _save(
                 "row_note": [row.note for row in rows],
             },
         )
+
+
+# What flows bought, and what flows and closes did to what trades carry, from one day
+# on. Flows that are void or find nothing open any more change nothing.
+SAVE_CARRIED = """
+WITH told AS (
+    SELECT * FROM unnest(
+        %(flow_ids)s::bigint[], %(closed_ids)s::bigint[], %(trade_ids)s::bigint[],
+        %(changes)s::numeric[]) AS m(cash_flow_id, closed_trade_id, trade_id, change)
+), bought AS (
+    UPDATE cash_flows f SET units = m.units
+    FROM unnest(%(bought_by)s::bigint[], %(units)s::numeric[]) AS m(cash_flow_id, units)
+    WHERE f.cash_flow_id = m.cash_flow_id AND f.units <> m.units
+), flowed AS (
+    UPDATE carried_profits c SET change = coalesce(m.change, 0)
+    FROM carried_profits o JOIN cash_flows f USING (cash_flow_id)
+    LEFT JOIN told m USING (cash_flow_id, trade_id)
+    WHERE c.carried_profit_id = o.carried_profit_id
+      AND o.portfolio_id = %(portfolio_id)s AND f.flowed_at >= %(from_at)s
+      AND o.change <> coalesce(m.change, 0)
+), gone AS (
+    DELETE FROM carried_profits c USING trades t
+    WHERE c.portfolio_id = %(portfolio_id)s AND t.trade_id = c.closed_trade_id
+      AND t.exit_time >= %(from_at)s AND NOT EXISTS (
+          SELECT 1 FROM told m WHERE m.closed_trade_id = c.closed_trade_id)
+)
+INSERT INTO carried_profits (portfolio_id, trade_id, closed_trade_id, change)
+SELECT %(portfolio_id)s::bigint, trade_id, closed_trade_id, change
+FROM told WHERE closed_trade_id IS NOT NULL
+ON CONFLICT (closed_trade_id) DO UPDATE SET change = excluded.change
+"""
+
+
+def save_carried(portfolio: Portfolio, rebuilt: Rebuilt) -> None:
+    """Write what the walk found out about cash flows and what trades carry."""
+    from_at: datetime | str = "-infinity"
+    if rebuilt.first_day is not None:
+        from_at = local_midnight(rebuilt.first_day, portfolio.time_zone)
+    flows, changes = list_carried(rebuilt.new.days)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            SAVE_CARRIED,
+            {
+                "portfolio_id": portfolio.portfolio_id,
+                "from_at": from_at,
+                "bought_by": list(flows),
+                "units": list(flows.values()),
+                "flow_ids": [flow for flow, _, _ in changes],
+                "closed_ids": [closed for _, closed, _ in changes],
+                "trade_ids": [trade for _, _, trade in changes],
+                "changes": list(changes.values()),
+            },
+        )
+
+
+def list_carried(
+    days: Sequence[LedgerDay],
+) -> tuple[dict[int, Decimal], dict[tuple[int | None, int | None, int], Decimal]]:
+    """The units each flow bought, and changes by (flow, closed trade, trade)."""
+    bought: dict[int, Decimal] = {}
+    changes: dict[tuple[int | None, int | None, int], Decimal] = {}
+    for event in (event for day in days for event in day.events):
+        if "close" in event:
+            key = None, event["close"], event["trade"]
+            changes[key] = Decimal(event["change"])
+            continue
+        bought[event["flow"]] = Decimal(event["units"])
+        for trade_id, change in zip(event["trades"], event["changes"], strict=True):
+            changes[event["flow"], None, trade_id] = Decimal(change)
+    return bought, changes

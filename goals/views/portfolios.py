@@ -1,9 +1,6 @@
-"""HTTP: portfolios and their cash flows."""
-
-from typing import Any
+"""HTTP: portfolios, and voiding their cash flows."""
 
 from django.db.models import QuerySet
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import generics, status
@@ -12,10 +9,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.authentication import signed_in
-from goals.filters import CashFlowFilter, PortfolioListFilter
-from goals.models import CashFlow, Portfolio
+from goals.filters import PortfolioListFilter
+from goals.models import Portfolio
 from goals.serializers import (
-    CashFlowCreationSerializer,
     CashFlowSerializer,
     PortfolioCreationSerializer,
     PortfolioSerializer,
@@ -24,7 +20,6 @@ from goals.serializers import (
 )
 from goals.services import (
     create_portfolio,
-    record_cash_flow,
     update_portfolio,
     void_cash_flow,
 )
@@ -39,11 +34,6 @@ OPEN_WITH_1000 = OpenApiExample(
 TIGHTER_LIMITS = OpenApiExample(
     "Tighter limits",
     value={"soft_drawdown_pct": "5", "max_position_pct": "25"},
-    request_only=True,
-)
-DEPOSIT = OpenApiExample(
-    "Deposit, safe to repeat",
-    value={"amount": "500", "external_id": "bank-2026-03-02-1"},
     request_only=True,
 )
 MISTAKEN = OpenApiExample(
@@ -110,44 +100,6 @@ class PortfolioDetailView(generics.RetrieveAPIView[Portfolio]):
             **body.validated_data,
         )
         return Response(PortfolioSerializer(portfolio).data)
-
-
-class CashFlowListView(ListView[CashFlow]):
-    """A portfolio's deposits and withdrawals, newest first."""
-
-    serializer_class = CashFlowSerializer
-    filterset_class = CashFlowFilter
-    ordering_fields = ("flowed_at", "cash_flow_id", "amount")
-    ordering = ("-flowed_at", "-cash_flow_id")
-
-    def get_queryset(self) -> QuerySet[CashFlow]:
-        if getattr(self, "swagger_fake_view", False):
-            return CashFlow.objects.none()
-        return CashFlow.objects.filter(portfolio=self._portfolio())
-
-    def _portfolio(self) -> Portfolio:
-        mine = Portfolio.objects.filter(user_id=self.request.user.get_username())
-        key: Any = self.kwargs["portfolio_id"]
-        return get_object_or_404(mine, pk=key)
-
-    @extend_schema(
-        request=CashFlowCreationSerializer,
-        responses={200: CashFlowSerializer, 201: CashFlowSerializer},
-        examples=[DEPOSIT],
-    )
-    def post(self, request: Request, portfolio_id: int) -> Response:
-        """Deposit or withdraw; moves units, never the unit value."""
-        self._portfolio()
-        body = CashFlowCreationSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        flow, is_new = record_cash_flow(
-            user=signed_in(request),
-            portfolio=portfolio_id,
-            now=timezone.now(),
-            **body.validated_data,
-        )
-        code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
-        return Response(CashFlowSerializer(flow).data, status=code)
 
 
 class VoidCashFlowView(APIView):

@@ -123,10 +123,14 @@ class Trade(models.Model):
     voided_at = models.DateTimeField(null=True, blank=True)
     void_reason = models.TextField(default="", blank=True)
 
-    # What the position of an open trade shows; only `lock_trade` brings it along.
+    # What the position of an open trade shows, the profit that closing at the mark
+    # would book, and what it carries; only `lock_trade` brings them along.
     marked_price: Decimal | None = None
     marked_at: datetime | None = None
-    unrealized_pnl: Decimal = Decimal(0)
+    open_pnl: Decimal = Decimal(0)
+    carried: Decimal = Decimal(0)
+    # How much of it was open at a cash flow; only with those that value it.
+    quantity_then: Decimal = Decimal(0)
 
     objects = TradeQuerySet.as_manager()
 

@@ -7,10 +7,9 @@ from typing import Any
 
 from django.db.models.fields.json import KeyTextTransform
 
-from goals.enums import EntryKind
 from goals.models import LedgerChange, Portfolio, User
 from goals.services import book_entry
-from goals.services.ledger import GoalMove
+from goals.services.ledger import ClosedProfit, GoalMove
 from goals.services.portfolios import newest
 from mastertrade.exceptions import (
     IdempotencyConflict,
@@ -18,7 +17,7 @@ from mastertrade.exceptions import (
     TradeAlreadyClosed,
     TradeNotOpen,
 )
-from mastertrade.money import MONEY, PRICE
+from mastertrade.money import CARRIED, MONEY, PRICE, exactly, round_to
 from mastertrade.transactions import atomic
 from mastertrade.validation import (
     fingerprint,
@@ -32,6 +31,7 @@ from trades.models import Trade
 from trades.services.rows import (
     lock_portfolio_of_trade,
     lock_trade,
+    read_open_quantity,
     save_closed,
     save_open,
 )
@@ -119,9 +119,9 @@ def book_close(
 ) -> ClosedTrade:
     """Close a locked open trade of a locked portfolio, in the caller's transaction."""
     settle(trade, exited, now, by)
-    portfolio.revalue(-trade.unrealized_pnl, exited.at)  # it is realised now
+    portfolio.revalue(-trade.open_pnl, exited.at)  # it is realised now
     save_closed(trade)
-    moves = _book(portfolio, trade, exited, now)
+    moves = _book(portfolio, trade, trade, exited, now)
     return ClosedTrade(trade, trade, tuple(moves))
 
 
@@ -142,21 +142,37 @@ def _book_part(
     part.request_fingerprint = fingerprint(told)
     part.save(force_insert=True)
     portfolio.revalue(save_open(trade), exited.at)
-    moves = _book(portfolio, part, exited, now)
+    moves = _book(portfolio, trade, part, exited, now)
     return ClosedTrade(trade, part, tuple(moves))
 
 
 def _book(
-    portfolio: Portfolio, booked: Trade, exited: Exit, now: datetime
+    portfolio: Portfolio, trade: Trade, booked: Trade, exited: Exit, now: datetime
 ) -> list[GoalMove]:
     return book_entry(
         portfolio=portfolio,
-        kind=EntryKind.TRADE,
-        amount=booked.profit_loss or ZERO,
+        entry=ClosedProfit(
+            amount=booked.profit_loss or ZERO,
+            trade_id=trade.trade_id,
+            closed_trade_id=booked.trade_id,
+            carried=_released(trade, booked, exited),
+        ),
         effective_at=exited.at,
         recorded_at=now,
         what=f"Trade {booked.trade_id}",
     )
+
+
+@exactly
+def _released(trade: Trade, booked: Trade, exited: Exit) -> Decimal:
+    """What the trade carried of what is closed, by quantity; all with all of it."""
+    if trade is booked or trade.carried == 0:
+        return trade.carried
+    left = read_open_quantity(trade.trade_id, exited.at)
+    if left <= 0:
+        return trade.carried
+    share = trade.carried * booked.quantity
+    return round_to(share / (left + booked.quantity), CARRIED)
 
 
 def _check(

@@ -153,6 +153,8 @@ FROM ready_trades r JOIN trades t
 WHERE r.settles AND o.trade_id = t.trade_id AND o.status NOT IN ('closed', 'void')
 """
 UNREALIZED = """
-SELECT coalesce(sum(unrealized_pnl), 0) FROM positions
-WHERE portfolio_id = %(portfolio_id)s AND status = 'open'
+SELECT coalesce(sum(open_pnl(t, o.current_price)), 0)
+FROM positions o JOIN trades t USING (trade_id)
+WHERE o.portfolio_id = %(portfolio_id)s AND o.status = 'open'
+  AND o.marked_at IS NOT NULL
 """

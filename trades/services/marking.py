@@ -42,19 +42,21 @@ class Marked:
     moves: tuple[GoalMove, ...]
 
 
-# The unrealised profit that a mark makes, summed up by portfolio, less what there was.
+# The open profit that a mark makes, summed up by portfolio, less what there was.
 # A mark never goes back in time, nor before the position was opened.
 MARK = """
 WITH told AS (
     SELECT * FROM unnest(%(symbols)s::text[], %(prices)s::numeric[],
                          %(times)s::timestamptz[]) AS m(symbol, price, at)
 ), seen AS (
-    SELECT o.position_id, o.portfolio_id, o.symbol, o.unrealized_pnl AS was, m.price,
-           m.at, round_money(
+    SELECT o.position_id, o.portfolio_id, o.symbol, m.price, m.at, round_money(
                CASE o.side WHEN 'LONG' THEN 1 ELSE -1 END * t.fx_rate
                * (m.price * t.quantity
                   - coalesce(t.entry_notional, t.quantity * t.entry_price))
-           ) AS unrealized_pnl
+           ) AS unrealized_pnl,
+           open_pnl(t, m.price) AS open_pnl,
+           CASE WHEN o.marked_at IS NULL THEN 0 ELSE open_pnl(t, o.current_price) END
+               AS was
     FROM positions o JOIN trades t USING (trade_id) JOIN told m ON m.symbol = o.symbol
     WHERE o.portfolio_id = ANY(%(portfolio_ids)s) AND o.status = 'open'
       AND o.opened_at <= m.at AND (o.marked_at IS NULL OR o.marked_at <= m.at)
@@ -64,7 +66,7 @@ WITH told AS (
         updated_at = %(now)s
     FROM seen s WHERE o.position_id = s.position_id
 )
-SELECT portfolio_id, symbol, count(*), sum(unrealized_pnl - was), max(at)
+SELECT portfolio_id, symbol, count(*), sum(open_pnl - was), max(at)
 FROM seen GROUP BY portfolio_id, symbol
 """
 

@@ -154,7 +154,6 @@ def _insert(
     )
     trade.save(force_insert=True)
     trade.position = _open_position(trade)
-    trade.unrealized_pnl = ZERO
     return trade
 
 

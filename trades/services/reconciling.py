@@ -25,7 +25,9 @@ WITH held AS (
                CASE t.side WHEN 'LONG' THEN 1 ELSE -1 END * t.fx_rate
                * (o.current_price * t.quantity
                   - coalesce(t.entry_notional, t.quantity * t.entry_price)))
-           ELSE 0 END AS unrealized
+           ELSE 0 END AS unrealized,
+           CASE WHEN t.status = 'open' AND o.marked_at IS NOT NULL
+               THEN open_pnl(t, o.current_price) ELSE 0 END AS open_pnl
     FROM trades t LEFT JOIN positions o USING (trade_id)
     WHERE t.portfolio_id = %(portfolio_id)s
       AND (t.status = 'open' OR o.status = 'open')
@@ -47,7 +49,7 @@ WHERE (is_open OR figure = 'status') AND cached IS DISTINCT FROM told
 ORDER BY trade_id, figure
 """
 )
-UNREALIZED = POSITIONS + "SELECT coalesce(sum(unrealized), 0) FROM held"
+UNREALIZED = POSITIONS + "SELECT coalesce(sum(open_pnl), 0) FROM held"
 MEND = (
     POSITIONS
     + """

@@ -3,13 +3,16 @@
 SQL, because every close says it, and Django composes a query longer than this runs.
 """
 
+from datetime import datetime
 from decimal import Decimal
+
+from django.db import connection
 
 from goals.models import Portfolio, User
 from mastertrade.exceptions import NotFound
 from mastertrade.loading import columns_of, execute, load
 from trades.models import Trade
-from trades.services.settling import measure_open
+from trades.services.settling import measure_open, measure_open_pnl
 
 ZERO = Decimal(0)
 
@@ -18,13 +21,15 @@ SELECT {columns_of(Portfolio, "p")} FROM portfolios p JOIN trades t USING (portf
 WHERE t.trade_id = %s AND p.user_id = %s FOR NO KEY UPDATE OF p
 """
 # An imported trade that came in closed never had a position.
-CARRIED = ("marked_price", "marked_at", "unrealized_pnl")
+BROUGHT_ALONG = ("marked_price", "marked_at", "carried")
 LOCK_TRADE = f"""
 SELECT {columns_of(Trade, "t")}, o.current_price AS marked_price, o.marked_at,
-       coalesce(o.unrealized_pnl, 0) AS unrealized_pnl
+       coalesce((SELECT sum(c.change) FROM carried_profits c
+                 WHERE c.trade_id = t.trade_id), 0) AS carried
 FROM trades t LEFT JOIN positions o ON o.trade_id = t.trade_id
 WHERE t.trade_id = %s FOR NO KEY UPDATE OF t
 """
+OPEN_QUANTITY = "SELECT open_quantity(%s, %s, 9223372036854775807)"
 SAVE_CLOSED = """
 WITH closed AS (
     UPDATE trades
@@ -85,10 +90,18 @@ def lock_portfolio_of_trade(user: User, trade_id: int) -> Portfolio:
 def lock_trade(trade_id: int) -> Trade:
     """Lock a trade of a locked portfolio; it carries its position's mark besides.
 
-    `marked_price` (None without a position) and `unrealized_pnl`.
+    `marked_price` (None without a position), `open_pnl` by it, and what it carries.
     """
-    (trade,) = load(Trade, LOCK_TRADE, [trade_id], extra=CARRIED)
+    (trade,) = load(Trade, LOCK_TRADE, [trade_id], extra=BROUGHT_ALONG)
+    trade.open_pnl = _measure_marked(trade)
     return trade
+
+
+def read_open_quantity(trade_id: int, at: datetime) -> Decimal:
+    """What of a trade is open behind all that was booked up to a time."""
+    with connection.cursor() as cursor:
+        cursor.execute(OPEN_QUANTITY, [trade_id, at])
+        return Decimal(cursor.fetchone()[0])
 
 
 def save_closed(trade: Trade) -> None:
@@ -99,17 +112,24 @@ def save_closed(trade: Trade) -> None:
 def save_open(trade: Trade) -> Decimal:
     """Write what a trade that stays open holds now, and its position with it.
 
-    Returns by how much its unrealised profit changed. A position that was never marked
+    Returns by how much its open profit changed. A position that was never marked
     stands at its entry price.
     """
     price, unrealized = trade.entry_price, ZERO
     if trade.marked_at is not None and trade.marked_price is not None:
         price = trade.marked_price
         unrealized = measure_open(trade, price)
-    change = unrealized - trade.unrealized_pnl
-    trade.unrealized_pnl = unrealized
+    open_pnl = _measure_marked(trade)
+    change = open_pnl - trade.open_pnl
+    trade.open_pnl = open_pnl
     _save(SAVE_OPEN, trade, unrealized_pnl=unrealized, current_price=price)
     return change
+
+
+def _measure_marked(trade: Trade) -> Decimal:
+    if not trade.is_open or trade.marked_at is None or trade.marked_price is None:
+        return ZERO
+    return measure_open_pnl(trade, trade.marked_price)
 
 
 def _save(statement: str, trade: Trade, **more: Decimal) -> None:

@@ -93,7 +93,20 @@ def split_trade(
 
 
 def measure_open(trade: Trade, price: Decimal) -> Decimal:
-    """What an open trade would make at this price, before fees."""
+    """What an open trade would make at this price, before fees and funding."""
     return measure_unrealized(
         side=Side(trade.side), stake=trade.stake, price=price, rates=trade.rates
     )
+
+
+@exactly
+def measure_open_pnl(trade: Trade, price: Decimal) -> Decimal:
+    """What closing it at this price would book, before the exit's fees."""
+    exact = trade.unbooked_profit + measure_exact_profit(
+        side=Side(trade.side),
+        stake=trade.stake,
+        exit_price=price,
+        exit_fees=ZERO,
+        rates=trade.rates,
+    )
+    return round_to(exact, MONEY)

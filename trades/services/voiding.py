@@ -2,8 +2,11 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import cast
 
-from goals.models import User
+from django.db.models import Min
+
+from goals.models import CarriedProfit, User
 from goals.services import rebuild_ledger
 from goals.services.ledger import GoalMove
 from goals.services.live import save_live
@@ -15,6 +18,7 @@ from trades.models import Position, Trade
 from trades.pnl import measure_exact_profit
 from trades.services.records import forget_records
 from trades.services.rows import lock_portfolio_of_trade, lock_trade, save_open
+from trades.services.settling import measure_open_pnl
 from trades.stakes import join_stakes
 
 ZERO = Decimal(0)
@@ -36,15 +40,19 @@ def void_trade(
     if trade.status == TradeStatus.VOID:
         return trade, []
     was_open = trade.is_open
+    flowed_at = _first_flow(trade)
     _mark_void(trade, reason, now, user)
     if was_open:
         portfolio.revalue(-_close_position(trade, now), now)
         forget_records(portfolio)  # its closed parts end the trade now, in the past
-        return trade, save_live([portfolio], at=now, now=now)
-    portfolio.revalue(_give_back(trade, now, user), now)
+        if flowed_at is None:
+            return trade, save_live([portfolio], at=now, now=now)
+    else:
+        portfolio.revalue(_give_back(trade, now, user), now)
+    times = [at for at in (flowed_at, trade.exit_time) if at is not None]
     moves = rebuild_ledger(
         portfolio,
-        since=trade.exit_time,
+        since=min(times),
         now=now,
         reason=f"Trade {trade_id} was voided: {reason}",
     )
@@ -61,16 +69,31 @@ def _mark_void(trade: Trade, reason: str, now: datetime, user: User) -> None:
     )
 
 
+def _first_flow(trade: Trade) -> datetime | None:
+    """When cash first flowed that was valued by this trade, or by what it is part of.
+
+    Since then all is made again without it.
+    """
+    flows = CarriedProfit.objects.filter(
+        trade_id=trade.parent_trade_id or trade.trade_id,
+        cash_flow__voided_at=None,
+    )
+    first = flows.aggregate(first=Min("cash_flow__flowed_at"))["first"]
+    return cast("datetime | None", first)
+
+
 def _close_position(trade: Trade, now: datetime) -> Decimal:
-    """Close what it holds; returns the unrealised profit that this takes away."""
+    """Close what it holds; returns the open profit that this takes away."""
     position = Position.objects.filter(trade=trade).first()
     if position is None:
         return ZERO
-    unrealized: Decimal = position.unrealized_pnl
+    open_pnl = ZERO
+    if position.marked_at is not None:
+        open_pnl = measure_open_pnl(trade, position.current_price)
     position.status, position.unrealized_pnl = TradeStatus.CLOSED, ZERO
     position.updated_at = now
     position.save(update_fields=["status", "unrealized_pnl", "updated_at"])
-    return unrealized
+    return open_pnl
 
 
 @exactly

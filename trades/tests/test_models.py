@@ -361,6 +361,10 @@ def test_every_numeric_column_says_its_places():
 
 RESTRICT, CASCADE, SET_NULL, NO_ACTION = "r", "c", "n", "a"
 ON_DELETE = {
+    "carried_profits_portfolio_fk": CASCADE,
+    "carried_profits_cash_flow_fk": CASCADE,
+    "carried_profits_trade_fk": CASCADE,
+    "carried_profits_closed_trade_fk": CASCADE,
     "portfolios_user_fk": RESTRICT,
     "financial_goals_user_fk": RESTRICT,
     "financial_goals_portfolio_fk": RESTRICT,
@@ -563,6 +567,8 @@ def test_deleting_a_decision_makes_its_trades_forget_it():
 # Indexes
 
 INDEXES = {
+    "carried_profits_by_portfolio",
+    "carried_profits_by_trade",
     "financial_goals_by_period",
     "financial_goals_by_user",
     "financial_goals_running",

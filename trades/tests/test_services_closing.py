@@ -127,8 +127,10 @@ def test_closing_closes_the_position():
 
 
 def test_what_was_unrealised_is_realised_then():
-    trade = TradeFactory()
-    Position.objects.update(unrealized_pnl=Decimal(15))
+    trade = TradeFactory()  # marked at a profit of 15
+    Position.objects.update(
+        current_price=Decimal(50750), marked_at=NOW, unrealized_pnl=Decimal(15)
+    )
     Portfolio.objects.filter(pk=trade.portfolio_id).update(unrealized_pnl=Decimal(18))
     close(trade)
     portfolio = fresh(trade.portfolio)
