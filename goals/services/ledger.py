@@ -118,14 +118,14 @@ def _book(portfolio: Portfolio, entry: ClosedProfit | Flow) -> dict[str, Any] | 
     account, carrying = book_cash_flow(before, entry.amount, entry.marked)
     portfolio.take_over(account)
     with localcontext(EXACT):
-        bought = account.units - before.units
+        entry.cash_flow.units = account.units - before.units
         changes = [
             after.carried - trade.carried
             for trade, after in zip(entry.marked, carrying, strict=True)
         ]
     return {
         "cash_flow_id": entry.cash_flow.cash_flow_id,
-        "units_bought": bought,
+        "units_bought": entry.cash_flow.units,
         "closed_trade_id": None,
         "trade_ids": [trade.trade_id for trade in carrying],
         "changes": changes,

@@ -115,7 +115,7 @@ def rebuild_ledger(
         if move.before != move.after or move.status_before != goal.status:
             moves.append(move)
     _save(portfolio, rebuilt.goals, rows, now)
-    if carried_before != 0 or rebuilt.has_events:
+    if since is None or carried_before != 0 or rebuilt.has_events:
         save_carried(portfolio, rebuilt)
     enforce_limits(portfolio, now)
     return moves

@@ -3,21 +3,24 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from goals.models import FinancialGoal, Portfolio
+from goals.models import CarriedProfit, CashFlow, FinancialGoal, Portfolio
 from goals.services.days import FIGURES
 from goals.services.halts import follow_halts
 from goals.services.ledger import GoalMove
 from goals.services.reaching import load_reached
 from goals.services.rebuilding import (
     Rebuilt,
+    list_carried,
     load_rebuilt,
     measure_again,
     newest_entry_at,
     rebuild_ledger,
 )
 
+ZERO = Decimal(0)
 PORTFOLIO_FIGURES = (
     "equity",
     "units",
@@ -25,6 +28,8 @@ PORTFOLIO_FIGURES = (
     "unit_run",
     "realized_pnl",
     "peak_unit_value",
+    "carried",
+    "redeemed_value",
     "drawdown_pct",
     "last_entry_at",
 )
@@ -67,6 +72,7 @@ def find_portfolio_drift(portfolio: Portfolio) -> list[Drift]:
     portfolio.take_over(rebuilt.new.newest)
     portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
     drift = list(_compare(portfolio.portfolio_id, "itself", before, portfolio))
+    drift += _carried_drift(portfolio, rebuilt)
     return [*drift, *_day_drift(portfolio, rebuilt), *_goal_drift(portfolio, rebuilt)]
 
 
@@ -81,6 +87,26 @@ def mend_portfolio(portfolio: Portfolio, now: datetime) -> list[GoalMove]:
     )
     follow_halts(portfolio, now)
     return moves
+
+
+def _carried_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
+    """What flows bought, and what flows and closes did to what trades carry."""
+    bought, changes = list_carried(rebuilt.new.days)
+    flows = CashFlow.objects.filter(portfolio=portfolio, voided_at=None)
+    for flow_id, units in flows.values_list("cash_flow_id", "units"):
+        if units != bought.get(flow_id, units):
+            of = f"cash flow {flow_id}"
+            yield Drift(portfolio.portfolio_id, of, "units", units, bought[flow_id])
+    rows = CarriedProfit.objects.filter(portfolio=portfolio)
+    stored = {
+        (row.cash_flow_id, row.closed_trade_id, row.trade_id): row.change
+        for row in rows
+    }
+    for key in sorted(stored.keys() | changes.keys(), key=str):
+        cached, told = stored.get(key, ZERO), changes.get(key, ZERO)
+        if cached != told:
+            of = f"trade {key[2]}"
+            yield Drift(portfolio.portfolio_id, of, "carried", cached, told)
 
 
 def _day_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:

@@ -1,4 +1,4 @@
-"""Cash flows next to open trades: the return is that of the live values between them."""
+"""Cash flows next to open trades: the return is that of the live values between."""
 
 from dataclasses import replace
 from decimal import Decimal
@@ -119,7 +119,7 @@ def test_a_deposit_that_the_marks_swallow_ends_the_run():
 
 
 def test_ruin_is_equity_with_what_is_carried_at_nothing():
-    account, (trade, other) = flow(opened(), -1000, mark(200), mark(300, trade_id=2))
+    account, (trade, _) = flow(opened(), -1000, mark(200), mark(300, trade_id=2))
     assert book_profit(account, Decimal(-300), trade.carried).is_ruined
 
 

@@ -240,6 +240,8 @@ def test_a_cash_flow_has_the_contracts_names(trader: Trader) -> None:
         "portfolio_id",
         "amount",
         "at",
+        "units",
+        "marks_unknown",
         "external_id",
         "created_at",
         "created_by",

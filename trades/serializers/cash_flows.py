@@ -28,8 +28,8 @@ class CashFlowCreationSerializer(StrictSerializer):
     amount = DecimalColumnField(MONEY)
     at = InstantField(required=False, allow_null=True)
     external_id = serializers.CharField(max_length=200, required=False, allow_null=True)
-    unrealized = UnrealizedProfitSerializer(
-        many=True, required=False, max_length=MOST_VALUED
+    unrealized = serializers.ListField(
+        child=UnrealizedProfitSerializer(), required=False, max_length=MOST_VALUED
     )
 
     def validate_unrealized(

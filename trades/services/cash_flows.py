@@ -40,7 +40,7 @@ def record_valued_cash_flow(
     unrealized: Sequence[UnrealizedProfit] = (),
     **fields: Any,
 ) -> tuple[CashFlow, bool]:
-    """`goals.services.record_cash_flow`, open trades valued by `unrealized` where given.
+    """`record_cash_flow` of goals, open trades valued by `unrealized` where given.
 
     Where a position has no later mark, what is given becomes its mark. Raises
     `InvalidInput` for `unrealized` where a trade was not open then, or cannot have
