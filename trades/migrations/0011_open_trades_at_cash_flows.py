@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from django.db import migrations
+from django.db import migrations, models
 
 from mastertrade.foreign_keys import foreign_key
 
@@ -253,6 +253,11 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(OPEN_PNL, "DROP FUNCTION open_pnl"),
         migrations.RunSQL(VALUED_TRADES, "DROP FUNCTION valued_trades"),
+        migrations.AlterField(
+            model_name="growthrecord",
+            name="equity",
+            field=models.DecimalField(decimal_places=18, max_digits=38),
+        ),
         migrations.RunSQL(UNIT_RATIO, "DROP FUNCTION unit_ratio"),
         migrations.RunSQL(PORTFOLIO_GROWTHS, GROWTHS_BEFORE.PORTFOLIO_GROWTHS),
         migrations.RunSQL(

@@ -15,7 +15,8 @@ class GrowthRecord(models.Model):
     and the database deletes it where the past changes (the trigger on `ledger_days`).
     The row of `strategy_id` "" sums up the whole portfolio, and where it stands in the
     ledger all rows stand: one that stands before it had no trade since. Growths are
-    ratios at factor 1; `equity` is the portfolio's after the last entry counted.
+    ratios at factor 1; `equity` is the portfolio's after the last entry counted, with
+    what open trades carry.
     """
 
     growth_record_id = models.BigAutoField(primary_key=True)
@@ -29,7 +30,7 @@ class GrowthRecord(models.Model):
     strategy_id = models.CharField(max_length=100, blank=True, default="")
     exit_time = models.DateTimeField()
     ledger_key = models.BigIntegerField()
-    equity = columns.money()
+    equity = columns.carried()
     trades = models.BigIntegerField()
     sum_growth = columns.growth()
     sum_squares = columns.growth_square()

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
-from goals.models import CashFlow, GoalAdjustmentLog, Portfolio
+from goals.models import CarriedProfit, CashFlow, GoalAdjustmentLog, Portfolio
 from goals.records import GrowthRecord, make_record
 from trades.models import Trade
 
@@ -40,28 +40,65 @@ def place_of(row: Trade) -> tuple[datetime, int]:
 def measure_growth(
     portfolio: Portfolio, root: Trade, family: list[Trade]
 ) -> Decimal | None:
-    """What the trade made at factor 1; None if it does not count."""
-    end = max(place_of(row) for row in family)
-    equity = Fraction(portfolio.opening_balance)
-    closed = Trade.objects.filter(portfolio=portfolio, status="closed")
-    equity += sum(
-        (Fraction(row.profit_loss or 0) for row in closed if place_of(row) < end),
+    """What the trade did to the unit value at factor 1; None if it does not count."""
+    places = sorted(place_of(row) for row in family)
+    units = {place: measure_units(portfolio, place) for place in places}
+    gained = sum(
+        (
+            (
+                measure_worth(portfolio, place)
+                - measure_worth(portfolio, place, before=True)
+            )
+            / units[place]
+            for place in places
+            if units[place] > 0
+        ),
         Fraction(0),
     )
-    flows = CashFlow.objects.filter(portfolio=portfolio, voided_at=None)
-    for flow in flows:
-        if (flow.flowed_at, flow.ledger_key) < end:
-            equity += Fraction(flow.amount)
-    profit = sum((Fraction(row.profit_loss or 0) for row in family), Fraction(0))
-    for row in family:
-        if place_of(row) < end:
-            equity -= Fraction(row.profit_loss or 0)
+    last = places[-1]
     factor = measure_factor(root, family)
-    if equity <= 0 or factor is None:
+    if units[last] <= 0 or factor is None:
         return None
-    exact = profit / (equity * factor)
+    began = measure_worth(portfolio, last) / units[last] - gained
+    if began <= 0:
+        return None
+    exact = gained / (began * factor)
     cut = int(abs(exact) * PLACES) * (1 if exact >= 0 else -1)
     return max(Decimal(-1000000), min(Decimal(1000000), Decimal(cut) / PLACES))
+
+
+def measure_worth(
+    portfolio: Portfolio, place: tuple[datetime, int], *, before: bool = False
+) -> Fraction:
+    """Equity and what open trades carry, after the entry at a place, or before it."""
+
+    def counts(other: tuple[datetime, int]) -> bool:
+        return other < place or (other == place and not before)
+
+    worth = Fraction(portfolio.opening_balance)
+    for row in Trade.objects.filter(portfolio=portfolio, status="closed"):
+        if counts(place_of(row)):
+            worth += Fraction(row.profit_loss or 0)
+            released = CarriedProfit.objects.filter(closed_trade_id=row.pk)
+            worth += sum((Fraction(one.change) for one in released), Fraction(0))
+    for flow in CashFlow.objects.filter(portfolio=portfolio, voided_at=None):
+        if counts((flow.flowed_at, flow.ledger_key)):
+            worth += Fraction(flow.amount)
+            carried = flow.carried_profits.all()
+            worth += sum((Fraction(one.change) for one in carried), Fraction(0))
+    return worth
+
+
+def measure_units(portfolio: Portfolio, place: tuple[datetime, int]) -> Fraction:
+    flows = CashFlow.objects.filter(portfolio=portfolio, voided_at=None)
+    return Fraction(portfolio.opening_balance) + sum(
+        (
+            Fraction(flow.units)
+            for flow in flows
+            if (flow.flowed_at, flow.ledger_key) < place
+        ),
+        Fraction(0),
+    )
 
 
 def measure_factor(root: Trade, family: list[Trade]) -> Fraction | None:

@@ -17,8 +17,10 @@ from mastertrade.exceptions import DomainError
 from strategies.tests.factories import StrategyFactory
 from trades.models import GrowthRecord, Trade
 from trades.services import (
+    Mark,
     add_to_trade,
     close_trade,
+    mark_positions,
     open_trade,
     size_for_portfolio,
     void_trade,
@@ -51,7 +53,10 @@ class Event:
         return BEGIN + timedelta(hours=self.hour)
 
 
-WHATS = ("open", "open", "close", "close", "part", "part", "add", "void", "flow", "ask")
+WHATS = (
+    *("open", "open", "close", "close", "part", "part", "add", "void"),
+    *("mark", "flow", "flow", "ask"),
+)
 EVENTS = st.lists(
     st.builds(
         Event,
@@ -153,6 +158,11 @@ class World:
         trade = self._pick(portfolio, event)
         if trade is not None:
             void_trade(user=self.user, trade_id=trade.pk, reason="mistaken", now=NOW)
+
+    def mark(self, portfolio: Portfolio, side: int, event: Event) -> None:
+        price = Decimal(100) + Decimal(event.size // 20)
+        marks = [Mark("BTCUSDT", price, event.at)]
+        mark_positions(user=self.user, marks=marks, portfolio=portfolio.pk, now=NOW)
 
     def flow(self, portfolio: Portfolio, side: int, event: Event) -> None:
         record_cash_flow(
