@@ -82,7 +82,15 @@ class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
 
 @admin.register(CashFlow)
 class CashFlowAdmin(ReadOnlyAdmin[CashFlow]):
-    list_display = ("time", "portfolio", "flow", "external_id", "created_by", "voided")
+    list_display = (
+        "time",
+        "portfolio",
+        "flow",
+        "valued",
+        "external_id",
+        "created_by",
+        "voided",
+    )
     list_filter = (PortfolioFilter,)
     list_select_related = ("portfolio",)
     search_fields = ("portfolio__user__username", "portfolio__name", "external_id")
@@ -91,6 +99,7 @@ class CashFlowAdmin(ReadOnlyAdmin[CashFlow]):
     fields = (
         ("portfolio", "time"),
         ("flow", "external_id"),
+        ("units_bought", "valued"),
         ("recorded", "created_by"),
         ("voided", "void_reason"),
     )
@@ -102,6 +111,14 @@ class CashFlowAdmin(ReadOnlyAdmin[CashFlow]):
     @admin.display(description="amount", ordering="amount")
     def flow(self, row: CashFlow) -> SafeString:
         return figures.gain(row.amount, row.portfolio.currency)
+
+    @admin.display(description="units")
+    def units_bought(self, row: CashFlow) -> SafeString:
+        return figures.rate(row.units)
+
+    @admin.display(description="open trades")
+    def valued(self, row: CashFlow) -> str:
+        return "marks unknown" if row.marks_unknown else "at their marks"
 
     @admin.display(description="recorded")
     def recorded(self, row: CashFlow) -> SafeString:
