@@ -1,6 +1,6 @@
 """What closed trades say about the next one, as a decision may use it. Pure.
 
-A growth is what one trade made at factor 1, as a share of the equity before it: a
+A growth is what one trade did to the unit value, at factor 1: a
 ratio, 0.01 is 1 %. The bounds and the shrinkage are those of `goals.projection.edge`;
 each figure is rounded to a Decimal once, so that a logged decision replays to it.
 """

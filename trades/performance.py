@@ -1,7 +1,7 @@
 """How well a strategy has done: money by currency, its edge, its Kelly fraction. Pure.
 
 Money of two currencies never adds up, so each has figures of its own, in the currency
-of the portfolios. Growths (ratios of the equity before, at factor 1) have no currency:
+of the portfolios. Growths (ratios of the unit value, at factor 1) have no currency:
 edge and Kelly fraction are over all portfolios together.
 """
 

@@ -1,6 +1,6 @@
 """What a record of trades says about the next one. Pure.
 
-A growth is what a trade made at factor 1, as a share of the equity before it (a ratio,
+A growth is what a trade did to the unit value, at factor 1 (a ratio,
 not percent). Few trades say little, so the mean is shrunk towards no edge at all, and
 nothing is said below `FEWEST_TRADES`.
 """
