@@ -65,17 +65,14 @@ class Timeline:
         ends = [self._end(opened) for opened in self.opened]
         following = [*self.opened[1:], ends[-1]]
         return [
-            min(end, then) - CLOSE_MARGIN
+            in_zone(min(end, then) - CLOSE_MARGIN, self.time_zone)
             for end, then in zip(ends, following, strict=True)
         ]
 
     def _end(self, opened: datetime) -> datetime:
         if not self.is_daily:
             return opened + self.interval
-        return in_zone(
-            local_midnight(opened.date() + self.interval, self.time_zone),
-            self.time_zone,
-        )
+        return local_midnight(opened.date() + self.interval, self.time_zone)
 
 
 def place_stamps(stamps: Sequence[Stamp], time_zone: str | None) -> Timeline:

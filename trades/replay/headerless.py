@@ -21,9 +21,9 @@ PRICES = 4
 FEWEST_VOTES, LEAST_AGREEMENT = 20, 0.6
 # A fifth column within low … high in half of the bars could be a price too.
 MOST_WITHIN = 0.5
-# An adjusted close follows the close: their ratio hardly moves from bar to bar.
+# An adjusted close follows the close: their ratio moves by a tenth of what it does.
 ADJUSTED_RATIOS = (0.001, 1.01)
-ADJUSTED_STEADINESS = 0.001
+ADJUSTED_STEADINESS = 0.1
 LARGEST_RANGE = 2.0  # high / low of the usual bar
 SAMPLE_ROWS = 5000
 
@@ -168,17 +168,24 @@ def _rivals(table: Sequence[Sequence[float]], order: dict[str, int]) -> list[int
             for values in table
         )
         if within >= MOST_WITHIN * len(table) or _follows(
-            [values[place] / values[order["close"]] for values in table]
+            [values[place] for values in table],
+            [values[order["close"]] for values in table],
         ):
             rivals.append(place)
     return rivals
 
 
-def _follows(ratios: Sequence[float]) -> bool:
+def _follows(column: Sequence[float], closes: Sequence[float]) -> bool:
+    """Whether the column moves with the closes, a little below them."""
+    ratios = [value / close for value, close in zip(column, closes, strict=True)]
     low, high = ADJUSTED_RATIOS
     if not all(low < ratio < high for ratio in ratios):
         return False
-    return median(abs(b / a - 1) for a, b in pairwise(ratios)) < ADJUSTED_STEADINESS
+    return _usual_move(ratios) < ADJUSTED_STEADINESS * _usual_move(closes)
+
+
+def _usual_move(values: Sequence[float]) -> float:
+    return median(abs(after / before - 1) for before, after in pairwise(values))
 
 
 def _columns(

@@ -39,7 +39,8 @@ BUILT_IN_FILE = Path("_data", "stocks.csv.gz")
 
 # The fewest bars with which the strategies' shorter indicators mean anything.
 MINIMUM_BARS = 60
-MOST_BARS = 1_000_000  # two years of minutes
+MOST_BARS = 600_000  # a year of minutes
+LONGEST_SYMBOL = 50  # characters that a trade stores
 SHORTEST_STEP = timedelta(minutes=1)
 # Daily bars: markets were closed for seven days at most (September 2001).
 LONGEST_DAILY_STEP = timedelta(days=10)
@@ -98,6 +99,12 @@ class _Reading:
         mark = self._decide_mark()
         columns = self.layout.columns or self._headerless_columns(mark)
         symbol = self._choose_symbol(columns)
+        name = symbol or self.file.name.split(".")[0]
+        if len(name) > LONGEST_SYMBOL:
+            raise self._error(
+                f"the symbol {name} has {len(name)} characters, {LONGEST_SYMBOL} are "
+                "allowed; it is the file's name unless a column Symbol gives another"
+            )
         quotes, stamps, is_reversed = self._read_rows(columns, mark, symbol)
         if len(quotes) < minimum_bars:
             raise self._error(
@@ -114,7 +121,7 @@ class _Reading:
         if not self.options.allow_gaps:
             _check_gaps(columns, quotes, timeline)
         return PriceSeries(
-            symbol or self.file.name.split(".")[0],
+            name,
             _bars(quotes, timeline),
             timeline.interval,
             time_zone=timeline.time_zone,
@@ -184,7 +191,8 @@ class _Reading:
             quotes.append(quote)
             if len(quotes) > MOST_BARS:
                 raise self._error(
-                    f"more than {MOST_BARS} bars; cut the file, or use longer bars"
+                    f"more than {MOST_BARS} bars; cut the file, or use longer bars "
+                    "(hours instead of minutes)"
                 )
         if skipped:
             self.notes.append(

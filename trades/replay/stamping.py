@@ -37,8 +37,10 @@ class StampReader:
         if len(self.read) == 1:
             return self.read[0]
         first, second = self.read
+        names = [self.columns.names[place] for place in self.columns.times]
         if any(stamp.kind is TimeKind.EPOCH for stamp in first[:1]):
             first, second = second, first
+            names.reverse()
         if all(_says_same(a, b, time_zone) for a, b in zip(first, second, strict=True)):
             return first
         for named, exact in ((first, second), (second, first)):
@@ -52,10 +54,10 @@ class StampReader:
             for i, (a, b) in enumerate(zip(first, second, strict=True))
             if not _says_same(a, b, time_zone)
         )
-        names = " and ".join(self.columns.names[place] for place in self.columns.times)
         raise self.columns.time_error(
             self.lines[index],
-            f"{names} are different times ({first[index].utc:%Y-%m-%d %H:%M:%S} and "
+            f"{' and '.join(names)} are different times "
+            f"({first[index].utc:%Y-%m-%d %H:%M:%S} and "
             f"{second[index].utc:%Y-%m-%d %H:%M:%S} UTC); remove the wrong one, or "
             "give --time-zone if one of them is local",
         )

@@ -117,7 +117,8 @@ class Command(BaseCommand):
         parser.add_argument("--page", type=Path, help="Where the HTML report goes.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console()
+        # A symbol such as [/red] is a name, not a colour.
+        console = Console(markup=False, emoji=False)
         now = timezone.now()
         try:
             question = read_question(options)
@@ -126,7 +127,7 @@ class Command(BaseCommand):
             prices = [read_prices(name, options) for name in options["prices"]]
             for series in prices:
                 for note in series.notes:
-                    console.print(f"{series.symbol}: {note}", markup=False)
+                    console.print(f"{series.symbol}: {note}")
             runs = replay_all(
                 console=console,
                 user=find_or_make_user(options["user"]),
