@@ -73,13 +73,13 @@ from trades.importing.formats import FORMAT_NAMES
 from trades.management.commands.import_trades import Command as ImportCommand
 from trades.management.commands.replay import Command as ReplayCommand
 from trades.models import Trade
-from trades.replay.parsing import ROUNDING_TOLERANCE, ReadingOptions
-from trades.replay.reading import (
+from trades.replay.continuity import (
     LONGEST_DAILY_STEP,
     LONGEST_INTRADAY_STEP,
     LONGEST_STEP_INTERVALS,
-    MOST_BARS,
 )
+from trades.replay.parsing import ROUNDING_TOLERANCE, ReadingOptions
+from trades.replay.reading import MOST_BARS
 from trades.replay.times import parse_stamp
 from trades.serializers.imports import ImportUploadSerializer
 from trades.services.decisions import LARGEST_BASE_SIZE

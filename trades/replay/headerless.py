@@ -12,7 +12,8 @@ from statistics import median
 from typing import NoReturn
 
 from trades.replay.bars import BarsError
-from trades.replay.layout import CLOCK, Columns, Layout, Row
+from trades.replay.columns import CLOCK, Columns, Row
+from trades.replay.layout import Layout
 from trades.replay.numerals import DecimalMark, is_null, is_number, parse_number
 from trades.replay.times import is_time, parse_stamp
 

@@ -5,7 +5,7 @@ from decimal import Decimal, InvalidOperation
 
 from mastertrade.money import PRICE, exactly, round_to
 from trades.replay.bars import BarsError
-from trades.replay.layout import PRICE_NAMES, Columns, Row
+from trades.replay.columns import PRICE_NAMES, Columns, Row
 from trades.replay.numerals import DecimalMark, is_null, parse_number
 
 LARGEST_EXPONENT = 15  # a price of a quadrillion is a fault

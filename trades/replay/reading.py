@@ -17,20 +17,20 @@ taken as it stands.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
 from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
 
 from trades.replay.bars import Bar, BarsError, PriceSeries
-from trades.replay.days import DAY, TimeFault, Timeline, place_stamps
+from trades.replay.columns import PRICE_NAMES, Columns, Row
+from trades.replay.continuity import check_gaps, check_order
+from trades.replay.days import TimeFault, Timeline, place_stamps
 from trades.replay.files import PriceFile
 from trades.replay.headerless import find_columns, price_places
-from trades.replay.layout import PRICE_NAMES, Columns, Row, find_layout
+from trades.replay.layout import find_layout
 from trades.replay.numerals import DecimalMark, MarkEvidence
 from trades.replay.parsing import Quote, QuoteParser, ReadingOptions, percent
 from trades.replay.stamping import StampReader
-from trades.replay.times import Stamp, TimeKind
+from trades.replay.times import Stamp
 
 # Daily, 2000-03-01 … 2013-03-01 (GOOG from 2004-08-19, FB from 2012-05-18).
 BUILT_IN_NAMES = ("AAPL", "GOOG", "IBM", "MSFT", "FB")
@@ -41,12 +41,6 @@ BUILT_IN_FILE = Path("_data", "stocks.csv.gz")
 MINIMUM_BARS = 60
 MOST_BARS = 600_000  # a year of minutes
 LONGEST_SYMBOL = 50  # characters that a trade stores
-SHORTEST_STEP = timedelta(minutes=1)
-# Daily bars: markets were closed for seven days at most (September 2001).
-LONGEST_DAILY_STEP = timedelta(days=10)
-# Intraday bars: a long weekend with a holiday on either side.
-LONGEST_INTRADAY_STEP = timedelta(days=5)
-LONGEST_STEP_INTERVALS = 3  # longer bars: weeks, months
 
 
 def load_prices(
@@ -117,9 +111,9 @@ class _Reading:
             line = quotes[fault.index].line
             raise columns.time_error(line, str(fault)) from None
         self._note_days(stamps, timeline)
-        _check_order(columns, quotes, timeline, stamps[0].kind)
+        check_order(columns, quotes, timeline, stamps[0].kind)
         if not self.options.allow_gaps:
-            _check_gaps(columns, quotes, timeline)
+            check_gaps(columns, quotes, timeline)
         return PriceSeries(
             name,
             _bars(quotes, timeline),
@@ -247,50 +241,6 @@ def _built_in_path() -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise BarsError(BUILT_IN_PACKAGE, "the package is not installed")
     return Path(spec.submodule_search_locations[0], BUILT_IN_FILE)
-
-
-def _check_order(
-    columns: Columns, quotes: Sequence[Quote], timeline: Timeline, kind: TimeKind
-) -> None:
-    for index, (before, at) in enumerate(pairwise(timeline.opened), start=1):
-        step = at - before
-        if step == timedelta(0):
-            fault = (
-                "is the same day as" if timeline.is_daily else "is the same time as in"
-            )
-        elif step < timedelta(0):
-            fault = "is before that of"
-        elif step < SHORTEST_STEP:
-            fault = "is less than a minute after that of"
-        else:
-            continue
-        fault = f"{_stamp_text(at)} {fault} line {quotes[index - 1].line}"
-        if kind is TimeKind.LOCAL and not timeline.is_daily:
-            fault += "; if clocks were set back then, give --time-zone"
-        raise columns.time_error(quotes[index].line, fault)
-
-
-def _check_gaps(columns: Columns, quotes: Sequence[Quote], timeline: Timeline) -> None:
-    longest = _longest_step(timeline.interval)
-    for index, (before, at) in enumerate(pairwise(timeline.opened), start=1):
-        step = at - before
-        if step > longest:
-            raise columns.time_error(
-                quotes[index].line,
-                f"a gap of {step.days} days since {_stamp_text(before)} (at most "
-                f"{longest.days} are usual); fill it or give --allow-gaps",
-            )
-
-
-def _longest_step(interval: timedelta) -> timedelta:
-    if interval < DAY:
-        return LONGEST_INTRADAY_STEP
-    return max(LONGEST_DAILY_STEP, LONGEST_STEP_INTERVALS * interval)
-
-
-def _stamp_text(time: datetime) -> str:
-    is_date = time == time.replace(hour=0, minute=0, second=0, microsecond=0)
-    return f"{time:%Y-%m-%d}" if is_date else f"{time:%Y-%m-%d %H:%M:%S}"
 
 
 def _bars(quotes: Sequence[Quote], timeline: Timeline) -> tuple[Bar, ...]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from trades.replay.layout import Columns, Row
+from trades.replay.columns import Columns, Row
 from trades.replay.times import Stamp, TimeKind, parse_stamp
 
 

@@ -297,7 +297,8 @@ NO_HEADER = "write one above: Date,Open,High,Low,Close,Volume in the file's orde
         ),
         pytest.param(
             ["Price,Close,Close,High,High", "Ticker,A,B,A,B", "Date,,,,", *FLAT],
-            "line 2: holds several tickers, keep one of A, B",
+            "line 2: is a header row of several names (A, B); keep the columns of one "
+            "ticker, or remove the row",
             id="two tickers",
         ),
         pytest.param(
