@@ -58,6 +58,10 @@ class PriceSeries:
             previous = bar.at
 
 
+# Fields of a file are part of messages.
+LONGEST_MESSAGE = 600
+
+
 class BarsError(ValueError):
     """A price file cannot be used. Says where and why.
 
@@ -77,8 +81,15 @@ class BarsError(ValueError):
             place.append(f"line {line}")
         if column is not None:
             place.append(f"column {column}")
-        super().__init__(f"{', '.join(place)}: {reason}")
+        super().__init__(_shown(f"{', '.join(place)}: {reason}"))
         self.source = source
         self.line = line
         self.column = column
         self.reason = reason
+
+
+def _shown(message: str) -> str:
+    """As a terminal may print it: of bounded length, without control characters."""
+    if len(message) > LONGEST_MESSAGE:
+        message = f"{message[:LONGEST_MESSAGE]} …"
+    return "".join(mark if mark.isprintable() else "?" for mark in message)

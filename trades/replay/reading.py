@@ -99,6 +99,8 @@ class _Reading:
                 f"the symbol {name} has {len(name)} characters, {LONGEST_SYMBOL} are "
                 "allowed; it is the file's name unless a column Symbol gives another"
             )
+        if not name.isprintable():
+            raise self._error(f"the symbol {name!r} has characters that do not print")
         quotes, stamps, is_reversed = self._read_rows(columns, mark, symbol)
         if len(quotes) < minimum_bars:
             raise self._error(

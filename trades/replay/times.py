@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 EXAMPLE = "write it as 2000-03-01 or 2000-03-01T14:30:00Z"
-EPOCH = re.compile(r"(\d{9,19})(?:\.(\d+))?")
+EPOCH = re.compile(r"(\d{9,19})(?:\.(\d{1,9}))?")
 # Digits of a count since 1970 -> its unit in nanoseconds. 11, 14 and 17 digits would
 # lie before 1973 in one unit and after the year 5000 in the next.
 UNIT_OF_DIGITS = {

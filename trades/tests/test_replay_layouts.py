@@ -373,6 +373,19 @@ def test_a_symbol_too_long_for_a_trade_is_refused(write: Write):
     assert "has 51 characters, 50 are allowed" in fault_of(long)
 
 
+def test_a_symbol_that_does_not_print_is_refused(write: Write):
+    path = write(["Symbol,Date,Open,High,Low,Close", *(f"\x1b[31m,{x}" for x in FLAT)])
+
+    assert "the symbol '\\x1b[31m' has characters that do not print" in fault_of(path)
+
+
+def test_a_message_is_bounded_and_prints(write: Write):
+    fault = fault_of(write(["\x1b[31m" + "x" * 5000, "a,b"]))
+
+    assert len(fault) < 700
+    assert fault.isprintable()
+
+
 # Options
 
 
