@@ -193,6 +193,14 @@ def test_daily_bars_of_each_layout_are_the_same(write: Write, lines: list[str]):
     "lines",
     [
         pytest.param(lines_of(hour_of("%Y%m%d %H%M%S")), id="histdata"),
+        pytest.param(lines_of(hour_of("%Y%m%d,%H%M%S")), id="compact date and time"),
+        pytest.param(
+            [
+                "<TIME>,<DATE>,<OPEN>,<HIGH>,<LOW>,<CLOSE>",
+                *lines_of(hour_of("%H:%M:%S,%Y.%m.%d")),
+            ],
+            id="time before its date",
+        ),
         pytest.param(
             lines_of(hour_of("%Y.%m.%d,%H:%M"), after=",12"), id="metatrader 4"
         ),
@@ -380,10 +388,23 @@ def test_a_symbol_that_does_not_print_is_refused(write: Write):
 
 
 def test_a_message_is_bounded_and_prints(write: Write):
-    fault = fault_of(write(["\x1b[31m" + "x" * 5000, "a,b"]))
+    fault = fault_of(write(with_row(5, "\x1b[31m" + "x" * 5000 + ",12,9,11")))
 
     assert len(fault) < 700
     assert fault.isprintable()
+
+
+def test_a_fault_of_a_file_without_a_header_is_named_by_its_column(write: Write):
+    lines = lines_of(date_of)
+    lines[4] = f"{date_of(4, DAYS[4])},x,12,9,11"
+
+    assert fault_of(write(lines)) == "prices.csv, line 5, column 2: 'x' is no number"
+
+
+def test_a_file_without_a_header_and_prices_is_refused(write: Write):
+    lines = [f"{date_of(i, bar)},,,," for i, bar in enumerate(DAYS)]
+
+    assert "cannot be told apart" in fault_of(write(lines))
 
 
 # Options
