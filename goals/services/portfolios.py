@@ -116,8 +116,7 @@ def _validate(portfolio: Portfolio) -> None:
         raise InvalidInput("name", f"You already have a portfolio {portfolio.name}.")
     if not re.fullmatch(CURRENCY_PATTERN, portfolio.currency):
         raise InvalidInput("currency", "must be 2 to 10 capital letters or digits.")
-    if portfolio.time_zone not in _time_zones():
-        raise InvalidInput("time_zone", "is not a time zone, such as Europe/Vienna.")
+    require_time_zone(portfolio.time_zone)
     for name in ("soft_drawdown_pct", "hard_drawdown_pct", "daily_loss_limit_pct"):
         limit = getattr(portfolio, name)
         if limit is None and name == "daily_loss_limit_pct":
@@ -128,6 +127,12 @@ def _validate(portfolio: Portfolio) -> None:
         raise InvalidInput("soft_drawdown_pct", "must not be above hard_drawdown_pct.")
     if portfolio.max_position_pct is not None:
         require_positive("max_position_pct", portfolio.max_position_pct, PERCENT)
+
+
+def require_time_zone(name: str) -> None:
+    """Refuse what is no name of a time zone."""
+    if name not in _time_zones():
+        raise InvalidInput("time_zone", "is not a time zone, such as Europe/Vienna.")
 
 
 @cache

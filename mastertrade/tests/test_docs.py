@@ -1,10 +1,12 @@
 """What the pages say is what the code does: numbers, codes, names, links, diagrams."""
 
 import argparse
+import dataclasses
 import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -69,7 +71,16 @@ from trades.enums import Side
 from trades.importing.columns import BY_NAME
 from trades.importing.formats import FORMAT_NAMES
 from trades.management.commands.import_trades import Command as ImportCommand
+from trades.management.commands.replay import Command as ReplayCommand
 from trades.models import Trade
+from trades.replay.continuity import (
+    LONGEST_DAILY_STEP,
+    LONGEST_INTRADAY_STEP,
+    LONGEST_STEP_INTERVALS,
+)
+from trades.replay.parsing import ROUNDING_TOLERANCE, ReadingOptions
+from trades.replay.reading import MOST_BARS
+from trades.replay.times import parse_stamp
 from trades.serializers.imports import ImportUploadSerializer
 from trades.services.decisions import LARGEST_BASE_SIZE
 
@@ -77,6 +88,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
 RULES = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
 IMPORTING = (ROOT / "docs" / "importing.md").read_text(encoding="utf-8")
+PRICES = (ROOT / "docs" / "prices.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 # Runs inside freqtrade, with an environment of its own.
 FREQTRADE_MIXIN = ROOT / "docs/integrations/freqtrade/mastertrade_sizing.py"
@@ -523,6 +535,43 @@ def test_links_lead_somewhere(page: Path) -> None:
             there = without_code_blocks(read(target))
             headings = re.findall(r"^#+ (.+)$", there, re.MULTILINE)
             assert anchor in {slug(heading) for heading in headings}, link
+
+
+# --- docs/prices.md -------------------------------------------------------------------
+
+
+def test_every_option_for_price_files_is_documented() -> None:
+    fields = {field.name for field in dataclasses.fields(ReadingOptions)}
+    names = {"adjust": "raw_prices", "tolerate_closes": "tolerate_out_of_range_closes"}
+    expected = {names.get(field, field) for field in fields}
+
+    listed = [word(row[0]) for row in table(PRICES, "Options for files")]
+    parser = ReplayCommand().create_parser("manage.py", "replay")
+    known = {action.dest for action in parser._actions}
+
+    assert {name.removeprefix("--").replace("-", "_") for name in listed} == expected
+    assert expected <= known
+
+
+def test_every_time_that_the_page_spells_is_read_and_no_other() -> None:
+    for row in table(PRICES, "Times"):
+        for text in words(row[0]):
+            assert parse_stamp(text).wall.date() == date(2000, 3, 1), text
+    for text in ("01/03/2000", "2000-03-01 14:30 EST"):
+        with pytest.raises(ValueError, match="is no time"):
+            parse_stamp(text)
+
+
+def test_the_bounds_of_price_files() -> None:
+    text = " ".join(section(PRICES, "Options for files").split())
+    rounding = (ROUNDING_TOLERANCE * 100).normalize()
+    assert f"Up to {rounding} % is rounding" in text
+    assert (
+        f"more than {LONGEST_DAILY_STEP.days} days between daily bars, "
+        f"{LONGEST_INTRADAY_STEP.days} days between shorter ones, "
+        f"{LONGEST_STEP_INTERVALS} intervals"
+    ) in text
+    assert f"at most {MOST_BARS:,} bars" in section(PRICES, "Layouts")
 
 
 # --- docs/importing.md ----------------------------------------------------------------

@@ -1,178 +1,168 @@
-"""The columns and rows of a price file, each number checked where it stands."""
+"""The rows of a price file, each number checked where it stands."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
 from mastertrade.money import PRICE, exactly, round_to
 from trades.replay.bars import BarsError
-from trades.replay.times import parse_time
+from trades.replay.columns import PRICE_NAMES, Columns, Row
+from trades.replay.numerals import DecimalMark, is_null, parse_number
 
-ALIASES: Mapping[str, tuple[str, ...]] = {
-    "date": ("date", "day"),
-    "time": ("time", "datetime", "timestamp", "gmt time", "date time"),
-    "open": ("open",),
-    "high": ("high",),
-    "low": ("low",),
-    "close": ("close",),
-    "volume": ("volume", "vol"),
-    "adjusted": ("adj close", "adj_close", "adjclose", "adjusted close"),
-    "symbol": ("ticker", "symbol"),
-}
-PRICES = ("open", "high", "low", "close")
 LARGEST_EXPONENT = 15  # a price of a quadrillion is a fault
 # Quoted highs and lows may be rounded otherwise than open and close.
 ROUNDING_TOLERANCE = Decimal("0.0005")  # ratio of the price
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the file, already split into fields."""
+class ReadingOptions:
+    """What a price file is allowed, and how it is to be taken.
 
-    line: int
-    fields: Sequence[str]
+    `adjust`: multiply by adjusted close / close, where the file has one.
+    `skip_null_rows`: leave out rows in which a price is missing.
+    `tolerate_closes`: widen low … high to opens and closes outside them.
+    `decimal_comma`: `1,234` is 1.234.
+    `time_zone`: whose days the bars are, and of times that are written without offset.
+    """
+
+    adjust: bool = True
+    allow_gaps: bool = False
+    skip_null_rows: bool = False
+    tolerate_closes: bool = False
+    decimal_comma: bool = False
+    time_zone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Quote:
-    """One checked line: a bar that does not yet know when it closes."""
+    """The checked prices of one line.
+
+    `excess` is how far open or close lay outside low … high, as a ratio of these.
+    """
 
     line: int
-    opened_at: datetime
     open: Decimal
     high: Decimal
     low: Decimal
     close: Decimal
     volume: Decimal
+    excess: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
-    """Where each column stands, by its role, and how the file spells it."""
+class QuoteParser:
+    """Reads the prices of one file's rows. Raises `BarsError` with line and column."""
 
-    source: str
-    names: tuple[str, ...]
-    places: Mapping[str, int]
+    columns: Columns
+    mark: DecimalMark
+    options: ReadingOptions
 
-    def text(self, row: Row, role: str) -> str:
-        """The field of that role, without surrounding blanks."""
-        return row.fields[self.places[role]].strip()
-
-    def error(self, row: Row, role: str, reason: str) -> BarsError:
-        """A fault in one field."""
-        name = self.names[self.places[role]]
-        return BarsError(self.source, reason, line=row.line, column=name)
-
-
-def read_columns(source: str, header: Row) -> Columns:
-    """Find the columns by their names; refuse a file that lacks one."""
-    names = tuple(name.strip() for name in header.fields)
-    spelled = [name.strip("<>").lower() for name in names]
-    places = {
-        role: min(spelled.index(alias) for alias in aliases if alias in spelled)
-        for role, aliases in ALIASES.items()
-        if any(alias in spelled for alias in aliases)
-    }
-    missing = [role.capitalize() for role in PRICES if role not in places]
-    if "date" not in places and "time" not in places:
-        missing.insert(0, "Date")
-    if missing:
-        raise BarsError(
-            source,
-            f"missing: {', '.join(missing)}; the header has {', '.join(names)}",
-            line=header.line,
-            column=missing[0],
+    @exactly
+    def parse(self, row: Row) -> Quote | None:
+        """Check one line and adjust its prices; None where it is to be skipped."""
+        if self._lacks_price(row):
+            return None
+        quote = self._consistent(
+            row,
+            Quote(
+                row.line,
+                open=self._price(row, "open"),
+                high=self._price(row, "high"),
+                low=self._price(row, "low"),
+                close=self._price(row, "close"),
+                volume=self._volume(row),
+            ),
         )
-    return Columns(source, names, places)
+        if not self._adjusts:
+            return quote
+        ratio = self._price(row, "adjusted") / quote.close
+        return replace(
+            quote,
+            open=round_to(quote.open * ratio, PRICE),
+            high=round_to(quote.high * ratio, PRICE),
+            low=round_to(quote.low * ratio, PRICE),
+            close=round_to(quote.close * ratio, PRICE),
+        )
+
+    @property
+    def _adjusts(self) -> bool:
+        return self.options.adjust and "adjusted" in self.columns.places
+
+    def _lacks_price(self, row: Row) -> bool:
+        roles = [*PRICE_NAMES, *(["adjusted"] if self._adjusts else [])]
+        for role in roles:
+            text = self.columns.text(row, role)
+            if is_null(text):
+                if self.options.skip_null_rows:
+                    return True
+                raise self.columns.error(
+                    row,
+                    role,
+                    f"{text!r} is no number; --skip-null-rows skips rows without a "
+                    "price",
+                )
+        return False
+
+    def _number(self, row: Row, role: str) -> Decimal:
+        text = self.columns.text(row, role)
+        try:
+            number = parse_number(text, self.mark)
+        except InvalidOperation:
+            raise self.columns.error(row, role, f"{text!r} is no number") from None
+        if not number.is_finite():
+            raise self.columns.error(row, role, f"{text} is not finite")
+        return number
+
+    def _price(self, row: Row, role: str) -> Decimal:
+        number = self._number(row, role)
+        if number <= 0:
+            raise self._error(row, role, f"a price must be above 0, was {number}")
+        if number.adjusted() >= LARGEST_EXPONENT:
+            raise self._error(row, role, f"{number} is too large for a price")
+        price = round_to(number, PRICE)
+        if price <= 0:
+            raise self._error(row, role, f"{number} is too small for a price")
+        return price
+
+    def _volume(self, row: Row) -> Decimal:
+        if "volume" not in self.columns.places or is_null(
+            self.columns.text(row, "volume")
+        ):
+            return Decimal(0)
+        volume = self._number(row, "volume")
+        if volume < 0:
+            reason = f"a volume is never negative, was {volume}"
+            raise self._error(row, "volume", reason)
+        return volume
+
+    def _consistent(self, row: Row, quote: Quote) -> Quote:
+        """Refuse an open or close outside low … high, or widen these to it."""
+        low, high = self.columns.text(row, "low"), self.columns.text(row, "high")
+        if quote.high < quote.low:
+            raise self._error(row, "high", f"high {high} is below low {low}")
+        worst = Decimal(0)
+        for role, price in (("open", quote.open), ("close", quote.close)):
+            excess = max(1 - price / quote.low, price / quote.high - 1)
+            if excess > ROUNDING_TOLERANCE and not self.options.tolerate_closes:
+                text = self.columns.text(row, role)
+                raise self._error(
+                    row,
+                    role,
+                    f"{role} {text} is outside low {low} … high {high} by "
+                    f"{percent(excess)}; --tolerate-out-of-range-closes takes such "
+                    "rows",
+                )
+            worst = max(worst, excess)
+        return replace(
+            quote,
+            high=max(quote.high, quote.open, quote.close),
+            low=min(quote.low, quote.open, quote.close),
+            excess=worst if worst > ROUNDING_TOLERANCE else Decimal(0),
+        )
+
+    def _error(self, row: Row, role: str, reason: str) -> BarsError:
+        return self.columns.error(row, role, reason)
 
 
-@exactly
-def parse_quote(columns: Columns, row: Row, *, adjust: bool) -> Quote:
-    """Check one line and adjust its prices, or say what is wrong with it."""
-    quote = Quote(
-        row.line,
-        _time(columns, row),
-        open=_price(columns, row, "open"),
-        high=_price(columns, row, "high"),
-        low=_price(columns, row, "low"),
-        close=_price(columns, row, "close"),
-        volume=_volume(columns, row),
-    )
-    quote = _consistent(columns, row, quote)
-    if not (adjust and "adjusted" in columns.places):
-        return quote
-    ratio = _price(columns, row, "adjusted") / quote.close
-    return Quote(
-        quote.line,
-        quote.opened_at,
-        open=round_to(quote.open * ratio, PRICE),
-        high=round_to(quote.high * ratio, PRICE),
-        low=round_to(quote.low * ratio, PRICE),
-        close=round_to(quote.close * ratio, PRICE),
-        volume=quote.volume,
-    )
-
-
-def _time(columns: Columns, row: Row) -> datetime:
-    roles = [role for role in ("date", "time") if role in columns.places]
-    text = " ".join(columns.text(row, role) for role in roles)
-    try:
-        return parse_time(text)
-    except ValueError as error:
-        raise columns.error(row, roles[0], str(error)) from None
-
-
-def _number(columns: Columns, row: Row, role: str) -> Decimal:
-    text = columns.text(row, role)
-    try:
-        number = Decimal(text if "_" not in text else "")
-    except InvalidOperation:
-        raise columns.error(row, role, f"{text!r} is no number") from None
-    if not number.is_finite():
-        raise columns.error(row, role, f"{text} is not finite")
-    return number
-
-
-def _price(columns: Columns, row: Row, role: str) -> Decimal:
-    number = _number(columns, row, role)
-    if number <= 0:
-        raise columns.error(row, role, f"a price must be above 0, was {number}")
-    if number.adjusted() >= LARGEST_EXPONENT:
-        raise columns.error(row, role, f"{number} is too large for a price")
-    price = round_to(number, PRICE)
-    if price <= 0:
-        raise columns.error(row, role, f"{number} is too small for a price")
-    return price
-
-
-def _volume(columns: Columns, row: Row) -> Decimal:
-    if "volume" not in columns.places or not columns.text(row, "volume"):
-        return Decimal(0)
-    volume = _number(columns, row, "volume")
-    if volume < 0:
-        raise columns.error(row, "volume", f"a volume is never negative, was {volume}")
-    return volume
-
-
-def _consistent(columns: Columns, row: Row, quote: Quote) -> Quote:
-    """Refuse a close outside low … high; widen these where it is by rounding only."""
-    low, high = columns.text(row, "low"), columns.text(row, "high")
-    if quote.high < quote.low:
-        raise columns.error(row, "high", f"high {high} is below low {low}")
-    slack = quote.high * ROUNDING_TOLERANCE
-    for role, price in (("open", quote.open), ("close", quote.close)):
-        if not quote.low - slack <= price <= quote.high + slack:
-            text = columns.text(row, role)
-            raise columns.error(
-                row, role, f"{role} {text} is outside low {low} … high {high}"
-            )
-    return Quote(
-        quote.line,
-        quote.opened_at,
-        quote.open,
-        high=max(quote.high, quote.open, quote.close),
-        low=min(quote.low, quote.open, quote.close),
-        close=quote.close,
-        volume=quote.volume,
-    )
+def percent(ratio: Decimal) -> str:
+    """A ratio as people read it: 0.0012 is `0.12 %`."""
+    return f"{float(100 * ratio):.3g} %"

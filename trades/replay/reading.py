@@ -1,13 +1,12 @@
 """Price files: OHLCV bars from CSV, checked line by line, or a clear error.
 
 **Columns**, in any order and case: a time (`Date`, `Time`, `Datetime`, `Timestamp`,
-`Gmt time`, or `Date` and `Time` together), `Open`, `High`, `Low`, `Close`; optional
-`Volume`, `Adj Close`, `Ticker` (or `Symbol`). Separated by comma, semicolon or tab,
-plain or gzip, UTF-8. Numbers use a decimal point.
-
-**Times**: `2000-03-01`, `01.03.2000` (day first), ISO 8601 with or without zone (UTC
-where none is given), or seconds or milliseconds since 1970. They mark a bar's open; see
-`trades.replay.bars` for its close.
+`Gmt time`, `Local time`, `Open time`, `Unix`, a first column without a name, or `Date`
+and `Time` together), `Open`, `High`, `Low`, `Close`; optional `Volume`, `Adj Close`,
+`Ticker` (or `Symbol`). Separated by comma, semicolon or tab, with a decimal point or
+comma, oldest or newest first, plain or gzip, UTF-8 or UTF-16. Headers of several rows
+and files with none: `trades.replay.layout`; times: `trades.replay.times`; the days of
+daily bars: `trades.replay.days`.
 
 **Adjustment**: where `Adj Close` exists, open, high, low and close are multiplied by
 adjusted close / close, so that a split or a dividend is no price move (AAPL's split of
@@ -17,19 +16,21 @@ adjustment scales all earlier bars alike, which leaves every signal of
 taken as it stands.
 """
 
-import csv
-import gzip
-import io
-import zlib
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
 from importlib.util import find_spec
-from itertools import pairwise
 from pathlib import Path
-from statistics import mode
 
-from trades.replay.bars import CLOSE_MARGIN, Bar, BarsError, PriceSeries
-from trades.replay.parsing import Columns, Quote, Row, parse_quote, read_columns
+from trades.replay.bars import Bar, BarsError, PriceSeries
+from trades.replay.columns import PRICE_NAMES, Columns, Row
+from trades.replay.continuity import check_gaps, check_order
+from trades.replay.days import TimeFault, Timeline, place_stamps
+from trades.replay.files import PriceFile
+from trades.replay.headerless import find_columns, price_places
+from trades.replay.layout import find_layout
+from trades.replay.numerals import DecimalMark, MarkEvidence
+from trades.replay.parsing import Quote, QuoteParser, ReadingOptions, percent
+from trades.replay.stamping import StampReader
+from trades.replay.times import Stamp
 
 # Daily, 2000-03-01 … 2013-03-01 (GOOG from 2004-08-19, FB from 2012-05-18).
 BUILT_IN_NAMES = ("AAPL", "GOOG", "IBM", "MSFT", "FB")
@@ -38,25 +39,19 @@ BUILT_IN_FILE = Path("_data", "stocks.csv.gz")
 
 # The fewest bars with which the strategies' shorter indicators mean anything.
 MINIMUM_BARS = 60
-DAY = timedelta(days=1)
-SHORTEST_STEP = timedelta(minutes=1)
-# Daily bars: markets were closed for seven days at most (September 2001).
-LONGEST_DAILY_STEP = timedelta(days=10)
-# Intraday bars: a long weekend with a holiday on either side.
-LONGEST_INTRADAY_STEP = timedelta(days=5)
-LONGEST_STEP_INTERVALS = 3  # longer bars: weeks, months
-LARGEST_FILE_BYTES = 256 * 1024 * 1024  # unpacked
-GZIP_MAGIC = b"\x1f\x8b"
-SEPARATORS = (",", ";", "\t")
+MOST_BARS = 600_000  # a year of minutes
+LONGEST_SYMBOL = 50  # characters that a trade stores
 
 
 def load_prices(
-    name_or_path: str | Path, *, adjust: bool = True, allow_gaps: bool = False
+    name_or_path: str | Path, options: ReadingOptions | None = None
 ) -> PriceSeries:
     """Read a built-in series by its name (any case) or a price file by its path."""
+    options = options or ReadingOptions()
     name = str(name_or_path).upper()
     if name in BUILT_IN_NAMES:
-        return read_bars(_built_in_path(), symbol=name, adjust=adjust)
+        built_in = ReadingOptions(adjust=options.adjust)
+        return read_bars(_built_in_path(), name, built_in)
     path = Path(name_or_path)
     if not path.exists():
         names = ", ".join(BUILT_IN_NAMES)
@@ -64,15 +59,14 @@ def load_prices(
             str(name_or_path),
             f"neither a price file nor a built-in name; the names are {names}",
         )
-    return read_bars(path, adjust=adjust, allow_gaps=allow_gaps)
+    return read_bars(path, options=options)
 
 
 def read_bars(
     path: str | Path,
     symbol: str | None = None,
+    options: ReadingOptions | None = None,
     *,
-    adjust: bool = True,
-    allow_gaps: bool = False,
     minimum_bars: int = MINIMUM_BARS,
 ) -> PriceSeries:
     """Read one instrument's bars; the first fault ends it with a `BarsError`.
@@ -81,25 +75,166 @@ def read_bars(
     it the file's own symbol or its name does. More than 10 days between two bars
     (daily bars), 5 days (intraday) or three intervals (longer bars) is a gap.
     """
-    path = Path(path)
-    source = path.name
-    rows = _rows(source, _text(path))
-    header = next(rows, None)
-    if header is None:
-        raise BarsError(source, "the file is empty")
-    columns = read_columns(source, header)
-    name, chosen = _choose(columns, list(rows), symbol)
-    quotes = [parse_quote(columns, row, adjust=adjust) for row in chosen]
-    _check_order(columns, quotes)
-    if len(quotes) < max(minimum_bars, 2):
-        raise BarsError(
-            source, f"{len(quotes)} bars are too few, {max(minimum_bars, 2)} are needed"
+    return _Reading(Path(path), symbol, options or ReadingOptions()).read(
+        max(minimum_bars, 2)
+    )
+
+
+class _Reading:
+    """One file, read twice: for what it is, then for its bars."""
+
+    def __init__(self, path: Path, symbol: str | None, options: ReadingOptions) -> None:
+        self.file = PriceFile(path)
+        self.symbol, self.options = symbol, options
+        self.notes: list[str] = []
+        self.layout = find_layout(self.file)
+
+    def read(self, minimum_bars: int) -> PriceSeries:
+        mark = self._decide_mark()
+        columns = self.layout.columns or self._headerless_columns(mark)
+        symbol = self._choose_symbol(columns)
+        name = symbol or self.file.name.split(".")[0]
+        if len(name) > LONGEST_SYMBOL:
+            raise self._error(
+                f"the symbol {name} has {len(name)} characters, {LONGEST_SYMBOL} are "
+                "allowed; it is the file's name unless a column Symbol gives another"
+            )
+        if not name.isprintable():
+            raise self._error(f"the symbol {name!r} has characters that do not print")
+        quotes, stamps, is_reversed = self._read_rows(columns, mark, symbol)
+        if len(quotes) < minimum_bars:
+            raise self._error(
+                f"{len(quotes)} bars are too few, {minimum_bars} are needed"
+            )
+        self._note_rows(quotes, is_reversed=is_reversed)
+        try:
+            timeline = place_stamps(stamps, self.options.time_zone)
+        except TimeFault as fault:
+            line = quotes[fault.index].line
+            raise columns.time_error(line, str(fault)) from None
+        self._note_days(stamps, timeline)
+        check_order(columns, quotes, timeline, stamps[0].kind)
+        if not self.options.allow_gaps:
+            check_gaps(columns, quotes, timeline)
+        return PriceSeries(
+            name,
+            _bars(quotes, timeline),
+            timeline.interval,
+            time_zone=timeline.time_zone,
+            notes=tuple(self.notes),
         )
-    interval = mode(b.opened_at - a.opened_at for a, b in pairwise(quotes))
-    if not allow_gaps:
-        _check_gaps(columns, quotes, _longest_step(interval))
-    bars = _bars(quotes, interval)
-    return PriceSeries(name or path.name.split(".")[0], bars, interval)
+
+    def _rows(self) -> Iterator[Row]:
+        return self.layout.rows(self.file)
+
+    def _error(self, reason: str) -> BarsError:
+        return BarsError(self.file.name, reason)
+
+    def _decide_mark(self) -> DecimalMark:
+        """Decimal point or comma, by every price of the file."""
+        if self.options.decimal_comma:
+            return DecimalMark.COMMA
+        evidence = MarkEvidence()
+        places: list[int] = []
+        if self.layout.columns:
+            places = [self.layout.columns.places[role] for role in PRICE_NAMES]
+        for row in self._rows():
+            places = places or list(price_places(row))
+            evidence.add(row.fields[place].strip() for place in places)
+        try:
+            return evidence.decide()
+        except ValueError as error:
+            raise self._error(str(error)) from None
+
+    def _headerless_columns(self, mark: DecimalMark) -> Columns:
+        columns = find_columns(self.file.name, self.layout, self._rows(), mark)
+        order = sorted(columns.places.items(), key=lambda item: item[1])
+        named = [*(["date", "time"] if columns.splits_time else ["time"])]
+        named += [role for role, _ in order]
+        self.notes.append(f"no header; the first columns are {', '.join(named)}")
+        return columns
+
+    def _choose_symbol(self, columns: Columns) -> str | None:
+        """The symbol, where the file names symbols; the one asked for, or its only."""
+        if "symbol" not in columns.places:
+            return self.symbol or self.layout.symbol
+        symbols = list(
+            dict.fromkeys(columns.text(row, "symbol") for row in self._rows())
+        )
+        listed = ", ".join(symbols[:20])
+        wanted = self.symbol or (symbols[0] if len(symbols) == 1 else None)
+        if wanted is None and symbols:
+            raise self._error(f"holds several symbols, choose one of {listed}")
+        if wanted and symbols and wanted.upper() not in map(str.upper, symbols):
+            raise self._error(f"has no symbol {wanted}; it has {listed}")
+        return wanted
+
+    def _read_rows(
+        self, columns: Columns, mark: DecimalMark, symbol: str | None
+    ) -> tuple[list[Quote], list[Stamp], bool]:
+        parser = QuoteParser(columns, mark, self.options)
+        times = StampReader(columns)
+        quotes: list[Quote] = []
+        skipped: list[int] = []
+        for row in self._rows():
+            if symbol and not _is_of(columns, row, symbol):
+                continue
+            quote = parser.parse(row)
+            if quote is None:
+                skipped.append(row.line)
+                continue
+            times.add(row)
+            quotes.append(quote)
+            if len(quotes) > MOST_BARS:
+                raise self._error(
+                    f"more than {MOST_BARS} bars; cut the file, or use longer bars "
+                    "(hours instead of minutes)"
+                )
+        if skipped:
+            self.notes.append(
+                f"skipped {_rows_text(len(skipped))} without a price, the first is "
+                f"line {skipped[0]}"
+            )
+        stamps = times.stamps(self.options.time_zone)
+        is_reversed = len(stamps) > 1 and stamps[-1].utc < stamps[0].utc
+        if is_reversed:
+            quotes.reverse()
+            stamps.reverse()
+        return quotes, stamps, is_reversed
+
+    def _note_days(self, stamps: Sequence[Stamp], timeline: Timeline) -> None:
+        if timeline.time_zone not in ("UTC", self.options.time_zone):
+            self.notes.append(
+                "days are those of the one offset of its times, time zone "
+                f"{timeline.time_zone}"
+            )
+        late = next((stamp for stamp in stamps if not stamp.is_midnight), None)
+        if timeline.is_daily and late is not None and self.options.time_zone is None:
+            self.notes.append(
+                f"daily bars at {late.wall:%H:%M}; a bar's day is its written date"
+            )
+
+    def _note_rows(self, quotes: Sequence[Quote], *, is_reversed: bool) -> None:
+        if is_reversed:
+            self.notes.append("newest first; read from its end")
+        outside = [quote for quote in quotes if quote.excess]
+        if outside:
+            worst = max(outside, key=lambda quote: quote.excess)
+            self.notes.append(
+                f"{_rows_text(len(outside))} with an open or close outside low … high, "
+                f"by at most {percent(worst.excess)} (line {worst.line}); low or high "
+                "was widened to it"
+            )
+
+
+def _rows_text(count: int) -> str:
+    return f"{count} row" if count == 1 else f"{count} rows"
+
+
+def _is_of(columns: Columns, row: Row, symbol: str) -> bool:
+    if "symbol" not in columns.places:
+        return True
+    return columns.text(row, "symbol").upper() == symbol.upper()
 
 
 def _built_in_path() -> Path:
@@ -110,127 +245,18 @@ def _built_in_path() -> Path:
     return Path(spec.submodule_search_locations[0], BUILT_IN_FILE)
 
 
-def _text(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            is_packed = file.read(2) == GZIP_MAGIC
-        with gzip.open(path) if is_packed else path.open("rb") as file:
-            content = file.read(LARGEST_FILE_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        raise BarsError(path.name, f"cannot be read: {error}") from error
-    if len(content) > LARGEST_FILE_BYTES:
-        raise BarsError(path.name, f"larger than {LARGEST_FILE_BYTES} bytes")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise BarsError(path.name, "not UTF-8 text", line=line) from None
-
-
-def _rows(source: str, text: str) -> Iterator[Row]:
-    """The lines that hold anything, each with as many fields as the first."""
-    first_line = text.lstrip().partition("\n")[0]
-    separator = max(SEPARATORS, key=first_line.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    width: int | None = None
-    try:
-        for fields in reader:
-            if not any(field.strip() for field in fields):
-                continue
-            if width is not None and len(fields) != width:
-                reason = f"{len(fields)} fields, the header has {width}"
-                raise BarsError(source, reason, line=reader.line_num)
-            width = len(fields)
-            yield Row(reader.line_num, fields)
-    except csv.Error as error:
-        raise BarsError(source, str(error), line=reader.line_num) from error
-
-
-def _choose(
-    columns: Columns, rows: list[Row], symbol: str | None
-) -> tuple[str | None, list[Row]]:
-    """The symbol and its rows, where the file names symbols; else all of them."""
-    if "symbol" not in columns.places:
-        return symbol, rows
-    symbols = list(dict.fromkeys(columns.text(row, "symbol") for row in rows))
-    wanted = symbol or (symbols[0] if len(symbols) == 1 else None)
-    if wanted is None and rows:
-        reason = f"holds several symbols, choose one of {', '.join(symbols)}"
-        raise BarsError(columns.source, reason)
-    chosen = [
-        row
-        for row in rows
-        if wanted and columns.text(row, "symbol").upper() == wanted.upper()
-    ]
-    if rows and not chosen:
-        reason = f"has no symbol {wanted}; it has {', '.join(symbols)}"
-        raise BarsError(columns.source, reason)
-    return wanted, chosen
-
-
-def _check_order(columns: Columns, quotes: Sequence[Quote]) -> None:
-    for before, quote in pairwise(quotes):
-        step = quote.opened_at - before.opened_at
-        if step == timedelta(0):
-            fault = "is the same time as in"
-        elif step < timedelta(0):
-            fault = "is before that of"
-        elif step < SHORTEST_STEP:
-            fault = "is less than a minute after that of"
-        else:
-            continue
-        raise _time_error(columns, quote, f"{_stamp(quote)} {fault} line {before.line}")
-
-
-def _check_gaps(columns: Columns, quotes: Sequence[Quote], longest: timedelta) -> None:
-    for before, quote in pairwise(quotes):
-        step = quote.opened_at - before.opened_at
-        if step > longest:
-            raise _time_error(
-                columns,
-                quote,
-                f"a gap of {step.days} days since {_stamp(before)} (at most "
-                f"{longest.days} are usual); fill it or allow gaps",
-            )
-
-
-def _longest_step(interval: timedelta) -> timedelta:
-    if interval < DAY:
-        return LONGEST_INTRADAY_STEP
-    return max(LONGEST_DAILY_STEP, LONGEST_STEP_INTERVALS * interval)
-
-
-def _time_error(columns: Columns, quote: Quote, reason: str) -> BarsError:
-    role = "date" if "date" in columns.places else "time"
-    name = columns.names[columns.places[role]]
-    return BarsError(columns.source, reason, line=quote.line, column=name)
-
-
-def _stamp(quote: Quote) -> str:
-    time = quote.opened_at
-    is_date = time == time.replace(hour=0, minute=0, second=0, microsecond=0)
-    return f"{time:%Y-%m-%d}" if is_date else f"{time:%Y-%m-%d %H:%M:%S}"
-
-
-def _bars(quotes: Sequence[Quote], interval: timedelta) -> tuple[Bar, ...]:
-    """Give each bar its close: the end of its interval, before the next bar's open."""
-    following = [quote.opened_at for quote in quotes[1:]]
-    following.append(quotes[-1].opened_at + interval)
+def _bars(quotes: Sequence[Quote], timeline: Timeline) -> tuple[Bar, ...]:
     return tuple(
         Bar(
-            opened_at=quote.opened_at,
-            at=_close_time(quote.opened_at, interval, next_opened_at),
+            opened_at=opened_at,
+            at=closes_at,
             open=quote.open,
             high=quote.high,
             low=quote.low,
             close=quote.close,
             volume=quote.volume,
         )
-        for quote, next_opened_at in zip(quotes, following, strict=True)
+        for quote, opened_at, closes_at in zip(
+            quotes, timeline.opened, timeline.closes(), strict=True
+        )
     )
-
-
-def _close_time(
-    opened_at: datetime, interval: timedelta, next_opened_at: datetime
-) -> datetime:
-    return min(opened_at + interval, next_opened_at) - CLOSE_MARGIN

@@ -210,6 +210,7 @@ def _open_portfolio(
         name=name,
         currency=question.currency,
         opening_balance=question.opening_balance,
+        time_zone=series.time_zone,
         now=start,
     )
     create_goal(

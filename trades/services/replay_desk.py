@@ -9,6 +9,7 @@ from goals.enums import ProgressBand, Verdict
 from goals.models import FinancialGoal, Portfolio, TradingHalt, User
 from goals.services import resume_trading, roll_goals
 from trades.enums import Side
+from trades.replay.days import in_zone
 from trades.replay.desk import Plan, PlanRequest
 from trades.services.closing import close_trade
 from trades.services.decisions import plan_next_trade
@@ -26,6 +27,7 @@ class ServiceDesk:
     def __init__(self, user: User, portfolio: Portfolio) -> None:
         self.user = user
         self.portfolio_id = portfolio.portfolio_id
+        self.time_zone = portfolio.time_zone
         self.halt_began_at: datetime | None = None
         self.period_ends_at: datetime | None = None
 
@@ -52,7 +54,8 @@ class ServiceDesk:
             lasting = TradingHalt.objects.filter(
                 portfolio_id=self.portfolio_id, halted_until=None, resumed_at=None
             )
-            self.halt_began_at = lasting.aggregate(first=Min("halted_at"))["first"]
+            first = lasting.aggregate(first=Min("halted_at"))["first"]
+            self.halt_began_at = first and in_zone(first, self.time_zone)
 
     def _read_period_end(self) -> datetime:
         ends: list[datetime | None] = list(

@@ -15,6 +15,7 @@ from goals.tests.factories import PortfolioFactory
 from trades.enums import Side
 from trades.importing.formats import ImportOptions
 from trades.models import Trade
+from trades.replay.parsing import ReadingOptions
 from trades.replay.reading import load_prices
 from trades.services import record_closed_trade
 from trades.services.importing import ImportReport, import_trades
@@ -29,7 +30,7 @@ FEE_RATE = Decimal("0.0007")
 
 def rows_of(symbol: str, every: int) -> Iterator[dict[str, Any]]:
     """A trade from one recorded close to the next but four; every second is short."""
-    bars = load_prices(symbol, adjust=False).bars
+    bars = load_prices(symbol, ReadingOptions(adjust=False)).bars
     for number, (entry, exit_) in enumerate(
         zip(bars[::every], bars[5::every], strict=False)
     ):

@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 
 from trades.replay.bars import Bar, BarsError, PriceSeries
+from trades.replay.parsing import ReadingOptions
 from trades.replay.reading import BUILT_IN_NAMES, load_prices, read_bars
-from trades.replay.times import parse_time
 
 HEADER = "Date,Open,High,Low,Close,Volume"
 FIRST_DAY = date(2020, 1, 1)
@@ -31,8 +31,8 @@ def write(tmp_path):
     return write_lines
 
 
-def read(path, **options) -> PriceSeries:
-    return read_bars(path, **{"minimum_bars": 2, **options})
+def read(path, symbol=None, minimum_bars=2, **options) -> PriceSeries:
+    return read_bars(path, symbol, ReadingOptions(**options), minimum_bars=minimum_bars)
 
 
 def fault_of(path, **options) -> str:
@@ -123,28 +123,6 @@ def test_date_and_time_columns_are_joined(write):
     assert second.opened_at == datetime(2017, 1, 2, 1, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "2000-03-01T14:30:00",
-        "2000-03-01 14:30:00",
-        "2000-03-01T14:30:00Z",
-        "2000-03-01T16:30:00+02:00",
-        "951921000",
-        "951921000000",
-        "01.03.2000 14:30:00.000",
-    ],
-)
-def test_times_are_read_as_utc(text):
-    assert parse_time(text) == datetime(2000, 3, 1, 14, 30, tzinfo=UTC)
-
-
-@pytest.mark.parametrize("text", ["", "03/01/2000", "2000-13-01", "9" * 30, "soon"])
-def test_what_is_no_time_is_refused(text):
-    with pytest.raises(ValueError, match="is no time"):
-        parse_time(text)
-
-
 def test_prices_are_adjusted_for_splits_and_dividends(write):
     lines = [
         "Date,Open,High,Low,Close,Volume,Adj Close",
@@ -212,18 +190,30 @@ def test_a_symbol_that_is_not_there_is_refused(write):
     [
         ("2020-01-03,x,12,9,11,1", "column Open: 'x' is no number"),
         ("2020-01-03,1_0,12,9,11,1", "column Open: '1_0' is no number"),
-        ("2020-01-03,,12,9,11,1", "column Open: '' is no number"),
+        (
+            "2020-01-03,,12,9,11,1",
+            "column Open: '' is no number; --skip-null-rows skips rows without a price",
+        ),
         ("2020-01-03,-10,12,9,11,1", "column Open: a price must be above 0, was -10"),
         ("2020-01-03,10,12,0,11,1", "column Low: a price must be above 0, was 0"),
-        ("2020-01-03,10,12,9,NaN,1", "column Close: NaN is not finite"),
+        (
+            "2020-01-03,10,12,9,NaN,1",
+            "column Close: 'NaN' is no number; --skip-null-rows skips rows without a "
+            "price",
+        ),
         ("2020-01-03,10,inf,9,11,1", "column High: inf is not finite"),
         ("2020-01-03,10,1e30,9,11,1", "column High: 1E+30 is too large for a price"),
         ("2020-01-03,10,12,1e-30,11,1", "column Low: 1E-30 is too small for a price"),
         ("2020-01-03,10,9,12,11,1", "column High: high 9 is below low 12"),
-        ("2020-01-03,8,12,9,11,1", "column Open: open 8 is outside low 9 … high 12"),
+        (
+            "2020-01-03,8,12,9,11,1",
+            "column Open: open 8 is outside low 9 … high 12 by 11.1 %; "
+            "--tolerate-out-of-range-closes takes such rows",
+        ),
         (
             "2020-01-03,10,12,9,13,1",
-            "column Close: close 13 is outside low 9 … high 12",
+            "column Close: close 13 is outside low 9 … high 12 by 8.33 %; "
+            "--tolerate-out-of-range-closes takes such rows",
         ),
         (
             "2020-01-03,10,12,9,11,-1",
@@ -231,14 +221,14 @@ def test_a_symbol_that_is_not_there_is_refused(write):
         ),
         (
             "2020-01-02,10,12,9,11,1",
-            "column Date: 2020-01-02 is the same time as in line 3",
+            "column Date: 2020-01-02 is the same day as line 3",
         ),
         ("2019-12-31,10,12,9,11,1", "column Date: 2019-12-31 is before that of line 3"),
         ("2020-01-03,10,12,9,11", "5 fields, the header has 6"),
         (
             "01/03/2020,10,12,9,11,1",
-            "column Date: '01/03/2020' is no time; write it as 2000-03-01 or "
-            "2000-03-01T14:30:00Z",
+            "column Date: '01/03/2020' may be day or month first and so is no time; "
+            "write it as 2000-03-01 or 2000-03-01T14:30:00Z",
         ),
     ],
 )
@@ -268,7 +258,8 @@ def test_a_missing_column_is_named(write):
 
     assert fault_of(write(lines)) == (
         "prices.csv, line 1, column Low: missing: Low; the header has "
-        "Date, Open, High, Close"
+        "Date, Open, High, Close; needed are a time (Date, Time, Timestamp, Open "
+        "time), Open, High, Low and Close"
     )
 
 
@@ -297,7 +288,7 @@ def test_text_that_is_not_utf8_is_refused_with_its_line(tmp_path):
     path = tmp_path / "prices.csv"
     path.write_bytes(b"Date,Open\n2020-01-01,1\n2020-01-02,\xff\n")
 
-    assert fault_of(path) == "prices.csv, line 3: not UTF-8 text"
+    assert fault_of(path) == "prices.csv, line 3: not UTF-8 text; save it as UTF-8"
 
 
 def test_a_broken_gzip_file_is_refused(tmp_path):
@@ -322,7 +313,7 @@ def gap_lines() -> list[str]:
 def test_a_missing_month_is_a_gap(write):
     assert fault_of(write(gap_lines())) == (
         "prices.csv, line 12, column Date: a gap of 31 days since 2020-01-10 "
-        "(at most 10 are usual); fill it or allow gaps"
+        "(at most 10 are usual); fill it or give --allow-gaps"
     )
 
 
@@ -362,7 +353,7 @@ def test_built_in_prices_load_whole(name, bars):
 
 
 def change_at_the_split_of_apple(*, adjust: bool) -> Decimal:
-    bars = load_prices("aapl", adjust=adjust).bars
+    bars = load_prices("aapl", ReadingOptions(adjust=adjust)).bars
     days = [bar.opened_at.date() for bar in bars]
     split = days.index(date(2005, 2, 28))
     return round(bars[split].close / bars[split - 1].close, 2)
@@ -423,5 +414,5 @@ def test_a_series_refuses_bars_that_overlap():
 
 
 def test_a_series_refuses_times_without_a_zone():
-    with pytest.raises(ValueError, match="is not in UTC"):
+    with pytest.raises(ValueError, match="no fixed offset"):
         PriceSeries("X", (one_bar(datetime(2020, 1, 1)),), timedelta(hours=1))  # noqa: DTZ001

@@ -11,6 +11,7 @@ from goals.models import User
 from trades.management.commands import demo
 from trades.models import ReplayRun
 from trades.replay.reading import load_prices
+from trades.services.replay import read_report
 from trades.tests.prices import wander, write_csv
 
 pytestmark = pytest.mark.django_db
@@ -199,3 +200,67 @@ def test_a_gap_is_taken_when_it_is_allowed(prices: Path):
     call("replay", "--prices", str(prices), "--allow-gaps")
 
     assert ReplayRun.objects.count() == 1
+
+
+def months_of(run: ReplayRun) -> list[tuple[Any, ...]]:
+    return [
+        (month.start_date, month.target_date, month.progress_pct, month.trades)
+        for month in read_report(run).policy_run.periods
+    ]
+
+
+def test_the_months_of_daily_bars_are_those_of_their_written_dates(
+    prices: Path, tmp_path: Path
+):
+    lines = prices.read_text().splitlines()[:96]
+    prices.write_text("\n".join(lines))
+    elsewhere = tmp_path / "elsewhere.csv"
+    times = [f"{line[:10]} 00:00:00+09:00{line[10:]}" for line in lines[1:]]
+    elsewhere.write_text("\n".join([lines[0], *times]))
+
+    call("replay", "--prices", str(prices), str(elsewhere), "--from", "2020-01-05")
+
+    here, there = ReplayRun.objects.order_by("run_id")
+    assert months_of(there) == months_of(here)
+    assert sum(month[-1] for month in months_of(here)) > 0
+    assert there.policy_portfolio.time_zone == "Etc/GMT-9"
+    first, last = read_report(there).first_at, read_report(there).last_at
+    assert (str(first.date()), str(last.date())) == ("2020-01-05", "2020-04-04")
+
+
+def test_what_was_done_to_read_a_file_is_printed(
+    prices: Path, capsys: pytest.CaptureFixture[str]
+):
+    lines = prices.read_text().splitlines()[:80]
+    lines[5] = f"{lines[5][:10]},null,null,null,null,0"
+    lines[9] = f"{lines[9][:10]},10,12,9,13,0"
+    prices.write_text("\n".join(lines))
+
+    call(
+        *("replay", "--prices", str(prices), "--skip-null-rows"),
+        *("--tolerate-out-of-range-closes", "--time-zone", "Asia/Kolkata"),
+    )
+
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "prices: skipped 1 row without a price, the first is line 6" in printed
+    assert (
+        "1 row with an open or close outside low … high, by at most 8.33 %" in printed
+    )
+    assert ReplayRun.objects.get().policy_portfolio.time_zone == "Asia/Kolkata"
+
+
+def test_a_symbol_is_a_name_and_no_markup(
+    prices: Path, capsys: pytest.CaptureFixture[str]
+):
+    header, *lines = prices.read_text().splitlines()[:80]
+    rows = [f"[/red]:bug:,{line}" for line in lines]
+    prices.write_text("\n".join([f"Symbol,{header}", *rows]))
+
+    call("replay", "--prices", str(prices))
+
+    assert capsys.readouterr().out.count("[/red]:bug:") > 3
+
+
+def test_a_time_zone_that_is_none_is_refused(prices: Path):
+    with pytest.raises(CommandError, match="'Tokyo' is not a time zone, such as"):
+        call("replay", "--prices", str(prices), "--time-zone", "Tokyo")

@@ -20,6 +20,7 @@ from goals.tests.factories import UserFactory
 from mastertrade.exceptions import InvalidInput
 from trades.models import ReplayRun, Trade
 from trades.replay.bars import PriceSeries
+from trades.replay.days import in_zone
 from trades.replay.halts import HaltSpan
 from trades.replay.options import ReplaySettings
 from trades.services.replay import (
@@ -223,10 +224,10 @@ def test_no_goal_follows_the_last_one_when_goals_are_rolled_years_later():
     assert not goals.filter(ended_at=None).exists()
 
 
-def run_too_large(**options) -> ReplayRun:
+def run_too_large(series: PriceSeries = PRICES, **options) -> ReplayRun:
     """Four times the equity in every trade: the hard drawdown is near."""
     rules = ReplaySettings(base_size_pct=Decimal(400), **options)
-    return run(UserFactory(), question=replace(MONTHLY, settings=rules))
+    return run(UserFactory(), series, replace(MONTHLY, settings=rules))
 
 
 def test_a_halted_replay_trades_no_more_unless_it_is_told_when_to_resume():
@@ -303,3 +304,25 @@ def test_the_goals_of_a_halted_portfolio_still_follow_one_another(days):
 def test_days_until_a_resumption_that_make_no_sense_are_refused_by_name(days):
     with pytest.raises(ValueError, match="resume_after_days must be from 1 to 3650"):
         ReplaySettings(resume_after_days=days)
+
+
+def test_a_halt_is_dated_by_the_days_of_the_series():
+    zone = "Asia/Tokyo"
+
+    def moved(at: datetime) -> datetime:
+        """The same date and time of day in Tokyo."""
+        return in_zone(at - timedelta(hours=9), zone)
+
+    bars = tuple(
+        replace(bar, opened_at=moved(bar.opened_at), at=moved(bar.at))
+        for bar in PRICES.bars
+    )
+
+    def halts(series: PriceSeries) -> list[str]:
+        report = read_report(run_too_large(resume_after_days=10, series=series))
+        spans = report.policy_run.halts
+        return [f"{span.began:%Y-%m-%d %H:%M}, {span.days(NOW)} days" for span in spans]
+
+    expected = halts(PRICES)
+    assert expected
+    assert halts(replace(PRICES, bars=bars, time_zone=zone)) == expected

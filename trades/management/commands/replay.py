@@ -1,7 +1,8 @@
 """Replay recorded prices through goals: the same decisions as live, bar by bar."""
 
 from argparse import ArgumentTypeError
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from rich.console import Console
 
 from goals.enums import GoalType, PolicyName
 from goals.models import User
-from mastertrade.exceptions import DomainError
+from goals.services.portfolios import require_time_zone
+from mastertrade.exceptions import DomainError, InvalidInput
 from mastertrade.validation import EARLIEST_YEAR
 from trades.management.replaying import replay_all, show_runs
 from trades.replay.bars import BarsError, PriceSeries
 from trades.replay.options import Costs, ReplaySettings
+from trades.replay.parsing import ReadingOptions
 from trades.replay.reading import BUILT_IN_NAMES, MINIMUM_BARS, load_prices
 from trades.services.replay import ReplayQuestion
 
@@ -74,6 +77,30 @@ class Command(BaseCommand):
             "--allow-gaps", action="store_true", help="Take files with missing bars."
         )
         parser.add_argument(
+            "--skip-null-rows",
+            action="store_true",
+            help="Skip rows without a price (empty, null, NaN).",
+        )
+        parser.add_argument(
+            "--tolerate-out-of-range-closes",
+            action="store_true",
+            help="Widen low and high to opens and closes outside them; says how many "
+            "rows and by how much.",
+        )
+        parser.add_argument(
+            "--decimal-comma",
+            action="store_true",
+            help="Read 1,234 as 1.234 where no price of the file says which it is.",
+        )
+        parser.add_argument(
+            "--time-zone",
+            type=read_time_zone,
+            metavar="ZONE",
+            help="Whose days the bars are, such as America/New_York, and the zone of "
+            "times without an offset (default: the file's one offset of whole hours, "
+            "or UTC).",
+        )
+        parser.add_argument(
             "--raw-prices", action="store_true", help="Ignore an Adj Close column."
         )
         parser.add_argument(
@@ -90,13 +117,17 @@ class Command(BaseCommand):
         parser.add_argument("--page", type=Path, help="Where the HTML report goes.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console()
+        # A symbol such as [/red] is a name, not a colour.
+        console = Console(markup=False, emoji=False)
         now = timezone.now()
         try:
             question = read_question(options)
             question.validate()
             check_page(options["page"])
             prices = [read_prices(name, options) for name in options["prices"]]
+            for series in prices:
+                for note in series.notes:
+                    console.print(f"{series.symbol}: {note}")
             runs = replay_all(
                 console=console,
                 user=find_or_make_user(options["user"]),
@@ -136,22 +167,30 @@ def read_question(options: dict[str, Any]) -> ReplayQuestion:
 def read_prices(name: str, options: dict[str, Any]) -> PriceSeries:
     """The series, cut to the dates asked for."""
     series = load_prices(
-        name, adjust=not options["raw_prices"], allow_gaps=options["allow_gaps"]
+        name,
+        ReadingOptions(
+            adjust=not options["raw_prices"],
+            allow_gaps=options["allow_gaps"],
+            skip_null_rows=options["skip_null_rows"],
+            tolerate_closes=options["tolerate_out_of_range_closes"],
+            decimal_comma=options["decimal_comma"],
+            time_zone=options["time_zone"],
+        ),
     )
     refuse_times(series)
-    bars = series.bars
-    if options["first"] is not None:
-        bars = tuple(bar for bar in bars if bar.opened_at >= options["first"])
-    if options["last"] is not None:
-        bars = tuple(
-            bar for bar in bars if bar.opened_at.date() <= options["last"].date()
-        )
+    first, last = options["first"], options["last"]
+    bars = tuple(
+        bar
+        for bar in series.bars
+        if (first is None or first <= bar.opened_at.date())
+        and (last is None or bar.opened_at.date() <= last)
+    )
     if len(bars) < MINIMUM_BARS:
         raise BarsError(
             series.symbol,
             f"{len(bars)} bars between these dates; {MINIMUM_BARS} are needed",
         )
-    return PriceSeries(series.symbol, bars, series.interval)
+    return replace(series, bars=bars)
 
 
 def refuse_times(series: PriceSeries) -> None:
@@ -195,12 +234,19 @@ def read_goal(text: str) -> tuple[GoalType, Decimal]:
         ) from None
 
 
-def read_day(text: str) -> datetime:
+def read_day(text: str) -> date:
     try:
-        day = date.fromisoformat(text)
+        return date.fromisoformat(text)
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is no date; write 2008-01-01") from None
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def read_time_zone(text: str) -> str:
+    try:
+        require_time_zone(text)
+    except InvalidInput as error:
+        raise ArgumentTypeError(f"{text!r} {error.detail}") from None
+    return text
 
 
 def read_decimal(text: str) -> Decimal:
