@@ -53,6 +53,7 @@ REFUSED = [
     ("portfolios_unit_run_positive", "portfolios", "unit_run = 0"),
     ("portfolios_drawdown_range", "portfolios", "drawdown_pct = -0.000001"),
     ("portfolios_drawdown_range", "portfolios", "drawdown_pct = 100.000001"),
+    ("portfolios_kind", "portfolios", "kind = 'paper'"),
     ("portfolios_trading_state", "portfolios", "trading_state = 'asleep'"),
     ("portfolios_edge_guard", "portfolios", "edge_guard = 'lax'"),
     ("portfolios_drawdown_limits", "portfolios", "soft_drawdown_pct = 0"),

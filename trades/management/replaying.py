@@ -15,6 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from goals.enums import PortfolioKind
 from goals.models import User
 from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
@@ -38,18 +39,21 @@ def replay_all(
     question: ReplayQuestion,
     prices: Sequence[PriceSeries],
     now: datetime,
+    kind: PortfolioKind = PortfolioKind.SIMULATION,
     reuse: bool = False,
 ) -> list[ReplayRun]:
     """Replay each series, with one progress bar each.
 
-    With `reuse` a finished run of the same question is taken as it is.
+    With `reuse` a finished run of the same question and kind is taken as it is.
     """
     runs = []
     with _bars(console) as progress:
         for series in prices:
             known = None
             if reuse:
-                known = find_replay(user=user, question=question, series=series)
+                known = find_replay(
+                    user=user, question=question, series=series, kind=kind
+                )
             if known is not None:
                 runs.append(known)
                 continue
@@ -61,6 +65,7 @@ def replay_all(
                     question=question,
                     series=series,
                     now=now,
+                    kind=kind,
                     progress=_stepper(progress, task),
                 )
             )

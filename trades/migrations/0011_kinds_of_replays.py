@@ -47,7 +47,7 @@ BEGIN
 END $$
 """
 TRIGGER = """
-CREATE TRIGGER portfolios_kind_fixed BEFORE UPDATE OF kind ON portfolios
+CREATE TRIGGER portfolios_kind_fixed AFTER UPDATE OF kind ON portfolios
 FOR EACH ROW WHEN (OLD.kind IS DISTINCT FROM NEW.kind)
 EXECUTE FUNCTION refuse_another_kind()
 """

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from rich.console import Console
 
-from goals.enums import GoalType
+from goals.enums import GoalType, PortfolioKind
 from goals.models import User
 from trades.management.demo_login import ensure_demo_user
 from trades.management.replaying import replay_all, show_runs
@@ -55,6 +55,7 @@ class Command(BaseCommand):
             question=QUESTION,
             prices=[cut(load_prices(name)) for name in INSTRUMENTS],
             now=timezone.now(),
+            kind=PortfolioKind.DEMO,
             reuse=True,
         )
 
