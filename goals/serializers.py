@@ -11,6 +11,7 @@ from goals.enums import (
     GoalStatus,
     GoalType,
     PolicyName,
+    PortfolioKind,
     TradingState,
 )
 from goals.models import (
@@ -34,6 +35,7 @@ from mastertrade.money import FACTOR, MONEY, PERCENT
 from mastertrade.validation import CURRENCY_PATTERN
 
 GOAL_STATUSES = choices(GoalStatus)
+PORTFOLIO_KINDS = choices(PortfolioKind)
 GOAL_SWITCHES = choices([GoalStatus.ACTIVE, GoalStatus.PAUSED])
 
 
@@ -52,6 +54,7 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
             "portfolio_id",
             "user_id",
             "name",
+            "kind",
             "currency",
             "time_zone",
             "opening_balance",

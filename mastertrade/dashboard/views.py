@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from goals.admin import figures
 from goals.admin.halts import halt_words
-from goals.enums import GoalStatus, Health, TradingState
+from goals.enums import GoalStatus, Health, PortfolioKind, TradingState
 from goals.models import (
     FinancialGoal,
     GoalAdjustmentLog,
@@ -113,15 +113,13 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _portfolios_of(user: User, now: datetime) -> list[Portfolio]:
-    """Those the user trades with, the halted ones first, and what halts them.
+    """The live ones, the halted ones first, and what halts them.
 
-    A replay's have a table of their own.
+    Replays have a table of their own.
     """
     in_force = TradingHalt.objects.filter(is_in_force(now))
     halts = Prefetch("halts", in_force.order_by("halt_id"), to_attr="halts_in_force")
-    mine = Portfolio.objects.filter(
-        user_id=user.username, replayed_policy=None, replayed_constant=None
-    )
+    mine = Portfolio.objects.filter(user_id=user.username, kind=PortfolioKind.LIVE)
     is_halted = Exists(in_force.filter(portfolio=OuterRef("pk")))
     ordered = mine.prefetch_related(halts).order_by(is_halted.desc(), "portfolio_id")
     return list(ordered[:MOST_PORTFOLIOS])
@@ -131,6 +129,7 @@ def _running_goals_of(user: User, now: datetime) -> list[FinancialGoal]:
     mine = FinancialGoal.objects.filter(
         Q(period_ends_at__gt=now) | Q(period_ends_at=None),
         user_id=user.username,
+        portfolio__kind=PortfolioKind.LIVE,
         ended_at=None,
     )
     nearest_first = mine.select_related("portfolio").order_by(
@@ -145,7 +144,9 @@ def _replays_of(user: User) -> list[ReplayRun]:
 
 
 def _decisions_of(user: User) -> list[GoalAdjustmentLog]:
-    mine = GoalAdjustmentLog.objects.filter(portfolio__user_id=user.username)
+    mine = GoalAdjustmentLog.objects.filter(
+        portfolio__user_id=user.username, portfolio__kind=PortfolioKind.LIVE
+    )
     newest = mine.select_related("portfolio").order_by("-adjustment_id")
     return list(newest[:MOST_DECISIONS])
 

@@ -24,6 +24,7 @@ from mastertrade.exceptions import InvalidInput
 from mastertrade.listing import ListView
 from mastertrade.parsing import ExactJSONParser
 from trades.importing.freqtrade_messages import KINDS, read_kind, read_message
+from trades.filters import WebhookFilter
 from trades.models import WebhookToken
 from trades.serializers.webhooks import (
     BookedFillSerializer,
@@ -125,7 +126,7 @@ class WebhookListView(ListView[WebhookToken]):
     """The signed-in user's webhooks; their tokens are not kept."""
 
     serializer_class: Any = WebhookSerializer
-    filterset_fields = ("bot", "strategy_id")
+    filterset_class = WebhookFilter
     ordering_fields = ("webhook_id", "created_at", "last_used_at")
     ordering = ("-webhook_id",)
 
