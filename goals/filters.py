@@ -106,7 +106,9 @@ class KindFilter(django_filters.MultipleChoiceFilter):
                 "kind of the portfolio that is named."
             ),
             error_messages={
-                "invalid_choice": f"%(value)s is none of {', '.join(kinds)}, {self.ALL}."
+                "invalid_choice": (
+                    f"%(value)s is none of {', '.join(kinds)}, {self.ALL}."
+                )
             },
         )
 

@@ -20,7 +20,7 @@ from django.db.models.functions import Coalesce, Greatest, Least, Round
 from django.http import HttpRequest
 
 from goals.admin.base import now_of
-from goals.enums import GoalStatus, Health, ProgressBand
+from goals.enums import GoalStatus, Health, PortfolioKind, ProgressBand
 from goals.models import FinancialGoal, Portfolio
 from goals.progress import (
     AHEAD_GAP_PCT,
@@ -152,14 +152,63 @@ def _month_of(day: date) -> tuple[date, date]:
     return day.replace(day=1), day.replace(day=last)
 
 
+class KindFilter(admin.SimpleListFilter):
+    """Rows of live portfolios unless another kind, or a portfolio, is asked for."""
+
+    title = "kind of portfolio"
+    parameter_name = "kind"
+    path = "portfolio__kind"
+    ALL = "all"
+    NAMING = ("portfolio", "portfolio_id", "source_import__import_id")
+
+    def __init__(
+        self, request: HttpRequest, params: Any, model: Any, model_admin: Any
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.is_named = any(name in request.GET for name in self.NAMING)
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        words = [str(kind) for kind in PortfolioKind]
+        return [(word, word) for word in (*words, self.ALL)]
+
+    def value(self) -> str:
+        """What is shown: the kind asked for, else the default."""
+        asked = super().value()
+        known = [word for word, _ in self.lookup_choices]
+        default = self.ALL if self.is_named else str(PortfolioKind.LIVE)
+        return asked if asked in known else default
+
+    def choices(self, changelist: Any) -> Any:
+        """As they are, without Django's own "All": one of them is always chosen."""
+        yield from list(super().choices(changelist))[1:]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted = self.value()
+        if wanted == self.ALL:
+            return queryset
+        return self.of_kind(queryset, wanted)
+
+    def of_kind(self, queryset: QuerySet[Any], kind: str) -> QuerySet[Any]:
+        return queryset.filter(**{self.path: kind})
+
+
+class OwnKindFilter(KindFilter):
+    path = "kind"
+
+
+class GoalKindFilter(KindFilter):
+    path = "goal__portfolio__kind"
+
+
 class PortfolioFilter(admin.SimpleListFilter):
-    """The first portfolios by owner; beyond those, search."""
+    """The first live portfolios by owner; beyond those, search."""
 
     title = "portfolio"
     parameter_name = "portfolio"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        found = Portfolio.objects.order_by("user_id", "name")[:MOST_PORTFOLIOS]
+        live = Portfolio.objects.filter(kind=PortfolioKind.LIVE)
+        found = live.order_by("user_id", "name")[:MOST_PORTFOLIOS]
         return [(str(portfolio.pk), str(portfolio)) for portfolio in found]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

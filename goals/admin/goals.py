@@ -12,7 +12,12 @@ from django.utils.safestring import SafeString
 
 from goals.admin import figures
 from goals.admin.base import Figure, Section, SectionsAdmin, now_of
-from goals.admin.filters import BandFilter, DeadlineFilter, HealthFilter
+from goals.admin.filters import (
+    BandFilter,
+    DeadlineFilter,
+    HealthFilter,
+    KindFilter,
+)
 from goals.admin.forms import GoalForm
 from goals.admin.logs import DECISIONS, HISTORY
 from goals.enums import GoalStatus
@@ -82,6 +87,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         "policy",
     )
     list_filter = (
+        KindFilter,
         "status",
         BandFilter,
         HealthFilter,

@@ -8,14 +8,14 @@ from django.utils.safestring import SafeString
 
 from goals.admin import figures
 from goals.admin.base import ReadOnlyAdmin
-from goals.admin.filters import PortfolioFilter
+from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.models import CashFlow, LedgerChange, LedgerDay, LedgerEntry
 
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
     list_display = ("time", "portfolio", "kind", "booked", "trade_id", "cash_flow")
-    list_filter = ("kind", PortfolioFilter)
+    list_filter = (KindFilter, "kind", PortfolioFilter)
     list_select_related = ("portfolio", "cash_flow")
     search_fields = ("portfolio__user__username", "portfolio__name", "=trade_id")
     search_help_text = "Username, portfolio name or trade id"
@@ -34,7 +34,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
 @admin.register(LedgerDay)
 class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
     list_display = ("day", "portfolio", "entries", "equity_then", "rate_then")
-    list_filter = (PortfolioFilter,)
+    list_filter = (KindFilter, PortfolioFilter)
     list_select_related = ("portfolio",)
     search_fields = ("portfolio__user__username", "portfolio__name")
     search_help_text = "Username or portfolio name"
@@ -83,7 +83,7 @@ class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
 @admin.register(CashFlow)
 class CashFlowAdmin(ReadOnlyAdmin[CashFlow]):
     list_display = ("time", "portfolio", "flow", "external_id", "created_by", "voided")
-    list_filter = (PortfolioFilter,)
+    list_filter = (KindFilter, PortfolioFilter)
     list_select_related = ("portfolio",)
     search_fields = ("portfolio__user__username", "portfolio__name", "external_id")
     search_help_text = "Username, portfolio name or external id"

@@ -53,8 +53,8 @@ def snapshot_goals(
     """Write down how far every running goal is; returns how many rows.
 
     Running: not ended, its period containing `as_of`; those of live portfolios (of one
-    user, if given), or only those named. `once_a_day` leaves out the goals that have a snapshot of the
-    portfolio's local day already, however many call at the same time.
+    user, if given), or only those named. `once_a_day` leaves out the goals that have a
+    snapshot of the portfolio's local day already, however many call at the same time.
     """
     statement = SNAPSHOT
     if once_a_day:

@@ -1,4 +1,4 @@
-"""Lists hold live rows unless asked; a single object is its owner's whatever its kind."""
+"""Lists hold live rows unless asked; a single object is its owner's, of any kind."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 
 from goals.admin import figures
 from goals.admin.base import ReadOnlyAdmin
-from goals.admin.filters import PortfolioFilter
+from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.models import Portfolio
 from mastertrade.money import PERCENT, exactly, round_to
 from trades.models import GrowthRecord, ReplayRun
@@ -36,7 +36,7 @@ class GrowthRecordAdmin(ReadOnlyAdmin[GrowthRecord]):
     """A cache of sums; growths are shown in percent of equity, at factor 1."""
 
     list_display = ("whose", "portfolio_shown", "trades", "won", "mean", "best", "time")
-    list_filter = (PortfolioFilter,)
+    list_filter = (KindFilter, PortfolioFilter)
     list_select_related = ("portfolio",)
     search_fields = ("portfolio__user__username", "portfolio__name", "strategy_id")
     search_help_text = "Username, portfolio or strategy"
@@ -99,7 +99,7 @@ class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
     """Finished replays, with what they came to in words."""
 
     list_display = ("run", "owner", "goal", "outcome", "time")
-    list_filter = ("symbol",)
+    list_filter = ("policy_portfolio__kind", "symbol")
     search_fields = ("user__username", "symbol")
     search_help_text = "Username or symbol"
     ordering = ("-run_id",)

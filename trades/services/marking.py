@@ -80,8 +80,8 @@ def mark_positions(
 ) -> Marked:
     """Mark every open position in these symbols; live equity and value goals follow.
 
-    In all of the user's live portfolios, or in one. Of several marks of a symbol the newest
-    counts. A constant number of statements, one of them for all positions.
+    In all of the user's live portfolios, or in one. Of several marks of a symbol the
+    newest counts. A constant number of statements, one of them for all positions.
     """
     newest = _newest_of_each(marks, now)
     only = None if portfolio is None else find_portfolio(user, portfolio)

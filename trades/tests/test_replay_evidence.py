@@ -6,8 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
+from django.db import IntegrityError, connection
 
 from goals.enums import GoalType, PolicyName, PortfolioKind
 from goals.models import (
@@ -206,8 +205,10 @@ class Trader:
         planned = plan_next_trade(**asked, portfolio=portfolio)
         rows = [size_for_goal(**asked, goal_id=goal_id)[0], planned.decision]
         rows.append(size_for_portfolio(**asked, portfolio=portfolio)[0])
-        for name in strategy_ids:
-            rows.append(size_for_goal(**asked, goal_id=goal_id, strategy_id=name)[0])
+        rows += [
+            size_for_goal(**asked, goal_id=goal_id, strategy_id=name)[0]
+            for name in strategy_ids
+        ]
         told = [without_keys([r.reason, r.guards, r.answer, r.inputs]) for r in rows]
         told.append([chosen.row.reason, chosen.row.ranking])
         told.append([planned.selection.reason, planned.selection.ranking])
@@ -284,9 +285,11 @@ def test_a_mark_moves_open_positions_of_simulations_only_where_it_names_them():
 
 def test_the_kind_of_a_portfolio_is_fixed_in_the_database_too():
     portfolio = UserFactory().portfolios.get()
-    with connection.cursor() as cursor, CaptureQueriesContext(connection):
-        with pytest.raises(Exception, match="kind of portfolio .* is fixed"):
-            cursor.execute(
-                "UPDATE portfolios SET kind = 'demo' WHERE portfolio_id = %s",
-                [portfolio.pk],
-            )
+    with (
+        connection.cursor() as cursor,
+        pytest.raises(IntegrityError, match=r"kind of portfolio \d+ is fixed"),
+    ):
+        cursor.execute(
+            "UPDATE portfolios SET kind = 'demo' WHERE portfolio_id = %s",
+            [portfolio.pk],
+        )

@@ -23,8 +23,8 @@ from goals.models import User
 from mastertrade.exceptions import InvalidInput
 from mastertrade.listing import ListView
 from mastertrade.parsing import ExactJSONParser
-from trades.importing.freqtrade_messages import KINDS, read_kind, read_message
 from trades.filters import WebhookFilter
+from trades.importing.freqtrade_messages import KINDS, read_kind, read_message
 from trades.models import WebhookToken
 from trades.serializers.webhooks import (
     BookedFillSerializer,
