@@ -9,7 +9,6 @@ from goals.views.goals import (
 from goals.views.halts import HaltListView, HaltView, ResumeView
 from goals.views.portfolios import (
     CashFlowListView,
-    PortfolioDetailView,
     PortfolioListView,
     VoidCashFlowView,
 )
@@ -17,11 +16,6 @@ from goals.views.tokens import TokenDetailView, TokenListView
 
 urlpatterns = [
     path("portfolios/", PortfolioListView.as_view(), name="portfolios"),
-    path(
-        "portfolios/<int:portfolio_id>/",
-        PortfolioDetailView.as_view(),
-        name="portfolio",
-    ),
     path(
         "portfolios/<int:portfolio_id>/cash-flows/",
         CashFlowListView.as_view(),

@@ -5,6 +5,7 @@ from typing import Any
 import django_filters
 from django.db.models import Q, QuerySet
 
+from goals.enums import PortfolioKind
 from goals.filters import (
     InstantFilter,
     KindFilter,
@@ -15,7 +16,7 @@ from goals.models import LedgerChange
 from mastertrade.columns import choices
 from strategies.models import StrategyInstance
 from trades.enums import Side, TradeStatus
-from trades.models import Position, Trade, TradeImport, WebhookToken
+from trades.models import Position, ReplayRun, Trade, TradeImport, WebhookToken
 
 POSITION_STATUSES = choices([TradeStatus.OPEN, TradeStatus.CLOSED])
 
@@ -88,6 +89,17 @@ class PositionFilter(django_filters.FilterSet):
 
     class Meta:
         model = Position
+        fields = ("symbol",)
+
+
+class ReplayFilter(django_filters.FilterSet):
+    kind = django_filters.MultipleChoiceFilter(
+        "policy_portfolio__kind",
+        choices=choices([PortfolioKind.SIMULATION, PortfolioKind.DEMO]),
+    )
+
+    class Meta:
+        model = ReplayRun
         fields = ("symbol",)
 
 

@@ -22,6 +22,7 @@ from trades.replay.bars import PriceSeries
 from trades.replay.rendering import print_report
 from trades.replay.report import ReplayReport
 from trades.replay.webpage import write_page
+from trades.services.deleting import reports_directory
 from trades.services.replay import (
     ReplayQuestion,
     find_replay,
@@ -79,11 +80,14 @@ def show_runs(
     page: Path,
     periods: int | None,
 ) -> None:
-    """Print the report and write it as a page beside."""
+    """Print the report and write its page, which goes when all its runs are gone."""
     report = ReplayReport(tuple(read_report(run) for run in runs))
     print_report(console, report, periods=periods)
     page.parent.mkdir(parents=True, exist_ok=True)
     write_page(page, report)
+    if page.parent.resolve() == reports_directory().resolve():
+        keys = [run.pk for run in runs]
+        ReplayRun.objects.filter(pk__in=keys).update(page=page.name)
     console.print()
     console.print(f"Charts and every period: [bold]{page}[/bold]", soft_wrap=True)
 

@@ -100,12 +100,16 @@ def test_a_list_holds_live_rows_unless_another_kind_is_asked(
 ) -> None:
     simulated = fill(PortfolioKind.SIMULATION)
     fill(PortfolioKind.LIVE)
-    assert TradeFill.objects.exists() and CashFlow.objects.exists()
-    assert LedgerChange.objects.exists() and TradingHalt.objects.exists()
+    assert TradeFill.objects.exists()
+    assert CashFlow.objects.exists()
+    assert LedgerChange.objects.exists()
+    assert TradingHalt.objects.exists()
 
     live = rows(operator, name)
     of_simulation = rows(operator, name, kind="simulation")
-    assert live and of_simulation and not live & of_simulation
+    assert live
+    assert of_simulation
+    assert not live & of_simulation
     assert rows(operator, name, kind="live") == live
     assert rows(operator, name, kind="demo") == set()
     assert rows(operator, name, kind="all") == live | of_simulation

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from rich.console import Console
@@ -17,6 +16,7 @@ from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
 from trades.replay.options import ReplaySettings
 from trades.replay.reading import load_prices
+from trades.services.deleting import reports_directory
 from trades.services.replay import ReplayQuestion
 
 INSTRUMENTS = ("AAPL", "GOOG", "IBM", "MSFT")
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "Stopped; what is finished is kept, the next run goes on from there."
             ) from None
-        page = settings.VAR_DIR / "reports" / "demo.html"
+        page = reports_directory() / "demo.html"
         show_runs(console=console, runs=runs, page=page, periods=6)
 
     def replay_or_stop(self, console: Console, user: User) -> list[ReplayRun]:

@@ -6,7 +6,6 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from rich.console import Console
@@ -19,6 +18,7 @@ from trades.management.replaying import replay_all, show_runs
 from trades.replay.bars import BarsError, PriceSeries
 from trades.replay.options import Costs, ReplaySettings
 from trades.replay.reading import BUILT_IN_NAMES, MINIMUM_BARS, load_prices
+from trades.services.deleting import reports_directory
 from trades.services.replay import ReplayQuestion
 
 DEFAULT_GOAL = "monthly_return:5"
@@ -110,10 +110,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "Stopped; nothing of the unfinished replay is kept."
             ) from None
-        page = (
-            options["page"]
-            or settings.VAR_DIR / "reports" / f"replay-{runs[0].pk}.html"
-        )
+        page = options["page"] or reports_directory() / f"replay-{runs[0].pk}.html"
         periods = None if options["periods"] < 0 else options["periods"]
         show_runs(console=console, runs=runs, page=page, periods=periods)
 
