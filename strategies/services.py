@@ -44,9 +44,11 @@ def create_strategy(
     if strategy_id in TAKEN_IDS:
         raise InvalidInput("strategy_id", f"{strategy_id} is the name of an address.")
     mine = StrategyInstance.objects.filter(user_id=user.username)
-    known = mine.select_for_update(no_key=True).filter(strategy_id=strategy_id).first()
-    if known is not None and known.kind == PortfolioKind.LIVE:
+    of_that_id = mine.filter(strategy_id=strategy_id)
+    if of_that_id.filter(kind=PortfolioKind.LIVE).exists():
         raise InvalidInput("strategy_id", f"You already have a strategy {strategy_id}.")
+    of_replays = of_that_id.exclude(kind=PortfolioKind.LIVE)
+    known = of_replays.select_for_update(no_key=True).first()
     strategy = StrategyInstance(
         pk=None if known is None else known.pk,
         user=user,

@@ -23,6 +23,7 @@ from tests.http import (
     Trader,
     count_statements,
     make_busy_trader,
+    make_replay,
     make_trader,
     operations,
     read,
@@ -114,6 +115,10 @@ def add_webhook(trader: Trader, number: int) -> None:
     )
 
 
+def add_replay(trader: Trader, number: int) -> None:
+    make_replay(trader.user, f"OTHER{number}")
+
+
 def add_halt(trader: Trader, number: int) -> None:
     of_portfolio = {"user": trader.user, "portfolio_id": trader["portfolio_id"]}
     halt_trading(**of_portfolio, reason=f"reason {number}", now=timezone.now())
@@ -135,6 +140,7 @@ MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/changes/": add_change,
     "/api/trades/imports/": add_import,
     "/api/webhooks/": add_webhook,
+    "/api/replays/": add_replay,
 }
 
 
@@ -210,6 +216,7 @@ def test_an_order_orders_and_a_minus_reverses_it(path: str, busy: Trader) -> Non
 SHOWN_AS = {
     "flowed_at": "at",
     "created": "created_at",
+    "run_id": "replay_id",
     "expiry": "expires_at",
     "history_id": "recorded_at",
 }
@@ -370,6 +377,10 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "kind": ("live", lambda row, _: True),
         "bot": ("freqtrade", lambda row, _: row["bot"] == "freqtrade"),
         "strategy_id": ("momentum_001", lambda row, _: "mom" in row["strategy_id"]),
+    },
+    "/api/replays/": {
+        "kind": ("simulation", lambda row, _: row["kind"] == "simulation"),
+        "symbol": ("TEST", lambda row, _: row["symbol"] == "TEST"),
     },
     "/api/changes/": {
         "kind": ("live", lambda row, _: True),

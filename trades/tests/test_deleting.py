@@ -15,7 +15,14 @@ from goals.models import Portfolio, User
 from goals.tests.factories import PortfolioFactory, UserFactory
 from mastertrade.exceptions import NotFound, PortfolioIsLive
 from strategies.models import StrategyInstance
-from tests.http import all_rows, make_busy_trader, make_newcomer, nothing_changes, read
+from tests.http import (
+    all_rows,
+    make_busy_trader,
+    make_newcomer,
+    make_trader,
+    nothing_changes,
+    read,
+)
 from trades.models import ReplayRun
 from trades.services import deleting
 from trades.services.deleting import delete_replay, delete_simulation
@@ -57,6 +64,7 @@ def reports(settings: Any, tmp_path: Path) -> Path:
 
 def test_a_deleted_replay_leaves_every_table_as_it_was():
     trader = make_busy_trader()
+    delete_replay(user=trader.user, run_id=trader["replay_id"])
     replay(UserFactory())
     before = everything()
 
@@ -147,8 +155,7 @@ def test_a_page_is_removed_from_the_reports_directory_only(reports: Path):
 
 
 def test_the_api_deletes_a_replay_and_refuses_a_live_portfolio():
-    trader = make_busy_trader()
-    stranger = make_busy_trader()
+    trader, stranger = make_trader(), make_busy_trader()
     first, second = replay(trader.user), replay(trader.user, seed=8)
     listed = trader.get("/api/replays/")["results"]
     assert [row["replay_id"] for row in listed] == [second.pk, first.pk]
