@@ -5,7 +5,7 @@ from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 
 from goals.enums import (
@@ -93,8 +93,9 @@ class KindFilter(django_filters.MultipleChoiceFilter):
     Who names a portfolio (or what belongs to one) gets its rows, whatever its kind.
     """
 
+    parent: django_filters.FilterSet  # which it is a filter of
     ALL = "all"
-    NAMING = ("portfolio", "trade_id", "cash_flow_id")
+    NAMING: tuple[str, ...] = ("portfolio", "trade_id", "cash_flow_id")
 
     def __init__(self, field_name: str = "portfolio__kind") -> None:
         kinds = [str(kind) for kind in PortfolioKind]
@@ -158,10 +159,12 @@ class PortfolioListFilter(django_filters.FilterSet):
 
 
 class GoalFilter(django_filters.FilterSet):
-    """`band` by progress; `portfolio` by key or name."""
+    """`status` and `band` by the clock; `portfolio` by key or name."""
 
     kind = KindFilter()
-    status = django_filters.MultipleChoiceFilter(choices=choices(GoalStatus))
+    status = django_filters.MultipleChoiceFilter(
+        "status_now", choices=choices(GoalStatus)
+    )
     goal_type = django_filters.MultipleChoiceFilter(choices=choices(GoalType))
     policy = django_filters.ChoiceFilter(choices=choices(PolicyName))
     band = django_filters.ChoiceFilter(
@@ -186,7 +189,8 @@ class GoalFilter(django_filters.FilterSet):
 def filter_by_band(
     goals: QuerySet[FinancialGoal], band: ProgressBand
 ) -> QuerySet[FinancialGoal]:
-    """The goals whose progress lies in the band."""
+    """Of goals read `with_status` those that are open and lie in the band."""
+    goals = goals.filter(Q(**{"open_now": True}))
     bands = list(ProgressBand)
     index = bands.index(band)
     if band in BAND_FLOORS_PCT:

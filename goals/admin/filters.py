@@ -21,12 +21,12 @@ from django.http import HttpRequest
 
 from goals.admin.base import now_of
 from goals.enums import GoalStatus, Health, PortfolioKind, ProgressBand
+from goals.filters import filter_by_band
 from goals.models import FinancialGoal, Portfolio
 from goals.progress import (
     AHEAD_GAP_PCT,
     AT_RISK_GAP_PCT,
     AT_RISK_PROBABILITY,
-    BAND_FLOORS_PCT,
     HUNDRED,
     LAGGING_GAP_PCT,
     describe_band,
@@ -51,12 +51,22 @@ class BandFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Goals) -> Goals:
         if self.value() not in set(ProgressBand):
             return queryset
-        floors = [None, *BAND_FLOORS_PCT.values(), None]
-        index = list(ProgressBand).index(ProgressBand(str(self.value())))
-        low, high = floors[index], floors[index + 1]
-        if low is not None:
-            queryset = queryset.filter(progress_pct__gte=low)
-        return queryset if high is None else queryset.filter(progress_pct__lt=high)
+        return filter_by_band(queryset, ProgressBand(str(self.value())))
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """By the clock, as it is shown."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [(str(status), str(status)) for status in GoalStatus]
+
+    def queryset(self, request: HttpRequest, queryset: Goals) -> Goals:
+        if self.value() not in set(GoalStatus):
+            return queryset
+        return queryset.filter(Q(**{"status_now": self.value()}))  # annotated
 
 
 class Seconds(Func):
@@ -78,11 +88,11 @@ def pace_gap_at(now: datetime) -> Any:
 
 
 # What the projection said counts only of a goal that runs.
-RUNS = Q(
-    status__in=(GoalStatus.ACTIVE, GoalStatus.PAUSED),
-    achieved_at=None,
-    ended_at=None,
-    period_ends_at__isnull=False,
+IS_OPEN = Q(**{"open_now": True})  # annotated, as `status_now` is
+RUNS = (
+    IS_OPEN
+    & Q(**{"status_now__in": (GoalStatus.ACTIVE, GoalStatus.PAUSED)})
+    & Q(achieved_at=None, period_ends_at__isnull=False)
 )
 GIVEN_UP = RUNS & Q(unreachable=True)
 DOUBTFUL = RUNS & Q(probability__isnull=False, probability__lt=AT_RISK_PROBABILITY)
@@ -112,7 +122,8 @@ class HealthFilter(admin.SimpleListFilter):
         if self.value() not in set(HEALTH_CONDITIONS):
             return queryset
         condition = HEALTH_CONDITIONS[Health(str(self.value()))]
-        return queryset.alias(pace_gap=pace_gap_at(now_of(request))).filter(condition)
+        gaps = queryset.alias(pace_gap=pace_gap_at(now_of(request)))
+        return gaps.filter(condition, IS_OPEN)  # what is over has no health
 
 
 class DeadlineFilter(admin.SimpleListFilter):
@@ -159,7 +170,7 @@ class KindFilter(admin.SimpleListFilter):
     parameter_name = "kind"
     path = "portfolio__kind"
     ALL = "all"
-    NAMING = ("portfolio", "portfolio_id", "source_import__import_id")
+    NAMING: tuple[str, ...] = ("portfolio", "portfolio_id", "source_import__import_id")
 
     def __init__(
         self, request: HttpRequest, params: Any, model: Any, model_admin: Any

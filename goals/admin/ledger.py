@@ -1,6 +1,7 @@
 """The ledger: its entries, the figures of its days, cash flows, what was changed."""
 
 import json
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.utils.html import format_html
@@ -115,7 +116,7 @@ class CashFlowAdmin(ReadOnlyAdmin[CashFlow]):
 @admin.register(LedgerChange)
 class LedgerChangeAdmin(ReadOnlyAdmin[LedgerChange]):
     list_display = ("time", "what", "action", "changed_by", "changed_columns")
-    list_filter = ("action",)
+    list_filter: ClassVar[tuple[Any, ...]] = ("action",)
     list_select_related = ("cash_flow",)
     search_fields = ("changed_by", "=trade_id", "=cash_flow__cash_flow_id")
     search_help_text = "Who changed it, trade id or cash flow id"

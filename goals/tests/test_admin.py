@@ -145,7 +145,7 @@ def test_the_health_filter_agrees_with_the_health_that_is_shown(at: datetime) ->
         in_python = {
             goal
             for goal in FinancialGoal.objects.all()
-            if figures.pace_of(goal, at).health is health
+            if goal.pace_at(at).health is health
         }
         assert in_sql == in_python, health
 
@@ -155,7 +155,7 @@ def test_the_pace_gap_in_sql_is_the_one_that_is_shown() -> None:
 
     goal = FinancialGoal.objects.annotate(gap=pace_gap_at(NOW)).get()
 
-    assert goal.gap == figures.pace_of(goal, NOW).pace_gap_pct
+    assert goal.gap == goal.pace_at(NOW).pace_gap_pct
 
 
 def test_the_health_filter_knows_every_health() -> None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import cast
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Exists, OuterRef, Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -23,6 +23,7 @@ from goals.models import (
     User,
 )
 from goals.services.conditions import is_in_force
+from goals.services.goal_state import is_open
 from mastertrade.money import format_plain
 from trades.models import ReplayRun
 from trades.replay.storing import report_from_dict
@@ -127,10 +128,7 @@ def _portfolios_of(user: User, now: datetime) -> list[Portfolio]:
 
 def _running_goals_of(user: User, now: datetime) -> list[FinancialGoal]:
     mine = FinancialGoal.objects.filter(
-        Q(period_ends_at__gt=now) | Q(period_ends_at=None),
-        user_id=user.username,
-        portfolio__kind=PortfolioKind.LIVE,
-        ended_at=None,
+        is_open(now), user_id=user.username, portfolio__kind=PortfolioKind.LIVE
     )
     nearest_first = mine.select_related("portfolio").order_by(
         "period_ends_at", "goal_id"
@@ -166,7 +164,7 @@ def _show_portfolio(portfolio: Portfolio) -> PortfolioCard:
 
 
 def _show_goal(goal: FinancialGoal, now: datetime, halted: set[int]) -> GoalCard:
-    pace = figures.pace_of(goal, now)
+    pace, status = goal.pace_at(now), goal.status_at(now)
     return GoalCard(
         goal=goal,
         title=figures.goal_title(goal),
@@ -177,13 +175,13 @@ def _show_goal(goal: FinancialGoal, now: datetime, halted: set[int]) -> GoalCard
         badges=(
             figures.badge(goal.progress.band),
             figures.badge(pace.health),
-            *([figures.badge(goal.status)] if goal.status == GoalStatus.PAUSED else []),
+            *([figures.badge(status)] if status is GoalStatus.PAUSED else []),
             *([figures.badge(TRADING_HALTED)] if goal.portfolio_id in halted else []),
         ),
         pace_gap=figures.points(pace.pace_gap_pct),
         required_per_day=figures.in_measure(pace.required_per_day, goal),
-        probability=figures.chance(goal),
-        probability_band=figures.chance_band(goal),
+        probability=figures.chance(goal, now),
+        probability_band=figures.chance_band(goal, now),
         unreachable=pace.health is Health.UNREACHABLE,
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -82,7 +83,7 @@ def _delete(user: User, keys: Sequence[int]) -> DeletedReplay:
                 f"Portfolio {portfolio.name} is live and is never deleted; only "
                 "simulations and demos are."
             )
-    values = {"portfolios": list(keys), "user_id": user.username}
+    values: dict[str, Any] = {"portfolios": list(keys), "user_id": user.username}
     pages = set(
         ReplayRun.objects.filter(policy_portfolio__in=keys).values_list(
             "page", flat=True
