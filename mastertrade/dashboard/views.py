@@ -27,7 +27,14 @@ from goals.services.goal_state import is_open
 from mastertrade.money import format_plain
 from trades.models import ReplayRun
 from trades.replay.storing import report_from_dict
-from trades.replay.wording import goal_words, halt_sentences, percent, verdict_words
+from trades.replay.wording import (
+    WHAT_THE_BASELINE_IS,
+    WHY_ONE_RUN_SAYS_LITTLE,
+    goal_words,
+    halt_sentences,
+    percent,
+    verdict_words,
+)
 
 MOST_PORTFOLIOS = 12
 TRADING_HALTED = TradingState.HALTED
@@ -107,6 +114,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "now": now,
         "portfolios": portfolios,
         "goals": [_show_goal(goal, now, halted) for goal in goals],
+        "what_the_baseline_is": WHAT_THE_BASELINE_IS,
+        "why_one_run_says_little": WHY_ONE_RUN_SAYS_LITTLE,
         "replays": [_show_replay(run) for run in _replays_of(user)],
         "decisions": [_show_decision(one) for one in _decisions_of(user)],
     }

@@ -163,7 +163,7 @@ class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
     def goal(self, row: ReplayRun) -> str:
         return goal_words(_report(row))
 
-    @admin.display(description="what the policy did")
+    @admin.display(description="what happened in this run")
     def outcome(self, row: ReplayRun) -> SafeString:
         words = verdict_words(_report(row))
         return format_html('<span class="reason">{}</span>', words)

@@ -20,13 +20,12 @@ from goals.models import User
 from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
 from trades.replay.rendering import print_report
-from trades.replay.report import ReplayReport
 from trades.replay.webpage import write_page
 from trades.services.deleting import reports_directory
 from trades.services.replay import (
     ReplayQuestion,
     find_replay,
-    read_report,
+    read_reports,
     run_replay,
 )
 
@@ -41,6 +40,7 @@ def replay_all(
     prices: Sequence[PriceSeries],
     now: datetime,
     kind: PortfolioKind = PortfolioKind.SIMULATION,
+    command: str = "",
     reuse: bool = False,
 ) -> list[ReplayRun]:
     """Replay each series, with one progress bar each.
@@ -67,6 +67,7 @@ def replay_all(
                     series=series,
                     now=now,
                     kind=kind,
+                    command=command,
                     progress=_stepper(progress, task),
                 )
             )
@@ -81,7 +82,7 @@ def show_runs(
     periods: int | None,
 ) -> None:
     """Print the report and write its page, which goes when all its runs are gone."""
-    report = ReplayReport(tuple(read_report(run) for run in runs))
+    report = read_reports(runs)
     print_report(console, report, periods=periods)
     page.parent.mkdir(parents=True, exist_ok=True)
     write_page(page, report)

@@ -1,6 +1,6 @@
 """A whole replay: two walks over the same prices, in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -27,6 +27,7 @@ from strategies.signals import SignalKind
 from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
 from trades.replay.engine import replay
+from trades.replay.holding import hold
 from trades.replay.options import Costs, ReplaySettings, ReplayStrategy
 from trades.replay.records import ReplayResult
 from trades.replay.report import (
@@ -111,6 +112,7 @@ def run_replay(
     series: PriceSeries,
     now: datetime,
     kind: PortfolioKind = PortfolioKind.SIMULATION,
+    command: str = "",
     progress: Progress | None = None,
 ) -> ReplayRun:
     """Walk the prices with the policy and again at factor 1.0; all of it or nothing.
@@ -118,7 +120,7 @@ def run_replay(
     Both runs stay in the database as portfolios of that kind with their goals,
     decisions and trades; each is decided by its own trades alone, so the same question
     always gets the same figures. `now` only dates the run; everything in it is dated by
-    its bars.
+    its bars. `command` is what it was asked by, for the report.
     """
     question.validate()
     # One replay of a user at a time: they share the strategies.
@@ -151,6 +153,8 @@ def run_replay(
         policy_goals=_read_outcomes(policy_portfolio),
         constant_result=constant_result,
         constant_goals=_read_outcomes(constant_portfolio),
+        hold=hold(series, question.opening_balance, question.costs),
+        hard_drawdown_pct=policy_portfolio.hard_drawdown_pct,
     )
     return ReplayRun.objects.create(
         run_id=run_id,
@@ -159,7 +163,7 @@ def run_replay(
         constant_portfolio=constant_portfolio,
         symbol=series.symbol,
         parameters_digest=question.digest(series),
-        report=report_to_dict(ReplayReport((report,))),
+        report=report_to_dict(ReplayReport((report,), now, command)),
         created_at=now,
     )
 
@@ -214,6 +218,16 @@ def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None
 def read_report(run: ReplayRun) -> InstrumentReport:
     """The stored report of a run."""
     return report_from_dict(run.report).instruments[0]
+
+
+def read_reports(runs: Sequence[ReplayRun]) -> ReplayReport:
+    """The reports of several runs as one; it was made when the last of them was."""
+    stored = [report_from_dict(run.report) for run in runs]
+    return ReplayReport(
+        instruments=tuple(one.instruments[0] for one in stored),
+        made_at=max(run.created_at for run in runs),
+        command=stored[-1].command,
+    )
 
 
 def _ensure_strategies(user: User, kind: PortfolioKind, at: datetime) -> None:

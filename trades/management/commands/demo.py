@@ -65,6 +65,7 @@ class Command(BaseCommand):
             prices=[cut(load_prices(name)) for name in INSTRUMENTS],
             now=timezone.now(),
             kind=PortfolioKind.DEMO,
+            command="make demo",
             reuse=True,
         )
 

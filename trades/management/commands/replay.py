@@ -1,5 +1,7 @@
 """Replay recorded prices through goals: the same decisions as live, bar by bar."""
 
+import shlex
+import sys
 from argparse import ArgumentTypeError
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -27,7 +29,7 @@ DAY = timedelta(days=1)
 
 
 class Command(BaseCommand):
-    help = "Replay recorded prices through goals, beside the same run at factor 1.0."
+    help = "Replay recorded prices through goals, next to a baseline at factor 1.0."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -103,6 +105,7 @@ class Command(BaseCommand):
                 question=question,
                 prices=prices,
                 now=now,
+                command=self.command(),
             )
         except (BarsError, DomainError, ValueError, OSError) as error:
             raise CommandError(str(error)) from error
@@ -113,6 +116,12 @@ class Command(BaseCommand):
         page = options["page"] or reports_directory() / f"replay-{runs[0].pk}.html"
         periods = None if options["periods"] < 0 else options["periods"]
         show_runs(console=console, runs=runs, page=page, periods=periods)
+
+    def command(self) -> str:
+        """As it was typed; empty where another program called."""
+        if not getattr(self, "_called_from_command_line", False):
+            return ""
+        return shlex.join(["python", "manage.py", *sys.argv[1:]])
 
 
 def read_question(options: dict[str, Any]) -> ReplayQuestion:
