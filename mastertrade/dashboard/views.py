@@ -32,8 +32,8 @@ from trades.replay.wording import (
     WHY_ONE_RUN_SAYS_LITTLE,
     goal_words,
     halt_sentences,
+    outcome_words,
     percent,
-    verdict_words,
 )
 
 MOST_PORTFOLIOS = 12
@@ -213,7 +213,7 @@ def _show_replay(run: ReplayRun) -> ReplayRow:
             )
             for run in (report.policy_run, report.constant_run)
         ),
-        verdict=verdict_words(report),
+        verdict=outcome_words(report),
         halts=halt_sentences(report),
     )
 

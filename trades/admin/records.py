@@ -20,7 +20,7 @@ from mastertrade.money import PERCENT, exactly, round_to
 from trades.models import GrowthRecord, ReplayRun
 from trades.replay.report import InstrumentReport
 from trades.replay.storing import report_from_dict
-from trades.replay.wording import goal_words, halt_sentences, verdict_words
+from trades.replay.wording import goal_words, halt_sentences, outcome_words
 from trades.services.deleting import delete_replay
 
 MOST_SHOWN = 50
@@ -165,7 +165,7 @@ class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
 
     @admin.display(description="what happened in this run")
     def outcome(self, row: ReplayRun) -> SafeString:
-        words = verdict_words(_report(row))
+        words = outcome_words(_report(row))
         return format_html('<span class="reason">{}</span>', words)
 
     @admin.display(description="halts")

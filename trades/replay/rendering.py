@@ -104,9 +104,10 @@ def summary_table(report: ReplayReport, *, wide: bool = False) -> Table:
         policy_cells = _run_cells(policy, wide=wide)
         table.add_row(Text(instrument.symbol, "bold"), *policy_cells)
         table.add_row(Text(years, "dim"), *_run_cells(constant, wide=wide))
+        table.add_row("", *_difference_cells(instrument, wide=wide))
         if instrument.hold is not None:
             table.add_row("", *_hold_cells(instrument.hold, wide=wide))
-        table.add_row("", *_difference_cells(instrument, wide=wide), end_section=True)
+        table.add_section()
     return table
 
 

@@ -24,7 +24,6 @@ EFFECT_WORDS = {
     Effect.MIXED: "did better than the baseline in some respects and worse in others",
     Effect.NONE: "made no difference",
 }
-ONE_RUN = "One run says little."
 WHAT_THE_BASELINE_IS = (
     f"{BASELINE.capitalize()} is the baseline: the same strategies, prices, costs and "
     "limits, with every size the base size. Its trades are not the policy's: after the "
@@ -168,11 +167,13 @@ def reached_words(run: RunSummary) -> str:
     return f"{run.periods_reached} of {run.periods_ended}"
 
 
-def verdict_words(report: InstrumentReport) -> str:
-    """What happened in this run: a halt that lasts first, then what was better, worse.
+def outcome_words(report: InstrumentReport) -> str:
+    """The verdict where it stands alone: a halt that lasts comes first."""
+    return " ".join([*lasting_halts(report), verdict_words(report)])
 
-    It ends with how little that says.
-    """
+
+def verdict_words(report: InstrumentReport) -> str:
+    """What was better and what worse in this run, and how little that says."""
     policy, constant = report.policy_run, report.constant_run
     comparison = report.comparison
     word = period_word(report.goal_type)
@@ -196,14 +197,14 @@ def verdict_words(report: InstrumentReport) -> str:
     worse = "; ".join(words for gain, words in measured if gain < 0)
     same = "; ".join(words for gain, words in measured if gain == 0)
     sentences = [
-        *lasting_halts(report),
-        f"In this run {policy.policy.value} {EFFECT_WORDS[comparison.effect]}.",
+        "One run says little; in this one "
+        f"{policy.policy.value} {EFFECT_WORDS[comparison.effect]}.",
     ]
     for label, words in (("Better", better), ("Worse", worse), ("Same", same)):
         if words:
             sentences.append(f"{label}: {words}.")
     risk = _risk_sentence(policy, constant)
-    return " ".join([*sentences, *risk, ONE_RUN])
+    return " ".join([*sentences, *risk])
 
 
 def lasting_halts(report: InstrumentReport) -> list[str]:
