@@ -23,12 +23,13 @@ help:  ## list these commands
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
-run: demo  ## replay real prices, then serve the site at http://127.0.0.1:8000/
+run: .venv/runs  ## replay real prices, then serve the site at http://127.0.0.1:8000/
+	@$(BIN)/python manage.py check_port --port $(PORT)
+	@$(BIN)/python manage.py demo
 	@$(BIN)/python manage.py show_login --port $(PORT)
 	@$(BIN)/gunicorn mastertrade.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --log-level warning
 
 demo: .venv/runs  ## the same without serving: migrate, replay, print the report
-	@$(BIN)/python manage.py migrate --verbosity 0
 	@$(BIN)/python manage.py demo
 
 test: .venv/tests  ## the suite, on a real PostgreSQL

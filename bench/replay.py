@@ -171,4 +171,4 @@ class Desks:
             recurring=True,
             as_of=self.start,
         )
-        return ServiceDesk(self.user, portfolio)
+        return ServiceDesk(self.user, portfolio, STRATEGIES)

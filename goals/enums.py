@@ -86,6 +86,14 @@ class AfterAchieved(StrEnum):
     STOP = "stop"
 
 
+class PortfolioKind(StrEnum):
+    """What a portfolio is; only `live` ones are evidence for one another."""
+
+    LIVE = "live"
+    SIMULATION = "simulation"  # made by a replay
+    DEMO = "demo"  # made by `manage.py demo`
+
+
 class Verdict(StrEnum):
     ALLOW = "allow"
     REDUCE = "reduce"

@@ -5,7 +5,7 @@ from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
 
 from goals.enums import (
@@ -13,6 +13,7 @@ from goals.enums import (
     GoalType,
     HaltCause,
     PolicyName,
+    PortfolioKind,
     ProgressBand,
     TradingState,
 )
@@ -86,6 +87,43 @@ class PortfolioFilter(django_filters.CharFilter):
         return qs.filter(portfolio__portfolio_id=int(value))
 
 
+class KindFilter(django_filters.MultipleChoiceFilter):
+    """Rows of portfolios of these kinds; not asked, of live ones.
+
+    Who names a portfolio (or what belongs to one) gets its rows, whatever its kind.
+    """
+
+    parent: django_filters.FilterSet  # which it is a filter of
+    ALL = "all"
+    NAMING: tuple[str, ...] = ("portfolio", "trade_id", "cash_flow_id")
+
+    def __init__(self, field_name: str = "portfolio__kind") -> None:
+        kinds = [str(kind) for kind in PortfolioKind]
+        super().__init__(
+            field_name,
+            choices=choices([*PortfolioKind, self.ALL]),
+            help_text=(
+                "Of portfolios of this kind; may be repeated. Default: live, or the "
+                "kind of the portfolio that is named."
+            ),
+            error_messages={
+                "invalid_choice": (
+                    f"%(value)s is none of {', '.join(kinds)}, {self.ALL}."
+                )
+            },
+        )
+
+    def filter(self, qs: QuerySet[Any], value: list[str]) -> QuerySet[Any]:
+        given = self.parent.form.cleaned_data
+        is_named = any(given.get(name) not in (None, "") for name in self.NAMING)
+        if self.ALL in value or (is_named and not value):
+            return qs
+        return self.of_kinds(qs, value or [str(PortfolioKind.LIVE)])
+
+    def of_kinds(self, qs: QuerySet[Any], kinds: list[str]) -> QuerySet[Any]:
+        return qs.filter(**{f"{self.field_name}__in": kinds})
+
+
 class CashFlowFilter(django_filters.FilterSet):
     """`voided=false` leaves out what was taken back."""
 
@@ -110,6 +148,7 @@ class HaltFilter(django_filters.FilterSet):
 class PortfolioListFilter(django_filters.FilterSet):
     """`trading_state` by the clock, as it is answered."""
 
+    kind = KindFilter("kind")
     trading_state = django_filters.ChoiceFilter(
         "state_now", choices=choices(TradingState)
     )
@@ -120,9 +159,12 @@ class PortfolioListFilter(django_filters.FilterSet):
 
 
 class GoalFilter(django_filters.FilterSet):
-    """`band` by progress; `portfolio` by key or name."""
+    """`status` and `band` by the clock; `portfolio` by key or name."""
 
-    status = django_filters.MultipleChoiceFilter(choices=choices(GoalStatus))
+    kind = KindFilter()
+    status = django_filters.MultipleChoiceFilter(
+        "status_now", choices=choices(GoalStatus)
+    )
     goal_type = django_filters.MultipleChoiceFilter(choices=choices(GoalType))
     policy = django_filters.ChoiceFilter(choices=choices(PolicyName))
     band = django_filters.ChoiceFilter(
@@ -147,7 +189,8 @@ class GoalFilter(django_filters.FilterSet):
 def filter_by_band(
     goals: QuerySet[FinancialGoal], band: ProgressBand
 ) -> QuerySet[FinancialGoal]:
-    """The goals whose progress lies in the band."""
+    """Of goals read `with_status` those that are open and lie in the band."""
+    goals = goals.filter(Q(**{"open_now": True}))
     bands = list(ProgressBand)
     index = bands.index(band)
     if band in BAND_FLOORS_PCT:

@@ -70,14 +70,14 @@ class Progress:
 class Pace:
     """Where a goal should be by now. All None for a goal without a deadline.
 
-    Percentages of the way; `required_per_day` in the goal's measure, None once the
-    period is over.
+    Percentages of the way; `required_per_day` in the goal's measure and `health` are
+    None once the goal is over.
     """
 
     expected_progress_pct: Decimal | None
     pace_gap_pct: Decimal | None
     required_per_day: Decimal | None
-    health: Health
+    health: Health | None
     reason: str
 
 
@@ -161,24 +161,28 @@ def measure_pace(
     at: datetime,
     probability: Decimal | None = None,
     unreachable: bool = False,
+    over: bool = False,
 ) -> Pace:
     """Compare the progress with the share of the period that has elapsed.
 
     Before the period's start 0 % is expected, after its end 100 %. `probability` (a
-    ratio) and `unreachable` are what the projection last said of a goal that runs.
+    ratio) and `unreachable` are what the projection last said of a goal that runs; one
+    that is `over` has no health.
     """
     if period.ends_at is None:
-        return Pace(None, None, None, Health.ON_PACE, "no deadline, so no pace")
+        health = None if over else Health.ON_PACE
+        return Pace(None, None, None, health, "no deadline, so no pace")
     whole = _seconds(period.starts_at, period.ends_at)
     elapsed = min(max(_seconds(period.starts_at, at), Decimal(0)), whole)
     expected = round_to(elapsed / whole * HUNDRED, PERCENT)
     gap = round_to(_hold_progress(progress.progress_pct - expected), PERCENT)
-    health = health_for(gap, probability, unreachable=unreachable)
+    health = None if over else health_for(gap, probability, unreachable=unreachable)
     words = (
         f"{format_plain(progress.progress_pct)} % of the way after "
         f"{format_plain(expected)} % of the time"
     )
-    required = _required_per_day(target_value - progress.current_value, whole - elapsed)
+    left = Decimal(0) if over else whole - elapsed
+    required = _required_per_day(target_value - progress.current_value, left)
     return Pace(expected, gap, required, health, words)
 
 
@@ -234,6 +238,23 @@ def status_at_end(status: GoalStatus, *, was_achieved: bool) -> GoalStatus:
     if status is GoalStatus.CANCELLED:
         return status
     return GoalStatus.ACHIEVED if was_achieved else GoalStatus.MISSED
+
+
+def status_by_clock(
+    status: GoalStatus, *, reached: bool, ended: bool, over: bool
+) -> GoalStatus:
+    """What the roll-over makes of the status, before it has come by.
+
+    `reached`: achieved, or at 100 % in a period that has begun. `ended`: it was rolled
+    over already; `over`: its period is over.
+    """
+    if ended or status is GoalStatus.CANCELLED:
+        return status
+    if over:
+        return status_at_end(status, was_achieved=reached)
+    if reached and status is GoalStatus.ACTIVE:
+        return GoalStatus.ACHIEVED
+    return status
 
 
 def _seconds(start: datetime, end: datetime) -> Decimal:

@@ -10,7 +10,10 @@ from goals.enums import (
     EdgeGuard,
     GoalStatus,
     GoalType,
+    Health,
     PolicyName,
+    PortfolioKind,
+    ProgressBand,
     TradingState,
 )
 from goals.models import (
@@ -21,7 +24,6 @@ from goals.models import (
     Portfolio,
     TradingHalt,
 )
-from goals.progress import Pace, measure_pace
 from goals.services.trading_state import trading_state_of
 from mastertrade.columns import choices
 from mastertrade.fields import (
@@ -33,6 +35,7 @@ from mastertrade.money import FACTOR, MONEY, PERCENT
 from mastertrade.validation import CURRENCY_PATTERN
 
 GOAL_STATUSES = choices(GoalStatus)
+PORTFOLIO_KINDS = choices(PortfolioKind)
 GOAL_SWITCHES = choices([GoalStatus.ACTIVE, GoalStatus.PAUSED])
 
 
@@ -51,6 +54,7 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
             "portfolio_id",
             "user_id",
             "name",
+            "kind",
             "currency",
             "time_zone",
             "opening_balance",
@@ -164,12 +168,17 @@ class VoidSerializer(StrictSerializer):
 
 
 class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
-    """A goal as of the request's one reading of the clock (`context["now"]`)."""
+    """A goal as of the request's one reading of the clock.
+
+    `status` is by that clock, also before the daily run has come by; `band` and
+    `health` are null once the goal is over.
+    """
 
     user_id = serializers.CharField(read_only=True)
     portfolio_id = serializers.IntegerField(read_only=True)
     previous_goal_id = serializers.IntegerField(read_only=True, allow_null=True)
     next_goal_id = serializers.SerializerMethodField()
+    status = serializers.SerializerMethodField()
     band = serializers.SerializerMethodField()
     health = serializers.SerializerMethodField()
     expected_progress_pct = serializers.SerializerMethodField()
@@ -211,17 +220,25 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
         read_only_fields = fields
 
     def to_representation(self, instance: FinancialGoal) -> dict[str, Any]:
-        self._pace = measure_pace_of(instance, self.context["now"])
+        self._pace = instance.pace_at(self.context["now"])
         return super().to_representation(instance)
 
     def get_next_goal_id(self, goal: FinancialGoal) -> int | None:
         return getattr(goal, "following_id", None)
 
-    def get_band(self, goal: FinancialGoal) -> str:
-        return str(goal.progress.band)
+    @extend_schema_field(serializers.ChoiceField(GOAL_STATUSES))
+    def get_status(self, goal: FinancialGoal) -> str:
+        return str(goal.status_at(self.context["now"]))
 
-    def get_health(self, goal: FinancialGoal) -> str:
-        return str(self._pace.health)
+    @extend_schema_field(
+        serializers.ChoiceField(choices(ProgressBand), allow_null=True)
+    )
+    def get_band(self, goal: FinancialGoal) -> str | None:
+        return goal.band_at(self.context["now"])
+
+    @extend_schema_field(serializers.ChoiceField(choices(Health), allow_null=True))
+    def get_health(self, goal: FinancialGoal) -> str | None:
+        return self._pace.health
 
     def get_expected_progress_pct(self, goal: FinancialGoal) -> str | None:
         return show_optional(self._pace.expected_progress_pct)
@@ -231,19 +248,6 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
 
     def get_required_per_day(self, goal: FinancialGoal) -> str | None:
         return show_optional(self._pace.required_per_day)
-
-
-def measure_pace_of(goal: FinancialGoal, now: Any) -> Pace:
-    """The goal's pace now, or when it ended."""
-    probability, unreachable = goal.projected
-    return measure_pace(
-        progress=goal.progress,
-        target_value=goal.target_value,
-        period=goal.period,
-        at=min(now, goal.ended_at) if goal.ended_at else now,
-        probability=probability,
-        unreachable=unreachable,
-    )
 
 
 def show_optional(value: Any) -> str | None:

@@ -7,20 +7,11 @@ from goals.views.goals import (
     GoalProgressView,
 )
 from goals.views.halts import HaltListView, HaltView, ResumeView
-from goals.views.portfolios import (
-    PortfolioDetailView,
-    PortfolioListView,
-    VoidCashFlowView,
-)
+from goals.views.portfolios import PortfolioListView, VoidCashFlowView
 from goals.views.tokens import TokenDetailView, TokenListView
 
 urlpatterns = [
     path("portfolios/", PortfolioListView.as_view(), name="portfolios"),
-    path(
-        "portfolios/<int:portfolio_id>/",
-        PortfolioDetailView.as_view(),
-        name="portfolio",
-    ),
     path(
         "portfolios/<int:portfolio_id>/cash-flows/<int:cash_flow_id>/void/",
         VoidCashFlowView.as_view(),

@@ -59,6 +59,12 @@ class PortfolioFrozen(DomainError):
     code = "portfolio_frozen"
 
 
+class PortfolioIsLive(DomainError):
+    """Only simulations and demos are deleted."""
+
+    code = "portfolio_is_live"
+
+
 class PortfolioRuined(DomainError):
     """Trading took the equity to zero or below; only a deposit starts anew."""
 

@@ -157,6 +157,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "GoalStatusEnum": "goals.serializers.GOAL_STATUSES",
         "GoalSwitchEnum": "goals.serializers.GOAL_SWITCHES",
+        "PortfolioKindEnum": "goals.serializers.PORTFOLIO_KINDS",
         "StrategyStatusEnum": "strategies.serializers.STRATEGY_STATUSES",
         "TradeStatusEnum": "trades.serializers.trades.TRADE_STATUSES",
     },

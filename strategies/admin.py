@@ -11,6 +11,7 @@ from django.utils.safestring import SafeString
 
 from goals.admin import FinancialGoalAdmin, figures
 from goals.admin.base import ReadOnlyAdmin, Section, ServiceAdmin, now_of
+from goals.admin.filters import GoalKindFilter, OwnKindFilter
 from goals.admin.forms import ServiceForm
 from goals.admin.logs import goal_link
 from goals.admin.readable import readable
@@ -76,7 +77,7 @@ class StrategyAdmin(ServiceAdmin[StrategyInstance]):
         "risk_profile",
         "status_shown",
     )
-    list_filter = ("status", "risk_profile", "strategy_type")
+    list_filter = (OwnKindFilter, "status", "risk_profile", "strategy_type")
     search_fields = ("user__username", "strategy_id", "strategy_name")
     search_help_text = "Username, strategy id or name"
     ordering = ("user_id", "strategy_id")
@@ -129,7 +130,7 @@ class StrategyAdmin(ServiceAdmin[StrategyInstance]):
 @admin.register(StrategySelectionLog)
 class StrategySelectionLogAdmin(ReadOnlyAdmin[StrategySelectionLog]):
     list_display = ("time", "goal_shown", "strategy_id", "stance", "progress", "why")
-    list_filter = ("stance",)
+    list_filter = (GoalKindFilter, "stance")
     list_select_related = ("goal",)
     search_fields = ("goal__user__username", "=goal__goal_id", "strategy_id")
     search_help_text = "Username, goal id or strategy id"

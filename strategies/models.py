@@ -1,15 +1,25 @@
 """A user's strategies, and the log of which one was chosen when."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from goals.models import FinancialGoal
+from goals.enums import PortfolioKind
+from goals.models import FinancialGoal, Portfolio
 from mastertrade import columns
 from mastertrade.columns import check, check_words
 from mastertrade.validation import STRATEGY_TYPE_PATTERN
 from strategies.enums import RiskProfile, Stance, StrategyStatus
+
+
+class StrategyQuerySet(models.QuerySet["StrategyInstance"]):
+    def tradable_in(self, portfolio: Portfolio) -> Self:
+        """Its owner's strategies; in a live portfolio not those a replay made."""
+        mine = self.filter(user_id=portfolio.user_id)
+        return mine.filter(kind=PortfolioKind.LIVE) if portfolio.is_live else mine
 
 
 class StrategyInstance(models.Model):
@@ -25,6 +35,14 @@ class StrategyInstance(models.Model):
         related_name="strategies",
         db_constraint=False,  # named, and immediate, in the migration
         db_index=False,  # strategy_instances_strategy_id_unique begins with it
+    )
+    # Not live: a replay made it for its own portfolios.
+    kind = models.CharField(
+        max_length=10,
+        default=PortfolioKind.LIVE,
+        db_default=str(PortfolioKind.LIVE),
+        choices=columns.choices(PortfolioKind),
+        editable=False,
     )
     strategy_name = models.CharField(max_length=200)
     strategy_type = models.CharField(max_length=50)
@@ -42,6 +60,8 @@ class StrategyInstance(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    objects = StrategyQuerySet.as_manager()
+
     class Meta:
         db_table = "strategy_instances"
         verbose_name = "strategy"
@@ -57,6 +77,7 @@ class StrategyInstance(models.Model):
                 "strategy_instances_strategy_type_word",
                 Q(strategy_type__regex=STRATEGY_TYPE_PATTERN),
             ),
+            check_words("strategy_instances_kind", "kind", PortfolioKind),
             check_words("strategy_instances_risk_profile", "risk_profile", RiskProfile),
             check_words("strategy_instances_status", "status", StrategyStatus),
         )

@@ -19,6 +19,7 @@ class StrategySerializer(serializers.ModelSerializer[StrategyInstance]):
         fields = (
             "strategy_id",
             "user_id",
+            "kind",
             "strategy_name",
             "strategy_type",
             "risk_profile",

@@ -7,7 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from goals.models import User
+from goals.enums import PortfolioKind
+from goals.models import Portfolio, User
 from mastertrade.exceptions import InvalidInput, NoActiveStrategy
 from mastertrade.plain import to_plain
 from mastertrade.transactions import atomic
@@ -29,20 +30,36 @@ TAKEN_IDS = ("performance",)
 
 @atomic
 def create_strategy(
-    *, user: User, strategy_id: str, now: datetime, **fields: Any
+    *,
+    user: User,
+    strategy_id: str,
+    now: datetime,
+    kind: PortfolioKind = PortfolioKind.LIVE,
+    **fields: Any,
 ) -> StrategyInstance:
-    """Create one of the user's strategies; its id is the user's own and unique."""
+    """Create one of the user's strategies; its id is the user's own and unique.
+
+    One that only a replay made so far becomes the user's own, with these fields.
+    """
     if strategy_id in TAKEN_IDS:
         raise InvalidInput("strategy_id", f"{strategy_id} is the name of an address.")
     mine = StrategyInstance.objects.filter(user_id=user.username)
-    if mine.filter(strategy_id=strategy_id).exists():
+    of_that_id = mine.filter(strategy_id=strategy_id)
+    if of_that_id.filter(kind=PortfolioKind.LIVE).exists():
         raise InvalidInput("strategy_id", f"You already have a strategy {strategy_id}.")
+    of_replays = of_that_id.exclude(kind=PortfolioKind.LIVE)
+    known = of_replays.select_for_update(no_key=True).first()
     strategy = StrategyInstance(
-        user=user, strategy_id=strategy_id, created_at=now, updated_at=now
+        pk=None if known is None else known.pk,
+        user=user,
+        strategy_id=strategy_id,
+        kind=kind,
+        created_at=now,
+        updated_at=now,
     )
     strategy.strategy_name = fields.pop("strategy_name", None) or strategy_id
     _apply(strategy, fields)
-    strategy.save(force_insert=True)
+    strategy.save(force_insert=known is None, force_update=known is not None)
     return strategy
 
 
@@ -78,14 +95,14 @@ def _apply(strategy: StrategyInstance, changes: dict[str, Any]) -> None:
 
 
 def load_candidates(
-    *, user: User, only: Sequence[str] | None = None
+    portfolio: Portfolio, only: Sequence[str] | None = None
 ) -> tuple[Candidate, ...]:
-    """The user's active strategies that compete, all or only those named.
+    """The active strategies that compete in a portfolio, all or only those named.
 
     An unknown name raises `InvalidInput`; a paused one does not compete. None left
     raises `NoActiveStrategy`.
     """
-    mine = StrategyInstance.objects.filter(user_id=user.username)
+    mine = StrategyInstance.objects.tradable_in(portfolio)
     if only is not None:
         mine = mine.filter(strategy_id__in=only)
     found = list(mine.order_by("strategy_id"))

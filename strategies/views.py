@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from goals.authentication import signed_in
 from mastertrade.listing import ListView
+from strategies.filters import StrategyFilter
 from strategies.models import StrategyInstance
 from strategies.serializers import (
     StrategyChangeSerializer,
@@ -33,10 +34,10 @@ PAUSE = OpenApiExample("Pause", value={"status": "paused"}, request_only=True)
 
 
 class StrategyListView(ListView[StrategyInstance]):
-    """The signed-in user's strategies."""
+    """The signed-in user's strategies; those of replays with `?kind=`."""
 
     serializer_class = StrategySerializer
-    filterset_fields = ("strategy_type", "risk_profile", "status")
+    filterset_class = StrategyFilter
     ordering_fields = ("strategy_id", "strategy_type", "created_at")
     ordering = ("strategy_id",)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.apps import apps
@@ -20,7 +21,7 @@ from knox.models import AuthToken
 from rest_framework.test import APIClient, ForceAuthClientHandler
 from rest_framework.throttling import SimpleRateThrottle
 
-from goals.enums import GoalType
+from goals.enums import GoalType, PortfolioKind
 from goals.models import User
 from goals.services import (
     create_goal,
@@ -32,7 +33,7 @@ from goals.services import (
 from goals.tests.factories import UserFactory
 from strategies.services import create_strategy
 from trades.enums import Side
-from trades.models import TradeImport
+from trades.models import ReplayRun, TradeImport
 from trades.services import (
     close_trade,
     open_trade,
@@ -141,7 +142,7 @@ def make_trader(**fields: Any) -> Trader:
 
 
 def make_busy_trader(**fields: Any) -> Trader:
-    """Besides: a cash flow, decisions, an open and a closed trade, another token."""
+    """Besides: a cash flow, decisions, trades, another token, a replay."""
     trader = make_trader(**fields)
     user, now = trader.user, timezone.now()
     of_portfolio = {"user": user, "portfolio": trader["portfolio_id"], "now": now}
@@ -188,6 +189,7 @@ def make_busy_trader(**fields: Any) -> Trader:
         strategy_id="momentum_001",
         portfolio=trader["portfolio_id"],
     )
+    replay = make_replay(user)
     trader.ids.update(
         adjustment_id=decision.adjustment_id,
         trade_id=trade.trade_id,
@@ -195,8 +197,33 @@ def make_busy_trader(**fields: Any) -> Trader:
         token_key=token.token_key,
         webhook_id=webhook.webhook_id,
         token=secret,
+        replay_id=replay.pk,
+        simulated=replay.policy_portfolio_id,
     )
     return trader
+
+
+def make_replay(user: User, symbol: str = "TEST") -> ReplayRun:
+    """The rows of a replay that traded nothing."""
+    policy, constant = (
+        create_portfolio(
+            user=user,
+            name=f"replay {symbol} {half} {uuid4().hex[:8]}",
+            kind=PortfolioKind.SIMULATION,
+            opening_balance=Decimal(1000),
+            now=timezone.now(),
+        )
+        for half in ("ladder", "factor 1.0")
+    )
+    return ReplayRun.objects.create(
+        user=user,
+        policy_portfolio=policy,
+        constant_portfolio=constant,
+        symbol=symbol,
+        parameters_digest="0" * 64,
+        report={"version": 1, "instruments": []},
+        created_at=timezone.now(),
+    )
 
 
 def open_body(**fields: Any) -> dict[str, Any]:

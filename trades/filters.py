@@ -1,14 +1,22 @@
 """Filters of the trades' lists."""
 
-import django_filters
-from django.db.models import QuerySet
+from typing import Any
 
-from goals.filters import InstantFilter, PortfolioFilter, WholeNumberFilter
+import django_filters
+from django.db.models import Q, QuerySet
+
+from goals.enums import PortfolioKind
+from goals.filters import (
+    InstantFilter,
+    KindFilter,
+    PortfolioFilter,
+    WholeNumberFilter,
+)
 from goals.models import LedgerChange
 from mastertrade.columns import choices
 from strategies.models import StrategyInstance
 from trades.enums import Side, TradeStatus
-from trades.models import Position, Trade, TradeImport
+from trades.models import Position, ReplayRun, Trade, TradeImport, WebhookToken
 
 POSITION_STATUSES = choices([TradeStatus.OPEN, TradeStatus.CLOSED])
 
@@ -16,6 +24,7 @@ POSITION_STATUSES = choices([TradeStatus.OPEN, TradeStatus.CLOSED])
 class TradeFilter(django_filters.FilterSet):
     """`portfolio` by key or name."""
 
+    kind = KindFilter()
     portfolio = PortfolioFilter()
     side = django_filters.ChoiceFilter(choices=choices(Side))
     status = django_filters.ChoiceFilter(choices=choices(TradeStatus))
@@ -31,7 +40,18 @@ class TradeFilter(django_filters.FilterSet):
         fields = ("strategy_id", "symbol", "external_id")
 
 
+class ChangeKindFilter(KindFilter):
+    """By the portfolio of the trade or of the cash flow that was changed."""
+
+    def of_kinds(self, qs: QuerySet[Any], kinds: list[str]) -> QuerySet[Any]:
+        trades = Trade.objects.filter(portfolio__kind__in=kinds).values("trade_id")
+        return qs.filter(
+            Q(trade_id__in=trades) | Q(cash_flow__portfolio__kind__in=kinds)
+        )
+
+
 class ChangeFilter(django_filters.FilterSet):
+    kind = ChangeKindFilter()
     trade_id = WholeNumberFilter(field_name="trade_id")
     cash_flow_id = WholeNumberFilter(field_name="cash_flow_id")
     changed_at_after = InstantFilter("changed_at", "gte")
@@ -45,6 +65,7 @@ class ChangeFilter(django_filters.FilterSet):
 class ImportFilter(django_filters.FilterSet):
     """`portfolio` by key or name."""
 
+    kind = KindFilter()
     portfolio = PortfolioFilter()
 
     class Meta:
@@ -52,7 +73,16 @@ class ImportFilter(django_filters.FilterSet):
         fields = ("file_name", "content_sha256")
 
 
+class WebhookFilter(django_filters.FilterSet):
+    kind = KindFilter()
+
+    class Meta:
+        model = WebhookToken
+        fields = ("bot", "strategy_id")
+
+
 class PositionFilter(django_filters.FilterSet):
+    kind = KindFilter()
     portfolio = PortfolioFilter()
     side = django_filters.ChoiceFilter(choices=choices(Side))
     status = django_filters.ChoiceFilter(choices=POSITION_STATUSES)
@@ -62,9 +92,24 @@ class PositionFilter(django_filters.FilterSet):
         fields = ("symbol",)
 
 
-class PerformanceFilter(django_filters.FilterSet):
-    """`portfolio` counts its trades only; another's finds no strategy."""
+class ReplayFilter(django_filters.FilterSet):
+    kind = django_filters.MultipleChoiceFilter(
+        "policy_portfolio__kind",
+        choices=choices([PortfolioKind.SIMULATION, PortfolioKind.DEMO]),
+    )
 
+    class Meta:
+        model = ReplayRun
+        fields = ("symbol",)
+
+
+class PerformanceFilter(django_filters.FilterSet):
+    """`portfolio` counts its trades only; another's finds no strategy.
+
+    Without it live trades count: `kind` says which strategies are listed.
+    """
+
+    kind = KindFilter("kind")
     portfolio = django_filters.CharFilter(
         max_length=100, help_text="Only its trades; key or name.", method="keep"
     )

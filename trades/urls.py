@@ -12,6 +12,11 @@ from trades.views.imports import ImportListView, ImportTradesView
 from trades.views.performance import PerformanceListView, PerformanceView
 from trades.views.positions import MarkPositionsView, PositionListView
 from trades.views.projection import ProjectionView
+from trades.views.replays import (
+    PortfolioWithDeletionView,
+    ReplayDetailView,
+    ReplayListView,
+)
 from trades.views.trades import (
     AddToTradeView,
     CloseTradeView,
@@ -42,6 +47,13 @@ urlpatterns = [
         ProjectionView.as_view(),
         name="goal-projection",
     ),
+    path(
+        "portfolios/<int:portfolio_id>/",
+        PortfolioWithDeletionView.as_view(),
+        name="portfolio",
+    ),
+    path("replays/", ReplayListView.as_view(), name="replays"),
+    path("replays/<int:replay_id>/", ReplayDetailView.as_view(), name="replay"),
     path("sizing/", PortfolioSizingView.as_view(), name="sizing"),
     path("next-trade/", NextTradeView.as_view(), name="next-trade"),
     path(

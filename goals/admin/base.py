@@ -183,6 +183,8 @@ def _may_view(request: HttpRequest, model: type[Model]) -> bool:
 def _turn_to_page(request: HttpRequest, section: Section, obj: Model) -> SectionPage:
     paginator = Paginator(section.rows(obj), ROWS_A_PAGE)
     page = paginator.get_page(request.GET.get(section.key))
+    for row in page:
+        row.as_of = now_of(request)  # what a row is shown by
     rows = [[cell(row) for _, cell in section.columns] for row in page]
     newer = older = ""
     if page.has_previous():

@@ -6,10 +6,10 @@ from decimal import Decimal
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from goals.enums import Measure
+from goals.enums import GoalStatus, Measure
 from goals.models import FinancialGoal
 from goals.periods import Period
-from goals.progress import HUNDRED, Pace, band_for, measure_pace
+from goals.progress import HUNDRED, band_for
 from goals.projection.edge import FEWEST_TRADES
 from mastertrade.money import MONEY, format_plain, round_down, round_to
 
@@ -95,12 +95,12 @@ def share(ratio: Decimal) -> str:
     return f"{number(round_to(ratio * 100, SHOWN_CHANCE))} %"
 
 
-def chance(goal: FinancialGoal) -> SafeString:
-    """The probability last kept beside the goal with its band, or why there is none."""
-    if goal.achieved_at is not None:
+def chance(goal: FinancialGoal, now: datetime) -> SafeString:
+    """The probability last stored with the goal, or why there is none."""
+    if goal.status_at(now) is GoalStatus.ACHIEVED:
         return SafeString("reached")
-    if goal.probability is None:
-        return format_html('<span class="none">{}</span>', _why_no_chance(goal))
+    if goal.probability is None or goal.is_over(now):
+        return format_html('<span class="none">{}</span>', _why_no_chance(goal, now))
     return format_html(
         '<span class="figure" title="touched by the deadline; as of {}">{}</span> {}',
         goal.projected_at.isoformat() if goal.projected_at else "",
@@ -109,11 +109,11 @@ def chance(goal: FinancialGoal) -> SafeString:
     )
 
 
-def chance_band(goal: FinancialGoal) -> SafeString:
+def chance_band(goal: FinancialGoal, now: datetime) -> SafeString:
     """The band and the trades behind the probability; empty where there is none."""
     low, high = goal.probability_low, goal.probability_high
     told = goal.probability is not None and goal.achieved_at is None
-    if not told or low is None or high is None:
+    if goal.is_over(now) or not told or low is None or high is None:
         return SafeString("")
     if goal.projected_trades is None:
         return format_html("{} to {}", share(low), share(high))
@@ -125,10 +125,10 @@ def chance_band(goal: FinancialGoal) -> SafeString:
     )
 
 
-def _why_no_chance(goal: FinancialGoal) -> str:
+def _why_no_chance(goal: FinancialGoal, now: datetime) -> str:
     if goal.period_ends_at is None:
         return "no deadline"
-    if goal.ended_at is not None:
+    if goal.is_over(now):
         return "over"
     if goal.projected_at is None:
         return "not projected yet"
@@ -160,8 +160,10 @@ def words(code: str) -> str:
     return code.replace("_", " ")
 
 
-def badge(code: str) -> SafeString:
-    """A status, band or health in its colour."""
+def badge(code: str | None) -> SafeString:
+    """A status, band or health in its colour; a dash where there is none."""
+    if code is None:
+        return NOTHING
     return format_html('<span class="badge badge-{}">{}</span>', code, words(code))
 
 
@@ -226,19 +228,6 @@ def points(value: Decimal | None) -> SafeString:
         number(value),
         sign,
         number(round_down(value, SHOWN_PERCENT)),
-    )
-
-
-def pace_of(goal: FinancialGoal, now: datetime) -> Pace:
-    """The goal's pace now, or when it ended."""
-    probability, unreachable = goal.projected
-    return measure_pace(
-        progress=goal.progress,
-        target_value=goal.target_value,
-        period=goal.period,
-        at=min(now, goal.ended_at or now),
-        probability=probability,
-        unreachable=unreachable,
     )
 
 

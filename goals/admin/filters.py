@@ -20,13 +20,13 @@ from django.db.models.functions import Coalesce, Greatest, Least, Round
 from django.http import HttpRequest
 
 from goals.admin.base import now_of
-from goals.enums import GoalStatus, Health, ProgressBand
+from goals.enums import GoalStatus, Health, PortfolioKind, ProgressBand
+from goals.filters import filter_by_band
 from goals.models import FinancialGoal, Portfolio
 from goals.progress import (
     AHEAD_GAP_PCT,
     AT_RISK_GAP_PCT,
     AT_RISK_PROBABILITY,
-    BAND_FLOORS_PCT,
     HUNDRED,
     LAGGING_GAP_PCT,
     describe_band,
@@ -51,12 +51,22 @@ class BandFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: Goals) -> Goals:
         if self.value() not in set(ProgressBand):
             return queryset
-        floors = [None, *BAND_FLOORS_PCT.values(), None]
-        index = list(ProgressBand).index(ProgressBand(str(self.value())))
-        low, high = floors[index], floors[index + 1]
-        if low is not None:
-            queryset = queryset.filter(progress_pct__gte=low)
-        return queryset if high is None else queryset.filter(progress_pct__lt=high)
+        return filter_by_band(queryset, ProgressBand(str(self.value())))
+
+
+class StatusFilter(admin.SimpleListFilter):
+    """By the clock, as it is shown."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        return [(str(status), str(status)) for status in GoalStatus]
+
+    def queryset(self, request: HttpRequest, queryset: Goals) -> Goals:
+        if self.value() not in set(GoalStatus):
+            return queryset
+        return queryset.filter(Q(**{"status_now": self.value()}))  # annotated
 
 
 class Seconds(Func):
@@ -78,11 +88,11 @@ def pace_gap_at(now: datetime) -> Any:
 
 
 # What the projection said counts only of a goal that runs.
-RUNS = Q(
-    status__in=(GoalStatus.ACTIVE, GoalStatus.PAUSED),
-    achieved_at=None,
-    ended_at=None,
-    period_ends_at__isnull=False,
+IS_OPEN = Q(**{"open_now": True})  # annotated, as `status_now` is
+RUNS = (
+    IS_OPEN
+    & Q(**{"status_now__in": (GoalStatus.ACTIVE, GoalStatus.PAUSED)})
+    & Q(achieved_at=None, period_ends_at__isnull=False)
 )
 GIVEN_UP = RUNS & Q(unreachable=True)
 DOUBTFUL = RUNS & Q(probability__isnull=False, probability__lt=AT_RISK_PROBABILITY)
@@ -112,7 +122,8 @@ class HealthFilter(admin.SimpleListFilter):
         if self.value() not in set(HEALTH_CONDITIONS):
             return queryset
         condition = HEALTH_CONDITIONS[Health(str(self.value()))]
-        return queryset.alias(pace_gap=pace_gap_at(now_of(request))).filter(condition)
+        gaps = queryset.alias(pace_gap=pace_gap_at(now_of(request)))
+        return gaps.filter(condition, IS_OPEN)  # what is over has no health
 
 
 class DeadlineFilter(admin.SimpleListFilter):
@@ -152,14 +163,63 @@ def _month_of(day: date) -> tuple[date, date]:
     return day.replace(day=1), day.replace(day=last)
 
 
+class KindFilter(admin.SimpleListFilter):
+    """Rows of live portfolios unless another kind, or a portfolio, is asked for."""
+
+    title = "kind of portfolio"
+    parameter_name = "kind"
+    path = "portfolio__kind"
+    ALL = "all"
+    NAMING: tuple[str, ...] = ("portfolio", "portfolio_id", "source_import__import_id")
+
+    def __init__(
+        self, request: HttpRequest, params: Any, model: Any, model_admin: Any
+    ) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.is_named = any(name in request.GET for name in self.NAMING)
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
+        words = [str(kind) for kind in PortfolioKind]
+        return [(word, word) for word in (*words, self.ALL)]
+
+    def value(self) -> str:
+        """What is shown: the kind asked for, else the default."""
+        asked = super().value()
+        known = [word for word, _ in self.lookup_choices]
+        default = self.ALL if self.is_named else str(PortfolioKind.LIVE)
+        return asked if asked in known else default
+
+    def choices(self, changelist: Any) -> Any:
+        """As they are, without Django's own "All": one of them is always chosen."""
+        yield from list(super().choices(changelist))[1:]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        wanted = self.value()
+        if wanted == self.ALL:
+            return queryset
+        return self.of_kind(queryset, wanted)
+
+    def of_kind(self, queryset: QuerySet[Any], kind: str) -> QuerySet[Any]:
+        return queryset.filter(**{self.path: kind})
+
+
+class OwnKindFilter(KindFilter):
+    path = "kind"
+
+
+class GoalKindFilter(KindFilter):
+    path = "goal__portfolio__kind"
+
+
 class PortfolioFilter(admin.SimpleListFilter):
-    """The first portfolios by owner; beyond those, search."""
+    """The first live portfolios by owner; beyond those, search."""
 
     title = "portfolio"
     parameter_name = "portfolio"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Choices:
-        found = Portfolio.objects.order_by("user_id", "name")[:MOST_PORTFOLIOS]
+        live = Portfolio.objects.filter(kind=PortfolioKind.LIVE)
+        found = live.order_by("user_id", "name")[:MOST_PORTFOLIOS]
         return [(str(portfolio.pk), str(portfolio)) for portfolio in found]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

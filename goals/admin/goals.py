@@ -12,13 +12,20 @@ from django.utils.safestring import SafeString
 
 from goals.admin import figures
 from goals.admin.base import Figure, Section, SectionsAdmin, now_of
-from goals.admin.filters import BandFilter, DeadlineFilter, HealthFilter
+from goals.admin.filters import (
+    BandFilter,
+    DeadlineFilter,
+    HealthFilter,
+    KindFilter,
+    StatusFilter,
+)
 from goals.admin.forms import GoalForm
 from goals.admin.logs import DECISIONS, HISTORY
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal
 from goals.progress import Pace
 from goals.services import cancel_goal, snapshot_goals, update_goal
+from goals.services.goal_state import with_status
 from mastertrade.exceptions import DomainError
 
 Goals = QuerySet[FinancialGoal]
@@ -62,7 +69,7 @@ def _fieldsets(what: Any, rules: Any) -> Any:
 
 
 def _pace(goal: FinancialGoal) -> Pace:
-    return figures.pace_of(goal, clock_of(goal))
+    return goal.pace_at(clock_of(goal))
 
 
 @admin.register(FinancialGoal)
@@ -82,7 +89,8 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         "policy",
     )
     list_filter = (
-        "status",
+        KindFilter,
+        StatusFilter,
         BandFilter,
         HealthFilter,
         DeadlineFilter,
@@ -99,7 +107,8 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
 
     def get_queryset(self, request: HttpRequest) -> Goals:
         clock = Value(now_of(request), DateTimeField())
-        return super().get_queryset(request).annotate(as_of=clock)
+        goals = super().get_queryset(request).annotate(as_of=clock)
+        return with_status(goals, now_of(request))
 
     def get_fieldsets(
         self, request: HttpRequest, obj: FinancialGoal | None = None
@@ -123,27 +132,28 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         self, request: HttpRequest, obj: FinancialGoal | None = None
     ) -> bool:
         """What is over stays as it was."""
-        if obj is not None and obj.ended_at is not None:
+        if obj is not None and obj.is_over(now_of(request)):
             return False
         return super().has_change_permission(request, obj)
 
     def bar(self, goal: FinancialGoal, now: datetime) -> SafeString:
-        expected = figures.pace_of(goal, now).expected_progress_pct
+        expected = goal.pace_at(now).expected_progress_pct
         return figures.progress_bar(goal.progress_pct, expected)
 
     def headline(self, goal: FinancialGoal, now: datetime) -> Sequence[Figure]:
-        pace = figures.pace_of(goal, now)
-        required = None if goal.ended_at else pace.required_per_day
+        pace = goal.pace_at(now)
+        chance = figures.chance(goal, now)
         value = figures.in_measure(goal.current_value, goal)
+        required = figures.in_measure(pace.required_per_day, goal)
         return (
             Figure("Progress", figures.percent(goal.progress_pct), self.band(goal)),
-            Figure("Status", figures.badge(goal.status), self._since(goal)),
+            Figure("Status", self.status_shown(goal), self._since(goal)),
             Figure("Value", value, figures.way(goal)),
             Figure("Health", figures.badge(pace.health), pace.reason),
             Figure("Pace gap", self.pace_gap(goal), "percentage points"),
             Figure("Expected by now", figures.percent(pace.expected_progress_pct)),
-            Figure("Probability", figures.chance(goal), self._projected(goal)),
-            Figure("Required per day", figures.in_measure(required, goal)),
+            Figure("Probability", chance, self._projected(goal)),
+            Figure("Required per day", required),
             Figure("Deadline", self.deadline(goal)),
         )
 
@@ -151,7 +161,8 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         if goal.probability is None or goal.projected_at is None:
             return ""
         as_of = figures.instant(goal.projected_at)
-        return format_html("{}<br>{}", figures.chance_band(goal), as_of)
+        band = figures.chance_band(goal, clock_of(goal))
+        return format_html("{}<br>{}", band, as_of)
 
     def _since(self, goal: FinancialGoal) -> SafeString | str:
         at = goal.ended_at or goal.achieved_at
@@ -175,12 +186,13 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
 
     @admin.display
     def band(self, goal: FinancialGoal) -> SafeString:
-        return figures.badge(goal.progress.band)
+        return figures.badge(goal.band_at(clock_of(goal)))
 
     @admin.display(description="probability", ordering="probability")
     def probability_shown(self, goal: FinancialGoal) -> SafeString:
-        band = figures.chance_band(goal)
-        return format_html("{}<br><small>{}</small>", figures.chance(goal), band)
+        now = clock_of(goal)
+        chance, band = figures.chance(goal, now), figures.chance_band(goal, now)
+        return format_html("{}<br><small>{}</small>", chance, band)
 
     @admin.display(description="health, pace gap")
     def health(self, goal: FinancialGoal) -> SafeString:
@@ -198,9 +210,9 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
     def deadline(self, goal: FinancialGoal) -> SafeString:
         return figures.deadline(goal.target_date, goal.period, clock_of(goal))
 
-    @admin.display(description="status", ordering="status")
+    @admin.display(description="status", ordering="status_now")
     def status_shown(self, goal: FinancialGoal) -> SafeString:
-        return figures.badge(goal.status)
+        return figures.badge(goal.status_at(clock_of(goal)))
 
     @admin.display(description="start value")
     def start_value_shown(self, goal: FinancialGoal) -> SafeString:

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from goals.admin import figures
 from goals.admin.base import ReadOnlyAdmin, now_of
-from goals.admin.filters import PortfolioFilter
+from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.enums import TradingState
 from goals.models import TradingHalt
 
@@ -43,7 +43,7 @@ class TradingHaltAdmin(ReadOnlyAdmin[TradingHalt]):
         "resumed",
         "resumed_who",
     )
-    list_filter = ("cause", PortfolioFilter)
+    list_filter = (KindFilter, "cause", PortfolioFilter)
     list_select_related = ("portfolio",)
     search_fields = ("portfolio__user__username", "portfolio__name", "halted_by")
     search_help_text = "Username, portfolio name or who halted it"

@@ -1,6 +1,7 @@
 """The ledger: its entries, the figures of its days, cash flows, what was changed."""
 
 import json
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.utils.html import format_html
@@ -8,14 +9,14 @@ from django.utils.safestring import SafeString
 
 from goals.admin import figures
 from goals.admin.base import ReadOnlyAdmin
-from goals.admin.filters import PortfolioFilter
+from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.models import CashFlow, LedgerChange, LedgerDay, LedgerEntry
 
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
     list_display = ("time", "portfolio", "kind", "booked", "trade_id", "cash_flow")
-    list_filter = ("kind", PortfolioFilter)
+    list_filter = (KindFilter, "kind", PortfolioFilter)
     list_select_related = ("portfolio", "cash_flow")
     search_fields = ("portfolio__user__username", "portfolio__name", "=trade_id")
     search_help_text = "Username, portfolio name or trade id"
@@ -34,7 +35,7 @@ class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
 @admin.register(LedgerDay)
 class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
     list_display = ("day", "portfolio", "entries", "equity_then", "rate_then")
-    list_filter = (PortfolioFilter,)
+    list_filter = (KindFilter, PortfolioFilter)
     list_select_related = ("portfolio",)
     search_fields = ("portfolio__user__username", "portfolio__name")
     search_help_text = "Username or portfolio name"
@@ -91,7 +92,7 @@ class CashFlowAdmin(ReadOnlyAdmin[CashFlow]):
         "created_by",
         "voided",
     )
-    list_filter = (PortfolioFilter,)
+    list_filter = (KindFilter, PortfolioFilter)
     list_select_related = ("portfolio",)
     search_fields = ("portfolio__user__username", "portfolio__name", "external_id")
     search_help_text = "Username, portfolio name or external id"
@@ -132,7 +133,7 @@ class CashFlowAdmin(ReadOnlyAdmin[CashFlow]):
 @admin.register(LedgerChange)
 class LedgerChangeAdmin(ReadOnlyAdmin[LedgerChange]):
     list_display = ("time", "what", "action", "changed_by", "changed_columns")
-    list_filter = ("action",)
+    list_filter: ClassVar[tuple[Any, ...]] = ("action",)
     list_select_related = ("cash_flow",)
     search_fields = ("changed_by", "=trade_id", "=cash_flow__cash_flow_id")
     search_help_text = "Who changed it, trade id or cash flow id"

@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 
 from goals.admin import figures
 from goals.admin.base import ReadOnlyAdmin, Section
+from goals.admin.filters import GoalKindFilter, KindFilter
 from goals.admin.readable import guards_table, readable
 from goals.models import (
     FinancialGoal,
@@ -101,7 +102,7 @@ DECISIONS = Section(
 @admin.register(GoalProgressHistory)
 class GoalProgressHistoryAdmin(ReadOnlyAdmin[GoalProgressHistory]):
     list_display = ("time", "goal_shown", "kind", "progress", "value", "target")
-    list_filter = ("kind",)
+    list_filter = (GoalKindFilter, "kind")
     list_select_related = ("goal__portfolio",)
     search_fields = ("goal__user__username", "goal__portfolio__name", "=goal__goal_id")
     search_help_text = "Username, portfolio name or goal id"
@@ -136,7 +137,7 @@ class GoalProgressHistoryAdmin(ReadOnlyAdmin[GoalProgressHistory]):
 @admin.register(GoalAdjustmentLog)
 class GoalAdjustmentLogAdmin(ReadOnlyAdmin[GoalAdjustmentLog]):
     list_display = ("time", "goal_shown", "factor", "sizes", "verdict_shown", "why")
-    list_filter = ("verdict", "band", "policy")
+    list_filter = (KindFilter, "verdict", "band", "policy")
     list_select_related = ("goal", "portfolio")
     search_fields = (
         "goal__user__username",

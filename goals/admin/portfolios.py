@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 
 from goals.admin import figures
 from goals.admin.base import Figure, Section, SectionsAdmin, now_of
+from goals.admin.filters import OwnKindFilter
 from goals.admin.forms import PortfolioForm
 from goals.admin.halts import halt_words
 from goals.admin.logs import goal_link
@@ -74,8 +75,8 @@ GOALS = Section(
     columns=[
         ("Goal", goal_link),
         ("Progress", lambda goal: figures.progress(goal.progress_pct, None)),
-        ("Band", lambda goal: figures.badge(goal.progress.band)),
-        ("Status", lambda goal: figures.badge(goal.status)),
+        ("Band", lambda goal: figures.badge(goal.band_at(goal.as_of))),
+        ("Status", lambda goal: figures.badge(goal.status_at(goal.as_of))),
         ("From", lambda goal: goal.start_date.isoformat()),
         ("To", lambda goal: goal.target_date and goal.target_date.isoformat()),
     ],
@@ -164,6 +165,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
     sections: ClassVar[list[Section]] = [GOALS, HALTS, DAYS, LEDGER, CASH_FLOWS]
     list_display = (
         "name",
+        "kind",
         "owner",
         "equity_shown",
         "unit_value_shown",
@@ -172,7 +174,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
         "state",
         "goals_count",
     )
-    list_filter = (TradingStateFilter, "currency")
+    list_filter = (OwnKindFilter, TradingStateFilter, "currency")
     actions = ("resume",)
     search_fields = ("user__username", "name", "=portfolio_id")
     search_help_text = "Username, portfolio name or id"
@@ -217,6 +219,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
     def headline(self, portfolio: Portfolio, now: datetime) -> Sequence[Figure]:
         currency = portfolio.currency
         return (
+            Figure("Kind", figures.badge(portfolio.kind)),
             Figure("Equity", figures.money(portfolio.equity, currency)),
             Figure("Live equity", figures.money(portfolio.live_equity, currency)),
             Figure("Realised P&L", figures.gain(portfolio.realized_pnl, currency)),

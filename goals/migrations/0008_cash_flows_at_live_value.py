@@ -388,6 +388,7 @@ END $$
 class Migration(migrations.Migration):
     dependencies = [
         ("goals", "0007_probability_band"),
+        ("trades", "0010_growths_of_parts"),
     ]
 
     operations = [

@@ -1,5 +1,6 @@
 """Financial goals."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Self
 
@@ -8,7 +9,13 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from goals.enums import AfterAchieved, GoalStatus, GoalType, PolicyName
+from goals.enums import (
+    AfterAchieved,
+    GoalStatus,
+    GoalType,
+    PolicyName,
+    ProgressBand,
+)
 from goals.models.portfolios import Portfolio
 from goals.periods import Period
 from goals.policies import (
@@ -17,7 +24,13 @@ from goals.policies import (
     HIGHEST_FACTOR,
     LOWEST_FACTOR,
 )
-from goals.progress import Baseline, Progress
+from goals.progress import (
+    Baseline,
+    Pace,
+    Progress,
+    measure_pace,
+    status_by_clock,
+)
 from goals.projection.edge import CONFIDENT_TRADES
 from mastertrade import columns
 from mastertrade.columns import (
@@ -245,10 +258,36 @@ class FinancialGoal(models.Model):
         trades = self.projected_trades
         return trades is not None and trades < CONFIDENT_TRADES
 
-    @property
-    def projected(self) -> tuple[Decimal | None, bool]:
-        """The probability and whether it was given up; of a goal that runs alone."""
-        runs = self.status in {GoalStatus.ACTIVE, GoalStatus.PAUSED}
-        if not runs or self.achieved_at is not None or self.ended_at is not None:
-            return None, False
-        return self.probability, self.unreachable
+    def is_over(self, now: datetime) -> bool:
+        """Whether it has ended by the clock, rolled over or not."""
+        return self.ended_at is not None or self.period.is_over(now)
+
+    def status_at(self, now: datetime) -> GoalStatus:
+        """The status by the clock; the column follows with the roll-over."""
+        begun = self.period_starts_at <= now
+        return status_by_clock(
+            GoalStatus(self.status),
+            reached=self.achieved_at is not None
+            or (begun and self.progress.band is ProgressBand.ACHIEVED),
+            ended=self.ended_at is not None,
+            over=self.period.is_over(now),
+        )
+
+    def band_at(self, now: datetime) -> ProgressBand | None:
+        """The band; None once it is over, for then it decides nothing."""
+        return None if self.is_over(now) else self.progress.band
+
+    def pace_at(self, now: datetime) -> Pace:
+        """The pace now, or when it ended; with what was projected while it runs."""
+        status = self.status_at(now)
+        runs = status in {GoalStatus.ACTIVE, GoalStatus.PAUSED}
+        told = runs and self.achieved_at is None
+        return measure_pace(
+            progress=self.progress,
+            target_value=self.target_value,
+            period=self.period,
+            at=min(now, self.ended_at or now),
+            probability=self.probability if told else None,
+            unreachable=self.unreachable and told,
+            over=self.is_over(now),
+        )

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from goals.accounting import Account, measure_live_drawdown_pct
-from goals.enums import EdgeGuard, TradingState
+from goals.enums import EdgeGuard, PortfolioKind, TradingState
 from goals.periods import local_day
 from goals.progress import Reading
 from mastertrade import columns
@@ -41,6 +41,14 @@ class Portfolio(models.Model):
         db_index=False,  # portfolios_name_unique begins with it
     )
     name = models.CharField(max_length=100)
+    # Never changed: a trigger refuses it, or simulated trades became live evidence.
+    kind = models.CharField(
+        max_length=10,
+        default=PortfolioKind.LIVE,
+        db_default=str(PortfolioKind.LIVE),
+        choices=columns.choices(PortfolioKind),
+        editable=False,
+    )
     currency = models.CharField(max_length=10, default="USD")
     time_zone = models.CharField(max_length=64, default="UTC")
     opening_balance = columns.money(default=Decimal(0))
@@ -97,6 +105,7 @@ class Portfolio(models.Model):
                 fields=["portfolio_id", "user"], name="portfolios_owner_unique"
             ),
             check("portfolios_name_not_empty", ~Q(name="")),
+            check_words("portfolios_kind", "kind", PortfolioKind),
             check("portfolios_currency", Q(currency__regex=CURRENCY_PATTERN)),
             check("portfolios_time_zone_not_empty", ~Q(time_zone="")),
             check(
@@ -141,6 +150,10 @@ class Portfolio(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id}/{self.name}"
+
+    @property
+    def is_live(self) -> bool:
+        return self.kind == PortfolioKind.LIVE
 
     @property
     def live_equity(self) -> Decimal:

@@ -199,7 +199,8 @@ def _refuse_crowd(portfolio: Portfolio, as_of: datetime) -> None:
 def _refuse_ended(goal: FinancialGoal, as_of: datetime) -> None:
     ended = goal.status in {GoalStatus.CANCELLED, GoalStatus.MISSED}
     if ended or goal.ended_at is not None or goal.period.is_over(as_of):
-        raise GoalNotActive(f"Goal {goal.pk} is {goal.status} and its period is over.")
+        status = goal.status_at(as_of)
+        raise GoalNotActive(f"Goal {goal.pk} is {status} and its period is over.")
 
 
 def _change_status(goal: FinancialGoal, status: GoalStatus) -> None:

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from goals.accounting import OpenTrade, open_account
-from goals.enums import EdgeGuard, EntryKind
+from goals.enums import EdgeGuard, EntryKind, PortfolioKind
 from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio, User
 from goals.models.users import MAIN_PORTFOLIO
 from goals.services.booking import book_entry
@@ -54,10 +54,20 @@ LARGEST_DRAWDOWN_PCT = Decimal(100)
 
 @atomic
 def create_portfolio(
-    *, user: User, name: str, now: datetime, **fields: Any
+    *,
+    user: User,
+    name: str,
+    now: datetime,
+    kind: PortfolioKind = PortfolioKind.LIVE,
+    **fields: Any,
 ) -> Portfolio:
-    """Create a portfolio; `fields` as in the table, the opening balance among them."""
-    portfolio = Portfolio(user=user, name=name, created_at=now, updated_at=now)
+    """Create a portfolio; `fields` as in the table, the opening balance among them.
+
+    Its kind stays what it is; only a replay makes one that is not live.
+    """
+    portfolio = Portfolio(
+        user=user, name=name, kind=kind, created_at=now, updated_at=now
+    )
     return _change(portfolio, {"name": name, **fields}, now)
 
 

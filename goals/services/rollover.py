@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
-from goals.enums import GoalStatus
+from goals.enums import GoalStatus, PortfolioKind
 from goals.models import FinancialGoal, Portfolio
 from goals.periods import following_period
 from goals.progress import status_after, status_at_end
@@ -57,7 +57,7 @@ def roll_goals(
 
 
 def roll_portfolios(*, as_of: datetime, portfolio_id: int | None = None) -> Rolled:
-    """End every goal whose period is over.
+    """End every goal of a live portfolio, or of the one named, whose period is over.
 
     A portfolio value that showed its target before its period is achieved by the time
     that begins.
@@ -67,7 +67,9 @@ def roll_portfolios(*, as_of: datetime, portfolio_id: int | None = None) -> Roll
     portfolio that fails, for whatever reason, stays as it was and stops no other.
     """
     due = FinancialGoal.objects.filter(_is_over(as_of) | _begins_reached(as_of))
-    if portfolio_id is not None:
+    if portfolio_id is None:
+        due = due.filter(portfolio__kind=PortfolioKind.LIVE)
+    else:
         due = due.filter(portfolio_id=portfolio_id)
     keys = due.order_by("portfolio_id").values_list("portfolio_id", flat=True)
     done: list[Rolled] = []

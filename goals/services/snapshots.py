@@ -38,6 +38,7 @@ ONLY_FIRST_OF_DAY = """
 # Two daily runs at once take turns; a plain snapshot waits for nobody.
 TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtext('daily snapshot of goals'))"
 ONLY_THESE = "  AND g.goal_id = ANY(%(goal_ids)s)\n"
+ONLY_LIVE = "  AND p.kind = 'live'\n"
 ONLY_OF = "  AND g.user_id = %(user_id)s\n"
 
 
@@ -51,15 +52,14 @@ def snapshot_goals(
 ) -> int:
     """Write down how far every running goal is; returns how many rows.
 
-    Running: not ended, its period containing `as_of`; all of them, or only those named
-    or those of one user. `once_a_day` leaves out the goals that have a snapshot of the
-    portfolio's local day already, however many call at the same time.
+    Running: not ended, its period containing `as_of`; those of live portfolios (of one
+    user, if given), or only those named. `once_a_day` leaves out the goals that have a
+    snapshot of the portfolio's local day already, however many call at the same time.
     """
     statement = SNAPSHOT
     if once_a_day:
         statement += ONLY_FIRST_OF_DAY
-    if goal_ids is not None:
-        statement += ONLY_THESE
+    statement += ONLY_LIVE if goal_ids is None else ONLY_THESE
     if user_id is not None:
         statement += ONLY_OF
     statement += "ORDER BY g.goal_id"

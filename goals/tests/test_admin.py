@@ -13,7 +13,7 @@ from django.urls import reverse
 from knox.models import AuthToken
 
 from goals.admin import FinancialGoalAdmin, figures
-from goals.admin.filters import HEALTH_CONDITIONS, pace_gap_at
+from goals.admin.filters import HEALTH_CONDITIONS, IS_OPEN, pace_gap_at
 from goals.admin.readable import readable
 from goals.enums import GoalStatus, GoalType, Health
 from goals.models import (
@@ -25,6 +25,7 @@ from goals.models import (
 )
 from goals.models.users import USERNAME_IS_FIXED
 from goals.services import cancel_goal, record_cash_flow, snapshot_goals
+from goals.services.goal_state import with_status
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -138,14 +139,15 @@ def test_the_health_filter_agrees_with_the_health_that_is_shown(at: datetime) ->
     cancel_goal(user=cancel.user, goal_id=cancel.pk, as_of=NOW - timedelta(days=9))
     set_progress(GoalFactory(start_date=NOW.date() + timedelta(days=9)), "-3")
 
-    measured = FinancialGoal.objects.alias(pace_gap=pace_gap_at(at))
+    goals = with_status(FinancialGoal.objects.all(), at)
+    measured = goals.alias(pace_gap=pace_gap_at(at))
 
     for health, condition in HEALTH_CONDITIONS.items():
-        in_sql = set(measured.filter(condition))
+        in_sql = set(measured.filter(condition, IS_OPEN))
         in_python = {
             goal
             for goal in FinancialGoal.objects.all()
-            if figures.pace_of(goal, at).health is health
+            if goal.pace_at(at).health is health
         }
         assert in_sql == in_python, health
 
@@ -155,7 +157,7 @@ def test_the_pace_gap_in_sql_is_the_one_that_is_shown() -> None:
 
     goal = FinancialGoal.objects.annotate(gap=pace_gap_at(NOW)).get()
 
-    assert goal.gap == figures.pace_of(goal, NOW).pace_gap_pct
+    assert goal.gap == goal.pace_at(NOW).pace_gap_pct
 
 
 def test_the_health_filter_knows_every_health() -> None:

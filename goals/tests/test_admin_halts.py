@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from goals.enums import HaltCause, TradingState
 from goals.models import FinancialGoal, PolicyTable, Portfolio, TradingHalt
@@ -82,7 +83,8 @@ def test_an_active_portfolio_s_page_says_nothing_of_resuming(operator: Client):
 
 
 def test_a_goal_s_page_and_list_show_its_probability_with_its_band(operator: Client):
-    goal = GoalFactory()
+    now = timezone.now()
+    goal = GoalFactory(start_date=now.date(), as_of=now)
     FinancialGoal.objects.filter(pk=goal.pk).update(
         probability=Decimal("0.41267"),
         probability_low=Decimal("0.2"),

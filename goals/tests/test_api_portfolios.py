@@ -48,6 +48,7 @@ def test_a_portfolio_is_answered_with_the_contracts_names(newcomer: Trader) -> N
     assert answer.pop("portfolio_id") > 0
     assert answer == {
         "user_id": newcomer.user.username,
+        "kind": "live",
         "name": "stocks",
         "currency": "EUR",
         "time_zone": "UTC",

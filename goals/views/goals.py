@@ -1,10 +1,12 @@
 """HTTP: goals and their logs."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import F, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.functional import cached_property
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import generics, status
@@ -23,6 +25,7 @@ from goals.serializers import (
     GoalSerializer,
 )
 from goals.services import cancel_goal, create_goal, update_goal
+from goals.services.goal_state import with_status
 from mastertrade.listing import ListView
 
 FIVE_PERCENT = OpenApiExample(
@@ -41,13 +44,18 @@ PAUSE = OpenApiExample("Pause", value={"status": "paused"}, request_only=True)
 class MyGoals(generics.GenericAPIView[FinancialGoal]):
     """The signed-in user's goals; anybody else's do not exist."""
 
+    @cached_property
+    def now(self) -> datetime:
+        """The request's one reading of the clock."""
+        return timezone.now()
+
     def get_queryset(self) -> QuerySet[FinancialGoal]:
-        return FinancialGoal.objects.filter(
-            user_id=self.request.user.get_username()
-        ).annotate(following_id=F("next_goal__goal_id"))
+        mine = FinancialGoal.objects.filter(user_id=self.request.user.get_username())
+        following = mine.annotate(following_id=F("next_goal__goal_id"))
+        return with_status(following, self.now)
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return {"request": self.request, "now": timezone.now()}
+        return {"request": self.request, "now": self.now}
 
 
 class GoalListView(MyGoals, ListView[FinancialGoal]):
@@ -73,7 +81,7 @@ class GoalListView(MyGoals, ListView[FinancialGoal]):
         """Create a goal."""
         body = GoalCreationSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        now = timezone.now()
+        now = self.now
         goal = create_goal(user=signed_in(request), as_of=now, **body.validated_data)
         answer = GoalSerializer(goal, context={"now": now})
         return Response(answer.data, status=status.HTTP_201_CREATED)
@@ -93,7 +101,7 @@ class GoalDetailView(MyGoals, generics.RetrieveAPIView[FinancialGoal]):
         self.get_object()
         body = GoalChangeSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        now = timezone.now()
+        now = self.now
         update_goal(
             user=signed_in(request), goal_id=goal_id, as_of=now, **body.validated_data
         )
@@ -104,7 +112,7 @@ class GoalDetailView(MyGoals, generics.RetrieveAPIView[FinancialGoal]):
     def delete(self, request: Request, goal_id: int) -> Response:
         """Cancel the goal; it and its rows stay readable."""
         self.get_object()
-        cancel_goal(user=signed_in(request), goal_id=goal_id, as_of=timezone.now())
+        cancel_goal(user=signed_in(request), goal_id=goal_id, as_of=self.now)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 

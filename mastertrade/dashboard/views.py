@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import cast
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Exists, OuterRef, Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from goals.admin import figures
 from goals.admin.halts import halt_words
-from goals.enums import GoalStatus, Health, TradingState
+from goals.enums import GoalStatus, Health, PortfolioKind, TradingState
 from goals.models import (
     FinancialGoal,
     GoalAdjustmentLog,
@@ -23,10 +23,18 @@ from goals.models import (
     User,
 )
 from goals.services.conditions import is_in_force
+from goals.services.goal_state import is_open
 from mastertrade.money import format_plain
 from trades.models import ReplayRun
 from trades.replay.storing import report_from_dict
-from trades.replay.wording import goal_words, halt_sentences, percent, verdict_words
+from trades.replay.wording import (
+    WHAT_THE_BASELINE_IS,
+    WHY_ONE_RUN_SAYS_LITTLE,
+    goal_words,
+    halt_sentences,
+    outcome_words,
+    percent,
+)
 
 MOST_PORTFOLIOS = 12
 TRADING_HALTED = TradingState.HALTED
@@ -106,6 +114,8 @@ def home(request: HttpRequest) -> HttpResponse:
         "now": now,
         "portfolios": portfolios,
         "goals": [_show_goal(goal, now, halted) for goal in goals],
+        "what_the_baseline_is": WHAT_THE_BASELINE_IS,
+        "why_one_run_says_little": WHY_ONE_RUN_SAYS_LITTLE,
         "replays": [_show_replay(run) for run in _replays_of(user)],
         "decisions": [_show_decision(one) for one in _decisions_of(user)],
     }
@@ -113,15 +123,13 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _portfolios_of(user: User, now: datetime) -> list[Portfolio]:
-    """Those the user trades with, the halted ones first, and what halts them.
+    """The live ones, the halted ones first, and what halts them.
 
-    A replay's have a table of their own.
+    Replays have a table of their own.
     """
     in_force = TradingHalt.objects.filter(is_in_force(now))
     halts = Prefetch("halts", in_force.order_by("halt_id"), to_attr="halts_in_force")
-    mine = Portfolio.objects.filter(
-        user_id=user.username, replayed_policy=None, replayed_constant=None
-    )
+    mine = Portfolio.objects.filter(user_id=user.username, kind=PortfolioKind.LIVE)
     is_halted = Exists(in_force.filter(portfolio=OuterRef("pk")))
     ordered = mine.prefetch_related(halts).order_by(is_halted.desc(), "portfolio_id")
     return list(ordered[:MOST_PORTFOLIOS])
@@ -129,9 +137,7 @@ def _portfolios_of(user: User, now: datetime) -> list[Portfolio]:
 
 def _running_goals_of(user: User, now: datetime) -> list[FinancialGoal]:
     mine = FinancialGoal.objects.filter(
-        Q(period_ends_at__gt=now) | Q(period_ends_at=None),
-        user_id=user.username,
-        ended_at=None,
+        is_open(now), user_id=user.username, portfolio__kind=PortfolioKind.LIVE
     )
     nearest_first = mine.select_related("portfolio").order_by(
         "period_ends_at", "goal_id"
@@ -145,7 +151,9 @@ def _replays_of(user: User) -> list[ReplayRun]:
 
 
 def _decisions_of(user: User) -> list[GoalAdjustmentLog]:
-    mine = GoalAdjustmentLog.objects.filter(portfolio__user_id=user.username)
+    mine = GoalAdjustmentLog.objects.filter(
+        portfolio__user_id=user.username, portfolio__kind=PortfolioKind.LIVE
+    )
     newest = mine.select_related("portfolio").order_by("-adjustment_id")
     return list(newest[:MOST_DECISIONS])
 
@@ -165,7 +173,7 @@ def _show_portfolio(portfolio: Portfolio) -> PortfolioCard:
 
 
 def _show_goal(goal: FinancialGoal, now: datetime, halted: set[int]) -> GoalCard:
-    pace = figures.pace_of(goal, now)
+    pace, status = goal.pace_at(now), goal.status_at(now)
     return GoalCard(
         goal=goal,
         title=figures.goal_title(goal),
@@ -176,13 +184,13 @@ def _show_goal(goal: FinancialGoal, now: datetime, halted: set[int]) -> GoalCard
         badges=(
             figures.badge(goal.progress.band),
             figures.badge(pace.health),
-            *([figures.badge(goal.status)] if goal.status == GoalStatus.PAUSED else []),
+            *([figures.badge(status)] if status is GoalStatus.PAUSED else []),
             *([figures.badge(TRADING_HALTED)] if goal.portfolio_id in halted else []),
         ),
         pace_gap=figures.points(pace.pace_gap_pct),
         required_per_day=figures.in_measure(pace.required_per_day, goal),
-        probability=figures.chance(goal),
-        probability_band=figures.chance_band(goal),
+        probability=figures.chance(goal, now),
+        probability_band=figures.chance_band(goal, now),
         unreachable=pace.health is Health.UNREACHABLE,
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
@@ -205,7 +213,7 @@ def _show_replay(run: ReplayRun) -> ReplayRow:
             )
             for run in (report.policy_run, report.constant_run)
         ),
-        verdict=verdict_words(report),
+        verdict=outcome_words(report),
         halts=halt_sentences(report),
     )
 

@@ -285,6 +285,7 @@ NOBODY = Trader(
     client_with(),
     {
         "portfolio_id": 1,
+        "simulated": 1,
         "goal_id": 1,
         "strategy_id": "momentum_001",
         "trade_id": 1,
@@ -292,6 +293,7 @@ NOBODY = Trader(
         "cash_flow_id": 1,
         "token_key": "0123456789abcde",
         "webhook_id": 1,
+        "replay_id": 1,
         "token": "0" * 43,
     },
 )
@@ -323,7 +325,10 @@ def body_without_name(name: str) -> Any:
 def call(
     client: APIClient, operation: Operation, whose: Trader, body: Any = None
 ) -> Any:
-    return send(client, operation.method, whose.address(operation.path), body)
+    path = operation.path
+    if str(operation) == "DELETE /api/portfolios/{portfolio_id}/":
+        path = "/api/portfolios/{simulated}/"  # a live one is never deleted
+    return send(client, operation.method, whose.address(path), body)
 
 
 def statuses(answers: dict[str, Any]) -> dict[str, int]:

@@ -23,6 +23,7 @@ from tests.http import (
     Trader,
     count_statements,
     make_busy_trader,
+    make_replay,
     make_trader,
     operations,
     read,
@@ -114,6 +115,10 @@ def add_webhook(trader: Trader, number: int) -> None:
     )
 
 
+def add_replay(trader: Trader, number: int) -> None:
+    make_replay(trader.user, f"OTHER{number}")
+
+
 def add_halt(trader: Trader, number: int) -> None:
     of_portfolio = {"user": trader.user, "portfolio_id": trader["portfolio_id"]}
     halt_trading(**of_portfolio, reason=f"reason {number}", now=timezone.now())
@@ -135,6 +140,7 @@ MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/changes/": add_change,
     "/api/trades/imports/": add_import,
     "/api/webhooks/": add_webhook,
+    "/api/replays/": add_replay,
 }
 
 
@@ -210,6 +216,7 @@ def test_an_order_orders_and_a_minus_reverses_it(path: str, busy: Trader) -> Non
 SHOWN_AS = {
     "flowed_at": "at",
     "created": "created_at",
+    "run_id": "replay_id",
     "expiry": "expires_at",
     "history_id": "recorded_at",
 }
@@ -265,6 +272,7 @@ def test_a_page_holds_50_rows_unless_asked(trader: Trader) -> None:
 SINCE, UNTIL = "2020-01-01", "2199-12-31"
 FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
     "/api/portfolios/": {
+        "kind": ("live", lambda row, _: True),
         "name": ("crypto", lambda row, _: row["name"] == "crypto"),
         "currency": ("USDT", lambda row, _: row["currency"] == "USDT"),
         "trading_state": ("active", lambda row, _: row["trading_state"] == "active"),
@@ -278,6 +286,7 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "resumed": ("true", lambda row, _: row["resumed_at"] is not None),
     },
     "/api/goals/": {
+        "kind": ("live", lambda row, _: True),
         "status": ("paused", lambda row, _: row["status"] == "paused"),
         "goal_type": ("portfolio_value", lambda row, _: "value" in row["goal_type"]),
         "policy": ("constant", lambda row, _: row["policy"] == "constant"),
@@ -304,6 +313,7 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "symbol": ("ETHUSDT", lambda row, _: row["symbol"] == "ETHUSDT"),
     },
     "/api/strategies/": {
+        "kind": ("live", lambda row, _: True),
         "strategy_type": (
             "momentum",
             lambda row, _: row["strategy_type"] == "momentum",
@@ -312,6 +322,7 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "status": ("paused", lambda row, _: row["status"] == "paused"),
     },
     "/api/strategies/performance/": {
+        "kind": ("live", lambda row, _: True),
         "strategy_type": (
             "momentum",
             lambda row, _: row["strategy_type"] == "momentum",
@@ -324,6 +335,7 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
     },
     "/api/tokens/": {},
     "/api/trades/": {
+        "kind": ("live", lambda row, _: True),
         "portfolio": ("main", lambda row, t: row["portfolio_id"] != t["portfolio_id"]),
         "side": ("SHORT", lambda row, _: row["side"] == "SHORT"),
         "status": ("closed", lambda row, _: row["status"] == "closed"),
@@ -356,15 +368,22 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         ),
     },
     "/api/trades/imports/": {
+        "kind": ("live", lambda row, _: True),
         "portfolio": ("crypto", lambda row, t: row["portfolio_id"]),
         "file_name": ("trades.csv", lambda row, _: row["file_name"] == "trades.csv"),
         "content_sha256": ("0" * 64, lambda row, _: row["content_sha256"][0] == "0"),
     },
     "/api/webhooks/": {
+        "kind": ("live", lambda row, _: True),
         "bot": ("freqtrade", lambda row, _: row["bot"] == "freqtrade"),
         "strategy_id": ("momentum_001", lambda row, _: "mom" in row["strategy_id"]),
     },
+    "/api/replays/": {
+        "kind": ("simulation", lambda row, _: row["kind"] == "simulation"),
+        "symbol": ("TEST", lambda row, _: row["symbol"] == "TEST"),
+    },
     "/api/changes/": {
+        "kind": ("live", lambda row, _: True),
         "trade_id": ("{trade_id}", lambda row, t: row["trade_id"] == t["trade_id"]),
         "cash_flow_id": ("{flow_id}", lambda row, t: row["cash_flow_id"] is not None),
         "action": ("voided", lambda row, _: row["action"] == "voided"),
@@ -376,6 +395,7 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "changed_at_before": (UNTIL, lambda row, _: True),
     },
     "/api/positions/": {
+        "kind": ("live", lambda row, _: True),
         "portfolio": ("main", lambda row, t: row["portfolio_id"] != t["portfolio_id"]),
         "side": ("SHORT", lambda row, _: row["side"] == "SHORT"),
         "status": ("closed", lambda row, _: row["status"] == "closed"),

@@ -28,6 +28,7 @@ def test_a_strategy_is_answered_with_the_contracts_names(trader: Trader) -> None
         assert answer.pop(name).endswith("Z")
     assert answer == {
         "strategy_id": "momentum_001",
+        "kind": "live",
         "user_id": trader.user.username,
         "strategy_name": "momentum_001",
         "strategy_type": "momentum",

@@ -18,6 +18,7 @@ REFUSED = [
         "strategy_instances",
         "strategy_type",
     ),
+    ("strategy_instances_kind", "strategy_instances", "kind"),
     ("strategy_instances_risk_profile", "strategy_instances", "risk_profile"),
     ("strategy_instances_status", "strategy_instances", "status"),
     ("strategy_instances_user_fk", "strategy_instances", "user_id"),

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from goals.enums import ProgressBand
+from goals.services.portfolios import find_portfolio
 from goals.tests.factories import START, GoalFactory, UserFactory
 from mastertrade.exceptions import InvalidInput, NoActiveStrategy
 from strategies.enums import RiskProfile
@@ -84,7 +85,7 @@ def test_only_active_strategies_of_the_user_compete():
     StrategyFactory(user=user, strategy_id="c", status="paused")
     StrategyFactory(user=user, strategy_id="d", status="retired")
     StrategyFactory(strategy_id="e")
-    assert load_candidates(user=user) == (
+    assert load_candidates(find_portfolio(user)) == (
         Candidate("a", "momentum", RiskProfile.AGGRESSIVE),
         Candidate("b", "breakout", RiskProfile.MODERATE),
     )
@@ -94,7 +95,7 @@ def test_named_candidates_are_the_only_ones():
     user = UserFactory()
     for strategy_id in "abc":
         StrategyFactory(user=user, strategy_id=strategy_id)
-    loaded = load_candidates(user=user, only=["c", "a"])
+    loaded = load_candidates(find_portfolio(user), only=["c", "a"])
     assert [candidate.strategy_id for candidate in loaded] == ["a", "c"]
 
 
@@ -102,32 +103,32 @@ def test_an_unknown_candidate_is_refused_by_name():
     user = StrategyFactory(strategy_id="a").user
     StrategyFactory(strategy_id="theirs")
     with pytest.raises(InvalidInput, match="no strategy nope, theirs"):
-        load_candidates(user=user, only=["a", "theirs", "nope"])
+        load_candidates(find_portfolio(user), only=["a", "theirs", "nope"])
 
 
 def test_a_named_strategy_that_is_paused_does_not_compete():
     user = StrategyFactory(strategy_id="a", status="paused").user
     StrategyFactory(user=user, strategy_id="b")
-    loaded = load_candidates(user=user, only=["a", "b"])
+    loaded = load_candidates(find_portfolio(user), only=["a", "b"])
     assert [candidate.strategy_id for candidate in loaded] == ["b"]
 
 
 def test_without_any_strategy_there_is_a_clear_error():
     with pytest.raises(NoActiveStrategy, match="create one first"):
-        load_candidates(user=UserFactory())
+        load_candidates(find_portfolio(UserFactory()))
 
 
 def test_without_an_active_strategy_there_is_a_clear_error():
     user = StrategyFactory(status="paused").user
     with pytest.raises(NoActiveStrategy, match="None of these"):
-        load_candidates(user=user)
+        load_candidates(find_portfolio(user))
 
 
 def test_a_choice_is_logged_with_its_whole_ranking():
     goal = GoalFactory()
     for strategy_id in "ab":
         StrategyFactory(user=goal.user, strategy_id=strategy_id)
-    selection = select_strategy(ProgressBand.BEHIND, load_candidates(user=goal.user))
+    selection = select_strategy(ProgressBand.BEHIND, load_candidates(goal.portfolio))
     log_selection(
         goal_id=goal.pk,
         selection=selection,

@@ -7,7 +7,7 @@ from django.utils.safestring import SafeString
 
 from goals.admin import figures
 from goals.admin.base import ReadOnlyAdmin
-from goals.admin.filters import PortfolioFilter
+from goals.admin.filters import KindFilter, PortfolioFilter
 from trades.models import TradeFill, TradeImport, WebhookToken
 
 
@@ -25,7 +25,7 @@ class TradeImportAdmin(ReadOnlyAdmin[TradeImport]):
         "created_by",
     )
     list_display_links = ("import_id", "file_name")
-    list_filter = ("format", PortfolioFilter)
+    list_filter = (KindFilter, "format", PortfolioFilter)
     list_select_related = ("portfolio",)
     search_fields = ("file_name", "user__username", "content_sha256")
     search_help_text = "File name, username or SHA-256 of the file"
@@ -68,7 +68,7 @@ class TradeFillAdmin(ReadOnlyAdmin[TradeFill]):
         "trade_id",
     )
     list_display_links = ("fill_id", "kind")
-    list_filter = ("kind", PortfolioFilter)
+    list_filter = (KindFilter, "kind", PortfolioFilter)
     list_select_related = ("portfolio", "trade")
     search_fields = ("symbol", "external_id", "=trade__trade_id")
     search_help_text = "Symbol, external id or trade id"
@@ -107,7 +107,7 @@ class TradeFillAdmin(ReadOnlyAdmin[TradeFill]):
 @admin.register(WebhookToken)
 class WebhookTokenAdmin(ReadOnlyAdmin[WebhookToken]):
     list_display = ("bot", "owner", "portfolio", "strategy_id", "key", "made", "used")
-    list_filter = (PortfolioFilter,)
+    list_filter = (KindFilter, PortfolioFilter)
     list_select_related = ("portfolio",)
     search_fields = ("bot", "user__username", "strategy_id", "token_key")
     search_help_text = "Bot, username, strategy or the token's beginning"

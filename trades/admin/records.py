@@ -1,21 +1,29 @@
-"""What closed trades add up to, and finished replays: looked at only."""
+"""What closed trades add up to, and finished replays: looked at, and deleted whole."""
 
 from decimal import Decimal
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin import helpers
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
 from goals.admin.base import ReadOnlyAdmin
-from goals.admin.filters import PortfolioFilter
+from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.models import Portfolio
+from mastertrade.exceptions import DomainError
 from mastertrade.money import PERCENT, exactly, round_to
 from trades.models import GrowthRecord, ReplayRun
 from trades.replay.report import InstrumentReport
 from trades.replay.storing import report_from_dict
-from trades.replay.wording import goal_words, halt_sentences, verdict_words
+from trades.replay.wording import goal_words, halt_sentences, outcome_words
+from trades.services.deleting import delete_replay
+
+MOST_SHOWN = 50
 
 
 def portfolio_link(portfolio: Portfolio) -> SafeString:
@@ -36,7 +44,7 @@ class GrowthRecordAdmin(ReadOnlyAdmin[GrowthRecord]):
     """A cache of sums; growths are shown in percent of equity, at factor 1."""
 
     list_display = ("whose", "portfolio_shown", "trades", "won", "mean", "best", "time")
-    list_filter = (PortfolioFilter,)
+    list_filter = (KindFilter, PortfolioFilter)
     list_select_related = ("portfolio",)
     search_fields = ("portfolio__user__username", "portfolio__name", "strategy_id")
     search_help_text = "Username, portfolio or strategy"
@@ -98,18 +106,50 @@ class GrowthRecordAdmin(ReadOnlyAdmin[GrowthRecord]):
 class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
     """Finished replays, with what they came to in words."""
 
-    list_display = ("run", "owner", "goal", "outcome", "time")
-    list_filter = ("symbol",)
+    list_display = ("run", "kind", "owner", "goal", "outcome", "time")
+    list_select_related = ("policy_portfolio",)
+    actions = ("delete_whole",)
+    list_filter = ("policy_portfolio__kind", "symbol")
     search_fields = ("user__username", "symbol")
     search_help_text = "Username or symbol"
     ordering = ("-run_id",)
     fields = (
-        ("symbol", "owner", "goal"),
+        ("symbol", "kind", "owner", "goal"),
         ("policy_shown", "constant_shown"),
         "outcome",
         "halts",
         "time",
     )
+
+    def has_delete_whole_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("trades.delete_replayrun")
+
+    @admin.action(
+        description="Delete whole: portfolios, goals, decisions, trades, page",
+        permissions=["delete_whole"],
+    )
+    def delete_whole(
+        self, request: HttpRequest, queryset: QuerySet[ReplayRun]
+    ) -> HttpResponse | None:
+        """Asked first; then one transaction a replay."""
+        runs = queryset.select_related("user", "policy_portfolio").defer("report")
+        if "confirmed" not in request.POST:
+            return _ask_first(self, request, list(runs.order_by("pk")))
+        deleted = []
+        for run in runs.order_by("pk"):
+            try:
+                deleted.append(delete_replay(user=run.user, run_id=run.pk))
+            except DomainError as error:
+                words = f"Replay {run.pk}: {error.detail}"
+                self.message_user(request, words, messages.ERROR)
+        trades = sum(one.trades for one in deleted)
+        words = f"Replays deleted: {len(deleted)}, with {trades} trades."
+        self.message_user(request, words, messages.SUCCESS)
+        return None
+
+    @admin.display(ordering="policy_portfolio__kind")
+    def kind(self, row: ReplayRun) -> SafeString:
+        return figures.badge(row.policy_portfolio.kind)
 
     @admin.display(description="replay", ordering="run_id")
     def run(self, row: ReplayRun) -> str:
@@ -123,9 +163,9 @@ class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
     def goal(self, row: ReplayRun) -> str:
         return goal_words(_report(row))
 
-    @admin.display(description="what the policy did")
+    @admin.display(description="what happened in this run")
     def outcome(self, row: ReplayRun) -> SafeString:
-        words = verdict_words(_report(row))
+        words = outcome_words(_report(row))
         return format_html('<span class="reason">{}</span>', words)
 
     @admin.display(description="halts")
@@ -143,6 +183,21 @@ class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
     @admin.display(description="finished", ordering="created_at")
     def time(self, row: ReplayRun) -> SafeString:
         return figures.instant(row.created_at)
+
+
+def _ask_first(
+    model_admin: ReplayRunAdmin, request: HttpRequest, runs: list[ReplayRun]
+) -> HttpResponse:
+    context = {
+        **model_admin.admin_site.each_context(request),
+        "title": "Delete replays?",
+        "runs": runs[:MOST_SHOWN],
+        "more": max(0, len(runs) - MOST_SHOWN),
+        "total": len(runs),
+        "keys": request.POST.getlist(helpers.ACTION_CHECKBOX_NAME),
+        "across": request.POST.get("select_across") == "1",
+    }
+    return TemplateResponse(request, "admin/trades/delete_replays.html", context)
 
 
 def _report(row: ReplayRun) -> InstrumentReport:

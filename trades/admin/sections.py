@@ -1,11 +1,15 @@
 """The lists on pages: trades on those of goals and portfolios, a trade's history."""
 
-from django.db.models import QuerySet
+from typing import Any
+
+from django.db.models import Q, QuerySet
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from goals.admin import FinancialGoalAdmin, PortfolioAdmin, figures
 from goals.admin.base import Section
+from goals.admin.filters import KindFilter
+from goals.admin.ledger import LedgerChangeAdmin
 from goals.models import FinancialGoal, LedgerChange, Portfolio
 from trades.admin.trades import TradeAdmin, entry_of, exit_of, profit_of, trade_link
 from trades.enums import TradeStatus
@@ -65,6 +69,19 @@ def _plain(value: object) -> object:
     return "—" if value is None or value == "" else value
 
 
+class ChangeKindFilter(KindFilter):
+    """By the portfolio of the trade or of the cash flow that was changed."""
+
+    NAMING = ("trade_id", "cash_flow_id")
+
+    def of_kind(self, queryset: QuerySet[Any], kind: str) -> QuerySet[Any]:
+        trades = Trade.objects.filter(portfolio__kind=kind).values("trade_id")
+        return queryset.filter(
+            Q(trade_id__in=trades) | Q(cash_flow__portfolio__kind=kind)
+        )
+
+
+LedgerChangeAdmin.list_filter = (ChangeKindFilter, *LedgerChangeAdmin.list_filter)
 FinancialGoalAdmin.sections.append(
     Section(
         key="trades",

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from goals.admin import figures
 from goals.admin.base import ReadOnlyAdmin, Section, SectionsAdmin
-from goals.admin.filters import PortfolioFilter
+from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.admin.logs import decision_link
 from mastertrade.money import PERCENT, exactly, round_to
 from trades.models import Position, Trade
@@ -67,7 +67,7 @@ class TradeAdmin(ReadOnlyAdmin[Trade], SectionsAdmin[Trade]):
         "times",
     )
     list_display_links = ("trade_id", "what")
-    list_filter = ("status", "side", PortfolioFilter)
+    list_filter = (KindFilter, "status", "side", PortfolioFilter)
     list_select_related = ("portfolio", "adjustment")
     search_fields = ("symbol", "user__username", "strategy_id", "=trade_id")
     search_help_text = "Symbol, username, strategy or trade id"
@@ -211,7 +211,7 @@ class PositionAdmin(ReadOnlyAdmin[Position]):
         "updated",
     )
     list_display_links = ("position_id", "what")
-    list_filter = ("status", "side", PortfolioFilter)
+    list_filter = (KindFilter, "status", "side", PortfolioFilter)
     list_select_related = ("portfolio", "trade")
     search_fields = ("symbol", "user__username", "=trade__trade_id")
     search_help_text = "Symbol, username or trade id"

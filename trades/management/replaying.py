@@ -16,16 +16,17 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from goals.enums import PortfolioKind
 from goals.models import User
 from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
 from trades.replay.rendering import print_report
-from trades.replay.report import ReplayReport
 from trades.replay.webpage import write_page
+from trades.services.deleting import reports_directory
 from trades.services.replay import (
     ReplayQuestion,
     find_replay,
-    read_report,
+    read_reports,
     run_replay,
 )
 
@@ -39,18 +40,22 @@ def replay_all(
     question: ReplayQuestion,
     prices: Sequence[PriceSeries],
     now: datetime,
+    kind: PortfolioKind = PortfolioKind.SIMULATION,
+    command: str = "",
     reuse: bool = False,
 ) -> list[ReplayRun]:
     """Replay each series, with one progress bar each.
 
-    With `reuse` a finished run of the same question is taken as it is.
+    With `reuse` a finished run of the same question and kind is taken as it is.
     """
     runs = []
     with _bars(console) as progress:
         for series in prices:
             known = None
             if reuse:
-                known = find_replay(user=user, question=question, series=series)
+                known = find_replay(
+                    user=user, question=question, series=series, kind=kind
+                )
             if known is not None:
                 runs.append(known)
                 continue
@@ -62,6 +67,8 @@ def replay_all(
                     question=question,
                     series=series,
                     now=now,
+                    kind=kind,
+                    command=command,
                     progress=_stepper(progress, task),
                 )
             )
@@ -75,11 +82,14 @@ def show_runs(
     page: Path,
     periods: int | None,
 ) -> None:
-    """Print the report and write it as a page beside."""
-    report = ReplayReport(tuple(read_report(run) for run in runs))
+    """Print the report and write its page, which goes when all its runs are gone."""
+    report = read_reports(runs)
     print_report(console, report, periods=periods)
     page.parent.mkdir(parents=True, exist_ok=True)
     write_page(page, report)
+    if page.parent.resolve() == reports_directory().resolve():
+        keys = [run.pk for run in runs]
+        ReplayRun.objects.filter(pk__in=keys).update(page=page.name)
     console.print()
     place = Text("Charts and every period: ").append(str(page), "bold")
     console.print(place, soft_wrap=True)

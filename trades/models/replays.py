@@ -9,7 +9,7 @@ from goals.models import Portfolio
 class ReplayRun(models.Model):
     """A finished replay: recorded prices walked through two portfolios.
 
-    One portfolio follows the goal's policy, its twin trades everything at factor 1.0.
+    One portfolio follows the goal's policy, in the other every size is the base size.
     The row is written with the last trade, in one transaction: a run that is here is
     whole. `parameters_digest` is the same for the same question.
     """
@@ -32,6 +32,8 @@ class ReplayRun(models.Model):
     symbol = models.CharField(max_length=50)
     parameters_digest = models.CharField(max_length=64)
     report = models.JSONField()
+    # The file's name in the reports directory; empty where it lies elsewhere.
+    page = models.CharField(max_length=255, blank=True, default="", db_default="")
     created_at = models.DateTimeField()
 
     class Meta:

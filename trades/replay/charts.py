@@ -21,12 +21,13 @@ from trades.replay.report import (
     PeriodOutcome,
     RunSummary,
 )
-from trades.replay.wording import run_name
+from trades.replay.wording import BASELINE, run_name
 
 # Placeholder colour in the drawing -> what the page shows.
 INK, GRID = "#010203", "#040506"
 POLICY, CONSTANT = "#070809", "#0a0b0c"
 REACHED, MISSED, OPEN = "#0d0e0f", "#101112", "#131415"
+HOLD = "#161718"
 PAGE_COLOURS = {
     INK: "currentColor",
     GRID: "var(--grid)",
@@ -35,6 +36,7 @@ PAGE_COLOURS = {
     REACHED: "var(--reached)",
     MISSED: "var(--missed)",
     OPEN: "var(--open)",
+    HOLD: "var(--hold)",
 }
 OUTCOME_COLOURS = {
     PeriodOutcome.REACHED: REACHED,
@@ -80,26 +82,36 @@ def draw_chart(report: InstrumentReport, prefix: str) -> str:
 
 
 def _draw_equity(axes: Any, report: InstrumentReport) -> None:
-    runs = ((report.constant_run, CONSTANT, 1.3), (report.policy_run, POLICY, 1.6))
-    for run, colour, width in runs:
+    curves = [
+        (report.constant_run.equity, CONSTANT, 1.3),
+        (report.policy_run.equity, POLICY, 1.6),
+    ]
+    if report.hold is not None:
+        curves.insert(0, (report.hold.equity, HOLD, 0.9))
+    for curve, colour, width in curves:
         axes.plot(
-            [point.at for point in run.equity],
-            [float(point.equity) for point in run.equity],
+            [point.at for point in curve],
+            [float(point.equity) for point in curve],
             color=colour,
             linewidth=width,
-            label=run_name(run),
         )
-    points = (*report.policy_run.equity, *report.constant_run.equity)
-    if _spans_much(points):
+    if is_logarithmic(report):
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, place: ""))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:,.0f}"))
     axes.grid(visible=True, axis="y", linewidth=0.6)
-    axes.set_ylabel("equity")
+    scale = ", log scale" if is_logarithmic(report) else ""
+    axes.set_ylabel(f"equity{scale}")
 
 
-def _spans_much(points: tuple[CurvePoint, ...]) -> bool:
+def is_logarithmic(report: InstrumentReport) -> bool:
+    """Whether the equity spans so much that its axis is logarithmic."""
+    points: tuple[CurvePoint, ...] = (
+        *report.policy_run.equity,
+        *report.constant_run.equity,
+        *(report.hold.equity if report.hold else ()),
+    )
     lowest = min(point.equity for point in points)
     highest = max(point.equity for point in points)
     return lowest > 0 and highest / lowest >= LOG_SCALE_FROM
@@ -116,7 +128,7 @@ def _draw_factors(axes: Any, run: RunSummary) -> None:
 
 
 def _draw_goals(axes: Any, report: InstrumentReport) -> None:
-    """Two rows of blocks: the policy's goals above, the twin's below."""
+    """Two rows of blocks: the policy's goals above, the baseline's below."""
     for row, run in ((1, report.policy_run), (0, report.constant_run)):
         for outcome, colour in OUTCOME_COLOURS.items():
             spans = [
@@ -126,7 +138,7 @@ def _draw_goals(axes: Any, report: InstrumentReport) -> None:
             ]
             axes.broken_barh(spans, (row + 0.1, 0.8), facecolors=colour, linewidth=0)
     axes.set_ylim(0, 2)
-    axes.set_yticks([1.5, 0.5], [run_name(report.policy_run), "factor 1.0"])
+    axes.set_yticks([1.5, 0.5], [run_name(report.policy_run), BASELINE])
     axes.tick_params(axis="y", length=0)
 
 

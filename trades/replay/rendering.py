@@ -15,6 +15,7 @@ from rich.text import Text
 
 from goals.enums import GoalType
 from trades.replay.report import (
+    BuyAndHold,
     Effect,
     InstrumentReport,
     PeriodOutcome,
@@ -29,11 +30,15 @@ from trades.replay.wording import (
     goal_words,
     halt_figures,
     halt_sentences,
+    lasting_halts,
+    notes_of,
+    origin_of,
     percent,
     period_name,
     period_word,
     plain_number,
     run_name,
+    title_of,
     verdict_words,
 )
 
@@ -54,14 +59,23 @@ WIDE = 110  # from this many columns on, tables have room for more
 def print_report(
     console: Console, report: ReplayReport, *, periods: int | None = 12
 ) -> None:
-    """Print the summary, and for each instrument its goals.
+    """Print title, notes and summary, and for each instrument its goals.
 
     `periods`: how many of the last periods get a line of their own; None for all,
     0 for none. The strip above them always shows all.
     """
+    console.print(Text(title_of(report), "bold"))
+    if origin_of(report):
+        console.print(Text(origin_of(report), "dim"), soft_wrap=True)
+    for instrument in report.instruments:
+        for words in lasting_halts(instrument):
+            console.print(Text(f"{instrument.symbol}: {words}", "yellow"))
     console.print(summary_table(report, wide=console.width >= WIDE))
     for instrument in report.instruments:
         console.print(verdict(instrument))
+    for note in notes_of(report):
+        console.print()
+        console.print(Text(note, "dim"))
     for instrument in report.instruments:
         console.print()
         console.print(goal_strips(instrument))
@@ -70,9 +84,8 @@ def print_report(
 
 
 def summary_table(report: ReplayReport, *, wide: bool = False) -> Table:
-    """Every instrument's run beside its twin at factor 1.0."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    table.title = "Replay: the goal's policy beside the same run at factor 1.0"
+    """Every instrument's run, its baseline and buy-and-hold."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("Prices", no_wrap=True)
     table.add_column("Run", no_wrap=True)
     table.caption = (
@@ -91,7 +104,10 @@ def summary_table(report: ReplayReport, *, wide: bool = False) -> Table:
         policy_cells = _run_cells(policy, wide=wide)
         table.add_row(Text(instrument.symbol, "bold"), *policy_cells)
         table.add_row(Text(years, "dim"), *_run_cells(constant, wide=wide))
-        table.add_row("", *_difference_cells(instrument, wide=wide), end_section=True)
+        table.add_row("", *_difference_cells(instrument, wide=wide))
+        if instrument.hold is not None:
+            table.add_row("", *_hold_cells(instrument.hold, wide=wide))
+        table.add_section()
     return table
 
 
@@ -128,7 +144,7 @@ def goal_strips(report: InstrumentReport) -> RenderableType:
 
 
 def period_table(report: InstrumentReport, *, last: int | None = None) -> Table:
-    """The policy's goals one by one, the twin's progress beside each."""
+    """The policy's goals one by one, the baseline's progress next to each."""
     word = period_word(report.goal_type)
     table = Table(
         box=box.SIMPLE_HEAD,
@@ -142,7 +158,7 @@ def period_table(report: InstrumentReport, *, last: int | None = None) -> Table:
     table.title = f"{report.symbol}: {some} {len(pairs)} {word}s"
     table.caption = (
         f"Trades: closed in the {word}. Factor, strategies: decided in it. "
-        f"At 1.0: progress at factor 1.0."
+        "At 1.0: the baseline's progress."
     )
     table.caption_justify = "left"
     for heading in (word.capitalize(), "Goal", "Outcome", "At end", "At 1.0", "Trades"):
@@ -150,20 +166,20 @@ def period_table(report: InstrumentReport, *, last: int | None = None) -> Table:
         table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
     table.add_column("Factor", no_wrap=True)
     table.add_column("Strategies", min_width=14)
-    for period, twin in shown:
-        table.add_row(*_period_cells(report, period, twin))
+    for period, baseline in shown:
+        table.add_row(*_period_cells(report, period, baseline))
     return table
 
 
 def _period_cells(
-    report: InstrumentReport, period: PeriodSummary, twin: PeriodSummary | None
+    report: InstrumentReport, period: PeriodSummary, baseline: PeriodSummary | None
 ) -> list[RenderableType]:
     return [
         period_name(period, report.goal_type),
         plain_number(period.target_value),
         Text(period.outcome.value, MARKS[period.outcome][1]),
         percent(period.progress_pct, places=0),
-        NOTHING if twin is None else percent(twin.progress_pct, places=0),
+        NOTHING if baseline is None else percent(baseline.progress_pct, places=0),
         str(period.trades),
         factor_range(period),
         ", ".join(period.strategies) or NOTHING,
@@ -182,6 +198,18 @@ def _run_cells(run: RunSummary, *, wide: bool) -> list[str]:
     ]
     if wide:
         cells += [halt_figures(run), figure(run.fees), figure(run.final_equity)]
+    return cells
+
+
+def _hold_cells(hold: BuyAndHold, *, wide: bool) -> list[str]:
+    cells = [
+        "buy, hold",
+        percent(hold.return_pct, signed=True),
+        percent(hold.max_drawdown_pct),
+        *[NOTHING] * 4,
+    ]
+    if wide:
+        cells += [NOTHING, NOTHING, figure(hold.final_equity)]
     return cells
 
 
@@ -226,6 +254,6 @@ def _marks(periods: list[PeriodSummary], goal_type: GoalType) -> Text:
 def _paired(
     report: InstrumentReport,
 ) -> Iterator[tuple[PeriodSummary, PeriodSummary | None]]:
-    twins = {item.start_date: item for item in report.constant_run.periods}
+    baselines = {item.start_date: item for item in report.constant_run.periods}
     for period in report.policy_run.periods:
-        yield period, twins.get(period.start_date)
+        yield period, baselines.get(period.start_date)

@@ -1,4 +1,9 @@
-"""What a replay amounts to: the policy's run beside the same run at factor 1.0.
+"""What a replay amounts to: the policy's run next to its baseline.
+
+The baseline trades the same strategies on the same prices with the same costs and
+limits, every size the base size (factor 1.0). It is no copy of the policy's trades:
+after the first other size equity, halts and the goal's band differ, so the runs choose
+other strategies and skip other signals.
 
 Returns and drawdowns are in percent. The drawdown is the deepest fall of the live
 equity (open positions at the bar's close) from its highest close before. A goal counts
@@ -32,7 +37,7 @@ class PeriodOutcome(StrEnum):
 
 
 class Effect(StrEnum):
-    """What the policy did, compared with factor 1.0."""
+    """How the policy did in this run, compared with the baseline."""
 
     HELPED = "helped"
     HURT = "hurt"
@@ -134,8 +139,21 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class BuyAndHold:
+    """Everything bought at the first open and sold at the last close, after costs."""
+
+    return_pct: Decimal
+    max_drawdown_pct: Decimal
+    final_equity: Decimal
+    equity: tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class InstrumentReport:
-    """Both runs over one instrument's prices."""
+    """Both runs over one instrument's prices.
+
+    Reports stored by earlier versions know neither `hold` nor the limit.
+    """
 
     symbol: str
     first_at: datetime
@@ -145,6 +163,8 @@ class InstrumentReport:
     target_value: Decimal
     policy_run: RunSummary
     constant_run: RunSummary
+    hold: BuyAndHold | None = None
+    hard_drawdown_pct: Decimal | None = None
 
     @property
     def comparison(self) -> Comparison:
@@ -154,9 +174,11 @@ class InstrumentReport:
 
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
-    """All instruments of one replay."""
+    """All instruments of one replay, when it was made and by which command."""
 
     instruments: tuple[InstrumentReport, ...]
+    made_at: datetime | None = None
+    command: str = ""
 
 
 def build_report(
@@ -168,6 +190,8 @@ def build_report(
     policy_goals: Sequence[GoalOutcome],
     constant_result: ReplayResult,
     constant_goals: Sequence[GoalOutcome],
+    hold: BuyAndHold | None = None,
+    hard_drawdown_pct: Decimal | None = None,
 ) -> InstrumentReport:
     """Summarise both runs over the same prices."""
     if policy_result.symbol != constant_result.symbol:
@@ -183,6 +207,8 @@ def build_report(
         constant_run=summarise_run(
             PolicyName.CONSTANT, constant_result, constant_goals
         ),
+        hold=hold,
+        hard_drawdown_pct=hard_drawdown_pct,
     )
 
 
@@ -200,7 +226,7 @@ def summarise_run(
         policy=policy,
         opening_equity=result.opening_equity,
         final_equity=final_equity,
-        return_pct=_percent(
+        return_pct=percent_of(
             final_equity - result.opening_equity, result.opening_equity
         ),
         max_drawdown_pct=max_drawdown_pct(result.opening_equity, result.equity),
@@ -213,7 +239,7 @@ def summarise_run(
         blocked=result.blocked,
         mean_factor=_mean_factor(traded),
         periods=periods,
-        equity=_thinned(result.equity),
+        equity=curve_of(result.equity),
         factors=tuple(FactorPoint(made.at, made.plan.factor) for made in traded),
         halted_at=next(
             (halt.began for halt in result.halts if halt.ended is None), None
@@ -224,7 +250,7 @@ def summarise_run(
 
 
 def compare_runs(policy: RunSummary, constant: RunSummary) -> Comparison:
-    """Judge the policy: better in one respect and worse in none is help.
+    """Compare one run with the other: better in one respect and worse in none helped.
 
     The respects are the return, the deepest fall and the share of periods reached,
     each as far as it is shown (a tenth of a point). Both ways at once is mixed.
@@ -289,15 +315,16 @@ def _mean_factor(traded: Sequence[Decision]) -> Decimal | None:
 
 
 def _share(part: int, whole: int) -> Decimal | None:
-    return _percent(Decimal(part), Decimal(whole)) if whole else None
+    return percent_of(Decimal(part), Decimal(whole)) if whole else None
 
 
 @exactly
-def _percent(part: Decimal, whole: Decimal) -> Decimal:
+def percent_of(part: Decimal, whole: Decimal) -> Decimal:
+    """A share in percent, rounded as the ledger rounds percentages."""
     return round_to(part / whole * HUNDRED, PERCENT)
 
 
-def _thinned(points: Sequence[EquityPoint]) -> tuple[CurvePoint, ...]:
+def curve_of(points: Sequence[EquityPoint]) -> tuple[CurvePoint, ...]:
     """At most about `CURVE_POINTS` of the points, the last one always among them."""
     step = max(1, -(-len(points) // CURVE_POINTS))
     kept = list(points[-1::-step])

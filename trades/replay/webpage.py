@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 from trades.replay.report import (
+    BuyAndHold,
     InstrumentReport,
     PeriodSummary,
     ReplayReport,
@@ -20,22 +21,28 @@ from trades.replay.wording import (
     goal_words,
     halt_figures,
     halt_sentences,
+    lasting_halts,
+    notes_of,
+    origin_of,
     percent,
     period_name,
     period_word,
     plain_number,
     reached_words,
     run_name,
+    title_of,
     verdict_words,
 )
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --page: #ffffff; --soft: #57606a;
   --line: #d0d7de; --grid: #e1e5ea; --policy: #0b62c4; --constant: #8a929b;
+  --hold: #b3812d;
   --reached: #1a8f4c; --missed: #e3b5ae; --open: #d9c27a; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ed; --page: #14171b;
   --soft: #9aa4af; --line: #363c44; --grid: #2a2f36; --policy: #5aa9ff;
-  --constant: #7f8994; --reached: #3fb96f; --missed: #6e3a35; --open: #7d6b2c; } }
+  --constant: #7f8994; --hold: #d9a94e; --reached: #3fb96f; --missed: #6e3a35;
+  --open: #7d6b2c; } }
 body { margin: 2rem auto; max-width: 62rem; padding: 0 1rem; color: var(--ink);
   background: var(--page); font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; margin-bottom: .2rem; } h2 { margin: 2.5rem 0 .2rem; }
@@ -45,7 +52,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .5rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; } .text { text-align: left; }
-tr.twin td { color: var(--soft); }
+tr.baseline td { color: var(--soft); }
 svg { width: 100%; height: auto; color: var(--soft); }
 .key { display: inline-block; width: .8em; height: .8em; border-radius: 2px;
   margin: 0 .3em 0 1em; } .key:first-child { margin-left: 0; }
@@ -73,36 +80,51 @@ def render_page(report: ReplayReport) -> str:
         _section(instrument, f"chart{number}")
         for number, instrument in enumerate(report.instruments)
     )
+    title = escape(title_of(report))
+    notes = "\n".join(
+        f'<p class="soft">{escape(note)}</p>' for note in notes_of(report)
+    )
     return f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>MasterTrade replay</title>
+<title>{title} · MasterTrade</title>
 <style>{STYLE}</style>
 </head>
 <body>
-<h1>Replay</h1>
-<p class="soft">Recorded prices, traded bar by bar through the decisions of live
-trading. Beside each run stands the same run with every trade at factor 1.0: the
-difference is what the goal's policy did.</p>
+<h1>{title}</h1>
+<p class="soft">{escape(origin_of(report))}</p>
+{_ends_halted(report)}
 {_summary(report)}
+{notes}
 {sections}
 </body>
 </html>
 """
 
 
+def _ends_halted(report: ReplayReport) -> str:
+    return "\n".join(
+        f'<p class="verdict hurt"><strong>{escape(item.symbol)}</strong>: '
+        f"{escape(words)}</p>"
+        for item in report.instruments
+        for words in lasting_halts(item)
+    )
+
+
 def _summary(report: ReplayReport) -> str:
-    heads = ["Prices", "Run", "Return", "Deepest fall", "Goals reached", "Trades"]
-    heads += ["Won", "Mean factor", "Halted", "Fees", "Equity"]
+    heads = ["Prices", "Run", "Return", "Deepest fall", "Reached", "Trades"]
+    heads += ["Won", "Factor", "Halted", "Fees", "Equity"]
     rows: list[tuple[str, list[str]]] = []
     for instrument in report.instruments:
         runs = (instrument.policy_run, instrument.constant_run)
         for run, name, style in zip(
-            runs, (instrument.symbol, ""), ("", "twin"), strict=True
+            runs, (instrument.symbol, ""), ("", "baseline"), strict=True
         ):
             rows.append((style, [name, *_run_cells(run)]))
+        if instrument.hold is not None:
+            rows.append(("baseline", ["", *_hold_cells(instrument.hold)]))
     return _table(heads, rows)
 
 
@@ -121,15 +143,22 @@ def _run_cells(run: RunSummary) -> list[str]:
     ]
 
 
+def _hold_cells(hold: BuyAndHold) -> list[str]:
+    figures = [percent(hold.return_pct, signed=True), percent(hold.max_drawdown_pct)]
+    return ["buy and hold", *figures, *[NOTHING] * 6, figure(hold.final_equity)]
+
+
 def _section(report: InstrumentReport, prefix: str) -> str:
     # Here, so that nothing but writing a page loads matplotlib.
     from trades.replay.charts import draw_chart
 
     symbol = escape(report.symbol)
-    lines = (
+    lines: tuple[tuple[str, str], ...] = (
         ("policy", run_name(report.policy_run)),
         ("constant", run_name(report.constant_run)),
     )
+    if report.hold is not None:
+        lines = (*lines, ("hold", "buy and hold"))
     keys = "".join(
         f'<span class="key" style="background: var(--{colour})"></span>{escape(name)}'
         for colour, name in (*lines, *KEYS)
@@ -143,9 +172,17 @@ def _section(report: InstrumentReport, prefix: str) -> str:
 {_halts(report)}
 <figure role="img" aria-label="Equity, factors and goals of {symbol}"
 style="margin: 1rem 0">{draw_chart(report, prefix)}</figure>
-<p class="soft">{keys}</p>
+<p class="soft">{keys}{_scale(report)}</p>
 {_periods(report)}
 </section>"""
+
+
+def _scale(report: InstrumentReport) -> str:
+    from trades.replay.charts import is_logarithmic
+
+    if not is_logarithmic(report):
+        return ""
+    return ". Equity on a logarithmic scale: equal distances are equal percentages."
 
 
 def _halt_lines(report: InstrumentReport) -> str:
@@ -176,11 +213,11 @@ def _halts(report: InstrumentReport) -> str:
 
 
 def _periods(report: InstrumentReport) -> str:
-    twins = {item.start_date: item for item in report.constant_run.periods}
-    heads = ["Period", "Goal", "Outcome", "Progress at end", "At factor 1.0", "Trades"]
-    heads += ["Factor", "Strategies"]
+    baselines = {item.start_date: item for item in report.constant_run.periods}
+    heads = ["Period", "Goal", "Outcome", "Progress at end", "Baseline at end"]
+    heads += ["Trades", "Factor", "Strategies"]
     rows = [
-        ("", _period_cells(report, period, twins.get(period.start_date)))
+        ("", _period_cells(report, period, baselines.get(period.start_date)))
         for period in report.policy_run.periods
     ]
     word = period_word(report.goal_type)
@@ -191,14 +228,14 @@ was decided in it.</p>
 
 
 def _period_cells(
-    report: InstrumentReport, period: PeriodSummary, twin: PeriodSummary | None
+    report: InstrumentReport, period: PeriodSummary, baseline: PeriodSummary | None
 ) -> list[str]:
     return [
         period_name(period, report.goal_type),
         plain_number(period.target_value),
         period.outcome.value,
         percent(period.progress_pct, places=0),
-        NOTHING if twin is None else percent(twin.progress_pct, places=0),
+        NOTHING if baseline is None else percent(baseline.progress_pct, places=0),
         str(period.trades),
         factor_range(period),
         ", ".join(period.strategies) or NOTHING,

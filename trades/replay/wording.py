@@ -8,6 +8,7 @@ from trades.replay.report import (
     Effect,
     InstrumentReport,
     PeriodSummary,
+    ReplayReport,
     RunSummary,
     shown_difference,
 )
@@ -16,12 +17,24 @@ NOTHING = "-"
 UNIT_SPACE = "\u00a0"  # keeps a number and its unit on one line
 TIMES = {1: "once", 2: "twice"}
 PERIOD_WORDS = {1: "month", 3: "quarter", 12: "year", None: "goal"}
+BASELINE = "factor 1.0"
 EFFECT_WORDS = {
-    Effect.HELPED: "helped",
-    Effect.HURT: "hurt",
-    Effect.MIXED: "both helped and hurt",
+    Effect.HELPED: "did better than the baseline",
+    Effect.HURT: "did worse than the baseline",
+    Effect.MIXED: "did better than the baseline in some respects and worse in others",
     Effect.NONE: "made no difference",
 }
+WHAT_THE_BASELINE_IS = (
+    f"{BASELINE.capitalize()} is the baseline: the same strategies, prices, costs and "
+    "limits, with every size the base size. Its trades are not the policy's: after the "
+    "first other size equity, halts and the goal's band differ, and with them which "
+    "signals are traded and by which strategy."
+)
+WHY_ONE_RUN_SAYS_LITTLE = (
+    "A report says what happened in this run. One run is one path of prices: another "
+    "period or instrument may say the opposite, so it is no evidence that a policy "
+    "helps or harms."
+)
 
 
 def percent(value: Decimal | None, *, signed: bool = False, places: int = 1) -> str:
@@ -87,9 +100,66 @@ def goal_words(report: InstrumentReport) -> str:
             return f"a portfolio value of {target}"
 
 
+def title_of(report: ReplayReport) -> str:
+    """What was replayed: the prices, the years, the goal and its policy."""
+    first = report.instruments[0]
+    symbols = _listed([item.symbol for item in report.instruments])
+    years = sorted(
+        {at.year for item in report.instruments for at in (item.first_at, item.last_at)}
+    )
+    span = str(years[0]) if len(years) == 1 else f"{years[0]} to {years[-1]}"
+    policy = run_name(first.policy_run)
+    return f"Replay of {symbols}, {span}: {goal_words(first)}, {policy}"
+
+
+def origin_of(report: ReplayReport) -> str:
+    """When it was made, and by which command; empty where neither is known."""
+    made = f"Made {report.made_at:%Y-%m-%d %H:%M} UTC" if report.made_at else ""
+    by = f"by: {report.command}" if report.command else ""
+    return " ".join(part for part in (made, by) if part)
+
+
+def notes_of(report: ReplayReport) -> list[str]:
+    """What a reader must know before the figures, each in one paragraph."""
+    notes = [WHY_ONE_RUN_SAYS_LITTLE, WHAT_THE_BASELINE_IS]
+    if any(item.hold for item in report.instruments):
+        notes.append(
+            "Buy and hold: all equity bought at the first open and sold at the last "
+            "close, with the same costs, without a goal or a limit."
+        )
+    deep = next(filter(None, map(_deep_fall, report.instruments)), None)
+    return notes if deep is None else [*notes, deep]
+
+
+def _deep_fall(report: InstrumentReport) -> str | None:
+    """Why a fall is deeper than the limit; None where none is."""
+    limit = report.hard_drawdown_pct
+    if limit is None:
+        return None
+    runs = (report.policy_run, report.constant_run)
+    deepest = max(runs, key=lambda run: run.max_drawdown_pct)
+    if deepest.max_drawdown_pct <= limit:
+        return None
+    words = (
+        f"A fall of {percent(deepest.max_drawdown_pct)} ({report.symbol}, "
+        f"{run_name(deepest)}) under a hard limit of {plain_number(limit)} % is no "
+        "contradiction. The limit is checked when a trade closes and then stops new "
+        "trades, so the loss that crosses it is taken whole. The fall is measured at "
+        "every bar, with the open position, from the highest equity of the whole run."
+    )
+    if not any(halt.ended for halt in deepest.halts):
+        return words
+    both = (1 - (1 - limit / 100) ** 2) * 100
+    return (
+        f"{words} And the limit counts anew from the equity at which trading was "
+        f"resumed, so falls add up: two of {plain_number(limit)} % make "
+        f"{plain_number(both)} %."
+    )
+
+
 def run_name(run: RunSummary) -> str:
-    """The policy's name, and for the twin what it does."""
-    return "factor 1.0" if run.policy is PolicyName.CONSTANT else run.policy.value
+    """The policy's name; the baseline by its factor."""
+    return BASELINE if run.policy is PolicyName.CONSTANT else run.policy.value
 
 
 def reached_words(run: RunSummary) -> str:
@@ -97,8 +167,13 @@ def reached_words(run: RunSummary) -> str:
     return f"{run.periods_reached} of {run.periods_ended}"
 
 
+def outcome_words(report: InstrumentReport) -> str:
+    """The verdict where it stands alone: a halt that lasts comes first."""
+    return " ".join([*lasting_halts(report), verdict_words(report)])
+
+
 def verdict_words(report: InstrumentReport) -> str:
-    """Say plainly whether the policy helped or hurt, and by what."""
+    """What was better and what worse in this run, and how little that says."""
     policy, constant = report.policy_run, report.constant_run
     comparison = report.comparison
     word = period_word(report.goal_type)
@@ -122,13 +197,27 @@ def verdict_words(report: InstrumentReport) -> str:
     worse = "; ".join(words for gain, words in measured if gain < 0)
     same = "; ".join(words for gain, words in measured if gain == 0)
     sentences = [
-        f"{policy.policy.value.capitalize()} {EFFECT_WORDS[comparison.effect]}."
+        "One run says little; in this one "
+        f"{policy.policy.value} {EFFECT_WORDS[comparison.effect]}.",
     ]
     for label, words in (("Better", better), ("Worse", worse), ("Same", same)):
         if words:
             sentences.append(f"{label}: {words}.")
     risk = _risk_sentence(policy, constant)
     return " ".join([*sentences, *risk])
+
+
+def lasting_halts(report: InstrumentReport) -> list[str]:
+    """The runs that end halted: what they earned later is nothing, so this is first."""
+    sentences = []
+    for run in (report.policy_run, report.constant_run):
+        if run.halted_at is not None:
+            days = _days((report.last_at - run.halted_at).days)
+            sentences.append(
+                f"{run_name(run).capitalize()} ends halted: nothing was traded from "
+                f"{run.halted_at:%Y-%m-%d} to the end, {days}."
+            )
+    return sentences
 
 
 def halt_sentences(report: InstrumentReport) -> list[str]:

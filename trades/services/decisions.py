@@ -152,16 +152,21 @@ def plan_next_trade(
     as_of: datetime | None = None,
     symbol: str | None = None,
     candidates: Sequence[str] | None = None,
+    competing: tuple[Candidate, ...] | None = None,
     **sizes: Any,
 ) -> NextTrade:
-    """Strategy and size in one decision, over all goals of a portfolio."""
+    """Strategy and size in one decision, over all goals of a portfolio.
+
+    Among the user's active strategies, all or the `candidates` named; a replay brings
+    its own (`competing`), which nothing the user changes can touch.
+    """
     request = _check_request(sizes)
     locked = lock_portfolio(user=user, portfolio=portfolio)
     at = _as_of(as_of, now)
     goals = load_participants(locked, at)
     figures = read_figures(locked, at)
     refuse_without_equity(locked, figures.reading)
-    competing = load_candidates(user=user, only=candidates)
+    competing = competing or load_candidates(locked, candidates)
     names = [one.strategy_id for one in competing]
     evidence = load_evidence(
         user, figures, goals, now, strategy_ids=names, symbol=symbol
@@ -200,7 +205,7 @@ def _load_judged(
     user: User, locked: Portfolio, at: datetime, only: Sequence[str] | None
 ) -> tuple[Candidate, ...]:
     """The strategies that compete, each with its record as of then."""
-    competing = load_candidates(user=user, only=only)
+    competing = load_candidates(locked, only)
     names = [one.strategy_id for one in competing]
     return attach_records(competing, load_records(user, names, at, locked=locked))
 

@@ -31,7 +31,8 @@ NOTIONAL = """
 """
 STATUS = """
     (SELECT status FROM strategy_instances
-     WHERE user_id = %(user_id)s AND strategy_id = %(strategy_id)s)
+     WHERE user_id = %(user_id)s AND strategy_id = %(strategy_id)s
+       AND (kind = 'live' OR NOT %(is_live)s))
 """
 NO_RATE = "SELECT NULL::numeric AS seconds, NULL::bigint AS trades"
 
@@ -86,6 +87,7 @@ def load_evidence(
         "portfolio_id": portfolio.portfolio_id,
         "symbol": symbol,
         "strategy_id": strategy_id,
+        "is_live": portfolio.is_live,
     }
     statement = _statement(rated=rated, limited=limited)
     records, (seconds, trades, open_notional, status) = ask_records(

@@ -100,7 +100,8 @@ WRONG = """CASE
     WHEN coalesce(leverage, 1) < 1 THEN 'leverage|must be 1 or more.'
     WHEN strategy IS NULL THEN 'strategy_id|is needed.'
     WHEN strategy NOT IN (SELECT i.strategy_id FROM strategy_instances i
-                          WHERE i.user_id = %(user_id)s)
+                          WHERE i.user_id = %(user_id)s
+                            AND (i.kind = 'live' OR NOT %(is_live)s))
         THEN 'strategy_id|You have no strategy ' || strategy || '.'
     WHEN quote_rate IS NULL
         THEN 'fx_rate|is needed: units of ' || %(currency)s || ' for one ' || quote

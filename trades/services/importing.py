@@ -70,7 +70,7 @@ def import_trades(
     if format_name not in FORMAT_NAMES:
         raise InvalidInput("format", f"must be one of {', '.join(FORMAT_NAMES)}.")
     locked = lock_portfolio(user=user, portfolio=portfolio)
-    told = replace(options or ImportOptions(), known_strategies=_strategies_of(user))
+    told = replace(options or ImportOptions(), known_strategies=_strategies_of(locked))
     source.seek(0)  # an attempt before this one may have read it
     watched = Watched(source, progress)
     with connection.cursor() as cursor:
@@ -114,6 +114,7 @@ class _Job:
             "created_by": user.username,
             "portfolio_id": portfolio.portfolio_id,
             "currency": portfolio.currency,
+            "is_live": portfolio.is_live,
             "strategy_id": options.strategy_id,
             "fingerprint": IMPORTED,
             "now": now,
@@ -255,8 +256,8 @@ class _Job:
         return list(self.cursor.fetchall()) if self.cursor.description else []
 
 
-def _strategies_of(user: User) -> frozenset[str]:
-    mine = StrategyInstance.objects.filter(user_id=user.username)
+def _strategies_of(portfolio: Portfolio) -> frozenset[str]:
+    mine = StrategyInstance.objects.tradable_in(portfolio)
     return frozenset(mine.values_list("strategy_id", flat=True))
 
 

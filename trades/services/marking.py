@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.db import connection
 
+from goals.enums import PortfolioKind
 from goals.models import Portfolio, User
 from goals.services.days import refusing_bad_bookings
 from goals.services.ledger import GoalMove
@@ -81,8 +82,8 @@ def mark_positions(
 ) -> Marked:
     """Mark every open position in these symbols; live equity and value goals follow.
 
-    In all of the user's portfolios, or in one. Of several marks of a symbol the newest
-    counts. A constant number of statements, one of them for all positions.
+    In all of the user's live portfolios, or in one. Of several marks of a symbol the
+    newest counts. A constant number of statements, one of them for all positions.
     """
     newest = _newest_of_each(marks, now)
     only = None if portfolio is None else find_portfolio(user, portfolio)
@@ -128,7 +129,9 @@ def _lock_portfolios(
     mine = Portfolio.objects.locked().filter(
         user_id=user.username, pk__in=held.values("portfolio_id")
     )
-    if only is not None:
+    if only is None:
+        mine = mine.filter(kind=PortfolioKind.LIVE)
+    else:
         mine = mine.filter(pk=only.pk)
     return {row.portfolio_id: row for row in mine}
 

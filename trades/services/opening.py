@@ -125,7 +125,7 @@ def _insert(
     now: datetime,
     overridden: TradingHalt | None = None,
 ) -> Trade:
-    rates = _check(user, portfolio, ticket)
+    rates = _check(portfolio, ticket)
     trade = Trade(
         user=user,
         portfolio=portfolio,
@@ -172,30 +172,27 @@ def _open_position(trade: Trade) -> Position:
     )
 
 
-def _check(user: User, portfolio: Portfolio, ticket: TradeTicket) -> Rates:
+def _check(portfolio: Portfolio, ticket: TradeTicket) -> Rates:
     """Refuse what this portfolio cannot take; returns the rates that convert it."""
     if portfolio.account.is_ruined:
         raise PortfolioRuined(
             f"Portfolio {portfolio.name} is ruined; no trade opens until a deposit."
         )
-    _refuse_unknown_references(user, portfolio, ticket)
+    _refuse_unknown_references(portfolio, ticket)
     rates = ticket.rates_in(portfolio)
     if not fits(measure_notional(ticket.quantity, ticket.entry_price, rates), MONEY):
         raise InvalidInput("quantity", "times entry_price is out of range.")
     return rates
 
 
-def _refuse_unknown_references(
-    user: User, portfolio: Portfolio, ticket: TradeTicket
-) -> None:
+def _refuse_unknown_references(portfolio: Portfolio, ticket: TradeTicket) -> None:
     """The strategy must be the user's, the decision the portfolio's: one query."""
     decision = GoalAdjustmentLog.objects.filter(
         pk=ticket.adjustment_id or 0, portfolio=portfolio
     )
     found = (
-        StrategyInstance.objects.filter(
-            user_id=user.username, strategy_id=ticket.strategy_id
-        )
+        StrategyInstance.objects.tradable_in(portfolio)
+        .filter(strategy_id=ticket.strategy_id)
         .annotate(decision_found=Exists(decision))
         .values_list("decision_found", flat=True)
         .first()

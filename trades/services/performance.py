@@ -13,7 +13,7 @@ from goals.models import User
 from goals.projection.kelly import measure_kelly
 from goals.records import make_record
 from trades.performance import MoneyFigures, Performance, sort_money
-from trades.services.record_sql import SUM_UP, SUMS
+from trades.services.record_sql import COUNTED, SUM_UP, SUMS
 
 # Each strategy's ended trades in each currency. The running profit is that of the
 # strategy alone: from 0 on, in the order in which its trades ended.
@@ -23,7 +23,7 @@ WITH ended AS (
     FROM portfolios p CROSS JOIN LATERAL portfolio_growths(
         p.portfolio_id, '-infinity', 0, %(until_at)s, p.opening_balance) g
     WHERE p.user_id = %(user_id)s
-      AND (%(only)s::bigint IS NULL OR p.portfolio_id = %(only)s)
+      AND {COUNTED}
       AND g.trade_id IS NOT NULL AND g.strategy_id = ANY(%(wanted)s::text[])
       AND (%(from_at)s::timestamptz IS NULL OR g.closed_at >= %(from_at)s)
 ), running AS (
@@ -50,9 +50,10 @@ WIDTH_OF_MONEY = 8
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Which trades: of one portfolio (None: all), ended from `from_at` to `until_at`.
+    """Which trades: of one portfolio, ended from `from_at` to `until_at`.
 
-    Both ends are included; `from_at` None is the beginning.
+    None for the portfolio: of all live ones. Both ends are included; `from_at` None is
+    the beginning.
     """
 
     until_at: datetime

@@ -7,7 +7,13 @@ from decimal import Decimal
 from django.db.models import Q
 
 from goals.deadline_tables import DeadlineTable, make_inputs, solve
-from goals.enums import AfterAchieved, GoalStatus, Measure, PolicyName
+from goals.enums import (
+    AfterAchieved,
+    GoalStatus,
+    Measure,
+    PolicyName,
+    PortfolioKind,
+)
 from goals.models import FinancialGoal, Portfolio
 from goals.policy_functions import GoalPolicy
 from goals.progress import Progress, Reading, can_still_move
@@ -182,8 +188,10 @@ def _policy_of(
 
 
 def find_projectable(as_of: datetime) -> list[int]:
-    """The keys of the portfolios that have goals to project, in order."""
-    goals = FinancialGoal.objects.filter(_is_projectable(as_of))
+    """The keys of the live portfolios that have goals to project, in order."""
+    goals = FinancialGoal.objects.filter(
+        _is_projectable(as_of), portfolio__kind=PortfolioKind.LIVE
+    )
     keys = goals.order_by("portfolio_id").values_list("portfolio_id", flat=True)
     return list(keys.distinct())
 

@@ -27,10 +27,15 @@ ADD_UP = """sum(trades) AS trades, sum(sum_growth) AS sum_growth,
        sum(sum_squares) AS sum_squares, sum(wins) AS wins, sum(sum_wins) AS sum_wins,
        sum(losses) AS losses, sum(sum_losses) AS sum_losses,
        max(best_growth) AS best_growth, min(worst_growth) AS worst_growth"""
+# What is evidence: the one portfolio asked about, or all live ones of the user. So a
+# simulation or a demo says something of itself and of nothing else.
+COUNTED = """(
+    %(only)s::bigint IS NULL AND p.kind = 'live' OR p.portfolio_id = %(only)s
+)"""
 # The portfolios asked about, and how far what is kept of each reaches. Sums that reach
-# beyond `as_of` are of no use there. A strategy's record is that of all portfolios, the
-# record of all strategies ('') that of the own one.
-BASED = """
+# beyond `as_of` are of no use there. A strategy's record is that of all portfolios that
+# count, the record of all strategies ('') that of the own one.
+BASED = f"""
 WITH based AS (
     SELECT p.portfolio_id, b.exit_time IS NOT NULL AND b.exit_time <= %(as_of)s
                AS is_kept,
@@ -44,7 +49,7 @@ WITH based AS (
     FROM portfolios p LEFT JOIN growth_records b
         ON b.portfolio_id = p.portfolio_id AND b.strategy_id = ''
     WHERE p.user_id = %(user_id)s
-      AND (%(only)s::bigint IS NULL OR p.portfolio_id = %(only)s)
+      AND {COUNTED}
 ), kept AS (
     SELECT r.strategy_id, r.trades, r.sum_growth, r.sum_squares, r.wins, r.sum_wins,
            r.losses, r.sum_losses, r.best_growth, r.worst_growth
@@ -133,12 +138,12 @@ SELECT strategy_id, {ADD_UP} FROM (
 ) parts GROUP BY strategy_id
 """
 FORGET = "DELETE FROM growth_records WHERE portfolio_id = %s"
-GROWTHS = """
+GROWTHS = f"""
 SELECT g.growth::float8
 FROM portfolios p CROSS JOIN LATERAL portfolio_growths(
     p.portfolio_id, '-infinity', 0, %(as_of)s, p.opening_balance) g
 WHERE p.user_id = %(user_id)s AND g.growth IS NOT NULL
-  AND (%(only)s::bigint IS NULL OR p.portfolio_id = %(only)s)
+  AND {COUNTED}
   AND (%(strategy_id)s::text IS NULL OR g.strategy_id = %(strategy_id)s)
 ORDER BY g.closed_at, g.ledger_key
 """

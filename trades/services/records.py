@@ -31,8 +31,9 @@ def load_record(
 ) -> GrowthRecord:
     """The record at `as_of` of a strategy, or without one of the portfolio.
 
-    A strategy's counts its trades in all of the user's portfolios. `portfolio` must be
-    locked by the caller, in whose transaction its kept sums are brought up to `as_of`.
+    A strategy's counts its trades in all live portfolios of the user; for a simulation
+    or a demo those in it alone. `portfolio` must be locked by the caller, in whose
+    transaction its kept sums are brought up to `as_of`.
     One statement where nothing was booked since the last call, else two; only a past
     `as_of` that the kept sums are beyond costs more the longer the ledger is.
     """
@@ -67,12 +68,13 @@ def ask_records(
     `more` are its further parameters; what it selects behind the sums comes second.
     """
     own, wanted = locked.portfolio_id, list(strategy_ids)
+    is_alone = not locked.is_live or set(wanted) == {WHOLE_PORTFOLIO}
     values = {
         "user_id": user.username,
         "wanted": wanted,
         "as_of": as_of,
         "own": own,
-        "only": own if set(wanted) == {WHOLE_PORTFOLIO} else None,
+        "only": own if is_alone else None,
     }
     rows = _ask(statement, {**values, **(more or {})})
     is_behind, may_catch_up = rows[0][:2]
@@ -90,16 +92,16 @@ def load_growths(
 ) -> NDArray[np.float64]:
     """The growths themselves in the ledger's order, of shape (trades,).
 
-    Of the portfolio's trades; with a strategy of its trades in all portfolios of the
-    same user. Walks the whole ledger.
+    Of the portfolio's trades; with a strategy of its trades in all live portfolios of
+    the same user, or in this one where it is not live. Walks the whole ledger.
     """
-    only = portfolio.portfolio_id if strategy_id is None else None
+    is_alone = strategy_id is None or not portfolio.is_live
     with connection.cursor() as cursor:
         cursor.execute(
             sql.GROWTHS,
             {
                 "user_id": portfolio.user_id,
-                "only": only,
+                "only": portfolio.portfolio_id if is_alone else None,
                 "as_of": as_of,
                 "strategy_id": strategy_id,
             },

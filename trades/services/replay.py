@@ -1,11 +1,19 @@
 """A whole replay: two walks over the same prices, in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from goals.enums import AfterAchieved, GoalStatus, GoalType, PolicyName
+from django.db import connection
+
+from goals.enums import (
+    AfterAchieved,
+    GoalStatus,
+    GoalType,
+    PolicyName,
+    PortfolioKind,
+)
 from goals.models import FinancialGoal, Portfolio, User
 from goals.policies import POLICY_VERSIONS
 from goals.services import create_goal, create_portfolio, update_goal
@@ -19,6 +27,7 @@ from strategies.signals import SignalKind
 from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
 from trades.replay.engine import replay
+from trades.replay.holding import hold
 from trades.replay.options import Costs, ReplaySettings, ReplayStrategy
 from trades.replay.records import ReplayResult
 from trades.replay.report import (
@@ -30,7 +39,8 @@ from trades.replay.report import (
 from trades.replay.storing import report_from_dict, report_to_dict
 from trades.services.replay_desk import ServiceDesk
 
-ENGINE_VERSION = "replay-5"
+# Raised whenever the same question gets other figures: what was stored is not reused.
+ENGINE_VERSION = "replay-6"
 STRATEGIES = tuple(
     ReplayStrategy(f"{kind}_daily", kind)
     for kind in (SignalKind.MOMENTUM, SignalKind.MEAN_REVERSION, SignalKind.BREAKOUT)
@@ -75,13 +85,19 @@ class ReplayQuestion:
 
 
 def find_replay(
-    *, user: User, question: ReplayQuestion, series: PriceSeries
+    *,
+    user: User,
+    question: ReplayQuestion,
+    series: PriceSeries,
+    kind: PortfolioKind = PortfolioKind.SIMULATION,
 ) -> ReplayRun | None:
     """The newest finished run of the same question about the same prices."""
     question.validate()
     return (
         ReplayRun.objects.filter(
-            user_id=user.username, parameters_digest=question.digest(series)
+            user_id=user.username,
+            parameters_digest=question.digest(series),
+            policy_portfolio__kind=kind,
         )
         .order_by("-run_id")
         .first()
@@ -95,25 +111,39 @@ def run_replay(
     question: ReplayQuestion,
     series: PriceSeries,
     now: datetime,
+    kind: PortfolioKind = PortfolioKind.SIMULATION,
+    command: str = "",
     progress: Progress | None = None,
 ) -> ReplayRun:
     """Walk the prices with the policy and again at factor 1.0; all of it or nothing.
 
-    Both runs stay in the database as portfolios with their goals, decisions and
-    trades. `now` only dates the run; everything in it is dated by its bars.
+    Both runs stay in the database as portfolios of that kind with their goals,
+    decisions and trades; each is decided by its own trades alone, so the same question
+    always gets the same figures. `now` only dates the run; everything in it is dated by
+    its bars. `command` is what it was asked by, for the report.
     """
     question.validate()
-    # One replay of a user at a time: their portfolios are numbered.
+    # One replay of a user at a time: they share the strategies.
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    _ensure_strategies(user, series.bars[0].opened_at)
-    number = ReplayRun.objects.filter(user_id=user.username).count() + 1
-    title = f"replay {number} {series.symbol}"
+    _ensure_strategies(user, kind, series.bars[0].opened_at)
+    run_id = _next_run_id()
+    title = f"replay {run_id} {series.symbol}"
     first, second = _halves(progress)
     policy_portfolio, policy_result = _walk(
-        user, f"{title} {question.policy}", question, question.policy, series, first
+        _open_portfolio(
+            user, kind, f"{title} {question.policy}", question.policy, question, series
+        ),
+        question,
+        series,
+        first,
     )
     constant_portfolio, constant_result = _walk(
-        user, f"{title} factor 1.0", question, PolicyName.CONSTANT, series, second
+        _open_portfolio(
+            user, kind, f"{title} factor 1.0", PolicyName.CONSTANT, question, series
+        ),
+        question,
+        series,
+        second,
     )
     report = build_report(
         goal_type=question.goal_type,
@@ -123,32 +153,43 @@ def run_replay(
         policy_goals=_read_outcomes(policy_portfolio),
         constant_result=constant_result,
         constant_goals=_read_outcomes(constant_portfolio),
+        hold=hold(series, question.opening_balance, question.costs),
+        hard_drawdown_pct=policy_portfolio.hard_drawdown_pct,
     )
     return ReplayRun.objects.create(
+        run_id=run_id,
         user=user,
         policy_portfolio=policy_portfolio,
         constant_portfolio=constant_portfolio,
         symbol=series.symbol,
         parameters_digest=question.digest(series),
-        report=report_to_dict(ReplayReport((report,))),
+        report=report_to_dict(ReplayReport((report,), now, command)),
         created_at=now,
     )
 
 
+def _next_run_id() -> int:
+    """The key of the run to be, for its portfolios' names: no two are ever the same."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence('replay_runs', 'run_id'))"
+        )
+        (key,) = cursor.fetchone()
+    return int(key)
+
+
 def _walk(
-    user: User,
-    name: str,
+    portfolio: Portfolio,
     question: ReplayQuestion,
-    policy: PolicyName,
     series: PriceSeries,
     progress: Progress | None,
 ) -> tuple[Portfolio, ReplayResult]:
     """One walk over the prices, in a new portfolio with its own goals."""
-    portfolio = _open_portfolio(user, name, policy, question, series)
+    user = portfolio.user
     result = replay(
         series,
         STRATEGIES,
-        ServiceDesk(user, portfolio),
+        ServiceDesk(user, portfolio, STRATEGIES),
         question.costs,
         question.settings,
         progress=progress,
@@ -179,7 +220,18 @@ def read_report(run: ReplayRun) -> InstrumentReport:
     return report_from_dict(run.report).instruments[0]
 
 
-def _ensure_strategies(user: User, at: datetime) -> None:
+def read_reports(runs: Sequence[ReplayRun]) -> ReplayReport:
+    """The reports of several runs as one; it was made when the last of them was."""
+    stored = [report_from_dict(run.report) for run in runs]
+    return ReplayReport(
+        instruments=tuple(one.instruments[0] for one in stored),
+        made_at=max(run.created_at for run in runs),
+        command=stored[-1].command,
+    )
+
+
+def _ensure_strategies(user: User, kind: PortfolioKind, at: datetime) -> None:
+    """Rows for the trades to refer to; one of the user's own stays what it is."""
     have = set(
         StrategyInstance.objects.filter(user_id=user.username).values_list(
             "strategy_id", flat=True
@@ -192,12 +244,14 @@ def _ensure_strategies(user: User, at: datetime) -> None:
                 strategy_id=strategy.strategy_id,
                 strategy_name=f"{strategy.kind.replace('_', ' ').capitalize()}, daily",
                 strategy_type=str(strategy.kind),
+                kind=kind,
                 now=at,
             )
 
 
 def _open_portfolio(
     user: User,
+    kind: PortfolioKind,
     name: str,
     policy: PolicyName,
     question: ReplayQuestion,
@@ -208,6 +262,7 @@ def _open_portfolio(
     portfolio = create_portfolio(
         user=user,
         name=name,
+        kind=kind,
         currency=question.currency,
         opening_balance=question.opening_balance,
         time_zone=series.time_zone,

@@ -1,5 +1,6 @@
 """The replay's desk on the real services."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -8,9 +9,12 @@ from django.db.models import Min
 from goals.enums import ProgressBand, Verdict
 from goals.models import FinancialGoal, Portfolio, TradingHalt, User
 from goals.services import resume_trading, roll_goals
+from strategies.enums import RiskProfile
+from strategies.selection import Candidate
 from trades.enums import Side
 from trades.replay.days import in_zone
 from trades.replay.desk import Plan, PlanRequest
+from trades.replay.options import ReplayStrategy
 from trades.services.closing import close_trade
 from trades.services.decisions import plan_next_trade
 from trades.services.opening import open_trade
@@ -21,11 +25,23 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 class ServiceDesk:
     """Decides and books through the services of live trading, on one portfolio.
 
-    The bar's time is the clock of every call.
+    The bar's time is the clock of every call. The strategies that compete are those of
+    the replay, whatever the user made of theirs.
     """
 
-    def __init__(self, user: User, portfolio: Portfolio) -> None:
+    def __init__(
+        self,
+        user: User,
+        portfolio: Portfolio,
+        strategies: Sequence[ReplayStrategy],
+    ) -> None:
         self.user = user
+        self.competing = {
+            one.strategy_id: Candidate(
+                one.strategy_id, str(one.kind), RiskProfile.MODERATE
+            )
+            for one in strategies
+        }
         self.portfolio_id = portfolio.portfolio_id
         self.time_zone = portfolio.time_zone
         self.halt_began_at: datetime | None = None
@@ -74,7 +90,7 @@ class ServiceDesk:
             now=request.at,
             portfolio=self.portfolio_id,
             symbol=request.symbol,
-            candidates=list(request.candidates),
+            competing=tuple(self.competing[name] for name in request.candidates),
             base_size=request.base_size,
             price=request.price,
         )

@@ -14,8 +14,8 @@ from trades.services.records import load_record
 
 # Trades a transaction, which holds the portfolio for about half a second.
 BATCH = 50_000
-# The portfolios whose records lack something that was booked, by the newest entry of
-# each kind: an index finds both.
+# The live portfolios whose records lack something that was booked, by the newest entry
+# of each kind: an index finds both.
 LACKING = """
 SELECT p.portfolio_id
 FROM portfolios p
@@ -32,9 +32,10 @@ LEFT JOIN LATERAL (
       AND flowed_at <= %(as_of)s
     ORDER BY flowed_at DESC, ledger_key DESC LIMIT 1
 ) f ON true
-WHERE (b.exit_time IS NULL AND (t.exit_time IS NOT NULL OR f.flowed_at IS NOT NULL))
-   OR (t.exit_time, t.ledger_key) > (b.exit_time, b.ledger_key)
-   OR (f.flowed_at, f.ledger_key) > (b.exit_time, b.ledger_key)
+WHERE p.kind = 'live' AND (
+    (b.exit_time IS NULL AND (t.exit_time IS NOT NULL OR f.flowed_at IS NOT NULL))
+    OR (t.exit_time, t.ledger_key) > (b.exit_time, b.ledger_key)
+    OR (f.flowed_at, f.ledger_key) > (b.exit_time, b.ledger_key))
 ORDER BY p.portfolio_id
 """
 # When the first trade behind the batch that follows what is kept was closed.
@@ -55,7 +56,7 @@ FROM (
 
 
 def find_lacking(as_of: datetime) -> list[int]:
-    """The keys of the portfolios whose records are behind their ledgers at `as_of`."""
+    """The keys of live portfolios whose records are behind their ledgers at `as_of`."""
     return [key for (key,) in _ask(LACKING, {"as_of": as_of})]
 
 

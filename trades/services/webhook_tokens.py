@@ -32,13 +32,14 @@ def issue_webhook(
     """
     if re.fullmatch(BOT_PATTERN.strip("^$"), bot) is None:
         raise InvalidInput("bot", "must be up to 50 letters, digits, dots or dashes.")
-    mine = StrategyInstance.objects.filter(user_id=user.username)
+    locked = lock_portfolio(user=user, portfolio=portfolio)
+    mine = StrategyInstance.objects.tradable_in(locked)
     if not mine.filter(strategy_id=strategy_id).exists():
         raise InvalidInput("strategy_id", f"You have no strategy {strategy_id}.")
     token = secrets.token_urlsafe(TOKEN_BYTES)
     row = WebhookToken.objects.create(
         user=user,
-        portfolio=lock_portfolio(user=user, portfolio=portfolio),
+        portfolio=locked,
         strategy_id=strategy_id,
         bot=bot,
         token_key=token[:KEY_LENGTH],

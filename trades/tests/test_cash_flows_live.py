@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError, connection, transaction
 
 from goals.models import CarriedProfit, CashFlow, Portfolio, TradingHalt
 from goals.services import create_goal, record_cash_flow, void_cash_flow
@@ -396,3 +397,52 @@ def test_rows_deleted_by_hand_take_what_they_carried_along(portfolio):
     flowed(portfolio, -500, 3)
     Trade.objects.filter(pk=trade.pk).delete()
     assert not CarriedProfit.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        ("quantity = 0", "carried_profits_one_cause"),
+        ("open_pnl = NULL", "carried_profits_one_cause"),
+        ("closed_trade_id = trade_id", "carried_profits_one_cause"),
+        ("cash_flow_id = NULL", "carried_profits_one_cause"),
+        ("trade_id = 0", "carried_profits_trade_fk"),
+        ("portfolio_id = 0", "carried_profits_portfolio_fk"),
+        ("cash_flow_id = 0", "carried_profits_cash_flow_fk"),
+        (
+            "cash_flow_id = NULL, quantity = NULL, open_pnl = NULL, "
+            "closed_trade_id = 0",
+            "carried_profits_closed_trade_fk",
+        ),
+        ("trade_id = (SELECT min(trade_id) FROM trades)", "carried_profits_of_flow"),
+    ],
+)
+def test_the_database_refuses_what_carries_for_no_cause(portfolio, change, name):
+    for _ in range(2):
+        opened(portfolio)
+    marked(portfolio, 100200, 2)
+    flowed(portfolio, 100, 3)
+    statement = (
+        f"UPDATE carried_profits SET {change} WHERE carried_profit_id = "
+        "(SELECT max(carried_profit_id) FROM carried_profits)"
+    )
+    with (
+        pytest.raises(IntegrityError, match=name),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(statement)
+
+
+def test_a_close_ends_what_is_carried_once(portfolio):
+    trade = opened(portfolio)
+    marked(portfolio, 100200, 2)
+    flowed(portfolio, 100, 3)
+    closed(trade, 100200, 4)
+    ended = CarriedProfit.objects.get(cash_flow=None)
+    ended.pk = None
+    with (
+        pytest.raises(IntegrityError, match="carried_profits_of_close"),
+        transaction.atomic(),
+    ):
+        ended.save(force_insert=True)

@@ -1,16 +1,20 @@
-"""The commands `replay`, `demo` and `show_login`."""
+"""The commands `replay`, `demo`, `show_login` and `check_port`."""
 
+import socket
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.db.models import Count
 
-from goals.models import User
+from goals.models import Portfolio, User
 from trades.management.commands import demo
 from trades.models import ReplayRun
 from trades.replay.reading import load_prices
+from trades.services import replay as replay_service
 from trades.services.replay import read_report
 from trades.tests.prices import wander, write_csv
 
@@ -264,3 +268,63 @@ def test_a_symbol_is_a_name_and_no_markup(
 def test_a_time_zone_that_is_none_is_refused(prices: Path):
     with pytest.raises(CommandError, match="'Tokyo' is not a time zone, such as"):
         call("replay", "--prices", str(prices), "--time-zone", "Tokyo")
+
+
+def test_a_demo_beside_another_is_refused_in_one_line(short_demo: None):
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute(f"SELECT pg_advisory_lock({demo.LOCK})")
+        with pytest.raises(CommandError, match="Another make demo") as refused:
+            call("demo")
+    other.close()
+
+    assert "\n" not in str(refused.value)
+    assert not ReplayRun.objects.exists()
+    call("demo")
+    assert ReplayRun.objects.count() == 1
+
+
+def test_the_demo_replaces_one_of_another_version(
+    short_demo: None, monkeypatch: pytest.MonkeyPatch
+):
+    call("demo")
+    first = ReplayRun.objects.get()
+    call("replay", "--user", "demo", "--prices", "MSFT", "--from", "2012-10-01")
+    own = ReplayRun.objects.latest("pk")
+    monkeypatch.setattr(replay_service, "ENGINE_VERSION", "replay-next")
+
+    call("demo")
+
+    assert first not in ReplayRun.objects.all()
+    assert own in ReplayRun.objects.all()
+    assert ReplayRun.objects.count() == 2
+    kinds = Portfolio.objects.values_list("kind").annotate(count=Count("pk"))
+    assert dict(kinds) == {"live": 1, "demo": 2, "simulation": 2}
+
+
+def test_a_free_port_is_taken_as_it_is():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    call("check_port", "--port", str(port))
+
+
+def test_a_port_another_program_has_is_said_in_one_line():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(CommandError) as refused:
+            call("check_port", "--port", str(port))
+
+    assert f"Port {port} is taken by another program" in str(refused.value)
+    assert f"PORT={port + 1}" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.slow
+def test_a_port_the_site_has_is_said_to_be_its_own(live_server: Any):
+    port = live_server.thread.port
+    with pytest.raises(CommandError, match="MasterTrade, which runs already"):
+        call("check_port", "--port", str(port))

@@ -419,7 +419,8 @@ def test_the_verdict_says_what_was_better_and_what_worse(instrument):
     )
 
     assert verdict_words(report).replace("\u00a0", " ") == (
-        "Ladder both helped and hurt. "
+        "One run says little; in this one ladder did better than the baseline in some "
+        "respects and worse in others. "
         "Better: return +12.0 % (factor 1.0: +10.0 %). "
         "Worse: deepest fall 25.0 % (20.0 %). "
         "Same: months reached 0 of 0 (0)."

@@ -72,12 +72,13 @@ class PerformanceView(APIView):
     def get(self, request: Request, strategy_id: str) -> Response:
         """How well a strategy has done: money, edge, Kelly fraction.
 
-        Over its trades that have wholly ended, parts once, in all portfolios or in
-        one. Money is told for each currency of the portfolios apart, fees included,
-        for currencies do not add up; edge and Kelly fraction are growths per trade at
-        factor 1, which have no currency. Kelly: `continuous` is mean/variance (Thorp
-        2006), `fraction` the f that maximises the mean of log(1 + f·growth) over the
-        sample (Kelly 1956); their bands are the Bayesian bootstrap's, widened by 1.25.
+        Over its trades that have wholly ended, parts once: in all live portfolios, or
+        in the `portfolio` named, of whatever kind. Money is given for each currency of
+        the portfolios apart, fees included, for currencies do not add up; edge and
+        Kelly fraction are growths per trade at factor 1, which have no currency. Kelly:
+        `continuous` is mean/variance (Thorp 2006), `fraction` the f that maximises the
+        mean of log(1 + f·growth) over the sample (Kelly 1956); their bands are the
+        Bayesian bootstrap's, widened by 1.25.
         """
         now = timezone.now()
         mine = StrategyInstance.objects.filter(user_id=request.user.get_username())

@@ -56,7 +56,7 @@ class ProjectionView(APIView):
         at = now if as_of is None else require_not_future("as_of", as_of, now)
         strategy_id = asked.get("strategy_id")
         if strategy_id is not None:
-            own = StrategyInstance.objects.filter(user_id=username)
+            own = StrategyInstance.objects.tradable_in(goal.portfolio)
             if not own.filter(strategy_id=strategy_id).exists():
                 raise InvalidInput("strategy_id", "You have no such strategy.")
         return Response(show_projection(project(goal, at, strategy_id=strategy_id)))

@@ -23,6 +23,7 @@ from goals.models import User
 from mastertrade.exceptions import InvalidInput
 from mastertrade.listing import ListView
 from mastertrade.parsing import ExactJSONParser
+from trades.filters import WebhookFilter
 from trades.importing.freqtrade_messages import KINDS, read_kind, read_message
 from trades.models import WebhookToken
 from trades.serializers.webhooks import (
@@ -125,7 +126,7 @@ class WebhookListView(ListView[WebhookToken]):
     """The signed-in user's webhooks; their tokens are not kept."""
 
     serializer_class: Any = WebhookSerializer
-    filterset_fields = ("bot", "strategy_id")
+    filterset_class = WebhookFilter
     ordering_fields = ("webhook_id", "created_at", "last_used_at")
     ordering = ("-webhook_id",)
 

@@ -95,7 +95,9 @@ def _add_distribution(parser: CommandParser) -> None:
         help=f"1 R in percent of equity, factor 1 (default {BASE_RISK * 100:g})",
     )
     group.add_argument("--portfolio", help="the user's, by key or name (default main)")
-    group.add_argument("--strategy", metavar="ID", help="the user's, in all portfolios")
+    group.add_argument(
+        "--strategy", metavar="ID", help="the user's, in live portfolios"
+    )
 
 
 def _add_question(parser: CommandParser) -> None:

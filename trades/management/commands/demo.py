@@ -1,15 +1,18 @@
 """The main job: real prices traded through goals, with a report."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from django.utils import timezone
 from rich.console import Console
 
-from goals.enums import GoalType
+from goals.enums import GoalType, PortfolioKind
 from goals.models import User
 from trades.management.demo_login import ensure_demo_user
 from trades.management.replaying import replay_all, show_runs
@@ -17,8 +20,10 @@ from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
 from trades.replay.options import ReplaySettings
 from trades.replay.reading import load_prices
+from trades.services.deleting import delete_replay, reports_directory
 from trades.services.replay import ReplayQuestion
 
+LOCK = "hashtext('the demo of MasterTrade')"
 INSTRUMENTS = ("AAPL", "GOOG", "IBM", "MSFT")
 # Five years and two months, through the crash of 2008 and the recovery.
 FIRST_DAY = datetime(2008, 1, 1, tzinfo=UTC)
@@ -37,15 +42,19 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console()
-        user = ensure_demo_user()
+        with alone():
+            call_command("migrate", verbosity=0)
+            self.replay_and_show(Console(), ensure_demo_user())
+
+    def replay_and_show(self, console: Console, user: User) -> None:
         try:
             runs = self.replay_or_stop(console, user)
         except KeyboardInterrupt:
             raise CommandError(
-                "Stopped; what is finished is kept, the next run goes on from there."
+                "Stopped; what is finished is stored, the next run goes on from there."
             ) from None
-        page = settings.VAR_DIR / "reports" / "demo.html"
+        delete_outdated(runs)
+        page = reports_directory() / "demo.html"
         show_runs(console=console, runs=runs, page=page, periods=6)
 
     def replay_or_stop(self, console: Console, user: User) -> list[ReplayRun]:
@@ -55,8 +64,38 @@ class Command(BaseCommand):
             question=QUESTION,
             prices=[cut(load_prices(name)) for name in INSTRUMENTS],
             now=timezone.now(),
+            kind=PortfolioKind.DEMO,
+            command="make demo",
             reuse=True,
         )
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Held by one demo a database; whoever comes meanwhile is told so."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT pg_try_advisory_lock({LOCK})")
+        (held,) = cursor.fetchone()
+    if not held:
+        raise CommandError(
+            "Another make demo or make run is replaying into this database. Nothing "
+            "was done: wait until it is ready, or stop it."
+        )
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT pg_advisory_unlock({LOCK})")
+
+
+def delete_outdated(runs: Sequence[ReplayRun]) -> None:
+    """Earlier demos of the same user, whose figures another version made."""
+    user = runs[0].user
+    earlier = ReplayRun.objects.filter(
+        user_id=user.username, policy_portfolio__kind=PortfolioKind.DEMO
+    ).exclude(pk__in=[run.pk for run in runs])
+    for run_id in earlier.values_list("pk", flat=True):
+        delete_replay(user=user, run_id=run_id)
 
 
 def cut(series: PriceSeries) -> PriceSeries:

@@ -1,5 +1,7 @@
 """Replay recorded prices through goals: the same decisions as live, bar by bar."""
 
+import shlex
+import sys
 from argparse import ArgumentTypeError
 from dataclasses import replace
 from datetime import date, timedelta
@@ -7,7 +9,6 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from rich.console import Console
@@ -22,6 +23,7 @@ from trades.replay.bars import BarsError, PriceSeries
 from trades.replay.options import Costs, ReplaySettings
 from trades.replay.parsing import ReadingOptions
 from trades.replay.reading import BUILT_IN_NAMES, MINIMUM_BARS, load_prices
+from trades.services.deleting import reports_directory
 from trades.services.replay import ReplayQuestion
 
 DEFAULT_GOAL = "monthly_return:5"
@@ -30,7 +32,7 @@ DAY = timedelta(days=1)
 
 
 class Command(BaseCommand):
-    help = "Replay recorded prices through goals, beside the same run at factor 1.0."
+    help = "Replay recorded prices through goals, next to a baseline at factor 1.0."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -134,6 +136,7 @@ class Command(BaseCommand):
                 question=question,
                 prices=prices,
                 now=now,
+                command=self.command(),
             )
         except (BarsError, DomainError, ValueError, OSError) as error:
             raise CommandError(str(error)) from error
@@ -141,12 +144,15 @@ class Command(BaseCommand):
             raise CommandError(
                 "Stopped; nothing of the unfinished replay is kept."
             ) from None
-        page = (
-            options["page"]
-            or settings.VAR_DIR / "reports" / f"replay-{runs[0].pk}.html"
-        )
+        page = options["page"] or reports_directory() / f"replay-{runs[0].pk}.html"
         periods = None if options["periods"] < 0 else options["periods"]
         show_runs(console=console, runs=runs, page=page, periods=periods)
+
+    def command(self) -> str:
+        """As it was typed; empty where another program called."""
+        if not getattr(self, "_called_from_command_line", False):
+            return ""
+        return shlex.join(["python", "manage.py", *sys.argv[1:]])
 
 
 def read_question(options: dict[str, Any]) -> ReplayQuestion:

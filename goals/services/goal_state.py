@@ -1,0 +1,53 @@
+"""Where goals stand by the clock, for lists: the same as `goals.progress` says of one.
+
+The columns follow with the roll-over; until then a period that is over still stands in
+them as running.
+"""
+
+from datetime import datetime
+
+from django.db.models import (
+    BooleanField,
+    Case,
+    CharField,
+    ExpressionWrapper,
+    F,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
+
+from goals.enums import GoalStatus
+from goals.models import FinancialGoal
+from goals.progress import HUNDRED
+
+
+def is_open(now: datetime) -> Q:
+    """The goals that have not ended, by the clock; those still to begin among them."""
+    return Q(ended_at=None) & (Q(period_ends_at=None) | Q(period_ends_at__gt=now))
+
+
+def with_status(
+    goals: QuerySet[FinancialGoal], now: datetime
+) -> QuerySet[FinancialGoal]:
+    """The same goals, each with its status at `now` as `status_now`.
+
+    `open_now`: it has not ended, so it has a band and a health.
+    """
+    begun = Q(period_starts_at__lte=now)
+    reached = Q(achieved_at__isnull=False) | (begun & Q(progress_pct__gte=HUNDRED))
+    is_settled = Q(ended_at__isnull=False) | Q(status=GoalStatus.CANCELLED)
+    status = Case(
+        When(is_settled, then=F("status")),
+        When(~is_open(now) & reached, then=Value(str(GoalStatus.ACHIEVED))),
+        When(~is_open(now), then=Value(str(GoalStatus.MISSED))),
+        When(
+            Q(status=GoalStatus.ACTIVE) & reached,
+            then=Value(str(GoalStatus.ACHIEVED)),
+        ),
+        default=F("status"),
+        output_field=CharField(),
+    )
+    still = ExpressionWrapper(is_open(now), output_field=BooleanField())
+    return goals.annotate(status_now=status, open_now=still)

@@ -1,0 +1,164 @@
+"""Where a goal stands follows the clock, whether the daily run came by or not."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import product
+
+import pytest
+from django.db.models import Q
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from goals.admin.filters import HEALTH_CONDITIONS, IS_OPEN, pace_gap_at
+from goals.enums import GoalStatus, GoalType, Health
+from goals.models import FinancialGoal, Portfolio
+from goals.services import roll_goals
+from goals.services.goal_state import is_open, with_status
+from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
+from tests.http import Trader, client_of, count_statements
+
+STARTS, ENDS = datetime(2012, 3, 1, tzinfo=UTC), datetime(2012, 4, 1, tzinfo=UTC)
+CLOCKS = (
+    STARTS - timedelta(days=1),
+    STARTS,
+    ENDS - timedelta(microseconds=1),
+    ENDS,
+    ENDS + timedelta(days=5000),
+)
+
+pytestmark = pytest.mark.django_db
+
+
+def make_goals(portfolio: Portfolio) -> None:
+    """One of every status, progress and way to have ended, in March 2012."""
+    made = [
+        FinancialGoal(
+            user_id=portfolio.user_id,
+            portfolio=portfolio,
+            goal_type=GoalType.MONTHLY_RETURN,
+            target_value=Decimal(5),
+            current_value=Decimal(progress) / 20,
+            progress_pct=Decimal(progress),
+            start_date=date(2012, 3, 1),
+            target_date=date(2012, 3, 31),
+            period_starts_at=STARTS,
+            period_ends_at=ENDS,
+            status=status,
+            achieved_at=achieved_at,
+            ended_at=ended_at,
+            probability=chance,
+            projected_at=None if chance is None else STARTS,
+            unreachable=unreachable,
+            start_unit_value=Decimal(1),
+            start_unit_run=1,
+            start_realized_pnl=Decimal(0),
+        )
+        for status, progress, achieved_at, ended_at, chance, unreachable in product(
+            GoalStatus,
+            ("-3", "40", "99.999999", "100"),
+            (None, STARTS + timedelta(days=2)),
+            (None, ENDS),
+            (None, Decimal("0.1")),
+            (False, True),
+        )
+        if status is not GoalStatus.ACHIEVED or achieved_at is not None
+    ]
+    FinancialGoal.objects.bulk_create(made)
+
+
+@pytest.mark.parametrize("now", CLOCKS)
+def test_lists_filter_by_the_very_state_they_show(now: datetime) -> None:
+    make_goals(PortfolioFactory())
+    goals = with_status(FinancialGoal.objects.all(), now)
+    gaps = goals.alias(pace_gap=pace_gap_at(now))
+
+    assert len(goals) > 100
+    for goal in goals:
+        assert goal.status_now == goal.status_at(now), goal.__dict__
+        assert goal.open_now is not goal.is_over(now), goal.__dict__
+    assert set(goals.filter(is_open(now))) == {g for g in goals if not g.is_over(now)}
+    for health in Health:
+        found = set(gaps.filter(HEALTH_CONDITIONS[health], IS_OPEN))
+        shown = {goal for goal in goals if goal.pace_at(now).health is health}
+        assert found == shown, health
+
+
+@pytest.mark.parametrize("now", CLOCKS)
+def test_the_roll_over_writes_what_was_shown_before_it(now: datetime) -> None:
+    portfolio = PortfolioFactory()
+    make_goals(portfolio)
+    # No booking and no roll-over leaves a goal so.
+    FinancialGoal.objects.filter(
+        Q(status=GoalStatus.MISSED, ended_at=None)
+        | Q(status=GoalStatus.ACTIVE, achieved_at__isnull=False)
+    ).delete()
+    shown = {goal.pk: goal.status_at(now) for goal in FinancialGoal.objects.all()}
+
+    roll_goals(as_of=now, portfolio_id=portfolio.pk)
+
+    assert dict(FinancialGoal.objects.values_list("pk", "status")) == shown
+
+
+def overdue(trader: Trader) -> FinancialGoal:
+    goal = GoalFactory(
+        portfolio=PortfolioFactory(user=trader.user, now=STARTS),
+        start_date=date(2012, 3, 1),
+        as_of=STARTS,
+    )
+    assert goal.status == GoalStatus.ACTIVE
+    return goal
+
+
+def test_a_goal_of_2012_is_shown_missed_before_the_daily_run_closes_it() -> None:
+    user = UserFactory()
+    trader = Trader(user, client_of(user), {})
+    goal = overdue(trader)
+
+    with count_statements() as statements:
+        (row,) = trader.get("/api/goals/")["results"]
+    assert len(statements) <= 3
+    assert (row["goal_id"], row["status"]) == (goal.pk, "missed")
+    assert (row["band"], row["health"], row["required_per_day"]) == (None, None, None)
+    assert trader.get(f"/api/goals/{goal.pk}/")["status"] == "missed"
+    assert trader.get("/api/goals/", status="active")["count"] == 0
+    assert trader.get("/api/goals/", status="missed")["count"] == 1
+    assert trader.get("/api/goals/", band="behind")["count"] == 0
+    refused = trader.patch(f"/api/goals/{goal.pk}/", {"priority": 1}, 409)
+    assert "is missed and its period is over" in refused["detail"]
+
+
+def test_the_admin_shows_a_goal_of_2012_missed_and_without_a_health(
+    operator: Client,
+) -> None:
+    user = UserFactory()
+    goal = overdue(Trader(user, client_of(user), {}))
+    goals = reverse("admin:goals_financialgoal_changelist")
+
+    def keys(**asked: str) -> list[int]:
+        found = operator.get(goals, asked).context["cl"].result_list
+        return [one.pk for one in found]
+
+    assert keys(status="active") == keys(health="at_risk") == keys(band="behind") == []
+    assert keys(status="missed") == [goal.pk]
+    for page in (
+        operator.get(goals),
+        operator.get(reverse("admin:goals_financialgoal_change", args=[goal.pk])),
+        operator.get(reverse("admin:goals_portfolio_change", args=[goal.portfolio_id])),
+    ):
+        text = page.content.decode()
+        assert "badge-missed" in text
+        for word in ("at_risk", "behind", "lagging"):
+            assert f"badge-{word}" not in text
+        # The portfolio's page says once that trading is active.
+        assert text.count("badge-active") == text.count("<dt>Trading</dt>")
+
+
+def test_a_running_goal_keeps_its_status_band_and_health() -> None:
+    user, now = UserFactory(), timezone.now()
+    trader = Trader(user, client_of(user), {})
+    GoalFactory(portfolio=PortfolioFactory(user=user), start_date=now.date(), as_of=now)
+
+    (row,) = trader.get("/api/goals/", status="active", band="behind")["results"]
+    assert row["status"] == "active"
+    assert row["health"] in set(Health)

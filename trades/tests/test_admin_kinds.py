@@ -1,0 +1,123 @@
+"""The admin's lists hold live rows unless another kind is asked for."""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from goals.enums import PortfolioKind
+from goals.models import CashFlow, LedgerChange, Portfolio, TradingHalt
+from goals.services import halt_trading, record_cash_flow
+from goals.tests.factories import GoalFactory, PortfolioFactory
+from strategies.tests.factories import StrategyFactory
+from tests.http import count_statements
+from trades.models import TradeFill, TradeImport
+from trades.services import add_to_trade, select_strategy, size_for_goal
+from trades.services.records import load_record
+from trades.services.webhook_tokens import issue_webhook
+from trades.tests.factories import TradeFactory, book_profit
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+LISTS = (
+    "goals_portfolio",
+    "goals_financialgoal",
+    "goals_goalprogresshistory",
+    "goals_goaladjustmentlog",
+    "goals_ledgerentry",
+    "goals_ledgerday",
+    "goals_cashflow",
+    "goals_ledgerchange",
+    "goals_tradinghalt",
+    "strategies_strategyinstance",
+    "strategies_strategyselectionlog",
+    "trades_trade",
+    "trades_position",
+    "trades_tradeimport",
+    "trades_tradefill",
+    "trades_webhooktoken",
+    "trades_growthrecord",
+)
+COUNT = re.compile(r"(\d+) [a-z ]+\s*</p>|(\d+) result")
+
+pytestmark = pytest.mark.django_db
+
+
+def fill(kind: PortfolioKind) -> Portfolio:
+    """A portfolio of that kind with a row in every list."""
+    portfolio = PortfolioFactory(kind=kind, name=f"a {kind}")
+    user = portfolio.user
+    strategy = StrategyFactory(user=user, kind=kind, strategy_type="grid")
+    goal = GoalFactory(portfolio=portfolio)
+    held = TradeFactory(portfolio=portfolio)
+    add_to_trade(
+        user=user,
+        trade_id=held.pk,
+        quantity=Decimal(1),
+        entry_price=Decimal(50000),
+        now=NOW,
+    )
+    book_profit(portfolio, Decimal(5), at=NOW)
+    record_cash_flow(user=user, portfolio=portfolio.pk, amount=Decimal(1), now=NOW)
+    size_for_goal(user=user, goal_id=goal.pk, now=NOW, base_size=Decimal(10))
+    select_strategy(user=user, goal_id=goal.pk, now=NOW)
+    load_record(user, portfolio, NOW)
+    halt_trading(user=user, portfolio_id=portfolio.pk, reason="a look", now=NOW)
+    issue_webhook(
+        user=user,
+        bot="bot",
+        strategy_id=strategy.strategy_id,
+        now=NOW,
+        portfolio=portfolio.pk,
+    )
+    TradeImport.objects.create(
+        user=user,
+        portfolio=portfolio,
+        format="mastertrade-csv",
+        file_name=f"{kind}.csv",
+        content_sha256="0" * 64,
+        created_count=1,
+        known_count=0,
+        refused_count=0,
+        created_at=NOW,
+        created_by=user.username,
+    )
+    return portfolio
+
+
+def rows(operator: Client, name: str, **asked: str) -> set[str]:
+    """The keys of the rows a list shows."""
+    page = operator.get(reverse(f"admin:{name}_changelist"), asked)
+    assert page.status_code == 200
+    return {str(row.pk) for row in page.context["cl"].queryset}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_holds_live_rows_unless_another_kind_is_asked(
+    name: str, operator: Client
+) -> None:
+    simulated = fill(PortfolioKind.SIMULATION)
+    fill(PortfolioKind.LIVE)
+    assert TradeFill.objects.exists()
+    assert CashFlow.objects.exists()
+    assert LedgerChange.objects.exists()
+    assert TradingHalt.objects.exists()
+
+    live = rows(operator, name)
+    of_simulation = rows(operator, name, kind="simulation")
+    assert live
+    assert of_simulation
+    assert not live & of_simulation
+    assert rows(operator, name, kind="live") == live
+    assert rows(operator, name, kind="demo") == set()
+    assert rows(operator, name, kind="all") == live | of_simulation
+    if name.startswith("goals_portfolio"):
+        named = rows(operator, name, portfolio_id=str(simulated.pk))
+        assert named == {str(simulated.pk)}
+    with count_statements() as default:
+        rows(operator, name)
+    with count_statements() as asked:
+        rows(operator, name, kind="all")
+    assert len(default) == len(asked)
