@@ -17,11 +17,12 @@ from goals.models import (
     TradingHalt,
     User,
 )
-from goals.services import create_goal, create_portfolio
+from goals.services import create_goal, create_portfolio, snapshot_goals
 from goals.tests.factories import UserFactory
 from mastertrade.exceptions import InvalidInput, NoActiveStrategy
 from strategies.models import StrategyInstance, StrategySelectionLog
 from strategies.services import create_strategy, load_candidates, update_strategy
+from tests.http import nothing_changes
 from trades.models import ReplayRun, Trade
 from trades.replay.bars import PriceSeries
 from trades.replay.options import ReplaySettings
@@ -33,6 +34,7 @@ from trades.services import (
     size_for_goal,
     size_for_portfolio,
 )
+from trades.services.daily import run_day
 from trades.services.marking import Mark
 from trades.services.performance import Span, load_performances
 from trades.services.projecting import project
@@ -228,6 +230,17 @@ def test_a_live_decision_is_word_for_word_the_same_before_and_after_any_replay()
     assert trader.ask(*names) == before
     run(trader.user, OTHERS, PortfolioKind.DEMO)
     assert trader.ask(*names) == before
+
+
+def test_the_daily_run_leaves_simulations_and_demos_as_they_are():
+    user = UserFactory()
+    for kind in (PortfolioKind.SIMULATION, PortfolioKind.DEMO):
+        finished = run(user, wander(120), kind)
+        assert finished.policy_portfolio.goals.filter(ended_at=None).exists()
+
+    with nothing_changes():
+        assert not [one for one in run_day(as_of=NOW) if one.done.failures]
+        snapshot_goals(as_of=finished.policy_portfolio.goals.latest("pk").created_at)
 
 
 def test_a_replays_strategies_are_none_of_the_users():

@@ -218,7 +218,7 @@ def test_no_goal_follows_the_last_one_when_goals_are_rolled_years_later():
     goals = FinancialGoal.objects.filter(portfolio=finished.policy_portfolio)
     before = goals.count()
 
-    assert roll_goals(as_of=NOW) == []
+    assert roll_goals(as_of=NOW, portfolio_id=finished.policy_portfolio_id) == []
 
     assert goals.count() == before
     assert not goals.filter(ended_at=None).exists()
