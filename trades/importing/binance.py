@@ -16,6 +16,7 @@ from mastertrade.money import exactly
 from trades.importing.fills import Fees, Fill, FillFile, FillFormat, sort_fees
 from trades.importing.markets import split_market, split_suffixed
 from trades.importing.numbers import Amount, read_amount, read_suffixed
+from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal
 
 LONGEST_FIELD = 10_000
@@ -54,7 +55,7 @@ class _Wrong(Exception):
         self.reason = reason
 
 
-def open_binance(source: io.BufferedReader) -> FillFile:
+def open_binance(source: io.BufferedReader, options: ImportOptions) -> FillFile:
     """Read the header; raises `InvalidInput` for `file` where it is none of Binance's.
 
     A byte order mark is fine. Files come newest first.

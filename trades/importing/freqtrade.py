@@ -8,14 +8,14 @@ import io
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import PRICE, round_to
@@ -29,6 +29,7 @@ from trades.importing.freqtrade_trades import (
     rows_of,
 )
 from trades.importing.freqtrade_trades import read_number as number
+from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal, TradeRow
 
 NEEDED = {
@@ -77,21 +78,8 @@ NO_DATABASE = "is no database of freqtrade"
 Row = dict[str, Any]
 
 
-class Options(Protocol):
-    """What of a caller's options matters here."""
-
-    @property
-    def strategy_id(self) -> str | None: ...
-    @property
-    def account(self) -> str: ...
-    @property
-    def fx_rates(self) -> Mapping[str, Decimal]: ...
-    @property
-    def known_strategies(self) -> frozenset[str]: ...
-
-
 def read_freqtrade_stream(
-    source: io.BufferedReader, options: Options
+    source: io.BufferedReader, options: ImportOptions
 ) -> Iterator[TradeRow | Refusal]:
     """The same from a stream, which SQLite cannot read: by way of the disk."""
     with tempfile.NamedTemporaryFile(suffix=".sqlite") as copy:
@@ -100,7 +88,7 @@ def read_freqtrade_stream(
         yield from read_freqtrade(Path(copy.name), options)
 
 
-def read_freqtrade(path: Path, options: Options) -> Iterator[TradeRow | Refusal]:
+def read_freqtrade(path: Path, options: ImportOptions) -> Iterator[TradeRow | Refusal]:
     """Every trade with its closed parts; a `Refusal` for one that cannot be read.
 
     Raises `InvalidInput` for `file` where it is no database of freqtrade.
@@ -116,7 +104,7 @@ def read_freqtrade(path: Path, options: Options) -> Iterator[TradeRow | Refusal]
 
 
 def _read(
-    database: sqlite3.Connection, options: Options
+    database: sqlite3.Connection, options: ImportOptions
 ) -> Iterator[TradeRow | Refusal]:
     orders = _orders_by_trade(database)
     waiting = next(orders, None)
@@ -130,7 +118,7 @@ def _read(
 
 
 def _read_trade(
-    row: Row, orders: list[Row], options: Options
+    row: Row, orders: list[Row], options: ImportOptions
 ) -> Iterator[TradeRow | Refusal]:
     """All rows of a trade, or one refusal: a trade is never imported by half."""
     key = row["id"]
@@ -156,7 +144,7 @@ def _converted(row: TradeRow, rate: Decimal) -> TradeRow:
     return replace(row, fx_rate=rate, profit_loss=None)
 
 
-def _trade(row: Row, options: Options) -> BotTrade:
+def _trade(row: Row, options: ImportOptions) -> BotTrade:
     is_open = bool(row["is_open"])
     fee = number(row, "fee") or ZERO
     pair = _text(row, "pair")
@@ -184,7 +172,7 @@ def _trade(row: Row, options: Options) -> BotTrade:
     )
 
 
-def _strategy(row: Row, options: Options) -> str | None:
+def _strategy(row: Row, options: ImportOptions) -> str | None:
     """The caller's, else the first that exists of the bot's own names for it."""
     if options.strategy_id is not None:
         return None

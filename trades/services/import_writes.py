@@ -106,6 +106,10 @@ SET quantity = r.quantity, entry_price = r.entry_price,
     funding = coalesce(r.funding, 0),
     profit_loss = coalesce(r.profit_loss, r.own_profit),
     unbooked_profit = coalesce(r.unbooked_profit, 0),
+    -- The profit is measured at the rates the row came with.
+    fx_rate = CASE WHEN r.exit_price IS NULL THEN t.fx_rate ELSE r.quote_rate END,
+    fee_fx_rate = CASE WHEN r.exit_price IS NULL THEN t.fee_fx_rate
+                       ELSE r.fee_rate END,
     status = CASE WHEN r.exit_price IS NULL THEN 'open' ELSE 'closed' END,
     ledger_key = r.ledger_key, updated_at = %(now)s, updated_by = %(created_by)s
 FROM ready_trades r

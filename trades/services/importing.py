@@ -14,12 +14,8 @@ from goals.services.live import save_live
 from mastertrade.exceptions import InvalidInput
 from mastertrade.transactions import atomic
 from strategies.models import StrategyInstance
-from trades.importing.formats import (
-    FILL_FORMATS,
-    FORMAT_NAMES,
-    FORMATS,
-    ImportOptions,
-)
+from trades.importing.formats import FILL_FORMATS, FORMAT_NAMES, FORMATS
+from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal
 from trades.models import TradeImport
 from trades.services import import_sql as sql
@@ -37,7 +33,8 @@ class ImportReport:
     """What became of a file's rows; of its fills, where it is a file of fills.
 
     `import_id` is None where nothing was written: every row was known, or one was
-    refused and with it the file. `refusals` are the first of the `refused`.
+    refused and with it the file. `refusals` are the first of the `refused`. `warnings`
+    say, once for the whole file, what was taken otherwise than it was written.
     """
 
     import_id: int | None
@@ -45,6 +42,7 @@ class ImportReport:
     known: int
     refused: int
     refusals: tuple[Refusal, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @atomic
@@ -83,7 +81,7 @@ def import_trades(
         report = job.report()
         if (report.refused and not partial) or not job.whole or not job.changed:
             transaction.set_rollback(True)
-            return ImportReport(None, 0, report.known, report.refused, report.refusals)
+            return replace(report, import_id=None, created=0)
         job.finish(file_name)
         return report
 
@@ -219,6 +217,7 @@ class _Job:
             known=known,
             refused=refused,
             refusals=tuple(sorted(shown, key=_by_line)[:SHOWN_REFUSALS]),
+            warnings=() if self.fills is None else tuple(self.fills.warnings),
         )
 
     def _refusals(self) -> Sequence[Refusal]:

@@ -14,6 +14,7 @@ from trades.importing.binance import open_binance
 from trades.importing.fills import Fees, Fill, content_key
 from trades.importing.markets import QUOTES, split_market, split_suffixed
 from trades.importing.numbers import read_suffixed
+from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal
 
 FILES = Path(__file__).parent / "files"
@@ -26,7 +27,9 @@ D = Decimal
 
 def read(*lines: str, header: str = NEWER) -> list[Fill | Refusal]:
     content = "\n".join([header, *lines, ""]).encode()
-    return list(open_binance(io.BufferedReader(io.BytesIO(content))).items)
+    return list(
+        open_binance(io.BufferedReader(io.BytesIO(content)), ImportOptions()).items
+    )
 
 
 def read_one(line: str, header: str = NEWER) -> Fill:
@@ -37,7 +40,7 @@ def read_one(line: str, header: str = NEWER) -> Fill:
 
 def read_file(name: str) -> list[Fill]:
     with (FILES / name).open("rb") as source:
-        fills = list(open_binance(source).items)
+        fills = list(open_binance(source, ImportOptions()).items)
     assert all(isinstance(fill, Fill) for fill in fills), fills
     return fills
 
@@ -256,7 +259,9 @@ def test_a_fill_without_a_fee_has_none() -> None:
 
 def test_lines_end_as_they_like_and_empty_ones_are_passed_over() -> None:
     content = f"\ufeff{NEWER}\r\n\r\n{LINE}\r\n\r\n".encode()
-    (fill,) = open_binance(io.BufferedReader(io.BytesIO(content))).items
+    (fill,) = open_binance(
+        io.BufferedReader(io.BytesIO(content)), ImportOptions()
+    ).items
     assert isinstance(fill, Fill)
     assert fill.line == 3
 
@@ -273,7 +278,7 @@ def test_lines_end_as_they_like_and_empty_ones_are_passed_over() -> None:
 )
 def test_another_file_is_refused_whole(content: bytes, told: str) -> None:
     with pytest.raises(InvalidInput, match=told):
-        open_binance(io.BufferedReader(io.BytesIO(content)))
+        open_binance(io.BufferedReader(io.BytesIO(content)), ImportOptions())
 
 
 def test_the_same_execution_has_the_same_key_in_both_layouts() -> None:

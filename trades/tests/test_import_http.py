@@ -91,6 +91,7 @@ def test_a_refused_row_is_named_and_nothing_is_imported(trader: Trader) -> None:
         "known": 0,
         "refused": 1,
         "refusals": [{"line": 3, "column": "side", "reason": "must be LONG or SHORT."}],
+        "warnings": [],
     }
 
 

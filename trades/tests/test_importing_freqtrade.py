@@ -20,8 +20,8 @@ from goals.tests.factories import PortfolioFactory
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import MONEY, round_to
 from strategies.tests.factories import StrategyFactory
-from trades.importing.formats import ImportOptions
 from trades.importing.freqtrade import read_freqtrade
+from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal, TradeRow
 from trades.models import Position, Trade
 from trades.services import close_trade

@@ -28,7 +28,7 @@ from tests.http import (
     read,
     unthrottled,  # noqa: F401
 )
-from trades.importing.formats import ImportOptions
+from trades.importing.options import ImportOptions
 from trades.models import Position, Trade, TradeFill, WebhookFill, WebhookToken
 from trades.services import close_trade, void_trade
 from trades.services.importing import import_trades

@@ -18,8 +18,8 @@ from goals.models import User
 from mastertrade.exceptions import InvalidInput
 from mastertrade.listing import ListView
 from trades.filters import ImportFilter
-from trades.importing.formats import ImportOptions
-from trades.importing.rates import read_rates
+from trades.importing.options import DateOrder, EqualFills, ImportOptions
+from trades.importing.rates import DayRates, read_day_rates, read_rates
 from trades.models import TradeImport
 from trades.serializers.imports import (
     ImportReportSerializer,
@@ -122,7 +122,19 @@ def _read_options(told: dict[str, Any]) -> ImportOptions:
         venue=told.get("venue"),
         fx_rates=read_rates("fx_rates", _split(told.get("fx_rates", ""))),
         fee_rates=read_rates("fee_rates", _split(told.get("fee_rates", ""))),
+        day_rates=_read_day_rates(told.get("fx_rates_file")),
+        quote_currency=told.get("quote_currency"),
+        fee_currency=told.get("fee_currency"),
+        contract_sizes=read_rates(
+            "contract_sizes", _split(told.get("contract_sizes", ""))
+        ),
+        date_order=DateOrder(told["date_order"]) if "date_order" in told else None,
+        equal_fills=EqualFills(told.get("equal_fills", EqualFills.REFUSE)),
     )
+
+
+def _read_day_rates(file: Any) -> DayRates:
+    return DayRates() if file is None else read_day_rates("fx_rates_file", file)
 
 
 def _split(told: str) -> list[str]:

@@ -10,8 +10,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
 from mastertrade.exceptions import DomainError
-from trades.importing.formats import FORMAT_NAMES, ImportOptions
-from trades.importing.rates import read_rates
+from trades.importing.formats import FORMAT_NAMES
+from trades.importing.options import DateOrder, EqualFills, ImportOptions
+from trades.importing.rates import DayRates, read_day_rates, read_rates
 from trades.management.importing import add_portfolio_arguments, find_user
 from trades.services.importing import ImportReport, import_trades
 from trades.services.warming import warm_imported
@@ -47,6 +48,39 @@ class Command(BaseCommand):
             default=[],
             metavar="BNB=300",
             help="the same for one of a coin that only fees are paid in",
+        )
+        parser.add_argument(
+            "--fx-rates",
+            type=Path,
+            metavar="FILE",
+            help="rates by day: a CSV with date,currency,rate or date,BTC,EUR",
+        )
+        parser.add_argument(
+            "--quote-currency", help="the currency of prices that name none (USD)"
+        )
+        parser.add_argument(
+            "--fee-currency", help="the currency of fees that name none (USDT)"
+        )
+        parser.add_argument(
+            "--contract-size",
+            action="append",
+            default=[],
+            metavar="BTC/USDT:USDT=0.01",
+            help="units of the base for one contract, where no cost says so",
+        )
+        parser.add_argument(
+            "--date-order",
+            type=DateOrder,
+            choices=list(DateOrder),
+            help="of dates with a two-digit year, or one that does not come first",
+        )
+        parser.add_argument(
+            "--equal-fills",
+            type=EqualFills,
+            choices=list(EqualFills),
+            default=EqualFills.REFUSE,
+            help="what equals a fill from another source: refuse it (default), "
+            "it is known, or it is new",
         )
         parser.add_argument(
             "--partial", action="store_true", help="import what is not refused"
@@ -92,16 +126,35 @@ class Command(BaseCommand):
                     portfolio=options["portfolio"],
                     partial=options["partial"],
                     progress=advance,
-                    options=ImportOptions(
-                        strategy_id=options["strategy"],
-                        account=options["account"],
-                        venue=options["venue"],
-                        fx_rates=read_rates("fx-rate", options["fx_rate"]),
-                        fee_rates=read_rates("fee-rate", options["fee_rate"]),
-                    ),
+                    options=_read_options(options),
                 )
             except DomainError as refused:
                 raise CommandError(str(refused)) from refused
+
+
+def _read_options(options: dict[str, Any]) -> ImportOptions:
+    return ImportOptions(
+        strategy_id=options["strategy"],
+        account=options["account"],
+        venue=options["venue"],
+        fx_rates=read_rates("fx-rate", options["fx_rate"]),
+        fee_rates=read_rates("fee-rate", options["fee_rate"]),
+        day_rates=_read_day_rates(options["fx_rates"]),
+        quote_currency=options["quote_currency"],
+        fee_currency=options["fee_currency"],
+        contract_sizes=read_rates("contract-size", options["contract_size"]),
+        date_order=options["date_order"],
+        equal_fills=options["equal_fills"],
+    )
+
+
+def _read_day_rates(path: Path | None) -> DayRates:
+    if path is None:
+        return DayRates()
+    if not path.is_file():
+        raise CommandError(f"There is no file {path}.")
+    with path.open("rb") as source:
+        return read_day_rates("fx-rates", source)
 
 
 def _show(console: Console, report: ImportReport) -> None:
@@ -109,6 +162,8 @@ def _show(console: Console, report: ImportReport) -> None:
         f"{report.created} created, {report.known} already known, "
         f"{report.refused} refused."
     )
+    for warning in report.warnings:
+        console.print(f"Note: {warning}")
     if not report.refusals:
         return
     table = Table("line", "column", "reason")
