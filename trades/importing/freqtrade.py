@@ -9,13 +9,13 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import PRICE, round_to
@@ -74,8 +74,58 @@ ORDER_COLUMNS = (
     "order_date",
     "order_filled_date",
 )
+LOG_SUFFIX = "-wal"
+COPY_ATTEMPTS = 3
 NO_DATABASE = "is no database of freqtrade"
 Row = dict[str, Any]
+
+
+@contextmanager
+def open_database(path: Path) -> Iterator[BinaryIO]:
+    """The database with what stands in a `-wal` file next to it, as one file.
+
+    The two are copied and joined; neither is touched. Raises `InvalidInput` for `file`
+    where a bot writes them meanwhile.
+    """
+    log = path.with_name(path.name + LOG_SUFFIX)
+    if not log.is_file() or not log.stat().st_size:
+        with path.open("rb") as source:
+            yield source
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory, "bot.sqlite")
+        _copy_whole((path, copy), (log, copy.with_name(copy.name + LOG_SUFFIX)))
+        try:
+            with closing(sqlite3.connect(copy)) as database:
+                database.execute("PRAGMA trusted_schema = OFF")
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise InvalidInput("file", f"{NO_DATABASE} ({error}).") from error
+        with copy.open("rb") as source:
+            yield source
+
+
+def _copy_whole(*pairs: tuple[Path, Path]) -> None:
+    """Copy files that belong together, none of them changed meanwhile."""
+    for _ in range(COPY_ATTEMPTS):
+        before = [_state(path) for path, _ in pairs]
+        for path, copy in pairs:
+            shutil.copyfile(path, copy)
+        if before == [_state(path) for path, _ in pairs]:
+            return
+    raise InvalidInput(
+        "file",
+        f"is being written, and its newest rows are in {pairs[-1][0].name}: stop the "
+        'bot, or copy it with sqlite3 FILE ".backup COPY" and import the copy.',
+    )
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return None
+    return state.st_size, state.st_mtime_ns
 
 
 def read_freqtrade_stream(

@@ -1,7 +1,9 @@
 """Import trades from a file, as often as you like: what is known adds nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -9,8 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
-from mastertrade.exceptions import DomainError
+from mastertrade.exceptions import DomainError, InvalidInput
 from trades.importing.formats import FORMAT_NAMES
+from trades.importing.freqtrade import open_database
 from trades.importing.options import DateOrder, EqualFills, ImportOptions
 from trades.importing.rates import DayRates, read_day_rates, read_rates
 from trades.management.importing import add_portfolio_arguments, find_user
@@ -108,7 +111,7 @@ class Command(BaseCommand):
             console=console,
             transient=True,
         )
-        with bar, path.open("rb") as source:
+        with bar, _open(path, options["format"]) as source:
             task = bar.add_task(path.name, total=path.stat().st_size or 1)
 
             def advance(size: int) -> None:
@@ -130,6 +133,16 @@ class Command(BaseCommand):
                 )
             except DomainError as refused:
                 raise CommandError(str(refused)) from refused
+
+
+@contextmanager
+def _open(path: Path, format_name: str) -> Iterator[BinaryIO]:
+    opened = open_database(path) if format_name == "freqtrade" else path.open("rb")
+    try:
+        with opened as source:
+            yield source
+    except InvalidInput as refused:
+        raise CommandError(str(refused)) from refused
 
 
 def _read_options(options: dict[str, Any]) -> ImportOptions:
