@@ -20,6 +20,7 @@ from typing import Any, BinaryIO
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import PRICE, round_to
 from trades.enums import Side
+from trades.importing.fills import LONGEST_ORDER
 from trades.importing.freqtrade_trades import (
     ONE,
     ZERO,
@@ -30,7 +31,7 @@ from trades.importing.freqtrade_trades import (
 )
 from trades.importing.freqtrade_trades import read_number as number
 from trades.importing.options import ImportOptions
-from trades.importing.rows import Refusal, TradeRow
+from trades.importing.rows import FilledOrder, Refusal, TradeRow
 
 NEEDED = {
     "trades": {"id", "pair", "is_open", "open_rate", "amount", "open_date"},
@@ -62,6 +63,7 @@ TRADE_COLUMNS = (
 ORDER_COLUMNS = (
     "id",
     "ft_trade_id",
+    "order_id",
     "ft_order_side",
     "ft_is_open",
     "price",
@@ -178,6 +180,8 @@ def _read_trade(
         if orders and not fills and trade.is_open:
             return  # ordered, and not entered yet
         rows = list(rows_of(trade, fills, options.account))
+        if rows:
+            rows[0] = replace(rows[0], orders=tuple(_filled_orders(orders, fills)))
     except Unusable as why:
         yield Refusal(key, why.column, f"Trade {key}: {why.reason}")
         return
@@ -255,6 +259,22 @@ def _fill(trade: BotTrade, order: Row) -> BotFill:
         filled_at=_instant(order, at) if at else trade.opened_at,
         funding=number(order, "funding_fee") or ZERO if told else None,
     )
+
+
+def _filled_orders(orders: list[Row], fills: list[BotFill]) -> Iterator[FilledOrder]:
+    """Those that the venue gave an id."""
+    names = {order["id"]: order.get("order_id") for order in orders}
+    for fill in fills:
+        name = names[fill.order_id]
+        if isinstance(name, str) and 0 < len(name) <= LONGEST_ORDER:
+            yield FilledOrder(
+                key=fill.order_id,
+                order_id=name,
+                is_entry=fill.is_entry,
+                quantity=round_to(fill.amount, PRICE),
+                price=round_to(fill.rate, PRICE),
+                at=fill.filled_at,
+            )
 
 
 def _orders_by_trade(

@@ -60,7 +60,7 @@ WITH placed AS (
 SELECT n.line, n.place, n.by_content, n.fingerprint, n.symbol, n.quote, n.is_buy,
        n.quantity, n.price, n.filled_at, n.fee_quote, n.fee_base, n.fee_other,
        n.fee_coin, n.may_short, n.is_funding, n.order_id, n.own_key, n.external_id,
-       newest_at, CASE
+       newest_at, NULL::text AS equal_to, CASE
     WHEN k.external_id IS NOT NULL THEN
         CASE WHEN k.request_fingerprint = n.fingerprint THEN 'known' ELSE 'other' END
     WHEN given > 1 THEN
@@ -74,8 +74,8 @@ LEFT JOIN newest l ON l.symbol = n.symbol
 """
 COUNT_KNOWN = "SELECT count(*) FROM named_fills WHERE status = 'known'"
 REFUSED = """
-SELECT line, status, external_id, newest_at FROM named_fills
-WHERE status IN ('other', 'late') ORDER BY line
+SELECT line, status, external_id, newest_at, equal_to FROM named_fills
+WHERE status IN ('other', 'late', 'equal') ORDER BY line
 """
 INDEX_PRICES = "CREATE INDEX ON named_fills (symbol, filled_at, place)"
 ASKS_RATES = """

@@ -20,6 +20,7 @@ from trades.importing.rows import Refusal
 from trades.models import TradeImport
 from trades.services import import_sql as sql
 from trades.services import import_writes as writes
+from trades.services.equal_fills import sort_out_equal_trades
 from trades.services.importing_fills import FillImport
 from trades.services.records import forget_records
 from trades.services.staging import SHOWN_REFUSALS, Progress, Staging, Watched
@@ -99,6 +100,7 @@ class _Job:
         staging: Staging,
     ) -> None:
         self.portfolio = portfolio
+        self.options = options
         self.now = now
         self.cursor = cursor
         self.staging = staging
@@ -138,6 +140,9 @@ class _Job:
         self._ask("SET LOCAL work_mem = '64MB'")
         if self.staging.unnamed:
             self._ask(sql.NAME_BY_CONTENT)
+        if self.fills is None:
+            equal_fills = self.options.equal_fills
+            sort_out_equal_trades(self.cursor, self.values, equal_fills)
         self._ask("ANALYZE staged_trades (line, external_id, ledger_key)")
         self._ask(sql.READY)
         self._ask(sql.REFUSE_OWN)
@@ -170,6 +175,8 @@ class _Job:
             self._settle()
         if self.staging.open:
             self._ask(writes.OPEN_POSITIONS)
+        if self.staging.orders:
+            self._ask(writes.INSERT_ORDERS)
 
     def _insert(self, statement: str) -> None:
         created, first_exit = self._ask(statement)[0]

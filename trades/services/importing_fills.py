@@ -32,10 +32,11 @@ from trades.importing.fills import (
     venue_key,
 )
 from trades.importing.lots import Lot, LotQueue
-from trades.importing.options import ImportOptions
+from trades.importing.options import EqualFills, ImportOptions
 from trades.importing.pairing import Execution, Kept, Market, Outcome, Pairing
 from trades.importing.rows import Refusal, TradeRow
 from trades.services import fill_sql as sql
+from trades.services.equal_fills import TOLD, mark_equal_fills
 from trades.stakes import Stake
 
 AT_ONCE = 5000
@@ -50,6 +51,13 @@ REASONS = {
         "lies before fills of this market that are imported already, the newest of "
         "{newest:%Y-%m-%d %H:%M:%S} UTC: trades were paired without it."
     ),
+    "equal": TOLD,
+}
+# What becomes of a fill that equals one from another source.
+EQUAL_STATUS = {
+    EqualFills.REFUSE: "equal",
+    EqualFills.KNOWN: "known",
+    EqualFills.NEW: None,
 }
 
 
@@ -107,6 +115,8 @@ class FillImport:
         self._values: dict[str, Any] = {
             "portfolio_id": portfolio.portfolio_id,
             "namespace": _namespace(fill_format, options),
+            "account": options.account,
+            "venue": (fill_format.asks_venue and options.venue) or ANY_VENUE,
             "with_symbol": fill_format.asks_venue,
             "separator": fill_format.separator,
             "rated": list(self._fee_rates),
@@ -128,6 +138,8 @@ class FillImport:
         self._cursor.execute("ANALYZE staged_fills")
         self._cursor.execute(sql.NAME, self._values)
         self._cursor.execute("ANALYZE named_fills")
+        status = EQUAL_STATUS[self._options.equal_fills]
+        mark_equal_fills(self._cursor, self._values, status)
         self._cursor.execute(sql.COUNT_KNOWN)
         self.known = self._cursor.fetchone()[0]
         yield from self._refuse_known(file)
@@ -188,9 +200,11 @@ class FillImport:
 
     def _refuse_known(self, file: FillFile) -> Iterator[Refusal]:
         self._cursor.execute(sql.REFUSED)
-        for line, status, external_id, newest in self._cursor.fetchall():
+        for line, status, external_id, newest, other in self._cursor.fetchall():
             column = file.time_column if status == "late" else ""
-            told = REASONS[status].format(external_id=external_id, newest=newest)
+            told = REASONS[status].format(
+                external_id=external_id, newest=newest, other=other
+            )
             yield self._refuse(Refusal(line, column, told))
 
     def _refuse(self, refusal: Refusal) -> Refusal:

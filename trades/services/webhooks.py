@@ -31,6 +31,7 @@ from trades.models import Trade, WebhookFill, WebhookToken
 from trades.pnl import measure_exact_profit
 from trades.services.adding import add_to_trade
 from trades.services.closing import close_trade
+from trades.services.equal_fills import find_equal_fill
 from trades.services.opening import open_trade
 from trades.services.webhook_decisions import find_decision
 from trades.stakes import split_stake
@@ -128,6 +129,7 @@ class _Booking:
         entered = message.quantity * message.price
         if not self._holds(entered):
             raise self._missing("it was entered before this")
+        self._refuse_equal()
         trade, _ = open_trade(
             user=self.webhook.user,
             now=self.now,
@@ -227,6 +229,18 @@ class _Booking:
         if stake not in {None, own}:
             raise InvalidInput(
                 "stake_currency", f"is {stake}, but the portfolio is in {own}."
+            )
+
+    def _refuse_equal(self) -> None:
+        """A file of fills, without the bot's ids, may have brought the entry."""
+        other = find_equal_fill(self.portfolio.pk, self.message)
+        if other is not None:
+            raise IdempotencyConflict(
+                f"The entry of trade {self.message.bot_trade_id} of bot "
+                f"{self.webhook.bot} equals {other}, which a file of fills brought. "
+                "Nothing was booked: void what that file made, or import the bot's "
+                f"database with the account {self.webhook.bot} and say what equal "
+                "fills are (--equal-fills)."
             )
 
     def _refuse_unended(self) -> None:
