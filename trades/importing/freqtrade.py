@@ -185,17 +185,19 @@ def _read_trade(
     except Unusable as why:
         yield Refusal(key, why.column, f"Trade {key}: {why.reason}")
         return
-    rate = options.fx_rates.get(trade.stake_currency)
-    if rate is None:
-        yield from rows
-        return
     for one in rows:
-        yield _converted(one, rate)
+        yield _converted(one, trade.stake_currency, options)
 
 
-def _converted(row: TradeRow, rate: Decimal) -> TradeRow:
-    """In another currency than freqtrade's, its profit is no figure to compare."""
-    return replace(row, fx_rate=rate, profit_loss=None)
+def _converted(row: TradeRow, currency: str, options: ImportOptions) -> TradeRow:
+    """At the rate given, if any: by day, that of the exit.
+
+    In another currency than freqtrade's, its profit is no figure to compare.
+    """
+    rate = options.fx_rates.get(currency)
+    if rate is None:
+        rate = options.day_rates.find(currency, row.exit_time or row.entry_time)
+    return row if rate is None else replace(row, fx_rate=rate, profit_loss=None)
 
 
 def _trade(row: Row, options: ImportOptions) -> BotTrade:

@@ -14,7 +14,7 @@ from trades.importing.binance import open_binance
 from trades.importing.fills import Fees, Fill, content_key
 from trades.importing.markets import QUOTES, split_market, split_suffixed
 from trades.importing.numbers import read_suffixed
-from trades.importing.options import ImportOptions
+from trades.importing.options import DateOrder, ImportOptions
 from trades.importing.rows import Refusal
 
 FILES = Path(__file__).parent / "files"
@@ -186,9 +186,7 @@ def test_every_known_quote_is_found_behind_a_coin_that_is_paid_as_fee(
     ("date", "header", "at"),
     [
         ("2021-03-01 12:34:56", "Date(UTC)", (2021, 3, 1, 12, 34, 56)),
-        ("2021/3/1 2:34", "Date(UTC)", (2021, 3, 1, 2, 34)),
-        ("21-03-01 12:34:56", "Date(UTC)", (2021, 3, 1, 12, 34, 56)),
-        ("21/03/01 12:34:56", "Date(UTC)", (2021, 3, 1, 12, 34, 56)),
+        ("2021/3/1 2:34:00", "Date(UTC)", (2021, 3, 1, 2, 34)),
         ("2021-03-01T12:34:56.25", "Date(UTC)", (2021, 3, 1, 12, 34, 56, 250000)),
         ("2021-03-01 00:30:00", "Date(UTC+2)", (2021, 2, 28, 22, 30)),
         ("2021-03-01 00:30:00", "Date(UTC-3:30)", (2021, 3, 1, 4, 0)),
@@ -200,6 +198,67 @@ def test_a_time_is_read_however_it_is_written(
     told = NEWER.replace("Date(UTC)", header)
     fill = read_one(LINE.replace("2021-03-01 12:34:56", date), told)
     assert fill.at == datetime(*at, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("date", "wanted"),
+    [
+        ("2021/3/1 2:34", "has no seconds"),
+        ("19-03-20 05:49", "has no seconds"),
+        ("01/03/2021 12:34", "has no seconds"),
+        ("21-03-01 12:34:56", "--date-order"),
+        ("01/03/2021 12:34:56", "--date-order"),
+        ("3.1.2021 12:34:56", "--date-order"),
+        ("2021-03-01 02:34:56 PM", "24 hours"),
+        ("2016-03-01 12:34:56", "before 2017"),
+    ],
+)
+def test_a_date_that_may_mean_another_is_refused(date: str, wanted: str) -> None:
+    (refused,) = read(LINE.replace("2021-03-01 12:34:56", date))
+    assert isinstance(refused, Refusal)
+    assert refused.column == "Date(UTC)"
+    assert date in refused.reason
+    assert wanted in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("order", "date"),
+    [
+        ("ymd", "21-03-01 12:34:56"),
+        ("dmy", "01-03-21 12:34:56"),
+        ("dmy", "1.3.2021 12:34:56"),
+        ("mdy", "3/1/2021 12:34:56"),
+        ("mdy", "2021-03-01 12:34:56"),
+    ],
+)
+def test_the_order_of_dates_may_be_given(order: str, date: str) -> None:
+    content = "\n".join([NEWER, LINE.replace("2021-03-01 12:34:56", date)])
+    options = ImportOptions(date_order=DateOrder(order))
+    source = io.BufferedReader(io.BytesIO(content.encode()))
+    (fill,) = open_binance(source, options).items
+    assert isinstance(fill, Fill)
+    assert fill.at == datetime(2021, 3, 1, 12, 34, 56, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_file_that_excel_saved_is_read_where_nothing_can_have_changed(
+    separator: str,
+) -> None:
+    line = LINE.replace(",", separator)
+    assert read_one(line, NEWER.replace(",", separator)) == read_one(LINE)
+    for wrong in ("12,5", "1,234"):
+        header = NEWER.replace(",", separator)
+        (refused,) = read(line.replace("12.5", wrong), header=header)
+        assert isinstance(refused, Refusal)
+        assert refused.column == "Price"
+
+
+@pytest.mark.parametrize("figure", ["1.25E+01", "1.25E+1", "1.2E-05", "1E+12"])
+def test_a_figure_that_excel_shortened_is_refused(figure: str) -> None:
+    (refused,) = read(LINE.replace("12.5", figure))
+    assert isinstance(refused, Refusal)
+    assert refused.column == "Price"
+    assert "Excel shortened" in refused.reason
 
 
 @pytest.mark.parametrize(
