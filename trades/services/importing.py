@@ -16,6 +16,11 @@ from mastertrade.transactions import atomic
 from strategies.models import StrategyInstance
 from trades.importing.formats import FILL_FORMATS, FORMAT_NAMES, FORMATS
 from trades.importing.options import ImportOptions
+from trades.importing.recognising import (
+    HEAD_BYTES,
+    refuse_unreadable,
+    way_in,
+)
 from trades.importing.rows import Refusal
 from trades.models import TradeImport
 from trades.services import import_sql as sql
@@ -76,7 +81,7 @@ def import_trades(
         cursor.execute(sql.CREATE_STAGING)
         staging = Staging(cursor)
         job = _Job(user, locked, told, now, cursor, staging)
-        job.read(watched.buffered(), format_name, told)
+        _read(job, watched.buffered(), format_name, told)
         job.prepare()
         job.write(file_name, format_name, watched.sha256)
         report = job.report()
@@ -85,6 +90,21 @@ def import_trades(
             return replace(report, import_id=None, created=0)
         job.finish(file_name)
         return report
+
+
+def _read(
+    job: "_Job", source: io.BufferedReader, format_name: str, options: ImportOptions
+) -> None:
+    """Read the file; what is no such file is told what it looks like."""
+    head = source.peek(HEAD_BYTES)[:HEAD_BYTES]
+    refuse_unreadable(head, format_name)
+    try:
+        job.read(source, format_name, options)
+    except InvalidInput as refused:
+        hint = way_in(head, format_name) if refused.field == "file" else ""
+        if not hint:
+            raise
+        raise InvalidInput("file", f"{refused.detail} {hint}") from refused
 
 
 class _Job:

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from goals.enums import GoalType
 from goals.models import User
+from mastertrade.terminal import open_console
 from trades.management.demo_login import ensure_demo_user
 from trades.management.replaying import replay_all, show_runs
 from trades.models import ReplayRun
@@ -37,7 +38,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console()
+        console = open_console()
         user = ensure_demo_user()
         try:
             runs = self.replay_or_stop(console, user)

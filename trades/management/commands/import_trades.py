@@ -12,6 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
 from mastertrade.exceptions import DomainError, InvalidInput
+from mastertrade.terminal import open_console, printable
 from trades.importing.formats import FORMAT_NAMES
 from trades.importing.freqtrade import open_database
 from trades.importing.options import DateOrder, EqualFills, ImportOptions
@@ -90,7 +91,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console()
+        console = open_console()
         report = self._import(console, options)
         with console.status("Adding up …"):
             user = find_user(options["user"])
@@ -105,14 +106,14 @@ class Command(BaseCommand):
         if not path.is_file():
             raise CommandError(f"There is no file {path}.")
         bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             console=console,
             transient=True,
         )
         with bar, _open(path, options["format"]) as source:
-            task = bar.add_task(path.name, total=path.stat().st_size or 1)
+            task = bar.add_task(printable(path.name), total=path.stat().st_size or 1)
 
             def advance(size: int) -> None:
                 bar.advance(task, size)
@@ -132,7 +133,7 @@ class Command(BaseCommand):
                     options=_read_options(options),
                 )
             except DomainError as refused:
-                raise CommandError(str(refused)) from refused
+                raise CommandError(printable(str(refused))) from refused
 
 
 @contextmanager
@@ -142,7 +143,7 @@ def _open(path: Path, format_name: str) -> Iterator[BinaryIO]:
         with opened as source:
             yield source
     except InvalidInput as refused:
-        raise CommandError(str(refused)) from refused
+        raise CommandError(printable(str(refused))) from refused
 
 
 def _read_options(options: dict[str, Any]) -> ImportOptions:
@@ -176,12 +177,14 @@ def _show(console: Console, report: ImportReport) -> None:
         f"{report.refused} refused."
     )
     for warning in report.warnings:
-        console.print(f"Note: {warning}")
+        console.print(printable(f"Note: {warning}"))
     if not report.refusals:
         return
     table = Table("line", "column", "reason")
     for refusal in report.refusals[:SHOWN]:
-        table.add_row(str(refusal.line), refusal.column, refusal.reason)
+        table.add_row(
+            str(refusal.line), printable(refusal.column), printable(refusal.reason)
+        )
     console.print(table)
     if report.refused > SHOWN:
         console.print(f"… and {report.refused - SHOWN} more.")
