@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 
 from mastertrade.exceptions import InvalidInput
-from mastertrade.money import exactly
+from mastertrade.money import EXACT, exactly
 from trades.importing.fills import Fees, Fill, FillFile, FillFormat, sort_fees
 from trades.importing.markets import split_market, split_suffixed
 from trades.importing.numbers import Amount, read_amount, read_suffixed
@@ -31,6 +32,15 @@ EXPORT = "Export the history again, and import the file without opening it in Ex
 # Excel writes long figures like that, and leaves digits out; Binance writes 1.2E-7.
 SHORTENED = re.compile(r"\dE(?:\+\d|-0)\d*")
 SEPARATORS = (",", ";", "\t")
+# The rows of most files: every field as Binance writes it, every coin of letters alone.
+# What does not match is not wrong, only to be looked at closely.
+PLAIN_LAYOUT = ["pair", "side", "price", "executed", "amount", "fee"]
+PLAIN_FIGURE = r"([0-9]{1,15}(?:\.[0-9]{1,12})?)"
+PLAIN_ROW = re.compile(
+    r"(20(?:1[7-9]|[2-9][0-9])-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}),"
+    rf"([A-Z]{{2,30}}),(BUY|SELL),{PLAIN_FIGURE},{PLAIN_FIGURE}([A-Z]+),"
+    rf"{PLAIN_FIGURE}([A-Z]+),{PLAIN_FIGURE}([A-Z]+)"
+).fullmatch
 SIDES = {"BUY": True, "SELL": False}
 
 
@@ -50,6 +60,12 @@ class _Layout:
     zone: timezone
     date_order: DateOrder | None
     has_commas: bool
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether `PLAIN_ROW` is in this order of columns."""
+        order = [name.casefold() for name in self.names]
+        return order[1:] == PLAIN_LAYOUT and self.date == 0 and self.zone == UTC
 
 
 class _Wrong(Exception):
@@ -140,11 +156,17 @@ def _fills(
     reader: Iterator[list[str]], layout: _Layout, lines: io.TextIOWrapper
 ) -> Iterator[Fill | Refusal]:
     width = len(layout.names)
+    is_plain = layout.is_plain
     line = 1
     try:
         for row in reader:
             # The header was read before; `line_num` is of csv's readers.
             line = 1 + reader.line_num  # type: ignore[attr-defined]
+            if is_plain and (found := PLAIN_ROW(",".join(row))):
+                fill = _read_plain(line, found.groups())
+                if fill is not None:
+                    yield fill
+                    continue
             if not any(row):
                 continue
             if len(row) != width:
@@ -159,6 +181,40 @@ def _fills(
         raise InvalidInput("file", f"is no CSV after line {line}: {error}.") from error
     finally:
         lines.detach()
+
+
+def _read_plain(line: int, fields: Sequence[str]) -> Fill | None:
+    """A plain row; None where the figures do not go together as they stand."""
+    date, pair, side, price_text, quantity_text, base, total, quote, fee, coin = fields
+    if pair != base + quote:
+        return None
+    price, quantity = Decimal(price_text), Decimal(quantity_text)
+    if not price or not quantity or Decimal(total) != EXACT.multiply(price, quantity):
+        return None
+    try:
+        at = datetime.fromisoformat(f"{date}+00:00")
+    except ValueError:
+        return None
+    paid = Decimal(fee)
+    if not paid:
+        fees = Fees()
+    elif coin == quote:
+        fees = Fees(quote=paid)
+    elif coin == base:
+        fees = Fees(base=paid)
+    else:
+        fees = Fees(other=paid, coin=coin)
+    return Fill(
+        line=line,
+        symbol=pair,
+        base=base,
+        quote=quote,
+        is_buy=side == "BUY",
+        quantity=quantity,
+        price=price,
+        at=at,
+        fees=fees,
+    )
 
 
 def _read_fill(line: int, row: Sequence[str], layout: _Layout) -> Fill:

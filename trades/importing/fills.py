@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 
 from mastertrade.money import (
     EXACT,
     MONEY,
     PRICE,
     exactly,
-    fits,
     format_plain,
     round_to,
+    upper_bound,
 )
 from trades.importing.columns import BY_NAME, CURRENCY, number, text
 from trades.importing.options import ImportOptions
@@ -170,23 +171,30 @@ def base_fee(fill: Fill) -> Decimal:
 
 def check_fill(fill: Fill, file: FillFile, now: datetime) -> Refusal | None:
     """Why the fill has no place in a ledger, by its file's columns; None if it has."""
-    wrong = (
-        (file.pair_column, SYMBOL(fill.symbol) or CURRENCY(fill.quote)),
-        (file.quantity_column, SIZE(f"{fill.quantity:f}")),
-        (file.price_column, SIZE(f"{fill.price:f}")),
-        (file.fee_column, _check_fees(fill.fees)),
-        (file.fee_column, base_fee(fill) and SIZE(f"{held_after(fill):f}")),
-        (file.time_column, _check_time(fill.at, now)),
-    )
-    for column, reason in wrong:
-        if reason:
-            return Refusal(fill.line, column, str(reason))
+    if reason := _check_market(fill.symbol, fill.quote):
+        return Refusal(fill.line, file.pair_column, reason)
+    if reason := SIZE(f"{fill.quantity:f}"):
+        return Refusal(fill.line, file.quantity_column, reason)
+    if reason := SIZE(f"{fill.price:f}"):
+        return Refusal(fill.line, file.price_column, reason)
+    if reason := _check_fees(fill.fees):
+        return Refusal(fill.line, file.fee_column, reason)
+    if base_fee(fill) and (reason := SIZE(f"{held_after(fill):f}")):
+        return Refusal(fill.line, file.fee_column, reason)
+    if reason := _check_time(fill.at, now):
+        return Refusal(fill.line, file.time_column, reason)
     return None
 
 
+@lru_cache(maxsize=1000)
+def _check_market(symbol: str, quote: str) -> str | None:
+    return SYMBOL(symbol) or CURRENCY(quote)
+
+
 def _check_fees(fees: Fees) -> str | None:
+    most = upper_bound(PRICE)
     for told in (fees.quote, fees.base, fees.other):
-        if not fits(told, PRICE):
+        if not -most <= told <= most:
             return "is out of range."
     return None if fees.coin is None else COIN(fees.coin)
 
@@ -215,38 +223,42 @@ def settle_figure(value: Decimal) -> Decimal:
     return round_to(value, PRICE) if exponent < -PRICE[1] else value
 
 
-def content_key(fill: Fill) -> str:
-    """The same for the same execution, however its file writes the figures."""
-    fees = fill.fees
-    paid = [format_plain(fee) for fee in (fees.quote, fees.base, fees.other)]
-    figures = _figures(fill, fill.is_buy)
-    return _digest([*figures, *paid, fees.coin or ""])[:KEY_DIGITS]
+@dataclass(frozen=True, slots=True)
+class FillKeys:
+    """What a fill is known by.
 
-
-def figures_key(fill: Fill, *, is_buy: bool | None = None) -> str:
-    """What an id stands for. A venue may tell the fees later than the rest.
-
-    With `is_buy`: the same for the other side of a trade with oneself.
+    `content` is the same for the same execution, however its file writes the figures.
+    `figures` are what an id stands for: a venue may tell the fees later than the rest.
+    `mirror` are those of the other side of a trade with oneself; empty without an id.
     """
-    return _digest(_figures(fill, fill.is_buy if is_buy is None else is_buy))
+
+    content: str
+    figures: str
+    mirror: str
+
+
+def make_keys(fill: Fill) -> FillKeys:
+    fees = fill.fees
+    market = f"{fill.at.astimezone(UTC).isoformat()}|{fill.symbol}"
+    kind = " funding" if fill.is_funding else ""
+    rest = f"{kind}|{format_plain(fill.price)}|{format_plain(fill.quantity)}"
+    own, other = ("buy", "sell") if fill.is_buy else ("sell", "buy")
+    figures = f"{market}|{own}{rest}"
+    paid = f"{format_plain(fees.quote)}|{format_plain(fees.base)}|"
+    paid += f"{format_plain(fees.other)}|{fees.coin or ''}"
+    return FillKeys(
+        _digest(f"{figures}|{paid}")[:KEY_DIGITS],
+        _digest(figures),
+        "" if fill.venue_id is None else _digest(f"{market}|{other}{rest}"),
+    )
 
 
 def venue_key(venue_id: str) -> str:
     """The venue's id, or a digest of it where it is too long."""
     if len(venue_id) <= LONGEST_KEY and ">" not in venue_id:
         return venue_id
-    return _digest([venue_id])[:LONGEST_KEY]
+    return _digest(venue_id)[:LONGEST_KEY]
 
 
-def _figures(fill: Fill, is_buy: bool) -> list[str]:
-    return [
-        fill.at.astimezone(UTC).isoformat(),
-        fill.symbol,
-        ("buy" if is_buy else "sell") + (" funding" if fill.is_funding else ""),
-        format_plain(fill.price),
-        format_plain(fill.quantity),
-    ]
-
-
-def _digest(words: list[str]) -> str:
-    return hashlib.sha256("|".join(words).encode()).hexdigest()
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

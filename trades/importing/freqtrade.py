@@ -263,20 +263,22 @@ def _fill(trade: BotTrade, order: Row) -> BotFill:
     )
 
 
-def _filled_orders(orders: list[Row], fills: list[BotFill]) -> Iterator[FilledOrder]:
+def _filled_orders(orders: list[Row], fills: list[BotFill]) -> list[FilledOrder]:
     """Those that the venue gave an id."""
     names = {order["id"]: order.get("order_id") for order in orders}
-    for fill in fills:
-        name = names[fill.order_id]
-        if isinstance(name, str) and 0 < len(name) <= LONGEST_ORDER:
-            yield FilledOrder(
-                key=fill.order_id,
-                order_id=name,
-                is_entry=fill.is_entry,
-                quantity=round_to(fill.amount, PRICE),
-                price=round_to(fill.rate, PRICE),
-                at=fill.filled_at,
-            )
+    return [
+        FilledOrder(
+            key=fill.order_id,
+            order_id=name,
+            is_entry=fill.is_entry,
+            quantity=round_to(fill.amount, PRICE),
+            price=round_to(fill.rate, PRICE),
+            at=fill.filled_at,
+        )
+        for fill in fills
+        if isinstance(name := names[fill.order_id], str)
+        and 0 < len(name) <= LONGEST_ORDER
+    ]
 
 
 def _orders_by_trade(

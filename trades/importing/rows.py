@@ -44,6 +44,7 @@ class TradeRow:
     fee_currency: str | None = None
     fx_rate: Decimal | None = None
     fee_fx_rate: Decimal | None = None
+    exit_fee_fx_rate: Decimal | None = None
     profit_loss: Decimal | None = None
     parent_external_id: str | None = None
     settles: bool = False

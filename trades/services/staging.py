@@ -12,6 +12,7 @@ from django.db import DataError, connection
 from mastertrade.exceptions import InvalidInput
 from trades.importing.columns import BY_NAME, NAMES, texts_of
 from trades.importing.formats import Item
+from trades.importing.plain import is_plain_row
 from trades.importing.rows import FilledOrder, Refusal, TradeRow
 from trades.services.import_sql import COPY_STAGING
 
@@ -112,7 +113,8 @@ class Staging:
             number, settles = item.line, item.settles
             orders = _show_orders(item.orders) if item.orders else ""
             texts: Sequence[str] = texts_of(item)
-            wrong = _first_wrong(texts)
+            is_plain = IS_PLAIN(",".join(texts))
+            wrong = None if is_plain else _first_wrong(texts)
             if wrong is not None:
                 self.refuse(Refusal(number, *wrong))
                 return None
@@ -137,6 +139,8 @@ class Staging:
             self.refusals.append(refusal)
 
 
+# One pattern for a whole row; what it does not match is looked at column by column.
+IS_PLAIN = is_plain_row(NAMES)
 EXTERNAL_ID, PARENT = NAMES.index("external_id"), NAMES.index("parent_external_id")
 EXIT_PRICE = NAMES.index("exit_price")
 # What an export calls a trade that has no id of its own, with its key.

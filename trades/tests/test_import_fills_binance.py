@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mastertrade.exceptions import InvalidInput
 from trades.importing.binance import open_binance
-from trades.importing.fills import Fees, Fill, content_key
+from trades.importing.fills import Fees, Fill, make_keys
 from trades.importing.markets import QUOTES, split_market, split_suffixed
 from trades.importing.numbers import read_suffixed
 from trades.importing.options import DateOrder, ImportOptions
@@ -88,7 +88,7 @@ def test_the_newer_layout_with_its_mark_thousands_and_padding() -> None:
     ]
     assert {fill.quote for fill in fills} == {"USDT"}
     assert fills[1].price == D("48123.45")
-    assert content_key(fills[5]) == content_key(fills[6])
+    assert make_keys(fills[5]) == make_keys(fills[6])
 
 
 def test_the_older_layout() -> None:
@@ -343,7 +343,7 @@ def test_another_file_is_refused_whole(content: bytes, told: str) -> None:
 def test_the_same_execution_has_the_same_key_in_both_layouts() -> None:
     newer = "2018-01-16 10:20:15,SNTETH,BUY,0.0002100000,400.0000000000SNT,"
     newer += "0.08400000ETH,0.4000000000SNT"
-    assert content_key(read_one(newer)) == content_key(read_one(OLD_LINE, OLDER))
+    assert make_keys(read_one(newer)) == make_keys(read_one(OLD_LINE, OLDER))
 
 
 @pytest.mark.parametrize(
@@ -355,3 +355,36 @@ def test_a_total_without_its_coin_is_in_a_known_quote(
 ) -> None:
     assert split_suffixed("SOLUSDT", "0.18SOL", total) == split
     assert split_suffixed("SOLXYZ", "0.18SOL", "") is None
+
+
+figures = st.decimals(0, 10**6, places=8, allow_nan=False)
+coin_names = st.sampled_from(["SOL", "USDT", "BNB", "BTC", "E"])
+
+
+@pytest.mark.slow
+@given(
+    figures,
+    figures,
+    figures,
+    st.sampled_from(["SOLUSDT", "ETHBTC", "SOLE"]),
+    st.tuples(coin_names, coin_names, coin_names),
+    st.sampled_from(["2021-03-01 12:34:56", "2021-02-30 12:34:56"]),
+    st.integers(-1, 1),
+)
+def test_a_plain_row_is_read_as_any_other(
+    price: Decimal,
+    quantity: Decimal,
+    fee: Decimal,
+    pair: str,
+    coins: tuple[str, str, str],
+    date: str,
+    off: int,
+) -> None:
+    base, quote, paid = coins
+    total = price * quantity + off * D("0.5")
+    told = f"{date},{pair},BUY,{price:f},{quantity:f}{base},{total:f}{quote},"
+    told += f"{fee:f}{paid}"
+    # A column more is no plain layout.
+    read_plain = read(told)
+    read_closely = read(f"{told},x", header=f"{NEWER},Note")
+    assert read_plain == read_closely

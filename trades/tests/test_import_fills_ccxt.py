@@ -11,7 +11,7 @@ import pytest
 
 from mastertrade.exceptions import InvalidInput
 from trades.importing.ccxt import open_ccxt
-from trades.importing.fills import Fees, Fill, content_key, figures_key, venue_key
+from trades.importing.fills import Fees, Fill, make_keys, venue_key
 from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal
 
@@ -250,8 +250,8 @@ def test_an_id_may_be_a_number_and_is_shortened_when_long() -> None:
 
 def test_fees_told_later_make_no_other_fill_of_an_id() -> None:
     early, late = read_one(fee=None, fees=None), read_one()
-    assert figures_key(early) == figures_key(late)
-    assert content_key(early) != content_key(late)
+    assert make_keys(early).figures == make_keys(late).figures
+    assert make_keys(early).content != make_keys(late).content
 
 
 # What the venues do not agree about.
