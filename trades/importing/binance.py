@@ -89,8 +89,9 @@ def open_binance(source: io.BufferedReader, options: ImportOptions) -> FillFile:
         first = lines.readline(LONGEST_FIELD)
         separator = max(SEPARATORS, key=first.count)
         header = next(csv.reader([first], strict=True, delimiter=separator), [])
-        names = [name.strip() for name in header]
-        layout = _find_layout(names, options, has_commas=separator == ",")
+        layout = _find_layout(
+            [name.strip() for name in header], options, has_commas=separator == ","
+        )
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput("file", f"is no CSV in UTF-8: {error}.") from error
     reader = csv.reader(lines, strict=True, delimiter=separator)

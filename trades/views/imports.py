@@ -34,6 +34,7 @@ from trades.views.uploads import (
     JSONBodyParser,
     JSONLinesBodyParser,
     PlainNegotiation,
+    refuse_slow_upload,
 )
 
 logger = logging.getLogger(__name__)
@@ -62,11 +63,13 @@ class ImportTradesView(APIView):
         The file comes in a form, or as the body itself (`text/csv`,
         `application/json`, `application/x-ndjson`) with the other fields in the query.
         If a row is refused the answer is 400 and nothing is imported, unless
-        `?partial=1`: then all others are.
+        `?partial=1`: then all others are. A file that would take longer than a request
+        may is refused before it is read, with the command that takes it.
         """
         body = ImportUploadSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         told, user, now = body.validated_data, signed_in(request), timezone.now()
+        refuse_slow_upload(told, user.username)
         report = import_trades(
             user=user,
             source=told["file"],
