@@ -2,10 +2,13 @@
 
 import gzip
 import json
+import re
 import sqlite3
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from goals.models import Portfolio
@@ -13,6 +16,7 @@ from mastertrade.exceptions import InvalidInput
 from trades.importing.columns import REQUIRED
 from trades.importing.formats import FORMAT_NAMES
 from trades.importing.recognising import FOREIGN, recognise
+from trades.models import Trade
 from trades.tests.factories import ensure_strategy
 from trades.tests.test_import_fills import (
     NEWER,
@@ -97,7 +101,7 @@ def test_a_file_of_another_venue_is_told_the_columns_and_the_way_in(
     [
         (b"PK\x03\x04...", "Excel file (.xlsx)"),
         (b"\xd0\xcf\x11\xe0", "old Excel file"),
-        (gzip.compress(OWN.encode()), "packed by gzip (.gz)"),
+        (gzip.compress(OWN.encode(), mtime=0), "packed by gzip (.gz)"),
         (OWN.encode("utf-16"), "UTF-16"),
         (b"%PDF-1.4", "a PDF"),
         (b"\n <!DOCTYPE html>", "a web page"),
@@ -136,6 +140,16 @@ def test_a_wrong_line_far_below_the_header_is_told_without_advice(
         bring(portfolio, OWN + '"', "mastertrade-csv")
     assert caught.value.detail.count(".") == 1
     assert "looks like" not in caught.value.detail
+
+
+def test_the_example_of_a_stock_in_the_documentation_is_read(
+    portfolio: Portfolio,  # noqa: F811
+) -> None:
+    text = (settings.BASE_DIR / "docs/importing.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    report = bring(portfolio, example, "ccxt-json", venue="broker")
+    assert (report.created, report.refused) == (2, 0)
+    assert Trade.objects.get(symbol="AAPL/USD").profit_loss == Decimal("25.5")
 
 
 # What stands in a file is printed as it stands there.
