@@ -109,7 +109,9 @@ def way_in(head: bytes, format_name: str) -> str:
     """
     looks_like = recognise(head)
     if looks_like == format_name:
-        return ""
+        first = head.partition(b"\n")[0]
+        has_commas = not format_name.endswith("csv") or b"," in first
+        return "" if has_commas else "Its fields must be parted by commas."
     if looks_like in FORMAT_WORDS:
         return _name(looks_like)
     known = f"It looks like {looks_like}. " if looks_like else ""

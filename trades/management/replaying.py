@@ -14,6 +14,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from goals.models import User
 from trades.models import ReplayRun
@@ -80,7 +81,8 @@ def show_runs(
     page.parent.mkdir(parents=True, exist_ok=True)
     write_page(page, report)
     console.print()
-    console.print(f"Charts and every period: [bold]{page}[/bold]", soft_wrap=True)
+    place = Text("Charts and every period: ").append(str(page), "bold")
+    console.print(place, soft_wrap=True)
 
 
 def _stepper(progress: Progress, task: TaskID) -> Step:
@@ -89,7 +91,7 @@ def _stepper(progress: Progress, task: TaskID) -> Step:
 
 def _bars(console: Console) -> Progress:
     return Progress(
-        TextColumn("{task.description:>6}"),
+        TextColumn("{task.description:>6}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("bars"),

@@ -24,11 +24,11 @@ BUCKET = "floor(extract(epoch FROM {at}) / 86400)"
 IS_FILL_FILE = "({id} LIKE 'ccxt:%%' OR {id} LIKE 'binance:%%')"
 PIECES = f"""
 SELECT {MARKET.format(symbol="symbol")} AS market, is_buy, quantity, price, at,
-       name, name AS piece, interval '{FILL_WINDOW}' AS apart
+       name, name AS piece, apart
 FROM picked
 UNION ALL
 SELECT {MARKET.format(symbol="p.symbol")}, is_buy, whole, round(cost / whole, 12),
-       began, name, piece, interval '{FILL_WINDOW}'
+       began, name, piece, apart
 FROM (
     SELECT p.*, sum(quantity) OVER same AS whole, sum(quantity * price) OVER same
            AS cost, count(*) OVER same AS pieces, min(name) OVER same AS piece,
@@ -41,7 +41,9 @@ FROM (
 STORED_FILLS = f"""
 WITH picked AS (
     SELECT k.symbol, k.quantity, k.price, k.filled_at AS at, k.order_id,
-           k.external_id AS name, (k.kind = 'entry') = (t.side = 'LONG') AS is_buy
+           k.external_id AS name, (k.kind = 'entry') = (t.side = 'LONG') AS is_buy,
+           CASE WHEN k.external_id LIKE 'freqtrade:%%' THEN interval '{TRADE_WINDOW}'
+                ELSE interval '{FILL_WINDOW}' END AS apart
     FROM trade_fills k JOIN trades t ON t.trade_id = k.trade_id
     WHERE k.portfolio_id = %(portfolio_id)s AND k.kind <> 'funding'
       AND t.status <> 'void' AND k.symbol = ANY (%(symbols)s::text[])
@@ -135,7 +137,7 @@ UNION ALL ({STORED_TRADES})
 EQUAL = f"""
 WITH picked AS (
     SELECT symbol, quantity, price, filled_at AS at, order_id, line::text AS name,
-           is_buy
+           is_buy, interval '{FILL_WINDOW}' AS apart
     FROM named_fills WHERE status = 'new' AND NOT is_funding
 ), found AS ({PIECES}), equals AS ({EQUALS})
 UPDATE named_fills n SET status = %(status)s, equal_to = e.other

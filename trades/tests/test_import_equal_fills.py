@@ -229,7 +229,10 @@ def test_a_fill_of_a_bots_order_is_known_by_the_order(
     created = bring_bot(bot_portfolio).created
     fills = list(orders_of(1))
     assert counts(bring_ccxt(bot_portfolio, fills, venue="binance")) == (0, 4, 0)
-    elsewhere = [{**one, "order": None} for one in fills]
+    minute = 60_000  # the bot learns of its fills a little later
+    elsewhere = [
+        {**one, "order": None, "timestamp": one["timestamp"] - minute} for one in fills
+    ]
     assert len(equal(bring_ccxt(bot_portfolio, elsewhere, venue="binance"))) == 4
     assert counts(bring_bot(bot_portfolio)) == (0, created, 0)
     assert_no_drift(bot_portfolio)

@@ -147,7 +147,8 @@ def test_the_example_of_a_stock_in_the_documentation_is_read(
 ) -> None:
     text = (settings.BASE_DIR / "docs/importing.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
-    report = bring(portfolio, example, "ccxt-json", venue="broker")
+    rates = {"USD": Decimal(1)}
+    report = bring(portfolio, example, "ccxt-json", fx_rates=rates)
     assert (report.created, report.refused) == (2, 0)
     assert Trade.objects.get(symbol="AAPL/USD").profit_loss == Decimal("25.5")
 
@@ -179,3 +180,10 @@ def test_no_text_of_a_file_breaks_or_colours_the_terminal(
     with pytest.raises(CommandError) as caught:
         call_command("import_trades", str(path), **told)
     assert str(caught.value).isprintable()
+
+
+def test_a_csv_without_commas_is_told_so(
+    portfolio: Portfolio,  # noqa: F811
+) -> None:
+    with pytest.raises(InvalidInput, match="parted by commas"):
+        bring(portfolio, OWN.replace(",", ";"), "mastertrade-csv")

@@ -90,7 +90,7 @@ class Command(BaseCommand):
         parser.add_argument("--page", type=Path, help="Where the HTML report goes.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console()
+        console = Console(markup=False, emoji=False)
         now = timezone.now()
         try:
             question = read_question(options)
