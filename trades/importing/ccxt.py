@@ -42,6 +42,7 @@ COST_TOLERANCE = Decimal("1e-3")
 LARGEST_POWER = 9
 # The kinds of an execution as the venues write them (Bybit, BitMEX, Phemex, KuCoin).
 FUNDING = {"funding", "funding_fee", "fundingfee"}
+SETTLED = {"settlement", "settle", "delivery"}
 PHEMEX_FUNDING = "4"
 TRADED = {
     "trade",
@@ -291,7 +292,8 @@ def _is_funding(told: Mapping[str, Any]) -> bool:
     if not kinds.isdisjoint(FUNDING):
         return True
     kind = info.get("execType") if isinstance(info, dict) else None
-    if isinstance(kind, str) and kind and kind.lower() not in TRADED:
+    is_other = isinstance(kind, str) and kind and kind.lower() not in TRADED
+    if is_other or (kind := next(iter(kinds & SETTLED), None)):
         raise _Wrong(
             "info",
             f"is an execution of the kind {kind}, which is no trade: take it out of "

@@ -195,6 +195,7 @@ def test_contracts_are_counted_in_the_base(cost: Any, quantity: str) -> None:
         ({"symbol": "BRK B"}, "symbol"),
         ({"info": {"execType": "Funding"}}, "info"),
         ({**SWAP, "cost": 120000, "info": {"execType": "Settle"}}, "info"),
+        ({**SWAP, "cost": 120000, "info": {"tradeType": "settlement"}}, "info"),
         ({**SWAP, "info": {"execType": "Funding"}}, "fee"),
         ({"price": "1e-13"}, "price"),
     ],
