@@ -21,6 +21,7 @@ TOPICS = (
     "records",
     "rebuild",
     "import_trades",
+    "import_fills",
     "snapshot",
     "replay",
     "projection",

@@ -14,9 +14,10 @@ from bench.memory_plugin import read_status
 def main() -> None:
     django.setup()
     from goals.models import User
+    from trades.importing.options import ImportOptions
     from trades.services.importing import import_trades
 
-    user_name, portfolio, path, now = sys.argv[1:]
+    user_name, portfolio, path, now, format_name, strategy = sys.argv[1:]
     user = User.objects.get(username=user_name)
     begin = perf_counter()
     with Path(path).open("rb") as source:
@@ -24,13 +25,15 @@ def main() -> None:
             user=user,
             source=source,
             file_name=Path(path).name,
-            format_name="mastertrade-csv",
+            format_name=format_name,
             now=datetime.fromisoformat(now),
             portfolio=int(portfolio),
+            options=ImportOptions(strategy_id=strategy or None),
         )
     seconds = perf_counter() - begin
     peak = read_status("VmHWM")
-    told = {"created": report.created, "seconds": seconds, "peak": peak}
+    told = {"seconds": seconds, "peak": peak}
+    told |= {"created": report.created, "known": report.known}
     print(json.dumps(told))
 
 

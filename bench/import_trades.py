@@ -136,16 +136,28 @@ def _copy(path: Path) -> None:
 def _import_apart(
     user: str, portfolio: int, path: Path, now: datetime
 ) -> tuple[float, int]:
+    told = import_apart(user, portfolio, path, now)
+    assert told["created"] == TRADES, told
+    return told["seconds"], told["peak"]
+
+
+def import_apart(
+    user: str,
+    portfolio: int,
+    path: Path,
+    now: datetime,
+    format_name: str = "mastertrade-csv",
+    strategy: str = "",
+) -> dict[str, Any]:
     """In a process of its own; the seconds it took, and its peak memory in bytes."""
     done = subprocess.run(
         [
             *(sys.executable, "-m", "bench.import_apart"),
-            *(user, str(portfolio), str(path), now.isoformat()),
+            *(user, str(portfolio), str(path), now.isoformat(), format_name, strategy),
         ],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
     )
-    told = json.loads(done.stdout)
-    assert told["created"] == TRADES, told
-    return told["seconds"], told["peak"]
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told

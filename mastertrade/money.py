@@ -15,6 +15,7 @@ from decimal import (
     DivisionByZero,
     InvalidOperation,
     Overflow,
+    getcontext,
     localcontext,
 )
 from functools import cache, wraps
@@ -52,6 +53,8 @@ def exactly(function: Callable[Parameters, Result]) -> Callable[Parameters, Resu
 
     @wraps(function)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        if getcontext().prec == EXACT.prec:  # within another exact one
+            return function(*args, **kwargs)
         with localcontext(EXACT):
             return function(*args, **kwargs)
 
@@ -105,8 +108,7 @@ def fits(value: Decimal, column: tuple[int, int]) -> bool:
 
 def format_plain(value: Decimal) -> str:
     """The shortest plain notation: 1.3000 as 1.3, 1E+3 as 1000."""
-    with localcontext(EXACT):
-        text = f"{value:f}"
+    text = f"{value:f}"  # without a precision nothing is rounded
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text in {"-0", ""} else text

@@ -104,6 +104,9 @@ STATIC_ROOT = read_text("MASTERTRADE_STATIC_ROOT", "") or None
 # Static files are served from the packages they come in; nothing need be collected.
 WHITENOISE_USE_FINDERS = True
 
+# What gunicorn and the proxies before it let a request take.
+REQUEST_SECONDS = read_int("MASTERTRADE_REQUEST_SECONDS", default=30)
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # First, so that a request without credentials answers 401.

@@ -23,3 +23,4 @@ class TradeStatus(StrEnum):
 class FillKind(StrEnum):
     ENTRY = "entry"
     EXIT = "exit"
+    FUNDING = "funding"

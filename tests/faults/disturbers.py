@@ -165,7 +165,7 @@ class Disturber:
 
     def bring(self, number: int) -> Decimal:
         """Three trades from a file, of which one is known from the second round on."""
-        from trades.importing.formats import ImportOptions
+        from trades.importing.options import ImportOptions
         from trades.services.importing import import_trades
 
         at = (now() - timedelta(minutes=self.chance.randrange(1, 1500))).isoformat()

@@ -17,7 +17,7 @@ from goals.services import create_goal, create_portfolio
 from strategies.services import create_strategy
 from tests.freqtrade.environment import HERE, Backtest, Freqtrade, backtest
 from trades.enums import Side, TradeStatus
-from trades.importing.formats import ImportOptions
+from trades.importing.options import ImportOptions
 from trades.models import Position, Trade
 from trades.replay.reading import load_prices
 from trades.services import record_closed_trade

@@ -9,9 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
+from typing import Any
 
 from mastertrade.money import FACTOR, MONEY, PRICE
 from mastertrade.validation import CURRENCY_PATTERN, EARLIEST_YEAR
+from trades.enums import Side
 from trades.importing.rows import TradeRow
 
 Check = Callable[[str], str | None]
@@ -134,14 +137,14 @@ REQUIRED = tuple(column.name for column in COLUMNS if column.required)
 
 def texts_of(row: TradeRow) -> list[str]:
     """A row's figures as texts, in the order of `NAMES`; empty where there is none."""
-    return [_text(getattr(row, name, None)) for name in NAMES]
+    return [TEXTS[type(value)](value) for value in VALUES(row)]
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, Decimal):
-        return f"{value:f}"
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat()
-    return str(value)
+VALUES = attrgetter(*NAMES)
+TEXTS: dict[type, Callable[[Any], str]] = {
+    type(None): lambda _: "",
+    str: str,
+    Side: str,
+    Decimal: lambda value: f"{value:f}",
+    datetime: lambda value: value.astimezone(UTC).isoformat(),
+}

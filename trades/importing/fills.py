@@ -3,13 +3,22 @@
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import lru_cache
 
-from mastertrade.money import MONEY, PRICE, exactly, fits, format_plain, round_to
-from mastertrade.validation import EARLIEST_YEAR
+from mastertrade.money import (
+    EXACT,
+    MONEY,
+    PRICE,
+    exactly,
+    format_plain,
+    round_to,
+    upper_bound,
+)
 from trades.importing.columns import BY_NAME, CURRENCY, number, text
+from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal
 
 ZERO = Decimal(0)
@@ -20,6 +29,11 @@ COIN = text(50)
 # A part is called by its lot's id and the id of the fill that closed it: both must
 # have room in one external id.
 LONGEST_KEY = 40
+LONGEST_ORDER = 64
+# No venue of today is older; an earlier time is one in another unit.
+EARLIEST_FILL = 2000
+# A double has 15 digits that mean something; what follows zeros there is noise.
+DOUBLE_DIGITS, PLAIN_DIGITS = 15, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +54,9 @@ class Fill:
     """One execution. `quantity` in units of the base, `price` in the quote.
 
     `venue_id` is the venue's own id, None where it tells none. `may_short`: a sale
-    needs nothing bought before it (contracts; not spot).
+    needs nothing bought before it (contracts; not spot). `is_funding`: nothing was
+    traded; `fees` is the funding paid, negative where it was received. `order_id` is
+    the venue's order that was filled, None where it is not given.
     """
 
     line: int
@@ -54,6 +70,33 @@ class Fill:
     fees: Fees = Fees()
     venue_id: str | None = None
     may_short: bool = False
+    is_funding: bool = False
+    order_id: str | None = None
+
+
+@dataclass(slots=True)
+class Roundings:
+    """How many figures of a file were rounded, and the first of them."""
+
+    count: int = 0
+    first: str = ""
+
+    def note(self, line: int, column: str, given: Decimal, stored: Decimal) -> None:
+        if not self.count:
+            self.first = (
+                f"{column} {format_plain(given)} in line {line} is stored as "
+                f"{format_plain(stored)}"
+            )
+        self.count += 1
+
+    def told(self) -> str | None:
+        """One sentence about all of them; None where nothing was rounded."""
+        if not self.count:
+            return None
+        return (
+            f"Figures with binary noise or more than {PRICE[1]} decimal places were "
+            f"rounded, {self.count} in all: {self.first}."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +113,7 @@ class FillFile:
     pair_column: str
     newest_first: bool
     items: Iterator[Fill | Refusal]
+    roundings: Roundings = field(default_factory=Roundings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +125,7 @@ class FillFormat:
     base and quote in a symbol.
     """
 
-    open: Callable[[io.BufferedReader], FillFile]
+    open: Callable[[io.BufferedReader, ImportOptions], FillFile]
     name: str
     separator: str
     asks_venue: bool
@@ -127,61 +171,94 @@ def base_fee(fill: Fill) -> Decimal:
 
 def check_fill(fill: Fill, file: FillFile, now: datetime) -> Refusal | None:
     """Why the fill has no place in a ledger, by its file's columns; None if it has."""
-    wrong = (
-        (file.pair_column, SYMBOL(fill.symbol) or CURRENCY(fill.quote)),
-        (file.quantity_column, SIZE(f"{fill.quantity:f}")),
-        (file.price_column, SIZE(f"{fill.price:f}")),
-        (file.fee_column, _check_fees(fill.fees)),
-        (file.fee_column, base_fee(fill) and SIZE(f"{held_after(fill):f}")),
-        (file.time_column, _check_time(fill.at, now)),
-    )
-    for column, reason in wrong:
-        if reason:
-            return Refusal(fill.line, column, str(reason))
+    if reason := _check_market(fill.symbol, fill.quote):
+        return Refusal(fill.line, file.pair_column, reason)
+    if reason := SIZE(f"{fill.quantity:f}"):
+        return Refusal(fill.line, file.quantity_column, reason)
+    if reason := SIZE(f"{fill.price:f}"):
+        return Refusal(fill.line, file.price_column, reason)
+    if reason := _check_fees(fill.fees):
+        return Refusal(fill.line, file.fee_column, reason)
+    if base_fee(fill) and (reason := SIZE(f"{held_after(fill):f}")):
+        return Refusal(fill.line, file.fee_column, reason)
+    if reason := _check_time(fill.at, now):
+        return Refusal(fill.line, file.time_column, reason)
     return None
 
 
+@lru_cache(maxsize=1000)
+def _check_market(symbol: str, quote: str) -> str | None:
+    return SYMBOL(symbol) or CURRENCY(quote)
+
+
 def _check_fees(fees: Fees) -> str | None:
+    most = upper_bound(PRICE)
     for told in (fees.quote, fees.base, fees.other):
-        if not fits(told, PRICE):
+        if not -most <= told <= most:
             return "is out of range."
     return None if fees.coin is None else COIN(fees.coin)
 
 
 def _check_time(at: datetime, now: datetime) -> str | None:
     if at > now:
-        return "lies in the future."
-    return f"lies before {EARLIEST_YEAR}." if at.year < EARLIEST_YEAR else None
+        return f"is {at:%Y-%m-%d %H:%M:%S} UTC, which lies in the future."
+    return f"lies before {EARLIEST_FILL}." if at.year < EARLIEST_FILL else None
 
 
-def content_key(fill: Fill) -> str:
-    """The same for the same execution, however its file writes the figures."""
+@exactly
+def settle_figure(value: Decimal) -> Decimal:
+    """The figure a venue can mean: at most 12 places, without a double's noise.
+
+    0.30000000000000004 is 0.3: 16 or 17 digits that are 12 or fewer once the last of
+    them, which no double can hold, are rounded off.
+    """
+    digits = value.as_tuple().digits
+    if DOUBLE_DIGITS < len(digits) <= DOUBLE_DIGITS + 2:
+        step = Decimal(1).scaleb(value.adjusted() - DOUBLE_DIGITS + 1)
+        clean = value.quantize(step).normalize(EXACT)
+        if len(clean.as_tuple().digits) <= PLAIN_DIGITS:
+            value = clean
+    exponent = value.as_tuple().exponent
+    assert isinstance(exponent, int)
+    return round_to(value, PRICE) if exponent < -PRICE[1] else value
+
+
+@dataclass(frozen=True, slots=True)
+class FillKeys:
+    """What a fill is known by.
+
+    `content` is the same for the same execution, however its file writes the figures.
+    `figures` are what an id stands for: a venue may tell the fees later than the rest.
+    `mirror` are those of the other side of a trade with oneself; empty without an id.
+    """
+
+    content: str
+    figures: str
+    mirror: str
+
+
+def make_keys(fill: Fill) -> FillKeys:
     fees = fill.fees
-    paid = [format_plain(fee) for fee in (fees.quote, fees.base, fees.other)]
-    return _digest([*_figures(fill), *paid, fees.coin or ""])[:KEY_DIGITS]
-
-
-def figures_key(fill: Fill) -> str:
-    """What an id stands for. A venue may tell the fees later than the rest."""
-    return _digest(_figures(fill))
+    market = f"{fill.at.astimezone(UTC).isoformat()}|{fill.symbol}"
+    kind = " funding" if fill.is_funding else ""
+    rest = f"{kind}|{format_plain(fill.price)}|{format_plain(fill.quantity)}"
+    own, other = ("buy", "sell") if fill.is_buy else ("sell", "buy")
+    figures = f"{market}|{own}{rest}"
+    paid = f"{format_plain(fees.quote)}|{format_plain(fees.base)}|"
+    paid += f"{format_plain(fees.other)}|{fees.coin or ''}"
+    return FillKeys(
+        _digest(f"{figures}|{paid}")[:KEY_DIGITS],
+        _digest(figures),
+        "" if fill.venue_id is None else _digest(f"{market}|{other}{rest}"),
+    )
 
 
 def venue_key(venue_id: str) -> str:
     """The venue's id, or a digest of it where it is too long."""
     if len(venue_id) <= LONGEST_KEY and ">" not in venue_id:
         return venue_id
-    return _digest([venue_id])[:LONGEST_KEY]
+    return _digest(venue_id)[:LONGEST_KEY]
 
 
-def _figures(fill: Fill) -> list[str]:
-    return [
-        fill.at.astimezone(UTC).isoformat(),
-        fill.symbol,
-        "buy" if fill.is_buy else "sell",
-        format_plain(fill.price),
-        format_plain(fill.quantity),
-    ]
-
-
-def _digest(words: list[str]) -> str:
-    return hashlib.sha256("|".join(words).encode()).hexdigest()
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,35 +1,15 @@
 """The formats that can be imported, by name. Pure."""
 
 import io
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Callable, Iterator
 
 from trades.importing import own
 from trades.importing.binance import BINANCE
 from trades.importing.ccxt import CCXT
 from trades.importing.fills import FillFormat
 from trades.importing.freqtrade import read_freqtrade_stream
+from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal, TradeRow
-
-
-@dataclass(frozen=True, slots=True)
-class ImportOptions:
-    """What a caller says of a file besides its format.
-
-    `strategy_id` for rows that name none; `venue` and `account` tell apart where fills
-    come from. `fx_rates` are units of the portfolio's currency for one of another,
-    `fee_rates` the same for one of a coin that only fees are paid in.
-    `known_strategies` are the user's.
-    """
-
-    strategy_id: str | None = None
-    account: str = "main"
-    venue: str | None = None
-    fx_rates: Mapping[str, Decimal] = field(default_factory=dict)
-    fee_rates: Mapping[str, Decimal] = field(default_factory=dict)
-    known_strategies: frozenset[str] = frozenset()
-
 
 Item = TradeRow | Refusal | own.Texts
 Reader = Callable[[io.BufferedReader, ImportOptions], Iterator[Item]]

@@ -8,18 +8,19 @@ import io
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO
 
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import PRICE, round_to
 from trades.enums import Side
+from trades.importing.fills import LONGEST_ORDER
 from trades.importing.freqtrade_trades import (
     ONE,
     ZERO,
@@ -29,7 +30,8 @@ from trades.importing.freqtrade_trades import (
     rows_of,
 )
 from trades.importing.freqtrade_trades import read_number as number
-from trades.importing.rows import Refusal, TradeRow
+from trades.importing.options import ImportOptions
+from trades.importing.rows import FilledOrder, Refusal, TradeRow
 
 NEEDED = {
     "trades": {"id", "pair", "is_open", "open_rate", "amount", "open_date"},
@@ -61,6 +63,7 @@ TRADE_COLUMNS = (
 ORDER_COLUMNS = (
     "id",
     "ft_trade_id",
+    "order_id",
     "ft_order_side",
     "ft_is_open",
     "price",
@@ -73,25 +76,62 @@ ORDER_COLUMNS = (
     "order_date",
     "order_filled_date",
 )
+LOG_SUFFIX = "-wal"
+COPY_ATTEMPTS = 3
 NO_DATABASE = "is no database of freqtrade"
 Row = dict[str, Any]
 
 
-class Options(Protocol):
-    """What of a caller's options matters here."""
+@contextmanager
+def open_database(path: Path) -> Iterator[BinaryIO]:
+    """The database with what stands in a `-wal` file next to it, as one file.
 
-    @property
-    def strategy_id(self) -> str | None: ...
-    @property
-    def account(self) -> str: ...
-    @property
-    def fx_rates(self) -> Mapping[str, Decimal]: ...
-    @property
-    def known_strategies(self) -> frozenset[str]: ...
+    The two are copied and joined; neither is touched. Raises `InvalidInput` for `file`
+    where a bot writes them meanwhile.
+    """
+    log = path.with_name(path.name + LOG_SUFFIX)
+    if not log.is_file() or not log.stat().st_size:
+        with path.open("rb") as source:
+            yield source
+        return
+    with tempfile.TemporaryDirectory() as directory:
+        copy = Path(directory, "bot.sqlite")
+        _copy_whole((path, copy), (log, copy.with_name(copy.name + LOG_SUFFIX)))
+        try:
+            with closing(sqlite3.connect(copy)) as database:
+                database.execute("PRAGMA trusted_schema = OFF")
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        except sqlite3.Error as error:
+            raise InvalidInput("file", f"{NO_DATABASE} ({error}).") from error
+        with copy.open("rb") as source:
+            yield source
+
+
+def _copy_whole(*pairs: tuple[Path, Path]) -> None:
+    """Copy files that belong together, none of them changed meanwhile."""
+    for _ in range(COPY_ATTEMPTS):
+        before = [_state(path) for path, _ in pairs]
+        for path, copy in pairs:
+            shutil.copyfile(path, copy)
+        if before == [_state(path) for path, _ in pairs]:
+            return
+    raise InvalidInput(
+        "file",
+        f"is being written, and its newest rows are in {pairs[-1][0].name}: stop the "
+        'bot, or copy it with sqlite3 FILE ".backup COPY" and import the copy.',
+    )
+
+
+def _state(path: Path) -> tuple[int, int] | None:
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return None
+    return state.st_size, state.st_mtime_ns
 
 
 def read_freqtrade_stream(
-    source: io.BufferedReader, options: Options
+    source: io.BufferedReader, options: ImportOptions
 ) -> Iterator[TradeRow | Refusal]:
     """The same from a stream, which SQLite cannot read: by way of the disk."""
     with tempfile.NamedTemporaryFile(suffix=".sqlite") as copy:
@@ -100,7 +140,7 @@ def read_freqtrade_stream(
         yield from read_freqtrade(Path(copy.name), options)
 
 
-def read_freqtrade(path: Path, options: Options) -> Iterator[TradeRow | Refusal]:
+def read_freqtrade(path: Path, options: ImportOptions) -> Iterator[TradeRow | Refusal]:
     """Every trade with its closed parts; a `Refusal` for one that cannot be read.
 
     Raises `InvalidInput` for `file` where it is no database of freqtrade.
@@ -116,7 +156,7 @@ def read_freqtrade(path: Path, options: Options) -> Iterator[TradeRow | Refusal]
 
 
 def _read(
-    database: sqlite3.Connection, options: Options
+    database: sqlite3.Connection, options: ImportOptions
 ) -> Iterator[TradeRow | Refusal]:
     orders = _orders_by_trade(database)
     waiting = next(orders, None)
@@ -130,7 +170,7 @@ def _read(
 
 
 def _read_trade(
-    row: Row, orders: list[Row], options: Options
+    row: Row, orders: list[Row], options: ImportOptions
 ) -> Iterator[TradeRow | Refusal]:
     """All rows of a trade, or one refusal: a trade is never imported by half."""
     key = row["id"]
@@ -140,23 +180,27 @@ def _read_trade(
         if orders and not fills and trade.is_open:
             return  # ordered, and not entered yet
         rows = list(rows_of(trade, fills, options.account))
+        if rows:
+            rows[0] = replace(rows[0], orders=tuple(_filled_orders(orders, fills)))
     except Unusable as why:
         yield Refusal(key, why.column, f"Trade {key}: {why.reason}")
         return
-    rate = options.fx_rates.get(trade.stake_currency)
-    if rate is None:
-        yield from rows
-        return
     for one in rows:
-        yield _converted(one, rate)
+        yield _converted(one, trade.stake_currency, options)
 
 
-def _converted(row: TradeRow, rate: Decimal) -> TradeRow:
-    """In another currency than freqtrade's, its profit is no figure to compare."""
-    return replace(row, fx_rate=rate, profit_loss=None)
+def _converted(row: TradeRow, currency: str, options: ImportOptions) -> TradeRow:
+    """At the rate given, if any: by day, that of the exit.
+
+    In another currency than freqtrade's, its profit is no figure to compare.
+    """
+    rate = options.fx_rates.get(currency)
+    if rate is None:
+        rate = options.day_rates.find(currency, row.exit_time or row.entry_time)
+    return row if rate is None else replace(row, fx_rate=rate, profit_loss=None)
 
 
-def _trade(row: Row, options: Options) -> BotTrade:
+def _trade(row: Row, options: ImportOptions) -> BotTrade:
     is_open = bool(row["is_open"])
     fee = number(row, "fee") or ZERO
     pair = _text(row, "pair")
@@ -184,7 +228,7 @@ def _trade(row: Row, options: Options) -> BotTrade:
     )
 
 
-def _strategy(row: Row, options: Options) -> str | None:
+def _strategy(row: Row, options: ImportOptions) -> str | None:
     """The caller's, else the first that exists of the bot's own names for it."""
     if options.strategy_id is not None:
         return None
@@ -217,6 +261,24 @@ def _fill(trade: BotTrade, order: Row) -> BotFill:
         filled_at=_instant(order, at) if at else trade.opened_at,
         funding=number(order, "funding_fee") or ZERO if told else None,
     )
+
+
+def _filled_orders(orders: list[Row], fills: list[BotFill]) -> list[FilledOrder]:
+    """Those that the venue gave an id."""
+    names = {order["id"]: order.get("order_id") for order in orders}
+    return [
+        FilledOrder(
+            key=fill.order_id,
+            order_id=name,
+            is_entry=fill.is_entry,
+            quantity=round_to(fill.amount, PRICE),
+            price=round_to(fill.rate, PRICE),
+            at=fill.filled_at,
+        )
+        for fill in fills
+        if isinstance(name := names[fill.order_id], str)
+        and 0 < len(name) <= LONGEST_ORDER
+    ]
 
 
 def _orders_by_trade(

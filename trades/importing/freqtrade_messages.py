@@ -49,6 +49,7 @@ class FillMessage:
     told: dict[str, str]
     stake: Decimal | None = None
     stake_currency: str | None = None
+    open_rate: Decimal | None = None
     closed_at: datetime | None = None
     profit_so_far: Decimal | None = None
     profit: Decimal | None = None
@@ -83,6 +84,7 @@ def read_message(body: Mapping[str, Any], now: datetime) -> FillMessage:
         told=message.told,
         stake=message.number("stake_amount", PRICE),
         stake_currency=message.currency(),
+        open_rate=message.number("open_rate", PRICE),
         closed_at=message.instant("close_date") if is_exit else None,
         profit_so_far=message.number("cumulative_profit", MONEY),
         profit=message.number("profit_amount", MONEY),

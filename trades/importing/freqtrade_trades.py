@@ -22,6 +22,8 @@ ONE = Decimal(1)
 # freqtrade rounds what every exit made to 8 places and reckons in floats.
 ROUNDING_PER_EXIT = Decimal("0.00000002")
 ROUNDING_RATIO = Decimal("0.0000000001")
+# freqtrade ends a trade that has sold 98 % of it: the rest went in fees.
+DUST = Decimal("0.02")
 
 
 class Unusable(ValueError):
@@ -90,7 +92,7 @@ class Exited:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What the orders leave open."""
+    """What the orders leave open; below 0 where they sold more than they bought."""
 
     quantity: Decimal
     average: Decimal
@@ -108,10 +110,12 @@ def rows_of(
     exits, held = _walk(trade, _with_funding(trade, fills or _as_orders(trade)))
     if not trade.is_open and not exits:
         raise Unusable("close_rate", "is closed, but no exit of it was filled.")
-    if trade.is_open and not (held.quantity and trade.amount):
+    if trade.is_open and not (held.quantity > 0 and trade.amount):
         if exits:
             raise Unusable("is_open", "is open, but its orders leave nothing.")
         return
+    if not trade.is_open:
+        _refuse_rest(exits, held)
     exits = _agreed(trade, exits)
     name = f"freqtrade:{account}:{trade.trade_id}"
     own = _own_row(trade, name, exits, held)
@@ -121,6 +125,17 @@ def rows_of(
             _closed_row(own, trade, part),
             external_id=f"{name}:exit-{number}",
             parent_external_id=name,
+        )
+
+
+@exactly
+def _refuse_rest(exits: Sequence[Exited], held: Held) -> None:
+    """A closed trade has sold what it bought, but for dust."""
+    sold = sum((one.quantity for one in exits), ZERO)
+    if abs(held.quantity) > (sold + held.quantity) * DUST:
+        raise Unusable(
+            "amount",
+            f"is closed, but its orders sold {sold:f} of {sold + held.quantity:f}.",
         )
 
 
@@ -202,7 +217,7 @@ def _walk(trade: BotTrade, fills: Sequence[BotFill]) -> tuple[list[Exited], Held
         exits.append(_exit(trade, fill, average, funding))
         funding = ZERO
     exits.sort(key=lambda one: (one.at, one.order_id))
-    return exits, Held(max(amount, ZERO), average, funding)
+    return exits, Held(amount, average, funding)
 
 
 def _exit(trade: BotTrade, fill: BotFill, average: Decimal, funding: Decimal) -> Exited:

@@ -3,12 +3,12 @@
 import pickle
 import tempfile
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import IO
 
-from mastertrade.money import exactly
+from mastertrade.money import MONEY, exactly, round_down
 from trades.enums import Side
 from trades.importing.rows import ONE, ZERO
 from trades.stakes import Stake
@@ -44,6 +44,7 @@ class LotQueue:
 
     def __init__(self, in_memory: int = LOTS_IN_MEMORY) -> None:
         self.quantity = ZERO  # of all lots together
+        self.count = 0
         self._in_memory = in_memory
         self._first: deque[Lot] = deque()
         self._last: deque[Lot] = deque()
@@ -53,6 +54,7 @@ class LotQueue:
     @exactly
     def push(self, lot: Lot) -> None:
         self.quantity += lot.stake.quantity
+        self.count += 1
         if not self._chunks and not self._last and len(self._first) < self._in_memory:
             self._first.append(lot)
             return
@@ -73,9 +75,30 @@ class LotQueue:
         self.quantity -= lot.stake.quantity
         if rest is None:
             self._first.popleft()
+            self.count -= 1
             return
         lot.stake = rest
         self.quantity += rest.quantity
+
+    @exactly
+    def fund(self, funding: Decimal, line: int) -> None:
+        """Share funding (received positive) among all lots, by their quantities.
+
+        What rounding leaves goes to the last.
+        """
+        whole, before, paid = self.quantity, ZERO, ZERO
+        for _ in range(self.count):
+            lot = self.first()
+            assert lot is not None
+            self.lessen_first(None)
+            before += lot.stake.quantity
+            due = funding
+            if before < whole:
+                due = round_down(funding * before / whole, MONEY)
+            lot.stake = replace(lot.stake, funding=lot.stake.funding + due - paid)
+            lot.is_touched, lot.line = True, line
+            paid = due
+            self.push(lot)
 
     def close(self) -> None:
         if self._file is not None:

@@ -21,6 +21,7 @@ from trades.importing.rows import Refusal
 LONGEST_FIELD = 10_000
 # What is longer is no line of a trade, and must not fill the memory.
 LONGEST_LINE = 1_000_000
+MOST_SHOWN, LONGEST_SHOWN = 20, 40
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # A line of a file, and the texts of its trade.
 Texts = tuple[int, Sequence[str]]
@@ -58,7 +59,10 @@ def _bounded(read_line: Callable[[int], AnyStr]) -> Iterator[AnyStr]:
 def _require_columns(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in BY_NAME]
     if unknown:
-        raise InvalidInput("file", f"has unknown columns: {', '.join(unknown)}.")
+        shown = [name[:LONGEST_SHOWN] for name in unknown[:MOST_SHOWN]]
+        more = " and more" if len(unknown) > MOST_SHOWN else ""
+        told = f"has unknown columns: {', '.join(shown)}{more}."
+        raise InvalidInput("file", told)
     if len(set(names)) < len(names):
         raise InvalidInput("file", "has a column twice.")
     missing = [name for name in REQUIRED if name not in names]

@@ -12,7 +12,7 @@ from decimal import Decimal
 from mastertrade.money import MONEY, exactly, format_plain, round_down, round_to
 from trades.enums import FillKind, Side
 from trades.importing.lots import Lot, LotQueue
-from trades.importing.rows import ZERO, Refusal, TradeRow
+from trades.importing.rows import ONE, ZERO, Refusal, TradeRow
 from trades.pnl import Rates, measure_exact_profit
 from trades.stakes import Stake, split_stake
 
@@ -21,13 +21,13 @@ from trades.stakes import Stake, split_stake
 class Market:
     """What the fills of one market share.
 
-    `fx_rate` in units of the portfolio's currency for one of the quote; None where
-    they are the same. `may_short`: what is sold need not have been bought.
+    `is_foreign`: the quote is not the portfolio's currency. `may_short`: what is sold
+    need not have been bought.
     """
 
     symbol: str
     quote: str
-    fx_rate: Decimal | None = None
+    is_foreign: bool = False
     may_short: bool = False
     quantity_column: str = ""
 
@@ -38,7 +38,9 @@ class Execution:
 
     A spot fee in the base changes what is held: `base_fee` lessens what a purchase
     brings, and adds to what a sale takes. `external_id` is `key` after the names of
-    venue, account and market.
+    venue, account and market. `fx_rate` in units of the portfolio's currency for one
+    of the quote: of that time if `by_day`, else one for the whole file.
+    `is_funding`: nothing was traded, `fees` was paid for holding what is open.
     """
 
     line: int
@@ -50,13 +52,17 @@ class Execution:
     at: datetime
     fees: Decimal = ZERO
     base_fee: Decimal = ZERO
+    fx_rate: Decimal = ONE
+    by_day: bool = False
+    is_funding: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
     """A fill that found its place; `trade_id` is the external id of its trade.
 
-    `surplus` is what was refused of it, and is not in `quantity`.
+    `surplus` is what was refused of it, and is not in `quantity`. Funding belongs to
+    all trades that were open; `trade_id` is the oldest of them.
     """
 
     execution: Execution
@@ -118,7 +124,7 @@ class Pairing:
             self._lots.lessen_first(None)
 
     def _must_wait(self, execution: Execution) -> bool:
-        if self._market.may_short or execution.is_buy:
+        if self._market.may_short or execution.is_buy or execution.is_funding:
             return False
         return bool(self._waiting) or execution.quantity > self._lots.quantity
 
@@ -129,6 +135,8 @@ class Pairing:
 
     def _place(self, execution: Execution) -> list[Outcome]:
         """Close what is open on the other side, then open what is left."""
+        if execution.is_funding:
+            return [self._fund(execution)]
         opens = Side.LONG if execution.is_buy else Side.SHORT
         left = _Left(self._moved(execution), execution.fees)
         outcomes: list[Outcome] = []
@@ -152,6 +160,19 @@ class Pairing:
             fees = execution.fees - unpaid
             outcomes.append(Kept(execution, kind, quantity, fees, booked, surplus))
         return outcomes
+
+    def _fund(self, execution: Execution) -> Outcome:
+        oldest = self._lots.first()
+        if oldest is None:
+            return Refusal(
+                execution.line,
+                "",
+                f"is funding of {self._market.symbol}, but nothing of it is open at "
+                "that time: import the earlier history first.",
+            )
+        self._lots.fund(-execution.fees, execution.line)
+        kept = (execution.quantity, execution.fees, oldest.external_id)
+        return Kept(execution, FillKind.FUNDING, *kept)
 
     def _moved(self, execution: Execution) -> Decimal:
         """What the fill brings or takes, a fee in the base included.
@@ -177,7 +198,7 @@ class Pairing:
                     funding=max(-left.fees, ZERO),
                 ),
                 opened_at=execution.at,
-                fx_rate=self._market.fx_rate or Decimal(1),
+                fx_rate=execution.fx_rate,
             )
         )
         left.quantity = left.fees = ZERO
@@ -186,6 +207,8 @@ class Pairing:
         """Close the first lot, or the part of it that the fill reaches."""
         quantity = min(left.quantity, lot.stake.quantity)
         fees = left.take(quantity)
+        # A profit is made at its exit; a rate for all times stays that of the entry.
+        fx_rate = execution.fx_rate if execution.by_day else lot.fx_rate
         rest: Stake | None = None
         taken = lot.stake
         if quantity < lot.stake.quantity:
@@ -203,7 +226,7 @@ class Pairing:
             stake=taken,
             exit_price=execution.price,
             exit_fees=exit_fees,
-            rates=Rates(lot.fx_rate, lot.fx_rate),
+            rates=Rates(fx_rate, fx_rate),
         )
         profit = round_to(exact, MONEY)
         lot.unbooked = exact - profit
@@ -216,6 +239,7 @@ class Pairing:
             exit_time=execution.at,
             exit_fees=exit_fees,
             profit_loss=profit,
+            fx_rate=fx_rate,
         )
         lot.is_touched = True
         lot.line = execution.line
@@ -233,6 +257,7 @@ class Pairing:
         exit_time: datetime | None = None,
         exit_fees: Decimal = ZERO,
         profit_loss: Decimal | None = None,
+        fx_rate: Decimal | None = None,
     ) -> TradeRow:
         """The lot's own row, or that of a part of it, called by the fill's key."""
         market, is_part = self._market, part is not None
@@ -260,7 +285,7 @@ class Pairing:
             strategy_id=lot.strategy_id,
             quote_currency=market.quote,
             fee_currency=market.quote,
-            fx_rate=None if market.fx_rate is None else lot.fx_rate,
+            fx_rate=(fx_rate or lot.fx_rate) if market.is_foreign else None,
         )
 
     def _refuse(self, execution: Execution, surplus: Decimal) -> Refusal:

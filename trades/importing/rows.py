@@ -44,11 +44,25 @@ class TradeRow:
     fee_currency: str | None = None
     fx_rate: Decimal | None = None
     fee_fx_rate: Decimal | None = None
+    exit_fee_fx_rate: Decimal | None = None
     profit_loss: Decimal | None = None
     parent_external_id: str | None = None
     settles: bool = False
     entry_notional: Decimal | None = None
     unbooked_profit: Decimal | None = None
+    orders: tuple["FilledOrder", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FilledOrder:
+    """An order at the venue that filled a part of a trade; `key` is the file's own."""
+
+    key: int
+    order_id: str
+    is_entry: bool
+    quantity: Decimal
+    price: Decimal
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

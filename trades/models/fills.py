@@ -17,7 +17,8 @@ class TradeFill(models.Model):
     """One execution, where a trade was enlarged or came from a file of fills.
 
     Price and fees as in the trade. Its `external_id` is what makes sending it twice
-    add nothing.
+    add nothing. `funding` is what was received (positive) or paid for holding what
+    was open, or a rebate. `order_id` is the venue's order that was filled.
     """
 
     fill_id = models.BigAutoField(primary_key=True)
@@ -43,14 +44,16 @@ class TradeFill(models.Model):
         db_constraint=False,  # ON DELETE SET NULL in the migration
         db_index=False,
     )
-    kind = models.CharField(max_length=5, choices=columns.choices(FillKind))
+    kind = models.CharField(max_length=7, choices=columns.choices(FillKind))
     symbol = models.CharField(max_length=50)
     quantity = columns.price()
     price = columns.price()
     fees = columns.money(default=Decimal(0))
+    funding = columns.money(default=Decimal(0))
     fee_currency = models.CharField(max_length=10)
     filled_at = models.DateTimeField()
     external_id = models.CharField(max_length=200, null=True)  # noqa: DJ001
+    order_id = models.CharField(max_length=64, null=True)  # noqa: DJ001
     request_fingerprint = models.CharField(max_length=64)
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=150)
@@ -63,6 +66,7 @@ class TradeFill(models.Model):
             check("trade_fills_price_positive", above("price", 0)),
             check("trade_fills_fees_not_negative", at_least("fees", 0)),
             check("trade_fills_external_id_not_empty", ~Q(external_id="")),
+            check("trade_fills_order_id_not_empty", ~Q(order_id="")),
             models.UniqueConstraint(
                 fields=["portfolio", "external_id"],
                 condition=Q(external_id__isnull=False),

@@ -10,6 +10,7 @@ from mastertrade.columns import above, check, check_words
 from trades.enums import FillKind
 from trades.models.trades import Trade
 
+KINDS = (FillKind.ENTRY, FillKind.EXIT)  # no message is about funding alone
 BOT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$"
 
 
@@ -78,7 +79,7 @@ class WebhookFill(models.Model):
     )
     bot = models.CharField(max_length=50)
     bot_trade_id = models.BigIntegerField()
-    kind = models.CharField(max_length=5, choices=columns.choices(FillKind))
+    kind = models.CharField(max_length=5, choices=columns.choices(KINDS))
     digest = models.CharField(max_length=64)
     message = models.JSONField()
     trade = models.ForeignKey(
@@ -92,7 +93,7 @@ class WebhookFill(models.Model):
     class Meta:
         db_table = "webhook_fills"
         constraints = (
-            check_words("webhook_fills_kind", "kind", FillKind),
+            check_words("webhook_fills_kind", "kind", KINDS),
             check("webhook_fills_bot_trade_id_positive", above("bot_trade_id", 0)),
             models.UniqueConstraint(
                 fields=["portfolio", "bot", "bot_trade_id", "digest"],

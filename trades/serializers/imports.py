@@ -7,6 +7,7 @@ from rest_framework import serializers
 from mastertrade.columns import choices
 from mastertrade.fields import StrictSerializer
 from trades.importing.formats import FORMAT_NAMES
+from trades.importing.options import DateOrder, EqualFills
 from trades.models import TradeImport
 from trades.services.importing import ImportReport
 
@@ -26,6 +27,31 @@ class ImportUploadSerializer(StrictSerializer):
     fee_rates = serializers.CharField(
         max_length=1000, required=False, help_text="Such as BNB=300."
     )
+    fx_rates_file = serializers.FileField(
+        required=False,
+        help_text="Rates by day: a CSV with date,currency,rate or date,BTC,EUR.",
+    )
+    quote_currency = serializers.CharField(
+        max_length=10, required=False, help_text="Of prices that name none."
+    )
+    fee_currency = serializers.CharField(
+        max_length=10, required=False, help_text="Of fees that name none."
+    )
+    contract_sizes = serializers.CharField(
+        max_length=1000,
+        required=False,
+        help_text="Units of the base for one contract: BTC/USDT:USDT=0.01.",
+    )
+    date_order = serializers.ChoiceField(
+        choices=choices(DateOrder),
+        required=False,
+        help_text="Of dates with a two-digit year, or one that does not come first.",
+    )
+    equal_fills = serializers.ChoiceField(
+        choices=choices(EqualFills),
+        required=False,
+        help_text="What equals a fill from another source: refused unless given.",
+    )
 
 
 class RefusalSerializer(serializers.Serializer[Any]):
@@ -35,13 +61,17 @@ class RefusalSerializer(serializers.Serializer[Any]):
 
 
 class ImportReportSerializer(serializers.Serializer[Any]):
-    """What became of the rows; `refusals` are the first of those refused."""
+    """What became of the rows; `refusals` are the first of those refused.
+
+    `warnings` say what was taken otherwise than it was written.
+    """
 
     import_id = serializers.IntegerField(allow_null=True)
     created = serializers.IntegerField()
     known = serializers.IntegerField()
     refused = serializers.IntegerField()
     refusals = RefusalSerializer(many=True)
+    warnings = serializers.ListField(child=serializers.CharField())
 
 
 class TradeImportSerializer(serializers.ModelSerializer[TradeImport]):

@@ -16,14 +16,15 @@ CREATE TEMPORARY TABLE staged_trades (
     stop_price numeric, strategy_id text, quote_currency text, fee_currency text,
     fx_rate numeric, fee_fx_rate numeric, exit_fee_fx_rate numeric,
     parent_external_id text, entry_notional numeric, unbooked_profit numeric,
-    ledger_key bigint NOT NULL DEFAULT nextval('ledger_keys')
+    orders jsonb, ledger_key bigint NOT NULL DEFAULT nextval('ledger_keys')
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE import_refusals (
     line bigint NOT NULL, field text NOT NULL, reason text NOT NULL
 ) ON COMMIT DROP
 """
 COPY_STAGING = (
-    "COPY staged_trades (line, settles, {columns}) FROM STDIN (FORMAT text, NULL '')"
+    "COPY staged_trades (line, settles, {columns}, orders) FROM STDIN "
+    "(FORMAT text, NULL '')"
 )
 # A row without an id is known by its content, and by its place among equal ones.
 NAME_BY_CONTENT = """

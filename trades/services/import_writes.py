@@ -15,7 +15,8 @@ DIFFERS = """CASE WHEN r.settles
       OR (t.quantity, t.entry_price, t.entry_fees)
          <> (r.quantity, r.entry_price, coalesce(r.entry_fees, 0))
          AND NOT EXISTS (SELECT 1 FROM trades p WHERE p.parent_trade_id = t.trade_id)
-         AND NOT EXISTS (SELECT 1 FROM trade_fills f WHERE f.trade_id = t.trade_id)
+         AND NOT EXISTS (SELECT 1 FROM trade_fills f
+                         WHERE f.trade_id = t.trade_id AND f.order_id IS NULL)
       OR (t.exit_price, t.exit_time) <> (r.exit_price, r.exit_time)
       OR t.exit_price IS NULL AND r.exit_price IS NOT NULL AND t.status <> 'void'
       OR t.profit_loss <> coalesce(r.profit_loss, r.own_profit)
@@ -106,6 +107,10 @@ SET quantity = r.quantity, entry_price = r.entry_price,
     funding = coalesce(r.funding, 0),
     profit_loss = coalesce(r.profit_loss, r.own_profit),
     unbooked_profit = coalesce(r.unbooked_profit, 0),
+    -- The profit is measured at the rates the row came with.
+    fx_rate = CASE WHEN r.exit_price IS NULL THEN t.fx_rate ELSE r.quote_rate END,
+    fee_fx_rate = CASE WHEN r.exit_price IS NULL THEN t.fee_fx_rate
+                       ELSE r.fee_rate END,
     status = CASE WHEN r.exit_price IS NULL THEN 'open' ELSE 'closed' END,
     ledger_key = r.ledger_key, updated_at = %(now)s, updated_by = %(created_by)s
 FROM ready_trades r
@@ -125,6 +130,24 @@ WHERE r.settles AND t.portfolio_id = %(portfolio_id)s AND t.external_id = r.exte
       ELSE EXISTS (SELECT 1 FROM trades p WHERE p.parent_trade_id = t.trade_id
                        AND p.source_import_id = %(import_id)s) END
 RETURNING t.exit_time
+"""
+# The orders that filled a bot's trades: a fill of them from elsewhere is known by them.
+INSERT_ORDERS = f"""
+INSERT INTO trade_fills
+    (portfolio_id, trade_id, source_import_id, kind, symbol, quantity, price, fees,
+     funding, fee_currency, filled_at, external_id, order_id, request_fingerprint,
+     created_at, created_by)
+SELECT t.portfolio_id, t.trade_id, %(import_id)s,
+       CASE WHEN o.is_entry THEN 'entry' ELSE 'exit' END, t.symbol, o.quantity,
+       o.price, 0, 0, t.fee_currency, o.at, r.external_id || ':order-' || o.key,
+       o.order_id, %(fingerprint)s, %(now)s, %(created_by)s
+FROM staged_trades r
+CROSS JOIN LATERAL jsonb_to_recordset(r.orders) o (
+    key bigint, order_id text, is_entry boolean, quantity numeric, price numeric,
+    at timestamptz)
+JOIN trades t ON t.portfolio_id = %(portfolio_id)s AND t.external_id = r.external_id
+WHERE r.orders IS NOT NULL AND {NOT_REFUSED} AND o.quantity > 0 AND o.price > 0
+ON CONFLICT (portfolio_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
 """
 OPEN_POSITIONS = """
 INSERT INTO positions

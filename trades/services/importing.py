@@ -14,16 +14,18 @@ from goals.services.live import save_live
 from mastertrade.exceptions import InvalidInput
 from mastertrade.transactions import atomic
 from strategies.models import StrategyInstance
-from trades.importing.formats import (
-    FILL_FORMATS,
-    FORMAT_NAMES,
-    FORMATS,
-    ImportOptions,
+from trades.importing.formats import FILL_FORMATS, FORMAT_NAMES, FORMATS
+from trades.importing.options import ImportOptions
+from trades.importing.recognising import (
+    HEAD_BYTES,
+    refuse_unreadable,
+    way_in,
 )
 from trades.importing.rows import Refusal
 from trades.models import TradeImport
 from trades.services import import_sql as sql
 from trades.services import import_writes as writes
+from trades.services.equal_fills import sort_out_equal_trades
 from trades.services.importing_fills import FillImport
 from trades.services.records import forget_records
 from trades.services.staging import SHOWN_REFUSALS, Progress, Staging, Watched
@@ -37,7 +39,8 @@ class ImportReport:
     """What became of a file's rows; of its fills, where it is a file of fills.
 
     `import_id` is None where nothing was written: every row was known, or one was
-    refused and with it the file. `refusals` are the first of the `refused`.
+    refused and with it the file. `refusals` are the first of the `refused`. `warnings`
+    say, once for the whole file, what was taken otherwise than it was written.
     """
 
     import_id: int | None
@@ -45,6 +48,7 @@ class ImportReport:
     known: int
     refused: int
     refusals: tuple[Refusal, ...]
+    warnings: tuple[str, ...] = ()
 
 
 @atomic
@@ -77,15 +81,30 @@ def import_trades(
         cursor.execute(sql.CREATE_STAGING)
         staging = Staging(cursor)
         job = _Job(user, locked, told, now, cursor, staging)
-        job.read(watched.buffered(), format_name, told)
+        _read(job, watched.buffered(), format_name, told)
         job.prepare()
         job.write(file_name, format_name, watched.sha256)
         report = job.report()
         if (report.refused and not partial) or not job.whole or not job.changed:
             transaction.set_rollback(True)
-            return ImportReport(None, 0, report.known, report.refused, report.refusals)
+            return replace(report, import_id=None, created=0)
         job.finish(file_name)
         return report
+
+
+def _read(
+    job: "_Job", source: io.BufferedReader, format_name: str, options: ImportOptions
+) -> None:
+    """Read the file; what is no such file is told what it looks like."""
+    head = source.peek(HEAD_BYTES)[:HEAD_BYTES]
+    refuse_unreadable(head, format_name)
+    try:
+        job.read(source, format_name, options)
+    except InvalidInput as refused:
+        hint = way_in(head, format_name) if refused.field == "file" else ""
+        if not hint:
+            raise
+        raise InvalidInput("file", f"{refused.detail} {hint}") from refused
 
 
 class _Job:
@@ -101,6 +120,7 @@ class _Job:
         staging: Staging,
     ) -> None:
         self.portfolio = portfolio
+        self.options = options
         self.now = now
         self.cursor = cursor
         self.staging = staging
@@ -141,6 +161,9 @@ class _Job:
         self._ask("SET LOCAL work_mem = '64MB'")
         if self.staging.unnamed:
             self._ask(sql.NAME_BY_CONTENT)
+        if self.fills is None:
+            equal_fills = self.options.equal_fills
+            sort_out_equal_trades(self.cursor, self.values, equal_fills)
         self._ask("ANALYZE staged_trades (line, external_id, ledger_key)")
         self._ask(sql.READY)
         self._ask(sql.REFUSE_OWN)
@@ -173,6 +196,8 @@ class _Job:
             self._settle()
         if self.staging.open:
             self._ask(writes.OPEN_POSITIONS)
+        if self.staging.orders:
+            self._ask(writes.INSERT_ORDERS)
 
     def _insert(self, statement: str) -> None:
         created, first_exit = self._ask(statement)[0]
@@ -220,6 +245,7 @@ class _Job:
             known=known,
             refused=refused,
             refusals=tuple(sorted(shown, key=_by_line)[:SHOWN_REFUSALS]),
+            warnings=() if self.fills is None else tuple(self.fills.warnings),
         )
 
     def _refusals(self) -> Sequence[Refusal]:

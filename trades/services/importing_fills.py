@@ -7,7 +7,8 @@ so that memory stays flat, however long the file is.
 import io
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import groupby, islice
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from django.db import connection
 from goals.models import Portfolio
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import MONEY, exactly, fits
-from trades.enums import Side
+from trades.enums import FillKind, Side
 from trades.importing.fills import (
     ZERO,
     Fees,
@@ -25,19 +26,23 @@ from trades.importing.fills import (
     FillFile,
     FillFormat,
     check_fill,
-    content_key,
-    figures_key,
+    make_keys,
     measure_fees,
     venue_key,
 )
-from trades.importing.formats import ImportOptions
 from trades.importing.lots import Lot, LotQueue
+from trades.importing.options import EqualFills, ImportOptions
 from trades.importing.pairing import Execution, Kept, Market, Outcome, Pairing
 from trades.importing.rows import Refusal, TradeRow
 from trades.services import fill_sql as sql
+from trades.services.equal_fills import TOLD, mark_equal_fills
+from trades.services.staging import ESCAPED
 from trades.stakes import Stake
 
 AT_ONCE = 5000
+ONE = Decimal(1)
+# One rate for longer than this is worth a warning.
+LONGEST_FIXED = timedelta(days=31)
 NAMES = re.compile(r"[\w.-]{1,30}")
 ANY_VENUE = "any"
 REASONS = {
@@ -46,6 +51,13 @@ REASONS = {
         "lies before fills of this market that are imported already, the newest of "
         "{newest:%Y-%m-%d %H:%M:%S} UTC: trades were paired without it."
     ),
+    "equal": TOLD,
+}
+# What becomes of a fill that equals one from another source.
+EQUAL_STATUS = {
+    EqualFills.REFUSE: "equal",
+    EqualFills.KNOWN: "known",
+    EqualFills.NEW: None,
 }
 
 
@@ -66,7 +78,9 @@ class _Row(NamedTuple):
     fee_other: Decimal
     fee_coin: str | None
     may_short: bool
+    is_funding: bool
     rate: Decimal | None
+    fx_price: Decimal | None
 
 
 class FillImport:
@@ -87,6 +101,7 @@ class FillImport:
         self.created = 0
         self.known = 0
         self.refused = 0
+        self.warnings: list[str] = []
         self._portfolio = portfolio
         self._format = fill_format
         self._options = options
@@ -94,14 +109,19 @@ class FillImport:
         self._now = now
         self._kept: list[tuple[Any, ...]] = []
         self._position = 0
+        self._fixed: dict[str, _Span] = {}
         rates = {**options.fx_rates, **options.fee_rates}
         self._fee_rates = {portfolio.currency: Decimal(1), **rates}
         self._values: dict[str, Any] = {
             "portfolio_id": portfolio.portfolio_id,
             "namespace": _namespace(fill_format, options),
+            "account": options.account,
+            "venue": (fill_format.asks_venue and options.venue) or ANY_VENUE,
             "with_symbol": fill_format.asks_venue,
             "separator": fill_format.separator,
             "rated": list(self._fee_rates),
+            "currency": portfolio.currency,
+            "converted": [portfolio.currency, *options.fx_rates],
             "now": now,
         }
         _check_strategy(options)
@@ -112,12 +132,14 @@ class FillImport:
         Asks the database in between, so nothing else may be under way on it.
         """
         self._cursor.execute(sql.CREATE_STAGING)
-        file = self._format.open(source)
+        file = self._format.open(source, self._options)
         for refusal in self._stage(file):
             yield self._refuse(refusal)
         self._cursor.execute("ANALYZE staged_fills")
         self._cursor.execute(sql.NAME, self._values)
         self._cursor.execute("ANALYZE named_fills")
+        status = EQUAL_STATUS[self._options.equal_fills]
+        mark_equal_fills(self._cursor, self._values, status)
         self._cursor.execute(sql.COUNT_KNOWN)
         self.known = self._cursor.fetchone()[0]
         yield from self._refuse_known(file)
@@ -129,6 +151,18 @@ class FillImport:
             else:
                 yield outcome
         self._write_kept()
+        self._warn(file)
+
+    def _warn(self, file: FillFile) -> None:
+        if (rounded := file.roundings.told()) is not None:
+            self.warnings.append(rounded)
+        for currency, span in sorted(self._fixed.items()):
+            if span.last - span.first > LONGEST_FIXED:
+                self.warnings.append(
+                    f"{currency} is converted at one fixed rate for fills from "
+                    f"{span.first:%Y-%m-%d} to {span.last:%Y-%m-%d}; --fx-rates FILE "
+                    "takes a rate for each day."
+                )
 
     def keep(self, import_id: int, created_by: str) -> None:
         """Write the new fills; their trades are written."""
@@ -142,11 +176,11 @@ class FillImport:
         while chunk := list(islice(file.items, AT_ONCE)):
             fills, refusals = self._check(chunk, file)
             with self._cursor.copy(sql.COPY_STAGING) as copy:
-                for fill in fills:
-                    copy.write_row(_staged(fill))
-                    if before is not None:
-                        steps += (fill.at > before) - (fill.at < before)
-                    before = fill.at
+                copy.write("".join(map(_staged, fills)))
+            for fill in fills:
+                if before is not None:
+                    steps += (fill.at > before) - (fill.at < before)
+                before = fill.at
             yield from refusals
         is_falling = steps < 0 or (steps == 0 and file.newest_first)
         self._values["direction"] = -1 if is_falling else 1
@@ -166,9 +200,11 @@ class FillImport:
 
     def _refuse_known(self, file: FillFile) -> Iterator[Refusal]:
         self._cursor.execute(sql.REFUSED)
-        for line, status, external_id, newest in self._cursor.fetchall():
+        for line, status, external_id, newest, other in self._cursor.fetchall():
             column = file.time_column if status == "late" else ""
-            told = REASONS[status].format(external_id=external_id, newest=newest)
+            told = REASONS[status].format(
+                external_id=external_id, newest=newest, other=other
+            )
             yield self._refuse(Refusal(line, column, told))
 
     def _refuse(self, refusal: Refusal) -> Refusal:
@@ -194,22 +230,22 @@ class FillImport:
         fills: Iterator[_Row],
         lots: "_Lots",
     ) -> Iterator[Outcome]:
-        currency = self._portfolio.currency
-        fx_rate = None if quote == currency else self._options.fx_rates.get(quote)
         queue = LotQueue()
         pairing: Pairing | None = None
         for row in fills:
-            if quote != currency and fx_rate is None:
-                told = f"is paid in {quote}: a rate {quote}=… in {currency} is needed."
+            fx_rate = self._fx_rate(row)
+            if fx_rate is None:
+                told = self._needs_rate(row)
                 yield Refusal(row.line, file.pair_column, told)
                 continue
             if pairing is None:
                 lots.fill(queue, symbol, quote)
+                is_foreign = quote != self._portfolio.currency
                 market = Market(
-                    symbol, quote, fx_rate, row.may_short, file.quantity_column
+                    symbol, quote, is_foreign, row.may_short, file.quantity_column
                 )
                 pairing = Pairing(market, queue)
-            execution = self._execution(row, fx_rate or Decimal(1), file)
+            execution = self._execution(row, fx_rate, file)
             if isinstance(execution, Refusal):
                 yield execution
                 continue
@@ -218,14 +254,43 @@ class FillImport:
             yield from pairing.finish()
         queue.close()
 
+    def _fx_rate(self, row: _Row) -> Decimal | None:
+        """Of the fill's quote at its time: as given, by day, else as it was traded."""
+        if row.quote == self._portfolio.currency:
+            return ONE
+        fixed = self._options.fx_rates.get(row.quote)
+        if fixed is not None:
+            span = self._fixed.get(row.quote) or _Span(row.filled_at, row.filled_at)
+            self._fixed[row.quote] = span.with_time(row.filled_at)
+            return fixed
+        by_day = self._options.day_rates.find(row.quote, row.filled_at)
+        return row.fx_price if by_day is None else by_day
+
+    def _needs_rate(self, row: _Row) -> str:
+        quote, currency = row.quote, self._portfolio.currency
+        pair = f"{quote}{self._format.separator}{currency}"
+        return (
+            f"is paid in {quote}, and its rate in {currency} on "
+            f"{row.filled_at:%Y-%m-%d} is not known: give rates by day (--fx-rates "
+            f"FILE), import a fill of {pair} within a day of it, or give one fixed "
+            f"rate (--fx-rate {quote}=…)."
+        )
+
+    def _fee_rate(self, row: _Row, fx_rate: Decimal) -> Decimal | None:
+        """Of one of the fee's coin, in the quote."""
+        if row.fee_coin is None:
+            return None
+        own = self._fee_rates.get(row.fee_coin)
+        if own is None:
+            own = self._options.day_rates.find(row.fee_coin, row.filled_at)
+        return row.rate if own is None else own / fx_rate
+
     @exactly
     def _execution(
         self, row: _Row, fx_rate: Decimal, file: FillFile
     ) -> Execution | Refusal:
         """The fill with its fees in the quote currency."""
-        rate = row.rate
-        if row.fee_coin in self._fee_rates:
-            rate = self._fee_rates[row.fee_coin] / fx_rate
+        rate = self._fee_rate(row, fx_rate)
         if row.fee_other and rate is None:
             told = (
                 f"is paid in {row.fee_coin}: a rate {row.fee_coin}=… is needed, or "
@@ -248,15 +313,25 @@ class FillImport:
             at=row.filled_at,
             fees=fees,
             base_fee=ZERO if row.may_short else row.fee_base,
+            fx_rate=fx_rate,
+            by_day=row.quote not in self._options.fx_rates,
+            is_funding=row.is_funding,
         )
 
     def _new_fills(self) -> str:
-        """The query of the new fills, with prices for fees only where one is asked."""
-        self._cursor.execute(sql.ASKS_RATES, self._values)
-        if not self._cursor.fetchone()[0]:
-            return sql.NEW_FILLS.format(rate="NULL::numeric", join="")
-        self._cursor.execute(sql.INDEX_PRICES)
-        return sql.NEW_FILLS.format(rate="rate.price", join=sql.RATES)
+        """The query of the new fills, with prices only where one is asked for."""
+        rate, fx, join = "NULL::numeric", "NULL::numeric", ""
+        if self._asks(sql.ASKS_RATES):
+            rate, join = "rate.price", sql.RATES
+        if self._asks(sql.ASKS_FX):
+            fx, join = "fx.price", join + sql.FX
+        if join:
+            self._cursor.execute(sql.INDEX_PRICES)
+        return sql.NEW_FILLS.format(rate=rate, fx=fx, join=join)
+
+    def _asks(self, question: str) -> bool:
+        self._cursor.execute(question, self._values)
+        return bool(self._cursor.fetchone()[0])
 
     def _stream(self, name: str, query: str) -> Iterator[tuple[Any, ...]]:
         """Rows of a query, by a cursor of the server: never all of them at once."""
@@ -270,8 +345,9 @@ class FillImport:
     def _keep(self, kept: Kept) -> None:
         self._position += 1
         self.created += not kept.surplus  # the surplus makes it a refused one
-        fees = max(kept.fees, ZERO)
-        figures = (kept.kind.value, kept.quantity, fees, kept.trade_id)
+        is_fee = kept.fees > 0 and kept.kind is not FillKind.FUNDING
+        fees, funding = (kept.fees, ZERO) if is_fee else (ZERO, -kept.fees)
+        figures = (kept.kind.value, kept.quantity, fees, funding, kept.trade_id)
         self._kept.append((self._position, kept.execution.line, *figures))
         if len(self._kept) >= AT_ONCE:
             self._write_kept()
@@ -282,14 +358,16 @@ class FillImport:
                 copy.write_row(row)
         self._kept.clear()
 
-    @property
-    def kept(self) -> int:
-        """How many fills are kept, those included of which a surplus is refused."""
-        return self._position
 
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The first and the last time of what was converted at one rate."""
 
-def _market_of(row: _Row) -> tuple[str, str]:
-    return row.symbol, row.quote
+    first: datetime
+    last: datetime
+
+    def with_time(self, at: datetime) -> "_Span":
+        return _Span(min(self.first, at), max(self.last, at))
 
 
 class _Lots:
@@ -325,24 +403,19 @@ def _lot(row: tuple[Any, ...]) -> Lot:
     )
 
 
-def _staged(fill: Fill) -> tuple[Any, ...]:
+def _staged(fill: Fill) -> str:
+    """The fill as a line of COPY."""
+    keys, fees = make_keys(fill), fill.fees
     by_content = fill.venue_id is None
+    key = keys.content if fill.venue_id is None else venue_key(fill.venue_id)
+    coin = "\\N" if fees.coin is None else fees.coin.translate(ESCAPED)
+    order = "\\N" if fill.order_id is None else fill.order_id.translate(ESCAPED)
     return (
-        fill.line,
-        content_key(fill) if fill.venue_id is None else venue_key(fill.venue_id),
-        by_content,
-        figures_key(fill),
-        fill.symbol,
-        fill.quote,
-        fill.is_buy,
-        fill.quantity,
-        fill.price,
-        fill.at,
-        fill.fees.quote,
-        fill.fees.base,
-        fill.fees.other,
-        fill.fees.coin,
-        fill.may_short,
+        f"{fill.line}\t{key.translate(ESCAPED)}\t{by_content}\t{keys.figures}\t"
+        f"{keys.mirror}\t{fill.symbol.translate(ESCAPED)}\t{fill.quote}\t"
+        f"{fill.is_buy}\t{fill.quantity}\t{fill.price}\t{fill.at.isoformat()}\t"
+        f"{fees.quote}\t{fees.base}\t{fees.other}\t{coin}\t{fill.may_short}\t"
+        f"{fill.is_funding}\t{order}\n"
     )
 
 

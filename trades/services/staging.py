@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from django.db import DataError, connection
@@ -10,7 +12,8 @@ from django.db import DataError, connection
 from mastertrade.exceptions import InvalidInput
 from trades.importing.columns import BY_NAME, NAMES, texts_of
 from trades.importing.formats import Item
-from trades.importing.rows import Refusal, TradeRow
+from trades.importing.plain import is_plain_row
+from trades.importing.rows import FilledOrder, Refusal, TradeRow
 from trades.services.import_sql import COPY_STAGING
 
 SHOWN_REFUSALS = 1000
@@ -62,6 +65,7 @@ class Staging:
         self.parts = False
         self.open = False
         self.own = False
+        self.orders = False
 
     def copy(self, items: Iterable[Item]) -> None:
         """Copy a file's rows; `InvalidInput` where it is not of its format at all."""
@@ -104,11 +108,13 @@ class Staging:
         if isinstance(item, Refusal):
             self.refuse(item)
             return None
-        settles = False
+        settles, orders = False, ""
         if isinstance(item, TradeRow):
             number, settles = item.line, item.settles
+            orders = _show_orders(item.orders) if item.orders else ""
             texts: Sequence[str] = texts_of(item)
-            wrong = _first_wrong(texts)
+            is_plain = IS_PLAIN(",".join(texts))
+            wrong = None if is_plain else _first_wrong(texts)
             if wrong is not None:
                 self.refuse(Refusal(number, *wrong))
                 return None
@@ -123,7 +129,8 @@ class Staging:
         joined = "\t".join(texts)
         if "\\" in joined or joined.count("\t") >= len(texts) or "\n" in joined:
             joined = "\t".join(text.translate(ESCAPED) for text in texts)
-        return f"{number}\t{'t' if settles else 'f'}\t{joined}\n"
+        self.orders = self.orders or bool(orders)
+        return f"{number}\t{'t' if settles else 'f'}\t{joined}\t{orders}\n"
 
     def refuse(self, refusal: Refusal) -> None:
         """Note it; only the first are shown."""
@@ -132,10 +139,17 @@ class Staging:
             self.refusals.append(refusal)
 
 
+# One pattern for a whole row; what it does not match is looked at column by column.
+IS_PLAIN = is_plain_row(NAMES)
 EXTERNAL_ID, PARENT = NAMES.index("external_id"), NAMES.index("parent_external_id")
 EXIT_PRICE = NAMES.index("exit_price")
 # What an export calls a trade that has no id of its own, with its key.
 OWN_PREFIX = "mastertrade:"
+
+
+def _show_orders(orders: Sequence[FilledOrder]) -> str:
+    shown = json.dumps([asdict(order) for order in orders], default=str)
+    return shown.translate(ESCAPED)
 
 
 def _first_wrong(texts: Sequence[str]) -> tuple[str, str] | None:

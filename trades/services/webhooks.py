@@ -25,11 +25,13 @@ from mastertrade.exceptions import (
 from mastertrade.money import FACTOR, MONEY, exactly, round_to
 from mastertrade.transactions import atomic
 from trades.enums import FillKind, Side, TradeStatus
+from trades.importing.freqtrade_exits import refuse_contradiction
 from trades.importing.freqtrade_messages import CLOCK_TOLERANCE, FillMessage
 from trades.models import Trade, WebhookFill, WebhookToken
 from trades.pnl import measure_exact_profit
 from trades.services.adding import add_to_trade
 from trades.services.closing import close_trade
+from trades.services.equal_fills import find_equal_fill
 from trades.services.opening import open_trade
 from trades.services.webhook_decisions import find_decision
 from trades.stakes import split_stake
@@ -63,7 +65,8 @@ def book_fill(
 
     A first entry opens the trade, a further one adds to it at the average price. An
     exit closes what it sold, the final one all that is left; its profit is what the
-    bot says it is. Raises `FillMissing` where a fill before this one never came.
+    bot says it is. Raises `FillMissing` where a fill before this one never came,
+    `InvalidInput` where the figures of an exit contradict each other.
     """
     portfolio = lock_portfolio(user=webhook.user, portfolio=webhook.portfolio_id)
     WebhookToken.objects.filter(pk=webhook.pk).update(last_used_at=now)
@@ -111,6 +114,7 @@ class _Booking:
 
     def book(self) -> BookedFill:
         self._refuse_currency()
+        self._refuse_unended()
         is_exit = self.message.kind is FillKind.EXIT
         if self.trade is None:
             if is_exit:
@@ -125,6 +129,7 @@ class _Booking:
         entered = message.quantity * message.price
         if not self._holds(entered):
             raise self._missing("it was entered before this")
+        self._refuse_equal()
         trade, _ = open_trade(
             user=self.webhook.user,
             now=self.now,
@@ -173,7 +178,9 @@ class _Booking:
             raise self._missing("a fill before this one has not come in")
         parts = Trade.objects.filter(parent_trade=trade)
         costs = ZERO
-        profit = self._profit(parts.aggregate(total=Sum("profit_loss"))["total"])
+        booked = parts.aggregate(total=Sum("profit_loss"))["total"]
+        refuse_contradiction(message, part, booked)
+        profit = self._profit(booked)
         if profit is not None:
             gross = measure_exact_profit(
                 side=Side(trade.side),
@@ -223,6 +230,36 @@ class _Booking:
             raise InvalidInput(
                 "stake_currency", f"is {stake}, but the portfolio is in {own}."
             )
+
+    def _refuse_equal(self) -> None:
+        """A file of fills, without the bot's ids, may have brought the entry."""
+        other = find_equal_fill(self.portfolio.pk, self.message)
+        if other is not None:
+            raise IdempotencyConflict(
+                f"The entry of trade {self.message.bot_trade_id} of bot "
+                f"{self.webhook.bot} equals {other}, which a file of fills brought. "
+                "Nothing was booked: void what that file made, or import the bot's "
+                f"database with the account {self.webhook.bot} and say what equal "
+                "fills are (--equal-fills)."
+            )
+
+    def _refuse_unended(self) -> None:
+        """freqtrade has one trade a pair: an older one that is open here has ended."""
+        message = self.message
+        open_here = Trade.objects.filter(
+            portfolio=self.portfolio,
+            status=TradeStatus.OPEN,
+            symbol=message.symbol,
+            external_id__startswith=f"freqtrade:{self.webhook.bot}:",
+        )
+        for name in open_here.values_list("external_id", flat=True):
+            number = (name or "").rpartition(":")[2]
+            if number.isdecimal() and int(number) < message.bot_trade_id:
+                raise self._missing(
+                    f"its trade {number} of the same pair, {message.symbol}, is open "
+                    "here still, and a bot has one trade a pair, so the final exit of "
+                    f"trade {number} never came in"
+                )
 
     def _refuse_other_trade(self, trade: Trade) -> None:
         message = self.message

@@ -31,7 +31,7 @@ from mastertrade.exceptions import (
     InvalidInput,
     TradeNotOpen,
 )
-from trades.importing.formats import ImportOptions
+from trades.importing.options import ImportOptions
 from trades.models import Position, Trade
 from trades.services import (
     Mark,

@@ -15,7 +15,7 @@ from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
 from mastertrade.exceptions import InvalidInput
 from trades.enums import Side
-from trades.importing.formats import ImportOptions
+from trades.importing.options import ImportOptions
 from trades.models import Position, Trade, TradeFill, TradeImport
 from trades.services import add_to_trade, close_trade, open_trade, void_trade
 from trades.services.importing import ImportReport, import_trades
@@ -25,6 +25,7 @@ from trades.tests.factories import ensure_strategy
 FILES = Path(__file__).parent / "files"
 NOW = datetime(2026, 4, 20, tzinfo=UTC)
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+SWAP = "SOL/USDT:USDT"
 NEWER = "Date(UTC),Pair,Side,Price,Executed,Amount,Fee"
 D = Decimal
 
@@ -92,6 +93,7 @@ def fill(
     symbol: str = "SOL/USDT",
 ) -> dict[str, Any]:
     at = START + timedelta(minutes=minute)
+    cost = str(D(quantity) * D(price)) if ":" in symbol else None
     return {
         "id": f"{minute}-{side}-{quantity}" if key == "" else key,
         "timestamp": int(at.timestamp() * 1000),
@@ -99,7 +101,7 @@ def fill(
         "side": side,
         "price": price,
         "amount": quantity,
-        "cost": None,
+        "cost": cost,
         "fee": None if fee is None else {"cost": fee[0], "currency": fee[1]},
     }
 
@@ -365,7 +367,7 @@ def test_a_fill_in_the_future_is_refused(portfolio: Portfolio) -> None:
         (fill(1, "buy", "1", fee=("1e20", "USDT")), "fee"),
         (fill(1, "buy", "1", symbol="SOL/usdt"), "symbol"),
         (fill(1, "buy", "1", symbol="SOL/EUR"), "symbol"),
-        (fill(-(10**9), "buy", "1"), "datetime"),
+        (fill(-(10**9), "buy", "1"), "timestamp"),
     ],
 )
 def test_what_the_ledger_cannot_hold_is_refused_by_its_column(
@@ -374,6 +376,69 @@ def test_what_the_ledger_cannot_hold_is_refused_by_its_column(
     report = bring_ccxt(portfolio, [fill(0, "buy", "1"), wrong])
     assert [(one.line, one.column) for one in report.refusals] == [(2, column)]
     assert report.import_id is None
+
+
+def funding(minute: float, cost: str, symbol: str = SWAP) -> dict[str, Any]:
+    """An execution by which a position was funded, as Bybit and BitMEX give them."""
+    told = fill(minute, "sell", "3", "11", f"f{minute}", (cost, "USDT"), symbol)
+    return {**told, "info": {"execType": "Funding"}}
+
+
+def test_funding_among_fills_is_funding_of_what_is_open(portfolio: Portfolio) -> None:
+    fills = [
+        fill(1, "buy", "3", symbol=SWAP, fee=("0.1", "USDT")),
+        funding(2, "-0.03"),
+        fill(3, "sell", "3", "11", symbol=SWAP, fee=("0.1", "USDT")),
+    ]
+    assert counts(bring_ccxt(portfolio, fills)) == (3, 0, 0)
+    trade = Trade.objects.get()
+    assert (trade.status, trade.profit_loss) == ("closed", D("2.83"))
+    assert trade.funding == D("0.03")
+    kept = TradeFill.objects.get(kind="funding")
+    assert (kept.trade, kept.fees, kept.funding) == (trade, 0, D("0.03"))
+    assert counts(bring_ccxt(portfolio, fills)) == (0, 3, 0)
+    assert_no_drift(portfolio)
+
+
+def test_funding_in_a_later_file_reaches_the_trade_of_an_earlier_one(
+    portfolio: Portfolio,
+) -> None:
+    bring_ccxt(portfolio, [fill(1, "sell", "3", symbol=SWAP)])
+    assert counts(bring_ccxt(portfolio, [funding(2, "0.5")])) == (1, 0, 0)
+    assert Trade.objects.get().funding == D("-0.5")
+    assert positions(portfolio)[0][1:] == ("SHORT", D(3), D(10))
+    bring_ccxt(portfolio, [funding(2, "0.5"), fill(3, "buy", "3", "9", symbol=SWAP)])
+    assert Trade.objects.get().profit_loss == D("2.5")
+    assert_no_drift(portfolio)
+
+
+def test_funding_without_a_trade_and_of_spot_is_refused(portfolio: Portfolio) -> None:
+    report = bring_ccxt(portfolio, [funding(1, "1"), funding(1, "1", "SOL/USDT")])
+    assert [one.column for one in report.refusals] == ["", "info"]
+    assert report.import_id is None
+
+
+def test_a_trade_with_oneself_is_two_fills_under_one_id(portfolio: Portfolio) -> None:
+    held = fill(0, "buy", "1")
+    both = [fill(1, side, "1", key="7") for side in ("buy", "sell")]
+    assert counts(bring_ccxt(portfolio, [held, both[0]])) == (2, 0, 0)
+    assert counts(bring_ccxt(portfolio, [held, *both])) == (1, 2, 0)
+    for again in (both, both[::-1], [both[1], both[1]]):
+        assert counts(bring_ccxt(portfolio, again)) == (0, 2, 0)
+    names = TradeFill.objects.order_by("external_id").values_list("external_id")
+    assert [name.rpartition(":")[2] for (name,) in names] == ["0-buy-1", "7", "7-sell"]
+    other = {**both[1], "amount": "2"}
+    assert counts(bring_ccxt(portfolio, [other])) == (0, 0, 1)
+
+
+def test_rounded_figures_are_said_once_for_the_whole_file(portfolio: Portfolio) -> None:
+    noisy = "0.30000000000000004"
+    report = bring_ccxt(portfolio, [fill(n, "buy", noisy) for n in (1, 2, 3)])
+    assert counts(report) == (3, 0, 0)
+    (warning,) = report.warnings
+    assert "3 in all" in warning
+    assert noisy in warning
+    assert {row[2] for row in positions(portfolio)} == {D("0.3")}
 
 
 def test_an_id_that_is_told_twice_is_one_fill(portfolio: Portfolio) -> None:

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from mastertrade.exceptions import InvalidInput
 from trades.importing.binance import open_binance
-from trades.importing.fills import Fees, Fill, content_key
+from trades.importing.fills import Fees, Fill, make_keys
 from trades.importing.markets import QUOTES, split_market, split_suffixed
 from trades.importing.numbers import read_suffixed
+from trades.importing.options import DateOrder, ImportOptions
 from trades.importing.rows import Refusal
 
 FILES = Path(__file__).parent / "files"
@@ -26,7 +27,9 @@ D = Decimal
 
 def read(*lines: str, header: str = NEWER) -> list[Fill | Refusal]:
     content = "\n".join([header, *lines, ""]).encode()
-    return list(open_binance(io.BufferedReader(io.BytesIO(content))).items)
+    return list(
+        open_binance(io.BufferedReader(io.BytesIO(content)), ImportOptions()).items
+    )
 
 
 def read_one(line: str, header: str = NEWER) -> Fill:
@@ -37,7 +40,7 @@ def read_one(line: str, header: str = NEWER) -> Fill:
 
 def read_file(name: str) -> list[Fill]:
     with (FILES / name).open("rb") as source:
-        fills = list(open_binance(source).items)
+        fills = list(open_binance(source, ImportOptions()).items)
     assert all(isinstance(fill, Fill) for fill in fills), fills
     return fills
 
@@ -85,7 +88,7 @@ def test_the_newer_layout_with_its_mark_thousands_and_padding() -> None:
     ]
     assert {fill.quote for fill in fills} == {"USDT"}
     assert fills[1].price == D("48123.45")
-    assert content_key(fills[5]) == content_key(fills[6])
+    assert make_keys(fills[5]) == make_keys(fills[6])
 
 
 def test_the_older_layout() -> None:
@@ -183,9 +186,7 @@ def test_every_known_quote_is_found_behind_a_coin_that_is_paid_as_fee(
     ("date", "header", "at"),
     [
         ("2021-03-01 12:34:56", "Date(UTC)", (2021, 3, 1, 12, 34, 56)),
-        ("2021/3/1 2:34", "Date(UTC)", (2021, 3, 1, 2, 34)),
-        ("21-03-01 12:34:56", "Date(UTC)", (2021, 3, 1, 12, 34, 56)),
-        ("21/03/01 12:34:56", "Date(UTC)", (2021, 3, 1, 12, 34, 56)),
+        ("2021/3/1 2:34:00", "Date(UTC)", (2021, 3, 1, 2, 34)),
         ("2021-03-01T12:34:56.25", "Date(UTC)", (2021, 3, 1, 12, 34, 56, 250000)),
         ("2021-03-01 00:30:00", "Date(UTC+2)", (2021, 2, 28, 22, 30)),
         ("2021-03-01 00:30:00", "Date(UTC-3:30)", (2021, 3, 1, 4, 0)),
@@ -197,6 +198,67 @@ def test_a_time_is_read_however_it_is_written(
     told = NEWER.replace("Date(UTC)", header)
     fill = read_one(LINE.replace("2021-03-01 12:34:56", date), told)
     assert fill.at == datetime(*at, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("date", "wanted"),
+    [
+        ("2021/3/1 2:34", "has no seconds"),
+        ("19-03-20 05:49", "has no seconds"),
+        ("01/03/2021 12:34", "has no seconds"),
+        ("21-03-01 12:34:56", "--date-order"),
+        ("01/03/2021 12:34:56", "--date-order"),
+        ("3.1.2021 12:34:56", "--date-order"),
+        ("2021-03-01 02:34:56 PM", "24 hours"),
+        ("2016-03-01 12:34:56", "before 2017"),
+    ],
+)
+def test_a_date_that_may_mean_another_is_refused(date: str, wanted: str) -> None:
+    (refused,) = read(LINE.replace("2021-03-01 12:34:56", date))
+    assert isinstance(refused, Refusal)
+    assert refused.column == "Date(UTC)"
+    assert date in refused.reason
+    assert wanted in refused.reason
+
+
+@pytest.mark.parametrize(
+    ("order", "date"),
+    [
+        ("ymd", "21-03-01 12:34:56"),
+        ("dmy", "01-03-21 12:34:56"),
+        ("dmy", "1.3.2021 12:34:56"),
+        ("mdy", "3/1/2021 12:34:56"),
+        ("mdy", "2021-03-01 12:34:56"),
+    ],
+)
+def test_the_order_of_dates_may_be_given(order: str, date: str) -> None:
+    content = "\n".join([NEWER, LINE.replace("2021-03-01 12:34:56", date)])
+    options = ImportOptions(date_order=DateOrder(order))
+    source = io.BufferedReader(io.BytesIO(content.encode()))
+    (fill,) = open_binance(source, options).items
+    assert isinstance(fill, Fill)
+    assert fill.at == datetime(2021, 3, 1, 12, 34, 56, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_file_that_excel_saved_is_read_where_nothing_can_have_changed(
+    separator: str,
+) -> None:
+    line = LINE.replace(",", separator)
+    assert read_one(line, NEWER.replace(",", separator)) == read_one(LINE)
+    for wrong in ("12,5", "1,234"):
+        header = NEWER.replace(",", separator)
+        (refused,) = read(line.replace("12.5", wrong), header=header)
+        assert isinstance(refused, Refusal)
+        assert refused.column == "Price"
+
+
+@pytest.mark.parametrize("figure", ["1.25E+01", "1.25E+1", "1.2E-05", "1E+12"])
+def test_a_figure_that_excel_shortened_is_refused(figure: str) -> None:
+    (refused,) = read(LINE.replace("12.5", figure))
+    assert isinstance(refused, Refusal)
+    assert refused.column == "Price"
+    assert "Excel shortened" in refused.reason
 
 
 @pytest.mark.parametrize(
@@ -256,7 +318,9 @@ def test_a_fill_without_a_fee_has_none() -> None:
 
 def test_lines_end_as_they_like_and_empty_ones_are_passed_over() -> None:
     content = f"\ufeff{NEWER}\r\n\r\n{LINE}\r\n\r\n".encode()
-    (fill,) = open_binance(io.BufferedReader(io.BytesIO(content))).items
+    (fill,) = open_binance(
+        io.BufferedReader(io.BytesIO(content)), ImportOptions()
+    ).items
     assert isinstance(fill, Fill)
     assert fill.line == 3
 
@@ -273,13 +337,13 @@ def test_lines_end_as_they_like_and_empty_ones_are_passed_over() -> None:
 )
 def test_another_file_is_refused_whole(content: bytes, told: str) -> None:
     with pytest.raises(InvalidInput, match=told):
-        open_binance(io.BufferedReader(io.BytesIO(content)))
+        open_binance(io.BufferedReader(io.BytesIO(content)), ImportOptions())
 
 
 def test_the_same_execution_has_the_same_key_in_both_layouts() -> None:
     newer = "2018-01-16 10:20:15,SNTETH,BUY,0.0002100000,400.0000000000SNT,"
     newer += "0.08400000ETH,0.4000000000SNT"
-    assert content_key(read_one(newer)) == content_key(read_one(OLD_LINE, OLDER))
+    assert make_keys(read_one(newer)) == make_keys(read_one(OLD_LINE, OLDER))
 
 
 @pytest.mark.parametrize(
@@ -291,3 +355,36 @@ def test_a_total_without_its_coin_is_in_a_known_quote(
 ) -> None:
     assert split_suffixed("SOLUSDT", "0.18SOL", total) == split
     assert split_suffixed("SOLXYZ", "0.18SOL", "") is None
+
+
+figures = st.decimals(0, 10**6, places=8, allow_nan=False)
+coin_names = st.sampled_from(["SOL", "USDT", "BNB", "BTC", "E"])
+
+
+@pytest.mark.slow
+@given(
+    figures,
+    figures,
+    figures,
+    st.sampled_from(["SOLUSDT", "ETHBTC", "SOLE"]),
+    st.tuples(coin_names, coin_names, coin_names),
+    st.sampled_from(["2021-03-01 12:34:56", "2021-02-30 12:34:56"]),
+    st.integers(-1, 1),
+)
+def test_a_plain_row_is_read_as_any_other(
+    price: Decimal,
+    quantity: Decimal,
+    fee: Decimal,
+    pair: str,
+    coins: tuple[str, str, str],
+    date: str,
+    off: int,
+) -> None:
+    base, quote, paid = coins
+    total = price * quantity + off * D("0.5")
+    told = f"{date},{pair},BUY,{price:f},{quantity:f}{base},{total:f}{quote},"
+    told += f"{fee:f}{paid}"
+    # A column more is no plain layout.
+    read_plain = read(told)
+    read_closely = read(f"{told},x", header=f"{NEWER},Note")
+    assert read_plain == read_closely

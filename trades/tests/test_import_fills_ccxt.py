@@ -11,7 +11,8 @@ import pytest
 
 from mastertrade.exceptions import InvalidInput
 from trades.importing.ccxt import open_ccxt
-from trades.importing.fills import Fees, Fill, content_key, figures_key, venue_key
+from trades.importing.fills import Fees, Fill, make_keys, venue_key
+from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal
 
 FILES = Path(__file__).parent / "files"
@@ -36,12 +37,16 @@ SWAP["fees"] = []
 D = Decimal
 
 
-def read(*trades: Any) -> list[Fill | Refusal]:
-    return read_text(json.dumps(trades))
+def read(*trades: Any, **options: Any) -> list[Fill | Refusal]:
+    return read_text(json.dumps(trades), **options)
 
 
-def read_text(content: str) -> list[Fill | Refusal]:
-    return list(open_ccxt(io.BufferedReader(io.BytesIO(content.encode()))).items)
+def read_text(content: str, **options: Any) -> list[Fill | Refusal]:
+    return list(
+        open_ccxt(
+            io.BufferedReader(io.BytesIO(content.encode())), ImportOptions(**options)
+        ).items
+    )
 
 
 def read_one(**fields: Any) -> Fill:
@@ -52,7 +57,7 @@ def read_one(**fields: Any) -> Fill:
 
 def read_file(name: str) -> list[Fill]:
     with (FILES / name).open("rb") as source:
-        fills = list(open_ccxt(source).items)
+        fills = list(open_ccxt(source, ImportOptions()).items)
     assert all(isinstance(fill, Fill) for fill in fills), fills
     return fills
 
@@ -69,6 +74,7 @@ def test_a_trade_is_read_exactly() -> None:
         at=datetime(2024, 1, 15, 9, 50, 5, 123000, tzinfo=UTC),
         fees=Fees(base=D("0.0052")),
         venue_id="28457",
+        order_id="100234",
     )
 
 
@@ -95,10 +101,11 @@ def test_a_file_that_ccxt_made_of_contracts_a_trade_a_line() -> None:
 
 
 def test_numbers_may_be_texts_and_carry_exponents() -> None:
-    told = {"price": "0.00006021", "amount": "1.5e3", "cost": None, "timestamp": "1000"}
+    told = {"price": "0.00006021", "amount": "1.5e3", "cost": None}
+    told["timestamp"] = "1700000000000"
     fill = read_one(**told)
     assert (fill.price, fill.quantity) == (D("0.00006021"), D(1500))
-    assert fill.at == datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)
+    assert fill.at == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
     (fine,) = read_text(json.dumps(TRADE).replace("5.2", "5.2e-7"))
     assert isinstance(fine, Fill)
     assert fine.quantity == D("0.00000052")
@@ -144,7 +151,7 @@ def test_a_time_may_be_told_as_text_alone() -> None:
 
 @pytest.mark.parametrize(
     ("cost", "quantity"),
-    [(None, "3"), (120000, "3"), (1200, "0.03"), (120, "0.003"), (1200.07, "0.03")],
+    [(120000, "3"), (1200, "0.03"), (120, "0.003"), (1200.07, "0.03")],
 )
 def test_contracts_are_counted_in_the_base(cost: Any, quantity: str) -> None:
     assert read_one(**{**SWAP, "cost": cost}).quantity == D(quantity)
@@ -159,7 +166,8 @@ def test_contracts_are_counted_in_the_base(cost: Any, quantity: str) -> None:
         ({"price": 0}, "price"),
         ({"price": True}, "price"),
         ({"price": [1]}, "price"),
-        ({"amount": None}, "amount"),
+        ({"amount": None, "cost": None}, "amount"),
+        ({"amount": 0}, "amount"),
         ({"amount": -1}, "amount"),
         ({"amount": "many"}, "amount"),
         ({"symbol": None}, "symbol"),
@@ -177,6 +185,19 @@ def test_contracts_are_counted_in_the_base(cost: Any, quantity: str) -> None:
             "fees",
         ),
         ({**SWAP, "cost": 100_000}, "cost"),
+        ({**SWAP, "cost": None}, "cost"),
+        ({"timestamp": 1705312205}, "timestamp"),
+        ({"timestamp": 1705312205.123}, "timestamp"),
+        ({"timestamp": 1705312205123000}, "timestamp"),
+        ({"timestamp": 0}, "timestamp"),
+        ({"timestamp": -1}, "timestamp"),
+        ({"timestamp": None, "datetime": "1999-12-31T23:59:59Z"}, "datetime"),
+        ({"symbol": "BRK B"}, "symbol"),
+        ({"info": {"execType": "Funding"}}, "info"),
+        ({**SWAP, "cost": 120000, "info": {"execType": "Settle"}}, "info"),
+        ({**SWAP, "cost": 120000, "info": {"tradeType": "settlement"}}, "info"),
+        ({**SWAP, "info": {"execType": "Funding"}}, "fee"),
+        ({"price": "1e-13"}, "price"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_name(
@@ -193,7 +214,7 @@ def test_an_option_is_no_linear_contract() -> None:
     (refused,) = read({**SWAP, "symbol": "BTC/USDT:USDT-240329-50000-C"})
     assert isinstance(refused, Refusal)
     assert refused.column == "symbol"
-    dated = {**SWAP, "symbol": "BTC/USDT:USDT-240329", "cost": None}
+    dated = {**SWAP, "symbol": "BTC/USDT:USDT-240329", "cost": 120000}
     assert read_one(**dated).may_short
 
 
@@ -230,5 +251,89 @@ def test_an_id_may_be_a_number_and_is_shortened_when_long() -> None:
 
 def test_fees_told_later_make_no_other_fill_of_an_id() -> None:
     early, late = read_one(fee=None, fees=None), read_one()
-    assert figures_key(early) == figures_key(late)
-    assert content_key(early) != content_key(late)
+    assert make_keys(early).figures == make_keys(late).figures
+    assert make_keys(early).content != make_keys(late).content
+
+
+# What the venues do not agree about.
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        {"execType": "Funding"},
+        {"execType": "FUNDING", "orderType": "UNKNOWN"},
+        {"tradeType": "4", "execStatus": "7"},
+        {"type": "funding"},
+    ],
+)
+def test_funding_among_fills_is_no_trade(info: dict[str, Any]) -> None:
+    fee = {"cost": "-0.03", "currency": "USDT"}
+    fill = read_one(**{**SWAP, "cost": None, "fee": fee, "info": info})
+    assert fill.is_funding
+    assert fill.fees == Fees(quote=D("-0.03"))
+
+
+@pytest.mark.parametrize("kind", ["Trade", "AdlTrade", "BustTrade", "BlockTrade"])
+def test_executions_that_trade_are_fills(kind: str) -> None:
+    fill = read_one(**{**SWAP, "cost": 120000, "info": {"execType": kind}})
+    assert not fill.is_funding
+
+
+@pytest.mark.parametrize(
+    ("given", "stored"),
+    [
+        ("0.30000000000000004", "0.3"),
+        ("12345678.300000002", "12345678.3"),
+        ("2.9999999999999996", "3"),
+        ("0.0750123456789012", "0.075012345679"),
+        ("1.234567890123456789", "1.234567890123"),
+        ("12345.67890123456", "12345.67890123456"),
+        ("1234567890.123456789012", "1234567890.123456789012"),
+        ("0.1", "0.1"),
+    ],
+)
+@pytest.mark.parametrize("field", ["amount", "price"])
+def test_a_figure_is_stored_as_the_venue_can_mean_it(
+    given: str, stored: str, field: str
+) -> None:
+    told = json.dumps([{**TRADE, "cost": None, field: "?"}]).replace('"?"', given)
+    file = open_ccxt(io.BufferedReader(io.BytesIO(told.encode())), ImportOptions())
+    (fill,) = file.items
+    assert isinstance(fill, Fill)
+    assert {"amount": fill.quantity, "price": fill.price}[field] == D(stored)
+    assert file.roundings.count == (given != stored)
+    assert f"is stored as {stored}." in (file.roundings.told() or "") or given == stored
+
+
+def test_an_amount_that_is_missing_is_made_of_cost_and_price() -> None:
+    assert read_one(amount=None).quantity == D("5.2")
+    swap = {**SWAP, "amount": None, "cost": 1200}
+    assert read_one(**swap).quantity == D("0.03")
+    assert read_one(amount=None, cost=100, price=3).quantity == D("33.333333333333")
+
+
+@pytest.mark.parametrize(
+    ("cost", "size", "quantity"),
+    [(None, "0.01", "0.03"), (None, "1", "3"), (6000, "0.05", "0.15")],
+)
+def test_the_size_of_a_contract_may_be_given(
+    cost: Any, size: str, quantity: str
+) -> None:
+    sizes = {"BTC/USDT:USDT": D(size)}
+    (fill,) = read({**SWAP, "cost": cost}, contract_sizes=sizes)
+    assert isinstance(fill, Fill)
+    assert fill.quantity == D(quantity)
+    (refused,) = read({**SWAP, "cost": 120000}, contract_sizes=sizes)
+    assert isinstance(refused, Refusal) or size == "1"
+
+
+def test_a_fee_and_a_symbol_without_currency_take_the_one_that_is_given() -> None:
+    told = {**TRADE, "symbol": "BRK B", "fee": {"cost": 1}, "fees": []}
+    (fill,) = read(told, quote_currency="USD", fee_currency="USD")
+    assert isinstance(fill, Fill)
+    assert (fill.symbol, fill.base, fill.quote) == ("BRK.B", "BRK.B", "USD")
+    assert fill.fees == Fees(quote=D(1))
+    assert read_one(symbol="BRK B/USD").symbol == "BRK.B/USD"
+    with pytest.raises(InvalidInput, match="capital letters"):
+        read(told, quote_currency="dollars!")

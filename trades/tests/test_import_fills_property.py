@@ -31,16 +31,24 @@ steps = st.tuples(
     st.integers(1, 10**6),  # price, in ten-thousandths
     st.sampled_from(["none", "quote", "base", "BNB"]),
     st.integers(0, 2),  # minutes after the fill before
+    st.booleans(),  # funding, where it can be
 )
 
 
 def make_fills(told: list[Any]) -> Iterator[dict[str, Any]]:
     """Fills in the order of their times; spot never sells more than it holds."""
-    minute, held = 0, D(0)
-    for number, (symbol, is_buy, thousandths, price, fee, later) in enumerate(told):
+    minute, held, swapped = 0, D(0), D(0)
+    for number, one_told in enumerate(told):
+        symbol, is_buy, thousandths, price, fee, later, is_funding = one_told
         minute += later
         quantity = D(thousandths) / 1000
         is_spot = symbol == SPOT
+        if is_funding and not is_spot and swapped:
+            told_fee = (str(quantity / -7)[:20], "USDT")
+            one = fill(minute, "buy", "1", key=str(number), fee=told_fee, symbol=symbol)
+            yield {**one, "info": {"execType": "Funding"}}
+            continue
+        swapped += 0 if is_spot else quantity if is_buy else -quantity
         if is_spot and not is_buy:
             quantity = min(quantity, held)
             if not quantity:
@@ -101,8 +109,9 @@ def assert_nothing_is_lost(portfolio: Portfolio, fills: list[dict[str, Any]]) ->
     trades = Trade.objects.filter(portfolio=portfolio)
     rows = TradeFill.objects.filter(portfolio=portfolio)
     assert rows.count() == len(fills)
-    paid = trades.aggregate(all=Sum(F("entry_fees") + F("exit_fees")))["all"] or 0
-    assert paid == (rows.aggregate(all=Sum("fees"))["all"] or 0)
+    paid = trades.aggregate(all=Sum(F("entry_fees") + F("exit_fees") - F("funding")))
+    of_fills = rows.aggregate(all=Sum(F("fees") - F("funding")))
+    assert (paid["all"] or 0) == (of_fills["all"] or 0)
     bought = D(0)
     for one in fills:
         if one["symbol"] == SPOT and one["side"] == "buy":

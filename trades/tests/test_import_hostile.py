@@ -8,7 +8,7 @@ import pytest
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
 from mastertrade.exceptions import InvalidInput
-from trades.importing.formats import ImportOptions
+from trades.importing.options import ImportOptions
 from trades.importing.own import LONGEST_LINE
 from trades.models import Trade
 from trades.services.importing import ImportReport, import_trades

@@ -91,6 +91,7 @@ def test_a_refused_row_is_named_and_nothing_is_imported(trader: Trader) -> None:
         "known": 0,
         "refused": 1,
         "refusals": [{"line": 3, "column": "side", "reason": "must be LONG or SHORT."}],
+        "warnings": [],
     }
 
 
@@ -270,3 +271,34 @@ def test_a_rate_that_is_none_is_refused(
 def test_rates_may_have_blanks_around_them(trader: Trader) -> None:
     answer = send_form(trader, csv_of(ROW), fx_rates=" EUR=1.1 , BNB = 300,")
     assert answer.status_code == 201
+
+
+def test_rates_by_day_and_other_words_come_with_a_form(trader: Trader) -> None:
+    rates = SimpleUploadedFile("rates.csv", b"date,EUR\n2026-03-01,0.9\n")
+    told = {"id": "1", "side": "buy", "price": 10, "amount": 1, "symbol": "BRK B"}
+    fill = {**told, "timestamp": 1772442000000, "fee": {"cost": 1}}
+    words = {"quote_currency": "EUR", "fee_currency": "EUR", "equal_fills": "new"}
+    body = {"format": "ccxt-json", "venue": "x", **words, "fx_rates_file": rates}
+    answer = send_form(trader, json.dumps([fill]), **body)
+    assert (answer.status_code, counts(answer)) == (201, (1, 0, 0)), answer.content
+    trade = Trade.objects.get(symbol="BRK.B")
+    assert (trade.quote_currency, str(trade.fx_rate)) == ("EUR", "0.900000000000")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("equal_fills", "perhaps"),
+        ("date_order", "ydm"),
+        ("contract_sizes", "BTC"),
+        ("quote_currency", "dollars"),
+        ("fx_rates_file", SimpleUploadedFile("rates.csv", b"no rates")),
+    ],
+)
+def test_a_wrong_word_beside_a_file_is_refused_by_its_name(
+    trader: Trader, field: str, value: Any
+) -> None:
+    with nothing_changes():
+        answer = send_form(trader, "[]", **{"format": "ccxt-json", field: value})
+    assert answer.status_code == 400
+    assert list(answer.json()) == [field]

@@ -15,7 +15,7 @@ from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
 from trades.enums import Side
 from trades.importing import formats
-from trades.importing.formats import ImportOptions
+from trades.importing.options import ImportOptions
 from trades.importing.rows import TradeRow
 from trades.models import Position, Trade
 from trades.services import (

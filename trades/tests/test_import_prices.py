@@ -13,7 +13,7 @@ from goals.models import FinancialGoal, GoalProgressHistory, LedgerDay, Portfoli
 from goals.services import create_goal
 from goals.tests.factories import PortfolioFactory
 from trades.enums import Side
-from trades.importing.formats import ImportOptions
+from trades.importing.options import ImportOptions
 from trades.models import Trade
 from trades.replay.parsing import ReadingOptions
 from trades.replay.reading import load_prices

@@ -14,7 +14,7 @@ from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
 from mastertrade.exceptions import InvalidInput
 from trades.enums import Side
-from trades.importing.formats import ImportOptions
+from trades.importing.options import ImportOptions
 from trades.models import Trade
 from trades.pnl import Rates, measure_exact_profit, measure_profit_loss, resolve_rates
 from trades.services.importing import ImportReport, import_trades

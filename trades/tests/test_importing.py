@@ -20,7 +20,7 @@ from mastertrade.exceptions import InsufficientEquity, InvalidInput
 from strategies.tests.factories import StrategyFactory
 from tests.http import count_statements
 from trades.enums import Side
-from trades.importing.formats import ImportOptions
+from trades.importing.options import ImportOptions
 from trades.models import Position, Trade, TradeImport
 from trades.services import (
     add_to_trade,

@@ -20,8 +20,12 @@ from goals.tests.factories import PortfolioFactory
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import MONEY, round_to
 from strategies.tests.factories import StrategyFactory
-from trades.importing.formats import ImportOptions
-from trades.importing.freqtrade import read_freqtrade
+from trades.importing.freqtrade import (
+    open_database,
+    read_freqtrade,
+    read_freqtrade_stream,
+)
+from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal, TradeRow
 from trades.models import Position, Trade
 from trades.services import close_trade
@@ -450,3 +454,58 @@ def test_memory_does_not_grow_with_the_file(copy: Path) -> None:
         tracemalloc.stop()
         assert number == 13 * (times + 1)
     assert peaks[1] < peaks[0] * 1.5 + 100_000
+
+
+# What the bot has not written into the database yet.
+
+
+def with_log(path: Path, statement: str) -> Path:
+    """A copy of the database whose newest change is in a file next to it alone."""
+    beside = path.with_name("running.sqlite")
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("PRAGMA journal_mode = wal")
+        database.execute("PRAGMA wal_autocheckpoint = 0")
+        database.execute(statement)
+        for suffix in ("", "-wal"):
+            shutil.copy(f"{path}{suffix}", f"{beside}{suffix}")
+    return beside
+
+
+def test_what_stands_in_a_log_next_to_the_database_is_read(copy: Path) -> None:
+    running = with_log(copy, "UPDATE trades SET close_profit_abs = 1 WHERE id = 1")
+    before = {path: path.read_bytes() for path in copy.parent.iterdir()}
+    with open_database(running) as source:
+        whole = list(read_freqtrade_stream(source, ImportOptions()))
+    assert {path: path.read_bytes() for path in copy.parent.iterdir()} == before
+    (refused,) = [row for row in whole if isinstance(row, Refusal)]
+    assert refused.line == 1  # 1 is not what its orders make
+    with open_database(FILE) as source:
+        assert source.read() == FILE.read_bytes()
+
+
+def test_a_database_that_changes_while_it_is_copied_is_refused(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = with_log(copy, "UPDATE trades SET strategy = 'Other'")
+    plain_copy = shutil.copyfile
+
+    def copy_while_written(source: Path, target: Path) -> None:
+        plain_copy(source, target)
+        with running.with_name("running.sqlite-wal").open("ab") as log:
+            log.write(b"more")
+
+    monkeypatch.setattr(shutil, "copyfile", copy_while_written)
+    with (
+        pytest.raises(InvalidInput, match="being written"),
+        open_database(running),
+    ):
+        pass
+
+
+def test_a_closed_trade_that_has_not_sold_what_it_bought_is_refused(copy: Path) -> None:
+    change(copy, "UPDATE orders SET filled = filled / 2 WHERE id = 2")
+    profit = ask("SELECT close_profit_abs / 2 FROM trades WHERE id = 1")[0][0]
+    change(copy, f"UPDATE trades SET close_profit_abs = {profit} WHERE id = 1")
+    refused = read(copy)[0]
+    assert isinstance(refused, Refusal)
+    assert (refused.line, refused.column) == (1, "amount")

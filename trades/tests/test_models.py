@@ -54,6 +54,7 @@ REFUSED = [
     ("trade_fills_price_positive", "trade_fills", "price = 0"),
     ("trade_fills_fees_not_negative", "trade_fills", "fees = -1"),
     ("trade_fills_external_id_not_empty", "trade_fills", "external_id = ''"),
+    ("trade_fills_order_id_not_empty", "trade_fills", "order_id = ''"),
     ("trade_fills_trade_fk", "trade_fills", "trade_id = 0"),
     ("trade_fills_source_import_fk", "trade_fills", "source_import_id = 0"),
     (FILL_PORTFOLIO, "trade_fills", "portfolio_id = 0"),

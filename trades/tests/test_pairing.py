@@ -21,6 +21,7 @@ SPOT = Market("SOLUSDT", "USDT", quantity_column="Executed")
 SWAP = Market("SOL/USDT:USDT", "USDT", may_short=True)
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 D = Decimal
+ONE = D(1)
 
 
 def fill(
@@ -241,10 +242,10 @@ def test_a_contract_may_be_short_and_turn_in_one_fill() -> None:
 
 def test_profits_of_parts_add_up_to_the_whole() -> None:
     """A rate that makes every part end between two places."""
-    market = replace(SPOT, fx_rate=D("0.123456789012"))
-    book = Book(market).bring(
-        fill(1, "buy", "3", "10.00000001"),
-        *(fill(number, "sell", "1", "10.10000003") for number in (2, 3, 4)),
+    rate = {"fx_rate": D("0.123456789012")}
+    book = Book(replace(SPOT, is_foreign=True)).bring(
+        fill(1, "buy", "3", "10.00000001", **rate),
+        *(fill(number, "sell", "1", "10.10000003", **rate) for number in (2, 3, 4)),
     )
     with_rest = sum(row.profit_loss for row in book.rows.values())
     exact = 3 * (D("10.10000003") - D("10.00000001")) * D("0.123456789012")
@@ -277,8 +278,11 @@ FEES = st.decimals(D("-0.00000009"), D("0.1"), places=8)
 
 
 @st.composite
-def histories(draw: Any, may_short: bool) -> list[Execution]:
-    """Executions in the order of their times; spot never sells what it has not."""
+def histories(draw: Any, may_short: bool, fx_rate: Decimal = ONE) -> list[Execution]:
+    """Executions in the order of their times; spot never sells what it has not.
+
+    Contracts are funded while some are open.
+    """
     held = D(0)
     at = NOON
     told = []
@@ -287,7 +291,10 @@ def histories(draw: Any, may_short: bool) -> list[Execution]:
         quantity = draw(QUANTITIES)
         is_buy = draw(st.booleans())
         base_fee = D(0)
-        if not may_short:
+        is_funding = may_short and held != 0 and draw(st.booleans())
+        if may_short:
+            held += D(0) if is_funding else quantity if is_buy else -quantity
+        else:
             is_buy = is_buy or held == 0
             if is_buy:
                 base_fee = draw(st.sampled_from([D(0), quantity / 1000]))
@@ -303,6 +310,8 @@ def histories(draw: Any, may_short: bool) -> list[Execution]:
                 at=at,
                 fees=draw(FEES),
                 base_fee=base_fee,
+                fx_rate=fx_rate,
+                is_funding=is_funding,
             )
         )
     return told
@@ -312,9 +321,9 @@ def histories(draw: Any, may_short: bool) -> list[Execution]:
 def cut_histories(draw: Any) -> tuple[Market, list[Execution], list[int]]:
     market = draw(st.sampled_from([SPOT, SWAP]))
     rate = draw(st.sampled_from([None, D("0.923456789012")]))
-    told = draw(histories(market.may_short))
+    told = draw(histories(market.may_short, rate or D(1)))
     cuts = draw(st.lists(st.integers(0, len(told)), max_size=4))
-    return replace(market, fx_rate=rate), told, sorted(cuts)
+    return replace(market, is_foreign=rate is not None), told, sorted(cuts)
 
 
 @pytest.mark.slow
@@ -341,10 +350,11 @@ def test_quantities_fees_and_money_are_conserved(
 ) -> None:
     market, told, _ = case
     book = Book(market).bring(*told)
-    rate = market.fx_rate or D(1)
+    rate = told[0].fx_rate
     rows = list(book.rows.values())
+    traded = [one for one in told if not one.is_funding]
     position = sum(
-        (one.quantity - one.base_fee if one.is_buy else -one.quantity) for one in told
+        (one.quantity - one.base_fee if one.is_buy else -one.quantity) for one in traded
     )
     still = [row for row in rows if row.exit_price is None]
     assert sum(row.quantity * row.side.sign for row in still) == position
@@ -355,8 +365,8 @@ def test_quantities_fees_and_money_are_conserved(
         (-1 if one.is_buy else 1) * one.quantity * one.price
         - one.fees
         + (one.base_fee * one.price)  # is in the fees, and was not paid in money
-        for one in told
-    )
+        for one in traded
+    ) - sum(one.fees for one in told if one.is_funding)
     cost = sum(row.quantity * row.entry_price * row.side.sign for row in still)
     unpaid = sum(row.entry_fees - row.funding for row in still)
     booked = sum((row.profit_loss or 0) for row in rows)
@@ -381,6 +391,43 @@ def test_what_is_refused_is_refused_however_files_are_cut(
         pieces.bring(*told[start:end])
     assert pieces.figures == whole.figures
     assert pieces.refusals == whole.refusals
+
+
+def test_funding_is_shared_by_all_that_is_open_then() -> None:
+    book = Book(SWAP).bring(
+        fill(1, "buy", "1"),
+        fill(2, "buy", "2"),
+        fill(3, "buy", "3", fees=D("-0.00000010"), is_funding=True),
+        fill(4, "sell", "1"),
+        fill(5, "sell", "2", fees=D("0.3"), is_funding=True),
+        fill(6, "sell", "2"),
+    )
+    assert [row.funding for row in book.rows.values()] == [
+        D("0.00000003"),
+        D("0.00000007") - D("0.3"),
+    ]
+    assert [row.quantity for row in book.rows.values()] == [1, 2]
+    assert [kept.kind for kept in book.kept] == [
+        *["entry", "entry", "funding", "exit", "funding", "exit"]
+    ]
+
+
+def test_funding_of_nothing_open_is_refused() -> None:
+    book = Book(SWAP).bring(fill(1, "sell", "1", fees=D(1), is_funding=True))
+    assert not book.rows
+    (refused,) = book.refusals
+    assert "nothing of it is open" in refused.reason
+
+
+def test_a_rate_by_day_is_that_of_the_exit_and_a_fixed_one_that_of_the_entry() -> None:
+    rates = {"entry": D(10), "exit": D(20)}
+    for by_day, profit in ((True, D(40)), (False, D(20))):
+        book = Book(replace(SPOT, is_foreign=True)).bring(
+            fill(1, "buy", "2", "10", fx_rate=rates["entry"], by_day=by_day),
+            fill(2, "sell", "2", "11", fx_rate=rates["exit"], by_day=by_day),
+        )
+        assert book.rows["x:1"].profit_loss == profit
+        assert book.rows["x:1"].fx_rate == profit / 2
 
 
 def test_a_long_queue_keeps_its_order_and_its_quantity() -> None:

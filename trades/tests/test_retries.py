@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 
 from goals.tests.factories import PortfolioFactory
-from trades.importing.formats import ImportOptions
+from trades.importing.options import ImportOptions
 from trades.models import Trade, TradeImport
 from trades.services.importing import import_trades
 from trades.services.reconciling import find_drift

@@ -28,7 +28,7 @@ from tests.http import (
     read,
     unthrottled,  # noqa: F401
 )
-from trades.importing.formats import ImportOptions
+from trades.importing.options import ImportOptions
 from trades.models import Position, Trade, TradeFill, WebhookFill, WebhookToken
 from trades.services import close_trade, void_trade
 from trades.services.importing import import_trades
@@ -332,6 +332,52 @@ def test_a_fill_after_a_lost_one_is_refused_until_the_database_is_imported(
     assert_no_drift(trader)
 
 
+def test_a_lost_final_exit_is_noticed_at_the_next_fill_of_the_pair(
+    trader: Trader,
+) -> None:
+    tell(trader, of_trade(1)[0])
+    entry = {**of_trade(1)[0], "trade_id": "11", "open_date": str(timezone.now())}
+    exit_fill = {**of_trade(1)[1], "trade_id": "11"}
+    for late in (entry, exit_fill):
+        with nothing_changes():
+            answer = tell(trader, late, 409)
+        assert answer["code"] == "fill_missing"
+        assert "trade 1 never came in" in answer["detail"]
+        assert "Import the bot's database" in answer["detail"]
+    assert tell(trader, {**entry, "pair": "ETH/BTC"})["outcome"] == "booked"
+    bring_database(trader)
+    later = {**entry, "trade_id": "12"}
+    assert tell(trader, later)["outcome"] == "booked"
+    assert made(1) == Decimal("19.91824657")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"profit_amount": "0.0", "cumulative_profit": "0.0"}, "cumulative_profit"),
+        ({"cumulative_profit": "0.0"}, "cumulative_profit"),
+        ({"cumulative_profit": "0"}, "cumulative_profit"),
+        ({"cumulative_profit": "None", "profit_amount": "0.0"}, "profit_amount"),
+        ({"profit_amount": "9.9"}, "cumulative_profit"),
+        ({"cumulative_profit": "-19.91824657"}, "cumulative_profit"),
+        ({"cumulative_profit": "199.18", "profit_amount": "199.18"}, None),
+        ({"close_rate": "75999.99"}, "cumulative_profit"),
+        ({"amount": "0.0023"}, "amount"),
+        ({"open_rate": "54250.37"}, "open_rate"),
+        ({"close_date": "2026-01-05 07:00:00+00:00"}, "close_date"),
+    ],
+)
+def test_an_exit_whose_figures_contradict_each_other_is_refused(
+    trader: Trader, wrong: dict[str, str], field: str | None
+) -> None:
+    entry, exit_fill = of_trade(1)
+    tell(trader, entry)
+    with nothing_changes():
+        answer = tell(trader, {**exit_fill, **wrong}, 400)
+    assert list(answer) == [field or "cumulative_profit"]
+    assert tell(trader, exit_fill)["profit_loss"] == "19.91824657"
+
+
 def bring_database(trader: Trader) -> Any:
     with DATABASE.open("rb") as source:
         report = import_trades(
@@ -444,6 +490,12 @@ def test_an_entry_is_linked_to_the_decision_that_sized_it(trader: Trader) -> Non
         (11, {"amount": "5", "stake_amount": "406.7"}),
         (12, {"pair": "BTC/USDT"}),
     ):
+        close_trade(  # a bot has one trade a pair
+            user=trader.user,
+            trade_id=Trade.objects.get(status="open").pk,
+            exit_price=Decimal(80),
+            now=timezone.now(),
+        )
         tell(trader, {**entry, "trade_id": str(key), **other})
         assert trade_of(key).adjustment_id is None
 

@@ -18,8 +18,8 @@ from goals.models import User
 from mastertrade.exceptions import InvalidInput
 from mastertrade.listing import ListView
 from trades.filters import ImportFilter
-from trades.importing.formats import ImportOptions
-from trades.importing.rates import read_rates
+from trades.importing.options import DateOrder, EqualFills, ImportOptions
+from trades.importing.rates import DayRates, read_day_rates, read_rates
 from trades.models import TradeImport
 from trades.serializers.imports import (
     ImportReportSerializer,
@@ -34,6 +34,7 @@ from trades.views.uploads import (
     JSONBodyParser,
     JSONLinesBodyParser,
     PlainNegotiation,
+    refuse_slow_upload,
 )
 
 logger = logging.getLogger(__name__)
@@ -62,11 +63,13 @@ class ImportTradesView(APIView):
         The file comes in a form, or as the body itself (`text/csv`,
         `application/json`, `application/x-ndjson`) with the other fields in the query.
         If a row is refused the answer is 400 and nothing is imported, unless
-        `?partial=1`: then all others are.
+        `?partial=1`: then all others are. A file that would take longer than a request
+        may is refused before it is read, with the command that takes it.
         """
         body = ImportUploadSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         told, user, now = body.validated_data, signed_in(request), timezone.now()
+        refuse_slow_upload(told, user.username)
         report = import_trades(
             user=user,
             source=told["file"],
@@ -122,7 +125,19 @@ def _read_options(told: dict[str, Any]) -> ImportOptions:
         venue=told.get("venue"),
         fx_rates=read_rates("fx_rates", _split(told.get("fx_rates", ""))),
         fee_rates=read_rates("fee_rates", _split(told.get("fee_rates", ""))),
+        day_rates=_read_day_rates(told.get("fx_rates_file")),
+        quote_currency=told.get("quote_currency"),
+        fee_currency=told.get("fee_currency"),
+        contract_sizes=read_rates(
+            "contract_sizes", _split(told.get("contract_sizes", ""))
+        ),
+        date_order=DateOrder(told["date_order"]) if "date_order" in told else None,
+        equal_fills=EqualFills(told.get("equal_fills", EqualFills.REFUSE)),
     )
+
+
+def _read_day_rates(file: Any) -> DayRates:
+    return DayRates() if file is None else read_day_rates("fx_rates_file", file)
 
 
 def _split(told: str) -> list[str]:

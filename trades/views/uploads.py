@@ -1,13 +1,68 @@
 """A file that is the body itself, without a form around it."""
 
+import shlex
 from collections.abc import Mapping
 from typing import IO, Any
 
+from django.conf import settings
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 
+from mastertrade.exceptions import InvalidInput
+from trades.importing.estimating import estimate_rows, estimate_seconds
+from trades.importing.recognising import HEAD_BYTES
+
 CHUNK_BYTES = 1 << 16
+# What the fields of an upload are called on the terminal.
+COMMAND_OPTIONS = {
+    "format": "--format",
+    "portfolio": "--portfolio",
+    "strategy_id": "--strategy",
+    "account": "--account",
+    "venue": "--venue",
+    "quote_currency": "--quote-currency",
+    "fee_currency": "--fee-currency",
+    "date_order": "--date-order",
+    "equal_fills": "--equal-fills",
+}
+REPEATED_OPTIONS = {
+    "fx_rates": "--fx-rate",
+    "fee_rates": "--fee-rate",
+    "contract_sizes": "--contract-size",
+}
+
+
+def refuse_slow_upload(told: Mapping[str, Any], user_name: str) -> None:
+    """Raise `InvalidInput` for `file` where a request is too short for the import."""
+    file, format_name = told["file"], told["format"]
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    rows = estimate_rows(head, file.size, format_name)
+    seconds = estimate_seconds(rows, format_name)
+    if seconds <= settings.REQUEST_SECONDS:
+        return
+    raise InvalidInput(
+        "file",
+        f"holds about {rows:,} rows, which may take {seconds} s; a request may take "
+        f"{settings.REQUEST_SECONDS} s here (MASTERTRADE_REQUEST_SECONDS). Send it in "
+        f"parts, oldest first, or import it on the server: "
+        f"{_show_command(told, user_name)}",
+    )
+
+
+def _show_command(told: Mapping[str, Any], user_name: str) -> str:
+    """The command that imports the same file in the same way."""
+    words = ["manage.py", "import_trades", "FILE", "--user", user_name]
+    for name, option in COMMAND_OPTIONS.items():
+        if name in told:
+            words += [option, str(told[name])]
+    for name, option in REPEATED_OPTIONS.items():
+        for pair in filter(None, told.get(name, "").split(",")):
+            words += [option, pair.strip()]
+    if "fx_rates_file" in told:
+        words += ["--fx-rates", "RATES"]
+    return shlex.join(words)
 
 
 class FileBodyParser(BaseParser):

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from goals.comparing import GuardKind, Question, StartingRecord, compare
@@ -19,6 +18,7 @@ from goals.policies import DEFAULT_MAX_FACTOR, DEFAULT_MIN_FACTOR
 from goals.projection.edge import FEWEST_TRADES, estimate_edge
 from goals.projection.outcomes import Outcomes, take_outcomes
 from mastertrade.exceptions import DomainError, InvalidInput
+from mastertrade.terminal import open_console
 from trades.management.comparing import Comparison, as_json, markdown, show
 from trades.management.importing import find_user, portfolio_of
 from trades.services.records import load_growths
@@ -75,7 +75,7 @@ class Command(BaseCommand):
         elif options["markdown"]:
             self.stdout.write("\n\n".join(_section(one) for one in comparisons))
         else:
-            show(Console(), comparisons)
+            show(open_console(), comparisons)
         if options["plot"] is not None:
             _draw(comparisons, options["plot"])
 
@@ -209,8 +209,9 @@ def _numbers(options: dict[str, Any], name: str) -> list[float]:
 
 
 def _compare_all(worlds: list[World], options: dict[str, Any]) -> list[Comparison]:
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    console = open_console(stderr=True)
+    name = TextColumn("{task.description}", markup=False)
+    columns = (name, BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         tasks = [
             bar.add_task(one.name, total=2 * POLICIES * max(options["paths"], 1))

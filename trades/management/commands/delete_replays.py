@@ -3,11 +3,11 @@
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from rich.console import Console
 from rich.table import Table
 
 from goals.models import User
 from mastertrade.exceptions import DomainError
+from mastertrade.terminal import open_console
 from trades.models import ReplayRun, Trade
 from trades.services.deleting import delete_replay
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         runs = _find_runs(options)
-        console = Console()
+        console = open_console()
         table = Table("replay", "user", "kind", "prices", "made", "trades")
         table.columns[5].justify = "right"
         for run in runs:

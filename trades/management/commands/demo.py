@@ -14,6 +14,7 @@ from rich.console import Console
 
 from goals.enums import GoalType, PortfolioKind
 from goals.models import User
+from mastertrade.terminal import open_console
 from trades.management.demo_login import ensure_demo_user
 from trades.management.replaying import replay_all, show_runs
 from trades.models import ReplayRun
@@ -44,7 +45,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         with alone():
             call_command("migrate", verbosity=0)
-            self.replay_and_show(Console(), ensure_demo_user())
+            self.replay_and_show(open_console(), ensure_demo_user())
 
     def replay_and_show(self, console: Console, user: User) -> None:
         try:

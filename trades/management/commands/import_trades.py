@@ -1,7 +1,9 @@
 """Import trades from a file, as often as you like: what is known adds nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -9,9 +11,12 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
-from mastertrade.exceptions import DomainError
-from trades.importing.formats import FORMAT_NAMES, ImportOptions
-from trades.importing.rates import read_rates
+from mastertrade.exceptions import DomainError, InvalidInput
+from mastertrade.terminal import open_console, printable
+from trades.importing.formats import FORMAT_NAMES
+from trades.importing.freqtrade import open_database
+from trades.importing.options import DateOrder, EqualFills, ImportOptions
+from trades.importing.rates import DayRates, read_day_rates, read_rates
 from trades.management.importing import add_portfolio_arguments, find_user
 from trades.services.importing import ImportReport, import_trades
 from trades.services.warming import warm_imported
@@ -49,11 +54,44 @@ class Command(BaseCommand):
             help="the same for one of a coin that only fees are paid in",
         )
         parser.add_argument(
+            "--fx-rates",
+            type=Path,
+            metavar="FILE",
+            help="rates by day: a CSV with date,currency,rate or date,BTC,EUR",
+        )
+        parser.add_argument(
+            "--quote-currency", help="the currency of prices that name none (USD)"
+        )
+        parser.add_argument(
+            "--fee-currency", help="the currency of fees that name none (USDT)"
+        )
+        parser.add_argument(
+            "--contract-size",
+            action="append",
+            default=[],
+            metavar="BTC/USDT:USDT=0.01",
+            help="units of the base for one contract, where no cost says so",
+        )
+        parser.add_argument(
+            "--date-order",
+            type=DateOrder,
+            choices=list(DateOrder),
+            help="of dates with a two-digit year, or one that does not come first",
+        )
+        parser.add_argument(
+            "--equal-fills",
+            type=EqualFills,
+            choices=list(EqualFills),
+            default=EqualFills.REFUSE,
+            help="what equals a fill from another source: refuse it (default), "
+            "it is known, or it is new",
+        )
+        parser.add_argument(
             "--partial", action="store_true", help="import what is not refused"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console()
+        console = open_console()
         report = self._import(console, options)
         with console.status("Adding up …"):
             user = find_user(options["user"])
@@ -68,14 +106,14 @@ class Command(BaseCommand):
         if not path.is_file():
             raise CommandError(f"There is no file {path}.")
         bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             console=console,
             transient=True,
         )
-        with bar, path.open("rb") as source:
-            task = bar.add_task(path.name, total=path.stat().st_size or 1)
+        with bar, _open(path, options["format"]) as source:
+            task = bar.add_task(printable(path.name), total=path.stat().st_size or 1)
 
             def advance(size: int) -> None:
                 bar.advance(task, size)
@@ -92,16 +130,45 @@ class Command(BaseCommand):
                     portfolio=options["portfolio"],
                     partial=options["partial"],
                     progress=advance,
-                    options=ImportOptions(
-                        strategy_id=options["strategy"],
-                        account=options["account"],
-                        venue=options["venue"],
-                        fx_rates=read_rates("fx-rate", options["fx_rate"]),
-                        fee_rates=read_rates("fee-rate", options["fee_rate"]),
-                    ),
+                    options=_read_options(options),
                 )
             except DomainError as refused:
-                raise CommandError(str(refused)) from refused
+                raise CommandError(printable(str(refused))) from refused
+
+
+@contextmanager
+def _open(path: Path, format_name: str) -> Iterator[BinaryIO]:
+    opened = open_database(path) if format_name == "freqtrade" else path.open("rb")
+    try:
+        with opened as source:
+            yield source
+    except InvalidInput as refused:
+        raise CommandError(printable(str(refused))) from refused
+
+
+def _read_options(options: dict[str, Any]) -> ImportOptions:
+    return ImportOptions(
+        strategy_id=options["strategy"],
+        account=options["account"],
+        venue=options["venue"],
+        fx_rates=read_rates("fx-rate", options["fx_rate"]),
+        fee_rates=read_rates("fee-rate", options["fee_rate"]),
+        day_rates=_read_day_rates(options["fx_rates"]),
+        quote_currency=options["quote_currency"],
+        fee_currency=options["fee_currency"],
+        contract_sizes=read_rates("contract-size", options["contract_size"]),
+        date_order=options["date_order"],
+        equal_fills=options["equal_fills"],
+    )
+
+
+def _read_day_rates(path: Path | None) -> DayRates:
+    if path is None:
+        return DayRates()
+    if not path.is_file():
+        raise CommandError(f"There is no file {path}.")
+    with path.open("rb") as source:
+        return read_day_rates("fx-rates", source)
 
 
 def _show(console: Console, report: ImportReport) -> None:
@@ -109,11 +176,15 @@ def _show(console: Console, report: ImportReport) -> None:
         f"{report.created} created, {report.known} already known, "
         f"{report.refused} refused."
     )
+    for warning in report.warnings:
+        console.print(printable(f"Note: {warning}"))
     if not report.refusals:
         return
     table = Table("line", "column", "reason")
     for refusal in report.refusals[:SHOWN]:
-        table.add_row(str(refusal.line), refusal.column, refusal.reason)
+        table.add_row(
+            str(refusal.line), printable(refusal.column), printable(refusal.reason)
+        )
     console.print(table)
     if report.refused > SHOWN:
         console.print(f"… and {report.refused - SHOWN} more.")

@@ -11,6 +11,7 @@ from rich.table import Table
 from goals.models import Portfolio
 from goals.services.reconciling import Drift
 from mastertrade.exceptions import DomainError
+from mastertrade.terminal import open_console
 from trades.services.reconciling import check_portfolio, mend_drift
 from trades.services.warming import warm_records
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console()
+        console = open_console()
         portfolios = Portfolio.objects.order_by("pk")
         if options["user"]:
             portfolios = portfolios.filter(user_id=options["user"])

@@ -11,12 +11,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
-from rich.console import Console
 
 from goals.enums import GoalType, PolicyName
 from goals.models import User
 from goals.services.portfolios import require_time_zone
 from mastertrade.exceptions import DomainError, InvalidInput
+from mastertrade.terminal import open_console
 from mastertrade.validation import EARLIEST_YEAR
 from trades.management.replaying import replay_all, show_runs
 from trades.replay.bars import BarsError, PriceSeries
@@ -119,8 +119,7 @@ class Command(BaseCommand):
         parser.add_argument("--page", type=Path, help="Where the HTML report goes.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # A symbol such as [/red] is a name, not a colour.
-        console = Console(markup=False, emoji=False)
+        console = open_console()
         now = timezone.now()
         try:
             question = read_question(options)

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from mastertrade.exceptions import InvalidInput
+from mastertrade.terminal import open_console
 from mastertrade.validation import require_not_future
 from trades.services.daily import Outcome, run_day
 
@@ -31,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         as_of = _read_time(options["as_of"], timezone.now())
-        console = Console()
+        console = open_console()
         table = Table("step", "done", "seconds", title=_title(as_of))
         table.columns[2].justify = "right"
         failures: list[str] = []
@@ -53,11 +54,11 @@ def _title(as_of: datetime) -> str:
     return f"Daily run of {as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _row(outcome: Outcome) -> tuple[str, str, str]:
+def _row(outcome: Outcome) -> tuple[str, Text, str]:
     failed = len(outcome.done.failures)
-    words = outcome.done.words
+    words = Text(outcome.done.words)
     if failed:
-        words += f" [red]({failed} failed)[/red]"
+        words.append(f" ({failed} failed)", "red")
     return outcome.step.name, words, f"{outcome.seconds:.1f}"
 
 

@@ -1,0 +1,160 @@
+"""What a file looks like, whatever it was said to be. Pure.
+
+The beginning of a file tells most: what packs it, a database's first words, a header.
+Where it is not of the format that was asked for, the answer says what it looks like,
+and how any other file comes in.
+"""
+
+import csv
+import json
+import re
+from collections.abc import Iterable
+
+from mastertrade.exceptions import InvalidInput
+from trades.importing.columns import NAMES, REQUIRED
+
+HEAD_BYTES = 1 << 16
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+KEY = re.compile(r'"(\w{1,40})"\s*:', re.ASCII)
+# How files begin that hold no text that could be read.
+MAGIC = (
+    (b"PK\x03\x04", "an Excel file (.xlsx) or another ZIP archive: save the sheet as "
+     "CSV in UTF-8, or unpack it"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls): save the sheet as CSV in UTF-8"),
+    (b"\x1f\x8b", "packed by gzip (.gz): unpack it (gunzip FILE)"),
+    (b"BZh", "packed by bzip2 (.bz2): unpack it"),
+    (b"\xfd7zXZ", "packed by xz (.xz): unpack it"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd (.zst): unpack it"),
+    (b"%PDF", "a PDF: export the trades as CSV"),
+    (b"\xff\xfe", "text in UTF-16, as Excel saves \"Unicode text\": save it as UTF-8"),
+    (b"\xfe\xff", "text in UTF-16: save it as UTF-8"),
+    (b"<!doctype", "a web page: the download was perhaps a login page"),
+    (b"<html", "a web page: the download was perhaps a login page"),
+)  # fmt: skip
+SQLITE = b"SQLite format 3\x00"
+# Which columns give a format away; the first whose columns are all there.
+OURS = {
+    "binance-csv": (
+        {"pair", "side", "price", "executed", "amount", "fee"},
+        {"market", "type", "price", "amount", "total", "fee"},
+    ),
+    "mastertrade-csv": (set(REQUIRED),),
+}
+FOREIGN = (
+    ("Kraken's trades", {"txid", "pair", "type", "vol"}),
+    ("Kraken's ledger", {"txid", "refid", "asset"}),
+    ("Coinbase's fills", {"portfolio", "trade id", "product", "side"}),
+    ("Coinbase's transactions", {"timestamp", "transaction type", "asset"}),
+    ("Bitstamp's transactions", {"type", "datetime", "sub type"}),
+    ("Bybit's trades", {"contracts", "closing direction"}),
+    ("KuCoin's fills", {"order id", "symbol", "filled amount"}),
+    ("Binance's order history", {"orderno", "pair"}),
+    ("Binance's statement of transactions", {"account", "operation", "coin"}),
+    ("a statement of Interactive Brokers", {"statement", "header"}),
+    ("trades of Interactive Brokers", {"tradeid", "ibcommission"}),
+    ("MetaTrader's deals", {"deal", "symbol", "volume"}),
+)
+OWN_COLUMNS = (
+    f"Our own CSV needs the columns {', '.join(REQUIRED)}; more are "
+    f"{', '.join(name for name in NAMES if name not in REQUIRED)}."
+)
+ANY_VENUE = (
+    "Fills of any venue or broker, stocks included, come in as --format ccxt-json: "
+    'objects such as {"id": "1", "timestamp": 1767225600000, "symbol": "AAPL/USD", '
+    '"side": "buy", "price": 185.5, "amount": 10, "fee": {"cost": 1, "currency": '
+    '"USD"}}; see docs/importing.md.'
+)
+
+
+FORMAT_WORDS = {
+    "binance-csv": "Binance's trade history",
+    "ccxt-json": "fills as ccxt gives them",
+    "freqtrade": "an SQLite database, as freqtrade has",
+    "mastertrade-csv": "our own CSV",
+    "mastertrade-json": "our own JSON",
+}
+OURS_IN_JSON, CCXT_IN_JSON = {"quantity", "entry_price"}, {"side", "price", "symbol"}
+
+
+def refuse_unreadable(head: bytes, format_name: str) -> None:
+    """Raise `InvalidInput` for `file` where its first bytes say it cannot be read.
+
+    That is a file that is packed, no text, another JSON, or begins with empty lines.
+    What passes may still be no file of that format: its reader says so.
+    """
+    start = head.lstrip().lower()
+    for magic, meaning in MAGIC:
+        if head.startswith(magic) or start.startswith(magic):
+            raise InvalidInput("file", f"is {meaning}.")
+    if format_name.endswith("json"):
+        looks_like = recognise(head)
+        if looks_like in FORMAT_WORDS and looks_like != format_name:
+            raise InvalidInput("file", f"is no {format_name}. {_name(looks_like)}")
+    if format_name.endswith("csv") and start:
+        text = head.removeprefix(BYTE_ORDER_MARK)
+        first = text.partition(b"\n")[0]
+        if not first.strip():
+            lines = text[: len(text) - len(text.lstrip())].count(b"\n")
+            raise InvalidInput(
+                "file",
+                f"begins with {lines} empty line{'s' if lines > 1 else ''}: its first "
+                "line must be the header. Take the empty lines out.",
+            )
+
+
+def way_in(head: bytes, format_name: str) -> str:
+    """How a file comes in that is not of the format it was given as.
+
+    Empty where it looks like one of that format: then the error says it all.
+    """
+    looks_like = recognise(head)
+    if looks_like == format_name:
+        first = head.partition(b"\n")[0]
+        has_commas = not format_name.endswith("csv") or b"," in first
+        return "" if has_commas else "Its fields must be parted by commas."
+    if looks_like in FORMAT_WORDS:
+        return _name(looks_like)
+    known = f"It looks like {looks_like}. " if looks_like else ""
+    return f"{known}{OWN_COLUMNS} {ANY_VENUE}"
+
+
+def recognise(head: bytes) -> str | None:
+    """The format a file looks like, or whose it is; None where nothing is known."""
+    if head.startswith(SQLITE):
+        return "freqtrade"
+    text = head.decode("utf-8-sig", errors="replace").lstrip()
+    if text[:1] in {"[", "{"}:
+        return _recognise_json(text)
+    columns = _columns(text.partition("\n")[0])
+    for name, layouts in OURS.items():
+        if any(layout <= columns for layout in layouts):
+            return name
+    return next((words for words, some in FOREIGN if some <= columns), None)
+
+
+def _name(looks_like: str | None) -> str:
+    words = FORMAT_WORDS[looks_like or ""]
+    return f"It looks like {words}: --format {looks_like}."
+
+
+def _recognise_json(text: str) -> str | None:
+    """By the names in the first object, as far as it is there."""
+    try:
+        found, _ = json.JSONDecoder().raw_decode(text.lstrip("[ \t\r\n"))
+        names = set(found) if isinstance(found, dict) else set()
+    except (ValueError, RecursionError):
+        names = set(KEY.findall(text))
+    if names >= OURS_IN_JSON:
+        return "mastertrade-json"
+    if names >= CCXT_IN_JSON and not names.isdisjoint({"amount", "cost"}):
+        return "ccxt-json"
+    return None
+
+
+def _columns(header: str) -> set[str]:
+    separator = max(",;\t|", key=header.count)
+    try:
+        names: Iterable[str] = next(csv.reader([header], delimiter=separator), [])
+    except csv.Error:
+        return set()
+    return {name.strip().lower() for name in names}
