@@ -9,4 +9,4 @@ COPY . .
 RUN useradd --system mastertrade && mkdir -p var && chown mastertrade var
 USER mastertrade
 EXPOSE 8000
-CMD ["sh", "-c", "python manage.py migrate && exec gunicorn mastertrade.wsgi --bind 0.0.0.0:8000 --workers 2"]
+CMD ["sh", "-c", "python manage.py migrate && exec gunicorn mastertrade.wsgi --bind 0.0.0.0:8000"]

@@ -25,7 +25,7 @@ help:  ## list these commands
 
 run: demo  ## replay real prices, then serve the site at http://127.0.0.1:8000/
 	@$(BIN)/python manage.py show_login --port $(PORT)
-	@$(BIN)/gunicorn mastertrade.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --log-level warning
+	@$(BIN)/gunicorn mastertrade.wsgi --bind 127.0.0.1:$(PORT)
 
 demo: .venv/runs  ## the same without serving: migrate, replay, print the report
 	@$(BIN)/python manage.py migrate --verbosity 0
@@ -51,6 +51,7 @@ lint: .venv/tests  ## ruff: mistakes and format; migrations and production setti
 	@$(BIN)/ruff format --check .
 	@DJANGO_SETTINGS_MODULE=mastertrade.settings_test $(BIN)/python manage.py makemigrations --check --dry-run
 	@env MASTERTRADE_HTTPS=1 MASTERTRADE_HOSTS=mastertrade.example \
+	  MASTERTRADE_TRUSTED_PROXIES=127.0.0.1 \
 	  MASTERTRADE_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
 	  DATABASE_URL=postgresql://nobody@127.0.0.1:1/none \
 	  $(BIN)/python manage.py check --deploy --fail-level WARNING

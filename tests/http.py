@@ -16,12 +16,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
-from knox.models import AuthToken
 from rest_framework.test import APIClient, ForceAuthClientHandler
 from rest_framework.throttling import SimpleRateThrottle
 
 from goals.enums import GoalType
-from goals.models import User
+from goals.models import ApiToken, User
 from goals.services import (
     create_goal,
     create_portfolio,
@@ -56,7 +55,7 @@ def unthrottled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def client_of(user: User) -> APIClient:
     """A client with a token; an exception in a view is an answer of 500."""
-    _, token = AuthToken.objects.create(user=user)
+    _, token = ApiToken.objects.create(user=user)
     return client_with(f"Token {token}")
 
 
@@ -180,7 +179,7 @@ def make_busy_trader(**fields: Any) -> Trader:
         created_at=now,
         created_by=user.username,
     )
-    token, _ = AuthToken.objects.create(user=user)
+    token, _ = ApiToken.objects.create(user=user)
     webhook, secret = issue_webhook(
         user=user,
         now=now,

@@ -6,18 +6,22 @@ from goals.models.ledger import CashFlow, LedgerChange, LedgerDay, LedgerEntry
 from goals.models.logs import GoalAdjustmentLog, GoalProgressHistory
 from goals.models.policy_tables import PolicyTable
 from goals.models.portfolios import Portfolio
+from goals.models.sign_ins import ApiToken, KnownAddress, SignInCount
 from goals.models.users import User
 
 __all__ = [
+    "ApiToken",
     "CashFlow",
     "FinancialGoal",
     "GoalAdjustmentLog",
     "GoalProgressHistory",
+    "KnownAddress",
     "LedgerChange",
     "LedgerDay",
     "LedgerEntry",
     "PolicyTable",
     "Portfolio",
+    "SignInCount",
     "TradingHalt",
     "User",
 ]

@@ -8,10 +8,9 @@ import pytest
 from django.core import serializers
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from goals.models import User
+from goals.models import ApiToken, User
 from goals.tests.factories import UserFactory
 from goals.views.tokens import AccountThrottle, SignInThrottle
 from tests.http import (
@@ -55,7 +54,7 @@ def test_who_is_signed_in_needs_no_password(ada: User) -> None:
 def test_a_token_is_shown_once_and_never_kept(ada: User) -> None:
     answer = issue()
     secret = answer["token"]
-    kept = serializers.serialize("json", AuthToken.objects.all())
+    kept = serializers.serialize("json", ApiToken.objects.all())
     listed = client_with(f"Token {secret}").get("/api/tokens/").content.decode()
     assert set(answer) == {"token", "token_key", "created_at", "expires_at"}
     assert secret not in kept
@@ -110,7 +109,7 @@ def test_a_key_that_names_no_token_is_not_found(ada: User, key: str) -> None:
 
 def test_a_wrong_password_opens_nothing(ada: User) -> None:
     issue(status=401, password="wrong")
-    assert not AuthToken.objects.exists()
+    assert not ApiToken.objects.exists()
 
 
 def test_an_unknown_name_is_answered_like_a_wrong_password(ada: User) -> None:
@@ -126,7 +125,7 @@ def test_an_inactive_user_gets_no_token(ada: User) -> None:
 def test_name_and_password_count_more_than_the_token_of_the_request(ada: User) -> None:
     eve = UserFactory(username="eve")
     issue(client_of(eve))
-    assert AuthToken.objects.filter(user=ada).count() == 1
+    assert ApiToken.objects.filter(user=ada).count() == 1
 
 
 def test_the_space_around_a_password_belongs_to_it(ada: User) -> None:
@@ -149,9 +148,9 @@ def test_requests_cost_one_statement_for_a_token_however_many_there_are(
         client.get("/api/goals/")
     past = timezone.now() - timedelta(days=1)
     for _ in range(20):
-        AuthToken.objects.create(user=ada)
-    newest = AuthToken.objects.order_by("-created").values("pk")[:5]
-    AuthToken.objects.filter(pk__in=newest).update(expiry=past)
+        ApiToken.objects.create(user=ada)
+    newest = ApiToken.objects.order_by("-created").values("pk")[:5]
+    ApiToken.objects.filter(pk__in=newest).update(expiry=past)
     with count_statements() as with_many:
         assert client.get("/api/goals/").status_code == 200
     assert len(with_many) == len(with_one)

@@ -1,0 +1,36 @@
+"""Pages of signing in: too many wrong passwords, and changing one's own."""
+
+from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.views import PasswordChangeView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse_lazy
+from django.utils.deprecation import MiddlewareMixin
+
+from goals.admin.passwords import RevokesTokens
+from goals.authentication import TooManyTries
+
+
+class TooManyTriesMiddleware(MiddlewareMixin):
+    """A page for people, where the API answers with JSON."""
+
+    def process_exception(
+        self, request: HttpRequest, error: Exception
+    ) -> HttpResponse | None:
+        if not isinstance(error, TooManyTries):
+            return None
+        seconds = int(error.wait or 1)
+        context = {"seconds": seconds, "minutes": -(-seconds // 60)}
+        page = render(request, "dashboard/too_many_tries.html", context, status=429)
+        page["Retry-After"] = str(seconds)
+        return page
+
+
+class PasswordForm(RevokesTokens, PasswordChangeForm):  # type: ignore[type-arg]
+    """The old password, the new one twice, and what becomes of the tokens."""
+
+
+class PasswordView(PasswordChangeView):
+    form_class = PasswordForm
+    template_name = "dashboard/password.html"
+    success_url = reverse_lazy("dashboard:home")
