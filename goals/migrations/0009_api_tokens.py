@@ -14,6 +14,15 @@ def move(source: str, target: str) -> str:
         f"DELETE FROM {source}"
     )
 
+# What is left of knox's table is empty and refers to nobody, or users could not be
+# truncated without it.
+CONSTRAINT = "knox_authtoken_user_id_e5a5d899_fk_users_id"
+LET_GO = f"ALTER TABLE knox_authtoken DROP CONSTRAINT IF EXISTS {CONSTRAINT}"
+HOLD = (
+    f"ALTER TABLE knox_authtoken ADD CONSTRAINT {CONSTRAINT} "
+    "FOREIGN KEY (user_id) REFERENCES users (id) DEFERRABLE INITIALLY DEFERRED"
+)
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -55,4 +64,5 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             move("knox_authtoken", "api_tokens"), move("api_tokens", "knox_authtoken")
         ),
+        migrations.RunSQL(LET_GO, HOLD),
     ]

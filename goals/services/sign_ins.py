@@ -115,8 +115,12 @@ def revoke_tokens(user: User) -> int:
 
 
 def normalized_name(name: str) -> str:
-    """As the sign-in forms read it: blanks around it make no other name."""
-    return unicodedata.normalize("NFKC", name).strip()
+    """As the sign-in forms read it: blanks around it make no other name.
+
+    What PostgreSQL cannot hold is replaced: no user has it in a name.
+    """
+    storable = name.replace("\0", "?").encode("utf-8", "replace").decode()
+    return unicodedata.normalize("NFKC", storable).strip()
 
 
 def normalized_address(address: str) -> str:
@@ -154,7 +158,7 @@ def _wait(key: str, now: datetime) -> int:
 
 def _key(*parts: str) -> str:
     text = "\0".join(parts)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _execute(statement: str, **parameters: object) -> int:
