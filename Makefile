@@ -6,7 +6,7 @@ PORT ?= 8000
 # Processes that share the tests.
 JOBS ?= 2
 
-.PHONY: help run demo test slow faults freqtrade bench lint types imports format clean
+.PHONY: help run demo test slow faults browser freqtrade bench lint types imports format clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ slow: .venv/tests  ## the tests that take seconds each: properties, migrations, 
 
 faults: .venv/tests  ## kill the web server and PostgreSQL at work; minutes
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+browser: .venv/tests  ## open every page in Chromium, within its security policy
+	@$(BIN)/python -m pytest -m browser $(ARGS)
 
 freqtrade: .venv/tests  ## freqtrade itself against a running server; installs it under var/
 	@$(BIN)/python -m tests.freqtrade

@@ -215,7 +215,7 @@ def ago(**period: float) -> str:
 
 
 def our_models() -> list[Any]:
-    ours = {"goals", "strategies", "trades", "knox"}
+    ours = {"goals", "strategies", "trades"}
     return [one for one in apps.get_models() if one._meta.app_label in ours]
 
 
