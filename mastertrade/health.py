@@ -31,7 +31,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @cache
 def _migrations() -> frozenset[tuple[str, str]]:
     """Of this program, which does not change while it runs."""
-    loader = MigrationLoader(None, ignore_no_initial=True)
+    loader = MigrationLoader(None)
     return frozenset(loader.graph.nodes)
 
 
