@@ -6,7 +6,7 @@ PORT ?= 8000
 # Processes that share the tests.
 JOBS ?= 2
 
-.PHONY: help run demo test slow faults browser freqtrade bench lint types imports format clean
+.PHONY: help run demo test slow attack faults browser freqtrade bench lint types imports format clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: .venv/tests  ## the suite, on a real PostgreSQL
 
 slow: .venv/tests  ## the tests that take seconds each: properties, migrations, servers
 	@$(BIN)/python -m pytest -n $(JOBS) -m slow $(ARGS)
+
+attack: .venv/tests  ## what one client can do to others: sockets, log-ins; bounded, loopback
+	@$(BIN)/python -m tests.attack $(ARGS)
 
 faults: .venv/tests  ## kill the web server and PostgreSQL at work; minutes
 	@$(BIN)/python -m tests.faults $(ARGS)

@@ -1,5 +1,6 @@
 """Who a token or a password belongs to."""
 
+import threading
 from datetime import timedelta
 from typing import Any
 
@@ -14,9 +15,13 @@ from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Th
 from rest_framework.request import Request
 
 from goals.models import ApiToken, User
-from goals.services.sign_ins import Refused, forgive, take_try
+from goals.services.sign_ins import Refused, forgive, give_back, take_try
 
 USE_IS_WRITTEN_EVERY = timedelta(minutes=1)
+# A password takes half a second of work, on purpose. A process looks at two at once, so
+# that its other threads go on with other requests.
+LOOKING = threading.BoundedSemaphore(2)
+BUSY_SECONDS = 2
 
 
 def signed_in(request: Request) -> User:
@@ -69,6 +74,14 @@ class TooManyTries(Throttled):
         "Too many wrong passwords. Sessions and tokens that exist go on working."
     )
     default_code = "too_many_tries"
+    title = "Too many wrong passwords"
+
+
+class TooManySigningIn(TooManyTries):
+    """Nobody's fault: so many are looked at in this moment."""
+
+    default_detail = "Many are signing in at this moment."
+    title = "Many are signing in"
 
 
 class CountingBackend(ModelBackend):
@@ -92,7 +105,14 @@ class CountingBackend(ModelBackend):
         this = take_try(name=username, address=address, now=now)
         if isinstance(this, Refused):
             raise TooManyTries(wait=this.wait_seconds)
-        user = super().authenticate(request, username, password, **kwargs)
+        # No waiting: that would hold a thread, too.
+        if not LOOKING.acquire(blocking=False):
+            give_back(this)
+            raise TooManySigningIn(wait=BUSY_SECONDS)
+        try:
+            user = super().authenticate(request, username, password, **kwargs)
+        finally:
+            LOOKING.release()
         if isinstance(user, User):
             forgive(this, user, now)
         return user

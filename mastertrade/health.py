@@ -10,7 +10,7 @@ from django.http import HttpRequest, JsonResponse
 
 def healthz(request: HttpRequest) -> JsonResponse:
     """The process answers; it asks nothing else."""
-    return JsonResponse({"status": "ok"})
+    return _answer({"status": "ok"}, 200)
 
 
 def readyz(request: HttpRequest) -> JsonResponse:
@@ -25,7 +25,13 @@ def readyz(request: HttpRequest) -> JsonResponse:
         checks = {"database": "unreachable", "migrations": "unknown"}
     ready = all(state == "ok" for state in checks.values())
     body = {"status": "ok" if ready else "unavailable", **checks}
-    return JsonResponse(body, status=200 if ready else 503)
+    return _answer(body, 200 if ready else 503)
+
+
+def _answer(body: dict[str, str], status: int) -> JsonResponse:
+    answer = JsonResponse(body, status=status)
+    answer["Content-Length"] = str(len(answer.content))
+    return answer
 
 
 @cache

@@ -71,8 +71,10 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         thread = threading.get_ident()
         self.working[thread] = time.monotonic()
         try:
-            answer: Iterable[bytes] = self.wsgi(environ, start_response)
-            return answer
+            answer: Any = self.wsgi(environ, start_response)
+            return (
+                _without_body(answer) if environ["REQUEST_METHOD"] == "HEAD" else answer
+            )
         finally:
             del self.working[thread]
 
@@ -100,6 +102,13 @@ class BufferingWorker(Worker):  # type: ignore[misc]
             isinstance(one, HTTPChannel) and (one.requests or one.total_outbufs_len)
             for one in self.connections.values()
         )
+
+
+def _without_body(answer: Any) -> Iterable[bytes]:
+    """To HEAD; waitress leaves it to the application, which leaves it to the server."""
+    if hasattr(answer, "close"):
+        answer.close()
+    return []
 
 
 class DiscreetLogger(Logger):  # type: ignore[misc]

@@ -14,6 +14,7 @@ def move(source: str, target: str) -> str:
         f"DELETE FROM {source}"
     )
 
+
 # What is left of knox's table is empty and refers to nobody, or users could not be
 # truncated without it.
 CONSTRAINT = "knox_authtoken_user_id_e5a5d899_fk_users_id"

@@ -88,17 +88,21 @@ def take_try(*, name: str, address: str, now: datetime) -> Try | Refused:
     taken: list[str] = []
     for key, limit in limits:
         if not _take(key, limit, now):
-            for other in taken:  # no password was looked at
-                _execute(GIVE_BACK, key=other)
+            give_back(Try(name, address, tuple(taken)))
             return Refused(_wait(key, now))
         taken.append(key)
     return Try(name, address, tuple(taken))
 
 
-def forgive(this: Try, user: User, now: datetime) -> None:
-    """The password was right: it counts for nothing, and its address is known."""
+def give_back(this: Try) -> None:
+    """No password was looked at."""
     for key in this.keys:
         _execute(GIVE_BACK, key=key)
+
+
+def forgive(this: Try, user: User, now: datetime) -> None:
+    """The password was right: it counts for nothing, and its address is known."""
+    give_back(this)
     SignInCount.objects.filter(key=_key("both", this.name, this.address)).delete()
     KnownAddress.objects.update_or_create(
         user=user, address=this.address, defaults={"signed_in_at": now}

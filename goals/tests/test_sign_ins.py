@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from threading import BoundedSemaphore
 from typing import Any
 from unittest.mock import patch
 
@@ -304,7 +305,11 @@ def test_wrong_passwords_at_once_get_no_more_tries_than_one_after_the_other() ->
         status: int = ask_for_token("ada", "wrong").status_code
         return status
 
-    with patch.object(ModelBackend, "authenticate", look):
+    everybody = BoundedSemaphore(100)
+    with (
+        patch.object(ModelBackend, "authenticate", look),
+        patch.object(authentication, "LOOKING", everybody),
+    ):
         answers = run_at_once(*[guess] * (BY_NAME_AND_ADDRESS.tries + 6))
 
     assert len(looked_at) == BY_NAME_AND_ADDRESS.tries
@@ -328,3 +333,17 @@ def test_the_password_is_not_looked_at_before_the_try_is_counted(ada: User) -> N
         assert ask_for_token("ada", PASSWORD).status_code == 429
     assert order == ["counted"]
     assert not ApiToken.objects.exists()
+
+
+@DOORS
+def test_a_process_looks_at_a_few_passwords_at_once(
+    ada: User, knock: Knock, refused: int, let_in: int
+) -> None:
+    """The others are asked to come again, and it counts for nothing."""
+    nobody = BoundedSemaphore(1)
+    nobody.acquire()
+    with patch.object(authentication, "LOOKING", nobody):
+        answers = [knock("ada", PASSWORD) for _ in range(BY_ADDRESS.tries + 1)]
+    assert {one.status_code for one in answers} == {429}
+    assert {one["Retry-After"] for one in answers} == {"2"}
+    assert knock("ada", PASSWORD).status_code == let_in

@@ -20,7 +20,11 @@ class TooManyTriesMiddleware(MiddlewareMixin):
         if not isinstance(error, TooManyTries):
             return None
         seconds = int(error.wait or 1)
-        context = {"seconds": seconds, "minutes": -(-seconds // 60)}
+        context = {
+            "title": error.title,
+            "seconds": seconds,
+            "minutes": -(-seconds // 60),
+        }
         page = render(request, "dashboard/too_many_tries.html", context, status=429)
         page["Retry-After"] = str(seconds)
         return page
