@@ -71,7 +71,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         thread = threading.get_ident()
         self.working[thread] = time.monotonic()
         try:
-            answer: Any = self.wsgi(environ, start_response)
+            answer: Iterable[bytes] = self.wsgi(environ, start_response)
             return (
                 _without_body(answer) if environ["REQUEST_METHOD"] == "HEAD" else answer
             )
@@ -104,7 +104,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         )
 
 
-def _without_body(answer: Any) -> Iterable[bytes]:
+def _without_body(answer: Iterable[bytes]) -> Iterable[bytes]:
     """To HEAD; waitress leaves it to the application, which leaves it to the server."""
     if hasattr(answer, "close"):
         answer.close()

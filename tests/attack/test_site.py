@@ -187,7 +187,7 @@ def test_told_to_end_it_answers_what_has_come_in(directory: Path) -> None:
         process.terminate()
         asking.join(20)
         assert process.wait(20) == 0
-    assert answers[0].startswith("HTTP/1.0 200")
+    assert answers[0].startswith("HTTP/1.1 200")
 
 
 def ask(site: str, request: str) -> str:
