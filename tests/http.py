@@ -54,8 +54,11 @@ def unthrottled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def client_of(user: User) -> APIClient:
-    """A client with a token; an exception in a view is an answer of 500."""
-    _, token = ApiToken.objects.create(user=user)
+    """A client with a token; an exception in a view is an answer of 500.
+
+    The token was used just now, so that its next use is not written down.
+    """
+    _, token = ApiToken.objects.create(user=user, last_used_at=timezone.now())
     return client_with(f"Token {token}")
 
 

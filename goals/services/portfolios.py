@@ -31,6 +31,7 @@ from mastertrade.validation import (
     require_not_future,
     require_not_negative,
     require_positive,
+    require_visible,
     require_word,
 )
 
@@ -207,6 +208,7 @@ def record_cash_flow(
     """
     if require_decimal("amount", amount, MONEY) == 0:
         raise InvalidInput("amount", "must not be 0.")
+    require_visible("external_id", external_id)
     body = {"amount": amount, "at": at}
     locked = lock_portfolio(user=user, portfolio=portfolio)
     known = _find_known(locked, external_id, fingerprint(body))

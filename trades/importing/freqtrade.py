@@ -111,7 +111,7 @@ def read_freqtrade(path: Path, options: Options) -> Iterator[TradeRow | Refusal]
         with closing(sqlite3.connect(address, uri=True)) as database:
             database.execute("PRAGMA trusted_schema = OFF")
             yield from _read(database, options)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:
         raise InvalidInput("file", f"{NO_DATABASE} ({error}).") from error
 
 
@@ -121,6 +121,7 @@ def _read(
     orders = _orders_by_trade(database)
     waiting = next(orders, None)
     for row in _rows(database, "trades", TRADE_COLUMNS, "id"):
+        _require_key(row, "id")
         while waiting is not None and waiting[0] < row["id"]:
             waiting = next(orders, None)  # of a trade that was deleted
         own: list[Row] = []
@@ -142,6 +143,9 @@ def _read_trade(
         rows = list(rows_of(trade, fills, options.account))
     except Unusable as why:
         yield Refusal(key, why.column, f"Trade {key}: {why.reason}")
+        return
+    except ArithmeticError:
+        yield Refusal(key, "", f"Trade {key}: its figures are out of range.")
         return
     rate = options.fx_rates.get(trade.stake_currency)
     if rate is None:
@@ -226,8 +230,11 @@ def _orders_by_trade(
         return  # from before freqtrade kept orders
     rows = _rows(database, "orders", ORDER_COLUMNS, "ft_trade_id, id")
     for key, own in groupby(rows, key=lambda order: order["ft_trade_id"]):
-        if key is not None:
-            yield key, list(own)
+        if key is None:
+            continue
+        orders = list(own)
+        _require_key(orders[0], "ft_trade_id")
+        yield key, orders
 
 
 def _rows(
@@ -242,6 +249,12 @@ def _rows(
     found = database.execute(f"SELECT {', '.join(names)} FROM {table} ORDER BY {order}")
     for values in found:
         yield dict(zip(names, values, strict=True))
+
+
+def _require_key(row: Row, name: str) -> None:
+    """SQLite keeps any kind of value in any column."""
+    if not isinstance(row[name], int):
+        raise InvalidInput("file", f"{NO_DATABASE}: {name} {row[name]!r} is no number.")
 
 
 def _columns(database: sqlite3.Connection, table: str) -> set[str]:
