@@ -6,7 +6,7 @@ PORT ?= 8000
 # Processes that share the tests.
 JOBS ?= 2
 
-.PHONY: help run demo test slow attack faults browser freqtrade bench lint types imports format clean
+.PHONY: help run demo test slow attack faults browser freqtrade bench lock security lint types imports format clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,15 @@ freqtrade: .venv/tests  ## freqtrade itself against a running server; installs i
 
 bench: .venv/tests  ## every benchmark beside its floor
 	@$(BIN)/python -m bench $(ARGS)
+
+lock: .venv/tests  ## pin what requirements.txt needs, with hashes, anew
+	@$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --no-header \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-options \
+	  --output-file requirements.lock requirements.txt
+
+security: .venv/tests  ## bandit: what is dangerous at sight
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive \
+	  mastertrade goals strategies trades manage.py gunicorn.conf.py docs/integrations
 
 lint: .venv/tests  ## ruff: mistakes and format; migrations and production settings
 	@$(BIN)/ruff check .

@@ -268,7 +268,7 @@ def progress_bar(progress_pct: Decimal, expected_pct: Decimal | None) -> SafeStr
         HUNDRED + 2 * BAR_MARGIN,
         label,
         label,
-        SafeString("".join(parts)),
+        SafeString("".join(parts)),  # nosec B703  # of numbers alone
     )
 
 
