@@ -76,6 +76,10 @@ class TooManyTries(Throttled):
     default_code = "too_many_tries"
     title = "Too many wrong passwords"
 
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(wait=wait_seconds)
+        self.wait_seconds = wait_seconds
+
 
 class TooManySigningIn(TooManyTries):
     """Nobody's fault: so many are looked at in this moment."""
@@ -104,11 +108,11 @@ class CountingBackend(ModelBackend):
         address = request.META.get("REMOTE_ADDR", "")
         this = take_try(name=username, address=address, now=now)
         if isinstance(this, Refused):
-            raise TooManyTries(wait=this.wait_seconds)
+            raise TooManyTries(this.wait_seconds)
         # No waiting: that would hold a thread, too.
         if not LOOKING.acquire(blocking=False):
             give_back(this)
-            raise TooManySigningIn(wait=BUSY_SECONDS)
+            raise TooManySigningIn(BUSY_SECONDS)
         try:
             user = super().authenticate(request, username, password, **kwargs)
         finally:

@@ -17,7 +17,7 @@ class RevokesTokens(forms.Form):
     revoke_tokens = forms.BooleanField(required=False)
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
-        super().__init__(user, *args, **kwargs)
+        super().__init__(user, *args, **kwargs)  # type: ignore[arg-type]
         count = ApiToken.objects.filter(user=user).count()
         if count == 0:
             del self.fields["revoke_tokens"]
@@ -35,5 +35,5 @@ class RevokesTokens(forms.Form):
         return user
 
 
-class OperatorPasswordForm(RevokesTokens, AdminPasswordChangeForm):
+class OperatorPasswordForm(RevokesTokens, AdminPasswordChangeForm):  # type: ignore[type-arg]
     """An operator gives a user a new password."""

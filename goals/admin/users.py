@@ -37,7 +37,7 @@ def may_touch(operator: Any, user: User) -> bool:
         f"{app}.{code}"
         for app, code in held.values_list("content_type__app_label", "codename")
     }
-    return names <= operator.get_all_permissions()
+    return bool(names <= operator.get_all_permissions())
 
 
 @admin.register(User)

@@ -114,8 +114,8 @@ def forgive(this: Try, user: User, now: datetime) -> None:
 
 def revoke_tokens(user: User) -> int:
     """Revoke all of a user's API tokens; returns how many there were."""
-    count, _ = ApiToken.objects.filter(user=user).delete()
-    return count
+    tokens = ApiToken.objects.filter(user=user)
+    return int(tokens.delete()[0])
 
 
 def normalized_name(name: str) -> str:
@@ -165,7 +165,7 @@ def _key(*parts: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _execute(statement: str, **parameters: object) -> int:
+def _execute(statement: str, **parameters: str | int | datetime) -> int:
     """How many rows it touched."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)

@@ -19,7 +19,7 @@ class TooManyTriesMiddleware(MiddlewareMixin):
     ) -> HttpResponse | None:
         if not isinstance(error, TooManyTries):
             return None
-        seconds = int(error.wait or 1)
+        seconds = error.wait_seconds
         context = {
             "title": error.title,
             "seconds": seconds,
@@ -30,7 +30,7 @@ class TooManyTriesMiddleware(MiddlewareMixin):
         return page
 
 
-class PasswordForm(RevokesTokens, PasswordChangeForm):  # type: ignore[type-arg]
+class PasswordForm(RevokesTokens, PasswordChangeForm):
     """The old password, the new one twice, and what becomes of the tokens."""
 
 

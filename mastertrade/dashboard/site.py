@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.admin import AdminSite
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
 from django.shortcuts import redirect
 
 APP_ORDER = ("goals", "trades", "strategies", "auth")
@@ -23,7 +23,7 @@ class MasterTradeAdminSite(AdminSite):
 
     def password_change(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponseBase:
+    ) -> Any:
         """The site has a page for it, which offers to revoke tokens too."""
         return redirect("dashboard:password")
 
