@@ -1,7 +1,7 @@
 """What every request passes: who asks, the health checks, and what a page may load."""
 
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
@@ -79,10 +79,12 @@ def _client(forwarded_for: str, peer: str, proxies: Networks) -> str:
     return client
 
 
-def _is_within(address: str, networks: Networks) -> bool:
-    return _is_address(address) and any(
-        ip_address(address) in network for network in networks
-    )
+def _is_within(text: str, networks: Networks) -> bool:
+    if not _is_address(text):
+        return False
+    address = ip_address(text)
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return any((mapped or address) in network for network in networks)
 
 
 def _is_address(text: str) -> bool:

@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from goals.models import ApiToken, User
+from goals.services.sign_ins import BY_NAME_AND_ADDRESS
 from goals.tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -185,6 +186,18 @@ def test_a_wrong_old_password_changes_and_revokes_nothing(client: Client) -> Non
     client.post(reverse("dashboard:password"), {**form, "revoke_tokens": "on"})
     assert reread(user).check_password("the old one")
     assert ApiToken.objects.count() == 1
+
+
+def test_the_old_password_is_guessed_as_slowly_as_at_the_door(client: Client) -> None:
+    user = UserFactory(password="the old one")
+    client.force_login(user)
+    form = {"new_password1": NEW, "new_password2": NEW}
+    address = reverse("dashboard:password")
+    for _ in range(BY_NAME_AND_ADDRESS.tries):
+        assert client.post(address, {**form, "old_password": "no"}).status_code == 200
+    answer = client.post(address, {**form, "old_password": "the old one"})
+    assert answer.status_code == 429
+    assert reread(user).check_password("the old one")
 
 
 def test_without_tokens_nothing_is_offered(client: Client) -> None:

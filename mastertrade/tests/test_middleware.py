@@ -61,6 +61,11 @@ def test_the_client_is_the_last_address_that_is_no_proxy(
     assert request.META["REMOTE_ADDR"] == client
 
 
+def test_an_address_of_ipv4_written_as_ipv6_is_the_same() -> None:
+    request = seen(["10.0.0.2"], f"::ffff:{PROXY}", HTTP_X_FORWARDED_FOR=CLIENT)
+    assert request.META["REMOTE_ADDR"] == CLIENT
+
+
 def test_a_strangers_headers_are_dropped() -> None:
     claims = {
         "HTTP_X_FORWARDED_FOR": CLIENT,

@@ -73,6 +73,8 @@ ORDER_COLUMNS = (
     "order_date",
     "order_filled_date",
 )
+# Of a text in a row, in bytes; and of the row.
+LONGEST_VALUE = 1_000_000
 NO_DATABASE = "is no database of freqtrade"
 Row = dict[str, Any]
 
@@ -110,6 +112,7 @@ def read_freqtrade(path: Path, options: Options) -> Iterator[TradeRow | Refusal]
     try:
         with closing(sqlite3.connect(address, uri=True)) as database:
             database.execute("PRAGMA trusted_schema = OFF")
+            database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
             yield from _read(database, options)
     except (sqlite3.Error, UnicodeError) as error:
         raise InvalidInput("file", f"{NO_DATABASE} ({error}).") from error
@@ -258,8 +261,14 @@ def _require_key(row: Row, name: str) -> None:
 
 
 def _columns(database: sqlite3.Connection, table: str) -> set[str]:
-    """The table's columns; none where there is no such table (a view is none)."""
-    is_table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    """The table's columns; none where there is no such table.
+
+    A view is none, nor is what is worked out as it is read: tables without a page of
+    their own, and columns that are generated, which `table_info` leaves out.
+    """
+    is_table = (
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? AND rootpage > 0"
+    )
     if database.execute(is_table, [table]).fetchone() is None:
         return set()
     return {row[1] for row in database.execute(f"PRAGMA table_info({table})")}

@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,36 @@ def test_any_value_may_stand_in_any_column(
             except sqlite3.Error:
                 continue  # a key, or a column that is never empty
         require_sane(upload(trader, target), f"{table}.{column} = {value!r}")
+
+
+HOSTILE = {
+    "a generated column": [
+        "ALTER TABLE trades DROP COLUMN amount",
+        "ALTER TABLE trades ADD COLUMN amount AS (length(hex(zeroblob(400000000))))",
+    ],
+    "a table that is worked out": [
+        "DROP TABLE trades",
+        "CREATE VIRTUAL TABLE trades USING fts5(id, pair, is_open, open_rate, amount, "
+        "open_date)",
+    ],
+    "a long text": [
+        "UPDATE trades SET enter_tag = printf('%.*c', 5000000, 'x') WHERE id = 1"
+    ],
+}
+
+
+@pytest.mark.parametrize("statements", HOSTILE.values(), ids=HOSTILE)
+def test_what_costs_memory_to_read_is_refused(
+    trader: Trader, tmp_path: Path, statements: list[str]
+) -> None:
+    target = tmp_path / "bot.sqlite"
+    target.write_bytes(FILE.read_bytes())
+    with closing(sqlite3.connect(target, isolation_level=None)) as database:
+        for statement in statements:
+            database.execute(statement)
+    tracemalloc.start()
+    try:
+        assert upload(trader, target).status_code == 400
+        assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    finally:
+        tracemalloc.stop()
