@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
+from math import ceil
 
 from django.db import connection
 
@@ -156,8 +157,7 @@ def _take(key: str, limit: Limit, now: datetime) -> bool:
 def _wait(key: str, now: datetime) -> int:
     """Whole seconds, at least 1: the count may have ended just now."""
     ends_at = SignInCount.objects.filter(key=key).values_list("ends_at", flat=True)
-    left = [(one - now).total_seconds() for one in ends_at]
-    return max([1, *(int(one) + 1 for one in left)])
+    return max([1, *(ceil((one - now).total_seconds()) for one in ends_at)])
 
 
 def _key(*parts: str) -> str:

@@ -41,6 +41,18 @@ def test_the_site(page: Page, operator, complaints: list[str]) -> None:
     assert complaints == []
 
 
+def test_the_page_of_a_form_that_was_not_taken(
+    page: Page, db: None, complaints: list[str]
+) -> None:
+    page.goto("/login/")
+    page.context.clear_cookies()
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill("x")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="The form was not taken")).to_be_visible()
+    assert not [one for one in complaints if VIOLATION in one]
+
+
 def test_the_page_of_too_many_tries(page: Page, operator) -> None:
     for _ in range(11):
         sign_in(page, operator.user.username, "wrong")
