@@ -6,7 +6,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,15 +31,19 @@ def served() -> Iterator[str]:
 
 @contextmanager
 def gunicorn(
-    environment: dict[str, str], log: Path
+    environment: dict[str, str],
+    log: Path,
+    *,
+    application: str = "mastertrade.wsgi",
+    options: Sequence[str] = (),
 ) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
     """gunicorn with the project's own configuration, and its address."""
     port = free_port()
     with log.open("ab") as output:
         process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "gunicorn", "mastertrade.wsgi"),
-                *("--bind", f"{LOOPBACK}:{port}"),
+                *(sys.executable, "-m", "gunicorn", application),
+                *("--bind", f"{LOOPBACK}:{port}", *options),
             ],
             cwd=ROOT,
             env=environment,

@@ -200,3 +200,31 @@ def ask(site: str, request: str) -> str:
             while part := connection.recv(65536):
                 parts.append(part)
     return b"".join(parts).decode()
+
+
+SLEEPY = """
+import time
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(30)
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+"""
+
+
+def test_a_request_without_an_end_ends_its_process_and_another_starts(
+    directory: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "sleepy.py").write_text(SLEEPY)
+    options = ("--timeout", "2", "--workers", "1", "--pythonpath", str(tmp_path))
+    log = directory / "sleepy"
+    with gunicorn(
+        environment(directory), log, application="sleepy", options=options
+    ) as (base, _):
+        began = time.monotonic()
+        assert ask(base, "GET /slow HTTP/1.0\r\n\r\n") == ""
+        assert time.monotonic() - began < 10
+        answer = ask(base, "GET /healthz HTTP/1.0\r\n\r\n")
+        assert answer.startswith("HTTP/1.0 200")
+    assert "WORKER TIMEOUT" in log.read_text()
