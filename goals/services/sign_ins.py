@@ -49,6 +49,7 @@ RETURNING tries
 GIVE_BACK = """
 UPDATE sign_in_counts SET tries = tries - 1 WHERE key = %(key)s AND tries > 0
 """
+FORGET = "DELETE FROM sign_in_counts WHERE key = %(key)s AND tries = 0"
 SWEEP = """
 DELETE FROM sign_in_counts WHERE key IN (
     SELECT key FROM sign_in_counts WHERE ends_at <= %(now)s
@@ -99,6 +100,7 @@ def give_back(this: Try) -> None:
     """No password was looked at."""
     for key in this.keys:
         _execute(GIVE_BACK, key=key)
+        _execute(FORGET, key=key)
 
 
 def forgive(this: Try, user: User, now: datetime) -> None:

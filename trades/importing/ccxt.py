@@ -12,6 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from mastertrade.money import exactly
+from mastertrade.validation import HIDDEN_FOUND
 from trades.importing.columns import UNSTORABLE
 from trades.importing.fills import Fees, Fill, FillFile, FillFormat, sort_fees
 from trades.importing.own import each_object
@@ -162,7 +163,7 @@ def _read_id(value: Any) -> str | None:
         raise _Wrong("id", "must be a text or a number.")
     text = str(value)
     if UNSTORABLE(text):
-        raise _Wrong("id", "contains what is no text.")
+        raise _Wrong("id", HIDDEN_FOUND)
     return text
 
 

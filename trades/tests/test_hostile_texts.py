@@ -177,7 +177,7 @@ def test_an_import_refuses_it_by_line(character: str, name: str) -> None:
 def test_the_admin_refuses_it(operator: Any) -> None:
     user: User = UserFactory()
     form = {
-        "user": user.pk,
+        "user": user.username,
         "strategy_id": "a\u202eb",
         "strategy_name": "",
         "strategy_type": "momentum",

@@ -361,6 +361,8 @@ def test_every_numeric_column_says_its_places():
 
 RESTRICT, CASCADE, SET_NULL, NO_ACTION = "r", "c", "n", "a"
 ON_DELETE = {
+    "api_tokens_user_fk": CASCADE,
+    "known_addresses_user_fk": CASCADE,
     "portfolios_user_fk": RESTRICT,
     "financial_goals_user_fk": RESTRICT,
     "financial_goals_portfolio_fk": RESTRICT,
@@ -563,6 +565,10 @@ def test_deleting_a_decision_makes_its_trades_forget_it():
 # Indexes
 
 INDEXES = {
+    "api_tokens_digest_ae1e312f_like",
+    "api_tokens_token_key_3a85d49f",
+    "api_tokens_token_key_3a85d49f_like",
+    "api_tokens_user_id_2db24e1c",
     "financial_goals_by_period",
     "financial_goals_by_user",
     "financial_goals_running",
@@ -573,6 +579,8 @@ INDEXES = {
     "policy_tables_table_hash_89056d6f_like",
     "positions_by_user",
     "positions_open_by_symbol",
+    "sign_in_counts_by_end",
+    "sign_in_counts_key_d60c1618_like",
     "replay_runs_by_question",
     "strategy_selection_log_by_goal",
     "trades_by_adjustment",
