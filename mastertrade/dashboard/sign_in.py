@@ -56,6 +56,6 @@ class PasswordView(PasswordChangeView):
     success_url = reverse_lazy("dashboard:home")
 
     def get_form(self, form_class: Any = None) -> Any:
-        form = super().get_form(form_class)
+        form: Any = super().get_form(form_class)
         form.request = self.request
         return form
