@@ -6,7 +6,7 @@ PORT ?= 8000
 # Processes that share the tests.
 JOBS ?= 2
 
-.PHONY: help run demo test slow faults freqtrade bench lint types imports format clean
+.PHONY: help run demo test slow attack faults browser freqtrade bench lock security lint types imports format clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ run: .venv/runs  ## replay real prices, then serve the site at http://127.0.0.1:
 	@$(BIN)/python manage.py check_port --port $(PORT)
 	@$(BIN)/python manage.py demo
 	@$(BIN)/python manage.py show_login --port $(PORT)
-	@$(BIN)/gunicorn mastertrade.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --log-level warning
+	@$(BIN)/gunicorn mastertrade.wsgi --bind 127.0.0.1:$(PORT)
 
 demo: .venv/runs  ## the same without serving: migrate, replay, print the report
 	@$(BIN)/python manage.py demo
@@ -38,8 +38,14 @@ test: .venv/tests  ## the suite, on a real PostgreSQL
 slow: .venv/tests  ## the tests that take seconds each: properties, migrations, servers
 	@$(BIN)/python -m pytest -n $(JOBS) -m slow $(ARGS)
 
+attack: .venv/tests  ## what one client can do to others: sockets, log-ins; bounded, loopback
+	@$(BIN)/python -m tests.attack $(ARGS)
+
 faults: .venv/tests  ## kill the web server and PostgreSQL at work; minutes
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+browser: .venv/tests  ## open every page in Chromium, within its security policy
+	@$(BIN)/python -m pytest -m browser $(ARGS)
 
 freqtrade: .venv/tests  ## freqtrade itself against a running server; installs it under var/
 	@$(BIN)/python -m tests.freqtrade
@@ -47,11 +53,21 @@ freqtrade: .venv/tests  ## freqtrade itself against a running server; installs i
 bench: .venv/tests  ## every benchmark beside its floor
 	@$(BIN)/python -m bench $(ARGS)
 
+lock: .venv/tests  ## pin what requirements.txt needs, with hashes, anew
+	@$(BIN)/pip-compile --quiet --upgrade --generate-hashes --strip-extras --no-header \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-options \
+	  --output-file requirements.lock requirements.txt
+
+security: .venv/tests  ## bandit: what is dangerous at sight
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive \
+	  mastertrade goals strategies trades manage.py gunicorn.conf.py docs/integrations
+
 lint: .venv/tests  ## ruff: mistakes and format; migrations and production settings
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@DJANGO_SETTINGS_MODULE=mastertrade.settings_test $(BIN)/python manage.py makemigrations --check --dry-run
 	@env MASTERTRADE_HTTPS=1 MASTERTRADE_HOSTS=mastertrade.example \
+	  MASTERTRADE_TRUSTED_PROXIES=127.0.0.1 \
 	  MASTERTRADE_SECRET_KEY=$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))') \
 	  DATABASE_URL=postgresql://nobody@127.0.0.1:1/none \
 	  $(BIN)/python manage.py check --deploy --fail-level WARNING

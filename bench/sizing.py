@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from django.test import Client
-from knox.models import AuthToken
 
 from bench import processes, web
 from bench.people import STRATEGY, Trader, make_trader
 from bench.rows import Row, Target
 from bench.statements import Statement, captured, save
 from bench.timing import Pair, in_turn
+from goals.models import ApiToken
 
 CLIENTS = 4
 REQUESTS_A_ROUND = 120
@@ -56,7 +56,7 @@ def measure() -> Iterator[Row]:
 
 
 def _request(trader: Trader) -> web.Post:
-    _, token = AuthToken.objects.create(user=trader.user)
+    _, token = ApiToken.objects.create(user=trader.user)
     goal_id = trader.goals[0].goal_id
     return web.Post(f"/api/goals/{goal_id}/sizing/", json.dumps(BODY).encode(), token)
 

@@ -20,7 +20,7 @@ LONGEST_REQUEST = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running gunicorn with sync workers."""
+    """A running gunicorn, with the workers of `gunicorn.conf.py`."""
 
     pid: int
     port: int
@@ -95,7 +95,7 @@ class Post:
 
 
 def ask(port: int, request: bytes) -> bytes:
-    """Send it on a connection of its own, as sync workers want it; the answer."""
+    """Send it on a connection of its own; the answer."""
     with socket.create_connection((LOOPBACK, port), LONGEST_REQUEST) as connection:
         connection.sendall(request)
         parts = []

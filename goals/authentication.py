@@ -1,14 +1,27 @@
-"""Who a token belongs to."""
+"""Who a token or a password belongs to."""
 
+import threading
+from datetime import timedelta
 from typing import Any
 
+from django.contrib.auth.backends import ModelBackend
+from django.db.models import Q
+from django.http import HttpRequest
 from django.utils import timezone
+from django.views.decorators.debug import sensitive_variables
 from drf_spectacular.contrib.knox_auth_token import KnoxTokenScheme
 from knox.auth import TokenAuthentication as KnoxTokenAuthentication
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Throttled
 from rest_framework.request import Request
 
-from goals.models import User
+from goals.models import ApiToken, User
+from goals.services.sign_ins import Refused, forgive, give_back, take_try
+
+USE_IS_WRITTEN_EVERY = timedelta(minutes=1)
+# A password takes half a second of work, on purpose. A process looks at two at once, so
+# that its other threads go on with other requests.
+LOOKING = threading.BoundedSemaphore(2)
+BUSY_SECONDS = 2
 
 
 def signed_in(request: Request) -> User:
@@ -31,7 +44,16 @@ class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
         if not token.isalnum():
             raise AuthenticationFailed("Invalid token.")
         user, auth_token = super().authenticate_credentials(token)
+        self._write_use(auth_token)
         return user, auth_token
+
+    def _write_use(self, auth_token: ApiToken) -> None:
+        now = timezone.now()
+        latest = now - USE_IS_WRITTEN_EVERY
+        if auth_token.last_used_at is None or auth_token.last_used_at < latest:
+            old = Q(last_used_at=None) | Q(last_used_at__lt=latest)
+            same = ApiToken.objects.filter(old, pk=auth_token.pk)
+            same.update(last_used_at=now)
 
     def _cleanup_token(self, auth_token: Any) -> bool:
         expiry = auth_token.expiry
@@ -43,3 +65,58 @@ class TokenScheme(KnoxTokenScheme):  # type: ignore[no-untyped-call]
 
     target_class = "goals.authentication.TokenAuthentication"
     name = "token"
+
+
+class TooManyTries(Throttled):
+    """429 with `Retry-After`: of the name, of the address, or of both."""
+
+    default_detail = (
+        "Too many wrong passwords. Sessions and tokens that exist go on working."
+    )
+    default_code = "too_many_tries"
+    title = "Too many wrong passwords"
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(wait=wait_seconds)
+        self.wait_seconds = wait_seconds
+
+
+class TooManySigningIn(TooManyTries):
+    """Nobody's fault: so many are looked at in this moment."""
+
+    default_detail = "Many are signing in at this moment."
+    title = "Many are signing in"
+
+
+class CountingBackend(ModelBackend):
+    """Names and passwords, with a limit to how many wrong ones are looked at.
+
+    Pages, the admin and the API all come here. Raises `TooManyTries`.
+    """
+
+    @sensitive_variables("password")
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        if request is None or username is None or password is None:
+            return super().authenticate(request, username, password, **kwargs)
+        now = timezone.now()
+        address = request.META.get("REMOTE_ADDR", "")
+        this = take_try(name=username, address=address, now=now)
+        if isinstance(this, Refused):
+            raise TooManyTries(this.wait_seconds)
+        # No waiting: that would hold a thread, too.
+        if not LOOKING.acquire(blocking=False):
+            give_back(this)
+            raise TooManySigningIn(BUSY_SECONDS)
+        try:
+            user = super().authenticate(request, username, password, **kwargs)
+        finally:
+            LOOKING.release()
+        if isinstance(user, User):
+            forgive(this, user, now)
+        return user

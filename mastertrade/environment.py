@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from ipaddress import ip_network
 from pathlib import Path
 
 TRUE = {"1", "true", "yes", "on"}
@@ -43,6 +44,21 @@ def read_list(name: str, default: list[str]) -> list[str]:
     if value is None:
         return default
     return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def read_networks(name: str) -> list[str]:
+    """Addresses or networks separated by commas, and `unix` for a Unix socket."""
+    words = read_list(name, [])
+    for word in words:
+        try:
+            if word != "unix":
+                ip_network(word)
+        except ValueError as error:
+            raise SettingError(
+                f"{name} must hold addresses or networks such as 10.0.0.2 or "
+                f"10.0.0.0/8; {error}."
+            ) from None
+    return words
 
 
 def read_secret(name: str, path: Path) -> str:

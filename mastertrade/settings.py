@@ -13,9 +13,11 @@ from mastertrade.environment import (
     read_bool,
     read_int,
     read_list,
+    read_networks,
     read_secret,
     read_text,
 )
+from mastertrade.logs import without_traceback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -29,6 +31,8 @@ SECRET_KEY = (
     else read_secret("MASTERTRADE_SECRET_KEY", VAR_DIR / "secret-key")
 )
 ALLOWED_HOSTS = read_list("MASTERTRADE_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+# Addresses or networks whose X-Forwarded-For and X-Forwarded-Proto are believed.
+TRUSTED_PROXIES = read_networks("MASTERTRADE_TRUSTED_PROXIES")
 CSRF_TRUSTED_ORIGINS = read_list("MASTERTRADE_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
@@ -50,6 +54,9 @@ INSTALLED_APPS = [
     "mastertrade.dashboard",
 ]
 MIDDLEWARE = [
+    "mastertrade.middleware.believe_trusted_proxies",
+    "mastertrade.middleware.answer_health_checks",
+    "mastertrade.middleware.restrict_content",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -58,6 +65,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "mastertrade.dashboard.sign_in.TooManyTriesMiddleware",
 ]
 ROOT_URLCONF = "mastertrade.urls"
 WSGI_APPLICATION = "mastertrade.wsgi.application"
@@ -81,6 +89,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEST_RUNNER = "mastertrade.test_runner.PytestRunner"
 
 AUTH_USER_MODEL = "goals.User"
+AUTHENTICATION_BACKENDS = ["goals.authentication.CountingBackend"]
 LOGIN_URL = "dashboard:login"
 LOGIN_REDIRECT_URL = "dashboard:home"
 AUTH_PASSWORD_VALIDATORS = [
@@ -122,17 +131,17 @@ REST_FRAMEWORK = {
         "rest_framework.throttling.UserRateThrottle",
         "rest_framework.throttling.AnonRateThrottle",
     ],
-    # Whom the proxies speak for; without one the header is anybody's word.
-    "NUM_PROXIES": read_int("MASTERTRADE_PROXIES", default=0),
+    # The address is the client's already, by `believe_trusted_proxies`.
+    "NUM_PROXIES": 0,
     "DEFAULT_THROTTLE_RATES": {
         "user": read_text("MASTERTRADE_USER_RATE", "1200/min"),
         "anon": read_text("MASTERTRADE_ANONYMOUS_RATE", "60/min"),
-        "sign_in": read_text("MASTERTRADE_SIGN_IN_RATE", "10/min"),
     },
     "EXCEPTION_HANDLER": "mastertrade.api.handle_exception",
     "COERCE_DECIMAL_TO_STRING": True,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+KNOX_TOKEN_MODEL = "goals.ApiToken"
 REST_KNOX = {
     # A bot's token lasts until it is revoked, unless it was issued with an end.
     "TOKEN_TTL": None,
@@ -170,16 +179,32 @@ LOG_LEVEL = read_text("MASTERTRADE_LOG_LEVEL", "INFO")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}
+    "filters": {
+        "without_traceback": {
+            "()": "django.utils.log.CallbackFilter",
+            "callback": without_traceback,
+        },
     },
+    "formatters": {
+        "line": {
+            "()": "mastertrade.logs.DiscreetFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        }
+    },
+    # The only handler: Django's own, which know nothing of secrets, are taken away.
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    # It reports every font it finds, in the middle of a report.
     "loggers": {
-        "matplotlib": {"level": "WARNING"},
+        "django": {"handlers": [], "level": "INFO"},
+        "django.server": {"handlers": [], "propagate": True},
         # What a request got wrong is in its answer; only what we got wrong is logged.
         "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"filters": ["without_traceback"]},
+        # It reports every font it finds, in the middle of a report.
+        "matplotlib": {"level": "WARNING"},
+        # A warning for each request that waits for a thread.
+        "waitress.queue": {"level": "ERROR"},
     },
 }
 
@@ -188,10 +213,12 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SESSION_COOKIE_HTTPONLY = True
 if HTTPS:
     SECURE_SSL_REDIRECT = True
-    # Behind a proxy that ends TLS and sets this header itself.
+    # Of a trusted proxy, which ends TLS and sets this header itself.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = read_int("MASTERTRADE_HSTS_SECONDS", default=31_536_000)
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-    SECURE_HSTS_PRELOAD = True
+    # Browsers would carry the domain in their own list, for years: only when asked.
+    SECURE_HSTS_PRELOAD = read_bool("MASTERTRADE_HSTS_PRELOAD", default=False)
+    SILENCED_SYSTEM_CHECKS = ["security.W021"]
     SESSION_COOKIE_SECURE = True
     CSRF_COOKIE_SECURE = True

@@ -36,7 +36,7 @@ def atomic(function: Callable[Parameters, Result]) -> Callable[Parameters, Resul
                 if attempt == tries or not is_transient(failure):
                     raise
             pause = FIRST_PAUSE_SECONDS * 2**attempt
-            time.sleep(pause * random.uniform(0.5, 1.5))
+            time.sleep(pause * random.uniform(0.5, 1.5))  # nosec B311
         raise AssertionError("unreachable")
 
     return run

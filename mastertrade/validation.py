@@ -6,6 +6,7 @@ naive times, nothing a numeric column would round or overflow.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -20,6 +21,15 @@ Word = TypeVar("Word", bound=StrEnum)
 # What a currency and a strategy's type look like; the database checks the same.
 CURRENCY_PATTERN = r"^[A-Z0-9]{2,10}$"
 STRATEGY_TYPE_PATTERN = r"^[a-z][a-z0-9_]*$"
+
+# Controls, and what is not seen or turns the text around it (U+061C, U+200E, U+202A to
+# U+202E, U+2066 to U+2069 …): one name could look like another. Nor may half of a
+# surrogate pair stand in a text.
+HIDDEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
+HIDDEN_FOUND = "must not contain control or hidden characters."
 
 # Before it the calendars of time zones, and a trader's records, mean nothing.
 EARLIEST_YEAR = 1970
@@ -52,6 +62,15 @@ def require_not_negative(field: str, value: object, column: tuple[int, int]) -> 
     if number < 0:
         raise InvalidInput(field, "must not be negative.")
     return number
+
+
+def require_visible(field: str, text: str | None) -> None:
+    """A symbol or an id without control, hidden or text-turning characters."""
+    found = HIDDEN.search(text or "")
+    if found is not None:
+        raise InvalidInput(
+            field, f"{HIDDEN_FOUND[:-1]}, such as U+{ord(found[0]):04X}."
+        )
 
 
 def require_not_future(field: str, value: datetime, now: datetime) -> datetime:

@@ -12,7 +12,7 @@ from goals.models import Portfolio, User
 from mastertrade.exceptions import InvalidInput, NoActiveStrategy
 from mastertrade.plain import to_plain
 from mastertrade.transactions import atomic
-from mastertrade.validation import STRATEGY_TYPE_PATTERN, require_word
+from mastertrade.validation import STRATEGY_TYPE_PATTERN, require_visible, require_word
 from strategies.enums import RiskProfile, StrategyStatus
 from strategies.models import StrategyInstance, StrategySelectionLog
 from strategies.selection import Candidate, Selection
@@ -41,6 +41,7 @@ def create_strategy(
 
     One that only a replay made so far becomes the user's own, with these fields.
     """
+    require_visible("strategy_id", strategy_id)
     if strategy_id in TAKEN_IDS:
         raise InvalidInput("strategy_id", f"{strategy_id} is the name of an address.")
     mine = StrategyInstance.objects.filter(user_id=user.username)

@@ -163,6 +163,7 @@ BODIES: dict[str, Callable[[Trader], dict[str, Any]]] = {
     "POST /api/tokens/": lambda trader: {
         "username": trader.user.username,
         "password": PASSWORD,
+        "name": "laptop",
         "expires_in_days": 90,
     },
 }

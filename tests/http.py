@@ -17,12 +17,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
-from knox.models import AuthToken
 from rest_framework.test import APIClient, ForceAuthClientHandler
 from rest_framework.throttling import SimpleRateThrottle
 
 from goals.enums import GoalType, PortfolioKind
-from goals.models import User
+from goals.models import ApiToken, User
 from goals.services import (
     create_goal,
     create_portfolio,
@@ -56,8 +55,11 @@ def unthrottled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def client_of(user: User) -> APIClient:
-    """A client with a token; an exception in a view is an answer of 500."""
-    _, token = AuthToken.objects.create(user=user)
+    """A client with a token; an exception in a view is an answer of 500.
+
+    The token was used just now, so that its next use is not written down.
+    """
+    _, token = ApiToken.objects.create(user=user, last_used_at=timezone.now())
     return client_with(f"Token {token}")
 
 
@@ -181,7 +183,7 @@ def make_busy_trader(**fields: Any) -> Trader:
         created_at=now,
         created_by=user.username,
     )
-    token, _ = AuthToken.objects.create(user=user)
+    token, _ = ApiToken.objects.create(user=user)
     webhook, secret = issue_webhook(
         user=user,
         now=now,
@@ -243,7 +245,7 @@ def ago(**period: float) -> str:
 
 
 def our_models() -> list[Any]:
-    ours = {"goals", "strategies", "trades", "knox"}
+    ours = {"goals", "strategies", "trades"}
     return [one for one in apps.get_models() if one._meta.app_label in ours]
 
 

@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from goals.enums import GoalStatus, Measure
@@ -257,7 +257,7 @@ def progress_bar(progress_pct: Decimal, expected_pct: Decimal | None) -> SafeStr
         HUNDRED + 2 * BAR_MARGIN,
         label,
         label,
-        SafeString("".join(parts)),
+        format_html_join("", "{}", ((part,) for part in parts)),
     )
 
 

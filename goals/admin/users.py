@@ -2,20 +2,42 @@
 
 from typing import Any
 
-import knox.admin  # noqa: F401  (registers the token first, so that it can be replaced)
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
-from knox.models import AuthToken
 
 from goals.admin import figures
 from goals.admin.base import InspectionAdmin, ReadOnlyAdmin
-from goals.models import User
+from goals.admin.passwords import OperatorPasswordForm
+from goals.models import ApiToken, User
 from goals.models.users import USERNAME_IS_FIXED
 
 # Enough of a token to tell it from another, too little to use it.
 TOKEN_START = 8
+# What a superuser alone gives and takes.
+RIGHTS = ("is_superuser", "groups", "user_permissions")
+
+
+def may_touch(operator: Any, user: User) -> bool:
+    """Whether the operator may change the user: never one who may do more.
+
+    Whoever sets a password can sign in with it. An inactive user's rights count too,
+    for they come back with the tick.
+    """
+    if operator.is_superuser:
+        return True
+    if user.is_superuser:
+        return False
+    held = Permission.objects.filter(Q(user=user) | Q(group__user=user))
+    names = {
+        f"{app}.{code}"
+        for app, code in held.values_list("content_type__app_label", "codename")
+    }
+    return bool(names <= operator.get_all_permissions())
 
 
 @admin.register(User)
@@ -23,11 +45,22 @@ class UserAdmin(InspectionAdmin[User], DjangoUserAdmin):  # type: ignore[type-ar
     """The portfolio `main` is made with the user. Nobody is deleted: deactivate."""
 
     list_display = ("username", "email", "is_active", "is_staff", "joined", "seen")
+    change_password_form = OperatorPasswordForm
+    change_user_password_template = "admin/goals/change_password.html"
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: User | None = None
+    ) -> bool:
+        may = super().has_change_permission(request, obj)
+        return may and (obj is None or may_touch(request.user, obj))
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: User | None = None
     ) -> tuple[str, ...]:
-        return () if obj is None else ("username", "joined", "seen")
+        if obj is None:
+            return ()
+        rights = () if request.user.is_superuser else RIGHTS
+        return ("username", "joined", "seen", *rights)
 
     def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         if obj is None:
@@ -57,23 +90,38 @@ class UserAdmin(InspectionAdmin[User], DjangoUserAdmin):  # type: ignore[type-ar
         return figures.instant(user.last_login)
 
 
-admin.site.unregister(AuthToken)
+admin.site.unregister(Group)
 
 
-@admin.register(AuthToken)
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin):
+    """Looked at by who may; changed by superusers, for a group gives rights."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+
+@admin.register(ApiToken)
 class TokenAdmin(ReadOnlyAdmin[Any]):
     """Tokens are listed and revoked. Made here, one's secret would be shown to staff;
     users make their own through the API, which tells it to them alone."""
 
-    list_display = ("start", "user", "made", "ends")
+    list_display = ("start", "name", "user", "made", "ends", "used")
     list_select_related = ("user",)
-    search_fields = ("user__username",)
+    search_fields = ("user__username", "name")
     ordering = ("-created",)
-    fields = ("start", "user", "made", "ends")
+    fields = ("start", "name", "user", "made", "ends", "used")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """To delete a token is to revoke it."""
-        return bool(request.user.has_perm("knox.delete_authtoken"))
+        may = bool(request.user.has_perm("goals.delete_apitoken"))
+        return may and (obj is None or may_touch(request.user, obj.user))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Name the tokens by their start; their own name is a digest of 128 letters."""
@@ -92,3 +140,7 @@ class TokenAdmin(ReadOnlyAdmin[Any]):
     @admin.display(description="ends", ordering="expiry")
     def ends(self, token: Any) -> SafeString:
         return figures.instant(token.expiry)
+
+    @admin.display(description="last used", ordering="last_used_at")
+    def used(self, token: Any) -> SafeString:
+        return figures.instant(token.last_used_at)

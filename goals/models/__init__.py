@@ -12,19 +12,23 @@ from goals.models.ledger import (
 from goals.models.logs import GoalAdjustmentLog, GoalProgressHistory
 from goals.models.policy_tables import PolicyTable
 from goals.models.portfolios import Portfolio
+from goals.models.sign_ins import ApiToken, KnownAddress, SignInCount
 from goals.models.users import User
 
 __all__ = [
+    "ApiToken",
     "CarriedProfit",
     "CashFlow",
     "FinancialGoal",
     "GoalAdjustmentLog",
     "GoalProgressHistory",
+    "KnownAddress",
     "LedgerChange",
     "LedgerDay",
     "LedgerEntry",
     "PolicyTable",
     "Portfolio",
+    "SignInCount",
     "TradingHalt",
     "User",
 ]

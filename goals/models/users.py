@@ -12,7 +12,7 @@ USERNAME_IS_FIXED = (
 )
 
 
-class User(AbstractUser):
+class User(AbstractUser):  # type: ignore[django-manager-missing]  # of knox
     """A trader or a bot.
 
     Portfolios, goals and trades refer to the user by name, so that the tables read

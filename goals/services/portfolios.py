@@ -35,6 +35,7 @@ from mastertrade.validation import (
     require_not_future,
     require_not_negative,
     require_positive,
+    require_visible,
     require_word,
 )
 
@@ -245,6 +246,7 @@ def record_cash_flow(
     """
     if require_decimal("amount", amount, MONEY) == 0:
         raise InvalidInput("amount", "must not be 0.")
+    require_visible("external_id", external_id)
     digest = fingerprint({"amount": amount, "at": at, **(given or {})})
     locked = lock_portfolio(user=user, portfolio=portfolio)
     known = _find_known(locked, external_id, digest)

@@ -1,55 +1,20 @@
 """HTTP: tokens for bots and scripts. Stored hashed; shown once, when issued."""
 
-import hashlib
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import authenticate
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
-from knox.models import AuthToken
 from rest_framework import generics, serializers, status
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import (
-    AnonRateThrottle,
-    BaseThrottle,
-    UserRateThrottle,
-)
-from rest_framework.views import APIView
 
-from goals.models import User
+from goals.models import ApiToken, User
 from mastertrade.fields import StrictSerializer
 from mastertrade.listing import ListView
-
-
-class SignInThrottle(AnonRateThrottle):
-    """Guessing passwords is slow from one address, signed in or not."""
-
-    scope = "sign_in"
-
-    def get_cache_key(self, request: Request, view: APIView) -> str | None:
-        body: Any = request.data
-        if not isinstance(body, Mapping) or "password" not in body:
-            return None  # no sign-in
-        who = self._who(request, body)
-        digest = hashlib.sha256(who.encode("utf-8", "replace")).hexdigest()
-        return self.cache_format % {"scope": self.scope, "ident": digest}
-
-    def _who(self, request: Request, body: Mapping[str, Any]) -> str:
-        """Whose attempts are counted together."""
-        return f"address {self.get_ident(request)}"
-
-
-class AccountThrottle(SignInThrottle):
-    """Guessing one account's password is slow from however many addresses."""
-
-    def _who(self, request: Request, body: Mapping[str, Any]) -> str:
-        # As the serializer reads the name: blanks around it make no other account.
-        return f"account {str(body.get('username')).strip()}"
 
 
 class TokenSerializer(serializers.ModelSerializer[Any]):
@@ -57,8 +22,8 @@ class TokenSerializer(serializers.ModelSerializer[Any]):
     expires_at = serializers.DateTimeField(source="expiry", read_only=True)
 
     class Meta:
-        model = AuthToken
-        fields = ("token_key", "created_at", "expires_at")
+        model = ApiToken
+        fields = ("token_key", "name", "created_at", "expires_at", "last_used_at")
         read_only_fields = fields
 
 
@@ -68,7 +33,7 @@ class IssuedTokenSerializer(TokenSerializer):
     token = serializers.CharField(read_only=True)
 
     class Meta:
-        model = AuthToken
+        model = ApiToken
         fields = ("token", *TokenSerializer.Meta.fields)
         read_only_fields = fields
 
@@ -79,6 +44,9 @@ class TokenRequestSerializer(StrictSerializer):
     username = serializers.CharField(max_length=150, required=False)
     password = serializers.CharField(
         max_length=4096, required=False, trim_whitespace=False
+    )
+    name = serializers.CharField(
+        max_length=100, required=False, help_text="What it is for, as shown in lists."
     )
     expires_in_days = serializers.IntegerField(
         min_value=1, max_value=3650, required=False, allow_null=True
@@ -96,11 +64,11 @@ class TokenListView(ListView[Any]):
 
     serializer_class = TokenSerializer
     filterset_fields = ()
-    ordering_fields = ("created", "expiry")
+    ordering_fields = ("created", "expiry", "name", "last_used_at")
     ordering = ("-created",)
 
     def get_queryset(self) -> QuerySet[Any]:
-        tokens: QuerySet[Any] = AuthToken.objects.filter(user_id=self.request.user.pk)
+        tokens: QuerySet[Any] = ApiToken.objects.filter(user_id=self.request.user.pk)
         return tokens
 
     def get_permissions(self) -> list[BasePermission]:
@@ -108,18 +76,18 @@ class TokenListView(ListView[Any]):
             return [AllowAny()]
         return [IsAuthenticated()]
 
-    def get_throttles(self) -> list[BaseThrottle]:
-        if self.request.method == "POST":
-            return [SignInThrottle(), AccountThrottle(), UserRateThrottle()]
-        return super().get_throttles()
-
     @extend_schema(
         request=TokenRequestSerializer,
         responses={201: IssuedTokenSerializer},
         examples=[
             OpenApiExample(
                 "With name and password",
-                value={"username": "ada", "password": "…", "expires_in_days": 90},
+                value={
+                    "username": "ada",
+                    "password": "…",
+                    "name": "laptop",
+                    "expires_in_days": 90,
+                },
                 request_only=True,
             )
         ],
@@ -131,7 +99,9 @@ class TokenListView(ListView[Any]):
         user = self._identify(request, body.validated_data)
         days = body.validated_data.get("expires_in_days")
         expiry = timedelta(days=days) if days else None
-        row, secret = AuthToken.objects.create(user=user, expiry=expiry)
+        row, secret = ApiToken.objects.create(
+            user=user, expiry=expiry, name=body.validated_data.get("name", "")
+        )
         answer = {"token": secret, **TokenSerializer(row).data}
         return Response(answer, status=status.HTTP_201_CREATED)
 
@@ -155,5 +125,5 @@ class TokenDetailView(generics.DestroyAPIView[Any]):
     lookup_field = "token_key"
 
     def get_queryset(self) -> QuerySet[Any]:
-        tokens: QuerySet[Any] = AuthToken.objects.filter(user_id=self.request.user.pk)
+        tokens: QuerySet[Any] = ApiToken.objects.filter(user_id=self.request.user.pk)
         return tokens

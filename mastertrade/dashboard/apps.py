@@ -7,6 +7,9 @@ class DashboardConfig(AppConfig):
     verbose_name = "Dashboard"
     default = True
 
+    def ready(self) -> None:
+        from mastertrade import checks  # noqa: F401  (registers them)
+
 
 class MasterTradeAdminConfig(admin.AdminConfig):
     """In `INSTALLED_APPS` in place of "django.contrib.admin"."""

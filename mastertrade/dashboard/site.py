@@ -4,8 +4,9 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest
+from django.shortcuts import redirect
 
-APP_ORDER = ("goals", "trades", "strategies", "knox", "auth")
+APP_ORDER = ("goals", "trades", "strategies", "auth")
 
 
 class MasterTradeAdminSite(AdminSite):
@@ -19,6 +20,12 @@ class MasterTradeAdminSite(AdminSite):
         """The apps of `APP_ORDER` first, any other after them by name."""
         apps = super().get_app_list(request, app_label)
         return sorted(apps, key=lambda app: _place_of(app["app_label"]))
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """The site has a page for it, which offers to revoke tokens too."""
+        return redirect("dashboard:password")
 
 
 def _place_of(app_label: str) -> int:

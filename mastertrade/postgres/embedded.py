@@ -39,6 +39,8 @@ from mastertrade.postgres.home import (
 )
 
 TEST_VARIABLE = "MASTERTRADE_TEST_POSTGRES"
+# In them `mkdtemp` makes directories that are nobody else's.
+SHARED = ("/tmp", "/var/tmp")  # nosec B108
 
 # The locks this process holds on servers, by the server's directory. Forked children
 # share them, and the server stays until the last of them is gone.
@@ -261,7 +263,7 @@ def _link_outside(path: Path, clone: str) -> None:
 
 def _make_test_home() -> Home:
     account = binaries.server_account(Path("/nonexistent"))
-    parents = [Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")]
+    parents = [Path(tempfile.gettempdir()), *map(Path, SHARED)]
     reachable = (each for each in parents if binaries.reaches(account, each))
     parent = next(reachable, parents[0])
     home = Home(Path(tempfile.mkdtemp(prefix=TEST_PREFIX, dir=parent)).resolve())

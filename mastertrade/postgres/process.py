@@ -223,7 +223,7 @@ class Postgres:
             return
         place = os.fspath(self.home.path)
         if len(os.fsencode(place)) > LONGEST_PLACE or set(place) & {",", '"'}:
-            place = "/tmp"
+            place = "/tmp"  # nosec B108  # `mkdtemp` makes a private one in it
         self.socket_dir = tempfile.mkdtemp(prefix=SOCKET_PREFIX, dir=place)
         self._give(Path(self.socket_dir))
 

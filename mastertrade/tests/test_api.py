@@ -252,14 +252,13 @@ print(*REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"].values())
 @pytest.mark.parametrize(
     ("variables", "rates"),
     [
-        ({}, "1200/min 60/min 10/min"),
+        ({}, "1200/min 60/min"),
         (
             {
                 "MASTERTRADE_USER_RATE": "7/s",
                 "MASTERTRADE_ANONYMOUS_RATE": "5/h",
-                "MASTERTRADE_SIGN_IN_RATE": "3/d",
             },
-            "7/s 5/h 3/d",
+            "7/s 5/h",
         ),
     ],
 )

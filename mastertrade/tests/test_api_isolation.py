@@ -10,10 +10,9 @@ import pytest
 from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
-from knox.models import AuthToken
 from rest_framework.test import APIClient
 
-from goals.models import User
+from goals.models import ApiToken, User
 from goals.tests.factories import UserFactory
 from tests.bodies import BODIES, UPLOADS
 from tests.http import (
@@ -222,13 +221,13 @@ def test_a_malformed_token_is_refused(authorization: str) -> None:
 
 @pytest.mark.django_db
 def test_the_word_before_a_token_may_be_written_small() -> None:
-    _, token = AuthToken.objects.create(user=UserFactory())
+    _, token = ApiToken.objects.create(user=UserFactory())
     assert client_with(f"token {token}").get("/api/goals/").status_code == 200
 
 
 @pytest.mark.django_db
 def test_a_token_with_another_end_is_refused() -> None:
-    _, token = AuthToken.objects.create(user=UserFactory())
+    _, token = ApiToken.objects.create(user=UserFactory())
     other = token[:-1] + ("0" if token[-1] != "0" else "1")
     assert client_with(f"Token {other}").get("/api/goals/").status_code == 401
 
@@ -238,7 +237,7 @@ def test_a_revoked_token_is_refused_at_once() -> None:
     user = UserFactory()
     client = client_of(user)
     assert client.get("/api/goals/").status_code == 200
-    AuthToken.objects.filter(user=user).delete()
+    ApiToken.objects.filter(user=user).delete()
     assert client.get("/api/goals/").status_code == 401
 
 
@@ -246,7 +245,7 @@ def test_a_revoked_token_is_refused_at_once() -> None:
 def test_an_expired_token_is_refused() -> None:
     user = UserFactory()
     client = client_of(user)
-    AuthToken.objects.update(expiry=timezone.now() - timedelta(seconds=1))
+    ApiToken.objects.update(expiry=timezone.now() - timedelta(seconds=1))
     assert client.get("/api/goals/").status_code == 401
 
 

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from django.urls import resolve as resolve_address
 from django.utils import timezone
-from knox.models import AuthToken
 
-from goals.models import Portfolio
+from goals.models import ApiToken, Portfolio
 from goals.services import (
     halt_trading,
     record_cash_flow,
@@ -76,7 +75,7 @@ def add_strategy(trader: Trader, number: int) -> None:
 
 
 def add_token(trader: Trader, number: int) -> None:
-    AuthToken.objects.create(user=trader.user)
+    ApiToken.objects.create(user=trader.user)
 
 
 def add_trade(trader: Trader, number: int) -> None:
@@ -251,8 +250,8 @@ def test_a_page_size_that_is_no_number_is_refused(size: str, trader: Trader) -> 
 
 @pytest.mark.parametrize("size", ["501", "100000", "9" * 5000])
 def test_a_page_holds_500_rows_at_most(size: str, trader: Trader) -> None:
-    AuthToken.objects.bulk_create(
-        AuthToken(digest=f"{number:0128}", token_key="x", user=trader.user)
+    ApiToken.objects.bulk_create(
+        ApiToken(digest=f"{number:0128}", token_key="x", user=trader.user)
         for number in range(500)
     )
     page = trader.get("/api/tokens/", page_size=size)
@@ -260,8 +259,8 @@ def test_a_page_holds_500_rows_at_most(size: str, trader: Trader) -> None:
 
 
 def test_a_page_holds_50_rows_unless_asked(trader: Trader) -> None:
-    AuthToken.objects.bulk_create(
-        AuthToken(digest=f"{number:0128}", token_key="x", user=trader.user)
+    ApiToken.objects.bulk_create(
+        ApiToken(digest=f"{number:0128}", token_key="x", user=trader.user)
         for number in range(50)
     )
     page = trader.get("/api/tokens/")

@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import InterfaceError, OperationalError, connection
+from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
@@ -81,3 +82,14 @@ def test_not_ready_while_a_migration_is_pending() -> None:
 def test_an_answer_is_never_kept_by_a_cache() -> None:
     for path in ("/healthz", "/readyz"):
         assert "max-age" not in Client().get(path).get("Cache-Control", "")
+
+
+@pytest.mark.django_db
+def test_readiness_is_cheap(
+    monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    """Anybody may ask: two small statements, and no migration read anew."""
+    Client().get("/readyz")
+    monkeypatch.setattr(MigrationLoader, "load_disk", lambda self: 1 / 0)
+    with django_assert_max_num_queries(2):
+        read("/readyz", 200)

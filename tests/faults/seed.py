@@ -21,9 +21,8 @@ def main() -> None:
 
 def make_trader(username: str, portfolios: int, trades: int) -> dict[str, object]:
     from django.utils import timezone
-    from knox.models import AuthToken
 
-    from goals.models import User
+    from goals.models import ApiToken, User
     from goals.services import create_portfolio
     from strategies.services import create_strategy
 
@@ -46,7 +45,7 @@ def make_trader(username: str, portfolios: int, trades: int) -> dict[str, object
         for portfolio in made
         for number in range(trades)
     ]
-    _, token = AuthToken.objects.create(user=user)
+    _, token = ApiToken.objects.create(user=user)
     return {
         "username": username,
         "token": token,

@@ -9,10 +9,9 @@ from typing import Any
 from django.db.models import Sum
 from django.urls import reverse
 from django.utils import timezone
-from knox.models import AuthToken
 
 from goals.enums import AfterAchieved, GoalType, Verdict
-from goals.models import GoalAdjustmentLog, Portfolio, User
+from goals.models import ApiToken, GoalAdjustmentLog, Portfolio, User
 from goals.services import create_goal, create_portfolio
 from strategies.services import create_strategy
 from tests.freqtrade.environment import HERE, Backtest, Freqtrade, backtest
@@ -68,7 +67,7 @@ def prove_sizing(freqtrade: Freqtrade, address: str, place: Path, user: User) ->
     """Every stake of a backtest is the base times the factor of its day."""
     begin = time.monotonic()
     portfolio = set_goal(user)
-    _, token = AuthToken.objects.create(user=user)
+    _, token = ApiToken.objects.create(user=user)
     result = run(
         freqtrade,
         place / "sized",

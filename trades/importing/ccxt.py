@@ -14,6 +14,7 @@ from typing import Any
 
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import exactly
+from mastertrade.validation import HIDDEN_FOUND
 from trades.importing.columns import CURRENCY, UNSTORABLE
 from trades.importing.fills import (
     EARLIEST_FILL,
@@ -358,7 +359,7 @@ def _read_id(value: Any, field: str) -> str | None:
         raise _Wrong(field, "must be a text or a number.")
     text = str(value)
     if UNSTORABLE(text):
-        raise _Wrong(field, "contains what is no text.")
+        raise _Wrong(field, HIDDEN_FOUND)
     return text
 
 

@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any
 
 from mastertrade.money import FACTOR, MONEY, PRICE
-from mastertrade.validation import CURRENCY_PATTERN, EARLIEST_YEAR
+from mastertrade.validation import CURRENCY_PATTERN, EARLIEST_YEAR, HIDDEN, HIDDEN_FOUND
 from trades.enums import Side
 from trades.importing.rows import TradeRow
 
@@ -59,15 +59,14 @@ def number(
     return check
 
 
-# What PostgreSQL keeps as text: no NUL, no half of a surrogate pair.
-UNSTORABLE = re.compile("[\\x00\ud800-\udfff]").search
+UNSTORABLE = HIDDEN.search
 
 
 def text(longest: int) -> Check:
     def check(given: str) -> str | None:
         if len(given) > longest:
             return f"is longer than {longest} characters."
-        return "contains what is no text." if UNSTORABLE(given) else None
+        return HIDDEN_FOUND if UNSTORABLE(given) else None
 
     return check
 
@@ -76,8 +75,9 @@ def matching(pattern: str, wanted: str) -> Check:
     matches = re.compile(pattern).fullmatch
 
     def check(given: str) -> str | None:
-        fits = matches(given) and not UNSTORABLE(given)
-        return None if fits else f"must be {wanted}."
+        if UNSTORABLE(given):
+            return HIDDEN_FOUND
+        return None if matches(given) else f"must be {wanted}."
 
     return check
 

@@ -78,6 +78,8 @@ ORDER_COLUMNS = (
 )
 LOG_SUFFIX = "-wal"
 COPY_ATTEMPTS = 3
+# Of a text in a row, in bytes; and of the row.
+LONGEST_VALUE = 1_000_000
 NO_DATABASE = "is no database of freqtrade"
 Row = dict[str, Any]
 
@@ -150,8 +152,9 @@ def read_freqtrade(path: Path, options: ImportOptions) -> Iterator[TradeRow | Re
     try:
         with closing(sqlite3.connect(address, uri=True)) as database:
             database.execute("PRAGMA trusted_schema = OFF")
+            database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
             yield from _read(database, options)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:
         raise InvalidInput("file", f"{NO_DATABASE} ({error}).") from error
 
 
@@ -161,6 +164,7 @@ def _read(
     orders = _orders_by_trade(database)
     waiting = next(orders, None)
     for row in _rows(database, "trades", TRADE_COLUMNS, "id"):
+        _require_key(row, "id")
         while waiting is not None and waiting[0] < row["id"]:
             waiting = next(orders, None)  # of a trade that was deleted
         own: list[Row] = []
@@ -184,6 +188,9 @@ def _read_trade(
             rows[0] = replace(rows[0], orders=tuple(_filled_orders(orders, fills)))
     except Unusable as why:
         yield Refusal(key, why.column, f"Trade {key}: {why.reason}")
+        return
+    except ArithmeticError:
+        yield Refusal(key, "", f"Trade {key}: its figures are out of range.")
         return
     for one in rows:
         yield _converted(one, trade.stake_currency, options)
@@ -288,8 +295,11 @@ def _orders_by_trade(
         return  # from before freqtrade kept orders
     rows = _rows(database, "orders", ORDER_COLUMNS, "ft_trade_id, id")
     for key, own in groupby(rows, key=lambda order: order["ft_trade_id"]):
-        if key is not None:
-            yield key, list(own)
+        if key is None:
+            continue
+        orders = list(own)
+        _require_key(orders[0], "ft_trade_id")
+        yield key, orders
 
 
 def _rows(
@@ -306,9 +316,21 @@ def _rows(
         yield dict(zip(names, values, strict=True))
 
 
+def _require_key(row: Row, name: str) -> None:
+    """SQLite keeps any kind of value in any column."""
+    if not isinstance(row[name], int):
+        raise InvalidInput("file", f"{NO_DATABASE}: {name} {row[name]!r} is no number.")
+
+
 def _columns(database: sqlite3.Connection, table: str) -> set[str]:
-    """The table's columns; none where there is no such table (a view is none)."""
-    is_table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    """The table's columns; none where there is no such table.
+
+    A view is none, nor is what is worked out as it is read: tables without a page of
+    their own, and columns that are generated, which `table_info` leaves out.
+    """
+    is_table = (
+        "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ? AND rootpage > 0"
+    )
     if database.execute(is_table, [table]).fetchone() is None:
         return set()
     return {row[1] for row in database.execute(f"PRAGMA table_info({table})")}

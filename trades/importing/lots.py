@@ -1,6 +1,6 @@
 """Lots that are open, first in first out; many of them wait in a file. Pure."""
 
-import pickle
+import pickle  # nosec B403  # of lots that this process wrote itself
 import tempfile
 from collections import deque
 from dataclasses import dataclass, replace
@@ -117,7 +117,7 @@ class LotQueue:
             last, self._last = self._last, deque()
             return last
         self._file.seek(self._chunks.popleft())
-        lots: deque[Lot] = pickle.load(self._file)
+        lots: deque[Lot] = pickle.load(self._file)  # nosec B301  # nameless file
         if not self._chunks:
             self._file.truncate(0)
         return lots

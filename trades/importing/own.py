@@ -22,6 +22,11 @@ LONGEST_FIELD = 10_000
 # What is longer is no line of a trade, and must not fill the memory.
 LONGEST_LINE = 1_000_000
 MOST_SHOWN, LONGEST_SHOWN = 20, 40
+# A spreadsheet reads a text that begins so as a formula, or loses what it begins with.
+# Our export puts one ' before it; the import takes one away.
+RISKY = "=+-@\t\r'"
+GUARD = "'"
+TEXTS = frozenset({"external_id", "symbol", "strategy_id", "parent_external_id"})
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # A line of a file, and the texts of its trade.
 Texts = tuple[int, Sequence[str]]
@@ -47,6 +52,17 @@ def read_csv(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
         raise InvalidInput("file", f"is no text in UTF-8 ({error.reason}).") from error
     finally:
         text.detach()
+
+
+def guard(text: str) -> str:
+    """A cell of text as it is written to a CSV."""
+    return GUARD + text if text.startswith(tuple(RISKY)) else text
+
+
+def unguard(cell: str) -> str:
+    """The text of a cell; `guard` undone."""
+    is_guarded = cell.startswith(GUARD) and cell[1:2] in set(RISKY)
+    return cell[1:] if is_guarded else cell
 
 
 def _bounded(read_line: Callable[[int], AnyStr]) -> Iterator[AnyStr]:
@@ -112,11 +128,12 @@ def _read_row(line: str, lines: Iterator[str], number: int) -> tuple[list[str], 
 
 
 def _settle(
-    row: list[str], checks: list[tuple[int, Check, bool]]
+    row: list[str], checks: list[tuple[int, Check, bool, bool]]
 ) -> tuple[int, str] | None:
     """Strip every field; the first that is wrong, and why."""
-    for position, check, required in checks:
-        row[position] = value = row[position].strip()
+    for position, check, required, is_text in checks:
+        value = row[position].strip()
+        row[position] = value = unguard(value) if is_text else value
         missing = "must not be empty." if required else None
         wrong = check(value) if value else missing
         if wrong is not None:
@@ -124,10 +141,10 @@ def _settle(
     return None
 
 
-def _checks(names: Sequence[str]) -> list[tuple[int, Check, bool]]:
+def _checks(names: Sequence[str]) -> list[tuple[int, Check, bool, bool]]:
     columns = [BY_NAME[name] for name in names]
     return [
-        (position, column.check, column.required)
+        (position, column.check, column.required, column.name in TEXTS)
         for position, column in enumerate(columns)
     ]
 

@@ -11,7 +11,9 @@ from collections.abc import Callable, Sequence
 from mastertrade.money import COST, FACTOR, MONEY, PRICE, REST
 from trades.importing.columns import BY_NAME
 
-# Printable, without comma, quote and backslash; no space at either end.
+# Printable, without comma, quote and backslash; no space at either end, and no ' at the
+# beginning, which may be `own.GUARD`.
+BEGIN = r"[!#-&(-+\--\[\]-~]"
 EDGE = r"[!#-+\--\[\]-~]"
 INSIDE = r"[ !#-+\--\[\]-~]"
 DAY = (
@@ -25,7 +27,7 @@ CURRENCY = "[A-Z0-9]{2,10}"
 
 
 def _text(longest: int) -> str:
-    return f"{EDGE}(?:{INSIDE}{{0,{longest - 2}}}{EDGE})?"
+    return f"{BEGIN}(?:{INSIDE}{{0,{longest - 2}}}{EDGE})?"
 
 
 def _number(column: tuple[int, int]) -> str:
@@ -43,7 +45,7 @@ def _signed(column: tuple[int, int]) -> str:
 
 PATTERNS = {
     "external_id": _text(200),
-    "symbol": f"{EDGE}{{1,50}}",
+    "symbol": f"{BEGIN}{EDGE}{{0,49}}",
     "side": "(?:LONG|SHORT)",
     "quantity": _positive(PRICE),
     "entry_price": _positive(PRICE),

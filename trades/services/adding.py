@@ -21,6 +21,7 @@ from mastertrade.validation import (
     require_not_future,
     require_not_negative,
     require_positive,
+    require_visible,
 )
 from trades.enums import FillKind
 from trades.models import Trade, TradeFill
@@ -50,6 +51,7 @@ def add_to_trade(
     require_positive("quantity", quantity, PRICE)
     require_positive("entry_price", entry_price, PRICE)
     require_not_negative("fees", fees, MONEY)
+    require_visible("external_id", external_id)
     told = {"quantity": quantity, "entry_price": entry_price, "at": at, "fees": fees}
     digest = fingerprint({**told, "trade_id": trade_id})
     portfolio = lock_portfolio_of_trade(user, trade_id)

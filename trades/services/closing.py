@@ -25,6 +25,7 @@ from mastertrade.validation import (
     require_not_future,
     require_not_negative,
     require_positive,
+    require_visible,
 )
 from trades.enums import TradeStatus
 from trades.models import Trade
@@ -83,6 +84,7 @@ def close_trade(
     equals any. With other figures it raises `TradeAlreadyClosed`.
     """
     _check(exit_price, fees, quantity, funding, fee_fx_rate)
+    require_visible("external_id", external_id)
     told = {
         "exit_price": exit_price,
         "exit_time": exit_time,

@@ -39,6 +39,7 @@ from mastertrade.validation import (
     require_not_future,
     require_not_negative,
     require_positive,
+    require_visible,
 )
 from strategies.models import StrategySelectionLog
 from strategies.selection import Candidate, Selection, attach_records
@@ -281,6 +282,8 @@ def _call(
     symbol: str | None,
     goal_id: int | None = None,
 ) -> SizingCall:
+    require_visible("request_id", request_id)
+    require_visible("symbol", symbol)
     question = {
         **asdict(request),
         "as_of": as_of,

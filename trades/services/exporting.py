@@ -13,6 +13,7 @@ from goals.models import Portfolio
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import format_plain
 from trades.importing.columns import NAMES
+from trades.importing.own import TEXTS, guard
 
 ROWS_AT_ONCE = 2000
 # Rates are told only where they convert something, as the import asks for them. A
@@ -80,8 +81,12 @@ def _write_csv(target: TextIO, rows: Iterator[list[str]]) -> int:
     writer = csv.writer(target, lineterminator="\n")
     writer.writerow(NAMES)
     count = 0
+    is_text = [name in TEXTS for name in NAMES]
     for row in rows:
-        writer.writerow(row)
+        writer.writerow(
+            guard(cell) if text else cell
+            for cell, text in zip(row, is_text, strict=True)
+        )
         count += 1
     return count
 

@@ -16,7 +16,7 @@ from goals.services.portfolios import find_portfolio
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import PRICE
 from mastertrade.transactions import atomic
-from mastertrade.validation import require_not_future, require_positive
+from mastertrade.validation import require_not_future, require_positive, require_visible
 from trades.enums import TradeStatus
 from trades.models import Position
 
@@ -112,6 +112,7 @@ def _newest_of_each(marks: Sequence[Mark], now: datetime) -> dict[str, Mark]:
     for mark in marks:
         if not mark.symbol.strip():
             raise InvalidInput("symbol", "must not be empty.")
+        require_visible("symbol", mark.symbol)
         require_positive("price", mark.price, PRICE)
         at = now if mark.at is None else require_not_future("at", mark.at, now)
         known = newest.get(mark.symbol)

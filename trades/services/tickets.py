@@ -11,6 +11,7 @@ from mastertrade.validation import (
     require_decimal,
     require_not_negative,
     require_positive,
+    require_visible,
     require_word,
 )
 from trades.enums import Side
@@ -61,6 +62,8 @@ class TradeTicket:
         """Refuse what no column or rule would take; names the field."""
         if not self.symbol.strip():
             raise InvalidInput("symbol", "must not be empty.")
+        require_visible("symbol", self.symbol)
+        require_visible("external_id", self.external_id)
         require_word("side", self.side, Side)
         require_positive("quantity", self.quantity, PRICE)
         require_positive("entry_price", self.entry_price, PRICE)

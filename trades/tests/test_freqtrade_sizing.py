@@ -121,9 +121,9 @@ def strategy(portfolio: Portfolio, live_server: Any) -> Any:
 
 
 def connect(strategy: Any, portfolio: Portfolio, address: str) -> Any:
-    from knox.models import AuthToken
+    from goals.models import ApiToken
 
-    _, token = AuthToken.objects.create(user=portfolio.user)
+    _, token = ApiToken.objects.create(user=portfolio.user)
     strategy.mastertrade_url, strategy.mastertrade_token = address, token
     return strategy
 

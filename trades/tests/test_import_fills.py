@@ -14,6 +14,7 @@ from django.core.management import CommandError, call_command
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
 from mastertrade.exceptions import InvalidInput
+from mastertrade.validation import HIDDEN_FOUND
 from trades.enums import Side
 from trades.importing.options import ImportOptions
 from trades.models import Position, Trade, TradeFill, TradeImport
@@ -727,7 +728,7 @@ def test_what_the_database_cannot_keep_is_refused_by_line(
         one = fill(0, "buy", "1", fee=("1", text), key="" if told == "fee" else None)
     (refusal,) = bring_ccxt(portfolio, [one]).refusals
     assert refusal.column == told.partition(" ")[0]
-    assert refusal.reason == "contains what is no text."
+    assert refusal.reason == HIDDEN_FOUND
 
 
 def test_a_coin_that_is_no_text_is_refused_by_line(portfolio: Portfolio) -> None:

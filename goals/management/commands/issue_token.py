@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from knox.models import AuthToken
 
-from goals.models import User
+from goals.models import ApiToken, User
+
+LONGEST_NAME = 100
 
 
 class Command(BaseCommand):
@@ -14,6 +15,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("username")
+        parser.add_argument("--name", default="", help="What it is for.")
         parser.add_argument(
             "--days", type=int, help="Until it expires; left out: never."
         )
@@ -22,10 +24,12 @@ class Command(BaseCommand):
         user = User.objects.filter(username=options["username"]).first()
         if user is None:
             raise CommandError(f"There is no user {options['username']}.")
-        days = options["days"]
+        name, days = options["name"], options["days"]
+        if len(name) > LONGEST_NAME:
+            raise CommandError(f"--name must have at most {LONGEST_NAME} characters.")
         if days is not None and days < 1:
             raise CommandError("--days must be at least 1.")
-        _, token = AuthToken.objects.create(
-            user=user, expiry=timedelta(days=days) if days else None
+        _, token = ApiToken.objects.create(
+            user=user, name=name, expiry=timedelta(days=days) if days else None
         )
         self.stdout.write(token)

@@ -1,0 +1,174 @@
+"""Guessing passwords is slow: from an address, at a name from it, and at a name.
+
+A try is taken before the password is looked at and given back when it was right, so
+that many at once get no more than many one after the other. Each statement is its own
+transaction: no two rows are ever locked together.
+"""
+
+import hashlib
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
+from math import ceil
+
+from django.db import connection
+
+from goals.models import ApiToken, KnownAddress, SignInCount, User
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So many wrong passwords in so many seconds, counted from the first."""
+
+    tries: int
+    seconds: int
+
+
+BY_ADDRESS = Limit(50, 900)
+BY_NAME_AND_ADDRESS = Limit(10, 900)
+# Anybody can use up a name's tries, so it is a short wait, and none for an address
+# that signed in as that name within `KNOWN_DAYS`.
+BY_NAME = Limit(10, 60)
+KNOWN_DAYS = 30
+MOST_KNOWN_ADDRESSES = 20
+# Each try deletes up to this many counts that are over: more than it can add.
+SWEPT_AT_ONCE = 20
+# What one household or company is given of IPv6.
+IPV6_PREFIX = 64
+
+TAKE = """
+INSERT INTO sign_in_counts AS c (key, tries, ends_at)
+VALUES (%(key)s, 1, %(ends_at)s)
+ON CONFLICT (key) DO UPDATE
+SET tries = CASE WHEN c.ends_at <= %(now)s THEN 1 ELSE c.tries + 1 END,
+    ends_at = CASE WHEN c.ends_at <= %(now)s THEN excluded.ends_at ELSE c.ends_at END
+WHERE c.ends_at <= %(now)s OR c.tries < %(limit)s
+RETURNING tries
+"""
+GIVE_BACK = """
+UPDATE sign_in_counts SET tries = tries - 1 WHERE key = %(key)s AND tries > 0
+"""
+FORGET = "DELETE FROM sign_in_counts WHERE key = %(key)s AND tries = 0"
+SWEEP = """
+DELETE FROM sign_in_counts WHERE key IN (
+    SELECT key FROM sign_in_counts WHERE ends_at <= %(now)s
+    ORDER BY ends_at LIMIT %(at_once)s FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Too many wrong passwords came before; `wait_seconds` until the next try."""
+
+    wait_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A try that was taken, to be ended with `forgive` when the password is right."""
+
+    name: str
+    address: str
+    keys: tuple[str, ...]
+
+
+def take_try(*, name: str, address: str, now: datetime) -> Try | Refused:
+    """Count a try at the name from the address, unless there were too many.
+
+    Names that nobody has are counted like others, so that they cannot be told apart.
+    """
+    name, address = normalized_name(name), normalized_address(address)
+    limits = [
+        (_key("address", address), BY_ADDRESS),
+        (_key("both", name, address), BY_NAME_AND_ADDRESS),
+    ]
+    if not _is_known(name, address, now):
+        limits.append((_key("name", name), BY_NAME))
+    _execute(SWEEP, now=now, at_once=SWEPT_AT_ONCE)
+    taken: list[str] = []
+    for key, limit in limits:
+        if not _take(key, limit, now):
+            give_back(Try(name, address, tuple(taken)))
+            return Refused(_wait(key, now))
+        taken.append(key)
+    return Try(name, address, tuple(taken))
+
+
+def give_back(this: Try) -> None:
+    """No password was looked at."""
+    for key in this.keys:
+        _execute(GIVE_BACK, key=key)
+        _execute(FORGET, key=key)
+
+
+def forgive(this: Try, user: User, now: datetime) -> None:
+    """The password was right: it counts for nothing, and its address is known."""
+    give_back(this)
+    SignInCount.objects.filter(key=_key("both", this.name, this.address)).delete()
+    KnownAddress.objects.update_or_create(
+        user=user, address=this.address, defaults={"signed_in_at": now}
+    )
+    known = KnownAddress.objects.filter(user=user).order_by("-signed_in_at")
+    oldest = known.values("pk")[MOST_KNOWN_ADDRESSES:]
+    KnownAddress.objects.filter(pk__in=oldest).delete()
+
+
+def revoke_tokens(user: User) -> int:
+    """Revoke all of a user's API tokens; returns how many there were."""
+    tokens = ApiToken.objects.filter(user=user)
+    return int(tokens.delete()[0])
+
+
+def normalized_name(name: str) -> str:
+    """As the sign-in forms read it: blanks around it make no other name.
+
+    What PostgreSQL cannot hold is replaced: no user has it in a name.
+    """
+    storable = name.replace("\0", "?").encode("utf-8", "replace").decode()
+    return unicodedata.normalize("NFKC", storable).strip()
+
+
+def normalized_address(address: str) -> str:
+    """The network that counts as one address; as it is where it is none (a socket)."""
+    try:
+        read = ip_address(address)
+    except ValueError:
+        return address[:50]
+    if not isinstance(read, IPv6Address):
+        return str(read)
+    if read.ipv4_mapped is not None:
+        return str(read.ipv4_mapped)
+    return str(ip_network((int(read), IPV6_PREFIX), strict=False))
+
+
+def _is_known(name: str, address: str, now: datetime) -> bool:
+    return KnownAddress.objects.filter(
+        user__username=name,
+        address=address,
+        signed_in_at__gt=now - timedelta(days=KNOWN_DAYS),
+    ).exists()
+
+
+def _take(key: str, limit: Limit, now: datetime) -> bool:
+    ends_at = now + timedelta(seconds=limit.seconds)
+    return _execute(TAKE, key=key, now=now, ends_at=ends_at, limit=limit.tries) > 0
+
+
+def _wait(key: str, now: datetime) -> int:
+    """Whole seconds, at least 1: the count may have ended just now."""
+    ends_at = SignInCount.objects.filter(key=key).values_list("ends_at", flat=True)
+    return max([1, *(ceil((one - now).total_seconds()) for one in ends_at)])
+
+
+def _key(*parts: str) -> str:
+    text = "\0".join(parts)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _execute(statement: str, **parameters: str | int | datetime) -> int:
+    """How many rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return int(cursor.rowcount)

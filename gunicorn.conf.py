@@ -1,0 +1,41 @@
+"""How gunicorn serves MasterTrade; it finds this file in the directory it starts in.
+
+Its command line goes before: `gunicorn mastertrade.wsgi --bind 0.0.0.0:8000`.
+"""
+
+import os
+import socket
+import sys
+from typing import Any
+
+bind = "127.0.0.1:8000"
+workers = 2
+worker_class = "mastertrade.server.BufferingWorker"
+# Of each worker; each keeps a connection of its own to the database.
+threads = 4
+loglevel = "warning"
+# A socket for gunicornc would be one for all sites of a user.
+control_socket_disable = True
+logger_class = "mastertrade.server.DiscreetLogger"
+
+
+def on_starting(server: Any) -> None:
+    """Say in one line that the port is taken; gunicorn tries five times, in eleven."""
+    if "GUNICORN_FD" in os.environ:  # taken over from the one before
+        return
+    for address in server.cfg.address:
+        if isinstance(address, tuple):
+            refuse_taken(*address[:2])
+
+
+def refuse_taken(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            sys.exit(
+                f"Cannot serve at {host}:{port}: {error.strerror}. Stop what serves "
+                "there, or choose another port, as in: make run PORT=8080"
+            )

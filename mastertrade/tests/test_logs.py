@@ -1,0 +1,96 @@
+"""A webhook's address is all its credentials: no log holds it."""
+
+import logging
+import logging.config
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import OperationalError
+from django.test import Client
+
+from mastertrade.logs import DiscreetFormatter, cut_tokens
+from trades.views import webhooks
+
+TOKEN = "t_YrQfz9rLH5buTRDhmGOBAElDzm6jYCBkPoqQADsDY"
+ADDRESS = f"/api/webhooks/freqtrade/{TOKEN}/"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ADDRESS,
+        ADDRESS.rstrip("/"),
+        f'"POST {ADDRESS} HTTP/1.1" 503',
+        f"<WSGIRequest: POST '{ADDRESS}?a=1'>",
+        f"https://mastertrade.example{ADDRESS}#x",
+        f"/login/?next={ADDRESS.replace('/', '%2F')}",
+        f"/login/?next={ADDRESS.replace('/', '%2f')}&x=1",
+        f"/api//webhooks//freqtrade/{TOKEN}",
+        f"Service Unavailable: {ADDRESS}\n  File x\nfor {ADDRESS}",
+    ],
+)
+def test_the_token_is_cut_out(line: str) -> None:
+    cut = cut_tokens(line)
+    assert TOKEN not in cut
+    assert "freqtrade" in cut
+
+
+def test_other_addresses_are_left_alone() -> None:
+    for line in (
+        "/api/webhooks/7/",
+        "/api/webhooks/",
+        "freqtrade/docs",
+        "/api/trades/",
+    ):
+        assert cut_tokens(line) == line
+
+
+def handlers() -> list[logging.Handler]:
+    """Of every logger there is."""
+    loggers: list[Any] = [
+        logging.getLogger(),
+        *logging.Logger.manager.loggerDict.values(),
+    ]
+    return [one for log in loggers for one in getattr(log, "handlers", [])]
+
+
+def test_every_handler_of_the_settings_cuts_tokens() -> None:
+    for handler in settings.LOGGING["handlers"].values():
+        formatter = settings.LOGGING["formatters"][handler["formatter"]]
+        assert formatter["()"] == "mastertrade.logs.DiscreetFormatter"
+    ours = [one for one in handlers() if type(one).__module__.startswith("logging")]
+    assert [one for one in ours if isinstance(one.formatter, DiscreetFormatter)]
+    for name in ("django", "django.server", "django.request"):
+        assert logging.getLogger(name).handlers == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [(OperationalError("gone"), 503), (RuntimeError(ADDRESS), 500)],
+)
+def test_a_failure_is_logged_without_the_address(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    """As the console shows it, traceback and all."""
+    lines: list[str] = []
+    (console,) = (
+        one
+        for one in logging.getLogger().handlers
+        if isinstance(one.formatter, DiscreetFormatter)
+    )
+
+    def fail(token: str) -> None:
+        raise error
+
+    monkeypatch.setattr(webhooks, "find_webhook", fail)
+    monkeypatch.setattr(
+        console, "emit", lambda record: lines.append(console.format(record))
+    )
+    client = Client(raise_request_exception=False)
+    answer = client.post(ADDRESS, "{}", content_type="application/json")
+    assert answer.status_code == status
+    text = "\n".join(lines)
+    assert "/api/webhooks/freqtrade/…" in text
+    assert TOKEN not in text

@@ -1,0 +1,58 @@
+"""Chromium, and what it complains of."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+# Playwright's loop runs in this thread, and Django is asked from it all the same.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    if "browser" in config.getoption("markexpr"):
+        return
+    asked_for = [item for item in items if not item.get_closest_marker("browser")]
+    config.hook.pytest_deselected(items=[i for i in items if i not in asked_for])
+    items[:] = asked_for
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium; a release of Playwright's own is not downloaded."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        pytest.fail("There is no chromium: install the package of that name.")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox"]
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser wrote to its console as a warning or an error."""
+    return []
+
+
+@pytest.fixture
+def page(browser: Browser, live_server, complaints: list[str]) -> Iterator[Page]:
+    """A page of a fresh browser that knows the site's address."""
+    context = browser.new_context(base_url=live_server.url)
+    opened = context.new_page()
+
+    def hear(message: ConsoleMessage) -> None:
+        is_icon = message.location["url"].endswith("/favicon.ico")  # nobody named it
+        if message.type in {"warning", "error"} and not is_icon:
+            complaints.append(f"{opened.url}: {message.text}")
+
+    opened.on("console", hear)
+    opened.on("pageerror", lambda error: complaints.append(f"{opened.url}: {error}"))
+    yield opened
+    context.close()
