@@ -102,6 +102,7 @@ BODIES: dict[str, Callable[[Trader], dict[str, Any]]] = {
         "amount": "-5.25",
         "at": ago(seconds=0),
         "external_id": "bank-1",
+        "unrealized": [],
     },
     "POST /api/portfolios/{portfolio_id}/halt/": lambda trader: {"reason": "tired"},
     "POST /api/portfolios/{portfolio_id}/resume/": lambda trader: {"reason": "rested"},

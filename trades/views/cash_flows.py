@@ -27,7 +27,7 @@ VALUED = OpenApiExample(
     "Next to an open trade that made 200",
     value={
         "amount": "-900",
-        "unrealized": [{"trade_id": 7, "unrealized_pnl": "200"}],
+        "unrealized": [{"trade_id": 1, "unrealized_pnl": "200"}],
     },
     request_only=True,
 )
