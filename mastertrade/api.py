@@ -1,26 +1,35 @@
 """What every endpoint shares: pages, and one exception handler."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, InterfaceError, OperationalError
 from psycopg.errors import UniqueViolation
 from rest_framework import serializers, status
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from mastertrade.exceptions import DomainError, InvalidInput, NotFound
+from mastertrade.parsing import shorten
 
 # Django's own Http404 and PermissionDenied have no code.
 DJANGOS_CODES = {
     status.HTTP_403_FORBIDDEN: "permission_denied",
     status.HTTP_404_NOT_FOUND: NotFound.code,
 }
+
+
+# Wrong fields that an error names; it says how many more there are.
+MOST_ERRORS = 20
+AND_MORE = "and_more"
+# Characters of one message.
+MAX_DETAIL = 1_000
 
 
 class DatabaseUnreachable(APIException):
@@ -56,7 +65,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
     """
     response = _respond(error, context)
     if response is not None:
-        response.data = _without_surrogates(response.data)
+        response.data = _readable(response.data)
     return response
 
 
@@ -80,6 +89,8 @@ def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
         error = DatabaseUnreachable()
     if isinstance(error, RequestDataTooBig):
         error = BodyTooLarge()
+    if isinstance(error, SuspiciousOperation):  # too many fields, or files, in a form
+        error = ParseError(str(error))
     response = exception_handler(error, context)
     return response if response is None else _with_code(response, error)
 
@@ -99,18 +110,30 @@ def _answer(body: dict[str, Any], status_code: int) -> Response:
     return Response(body, status=status_code)
 
 
-def _without_surrogates(data: Any) -> Any:
-    """An answer may repeat what was sent, and is UTF-8, which cannot hold it all."""
+def _readable(data: Any) -> Any:
+    """What of an error is shown: the first `MOST_ERRORS` fields, and no long text.
+
+    An answer may repeat what was sent, and is UTF-8, which cannot hold it all.
+    """
     if isinstance(data, Mapping):
-        return {
-            _without_surrogates(key): _without_surrogates(value)
-            for key, value in data.items()
-        }
+        first = islice(data.items(), MOST_ERRORS)
+        shown = {_readable_name(key): _readable(value) for key, value in first}
+        if len(data) > MOST_ERRORS:
+            more = len(data) - MOST_ERRORS
+            shown[AND_MORE] = [f"{more:,} more fields are wrong."]
+        return shown
     if isinstance(data, (list, tuple)):
-        return [_without_surrogates(value) for value in data]
+        listed = [_readable(value) for value in data[:MOST_ERRORS]]
+        if len(data) > MOST_ERRORS:
+            listed.append(f"{len(data) - MOST_ERRORS:,} more are wrong.")
+        return listed
     if isinstance(data, str):
-        return data.encode("utf-8", "replace").decode("utf-8")
+        return shorten(data, MAX_DETAIL).encode("utf-8", "replace").decode("utf-8")
     return data
+
+
+def _readable_name(name: Any) -> Any:
+    return _readable(shorten(name) if isinstance(name, str) else name)
 
 
 class Pages(PageNumberPagination):

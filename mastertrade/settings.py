@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "mastertrade.dashboard",
 ]
 MIDDLEWARE = [
+    "mastertrade.body_limits.BodyLimitMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -104,11 +105,31 @@ STATIC_ROOT = read_text("MASTERTRADE_STATIC_ROOT", "") or None
 # Static files are served from the packages they come in; nothing need be collected.
 WHITENOISE_USE_FINDERS = True
 
+# The largest bodies, in bytes: where nobody need be signed in, where somebody is, and of
+# a file of trades. Pages read up to DATA_UPLOAD_MAX_MEMORY_SIZE.
+BODY_LIMITS = {
+    "anonymous": read_int("MASTERTRADE_ANONYMOUS_BODY_BYTES", default=32_768),
+    "signed_in": read_int("MASTERTRADE_BODY_BYTES", default=262_144),
+    "upload": read_int("MASTERTRADE_UPLOAD_BYTES", default=100 * 2**20),
+}
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "mastertrade.uploads.NamelessUploadHandler",
+]
+
+# Throttles count here, in each process; many requests must not push a counter out.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+}
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # First, so that a request without credentials answers 401.
         "goals.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "goals.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PAGINATION_CLASS": "mastertrade.api.Pages",

@@ -94,6 +94,7 @@ class TokenRequestSerializer(StrictSerializer):
 class TokenListView(ListView[Any]):
     """The signed-in user's tokens; their secrets are not kept."""
 
+    body_limit = "anonymous"
     serializer_class = TokenSerializer
     filterset_fields = ()
     ordering_fields = ("created", "expiry")
@@ -110,8 +111,22 @@ class TokenListView(ListView[Any]):
 
     def get_throttles(self) -> list[BaseThrottle]:
         if self.request.method == "POST":
-            return [SignInThrottle(), AccountThrottle(), UserRateThrottle()]
+            return [
+                UserRateThrottle(),
+                AnonRateThrottle(),
+                SignInThrottle(),
+                AccountThrottle(),
+            ]
         return super().get_throttles()
+
+    def check_throttles(self, request: Request) -> None:
+        """One after the other: who is refused by one is not looked at by the next.
+
+        The last two read the body, so the first two must have counted the request.
+        """
+        for throttle in self.get_throttles():
+            if not throttle.allow_request(request, self):
+                self.throttled(request, throttle.wait() or 0)
 
     @extend_schema(
         request=TokenRequestSerializer,

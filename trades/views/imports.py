@@ -41,6 +41,7 @@ YES = {"1": True, "true": True, "0": False, "false": False, "": False}
 
 
 class ImportTradesView(APIView):
+    body_limit = "upload"
     parser_classes = (
         MultiPartParser,
         CSVBodyParser,
@@ -64,7 +65,16 @@ class ImportTradesView(APIView):
         If a row is refused the answer is 400 and nothing is imported, unless
         `?partial=1`: then all others are.
         """
-        body = ImportUploadSerializer(data=request.data)
+        data: Any = request.data
+        try:
+            return self._import(request, data)
+        finally:
+            close = getattr(data.get("file"), "close", None)
+            if close is not None:
+                close()
+
+    def _import(self, request: Request, data: Any) -> Response:
+        body = ImportUploadSerializer(data=data)
         body.is_valid(raise_exception=True)
         told, user, now = body.validated_data, signed_in(request), timezone.now()
         report = import_trades(

@@ -82,6 +82,7 @@ class PlainTextParser(BaseParser):
 
 
 class FreqtradeView(APIView):
+    body_limit = "anonymous"
     authentication_classes = (TokenInAddress,)
     parser_classes = (ExactJSONParser, FormParser, PlainTextParser)
 
