@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError
 from psycopg.errors import UniqueViolation
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ParseError
@@ -17,6 +17,7 @@ from rest_framework.views import exception_handler
 
 from mastertrade.exceptions import DomainError, InvalidInput, NotFound
 from mastertrade.parsing import shorten
+from mastertrade.transactions import has_timed_out, is_unreachable
 
 # Django's own Http404 and PermissionDenied have no code.
 DJANGOS_CODES = {
@@ -41,6 +42,18 @@ class DatabaseUnreachable(APIException):
         "all: send it again, with the same id."
     )
     default_code = "database_unavailable"
+
+
+class DatabaseBusy(APIException):
+    """A time limit of the database ran out; what was asked is undone."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = (
+        "What this needs is held by something else, or takes too long. Nothing was "
+        "done: send it again, with the same id."
+    )
+    default_code = "database_busy"
+    wait = 1  # seconds, as Retry-After
 
 
 class BodyTooLarge(APIException):
@@ -85,7 +98,9 @@ def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
         return _answer(body, status.HTTP_409_CONFLICT)
     if isinstance(error, DjangoValidationError):
         error = serializers.ValidationError(serializers.as_serializer_error(error))
-    if isinstance(error, (OperationalError, InterfaceError)):
+    if has_timed_out(error):
+        error = DatabaseBusy()
+    if is_unreachable(error):
         error = DatabaseUnreachable()
     if isinstance(error, RequestDataTooBig):
         error = BodyTooLarge()

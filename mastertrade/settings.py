@@ -16,6 +16,7 @@ from mastertrade.environment import (
     read_secret,
     read_text,
 )
+from mastertrade.limits import LONG, Limits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -51,6 +52,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "mastertrade.body_limits.BodyLimitMiddleware",
+    "mastertrade.unavailable.UnavailableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -76,7 +78,18 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": database_settings(base_dir=BASE_DIR, testing=TESTING)}
+DATABASES = {
+    "default": database_settings(base_dir=BASE_DIR, testing=TESTING) | {"LIMITS": LONG}
+}
+# A lock is waited for longer than PostgreSQL waits before it looks for a deadlock (1 s),
+# for what is deadlocked is tried again; a statement less than proxies wait (30 s).
+WEB_LIMITS = Limits(
+    lock_timeout=read_int("DATABASE_LOCK_TIMEOUT_MS", default=2_000),
+    statement_timeout=read_int("DATABASE_STATEMENT_TIMEOUT_MS", default=15_000),
+    idle_in_transaction_session_timeout=read_int(
+        "DATABASE_IDLE_TIMEOUT_MS", default=15_000
+    ),
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TEST_RUNNER = "mastertrade.test_runner.PytestRunner"
@@ -105,8 +118,8 @@ STATIC_ROOT = read_text("MASTERTRADE_STATIC_ROOT", "") or None
 # Static files are served from the packages they come in; nothing need be collected.
 WHITENOISE_USE_FINDERS = True
 
-# The largest bodies, in bytes: where nobody need be signed in, where somebody is, and of
-# a file of trades. Pages read up to DATA_UPLOAD_MAX_MEMORY_SIZE.
+# The largest bodies, in bytes: where nobody need be signed in, where somebody is, and
+# of a file of trades. Pages read up to DATA_UPLOAD_MAX_MEMORY_SIZE.
 BODY_LIMITS = {
     "anonymous": read_int("MASTERTRADE_ANONYMOUS_BODY_BYTES", default=32_768),
     "signed_in": read_int("MASTERTRADE_BODY_BYTES", default=262_144),

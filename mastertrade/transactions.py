@@ -3,10 +3,18 @@
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import OperationalError, connection, transaction
+from django.db import (
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
+
+from mastertrade.limits import LONG
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -14,6 +22,8 @@ Result = TypeVar("Result")
 # SQLSTATE of a deadlock and of a serialization failure: nothing was done, and doing
 # the same again is right.
 TRANSIENT = frozenset({"40P01", "40001"})
+# Of a lock, a statement and an idle transaction that took longer than their limit.
+TIMED_OUT = frozenset({"55P03", "57014", "25P03"})
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.005
 
@@ -42,6 +52,35 @@ def atomic(function: Callable[Parameters, Result]) -> Callable[Parameters, Resul
     return run
 
 
+def atomic_for_long(
+    function: Callable[Parameters, Result],
+) -> Callable[Parameters, Result]:
+    """`atomic` for what takes minutes, in a web request too: limits as of a command.
+
+    Only a lock is waited for as briefly as ever, where a web request waits.
+    """
+    in_transaction = atomic(function)
+
+    @wraps(function)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        database: Any = connection
+        lock_timeout = database.settings_dict["LIMITS"].lock_timeout
+        with database.limited(replace(LONG, lock_timeout=lock_timeout)):
+            return in_transaction(*args, **kwargs)
+
+    return run
+
+
 def is_transient(failure: OperationalError) -> bool:
     """Whether the same transaction may well succeed the next time."""
     return getattr(failure.__cause__, "sqlstate", None) in TRANSIENT
+
+
+def has_timed_out(failure: BaseException) -> bool:
+    """Whether a time limit of the database ended it: it is undone."""
+    return getattr(failure.__cause__, "sqlstate", None) in TIMED_OUT
+
+
+def is_unreachable(failure: BaseException) -> bool:
+    """Whether the database failed rather than refused; it may be done or not."""
+    return isinstance(failure, (OperationalError, InterfaceError))

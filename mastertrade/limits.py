@@ -1,0 +1,53 @@
+"""How long the database may be waited for before a request or a command gives up."""
+
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, connections
+
+
+@dataclass(frozen=True)
+class Limits:
+    """In milliseconds: for a lock, for a statement, for a transaction that idles."""
+
+    lock_timeout: int
+    statement_timeout: int
+    idle_in_transaction_session_timeout: int
+
+    @cached_property
+    def for_transaction(self) -> str:
+        """SQL for the transaction that has just begun."""
+        return "; ".join(f"SET LOCAL {name} = {ms}" for name, ms in self._values())
+
+    @cached_property
+    def for_role(self) -> str:
+        """SQL for the sessions that this role begins in this database from now on."""
+        database = connection.ops.quote_name(connection.settings_dict["NAME"])
+        role = f"ALTER ROLE CURRENT_USER IN DATABASE {database}"
+        return "; ".join(f"{role} SET {name} = {ms}" for name, ms in self._values())
+
+    def _values(self) -> list[tuple[str, int]]:
+        return [(one.name, getattr(self, one.name)) for one in fields(self)]
+
+
+# For commands, migrations and imports: nobody waits for them with a time-out.
+LONG = Limits(60_000, 3_600_000, 3_600_000)
+
+
+def serve_requests() -> None:
+    """From now on transactions of this process have the limits of web requests."""
+    connections["default"].settings_dict["LIMITS"] = settings.WEB_LIMITS
+
+
+def limit_role(**sender: Any) -> None:
+    """Limit what is said outside transactions; called after each `migrate`.
+
+    There `SET LOCAL` holds nothing, and a pooler would hand what a session sets to
+    another. Tests share their role with other programs and leave it alone.
+    """
+    if settings.TESTING:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(settings.WEB_LIMITS.for_role)
