@@ -24,6 +24,7 @@ TOPICS = (
     "snapshot",
     "replay",
     "projection",
+    "requests",
     "memory",
 )
 

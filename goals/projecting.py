@@ -15,6 +15,8 @@ from goals.projection.forecast import (
     project,
     required_growth,
 )
+from goals.projection.grouping import sum_of
+from goals.projection.outcomes import take_outcomes
 from goals.projection.suggestions import suggest
 from goals.records import RATIO
 from mastertrade.money import round_to
@@ -27,9 +29,10 @@ MOST_TRADES = 2_000
 # them has a table to solve.
 MOST_SUGGESTED = 1_000
 MOST_SOLVED = 400
-FAN_POINTS = 60
 # Nodes of a table that is solved to find a suggestion, and not kept.
 SUGGESTED_NODES = 200
+# Rows of such a table: more trades are told by rows of several.
+SUGGESTED_ROWS = 60
 FAN_PCT = (5, 25, 50, 75, 95)
 
 
@@ -121,11 +124,18 @@ def measure_chances(
 def _policy_toward(policy: GoalPolicy, trades: int, target: float) -> GoalPolicy:
     """The same policy, were that the goal's target, with so many trades left."""
     way = policy.way.toward(round_to(Decimal(target), RATIO))
-    table = policy.table
-    if table is not None:
-        asked = table.inputs.toward(trades, way.goal_return)
-        table = solve(replace(asked, nodes=SUGGESTED_NODES))
-    return replace(policy, way=way, table=table)
+    if policy.table is None:
+        return replace(policy, way=way)
+    asked = policy.table.inputs.toward(min(trades, SUGGESTED_ROWS), way.goal_return)
+    each = max(trades / asked.trades_left, 1.0)
+    told = sum_of(take_outcomes(asked.growths, asked.probabilities, 1.0), each)
+    asked = replace(
+        asked,
+        growths=tuple(told.values.tolist()),
+        probabilities=tuple(told.probabilities.tolist()),
+        nodes=SUGGESTED_NODES,
+    )
+    return replace(policy, way=way, table=solve(asked), trades_a_row=each)
 
 
 def _fan(
@@ -141,8 +151,10 @@ def _fan(
     )
     if walks.fan is None:
         return ()
-    chosen = np.unique(np.linspace(0, trades, FAN_POINTS + 1).astype(int))
-    return tuple((int(done), walks.fan[done]) for done in chosen)
+    steps = len(walks.fan) - 1
+    return tuple(
+        (round(trades * step / steps), row) for step, row in enumerate(walks.fan)
+    )
 
 
 def _seed(edge: Edge, policy: GoalPolicy, trades: int, stop_loss: float | None) -> int:

@@ -133,10 +133,43 @@ SELECT strategy_id, {ADD_UP} FROM (
 ) parts GROUP BY strategy_id
 """
 FORGET = "DELETE FROM growth_records WHERE portfolio_id = %s"
+# The last growths of each portfolio, `most` among all of them: what an edge is told by.
+# The walk begins behind the entry before them, with the equity after it: that after the
+# last whole day, and what was booked since.
 GROWTHS = """
 SELECT g.growth::float8
-FROM portfolios p CROSS JOIN LATERAL portfolio_growths(
-    p.portfolio_id, '-infinity', 0, %(as_of)s, p.opening_balance) g
+FROM portfolios p
+LEFT JOIN LATERAL (
+    SELECT exit_time AS at, ledger_key AS key FROM trades
+    WHERE portfolio_id = p.portfolio_id AND status = 'closed'
+      AND exit_time <= %(as_of)s
+    ORDER BY exit_time DESC, ledger_key DESC
+    OFFSET %(most)s / (SELECT count(*) FROM portfolios
+                       WHERE user_id = %(user_id)s
+                         AND (%(only)s::bigint IS NULL OR portfolio_id = %(only)s))
+    LIMIT 1
+) before ON true
+LEFT JOIN LATERAL (
+    SELECT last_entry_at, equity FROM ledger_days
+    WHERE portfolio_id = p.portfolio_id AND last_entry_at < before.at
+    ORDER BY day DESC LIMIT 1
+) d ON true
+CROSS JOIN LATERAL (
+    SELECT coalesce(d.equity, p.opening_balance) + coalesce((
+        SELECT sum(profit_loss) FROM trades
+        WHERE portfolio_id = p.portfolio_id AND status = 'closed'
+          AND exit_time > coalesce(d.last_entry_at, '-infinity')
+          AND (exit_time, ledger_key) <= (before.at, before.key)
+    ), 0) + coalesce((
+        SELECT sum(amount) FROM cash_flows
+        WHERE portfolio_id = p.portfolio_id AND voided_at IS NULL
+          AND flowed_at > coalesce(d.last_entry_at, '-infinity')
+          AND (flowed_at, ledger_key) <= (before.at, before.key)
+    ), 0) AS equity
+) begin
+CROSS JOIN LATERAL portfolio_growths(
+    p.portfolio_id, coalesce(before.at, '-infinity'), coalesce(before.key, 0),
+    %(as_of)s, begin.equity) g
 WHERE p.user_id = %(user_id)s AND g.growth IS NOT NULL
   AND (%(only)s::bigint IS NULL OR p.portfolio_id = %(only)s)
   AND (%(strategy_id)s::text IS NULL OR g.strategy_id = %(strategy_id)s)

@@ -22,6 +22,8 @@ from mastertrade.loading import execute, prepared_cursor
 from trades.services import record_sql as sql
 
 WHOLE_PORTFOLIO = ""
+# What a request walks to tell an edge; more would tell it no better.
+MOST_GROWTHS = 20_000
 # Of a row: whether and where something is lacking, the strategy, its sums.
 WIDTH = 3 + len(sql.SUMS)
 
@@ -91,7 +93,8 @@ def load_growths(
     """The growths themselves in the ledger's order, of shape (trades,).
 
     Of the portfolio's trades; with a strategy of its trades in all portfolios of the
-    same user. Walks the whole ledger.
+    same user. Of a long ledger those of its last `MOST_GROWTHS` entries, of several
+    ledgers an equal share of them each.
     """
     only = portfolio.portfolio_id if strategy_id is None else None
     with connection.cursor() as cursor:
@@ -102,6 +105,7 @@ def load_growths(
                 "only": only,
                 "as_of": as_of,
                 "strategy_id": strategy_id,
+                "most": MOST_GROWTHS,
             },
         )
         rows = cursor.fetchall()
