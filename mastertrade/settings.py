@@ -81,8 +81,9 @@ TEMPLATES = [
 DATABASES = {
     "default": database_settings(base_dir=BASE_DIR, testing=TESTING) | {"LIMITS": LONG}
 }
-# A lock is waited for longer than PostgreSQL waits before it looks for a deadlock (1 s),
-# for what is deadlocked is tried again; a statement less than proxies wait (30 s).
+# A lock is waited for longer than PostgreSQL waits before it looks for a deadlock
+# (1 s), for what is deadlocked is tried again; a statement less than the 30 s that
+# proxies wait.
 WEB_LIMITS = Limits(
     lock_timeout=read_int("DATABASE_LOCK_TIMEOUT_MS", default=2_000),
     statement_timeout=read_int("DATABASE_STATEMENT_TIMEOUT_MS", default=15_000),
@@ -148,7 +149,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "mastertrade.api.Pages",
     "DEFAULT_PARSER_CLASSES": ["mastertrade.parsing.ExactJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "mastertrade.openapi.TruthfulSchema",
     "DEFAULT_THROTTLE_CLASSES": [
         "rest_framework.throttling.UserRateThrottle",
         "rest_framework.throttling.AnonRateThrottle",

@@ -1,5 +1,6 @@
 """Calling the API in tests: clients, a trader with one of everything, the schema."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -60,8 +61,34 @@ def client_of(user: User) -> APIClient:
     return client_with(f"Token {token}")
 
 
+class DescribedClient(APIClient):
+    """Every answer's status, and a refusal's code, must be in the API's description."""
+
+    def request(self, **kwargs: Any) -> Any:
+        answer: Any = super().request(**kwargs)
+        match = getattr(answer, "resolver_match", None)
+        if match is not None and answer.status_code < 500:
+            path = "/" + re.sub(r"<\w+:(\w+)>", r"{\1}", match.route)
+            name = f"{kwargs['REQUEST_METHOD']} {path}"
+            if name in operations():
+                assert_described(operations()[name], answer)
+        return answer
+
+
+def assert_described(operation: "Operation", answer: Any) -> None:
+    responses = operation.description["responses"]
+    status = str(answer.status_code)
+    assert status in responses, f"{operation} answered {status}: {answer.content[:300]}"
+    if answer.status_code < 401 or not answer.content:
+        return
+    told = answer.json()
+    described = responses[status]["content"]["application/json"]["schema"]
+    allowed = described["properties"]["code"]["enum"]
+    assert told["code"] in allowed, f"{operation} answered {status} {told}"
+
+
 def client_with(authorization: str | None = None) -> APIClient:
-    client = APIClient(raise_request_exception=False)
+    client = DescribedClient(raise_request_exception=False)
     client.handler = shared_handler()
     if authorization is not None:
         client.credentials(HTTP_AUTHORIZATION=authorization)

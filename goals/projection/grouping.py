@@ -3,9 +3,9 @@
 A walk over thousands of trades needs as many steps, and hardly differs from one whose
 steps are sums of trades, as long as a goal counts as touched already where the walk of
 single trades would have touched it: nearer by what longer steps jump beyond it more.
-Sources: Siegmund, D. (1985), *Sequential Analysis*, chapter 10; Broadie, M., Glasserman,
-P. and Kou, S. (1997), *A continuity correction for discrete barrier options*,
-Mathematical Finance 7.
+Sources: Siegmund, D. (1985), *Sequential Analysis*, chapter 10; Broadie, M.,
+Glasserman, P. and Kou, S. (1997), *A continuity correction for discrete barrier
+options*, Mathematical Finance 7.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ from goals.projection.types import Floats
 MOST_SINGLE = 60
 FEW_OUTCOMES = 5
 MOST_SINGLE_OF_FEW = 240
-# A step is shorter than this share of the way between goal and stop (one deviation), but
-# no more than so many steps are made of it.
+# A step's deviation is at most this share of the way between goal and stop, but a walk
+# is cut into no more steps than about twice so many for that.
 PART_OF_WAY = 1 / 12
 MOST_STEPS = 64
 # A step has at most this share of the trades left, and of those done or nearly.

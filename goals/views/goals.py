@@ -23,6 +23,13 @@ from goals.serializers import (
     GoalSerializer,
 )
 from goals.services import cancel_goal, create_goal, update_goal
+from mastertrade.exceptions import (
+    GoalNotActive,
+    OutOfRange,
+    PortfolioRuined,
+    PortfolioUnfunded,
+    TooManyGoals,
+)
 from mastertrade.listing import ListView
 
 FIVE_PERCENT = OpenApiExample(
@@ -63,6 +70,7 @@ class GoalListView(MyGoals, ListView[FinancialGoal]):
         "created_at",
     )
     ordering = ("-goal_id",)
+    refusals = {"POST": (OutOfRange, PortfolioRuined, PortfolioUnfunded, TooManyGoals)}
 
     @extend_schema(
         request=GoalCreationSerializer,
@@ -84,6 +92,10 @@ class GoalDetailView(MyGoals, generics.RetrieveAPIView[FinancialGoal]):
 
     serializer_class = GoalSerializer
     lookup_field = "goal_id"
+    refusals = {
+        "PATCH": (GoalNotActive, OutOfRange, PortfolioRuined, TooManyGoals),
+        "DELETE": (GoalNotActive,),
+    }
 
     @extend_schema(
         request=GoalChangeSerializer, responses=GoalSerializer, examples=[PAUSE]

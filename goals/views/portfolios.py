@@ -29,6 +29,12 @@ from goals.services import (
     void_cash_flow,
 )
 from goals.services.trading_state import with_trading_state
+from mastertrade.exceptions import (
+    IdempotencyConflict,
+    InsufficientEquity,
+    OutOfRange,
+    PortfolioFrozen,
+)
 from mastertrade.listing import ListView
 
 OPEN_WITH_1000 = OpenApiExample(
@@ -89,6 +95,7 @@ class PortfolioDetailView(generics.RetrieveAPIView[Portfolio]):
 
     serializer_class = PortfolioSerializer
     lookup_field = "portfolio_id"
+    refusals = {"PATCH": (PortfolioFrozen, OutOfRange)}
 
     def get_queryset(self) -> QuerySet[Portfolio]:
         return _mine(self.request)
@@ -119,6 +126,7 @@ class CashFlowListView(ListView[CashFlow]):
     filterset_class = CashFlowFilter
     ordering_fields = ("flowed_at", "cash_flow_id", "amount")
     ordering = ("-flowed_at", "-cash_flow_id")
+    refusals = {"POST": (IdempotencyConflict, InsufficientEquity, OutOfRange)}
 
     def get_queryset(self) -> QuerySet[CashFlow]:
         if getattr(self, "swagger_fake_view", False):
@@ -151,6 +159,8 @@ class CashFlowListView(ListView[CashFlow]):
 
 
 class VoidCashFlowView(APIView):
+    refusals = {"POST": (InsufficientEquity, OutOfRange)}
+
     @extend_schema(
         request=VoidSerializer, responses=CashFlowSerializer, examples=[MISTAKEN]
     )

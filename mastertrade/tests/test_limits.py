@@ -19,7 +19,6 @@ from mastertrade.limits import LONG, Limits, limit_role, serve_requests
 from mastertrade.transactions import atomic, atomic_for_long, has_timed_out
 from tests.http import (
     PASSWORD,
-    Trader,
     make_trader,
     nothing_changes,
     open_body,
@@ -129,10 +128,15 @@ def refuse_statements(*args: Any) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_what_is_done_in_a_limited_transaction_is_committed_or_undone() -> None:
     trader = make_trader()
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+
+    @transaction.atomic
+    def fail() -> None:
         trader.user.set_password("never")
         trader.user.save()
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     with another_connection() as other:
         (stored,) = other.execute("SELECT count(*) FROM portfolios").fetchone()
         assert stored == 2

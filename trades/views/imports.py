@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from goals.authentication import signed_in
 from goals.models import User
-from mastertrade.exceptions import InvalidInput
+from mastertrade.exceptions import InvalidInput, OutOfRange
 from mastertrade.listing import ListView
 from trades.filters import ImportFilter
 from trades.importing.formats import ImportOptions
@@ -42,6 +42,7 @@ YES = {"1": True, "true": True, "0": False, "false": False, "": False}
 
 class ImportTradesView(APIView):
     body_limit = "upload"
+    refusals = {"POST": (OutOfRange,)}
     parser_classes = (
         MultiPartParser,
         CSVBodyParser,

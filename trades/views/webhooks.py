@@ -20,7 +20,15 @@ from rest_framework.views import APIView
 
 from goals.authentication import signed_in
 from goals.models import User
-from mastertrade.exceptions import InvalidInput
+from mastertrade.exceptions import (
+    FillMissing,
+    IdempotencyConflict,
+    InvalidInput,
+    OutOfRange,
+    PortfolioRuined,
+    TradeAlreadyClosed,
+    TradeNotOpen,
+)
 from mastertrade.listing import ListView
 from mastertrade.parsing import ExactJSONParser
 from trades.importing.freqtrade_messages import KINDS, read_kind, read_message
@@ -83,6 +91,16 @@ class PlainTextParser(BaseParser):
 
 class FreqtradeView(APIView):
     body_limit = "anonymous"
+    refusals = {
+        "POST": (
+            FillMissing,
+            IdempotencyConflict,
+            OutOfRange,
+            PortfolioRuined,
+            TradeAlreadyClosed,
+            TradeNotOpen,
+        )
+    }
     authentication_classes = (TokenInAddress,)
     parser_classes = (ExactJSONParser, FormParser, PlainTextParser)
 

@@ -1,0 +1,100 @@
+"""The API's description: every status and code that an operation can answer."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from rest_framework.authentication import SessionAuthentication
+
+from mastertrade.api import (
+    AlreadyExists,
+    BodyTooLarge,
+    DatabaseBusy,
+    DatabaseUnreachable,
+)
+from mastertrade.exceptions import NotFound
+
+# A view names the `DomainError`s of each method here; they are its 409s.
+ATTRIBUTE = "refusals"
+FIELDS = {
+    "type": "object",
+    "description": "What is wrong with each field: the first 20, and in `and_more` how "
+    "many more.",
+    "additionalProperties": {},
+}
+EVERY = {
+    401: (("not_authenticated", "authentication_failed"), "No credentials, or wrong."),
+    404: ((NotFound.code,), "No such thing for you."),
+    406: (("not_acceptable",), "Only JSON is answered."),
+    429: (("throttled",), "Too many requests; see Retry-After."),
+    503: (
+        (DatabaseBusy.default_code, DatabaseUnreachable.default_code),
+        "The database does not answer in time. Send it again, with the same id.",
+    ),
+}
+UNSAFE = {403: (("permission_denied",), "A browser's request without X-CSRFToken.")}
+WITH_BODY = {
+    411: (("length_required",), "A body in chunks, without a Content-Length."),
+    413: ((BodyTooLarge.default_code,), "The body is larger than is read here."),
+    415: (("unsupported_media_type",), "Not a media type that is read here."),
+}
+
+
+class TruthfulSchema(AutoSchema):
+    """Adds the refusals to what the framework finds out about answers."""
+
+    def _get_response_bodies(self, direction: Any = "response") -> Any:
+        bodies = super()._get_response_bodies(direction)
+        for status, (codes, words) in self._refusals().items():
+            bodies[str(status)] = _answer(_refusal(codes), words)
+        if self._may_be_wrong():
+            wrong = {"anyOf": [_refusal(["parse_error"]), FIELDS]}
+            bodies["400"] = _answer(wrong, "Bad input; nothing was done.")
+        return bodies
+
+    def _refusals(self) -> dict[int, tuple[Iterable[str], str]]:
+        found: dict[int, tuple[Iterable[str], str]] = dict(EVERY)
+        if not self._is_keyed_by_address():
+            if self.method not in {"GET", "HEAD"}:
+                found |= UNSAFE
+        else:
+            del found[401]
+        if not self._may_miss():
+            del found[404]
+        refused = getattr(self.view, ATTRIBUTE, {}).get(self.method, ())
+        codes = {error.code for error in refused}
+        if self.method in {"POST", "PATCH", "PUT"}:
+            found |= WITH_BODY
+            codes.add(AlreadyExists.code)
+        if codes:
+            found[409] = (sorted(codes), "The present state refuses it.")
+        return found
+
+    def _is_keyed_by_address(self) -> bool:
+        """Whether the credentials are in the address; a wrong one is not found."""
+        return not any(
+            isinstance(one, SessionAuthentication)
+            for one in self.view.get_authenticators()
+        )
+
+    def _may_miss(self) -> bool:
+        return "{" in self.path or self._is_list_view()
+
+    def _may_be_wrong(self) -> bool:
+        return self.method in {"POST", "PATCH", "PUT"} or bool(self._get_parameters())
+
+
+def _refusal(codes: Iterable[str]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {
+            "code": {"type": "string", "enum": list(codes)},
+            "detail": {"type": "string"},
+        },
+        "required": ["code", "detail"],
+    }
+
+
+def _answer(schema: dict[str, Any], words: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": schema}}
+    return {"description": words, "content": content}
