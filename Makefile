@@ -6,7 +6,7 @@ PORT ?= 8000
 # Processes that share the tests.
 JOBS ?= 2
 
-.PHONY: help run demo test slow faults freqtrade bench lint types imports format clean
+.PHONY: help run demo test slow attack faults freqtrade bench lint types imports format clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ help:  ## list these commands
 
 run: demo  ## replay real prices, then serve the site at http://127.0.0.1:8000/
 	@$(BIN)/python manage.py show_login --port $(PORT)
-	@$(BIN)/gunicorn mastertrade.wsgi --bind 127.0.0.1:$(PORT) --workers 2 --log-level warning
+	@$(BIN)/gunicorn mastertrade.wsgi --bind 127.0.0.1:$(PORT)
 
 demo: .venv/runs  ## the same without serving: migrate, replay, print the report
 	@$(BIN)/python manage.py migrate --verbosity 0
@@ -36,6 +36,9 @@ test: .venv/tests  ## the suite, on a real PostgreSQL
 
 slow: .venv/tests  ## the tests that take seconds each: properties, migrations, servers
 	@$(BIN)/python -m pytest -n $(JOBS) -m slow $(ARGS)
+
+attack: .venv/tests  ## what one client can do to others: bodies, locks, uploads; bounded, loopback
+	@$(BIN)/python -m tests.attack $(ARGS)
 
 faults: .venv/tests  ## kill the web server and PostgreSQL at work; minutes
 	@$(BIN)/python -m tests.faults $(ARGS)

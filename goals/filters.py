@@ -7,6 +7,8 @@ import django_filters
 from django import forms
 from django.db.models import QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
 from goals.enums import (
     GoalStatus,
@@ -41,6 +43,7 @@ class _BooleanField(forms.Field):
             raise forms.ValidationError("Must be true or false.") from None
 
 
+@extend_schema_field(OpenApiTypes.BOOL)
 class BooleanFilter(django_filters.Filter):
     """`true` or `false`; anything else is refused."""
 

@@ -7,6 +7,8 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.defaults import page_not_found
 from psycopg.errors import UniqueViolation
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ParseError
@@ -149,6 +151,14 @@ def _readable(data: Any) -> Any:
 
 def _readable_name(name: Any) -> Any:
     return _readable(shorten(name) if isinstance(name, str) else name)
+
+
+def answer_unknown_address(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """JSON below `/api/`, a page elsewhere."""
+    if not request.path.startswith("/api/"):
+        return page_not_found(request, exception)
+    told = {"detail": "There is nothing at this address.", "code": NotFound.code}
+    return JsonResponse(told, status=status.HTTP_404_NOT_FOUND)
 
 
 class Pages(PageNumberPagination):

@@ -1,11 +1,13 @@
 """How long the database may be waited for before a request or a command gives up."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, connections
+
+SETTINGS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,9 @@ class Limits:
     lock_timeout: int
     statement_timeout: int
     idle_in_transaction_session_timeout: int
+    # Instead of the first where most threads of a process wait: those behind them must
+    # not wait for a lock that they do not want.
+    crowded_lock_timeout: int
 
     @cached_property
     def for_transaction(self) -> str:
@@ -28,12 +33,16 @@ class Limits:
         role = f"ALTER ROLE CURRENT_USER IN DATABASE {database}"
         return "; ".join(f"{role} SET {name} = {ms}" for name, ms in self._values())
 
+    @cached_property
+    def in_a_crowd(self) -> "Limits":
+        return replace(self, lock_timeout=self.crowded_lock_timeout)
+
     def _values(self) -> list[tuple[str, int]]:
-        return [(one.name, getattr(self, one.name)) for one in fields(self)]
+        return [(name, getattr(self, name)) for name in SETTINGS]
 
 
 # For commands, migrations and imports: nobody waits for them with a time-out.
-LONG = Limits(60_000, 3_600_000, 3_600_000)
+LONG = Limits(60_000, 3_600_000, 3_600_000, 60_000)
 
 
 def serve_requests() -> None:

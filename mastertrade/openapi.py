@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
 
 from mastertrade.api import (
@@ -32,6 +33,14 @@ EVERY = {
         "The database does not answer in time. Send it again, with the same id.",
     ),
 }
+NUMBER: dict[str, Any] = {"type": "number"}
+# What the framework takes for such a field besides what it is described by.
+ALSO_READ: list[tuple[type, list[dict[str, Any]]]] = [
+    (serializers.DecimalField, [NUMBER]),
+    (serializers.IntegerField, [{"type": "string", "pattern": r"^\s*-?[0-9]+"}]),
+    (serializers.BooleanField, [NUMBER, {"type": "string"}]),
+    (serializers.CharField, [NUMBER]),
+]
 UNSAFE = {403: (("permission_denied",), "A browser's request without X-CSRFToken.")}
 WITH_BODY = {
     411: (("length_required",), "A body in chunks, without a Content-Length."),
@@ -51,6 +60,29 @@ class TruthfulSchema(AutoSchema):
             wrong = {"anyOf": [_refusal(["parse_error"]), FIELDS]}
             bodies["400"] = _answer(wrong, "Bad input; nothing was done.")
         return bodies
+
+    def _map_serializer_field(
+        self, field: Any, direction: Any, bypass_extensions: bool = False
+    ) -> Any:
+        """What is read is more than what is answered: 5 for "5", and the like."""
+        told = super()._map_serializer_field(field, direction, bypass_extensions)
+        if direction != "request" or field.read_only or "enum" in told:
+            return told
+        for kind, others in ALSO_READ:
+            if isinstance(field, kind):
+                return {"anyOf": [told, *others]}
+        return told
+
+    def _get_parameters(self) -> Any:
+        """A parameter without a value counts as none."""
+        listed = super()._get_parameters()
+        for one in listed:
+            schema = one["schema"]
+            if one["in"] == "query" and (
+                schema.get("type") != "string" or {"format", "enum"} & set(schema)
+            ):
+                one["schema"] = {"anyOf": [schema, {"type": "string", "maxLength": 0}]}
+        return listed
 
     def _refusals(self) -> dict[int, tuple[Iterable[str], str]]:
         found: dict[int, tuple[Iterable[str], str]] = dict(EVERY)

@@ -90,6 +90,7 @@ WEB_LIMITS = Limits(
     idle_in_transaction_session_timeout=read_int(
         "DATABASE_IDLE_TIMEOUT_MS", default=15_000
     ),
+    crowded_lock_timeout=read_int("DATABASE_CROWDED_LOCK_TIMEOUT_MS", default=100),
 )
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -64,8 +64,13 @@ def atomic_for_long(
     @wraps(function)
     def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         database: Any = connection
-        lock_timeout = database.settings_dict["LIMITS"].lock_timeout
-        with database.limited(replace(LONG, lock_timeout=lock_timeout)):
+        usual = database.settings_dict["LIMITS"]
+        limits = replace(
+            LONG,
+            lock_timeout=usual.lock_timeout,
+            crowded_lock_timeout=usual.crowded_lock_timeout,
+        )
+        with database.limited(limits):
             return in_transaction(*args, **kwargs)
 
     return run

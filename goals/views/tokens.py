@@ -54,7 +54,9 @@ class AccountThrottle(SignInThrottle):
 
 class TokenSerializer(serializers.ModelSerializer[Any]):
     created_at = serializers.DateTimeField(source="created", read_only=True)
-    expires_at = serializers.DateTimeField(source="expiry", read_only=True)
+    expires_at = serializers.DateTimeField(
+        source="expiry", read_only=True, allow_null=True
+    )
 
     class Meta:
         model = AuthToken

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.backends.postgresql import base
 from django.db.backends.utils import debug_transaction
 
 from mastertrade.limits import Limits
+
+# Transactions of one process at once, beyond which there is a crowd.
+FEW_BUSY = 2
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -19,13 +22,26 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     # Instead of those in the settings, while not None.
     own_limits: Limits | None = None
+    # The connections of this process that are in a transaction.
+    busy: ClassVar[set[int]] = set()
 
     def _start_transaction_under_autocommit(self) -> None:
         """Django calls this where a backend has it, instead of leaving autocommit."""
         limits = self.own_limits or self.settings_dict["LIMITS"]
+        self.busy.add(id(self))
+        if len(self.busy) > FEW_BUSY:
+            limits = limits.in_a_crowd
         raw: Any = self.connection
         with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
             raw.execute(f"BEGIN; {limits.for_transaction}")
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        self.busy.discard(id(self))
+        super()._set_autocommit(autocommit)
+
+    def _close(self) -> None:
+        self.busy.discard(id(self))
+        super()._close()
 
     @contextmanager
     def limited(self, limits: Limits) -> Iterator[None]:

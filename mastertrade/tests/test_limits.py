@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
+from threading import Barrier, Thread
 from typing import Any
 
 import psycopg
@@ -27,7 +28,7 @@ from tests.http import (
 )
 from trades.services import importing
 
-BRIEF = Limits(100, 400, 300)
+BRIEF = Limits(100, 400, 300, 50)
 
 
 @pytest.fixture
@@ -215,3 +216,32 @@ def test_web_requests_have_shorter_limits_than_commands(
 
 def test_only_a_time_limit_is_one() -> None:
     assert not has_timed_out(ValueError())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lock_is_waited_for_less_where_most_threads_wait(brief: Limits) -> None:
+    """One locked portfolio must not take every thread from those who want another."""
+    seen: list[str] = []
+    inside = Barrier(3)
+
+    def look() -> None:
+        try:
+            with transaction.atomic():
+                seen.append(show("lock_timeout"))
+                inside.wait(timeout=10)
+                inside.wait(timeout=10)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=look) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    inside.wait(timeout=10)
+    with transaction.atomic():
+        seen.append(show("lock_timeout"))
+    inside.wait(timeout=10)
+    for thread in threads:
+        thread.join()
+    assert seen == ["100ms", "100ms", "50ms"]
+    with transaction.atomic():
+        assert show("lock_timeout") == "100ms"

@@ -44,7 +44,7 @@ class WebServer:
                 [
                     *(sys.executable, "-m", "gunicorn", "tests.faults.wsgi"),
                     *("--bind", f"{LOOPBACK}:{self._port}"),
-                    *("--workers", str(WORKERS), "--log-level", "warning"),
+                    *("--workers", str(WORKERS)),
                 ],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

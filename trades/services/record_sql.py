@@ -133,12 +133,10 @@ SELECT strategy_id, {ADD_UP} FROM (
 ) parts GROUP BY strategy_id
 """
 FORGET = "DELETE FROM growth_records WHERE portfolio_id = %s"
-# The last growths of each portfolio, `most` among all of them: what an edge is told by.
-# The walk begins behind the entry before them, with the equity after it: that after the
-# last whole day, and what was booked since.
-GROWTHS = """
-SELECT g.growth::float8
-FROM portfolios p
+# The last entries of each portfolio, `most` among all of them, none before `from_at`: a
+# walk begins behind the entry before them, with the equity after it. That is the one
+# after the last whole day, and what was booked since.
+WALKED = """
 LEFT JOIN LATERAL (
     SELECT exit_time AS at, ledger_key AS key FROM trades
     WHERE portfolio_id = p.portfolio_id AND status = 'closed'
@@ -148,7 +146,15 @@ LEFT JOIN LATERAL (
                        WHERE user_id = %(user_id)s
                          AND (%(only)s::bigint IS NULL OR portfolio_id = %(only)s))
     LIMIT 1
-) before ON true
+) cut ON true
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN is_cut THEN cut.at END AS cut_at,
+           coalesce(greatest(cut.at, %(from_at)s::timestamptz), '-infinity') AS at,
+           CASE WHEN is_cut THEN cut.key ELSE -1 END AS key
+    FROM (
+        SELECT cut.at >= coalesce(%(from_at)s::timestamptz, '-infinity') AS is_cut
+    ) asked
+) before
 LEFT JOIN LATERAL (
     SELECT last_entry_at, equity FROM ledger_days
     WHERE portfolio_id = p.portfolio_id AND last_entry_at < before.at
@@ -168,8 +174,11 @@ CROSS JOIN LATERAL (
     ), 0) AS equity
 ) begin
 CROSS JOIN LATERAL portfolio_growths(
-    p.portfolio_id, coalesce(before.at, '-infinity'), coalesce(before.key, 0),
-    %(as_of)s, begin.equity) g
+    p.portfolio_id, before.at, before.key, %(as_of)s, begin.equity) g
+"""
+GROWTHS = f"""
+SELECT g.growth::float8
+FROM portfolios p {WALKED}
 WHERE p.user_id = %(user_id)s AND g.growth IS NOT NULL
   AND (%(only)s::bigint IS NULL OR p.portfolio_id = %(only)s)
   AND (%(strategy_id)s::text IS NULL OR g.strategy_id = %(strategy_id)s)

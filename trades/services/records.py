@@ -106,6 +106,7 @@ def load_growths(
                 "as_of": as_of,
                 "strategy_id": strategy_id,
                 "most": MOST_GROWTHS,
+                "from_at": None,
             },
         )
         rows = cursor.fetchall()
