@@ -6,7 +6,7 @@ PORT ?= 8000
 # Processes that share the tests.
 JOBS ?= 2
 
-.PHONY: help run demo test slow attack faults freqtrade bench lint types imports format clean
+.PHONY: help run demo test slow attack schema faults freqtrade bench lint types imports format clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ slow: .venv/tests  ## the tests that take seconds each: properties, migrations, 
 
 attack: .venv/tests  ## what one client can do to others: bodies, locks, uploads; bounded, loopback
 	@$(BIN)/python -m tests.attack $(ARGS)
+
+schema: .venv/tests  ## the API against its own description, by schemathesis; 15 minutes at most
+	@$(BIN)/python -m tests.described $(ARGS)
 
 faults: .venv/tests  ## kill the web server and PostgreSQL at work; minutes
 	@$(BIN)/python -m tests.faults $(ARGS)
