@@ -50,6 +50,7 @@ class BooleanFilter(django_filters.Filter):
     field_class = _BooleanField
 
 
+@extend_schema_field(OpenApiTypes.INT64)
 class WholeNumberFilter(django_filters.Filter):
     """A whole number that a key may be; no 1.5, which would be read as 1."""
 

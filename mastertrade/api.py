@@ -18,8 +18,8 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from mastertrade.exceptions import DomainError, InvalidInput, NotFound
+from mastertrade.limits import has_timed_out, is_unreachable
 from mastertrade.parsing import shorten
-from mastertrade.transactions import has_timed_out, is_unreachable
 
 # Django's own Http404 and PermissionDenied have no code.
 DJANGOS_CODES = {

@@ -5,9 +5,12 @@ from functools import cached_property
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
 
 SETTINGS = ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout")
+
+# SQLSTATE of a lock, a statement and an idle transaction that took longer than allowed.
+TIMED_OUT = frozenset({"55P03", "57014", "25P03"})
 
 
 @dataclass(frozen=True)
@@ -60,3 +63,13 @@ def limit_role(**sender: Any) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(settings.WEB_LIMITS.for_role)
+
+
+def has_timed_out(failure: BaseException) -> bool:
+    """Whether a time limit of the database ended it: it is undone."""
+    return getattr(failure.__cause__, "sqlstate", None) in TIMED_OUT
+
+
+def is_unreachable(failure: BaseException) -> bool:
+    """Whether the database failed rather than refused; it may be done or not."""
+    return isinstance(failure, (OperationalError, InterfaceError))

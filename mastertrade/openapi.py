@@ -34,7 +34,6 @@ EVERY = {
     ),
 }
 NUMBER: dict[str, Any] = {"type": "number"}
-# What the framework takes for such a field besides what it is described by.
 ALSO_READ: list[tuple[type, list[dict[str, Any]]]] = [
     (serializers.DecimalField, [NUMBER]),
     (serializers.IntegerField, [{"type": "string", "pattern": r"^\s*-?[0-9]+"}]),
@@ -64,14 +63,16 @@ class TruthfulSchema(AutoSchema):
     def _map_serializer_field(
         self, field: Any, direction: Any, bypass_extensions: bool = False
     ) -> Any:
+        self._of_request = direction == "request"
+        return super()._map_serializer_field(  # type: ignore[no-untyped-call]
+            field, direction, bypass_extensions
+        )
+
+    def _insert_field_validators(self, field: Any, schema: Any) -> None:
         """What is read is more than what is answered: 5 for "5", and the like."""
-        told = super()._map_serializer_field(field, direction, bypass_extensions)
-        if direction != "request" or field.read_only or "enum" in told:
-            return told
-        for kind, others in ALSO_READ:
-            if isinstance(field, kind):
-                return {"anyOf": [told, *others]}
-        return told
+        super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
+        if self._of_request and not field.read_only:
+            _widen(field, schema)
 
     def _get_parameters(self) -> Any:
         """A parameter without a value counts as none."""
@@ -114,6 +115,18 @@ class TruthfulSchema(AutoSchema):
 
     def _may_be_wrong(self) -> bool:
         return self.method in {"POST", "PATCH", "PUT"} or bool(self._get_parameters())
+
+
+def _widen(field: Any, schema: dict[str, Any]) -> None:
+    """Add what the framework takes for such a field besides what it is described by."""
+    if {"enum", "$ref", "anyOf"} & set(schema):
+        return
+    for kind, others in ALSO_READ:
+        if isinstance(field, kind):
+            told = dict(schema)
+            schema.clear()
+            schema["anyOf"] = [told, *others]
+            return
 
 
 def _refusal(codes: Iterable[str]) -> dict[str, Any]:

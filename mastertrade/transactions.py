@@ -8,7 +8,6 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import (
-    InterfaceError,
     OperationalError,
     connection,
     transaction,
@@ -22,8 +21,6 @@ Result = TypeVar("Result")
 # SQLSTATE of a deadlock and of a serialization failure: nothing was done, and doing
 # the same again is right.
 TRANSIENT = frozenset({"40P01", "40001"})
-# Of a lock, a statement and an idle transaction that took longer than their limit.
-TIMED_OUT = frozenset({"55P03", "57014", "25P03"})
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.005
 
@@ -79,13 +76,3 @@ def atomic_for_long(
 def is_transient(failure: OperationalError) -> bool:
     """Whether the same transaction may well succeed the next time."""
     return getattr(failure.__cause__, "sqlstate", None) in TRANSIENT
-
-
-def has_timed_out(failure: BaseException) -> bool:
-    """Whether a time limit of the database ended it: it is undone."""
-    return getattr(failure.__cause__, "sqlstate", None) in TIMED_OUT
-
-
-def is_unreachable(failure: BaseException) -> bool:
-    """Whether the database failed rather than refused; it may be done or not."""
-    return isinstance(failure, (OperationalError, InterfaceError))

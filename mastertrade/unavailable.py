@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 
-from mastertrade.transactions import has_timed_out, is_unreachable
+from mastertrade.limits import has_timed_out, is_unreachable
 
 SORRY = "The database does not answer in time. Try again in a moment.\n"
 

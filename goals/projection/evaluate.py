@@ -68,7 +68,7 @@ def evaluate_policy(
     if today >= goal - 1e-12 or (stop is not None and today <= stop + 1e-12):
         sure = float(today >= goal - 1e-12)
         known = np.full((trades_left + 1, 1), sure)
-        every = np.arange(trades_left + 1)
+        every = np.arange(trades_left + 1.0)
         return PolicyOutcome(sure, 1 - sure, known, np.array([equity]), every)
     choose = as_function(policy)
     factors = _factors_of(policy, trades_left, goal, stop, today)

@@ -37,11 +37,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _set_autocommit(self, autocommit: bool) -> None:
         self.busy.discard(id(self))
-        super()._set_autocommit(autocommit)
+        super()._set_autocommit(autocommit)  # type: ignore[misc]
 
     def _close(self) -> None:
         self.busy.discard(id(self))
-        super()._close()
+        super()._close()  # type: ignore[misc]
 
     @contextmanager
     def limited(self, limits: Limits) -> Iterator[None]:

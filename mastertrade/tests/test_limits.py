@@ -16,8 +16,14 @@ from django.test import Client
 
 from goals.services import ledger
 from mastertrade import limits
-from mastertrade.limits import LONG, Limits, limit_role, serve_requests
-from mastertrade.transactions import atomic, atomic_for_long, has_timed_out
+from mastertrade.limits import (
+    LONG,
+    Limits,
+    has_timed_out,
+    limit_role,
+    serve_requests,
+)
+from mastertrade.transactions import atomic, atomic_for_long
 from tests.http import (
     PASSWORD,
     make_trader,
