@@ -6,6 +6,7 @@ disagree.
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=900, help="at most")
     parser.add_argument("more", nargs="*", help="for schemathesis, after --")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with stand() as place:
         trader = place.seed("trader", trades=3)
         environment = {**place.environment, "MASTERTRADE_LOG_LEVEL": "ERROR"}
