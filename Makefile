@@ -6,7 +6,7 @@ PORT ?= 8000
 # Processes that share the tests.
 JOBS ?= 2
 
-.PHONY: help run demo test slow attack faults browser freqtrade bench lock security lint types imports format clean
+.PHONY: help run demo test slow attack schema faults browser freqtrade bench lock security lint types imports format clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,8 +38,11 @@ test: .venv/tests  ## the suite, on a real PostgreSQL
 slow: .venv/tests  ## the tests that take seconds each: properties, migrations, servers
 	@$(BIN)/python -m pytest -n $(JOBS) -m slow $(ARGS)
 
-attack: .venv/tests  ## what one client can do to others: sockets, log-ins; bounded, loopback
+attack: .venv/tests  ## what one client can do to others; bounded, loopback
 	@$(BIN)/python -m tests.attack $(ARGS)
+
+schema: .venv/tests  ## the API against its own description, by schemathesis; 15 minutes at most
+	@$(BIN)/python -m tests.described $(ARGS)
 
 faults: .venv/tests  ## kill the web server and PostgreSQL at work; minutes
 	@$(BIN)/python -m tests.faults $(ARGS)

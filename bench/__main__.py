@@ -25,6 +25,7 @@ TOPICS = (
     "snapshot",
     "replay",
     "projection",
+    "requests",
     "memory",
 )
 

@@ -1,16 +1,21 @@
 """Who a token or a password belongs to."""
 
 import threading
+from copy import copy
 from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
 from django.db.models import Q
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
+from drf_spectacular.authentication import SessionScheme as SpectacularSessionScheme
 from drf_spectacular.contrib.knox_auth_token import KnoxTokenScheme
 from knox.auth import TokenAuthentication as KnoxTokenAuthentication
+from rest_framework.authentication import (
+    SessionAuthentication as PlainSessionAuthentication,
+)
 from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Throttled
 from rest_framework.request import Request
 
@@ -60,11 +65,30 @@ class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
         return expiry is not None and expiry < timezone.now()
 
 
+class SessionAuthentication(PlainSessionAuthentication):
+    """A browser's session; the CSRF token is taken from the `X-CSRFToken` header.
+
+    The framework would look for it in the body too, and so read and parse it before
+    the request is counted.
+    """
+
+    def enforce_csrf(self, request: Any) -> None:
+        without_body: Any = copy(getattr(request, "_request", request))
+        without_body.POST = QueryDict()
+        super().enforce_csrf(without_body)
+
+
 class TokenScheme(KnoxTokenScheme):  # type: ignore[no-untyped-call]
     """How the API's description speaks of these tokens."""
 
     target_class = "goals.authentication.TokenAuthentication"
     name = "token"
+
+
+class SessionScheme(SpectacularSessionScheme):  # type: ignore[no-untyped-call]
+    """The same for a browser's session."""
+
+    target_class = "goals.authentication.SessionAuthentication"
 
 
 class TooManyTries(Throttled):

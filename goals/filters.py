@@ -7,6 +7,8 @@ import django_filters
 from django import forms
 from django.db.models import Q, QuerySet
 from django.utils.dateparse import parse_date, parse_datetime
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
 from goals.enums import (
     GoalStatus,
@@ -42,12 +44,14 @@ class _BooleanField(forms.Field):
             raise forms.ValidationError("Must be true or false.") from None
 
 
+@extend_schema_field(OpenApiTypes.BOOL)
 class BooleanFilter(django_filters.Filter):
     """`true` or `false`; anything else is refused."""
 
     field_class = _BooleanField
 
 
+@extend_schema_field(OpenApiTypes.INT64)
 class WholeNumberFilter(django_filters.Filter):
     """A whole number that a key may be; no 1.5, which would be read as 1."""
 

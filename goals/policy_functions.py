@@ -45,6 +45,8 @@ class GoalPolicy:
     edge: Decimal | None = None
     table: DeadlineTable | None = None
     cap: Decimal | None = None
+    # How many trades a row of the table stands for.
+    trades_a_row: float = 1.0
 
     def as_function(self) -> PolicyFunction:
         """Factors for (trades left, equities), inside bounds and below the cap."""
@@ -63,7 +65,8 @@ class GoalPolicy:
         if self.policy is PolicyName.CONSTANT:
             return look_up(CONSTANT, progress)
         if self.policy is PolicyName.DEADLINE_OPTIMAL and self.table is not None:
-            return self.table.factors_at(trades_left, equity)
+            rows = max(round(trades_left / self.trades_a_row), 1)
+            return self.table.factors_at(rows, equity)
         if self.policy is PolicyName.PACE and self.edge is not None:
             return self._pace(trades_left, equity, progress)
         return look_up(LADDER, progress)

@@ -1,7 +1,8 @@
 """What a goal may come to: all figures of a projection, as values. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import sha256
 
 import numpy as np
@@ -15,6 +16,8 @@ from goals.projection.forecast import (
     project,
     required_growth,
 )
+from goals.projection.grouping import sum_of
+from goals.projection.outcomes import take_outcomes
 from goals.projection.suggestions import suggest
 from goals.records import RATIO
 from mastertrade.money import round_to
@@ -23,13 +26,17 @@ PROBABILITY = (8, 6)
 MEANING = "touched by the deadline, not held"
 # More trades than that are projected as so many.
 MOST_TRADES = 2_000
+HUNDREDTHS = 100
+# Answers of some 10 kB each.
+MOST_KEPT = 200
 # A deadline with more trades than that is not suggested; fewer where each number of
 # them has a table to solve.
 MOST_SUGGESTED = 1_000
 MOST_SOLVED = 400
-FAN_POINTS = 60
 # Nodes of a table that is solved to find a suggestion, and not kept.
 SUGGESTED_NODES = 200
+# Rows of such a table: more trades are told by rows of several.
+SUGGESTED_ROWS = 60
 FAN_PCT = (5, 25, 50, 75, 95)
 
 
@@ -54,11 +61,46 @@ class Figures:
 def project_goal(
     edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: float | None
 ) -> Figures:
-    """Project a goal under its own policy; the same question gives the same answer."""
+    """Project a goal under its own policy; the same question gives the same answer.
+
+    The last `MOST_KEPT` answers are kept.
+    """
+    trades = in_steps(trades_left)
+    seed = _seed(edge, policy, trades, stop_loss)
+    figures = _answer(_Question(seed, edge, policy, trades, stop_loss))
+    needed = required_growth(
+        float(trades_left), float(policy.way.goal_return), float(policy.way.equity)
+    )
+    return replace(figures, required_per_trade=growth(needed))
+
+
+def in_steps(trades_left: Decimal) -> int:
+    """Trades as they are projected: many of them in steps of a hundredth.
+
+    So an answer is found again though time goes on.
+    """
+    trades = min(round(trades_left), MOST_TRADES)
+    step = max(trades // HUNDREDTHS, 1)
+    return trades // step * step
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked; two are the same if their seeds are, which stand for the rest."""
+
+    seed: int
+    edge: Edge = field(compare=False)
+    policy: GoalPolicy = field(compare=False)
+    trades: int = field(compare=False)
+    stop_loss: float | None = field(compare=False)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _answer(asked: _Question) -> Figures:
+    edge, policy, trades = asked.edge, asked.policy, asked.trades
+    seed, stop_loss = asked.seed, asked.stop_loss
     way, choose = policy.way, policy.as_function()
     goal_return, equity = float(way.goal_return), float(way.equity)
-    trades = min(round(trades_left), MOST_TRADES)
-    seed = _seed(edge, policy, trades, stop_loss)
     found = project(
         edge,
         choose,
@@ -83,9 +125,7 @@ def project_goal(
         low=ratio(found.low),
         high=ratio(found.high),
         unreachable=found.unreachable_reason,
-        required_per_trade=growth(
-            required_growth(float(trades_left), goal_return, equity)
-        ),
+        required_per_trade=None,
         suggested_trades=better.trades_left,
         suggested_return=growth(better.goal_return),
         fan=_fan(edge, policy, trades, seed) if trades else (),
@@ -105,7 +145,7 @@ def measure_chances(
     edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: float | None
 ) -> Chances:
     """The same probability and band as `project_goal`, without the rest of it."""
-    trades = min(round(trades_left), MOST_TRADES)
+    trades = in_steps(trades_left)
     found = measure_chance(
         edge,
         policy.as_function(),
@@ -121,11 +161,18 @@ def measure_chances(
 def _policy_toward(policy: GoalPolicy, trades: int, target: float) -> GoalPolicy:
     """The same policy, were that the goal's target, with so many trades left."""
     way = policy.way.toward(round_to(Decimal(target), RATIO))
-    table = policy.table
-    if table is not None:
-        asked = table.inputs.toward(trades, way.goal_return)
-        table = solve(replace(asked, nodes=SUGGESTED_NODES))
-    return replace(policy, way=way, table=table)
+    if policy.table is None:
+        return replace(policy, way=way)
+    asked = policy.table.inputs.toward(min(trades, SUGGESTED_ROWS), way.goal_return)
+    each = max(trades / asked.trades_left, 1.0)
+    told = sum_of(take_outcomes(asked.growths, asked.probabilities, 1.0), each)
+    asked = replace(
+        asked,
+        growths=tuple(told.values.tolist()),
+        probabilities=tuple(told.probabilities.tolist()),
+        nodes=SUGGESTED_NODES,
+    )
+    return replace(policy, way=way, table=solve(asked), trades_a_row=each)
 
 
 def _fan(
@@ -141,8 +188,10 @@ def _fan(
     )
     if walks.fan is None:
         return ()
-    chosen = np.unique(np.linspace(0, trades, FAN_POINTS + 1).astype(int))
-    return tuple((int(done), walks.fan[done]) for done in chosen)
+    steps = len(walks.fan) - 1
+    return tuple(
+        (round(trades * step / steps), row) for step, row in enumerate(walks.fan)
+    )
 
 
 def _seed(edge: Edge, policy: GoalPolicy, trades: int, stop_loss: float | None) -> int:
@@ -151,6 +200,8 @@ def _seed(edge: Edge, policy: GoalPolicy, trades: int, stop_loss: float | None) 
     told = f"{edge.growths.tolist()} {edge.probabilities.tolist()} {trades} {stop_loss}"
     told += f" {policy.policy} {policy.min_factor} {policy.max_factor} {policy.cap}"
     told += f" {way.goal_return} {way.equity} {way.start_progress_pct}"
+    told += f" {edge.bounds} {edge.best} {policy.after_achieved} {policy.edge}"
+    told += f" {policy.table and policy.table.inputs.digest}"
     return int.from_bytes(sha256(told.encode()).digest()[:8])
 
 

@@ -1,26 +1,38 @@
 """What every endpoint shares: pages, and one exception handler."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.defaults import page_not_found
 from psycopg.errors import UniqueViolation
 from rest_framework import serializers, status
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, ParseError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from mastertrade.exceptions import DomainError, InvalidInput, NotFound
+from mastertrade.limits import has_timed_out, is_unreachable
+from mastertrade.parsing import shorten
 
 # Django's own Http404 and PermissionDenied have no code.
 DJANGOS_CODES = {
     status.HTTP_403_FORBIDDEN: "permission_denied",
     status.HTTP_404_NOT_FOUND: NotFound.code,
 }
+
+
+# Wrong fields that an error names; it says how many more there are.
+MOST_ERRORS = 20
+AND_MORE = "and_more"
+# Characters of one message.
+MAX_DETAIL = 1_000
 
 
 class DatabaseUnreachable(APIException):
@@ -32,6 +44,18 @@ class DatabaseUnreachable(APIException):
         "all: send it again, with the same id."
     )
     default_code = "database_unavailable"
+
+
+class DatabaseBusy(APIException):
+    """A time limit of the database ran out; what was asked is undone."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = (
+        "What this needs is held by something else, or takes too long. Nothing was "
+        "done: send it again, with the same id."
+    )
+    default_code = "database_busy"
+    wait = 1  # seconds, as Retry-After
 
 
 class BodyTooLarge(APIException):
@@ -56,7 +80,7 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
     """
     response = _respond(error, context)
     if response is not None:
-        response.data = _without_surrogates(response.data)
+        response.data = _readable(response.data)
     return response
 
 
@@ -76,10 +100,14 @@ def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
         return _answer(body, status.HTTP_409_CONFLICT)
     if isinstance(error, DjangoValidationError):
         error = serializers.ValidationError(serializers.as_serializer_error(error))
-    if isinstance(error, (OperationalError, InterfaceError)):
+    if has_timed_out(error):
+        error = DatabaseBusy()
+    if is_unreachable(error):
         error = DatabaseUnreachable()
     if isinstance(error, RequestDataTooBig):
         error = BodyTooLarge()
+    if isinstance(error, SuspiciousOperation):  # too many fields, or files, in a form
+        error = ParseError(str(error))
     response = exception_handler(error, context)
     return response if response is None else _with_code(response, error)
 
@@ -99,18 +127,38 @@ def _answer(body: dict[str, Any], status_code: int) -> Response:
     return Response(body, status=status_code)
 
 
-def _without_surrogates(data: Any) -> Any:
-    """An answer may repeat what was sent, and is UTF-8, which cannot hold it all."""
+def _readable(data: Any) -> Any:
+    """What of an error is shown: the first `MOST_ERRORS` fields, and no long text.
+
+    An answer may repeat what was sent, and is UTF-8, which cannot hold it all.
+    """
     if isinstance(data, Mapping):
-        return {
-            _without_surrogates(key): _without_surrogates(value)
-            for key, value in data.items()
-        }
+        first = islice(data.items(), MOST_ERRORS)
+        shown = {_readable_name(key): _readable(value) for key, value in first}
+        if len(data) > MOST_ERRORS:
+            more = len(data) - MOST_ERRORS
+            shown[AND_MORE] = [f"{more:,} more fields are wrong."]
+        return shown
     if isinstance(data, (list, tuple)):
-        return [_without_surrogates(value) for value in data]
+        listed = [_readable(value) for value in data[:MOST_ERRORS]]
+        if len(data) > MOST_ERRORS:
+            listed.append(f"{len(data) - MOST_ERRORS:,} more are wrong.")
+        return listed
     if isinstance(data, str):
-        return data.encode("utf-8", "replace").decode("utf-8")
+        return shorten(data, MAX_DETAIL).encode("utf-8", "replace").decode("utf-8")
     return data
+
+
+def _readable_name(name: Any) -> Any:
+    return _readable(shorten(name) if isinstance(name, str) else name)
+
+
+def answer_unknown_address(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """JSON below `/api/`, a page elsewhere."""
+    if not request.path.startswith("/api/"):
+        return page_not_found(request, exception)
+    told = {"detail": "There is nothing at this address.", "code": NotFound.code}
+    return JsonResponse(told, status=status.HTTP_404_NOT_FOUND)
 
 
 class Pages(PageNumberPagination):

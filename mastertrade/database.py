@@ -22,6 +22,16 @@ from mastertrade.postgres.binaries import DatabaseUnavailable
 __all__ = ["DatabaseUnavailable", "database_settings"]
 
 ENGINE = "django.db.backends.postgresql"
+#: The same, with time limits.
+OUR_ENGINE = "mastertrade.backend"
+#: Seconds to wait for a connection, and how soon one is given up that went dead.
+CONNECTING = {
+    "connect_timeout": 5,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 #: How long a connection is kept for the next request, in seconds.
 CONN_MAX_AGE = 600
 
@@ -39,7 +49,12 @@ def database_settings(*, base_dir: Path, testing: bool) -> dict[str, Any]:
         settings = _from_server(embedded.serve_tests())
     else:
         settings = _from_server(embedded.serve(base_dir / "var"))
-    return settings | {"CONN_MAX_AGE": _conn_max_age(), "CONN_HEALTH_CHECKS": True}
+    return settings | {
+        "ENGINE": OUR_ENGINE,
+        "CONN_MAX_AGE": _conn_max_age(),
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": CONNECTING | settings.get("OPTIONS", {}),
+    }
 
 
 def _from_url(url: str, variable: str) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
             known = {name for name, field in self.fields.items() if not field.read_only}
-            unknown = sorted(str(name) for name in data if name not in known)
+            unknown = [str(name) for name in data if name not in known]
             if unknown:
                 raise serializers.ValidationError(
                     {name: ["This field cannot be set here."] for name in unknown}

@@ -14,6 +14,8 @@ from rest_framework.parsers import JSONParser
 MAX_JSON_DEPTH = 20
 # Of a whole number; no column holds as many.
 MAX_DIGITS = 1_000
+# Of what was sent, in characters, when an error repeats it.
+MAX_REPEATED = 200
 # A body may hold an object that deep, and itself.
 MAX_BODY_DEPTH = MAX_JSON_DEPTH + 10
 
@@ -40,12 +42,19 @@ class ExactJSONParser(JSONParser):
                 object_pairs_hook=_read_object,
             )
         except (ValueError, RecursionError) as error:
-            raise ParseError(f"JSON parse error: {error}") from None
+            raise ParseError(f"JSON parse error: {shorten(str(error))}") from None
         _refuse_deep_nesting(data)
         return data
 
 
+def shorten(text: str, most: int = MAX_REPEATED) -> str:
+    """A text to repeat in an error, cut after `most` characters."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def _read_decimal(text: str) -> Decimal:
+    if len(text) > MAX_DIGITS:
+        raise ValueError(f"a number of {len(text):,} digits is too long")
     try:
         return Decimal(text)
     except InvalidOperation:
@@ -63,11 +72,11 @@ def _refuse_constant(name: str) -> None:
 
 
 def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    read = dict(pairs)
-    if len(read) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{twice} comes more than once")
+    read: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in read:
+            raise ValueError(f"{shorten(name)} comes more than once")
+        read[name] = value
     return read
 
 

@@ -17,6 +17,7 @@ from mastertrade.environment import (
     read_secret,
     read_text,
 )
+from mastertrade.limits import LONG, Limits
 from mastertrade.logs import without_traceback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -57,6 +58,8 @@ MIDDLEWARE = [
     "mastertrade.middleware.believe_trusted_proxies",
     "mastertrade.middleware.answer_health_checks",
     "mastertrade.middleware.restrict_content",
+    "mastertrade.body_limits.BodyLimitMiddleware",
+    "mastertrade.unavailable.UnavailableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -83,7 +86,20 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": database_settings(base_dir=BASE_DIR, testing=TESTING)}
+DATABASES = {
+    "default": database_settings(base_dir=BASE_DIR, testing=TESTING) | {"LIMITS": LONG}
+}
+# A lock is waited for longer than PostgreSQL waits before it looks for a deadlock
+# (1 s), for what is deadlocked is tried again; a statement less than the 30 s that
+# proxies wait.
+WEB_LIMITS = Limits(
+    lock_timeout=read_int("DATABASE_LOCK_TIMEOUT_MS", default=2_000),
+    statement_timeout=read_int("DATABASE_STATEMENT_TIMEOUT_MS", default=15_000),
+    idle_in_transaction_session_timeout=read_int(
+        "DATABASE_IDLE_TIMEOUT_MS", default=15_000
+    ),
+    crowded_lock_timeout=read_int("DATABASE_CROWDED_LOCK_TIMEOUT_MS", default=100),
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TEST_RUNNER = "mastertrade.test_runner.PytestRunner"
@@ -115,18 +131,37 @@ WHITENOISE_USE_FINDERS = True
 
 # What gunicorn and the proxies before it let a request take.
 REQUEST_SECONDS = read_int("MASTERTRADE_REQUEST_SECONDS", default=30)
+# The largest bodies, in bytes: where nobody need be signed in, where somebody is, and
+# of a file of trades. Pages read up to DATA_UPLOAD_MAX_MEMORY_SIZE.
+BODY_LIMITS = {
+    "anonymous": read_int("MASTERTRADE_ANONYMOUS_BODY_BYTES", default=32_768),
+    "signed_in": read_int("MASTERTRADE_BODY_BYTES", default=262_144),
+    "upload": read_int("MASTERTRADE_UPLOAD_BYTES", default=100 * 2**20),
+}
+FILE_UPLOAD_HANDLERS = [
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "mastertrade.uploads.NamelessUploadHandler",
+]
+
+# Throttles count here, in each process; many requests must not push a counter out.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    }
+}
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # First, so that a request without credentials answers 401.
         "goals.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "goals.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PAGINATION_CLASS": "mastertrade.api.Pages",
     "DEFAULT_PARSER_CLASSES": ["mastertrade.parsing.ExactJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "mastertrade.openapi.TruthfulSchema",
     "DEFAULT_THROTTLE_CLASSES": [
         "rest_framework.throttling.UserRateThrottle",
         "rest_framework.throttling.AnonRateThrottle",

@@ -3,10 +3,17 @@
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from django.db import OperationalError, connection, transaction
+from django.db import (
+    OperationalError,
+    connection,
+    transaction,
+)
+
+from mastertrade.limits import LONG
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -38,6 +45,30 @@ def atomic(function: Callable[Parameters, Result]) -> Callable[Parameters, Resul
             pause = FIRST_PAUSE_SECONDS * 2**attempt
             time.sleep(pause * random.uniform(0.5, 1.5))  # nosec B311
         raise AssertionError("unreachable")
+
+    return run
+
+
+def atomic_for_long(
+    function: Callable[Parameters, Result],
+) -> Callable[Parameters, Result]:
+    """`atomic` for what takes minutes, in a web request too: limits as of a command.
+
+    Only a lock is waited for as briefly as ever, where a web request waits.
+    """
+    in_transaction = atomic(function)
+
+    @wraps(function)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        database: Any = connection
+        usual = database.settings_dict["LIMITS"]
+        limits = replace(
+            LONG,
+            lock_timeout=usual.lock_timeout,
+            crowded_lock_timeout=usual.crowded_lock_timeout,
+        )
+        with database.limited(limits):
+            return in_transaction(*args, **kwargs)
 
     return run
 

@@ -13,6 +13,8 @@ api: list[URLPattern | URLResolver] = [
     path("", include("strategies.urls")),
 ]
 
+handler404 = "mastertrade.api.answer_unknown_address"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/", include(api)),

@@ -1,5 +1,6 @@
 """Calling the API in tests: clients, a trader with one of everything, the schema."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from django.core.cache import cache as throttle_cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.urls import Resolver404
 from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient, ForceAuthClientHandler
@@ -63,8 +65,37 @@ def client_of(user: User) -> APIClient:
     return client_with(f"Token {token}")
 
 
+class DescribedClient(APIClient):
+    """Every answer's status, and a refusal's code, must be in the API's description."""
+
+    def request(self, **kwargs: Any) -> Any:
+        answer: Any = super().request(**kwargs)
+        try:
+            route: str = answer.resolver_match.route
+        except Resolver404:  # no address of ours
+            return answer
+        if answer.status_code < 500:
+            path = "/" + re.sub(r"<\w+:(\w+)>", r"{\1}", route)
+            name = f"{kwargs['REQUEST_METHOD']} {path}"
+            if name in operations():
+                assert_described(operations()[name], answer)
+        return answer
+
+
+def assert_described(operation: "Operation", answer: Any) -> None:
+    responses = operation.description["responses"]
+    status = str(answer.status_code)
+    assert status in responses, f"{operation} answered {status}: {answer.content[:300]}"
+    if answer.status_code < 401 or not answer.content:
+        return
+    told = answer.json()
+    described = responses[status]["content"]["application/json"]["schema"]
+    allowed = described["properties"]["code"]["enum"]
+    assert told["code"] in allowed, f"{operation} answered {status} {told}"
+
+
 def client_with(authorization: str | None = None) -> APIClient:
-    client = APIClient(raise_request_exception=False)
+    client = DescribedClient(raise_request_exception=False)
     client.handler = shared_handler()
     if authorization is not None:
         client.credentials(HTTP_AUTHORIZATION=authorization)
@@ -291,6 +322,8 @@ def count_statements() -> Iterator[list[str]]:
 
 # The token in the address says who it is; nobody is signed in.
 KEYED_BY_ADDRESS = {"POST /api/webhooks/freqtrade/{token}/"}
+# Whoever is not signed in may send a body here.
+ANYBODYS = {*KEYED_BY_ADDRESS, "POST /api/tokens/"}
 
 
 @dataclass(frozen=True)
@@ -315,7 +348,8 @@ class Operation:
 
     @property
     def query(self) -> dict[str, dict[str, Any]]:
-        return {p["name"]: p["schema"] for p in self.parameters if p["in"] == "query"}
+        asked = [p for p in self.parameters if p["in"] == "query"]
+        return {p["name"]: resolve(p["schema"]) for p in asked}
 
     @property
     def body(self) -> dict[str, dict[str, Any]]:
@@ -359,6 +393,8 @@ def operations() -> dict[str, Operation]:
 
 def resolve(part: dict[str, Any]) -> dict[str, Any]:
     """A part of the schema with what it refers to written out."""
+    if "anyOf" in part:  # the first is what the others mean
+        return resolve(part["anyOf"][0])
     merged = {key: value for key, value in part.items() if key != "allOf"}
     for other in part.get("allOf", []):
         merged |= resolve(other)

@@ -7,6 +7,7 @@ edge and Kelly fraction are over all portfolios together.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from goals.projection.edge import FEWEST_TRADES
@@ -66,13 +67,17 @@ class MoneyFigures:
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """One strategy's figures. `worst` is the smallest growth."""
+    """One strategy's figures. `worst` is the smallest growth.
+
+    Trades that ended up to `since` are not counted; None: all are.
+    """
 
     strategy_id: str
     money: tuple[MoneyFigures, ...] = ()
     record: GrowthRecord = NO_RECORD
     worst: Decimal = ZERO
     kelly: Kelly | None = None
+    since: datetime | None = None
 
     @property
     def trades(self) -> int:

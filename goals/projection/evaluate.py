@@ -1,6 +1,6 @@
 """What comes of a policy, whatever it is: table, function or number. Pure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from goals.projection.deadline import DeadlinePolicy, check_question
 from goals.projection.grid import TOUCH, Grid, log_levels, make_grid
-from goals.projection.outcomes import Outcomes, read_number, take_outcomes
+from goals.projection.grouping import Step, plan_steps, trades_at
+from goals.projection.outcomes import read_number, take_outcomes
 from goals.projection.reachable import Reached, walk_levels
 from goals.projection.stencils import land
 from goals.projection.types import Flags, Floats, Indices, Numbers
@@ -26,13 +27,15 @@ class PolicyOutcome:
     """Chances of reaching the goal and of touching the stop, from today (ratios).
 
     `probabilities` of shape (trades_left + 1, nodes) are those of reaching the goal
-    with so many trades left from the nodes `equity`.
+    with so many trades left from the nodes `equity`; where trades were walked several
+    at once, with the numbers of them in `trades`, shape (rows,).
     """
 
     probability: float
     stop_probability: float
     probabilities: Floats
     equity: Floats
+    trades: Floats
 
     def value(self, stop_penalty: float) -> float:
         """What `solve_deadline_policy` maximises."""
@@ -50,12 +53,14 @@ def evaluate_policy(
     equity: float = 1.0,
     *,
     nodes: int | None = None,
+    grouped: bool = False,
 ) -> PolicyOutcome:
     """The chances of a given policy; arguments as in `solve_deadline_policy`.
 
     `policy` is what that returned, one factor for always, or a function of the trades
     left and an array of equities (in units of that at the goal's start) that returns a
-    factor for each.
+    factor for each. `grouped`: many trades are walked several at once, which is quicker
+    and less exact; docs/projection.md has figures.
     """
     chances = take_outcomes(outcomes, probabilities, base_risk)
     check_question(trades_left, goal_return, stop_loss, 0.0, equity)
@@ -63,7 +68,8 @@ def evaluate_policy(
     if today >= goal - 1e-12 or (stop is not None and today <= stop + 1e-12):
         sure = float(today >= goal - 1e-12)
         known = np.full((trades_left + 1, 1), sure)
-        return PolicyOutcome(sure, 1 - sure, known, np.array([equity]))
+        every = np.arange(trades_left + 1.0)
+        return PolicyOutcome(sure, 1 - sure, known, np.array([equity]), every)
     choose = as_function(policy)
     factors = _factors_of(policy, trades_left, goal, stop, today)
     grid = make_grid(
@@ -75,19 +81,30 @@ def evaluate_policy(
         today=today,
         nodes=nodes,
     )
-    reached, stopped = _walk(choose, chances, grid, trades_left)
-    found = walk_levels(
-        lambda left, levels: ask(choose, left, levels),
-        chances,
-        trades_left,
-        *(goal, stop, today),
-        constant=factors.size == 1 and not callable(policy),
-    ) or Reached(float(reached[-1, grid.today]), float(stopped[grid.today]))
+    steps = [Step(1, chances)] * trades_left
+    if grouped:
+        bottom = float(grid.log_equity[0])
+        nearest = min(goal - today, today - bottom)
+        steps = plan_steps(
+            chances, trades_left, nearest, goal - bottom, float(factors[-1])
+        )
+    reached, stopped = _walk(choose, steps, grid)
+    exact = None
+    if not grouped or len(steps) == trades_left:
+        exact = walk_levels(
+            lambda left, levels: ask(choose, left, levels),
+            chances,
+            trades_left,
+            *(goal, stop, today),
+            constant=factors.size == 1 and not callable(policy),
+        )
+    found = exact or Reached(float(reached[-1, grid.today]), float(stopped[grid.today]))
     return PolicyOutcome(
         probability=found.probability,
         stop_probability=found.stop_probability,
         probabilities=reached,
         equity=grid.equity,
+        trades=trades_at(steps),
     )
 
 
@@ -135,30 +152,35 @@ class _Steps:
 
 
 def _walk(
-    choose: PolicyFunction, outcomes: Outcomes, grid: Grid, trades_left: int
+    choose: PolicyFunction, plan: Sequence[Step], grid: Grid
 ) -> tuple[Floats, Floats]:
     equity = grid.equity
     stopped = np.zeros(grid.size)
-    reached = np.zeros((trades_left + 1, grid.size))
-    chances = outcomes.probabilities
+    reached = np.zeros((len(plan) + 1, grid.size))
     given: Floats | None = None
-    for left in range(1, trades_left + 1):
+    of: Step | None = None
+    left = 0
+    for row, step in enumerate(plan, start=1):
+        left += step.trades
         factors = ask(choose, left, equity)
-        if given is None or not np.array_equal(given, factors):
-            steps, given = _step(factors, outcomes, grid), factors
-        reached[left] = _read(reached[left - 1], steps, steps.reaches) @ chances
+        if given is None or of is not step or not np.array_equal(given, factors):
+            steps, given, of = _step(factors, step, grid), factors, step
+        chances = step.outcomes.probabilities
+        reached[row] = _read(reached[row - 1], steps, steps.reaches) @ chances
         if grid.stop is not None:
             stopped = _read(stopped, steps, steps.stops) @ chances
     return reached, stopped
 
 
-def _step(factors: Floats, outcomes: Outcomes, grid: Grid) -> _Steps:
+def _step(factors: Floats, step: Step, grid: Grid) -> _Steps:
     # Few of the factors differ, as a rule; a logarithm costs more than to look one up.
     given, which = np.unique(factors, return_inverse=True)
+    outcomes = step.outcomes
     landing = land(outcomes.log_steps(given), outcomes.probabilities, grid)
     nodes = np.arange(grid.size)[:, None]
     exact = landing.exact[which] + nodes
     read = (landing.cells + landing.share)[which] + nodes
+    drawn = (TOUCH + step.drawn * factors / grid.step)[:, None]
     bottom = -np.inf if grid.stop is None else (grid.stop - grid.lowest) / grid.step
     # Inside the goal's and the stop's cells: the node before them.
     inside = np.clip(read, 0, grid.size - 1)
@@ -166,8 +188,8 @@ def _step(factors: Floats, outcomes: Outcomes, grid: Grid) -> _Steps:
     return _Steps(
         node=np.asarray(node),
         share=inside - node,
-        reaches=exact >= grid.size - 1 + grid.goal_share - TOUCH,
-        stops=(exact <= bottom + TOUCH) if grid.stop is not None else exact < -1,
+        reaches=exact >= grid.size - 1 + grid.goal_share - drawn,
+        stops=(exact <= bottom + drawn) if grid.stop is not None else exact < -1,
     )
 
 

@@ -14,7 +14,9 @@ import numpy as np
 
 from goals.projection.deadline import check_question
 from goals.projection.edge import Edge
-from goals.projection.evaluate import Policy, evaluate_policy
+from goals.projection.evaluate import Policy, as_function, evaluate_policy
+from goals.projection.grouping import sum_of
+from goals.projection.outcomes import take_outcomes
 from goals.projection.paths import Walks, simulate_policy
 from mastertrade.exceptions import InvalidInput
 
@@ -27,6 +29,7 @@ RESAMPLES = 400
 # Nodes of a grid where a fifth of a percentage point is of no account.
 COARSE_NODES = 400
 FAN_PATHS = 10_000
+FAN_STEPS = 60
 # How far above the unreachable limit the cheap estimate must be to be believed: no
 # record is a normal distribution.
 SURELY_REACHABLE = 0.15
@@ -134,6 +137,7 @@ def measure_chance(
             stop_loss,
             equity,
             nodes=COARSE_NODES,
+            grouped=True,
         )
         return outcome.probability, outcome.stop_probability
 
@@ -224,6 +228,7 @@ def is_unreachable(
         stop_loss,
         equity,
         nodes=COARSE_NODES,
+        grouped=True,
     ).probability
     if upper < UNREACHABLE:
         return (
@@ -303,13 +308,20 @@ def fan(
     """Simulated walks to the deadline; `.fan` are their 5, 25, 50, 75, 95 % quantiles.
 
     They trade on beyond the goal, so that the fan shows what the account may come to.
+    More trades than `FAN_STEPS` are walked in so many steps of equally many trades.
     """
+    steps = min(trades_left, FAN_STEPS)
+    each = trades_left / steps if steps else 1.0
+    outcomes = take_outcomes(edge.growths, edge.probabilities, 1.0)
+    if each > 1:
+        outcomes = sum_of(outcomes, each)
+    choose = as_function(policy)
     return simulate_policy(
-        policy,
-        edge.growths,
-        edge.probabilities,
+        lambda left, at: choose(round(left * each), at),
+        outcomes.values,
+        outcomes.probabilities,
         1.0,
-        trades_left,
+        steps,
         goal_return,
         stop_loss,
         equity,

@@ -16,8 +16,12 @@ from goals.projection.deadline import check_question
 from goals.projection.edge import Edge
 from goals.projection.evaluate import Policy, evaluate_policy
 from goals.projection.forecast import COARSE_NODES
+from goals.projection.grouping import MOST_SINGLE
 
 EVEN = 0.5
+# More trades than that are asked about on a coarser grid.
+FEW_TRADES = MOST_SINGLE
+SUGGESTING_NODES = 200
 # The trades that are asked about first; four times as many where those do not do.
 FIRST_TRADES = 64
 MOST_TRADES = 1_000
@@ -75,8 +79,8 @@ def suggest(
     """
     check_question(trades_left, goal_return, stop_loss, 0.0, equity)
 
-    def chances(trades: int, target: float) -> np.ndarray:
-        """The probabilities with 0, 1, … `trades` left from today's equity."""
+    def chances(trades: int, target: float) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers of trades left, up to so many, and the probabilities from today."""
         outcome = evaluate_policy(
             policy_for(trades, target),
             edge.growths,
@@ -86,19 +90,20 @@ def suggest(
             target,
             stop_loss,
             equity,
-            nodes=COARSE_NODES,
+            nodes=SUGGESTING_NODES if trades > FEW_TRADES else COARSE_NODES,
+            grouped=True,
         )
         today = int(np.argmin(np.abs(outcome.equity - equity)))
         found = outcome.probabilities[:, today].copy()
         found[-1] = outcome.probability  # which may be known exactly
-        return found
+        return outcome.trades, found
 
     if goal_return <= max(equity - 1, 0.0):
         return Suggestion(None, None)
     found = None
     if trades_left > 0:
         found = _find_target(
-            lambda target: float(chances(trades_left, target)[-1]),
+            lambda target: float(chances(trades_left, target)[1][-1]),
             equity,
             max(edge.shrunk_mean, 0.0) * trades_left,
             edge.bounds.deviation * trades_left**0.5,
@@ -109,13 +114,19 @@ def suggest(
     )
 
 
-def _find_trades(chances: Callable[[int], np.ndarray], most_trades: int) -> int | None:
-    """One induction answers for all trades up to those it began with."""
+def _find_trades(
+    chances: Callable[[int], tuple[np.ndarray, np.ndarray]], most_trades: int
+) -> int | None:
+    """One induction answers for all trades up to those it began with.
+
+    Where several were walked at once, the answer is the first of those looked at.
+    """
     asked = min(FIRST_TRADES, most_trades)
     while True:
-        enough = np.flatnonzero(chances(asked) >= EVEN)
+        trades, found = chances(asked)
+        enough = np.flatnonzero(found >= EVEN)
         if enough.size:
-            return int(enough[0])
+            return int(trades[enough[0]])
         if asked >= most_trades:
             return None
         asked = min(asked * 4, most_trades)

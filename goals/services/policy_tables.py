@@ -15,9 +15,25 @@ def find_table(
     kept = PolicyTable.objects.filter(question=question).first()
     if kept is not None:
         return unpack(DeadlineInputs.from_plain(kept.inputs), bytes(kept.factors))
-    table = solve(make())
-    keep_table(table, question, now)
-    return table
+    return find_solved(make(), now, question)
+
+
+def find_solved(
+    inputs: DeadlineInputs, now: datetime, question: str | None = None
+) -> DeadlineTable:
+    """The table of these inputs: the kept one, or solved and kept.
+
+    With a question it is found by that from now on.
+    """
+    kept = PolicyTable.objects.filter(pk=inputs.digest)
+    packed = kept.values_list("factors", flat=True).first()
+    if packed is None:
+        table = solve(inputs)
+        keep_table(table, question or inputs.digest, now)
+        return table
+    if question is not None:
+        kept.update(question=question)
+    return unpack(inputs, bytes(packed))
 
 
 def keep_table(table: DeadlineTable, question: str, now: datetime) -> None:

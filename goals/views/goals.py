@@ -26,6 +26,13 @@ from goals.serializers import (
 )
 from goals.services import cancel_goal, create_goal, update_goal
 from goals.services.goal_state import with_status
+from mastertrade.exceptions import (
+    GoalNotActive,
+    OutOfRange,
+    PortfolioRuined,
+    PortfolioUnfunded,
+    TooManyGoals,
+)
 from mastertrade.listing import ListView
 
 FIVE_PERCENT = OpenApiExample(
@@ -71,6 +78,7 @@ class GoalListView(MyGoals, ListView[FinancialGoal]):
         "created_at",
     )
     ordering = ("-goal_id",)
+    refusals = {"POST": (OutOfRange, PortfolioRuined, PortfolioUnfunded, TooManyGoals)}
 
     @extend_schema(
         request=GoalCreationSerializer,
@@ -92,6 +100,10 @@ class GoalDetailView(MyGoals, generics.RetrieveAPIView[FinancialGoal]):
 
     serializer_class = GoalSerializer
     lookup_field = "goal_id"
+    refusals = {
+        "PATCH": (GoalNotActive, OutOfRange, PortfolioRuined, TooManyGoals),
+        "DELETE": (GoalNotActive,),
+    }
 
     @extend_schema(
         request=GoalChangeSerializer, responses=GoalSerializer, examples=[PAUSE]

@@ -20,6 +20,7 @@ from goals.serializers import (
     TradingHaltSerializer,
 )
 from goals.services import halt_trading, resume_trading
+from mastertrade.exceptions import TradingNotHalted
 from mastertrade.listing import ListView
 
 HALT = OpenApiExample(
@@ -64,6 +65,8 @@ class HaltView(APIView):
 
 
 class ResumeView(APIView):
+    refusals = {"POST": (TradingNotHalted,)}
+
     @extend_schema(
         request=ResumeSerializer, responses=PortfolioSerializer, examples=[RESUME]
     )

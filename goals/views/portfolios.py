@@ -24,6 +24,11 @@ from goals.services import (
     void_cash_flow,
 )
 from goals.services.trading_state import with_trading_state
+from mastertrade.exceptions import (
+    InsufficientEquity,
+    OutOfRange,
+    PortfolioFrozen,
+)
 from mastertrade.listing import ListView
 
 OPEN_WITH_1000 = OpenApiExample(
@@ -79,6 +84,7 @@ class PortfolioDetailView(generics.RetrieveAPIView[Portfolio]):
 
     serializer_class = PortfolioSerializer
     lookup_field = "portfolio_id"
+    refusals = {"PATCH": (PortfolioFrozen, OutOfRange)}
 
     def get_queryset(self) -> QuerySet[Portfolio]:
         return _mine(self.request)
@@ -103,6 +109,8 @@ class PortfolioDetailView(generics.RetrieveAPIView[Portfolio]):
 
 
 class VoidCashFlowView(APIView):
+    refusals = {"POST": (InsufficientEquity, OutOfRange)}
+
     @extend_schema(
         request=VoidSerializer, responses=CashFlowSerializer, examples=[MISTAKEN]
     )

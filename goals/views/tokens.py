@@ -19,7 +19,9 @@ from mastertrade.listing import ListView
 
 class TokenSerializer(serializers.ModelSerializer[Any]):
     created_at = serializers.DateTimeField(source="created", read_only=True)
-    expires_at = serializers.DateTimeField(source="expiry", read_only=True)
+    expires_at = serializers.DateTimeField(
+        source="expiry", read_only=True, allow_null=True
+    )
 
     class Meta:
         model = ApiToken
@@ -62,6 +64,8 @@ class TokenRequestSerializer(StrictSerializer):
 class TokenListView(ListView[Any]):
     """The signed-in user's tokens; their secrets are not kept."""
 
+    body_limit = "anonymous"
+    signs_in = True
     serializer_class = TokenSerializer
     filterset_fields = ()
     ordering_fields = ("created", "expiry", "name", "last_used_at")

@@ -111,15 +111,6 @@ def test_a_body_may_name_its_charset(newcomer: Trader) -> None:
     assert answer.status_code == 201
 
 
-def test_a_body_larger_than_the_site_reads_is_refused(
-    newcomer: Trader, settings: Any
-) -> None:
-    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
-    assert post_goal(newcomer, json.dumps(GOAL), **JSON).status_code == 201
-    large = json.dumps(GOAL) + " " * 100
-    assert post_goal(newcomer, large, **JSON).status_code == 413
-
-
 def test_a_field_nobody_knows_is_refused_by_name(db: None) -> None:
     """A misspelt `max_szie` must not size a trade without its limit."""
     trader = make_busy_trader()

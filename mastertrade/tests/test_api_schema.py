@@ -168,3 +168,23 @@ def fetch(browser: Client, path: str) -> str:
     answer: Any = browser.get(path)
     assert answer.status_code == 200, path
     return b"".join(answer).decode("latin-1")
+
+
+@pytest.mark.parametrize("name", operations())
+def test_every_operation_says_how_it_refuses(name: str) -> None:
+    """Which of these codes come is checked by every test that calls the API."""
+    responses = operations()[name].description["responses"]
+    assert {"406", "429", "503"} <= set(responses)
+    if operations()[name].method in {"POST", "PATCH"}:
+        assert {"400", "409", "411", "413", "415"} <= set(responses)
+    for status, told in responses.items():
+        if int(status) > 400:
+            schema = told["content"]["application/json"]["schema"]
+            assert schema["properties"]["code"]["enum"], status
+
+
+def test_an_unknown_address_of_the_api_is_not_found_in_json(db: None) -> None:
+    for path in ("/api/nothing/", "/api/goals/x/", "/api/"):
+        answer = Client().get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "html" in Client().get("/nothing/").headers["content-type"]

@@ -272,7 +272,7 @@ class TestSources:
     ) -> None:
         monkeypatch.setenv("DATABASE_URL", URL)
         settings = database_settings(base_dir=tmp_path, testing=False)
-        assert settings["ENGINE"] == "django.db.backends.postgresql"
+        assert settings["ENGINE"] == "mastertrade.backend"
         assert settings["PASSWORD"] == "s/cret"
         assert (settings["HOST"], settings["PORT"]) == ("db.example", 5433)
         assert settings["CONN_MAX_AGE"] == 600

@@ -4,19 +4,25 @@ On a site of its own, or with `--url` on one that runs on this machine.
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from urllib.parse import urlsplit
 
-from tests.attack import logins, sockets
+from tests.attack import logins, requests, sockets, uploads
 from tests.attack.site import served
 
 SCENARIOS: dict[str, Callable[[str], dict[str, str]]] = {
     **sockets.SCENARIOS,
     **logins.SCENARIOS,
+    **requests.SCENARIOS,
+    **uploads.SCENARIOS,
 }
+
+# These have a site of their own, so `--url` says nothing to them.
+OWN_SITE = {*requests.SCENARIOS, *uploads.SCENARIOS}
 
 
 def main() -> int:
@@ -32,7 +38,10 @@ def main() -> int:
         if not options.only or any(word in title for word in options.only)
     }
     failed = False
-    with nullcontext(options.url) if options.url else served() as base:
+    # Ended from outside, the sites of the scenarios end too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    shared = [title for title in chosen if title not in OWN_SITE]
+    with served() if shared and not options.url else nullcontext(options.url) as base:
         for title, scenario in chosen.items():
             began = time.monotonic()
             try:

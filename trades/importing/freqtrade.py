@@ -5,6 +5,7 @@ that an older schema lacks count as freqtrade itself fills them when it migrates
 """
 
 import io
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -15,7 +16,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
+from uuid import uuid4
 
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import PRICE, round_to
@@ -135,11 +137,37 @@ def _state(path: Path) -> tuple[int, int] | None:
 def read_freqtrade_stream(
     source: io.BufferedReader, options: ImportOptions
 ) -> Iterator[TradeRow | Refusal]:
-    """The same from a stream, which SQLite cannot read: by way of the disk."""
-    with tempfile.NamedTemporaryFile(suffix=".sqlite") as copy:
+    """The same from a stream, which SQLite cannot read: by way of the disk.
+
+    The copy has a name only while SQLite opens it, so that a process that is killed
+    leaves no file.
+    """
+    with tempfile.TemporaryFile() as copy:
         shutil.copyfileobj(source, copy)
         copy.flush()
-        yield from read_freqtrade(Path(copy.name), options)
+        with _named(copy) as path:
+            database = _open(path)
+        yield from _read_all(database, options)
+
+
+@contextmanager
+def _named(file: IO[bytes]) -> Iterator[Path]:
+    """A name for a file that has none; where the system gives none, a named copy."""
+    place = os.open(tempfile.gettempdir(), os.O_RDONLY)
+    path = Path(tempfile.gettempdir()) / f"mastertrade-{uuid4()}.sqlite"
+    try:
+        # With a descriptor of the folder the link is followed, else it is not.
+        os.link(f"/proc/self/fd/{file.fileno()}", path, dst_dir_fd=place)
+    except OSError:
+        file.seek(0)
+        with path.open("xb") as copy:
+            shutil.copyfileobj(file, copy)
+    finally:
+        os.close(place)
+    try:
+        yield path
+    finally:
+        path.unlink()
 
 
 def read_freqtrade(path: Path, options: ImportOptions) -> Iterator[TradeRow | Refusal]:
@@ -147,10 +175,23 @@ def read_freqtrade(path: Path, options: ImportOptions) -> Iterator[TradeRow | Re
 
     Raises `InvalidInput` for `file` where it is no database of freqtrade.
     """
+    yield from _read_all(_open(path), options)
+
+
+def _open(path: Path) -> sqlite3.Connection:
     # Immutable: nothing is locked or written, and a log beside the file is not read.
     address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
     try:
-        with closing(sqlite3.connect(address, uri=True)) as database:
+        return sqlite3.connect(address, uri=True)
+    except sqlite3.Error as error:
+        raise InvalidInput("file", f"{NO_DATABASE} ({error}).") from error
+
+
+def _read_all(
+    database: sqlite3.Connection, options: ImportOptions
+) -> Iterator[TradeRow | Refusal]:
+    try:
+        with closing(database):
             database.execute("PRAGMA trusted_schema = OFF")
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
             yield from _read(database, options)

@@ -69,7 +69,11 @@ class KellySerializer(serializers.Serializer[Any]):
 
 
 class PerformanceSerializer(serializers.Serializer[Any]):
-    """`edge` and `kelly` are null below 20 trades that count; `reason` says so."""
+    """`edge` and `kelly` are null below 20 trades that count; `reason` says so.
+
+    `since` is null unless the record is longer than is counted at once (50,000 entries
+    of the ledger): then only trades after it are.
+    """
 
     strategy_id = serializers.CharField()
     strategy_type = serializers.CharField()
@@ -83,6 +87,7 @@ class PerformanceSerializer(serializers.Serializer[Any]):
     edge = EdgeSerializer(allow_null=True)
     kelly = KellySerializer(allow_null=True)
     low_confidence = serializers.BooleanField()
+    since = serializers.DateTimeField(allow_null=True)
     reason = serializers.CharField(allow_null=True)
 
 
@@ -100,6 +105,7 @@ def show_performance(strategy: StrategyInstance, told: Performance) -> dict[str,
         "edge": _show_edge(told),
         "kelly": None if told.kelly is None else _show_kelly(told.kelly),
         "low_confidence": told.record.low_confidence,
+        "since": told.since,
         "reason": told.reason,
     }
 

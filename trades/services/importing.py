@@ -12,7 +12,7 @@ from goals.models import Portfolio, User
 from goals.services import lock_portfolio, rebuild_ledger
 from goals.services.live import save_live
 from mastertrade.exceptions import InvalidInput
-from mastertrade.transactions import atomic
+from mastertrade.transactions import atomic_for_long
 from strategies.models import StrategyInstance
 from trades.importing.formats import FILL_FORMATS, FORMAT_NAMES, FORMATS
 from trades.importing.options import ImportOptions
@@ -51,7 +51,7 @@ class ImportReport:
     warnings: tuple[str, ...] = ()
 
 
-@atomic
+@atomic_for_long
 def import_trades(
     *,
     user: User,

@@ -13,15 +13,15 @@ from goals.models import User
 from goals.projection.kelly import measure_kelly
 from goals.records import make_record
 from trades.performance import MoneyFigures, Performance, sort_money
-from trades.services.record_sql import COUNTED, SUM_UP, SUMS
+from trades.services.record_sql import COUNTED, SUM_UP, SUMS, WALKED
 
 # Each strategy's ended trades in each currency. The running profit is that of the
 # strategy alone: from 0 on, in the order in which its trades ended.
 PERFORMANCE = f"""
 WITH ended AS (
-    SELECT p.currency, g.strategy_id, g.closed_at, g.ledger_key, g.profit, g.growth
-    FROM portfolios p CROSS JOIN LATERAL portfolio_growths(
-        p.portfolio_id, '-infinity', 0, %(until_at)s, p.opening_balance) g
+    SELECT p.currency, g.strategy_id, g.closed_at, g.ledger_key, g.profit, g.growth,
+           before.cut_at
+    FROM portfolios p {WALKED}
     WHERE p.user_id = %(user_id)s
       AND {COUNTED}
       AND g.trade_id IS NOT NULL AND g.strategy_id = ANY(%(wanted)s::text[])
@@ -41,11 +41,15 @@ SELECT strategy_id, currency, count(*), count(*) FILTER (WHERE profit > 0),
        count(*) FILTER (WHERE profit < 0),
        coalesce(sum(profit) FILTER (WHERE profit > 0), 0),
        coalesce(sum(profit) FILTER (WHERE profit < 0), 0), max(fall),
+       min(cut_at),
        coalesce(array_agg(growth::float8) FILTER (WHERE growth IS NOT NULL), '{{}}'),
        {SUM_UP}
 FROM fallen GROUP BY strategy_id, currency
 """
 WIDTH_OF_MONEY = 8
+GROWTHS = WIDTH_OF_MONEY + 1
+# Entries that one request walks; a longer record is told by its last ones.
+MOST_WALKED = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,8 @@ def load_performances(
 ) -> dict[str, Performance]:
     """The performance of each of the user's strategies asked for, traded or not.
 
-    Walks the whole ledgers up to `span.until_at`; nothing is locked or kept.
+    Walks the last `MOST_WALKED` entries up to `span.until_at`, of several portfolios
+    an equal share each; nothing is locked or kept.
     """
     with connection.cursor() as cursor:
         cursor.execute(
@@ -76,7 +81,8 @@ def load_performances(
                 "wanted": list(strategy_ids),
                 "only": span.portfolio_id,
                 "from_at": span.from_at,
-                "until_at": span.until_at,
+                "as_of": span.until_at,
+                "most": MOST_WALKED,
             },
         )
         rows = cursor.fetchall()
@@ -89,13 +95,13 @@ def load_performances(
 def _sum_up(strategy_id: str, rows: Sequence[tuple[Any, ...]]) -> Performance:
     """One row a currency; growths of all of them are one sample."""
     sums = [
-        dict(zip(SUMS, row[WIDTH_OF_MONEY + 1 :], strict=True))
+        dict(zip(SUMS, row[GROWTHS + 1 :], strict=True))
         for row in rows
-        if len(row[WIDTH_OF_MONEY])
+        if len(row[GROWTHS])
     ]
     if not sums:
-        return Performance(strategy_id, _money(rows))
-    growths = np.concatenate([np.array(row[WIDTH_OF_MONEY], float) for row in rows])
+        return Performance(strategy_id, _money(rows), since=_since(rows))
+    growths = np.concatenate([np.array(row[GROWTHS], float) for row in rows])
     return Performance(
         strategy_id=strategy_id,
         money=_money(rows),
@@ -109,6 +115,14 @@ def _sum_up(strategy_id: str, rows: Sequence[tuple[Any, ...]]) -> Performance:
         ),
         worst=min(one["worst_growth"] for one in sums),
         kelly=measure_kelly(growths),
+        since=_since(rows),
+    )
+
+
+def _since(rows: Sequence[tuple[Any, ...]]) -> datetime | None:
+    """The first instant from which trades are counted, where not all are."""
+    return min(
+        (row[WIDTH_OF_MONEY] for row in rows if row[WIDTH_OF_MONEY]), default=None
     )
 
 

@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import Q
+from django.utils import timezone
 
-from goals.deadline_tables import DeadlineTable, make_inputs, solve
+from goals.deadline_tables import DeadlineTable, make_inputs
 from goals.enums import (
     AfterAchieved,
     GoalStatus,
@@ -28,6 +29,7 @@ from goals.services.outlooks import (
     way_of,
     whole_trades,
 )
+from goals.services.policy_tables import find_solved
 from goals.services.sizing import read_portfolio_at
 from goals.ways import Way
 from mastertrade.money import exactly
@@ -79,7 +81,7 @@ def _days_left(goal: FinancialGoal, as_of: datetime) -> Decimal | None:
 def project(
     goal: FinancialGoal, as_of: datetime, *, strategy_id: str | None = None
 ) -> GoalProjection:
-    """The projection of a goal; writes nothing.
+    """The projection of a goal; writes nothing but a solved table, for the next call.
 
     By the edge of its portfolio's trades, or of one strategy's; the rate of trades is
     the portfolio's.
@@ -174,7 +176,7 @@ def _policy_of(
             min_factor=goal.min_factor,
             max_factor=goal.max_factor,
         )
-        table = solve(inputs)
+        table = find_solved(inputs, timezone.now())
     return GoalPolicy(
         policy=policy,
         way=way,

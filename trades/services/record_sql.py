@@ -138,10 +138,55 @@ SELECT strategy_id, {ADD_UP} FROM (
 ) parts GROUP BY strategy_id
 """
 FORGET = "DELETE FROM growth_records WHERE portfolio_id = %s"
+# The last entries of each portfolio, `most` among all of them, none before `from_at`: a
+# walk begins behind the entry before them, with the equity after it and what open
+# trades carried then. That is what it was after the last whole day, and what was booked
+# since.
+WALKED = f"""
+LEFT JOIN LATERAL (
+    SELECT exit_time AS at, ledger_key AS key FROM trades
+    WHERE portfolio_id = p.portfolio_id AND status = 'closed'
+      AND exit_time <= %(as_of)s
+    ORDER BY exit_time DESC, ledger_key DESC
+    OFFSET %(most)s / (SELECT count(*) FROM portfolios p
+                       WHERE p.user_id = %(user_id)s AND {COUNTED})
+    LIMIT 1
+) cut ON true
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN is_cut THEN cut.at END AS cut_at,
+           coalesce(greatest(cut.at, %(from_at)s::timestamptz), '-infinity') AS at,
+           CASE WHEN is_cut THEN cut.key ELSE -1 END AS key
+    FROM (
+        SELECT cut.at >= coalesce(%(from_at)s::timestamptz, '-infinity') AS is_cut
+    ) asked
+) before
+LEFT JOIN LATERAL (
+    SELECT last_entry_at, equity + carried AS equity FROM ledger_days
+    WHERE portfolio_id = p.portfolio_id AND last_entry_at < before.at
+    ORDER BY day DESC LIMIT 1
+) d ON true
+CROSS JOIN LATERAL (
+    SELECT coalesce(d.equity, p.opening_balance) + coalesce((
+        SELECT sum(profit_loss + coalesce(c.change, 0))
+        FROM trades LEFT JOIN carried_profits c ON c.closed_trade_id = trades.trade_id
+        WHERE trades.portfolio_id = p.portfolio_id AND status = 'closed'
+          AND exit_time > coalesce(d.last_entry_at, '-infinity')
+          AND (exit_time, ledger_key) <= (before.at, before.key)
+    ), 0) + coalesce((
+        SELECT sum(amount + coalesce((SELECT sum(c.change) FROM carried_profits c
+                                      WHERE c.cash_flow_id = f.cash_flow_id), 0))
+        FROM cash_flows f
+        WHERE portfolio_id = p.portfolio_id AND voided_at IS NULL
+          AND flowed_at > coalesce(d.last_entry_at, '-infinity')
+          AND (flowed_at, ledger_key) <= (before.at, before.key)
+    ), 0) AS equity
+) begin
+CROSS JOIN LATERAL portfolio_growths(
+    p.portfolio_id, before.at, before.key, %(as_of)s, begin.equity) g
+"""
 GROWTHS = f"""
 SELECT g.growth::float8
-FROM portfolios p CROSS JOIN LATERAL portfolio_growths(
-    p.portfolio_id, '-infinity', 0, %(as_of)s, p.opening_balance) g
+FROM portfolios p {WALKED}
 WHERE p.user_id = %(user_id)s AND g.growth IS NOT NULL
   AND {COUNTED}
   AND (%(strategy_id)s::text IS NULL OR g.strategy_id = %(strategy_id)s)

@@ -22,6 +22,8 @@ from mastertrade.loading import execute, prepared_cursor
 from trades.services import record_sql as sql
 
 WHOLE_PORTFOLIO = ""
+# What a request walks to tell an edge; more would tell it no better.
+MOST_GROWTHS = 20_000
 # Of a row: whether and where something is lacking, the strategy, its sums.
 WIDTH = 3 + len(sql.SUMS)
 
@@ -93,7 +95,8 @@ def load_growths(
     """The growths themselves in the ledger's order, of shape (trades,).
 
     Of the portfolio's trades; with a strategy of its trades in all live portfolios of
-    the same user, or in this one where it is not live. Walks the whole ledger.
+    the same user, or in this one where it is not live. Of a long ledger those of its
+    last `MOST_GROWTHS` entries, of several ledgers an equal share of them each.
     """
     is_alone = strategy_id is None or not portfolio.is_live
     with connection.cursor() as cursor:
@@ -104,6 +107,8 @@ def load_growths(
                 "only": portfolio.portfolio_id if is_alone else None,
                 "as_of": as_of,
                 "strategy_id": strategy_id,
+                "most": MOST_GROWTHS,
+                "from_at": None,
             },
         )
         rows = cursor.fetchall()

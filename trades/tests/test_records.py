@@ -1,6 +1,7 @@
 """Growth records: what counts, what it counts as, and what makes them anew."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
@@ -18,8 +19,16 @@ from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.tests.factories import StrategyFactory
 from trades.models import GrowthRecord as Kept
 from trades.models import Trade
-from trades.services import close_trade, size_for_portfolio, void_trade
+from trades.performance import Performance
+from trades.services import (
+    close_trade,
+    performance,
+    records,
+    size_for_portfolio,
+    void_trade,
+)
 from trades.services.importing import import_trades
+from trades.services.performance import Span, load_performances
 from trades.services.reconciling import find_drift, mend_drift
 from trades.services.records import load_growths, load_record, load_records
 from trades.tests.factories import TradeFactory, book_profit
@@ -495,3 +504,52 @@ def test_the_database_refuses_sums_that_cannot_be(changes: dict[str, Any]) -> No
     record_of(portfolio)
     with pytest.raises(IntegrityError), transaction.atomic():
         Kept.objects.filter(strategy_id="").update(**changes)
+
+
+def test_a_long_record_is_told_by_its_last_trades(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And each growth is what it is in the whole record."""
+    portfolio = PortfolioFactory()
+    for number in range(12):
+        for hour in (7, 9, 9, 15):  # some at the same instant, days with several
+            profit = Decimal(number * 7 % 5 * 10 - 15 + hour)
+            book_profit(portfolio, profit, at=at(24 * number + hour))
+        if number % 3 == 0:
+            record_cash_flow(
+                user=portfolio.user,
+                portfolio=portfolio.pk,
+                amount=Decimal(50),
+                at=at(24 * number + 10),
+                now=NOW,
+            )
+    whole = load_growths(portfolio, NOW)
+    assert len(whole) == 48
+    for most in (1, 2, 3, 4, 5, 17, 46, 47, 48, 60):
+        monkeypatch.setattr(records, "MOST_GROWTHS", most)
+        # A portfolio has a user with an empty one besides.
+        assert load_growths(portfolio, NOW).tolist() == whole[-most:].tolist()
+
+
+def test_a_long_performance_says_from_when_on_it_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    portfolio = PortfolioFactory()
+    for number in range(6):
+        book_profit(portfolio, Decimal(10 * number - 20), at=at(24 * number))
+    name = Trade.objects.filter(portfolio=portfolio)[0].strategy_id
+    span = Span(until_at=NOW, portfolio_id=portfolio.pk)
+
+    def told(asked: Span = span) -> Performance:
+        return load_performances(portfolio.user, [name], asked)[name]
+
+    whole = told()
+    assert (whole.trades, whole.since) == (6, None)
+    since_third = told(replace(span, from_at=at(48)))
+    assert (since_third.trades, since_third.since) == (4, None)
+    assert since_third.money[0].profit_loss == 60
+    monkeypatch.setattr(performance, "MOST_WALKED", 3)
+    last = told()
+    assert (last.trades, last.since) == (3, at(48))
+    assert last.money[0].profit_loss == 60
+    assert told(replace(span, from_at=at(96))).since is None

@@ -14,6 +14,11 @@ from goals.authentication import signed_in
 from goals.filters import CashFlowFilter
 from goals.models import CashFlow, Portfolio
 from goals.serializers import CashFlowSerializer
+from mastertrade.exceptions import (
+    IdempotencyConflict,
+    InsufficientEquity,
+    OutOfRange,
+)
 from mastertrade.listing import ListView
 from trades.serializers.cash_flows import CashFlowCreationSerializer
 from trades.services.cash_flows import record_valued_cash_flow
@@ -40,6 +45,7 @@ class CashFlowListView(ListView[CashFlow]):
     filterset_class = CashFlowFilter
     ordering_fields = ("flowed_at", "cash_flow_id", "amount")
     ordering = ("-flowed_at", "-cash_flow_id")
+    refusals = {"POST": (IdempotencyConflict, InsufficientEquity, OutOfRange)}
 
     def get_queryset(self) -> QuerySet[CashFlow]:
         if getattr(self, "swagger_fake_view", False):

@@ -7,6 +7,23 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.authentication import signed_in
+from goals.guards import (
+    DailyLossUnknown,
+    DrawdownUnknown,
+    ExposureUnknown,
+    RecordUnknown,
+)
+from goals.services.outlooks import EdgeUnknown
+from mastertrade.exceptions import (
+    GoalNotActive,
+    IdempotencyConflict,
+    NoActiveGoal,
+    NoActiveStrategy,
+    OutOfRange,
+    PortfolioRuined,
+    PortfolioUnfunded,
+    StrategyNotActive,
+)
 from trades.serializers.decisions import (
     GoalSizingRequestSerializer,
     NextTradeAnswerSerializer,
@@ -73,7 +90,24 @@ BEHIND = OpenApiExample(
 )
 
 
+# What forbids any decision about a size.
+UNSIZED = (
+    DailyLossUnknown,
+    DrawdownUnknown,
+    EdgeUnknown,
+    ExposureUnknown,
+    OutOfRange,
+    PortfolioRuined,
+    PortfolioUnfunded,
+    RecordUnknown,
+)
+
+
 class GoalSizingView(APIView):
+    refusals = {
+        "POST": (*UNSIZED, GoalNotActive, IdempotencyConflict, StrategyNotActive)
+    }
+
     @extend_schema(
         request=GoalSizingRequestSerializer,
         responses=SizingAnswerSerializer,
@@ -93,6 +127,10 @@ class GoalSizingView(APIView):
 
 
 class PortfolioSizingView(APIView):
+    refusals = {
+        "POST": (*UNSIZED, IdempotencyConflict, NoActiveGoal, StrategyNotActive)
+    }
+
     @extend_schema(
         request=PortfolioSizingRequestSerializer,
         responses=SizingAnswerSerializer,
@@ -109,6 +147,16 @@ class PortfolioSizingView(APIView):
 
 
 class GoalStrategyView(APIView):
+    refusals = {
+        "POST": (
+            GoalNotActive,
+            NoActiveStrategy,
+            PortfolioRuined,
+            PortfolioUnfunded,
+            RecordUnknown,
+        )
+    }
+
     @extend_schema(
         request=StrategyRequestSerializer,
         responses=StrategyAnswerSerializer,
@@ -134,6 +182,8 @@ class GoalStrategyView(APIView):
 
 
 class NextTradeView(APIView):
+    refusals = {"POST": (*UNSIZED, NoActiveGoal, NoActiveStrategy)}
+
     @extend_schema(
         request=NextTradeRequestSerializer,
         responses=NextTradeAnswerSerializer,

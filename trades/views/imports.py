@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from goals.authentication import signed_in
 from goals.models import User
-from mastertrade.exceptions import InvalidInput
+from mastertrade.exceptions import InvalidInput, OutOfRange
 from mastertrade.listing import ListView
 from trades.filters import ImportFilter
 from trades.importing.options import DateOrder, EqualFills, ImportOptions
@@ -42,6 +42,8 @@ YES = {"1": True, "true": True, "0": False, "false": False, "": False}
 
 
 class ImportTradesView(APIView):
+    body_limit = "upload"
+    refusals = {"POST": (OutOfRange,)}
     parser_classes = (
         MultiPartParser,
         CSVBodyParser,
@@ -66,7 +68,16 @@ class ImportTradesView(APIView):
         `?partial=1`: then all others are. A file that would take longer than a request
         may is refused before it is read, with the command that takes it.
         """
-        body = ImportUploadSerializer(data=request.data)
+        data: Any = request.data
+        try:
+            return self._import(request, data)
+        finally:
+            close = getattr(data.get("file"), "close", None)
+            if close is not None:
+                close()
+
+    def _import(self, request: Request, data: Any) -> Response:
+        body = ImportUploadSerializer(data=data)
         body.is_valid(raise_exception=True)
         told, user, now = body.validated_data, signed_in(request), timezone.now()
         refuse_slow_upload(told, user.username)

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.authentication import signed_in
-from mastertrade.exceptions import InvalidInput
+from mastertrade.exceptions import InvalidInput, OutOfRange
 from mastertrade.listing import ListView
 from trades.filters import PositionFilter
 from trades.models import Position
@@ -52,6 +52,8 @@ class PositionListView(ListView[Position]):
 
 
 class MarkPositionsView(APIView):
+    refusals = {"POST": (OutOfRange,)}
+
     @extend_schema(
         request=PolymorphicProxySerializer(
             component_name="Marks",

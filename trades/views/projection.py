@@ -43,7 +43,7 @@ class ProjectionView(APIView):
         """The probability to touch the goal by its deadline, and what would help.
 
         Under the goal's own policy. Without 20 closed trades, or a deadline,
-        `probability` is null and `reason` says why. Nothing is written.
+        `probability` is null and `reason` says why. Nothing is booked or decided.
         """
         now = timezone.now()
         username = request.user.get_username()

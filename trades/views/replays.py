@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from goals.authentication import signed_in
 from goals.views.portfolios import PortfolioDetailView
+from mastertrade.exceptions import PortfolioIsLive
 from mastertrade.listing import ListView
 from trades.filters import ReplayFilter
 from trades.models import ReplayRun
@@ -53,6 +54,8 @@ class ReplayDetailView(generics.RetrieveAPIView[ReplayRun]):
 
 class PortfolioWithDeletionView(PortfolioDetailView):
     """A portfolio, a floor below; one that a replay made can be deleted."""
+
+    refusals = {**PortfolioDetailView.refusals, "DELETE": (PortfolioIsLive,)}
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, portfolio_id: int) -> Response:

@@ -10,6 +10,16 @@ from rest_framework.views import APIView
 
 from goals.authentication import signed_in
 from goals.serializers import VoidSerializer
+from mastertrade.exceptions import (
+    IdempotencyConflict,
+    OutOfRange,
+    PortfolioRuined,
+    PortfolioUnfunded,
+    StrategyNotActive,
+    TradeAlreadyClosed,
+    TradeNotOpen,
+    TradingHalted,
+)
 from mastertrade.listing import ListView
 from trades.filters import TradeFilter
 from trades.models import Trade
@@ -66,6 +76,17 @@ VOID = OpenApiExample(
 class TradeListView(ListView[Trade]):
     """The signed-in user's trades, newest first."""
 
+    refusals = {
+        "POST": (
+            IdempotencyConflict,
+            OutOfRange,
+            PortfolioRuined,
+            PortfolioUnfunded,
+            StrategyNotActive,
+            TradingHalted,
+        )
+    }
+
     serializer_class = TradeSerializer
     filterset_class = TradeFilter
     ordering_fields = ("trade_id", "entry_time", "exit_time", "profit_loss", "symbol")
@@ -107,6 +128,10 @@ class TradeDetailView(generics.RetrieveAPIView[Trade]):
 
 
 class CloseTradeView(APIView):
+    refusals = {
+        "POST": (IdempotencyConflict, OutOfRange, TradeAlreadyClosed, TradeNotOpen)
+    }
+
     @extend_schema(
         request=TradeCloseSerializer,
         responses=ClosedTradeSerializer,
@@ -126,6 +151,16 @@ class CloseTradeView(APIView):
 
 
 class AddToTradeView(APIView):
+    refusals = {
+        "POST": (
+            IdempotencyConflict,
+            OutOfRange,
+            PortfolioRuined,
+            TradeNotOpen,
+            TradingHalted,
+        )
+    }
+
     @extend_schema(
         request=TradeAdditionSerializer,
         responses={200: TradeSerializer, 201: TradeSerializer},
@@ -146,6 +181,8 @@ class AddToTradeView(APIView):
 
 
 class VoidTradeView(APIView):
+    refusals = {"POST": (OutOfRange,)}
+
     @extend_schema(
         request=VoidSerializer, responses=VoidedTradeSerializer, examples=[VOID]
     )

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 from django.conf import settings
-from django.core.files.uploadedfile import TemporaryUploadedFile
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 
 from mastertrade.exceptions import InvalidInput
+from mastertrade.uploads import nameless_file
 from trades.importing.estimating import estimate_rows, estimate_seconds
 from trades.importing.recognising import HEAD_BYTES
 
@@ -81,9 +81,13 @@ class FileBodyParser(BaseParser):
     ) -> dict[str, Any]:
         query = parser_context["request"].query_params if parser_context else {}
         told = {name: query[name] for name in query if name not in {"file", "partial"}}
-        file = TemporaryUploadedFile("body", media_type or "", 0, None)
-        while chunk := stream.read(CHUNK_BYTES):
-            file.write(chunk)
+        file = nameless_file("body", media_type)
+        try:
+            while chunk := stream.read(CHUNK_BYTES):
+                file.write(chunk)
+        except BaseException:
+            file.close()
+            raise
         file.size = file.tell()
         file.seek(0)
         return {"format": self.format_name, **told, "file": file}

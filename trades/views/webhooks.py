@@ -20,7 +20,15 @@ from rest_framework.views import APIView
 
 from goals.authentication import signed_in
 from goals.models import User
-from mastertrade.exceptions import InvalidInput
+from mastertrade.exceptions import (
+    FillMissing,
+    IdempotencyConflict,
+    InvalidInput,
+    OutOfRange,
+    PortfolioRuined,
+    TradeAlreadyClosed,
+    TradeNotOpen,
+)
 from mastertrade.listing import ListView
 from mastertrade.parsing import ExactJSONParser
 from trades.filters import WebhookFilter
@@ -83,6 +91,17 @@ class PlainTextParser(BaseParser):
 
 
 class FreqtradeView(APIView):
+    body_limit = "anonymous"
+    refusals = {
+        "POST": (
+            FillMissing,
+            IdempotencyConflict,
+            OutOfRange,
+            PortfolioRuined,
+            TradeAlreadyClosed,
+            TradeNotOpen,
+        )
+    }
     authentication_classes = (TokenInAddress,)
     parser_classes = (ExactJSONParser, FormParser, PlainTextParser)
 

@@ -1,0 +1,143 @@
+"""CPU time of the heaviest requests, over a portfolio with 218,000 trades.
+
+The time of the web process and of its PostgreSQL session together: what one request can
+take from everybody else. The first request is one after a trade, the next is the same
+again.
+"""
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from time import process_time
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+from knox.models import AuthToken
+from rest_framework.test import APIClient
+
+from bench.history import POSITIONS
+from bench.people import STRATEGY, Trader, make_trader
+from bench.rows import Row, Target
+from bench.timing import show
+from goals.enums import GoalType, PolicyName
+from goals.services import create_goal
+from trades.services.reconciling import mend_drift
+
+TRADES = 218_000
+# At that rate 24,463 trades are left in 45 days.
+PER_DAY = 543.6
+DAYS_LEFT = 45
+MOST_CPU = Target(500, at_least=False, unit=" ms")
+TABLES = "portfolios, financial_goals, trades, positions, ledger_days, growth_records"
+# Skewed profits of as many sizes as there are trades, a tick at a time to one day.
+LEDGER = """
+INSERT INTO trades
+    (user_id, portfolio_id, strategy_id, symbol, side, quantity, entry_price,
+     exit_price, entry_fees, exit_fees, quote_currency, fee_currency, fx_rate,
+     fee_fx_rate, profit_loss, entry_time, exit_time, status, request_fingerprint,
+     created_at, created_by, updated_at, updated_by, leverage, funding,
+     unbooked_profit, void_reason)
+SELECT %(user_id)s, %(portfolio_id)s, %(strategy_id)s, 'BTCUSDT', 'LONG', 1, 50000,
+       50000 + won, 0, 0, 'USD', 'USD', 1, 1, won, at - interval '1 second', at,
+       'closed', md5(n::text), %(until)s, '', %(until)s, '', 1, 0, 0, ''
+FROM (
+    SELECT n, round((sin(n * 12.9898) * 20 + cos(n * 4.1414)
+                     + CASE WHEN n %% 7 = 0 THEN 9 ELSE 0.02 END)::numeric, 2) AS won,
+           %(until)s - interval '1 day' * ((%(trades)s - n) / %(per_day)s::float8) AS at
+    FROM generate_series(1, %(trades)s) n
+) made
+"""
+
+
+def measure(trades: int = TRADES) -> Iterator[Row]:
+    trader = trader_with(trades)
+    client = APIClient(SERVER_NAME="localhost")
+    _, token = AuthToken.objects.create(user=trader.user)
+    client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
+    for what, path, parameters in questions(trader):
+        first, again = (_cpu(client, path, parameters) for _ in range(2))
+        yield Row(
+            f"CPU of {what}, {trades:,} trades",
+            show(first),
+            f"{show(again)} again",
+            None,
+            MOST_CPU,
+            first * 1_000,
+        )
+
+
+def questions(trader: Trader) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for goal in trader.goals:
+        path = f"/api/goals/{goal.goal_id}/projection/"
+        yield f"a projection under {goal.policy}", path, {}
+    goal = trader.goals[-1]
+    path = f"/api/goals/{goal.goal_id}/projection/"
+    yield "a projection by one strategy", path, {"strategy_id": STRATEGY}
+    past = (timezone.now() - timedelta(days=9)).isoformat()
+    yield "a projection as of the past", path, {"as_of": past}
+    path = f"/api/strategies/{STRATEGY}/performance/"
+    since = (timezone.now() - timedelta(days=200)).isoformat()
+    yield "a strategy's performance", path, {}
+    yield "the same of 200 days", path, {"from": since}
+    yield "the same until the past", path, {"to": past}
+    yield "performances of all strategies", "/api/strategies/performance/", {}
+    for name in ("trades", "goals", "portfolios", "changes"):
+        yield f"a list of {name}", f"/api/{name}/", {"page_size": 500}
+    yield "the last page of trades", "/api/trades/", {"page_size": 500, "page": "last"}
+
+
+def trader_with(trades: int) -> Trader:
+    """With a goal under every policy."""
+    now = timezone.now()
+    first = now - timedelta(days=trades / PER_DAY + 1)
+    trader = make_trader("heavy", since=first)
+    values: dict[str, Any] = {
+        "user_id": trader.user.username,
+        "portfolio_id": trader.portfolio.portfolio_id,
+        "strategy_id": STRATEGY,
+        "trades": trades,
+        "per_day": PER_DAY,
+        "until": now,
+    }
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(LEDGER, values)
+        cursor.execute(POSITIONS, values)
+    mend_drift(trader.portfolio.portfolio_id, now)
+    goals = [
+        create_goal(
+            user=trader.user,
+            portfolio=trader.portfolio.portfolio_id,
+            goal_type=GoalType.MONTHLY_RETURN,
+            target_value=Decimal(target),
+            policy=policy,
+            start_date=now.date(),
+            target_date=now.date() + timedelta(days=DAYS_LEFT),
+            as_of=now,
+        )
+        for policy in PolicyName
+        for target in (5, 60)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(f"VACUUM ANALYZE {TABLES}")
+    return Trader(trader.user, trader.portfolio, tuple(goals))
+
+
+def _cpu(client: APIClient, path: str, parameters: dict[str, Any]) -> float:
+    before = process_time() + _of_session()
+    answer = client.get(path, parameters)
+    after = process_time() + _of_session()
+    assert answer.status_code == 200, answer.content
+    return after - before
+
+
+def _of_session() -> float:
+    """CPU seconds of the PostgreSQL process that serves this one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    with open(f"/proc/{pid}/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return ticks / float(os.sysconf("SC_CLK_TCK"))

@@ -1,0 +1,53 @@
+"""The backend itself; Django looks for it in a module of this name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from django.db.backends.postgresql import base
+from django.db.backends.utils import debug_transaction
+
+from mastertrade.limits import Limits
+
+# Transactions of one process at once, beyond which there is a crowd.
+FEW_BUSY = 2
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """A transaction begins with its limits, in one message to the server.
+
+    `SET LOCAL` holds wherever a pooler sends the transaction, and ends with it. It goes
+    along with BEGIN, which had to be sent anyway, so it costs no round trip.
+    """
+
+    # Instead of those in the settings, while not None.
+    own_limits: Limits | None = None
+    # The connections of this process that are in a transaction.
+    busy: ClassVar[set[int]] = set()
+
+    def _start_transaction_under_autocommit(self) -> None:
+        """Django calls this where a backend has it, instead of leaving autocommit."""
+        limits = self.own_limits or self.settings_dict["LIMITS"]
+        self.busy.add(id(self))
+        if len(self.busy) > FEW_BUSY:
+            limits = limits.in_a_crowd
+        raw: Any = self.connection
+        with debug_transaction(self, "BEGIN"), self.wrap_database_errors:
+            raw.execute(f"BEGIN; {limits.for_transaction}")
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        self.busy.discard(id(self))
+        super()._set_autocommit(autocommit)  # type: ignore[misc]
+
+    def _close(self) -> None:
+        self.busy.discard(id(self))
+        super()._close()  # type: ignore[misc]
+
+    @contextmanager
+    def limited(self, limits: Limits) -> Iterator[None]:
+        """Other limits for the transactions that begin inside."""
+        before, self.own_limits = self.own_limits, limits
+        try:
+            yield
+        finally:
+            self.own_limits = before
