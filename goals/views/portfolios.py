@@ -25,6 +25,7 @@ from goals.services import (
 )
 from goals.services.trading_state import with_trading_state
 from mastertrade.exceptions import (
+    DomainError,
     InsufficientEquity,
     OutOfRange,
     PortfolioFrozen,
@@ -84,7 +85,9 @@ class PortfolioDetailView(generics.RetrieveAPIView[Portfolio]):
 
     serializer_class = PortfolioSerializer
     lookup_field = "portfolio_id"
-    refusals = {"PATCH": (PortfolioFrozen, OutOfRange)}
+    refusals: dict[str, tuple[type[DomainError], ...]] = {
+        "PATCH": (PortfolioFrozen, OutOfRange)
+    }
 
     def get_queryset(self) -> QuerySet[Portfolio]:
         return _mine(self.request)

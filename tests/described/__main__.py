@@ -34,7 +34,10 @@ def main() -> int:
                     *(str(Path(sys.executable).with_name("st")), "--config-file"),
                     *(str(HERE / "schemathesis.toml"), "run", f"{base}/api/schema/"),
                     *("--header", f"Authorization: Token {trader.token}"),
-                    *("--checks", "all", "--continue-on-failure"),
+                    # DELETE cancels a goal, which stays readable, by contract; that
+                    # tokens and webhooks are gone, the API's own tests prove.
+                    *("--checks", "all", "--exclude-checks", "use_after_free"),
+                    "--continue-on-failure",
                     *("--max-examples", str(options.examples)),
                     *("--max-time", str(options.seconds)),
                     *("--request-timeout", "20", "--no-color"),

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import Q
-from django.utils import timezone
 
 from goals.deadline_tables import DeadlineTable, make_inputs
 from goals.enums import (
@@ -104,7 +103,7 @@ def project(
         reason = f"fewer than {FEWEST_TRADES} closed trades say nothing yet"
     probability = certain[0]
     if reason is None and way and edge and trades_left is not None:
-        policy = _policy_of(goal, way, edge, trades_left)
+        policy = _policy_of(goal, way, edge, trades_left, as_of)
         stop = stop_below(way, portfolio.hard_drawdown_pct)
         figures = project_goal(edge, policy, trades_left=trades_left, stop_loss=stop)
         probability, unreachable = figures.probability, figures.unreachable
@@ -157,6 +156,7 @@ def _policy_of(
     way: Way,
     edge: Edge,
     trades_left: Decimal,
+    as_of: datetime,
     outlook: Outlook | None = None,
 ) -> GoalPolicy:
     """The goal's policy inside its bounds; not above 1 where the record forbids it.
@@ -176,7 +176,7 @@ def _policy_of(
             min_factor=goal.min_factor,
             max_factor=goal.max_factor,
         )
-        table = find_solved(inputs, timezone.now())
+        table = find_solved(inputs, as_of)
     return GoalPolicy(
         policy=policy,
         way=way,
@@ -268,6 +268,6 @@ def _judge(
         max_factor=float(goal.max_factor),
         stop_loss=stop,
     )
-    policy = _policy_of(goal, way, edge, left, outlook)
+    policy = _policy_of(goal, way, edge, left, as_of, outlook)
     chances = measure_chances(edge, policy, trades_left=left, stop_loss=stop)
     return chances, why is not None

@@ -24,9 +24,11 @@ WHERE t.trade_id = %s AND p.user_id = %s FOR NO KEY UPDATE OF p
 BROUGHT_ALONG = ("marked_price", "marked_at", "carried")
 LOCK_TRADE = f"""
 SELECT {columns_of(Trade, "t")}, o.current_price AS marked_price, o.marked_at,
-       coalesce((SELECT sum(c.change) FROM carried_profits c
-                 WHERE c.trade_id = t.trade_id), 0) AS carried
+       coalesce(c.carried, 0) AS carried
 FROM trades t LEFT JOIN positions o ON o.trade_id = t.trade_id
+LEFT JOIN LATERAL (
+    SELECT sum(change) AS carried FROM carried_profits WHERE trade_id = t.trade_id
+) c ON true
 WHERE t.trade_id = %s FOR NO KEY UPDATE OF t
 """
 OPEN_QUANTITY = "SELECT open_quantity(%s, %s, 9223372036854775807)"

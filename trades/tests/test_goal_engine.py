@@ -13,6 +13,7 @@ from goals.models import FinancialGoal, Portfolio
 from goals.services import snapshot_goals
 from goals.services.goals import MOST_GOALS
 from goals.services.outlooks import whole_trades
+from goals.services.policy_tables import find_solved
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.tests.factories import StrategyFactory
 from tests.http import client_of, count_statements
@@ -102,10 +103,10 @@ def test_sizing_and_projection_go_by_the_same_table_factor_and_probability() -> 
     sized = standing["solved"]
     goal = FinancialGoal.objects.select_related("portfolio").get(pk=goal.pk)
 
-    with patch("trades.services.projecting.solve", wraps=solve) as solved:
+    with patch("trades.services.projecting.find_solved", wraps=find_solved) as solved:
         told = project(goal, NOW)
 
-    [asked], _ = solved.call_args
+    [asked, _], _ = solved.call_args
     assert asked.digest == sized["table"]
     assert told.trades_left is not None
     assert told.way is not None

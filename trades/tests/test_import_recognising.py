@@ -175,7 +175,8 @@ def test_no_text_of_a_file_breaks_or_colours_the_terminal(
     printed = capsys.readouterr().out
     assert "\x1b" not in printed
     assert "\u202e" not in printed
-    assert word.lstrip("\x1b\u202e") in printed
+    shown = word if word.isprintable() else "control or hidden characters"
+    assert shown in printed
     path.write_text(f"{word},side\n")
     with pytest.raises(CommandError) as caught:
         call_command("import_trades", str(path), **told)
