@@ -6,6 +6,7 @@ client that sends nothing, or a byte a second, or reads no answer, holds a conne
 and no thread. Chunked bodies come with their length.
 """
 
+import json
 import os
 import threading
 import time
@@ -17,6 +18,7 @@ from gunicorn.workers.base import Worker
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
+from waitress.task import ErrorTask
 
 from mastertrade.environment import read_int
 from mastertrade.logs import DiscreetFormatter
@@ -27,8 +29,27 @@ MOST_CONNECTIONS = 320
 # A connection without a request in work is closed when nothing came for this long.
 IDLE_SECONDS = 30
 LONGEST_HEADERS = 32_768
+CODES = {413: "too_large", 431: "headers_too_large", 500: "internal_error"}
 # How often the worker looks whether it is to stop, and shows that it lives.
 HEARTBEAT_SECONDS = 1
+
+
+class Refusal(ErrorTask):  # type: ignore[misc]
+    """What is refused before the application sees it, in the API's words."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        code = CODES.get(error.code, "bad_request")
+        body = json.dumps({"code": code, "detail": f"{error.body}."}).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    error_task_class = Refusal
 
 
 class BufferingWorker(Worker):  # type: ignore[misc]
@@ -59,6 +80,9 @@ class BufferingWorker(Worker):  # type: ignore[misc]
             # Whom to believe is the application's to say (`mastertrade.proxies`).
             clear_untrusted_proxy_headers=False,
         )
+        for one in self.connections.values():
+            if isinstance(one, BaseWSGIServer):
+                one.channel_class = Channel
         while self.alive and os.getppid() == self.ppid:
             self._show_life()
             self._turn()
