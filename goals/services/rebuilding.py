@@ -45,12 +45,16 @@ class Ledger:
     def newest(self) -> Account:
         return self.days[-1].account if self.days else self.before
 
-    def before_day(self, day: date | None) -> Reading:
-        """The figures at the end of the last day before this one (None: of all)."""
+    def account_before(self, day: date | None) -> Account:
+        """The account at the end of the last day before this one (None: of all)."""
         count = len(self.days)
         if day is not None:
             count = bisect_left(self.days, day, key=lambda kept: kept.day)
-        account = self.days[count - 1].account if count else self.before
+        return self.days[count - 1].account if count else self.before
+
+    def before_day(self, day: date | None) -> Reading:
+        """The figures at the end of the last day before this one (None: of all)."""
+        account = self.account_before(day)
         return Reading(
             account.unit_value, account.realized_pnl, account.equity, account.run
         )
@@ -92,15 +96,24 @@ def rebuild_ledger(
 
     `portfolio` must be locked; the trades and cash flows are written already. `since`
     None begins with the very first entry. Returns what it did to goals that changed;
-    `reason` goes to the `restated` rows, and `flow` is given the units it bought.
-    Raises `InsufficientEquity` where a withdrawal would lie above the equity, and then
-    the caller's transaction must not commit.
+    `reason` goes to the `restated` rows. `flow` is the cash flow that came, or went; it
+    is given the units it bought. Raises `InsufficientEquity` where a withdrawal would
+    lie above the equity, and then the caller's transaction must not commit.
     """
     rebuilt = load_rebuilt(portfolio, since, strict=strict)
     save_days(portfolio, list(rebuilt.new.days), rebuilt.first_day)
     portfolio.take_over(rebuilt.new.newest)
     portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
     portfolio.updated_at = now
+    if flow is not None:
+        bought, _ = list_carried(rebuilt.new.days)
+        flow.units = bought.get(flow.cash_flow_id, flow.units)
+        if portfolio.revalued_day is not None:
+            was, is_now = (
+                ledger.account_before(portfolio.revalued_day)
+                for ledger in (rebuilt.old, rebuilt.new)
+            )
+            portfolio.keep_midnight(was, is_now)
     moves, rows = [], []
     reached = load_reached(portfolio, rebuilt.goals, rebuilt.first_day)
     for goal in rebuilt.goals:
@@ -111,8 +124,6 @@ def rebuild_ledger(
         if move.before != move.after or move.status_before != goal.status:
             moves.append(move)
     _save(portfolio, rebuilt, rows, now)
-    if flow is not None:
-        flow.units = list_carried(rebuilt.new.days)[0][flow.cash_flow_id]
     enforce_limits(portfolio, now)
     return moves
 

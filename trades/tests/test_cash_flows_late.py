@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from goals.models import CarriedProfit, CashFlow, Portfolio
-from goals.services import void_cash_flow
+from goals.models import CarriedProfit, CashFlow, Portfolio, TradingHalt
+from goals.services import resume_trading, void_cash_flow
+from goals.services.conditions import read_daily_loss_pct, read_figures
 from goals.tests.factories import PortfolioFactory
 from mastertrade.exceptions import InvalidInput
 from tests.http import count_statements
@@ -132,6 +133,50 @@ def test_the_same_flow_in_another_notation_or_order_is_the_same(portfolio):
     assert is_new((first, "20"), (second, "30"))
     assert not is_new((first, "20.00"), (second, "30"))
     assert not is_new((second, "30.0"), (first, "20"))
+
+
+def test_a_flow_after_a_resume_does_not_halt_again(portfolio):
+    trade = opened(portfolio)
+    marked(portfolio, 99750, 2)
+    resume_trading(user=portfolio.user, portfolio_id=portfolio.pk, now=day(2.5))
+    for at, amount in ((2.6, 500), (3, -300), (4, 5000)):
+        flowed(portfolio, amount, at)
+        assert fresh(portfolio).trading_state == "active"
+    closed(trade, 99750, 5)
+    assert fresh(portfolio).trading_state == "active"
+    assert TradingHalt.objects.count() == 1
+
+
+def daily_loss(portfolio, at):
+    row = Portfolio.objects.get(pk=portfolio.pk)
+    return read_daily_loss_pct(read_figures(row, day(at)))
+
+
+@pytest.mark.parametrize("has_entries", [False, True])
+@pytest.mark.parametrize("amount", [-500, 3000])
+def test_a_flow_of_yesterday_leaves_the_loss_of_today(portfolio, amount, has_entries):
+    Portfolio.objects.filter(pk=portfolio.pk).update(daily_loss_limit_pct=Decimal(15))
+    opened(portfolio)
+    marked(portfolio, 100000, 2.2)
+    if has_entries:
+        flowed(portfolio, 1, 2.8)
+        flowed(portfolio, -1, 2.9)
+    marked(portfolio, 99900, 3.2)
+    assert daily_loss(portfolio, 3.3) == 10
+    flow = flowed(portfolio, amount, 2.5, now=day(3.4))
+    assert daily_loss(portfolio, 3.5) == 10
+    assert not TradingHalt.objects.exists()
+    void_flow(flow)
+    assert daily_loss(portfolio, 3.6) == 10
+
+
+def test_a_mark_of_yesterday_is_no_loss_of_today(portfolio):
+    Portfolio.objects.filter(pk=portfolio.pk).update(daily_loss_limit_pct=Decimal(5))
+    trade = opened(portfolio)
+    opened(portfolio, symbol="ETHUSDT")
+    marked(portfolio, 100000, 3.1, symbol="ETHUSDT")
+    valued(portfolio, 100, 2.5, (trade, -100))
+    assert daily_loss(portfolio, 3.3) == 0
 
 
 def statements_of(what) -> int:
