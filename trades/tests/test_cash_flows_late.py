@@ -10,10 +10,11 @@ from goals.services.conditions import read_daily_loss_pct, read_figures
 from goals.tests.factories import PortfolioFactory
 from mastertrade.exceptions import InvalidInput
 from tests.http import count_statements
-from trades.models import Trade
+from trades.models import GrowthRecord, Trade
 from trades.services import void_trade
 from trades.services.adding import add_to_trade
 from trades.services.cash_flows import UnrealizedProfit, record_valued_cash_flow
+from trades.services.records import load_record
 from trades.tests.test_cash_flows_live import (
     BEGIN,
     NOW,
@@ -177,6 +178,17 @@ def test_a_mark_of_yesterday_is_no_loss_of_today(portfolio):
     marked(portfolio, 100000, 3.1, symbol="ETHUSDT")
     valued(portfolio, 100, 2.5, (trade, -100))
     assert daily_loss(portfolio, 3.3) == 0
+
+
+def test_what_is_carried_is_in_what_a_record_has_counted(portfolio):
+    trade = opened(portfolio)
+    marked(portfolio, 100200, 2)
+    closed(trade, 100200, 2.5, quantity="0.5")
+    flowed(portfolio, -500, 3)
+    locked = Portfolio.objects.locked().get(pk=portfolio.pk)
+    load_record(portfolio.user, locked, NOW)
+    row = fresh(portfolio)  # no drift
+    assert GrowthRecord.objects.get().equity == row.equity + row.carried != row.equity
 
 
 def statements_of(what) -> int:
