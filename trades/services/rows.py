@@ -23,13 +23,14 @@ BROUGHT_ALONG = ("marked_price", "marked_at", "carried", "is_valued", "added_lat
 LOCK_TRADE = f"""
 SELECT {columns_of(Trade, "t")}, o.current_price AS marked_price, o.marked_at,
        coalesce(c.carried, 0) AS carried, c.carried IS NOT NULL AS is_valued,
-       coalesce((SELECT sum(f.quantity) FROM trade_fills f
-                 WHERE f.trade_id = t.trade_id AND f.kind = 'entry'
-                   AND f.filled_at > %s), 0) AS added_later
+       coalesce(f.quantity, 0) AS added_later
 FROM trades t LEFT JOIN positions o ON o.trade_id = t.trade_id
 CROSS JOIN LATERAL (
     SELECT sum(c.change) AS carried FROM carried_profits c WHERE c.trade_id = t.trade_id
-) c
+) c CROSS JOIN LATERAL (
+    SELECT sum(f.quantity) AS quantity FROM trade_fills f
+    WHERE f.trade_id = t.trade_id AND f.kind = 'entry' AND f.filled_at > %s
+) f
 WHERE t.trade_id = %s FOR NO KEY UPDATE OF t
 """
 SAVE_CLOSED = """
