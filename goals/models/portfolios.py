@@ -15,6 +15,7 @@ from goals.periods import local_day
 from goals.progress import Reading
 from mastertrade import columns
 from mastertrade.columns import above, at_least, at_most, check, check_words, is_null
+from mastertrade.money import MONEY, exactly, round_to
 from mastertrade.validation import CURRENCY_PATTERN
 
 
@@ -162,12 +163,30 @@ class Portfolio(models.Model):
         return live
 
     def revalue(self, change: Decimal, at: datetime) -> None:
-        """Add to the unrealised profit; keep what it was at local midnight. Unsaved."""
+        """Add to the unrealised profit; keep what it was at local midnight. Unsaved.
+
+        A change of an earlier day was there at midnight.
+        """
         day = local_day(at, self.time_zone)
         if self.revalued_day is None or day > self.revalued_day:
             self.revalued_day = day
             self.midnight_unrealized_pnl = self.unrealized_pnl
+        elif day < self.revalued_day:
+            self.midnight_unrealized_pnl += change
         self.unrealized_pnl += change
+
+    @exactly
+    def keep_midnight(self, was: Account, is_now: Account) -> None:
+        """Let a flow of before the day leave what a unit was worth when it began.
+
+        The accounts of then, without the flow and with it. Unsaved.
+        """
+        if was.units == is_now.units or was.units == 0 or was.run != is_now.run:
+            return
+        value = (was.equity + self.midnight_unrealized_pnl) / was.units
+        self.midnight_unrealized_pnl = round_to(
+            value * is_now.units - is_now.equity, MONEY
+        )
 
     def unrealized_at_midnight(self, day: date) -> Decimal:
         """The unrealised profit when the local day began, if it is none before."""

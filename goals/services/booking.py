@@ -39,4 +39,5 @@ def book_entry(
         since=effective_at,
         now=recorded_at,
         reason=reason,
+        flow=entry.cash_flow if isinstance(entry, Flow) else None,
     )

@@ -7,8 +7,9 @@ resume: nothing of it is kept.
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import F, Max, Q, QuerySet
+from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 
 from goals.accounting import (
     ONE,
@@ -17,9 +18,9 @@ from goals.accounting import (
     measure_live_unit_value,
     open_account,
 )
-from goals.enums import EdgeGuard, HaltCause, TradingState
+from goals.enums import EdgeGuard, EntryKind, HaltCause, TradingState
 from goals.guards import TradingConditions
-from goals.models import LedgerDay, Portfolio, TradingHalt
+from goals.models import LedgerDay, LedgerEntry, Portfolio, TradingHalt
 from goals.periods import local_day, local_midnight
 from goals.progress import Reading
 from goals.services.days import (
@@ -135,45 +136,58 @@ def read_drawdown_pct(figures: Figures, matters_from_pct: Decimal) -> Decimal:
     return measure_drawdown_pct(lowest, read_reference_peak(figures))
 
 
+# A cash flow moves no unit value, so it is no new height.
+FIRST_CLOSE_SINCE = Subquery(
+    LedgerEntry.objects.filter(
+        portfolio=OuterRef("portfolio"),
+        kind=EntryKind.TRADE,
+        effective_at__gt=OuterRef("resumed_at"),
+    )
+    .order_by("effective_at")
+    .values("effective_at")[:1]
+)
+
+
 def read_reference_peak(figures: Figures) -> Decimal:
     """The highest unit value, since the last resume after a hard drawdown if any.
 
     A resume begins anew at what a unit was worth then. A run of units that began since
     has a peak of its own.
     """
-    resumed = (
+    resumed: Any = (
         TradingHalt.objects.filter(
             portfolio=figures.portfolio,
             cause=HaltCause.HARD_DRAWDOWN,
             resumed_at__lte=figures.at,
             resumed_unit_run=figures.account.run,
         )
+        .annotate(closed_at=FIRST_CLOSE_SINCE)
         .order_by("-resumed_at", "-halt_id")
         .first()
     )
-    if resumed is None or resumed.resumed_at is None:
+    if resumed is None:
         return figures.account.peak_unit_value
-    since = _highest_since(figures, resumed.resumed_at)
+    since = ZERO
+    if resumed.closed_at is not None and resumed.closed_at <= figures.at:
+        since = _highest_from(figures, resumed.closed_at)
     return max(resumed.resumed_unit_value or ZERO, since)
 
 
-def _highest_since(figures: Figures, after: datetime) -> Decimal:
-    """The highest unit value after any entry later than `after`, up to the figures."""
+def _highest_from(figures: Figures, since: datetime) -> Decimal:
+    """The highest unit value after any entry of `since` or later, up to the figures."""
     portfolio = figures.portfolio
     newest = portfolio.last_entry_at
-    if newest is None or newest <= after:
-        return ZERO
-    first = local_day(after, portfolio.time_zone)
+    first = local_day(since, portfolio.time_zone)
     last = local_day(figures.at, portfolio.time_zone)
     whole = LedgerDay.objects.filter(
         portfolio=portfolio, day__gt=first, day__lte=last, last_entry_at__lte=figures.at
     ).aggregate(highest=Max("high_unit_value"))["highest"]
-    parts = {first} if newest <= figures.at else {first, last}
-    highest = [_highest_of(figures, day, after) for day in parts]
+    parts = {first} if newest is None or newest <= figures.at else {first, last}
+    highest = [_highest_of(figures, day, since) for day in parts]
     return max([whole or ZERO, *highest])
 
 
-def _highest_of(figures: Figures, day: date, after: datetime) -> Decimal:
+def _highest_of(figures: Figures, day: date, since: datetime) -> Decimal:
     """The same of one local day, entry by entry."""
     portfolio = figures.portfolio
     kept = last_day_before(portfolio, day)
@@ -186,7 +200,7 @@ def _highest_of(figures: Figures, day: date, after: datetime) -> Decimal:
         until_at=min(until_at, figures.at + MICROSECOND),
         each_entry=True,
     )
-    later = [one.unit_value for one in entries if one.last_entry_at > after]
+    later = [one.unit_value for one in entries if one.last_entry_at >= since]
     return max(later, default=ZERO)
 
 

@@ -117,6 +117,9 @@ def _book(portfolio: Portfolio, entry: ClosedProfit | Flow) -> dict[str, Any] | 
         }
     account, carrying = book_cash_flow(before, entry.amount, entry.marked)
     portfolio.take_over(account)
+    day, flowed_at = portfolio.revalued_day, entry.cash_flow.flowed_at
+    if day is not None and local_day(flowed_at, portfolio.time_zone) < day:
+        portfolio.keep_midnight(before, account)
     with localcontext(EXACT):
         entry.cash_flow.units = account.units - before.units
         changes = [

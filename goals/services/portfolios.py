@@ -270,8 +270,6 @@ def record_cash_flow(
         recorded_at=now,
         what=f"Cash flow {flow.cash_flow_id}",
     )
-    if flow.units == 0:  # it came late, and a rebuild wrote them
-        flow.refresh_from_db(fields=["units"])
     return flow, True
 
 

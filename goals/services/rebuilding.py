@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
 from goals.accounting import Account, open_account
 from goals.enums import GoalStatus, HistoryKind, Measure
-from goals.models import FinancialGoal, LedgerDay, Portfolio
+from goals.models import CashFlow, FinancialGoal, LedgerDay, Portfolio
 from goals.periods import local_date, local_day, local_midnight
 from goals.progress import Progress, Reading, status_rebuilt
 from goals.services.days import last_day_before, save_days, walk_days
@@ -44,12 +45,16 @@ class Ledger:
     def newest(self) -> Account:
         return self.days[-1].account if self.days else self.before
 
-    def before_day(self, day: date | None) -> Reading:
-        """The figures at the end of the last day before this one (None: of all)."""
+    def account_before(self, day: date | None) -> Account:
+        """The account at the end of the last day before this one (None: of all)."""
         count = len(self.days)
         if day is not None:
             count = bisect_left(self.days, day, key=lambda kept: kept.day)
-        account = self.days[count - 1].account if count else self.before
+        return self.days[count - 1].account if count else self.before
+
+    def before_day(self, day: date | None) -> Reading:
+        """The figures at the end of the last day before this one (None: of all)."""
+        account = self.account_before(day)
         return Reading(
             account.unit_value, account.realized_pnl, account.equity, account.run
         )
@@ -77,12 +82,6 @@ class Rebuilt:
         )
         return old == new
 
-    @property
-    def has_events(self) -> bool:
-        """Whether cash flowed, or trades carried, on days that were made again."""
-        carried = any(day.carried for day in self.old.days)
-        return carried or any(day.events for day in self.new.days)
-
 
 def rebuild_ledger(
     portfolio: Portfolio,
@@ -91,20 +90,30 @@ def rebuild_ledger(
     now: datetime,
     reason: str,
     strict: bool = True,
+    flow: CashFlow | None = None,
 ) -> list[GoalMove]:
     """Make every figure again that entries at `since` or later have a part in.
 
     `portfolio` must be locked; the trades and cash flows are written already. `since`
     None begins with the very first entry. Returns what it did to goals that changed;
-    `reason` goes to the `restated` rows. Raises `InsufficientEquity` where a withdrawal
-    would lie above the equity, and then the caller's transaction must not commit.
+    `reason` goes to the `restated` rows. `flow` is the cash flow that came, or went; it
+    is given the units it bought. Raises `InsufficientEquity` where a withdrawal would
+    lie above the equity, and then the caller's transaction must not commit.
     """
     rebuilt = load_rebuilt(portfolio, since, strict=strict)
     save_days(portfolio, list(rebuilt.new.days), rebuilt.first_day)
-    carried_before = portfolio.carried
     portfolio.take_over(rebuilt.new.newest)
     portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
     portfolio.updated_at = now
+    if flow is not None:
+        bought, _ = list_carried(rebuilt.new.days)
+        flow.units = bought.get(flow.cash_flow_id, flow.units)
+        if portfolio.revalued_day is not None:
+            was, is_now = (
+                ledger.account_before(portfolio.revalued_day)
+                for ledger in (rebuilt.old, rebuilt.new)
+            )
+            portfolio.keep_midnight(was, is_now)
     moves, rows = [], []
     reached = load_reached(portfolio, rebuilt.goals, rebuilt.first_day)
     for goal in rebuilt.goals:
@@ -114,9 +123,7 @@ def rebuild_ledger(
         rows += _restate(move, rebuilt, shown_before, shown_after, reason)
         if move.before != move.after or move.status_before != goal.status:
             moves.append(move)
-    _save(portfolio, rebuilt.goals, rows, now)
-    if since is None or carried_before != 0 or rebuilt.has_events:
-        save_carried(portfolio, rebuilt)
+    _save(portfolio, rebuilt, rows, now)
     enforce_limits(portfolio, now)
     return moves
 
@@ -274,8 +281,37 @@ def _last_moment(goal: FinancialGoal, rebuilt: Rebuilt) -> datetime:
     return goal.achieved_at or goal.period_starts_at
 
 
+# The portfolio's and the goals' figures, and from one day on what flows bought and what
+# flows and closes did to what trades carry. Flows that are void or find nothing open
+# any more change nothing.
 SAVE = """
-WITH booked AS (
+WITH told AS (
+    SELECT * FROM unnest(
+        %(flow_ids)s::bigint[], %(closed_ids)s::bigint[], %(trade_ids)s::bigint[],
+        %(changes)s::numeric[]) AS m(cash_flow_id, closed_trade_id, trade_id, change)
+), bought AS (
+    UPDATE cash_flows f SET units = m.units
+    FROM unnest(%(bought_by)s::bigint[], %(units_bought)s::numeric[])
+        AS m(cash_flow_id, units)
+    WHERE f.cash_flow_id = m.cash_flow_id AND f.units <> m.units
+), flowed AS (
+    UPDATE carried_profits c SET change = coalesce(m.change, 0)
+    FROM carried_profits o JOIN cash_flows f USING (cash_flow_id)
+    LEFT JOIN told m USING (cash_flow_id, trade_id)
+    WHERE c.carried_profit_id = o.carried_profit_id
+      AND o.portfolio_id = %(portfolio_id)s AND f.flowed_at >= %(from_at)s
+      AND o.change <> coalesce(m.change, 0)
+), gone AS (
+    DELETE FROM carried_profits c USING trades t
+    WHERE c.portfolio_id = %(portfolio_id)s AND t.trade_id = c.closed_trade_id
+      AND t.exit_time >= %(from_at)s AND NOT EXISTS (
+          SELECT 1 FROM told m WHERE m.closed_trade_id = c.closed_trade_id)
+), released AS (
+    INSERT INTO carried_profits (portfolio_id, trade_id, closed_trade_id, change)
+    SELECT %(portfolio_id)s::bigint, trade_id, closed_trade_id, change
+    FROM told WHERE closed_trade_id IS NOT NULL
+    ON CONFLICT (closed_trade_id) DO UPDATE SET change = excluded.change
+), booked AS (
     UPDATE portfolios
     SET equity = %(equity)s, units = %(units)s, unit_value = %(unit_value)s,
         unit_run = %(unit_run)s, realized_pnl = %(realized_pnl)s,
@@ -314,17 +350,15 @@ JOIN financial_goals g USING (goal_id) ORDER BY h.n
 
 
 def _save(
-    portfolio: Portfolio,
-    goals: Sequence[FinancialGoal],
-    rows: Sequence[_Row],
-    now: datetime,
+    portfolio: Portfolio, rebuilt: Rebuilt, rows: Sequence[_Row], now: datetime
 ) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             SAVE,
             {
                 **account_columns(portfolio),
-                **goal_columns(list(goals)),
+                **goal_columns(list(rebuilt.goals)),
+                **_carried_columns(portfolio, rebuilt),
                 "portfolio_id": portfolio.portfolio_id,
                 "last_entry_at": portfolio.last_entry_at,
                 "now": now,
@@ -341,57 +375,21 @@ def _save(
         )
 
 
-# What flows bought, and what flows and closes did to what trades carry, from one day
-# on. Flows that are void or find nothing open any more change nothing.
-SAVE_CARRIED = """
-WITH told AS (
-    SELECT * FROM unnest(
-        %(flow_ids)s::bigint[], %(closed_ids)s::bigint[], %(trade_ids)s::bigint[],
-        %(changes)s::numeric[]) AS m(cash_flow_id, closed_trade_id, trade_id, change)
-), bought AS (
-    UPDATE cash_flows f SET units = m.units
-    FROM unnest(%(bought_by)s::bigint[], %(units)s::numeric[]) AS m(cash_flow_id, units)
-    WHERE f.cash_flow_id = m.cash_flow_id AND f.units <> m.units
-), flowed AS (
-    UPDATE carried_profits c SET change = coalesce(m.change, 0)
-    FROM carried_profits o JOIN cash_flows f USING (cash_flow_id)
-    LEFT JOIN told m USING (cash_flow_id, trade_id)
-    WHERE c.carried_profit_id = o.carried_profit_id
-      AND o.portfolio_id = %(portfolio_id)s AND f.flowed_at >= %(from_at)s
-      AND o.change <> coalesce(m.change, 0)
-), gone AS (
-    DELETE FROM carried_profits c USING trades t
-    WHERE c.portfolio_id = %(portfolio_id)s AND t.trade_id = c.closed_trade_id
-      AND t.exit_time >= %(from_at)s AND NOT EXISTS (
-          SELECT 1 FROM told m WHERE m.closed_trade_id = c.closed_trade_id)
-)
-INSERT INTO carried_profits (portfolio_id, trade_id, closed_trade_id, change)
-SELECT %(portfolio_id)s::bigint, trade_id, closed_trade_id, change
-FROM told WHERE closed_trade_id IS NOT NULL
-ON CONFLICT (closed_trade_id) DO UPDATE SET change = excluded.change
-"""
-
-
-def save_carried(portfolio: Portfolio, rebuilt: Rebuilt) -> None:
-    """Write what the walk found out about cash flows and what trades carry."""
+def _carried_columns(portfolio: Portfolio, rebuilt: Rebuilt) -> dict[str, Any]:
+    """What the walk found out about cash flows and what trades carry, as columns."""
     from_at: datetime | str = "-infinity"
     if rebuilt.first_day is not None:
         from_at = local_midnight(rebuilt.first_day, portfolio.time_zone)
     flows, changes = list_carried(rebuilt.new.days)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SAVE_CARRIED,
-            {
-                "portfolio_id": portfolio.portfolio_id,
-                "from_at": from_at,
-                "bought_by": list(flows),
-                "units": list(flows.values()),
-                "flow_ids": [flow for flow, _, _ in changes],
-                "closed_ids": [closed for _, closed, _ in changes],
-                "trade_ids": [trade for _, _, trade in changes],
-                "changes": list(changes.values()),
-            },
-        )
+    return {
+        "from_at": from_at,
+        "bought_by": list(flows),
+        "units_bought": list(flows.values()),
+        "flow_ids": [flow for flow, _, _ in changes],
+        "closed_ids": [closed for _, closed, _ in changes],
+        "trade_ids": [trade for _, _, trade in changes],
+        "changes": list(changes.values()),
+    }
 
 
 def list_carried(

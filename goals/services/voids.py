@@ -55,5 +55,6 @@ def void_cash_flow(
         since=flow.flowed_at,
         now=now,
         reason=f"Cash flow {cash_flow_id} was voided: {reason}",
+        flow=flow,
     )
     return flow, moves

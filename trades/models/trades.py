@@ -129,6 +129,8 @@ class Trade(models.Model):
     marked_at: datetime | None = None
     open_pnl: Decimal = Decimal(0)
     carried: Decimal = Decimal(0)
+    is_valued: bool = False
+    added_later: Decimal = Decimal(0)
     # How much of it was open at a cash flow; only with those that value it.
     quantity_then: Decimal = Decimal(0)
 

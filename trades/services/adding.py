@@ -3,9 +3,8 @@
 from datetime import datetime
 from decimal import Decimal
 
-from goals.models import CarriedProfit, Portfolio, User
+from goals.models import Portfolio, User
 from goals.services import rebuild_ledger
-from goals.services.ledger import is_late
 from goals.services.live import save_live
 from goals.services.portfolios import newest
 from mastertrade.exceptions import (
@@ -81,7 +80,9 @@ def add_to_trade(
         created_at=now,
         created_by=user.username,
     )
-    if is_late(portfolio, filled_at) and _was_valued(trade):
+    # Entries of this time or later find more open now.
+    last_entry_at = portfolio.last_entry_at
+    if trade.is_valued and last_entry_at is not None and filled_at <= last_entry_at:
         rebuild_ledger(
             portfolio,
             since=filled_at,
@@ -89,11 +90,6 @@ def add_to_trade(
             reason=f"Trade {trade_id} was enlarged late",
         )
     return trade, True
-
-
-def _was_valued(trade: Trade) -> bool:
-    """Whether a cash flow was valued by the trade, so that quantities then matter."""
-    return CarriedProfit.objects.filter(trade_id=trade.trade_id).exists()
 
 
 def _enlarge(

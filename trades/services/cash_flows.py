@@ -1,7 +1,7 @@
 """Cash flows whose caller knows what open trades have made by then."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -50,7 +50,8 @@ def record_valued_cash_flow(
     def value(portfolio: Portfolio, at: datetime) -> list[ValuedTrade]:
         return _value_trades(portfolio, unrealized, at, now)
 
-    given = {FIELD: [asdict(one) for one in unrealized]} if unrealized else None
+    # One figure a trade, so that neither notation nor order make another request.
+    given = {f"{FIELD} {one.trade_id}": one.unrealized_pnl for one in unrealized}
     return record_cash_flow(
         user=user,
         amount=amount,
@@ -90,6 +91,13 @@ def _value_trades(
         raise InvalidInput(FIELD, "names a trade twice.")
     values = [at, portfolio.portfolio_id, list(given)]
     trades = load(Trade, LOCK_TRADES, values, extra=BROUGHT_ALONG)
+    parts = [trade for trade in trades if trade.parent_trade_id is not None]
+    if parts:
+        raise InvalidInput(
+            FIELD,
+            f"Trade {parts[0].trade_id} is a part of trade "
+            f"{parts[0].parent_trade_id}: give what that had made as a whole.",
+        )
     missing = given.keys() - {trade.trade_id for trade in trades}
     if missing:
         raise InvalidInput(

@@ -32,7 +32,6 @@ from trades.models import Trade
 from trades.services.rows import (
     lock_portfolio_of_trade,
     lock_trade,
-    read_open_quantity,
     save_closed,
     save_open,
 )
@@ -94,7 +93,7 @@ def close_trade(
         "fee_fx_rate": fee_fx_rate,
     }
     portfolio = lock_portfolio_of_trade(user, trade_id)
-    trade = lock_trade(trade_id)
+    trade = lock_trade(trade_id, exit_time or newest(portfolio, now))
     known = _find_known_part(trade, external_id, told)
     if known is not None:
         return ClosedTrade(trade, known, ())
@@ -157,7 +156,7 @@ def _book(
             amount=booked.profit_loss or ZERO,
             trade_id=trade.trade_id,
             closed_trade_id=booked.trade_id,
-            carried=_released(trade, booked, exited),
+            carried=_released(trade, booked),
         ),
         effective_at=exited.at,
         recorded_at=now,
@@ -166,11 +165,11 @@ def _book(
 
 
 @exactly
-def _released(trade: Trade, booked: Trade, exited: Exit) -> Decimal:
+def _released(trade: Trade, booked: Trade) -> Decimal:
     """What the trade carried of what is closed, by quantity; all with all of it."""
     if trade is booked or trade.carried == 0:
         return trade.carried
-    left = read_open_quantity(trade.trade_id, exited.at)
+    left = trade.quantity - trade.added_later
     if left <= 0:
         return trade.carried
     share = trade.carried * booked.quantity

@@ -181,3 +181,7 @@ FROM positions o JOIN trades t USING (trade_id)
 WHERE o.portfolio_id = %(portfolio_id)s AND o.status = 'open'
   AND o.marked_at IS NOT NULL
 """
+FIRST_FLOW = """
+SELECT min(f.flowed_at) FROM carried_profits c JOIN cash_flows f USING (cash_flow_id)
+WHERE c.portfolio_id = %(portfolio_id)s AND f.voided_at IS NULL
+"""

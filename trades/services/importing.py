@@ -267,15 +267,22 @@ class _Job:
         self.row.save(update_fields=["created_count", "known_count", "refused_count"])
         if self.staging.parts:  # perhaps of a trade that had ended before
             forget_records(self.portfolio)
-        if self.exits:
+        times = [*self.exits, *self._first_flow()]
+        if times:
             rebuild_ledger(
                 self.portfolio,
-                since=min(self.exits),
+                since=min(times),
                 now=self.now,
                 reason=f"Import {self.row.import_id} of {file_name}",
             )
         elif self.settled:
             save_live([self.portfolio], at=self.now, now=self.now)
+
+    def _first_flow(self) -> list[datetime]:
+        """Since when what trades carry follows from quantities that were settled."""
+        if not self.settled:
+            return []
+        return [at for (at,) in self._ask(writes.FIRST_FLOW) if at is not None]
 
     def _ask(self, statement: str) -> list[tuple[Any, ...]]:
         self.cursor.execute(statement, self.values)

@@ -226,6 +226,13 @@ WITH based AS (
         + coalesce((SELECT sum(amount) FROM cash_flows
                     WHERE portfolio_id = b.portfolio_id AND voided_at IS NULL
                       AND (flowed_at, ledger_key) <= (b.exit_time, b.ledger_key)), 0)
+        + coalesce((SELECT sum(c.change) FROM carried_profits c
+                    LEFT JOIN cash_flows f USING (cash_flow_id)
+                    LEFT JOIN trades t ON t.trade_id = c.closed_trade_id
+                    WHERE c.portfolio_id = b.portfolio_id
+                      AND (coalesce(f.flowed_at, t.exit_time),
+                           coalesce(f.ledger_key, t.ledger_key))
+                          <= (b.exit_time, b.ledger_key)), 0)
     FROM based b
 )
 SELECT strategy_id, figure, cached, told FROM compared

@@ -6,8 +6,6 @@ SQL, because every close says it, and Django composes a query longer than this r
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import connection
-
 from goals.models import Portfolio, User
 from mastertrade.exceptions import NotFound
 from mastertrade.loading import columns_of, execute, load
@@ -21,17 +19,20 @@ SELECT {columns_of(Portfolio, "p")} FROM portfolios p JOIN trades t USING (portf
 WHERE t.trade_id = %s AND p.user_id = %s FOR NO KEY UPDATE OF p
 """
 # An imported trade that came in closed never had a position.
-BROUGHT_ALONG = ("marked_price", "marked_at", "carried")
+BROUGHT_ALONG = ("marked_price", "marked_at", "carried", "is_valued", "added_later")
 LOCK_TRADE = f"""
 SELECT {columns_of(Trade, "t")}, o.current_price AS marked_price, o.marked_at,
-       coalesce(c.carried, 0) AS carried
+       coalesce(c.carried, 0) AS carried, c.carried IS NOT NULL AS is_valued,
+       coalesce(f.quantity, 0) AS added_later
 FROM trades t LEFT JOIN positions o ON o.trade_id = t.trade_id
-LEFT JOIN LATERAL (
-    SELECT sum(change) AS carried FROM carried_profits WHERE trade_id = t.trade_id
-) c ON true
+CROSS JOIN LATERAL (
+    SELECT sum(c.change) AS carried FROM carried_profits c WHERE c.trade_id = t.trade_id
+) c CROSS JOIN LATERAL (
+    SELECT sum(f.quantity) AS quantity FROM trade_fills f
+    WHERE f.trade_id = t.trade_id AND f.kind = 'entry' AND f.filled_at > %s
+) f
 WHERE t.trade_id = %s FOR NO KEY UPDATE OF t
 """
-OPEN_QUANTITY = "SELECT open_quantity(%s, %s, 9223372036854775807)"
 SAVE_CLOSED = """
 WITH closed AS (
     UPDATE trades
@@ -89,21 +90,15 @@ def lock_portfolio_of_trade(user: User, trade_id: int) -> Portfolio:
     return mine[0]
 
 
-def lock_trade(trade_id: int) -> Trade:
+def lock_trade(trade_id: int, at: datetime | None = None) -> Trade:
     """Lock a trade of a locked portfolio; it carries its position's mark besides.
 
-    `marked_price` (None without a position), `open_pnl` by it, and what it carries.
+    `marked_price` (None without a position), `open_pnl` by it, and what it carries;
+    `is_valued` where a cash flow was valued by it; and how much was added after `at`.
     """
-    (trade,) = load(Trade, LOCK_TRADE, [trade_id], extra=BROUGHT_ALONG)
+    (trade,) = load(Trade, LOCK_TRADE, [at, trade_id], extra=BROUGHT_ALONG)
     trade.open_pnl = _measure_marked(trade)
     return trade
-
-
-def read_open_quantity(trade_id: int, at: datetime) -> Decimal:
-    """What of a trade is open behind all that was booked up to a time."""
-    with connection.cursor() as cursor:
-        cursor.execute(OPEN_QUANTITY, [trade_id, at])
-        return Decimal(cursor.fetchone()[0])
 
 
 def save_closed(trade: Trade) -> None:

@@ -2,15 +2,17 @@
 
 from datetime import datetime
 from decimal import Decimal
-from typing import cast
+from typing import Any
 
-from django.db.models import Min
+from django.db.models import OuterRef
+from django.db.models.functions import Coalesce
 
 from goals.models import CarriedProfit, User
 from goals.services import rebuild_ledger
 from goals.services.ledger import GoalMove
 from goals.services.live import save_live
 from goals.services.voids import require_reason
+from mastertrade.loading import execute
 from mastertrade.money import exactly
 from mastertrade.transactions import atomic
 from trades.enums import Side, TradeStatus
@@ -36,11 +38,10 @@ def void_trade(
     """
     reason = require_reason(reason)
     portfolio = lock_portfolio_of_trade(user, trade_id)
-    trade = Trade.objects.locked().get(pk=trade_id)
+    trade, flowed_at = _lock(trade_id)
     if trade.status == TradeStatus.VOID:
         return trade, []
     was_open = trade.is_open
-    flowed_at = _first_flow(trade)
     _mark_void(trade, reason, now, user)
     if was_open:
         portfolio.revalue(-_close_position(trade, now), now)
@@ -59,27 +60,49 @@ def void_trade(
     return trade, moves
 
 
+# A part that is given back was not open at the cash flows that were booked after its
+# close; what its trade had made then is more by that part.
+VOID = """
+WITH given_back AS (
+    UPDATE carried_profits c
+    SET quantity = c.quantity + p.quantity, open_pnl = divide_half_even(
+            c.open_pnl * (c.quantity + p.quantity) * 0.0000000001, c.quantity
+        ) * 10000000000
+    FROM trades p
+    JOIN trades root ON root.trade_id = p.parent_trade_id AND root.status = 'open'
+    JOIN cash_flows f ON f.portfolio_id = p.portfolio_id
+        AND f.flowed_at >= p.exit_time AND f.ledger_key > p.ledger_key
+    WHERE p.trade_id = %(trade_id)s AND c.trade_id = root.trade_id
+      AND c.cash_flow_id = f.cash_flow_id
+)
+UPDATE trades
+SET status = %(status)s, voided_at = %(voided_at)s, void_reason = %(void_reason)s,
+    updated_at = %(voided_at)s, updated_by = %(updated_by)s
+WHERE trade_id = %(trade_id)s
+"""
+
+
 def _mark_void(trade: Trade, reason: str, now: datetime, user: User) -> None:
     trade.status = TradeStatus.VOID
     trade.voided_at = trade.updated_at = now
     trade.void_reason = reason
     trade.updated_by = user.username
-    trade.save(
-        update_fields=["status", "voided_at", "void_reason", "updated_at", "updated_by"]
-    )
+    names = ("trade_id", "status", "voided_at", "void_reason", "updated_by")
+    execute(VOID, {name: getattr(trade, name) for name in names})
 
 
-def _first_flow(trade: Trade) -> datetime | None:
-    """When cash first flowed that was valued by this trade, or by what it is part of.
+def _lock(trade_id: int) -> tuple[Trade, datetime | None]:
+    """The trade, and when cash first flowed that was valued by it, or by what it is of.
 
     Since then all is made again without it.
     """
     flows = CarriedProfit.objects.filter(
-        trade_id=trade.parent_trade_id or trade.trade_id,
+        trade_id=Coalesce(OuterRef("parent_trade_id"), OuterRef("trade_id")),
         cash_flow__voided_at=None,
     )
-    first = flows.aggregate(first=Min("cash_flow__flowed_at"))["first"]
-    return cast("datetime | None", first)
+    first = flows.order_by("cash_flow__flowed_at").values("cash_flow__flowed_at")[:1]
+    trade: Any = Trade.objects.locked().annotate(flowed_at=first).get(pk=trade_id)
+    return trade, trade.flowed_at
 
 
 def _close_position(trade: Trade, now: datetime) -> Decimal:

@@ -7,7 +7,7 @@ import sqlite3
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 from django.db.models import Sum
 
 from goals.models import Portfolio
+from goals.services import record_cash_flow
 from goals.tests.factories import PortfolioFactory
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import MONEY, round_to
@@ -28,7 +29,7 @@ from trades.importing.freqtrade import (
 from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal, TradeRow
 from trades.models import Position, Trade
-from trades.services import close_trade
+from trades.services import Mark, close_trade, mark_positions
 from trades.services.importing import ImportReport, import_trades
 from trades.services.reconciling import find_drift
 
@@ -203,6 +204,39 @@ def test_a_later_copy_of_the_database_carries_on_what_was_open(
     assert not whole.is_open
     assert made(portfolio, 4) == Decimal("66.84242064")
     assert Position.objects.get(trade=whole).status == "closed"
+    assert_no_drift(portfolio)
+
+
+ENLARGED = (
+    "INSERT INTO orders (ft_trade_id, ft_order_side, ft_pair, ft_is_open, ft_amount, "
+    "ft_price, order_id, status, symbol, order_type, side, price, average, amount, "
+    "filled, remaining, cost, order_date, order_filled_date) "
+    "SELECT ft_trade_id, ft_order_side, ft_pair, ft_is_open, ft_amount, ft_price, "
+    "'more', status, symbol, order_type, side, price, average, amount, filled, "
+    "remaining, cost, '2026-01-06 14:00:00.000000', '2026-01-06 14:00:00.000000' "
+    "FROM orders WHERE id = 28",
+    "UPDATE trades SET amount = 14, stake_amount = stake_amount + 150.25 * 5, "
+    "open_rate = (143.75 * 9 + 150.25 * 5) / 14 WHERE id = 10",
+)
+
+
+def test_what_a_bot_adds_later_shares_what_its_trade_carries(
+    portfolio: Portfolio, copy: Path
+) -> None:
+    bring(portfolio)
+    at = datetime(2026, 1, 6, 12, 30, tzinfo=UTC)
+    marks = [Mark("SOL/USDT:USDT", Decimal(160), at + timedelta(hours=2))]
+    mark_positions(user=portfolio.user, marks=marks, now=NOW)
+    record_cash_flow(
+        user=portfolio.user,
+        portfolio=portfolio.pk,
+        amount=Decimal(500),
+        at=at,
+        now=NOW,
+    )
+    assert_no_drift(portfolio)
+    assert bring(portfolio, change(copy, *ENLARGED)).refused == 0
+    assert Trade.objects.get(external_id="freqtrade:main:10").quantity == 14
     assert_no_drift(portfolio)
 
 
