@@ -149,6 +149,7 @@ def period_table(report: InstrumentReport, *, last: int | None = None) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        show_edge=False,
         collapse_padding=True,
         title_justify="left",
     )
@@ -165,7 +166,7 @@ def period_table(report: InstrumentReport, *, last: int | None = None) -> Table:
         is_text = heading in (word.capitalize(), "Outcome")
         table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
     table.add_column("Factor", no_wrap=True)
-    table.add_column("Strategies", min_width=14)
+    table.add_column("Strategies", min_width=14, overflow="fold")
     for period, baseline in shown:
         table.add_row(*_period_cells(report, period, baseline))
     return table
