@@ -48,6 +48,7 @@ from trades.replay.wording import (
     halt_words,
     percent,
     verdict_words,
+    years_of,
 )
 from trades.tests.replay_desk import MemoryDesk, make_series
 
@@ -513,6 +514,40 @@ def test_nothing_is_cut_off_on_the_terminal(report, width):
 
     assert not [line for line in lines if "…" in line]
     assert max(map(len, lines)) <= width
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_figure_of_a_long_name_or_policy_is_cut(instrument, width):
+    run = replace(
+        instrument.policy_run,
+        policy=PolicyName.DEADLINE_OPTIMAL,
+        return_pct=Decimal("-1234.5"),
+        max_drawdown_pct=Decimal("100"),
+        periods_reached=115,
+        periods_ended=160,
+        trades=12345,
+    )
+    long = replace(instrument, symbol="BINANCE_BTCUSDT_1h_2024", policy_run=run)
+    lines = printed(ReplayReport((long,)), width, periods=0)
+
+    text = "\n".join(lines)
+    assert "…" not in text
+    assert max(map(len, lines)) <= width
+    figures = (
+        "deadline_optimal",
+        "-1,234.5\u00a0%",
+        "100.0\u00a0%",
+        "115/160",
+        "12345",
+    )
+    assert [figure for figure in figures if figure not in text] == []
+
+
+def test_prices_of_one_year_name_it_once(instrument):
+    one = replace(instrument, last_at=instrument.first_at)
+
+    assert years_of(one) == str(one.first_at.year)
+    assert years_of(instrument) == "2020-2021"
 
 
 def test_the_longest_row_of_a_month_fits_80_columns(instrument):
