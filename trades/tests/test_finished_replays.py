@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
-from django.db import IntegrityError
 from django.utils import timezone
 
-from goals.models import FinancialGoal, Portfolio
+from goals.models import FinancialGoal
 from goals.services import snapshot_goals
 from tests.http import Trader, make_newcomer, nothing_changes, read
 from trades.models import Trade
@@ -116,9 +115,3 @@ def test_a_goal_of_it_gets_no_snapshot(trader: Trader) -> None:
     as_of = goal.period_starts_at
     FinancialGoal.objects.filter(pk=goal.pk).update(ended_at=None)
     assert snapshot_goals(as_of=as_of, goal_ids=[goal.pk]) == 0
-
-
-def test_the_database_refuses_a_live_portfolio_that_is_finished(trader: Trader) -> None:
-    mine = Portfolio.objects.filter(user_id=trader.user.username, name="main")
-    with pytest.raises(IntegrityError, match="portfolios_live_never_finished"):
-        mine.update(finished_at=timezone.now())
