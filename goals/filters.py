@@ -1,6 +1,7 @@
 """Filters of the goals' lists."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import django_filters
@@ -91,6 +92,11 @@ class PortfolioFilter(django_filters.CharFilter):
         return qs.filter(portfolio__portfolio_id=int(value))
 
 
+def none_of(kinds: Sequence[str]) -> dict[str, str]:
+    """The error message of a filter by kinds, which names them."""
+    return {"invalid_choice": f"%(value)s is none of {', '.join(kinds)}."}
+
+
 class KindFilter(django_filters.MultipleChoiceFilter):
     """Rows of portfolios of these kinds; not asked, of live ones.
 
@@ -102,19 +108,15 @@ class KindFilter(django_filters.MultipleChoiceFilter):
     NAMING: tuple[str, ...] = ("portfolio", "trade_id", "cash_flow_id")
 
     def __init__(self, field_name: str = "portfolio__kind") -> None:
-        kinds = [str(kind) for kind in PortfolioKind]
+        kinds = [*PortfolioKind, self.ALL]
         super().__init__(
             field_name,
-            choices=choices([*PortfolioKind, self.ALL]),
+            choices=choices(kinds),
             help_text=(
                 "Of portfolios of this kind; may be repeated. Default: live, or the "
                 "kind of the portfolio that is named."
             ),
-            error_messages={
-                "invalid_choice": (
-                    f"%(value)s is none of {', '.join(kinds)}, {self.ALL}."
-                )
-            },
+            error_messages=none_of(kinds),
         )
 
     def filter(self, qs: QuerySet[Any], value: list[str]) -> QuerySet[Any]:

@@ -65,6 +65,12 @@ class PortfolioIsLive(DomainError):
     code = "portfolio_is_live"
 
 
+class PortfolioFinished(DomainError):
+    """A replay's portfolio is the record of that replay, and nothing is added to it."""
+
+    code = "portfolio_is_finished"
+
+
 class PortfolioRuined(DomainError):
     """Trading took the equity to zero or below; only a deposit starts anew."""
 

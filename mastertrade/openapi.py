@@ -13,7 +13,7 @@ from mastertrade.api import (
     DatabaseBusy,
     DatabaseUnreachable,
 )
-from mastertrade.exceptions import NotFound
+from mastertrade.exceptions import NotFound, PortfolioFinished
 
 # A view names the `DomainError`s of each method here; they are its 409s.
 ATTRIBUTE = "refusals"
@@ -103,6 +103,8 @@ class TruthfulSchema(AutoSchema):
         if self.method in {"POST", "PATCH", "PUT"}:
             found |= WITH_BODY
             codes.add(AlreadyExists.code)
+        if self.method not in {"GET", "HEAD"} and not self._is_keyed_by_address():
+            codes.add(PortfolioFinished.code)
         if codes:
             found[409] = (sorted(codes), "The present state refuses it.")
         return found

@@ -11,6 +11,7 @@ from goals.filters import (
     KindFilter,
     PortfolioFilter,
     WholeNumberFilter,
+    none_of,
 )
 from goals.models import LedgerChange
 from mastertrade.columns import choices
@@ -18,6 +19,7 @@ from strategies.models import StrategyInstance
 from trades.enums import Side, TradeStatus
 from trades.models import Position, ReplayRun, Trade, TradeImport, WebhookToken
 
+REPLAY_KINDS = [PortfolioKind.SIMULATION, PortfolioKind.DEMO, KindFilter.ALL]
 POSITION_STATUSES = choices([TradeStatus.OPEN, TradeStatus.CLOSED])
 
 
@@ -93,14 +95,25 @@ class PositionFilter(django_filters.FilterSet):
 
 
 class ReplayFilter(django_filters.FilterSet):
+    """Of every kind unless one is asked; none is live."""
+
     kind = django_filters.MultipleChoiceFilter(
         "policy_portfolio__kind",
-        choices=choices([PortfolioKind.SIMULATION, PortfolioKind.DEMO]),
+        choices=choices(REPLAY_KINDS),
+        error_messages=none_of(REPLAY_KINDS),
+        method="filter_kind",
     )
 
     class Meta:
         model = ReplayRun
         fields = ("symbol",)
+
+    def filter_kind(
+        self, runs: QuerySet[ReplayRun], name: str, value: list[str]
+    ) -> QuerySet[ReplayRun]:
+        if not value or KindFilter.ALL in value:
+            return runs
+        return runs.filter(**{f"{name}__in": value})
 
 
 class PerformanceFilter(django_filters.FilterSet):

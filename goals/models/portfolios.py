@@ -50,6 +50,8 @@ class Portfolio(models.Model):
         choices=columns.choices(PortfolioKind),
         editable=False,
     )
+    # When the replay that made it was ready: from then on nothing is booked in it.
+    finished_at = models.DateTimeField(null=True, editable=False)
     currency = models.CharField(max_length=10, default="USD")
     time_zone = models.CharField(max_length=64, default="UTC")
     opening_balance = columns.money(default=Decimal(0))
@@ -107,6 +109,10 @@ class Portfolio(models.Model):
             ),
             check("portfolios_name_not_empty", ~Q(name="")),
             check_words("portfolios_kind", "kind", PortfolioKind),
+            check(
+                "portfolios_live_never_finished",
+                is_null("finished_at") | ~Q(kind=PortfolioKind.LIVE),
+            ),
             check("portfolios_currency", Q(currency__regex=CURRENCY_PATTERN)),
             check("portfolios_time_zone_not_empty", ~Q(time_zone="")),
             check(

@@ -23,6 +23,7 @@ from mastertrade.exceptions import (
     IdempotencyConflict,
     InvalidInput,
     NotFound,
+    PortfolioFinished,
     PortfolioFrozen,
 )
 from mastertrade.loading import columns_of, load
@@ -164,9 +165,22 @@ def _is_used(portfolio: Portfolio) -> bool:
 def lock_portfolio(*, user: User, portfolio: int | str | None = None) -> Portfolio:
     """Lock one of the user's portfolios, by key or by name; left out it is `main`.
 
-    Raises `InvalidInput` for `portfolio` when the user has no such one.
+    Raises `InvalidInput` for `portfolio` when the user has no such one, and
+    `PortfolioFinished` for that of a finished replay.
     """
-    return _find(Portfolio.objects.locked(), user, portfolio)
+    locked = _find(Portfolio.objects.locked(), user, portfolio)
+    refuse_finished(locked)
+    return locked
+
+
+def refuse_finished(portfolio: Portfolio) -> None:
+    """Nothing is booked, decided or changed in the portfolio of a finished replay."""
+    if portfolio.finished_at is not None:
+        raise PortfolioFinished(
+            f"Portfolio {portfolio.name} is the record of a finished replay: nothing "
+            "is booked, decided or changed in it. Name a live portfolio, or delete the "
+            "replay whole."
+        )
 
 
 def find_portfolio(user: User, portfolio: int | str | None = None) -> Portfolio:
@@ -200,6 +214,7 @@ def lock_portfolio_of_goal(*, user: User, goal_id: int) -> Portfolio:
     mine = load(Portfolio, PORTFOLIO_OF_GOAL, [goal_id, user.username])
     if not mine:
         raise NotFound(f"You have no goal {goal_id}.")
+    refuse_finished(mine[0])
     return mine[0]
 
 

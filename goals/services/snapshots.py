@@ -19,7 +19,7 @@ SELECT g.goal_id, 'snapshot',
        greatest(%(as_of)s, p.last_entry_at), %(as_of)s,
        g.current_value, g.target_value, g.progress_pct
 FROM financial_goals g JOIN portfolios p USING (portfolio_id)
-WHERE g.ended_at IS NULL
+WHERE g.ended_at IS NULL AND p.finished_at IS NULL
   AND g.period_starts_at <= %(as_of)s
   AND (g.period_ends_at IS NULL OR g.period_ends_at > %(as_of)s)
 """

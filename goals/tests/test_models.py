@@ -56,6 +56,7 @@ REFUSED = [
     ("portfolios_drawdown_range", "portfolios", "drawdown_pct = -0.000001"),
     ("portfolios_drawdown_range", "portfolios", "drawdown_pct = 100.000001"),
     ("portfolios_kind", "portfolios", "kind = 'paper'"),
+    ("portfolios_live_never_finished", "portfolios", "finished_at = now()"),
     ("portfolios_trading_state", "portfolios", "trading_state = 'asleep'"),
     ("portfolios_edge_guard", "portfolios", "edge_guard = 'lax'"),
     ("portfolios_drawdown_limits", "portfolios", "soft_drawdown_pct = 0"),

@@ -34,6 +34,7 @@ from trades.replay.wording import (
     halt_sentences,
     outcome_words,
     percent,
+    years_of,
 )
 
 MOST_PORTFOLIOS = 12
@@ -202,7 +203,7 @@ def _show_replay(run: ReplayRun) -> ReplayRow:
     return ReplayRow(
         run=run,
         goal=goal_words(report),
-        years=f"{report.first_at.year}-{report.last_at.year}",
+        years=years_of(report),
         policy=str(report.policy_run.policy),
         runs=tuple(
             ReplayFigures(

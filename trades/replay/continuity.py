@@ -36,6 +36,8 @@ def check_order(
         fault = f"{_stamp_text(at)} {fault} line {quotes[index - 1].line}"
         if kind is TimeKind.LOCAL and not timeline.is_daily:
             fault += "; if clocks were set back then, give --time-zone"
+        elif step < timedelta(0):
+            fault += "; rows must go by time, oldest or newest first"
         raise columns.time_error(quotes[index].line, fault)
 
 

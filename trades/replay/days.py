@@ -78,7 +78,8 @@ class Timeline:
 def place_stamps(stamps: Sequence[Stamp], time_zone: str | None) -> Timeline:
     """Place at least two times, oldest first. Raises `TimeFault`."""
     _check_kinds(stamps)
-    steps = [b.utc - a.utc for a, b in pairwise(stamps)]
+    # Absolute: rows out of order are found by who checks their order.
+    steps = [abs(b.utc - a.utc) for a, b in pairwise(stamps)]
     interval = mode(steps)
     zone = time_zone or _zone_of(stamps)
     if counts_days(interval):
@@ -143,7 +144,8 @@ def _proposal(stamps: Sequence[Stamp]) -> str:
 def _day(index: int, stamp: Stamp, time_zone: str | None) -> date:
     """The day of a daily bar."""
     if time_zone is None:
-        if stamp.kind is TimeKind.EPOCH and not stamp.is_midnight:
+        is_utc = stamp.kind is not TimeKind.LOCAL and not stamp.offset
+        if is_utc and not stamp.is_midnight:
             raise TimeFault(
                 index,
                 f"daily bars at {stamp.wall:%H:%M} UTC: whose days are these? Give "

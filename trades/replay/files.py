@@ -67,6 +67,8 @@ class PriceFile:
             if start.lstrip().startswith(magic):
                 raise BarsError(self.name, f"is {kind}")
         encoding = "utf-16" if start.startswith(UTF16_MARKS) else "utf-8-sig"
+        if encoding != "utf-16" and b"\0" in start:
+            raise BarsError(self.name, "not UTF-8 text; save it as UTF-8")
         return io.TextIOWrapper(self._open_binary(), encoding=encoding, newline="")
 
     def _open_binary(self) -> IO[bytes]:

@@ -50,10 +50,15 @@ class Layout:
                 continue
             if width is None:
                 width = len(row.fields)
-            if len(row.fields) != width:
+            if any(field.strip() for field in row.fields[width:]) or (
+                len(row.fields) < width
+            ):
                 first = "header" if self.columns else "first line"
                 reason = f"{len(row.fields)} fields, the {first} has {width}"
+                reason += "; correct or remove the line"
                 raise BarsError(file.name, reason, line=row.line)
+            if len(row.fields) > width:
+                row = replace(row, fields=row.fields[:width])
             if self.columns is None or not self.columns.is_header(row):
                 yield row
 
@@ -124,12 +129,24 @@ def _header_place(rows: list[Row]) -> int | None:
 
 def _skip_preamble(source: str, rows: list[Row]) -> Row:
     """The first bar of a file without a header, or what the file lacks."""
+    if all(len(row.fields) == 1 for row in rows):
+        raise BarsError(
+            source,
+            f"no comma, semicolon or tab separates columns in {_beginning(rows[0])!r}; "
+            "write the columns with commas",
+            line=rows[0].line,
+        )
     for row in rows:
         if is_bar(row):
             return row
         if not _is_preamble(row):
             _missing(source, row, [*PRICE_NAMES], has_time=_has_time(row))
     return _missing(source, rows[-1], [*PRICE_NAMES], has_time=False)
+
+
+def _beginning(row: Row) -> str:
+    """The first words of a row."""
+    return row.fields[0].strip()[:40]
 
 
 def _is_preamble(row: Row) -> bool:
@@ -267,7 +284,8 @@ def _missing(
     raise BarsError(
         source,
         f"missing: {', '.join(missing)}; the header has {shown}; needed are a time "
-        "(Date, Time, Timestamp, Open time), Open, High, Low and Close",
+        "(Date, Time, Timestamp, Open time), Open, High, Low and Close: rename or add "
+        "columns",
         line=header.line,
         column=missing[0],
     )

@@ -107,7 +107,8 @@ class QuoteParser:
         try:
             number = parse_number(text, self.mark)
         except InvalidOperation:
-            raise self.columns.error(row, role, f"{text!r} is no number") from None
+            reason = f"{text!r} is no number; write it as 1234.5"
+            raise self.columns.error(row, role, reason) from None
         if not number.is_finite():
             raise self.columns.error(row, role, f"{text} is not finite")
         return number

@@ -164,7 +164,7 @@ class _Reading:
         listed = ", ".join(symbols[:20])
         wanted = self.symbol or (symbols[0] if len(symbols) == 1 else None)
         if wanted is None and symbols:
-            raise self._error(f"holds several symbols, choose one of {listed}")
+            raise self._error(f"holds several symbols ({listed}); keep the rows of one")
         if wanted and symbols and wanted.upper() not in map(str.upper, symbols):
             raise self._error(f"has no symbol {wanted}; it has {listed}")
         return wanted
@@ -190,6 +190,11 @@ class _Reading:
                     f"more than {MOST_BARS} bars; cut the file, or use longer bars "
                     "(hours instead of minutes)"
                 )
+        if self.options.adjust and "adjusted" in columns.places:
+            name = columns.names[columns.places["adjusted"]]
+            self.notes.append(
+                f"prices scaled by {name}; --raw-prices takes them as quoted"
+            )
         if skipped:
             self.notes.append(
                 f"skipped {_rows_text(len(skipped))} without a price, the first is "

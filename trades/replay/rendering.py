@@ -40,6 +40,7 @@ from trades.replay.wording import (
     run_name,
     title_of,
     verdict_words,
+    years_of,
 )
 
 MARKS = {
@@ -70,7 +71,9 @@ def print_report(
     for instrument in report.instruments:
         for words in lasting_halts(instrument):
             console.print(Text(f"{instrument.symbol}: {words}", "yellow"))
+    console.print()
     console.print(summary_table(report, wide=console.width >= WIDE))
+    console.print()
     for instrument in report.instruments:
         console.print(verdict(instrument))
     for note in notes_of(report):
@@ -85,8 +88,11 @@ def print_report(
 
 def summary_table(report: ReplayReport, *, wide: bool = False) -> Table:
     """Every instrument's run, its baseline and buy-and-hold."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("Prices", no_wrap=True)
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True
+    )
+    # A long name goes on in the next line, so that no figure is cut.
+    table.add_column("Prices", overflow="fold", max_width=None if wide else 9)
     table.add_column("Run", no_wrap=True)
     table.caption = (
         "Fall: deepest fall of equity from its peak. Reached: goals, of the periods "
@@ -99,7 +105,7 @@ def summary_table(report: ReplayReport, *, wide: bool = False) -> Table:
     for heading in [*headings, *(["Halted", "Fees", "Equity"] if wide else [])]:
         table.add_column(heading, justify="right", no_wrap=True)
     for instrument in report.instruments:
-        years = f"{instrument.first_at.year}-{instrument.last_at.year}"
+        years = years_of(instrument)
         policy, constant = instrument.policy_run, instrument.constant_run
         policy_cells = _run_cells(policy, wide=wide)
         table.add_row(Text(instrument.symbol, "bold"), *policy_cells)
@@ -149,6 +155,7 @@ def period_table(report: InstrumentReport, *, last: int | None = None) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,
+        show_edge=False,
         collapse_padding=True,
         title_justify="left",
     )
@@ -165,7 +172,7 @@ def period_table(report: InstrumentReport, *, last: int | None = None) -> Table:
         is_text = heading in (word.capitalize(), "Outcome")
         table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
     table.add_column("Factor", no_wrap=True)
-    table.add_column("Strategies", min_width=14)
+    table.add_column("Strategies", min_width=14, overflow="fold")
     for period, baseline in shown:
         table.add_row(*_period_cells(report, period, baseline))
     return table

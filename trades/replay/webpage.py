@@ -60,6 +60,12 @@ svg { width: 100%; height: auto; color: var(--soft); }
 .helped { border-color: var(--reached); } .hurt { border-color: #c4443a; }
 .mixed { border-color: #c99a1c; }
 summary { cursor: pointer; color: var(--soft); }
+@media (max-width: 62rem) { thead { display: none; } table, tbody { display: block; }
+  tr { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr));
+    gap: 0 1rem; padding: .4rem 0; border-bottom: 1px solid var(--line); }
+  td, td.text { border: 0; padding: 0; text-align: left; white-space: normal; }
+  td:empty { display: none; }
+  td::before { content: attr(data-name) " "; color: var(--soft); } }
 """.strip()
 KEYS = (
     ("reached", "goal reached"),
@@ -251,8 +257,8 @@ def _table(heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> s
     body = "\n".join(
         f'<tr class="{row_style}">'
         + "".join(
-            f"<td {style}>{escape(cell)}</td>"
-            for style, cell in zip(styles, cells, strict=True)
+            f'<td {style} data-name="{escape(name)}">{escape(cell)}</td>'
+            for style, name, cell in zip(styles, heads, cells, strict=True)
         )
         + "</tr>"
         for row_style, cells in rows

@@ -100,6 +100,12 @@ def goal_words(report: InstrumentReport) -> str:
             return f"a portfolio value of {target}"
 
 
+def years_of(report: InstrumentReport) -> str:
+    """2008-2013, or the one year of its prices."""
+    first, last = report.first_at.year, report.last_at.year
+    return str(first) if first == last else f"{first}-{last}"
+
+
 def title_of(report: ReplayReport) -> str:
     """What was replayed: the prices, the years, the goal and its policy."""
     first = report.instruments[0]

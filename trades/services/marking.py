@@ -12,7 +12,7 @@ from goals.models import Portfolio, User
 from goals.services.days import refusing_bad_bookings
 from goals.services.ledger import GoalMove
 from goals.services.live import save_live
-from goals.services.portfolios import find_portfolio
+from goals.services.portfolios import find_portfolio, refuse_finished
 from mastertrade.exceptions import InvalidInput
 from mastertrade.money import PRICE
 from mastertrade.transactions import atomic
@@ -133,6 +133,7 @@ def _lock_portfolios(
     if only is None:
         mine = mine.filter(kind=PortfolioKind.LIVE)
     else:
+        refuse_finished(only)
         mine = mine.filter(pk=only.pk)
     return {row.portfolio_id: row for row in mine}
 

@@ -118,9 +118,10 @@ def run_replay(
     """Walk the prices with the policy and again at factor 1.0; all of it or nothing.
 
     Both runs stay in the database as portfolios of that kind with their goals,
-    decisions and trades; each is decided by its own trades alone, so the same question
-    always gets the same figures. `now` only dates the run; everything in it is dated by
-    its bars. `command` is what it was asked by, for the report.
+    decisions and trades, and nothing is booked in them any more. Each is decided by its
+    own trades alone, so the same question always gets the same figures. `now` only
+    dates the run; everything in it is dated by its bars. `command` is what it was asked
+    by, for the report.
     """
     question.validate()
     # One replay of a user at a time: they share the strategies.
@@ -156,6 +157,8 @@ def run_replay(
         hold=hold(series, question.opening_balance, question.costs),
         hard_drawdown_pct=policy_portfolio.hard_drawdown_pct,
     )
+    for portfolio in (policy_portfolio, constant_portfolio):
+        _finish(portfolio, now)
     return ReplayRun.objects.create(
         run_id=run_id,
         user=user,
@@ -203,6 +206,12 @@ def _end_chain(user: User, portfolio: Portfolio, at: datetime) -> None:
     running = FinancialGoal.objects.filter(portfolio=portfolio, ended_at=None)
     for goal_id in running.values_list("pk", flat=True):
         update_goal(user=user, goal_id=goal_id, as_of=at, recurring=False)
+
+
+def _finish(portfolio: Portfolio, now: datetime) -> None:
+    """From here on it is the replay's record, and nothing more is booked in it."""
+    Portfolio.objects.filter(pk=portfolio.pk).update(finished_at=now)
+    portfolio.finished_at = now
 
 
 def _halves(progress: Progress | None) -> tuple[Progress | None, Progress | None]:

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from goals.models import Portfolio, User
+from goals.services.portfolios import refuse_finished
 from mastertrade.exceptions import NotFound
 from mastertrade.loading import columns_of, execute, load
 from trades.models import Trade
@@ -87,6 +88,7 @@ def lock_portfolio_of_trade(user: User, trade_id: int) -> Portfolio:
     mine = load(Portfolio, PORTFOLIO_OF_TRADE, [trade_id, user.username])
     if not mine:
         raise NotFound(f"You have no trade {trade_id}.")
+    refuse_finished(mine[0])
     return mine[0]
 
 

@@ -188,9 +188,10 @@ def test_replays_are_listed_by_kind():
         return [row["kind"] for row in rows]
 
     assert kinds() == ["demo", "simulation"]
+    assert kinds(kind="all") == ["demo", "simulation"]
     assert kinds(kind="demo") == ["demo"]
     refused = read(trader.client.get("/api/replays/", {"kind": "live"}), 400)
-    assert list(refused) == ["kind"]
+    assert refused == {"kind": ["live is none of simulation, demo, all."]}
 
 
 def test_the_command_deletes_what_is_named_and_shows_it_before(

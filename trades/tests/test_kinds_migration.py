@@ -99,6 +99,10 @@ def test_replays_made_before_are_marked_and_unmarked(before: None) -> None:
         ("ada", "breakout_daily", "live"),
         ("eve", "momentum_daily", "live"),
     }
+    finished = ask(
+        "SELECT DISTINCT kind <> 'live', finished_at IS NOT NULL FROM portfolios"
+    )
+    assert sorted(finished) == [(False, False), (True, True)]
     pages = {page for (page,) in ask("SELECT page FROM replay_runs")}
     assert "demo.html" in pages
 

@@ -172,7 +172,7 @@ def test_one_symbol_of_several_is_chosen(write):
 
 def test_a_file_with_several_symbols_needs_a_choice(write):
     assert fault_of(write(symbol_lines())) == (
-        "prices.csv: holds several symbols, choose one of AAA, BBB"
+        "prices.csv: holds several symbols (AAA, BBB); keep the rows of one"
     )
 
 
@@ -188,8 +188,11 @@ def test_a_symbol_that_is_not_there_is_refused(write):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("2020-01-03,x,12,9,11,1", "column Open: 'x' is no number"),
-        ("2020-01-03,1_0,12,9,11,1", "column Open: '1_0' is no number"),
+        ("2020-01-03,x,12,9,11,1", "column Open: 'x' is no number; write it as 1234.5"),
+        (
+            "2020-01-03,1_0,12,9,11,1",
+            "column Open: '1_0' is no number; write it as 1234.5",
+        ),
         (
             "2020-01-03,,12,9,11,1",
             "column Open: '' is no number; --skip-null-rows skips rows without a price",
@@ -223,8 +226,15 @@ def test_a_symbol_that_is_not_there_is_refused(write):
             "2020-01-02,10,12,9,11,1",
             "column Date: 2020-01-02 is the same day as line 3",
         ),
-        ("2019-12-31,10,12,9,11,1", "column Date: 2019-12-31 is before that of line 3"),
-        ("2020-01-03,10,12,9,11", "5 fields, the header has 6"),
+        (
+            "2019-12-31,10,12,9,11,1",
+            "column Date: 2019-12-31 is before that of line 3; rows must go by time, "
+            "oldest or newest first",
+        ),
+        (
+            "2020-01-03,10,12,9,11",
+            "5 fields, the header has 6; correct or remove the line",
+        ),
         (
             "01/03/2020,10,12,9,11,1",
             "column Date: '01/03/2020' may be day or month first and so is no time; "
@@ -259,7 +269,7 @@ def test_a_missing_column_is_named(write):
     assert fault_of(write(lines)) == (
         "prices.csv, line 1, column Low: missing: Low; the header has "
         "Date, Open, High, Close; needed are a time (Date, Time, Timestamp, Open "
-        "time), Open, High, Low and Close"
+        "time), Open, High, Low and Close: rename or add columns"
     )
 
 

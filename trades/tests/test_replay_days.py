@@ -95,6 +95,11 @@ def test_the_days_of_one_offset_begin_at_its_midnight(series_of: Series):
             "--time-zone, such as America/New_York, or UTC for their dates in UTC",
         ),
         (
+            [f"{day}T15:00:00Z" for day in DATES],
+            "line 2, column Date: daily bars at 15:00 UTC: whose days are these? Give "
+            "--time-zone, such as America/New_York, or UTC for their dates in UTC",
+        ),
+        (
             [*map(str, DATES[:5]), *(f"{day} 00:00Z" for day in DATES[5:])],
             "line 7, column Date: is a time with an offset, the first bar has a time "
             "without an offset",

@@ -344,6 +344,18 @@ NO_HEADER = "write one above: Date,Open,High,Low,Close,Volume in the file's orde
             id="two times that differ",
         ),
         pytest.param(
+            ["Date|Open|High|Low|Close", *(line.replace(",", "|") for line in FLAT)],
+            "line 1: no comma, semicolon or tab separates columns in "
+            "'Date|Open|High|Low|Close'; write the columns with commas",
+            id="another separator",
+        ),
+        pytest.param(
+            ["Date,Open,High,Low,Close", *FLAT[40:], *FLAT[:40]],
+            "line 70, column Date: 2020-02-08 is before that of line 71; rows must go "
+            "by time, oldest or newest first",
+            id="rows out of order",
+        ),
+        pytest.param(
             ['{"open": 1}'], ": is JSON; a CSV file is needed", id="another format"
         ),
     ],
@@ -354,6 +366,29 @@ def test_what_may_be_two_things_is_refused_with_what_was_found(
     found = fault_of(write(lines))
 
     assert found.removeprefix("prices.csv").removeprefix(", ") == fault
+
+
+def test_empty_fields_behind_the_last_column_are_ignored(write: Write):
+    lines = ["Date,Open,High,Low,Close", *(f"{line},," for line in lines_of(date_of))]
+
+    assert list(map(prices, read(write(lines)).bars)) == list(map(prices, DAYS))
+
+
+def test_utf_16_without_its_mark_is_refused(write: Write):
+    lines = ["Date,Open,High,Low,Close", *FLAT]
+
+    assert fault_of(write(lines, encoding="utf-16-le")) == (
+        "prices.csv: not UTF-8 text; save it as UTF-8"
+    )
+
+
+def test_adjusted_prices_are_noted_with_the_way_to_the_quoted_ones(write: Write):
+    lines = ["Date,Open,High,Low,Close,Adj Close", *(f"{line},5.5" for line in FLAT)]
+
+    assert read(write(lines)).notes == (
+        "prices scaled by Adj Close; --raw-prices takes them as quoted",
+    )
+    assert read(write(lines), adjust=False).notes == ()
 
 
 def test_a_workbook_is_named(tmp_path: Path):

@@ -48,6 +48,7 @@ from trades.replay.wording import (
     halt_words,
     percent,
     verdict_words,
+    years_of,
 )
 from trades.tests.replay_desk import MemoryDesk, make_series
 
@@ -515,17 +516,66 @@ def test_nothing_is_cut_off_on_the_terminal(report, width):
     assert max(map(len, lines)) <= width
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_no_figure_of_a_long_name_or_policy_is_cut(instrument, width):
+    run = replace(
+        instrument.policy_run,
+        policy=PolicyName.DEADLINE_OPTIMAL,
+        return_pct=Decimal("-1234.5"),
+        max_drawdown_pct=Decimal("100"),
+        periods_reached=115,
+        periods_ended=160,
+        trades=12345,
+    )
+    long = replace(instrument, symbol="BINANCE_BTCUSDT_1h_2024", policy_run=run)
+    lines = printed(ReplayReport((long,)), width, periods=0)
+
+    text = "\n".join(lines)
+    assert "…" not in text
+    assert max(map(len, lines)) <= width
+    figures = (
+        "deadline_optimal",
+        "-1,234.5\u00a0%",
+        "100.0\u00a0%",
+        "115/160",
+        "12345",
+    )
+    assert [figure for figure in figures if figure not in text] == []
+
+
+def test_prices_of_one_year_name_it_once(instrument):
+    one = replace(instrument, last_at=instrument.first_at)
+
+    assert years_of(one) == str(one.first_at.year)
+    assert years_of(instrument) == "2020-2021"
+
+
+def test_the_longest_row_of_a_month_fits_80_columns(instrument):
+    longest = replace(
+        instrument.policy_run.periods[-1],
+        progress_pct=Decimal(-264),
+        factor_min=Decimal("0.5"),
+        factor_max=Decimal("1.3"),
+        strategies=("mean_reversion_daily", "momentum_daily"),
+    )
+    run = replace(instrument.policy_run, periods=(longest,))
+    lines = printed(ReplayReport((replace(instrument, policy_run=run),)), 80)
+
+    assert any("mean_reversion_daily," in line for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
 def test_every_month_gets_a_line_when_asked_for(report):
     lines = printed(report, 80, periods=None)
 
-    months = [line for line in lines if re.match(r" 20\d\d-\d\d ", line)]
+    months = [line for line in lines if re.match(r"20\d\d-\d\d ", line)]
     assert len(months) == len(report.instruments[0].policy_run.periods)
 
 
 def test_the_last_months_get_a_line_by_default(report):
     lines = printed(report, 80)
 
-    assert sum(bool(re.match(r" 20\d\d-\d\d ", line)) for line in lines) == 12
+    assert sum(bool(re.match(r"20\d\d-\d\d ", line)) for line in lines) == 12
 
 
 def test_a_name_with_brackets_is_no_markup(instrument):
@@ -540,6 +590,15 @@ def test_a_name_with_brackets_is_no_markup(instrument):
 @pytest.fixture(scope="module")
 def page(report) -> str:
     return render_page(report)
+
+
+def test_every_cell_of_the_page_names_its_column_for_narrow_screens(page):
+    cells = re.findall(r"<td [^>]*>", page)
+
+    assert cells
+    assert all('data-name="' in cell for cell in cells)
+    assert "@media (max-width" in page
+    assert "content: attr(data-name)" in page
 
 
 def test_the_page_loads_nothing_from_elsewhere(page):
