@@ -6,6 +6,10 @@ Its command line goes before: `gunicorn mastertrade.wsgi --bind 0.0.0.0:8000`.
 import os
 import socket
 import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 bind = "127.0.0.1:8000"
@@ -21,6 +25,7 @@ logger_class = "mastertrade.server.DiscreetLogger"
 
 def on_starting(server: Any) -> None:
     """Say in one line that the port is taken; gunicorn tries five times, in eleven."""
+    forget_killed_imports()
     if "GUNICORN_FD" in os.environ:  # taken over from the one before
         return
     for address in server.cfg.address:
@@ -39,3 +44,14 @@ def refuse_taken(host: str, port: int) -> None:
                 f"Cannot serve at {host}:{port}: {error.strerror}. Stop what serves "
                 "there, or choose another port, as in: make run PORT=8080"
             )
+
+
+def forget_killed_imports() -> None:
+    """Delete copies of databases that a process left which was killed while opening one.
+
+    They have a name for a moment only; one in use is younger than a minute.
+    """
+    for path in Path(tempfile.gettempdir()).glob("mastertrade-*.sqlite"):
+        with suppress(FileNotFoundError, PermissionError):
+            if time.time() - path.stat().st_mtime > 60:
+                path.unlink()

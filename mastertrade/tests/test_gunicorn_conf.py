@@ -1,0 +1,31 @@
+"""What gunicorn does before it serves."""
+
+import os
+import runpy
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+
+def test_what_a_killed_import_left_is_deleted_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, in_use, other = (
+        tmp_path / name
+        for name in ("mastertrade-1.sqlite", "mastertrade-2.sqlite", "bot.sqlite")
+    )
+    for path in (left, in_use, other):
+        path.write_bytes(b"")
+    an_hour_ago = time.time() - 3600
+    os.utime(left, (an_hour_ago, an_hour_ago))
+    os.utime(other, (an_hour_ago, an_hour_ago))
+
+    runpy.run_path("gunicorn.conf.py")["forget_killed_imports"]()
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "bot.sqlite",
+        "mastertrade-2.sqlite",
+    ]
