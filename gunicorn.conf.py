@@ -47,7 +47,7 @@ def refuse_taken(host: str, port: int) -> None:
 
 
 def forget_killed_imports() -> None:
-    """Delete copies of databases that a process left which was killed while opening one.
+    """Delete copies of databases that a process left when it was killed opening one.
 
     They have a name for a moment only; one in use is younger than a minute.
     """
