@@ -14,7 +14,6 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
-from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from bench.history import POSITIONS
@@ -22,6 +21,7 @@ from bench.people import STRATEGY, Trader, make_trader
 from bench.rows import Row, Target
 from bench.timing import show
 from goals.enums import GoalType, PolicyName
+from goals.models import ApiToken
 from goals.services import create_goal
 from trades.services.reconciling import mend_drift
 
@@ -54,7 +54,7 @@ FROM (
 def measure(trades: int = TRADES) -> Iterator[Row]:
     trader = trader_with(trades)
     client = APIClient(SERVER_NAME="localhost")
-    _, token = AuthToken.objects.create(user=trader.user)
+    _, token = ApiToken.objects.create(user=trader.user)
     client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
     for what, path, parameters in questions(trader):
         first, again = (_cpu(client, path, parameters) for _ in range(2))
