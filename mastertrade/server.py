@@ -55,6 +55,9 @@ class Refusal(ErrorTask):  # type: ignore[misc]
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
+    completed: bool
+    error: Any
+
     def received(self, data: bytes) -> int:
         count: int = super().received(data)
         if self.chunked and not self.completed:
@@ -74,6 +77,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 class Channel(HTTPChannel):  # type: ignore[misc]
     error_task_class = Refusal
     parser_class = Parser
+    requests: list[Any]
 
     def service(self) -> None:
         """Answer a request; none that came before the answer to another was read."""

@@ -20,7 +20,6 @@ SILENT = 100
 HALF_SENT = 100
 SLOW_BODIES = 50
 SLOW_READERS = 50
-FAST_SENDERS = 50
 LARGE = b"/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
 
 Figures = dict[str, str]
@@ -63,19 +62,12 @@ def slow_readers(base: str) -> Figures:
     return _measure(base, SLOW_READERS, asked * 40)
 
 
-def endless_chunk_lines(base: str) -> Figures:
-    """The line with a chunk's size does not end."""
-    head = _post_head(base, "Transfer-Encoding: chunked")
-    return _measure(base, FAST_SENDERS, head, b"a" * 4_000_000)
-
-
 SCENARIOS = {
     "silent connections": silent_connections,
     "half-sent request lines": half_sent_request_lines,
     "half-sent headers": half_sent_headers,
     "bodies of a byte a second": slow_bodies,
     "chunks of a byte a second": slow_chunks,
-    "lines between chunks without an end": endless_chunk_lines,
     "answers that nobody reads": slow_readers,
 }
 
