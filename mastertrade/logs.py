@@ -14,8 +14,19 @@ def cut_tokens(text: str) -> str:
     return WEBHOOK_TOKEN.sub(r"\1…", text)
 
 
+# What ends a line, or moves a terminal's cursor.
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+
+
 class DiscreetFormatter(logging.Formatter):
-    """Cuts tokens out of the finished line, the traceback below it included."""
+    """Cuts tokens out of the finished line, the traceback below it included.
+
+    A record is one line: an address that was asked for may hold an end of line.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        line = super().formatMessage(record)
+        return CONTROL.sub(lambda found: ascii(found[0])[1:-1], line)
 
     def format(self, record: logging.LogRecord) -> str:
         return cut_tokens(super().format(record))

@@ -8,6 +8,7 @@ and no thread. Chunked bodies come with their length.
 
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Iterable
@@ -17,8 +18,10 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
 from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ErrorTask
+from waitress.utilities import BadRequest
 
 from mastertrade.environment import read_int
 from mastertrade.logs import DiscreetFormatter
@@ -29,6 +32,9 @@ MOST_CONNECTIONS = 320
 # A connection without a request in work is closed when nothing came for this long.
 IDLE_SECONDS = 30
 LONGEST_HEADERS = 32_768
+# Between chunks: their sizes, and what follows the last. It is read again from its
+# beginning whenever more of it comes.
+LONGEST_CHUNK_LINE = 4_096
 CODES = {413: "too_large", 431: "headers_too_large", 500: "internal_error"}
 # How often the worker looks whether it is to stop, and shows that it lives.
 HEARTBEAT_SECONDS = 1
@@ -48,8 +54,42 @@ class Refusal(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
+class Parser(HTTPRequestParser):  # type: ignore[misc]
+    completed: bool
+    error: Any
+
+    def received(self, data: bytes) -> int:
+        count: int = super().received(data)
+        if self.chunked and not self.completed:
+            lines = self.body_rcv.control_line, self.body_rcv.trailer
+            if max(map(len, lines)) > LONGEST_CHUNK_LINE:
+                self.error = BadRequest("A line between chunks is too long")
+                self.completed = True
+        return count
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # an address or a number beyond what Python reads
+            raise ParsingError("HTTP message header invalid") from None
+
+
 class Channel(HTTPChannel):  # type: ignore[misc]
     error_task_class = Refusal
+    parser_class = Parser
+    requests: list[Any]
+
+    def service(self) -> None:
+        """Answer a request; none that came before the answer to another was read."""
+        if not self.total_outbufs_len:
+            super().service()
+            return
+        with self.requests_lock:
+            for request in self.requests:
+                request.close()
+            self.requests = []
+            self.close_when_flushed = True
+        self.server.pull_trigger()
 
 
 class BufferingWorker(Worker):  # type: ignore[misc]
@@ -74,6 +114,8 @@ class BufferingWorker(Worker):  # type: ignore[misc]
             max_request_body_size=read_int(
                 "MASTERTRADE_UPLOAD_BYTES", default=100 * 2**20
             ),
+            # An answer waits on the disk for its reader, and holds no thread.
+            outbuf_high_watermark=sys.maxsize,
             asyncore_use_poll=True,
             log_socket_errors=False,
             ident=None,

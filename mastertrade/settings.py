@@ -163,8 +163,8 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "mastertrade.openapi.TruthfulSchema",
     "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.UserRateThrottle",
-        "rest_framework.throttling.AnonRateThrottle",
+        "goals.throttling.UserThrottle",
+        "goals.throttling.AnonymousThrottle",
     ],
     # The address is the client's already, by `believe_trusted_proxies`.
     "NUM_PROXIES": 0,

@@ -188,3 +188,14 @@ def test_cheap_requests_of_others_clear_no_counter(settings: Any) -> None:
     for number in range(1_000):
         cache.set(f"throttle_anon_{number}", [1.0])
     assert cache.get("throttle_user_1") == [1.0]
+
+
+def test_a_network_of_ipv6_counts_as_one_address(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AnonRateThrottle, "get_rate", lambda _: "3/min")
+    answers = [
+        Client().post("/api/tokens/", "{}", REMOTE_ADDR=f"2001:db8::{number}", **JSON)
+        for number in range(1, 6)
+    ]
+    assert [one.status_code for one in answers] == [401] * 3 + [429] * 2

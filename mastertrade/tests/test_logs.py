@@ -94,3 +94,13 @@ def test_a_failure_is_logged_without_the_address(
     text = "\n".join(lines)
     assert "/api/webhooks/freqtrade/…" in text
     assert TOKEN not in text
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\x1b[2J", "\x85", "\u2028"])
+def test_what_a_client_sends_begins_no_line_of_its_own(end: str) -> None:
+    record = logging.makeLogRecord(
+        {"msg": "Client disconnected while serving %s", "args": (f"/a{end}forged",)}
+    )
+    line = DiscreetFormatter("%(message)s").format(record)
+    assert len(line.splitlines()) == 1
+    assert line.isprintable()

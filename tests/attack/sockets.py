@@ -59,7 +59,7 @@ def slow_chunks(base: str) -> Figures:
 def slow_readers(base: str) -> Figures:
     """Whoever asks for a large answer again and again, and reads none of it."""
     asked = b"GET " + LARGE + b" HTTP/1.1\r\nHost: " + _host(base) + b"\r\n\r\n"
-    return _measure(base, SLOW_READERS, asked * 4)
+    return _measure(base, SLOW_READERS, asked * 40)
 
 
 SCENARIOS = {

@@ -97,6 +97,19 @@ def test_a_body_that_is_too_large_is_refused(site: str, framing: str) -> None:
     assert answer.startswith("HTTP/1.1 413")
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        "POST /api/tokens/ HTTP/1.1\r\nHost: localhost\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n" + "a" * 5_000,
+        f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {'9' * 5_000}\r\n\r\n",
+        "GET http://[ HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ],
+)
+def test_what_is_no_request_is_answered(site: str, head: str) -> None:
+    assert ask(site, head).startswith("HTTP/1.1 400")
+
+
 def test_the_head_of_an_answer_has_no_body(site: str) -> None:
     answer = ask(
         site, "HEAD /healthz HTTP/1.1\r\nHost: 10.1.2.3\r\nConnection: close\r\n\r\n"

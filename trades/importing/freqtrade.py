@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from itertools import groupby
+from itertools import count, groupby
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 from uuid import uuid4
@@ -82,6 +82,10 @@ LOG_SUFFIX = "-wal"
 COPY_ATTEMPTS = 3
 # Of a text in a row, in bytes; and of the row.
 LONGEST_VALUE = 1_000_000
+# What SQLite may do for the rows of a file: twice what the shortest rows take. A page
+# that many others point to is read as often, so a small file may hold endless rows.
+STEPS_PER_BYTE, FIRST_STEPS = 8, 100_000
+STEPS_AT_ONCE = 10_000
 NO_DATABASE = "is no database of freqtrade"
 Row = dict[str, Any]
 
@@ -194,9 +198,20 @@ def _read_all(
         with closing(database):
             database.execute("PRAGMA trusted_schema = OFF")
             database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST_VALUE)
+            _bound_steps(database)
             yield from _read(database, options)
     except (sqlite3.Error, UnicodeError) as error:
         raise InvalidInput("file", f"{NO_DATABASE} ({error}).") from error
+
+
+def _bound_steps(database: sqlite3.Connection) -> None:
+    (pages,) = database.execute("PRAGMA page_count").fetchone()
+    (page_size,) = database.execute("PRAGMA page_size").fetchone()
+    most = FIRST_STEPS + STEPS_PER_BYTE * pages * page_size
+    rounds = count(1)
+    database.set_progress_handler(
+        lambda: next(rounds) * STEPS_AT_ONCE > most, STEPS_AT_ONCE
+    )
 
 
 def _read(

@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+import struct
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -92,3 +93,31 @@ def _spoil_schema(target: Path, chance: random.Random) -> None:
     if places:
         content[chance.choice(places)] = chance.randrange(256)
     target.write_bytes(content)
+
+
+def multiply_rows(path: Path, table: str) -> None:
+    """A table of one row that reads as 60**6: each page names the next 60 times."""
+    with closing(sqlite3.connect(path)) as database:
+        query = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+        (root,) = database.execute(query, [table]).fetchone()
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    content = bytearray(path.read_bytes())
+    start, end = (root - 1) * size, root * size
+    pages = [bytes(content[start:end])]
+    child = len(content) // size + 1
+    for _ in range(5):
+        pages.append(_inner_page(child, size))
+        child += 1
+    content[start:end] = _inner_page(child, size)
+    content += b"".join(pages)
+    content[28:32] = struct.pack(">I", len(content) // size)
+    path.write_bytes(content)
+
+
+def _inner_page(child: int, size: int, cells: int = 60) -> bytes:
+    """Of a table, as SQLite's file format has it: every cell points to `child`."""
+    first = size - 5 * cells
+    places = [first + 5 * n for n in range(cells)]
+    head = struct.pack(">BHHHBI", 5, 0, cells, first, 0, child)
+    head += struct.pack(f">{cells}H", *places)
+    return head.ljust(first, b"\0") + struct.pack(">IB", child, 1) * cells

@@ -98,3 +98,16 @@ def test_a_file_that_takes_too_long_is_refused_with_its_command(
     settings.REQUEST_SECONDS = 30
     answer = send()
     assert (answer.status_code, answer.json()["known"]) == (200, 60)
+
+
+def test_a_file_whose_beginning_says_nothing_is_read_for_so_long(
+    trader: Trader, settings: Any
+) -> None:
+    settings.REQUEST_SECONDS = 0
+    content = b" " * HEAD_BYTES + b'[{"symbol": "BTC"}]'
+    file = SimpleUploadedFile("trades.json", content)
+    body = {"file": file, "format": "mastertrade-json"}
+    with nothing_changes():
+        answer = trader.client.post(IMPORT, body, format="multipart")
+    assert answer.status_code == 400
+    assert "longer to read" in answer.json()["file"][0]

@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from strategies.tests.factories import StrategyFactory
 from tests.http import Trader, make_newcomer, nothing_changes, unthrottled  # noqa: F401
-from trades.tests.damage import VALUES, damage
+from trades.tests.damage import VALUES, damage, multiply_rows
 
 FILE = Path(__file__).parent / "files" / "freqtrade.sqlite"
 FEW, MANY = 20, 500
@@ -114,3 +114,25 @@ def test_what_costs_memory_to_read_is_refused(
         assert tracemalloc.get_traced_memory()[1] < 60_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize("table", ["trades", "orders"])
+def test_a_small_database_of_endless_rows_is_refused(
+    trader: Trader, tmp_path: Path, table: str
+) -> None:
+    target = tmp_path / "bot.sqlite"
+    with closing(sqlite3.connect(target)) as database:
+        database.executescript("""
+            PRAGMA page_size = 512;
+            CREATE TABLE trades (id INTEGER PRIMARY KEY, pair TEXT, is_open INT,
+                open_rate REAL, amount REAL, open_date TEXT);
+            CREATE TABLE orders (id INTEGER PRIMARY KEY, ft_trade_id INT,
+                ft_order_side TEXT, ft_is_open INT, filled REAL);
+            INSERT INTO trades VALUES (1, 'BTC/USDT', 1, 1, 1, '2026-01-05 08:00:00');
+            INSERT INTO orders VALUES (1, 1, 'buy', 1, 0);
+        """)
+    multiply_rows(target, table)
+    with nothing_changes():
+        answer = upload(trader, target)
+    assert answer.status_code == 400
+    assert "interrupted" in answer.json()["file"][0]

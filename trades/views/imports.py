@@ -34,6 +34,7 @@ from trades.views.uploads import (
     JSONBodyParser,
     JSONLinesBodyParser,
     PlainNegotiation,
+    refuse_slow_reading,
     refuse_slow_upload,
 )
 
@@ -90,6 +91,7 @@ class ImportTradesView(APIView):
             portfolio=told.get("portfolio"),
             partial=_read_partial(request),
             options=_read_options(told),
+            progress=refuse_slow_reading(),
         )
         _warm(user, told.get("portfolio"), report, now)
         answer = show_report(report)

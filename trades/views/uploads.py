@@ -1,7 +1,8 @@
 """A file that is the body itself, without a form around it."""
 
 import shlex
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 from django.conf import settings
@@ -31,6 +32,28 @@ REPEATED_OPTIONS = {
     "fee_rates": "--fee-rate",
     "contract_sizes": "--contract-size",
 }
+
+
+def refuse_slow_reading() -> Callable[[int], None]:
+    """To be called while a file is read, for its first rows may say little of others.
+
+    Raises `InvalidInput` for `file` when half the time of a request is over: what was
+    read is still to be written.
+    """
+    most = settings.REQUEST_SECONDS / 2
+    end = time.monotonic() + most
+
+    def check(_: int) -> None:
+        if time.monotonic() > end:
+            raise InvalidInput(
+                "file",
+                f"takes longer to read than {most:g} s, half of what a request may "
+                "take here (MASTERTRADE_REQUEST_SECONDS). Nothing was imported: send "
+                "it in parts, oldest first, or import it on the server with "
+                "manage.py import_trades.",
+            )
+
+    return check
 
 
 def refuse_slow_upload(told: Mapping[str, Any], user_name: str) -> None:
