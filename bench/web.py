@@ -65,7 +65,7 @@ def _await_answer(server: Server, process: "subprocess.Popen[bytes]") -> None:
     end = monotonic() + LONGEST_START
     while monotonic() < end and process.poll() is None:
         try:
-            ask(server.port, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            ask(server.port, b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
         except OSError:
             sleep(0.05)
         else:
