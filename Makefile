@@ -6,7 +6,7 @@ PORT ?= 8000
 # Processes that share the tests.
 JOBS ?= 2
 
-.PHONY: help run demo test slow attack schema faults browser freqtrade bench lock security lint types imports format clean
+.PHONY: help run demo test slow attack schema faults browser freqtrade bench lock security lint types imports format docs clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +21,11 @@ help:  ## list these commands
 .venv/tests: requirements-dev.txt .venv/runs
 	@echo "Installing what the tests and checks need …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv/docs: docs/requirements.txt .venv/runs
+	@echo "Installing what the documentation's site needs …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
 	@touch $@
 
 run: .venv/runs  ## replay real prices, then serve the site at http://127.0.0.1:8000/
@@ -84,6 +89,10 @@ imports: .venv/tests  ## import-linter: layers, and decisions without Django
 format: .venv/tests  ## put the code in order
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: .venv/docs  ## the documentation as a site under var/docs; a broken link fails
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs var/docs
+	@echo "Open var/docs/index.html"
 
 clean:  ## remove what the tools left; keeps var/, where the data are
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis htmlcov .coverage
