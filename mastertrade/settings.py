@@ -8,6 +8,7 @@ site on the internet needs.
 from datetime import timedelta
 from pathlib import Path
 
+from mastertrade import __version__
 from mastertrade.database import database_settings
 from mastertrade.environment import (
     read_bool,
@@ -194,7 +195,7 @@ SPECTACULAR_SETTINGS = {
         "Decimals travel as strings, instants as RFC 3339 UTC. Send the token as "
         "`Authorization: Token …`."
     ),
-    "VERSION": "0.1.0",
+    "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
