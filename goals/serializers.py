@@ -306,6 +306,7 @@ class GoalAdjustmentSerializer(serializers.ModelSerializer[GoalAdjustmentLog]):
     goal_id = serializers.IntegerField(read_only=True)
     portfolio_id = serializers.IntegerField(read_only=True)
     guards = serializers.JSONField(source="answer.guards", read_only=True)
+    warnings = serializers.JSONField(read_only=True)
 
     class Meta:
         model = GoalAdjustmentLog
@@ -326,6 +327,7 @@ class GoalAdjustmentSerializer(serializers.ModelSerializer[GoalAdjustmentLog]):
             "policy_version",
             "policy_factor",
             "guards",
+            "warnings",
             "strategy_id",
             "symbol",
             "request_id",

@@ -17,6 +17,7 @@ from goals.guards import (
     guard_edge,
     guard_exposure,
 )
+from goals.size_warnings import SizeWarning, find_warnings
 from mastertrade.money import (
     MONEY,
     PRICE,
@@ -59,6 +60,7 @@ class SizingDecision:
     verdict: Verdict
     guards: tuple[GuardResult, ...]
     reason: str
+    warnings: tuple[SizeWarning, ...] = ()
 
 
 @exactly
@@ -97,6 +99,7 @@ def decide_size(
         verdict=verdict,
         guards=guards,
         reason=_explain(arbitration, guards, verdict),
+        warnings=find_warnings(size, capped.factor_after, exposure, conditions),
     )
 
 
