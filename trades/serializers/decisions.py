@@ -71,7 +71,7 @@ class GuardSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
-class WarningSerializer(serializers.Serializer[Any]):
+class SizeWarningSerializer(serializers.Serializer[Any]):
     """What to look at before trading; it changes no size."""
 
     code = serializers.ChoiceField(choices=[(code, code) for code in WARNING_CODES])
@@ -100,7 +100,7 @@ class SizingAnswerSerializer(serializers.Serializer[Any]):
     progress_pct = DecimalColumnField(PERCENT)
     policy = serializers.ChoiceField(choices=choices(PolicyName))
     guards = GuardSerializer(many=True)
-    warnings = WarningSerializer(many=True)
+    warnings = SizeWarningSerializer(many=True)
     goals = GoalFactorSerializer(many=True)
     conflict = serializers.BooleanField()
 

@@ -9,6 +9,7 @@ from django.db.models import Exists
 
 from goals.models import GoalAdjustmentLog, Portfolio, TradingHalt, User
 from goals.services import lock_portfolio
+from goals.services.funding import deposit_call
 from goals.services.halts import refuse_while_halted
 from goals.services.portfolios import newest
 from mastertrade.exceptions import (
@@ -176,7 +177,8 @@ def _check(portfolio: Portfolio, ticket: TradeTicket) -> Rates:
     """Refuse what this portfolio cannot take; returns the rates that convert it."""
     if portfolio.account.is_ruined:
         raise PortfolioRuined(
-            f"Portfolio {portfolio.name} is ruined; no trade opens until a deposit."
+            f"Portfolio {portfolio.name} is ruined; no trade opens until a deposit. "
+            f"Deposit: {deposit_call(portfolio)}."
         )
     _refuse_unknown_references(portfolio, ticket)
     rates = ticket.rates_in(portfolio)
@@ -198,7 +200,11 @@ def _refuse_unknown_references(portfolio: Portfolio, ticket: TradeTicket) -> Non
         .first()
     )
     if found is None:
-        raise InvalidInput("strategy_id", f"You have no strategy {ticket.strategy_id}.")
+        raise InvalidInput(
+            "strategy_id",
+            f"You have no strategy {ticket.strategy_id}: create it with "
+            "POST /api/strategies/, or name one of yours.",
+        )
     if ticket.adjustment_id is not None and not found:
         raise InvalidInput(
             "adjustment_id",

@@ -21,6 +21,7 @@ from goals.projecting import Chances, Figures, growth, measure_chances, project_
 from goals.projection.edge import FEWEST_TRADES, Edge, estimate_edge
 from goals.projection.forecast import is_unreachable, required_growth
 from goals.reach import stop_below
+from goals.services.funding import find_lack_of_money
 from goals.services.outlooks import (
     Outlook,
     progress_of,
@@ -96,7 +97,8 @@ def project(
     reason, unreachable = certain[1], certain[2]
     figures = None
     if reason is None and way is None:
-        reason = "the portfolio has no equity to trade with"
+        lack = find_lack_of_money(portfolio, reading)
+        reason = lack.detail if lack else "the portfolio has no equity to trade with"
     if reason is None and trades_left is None:
         reason = "the goal has no deadline"
     if reason is None and edge is None:
