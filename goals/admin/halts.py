@@ -22,16 +22,6 @@ def _figure(halt: TradingHalt, name: str) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-def halt_words(halt: TradingHalt) -> str:
-    """Who halted trading, since and until when, and why."""
-    who = halt.halted_by or "its guard"
-    until = "until it is resumed"
-    if halt.halted_until is not None:
-        until = f"until {halt.halted_until:%Y-%m-%d %H:%M} UTC"
-    since = f"{halt.halted_at:%Y-%m-%d %H:%M} UTC"
-    return f"Halted by {who} since {since}, {until}: {halt.reason.rstrip('.')}."
-
-
 @admin.register(TradingHalt)
 class TradingHaltAdmin(ReadOnlyAdmin[TradingHalt]):
     list_display = (

@@ -16,7 +16,6 @@ from goals.admin import figures
 from goals.admin.base import Figure, Section, SectionsAdmin, now_of
 from goals.admin.filters import OwnKindFilter
 from goals.admin.forms import PortfolioForm
-from goals.admin.halts import halt_words
 from goals.admin.logs import goal_link
 from goals.enums import TradingState
 from goals.models import (
@@ -295,7 +294,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
 def _halted(portfolio: Portfolio, now: datetime) -> SafeString:
     """Why nothing is traded, and where to resume; empty while it is."""
     halts = portfolio.halts.filter(is_in_force(now)).order_by("halt_id")
-    words = format_html_join("", "{}<br>", ((halt_words(halt),) for halt in halts))
+    words = format_html_join("", "{}<br>", ((halt.words,) for halt in halts))
     if not words:
         return words
     address = reverse("admin:goals_portfolio_changelist")
