@@ -8,8 +8,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
-from goals.admin.base import ReadOnlyAdmin
+from goals.admin.base import Deed, ReadOnlyAdmin, RecordedAdmin
 from goals.admin.filters import KindFilter, PortfolioFilter
+from goals.admin.forms import CashFlowForm
 from goals.models import CashFlow, LedgerChange, LedgerDay, LedgerEntry
 
 
@@ -82,7 +83,15 @@ class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
 
 
 @admin.register(CashFlow)
-class CashFlowAdmin(ReadOnlyAdmin[CashFlow]):
+class CashFlowAdmin(RecordedAdmin[CashFlow]):
+    """Deposits and withdrawals: recorded, then looked at; the API voids them."""
+
+    adding = Deed(
+        "Deposit or withdraw",
+        CashFlowForm,
+        ("portfolio", "amount", "flowed_at", "form_id"),
+    )
+    autocomplete_fields = ("portfolio",)
     list_display = (
         "time",
         "portfolio",

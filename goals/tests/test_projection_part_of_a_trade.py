@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -33,7 +34,7 @@ def test_a_quarter_of_a_trade_is_a_quarter_of_what_one_trade_gives(
 def test_the_probability_grows_without_a_step_up_to_one_trade() -> None:
     parts = [chances(f"{n / 10}")[0] for n in range(11)]
     assert parts[0] == 0
-    steps = [after - before for before, after in zip(parts, parts[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(parts)]
     assert all(
         step == pytest.approx(parts[-1] / 10, abs=Decimal("2e-6")) for step in steps
     )
