@@ -22,7 +22,9 @@ from goals.models import (
     User,
 )
 from goals.services.conditions import is_in_force
+from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import is_open
+from mastertrade.exceptions import DomainError
 from mastertrade.money import format_plain
 from trades.models import ReplayRun
 from trades.replay.storing import report_from_dict
@@ -52,6 +54,7 @@ class PortfolioCard:
     drawdown: SafeString
     trading: SafeString
     halts: tuple[TradingHalt, ...]
+    lack: DomainError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class GoalCard:
     probability: SafeString
     probability_band: SafeString
     unreachable: bool
+    lacks_money: bool
     policy: str
     deadline: SafeString
 
@@ -169,6 +173,7 @@ def _show_portfolio(portfolio: Portfolio) -> PortfolioCard:
         drawdown=figures.percent(portfolio.drawdown_pct),
         trading=figures.badge(TradingState.HALTED if halts else TradingState.ACTIVE),
         halts=tuple(halts),
+        lack=find_lack_of_money(portfolio, portfolio.reading),
     )
 
 
@@ -196,6 +201,8 @@ def _show_goal(
         probability=figures.chance(goal, now, idle=idle),
         probability_band=SafeString() if idle else figures.chance_band(goal, now),
         unreachable=pace.health is Health.UNREACHABLE,
+        lacks_money=find_lack_of_money(goal.portfolio, goal.portfolio.reading)
+        is not None,
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
     )
