@@ -147,7 +147,8 @@ class RecordedAdmin(ReadOnlyAdmin[Row], ServiceAdmin[Row]):
         shown = () if obj is None else super().get_fieldsets(request, obj)
         if deed is None:
             return shown
-        return ((deed.verb, {"fields": deed.fields}), *shown)
+        # Last, so that its button is next to it.
+        return (*shown, (deed.verb, {"fields": deed.fields}))
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Row | None = None

@@ -228,7 +228,7 @@ class CashFlowForm(OnceForm[CashFlow]):
         help_texts = {
             "amount": "Above 0 deposits, below 0 withdraws, in the portfolio's "
             "currency.",
-            "flowed_at": "In UTC. Left out, now.",
+            "flowed_at": "In UTC; now if empty.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

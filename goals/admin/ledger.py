@@ -4,6 +4,7 @@ import json
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -113,6 +114,9 @@ class CashFlowAdmin(RecordedAdmin[CashFlow]):
         ("recorded", "created_by"),
         ("voided", "void_reason"),
     )
+
+    def page_after(self, row: CashFlow) -> str:
+        return reverse("admin:goals_portfolio_change", args=[row.portfolio_id])
 
     @admin.display(ordering="flowed_at")
     def time(self, row: CashFlow) -> SafeString:

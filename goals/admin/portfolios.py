@@ -179,9 +179,7 @@ def lack_of(portfolio: Portfolio) -> SafeString:
 class ReasonForm(ActionForm):
     """What goes with an action on the list."""
 
-    reason = forms.CharField(
-        required=False, max_length=LONGEST_REASON, label="Reason to halt or resume:"
-    )
+    reason = forms.CharField(required=False, max_length=LONGEST_REASON, label="Reason:")
 
 
 class TradingStateFilter(admin.SimpleListFilter):
@@ -285,7 +283,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
             Figure("Newest entry", figures.instant(portfolio.last_entry_at)),
         )
 
-    @admin.action(description="Halt trading, for the reason given", permissions=MAY)
+    @admin.action(description="Halt trading (with a reason)", permissions=MAY)
     def halt(self, request: HttpRequest, queryset: QuerySet[Portfolio]) -> None:
         self._each(request, queryset, "halted", halt_trading)
 

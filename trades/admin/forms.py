@@ -34,7 +34,8 @@ class TradeForm(OnceForm[Trade]):
         help_text="The adjustment_id of the sizing answer that this trade follows.",
     )
     override = forms.BooleanField(
-        required=False, help_text="Open it although trading is halted; it is kept."
+        required=False,
+        help_text="Open it although trading is halted; the trade says so.",
     )
 
     class Meta:
@@ -55,9 +56,9 @@ class TradeForm(OnceForm[Trade]):
         help_texts = {
             "strategy_id": "The strategy_id of one of the owner's strategies.",
             "entry_price": "In the portfolio's currency; the API takes others.",
-            "entry_time": "In UTC. Left out, now.",
+            "entry_time": "In UTC; now if empty.",
             "exit_price": "Only of a trade that is over.",
-            "exit_time": "In UTC. Left out, now.",
+            "exit_time": "In UTC; now if empty.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -94,8 +95,8 @@ class CloseForm(OnceForm[Trade]):
         model = Trade
         fields = ("exit_price", "quantity", "exit_time")
         help_texts = {
-            "quantity": "Less than is open closes a part; left out, all of it.",
-            "exit_time": "In UTC. Left out, now.",
+            "quantity": "Less than is open closes a part; all of it if empty.",
+            "exit_time": "In UTC; now if empty.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

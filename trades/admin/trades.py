@@ -77,7 +77,7 @@ class TradeAdmin(RecordedAdmin[Trade], SectionsAdmin[Trade]):
         ),
     )
     ending = Deed(
-        "Close it, whole or in part",
+        "Close trade",
         CloseForm,
         (("exit_price", "quantity"), ("exit_time", "fees"), "form_id"),
     )

@@ -17,7 +17,14 @@ from mastertrade.exceptions import (
     TradeAlreadyClosed,
     TradeNotOpen,
 )
-from mastertrade.money import CARRIED, MONEY, PRICE, exactly, round_to
+from mastertrade.money import (
+    CARRIED,
+    MONEY,
+    PRICE,
+    exactly,
+    format_plain,
+    round_to,
+)
 from mastertrade.transactions import atomic
 from mastertrade.validation import (
     fingerprint,
@@ -139,7 +146,9 @@ def _book_part(
     by: str,
 ) -> ClosedTrade:
     if quantity > trade.quantity:
-        raise InvalidInput("quantity", f"is more than the trade's {trade.quantity:f}.")
+        raise InvalidInput(
+            "quantity", f"is more than the trade's {format_plain(trade.quantity)}."
+        )
     part = split_trade(trade, exited, quantity, now, by)
     part.external_id = external_id
     part.request_fingerprint = fingerprint(told)

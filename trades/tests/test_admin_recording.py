@@ -91,7 +91,7 @@ def test_a_deposit_is_booked_by_the_operator_for_the_owner(
     assert "Or use “Deposit or withdraw” on this page" in page
     answer = operator.post(DEPOSIT, {"portfolio": empty.pk, "amount": "1000"})
     flow = CashFlow.objects.get()
-    assert answer["Location"] == page_of(flow)
+    assert answer["Location"] == page_of(empty)
     assert (flow.portfolio, flow.amount) == (empty, 1000)
     assert flow.created_by == "operator"
     empty.refresh_from_db()
