@@ -35,13 +35,15 @@ class Exposure:
 
     Money in the portfolio's currency. `open_notional` is that of the symbol asked
     about; without a symbol, of the symbol that has the most (`symbol_assumed`): not
-    knowing must not be cheaper than knowing.
+    knowing must not be cheaper than knowing. `oldest_mark_seconds`: the age of the
+    oldest last mark of an open position; None where none is open.
     """
 
     live_equity: Decimal
     max_position_pct: Decimal | None
     open_notional: Decimal | None
     symbol_assumed: bool = False
+    oldest_mark_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

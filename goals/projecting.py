@@ -1,6 +1,6 @@
 """What a goal may come to: all figures of a projection, as values. Pure."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
@@ -20,7 +20,8 @@ from goals.projection.grouping import sum_of
 from goals.projection.outcomes import take_outcomes
 from goals.projection.suggestions import suggest
 from goals.records import RATIO
-from mastertrade.money import round_to
+from goals.ways import Way
+from mastertrade.money import exactly, round_to
 
 PROBABILITY = (8, 6)
 MEANING = "touched by the deadline, not held"
@@ -63,15 +64,44 @@ def project_goal(
 ) -> Figures:
     """Project a goal under its own policy; the same question gives the same answer.
 
-    The last `MOST_KEPT` answers are kept.
+    The last `MOST_KEPT` answers are kept. With less than one trade expected there is
+    neither a target to suggest nor a fan.
     """
-    trades = in_steps(trades_left)
+    trades = _at_least_a_part(trades_left)
     seed = _seed(edge, policy, trades, stop_loss)
     figures = _answer(_Question(seed, edge, policy, trades, stop_loss))
+    if trades_left < 1:
+        chances = Chances(figures.probability, figures.low, figures.high)
+        figures = replace(
+            figures,
+            **asdict(_expected(chances, policy.way, trades_left)),
+            suggested_return=None,
+            fan=(),
+        )
     needed = required_growth(
         float(trades_left), float(policy.way.goal_return), float(policy.way.equity)
     )
     return replace(figures, required_per_trade=growth(needed))
+
+
+def _at_least_a_part(trades_left: Decimal) -> int:
+    """The trades to walk: one where a part of one is expected."""
+    return 1 if 0 < trades_left < 1 else in_steps(trades_left)
+
+
+@exactly
+def _expected(chances: "Chances", way: Way, trades_left: Decimal) -> "Chances":
+    """What one trade gives, weighed by how probable it is that it comes.
+
+    An expected n < 1 trades are one with probability n, none otherwise:
+    P(n) = n P(1) + (1 - n) P(0), and P(0) is 1 at the goal or beyond it, else 0.
+    """
+    share = min(trades_left, Decimal(1))
+    there = Decimal(way.equity >= 1 + way.goal_return)
+    parts = (chances.probability, chances.low, chances.high)
+    return Chances(
+        *(round_to(share * one + (1 - share) * there, PROBABILITY) for one in parts)
+    )
 
 
 def in_steps(trades_left: Decimal) -> int:
@@ -145,7 +175,7 @@ def measure_chances(
     edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: float | None
 ) -> Chances:
     """The same probability and band as `project_goal`, without the rest of it."""
-    trades = in_steps(trades_left)
+    trades = _at_least_a_part(trades_left)
     found = measure_chance(
         edge,
         policy.as_function(),
@@ -155,7 +185,8 @@ def measure_chances(
         stop_loss=stop_loss,
         seed=_seed(edge, policy, trades, stop_loss),
     )
-    return Chances(ratio(found.probability), ratio(found.low), ratio(found.high))
+    chances = Chances(ratio(found.probability), ratio(found.low), ratio(found.high))
+    return _expected(chances, policy.way, trades_left)
 
 
 def _policy_toward(policy: GoalPolicy, trades: int, target: float) -> GoalPolicy:

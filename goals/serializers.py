@@ -24,6 +24,7 @@ from goals.models import (
     Portfolio,
     TradingHalt,
 )
+from goals.services.funding import find_lack_of_money
 from goals.services.trading_state import trading_state_of
 from mastertrade.columns import choices
 from mastertrade.fields import (
@@ -167,6 +168,13 @@ class VoidSerializer(StrictSerializer):
     reason = serializers.CharField(max_length=500)
 
 
+class WarningSerializer(serializers.Serializer[Any]):
+    """What stands in the way, and what to do about it."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
 class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
     """A goal as of the request's one reading of the clock.
 
@@ -184,6 +192,7 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
     expected_progress_pct = serializers.SerializerMethodField()
     pace_gap_pct = serializers.SerializerMethodField()
     required_per_day = serializers.SerializerMethodField()
+    warnings = serializers.SerializerMethodField()
 
     class Meta:
         model = FinancialGoal
@@ -214,6 +223,7 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
             "ended_at",
             "previous_goal_id",
             "next_goal_id",
+            "warnings",
             "created_at",
             "updated_at",
         )
@@ -248,6 +258,14 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
 
     def get_required_per_day(self, goal: FinancialGoal) -> str | None:
         return show_optional(self._pace.required_per_day)
+
+    @extend_schema_field(WarningSerializer(many=True))
+    def get_warnings(self, goal: FinancialGoal) -> list[dict[str, str]]:
+        """What keeps the goal from sizing a trade: a portfolio without money."""
+        if goal.is_over(self.context["now"]):
+            return []
+        lack = find_lack_of_money(goal.portfolio, goal.portfolio.reading)
+        return [] if lack is None else [{"code": lack.code, "message": lack.detail}]
 
 
 def show_optional(value: Any) -> str | None:
@@ -306,6 +324,7 @@ class GoalAdjustmentSerializer(serializers.ModelSerializer[GoalAdjustmentLog]):
     goal_id = serializers.IntegerField(read_only=True)
     portfolio_id = serializers.IntegerField(read_only=True)
     guards = serializers.JSONField(source="answer.guards", read_only=True)
+    warnings = serializers.JSONField(read_only=True)
 
     class Meta:
         model = GoalAdjustmentLog
@@ -326,6 +345,7 @@ class GoalAdjustmentSerializer(serializers.ModelSerializer[GoalAdjustmentLog]):
             "policy_version",
             "policy_factor",
             "guards",
+            "warnings",
             "strategy_id",
             "symbol",
             "request_id",

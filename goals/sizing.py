@@ -17,6 +17,7 @@ from goals.guards import (
     guard_edge,
     guard_exposure,
 )
+from goals.size_warnings import SizeWarning, find_warnings
 from mastertrade.money import (
     MONEY,
     PRICE,
@@ -59,6 +60,7 @@ class SizingDecision:
     verdict: Verdict
     guards: tuple[GuardResult, ...]
     reason: str
+    warnings: tuple[SizeWarning, ...] = ()
 
 
 @exactly
@@ -81,8 +83,9 @@ def decide_size(
     caps = _collect_caps(request, exposure)
     capped = guard_exposure(edge.factor_after, request.base_size, caps)
     wanted = request.base_size * edge.factor_after
-    size, quantity = _round_size(request, min([wanted, *(cap.size for cap in caps)]))
-    too_small = _find_too_small(request, size)
+    allowed = min([wanted, *(cap.size for cap in caps)])
+    size, quantity = _round_size(request, allowed)
+    too_small = _find_too_small(request, allowed, size)
     if edge.factor_after > 0 and too_small:
         capped = replace(capped, factor_after=ZERO, reason=too_small)
         size, quantity = ZERO, None if quantity is None else ZERO
@@ -96,6 +99,7 @@ def decide_size(
         verdict=verdict,
         guards=guards,
         reason=_explain(arbitration, guards, verdict),
+        warnings=find_warnings(size, capped.factor_after, exposure, conditions),
     )
 
 
@@ -115,10 +119,14 @@ def _round_size(
     return round_down(quantity * request.price, MONEY), quantity
 
 
-def _find_too_small(request: SizeRequest, size: Decimal) -> str | None:
+def _find_too_small(
+    request: SizeRequest, allowed: Decimal, size: Decimal
+) -> str | None:
     if size == 0:
         return "nothing is left after the limits and rounding down"
-    if request.min_size is not None and size < request.min_size:
+    # A lot can make a size too small; the last place of a quantity cannot.
+    measured = allowed if request.lot_step is None else size
+    if request.min_size is not None and measured < request.min_size:
         return (
             f"{format_plain(size)} is below min_size {format_plain(request.min_size)}"
         )

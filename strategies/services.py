@@ -115,7 +115,8 @@ def load_candidates(
         raise NoActiveStrategy(
             "None of these strategies is active."
             if found
-            else "You have no strategy yet; create one first."
+            else "You have no strategy yet; create one first, with "
+            "POST /api/strategies/."
         )
     return tuple(
         Candidate(one.strategy_id, one.strategy_type, RiskProfile(one.risk_profile))

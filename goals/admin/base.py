@@ -10,7 +10,8 @@ from django.contrib.admin.utils import flatten_fieldsets
 from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 
 ROWS_A_PAGE = 25
@@ -81,12 +82,123 @@ class ServiceAdmin(InspectionAdmin[Row]):
         **kwargs: Any,
     ) -> "type[ModelForm[Row]]":
         form = super().get_form(request, obj, change, **kwargs)
-        return type(form.__name__, (form,), {"now": now_of(request)})
+        call = {"now": now_of(request), "by": request.user.get_username()}
+        return type(form.__name__, (form,), call)
 
     def save_model(
         self, request: HttpRequest, obj: Row, form: Any, change: bool
     ) -> None:
         """Nothing: the form's service has saved it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a person does on a page, by a form whose service does it.
+
+    `verb` is on its button.
+    """
+
+    verb: str
+    form: type[Any]  # a ServiceForm
+    fields: Sequence[Any]
+
+
+class RecordedAdmin(ReadOnlyAdmin[Row], ServiceAdmin[Row]):
+    """Recorded by `adding`, ended by `ending` while it may be; else only looked at."""
+
+    change_form_template = "admin/goals/inspection.html"
+    adding: ClassVar[Deed]
+    ending: ClassVar[Deed | None] = None
+
+    def may_end(self, request: HttpRequest, obj: Row) -> bool:
+        """Whether there is something to end, rights apart."""
+        return False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return admin.ModelAdmin.has_add_permission(self, request)
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: Row | None = None
+    ) -> bool:
+        if self.ending is None or (obj is not None and not self.may_end(request, obj)):
+            return False
+        return admin.ModelAdmin.has_change_permission(self, request, obj)
+
+    def deed_on(self, request: HttpRequest, obj: Row | None) -> Deed | None:
+        """What the page of the object, or that of a new one, is a form for."""
+        if obj is None:
+            return self.adding
+        return self.ending if self.has_change_permission(request, obj) else None
+
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: Row | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> "type[ModelForm[Row]]":
+        deed = self.deed_on(request, obj)
+        if deed is not None:
+            kwargs["form"] = deed.form
+        return super().get_form(request, obj, change, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Row | None = None) -> Any:
+        deed = self.deed_on(request, obj)
+        shown = () if obj is None else super().get_fieldsets(request, obj)
+        if deed is None:
+            return shown
+        # Last, so that its button is next to it.
+        return (*shown, (deed.verb, {"fields": deed.fields}))
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Row | None = None
+    ) -> tuple[str, ...]:
+        if obj is None:
+            return ()
+        return tuple(flatten_fieldsets(super().get_fieldsets(request, obj)))
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Row | None = None,
+    ) -> HttpResponse:
+        deed = self.deed_on(request, obj)
+        context["verb"] = deed.verb if deed else None
+        if deed is not None:
+            context["title"] = deed.verb
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def page_after(self, obj: Row) -> str:
+        """Where a deed that was done leads: to the object's page."""
+        meta = self.opts
+        name = f"admin:{meta.app_label}_{meta.model_name}_change"
+        return reverse(name, args=[obj.pk])
+
+    def response_post_save_add(
+        self, request: HttpRequest, obj: Row
+    ) -> HttpResponseRedirect:
+        return HttpResponseRedirect(self.page_after(obj))
+
+    def response_post_save_change(
+        self, request: HttpRequest, obj: Row
+    ) -> HttpResponseRedirect:
+        return HttpResponseRedirect(self.page_after(obj))
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A button at the top of an object's page, for who holds the permission.
+
+    `address` gives where it leads, None where there is nothing to do.
+    """
+
+    label: str
+    permission: str
+    address: Callable[[Any, datetime], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +239,13 @@ class Figure:
 class SectionsAdmin(ServiceAdmin[Row]):
     """An object's page with figures at the top and read-only lists below the form.
 
-    `sections` is open: an app a floor above appends its own from its admin module, so
-    that no page needs to know who looks at its object.
+    `sections` and `tools` are open: an app a floor above appends its own from its admin
+    module, so that no page needs to know who looks at its object.
     """
 
     change_form_template = "admin/goals/inspection.html"
     sections: ClassVar[list[Section]] = []
+    tools: ClassVar[list[Tool]] = []
 
     def headline(self, obj: Row, now: datetime) -> Sequence[Figure]:
         return ()
@@ -161,6 +274,12 @@ class SectionsAdmin(ServiceAdmin[Row]):
                 "bar": self.bar(obj, now),
                 "notice": self.notice(obj, now),
                 "section_pages": self._section_pages(request, obj),
+                "tools": [
+                    (tool.label, address)
+                    for tool in self.tools
+                    if request.user.has_perm(tool.permission)
+                    and (address := tool.address(obj, now))
+                ],
             }
         return super().render_change_form(request, context, add, change, form_url, obj)
 

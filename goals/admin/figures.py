@@ -95,10 +95,15 @@ def share(ratio: Decimal) -> str:
     return f"{number(round_to(ratio * 100, SHOWN_CHANCE))} %"
 
 
-def chance(goal: FinancialGoal, now: datetime) -> SafeString:
-    """The probability last stored with the goal, or why there is none."""
+def chance(goal: FinancialGoal, now: datetime, *, idle: bool = False) -> SafeString:
+    """The probability last stored with the goal, or why there is none.
+
+    `idle`: trading is halted beyond the goal's deadline, whatever was stored before.
+    """
     if goal.status_at(now) is GoalStatus.ACHIEVED:
         return SafeString("reached")
+    if idle and goal.period_ends_at is not None and not goal.is_over(now):
+        return SafeString('<span class="figure">0 %</span> without another trade')
     if goal.probability is None or goal.is_over(now):
         return format_html('<span class="none">{}</span>', _why_no_chance(goal, now))
     return format_html(

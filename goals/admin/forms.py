@@ -3,15 +3,19 @@
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from uuid import uuid4
 
 from django import forms
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Model
 
-from goals.models import FinancialGoal, Portfolio
+from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt
 from goals.services import (
     create_goal,
     create_portfolio,
+    halt_trading,
+    record_cash_flow,
+    resume_trading,
     update_goal,
     update_portfolio,
 )
@@ -38,8 +42,11 @@ class ServiceForm(GenericForm[Row]):
     behind and shows at the field it names. The admin then has nothing left to save.
     """
 
-    # The request's clock; the admin sets it on the class it makes for the request.
+    # The request's clock, and who fills it in; set on the class made for the request.
     now: ClassVar[datetime]
+    by: ClassVar[str]
+    # A service's name for a field, where the form has another.
+    field_names: ClassVar[dict[str, str]] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -72,9 +79,10 @@ class ServiceForm(GenericForm[Row]):
             with transaction.atomic():
                 self.instance = self.call_service()
         except InvalidInput as error:
-            known = error.field in self.fields
+            field = self.field_names.get(error.field, error.field)
+            known = field in self.fields
             self.add_error(
-                error.field if known else None, error.detail if known else str(error)
+                field if known else None, error.detail if known else str(error)
             )
         except DomainError as error:
             self.add_error(None, error.detail)
@@ -181,3 +189,114 @@ class PortfolioForm(ServiceForm[Portfolio]):
             now=self.now,
             **self.changes,
         )
+
+
+class OnceForm(ServiceForm[Row]):
+    """A form that, sent twice, books once: each page that is opened has its own id."""
+
+    field_names: ClassVar[dict[str, str]] = {"external_id": "form_id"}
+
+    form_id = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["form_id"] = f"form-{uuid4()}"
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What was filled in, by the service's names."""
+        form_names = {form: service for service, form in self.field_names.items()}
+        return {
+            form_names.get(name, name): value
+            for name, value in self.cleaned_data.items()
+            if value not in (None, "")
+        }
+
+
+class CashFlowForm(OnceForm[CashFlow]):
+    """A deposit or a withdrawal; `instance.portfolio` where it is not asked for."""
+
+    field_names: ClassVar[dict[str, str]] = {
+        **OnceForm.field_names,
+        "at": "flowed_at",
+    }
+
+    class Meta:
+        model = CashFlow
+        fields = ("portfolio", "amount", "flowed_at")
+        labels = {"flowed_at": "Time"}
+        help_texts = {
+            "amount": "Above 0 deposits, below 0 withdraws, in the portfolio's "
+            "currency.",
+            "flowed_at": "In UTC; now if empty.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "flowed_at" in self.fields:
+            self.fields["flowed_at"].required = False
+
+    def call_service(self) -> CashFlow:
+        given = self.given
+        portfolio = given.pop("portfolio", None) or self.instance.portfolio
+        flow, _ = record_cash_flow(
+            user=portfolio.user,
+            portfolio=portfolio.pk,
+            now=self.now,
+            recorded_by=self.by,
+            **given,
+        )
+        return flow
+
+
+class HaltForm(ServiceForm[TradingHalt]):
+    class Meta:
+        model = TradingHalt
+        fields = ("portfolio", "reason")
+        help_texts = {
+            "reason": "Entries stop until trading is resumed; open trades can be "
+            "closed.",
+        }
+
+    def call_service(self) -> TradingHalt:
+        portfolio = self.cleaned_data["portfolio"]
+        halted = halt_trading(
+            user=portfolio.user,
+            portfolio_id=portfolio.pk,
+            reason=self.cleaned_data["reason"],
+            now=self.now,
+            by=self.by,
+        )
+        return halted.halts.latest("halt_id")
+
+
+class ResumeForm(ServiceForm[TradingHalt]):
+    """Ends every halt in force of the halt's portfolio."""
+
+    reason = forms.CharField(
+        required=False,
+        label="Why it is resumed",
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="If you like. Every halt of the portfolio ends; the guards then "
+        "measure from what a unit is worth now.",
+    )
+
+    class Meta:
+        model = TradingHalt
+        fields = ("reason",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial.pop("reason", None)  # that of the halt
+
+    def call_service(self) -> TradingHalt:
+        portfolio = self.instance.portfolio
+        resume_trading(
+            user=portfolio.user,
+            portfolio_id=portfolio.pk,
+            reason=self.cleaned_data["reason"],
+            now=self.now,
+            by=self.by,
+        )
+        self.instance.refresh_from_db()
+        return self.instance

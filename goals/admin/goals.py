@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
-from goals.admin.base import Figure, Section, SectionsAdmin, now_of
+from goals.admin.base import Figure, Section, SectionsAdmin, Tool, now_of
 from goals.admin.filters import (
     BandFilter,
     DeadlineFilter,
@@ -21,10 +21,12 @@ from goals.admin.filters import (
 )
 from goals.admin.forms import GoalForm
 from goals.admin.logs import DECISIONS, HISTORY
+from goals.admin.portfolios import deposit_address, lack_of
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal
 from goals.progress import Pace
 from goals.services import cancel_goal, snapshot_goals, update_goal
+from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import with_status
 from mastertrade.exceptions import DomainError
 
@@ -103,6 +105,13 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
     search_help_text = "Username, portfolio name or goal id"
     ordering = ("-goal_id",)
     autocomplete_fields = ("portfolio",)
+    tools: ClassVar[list[Tool]] = [
+        Tool(
+            "Deposit or withdraw",
+            "goals.add_cashflow",
+            lambda goal, now: deposit_address(goal.portfolio, now),
+        )
+    ]
     actions = ("snapshot_now", "pause", "resume", "cancel")
 
     def get_queryset(self, request: HttpRequest) -> Goals:
@@ -135,6 +144,16 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         if obj is not None and obj.is_over(now_of(request)):
             return False
         return super().has_change_permission(request, obj)
+
+    def save_model(
+        self, request: HttpRequest, obj: FinancialGoal, form: Any, change: bool
+    ) -> None:
+        lack = find_lack_of_money(obj.portfolio, obj.portfolio.reading)
+        if lack is not None and not change:
+            self.message_user(request, lack.detail, messages.WARNING)
+
+    def notice(self, goal: FinancialGoal, now: datetime) -> SafeString:
+        return SafeString() if goal.is_over(now) else lack_of(goal.portfolio)
 
     def bar(self, goal: FinancialGoal, now: datetime) -> SafeString:
         expected = goal.pace_at(now).expected_progress_pct

@@ -1,4 +1,7 @@
-"""Halts: who or what stopped trading, why, and how it went on. Looked at only."""
+"""Halts: who or what stopped trading, why, and how it went on.
+
+A person halts trading by adding one, and resumes it on the page of one in force.
+"""
 
 from datetime import datetime
 from decimal import Decimal
@@ -11,10 +14,13 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
-from goals.admin.base import ReadOnlyAdmin, now_of
+from goals.admin.base import Deed, RecordedAdmin, now_of
 from goals.admin.filters import KindFilter, PortfolioFilter
+from goals.admin.forms import HaltForm, ResumeForm
 from goals.enums import TradingState
 from goals.models import TradingHalt
+
+MAY_HALT = "goals.change_portfolio"
 
 
 def _figure(halt: TradingHalt, name: str) -> Decimal | None:
@@ -22,18 +28,13 @@ def _figure(halt: TradingHalt, name: str) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-def halt_words(halt: TradingHalt) -> str:
-    """Who halted trading, since and until when, and why."""
-    who = halt.halted_by or "its guard"
-    until = "until it is resumed"
-    if halt.halted_until is not None:
-        until = f"until {halt.halted_until:%Y-%m-%d %H:%M} UTC"
-    since = f"{halt.halted_at:%Y-%m-%d %H:%M} UTC"
-    return f"Halted by {who} since {since}, {until}: {halt.reason.rstrip('.')}."
-
-
 @admin.register(TradingHalt)
-class TradingHaltAdmin(ReadOnlyAdmin[TradingHalt]):
+class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
+    """Who may change a portfolio may halt and resume it."""
+
+    adding = Deed("Halt trading", HaltForm, ("portfolio", "reason"))
+    ending = Deed("Resume trading", ResumeForm, ("reason",))
+    autocomplete_fields = ("portfolio",)
     list_display = (
         "time",
         "portfolio_shown",
@@ -68,6 +69,18 @@ class TradingHaltAdmin(ReadOnlyAdmin[TradingHalt]):
             {"fields": ("state", ("resumed", "resumed_who"), "because", "reference")},
         ),
     )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(MAY_HALT)
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: TradingHalt | None = None
+    ) -> bool:
+        in_force = obj is None or not _has_ended(obj, now_of(request))
+        return in_force and request.user.has_perm(MAY_HALT)
+
+    def page_after(self, halt: TradingHalt) -> str:
+        return reverse("admin:goals_portfolio_change", args=[halt.portfolio_id])
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TradingHalt]:
         clock = Value(now_of(request), DateTimeField())
@@ -147,6 +160,10 @@ class TradingHaltAdmin(ReadOnlyAdmin[TradingHalt]):
     @admin.display(description="state")
     def state(self, halt: TradingHalt) -> SafeString:
         now: datetime = halt.as_of  # type: ignore[attr-defined]  # an annotation
-        over = halt.halted_until is not None and halt.halted_until <= now
-        ended = over or halt.resumed_at is not None
+        ended = _has_ended(halt, now)
         return figures.badge("ended" if ended else TradingState.HALTED)
+
+
+def _has_ended(halt: TradingHalt, now: datetime) -> bool:
+    over = halt.halted_until is not None and halt.halted_until <= now
+    return over or halt.resumed_at is not None

@@ -4,12 +4,14 @@ import json
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
-from goals.admin.base import ReadOnlyAdmin
+from goals.admin.base import Deed, ReadOnlyAdmin, RecordedAdmin
 from goals.admin.filters import KindFilter, PortfolioFilter
+from goals.admin.forms import CashFlowForm
 from goals.models import CashFlow, LedgerChange, LedgerDay, LedgerEntry
 
 
@@ -82,7 +84,15 @@ class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
 
 
 @admin.register(CashFlow)
-class CashFlowAdmin(ReadOnlyAdmin[CashFlow]):
+class CashFlowAdmin(RecordedAdmin[CashFlow]):
+    """Deposits and withdrawals: recorded, then looked at; the API voids them."""
+
+    adding = Deed(
+        "Deposit or withdraw",
+        CashFlowForm,
+        ("portfolio", "amount", "flowed_at", "form_id"),
+    )
+    autocomplete_fields = ("portfolio",)
     list_display = (
         "time",
         "portfolio",
@@ -104,6 +114,9 @@ class CashFlowAdmin(ReadOnlyAdmin[CashFlow]):
         ("recorded", "created_by"),
         ("voided", "void_reason"),
     )
+
+    def page_after(self, row: CashFlow) -> str:
+        return reverse("admin:goals_portfolio_change", args=[row.portfolio_id])
 
     @admin.display(ordering="flowed_at")
     def time(self, row: CashFlow) -> SafeString:

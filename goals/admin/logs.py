@@ -5,7 +5,7 @@ from decimal import Decimal
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
@@ -48,6 +48,14 @@ def lowering_guards(decision: GoalAdjustmentLog) -> SafeString:
         if guard["factor_before"] != guard["factor_after"]
     ]
     return format_html("{}", "; ".join(moved)) if moved else figures.NOTHING
+
+
+def warnings_shown(decision: GoalAdjustmentLog) -> SafeString:
+    """What the caller was warned of, one a line."""
+    if not decision.warnings:
+        return figures.NOTHING
+    lines = ((warning["message"],) for warning in decision.warnings)
+    return format_html_join("", '<p class="warned">{}</p>', lines)
 
 
 def _sizes(decision: GoalAdjustmentLog) -> SafeString:
@@ -95,6 +103,7 @@ DECISIONS = Section(
         ("Verdict", lambda row: figures.badge(row.verdict)),
         ("Guards", lowering_guards),
         ("Reason", lambda row: row.reason),
+        ("Warnings", warnings_shown),
     ],
 )
 
@@ -160,6 +169,7 @@ class GoalAdjustmentLogAdmin(ReadOnlyAdmin[GoalAdjustmentLog]):
                     "factor",
                     "sizes",
                     "reason",
+                    "warnings",
                 )
             },
         ),
@@ -203,6 +213,10 @@ class GoalAdjustmentLogAdmin(ReadOnlyAdmin[GoalAdjustmentLog]):
     @admin.display(description="reason")
     def why(self, row: GoalAdjustmentLog) -> SafeString:
         return format_html('<span class="reason">{}</span>', row.reason)
+
+    @admin.display
+    def warnings(self, row: GoalAdjustmentLog) -> SafeString:
+        return warnings_shown(row)
 
     @admin.display(description="guards")
     def guards_shown(self, row: GoalAdjustmentLog) -> SafeString:

@@ -1,10 +1,12 @@
 """Portfolios."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
@@ -13,10 +15,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
-from goals.admin.base import Figure, Section, SectionsAdmin, now_of
+from goals.admin.base import Figure, Section, SectionsAdmin, Tool, now_of
 from goals.admin.filters import OwnKindFilter
 from goals.admin.forms import PortfolioForm
-from goals.admin.halts import halt_words
+from goals.admin.halts import MAY_HALT
 from goals.admin.logs import goal_link
 from goals.enums import TradingState
 from goals.models import (
@@ -27,11 +29,14 @@ from goals.models import (
     Portfolio,
     TradingHalt,
 )
-from goals.services import resume_trading
-from goals.services.conditions import is_in_force
+from goals.services import halt_trading, resume_trading
+from goals.services.conditions import find_halt, is_in_force
+from goals.services.funding import find_lack_of_money
 from goals.services.trading_state import trading_state_of, with_trading_state
+from goals.services.voids import LONGEST_REASON
 from mastertrade.exceptions import DomainError
 
+MAY = ["change"]
 LIMITS = (
     ("soft_drawdown_pct", "hard_drawdown_pct"),
     ("daily_loss_limit_pct", "max_position_pct"),
@@ -139,6 +144,44 @@ HALTS = Section(
 )
 
 
+def deposit_address(portfolio: Portfolio, now: datetime) -> str | None:
+    return for_portfolio("admin:goals_cashflow_add", portfolio)
+
+
+def _halt_address(portfolio: Portfolio, now: datetime) -> str | None:
+    if trading_state_of(portfolio) == TradingState.HALTED:
+        return None
+    return for_portfolio("admin:goals_tradinghalt_add", portfolio)
+
+
+def _resume_address(portfolio: Portfolio, now: datetime) -> str | None:
+    halt = find_halt(portfolio, now)
+    if halt is None:
+        return None
+    return reverse("admin:goals_tradinghalt_change", args=[halt.pk])
+
+
+def for_portfolio(name: str, portfolio: Portfolio) -> str | None:
+    """A form that is filled in for the portfolio; none for a finished replay's."""
+    if portfolio.finished_at is not None:
+        return None
+    return f"{reverse(name)}?portfolio={portfolio.pk}"
+
+
+def lack_of(portfolio: Portfolio) -> SafeString:
+    """What a portfolio without money lacks; empty where it has some."""
+    lack = find_lack_of_money(portfolio, portfolio.reading)
+    if lack is None:
+        return SafeString()
+    return format_html("{} Or use “Deposit or withdraw” on this page.<br>", lack.detail)
+
+
+class ReasonForm(ActionForm):
+    """What goes with an action on the list."""
+
+    reason = forms.CharField(required=False, max_length=LONGEST_REASON, label="Reason:")
+
+
 class TradingStateFilter(admin.SimpleListFilter):
     """By the clock, as it is shown."""
 
@@ -175,7 +218,13 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
         "goals_count",
     )
     list_filter = (OwnKindFilter, TradingStateFilter, "currency")
-    actions = ("resume",)
+    actions = ("halt", "resume")
+    action_form = ReasonForm
+    tools: ClassVar[list[Tool]] = [
+        Tool("Deposit or withdraw", "goals.add_cashflow", deposit_address),
+        Tool("Halt trading", MAY_HALT, _halt_address),
+        Tool("Resume trading", MAY_HALT, _resume_address),
+    ]
     search_fields = ("user__username", "name", "=portfolio_id")
     search_help_text = "Username, portfolio name or id"
     ordering = ("user_id", "name")
@@ -214,7 +263,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
         return ("owner", *FROZEN) if _is_frozen(obj, True) else ("owner",)
 
     def notice(self, portfolio: Portfolio, now: datetime) -> SafeString:
-        return _halted(portfolio, now)
+        return format_html("{}{}", lack_of(portfolio), _halted(portfolio, now))
 
     def headline(self, portfolio: Portfolio, now: datetime) -> Sequence[Figure]:
         currency = portfolio.currency
@@ -234,18 +283,34 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
             Figure("Newest entry", figures.instant(portfolio.last_entry_at)),
         )
 
-    @admin.action(description="Resume trading", permissions=["change"])
+    @admin.action(description="Halt trading (with a reason)", permissions=MAY)
+    def halt(self, request: HttpRequest, queryset: QuerySet[Portfolio]) -> None:
+        self._each(request, queryset, "halted", halt_trading)
+
+    @admin.action(description="Resume trading", permissions=MAY)
     def resume(self, request: HttpRequest, queryset: QuerySet[Portfolio]) -> None:
+        self._each(request, queryset, "resumed", resume_trading)
+
+    def _each(
+        self,
+        request: HttpRequest,
+        queryset: QuerySet[Portfolio],
+        done_word: str,
+        service: Callable[..., Portfolio],
+    ) -> None:
         """One transaction a portfolio: a refusal says why, the others go on."""
-        now, by = now_of(request), request.user.get_username()
+        call = {
+            "now": now_of(request),
+            "by": request.user.get_username(),
+            "reason": request.POST.get("reason", ""),
+        }
         for portfolio in queryset.select_related("user").order_by("pk"):
             try:
-                resume_trading(
-                    user=portfolio.user, portfolio_id=portfolio.pk, now=now, by=by
-                )
-                self.message_user(request, f"{portfolio} resumed.", messages.SUCCESS)
+                service(user=portfolio.user, portfolio_id=portfolio.pk, **call)
+                words = f"{portfolio} {done_word}."
+                self.message_user(request, words, messages.SUCCESS)
             except DomainError as error:
-                self.message_user(request, error.detail, messages.ERROR)
+                self.message_user(request, str(error), messages.ERROR)
 
     @admin.display(ordering="user_id")
     def owner(self, portfolio: Portfolio) -> str:
@@ -295,16 +360,13 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
 def _halted(portfolio: Portfolio, now: datetime) -> SafeString:
     """Why nothing is traded, and where to resume; empty while it is."""
     halts = portfolio.halts.filter(is_in_force(now)).order_by("halt_id")
-    words = format_html_join("", "{}<br>", ((halt_words(halt),) for halt in halts))
+    words = format_html_join("", "{}<br>", ((halt.words,) for halt in halts))
     if not words:
         return words
-    address = reverse("admin:goals_portfolio_changelist")
     return format_html(
-        '{}Resume it with the action “Resume trading” in <a href="{}?portfolio_id={}">'
-        "the list</a>, or by POST /api/portfolios/{}/resume/.",
+        "{}Resume it with “Resume trading” on this page, or with "
+        "POST /api/portfolios/{}/resume/.",
         words,
-        address,
-        portfolio.pk,
         portfolio.pk,
     )
 

@@ -1,5 +1,7 @@
 """Halts: trading stopped by a guard or by a person. Rows, so that they survive all."""
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q
 
@@ -95,6 +97,22 @@ class TradingHalt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_cause_display()} since {self.halted_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def words(self) -> str:
+        """Who halted trading, since and until when, and why: a sentence."""
+        who = self.halted_by or "its guard"
+        until = "until it is resumed"
+        if self.halted_until is not None:
+            until = f"until {self.halted_until:%Y-%m-%d %H:%M} UTC"
+        since = f"{self.halted_at:%Y-%m-%d %H:%M} UTC"
+        return f"Halted by {who} since {since}, {until}: {self.reason.rstrip('.')}."
+
+    def lasts_beyond(self, at: datetime | None) -> bool:
+        """Whether it is still in force then, if nobody resumes trading before."""
+        if self.halted_until is None or at is None:
+            return self.halted_until is None
+        return bool(self.halted_until >= at)
 
     @property
     def value(self) -> Halt:

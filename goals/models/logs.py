@@ -128,3 +128,9 @@ class GoalAdjustmentLog(models.Model):
 
     def __str__(self) -> str:
         return f"decision {self.pk}: factor {self.adjustment_factor}"
+
+    @property
+    def warnings(self) -> list[dict[str, str]]:
+        """`code` and `message` of each; none in rows older than warnings are."""
+        found: list[dict[str, str]] = self.answer.get("warnings", [])
+        return found

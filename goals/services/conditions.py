@@ -101,6 +101,13 @@ def halts_in_force(portfolio: Portfolio, at: datetime) -> QuerySet[TradingHalt]:
     return found.order_by(F("halted_until").desc(nulls_first=True), "halt_id")
 
 
+def find_halt(portfolio: Portfolio, at: datetime) -> TradingHalt | None:
+    """The longest halt in force then; no statement for one that was never halted."""
+    if portfolio.last_halted_at is None:
+        return None
+    return halts_in_force(portfolio, at).first()
+
+
 def is_in_force(at: datetime) -> Q:
     """Begun, neither resumed nor over at that time."""
     return (

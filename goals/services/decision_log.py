@@ -174,6 +174,7 @@ def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:
             }
             for guard in decision.guards
         ],
+        "warnings": [asdict(warning) for warning in decision.warnings],
         "goals": [
             {
                 "goal_id": own.goal_id,

@@ -17,6 +17,7 @@ from goals.enums import (
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio, User
 from goals.periods import calendar_end, local_date, period_of
 from goals.policies import HIGHEST_FACTOR, LOWEST_FACTOR
+from goals.services.funding import deposit_call
 from goals.services.ledger import measure_goal
 from goals.services.opening import open_period, validate_target
 from goals.services.portfolios import lock_portfolio, lock_portfolio_of_goal
@@ -177,7 +178,8 @@ def _refuse_ruin(goal: FinancialGoal, portfolio: Portfolio) -> None:
     if goal.kind.measures is Measure.RETURN and portfolio.account.is_ruined:
         raise PortfolioRuined(
             f"Portfolio {portfolio.name} is ruined: there is no unit value to measure "
-            "a return from until a deposit starts anew."
+            f"a return from until a deposit starts anew. Deposit: "
+            f"{deposit_call(portfolio)}."
         )
 
 

@@ -17,8 +17,6 @@ from mastertrade.exceptions import (
     IdempotencyConflict,
     NoActiveGoal,
     NotFound,
-    PortfolioRuined,
-    PortfolioUnfunded,
 )
 from mastertrade.loading import columns_of, load
 from mastertrade.money import exactly
@@ -49,19 +47,6 @@ def read_portfolio_at(portfolio: Portfolio, as_of: datetime) -> Reading:
     return read_figures(portfolio, as_of).reading
 
 
-def refuse_without_equity(portfolio: Portfolio, reading: Reading) -> None:
-    """A ruined or unfunded portfolio has nothing to trade with."""
-    if reading.unit_value == 0:
-        raise PortfolioRuined(
-            f"Portfolio {portfolio.name} is ruined: every size is blocked until a "
-            "deposit starts anew."
-        )
-    if reading.live_equity <= 0:
-        raise PortfolioUnfunded(
-            f"Portfolio {portfolio.name} has no equity; record a deposit first."
-        )
-
-
 def load_participants(portfolio: Portfolio, as_of: datetime) -> list[FinancialGoal]:
     """The goals that take part in decisions at `as_of`, by key.
 
@@ -78,7 +63,8 @@ def load_participants(portfolio: Portfolio, as_of: datetime) -> list[FinancialGo
     )
     if not goals:
         raise NoActiveGoal(
-            f"No goal of portfolio {portfolio.name} is active at {as_of.isoformat()}."
+            f"No goal of portfolio {portfolio.name} is active at {as_of.isoformat()}: "
+            "create one with POST /api/goals/, or resume a paused one."
         )
     return goals
 

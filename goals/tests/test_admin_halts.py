@@ -70,7 +70,7 @@ def test_a_halted_portfolio_s_page_says_why_and_how_to_resume(operator: Client):
     page = text_of(operator, "goals_portfolio_change", portfolio.pk)
 
     assert "Halted by its guard since" in page
-    assert "Resume it with the action “Resume trading”" in page
+    assert "Resume it with “Resume trading” on this page" in page
     listed = operator.get(
         reverse("admin:goals_portfolio_changelist"), {"portfolio_id": portfolio.pk}
     )
@@ -79,7 +79,7 @@ def test_a_halted_portfolio_s_page_says_why_and_how_to_resume(operator: Client):
 
 def test_an_active_portfolio_s_page_says_nothing_of_resuming(operator: Client):
     page = text_of(operator, "goals_portfolio_change", PortfolioFactory(now=START).pk)
-    assert "Resume it with the action “Resume trading”" not in page
+    assert "Resume it with “Resume trading” on this page" not in page
 
 
 def test_a_goal_s_page_and_list_show_its_probability_with_its_band(operator: Client):

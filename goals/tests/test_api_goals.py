@@ -85,6 +85,7 @@ def test_a_goal_is_answered_with_the_contracts_names(trader: Trader) -> None:
         "ended_at": None,
         "previous_goal_id": None,
         "next_goal_id": None,
+        "warnings": [],
     }
 
 
@@ -397,6 +398,7 @@ def test_a_decision_in_the_log_says_what_was_answered(trader: Trader) -> None:
     (row,) = trader.get(DECISIONS)["results"]
     assert row.pop("created_at").endswith("Z")
     assert row.pop("as_of").endswith("Z")
+    assert row.pop("warnings") == answered["warnings"]
     assert row == {
         "adjustment_id": answered["adjustment_id"],
         "goal_id": trader["goal_id"],

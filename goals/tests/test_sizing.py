@@ -189,7 +189,37 @@ def test_block_means_zero_and_nothing_else_does(request, goals, exposure):
 @given(requests, goals, exposures)
 def test_a_size_is_nothing_or_at_least_min_size(request, goals, exposure):
     size = decide_size(request, goals, exposure, CALM).adjusted_size
-    assert request.min_size is None or size == 0 or size >= request.min_size
+    least = request.min_size or Decimal(0)
+    if request.price is not None and request.lot_step is None:
+        least -= _last_place_of(request.price)
+    assert size == 0 or size >= least
+
+
+@exactly
+def _last_place_of(price):
+    """What rounding a quantity and its cost at their last places takes at most."""
+    return price * Decimal("1e-12") + Decimal("1e-8")
+
+
+@given(sizes, prices)
+def test_a_base_size_of_min_size_is_not_blocked_by_its_quantity_s_last_place(
+    size, price
+):
+    """At a factor of 1, without a lot, at any price that buys anything at all."""
+    request = SizeRequest(base_size=size, min_size=size, price=price)
+    decision = decide_size(request, (standing(progress=30),), UNLIMITED, CALM)
+    assert decision.adjustment_factor == 1 or decision.quantity == 0
+    assert size - _last_place_of(price) <= decision.adjusted_size <= size or (
+        decision.adjusted_size == 0
+        and "nothing is left after the limits" in decision.reason
+    )
+
+
+def test_a_lot_can_make_a_size_too_small():
+    request = {"price": Decimal(3), "min_size": Decimal(1000)}
+    assert decide("30", **request).verdict is Verdict.ALLOW
+    in_lots = decide("30", lot_step=Decimal("0.01"), **request)
+    assert "999.99 is below min_size 1000" in in_lots.reason
 
 
 @given(requests, goals, exposures)

@@ -30,7 +30,6 @@ from mastertrade.exceptions import (
     GoalNotActive,
     OutOfRange,
     PortfolioRuined,
-    PortfolioUnfunded,
     TooManyGoals,
 )
 from mastertrade.listing import ListView
@@ -59,7 +58,7 @@ class MyGoals(generics.GenericAPIView[FinancialGoal]):
     def get_queryset(self) -> QuerySet[FinancialGoal]:
         mine = FinancialGoal.objects.filter(user_id=self.request.user.get_username())
         following = mine.annotate(following_id=F("next_goal__goal_id"))
-        return with_status(following, self.now)
+        return with_status(following.select_related("portfolio"), self.now)
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {"request": self.request, "now": self.now}
@@ -78,7 +77,7 @@ class GoalListView(MyGoals, ListView[FinancialGoal]):
         "created_at",
     )
     ordering = ("-goal_id",)
-    refusals = {"POST": (OutOfRange, PortfolioRuined, PortfolioUnfunded, TooManyGoals)}
+    refusals = {"POST": (OutOfRange, PortfolioRuined, TooManyGoals)}
 
     @extend_schema(
         request=GoalCreationSerializer,
@@ -86,7 +85,7 @@ class GoalListView(MyGoals, ListView[FinancialGoal]):
         examples=[FIVE_PERCENT, INCOME],
     )
     def post(self, request: Request) -> Response:
-        """Create a goal."""
+        """Create a goal; `warnings` say what it lacks, such as a deposit."""
         body = GoalCreationSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         now = self.now

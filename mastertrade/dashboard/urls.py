@@ -4,12 +4,14 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
+from mastertrade.dashboard.deposits import deposit
 from mastertrade.dashboard.sign_in import PasswordView
 from mastertrade.dashboard.views import home
 
 app_name = "dashboard"
 urlpatterns = [
     path("", home, name="home"),
+    path("portfolios/<int:portfolio_id>/deposit/", deposit, name="deposit"),
     path("password/", login_required(PasswordView.as_view()), name="password"),
     path(
         "login/",

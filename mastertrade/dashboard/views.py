@@ -13,7 +13,6 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from goals.admin import figures
-from goals.admin.halts import halt_words
 from goals.enums import GoalStatus, Health, PortfolioKind, TradingState
 from goals.models import (
     FinancialGoal,
@@ -23,7 +22,9 @@ from goals.models import (
     User,
 )
 from goals.services.conditions import is_in_force
+from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import is_open
+from mastertrade.exceptions import DomainError
 from mastertrade.money import format_plain
 from trades.models import ReplayRun
 from trades.replay.storing import report_from_dict
@@ -52,7 +53,8 @@ class PortfolioCard:
     realized: SafeString
     drawdown: SafeString
     trading: SafeString
-    halts: tuple[str, ...]
+    halts: tuple[TradingHalt, ...]
+    lack: DomainError | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class GoalCard:
     probability: SafeString
     probability_band: SafeString
     unreachable: bool
+    lacks_money: bool
     policy: str
     deadline: SafeString
 
@@ -109,7 +112,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """GET /"""
     user, now = cast(User, request.user), timezone.now()
     portfolios = [_show_portfolio(one) for one in _portfolios_of(user, now)]
-    halted = {card.portfolio.pk for card in portfolios if card.halts}
+    halted = {card.portfolio.pk: card.halts for card in portfolios}
     goals = _running_goals_of(user, now)
     context = {
         "now": now,
@@ -169,12 +172,17 @@ def _show_portfolio(portfolio: Portfolio) -> PortfolioCard:
         realized=figures.gain(portfolio.realized_pnl, currency),
         drawdown=figures.percent(portfolio.drawdown_pct),
         trading=figures.badge(TradingState.HALTED if halts else TradingState.ACTIVE),
-        halts=tuple(halt_words(halt) for halt in halts),
+        halts=tuple(halts),
+        lack=find_lack_of_money(portfolio, portfolio.reading),
     )
 
 
-def _show_goal(goal: FinancialGoal, now: datetime, halted: set[int]) -> GoalCard:
+def _show_goal(
+    goal: FinancialGoal, now: datetime, halted: dict[int, tuple[TradingHalt, ...]]
+) -> GoalCard:
     pace, status = goal.pace_at(now), goal.status_at(now)
+    halts = halted.get(goal.portfolio_id, ())
+    idle = any(halt.lasts_beyond(goal.period_ends_at) for halt in halts)
     return GoalCard(
         goal=goal,
         title=figures.goal_title(goal),
@@ -186,13 +194,15 @@ def _show_goal(goal: FinancialGoal, now: datetime, halted: set[int]) -> GoalCard
             figures.badge(goal.progress.band),
             figures.badge(pace.health),
             *([figures.badge(status)] if status is GoalStatus.PAUSED else []),
-            *([figures.badge(TRADING_HALTED)] if goal.portfolio_id in halted else []),
+            *([figures.badge(TRADING_HALTED)] if halts else []),
         ),
         pace_gap=figures.points(pace.pace_gap_pct),
         required_per_day=figures.in_measure(pace.required_per_day, goal),
-        probability=figures.chance(goal, now),
-        probability_band=figures.chance_band(goal, now),
+        probability=figures.chance(goal, now, idle=idle),
+        probability_band=SafeString() if idle else figures.chance_band(goal, now),
         unreachable=pace.health is Health.UNREACHABLE,
+        lacks_money=find_lack_of_money(goal.portfolio, goal.portfolio.reading)
+        is not None,
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
     )

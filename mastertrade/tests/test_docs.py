@@ -55,6 +55,7 @@ from goals.progress import (
 from goals.projection.edge import FEWEST_TRADES
 from goals.services.goals import CHANGEABLE, EARLIEST_DATE, LATEST_DATE, PRIORITIES
 from goals.services.portfolios import LARGEST_DRAWDOWN_PCT
+from goals.size_warnings import STALE_MARKS_HOURS, WARNING_CODES
 from mastertrade import money
 from mastertrade.exceptions import DomainError, InvalidInput
 from mastertrade.validation import EARLIEST_YEAR
@@ -322,6 +323,13 @@ def test_rounding() -> None:
 def test_verdicts_and_sides() -> None:
     assert set(by_word(table(RULES, "Verdict"))) == set(Verdict)
     assert set(by_word(table(RULES, "Trades"))) == set(Side)
+
+
+def test_warnings() -> None:
+    assert tuple(by_word(table(RULES, "Warnings"))) == WARNING_CODES
+    told = section(RULES, "Warnings")
+    assert f"fewer than {FEWEST_TRADES} closed trades" in told
+    assert f"older than {STALE_MARKS_HOURS} hours" in told
 
 
 # --- docs/rules.md: strategies --------------------------------------------------------

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from goals.enums import GoalType
-from goals.models import FinancialGoal, User
+from goals.models import CashFlow, FinancialGoal, Portfolio, User
 from goals.services import halt_trading, resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.dashboard.site import MasterTradeAdminSite
@@ -290,3 +290,79 @@ def test_a_halted_portfolio_is_shown_however_many_there_are(client: Client) -> N
 
     assert "gone sailing" in page
     assert page.count("badge-halted") == 2  # the portfolio's and its goal's
+
+
+# Money
+
+
+def deposit_page(portfolio: Portfolio) -> str:
+    return reverse("dashboard:deposit", args=[portfolio.pk])
+
+
+def test_a_newcomer_without_money_is_led_to_the_deposit(client: Client) -> None:
+    user = UserFactory()
+    main = user.portfolios.get(name="main")
+    GoalFactory(portfolio=main, target_date=FAR)
+    page = home_of(client, user)
+    assert "Portfolio main has no money to trade with" in page
+    assert "No money to trade with: nothing is sized until a deposit." in page
+    assert page.count(f'href="{deposit_page(main)}"') == 2
+    assert "1000" not in page
+    form = client.get(deposit_page(main)).context["form"]
+    body = {"amount": "1000", "form_id": form["form_id"].value()}
+    for _ in range(2):  # sent twice, booked once
+        answer = client.post(deposit_page(main), body, follow=True)
+    page = answer.content.decode()
+    assert "Booked on main: 1,000 USD." in page
+    assert "no money to trade with" not in page.lower()
+    flow = CashFlow.objects.get()
+    assert (flow.amount, flow.created_by) == (1000, user.username)
+
+
+@pytest.mark.parametrize("amount", ["0", "", "-1", "much", "1e30"])
+def test_what_a_deposit_refuses_is_said_and_books_nothing(
+    client: Client, amount: str
+) -> None:
+    user = UserFactory()
+    client.force_login(user)
+    page = client.post(deposit_page(user.portfolios.get()), {"amount": amount})
+    assert page.status_code == 200
+    assert page.context["form"].errors
+    assert "error" in page.content.decode()
+    assert not CashFlow.objects.exists()
+
+
+def test_another_user_s_portfolio_takes_no_deposit(client: Client) -> None:
+    theirs = PortfolioFactory()
+    client.force_login(UserFactory())
+    assert client.get(deposit_page(theirs)).status_code == 404
+    assert client.post(deposit_page(theirs), {"amount": "5"}).status_code == 404
+    assert not CashFlow.objects.exists()
+
+
+def test_a_visitor_deposits_nothing(client: Client) -> None:
+    answer = client.post(deposit_page(PortfolioFactory()), {"amount": "5"})
+    assert answer["Location"].startswith(LOGIN)
+    assert not CashFlow.objects.exists()
+
+
+def test_a_deposit_needs_the_page_s_own_token() -> None:
+    portfolio = PortfolioFactory()
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(portfolio.user)
+    assert client.post(deposit_page(portfolio), {"amount": "5"}).status_code == 403
+
+
+def test_links_into_the_admin_are_shown_to_those_who_may_follow(
+    client: Client,
+) -> None:
+    user = PortfolioFactory().user
+    assert reverse("admin:trades_trade_add") not in home_of(client, user)
+    User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
+    page = home_of(client, User.objects.get(pk=user.pk))
+    for name in (
+        "trades_trade_add",
+        "goals_tradinghalt_add",
+        "goals_financialgoal_add",
+    ):
+        assert reverse(f"admin:{name}") in page

@@ -8,6 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
+from goals.tests.factories import UserFactory
 from tests.http import PASSWORD, make_busy_trader
 from trades.models import ReplayRun
 
@@ -40,6 +41,19 @@ def test_the_site(page: Page, operator, complaints: list[str]) -> None:
     expect(page.get_by_label(re.compile("Revoke all 2 API tokens"))).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert complaints == []
+
+
+def test_a_newcomer_deposits_on_the_site(
+    page: Page, transactional_db: None, complaints: list[str]
+) -> None:
+    UserFactory(username="ada", password=PASSWORD)
+    sign_in(page, "ada")
+    page.get_by_role("link", name="Deposit").click()
+    page.get_by_label("Amount in USD").fill("1000")
+    page.get_by_role("button", name="Book it").click()
+    expect(page.get_by_role("status")).to_have_text("Booked on main: 1,000 USD.")
+    expect(page.get_by_role("link", name="Deposit or withdraw")).to_be_visible()
     assert complaints == []
 
 

@@ -1,5 +1,6 @@
 """The lists on pages: trades on those of goals and portfolios, a trade's history."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -7,9 +8,10 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from goals.admin import FinancialGoalAdmin, PortfolioAdmin, figures
-from goals.admin.base import Section
+from goals.admin.base import Section, Tool
 from goals.admin.filters import KindFilter
 from goals.admin.ledger import LedgerChangeAdmin
+from goals.admin.portfolios import for_portfolio
 from goals.models import FinancialGoal, LedgerChange, Portfolio
 from trades.admin.trades import TradeAdmin, entry_of, exit_of, profit_of, trade_link
 from trades.enums import TradeStatus
@@ -81,6 +83,11 @@ class ChangeKindFilter(KindFilter):
         )
 
 
+def _record_address(portfolio: Portfolio, now: datetime) -> str | None:
+    return for_portfolio("admin:trades_trade_add", portfolio)
+
+
+PortfolioAdmin.tools.append(Tool("Record a trade", "trades.add_trade", _record_address))
 LedgerChangeAdmin.list_filter = (ChangeKindFilter, *LedgerChangeAdmin.list_filter)
 FinancialGoalAdmin.sections.append(
     Section(

@@ -1,18 +1,26 @@
-"""Trades and positions: the ledger's source, looked at and never edited here."""
+"""Trades and positions: recorded and closed by the services, and never edited."""
 
 from decimal import Decimal
 from typing import ClassVar
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
-from goals.admin.base import ReadOnlyAdmin, Section, SectionsAdmin
+from goals.admin.base import (
+    Deed,
+    ReadOnlyAdmin,
+    RecordedAdmin,
+    Section,
+    SectionsAdmin,
+)
 from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.admin.logs import decision_link
 from mastertrade.money import PERCENT, exactly, round_to
+from trades.admin.forms import CloseForm, TradeForm
 from trades.models import Position, Trade
 
 
@@ -53,7 +61,27 @@ def exit_of(trade: Trade) -> SafeString:
 
 
 @admin.register(Trade)
-class TradeAdmin(ReadOnlyAdmin[Trade], SectionsAdmin[Trade]):
+class TradeAdmin(RecordedAdmin[Trade], SectionsAdmin[Trade]):
+    adding = Deed(
+        "Record a trade",
+        TradeForm,
+        (
+            ("portfolio", "strategy_id"),
+            ("symbol", "side"),
+            ("quantity", "entry_price"),
+            ("entry_time", "stop_price"),
+            ("fees", "adjustment_id"),
+            ("exit_price", "exit_time"),
+            "override",
+            "form_id",
+        ),
+    )
+    ending = Deed(
+        "Close trade",
+        CloseForm,
+        (("exit_price", "quantity"), ("exit_time", "fees"), "form_id"),
+    )
+    autocomplete_fields = ("portfolio",)
     sections: ClassVar[list[Section]] = []
     list_display = (
         "trade_id",
@@ -106,6 +134,9 @@ class TradeAdmin(ReadOnlyAdmin[Trade], SectionsAdmin[Trade]):
             },
         ),
     )
+
+    def may_end(self, request: HttpRequest, trade: Trade) -> bool:
+        return trade.is_open
 
     @admin.display(description="trade", ordering="symbol")
     def what(self, trade: Trade) -> SafeString:

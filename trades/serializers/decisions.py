@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from goals.enums import PolicyName, ProgressBand, Verdict
 from goals.models import GoalAdjustmentLog
+from goals.size_warnings import WARNING_CODES
 from mastertrade.columns import choices
 from mastertrade.fields import (
     DecimalColumnField,
@@ -70,6 +71,13 @@ class GuardSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
+class SizeWarningSerializer(serializers.Serializer[Any]):
+    """What to look at before trading; it changes no size."""
+
+    code = serializers.ChoiceField(choices=[(code, code) for code in WARNING_CODES])
+    message = serializers.CharField()
+
+
 class GoalFactorSerializer(serializers.Serializer[Any]):
     goal_id = serializers.IntegerField()
     factor = DecimalColumnField(FACTOR)
@@ -92,6 +100,7 @@ class SizingAnswerSerializer(serializers.Serializer[Any]):
     progress_pct = DecimalColumnField(PERCENT)
     policy = serializers.ChoiceField(choices=choices(PolicyName))
     guards = GuardSerializer(many=True)
+    warnings = SizeWarningSerializer(many=True)
     goals = GoalFactorSerializer(many=True)
     conflict = serializers.BooleanField()
 
@@ -136,7 +145,8 @@ class NextTradeAnswerSerializer(SizingAnswerSerializer):
 
 def show_decision(row: GoalAdjustmentLog) -> dict[str, Any]:
     """The answer as it was given the first time, with its key."""
-    return {"adjustment_id": row.adjustment_id, **row.answer}
+    head = {"adjustment_id": row.adjustment_id, "warnings": row.warnings}
+    return {**head, **row.answer}
 
 
 def show_selection(row: StrategySelectionLog) -> dict[str, Any]:

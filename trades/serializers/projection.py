@@ -61,7 +61,10 @@ class FanPointSerializer(serializers.Serializer[Any]):
 class ProjectionSerializer(serializers.Serializer[Any]):
     """Probabilities as ratios; `probability_low`, `_high`: 10 and 90 % quantiles.
 
-    `required_per_trade` and `required_per_day` are log-growths (ratios).
+    `required_per_trade` and `required_per_day` are log-growths (ratios). While trading
+    is halted `probability` is that without another trade, `reason` says so, and
+    `probability_if_resumed` is what it were if trading were resumed now; the other
+    figures go with that.
     """
 
     goal_id = serializers.IntegerField()
@@ -70,6 +73,7 @@ class ProjectionSerializer(serializers.Serializer[Any]):
     probability = DecimalColumnField(PROBABILITY, allow_null=True)
     probability_low = DecimalColumnField(PROBABILITY, allow_null=True)
     probability_high = DecimalColumnField(PROBABILITY, allow_null=True)
+    probability_if_resumed = DecimalColumnField(PROBABILITY, allow_null=True)
     reason = serializers.CharField(allow_null=True)
     confidence = serializers.ChoiceField(
         choices=[(word, word) for word in ("none", "low_confidence", "confident")]
@@ -90,13 +94,18 @@ class ProjectionSerializer(serializers.Serializer[Any]):
 
 def show_projection(found: GoalProjection) -> dict[str, Any]:
     figures = found.figures
+    band = None if found.is_halted else figures
+    resumed = figures if found.is_halted else None
     return {
         "goal_id": found.goal.goal_id,
         "as_of": found.as_of,
         "meaning": MEANING,
         "probability": _show(found.probability, PROBABILITY),
-        "probability_low": _show(figures.low if figures else None, PROBABILITY),
-        "probability_high": _show(figures.high if figures else None, PROBABILITY),
+        "probability_low": _show(band.low if band else None, PROBABILITY),
+        "probability_high": _show(band.high if band else None, PROBABILITY),
+        "probability_if_resumed": _show(
+            resumed.probability if resumed else None, PROBABILITY
+        ),
         "reason": found.reason,
         "confidence": _confidence(found.edge),
         "policy": found.goal.policy,

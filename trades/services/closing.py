@@ -17,7 +17,14 @@ from mastertrade.exceptions import (
     TradeAlreadyClosed,
     TradeNotOpen,
 )
-from mastertrade.money import CARRIED, MONEY, PRICE, exactly, round_to
+from mastertrade.money import (
+    CARRIED,
+    MONEY,
+    PRICE,
+    exactly,
+    format_plain,
+    round_to,
+)
 from mastertrade.transactions import atomic
 from mastertrade.validation import (
     fingerprint,
@@ -74,13 +81,15 @@ def close_trade(
     funding: Decimal = ZERO,
     fee_fx_rate: Decimal | None = None,
     external_id: str | None = None,
+    recorded_by: str | None = None,
 ) -> ClosedTrade:
     """Close the trade, book its profit, move its portfolio and goals: all or nothing.
 
     A `quantity` below what is open closes a part: a closed row of its own, which
     `external_id` names, so that the same call again adds nothing; the rest stays open.
     Closing a closed trade with the same figures changes nothing; a time left out
-    equals any. With other figures it raises `TradeAlreadyClosed`.
+    equals any. With other figures it raises `TradeAlreadyClosed`. `recorded_by` is the
+    user unless somebody else does it for them.
     """
     _check(exit_price, fees, quantity, funding, fee_fx_rate)
     require_visible("external_id", external_id)
@@ -109,7 +118,7 @@ def close_trade(
         funding=funding,
         fee_fx_rate=fee_fx_rate,
     )
-    by = user.username
+    by = recorded_by or user.username
     if quantity is None or quantity == trade.quantity:
         return book_close(portfolio, trade, exited, now=now, by=by)
     return _book_part(portfolio, trade, exited, quantity, external_id, told, now, by)
@@ -137,7 +146,9 @@ def _book_part(
     by: str,
 ) -> ClosedTrade:
     if quantity > trade.quantity:
-        raise InvalidInput("quantity", f"is more than the trade's {trade.quantity:f}.")
+        raise InvalidInput(
+            "quantity", f"is more than the trade's {format_plain(trade.quantity)}."
+        )
     part = split_trade(trade, exited, quantity, now, by)
     part.external_id = external_id
     part.request_fingerprint = fingerprint(told)

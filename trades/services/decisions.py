@@ -21,6 +21,7 @@ from goals.services import (
     standing_of,
 )
 from goals.services.conditions import Figures, read_figures
+from goals.services.funding import refuse_without_money
 from goals.services.halts import conditions_for_decision
 from goals.services.outlooks import Outlook
 from goals.services.portfolios import lock_portfolio_of_goal
@@ -28,7 +29,6 @@ from goals.services.sizing import (
     SizingCall,
     find_known_decision,
     read_portfolio_at,
-    refuse_without_equity,
 )
 from goals.sizing import SizeRequest, SizingDecision, decide_size
 from mastertrade.exceptions import InvalidInput
@@ -166,7 +166,7 @@ def plan_next_trade(
     at = _as_of(as_of, now)
     goals = load_participants(locked, at)
     figures = read_figures(locked, at)
-    refuse_without_equity(locked, figures.reading)
+    refuse_without_money(locked, figures.reading)
     competing = competing or load_candidates(locked, candidates)
     names = [one.strategy_id for one in competing]
     evidence = load_evidence(
@@ -219,7 +219,7 @@ def _decide(
     call: SizingCall,
 ) -> GoalAdjustmentLog:
     figures = read_figures(portfolio, call.as_of)
-    refuse_without_equity(portfolio, figures.reading)
+    refuse_without_money(portfolio, figures.reading)
     of = WHOLE_PORTFOLIO if call.strategy_id is None else call.strategy_id
     evidence = load_evidence(
         user,

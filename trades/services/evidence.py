@@ -34,6 +34,12 @@ STATUS = """
      WHERE user_id = %(user_id)s AND strategy_id = %(strategy_id)s
        AND (kind = 'live' OR NOT %(is_live)s))
 """
+# Of what is open at `as_of`: when the price it is valued at was seen.
+OLDEST_MARK = """
+    (SELECT min(coalesce(marked_at, opened_at)) FROM positions
+     WHERE portfolio_id = %(portfolio_id)s AND status = 'open'
+       AND opened_at <= %(as_of)s)
+"""
 NO_RATE = "SELECT NULL::numeric AS seconds, NULL::bigint AS trades"
 
 
@@ -43,7 +49,7 @@ def _statement(*, rated: bool, limited: bool) -> str:
     notional = NOTIONAL if limited else "NULL"
     return f"""
 {BASED}
-SELECT behind.*, sums.*, rate.*, {notional}, {STATUS}
+SELECT behind.*, sums.*, rate.*, {notional}, {STATUS}, {OLDEST_MARK}
 {FOUND}
 LEFT JOIN ({RATE if rated else NO_RATE}) rate ON true
 """
@@ -90,7 +96,7 @@ def load_evidence(
         "is_live": portfolio.is_live,
     }
     statement = _statement(rated=rated, limited=limited)
-    records, (seconds, trades, open_notional, status) = ask_records(
+    records, (seconds, trades, open_notional, status, oldest_mark) = ask_records(
         statement, user, sorted(wanted), at, locked=portfolio, more=asked
     )
     if strategy_id is not None:
@@ -100,6 +106,7 @@ def load_evidence(
         max_position_pct=portfolio.max_position_pct,
         open_notional=open_notional,
         symbol_assumed=limited and symbol is None,
+        oldest_mark_seconds=_seconds_since(oldest_mark, figures),
     )
     outlook = None
     if rated:
@@ -111,6 +118,13 @@ def load_evidence(
             now=now,
         )
     return Evidence(records, exposure, outlook)
+
+
+def _seconds_since(oldest_mark: datetime | None, figures: Figures) -> int | None:
+    """Without marks among the figures no mark can be too old for them."""
+    if oldest_mark is None or not figures.is_marked:
+        return None
+    return int((figures.at - oldest_mark).total_seconds())
 
 
 def _refuse_inactive(strategy_id: str, status: str | None) -> None:

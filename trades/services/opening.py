@@ -9,6 +9,7 @@ from django.db.models import Exists
 
 from goals.models import GoalAdjustmentLog, Portfolio, TradingHalt, User
 from goals.services import lock_portfolio
+from goals.services.funding import deposit_call
 from goals.services.halts import refuse_while_halted
 from goals.services.portfolios import newest
 from mastertrade.exceptions import (
@@ -42,6 +43,7 @@ def open_trade(
     portfolio: int | str | None = None,
     override: bool = False,
     is_fill: bool = False,
+    recorded_by: str | None = None,
     **fields: Any,
 ) -> tuple[Trade, bool]:
     """Record a trade that is open now; returns it, and whether it is new.
@@ -49,7 +51,8 @@ def open_trade(
     `fields` as in `TradeTicket`. The same `external_id` with the same figures returns
     the first one, whatever became of it since. While trading is halted it raises
     `TradingHalted`, but for an `override`, which the trade keeps; a fill that an
-    exchange has made already (`is_fill`) is booked.
+    exchange has made already (`is_fill`) is booked. `recorded_by` is the user unless
+    somebody else does it for them.
     """
     given = TradeTicket(**fields)
     given.validate()
@@ -63,7 +66,8 @@ def open_trade(
         require_not_future("entry_time", ticket.entry_time, now)
     entry_time = ticket.entry_time or newest(locked, now)
     halt = None if is_fill else refuse_while_halted(locked, now, override=override)
-    return _insert(user, locked, ticket, digest, entry_time, now, halt), True
+    by = recorded_by or user.username
+    return _insert(user, locked, ticket, digest, entry_time, now, by, halt), True
 
 
 @atomic
@@ -75,11 +79,13 @@ def record_closed_trade(
     exit_time: datetime | None = None,
     profit_loss: Decimal | None = None,
     portfolio: int | str | None = None,
+    recorded_by: str | None = None,
     **fields: Any,
 ) -> tuple[ClosedTrade, bool]:
     """Record a trade that is over, in one step: opened and closed, or neither.
 
-    `profit_loss`, if given, must be what the figures say.
+    `profit_loss`, if given, must be what the figures say; `recorded_by` as in
+    `open_trade`.
     """
     given = TradeTicket(**fields)
     given.validate()
@@ -97,9 +103,10 @@ def record_closed_trade(
             require_not_future(name, at, now)
     closed_at = exit_time or newest(locked, now)
     entry_time = ticket.entry_time or closed_at
-    trade = _insert(user, locked, ticket, digest, entry_time, now)
+    by = recorded_by or user.username
+    trade = _insert(user, locked, ticket, digest, entry_time, now, by)
     exited = Exit(price=exit_price, at=closed_at)
-    closed = book_close(locked, trade, exited, now=now, by=user.username)
+    closed = book_close(locked, trade, exited, now=now, by=by)
     if profit_loss is not None and profit_loss != closed.trade.profit_loss:
         raise InvalidInput(
             "profit_loss",
@@ -123,6 +130,7 @@ def _insert(
     digest: str,
     entry_time: datetime,
     now: datetime,
+    by: str,
     overridden: TradingHalt | None = None,
 ) -> Trade:
     rates = _check(portfolio, ticket)
@@ -148,9 +156,9 @@ def _insert(
         external_id=ticket.external_id,
         request_fingerprint=digest,
         created_at=now,
-        created_by=user.username,
+        created_by=by,
         updated_at=now,
-        updated_by=user.username,
+        updated_by=by,
     )
     trade.save(force_insert=True)
     trade.position = _open_position(trade)
@@ -176,7 +184,8 @@ def _check(portfolio: Portfolio, ticket: TradeTicket) -> Rates:
     """Refuse what this portfolio cannot take; returns the rates that convert it."""
     if portfolio.account.is_ruined:
         raise PortfolioRuined(
-            f"Portfolio {portfolio.name} is ruined; no trade opens until a deposit."
+            f"Portfolio {portfolio.name} is ruined; no trade opens until a deposit. "
+            f"Deposit: {deposit_call(portfolio)}."
         )
     _refuse_unknown_references(portfolio, ticket)
     rates = ticket.rates_in(portfolio)
@@ -198,7 +207,11 @@ def _refuse_unknown_references(portfolio: Portfolio, ticket: TradeTicket) -> Non
         .first()
     )
     if found is None:
-        raise InvalidInput("strategy_id", f"You have no strategy {ticket.strategy_id}.")
+        raise InvalidInput(
+            "strategy_id",
+            f"You have no strategy {ticket.strategy_id}: create it with "
+            "POST /api/strategies/, or name one of yours.",
+        )
     if ticket.adjustment_id is not None and not found:
         raise InvalidInput(
             "adjustment_id",

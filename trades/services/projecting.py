@@ -14,13 +14,15 @@ from goals.enums import (
     PolicyName,
     PortfolioKind,
 )
-from goals.models import FinancialGoal, Portfolio
+from goals.models import FinancialGoal, Portfolio, TradingHalt
 from goals.policy_functions import GoalPolicy
-from goals.progress import Progress, Reading, can_still_move
+from goals.progress import HUNDRED, Progress, Reading, can_still_move
 from goals.projecting import Chances, Figures, growth, measure_chances, project_goal
 from goals.projection.edge import FEWEST_TRADES, Edge, estimate_edge
 from goals.projection.forecast import is_unreachable, required_growth
 from goals.reach import stop_below
+from goals.services.conditions import find_halt
+from goals.services.funding import find_lack_of_money
 from goals.services.outlooks import (
     Outlook,
     progress_of,
@@ -52,7 +54,11 @@ FIELDS = (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GoalProjection:
-    """A goal's projection at `as_of`; `figures` are None where `reason` says why."""
+    """A goal's projection at `as_of`; `figures` are None where `reason` says why.
+
+    While trading is halted beyond the deadline, `probability` is that of not trading
+    and `figures` are those if it were resumed now (`is_halted`).
+    """
 
     goal: FinancialGoal
     as_of: datetime
@@ -66,13 +72,14 @@ class GoalProjection:
     figures: Figures | None
     unreachable: str | None
     reason: str | None
+    is_halted: bool
 
 
 @exactly
-def _days_left(goal: FinancialGoal, as_of: datetime) -> Decimal | None:
+def _days_left(goal: FinancialGoal, from_at: datetime) -> Decimal | None:
     if goal.period_ends_at is None:
         return None
-    left = max(goal.period_ends_at - as_of, timedelta(0))
+    left = max(goal.period_ends_at - from_at, timedelta(0))
     return Decimal(left // MICROSECOND) / (DAY // MICROSECOND)
 
 
@@ -89,17 +96,20 @@ def project(
     reading = read_portfolio_at(portfolio, as_of)
     edge = estimate_edge(load_growths(portfolio, as_of, strategy_id=strategy_id))
     per_day = load_trades_per_day(portfolio, as_of)
-    days = _days_left(goal, as_of)
+    halt = find_halt(portfolio, as_of)
+    is_halted = halt is not None and halt.lasts_beyond(goal.period_ends_at)
+    days = _days_left(goal, _trading_from(goal, as_of, halt))
     trades_left = None if days is None else per_day * days
     way = way_of(goal, reading)
     certain = _find_certain(goal, reading, as_of)
     reason, unreachable = certain[1], certain[2]
     figures = None
     if reason is None and way is None:
-        reason = "the portfolio has no equity to trade with"
+        lack = find_lack_of_money(portfolio, reading)
+        reason = lack.detail if lack else "the portfolio has no equity to trade with"
     if reason is None and trades_left is None:
         reason = "the goal has no deadline"
-    if reason is None and edge is None:
+    if reason is None and edge is None and not is_halted:
         reason = f"fewer than {FEWEST_TRADES} closed trades say nothing yet"
     probability = certain[0]
     if reason is None and way and edge and trades_left is not None:
@@ -107,10 +117,16 @@ def project(
         stop = stop_below(way, portfolio.hard_drawdown_pct)
         figures = project_goal(edge, policy, trades_left=trades_left, stop_loss=stop)
         probability, unreachable = figures.probability, figures.unreachable
+    progress = progress_of(goal, reading)
+    is_halted = is_halted and reason is None
+    if is_halted:
+        probability = _without_a_trade(progress)
+    if reason is None and halt is not None:
+        reason = _say_halted(goal, halt)
     return GoalProjection(
         goal=goal,
         as_of=as_of,
-        progress=progress_of(goal, reading),
+        progress=progress,
         way=way,
         edge=edge,
         trades_per_day=per_day,
@@ -120,7 +136,30 @@ def project(
         figures=figures,
         unreachable=unreachable,
         reason=reason,
+        is_halted=is_halted,
     )
+
+
+def _trading_from(
+    goal: FinancialGoal, as_of: datetime, halt: TradingHalt | None
+) -> datetime:
+    """From when trades may come: now, or when a day's halt ends."""
+    if halt is None or halt.lasts_beyond(goal.period_ends_at):
+        return as_of
+    return max(as_of, halt.halted_until or as_of)
+
+
+def _without_a_trade(progress: Progress) -> Decimal:
+    return ONE if progress.progress_pct >= HUNDRED else ZERO
+
+
+def _say_halted(goal: FinancialGoal, halt: TradingHalt) -> str:
+    resume = f"POST /api/portfolios/{goal.portfolio_id}/resume/"
+    if halt.lasts_beyond(goal.period_ends_at):
+        says = "this is the probability without another trade"
+    else:
+        says = "trades are counted from its end"
+    return f"trading is halted, and {says}. {halt.words} Resume it with {resume}."
 
 
 def _required_per_day(way: Way | None, days: Decimal | None) -> Decimal | None:
@@ -225,6 +264,7 @@ def _refresh(portfolio_id: int, as_of: datetime) -> int:
     goals = list(mine.filter(_is_projectable(as_of)))
     reading = read_portfolio_at(portfolio, as_of)
     growths = load_growths(portfolio, as_of)
+    halt = find_halt(portfolio, as_of)
     outlook = Outlook(
         portfolio=portfolio,
         record=load_record(portfolio.user, portfolio, as_of),
@@ -234,7 +274,7 @@ def _refresh(portfolio_id: int, as_of: datetime) -> int:
     )
     for goal in goals:
         goal.portfolio = portfolio
-        found, goal.unreachable = _judge(goal, reading, outlook, as_of)
+        found, goal.unreachable = _judge(goal, reading, outlook, as_of, halt)
         goal.probability = found.probability if found else None
         goal.probability_low = found.low if found else None
         goal.probability_high = found.high if found else None
@@ -249,10 +289,15 @@ def _judge(
     reading: Reading,
     outlook: Outlook,
     as_of: datetime,
+    halt: TradingHalt | None,
 ) -> tuple[Chances | None, bool]:
     edge = outlook.edge
     probability, reason, unreachable = _find_certain(goal, reading, as_of)
-    way, days = way_of(goal, reading), _days_left(goal, as_of)
+    way = way_of(goal, reading)
+    days = _days_left(goal, _trading_from(goal, as_of, halt))
+    if reason is None and halt is not None and halt.lasts_beyond(goal.period_ends_at):
+        probability = _without_a_trade(progress_of(goal, reading))
+        reason = "trading is halted"
     if reason is not None or way is None or edge is None or days is None:
         certain = None
         if probability is not None:

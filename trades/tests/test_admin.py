@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from goals.models import FinancialGoal, GoalAdjustmentLog, User
 from goals.services import cancel_goal
-from goals.tests.factories import GoalFactory
+from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.models import StrategySelectionLog
 from trades.admin.trades import measure_r_multiple
 from trades.models import Position
@@ -141,7 +141,7 @@ def test_the_goal_page_lists_decisions_and_selections(operator: Client) -> None:
     (decision,) = section_of(operator, page_of(goal), "decisions")
     (selection,) = section_of(operator, page_of(goal), "selections")
 
-    assert GoalAdjustmentLog.objects.get().reason == decision[-1]
+    assert GoalAdjustmentLog.objects.get().reason == decision[-2]
     assert StrategySelectionLog.objects.get().reason == selection[-1]
 
 
@@ -157,17 +157,14 @@ def test_a_decisions_page_shows_guards_and_inputs_as_tables(operator: Client) ->
     assert "{&#x27;" not in page
 
 
-def test_a_trade_is_shown_and_neither_added_changed_nor_deleted(
-    operator: Client,
-) -> None:
-    trade = TradeFactory()
+def test_a_closed_trade_is_shown_and_no_trade_is_deleted(operator: Client) -> None:
+    trade = book_profit(PortfolioFactory(), Decimal(20))
     address = reverse("admin:trades_trade_change", args=[trade.pk])
     delete = reverse("admin:trades_trade_delete", args=[trade.pk])
 
     assert operator.get(address).status_code == 200
-    assert operator.post(address, {"quantity": "9"}).status_code == 403
+    assert operator.post(address, {"exit_price": "9"}).status_code == 403
     assert operator.post(delete, {"post": "yes"}).status_code == 403
-    assert operator.get(reverse("admin:trades_trade_add")).status_code == 403
 
 
 def test_a_position_is_only_looked_at(rf, admin_user) -> None:

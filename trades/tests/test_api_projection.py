@@ -26,6 +26,7 @@ FIELDS = {
     "probability",
     "probability_low",
     "probability_high",
+    "probability_if_resumed",
     "reason",
     "confidence",
     "policy",

@@ -190,6 +190,16 @@ def test_sizes_are_notional_and_stakes_are_not(strategy: Any) -> None:
     assert decisions().get().base_size == 300
 
 
+def test_the_log_says_what_mastertrade_warns_of(
+    strategy: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert stake_of(strategy, proposed_stake=900.0, leverage=3.0, max_stake=9000) > 0
+    told = [one.message for one in caplog.records if one.levelname == "WARNING"]
+    warned = [warning["message"] for warning in decisions().get().warnings]
+    assert "is above the live equity" in warned[0]
+    assert told == [f"MasterTrade on BTC/USDT long: {words}" for words in warned]
+
+
 @pytest.mark.parametrize(
     ("limits", "stake", "size"),
     [

@@ -81,6 +81,14 @@ BEHIND = OpenApiExample(
                 "reason": "inside the bounds",
             }
         ],
+        "warnings": [
+            {
+                "code": "no_record",
+                "message": "The portfolio has 0 of the 20 closed trades that make a "
+                "record: the factor 1.3 rests on the benefit of doubt. The "
+                "portfolio's edge_guard strict holds it at 1.",
+            }
+        ],
         "goals": [
             {"goal_id": 1, "factor": "1.3000", "band": "behind", "decides": True}
         ],

@@ -169,6 +169,8 @@ class MasterTradeSizing:
             "MasterTrade stakes %s for %s %s, of %s: %s",
             *(stake, pair, side, base, answer["reason"]),
         )
+        for warning in answer.get("warnings") or ():
+            logger.warning("MasterTrade on %s %s: %s", pair, side, warning["message"])
         return stake
 
     def _answer(

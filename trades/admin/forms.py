@@ -1,0 +1,116 @@
+"""Forms that record and close trades, by the services."""
+
+from typing import Any, ClassVar
+
+from django import forms
+
+from goals.admin.forms import OnceForm
+from mastertrade.exceptions import InvalidInput
+from mastertrade.money import MONEY
+from trades.models import Trade
+from trades.services import close_trade, open_trade, record_closed_trade
+
+
+def fees_field(help_text: str) -> forms.DecimalField:
+    return forms.DecimalField(
+        required=False,
+        max_digits=MONEY[0],
+        decimal_places=MONEY[1],
+        help_text=help_text,
+    )
+
+
+class TradeForm(OnceForm[Trade]):
+    """A trade that is open, or with `exit_price` one that is over."""
+
+    OPTIONAL: ClassVar[tuple[str, ...]] = ("entry_time", "exit_time", "stop_price")
+
+    fees = fees_field("Of the entry; of a closed trade all of them.")
+    adjustment_id = forms.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=2**63 - 1,
+        label="Sized by decision",
+        help_text="The adjustment_id of the sizing answer that this trade follows.",
+    )
+    override = forms.BooleanField(
+        required=False,
+        help_text="Open it although trading is halted; the trade says so.",
+    )
+
+    class Meta:
+        model = Trade
+        fields = (
+            "portfolio",
+            "strategy_id",
+            "symbol",
+            "side",
+            "quantity",
+            "entry_price",
+            "entry_time",
+            "stop_price",
+            "exit_price",
+            "exit_time",
+        )
+        labels = {"strategy_id": "Strategy"}
+        help_texts = {
+            "strategy_id": "The strategy_id of one of the owner's strategies.",
+            "entry_price": "In the portfolio's currency; the API takes others.",
+            "entry_time": "In UTC; now if empty.",
+            "exit_price": "Only of a trade that is over.",
+            "exit_time": "In UTC; now if empty.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self.OPTIONAL:
+            self.fields[name].required = False
+        self.fields["strategy_id"].required = True
+
+    def call_service(self) -> Trade:
+        given = self.given
+        portfolio, override = given.pop("portfolio"), given.pop("override")
+        call = {
+            "user": portfolio.user,
+            "portfolio": portfolio.pk,
+            "now": self.now,
+            "recorded_by": self.by,
+            **given,
+        }
+        if "exit_price" in given:
+            closed, _ = record_closed_trade(**call)
+            return closed.booked
+        if "exit_time" in given:
+            raise InvalidInput("exit_time", "goes with an exit price.")
+        trade, _ = open_trade(override=override, **call)
+        return trade
+
+
+class CloseForm(OnceForm[Trade]):
+    """Closes an open trade, all of it or a part."""
+
+    fees = fees_field("Of the exit; they add to those of the entry.")
+
+    class Meta:
+        model = Trade
+        fields = ("exit_price", "quantity", "exit_time")
+        help_texts = {
+            "quantity": "Less than is open closes a part; all of it if empty.",
+            "exit_time": "In UTC; now if empty.",
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["exit_price"].required = True
+        self.fields["quantity"].required = False
+        self.fields["exit_time"].required = False
+
+    def call_service(self) -> Trade:
+        closed = close_trade(
+            user=self.instance.user,
+            trade_id=self.instance.pk,
+            now=self.now,
+            recorded_by=self.by,
+            **self.given,
+        )
+        return closed.trade

@@ -1,0 +1,147 @@
+"""A newcomer without money: what is missing is said, with the call that mends it."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from goals.services import create_goal, record_cash_flow
+from tests.http import (
+    Trader,
+    count_statements,
+    make_newcomer,
+    open_body,
+    unthrottled,  # noqa: F401
+)
+from trades.tests.factories import book_profit
+
+CALL = re.compile(r"POST (/api/portfolios/\d+/cash-flows/) with (\{[^}]*\})")
+GOAL = {"goal_type": "monthly_return", "target_value": "5"}
+
+
+@pytest.fixture
+def newcomer(db: None) -> Trader:
+    trader = make_newcomer()
+    body = {"strategy_id": "momentum_001", "strategy_type": "momentum"}
+    trader.post("/api/strategies/", body, 201)
+    trader.ids["goal_id"] = trader.post("/api/goals/", GOAL, 201)["goal_id"]
+    return trader
+
+
+def deposit_as_told(trader: Trader, message: str) -> None:
+    """Send the very request that the message names."""
+    found = CALL.search(message)
+    assert found is not None, message
+    answer = trader.client.generic(
+        "POST", found[1], found[2], content_type="application/json"
+    )
+    assert answer.status_code == 201, answer.content
+
+
+def lack_of(trader: Trader) -> str:
+    (warning,) = trader.get("/api/goals/{goal_id}/")["warnings"]
+    assert warning["code"] == "portfolio_unfunded"
+    return str(warning["message"])
+
+
+def test_a_new_goal_without_money_says_so_and_its_deposit_mends_it(newcomer: Trader):
+    created = trader_goal(newcomer)
+    assert created["warnings"][0]["code"] == "portfolio_unfunded"
+    assert "Portfolio main has no money to trade with" in lack_of(newcomer)
+    listed = newcomer.get("/api/goals/")["results"]
+    assert all(goal["warnings"] for goal in listed)
+    deposit_as_told(newcomer, created["warnings"][0]["message"])
+    assert newcomer.get("/api/goals/{goal_id}/")["warnings"] == []
+
+
+def trader_goal(trader: Trader) -> Any:
+    body = {"goal_type": "monthly_income", "target_value": "100"}
+    return trader.post("/api/goals/", body, 201)
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/goals/{goal_id}/sizing/", "/api/sizing/", "/api/next-trade/"]
+)
+def test_a_size_refused_for_want_of_money_names_the_deposit(
+    newcomer: Trader, path: str
+):
+    refused = newcomer.post(path, {"base_size": "100"}, 409)
+    assert refused["code"] == "portfolio_unfunded"
+    deposit_as_told(newcomer, refused["detail"])
+    assert newcomer.post(path, {"base_size": "100"})["verdict"] == "allow"
+
+
+def test_a_projection_without_money_names_the_deposit(newcomer: Trader):
+    answer = newcomer.get("/api/goals/{goal_id}/projection/")
+    assert answer["probability"] is None
+    deposit_as_told(newcomer, answer["reason"])
+    reason = newcomer.get("/api/goals/{goal_id}/projection/")["reason"]
+    assert reason == "fewer than 20 closed trades say nothing yet"
+
+
+def test_a_ruined_portfolio_names_the_deposit_that_starts_it_anew(newcomer: Trader):
+    portfolio = newcomer.user.portfolios.get(name="main")
+    record_cash_flow(
+        user=newcomer.user, amount=Decimal(100), now=timezone.now() - timedelta(hours=1)
+    )
+    book_profit(portfolio, Decimal(-100), at=timezone.now())
+    refusals = [
+        newcomer.post("/api/sizing/", {"base_size": "10"}, 409),
+        newcomer.post("/api/goals/", GOAL, 409),
+        newcomer.post("/api/trades/", open_body(portfolio="main"), 409),
+    ]
+    assert {one["code"] for one in refusals} == {"portfolio_ruined"}
+    assert all(CALL.search(one["detail"]) for one in refusals)
+    (warning,) = newcomer.get("/api/goals/{goal_id}/")["warnings"]
+    assert warning["code"] == "portfolio_ruined"
+    deposit_as_told(newcomer, warning["message"])
+    assert newcomer.get("/api/goals/{goal_id}/")["warnings"] == []
+
+
+def test_a_goal_that_is_over_lacks_nothing(newcomer: Trader):
+    newcomer.client.delete(newcomer.address("/api/goals/{goal_id}/"))
+    assert newcomer.get("/api/goals/{goal_id}/")["warnings"] == []
+
+
+def test_without_goal_or_strategy_the_next_call_is_named(db: None):
+    trader = make_newcomer()
+    record_cash_flow(user=trader.user, amount=Decimal(100), now=timezone.now())
+    no_goal = trader.post("/api/sizing/", {"base_size": "100"}, 409)
+    assert "POST /api/goals/" in no_goal["detail"]
+    trader.post("/api/goals/", GOAL, 201)
+    no_strategy = trader.post("/api/next-trade/", {"base_size": "100"}, 409)
+    assert "POST /api/strategies/" in no_strategy["detail"]
+    unknown = trader.post("/api/trades/", open_body(portfolio="main"), 400)
+    assert "POST /api/strategies/" in unknown["strategy_id"][0]
+
+
+def test_a_trade_refused_while_halted_names_the_resume(newcomer: Trader):
+    portfolio_id = newcomer.get("/api/portfolios/")["results"][0]["portfolio_id"]
+    newcomer.post(f"/api/portfolios/{portfolio_id}/halt/", {"reason": "a look."})
+    body = open_body(portfolio="main")
+    refused = newcomer.post("/api/trades/", body, 409)
+    assert refused["code"] == "trading_halted"
+    call = f"POST /api/portfolios/{portfolio_id}/resume/"
+    assert f"a look. Resume it with {call}" in refused["detail"]
+    newcomer.post(call.removeprefix("POST "), {})
+    newcomer.post("/api/trades/", body, 201)
+
+
+def test_warnings_take_no_statement_a_goal(newcomer: Trader):
+    def statements() -> int:
+        with count_statements() as said:
+            newcomer.get("/api/goals/")
+        return len(said)
+
+    few = statements()
+    for _ in range(5):
+        create_goal(
+            user=newcomer.user,
+            goal_type="monthly_income",
+            target_value=Decimal(5),
+            as_of=timezone.now(),
+        )
+    assert statements() == few
