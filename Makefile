@@ -6,7 +6,7 @@ PORT ?= 8000
 # Processes that share the tests.
 JOBS ?= 2
 
-.PHONY: help run demo test slow attack schema faults browser freqtrade bench lock security lint types imports format clean
+.PHONY: help run demo test slow attack schema faults readme picture browser freqtrade bench lock security lint types imports format clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ schema: .venv/tests  ## the API against its own description, by schemathesis; 15
 
 faults: .venv/tests  ## kill the web server and PostgreSQL at work; minutes
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+readme: .venv/tests  ## every command of README.md and docs/, as it stands, in a fresh clone
+	@$(BIN)/python -m tests.readme $(ARGS)
+
+picture: .venv/tests  ## the picture of the first page, from a fresh clone's demo
+	@$(BIN)/python -m tests.readme --picture docs/images/first-page.png
 
 browser: .venv/tests  ## open every page in Chromium, within its security policy
 	@$(BIN)/python -m pytest -m browser $(ARGS)
