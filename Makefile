@@ -3,8 +3,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
-# Processes that share the tests.
-JOBS ?= 2
 
 .PHONY: help run demo test slow attack schema faults readme picture browser freqtrade bench lock security lint types imports format clean
 
@@ -33,10 +31,10 @@ demo: .venv/runs  ## the same without serving: migrate, replay, print the report
 	@$(BIN)/python manage.py demo
 
 test: .venv/tests  ## the suite, on a real PostgreSQL
-	@$(BIN)/python -m pytest -n $(JOBS) -m 'not slow' $(ARGS)
+	@$(BIN)/python manage.py test -- $(ARGS)
 
 slow: .venv/tests  ## the tests that take seconds each: properties, migrations, servers
-	@$(BIN)/python -m pytest -n $(JOBS) -m slow $(ARGS)
+	@$(BIN)/python manage.py test --tag slow -- $(ARGS)
 
 attack: .venv/tests  ## what one client can do to others; bounded, loopback
 	@$(BIN)/python -m tests.attack $(ARGS)

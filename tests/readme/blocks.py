@@ -45,7 +45,7 @@ def read_blocks(page: Path) -> list[Block]:
     remarks: dict[str, str] = {}
     for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
         if token.type == "html_block":
-            remarks |= {name: text for name, text in REMARK.findall(token.content)}
+            remarks |= dict(REMARK.findall(token.content))
             continue
         if token.type == "fence" and token.info == "console":
             assert token.map is not None
