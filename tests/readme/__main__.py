@@ -127,7 +127,10 @@ def run_command(shell: Shell, page: Path, command: Command) -> str:
 
 
 def check_answer(page: Path, block: Block, output: str) -> None:
-    difference = find_difference(block.answer, json.loads(output))
+    try:
+        difference = find_difference(block.answer, json.loads(output))
+    except ValueError:
+        difference = f"The answer is not JSON:\n{output[-TAIL:]}"
     if difference:
         raise Failed(f"{describe(page, block.commands[-1])}\n{difference}")
 

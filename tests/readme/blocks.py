@@ -67,7 +67,7 @@ def _read_commands(text: str, first_line: int) -> Iterator[Command]:
                 yield command
             command = Command(number, line.removeprefix("$ "))
         elif command is None:
-            raise ValueError(f"line {number}: a block begins with its first command")
+            raise ValueError(f"line {number}: a block begins with a command, $ …")
         elif command.text.endswith("\\"):
             command.text += f"\n{line}"
         else:
