@@ -1,4 +1,4 @@
-"""The commands of a page: its `console` blocks, and what the page shows of answers.
+"""The commands of a page: its `bash` blocks, and what the page shows of answers.
 
 A comment right above a block says how it is run; it is invisible when rendered:
 
@@ -7,36 +7,39 @@ A comment right above a block says how it is run; it is invisible when rendered:
     <!-- given: COMMAND -->  what a reader has already; run first
     <!-- needs: PROGRAM -->  not run where the program is not installed
     <!-- not run: REASON -->
-    <!-- answer -->          above `json`: fields of the last command's answer
+    <!-- answer -->          above the block that shows what the last command printed:
+                             `json` with some fields of it, `text` with some lines;
+                             `…` stands for anything
 
-Lines of a `console` block that are no commands are output that must appear. `…` stands
-for anything there, and in an answer's texts.
+Blocks are without a prompt, so that they can be pasted.
 """
 
 import json
 import re
+import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
 
+NOT_BASH = ("console", "sh", "shell")
 REMARK = re.compile(r"<!-- (serves|answer|given|needs|not run)(?:: (.+))? -->")
 
 
-@dataclass
+@dataclass(frozen=True)
 class Command:
     line: int
     text: str
-    shown: list[str] = field(default_factory=list)
 
 
 @dataclass
 class Block:
     commands: list[Command]
     remarks: dict[str, str]
-    answer: Any = None
+    shown: str = ""  # lines of the last command's output
+    answer: Any = None  # fields of it, where it is JSON
 
 
 def read_blocks(page: Path) -> list[Block]:
@@ -47,12 +50,17 @@ def read_blocks(page: Path) -> list[Block]:
         if token.type == "html_block":
             remarks |= dict(REMARK.findall(token.content))
             continue
-        if token.type == "fence" and token.info == "console":
+        if token.type == "fence" and token.info == "bash":
             assert token.map is not None
             commands = list(_read_commands(token.content, token.map[0] + 2))
             blocks.append(Block(commands, remarks))
         elif token.type == "fence" and "answer" in remarks:
-            blocks[-1].answer = json.loads(token.content)
+            if token.info == "json":
+                blocks[-1].answer = json.loads(token.content)
+            else:
+                blocks[-1].shown = token.content
+        elif token.type == "fence" and token.info in NOT_BASH:
+            raise ValueError(f"{page}: write commands as bash, without a prompt")
         elif remarks:
             raise ValueError(f"{page}: {remarks} stands above no block")
         remarks = {}
@@ -60,26 +68,27 @@ def read_blocks(page: Path) -> list[Block]:
 
 
 def _read_commands(text: str, first_line: int) -> Iterator[Command]:
-    command: Command | None = None
+    pending: list[str] = []
     for number, line in enumerate(text.splitlines(), first_line):
-        if line.startswith("$ "):
-            if command is not None:
-                yield command
-            command = Command(number, line.removeprefix("$ "))
-        elif command is None:
-            raise ValueError(f"line {number}: a block begins with a command, $ …")
-        elif command.text.endswith("\\"):
-            command.text += f"\n{line}"
-        else:
-            command.shown.append(line)
-    if command is not None:
-        yield command
+        if pending or line.strip():
+            pending.append(line)
+        command = "\n".join(pending)
+        if pending and _is_complete(command):
+            yield Command(number - len(pending) + 1, command)
+            pending = []
+    if pending:  # bash will say what is wrong with it
+        yield Command(number - len(pending) + 1, command)
 
 
-def is_shown(shown: list[str], output: str) -> bool:
+def _is_complete(command: str) -> bool:
+    """Whether bash would run it, or wait for another line."""
+    checked = subprocess.run(["bash", "-n", "-c", command], capture_output=True)
+    return checked.returncode == 0 and not command.endswith("\\")
+
+
+def is_shown(shown: str, output: str) -> bool:
     """Whether the lines follow each other in what a command printed."""
-    lines = (re.escape(" ".join(line.split())) for line in shown)
-    pattern = " ".join(lines).replace("…", ".*?")
+    pattern = re.escape(" ".join(shown.split())).replace("…", ".*?")
     return re.search(pattern, " ".join(output.split())) is not None
 
 

@@ -32,13 +32,11 @@ def read(path: Path) -> Reader:
 
 
 def block(*lines: str, remark: str = "") -> str:
-    return "\n".join([remark, "```console", *lines, "```", ""])
+    return "\n".join([remark, "```bash", *lines, "```", ""])
 
 
 def test_commands_share_a_shell_and_files_of_the_clone(page) -> None:
-    path = page(
-        block("$ NAME=made", "$ make_it() { touch $1; }") + block("$ make_it $NAME")
-    )
+    path = page(block("NAME=made", "make_it() { touch $1; }") + block("make_it $NAME"))
     read(path)
     assert (path.parent / "made").exists()
 
@@ -55,48 +53,51 @@ def test_commands_share_a_shell_and_files_of_the_clone(page) -> None:
     ],
 )
 def test_the_first_command_that_fails_is_named_by_file_and_line(page, command) -> None:
-    path = page(f"# A page\n{block('$ echo first', f'$ {command}', '$ touch made')}")
-    with pytest.raises(Failed, match=r"page\.md:5: \$ "):
+    path = page(f"# A page\n{block('echo first', command, 'touch made')}")
+    with pytest.raises(Failed, match=r"page\.md:5: "):
         read(path)
     assert not (path.parent / "made").exists()
 
 
 def test_what_a_failing_command_printed_is_shown(page) -> None:
     with pytest.raises(Failed, match="exit status 3, after:\nit is broken"):
-        read(page(block("$ (echo it is broken >&2; exit 3)")))
+        read(page(block("(echo it is broken >&2; exit 3)")))
 
 
 def test_a_command_may_go_on_in_the_next_line(page) -> None:
-    path = page(block("$ touch \\", "    made \\", "    too", "$ rm made"))
+    path = page(
+        block("touch \\", "    made \\", "    too", "", "A='one", "two'", "rm made")
+    )
     read(path)
     assert (path.parent / "too").exists()
 
 
 def test_output_that_the_page_shows_must_appear(page) -> None:
-    read(page(block("$ printf 'a\\nb 12 c\\nd\\n'", "b … c", "d")))
+    shown = "<!-- answer -->\n```text\nb … c\nd\n```\n"
+    read(page(block("printf 'a\\nb 12 c\\nd\\n'") + shown))
 
 
 def test_other_output_than_the_page_shows_is_named(page) -> None:
     with pytest.raises(Failed, match="The page shows:\nb\nIt prints:\na"):
-        read(page(block("$ echo a", "b")))
+        read(page(block("echo a") + "<!-- answer -->\n```text\nb\n```\n"))
 
 
 def test_an_answer_must_have_the_fields_that_the_page_shows(page) -> None:
     answer = '<!-- answer -->\n```json\n{"size": "2"}\n```\n'
-    command = """$ echo '{"size": "1", "more": 0}'"""
+    command = """echo '{"size": "1", "more": 0}'"""
     with pytest.raises(Failed, match="page shows '2', the answer is '1'"):
         read(page(f"{block(command)}\n{answer}"))
 
 
 def test_a_block_that_is_not_run_gives_its_reason(page) -> None:
     remark = "<!-- not run: it needs the moon -->"
-    reader = read(page(block("$ false", remark=remark)))
+    reader = read(page(block("false", remark=remark)))
     assert reader.not_run == ["page.md:3: it needs the moon"]
 
 
 def test_a_block_needs_its_program(page) -> None:
     remark = "<!-- needs: no-such-program -->\n<!-- given: touch made -->"
-    path = page(block("$ false", remark=remark))
+    path = page(block("false", remark=remark))
     assert read(path).not_run == [
         "page.md:4: needs no-such-program, which is not installed"
     ]
@@ -107,18 +108,23 @@ def test_a_block_needs_its_program(page) -> None:
 
 
 def test_what_a_reader_has_already_is_made_first(page) -> None:
-    read(page(block("$ rm made", remark="<!-- given: touch made -->")))
+    read(page(block("rm made", remark="<!-- given: touch made -->")))
 
 
 def test_a_site_that_does_not_come_up_is_named(page) -> None:
     remark = "<!-- serves -->"
     with pytest.raises(Failed, match=r"does not answer\. It printed:\nno"):
-        read(page(block("$ echo no", remark=remark)))
+        read(page(block("echo no", remark=remark)))
 
 
 def test_a_remark_above_no_block_is_refused(page) -> None:
     with pytest.raises(ValueError, match="stands above no block"):
         read(page("<!-- serves -->\n\nSome text.\n"))
+
+
+def test_a_block_with_a_prompt_is_refused(page) -> None:
+    with pytest.raises(ValueError, match="without a prompt"):
+        read(page("```console\n$ true\n```\n"))
 
 
 @pytest.mark.parametrize(
@@ -140,5 +146,5 @@ def test_differences_of_an_answer(shown, real, difference) -> None:
 
 
 def test_shown_lines_follow_each_other() -> None:
-    assert is_shown(["b", "c"], "a\n b\nc  \n")
-    assert not is_shown(["a", "c"], "a\nb\nc\n")
+    assert is_shown("b\nc\n", "a\n b\nc  \n")
+    assert not is_shown("a\nc\n", "a\nb\nc\n")
