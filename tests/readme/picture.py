@@ -1,4 +1,4 @@
-"""The picture of the first page that README.md shows."""
+"""The picture of the first page, at the top of README.md."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from playwright.sync_api import sync_playwright
 from tests.attack.site import LOOPBACK
 from tests.browser.conftest import find_chromium
 
-SIZE = {"width": 1100, "height": 900}
+SIZE = {"width": 960, "height": 840}
 
 
 def take_picture(clone: Path, port: str, target: Path) -> None:
