@@ -30,7 +30,7 @@ from tests.readme.clone import fresh_clone
 from tests.readme.picture import take_picture
 from tests.readme.shell import Shell
 
-LONGEST_SECONDS = 300.0
+LONGEST_SECONDS = 600.0
 LONGEST_STOP_SECONDS = 30.0
 TAIL = 4000
 
