@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from tests.attack.site import LOOPBACK
@@ -187,11 +187,13 @@ def main() -> int:
             else:
                 for page in find_pages():
                     reader.read(page)
+            reader.stop_site()
         except Failed as failure:
             print(f"\n{failure}")
             return 1
         finally:
-            reader.stop_site()
+            with suppress(Failed):  # the first failure is the one to mend
+                reader.stop_site()
     if reader.not_run:
         print("\n".join(["", "Not run:", *reader.not_run]))
     return 0
