@@ -45,7 +45,11 @@ class PytestRunner:
 
     def run_tests(self, test_labels: Sequence[str], **options: Any) -> int:
         """Run pytest in a process of its own; 0 when everything passed."""
-        return subprocess.run(self.command(test_labels), check=False).returncode
+        with subprocess.Popen(self.command(test_labels)) as pytest:
+            try:
+                return pytest.wait()
+            except KeyboardInterrupt:  # pytest got it too, and ends by itself
+                return pytest.wait()
 
     def command(self, test_labels: Sequence[str]) -> list[str]:
         marks = " or ".join(self.tags) if self.tags else "not slow"
