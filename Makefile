@@ -3,10 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
-# Processes that share the tests.
-JOBS ?= 2
 
-.PHONY: help run demo test slow attack schema faults browser freqtrade bench lock security lint types imports format docs clean
+.PHONY: help run demo test slow attack schema faults readme picture browser freqtrade bench lock security lint types imports format docs clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,10 +36,10 @@ demo: .venv/runs  ## the same without serving: migrate, replay, print the report
 	@$(BIN)/python manage.py demo
 
 test: .venv/tests  ## the suite, on a real PostgreSQL
-	@$(BIN)/python -m pytest -n $(JOBS) -m 'not slow' $(ARGS)
+	@$(BIN)/python manage.py test -- $(ARGS)
 
 slow: .venv/tests  ## the tests that take seconds each: properties, migrations, servers
-	@$(BIN)/python -m pytest -n $(JOBS) -m slow $(ARGS)
+	@$(BIN)/python manage.py test --tag slow -- $(ARGS)
 
 attack: .venv/tests  ## what one client can do to others; bounded, loopback
 	@$(BIN)/python -m tests.attack $(ARGS)
@@ -51,6 +49,12 @@ schema: .venv/tests  ## the API against its own description, by schemathesis; 15
 
 faults: .venv/tests  ## kill the web server and PostgreSQL at work; minutes
 	@$(BIN)/python -m tests.faults $(ARGS)
+
+readme: .venv/tests  ## every command of README.md and docs/, as it stands, in a fresh clone
+	@$(BIN)/python -m tests.readme $(ARGS)
+
+picture: .venv/tests  ## the picture of the first page, from a fresh clone's demo
+	@$(BIN)/python -m tests.readme --picture docs/images/first-page.png
 
 browser: .venv/tests  ## open every page in Chromium, within its security policy
 	@$(BIN)/python -m pytest -m browser $(ARGS)

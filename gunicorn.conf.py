@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-bind = "127.0.0.1:8000"
+bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 workers = 2
 worker_class = "mastertrade.server.BufferingWorker"
 # Of each worker; each keeps a connection of its own to the database.

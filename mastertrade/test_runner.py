@@ -1,51 +1,81 @@
-"""`python manage.py test`: the same suite as pytest, run by pytest."""
+"""`python manage.py test`: the suite by pytest, as `make test` and `make slow` do."""
 
+import os
 import subprocess
 import sys
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 
 class PytestRunner:
-    """Django's test runner interface; words after `test` go to pytest as they are."""
+    """Django's test runner interface; what follows `--` goes to pytest as it is."""
 
     def __init__(
         self,
         verbosity: int = 1,
         failfast: bool = False,
         keepdb: bool = False,
-        pytest_args: str | None = None,
+        parallel: int = 2,
+        tags: Sequence[str] | None = None,
         **options: Any,
     ) -> None:
         self.verbosity = verbosity
         self.failfast = failfast
         self.keepdb = keepdb
-        self.pytest_args = pytest_args.split() if pytest_args else []
+        self.parallel = parallel
+        self.tags = tags
 
     @classmethod
     def add_arguments(cls, parser: ArgumentParser) -> None:
         parser.add_argument("--keepdb", action="store_true", help="Keep the database.")
         parser.add_argument(
-            "--pytest-args", help="More for pytest: --pytest-args='-k sizing'"
+            "--parallel",
+            type=int,
+            default=os.environ.get("JOBS", "2"),
+            help="Processes that share the tests; $JOBS, or 2.",
+        )
+        parser.add_argument(
+            "--tag",
+            action="append",
+            dest="tags",
+            help="Run the tests with this mark, such as slow; default: not slow.",
         )
 
-    def run_tests(self, test_labels: list[str], **options: Any) -> int:
+    def run_tests(self, test_labels: Sequence[str], **options: Any) -> int:
         """Run pytest in a process of its own; 0 when everything passed."""
-        paths = [read_label(label) for label in test_labels]
-        command = [sys.executable, "-m", "pytest", *self.pytest_args, *paths]
+        with subprocess.Popen(self.command(test_labels)) as pytest:
+            try:
+                return pytest.wait()
+            except KeyboardInterrupt:  # pytest got it too, and ends by itself
+                return pytest.wait()
+
+    def command(self, test_labels: Sequence[str]) -> list[str]:
+        marks = " or ".join(self.tags) if self.tags else "not slow"
+        command = [sys.executable, "-m", "pytest", "-n", str(self.parallel)]
+        command += ["-m", marks]
         if self.verbosity > 1:
             command.append("-v")
         if self.failfast:
             command.append("--exitfirst")
         if self.keepdb:
             command.append("--reuse-db")
-        return subprocess.run(command, check=False).returncode
+        return command + [read_label(label) for label in test_labels]
 
 
 def read_label(label: str) -> str:
-    """A path as it is; a dotted module, as Django names tests, as its file."""
+    """For pytest: a dotted name, as Django names tests, as its file and `::` names.
+
+    Anything else (a path, an option of pytest, a name that is no file's) as it is.
+    """
     if Path(label.partition("::")[0]).exists():
         return label
-    module = Path(label.replace(".", "/"))
-    return str(module if module.is_dir() else module.with_suffix(".py"))
+    parts = label.split(".")
+    for count in range(len(parts), 0, -1):
+        module = Path(*parts[:count])
+        if module.is_dir() and count == len(parts):
+            return str(module)
+        if module.with_suffix(".py").is_file():
+            return "::".join([str(module.with_suffix(".py")), *parts[count:]])
+    return label

@@ -519,7 +519,7 @@ def test_variables_that_a_page_names_are_settings(page: Path) -> None:
 def test_make_targets_that_a_page_names_exist(page: Path) -> None:
     makefile = read(ROOT / "Makefile")
     targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
-    for command in re.findall(r"(?:^\$ |`)make ([^`#\n]+)", read(page), re.MULTILINE):
+    for command in re.findall(r"(?:^|`)make ([^`#\n]+)", read(page), re.MULTILINE):
         wanted = {name for name in command.split() if "=" not in name}
         assert wanted <= targets, f"make {command}"
 

@@ -9,6 +9,12 @@ from pathlib import Path
 import pytest
 
 
+@pytest.mark.parametrize("port", ["8000", "8123"])
+def test_the_port_is_the_environment_s(port: str, monkeypatch) -> None:
+    monkeypatch.setenv("PORT", port)
+    assert runpy.run_path("gunicorn.conf.py")["bind"] == f"127.0.0.1:{port}"
+
+
 def test_what_a_killed_import_left_is_deleted_at_the_next_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

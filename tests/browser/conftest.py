@@ -18,12 +18,17 @@ def pytest_collection_modifyitems(
     items[:] = asked_for
 
 
+def find_chromium() -> str:
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        raise RuntimeError("There is no chromium: install the package of that name.")
+    return program
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium; a release of Playwright's own is not downloaded."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        pytest.fail("There is no chromium: install the package of that name.")
+    program = find_chromium()
     # Playwright's loop runs in this thread, and Django is asked from it all the same.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     with sync_playwright() as playwright:

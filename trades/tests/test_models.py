@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.apps import apps
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 
 from goals.models import GoalAdjustmentLog, LedgerEntry, Portfolio, User
@@ -524,6 +524,16 @@ def test_the_clean_up_leaves_no_row_of_a_test_user(cleaned, table):
 )
 def test_the_clean_up_leaves_the_rows_of_others(cleaned, table, left):
     assert fetch(f"SELECT count(*) FROM {table}") == [(left,)]
+
+
+def test_reconcile_corrects_the_figures_that_the_clean_up_leaves(cleaned):
+    mine, _ = cleaned
+    with pytest.raises(CommandError, match="of 1 of 4 portfolios had drifted"):
+        call_command("reconcile")
+    call_command("reconcile", fix=True)
+    call_command("reconcile")
+    mine.refresh_from_db()
+    assert (mine.realized_pnl, mine.equity) == (0, mine.opening_balance + 5)
 
 
 def test_the_trades_of_others_only_forget_the_strategy(cleaned):

@@ -1,5 +1,6 @@
 """Print where the site is, and how to sign in."""
 
+import os
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -13,7 +14,9 @@ class Command(BaseCommand):
     help = "Print the site's address and the demo's log-in."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument(
+            "--port", type=int, default=int(os.environ.get("PORT", "8000"))
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         user = ensure_demo_user()
