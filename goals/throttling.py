@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 
-from goals.services.sign_ins import normalized_address
+from mastertrade.addresses import normalized_address
 
 
 class ByNetwork:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mastertrade.database import database_settings
 from mastertrade.environment import (
+    SettingError,
     read_bool,
     read_int,
     read_list,
@@ -132,12 +133,25 @@ WHITENOISE_USE_FINDERS = True
 # What gunicorn and the proxies before it let a request take.
 REQUEST_SECONDS = read_int("MASTERTRADE_REQUEST_SECONDS", default=30)
 # The largest bodies, in bytes: where nobody need be signed in, where somebody is, and
-# of a file of trades. Pages read up to DATA_UPLOAD_MAX_MEMORY_SIZE.
+# of a file of trades. Pages read up to DATA_UPLOAD_MAX_MEMORY_SIZE. Without credentials
+# nothing reads more than the first.
 BODY_LIMITS = {
     "anonymous": read_int("MASTERTRADE_ANONYMOUS_BODY_BYTES", default=32_768),
     "signed_in": read_int("MASTERTRADE_BODY_BYTES", default=262_144),
     "upload": read_int("MASTERTRADE_UPLOAD_BYTES", default=100 * 2**20),
 }
+# Bytes of bodies above `signed_in` that a process takes in at once, an address at most
+# half of them; and the connections that an address may hold in a process.
+BODIES_IN_FLIGHT = read_int(
+    "MASTERTRADE_BODIES_IN_FLIGHT_BYTES", default=4 * BODY_LIMITS["upload"]
+)
+if 2 * BODY_LIMITS["upload"] > BODIES_IN_FLIGHT:
+    raise SettingError(
+        "MASTERTRADE_BODIES_IN_FLIGHT_BYTES must be at least twice "
+        f"MASTERTRADE_UPLOAD_BYTES, {2 * BODY_LIMITS['upload']}; it is "
+        f"{BODIES_IN_FLIGHT}."
+    )
+CONNECTIONS_PER_ADDRESS = read_int("MASTERTRADE_CONNECTIONS_PER_ADDRESS", default=32)
 FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "mastertrade.uploads.NamelessUploadHandler",

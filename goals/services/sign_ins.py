@@ -9,12 +9,12 @@ import hashlib
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 
 from django.db import connection
 
 from goals.models import ApiToken, KnownAddress, SignInCount, User
+from mastertrade.addresses import normalized_address
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,6 @@ KNOWN_DAYS = 30
 MOST_KNOWN_ADDRESSES = 20
 # Each try deletes up to this many counts that are over: more than it can add.
 SWEPT_AT_ONCE = 20
-# What one household or company is given of IPv6.
-IPV6_PREFIX = 64
 
 TAKE = """
 INSERT INTO sign_in_counts AS c (key, tries, ends_at)
@@ -128,19 +126,6 @@ def normalized_name(name: str) -> str:
     """
     storable = name.replace("\0", "?").encode("utf-8", "replace").decode()
     return unicodedata.normalize("NFKC", storable).strip()
-
-
-def normalized_address(address: str) -> str:
-    """The network that counts as one address; as it is where it is none (a socket)."""
-    try:
-        read = ip_address(address)
-    except ValueError:
-        return address[:50]
-    if not isinstance(read, IPv6Address):
-        return str(read)
-    if read.ipv4_mapped is not None:
-        return str(read.ipv4_mapped)
-    return str(ip_network((int(read), IPV6_PREFIX), strict=False))
 
 
 def _is_known(name: str, address: str, now: datetime) -> bool:
