@@ -185,11 +185,15 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "user": read_text("MASTERTRADE_USER_RATE", "1200/min"),
         "anon": read_text("MASTERTRADE_ANONYMOUS_RATE", "60/min"),
+        # Wrong tokens, and addresses of webhooks that there are not.
+        "failed": read_text("MASTERTRADE_FAILED_RATE", "60/min"),
     },
     "EXCEPTION_HANDLER": "mastertrade.api.handle_exception",
     "COERCE_DECIMAL_TO_STRING": True,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+# API tokens, and webhooks, that a user may have.
+TOKENS_PER_USER = read_int("MASTERTRADE_TOKENS_PER_USER", default=100)
 KNOX_TOKEN_MODEL = "goals.ApiToken"
 REST_KNOX = {
     # A bot's token lasts until it is revoked, unless it was issued with an end.
