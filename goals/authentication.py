@@ -20,8 +20,9 @@ from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Th
 from rest_framework.request import Request
 
 from goals.models import ApiToken, User
-from goals.services.sign_ins import Refused, forgive, give_back, take_try
+from goals.services.sign_ins import Refused, forgive, take_try
 from goals.throttling import count_failure
+from mastertrade.addresses import normalized_address
 
 USE_IS_WRITTEN_EVERY = timedelta(minutes=1)
 BUSY_SECONDS = 2
@@ -171,19 +172,19 @@ class CountingBackend(ModelBackend):
     ) -> Any:
         if request is None or username is None or password is None:
             return super().authenticate(request, username, password, **kwargs)
-        now = timezone.now()
-        address = request.META.get("REMOTE_ADDR", "")
-        this = take_try(name=username, address=address, now=now)
-        if isinstance(this, Refused):
-            refusal = TooManySignIns if this.were_right else TooManyTries
-            raise refusal(this.wait_seconds)
-        if not LOOKING.enter(this.address):
-            give_back(this)
+        address = normalized_address(request.META.get("REMOTE_ADDR", ""))
+        # First, for it costs nothing to say no.
+        if not LOOKING.enter(address):
             raise TooManySigningIn(BUSY_SECONDS)
         try:
+            now = timezone.now()
+            this = take_try(name=username, address=address, now=now)
+            if isinstance(this, Refused):
+                refusal = TooManySignIns if this.were_right else TooManyTries
+                raise refusal(this.wait_seconds)
             user = super().authenticate(request, username, password, **kwargs)
         finally:
-            LOOKING.leave(this.address)
+            LOOKING.leave(address)
         if isinstance(user, User):
             forgive(this, user, now)
         return user

@@ -81,7 +81,6 @@ class Try:
     name: str
     address: str
     keys: tuple[str, ...]  # of wrong passwords
-    all_keys: tuple[str, ...] = ()
 
 
 def take_try(*, name: str, address: str, now: datetime) -> Try | Refused:
@@ -104,15 +103,10 @@ def take_try(*, name: str, address: str, now: datetime) -> Try | Refused:
     taken: list[str] = []
     for key, limit in (wrong | each).items():
         if not _take(key, limit, now):
-            give_back(Try(name, address, tuple(taken)))
+            _give_back(tuple(taken))
             return Refused(_wait(key, now), were_right=key in each)
         taken.append(key)
-    return Try(name, address, tuple(wrong), tuple(each))
-
-
-def give_back(this: Try) -> None:
-    """No password was looked at."""
-    _give_back(this.keys + this.all_keys)
+    return Try(name, address, tuple(wrong))
 
 
 def forgive(this: Try, user: User, now: datetime) -> None:
