@@ -27,7 +27,7 @@ SIGN_INS_OF_A_NAME = 100
 GUESSES = 40
 AT_ONCE = 20
 SECONDS = 15.0
-# Looking at one is the work of a core; with the attacker's there are three on few cores.
+# Looking at one is the work of a core; the attacker's and others' share few cores.
 LONGEST_SIGN_IN = 10  # times what it took before
 PASSWORD = secrets.token_hex(8)
 MAKE_USERS = f"""
