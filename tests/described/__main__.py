@@ -6,6 +6,7 @@ disagree.
 
 import argparse
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -15,6 +16,13 @@ from tests.attack.site import gunicorn
 from tests.faults.stand import ROOT, stand
 
 HERE = Path(__file__).parent
+PASSWORD = secrets.token_hex(8)
+SET_PASSWORD = f"""
+from goals.models import User
+trader = User.objects.get(username="trader")
+trader.set_password("{PASSWORD}")
+trader.save()
+"""
 RATES = [f"MASTERTRADE_{who}_RATE" for who in ("USER", "ANONYMOUS", "FAILED")]
 
 
@@ -27,6 +35,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with stand() as place:
         trader = place.seed("trader", trades=3)
+        place.manage("shell", "-c", SET_PASSWORD)
         environment = {
             **place.environment,
             "MASTERTRADE_LOG_LEVEL": "ERROR",
@@ -52,6 +61,8 @@ def main() -> int:
                     "SCHEMATHESIS_HOOKS": "tests.described.hooks",
                     "PYTHONPATH": str(ROOT),
                     "DESCRIBED_TOKEN": trader.token,
+                    "DESCRIBED_USER": trader.username,
+                    "DESCRIBED_PASSWORD": PASSWORD,
                 },
                 timeout=options.seconds + 300,
                 check=False,
