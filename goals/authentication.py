@@ -20,12 +20,11 @@ from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated, Th
 from rest_framework.request import Request
 
 from goals.models import ApiToken, User
-from goals.services.sign_ins import Refused, forgive, give_back, take_try
+from goals.services.sign_ins import Refused, forgive, take_try
+from goals.throttling import count_failure
+from mastertrade.addresses import normalized_address
 
 USE_IS_WRITTEN_EVERY = timedelta(minutes=1)
-# A password takes half a second of work, on purpose. A process looks at two at once, so
-# that its other threads go on with other requests.
-LOOKING = threading.BoundedSemaphore(2)
 BUSY_SECONDS = 2
 
 
@@ -44,6 +43,13 @@ class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
     here only the token itself is judged. An expired one is refused and kept, so that
     its owner sees in the list why it stopped working.
     """
+
+    def authenticate(self, request: Any) -> Any:
+        try:
+            return super().authenticate(request)
+        except AuthenticationFailed:
+            count_failure(request)
+            raise
 
     def authenticate_credentials(self, token: bytes) -> tuple[Any, Any]:
         if not token.isalnum():
@@ -105,11 +111,49 @@ class TooManyTries(Throttled):
         self.wait_seconds = wait_seconds
 
 
+class TooManySignIns(TooManyTries):
+    """With right passwords."""
+
+    default_detail = (
+        "Too many sign-ins. Sessions and tokens that exist go on working: use one of "
+        "them again."
+    )
+    title = "Too many sign-ins"
+
+
 class TooManySigningIn(TooManyTries):
     """Nobody's fault: so many are looked at in this moment."""
 
     default_detail = "Many are signing in at this moment."
     title = "Many are signing in"
+
+
+class Looking:
+    """The passwords that a process looks at in this moment, one of an address.
+
+    Each takes half a second of work, on purpose: the other threads go on with other
+    requests, and nobody who signs in again and again takes all places.
+    """
+
+    def __init__(self, places: int) -> None:
+        self.places = places
+        self._addresses: set[str] = set()
+        self._lock = threading.Lock()
+
+    def enter(self, address: str) -> bool:
+        """Whether there is a place; no waiting, for that would hold a thread."""
+        with self._lock:
+            if address in self._addresses or len(self._addresses) >= self.places:
+                return False
+            self._addresses.add(address)
+            return True
+
+    def leave(self, address: str) -> None:
+        with self._lock:
+            self._addresses.remove(address)
+
+
+LOOKING = Looking(2)
 
 
 class CountingBackend(ModelBackend):
@@ -128,19 +172,19 @@ class CountingBackend(ModelBackend):
     ) -> Any:
         if request is None or username is None or password is None:
             return super().authenticate(request, username, password, **kwargs)
-        now = timezone.now()
-        address = request.META.get("REMOTE_ADDR", "")
-        this = take_try(name=username, address=address, now=now)
-        if isinstance(this, Refused):
-            raise TooManyTries(this.wait_seconds)
-        # No waiting: that would hold a thread, too.
-        if not LOOKING.acquire(blocking=False):
-            give_back(this)
+        address = normalized_address(request.META.get("REMOTE_ADDR", ""))
+        # First, for it costs nothing to say no.
+        if not LOOKING.enter(address):
             raise TooManySigningIn(BUSY_SECONDS)
         try:
+            now = timezone.now()
+            this = take_try(name=username, address=address, now=now)
+            if isinstance(this, Refused):
+                refusal = TooManySignIns if this.were_right else TooManyTries
+                raise refusal(this.wait_seconds)
             user = super().authenticate(request, username, password, **kwargs)
         finally:
-            LOOKING.release()
+            LOOKING.leave(address)
         if isinstance(user, User):
             forgive(this, user, now)
         return user

@@ -2,9 +2,14 @@
 
 from typing import Any
 
-from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
+from rest_framework.exceptions import Throttled
+from rest_framework.throttling import (
+    AnonRateThrottle,
+    SimpleRateThrottle,
+    UserRateThrottle,
+)
 
-from goals.services.sign_ins import normalized_address
+from mastertrade.addresses import normalized_address
 
 
 class ByNetwork:
@@ -20,3 +25,22 @@ class AnonymousThrottle(ByNetwork, AnonRateThrottle):
 
 class UserThrottle(ByNetwork, UserRateThrottle):
     """Requests of a user; of nobody, by address."""
+
+
+class FailedThrottle(ByNetwork, SimpleRateThrottle):
+    """Wrong tokens, and webhooks that there are not, by address."""
+
+    scope = "failed"
+
+    def get_cache_key(self, request: Any, view: Any) -> str:
+        return f"throttle_failed_{self.get_ident(request)}"
+
+
+def count_failure(request: Any) -> None:
+    """Count credentials that were looked for and not found; `Throttled` if too many.
+
+    Afterwards, and apart from other requests: whoever has the right ones goes on.
+    """
+    throttle: Any = FailedThrottle()
+    if not throttle.allow_request(request, None):
+        raise Throttled(throttle.wait())

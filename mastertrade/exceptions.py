@@ -107,6 +107,12 @@ class TooManyGoals(DomainError):
     code = "too_many_goals"
 
 
+class TooManyTokens(DomainError):
+    """The user has as many API tokens, or webhooks, as one may have."""
+
+    code = "too_many_tokens"
+
+
 class NoActiveStrategy(DomainError):
     """No active strategy competes."""
 

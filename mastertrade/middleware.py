@@ -1,17 +1,21 @@
 """What every request passes: who asks, the health checks, and what a page may load."""
 
-from collections.abc import Callable, Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
+from mastertrade.addresses import (
+    UNIX_SOCKET,
+    Networks,
+    is_address,
+    is_within,
+    networks_of,
+)
 from mastertrade.health import CHECKS
 
 Answer = Callable[[HttpRequest], HttpResponseBase]
-Networks = Sequence[IPv4Network | IPv6Network]
 
-UNIX_SOCKET = "unix"  # has no address to name
 FORWARDED = (
     "HTTP_X_FORWARDED_FOR",
     "HTTP_X_FORWARDED_PROTO",
@@ -30,13 +34,13 @@ def believe_trusted_proxies(answer: Answer) -> Answer:
     X-Forwarded-For and X-Forwarded-Proto count where they come from an address of
     `TRUSTED_PROXIES`. The client is the last address of the list that is no proxy.
     """
-    networks = [ip_network(one) for one in settings.TRUSTED_PROXIES if _is_net(one)]
+    networks = networks_of(settings.TRUSTED_PROXIES)
     trusts_sockets = UNIX_SOCKET in settings.TRUSTED_PROXIES
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         meta = request.META
         peer = meta.get("REMOTE_ADDR", "")
-        if _is_within(peer, networks) or (trusts_sockets and not _is_address(peer)):
+        if is_within(peer, networks) or (trusts_sockets and not is_address(peer)):
             meta["REMOTE_ADDR"] = _client(meta.get(FORWARDED[0], ""), peer, networks)
         else:
             for header in FORWARDED:
@@ -71,29 +75,9 @@ def _client(forwarded_for: str, peer: str, proxies: Networks) -> str:
     client = peer
     for hop in reversed(forwarded_for.split(",")):
         hop = hop.strip()
-        if not _is_address(hop):
+        if not is_address(hop):
             break
         client = hop
-        if not _is_within(hop, proxies):
+        if not is_within(hop, proxies):
             break
     return client
-
-
-def _is_within(text: str, networks: Networks) -> bool:
-    if not _is_address(text):
-        return False
-    address = ip_address(text)
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return any((mapped or address) in network for network in networks)
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _is_net(word: str) -> bool:
-    return word != UNIX_SOCKET

@@ -29,7 +29,10 @@ EVERY = {
     401: (("not_authenticated", "authentication_failed"), "No credentials, or wrong."),
     404: ((NotFound.code,), "No such thing for you."),
     406: (("not_acceptable",), "Only JSON is answered."),
-    429: (("throttled",), "Too many requests; see Retry-After."),
+    429: (
+        ("throttled", "too_many_connections"),
+        "Too many requests, or connections; see Retry-After.",
+    ),
     503: (
         (DatabaseBusy.default_code, DatabaseUnreachable.default_code),
         "The database does not answer in time. Send it again, with the same id.",
@@ -42,8 +45,14 @@ ALSO_READ: list[tuple[type, list[dict[str, Any]]]] = [
     (serializers.BooleanField, [NUMBER, {"type": "string"}]),
     (serializers.CharField, [NUMBER]),
 ]
-UNSAFE = {403: (("permission_denied",), "A browser's request without X-CSRFToken.")}
+UNSAFE = {
+    403: (
+        ("permission_denied",),
+        "A browser's request without X-CSRFToken, or a token that would issue others.",
+    )
+}
 WITH_BODY = {
+    408: (("too_slow",), "The request came in too slowly."),
     411: (("length_required",), "A body in chunks, without a Content-Length."),
     413: ((BodyTooLarge.default_code,), "The body is larger than is read here."),
     415: (("unsupported_media_type",), "Not a media type that is read here."),
@@ -98,10 +107,11 @@ class TruthfulSchema(AutoSchema):
             del found[404]
         refused = getattr(self.view, ATTRIBUTE, {}).get(self.method, ())
         if self.method == "POST" and getattr(self.view, SIGNS_IN, False):
-            found[429] = (("throttled", "too_many_tries"), EVERY[429][1])
+            found[429] = ((*EVERY[429][0], "too_many_tries"), EVERY[429][1])
         codes = {error.code for error in refused}
         if self.method in {"POST", "PATCH", "PUT"}:
             found |= WITH_BODY
+            found[503] = ((*EVERY[503][0], "server_busy"), EVERY[503][1])
             codes.add(AlreadyExists.code)
         if self.method not in {"GET", "HEAD"} and not self._is_keyed_by_address():
             codes.add(PortfolioFinished.code)

@@ -11,6 +11,7 @@ from pathlib import Path
 from mastertrade import __version__
 from mastertrade.database import database_settings
 from mastertrade.environment import (
+    SettingError,
     read_bool,
     read_int,
     read_list,
@@ -133,12 +134,25 @@ WHITENOISE_USE_FINDERS = True
 # What gunicorn and the proxies before it let a request take.
 REQUEST_SECONDS = read_int("MASTERTRADE_REQUEST_SECONDS", default=30)
 # The largest bodies, in bytes: where nobody need be signed in, where somebody is, and
-# of a file of trades. Pages read up to DATA_UPLOAD_MAX_MEMORY_SIZE.
+# of a file of trades. Pages read up to DATA_UPLOAD_MAX_MEMORY_SIZE. Without credentials
+# nothing reads more than the first.
 BODY_LIMITS = {
     "anonymous": read_int("MASTERTRADE_ANONYMOUS_BODY_BYTES", default=32_768),
     "signed_in": read_int("MASTERTRADE_BODY_BYTES", default=262_144),
     "upload": read_int("MASTERTRADE_UPLOAD_BYTES", default=100 * 2**20),
 }
+# Bytes of bodies above `signed_in` that a process takes in at once, an address at most
+# half of them; and the connections that an address may hold in a process.
+BODIES_IN_FLIGHT = read_int(
+    "MASTERTRADE_BODIES_IN_FLIGHT_BYTES", default=4 * BODY_LIMITS["upload"]
+)
+if 2 * BODY_LIMITS["upload"] > BODIES_IN_FLIGHT:
+    raise SettingError(
+        "MASTERTRADE_BODIES_IN_FLIGHT_BYTES must be at least twice "
+        f"MASTERTRADE_UPLOAD_BYTES, {2 * BODY_LIMITS['upload']}; it is "
+        f"{BODIES_IN_FLIGHT}."
+    )
+CONNECTIONS_PER_ADDRESS = read_int("MASTERTRADE_CONNECTIONS_PER_ADDRESS", default=32)
 FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "mastertrade.uploads.NamelessUploadHandler",
@@ -172,11 +186,15 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "user": read_text("MASTERTRADE_USER_RATE", "1200/min"),
         "anon": read_text("MASTERTRADE_ANONYMOUS_RATE", "60/min"),
+        # Wrong tokens, and addresses of webhooks that there are not.
+        "failed": read_text("MASTERTRADE_FAILED_RATE", "60/min"),
     },
     "EXCEPTION_HANDLER": "mastertrade.api.handle_exception",
     "COERCE_DECIMAL_TO_STRING": True,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
+# API tokens, and webhooks, that a user may have.
+TOKENS_PER_USER = read_int("MASTERTRADE_TOKENS_PER_USER", default=100)
 KNOX_TOKEN_MODEL = "goals.ApiToken"
 REST_KNOX = {
     # A bot's token lasts until it is revoked, unless it was issued with an end.

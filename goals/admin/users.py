@@ -19,7 +19,7 @@ from goals.models.users import USERNAME_IS_FIXED
 # Enough of a token to tell it from another, too little to use it.
 TOKEN_START = 8
 # What a superuser alone gives and takes.
-RIGHTS = ("is_superuser", "groups", "user_permissions")
+RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
 
 def may_touch(operator: Any, user: User) -> bool:

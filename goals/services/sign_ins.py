@@ -1,7 +1,8 @@
 """Guessing passwords is slow: from an address, at a name from it, and at a name.
 
 A try is taken before the password is looked at and given back when it was right, so
-that many at once get no more than many one after the other. Each statement is its own
+that many at once get no more than many one after the other. Right ones cost work too:
+of them there are more, and they are not given back. Each statement is its own
 transaction: no two rows are ever locked together.
 """
 
@@ -9,17 +10,23 @@ import hashlib
 import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
+from typing import Any
 
+from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.db import connection
+from django.db.models import QuerySet
 
 from goals.models import ApiToken, KnownAddress, SignInCount, User
+from mastertrade.addresses import normalized_address
+from mastertrade.exceptions import TooManyTokens
+from mastertrade.transactions import atomic
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many wrong passwords in so many seconds, counted from the first."""
+    """So many passwords in so many seconds, counted from the first."""
 
     tries: int
     seconds: int
@@ -31,11 +38,12 @@ BY_NAME_AND_ADDRESS = Limit(10, 900)
 # that signed in as that name within `KNOWN_DAYS`.
 BY_NAME = Limit(10, 60)
 KNOWN_DAYS = 30
+# Right passwords and wrong ones together.
+ALL_BY_ADDRESS = Limit(300, 900)
+ALL_BY_NAME_AND_ADDRESS = Limit(100, 900)
 MOST_KNOWN_ADDRESSES = 20
 # Each try deletes up to this many counts that are over: more than it can add.
 SWEPT_AT_ONCE = 20
-# What one household or company is given of IPv6.
-IPV6_PREFIX = 64
 
 TAKE = """
 INSERT INTO sign_in_counts AS c (key, tries, ends_at)
@@ -60,9 +68,10 @@ DELETE FROM sign_in_counts WHERE key IN (
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Too many wrong passwords came before; `wait_seconds` until the next try."""
+    """Too many passwords came before; `wait_seconds` until the next is looked at."""
 
     wait_seconds: int
+    were_right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ class Try:
 
     name: str
     address: str
-    keys: tuple[str, ...]
+    keys: tuple[str, ...]  # of wrong passwords
 
 
 def take_try(*, name: str, address: str, now: datetime) -> Try | Refused:
@@ -80,32 +89,29 @@ def take_try(*, name: str, address: str, now: datetime) -> Try | Refused:
     Names that nobody has are counted like others, so that they cannot be told apart.
     """
     name, address = normalized_name(name), normalized_address(address)
-    limits = [
-        (_key("address", address), BY_ADDRESS),
-        (_key("both", name, address), BY_NAME_AND_ADDRESS),
-    ]
+    wrong = {
+        _key("address", address): BY_ADDRESS,
+        _key("both", name, address): BY_NAME_AND_ADDRESS,
+    }
     if not _is_known(name, address, now):
-        limits.append((_key("name", name), BY_NAME))
+        wrong[_key("name", name)] = BY_NAME
+    each = {
+        _key("all", address): ALL_BY_ADDRESS,
+        _key("all", name, address): ALL_BY_NAME_AND_ADDRESS,
+    }
     _execute(SWEEP, now=now, at_once=SWEPT_AT_ONCE)
     taken: list[str] = []
-    for key, limit in limits:
+    for key, limit in (wrong | each).items():
         if not _take(key, limit, now):
-            give_back(Try(name, address, tuple(taken)))
-            return Refused(_wait(key, now))
+            _give_back(tuple(taken))
+            return Refused(_wait(key, now), were_right=key in each)
         taken.append(key)
-    return Try(name, address, tuple(taken))
-
-
-def give_back(this: Try) -> None:
-    """No password was looked at."""
-    for key in this.keys:
-        _execute(GIVE_BACK, key=key)
-        _execute(FORGET, key=key)
+    return Try(name, address, tuple(wrong))
 
 
 def forgive(this: Try, user: User, now: datetime) -> None:
     """The password was right: it counts for nothing, and its address is known."""
-    give_back(this)
+    _give_back(this.keys)
     SignInCount.objects.filter(key=_key("both", this.name, this.address)).delete()
     KnownAddress.objects.update_or_create(
         user=user, address=this.address, defaults={"signed_in_at": now}
@@ -113,6 +119,39 @@ def forgive(this: Try, user: User, now: datetime) -> None:
     known = KnownAddress.objects.filter(user=user).order_by("-signed_in_at")
     oldest = known.values("pk")[MOST_KNOWN_ADDRESSES:]
     KnownAddress.objects.filter(pk__in=oldest).delete()
+
+
+@atomic
+def issue_token(
+    *, user: User, name: str = "", days: int | None = None
+) -> tuple[ApiToken, str]:
+    """A token of the user's bots; returns the row and the secret, which is not kept.
+
+    Raises `TooManyTokens` where the user has `settings.TOKENS_PER_USER` already.
+    """
+    require_room_for_token(user, ApiToken.objects.filter(user=user), "/api/tokens/")
+    expiry = timedelta(days=days) if days else None
+    row, secret = ApiToken.objects.create(user=user, name=name, expiry=expiry)
+    return row, secret
+
+
+def require_room_for_token(user: User, tokens: QuerySet[Any], listed_at: str) -> None:
+    """Raise `TooManyTokens` unless the user may have one more of a kind.
+
+    Until the transaction ends, no other counts the user's.
+    """
+    User.objects.select_for_update(no_key=True).only("pk").get(pk=user.pk)
+    most = settings.TOKENS_PER_USER
+    if tokens.count() >= most:
+        raise TooManyTokens(
+            f"You have {most} already, and no more are allowed. Revoke one that you "
+            f"no longer use: they are listed at {listed_at}."
+        )
+
+
+def forget_sessions(as_of: datetime) -> int:
+    """Delete the sessions of browsers that have expired; returns how many."""
+    return int(Session.objects.filter(expire_date__lt=as_of).delete()[0])
 
 
 def revoke_tokens(user: User) -> int:
@@ -130,17 +169,10 @@ def normalized_name(name: str) -> str:
     return unicodedata.normalize("NFKC", storable).strip()
 
 
-def normalized_address(address: str) -> str:
-    """The network that counts as one address; as it is where it is none (a socket)."""
-    try:
-        read = ip_address(address)
-    except ValueError:
-        return address[:50]
-    if not isinstance(read, IPv6Address):
-        return str(read)
-    if read.ipv4_mapped is not None:
-        return str(read.ipv4_mapped)
-    return str(ip_network((int(read), IPV6_PREFIX), strict=False))
+def _give_back(keys: tuple[str, ...]) -> None:
+    for key in keys:
+        _execute(GIVE_BACK, key=key)
+        _execute(FORGET, key=key)
 
 
 def _is_known(name: str, address: str, now: datetime) -> bool:

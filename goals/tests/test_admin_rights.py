@@ -55,12 +55,14 @@ def test_they_change_a_trader_and_give_nobody_rights(browser: Client) -> None:
     answer = change(
         browser,
         trader,
+        is_staff="on",
         is_superuser="on",
         groups=[group.pk],
         user_permissions=[extra.pk],
     )
     assert answer.status_code == 302
     found = reread(trader)
+    assert not found.is_staff
     assert found.email == "new@example.com"
     assert not found.is_superuser
     assert not found.groups.exists()
@@ -71,6 +73,49 @@ def test_they_give_themselves_no_rights(browser: Client, clerk: User) -> None:
     change(browser, clerk, is_superuser="on", is_staff="on", is_active="on")
     assert not reread(clerk).is_superuser
     assert reread(clerk).user_permissions.count() == len(MAY) + 1
+
+
+def test_they_take_no_rights_from_one_another(browser: Client) -> None:
+    """Whose rights are no more than theirs, they may change; the rights stay."""
+    colleague = UserFactory(is_staff=True)
+    colleague.user_permissions.set(rights("view_user"))
+    colleague.groups.add(Group.objects.create(name="empty"))
+    assert change(browser, colleague).status_code == 302
+    found = reread(colleague)
+    assert found.email == "new@example.com"
+    assert found.is_staff
+    assert found.user_permissions.count() == found.groups.count() == 1
+
+
+def test_their_list_of_users_offers_no_action_and_no_field_to_change(
+    browser: Client,
+) -> None:
+    superuser = make_superuser()
+    address = reverse("admin:goals_user_changelist")
+    page = browser.get(address)
+    assert page.context["cl"].formset is None
+    assert page.context["action_form"] is None
+    for action in ("delete_selected", "make_superuser"):
+        form = {"action": action, "_selected_action": [superuser.pk], "post": "yes"}
+        browser.post(address, form)
+    fields = {"form-0-id": superuser.pk, "form-0-is_superuser": "", "_save": "Save"}
+    counts = {"form-TOTAL_FORMS": "1", "form-INITIAL_FORMS": "1"}
+    browser.post(address, fields | counts)
+    assert reread(superuser).is_superuser
+
+
+@pytest.mark.parametrize("field", ["is_staff", "is_superuser"])
+def test_a_form_sent_again_by_somebody_demoted_gives_nothing(
+    clerk: User, client: Client, field: str
+) -> None:
+    """Who was a superuser when the form was opened is asked anew when it comes."""
+    User.objects.filter(pk=clerk.pk).update(is_superuser=True)
+    client.force_login(clerk)
+    trader = UserFactory()
+    client.get(reverse("admin:goals_user_change", args=[trader.pk]))
+    User.objects.filter(pk=clerk.pk).update(is_superuser=False)
+    change(client, trader, **{field: "on"})
+    assert not getattr(reread(trader), field)
 
 
 def test_a_user_they_make_has_no_rights(browser: Client) -> None:

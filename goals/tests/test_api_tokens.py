@@ -1,17 +1,25 @@
 """/api/tokens/: issued, shown once, stored hashed, listed, revoked."""
 
 import json
+from contextlib import suppress
 from datetime import timedelta
+from threading import Barrier, BrokenBarrierError
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.core import serializers
+from django.core.cache import cache
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from rest_framework.test import APIClient
 
 from goals.models import ApiToken, User
+from goals.services.sign_ins import issue_token
 from goals.tests.factories import UserFactory
+from goals.throttling import FailedThrottle
+from mastertrade.exceptions import TooManyTokens
 from tests.http import (
     PASSWORD,
     client_of,
@@ -20,6 +28,7 @@ from tests.http import (
     read,
     unthrottled,  # noqa: F401
 )
+from trades.tests.races import run_at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -39,9 +48,22 @@ def test_name_and_password_make_a_token_that_works(ada: User) -> None:
     assert client_with(f"Token {token}").get("/api/goals/").status_code == 200
 
 
-def test_who_is_signed_in_needs_no_password(ada: User) -> None:
-    answer = read(client_of(ada).post("/api/tokens/"), 201)
+def test_who_is_signed_in_with_a_browser_needs_no_password(ada: User) -> None:
+    browser = client_with()
+    browser.force_login(ada)
+    answer = read(browser.post("/api/tokens/"), 201)
     assert client_with(f"Token {answer['token']}").get("/api/goals/").status_code == 200
+
+
+def test_a_token_issues_no_tokens(ada: User) -> None:
+    """They would outlive it, and its being revoked."""
+    client = client_of(ada)
+    answer = read(client.post("/api/tokens/", {"expires_in_days": 1}), 403)
+    assert answer["code"] == "permission_denied"
+    assert "username and password" in answer["detail"]
+    assert ApiToken.objects.count() == 1
+    # With the password it is the password that issues one.
+    issue(client)
 
 
 def test_a_token_is_shown_once_and_never_kept(ada: User) -> None:
@@ -193,3 +215,80 @@ def test_a_refused_token_is_not_used(ada: User) -> None:
     ApiToken.objects.update(expiry=timezone.now() - timedelta(days=1))
     assert client.get("/api/goals/").status_code == 401
     assert ApiToken.objects.get().last_used_at is None
+
+
+def test_a_user_has_a_number_of_tokens(ada: User, settings: Any) -> None:
+    settings.TOKENS_PER_USER = 3
+    keys = [issue()["token_key"] for _ in range(3)]
+    ApiToken.objects.filter(token_key=keys[0]).update(expiry=timezone.now())
+    refused = issue(status=409)
+    assert refused["code"] == "too_many_tokens"
+    assert "You have 3 already" in refused["detail"]
+    with pytest.raises(CommandError, match="You have 3 already"):
+        call_command("issue_token", "ada")
+    UserFactory(username="eve", password=PASSWORD)
+    issue(username="eve")
+    ApiToken.objects.filter(token_key=keys[0]).delete()
+    issue()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tokens_issued_at_once_are_no_more_than_allowed(settings: Any) -> None:
+    settings.TOKENS_PER_USER = 3
+    ada = UserFactory(username="ada")
+    counted = Barrier(4, timeout=0.5)
+
+    def meet(*args: Any, **kwargs: Any) -> Any:
+        with suppress(BrokenBarrierError):
+            counted.wait()
+        return create(*args, **kwargs)
+
+    def ask() -> bool:
+        try:
+            issue_token(user=ada)
+        except TooManyTokens:
+            return False
+        return True
+
+    create = ApiToken.objects.create
+    with patch.object(ApiToken.objects, "create", meet):
+        answers = run_at_once(*[ask] * 6)
+    assert sorted(answers) == [False] * 3 + [True] * 3
+
+
+@pytest.fixture
+def few_failures(monkeypatch: pytest.MonkeyPatch) -> int:
+    monkeypatch.setattr(FailedThrottle, "get_rate", lambda _: "5/min")
+    return 5
+
+
+HOME, ELSEWHERE = {"REMOTE_ADDR": "198.51.100.7"}, {"REMOTE_ADDR": "203.0.113.9"}
+
+
+@pytest.mark.parametrize(
+    ("path", "wrong", "status"),
+    [
+        ("/api/goals/", "Token of-nobody", 401),
+        ("/api/goals/", "Token", 401),
+        ("/api/webhooks/freqtrade/of-nobody/", None, 404),
+    ],
+)
+def test_wrong_tokens_of_an_address_are_throttled_and_right_ones_go_on(
+    ada: User, few_failures: int, path: str, wrong: str | None, status: int
+) -> None:
+    stranger, method = client_with(wrong), "get" if wrong else "post"
+    answers = [getattr(stranger, method)(path, **HOME) for _ in range(few_failures + 3)]
+    statuses = [one.status_code for one in answers]
+    assert statuses == [status] * few_failures + [429] * 3
+    assert 0 < int(answers[-1]["Retry-After"]) <= 60
+    assert client_of(ada).get("/api/goals/", **HOME).status_code == 200
+    assert read(client_with().post("/api/tokens/", {}, **HOME), 401)
+    assert getattr(stranger, method)(path, **ELSEWHERE).status_code == status
+
+
+def test_failures_are_counted_in_a_bounded_way(few_failures: int) -> None:
+    """Of an address no more than its limit, however many there are."""
+    stranger = client_with("Token of-nobody")
+    for _ in range(3 * few_failures):
+        stranger.get("/api/goals/", **HOME)
+    assert len(cache.get("throttle_failed_198.51.100.7")) == few_failures

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from threading import BoundedSemaphore
 from typing import Any
 from unittest.mock import patch
 
@@ -13,9 +12,12 @@ from django.test import Client
 from django.utils import timezone
 
 from goals import authentication
+from goals.authentication import Looking
 from goals.models import ApiToken, KnownAddress, SignInCount, User
 from goals.services import sign_ins
 from goals.services.sign_ins import (
+    ALL_BY_ADDRESS,
+    ALL_BY_NAME_AND_ADDRESS,
     BY_ADDRESS,
     BY_NAME,
     BY_NAME_AND_ADDRESS,
@@ -252,17 +254,17 @@ def test_any_text_can_be_tried(noon: datetime, name: str) -> None:
 def test_counts_that_are_over_are_deleted(noon: datetime) -> None:
     for number in range(BY_ADDRESS.tries):
         take_try(name=f"name {number}", address=HOME, now=noon)
-    assert SignInCount.objects.count() == 1 + 2 * BY_ADDRESS.tries
+    assert SignInCount.objects.count() == 2 + 3 * BY_ADDRESS.tries
     day = timedelta(days=1)
     for number in range(10):
         take_try(name=f"{number}", address=HOME, now=noon + day)
-    assert SignInCount.objects.count() <= 1 + 2 * 10
+    assert SignInCount.objects.count() <= 2 + 3 * 10
 
 
 def test_a_refused_address_leaves_nothing_behind(noon: datetime) -> None:
     for number in range(BY_ADDRESS.tries * 4):
         take_try(name=f"name {number}", address=HOME, now=noon)
-    assert SignInCount.objects.count() == 1 + 2 * BY_ADDRESS.tries
+    assert SignInCount.objects.count() == 2 + 3 * BY_ADDRESS.tries
 
 
 def test_no_name_and_no_password_is_stored(noon: datetime) -> None:
@@ -285,7 +287,7 @@ def test_a_user_has_so_many_known_addresses(ada: User, noon: datetime) -> None:
 def test_a_try_costs_a_bounded_number_of_statements(
     ada: User, noon: datetime, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(7):
         take_try(name="ada", address=HOME, now=noon)
 
 
@@ -305,10 +307,10 @@ def test_wrong_passwords_at_once_get_no_more_tries_than_one_after_the_other() ->
         status: int = ask_for_token("ada", "wrong").status_code
         return status
 
-    everybody = BoundedSemaphore(100)
     with (
         patch.object(ModelBackend, "authenticate", look),
-        patch.object(authentication, "LOOKING", everybody),
+        patch.object(Looking, "enter", lambda *_: True),
+        patch.object(Looking, "leave", lambda *_: None),
     ):
         answers = run_at_once(*[guess] * (BY_NAME_AND_ADDRESS.tries + 6))
 
@@ -336,14 +338,70 @@ def test_the_password_is_not_looked_at_before_the_try_is_counted(ada: User) -> N
 
 
 @DOORS
-def test_a_process_looks_at_a_few_passwords_at_once(
+def test_a_process_looks_at_one_password_of_an_address_at_once(
     ada: User, knock: Knock, refused: int, let_in: int
 ) -> None:
     """The others are asked to come again, and it counts for nothing."""
-    nobody = BoundedSemaphore(1)
-    nobody.acquire()
-    with patch.object(authentication, "LOOKING", nobody):
-        answers = [knock("ada", PASSWORD) for _ in range(BY_ADDRESS.tries + 1)]
+    looking = Looking(2)
+    looking.enter(HOME)
+    with patch.object(authentication, "LOOKING", looking):
+        answers = [knock("ada", PASSWORD) for _ in range(ALL_BY_ADDRESS.tries // 10)]
+        assert knock("ada", PASSWORD, ELSEWHERE).status_code == let_in
     assert {one.status_code for one in answers} == {429}
     assert {one["Retry-After"] for one in answers} == {"2"}
+    assert SignInCount.objects.filter(tries__gt=1).count() == 0
     assert knock("ada", PASSWORD).status_code == let_in
+
+
+def test_a_process_looks_at_two_passwords_at_once() -> None:
+    looking = Looking(2)
+    assert [looking.enter(one) for one in "abc"] == [True, True, False]
+    looking.leave("a")
+    assert looking.enter("c")
+
+
+def sign_in_rightly(count: int, now: datetime, user: User, address: str) -> int:
+    """How many of the sign-ins with the right password were looked at."""
+    looked_at = 0
+    for _ in range(count):
+        this = take_try(name=user.username, address=address, now=now)
+        if isinstance(this, Try):
+            looked_at += 1
+            forgive(this, user, now)
+        else:
+            assert this.were_right
+    return looked_at
+
+
+def test_right_passwords_of_a_name_have_a_limit_too(ada: User, noon: datetime) -> None:
+    most = ALL_BY_NAME_AND_ADDRESS.tries
+    assert sign_in_rightly(most + 5, noon, ada, HOME) == most
+    # Neither from another address nor as another name does anybody notice it.
+    assert sign_in_rightly(1, noon, ada, ELSEWHERE) == 1
+    assert sign_in_rightly(1, noon, UserFactory(), HOME) == 1
+    later = noon + timedelta(seconds=ALL_BY_NAME_AND_ADDRESS.seconds)
+    assert sign_in_rightly(1, later, ada, HOME) == 1
+
+
+def test_right_passwords_of_an_address_have_a_limit_too(noon: datetime) -> None:
+    users = [UserFactory() for _ in range(4)]
+    each = ALL_BY_NAME_AND_ADDRESS.tries - 10
+    counts = [sign_in_rightly(each, noon, user, HOME) for user in users]
+    assert counts == [each] * 3 + [ALL_BY_ADDRESS.tries - 3 * each]
+
+
+@DOORS
+def test_after_many_right_passwords_the_next_waits(
+    ada: User, knock: Knock, refused: int, let_in: int
+) -> None:
+    now = timezone.now()
+    sign_in_rightly(ALL_BY_NAME_AND_ADDRESS.tries, now, ada, HOME)
+    answer = knock("ada", PASSWORD)
+    assert answer.status_code == 429
+    assert 0 < int(answer["Retry-After"]) <= ALL_BY_NAME_AND_ADDRESS.seconds
+    assert "Too many sign-ins" in answer.content.decode()
+    assert knock("ada", PASSWORD, ELSEWHERE).status_code == let_in
+    browser = Client(REMOTE_ADDR=HOME)
+    browser.force_login(ada)
+    assert browser.get("/").status_code == 200
+    assert client_of(ada).get("/api/goals/", REMOTE_ADDR=HOME).status_code == 200

@@ -1,18 +1,20 @@
 """HTTP: tokens for bots and scripts. Stored hashed; shown once, when issued."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import authenticate
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import generics, serializers, status
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from goals.models import ApiToken, User
+from goals.authentication import signed_in
+from goals.models import ApiToken
+from goals.services.sign_ins import issue_token
+from mastertrade.exceptions import TooManyTokens
 from mastertrade.fields import StrictSerializer
 from mastertrade.listing import ListView
 
@@ -41,7 +43,7 @@ class IssuedTokenSerializer(TokenSerializer):
 
 
 class TokenRequestSerializer(StrictSerializer):
-    """Name and password, unless the request is signed in already."""
+    """Name and password, unless a browser is signed in."""
 
     username = serializers.CharField(max_length=150, required=False)
     password = serializers.CharField(
@@ -66,6 +68,7 @@ class TokenListView(ListView[Any]):
 
     body_limit = "anonymous"
     signs_in = True
+    refusals = {"POST": (TooManyTokens,)}
     serializer_class = TokenSerializer
     filterset_fields = ()
     ordering_fields = ("created", "expiry", "name", "last_used_at")
@@ -97,23 +100,29 @@ class TokenListView(ListView[Any]):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Issue a token: with name and password, or as who is signed in."""
+        """Issue a token: with name and password, or signed in with a browser.
+
+        A token issues no others: they would go on working when it is revoked.
+        """
         body = TokenRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        user = self._identify(request, body.validated_data)
-        days = body.validated_data.get("expires_in_days")
-        expiry = timedelta(days=days) if days else None
-        row, secret = ApiToken.objects.create(
-            user=user, expiry=expiry, name=body.validated_data.get("name", "")
+        told = body.validated_data
+        row, secret = issue_token(
+            user=self._identify(request, told),
+            name=told.get("name", ""),
+            days=told.get("expires_in_days"),
         )
         answer = {"token": secret, **TokenSerializer(row).data}
         return Response(answer, status=status.HTTP_201_CREATED)
 
     def _identify(self, request: Request, body: dict[str, Any]) -> Any:
         if "username" not in body:
-            if not isinstance(request.user, User):
-                raise NotAuthenticated
-            return request.user
+            if isinstance(request.auth, ApiToken):
+                raise PermissionDenied(
+                    "A token issues no other tokens. Send username and password, or "
+                    "sign in with a browser."
+                )
+            return signed_in(request)
         user = authenticate(
             request._request, username=body["username"], password=body["password"]
         )

@@ -53,11 +53,13 @@ from goals.progress import (
     health_for,
 )
 from goals.projection.edge import FEWEST_TRADES
+from goals.services import sign_ins
 from goals.services.goals import CHANGEABLE, EARLIEST_DATE, LATEST_DATE, PRIORITIES
 from goals.services.portfolios import LARGEST_DRAWDOWN_PCT
 from goals.size_warnings import STALE_MARKS_HOURS, WARNING_CODES
-from mastertrade import money
+from mastertrade import channels, money
 from mastertrade.exceptions import DomainError, InvalidInput
+from mastertrade.server import MOST_CONNECTIONS
 from mastertrade.validation import EARLIEST_YEAR
 from strategies.enums import RiskProfile
 from strategies.models import StrategyInstance
@@ -431,6 +433,39 @@ def test_throttle_rates() -> None:
     assert len(told) == len(settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"])
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     assert dict(re.findall(r"^#?(\w+_RATE)=(\S+)$", example, re.MULTILINE)) == defaults
+
+
+def test_bodies_and_connections() -> None:
+    limits = settings.BODY_LIMITS
+    told = [number(row[1]) for row in table(RULES, "Bodies")]
+    assert told == [limits[name] for name in ("anonymous", "signed_in", "upload")]
+    in_words = numbers(section(RULES, "Bodies").partition("Each process")[2])
+    assert in_words[:2] == [settings.BODIES_IN_FLIGHT, limits["signed_in"]]
+    rows = [numbers(row[1]) for row in table(RULES, "Connections")]
+    assert rows == [
+        [MOST_CONNECTIONS],
+        [settings.CONNECTIONS_PER_ADDRESS],
+        [channels.HEAD_SECONDS],
+        [channels.BODY_SECONDS, channels.SLOWEST_BODY],
+        [channels.IDLE_SECONDS],
+    ]
+    most = numbers(section(RULES, "Tokens"))
+    assert most == [settings.TOKENS_PER_USER] * 2
+
+
+def test_passwords() -> None:
+    wrong, every = tables(RULES, "Wrong passwords")
+    told = [(number(row[1]), number(row[2])) for row in (*wrong, *every)]
+    assert told == [
+        (limit.tries, limit.seconds)
+        for limit in (
+            sign_ins.BY_ADDRESS,
+            sign_ins.BY_NAME_AND_ADDRESS,
+            sign_ins.BY_NAME,
+            sign_ins.ALL_BY_ADDRESS,
+            sign_ins.ALL_BY_NAME_AND_ADDRESS,
+        )
+    ]
 
 
 def refusals(base: type[DomainError] = DomainError) -> Iterator[type[DomainError]]:

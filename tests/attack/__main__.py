@@ -22,7 +22,7 @@ SCENARIOS: dict[str, Callable[[str], dict[str, str]]] = {
 }
 
 # These have a site of their own, so `--url` says nothing to them.
-OWN_SITE = {*requests.SCENARIOS, *uploads.SCENARIOS}
+OWN_SITE = {*requests.SCENARIOS, *uploads.SCENARIOS, *logins.ON_ITS_OWN}
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Guessing passwords at every door, many at once; names that nobody has.
+"""Guessing passwords at every door, many at once; names that nobody has; right ones.
 
 Each address has its tries: run these last, or from an address of their own.
 """
@@ -15,14 +15,26 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from typing import Any
 
-from tests.attack.sockets import require_health
+from tests.attack.requests import Watcher, site
+from tests.attack.sockets import SOMEBODY_ELSE, require_health
 
 # As docs/rules.md says; apart from the application, which these ask from outside.
 TRIES_OF_AN_ADDRESS = 50
 TRIES_OF_A_NAME = 10
+SIGN_INS_OF_A_NAME = 100
 GUESSES = 40
 AT_ONCE = 20
+SECONDS = 15.0
+# Looking at one is the work of a core; the attacker's and others' share few cores.
+LONGEST_SIGN_IN = 10  # times what it took before
+PASSWORD = secrets.token_hex(8)
+MAKE_USERS = f"""
+from goals.models import User
+for name in ("flood", "bob"):
+    User.objects.create_user(name, password="{PASSWORD}")
+"""
 
 Figures = dict[str, str]
 
@@ -45,7 +57,45 @@ def guesses_at_many_names(base: str) -> Figures:
     return _knock(base, knocks, TRIES_OF_AN_ADDRESS)
 
 
+def right_passwords(base: str) -> Figures:
+    """One name signs in again and again with the right password; so does somebody else,
+    now and then, from another address."""
+    with site() as place:
+        place.stand.run("manage.py", "shell", "-c", MAKE_USERS)
+
+        def ask() -> tuple[int, Any, float]:
+            time.sleep(1)
+            body = _sign_in("bob")
+            return place.ask("POST", "/api/tokens/", body, source=SOMEBODY_ELSE)
+
+        before = max(ask()[2] for _ in range(3))
+        over = time.monotonic() + SECONDS
+        seen = Counter[int]()
+
+        def attack(_: int) -> None:
+            while time.monotonic() < over:
+                seen[place.ask("POST", "/api/tokens/", _sign_in("flood"))[0]] += 1
+
+        with Watcher(ask) as others, ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(attack, range(AT_ONCE)))
+        assert set(seen) == {201, 429}, f"answered {dict(seen)}"
+        assert seen[201] <= SIGN_INS_OF_A_NAME, f"{seen[201]} were looked at"
+        return {
+            "sign-ins": str(seen[201]),
+            "refused": str(seen[429]),
+            "somebody else before": f"{before:.2f} s",
+            "meanwhile": others.require(LONGEST_SIGN_IN * before),
+        }
+
+
+def _sign_in(name: str) -> bytes:
+    return json.dumps({"username": name, "password": PASSWORD}).encode()
+
+
+# These have a site of their own.
+ON_ITS_OWN = {"right passwords again and again": right_passwords}
 SCENARIOS = {
+    **ON_ITS_OWN,
     "guesses at one name": guesses_at_one_name,
     "guesses at many names": guesses_at_many_names,
 }
@@ -58,7 +108,7 @@ def _knock(base: str, knocks: list[tuple[Door, str]], limit: int) -> Figures:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         asked = [pool.submit(door, base, name) for door, name in knocks]
         while not all(one.done() for one in asked):
-            longest = max(longest, require_health(base))
+            longest = max(longest, require_health(base, SOMEBODY_ELSE))
             time.sleep(0.1)
         statuses = [one.result() for one in asked]
     counted = Counter(statuses)

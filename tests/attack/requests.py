@@ -47,10 +47,15 @@ class Place:
         *,
         token: str | None = None,
         content_type: str = "application/json",
+        source: str = "",
     ) -> tuple[int, dict[str, Any], float]:
         """Status, JSON and seconds; an answer before the body is sent counts too."""
         address = urlsplit(self.base).netloc
-        connection = http.client.HTTPConnection(address, timeout=LONGEST_ANSWER)
+        connection = http.client.HTTPConnection(
+            address,
+            timeout=LONGEST_ANSWER,
+            source_address=(source, 0) if source else None,
+        )
         headers = {"Content-Type": content_type} if body is not None else {}
         if token:
             headers["Authorization"] = f"Token {token}"

@@ -1,13 +1,19 @@
-"""Uploads that are killed half way: what is left in the temporary folder."""
+"""Uploads: how much of the disk they take, and what is left when they are killed."""
 
 import http.client
+import json
+import select
 import tempfile
 import time
+from collections import Counter
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from stat import S_ISREG
 from urllib.parse import urlsplit
 
-from tests.attack.requests import MEGABYTE, Figures, Place, site
+from tests.attack.requests import MEGABYTE, Figures, Place, Watcher, site
 from tests.attack.site import gunicorn
+from tests.attack.sockets import SOMEBODY_ELSE
 from tests.faults import processes
 
 LINE = b"BTCUSDT,LONG,0.02,50000,51000,2026-01-05T10:00:00Z,2026-01-05T12:00:00Z\n"
@@ -17,6 +23,9 @@ FORM = (
     b'name="file"; filename="trades.sqlite"\r\n'
     b"Content-Type: application/octet-stream\r\n\r\n"
 )
+# Of the scenario that fills the disk.
+UPLOAD_BYTES = 10 * MEGABYTE
+LARGE_BODIES = 25
 KINDS = {
     "text/csv": b"",
     "multipart/form-data; boundary=x": FORM,
@@ -95,7 +104,79 @@ def too_large_uploads(base: str) -> Figures:
         return {"answers": str(seen)}
 
 
+def bodies_on_the_disk(base: str) -> Figures:
+    """As many large bodies as will go in, and never the last byte of one.
+
+    With credentials that are nobody's, and with none; somebody else trades meanwhile.
+    """
+    with site(MASTERTRADE_UPLOAD_BYTES=str(UPLOAD_BYTES)) as place:
+        trader = place.stand.seed("trader")
+        size = json.dumps({"portfolio": trader.portfolios[0], "base_size": "1"})
+        with (
+            Watcher(
+                lambda: place.ask(
+                    "POST",
+                    "/api/sizing/",
+                    size.encode(),
+                    token=trader.token,
+                    source=SOMEBODY_ELSE,
+                )
+            ) as others,
+            ExitStack() as held,
+        ):
+            nobody = _fill_disk(place, held, {})
+            forged = _fill_disk(place, held, {"Authorization": "Token of-nobody"})
+            used = _on_disk(place.process.pid)
+        # Each of two processes has room for four bodies, an address for half of them.
+        assert 0 < used <= 2 * 2 * UPLOAD_BYTES, f"{used:,} bytes lie on the disk"
+        assert set(nobody) == {413}, f"without credentials: {dict(nobody)}"
+        assert forged[503] > 0, f"with forged ones: {dict(forged)}"
+        return {
+            "without credentials": str(dict(nobody)),
+            "with forged ones": str(dict(forged)),
+            "on the disk": f"{used / MEGABYTE:.0f} MB",
+            "others": others.require(),
+        }
+
+
+def _fill_disk(place: Place, held: ExitStack, headers: dict[str, str]) -> Counter[int]:
+    """Sends all but the last byte of each; the statuses that came, 0 for none yet."""
+    seen = Counter[int]()
+    for _ in range(LARGE_BODIES):
+        connection = http.client.HTTPConnection(urlsplit(place.base).netloc, timeout=30)
+        connection.putrequest("POST", "/api/trades/import/")
+        connection.putheader("Content-Length", str(UPLOAD_BYTES))
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        with suppress(BrokenPipeError, ConnectionResetError):  # refused, and said why
+            connection.endheaders()
+            connection.send(b" " * (UPLOAD_BYTES - 1))
+        held.callback(connection.close)
+        sock = connection.sock
+        if sock is not None and select.select([sock], [], [], 0.2)[0]:
+            seen[connection.getresponse().status] += 1
+            connection.close()
+        else:
+            seen[0] += 1
+    return seen
+
+
+def _on_disk(gunicorn_pid: int) -> int:
+    """Bytes of the files without a name that its processes have open."""
+    used = 0
+    children = Path(f"/proc/{gunicorn_pid}/task/{gunicorn_pid}/children").read_text()
+    for pid in children.split():
+        for one in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(OSError):  # closed meanwhile
+                told = one.stat()
+                used += (
+                    told.st_size if S_ISREG(told.st_mode) and not told.st_nlink else 0
+                )
+    return used
+
+
 SCENARIOS = {
+    "large bodies on the disk": bodies_on_the_disk,
     "uploads killed half way": killed_uploads,
     "uploads that are too large": too_large_uploads,
 }

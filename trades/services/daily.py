@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from goals.services import roll_portfolios, snapshot_goals
 from goals.services.policy_tables import forget_tables
+from goals.services.sign_ins import forget_sessions
 from trades.services.projecting import find_projectable, refresh_projections
 from trades.services.warming import find_lacking, warm_records
 
@@ -72,6 +73,11 @@ def forget_old_tables(as_of: datetime) -> Done:
     return Done(f"{count(forgotten, 'old table')} deleted")
 
 
+def forget_old_sessions(as_of: datetime) -> Done:
+    """Sessions of browsers that are over; they sign in again."""
+    return Done(f"{count(forget_sessions(as_of), 'expired session')} deleted")
+
+
 def project_goals(as_of: datetime) -> Done:
     """Probability and health of every running goal, by the trades as they are now."""
     refreshed, failures = _each(
@@ -103,6 +109,7 @@ STEPS = (
     Step("records", catch_up_records),
     Step("policy tables", forget_old_tables),
     Step("projections", project_goals),
+    Step("sessions", forget_old_sessions),
 )
 
 

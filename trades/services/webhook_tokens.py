@@ -7,6 +7,7 @@ from datetime import datetime
 
 from goals.models import User
 from goals.services import lock_portfolio
+from goals.services.sign_ins import require_room_for_token
 from mastertrade.exceptions import InvalidInput, NotFound
 from mastertrade.transactions import atomic
 from strategies.models import StrategyInstance
@@ -32,9 +33,11 @@ def issue_webhook(
     """
     if re.fullmatch(BOT_PATTERN.strip("^$"), bot) is None:
         raise InvalidInput("bot", "must be up to 50 letters, digits, dots or dashes.")
+    mine = WebhookToken.objects.filter(user_id=user.username)
+    require_room_for_token(user, mine, "/api/webhooks/")
     locked = lock_portfolio(user=user, portfolio=portfolio)
-    mine = StrategyInstance.objects.tradable_in(locked)
-    if not mine.filter(strategy_id=strategy_id).exists():
+    tradable = StrategyInstance.objects.tradable_in(locked)
+    if not tradable.filter(strategy_id=strategy_id).exists():
         raise InvalidInput("strategy_id", f"You have no strategy {strategy_id}.")
     token = secrets.token_urlsafe(TOKEN_BYTES)
     row = WebhookToken.objects.create(

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import pytest
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
@@ -54,6 +55,7 @@ def test_the_periods_that_are_over_end_and_the_next_goals_are_written_down():
         "records": Done("0 portfolios caught up"),
         "policy tables": Done("0 old tables deleted"),
         "projections": Done("1 goal projected"),
+        "sessions": Done("0 expired sessions deleted"),
     }
 
 
@@ -66,8 +68,17 @@ def test_twice_on_one_day_is_once():
         "records": Done("0 portfolios caught up"),
         "policy tables": Done("0 old tables deleted"),
         "projections": Done("2 goals projected"),
+        "sessions": Done("0 expired sessions deleted"),
     }
     assert (FinancialGoal.objects.count(), snapshots().count()) == (4, 2)
+
+
+def test_expired_sessions_are_deleted():
+    for key, days in (("old", -1), ("new", 1)):
+        ends = APRIL + timedelta(days=days)
+        Session.objects.create(session_key=key, session_data="", expire_date=ends)
+    assert run(APRIL)["sessions"] == Done("1 expired session deleted")
+    assert Session.objects.get().session_key == "new"
 
 
 def test_the_next_day_is_written_down_again():

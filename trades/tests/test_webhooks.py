@@ -619,3 +619,16 @@ def test_the_same_fill_from_many_sides_at_once_is_one() -> None:
     assert trade_of(4).parts.count() == 1
     assert WebhookFill.objects.filter(trade=trade_of(4)).count() == 3
     assert_no_drift(trader)
+
+
+def test_a_user_has_a_number_of_webhooks(trader: Trader, settings: Any) -> None:
+    """Over all portfolios; API tokens are counted apart."""
+    settings.TOKENS_PER_USER = 2
+    trader.post("/api/webhooks/", body(portfolio="main"), 201)
+    with nothing_changes():
+        refused = trader.post("/api/webhooks/", body(), 409)
+    assert refused["code"] == "too_many_tokens"
+    assert "/api/webhooks/" in refused["detail"]
+    make_trader()
+    trader.client.delete(trader.address("/api/webhooks/{webhook_id}/"))
+    trader.post("/api/webhooks/", body(), 201)

@@ -20,12 +20,15 @@ from rest_framework.views import APIView
 
 from goals.authentication import signed_in
 from goals.models import User
+from goals.throttling import count_failure
 from mastertrade.exceptions import (
     FillMissing,
     IdempotencyConflict,
     InvalidInput,
+    NotFound,
     OutOfRange,
     PortfolioRuined,
+    TooManyTokens,
     TradeAlreadyClosed,
     TradeNotOpen,
 )
@@ -66,7 +69,11 @@ class TokenInAddress(BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[User, WebhookToken]:
         context: Any = request.parser_context
-        webhook = find_webhook(context["kwargs"]["token"])
+        try:
+            webhook = find_webhook(context["kwargs"]["token"])
+        except NotFound:
+            count_failure(request)
+            raise
         return webhook.user, webhook
 
 
@@ -144,6 +151,7 @@ def _fields(body: Any) -> dict[str, Any]:
 class WebhookListView(ListView[WebhookToken]):
     """The signed-in user's webhooks; their tokens are not kept."""
 
+    refusals = {"POST": (TooManyTokens,)}
     serializer_class: Any = WebhookSerializer
     filterset_class = WebhookFilter
     ordering_fields = ("webhook_id", "created_at", "last_used_at")

@@ -1,11 +1,12 @@
 """Issue an API token from the terminal."""
 
-from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from goals.models import ApiToken, User
+from goals.models import User
+from goals.services.sign_ins import issue_token
+from mastertrade.exceptions import DomainError
 
 LONGEST_NAME = 100
 
@@ -29,7 +30,8 @@ class Command(BaseCommand):
             raise CommandError(f"--name must have at most {LONGEST_NAME} characters.")
         if days is not None and days < 1:
             raise CommandError("--days must be at least 1.")
-        _, token = ApiToken.objects.create(
-            user=user, name=name, expiry=timedelta(days=days) if days else None
-        )
+        try:
+            _, token = issue_token(user=user, name=name, days=days)
+        except DomainError as refused:
+            raise CommandError(str(refused)) from refused
         self.stdout.write(token)

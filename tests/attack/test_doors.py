@@ -1,0 +1,243 @@
+"""Who may connect to a served site, how much they may send and how slowly.
+
+One process, so that its counts are known; addresses of the loopback network.
+"""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from mastertrade.channels import BODY_SECONDS, HEAD_SECONDS
+from tests.attack.site import gunicorn
+from tests.attack.test_site import environment
+
+pytestmark = pytest.mark.slow
+ONE_PROCESS = ("--workers", "1")
+LARGEST = 1_000_000
+CONNECTIONS = 10
+ME, OTHER, THIRD = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+PROXY = "127.0.0.9"
+TOKEN = "Authorization: Token of-nobody"
+SESSION = "Cookie: sessionid=of-nobody"
+UPLOAD = "/api/trades/import/"
+GO_ON = "HTTP/1.1 100"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    directory: Path = tmp_path_factory.mktemp("doors")
+    settings = {
+        **environment(directory),
+        "MASTERTRADE_UPLOAD_BYTES": str(LARGEST),
+        "MASTERTRADE_BODIES_IN_FLIGHT_BYTES": str(2 * LARGEST),
+        "MASTERTRADE_CONNECTIONS_PER_ADDRESS": str(CONNECTIONS),
+        "MASTERTRADE_TRUSTED_PROXIES": PROXY,
+    }
+    with gunicorn(settings, directory / "log", options=ONE_PROCESS) as (base, _):
+        yield base
+
+
+@pytest.fixture
+def connections() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+    time.sleep(0.2)  # the site sees that they are closed
+
+
+class Client:
+    def __init__(self, site: str, address: str = ME) -> None:
+        parts: Any = urlsplit(site)
+        self.socket = socket.create_connection(
+            (parts.hostname, parts.port), 5, source_address=(address, 0)
+        )
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.socket.close()
+
+    def send(self, text: str) -> "Client":
+        self.socket.sendall(text.encode())
+        return self
+
+    def head(self, path: str, *lines: str) -> "Client":
+        return self.send(
+            "\r\n".join([f"POST {path} HTTP/1.1", "Host: localhost", *lines, "", ""])
+        )
+
+    def hears(self) -> str:
+        """The first part of an answer."""
+        return self.socket.recv(65536).decode()
+
+    def code(self) -> tuple[int, str]:
+        """The answer to the end of the connection: its status and its code."""
+        parts = []
+        while part := self.socket.recv(65536):
+            parts.append(part)
+        head, _, body = b"".join(parts).decode().partition("\r\n\r\n")
+        assert "\r\nConnection: close" in head
+        assert "\r\nContent-Type: application/json" in head
+        return int(head.split()[1]), json.loads(body)["code"]
+
+
+@pytest.mark.parametrize("expecting", [(), ("Expect: 100-continue",)])
+@pytest.mark.parametrize(
+    ("path", "length", "shown"),
+    [
+        (UPLOAD, LARGEST + 1, (TOKEN,)),
+        (UPLOAD, 40_000, ()),
+        ("/api/goals/", 300_000, (TOKEN,)),
+        ("/api/goals/", 40_000, ("Cookie: csrftoken=a",)),
+        ("/api/tokens/", 40_000, (TOKEN,)),
+        ("/login/", 40_000, ()),
+        ("/healthz", 40_000, (TOKEN,)),
+        ("//healthz", 40_000, (TOKEN,)),
+    ],
+)
+def test_a_body_too_large_is_refused_before_it_is_sent(
+    site: str, path: str, length: int, shown: tuple[str, ...], expecting: Any
+) -> None:
+    with Client(site) as client:
+        client.head(path, f"Content-Length: {length}", *shown, *expecting)
+        assert client.code() == (413, "too_large")
+
+
+@pytest.mark.parametrize("shown", [(TOKEN,), ()])
+def test_chunks_are_cut_at_the_limit(site: str, shown: tuple[str, ...]) -> None:
+    with Client(site) as client:
+        client.head("/api/tokens/", "Transfer-Encoding: chunked", *shown)
+        for _ in range(4):
+            client.send(f"{10_000:x}\r\n{' ' * 10_000}\r\n")
+        assert client.code() == (413, "too_large")
+
+
+def test_who_is_refused_while_sending_hears_why(site: str) -> None:
+    with Client(site) as client:
+        client.head("/api/goals/", "Content-Length: 20000000", TOKEN)
+        sent = 0
+        while sent < 20_000_000:
+            sent += client.socket.send(b" " * 100_000)
+        assert client.code() == (413, "too_large")
+
+
+def upload(site: str, address: str, shown: str = TOKEN, size: int = LARGEST) -> Client:
+    """It sends only the head; `100 Continue` says that there is room for the body."""
+    client = Client(site, address)
+    return client.head(UPLOAD, f"Content-Length: {size}", shown, "Expect: 100-continue")
+
+
+@pytest.mark.parametrize("shown", [TOKEN, SESSION])
+def test_large_bodies_share_a_bounded_space(
+    site: str, connections: ExitStack, shown: str
+) -> None:
+    mine = connections.enter_context(upload(site, ME, shown))
+    assert mine.hears().startswith(GO_ON)
+    with upload(site, ME, shown) as more:  # half is mine, and not more
+        assert more.code() == (503, "server_busy")
+    others = connections.enter_context(upload(site, OTHER, shown))
+    assert others.hears().startswith(GO_ON)
+    with upload(site, THIRD, shown, 300_000) as third:
+        assert third.code() == (503, "server_busy")
+    with Client(site, ME) as small:
+        small.head("/api/tokens/", "Content-Length: 2").send("{}")
+        assert "server_busy" not in small.hears()
+    mine.socket.close()
+    time.sleep(0.2)
+    with upload(site, THIRD, shown) as third:
+        assert third.hears().startswith(GO_ON)
+
+
+def test_chunks_take_space_as_they_come(site: str, connections: ExitStack) -> None:
+    chunked = connections.enter_context(Client(site))
+    chunked.head(UPLOAD, "Transfer-Encoding: chunked", TOKEN)
+    for _ in range(5):
+        chunked.send(f"{100_000:x}\r\n{' ' * 100_000}\r\n")
+    time.sleep(0.3)
+    with upload(site, ME) as whole:
+        assert whole.code() == (503, "server_busy")
+    with upload(site, ME, size=400_000) as rest:
+        assert rest.hears().startswith(GO_ON)
+
+
+def test_the_space_of_an_answered_body_is_free(site: str) -> None:
+    for _ in range(5):
+        with Client(site) as client:
+            client.head(UPLOAD, f"Content-Length: {LARGEST}", TOKEN)
+            client.send(" " * LARGEST)
+            assert "server_busy" not in client.hears()
+        time.sleep(0.2)  # it is free a moment after the answer
+
+
+def test_an_address_has_a_number_of_connections(
+    site: str, connections: ExitStack
+) -> None:
+    held = [connections.enter_context(Client(site)) for _ in range(CONNECTIONS)]
+    with Client(site) as more:
+        assert more.code() == (429, "too_many_connections")
+    with Client(site, OTHER) as other:
+        assert ask_health(other) == 200
+    held[0].socket.close()
+    time.sleep(0.2)
+    with Client(site) as more:
+        assert ask_health(more) == 200
+
+
+def test_a_trusted_proxy_has_as_many_connections_as_there_are(
+    site: str, connections: ExitStack
+) -> None:
+    for _ in range(3 * CONNECTIONS):
+        connections.enter_context(Client(site, PROXY))
+    with Client(site, PROXY) as more:
+        assert ask_health(more) == 200
+
+
+def test_a_connection_is_used_again(site: str) -> None:
+    with Client(site) as client:
+        assert [ask_health(client) for _ in range(3)] == [200] * 3
+
+
+def ask_health(client: Client) -> int:
+    client.send("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    answer = client.hears()
+    while not answer.endswith("}"):
+        answer += client.hears()
+    return int(answer.split()[1])
+
+
+def test_what_comes_in_too_slowly_is_refused(site: str) -> None:
+    """A letter a second would hold a connection for ever."""
+    body = ("/api/tokens/", "Content-Length: 4000")
+    chunks = ("/api/tokens/", "Transfer-Encoding: chunked")
+    slow: list[tuple[Client, str]] = [
+        (Client(site).send("GET /healthz HT"), "T"),
+        (Client(site).send("GET / HTTP/1.1\r\nX: 1"), "1"),
+        (Client(site).head(*body), " "),
+        (Client(site).head(*chunks), "1\r\n \r\n"),
+    ]
+    end = time.monotonic() + max(HEAD_SECONDS, BODY_SECONDS) - 2
+    while time.monotonic() < end:
+        for client, more in slow:
+            client.send(more)
+        time.sleep(1)
+    for client, _ in slow:
+        with client:
+            assert client.code() == (408, "too_slow")
+
+
+def test_a_body_that_comes_fast_enough_is_read(site: str) -> None:
+    """It takes longer than the seconds that any body has."""
+    with Client(site) as client:
+        client.head(UPLOAD, f"Content-Length: {LARGEST}", TOKEN)
+        for _ in range(BODY_SECONDS + 3):
+            client.send(" " * 40_000)
+            time.sleep(1)
+        client.send(" " * (LARGEST - 40_000 * (BODY_SECONDS + 3)))
+        assert "too_slow" not in client.hears()
