@@ -11,8 +11,8 @@ from goals.projection.grid import TOUCH, Grid, log_levels, make_grid
 from goals.projection.grouping import Step, plan_steps, trades_at
 from goals.projection.outcomes import read_number, take_outcomes
 from goals.projection.reachable import Reached, walk_levels
-from goals.projection.stencils import land
-from goals.projection.types import Flags, Floats, Indices, Numbers
+from goals.projection.stencils import Landing, land
+from goals.projection.types import Floats, Indices, Numbers
 from mastertrade.exceptions import InvalidInput
 
 # (trades left, equities of shape (n,)) → factors of shape (n,).
@@ -20,6 +20,8 @@ PolicyFunction: TypeAlias = Callable[[int, Floats], Floats]
 Policy: TypeAlias = DeadlinePolicy | PolicyFunction | float
 # Where a policy's factors are asked to find out how small and large they get.
 PROBES = 65
+# Of a policy with more different factors, those of one time at once are measured.
+MOST_KNOWN = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,13 +56,15 @@ def evaluate_policy(
     *,
     nodes: int | None = None,
     grouped: bool = False,
+    stops: bool = True,
 ) -> PolicyOutcome:
     """The chances of a given policy; arguments as in `solve_deadline_policy`.
 
     `policy` is what that returned, one factor for always, or a function of the trades
     left and an array of equities (in units of that at the goal's start) that returns a
     factor for each. `grouped`: many trades are walked several at once, which is quicker
-    and less exact; docs/projection.md has figures.
+    and less exact; docs/projection.md has figures. Without `stops` the chance of the
+    stop is not worked out, and is NaN.
     """
     chances = take_outcomes(outcomes, probabilities, base_risk)
     check_question(trades_left, goal_return, stop_loss, 0.0, equity)
@@ -88,7 +92,7 @@ def evaluate_policy(
         steps = plan_steps(
             chances, trades_left, nearest, goal - bottom, float(factors[-1])
         )
-    reached, stopped = _walk(choose, steps, grid)
+    reached, stopped = _walk(choose, steps, grid, stops)
     exact = None
     if not grouped or len(steps) == trades_left:
         exact = walk_levels(
@@ -101,7 +105,7 @@ def evaluate_policy(
     found = exact or Reached(float(reached[-1, grid.today]), float(stopped[grid.today]))
     return PolicyOutcome(
         probability=found.probability,
-        stop_probability=found.stop_probability,
+        stop_probability=found.stop_probability if stops else float("nan"),
         probabilities=reached,
         equity=grid.equity,
         trades=trades_at(steps),
@@ -141,22 +145,56 @@ def ask(choose: PolicyFunction, trades_left: int, equity: Floats) -> Floats:
     return factors
 
 
-@dataclass(frozen=True, slots=True)
-class _Steps:
-    """Where a trade leads from each node: the node below, and how far beyond it."""
+class _Walker:
+    """Reads values where trades lead, on a grid with its ends.
 
-    node: Indices
-    share: Floats
-    reaches: Flags
-    stops: Flags
+    Factors of policies that use few of them are looked up: to measure where a trade
+    leads costs more than to read there.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self.nodes = np.arange(grid.size)[:, None]
+        self.known = np.empty(0)
+        self.landings: dict[Step, Landing] = {}
+
+    def step(self, factors: Floats, step: Step) -> tuple[Indices, Floats]:
+        """Where each outcome leads from each node: a place in `_lay_out`, a share."""
+        grid, size = self.grid, self.grid.size
+        landing, which = self._land(factors, step)
+        exact = landing.exact.take(which, axis=0) + self.nodes
+        drawn = (TOUCH + step.drawn * factors / grid.step)[:, None]
+        bottom = -np.inf if grid.stop is None else (grid.stop - grid.lowest) / grid.step
+        # Inside the goal's and the stop's cells: the node before them.
+        place = landing.cells.take(which, axis=0) + (self.nodes + 1)
+        np.clip(place, 0, size, out=place)
+        place[exact >= size - 1 + grid.goal_share - drawn] = size + 2
+        place[exact <= bottom + drawn if grid.stop is not None else exact < -1] = size + 3
+        return place, landing.share.take(which, axis=0)
+
+    def _land(self, factors: Floats, step: Step) -> tuple[Landing, Indices]:
+        which = np.searchsorted(self.known, factors)
+        known = self.known.take(which, mode="clip") if self.known.size else -factors - 1
+        if not np.array_equal(known, factors):
+            found = np.unique(factors)
+            every = np.union1d(self.known, found)
+            self.known = every if every.size <= MOST_KNOWN else found
+            self.landings.clear()
+            which = np.searchsorted(self.known, factors)
+        if step not in self.landings:
+            outcomes = step.outcomes
+            steps = outcomes.log_steps(self.known)
+            self.landings[step] = land(steps, outcomes.probabilities, self.grid)
+        return self.landings[step], which
 
 
 def _walk(
-    choose: PolicyFunction, plan: Sequence[Step], grid: Grid
+    choose: PolicyFunction, plan: Sequence[Step], grid: Grid, stops: bool
 ) -> tuple[Floats, Floats]:
     equity = grid.equity
     stopped = np.zeros(grid.size)
     reached = np.zeros((len(plan) + 1, grid.size))
+    walker = _Walker(grid)
     given: Floats | None = None
     of: Step | None = None
     left = 0
@@ -164,42 +202,23 @@ def _walk(
         left += step.trades
         factors = ask(choose, left, equity)
         if given is None or of is not step or not np.array_equal(given, factors):
-            steps, given, of = _step(factors, step, grid), factors, step
+            (place, share), given, of = walker.step(factors, step), factors, step
         chances = step.outcomes.probabilities
-        reached[row] = _read(reached[row - 1], steps, steps.reaches) @ chances
-        if grid.stop is not None:
-            stopped = _read(stopped, steps, steps.stops) @ chances
+        reached[row] = _read(reached[row - 1], place, share, 1.0, 0.0) @ chances
+        if stops and grid.stop is not None:
+            stopped = _read(stopped, place, share, 0.0, 1.0) @ chances
     return reached, stopped
 
 
-def _step(factors: Floats, step: Step, grid: Grid) -> _Steps:
-    # Few of the factors differ, as a rule; a logarithm costs more than to look one up.
-    given, which = np.unique(factors, return_inverse=True)
-    outcomes = step.outcomes
-    landing = land(outcomes.log_steps(given), outcomes.probabilities, grid)
-    nodes = np.arange(grid.size)[:, None]
-    exact = landing.exact[which] + nodes
-    read = (landing.cells + landing.share)[which] + nodes
-    drawn = (TOUCH + step.drawn * factors / grid.step)[:, None]
-    bottom = -np.inf if grid.stop is None else (grid.stop - grid.lowest) / grid.step
-    # Inside the goal's and the stop's cells: the node before them.
-    inside = np.clip(read, 0, grid.size - 1)
-    node = np.minimum(inside.astype(np.intp), grid.size - 2) if grid.size > 1 else 0
-    return _Steps(
-        node=np.asarray(node),
-        share=inside - node,
-        reaches=exact >= grid.size - 1 + grid.goal_share - drawn,
-        stops=(exact <= bottom + drawn) if grid.stop is not None else exact < -1,
-    )
-
-
-def _read(values: Floats, steps: _Steps, ends: Flags) -> Floats:
-    """Values where the steps lead: 1 where they end the walk so, 0 where otherwise."""
-    if values.size > 1:
-        read = values[steps.node] * (1 - steps.share)
-        read += values[steps.node + 1] * steps.share
-    else:
-        read = np.full(steps.reaches.shape, values[0])
-    read[steps.reaches | steps.stops] = 0.0
-    read[ends] = 1.0
+def _read(
+    values: Floats, place: Indices, share: Floats, at_goal: float, at_stop: float
+) -> Floats:
+    """Values at these places and shares of a cell beyond: nodes, then the two ends."""
+    # The first and the last node twice: what misses the ends is held at them.
+    laid = np.concatenate([values[:1], values, values[-1:], [at_goal, at_stop]])
+    rise = np.diff(laid, append=at_stop)
+    rise[-2:] = 0.0
+    read = rise.take(place)
+    read *= share
+    read += laid.take(place)
     return np.asarray(read)

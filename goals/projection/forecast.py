@@ -127,7 +127,7 @@ def measure_chance(
     """The probability and its band alone: three inductions, and no suggestion."""
     check_question(trades_left, goal_return, stop_loss, 0.0, equity)
 
-    def chance(mean: float) -> tuple[float, float]:
+    def chance(mean: float, stops: bool = False) -> tuple[float, float]:
         outcome = evaluate_policy(
             policy,
             *edge.tilted(mean),
@@ -138,10 +138,11 @@ def measure_chance(
             equity,
             nodes=COARSE_NODES,
             grouped=True,
+            stops=stops,
         )
         return outcome.probability, outcome.stop_probability
 
-    point, stopped = chance(edge.shrunk_mean)
+    point, stopped = chance(edge.shrunk_mean, stops=True)
     low, high = _band(edge, lambda mean: chance(mean)[0], point, seed)
     return Chance(point, low, high, stopped)
 
@@ -229,6 +230,7 @@ def is_unreachable(
         equity,
         nodes=COARSE_NODES,
         grouped=True,
+        stops=False,
     ).probability
     if upper < UNREACHABLE:
         return (

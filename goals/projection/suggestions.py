@@ -92,6 +92,7 @@ def suggest(
             equity,
             nodes=SUGGESTING_NODES if trades > FEW_TRADES else COARSE_NODES,
             grouped=True,
+            stops=False,
         )
         today = int(np.argmin(np.abs(outcome.equity - equity)))
         found = outcome.probabilities[:, today].copy()
