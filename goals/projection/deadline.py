@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 
 from goals.projection.grid import Grid, log_levels, make_grid
-from goals.projection.grouping import Step, plan_steps, trades_at
+from goals.projection.grouping import Step, Stretch, plan_steps, trades_at
 from goals.projection.induction import nearest_to_one, solve
 from goals.projection.outcomes import (
     Outcomes,
@@ -42,8 +42,9 @@ class DeadlinePolicy:
     all trades left. Probabilities are ratios from 0 to 1.
 
     `factors` has shape (rows, nodes): a row holds with as many trades left as `trades`,
-    shape (rows,), says (row 0, with none, is 1.0), each node from itself up to the next
-    one. There is a row for each number of trades, unless they were grouped.
+    shape (rows,), says, and with fewer down to the row before it (row 0, with none, is
+    1.0), each node from itself up to the next one. There is a row for each number of
+    trades, unless they were grouped.
     `equity` are the nodes, ascending, shape (nodes,), in units of the equity at the
     goal's start. `probabilities`, of the same shape as `factors`, are those of reaching
     the goal. `stop` is in log-equity; the grid has none where hardly a walk would come.
@@ -60,18 +61,18 @@ class DeadlinePolicy:
     trades: Floats
 
     def factor(self, trades_left: int, equity: Floats | float) -> Floats:
-        """The factors at these equities, by the row of the nearest number of trades.
+        """The factors at these equities, by the row that holds with so many trades left.
 
         1.0 from the goal on and from the stop down: nothing is left to decide there.
         """
         at = np.atleast_1d(np.asarray(equity, dtype=np.float64))
-        row = nearest_row(self.trades, trades_left)
+        row = row_of(self.trades, trades_left)
         found = self.factors[row][self.grid.node_below(at)]
         return np.where(self._is_over(at), 1.0, found)
 
     def probability_at(self, trades_left: int, equity: float) -> float:
         """The probability to reach the goal from here, between nodes by a line."""
-        row = nearest_row(self.trades, trades_left)
+        row = row_of(self.trades, trades_left)
         if equity <= 0 or self._is_over(np.array([equity]))[0]:
             return float(equity > 0 and np.log(equity) >= self.grid.goal - 1e-12)
         nodes = np.append(self.grid.log_equity, self.grid.goal)
@@ -87,12 +88,12 @@ class DeadlinePolicy:
         return over
 
 
-def nearest_row(trades: Floats, trades_left: float) -> int:
-    """The row of a table whose number of trades, of `trades` ascending, is nearest."""
-    above = min(int(np.searchsorted(trades, trades_left)), trades.size - 1)
-    below = max(above - 1, 0)
-    is_below = trades_left - trades[below] <= trades[above] - trades_left
-    return below if is_below else above
+def row_of(trades: Floats, trades_left: float) -> int:
+    """The row of a table that holds with so many trades left.
+
+    `trades`, ascending, are the most trades left that each row holds with.
+    """
+    return min(int(np.searchsorted(trades, trades_left)), trades.size - 1)
 
 
 def solve_deadline_policy(
@@ -154,13 +155,13 @@ def solve_deadline_policy(
         today=start,
         nodes=nodes,
     )
-    steps = [Step(1, chances)] * trades_left
+    plan = [Stretch(Step(1, chances))] * trades_left
     if grouped and not monotone:
         bottom = float(grid.log_equity[0])
         nearest = min(goal - start, start - bottom)
         largest = float(choices[-1])
-        steps = plan_steps(chances, trades_left, nearest, goal - bottom, largest)
-    solved = solve(steps, choices, grid, stop_penalty, monotone)
+        plan = plan_steps(chances, trades_left, nearest, goal - bottom, largest)
+    solved = solve(plan, choices, grid, stop_penalty, monotone)
     if over:
         reached = float(today >= goal - 1e-12)
         found = Reached(reached, 1 - reached)
@@ -184,7 +185,7 @@ def solve_deadline_policy(
         probabilities=solved.reached,
         grid=grid,
         stop=stop,
-        trades=trades_at(steps),
+        trades=trades_at(plan),
     )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from goals.projection.deadline import DeadlinePolicy, check_question
 from goals.projection.grid import TOUCH, Grid, log_levels, make_grid
-from goals.projection.grouping import Step, plan_steps, trades_at
+from goals.projection.grouping import Step, Stretch, plan_steps, repeat, trades_at
 from goals.projection.outcomes import read_number, take_outcomes
 from goals.projection.reachable import Reached, walk_levels
 from goals.projection.stencils import Landing, land
@@ -85,16 +85,16 @@ def evaluate_policy(
         today=today,
         nodes=nodes,
     )
-    steps = [Step(1, chances)] * trades_left
+    plan = [Stretch(Step(1, chances))] * trades_left
     if grouped:
         bottom = float(grid.log_equity[0])
         nearest = min(goal - today, today - bottom)
-        steps = plan_steps(
+        plan = plan_steps(
             chances, trades_left, nearest, goal - bottom, float(factors[-1])
         )
-    reached, stopped = _walk(choose, steps, grid, stops)
+    reached, stopped = _walk(choose, plan, grid, stops)
     exact = None
-    if not grouped or len(steps) == trades_left:
+    if not grouped or len(plan) == trades_left:
         exact = walk_levels(
             lambda left, levels: ask(choose, left, levels),
             chances,
@@ -108,7 +108,7 @@ def evaluate_policy(
         stop_probability=found.stop_probability if stops else float("nan"),
         probabilities=reached,
         equity=grid.equity,
-        trades=trades_at(steps),
+        trades=trades_at(plan),
     )
 
 
@@ -189,7 +189,7 @@ class _Walker:
 
 
 def _walk(
-    choose: PolicyFunction, plan: Sequence[Step], grid: Grid, stops: bool
+    choose: PolicyFunction, plan: Sequence[Stretch], grid: Grid, stops: bool
 ) -> tuple[Floats, Floats]:
     equity = grid.equity
     stopped = np.zeros(grid.size)
@@ -198,15 +198,23 @@ def _walk(
     given: Floats | None = None
     of: Step | None = None
     left = 0
-    for row, step in enumerate(plan, start=1):
-        left += step.trades
+    for row, stretch in enumerate(plan, start=1):
+        left, step = left + stretch.trades, stretch.step
         factors = ask(choose, left, equity)
         if given is None or of is not step or not np.array_equal(given, factors):
             (place, share), given, of = walker.step(factors, step), factors, step
         chances = step.outcomes.probabilities
-        reached[row] = _read(reached[row - 1], place, share, 1.0, 0.0) @ chances
+        reached[row] = repeat(
+            lambda values: _read(values, place, share, 1.0, 0.0) @ chances,
+            reached[row - 1],
+            stretch.times,
+        )
         if stops and grid.stop is not None:
-            stopped = _read(stopped, place, share, 0.0, 1.0) @ chances
+            stopped = repeat(
+                lambda values: _read(values, place, share, 0.0, 1.0) @ chances,
+                stopped,
+                stretch.times,
+            )
     return reached, stopped
 
 

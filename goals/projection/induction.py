@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
 from goals.projection.grid import Grid
-from goals.projection.grouping import Step
+from goals.projection.grouping import Stretch, repeat
 from goals.projection.monotone import choose_monotone
 from goals.projection.stencils import Stencils, make_stencils
 from goals.projection.types import Floats, Indices
@@ -28,6 +30,8 @@ CONSTANTS = 5
 # Where a table costs no more than this (factors at all nodes, over all trades), the
 # smallest and the largest factor are improved, too.
 MOST_TO_LOOK_EVERYWHERE = 2_000_000
+# A step's stencils, and how many times it is taken with the same factors.
+Plan: TypeAlias = Sequence[tuple[Stencils, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class _Table:
 
 
 def solve(
-    steps: Sequence[Step],
+    stretches: Sequence[Stretch],
     factors: Floats,
     grid: Grid,
     penalty: float,
@@ -63,28 +67,28 @@ def solve(
 ) -> Solved:
     """Step back from the deadline; one matrix product a step. `factors` ascending.
 
-    `steps` as `plan_steps` gives them; of one trade each, and alike, for a `monotone`
-    table.
+    `stretches` as `plan_steps` gives them; of one trade each, and alike, for a
+    `monotone` table.
     """
     if grid.stop is None:
         penalty = 0.0  # or leaving the grid would cost what a stop does
     if monotone:
-        plan = _lay_out(steps, factors, grid)
+        plan = _lay_out(stretches, factors, grid)
         table = _solve_monotone(plan, factors, grid, penalty)
         return _trace(table, plan, factors, grid, penalty)
     near_one = nearest_to_one(factors)
-    plan = _lay_out(steps, near_one, grid)
+    plan = _lay_out(stretches, near_one, grid)
     table = _step_back(plan, near_one, grid, penalty, None)
     return _trace(table, plan, near_one, grid, penalty)
 
 
-def _lay_out(steps: Sequence[Step], factors: Floats, grid: Grid) -> list[Stencils]:
-    """Each step's stencils; equal steps have the same."""
+def _lay_out(stretches: Sequence[Stretch], factors: Floats, grid: Grid) -> Plan:
+    """Equal steps have the same stencils."""
     made = {
         step: make_stencils(step.outcomes, factors, grid, step.drawn)
-        for step in dict.fromkeys(steps)
+        for step in dict.fromkeys(stretch.step for stretch in stretches)
     }
-    return [made[step] for step in steps]
+    return [(made[stretch.step], stretch.times) for stretch in stretches]
 
 
 def nearest_to_one(factors: Floats) -> Floats:
@@ -93,7 +97,7 @@ def nearest_to_one(factors: Floats) -> Floats:
 
 
 def _step_back(
-    plan: Sequence[Stencils],
+    plan: Plan,
     factors: Floats,
     grid: Grid,
     penalty: float,
@@ -109,7 +113,7 @@ def _step_back(
     choices = np.zeros((len(plan) + 1, size), dtype=np.intp)
     nodes = np.arange(size)
     equal = np.empty((factors.size, size), dtype=small)
-    for left, stencils in enumerate(plan, start=1):
+    for left, (stencils, times) in enumerate(plan, start=1):
         expected = stencils.expect(values[left - 1], 1.0, -penalty)
         highest = expected.max(axis=0)
         if weights is None:
@@ -117,6 +121,13 @@ def _step_back(
             np.multiply(expected >= highest - TIE, best_first, out=equal)
             choices[left] = factors.size - equal.max(axis=0)
             values[left] = highest
+            take = partial(
+                stencils.expect_chosen,
+                chosen=choices[left],
+                reached=1.0,
+                stopped=-penalty,
+            )
+            values[left] = repeat(take, highest, times - 1)
             continue
         # What a choice loses, not what it gives: sums of it keep their digits.
         lost = expected - highest - nearness
@@ -129,7 +140,7 @@ def _step_back(
 
 def _trace(
     table: _Table,
-    plan: Sequence[Stencils],
+    plan: Plan,
     factors: Floats,
     grid: Grid,
     penalty: float,
@@ -138,9 +149,12 @@ def _trace(
     stopped = np.zeros(grid.size)
     reached = table.values.copy()
     if grid.stop is not None:
-        for left, stencils in enumerate(plan, start=1):
+        for left, (stencils, times) in enumerate(plan, start=1):
             chosen = table.choices[left]
-            stopped = stencils.expect_chosen(stopped, chosen, 0.0, 1.0)
+            take = partial(
+                stencils.expect_chosen, chosen=chosen, reached=0.0, stopped=1.0
+            )
+            stopped = repeat(take, stopped, times)
             reached[left] += penalty * stopped
     np.clip(reached, 0.0, 1.0, out=reached)
     given = factors[table.choices]
@@ -149,7 +163,7 @@ def _trace(
 
 
 def _solve_monotone(
-    plan: Sequence[Stencils],
+    plan: Plan,
     factors: Floats,
     grid: Grid,
     penalty: float,
@@ -193,21 +207,21 @@ def _solve_monotone(
 
 
 def _best_constant(
-    plan: Sequence[Stencils], factors: Floats, grid: Grid, penalty: float
+    plan: Plan, factors: Floats, grid: Grid, penalty: float
 ) -> int:
     """The index of the best of some factors for always, as of today."""
     tried = np.unique(np.linspace(0, factors.size - 1, CONSTANTS).astype(int))
     found = []
     for factor in tried.tolist():
         value = np.zeros(grid.size)
-        for stencils in plan:
+        for stencils, _ in plan:
             value = stencils.expect_one(value, factor, 1.0, -penalty)
         found.append(float(value[grid.today]))
     return int(tried[np.argmax(found)])
 
 
 def _count_visits(
-    plan: Sequence[Stencils], choices: Indices, grid: Grid
+    plan: Plan, choices: Indices, grid: Grid
 ) -> Floats:
     """How often each node is visited with so many steps left, beside the most."""
     weights = np.zeros((len(plan) + 1, grid.size))
@@ -215,5 +229,5 @@ def _count_visits(
     visits[grid.today] = 1.0
     for left in range(len(plan), 0, -1):
         weights[left] = visits / max(float(visits.max()), 1e-300) + RAREST
-        visits = plan[left - 1].carry(visits, choices[left])
+        visits = plan[left - 1][0].carry(visits, choices[left])
     return weights
