@@ -30,7 +30,7 @@ DEEPEST_STOP = 1 - 1e-6
 # A table is solved for the next so many trades left, and answers all below them: few
 # tables then do for a whole period.
 TRADES_STEP = 20
-MOST_TRADES = 1_000
+MOST_TRADES = 2_000
 CHANCES = 65_535  # a probability is kept as so many parts
 TOUCH = 1e-12
 # A level that misses a node by less than this share of a step lies on it.

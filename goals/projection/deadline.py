@@ -15,7 +15,13 @@ from typing import TypeAlias
 import numpy as np
 
 from goals.projection.grid import Grid, log_levels, make_grid
-from goals.projection.grouping import Step, Stretch, plan_steps, trades_at
+from goals.projection.grouping import (
+    Step,
+    Stretch,
+    fewest_nodes,
+    plan_steps,
+    trades_at,
+)
 from goals.projection.induction import nearest_to_one, solve
 from goals.projection.outcomes import (
     Outcomes,
@@ -154,6 +160,7 @@ def solve_deadline_policy(
         stop=stop,
         today=start,
         nodes=nodes,
+        fewest=fewest_nodes(chances, trades_left) if grouped else None,
     )
     plan = [Stretch(Step(1, chances))] * trades_left
     if grouped and not monotone:

@@ -8,7 +8,15 @@ import numpy as np
 
 from goals.projection.deadline import DeadlinePolicy, check_question
 from goals.projection.grid import TOUCH, Grid, log_levels, make_grid
-from goals.projection.grouping import Step, Stretch, plan_steps, repeat, trades_at
+from goals.projection.grouping import (
+    SHARE,
+    Step,
+    Stretch,
+    fewest_nodes,
+    plan_steps,
+    repeat,
+    trades_at,
+)
 from goals.projection.outcomes import read_number, take_outcomes
 from goals.projection.reachable import Reached, walk_levels
 from goals.projection.stencils import Landing, land
@@ -56,6 +64,7 @@ def evaluate_policy(
     *,
     nodes: int | None = None,
     grouped: bool = False,
+    share: float = SHARE,
     stops: bool = True,
 ) -> PolicyOutcome:
     """The chances of a given policy; arguments as in `solve_deadline_policy`.
@@ -63,7 +72,8 @@ def evaluate_policy(
     `policy` is what that returned, one factor for always, or a function of the trades
     left and an array of equities (in units of that at the goal's start) that returns a
     factor for each. `grouped`: many trades are walked several at once, which is quicker
-    and less exact; docs/projection.md has figures. Without `stops` the chance of the
+    and less exact, and the policy is asked again after `share` of the trades left;
+    docs/projection.md has figures. Without `stops` the chance of the
     stop is not worked out, and is NaN.
     """
     chances = take_outcomes(outcomes, probabilities, base_risk)
@@ -84,13 +94,14 @@ def evaluate_policy(
         stop=stop,
         today=today,
         nodes=nodes,
+        fewest=fewest_nodes(chances, trades_left) if grouped else None,
     )
     plan = [Stretch(Step(1, chances))] * trades_left
     if grouped:
         bottom = float(grid.log_equity[0])
         nearest = min(goal - today, today - bottom)
         plan = plan_steps(
-            chances, trades_left, nearest, goal - bottom, float(factors[-1])
+            chances, trades_left, nearest, goal - bottom, float(factors[-1]), share
         )
     reached, stopped = _walk(choose, plan, grid, stops)
     exact = None

@@ -23,9 +23,15 @@ MOST_SINGLE = 60
 # A step's deviation is at most this share of the way between goal and stop, or it is
 # one trade. Nearer to a stop a policy must be able to answer.
 PART_OF_WAY = 1 / 64
-# A policy is asked again after this share of the trades left, or of all trades.
+# A policy is asked again after this share of the trades left, or after an eighth of it
+# of all trades; where a point is of no account, after a larger one.
 SHARE = 1 / 32
-LEAST_SHARE = 1 / 256
+ROUGH_SHARE = 1 / 12
+LEAST_PART = 1 / 8
+# A grid of many trades of many outcomes has fewer nodes than asked for where steps are
+# large; few outcomes leave the value rough.
+FEWEST_NODES = 200
+FEW_OUTCOMES = 5
 # By how many deviations of a step a walk jumps beyond a level, on average.
 OVERSHOOT = 0.5826
 # A goal is drawn nearer by this share of its distance at most.
@@ -61,12 +67,18 @@ class Stretch:
 
 
 def plan_steps(
-    outcomes: Outcomes, trades_left: int, nearest: float, way: float, factor: float
+    outcomes: Outcomes,
+    trades_left: int,
+    nearest: float,
+    way: float,
+    factor: float,
+    share: float = SHARE,
 ) -> list[Stretch]:
     """The stretches of a walk, the one before the deadline first.
 
     `nearest` is how far goal or stop are from today and `way` how far from each other,
-    in log-equity; `factor` the largest. Steps are short where the walk begins near one
+    in log-equity; `factor` the largest; a policy is asked again after `share` of the
+    trades left. Steps are short where the walk begins near one
     of them, where both are near each other, and before the deadline.
     """
     spread = _deviation(outcomes)
@@ -78,12 +90,19 @@ def plan_steps(
     plan = []
     left, done = index(trades_left), 0
     while left:
-        most = max(SHARE * left, LEAST_SHARE * trades_left)
+        most = share * max(left, LEAST_PART * trades_left)
         size = _power_of_two(min(most, max(begin, SHARE * done), longest, left))
         times = max(min(int(most), left) // size, 1)
         plan.append(Stretch(_make(size, made, spread), times))
         left, done = left - size * times, done + size * times
     return plan[::-1]
+
+
+def fewest_nodes(outcomes: Outcomes, trades_left: int) -> int | None:
+    """The fewest nodes that will do where steps are large; None: no fewer than asked."""
+    if trades_left <= MOST_SINGLE or outcomes.values.size <= FEW_OUTCOMES:
+        return None
+    return FEWEST_NODES
 
 
 def _power_of_two(most: float) -> int:

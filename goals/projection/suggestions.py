@@ -6,7 +6,7 @@ the other, and the policy is the one that the goal would have then.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, log, log1p
+from math import ceil, exp, log, log1p
 from statistics import NormalDist
 from typing import TypeAlias
 
@@ -16,7 +16,7 @@ from goals.projection.deadline import check_question
 from goals.projection.edge import Edge
 from goals.projection.evaluate import Policy, evaluate_policy
 from goals.projection.forecast import COARSE_NODES
-from goals.projection.grouping import MOST_SINGLE
+from goals.projection.grouping import MOST_SINGLE, ROUGH_SHARE
 
 EVEN = 0.5
 # More trades than that are asked about on a coarser grid.
@@ -94,6 +94,7 @@ def suggest(
             equity,
             nodes=SUGGESTING_NODES if trades > FEW_TRADES else COARSE_NODES,
             grouped=True,
+            share=ROUGH_SHARE,
             stops=False,
         )
         today = int(np.argmin(np.abs(outcome.equity - equity)))
@@ -130,8 +131,8 @@ def _find_trades(
 ) -> int | None:
     """One induction answers for all trades up to those it began with.
 
-    More than `fewest` are needed. Where several were walked at once, the answer is the
-    first of those looked at.
+    More than `fewest` are needed. Where several were walked at once, between those
+    looked at it is read by a line.
     """
     if fewest >= most_trades:
         return None
@@ -140,7 +141,8 @@ def _find_trades(
         trades, found = chances(asked)
         enough = np.flatnonzero(found >= EVEN)
         if enough.size:
-            return int(trades[enough[0]])
+            row = slice(max(enough[0] - 1, 0), enough[0] + 1)
+            return ceil(np.interp(EVEN, found[row], trades[row]) - 1e-9)
         if asked >= most_trades:
             return None
         asked = min(asked * 4, most_trades)
