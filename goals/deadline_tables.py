@@ -79,7 +79,8 @@ class DeadlineTable:
     """Factors and probabilities over (trades left, equity).
 
     A row holds with as many trades left as `trades` says, shape (rows,), ascending, and
-    with fewer down to the row before it. Nodes lie `step` apart in log-equity from `lowest` on.
+    with fewer down to the row before it. Nodes lie `step` apart in log-equity from
+    `lowest` on.
     """
 
     inputs: DeadlineInputs
@@ -125,11 +126,11 @@ class DeadlineTable:
 
     def pack(self) -> bytes:
         """The table without its inputs, compressed."""
-        head = np.array([self.lowest, self.step, self.trades.size], np.dtype("<f8"))
-        head = np.concatenate([head, self.trades]).astype("<f8").tobytes()
-        body = self.choices.astype("u1").tobytes()
+        head = [self.lowest, self.step, self.trades.size, *self.trades.tolist()]
+        body = np.array(head, np.dtype("<f8")).tobytes()
+        body += self.choices.astype("u1").tobytes()
         body += self.chances.astype("<u2").tobytes()
-        return compress(head + body, 6)
+        return compress(body, 6)
 
 
 def unpack(inputs: DeadlineInputs, packed: bytes) -> DeadlineTable:

@@ -67,7 +67,7 @@ class DeadlinePolicy:
     trades: Floats
 
     def factor(self, trades_left: int, equity: Floats | float) -> Floats:
-        """The factors at these equities, by the row that holds with so many trades left.
+        """The factors at these equities, by the row for so many trades left.
 
         1.0 from the goal on and from the stop down: nothing is left to decide there.
         """

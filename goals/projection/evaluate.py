@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -180,7 +181,9 @@ class _Walker:
         place = landing.cells.take(which, axis=0) + (self.nodes + 1)
         np.clip(place, 0, size, out=place)
         place[exact >= size - 1 + grid.goal_share - drawn] = size + 2
-        place[exact <= bottom + drawn if grid.stop is not None else exact < -1] = size + 3
+        place[exact <= bottom + drawn if grid.stop is not None else exact < -1] = (
+            size + 3
+        )
         return place, landing.share.take(which, axis=0)
 
     def _land(self, factors: Floats, step: Step) -> tuple[Landing, Indices]:
@@ -214,30 +217,32 @@ def _walk(
         factors = ask(choose, left, equity)
         if given is None or of is not step or not np.array_equal(given, factors):
             (place, share), given, of = walker.step(factors, step), factors, step
-        chances = step.outcomes.probabilities
-        reached[row] = repeat(
-            lambda values: _read(values, place, share, 1.0, 0.0) @ chances,
-            reached[row - 1],
-            stretch.times,
+        read = partial(
+            _read, place=place, share=share, chances=step.outcomes.probabilities
         )
+        to_goal, to_stop = (
+            partial(read, ends=(1.0, 0.0)),
+            partial(read, ends=(0.0, 1.0)),
+        )
+        reached[row] = repeat(to_goal, reached[row - 1], stretch.times)
         if stops and grid.stop is not None:
-            stopped = repeat(
-                lambda values: _read(values, place, share, 0.0, 1.0) @ chances,
-                stopped,
-                stretch.times,
-            )
+            stopped = repeat(to_stop, stopped, stretch.times)
     return reached, stopped
 
 
 def _read(
-    values: Floats, place: Indices, share: Floats, at_goal: float, at_stop: float
+    values: Floats,
+    place: Indices,
+    share: Floats,
+    chances: Floats,
+    ends: tuple[float, float],
 ) -> Floats:
-    """Values at these places and shares of a cell beyond: nodes, then the two ends."""
+    """Values expected after a step; beyond the nodes those of the goal and the stop."""
     # The first and the last node twice: what misses the ends is held at them.
-    laid = np.concatenate([values[:1], values, values[-1:], [at_goal, at_stop]])
-    rise = np.diff(laid, append=at_stop)
+    laid = np.concatenate([values[:1], values, values[-1:], ends])
+    rise = np.diff(laid, append=0.0)
     rise[-2:] = 0.0
     read = rise.take(place)
     read *= share
     read += laid.take(place)
-    return np.asarray(read)
+    return np.asarray(read @ chances)

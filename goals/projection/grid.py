@@ -101,9 +101,9 @@ def make_grid(
     """Lay a grid; `goal`, `stop` and `today` in log-equity, stop < today < goal.
 
     `factors` are all that may be used, ascending. `nodes` is about how many nodes it
-    has; left out, as many as the smallest steps need. With `fewest` they are the most,
-    and where so many cells to a step are not needed, there are fewer. Where all steps are multiples of
-    one (a lattice), a node lies wherever a walk can come, and nothing is rounded.
+    has; left out, as many as the smallest steps need. With `fewest` they are the most:
+    there are fewer where large steps need fewer. Where all steps are multiples of one
+    (a lattice), a node lies wherever a walk can come, and nothing is rounded.
     """
     if nodes is not None and not FEWEST_ASKED <= nodes <= MOST_NODES:
         raise InvalidInput("nodes", f"must be from {FEWEST_ASKED} to {MOST_NODES:,}.")

@@ -99,7 +99,7 @@ def plan_steps(
 
 
 def fewest_nodes(outcomes: Outcomes, trades_left: int) -> int | None:
-    """The fewest nodes that will do where steps are large; None: no fewer than asked."""
+    """The fewest nodes that do where steps are large; None: no fewer than asked."""
     if trades_left <= MOST_SINGLE or outcomes.values.size <= FEW_OUTCOMES:
         return None
     return FEWEST_NODES
@@ -109,9 +109,7 @@ def _power_of_two(most: float) -> int:
     return 1 << max(int(most).bit_length() - 1, 0)
 
 
-def repeat(
-    step: Callable[[Floats], Floats], values: Floats, times: int
-) -> Floats:
+def repeat(step: Callable[[Floats], Floats], values: Floats, times: int) -> Floats:
     """The values after so many equal steps; no more are taken than change them."""
     for _ in range(times):
         before, values = values, step(values)

@@ -206,9 +206,7 @@ def _solve_monotone(
     return best
 
 
-def _best_constant(
-    plan: Plan, factors: Floats, grid: Grid, penalty: float
-) -> int:
+def _best_constant(plan: Plan, factors: Floats, grid: Grid, penalty: float) -> int:
     """The index of the best of some factors for always, as of today."""
     tried = np.unique(np.linspace(0, factors.size - 1, CONSTANTS).astype(int))
     found = []
@@ -220,9 +218,7 @@ def _best_constant(
     return int(tried[np.argmax(found)])
 
 
-def _count_visits(
-    plan: Plan, choices: Indices, grid: Grid
-) -> Floats:
+def _count_visits(plan: Plan, choices: Indices, grid: Grid) -> Floats:
     """How often each node is visited with so many steps left, beside the most."""
     weights = np.zeros((len(plan) + 1, grid.size))
     visits = np.zeros(grid.size)

@@ -147,7 +147,7 @@ class Stencils:
         return np.asarray(expected)
 
     def carry(self, visits: Floats, chosen: Indices) -> Floats:
-        """How probably each node is visited after one trade, given before it.
+        """How probably each node is visited after a step of one trade, given before it.
 
         `chosen` are the indices of the factors at the nodes. Walks that end are gone.
         What `expect_chosen` reads from a node is what this one carries there.
@@ -161,9 +161,9 @@ class Stencils:
         carried[1:] += np.bincount(below.ravel(), above.ravel(), size)[:-1]
         carried = carried[self.below : self.below + visits.size]
         goal, stop = self._near_ends(chosen)
-        carried[::-1][: len(goal)] -= goal @ visits[-goal.shape[1] :]
+        carried[-1] -= goal[0] @ visits[-goal.shape[1] :]
         if stop is not None:
-            carried[: len(stop)] -= stop @ visits[: stop.shape[1]]
+            carried[0] -= stop[0] @ visits[: stop.shape[1]]
         # What is nothing but for rounding is nothing.
         return np.asarray(np.maximum(carried, 0.0))
 

@@ -142,7 +142,7 @@ def _find_trades(
         enough = np.flatnonzero(found >= EVEN)
         if enough.size:
             row = slice(max(enough[0] - 1, 0), enough[0] + 1)
-            return ceil(np.interp(EVEN, found[row], trades[row]) - 1e-9)
+            return ceil(float(np.interp(EVEN, found[row], trades[row])) - 1e-9)
         if asked >= most_trades:
             return None
         asked = min(asked * 4, most_trades)
@@ -168,11 +168,11 @@ def _find_target(
     likely = min(max(drift + TOUCHED_BY_HALF * spread, nearest), farthest)
     near: tuple[float, float] | None = None
     far: tuple[float, float] | None = None
-    distance, begins = likely, known is None
+    distance = likely
     if known is not None:
         distance = min(max(log1p(known[0]) - today, nearest), farthest)
     for tries in range(MOST_TARGETS):
-        if known is not None and tries == 0:
+        if known and not tries:
             probability = known[1]
         else:
             probability = chance(exp(today + distance) - 1)
@@ -189,14 +189,13 @@ def _find_target(
             if far[0] - near[0] <= NEAR_TARGET * near[0]:
                 break
             distance = _split(near, far, tries)
-        elif not begins and (likely > distance) == (probability >= EVEN):
+        elif known and not tries and (likely > distance) == (probability >= EVEN):
             distance = likely
         else:
             # Without any spread a walk is sure: then by doubling, and halving.
             guess = distance + (deviate - AIM) * (spread or distance / 2)
             guess = min(max(guess, distance / FARTHEST), distance * FARTHEST)
             distance = min(max(guess, nearest), farthest)
-        begins = True
     return None if near is None else exp(today + near[0]) - 1
 
 

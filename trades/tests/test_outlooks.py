@@ -133,7 +133,7 @@ def test_without_a_deadline_the_ladder_decides_and_says_so(policy):
 def test_a_solved_decision_is_taken_again_with_and_without_its_table():
     _, goal = funded(policy="deadline_optimal")
     row = size(goal)
-    assert row.policy_version == "deadline_optimal-3"
+    assert row.policy_version == "deadline_optimal-4"
     assert PolicyTable.objects.count() == 1
     kept = decide_again(row)
     PolicyTable.objects.all().delete()
