@@ -100,7 +100,6 @@ def draw_factors(axes: Axes, edge: Edge) -> None:
         FACTORS,
         STOP,
         1.0,
-        monotone=True,
     )
     equity = np.linspace(0.91, 1.049, 400)
     for left, colour in ((60, BLUE), (20, ORANGE), (5, GREY)):
