@@ -110,7 +110,7 @@ def draw_factors(axes: Axes, edge: Edge) -> None:
             label=f"{left} trades left",
         )
     axes.set(title="deadline_optimal", xlabel="return so far [%]", ylabel="factor")
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(frameon=False, loc="lower center")
 
 
 if __name__ == "__main__":
