@@ -6,9 +6,10 @@ again.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 from time import process_time
 from typing import Any
 
@@ -21,7 +22,7 @@ from bench.people import STRATEGY, Trader, make_trader
 from bench.rows import Row, Target
 from bench.timing import show
 from goals.enums import GoalType, PolicyName
-from goals.models import ApiToken
+from goals.models import ApiToken, FinancialGoal
 from goals.services import create_goal
 from trades.services.reconciling import mend_drift
 
@@ -29,6 +30,9 @@ TRADES = 218_000
 # At that rate 24,463 trades are left in 45 days.
 PER_DAY = 543.6
 DAYS_LEFT = 45
+# Percent: near, far, and of goals that nobody asked about yet.
+TARGETS = (1, 5, 60)
+COLD_TARGETS = range(2, 22)
 MOST_CPU = Target(500, at_least=False, unit=" ms")
 TABLES = "portfolios, financial_goals, trades, positions, ledger_days, growth_records"
 # Skewed profits of as many sizes as there are trades, a tick at a time to one day.
@@ -56,8 +60,11 @@ def measure(trades: int = TRADES) -> Iterator[Row]:
     client = APIClient(SERVER_NAME="localhost")
     _, token = ApiToken.objects.create(user=trader.user)
     client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
-    for what, path, parameters in questions(trader):
-        first, again = (_cpu(client, path, parameters) for _ in range(2))
+    _cpu(partial(client.get, "/api/goals/"))  # what a process does once
+    asked = [(client.get, *one) for one in questions(trader)]
+    asked += [(partial(client.post, format="json"), *one) for one in decisions(trader)]
+    for ask, what, path, parameters in asked:
+        first, again = (_cpu(partial(ask, path, parameters)) for _ in range(2))
         yield Row(
             f"CPU of {what}, {trades:,} trades",
             show(first),
@@ -88,8 +95,42 @@ def questions(trader: Trader) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "the last page of trades", "/api/trades/", {"page_size": 500, "page": "last"}
 
 
+def decisions(trader: Trader) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Sizes for a goal whose table is not solved yet, and for all of them at once."""
+    goals = _goals(trader, COLD_TARGETS, PolicyName.DEADLINE_OPTIMAL)
+    size = {"base_size": "1000", "symbol": "BTCUSDT"}
+    plain = f"/api/goals/{trader.goals[0].goal_id}/sizing/"
+    yield "a size, the record made from nothing", plain, size
+    one = f"/api/goals/{goals[-1].goal_id}/sizing/"
+    yield "a size under deadline_optimal", one, size | {"strategy_id": STRATEGY}
+    size["portfolio"] = str(trader.portfolio.portfolio_id)
+    number = len(trader.goals) + len(goals)
+    yield f"a size over {number} goals", "/api/sizing/", size
+    yield "the next trade", "/api/next-trade/", size | {"candidates": [STRATEGY]}
+
+
+def _goals(
+    trader: Trader, targets: Sequence[int], *policies: PolicyName
+) -> list[FinancialGoal]:
+    now = timezone.now()
+    return [
+        create_goal(
+            user=trader.user,
+            portfolio=trader.portfolio.portfolio_id,
+            goal_type=GoalType.MONTHLY_RETURN,
+            target_value=Decimal(target),
+            policy=policy,
+            start_date=now.date(),
+            target_date=now.date() + timedelta(days=DAYS_LEFT),
+            as_of=now,
+        )
+        for policy in policies
+        for target in targets
+    ]
+
+
 def trader_with(trades: int) -> Trader:
-    """With a goal under every policy."""
+    """With goals under every policy."""
     now = timezone.now()
     first = now - timedelta(days=trades / PER_DAY + 1)
     trader = make_trader("heavy", since=first)
@@ -105,28 +146,15 @@ def trader_with(trades: int) -> Trader:
         cursor.execute(LEDGER, values)
         cursor.execute(POSITIONS, values)
     mend_drift(trader.portfolio.portfolio_id, now)
-    goals = [
-        create_goal(
-            user=trader.user,
-            portfolio=trader.portfolio.portfolio_id,
-            goal_type=GoalType.MONTHLY_RETURN,
-            target_value=Decimal(target),
-            policy=policy,
-            start_date=now.date(),
-            target_date=now.date() + timedelta(days=DAYS_LEFT),
-            as_of=now,
-        )
-        for policy in PolicyName
-        for target in (5, 60)
-    ]
+    goals = _goals(trader, TARGETS, *PolicyName)
     with connection.cursor() as cursor:
         cursor.execute(f"VACUUM ANALYZE {TABLES}")
     return Trader(trader.user, trader.portfolio, tuple(goals))
 
 
-def _cpu(client: APIClient, path: str, parameters: dict[str, Any]) -> float:
+def _cpu(ask: Callable[[], Any]) -> float:
     before = process_time() + _of_session()
-    answer = client.get(path, parameters)
+    answer = ask()
     after = process_time() + _of_session()
     assert answer.status_code == 200, answer.content
     return after - before

@@ -48,7 +48,8 @@ class GoalStanding:
     `trades_left` until the deadline, `need` the log-growth each of them must still
     bring, `edge` the shrunk mean growth per trade (ratios), `equity` today's in units
     of that at the goal's start, `solved` for `deadline_optimal` alone: None where they
-    are not known, and a policy that needs them is then the ladder.
+    are not known, and a policy that needs them is then the ladder. `postponed`: what
+    costs work was not done for it in this call, as it does not decide.
     """
 
     goal_id: int
@@ -68,6 +69,7 @@ class GoalStanding:
     equity: Decimal | None = None
     solved: SolvedFactor | None = None
     unreachable: str | None = None
+    postponed: bool = False
 
     @property
     def band(self) -> ProgressBand:
@@ -112,7 +114,7 @@ class Arbitration:
 
 def arbitrate(goals: tuple[GoalStanding, ...]) -> Arbitration:
     """Pick the goal that decides; `goals` must not be empty."""
-    ordered = sorted(goals, key=_rank)
+    ordered = sorted(goals, key=rank)
     decider = ordered[0]
     factors = tuple(measure_goal_factor(goal) for goal in ordered)
     conflict = any(f.factor > 1 for f in factors) and any(f.factor < 1 for f in factors)
@@ -217,6 +219,8 @@ def _say_lack(goal: GoalStanding) -> str:
         return "needs a deadline and goes by the ladder"
     if goal.edge is None:
         return f"needs {FEWEST_TRADES} closed trades and goes by the ladder"
+    if goal.postponed:
+        return "is not solved in this call, as the goal does not decide: by the ladder"
     return "has nothing to go by but the ladder"
 
 
@@ -229,7 +233,8 @@ def _percent(ratio: Decimal) -> str:
     return f"{format_plain(round_to(ratio * 100, (40, 4)))} %"
 
 
-def _rank(goal: GoalStanding) -> tuple[int, bool, float, int]:
+def rank(goal: GoalStanding) -> tuple[int, bool, float, int]:
+    """Who decides: the lowest first."""
     # A deadline's order only; no figure is computed from this float.
     seconds = goal.deadline.timestamp() if goal.deadline else 0.0
     return goal.priority, goal.deadline is None, seconds, goal.goal_id

@@ -17,7 +17,7 @@ from zlib import compress, decompress
 import numpy as np
 
 from goals.policies import DEADLINE_VERSION
-from goals.projection.deadline import solve_deadline_policy
+from goals.projection.deadline import row_of, solve_deadline_policy
 from goals.projection.edge import Edge
 from goals.projection.types import Floats
 from mastertrade.money import FACTOR, round_to
@@ -30,7 +30,7 @@ DEEPEST_STOP = 1 - 1e-6
 # A table is solved for the next so many trades left, and answers all below them: few
 # tables then do for a whole period.
 TRADES_STEP = 20
-MOST_TRADES = 1_000
+MOST_TRADES = 2_000
 CHANCES = 65_535  # a probability is kept as so many parts
 TOUCH = 1e-12
 # A level that misses a node by less than this share of a step lies on it.
@@ -76,20 +76,23 @@ class DeadlineInputs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeadlineTable:
-    """Factors and probabilities over (trades left, equity); row n with n trades left.
+    """Factors and probabilities over (trades left, equity).
 
-    Nodes lie `step` apart in log-equity from `lowest` on.
+    A row holds with as many trades left as `trades` says, shape (rows,), ascending, and
+    with fewer down to the row before it. Nodes lie `step` apart in log-equity from
+    `lowest` on.
     """
 
     inputs: DeadlineInputs
     lowest: float
     step: float
+    trades: Floats
     choices: np.ndarray
     chances: np.ndarray
 
     def factors_at(self, trades_left: int, equity: Floats) -> Floats:
         """The factors at these equities; 1.0 beyond the goal and below the stop."""
-        row = min(max(trades_left, 1), self.choices.shape[0]) - 1
+        row = row_of(self.trades, trades_left)
         level = np.log(np.maximum(equity, 1e-300))
         # At the node below, as in `DeadlinePolicy.factor`.
         place = np.floor((level - self.lowest) / self.step + NODE_TOUCH)
@@ -112,10 +115,10 @@ class DeadlineTable:
             return Decimal(1)
         if level <= stop + TOUCH:
             return Decimal(0)
-        row = min(max(trades_left, 1), self.chances.shape[0]) - 1
         node = round((level - self.lowest) / self.step)
         node = min(max(node, 0), self.chances.shape[1] - 1)
-        return round_to(Decimal(int(self.chances[row, node])) / CHANCES, (8, 6))
+        chance = float(np.interp(trades_left, self.trades, self.chances[:, node]))
+        return round_to(Decimal(chance) / CHANCES, (8, 6))
 
     @property
     def _ends(self) -> tuple[float, float]:
@@ -123,29 +126,31 @@ class DeadlineTable:
 
     def pack(self) -> bytes:
         """The table without its inputs, compressed."""
-        head = np.array([self.lowest, self.step], np.dtype("<f8")).tobytes()
-        body = self.choices.astype("u1").tobytes()
+        head = [self.lowest, self.step, self.trades.size, *self.trades.tolist()]
+        body = np.array(head, np.dtype("<f8")).tobytes()
+        body += self.choices.astype("u1").tobytes()
         body += self.chances.astype("<u2").tobytes()
-        return compress(head + body, 6)
+        return compress(body, 6)
 
 
 def unpack(inputs: DeadlineInputs, packed: bytes) -> DeadlineTable:
     """The table of these inputs from what `pack` made."""
     raw = decompress(packed)
-    lowest, step = np.frombuffer(raw, "<f8", 2)
-    rows = inputs.trades_left
-    cells = (len(raw) - 16) // 3
+    lowest, step, rows = np.frombuffer(raw, "<f8", 3)
+    begin = 8 * (3 + int(rows))
+    cells = (len(raw) - begin) // 3
     return DeadlineTable(
         inputs=inputs,
         lowest=float(lowest),
         step=float(step),
-        choices=np.frombuffer(raw, "u1", cells, 16).reshape(rows, -1),
-        chances=np.frombuffer(raw, "<u2", cells, 16 + cells).reshape(rows, -1),
+        trades=np.frombuffer(raw, "<f8", int(rows), 24),
+        choices=np.frombuffer(raw, "u1", cells, begin).reshape(int(rows), -1),
+        chances=np.frombuffer(raw, "<u2", cells, begin + cells).reshape(int(rows), -1),
     )
 
 
 def solve(inputs: DeadlineInputs) -> DeadlineTable:
-    """Solve the table, monotone in progress."""
+    """Solve the table; of many trades left, several at once."""
     solved = solve_deadline_policy(
         inputs.growths,
         inputs.probabilities,
@@ -155,14 +160,19 @@ def solve(inputs: DeadlineInputs) -> DeadlineTable:
         inputs.factors,
         stop_loss=inputs.stop_loss,
         stop_penalty=inputs.stop_penalty,
-        monotone=True,
         nodes=inputs.nodes,
+        grouped=True,
     )
     choices = np.searchsorted(np.array(inputs.factors), solved.factors[1:] - 1e-9)
     chances = np.rint(np.clip(solved.probabilities[1:], 0.0, 1.0) * CHANCES)
     lowest, step = solved.grid.lowest, solved.grid.step
     return DeadlineTable(
-        inputs, lowest, step, choices.astype("u1"), chances.astype("<u2")
+        inputs=inputs,
+        lowest=lowest,
+        step=step,
+        trades=solved.trades[1:],
+        choices=choices.astype("u1"),
+        chances=chances.astype("<u2"),
     )
 
 

@@ -76,7 +76,7 @@ CONSTANT = PolicyTable(
 TABLES = {PolicyName.LADDER: LADDER, PolicyName.CONSTANT: CONSTANT}
 
 PACE_VERSION = "pace-1"
-DEADLINE_VERSION = "deadline_optimal-3"
+DEADLINE_VERSION = "deadline_optimal-4"
 # How much more than needed a goal that is behind strives for. No unit.
 PACE_SPEED = Decimal("1.5")
 # From so much progress on (percent): the pace's lowest and highest factor. None is the

@@ -149,6 +149,7 @@ def _answer(asked: _Question) -> Figures:
         equity=equity,
         stop_loss=stop_loss,
         most_trades=MOST_SUGGESTED if policy.table is None else MOST_SOLVED,
+        probability=found.probability,
     )
     return Figures(
         probability=ratio(found.probability),

@@ -100,7 +100,6 @@ def draw_factors(axes: Axes, edge: Edge) -> None:
         FACTORS,
         STOP,
         1.0,
-        monotone=True,
     )
     equity = np.linspace(0.91, 1.049, 400)
     for left, colour in ((60, BLUE), (20, ORANGE), (5, GREY)):
@@ -111,7 +110,7 @@ def draw_factors(axes: Axes, edge: Edge) -> None:
             label=f"{left} trades left",
         )
     axes.set(title="deadline_optimal", xlabel="return so far [%]", ylabel="factor")
-    axes.legend(frameon=False, loc="lower left")
+    axes.legend(frameon=False, loc="lower center")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,13 @@ from typing import TypeAlias
 import numpy as np
 
 from goals.projection.grid import Grid, log_levels, make_grid
+from goals.projection.grouping import (
+    Step,
+    Stretch,
+    fewest_nodes,
+    plan_steps,
+    trades_at,
+)
 from goals.projection.induction import nearest_to_one, solve
 from goals.projection.outcomes import (
     Outcomes,
@@ -40,8 +47,10 @@ class DeadlinePolicy:
     `value` is probability - stop_penalty · stop_probability, as of today's equity with
     all trades left. Probabilities are ratios from 0 to 1.
 
-    `factors` has shape (trades_left + 1, nodes): row n holds with n trades left (row 0,
-    with none, is 1.0), each node from itself up to the next one.
+    `factors` has shape (rows, nodes): a row holds with as many trades left as `trades`,
+    shape (rows,), says, and with fewer down to the row before it (row 0, with none, is
+    1.0), each node from itself up to the next one. There is a row for each number of
+    trades, unless they were grouped.
     `equity` are the nodes, ascending, shape (nodes,), in units of the equity at the
     goal's start. `probabilities`, of the same shape as `factors`, are those of reaching
     the goal. `stop` is in log-equity; the grid has none where hardly a walk would come.
@@ -55,20 +64,21 @@ class DeadlinePolicy:
     probabilities: Floats
     grid: Grid
     stop: float | None
+    trades: Floats
 
     def factor(self, trades_left: int, equity: Floats | float) -> Floats:
-        """The factors at these equities; with more trades than solved, those at first.
+        """The factors at these equities, by the row for so many trades left.
 
         1.0 from the goal on and from the stop down: nothing is left to decide there.
         """
         at = np.atleast_1d(np.asarray(equity, dtype=np.float64))
-        row = min(max(trades_left, 0), self.factors.shape[0] - 1)
+        row = row_of(self.trades, trades_left)
         found = self.factors[row][self.grid.node_below(at)]
         return np.where(self._is_over(at), 1.0, found)
 
     def probability_at(self, trades_left: int, equity: float) -> float:
         """The probability to reach the goal from here, between nodes by a line."""
-        row = min(max(trades_left, 0), self.factors.shape[0] - 1)
+        row = row_of(self.trades, trades_left)
         if equity <= 0 or self._is_over(np.array([equity]))[0]:
             return float(equity > 0 and np.log(equity) >= self.grid.goal - 1e-12)
         nodes = np.append(self.grid.log_equity, self.grid.goal)
@@ -84,6 +94,14 @@ class DeadlinePolicy:
         return over
 
 
+def row_of(trades: Floats, trades_left: float) -> int:
+    """The row of a table that holds with so many trades left.
+
+    `trades`, ascending, are the most trades left that each row holds with.
+    """
+    return min(int(np.searchsorted(trades, trades_left)), trades.size - 1)
+
+
 def solve_deadline_policy(
     outcomes: Numbers,
     probabilities: Numbers,
@@ -97,6 +115,7 @@ def solve_deadline_policy(
     monotone: bool = False,
     *,
     nodes: int | None = None,
+    grouped: bool = False,
 ) -> DeadlinePolicy:
     """Maximise P(goal is touched) - stop_penalty · P(stop is touched) over factors.
 
@@ -116,7 +135,9 @@ def solve_deadline_policy(
     being small near the stop is ruled out. docs/projection.md has figures. Of equally
     good factors the one nearest to 1 is taken. `nodes` is about the size of the grid;
     left out, as many as the distribution needs for an error of some tenths of a
-    percentage point.
+    percentage point. `grouped`: many trades are walked several at once, with the same
+    factor, which is quicker and less exact; docs/projection.md has figures. A monotone
+    table is never grouped.
 
     With one factor, or few trades, factors and outcomes, the chances are exact: every
     equity in reach is looked at. The table is that of the grid even so, and followed
@@ -139,8 +160,15 @@ def solve_deadline_policy(
         stop=stop,
         today=start,
         nodes=nodes,
+        fewest=fewest_nodes(chances, trades_left) if grouped else None,
     )
-    solved = solve(chances, choices, grid, trades_left, stop_penalty, monotone)
+    plan = [Stretch(Step(1, chances))] * trades_left
+    if grouped and not monotone:
+        bottom = float(grid.log_equity[0])
+        nearest = min(goal - start, start - bottom)
+        largest = float(choices[-1])
+        plan = plan_steps(chances, trades_left, nearest, goal - bottom, largest)
+    solved = solve(plan, choices, grid, stop_penalty, monotone)
     if over:
         reached = float(today >= goal - 1e-12)
         found = Reached(reached, 1 - reached)
@@ -164,6 +192,7 @@ def solve_deadline_policy(
         probabilities=solved.reached,
         grid=grid,
         stop=stop,
+        trades=trades_at(plan),
     )
 
 

@@ -15,7 +15,7 @@ from goals.projection.types import Floats, Numbers
 FEWEST_TRADES = 20
 CONFIDENT_TRADES = 100
 # Prior deviation of the mean, in typical losses. Source: docs/projection.md.
-PRIOR_DEVIATION_LOSSES = 0.1
+PRIOR_DEVIATION_LOSSES = 0.2
 ONE_SIDED_80 = NormalDist().inv_cdf(0.8)
 # A record longer than this is told by as many outcomes, each the mean of its share.
 MOST_OUTCOMES = 41
@@ -89,7 +89,7 @@ def measure_bounds(trades: int, total: float, total_squares: float) -> Bounds:
 def shrink_mean(bounds: Bounds, typical_loss: float) -> tuple[float, float]:
     """The mean shrunk towards 0, and the standard deviation of what is known of it.
 
-    Normal prior of mean 0 and deviation τ = 0.1 typical losses: the mean counts with
+    Normal prior of mean 0 and deviation τ = 0.2 typical losses: the mean counts with
     n / (n + s²/τ²), and its posterior deviation is s / √(n + s²/τ²), s the sample's.
     """
     prior = PRIOR_DEVIATION_LOSSES * typical_loss

@@ -2,17 +2,26 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 
 from goals.projection.deadline import DeadlinePolicy, check_question
 from goals.projection.grid import TOUCH, Grid, log_levels, make_grid
-from goals.projection.grouping import Step, plan_steps, trades_at
+from goals.projection.grouping import (
+    SHARE,
+    Step,
+    Stretch,
+    fewest_nodes,
+    plan_steps,
+    repeat,
+    trades_at,
+)
 from goals.projection.outcomes import read_number, take_outcomes
 from goals.projection.reachable import Reached, walk_levels
-from goals.projection.stencils import land
-from goals.projection.types import Flags, Floats, Indices, Numbers
+from goals.projection.stencils import Landing, land
+from goals.projection.types import Floats, Indices, Numbers
 from mastertrade.exceptions import InvalidInput
 
 # (trades left, equities of shape (n,)) → factors of shape (n,).
@@ -20,6 +29,8 @@ PolicyFunction: TypeAlias = Callable[[int, Floats], Floats]
 Policy: TypeAlias = DeadlinePolicy | PolicyFunction | float
 # Where a policy's factors are asked to find out how small and large they get.
 PROBES = 65
+# Of a policy with more different factors, those of one time at once are measured.
+MOST_KNOWN = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,13 +65,17 @@ def evaluate_policy(
     *,
     nodes: int | None = None,
     grouped: bool = False,
+    share: float = SHARE,
+    stops: bool = True,
 ) -> PolicyOutcome:
     """The chances of a given policy; arguments as in `solve_deadline_policy`.
 
     `policy` is what that returned, one factor for always, or a function of the trades
     left and an array of equities (in units of that at the goal's start) that returns a
     factor for each. `grouped`: many trades are walked several at once, which is quicker
-    and less exact; docs/projection.md has figures.
+    and less exact, and the policy is asked again after `share` of the trades left;
+    docs/projection.md has figures. Without `stops` the chance of the
+    stop is not worked out, and is NaN.
     """
     chances = take_outcomes(outcomes, probabilities, base_risk)
     check_question(trades_left, goal_return, stop_loss, 0.0, equity)
@@ -80,17 +95,18 @@ def evaluate_policy(
         stop=stop,
         today=today,
         nodes=nodes,
+        fewest=fewest_nodes(chances, trades_left) if grouped else None,
     )
-    steps = [Step(1, chances)] * trades_left
+    plan = [Stretch(Step(1, chances))] * trades_left
     if grouped:
         bottom = float(grid.log_equity[0])
         nearest = min(goal - today, today - bottom)
-        steps = plan_steps(
-            chances, trades_left, nearest, goal - bottom, float(factors[-1])
+        plan = plan_steps(
+            chances, trades_left, nearest, goal - bottom, float(factors[-1]), share
         )
-    reached, stopped = _walk(choose, steps, grid)
+    reached, stopped = _walk(choose, plan, grid, stops)
     exact = None
-    if not grouped or len(steps) == trades_left:
+    if not grouped or len(plan) == trades_left:
         exact = walk_levels(
             lambda left, levels: ask(choose, left, levels),
             chances,
@@ -101,10 +117,10 @@ def evaluate_policy(
     found = exact or Reached(float(reached[-1, grid.today]), float(stopped[grid.today]))
     return PolicyOutcome(
         probability=found.probability,
-        stop_probability=found.stop_probability,
+        stop_probability=found.stop_probability if stops else float("nan"),
         probabilities=reached,
         equity=grid.equity,
-        trades=trades_at(steps),
+        trades=trades_at(plan),
     )
 
 
@@ -141,65 +157,92 @@ def ask(choose: PolicyFunction, trades_left: int, equity: Floats) -> Floats:
     return factors
 
 
-@dataclass(frozen=True, slots=True)
-class _Steps:
-    """Where a trade leads from each node: the node below, and how far beyond it."""
+class _Walker:
+    """Reads values where trades lead, on a grid with its ends.
 
-    node: Indices
-    share: Floats
-    reaches: Flags
-    stops: Flags
+    Factors of policies that use few of them are looked up: to measure where a trade
+    leads costs more than to read there.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self.nodes = np.arange(grid.size)[:, None]
+        self.known = np.empty(0)
+        self.landings: dict[Step, Landing] = {}
+
+    def step(self, factors: Floats, step: Step) -> tuple[Indices, Floats]:
+        """Where each outcome leads from each node: a place in `_lay_out`, a share."""
+        grid, size = self.grid, self.grid.size
+        landing, which = self._land(factors, step)
+        exact = landing.exact.take(which, axis=0) + self.nodes
+        drawn = (TOUCH + step.drawn * factors / grid.step)[:, None]
+        bottom = -np.inf if grid.stop is None else (grid.stop - grid.lowest) / grid.step
+        # Inside the goal's and the stop's cells: the node before them.
+        place = landing.cells.take(which, axis=0) + (self.nodes + 1)
+        np.clip(place, 0, size, out=place)
+        place[exact >= size - 1 + grid.goal_share - drawn] = size + 2
+        place[exact <= bottom + drawn if grid.stop is not None else exact < -1] = (
+            size + 3
+        )
+        return place, landing.share.take(which, axis=0)
+
+    def _land(self, factors: Floats, step: Step) -> tuple[Landing, Indices]:
+        which = np.searchsorted(self.known, factors)
+        known = self.known.take(which, mode="clip") if self.known.size else -factors - 1
+        if not np.array_equal(known, factors):
+            found = np.unique(factors)
+            every = np.union1d(self.known, found)
+            self.known = every if every.size <= MOST_KNOWN else found
+            self.landings.clear()
+            which = np.searchsorted(self.known, factors)
+        if step not in self.landings:
+            outcomes = step.outcomes
+            steps = outcomes.log_steps(self.known)
+            self.landings[step] = land(steps, outcomes.probabilities, self.grid)
+        return self.landings[step], which
 
 
 def _walk(
-    choose: PolicyFunction, plan: Sequence[Step], grid: Grid
+    choose: PolicyFunction, plan: Sequence[Stretch], grid: Grid, stops: bool
 ) -> tuple[Floats, Floats]:
     equity = grid.equity
     stopped = np.zeros(grid.size)
     reached = np.zeros((len(plan) + 1, grid.size))
+    walker = _Walker(grid)
     given: Floats | None = None
     of: Step | None = None
     left = 0
-    for row, step in enumerate(plan, start=1):
-        left += step.trades
+    for row, stretch in enumerate(plan, start=1):
+        left, step = left + stretch.trades, stretch.step
         factors = ask(choose, left, equity)
         if given is None or of is not step or not np.array_equal(given, factors):
-            steps, given, of = _step(factors, step, grid), factors, step
-        chances = step.outcomes.probabilities
-        reached[row] = _read(reached[row - 1], steps, steps.reaches) @ chances
-        if grid.stop is not None:
-            stopped = _read(stopped, steps, steps.stops) @ chances
+            (place, share), given, of = walker.step(factors, step), factors, step
+        read = partial(
+            _read, place=place, share=share, chances=step.outcomes.probabilities
+        )
+        to_goal, to_stop = (
+            partial(read, ends=(1.0, 0.0)),
+            partial(read, ends=(0.0, 1.0)),
+        )
+        reached[row] = repeat(to_goal, reached[row - 1], stretch.times)
+        if stops and grid.stop is not None:
+            stopped = repeat(to_stop, stopped, stretch.times)
     return reached, stopped
 
 
-def _step(factors: Floats, step: Step, grid: Grid) -> _Steps:
-    # Few of the factors differ, as a rule; a logarithm costs more than to look one up.
-    given, which = np.unique(factors, return_inverse=True)
-    outcomes = step.outcomes
-    landing = land(outcomes.log_steps(given), outcomes.probabilities, grid)
-    nodes = np.arange(grid.size)[:, None]
-    exact = landing.exact[which] + nodes
-    read = (landing.cells + landing.share)[which] + nodes
-    drawn = (TOUCH + step.drawn * factors / grid.step)[:, None]
-    bottom = -np.inf if grid.stop is None else (grid.stop - grid.lowest) / grid.step
-    # Inside the goal's and the stop's cells: the node before them.
-    inside = np.clip(read, 0, grid.size - 1)
-    node = np.minimum(inside.astype(np.intp), grid.size - 2) if grid.size > 1 else 0
-    return _Steps(
-        node=np.asarray(node),
-        share=inside - node,
-        reaches=exact >= grid.size - 1 + grid.goal_share - drawn,
-        stops=(exact <= bottom + drawn) if grid.stop is not None else exact < -1,
-    )
-
-
-def _read(values: Floats, steps: _Steps, ends: Flags) -> Floats:
-    """Values where the steps lead: 1 where they end the walk so, 0 where otherwise."""
-    if values.size > 1:
-        read = values[steps.node] * (1 - steps.share)
-        read += values[steps.node + 1] * steps.share
-    else:
-        read = np.full(steps.reaches.shape, values[0])
-    read[steps.reaches | steps.stops] = 0.0
-    read[ends] = 1.0
-    return np.asarray(read)
+def _read(
+    values: Floats,
+    place: Indices,
+    share: Floats,
+    chances: Floats,
+    ends: tuple[float, float],
+) -> Floats:
+    """Values expected after a step; beyond the nodes those of the goal and the stop."""
+    # The first and the last node twice: what misses the ends is held at them.
+    laid = np.concatenate([values[:1], values, values[-1:], ends])
+    rise = np.diff(laid, append=0.0)
+    rise[-2:] = 0.0
+    read = rise.take(place)
+    read *= share
+    read += laid.take(place)
+    return np.asarray(read @ chances)

@@ -15,7 +15,7 @@ import numpy as np
 from goals.projection.deadline import check_question
 from goals.projection.edge import Edge
 from goals.projection.evaluate import Policy, as_function, evaluate_policy
-from goals.projection.grouping import sum_of
+from goals.projection.grouping import MOST_SINGLE, sum_of
 from goals.projection.outcomes import take_outcomes
 from goals.projection.paths import Walks, simulate_policy
 from mastertrade.exceptions import InvalidInput
@@ -28,6 +28,8 @@ UNREACHABLE = 0.05
 RESAMPLES = 400
 # Nodes of a grid where a fifth of a percentage point is of no account.
 COARSE_NODES = 400
+# And of many trades for the ends of a band.
+BAND_NODES = 200
 FAN_PATHS = 10_000
 FAN_STEPS = 60
 # How far above the unreachable limit the cheap estimate must be to be believed: no
@@ -39,12 +41,11 @@ UPPER_END = NormalDist().inv_cdf(BAND_QUANTILES[1])
 
 @dataclass(frozen=True, slots=True)
 class Chance:
-    """The probability to touch the goal, its band, and that to touch the stop first."""
+    """The probability to touch the goal, and its band."""
 
     probability: float
     low: float
     high: float
-    stop_probability: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +54,13 @@ class Projection:
 
     `probability` is that of touching the goal by the deadline, `low` and `high` its
     10 % and 90 % quantiles, given how little the record knows of the edge.
-    `stop_probability` is that of touching the stop first. `required_per_trade` is the
-    log-growth each trade left must bring. `unreachable_reason` is None while the goal
-    can be reached.
+    `required_per_trade` is the log-growth each trade left must bring.
+    `unreachable_reason` is None while the goal can be reached.
     """
 
     probability: float
     low: float
     high: float
-    stop_probability: float
     unreachable_reason: str | None
     required_per_trade: float | None
 
@@ -100,7 +99,6 @@ def project(
         probability=found.probability,
         low=found.low,
         high=found.high,
-        stop_probability=found.stop_probability,
         # The next trade is one of those left, so sizing it asks about one at least.
         unreachable_reason=is_unreachable(
             edge,
@@ -127,8 +125,8 @@ def measure_chance(
     """The probability and its band alone: three inductions, and no suggestion."""
     check_question(trades_left, goal_return, stop_loss, 0.0, equity)
 
-    def chance(mean: float) -> tuple[float, float]:
-        outcome = evaluate_policy(
+    def chance(mean: float, nodes: int) -> float:
+        return evaluate_policy(
             policy,
             *edge.tilted(mean),
             1.0,
@@ -136,14 +134,14 @@ def measure_chance(
             goal_return,
             stop_loss,
             equity,
-            nodes=COARSE_NODES,
+            nodes=nodes,
             grouped=True,
-        )
-        return outcome.probability, outcome.stop_probability
+            stops=False,
+        ).probability
 
-    point, stopped = chance(edge.shrunk_mean)
-    low, high = _band(edge, lambda mean: chance(mean)[0], point, seed)
-    return Chance(point, low, high, stopped)
+    nodes = COARSE_NODES if trades_left <= MOST_SINGLE else BAND_NODES
+    point = chance(edge.shrunk_mean, COARSE_NODES)
+    return Chance(point, *_band(edge, lambda mean: chance(mean, nodes), point, seed))
 
 
 def draw_means(edge: Edge, seed: int, count: int = RESAMPLES) -> "np.ndarray":
@@ -229,6 +227,7 @@ def is_unreachable(
         equity,
         nodes=COARSE_NODES,
         grouped=True,
+        stops=False,
     ).probability
     if upper < UNREACHABLE:
         return (

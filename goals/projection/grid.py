@@ -96,12 +96,14 @@ def make_grid(
     stop: float | None,
     today: float,
     nodes: int | None = None,
+    fewest: int | None = None,
 ) -> Grid:
     """Lay a grid; `goal`, `stop` and `today` in log-equity, stop < today < goal.
 
     `factors` are all that may be used, ascending. `nodes` is about how many nodes it
-    has; left out, as many as the smallest steps need. Where all steps are multiples of
-    one (a lattice), a node lies wherever a walk can come, and nothing is rounded.
+    has; left out, as many as the smallest steps need. With `fewest` they are the most:
+    there are fewer where large steps need fewer. Where all steps are multiples of one
+    (a lattice), a node lies wherever a walk can come, and nothing is rounded.
     """
     if nodes is not None and not FEWEST_ASKED <= nodes <= MOST_NODES:
         raise InvalidInput("nodes", f"must be from {FEWEST_ASKED} to {MOST_NODES:,}.")
@@ -116,6 +118,9 @@ def make_grid(
             bottom = stop
     wide = goal - bottom
     wanted = nodes or _count_nodes(outcomes, factors, trades_left, wide)
+    if fewest is not None:
+        cells = CELLS_A_STEP * wide / max(_smallest_step(outcomes, factors), 1e-300)
+        wanted = int(min(wanted, max(cells, fewest)))
     unit = find_unit(outcomes.log_steps(factors), wide / MOST_NODES)
     if unit is not None:
         step = unit / ceil(wanted * unit / wide - 1e-9)
@@ -149,7 +154,7 @@ def _count_nodes(
     be smeared by more than a part of a step.
     """
     used = factors[factors > 0]
-    typical = outcomes.typical_step(float(used[0])) if used.size else 0.0
+    typical = _smallest_step(outcomes, factors)
     if typical == 0:
         return FEWEST_NODES
     cells = CELLS_A_STEP
@@ -161,6 +166,12 @@ def _count_nodes(
     if trades_left <= (SHORT_OF_FEW_OUTCOMES if few else SHORT):
         fewest = FEWEST_NODES_SHORT
     return int(min(max(wide * cells / typical, fewest), most))
+
+
+def _smallest_step(outcomes: Outcomes, factors: Floats) -> float:
+    """What one trade moves at the smallest factor above 0; 0 if nothing."""
+    used = factors[factors > 0]
+    return outcomes.typical_step(float(used[0])) if used.size else 0.0
 
 
 def find_unit(log_steps: Floats, smallest: float) -> float | None:

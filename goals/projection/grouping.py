@@ -8,7 +8,7 @@ Glasserman, P. and Kou, S. (1997), *A continuity correction for discrete barrier
 options*, Mathematical Finance 7.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from operator import index
@@ -18,19 +18,26 @@ import numpy as np
 from goals.projection.outcomes import Outcomes
 from goals.projection.types import Floats
 
-# Walks of no more trades take each for itself; few outcomes are quick, and their sums
-# are less like those of a normal distribution.
+# Walks of no more trades take each for itself.
 MOST_SINGLE = 60
+# A step's deviation is at most this share of the way between goal and stop, or it is
+# one trade. Nearer to a stop a policy must be able to answer.
+PART_OF_WAY = 1 / 64
+# A policy is asked again after this share of the trades left, or after an eighth of it
+# of all trades; where a point is of no account, after a larger one.
+SHARE = 1 / 32
+ROUGH_SHARE = 1 / 12
+LEAST_PART = 1 / 8
+# A grid of many trades of many outcomes has fewer nodes than asked for where steps are
+# large; few outcomes leave the value rough.
+FEWEST_NODES = 200
 FEW_OUTCOMES = 5
-MOST_SINGLE_OF_FEW = 240
-# A step's deviation is at most this share of the way between goal and stop, but a walk
-# is cut into no more steps than about twice so many for that.
-PART_OF_WAY = 1 / 12
-MOST_STEPS = 64
-# A step has at most this share of the trades left, and of those done or nearly.
-SHARE = 1 / 24
 # By how many deviations of a step a walk jumps beyond a level, on average.
 OVERSHOOT = 0.5826
+# A goal is drawn nearer by this share of its distance at most.
+MOST_DRAWN = 1 / 8
+# Where one more step changes no probability by more than this, no further ones do.
+SETTLED = 1e-6
 # Outcomes that stand for a sum of trades.
 SUM_OUTCOMES = 21
 
@@ -47,34 +54,68 @@ class Step:
     drawn: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Equal steps, so many times, for which a policy is asked once."""
+
+    step: Step
+    times: int = 1
+
+    @property
+    def trades(self) -> int:
+        return self.step.trades * self.times
+
+
 def plan_steps(
-    outcomes: Outcomes, trades_left: int, nearest: float, way: float, factor: float
-) -> list[Step]:
-    """The steps of a walk, the one before the deadline first.
+    outcomes: Outcomes,
+    trades_left: int,
+    nearest: float,
+    way: float,
+    factor: float,
+    share: float = SHARE,
+) -> list[Stretch]:
+    """The stretches of a walk, the one before the deadline first.
 
     `nearest` is how far goal or stop are from today and `way` how far from each other,
-    in log-equity; `factor` the largest. Steps are short where the walk begins near one
+    in log-equity; `factor` the largest; a policy is asked again after `share` of the
+    trades left. Steps are short where the walk begins near one
     of them, where both are near each other, and before the deadline.
     """
-    single = Step(1, outcomes)
     spread = _deviation(outcomes)
-    few = outcomes.values.size <= FEW_OUTCOMES
-    most_single = MOST_SINGLE_OF_FEW if few else MOST_SINGLE
-    if trades_left <= most_single or spread * factor == 0:
-        return [single] * trades_left
-    # A goal is drawn nearer by a quarter of its distance at most.
-    begin = (1 + nearest / (spread * factor) / (4 * OVERSHOOT)) ** 2
+    if trades_left <= MOST_SINGLE or spread * factor == 0:
+        return [Stretch(Step(1, outcomes))] * trades_left
+    begin = (1 + nearest / (spread * factor) * MOST_DRAWN / OVERSHOOT) ** 2
     longest = (way * PART_OF_WAY / (spread * factor)) ** 2
-    longest = max(longest, trades_left / MOST_STEPS)
-    made = {1: single}
-    steps = []
+    made = {1: Step(1, outcomes)}
+    plan = []
     left, done = index(trades_left), 0
     while left:
-        most = min(SHARE * left, max(begin, SHARE * done), longest)
-        size = 1 << max(int(most).bit_length() - 1, 0)
-        steps.append(_make(size, made, spread))
-        left, done = left - size, done + size
-    return steps[::-1]
+        most = share * max(left, LEAST_PART * trades_left)
+        size = _power_of_two(min(most, max(begin, SHARE * done), longest, left))
+        times = max(min(int(most), left) // size, 1)
+        plan.append(Stretch(_make(size, made, spread), times))
+        left, done = left - size * times, done + size * times
+    return plan[::-1]
+
+
+def fewest_nodes(outcomes: Outcomes, trades_left: int) -> int | None:
+    """The fewest nodes that do where steps are large; None: no fewer than asked."""
+    if trades_left <= MOST_SINGLE or outcomes.values.size <= FEW_OUTCOMES:
+        return None
+    return FEWEST_NODES
+
+
+def _power_of_two(most: float) -> int:
+    return 1 << max(int(most).bit_length() - 1, 0)
+
+
+def repeat(step: Callable[[Floats], Floats], values: Floats, times: int) -> Floats:
+    """The values after so many equal steps; no more are taken than change them."""
+    for _ in range(times):
+        before, values = values, step(values)
+        if times > 1 and np.abs(values - before).max() < SETTLED:
+            break
+    return values
 
 
 def sum_of(outcomes: Outcomes, trades: float) -> Outcomes:
@@ -100,8 +141,15 @@ def _twice(outcomes: Outcomes) -> Outcomes:
     """The sum of two, told by `SUM_OUTCOMES` outcomes of its mean and deviation."""
     values = np.add.outer(outcomes.values, outcomes.values).ravel()
     chances = np.outer(outcomes.probabilities, outcomes.probabilities).ravel()
-    order = np.argsort(values, kind="stable")
-    values, chances = values[order], chances[order]
+    return _fewer(Outcomes(values, chances, outcomes.base_risk))
+
+
+def _fewer(outcomes: Outcomes) -> Outcomes:
+    """The same mean and deviation by no more than `SUM_OUTCOMES` outcomes."""
+    if outcomes.values.size <= SUM_OUTCOMES:
+        return outcomes
+    order = np.argsort(outcomes.values, kind="stable")
+    values, chances = outcomes.values[order], outcomes.probabilities[order]
     part = np.minimum(
         (np.cumsum(chances) - chances / 2) * SUM_OUTCOMES, SUM_OUTCOMES - 1
     )
@@ -112,7 +160,7 @@ def _twice(outcomes: Outcomes) -> Outcomes:
     weights = weights[used] / weights.sum()
     mean = float(means @ weights)
     kept = sqrt(float((means - mean) ** 2 @ weights))
-    wanted = sqrt(2) * _deviation(outcomes) / outcomes.base_risk
+    wanted = _deviation(outcomes) / outcomes.base_risk
     return Outcomes(mean + (means - mean) * wanted / kept, weights, outcomes.base_risk)
 
 
@@ -121,6 +169,6 @@ def _deviation(outcomes: Outcomes) -> float:
     return outcomes.base_risk * sqrt(float(away**2 @ outcomes.probabilities))
 
 
-def trades_at(steps: Sequence[Step]) -> Floats:
-    """How many trades are left before each step, from none on: shape (steps + 1,)."""
-    return np.cumsum([0, *(step.trades for step in steps)])
+def trades_at(plan: Sequence[Stretch]) -> Floats:
+    """How many trades are left before each stretch, from none on: one more of them."""
+    return np.cumsum([0.0, *(stretch.trades for stretch in plan)])

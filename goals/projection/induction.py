@@ -1,12 +1,15 @@
 """Backward induction over the trades left: the best factor at every node. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
 from goals.projection.grid import Grid
+from goals.projection.grouping import Stretch, repeat
 from goals.projection.monotone import choose_monotone
-from goals.projection.outcomes import Outcomes
 from goals.projection.stencils import Stencils, make_stencils
 from goals.projection.types import Floats, Indices
 
@@ -27,14 +30,16 @@ CONSTANTS = 5
 # Where a table costs no more than this (factors at all nodes, over all trades), the
 # smallest and the largest factor are improved, too.
 MOST_TO_LOOK_EVERYWHERE = 2_000_000
+# A step's stencils, and how many times it is taken with the same factors.
+Plan: TypeAlias = Sequence[tuple[Stencils, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class Solved:
-    """The factors and the chances of goal and stop, by trades left and node.
+    """The factors and the chances of goal and stop, by steps left and node.
 
-    `factors` and `reached` have shape (trades_left + 1, nodes); `stopped` is with all
-    trades left, shape (nodes,).
+    `factors` and `reached` have shape (steps + 1, nodes); `stopped` is with all steps
+    left, shape (nodes,).
     """
 
     factors: Floats
@@ -44,7 +49,7 @@ class Solved:
 
 @dataclass(frozen=True, slots=True)
 class _Table:
-    """Values and choices (indices of factors), of shape (trades_left + 1, nodes)."""
+    """Values and choices (indices of factors), of shape (steps + 1, nodes)."""
 
     values: Floats
     choices: Indices
@@ -54,24 +59,36 @@ class _Table:
 
 
 def solve(
-    outcomes: Outcomes,
+    stretches: Sequence[Stretch],
     factors: Floats,
     grid: Grid,
-    trades_left: int,
     penalty: float,
     monotone: bool,
 ) -> Solved:
-    """Step back from the deadline; one matrix product a trade. `factors` ascending."""
+    """Step back from the deadline; one matrix product a step. `factors` ascending.
+
+    `stretches` as `plan_steps` gives them; of one trade each, and alike, for a
+    `monotone` table.
+    """
     if grid.stop is None:
         penalty = 0.0  # or leaving the grid would cost what a stop does
     if monotone:
-        stencils = make_stencils(outcomes, factors, grid)
-        table = _solve_monotone(stencils, factors, grid, trades_left, penalty)
-        return _trace(table, stencils, factors, grid, penalty)
+        plan = _lay_out(stretches, factors, grid)
+        table = _solve_monotone(plan, factors, grid, penalty)
+        return _trace(table, plan, factors, grid, penalty)
     near_one = nearest_to_one(factors)
-    stencils = make_stencils(outcomes, near_one, grid)
-    table = _step_back(stencils, near_one, trades_left, penalty, None)
-    return _trace(table, stencils, near_one, grid, penalty)
+    plan = _lay_out(stretches, near_one, grid)
+    table = _step_back(plan, near_one, grid, penalty, None)
+    return _trace(table, plan, near_one, grid, penalty)
+
+
+def _lay_out(stretches: Sequence[Stretch], factors: Floats, grid: Grid) -> Plan:
+    """Equal steps have the same stencils."""
+    made = {
+        step: make_stencils(step.outcomes, factors, grid, step.drawn)
+        for step in dict.fromkeys(stretch.step for stretch in stretches)
+    }
+    return [(made[stretch.step], stretch.times) for stretch in stretches]
 
 
 def nearest_to_one(factors: Floats) -> Floats:
@@ -80,9 +97,9 @@ def nearest_to_one(factors: Floats) -> Floats:
 
 
 def _step_back(
-    stencils: Stencils,
+    plan: Plan,
     factors: Floats,
-    trades_left: int,
+    grid: Grid,
     penalty: float,
     weights: Floats | None,
 ) -> _Table:
@@ -91,12 +108,12 @@ def _step_back(
     # Small numbers are compared quickest.
     small = np.min_scalar_type(factors.size)
     best_first = np.arange(factors.size, 0, -1, dtype=small)[:, None]
-    size = stencils.at_goal.shape[1]
-    values = np.zeros((trades_left + 1, size))
-    choices = np.zeros((trades_left + 1, size), dtype=np.intp)
+    size = grid.size
+    values = np.zeros((len(plan) + 1, size))
+    choices = np.zeros((len(plan) + 1, size), dtype=np.intp)
     nodes = np.arange(size)
     equal = np.empty((factors.size, size), dtype=small)
-    for left in range(1, trades_left + 1):
+    for left, (stencils, times) in enumerate(plan, start=1):
         expected = stencils.expect(values[left - 1], 1.0, -penalty)
         highest = expected.max(axis=0)
         if weights is None:
@@ -104,6 +121,13 @@ def _step_back(
             np.multiply(expected >= highest - TIE, best_first, out=equal)
             choices[left] = factors.size - equal.max(axis=0)
             values[left] = highest
+            take = partial(
+                stencils.expect_chosen,
+                chosen=choices[left],
+                reached=1.0,
+                stopped=-penalty,
+            )
+            values[left] = repeat(take, highest, times - 1)
             continue
         # What a choice loses, not what it gives: sums of it keep their digits.
         lost = expected - highest - nearness
@@ -115,15 +139,22 @@ def _step_back(
 
 
 def _trace(
-    table: _Table, stencils: Stencils, factors: Floats, grid: Grid, penalty: float
+    table: _Table,
+    plan: Plan,
+    factors: Floats,
+    grid: Grid,
+    penalty: float,
 ) -> Solved:
     """The factors, and the goal's and the stop's parts of the values."""
     stopped = np.zeros(grid.size)
     reached = table.values.copy()
     if grid.stop is not None:
-        for left in range(1, len(reached)):
+        for left, (stencils, times) in enumerate(plan, start=1):
             chosen = table.choices[left]
-            stopped = stencils.expect_chosen(stopped, chosen, 0.0, 1.0)
+            take = partial(
+                stencils.expect_chosen, chosen=chosen, reached=0.0, stopped=1.0
+            )
+            stopped = repeat(take, stopped, times)
             reached[left] += penalty * stopped
     np.clip(reached, 0.0, 1.0, out=reached)
     given = factors[table.choices]
@@ -132,10 +163,9 @@ def _trace(
 
 
 def _solve_monotone(
-    stencils: Stencils,
+    plan: Plan,
     factors: Floats,
     grid: Grid,
-    trades_left: int,
     penalty: float,
 ) -> _Table:
     """Monotone factors, from the visits of the best table of all on.
@@ -145,14 +175,14 @@ def _solve_monotone(
     choice of each step gives a table that is at least as good from today: by induction
     over the trades left, the sum of values weighed by those visits is.
     """
-    free = _step_back(stencils, factors, trades_left, penalty, None)
+    free = _step_back(plan, factors, grid, penalty, None)
     limit = free.worth(grid)
 
     def improve(choices: Indices, beaten: float) -> _Table:
         """By the visits under `choices`, and by those under the table found so."""
         for _ in range(IMPROVEMENTS):
-            weights = _count_visits(stencils, choices, grid, trades_left)
-            table = _step_back(stencils, factors, trades_left, penalty, weights)
+            weights = _count_visits(plan, choices, grid)
+            table = _step_back(plan, factors, grid, penalty, weights)
             if not beaten <= table.worth(grid) < limit - NEAR_BEST:
                 break
             choices = table.choices
@@ -167,7 +197,7 @@ def _solve_monotone(
     if best.worth(grid) >= limit - NEAR_BEST:
         return best
     # The best is often not near these visits: what is best there may lead elsewhere.
-    constant = _best_constant(stencils, grid, trades_left, penalty)
+    constant = _best_constant(plan, factors, grid, penalty)
     best = improve_constant(constant, best)
     if free.choices.size * factors.size <= MOST_TO_LOOK_EVERYWHERE:
         for factor in {0, factors.size - 1} - {constant}:
@@ -176,28 +206,24 @@ def _solve_monotone(
     return best
 
 
-def _best_constant(
-    stencils: Stencils, grid: Grid, trades_left: int, penalty: float
-) -> int:
+def _best_constant(plan: Plan, factors: Floats, grid: Grid, penalty: float) -> int:
     """The index of the best of some factors for always, as of today."""
-    tried = np.unique(np.linspace(0, len(stencils.weights) - 1, CONSTANTS).astype(int))
+    tried = np.unique(np.linspace(0, factors.size - 1, CONSTANTS).astype(int))
     found = []
     for factor in tried.tolist():
         value = np.zeros(grid.size)
-        for _ in range(trades_left):
+        for stencils, _ in plan:
             value = stencils.expect_one(value, factor, 1.0, -penalty)
         found.append(float(value[grid.today]))
     return int(tried[np.argmax(found)])
 
 
-def _count_visits(
-    stencils: Stencils, choices: Indices, grid: Grid, trades_left: int
-) -> Floats:
-    """How often each node is visited with so many trades left, beside the most."""
-    weights = np.zeros((trades_left + 1, grid.size))
+def _count_visits(plan: Plan, choices: Indices, grid: Grid) -> Floats:
+    """How often each node is visited with so many steps left, beside the most."""
+    weights = np.zeros((len(plan) + 1, grid.size))
     visits = np.zeros(grid.size)
     visits[grid.today] = 1.0
-    for left in range(trades_left, 0, -1):
+    for left in range(len(plan), 0, -1):
         weights[left] = visits / max(float(visits.max()), 1e-300) + RAREST
-        visits = stencils.carry(visits, choices[left])
+        visits = plan[left - 1][0].carry(visits, choices[left])
     return weights

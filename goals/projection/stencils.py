@@ -72,8 +72,10 @@ class Stencils:
 
     `weights` has shape (factors, window): it times the windows of the values, padded by
     `below` and `above` nodes, are the expected values. `at_goal` and `at_stop` have
-    shape (factors, nodes): what the cell of the goal and of the stop adds, for each
-    unit that the value there lies below 1, and above the value of the stop. `chances`,
+    shape (cells, factors, nodes): what the cell of the goal adds at the last nodes, and
+    that of the stop at the first ones, for each unit that the value of the node next to
+    the end differs from the end's. Where a step is several trades, further cells are
+    near enough to count as touching; their nodes follow. `chances`,
     shape (outcomes,), are the outcomes'; `cells` and `shares`, shape (factors,
     outcomes), tell where each one leads: so many cells away, counted from the begin of
     `padded` with the node itself at 0, and a share of a cell beyond. `padded` is room
@@ -104,13 +106,12 @@ class Stencils:
             # Copied: overlapping rows would not be left to the fast library.
             around = np.ascontiguousarray(self.windows[:, part])
             np.matmul(self.weights, around, out=expected[:, part])
-        # Only nodes near an end have a step into its cell.
         goal, stop = self.at_goal, self.at_stop
-        near = min(max(self.above, 1), values.size)
-        expected[:, -near:] += goal[:, -near:] * (reached - values[-1])
+        missing = reached - values[::-1][: len(goal)]
+        expected[:, -goal.shape[2] :] += np.tensordot(missing, goal, 1)
         if stop is not None:
-            near = min(max(self.below, 1), values.size)
-            expected[:, :near] += stop[:, :near] * (stopped - values[0])
+            missing = stopped - values[: len(stop)]
+            expected[:, : stop.shape[2]] += np.tensordot(missing, stop, 1)
         return np.asarray(expected)
 
     def expect_one(
@@ -119,9 +120,12 @@ class Stencils:
         """The same at one factor, given by its index, everywhere; shape (nodes,)."""
         padded = self._pad(values, reached, stopped)
         expected = np.correlate(padded, self.weights[factor], "valid")
-        expected += self.at_goal[factor] * (reached - values[-1])
-        if self.at_stop is not None:
-            expected += self.at_stop[factor] * (stopped - values[0])
+        goal, stop = self.at_goal, self.at_stop
+        missing = reached - values[::-1][: len(goal)]
+        expected[-goal.shape[2] :] += missing @ goal[:, factor]
+        if stop is not None:
+            missing = stopped - values[: len(stop)]
+            expected[: stop.shape[2]] += missing @ stop[:, factor]
         return np.asarray(expected)
 
     def expect_chosen(
@@ -129,28 +133,26 @@ class Stencils:
     ) -> Floats:
         """The same for one factor at each node, given by index; shape (nodes,)."""
         padded = self._pad(values, reached, stopped)
-        below, nodes = self._land(chosen)
+        below = self._land(chosen)
         read = (padded[1:] - padded[:-1]).take(below)
         read *= self.shares.take(chosen, axis=0)
         read += padded.take(below)
         expected = read @ self.chances
-        # Only nodes near an end have a step into its cell.
-        near = min(max(self.above, 1), values.size)
-        goal = self.at_goal[chosen[-near:], nodes[-near:]]
-        expected[-near:] += goal * (reached - values[-1])
-        if self.at_stop is not None:
-            near = min(max(self.below, 1), values.size)
-            stop = self.at_stop[chosen[:near], nodes[:near]]
-            expected[:near] += stop * (stopped - values[0])
+        goal, stop = self._near_ends(chosen)
+        missing = reached - values[::-1][: len(goal)]
+        expected[-goal.shape[1] :] += missing @ goal
+        if stop is not None:
+            missing = stopped - values[: len(stop)]
+            expected[: stop.shape[1]] += missing @ stop
         return np.asarray(expected)
 
     def carry(self, visits: Floats, chosen: Indices) -> Floats:
-        """How probably each node is visited after one trade, given before it.
+        """How probably each node is visited after a step of one trade, given before it.
 
         `chosen` are the indices of the factors at the nodes. Walks that end are gone.
         What `expect_chosen` reads from a node is what this one carries there.
         """
-        below, nodes = self._land(chosen)
+        below = self._land(chosen)
         moved = np.multiply.outer(visits, self.chances)
         above = moved * self.shares.take(chosen, axis=0)
         moved -= above
@@ -158,16 +160,25 @@ class Stencils:
         carried = np.bincount(below.ravel(), moved.ravel(), size)
         carried[1:] += np.bincount(below.ravel(), above.ravel(), size)[:-1]
         carried = carried[self.below : self.below + visits.size]
-        carried[-1] -= visits @ self.at_goal[chosen, nodes]
-        if self.at_stop is not None:
-            carried[0] -= visits @ self.at_stop[chosen, nodes]
+        goal, stop = self._near_ends(chosen)
+        carried[-1] -= goal[0] @ visits[-goal.shape[1] :]
+        if stop is not None:
+            carried[0] -= stop[0] @ visits[: stop.shape[1]]
         # What is nothing but for rounding is nothing.
         return np.asarray(np.maximum(carried, 0.0))
 
-    def _land(self, chosen: Indices) -> tuple[Indices, Indices]:
-        """Where in `padded` the outcomes lead from each node, and the nodes."""
-        nodes = np.arange(chosen.size)
-        return self.cells.take(chosen, axis=0) + nodes[:, None], nodes
+    def _land(self, chosen: Indices) -> Indices:
+        """Where in `padded` the outcomes lead from each node."""
+        return self.cells.take(chosen, axis=0) + np.arange(chosen.size)[:, None]
+
+    def _near_ends(self, chosen: Indices) -> tuple[Floats, Floats | None]:
+        """What the cells of the ends add for these factors, shape (cells, nodes)."""
+        near = self.at_goal.shape[2]
+        goal = self.at_goal[:, chosen[-near:], np.arange(near)]
+        if self.at_stop is None:
+            return goal, None
+        near = self.at_stop.shape[2]
+        return goal, self.at_stop[:, chosen[:near], np.arange(near)]
 
     def _pad(self, values: Floats, reached: float, stopped: float) -> Floats:
         """The values with what lies beyond them, in the array that `windows` shows."""
@@ -177,8 +188,13 @@ class Stencils:
         return self.padded
 
 
-def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
-    """Work out one trade's weights for every factor."""
+def make_stencils(
+    outcomes: Outcomes, factors: Floats, grid: Grid, drawn: float = 0.0
+) -> Stencils:
+    """Work out one step's weights for every factor.
+
+    `drawn` is by how much goal and stop count as nearer, in log-equity at factor 1.
+    """
     steps = outcomes.log_steps(factors)
     landing = land(steps, outcomes.probabilities, grid)
     below = int(max(-landing.cells.min(), 0))
@@ -190,12 +206,20 @@ def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
     beyond = np.minimum(landing.cells + below + 1, below + above)
     np.add.at(weights, (rows, beyond), chances * landing.share)
     padded = np.zeros(below + grid.size + above)
+    nearer = drawn * factors[:, None] / grid.step
+    goal = _Corner(landing, chances, nearer, grid.goal_share, above)
+    stop = None
+    if grid.stop is not None:
+        # The same from the other side.
+        depth = (grid.lowest - grid.stop) / grid.step
+        mirrored = Landing(-1 - landing.cells, 1 - landing.share, -landing.exact)
+        stop = _Corner(mirrored, chances, nearer, depth, below)
     return Stencils(
         weights=weights,
         below=below,
         above=above,
-        at_goal=_correct_goal(landing, chances, rows, grid),
-        at_stop=_correct_stop(landing, chances, rows, grid),
+        at_goal=goal.measure(grid.size)[:, :, ::-1],
+        at_stop=None if stop is None else stop.measure(grid.size),
         chances=outcomes.probabilities,
         cells=landing.cells + below,
         shares=landing.share,
@@ -204,32 +228,41 @@ def make_stencils(outcomes: Outcomes, factors: Floats, grid: Grid) -> Stencils:
     )
 
 
-def _correct_goal(
-    landing: Landing, chances: Floats, rows: Indices, grid: Grid
-) -> Floats:
-    """From which node a step ends in the goal's cell, and what was read wrongly."""
-    from_node = grid.size - 1 - landing.cells
-    reaches = landing.exact - landing.cells >= grid.goal_share - TOUCH
-    wrong = chances * (reaches - landing.share)
-    return _gather(from_node, rows, wrong, (landing.cells.shape[0], grid.size))
+@dataclass(frozen=True, slots=True)
+class _Corner:
+    """Steps towards an end, in cells; the end lies `end` beyond the last node.
 
+    From the end's side, nodes count from 0 on.
+    """
 
-def _correct_stop(
-    landing: Landing, chances: Floats, rows: Indices, grid: Grid
-) -> Floats | None:
-    if grid.stop is None:
-        return None
-    depth = (grid.lowest - grid.stop) / grid.step
-    from_node = -1 - landing.cells
-    stops = landing.exact - landing.cells <= 1 - depth + TOUCH
-    wrong = chances * (stops - (1 - landing.share))
-    return _gather(from_node, rows, wrong, (landing.cells.shape[0], grid.size))
+    landing: Landing
+    chances: Floats
+    nearer: Floats
+    end: float
+    window: int
 
+    def measure(self, size: int) -> Floats:
+        """What was read wrongly where a step touches the end, or misses it.
 
-def _gather(
-    from_node: Indices, rows: Indices, wrong: Floats, shape: tuple[int, int]
-) -> Floats:
-    gathered = np.zeros(shape)
-    inside = (from_node >= 0) & (from_node < shape[1])
-    np.add.at(gathered, (rows[inside], from_node[inside]), wrong[inside])
-    return gathered
+        Shape (cells, factors, nodes): per unit that the value of the cell's node lies
+        below the end's.
+        """
+        landing, furthest = self.landing, float(self.nearer.max())
+        cells = 1 if furthest == 0 else min(int(furthest) + 2, size)
+        near = min(max(self.window + cells - 1, 1), size)
+        wrong = np.zeros((cells, landing.cells.shape[0], near))
+        beyond = landing.exact - landing.cells
+        for cell in range(cells):
+            from_node = landing.cells + cell
+            inside = (from_node >= 0) & (from_node < near)
+            touches = beyond >= self.end + cell - self.nearer - TOUCH
+            rows, outcomes = np.nonzero(inside & (touches | (cell == 0)))
+            at = (rows, from_node[rows, outcomes])
+            chance = self.chances[rows, outcomes]
+            share = landing.share[rows, outcomes]
+            if cell == 0:
+                np.add.at(wrong[0], at, chance * (touches[rows, outcomes] - share))
+            else:
+                np.add.at(wrong[cell], at, chance * (1 - share))
+                np.add.at(wrong[cell - 1], at, chance * share)
+        return wrong

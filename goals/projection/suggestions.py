@@ -6,7 +6,7 @@ the other, and the policy is the one that the goal would have then.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, log
+from math import ceil, exp, log, log1p
 from statistics import NormalDist
 from typing import TypeAlias
 
@@ -16,7 +16,7 @@ from goals.projection.deadline import check_question
 from goals.projection.edge import Edge
 from goals.projection.evaluate import Policy, evaluate_policy
 from goals.projection.forecast import COARSE_NODES
-from goals.projection.grouping import MOST_SINGLE
+from goals.projection.grouping import MOST_SINGLE, ROUGH_SHARE
 
 EVEN = 0.5
 # More trades than that are asked about on a coarser grid.
@@ -69,13 +69,15 @@ def suggest(
     equity: float = 1.0,
     stop_loss: float | None = None,
     most_trades: int = MOST_TRADES,
+    probability: float | None = None,
 ) -> Suggestion:
     """The deadline, and the target, at which the probability is 50 %.
 
     The deadline is the smallest number of trades, up to `most_trades`, that makes it as
     probable as not. The target is the largest found, above today's equity, that is as
     probable as not with the trades left; it may lie beyond the goal. `policy_for` gives
-    the policy for a number of trades left and a target.
+    the policy for a number of trades left and a target. `probability` is that of the
+    goal as it is, where it is known: the searches begin from there.
     """
     check_question(trades_left, goal_return, stop_loss, 0.0, equity)
 
@@ -92,6 +94,8 @@ def suggest(
             equity,
             nodes=SUGGESTING_NODES if trades > FEW_TRADES else COARSE_NODES,
             grouped=True,
+            share=ROUGH_SHARE,
+            stops=False,
         )
         today = int(np.argmin(np.abs(outcome.equity - equity)))
         found = outcome.probabilities[:, today].copy()
@@ -107,47 +111,71 @@ def suggest(
             equity,
             max(edge.shrunk_mean, 0.0) * trades_left,
             edge.bounds.deviation * trades_left**0.5,
+            None if probability is None else (goal_return, probability),
         )
+    fewest = 0
+    if probability is not None and probability < EVEN:
+        fewest = trades_left
     return Suggestion(
-        trades_left=_find_trades(lambda n: chances(n, goal_return), most_trades),
+        trades_left=_find_trades(
+            lambda n: chances(n, goal_return), fewest, most_trades
+        ),
         goal_return=found,
     )
 
 
 def _find_trades(
-    chances: Callable[[int], tuple[np.ndarray, np.ndarray]], most_trades: int
+    chances: Callable[[int], tuple[np.ndarray, np.ndarray]],
+    fewest: int,
+    most_trades: int,
 ) -> int | None:
     """One induction answers for all trades up to those it began with.
 
-    Where several were walked at once, the answer is the first of those looked at.
+    More than `fewest` are needed. Where several were walked at once, between those
+    looked at it is read by a line.
     """
-    asked = min(FIRST_TRADES, most_trades)
+    if fewest >= most_trades:
+        return None
+    asked = min(max(FIRST_TRADES, fewest * 2), most_trades)
     while True:
         trades, found = chances(asked)
         enough = np.flatnonzero(found >= EVEN)
         if enough.size:
-            return int(trades[enough[0]])
+            row = slice(max(enough[0] - 1, 0), enough[0] + 1)
+            return ceil(float(np.interp(EVEN, found[row], trades[row])) - 1e-9)
         if asked >= most_trades:
             return None
         asked = min(asked * 4, most_trades)
 
 
 def _find_target(
-    chance: Callable[[float], float], equity: float, drift: float, spread: float
+    chance: Callable[[float], float],
+    equity: float,
+    drift: float,
+    spread: float,
+    known: tuple[float, float] | None,
 ) -> float | None:
     """A secant between a target that is near enough and one that is not.
 
     Along the log-equity still to go, the normal deviate of a random walk's probability
     is nearly a line. `drift` is the growth to expect and `spread` its deviation, by
-    which steps are guessed before there is one target on either side.
+    which steps are guessed before there is one target on either side. `known` is a
+    target whose probability is known.
     """
     today = log(equity)
     nearest = max(-today, 0.0) + NEAREST
-    distance = min(max(drift + TOUCHED_BY_HALF * spread, nearest), HIGHEST - today)
+    farthest = HIGHEST - today
+    likely = min(max(drift + TOUCHED_BY_HALF * spread, nearest), farthest)
     near: tuple[float, float] | None = None
     far: tuple[float, float] | None = None
+    distance = likely
+    if known is not None:
+        distance = min(max(log1p(known[0]) - today, nearest), farthest)
     for tries in range(MOST_TARGETS):
-        probability = chance(exp(today + distance) - 1)
+        if known and not tries:
+            probability = known[1]
+        else:
+            probability = chance(exp(today + distance) - 1)
         deviate = STANDARD.inv_cdf(min(max(probability, RAREST), 1 - RAREST))
         if probability >= EVEN:
             near = (distance, deviate)
@@ -155,17 +183,19 @@ def _find_target(
             far = (distance, deviate)
         if EVEN <= probability <= EVEN + NEAR_EVEN or far == (nearest, deviate):
             break
-        if near == (HIGHEST - today, deviate):
+        if near == (farthest, deviate):
             return None
         if near and far:
             if far[0] - near[0] <= NEAR_TARGET * near[0]:
                 break
             distance = _split(near, far, tries)
+        elif known and not tries and (likely > distance) == (probability >= EVEN):
+            distance = likely
         else:
             # Without any spread a walk is sure: then by doubling, and halving.
             guess = distance + (deviate - AIM) * (spread or distance / 2)
             guess = min(max(guess, distance / FARTHEST), distance * FARTHEST)
-            distance = min(max(guess, nearest), HIGHEST - today)
+            distance = min(max(guess, nearest), farthest)
     return None if near is None else exp(today + near[0]) - 1
 
 

@@ -33,6 +33,9 @@ from mastertrade.money import exactly, round_to
 from mastertrade.plain import to_plain
 
 MICROSECOND = timedelta(microseconds=1)
+# One call works out so many goals: solves a table, or looks closely at whether the goal
+# can be reached. Others are read from what is stored, or wait for a later call.
+MOST_WORKED_OUT = 3
 DAY_MICROSECONDS = 86_400_000_000
 
 
@@ -48,7 +51,8 @@ class Outlook:
 
     `trades_per_day` is the rate of the last days. `read_growths` reads the growths
     themselves and is asked at most once, where the record's sums do not do. `tables`
-    collects the solved tables that were looked at, by their hash.
+    collects the solved tables that were looked at, by their hash; `worked_out` the
+    goals that cost work.
     """
 
     portfolio: Portfolio
@@ -57,10 +61,17 @@ class Outlook:
     read_growths: Callable[[], Floats]
     now: datetime
     tables: dict[str, DeadlineInputs] = field(default_factory=dict)
+    worked_out: set[int] = field(default_factory=set)
 
     @cached_property
     def edge(self) -> Edge | None:
         return estimate_edge(self.read_growths())
+
+    def may_work_out(self, goal_id: int) -> bool:
+        """Whether this call may do more for the goal than read what is stored."""
+        if len(self.worked_out) < MOST_WORKED_OUT:
+            self.worked_out.add(goal_id)
+        return goal_id in self.worked_out
 
     @exactly
     def trades_left(self, ends_at: datetime, at: datetime) -> Decimal:
@@ -85,7 +96,8 @@ def look_ahead(
 ) -> GoalStanding:
     """The standing with what its policy needs: trades left, need, edge, solved factor.
 
-    Without 20 trades or a deadline nothing is added but what is known.
+    Without 20 trades or a deadline nothing is added but what is known. Goals are asked
+    about in the order in which they decide: `MOST_WORKED_OUT` of them may cost work.
     """
     if not needs_outlook(goal, as_of) or not standing.reachable:
         return standing
@@ -94,13 +106,20 @@ def look_ahead(
     way = way_of(goal, reading)
     if not outlook.record.judged or way is None:
         return replace(standing, trades_left=left)
+    postponed = False
+
+    def may_work() -> bool:
+        nonlocal postponed
+        postponed = not outlook.may_work_out(goal.goal_id)
+        return not postponed
+
     unreachable = find_unreachable(
         outlook.record,
         way,
         trades_left=whole_trades(left),
         max_factor=goal.max_factor,
         stop_loss=stop_below(way, outlook.portfolio.hard_drawdown_pct),
-        read_edge=lambda: outlook.edge,
+        read_edge=lambda: outlook.edge if may_work() else None,
     )
     ahead = replace(
         standing,
@@ -109,10 +128,12 @@ def look_ahead(
         edge=outlook.record.shrunk_mean,
         equity=way.equity,
         unreachable=unreachable,
+        postponed=postponed,
     )
     if goal.policy != PolicyName.DEADLINE_OPTIMAL or unreachable is not None:
         return ahead
-    return look_up(ahead, solve_for(goal, way, left, outlook))
+    table = solve_for(goal, way, left, outlook, may_work)
+    return replace(ahead, postponed=True) if table is None else look_up(ahead, table)
 
 
 def look_up(standing: GoalStanding, table: DeadlineTable) -> GoalStanding:
@@ -152,9 +173,16 @@ def whole_trades(trades_left: Decimal) -> int:
 
 
 def solve_for(
-    goal: FinancialGoal, way: Way, trades_left: Decimal, outlook: Outlook
-) -> DeadlineTable:
-    """The goal's table, from the cache where the same was asked before."""
+    goal: FinancialGoal,
+    way: Way,
+    trades_left: Decimal,
+    outlook: Outlook,
+    may_solve: Callable[[], bool] = lambda: True,
+) -> DeadlineTable | None:
+    """The goal's table, from the cache where the same was asked before.
+
+    None where it is not there and may not be solved.
+    """
     asked: dict[str, Any] = {
         "trades_left": whole_trades(trades_left),
         "goal_return": way.goal_return,
@@ -169,8 +197,9 @@ def solve_for(
         return make_inputs(outlook.edge, **asked)
 
     question = _name_question(goal.portfolio_id, outlook.record, asked)
-    table = find_table(question, make, outlook.now)
-    outlook.tables[table.inputs.digest] = table.inputs
+    table = find_table(question, make, outlook.now, may_solve)
+    if table is not None:
+        outlook.tables[table.inputs.digest] = table.inputs
     return table
 
 

@@ -9,13 +9,19 @@ from goals.models import PolicyTable
 
 
 def find_table(
-    question: str, make: Callable[[], DeadlineInputs], now: datetime
-) -> DeadlineTable:
-    """The table a question was answered by before, or a new one, which is kept."""
+    question: str,
+    make: Callable[[], DeadlineInputs],
+    now: datetime,
+    may_solve: Callable[[], bool] = lambda: True,
+) -> DeadlineTable | None:
+    """The table a question was answered by before, or a new one, which is kept.
+
+    None where there is none yet and none may be solved.
+    """
     kept = PolicyTable.objects.filter(question=question).first()
     if kept is not None:
         return unpack(DeadlineInputs.from_plain(kept.inputs), bytes(kept.factors))
-    return find_solved(make(), now, question)
+    return find_solved(make(), now, question) if may_solve() else None
 
 
 def find_solved(

@@ -11,7 +11,6 @@ from goals.enums import AfterAchieved, GoalStatus, PolicyName
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio
 from goals.progress import Reading, can_still_move, measure_progress
 from goals.services.conditions import read_figures
-from goals.services.outlooks import Outlook, look_ahead
 from mastertrade.exceptions import (
     GoalNotActive,
     IdempotencyConflict,
@@ -93,17 +92,16 @@ def standing_of(
     goal: FinancialGoal,
     reading: Reading,
     as_of: datetime,
-    outlook: Outlook | None = None,
 ) -> GoalStanding:
     """How the goal stands at `as_of`, as a value for the pure decision.
 
-    `outlook` is what the portfolio's trades say; without it a policy that needs it is
-    the ladder.
+    A policy that needs what the portfolio's trades say is the ladder until
+    `look_ahead` has added it.
     """
     progress = measure_progress(
         goal.kind.measures, goal.target_value, goal.baseline, reading
     )
-    standing = GoalStanding(
+    return GoalStanding(
         goal_id=goal.goal_id,
         progress_pct=progress.progress_pct,
         achieved=goal.achieved_at is not None and goal.achieved_at <= as_of,
@@ -116,9 +114,6 @@ def standing_of(
         time_left_ratio=_time_left_ratio(goal, as_of),
         reachable=can_still_move(goal.kind.measures, goal.baseline, reading),
     )
-    if outlook is None:
-        return standing
-    return look_ahead(standing, goal, reading, outlook, as_of)
 
 
 @exactly

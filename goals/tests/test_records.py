@@ -47,13 +47,13 @@ def test_shrinking_never_makes_an_edge_larger_nor_turns_it(
     assert record.shrunk_mean * record.mean >= 0
 
 
-def test_the_mean_shrinks_by_what_the_deviation_is_in_tenths_of_typical_losses() -> (
+def test_the_mean_shrinks_by_what_the_deviation_is_in_fifths_of_typical_losses() -> (
     None
 ):
     growths = [Decimal("0.02"), Decimal("-0.01")] * 20
     record = record_of(growths)
     deviation = stdev(float(growth) for growth in growths)
-    prior_trades = (deviation / 0.001) ** 2
+    prior_trades = (deviation / 0.002) ** 2
 
     assert record.typical_loss == Decimal("0.01")
     assert float(record.shrunk_mean) == pytest.approx(

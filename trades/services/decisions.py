@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from goals.arbitration import GoalStanding
+from goals.arbitration import GoalStanding, rank
 from goals.guards import TradingConditions
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
 from goals.services import (
@@ -23,7 +23,7 @@ from goals.services import (
 from goals.services.conditions import Figures, read_figures
 from goals.services.funding import refuse_without_money
 from goals.services.halts import conditions_for_decision
-from goals.services.outlooks import Outlook
+from goals.services.outlooks import Outlook, look_ahead
 from goals.services.portfolios import lock_portfolio_of_goal
 from goals.services.sizing import (
     SizingCall,
@@ -266,7 +266,15 @@ def _standings(
     goals: Sequence[FinancialGoal], figures: Figures, outlook: Outlook | None
 ) -> tuple[GoalStanding, ...]:
     reading, at = figures.reading, figures.at
-    return tuple(standing_of(goal, reading, at, outlook) for goal in goals)
+    plain = {goal: standing_of(goal, reading, at) for goal in goals}
+    if outlook is None:
+        return tuple(plain.values())
+    # The deciding goal first: what is worked out in one call is bounded.
+    ahead = {
+        goal: look_ahead(plain[goal], goal, reading, outlook, at)
+        for goal in sorted(goals, key=lambda goal: rank(plain[goal]))
+    }
+    return tuple(ahead[goal] for goal in goals)
 
 
 def _as_of(as_of: datetime | None, now: datetime) -> datetime:

@@ -50,6 +50,16 @@ FIELDS = (
     "projected_at",
     "unreachable",
 )
+# What of a goal its projection answers; with another one it is another question.
+ASKED = (
+    "target_value",
+    "target_date",
+    "start_value",
+    "policy",
+    "min_factor",
+    "max_factor",
+    "after_achieved",
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -250,19 +260,34 @@ def _is_projectable(as_of: datetime) -> Q:
 def refresh_projections(*, as_of: datetime, portfolio_id: int | None = None) -> int:
     """Keep probability and `unreachable` beside every running goal; how many.
 
-    A portfolio is one transaction; its goals share its record.
+    A portfolio's goals share its record.
     """
     keys = find_projectable(as_of) if portfolio_id is None else [portfolio_id]
     return sum(_refresh(key, as_of) for key in keys)
 
 
-@atomic
 def _refresh(portfolio_id: int, as_of: datetime) -> int:
-    locked = Portfolio.objects.select_for_update(no_key=True, of=("self",))
-    portfolio = locked.select_related("user").get(pk=portfolio_id)
-    mine = FinancialGoal.objects.locked().filter(portfolio_id=portfolio_id)
-    goals = list(mine.filter(_is_projectable(as_of)))
-    reading = read_portfolio_at(portfolio, as_of)
+    """What takes long is done between two transactions, and holds no lock."""
+    goals, reading, outlook, halt = _read(portfolio_id, as_of)
+    for goal in goals:
+        found, goal.unreachable = _judge(goal, reading, outlook, as_of, halt)
+        goal.probability = found.probability if found else None
+        goal.probability_low = found.low if found else None
+        goal.probability_high = found.high if found else None
+        goal.projected_trades = outlook.record.trades
+        goal.projected_at = as_of
+    return _write(portfolio_id, goals, as_of)
+
+
+@atomic
+def _read(
+    portfolio_id: int, as_of: datetime
+) -> tuple[list[FinancialGoal], Reading, Outlook, TradingHalt | None]:
+    portfolio = _lock(portfolio_id)
+    mine = FinancialGoal.objects.filter(portfolio_id=portfolio_id)
+    goals = list(mine.filter(_is_projectable(as_of)).order_by("pk"))
+    for goal in goals:
+        goal.portfolio = portfolio
     growths = load_growths(portfolio, as_of)
     halt = find_halt(portfolio, as_of)
     outlook = Outlook(
@@ -272,16 +297,28 @@ def _refresh(portfolio_id: int, as_of: datetime) -> int:
         read_growths=lambda: growths,
         now=as_of,
     )
-    for goal in goals:
-        goal.portfolio = portfolio
-        found, goal.unreachable = _judge(goal, reading, outlook, as_of, halt)
-        goal.probability = found.probability if found else None
-        goal.probability_low = found.low if found else None
-        goal.probability_high = found.high if found else None
-        goal.projected_trades = outlook.record.trades
-        goal.projected_at = as_of
-    FinancialGoal.objects.bulk_update(goals, FIELDS)
-    return len(goals)
+    return goals, read_portfolio_at(portfolio, as_of), outlook, halt
+
+
+@atomic
+def _write(portfolio_id: int, judged: list[FinancialGoal], as_of: datetime) -> int:
+    """All but the goals that became others meanwhile; the next run projects those."""
+    _lock(portfolio_id)
+    mine = FinancialGoal.objects.locked().filter(portfolio_id=portfolio_id)
+    now = {goal.pk: goal for goal in mine.filter(_is_projectable(as_of))}
+    same = [
+        goal
+        for goal in judged
+        if goal.pk in now
+        and all(getattr(goal, name) == getattr(now[goal.pk], name) for name in ASKED)
+    ]
+    FinancialGoal.objects.bulk_update(same, FIELDS)
+    return len(same)
+
+
+def _lock(portfolio_id: int) -> Portfolio:
+    locked = Portfolio.objects.select_for_update(no_key=True, of=("self",))
+    return locked.select_related("user").get(pk=portfolio_id)
 
 
 def _judge(

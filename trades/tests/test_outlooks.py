@@ -6,15 +6,17 @@ from decimal import Decimal
 import pytest
 
 from goals.models import FinancialGoal, PolicyTable
-from goals.services import decide_again
+from goals.projection import forecast
+from goals.services import decide_again, policy_tables
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade.money import format_plain
 from trades.services.closing import close_trade
 from trades.services.daily import forget_old_tables
-from trades.services.decisions import size_for_goal
+from trades.services.decisions import size_for_goal, size_for_portfolio
 from trades.services.projecting import project, refresh_projections
 from trades.services.rates import load_trades_per_day
 from trades.tests.factories import TradeFactory, book_profit
+from trades.tests.races import fresh, run_at_once
 
 pytestmark = pytest.mark.django_db
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -36,6 +38,13 @@ def funded(trades=24, win=Decimal(6), loss=Decimal(-4), **goal):
 def size(goal, at=NOW, **asked):
     row, _ = size_for_goal(
         user=goal.user, goal_id=goal.pk, now=at, base_size=HUNDRED, **asked
+    )
+    return row
+
+
+def size_all(portfolio, at=NOW):
+    row, _ = size_for_portfolio(
+        user=portfolio.user, portfolio=portfolio.pk, base_size=HUNDRED, now=at
     )
     return row
 
@@ -133,7 +142,7 @@ def test_without_a_deadline_the_ladder_decides_and_says_so(policy):
 def test_a_solved_decision_is_taken_again_with_and_without_its_table():
     _, goal = funded(policy="deadline_optimal")
     row = size(goal)
-    assert row.policy_version == "deadline_optimal-3"
+    assert row.policy_version == "deadline_optimal-4"
     assert PolicyTable.objects.count() == 1
     kept = decide_again(row)
     PolicyTable.objects.all().delete()
@@ -151,6 +160,67 @@ def test_a_table_is_solved_once_and_asked_again(django_assert_max_num_queries):
     assert first.policy_factor == second.policy_factor
     with django_assert_max_num_queries(7):
         size(goal, at=NOW + timedelta(minutes=2))
+
+
+def test_a_decision_over_twenty_goals_solves_the_deciding_one_and_two_more():
+    portfolio, first = funded(policy="deadline_optimal", priority=2)
+    others = [
+        GoalFactory(
+            portfolio=portfolio,
+            policy="deadline_optimal",
+            target_value=10 + Decimal(number) / 10,
+            priority=1 if number == 19 else 5,
+        )
+        for number in range(1, 20)
+    ]
+    row = size_all(portfolio)
+    assert row.goal_id == others[-1].pk
+    assert row.policy_version == "deadline_optimal-4"
+    assert PolicyTable.objects.count() == 3
+    standings = {one["goal_id"]: one for one in row.inputs["goals"]}
+    solved = {key for key, one in standings.items() if one["solved"]}
+    assert solved == {others[-1].pk, first.pk, others[0].pk}
+    assert {one["postponed"] for one in standings.values()} == {True, False}
+    again = decide_again(row)
+    assert (again.adjustment_factor, again.reason) == (
+        row.adjustment_factor,
+        row.reason,
+    )
+    later = size_all(portfolio, at=NOW + timedelta(seconds=1))
+    assert PolicyTable.objects.count() == 6
+    assert later.policy_factor == row.policy_factor
+
+
+def test_a_goal_that_waits_for_its_table_says_so_and_goes_by_the_ladder():
+    portfolio, _ = funded(policy="deadline_optimal")
+    for number in range(1, 5):
+        last = GoalFactory(
+            portfolio=portfolio,
+            policy="deadline_optimal",
+            target_value=Decimal(10 + number),
+        )
+    again = decide_again(size_all(portfolio))
+    own = {one.goal_id: one for one in again.arbitration.factors}
+    assert own[last.pk].policy_version == "ladder-1"
+    assert "is not solved in this call, as the goal does not decide" in (
+        own[last.pk].reason
+    )
+    assert "by the ladder" in own[last.pk].reason
+
+
+def test_goals_nearly_out_of_reach_are_looked_at_closely_three_at_a_time(monkeypatch):
+    portfolio, _ = funded(target_value=Decimal(25))
+    for number in range(1, 8):
+        GoalFactory(portfolio=portfolio, target_value=25 + Decimal(number) / 10)
+    closely = []
+    original = forecast.evaluate_policy
+    monkeypatch.setattr(
+        forecast,
+        "evaluate_policy",
+        lambda *asked, **more: closely.append(1) or original(*asked, **more),
+    )
+    size_all(portfolio)
+    assert len(closely) == 3
 
 
 @pytest.mark.parametrize("policy", ["ladder", "constant", "pace"])
@@ -204,6 +274,37 @@ def test_the_daily_refresh_keeps_the_probability_beside_the_goal():
     assert (goal.unreachable, hopeless.unreachable) == (False, True)
     assert hopeless.probability == 0
     assert young.probability is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_daily_refresh_holds_no_lock_while_it_solves(monkeypatch):
+    portfolio, goal = funded(policy="deadline_optimal")
+    original, met = policy_tables.solve, []
+
+    def solve(inputs):
+        (booked,) = run_at_once(lambda: book_profit(fresh(portfolio), Decimal(1)))
+        met.append(booked)
+        return original(inputs)
+
+    monkeypatch.setattr(policy_tables, "solve", solve)
+    assert refresh_projections(as_of=NOW, portfolio_id=portfolio.pk) == 1
+    assert len(met) == 1
+    goal.refresh_from_db()
+    assert goal.projected_trades == 24
+
+
+def test_a_goal_that_became_another_while_it_was_projected_is_left_alone(monkeypatch):
+    portfolio, goal = funded(policy="deadline_optimal")
+    original = policy_tables.solve
+
+    def solve(inputs):
+        FinancialGoal.objects.filter(pk=goal.pk).update(target_value=Decimal(11))
+        return original(inputs)
+
+    monkeypatch.setattr(policy_tables, "solve", solve)
+    assert refresh_projections(as_of=NOW, portfolio_id=portfolio.pk) == 0
+    goal.refresh_from_db()
+    assert (goal.probability, goal.projected_at) == (None, None)
 
 
 def test_the_refresh_of_one_portfolio_leaves_the_others_alone():
