@@ -212,17 +212,18 @@ class Embedded(NamedTuple):
 
     def find(self) -> Server | None:
         """The server if it takes connections; starts nothing."""
-        found = self._pid_file()
-        if (
-            found is None
-            or not found.is_ready
-            or found.data != str(self.data)
-            # A socket in the home is no copy's: of a copied socket nobody listens.
-            or not (self._is_in_home(found.socket_dir) or self._serves(found.pid))
-            or not _answers(found.socket_dir)
-        ):
-            return None
-        return Server(found.socket_dir, (self.home / "password").read_text())
+        with _explained():
+            found = self._pid_file()
+            if (
+                found is None
+                or not found.is_ready
+                or found.data != str(self.data)
+                # At a copied socket nobody listens, so one in the home is its own.
+                or not (self._is_in_home(found.socket_dir) or self._serves(found.pid))
+                or not _answers(found.socket_dir)
+            ):
+                return None
+            return Server(found.socket_dir, (self.home / "password").read_text())
 
     def is_removed(self) -> bool:
         """Whether the data that this process uses are gone from their place."""

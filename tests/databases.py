@@ -21,8 +21,6 @@ from django.apps import apps
 from django.core.management import call_command
 from django.db import connection
 
-# Advisory locks on the server: 0 is the template's, the others' are the copies'.
-LOCKS = 7_468_301
 OUR_IMPORTS = re.compile(
     r"^(?:from|import) ((?:mastertrade|goals|strategies|trades)[\w.]*)", re.MULTILINE
 )
@@ -35,21 +33,25 @@ def own_database(*, create: bool) -> Iterator[None]:
     `create` migrates an empty database first, once a test run.
     """
     usual = connection.settings_dict["NAME"]
-    with connection._nodb_cursor() as server:  # open throughout: it holds the locks
-        server.execute("SELECT pg_advisory_lock(%s, 0)", [LOCKS])
-        template = _ensure_template(server, f"test_{usual}_template", create)
-        number = next(n for n in count(1) if _try_lock(server, n))
+    template = f"test_{usual}_template"
+    # Open throughout, for it holds the locks: 0 is the template's, n the n-th copy's.
+    with connection._nodb_cursor() as server:
+        server.execute("SELECT pg_advisory_lock(hashtext(%s), 0)", [template])
+        _ensure_template(server, template, create)
+        number = next(n for n in count(1) if _try_lock(server, template, n))
         name = f"test_{usual}_{number}"
         _drop(server, name)  # of a run that was killed
         server.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-        server.execute("SELECT pg_advisory_unlock(%s, 0)", [LOCKS])
+        server.execute("SELECT pg_advisory_unlock(hashtext(%s), 0)", [template])
         _connect_to(name)
-        yield
-        _connect_to(usual)
-        _drop(server, name)
+        try:
+            yield
+        finally:
+            _connect_to(usual)
+            _drop(server, name)
 
 
-def _ensure_template(server: Any, name: str, create: bool) -> str:
+def _ensure_template(server: Any, name: str, create: bool) -> None:
     server.execute(
         "SELECT shobj_description(oid, 'pg_database') FROM pg_database"
         " WHERE datname = %s",
@@ -65,7 +67,6 @@ def _ensure_template(server: Any, name: str, create: bool) -> str:
         call_command("migrate", verbosity=0, interactive=False, run_syncdb=True)
         connection.close()
         server.execute(f"COMMENT ON DATABASE \"{name}\" IS '{' '.join(wanted)}'")
-    return name
 
 
 def fingerprint() -> str:
@@ -87,8 +88,8 @@ def fingerprint() -> str:
     return digest.hexdigest()[:16]
 
 
-def _try_lock(server: Any, number: int) -> bool:
-    server.execute("SELECT pg_try_advisory_lock(%s, %s)", [LOCKS, number])
+def _try_lock(server: Any, template: str, number: int) -> bool:
+    server.execute("SELECT pg_try_advisory_lock(hashtext(%s), %s)", [template, number])
     return bool(server.fetchone()[0])
 
 
