@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: help run demo test slow attack schema faults readme picture browser freqtrade bench lock security lint types imports format docs clean
+.PHONY: help run demo stop test slow attack schema faults readme picture browser freqtrade bench lock security lint types imports format docs clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,7 +35,10 @@ run: .venv/runs  ## replay real prices, then serve the site at http://127.0.0.1:
 demo: .venv/runs  ## the same without serving: migrate, replay, print the report
 	@$(BIN)/python manage.py demo
 
-test: .venv/tests  ## the suite, on a real PostgreSQL
+stop:  ## stop the embedded PostgreSQLs that nothing uses, such as the tests' one
+	@test ! -x $(BIN)/python || $(BIN)/python -m mastertrade.database --stop
+
+test: .venv/tests  ## the suite, on a real PostgreSQL, which runs on until 'make stop'
 	@$(BIN)/python manage.py test -- $(ARGS)
 
 slow: .venv/tests  ## the tests that take seconds each: properties, migrations, servers

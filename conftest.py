@@ -1,9 +1,11 @@
 """Fixtures that every test may use."""
 
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+import pytest_django
 from django.test import Client
 from hypothesis import settings
 
@@ -16,6 +18,23 @@ settings.register_profile(
 settings.load_profile("ci" if os.environ.get("CI") else "mastertrade")
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None,
+    django_db_blocker: pytest_django.DjangoDbBlocker,
+    django_db_createdb: bool,
+) -> Iterator[None]:
+    """In place of pytest-django's, which migrates a database for every process."""
+    from tests.databases import own_database  # apps are not loaded yet
+
+    with (
+        django_db_blocker.unblock(),
+        own_database(create=django_db_createdb),
+        django_db_blocker.block(),
+    ):
+        yield
 
 
 @pytest.fixture

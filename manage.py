@@ -11,8 +11,19 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
 
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
 
-    execute_from_command_line(sys.argv)
+    from mastertrade.postgres import DatabaseUnavailable
+
+    try:
+        execute_from_command_line(sys.argv)
+    except DatabaseUnavailable as error:
+        sys.exit(str(error))
+    except OperationalError as error:
+        reason = error.__cause__ and error.__cause__.__cause__
+        if not isinstance(reason, DatabaseUnavailable):
+            raise
+        sys.exit(str(reason))
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """Which PostgreSQL serves MasterTrade.
 
 The application uses the server that DATABASE_URL names. Without it, it uses an embedded
-one: a PostgreSQL that its processes start, share and stop, with the data under ``var/``
-(see `postgres.embedded`). Tests use TEST_DATABASE_URL, or else an embedded server of
-their own in a temporary directory; they read neither DATABASE_URL nor ``var/``.
+one: a PostgreSQL that its processes start, share and stop, with the data in
+``var/postgres`` (see `postgres`). Tests use TEST_DATABASE_URL, or else an embedded
+server of their own in ``var/postgres-test``, and not DATABASE_URL.
 
     python -m mastertrade.database          shows the server
     python -m mastertrade.database --url    prints its URL with the password, for psql
+    python -m mastertrade.database --stop   stops the embedded servers nobody uses
 """
 
 import argparse
@@ -16,8 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from mastertrade.postgres import embedded
-from mastertrade.postgres.binaries import DatabaseUnavailable
+from mastertrade.postgres import DATABASE, DatabaseUnavailable, Embedded
 
 __all__ = ["DatabaseUnavailable", "database_settings"]
 
@@ -37,18 +37,19 @@ CONN_MAX_AGE = 600
 
 
 def database_settings(*, base_dir: Path, testing: bool) -> dict[str, Any]:
-    """Django's ``DATABASES["default"]``; starts the embedded server if it is to serve.
+    """Django's ``DATABASES["default"]``.
 
-    Raises DatabaseUnavailable when there is none, with a message for the user.
+    It starts nothing: where the embedded server is to serve, the first connection joins
+    or starts it (see `backend`). Raises DatabaseUnavailable for a wrong variable.
     """
     variable = "TEST_DATABASE_URL" if testing else "DATABASE_URL"
     url = os.environ.get(variable, "").strip()
     if url:
         settings = _from_url(url, variable)
-    elif testing:
-        settings = _from_server(embedded.serve_tests())
     else:
-        settings = _from_server(embedded.serve(base_dir / "var"))
+        name = "postgres-test" if testing else "postgres"
+        embedded = Embedded(base_dir / "var" / name, for_tests=testing)
+        settings = {"NAME": DATABASE, "EMBEDDED": embedded}
     return settings | {
         "ENGINE": OUR_ENGINE,
         "CONN_MAX_AGE": _conn_max_age(),
@@ -71,17 +72,6 @@ def _from_url(url: str, variable: str) -> dict[str, Any]:
     return settings
 
 
-def _from_server(server: embedded.Server) -> dict[str, Any]:
-    return {
-        "ENGINE": ENGINE,
-        "NAME": server.name,
-        "USER": server.user,
-        "PASSWORD": server.password,
-        "HOST": server.host,
-        "PORT": server.port,
-    }
-
-
 def _conn_max_age() -> int:
     text = os.environ.get("DATABASE_CONN_MAX_AGE", "").strip() or str(CONN_MAX_AGE)
     if not text.isdecimal():
@@ -91,7 +81,7 @@ def _conn_max_age() -> int:
     return int(text)
 
 
-def _url(settings: dict[str, Any], *, secret: bool) -> str:
+def show_url(settings: dict[str, Any], *, secret: bool) -> str:
     """A URL that psql understands, with or without the password."""
     user = quote(settings.get("USER") or "", safe="")
     if settings.get("PASSWORD"):
@@ -106,44 +96,70 @@ def _url(settings: dict[str, Any], *, secret: bool) -> str:
 
 
 def main() -> int:
-    """Shows the server that would serve, without starting one."""
+    """Shows the server that would serve, without starting one; or stops them."""
     parser = argparse.ArgumentParser(
         prog="python -m mastertrade.database",
         description="Show which PostgreSQL serves MasterTrade.",
     )
-    parser.add_argument(
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument(
         "--url", action="store_true", help="only the URL, with the password, for psql"
     )
-    only_url = parser.parse_args().url
+    only.add_argument(
+        "--stop", action="store_true", help="stop the embedded servers nobody uses"
+    )
+    options = parser.parse_args()
+    var = Path(__file__).resolve().parent.parent / "var"
+    if options.stop:
+        return _stop(var)
     named = os.environ.get("DATABASE_URL", "").strip()
     if named:
-        if only_url:
-            _from_url(named, "DATABASE_URL")
-            print(named)
-        else:
+        settings = _from_url(named, "DATABASE_URL")
+        if not options.url:
             print("server   named by DATABASE_URL")
-            print("url     ", _url(_from_url(named, "DATABASE_URL"), secret=False))
+            named = f"url      {show_url(settings, secret=False)}"
+        print(named)
         return 0
-    var = Path(__file__).resolve().parent.parent / "var"
-    home, server = embedded.peek(var)
-    if only_url and server is not None:
-        print(_url(_from_server(server), secret=True))
-        return 0
-    if only_url:
+    embedded = Embedded(var / "postgres")
+    server = embedded.find()
+    settings = server.settings | {"NAME": DATABASE} if server else {}
+    if options.url and server is None:
         print(
-            "The embedded PostgreSQL is not running: it runs while a process of "
-            "MasterTrade does, such as `manage.py runserver` or `manage.py dbshell`.",
+            "The embedded PostgreSQL is not running: it runs while a process uses it, "
+            "such as `manage.py runserver` or `manage.py dbshell`.",
             file=sys.stderr,
         )
         return 1
+    if options.url:
+        print(show_url(settings, secret=True))
+        return 0
     print("server  ", "embedded,", "running" if server else "not running")
     if server is not None:
-        print("url     ", _url(_from_server(server), secret=False))
-        print("version ", server.version)
-    else:
-        print("version ", embedded.version_to_start(home))
-    print("data    ", home.data, "" if home.data.exists() else "(not created yet)")
+        print("url     ", show_url(settings, secret=False))
+    print("version ", embedded.find_programs().version)
+    exists = embedded.data.exists()
+    print("data    ", embedded.data, "" if exists else "(not created yet)")
     return 0
+
+
+def _stop(var: Path) -> int:
+    """Stops both embedded servers; 1 when a process still uses one."""
+    in_use = False
+    for words, embedded in (
+        ("The embedded PostgreSQL", Embedded(var / "postgres")),
+        ("The tests' PostgreSQL", Embedded(var / "postgres-test", for_tests=True)),
+    ):
+        runs = embedded.find() is not None
+        if not embedded.stop():
+            in_use = True
+            print(
+                f"{words} is in use and was not stopped. End the processes that use "
+                "it (a web server, a command, a test run), then stop it again.",
+                file=sys.stderr,
+            )
+        elif runs:
+            print(f"{words} is stopped.")
+    return int(in_use)
 
 
 if __name__ == "__main__":

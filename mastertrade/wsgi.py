@@ -2,6 +2,7 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import resolve
 
@@ -13,3 +14,6 @@ application = get_wsgi_application()
 serve_requests()
 # Imports every view now: else the first body would hold all connections meanwhile.
 resolve("/")
+# Now, not with the first request; where it cannot be, the process ends and says why.
+if embedded := settings.DATABASES["default"].get("EMBEDDED"):
+    embedded.serve()

@@ -1,16 +1,26 @@
 """The backend itself; Django looks for it in a module of this name."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from django.db.backends.postgresql import base
+import psycopg
+from django.db.backends.postgresql import base, client
 from django.db.backends.utils import debug_transaction
 
 from mastertrade.limits import Limits
+from mastertrade.postgres import DatabaseUnavailable
 
 # Transactions of one process at once, beyond which there is a crowd.
 FEW_BUSY = 2
+
+
+class DatabaseClient(client.DatabaseClient):
+    """`manage.py dbshell`, which needs the address before there is a connection."""
+
+    def runshell(self, parameters: Iterable[str]) -> None:
+        self.connection.get_connection_params()
+        super().runshell(parameters)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -18,12 +28,25 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     `SET LOCAL` holds wherever a pooler sends the transaction, and ends with it. It goes
     along with BEGIN, which had to be sent anyway, so it costs no round trip.
+
+    Each new connection joins the embedded server, or starts it, where that one serves.
     """
 
+    client_class = DatabaseClient
     # Instead of those in the settings, while not None.
     own_limits: Limits | None = None
     # The connections of this process that are in a transaction.
     busy: ClassVar[set[int]] = set()
+
+    def get_connection_params(self) -> dict[str, Any]:
+        embedded = self.settings_dict.get("EMBEDDED")
+        if embedded is not None:
+            try:
+                server = embedded.serve()
+            except DatabaseUnavailable as error:
+                raise psycopg.OperationalError(str(error)) from error
+            self.settings_dict |= server.settings
+        return super().get_connection_params()
 
     def _start_transaction_under_autocommit(self) -> None:
         """Django calls this where a backend has it, instead of leaving autocommit."""

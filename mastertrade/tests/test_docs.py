@@ -102,7 +102,7 @@ VARIABLE = re.compile(
     r"MASTERTRADE_[A-Z_]+|(?:TEST_|BENCH_)?DATABASE_URL|DATABASE_CONN_MAX_AGE"
 )
 # Processes set these for the ones they start; nobody else does.
-NOT_FOR_PEOPLE = {"MASTERTRADE_TESTING", "MASTERTRADE_TEST_POSTGRES"}
+NOT_FOR_PEOPLE = {"MASTERTRADE_TESTING"}
 
 Row = list[str]
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from mastertrade.postgres import binaries
+from mastertrade.postgres import find_programs, server_account
 from tests.faults import processes
 
 USER = "mastertrade"
@@ -25,8 +25,8 @@ class Postgres:
     """One server: started, killed, started again, its data kept in between."""
 
     def __init__(self, directory: Path) -> None:
-        self._account = binaries.server_account(directory / "data")
-        self._programs = binaries.find_binaries(self._account, directory).directory
+        self._account = server_account(directory / "data")
+        self._programs = find_programs(self._account, directory).directory
         self._data = directory / "data"
         self._log = directory / "postgres.log"
         self._socket = directory / "socket"
@@ -153,5 +153,5 @@ class Postgres:
             "env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
         }
         if self._account is not None:
-            options |= self._account.process_options()
+            options |= self._account.process_options
         return options

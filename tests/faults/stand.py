@@ -19,7 +19,7 @@ from tests.faults.server import WebServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # What the tests' own settings leave in the environment is not for these processes.
-NOT_OURS = ("MASTERTRADE_TESTING", "MASTERTRADE_TEST_POSTGRES", "TEST_DATABASE_URL")
+NOT_OURS = ("MASTERTRADE_TESTING", "TEST_DATABASE_URL")
 
 
 @dataclass(frozen=True)

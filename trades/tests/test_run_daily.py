@@ -256,8 +256,8 @@ COMMAND = [sys.executable, "manage.py", "run_daily", "--as-of", "2026-04-01T00:0
 
 
 def start_process():
-    address = database._url(connection.settings_dict, secret=True)
-    # Not the settings of tests, which would start a server of their own.
+    address = database.show_url(connection.settings_dict, secret=True)
+    # Not the settings of tests, which name a server of their own.
     foreign = ("DJANGO_", "MASTERTRADE_")
     variables = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
     return subprocess.Popen(

@@ -1,4 +1,0 @@
-"""The embedded PostgreSQL: found, started, shared and stopped.
-
-No module here imports Django: settings need the server before Django exists.
-"""
