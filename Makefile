@@ -6,31 +6,31 @@ PORT ?= 8000
 # Processes that share the tests.
 JOBS ?= 2
 
-.PHONY: help run demo test slow attack schema faults browser freqtrade bench lock security lint types imports format clean
+.PHONY: FORCE help run demo test slow attack schema faults browser freqtrade bench lock security lint types imports format clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# A virtual environment of its own; made again when what it should hold has changed.
-.venv/runs: requirements.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing what MasterTrade needs …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+# Made again where it cannot be used; another Python than its own only where one is named.
+# Python cannot end in one line before it reads its first: until then Ctrl-C has to wait.
+BLOCKED = $(shell env --block-signal=INT true 2>/dev/null && echo env --block-signal=INT)
+INSTALL = trap : INT; command -v "$(PYTHON)" >/dev/null || { \
+  echo "There is no $(PYTHON). Install Python 3.11 or newer, or name one: make PYTHON=python3.12 run" >&2; \
+  exit 1; }; \
+  $(BLOCKED) "$(PYTHON)" install.py $(if $(filter file,$(origin PYTHON)),,--exactly)
+# After Ctrl-C the program has said all there is; make's own exit code says the rest.
+UNLESS_INTERRUPTED = || [ $$? = 130 ]
 
-.venv/tests: requirements-dev.txt .venv/runs
-	@echo "Installing what the tests and checks need …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@
+.venv/tests: FORCE
+	@$(INSTALL) --tests
 
-run: .venv/runs  ## replay real prices, then serve the site at http://127.0.0.1:8000/
-	@$(BIN)/python manage.py check_port --port $(PORT)
-	@$(BIN)/python manage.py demo
-	@$(BIN)/python manage.py show_login --port $(PORT)
-	@$(BIN)/gunicorn mastertrade.wsgi --bind 127.0.0.1:$(PORT)
+FORCE:
 
-demo: .venv/runs  ## the same without serving: migrate, replay, print the report
-	@$(BIN)/python manage.py demo
+run:  ## replay real prices, then serve the site at http://127.0.0.1:8000/
+	@$(INSTALL) --port '$(PORT)' manage.py demo --serve '$(PORT)' $(UNLESS_INTERRUPTED)
+
+demo:  ## the same without serving: migrate, replay, print the report
+	@$(INSTALL) manage.py demo $(UNLESS_INTERRUPTED)
 
 test: .venv/tests  ## the suite, on a real PostgreSQL
 	@$(BIN)/python -m pytest -n $(JOBS) -m 'not slow' $(ARGS)

@@ -2,11 +2,23 @@
 
 import os
 import runpy
+import signal
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """The configuration looks after SIGINT in the process that reads it."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_what_a_killed_import_left_is_deleted_at_the_next_start(
@@ -29,3 +41,22 @@ def test_what_a_killed_import_left_is_deleted_at_the_next_start(
         "bot.sqlite",
         "mastertrade-2.sqlite",
     ]
+
+
+def test_an_interrupt_before_it_serves_is_one_line() -> None:
+    """Also one that came while the signal was blocked, as `make run` hands it over."""
+    program = (
+        "import os, runpy, signal, time\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "runpy.run_path('gunicorn.conf.py')\n"
+        "time.sleep(60)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (
+        130,
+        "",
+        "Stopped. Nothing is lost.\n",
+    )
