@@ -13,13 +13,12 @@ help:  ## list these commands
 
 # Made again where it cannot be used; another Python than its own only where one is named.
 # Python cannot end in one line before it reads its first: until then Ctrl-C has to wait.
+# After it the shell ends without a word, and make by the signal it got itself.
 BLOCKED = $(shell env --block-signal=INT true 2>/dev/null && echo env --block-signal=INT)
-INSTALL = trap : INT; command -v "$(PYTHON)" >/dev/null || { \
+INSTALL = trap 'exit 0' INT; command -v "$(PYTHON)" >/dev/null || { \
   echo "There is no $(PYTHON). Install Python 3.11 or newer, or name one: make PYTHON=python3.12 run" >&2; \
   exit 1; }; \
   $(BLOCKED) "$(PYTHON)" install.py $(if $(filter file,$(origin PYTHON)),,--exactly)
-# After Ctrl-C the program has said all there is; make's own exit code says the rest.
-UNLESS_INTERRUPTED = || [ $$? = 130 ]
 
 .venv/tests: FORCE
 	@$(INSTALL) --tests
@@ -27,10 +26,10 @@ UNLESS_INTERRUPTED = || [ $$? = 130 ]
 FORCE:
 
 run:  ## replay real prices, then serve the site at http://127.0.0.1:8000/
-	@$(INSTALL) --port '$(PORT)' manage.py demo --serve '$(PORT)' $(UNLESS_INTERRUPTED)
+	@$(INSTALL) --port '$(PORT)' manage.py demo --serve '$(PORT)'
 
 demo:  ## the same without serving: migrate, replay, print the report
-	@$(INSTALL) manage.py demo $(UNLESS_INTERRUPTED)
+	@$(INSTALL) manage.py demo
 
 test: .venv/tests  ## the suite, on a real PostgreSQL
 	@$(BIN)/python -m pytest -n $(JOBS) -m 'not slow' $(ARGS)
