@@ -4,36 +4,35 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: help run demo stop test slow attack schema faults readme picture browser freqtrade bench lock security lint types imports format docs clean
+.PHONY: FORCE help run demo stop test slow attack schema faults readme picture browser freqtrade bench lock security lint types imports format docs clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# A virtual environment of its own; made again when what it should hold has changed.
-.venv/runs: requirements.txt
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@echo "Installing what MasterTrade needs …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@touch $@
+# Made again where it cannot be used; another Python than its own only where one is named.
+# Python cannot end in one line before it reads its first: until then Ctrl-C has to wait.
+# After it the shell ends without a word, and make by the signal it got itself.
+BLOCKED = $(shell env --block-signal=INT true 2>/dev/null && echo env --block-signal=INT)
+INSTALL = trap 'exit 0' INT; command -v "$(PYTHON)" >/dev/null || { \
+  echo "There is no $(PYTHON). Install Python 3.11 or newer, or name one: make PYTHON=python3.12 run" >&2; \
+  exit 1; }; \
+  $(BLOCKED) "$(PYTHON)" install.py $(if $(filter file,$(origin PYTHON)),,--exactly)
 
-.venv/tests: requirements-dev.txt .venv/runs
-	@echo "Installing what the tests and checks need …"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $@
+.venv/tests: FORCE
+	@$(INSTALL) --tests
 
-.venv/docs: docs/requirements.txt .venv/runs
+.venv/docs: docs/requirements.txt .venv/tests
 	@echo "Installing what the documentation's site needs …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r docs/requirements.txt
 	@touch $@
 
-run: .venv/runs  ## replay real prices, then serve the site at http://127.0.0.1:8000/
-	@$(BIN)/python manage.py check_port --port $(PORT)
-	@$(BIN)/python manage.py demo
-	@$(BIN)/python manage.py show_login --port $(PORT)
-	@$(BIN)/gunicorn mastertrade.wsgi --bind 127.0.0.1:$(PORT)
+FORCE:
 
-demo: .venv/runs  ## the same without serving: migrate, replay, print the report
-	@$(BIN)/python manage.py demo
+run:  ## replay real prices, then serve the site at http://127.0.0.1:8000/
+	@$(INSTALL) --port '$(PORT)' manage.py demo --serve '$(PORT)'
+
+demo:  ## the same without serving: migrate, replay, print the report
+	@$(INSTALL) manage.py demo
 
 stop:  ## stop the embedded PostgreSQLs that nothing uses, such as the tests' one
 	@test ! -x $(BIN)/python || $(BIN)/python -m mastertrade.database --stop

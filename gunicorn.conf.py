@@ -4,13 +4,17 @@ Its command line goes before: `gunicorn mastertrade.wsgi --bind 0.0.0.0:8000`.
 """
 
 import os
+import signal
 import socket
 import sys
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
+
+from mastertrade.interrupts import EXIT_CODE, say_stopped
 
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 workers = 2
@@ -21,6 +25,20 @@ loglevel = "warning"
 # A socket for gunicornc would be one for all sites of a user.
 control_socket_disable = True
 logger_class = "mastertrade.server.DiscreetLogger"
+
+
+def stop_early(number: int, frame: FrameType | None) -> None:
+    """Ctrl-C before gunicorn looks after it; `make run` blocks it until here."""
+    say_stopped("Nothing is lost.")
+    sys.exit(EXIT_CODE)
+
+
+signal.signal(signal.SIGINT, stop_early)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def on_exit(server: Any) -> None:
+    say_stopped("Nothing is lost.")
 
 
 def on_starting(server: Any) -> None:

@@ -4,18 +4,21 @@
 import os
 import sys
 
+from mastertrade.interrupts import ends_in_one_line
+
 
 def main() -> None:
     is_test = sys.argv[1:2] == ["test"]
     settings = "mastertrade.settings_test" if is_test else "mastertrade.settings"
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", settings)
 
-    from django.core.management import execute_from_command_line
     from django.db import OperationalError
 
     from mastertrade.postgres import DatabaseUnavailable
 
     try:
+        from django.core.management import execute_from_command_line
+
         execute_from_command_line(sys.argv)
     except DatabaseUnavailable as error:
         sys.exit(str(error))
@@ -27,4 +30,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with ends_in_one_line():
+        main()

@@ -7,6 +7,8 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, JsonResponse
 
+from mastertrade.unavailable import find_deleted_folder
+
 
 def healthz(request: HttpRequest) -> JsonResponse:
     """The process answers; it asks nothing else."""
@@ -17,6 +19,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """The database answers and every migration is applied; 503 says what is not."""
     checks = {"database": "ok", "migrations": "ok"}
     try:
+        if find_deleted_folder() is not None:
+            raise OperationalError
         applied = MigrationRecorder(connection).applied_migrations()
         pending = _migrations() - applied.keys()
         if pending:

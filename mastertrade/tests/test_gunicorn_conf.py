@@ -2,8 +2,12 @@
 
 import os
 import runpy
+import signal
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,14 @@ import pytest
 def test_the_port_is_the_environment_s(port: str, monkeypatch) -> None:
     monkeypatch.setenv("PORT", port)
     assert runpy.run_path("gunicorn.conf.py")["bind"] == f"127.0.0.1:{port}"
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """The configuration looks after SIGINT in the process that reads it."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def test_what_a_killed_import_left_is_deleted_at_the_next_start(
@@ -35,3 +47,22 @@ def test_what_a_killed_import_left_is_deleted_at_the_next_start(
         "bot.sqlite",
         "mastertrade-2.sqlite",
     ]
+
+
+def test_an_interrupt_before_it_serves_is_one_line() -> None:
+    """Also one that came while the signal was blocked, as `make run` hands it over."""
+    program = (
+        "import os, runpy, signal, time\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})\n"
+        "os.kill(os.getpid(), signal.SIGINT)\n"
+        "runpy.run_path('gunicorn.conf.py')\n"
+        "time.sleep(60)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (
+        130,
+        "",
+        "Stopped. Nothing is lost.\n",
+    )

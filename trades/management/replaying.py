@@ -21,6 +21,7 @@ from goals.models import User
 from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
 from trades.replay.rendering import print_report
+from trades.replay.summary import print_summary
 from trades.replay.webpage import write_page
 from trades.services.deleting import reports_directory
 from trades.services.replay import (
@@ -82,9 +83,16 @@ def show_runs(
     page: Path,
     periods: int | None,
 ) -> None:
-    """Print the report and write its page, which goes when all its runs are gone."""
+    """Print the report and write its page, which goes when all its runs are gone.
+
+    `periods`: how many of the last get a line of their own in the tables, -1 for all;
+    None prints the summary alone.
+    """
     report = read_reports(runs)
-    print_report(console, report, periods=periods)
+    if periods is None:
+        print_summary(console, report)
+    else:
+        print_report(console, report, periods=None if periods < 0 else periods)
     page.parent.mkdir(parents=True, exist_ok=True)
     write_page(page, report)
     if page.parent.resolve() == reports_directory().resolve():
@@ -108,4 +116,5 @@ def _bars(console: Console) -> Progress:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console,
+        transient=console.is_terminal,
     )

@@ -30,6 +30,7 @@ WHAT_THE_BASELINE_IS = (
     "first other size equity, halts and the goal's band differ, and with them which "
     "signals are traded and by which strategy."
 )
+MOST_NAMES = 5  # in a title
 WHY_ONE_RUN_SAYS_LITTLE = (
     "A report says what happened in this run. One run is one path of prices: another "
     "period or instrument may say the opposite, so it is no evidence that a policy "
@@ -109,7 +110,8 @@ def years_of(report: InstrumentReport) -> str:
 def title_of(report: ReplayReport) -> str:
     """What was replayed: the prices, the years, the goal and its policy."""
     first = report.instruments[0]
-    symbols = _listed([item.symbol for item in report.instruments])
+    names = [item.symbol for item in report.instruments]
+    symbols = listed_briefly(names, MOST_NAMES)
     years = sorted(
         {at.year for item in report.instruments for at in (item.first_at, item.last_at)}
     )
@@ -262,6 +264,12 @@ def _day_range(waits: Sequence[int]) -> str:
 
 def _days(count: int) -> str:
     return f"{count:,} day{'' if count == 1 else 's'}"
+
+
+def listed_briefly(items: Sequence[str], most: int) -> str:
+    """The first of them, and how many more: one, two and 28 more."""
+    more = len(items) - most
+    return _listed([*items[:most], f"{more} more"] if more > 1 else items)
 
 
 def _listed(items: Sequence[str]) -> str:

@@ -1,6 +1,8 @@
-"""The commands `replay`, `demo`, `show_login` and `check_port`."""
+"""The commands `replay`, `demo` and `show_login`."""
 
-import socket
+import os
+import signal
+import sys
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -260,7 +262,7 @@ def test_a_symbol_is_a_name_and_no_markup(
     rows = [f"[/red]:bug:,{line}" for line in lines]
     prices.write_text("\n".join([f"Symbol,{header}", *rows]))
 
-    call("replay", "--prices", str(prices))
+    call("replay", "--prices", str(prices), "--periods", "2")
 
     assert capsys.readouterr().out.count("[/red]:bug:") > 3
 
@@ -304,29 +306,68 @@ def test_the_demo_replaces_one_of_another_version(
     assert dict(kinds) == {"live": 1, "demo": 2, "simulation": 2}
 
 
-def test_a_free_port_is_taken_as_it_is():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    call("check_port", "--port", str(port))
-
-
-def test_a_port_another_program_has_is_said_in_one_line():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(CommandError) as refused:
-            call("check_port", "--port", str(port))
-
-    assert f"Port {port} is taken by another program" in str(refused.value)
-    assert f"PORT={port + 1}" in str(refused.value)
-    assert "\n" not in str(refused.value)
+class Replaced(Exception):
+    """This process would be another program now."""
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.slow
-def test_a_port_the_site_has_is_said_to_be_its_own(live_server: Any):
-    port = live_server.thread.port
-    with pytest.raises(CommandError, match="MasterTrade, which runs already"):
-        call("check_port", "--port", str(port))
+def test_the_site_is_served_after_the_demo_in_the_same_process(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    masks: list[Any] = []
+
+    def become(program: str, command: list[str]) -> None:
+        raise Replaced(program, *command)
+
+    monkeypatch.setattr(os, "execv", become)
+    monkeypatch.setattr(signal, "pthread_sigmask", lambda *mask: masks.append(mask))
+
+    with pytest.raises(Replaced) as replaced:
+        demo.serve(8123)
+
+    python = sys.executable
+    command = ["-m", "gunicorn", "mastertrade.wsgi", "--bind", "127.0.0.1:8123"]
+    assert replaced.value.args == (python, python, *command)
+    assert masks == [(signal.SIG_BLOCK, {signal.SIGINT})]
+    assert "http://127.0.0.1:8123/" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        (("demo",), "What is finished is stored; the next start goes on from there."),
+        (("replay", "--prices", "MSFT"), "Nothing of the unfinished replay is kept."),
+    ],
+)
+def test_an_interrupted_replay_says_what_is_left(
+    short_demo: None,
+    monkeypatch: pytest.MonkeyPatch,
+    words: tuple[str, ...],
+    remedy: str,
+):
+    def interrupt(*args: Any, **options: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(replay_service, "_finish", interrupt)
+
+    with pytest.raises(KeyboardInterrupt, match=remedy):
+        call(*words)
+
+    assert not ReplayRun.objects.exists()
+    assert not Portfolio.objects.exclude(kind="live").exists()
+
+
+def test_the_tables_are_printed_where_they_are_asked_for(
+    prices: Path, capsys: pytest.CaptureFixture[str]
+):
+    lines = prices.read_text().splitlines()[:80]
+    prices.write_text("\n".join(lines))
+
+    call("replay", "--prices", str(prices))
+    summary = capsys.readouterr().out.splitlines()
+    call("replay", "--prices", str(prices), "--periods", "2")
+    tables = capsys.readouterr().out
+
+    assert len(summary) <= 22
+    assert "the last 2 of" in tables
+    assert not [line for line in summary if "the last" in line]

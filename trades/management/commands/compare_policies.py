@@ -69,7 +69,7 @@ class Command(BaseCommand):
         except DomainError as refused:
             raise CommandError(str(refused)) from None
         except KeyboardInterrupt:
-            raise CommandError("Stopped; nothing was written.") from None
+            raise KeyboardInterrupt("Nothing was written.") from None
         if options["json"]:
             self.stdout.write(json.dumps([as_json(one) for one in comparisons]))
         elif options["markdown"]:

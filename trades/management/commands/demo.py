@@ -1,14 +1,17 @@
 """The main job: real prices traded through goals, with a report."""
 
+import os
+import signal
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection, connections
 from django.utils import timezone
 from rich.console import Console
 
@@ -39,26 +42,35 @@ QUESTION = ReplayQuestion(
 class Command(BaseCommand):
     help = (
         "Replay real daily prices of AAPL, GOOG, IBM and MSFT (2008 to 2013) with a "
-        "goal of 3 % a month, and print the report. A finished run is not repeated."
+        "goal of 3 % a month, and print the summary (-v 2: every table). A finished "
+        "run is not repeated."
     )
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        with alone():
-            call_command("migrate", verbosity=0)
-            self.replay_and_show(open_console(), ensure_demo_user())
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--serve", type=int, metavar="PORT", help="Then serve the site there."
+        )
 
-    def replay_and_show(self, console: Console, user: User) -> None:
+    def handle(self, *args: Any, **options: Any) -> None:
         try:
-            runs = self.replay_or_stop(console, user)
+            with alone():
+                call_command("migrate", verbosity=0)
+                full = options["verbosity"] > 1
+                self.replay_and_show(open_console(), ensure_demo_user(), full=full)
         except KeyboardInterrupt:
-            raise CommandError(
-                "Stopped; what is finished is stored, the next run goes on from there."
+            raise KeyboardInterrupt(
+                "What is finished is stored; the next start goes on from there."
             ) from None
+        if options["serve"] is not None:
+            serve(options["serve"])
+
+    def replay_and_show(self, console: Console, user: User, *, full: bool) -> None:
+        runs = self.replay(console, user)
         delete_outdated(runs)
         page = reports_directory() / "demo.html"
-        show_runs(console=console, runs=runs, page=page, periods=6)
+        show_runs(console=console, runs=runs, page=page, periods=6 if full else None)
 
-    def replay_or_stop(self, console: Console, user: User) -> list[ReplayRun]:
+    def replay(self, console: Console, user: User) -> list[ReplayRun]:
         return replay_all(
             console=console,
             user=user,
@@ -87,6 +99,16 @@ def alone() -> Iterator[None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT pg_advisory_unlock({LOCK})")
+
+
+def serve(port: int) -> NoReturn:
+    """This process goes on as the web server, which `gunicorn.conf.py` describes."""
+    call_command("show_login", port=port)
+    connections.close_all()
+    # It lets SIGINT through when it can end in one line.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    command = [sys.executable, "-m", "gunicorn", "mastertrade.wsgi"]
+    os.execv(sys.executable, [*command, "--bind", f"127.0.0.1:{port}"])
 
 
 def delete_outdated(runs: Sequence[ReplayRun]) -> None:

@@ -28,6 +28,7 @@ from trades.services.replay import ReplayQuestion
 
 DEFAULT_GOAL = "monthly_return:5"
 DEFAULT_USER = "replay"
+DEFAULT_PERIODS = 12
 DAY = timedelta(days=1)
 
 
@@ -108,8 +109,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--periods",
             type=int,
-            default=12,
-            help="Periods with a line of their own (default 12; -1 for all).",
+            help="Print every table, with so many last periods in lines of their own "
+            "(-1 for all; -v 2: 12); left out, the summary alone.",
         )
         parser.add_argument(
             "--user",
@@ -140,11 +141,13 @@ class Command(BaseCommand):
         except (BarsError, DomainError, ValueError, OSError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            raise CommandError(
-                "Stopped; nothing of the unfinished replay is kept."
+            raise KeyboardInterrupt(
+                "Nothing of the unfinished replay is kept."
             ) from None
         page = options["page"] or reports_directory() / f"replay-{runs[0].pk}.html"
-        periods = None if options["periods"] < 0 else options["periods"]
+        periods = options["periods"]
+        if periods is None and options["verbosity"] > 1:
+            periods = DEFAULT_PERIODS
         show_runs(console=console, runs=runs, page=page, periods=periods)
 
     def command(self) -> str:

@@ -4,9 +4,8 @@ import os
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from rich.console import Console
-from rich.panel import Panel
 
+from mastertrade.terminal import open_console
 from trades.management.demo_login import USERNAME, ensure_demo_user, read_password
 
 
@@ -23,14 +22,11 @@ class Command(BaseCommand):
         password = read_password()
         if password is None or not user.check_password(password):
             password = "(as you set it)"
-        site = f"http://127.0.0.1:{options['port']}"
+        site = f"http://127.0.0.1:{options['port']}/"
         lines = [
-            f"Site      {site}/",
-            f"Admin     {site}/admin/",
-            f"API       {site}/api/docs/",
+            f"Site      {site} (also admin/ and api/docs/)",
             f"Log-in    {USERNAME}",
             f"Password  {password}",
-            "",
             "Stop with Ctrl-C; nothing is lost.",
         ]
-        Console().print(Panel("\n".join(lines), title="MasterTrade", expand=False))
+        open_console().print("\n".join(lines), soft_wrap=True, highlight=False)

@@ -1,0 +1,107 @@
+"""The report's summary: one screen of 80 columns and 22 lines, the worst first."""
+
+from decimal import Decimal
+from itertools import accumulate
+from math import ceil
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from trades.replay.rendering import EFFECT_STYLES
+from trades.replay.report import Effect, InstrumentReport, ReplayReport
+from trades.replay.wording import (
+    BASELINE,
+    NOTHING,
+    figure,
+    halt_figures,
+    listed_briefly,
+    period_word,
+    run_name,
+    title_of,
+)
+
+# Lines of the table, of which a long name takes several.
+MOST_LINES = 7
+NAME_WIDTH = 9
+MOST_NAMES = 3
+EFFECTS = {
+    Effect.HURT: "worse",
+    Effect.MIXED: "mixed",
+    Effect.NONE: "same",
+    Effect.HELPED: "better",
+}
+WORST_FIRST = list(EFFECTS)
+
+
+def print_summary(console: Console, report: ReplayReport) -> None:
+    """One line an instrument: the policy's run, its baseline and buy-and-hold."""
+    first = report.instruments[0]
+    ranked = sorted(report.instruments, key=_rank)
+    console.print(Text(title_of(report), "bold"))
+    halted = [
+        f"{item.symbol} ({run_name(run)})"
+        for item in ranked
+        for run in (item.policy_run, item.constant_run)
+        if run.halted_at is not None
+    ]
+    if halted:
+        names = listed_briefly(halted, MOST_NAMES)
+        console.print(Text(f"Ends halted, and traded no more: {names}.", "yellow"))
+    console.print()
+    shown = _first_lines(ranked)
+    console.print(_table(shown))
+    if len(ranked) > len(shown):
+        console.print(f"And {len(ranked) - len(shown)} more, in the page.")
+    console.print(
+        Text(
+            "Worst first. Policy: compared with factor 1.0, the same strategies with "
+            "every size the base size. Hold: bought and held. Fall: the deepest, from "
+            f"the highest equity before. Reached: {period_word(first.goal_type)}s of "
+            "those that ended. Halted: how often, and the days of all halts.\n"
+            "One run is one path of prices, and no evidence that a policy helps or "
+            "harms.",
+            "dim",
+        )
+    )
+
+
+def _rank(report: InstrumentReport) -> tuple[int, Decimal]:
+    compared = report.comparison
+    return WORST_FIRST.index(compared.effect), compared.return_points
+
+
+def _first_lines(ranked: list[InstrumentReport]) -> list[InstrumentReport]:
+    heights = accumulate(ceil(len(item.symbol) / NAME_WIDTH) for item in ranked)
+    count = sum(height <= MOST_LINES for height in heights)
+    return ranked[: max(1, count)]
+
+
+def _table(reports: list[InstrumentReport]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=0)
+    # A long name goes on in the next line, so that no figure is cut.
+    table.add_column("Prices", overflow="fold", max_width=NAME_WIDTH)
+    table.add_column("Policy", no_wrap=True)
+    at_1 = BASELINE.replace("factor", "at")
+    figures = ("Return %", at_1, "hold", "Fall %", at_1, "Reached", at_1, "Halted")
+    for heading in figures:
+        table.add_column(heading, justify="right", no_wrap=True)
+    for report in reports:
+        own, constant = report.policy_run, report.constant_run
+        effect = report.comparison.effect
+        table.add_row(
+            Text(report.symbol, "bold"),
+            Text(EFFECTS[effect], EFFECT_STYLES[effect]),
+            figure(own.return_pct, signed=True, places=1),
+            figure(constant.return_pct, signed=True, places=1),
+            NOTHING
+            if report.hold is None
+            else figure(report.hold.return_pct, signed=True, places=1),
+            figure(own.max_drawdown_pct, places=1),
+            figure(constant.max_drawdown_pct, places=1),
+            f"{own.periods_reached}/{own.periods_ended}",
+            str(constant.periods_reached),
+            halt_figures(own),
+        )
+    return table
