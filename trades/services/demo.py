@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from goals.enums import GoalType, PortfolioKind
 from goals.models import FinancialGoal, Portfolio, User
-from goals.periods import calendar_end, local_midnight
+from goals.periods import local_midnight
 from goals.services import create_goal, create_portfolio, snapshot_goals
 from mastertrade.transactions import atomic
 from strategies.models import StrategySelectionLog
@@ -42,11 +42,12 @@ FIRST_DAY = date(2012, 1, 3)
 SETTINGS = ReplaySettings(base_size_pct=Decimal(15), resume_after_days=5)
 OPENING_BALANCE = Decimal(20_000)
 SOFT_DRAWDOWN_PCT, HARD_DRAWDOWN_PCT = Decimal(3), Decimal(5)
-# A chain of goals of 13 weeks; the last recorded bars lie in the ninth week of the
-# fifth. So the goal under way has the same progress whatever the calendar says.
+# Goals of 13 weeks each, set one by one: a recurring one that ended with a quarter of
+# the calendar would be followed by a calendar one. The last recorded bars lie in the
+# ninth week of the fifth, so its progress is the same whatever the calendar says.
 QUARTER = timedelta(weeks=13)
 FIRST_GOAL_DAY = date(2012, 1, 2)
-GOALS_THAT_END = 4
+QUARTERS = 5
 RETURN_PCT = Decimal(3)
 # And one for the whole time, which ends twelve weeks after the prices.
 VALUE = Decimal(22_500)
@@ -159,17 +160,18 @@ def _free_name(user: User) -> str:
 
 def _set_goals(portfolio: Portfolio, by: timedelta) -> None:
     opened_at = _midnight(FIRST_DAY + by)
-    begins = first_goal_day(FIRST_GOAL_DAY + by)
-    create_goal(
-        user=portfolio.user,
-        portfolio=portfolio.pk,
-        goal_type=GoalType.QUARTERLY_RETURN,
-        target_value=RETURN_PCT,
-        start_date=begins,
-        target_date=begins + QUARTER - timedelta(days=1),
-        recurring=True,
-        as_of=opened_at,
-    )
+    for quarter in range(QUARTERS):
+        begins = FIRST_GOAL_DAY + by + quarter * QUARTER
+        create_goal(
+            user=portfolio.user,
+            portfolio=portfolio.pk,
+            goal_type=GoalType.QUARTERLY_RETURN,
+            target_value=RETURN_PCT,
+            start_date=begins,
+            target_date=begins + QUARTER - timedelta(days=1),
+            recurring=quarter == QUARTERS - 1,
+            as_of=opened_at,
+        )
     create_goal(
         user=portfolio.user,
         portfolio=portfolio.pk,
@@ -177,25 +179,6 @@ def _set_goals(portfolio: Portfolio, by: timedelta) -> None:
         target_value=VALUE,
         target_date=VALUE_DAY + by,
         as_of=opened_at,
-    )
-
-
-def first_goal_day(monday: date) -> date:
-    """That Monday, or a day of the weekend before, on which nothing is traded.
-
-    A period that ends with a calendar quarter is followed by the next calendar one, of
-    another length; so none may.
-    """
-    return next(
-        begins
-        for begins in (monday - timedelta(days=back) for back in range(3))
-        if not any(
-            calendar_end(GoalType.QUARTERLY_RETURN, last) == last
-            for last in (
-                begins + number * QUARTER - timedelta(days=1)
-                for number in range(1, GOALS_THAT_END + 1)
-            )
-        )
     )
 
 
