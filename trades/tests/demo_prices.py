@@ -6,15 +6,14 @@ from functools import cache
 
 import pytest
 
-from trades.management.commands.demo import DEMO_INSTRUMENTS
+from trades.management.demo_portfolio import load_recorded
 from trades.replay.bars import PriceSeries
-from trades.replay.reading import load_prices
 from trades.services import demo
 
 
 @cache
 def load() -> Sequence[PriceSeries]:
-    return [load_prices(name) for name in DEMO_INSTRUMENTS]
+    return load_recorded()
 
 
 def load_nothing() -> Sequence[PriceSeries]:

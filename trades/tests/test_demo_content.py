@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from goals.models import GoalAdjustmentLog, Portfolio
+from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio
 from goals.services import decide_again
 from tests.http import Trader, make_newcomer
 from trades.replay.execution import executed_price
@@ -31,19 +31,14 @@ TODAYS = [
     date(2028, 1, 1),  # a Saturday
     date(2027, 7, 1),  # a Thursday
 ]
-# Of the 13 weeks of a goal, 12 lie before the end of the prices' last week.
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 def every_row(trader: Trader, path: str, **asked: Any) -> list[dict[str, Any]]:
-    """All pages of a list."""
-    rows: list[dict[str, Any]] = []
-    answer = trader.get(path, **asked, limit=100)
-    while True:
-        rows += answer["results"]
-        if answer["next"] is None:
-            return rows
-        answer = trader.get(path, **asked, limit=100, offset=len(rows))
+    """A list that fits one page."""
+    answer = trader.get(path, **asked, page_size=500)
+    assert answer["next"] is None
+    return answer["results"]
 
 
 @pytest.fixture(params=TODAYS, ids=str)
@@ -84,16 +79,17 @@ def assert_sized_by_decisions(
         for goal in goals
         for row in every_row(trader, f"/api/goals/{goal['goal_id']}/adjustments/")
     }
+    rows = GoalAdjustmentLog.objects.in_bulk(list(decisions))
     for trade in trades:
         decision = decisions[trade["adjustment_id"]]
-        assert decision["quantity"] == trade["quantity"]
+        assert rows[trade["adjustment_id"]].answer["quantity"] == trade["quantity"]
         assert decision["strategy_id"] == trade["strategy_id"]
         assert decision["as_of"] < trade["entry_time"]
     factors = Counter(decision["adjustment_factor"] for decision in decisions.values())
     assert len(factors) >= 4
     verdicts = {decision["verdict"] for decision in decisions.values()}
     assert verdicts == {"allow", "reduce", "block"}
-    for row in GoalAdjustmentLog.objects.filter(pk__in=decisions):
+    for row in rows.values():
         again = decide_again(row)
         assert (again.adjusted_size, again.reason) == (row.adjusted_size, row.reason)
 
@@ -127,7 +123,10 @@ def assert_goals_under_way(goals: list[dict[str, Any]], today: date) -> None:
     for goal in running:
         assert goal["start_date"] < today.isoformat()
         assert 20 < Decimal(goal["progress_pct"]) < 90
-        assert 0 < Decimal(goal["probability"]) < 1
+        stored = FinancialGoal.objects.get(pk=goal["goal_id"])
+        assert stored.probability_low < stored.probability < stored.probability_high
+        assert 0 < stored.probability < 1
+        assert stored.projected_at == timezone.now()
         left = date.fromisoformat(goal["target_date"]) - today
         assert left > timedelta(weeks=3)
     over = [goal for goal in goals if goal not in running]
@@ -167,22 +166,24 @@ def assert_marked(trader: Trader, today: date) -> None:
 def assert_next_trade(trader: Trader) -> None:
     asked = {"portfolio": "demo", "base_size": "1000", "price": "50", "symbol": "AAPL"}
     planned = trader.post("/api/next-trade/", asked)
-    sized = planned["sizing"]
-    assert sized["verdict"] in {"allow", "reduce"}
+    assert planned["verdict"] in {"allow", "reduce"}
     opened = trader.post(
         "/api/trades/",
         {
             "portfolio": "demo",
-            "strategy_id": planned["strategy_id"],
+            "strategy_id": planned["selected_strategy"],
             "symbol": "AAPL",
             "side": "LONG",
-            "quantity": sized["quantity"],
+            "quantity": planned["quantity"],
             "entry_price": "50",
-            "adjustment_id": sized["adjustment_id"],
+            "adjustment_id": planned["adjustment_id"],
         },
         201,
     )
     closed = trader.post(
         f"/api/trades/{opened['trade_id']}/close/", {"exit_price": "51"}
     )
-    assert [move["goal_type"] for move in closed["goals"]]
+    assert {move["goal_type"] for move in closed["goals"]} == {
+        "quarterly_return",
+        "portfolio_value",
+    }

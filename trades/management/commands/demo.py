@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any
 
 from django.core.management import call_command
@@ -17,23 +16,16 @@ from goals.enums import GoalType, PortfolioKind
 from goals.models import User
 from mastertrade.terminal import open_console
 from trades.management.demo_login import ensure_demo_user
+from trades.management.demo_portfolio import delete_all, make_demo, read_recorded
 from trades.management.replaying import replay_all, show_runs
 from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
 from trades.replay.options import ReplaySettings
-from trades.replay.reading import load_prices
-from trades.services.deleting import (
-    delete_replay,
-    delete_simulation,
-    reports_directory,
-)
-from trades.services.demo import Demo, find_demo, renew_demo
+from trades.services.deleting import delete_replay, reports_directory
 from trades.services.replay import ReplayQuestion
 
 LOCK = "hashtext('the demo of MasterTrade')"
 INSTRUMENTS = ("AAPL", "GOOG", "IBM", "MSFT")
-# What the demo portfolio trades.
-DEMO_INSTRUMENTS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 # Five years and two months, through the crash of 2008 and the recovery.
 FIRST_DAY = datetime(2008, 1, 1, tzinfo=UTC)
 # In 2008 every run falls to its hard drawdown; a month later somebody goes on.
@@ -69,17 +61,9 @@ class Command(BaseCommand):
                 self.replay_and_show(open_console(), user)
 
     def replay_and_show(self, console: Console, user: User) -> None:
-        read = cache(load_prices)  # most are needed twice
         try:
-            demo = renew_demo(
-                user=user,
-                now=timezone.now(),
-                load=lambda: [read(name) for name in DEMO_INSTRUMENTS],
-            )
-            console.print(describe(demo), soft_wrap=True)
-            runs = self.replay_or_stop(
-                console, user, [read(name) for name in INSTRUMENTS]
-            )
+            console.print(make_demo(user, timezone.now()), soft_wrap=True)
+            runs = self.replay_or_stop(console, user)
         except KeyboardInterrupt:
             raise CommandError(
                 "Stopped; what is finished is stored, the next run goes on from there."
@@ -88,14 +72,12 @@ class Command(BaseCommand):
         page = reports_directory() / "demo.html"
         show_runs(console=console, runs=runs, page=page, periods=6)
 
-    def replay_or_stop(
-        self, console: Console, user: User, prices: Sequence[PriceSeries]
-    ) -> list[ReplayRun]:
+    def replay_or_stop(self, console: Console, user: User) -> list[ReplayRun]:
         return replay_all(
             console=console,
             user=user,
             question=QUESTION,
-            prices=[cut(series) for series in prices],
+            prices=[cut(read_recorded(name)) for name in INSTRUMENTS],
             now=timezone.now(),
             kind=PortfolioKind.DEMO,
             command="make demo",
@@ -119,39 +101,6 @@ def alone() -> Iterator[None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT pg_advisory_unlock({LOCK})")
-
-
-def describe(demo: Demo) -> str:
-    """What was done about the demo portfolio, in a line."""
-    portfolio, last = demo.portfolio, f"{demo.last_day:%Y-%m-%d}"
-    if demo.is_used:
-        return (
-            f"Portfolio {portfolio.name}: holds entries of your own, so it stays as it "
-            f"is, with prices up to {last}. manage.py demo --delete removes it."
-        )
-    if not demo.is_new:
-        return f"Portfolio {portfolio.name}: prices up to {last}, as before."
-    trades = portfolio.trades.count()
-    return (
-        f"Portfolio {portfolio.name}: {trades} trades at prices of 2012 and 2013, "
-        f"moved to end on {last}."
-    )
-
-
-def delete_all(user: User) -> str:
-    """Delete the demo portfolio and the demo's replays; what was deleted, in a line."""
-    deleted = []
-    portfolio = find_demo(user)
-    if portfolio is not None:
-        deleted.append(delete_simulation(user=user, portfolio_id=portfolio.pk))
-    runs = ReplayRun.objects.filter(
-        user_id=user.username, policy_portfolio__kind=PortfolioKind.DEMO
-    )
-    keys = list(runs.values_list("pk", flat=True))
-    deleted += [delete_replay(user=user, run_id=run_id) for run_id in keys]
-    trades = sum(one.trades for one in deleted)
-    names = sum(len(one.portfolios) for one in deleted)
-    return f"Deleted {names} portfolios of the demo, with {trades} trades."
 
 
 def delete_outdated(runs: Sequence[ReplayRun]) -> None:
