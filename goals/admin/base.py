@@ -14,6 +14,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 
+from goals.admin.figures import kind_notice
+from goals.models import Portfolio
+
 ROWS_A_PAGE = 25
 Row = TypeVar("Row", bound=Model)
 
@@ -37,6 +40,20 @@ def now_of(request: HttpRequest) -> datetime:
     return cast(datetime, now)
 
 
+def portfolio_of(obj: object) -> Portfolio | None:
+    """The portfolio that an object is or belongs to, by the ways that lead to one."""
+    if obj is None or isinstance(obj, Portfolio):
+        return obj
+    return next(
+        (
+            portfolio_of(further)
+            for way in ("portfolio", "goal", "trade", "cash_flow", "policy_portfolio")
+            if (further := getattr(obj, way, None)) is not None
+        ),
+        None,
+    )
+
+
 class InspectionAdmin(GenericAdmin[Row]):
     """An operator's view of what users own. Nothing is ever deleted here."""
 
@@ -44,8 +61,23 @@ class InspectionAdmin(GenericAdmin[Row]):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
+    change_form_template = "admin/goals/notice.html"
+
     class Media:
         css = {"all": ["goals/figures.css", "goals/admin.css"]}
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Row | None = None,
+    ) -> HttpResponse:
+        """Of what belongs to a portfolio that is not live, the page says so."""
+        context["kind_notice"] = kind_notice(portfolio_of(obj))
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     def has_delete_permission(
         self, request: HttpRequest, obj: Row | None = None

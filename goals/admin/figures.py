@@ -6,8 +6,8 @@ from decimal import Decimal
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from goals.enums import GoalStatus, Measure
-from goals.models import FinancialGoal
+from goals.enums import GoalStatus, Measure, PortfolioKind
+from goals.models import FinancialGoal, Portfolio
 from goals.periods import Period
 from goals.progress import HUNDRED, band_for
 from goals.projection.edge import FEWEST_TRADES
@@ -24,11 +24,30 @@ SHOWN_RATE = (MONEY[0], 6)
 # What the bar shows beside 0 to 100 %, in percentage points, on either side.
 BAR_MARGIN = Decimal(6)
 SLIVER = Decimal(2)
+DEMO_NOTICE = (
+    "Demo: recorded daily prices of AAPL, FB, GOOG, IBM and MSFT from January 2012 to "
+    "March 2013, moved forward by whole weeks up to the day before it was made ({}). "
+    "Its rules, goals and limits were chosen with hindsight, so that there is much to "
+    "see. It says nothing about the future, and nothing of it counts in a live portfolio."
+)
+REPLAY_NOTICE = (
+    "Part of a replay: recorded prices through the decisions of live trading. Nothing "
+    "of it counts in a live portfolio."
+)
 UNITS_OF_TIME = (
     (timedelta(days=1), "day"),
     (timedelta(hours=1), "hour"),
     (timedelta(minutes=1), "minute"),
 )
+
+
+def kind_notice(portfolio: Portfolio | None) -> str:
+    """What a portfolio that is not live is; empty for a live one, and without any."""
+    if portfolio is None or portfolio.is_live:
+        return ""
+    if portfolio.kind == PortfolioKind.DEMO and portfolio.finished_at is None:
+        return DEMO_NOTICE.format(f"{portfolio.created_at:%Y-%m-%d}")
+    return REPLAY_NOTICE
 
 
 def number(value: Decimal | None) -> str:

@@ -28,6 +28,15 @@ def _figure(halt: TradingHalt, name: str) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
+def past_halt_words(halt: TradingHalt) -> str:
+    """Why trading was halted, and who resumed it when, or that its day ended it."""
+    began = f"Halted on {halt.halted_at:%Y-%m-%d}: {halt.reason.rstrip('.')}."
+    if halt.resumed_at is None:
+        return f"{began} Ended with its day."
+    why = f": {halt.resume_reason.rstrip('.')}" if halt.resume_reason else ""
+    return f"{began} Resumed on {halt.resumed_at:%Y-%m-%d} by {halt.resumed_by}{why}."
+
+
 @admin.register(TradingHalt)
 class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
     """Who may change a portfolio may halt and resume it."""

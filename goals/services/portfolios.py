@@ -65,7 +65,7 @@ def create_portfolio(
 ) -> Portfolio:
     """Create a portfolio; `fields` as in the table, the opening balance among them.
 
-    Its kind stays what it is; only a replay makes one that is not live.
+    Its kind stays what it is; only a replay and the demo make one that is not live.
     """
     portfolio = Portfolio(
         user=user, name=name, kind=kind, created_at=now, updated_at=now

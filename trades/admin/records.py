@@ -2,11 +2,9 @@
 
 from decimal import Decimal
 
-from django.contrib import admin, messages
-from django.contrib.admin import helpers
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -15,15 +13,13 @@ from goals.admin import figures
 from goals.admin.base import ReadOnlyAdmin
 from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.models import Portfolio
-from mastertrade.exceptions import DomainError
 from mastertrade.money import PERCENT, exactly, round_to
+from trades.admin.deleting import ask_first, delete_each
 from trades.models import GrowthRecord, ReplayRun
 from trades.replay.report import InstrumentReport
 from trades.replay.storing import report_from_dict
 from trades.replay.wording import goal_words, halt_sentences, outcome_words
 from trades.services.deleting import delete_replay
-
-MOST_SHOWN = 50
 
 
 def portfolio_link(portfolio: Portfolio) -> SafeString:
@@ -134,17 +130,18 @@ class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
         """Asked first; then one transaction a replay."""
         runs = queryset.select_related("user", "policy_portfolio").defer("report")
         if "confirmed" not in request.POST:
-            return _ask_first(self, request, list(runs.order_by("pk")))
-        deleted = []
-        for run in runs.order_by("pk"):
-            try:
-                deleted.append(delete_replay(user=run.user, run_id=run.pk))
-            except DomainError as error:
-                words = f"Replay {run.pk}: {error.detail}"
-                self.message_user(request, words, messages.ERROR)
-        trades = sum(one.trades for one in deleted)
-        words = f"Replays deleted: {len(deleted)}, with {trades} trades."
-        self.message_user(request, words, messages.SUCCESS)
+            explanation = (
+                "This deletes replays with both portfolios of each, their goals, "
+                "decisions and trades, and the page if no other replay is on it."
+            )
+            lines = [_describe(run) for run in runs.order_by("pk")]
+            return ask_first(self, request, explanation, lines)
+        delete_each(
+            self,
+            request,
+            runs,
+            lambda run: delete_replay(user=run.user, run_id=run.pk),
+        )
         return None
 
     @admin.display(ordering="policy_portfolio__kind")
@@ -185,19 +182,11 @@ class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
         return figures.instant(row.created_at)
 
 
-def _ask_first(
-    model_admin: ReplayRunAdmin, request: HttpRequest, runs: list[ReplayRun]
-) -> HttpResponse:
-    context = {
-        **model_admin.admin_site.each_context(request),
-        "title": "Delete replays?",
-        "runs": runs[:MOST_SHOWN],
-        "more": max(0, len(runs) - MOST_SHOWN),
-        "total": len(runs),
-        "keys": request.POST.getlist(helpers.ACTION_CHECKBOX_NAME),
-        "across": request.POST.get("select_across") == "1",
-    }
-    return TemplateResponse(request, "admin/trades/delete_replays.html", context)
+def _describe(run: ReplayRun) -> str:
+    return (
+        f"Replay {run.pk} of {run.symbol} ({run.policy_portfolio.kind}), "
+        f"{run.user_id}, {run.created_at:%Y-%m-%d %H:%M} UTC"
+    )
 
 
 def _report(row: ReplayRun) -> InstrumentReport:

@@ -69,7 +69,10 @@ class Desk(Protocol):
         """Resume trading, as a person would; only called while `halted_at` is set."""
 
     def equity(self) -> Decimal:
-        """The realised equity: what closed trades have made of the opening balance."""
+        """The realised equity: what closed trades have made of the opening balance.
+
+        Asked at every bar: answer at once.
+        """
 
     def plan(self, request: PlanRequest) -> Plan:
         """Choose one of the candidates and size it, in one decision."""

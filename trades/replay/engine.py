@@ -54,10 +54,11 @@ def replay(
         raise ValueError("a replay needs at least one strategy")
     if len({strategy.strategy_id for strategy in strategies}) < len(strategies):
         raise ValueError("the strategies of a replay must have different ids")
-    walk = _Walk(series, strategies, desk, costs, settings)
+    walk = Walk(series, strategies, desk, costs, settings)
     last = len(series.bars) - 1
-    for index, bar in enumerate(series.bars):
-        walk.step(index, bar, is_last=index == last)
+    for index in range(last + 1):
+        walk.open_bar(index)
+        walk.close_bar(index, is_last=index == last)
         if progress is not None:
             progress(index + 1, last + 1)
     return walk.result()
@@ -101,8 +102,12 @@ class _ExitOrder:
     reason: str
 
 
-class _Walk:
-    """The state between two bars: one position or none, one order or none."""
+class Walk:
+    """The state between two bars: one position or none, one order or none.
+
+    Several walks may share a desk, each on its own prices: all open a bar before any
+    closes it.
+    """
 
     def __init__(
         self,
@@ -132,12 +137,17 @@ class _Walk:
         self.trades: list[BookedTrade] = []
         self.points: list[EquityPoint] = []
         self.unfunded_signals = 0
-        self.opening_equity = self.equity = desk.equity()
+        self.opening_equity = desk.equity()
 
-    def step(self, index: int, bar: Bar, *, is_last: bool) -> None:
-        """At the open, do what was decided; at the close, decide."""
+    def open_bar(self, index: int) -> None:
+        """Do what was decided at the close before."""
+        bar = self.series.bars[index]
         self.halts.advance(bar.opened_at)
         self._execute_orders(index, bar)
+
+    def close_bar(self, index: int, *, is_last: bool = False) -> None:
+        """Decide; at the last bar, close what is open."""
+        bar = self.series.bars[index]
         self.halts.advance(bar.at)
         if self.position is None:
             if not is_last:
@@ -166,14 +176,15 @@ class _Walk:
         leave, self.exit = self.exit, None
         if self.position is not None and leave is not None:
             self._close(self.position, leave, bar.open, bar.opened_at)
-        elif entry is not None:
+        elif entry is not None and self.desk.halted_at() is None:
+            # Another walk's exit at this very open may have halted trading.
             self._open(entry, index, bar)
 
     def _decide_entry(self, index: int, bar: Bar) -> _EntryOrder | None:
         candidates = self._candidates(index)
         if not candidates:
             return None
-        base_size = base_size_of(self.equity, self.settings.base_size_pct)
+        base_size = base_size_of(self.desk.equity(), self.settings.base_size_pct)
         if base_size <= 0:
             self.unfunded_signals += 1
             return None
@@ -281,13 +292,12 @@ class _Walk:
             )
         )
         self.position = None
-        self.equity = self.desk.equity()
 
     def _record_equity(self, bar: Bar) -> None:
-        live = self.equity
+        equity = live = self.desk.equity()
         if self.position is not None:
             live += self.position.value_change(bar.close)
-        self.points.append(EquityPoint(bar.at, self.equity, live))
+        self.points.append(EquityPoint(bar.at, equity, live))
 
 
 def price_arrays(series: PriceSeries) -> PriceArrays:

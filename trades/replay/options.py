@@ -16,6 +16,24 @@ class ReplayStrategy:
     parameters: Mapping[str, object] = field(default_factory=dict)
 
 
+# What trades in the demo portfolio; a replay's own are in `trades.services.replay`.
+DEMO_STRATEGIES = (
+    ReplayStrategy(
+        "demo_momentum",
+        SignalKind.MOMENTUM,
+        {"fast_bars": 6, "slow_bars": 13, "signal_bars": 5},
+    ),
+    ReplayStrategy(
+        "demo_mean_reversion",
+        SignalKind.MEAN_REVERSION,
+        {"oversold_level": 25, "trend_bars": 50},
+    ),
+    ReplayStrategy(
+        "demo_breakout", SignalKind.BREAKOUT, {"entry_bars": 15, "exit_bars": 8}
+    ),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Costs:
     """What a trade costs, in basis points of the notional (1 bps = 0.01 %).

@@ -1,4 +1,4 @@
-"""Deleting simulations and demos whole: a replay's portfolios and all they hold."""
+"""Deleting simulations and demos whole: their portfolios and all they hold."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from goals.models import Portfolio, User
 from mastertrade.exceptions import NotFound, PortfolioIsLive
 from mastertrade.transactions import atomic
 from trades.models import ReplayRun
+from trades.replay.options import DEMO_STRATEGIES
 
 # In this order each table's rows go before what they refer to; what hangs on them goes
 # by the cascades of the database.
@@ -24,14 +25,18 @@ DELETIONS = (
     "DELETE FROM financial_goals WHERE portfolio_id = ANY(%(portfolios)s)",
     "DELETE FROM portfolios WHERE portfolio_id = ANY(%(portfolios)s)",
 )
-# With a user's last replay go its strategies. One that runs holds its user's row, and
-# refers to strategies that nothing else does yet: then they are left to the next time.
+# With a user's last replay go its strategies, with the demo portfolio its own. One that
+# is being made holds its user's row, and refers to strategies that nothing else does
+# yet: then they are left to the next time.
 UNUSED_STRATEGIES = """
 DELETE FROM strategy_instances s
 USING (SELECT username FROM users WHERE username = %(user_id)s
        FOR NO KEY UPDATE SKIP LOCKED) u
 WHERE s.user_id = u.username AND s.kind <> 'live'
-  AND NOT EXISTS (SELECT 1 FROM replay_runs r WHERE r.user_id = s.user_id)
+  AND CASE WHEN s.strategy_id = ANY(%(demo_strategies)s) THEN NOT EXISTS (
+          SELECT 1 FROM portfolios p WHERE p.user_id = s.user_id AND p.kind = 'demo'
+                                       AND p.finished_at IS NULL)
+      ELSE NOT EXISTS (SELECT 1 FROM replay_runs r WHERE r.user_id = s.user_id) END
   AND NOT EXISTS (SELECT 1 FROM trades t
                   WHERE t.user_id = s.user_id AND t.strategy_id = s.strategy_id)
   AND NOT EXISTS (SELECT 1 FROM webhook_tokens w
@@ -58,7 +63,7 @@ def delete_replay(*, user: User, run_id: int) -> DeletedReplay:
 
 @atomic
 def delete_simulation(*, user: User, portfolio_id: int) -> DeletedReplay:
-    """Delete a portfolio that is not live, with the replay it is half of.
+    """Delete a portfolio that is not live, with the replay it may be half of.
 
     A live one is refused (`PortfolioIsLive`).
     """
@@ -83,7 +88,11 @@ def _delete(user: User, keys: Sequence[int]) -> DeletedReplay:
                 f"Portfolio {portfolio.name} is live and is never deleted; only "
                 "simulations and demos are."
             )
-    values: dict[str, Any] = {"portfolios": list(keys), "user_id": user.username}
+    values: dict[str, Any] = {
+        "portfolios": list(keys),
+        "user_id": user.username,
+        "demo_strategies": [one.strategy_id for one in DEMO_STRATEGIES],
+    }
     pages = set(
         ReplayRun.objects.filter(policy_portfolio__in=keys).values_list(
             "page", flat=True

@@ -126,7 +126,7 @@ def run_replay(
     question.validate()
     # One replay of a user at a time: they share the strategies.
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
-    _ensure_strategies(user, kind, series.bars[0].opened_at)
+    ensure_strategies(user, kind, series.bars[0].opened_at, STRATEGIES)
     run_id = _next_run_id()
     title = f"replay {run_id} {series.symbol}"
     first, second = _halves(progress)
@@ -239,20 +239,29 @@ def read_reports(runs: Sequence[ReplayRun]) -> ReplayReport:
     )
 
 
-def _ensure_strategies(user: User, kind: PortfolioKind, at: datetime) -> None:
-    """Rows for the trades to refer to; one of the user's own stays what it is."""
+def ensure_strategies(
+    user: User,
+    kind: PortfolioKind,
+    at: datetime,
+    strategies: Sequence[ReplayStrategy],
+) -> None:
+    """Rows for the trades to refer to; one of the user's own stays what it is.
+
+    The user's row must be locked by the caller.
+    """
     have = set(
         StrategyInstance.objects.filter(user_id=user.username).values_list(
             "strategy_id", flat=True
         )
     )
-    for strategy in STRATEGIES:
+    for strategy in strategies:
         if strategy.strategy_id not in have:
             create_strategy(
                 user=user,
                 strategy_id=strategy.strategy_id,
                 strategy_name=f"{strategy.kind.replace('_', ' ').capitalize()}, daily",
                 strategy_type=str(strategy.kind),
+                parameters=dict(strategy.parameters),
                 kind=kind,
                 now=at,
             )

@@ -44,6 +44,7 @@ class ServiceDesk:
         }
         self.portfolio_id = portfolio.portfolio_id
         self.time_zone = portfolio.time_zone
+        self.known_equity: Decimal | None = None
         self.halt_began_at: datetime | None = None
         self.period_ends_at: datetime | None = None
 
@@ -82,7 +83,10 @@ class ServiceDesk:
         return min((end for end in ends if end is not None), default=NEVER)
 
     def equity(self) -> Decimal:
-        return Portfolio.objects.get(pk=self.portfolio_id).account.equity
+        """Read again after each close; nothing else moves it here."""
+        if self.known_equity is None:
+            self.known_equity = Portfolio.objects.get(pk=self.portfolio_id).equity
+        return self.known_equity
 
     def plan(self, request: PlanRequest) -> Plan:
         planned = plan_next_trade(
@@ -145,5 +149,6 @@ class ServiceDesk:
             fees=fees,
             now=at,
         )
+        self.known_equity = None
         self._notice_halt()
         return closed.profit_loss

@@ -237,7 +237,7 @@ def test_the_admin_asks_before_it_deletes(operator: Client):
     assert f"Replay {finished.pk} of TEST".encode() in page.content
     assert f"Replay {other.pk} of".encode() not in page.content
     done = operator.post(address, {**asked, "confirmed": "yes"}, follow=True)
-    assert b"Replays deleted: 1" in done.content
+    assert b"Deleted: 1, with" in done.content
     assert list(ReplayRun.objects.all()) == [other]
 
 

@@ -18,6 +18,7 @@ from trades.models import ReplayRun
 from trades.replay.reading import load_prices
 from trades.services import replay as replay_service
 from trades.services.replay import read_report
+from trades.tests.demo_prices import shorten_demo
 from trades.tests.prices import wander, write_csv
 
 pytestmark = pytest.mark.django_db
@@ -129,7 +130,8 @@ def test_dates_that_leave_too_few_bars_are_refused(prices: Path):
 
 @pytest.fixture
 def short_demo(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo, on one instrument and a few months."""
+    """The demo, on one instrument and a few months; its portfolio, a few months."""
+    shorten_demo(monkeypatch)
     monkeypatch.setattr(demo, "INSTRUMENTS", ("AAPL",))
     monkeypatch.setattr(demo, "FIRST_DAY", load_prices("AAPL").bars[-90].opened_at)
 
@@ -303,7 +305,7 @@ def test_the_demo_replaces_one_of_another_version(
     assert own in ReplayRun.objects.all()
     assert ReplayRun.objects.count() == 2
     kinds = Portfolio.objects.values_list("kind").annotate(count=Count("pk"))
-    assert dict(kinds) == {"live": 1, "demo": 2, "simulation": 2}
+    assert dict(kinds) == {"live": 1, "demo": 3, "simulation": 2}
 
 
 class Replaced(Exception):

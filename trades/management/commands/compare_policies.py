@@ -21,6 +21,7 @@ from mastertrade.exceptions import DomainError, InvalidInput
 from mastertrade.terminal import open_console
 from trades.management.comparing import Comparison, as_json, markdown, show
 from trades.management.importing import find_user, portfolio_of
+from trades.services.demo import find_demo
 from trades.services.records import load_growths
 
 # Of the arguments of pure functions, the options they come from.
@@ -94,7 +95,11 @@ def _add_distribution(parser: CommandParser) -> None:
         metavar="PCT",
         help=f"1 R in percent of equity, factor 1 (default {BASE_RISK * 100:g})",
     )
-    group.add_argument("--portfolio", help="the user's, by key or name (default main)")
+    group.add_argument(
+        "--portfolio",
+        help="the user's, by key or name (default main, or the demo portfolio where "
+        "main has no trades)",
+    )
     group.add_argument(
         "--strategy", metavar="ID", help="the user's, in live portfolios"
     )
@@ -180,11 +185,20 @@ def _worlds_of_names(options: dict[str, Any]) -> Iterator[World]:
 
 
 def _world_of_user(options: dict[str, Any]) -> World:
-    portfolio = portfolio_of(find_user(options["user"]), options["portfolio"])
-    strategy: str | None = options["strategy"]
-    growths = load_growths(portfolio, timezone.now(), strategy_id=strategy)
+    user, strategy = find_user(options["user"]), options["strategy"]
+    portfolio = portfolio_of(user, options["portfolio"])
+    now = timezone.now()
+    growths = load_growths(portfolio, now, strategy_id=strategy)
+    if options["portfolio"] is None and not growths.size:
+        portfolio = find_demo(user) or portfolio
+        growths = load_growths(portfolio, now, strategy_id=strategy)
     edge = estimate_edge(growths)
     name = strategy or f"{options['user']}, {portfolio.name}"
+    if not portfolio.is_live:
+        made = "replayed trades"
+        if portfolio.finished_at is None:
+            made = "demo trades of moved prices, no record of anybody"
+        name += f" ({made})"
     if edge is None:
         raise InvalidInput(
             "user" if strategy is None else "strategy",

@@ -19,11 +19,11 @@ from goals.enums import GoalType, PortfolioKind
 from goals.models import User
 from mastertrade.terminal import open_console
 from trades.management.demo_login import ensure_demo_user
+from trades.management.demo_portfolio import delete_all, make_demo, read_recorded
 from trades.management.replaying import replay_all, show_runs
 from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
 from trades.replay.options import ReplaySettings
-from trades.replay.reading import load_prices
 from trades.services.deleting import delete_replay, reports_directory
 from trades.services.replay import ReplayQuestion
 
@@ -41,22 +41,33 @@ QUESTION = ReplayQuestion(
 
 class Command(BaseCommand):
     help = (
-        "Replay real daily prices of AAPL, GOOG, IBM and MSFT (2008 to 2013) with a "
-        "goal of 3 % a month, and print the summary (-v 2: every table). A finished "
-        "run is not repeated."
+        "Make the demo portfolio (real prices of 2012 and 2013, moved to end "
+        "yesterday), replay real daily prices of AAPL, GOOG, IBM and MSFT (2008 to "
+        "2013) with a goal of 3 % a month, and print the summary (-v 2: every table). "
+        "A finished run is not repeated; the demo portfolio is made anew when its "
+        "prices end earlier."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--serve", type=int, metavar="PORT", help="Then serve the site there."
         )
+        parser.add_argument(
+            "--delete",
+            action="store_true",
+            help="delete the demo portfolio and the demo's replays whole, and stop",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with alone():
                 call_command("migrate", verbosity=0)
+                user = ensure_demo_user()
+                if options["delete"]:
+                    self.stdout.write(delete_all(user))
+                    return
                 full = options["verbosity"] > 1
-                self.replay_and_show(open_console(), ensure_demo_user(), full=full)
+                self.replay_and_show(open_console(), user, full=full)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 "What is finished is stored; the next start goes on from there."
@@ -65,6 +76,7 @@ class Command(BaseCommand):
             serve(options["serve"])
 
     def replay_and_show(self, console: Console, user: User, *, full: bool) -> None:
+        console.print(make_demo(user, timezone.now()), soft_wrap=True)
         runs = self.replay(console, user)
         delete_outdated(runs)
         page = reports_directory() / "demo.html"
@@ -75,7 +87,7 @@ class Command(BaseCommand):
             console=console,
             user=user,
             question=QUESTION,
-            prices=[cut(load_prices(name)) for name in INSTRUMENTS],
+            prices=[cut(read_recorded(name)) for name in INSTRUMENTS],
             now=timezone.now(),
             kind=PortfolioKind.DEMO,
             command="make demo",

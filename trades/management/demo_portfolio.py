@@ -1,0 +1,58 @@
+"""The demo portfolio for the commands: made, deleted, and told of in a line."""
+
+from datetime import datetime
+from functools import cache
+
+from goals.enums import PortfolioKind
+from goals.models import User
+from trades.models import ReplayRun
+from trades.replay.bars import PriceSeries
+from trades.replay.reading import load_prices
+from trades.services.deleting import delete_replay, delete_simulation
+from trades.services.demo import Demo, find_demo, renew_demo
+
+INSTRUMENTS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
+# The demo's replays want most of them again.
+read_recorded = cache(load_prices)
+
+
+def make_demo(user: User, now: datetime) -> str:
+    """Make the demo portfolio, or make it anew; what was done, in a line."""
+    return describe(renew_demo(user=user, now=now, load=load_recorded))
+
+
+def load_recorded() -> list[PriceSeries]:
+    """What the demo portfolio trades."""
+    return [read_recorded(name) for name in INSTRUMENTS]
+
+
+def describe(demo: Demo) -> str:
+    portfolio, last = demo.portfolio, f"{demo.last_day:%Y-%m-%d}"
+    if demo.is_used:
+        return (
+            f"Portfolio {portfolio.name}: holds entries of your own, so it stays as it "
+            f"is, with prices up to {last}. manage.py demo --delete removes it."
+        )
+    if not demo.is_new:
+        return f"Portfolio {portfolio.name}: prices up to {last}, as before."
+    trades = portfolio.trades.count()
+    return (
+        f"Portfolio {portfolio.name}: {trades} trades at prices of 2012 and 2013, "
+        f"moved to end on {last}."
+    )
+
+
+def delete_all(user: User) -> str:
+    """Delete the demo portfolio and the demo's replays; what was deleted, in a line."""
+    deleted = []
+    portfolio = find_demo(user)
+    if portfolio is not None:
+        deleted.append(delete_simulation(user=user, portfolio_id=portfolio.pk))
+    runs = ReplayRun.objects.filter(
+        user_id=user.username, policy_portfolio__kind=PortfolioKind.DEMO
+    )
+    keys = list(runs.values_list("pk", flat=True))
+    deleted += [delete_replay(user=user, run_id=run_id) for run_id in keys]
+    trades = sum(one.trades for one in deleted)
+    names = sum(len(one.portfolios) for one in deleted)
+    return f"Deleted {names} portfolios of the demo, with {trades} trades."
