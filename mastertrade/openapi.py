@@ -21,8 +21,8 @@ ATTRIBUTE = "refusals"
 SIGNS_IN = "signs_in"
 FIELDS = {
     "type": "object",
-    "description": "What is wrong with each field: the first 20, and in `and_more` how "
-    "many more.",
+    "description": "What is wrong with each field or parameter, all of it at once: the "
+    "first 20, and in `and_more` how many more.",
     "additionalProperties": {},
 }
 EVERY = {
@@ -57,9 +57,8 @@ class TruthfulSchema(AutoSchema):
         bodies = super()._get_response_bodies(direction)
         for status, (codes, words) in self._refusals().items():
             bodies[str(status)] = _answer(_refusal(codes), words)
-        if self._may_be_wrong():
-            wrong = {"anyOf": [_refusal(["parse_error"]), FIELDS]}
-            bodies["400"] = _answer(wrong, "Bad input; nothing was done.")
+        wrong = {"anyOf": [_refusal(["parse_error"]), FIELDS]}
+        bodies["400"] = _answer(wrong, "Bad input; nothing was done.")
         return bodies
 
     def _map_serializer_field(
@@ -100,6 +99,7 @@ class TruthfulSchema(AutoSchema):
         if self.method == "POST" and getattr(self.view, SIGNS_IN, False):
             found[429] = (("throttled", "too_many_tries"), EVERY[429][1])
         codes = {error.code for error in refused}
+        self._facts = sorted({name for error in refused for name in error.facts})
         if self.method in {"POST", "PATCH", "PUT"}:
             found |= WITH_BODY
             codes.add(AlreadyExists.code)
@@ -118,9 +118,6 @@ class TruthfulSchema(AutoSchema):
 
     def _may_miss(self) -> bool:
         return "{" in self.path or self._is_list_view()
-
-    def _may_be_wrong(self) -> bool:
-        return self.method in {"POST", "PATCH", "PUT"} or bool(self._get_parameters())
 
 
 def _widen(field: Any, schema: dict[str, Any]) -> None:

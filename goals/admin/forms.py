@@ -72,10 +72,11 @@ class ServiceForm(GenericForm[Row]):
             with transaction.atomic():
                 self.instance = self.call_service()
         except InvalidInput as error:
-            known = error.field in self.fields
-            self.add_error(
-                error.field if known else None, error.detail if known else str(error)
-            )
+            for wrong in (error, *error.also):
+                if wrong.field in self.fields:
+                    self.add_error(wrong.field, wrong.detail)
+                else:
+                    self.add_error(None, f"{wrong.field}: {wrong.detail}")
         except DomainError as error:
             self.add_error(None, error.detail)
         except (IntegrityError, DataError) as error:

@@ -27,12 +27,14 @@ from goals.serializers import (
 from goals.services import cancel_goal, create_goal, update_goal
 from goals.services.goal_state import with_status
 from mastertrade.exceptions import (
+    GoalExists,
     GoalNotActive,
     OutOfRange,
     PortfolioRuined,
     PortfolioUnfunded,
     TooManyGoals,
 )
+from mastertrade.fields import read_body
 from mastertrade.listing import ListView
 
 FIVE_PERCENT = OpenApiExample(
@@ -78,7 +80,15 @@ class GoalListView(MyGoals, ListView[FinancialGoal]):
         "created_at",
     )
     ordering = ("-goal_id",)
-    refusals = {"POST": (OutOfRange, PortfolioRuined, PortfolioUnfunded, TooManyGoals)}
+    refusals = {
+        "POST": (
+            GoalExists,
+            OutOfRange,
+            PortfolioRuined,
+            PortfolioUnfunded,
+            TooManyGoals,
+        )
+    }
 
     @extend_schema(
         request=GoalCreationSerializer,
@@ -87,10 +97,9 @@ class GoalListView(MyGoals, ListView[FinancialGoal]):
     )
     def post(self, request: Request) -> Response:
         """Create a goal."""
-        body = GoalCreationSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, GoalCreationSerializer)
         now = self.now
-        goal = create_goal(user=signed_in(request), as_of=now, **body.validated_data)
+        goal = create_goal(user=signed_in(request), as_of=now, **body)
         answer = GoalSerializer(goal, context={"now": now})
         return Response(answer.data, status=status.HTTP_201_CREATED)
 
@@ -101,7 +110,13 @@ class GoalDetailView(MyGoals, generics.RetrieveAPIView[FinancialGoal]):
     serializer_class = GoalSerializer
     lookup_field = "goal_id"
     refusals = {
-        "PATCH": (GoalNotActive, OutOfRange, PortfolioRuined, TooManyGoals),
+        "PATCH": (
+            GoalExists,
+            GoalNotActive,
+            OutOfRange,
+            PortfolioRuined,
+            TooManyGoals,
+        ),
         "DELETE": (GoalNotActive,),
     }
 
@@ -111,12 +126,9 @@ class GoalDetailView(MyGoals, generics.RetrieveAPIView[FinancialGoal]):
     def patch(self, request: Request, goal_id: int) -> Response:
         """Pause or resume the goal, or change its settings."""
         self.get_object()
-        body = GoalChangeSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, GoalChangeSerializer)
         now = self.now
-        update_goal(
-            user=signed_in(request), goal_id=goal_id, as_of=now, **body.validated_data
-        )
+        update_goal(user=signed_in(request), goal_id=goal_id, as_of=now, **body)
         answer = GoalSerializer(self.get_object(), context={"now": now})
         return Response(answer.data)
 
@@ -146,6 +158,7 @@ class GoalProgressView(GoalLogView, ListView[GoalProgressHistory]):
 
     serializer_class = GoalProgressSerializer
     filterset_fields = ("kind",)
+    parameters = {"GET": ("from", "to")}
     ordering = ("effective_at", "history_id")
     ordering_fields = ("effective_at", "history_id", "recorded_at")
 

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from goals.models import ApiToken, User
-from mastertrade.fields import StrictSerializer
+from mastertrade.fields import StrictSerializer, read_body
 from mastertrade.listing import ListView
 
 
@@ -98,13 +98,12 @@ class TokenListView(ListView[Any]):
     )
     def post(self, request: Request) -> Response:
         """Issue a token: with name and password, or as who is signed in."""
-        body = TokenRequestSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        user = self._identify(request, body.validated_data)
-        days = body.validated_data.get("expires_in_days")
+        body = read_body(self, TokenRequestSerializer)
+        user = self._identify(request, body)
+        days = body.get("expires_in_days")
         expiry = timedelta(days=days) if days else None
         row, secret = ApiToken.objects.create(
-            user=user, expiry=expiry, name=body.validated_data.get("name", "")
+            user=user, expiry=expiry, name=body.get("name", "")
         )
         answer = {"token": secret, **TokenSerializer(row).data}
         return Response(answer, status=status.HTTP_201_CREATED)

@@ -47,7 +47,7 @@ def number(
         if fits(text):
             return None
         if not plain(text):
-            return "is no plain number."
+            return "is no plain number, such as 1250.50."
         if positive and not text.strip("-0."):
             return "must be above 0."
         if not signed and text.startswith("-"):

@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from mastertrade.exceptions import InvalidInput
+from mastertrade.messages import no_choice
 from mastertrade.money import MONEY, PRICE, exactly, fits, round_to
 from mastertrade.validation import CURRENCY_PATTERN, EARLIEST_YEAR, fingerprint
 from trades.enums import FillKind, Side
@@ -126,7 +127,7 @@ class _Message:
     def word(self, name: str, words: Mapping[str, Any]) -> Any:
         text = self.text(name).lower()
         if text not in words:
-            raise InvalidInput(name, f"must be one of {', '.join(words)}.")
+            raise InvalidInput(name, no_choice(text, words))
         return words[text]
 
     @exactly

@@ -10,6 +10,7 @@ from goals.services import lock_portfolio
 from mastertrade.exceptions import InvalidInput, NotFound
 from mastertrade.transactions import atomic
 from strategies.models import StrategyInstance
+from strategies.services import no_strategy
 from trades.models import WebhookToken
 from trades.models.webhooks import BOT_PATTERN
 
@@ -35,7 +36,7 @@ def issue_webhook(
     locked = lock_portfolio(user=user, portfolio=portfolio)
     mine = StrategyInstance.objects.tradable_in(locked)
     if not mine.filter(strategy_id=strategy_id).exists():
-        raise InvalidInput("strategy_id", f"You have no strategy {strategy_id}.")
+        raise no_strategy("strategy_id", strategy_id, mine)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     row = WebhookToken.objects.create(
         user=user,

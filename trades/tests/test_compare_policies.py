@@ -70,7 +70,7 @@ def test_outcomes_of_ones_own():
     ("arguments", "words"),
     [
         ([], "Give one of --user, --case and --outcomes."),
-        (["--case", "luck"], "--case: luck is none of"),
+        (["--case", "luck"], "--case: Must be one of coin"),
         (["--case", "no-edge", "--outcomes=1"], "Give one of"),
         (["--case", "no-edge", "--portfolio", "main"], "--portfolio: does not go"),
         (["--user", "ann", "--record", "3"], "--record: does not go with --user"),

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from goals.authentication import signed_in
 from goals.models import User
 from mastertrade.exceptions import InvalidInput, OutOfRange
+from mastertrade.fields import read_body
 from mastertrade.listing import ListView
 from trades.filters import ImportFilter
 from trades.importing.options import DateOrder, EqualFills, ImportOptions
@@ -26,6 +27,7 @@ from trades.serializers.imports import (
     ImportUploadSerializer,
     TradeImportSerializer,
     show_report,
+    split_pairs,
 )
 from trades.services.importing import ImportReport, import_trades
 from trades.services.warming import warm_imported
@@ -44,6 +46,7 @@ YES = {"1": True, "true": True, "0": False, "false": False, "": False}
 
 class ImportTradesView(APIView):
     body_limit = "upload"
+    parameters = {"POST": (*ImportUploadSerializer().fields, "partial")}
     refusals = {"POST": (OutOfRange,)}
     parser_classes = (
         MultiPartParser,
@@ -78,9 +81,8 @@ class ImportTradesView(APIView):
                 close()
 
     def _import(self, request: Request, data: Any) -> Response:
-        body = ImportUploadSerializer(data=data)
-        body.is_valid(raise_exception=True)
-        told, user, now = body.validated_data, signed_in(request), timezone.now()
+        told = read_body(self, ImportUploadSerializer, data)
+        user, now = signed_in(request), timezone.now()
         refuse_slow_upload(told, user.username)
         report = import_trades(
             user=user,
@@ -136,13 +138,13 @@ def _read_options(told: dict[str, Any]) -> ImportOptions:
         strategy_id=told.get("strategy_id"),
         account=told.get("account", "main"),
         venue=told.get("venue"),
-        fx_rates=read_rates("fx_rates", _split(told.get("fx_rates", ""))),
-        fee_rates=read_rates("fee_rates", _split(told.get("fee_rates", ""))),
+        fx_rates=read_rates("fx_rates", split_pairs(told.get("fx_rates", ""))),
+        fee_rates=read_rates("fee_rates", split_pairs(told.get("fee_rates", ""))),
         day_rates=_read_day_rates(told.get("fx_rates_file")),
         quote_currency=told.get("quote_currency"),
         fee_currency=told.get("fee_currency"),
         contract_sizes=read_rates(
-            "contract_sizes", _split(told.get("contract_sizes", ""))
+            "contract_sizes", split_pairs(told.get("contract_sizes", ""))
         ),
         date_order=DateOrder(told["date_order"]) if "date_order" in told else None,
         equal_fills=EqualFills(told.get("equal_fills", EqualFills.REFUSE)),
@@ -151,7 +153,3 @@ def _read_options(told: dict[str, Any]) -> ImportOptions:
 
 def _read_day_rates(file: Any) -> DayRates:
     return DayRates() if file is None else read_day_rates("fx_rates_file", file)
-
-
-def _split(told: str) -> list[str]:
-    return [pair for pair in told.split(",") if pair.strip()]

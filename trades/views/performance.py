@@ -44,6 +44,7 @@ PORTFOLIO = OpenApiParameter(
 class PerformanceListView(ListView[StrategyInstance]):
     """How well each of the user's strategies has done; see that of one strategy."""
 
+    parameters = {"GET": ("from", "to")}
     serializer_class = PerformanceSerializer
     filterset_class = PerformanceFilter
     ordering_fields = ("strategy_id", "strategy_type", "created_at")
@@ -68,6 +69,8 @@ class PerformanceListView(ListView[StrategyInstance]):
 
 
 class PerformanceView(APIView):
+    parameters = {"GET": ("portfolio", "from", "to")}
+
     @extend_schema(parameters=[PORTFOLIO, *SPAN], responses=PerformanceSerializer)
     def get(self, request: Request, strategy_id: str) -> Response:
         """How well a strategy has done: money, edge, Kelly fraction.
@@ -85,7 +88,7 @@ class PerformanceView(APIView):
         strategy = get_object_or_404(mine, strategy_id=strategy_id)
         portfolio = _find_portfolio(request)
         if portfolio is None and request.query_params.get("portfolio"):
-            raise InvalidInput("portfolio", "You have no such portfolio.")
+            find_portfolio(signed_in(request), request.query_params["portfolio"])
         span = _read_span(request, portfolio, now)
         told = load_performances(signed_in(request), [strategy_id], span)
         return Response(show_performance(strategy, told[strategy_id]))

@@ -29,6 +29,7 @@ from mastertrade.exceptions import (
     TradeAlreadyClosed,
     TradeNotOpen,
 )
+from mastertrade.fields import read_body
 from mastertrade.listing import ListView
 from mastertrade.parsing import ExactJSONParser
 from trades.filters import WebhookFilter
@@ -92,6 +93,7 @@ class PlainTextParser(BaseParser):
 
 class FreqtradeView(APIView):
     body_limit = "anonymous"
+    parameters = None
     refusals = {
         "POST": (
             FillMissing,
@@ -169,11 +171,8 @@ class WebhookListView(ListView[WebhookToken]):
     )
     def post(self, request: Request) -> Response:
         """Issue a webhook's address; it is shown this once."""
-        body = WebhookRequestSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        row, token = issue_webhook(
-            user=signed_in(request), now=timezone.now(), **body.validated_data
-        )
+        body = read_body(self, WebhookRequestSerializer)
+        row, token = issue_webhook(user=signed_in(request), now=timezone.now(), **body)
         path = reverse("freqtrade-webhook", args=[token])
         answer = {**WebhookSerializer(row).data, "path": path}
         return Response(answer, status=status.HTTP_201_CREATED)

@@ -16,6 +16,7 @@ from goals.enums import GoalType, PolicyName
 from goals.models import User
 from goals.services.portfolios import require_time_zone
 from mastertrade.exceptions import DomainError, InvalidInput
+from mastertrade.messages import did_you_mean
 from mastertrade.terminal import open_console
 from mastertrade.validation import EARLIEST_YEAR
 from trades.management.replaying import replay_all, show_runs
@@ -232,10 +233,11 @@ def read_goal(text: str) -> tuple[GoalType, Decimal]:
     try:
         return GoalType(name), Decimal(target)
     except (ValueError, InvalidOperation):
-        types = ", ".join(kind for kind in GoalType if kind.months)
+        types = [str(kind) for kind in GoalType if kind.months]
+        hint = "" if name in types else did_you_mean(name, types)
         raise ArgumentTypeError(
             f"{text!r} is no goal; write TYPE:TARGET, such as {DEFAULT_GOAL}, with one "
-            f"of {types}"
+            f"of {', '.join(types)}.{hint}"
         ) from None
 
 
@@ -250,7 +252,7 @@ def read_time_zone(text: str) -> str:
     try:
         require_time_zone(text)
     except InvalidInput as error:
-        raise ArgumentTypeError(f"{text!r} {error.detail}") from None
+        raise ArgumentTypeError(error.detail) from None
     return text
 
 
@@ -258,7 +260,7 @@ def read_decimal(text: str) -> Decimal:
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise ArgumentTypeError(f"{text!r} is no number") from None
+        raise ArgumentTypeError(f"{text!r} is no number, such as 2.5") from None
     if not number.is_finite():
         raise ArgumentTypeError(f"{text!r} is no number")
     return number
