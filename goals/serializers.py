@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -27,7 +28,12 @@ from goals.models import (
     TradingHalt,
 )
 from goals.policies import HIGHEST_FACTOR, LOWEST_FACTOR
-from goals.services.goals import find_wrong_change, find_wrong_goal
+from goals.services.goals import (
+    EARLIEST_DATE,
+    LATEST_DATE,
+    find_wrong_change,
+    find_wrong_goal,
+)
 from goals.services.portfolios import find_wrong_settings
 from goals.services.trading_state import trading_state_of
 from mastertrade.columns import choices
@@ -122,6 +128,7 @@ class PortfolioSettingsSerializer(StrictSerializer):
     """What can be changed; currency, time zone and balance until first use."""
 
     answered = PortfolioSerializer.Meta.fields
+    judged_with = {"soft_drawdown_pct": ("hard_drawdown_pct",)}
 
     name = serializers.CharField(max_length=100, required=False)
     currency = serializers.RegexField(
@@ -275,11 +282,30 @@ def show_optional(value: Any) -> str | None:
     return None if value is None else f"{value:f}"
 
 
+class DayField(serializers.DateField):
+    """A day that a goal's period may begin or end with."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        words = f"Must be from {EARLIEST_DATE} to {LATEST_DATE}."
+        self.validators += [
+            MinValueValidator(EARLIEST_DATE, words),
+            MaxValueValidator(LATEST_DATE, words),
+        ]
+
+
 class GoalSettingsSerializer(StrictSerializer):
     answered = GoalSerializer.Meta.fields
+    judged_with = {
+        "min_factor": ("max_factor",),
+        "recurring": ("target_date",),
+        "start_value": ("goal_type",),
+        "target_date": ("start_date", "goal_type"),
+        "target_value": ("goal_type", "start_value"),
+    }
 
     target_value = DecimalColumnField(MONEY, required=False)
-    target_date = serializers.DateField(required=False, allow_null=True)
+    target_date = DayField(required=False, allow_null=True)
     priority = serializers.IntegerField(min_value=1, max_value=10, required=False)
     recurring = serializers.BooleanField(required=False)
     policy = ChoiceField(choices=choices(PolicyName), required=False)
@@ -302,7 +328,7 @@ class GoalCreationSerializer(GoalSettingsSerializer):
 
     goal_type = ChoiceField(choices=choices(GoalType))
     target_value = DecimalColumnField(MONEY)
-    start_date = serializers.DateField(required=False, allow_null=True)
+    start_date = DayField(required=False, allow_null=True)
     start_value = DecimalColumnField(MONEY, required=False, allow_null=True)
     portfolio = PortfolioReferenceField()
 

@@ -94,7 +94,7 @@ def _with_more(error: Exception, context: dict[str, Any]) -> Exception:
         return error
     details: Any = error.errors if isinstance(error, InvalidInput) else error.detail
     found: dict[str, Any] = dict(details) if isinstance(details, Mapping) else {}
-    for more in body.find_more(body.readable):
+    for more in body.more_errors():
         found.setdefault(more.field, [more.detail])
     return serializers.ValidationError(found) if found else error
 

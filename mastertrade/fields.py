@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
 from typing import Any, ClassVar
@@ -58,8 +58,11 @@ class StrictSerializer(serializers.Serializer[Any]):
     # Fields that an answer has and no body; and why others cannot be sent here.
     answered: ClassVar[tuple[str, ...]] = ()
     fixed: ClassVar[Mapping[str, str]] = {}
+    # What a field is judged with: where that cannot be read, nothing is said of it.
+    judged_with: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     # Of a body that was validated: what of it could be read.
     readable: Mapping[str, Any] = {}
+    unreadable: Collection[str] = ()
 
     def get_fields(self) -> dict[str, Any]:
         fields = super().get_fields()
@@ -82,7 +85,8 @@ class StrictSerializer(serializers.Serializer[Any]):
                 errors[name] = error.detail
             except SkipField:
                 pass
-        for wrong in self.find_wrong(self.readable):
+        self.unreadable = set(errors)
+        for wrong in self._judgeable(self.find_wrong(readable)):
             errors.setdefault(wrong.field, [wrong.detail])
         if errors:
             raise serializers.ValidationError(errors)
@@ -100,6 +104,15 @@ class StrictSerializer(serializers.Serializer[Any]):
     def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
         """What else is wrong, by the database: asked for once an error was found."""
         yield from ()
+
+    def more_errors(self) -> Iterator[InvalidInput]:
+        """What `find_more` finds in a body that was refused."""
+        return self._judgeable(self.find_more(self.readable))
+
+    def _judgeable(self, found: Iterator[InvalidInput]) -> Iterator[InvalidInput]:
+        for wrong in found:
+            if not set(self.judged_with.get(wrong.field, ())) & set(self.unreadable):
+                yield wrong
 
     def _unknown_fields(self, data: Mapping[Any, Any]) -> dict[str, Any]:
         known = [name for name, field in self.fields.items() if not field.read_only]

@@ -93,7 +93,7 @@ def create_goal(
     in_target = wrong_in_target(goal.kind, target_value, start_value)
     refuse(chain(wrong_in_goal(goal, today), in_target))
     _refuse_ruin(goal, locked)
-    _refuse_same(goal, as_of)
+    _refuse_same(goal, as_of, start_date=start_date, start_value=start_value)
     _refuse_crowd(locked, as_of)
     open_period(
         goal, locked, as_of, start_value=start_value, begins_today=start == today
@@ -224,6 +224,7 @@ def _wrong_period(goal: FinancialGoal, today: date) -> Iterator[InvalidInput]:
         day = getattr(goal, name)
         if day is not None and not EARLIEST_DATE <= day <= LATEST_DATE:
             yield InvalidInput(name, f"must be from {EARLIEST_DATE} to {LATEST_DATE}.")
+            return  # of a period that cannot be, nothing else is said
     if goal.target_date is None:
         if goal.kind.months is not None:
             yield InvalidInput("target_date", f"is needed by a {goal.goal_type} goal.")
@@ -245,15 +246,21 @@ def _refuse_ruin(goal: FinancialGoal, portfolio: Portfolio) -> None:
         )
 
 
-def _refuse_same(goal: FinancialGoal, as_of: datetime) -> None:
-    """Two goals of one kind, target and last day would decide the same twice."""
+def _refuse_same(goal: FinancialGoal, as_of: datetime, **given: Any) -> None:
+    """Refuse a goal that the portfolio has: it would decide the same twice.
+
+    It has the same kind, target, last day and settings; its first day only where one
+    is `given`, for left out it is today. A return of units that ruin ended is over.
+    """
     same = FinancialGoal.objects.filter(
         _not_ended(as_of),
         portfolio=goal.portfolio,
         goal_type=goal.goal_type,
-        target_value=goal.target_value,
-        target_date=goal.target_date,
+        **{name: getattr(goal, name) for name in CHANGEABLE},
+        **{name: value for name, value in given.items() if value is not None},
     )
+    if goal.kind.measures is Measure.RETURN:
+        same = same.exclude(start_unit_run__lt=goal.portfolio.unit_run)
     known = same.exclude(pk=goal.pk).order_by("goal_id").first()
     if known is not None:
         until = "" if goal.target_date is None else f" until {goal.target_date}"
@@ -313,7 +320,7 @@ def _retarget(goal: FinancialGoal, portfolio: Portfolio, as_of: datetime) -> Non
         )
     refuse(_wrong_period(goal, local_date(as_of, portfolio.time_zone)))
     validate_target(goal)
-    _refuse_same(goal, as_of)
+    _refuse_same(goal, as_of, start_date=goal.start_date)
     period = period_of(goal.start_date, goal.target_date, portfolio.time_zone)
     goal.period_ends_at = period.ends_at
     effective_at = max(as_of, portfolio.last_entry_at or as_of)

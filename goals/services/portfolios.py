@@ -239,7 +239,7 @@ def _find(
     first = found.first()
     if first is None:
         names = list(
-            Portfolio.objects.filter(user_id=user.username, finished_at=None)
+            Portfolio.objects.filter(user_id=user.username, kind=PortfolioKind.LIVE)
             .order_by("portfolio_id")
             .values_list("name", flat=True)[:MOST_LISTED]
         )

@@ -162,6 +162,12 @@ class TradeCreationSerializer(StrictSerializer):
     """
 
     answered = TradeSerializer.Meta.fields
+    judged_with = {
+        "adjustment_id": ("portfolio",),
+        "exit_time": ("entry_time",),
+        "fee_fx_rate": ("portfolio", "quote_currency", "fee_currency", "fx_rate"),
+        "fx_rate": ("portfolio", "quote_currency", "fee_currency", "fee_fx_rate"),
+    }
     fixed = {
         "portfolio_id": "Unknown field. Did you mean portfolio? It takes the key too.",
     }

@@ -266,7 +266,7 @@ def test_a_symbol_is_a_name_and_no_markup(
 
 
 def test_a_time_zone_that_is_none_is_refused(prices: Path):
-    with pytest.raises(CommandError, match="'Tokyo' is not a time zone, such as"):
+    with pytest.raises(CommandError, match="Did you mean Asia/Tokyo"):
         call("replay", "--prices", str(prices), "--time-zone", "Tokyo")
 
 

@@ -220,8 +220,8 @@ def test_a_hundred_goals_are_written_down_in_as_many_statements_as_one():
     GoalFactory(portfolio=portfolio)
     with count_statements() as few:
         run(APRIL - timedelta(days=2))
-    for _ in range(49):
-        GoalFactory(portfolio=portfolio)
+    for target in range(49):
+        GoalFactory(portfolio=portfolio, target_value=Decimal(6 + target))
     with count_statements() as many:
         run(APRIL - timedelta(days=1))
     assert len(many) == len(few)
