@@ -1,5 +1,7 @@
 """The lists on pages: trades on those of goals and portfolios, a trade's history."""
 
+import re
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -65,8 +67,14 @@ def _tell_change(change: LedgerChange) -> SafeString:
     )
 
 
+DECIMAL = re.compile(r"-?[0-9]+\.[0-9]+")
+
+
 def _plain(value: object) -> object:
-    return "—" if value is None or value == "" else value
+    if value is None or value == "":
+        return "—"
+    text = str(value)
+    return figures.number(Decimal(text)) if DECIMAL.fullmatch(text) else value
 
 
 class ChangeKindFilter(KindFilter):

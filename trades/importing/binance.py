@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 from mastertrade.exceptions import InvalidInput
-from mastertrade.money import EXACT, exactly
+from mastertrade.money import EXACT, exactly, format_plain
 from trades.importing.fills import Fees, Fill, FillFile, FillFormat, sort_fees
 from trades.importing.markets import split_market, split_suffixed
 from trades.importing.numbers import Amount, read_amount, read_suffixed
@@ -338,7 +338,9 @@ def _check_total(
     # Each of the three may have been rounded in its last place.
     rounding = total.step + price.step * quantity.value + quantity.step * price.value
     if abs(total.value - told) > rounding:
-        raise _Wrong(layout.total, f"is not what price and quantity make, {told:f}.")
+        raise _Wrong(
+            layout.total, f"is not what price and quantity make, {format_plain(told)}."
+        )
 
 
 def _read_fees(row: Sequence[str], layout: _Layout, base: str, quote: str) -> Fees:
