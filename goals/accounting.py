@@ -41,7 +41,7 @@ class Account:
     """A portfolio's figures after its newest ledger entry.
 
     Money in the portfolio's currency. `run` counts the runs of units: it grows when
-    a deposit starts anew after ruin, and figures of two runs do not compare. `carried`
+    a deposit starts again after ruin, and figures of two runs do not compare. `carried`
     is what all open trades carry. `redeemed_value` is what the last unit was worth when
     everything was withdrawn while trades were open; else None.
     """

@@ -119,7 +119,7 @@ class HaltSerializer(StrictSerializer):
 
 
 class ResumeSerializer(StrictSerializer):
-    """Why a person resumes trading, if they say so."""
+    """Why a person resumes trading; optional."""
 
     reason = serializers.CharField(max_length=500, required=False, allow_null=True)
 
@@ -158,6 +158,8 @@ class PortfolioSettingsSerializer(StrictSerializer):
 
 
 class PortfolioCreationSerializer(PortfolioSettingsSerializer):
+    """A new portfolio; only `name` is required."""
+
     name = serializers.CharField(max_length=100)
 
 
@@ -190,7 +192,7 @@ class CashFlowSerializer(serializers.ModelSerializer[CashFlow]):
 
 
 class VoidSerializer(StrictSerializer):
-    """Why something that was recorded is taken out of the ledger."""
+    """Why a record is taken out of the ledger."""
 
     reason = serializers.CharField(max_length=500)
 
@@ -198,7 +200,7 @@ class VoidSerializer(StrictSerializer):
 class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
     """A goal as of the request's one reading of the clock.
 
-    `status` is by that clock, also before the daily run has come by; `band` and
+    `status` is by that clock, also where the daily run is late; `band` and
     `health` are null once the goal is over.
     """
 
@@ -295,6 +297,8 @@ class DayField(serializers.DateField):
 
 
 class GoalSettingsSerializer(StrictSerializer):
+    """What can be changed while a goal runs."""
+
     answered = GoalSerializer.Meta.fields
     judged_with = {
         "min_factor": ("max_factor",),
@@ -319,7 +323,7 @@ class GoalSettingsSerializer(StrictSerializer):
 
 
 class GoalCreationSerializer(GoalSettingsSerializer):
-    """`portfolio` by key or name, `main` if left out; dates default to the period."""
+    """`portfolio` by key or name (default `main`); dates default to the period."""
 
     fixed = {
         "portfolio_id": "Unknown field. Did you mean portfolio? It takes the key too.",

@@ -96,7 +96,7 @@ class PortfolioFinished(DomainError):
 
 
 class PortfolioRuined(DomainError):
-    """Trading took the equity to zero or below; only a deposit starts anew."""
+    """Trading took the equity to zero or below; only a deposit ends that."""
 
     code = "portfolio_ruined"
 

@@ -209,7 +209,7 @@ class DecimalColumnField(serializers.DecimalField):
         super().__init__(max_digits=digits, decimal_places=places, **options)
 
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
-        """An empty string is no number, nor is it null: `max_size` "" is no limit?"""
+        """An empty string is neither a number nor null."""
         if isinstance(data, str) and not data.strip():
             return False, data
         return super().validate_empty_values(data)
@@ -232,7 +232,7 @@ class InstantField(serializers.DateTimeField):
     default_error_messages = {
         "naive": "An instant needs an offset, such as 2026-03-02T12:00:00Z.",
         "early": f"Instants before {EARLIEST_YEAR} are not supported.",
-        "future": "Lies in the future; it is {now:%FT%TZ} here.",
+        "future": "Is in the future; it is {now:%FT%TZ} here.",
     }
 
     def enforce_timezone(self, value: Any) -> Any:

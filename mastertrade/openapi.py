@@ -26,8 +26,11 @@ FIELDS = {
     "additionalProperties": {},
 }
 EVERY = {
-    401: (("not_authenticated", "authentication_failed"), "No credentials, or wrong."),
-    404: ((NotFound.code,), "No such thing for you."),
+    401: (
+        ("not_authenticated", "authentication_failed"),
+        "No credentials, or wrong ones.",
+    ),
+    404: ((NotFound.code,), "No such object of this user."),
     406: (("not_acceptable",), "Only JSON is answered."),
     429: (("throttled",), "Too many requests; see Retry-After."),
     503: (
@@ -44,9 +47,15 @@ ALSO_READ: list[tuple[type, list[dict[str, Any]]]] = [
 ]
 UNSAFE = {403: (("permission_denied",), "A browser's request without X-CSRFToken.")}
 WITH_BODY = {
-    411: (("length_required",), "A body in chunks, without a Content-Length."),
-    413: ((BodyTooLarge.default_code,), "The body is larger than is read here."),
-    415: (("unsupported_media_type",), "Not a media type that is read here."),
+    411: (("length_required",), "A chunked body without a Content-Length."),
+    413: (
+        (BodyTooLarge.default_code,),
+        "The body is larger than this endpoint accepts.",
+    ),
+    415: (
+        ("unsupported_media_type",),
+        "A media type that this endpoint does not accept.",
+    ),
 }
 
 
@@ -106,7 +115,10 @@ class TruthfulSchema(AutoSchema):
         if self.method not in {"GET", "HEAD"} and not self._is_keyed_by_address():
             codes.add(PortfolioFinished.code)
         if codes:
-            found[409] = (sorted(codes), "The present state refuses it.")
+            found[409] = (
+                sorted(codes),
+                "The present state does not allow it; `code` says why.",
+            )
         return found
 
     def _is_keyed_by_address(self) -> bool:

@@ -89,9 +89,9 @@ def require_not_future(field: str, value: datetime, now: datetime) -> datetime:
     if value.tzinfo is None:
         raise InvalidInput(field, "needs a time zone.")
     if value.year < EARLIEST_YEAR:
-        raise InvalidInput(field, f"lies before {EARLIEST_YEAR}.")
+        raise InvalidInput(field, f"is before {EARLIEST_YEAR}.")
     if value > now:
-        raise InvalidInput(field, f"lies in the future; it is {now:%FT%TZ} here.")
+        raise InvalidInput(field, f"is in the future; it is {now:%FT%TZ} here.")
     return value
 
 

@@ -37,6 +37,8 @@ class StrategySerializer(serializers.ModelSerializer[StrategyInstance]):
 
 
 class StrategyChangeSerializer(StrictSerializer):
+    """What can be changed of a strategy; a paused one does not compete."""
+
     answered = StrategySerializer.Meta.fields
     fixed = {
         "strategy_id": "cannot be changed after the strategy was created: create "
@@ -58,6 +60,8 @@ class StrategyChangeSerializer(StrictSerializer):
 
 
 class StrategyCreationSerializer(StrategyChangeSerializer):
+    """`strategy_id` is your own name for it, and cannot be changed later."""
+
     fixed = {}
 
     strategy_id = serializers.RegexField(

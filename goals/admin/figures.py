@@ -135,7 +135,7 @@ def _why_no_chance(goal: FinancialGoal, now: datetime) -> str:
     trades = goal.projected_trades
     if trades is not None and trades < FEWEST_TRADES:
         return f"{trades} of {FEWEST_TRADES} trades"
-    return "none to tell"
+    return "none"
 
 
 def r(multiple: Decimal) -> SafeString:

@@ -242,7 +242,7 @@ def _refuse_ruin(goal: FinancialGoal, portfolio: Portfolio) -> None:
     if goal.kind.measures is Measure.RETURN and portfolio.account.is_ruined:
         raise PortfolioRuined(
             f"Portfolio {portfolio.name} is ruined: there is no unit value to measure "
-            "a return from until a deposit starts anew."
+            "a return from until the next deposit."
         )
 
 

@@ -100,7 +100,7 @@ def update_portfolio(
         portfolio.name == MAIN_PORTFOLIO
         and fields.get("name", MAIN_PORTFOLIO) != MAIN_PORTFOLIO
     ):
-        raise InvalidInput("name", "The portfolio main keeps its name.")
+        raise InvalidInput("name", "The portfolio main cannot be renamed.")
     changed = _change(portfolio, fields, now)
     enforce_limits(changed, now)
     return changed

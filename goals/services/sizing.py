@@ -54,7 +54,7 @@ def refuse_without_equity(portfolio: Portfolio, reading: Reading) -> None:
     if reading.unit_value == 0:
         raise PortfolioRuined(
             f"Portfolio {portfolio.name} is ruined: every size is blocked until a "
-            "deposit starts anew."
+            "deposit starts again."
         )
     if reading.live_equity <= 0:
         raise PortfolioUnfunded(

@@ -154,7 +154,7 @@ INSTANT_OR_DATE = "A date of the portfolio's time zone, or an instant; included.
 
 
 class GoalProgressView(GoalLogView, ListView[GoalProgressHistory]):
-    """The way travelled, oldest first: by when it took effect, then by key."""
+    """The goal's history, oldest first: by when it took effect, then by key."""
 
     serializer_class = GoalProgressSerializer
     filterset_fields = ("kind",)

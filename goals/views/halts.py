@@ -25,10 +25,10 @@ from mastertrade.fields import read_body
 from mastertrade.listing import ListView
 
 HALT = OpenApiExample(
-    "On holiday", value={"reason": "on holiday until Monday"}, request_only=True
+    "Halt", value={"reason": "on holiday until Monday"}, request_only=True
 )
 RESUME = OpenApiExample(
-    "After a look", value={"reason": "stops were too wide"}, request_only=True
+    "Resume", value={"reason": "stops were too wide"}, request_only=True
 )
 
 

@@ -62,7 +62,7 @@ class TokenRequestSerializer(StrictSerializer):
 
 
 class TokenListView(ListView[Any]):
-    """The signed-in user's tokens; their secrets are not kept."""
+    """The signed-in user's tokens; their secrets are not stored."""
 
     body_limit = "anonymous"
     signs_in = True

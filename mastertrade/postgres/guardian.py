@@ -87,9 +87,9 @@ class Guardian:
             ends = [end for end in ends if time.monotonic() - end < RESTART_WINDOW]
             ends.append(time.monotonic())
             if not self._is_home() or len(ends) > MOST_RESTARTS:
-                log("PostgreSQL ended by itself; giving up")
+                log("PostgreSQL ended unexpectedly; giving up")
                 return
-            log("PostgreSQL ended by itself; starting it again")
+            log("PostgreSQL ended unexpectedly; starting it again")
             self._publish(ready=False)
             try:
                 self.postgres.start()

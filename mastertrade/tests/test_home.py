@@ -168,7 +168,7 @@ def test_a_replay_is_shown_beside_its_twin(client: Client) -> None:
     page = home_of(client, user)
 
     assert "factor 1.0" in page
-    assert "3 % return a month" in page
+    assert "3 % return per month" in page
     assert "replay 1" not in page.split("Portfolios")[1].split("Replays")[0]
 
 

@@ -78,7 +78,7 @@ def _profits(
 
 def _refuse_times_and_sizes(message: FillMessage, part: Stake) -> None:
     if message.closed_at is not None and message.closed_at < message.opened_at:
-        raise InvalidInput("close_date", f"lies before open_date. {WAY_OUT}")
+        raise InvalidInput("close_date", f"is before open_date. {WAY_OUT}")
     if abs(message.quantity - part.quantity) > part.quantity * QUANTITY_TOLERANCE:
         raise InvalidInput(
             "amount",

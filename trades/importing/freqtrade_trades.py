@@ -281,7 +281,7 @@ def read_number(row: dict[str, Any], name: str) -> Decimal | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise Unusable(name, f"is no number: {value!r}.")
+        raise Unusable(name, f"is not a number: {value!r}.")
     number = Decimal(repr(value))
     if not number.is_finite():
         raise Unusable(name, "is not finite.")

@@ -51,7 +51,7 @@ def read_csv(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
         _require_columns(names)
         yield from _rows(lines, names, 1 + more)
     except UnicodeDecodeError as error:
-        raise InvalidInput("file", f"is no text in UTF-8 ({error.reason}).") from error
+        raise InvalidInput("file", f"is not text in UTF-8 ({error.reason}).") from error
     finally:
         text.detach()
 
@@ -129,7 +129,7 @@ def _read_row(line: str, lines: Iterator[str], number: int) -> tuple[list[str], 
         return next(reader), reader.line_num - 1
     except csv.Error as error:
         where = f"line {number}: {error}"
-        raise InvalidInput("file", f"is no CSV ({where}).") from error
+        raise InvalidInput("file", f"is not a CSV ({where}).") from error
 
 
 def _settle(
@@ -163,7 +163,7 @@ def read_json(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
 def each_object(source: io.BufferedReader) -> Iterator[tuple[int, Any]]:
     """What a JSON array holds, or the object on each line, counted from 1.
 
-    Numbers are exact. Raises `InvalidInput` for `file` where it is no JSON.
+    Numbers are exact. Raises `InvalidInput` for `file` where it is not JSON.
     """
     first = _first_character(source)
     objects = each_item(source) if first == b"[" else _objects(source)
@@ -175,7 +175,7 @@ def each_object(source: io.BufferedReader) -> Iterator[tuple[int, Any]]:
         raise
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise InvalidInput(
-            "file", f"is no JSON after object {number}: {error}."
+            "file", f"is not JSON after object {number}: {error}."
         ) from error
 
 
@@ -198,7 +198,7 @@ def _objects(source: io.BufferedReader) -> Iterator[Any]:
 
 def _read_object(number: int, told: Any) -> Texts | Refusal:
     if not isinstance(told, dict):
-        return Refusal(number, "", "is no object.")
+        return Refusal(number, "", "is not an object.")
     for name in told:
         if name not in BY_NAME:
             return Refusal(number, str(name), _unknown_column(str(name)))

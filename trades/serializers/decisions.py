@@ -49,15 +49,24 @@ class SizesSerializer(StrictSerializer):
 
 
 class GoalSizingRequestSerializer(SizesSerializer):
+    """`strategy_id`: whose record the edge guard judges; default: the portfolio's.
+
+    The same `request_id` with the same body answers the first decision.
+    """
+
     strategy_id = serializers.CharField(max_length=100, required=False, allow_null=True)
     request_id = VisibleTextField(max_length=200, required=False, allow_null=True)
 
 
 class PortfolioSizingRequestSerializer(GoalSizingRequestSerializer):
+    """The same over all goals of a `portfolio` (default `main`)."""
+
     portfolio = PortfolioReferenceField()
 
 
 class NextTradeRequestSerializer(SizesSerializer):
+    """`candidates`: the strategies that compete; default: all active ones."""
+
     portfolio = PortfolioReferenceField()
     candidates = serializers.ListField(
         child=serializers.CharField(max_length=100),
@@ -69,6 +78,8 @@ class NextTradeRequestSerializer(SizesSerializer):
 
 
 class StrategyRequestSerializer(StrictSerializer):
+    """`candidates`: the strategies that compete; default: all active ones."""
+
     candidates = serializers.ListField(
         child=serializers.CharField(max_length=100),
         min_length=1,

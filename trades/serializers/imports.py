@@ -93,7 +93,7 @@ class RefusalSerializer(serializers.Serializer[Any]):
 class ImportReportSerializer(serializers.Serializer[Any]):
     """What became of the rows; `refusals` are the first of those refused.
 
-    `warnings` say what was taken otherwise than it was written.
+    `warnings` name what was read differently from how it is written.
     """
 
     import_id = serializers.IntegerField(allow_null=True)

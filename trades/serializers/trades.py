@@ -158,7 +158,7 @@ def show_closed_trade(closed: ClosedTrade) -> dict[str, Any]:
 class TradeCreationSerializer(StrictSerializer):
     """Open a trade; with `exit_price` it is recorded closed at once.
 
-    `override` opens it while trading is halted, and is kept with it.
+    `override` opens it while trading is halted, and is stored with it.
     """
 
     answered = TradeSerializer.Meta.fields
@@ -222,7 +222,7 @@ class TradeCreationSerializer(StrictSerializer):
 class TradeCloseSerializer(StrictSerializer):
     """`fees` and `funding` of the exit add to those before.
 
-    `quantity` left out is all that is open; less closes a part, which `external_id`
+    `quantity` defaults to all that is open; less closes a part, which `external_id`
     names. `fee_fx_rate` is that of the exit's fees, if it is another.
     """
 

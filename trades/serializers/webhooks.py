@@ -93,5 +93,5 @@ def show_booked(booked: BookedFill) -> dict[str, Any]:
 def show_ignored(kind: str) -> dict[str, Any]:
     return {
         "outcome": str(Outcome.IGNORED),
-        "detail": f"A message of type {kind} tells no fill; nothing was done.",
+        "detail": f"A message of type {kind} reports no fill; nothing was done.",
     }

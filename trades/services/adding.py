@@ -63,7 +63,7 @@ def add_to_trade(
         raise PortfolioRuined(f"Portfolio {portfolio.name} is ruined.")
     filled_at = at or max(newest(portfolio, now), trade.entry_time)
     if at is not None and require_not_future("at", at, now) < trade.entry_time:
-        raise InvalidInput("at", "lies before the trade's entry_time.")
+        raise InvalidInput("at", "is before the trade's entry_time.")
     _enlarge(portfolio, trade, Stake(quantity, entry_price, entry_fees=fees), now, user)
     TradeFill.objects.create(
         portfolio=portfolio,

@@ -89,7 +89,7 @@ def _value_trades(
 ) -> list[ValuedTrade]:
     given = {one.trade_id: one.unrealized_pnl for one in unrealized}
     if len(given) < len(unrealized):
-        raise InvalidInput(FIELD, "names a trade twice.")
+        raise InvalidInput(FIELD, "names a trade more than once.")
     values = [at, portfolio.portfolio_id, list(given)]
     trades = load(Trade, LOCK_TRADES, values, extra=BROUGHT_ALONG)
     parts = [trade for trade in trades if trade.parent_trade_id is not None]

@@ -31,7 +31,7 @@ class Exit:
 def before_entry(entry_time: datetime) -> InvalidInput:
     """For an exit before the entry."""
     at = entry_time.astimezone(UTC)
-    return InvalidInput("exit_time", f"lies before the entry_time, {at:%FT%TZ}.")
+    return InvalidInput("exit_time", f"is before the entry_time, {at:%FT%TZ}.")
 
 
 @exactly

@@ -75,7 +75,7 @@ def test_outcomes_of_ones_own():
         (["--case", "no-edge", "--portfolio", "main"], "--portfolio: does not go"),
         (["--user", "ann", "--record", "3"], "--record: does not go with --user"),
         (["--outcomes=-1,2"], "--probabilities: is needed"),
-        (["--outcomes=-1,x", "--probabilities", "1"], "--outcomes: -1,x is no list"),
+        (["--outcomes=-1,x", "--probabilities", "1"], "--outcomes: -1,x is not a list"),
         (["--outcomes=-1,2", "--probabilities", "1,1"], "--probabilities: must be"),
         (["--outcomes=-1,2", "--probabilities", "1"], "--probabilities: are 1"),
         (["--case", "no-edge", "--risk", "0"], "--risk: must be"),

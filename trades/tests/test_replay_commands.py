@@ -48,7 +48,7 @@ def test_a_price_file_is_replayed_and_reported(
     assert (var / "reports" / f"replay-{finished.pk}.html").exists()
     printed = capsys.readouterr().out
     assert "factor 1.0" in printed
-    assert "5 % return a month" in printed
+    assert "5 % return per month" in printed
 
 
 def test_recorded_prices_are_known_by_name(capsys: pytest.CaptureFixture[str]):

@@ -60,7 +60,7 @@ BASE_OF_PORTFOLIO = OpenApiExample(
     request_only=True,
 )
 BEHIND = OpenApiExample(
-    "At 0 % of the way",
+    "At 0 % progress",
     value={
         "adjustment_id": 1,
         "goal_id": 1,
@@ -159,7 +159,7 @@ class GoalStrategyView(APIView):
         responses=StrategyAnswerSerializer,
         examples=[
             OpenApiExample(
-                "Among two",
+                "Two candidates",
                 value={"candidates": ["momentum_001", "mean_reversion_001"]},
                 request_only=True,
             )

@@ -59,12 +59,14 @@ class ImportTradesView(APIView):
     @extend_schema(
         request={"multipart/form-data": ImportUploadSerializer},
         parameters=[
-            OpenApiParameter("partial", bool, description="Import what is not refused.")
+            OpenApiParameter(
+                "partial", bool, description="Import the rows that are not refused."
+            )
         ],
         responses={200: ImportReportSerializer, 201: ImportReportSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Import a file of trades, once: what is known already adds nothing.
+        """Import a file of trades; rows that are known already are not added again.
 
         The file comes in a form, or as the body itself (`text/csv`,
         `application/json`, `application/x-ndjson`) with the other fields in the query.

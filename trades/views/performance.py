@@ -75,9 +75,9 @@ class PerformanceView(APIView):
     def get(self, request: Request, strategy_id: str) -> Response:
         """How well a strategy has done: money, edge, Kelly fraction.
 
-        Over its trades that have wholly ended, parts once: in all live portfolios, or
-        in the `portfolio` named, of whatever kind. Money is given for each currency of
-        the portfolios apart, fees included, for currencies do not add up; edge and
+        Over its trades that are fully closed, in all live portfolios, or in the
+        `portfolio` named, of whatever kind. Money is given separately for each
+        currency of the portfolios, fees included; edge and
         Kelly fraction are growths per trade at factor 1, which have no currency. Kelly:
         `continuous` is mean/variance (Thorp 2006), `fraction` the f that maximises the
         mean of log(1 + f·growth) over the sample (Kelly 1956); their bands are the

@@ -42,7 +42,7 @@ MARK_TWO = OpenApiExample(
 
 
 class PositionListView(ListView[Position]):
-    """What the user's trades hold open (and, with `?status=closed`, held)."""
+    """The user's open positions (with `?status=closed`, the closed ones)."""
 
     serializer_class = PositionSerializer
     filterset_class = PositionFilter
@@ -65,7 +65,9 @@ class MarkPositionsView(APIView):
             many=False,
         ),
         parameters=[
-            OpenApiParameter("portfolio", str, description="Only here; key or name.")
+            OpenApiParameter(
+                "portfolio", str, description="Only in this portfolio; key or name."
+            )
         ],
         responses=MarkedSerializer,
         examples=[MARK_TWO],

@@ -1,4 +1,4 @@
-"""HTTP: what a goal may come to."""
+"""HTTP: the projection of a goal."""
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -29,7 +29,9 @@ class ProjectionView(APIView):
     @extend_schema(
         parameters=[
             OpenApiParameter(
-                "as_of", OpenApiTypes.DATETIME, description="Nothing later is seen."
+                "as_of",
+                OpenApiTypes.DATETIME,
+                description="As of this instant; default: now.",
             ),
             OpenApiParameter(
                 "strategy_id",
@@ -40,7 +42,7 @@ class ProjectionView(APIView):
         responses=ProjectionSerializer,
     )
     def get(self, request: Request, goal_id: int) -> Response:
-        """The probability to touch the goal by its deadline, and what would help.
+        """The probability to reach the goal by its deadline, and what would raise it.
 
         Under the goal's own policy. Without 20 closed trades, or a deadline,
         `probability` is null and `reason` says why. Nothing is booked or decided.

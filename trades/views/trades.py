@@ -65,7 +65,7 @@ CLOSE_PART = OpenApiExample(
     request_only=True,
 )
 ADD = OpenApiExample(
-    "Buy as much again",
+    "Add to a trade",
     value={"quantity": "0.02", "entry_price": "48000", "external_id": "order-8813"},
     request_only=True,
 )

@@ -119,8 +119,8 @@ class FreqtradeView(APIView):
     def post(self, request: Request, token: str) -> Response:
         """Take a message of freqtrade's webhook; a fill is booked, once.
 
-        The token in the address is all the credentials there are. Which fields each
-        type of message has is told in `docs/integrations/freqtrade.md`.
+        The token in the address is the only credential. Which fields each
+        type of message has is listed in `docs/integrations/freqtrade.md`.
         """
         body, now = _fields(request.data), timezone.now()
         kind = read_kind(body)
@@ -144,7 +144,7 @@ def _fields(body: Any) -> dict[str, Any]:
 
 
 class WebhookListView(ListView[WebhookToken]):
-    """The signed-in user's webhooks; their tokens are not kept."""
+    """The signed-in user's webhooks; their tokens are not stored."""
 
     serializer_class: Any = WebhookSerializer
     filterset_class = WebhookFilter

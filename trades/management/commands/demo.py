@@ -39,7 +39,7 @@ QUESTION = ReplayQuestion(
 class Command(BaseCommand):
     help = (
         "Replay real daily prices of AAPL, GOOG, IBM and MSFT (2008 to 2013) with a "
-        "goal of 3 % a month, and print the report. A finished run is not repeated."
+        "goal of 3 % per month, and print the report. A finished run is not repeated."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
