@@ -172,7 +172,7 @@ class PortfolioForm(ServiceForm[Portfolio]):
             "soft_drawdown_pct": "From here on no size above the base size.",
             "hard_drawdown_pct": "Here trading halts until a person resumes it.",
             "daily_loss_limit_pct": "Default: off.",
-            "max_position_pct": "Of live equity, a symbol. Default: off.",
+            "max_position_pct": "Percent of live equity per symbol. Default: off.",
         }
 
     def call_service(self) -> Portfolio:

@@ -297,7 +297,9 @@ def _refuse_ended(goal: FinancialGoal, as_of: datetime) -> None:
     ended = goal.status in {GoalStatus.CANCELLED, GoalStatus.MISSED}
     if ended or goal.ended_at is not None or goal.period.is_over(as_of):
         status = goal.status_at(as_of)
-        raise GoalNotActive(f"Goal {goal.pk} is {status} and its period is over.")
+        raise GoalNotActive(
+            f"Goal {goal.pk} is {status} and has ended; create another."
+        )
 
 
 def _change_status(goal: FinancialGoal, status: GoalStatus) -> None:
@@ -316,7 +318,8 @@ def _change_status(goal: FinancialGoal, status: GoalStatus) -> None:
 def _retarget(goal: FinancialGoal, portfolio: Portfolio, as_of: datetime) -> None:
     if goal.achieved_at is not None:
         raise GoalNotActive(
-            f"Goal {goal.pk} was achieved; its target and deadline stay as they were."
+            f"Goal {goal.pk} was achieved; its target and deadline can no longer "
+            "be changed."
         )
     refuse(_wrong_period(goal, local_date(as_of, portfolio.time_zone)))
     validate_target(goal)

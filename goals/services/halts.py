@@ -154,5 +154,6 @@ def refuse_while_halted(
         return in_force[0]
     raise TradingHalted(
         f"Trading in portfolio {portfolio.name} is halted since "
-        f"{in_force[0].halted_at:%FT%TZ}: {in_force[0].reason}."
+        f"{in_force[0].halted_at:%FT%TZ}: {in_force[0].reason}. Resume it with POST "
+        f"/api/portfolios/{portfolio.pk}/resume/, or send override: true."
     )

@@ -403,6 +403,7 @@ def _find_known(
     ).first()
     if known is not None and known.request_fingerprint != digest:
         raise IdempotencyConflict(
-            f"{EntryKind.CASH_FLOW} {external_id} was recorded with other figures."
+            f"{EntryKind.CASH_FLOW} {external_id} was recorded with other figures. "
+            "Use another external_id for another one."
         )
     return known

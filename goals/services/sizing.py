@@ -53,8 +53,8 @@ def refuse_without_equity(portfolio: Portfolio, reading: Reading) -> None:
     """A ruined or unfunded portfolio has nothing to trade with."""
     if reading.unit_value == 0:
         raise PortfolioRuined(
-            f"Portfolio {portfolio.name} is ruined: every size is blocked until a "
-            "deposit starts again."
+            f"Portfolio {portfolio.name} is ruined: every size is blocked until "
+            "the next deposit."
         )
     if reading.live_equity <= 0:
         raise PortfolioUnfunded(
@@ -99,7 +99,7 @@ def load_sizable_goal(
     elif goal.period.is_over(as_of):
         why = f"ended with {goal.target_date}"
     if why is not None:
-        raise GoalNotActive(f"Goal {goal_id} {why}; it cannot size a trade.")
+        raise GoalNotActive(f"Goal {goal_id} {why}, so it sizes no trade.")
     return goal
 
 
@@ -155,6 +155,7 @@ def find_known_decision(
     ).first()
     if known is not None and known.request_fingerprint != fingerprint:
         raise IdempotencyConflict(
-            f"request_id {request_id} was used before for another question."
+            f"request_id {request_id} was used before with another body. Send that "
+            "body again, or another request_id."
         )
     return known

@@ -32,7 +32,7 @@ WHAT_THE_BASELINE_IS = (
 )
 WHY_ONE_RUN_SAYS_LITTLE = (
     "A report says what happened in this run. One run is one path of prices: another "
-    "period or instrument may say the opposite, so it is not evidence that a policy "
+    "period or instrument may show the opposite, so it is not evidence that a policy "
     "helps or harms."
 )
 

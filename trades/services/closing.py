@@ -228,7 +228,8 @@ def _find_known_part(
     )
     if known.parent_trade_id != trade.pk or not same:
         raise IdempotencyConflict(
-            f"The trade {external_id} was recorded with other figures."
+            f"The trade {external_id} was recorded with other figures. Use another "
+            "external_id for another one."
         )
     return known
 
@@ -238,7 +239,8 @@ def _refuse_other_figures(trade: Trade, told: dict[str, Any]) -> None:
         raise TradeNotOpen(f"Trade {trade.trade_id} is void.")
     if not _ended_by(trade, told):
         raise TradeAlreadyClosed(
-            f"Trade {trade.trade_id} was closed before, with other figures."
+            f"Trade {trade.trade_id} was closed before, with other figures. GET "
+            f"/api/trades/{trade.trade_id}/ shows them."
         )
 
 

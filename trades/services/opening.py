@@ -114,7 +114,8 @@ def record_closed_trade(
 def _refuse_other_profit(known: Trade, profit_loss: Decimal | None) -> None:
     if profit_loss is not None and profit_loss != known.profit_loss:
         raise IdempotencyConflict(
-            f"The trade {known.external_id} was recorded with another profit_loss."
+            f"The trade {known.external_id} was recorded with another profit_loss. "
+            "Leave it out, or use another external_id."
         )
 
 
@@ -178,7 +179,8 @@ def _check(portfolio: Portfolio, ticket: TradeTicket) -> Rates:
     """Refuse what this portfolio cannot take; returns the rates that convert it."""
     if portfolio.account.is_ruined:
         raise PortfolioRuined(
-            f"Portfolio {portfolio.name} is ruined; no trade opens until a deposit."
+            f"Portfolio {portfolio.name} is ruined; no trade opens until "
+            "the next deposit."
         )
     _refuse_unknown_references(portfolio, ticket)
     rates = ticket.rates_in(portfolio)
