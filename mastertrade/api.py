@@ -125,7 +125,7 @@ def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
         error = ParseError(str(error))
     if isinstance(error, MethodNotAllowed):
         allowed = context["view"].allowed_methods
-        names = ", ".join(one for one in allowed if one != "OPTIONS")
+        names = ", ".join(one for one in allowed if one not in {"HEAD", "OPTIONS"})
         method = context["request"].method
         error = MethodNotAllowed(
             method, f"{method} is not allowed here. Allowed: {names}."
