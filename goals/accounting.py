@@ -41,7 +41,7 @@ class Account:
     """A portfolio's figures after its newest ledger entry.
 
     Money in the portfolio's currency. `run` counts the runs of units: it grows when
-    a deposit starts anew after ruin, and figures of two runs do not compare. `carried`
+    a deposit follows ruin, and figures of two runs do not compare. `carried`
     is what all open trades carry. `redeemed_value` is what the last unit was worth when
     everything was withdrawn while trades were open; else None.
     """
@@ -197,7 +197,7 @@ def _trade_units(account: Account, nav: Decimal, amount: Decimal) -> Account:
     if value > 0:
         units += round_to(amount / value, UNITS)
     if value <= 0 or units <= 0:
-        raise OutOfRange("So small a rest of equity has no units to hold it.")
+        raise OutOfRange("The equity left is too small to be divided into units.")
     return replace(account, units=units)
 
 

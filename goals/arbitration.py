@@ -198,7 +198,7 @@ def _ask_pace(
     )
     gives = (
         f"the {goal.policy} policy gives {format_plain(factor)} (need "
-        f"{_percent(need)} and edge {_percent(edge)} a trade, {_say_trades(goal)})"
+        f"{_percent(need)} and edge {_percent(edge)} per trade, {_say_trades(goal)})"
     )
     return PACE_VERSION, factor, gives
 
@@ -209,7 +209,9 @@ def _ask_solved(goal: GoalStanding, solved: SolvedFactor) -> tuple[str, Decimal,
         f"{_percent(solved.probability)} to touch the goal, "
     )
     if goal.need is not None and goal.edge is not None:
-        gives += f"need {_percent(goal.need)} and edge {_percent(goal.edge)} a trade, "
+        gives += (
+            f"need {_percent(goal.need)} and edge {_percent(goal.edge)} per trade, "
+        )
     return solved.version, solved.factor, f"{gives}{_say_trades(goal)})"
 
 

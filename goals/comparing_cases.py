@@ -9,6 +9,7 @@ from math import exp
 
 from goals.projection.outcomes import Outcomes, take_outcomes
 from mastertrade.exceptions import InvalidInput
+from mastertrade.messages import no_choice
 
 # Share of equity that a trade at factor 1 risks: 1 R is 1 %.
 BASE_RISK = 0.01
@@ -73,5 +74,5 @@ CASES = {
 def find_case(name: str) -> Case:
     """The case of this name; `InvalidInput` lists those there are."""
     if name not in CASES:
-        raise InvalidInput("case", f"{name} is none of {', '.join(CASES)}.")
+        raise InvalidInput("case", no_choice(name, CASES))
     return CASES[name]

@@ -1,7 +1,6 @@
 """Filters of the goals' lists."""
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import Any
 
 import django_filters
@@ -31,6 +30,7 @@ from goals.periods import local_midnight
 from goals.progress import BAND_FLOORS_PCT
 from mastertrade.columns import choices
 from mastertrade.exceptions import InvalidInput
+from mastertrade.filters import DateFilter, FilterSet, WordFilter, WordsFilter
 
 
 class _BooleanField(forms.Field):
@@ -59,7 +59,10 @@ class WholeNumberFilter(django_filters.Filter):
     field_class = forms.IntegerField
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_value=2**63 - 1, min_value=0, **options)
+        wrong = {"invalid": "Must be a whole number, such as 5."}
+        super().__init__(
+            max_value=2**63 - 1, min_value=0, error_messages=wrong, **options
+        )
 
 
 class _InstantField(forms.Field):
@@ -92,18 +95,13 @@ class PortfolioFilter(django_filters.CharFilter):
         return qs.filter(portfolio__portfolio_id=int(value))
 
 
-def none_of(kinds: Sequence[str]) -> dict[str, str]:
-    """The error message of a filter by kinds, which names them."""
-    return {"invalid_choice": f"%(value)s is none of {', '.join(kinds)}."}
-
-
-class KindFilter(django_filters.MultipleChoiceFilter):
+class KindFilter(WordsFilter):
     """Rows of portfolios of these kinds; not asked, of live ones.
 
     Who names a portfolio (or what belongs to one) gets its rows, whatever its kind.
     """
 
-    parent: django_filters.FilterSet  # which it is a filter of
+    parent: FilterSet  # which it is a filter of
     ALL = "all"
     NAMING: tuple[str, ...] = ("portfolio", "trade_id", "cash_flow_id")
 
@@ -116,7 +114,6 @@ class KindFilter(django_filters.MultipleChoiceFilter):
                 "Of portfolios of this kind; may be repeated. Default: live, or the "
                 "kind of the portfolio that is named."
             ),
-            error_messages=none_of(kinds),
         )
 
     def filter(self, qs: QuerySet[Any], value: list[str]) -> QuerySet[Any]:
@@ -130,7 +127,7 @@ class KindFilter(django_filters.MultipleChoiceFilter):
         return qs.filter(**{f"{self.field_name}__in": kinds})
 
 
-class CashFlowFilter(django_filters.FilterSet):
+class CashFlowFilter(FilterSet):
     """`voided=false` leaves out what was taken back."""
 
     voided = BooleanFilter("voided_at", lookup_expr="isnull", exclude=True)
@@ -140,10 +137,10 @@ class CashFlowFilter(django_filters.FilterSet):
         fields = ("external_id",)
 
 
-class HaltFilter(django_filters.FilterSet):
+class HaltFilter(FilterSet):
     """`resumed=false` leaves out what a person ended."""
 
-    cause = django_filters.ChoiceFilter(choices=choices(HaltCause))
+    cause = WordFilter(choices=choices(HaltCause))
     resumed = BooleanFilter("resumed_at", lookup_expr="isnull", exclude=True)
 
     class Meta:
@@ -151,36 +148,30 @@ class HaltFilter(django_filters.FilterSet):
         fields = ()
 
 
-class PortfolioListFilter(django_filters.FilterSet):
+class PortfolioListFilter(FilterSet):
     """`trading_state` by the clock, as it is answered."""
 
     kind = KindFilter("kind")
-    trading_state = django_filters.ChoiceFilter(
-        "state_now", choices=choices(TradingState)
-    )
+    trading_state = WordFilter("state_now", choices=choices(TradingState))
 
     class Meta:
         model = Portfolio
         fields = ("name", "currency")
 
 
-class GoalFilter(django_filters.FilterSet):
+class GoalFilter(FilterSet):
     """`status` and `band` by the clock; `portfolio` by key or name."""
 
     kind = KindFilter()
-    status = django_filters.MultipleChoiceFilter(
-        "status_now", choices=choices(GoalStatus)
-    )
-    goal_type = django_filters.MultipleChoiceFilter(choices=choices(GoalType))
-    policy = django_filters.ChoiceFilter(choices=choices(PolicyName))
-    band = django_filters.ChoiceFilter(
-        choices=choices(ProgressBand), method="filter_band"
-    )
+    status = WordsFilter("status_now", choices=choices(GoalStatus))
+    goal_type = WordsFilter(choices=choices(GoalType))
+    policy = WordFilter(choices=choices(PolicyName))
+    band = WordFilter(choices=choices(ProgressBand), method="filter_band")
     portfolio = PortfolioFilter()
     priority = WholeNumberFilter()
     recurring = BooleanFilter()
-    target_date_after = django_filters.DateFilter("target_date", "gte")
-    target_date_before = django_filters.DateFilter("target_date", "lte")
+    target_date_after = DateFilter("target_date", "gte")
+    target_date_before = DateFilter("target_date", "lte")
 
     class Meta:
         model = FinancialGoal

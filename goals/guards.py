@@ -195,7 +195,7 @@ def guard_edge(factor: Decimal, conditions: TradingConditions) -> GuardResult:
         whose = f"strategy {conditions.record_of}"
     trades = f"{record.trades} closed trade" + ("" if record.trades == 1 else "s")
     if record.judged:
-        bound = f"80 % lower bound {format_plain(record.lower * HUNDRED)} % a trade"
+        bound = f"80 % lower bound {format_plain(record.lower * HUNDRED)} % per trade"
         reason = f"{whose} has {trades}, {bound}"
         held = record.lower <= 0
     else:

@@ -1,7 +1,10 @@
 """Request bodies and answers of portfolios, cash flows, goals and their logs."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -24,10 +27,20 @@ from goals.models import (
     Portfolio,
     TradingHalt,
 )
+from goals.policies import HIGHEST_FACTOR, LOWEST_FACTOR
 from goals.services.funding import find_lack_of_money
+from goals.services.goals import (
+    EARLIEST_DATE,
+    LATEST_DATE,
+    find_wrong_change,
+    find_wrong_goal,
+)
+from goals.services.portfolios import find_wrong_settings
 from goals.services.trading_state import trading_state_of
 from mastertrade.columns import choices
+from mastertrade.exceptions import InvalidInput
 from mastertrade.fields import (
+    ChoiceField,
     DecimalColumnField,
     PortfolioReferenceField,
     StrictSerializer,
@@ -107,13 +120,16 @@ class HaltSerializer(StrictSerializer):
 
 
 class ResumeSerializer(StrictSerializer):
-    """Why a person resumes trading, if they say so."""
+    """Why a person resumes trading; optional."""
 
     reason = serializers.CharField(max_length=500, required=False, allow_null=True)
 
 
 class PortfolioSettingsSerializer(StrictSerializer):
     """What can be changed; currency, time zone and balance until first use."""
+
+    answered = PortfolioSerializer.Meta.fields
+    judged_with = {"soft_drawdown_pct": ("hard_drawdown_pct",)}
 
     name = serializers.CharField(max_length=100, required=False)
     currency = serializers.RegexField(
@@ -123,14 +139,28 @@ class PortfolioSettingsSerializer(StrictSerializer):
     )
     time_zone = serializers.CharField(max_length=64, required=False)
     opening_balance = DecimalColumnField(MONEY, min_value=0, required=False)
-    soft_drawdown_pct = DecimalColumnField(PERCENT, required=False)
-    hard_drawdown_pct = DecimalColumnField(PERCENT, required=False)
-    daily_loss_limit_pct = DecimalColumnField(PERCENT, required=False, allow_null=True)
-    max_position_pct = DecimalColumnField(PERCENT, required=False, allow_null=True)
-    edge_guard = serializers.ChoiceField(choices=choices(EdgeGuard), required=False)
+    soft_drawdown_pct = DecimalColumnField(
+        PERCENT, above=0, max_value=100, required=False
+    )
+    hard_drawdown_pct = DecimalColumnField(
+        PERCENT, above=0, max_value=100, required=False
+    )
+    daily_loss_limit_pct = DecimalColumnField(
+        PERCENT, above=0, max_value=100, required=False, allow_null=True
+    )
+    max_position_pct = DecimalColumnField(
+        PERCENT, above=0, required=False, allow_null=True
+    )
+    edge_guard = ChoiceField(choices=choices(EdgeGuard), required=False)
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        of_portfolio = self.context.get("portfolio_id")
+        return find_wrong_settings(self.context["user"], of_portfolio, fields)
 
 
 class PortfolioCreationSerializer(PortfolioSettingsSerializer):
+    """A new portfolio; only `name` is required."""
+
     name = serializers.CharField(max_length=100)
 
 
@@ -163,7 +193,7 @@ class CashFlowSerializer(serializers.ModelSerializer[CashFlow]):
 
 
 class VoidSerializer(StrictSerializer):
-    """Why something that was recorded is taken out of the ledger."""
+    """Why a record is taken out of the ledger."""
 
     reason = serializers.CharField(max_length=500)
 
@@ -178,7 +208,7 @@ class WarningSerializer(serializers.Serializer[Any]):
 class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
     """A goal as of the request's one reading of the clock.
 
-    `status` is by that clock, also before the daily run has come by; `band` and
+    `status` is by that clock, also where the daily run is late; `band` and
     `health` are null once the goal is over.
     """
 
@@ -272,33 +302,75 @@ def show_optional(value: Any) -> str | None:
     return None if value is None else f"{value:f}"
 
 
+class DayField(serializers.DateField):
+    """A day that a goal's period may begin or end with."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        words = f"Must be from {EARLIEST_DATE} to {LATEST_DATE}."
+        self.validators += [
+            MinValueValidator(EARLIEST_DATE, words),
+            MaxValueValidator(LATEST_DATE, words),
+        ]
+
+
 class GoalSettingsSerializer(StrictSerializer):
+    """What can be changed while a goal runs."""
+
+    answered = GoalSerializer.Meta.fields
+    judged_with = {
+        "min_factor": ("max_factor",),
+        "recurring": ("target_date",),
+        "start_value": ("goal_type",),
+        "target_date": ("start_date", "goal_type"),
+        "target_value": ("goal_type", "start_value"),
+    }
+
     target_value = DecimalColumnField(MONEY, required=False)
-    target_date = serializers.DateField(required=False, allow_null=True)
+    target_date = DayField(required=False, allow_null=True)
     priority = serializers.IntegerField(min_value=1, max_value=10, required=False)
     recurring = serializers.BooleanField(required=False)
-    policy = serializers.ChoiceField(choices=choices(PolicyName), required=False)
-    min_factor = DecimalColumnField(FACTOR, required=False)
-    max_factor = DecimalColumnField(FACTOR, required=False)
-    after_achieved = serializers.ChoiceField(
-        choices=choices(AfterAchieved), required=False
+    policy = ChoiceField(choices=choices(PolicyName), required=False)
+    min_factor = DecimalColumnField(
+        FACTOR, min_value=LOWEST_FACTOR, max_value=HIGHEST_FACTOR, required=False
     )
+    max_factor = DecimalColumnField(
+        FACTOR, min_value=LOWEST_FACTOR, max_value=HIGHEST_FACTOR, required=False
+    )
+    after_achieved = ChoiceField(choices=choices(AfterAchieved), required=False)
 
 
 class GoalCreationSerializer(GoalSettingsSerializer):
-    """`portfolio` by key or name, `main` if left out; dates default to the period."""
+    """`portfolio` by key or name (default `main`); dates default to the period."""
 
-    goal_type = serializers.ChoiceField(choices=choices(GoalType))
+    fixed = {
+        "portfolio_id": "Unknown field. Did you mean portfolio? It takes the key too.",
+        "status": "A new goal is active; pause it with PATCH once it exists.",
+    }
+
+    goal_type = ChoiceField(choices=choices(GoalType))
     target_value = DecimalColumnField(MONEY)
-    start_date = serializers.DateField(required=False, allow_null=True)
+    start_date = DayField(required=False, allow_null=True)
     start_value = DecimalColumnField(MONEY, required=False, allow_null=True)
     portfolio = PortfolioReferenceField()
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        return find_wrong_goal(self.context["user"], fields, timezone.now())
 
 
 class GoalChangeSerializer(GoalSettingsSerializer):
     """`status` pauses (paused) and resumes (active)."""
 
-    status = serializers.ChoiceField(choices=GOAL_SWITCHES, required=False)
+    fixed = dict.fromkeys(
+        ("goal_type", "start_date", "start_value", "portfolio", "portfolio_id"),
+        "cannot be changed after the goal was created: cancel it and create another.",
+    )
+
+    status = ChoiceField(choices=GOAL_SWITCHES, required=False)
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        goal_id = self.context["goal_id"]
+        return find_wrong_change(self.context["user"], goal_id, fields)
 
 
 class GoalProgressSerializer(serializers.ModelSerializer[GoalProgressHistory]):

@@ -7,11 +7,9 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.defaults import page_not_found
 from psycopg.errors import UniqueViolation
 from rest_framework import serializers, status
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import APIException, MethodNotAllowed, ParseError
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -78,10 +76,27 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
     Bad input 400 with the field's name, an unknown object 404, anything else that the
     state refuses 409 with its code.
     """
-    response = _respond(error, context)
+    try:
+        response = _respond(_with_more(error, context), context)
+    except Exception as worse:  # it asks the database
+        response = _respond(worse, context)
     if response is not None:
-        response.data = _readable(response.data)
+        response.data = readable(response.data)
     return response
+
+
+def _with_more(error: Exception, context: dict[str, Any]) -> Exception:
+    """Bad input, with what else is wrong in the same body."""
+    body = getattr(context.get("view"), "body", None)
+    if body is None or not isinstance(
+        error, (InvalidInput, serializers.ValidationError)
+    ):
+        return error
+    details: Any = error.errors if isinstance(error, InvalidInput) else error.detail
+    found: dict[str, Any] = dict(details) if isinstance(details, Mapping) else {}
+    for more in body.more_errors():
+        found.setdefault(more.field, [more.detail])
+    return serializers.ValidationError(found) if found else error
 
 
 def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -90,13 +105,13 @@ def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
     ):
         error = AlreadyExists("Another request made the same just now; see its result.")
     if isinstance(error, InvalidInput):
-        body: dict[str, Any] = {error.field: [error.detail]}
+        body: dict[str, Any] = dict(error.errors)
         return _answer(body, status.HTTP_400_BAD_REQUEST)
     if isinstance(error, NotFound):
         body = {"detail": error.detail, "code": error.code}
         return _answer(body, status.HTTP_404_NOT_FOUND)
     if isinstance(error, DomainError):
-        body = {"code": error.code, "detail": error.detail}
+        body = {"code": error.code, "detail": error.detail, **error.given}
         return _answer(body, status.HTTP_409_CONFLICT)
     if isinstance(error, DjangoValidationError):
         error = serializers.ValidationError(serializers.as_serializer_error(error))
@@ -108,6 +123,13 @@ def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
         error = BodyTooLarge()
     if isinstance(error, SuspiciousOperation):  # too many fields, or files, in a form
         error = ParseError(str(error))
+    if isinstance(error, MethodNotAllowed):
+        allowed = context["view"].allowed_methods
+        names = ", ".join(one for one in allowed if one not in {"HEAD", "OPTIONS"})
+        method = context["request"].method
+        error = MethodNotAllowed(
+            method, f"{method} is not allowed here. Allowed: {names}."
+        )
     response = exception_handler(error, context)
     return response if response is None else _with_code(response, error)
 
@@ -127,20 +149,20 @@ def _answer(body: dict[str, Any], status_code: int) -> Response:
     return Response(body, status=status_code)
 
 
-def _readable(data: Any) -> Any:
+def readable(data: Any) -> Any:
     """What of an error is shown: the first `MOST_ERRORS` fields, and no long text.
 
     An answer may repeat what was sent, and is UTF-8, which cannot hold it all.
     """
     if isinstance(data, Mapping):
         first = islice(data.items(), MOST_ERRORS)
-        shown = {_readable_name(key): _readable(value) for key, value in first}
+        shown = {_readable_name(key): readable(value) for key, value in first}
         if len(data) > MOST_ERRORS:
             more = len(data) - MOST_ERRORS
             shown[AND_MORE] = [f"{more:,} more fields are wrong."]
         return shown
     if isinstance(data, (list, tuple)):
-        listed = [_readable(value) for value in data[:MOST_ERRORS]]
+        listed = [readable(value) for value in data[:MOST_ERRORS]]
         if len(data) > MOST_ERRORS:
             listed.append(f"{len(data) - MOST_ERRORS:,} more are wrong.")
         return listed
@@ -150,15 +172,7 @@ def _readable(data: Any) -> Any:
 
 
 def _readable_name(name: Any) -> Any:
-    return _readable(shorten(name) if isinstance(name, str) else name)
-
-
-def answer_unknown_address(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """JSON below `/api/`, a page elsewhere."""
-    if not request.path.startswith("/api/"):
-        return page_not_found(request, exception)
-    told = {"detail": "There is nothing at this address.", "code": NotFound.code}
-    return JsonResponse(told, status=status.HTTP_404_NOT_FOUND)
+    return readable(shorten(name) if isinstance(name, str) else name)
 
 
 class Pages(PageNumberPagination):

@@ -16,6 +16,8 @@ _making = threading.Lock()
 class SchemaView(SpectacularAPIView):
     """OpenAPI as YAML or JSON, by what is accepted or by `?format=`."""
 
+    parameters = None
+
     def _get_schema_response(self, request: Request) -> HttpResponse:
         renderer: Any = request.accepted_renderer
         with _making:
@@ -26,6 +28,7 @@ class SchemaView(SpectacularAPIView):
 class DocsView(SpectacularSwaggerView):
     """Swagger UI without a line of script or style in the page."""
 
+    parameters = None
     template_name = "api_docs.html"
 
 

@@ -1,32 +1,56 @@
 """What the domain refuses, with the code that the HTTP contract shows."""
 
-from typing import ClassVar
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 
 class DomainError(Exception):
     """Something the present state refuses; the HTTP interface answers 409.
 
-    `code` is stable and meant for programs, `detail` for people.
+    `code` is stable and meant for programs, `detail` for people; `facts` are what a
+    program needs besides, by name.
     """
 
     code: ClassVar[str] = "refused"
+    facts: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, **facts: Any) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.given = facts
 
 
 class InvalidInput(DomainError):
-    """Bad input; `field` names what is wrong. The HTTP interface answers 400."""
+    """Bad input; `field` names what is wrong. The HTTP interface answers 400.
+
+    `also` is what else is wrong with the same input.
+    """
 
     code = "invalid"
 
-    def __init__(self, field: str, detail: str) -> None:
+    def __init__(
+        self, field: str, detail: str, also: Iterable["InvalidInput"] = ()
+    ) -> None:
         super().__init__(detail)
         self.field = field
+        self.also = tuple(also)
+
+    @property
+    def errors(self) -> dict[str, list[str]]:
+        """What is wrong, by field."""
+        found = {self.field: [self.detail]}
+        for one in self.also:
+            for field, details in one.errors.items():
+                known = found.setdefault(field, [])
+                known += [detail for detail in details if detail not in known]
+        return found
 
     def __str__(self) -> str:
-        return f"{self.field}: {self.detail}"
+        return "\n".join(
+            f"{field}: {detail}"
+            for field, details in self.errors.items()
+            for detail in details
+        )
 
 
 class NotFound(DomainError):
@@ -72,7 +96,7 @@ class PortfolioFinished(DomainError):
 
 
 class PortfolioRuined(DomainError):
-    """Trading took the equity to zero or below; only a deposit starts anew."""
+    """Trading took the equity to zero or below; only a deposit ends that."""
 
     code = "portfolio_ruined"
 
@@ -99,6 +123,13 @@ class GoalNotActive(DomainError):
     """The goal is paused, ended or not yet started."""
 
     code = "goal_not_active"
+
+
+class GoalExists(DomainError):
+    """A goal of the same kind, target and last day has not ended."""
+
+    code = "goal_exists"
+    facts = ("goal_id",)
 
 
 class TooManyGoals(DomainError):

@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 from django.db.models import Model, QuerySet
 from django.urls import register_converter
 from django.urls.converters import StringConverter
-from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework import generics
 from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from mastertrade.exceptions import InvalidInput
+from mastertrade.filters import FilterBackend
+from mastertrade.messages import no_choice
+from mastertrade.parsing import shorten
 
 Row = TypeVar("Row", bound=Model)
 
@@ -38,7 +40,8 @@ class Ordering(OrderingFilter):
             if term.removeprefix("-") not in offered:
                 raise InvalidInput(
                     self.ordering_param,
-                    f"must be among {', '.join(offered)}, with - in front to reverse.",
+                    f"{no_choice(shorten(term.removeprefix('-')), offered)} A - in "
+                    "front reverses it.",
                 )
         return [*terms, "-pk" if terms[-1].startswith("-") else "pk"]
 
@@ -46,7 +49,7 @@ class Ordering(OrderingFilter):
 class ListView(generics.ListAPIView[Row]):
     """A list of the signed-in user's rows: pages, filters, order."""
 
-    filter_backends = (DjangoFilterBackend, Ordering)
+    filter_backends = (FilterBackend, Ordering)
 
 
 class TextConverter(StringConverter):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
+from django.urls import is_valid_path
 
 from mastertrade.addresses import (
     UNIX_SOCKET,
@@ -69,6 +70,26 @@ def restrict_content(answer: Answer) -> Answer:
         return response
 
     return middleware
+
+
+def complete_api_addresses(answer: Answer) -> Answer:
+    """An address of the API without its last slash is the one with it.
+
+    A redirect would lose the body.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        path = request.path_info
+        if path.startswith("/api/") and not path.endswith("/") and _lacks_slash(path):
+            request.path_info += "/"
+            request.path += "/"
+        return answer(request)
+
+    return middleware
+
+
+def _lacks_slash(path: str) -> bool:
+    return not is_valid_path(path) and bool(is_valid_path(f"{path}/"))
 
 
 def _client(forwarded_for: str, peer: str, proxies: Networks) -> str:

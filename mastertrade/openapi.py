@@ -21,13 +21,16 @@ ATTRIBUTE = "refusals"
 SIGNS_IN = "signs_in"
 FIELDS = {
     "type": "object",
-    "description": "What is wrong with each field: the first 20, and in `and_more` how "
-    "many more.",
+    "description": "What is wrong with each field or parameter, all of it at once: the "
+    "first 20, and in `and_more` how many more.",
     "additionalProperties": {},
 }
 EVERY = {
-    401: (("not_authenticated", "authentication_failed"), "No credentials, or wrong."),
-    404: ((NotFound.code,), "No such thing for you."),
+    401: (
+        ("not_authenticated", "authentication_failed"),
+        "No credentials, or wrong ones.",
+    ),
+    404: ((NotFound.code,), "No such object of this user."),
     406: (("not_acceptable",), "Only JSON is answered."),
     429: (
         ("throttled", "too_many_connections"),
@@ -53,9 +56,15 @@ UNSAFE = {
 }
 WITH_BODY = {
     408: (("too_slow",), "The request came in too slowly."),
-    411: (("length_required",), "A body in chunks, without a Content-Length."),
-    413: ((BodyTooLarge.default_code,), "The body is larger than is read here."),
-    415: (("unsupported_media_type",), "Not a media type that is read here."),
+    411: (("length_required",), "A chunked body without a Content-Length."),
+    413: (
+        (BodyTooLarge.default_code,),
+        "The body is larger than this endpoint accepts.",
+    ),
+    415: (
+        ("unsupported_media_type",),
+        "A media type that this endpoint does not accept.",
+    ),
 }
 
 
@@ -66,9 +75,8 @@ class TruthfulSchema(AutoSchema):
         bodies = super()._get_response_bodies(direction)
         for status, (codes, words) in self._refusals().items():
             bodies[str(status)] = _answer(_refusal(codes), words)
-        if self._may_be_wrong():
-            wrong = {"anyOf": [_refusal(["parse_error"]), FIELDS]}
-            bodies["400"] = _answer(wrong, "Bad input; nothing was done.")
+        wrong = {"anyOf": [_refusal(["parse_error"]), FIELDS]}
+        bodies["400"] = _answer(wrong, "Bad input; nothing was done.")
         return bodies
 
     def _map_serializer_field(
@@ -109,6 +117,7 @@ class TruthfulSchema(AutoSchema):
         if self.method == "POST" and getattr(self.view, SIGNS_IN, False):
             found[429] = ((*EVERY[429][0], "too_many_tries"), EVERY[429][1])
         codes = {error.code for error in refused}
+        self._facts = sorted({name for error in refused for name in error.facts})
         if self.method in {"POST", "PATCH", "PUT"}:
             found |= WITH_BODY
             found[503] = ((*EVERY[503][0], "server_busy"), EVERY[503][1])
@@ -116,7 +125,10 @@ class TruthfulSchema(AutoSchema):
         if self.method not in {"GET", "HEAD"} and not self._is_keyed_by_address():
             codes.add(PortfolioFinished.code)
         if codes:
-            found[409] = (sorted(codes), "The present state refuses it.")
+            found[409] = (
+                sorted(codes),
+                "The present state does not allow it; `code` says why.",
+            )
         return found
 
     def _is_keyed_by_address(self) -> bool:
@@ -128,9 +140,6 @@ class TruthfulSchema(AutoSchema):
 
     def _may_miss(self) -> bool:
         return "{" in self.path or self._is_list_view()
-
-    def _may_be_wrong(self) -> bool:
-        return self.method in {"POST", "PATCH", "PUT"} or bool(self._get_parameters())
 
 
 def _widen(field: Any, schema: dict[str, Any]) -> None:

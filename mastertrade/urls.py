@@ -1,7 +1,9 @@
 """Every address of the site."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 from mastertrade.api_docs import DocsView, SchemaView
 
@@ -13,9 +15,13 @@ api: list[URLPattern | URLResolver] = [
     path("", include("strategies.urls")),
 ]
 
-handler404 = "mastertrade.api.answer_unknown_address"
+handler400 = "mastertrade.error_pages.answer_bad_request"
+handler403 = "mastertrade.error_pages.answer_forbidden"
+handler404 = "mastertrade.error_pages.answer_unknown_address"
+handler500 = "mastertrade.error_pages.answer_failure"
 
 urlpatterns = [
+    path("favicon.ico", RedirectView.as_view(url=static("dashboard/icon.svg"))),
     path("admin/", admin.site.urls),
     path("api/", include(api)),
     path("", include("mastertrade.dashboard.urls")),

@@ -7,13 +7,14 @@ naive times, nothing a numeric column would round or overflow.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from mastertrade.exceptions import InvalidInput
+from mastertrade.messages import no_choice
 from mastertrade.money import fits, format_plain, quantum, round_down
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -31,8 +32,18 @@ HIDDEN = re.compile(
 )
 HIDDEN_FOUND = "must not contain control or hidden characters."
 
+# A symbol as trades, marks and sizing take it.
+SYMBOL_PATTERN = r"^\S{1,50}$"
+
 # Before it the calendars of time zones, and a trader's records, mean nothing.
 EARLIEST_YEAR = 1970
+
+
+def refuse(wrong: Iterable[InvalidInput]) -> None:
+    """Raise all that was found wrong as one `InvalidInput`, if anything was."""
+    found = list(wrong)
+    if found:
+        raise InvalidInput(found[0].field, found[0].detail, also=found[1:])
 
 
 def require_decimal(field: str, value: object, column: tuple[int, int]) -> Decimal:
@@ -78,9 +89,9 @@ def require_not_future(field: str, value: datetime, now: datetime) -> datetime:
     if value.tzinfo is None:
         raise InvalidInput(field, "needs a time zone.")
     if value.year < EARLIEST_YEAR:
-        raise InvalidInput(field, f"lies before {EARLIEST_YEAR}.")
+        raise InvalidInput(field, f"is before {EARLIEST_YEAR}.")
     if value > now:
-        raise InvalidInput(field, "lies in the future.")
+        raise InvalidInput(field, f"is in the future; it is {now:%FT%TZ} here.")
     return value
 
 
@@ -89,7 +100,7 @@ def require_word(field: str, value: str, words: type[Word]) -> Word:
     try:
         return words(value)
     except ValueError:
-        raise InvalidInput(field, f"must be one of {', '.join(words)}.") from None
+        raise InvalidInput(field, no_choice(value, list(words))) from None
 
 
 def fingerprint(body: Mapping[str, Any]) -> str:

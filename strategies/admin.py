@@ -38,7 +38,7 @@ class StrategyForm(ServiceForm[StrategyInstance]):
         )
         help_texts = {
             "strategy_id": "The user's own name for it; it never changes.",
-            "strategy_name": "Left out, the same as the strategy id.",
+            "strategy_name": "Default: the strategy id.",
             "strategy_type": "Small letters, digits and _, such as mean_reversion.",
         }
 

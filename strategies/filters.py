@@ -1,12 +1,11 @@
 """Filters of the strategies' list."""
 
-import django_filters
-
 from goals.filters import KindFilter
+from mastertrade.filters import FilterSet
 from strategies.models import StrategyInstance
 
 
-class StrategyFilter(django_filters.FilterSet):
+class StrategyFilter(FilterSet):
     """`kind`: those a replay made for itself are simulations or demos."""
 
     kind = KindFilter("kind")

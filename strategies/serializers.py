@@ -1,12 +1,17 @@
 """Request bodies and answers of strategies."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from rest_framework import serializers
 
 from mastertrade.columns import choices
-from mastertrade.fields import JSONObjectField, StrictSerializer
+from mastertrade.exceptions import InvalidInput
+from mastertrade.fields import ChoiceField, JSONObjectField, StrictSerializer
 from mastertrade.validation import STRATEGY_TYPE_PATTERN
 from strategies.enums import RiskProfile, StrategyStatus
 from strategies.models import StrategyInstance
+from strategies.services import wrong_in_strategy_id
 
 STRATEGY_STATUSES = choices(StrategyStatus)
 
@@ -32,6 +37,14 @@ class StrategySerializer(serializers.ModelSerializer[StrategyInstance]):
 
 
 class StrategyChangeSerializer(StrictSerializer):
+    """What can be changed of a strategy; a paused one does not compete."""
+
+    answered = StrategySerializer.Meta.fields
+    fixed = {
+        "strategy_id": "cannot be changed after the strategy was created: create "
+        "another.",
+    }
+
     strategy_name = serializers.CharField(max_length=200, required=False)
     strategy_type = serializers.RegexField(
         STRATEGY_TYPE_PATTERN,
@@ -41,12 +54,16 @@ class StrategyChangeSerializer(StrictSerializer):
             "invalid": "Must be a word such as momentum or mean_reversion."
         },
     )
-    risk_profile = serializers.ChoiceField(choices=choices(RiskProfile), required=False)
+    risk_profile = ChoiceField(choices=choices(RiskProfile), required=False)
     parameters = JSONObjectField(required=False)
-    status = serializers.ChoiceField(choices=STRATEGY_STATUSES, required=False)
+    status = ChoiceField(choices=STRATEGY_STATUSES, required=False)
 
 
 class StrategyCreationSerializer(StrategyChangeSerializer):
+    """`strategy_id` is your own name for it, and cannot be changed later."""
+
+    fixed = {}
+
     strategy_id = serializers.RegexField(
         r"^[A-Za-z0-9][A-Za-z0-9_.:-]*$",
         max_length=100,
@@ -61,3 +78,7 @@ class StrategyCreationSerializer(StrategyChangeSerializer):
             "invalid": "Must be a word such as momentum or mean_reversion."
         },
     )
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        if "strategy_id" in fields:
+            yield from wrong_in_strategy_id(self.context["user"], fields["strategy_id"])

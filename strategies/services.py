@@ -1,18 +1,26 @@
 """What changes strategies, and how a choice among them is loaded and logged."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import QuerySet
+
 from goals.enums import PortfolioKind
 from goals.models import Portfolio, User
 from mastertrade.exceptions import InvalidInput, NoActiveStrategy
+from mastertrade.messages import MOST_LISTED, did_you_mean, list_names
 from mastertrade.plain import to_plain
 from mastertrade.transactions import atomic
-from mastertrade.validation import STRATEGY_TYPE_PATTERN, require_visible, require_word
+from mastertrade.validation import (
+    STRATEGY_TYPE_PATTERN,
+    refuse,
+    require_visible,
+    require_word,
+)
 from strategies.enums import RiskProfile, StrategyStatus
 from strategies.models import StrategyInstance, StrategySelectionLog
 from strategies.selection import Candidate, Selection
@@ -42,12 +50,9 @@ def create_strategy(
     One that only a replay made so far becomes the user's own, with these fields.
     """
     require_visible("strategy_id", strategy_id)
-    if strategy_id in TAKEN_IDS:
-        raise InvalidInput("strategy_id", f"{strategy_id} is the name of an address.")
+    refuse(wrong_in_strategy_id(user, strategy_id))
     mine = StrategyInstance.objects.filter(user_id=user.username)
     of_that_id = mine.filter(strategy_id=strategy_id)
-    if of_that_id.filter(kind=PortfolioKind.LIVE).exists():
-        raise InvalidInput("strategy_id", f"You already have a strategy {strategy_id}.")
     of_replays = of_that_id.exclude(kind=PortfolioKind.LIVE)
     known = of_replays.select_for_update(no_key=True).first()
     strategy = StrategyInstance(
@@ -75,11 +80,38 @@ def update_strategy(
         .first()
     )
     if strategy is None:
-        raise InvalidInput("strategy_id", f"You have no strategy {strategy_id}.")
+        raise no_strategy(
+            "strategy_id",
+            strategy_id,
+            StrategyInstance.objects.filter(user_id=user.username),
+        )
     _apply(strategy, changes)
     strategy.updated_at = now
     strategy.save(update_fields=[*changes, "updated_at"])
     return strategy
+
+
+def wrong_in_strategy_id(user: User, strategy_id: str) -> Iterator[InvalidInput]:
+    """What forbids a new strategy of that id."""
+    if strategy_id in TAKEN_IDS:
+        yield InvalidInput("strategy_id", f"{strategy_id} is the name of an address.")
+    mine = StrategyInstance.objects.filter(user_id=user.username)
+    if mine.filter(strategy_id=strategy_id, kind=PortfolioKind.LIVE).exists():
+        yield InvalidInput("strategy_id", f"You already have a strategy {strategy_id}.")
+
+
+def no_strategy(
+    field: str, strategy_id: str, among: QuerySet[StrategyInstance]
+) -> InvalidInput:
+    """For an id that none of a user's strategies has; names the nearest of them."""
+    names = list(
+        among.order_by("strategy_id").values_list("strategy_id", flat=True)[
+            :MOST_LISTED
+        ]
+    )
+    known = f" Yours are {list_names(names)}." if names else " Create it first."
+    hint = did_you_mean(strategy_id, names)
+    return InvalidInput(field, f"You have no strategy {strategy_id}.{hint}{known}")
 
 
 def _apply(strategy: StrategyInstance, changes: dict[str, Any]) -> None:
@@ -109,7 +141,8 @@ def load_candidates(
     found = list(mine.order_by("strategy_id"))
     unknown = sorted(set(only or ()) - {strategy.strategy_id for strategy in found})
     if unknown:
-        raise InvalidInput("candidates", f"You have no strategy {', '.join(unknown)}.")
+        of_user = StrategyInstance.objects.tradable_in(portfolio)
+        raise no_strategy("candidates", ", ".join(unknown), of_user)
     active = [one for one in found if one.status == StrategyStatus.ACTIVE]
     if not active:
         raise NoActiveStrategy(

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from goals.authentication import signed_in
+from mastertrade.fields import read_body
 from mastertrade.listing import ListView
 from strategies.filters import StrategyFilter
 from strategies.models import StrategyInstance
@@ -51,11 +52,8 @@ class StrategyListView(ListView[StrategyInstance]):
     )
     def post(self, request: Request) -> Response:
         """Add a strategy."""
-        body = StrategyCreationSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        strategy = create_strategy(
-            user=signed_in(request), now=timezone.now(), **body.validated_data
-        )
+        body = read_body(self, StrategyCreationSerializer)
+        strategy = create_strategy(user=signed_in(request), now=timezone.now(), **body)
         return Response(
             StrategySerializer(strategy).data, status=status.HTTP_201_CREATED
         )
@@ -78,12 +76,11 @@ class StrategyDetailView(generics.RetrieveAPIView[StrategyInstance]):
     def patch(self, request: Request, strategy_id: str) -> Response:
         """Change a strategy; a paused one does not compete."""
         self.get_object()
-        body = StrategyChangeSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, StrategyChangeSerializer)
         strategy = update_strategy(
             user=signed_in(request),
             strategy_id=strategy_id,
             now=timezone.now(),
-            **body.validated_data,
+            **body,
         )
         return Response(StrategySerializer(strategy).data)

@@ -11,10 +11,10 @@ from goals.filters import (
     KindFilter,
     PortfolioFilter,
     WholeNumberFilter,
-    none_of,
 )
 from goals.models import LedgerChange
 from mastertrade.columns import choices
+from mastertrade.filters import FilterSet, WordFilter, WordsFilter
 from strategies.models import StrategyInstance
 from trades.enums import Side, TradeStatus
 from trades.models import Position, ReplayRun, Trade, TradeImport, WebhookToken
@@ -23,13 +23,13 @@ REPLAY_KINDS = [PortfolioKind.SIMULATION, PortfolioKind.DEMO, KindFilter.ALL]
 POSITION_STATUSES = choices([TradeStatus.OPEN, TradeStatus.CLOSED])
 
 
-class TradeFilter(django_filters.FilterSet):
+class TradeFilter(FilterSet):
     """`portfolio` by key or name."""
 
     kind = KindFilter()
     portfolio = PortfolioFilter()
-    side = django_filters.ChoiceFilter(choices=choices(Side))
-    status = django_filters.ChoiceFilter(choices=choices(TradeStatus))
+    side = WordFilter(choices=choices(Side))
+    status = WordFilter(choices=choices(TradeStatus))
     entry_time_after = InstantFilter("entry_time", "gte")
     entry_time_before = InstantFilter("entry_time", "lte")
     exit_time_after = InstantFilter("exit_time", "gte")
@@ -52,7 +52,7 @@ class ChangeKindFilter(KindFilter):
         )
 
 
-class ChangeFilter(django_filters.FilterSet):
+class ChangeFilter(FilterSet):
     kind = ChangeKindFilter()
     trade_id = WholeNumberFilter(field_name="trade_id")
     cash_flow_id = WholeNumberFilter(field_name="cash_flow_id")
@@ -64,7 +64,7 @@ class ChangeFilter(django_filters.FilterSet):
         fields = ("action", "changed_by")
 
 
-class ImportFilter(django_filters.FilterSet):
+class ImportFilter(FilterSet):
     """`portfolio` by key or name."""
 
     kind = KindFilter()
@@ -75,7 +75,7 @@ class ImportFilter(django_filters.FilterSet):
         fields = ("file_name", "content_sha256")
 
 
-class WebhookFilter(django_filters.FilterSet):
+class WebhookFilter(FilterSet):
     kind = KindFilter()
 
     class Meta:
@@ -83,24 +83,23 @@ class WebhookFilter(django_filters.FilterSet):
         fields = ("bot", "strategy_id")
 
 
-class PositionFilter(django_filters.FilterSet):
+class PositionFilter(FilterSet):
     kind = KindFilter()
     portfolio = PortfolioFilter()
-    side = django_filters.ChoiceFilter(choices=choices(Side))
-    status = django_filters.ChoiceFilter(choices=POSITION_STATUSES)
+    side = WordFilter(choices=choices(Side))
+    status = WordFilter(choices=POSITION_STATUSES)
 
     class Meta:
         model = Position
         fields = ("symbol",)
 
 
-class ReplayFilter(django_filters.FilterSet):
+class ReplayFilter(FilterSet):
     """Of every kind unless one is asked; none is live."""
 
-    kind = django_filters.MultipleChoiceFilter(
+    kind = WordsFilter(
         "policy_portfolio__kind",
         choices=choices(REPLAY_KINDS),
-        error_messages=none_of(REPLAY_KINDS),
         method="filter_kind",
     )
 
@@ -116,7 +115,7 @@ class ReplayFilter(django_filters.FilterSet):
         return runs.filter(**{f"{name}__in": value})
 
 
-class PerformanceFilter(django_filters.FilterSet):
+class PerformanceFilter(FilterSet):
     """`portfolio` counts its trades only; another's finds no strategy.
 
     Without it live trades count: `kind` says which strategies are listed.

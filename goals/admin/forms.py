@@ -79,11 +79,12 @@ class ServiceForm(GenericForm[Row]):
             with transaction.atomic():
                 self.instance = self.call_service()
         except InvalidInput as error:
-            field = self.field_names.get(error.field, error.field)
-            known = field in self.fields
-            self.add_error(
-                field if known else None, error.detail if known else str(error)
-            )
+            for wrong in (error, *error.also):
+                field = self.field_names.get(wrong.field, wrong.field)
+                if field in self.fields:
+                    self.add_error(field, wrong.detail)
+                else:
+                    self.add_error(None, f"{wrong.field}: {wrong.detail}")
         except DomainError as error:
             self.add_error(None, error.detail)
         except (IntegrityError, DataError) as error:
@@ -118,8 +119,8 @@ class GoalForm(ServiceForm[FinancialGoal]):
         )
         help_texts = {
             "target_value": "Percent for a return, the portfolio's money otherwise.",
-            "start_value": "Only for a portfolio value: left out, the live equity.",
-            "start_date": "Left out, today in the portfolio's time zone.",
+            "start_value": "Only for a portfolio value; default: the live equity.",
+            "start_date": "Default: today in the portfolio's time zone.",
             "priority": "1 (highest) to 10: which goal of a portfolio decides.",
         }
 
@@ -137,7 +138,9 @@ class GoalForm(ServiceForm[FinancialGoal]):
         """Only a new goal's date is chosen for the user, and only some have none."""
         field.help_text = "The last day of the period."
         if self.is_new:
-            field.help_text += " Left out, the calendar month's, quarter's or year's."
+            field.help_text += (
+                " Default: the end of the calendar month, quarter or year."
+            )
         else:
             field.required = self.instance.kind.months is not None
 
@@ -176,8 +179,8 @@ class PortfolioForm(ServiceForm[Portfolio]):
             "time_zone": "Such as Europe/Vienna: where its days and months begin.",
             "soft_drawdown_pct": "From here on no size above the base size.",
             "hard_drawdown_pct": "Here trading halts until a person resumes it.",
-            "daily_loss_limit_pct": "Off if left out.",
-            "max_position_pct": "Of live equity, a symbol. Off if left out.",
+            "daily_loss_limit_pct": "Default: off.",
+            "max_position_pct": "Percent of live equity per symbol. Default: off.",
         }
 
     def call_service(self) -> Portfolio:

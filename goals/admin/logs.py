@@ -186,7 +186,7 @@ class GoalAdjustmentLogAdmin(ReadOnlyAdmin[GoalAdjustmentLog]):
                 )
             },
         ),
-        ("What the caller was told", {"fields": ("answer_shown",)}),
+        ("What the caller was answered", {"fields": ("answer_shown",)}),
         ("Request", {"fields": ("request", "created")}),
     )
 
@@ -315,7 +315,7 @@ class PolicyTableAdmin(ReadOnlyAdmin[PolicyTable]):
         factors = row.inputs["factors"]
         return f"{len(factors)} from {min(factors):g} to {max(factors):g}"
 
-    @admin.display(description="outcomes of a trade at factor 1")
+    @admin.display(description="outcomes per trade at factor 1")
     def outcomes_shown(self, row: PolicyTable) -> SafeString:
         growths = row.inputs["growths"]
         return format_html(

@@ -101,7 +101,7 @@ class FinancialGoal(models.Model):
         choices=columns.choices(AfterAchieved),
     )
     # What the projection last said: the probability to touch the goal by its deadline
-    # (a ratio; null where there is none to tell), its band (the 10 % and the 90 %
+    # (a ratio; null where there is none), its band (the 10 % and the 90 %
     # quantile), from how many closed trades, and whether it was given up.
     probability = models.DecimalField(
         max_digits=8, decimal_places=6, null=True, editable=False

@@ -200,7 +200,7 @@ def is_unreachable(
         return None
     most = trades_left * log(1 + max(edge.best, 0.0) * max_factor)
     if most < needed - 1e-12:
-        trades = f"{trades_left} trades" if trades_left > 1 else "a trade"
+        trades = f"{trades_left} trades" if trades_left > 1 else "one trade"
         return (
             f"not even {trades} like the best so far, at factor {max_factor:g}, would "
             f"reach it"

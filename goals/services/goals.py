@@ -1,7 +1,9 @@
 """Creating and changing goals."""
 
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from django.db.models import Q
@@ -19,17 +21,22 @@ from goals.periods import calendar_end, local_date, period_of
 from goals.policies import HIGHEST_FACTOR, LOWEST_FACTOR
 from goals.services.funding import deposit_call
 from goals.services.ledger import measure_goal
-from goals.services.opening import open_period, validate_target
-from goals.services.portfolios import lock_portfolio, lock_portfolio_of_goal
+from goals.services.opening import open_period, validate_target, wrong_in_target
+from goals.services.portfolios import (
+    find_portfolio,
+    lock_portfolio,
+    lock_portfolio_of_goal,
+)
 from mastertrade.exceptions import (
+    GoalExists,
     GoalNotActive,
     InvalidInput,
     PortfolioRuined,
     TooManyGoals,
 )
-from mastertrade.money import FACTOR, MONEY
+from mastertrade.money import FACTOR, MONEY, format_plain
 from mastertrade.transactions import atomic
-from mastertrade.validation import require_decimal, require_word
+from mastertrade.validation import refuse, require_decimal, require_word
 
 EARLIEST_DATE = date(1970, 1, 1)
 LATEST_DATE = date(2200, 12, 31)
@@ -84,8 +91,10 @@ def create_goal(
         updated_at=as_of,
     )
     _apply(goal, settings)
-    _validate_period(goal, today)
+    in_target = wrong_in_target(goal.kind, target_value, start_value)
+    refuse(chain(wrong_in_goal(goal, today), in_target))
     _refuse_ruin(goal, locked)
+    _refuse_same(goal, as_of, start_date=start_date, start_value=start_value)
     _refuse_crowd(locked, as_of)
     open_period(
         goal, locked, as_of, start_value=start_value, begins_today=start == today
@@ -110,6 +119,7 @@ def update_goal(
     before = goal.target_value, goal.target_date
     judged_by = [getattr(goal, name) for name in PROJECTED_BY]
     _apply(goal, changes)
+    refuse(_wrong_settings(goal))
     if [getattr(goal, name) for name in PROJECTED_BY] != judged_by:
         goal.forget_projection()
     goal.updated_at = as_of
@@ -140,38 +150,93 @@ def _apply(goal: FinancialGoal, changes: dict[str, Any]) -> None:
         setattr(goal, name, value)
     require_decimal("target_value", goal.target_value, MONEY)
     for name in ("min_factor", "max_factor"):
-        bound = require_decimal(name, getattr(goal, name), FACTOR)
-        if not LOWEST_FACTOR <= bound <= HIGHEST_FACTOR:
-            raise InvalidInput(
-                name, f"must lie between {LOWEST_FACTOR} and {HIGHEST_FACTOR}."
-            )
-    if goal.min_factor > goal.max_factor:
-        raise InvalidInput("min_factor", "must not be above max_factor.")
-    if goal.priority not in PRIORITIES:
-        raise InvalidInput("priority", "must lie between 1 (highest) and 10.")
-    if goal.recurring and goal.target_date is None:
-        raise InvalidInput(
-            "recurring", "A goal without target_date has no next period."
-        )
+        require_decimal(name, getattr(goal, name), FACTOR)
     require_word("policy", goal.policy, PolicyName)
     require_word("after_achieved", goal.after_achieved, AfterAchieved)
 
 
-def _validate_period(goal: FinancialGoal, today: date) -> None:
+def wrong_in_goal(goal: FinancialGoal, today: date) -> Iterator[InvalidInput]:
+    """What a goal's settings and its period say that cannot be; `today` is local."""
+    return chain(_wrong_settings(goal), _wrong_period(goal, today))
+
+
+def find_wrong_goal(
+    user: User, fields: Mapping[str, Any], as_of: datetime
+) -> Iterator[InvalidInput]:
+    """What `create_goal` would refuse in `fields`, some of which may be missing."""
+    try:
+        portfolio = find_portfolio(user, fields.get("portfolio"))
+    except InvalidInput as unknown:
+        yield unknown
+        return
+    if "goal_type" not in fields:
+        return
+    today = local_date(as_of, portfolio.time_zone)
+    goal_type = GoalType(fields["goal_type"])
+    start = fields.get("start_date") or today
+    goal = FinancialGoal(
+        user=user,
+        portfolio=portfolio,
+        goal_type=goal_type,
+        start_date=start,
+        target_date=fields.get("target_date") or calendar_end(goal_type, start),
+        **{name: fields[name] for name in CHANGEABLE[2:] if name in fields},
+    )
+    yield from wrong_in_goal(goal, today)
+    yield from wrong_in_target(
+        goal_type, fields.get("target_value"), fields.get("start_value")
+    )
+
+
+def find_wrong_change(
+    user: User, goal_id: int, fields: Mapping[str, Any]
+) -> Iterator[InvalidInput]:
+    """What `update_goal` would refuse in `fields`, beside what the goal has."""
+    mine = FinancialGoal.objects.filter(user_id=user.username, pk=goal_id)
+    for goal in mine:
+        for name in CHANGEABLE:
+            if name in fields:
+                setattr(goal, name, fields[name])
+        yield from _wrong_settings(goal)
+
+
+def _wrong_settings(goal: FinancialGoal) -> Iterator[InvalidInput]:
+    for name in ("min_factor", "max_factor"):
+        if not LOWEST_FACTOR <= getattr(goal, name) <= HIGHEST_FACTOR:
+            yield InvalidInput(
+                name, f"must be from {LOWEST_FACTOR} to {HIGHEST_FACTOR}."
+            )
+    if goal.min_factor > goal.max_factor:
+        yield InvalidInput(
+            "min_factor",
+            f"{format_plain(goal.min_factor)} must not be above max_factor, "
+            f"{format_plain(goal.max_factor)}.",
+        )
+    if goal.priority not in PRIORITIES:
+        yield InvalidInput("priority", "must be from 1 (highest) to 10.")
+    if goal.recurring and goal.target_date is None:
+        yield InvalidInput(
+            "recurring", "A goal without target_date has no next period."
+        )
+
+
+def _wrong_period(goal: FinancialGoal, today: date) -> Iterator[InvalidInput]:
     for name in ("start_date", "target_date"):
         day = getattr(goal, name)
         if day is not None and not EARLIEST_DATE <= day <= LATEST_DATE:
-            raise InvalidInput(
-                name, f"must lie between {EARLIEST_DATE} and {LATEST_DATE}."
-            )
+            yield InvalidInput(name, f"must be from {EARLIEST_DATE} to {LATEST_DATE}.")
+            return  # of a period that cannot be, nothing else is said
     if goal.target_date is None:
         if goal.kind.months is not None:
-            raise InvalidInput("target_date", f"is needed by a {goal.goal_type} goal.")
-        return
-    if goal.target_date < goal.start_date:
-        raise InvalidInput("target_date", "must not lie before start_date.")
-    if goal.target_date < today:
-        raise InvalidInput("target_date", f"{goal.target_date} is over already.")
+            yield InvalidInput("target_date", f"is needed by a {goal.goal_type} goal.")
+    elif goal.target_date < goal.start_date:
+        yield InvalidInput("target_date", "must not be before start_date.")
+    elif goal.target_date < today:
+        yield InvalidInput(
+            "target_date",
+            f"{goal.target_date} is over already; today is {today} in the portfolio's "
+            "time zone.",
+        )
 
 
 def _refuse_ruin(goal: FinancialGoal, portfolio: Portfolio) -> None:
@@ -181,6 +246,38 @@ def _refuse_ruin(goal: FinancialGoal, portfolio: Portfolio) -> None:
             f"a return from until a deposit starts anew. Deposit: "
             f"{deposit_call(portfolio)}."
         )
+
+
+def _refuse_same(goal: FinancialGoal, as_of: datetime, **given: Any) -> None:
+    """Refuse a goal that the portfolio has: it would decide the same twice.
+
+    It has the same kind, target, last day and settings; its first day only where one
+    is `given`, for left out it is today. A return of units that ruin ended is over.
+    """
+    same = FinancialGoal.objects.filter(
+        _not_ended(as_of),
+        portfolio=goal.portfolio,
+        goal_type=goal.goal_type,
+        **{name: getattr(goal, name) for name in CHANGEABLE},
+        **{name: value for name, value in given.items() if value is not None},
+    )
+    if goal.kind.measures is Measure.RETURN:
+        same = same.exclude(start_unit_run__lt=goal.portfolio.unit_run)
+    known = same.exclude(pk=goal.pk).order_by("goal_id").first()
+    if known is not None:
+        until = "" if goal.target_date is None else f" until {goal.target_date}"
+        raise GoalExists(
+            f"Portfolio {goal.portfolio.name} has this goal already: goal {known.pk}, "
+            f"{goal.goal_type} of {format_plain(goal.target_value)}{until}, is "
+            f"{known.status_at(as_of)}. Use it, change it with PATCH "
+            f"/api/goals/{known.pk}/, or cancel it first with DELETE.",
+            goal_id=known.pk,
+        )
+
+
+def _not_ended(as_of: datetime) -> Q:
+    runs = Q(period_ends_at=None) | Q(period_ends_at__gt=as_of)
+    return runs & Q(ended_at=None)
 
 
 def _refuse_crowd(portfolio: Portfolio, as_of: datetime) -> None:
@@ -202,7 +299,9 @@ def _refuse_ended(goal: FinancialGoal, as_of: datetime) -> None:
     ended = goal.status in {GoalStatus.CANCELLED, GoalStatus.MISSED}
     if ended or goal.ended_at is not None or goal.period.is_over(as_of):
         status = goal.status_at(as_of)
-        raise GoalNotActive(f"Goal {goal.pk} is {status} and its period is over.")
+        raise GoalNotActive(
+            f"Goal {goal.pk} is {status} and has ended; create another."
+        )
 
 
 def _change_status(goal: FinancialGoal, status: GoalStatus) -> None:
@@ -221,10 +320,12 @@ def _change_status(goal: FinancialGoal, status: GoalStatus) -> None:
 def _retarget(goal: FinancialGoal, portfolio: Portfolio, as_of: datetime) -> None:
     if goal.achieved_at is not None:
         raise GoalNotActive(
-            f"Goal {goal.pk} was achieved; its target and deadline stay as they were."
+            f"Goal {goal.pk} was achieved; its target and deadline can no longer "
+            "be changed."
         )
-    _validate_period(goal, local_date(as_of, portfolio.time_zone))
+    refuse(_wrong_period(goal, local_date(as_of, portfolio.time_zone)))
     validate_target(goal)
+    _refuse_same(goal, as_of, start_date=goal.start_date)
     period = period_of(goal.start_date, goal.target_date, portfolio.time_zone)
     goal.period_ends_at = period.ends_at
     effective_at = max(as_of, portfolio.last_entry_at or as_of)

@@ -30,7 +30,7 @@ def enforce_limits(portfolio: Portfolio, now: datetime) -> list[TradingHalt]:
 
     `portfolio` must be locked and its figures saved. Without a daily limit and above
     the hard one this needs no statement. A halt whose day is over is over. A ruined
-    portfolio trades nothing anyway, and a deposit starts it anew.
+    portfolio trades nothing anyway, and the next deposit.
     """
     is_halted = portfolio.trading_state == TradingState.HALTED
     if not is_halted and not _may_breach(portfolio):
@@ -155,5 +155,6 @@ def refuse_while_halted(
     raise TradingHalted(
         f"Trading in portfolio {portfolio.name} is halted since "
         f"{in_force[0].halted_at:%FT%TZ}: {in_force[0].reason.rstrip('.')}. Resume it "
-        f"with POST /api/portfolios/{portfolio.portfolio_id}/resume/, or send override."
+        f"with POST /api/portfolios/{portfolio.portfolio_id}/resume/, or send "
+        "override: true."
     )

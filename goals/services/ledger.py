@@ -60,7 +60,7 @@ class Flow:
 
 
 def is_late(portfolio: Portfolio, effective_at: datetime) -> bool:
-    """Whether an entry lies before the newest one and so changes what came after."""
+    """Whether an entry is before the newest one and so changes what came after."""
     newest = portfolio.last_entry_at
     return newest is not None and effective_at < newest
 
@@ -77,7 +77,7 @@ def append_entry(
 
     `portfolio` must be locked by the caller, in whose transaction this runs and who
     has written the trade or the cash flow. The cost does not depend on how many
-    entries there are. An entry that lies before others needs a rebuild instead, and
+    entries there are. An entry that is before others needs a rebuild instead, and
     so does one that a period behind it was judged without: None, and nothing is done.
     `reason` goes to the history of goals whose period is over.
     """

@@ -5,10 +5,11 @@ late). Its baseline is then the ledger's as of its start, and the way travelled 
 is written down: one `restated` row a local day.
 """
 
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
-from goals.enums import HistoryKind, Measure
+from goals.enums import GoalType, HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory, LedgerDay, Portfolio
 from goals.periods import local_date, period_of
 from goals.progress import Progress, Reading
@@ -21,8 +22,8 @@ from goals.services.ledger import (
 )
 from goals.services.reaching import begins_reached, find_first_reach
 from mastertrade.exceptions import InvalidInput
-from mastertrade.money import MONEY
-from mastertrade.validation import require_decimal
+from mastertrade.money import MONEY, format_plain
+from mastertrade.validation import refuse, require_decimal
 
 ONE = Decimal(1)
 
@@ -68,12 +69,25 @@ def open_period(
     GoalProgressHistory.objects.bulk_create(rows)
 
 
+def wrong_in_target(
+    kind: GoalType, target_value: Decimal | None, start_value: Decimal | None
+) -> Iterator[InvalidInput]:
+    """What a target and a start value say that cannot be, whatever the ledger says."""
+    if kind.measures is Measure.VALUE:
+        return
+    if start_value:
+        yield InvalidInput("start_value", "is only for portfolio_value goals.")
+    if target_value is not None and target_value <= 0:
+        yield InvalidInput("target_value", "must be above 0.")
+
+
 def validate_target(goal: FinancialGoal) -> None:
     """The target is a figure the table holds, above where the goal starts."""
     require_decimal("target_value", goal.target_value, MONEY)
     if goal.target_value <= goal.start_value:
         raise InvalidInput(
-            "target_value", f"must be above the start value {goal.start_value:f}."
+            "target_value",
+            f"must be above the start value {format_plain(goal.start_value)}.",
         )
 
 
@@ -100,9 +114,8 @@ def _read_at_start(goal: FinancialGoal, portfolio: Portfolio) -> Reading:
 def _choose_start_value(
     goal: FinancialGoal, reading: Reading, given: Decimal | None
 ) -> Decimal:
+    refuse(wrong_in_target(goal.kind, goal.target_value, given))
     if goal.kind.measures is not Measure.VALUE:
-        if given:
-            raise InvalidInput("start_value", "is only for portfolio_value goals.")
         return Decimal(0)
     if given is None:
         return reading.live_equity

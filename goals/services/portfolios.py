@@ -1,7 +1,7 @@
 """Portfolios and cash flows."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -27,11 +27,13 @@ from mastertrade.exceptions import (
     PortfolioFrozen,
 )
 from mastertrade.loading import columns_of, load
-from mastertrade.money import MONEY, PERCENT
+from mastertrade.messages import MOST_LISTED, did_you_mean, list_names
+from mastertrade.money import MONEY, PERCENT, format_plain
 from mastertrade.transactions import atomic
 from mastertrade.validation import (
     CURRENCY_PATTERN,
     fingerprint,
+    refuse,
     require_decimal,
     require_not_future,
     require_not_negative,
@@ -52,6 +54,8 @@ SETTINGS = (
 # Files beside the time zones on some machines; the database does not know them.
 NOT_TIME_ZONES = {"localtime", "posixrules", "Factory"}
 LARGEST_DRAWDOWN_PCT = Decimal(100)
+DRAWDOWN_LIMITS = ("soft_drawdown_pct", "hard_drawdown_pct", "daily_loss_limit_pct")
+OPTIONAL_LIMITS = ("daily_loss_limit_pct",)
 
 
 @atomic
@@ -96,7 +100,7 @@ def update_portfolio(
         portfolio.name == MAIN_PORTFOLIO
         and fields.get("name", MAIN_PORTFOLIO) != MAIN_PORTFOLIO
     ):
-        raise InvalidInput("name", "The portfolio main keeps its name.")
+        raise InvalidInput("name", "The portfolio main cannot be renamed.")
     changed = _change(portfolio, fields, now)
     enforce_limits(changed, now)
     return changed
@@ -109,6 +113,7 @@ def _change(portfolio: Portfolio, fields: dict[str, Any], now: datetime) -> Port
             raise InvalidInput(name, "cannot be set.")
         setattr(portfolio, name, value)
     _validate(portfolio)
+    refuse(wrong_in_portfolio(portfolio))
     if portfolio.pk is None or portfolio.opening_balance != balance_before:
         portfolio.take_over(open_account(portfolio.opening_balance))
     portfolio.updated_at = now
@@ -119,32 +124,68 @@ def _change(portfolio: Portfolio, fields: dict[str, Any], now: datetime) -> Port
 def _validate(portfolio: Portfolio) -> None:
     require_not_negative("opening_balance", portfolio.opening_balance, MONEY)
     require_word("edge_guard", portfolio.edge_guard, EdgeGuard)
-    if not portfolio.name.strip():
-        raise InvalidInput("name", "must not be empty.")
-    if portfolio.name.isdecimal():
-        raise InvalidInput("name", "must not be a number: numbers are keys.")
-    others = Portfolio.objects.filter(user_id=portfolio.user_id, name=portfolio.name)
-    if others.exclude(pk=portfolio.pk).exists():
-        raise InvalidInput("name", f"You already have a portfolio {portfolio.name}.")
-    if not re.fullmatch(CURRENCY_PATTERN, portfolio.currency):
-        raise InvalidInput("currency", "must be 2 to 10 capital letters or digits.")
-    require_time_zone(portfolio.time_zone)
-    for name in ("soft_drawdown_pct", "hard_drawdown_pct", "daily_loss_limit_pct"):
-        limit = getattr(portfolio, name)
-        if limit is None and name == "daily_loss_limit_pct":
-            continue
-        if not 0 < require_decimal(name, limit, PERCENT) <= LARGEST_DRAWDOWN_PCT:
-            raise InvalidInput(name, "must be above 0 and at most 100.")
-    if portfolio.soft_drawdown_pct > portfolio.hard_drawdown_pct:
-        raise InvalidInput("soft_drawdown_pct", "must not be above hard_drawdown_pct.")
+    for name in DRAWDOWN_LIMITS:
+        if getattr(portfolio, name) is not None or name not in OPTIONAL_LIMITS:
+            require_decimal(name, getattr(portfolio, name), PERCENT)
     if portfolio.max_position_pct is not None:
         require_positive("max_position_pct", portfolio.max_position_pct, PERCENT)
+
+
+def wrong_in_portfolio(portfolio: Portfolio) -> Iterator[InvalidInput]:
+    """What a portfolio's settings say that cannot be; asks for its owner's others."""
+    yield from _wrong_name(portfolio)
+    if not re.fullmatch(CURRENCY_PATTERN, portfolio.currency):
+        yield InvalidInput("currency", "must be 2 to 10 capital letters or digits.")
+    if portfolio.time_zone not in _time_zones():
+        yield _no_time_zone(portfolio.time_zone)
+    for name in DRAWDOWN_LIMITS:
+        limit = getattr(portfolio, name)
+        if limit is not None and not 0 < limit <= LARGEST_DRAWDOWN_PCT:
+            yield InvalidInput(name, "must be above 0 and at most 100.")
+    if portfolio.soft_drawdown_pct > portfolio.hard_drawdown_pct:
+        yield InvalidInput(
+            "soft_drawdown_pct",
+            f"{format_plain(portfolio.soft_drawdown_pct)} must not be above "
+            f"hard_drawdown_pct, {format_plain(portfolio.hard_drawdown_pct)}.",
+        )
+
+
+def find_wrong_settings(
+    user: User, portfolio_id: int | None, fields: Mapping[str, Any]
+) -> Iterator[InvalidInput]:
+    """What creating a portfolio, or changing one, would refuse in `fields`.
+
+    Some may be missing: those of a new portfolio then have their defaults.
+    """
+    portfolio = Portfolio(user=user, name="name")
+    if portfolio_id is not None:
+        portfolio = Portfolio.objects.get(user_id=user.username, pk=portfolio_id)
+    for name in (*FROZEN_ONCE_USED, *SETTINGS):
+        if name in fields:
+            setattr(portfolio, name, fields[name])
+    wrong = wrong_in_portfolio(portfolio)
+    yield from (one for one in wrong if one.field != "name" or "name" in fields)
+
+
+def _wrong_name(portfolio: Portfolio) -> Iterator[InvalidInput]:
+    if not portfolio.name.strip():
+        yield InvalidInput("name", "must not be empty.")
+    elif portfolio.name.isdecimal():
+        yield InvalidInput("name", "must not be a number: numbers are keys.")
+    others = Portfolio.objects.filter(user_id=portfolio.user_id, name=portfolio.name)
+    if others.exclude(pk=portfolio.pk).exists():
+        yield InvalidInput("name", f"You already have a portfolio {portfolio.name}.")
 
 
 def require_time_zone(name: str) -> None:
     """Refuse what is no name of a time zone."""
     if name not in _time_zones():
-        raise InvalidInput("time_zone", "is not a time zone, such as Europe/Vienna.")
+        raise _no_time_zone(name)
+
+
+def _no_time_zone(name: str) -> InvalidInput:
+    hint = did_you_mean(name, _time_zones()) or " Write it like Europe/Vienna."
+    return InvalidInput("time_zone", f"There is no time zone {name}.{hint}")
 
 
 @cache
@@ -197,7 +238,16 @@ def _find(
     found = mine.filter(pk=int(reference)) if is_key else mine.filter(name=reference)
     first = found.first()
     if first is None:
-        raise InvalidInput("portfolio", f"You have no portfolio {reference}.")
+        names = list(
+            Portfolio.objects.filter(user_id=user.username, kind=PortfolioKind.LIVE)
+            .order_by("portfolio_id")
+            .values_list("name", flat=True)[:MOST_LISTED]
+        )
+        hint = did_you_mean(str(reference), names)
+        raise InvalidInput(
+            "portfolio",
+            f"You have no portfolio {reference}.{hint} Yours are {list_names(names)}.",
+        )
     return first
 
 
@@ -353,6 +403,7 @@ def _find_known(
     ).first()
     if known is not None and known.request_fingerprint != digest:
         raise IdempotencyConflict(
-            f"{EntryKind.CASH_FLOW} {external_id} was recorded with other figures."
+            f"{EntryKind.CASH_FLOW} {external_id} was recorded with other figures. "
+            "Use another external_id for another one."
         )
     return known

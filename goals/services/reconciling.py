@@ -57,7 +57,7 @@ class Drift:
     def __str__(self) -> str:
         return (
             f"portfolio {self.portfolio_id}, {self.of}: {self.figure} is "
-            f"{self.cached}, the ledger says {self.ledger}"
+            f"{self.cached}, the ledger has {self.ledger}"
         )
 
 

@@ -58,7 +58,10 @@ def resume_trading(
     enforce_limits(portfolio, now)
     halts = list(halts_in_force(portfolio, now))
     if not halts:
-        raise TradingNotHalted(f"Trading in portfolio {portfolio.name} is not halted.")
+        raise TradingNotHalted(
+            f"Trading in portfolio {portfolio.name} is not halted; there is "
+            "nothing to resume."
+        )
     for halt in halts:
         _end(halt, portfolio, now, reason, by or user.username)
     follow_halts(portfolio, now)

@@ -86,7 +86,7 @@ class Try:
 def take_try(*, name: str, address: str, now: datetime) -> Try | Refused:
     """Count a try at the name from the address, unless there were too many.
 
-    Names that nobody has are counted like others, so that they cannot be told apart.
+    Names that nobody has are counted like others, so that they cannot be distinguished.
     """
     name, address = normalized_name(name), normalized_address(address)
     wrong = {

@@ -84,7 +84,7 @@ def load_sizable_goal(
     elif goal.period.is_over(as_of):
         why = f"ended with {goal.target_date}"
     if why is not None:
-        raise GoalNotActive(f"Goal {goal_id} {why}; it cannot size a trade.")
+        raise GoalNotActive(f"Goal {goal_id} {why}, so it sizes no trade.")
     return goal
 
 
@@ -136,6 +136,7 @@ def find_known_decision(
     ).first()
     if known is not None and known.request_fingerprint != fingerprint:
         raise IdempotencyConflict(
-            f"request_id {request_id} was used before for another question."
+            f"request_id {request_id} was used before with another body. Send that "
+            "body again, or another request_id."
         )
     return known

@@ -37,6 +37,7 @@ def create(trader: Trader, answered: int = 201, **fields: Any) -> Any:
         "goal_type": "monthly_return",
         "target_value": "5",
         "portfolio": "crypto",
+        "priority": 4,
         **fields,
     }
     return trader.post("/api/goals/", body, answered)
@@ -75,7 +76,7 @@ def test_a_goal_is_answered_with_the_contracts_names(trader: Trader) -> None:
         "target_date": today().replace(day=last).isoformat(),
         "status": "active",
         "band": "behind",
-        "priority": 5,
+        "priority": 4,
         "recurring": False,
         "policy": "ladder",
         "min_factor": "0.5000",
@@ -103,15 +104,19 @@ def steady(goal: dict[str, Any]) -> dict[str, Any]:
 def test_a_portfolio_left_out_is_main(trader: Trader) -> None:
     main = trader.get("/api/portfolios/", name="main")["results"][0]["portfolio_id"]
     body = {"goal_type": "monthly_income", "target_value": "5"}
-    for reference in ({}, {"portfolio": None}, {"portfolio": "main"}):
-        created = trader.post("/api/goals/", {**body, **reference}, 201)
+    for number, reference in enumerate(
+        ({}, {"portfolio": None}, {"portfolio": "main"}), 1
+    ):
+        asked = {**body, **reference, "priority": number}
+        created = trader.post("/api/goals/", asked, 201)
         assert created["portfolio_id"] == main
 
 
 def test_a_portfolio_goes_by_key_or_by_name(trader: Trader) -> None:
     key = trader["portfolio_id"]
-    for reference in (key, str(key), "crypto", " crypto"[1:]):
-        assert create(trader, portfolio=reference)["portfolio_id"] == key
+    for number, reference in enumerate((key, str(key), "crypto"), 1):
+        made = create(trader, portfolio=reference, priority=number)
+        assert made["portfolio_id"] == key
 
 
 @pytest.mark.parametrize(

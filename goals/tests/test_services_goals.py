@@ -356,7 +356,8 @@ def test_a_goal_made_late_stands_where_one_made_in_time_stands(profits, kind):
     in_time = GoalFactory(**fields)
     for day, profit in enumerate(profits, 2):
         book_profit(portfolio, profit, at=march(day))
-    late, in_time = fresh(GoalFactory(**fields, as_of=NOW)), fresh(in_time)
+    late = fresh(GoalFactory(**fields, as_of=NOW, priority=4))
+    in_time = fresh(in_time)
     assert late.baseline == in_time.baseline
     assert (late.progress, late.status, late.achieved_at) == (
         in_time.progress,

@@ -27,11 +27,13 @@ from goals.serializers import (
 from goals.services import cancel_goal, create_goal, update_goal
 from goals.services.goal_state import with_status
 from mastertrade.exceptions import (
+    GoalExists,
     GoalNotActive,
     OutOfRange,
     PortfolioRuined,
     TooManyGoals,
 )
+from mastertrade.fields import read_body
 from mastertrade.listing import ListView
 
 FIVE_PERCENT = OpenApiExample(
@@ -77,7 +79,7 @@ class GoalListView(MyGoals, ListView[FinancialGoal]):
         "created_at",
     )
     ordering = ("-goal_id",)
-    refusals = {"POST": (OutOfRange, PortfolioRuined, TooManyGoals)}
+    refusals = {"POST": (GoalExists, OutOfRange, PortfolioRuined, TooManyGoals)}
 
     @extend_schema(
         request=GoalCreationSerializer,
@@ -86,10 +88,9 @@ class GoalListView(MyGoals, ListView[FinancialGoal]):
     )
     def post(self, request: Request) -> Response:
         """Create a goal; `warnings` say what it lacks, such as a deposit."""
-        body = GoalCreationSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, GoalCreationSerializer)
         now = self.now
-        goal = create_goal(user=signed_in(request), as_of=now, **body.validated_data)
+        goal = create_goal(user=signed_in(request), as_of=now, **body)
         answer = GoalSerializer(goal, context={"now": now})
         return Response(answer.data, status=status.HTTP_201_CREATED)
 
@@ -100,7 +101,13 @@ class GoalDetailView(MyGoals, generics.RetrieveAPIView[FinancialGoal]):
     serializer_class = GoalSerializer
     lookup_field = "goal_id"
     refusals = {
-        "PATCH": (GoalNotActive, OutOfRange, PortfolioRuined, TooManyGoals),
+        "PATCH": (
+            GoalExists,
+            GoalNotActive,
+            OutOfRange,
+            PortfolioRuined,
+            TooManyGoals,
+        ),
         "DELETE": (GoalNotActive,),
     }
 
@@ -110,12 +117,9 @@ class GoalDetailView(MyGoals, generics.RetrieveAPIView[FinancialGoal]):
     def patch(self, request: Request, goal_id: int) -> Response:
         """Pause or resume the goal, or change its settings."""
         self.get_object()
-        body = GoalChangeSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, GoalChangeSerializer)
         now = self.now
-        update_goal(
-            user=signed_in(request), goal_id=goal_id, as_of=now, **body.validated_data
-        )
+        update_goal(user=signed_in(request), goal_id=goal_id, as_of=now, **body)
         answer = GoalSerializer(self.get_object(), context={"now": now})
         return Response(answer.data)
 
@@ -141,10 +145,11 @@ INSTANT_OR_DATE = "A date of the portfolio's time zone, or an instant; included.
 
 
 class GoalProgressView(GoalLogView, ListView[GoalProgressHistory]):
-    """The way travelled, oldest first: by when it took effect, then by key."""
+    """The goal's history, oldest first: by when it took effect, then by key."""
 
     serializer_class = GoalProgressSerializer
     filterset_fields = ("kind",)
+    parameters = {"GET": ("from", "to")}
     ordering = ("effective_at", "history_id")
     ordering_fields = ("effective_at", "history_id", "recorded_at")
 

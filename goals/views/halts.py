@@ -21,13 +21,14 @@ from goals.serializers import (
 )
 from goals.services import halt_trading, resume_trading
 from mastertrade.exceptions import TradingNotHalted
+from mastertrade.fields import read_body
 from mastertrade.listing import ListView
 
 HALT = OpenApiExample(
-    "On holiday", value={"reason": "on holiday until Monday"}, request_only=True
+    "Halt", value={"reason": "on holiday until Monday"}, request_only=True
 )
 RESUME = OpenApiExample(
-    "After a look", value={"reason": "stops were too wide"}, request_only=True
+    "Resume", value={"reason": "stops were too wide"}, request_only=True
 )
 
 
@@ -53,13 +54,12 @@ class HaltView(APIView):
     )
     def post(self, request: Request, portfolio_id: int) -> Response:
         """Halt trading until you resume it; open trades can still be closed."""
-        body = HaltSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, HaltSerializer)
         portfolio = halt_trading(
             user=signed_in(request),
             portfolio_id=portfolio_id,
             now=timezone.now(),
-            **body.validated_data,
+            **body,
         )
         return Response(PortfolioSerializer(portfolio).data)
 
@@ -72,12 +72,11 @@ class ResumeView(APIView):
     )
     def post(self, request: Request, portfolio_id: int) -> Response:
         """End every halt; the guards measure from what a unit is worth now."""
-        body = ResumeSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, ResumeSerializer)
         portfolio = resume_trading(
             user=signed_in(request),
             portfolio_id=portfolio_id,
             now=timezone.now(),
-            reason=body.validated_data.get("reason") or "",
+            reason=body.get("reason") or "",
         )
         return Response(PortfolioSerializer(portfolio).data)

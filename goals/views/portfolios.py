@@ -30,6 +30,7 @@ from mastertrade.exceptions import (
     OutOfRange,
     PortfolioFrozen,
 )
+from mastertrade.fields import read_body
 from mastertrade.listing import ListView
 
 OPEN_WITH_1000 = OpenApiExample(
@@ -70,10 +71,9 @@ class PortfolioListView(ListView[Portfolio]):
     )
     def post(self, request: Request) -> Response:
         """Open a portfolio."""
-        body = PortfolioCreationSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, PortfolioCreationSerializer)
         portfolio = create_portfolio(
-            user=signed_in(request), now=timezone.now(), **body.validated_data
+            user=signed_in(request), now=timezone.now(), **body
         )
         return Response(
             PortfolioSerializer(portfolio).data, status=status.HTTP_201_CREATED
@@ -100,13 +100,12 @@ class PortfolioDetailView(generics.RetrieveAPIView[Portfolio]):
     def patch(self, request: Request, portfolio_id: int) -> Response:
         """Change settings; currency, time zone and balance only until first use."""
         self.get_object()
-        body = PortfolioSettingsSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, PortfolioSettingsSerializer)
         portfolio = update_portfolio(
             portfolio_id=portfolio_id,
             user=signed_in(request),
             now=timezone.now(),
-            **body.validated_data,
+            **body,
         )
         return Response(PortfolioSerializer(portfolio).data)
 
@@ -119,13 +118,12 @@ class VoidCashFlowView(APIView):
     )
     def post(self, request: Request, portfolio_id: int, cash_flow_id: int) -> Response:
         """Take a cash flow recorded by mistake out of the ledger; it stays readable."""
-        body = VoidSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, VoidSerializer)
         flow, _ = void_cash_flow(
             user=signed_in(request),
             portfolio_id=portfolio_id,
             cash_flow_id=cash_flow_id,
             now=timezone.now(),
-            **body.validated_data,
+            **body,
         )
         return Response(CashFlowSerializer(flow).data)

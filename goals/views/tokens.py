@@ -15,7 +15,7 @@ from goals.authentication import signed_in
 from goals.models import ApiToken
 from goals.services.sign_ins import issue_token
 from mastertrade.exceptions import TooManyTokens
-from mastertrade.fields import StrictSerializer
+from mastertrade.fields import StrictSerializer, read_body
 from mastertrade.listing import ListView
 
 
@@ -64,7 +64,7 @@ class TokenRequestSerializer(StrictSerializer):
 
 
 class TokenListView(ListView[Any]):
-    """The signed-in user's tokens; their secrets are not kept."""
+    """The signed-in user's tokens; their secrets are not stored."""
 
     body_limit = "anonymous"
     signs_in = True
@@ -104,13 +104,11 @@ class TokenListView(ListView[Any]):
 
         A token issues no others: they would go on working when it is revoked.
         """
-        body = TokenRequestSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        told = body.validated_data
+        body = read_body(self, TokenRequestSerializer)
         row, secret = issue_token(
-            user=self._identify(request, told),
-            name=told.get("name", ""),
-            days=told.get("expires_in_days"),
+            user=self._identify(request, body),
+            name=body.get("name", ""),
+            days=body.get("expires_in_days"),
         )
         answer = {"token": secret, **TokenSerializer(row).data}
         return Response(answer, status=status.HTTP_201_CREATED)

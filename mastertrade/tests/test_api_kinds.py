@@ -147,7 +147,7 @@ def test_another_kind_is_refused_and_the_kinds_named(
     refused = read(trader.client.get(path, {"kind": value}), 400)
 
     (words,) = refused["kind"]
-    assert words.endswith("is none of live, simulation, demo, all.")
+    assert words.startswith("Must be one of live, simulation, demo, all.")
 
 
 @pytest.mark.parametrize("path", LISTS)

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
 from goals.models import GoalAdjustmentLog
+from goals.services import cancel_goal
 from goals.tests.factories import UserFactory
 from tests.http import (
     make_busy_trader,
@@ -106,6 +108,8 @@ def test_every_example_is_accepted(name: str, example: str, db: None) -> None:
     if name not in MAKES_ANEW:
         decision = GoalAdjustmentLog.objects.filter(pk=trader["adjustment_id"])
         decision.update(adjustment_id=1)
+    if name == "POST /api/goals/":  # the first of which they have
+        cancel_goal(user=trader.user, goal_id=trader["goal_id"], as_of=timezone.now())
     if name.endswith("/resume/"):
         trader.post("/api/portfolios/{portfolio_id}/halt/", {"reason": "tired"})
     operation = operations()[name]

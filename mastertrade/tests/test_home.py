@@ -107,10 +107,15 @@ def test_the_home_page_asks_as_many_queries_for_twelve_goals_as_for_two(
     user = UserFactory()
 
     def count_after_adding(count: int) -> int:
-        for goal in GoalFactory.create_batch(
-            count, target_date=FAR, portfolio=PortfolioFactory(user=user)
-        ):
-            decide(goal)
+        portfolio = PortfolioFactory(user=user)
+        for target in range(count):
+            decide(
+                GoalFactory(
+                    target_value=Decimal(5 + target),
+                    target_date=FAR,
+                    portfolio=portfolio,
+                )
+            )
         home_of(client, user)
         with CaptureQueriesContext(connection) as queries:
             client.get(HOME)
@@ -163,7 +168,7 @@ def test_a_replay_is_shown_beside_its_twin(client: Client) -> None:
     page = home_of(client, user)
 
     assert "factor 1.0" in page
-    assert "3 % return a month" in page
+    assert "3 % return per month" in page
     assert "replay 1" not in page.split("Portfolios")[1].split("Replays")[0]
 
 

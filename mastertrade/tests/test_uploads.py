@@ -40,7 +40,7 @@ def files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
 def test_a_body_that_is_a_file_is_closed_whatever_it_holds(
     trader: Trader, files: list[Any], content_type: str
 ) -> None:
-    for query in ("?portfolio=crypto", "?portfolio=nobodys", "?unknown=1"):
+    for query in ("?portfolio=crypto", "?portfolio=nobodys", "?account=a b"):
         answer = trader.client.generic(
             "POST", PATH + query, LARGE, content_type=content_type
         )

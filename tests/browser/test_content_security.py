@@ -65,7 +65,9 @@ def test_the_page_of_a_form_that_was_not_taken(
     page.get_by_label("Username").fill("ada")
     page.get_by_label("Password").fill("x")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="The form was not taken")).to_be_visible()
+    expect(
+        page.get_by_role("heading", name="The form was not accepted")
+    ).to_be_visible()
     assert not [one for one in complaints if VIOLATION in one]
 
 

@@ -69,7 +69,7 @@ class GrowthRecordAdmin(ReadOnlyAdmin[GrowthRecord]):
     def lost(self, row: GrowthRecord) -> str:
         return _count_of(row.losses, row.trades)
 
-    @admin.display(description="mean growth a trade")
+    @admin.display(description="mean growth per trade")
     def mean(self, row: GrowthRecord) -> SafeString:
         return in_percent(_mean(row.sum_growth, row.trades))
 

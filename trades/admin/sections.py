@@ -1,6 +1,8 @@
 """The lists on pages: trades on those of goals and portfolios, a trade's history."""
 
+import re
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -67,8 +69,14 @@ def _tell_change(change: LedgerChange) -> SafeString:
     )
 
 
+DECIMAL = re.compile(r"-?[0-9]+\.[0-9]+")
+
+
 def _plain(value: object) -> object:
-    return "—" if value is None or value == "" else value
+    if value is None or value == "":
+        return "—"
+    text = str(value)
+    return figures.number(Decimal(text)) if DECIMAL.fullmatch(text) else value
 
 
 class ChangeKindFilter(KindFilter):

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 from mastertrade.exceptions import InvalidInput
-from mastertrade.money import EXACT, exactly
+from mastertrade.money import EXACT, exactly, format_plain
 from trades.importing.fills import Fees, Fill, FillFile, FillFormat, sort_fees
 from trades.importing.markets import split_market, split_suffixed
 from trades.importing.numbers import Amount, read_amount, read_suffixed
@@ -93,7 +93,7 @@ def open_binance(source: io.BufferedReader, options: ImportOptions) -> FillFile:
             [name.strip() for name in header], options, has_commas=separator == ","
         )
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput("file", f"is no CSV in UTF-8: {error}.") from error
+        raise InvalidInput("file", f"is not a CSV in UTF-8: {error}.") from error
     reader = csv.reader(lines, strict=True, delimiter=separator)
     names = layout.names
     return FillFile(
@@ -122,7 +122,7 @@ def _find_layout(
     if date is None or missing:
         raise InvalidInput(
             "file",
-            "is no trade history of Binance: its first line must be "
+            "is not a trade history of Binance: its first line must be "
             "Date(UTC),Pair,Side,Price,Executed,Amount,Fee or "
             "Date(UTC),Market,Type,Price,Amount,Total,Fee,Fee Coin.",
         )
@@ -179,7 +179,9 @@ def _fills(
             except _Wrong as wrong:
                 yield Refusal(line, layout.names[wrong.position], wrong.reason)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput("file", f"is no CSV after line {line}: {error}.") from error
+        raise InvalidInput(
+            "file", f"is not a CSV after line {line}: {error}."
+        ) from error
     finally:
         lines.detach()
 
@@ -261,24 +263,26 @@ def _refuse_resaved(row: Sequence[str], layout: _Layout) -> None:
 def _read_time(text: str, layout: _Layout) -> datetime:
     found = DATE.fullmatch(text)
     if found is None:
-        raise _Wrong(layout.date, f"{text!r} is no time such as 2021-03-01 12:34:56.")
+        raise _Wrong(
+            layout.date, f"{text!r} is not a time such as 2021-03-01 12:34:56."
+        )
     first, _, second, third, hour, minute, seconds, fraction, half = found.groups()
     if seconds is None:
         raise _Wrong(
             layout.date, f"{text!r} has no seconds, so a program changed it. {EXPORT}"
         )
     if half is not None:
-        raise _Wrong(layout.date, f"{text!r} is no time of 24 hours. {EXPORT}")
+        raise _Wrong(layout.date, f"{text!r} is not a time of 24 hours. {EXPORT}")
     year, month, day = _order_date(text, (first, second, third), layout)
     if year < FIRST_YEAR:
-        raise _Wrong(layout.date, f"{text!r} lies before {FIRST_YEAR}.")
+        raise _Wrong(layout.date, f"{text!r} is before {FIRST_YEAR}.")
     micro = int((fraction or "0").ljust(6, "0"))
     clock = (int(hour), int(minute), int(seconds), micro)
     try:
         told = datetime(year, month, day, *clock, tzinfo=layout.zone)
         return told.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise _Wrong(layout.date, "is no day and hour that exists.") from None
+        raise _Wrong(layout.date, "is not a day and hour that exists.") from None
 
 
 def _order_date(
@@ -298,14 +302,14 @@ def _order_date(
         places = DateOrder.YMD.value
     year, month, day = (parts[places.index(letter)] for letter in "ymd")
     if len(year) not in {2, 4} or len(month) > 2 or len(day) > 2:
-        raise _Wrong(layout.date, f"{text!r} is no date in the order {places}.")
+        raise _Wrong(layout.date, f"{text!r} is not a date in the order {places}.")
     return int(year) + (2000 if len(year) == 2 else 0), int(month), int(day)
 
 
 def _positive(amount: Amount | None, position: int, coin: str = "") -> Amount:
     if amount is None or amount.coin not in {"", coin}:
         wanted = f" of {coin}" if coin else ""
-        raise _Wrong(position, f"is no plain number{wanted}.")
+        raise _Wrong(position, f"is not a plain number{wanted}.")
     if amount.value <= 0:
         raise _Wrong(position, "must be above 0.")
     return amount
@@ -320,7 +324,7 @@ def _split_pair(row: Sequence[str], layout: _Layout) -> tuple[str, str]:
     else:
         found = split_market(pair, coin)
     if found is None:
-        told = "cannot be told apart into what was traded and what it was paid in."
+        told = "cannot be distinguished into what was traded and what it was paid in."
         raise _Wrong(layout.pair, told)
     return found
 
@@ -333,12 +337,14 @@ def _check_total(
         return
     total = read_suffixed(row[layout.total], (quote,))
     if total is None or total.coin not in {"", quote}:
-        raise _Wrong(layout.total, f"is no plain number of {quote}.")
+        raise _Wrong(layout.total, f"is not a plain number of {quote}.")
     told = price.value * quantity.value
     # Each of the three may have been rounded in its last place.
     rounding = total.step + price.step * quantity.value + quantity.step * price.value
     if abs(total.value - told) > rounding:
-        raise _Wrong(layout.total, f"is not what price and quantity make, {told:f}.")
+        raise _Wrong(
+            layout.total, f"is not what price and quantity make, {format_plain(told)}."
+        )
 
 
 def _read_fees(row: Sequence[str], layout: _Layout, base: str, quote: str) -> Fees:
@@ -347,7 +353,7 @@ def _read_fees(row: Sequence[str], layout: _Layout, base: str, quote: str) -> Fe
         return Fees()
     fee = read_suffixed(text, (base, quote))
     if fee is None:
-        raise _Wrong(layout.fee, "is no plain number with its coin.")
+        raise _Wrong(layout.fee, "is not a plain number with its coin.")
     coin = fee.coin
     if not coin and layout.fee_coin is not None:
         coin = row[layout.fee_coin].upper()

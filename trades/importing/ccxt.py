@@ -95,7 +95,7 @@ def _fills(
 ) -> Iterator[Fill | Refusal]:
     for number, told in each_object(source):
         if not isinstance(told, dict):
-            yield Refusal(number, "", "is no object.")
+            yield Refusal(number, "", "is not an object.")
             continue
         try:
             yield _Reader(number, told, options, roundings).read()
@@ -148,7 +148,7 @@ class _Reader:
     def _read_symbol(self) -> tuple[str, str, str, bool]:
         symbol = self._told.get("symbol")
         if not isinstance(symbol, str) or len(symbol) > LONGEST_SYMBOL:
-            raise _Wrong("symbol", "is no symbol such as BTC/USDT or BTC/USDT:USDT.")
+            raise _Wrong("symbol", "is not a symbol such as BTC/USDT or BTC/USDT:USDT.")
         symbol = symbol.replace(" ", ".")  # BRK B of some brokers is BRK.B
         found = SYMBOL.fullmatch(symbol)
         if found is None and BARE_SYMBOL.fullmatch(symbol):
@@ -161,7 +161,7 @@ class _Reader:
                 "or name one for all such symbols (--quote-currency USD).",
             )
         if found is None:
-            raise _Wrong("symbol", "is no symbol such as BTC/USDT or BTC/USDT:USDT.")
+            raise _Wrong("symbol", "is not a symbol such as BTC/USDT or BTC/USDT:USDT.")
         base, quote, settle = found.groups()
         if settle not in {None, quote}:
             told_of = f"is settled in {settle}: only linear contracts can be imported."
@@ -242,7 +242,7 @@ class _Reader:
         """`fees` where it holds any, else `fee`; ccxt fills in both with the same."""
         several = self._told.get("fees")
         if several is not None and not isinstance(several, list):
-            raise _Wrong("fees", "is no list.")
+            raise _Wrong("fees", "is not a list.")
         field = "fees" if several else "fee"
         paid = []
         said = False
@@ -250,7 +250,7 @@ class _Reader:
             if fee is None:
                 continue
             if not isinstance(fee, dict):
-                raise _Wrong(field, "is no object with cost and currency.")
+                raise _Wrong(field, "is not an object with cost and currency.")
             cost = _read_number(fee.get("cost"), field)
             said = said or cost is not None
             if cost:
@@ -297,7 +297,7 @@ def _is_funding(told: Mapping[str, Any]) -> bool:
     if is_other or (kind := next(iter(kinds & SETTLED), None)):
         raise _Wrong(
             "info",
-            f"is an execution of the kind {kind}, which is no trade: take it out of "
+            f"is an execution of the kind {kind}, which is not a trade: take it out of "
             "the file, and book what it moved as a trade or a cash flow.",
         )
     return False
@@ -307,14 +307,14 @@ def _read_number(value: Any, field: str) -> Decimal | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        raise _Wrong(field, "is no number.")
+        raise _Wrong(field, "is not a number.")
     text = str(value).strip()
     if NUMBER.fullmatch(text) is None:
-        raise _Wrong(field, "is no plain number.")
+        raise _Wrong(field, "is not a plain number.")
     try:
         return Decimal(text)
     except InvalidOperation:
-        raise _Wrong(field, "is no plain number.") from None
+        raise _Wrong(field, "is not a plain number.") from None
 
 
 def _read_time(told: Mapping[str, Any]) -> datetime:
@@ -327,9 +327,9 @@ def _read_time(told: Mapping[str, Any]) -> datetime:
             raise _Wrong("datetime", "needs an offset, such as Z.")
         at = at.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise _Wrong("datetime", "is no instant.") from None
+        raise _Wrong("datetime", "is not an instant.") from None
     if at < EARLIEST:
-        raise _Wrong("datetime", f"lies before {EARLIEST_FILL}.")
+        raise _Wrong("datetime", f"is before {EARLIEST_FILL}.")
     return at
 
 

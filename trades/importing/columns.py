@@ -47,7 +47,7 @@ def number(
         if fits(text):
             return None
         if not plain(text):
-            return "is no plain number."
+            return "is not a plain number, such as 1250.50."
         if positive and not text.strip("-0."):
             return "must be above 0."
         if not signed and text.startswith("-"):
@@ -97,10 +97,10 @@ def instant(given: str) -> str | None:
     except ValueError:
         at = None
     if found is None or at is None:
-        return "is no instant such as 2026-03-02T12:00:00Z."
+        return "is not an instant such as 2026-03-02T12:00:00Z."
     if found[1] is None:
         return "needs an offset, such as 2026-03-02T12:00:00Z."
-    return f"lies before {EARLIEST_YEAR}." if at.year < EARLIEST_YEAR else None
+    return f"is before {EARLIEST_YEAR}." if at.year < EARLIEST_YEAR else None
 
 
 CURRENCY = matching(CURRENCY_PATTERN.strip("^$"), "2 to 10 capital letters or digits")

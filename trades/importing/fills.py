@@ -201,8 +201,8 @@ def _check_fees(fees: Fees) -> str | None:
 
 def _check_time(at: datetime, now: datetime) -> str | None:
     if at > now:
-        return f"is {at:%Y-%m-%d %H:%M:%S} UTC, which lies in the future."
-    return f"lies before {EARLIEST_FILL}." if at.year < EARLIEST_FILL else None
+        return f"is {at:%Y-%m-%d %H:%M:%S} UTC, which is in the future."
+    return f"is before {EARLIEST_FILL}." if at.year < EARLIEST_FILL else None
 
 
 @exactly

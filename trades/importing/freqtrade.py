@@ -86,7 +86,7 @@ LONGEST_VALUE = 1_000_000
 # that many others point to is read as often, so a small file may hold endless rows.
 STEPS_PER_BYTE, FIRST_STEPS = 8, 100_000
 STEPS_AT_ONCE = 10_000
-NO_DATABASE = "is no database of freqtrade"
+NO_DATABASE = "is not a database of freqtrade"
 Row = dict[str, Any]
 
 
@@ -177,7 +177,7 @@ def _named(file: IO[bytes]) -> Iterator[Path]:
 def read_freqtrade(path: Path, options: ImportOptions) -> Iterator[TradeRow | Refusal]:
     """Every trade with its closed parts; a `Refusal` for one that cannot be read.
 
-    Raises `InvalidInput` for `file` where it is no database of freqtrade.
+    Raises `InvalidInput` for `file` where it is not a database of freqtrade.
     """
     yield from _read_all(_open(path), options)
 
@@ -375,7 +375,9 @@ def _rows(
 def _require_key(row: Row, name: str) -> None:
     """SQLite keeps any kind of value in any column."""
     if not isinstance(row[name], int):
-        raise InvalidInput("file", f"{NO_DATABASE}: {name} {row[name]!r} is no number.")
+        raise InvalidInput(
+            "file", f"{NO_DATABASE}: {name} {row[name]!r} is not a number."
+        )
 
 
 def _columns(database: sqlite3.Connection, table: str) -> set[str]:
@@ -417,7 +419,7 @@ def _instant(row: Row, name: str) -> datetime:
     except ValueError as error:
         if isinstance(error, Unusable):
             raise
-        raise Unusable(name, f"is no instant: {row[name]!r}.") from error
+        raise Unusable(name, f"is not an instant: {row[name]!r}.") from error
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from mastertrade.exceptions import InvalidInput
-from mastertrade.money import MONEY, exactly, round_to
+from mastertrade.money import MONEY, exactly, format_plain, round_to
 from trades.enums import Side
 from trades.importing.freqtrade_messages import FillMessage
 from trades.pnl import Rates, measure_exact_profit
@@ -52,8 +52,8 @@ def refuse_contradiction(
         if is_nothing or abs(gross - profit) > turnover * MOST_FEES + funded:
             raise InvalidInput(
                 name,
-                f"makes the exit's profit {profit:f}, but its prices make {gross:f} "
-                f"before fees. {WAY_OUT}",
+                f"makes the exit's profit {format_plain(profit)}, but its prices make "
+                f"{format_plain(gross)} before fees. {WAY_OUT}",
             )
     # Funding of the whole trade is in the profit of every exit.
     apart = turnover * FLOAT_RATIO + FLOAT_STEP + (funded if booked is not None else 0)
@@ -61,8 +61,8 @@ def refuse_contradiction(
         (sums, by_sums), (alone, by_itself) = profits
         raise InvalidInput(
             sums,
-            f"makes the exit's profit {by_sums:f}, but {alone} says {by_itself:f}. "
-            f"{WAY_OUT}",
+            f"makes the exit's profit {format_plain(by_sums)}, but {alone} says "
+            f"{format_plain(by_itself)}. {WAY_OUT}",
         )
 
 
@@ -78,18 +78,20 @@ def _profits(
 
 def _refuse_times_and_sizes(message: FillMessage, part: Stake) -> None:
     if message.closed_at is not None and message.closed_at < message.opened_at:
-        raise InvalidInput("close_date", f"lies before open_date. {WAY_OUT}")
+        raise InvalidInput("close_date", f"is before open_date. {WAY_OUT}")
     if abs(message.quantity - part.quantity) > part.quantity * QUANTITY_TOLERANCE:
         raise InvalidInput(
             "amount",
-            f"is {message.quantity:f}, but the final exit leaves {part.quantity:f}. "
-            f"{WAY_OUT}",
+            f"is {format_plain(message.quantity)}, but the final exit leaves "
+            f"{format_plain(part.quantity)}. {WAY_OUT}",
         )
     opened = message.open_rate
     average = part.exact_cost / part.quantity
     if opened is not None and abs(opened - average) > average * PRICE_TOLERANCE:
         raise InvalidInput(
-            "open_rate", f"is {opened:f}, but the trade was entered at {average:f}."
+            "open_rate",
+            f"is {format_plain(opened)}, but the trade was entered at "
+            f"{format_plain(average)}.",
         )
 
 

@@ -13,6 +13,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from mastertrade.exceptions import InvalidInput
+from mastertrade.messages import no_choice
 from mastertrade.money import MONEY, PRICE, exactly, fits, round_to
 from mastertrade.validation import CURRENCY_PATTERN, EARLIEST_YEAR, fingerprint
 from trades.enums import FillKind, Side
@@ -106,7 +107,7 @@ class _Message:
             raise InvalidInput(name, "must be a text.")
         text = "" if value is None else str(value).strip()
         if len(text) > LONGEST or not text.isprintable():
-            raise InvalidInput(name, "is no text that freqtrade sends.")
+            raise InvalidInput(name, "is not text that freqtrade sends.")
         if text.lower() in NOTHING:
             if needed:
                 raise InvalidInput(name, "is missing; see docs/integrations.")
@@ -126,7 +127,7 @@ class _Message:
     def word(self, name: str, words: Mapping[str, Any]) -> Any:
         text = self.text(name).lower()
         if text not in words:
-            raise InvalidInput(name, f"must be one of {', '.join(words)}.")
+            raise InvalidInput(name, no_choice(text, words))
         return words[text]
 
     @exactly
@@ -136,11 +137,11 @@ class _Message:
         if not text:
             return None
         if NUMBER.fullmatch(text) is None:
-            raise InvalidInput(name, "is no number.")
+            raise InvalidInput(name, "is not a number.")
         try:
             value = Decimal(text)
         except InvalidOperation:
-            raise InvalidInput(name, "is no number.") from None
+            raise InvalidInput(name, "is not a number.") from None
         if not fits(value, column):
             raise InvalidInput(name, "is out of range.")
         return round_to(value, column)
@@ -170,10 +171,10 @@ class _Message:
         try:
             at = datetime.fromisoformat(text)
         except ValueError:
-            raise InvalidInput(name, "is no instant.") from None
+            raise InvalidInput(name, "is not an instant.") from None
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
         if at > self._now + CLOCK_TOLERANCE:
-            raise InvalidInput(name, "lies in the future: is the bot's clock right?")
+            raise InvalidInput(name, "is in the future: is the bot's clock right?")
         if at.year < EARLIEST_YEAR:
-            raise InvalidInput(name, f"lies before {EARLIEST_YEAR}.")
+            raise InvalidInput(name, f"is before {EARLIEST_YEAR}.")
         return min(at, self._now)

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from mastertrade.money import FACTOR, MONEY, PRICE, exactly, round_to
+from mastertrade.money import FACTOR, MONEY, PRICE, exactly, format_plain, round_to
 from trades.enums import Side
 from trades.importing.rows import TradeRow
 
@@ -135,7 +135,8 @@ def _refuse_rest(exits: Sequence[Exited], held: Held) -> None:
     if abs(held.quantity) > (sold + held.quantity) * DUST:
         raise Unusable(
             "amount",
-            f"is closed, but its orders sold {sold:f} of {sold + held.quantity:f}.",
+            f"is closed, but its orders sold {format_plain(sold)} of "
+            f"{format_plain(sold + held.quantity)}.",
         )
 
 
@@ -246,7 +247,10 @@ def _agreed(trade: BotTrade, exits: list[Exited]) -> list[Exited]:
     allowed = ROUNDING_PER_EXIT * len(exits) + volume * ROUNDING_RATIO
     if abs(told - made) > allowed:
         column = "realized_profit" if trade.is_open else "close_profit_abs"
-        raise Unusable(column, f"is {told:f}, but the orders make {made:f}.")
+        raise Unusable(
+            column,
+            f"is {format_plain(told)}, but the orders make {format_plain(made)}.",
+        )
     last = exits[-1]
     return [*exits[:-1], replace(last, profit=last.profit + told - made)]
 
@@ -277,7 +281,7 @@ def read_number(row: dict[str, Any], name: str) -> Decimal | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise Unusable(name, f"is no number: {value!r}.")
+        raise Unusable(name, f"is not a number: {value!r}.")
     number = Decimal(repr(value))
     if not number.is_finite():
         raise Unusable(name, "is not finite.")

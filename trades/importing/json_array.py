@@ -76,7 +76,7 @@ class _Text:
                     self._place = end
                     return value
             if len(self._read) - self._place > LONGEST_ITEM:
-                told = f"is no JSON, or has an item above {LONGEST_ITEM} characters."
+                told = f"is not JSON, or has an item above {LONGEST_ITEM} characters."
                 raise InvalidInput("file", told)
             self._read_on()
 

@@ -8,11 +8,13 @@ import io
 import json
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
 from typing import Any, AnyStr
 
 from mastertrade.exceptions import InvalidInput
+from mastertrade.messages import did_you_mean, unknown_field
 from trades.importing.columns import BY_NAME, NAMES, REQUIRED, Check, Column
 from trades.importing.json_array import each_item
 from trades.importing.plain import is_plain_row
@@ -49,7 +51,7 @@ def read_csv(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
         _require_columns(names)
         yield from _rows(lines, names, 1 + more)
     except UnicodeDecodeError as error:
-        raise InvalidInput("file", f"is no text in UTF-8 ({error.reason}).") from error
+        raise InvalidInput("file", f"is not text in UTF-8 ({error.reason}).") from error
     finally:
         text.detach()
 
@@ -75,10 +77,13 @@ def _bounded(read_line: Callable[[int], AnyStr]) -> Iterator[AnyStr]:
 def _require_columns(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in BY_NAME]
     if unknown:
-        shown = [name[:LONGEST_SHOWN] for name in unknown[:MOST_SHOWN]]
-        more = " and more" if len(unknown) > MOST_SHOWN else ""
-        told = f"has unknown columns: {', '.join(shown)}{more}."
-        raise InvalidInput("file", told)
+        shown = [
+            f"{name[:LONGEST_SHOWN]}.{did_you_mean(name, NAMES)}"
+            for name in unknown[:MOST_SHOWN]
+        ]
+        more = f" And {len(unknown) - MOST_SHOWN} more." * (len(unknown) > MOST_SHOWN)
+        words = f"has unknown columns: {' '.join(shown)}{more}"
+        raise InvalidInput("file", f"{words} The columns are {', '.join(NAMES)}.")
     if len(set(names)) < len(names):
         raise InvalidInput("file", "has a column twice.")
     missing = [name for name in REQUIRED if name not in names]
@@ -124,7 +129,7 @@ def _read_row(line: str, lines: Iterator[str], number: int) -> tuple[list[str], 
         return next(reader), reader.line_num - 1
     except csv.Error as error:
         where = f"line {number}: {error}"
-        raise InvalidInput("file", f"is no CSV ({where}).") from error
+        raise InvalidInput("file", f"is not a CSV ({where}).") from error
 
 
 def _settle(
@@ -158,7 +163,7 @@ def read_json(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
 def each_object(source: io.BufferedReader) -> Iterator[tuple[int, Any]]:
     """What a JSON array holds, or the object on each line, counted from 1.
 
-    Numbers are exact. Raises `InvalidInput` for `file` where it is no JSON.
+    Numbers are exact. Raises `InvalidInput` for `file` where it is not JSON.
     """
     first = _first_character(source)
     objects = each_item(source) if first == b"[" else _objects(source)
@@ -170,7 +175,7 @@ def each_object(source: io.BufferedReader) -> Iterator[tuple[int, Any]]:
         raise
     except (ValueError, ArithmeticError, RecursionError) as error:
         raise InvalidInput(
-            "file", f"is no JSON after object {number}: {error}."
+            "file", f"is not JSON after object {number}: {error}."
         ) from error
 
 
@@ -193,10 +198,10 @@ def _objects(source: io.BufferedReader) -> Iterator[Any]:
 
 def _read_object(number: int, told: Any) -> Texts | Refusal:
     if not isinstance(told, dict):
-        return Refusal(number, "", "is no object.")
+        return Refusal(number, "", "is not an object.")
     for name in told:
         if name not in BY_NAME:
-            return Refusal(number, str(name), "is no column.")
+            return Refusal(number, str(name), _unknown_column(str(name)))
     texts = []
     for name in NAMES:
         value = _as_text(told.get(name))
@@ -205,6 +210,12 @@ def _read_object(number: int, told: Any) -> Texts | Refusal:
             return Refusal(number, name, wrong)
         texts.append(value or "")
     return number, texts
+
+
+@lru_cache(maxsize=256)
+def _unknown_column(name: str) -> str:
+    """Every row may have it, and the nearest name takes long to find."""
+    return unknown_field(name, NAMES, "column")
 
 
 def _as_text(value: Any) -> str | None:

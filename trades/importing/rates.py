@@ -32,7 +32,7 @@ def read_rates(field: str, told: Iterable[str]) -> dict[str, Decimal]:
     for text in told:
         found = RATE.fullmatch(text)
         if found is None:
-            raise InvalidInput(field, f"{text.strip()} is no rate such as BNB=300.")
+            raise InvalidInput(field, f"{text.strip()} is not a rate such as BNB=300.")
         currency, rate = found[1], Decimal(found[2])
         if currency in rates:
             raise InvalidInput(field, f"{currency} comes more than once.")
@@ -80,7 +80,7 @@ def read_day_rates(field: str, source: BinaryIO) -> DayRates:
                 told = f"gives {currency} two rates for {day} (line {number})."
                 raise InvalidInput(field, told)
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput(field, f"is no CSV in UTF-8: {error}.") from error
+        raise InvalidInput(field, f"is not a CSV in UTF-8: {error}.") from error
     if not found:
         raise InvalidInput(field, f"holds no rate. {LAYOUTS}")
     return DayRates(
@@ -97,7 +97,7 @@ def _each_rate(
     header = [name.strip() for name in next(lines, [])]
     is_long = [name.lower() for name in header] == LONG_HEADER
     if len(header) < 2 or header[0].lower() != "date":
-        raise InvalidInput(field, f"is no table of rates. {LAYOUTS}")
+        raise InvalidInput(field, f"is not a table of rates. {LAYOUTS}")
     for number, row in enumerate(lines, 2):
         if not any(row):
             continue

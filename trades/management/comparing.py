@@ -13,7 +13,7 @@ from goals.comparing import DEEP_FALL, GuardKind, Question, Result
 from goals.enums import PolicyName
 from trades.replay.wording import NOTHING
 
-DEEP = f"fall > {DEEP_FALL:.0%}".replace("%", " %")
+DEEP = f"drawdown > {DEEP_FALL:.0%}".replace("%", " %")
 HEADS = ("policy", "guard", "P(reach)", "by induction", "mean end", "5 % end")
 COLUMNS = (*HEADS, f"P({DEEP})")
 # The same, narrow enough for 80 columns in a terminal.
@@ -157,7 +157,7 @@ def explain(comparison: Comparison) -> Iterator[str]:
     if bolder and mean <= NO_EDGE:
         # At no edge every policy's mean end is the start: what differs there is luck.
         loses = mean < -NO_EDGE and all(one.end < 0 for one in bolder)
-        harm = "destroys money" if loses else "deepens the falls, earning nothing"
+        harm = "loses money" if loses else "deepens the drawdowns, earning nothing"
         yield f"Without an edge, being bigger when behind raises P(reach) and {harm}."
     yield from _explain_guard(comparison)
 
@@ -185,8 +185,8 @@ class _Difference:
     @property
     def words(self) -> str:
         return (
-            f"{self.policy} beside constant: P(reach) {_points(self.reach)}, mean end "
-            f"{_points(self.end)}, P({DEEP}) {_points(self.deep)} points."
+            f"{self.policy} compared with constant: P(reach) {_points(self.reach)}, "
+            f"mean end {_points(self.end)}, P({DEEP}) {_points(self.deep)} points."
         )
 
 

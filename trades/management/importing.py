@@ -7,12 +7,15 @@ from django.core.management.base import CommandError
 from goals.models import Portfolio, User
 from goals.services.portfolios import find_portfolio
 from mastertrade.exceptions import InvalidInput
+from mastertrade.messages import MOST_LISTED, did_you_mean
 
 
 def find_user(name: str) -> User:
     user = User.objects.filter(username=name).first()
     if user is None:
-        raise CommandError(f"There is no user {name}.")
+        names = User.objects.order_by("username").values_list("username", flat=True)
+        hint = did_you_mean(name, names[:MOST_LISTED])
+        raise CommandError(f"There is no user {name}.{hint}")
     return user
 
 

@@ -54,7 +54,7 @@ def find_columns(
         if not places:
             places = price_places(row)
             if not places:
-                _refuse(source, row.line, "its columns cannot be told apart")
+                _refuse(source, row.line, "its columns cannot be distinguished")
         if any(is_null(row.fields[i]) for i in places):
             continue
         table.append(_numbers(source, row, places, mark))
@@ -68,7 +68,7 @@ def find_columns(
         _refuse(
             source,
             layout.first_line,
-            f"columns {places.start + 1} to {places.stop} cannot be told apart",
+            f"columns {places.start + 1} to {places.stop} cannot be distinguished",
         )
     rivals = _rivals(table, order)
     if rivals:
@@ -121,7 +121,7 @@ def _numbers(source: str, row: Row, places: range, mark: DecimalMark) -> list[fl
             if i in places:
                 raise BarsError(
                     source,
-                    f"{text!r} is no number",
+                    f"{text!r} is not a number",
                     line=row.line,
                     column=str(i + 1),
                 ) from None

@@ -97,7 +97,7 @@ class QuoteParser:
                 raise self.columns.error(
                     row,
                     role,
-                    f"{text!r} is no number; --skip-null-rows skips rows without a "
+                    f"{text!r} is not a number; --skip-null-rows skips rows without a "
                     "price",
                 )
         return False
@@ -107,7 +107,7 @@ class QuoteParser:
         try:
             number = parse_number(text, self.mark)
         except InvalidOperation:
-            reason = f"{text!r} is no number; write it as 1234.5"
+            reason = f"{text!r} is not a number; write it as 1234.5"
             raise self.columns.error(row, role, reason) from None
         if not number.is_finite():
             raise self.columns.error(row, role, f"{text} is not finite")

@@ -95,13 +95,13 @@ def summary_table(report: ReplayReport, *, wide: bool = False) -> Table:
     table.add_column("Prices", overflow="fold", max_width=None if wide else 9)
     table.add_column("Run", no_wrap=True)
     table.caption = (
-        "Fall: deepest fall of equity from its peak. Reached: goals, of the periods "
-        "that ended. Factor: mean size of the trades, in base sizes."
+        "Max DD: largest drawdown of equity from its peak. Reached: goals, of the "
+        "periods that ended. Factor: mean size of the trades, in base sizes."
     )
     if wide:
         table.caption += " Halted: how often, and the days of all halts."
     table.caption_justify = "left"
-    headings = ["Return", "Fall", "Reached", "Trades", "Won", "Factor"]
+    headings = ["Return", "Max DD", "Reached", "Trades", "Win %", "Factor"]
     for heading in [*headings, *(["Halted", "Fees", "Equity"] if wide else [])]:
         table.add_column(heading, justify="right", no_wrap=True)
     for instrument in report.instruments:

@@ -19,7 +19,7 @@ from enum import StrEnum
 EXAMPLE = "write it as 2000-03-01 or 2000-03-01T14:30:00Z"
 EPOCH = re.compile(r"(\d{9,19})(?:\.(\d{1,9}))?")
 # Digits of a count since 1970 -> its unit in nanoseconds. 11, 14 and 17 digits would
-# lie before 1973 in one unit and after the year 5000 in the next.
+# be before 1973 in one unit and after the year 5000 in the next.
 UNIT_OF_DIGITS = {
     **dict.fromkeys((9, 10), 1_000_000_000),
     **dict.fromkeys((12, 13), 1_000_000),
@@ -95,13 +95,13 @@ def parse_stamp(text: str) -> Stamp:
             return stamp
     if SHORTENED.fullmatch(text):
         raise ValueError(
-            f"{text!r} is a time that a spreadsheet has shortened; export it anew"
+            f"{text!r} is a time that a spreadsheet has shortened; export it again"
         )
     if TWO_WAYS.fullmatch(text):
         raise ValueError(
-            f"{text!r} may be day or month first and so is no time; {EXAMPLE}"
+            f"{text!r} may be day or month first and so is not a time; {EXAMPLE}"
         )
-    raise ValueError(f"{text!r} is no time; {EXAMPLE}")
+    raise ValueError(f"{text!r} is not a time; {EXAMPLE}")
 
 
 def is_time(text: str) -> bool:

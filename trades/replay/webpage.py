@@ -120,8 +120,8 @@ def _ends_halted(report: ReplayReport) -> str:
 
 
 def _summary(report: ReplayReport) -> str:
-    heads = ["Prices", "Run", "Return", "Deepest fall", "Reached", "Trades"]
-    heads += ["Won", "Factor", "Halted", "Fees", "Equity"]
+    heads = ["Prices", "Run", "Return", "Max drawdown", "Reached", "Trades"]
+    heads += ["Win rate", "Factor", "Halted", "Fees", "Equity"]
     rows: list[tuple[str, list[str]]] = []
     for instrument in report.instruments:
         runs = (instrument.policy_run, instrument.constant_run)

@@ -33,7 +33,7 @@ WHAT_THE_BASELINE_IS = (
 MOST_NAMES = 5  # in a title
 WHY_ONE_RUN_SAYS_LITTLE = (
     "A report says what happened in this run. One run is one path of prices: another "
-    "period or instrument may say the opposite, so it is no evidence that a policy "
+    "period or instrument may show the opposite, so it is not evidence that a policy "
     "helps or harms."
 )
 
@@ -89,14 +89,14 @@ def period_name(period: PeriodSummary, goal_type: GoalType) -> str:
 
 
 def goal_words(report: InstrumentReport) -> str:
-    """The goal as a person would say it: 5 % return a month."""
+    """The goal as a person would say it: 5 % return per month."""
     target = plain_number(report.target_value)
     word = period_word(report.goal_type)
     match report.goal_type.measures:
         case Measure.RETURN:
-            return f"{target} % return a {word}"
+            return f"{target} % return per {word}"
         case Measure.INCOME:
-            return f"{target} income a {word}"
+            return f"{target} income per {word}"
         case Measure.VALUE:
             return f"a portfolio value of {target}"
 
@@ -140,7 +140,7 @@ def notes_of(report: ReplayReport) -> list[str]:
 
 
 def _deep_fall(report: InstrumentReport) -> str | None:
-    """Why a fall is deeper than the limit; None where none is."""
+    """Why a drawdown is larger than the limit; None where none is."""
     limit = report.hard_drawdown_pct
     if limit is None:
         return None
@@ -149,18 +149,18 @@ def _deep_fall(report: InstrumentReport) -> str | None:
     if deepest.max_drawdown_pct <= limit:
         return None
     words = (
-        f"A fall of {percent(deepest.max_drawdown_pct)} ({report.symbol}, "
-        f"{run_name(deepest)}) under a hard limit of {plain_number(limit)} % is no "
-        "contradiction. The limit is checked when a trade closes and then stops new "
-        "trades, so the loss that crosses it is taken whole. The fall is measured at "
-        "every bar, with the open position, from the highest equity of the whole run."
+        f"A drawdown of {percent(deepest.max_drawdown_pct)} ({report.symbol}, "
+        f"{run_name(deepest)}) under a hard limit of {plain_number(limit)} % is "
+        "possible: the limit is checked when a trade closes and then stops new trades, "
+        "so the loss that crosses it is taken whole. The drawdown is measured at every "
+        "bar, with the open position, from the highest equity of the whole run."
     )
     if not any(halt.ended for halt in deepest.halts):
         return words
     both = (1 - (1 - limit / 100) ** 2) * 100
     return (
-        f"{words} And the limit counts anew from the equity at which trading was "
-        f"resumed, so falls add up: two of {plain_number(limit)} % make "
+        f"{words} And the limit starts again from the equity at which trading was "
+        f"resumed, so drawdowns add up: two of {plain_number(limit)} % make "
         f"{plain_number(both)} %."
     )
 
@@ -193,7 +193,7 @@ def verdict_words(report: InstrumentReport) -> str:
         ),
         (
             -shown_difference(comparison.drawdown_points),
-            f"deepest fall {percent(policy.max_drawdown_pct)} "
+            f"max drawdown {percent(policy.max_drawdown_pct)} "
             f"({percent(constant.max_drawdown_pct)})",
         ),
         (
@@ -289,7 +289,7 @@ def _risk_sentence(policy: RunSummary, constant: RunSummary) -> list[str]:
         own = policy.return_pct / policy.max_drawdown_pct
         twin = constant.return_pct / constant.max_drawdown_pct
         sentence += (
-            f", return per point of fall {figure(own, places=2)} "
+            f", return per point of drawdown {figure(own, places=2)} "
             f"({figure(twin, places=2)})"
         )
     return [f"{sentence}."]

@@ -1,12 +1,20 @@
 """Request bodies of cash flows."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rest_framework import serializers
 
-from mastertrade.fields import DecimalColumnField, InstantField, StrictSerializer
+from goals.serializers import CashFlowSerializer
+from mastertrade.exceptions import InvalidInput
+from mastertrade.fields import (
+    DecimalColumnField,
+    InstantField,
+    StrictSerializer,
+    VisibleTextField,
+)
 from mastertrade.money import MONEY
-from trades.services.cash_flows import UnrealizedProfit
+from trades.services.cash_flows import UnrealizedProfit, find_unknown_trades
 
 # No portfolio holds more open trades than a request may value.
 MOST_VALUED = 1000
@@ -25,12 +33,22 @@ class UnrealizedProfitSerializer(StrictSerializer):
 class CashFlowCreationSerializer(StrictSerializer):
     """A positive amount deposits, a negative one withdraws."""
 
+    answered = CashFlowSerializer.Meta.fields
+
     amount = DecimalColumnField(MONEY)
     at = InstantField(required=False, allow_null=True)
-    external_id = serializers.CharField(max_length=200, required=False, allow_null=True)
+    external_id = VisibleTextField(max_length=200, required=False, allow_null=True)
     unrealized = serializers.ListField(
         child=UnrealizedProfitSerializer(), required=False, max_length=MOST_VALUED
     )
+
+    def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        if fields.get("amount") == 0:
+            yield InvalidInput("amount", "must not be 0.")
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        named = {one["trade_id"] for one in fields.get("unrealized", ())}
+        return find_unknown_trades(self.context["portfolio_id"], named)
 
     def validate_unrealized(
         self, given: list[dict[str, Any]]

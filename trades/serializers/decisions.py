@@ -1,5 +1,6 @@
 """Request bodies and answers of sizing, strategy choice and the next trade."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rest_framework import serializers
@@ -8,41 +9,65 @@ from goals.enums import PolicyName, ProgressBand, Verdict
 from goals.models import GoalAdjustmentLog
 from goals.size_warnings import WARNING_CODES
 from mastertrade.columns import choices
+from mastertrade.exceptions import InvalidInput
 from mastertrade.fields import (
     DecimalColumnField,
     InstantField,
     PortfolioReferenceField,
     StrictSerializer,
+    VisibleTextField,
 )
 from mastertrade.money import FACTOR, MONEY, PERCENT, PRICE
 from mastertrade.plain import show
 from strategies.enums import RiskProfile, Stance
 from strategies.models import StrategySelectionLog
-from trades.serializers.trades import SYMBOL
+from trades.serializers.trades import SymbolField
+from trades.services.decisions import LARGEST_BASE_SIZE, NEEDS_PRICE
+from trades.services.references import find_unknown
 
 
 class SizesSerializer(StrictSerializer):
     """Sizes are notional, in the portfolio's currency; `lot_step` in units."""
 
-    base_size = DecimalColumnField(MONEY)
-    symbol = serializers.RegexField(SYMBOL, required=False, allow_null=True)
-    price = DecimalColumnField(PRICE, required=False, allow_null=True)
-    max_size = DecimalColumnField(MONEY, required=False, allow_null=True)
-    min_size = DecimalColumnField(MONEY, required=False, allow_null=True)
-    lot_step = DecimalColumnField(PRICE, required=False, allow_null=True)
+    base_size = DecimalColumnField(MONEY, above=0, max_value=LARGEST_BASE_SIZE)
+    symbol = SymbolField(required=False, allow_null=True)
+    price = DecimalColumnField(PRICE, above=0, required=False, allow_null=True)
+    max_size = DecimalColumnField(MONEY, min_value=0, required=False, allow_null=True)
+    min_size = DecimalColumnField(MONEY, min_value=0, required=False, allow_null=True)
+    lot_step = DecimalColumnField(PRICE, above=0, required=False, allow_null=True)
     as_of = InstantField(required=False, allow_null=True)
+
+    def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        if (
+            fields.get("lot_step") is not None
+            and self.initial_data.get("price") is None
+        ):
+            yield InvalidInput("lot_step", NEEDS_PRICE)
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        of_goal = self.context.get("goal_id")
+        return find_unknown(self.context["user"], fields, of_goal)
 
 
 class GoalSizingRequestSerializer(SizesSerializer):
+    """`strategy_id`: whose record the edge guard judges; default: the portfolio's.
+
+    The same `request_id` with the same body answers the first decision.
+    """
+
     strategy_id = serializers.CharField(max_length=100, required=False, allow_null=True)
-    request_id = serializers.CharField(max_length=200, required=False, allow_null=True)
+    request_id = VisibleTextField(max_length=200, required=False, allow_null=True)
 
 
 class PortfolioSizingRequestSerializer(GoalSizingRequestSerializer):
+    """The same over all goals of a `portfolio` (default `main`)."""
+
     portfolio = PortfolioReferenceField()
 
 
 class NextTradeRequestSerializer(SizesSerializer):
+    """`candidates`: the strategies that compete; default: all active ones."""
+
     portfolio = PortfolioReferenceField()
     candidates = serializers.ListField(
         child=serializers.CharField(max_length=100),
@@ -54,6 +79,8 @@ class NextTradeRequestSerializer(SizesSerializer):
 
 
 class StrategyRequestSerializer(StrictSerializer):
+    """`candidates`: the strategies that compete; default: all active ones."""
+
     candidates = serializers.ListField(
         child=serializers.CharField(max_length=100),
         min_length=1,
@@ -62,6 +89,10 @@ class StrategyRequestSerializer(StrictSerializer):
         allow_null=True,
     )
     as_of = InstantField(required=False, allow_null=True)
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        of_goal = self.context["goal_id"]
+        return find_unknown(self.context["user"], fields, of_goal)
 
 
 class GuardSerializer(serializers.Serializer[Any]):

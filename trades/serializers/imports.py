@@ -1,26 +1,42 @@
 """Request parameters and answers of imports."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rest_framework import serializers
 
 from mastertrade.columns import choices
-from mastertrade.fields import StrictSerializer
+from mastertrade.exceptions import InvalidInput
+from mastertrade.fields import ChoiceField, StrictSerializer
 from trades.importing.formats import FORMAT_NAMES
 from trades.importing.options import DateOrder, EqualFills
+from trades.importing.rates import read_rates
 from trades.models import TradeImport
 from trades.services.importing import ImportReport
+from trades.services.references import find_unknown
+
+# Fields of pairs such as USDT=0.92,BTC=60000.
+PAIRS = ("fx_rates", "fee_rates", "contract_sizes")
+
+
+NAME_WANTED: dict[str, Any] = {
+    "invalid": "Must be up to 50 letters, digits, dots, - or _."
+}
 
 
 class ImportUploadSerializer(StrictSerializer):
     """A file of trades, and how to read it."""
 
     file = serializers.FileField(allow_empty_file=True)
-    format = serializers.ChoiceField(choices=choices(FORMAT_NAMES))
+    format = ChoiceField(choices=choices(FORMAT_NAMES))
     portfolio = serializers.CharField(max_length=100, required=False)
     strategy_id = serializers.CharField(max_length=100, required=False)
-    account = serializers.RegexField(r"^[\w.-]{1,50}$", required=False)
-    venue = serializers.RegexField(r"^[\w.-]{1,50}$", required=False)
+    account = serializers.RegexField(
+        r"^[\w.-]{1,50}$", required=False, error_messages=NAME_WANTED
+    )
+    venue = serializers.RegexField(
+        r"^[\w.-]{1,50}$", required=False, error_messages=NAME_WANTED
+    )
     fx_rates = serializers.CharField(
         max_length=1000, required=False, help_text="Such as USDT=0.92,BTC=60000."
     )
@@ -42,16 +58,30 @@ class ImportUploadSerializer(StrictSerializer):
         required=False,
         help_text="Units of the base for one contract: BTC/USDT:USDT=0.01.",
     )
-    date_order = serializers.ChoiceField(
+    date_order = ChoiceField(
         choices=choices(DateOrder),
         required=False,
         help_text="Of dates with a two-digit year, or one that does not come first.",
     )
-    equal_fills = serializers.ChoiceField(
+    equal_fills = ChoiceField(
         choices=choices(EqualFills),
         required=False,
         help_text="What equals a fill from another source: refused unless given.",
     )
+
+    def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        for name in PAIRS:
+            try:
+                read_rates(name, split_pairs(fields.get(name, "")))
+            except InvalidInput as wrong:
+                yield wrong
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        return find_unknown(self.context["user"], fields)
+
+
+def split_pairs(text: str) -> list[str]:
+    return [pair for pair in text.split(",") if pair.strip()]
 
 
 class RefusalSerializer(serializers.Serializer[Any]):
@@ -63,7 +93,7 @@ class RefusalSerializer(serializers.Serializer[Any]):
 class ImportReportSerializer(serializers.Serializer[Any]):
     """What became of the rows; `refusals` are the first of those refused.
 
-    `warnings` say what was taken otherwise than it was written.
+    `warnings` name what was read differently from how it is written.
     """
 
     import_id = serializers.IntegerField(allow_null=True)

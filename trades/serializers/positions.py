@@ -5,9 +5,9 @@ from typing import Any
 from rest_framework import serializers
 
 from mastertrade.fields import DecimalColumnField, InstantField, StrictSerializer
-from mastertrade.money import PRICE, quantum
+from mastertrade.money import PRICE
 from trades.models import Position
-from trades.serializers.trades import SYMBOL, GoalMoveSerializer
+from trades.serializers.trades import GoalMoveSerializer, SymbolField
 from trades.services import Marked
 
 
@@ -40,10 +40,8 @@ class PositionSerializer(serializers.ModelSerializer[Position]):
 class MarkSerializer(StrictSerializer):
     """The price of a symbol in the quote currency of its trades; `at` is now."""
 
-    symbol = serializers.RegexField(
-        SYMBOL, error_messages={"invalid": "Must be up to 50 characters, no spaces."}
-    )
-    price = DecimalColumnField(PRICE, min_value=quantum(PRICE))
+    symbol = SymbolField()
+    price = DecimalColumnField(PRICE, above=0)
     at = InstantField(required=False, allow_null=True)
 
 

@@ -47,7 +47,7 @@ class PacePointSerializer(serializers.Serializer[Any]):
 
 
 class FanPointSerializer(serializers.Serializer[Any]):
-    """The goal's value that so many percent of the walks are below."""
+    """The value that 5, 25, 50, 75 and 95 % of the simulated paths are below."""
 
     at = serializers.DateTimeField()
     trades = serializers.IntegerField()

@@ -1,26 +1,55 @@
 """Request bodies and answers of trades and positions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from django.core.validators import RegexValidator
 from rest_framework import serializers
 
 from goals.services.ledger import GoalMove
 from mastertrade.columns import choices
+from mastertrade.exceptions import InvalidInput
 from mastertrade.fields import (
+    ChoiceField,
     DecimalColumnField,
     InstantField,
     PortfolioReferenceField,
     StrictSerializer,
+    VisibleTextField,
 )
 from mastertrade.money import FACTOR, MONEY, PRICE
-from mastertrade.validation import CURRENCY_PATTERN
+from mastertrade.validation import CURRENCY_PATTERN, SYMBOL_PATTERN
 from trades.enums import Side, TradeStatus
 from trades.models import Trade
 from trades.services import ClosedTrade
+from trades.services.references import (
+    find_unknown,
+    find_wrong_exit,
+    find_wrong_rates,
+)
+from trades.services.settling import before_entry
 
 TRADE_STATUSES = choices(TradeStatus)
-SYMBOL = r"^\S{1,50}$"
+
+
+class SymbolField(VisibleTextField):
+    default_error_messages = {
+        "invalid": "Must be up to 50 characters without spaces, such as BTCUSDT."
+    }
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        wrong = self.error_messages["invalid"]
+        self.validators.append(RegexValidator(SYMBOL_PATTERN, message=wrong))
+
+
+class CurrencyField(serializers.RegexField):
+    default_error_messages = {
+        "invalid": "Must be 2 to 10 capital letters or digits, such as EUR."
+    }
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(CURRENCY_PATTERN, **options)
 
 
 class TradeSerializer(serializers.ModelSerializer[Trade]):
@@ -129,72 +158,96 @@ def show_closed_trade(closed: ClosedTrade) -> dict[str, Any]:
 class TradeCreationSerializer(StrictSerializer):
     """Open a trade; with `exit_price` it is recorded closed at once.
 
-    `override` opens it while trading is halted, and is kept with it.
+    `override` opens it while trading is halted, and is stored with it.
     """
+
+    answered = TradeSerializer.Meta.fields
+    judged_with = {
+        "adjustment_id": ("portfolio",),
+        "exit_time": ("entry_time",),
+        "fee_fx_rate": ("portfolio", "quote_currency", "fee_currency", "fx_rate"),
+        "fx_rate": ("portfolio", "quote_currency", "fee_currency", "fee_fx_rate"),
+    }
+    fixed = {
+        "portfolio_id": "Unknown field. Did you mean portfolio? It takes the key too.",
+    }
 
     portfolio = PortfolioReferenceField()
     strategy_id = serializers.CharField(max_length=100)
-    symbol = serializers.RegexField(
-        SYMBOL, error_messages={"invalid": "Must be up to 50 characters, no spaces."}
-    )
-    side = serializers.ChoiceField(choices=choices(Side))
-    quantity = DecimalColumnField(PRICE)
-    entry_price = DecimalColumnField(PRICE)
+    symbol = SymbolField()
+    side = ChoiceField(choices=choices(Side))
+    quantity = DecimalColumnField(PRICE, above=0)
+    entry_price = DecimalColumnField(PRICE, above=0)
     entry_time = InstantField(required=False, allow_null=True)
-    fees = DecimalColumnField(MONEY, required=False)
-    stop_price = DecimalColumnField(PRICE, required=False, allow_null=True)
+    fees = DecimalColumnField(MONEY, min_value=0, required=False)
+    stop_price = DecimalColumnField(PRICE, above=0, required=False, allow_null=True)
     adjustment_id = serializers.IntegerField(
         min_value=1, max_value=2**63 - 1, required=False, allow_null=True
     )
-    external_id = serializers.CharField(max_length=200, required=False, allow_null=True)
-    quote_currency = serializers.RegexField(
-        CURRENCY_PATTERN, required=False, allow_null=True
-    )
-    fee_currency = serializers.RegexField(
-        CURRENCY_PATTERN, required=False, allow_null=True
-    )
-    fx_rate = DecimalColumnField(PRICE, required=False, allow_null=True)
-    fee_fx_rate = DecimalColumnField(PRICE, required=False, allow_null=True)
-    leverage = DecimalColumnField(FACTOR, required=False, allow_null=True)
+    external_id = VisibleTextField(max_length=200, required=False, allow_null=True)
+    quote_currency = CurrencyField(required=False, allow_null=True)
+    fee_currency = CurrencyField(required=False, allow_null=True)
+    fx_rate = DecimalColumnField(PRICE, above=0, required=False, allow_null=True)
+    fee_fx_rate = DecimalColumnField(PRICE, above=0, required=False, allow_null=True)
+    leverage = DecimalColumnField(FACTOR, min_value=1, required=False, allow_null=True)
     funding = DecimalColumnField(MONEY, required=False, allow_null=True)
-    exit_price = DecimalColumnField(PRICE, required=False, allow_null=True)
+    exit_price = DecimalColumnField(PRICE, above=0, required=False, allow_null=True)
     exit_time = InstantField(required=False, allow_null=True)
     profit_loss = DecimalColumnField(MONEY, required=False, allow_null=True)
     override = serializers.BooleanField(required=False)
+
+    def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        sent: Mapping[str, Any] = self.initial_data
+        for name in ("exit_time", "profit_loss"):
+            if fields.get(name) is not None and sent.get("exit_price") is None:
+                yield InvalidInput(name, "Goes with exit_price, which is missing.")
+        entered, left = fields.get("entry_time"), fields.get("exit_time")
+        if entered is not None and left is not None and left < entered:
+            yield before_entry(entered)
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        user = self.context["user"]
+        yield from find_unknown(user, fields)
+        yield from find_wrong_rates(user, fields)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("exit_price") is not None:
             attrs.pop("override", None)  # what is over has happened
             return attrs
-        for name in ("exit_time", "profit_loss"):
-            if attrs.get(name) is not None:
-                raise serializers.ValidationError({name: ["Goes with exit_price."]})
+        for name in ("exit_price", "exit_time", "profit_loss"):
             attrs.pop(name, None)
-        attrs.pop("exit_price", None)
         return attrs
 
 
 class TradeCloseSerializer(StrictSerializer):
     """`fees` and `funding` of the exit add to those before.
 
-    `quantity` left out is all that is open; less closes a part, which `external_id`
+    `quantity` defaults to all that is open; less closes a part, which `external_id`
     names. `fee_fx_rate` is that of the exit's fees, if it is another.
     """
 
-    exit_price = DecimalColumnField(PRICE)
+    answered = ClosedTradeSerializer.Meta.fields
+
+    exit_price = DecimalColumnField(PRICE, above=0)
     exit_time = InstantField(required=False, allow_null=True)
-    fees = DecimalColumnField(MONEY, required=False)
-    quantity = DecimalColumnField(PRICE, required=False, allow_null=True)
+    fees = DecimalColumnField(MONEY, min_value=0, required=False)
+    quantity = DecimalColumnField(PRICE, above=0, required=False, allow_null=True)
     funding = DecimalColumnField(MONEY, required=False)
-    fee_fx_rate = DecimalColumnField(PRICE, required=False, allow_null=True)
-    external_id = serializers.CharField(max_length=200, required=False, allow_null=True)
+    fee_fx_rate = DecimalColumnField(PRICE, above=0, required=False, allow_null=True)
+    external_id = VisibleTextField(max_length=200, required=False, allow_null=True)
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        trade_id = self.context["trade_id"]
+        return find_wrong_exit(self.context["user"], trade_id, fields)
 
 
 class TradeAdditionSerializer(StrictSerializer):
     """More of an open trade; its entry price becomes the average."""
 
-    quantity = DecimalColumnField(PRICE)
-    entry_price = DecimalColumnField(PRICE)
+    answered = TradeSerializer.Meta.fields
+
+    quantity = DecimalColumnField(PRICE, above=0)
+    entry_price = DecimalColumnField(PRICE, above=0)
     at = InstantField(required=False, allow_null=True)
-    fees = DecimalColumnField(MONEY, required=False)
-    external_id = serializers.CharField(max_length=200, required=False, allow_null=True)
+    fees = DecimalColumnField(MONEY, min_value=0, required=False)
+    external_id = VisibleTextField(max_length=200, required=False, allow_null=True)

@@ -1,10 +1,12 @@
 """Request bodies and answers of webhooks."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rest_framework import serializers
 
 from mastertrade.columns import choices
+from mastertrade.exceptions import InvalidInput
 from mastertrade.fields import (
     DecimalColumnField,
     PortfolioReferenceField,
@@ -13,6 +15,7 @@ from mastertrade.fields import (
 from mastertrade.money import MONEY
 from trades.models import WebhookToken
 from trades.models.webhooks import BOT_PATTERN
+from trades.services.references import find_unknown
 from trades.services.webhooks import BookedFill, Outcome
 
 BOOKED = "Booked."
@@ -50,9 +53,23 @@ class IssuedWebhookSerializer(WebhookSerializer):
 class WebhookRequestSerializer(StrictSerializer):
     """The bot's name is part of the ids of its trades."""
 
-    bot = serializers.RegexField(BOT_PATTERN)
+    answered = IssuedWebhookSerializer.Meta.fields
+    fixed = {
+        "portfolio_id": "Unknown field. Did you mean portfolio? It takes the key too.",
+    }
+
+    bot = serializers.RegexField(
+        BOT_PATTERN,
+        error_messages={
+            "invalid": "Must be up to 50 letters, digits, dots or dashes, such as "
+            "freqtrade-1."
+        },
+    )
     portfolio = PortfolioReferenceField()
     strategy_id = serializers.CharField(max_length=100)
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        return find_unknown(self.context["user"], fields)
 
 
 class BookedFillSerializer(serializers.Serializer[Any]):
@@ -76,5 +93,5 @@ def show_booked(booked: BookedFill) -> dict[str, Any]:
 def show_ignored(kind: str) -> dict[str, Any]:
     return {
         "outcome": str(Outcome.IGNORED),
-        "detail": f"A message of type {kind} tells no fill; nothing was done.",
+        "detail": f"A message of type {kind} reports no fill; nothing was done.",
     }

@@ -58,12 +58,16 @@ def add_to_trade(
     if _is_known(portfolio, external_id, digest):
         return trade, False
     if not trade.is_open:
-        raise TradeNotOpen(f"Trade {trade_id} is {trade.status}.")
+        raise TradeNotOpen(
+            f"Trade {trade_id} is {trade.status}; only an open trade can be added to."
+        )
     if portfolio.account.is_ruined:
-        raise PortfolioRuined(f"Portfolio {portfolio.name} is ruined.")
+        raise PortfolioRuined(
+            f"Portfolio {portfolio.name} is ruined; record a deposit first."
+        )
     filled_at = at or max(newest(portfolio, now), trade.entry_time)
     if at is not None and require_not_future("at", at, now) < trade.entry_time:
-        raise InvalidInput("at", "lies before the trade's entry_time.")
+        raise InvalidInput("at", "is before the trade's entry_time.")
     _enlarge(portfolio, trade, Stake(quantity, entry_price, entry_fees=fees), now, user)
     TradeFill.objects.create(
         portfolio=portfolio,
@@ -109,6 +113,7 @@ def _is_known(portfolio: Portfolio, external_id: str | None, digest: str) -> boo
     ).first()
     if known is not None and known.request_fingerprint != digest:
         raise IdempotencyConflict(
-            f"The fill {external_id} was recorded with other figures."
+            f"The fill {external_id} was recorded with other figures. Use another "
+            "external_id for another one."
         )
     return known is not None

@@ -1,6 +1,6 @@
 """Cash flows whose caller knows what open trades have made by then."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +12,8 @@ from goals.models import CashFlow, Portfolio, User
 from goals.services.portfolios import ValuedTrade, record_cash_flow
 from mastertrade.exceptions import InvalidInput
 from mastertrade.loading import columns_of, load
-from mastertrade.money import MONEY, PRICE, exactly, fits, round_to
+from mastertrade.messages import list_names
+from mastertrade.money import MONEY, PRICE, exactly, fits, format_plain, round_to
 from mastertrade.validation import require_decimal
 from trades.enums import Side
 from trades.models import Trade
@@ -88,7 +89,7 @@ def _value_trades(
 ) -> list[ValuedTrade]:
     given = {one.trade_id: one.unrealized_pnl for one in unrealized}
     if len(given) < len(unrealized):
-        raise InvalidInput(FIELD, "names a trade twice.")
+        raise InvalidInput(FIELD, "names a trade more than once.")
     values = [at, portfolio.portfolio_id, list(given)]
     trades = load(Trade, LOCK_TRADES, values, extra=BROUGHT_ALONG)
     parts = [trade for trade in trades if trade.parent_trade_id is not None]
@@ -100,9 +101,7 @@ def _value_trades(
         )
     missing = given.keys() - {trade.trade_id for trade in trades}
     if missing:
-        raise InvalidInput(
-            FIELD, f"Portfolio {portfolio.name} has no trade {min(missing)}."
-        )
+        raise _no_trades(missing)
     valued, prices = [], {}
     for trade in trades:
         price = _price_of(trade, given[trade.trade_id], at)
@@ -112,6 +111,21 @@ def _value_trades(
     marked = [trade for trade in trades if trade.trade_id in prices]
     _mark(portfolio, marked, prices, at, now)
     return valued
+
+
+def find_unknown_trades(
+    portfolio_id: int, named: Collection[int]
+) -> Iterator[InvalidInput]:
+    """The trades of `unrealized` that the portfolio does not have."""
+    of_portfolio = Trade.objects.filter(portfolio_id=portfolio_id, pk__in=named)
+    missing = set(named) - set(of_portfolio.values_list("trade_id", flat=True))
+    if missing:
+        yield _no_trades(missing)
+
+
+def _no_trades(missing: Collection[int]) -> InvalidInput:
+    keys = list_names([str(key) for key in sorted(missing)])
+    return InvalidInput(FIELD, f"The portfolio has no trade {keys}.")
 
 
 @exactly
@@ -128,7 +142,8 @@ def _price_of(trade: Trade, unrealized_pnl: Decimal, at: datetime) -> Decimal:
     if price <= 0 or not fits(price, PRICE):
         raise InvalidInput(
             FIELD,
-            f"Trade {trade.trade_id} cannot have made {unrealized_pnl:f}: its price "
+            f"Trade {trade.trade_id} cannot have made "
+            f"{format_plain(unrealized_pnl)}: its price "
             "would not be above 0.",
         )
     return price

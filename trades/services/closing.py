@@ -1,5 +1,6 @@
 """Closing trades, whole or in parts: the profit is booked and the goals move."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -28,6 +29,7 @@ from mastertrade.money import (
 from mastertrade.transactions import atomic
 from mastertrade.validation import (
     fingerprint,
+    refuse,
     require_decimal,
     require_not_future,
     require_not_negative,
@@ -42,7 +44,7 @@ from trades.services.rows import (
     save_closed,
     save_open,
 )
-from trades.services.settling import Exit, settle, split_trade
+from trades.services.settling import Exit, before_entry, settle, split_trade
 from trades.services.tickets import IMPORTED
 
 ZERO = Decimal(0)
@@ -111,6 +113,7 @@ def close_trade(
         return ClosedTrade(trade, trade, ())
     if exit_time is not None:
         require_not_future("exit_time", exit_time, now)
+    refuse(wrong_in_exit(trade, quantity, exit_time))
     exited = Exit(
         price=exit_price,
         at=exit_time or max(newest(portfolio, now), trade.entry_time),
@@ -122,6 +125,17 @@ def close_trade(
     if quantity is None or quantity == trade.quantity:
         return book_close(portfolio, trade, exited, now=now, by=by)
     return _book_part(portfolio, trade, exited, quantity, external_id, told, now, by)
+
+
+def wrong_in_exit(
+    trade: Trade, quantity: Decimal | None, exit_time: datetime | None
+) -> Iterator[InvalidInput]:
+    """What of an exit contradicts the open trade."""
+    if quantity is not None and quantity > trade.quantity:
+        held = format_plain(trade.quantity)
+        yield InvalidInput("quantity", f"is more than the trade's {held}.")
+    if exit_time is not None and exit_time < trade.entry_time:
+        yield before_entry(trade.entry_time)
 
 
 def book_close(
@@ -145,10 +159,6 @@ def _book_part(
     now: datetime,
     by: str,
 ) -> ClosedTrade:
-    if quantity > trade.quantity:
-        raise InvalidInput(
-            "quantity", f"is more than the trade's {format_plain(trade.quantity)}."
-        )
     part = split_trade(trade, exited, quantity, now, by)
     part.external_id = external_id
     part.request_fingerprint = fingerprint(told)
@@ -220,7 +230,8 @@ def _find_known_part(
     )
     if known.parent_trade_id != trade.pk or not same:
         raise IdempotencyConflict(
-            f"The trade {external_id} was recorded with other figures."
+            f"The trade {external_id} was recorded with other figures. Use another "
+            "external_id for another one."
         )
     return known
 
@@ -230,7 +241,8 @@ def _refuse_other_figures(trade: Trade, told: dict[str, Any]) -> None:
         raise TradeNotOpen(f"Trade {trade.trade_id} is void.")
     if not _ended_by(trade, told):
         raise TradeAlreadyClosed(
-            f"Trade {trade.trade_id} was closed before, with other figures."
+            f"Trade {trade.trade_id} was closed before, with other figures. GET "
+            f"/api/trades/{trade.trade_id}/ shows them."
         )
 
 

@@ -49,6 +49,9 @@ from trades.planning import TradePlan, plan_trade
 from trades.services.evidence import Evidence, load_evidence
 from trades.services.records import WHOLE_PORTFOLIO, load_records
 
+LARGEST_BASE_SIZE = Decimal(10) ** 15
+NEEDS_PRICE = "needs a price: it rounds the quantity."
+
 
 @dataclass(frozen=True, slots=True)
 class StrategyChoice:
@@ -324,8 +327,5 @@ def _check_request(sizes: dict[str, Any]) -> SizeRequest:
         if value is not None:
             require_not_negative(name, value, MONEY)
     if request.lot_step is not None and request.price is None:
-        raise InvalidInput("lot_step", "needs a price to round a quantity.")
+        raise InvalidInput("lot_step", NEEDS_PRICE)
     return request
-
-
-LARGEST_BASE_SIZE = Decimal(10) ** 15

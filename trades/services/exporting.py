@@ -98,5 +98,5 @@ def _write_json(target: TextIO, rows: Iterator[list[str]]) -> int:
         target.write(json.dumps(told) + "\n")
         count += 1
     if count == 0:
-        target.write("[]\n")  # an empty file is no JSON
+        target.write("[]\n")  # an empty file is not JSON
     return count

@@ -88,9 +88,9 @@ FROM (
 WRONG = """CASE
     WHEN (exit_price IS NULL) <> (exit_time IS NULL)
         THEN 'exit_time|and exit_price go together.'
-    WHEN entry_time > %(now)s THEN 'entry_time|lies in the future.'
-    WHEN exit_time > %(now)s THEN 'exit_time|lies in the future.'
-    WHEN exit_time < entry_time THEN 'exit_time|lies before entry_time.'
+    WHEN entry_time > %(now)s THEN 'entry_time|is in the future.'
+    WHEN exit_time > %(now)s THEN 'exit_time|is in the future.'
+    WHEN exit_time < entry_time THEN 'exit_time|is before entry_time.'
     WHEN exit_price IS NULL AND coalesce(exit_fees, 0) <> 0
         THEN 'exit_fees|go with exit_price.'
     WHEN exit_price IS NULL AND profit_loss IS NOT NULL

@@ -12,6 +12,7 @@ from goals.models import Portfolio, User
 from goals.services import lock_portfolio, rebuild_ledger
 from goals.services.live import save_live
 from mastertrade.exceptions import InvalidInput
+from mastertrade.messages import no_choice
 from mastertrade.transactions import atomic_for_long
 from strategies.models import StrategyInstance
 from trades.importing.formats import FILL_FORMATS, FORMAT_NAMES, FORMATS
@@ -72,7 +73,7 @@ def import_trades(
     `progress` is told how many bytes more were read.
     """
     if format_name not in FORMAT_NAMES:
-        raise InvalidInput("format", f"must be one of {', '.join(FORMAT_NAMES)}.")
+        raise InvalidInput("format", no_choice(format_name, FORMAT_NAMES))
     locked = lock_portfolio(user=user, portfolio=portfolio)
     told = replace(options or ImportOptions(), known_strategies=_strategies_of(locked))
     source.seek(0)  # an attempt before this one may have read it

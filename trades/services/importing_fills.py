@@ -48,7 +48,7 @@ ANY_VENUE = "any"
 REASONS = {
     "other": "The fill {external_id} was imported with other figures.",
     "late": (
-        "lies before fills of this market that are imported already, the newest of "
+        "is before fills of this market that are imported already, the newest of "
         "{newest:%Y-%m-%d %H:%M:%S} UTC: trades were paired without it."
     ),
     "equal": TOLD,

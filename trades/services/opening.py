@@ -17,7 +17,7 @@ from mastertrade.exceptions import (
     InvalidInput,
     PortfolioRuined,
 )
-from mastertrade.money import MONEY, PRICE, fits
+from mastertrade.money import MONEY, PRICE, fits, format_plain
 from mastertrade.transactions import atomic
 from mastertrade.validation import (
     fingerprint,
@@ -25,9 +25,11 @@ from mastertrade.validation import (
     require_positive,
 )
 from strategies.models import StrategyInstance
+from strategies.services import no_strategy
 from trades.models import Position, Trade
 from trades.pnl import Rates, measure_notional
 from trades.services.closing import ClosedTrade, book_close
+from trades.services.references import no_decision
 from trades.services.settling import Exit
 from trades.services.tickets import ToldExit, TradeTicket, find_known
 
@@ -110,8 +112,8 @@ def record_closed_trade(
     if profit_loss is not None and profit_loss != closed.trade.profit_loss:
         raise InvalidInput(
             "profit_loss",
-            f"{profit_loss:f} was sent, but the figures make "
-            f"{closed.trade.profit_loss:f}.",
+            f"{format_plain(profit_loss)} was sent, but the figures make "
+            f"{format_plain(closed.profit_loss)}.",
         )
     return closed, True
 
@@ -119,7 +121,8 @@ def record_closed_trade(
 def _refuse_other_profit(known: Trade, profit_loss: Decimal | None) -> None:
     if profit_loss is not None and profit_loss != known.profit_loss:
         raise IdempotencyConflict(
-            f"The trade {known.external_id} was recorded with another profit_loss."
+            f"The trade {known.external_id} was recorded with another profit_loss. "
+            "Leave it out, or use another external_id."
         )
 
 
@@ -199,21 +202,14 @@ def _refuse_unknown_references(portfolio: Portfolio, ticket: TradeTicket) -> Non
     decision = GoalAdjustmentLog.objects.filter(
         pk=ticket.adjustment_id or 0, portfolio=portfolio
     )
+    mine = StrategyInstance.objects.tradable_in(portfolio)
     found = (
-        StrategyInstance.objects.tradable_in(portfolio)
-        .filter(strategy_id=ticket.strategy_id)
+        mine.filter(strategy_id=ticket.strategy_id)
         .annotate(decision_found=Exists(decision))
         .values_list("decision_found", flat=True)
         .first()
     )
     if found is None:
-        raise InvalidInput(
-            "strategy_id",
-            f"You have no strategy {ticket.strategy_id}: create it with "
-            "POST /api/strategies/, or name one of yours.",
-        )
+        raise no_strategy("strategy_id", ticket.strategy_id, mine)
     if ticket.adjustment_id is not None and not found:
-        raise InvalidInput(
-            "adjustment_id",
-            f"Portfolio {portfolio.name} has no decision {ticket.adjustment_id}.",
-        )
+        raise no_decision(portfolio, ticket.adjustment_id)

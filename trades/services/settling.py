@@ -1,7 +1,7 @@
 """What a close makes of a trade's row, whole or in part. Nothing is saved here."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 from mastertrade.exceptions import InvalidInput
@@ -28,6 +28,12 @@ class Exit:
     fee_fx_rate: Decimal | None = None
 
 
+def before_entry(entry_time: datetime) -> InvalidInput:
+    """For an exit before the entry."""
+    at = entry_time.astimezone(UTC)
+    return InvalidInput("exit_time", f"is before the entry_time, {at:%FT%TZ}.")
+
+
 @exactly
 def settle(trade: Trade, exited: Exit, now: datetime, by: str) -> None:
     """Set what the close of all that is left of the trade makes of it.
@@ -37,7 +43,7 @@ def settle(trade: Trade, exited: Exit, now: datetime, by: str) -> None:
     holds.
     """
     if exited.at < trade.entry_time:
-        raise InvalidInput("exit_time", "lies before the trade's entry_time.")
+        raise before_entry(trade.entry_time)
     trade.exit_price = exited.price
     trade.exit_time = exited.at
     trade.exit_fees = exited.fees

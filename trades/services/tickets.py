@@ -127,7 +127,8 @@ def find_known(
         return known
     if known.request_fingerprint != IMPORTED or not _is_told_by(known, ticket, ended):
         raise IdempotencyConflict(
-            f"The trade {ticket.external_id} was recorded with other figures."
+            f"The trade {ticket.external_id} was recorded with other figures. "
+            "Use another external_id for another one."
         )
     return known
 

@@ -11,6 +11,7 @@ from goals.services.sign_ins import require_room_for_token
 from mastertrade.exceptions import InvalidInput, NotFound
 from mastertrade.transactions import atomic
 from strategies.models import StrategyInstance
+from strategies.services import no_strategy
 from trades.models import WebhookToken
 from trades.models.webhooks import BOT_PATTERN
 
@@ -38,7 +39,7 @@ def issue_webhook(
     locked = lock_portfolio(user=user, portfolio=portfolio)
     tradable = StrategyInstance.objects.tradable_in(locked)
     if not tradable.filter(strategy_id=strategy_id).exists():
-        raise InvalidInput("strategy_id", f"You have no strategy {strategy_id}.")
+        raise no_strategy("strategy_id", strategy_id, tradable)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     row = WebhookToken.objects.create(
         user=user,

@@ -22,7 +22,7 @@ from mastertrade.exceptions import (
     TradeAlreadyClosed,
     TradeNotOpen,
 )
-from mastertrade.money import FACTOR, MONEY, exactly, round_to
+from mastertrade.money import FACTOR, MONEY, exactly, format_plain, round_to
 from mastertrade.transactions import atomic
 from trades.enums import FillKind, Side, TradeStatus
 from trades.importing.freqtrade_exits import refuse_contradiction
@@ -172,7 +172,7 @@ class _Booking:
         part = stake
         if not message.is_final:
             if message.quantity >= trade.quantity:
-                raise self._missing(f"it holds {trade.quantity:f} here")
+                raise self._missing(f"it holds {format_plain(trade.quantity)} here")
             part, stake = split_stake(stake, message.quantity)
         if not self._holds(stake.exact_cost):
             raise self._missing("a fill before this one has not come in")

@@ -19,7 +19,7 @@ SELECT (SELECT count(*) FROM pg_stat_activity
 
 @pytest.fixture
 def nothing_drifts(db: None) -> Iterator[None]:
-    """After the test every figure is what the ledger says, and nobody deadlocked."""
+    """After the test every figure equals the ledger's, and nobody deadlocked."""
     before = count_deadlocks()
     yield
     assert list(find_drift()) == []

@@ -60,4 +60,4 @@ def test_a_replay_says_what_the_policy_did_and_every_halt(operator: Client):
 
     assert "at its hard drawdown (" in page
     assert "resumed by hand after 30 days" in page
-    assert "3 % return a month" in text_of(operator, "trades_replayrun_changelist")
+    assert "3 % return per month" in text_of(operator, "trades_replayrun_changelist")

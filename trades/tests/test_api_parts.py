@@ -331,7 +331,7 @@ def test_of_several_marks_of_a_symbol_the_newest_counts(trader: Trader) -> None:
         ([{"symbol": "A"}], "0.price"),
         ([5], "0.non_field_errors"),
         ({"symbol": "A", "price": "-1"}, "price"),
-        ([{"symbol": "A", "price": "1", "at": "2199-01-01T00:00:00Z"}], "at"),
+        ([{"symbol": "A", "price": "1", "at": "2199-01-01T00:00:00Z"}], "0.at"),
         ([{"symbol": "A", "price": "1", "at": "2026-01-01T00:00:00"}], "0.at"),
         ([{"symbol": "A", "price": "1"}] * 1001, "marks"),
     ],

@@ -191,7 +191,7 @@ def test_replays_are_listed_by_kind():
     assert kinds(kind="all") == ["demo", "simulation"]
     assert kinds(kind="demo") == ["demo"]
     refused = read(trader.client.get("/api/replays/", {"kind": "live"}), 400)
-    assert refused == {"kind": ["live is none of simulation, demo, all."]}
+    assert refused == {"kind": ["Must be one of simulation, demo, all."]}
 
 
 def test_the_command_deletes_what_is_named_and_shows_it_before(

@@ -83,7 +83,7 @@ def test_a_day_without_a_rate_takes_that_of_the_week_before(
         ("date,BTC\n2019-03-01,-1\n", "no plain number in line 2"),
         ("date,BTC\n2019-03-01,0\n", "line 2"),
         ("date,BTC\n2019-03-01,1\n2019-03-01,2\n", "two rates for 2019-03-01"),
-        ('date,BTC\n2019-03-01,"1\n', "no CSV"),
+        ('date,BTC\n2019-03-01,"1\n', "not a CSV"),
         ("date,BTC\n2019-03-01," + "1" * 5_000_001, "larger than 5 MB"),
     ],
 )

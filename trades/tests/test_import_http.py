@@ -248,11 +248,11 @@ def test_what_another_user_owns_does_not_exist(trader: Trader) -> None:
 @pytest.mark.parametrize(
     ("rates", "reason"),
     [
-        ("BNB", "BNB is no rate such as BNB=300."),
-        ("=300", "=300 is no rate such as BNB=300."),
-        ("BNB=1e400000", "BNB=1e400000 is no rate such as BNB=300."),
-        ("BNB=NaN", "BNB=NaN is no rate such as BNB=300."),
-        ("BNB=-1", "BNB=-1 is no rate such as BNB=300."),
+        ("BNB", "BNB is not a rate such as BNB=300."),
+        ("=300", "=300 is not a rate such as BNB=300."),
+        ("BNB=1e400000", "BNB=1e400000 is not a rate such as BNB=300."),
+        ("BNB=NaN", "BNB=NaN is not a rate such as BNB=300."),
+        ("BNB=-1", "BNB=-1 is not a rate such as BNB=300."),
         ("BNB=0", "the rate of BNB must be above 0."),
         ("BNB=1" + "0" * 20, "the rate of BNB is out of range."),
         ("BNB=1" + "0" * 500, "the rate of BNB is out of range."),

@@ -107,10 +107,10 @@ def test_lines_are_counted_through_quoted_ones_and_empty_ones() -> None:
 @pytest.mark.parametrize("wrong", ['"open', f'{ROW}\n"a"b,', f'{ROW}\n"{"x" * 20_000}'])
 def test_what_is_no_csv_is_told_by_its_line(wrong: str) -> None:
     line = 2 + wrong.count("\n")
-    with pytest.raises(InvalidInput, match=rf"is no CSV \(line {line}:"):
+    with pytest.raises(InvalidInput, match=rf"is not a CSV \(line {line}:"):
         read(wrong)
 
 
 def test_a_header_that_is_no_csv_is_refused() -> None:
-    with pytest.raises(InvalidInput, match=r"is no CSV \(line 1"):
+    with pytest.raises(InvalidInput, match=r"is not a CSV \(line 1"):
         read(header='"symbol"x,')

@@ -310,7 +310,8 @@ def test_the_first_thousand_refusals_are_shown(portfolio: Portfolio) -> None:
         (b"symbol,side\n", "lacks the columns"),
         (csv_of(header=HEADER + ",colour").encode(), "colour"),
         (csv_of(header=HEADER + ",side").encode(), "twice"),
-        (csv_of(ROW, '"b').encode(), "no CSV"),
+        (csv_of(header=HEADER + ",entry_fee").encode(), "Did you mean entry_fees"),
+        (csv_of(ROW, '"b').encode(), "not a CSV"),
     ],
 )
 def test_a_file_that_is_no_such_csv_is_refused(

@@ -320,14 +320,19 @@ def test_a_portfolio_in_another_currency_needs_a_rate(db: None) -> None:
             "close_profit_abs",
             "is -0.07200000, but the orders make -0.02325000.",
         ),
-        ("UPDATE trades SET amount = 'much' WHERE id = 1", 1, "amount", "is no number"),
+        (
+            "UPDATE trades SET amount = 'much' WHERE id = 1",
+            1,
+            "amount",
+            "is not a number",
+        ),
         ("UPDATE trades SET open_rate = 9e999 WHERE id = 1", 1, "open_rate", "finite"),
         ("UPDATE trades SET pair = '' WHERE id = 1", 1, "pair", "is missing."),
         (
             "UPDATE trades SET open_date = 'then' WHERE id = 1",
             1,
             "open_date",
-            "is no instant: 'then'.",
+            "is not an instant: 'then'.",
         ),
         (
             "UPDATE orders SET average = NULL, price = NULL, ft_price = 0 WHERE id = 1",

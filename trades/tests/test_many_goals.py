@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 
 import pytest
 from django.db import connection
@@ -35,11 +36,18 @@ KINDS = [
 ]
 
 
+# No two goals are the same: each has a target of its own.
+targets = count(1)
+
+
 def fill(portfolio, number, **fields):
-    return [
-        GoalFactory(**{"portfolio": portfolio, **KINDS[n % len(KINDS)], **fields})
-        for n in range(number)
-    ]
+    made = []
+    for n in range(number):
+        kind = {**KINDS[n % len(KINDS)], **fields}
+        more = Decimal(next(targets)) / 10**4
+        kind["target_value"] = kind.get("target_value", Decimal(5)) + more
+        made.append(GoalFactory(portfolio=portfolio, **kind))
+    return made
 
 
 def add(portfolio, as_of=START, **fields):
@@ -47,7 +55,7 @@ def add(portfolio, as_of=START, **fields):
         user=portfolio.user,
         portfolio=portfolio.pk,
         goal_type="monthly_return",
-        target_value=Decimal(5),
+        target_value=Decimal(5) + Decimal(next(targets)) / 10**4,
         as_of=as_of,
         **fields,
     )

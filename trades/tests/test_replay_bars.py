@@ -188,21 +188,25 @@ def test_a_symbol_that_is_not_there_is_refused(write):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("2020-01-03,x,12,9,11,1", "column Open: 'x' is no number; write it as 1234.5"),
+        (
+            "2020-01-03,x,12,9,11,1",
+            "column Open: 'x' is not a number; write it as 1234.5",
+        ),
         (
             "2020-01-03,1_0,12,9,11,1",
-            "column Open: '1_0' is no number; write it as 1234.5",
+            "column Open: '1_0' is not a number; write it as 1234.5",
         ),
         (
             "2020-01-03,,12,9,11,1",
-            "column Open: '' is no number; --skip-null-rows skips rows without a price",
+            "column Open: '' is not a number; --skip-null-rows skips rows without a "
+            "price",
         ),
         ("2020-01-03,-10,12,9,11,1", "column Open: a price must be above 0, was -10"),
         ("2020-01-03,10,12,0,11,1", "column Low: a price must be above 0, was 0"),
         (
             "2020-01-03,10,12,9,NaN,1",
-            "column Close: 'NaN' is no number; --skip-null-rows skips rows without a "
-            "price",
+            "column Close: 'NaN' is not a number; --skip-null-rows skips rows without "
+            "a price",
         ),
         ("2020-01-03,10,inf,9,11,1", "column High: inf is not finite"),
         ("2020-01-03,10,1e30,9,11,1", "column High: 1E+30 is too large for a price"),
@@ -237,7 +241,7 @@ def test_a_symbol_that_is_not_there_is_refused(write):
         ),
         (
             "01/03/2020,10,12,9,11,1",
-            "column Date: '01/03/2020' may be day or month first and so is no time; "
+            "column Date: '01/03/2020' may be day or month first and so is not a time; "
             "write it as 2000-03-01 or 2000-03-01T14:30:00Z",
         ),
     ],

@@ -63,7 +63,7 @@ def test_terminal_and_page_say_what_was_replayed_when_and_how(
     named = replace(instrument, symbol="ACME")
 
     for text in shown(whole(named)).values():
-        assert "Replay of ACME, 2020 to 2021: 5 % return a month, ladder" in text
+        assert "Replay of ACME, 2020 to 2021: 5 % return per month, ladder" in text
         assert "2026-03-02 12:30 UTC by: python manage.py replay --prices ACME" in text
         assert "Factor 1.0 is the baseline: the same strategies" in text
         assert "One run says little; in this one ladder" in text
@@ -103,13 +103,13 @@ def test_a_run_that_ends_halted_says_so_before_any_figure(
 def test_a_fall_beyond_the_limit_is_explained(told: InstrumentReport) -> None:
     explained = " ".join(notes_of(whole(told))).replace("\u00a0", " ")
 
-    assert "A fall of 34.0 % (ACME, ladder) under a hard limit of 20 %" in explained
+    assert "A drawdown of 34.0 % (ACME, ladder) under a hard limit of 20 %" in explained
     assert "checked when a trade closes" in explained
     assert "two of 20 % make 36 %" in explained
     never = replace(told, policy_run=make_run(fall="34"))
     assert "resumed" not in " ".join(notes_of(whole(never)))
     within = replace(told, policy_run=make_run(fall="19"))
-    assert "A fall of" not in " ".join(notes_of(whole(within)))
+    assert "A drawdown of" not in " ".join(notes_of(whole(within)))
 
 
 def test_buying_and_holding_pays_the_costs_of_a_trade_and_falls_with_the_price() -> (

@@ -278,7 +278,7 @@ NO_HEADER = "write one above: Date,Open,High,Low,Close,Volume in the file's orde
     [
         pytest.param(
             FLAT,
-            "line 1: there is no header, and columns 2 to 5 cannot be told apart; "
+            "line 1: there is no header, and columns 2 to 5 cannot be distinguished; "
             + NO_HEADER,
             id="no header, open and close alike",
         ),
@@ -299,7 +299,7 @@ NO_HEADER = "write one above: Date,Open,High,Low,Close,Volume in the file's orde
         ),
         pytest.param(
             lines_of(lambda i, bar: f"AAPL,{date_of(i, bar)}"),
-            "line 1: there is no header, and its columns cannot be told apart; "
+            "line 1: there is no header, and its columns cannot be distinguished; "
             + NO_HEADER,
             id="no header, a symbol first",
         ),
@@ -325,8 +325,8 @@ NO_HEADER = "write one above: Date,Open,High,Low,Close,Volume in the file's orde
                 ",Open,High,Low,Close",
                 *(f"{i},{line[11:]}" for i, line in enumerate(FLAT)),
             ],
-            "line 2, column 1 (without a name): '0' is no time; write it as 2000-03-01 "
-            "or 2000-03-01T14:30:00Z",
+            "line 2, column 1 (without a name): '0' is not a time; write it as "
+            "2000-03-01 or 2000-03-01T14:30:00Z",
             id="numbered rows without a time",
         ),
         pytest.param(
@@ -433,13 +433,13 @@ def test_a_fault_of_a_file_without_a_header_is_named_by_its_column(write: Write)
     lines = lines_of(date_of)
     lines[4] = f"{date_of(4, DAYS[4])},x,12,9,11"
 
-    assert fault_of(write(lines)) == "prices.csv, line 5, column 2: 'x' is no number"
+    assert fault_of(write(lines)) == "prices.csv, line 5, column 2: 'x' is not a number"
 
 
 def test_a_file_without_a_header_and_prices_is_refused(write: Write):
     lines = [f"{date_of(i, bar)},,,," for i, bar in enumerate(DAYS)]
 
-    assert "cannot be told apart" in fault_of(write(lines))
+    assert "cannot be distinguished" in fault_of(write(lines))
 
 
 # Options

@@ -400,9 +400,9 @@ def test_what_is_not_known_is_a_dash():
 @pytest.mark.parametrize(
     ("goal_type", "target", "words"),
     [
-        (GoalType.MONTHLY_RETURN, "5.000000", "5 % return a month"),
-        (GoalType.QUARTERLY_INCOME, "4000", "4,000 income a quarter"),
-        (GoalType.YEARLY_RETURN, "12.5", "12.5 % return a year"),
+        (GoalType.MONTHLY_RETURN, "5.000000", "5 % return per month"),
+        (GoalType.QUARTERLY_INCOME, "4000", "4,000 income per quarter"),
+        (GoalType.YEARLY_RETURN, "12.5", "12.5 % return per year"),
         (GoalType.PORTFOLIO_VALUE, "1000000", "a portfolio value of 1,000,000"),
     ],
 )
@@ -423,7 +423,7 @@ def test_the_verdict_says_what_was_better_and_what_worse(instrument):
         "One run says little; in this one ladder did better than the baseline in some "
         "respects and worse in others. "
         "Better: return +12.0 % (factor 1.0: +10.0 %). "
-        "Worse: deepest fall 25.0 % (20.0 %). "
+        "Worse: max drawdown 25.0 % (20.0 %). "
         "Same: months reached 0 of 0 (0)."
     )
 
@@ -482,7 +482,7 @@ def test_two_losses_are_not_weighed_by_their_falls(instrument):
         policy_run=make_run(returned="-12", fall="25"),
         constant_run=make_run(),
     )
-    assert "return per point of fall" not in verdict_words(report)
+    assert "return per point of drawdown" not in verdict_words(report)
 
 
 def test_a_run_that_was_never_halted_says_nothing_of_it():

@@ -317,7 +317,10 @@ def test_a_failure_in_the_middle_leaves_the_trade_open_and_everything_unchanged(
 
 def test_every_goal_whose_period_holds_the_exit_moves():
     portfolio = PortfolioFactory()
-    moved = [GoalFactory(portfolio=portfolio), GoalFactory(portfolio=portfolio)]
+    moved = [
+        GoalFactory(portfolio=portfolio),
+        GoalFactory(portfolio=portfolio, priority=4),
+    ]
     still = [
         GoalFactory(portfolio=portfolio, start_date=date(2026, 4, 1)),
         GoalFactory(portfolio=portfolio, target_date=date(2026, 3, 9)),
@@ -374,8 +377,8 @@ def test_the_caches_are_what_the_ledger_says_however_flows_and_trades_mix(events
 @pytest.mark.parametrize("goals", [1, 20])
 def test_closing_takes_at_most_nine_statements(earlier, goals):
     portfolio = PortfolioFactory()
-    for _ in range(goals):
-        GoalFactory(portfolio=portfolio)
+    for target in range(goals):
+        GoalFactory(portfolio=portfolio, target_value=Decimal(5 + target))
     template = book_profit(portfolio, Decimal(1))
     Trade.objects.bulk_create([copy_of(template) for _ in range(earlier - 1)])
     trade = TradeFactory(portfolio=portfolio, fees=Decimal(1))

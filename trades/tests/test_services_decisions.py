@@ -558,7 +558,7 @@ def test_the_same_request_id_with_another_question_is_a_conflict(other):
 
 def test_the_same_request_id_for_another_goal_is_a_conflict():
     goal = GoalFactory()
-    other = GoalFactory(portfolio=goal.portfolio)
+    other = GoalFactory(portfolio=goal.portfolio, priority=4)
     size(goal, request_id="a")
     with pytest.raises(IdempotencyConflict):
         size(other, request_id="a")
@@ -696,7 +696,10 @@ def test_a_decision_changes_neither_goal_nor_portfolio():
 def test_sizing_at_a_past_time_takes_at_most_six_statements(ask, goals, earlier):
     portfolio = PortfolioFactory()
     limit(portfolio, max_position_pct=Decimal(50))
-    *_, goal = (GoalFactory(portfolio=portfolio) for _ in range(goals))
+    *_, goal = (
+        GoalFactory(portfolio=portfolio, target_value=Decimal(5 + target))
+        for target in range(goals)
+    )
     template = book_profit(portfolio, Decimal(1), at=march(18))
     Trade.objects.bulk_create([copy_of(template) for _ in range(earlier - 1)])
     everything = {

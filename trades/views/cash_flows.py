@@ -19,6 +19,7 @@ from mastertrade.exceptions import (
     InsufficientEquity,
     OutOfRange,
 )
+from mastertrade.fields import read_body
 from mastertrade.listing import ListView
 from trades.serializers.cash_flows import CashFlowCreationSerializer
 from trades.services.cash_flows import record_valued_cash_flow
@@ -68,13 +69,12 @@ class CashFlowListView(ListView[CashFlow]):
         Open trades are valued at their marks, or by the `unrealized` that comes along.
         """
         self._portfolio()
-        body = CashFlowCreationSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, CashFlowCreationSerializer)
         flow, is_new = record_valued_cash_flow(
             user=signed_in(request),
             portfolio=portfolio_id,
             now=timezone.now(),
-            **body.validated_data,
+            **body,
         )
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(CashFlowSerializer(flow).data, status=code)

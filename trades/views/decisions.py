@@ -24,6 +24,7 @@ from mastertrade.exceptions import (
     PortfolioUnfunded,
     StrategyNotActive,
 )
+from mastertrade.fields import read_body
 from trades.serializers.decisions import (
     GoalSizingRequestSerializer,
     NextTradeAnswerSerializer,
@@ -59,7 +60,7 @@ BASE_OF_PORTFOLIO = OpenApiExample(
     request_only=True,
 )
 BEHIND = OpenApiExample(
-    "At 0 % of the way",
+    "At 0 % progress",
     value={
         "adjustment_id": 1,
         "goal_id": 1,
@@ -123,13 +124,12 @@ class GoalSizingView(APIView):
     )
     def post(self, request: Request, goal_id: int) -> Response:
         """How large to trade, for one goal."""
-        body = GoalSizingRequestSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, GoalSizingRequestSerializer)
         row, _ = size_for_goal(
             user=signed_in(request),
             goal_id=goal_id,
             now=timezone.now(),
-            **body.validated_data,
+            **body,
         )
         return Response(show_decision(row))
 
@@ -146,11 +146,8 @@ class PortfolioSizingView(APIView):
     )
     def post(self, request: Request) -> Response:
         """How large to trade, over all active goals of a portfolio."""
-        body = PortfolioSizingRequestSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        row, _ = size_for_portfolio(
-            user=signed_in(request), now=timezone.now(), **body.validated_data
-        )
+        body = read_body(self, PortfolioSizingRequestSerializer)
+        row, _ = size_for_portfolio(user=signed_in(request), now=timezone.now(), **body)
         return Response(show_decision(row))
 
 
@@ -170,7 +167,7 @@ class GoalStrategyView(APIView):
         responses=StrategyAnswerSerializer,
         examples=[
             OpenApiExample(
-                "Among two",
+                "Two candidates",
                 value={"candidates": ["momentum_001", "mean_reversion_001"]},
                 request_only=True,
             )
@@ -178,13 +175,12 @@ class GoalStrategyView(APIView):
     )
     def post(self, request: Request, goal_id: int) -> Response:
         """Which strategy fits the goal's progress, with the whole ranking."""
-        body = StrategyRequestSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, StrategyRequestSerializer)
         choice = select_strategy(
             user=signed_in(request),
             goal_id=goal_id,
             now=timezone.now(),
-            **body.validated_data,
+            **body,
         )
         return Response(show_selection(choice.row))
 
@@ -210,11 +206,8 @@ class NextTradeView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Strategy and size in one decision."""
-        body = NextTradeRequestSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        planned = plan_next_trade(
-            user=signed_in(request), now=timezone.now(), **body.validated_data
-        )
+        body = read_body(self, NextTradeRequestSerializer)
+        planned = plan_next_trade(user=signed_in(request), now=timezone.now(), **body)
         chosen = show_selection(planned.selection)
         return Response(
             {

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from goals.authentication import signed_in
 from goals.models import User
 from mastertrade.exceptions import InvalidInput, OutOfRange
+from mastertrade.fields import read_body
 from mastertrade.listing import ListView
 from trades.filters import ImportFilter
 from trades.importing.options import DateOrder, EqualFills, ImportOptions
@@ -26,6 +27,7 @@ from trades.serializers.imports import (
     ImportUploadSerializer,
     TradeImportSerializer,
     show_report,
+    split_pairs,
 )
 from trades.services.importing import ImportReport, import_trades
 from trades.services.warming import warm_imported
@@ -44,6 +46,7 @@ YES = {"1": True, "true": True, "0": False, "false": False, "": False}
 
 class ImportTradesView(APIView):
     body_limit = "upload"
+    parameters = {"POST": (*ImportUploadSerializer().fields, "partial")}
     refusals = {"POST": (OutOfRange,)}
     parser_classes = (
         MultiPartParser,
@@ -56,12 +59,14 @@ class ImportTradesView(APIView):
     @extend_schema(
         request={"multipart/form-data": ImportUploadSerializer},
         parameters=[
-            OpenApiParameter("partial", bool, description="Import what is not refused.")
+            OpenApiParameter(
+                "partial", bool, description="Import the rows that are not refused."
+            )
         ],
         responses={200: ImportReportSerializer, 201: ImportReportSerializer},
     )
     def post(self, request: Request) -> Response:
-        """Import a file of trades, once: what is known already adds nothing.
+        """Import a file of trades; rows that are known already are not added again.
 
         The file comes in a form, or as the body itself (`text/csv`,
         `application/json`, `application/x-ndjson`) with the other fields in the query.
@@ -78,9 +83,8 @@ class ImportTradesView(APIView):
                 close()
 
     def _import(self, request: Request, data: Any) -> Response:
-        body = ImportUploadSerializer(data=data)
-        body.is_valid(raise_exception=True)
-        told, user, now = body.validated_data, signed_in(request), timezone.now()
+        told = read_body(self, ImportUploadSerializer, data)
+        user, now = signed_in(request), timezone.now()
         refuse_slow_upload(told, user.username)
         report = import_trades(
             user=user,
@@ -136,13 +140,13 @@ def _read_options(told: dict[str, Any]) -> ImportOptions:
         strategy_id=told.get("strategy_id"),
         account=told.get("account", "main"),
         venue=told.get("venue"),
-        fx_rates=read_rates("fx_rates", _split(told.get("fx_rates", ""))),
-        fee_rates=read_rates("fee_rates", _split(told.get("fee_rates", ""))),
+        fx_rates=read_rates("fx_rates", split_pairs(told.get("fx_rates", ""))),
+        fee_rates=read_rates("fee_rates", split_pairs(told.get("fee_rates", ""))),
         day_rates=_read_day_rates(told.get("fx_rates_file")),
         quote_currency=told.get("quote_currency"),
         fee_currency=told.get("fee_currency"),
         contract_sizes=read_rates(
-            "contract_sizes", _split(told.get("contract_sizes", ""))
+            "contract_sizes", split_pairs(told.get("contract_sizes", ""))
         ),
         date_order=DateOrder(told["date_order"]) if "date_order" in told else None,
         equal_fills=EqualFills(told.get("equal_fills", EqualFills.REFUSE)),
@@ -151,7 +155,3 @@ def _read_options(told: dict[str, Any]) -> ImportOptions:
 
 def _read_day_rates(file: Any) -> DayRates:
     return DayRates() if file is None else read_day_rates("fx_rates_file", file)
-
-
-def _split(told: str) -> list[str]:
-    return [pair for pair in told.split(",") if pair.strip()]

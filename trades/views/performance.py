@@ -44,6 +44,7 @@ PORTFOLIO = OpenApiParameter(
 class PerformanceListView(ListView[StrategyInstance]):
     """How well each of the user's strategies has done; see that of one strategy."""
 
+    parameters = {"GET": ("from", "to")}
     serializer_class = PerformanceSerializer
     filterset_class = PerformanceFilter
     ordering_fields = ("strategy_id", "strategy_type", "created_at")
@@ -68,13 +69,15 @@ class PerformanceListView(ListView[StrategyInstance]):
 
 
 class PerformanceView(APIView):
+    parameters = {"GET": ("portfolio", "from", "to")}
+
     @extend_schema(parameters=[PORTFOLIO, *SPAN], responses=PerformanceSerializer)
     def get(self, request: Request, strategy_id: str) -> Response:
         """How well a strategy has done: money, edge, Kelly fraction.
 
-        Over its trades that have wholly ended, parts once: in all live portfolios, or
-        in the `portfolio` named, of whatever kind. Money is given for each currency of
-        the portfolios apart, fees included, for currencies do not add up; edge and
+        Over its trades that are fully closed, in all live portfolios, or in the
+        `portfolio` named, of whatever kind. Money is given separately for each
+        currency of the portfolios, fees included; edge and
         Kelly fraction are growths per trade at factor 1, which have no currency. Kelly:
         `continuous` is mean/variance (Thorp 2006), `fraction` the f that maximises the
         mean of log(1 + f·growth) over the sample (Kelly 1956); their bands are the
@@ -85,7 +88,7 @@ class PerformanceView(APIView):
         strategy = get_object_or_404(mine, strategy_id=strategy_id)
         portfolio = _find_portfolio(request)
         if portfolio is None and request.query_params.get("portfolio"):
-            raise InvalidInput("portfolio", "You have no such portfolio.")
+            find_portfolio(signed_in(request), request.query_params["portfolio"])
         span = _read_span(request, portfolio, now)
         told = load_performances(signed_in(request), [strategy_id], span)
         return Response(show_performance(strategy, told[strategy_id]))

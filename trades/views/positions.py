@@ -16,6 +16,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.authentication import signed_in
+from goals.models import User
+from goals.services.portfolios import find_portfolio
 from mastertrade.exceptions import InvalidInput, OutOfRange
 from mastertrade.listing import ListView
 from trades.filters import PositionFilter
@@ -40,7 +42,7 @@ MARK_TWO = OpenApiExample(
 
 
 class PositionListView(ListView[Position]):
-    """What the user's trades hold open (and, with `?status=closed`, held)."""
+    """The user's open positions (with `?status=closed`, the closed ones)."""
 
     serializer_class = PositionSerializer
     filterset_class = PositionFilter
@@ -52,6 +54,7 @@ class PositionListView(ListView[Position]):
 
 
 class MarkPositionsView(APIView):
+    parameters = {"POST": ("portfolio",)}
     refusals = {"POST": (OutOfRange,)}
 
     @extend_schema(
@@ -62,37 +65,48 @@ class MarkPositionsView(APIView):
             many=False,
         ),
         parameters=[
-            OpenApiParameter("portfolio", str, description="Only here; key or name.")
+            OpenApiParameter(
+                "portfolio", str, description="Only in this portfolio; key or name."
+            )
         ],
         responses=MarkedSerializer,
         examples=[MARK_TWO],
     )
     def post(self, request: Request) -> Response:
         """Mark open positions, up to 1,000 symbols at once; live equity follows."""
+        user = signed_in(request)
+        portfolio = request.query_params.get("portfolio") or None
         marked = mark_positions(
-            user=signed_in(request),
-            marks=[Mark(**mark) for mark in _read(request.data)],
+            user=user,
+            marks=[Mark(**mark) for mark in _read(request.data, user, portfolio)],
             now=timezone.now(),
-            portfolio=request.query_params.get("portfolio") or None,
+            portfolio=portfolio,
         )
         return Response(show_marked(marked))
 
 
-def _read(data: Any) -> list[dict[str, Any]]:
+def _read(data: Any, user: User, portfolio: str | None) -> list[dict[str, Any]]:
     """One mark or a list of them; an error names which one and the field."""
-    if not isinstance(data, list):
-        body = MarkSerializer(data=data)
-        body.is_valid(raise_exception=True)
-        return [body.validated_data]
-    if len(data) > MOST_MARKS:
-        raise InvalidInput("marks", f"are more than {MOST_MARKS}.")
-    bodies = [MarkSerializer(data=mark) for mark in data]
+    is_list = isinstance(data, list)
+    if is_list and len(data) > MOST_MARKS:
+        raise InvalidInput(
+            "marks", f"are {len(data):,}; at most {MOST_MARKS:,} at once."
+        )
+    bodies = [MarkSerializer(data=mark) for mark in (data if is_list else [data])]
     wrong = {
-        f"{number}.{field}": errors
+        f"{number}.{field}" if is_list else field: errors
         for number, body in enumerate(bodies)
         if not body.is_valid()
         for field, errors in body.errors.items()
     }
     if wrong:
-        raise ValidationError(wrong)
+        raise ValidationError({**wrong, **_wrong_portfolio(user, portfolio)})
     return [body.validated_data for body in bodies]
+
+
+def _wrong_portfolio(user: User, portfolio: str | None) -> dict[str, list[str]]:
+    try:
+        find_portfolio(user, portfolio)
+    except InvalidInput as unknown:
+        return unknown.errors
+    return {}

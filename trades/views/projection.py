@@ -1,6 +1,4 @@
-"""HTTP: what a goal may come to."""
-
-from typing import Any
+"""HTTP: the projection of a goal."""
 
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -12,10 +10,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.models import FinancialGoal
-from mastertrade.exceptions import InvalidInput
-from mastertrade.fields import InstantField, StrictSerializer
+from mastertrade.fields import InstantField, StrictSerializer, read_body
 from mastertrade.validation import require_not_future
 from strategies.models import StrategyInstance
+from strategies.services import no_strategy
 from trades.serializers.projection import ProjectionSerializer, show_projection
 from trades.services.projecting import project
 
@@ -26,10 +24,14 @@ class _Question(StrictSerializer):
 
 
 class ProjectionView(APIView):
+    parameters = {"GET": ("as_of", "strategy_id")}
+
     @extend_schema(
         parameters=[
             OpenApiParameter(
-                "as_of", OpenApiTypes.DATETIME, description="Nothing later is seen."
+                "as_of",
+                OpenApiTypes.DATETIME,
+                description="As of this instant; default: now.",
             ),
             OpenApiParameter(
                 "strategy_id",
@@ -40,7 +42,7 @@ class ProjectionView(APIView):
         responses=ProjectionSerializer,
     )
     def get(self, request: Request, goal_id: int) -> Response:
-        """The probability to touch the goal by its deadline, and what would help.
+        """The probability to reach the goal by its deadline, and what would raise it.
 
         Under the goal's own policy. Without 20 closed trades, or a deadline,
         `probability` is null and `reason` says why. Nothing is booked or decided.
@@ -49,14 +51,12 @@ class ProjectionView(APIView):
         username = request.user.get_username()
         mine = FinancialGoal.objects.filter(user_id=username)
         goal = get_object_or_404(mine.select_related("portfolio"), pk=goal_id)
-        question = _Question(data=request.query_params.dict())
-        question.is_valid(raise_exception=True)
-        asked: dict[str, Any] = question.validated_data
+        asked = read_body(self, _Question, request.query_params.dict())
         as_of = asked.get("as_of")
         at = now if as_of is None else require_not_future("as_of", as_of, now)
         strategy_id = asked.get("strategy_id")
         if strategy_id is not None:
             own = StrategyInstance.objects.tradable_in(goal.portfolio)
             if not own.filter(strategy_id=strategy_id).exists():
-                raise InvalidInput("strategy_id", "You have no such strategy.")
+                raise no_strategy("strategy_id", strategy_id, own)
         return Response(show_projection(project(goal, at, strategy_id=strategy_id)))

@@ -47,21 +47,21 @@ class ReplayDetailView(generics.RetrieveAPIView[ReplayRun]):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, replay_id: int) -> Response:
-        """Delete the replay whole: its portfolios, goals, decisions, trades, page."""
+        """Delete the replay with its portfolios, goals, decisions, trades and page."""
         delete_replay(user=signed_in(request), run_id=replay_id)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class PortfolioWithDeletionView(PortfolioDetailView):
-    """A portfolio, a floor below; one that a replay made can be deleted."""
+    """A portfolio and its figures; one that a replay made can be deleted."""
 
     refusals = {**PortfolioDetailView.refusals, "DELETE": (PortfolioIsLive,)}
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, portfolio_id: int) -> Response:
-        """Delete a simulation or a demo whole, with the other half of its replay.
+        """Delete a simulation or a demo, with the other portfolio of its replay.
 
-        A live portfolio is refused: 409 `portfolio_is_live`.
+        A live portfolio cannot be deleted: 409 `portfolio_is_live`.
         """
         delete_simulation(user=signed_in(request), portfolio_id=portfolio_id)
         return Response(status=status.HTTP_204_NO_CONTENT)

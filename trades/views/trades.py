@@ -20,6 +20,7 @@ from mastertrade.exceptions import (
     TradeNotOpen,
     TradingHalted,
 )
+from mastertrade.fields import read_body
 from mastertrade.listing import ListView
 from trades.filters import TradeFilter
 from trades.models import Trade
@@ -64,7 +65,7 @@ CLOSE_PART = OpenApiExample(
     request_only=True,
 )
 ADD = OpenApiExample(
-    "Buy as much again",
+    "Add to a trade",
     value={"quantity": "0.02", "entry_price": "48000", "external_id": "order-8813"},
     request_only=True,
 )
@@ -102,9 +103,8 @@ class TradeListView(ListView[Trade]):
     )
     def post(self, request: Request) -> Response:
         """Record a trade: open, or with `exit_price` closed at once."""
-        body = TradeCreationSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        fields, now = body.validated_data, timezone.now()
+        body = read_body(self, TradeCreationSerializer)
+        fields, now = body, timezone.now()
         if "exit_price" in fields:
             closed, is_new = record_closed_trade(
                 user=signed_in(request), now=now, **fields
@@ -139,13 +139,12 @@ class CloseTradeView(APIView):
     )
     def post(self, request: Request, trade_id: int) -> Response:
         """Close the trade; its profit moves the portfolio and its goals."""
-        body = TradeCloseSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, TradeCloseSerializer)
         closed = close_trade(
             user=signed_in(request),
             trade_id=trade_id,
             now=timezone.now(),
-            **body.validated_data,
+            **body,
         )
         return Response(show_closed_trade(closed))
 
@@ -168,13 +167,12 @@ class AddToTradeView(APIView):
     )
     def post(self, request: Request, trade_id: int) -> Response:
         """Enlarge an open trade, at the average entry price."""
-        body = TradeAdditionSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, TradeAdditionSerializer)
         trade, is_new = add_to_trade(
             user=signed_in(request),
             trade_id=trade_id,
             now=timezone.now(),
-            **body.validated_data,
+            **body,
         )
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(TradeSerializer(trade).data, status=code)
@@ -188,12 +186,11 @@ class VoidTradeView(APIView):
     )
     def post(self, request: Request, trade_id: int) -> Response:
         """Take a trade recorded by mistake out of the ledger; it stays readable."""
-        body = VoidSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
+        body = read_body(self, VoidSerializer)
         trade, moves = void_trade(
             user=signed_in(request),
             trade_id=trade_id,
             now=timezone.now(),
-            **body.validated_data,
+            **body,
         )
         return Response(show_moved(trade, moves))

@@ -32,6 +32,7 @@ from mastertrade.exceptions import (
     TradeAlreadyClosed,
     TradeNotOpen,
 )
+from mastertrade.fields import read_body
 from mastertrade.listing import ListView
 from mastertrade.parsing import ExactJSONParser
 from trades.filters import WebhookFilter
@@ -99,6 +100,7 @@ class PlainTextParser(BaseParser):
 
 class FreqtradeView(APIView):
     body_limit = "anonymous"
+    parameters = None
     refusals = {
         "POST": (
             FillMissing,
@@ -124,8 +126,8 @@ class FreqtradeView(APIView):
     def post(self, request: Request, token: str) -> Response:
         """Take a message of freqtrade's webhook; a fill is booked, once.
 
-        The token in the address is all the credentials there are. Which fields each
-        type of message has is told in `docs/integrations/freqtrade.md`.
+        The token in the address is the only credential. Which fields each
+        type of message has is listed in `docs/integrations/freqtrade.md`.
         """
         body, now = _fields(request.data), timezone.now()
         kind = read_kind(body)
@@ -149,7 +151,7 @@ def _fields(body: Any) -> dict[str, Any]:
 
 
 class WebhookListView(ListView[WebhookToken]):
-    """The signed-in user's webhooks; their tokens are not kept."""
+    """The signed-in user's webhooks; their tokens are not stored."""
 
     refusals = {"POST": (TooManyTokens,)}
     serializer_class: Any = WebhookSerializer
@@ -177,11 +179,8 @@ class WebhookListView(ListView[WebhookToken]):
     )
     def post(self, request: Request) -> Response:
         """Issue a webhook's address; it is shown this once."""
-        body = WebhookRequestSerializer(data=request.data)
-        body.is_valid(raise_exception=True)
-        row, token = issue_webhook(
-            user=signed_in(request), now=timezone.now(), **body.validated_data
-        )
+        body = read_body(self, WebhookRequestSerializer)
+        row, token = issue_webhook(user=signed_in(request), now=timezone.now(), **body)
         path = reverse("freqtrade-webhook", args=[token])
         answer = {**WebhookSerializer(row).data, "path": path}
         return Response(answer, status=status.HTTP_201_CREATED)

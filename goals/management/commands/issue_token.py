@@ -18,7 +18,7 @@ class Command(BaseCommand):
         parser.add_argument("username")
         parser.add_argument("--name", default="", help="What it is for.")
         parser.add_argument(
-            "--days", type=int, help="Until it expires; left out: never."
+            "--days", type=int, help="Days until it expires; default: never."
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

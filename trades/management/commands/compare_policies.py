@@ -45,7 +45,7 @@ class World:
 class Command(BaseCommand):
     help = (
         "Simulate one goal with every policy, without and with the edge guard: how "
-        "often it is reached, where it ends, how deep it falls. Changes nothing."
+        "often it is reached, the final equity, the drawdown. Changes nothing."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -55,7 +55,7 @@ class Command(BaseCommand):
         parser.add_argument("--seed", type=int, default=1)
         shape = parser.add_mutually_exclusive_group()
         shape.add_argument("--json", action="store_true", help="ratios, for programs")
-        shape.add_argument("--markdown", action="store_true", help="the tables alone")
+        shape.add_argument("--markdown", action="store_true", help="only the tables")
         parser.add_argument(
             "--plot", type=Path, metavar="FILE", help="draw to FILE.svg or FILE.png"
         )
@@ -219,7 +219,9 @@ def _numbers(options: dict[str, Any], name: str) -> list[float]:
     try:
         return [float(text) for text in options[name].split(",")]
     except ValueError:
-        raise InvalidInput(name, f"{options[name]} is no list such as 1,2.") from None
+        raise InvalidInput(
+            name, f"{options[name]} is not a list such as 1,2."
+        ) from None
 
 
 def _compare_all(worlds: list[World], options: dict[str, Any]) -> list[Comparison]:

@@ -11,7 +11,7 @@ from trades.services.exporting import export_trades
 
 
 class Command(BaseCommand):
-    help = "Write a portfolio's trades to FILE, or to the terminal; void ones left out."
+    help = "Write a portfolio's trades to FILE, or to the terminal; without void ones."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, nargs="?", metavar="FILE")

@@ -36,7 +36,7 @@ class Command(BaseCommand):
         add_portfolio_arguments(parser)
         parser.add_argument("--strategy", help="of rows that name none")
         parser.add_argument(
-            "--account", default="main", help="tells accounts of one venue apart"
+            "--account", default="main", help="distinguishes accounts of one venue"
         )
         parser.add_argument("--venue", help="where the fills come from")
         parser.add_argument(
@@ -70,7 +70,7 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="BTC/USDT:USDT=0.01",
-            help="units of the base for one contract, where no cost says so",
+            help="units of the base for one contract, where no cost gives it",
         )
         parser.add_argument(
             "--date-order",

@@ -26,7 +26,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--fix", action="store_true", help="mend what has drifted")
+        parser.add_argument(
+            "--fix", action="store_true", help="repair what differs from the ledger"
+        )
         parser.add_argument("--user", help="only this user's portfolios")
         parser.add_argument(
             "--portfolio", type=int, action="append", help="only this one, by its key"
@@ -68,7 +70,7 @@ class Command(BaseCommand):
         self, console: Console, count: int, drift: list[Drift], *, fix: bool
     ) -> None:
         if not drift:
-            console.print(f"{count} portfolios: every figure is what the ledger says.")
+            console.print(f"{count} portfolios: every figure equals the ledger's.")
             return
         table = Table("portfolio", "of", "figure", "cached", "ledger")
         for row in drift[:SHOWN]:

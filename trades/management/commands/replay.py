@@ -16,6 +16,7 @@ from goals.enums import GoalType, PolicyName
 from goals.models import User
 from goals.services.portfolios import require_time_zone
 from mastertrade.exceptions import DomainError, InvalidInput
+from mastertrade.messages import did_you_mean
 from mastertrade.terminal import open_console
 from mastertrade.validation import EARLIEST_YEAR
 from trades.management.replaying import replay_all, show_runs
@@ -69,8 +70,8 @@ class Command(BaseCommand):
             "--resume-after-days",
             type=int,
             metavar="DAYS",
-            help="So long after a halt at the hard drawdown trading is resumed by "
-            "hand; left out, never.",
+            help="Days after a halt at the hard drawdown until trading is resumed; "
+            "default: never.",
         )
         parser.add_argument("--fee-bps", type=read_decimal, default=Costs().fee_bps)
         parser.add_argument(
@@ -87,13 +88,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--tolerate-out-of-range-closes",
             action="store_true",
-            help="Widen low and high to opens and closes outside them; says how many "
-            "rows and by how much.",
+            help="Widen low and high to opens and closes outside them; reports how "
+            "many rows and by how much.",
         )
         parser.add_argument(
             "--decimal-comma",
             action="store_true",
-            help="Read 1,234 as 1.234 where no price of the file says which it is.",
+            help="Read 1,234 as 1.234 where no price of the file shows which it is.",
         )
         parser.add_argument(
             "--time-zone",
@@ -142,7 +143,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
-                "Nothing of the unfinished replay is kept."
+                "Nothing of the unfinished replay is stored."
             ) from None
         page = options["page"] or reports_directory() / f"replay-{runs[0].pk}.html"
         periods = options["periods"]
@@ -235,10 +236,11 @@ def read_goal(text: str) -> tuple[GoalType, Decimal]:
     try:
         return GoalType(name), Decimal(target)
     except (ValueError, InvalidOperation):
-        types = ", ".join(kind for kind in GoalType if kind.months)
+        types = [str(kind) for kind in GoalType if kind.months]
+        hint = "" if name in types else did_you_mean(name, types)
         raise ArgumentTypeError(
-            f"{text!r} is no goal; write TYPE:TARGET, such as {DEFAULT_GOAL}, with one "
-            f"of {types}"
+            f"{text!r} is not a goal; write TYPE:TARGET, such as {DEFAULT_GOAL}, with "
+            f"one of {', '.join(types)}.{hint}"
         ) from None
 
 
@@ -246,14 +248,14 @@ def read_day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is no date; write 2008-01-01") from None
+        raise ArgumentTypeError(f"{text!r} is not a date; write 2008-01-01") from None
 
 
 def read_time_zone(text: str) -> str:
     try:
         require_time_zone(text)
     except InvalidInput as error:
-        raise ArgumentTypeError(f"{text!r} {error.detail}") from None
+        raise ArgumentTypeError(error.detail) from None
     return text
 
 
@@ -261,7 +263,7 @@ def read_decimal(text: str) -> Decimal:
     try:
         number = Decimal(text)
     except InvalidOperation:
-        raise ArgumentTypeError(f"{text!r} is no number") from None
+        raise ArgumentTypeError(f"{text!r} is not a number, such as 2.5") from None
     if not number.is_finite():
-        raise ArgumentTypeError(f"{text!r} is no number")
+        raise ArgumentTypeError(f"{text!r} is not a number")
     return number

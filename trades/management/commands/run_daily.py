@@ -69,6 +69,8 @@ def _read_time(text: str | None, now: datetime) -> datetime:
         as_of = datetime.fromisoformat(text)
         return require_not_future("as_of", as_of, now)
     except ValueError as error:
-        raise CommandError(f"--as-of {text} is no time such as {EXAMPLE}.") from error
+        raise CommandError(
+            f"--as-of {text} is not a time such as {EXAMPLE}."
+        ) from error
     except InvalidInput as refused:
         raise CommandError(f"--as-of {text} {refused.detail}") from refused

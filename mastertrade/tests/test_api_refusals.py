@@ -1,0 +1,334 @@
+"""A refusal names everything that is wrong, what is allowed and what comes nearest.
+
+The tables follow from the schema, so that a new endpoint is covered at once.
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from mastertrade.api import MOST_ERRORS
+from mastertrade.parameters import parameters_of
+from tests.bodies import BODIES
+from tests.http import (
+    KEYED_BY_ADDRESS,
+    Trader,
+    make_busy_trader,
+    nothing_changes,
+    operations,
+    read,
+    resolve,
+    send,
+    unthrottled,  # noqa: F401
+)
+
+ENUMERATED = [
+    (name, field)
+    for name, one in operations().items()
+    for field, described in one.body.items()
+    if "enum" in described
+]
+ASKED = [name for name in operations() if name not in KEYED_BY_ADDRESS]
+CHOSEN = [
+    (name, parameter)
+    for name in ASKED
+    for parameter, described in operations()[name].query.items()
+    if "enum" in described or "enum" in described.get("items", {})
+]
+
+
+@pytest.fixture
+def trader(db: None) -> Trader:
+    return make_busy_trader()
+
+
+def refuse(trader: Trader, name: str, body: Any) -> Any:
+    """The 400 that an operation answers to a body; nothing was done."""
+    operation = operations()[name]
+    with nothing_changes():
+        path = trader.address(operation.path)
+        return read(send(trader.client, operation.method, path, body), 400)
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_an_unknown_field_is_named_with_the_nearest_and_all_fields(
+    name: str, trader: Trader
+) -> None:
+    known = list(operations()[name].body)
+    meant = known[0]
+    refused = refuse(trader, name, {**BODIES[name](trader), f"{meant}s": "1"})
+
+    assert list(refused) == [f"{meant}s"]
+    (words,) = refused[f"{meant}s"]
+    assert words.startswith(f"Unknown field. Did you mean {meant}? The fields are ")
+    assert all(field in words for field in known)
+
+
+def test_an_unknown_field_of_a_row_is_named_in_its_row(trader: Trader) -> None:
+    row = {"trade_id": trader["trade_id"], "unrealized_pnl": "1", "trade": 5}
+    name = "POST /api/portfolios/{portfolio_id}/cash-flows/"
+    refused = refuse(trader, name, {"amount": "5", "unrealized": [row]})
+
+    (words,) = refused["unrealized"]["0"]["trade"]
+    assert words.startswith("Unknown field. Did you mean trade_id?")
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "words"),
+    [
+        ("POST /api/portfolios/", "equity", "is set by MasterTrade"),
+        ("PATCH /api/portfolios/{portfolio_id}/", "kind", "is set by MasterTrade"),
+        ("POST /api/goals/", "progress_pct", "is set by MasterTrade"),
+        ("POST /api/goals/", "portfolio_id", "Did you mean portfolio?"),
+        ("PATCH /api/goals/{goal_id}/", "goal_type", "cannot be changed after"),
+        ("PATCH /api/strategies/{strategy_id}/", "strategy_id", "cannot be changed"),
+        ("POST /api/strategies/", "user_id", "is set by MasterTrade"),
+        ("POST /api/trades/", "trade_id", "is set by MasterTrade"),
+        ("POST /api/trades/{trade_id}/close/", "profit_loss", "is set by MasterTrade"),
+        ("POST /api/webhooks/", "path", "is set by MasterTrade"),
+    ],
+)
+def test_a_field_that_is_known_but_not_taken_says_why(
+    name: str, field: str, words: str, trader: Trader
+) -> None:
+    refused = refuse(trader, name, {**BODIES[name](trader), field: "1"})
+    assert words in refused[field][0]
+
+
+@pytest.mark.parametrize(("name", "field"), ENUMERATED)
+def test_a_wrong_choice_is_answered_with_the_choices_and_the_nearest(
+    name: str, field: str, trader: Trader
+) -> None:
+    words = [word for word in operations()[name].body[field]["enum"] if word]
+    body = {**BODIES[name](trader), field: f"{words[-1]}x"}
+
+    (said,) = refuse(trader, name, body)[field]
+    assert said == (f"Must be one of {', '.join(words)}. Did you mean {words[-1]}?")
+
+
+def wrong_value(field: dict[str, Any]) -> Any:
+    """One that no field of the kind takes."""
+    is_list = field.get("type") in {"array", "object"}
+    return "nonsense" if is_list else [[]]
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_all_that_is_wrong_is_named_at_once(name: str, trader: Trader) -> None:
+    fields = operations()[name].body
+    wrong = {field: wrong_value(one) for field, one in fields.items()}
+    refused = refuse(trader, name, {**wrong, "nonsense": 1})
+
+    named = {"nonsense", *fields}
+    shown = set(refused) - {"and_more"}
+    assert shown == named if len(named) <= MOST_ERRORS else shown < named
+    assert len(shown) == min(len(named), MOST_ERRORS)
+    assert all(isinstance(one, list) for one in refused.values())
+
+
+UNKNOWN = {
+    "portfolio": "nowhere",
+    "strategy_id": "nobody",
+    "candidates": ["nobody"],
+    "adjustment_id": 999_999_999,
+}
+
+
+def references_of(name: str) -> list[str]:
+    if name == "POST /api/strategies/":  # it names the new one
+        return []
+    return [field for field in operations()[name].body if field in UNKNOWN]
+
+
+@pytest.mark.parametrize("name", [one for one in BODIES if references_of(one)])
+def test_unknown_references_are_named_together_and_with_what_else_is_wrong(
+    name: str, trader: Trader
+) -> None:
+    valid, named = BODIES[name](trader), references_of(name)
+    unknown = {field: UNKNOWN[field] for field in named}
+    if "portfolio" in unknown and "adjustment_id" in unknown:
+        # Decisions are a portfolio's: with an unknown one nothing is said of them.
+        refused = refuse(
+            trader, name, {**valid, "adjustment_id": UNKNOWN["adjustment_id"]}
+        )
+        assert list(refused) == ["adjustment_id"]
+        del unknown["adjustment_id"]
+    alone = refuse(trader, name, {**valid, **unknown})
+    assert set(alone) == set(unknown)
+    with_others = refuse(trader, name, {**valid, **unknown, "nonsense": 1})
+    assert set(with_others) == {*unknown, "nonsense"}
+
+
+def test_an_unknown_reference_is_answered_with_the_nearest_of_ones_own(
+    trader: Trader,
+) -> None:
+    stranger = make_busy_trader()
+    stranger.post("/api/portfolios/", {"name": "cryptos"}, 201)
+    body = {**BODIES["POST /api/trades/"](trader), "portfolio": "crypt"}
+    refused = refuse(trader, "POST /api/trades/", {**body, "strategy_id": "momentum"})
+
+    assert refused["portfolio"] == [
+        "You have no portfolio crypt. Did you mean crypto? Yours are main, crypto."
+    ]
+    assert refused["strategy_id"] == [
+        "You have no strategy momentum. Did you mean momentum_001? Yours are "
+        "mean_reversion_001, momentum_001."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "named"),
+    [
+        (
+            "POST /api/goals/",
+            {"min_factor": "1.5", "max_factor": "0.5", "recurring": True,
+             "target_date": None, "priority": 11, "start_value": None},
+            {"min_factor", "priority", "recurring"},
+        ),
+        (
+            "POST /api/goals/",
+            {"goal_type": "monthly_return", "target_value": "-1", "start_value": "5",
+             "start_date": "2026-02-01", "target_date": "2026-01-01",
+             "policy": "nonsense"},
+            {"target_value", "start_value", "target_date", "policy"},
+        ),
+        (
+            "PATCH /api/goals/{goal_id}/",
+            {"min_factor": "1.9", "max_factor": "0.2", "status": "over"},
+            {"min_factor", "status"},
+        ),
+        (
+            "POST /api/portfolios/",
+            {"name": "main", "soft_drawdown_pct": "30", "hard_drawdown_pct": "20",
+             "time_zone": "Europe/Viena", "opening_balance": "-1"},
+            {"name", "soft_drawdown_pct", "time_zone", "opening_balance"},
+        ),
+        (
+            "PATCH /api/portfolios/{portfolio_id}/",
+            {"name": "main", "soft_drawdown_pct": "50", "edge_guard": "maybe"},
+            {"name", "soft_drawdown_pct", "edge_guard"},
+        ),
+        (
+            "POST /api/trades/",
+            {"fx_rate": None, "exit_time": "2026-01-01T00:00:00Z", "side": "UP"},
+            {"fx_rate", "exit_time", "side"},
+        ),
+        (
+            "POST /api/trades/{trade_id}/close/",
+            {"quantity": "5", "exit_time": "2026-01-01T00:00:00Z", "fees": "-1"},
+            {"quantity", "exit_time", "fees"},
+        ),
+        (
+            "POST /api/goals/{goal_id}/sizing/",
+            {"lot_step": "0.1", "price": None, "strategy_id": "nobody",
+             "max_size": "-1"},
+            {"lot_step", "strategy_id", "max_size"},
+        ),
+        (
+            "POST /api/strategies/",
+            {"strategy_id": "momentum_001", "status": "asleep"},
+            {"strategy_id", "status"},
+        ),
+        (
+            "POST /api/portfolios/{portfolio_id}/cash-flows/",
+            {"amount": "0", "unrealized": [{"trade_id": 9**9, "unrealized_pnl": "1"}]},
+            {"amount", "unrealized"},
+        ),
+    ],
+)  # fmt: skip
+def test_what_fields_say_together_is_named_with_what_each_says(
+    name: str, changes: dict[str, Any], named: set[str], trader: Trader
+) -> None:
+    refused = refuse(trader, name, {**BODIES[name](trader), **changes})
+    assert set(refused) == named
+
+
+def test_many_errors_are_bounded_and_counted(trader: Trader) -> None:
+    body = {f"x{number}": 1 for number in range(300)}
+    refused = refuse(trader, "POST /api/goals/", body)
+
+    assert len(refused) == MOST_ERRORS + 1
+    assert refused["and_more"] == ["282 more fields are wrong."]  # 300, and 2 required
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_the_parameters_that_are_described_are_the_ones_that_are_taken(
+    name: str, trader: Trader
+) -> None:
+    operation = operations()[name]
+    answer = send(trader.client, "GET", trader.address(operation.path))
+    view: Any = answer.resolver_match.func
+    taken = parameters_of(view.cls, operation.method)
+    body = set()
+    if name == "POST /api/trades/import/":
+        content = operation.description["requestBody"]["content"]
+        body = set(resolve(content["multipart/form-data"]["schema"])["properties"])
+
+    assert set(taken or ()) - {"format"} == set(operation.query) | (body - {"format"})
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_an_unknown_parameter_is_refused_by_name(name: str, trader: Trader) -> None:
+    operation = operations()[name]
+    path = f"{trader.address(operation.path)}?portfolo=crypto"
+    with nothing_changes():
+        answer = trader.client.generic(operation.method, path, "{}")
+    (words,) = read(answer, 400)["portfolo"]
+
+    knows = "portfolio" in operation.query or name == "POST /api/trades/import/"
+    hint = " Did you mean portfolio?" if knows else ""
+    nothing = "Unknown parameter; none is taken here."
+    assert words == nothing or words.startswith(f"Unknown parameter.{hint} The ")
+
+
+@pytest.mark.parametrize(("name", "parameter"), CHOSEN)
+def test_a_wrong_choice_in_a_query_is_answered_with_the_choices(
+    name: str, parameter: str, trader: Trader
+) -> None:
+    described = operations()[name].query[parameter]
+    words = described.get("enum") or described["items"]["enum"]
+    answer = trader.client.get(
+        trader.address(operations()[name].path), {parameter: f"{words[-1]}x"}
+    )
+
+    (said,) = read(answer, 400)[parameter]
+    assert all(word in said for word in words)
+    assert said.endswith(f"Did you mean {words[-1]}?")
+
+
+@pytest.mark.parametrize(
+    ("ordering", "said"),
+    [("progres_pct", "Did you mean progress_pct?"), ("nonsense", "Must be one of")],
+)
+def test_an_unknown_order_is_answered_with_the_orders(
+    ordering: str, said: str, trader: Trader
+) -> None:
+    answer = trader.client.get("/api/goals/", {"ordering": ordering})
+    (words,) = read(answer, 400)["ordering"]
+    assert said in words
+    assert "target_date" in words
+
+
+FORMS = [
+    ("target_value", "5 %", 'Must be a number, such as "1250.50".'),
+    ("target_date", "31.3.2026", "Must be a date, such as 2026-03-31."),
+    ("priority", "high", "Must be a whole number, such as 5."),
+    ("recurring", "perhaps", "Must be true or false."),
+    ("portfolio", [], "Must be a portfolio's key or its name."),
+]
+
+
+@pytest.mark.parametrize(("field", "value", "said"), FORMS)
+def test_a_value_that_cannot_be_read_is_answered_with_the_form_that_can(
+    field: str, value: Any, said: str, trader: Trader
+) -> None:
+    name = "POST /api/goals/"
+    refused = refuse(trader, name, {**BODIES[name](trader), field: value})
+    assert refused == {field: [said]}
+
+
+def test_a_body_that_is_no_object_is_answered_with_one(trader: Trader) -> None:
+    refused = refuse(trader, "POST /api/goals/", json.dumps([1]))
+    assert refused == {
+        "non_field_errors": ['Must be a JSON object, such as {"field": "value"}.']
+    }

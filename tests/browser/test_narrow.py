@@ -1,0 +1,88 @@
+"""On a telephone no page is wider than the screen: a table scrolls in its own box."""
+
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from playwright.sync_api import Page
+
+from goals.enums import GoalType
+from tests.browser.test_content_security import sign_in
+from tests.http import make_busy_trader
+from trades.models import ReplayRun
+from trades.replay.webpage import write_page
+from trades.services.replay import ReplayQuestion, read_reports, run_replay
+from trades.tests.prices import wander
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+NARROW = {"width": 380, "height": 800}
+WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth > window.innerWidth"
+
+
+@pytest.fixture
+def operator(transactional_db: None):
+    """A superuser with one of everything, and a replay that has figures."""
+    trader = make_busy_trader()
+    ReplayRun.objects.all().delete()
+    run_replay(
+        user=trader.user,
+        question=ReplayQuestion(GoalType.MONTHLY_RETURN, Decimal(3)),
+        series=wander(400),
+        now=timezone.now() - timedelta(days=1),
+    )
+    trader.user.is_staff = trader.user.is_superuser = True
+    trader.user.save()
+    return trader
+
+
+def addresses_of(operator) -> list[str]:
+    """The pages of the site and of the admin that this operator may see."""
+    browser = Client()
+    browser.force_login(operator.user)
+    found = ["/", "/password/", "/nothing/", reverse("admin:index")]
+    for model in admin.site._registry:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        listed = [reverse(f"{name}_changelist"), reverse(f"{name}_add")]
+        row = model.objects.first()
+        if row is not None:
+            views = ("change", "history", "delete")
+            listed += [reverse(f"{name}_{view}", args=[row.pk]) for view in views]
+        found += [one for one in listed if browser.get(one).status_code == 200]
+    return found
+
+
+def test_no_page_is_wider_than_a_telephone(page: Page, operator) -> None:
+    page.set_viewport_size(NARROW)
+    sign_in(page, operator.user.username)
+    page.wait_for_url("**/")
+    addresses = addresses_of(operator)
+    wide = []
+    for address in addresses:
+        page.goto(address)
+        if page.evaluate(WIDER_THAN_THE_SCREEN):
+            wide.append(address)
+    assert len(addresses) > 40
+    assert wide == []
+
+
+def test_no_page_without_a_user_is_wider_than_a_telephone(page: Page, db: None) -> None:
+    page.set_viewport_size(NARROW)
+    for address in ("/login/", "/nothing/", "/api/docs/"):
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        assert not page.evaluate(WIDER_THAN_THE_SCREEN), address
+
+
+def test_the_page_of_a_replay_is_no_wider_than_a_telephone(
+    page: Page, operator, tmp_path: Path
+) -> None:
+    report = tmp_path / "replay.html"
+    write_page(report, read_reports(list(ReplayRun.objects.all())))
+    page.set_viewport_size(NARROW)
+    page.goto(report.as_uri())
+    assert not page.evaluate(WIDER_THAN_THE_SCREEN)
