@@ -103,10 +103,10 @@ def decisions(trader: Trader) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "a size, the record made from nothing", plain, size
     one = f"/api/goals/{goals[-1].goal_id}/sizing/"
     yield "a size under deadline_optimal", one, size | {"strategy_id": STRATEGY}
-    size["portfolio"] = str(trader.portfolio.portfolio_id)
+    whole = size | {"portfolio": str(trader.portfolio.portfolio_id)}
     number = len(trader.goals) + len(goals)
-    yield f"a size over {number} goals", "/api/sizing/", size
-    yield "the next trade", "/api/next-trade/", size | {"candidates": [STRATEGY]}
+    yield f"a size over {number} goals", "/api/sizing/", whole
+    yield "the next trade", "/api/next-trade/", whole | {"candidates": [STRATEGY]}
 
 
 def _goals(

@@ -240,8 +240,8 @@ def _read(
     """Values expected after a step; beyond the nodes those of the goal and the stop."""
     # The first and the last node twice: what misses the ends is held at them.
     laid = np.concatenate([values[:1], values, values[-1:], ends])
-    rise = np.diff(laid, append=0.0)
-    rise[-2:] = 0.0
+    rise = np.zeros(laid.size)
+    np.subtract(laid[1:-2], laid[:-3], out=rise[:-3])
     read = rise.take(place)
     read *= share
     read += laid.take(place)

@@ -37,7 +37,7 @@ OVERSHOOT = 0.5826
 # A goal is drawn nearer by this share of its distance at most.
 MOST_DRAWN = 1 / 8
 # Where one more step changes no probability by more than this, no further ones do.
-SETTLED = 1e-6
+SETTLED = 1e-5
 # Outcomes that stand for a sum of trades.
 SUM_OUTCOMES = 21
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from goals.projection.grid import Grid
+from goals.projection.grouping import Step, Stretch
 from goals.projection.induction import solve
 from goals.projection.monotone import choose_monotone
 from goals.projection.outcomes import Outcomes, take_outcomes
@@ -55,7 +56,8 @@ def test_a_monotone_table_is_near_the_best_of_all_monotone_ones(seed: int) -> No
     outcomes, grid, penalty = make_case(seed)
     stencils = make_stencils(outcomes, FACTORS, grid)
     best = best_of_all_monotone(stencils, grid, penalty)
-    solved = solve(outcomes, FACTORS, grid, TRADES, penalty, monotone=True)
+    stretches = [Stretch(Step(1, outcomes))] * TRADES
+    solved = solve(stretches, FACTORS, grid, penalty, monotone=True)
     stopped = solved.stopped[grid.today]
     worth = solved.reached[-1, grid.today] - penalty * stopped
     assert best - 0.005 <= worth <= best + 1e-9
