@@ -21,7 +21,7 @@ from goals.admin.filters import (
 )
 from goals.admin.forms import GoalForm
 from goals.admin.logs import DECISIONS, HISTORY
-from goals.admin.portfolios import deposit_address, lack_of
+from goals.admin.tools import deposit_address, lack_of
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal
 from goals.progress import Pace

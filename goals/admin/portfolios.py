@@ -4,13 +4,10 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ActionForm
 from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
@@ -18,8 +15,8 @@ from goals.admin import figures
 from goals.admin.base import Figure, Section, SectionsAdmin, Tool, now_of
 from goals.admin.filters import OwnKindFilter
 from goals.admin.forms import PortfolioForm
-from goals.admin.halts import MAY_HALT
 from goals.admin.logs import goal_link
+from goals.admin.tools import PORTFOLIO_TOOLS, ReasonForm, lack_of
 from goals.enums import TradingState
 from goals.models import (
     CashFlow,
@@ -30,10 +27,8 @@ from goals.models import (
     TradingHalt,
 )
 from goals.services import halt_trading, resume_trading
-from goals.services.conditions import find_halt, is_in_force
-from goals.services.funding import find_lack_of_money
+from goals.services.conditions import is_in_force
 from goals.services.trading_state import trading_state_of, with_trading_state
-from goals.services.voids import LONGEST_REASON
 from mastertrade.exceptions import DomainError
 
 MAY = ["change"]
@@ -144,44 +139,6 @@ HALTS = Section(
 )
 
 
-def deposit_address(portfolio: Portfolio, now: datetime) -> str | None:
-    return for_portfolio("admin:goals_cashflow_add", portfolio)
-
-
-def _halt_address(portfolio: Portfolio, now: datetime) -> str | None:
-    if trading_state_of(portfolio) == TradingState.HALTED:
-        return None
-    return for_portfolio("admin:goals_tradinghalt_add", portfolio)
-
-
-def _resume_address(portfolio: Portfolio, now: datetime) -> str | None:
-    halt = find_halt(portfolio, now)
-    if halt is None:
-        return None
-    return reverse("admin:goals_tradinghalt_change", args=[halt.pk])
-
-
-def for_portfolio(name: str, portfolio: Portfolio) -> str | None:
-    """A form that is filled in for the portfolio; none for a finished replay's."""
-    if portfolio.finished_at is not None:
-        return None
-    return f"{reverse(name)}?portfolio={portfolio.pk}"
-
-
-def lack_of(portfolio: Portfolio) -> SafeString:
-    """What a portfolio without money lacks; empty where it has some."""
-    lack = find_lack_of_money(portfolio, portfolio.reading)
-    if lack is None:
-        return SafeString()
-    return format_html("{} Or use “Deposit or withdraw” on this page.<br>", lack.detail)
-
-
-class ReasonForm(ActionForm):
-    """What goes with an action on the list."""
-
-    reason = forms.CharField(required=False, max_length=LONGEST_REASON, label="Reason:")
-
-
 class TradingStateFilter(admin.SimpleListFilter):
     """By the clock, as it is shown."""
 
@@ -220,11 +177,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
     list_filter = (OwnKindFilter, TradingStateFilter, "currency")
     actions = ("halt", "resume")
     action_form = ReasonForm
-    tools: ClassVar[list[Tool]] = [
-        Tool("Deposit or withdraw", "goals.add_cashflow", deposit_address),
-        Tool("Halt trading", MAY_HALT, _halt_address),
-        Tool("Resume trading", MAY_HALT, _resume_address),
-    ]
+    tools: ClassVar[list[Tool]] = [*PORTFOLIO_TOOLS]
     search_fields = ("user__username", "name", "=portfolio_id")
     search_help_text = "Username, portfolio name or id"
     ordering = ("user_id", "name")

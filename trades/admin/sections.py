@@ -13,7 +13,7 @@ from goals.admin import FinancialGoalAdmin, PortfolioAdmin, figures
 from goals.admin.base import Section, Tool
 from goals.admin.filters import KindFilter
 from goals.admin.ledger import LedgerChangeAdmin
-from goals.admin.portfolios import for_portfolio
+from goals.admin.tools import for_portfolio
 from goals.models import FinancialGoal, LedgerChange, Portfolio
 from trades.admin.trades import TradeAdmin, entry_of, exit_of, profit_of, trade_link
 from trades.enums import TradeStatus
