@@ -245,8 +245,9 @@ def _alone() -> Iterator[int]:
 def _install(kind: Kind, *, anew: bool, lock: int) -> None:
     if anew:
         print(
-            f"Installing {kind.purpose}\ninto .venv, once: some {kind.download_mb} MB "
-            f"to download, {kind.minutes} minutes. Ctrl-C stops it and leaves nothing.",
+            f"Installing {kind.purpose} into .venv, once:\n"
+            f"some {kind.download_mb} MB to download, {kind.minutes} minutes. "
+            "Ctrl-C stops it and leaves nothing.",
             flush=True,
         )
     else:
