@@ -125,7 +125,7 @@ def test_a_goal_of_2012_is_shown_missed_before_the_daily_run_closes_it() -> None
     assert trader.get("/api/goals/", status="missed")["count"] == 1
     assert trader.get("/api/goals/", band="behind")["count"] == 0
     refused = trader.patch(f"/api/goals/{goal.pk}/", {"priority": 1}, 409)
-    assert "is missed and its period is over" in refused["detail"]
+    assert "is missed and has ended" in refused["detail"]
 
 
 def test_the_admin_shows_a_goal_of_2012_missed_and_without_a_health(

@@ -113,7 +113,7 @@ def test_settings_of_a_used_portfolio_may_change():
 
 def test_the_portfolio_main_keeps_its_name():
     main = UserFactory().portfolios.get()
-    with pytest.raises(InvalidInput, match="keeps its name"):
+    with pytest.raises(InvalidInput, match="cannot be renamed"):
         change(main, name="other")
 
 

@@ -420,8 +420,8 @@ def test_pages() -> None:
     pages = GenericAPIView.pagination_class
     told = {row[0]: number(row[1]) for row in table(RULES, "Pages and rates", 0)}
     assert told == {
-        "rows a page": pages.page_size,
-        f"rows a page with `{pages.page_size_query_param}`": pages.max_page_size,
+        "rows per page": pages.page_size,
+        f"rows per page with `{pages.page_size_query_param}`": pages.max_page_size,
     }
 
 
@@ -601,7 +601,7 @@ def test_every_time_that_the_page_spells_is_read_and_no_other() -> None:
         for text in words(row[0]):
             assert parse_stamp(text).wall.date() == date(2000, 3, 1), text
     for text in ("01/03/2000", "2000-03-01 14:30 EST"):
-        with pytest.raises(ValueError, match="is no time"):
+        with pytest.raises(ValueError, match="is not a time"):
             parse_stamp(text)
 
 

@@ -122,7 +122,7 @@ def test_a_deposit_may_be_dated(operator: Client, portfolio: Portfolio):
     [
         ("amount", "0", "must not be 0."),
         ("amount", "", "This field is required."),
-        ("flowed_at", ("2199-01-01", "00:00:00"), "lies in the future."),
+        ("flowed_at", ("2199-01-01", "00:00:00"), "is in the future"),
         ("__all__", "-2000", ""),
     ],
 )
@@ -138,7 +138,7 @@ def test_what_a_deposit_refuses_shows_at_its_field(
         errors = errors_of(operator.post(DEPOSIT, body))
     assert list(errors) == [field]
     if field != "__all__":
-        assert errors[field] == [error]
+        assert errors[field][0].startswith(error)
 
 
 # Halting and resuming

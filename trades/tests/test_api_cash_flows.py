@@ -121,7 +121,10 @@ def test_a_flow_may_bring_what_open_trades_have_made(case):
         ([{"trade_id": 10**9, "unrealized_pnl": "1"}], "has no trade"),
         ([{"trade_id": 0, "unrealized_pnl": "1"}], "greater than or equal"),
         ([{"trade_id": "own", "unrealized_pnl": "-100000"}], "cannot have made"),
-        ([{"trade_id": "own", "unrealized_pnl": "1"}] * 2, "names a trade twice"),
+        (
+            [{"trade_id": "own", "unrealized_pnl": "1"}] * 2,
+            "names a trade more than once",
+        ),
         ([{"trade_id": "own"}], "required"),
         ([{"trade_id": "own", "unrealized_pnl": "1", "x": 1}], "x"),
         ({"trade_id": "own"}, "list"),

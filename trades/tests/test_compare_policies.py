@@ -44,7 +44,7 @@ def test_the_table_fits_the_terminal(columns, monkeypatch, capsys):
     assert "deadline_optimal" in shown
     assert "…  " not in shown
     assert all(len(line) <= int(columns) for line in shown.splitlines())
-    assert "P(reach) and destroys money" in " ".join(shown.split())
+    assert "P(reach) and loses money" in " ".join(shown.split())
 
 
 @pytest.mark.parametrize("ending", ["svg", "png"])
@@ -70,7 +70,7 @@ def test_outcomes_of_ones_own():
     ("arguments", "words"),
     [
         ([], "Give one of --user, --case and --outcomes."),
-        (["--case", "luck"], "--case: Must be one of coin"),
+        (["--case", "luck"], "--case: Must be one of strong-edge"),
         (["--case", "no-edge", "--outcomes=1"], "Give one of"),
         (["--case", "no-edge", "--portfolio", "main"], "--portfolio: does not go"),
         (["--user", "ann", "--record", "3"], "--record: does not go with --user"),

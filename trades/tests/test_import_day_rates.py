@@ -74,9 +74,9 @@ def test_a_day_without_a_rate_takes_that_of_the_week_before(
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("", "no table"),
-        ("date\n2019-03-01\n", "no table"),
-        ("day,BTC\n2019-03-01,1\n", "no table"),
+        ("", "is not a table of rates"),
+        ("date\n2019-03-01\n", "is not a table of rates"),
+        ("day,BTC\n2019-03-01,1\n", "is not a table of rates"),
         ("date,BTC\n", "holds no rate"),
         ("date,BTC\n2019-03-01,1,2\n", "3 fields in line 2"),
         ("date,BTC\n01/03/2019,1\n", "no day such as"),
@@ -163,5 +163,5 @@ def test_the_command_reads_a_file_of_rates(
     with pytest.raises(CommandError, match="There is no file"):
         call_command("import_trades", str(file), fx_rates=tmp_path / "x", **options)
     rates.write_text("nothing")
-    with pytest.raises(CommandError, match="no table of rates"):
+    with pytest.raises(CommandError, match="is not a table of rates"):
         call_command("import_trades", str(file), fx_rates=rates, **options)

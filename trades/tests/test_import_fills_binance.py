@@ -328,9 +328,12 @@ def test_lines_end_as_they_like_and_empty_ones_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"", "no trade history"),
-        (b"Date(UTC),OrderNo,Pair,Type,Side,Order Price\n", "no trade history"),
-        (b"User_ID,UTC_Time,Account,Operation,Coin,Change,Remark\n", "no trade"),
+        (b"", "is not a trade history"),
+        (b"Date(UTC),OrderNo,Pair,Type,Side,Order Price\n", "is not a trade history"),
+        (
+            b"User_ID,UTC_Time,Account,Operation,Coin,Change,Remark\n",
+            "is not a trade history",
+        ),
         (b"\xff\xfe\x00D", "UTF-8"),
         (b"SQLite format 3\x00", "file"),
     ],

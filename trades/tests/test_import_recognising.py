@@ -150,7 +150,7 @@ def test_the_example_of_a_stock_in_the_documentation_is_read(
     rates = {"USD": Decimal(1)}
     report = bring(portfolio, example, "ccxt-json", fx_rates=rates)
     assert (report.created, report.refused) == (2, 0)
-    assert Trade.objects.get(symbol="AAPL/USD").profit_loss == Decimal("25.5")
+    assert Trade.objects.get(symbol="AAPL/USD").profit_loss == Decimal("5.5")
 
 
 # What stands in a file is printed as it stands there.

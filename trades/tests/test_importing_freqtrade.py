@@ -306,19 +306,19 @@ def test_a_portfolio_in_another_currency_needs_a_rate(db: None) -> None:
             "UPDATE trades SET close_profit_abs = 66.843 WHERE id = 4",
             4,
             "close_profit_abs",
-            "is 66.84300000, but the orders make 66.84242064.",
+            "is 66.843, but the orders make 66.84242064.",
         ),
         (
             "UPDATE trades SET realized_profit = 0.0 WHERE id = 10",
             10,
             "realized_profit",
-            "is 0.00000000, but the orders make 66.32275000.",
+            "is 0, but the orders make 66.32275.",
         ),
         (
             "UPDATE orders SET filled = 80 WHERE id = 16",
             5,
             "close_profit_abs",
-            "is -0.07200000, but the orders make -0.02325000.",
+            "is -0.072, but the orders make -0.02325.",
         ),
         (
             "UPDATE trades SET amount = 'much' WHERE id = 1",
@@ -430,7 +430,7 @@ def test_a_database_from_before_there_were_orders_is_read_by_its_trades(
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file.sqlite"
     path.write_bytes(content)
-    with pytest.raises(InvalidInput, match="no database of freqtrade") as refused:
+    with pytest.raises(InvalidInput, match="is not a database of freqtrade") as refused:
         read(path)
     assert refused.value.field == "file"
 
@@ -448,7 +448,7 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes) -
 def test_a_database_of_something_else_is_refused(
     copy: Path, statements: tuple[str, ...]
 ) -> None:
-    with pytest.raises(InvalidInput, match="no database of freqtrade"):
+    with pytest.raises(InvalidInput, match="is not a database of freqtrade"):
         read(change(copy, *statements))
 
 

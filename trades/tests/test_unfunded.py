@@ -137,11 +137,11 @@ def test_warnings_take_no_statement_a_goal(newcomer: Trader):
         return len(said)
 
     few = statements()
-    for _ in range(5):
+    for place in range(5):
         create_goal(
             user=newcomer.user,
             goal_type="monthly_income",
-            target_value=Decimal(5),
+            target_value=Decimal(5 + place),
             as_of=timezone.now(),
         )
     assert statements() == few
