@@ -18,13 +18,13 @@ from mastertrade.interrupts import EXIT_CODE, say_stopped
 
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 workers = 2
-worker_class = "mastertrade.server.BufferingWorker"
+worker_class = "mastertrade.web.server.BufferingWorker"
 # Of each worker; each keeps a connection of its own to the database.
 threads = 4
 loglevel = "warning"
 # A socket for gunicornc would be one for all sites of a user.
 control_socket_disable = True
-logger_class = "mastertrade.server.DiscreetLogger"
+logger_class = "mastertrade.web.server.DiscreetLogger"
 
 
 def stop_early(number: int, frame: FrameType | None) -> None:

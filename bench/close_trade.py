@@ -14,9 +14,10 @@ from bench.people import STRATEGY, Trader, make_trader
 from bench.rows import Row, Target
 from bench.statements import Statement, captured, run_raw
 from bench.timing import Pair, in_turn, show, timed
+from trades.booking.close import close_trade
+from trades.booking.open import open_trade
 from trades.enums import Side
 from trades.models import Trade
-from trades.services import close_trade, open_trade
 
 CLOSES = 100
 WARM_UP = 10

@@ -12,7 +12,7 @@ from bench.people import STRATEGY, Trader, make_trader
 from bench.rows import Row, Target
 from bench.timing import in_turn, show
 from goals.models import Portfolio
-from trades.services.reconciling import find_drift, mend_drift
+from trades.booking.reconcile import find_drift, mend_drift
 
 MANY = 100_000
 FEW = 100

@@ -14,8 +14,8 @@ from bench.memory_plugin import read_status
 def main() -> None:
     django.setup()
     from goals.models import User
+    from trades.importing.import_trades import import_trades
     from trades.importing.options import ImportOptions
-    from trades.services.importing import import_trades
 
     user_name, portfolio, path, now, format_name, strategy = sys.argv[1:]
     user = User.objects.get(username=user_name)

@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from goals.enums import GoalType
 from goals.models import FinancialGoal, Portfolio, User
-from goals.services import create_goal, create_portfolio
+from goals.services.goals import create_goal
+from goals.services.portfolios import create_portfolio
 from strategies.services import create_strategy
 
 OPENING_BALANCE = Decimal(100_000)

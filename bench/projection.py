@@ -8,13 +8,11 @@ import numpy as np
 
 from bench.rows import Row, Target
 from bench.timing import Pair, in_turn, show, timed
-from goals.projection import (
-    estimate_edge,
-    evaluate_policy,
-    project,
-    simulate_policy,
-    solve_deadline_policy,
-)
+from goals.projection.deadline import solve_deadline_policy
+from goals.projection.edge import estimate_edge
+from goals.projection.evaluate import evaluate_policy
+from goals.projection.forecast import project
+from goals.projection.simulation import simulate_policy
 
 FACTORS = np.linspace(0.3, 1.5, 25)
 NODES = 400

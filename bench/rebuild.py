@@ -12,8 +12,8 @@ from bench.people import STRATEGY, make_trader
 from bench.rows import Row, Target
 from bench.timing import in_turn, show, timed
 from goals.models import Portfolio
-from goals.services import rebuild_ledger
-from trades.services.reconciling import find_drift
+from goals.services.rebuilding import rebuild_ledger
+from trades.booking.reconcile import find_drift
 
 ENTRIES = 1_000_000
 PAIRS = 4

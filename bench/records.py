@@ -13,9 +13,9 @@ from bench.people import STRATEGY, Trader, make_trader
 from bench.rows import Row, Target
 from bench.timing import in_turn, show
 from goals.models import Portfolio
+from trades.booking.reconcile import mend_drift
 from trades.models import GrowthRecord, Trade
-from trades.services.reconciling import mend_drift
-from trades.services.records import forget_records, load_record
+from trades.sizing_calls.records import forget_records, load_record
 
 CALLS = 100
 COLD_CALLS = 3

@@ -13,17 +13,18 @@ from bench.rows import Row
 from bench.timing import in_turn, timed
 from goals.enums import GoalType
 from goals.models import User
-from goals.services import create_goal, create_portfolio
+from goals.services.goals import create_goal
+from goals.services.portfolios import create_portfolio
 from strategies.services import create_strategy
 from trades.enums import Side
 from trades.replay.bars import PriceSeries
-from trades.replay.desk import Desk, Plan, PlanRequest
+from trades.replay.broker import Desk, Plan, PlanRequest
 from trades.replay.engine import replay
 from trades.replay.options import Costs, ReplaySettings
 from trades.replay.reading import load_prices
 from trades.replay.records import ReplayResult
+from trades.services.live_broker import ServiceDesk
 from trades.services.replay import STRATEGIES
-from trades.services.replay_desk import ServiceDesk
 
 PRICES = "AAPL"
 PAIRS = 3

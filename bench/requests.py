@@ -23,8 +23,8 @@ from bench.rows import Row, Target
 from bench.timing import show
 from goals.enums import GoalType, PolicyName
 from goals.models import ApiToken, FinancialGoal
-from goals.services import create_goal
-from trades.services.reconciling import mend_drift
+from goals.services.goals import create_goal
+from trades.booking.reconcile import mend_drift
 
 TRADES = 218_000
 # At that rate 24,463 trades are left in 45 days.

@@ -8,7 +8,7 @@ from django.utils import timezone
 from bench.people import make_trader
 from bench.rows import Row, Target
 from bench.timing import in_turn, show, timed
-from goals.services import snapshot_goals
+from goals.services.snapshots import snapshot_goals
 
 GOALS = 100_000
 GOALS_A_PORTFOLIO = 50

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 
-from mastertrade.loading import PreparedCursor
+from mastertrade.db.raw_sql import PreparedCursor
 
 TRANSACTION_CONTROL = ("SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO SAVEPOINT")
 

@@ -8,6 +8,6 @@ class GoalsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from mastertrade.limits import limit_role
+        from mastertrade.db.limits import limit_role
 
         post_migrate.connect(limit_role, sender=self)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mastertrade import __version__
 from mastertrade.database import database_settings
+from mastertrade.db.limits import LONG, Limits
 from mastertrade.environment import (
     SettingError,
     read_bool,
@@ -19,7 +20,6 @@ from mastertrade.environment import (
     read_secret,
     read_text,
 )
-from mastertrade.limits import LONG, Limits
 from mastertrade.logs import without_traceback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -39,7 +39,7 @@ TRUSTED_PROXIES = read_networks("MASTERTRADE_TRUSTED_PROXIES")
 CSRF_TRUSTED_ORIGINS = read_list("MASTERTRADE_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
-    "mastertrade.dashboard.apps.MasterTradeAdminConfig",
+    "mastertrade.site.apps.MasterTradeAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -54,16 +54,16 @@ INSTALLED_APPS = [
     "goals",
     "strategies",
     "trades",
-    "mastertrade.dashboard",
+    "mastertrade.site",
 ]
 MIDDLEWARE = [
-    "mastertrade.middleware.believe_trusted_proxies",
-    "mastertrade.middleware.answer_health_checks",
-    "mastertrade.middleware.restrict_content",
-    "mastertrade.middleware.complete_api_addresses",
-    "mastertrade.body_limits.BodyLimitMiddleware",
-    "mastertrade.parameters.KnownParametersMiddleware",
-    "mastertrade.unavailable.UnavailableMiddleware",
+    "mastertrade.web.middleware.believe_trusted_proxies",
+    "mastertrade.web.middleware.answer_health_checks",
+    "mastertrade.web.middleware.restrict_content",
+    "mastertrade.web.middleware.complete_api_addresses",
+    "mastertrade.web.body_limits.BodyLimitMiddleware",
+    "mastertrade.web.parameters.KnownParametersMiddleware",
+    "mastertrade.web.unavailable.UnavailableMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -72,7 +72,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "mastertrade.dashboard.sign_in.TooManyTriesMiddleware",
+    "mastertrade.site.sign_in.TooManyTriesMiddleware",
 ]
 ROOT_URLCONF = "mastertrade.urls"
 WSGI_APPLICATION = "mastertrade.wsgi.application"
@@ -113,7 +113,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEST_RUNNER = "mastertrade.test_runner.PytestRunner"
 
 AUTH_USER_MODEL = "goals.User"
-AUTHENTICATION_BACKENDS = ["goals.authentication.CountingBackend"]
+AUTHENTICATION_BACKENDS = ["goals.api.authentication.CountingBackend"]
 LOGIN_URL = "dashboard:login"
 LOGIN_REDIRECT_URL = "dashboard:home"
 AUTH_PASSWORD_VALIDATORS = [
@@ -161,7 +161,7 @@ if 2 * BODY_LIMITS["upload"] > BODIES_IN_FLIGHT:
 CONNECTIONS_PER_ADDRESS = read_int("MASTERTRADE_CONNECTIONS_PER_ADDRESS", default=32)
 FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "mastertrade.uploads.NamelessUploadHandler",
+    "mastertrade.web.uploads.NamelessUploadHandler",
 ]
 
 # Throttles count here, in each process; many requests must not push a counter out.
@@ -175,17 +175,17 @@ CACHES = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # First, so that a request without credentials answers 401.
-        "goals.authentication.TokenAuthentication",
-        "goals.authentication.SessionAuthentication",
+        "goals.api.authentication.TokenAuthentication",
+        "goals.api.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_PAGINATION_CLASS": "mastertrade.api.Pages",
-    "DEFAULT_PARSER_CLASSES": ["mastertrade.parsing.ExactJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "mastertrade.web.errors.Pages",
+    "DEFAULT_PARSER_CLASSES": ["mastertrade.web.json_parser.ExactJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_SCHEMA_CLASS": "mastertrade.openapi.TruthfulSchema",
+    "DEFAULT_SCHEMA_CLASS": "mastertrade.web.openapi.TruthfulSchema",
     "DEFAULT_THROTTLE_CLASSES": [
-        "goals.throttling.UserThrottle",
-        "goals.throttling.AnonymousThrottle",
+        "goals.api.throttling.UserThrottle",
+        "goals.api.throttling.AnonymousThrottle",
     ],
     # The address is the client's already, by `believe_trusted_proxies`.
     "NUM_PROXIES": 0,
@@ -195,7 +195,7 @@ REST_FRAMEWORK = {
         # Wrong tokens, and addresses of webhooks that there are not.
         "failed": read_text("MASTERTRADE_FAILED_RATE", "60/min"),
     },
-    "EXCEPTION_HANDLER": "mastertrade.api.handle_exception",
+    "EXCEPTION_HANDLER": "mastertrade.web.errors.handle_exception",
     "COERCE_DECIMAL_TO_STRING": True,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -226,11 +226,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "ENUM_NAME_OVERRIDES": {
-        "GoalStatusEnum": "goals.serializers.GOAL_STATUSES",
-        "GoalSwitchEnum": "goals.serializers.GOAL_SWITCHES",
-        "PortfolioKindEnum": "goals.serializers.PORTFOLIO_KINDS",
-        "StrategyStatusEnum": "strategies.serializers.STRATEGY_STATUSES",
-        "TradeStatusEnum": "trades.serializers.trades.TRADE_STATUSES",
+        "GoalStatusEnum": "goals.api.serializers.GOAL_STATUSES",
+        "GoalSwitchEnum": "goals.api.serializers.GOAL_SWITCHES",
+        "PortfolioKindEnum": "goals.api.serializers.PORTFOLIO_KINDS",
+        "StrategyStatusEnum": "strategies.api.serializers.STRATEGY_STATUSES",
+        "TradeStatusEnum": "trades.api.serializers.trades.TRADE_STATUSES",
     },
 }
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.urls import resolve
 
-from mastertrade.limits import serve_requests
+from mastertrade.db.limits import serve_requests
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "mastertrade.settings")
 

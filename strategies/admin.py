@@ -16,7 +16,7 @@ from goals.admin.forms import ServiceForm
 from goals.admin.logs import goal_link
 from goals.admin.readable import readable
 from goals.models import FinancialGoal
-from mastertrade.exceptions import DomainError
+from mastertrade.values.exceptions import DomainError
 from strategies.enums import StrategyStatus
 from strategies.models import StrategyInstance, StrategySelectionLog
 from strategies.services import create_strategy, update_strategy

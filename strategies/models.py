@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from goals.enums import PortfolioKind
 from goals.models import FinancialGoal, Portfolio
-from mastertrade import columns
-from mastertrade.columns import check, check_words
-from mastertrade.validation import STRATEGY_TYPE_PATTERN
+from mastertrade.db import model_fields as columns
+from mastertrade.db.model_fields import check, check_words
+from mastertrade.values.validation import STRATEGY_TYPE_PATTERN
 from strategies.enums import RiskProfile, Stance, StrategyStatus
 
 

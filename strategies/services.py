@@ -11,19 +11,19 @@ from django.db.models import QuerySet
 
 from goals.enums import PortfolioKind
 from goals.models import Portfolio, User
-from mastertrade.exceptions import InvalidInput, NoActiveStrategy
-from mastertrade.messages import MOST_LISTED, did_you_mean, list_names
-from mastertrade.plain import to_plain
-from mastertrade.transactions import atomic
-from mastertrade.validation import (
+from mastertrade.db.transactions import atomic
+from mastertrade.values.exceptions import InvalidInput, NoActiveStrategy
+from mastertrade.values.jsonable import to_plain
+from mastertrade.values.messages import MOST_LISTED, did_you_mean, list_names
+from mastertrade.values.validation import (
     STRATEGY_TYPE_PATTERN,
     refuse,
     require_visible,
     require_word,
 )
+from strategies.decisions.selection import Candidate, Selection
 from strategies.enums import RiskProfile, StrategyStatus
 from strategies.models import StrategyInstance, StrategySelectionLog
-from strategies.selection import Candidate, Selection
 
 CHANGEABLE = (
     "strategy_name",

@@ -24,25 +24,17 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from goals.enums import GoalType, PortfolioKind
 from goals.models import ApiToken, User
-from goals.services import (
-    create_goal,
-    create_portfolio,
-    halt_trading,
-    record_cash_flow,
-    resume_trading,
-)
+from goals.services.goals import create_goal
+from goals.services.portfolios import create_portfolio, record_cash_flow
+from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import UserFactory
 from strategies.services import create_strategy
+from trades.booking.close import close_trade
+from trades.booking.open import open_trade, record_closed_trade
 from trades.enums import Side
+from trades.freqtrade.tokens import issue_webhook
 from trades.models import ReplayRun, TradeImport
-from trades.services import (
-    close_trade,
-    open_trade,
-    record_closed_trade,
-    select_strategy,
-    size_for_goal,
-)
-from trades.services.webhook_tokens import issue_webhook
+from trades.sizing_calls.decide import select_strategy, size_for_goal
 
 PASSWORD = "correct horse battery"
 TRANSACTION_CONTROL = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE")

@@ -8,8 +8,8 @@ from django.http import HttpRequest, JsonResponse
 from django.urls import path
 
 from bench.statements import Statement, load
-from mastertrade.health import healthz
-from mastertrade.loading import prepared_cursor
+from mastertrade.db.raw_sql import prepared_cursor
+from mastertrade.web.health import healthz
 
 STATEMENTS = load(Path(os.environ["BENCH_STATEMENTS"]))
 

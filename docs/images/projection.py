@@ -15,13 +15,9 @@ matplotlib.use("agg")
 from matplotlib import pyplot  # noqa: E402
 from matplotlib.axes import Axes  # noqa: E402
 
-from goals.projection import (  # noqa: E402
-    Edge,
-    estimate_edge,
-    fan,
-    project,
-    solve_deadline_policy,
-)
+from goals.projection.deadline import solve_deadline_policy  # noqa: E402
+from goals.projection.edge import Edge, estimate_edge  # noqa: E402
+from goals.projection.forecast import fan, project  # noqa: E402
 
 GOAL, STOP, TRADES = 0.05, 0.1, 60
 FACTORS = np.linspace(0.5, 1.3, 25)

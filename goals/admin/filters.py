@@ -1,4 +1,4 @@
-"""Filters of the goal list, with the thresholds of `goals.progress`."""
+"""Filters of the goal list, with the thresholds of `goals.decisions.progress`."""
 
 from calendar import monthrange
 from collections.abc import Iterable
@@ -20,10 +20,8 @@ from django.db.models.functions import Coalesce, Greatest, Least, Round
 from django.http import HttpRequest
 
 from goals.admin.base import now_of
-from goals.enums import GoalStatus, Health, PortfolioKind, ProgressBand
-from goals.filters import filter_by_band
-from goals.models import FinancialGoal, Portfolio
-from goals.progress import (
+from goals.api.filters import filter_by_band
+from goals.decisions.progress import (
     AHEAD_GAP_PCT,
     AT_RISK_GAP_PCT,
     AT_RISK_PROBABILITY,
@@ -31,7 +29,9 @@ from goals.progress import (
     LAGGING_GAP_PCT,
     describe_band,
 )
-from mastertrade.money import PERCENT
+from goals.enums import GoalStatus, Health, PortfolioKind, ProgressBand
+from goals.models import FinancialGoal, Portfolio
+from mastertrade.values.money import PERCENT
 
 Goals = QuerySet[FinancialGoal]
 Choices = Iterable[tuple[str, str]]
@@ -77,7 +77,7 @@ class Seconds(Func):
 
 
 def pace_gap_at(now: datetime) -> Any:
-    """The pace gap as `goals.progress.measure_pace` has it, in SQL; null: no pace."""
+    """What `goals.decisions.progress.measure_pace` gives, in SQL; null: no pace."""
     clock = Value(now, DateTimeField())
     at = Least(clock, Coalesce(F("ended_at"), clock))
     within = Greatest(Least(at, F("period_ends_at")), F("period_starts_at"))

@@ -10,17 +10,15 @@ from django.db import DataError, IntegrityError, transaction
 from django.db.models import Model
 
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt
-from goals.services import (
-    create_goal,
+from goals.services.goals import create_goal, update_goal
+from goals.services.portfolios import (
     create_portfolio,
-    halt_trading,
     record_cash_flow,
-    resume_trading,
-    update_goal,
     update_portfolio,
 )
-from mastertrade.exceptions import DomainError, InvalidInput
-from mastertrade.money import format_plain
+from goals.services.resuming import halt_trading, resume_trading
+from mastertrade.values.exceptions import DomainError, InvalidInput
+from mastertrade.values.money import format_plain
 
 Row = TypeVar("Row", bound=Model)
 

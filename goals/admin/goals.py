@@ -22,13 +22,14 @@ from goals.admin.filters import (
 from goals.admin.forms import GoalForm
 from goals.admin.logs import DECISIONS, HISTORY
 from goals.admin.tools import deposit_address, lack_of
+from goals.decisions.progress import Pace
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal
-from goals.progress import Pace
-from goals.services import cancel_goal, snapshot_goals, update_goal
 from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import with_status
-from mastertrade.exceptions import DomainError
+from goals.services.goals import cancel_goal, update_goal
+from goals.services.snapshots import snapshot_goals
+from mastertrade.values.exceptions import DomainError
 
 Goals = QuerySet[FinancialGoal]
 FIXED = ("owner", "portfolio", "goal_type", "start_value_shown", "starts")

@@ -18,7 +18,7 @@ from goals.models import (
     GoalProgressHistory,
     PolicyTable,
 )
-from mastertrade.money import PERCENT, format_plain, round_to
+from mastertrade.values.money import PERCENT, format_plain, round_to
 
 
 def goal_link(goal: FinancialGoal) -> SafeString:

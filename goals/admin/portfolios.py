@@ -26,10 +26,10 @@ from goals.models import (
     Portfolio,
     TradingHalt,
 )
-from goals.services import halt_trading, resume_trading
 from goals.services.conditions import is_in_force
+from goals.services.resuming import halt_trading, resume_trading
 from goals.services.trading_state import trading_state_of, with_trading_state
-from mastertrade.exceptions import DomainError
+from mastertrade.values.exceptions import DomainError
 
 MAY = ["change"]
 LIMITS = (

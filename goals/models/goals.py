@@ -9,6 +9,21 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from goals.decisions.periods import Period
+from goals.decisions.policies import (
+    DEFAULT_MAX_FACTOR,
+    DEFAULT_MIN_FACTOR,
+    HIGHEST_FACTOR,
+    LOWEST_FACTOR,
+)
+from goals.decisions.progress import (
+    Baseline,
+    Pace,
+    Progress,
+    measure_pace,
+    status_by_clock,
+)
+from goals.decisions.trade_record import CONFIDENT_TRADES
 from goals.enums import (
     AfterAchieved,
     GoalStatus,
@@ -17,23 +32,8 @@ from goals.enums import (
     ProgressBand,
 )
 from goals.models.portfolios import Portfolio
-from goals.periods import Period
-from goals.policies import (
-    DEFAULT_MAX_FACTOR,
-    DEFAULT_MIN_FACTOR,
-    HIGHEST_FACTOR,
-    LOWEST_FACTOR,
-)
-from goals.progress import (
-    Baseline,
-    Pace,
-    Progress,
-    measure_pace,
-    status_by_clock,
-)
-from goals.projection.edge import CONFIDENT_TRADES
-from mastertrade import columns
-from mastertrade.columns import (
+from mastertrade.db import model_fields as columns
+from mastertrade.db.model_fields import (
     above,
     at_least,
     at_most,

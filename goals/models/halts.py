@@ -5,11 +5,18 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Q
 
+from goals.decisions.guards import Halt
 from goals.enums import HaltCause
-from goals.guards import Halt
 from goals.models.portfolios import Portfolio
-from mastertrade import columns
-from mastertrade.columns import above, at_least, check, check_words, is_null, is_set
+from mastertrade.db import model_fields as columns
+from mastertrade.db.model_fields import (
+    above,
+    at_least,
+    check,
+    check_words,
+    is_null,
+    is_set,
+)
 
 
 class TradingHalt(models.Model):

@@ -7,12 +7,12 @@ from typing import Any
 from django.db import models
 from django.db.models import Func, Q, Value
 
-from goals.accounting import Account
+from goals.decisions.accounting import Account
+from goals.decisions.progress import Reading
 from goals.enums import EntryKind
 from goals.models.portfolios import Portfolio
-from goals.progress import Reading
-from mastertrade import columns
-from mastertrade.columns import above, at_least, check, is_null, is_set
+from mastertrade.db import model_fields as columns
+from mastertrade.db.model_fields import above, at_least, check, is_null, is_set
 
 
 class NextLedgerKey(Func):
@@ -79,9 +79,9 @@ class CashFlow(models.Model):
 class CarriedProfit(models.Model):
     """By how much a cash flow, or a close, changed what an open trade carries.
 
-    `goals.accounting` says what is carried and why. Of a flow `quantity` was open and
-    had made `open_pnl` at the marks known when it was booked, which stay; `change`
-    follows from the ledger. A close ends what its quantity carried. The sum of a
+    `goals.decisions.accounting` says what is carried and why. Of a flow `quantity` was
+    open and had made `open_pnl` at the marks known when it was booked, which stay;
+    `change` follows from the ledger. A close ends what its quantity carried. The sum of a
     trade's changes is what it carries now.
     """
 
@@ -228,7 +228,7 @@ class LedgerDay(models.Model):
 
     @property
     def account(self) -> Account:
-        """The figures as the value that `goals.accounting` works on."""
+        """The figures as the value that `goals.decisions.accounting` works on."""
         return Account(
             equity=self.equity,
             units=self.units,

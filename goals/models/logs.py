@@ -3,12 +3,12 @@
 from django.db import models
 from django.db.models import Q
 
+from goals.decisions.policies import HIGHEST_FACTOR
 from goals.enums import HistoryKind, PolicyName, ProgressBand, Verdict
 from goals.models.goals import FinancialGoal
 from goals.models.portfolios import Portfolio
-from goals.policies import HIGHEST_FACTOR
-from mastertrade import columns
-from mastertrade.columns import above, at_least, at_most, check, check_words
+from mastertrade.db import model_fields as columns
+from mastertrade.db.model_fields import above, at_least, at_most, check, check_words
 
 
 class GoalProgressHistory(models.Model):

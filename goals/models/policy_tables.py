@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
-from mastertrade.columns import check
+from mastertrade.db.model_fields import check
 
 
 class PolicyTable(models.Model):

@@ -9,14 +9,21 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from goals.accounting import Account, measure_live_drawdown_pct
+from goals.decisions.accounting import Account, measure_live_drawdown_pct
+from goals.decisions.periods import local_day
+from goals.decisions.progress import Reading
 from goals.enums import EdgeGuard, PortfolioKind, TradingState
-from goals.periods import local_day
-from goals.progress import Reading
-from mastertrade import columns
-from mastertrade.columns import above, at_least, at_most, check, check_words, is_null
-from mastertrade.money import MONEY, exactly, round_to
-from mastertrade.validation import CURRENCY_PATTERN
+from mastertrade.db import model_fields as columns
+from mastertrade.db.model_fields import (
+    above,
+    at_least,
+    at_most,
+    check,
+    check_words,
+    is_null,
+)
+from mastertrade.values.money import MONEY, exactly, round_to
+from mastertrade.values.validation import CURRENCY_PATTERN
 
 
 class PortfolioQuerySet(models.QuerySet["Portfolio"]):
@@ -63,8 +70,8 @@ class Portfolio(models.Model):
     unit_run = models.PositiveIntegerField(default=1, editable=False)
     realized_pnl = columns.money(default=Decimal(0), editable=False)
     peak_unit_value = columns.unit_value(default=Decimal(1), editable=False)
-    # See `goals.accounting`: what open trades carry since a cash flow, and what the
-    # last unit was worth where all were withdrawn while trades were open.
+    # See `goals.decisions.accounting`: what open trades carry since a cash flow, and
+    # what the last unit was worth where all were withdrawn while trades were open.
     carried = columns.carried(default=Decimal(0), db_default=Decimal(0), editable=False)
     redeemed_value = columns.unit_value(null=True, editable=False)
     drawdown_pct = columns.percent(default=Decimal(0), editable=False)
@@ -202,7 +209,7 @@ class Portfolio(models.Model):
 
     @property
     def account(self) -> Account:
-        """The cached figures as the value that `goals.accounting` works on."""
+        """The cached figures, as `goals.decisions.accounting` takes them."""
         return Account(
             equity=self.equity,
             units=self.units,

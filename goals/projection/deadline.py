@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from goals.projection.exact_levels import Reached, choose_at_levels, walk_levels
 from goals.projection.grid import Grid, log_levels, make_grid
 from goals.projection.grouping import (
     Step,
@@ -29,9 +30,8 @@ from goals.projection.outcomes import (
     take_factors,
     take_outcomes,
 )
-from goals.projection.reachable import Reached, choose_at_levels, walk_levels
 from goals.projection.types import Flags, Floats, Numbers
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
 
 MOST_TRADES = 10_000
 # Goal, stop and today in log-equity.

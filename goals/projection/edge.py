@@ -6,45 +6,22 @@ nothing is said below `FEWEST_TRADES`.
 """
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
+from goals.decisions.trade_record import (
+    CONFIDENT_TRADES,
+    FEWEST_TRADES,
+    Bounds,
+    measure_bounds,
+    shrink_mean,
+)
 from goals.projection.types import Floats, Numbers
 
-FEWEST_TRADES = 20
-CONFIDENT_TRADES = 100
-# Prior deviation of the mean, in typical losses. Source: docs/projection.md.
-PRIOR_DEVIATION_LOSSES = 0.2
-ONE_SIDED_80 = NormalDist().inv_cdf(0.8)
 # A record longer than this is told by as many outcomes, each the mean of its share.
 MOST_OUTCOMES = 41
 # A tilt that moves weights by more than this (in natural logarithms) says nothing.
 STRONGEST_TILT = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """The mean growth of a record with its one-sided 80 % bounds (ratios).
-
-    Mean ∓ 0.8416 standard errors: the classical bounds for a normal mean.
-    """
-
-    trades: int
-    mean: float
-    deviation: float
-    lower: float
-    upper: float
-
-    @property
-    def is_judged(self) -> bool:
-        """Whether there are trades enough to say anything."""
-        return self.trades >= FEWEST_TRADES
-
-    @property
-    def is_disproved(self) -> bool:
-        """Whether the record speaks against the strategy."""
-        return self.is_judged and self.upper < 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,32 +48,6 @@ class Edge:
     def tilted(self, mean: float) -> tuple[Floats, Floats]:
         """The same outcomes with another mean: growths and probabilities."""
         return tilt(self.growths, self.probabilities, mean)
-
-
-def measure_bounds(trades: int, total: float, total_squares: float) -> Bounds:
-    """The mean and its bounds from the count, the sum and the sum of squares."""
-    if trades == 0:
-        return Bounds(0, 0.0, 0.0, 0.0, 0.0)
-    mean = total / trades
-    variance = 0.0
-    if trades > 1:
-        variance = max(total_squares - trades * mean**2, 0.0) / (trades - 1)
-    deviation = variance**0.5
-    margin = ONE_SIDED_80 * deviation / trades**0.5
-    return Bounds(trades, mean, deviation, mean - margin, mean + margin)
-
-
-def shrink_mean(bounds: Bounds, typical_loss: float) -> tuple[float, float]:
-    """The mean shrunk towards 0, and the standard deviation of what is known of it.
-
-    Normal prior of mean 0 and deviation τ = 0.2 typical losses: the mean counts with
-    n / (n + s²/τ²), and its posterior deviation is s / √(n + s²/τ²), s the sample's.
-    """
-    prior = PRIOR_DEVIATION_LOSSES * typical_loss
-    if bounds.deviation == 0 or prior == 0:
-        return (bounds.mean if prior else 0.0), 0.0
-    counts = bounds.trades + (bounds.deviation / prior) ** 2
-    return bounds.mean * bounds.trades / counts, bounds.deviation / counts**0.5
 
 
 def measure_typical_loss(growths: Floats) -> float:

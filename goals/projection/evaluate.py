@@ -8,6 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from goals.projection.deadline import DeadlinePolicy, check_question
+from goals.projection.exact_levels import Reached, walk_levels
 from goals.projection.grid import TOUCH, Grid, log_levels, make_grid
 from goals.projection.grouping import (
     SHARE,
@@ -19,10 +20,9 @@ from goals.projection.grouping import (
     trades_at,
 )
 from goals.projection.outcomes import read_number, take_outcomes
-from goals.projection.reachable import Reached, walk_levels
 from goals.projection.stencils import Landing, land
 from goals.projection.types import Floats, Indices, Numbers
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
 
 # (trades left, equities of shape (n,)) → factors of shape (n,).
 PolicyFunction: TypeAlias = Callable[[int, Floats], Floats]

@@ -17,8 +17,8 @@ from goals.projection.edge import Edge
 from goals.projection.evaluate import Policy, as_function, evaluate_policy
 from goals.projection.grouping import MOST_SINGLE, sum_of
 from goals.projection.outcomes import take_outcomes
-from goals.projection.paths import Walks, simulate_policy
-from mastertrade.exceptions import InvalidInput
+from goals.projection.simulation import Walks, simulate_policy
+from mastertrade.values.exceptions import InvalidInput
 
 # What the posterior's deviation is widened by: trades are less alike than assumed.
 WIDENED = 1.25

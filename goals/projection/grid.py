@@ -13,7 +13,7 @@ import numpy as np
 
 from goals.projection.outcomes import Outcomes
 from goals.projection.types import Floats, Indices
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
 
 # How far below the goal the grid goes without a stop, in standard deviations of all
 # trades left at the largest factor: from there the goal is reached once in 100,000.

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goals.projection.edge import FEWEST_TRADES
+from goals.decisions.trade_record import FEWEST_TRADES
 from goals.projection.types import Floats
 
 DRAWS = 400

@@ -6,7 +6,7 @@ from math import isfinite
 import numpy as np
 
 from goals.projection.types import Floats, Numbers
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
 
 SUM_TOLERANCE = 1e-9
 

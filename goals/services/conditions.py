@@ -11,18 +11,18 @@ from typing import Any
 
 from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 
-from goals.accounting import (
+from goals.decisions.accounting import (
     ONE,
     Account,
     measure_drawdown_pct,
     measure_live_unit_value,
     open_account,
 )
+from goals.decisions.guards import TradingConditions
+from goals.decisions.periods import local_day, local_midnight
+from goals.decisions.progress import Reading
 from goals.enums import EdgeGuard, EntryKind, HaltCause, TradingState
-from goals.guards import TradingConditions
 from goals.models import LedgerDay, LedgerEntry, Portfolio, TradingHalt
-from goals.periods import local_day, local_midnight
-from goals.progress import Reading
 from goals.services.days import (
     account_at,
     account_at_midnight,

@@ -9,11 +9,11 @@ from typing import Any
 import psycopg
 from django.db import DatabaseError, connection
 
-from goals.accounting import Account, open_account
+from goals.decisions.accounting import Account, open_account
+from goals.decisions.periods import local_day, local_midnight
+from goals.decisions.progress import Reading
 from goals.models import LedgerDay, Portfolio
-from goals.periods import local_day, local_midnight
-from goals.progress import Reading
-from mastertrade.exceptions import DomainError, InsufficientEquity, OutOfRange
+from mastertrade.values.exceptions import DomainError, InsufficientEquity, OutOfRange
 
 ONE_DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)

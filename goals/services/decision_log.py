@@ -9,18 +9,18 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from goals.arbitration import GoalStanding
-from goals.deadline_tables import DeadlineInputs, DeadlineTable
+from goals.decisions.arbitration import GoalStanding
+from goals.decisions.guards import Exposure, Halt, TradingConditions
+from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
+from goals.decisions.trade_record import GrowthRecord
 from goals.enums import AfterAchieved, EdgeGuard, HaltCause, PolicyName
-from goals.guards import Exposure, Halt, TradingConditions
 from goals.models import GoalAdjustmentLog, Portfolio
-from goals.records import GrowthRecord
+from goals.projection.policy_tables import DeadlineInputs, DeadlineTable
 from goals.services.outlooks import look_up
 from goals.services.policy_tables import load_table
 from goals.services.sizing import SizingCall
-from goals.sizing import SizeRequest, SizingDecision, decide_size
-from mastertrade.money import FACTOR, MONEY, PERCENT, PRICE, round_to
-from mastertrade.plain import show, to_plain
+from mastertrade.values.jsonable import show, to_plain
+from mastertrade.values.money import FACTOR, MONEY, PERCENT, PRICE, round_to
 
 
 def log_decision(

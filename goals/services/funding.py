@@ -1,8 +1,12 @@
 """Whether a portfolio has money to trade with, and what to do where it has none."""
 
+from goals.decisions.progress import Reading
 from goals.models import Portfolio
-from goals.progress import Reading
-from mastertrade.exceptions import DomainError, PortfolioRuined, PortfolioUnfunded
+from mastertrade.values.exceptions import (
+    DomainError,
+    PortfolioRuined,
+    PortfolioUnfunded,
+)
 
 
 def deposit_call(portfolio: Portfolio) -> str:

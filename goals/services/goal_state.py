@@ -1,4 +1,4 @@
-"""Where goals stand by the clock, for lists: the same as `goals.progress` says of one.
+"""Where goals stand by the clock, for lists: as `goals.decisions.progress` has one.
 
 The columns follow with the roll-over; until then a period that is over still stands in
 them as running.
@@ -18,9 +18,9 @@ from django.db.models import (
     When,
 )
 
+from goals.decisions.progress import HUNDRED
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal
-from goals.progress import HUNDRED
 
 
 def is_open(now: datetime) -> Q:

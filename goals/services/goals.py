@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db.models import Q
 
+from goals.decisions.periods import calendar_end, local_date, period_of
+from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR
 from goals.enums import (
     AfterAchieved,
     GoalStatus,
@@ -17,8 +19,6 @@ from goals.enums import (
     PolicyName,
 )
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio, User
-from goals.periods import calendar_end, local_date, period_of
-from goals.policies import HIGHEST_FACTOR, LOWEST_FACTOR
 from goals.services.funding import deposit_call
 from goals.services.ledger import measure_goal
 from goals.services.opening import open_period, validate_target, wrong_in_target
@@ -27,16 +27,16 @@ from goals.services.portfolios import (
     lock_portfolio,
     lock_portfolio_of_goal,
 )
-from mastertrade.exceptions import (
+from mastertrade.db.transactions import atomic
+from mastertrade.values.exceptions import (
     GoalExists,
     GoalNotActive,
     InvalidInput,
     PortfolioRuined,
     TooManyGoals,
 )
-from mastertrade.money import FACTOR, MONEY, format_plain
-from mastertrade.transactions import atomic
-from mastertrade.validation import refuse, require_decimal, require_word
+from mastertrade.values.money import FACTOR, MONEY, format_plain
+from mastertrade.values.validation import refuse, require_decimal, require_word
 
 EARLIEST_DATE = date(1970, 1, 1)
 LATEST_DATE = date(2200, 12, 31)

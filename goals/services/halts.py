@@ -4,23 +4,23 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from goals.enums import HaltCause, TradingState
-from goals.guards import (
+from goals.decisions.guards import (
     TradingConditions,
     find_daily_breach,
     find_halt_reason,
     find_hard_breach,
 )
+from goals.decisions.periods import local_day, local_midnight
+from goals.enums import HaltCause, TradingState
 from goals.models import Portfolio, TradingHalt
-from goals.periods import local_day, local_midnight
 from goals.services.conditions import (
     Figures,
     halts_in_force,
     read_conditions,
     read_figures,
 )
-from mastertrade.exceptions import TradingHalted
-from mastertrade.plain import to_plain
+from mastertrade.values.exceptions import TradingHalted
+from mastertrade.values.jsonable import to_plain
 
 ONE_DAY = timedelta(days=1)
 

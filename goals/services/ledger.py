@@ -6,13 +6,13 @@ from datetime import datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
-from goals.accounting import OpenTrade, book_cash_flow, book_profit
+from goals.decisions.accounting import OpenTrade, book_cash_flow, book_profit
+from goals.decisions.periods import local_date, local_day
+from goals.decisions.progress import Progress, Reading, measure_progress, status_after
 from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, Portfolio
-from goals.periods import local_date, local_day
-from goals.progress import Progress, Reading, measure_progress, status_after
-from mastertrade.loading import columns_of, execute, load
-from mastertrade.money import EXACT
+from mastertrade.db.raw_sql import columns_of, execute, load
+from mastertrade.values.money import EXACT
 
 HUNDRED = Decimal(100)
 

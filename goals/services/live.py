@@ -6,9 +6,9 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import Q
 
+from goals.decisions.periods import local_date
 from goals.enums import GoalStatus, GoalType, HistoryKind
 from goals.models import FinancialGoal, Portfolio
-from goals.periods import local_date
 from goals.services.halts import enforce_limits
 from goals.services.ledger import GoalMove, measure_goal
 

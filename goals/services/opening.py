@@ -9,21 +9,21 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
+from goals.decisions.periods import local_date, period_of
+from goals.decisions.progress import Progress, Reading
 from goals.enums import GoalType, HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory, LedgerDay, Portfolio
-from goals.periods import local_date, period_of
-from goals.progress import Progress, Reading
 from goals.services.days import read_ledger_before
+from goals.services.first_touch import begins_reached, find_first_reach
 from goals.services.ledger import (
     carry_baseline,
     measure_by,
     measure_goal,
     set_baseline,
 )
-from goals.services.reaching import begins_reached, find_first_reach
-from mastertrade.exceptions import InvalidInput
-from mastertrade.money import MONEY, format_plain
-from mastertrade.validation import refuse, require_decimal
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.money import MONEY, format_plain
+from mastertrade.values.validation import refuse, require_decimal
 
 ONE = Decimal(1)
 

@@ -9,28 +9,28 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
-from goals.arbitration import GoalStanding, SolvedFactor
-from goals.deadline_tables import (
+from goals.decisions.arbitration import GoalStanding, SolvedFactor
+from goals.decisions.policies import DEADLINE_VERSION
+from goals.decisions.progress import Progress, Reading, measure_progress
+from goals.decisions.trade_record import RATIO, GrowthRecord
+from goals.enums import PolicyName
+from goals.models import FinancialGoal, Portfolio
+from goals.projection.edge import Edge, estimate_edge
+from goals.projection.feasibility import find_unreachable, stop_below
+from goals.projection.goal_path import Way, find_way
+from goals.projection.goal_projection import MOST_TRADES as MOST_TRADES_AHEAD
+from goals.projection.policy_tables import (
     MOST_TRADES,
     TRADES_STEP,
     DeadlineInputs,
     DeadlineTable,
     make_inputs,
 )
-from goals.enums import PolicyName
-from goals.models import FinancialGoal, Portfolio
-from goals.policies import DEADLINE_VERSION
-from goals.progress import Progress, Reading, measure_progress
-from goals.projecting import MOST_TRADES as MOST_TRADES_AHEAD
-from goals.projection.edge import Edge, estimate_edge
 from goals.projection.types import Floats
-from goals.reach import find_unreachable, stop_below
-from goals.records import RATIO, GrowthRecord
 from goals.services.policy_tables import find_table
-from goals.ways import Way, find_way
-from mastertrade.exceptions import DomainError
-from mastertrade.money import exactly, round_to
-from mastertrade.plain import to_plain
+from mastertrade.values.exceptions import DomainError
+from mastertrade.values.jsonable import to_plain
+from mastertrade.values.money import exactly, round_to
 
 MICROSECOND = timedelta(microseconds=1)
 # One call works out so many goals: solves a table, or looks closely at whether the goal

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from goals.deadline_tables import DeadlineInputs, DeadlineTable, solve, unpack
 from goals.models import PolicyTable
+from goals.projection.policy_tables import DeadlineInputs, DeadlineTable, solve, unpack
 
 
 def find_table(

@@ -12,25 +12,25 @@ from zoneinfo import available_timezones
 from django.db import connection
 from django.db.models import QuerySet
 
-from goals.accounting import OpenTrade, open_account
+from goals.decisions.accounting import OpenTrade, open_account
 from goals.enums import EdgeGuard, EntryKind, PortfolioKind
 from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio, User
 from goals.models.users import MAIN_PORTFOLIO
 from goals.services.booking import book_entry
 from goals.services.halts import enforce_limits
 from goals.services.ledger import Flow
-from mastertrade.exceptions import (
+from mastertrade.db.raw_sql import columns_of, load
+from mastertrade.db.transactions import atomic
+from mastertrade.values.exceptions import (
     IdempotencyConflict,
     InvalidInput,
     NotFound,
     PortfolioFinished,
     PortfolioFrozen,
 )
-from mastertrade.loading import columns_of, load
-from mastertrade.messages import MOST_LISTED, did_you_mean, list_names
-from mastertrade.money import MONEY, PERCENT, format_plain
-from mastertrade.transactions import atomic
-from mastertrade.validation import (
+from mastertrade.values.messages import MOST_LISTED, did_you_mean, list_names
+from mastertrade.values.money import MONEY, PERCENT, format_plain
+from mastertrade.values.validation import (
     CURRENCY_PATTERN,
     fingerprint,
     refuse,

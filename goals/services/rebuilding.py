@@ -14,12 +14,13 @@ from typing import Any
 
 from django.db import connection
 
-from goals.accounting import Account, open_account
+from goals.decisions.accounting import Account, open_account
+from goals.decisions.periods import local_date, local_day, local_midnight
+from goals.decisions.progress import Progress, Reading, status_rebuilt
 from goals.enums import GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, LedgerDay, Portfolio
-from goals.periods import local_date, local_day, local_midnight
-from goals.progress import Progress, Reading, status_rebuilt
 from goals.services.days import last_day_before, save_days, walk_days
+from goals.services.first_touch import Reached, has_begun, load_reached
 from goals.services.halts import enforce_limits
 from goals.services.ledger import (
     GoalMove,
@@ -28,8 +29,7 @@ from goals.services.ledger import (
     measure_by,
     set_baseline,
 )
-from goals.services.reaching import Reached, has_begun, load_reached
-from mastertrade.money import PERCENT, round_to
+from mastertrade.values.money import PERCENT, round_to
 
 NOTHING_YET = round_to(Decimal(0), PERCENT)
 

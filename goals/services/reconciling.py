@@ -8,9 +8,9 @@ from typing import Any
 
 from goals.models import CarriedProfit, CashFlow, FinancialGoal, Portfolio
 from goals.services.days import FIGURES
+from goals.services.first_touch import load_reached
 from goals.services.halts import follow_halts
 from goals.services.ledger import GoalMove
-from goals.services.reaching import load_reached
 from goals.services.rebuilding import (
     Rebuilt,
     list_carried,

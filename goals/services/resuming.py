@@ -8,8 +8,8 @@ from goals.services.conditions import halts_in_force, read_conditions, read_figu
 from goals.services.halts import enforce_limits, follow_halts, write_halt
 from goals.services.portfolios import lock_portfolio
 from goals.services.voids import LONGEST_REASON, require_reason
-from mastertrade.exceptions import InvalidInput, NotFound, TradingNotHalted
-from mastertrade.transactions import atomic
+from mastertrade.db.transactions import atomic
+from mastertrade.values.exceptions import InvalidInput, NotFound, TradingNotHalted
 
 
 @atomic

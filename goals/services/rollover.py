@@ -7,15 +7,15 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 
+from goals.decisions.periods import following_period
+from goals.decisions.progress import status_after, status_at_end
 from goals.enums import GoalStatus, PortfolioKind
 from goals.models import FinancialGoal, Portfolio
-from goals.periods import following_period
-from goals.progress import status_after, status_at_end
+from goals.services.first_touch import HUNDRED
 from goals.services.goals import LATEST_DATE
 from goals.services.opening import open_period
-from goals.services.reaching import HUNDRED
-from mastertrade.exceptions import InvalidInput
-from mastertrade.transactions import atomic
+from mastertrade.db.transactions import atomic
+from mastertrade.values.exceptions import InvalidInput
 
 logger = logging.getLogger(__name__)
 

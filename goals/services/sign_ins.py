@@ -19,9 +19,9 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from goals.models import ApiToken, KnownAddress, SignInCount, User
-from mastertrade.addresses import normalized_address
-from mastertrade.exceptions import TooManyTokens
-from mastertrade.transactions import atomic
+from mastertrade.db.transactions import atomic
+from mastertrade.values.exceptions import TooManyTokens
+from mastertrade.web.addresses import normalized_address
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,19 @@ from decimal import Decimal
 
 from django.db.models import Q
 
-from goals.arbitration import GoalStanding
+from goals.decisions.arbitration import GoalStanding
+from goals.decisions.progress import Reading, can_still_move, measure_progress
 from goals.enums import AfterAchieved, GoalStatus, PolicyName
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio
-from goals.progress import Reading, can_still_move, measure_progress
 from goals.services.conditions import read_figures
-from mastertrade.exceptions import (
+from mastertrade.db.raw_sql import columns_of, load
+from mastertrade.values.exceptions import (
     GoalNotActive,
     IdempotencyConflict,
     NoActiveGoal,
     NotFound,
 )
-from mastertrade.loading import columns_of, load
-from mastertrade.money import exactly
+from mastertrade.values.money import exactly
 
 MICROSECOND = timedelta(microseconds=1)
 TAKES_PART = (GoalStatus.ACTIVE, GoalStatus.ACHIEVED)

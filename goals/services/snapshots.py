@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import connection
 
-from mastertrade.transactions import atomic
+from mastertrade.db.transactions import atomic
 
 # A goal's figures are kept equal to the ledger's, so a snapshot copies them. It is
 # never dated before the newest ledger entry, which the figures already contain.

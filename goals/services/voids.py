@@ -6,8 +6,8 @@ from goals.models import CashFlow, User
 from goals.services.ledger import GoalMove
 from goals.services.portfolios import lock_portfolio
 from goals.services.rebuilding import rebuild_ledger
-from mastertrade.exceptions import InvalidInput, NotFound
-from mastertrade.transactions import atomic
+from mastertrade.db.transactions import atomic
+from mastertrade.values.exceptions import InvalidInput, NotFound
 
 LONGEST_REASON = 500
 

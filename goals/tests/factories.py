@@ -8,7 +8,8 @@ import factory
 
 from goals.enums import GoalType
 from goals.models import FinancialGoal, Portfolio, User
-from goals.services import create_goal, create_portfolio
+from goals.services.goals import create_goal
+from goals.services.portfolios import create_portfolio
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -8,19 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.accounting import (
+from goals.decisions.accounting import (
     Account,
     book_profit,
     measure_drawdown_pct,
     open_account,
 )
-from goals.accounting import (
-    book_cash_flow as book_valued_flow,
-)
+from goals.decisions.accounting import book_cash_flow as book_valued_flow
+from goals.decisions.progress import Baseline, Reading, measure_value
 from goals.enums import Measure
-from goals.progress import Baseline, Reading, measure_value
-from mastertrade.exceptions import InsufficientEquity, OutOfRange
-from mastertrade.money import PERCENT, quantum
+from mastertrade.values.exceptions import InsufficientEquity, OutOfRange
+from mastertrade.values.money import PERCENT, quantum
 
 
 def book_cash_flow(account, amount):

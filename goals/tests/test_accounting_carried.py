@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.accounting import (
+from goals.decisions.accounting import (
     OpenTrade,
     book_cash_flow,
     book_profit,
@@ -16,7 +16,7 @@ from goals.accounting import (
     measure_live_unit_value,
     open_account,
 )
-from mastertrade.exceptions import InsufficientEquity
+from mastertrade.values.exceptions import InsufficientEquity
 
 NEARLY = Fraction(1, 10**12)
 

@@ -24,8 +24,10 @@ from goals.models import (
     User,
 )
 from goals.models.users import USERNAME_IS_FIXED
-from goals.services import cancel_goal, record_cash_flow, snapshot_goals
 from goals.services.goal_state import with_status
+from goals.services.goals import cancel_goal
+from goals.services.portfolios import record_cash_flow
+from goals.services.snapshots import snapshot_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from goals.enums import HaltCause, TradingState
 from goals.models import FinancialGoal, PolicyTable, Portfolio, TradingHalt
-from goals.services import halt_trading, resume_trading
+from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
 from tests.admin_pages import text_of
 from trades.tests.factories import book_profit

@@ -15,11 +15,11 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from rest_framework.test import APIClient
 
+from goals.api.throttling import FailedThrottle
 from goals.models import ApiToken, User
 from goals.services.sign_ins import issue_token
 from goals.tests.factories import UserFactory
-from goals.throttling import FailedThrottle
-from mastertrade.exceptions import TooManyTokens
+from mastertrade.values.exceptions import TooManyTokens
 from tests.http import (
     PASSWORD,
     client_of,

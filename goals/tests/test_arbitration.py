@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.arbitration import GoalStanding, arbitrate, measure_goal_factor
+from goals.decisions.arbitration import GoalStanding, arbitrate, measure_goal_factor
 from goals.enums import AfterAchieved, PolicyName, ProgressBand
 
 END = datetime(2026, 4, 1, tzinfo=UTC)

@@ -9,16 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.enums import GoalType
-from goals.models import FinancialGoal
-from goals.periods import (
+from goals.decisions.periods import (
     calendar_end,
     following_period,
     local_date,
     local_midnight,
     period_of,
 )
-from goals.services import create_goal, roll_goals
+from goals.enums import GoalType
+from goals.models import FinancialGoal
+from goals.services.goals import create_goal
+from goals.services.rollover import roll_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from trades.tests.factories import book_profit
 

@@ -5,7 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from goals.comparing import (
+from goals.decisions.policies import CONSTANT, LADDER
+from goals.decisions.trade_record import measure_bounds
+from goals.enums import AfterAchieved, EdgeGuard, PolicyName
+from goals.projection.comparison import (
     GuardKind,
     Question,
     StartingRecord,
@@ -15,14 +18,11 @@ from goals.comparing import (
     guard_factors,
     lower_bounds,
 )
-from goals.comparing_cases import CASES, find_case
-from goals.comparing_policies import make_policies
-from goals.enums import AfterAchieved, EdgeGuard, PolicyName
-from goals.policies import CONSTANT, LADDER
+from goals.projection.comparison_cases import CASES, find_case
+from goals.projection.comparison_policies import make_policies
 from goals.projection.deadline import solve_deadline_policy
-from goals.projection.edge import measure_bounds
 from goals.projection.evaluate import evaluate_policy
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
 
 
 def question(name="modest-edge", **changes):

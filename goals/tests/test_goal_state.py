@@ -13,8 +13,8 @@ from django.utils import timezone
 from goals.admin.filters import HEALTH_CONDITIONS, IS_OPEN, pace_gap_at
 from goals.enums import GoalStatus, GoalType, Health
 from goals.models import FinancialGoal, Portfolio
-from goals.services import roll_goals
 from goals.services.goal_state import is_open, with_status
+from goals.services.rollover import roll_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
 from tests.http import Trader, client_of, count_statements
 

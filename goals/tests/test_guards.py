@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.arbitration import arbitrate, measure_goal_factor
-from goals.enums import AfterAchieved
-from goals.guards import (
+from goals.decisions.arbitration import arbitrate, measure_goal_factor
+from goals.decisions.guards import (
     Exposure,
     ExposureUnknown,
     SizeCap,
@@ -17,8 +16,9 @@ from goals.guards import (
     guard_bounds,
     guard_exposure,
 )
+from goals.enums import AfterAchieved
 from goals.tests.test_arbitration import standing
-from mastertrade.money import exactly
+from mastertrade.values.money import exactly
 
 factors = st.decimals(min_value=Decimal(0), max_value=Decimal(2), places=4)
 sizes = st.decimals(

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.enums import EdgeGuard, HaltCause, Verdict
-from goals.guards import (
+from goals.decisions.guards import (
     DailyLossUnknown,
     DrawdownUnknown,
     Halt,
@@ -17,8 +16,9 @@ from goals.guards import (
     guard_drawdown,
     guard_edge,
 )
-from goals.records import NO_RECORD, GrowthRecord
-from goals.sizing import SizeRequest, decide_size
+from goals.decisions.sizing import SizeRequest, decide_size
+from goals.decisions.trade_record import NO_RECORD, GrowthRecord
+from goals.enums import EdgeGuard, HaltCause, Verdict
 from goals.tests.test_arbitration import standing
 from goals.tests.test_sizing import CALM, UNLIMITED
 

@@ -9,12 +9,10 @@ from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
-from goals.services import (
-    create_goal,
-    halt_trading,
-    record_cash_flow,
-    void_cash_flow,
-)
+from goals.services.goals import create_goal
+from goals.services.portfolios import record_cash_flow
+from goals.services.resuming import halt_trading
+from goals.services.voids import void_cash_flow
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.tests.schema import constraint_that_refuses, constraints_of, execute
 

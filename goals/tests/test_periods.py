@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.enums import GoalType
-from goals.periods import (
+from goals.decisions.periods import (
     calendar_end,
     following_period,
     local_date,
     local_midnight,
     period_of,
 )
+from goals.enums import GoalType
 
 MICROSECOND = timedelta(microseconds=1)
 ZONES = [

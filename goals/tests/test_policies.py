@@ -7,8 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from goals.enums import AfterAchieved, PolicyName
-from goals.policies import (
+from goals.decisions.policies import (
     AFTER_ACHIEVED_FACTORS,
     CONSTANT,
     DEFAULT_MAX_FACTOR,
@@ -20,8 +19,9 @@ from goals.policies import (
     PolicyTable,
     pace_factor,
 )
-from goals.policy_functions import GoalPolicy
-from goals.ways import Way
+from goals.enums import AfterAchieved, PolicyName
+from goals.projection.goal_path import Way
+from goals.projection.policy_functions import GoalPolicy
 
 progresses = st.decimals(
     min_value=Decimal(-99_999_999), max_value=Decimal(99_999_999), places=6

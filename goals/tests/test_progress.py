@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.enums import GoalStatus, Health, Measure, ProgressBand
-from goals.periods import Period
-from goals.progress import (
+from goals.decisions.periods import Period
+from goals.decisions.progress import (
     PROGRESS_BOUND_PCT,
     Baseline,
     Progress,
@@ -24,6 +23,7 @@ from goals.progress import (
     status_after,
     status_at_end,
 )
+from goals.enums import GoalStatus, Health, Measure, ProgressBand
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 MARCH = Period(START, datetime(2026, 4, 1, tzinfo=UTC))

@@ -7,8 +7,10 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from goals.projection import evaluate_policy, simulate_policy, solve_deadline_policy
-from mastertrade.exceptions import InvalidInput
+from goals.projection.deadline import solve_deadline_policy
+from goals.projection.evaluate import evaluate_policy
+from goals.projection.simulation import simulate_policy
+from mastertrade.values.exceptions import InvalidInput
 
 FACTORS = np.linspace(0.3, 1.5, 25)
 POINT = 0.005

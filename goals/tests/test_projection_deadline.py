@@ -12,13 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goals.projection import (
-    DeadlinePolicy,
-    evaluate_policy,
-    simulate_policy,
-    solve_deadline_policy,
-)
-from mastertrade.exceptions import InvalidInput
+from goals.projection.deadline import DeadlinePolicy, solve_deadline_policy
+from goals.projection.evaluate import evaluate_policy
+from goals.projection.simulation import simulate_policy
+from mastertrade.values.exceptions import InvalidInput
 
 FACTORS = np.linspace(0.3, 1.5, 25)
 WINS = ([-1.0, 2.0], [0.6, 0.4])

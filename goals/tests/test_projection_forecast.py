@@ -5,17 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goals.projection import (
-    Edge,
-    estimate_edge,
-    evaluate_policy,
-    fan,
-    is_unreachable,
-    project,
-    required_growth,
-    suggest,
-)
-from mastertrade.exceptions import InvalidInput
+from goals.projection.edge import Edge, estimate_edge
+from goals.projection.evaluate import evaluate_policy
+from goals.projection.forecast import fan, is_unreachable, project, required_growth
+from goals.projection.suggestions import suggest
+from mastertrade.values.exceptions import InvalidInput
 
 
 def make_edge(trades: int = 100, win: float = 0.02) -> Edge:

@@ -6,18 +6,18 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from goals import projecting
-from goals.deadline_tables import DeadlineInputs, make_inputs, solve, unpack
 from goals.enums import AfterAchieved, PolicyName
-from goals.policy_functions import GoalPolicy
-from goals.projecting import in_steps, project_goal
 from goals.projection import evaluate
+from goals.projection import goal_projection as projecting
 from goals.projection.deadline import solve_deadline_policy
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.evaluate import evaluate_policy
+from goals.projection.goal_path import Way
+from goals.projection.goal_projection import in_steps, project_goal
 from goals.projection.grouping import ROUGH_SHARE, plan_steps, sum_of, trades_at
 from goals.projection.outcomes import take_outcomes
-from goals.ways import Way
+from goals.projection.policy_functions import GoalPolicy
+from goals.projection.policy_tables import DeadlineInputs, make_inputs, solve, unpack
 
 
 def make_edge(mean: float = 0.0002, deviation: float = 0.01) -> Edge:

@@ -7,9 +7,9 @@ from itertools import pairwise
 import pytest
 
 from goals.enums import PolicyName
-from goals.projecting import measure_chances, project_goal
+from goals.projection.goal_path import Way
+from goals.projection.goal_projection import measure_chances, project_goal
 from goals.tests.test_projection_grouping import make_edge, make_policy
-from goals.ways import Way
 
 POLICIES = [one for one in PolicyName if "deadline" not in one]
 LADDER = PolicyName.LADDER

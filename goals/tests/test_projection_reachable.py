@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.projection import evaluate_policy, solve_deadline_policy
+from goals.projection.deadline import solve_deadline_policy
+from goals.projection.evaluate import evaluate_policy
 
 Walk = tuple[float, float]
 

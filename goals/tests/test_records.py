@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.records import NO_RECORD, GrowthRecord, make_record
+from goals.decisions.trade_record import NO_RECORD, GrowthRecord, make_record
 
 GROWTHS = st.lists(
     st.decimals(min_value=-1, max_value=2, places=6), min_size=2, max_size=150

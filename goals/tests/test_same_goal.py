@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from goals.models import FinancialGoal, Portfolio
-from goals.services import cancel_goal, create_goal, roll_goals, update_goal
+from goals.services.goals import cancel_goal, create_goal, update_goal
+from goals.services.rollover import roll_goals
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
-from mastertrade.exceptions import GoalExists
+from mastertrade.values.exceptions import GoalExists
 from tests.http import Trader, make_trader, unthrottled  # noqa: F401
 from trades.tests.races import run_at_once
 

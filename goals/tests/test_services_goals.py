@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from goals.enums import GoalType, HistoryKind
 from goals.models import FinancialGoal, GoalProgressHistory
-from goals.services import cancel_goal, create_goal, record_cash_flow, update_goal
+from goals.services.goals import cancel_goal, create_goal, update_goal
+from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
-from mastertrade.exceptions import (
+from mastertrade.values.exceptions import (
     GoalNotActive,
     InvalidInput,
     NotFound,

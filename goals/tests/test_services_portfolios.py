@@ -8,15 +8,19 @@ from zoneinfo import available_timezones
 import pytest
 
 from goals.models import CashFlow, FinancialGoal, LedgerDay, LedgerEntry, Portfolio
-from goals.services import create_portfolio, record_cash_flow, update_portfolio
+from goals.services.portfolios import (
+    create_portfolio,
+    record_cash_flow,
+    update_portfolio,
+)
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
-from mastertrade.exceptions import (
+from mastertrade.tests.schema import fetch
+from mastertrade.values.exceptions import (
     IdempotencyConflict,
     InsufficientEquity,
     InvalidInput,
     PortfolioFrozen,
 )
-from mastertrade.tests.schema import fetch
 from trades.tests.factories import TradeFactory, book_profit
 
 pytestmark = pytest.mark.django_db

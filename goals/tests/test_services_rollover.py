@@ -7,16 +7,12 @@ from unittest.mock import patch
 import pytest
 
 from goals.models import FinancialGoal, GoalProgressHistory
-from goals.services import (
-    cancel_goal,
-    create_goal,
-    record_cash_flow,
-    roll_goals,
-    rollover,
-    update_goal,
-)
+from goals.services import rollover
+from goals.services.goals import cancel_goal, create_goal, update_goal
+from goals.services.portfolios import record_cash_flow
+from goals.services.rollover import roll_goals
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
-from mastertrade.exceptions import OutOfRange
+from mastertrade.values.exceptions import OutOfRange
 from trades.models import Trade
 from trades.tests.factories import book_profit
 

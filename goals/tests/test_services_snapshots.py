@@ -8,7 +8,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from goals.models import GoalProgressHistory
-from goals.services import cancel_goal, roll_goals, snapshot_goals, update_goal
+from goals.services.goals import cancel_goal, update_goal
+from goals.services.rollover import roll_goals
+from goals.services.snapshots import snapshot_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from trades.tests.factories import book_profit
 

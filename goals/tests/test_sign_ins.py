@@ -11,8 +11,8 @@ from django.contrib.auth.backends import ModelBackend
 from django.test import Client
 from django.utils import timezone
 
-from goals import authentication
-from goals.authentication import Looking
+from goals.api import authentication
+from goals.api.authentication import Looking
 from goals.models import ApiToken, KnownAddress, SignInCount, User
 from goals.services import sign_ins
 from goals.services.sign_ins import (

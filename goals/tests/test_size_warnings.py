@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
+from goals.decisions.guards import Exposure, TradingConditions
+from goals.decisions.size_warnings import WARNING_CODES
+from goals.decisions.sizing import SizeRequest, decide_size
+from goals.decisions.trade_record import NO_RECORD, GrowthRecord
 from goals.enums import EdgeGuard, Verdict
-from goals.guards import Exposure, TradingConditions
-from goals.records import NO_RECORD, GrowthRecord
-from goals.size_warnings import WARNING_CODES
-from goals.sizing import SizeRequest, decide_size
 from goals.tests.test_arbitration import standing
 
 DAY = 24 * 3600

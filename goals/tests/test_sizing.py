@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from goals.decisions.guards import Exposure, TradingConditions
+from goals.decisions.sizing import SizeRequest, decide_size
+from goals.decisions.trade_record import NO_RECORD
 from goals.enums import AfterAchieved, PolicyName, Verdict
-from goals.guards import Exposure, TradingConditions
-from goals.records import NO_RECORD
-from goals.sizing import SizeRequest, decide_size
 from goals.tests.test_arbitration import standing
-from mastertrade.money import exactly
+from mastertrade.values.money import exactly
 
 UNLIMITED = Exposure(Decimal(1000), None, None)
 CALM = TradingConditions(Decimal(0), Decimal(10), Decimal(20), NO_RECORD)

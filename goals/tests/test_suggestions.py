@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.deadline_tables import make_inputs, solve
 from goals.enums import AfterAchieved, PolicyName
-from goals.policy_functions import GoalPolicy
-from goals.projecting import project_goal
-from goals.projection import Edge, estimate_edge, suggest
-from goals.ways import Way
+from goals.projection.edge import Edge, estimate_edge
+from goals.projection.goal_path import Way
+from goals.projection.goal_projection import project_goal
+from goals.projection.policy_functions import GoalPolicy
+from goals.projection.policy_tables import make_inputs, solve
+from goals.projection.suggestions import suggest
 
 LEAST, MOST = Decimal("0.5"), Decimal("1.3")
 STOP_PCT = Decimal(20)

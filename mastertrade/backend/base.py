@@ -8,7 +8,7 @@ import psycopg
 from django.db.backends.postgresql import base, client
 from django.db.backends.utils import debug_transaction
 
-from mastertrade.limits import Limits
+from mastertrade.db.limits import Limits
 from mastertrade.postgres import DatabaseUnavailable
 
 # Transactions of one process at once, beyond which there is a crowd.

@@ -11,7 +11,7 @@ from django.urls import path
 from goals.models import FinancialGoal
 from goals.tests.factories import UserFactory
 from mastertrade import urls
-from mastertrade.middleware import CONTENT_SECURITY_POLICY
+from mastertrade.web.middleware import CONTENT_SECURITY_POLICY
 from tests.bodies import BODIES
 from tests.http import (
     Trader,

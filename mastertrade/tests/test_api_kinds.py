@@ -8,12 +8,14 @@ import pytest
 from django.utils import timezone
 
 from goals.enums import GoalType, PortfolioKind
-from goals.services import create_goal, create_portfolio, record_cash_flow
+from goals.services.goals import create_goal
+from goals.services.portfolios import create_portfolio, record_cash_flow
 from strategies.services import create_strategy
 from tests.http import Trader, count_statements, make_trader, read
+from trades.booking.close import close_trade
+from trades.booking.open import open_trade
+from trades.freqtrade.tokens import issue_webhook
 from trades.models import Trade, TradeImport
-from trades.services import close_trade, open_trade
-from trades.services.webhook_tokens import issue_webhook
 
 # Every list that has rows of portfolios, and the key of its rows.
 LISTS = {

@@ -10,12 +10,9 @@ from django.urls import resolve as resolve_address
 from django.utils import timezone
 
 from goals.models import ApiToken, Portfolio
-from goals.services import (
-    halt_trading,
-    record_cash_flow,
-    resume_trading,
-    snapshot_goals,
-)
+from goals.services.portfolios import record_cash_flow
+from goals.services.resuming import halt_trading, resume_trading
+from goals.services.snapshots import snapshot_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.tests.factories import StrategyFactory
 from tests.http import (
@@ -28,9 +25,10 @@ from tests.http import (
     read,
     unthrottled,  # noqa: F401
 )
+from trades.booking.void import void_trade
+from trades.freqtrade.tokens import issue_webhook
 from trades.models import Trade, TradeImport
-from trades.services import size_for_goal, void_trade
-from trades.services.webhook_tokens import issue_webhook
+from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import TradeFactory
 
 LISTS = {one.path: one for one in operations().values() if one.is_list}

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mastertrade.api import MOST_ERRORS
-from mastertrade.parameters import parameters_of
+from mastertrade.web.errors import MOST_ERRORS
+from mastertrade.web.parameters import parameters_of
 from tests.bodies import BODIES
 from tests.http import (
     KEYED_BY_ADDRESS,

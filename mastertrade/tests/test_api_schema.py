@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from goals.models import GoalAdjustmentLog
-from goals.services import cancel_goal
+from goals.services.goals import cancel_goal
 from goals.tests.factories import UserFactory
 from tests.http import (
     make_busy_trader,

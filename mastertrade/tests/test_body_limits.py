@@ -10,8 +10,8 @@ from django.test import Client
 from rest_framework.parsers import BaseParser
 from rest_framework.throttling import AnonRateThrottle, UserRateThrottle
 
-from mastertrade.api import AND_MORE, MOST_ERRORS
-from mastertrade.parsing import ExactJSONParser
+from mastertrade.web.errors import AND_MORE, MOST_ERRORS
+from mastertrade.web.json_parser import ExactJSONParser
 from tests.http import (
     ANYBODYS,
     PASSWORD,

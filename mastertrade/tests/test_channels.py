@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from mastertrade.body_limits import limit_at
-from mastertrade.channels import FairQueue, Space
+from mastertrade.web.body_limits import limit_at
+from mastertrade.web.channels import FairQueue, Space
 from tests.http import operations
 
 TOKEN = "Token of-nobody"

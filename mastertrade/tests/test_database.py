@@ -13,7 +13,7 @@ from django.db import OperationalError
 
 from mastertrade.backend.base import DatabaseWrapper
 from mastertrade.database import DatabaseUnavailable, database_settings
-from mastertrade.limits import LONG
+from mastertrade.db.limits import LONG
 from mastertrade.postgres import Embedded
 from mastertrade.tests.clones import (
     CHECKOUT,

@@ -20,6 +20,28 @@ import goals
 import mastertrade
 import strategies
 import trades
+from goals.decisions.policies import (
+    AFTER_ACHIEVED_FACTORS,
+    DEFAULT_MAX_FACTOR,
+    DEFAULT_MIN_FACTOR,
+    HIGHEST_FACTOR,
+    LADDER,
+    LADDER_FACTORS,
+    LOWEST_FACTOR,
+    TABLES,
+)
+from goals.decisions.progress import (
+    AHEAD_GAP_PCT,
+    AT_RISK_GAP_PCT,
+    AT_RISK_PROBABILITY,
+    BAND_FLOORS_PCT,
+    LAGGING_GAP_PCT,
+    PROGRESS_BOUND_PCT,
+    describe_band,
+    health_for,
+)
+from goals.decisions.size_warnings import STALE_MARKS_HOURS, WARNING_CODES
+from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import (
     AfterAchieved,
     EdgeGuard,
@@ -32,44 +54,24 @@ from goals.enums import (
     Verdict,
 )
 from goals.models import CashFlow, FinancialGoal, GoalAdjustmentLog, Portfolio
-from goals.policies import (
-    AFTER_ACHIEVED_FACTORS,
-    DEFAULT_MAX_FACTOR,
-    DEFAULT_MIN_FACTOR,
-    HIGHEST_FACTOR,
-    LADDER,
-    LADDER_FACTORS,
-    LOWEST_FACTOR,
-    TABLES,
-)
-from goals.progress import (
-    AHEAD_GAP_PCT,
-    AT_RISK_GAP_PCT,
-    AT_RISK_PROBABILITY,
-    BAND_FLOORS_PCT,
-    LAGGING_GAP_PCT,
-    PROGRESS_BOUND_PCT,
-    describe_band,
-    health_for,
-)
-from goals.projection.edge import FEWEST_TRADES
 from goals.services import sign_ins
 from goals.services.goals import CHANGEABLE, EARLIEST_DATE, LATEST_DATE, PRIORITIES
 from goals.services.portfolios import LARGEST_DRAWDOWN_PCT
-from goals.size_warnings import STALE_MARKS_HOURS, WARNING_CODES
-from mastertrade import channels, money
-from mastertrade.exceptions import DomainError, InvalidInput
-from mastertrade.server import MOST_CONNECTIONS
-from mastertrade.validation import EARLIEST_YEAR
-from strategies.enums import RiskProfile
-from strategies.models import StrategyInstance
-from strategies.selection import (
+from mastertrade.values import money
+from mastertrade.values.exceptions import DomainError, InvalidInput
+from mastertrade.values.validation import EARLIEST_YEAR
+from mastertrade.web import channels
+from mastertrade.web.server import MOST_CONNECTIONS
+from strategies.decisions.selection import (
     PROFILE_SHIFTS,
     STANCE_FOR_BAND,
     STANCE_SCORES,
     TYPE_POSTURES,
     measure_fit,
 )
+from strategies.enums import RiskProfile
+from strategies.models import StrategyInstance
+from trades.api.serializers.imports import ImportUploadSerializer
 from trades.enums import Side
 from trades.importing.columns import BY_NAME
 from trades.importing.formats import FORMAT_NAMES
@@ -84,8 +86,7 @@ from trades.replay.continuity import (
 from trades.replay.parsing import ROUNDING_TOLERANCE, ReadingOptions
 from trades.replay.reading import MOST_BARS
 from trades.replay.times import parse_stamp
-from trades.serializers.imports import ImportUploadSerializer
-from trades.services.decisions import LARGEST_BASE_SIZE
+from trades.sizing_calls.decide import LARGEST_BASE_SIZE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])

@@ -13,12 +13,12 @@ from django.urls import reverse
 
 from goals.enums import GoalType
 from goals.models import CashFlow, FinancialGoal, Portfolio, User
-from goals.services import halt_trading, resume_trading
+from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
-from mastertrade.dashboard.site import MasterTradeAdminSite
-from mastertrade.dashboard.views import MOST_PORTFOLIOS
-from trades.services import size_for_goal
+from mastertrade.site.site import MasterTradeAdminSite
+from mastertrade.site.views import MOST_PORTFOLIOS
 from trades.services.replay import ReplayQuestion, run_replay
+from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import book_profit
 from trades.tests.prices import wander
 

@@ -15,15 +15,15 @@ from django.db import connection, transaction
 from django.test import Client
 
 from goals.services import ledger
-from mastertrade import limits
-from mastertrade.limits import (
+from mastertrade.db import limits
+from mastertrade.db.limits import (
     LONG,
     Limits,
     has_timed_out,
     limit_role,
     serve_requests,
 )
-from mastertrade.transactions import atomic, atomic_for_long
+from mastertrade.db.transactions import atomic, atomic_for_long
 from tests.http import (
     PASSWORD,
     make_trader,
@@ -32,7 +32,7 @@ from tests.http import (
     read,
     unthrottled,  # noqa: F401
 )
-from trades.services import importing
+from trades.importing import import_trades as importing
 
 BRIEF = Limits(100, 400, 300, 50)
 

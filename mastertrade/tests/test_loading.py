@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 
 from goals.models import User
-from mastertrade.loading import prepared_cursor
+from mastertrade.db.raw_sql import prepared_cursor
 
 KEPT = "SELECT statement, generic_plans FROM pg_prepared_statements"
 

@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from mastertrade.logs import DiscreetFormatter, cut_tokens
-from trades.views import webhooks
+from trades.api.views import webhooks
 
 TOKEN = "t_YrQfz9rLH5buTRDhmGOBAElDzm6jYCBkPoqQADsDY"
 ADDRESS = f"/api/webhooks/freqtrade/{TOKEN}/"

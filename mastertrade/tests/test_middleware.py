@@ -8,7 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.test import Client, RequestFactory, override_settings
 
-from mastertrade.middleware import believe_trusted_proxies
+from mastertrade.web.middleware import believe_trusted_proxies
 
 PROXY = "10.0.0.2"
 STRANGER = "203.0.113.9"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mastertrade.money import (
+from mastertrade.values.money import (
     FACTOR,
     MONEY,
     PERCENT,

@@ -15,8 +15,8 @@ from django.db import transaction as django_transaction
 
 from goals.models import User
 from goals.tests.factories import UserFactory
-from mastertrade import transactions
-from mastertrade.transactions import ATTEMPTS, atomic
+from mastertrade.db import transactions
+from mastertrade.db.transactions import ATTEMPTS, atomic
 from tests.http import Trader, make_trader, open_body
 
 DEADLOCK, SERIALIZATION, CANCELLED = "40P01", "40001", "57014"

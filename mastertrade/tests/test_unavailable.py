@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from mastertrade import unavailable
+from mastertrade.web import unavailable
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from mastertrade import uploads
+from mastertrade.web import uploads
 from tests.http import Trader, make_trader, unthrottled  # noqa: F401
-from trades.views.uploads import CSVBodyParser
+from trades.api.views.uploads import CSVBodyParser
 
 FORM = {"format": "freqtrade", "portfolio": "crypto"}
 LARGE = b"x" * 3_000_000

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mastertrade.exceptions import InvalidInput
-from mastertrade.money import MONEY, PRICE, upper_bound
-from mastertrade.validation import (
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.money import MONEY, PRICE, upper_bound
+from mastertrade.values.validation import (
     fingerprint,
     require_decimal,
     require_not_future,

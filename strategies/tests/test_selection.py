@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from goals.decisions.trade_record import GrowthRecord
 from goals.enums import ProgressBand
-from goals.records import GrowthRecord
-from strategies.enums import RiskProfile, Stance
-from strategies.selection import (
+from strategies.decisions.selection import (
     STANCE_FOR_BAND,
     Candidate,
     measure_fit,
     measure_posture,
     select_strategy,
 )
+from strategies.enums import RiskProfile, Stance
 
 AGGRESSIVE, MODERATE, CONSERVATIVE = RiskProfile
 TYPES = ["momentum", "breakout", "mean_reversion", "carry"]

@@ -8,10 +8,10 @@ import pytest
 from goals.enums import ProgressBand
 from goals.services.portfolios import find_portfolio
 from goals.tests.factories import START, GoalFactory, UserFactory
-from mastertrade.exceptions import InvalidInput, NoActiveStrategy
+from mastertrade.values.exceptions import InvalidInput, NoActiveStrategy
+from strategies.decisions.selection import Candidate, select_strategy
 from strategies.enums import RiskProfile
 from strategies.models import StrategyInstance, StrategySelectionLog
-from strategies.selection import Candidate, select_strategy
 from strategies.services import (
     create_strategy,
     load_candidates,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strategies.signals import (
+from strategies.decisions.signals import (
     PARAMETER_RULES,
     PriceArrays,
     SignalKind,

@@ -14,7 +14,7 @@ def main() -> None:
 
     from bench.requests import LEDGER, PER_DAY
     from tests.faults.seed import STRATEGY
-    from trades.services.reconciling import mend_drift
+    from trades.booking.reconcile import mend_drift
 
     username, portfolio_id, trades = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     now = timezone.now()

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mastertrade.channels import BODY_SECONDS, HEAD_SECONDS
+from mastertrade.web.channels import BODY_SECONDS, HEAD_SECONDS
 from tests.attack.site import gunicorn
 from tests.attack.test_site import environment
 

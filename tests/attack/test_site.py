@@ -23,7 +23,7 @@ from goals.services.sign_ins import (
     BY_ADDRESS,
     BY_NAME_AND_ADDRESS,
 )
-from mastertrade.server import MOST_CONNECTIONS
+from mastertrade.web.server import MOST_CONNECTIONS
 from tests.attack import logins, sockets
 from tests.attack.site import ROOT, gunicorn
 

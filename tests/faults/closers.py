@@ -34,7 +34,7 @@ def close_all(
     from django.utils import timezone
 
     from goals.models import User
-    from trades.services import close_trade
+    from trades.booking.close import close_trade
 
     user = User.objects.get(username=username)
     booked, known, failures = [], [], []

@@ -92,7 +92,8 @@ class Disturber:
 
     def flow(self, number: int) -> Decimal:
         """A deposit now, a withdrawal that comes late; every third is voided."""
-        from goals.services import record_cash_flow, void_cash_flow
+        from goals.services.portfolios import record_cash_flow
+        from goals.services.voids import void_cash_flow
 
         late = now() - timedelta(minutes=self.chance.randrange(1, 1500))
         recorded = [
@@ -114,7 +115,8 @@ class Disturber:
 
     def correct(self, number: int) -> Decimal:
         """A trade that comes late; every other is voided again."""
-        from trades.services import record_closed_trade, void_trade
+        from trades.booking.open import record_closed_trade
+        from trades.booking.void import void_trade
 
         closed, _ = record_closed_trade(
             exit_price=Decimal(110),
@@ -133,7 +135,9 @@ class Disturber:
         return ZERO
 
     def trade_in_parts(self, number: int) -> Decimal:
-        from trades.services import add_to_trade, close_trade, open_trade
+        from trades.booking.add import add_to_trade
+        from trades.booking.close import close_trade
+        from trades.booking.open import open_trade
 
         trade, _ = open_trade(now=now(), **self._ticket())
         of_trade = {"user": self.user, "trade_id": trade.trade_id}
@@ -148,7 +152,7 @@ class Disturber:
         return Decimal(2)
 
     def mark(self, number: int) -> Decimal:
-        from trades.services import Mark, mark_positions
+        from trades.booking.mark import Mark, mark_positions
 
         marks = [
             Mark("ETHUSDT", Decimal(self.chance.randrange(49_000, 51_000))),
@@ -158,15 +162,15 @@ class Disturber:
         return ZERO
 
     def size(self, number: int) -> Decimal:
-        from trades.services import size_for_portfolio
+        from trades.sizing_calls.decide import size_for_portfolio
 
         size_for_portfolio(base_size=Decimal(100), now=now(), **self.of_portfolio)
         return ZERO
 
     def bring(self, number: int) -> Decimal:
         """Three trades from a file, of which one is known from the second round on."""
+        from trades.importing.import_trades import import_trades
         from trades.importing.options import ImportOptions
-        from trades.services.importing import import_trades
 
         at = (now() - timedelta(minutes=self.chance.randrange(1, 1500))).isoformat()
         ids = ("known", f"{number}-one", f"{number}-two")
@@ -184,7 +188,7 @@ class Disturber:
         return Decimal(5 * report.created)
 
     def snapshot(self, number: int) -> Decimal:
-        from goals.services import snapshot_goals
+        from goals.services.snapshots import snapshot_goals
 
         snapshot_goals(as_of=now())
         time.sleep(PAUSE_SECONDS)
@@ -192,7 +196,7 @@ class Disturber:
 
     def roll(self, number: int) -> Decimal:
         """To the next period, again and again."""
-        from goals.services import roll_goals
+        from goals.services.rollover import roll_goals
 
         roll_goals(as_of=now() + timedelta(days=min(30 * number, 3000)))
         return ZERO

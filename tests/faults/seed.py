@@ -23,7 +23,7 @@ def make_trader(username: str, portfolios: int, trades: int) -> dict[str, object
     from django.utils import timezone
 
     from goals.models import ApiToken, User
-    from goals.services import create_portfolio
+    from goals.services.portfolios import create_portfolio
     from strategies.services import create_strategy
 
     now = timezone.now()
@@ -59,7 +59,7 @@ def make_trader(username: str, portfolios: int, trades: int) -> dict[str, object
 def add_goals(user, portfolio_id, now):
     """A return, an income and a value to reach; the key of the first."""
     from goals.enums import GoalType
-    from goals.services import create_goal
+    from goals.services.goals import create_goal
 
     targets = {
         GoalType.MONTHLY_RETURN: {"target_value": Decimal(50), "recurring": True},
@@ -86,7 +86,7 @@ def add_goals(user, portfolio_id, now):
 
 
 def open_one(user, portfolio_id, number, now):
-    from trades.services import open_trade
+    from trades.booking.open import open_trade
 
     trade, _ = open_trade(
         user=user,

@@ -12,16 +12,17 @@ from django.utils import timezone
 
 from goals.enums import AfterAchieved, GoalType, Verdict
 from goals.models import ApiToken, GoalAdjustmentLog, Portfolio, User
-from goals.services import create_goal, create_portfolio
+from goals.services.goals import create_goal
+from goals.services.portfolios import create_portfolio
 from strategies.services import create_strategy
 from tests.freqtrade.environment import HERE, Backtest, Freqtrade, backtest
+from trades.booking.open import record_closed_trade
 from trades.enums import Side, TradeStatus
+from trades.freqtrade.tokens import issue_webhook
+from trades.importing.import_trades import import_trades
 from trades.importing.options import ImportOptions
 from trades.models import Position, Trade
 from trades.replay.reading import load_prices
-from trades.services import record_closed_trade
-from trades.services.importing import import_trades
-from trades.services.webhook_tokens import issue_webhook
 
 INSTRUMENTS = ("AAPL", "IBM", "MSFT")
 FIRST_DAY = datetime(2008, 1, 1, tzinfo=UTC)

@@ -15,8 +15,8 @@ from django.db import connection
 
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio
 from tests.integration.traders import Trader
+from trades.booking import close as closing
 from trades.models import Trade
-from trades.services import closing
 
 MOMENTUM = "test_goal_strategy_momentum_001"
 REVERSION = "test_goal_strategy_mean_reversion_001"

@@ -12,15 +12,13 @@ from typing import Any, Protocol
 from rest_framework.test import APIClient
 
 from goals.models import FinancialGoal, GoalAdjustmentLog, User
-from goals.services import create_goal, create_portfolio
+from goals.services.goals import create_goal
+from goals.services.portfolios import create_portfolio
 from strategies.services import create_strategy, update_strategy
+from trades.booking.close import close_trade
+from trades.booking.open import open_trade
 from trades.enums import Side
-from trades.services import (
-    close_trade,
-    open_trade,
-    select_strategy,
-    size_for_goal,
-)
+from trades.sizing_calls.decide import select_strategy, size_for_goal
 
 
 class Trader(Protocol):

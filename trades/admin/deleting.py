@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from goals.admin import PortfolioAdmin
 from goals.models import Portfolio
-from mastertrade.exceptions import DomainError
+from mastertrade.values.exceptions import DomainError
 from trades.services.deleting import DeletedReplay, delete_simulation
 
 MOST_SHOWN = 50

@@ -5,10 +5,11 @@ from typing import Any, ClassVar
 from django import forms
 
 from goals.admin.forms import OnceForm
-from mastertrade.exceptions import InvalidInput
-from mastertrade.money import MONEY
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.money import MONEY
+from trades.booking.close import close_trade
+from trades.booking.open import open_trade, record_closed_trade
 from trades.models import Trade
-from trades.services import close_trade, open_trade, record_closed_trade
 
 
 def fees_field(help_text: str) -> forms.DecimalField:

@@ -13,7 +13,7 @@ from goals.admin import figures
 from goals.admin.base import ReadOnlyAdmin
 from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.models import Portfolio
-from mastertrade.money import PERCENT, exactly, round_to
+from mastertrade.values.money import PERCENT, exactly, round_to
 from trades.admin.deleting import ask_first, delete_each
 from trades.models import GrowthRecord, ReplayRun
 from trades.replay.report import InstrumentReport

@@ -19,7 +19,7 @@ from goals.admin.base import (
 )
 from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.admin.logs import decision_link
-from mastertrade.money import PERCENT, exactly, round_to
+from mastertrade.values.money import PERCENT, exactly, round_to
 from trades.admin.forms import CloseForm, TradeForm
 from trades.models import Position, Trade
 

@@ -12,8 +12,13 @@ from decimal import Decimal
 from operator import attrgetter
 from typing import Any
 
-from mastertrade.money import FACTOR, MONEY, PRICE
-from mastertrade.validation import CURRENCY_PATTERN, EARLIEST_YEAR, HIDDEN, HIDDEN_FOUND
+from mastertrade.values.money import FACTOR, MONEY, PRICE
+from mastertrade.values.validation import (
+    CURRENCY_PATTERN,
+    EARLIEST_YEAR,
+    HIDDEN,
+    HIDDEN_FOUND,
+)
 from trades.enums import Side
 from trades.importing.rows import TradeRow
 

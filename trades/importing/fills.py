@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 
-from mastertrade.money import (
+from mastertrade.values.money import (
     EXACT,
     MONEY,
     PRICE,

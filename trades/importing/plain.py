@@ -8,7 +8,7 @@ What it does not match is not wrong, only to be looked at closely.
 import re
 from collections.abc import Callable, Sequence
 
-from mastertrade.money import COST, FACTOR, MONEY, PRICE, REST
+from mastertrade.values.money import COST, FACTOR, MONEY, PRICE, REST
 from trades.importing.columns import BY_NAME
 
 # Printable, without comma, quote and backslash; no space at either end, and no ' at the

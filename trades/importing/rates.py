@@ -10,9 +10,9 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import BinaryIO
 
-from mastertrade.exceptions import InvalidInput
-from mastertrade.money import PRICE
-from mastertrade.validation import require_positive
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.money import PRICE
+from mastertrade.values.validation import require_positive
 
 RATE = re.compile(r"\s*([^=\s]+)\s*=\s*(\d+(?:\.\d*)?)\s*", re.ASCII)
 FIGURE = re.compile(r"\d+(?:\.\d*)?", re.ASCII)

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable
 
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
 from trades.importing.columns import NAMES, REQUIRED
 
 HEAD_BYTES = 1 << 16

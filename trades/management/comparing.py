@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from goals.comparing import DEEP_FALL, GuardKind, Question, Result
 from goals.enums import PolicyName
+from goals.projection.comparison import DEEP_FALL, GuardKind, Question, Result
 from trades.replay.wording import NOTHING
 
 DEEP = f"drawdown > {DEEP_FALL:.0%}".replace("%", " %")

@@ -11,8 +11,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from goals.comparing import Result
 from goals.enums import PolicyName
+from goals.projection.comparison import Result
 from trades.management.comparing import DEEP, Comparison, edge_of
 
 INK, SOFT, LINES, GROUND = "#1f2933", "#52606d", "#d9dee4", "#ffffff"

@@ -6,8 +6,8 @@ from django.core.management.base import CommandError
 
 from goals.models import Portfolio, User
 from goals.services.portfolios import find_portfolio
-from mastertrade.exceptions import InvalidInput
-from mastertrade.messages import MOST_LISTED, did_you_mean
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.messages import MOST_LISTED, did_you_mean
 
 
 def find_user(name: str) -> User:

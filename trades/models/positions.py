@@ -7,8 +7,8 @@ from django.db import models
 from django.db.models import Q
 
 from goals.models import Portfolio
-from mastertrade import columns
-from mastertrade.columns import above, check, check_words
+from mastertrade.db import model_fields as columns
+from mastertrade.db.model_fields import above, check, check_words
 from trades.enums import Side, TradeStatus
 from trades.models.trades import Trade
 

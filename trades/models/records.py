@@ -4,14 +4,14 @@ from django.db import models
 from django.db.models import F, Q
 
 from goals.models import Portfolio
-from mastertrade import columns
-from mastertrade.columns import at_least, at_most, check, is_null, is_set
+from mastertrade.db import model_fields as columns
+from mastertrade.db.model_fields import at_least, at_most, check, is_null, is_set
 
 
 class GrowthRecord(models.Model):
     """Sums over the growths of a portfolio's trades, and the place they reach.
 
-    A cache: closes do not touch it, `trades.services.records` brings it up to date,
+    A cache: closes do not touch it, `trades.sizing_calls.records` brings it up to date,
     and the database deletes it where the past changes (the trigger on `ledger_days`).
     The row of `strategy_id` "" sums up the whole portfolio, and where it stands in the
     ledger all rows stand: one that stands before it had no trade since. Growths are

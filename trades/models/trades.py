@@ -10,12 +10,19 @@ from django.db.models import Q
 
 from goals.models import GoalAdjustmentLog, Portfolio, TradingHalt
 from goals.models.ledger import NextLedgerKey
-from mastertrade import columns
-from mastertrade.columns import above, at_least, check, check_words, is_null, is_set
+from mastertrade.db import model_fields as columns
+from mastertrade.db.model_fields import (
+    above,
+    at_least,
+    check,
+    check_words,
+    is_null,
+    is_set,
+)
+from trades.decisions.lots import Stake
+from trades.decisions.pnl import Rates
 from trades.enums import Side, TradeStatus
 from trades.models.imports import TradeImport
-from trades.pnl import Rates
-from trades.stakes import Stake
 
 
 class TradeQuerySet(models.QuerySet["Trade"]):

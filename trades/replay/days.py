@@ -23,7 +23,7 @@ from itertools import pairwise
 from statistics import mode
 from zoneinfo import ZoneInfo
 
-from goals.periods import local_midnight
+from goals.decisions.periods import local_midnight
 from trades.replay.bars import CLOSE_MARGIN
 from trades.replay.times import Stamp, TimeKind
 

@@ -18,11 +18,11 @@ from decimal import Decimal
 import numpy as np
 import talib
 
-from mastertrade.money import MONEY, PRICE, exactly, round_to
-from strategies.signals import PriceArrays, compute_signals
+from mastertrade.values.money import MONEY, PRICE, exactly, round_to
+from strategies.decisions.signals import PriceArrays, compute_signals
 from trades.enums import Side
 from trades.replay.bars import Bar, PriceSeries
-from trades.replay.desk import Desk, PlanRequest
+from trades.replay.broker import Desk, PlanRequest
 from trades.replay.execution import base_size_of, executed_price, fees_of
 from trades.replay.halts import HaltWatch
 from trades.replay.options import Costs, ReplaySettings, ReplayStrategy

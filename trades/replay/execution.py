@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from mastertrade.money import MONEY, PRICE, exactly, round_down, round_to
+from mastertrade.values.money import MONEY, PRICE, exactly, round_down, round_to
 from trades.replay.options import Costs
 
 BASIS_POINTS = Decimal(10_000)

@@ -8,7 +8,7 @@ comes and the run stays halted.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from trades.replay.desk import Desk
+from trades.replay.broker import Desk
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from mastertrade.money import MONEY, exactly, round_to
+from mastertrade.values.money import MONEY, exactly, round_to
 from trades.replay.bars import PriceSeries
 from trades.replay.execution import executed_price, fees_of
 from trades.replay.options import Costs

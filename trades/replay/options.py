@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from strategies.signals import SignalKind
+from strategies.decisions.signals import SignalKind
 
 
 @dataclass(frozen=True, slots=True)

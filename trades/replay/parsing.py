@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
-from mastertrade.money import PRICE, exactly, round_to
+from mastertrade.values.money import PRICE, exactly, round_to
 from trades.replay.bars import BarsError
 from trades.replay.columns import PRICE_NAMES, Columns, Row
 from trades.replay.numerals import DecimalMark, is_null, parse_number

@@ -12,8 +12,8 @@ daily bars: `trades.replay.days`.
 adjusted close / close, so that a split or a dividend is no price move (AAPL's split of
 2005 would be a day of -50 %). `adjust=False` takes the prices as they were quoted. An
 adjustment scales all earlier bars alike, which leaves every signal of
-`strategies.signals` unchanged; it does tell the past nothing of the future. Volume is
-taken as it stands.
+`strategies.decisions.signals` unchanged and gives the past nothing of the future.
+Volume is taken as it stands.
 """
 
 from collections.abc import Iterator, Sequence

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from trades.enums import Side
-from trades.replay.desk import Plan
+from trades.replay.broker import Plan
 from trades.replay.halts import HaltSpan
 
 

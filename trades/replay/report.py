@@ -18,7 +18,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from goals.enums import GoalStatus, GoalType, PolicyName
-from mastertrade.money import FACTOR, PERCENT, exactly, round_to
+from mastertrade.values.money import FACTOR, PERCENT, exactly, round_to
 from trades.replay.halts import HaltSpan
 from trades.replay.records import Decision, EquityPoint, ReplayResult
 

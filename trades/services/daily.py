@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from goals.services import roll_portfolios, snapshot_goals
 from goals.services.policy_tables import forget_tables
+from goals.services.rollover import roll_portfolios
 from goals.services.sign_ins import forget_sessions
-from trades.services.projecting import find_projectable, refresh_projections
-from trades.services.warming import find_lacking, warm_records
+from goals.services.snapshots import snapshot_goals
+from trades.sizing_calls.catch_up import find_lacking, warm_records
+from trades.sizing_calls.forecasts import find_projectable, refresh_projections
 
 logger = logging.getLogger(__name__)
 Result = TypeVar("Result")

@@ -10,8 +10,8 @@ from django.db import connection, transaction
 from django.db.models import Q
 
 from goals.models import Portfolio, User
-from mastertrade.exceptions import NotFound, PortfolioIsLive
-from mastertrade.transactions import atomic
+from mastertrade.db.transactions import atomic
+from mastertrade.values.exceptions import NotFound, PortfolioIsLive
 from trades.models import ReplayRun
 from trades.replay.options import DEMO_STRATEGIES
 

@@ -13,23 +13,25 @@ from itertools import count
 
 from django.db.models import Q
 
+from goals.decisions.periods import local_midnight
 from goals.enums import GoalType, PortfolioKind
 from goals.models import FinancialGoal, Portfolio, User
-from goals.periods import local_midnight
-from goals.services import create_goal, create_portfolio, snapshot_goals
-from mastertrade.transactions import atomic
+from goals.services.goals import create_goal
+from goals.services.portfolios import create_portfolio
+from goals.services.snapshots import snapshot_goals
+from mastertrade.db.transactions import atomic
 from strategies.models import StrategySelectionLog
+from trades.booking.mark import Mark, mark_positions
 from trades.models import WebhookToken
 from trades.replay.bars import PriceSeries
 from trades.replay.engine import Walk
 from trades.replay.moving import MovedPrices, last_trading_day, move_prices
 from trades.replay.options import DEMO_STRATEGIES, Costs, ReplaySettings
 from trades.services.deleting import delete_simulation
-from trades.services.marking import Mark, mark_positions
-from trades.services.projecting import refresh_projections
+from trades.services.live_broker import ServiceDesk
 from trades.services.replay import ensure_strategies
-from trades.services.replay_desk import ServiceDesk
-from trades.services.warming import warm_records
+from trades.sizing_calls.catch_up import warm_records
+from trades.sizing_calls.forecasts import refresh_projections
 
 NAME = "demo"
 # Recorded days: of the first bar read, for the indicators alone, and of the first one

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from django.db import connection
 
+from goals.decisions.trade_record import make_record
 from goals.models import User
 from goals.projection.kelly import measure_kelly
-from goals.records import make_record
-from trades.performance import MoneyFigures, Performance, sort_money
-from trades.services.record_sql import COUNTED, SUM_UP, SUMS, WALKED
+from trades.decisions.performance import MoneyFigures, Performance, sort_money
+from trades.sizing_calls.record_sql import COUNTED, SUM_UP, SUMS, WALKED
 
 # Each strategy's ended trades in each currency. The running profit is that of the
 # strategy alone: from 0 on, in the order in which its trades ended.

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from django.db import connection
 
+from goals.decisions.policies import POLICY_VERSIONS
 from goals.enums import (
     AfterAchieved,
     GoalStatus,
@@ -15,15 +16,15 @@ from goals.enums import (
     PortfolioKind,
 )
 from goals.models import FinancialGoal, Portfolio, User
-from goals.policies import POLICY_VERSIONS
-from goals.services import create_goal, create_portfolio, update_goal
-from mastertrade.exceptions import InvalidInput
-from mastertrade.plain import to_plain
-from mastertrade.transactions import atomic
-from mastertrade.validation import fingerprint
+from goals.services.goals import create_goal, update_goal
+from goals.services.portfolios import create_portfolio
+from mastertrade.db.transactions import atomic
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.jsonable import to_plain
+from mastertrade.values.validation import fingerprint
+from strategies.decisions.signals import SignalKind
 from strategies.models import StrategyInstance
 from strategies.services import create_strategy
-from strategies.signals import SignalKind
 from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
 from trades.replay.engine import replay
@@ -37,7 +38,7 @@ from trades.replay.report import (
     build_report,
 )
 from trades.replay.storing import report_from_dict, report_to_dict
-from trades.services.replay_desk import ServiceDesk
+from trades.services.live_broker import ServiceDesk
 
 # Raised whenever the same question gets other figures: what was stored is not reused.
 ENGINE_VERSION = "replay-6"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
-from trades.services.reconciling import find_drift
+from trades.booking.reconcile import find_drift
 
 LONGEST_END_SECONDS = 2.0
 OTHERS = """

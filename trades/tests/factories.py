@@ -10,9 +10,10 @@ from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
 from strategies.models import StrategyInstance
 from strategies.tests.factories import StrategyFactory
+from trades.booking.close import close_trade
+from trades.booking.open import open_trade
 from trades.enums import Side
 from trades.models import Trade
-from trades.services import close_trade, open_trade
 
 ENTRY = datetime(2026, 3, 2, 9, tzinfo=UTC)
 

@@ -4,8 +4,8 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 
+from goals.decisions.trade_record import GrowthRecord, make_record
 from goals.models import CarriedProfit, CashFlow, GoalAdjustmentLog, Portfolio
-from goals.records import GrowthRecord, make_record
 from trades.models import Trade
 
 PLACES = 10**18

@@ -11,9 +11,9 @@ from unittest.mock import patch
 
 from django.db import connection
 
-from goals.services import record_cash_flow
-from mastertrade.exceptions import DomainError
-from trades.services import close_trade
+from goals.services.portfolios import record_cash_flow
+from mastertrade.values.exceptions import DomainError
+from trades.booking.close import close_trade
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 # How long one waits where both would meet if nothing kept them apart.

@@ -9,7 +9,7 @@ from decimal import Decimal
 from goals.enums import GoalStatus, ProgressBand, Verdict
 from trades.enums import Side
 from trades.replay.bars import Bar, PriceSeries
-from trades.replay.desk import Plan, PlanRequest
+from trades.replay.broker import Plan, PlanRequest
 from trades.replay.report import GoalOutcome
 
 DAY = timedelta(days=1)

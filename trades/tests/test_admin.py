@@ -11,12 +11,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from goals.models import FinancialGoal, GoalAdjustmentLog, User
-from goals.services import cancel_goal
+from goals.services.goals import cancel_goal
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.models import StrategySelectionLog
 from trades.admin.trades import measure_r_multiple
 from trades.models import Position
-from trades.services import plan_next_trade
+from trades.sizing_calls.decide import plan_next_trade
 from trades.tests.factories import ENTRY, TradeFactory, book_profit, ensure_strategy
 
 pytestmark = pytest.mark.django_db

@@ -10,9 +10,11 @@ from django.urls import reverse
 
 from goals.models import Portfolio, User
 from goals.tests.factories import PortfolioFactory
+from trades.booking.add import add_to_trade
+from trades.booking.close import close_trade
+from trades.booking.void import void_trade
+from trades.freqtrade.tokens import issue_webhook
 from trades.models import Trade, TradeFill, TradeImport
-from trades.services import add_to_trade, close_trade, void_trade
-from trades.services.webhook_tokens import issue_webhook
 from trades.tests.factories import ENTRY, TradeFactory, ensure_strategy
 from trades.tests.test_import_fills import bring, csv_of
 

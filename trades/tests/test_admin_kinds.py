@@ -10,14 +10,16 @@ from django.urls import reverse
 
 from goals.enums import PortfolioKind
 from goals.models import CashFlow, LedgerChange, Portfolio, TradingHalt
-from goals.services import halt_trading, record_cash_flow
+from goals.services.portfolios import record_cash_flow
+from goals.services.resuming import halt_trading
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.tests.factories import StrategyFactory
 from tests.http import count_statements
+from trades.booking.add import add_to_trade
+from trades.freqtrade.tokens import issue_webhook
 from trades.models import TradeFill, TradeImport
-from trades.services import add_to_trade, select_strategy, size_for_goal
-from trades.services.records import load_record
-from trades.services.webhook_tokens import issue_webhook
+from trades.sizing_calls.decide import select_strategy, size_for_goal
+from trades.sizing_calls.records import load_record
 from trades.tests.factories import TradeFactory, book_profit
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

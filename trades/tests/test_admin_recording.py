@@ -13,13 +13,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from goals.models import CashFlow, Portfolio, TradingHalt, User
-from goals.services import halt_trading, record_cash_flow
+from goals.services.portfolios import record_cash_flow
+from goals.services.resuming import halt_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from strategies.tests.factories import StrategyFactory
 from tests.admin_pages import text_of
 from tests.http import nothing_changes
 from trades.models import Trade
-from trades.services import size_for_goal
+from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import TradeFactory, ensure_strategy
 
 pytestmark = pytest.mark.django_db

@@ -11,7 +11,7 @@ from goals.models import Portfolio, User
 from goals.tests.factories import PortfolioFactory, UserFactory
 from strategies.tests.factories import StrategyFactory
 from tests.http import client_of, count_statements
-from trades.services import close_trade
+from trades.booking.close import close_trade
 from trades.tests.factories import TradeFactory, book_profit
 
 pytestmark = pytest.mark.django_db

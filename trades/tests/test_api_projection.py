@@ -7,12 +7,12 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from goals.services import record_cash_flow
+from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import GoalFactory, UserFactory
 from goals.tests.factories import PortfolioFactory as Portfolios
 from trades.models import Trade
-from trades.services.decisions import size_for_goal
-from trades.services.projecting import refresh_projections
+from trades.sizing_calls.decide import size_for_goal
+from trades.sizing_calls.forecasts import refresh_projections
 from trades.tests.factories import book_profit
 from trades.tests.test_outlooks import funded
 

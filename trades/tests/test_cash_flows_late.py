@@ -5,16 +5,17 @@ from decimal import Decimal
 import pytest
 
 from goals.models import CarriedProfit, CashFlow, Portfolio, TradingHalt
-from goals.services import resume_trading, void_cash_flow
 from goals.services.conditions import read_daily_loss_pct, read_figures
+from goals.services.resuming import resume_trading
+from goals.services.voids import void_cash_flow
 from goals.tests.factories import PortfolioFactory
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
 from tests.http import count_statements
+from trades.booking.add import add_to_trade
+from trades.booking.cash_flows import UnrealizedProfit, record_valued_cash_flow
+from trades.booking.void import void_trade
 from trades.models import GrowthRecord, Trade
-from trades.services import void_trade
-from trades.services.adding import add_to_trade
-from trades.services.cash_flows import UnrealizedProfit, record_valued_cash_flow
-from trades.services.records import load_record
+from trades.sizing_calls.records import load_record
 from trades.tests.test_cash_flows_live import (
     BEGIN,
     NOW,

@@ -7,14 +7,18 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from goals.models import CarriedProfit, CashFlow, Portfolio, TradingHalt
-from goals.services import create_goal, record_cash_flow, void_cash_flow
+from goals.services.goals import create_goal
+from goals.services.portfolios import record_cash_flow
+from goals.services.voids import void_cash_flow
 from goals.tests.factories import PortfolioFactory
-from mastertrade.exceptions import InsufficientEquity, InvalidInput
+from mastertrade.values.exceptions import InsufficientEquity, InvalidInput
+from trades.booking.add import add_to_trade
+from trades.booking.cash_flows import UnrealizedProfit, record_valued_cash_flow
+from trades.booking.close import close_trade
+from trades.booking.mark import Mark, mark_positions
+from trades.booking.reconcile import find_drift
+from trades.booking.void import void_trade
 from trades.models import Position, Trade
-from trades.services import Mark, close_trade, mark_positions, void_trade
-from trades.services.adding import add_to_trade
-from trades.services.cash_flows import UnrealizedProfit, record_valued_cash_flow
-from trades.services.reconciling import find_drift
 from trades.tests.factories import TradeFactory
 
 pytestmark = pytest.mark.django_db

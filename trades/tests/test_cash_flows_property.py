@@ -15,15 +15,19 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from goals.models import CarriedProfit, CashFlow, LedgerDay, Portfolio
-from goals.services import create_goal, record_cash_flow, void_cash_flow
+from goals.services.goals import create_goal
+from goals.services.portfolios import record_cash_flow
+from goals.services.voids import void_cash_flow
 from goals.tests.factories import PortfolioFactory
-from mastertrade.exceptions import DomainError
+from mastertrade.values.exceptions import DomainError
+from trades.booking.add import add_to_trade
+from trades.booking.cash_flows import UnrealizedProfit, record_valued_cash_flow
+from trades.booking.close import close_trade
+from trades.booking.exits import measure_open_pnl
+from trades.booking.mark import Mark, mark_positions
+from trades.booking.reconcile import find_drift
+from trades.booking.void import void_trade
 from trades.models import Position, Trade
-from trades.services import Mark, close_trade, mark_positions, void_trade
-from trades.services.adding import add_to_trade
-from trades.services.cash_flows import UnrealizedProfit, record_valued_cash_flow
-from trades.services.reconciling import find_drift
-from trades.services.settling import measure_open_pnl
 from trades.tests.factories import TradeFactory
 
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from goals.projection.edge import estimate_edge
 from goals.tests.factories import PortfolioFactory
-from trades.services.records import load_growths
+from trades.sizing_calls.records import load_growths
 from trades.tests.factories import book_profit
 
 DAY_ONE = datetime(2026, 3, 2, 9, tzinfo=UTC)

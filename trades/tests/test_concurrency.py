@@ -23,16 +23,15 @@ from goals.models import (
     LedgerDay,
     LedgerEntry,
 )
-from goals.services import (
-    cancel_goal,
-    roll_goals,
-    snapshot_goals,
-    update_goal,
-)
+from goals.services.goals import cancel_goal, update_goal
+from goals.services.rollover import roll_goals
+from goals.services.snapshots import snapshot_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory
-from mastertrade.exceptions import IdempotencyConflict, TradeAlreadyClosed
+from mastertrade.values.exceptions import IdempotencyConflict, TradeAlreadyClosed
+from trades.booking.close import close_trade
+from trades.booking.open import open_trade
 from trades.models import Trade
-from trades.services import close_trade, open_trade, size_for_goal
+from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import TradeFactory, ensure_strategy
 from trades.tests.races import (
     BOOKING,
@@ -54,7 +53,7 @@ pytestmark = [
 def test_two_equal_closes_of_one_trade_book_it_once_and_answer_the_same():
     goal = GoalFactory()
     trade = TradeFactory(portfolio=goal.portfolio)
-    with nobody_meets_at("trades.services.closing.settle"):
+    with nobody_meets_at("trades.booking.close.settle"):
         one, other = run_at_once(closing(trade), closing(trade))
     assert one.trade.profit_loss == other.trade.profit_loss == 20
     assert sorted(len(closed.moves) for closed in (one, other)) == [0, 1]
@@ -63,7 +62,7 @@ def test_two_equal_closes_of_one_trade_book_it_once_and_answer_the_same():
 
 def test_two_different_closes_of_one_trade_book_one_and_refuse_the_other():
     trade = TradeFactory()
-    with nobody_meets_at("trades.services.closing.settle"):
+    with nobody_meets_at("trades.booking.close.settle"):
         results = run_at_once(closing(trade, 51000), closing(trade, 52000))
     refused = [one for one in results if isinstance(one, TradeAlreadyClosed)]
     assert len(refused) == 1
@@ -174,7 +173,7 @@ def test_the_same_external_id_at_once_is_one_trade():
             now=NOW,
         )
 
-    with nobody_meets_at("trades.services.opening.measure_notional"):
+    with nobody_meets_at("trades.booking.open.measure_notional"):
         results = run_at_once(open_it, open_it)
     assert {trade.pk for trade, _ in results} == {Trade.objects.get().pk}
     assert sorted(is_new for _, is_new in results) == [False, True]
@@ -212,7 +211,7 @@ def test_the_same_request_id_at_once_is_one_decision():
             now=NOW,
         )
 
-    with nobody_meets_at("trades.services.decisions.decide_size"):
+    with nobody_meets_at("trades.sizing_calls.decide.decide_size"):
         results = run_at_once(ask, ask)
     assert {row.pk for row, _ in results} == {GoalAdjustmentLog.objects.get().pk}
     assert results[0][0].answer == results[1][0].answer

@@ -19,32 +19,26 @@ from goals.models import (
     LedgerEntry,
     Portfolio,
 )
-from goals.services import (
-    record_cash_flow,
-    roll_goals,
-    update_goal,
-    void_cash_flow,
-)
+from goals.services.goals import update_goal
+from goals.services.portfolios import record_cash_flow
+from goals.services.rollover import roll_goals
+from goals.services.voids import void_cash_flow
 from goals.tests.factories import GoalFactory, PortfolioFactory
-from mastertrade.exceptions import (
+from mastertrade.values.exceptions import (
     IdempotencyConflict,
     InvalidInput,
     TradeNotOpen,
 )
+from trades.booking.add import add_to_trade
+from trades.booking.close import close_trade
+from trades.booking.mark import Mark, mark_positions
+from trades.booking.open import open_trade, record_closed_trade
+from trades.booking.reconcile import check_portfolio, mend_drift
+from trades.booking.void import void_trade
+from trades.importing.import_trades import import_trades
 from trades.importing.options import ImportOptions
 from trades.models import Position, Trade
-from trades.services import (
-    Mark,
-    add_to_trade,
-    close_trade,
-    mark_positions,
-    open_trade,
-    record_closed_trade,
-    size_for_goal,
-    void_trade,
-)
-from trades.services.importing import import_trades
-from trades.services.reconciling import check_portfolio, mend_drift
+from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import TradeFactory, book_profit, ensure_strategy
 from trades.tests.races import NOW, closing, fresh, run_at_once, run_in_turn
 
@@ -179,16 +173,16 @@ WRITERS = {
     ),
     "late trade": Writer(close_late, LATE_BOOKING, 30),
     "part": Writer(close_part, LATE_BOOKING, 10),
-    "addition": Writer(add, "trades.services.adding.join_stakes"),
+    "addition": Writer(add, "trades.booking.add.join_stakes"),
     "open": Writer(
         lambda desk: open_trade(**ticket(desk)),
-        "trades.services.opening.measure_notional",
+        "trades.booking.open.measure_notional",
     ),
     "void of a trade": Writer(
         lambda desk: void_trade(
             **desk.of_user, trade_id=desk.booked.pk, reason="recorded twice"
         ),
-        "trades.services.voiding.rebuild_ledger",
+        "trades.booking.void.rebuild_ledger",
         -7,
     ),
     "void of a cash flow": Writer(
@@ -205,9 +199,9 @@ WRITERS = {
         lambda desk: mark_positions(
             **desk.of_user, marks=[Mark("BTCUSDT", Decimal(49000))]
         ),
-        "trades.services.marking.save_live",
+        "trades.booking.mark.save_live",
     ),
-    "import": Writer(bring, "trades.services.importing.Staging", 11),
+    "import": Writer(bring, "trades.importing.import_trades.Staging", 11),
     "roll-over": Writer(
         lambda desk: roll_goals(as_of=APRIL), "goals.services.rollover.status_at_end"
     ),
@@ -215,7 +209,7 @@ WRITERS = {
         lambda desk: size_for_goal(
             **desk.of_user, goal_id=desk.goal.pk, base_size=Decimal(1)
         ),
-        "trades.services.decisions.decide_size",
+        "trades.sizing_calls.decide.decide_size",
     ),
     "change of a goal": Writer(
         lambda desk: update_goal(
@@ -228,11 +222,11 @@ WRITERS = {
     ),
     "reconcile": Writer(
         lambda desk: check_portfolio(desk.portfolio.pk),
-        "trades.services.reconciling.find_portfolio_drift",
+        "trades.booking.reconcile.find_portfolio_drift",
     ),
     "reconcile --fix": Writer(
         lambda desk: mend_drift(desk.portfolio.pk, NOW),
-        "trades.services.reconciling.mend_portfolio",
+        "trades.booking.reconcile.mend_portfolio",
     ),
 }
 
@@ -281,7 +275,7 @@ def test_a_trade_that_is_closed_while_it_is_voided_stays_void(desk: Desk):
     _, refused = run_in_turn(
         lambda: void(desk, desk.trade),
         closing(desk.trade),
-        pause_at="trades.services.voiding.save_live",
+        pause_at="trades.booking.void.save_live",
     )
     assert isinstance(refused, TradeNotOpen)
     assert fresh(desk.trade).status == "void"
@@ -347,7 +341,7 @@ def test_one_addition_sent_twice_at_once_is_one(desk: Desk):
             external_id="a",
         )
 
-    results = run_in_turn(send, send, pause_at="trades.services.adding.join_stakes")
+    results = run_in_turn(send, send, pause_at="trades.booking.add.join_stakes")
     assert [is_new for _, is_new in results] == [True, False]
     assert fresh(desk.trade).quantity == Decimal("0.03")
 
@@ -364,7 +358,7 @@ def test_a_close_that_comes_while_the_trade_grows_closes_all_of_it(desk: Desk):
     _, closed = run_in_turn(
         lambda: add(desk),
         closing(desk.other),
-        pause_at="trades.services.adding.join_stakes",
+        pause_at="trades.booking.add.join_stakes",
     )
     assert closed.trade.quantity == Decimal("1.02")
     assert closed.trade.profit_loss == 1020
@@ -374,7 +368,7 @@ def test_one_file_imported_twice_at_once_is_one_import(desk: Desk):
     results = run_in_turn(
         lambda: bring(desk),
         lambda: bring(desk),
-        pause_at="trades.services.importing.Staging",
+        pause_at="trades.importing.import_trades.Staging",
     )
     assert [(one.created, one.known) for one in results] == [(1, 0), (0, 1)]
 
@@ -387,7 +381,7 @@ def test_marks_of_two_portfolios_wait_in_one_order(desk: Desk):
     results = run_in_turn(
         lambda: mark_positions(**desk.of_user, marks=marks),
         lambda: mark_positions(**desk.of_user, marks=marks[::-1]),
-        pause_at="trades.services.marking.save_live",
+        pause_at="trades.booking.mark.save_live",
     )
     assert [one.positions for one in results] == [3, 3]
 

@@ -11,16 +11,14 @@ from itertools import pairwise
 import pytest
 
 from goals.models import FinancialGoal, GoalProgressHistory
-from goals.services import (
-    cancel_goal,
-    record_cash_flow,
-    roll_goals,
-    roll_portfolios,
-    update_goal,
-)
+from goals.services.goals import cancel_goal, update_goal
+from goals.services.portfolios import record_cash_flow
+from goals.services.rollover import roll_goals, roll_portfolios
 from goals.tests.factories import GoalFactory
-from mastertrade.exceptions import GoalNotActive
-from trades.services import close_trade, record_closed_trade, void_trade
+from mastertrade.values.exceptions import GoalNotActive
+from trades.booking.close import close_trade
+from trades.booking.open import record_closed_trade
+from trades.booking.void import void_trade
 from trades.tests.factories import TradeFactory, book_profit, ensure_strategy
 from trades.tests.races import fresh, run_at_once, run_in_turn
 
@@ -183,7 +181,7 @@ def test_a_void_takes_its_trade_back_from_its_period():
             user=goal.user, trade_id=trade.pk, reason="recorded twice", now=APRIL
         )
 
-    for goal, _ in in_both_orders(make, work, "trades.services.voiding.rebuild_ledger"):
+    for goal, _ in in_both_orders(make, work, "trades.booking.void.rebuild_ledger"):
         march, april = fresh(goal), successor_of(goal)
         assert (march.status, march.progress_pct) == ("missed", 0)
         assert (april.current_value, april.start_unit_value) == (0, 1)

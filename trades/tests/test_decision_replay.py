@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from goals.models import GoalAdjustmentLog
-from goals.services import create_goal, decide_again
+from goals.services.decision_log import decide_again
+from goals.services.goals import create_goal
 from goals.services.portfolios import update_portfolio
 from goals.tests.factories import GoalFactory, PortfolioFactory
-from trades.services import size_for_portfolio
+from trades.sizing_calls.decide import size_for_portfolio
 from trades.tests.factories import ENTRY, TradeFactory, book_profit
 
 pytestmark = pytest.mark.django_db

@@ -13,7 +13,7 @@ from django.urls import reverse
 from goals.enums import GoalType, PolicyName, PortfolioKind
 from goals.models import Portfolio, User
 from goals.tests.factories import PortfolioFactory, UserFactory
-from mastertrade.exceptions import NotFound, PortfolioIsLive
+from mastertrade.values.exceptions import NotFound, PortfolioIsLive
 from strategies.models import StrategyInstance
 from tests.http import (
     all_rows,

@@ -15,14 +15,13 @@ from django.utils import timezone
 
 from goals.enums import GoalType, PortfolioKind
 from goals.models import Portfolio, User
-from goals.services import (
-    create_goal,
+from goals.services.goals import create_goal, update_goal
+from goals.services.portfolios import (
     create_portfolio,
-    halt_trading,
     record_cash_flow,
-    update_goal,
     update_portfolio,
 )
+from goals.services.resuming import halt_trading
 from goals.tests.factories import UserFactory
 from strategies.models import StrategyInstance
 from tests.http import (
@@ -33,14 +32,10 @@ from tests.http import (
     nothing_changes,
     read,
 )
+from trades.booking.close import close_trade
+from trades.booking.mark import Mark, mark_positions
+from trades.freqtrade.tokens import issue_webhook
 from trades.models import Trade
-from trades.services import (
-    Mark,
-    close_trade,
-    mark_positions,
-    select_strategy,
-    size_for_portfolio,
-)
 from trades.services.daily import run_day
 from trades.services.demo import (
     Demo,
@@ -48,7 +43,7 @@ from trades.services.demo import (
     renew_demo,
 )
 from trades.services.replay import ReplayQuestion, run_replay
-from trades.services.webhook_tokens import issue_webhook
+from trades.sizing_calls.decide import select_strategy, size_for_portfolio
 from trades.tests.demo_prices import load, load_nothing, shorten_demo
 from trades.tests.prices import wander
 

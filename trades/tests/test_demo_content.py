@@ -10,13 +10,13 @@ import pytest
 from django.utils import timezone
 
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio
-from goals.services import decide_again
+from goals.services.decision_log import decide_again
 from tests.http import Trader, make_newcomer
+from trades.booking.reconcile import check_portfolio
 from trades.replay.execution import executed_price
 from trades.replay.moving import last_trading_day, move_prices
 from trades.replay.options import Costs
 from trades.services.demo import FIRST_BAR, QUARTER, renew_demo
-from trades.services.reconciling import check_portfolio
 from trades.tests.demo_prices import load
 
 # The prices end on each of the five weekdays; days on which months, quarters and years

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from goals.models import FinancialGoal
-from goals.services import snapshot_goals
+from goals.services.snapshots import snapshot_goals
 from tests.http import Trader, make_newcomer, nothing_changes, read
 from trades.models import Trade
 from trades.services.replay import run_replay

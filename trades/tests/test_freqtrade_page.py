@@ -16,13 +16,9 @@ from tests.http import (
     read,
     unthrottled,  # noqa: F401
 )
-from trades.importing.freqtrade_messages import (
-    CLOCK_TOLERANCE,
-    KINDS,
-    read_message,
-)
+from trades.freqtrade.messages import CLOCK_TOLERANCE, KINDS, read_message
+from trades.freqtrade.webhook_decisions import SIZE_TOLERANCE, WINDOW
 from trades.models import Trade
-from trades.services.webhook_decisions import SIZE_TOLERANCE, WINDOW
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "integrations" / "freqtrade.md").read_text(encoding="utf-8")

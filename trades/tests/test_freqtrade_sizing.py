@@ -22,12 +22,13 @@ from django.utils import timezone
 
 from goals.enums import AfterAchieved, GoalType
 from goals.models import GoalAdjustmentLog, Portfolio
-from goals.services import create_goal, create_portfolio
+from goals.services.goals import create_goal
+from goals.services.portfolios import create_portfolio
 from goals.tests.factories import UserFactory
 from strategies.services import create_strategy
 from tests.http import unthrottled
+from trades.booking.open import record_closed_trade
 from trades.enums import Side
-from trades.services import record_closed_trade
 
 __all__ = ["unthrottled"]
 

@@ -8,17 +8,17 @@ from unittest.mock import patch
 
 import pytest
 
-from goals.deadline_tables import solve
 from goals.models import FinancialGoal, Portfolio
-from goals.services import snapshot_goals
+from goals.projection.policy_tables import solve
 from goals.services.goals import MOST_GOALS
 from goals.services.outlooks import whole_trades
 from goals.services.policy_tables import find_solved
+from goals.services.snapshots import snapshot_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.tests.factories import StrategyFactory
 from tests.http import client_of, count_statements
 from trades.services.daily import run_day
-from trades.services.projecting import find_projectable, project, refresh_projections
+from trades.sizing_calls.forecasts import find_projectable, project, refresh_projections
 from trades.tests.test_outlooks import NOW, funded, size
 
 pytestmark = pytest.mark.django_db
@@ -103,7 +103,9 @@ def test_sizing_and_projection_go_by_the_same_table_factor_and_probability() -> 
     sized = standing["solved"]
     goal = FinancialGoal.objects.select_related("portfolio").get(pk=goal.pk)
 
-    with patch("trades.services.projecting.find_solved", wraps=find_solved) as solved:
+    with patch(
+        "trades.sizing_calls.forecasts.find_solved", wraps=find_solved
+    ) as solved:
         told = project(goal, NOW)
 
     [asked, _], _ = solved.call_args

@@ -6,16 +6,18 @@ from decimal import Decimal
 import pytest
 
 from goals.models import GoalAdjustmentLog, GoalProgressHistory
-from goals.services import cancel_goal, record_cash_flow, roll_goals, update_goal
+from goals.services.goals import cancel_goal, update_goal
+from goals.services.portfolios import record_cash_flow
+from goals.services.rollover import roll_goals
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
-from mastertrade.exceptions import GoalNotActive, NoActiveGoal
+from mastertrade.values.exceptions import GoalNotActive, NoActiveGoal
 from strategies.tests.factories import StrategyFactory
-from trades.services import (
+from trades.booking.void import void_trade
+from trades.sizing_calls.decide import (
     plan_next_trade,
     select_strategy,
     size_for_goal,
     size_for_portfolio,
-    void_trade,
 )
 from trades.tests.factories import ENTRY, book_profit
 from trades.tests.races import fresh

@@ -6,15 +6,17 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
+from goals.decisions.guards import DailyLossUnknown
 from goals.enums import HaltCause, TradingState, Verdict
-from goals.guards import DailyLossUnknown
 from goals.models import GoalAdjustmentLog, LedgerDay, Portfolio, TradingHalt
-from goals.services import decide_again, halt_trading, resume_trading
+from goals.services.decision_log import decide_again
 from goals.services.portfolios import update_portfolio
+from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import GoalFactory, PortfolioFactory
-from mastertrade.exceptions import NotFound, TradingHalted, TradingNotHalted
-from trades.services import open_trade, record_closed_trade, size_for_portfolio
-from trades.services.marking import Mark, mark_positions
+from mastertrade.values.exceptions import NotFound, TradingHalted, TradingNotHalted
+from trades.booking.mark import Mark, mark_positions
+from trades.booking.open import open_trade, record_closed_trade
+from trades.sizing_calls.decide import size_for_portfolio
 from trades.tests.factories import ENTRY, TradeFactory, book_profit
 
 pytestmark = pytest.mark.django_db

@@ -10,8 +10,8 @@ from goals.enums import HaltCause, TradingState, Verdict
 from goals.models import Portfolio, TradingHalt
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from tests.http import client_of, count_statements, nothing_changes
-from trades.services import size_for_portfolio
-from trades.services.marking import Mark, mark_positions
+from trades.booking.mark import Mark, mark_positions
+from trades.sizing_calls.decide import size_for_portfolio
 from trades.tests.factories import TradeFactory, book_profit
 from trades.tests.races import closing, fresh, nobody_meets_at, run_at_once, run_in_turn
 

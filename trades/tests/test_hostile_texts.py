@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 
 from goals.models import User
 from goals.tests.factories import PortfolioFactory, UserFactory
-from mastertrade.exceptions import InvalidInput
-from mastertrade.validation import HIDDEN, require_visible
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.validation import HIDDEN, require_visible
 from strategies.tests.factories import StrategyFactory
 from tests.http import Trader, make_trader, nothing_changes, open_body, unthrottled
+from trades.booking.open import record_closed_trade
 from trades.enums import Side
+from trades.importing.export import export_trades
 from trades.importing.formats import ImportOptions
-from trades.importing.own import RISKY, guard, read_csv, unguard
+from trades.importing.formats.own import RISKY, guard, read_csv, unguard
+from trades.importing.import_trades import import_trades
 from trades.models import Trade
-from trades.services import record_closed_trade
-from trades.services.exporting import export_trades
-from trades.services.importing import import_trades
 
 __all__ = ["unthrottled"]
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)

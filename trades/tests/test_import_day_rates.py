@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
 from trades.importing.rates import DayRates, read_day_rates
 from trades.models import Trade
 from trades.tests.factories import ensure_strategy

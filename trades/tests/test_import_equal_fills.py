@@ -12,14 +12,15 @@ from typing import Any
 import pytest
 
 from goals.models import Portfolio
-from mastertrade.exceptions import IdempotencyConflict
-from trades.importing.freqtrade_messages import read_message
+from mastertrade.values.exceptions import IdempotencyConflict
+from trades.booking.open import open_trade
+from trades.booking.void import void_trade
+from trades.freqtrade.messages import read_message
+from trades.freqtrade.tokens import issue_webhook
+from trades.freqtrade.webhook import book_fill
+from trades.importing.import_trades import ImportReport
 from trades.importing.options import EqualFills
 from trades.models import Trade, TradeFill, WebhookToken
-from trades.services import open_trade, void_trade
-from trades.services.importing import ImportReport
-from trades.services.webhook_tokens import issue_webhook
-from trades.services.webhooks import book_fill
 from trades.tests.factories import ensure_strategy
 from trades.tests.test_import_fills import (
     FILES,

@@ -13,14 +13,17 @@ from django.core.management import CommandError, call_command
 
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
-from mastertrade.exceptions import InvalidInput
-from mastertrade.validation import HIDDEN_FOUND
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.validation import HIDDEN_FOUND
+from trades.booking.add import add_to_trade
+from trades.booking.close import close_trade
+from trades.booking.open import open_trade
+from trades.booking.reconcile import find_drift
+from trades.booking.void import void_trade
 from trades.enums import Side
+from trades.importing.import_trades import ImportReport, import_trades
 from trades.importing.options import ImportOptions
 from trades.models import Position, Trade, TradeFill, TradeImport
-from trades.services import add_to_trade, close_trade, open_trade, void_trade
-from trades.services.importing import ImportReport, import_trades
-from trades.services.reconciling import find_drift
 from trades.tests.factories import ensure_strategy
 
 FILES = Path(__file__).parent / "files"

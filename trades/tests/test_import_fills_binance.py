@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mastertrade.exceptions import InvalidInput
-from trades.importing.binance import open_binance
+from mastertrade.values.exceptions import InvalidInput
 from trades.importing.fills import Fees, Fill, make_keys
+from trades.importing.formats.binance import open_binance
 from trades.importing.markets import QUOTES, split_market, split_suffixed
 from trades.importing.numbers import read_suffixed
 from trades.importing.options import DateOrder, ImportOptions

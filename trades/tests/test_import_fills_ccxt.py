@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from mastertrade.exceptions import InvalidInput
-from trades.importing.ccxt import open_ccxt
+from mastertrade.values.exceptions import InvalidInput
 from trades.importing.fills import Fees, Fill, make_keys, venue_key
+from trades.importing.formats.ccxt import open_ccxt
 from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal
 

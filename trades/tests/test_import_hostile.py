@@ -7,11 +7,11 @@ import pytest
 
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
+from trades.importing.formats.own import LONGEST_LINE
+from trades.importing.import_trades import ImportReport, import_trades
 from trades.importing.options import ImportOptions
-from trades.importing.own import LONGEST_LINE
 from trades.models import Trade
-from trades.services.importing import ImportReport, import_trades
 from trades.tests.test_importing import HEADER, NOW, ROW, csv_of, ensure_strategy
 
 OBJECT = (

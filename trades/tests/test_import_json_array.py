@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
 from trades.importing.json_array import CHUNK_BYTES, LONGEST_ITEM, each_item
 
 VALUES = st.recursive(

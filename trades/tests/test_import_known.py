@@ -13,21 +13,19 @@ from django.db import OperationalError
 
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
+from trades.booking.add import add_to_trade
+from trades.booking.close import close_trade
+from trades.booking.open import open_trade
+from trades.booking.reconcile import find_drift
+from trades.booking.void import void_trade
 from trades.enums import Side
 from trades.importing import formats
+from trades.importing import import_trades as service
+from trades.importing.export import export_trades
+from trades.importing.import_trades import ImportReport, import_trades
 from trades.importing.options import ImportOptions
 from trades.importing.rows import TradeRow
 from trades.models import Position, Trade
-from trades.services import (
-    add_to_trade,
-    close_trade,
-    open_trade,
-    void_trade,
-)
-from trades.services import importing as service
-from trades.services.exporting import export_trades
-from trades.services.importing import ImportReport, import_trades
-from trades.services.reconciling import find_drift
 from trades.tests.factories import ensure_strategy
 
 NOW = datetime(2026, 4, 20, tzinfo=UTC)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
 from trades.importing.columns import BY_NAME, NAMES
-from trades.importing.own import read_csv
+from trades.importing.formats.own import read_csv
 from trades.importing.plain import PATTERNS, is_plain_row
 from trades.importing.rows import Refusal
 

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from goals.models import FinancialGoal, GoalProgressHistory, LedgerDay, Portfolio
-from goals.services import create_goal
+from goals.services.goals import create_goal
 from goals.tests.factories import PortfolioFactory
+from trades.booking.open import record_closed_trade
+from trades.booking.reconcile import find_drift
 from trades.enums import Side
+from trades.importing.import_trades import ImportReport, import_trades
 from trades.importing.options import ImportOptions
 from trades.models import Trade
 from trades.replay.parsing import ReadingOptions
 from trades.replay.reading import load_prices
-from trades.services import record_closed_trade
-from trades.services.importing import ImportReport, import_trades
-from trades.services.reconciling import find_drift
 from trades.tests.factories import ensure_strategy
 
 NOW = datetime(2013, 4, 1, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The import's SQL against `trades.pnl`: rates, profits, and what is refused."""
+"""The import's SQL against `trades.decisions.pnl`: rates, profits, refusals."""
 
 import io
 from datetime import UTC, datetime
@@ -12,13 +12,18 @@ from hypothesis.extra.django import TestCase
 
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
+from trades.decisions.lots import Stake
+from trades.decisions.pnl import (
+    Rates,
+    measure_exact_profit,
+    measure_profit_loss,
+    resolve_rates,
+)
 from trades.enums import Side
+from trades.importing.import_trades import ImportReport, import_trades
 from trades.importing.options import ImportOptions
 from trades.models import Trade
-from trades.pnl import Rates, measure_exact_profit, measure_profit_loss, resolve_rates
-from trades.services.importing import ImportReport, import_trades
-from trades.stakes import Stake
 from trades.tests.factories import ensure_strategy
 
 NOW = datetime(2026, 4, 20, tzinfo=UTC)

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from goals.models import Portfolio
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
 from trades.importing.columns import REQUIRED
 from trades.importing.formats import FORMAT_NAMES
 from trades.importing.recognising import FOREIGN, recognise

@@ -14,24 +14,21 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio
-from goals.services import roll_goals
+from goals.services.rollover import roll_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
-from mastertrade.exceptions import InsufficientEquity, InvalidInput
+from mastertrade.values.exceptions import InsufficientEquity, InvalidInput
 from strategies.tests.factories import StrategyFactory
 from tests.http import count_statements
+from trades.booking.add import add_to_trade
+from trades.booking.close import close_trade
+from trades.booking.open import open_trade, record_closed_trade
+from trades.booking.reconcile import find_drift
+from trades.booking.void import void_trade
 from trades.enums import Side
+from trades.importing.export import export_trades
+from trades.importing.import_trades import ImportReport, import_trades
 from trades.importing.options import ImportOptions
 from trades.models import Position, Trade, TradeImport
-from trades.services import (
-    add_to_trade,
-    close_trade,
-    open_trade,
-    record_closed_trade,
-    void_trade,
-)
-from trades.services.exporting import export_trades
-from trades.services.importing import ImportReport, import_trades
-from trades.services.reconciling import find_drift
 from trades.tests.factories import ensure_strategy
 
 NOW = datetime(2026, 4, 20, tzinfo=UTC)
@@ -341,7 +338,7 @@ def test_an_unknown_format_is_refused(portfolio: Portfolio) -> None:
 def test_a_history_that_a_withdrawal_contradicts_is_refused(
     portfolio: Portfolio,
 ) -> None:
-    from goals.services import record_cash_flow
+    from goals.services.portfolios import record_cash_flow
 
     record_cash_flow(
         user=portfolio.user, portfolio=portfolio.pk, amount=Decimal(-900), now=NOW
@@ -354,7 +351,9 @@ def test_a_history_that_a_withdrawal_contradicts_is_refused(
 
 def test_a_crash_in_the_middle_leaves_nothing(portfolio: Portfolio) -> None:
     with (
-        patch("trades.services.importing.rebuild_ledger", side_effect=RuntimeError),
+        patch(
+            "trades.importing.import_trades.rebuild_ledger", side_effect=RuntimeError
+        ),
         pytest.raises(RuntimeError),
     ):
         bring(portfolio, csv_of(ROW, OPEN))

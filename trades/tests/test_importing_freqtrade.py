@@ -16,22 +16,23 @@ import pytest
 from django.db.models import Sum
 
 from goals.models import Portfolio
-from goals.services import record_cash_flow
+from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import PortfolioFactory
-from mastertrade.exceptions import InvalidInput
-from mastertrade.money import MONEY, round_to
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.money import MONEY, round_to
 from strategies.tests.factories import StrategyFactory
-from trades.importing.freqtrade import (
+from trades.booking.close import close_trade
+from trades.booking.mark import Mark, mark_positions
+from trades.booking.reconcile import find_drift
+from trades.importing.formats.freqtrade import (
     open_database,
     read_freqtrade,
     read_freqtrade_stream,
 )
+from trades.importing.import_trades import ImportReport, import_trades
 from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal, TradeRow
 from trades.models import Position, Trade
-from trades.services import Mark, close_trade, mark_positions
-from trades.services.importing import ImportReport, import_trades
-from trades.services.reconciling import find_drift
 
 FILE = Path(__file__).parent / "files" / "freqtrade.sqlite"
 NOW = datetime(2026, 4, 20, tzinfo=UTC)

@@ -9,18 +9,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from goals.models import FinancialGoal
-from goals.services import (
-    cancel_goal,
-    create_goal,
-    roll_goals,
-    snapshot_goals,
-    update_goal,
-)
-from goals.services.goals import MOST_GOALS
+from goals.services.goals import MOST_GOALS, cancel_goal, create_goal, update_goal
+from goals.services.rollover import roll_goals
+from goals.services.snapshots import snapshot_goals
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
-from mastertrade.exceptions import TooManyGoals
+from mastertrade.values.exceptions import TooManyGoals
 from tests.http import client_of
-from trades.services import plan_next_trade, size_for_portfolio
+from trades.sizing_calls.decide import plan_next_trade, size_for_portfolio
 from trades.tests.factories import ENTRY, TradeFactory
 from trades.tests.races import closing, fresh, run_at_once
 from trades.tests.test_services_opening import count_statements

@@ -8,10 +8,10 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from goals.models import CashFlow, Portfolio
-from goals.services import record_cash_flow
+from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import PortfolioFactory
-from trades.services import Mark, mark_positions
-from trades.services.reconciling import find_drift
+from trades.booking.mark import Mark, mark_positions
+from trades.booking.reconcile import find_drift
 from trades.tests.factories import TradeFactory, book_profit
 
 BEFORE = [("goals", "0007_probability_band"), ("trades", "0010_growths_of_parts")]

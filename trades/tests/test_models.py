@@ -9,7 +9,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from goals.models import GoalAdjustmentLog, LedgerEntry, Portfolio, User
-from goals.services import record_cash_flow, snapshot_goals
+from goals.services.portfolios import record_cash_flow
+from goals.services.snapshots import snapshot_goals
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.tests.schema import (
     constraint_that_refuses,
@@ -19,8 +20,9 @@ from mastertrade.tests.schema import (
 )
 from strategies.models import StrategyInstance
 from strategies.tests.factories import StrategyFactory
+from trades.booking.add import add_to_trade
 from trades.models import ReplayRun, Trade, TradeImport
-from trades.services import add_to_trade, select_strategy, size_for_goal
+from trades.sizing_calls.decide import select_strategy, size_for_goal
 from trades.tests.factories import ENTRY, TradeFactory, book_profit
 
 pytestmark = pytest.mark.django_db

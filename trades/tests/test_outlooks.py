@@ -7,14 +7,15 @@ import pytest
 
 from goals.models import FinancialGoal, PolicyTable
 from goals.projection import forecast
-from goals.services import decide_again, policy_tables
+from goals.services import policy_tables
+from goals.services.decision_log import decide_again
 from goals.tests.factories import GoalFactory, PortfolioFactory
-from mastertrade.money import format_plain
-from trades.services.closing import close_trade
+from mastertrade.values.money import format_plain
+from trades.booking.close import close_trade
 from trades.services.daily import forget_old_tables
-from trades.services.decisions import size_for_goal, size_for_portfolio
-from trades.services.projecting import project, refresh_projections
-from trades.services.rates import load_trades_per_day
+from trades.sizing_calls.decide import size_for_goal, size_for_portfolio
+from trades.sizing_calls.forecasts import project, refresh_projections
+from trades.sizing_calls.trade_frequency import load_trades_per_day
 from trades.tests.factories import TradeFactory, book_profit
 from trades.tests.races import fresh, run_at_once
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mastertrade.money import exactly
+from mastertrade.values.money import exactly
+from trades.decisions.lots import Stake
 from trades.enums import FillKind, Side
 from trades.importing.lots import Lot, LotQueue
 from trades.importing.pairing import Execution, Kept, Market, Pairing
 from trades.importing.rows import Refusal, TradeRow
-from trades.stakes import Stake
 
 SPOT = Market("SOLUSDT", "USDT", quantity_column="Executed")
 SWAP = Market("SOL/USDT:USDT", "USDT", may_short=True)

@@ -3,14 +3,14 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from goals.arbitration import arbitrate
-from goals.guards import Exposure, TradingConditions
-from goals.records import NO_RECORD
-from goals.sizing import SizeRequest, decide_size
+from goals.decisions.arbitration import arbitrate
+from goals.decisions.guards import Exposure, TradingConditions
+from goals.decisions.sizing import SizeRequest, decide_size
+from goals.decisions.trade_record import NO_RECORD
 from goals.tests.test_arbitration import standing
+from strategies.decisions.selection import Candidate, select_strategy
 from strategies.enums import RiskProfile
-from strategies.selection import Candidate, select_strategy
-from trades.planning import plan_trade
+from trades.decisions.planning import plan_trade
 
 REQUEST = SizeRequest(base_size=Decimal(1000))
 UNLIMITED = Exposure(Decimal(1000), None, None)

@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
+from trades.decisions.pnl import (
+    Rates,
+    measure_notional,
+    measure_profit_loss,
+    resolve_rates,
+)
 from trades.enums import Side
-from trades.pnl import Rates, measure_notional, measure_profit_loss, resolve_rates
 
 prices = st.decimals(
     min_value=Decimal("0.000000000001"), max_value=Decimal(10) ** 19, places=12

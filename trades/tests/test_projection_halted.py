@@ -9,11 +9,12 @@ from django.test import Client
 from django.urls import reverse
 
 from goals.models import FinancialGoal, Portfolio
-from goals.services import halt_trading, resume_trading, update_portfolio
+from goals.services.portfolios import update_portfolio
+from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from tests.http import count_statements
 from trades.models import Trade
-from trades.services.projecting import project, refresh_projections
+from trades.sizing_calls.forecasts import project, refresh_projections
 from trades.tests.factories import book_profit
 from trades.tests.test_api_projection import AS_OF, BEGIN, ask
 from trades.tests.test_outlooks import funded

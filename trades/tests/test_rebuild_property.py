@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from goals.models import LedgerDay, Portfolio
-from goals.services import create_goal, record_cash_flow, roll_goals, void_cash_flow
+from goals.services.goals import create_goal
+from goals.services.portfolios import record_cash_flow
+from goals.services.rollover import roll_goals
+from goals.services.voids import void_cash_flow
 from goals.tests.factories import PortfolioFactory
-from mastertrade.exceptions import InsufficientEquity
-from trades.services import Mark, close_trade, mark_positions, void_trade
-from trades.services.reconciling import find_drift, mend_drift
+from mastertrade.values.exceptions import InsufficientEquity
+from trades.booking.close import close_trade
+from trades.booking.mark import Mark, mark_positions
+from trades.booking.reconcile import find_drift, mend_drift
+from trades.booking.void import void_trade
 from trades.tests.factories import TradeFactory, book_profit
 
 BEGIN = datetime(2026, 2, 27, tzinfo=UTC)

@@ -12,25 +12,24 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from goals.decisions.trade_record import NO_RECORD, GrowthRecord
 from goals.models import GoalAdjustmentLog, Portfolio
-from goals.records import NO_RECORD, GrowthRecord
-from goals.services import record_cash_flow, void_cash_flow
+from goals.services.portfolios import record_cash_flow
+from goals.services.voids import void_cash_flow
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.tests.factories import StrategyFactory
+from trades.booking.close import close_trade
+from trades.booking.reconcile import find_drift, mend_drift
+from trades.booking.void import void_trade
+from trades.decisions.performance import Performance
+from trades.importing.import_trades import import_trades
 from trades.models import GrowthRecord as Kept
 from trades.models import Trade
-from trades.performance import Performance
-from trades.services import (
-    close_trade,
-    performance,
-    records,
-    size_for_portfolio,
-    void_trade,
-)
-from trades.services.importing import import_trades
+from trades.services import performance
 from trades.services.performance import Span, load_performances
-from trades.services.reconciling import find_drift, mend_drift
-from trades.services.records import load_growths, load_record, load_records
+from trades.sizing_calls import records
+from trades.sizing_calls.decide import size_for_portfolio
+from trades.sizing_calls.records import load_growths, load_record, load_records
 from trades.tests.factories import TradeFactory, book_profit
 from trades.tests.growths import plain_record
 from trades.tests.races import run_at_once

@@ -11,22 +11,19 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from goals.models import Portfolio
-from goals.services import record_cash_flow
+from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import GoalFactory, PortfolioFactory
-from mastertrade.exceptions import DomainError
+from mastertrade.values.exceptions import DomainError
 from strategies.tests.factories import StrategyFactory
+from trades.booking.add import add_to_trade
+from trades.booking.close import close_trade
+from trades.booking.mark import Mark, mark_positions
+from trades.booking.open import open_trade
+from trades.booking.reconcile import find_drift
+from trades.booking.void import void_trade
 from trades.models import GrowthRecord, Trade
-from trades.services import (
-    Mark,
-    add_to_trade,
-    close_trade,
-    mark_positions,
-    open_trade,
-    size_for_portfolio,
-    void_trade,
-)
-from trades.services.reconciling import find_drift
-from trades.services.records import (
+from trades.sizing_calls.decide import size_for_portfolio
+from trades.sizing_calls.records import (
     forget_records,
     load_growths,
     load_record,

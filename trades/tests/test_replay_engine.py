@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goals.enums import Verdict
-from strategies.signals import SignalKind
+from strategies.decisions.signals import SignalKind
 from trades.enums import Side
 from trades.replay.bars import PriceSeries
-from trades.replay.desk import Plan
+from trades.replay.broker import Plan
 from trades.replay.engine import replay
 from trades.replay.execution import base_size_of, executed_price, fees_of
 from trades.replay.options import Costs, ReplaySettings, ReplayStrategy

@@ -17,28 +17,29 @@ from goals.models import (
     TradingHalt,
     User,
 )
-from goals.services import create_goal, create_portfolio, snapshot_goals
+from goals.services.goals import create_goal
+from goals.services.portfolios import create_portfolio
+from goals.services.snapshots import snapshot_goals
 from goals.tests.factories import UserFactory
-from mastertrade.exceptions import InvalidInput, NoActiveStrategy
+from mastertrade.values.exceptions import InvalidInput, NoActiveStrategy
 from strategies.models import StrategyInstance, StrategySelectionLog
 from strategies.services import create_strategy, load_candidates, update_strategy
 from tests.http import nothing_changes
+from trades.booking.mark import Mark, mark_positions
+from trades.booking.open import open_trade
 from trades.models import ReplayRun, Trade
 from trades.replay.bars import PriceSeries
 from trades.replay.options import ReplaySettings
-from trades.services import (
-    mark_positions,
-    open_trade,
+from trades.services.daily import run_day
+from trades.services.performance import Span, load_performances
+from trades.services.replay import STRATEGIES, ReplayQuestion, run_replay
+from trades.sizing_calls.decide import (
     plan_next_trade,
     select_strategy,
     size_for_goal,
     size_for_portfolio,
 )
-from trades.services.daily import run_day
-from trades.services.marking import Mark
-from trades.services.performance import Span, load_performances
-from trades.services.projecting import project
-from trades.services.replay import STRATEGIES, ReplayQuestion, run_replay
+from trades.sizing_calls.forecasts import project
 from trades.tests.factories import book_profit
 from trades.tests.prices import wander
 

@@ -13,9 +13,9 @@ import pytest
 from rich.console import Console
 
 from goals.enums import GoalStatus, GoalType, PolicyName, ProgressBand, Verdict
-from strategies.signals import SignalKind
+from strategies.decisions.signals import SignalKind
 from trades.enums import Side
-from trades.replay.desk import Plan
+from trades.replay.broker import Plan
 from trades.replay.engine import replay
 from trades.replay.halts import HaltSpan
 from trades.replay.options import Costs, ReplaySettings, ReplayStrategy

@@ -15,9 +15,9 @@ from goals.models import (
     TradingHalt,
     User,
 )
-from goals.services import roll_goals
+from goals.services.rollover import roll_goals
 from goals.tests.factories import UserFactory
-from mastertrade.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput
 from trades.models import ReplayRun, Trade
 from trades.replay.bars import PriceSeries
 from trades.replay.days import in_zone

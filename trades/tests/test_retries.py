@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 
 from goals.tests.factories import PortfolioFactory
+from trades.booking.reconcile import find_drift
+from trades.importing.import_trades import import_trades
 from trades.importing.options import ImportOptions
 from trades.models import Trade, TradeImport
-from trades.services.importing import import_trades
-from trades.services.reconciling import find_drift
 from trades.tests.factories import ensure_strategy
 
 pytestmark = pytest.mark.django_db(transaction=True)

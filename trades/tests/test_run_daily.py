@@ -17,10 +17,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio
-from goals.services import rollover, snapshot_goals
+from goals.services import rollover
+from goals.services.snapshots import snapshot_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade import database
-from mastertrade.exceptions import OutOfRange
+from mastertrade.values.exceptions import OutOfRange
 from tests.http import count_statements
 from trades.services.daily import STEPS, Done, Step, run_day
 from trades.tests.factories import book_profit

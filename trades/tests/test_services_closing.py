@@ -12,15 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goals.models import FinancialGoal, GoalProgressHistory, LedgerEntry, Portfolio
-from goals.services import record_cash_flow
+from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
-from mastertrade.exceptions import (
-    InvalidInput,
-    NotFound,
-    TradeAlreadyClosed,
-)
+from mastertrade.values.exceptions import InvalidInput, NotFound, TradeAlreadyClosed
+from trades.booking.close import close_trade
 from trades.models import Position, Trade
-from trades.services import close_trade
 from trades.tests.factories import ENTRY, TradeFactory, book_profit
 from trades.tests.test_services_opening import copy_of, count_statements
 
@@ -291,9 +287,9 @@ def test_closing_again_with_other_figures_is_refused(other):
 @pytest.mark.parametrize(
     "late_step",
     [
-        "trades.services.closing.settle",
-        "trades.services.closing.save_closed",
-        "trades.services.closing.book_entry",
+        "trades.booking.close.settle",
+        "trades.booking.close.save_closed",
+        "trades.booking.close.book_entry",
         "goals.services.ledger.book_profit",
         "goals.services.ledger._measure_goals",
         "goals.services.ledger.measure_progress",

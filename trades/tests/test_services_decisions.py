@@ -9,15 +9,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from goals.models import FinancialGoal, GoalAdjustmentLog
-from goals.services import (
-    cancel_goal,
-    record_cash_flow,
-    roll_goals,
-    update_goal,
-    update_portfolio,
-)
+from goals.services.goals import cancel_goal, update_goal
+from goals.services.portfolios import record_cash_flow, update_portfolio
+from goals.services.rollover import roll_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
-from mastertrade.exceptions import (
+from mastertrade.values.exceptions import (
     GoalNotActive,
     IdempotencyConflict,
     InvalidInput,
@@ -31,9 +27,9 @@ from mastertrade.exceptions import (
 from strategies.models import StrategySelectionLog
 from strategies.services import update_strategy
 from strategies.tests.factories import StrategyFactory
+from trades.booking.close import close_trade
 from trades.models import Trade
-from trades.services import (
-    close_trade,
+from trades.sizing_calls.decide import (
     plan_next_trade,
     select_strategy,
     size_for_goal,
@@ -227,7 +223,7 @@ def test_when_the_open_notional_cannot_be_read_there_is_no_answer():
     goal = GoalFactory()
     limit(goal.portfolio, max_position_pct=Decimal(50))
     with (
-        patch("trades.services.decisions.load_evidence", side_effect=RuntimeError),
+        patch("trades.sizing_calls.decide.load_evidence", side_effect=RuntimeError),
         pytest.raises(RuntimeError),
     ):
         size(goal)
@@ -665,7 +661,7 @@ def test_the_next_trade_on_a_ruined_portfolio_is_refused(competing):
 
 def test_a_failure_in_the_middle_leaves_no_half_of_a_plan(competing):
     with (
-        patch("trades.services.decisions.log_decision", side_effect=RuntimeError),
+        patch("trades.sizing_calls.decide.log_decision", side_effect=RuntimeError),
         pytest.raises(RuntimeError),
     ):
         plan_next_trade(

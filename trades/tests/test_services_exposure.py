@@ -8,8 +8,9 @@ import pytest
 from goals.models import Portfolio
 from goals.services.conditions import read_figures
 from goals.tests.factories import PortfolioFactory
-from trades.services import close_trade, void_trade
-from trades.services.evidence import load_evidence
+from trades.booking.close import close_trade
+from trades.booking.void import void_trade
+from trades.sizing_calls.inputs import load_evidence
 from trades.tests.factories import ENTRY, TradeFactory
 
 HOUR = timedelta(hours=1)

@@ -9,16 +9,18 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from goals.models import LedgerEntry
-from goals.services import cancel_goal
+from goals.services.goals import cancel_goal
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
-from mastertrade.exceptions import (
+from mastertrade.values.exceptions import (
     IdempotencyConflict,
     InvalidInput,
     PortfolioRuined,
 )
 from strategies.tests.factories import StrategyFactory
+from trades.booking.close import close_trade
+from trades.booking.open import open_trade, record_closed_trade
 from trades.models import Position, Trade
-from trades.services import close_trade, open_trade, record_closed_trade, size_for_goal
+from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import ENTRY, TradeFactory, book_profit, ensure_strategy
 
 pytestmark = pytest.mark.django_db

@@ -8,10 +8,10 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from goals.decisions.sizing import SizeRequest
 from goals.models import FinancialGoal, GoalAdjustmentLog
-from goals.services import decide_again, halt_trading
-from goals.services.decision_log import answer_of
-from goals.sizing import SizeRequest
+from goals.services.decision_log import answer_of, decide_again
+from goals.services.resuming import halt_trading
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from tests.admin_pages import text_of
 from tests.http import (
@@ -20,8 +20,9 @@ from tests.http import (
     make_trader,
     unthrottled,  # noqa: F401
 )
-from trades.services import close_trade, mark_positions, size_for_goal
-from trades.services.marking import Mark
+from trades.booking.close import close_trade
+from trades.booking.mark import Mark, mark_positions
+from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import ENTRY, TradeFactory
 
 pytestmark = pytest.mark.django_db

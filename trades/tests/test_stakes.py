@@ -6,11 +6,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from mastertrade.exceptions import InvalidInput
-from mastertrade.money import MONEY, PRICE, exactly, quantum, round_to
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.money import MONEY, PRICE, exactly, quantum, round_to
+from trades.decisions.lots import Stake, join_stakes, split_stake
+from trades.decisions.pnl import Rates, measure_exact_profit
 from trades.enums import Side
-from trades.pnl import Rates, measure_exact_profit
-from trades.stakes import Stake, join_stakes, split_stake
 
 
 def figures(column: tuple[int, int], top: int, low: int = 0) -> st.SearchStrategy:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from goals.models import Portfolio
-from goals.services import update_portfolio
+from goals.services.portfolios import update_portfolio
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from tests.http import client_of, count_statements
 from trades.tests.factories import book_profit

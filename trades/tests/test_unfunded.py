@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from goals.services import create_goal, record_cash_flow
+from goals.services.goals import create_goal
+from goals.services.portfolios import record_cash_flow
 from tests.http import (
     Trader,
     count_statements,

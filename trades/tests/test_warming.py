@@ -11,16 +11,17 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
 
 from goals.models import Portfolio
-from goals.services import record_cash_flow
+from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import PortfolioFactory
 from strategies.tests.factories import StrategyFactory
 from tests.http import client_of
+from trades.booking.close import close_trade
+from trades.booking.reconcile import find_drift
 from trades.models import GrowthRecord as Kept
-from trades.services import close_trade, warming
 from trades.services.daily import run_day
-from trades.services.reconciling import find_drift
-from trades.services.records import forget_records, load_record
-from trades.services.warming import find_lacking, warm_records
+from trades.sizing_calls import catch_up as warming
+from trades.sizing_calls.catch_up import find_lacking, warm_records
+from trades.sizing_calls.records import forget_records, load_record
 from trades.tests.factories import TradeFactory, book_profit
 from trades.tests.growths import plain_record
 
@@ -60,7 +61,7 @@ def test_batches_of_any_size_come_to_the_same_record(
 
     assert find_lacking(NOW) == []
     assert list(find_drift()) == []
-    with patch("trades.services.records.sql.CATCH_UP", "not asked"):
+    with patch("trades.sizing_calls.records.sql.CATCH_UP", "not asked"):
         record = load_record(portfolio.user, portfolio, NOW)
     assert record == plain_record([portfolio], NOW)
     assert record.trades == 6
@@ -78,7 +79,7 @@ def test_what_was_done_of_a_record_stays_when_the_rest_fails(
         load(*args)
 
     with (
-        patch("trades.services.warming.load_record", fail_at_the_third),
+        patch("trades.sizing_calls.catch_up.load_record", fail_at_the_third),
         pytest.raises(RuntimeError),
     ):
         warm_records(portfolio.pk, NOW, batch=1)
@@ -115,7 +116,7 @@ def test_a_portfolio_whose_record_fails_stops_no_other(portfolio: Portfolio) -> 
             raise ArithmeticError("odd")
         load(user, locked, *args)
 
-    with patch("trades.services.warming.load_record", fail_for_one):
+    with patch("trades.sizing_calls.catch_up.load_record", fail_for_one):
         done = {one.step.name: one.done for one in run_day(as_of=NOW)}["records"]
 
     assert done.words == "1 portfolio caught up"

@@ -11,8 +11,8 @@ from mastertrade.tests.schema import (
     execute,
 )
 from strategies.tests.factories import StrategyFactory
+from trades.freqtrade.tokens import issue_webhook
 from trades.models import Trade, WebhookFill, WebhookToken
-from trades.services.webhook_tokens import issue_webhook
 from trades.tests.factories import TradeFactory
 
 pytestmark = pytest.mark.django_db

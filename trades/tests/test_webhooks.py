@@ -16,8 +16,8 @@ from django.db import connection
 from django.utils import timezone
 
 from goals.models import User
-from goals.services import create_goal
-from mastertrade.money import MONEY, round_to
+from goals.services.goals import create_goal
+from mastertrade.values.money import MONEY, round_to
 from strategies.services import create_strategy
 from tests.http import (
     Trader,
@@ -28,11 +28,12 @@ from tests.http import (
     read,
     unthrottled,  # noqa: F401
 )
+from trades.booking.close import close_trade
+from trades.booking.reconcile import find_drift
+from trades.booking.void import void_trade
+from trades.importing.import_trades import import_trades
 from trades.importing.options import ImportOptions
 from trades.models import Position, Trade, TradeFill, WebhookFill, WebhookToken
-from trades.services import close_trade, void_trade
-from trades.services.importing import import_trades
-from trades.services.reconciling import find_drift
 
 FILES = Path(__file__).parent / "files"
 DATABASE = FILES / "freqtrade.sqlite"

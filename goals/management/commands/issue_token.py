@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from goals.models import User
 from goals.services.sign_ins import issue_token
-from mastertrade.exceptions import DomainError
+from mastertrade.values.exceptions import DomainError
 
 LONGEST_NAME = 100
 

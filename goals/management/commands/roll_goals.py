@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from goals.services import roll_goals
+from goals.services.rollover import roll_goals
 
 
 class Command(BaseCommand):

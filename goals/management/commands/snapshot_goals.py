@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from goals.services import snapshot_goals
+from goals.services.snapshots import snapshot_goals
 
 
 class Command(BaseCommand):

@@ -11,18 +11,19 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from goals.comparing import GuardKind, Question, StartingRecord, compare
-from goals.comparing_cases import BASE_RISK, CASES, find_case
+from goals.decisions.policies import DEFAULT_MAX_FACTOR, DEFAULT_MIN_FACTOR
+from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import AfterAchieved, EdgeGuard
-from goals.policies import DEFAULT_MAX_FACTOR, DEFAULT_MIN_FACTOR
-from goals.projection.edge import FEWEST_TRADES, estimate_edge
+from goals.projection.comparison import GuardKind, Question, StartingRecord, compare
+from goals.projection.comparison_cases import BASE_RISK, CASES, find_case
+from goals.projection.edge import estimate_edge
 from goals.projection.outcomes import Outcomes, take_outcomes
-from mastertrade.exceptions import DomainError, InvalidInput
 from mastertrade.terminal import open_console
+from mastertrade.values.exceptions import DomainError, InvalidInput
 from trades.management.comparing import Comparison, as_json, markdown, show
 from trades.management.importing import find_user, portfolio_of
 from trades.services.demo import find_demo
-from trades.services.records import load_growths
+from trades.sizing_calls.records import load_growths
 
 # Of the arguments of pure functions, the options they come from.
 OPTIONS = {"goal_return": "goal", "stop_loss": "stop", "base_risk": "risk"}

@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from rich.table import Table
 
 from goals.models import User
-from mastertrade.exceptions import DomainError
 from mastertrade.terminal import open_console
+from mastertrade.values.exceptions import DomainError
 from trades.models import ReplayRun, Trade
 from trades.services.deleting import delete_replay
 

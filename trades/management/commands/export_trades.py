@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from trades.importing.export import export_trades
 from trades.management.importing import add_portfolio_arguments, find_user, portfolio_of
-from trades.services.exporting import export_trades
 
 
 class Command(BaseCommand):

@@ -11,15 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Table
 
-from mastertrade.exceptions import DomainError, InvalidInput
 from mastertrade.terminal import open_console, printable
+from mastertrade.values.exceptions import DomainError, InvalidInput
 from trades.importing.formats import FORMAT_NAMES
-from trades.importing.freqtrade import open_database
+from trades.importing.formats.freqtrade import open_database
+from trades.importing.import_trades import ImportReport, import_trades, warm_imported
 from trades.importing.options import DateOrder, EqualFills, ImportOptions
 from trades.importing.rates import DayRates, read_day_rates, read_rates
 from trades.management.importing import add_portfolio_arguments, find_user
-from trades.services.importing import ImportReport, import_trades
-from trades.services.warming import warm_imported
 
 SHOWN = 20
 

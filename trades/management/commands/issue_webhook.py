@@ -6,9 +6,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.urls import reverse
 from django.utils import timezone
 
-from mastertrade.exceptions import DomainError
+from mastertrade.values.exceptions import DomainError
+from trades.freqtrade.tokens import issue_webhook
 from trades.management.importing import add_portfolio_arguments, find_user
-from trades.services.webhook_tokens import issue_webhook
 
 
 class Command(BaseCommand):

@@ -10,10 +10,10 @@ from rich.table import Table
 
 from goals.models import Portfolio
 from goals.services.reconciling import Drift
-from mastertrade.exceptions import DomainError
 from mastertrade.terminal import open_console
-from trades.services.reconciling import check_portfolio, mend_drift
-from trades.services.warming import warm_records
+from mastertrade.values.exceptions import DomainError
+from trades.booking.reconcile import check_portfolio, mend_drift
+from trades.sizing_calls.catch_up import warm_records
 
 SHOWN = 200
 

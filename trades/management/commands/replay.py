@@ -15,10 +15,10 @@ from django.utils import timezone
 from goals.enums import GoalType, PolicyName
 from goals.models import User
 from goals.services.portfolios import require_time_zone
-from mastertrade.exceptions import DomainError, InvalidInput
-from mastertrade.messages import did_you_mean
 from mastertrade.terminal import open_console
-from mastertrade.validation import EARLIEST_YEAR
+from mastertrade.values.exceptions import DomainError, InvalidInput
+from mastertrade.values.messages import did_you_mean
+from mastertrade.values.validation import EARLIEST_YEAR
 from trades.management.replaying import replay_all, show_runs
 from trades.replay.bars import BarsError, PriceSeries
 from trades.replay.options import Costs, ReplaySettings

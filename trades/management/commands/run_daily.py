@@ -8,9 +8,9 @@ from django.utils import timezone
 from rich.table import Table
 from rich.text import Text
 
-from mastertrade.exceptions import InvalidInput
 from mastertrade.terminal import open_console
-from mastertrade.validation import require_not_future
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.validation import require_not_future
 from trades.services.daily import Outcome, run_day
 
 EXAMPLE = "2026-04-01T00:05+02:00"

@@ -1,0 +1,426 @@
+"""Request bodies and answers of portfolios, cash flows, goals and their logs."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR
+from goals.enums import (
+    AfterAchieved,
+    EdgeGuard,
+    GoalStatus,
+    GoalType,
+    Health,
+    PolicyName,
+    PortfolioKind,
+    ProgressBand,
+    TradingState,
+)
+from goals.models import (
+    CashFlow,
+    FinancialGoal,
+    GoalAdjustmentLog,
+    GoalProgressHistory,
+    Portfolio,
+    TradingHalt,
+)
+from goals.services.funding import find_lack_of_money
+from goals.services.goals import (
+    EARLIEST_DATE,
+    LATEST_DATE,
+    find_wrong_change,
+    find_wrong_goal,
+)
+from goals.services.portfolios import find_wrong_settings
+from goals.services.trading_state import trading_state_of
+from mastertrade.db.model_fields import choices
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.money import FACTOR, MONEY, PERCENT
+from mastertrade.values.validation import CURRENCY_PATTERN
+from mastertrade.web.api_fields import (
+    ChoiceField,
+    DecimalColumnField,
+    PortfolioReferenceField,
+    StrictSerializer,
+)
+
+GOAL_STATUSES = choices(GoalStatus)
+PORTFOLIO_KINDS = choices(PortfolioKind)
+GOAL_SWITCHES = choices([GoalStatus.ACTIVE, GoalStatus.PAUSED])
+
+
+class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
+    user_id = serializers.CharField(read_only=True)
+    live_equity = DecimalColumnField(MONEY, read_only=True)
+    trading_state = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.ChoiceField(choices(TradingState)))
+    def get_trading_state(self, portfolio: Portfolio) -> str:
+        return trading_state_of(portfolio)
+
+    class Meta:
+        model = Portfolio
+        fields = (
+            "portfolio_id",
+            "user_id",
+            "name",
+            "kind",
+            "currency",
+            "time_zone",
+            "opening_balance",
+            "equity",
+            "live_equity",
+            "units",
+            "unit_value",
+            "peak_unit_value",
+            "realized_pnl",
+            "drawdown_pct",
+            "trading_state",
+            "soft_drawdown_pct",
+            "hard_drawdown_pct",
+            "daily_loss_limit_pct",
+            "max_position_pct",
+            "edge_guard",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+
+class TradingHaltSerializer(serializers.ModelSerializer[TradingHalt]):
+    portfolio_id = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = TradingHalt
+        fields = (
+            "halt_id",
+            "portfolio_id",
+            "cause",
+            "halted_at",
+            "halted_until",
+            "halted_by",
+            "reason",
+            "figures",
+            "resumed_at",
+            "resumed_by",
+            "resume_reason",
+            "resumed_unit_value",
+        )
+        read_only_fields = fields
+
+
+class HaltSerializer(StrictSerializer):
+    """Why a person halts trading."""
+
+    reason = serializers.CharField(max_length=500)
+
+
+class ResumeSerializer(StrictSerializer):
+    """Why a person resumes trading; optional."""
+
+    reason = serializers.CharField(max_length=500, required=False, allow_null=True)
+
+
+class PortfolioSettingsSerializer(StrictSerializer):
+    """What can be changed; currency, time zone and balance until first use."""
+
+    answered = PortfolioSerializer.Meta.fields
+    judged_with = {"soft_drawdown_pct": ("hard_drawdown_pct",)}
+
+    name = serializers.CharField(max_length=100, required=False)
+    currency = serializers.RegexField(
+        CURRENCY_PATTERN,
+        required=False,
+        error_messages={"invalid": "Must be 2 to 10 capital letters or digits."},
+    )
+    time_zone = serializers.CharField(max_length=64, required=False)
+    opening_balance = DecimalColumnField(MONEY, min_value=0, required=False)
+    soft_drawdown_pct = DecimalColumnField(
+        PERCENT, above=0, max_value=100, required=False
+    )
+    hard_drawdown_pct = DecimalColumnField(
+        PERCENT, above=0, max_value=100, required=False
+    )
+    daily_loss_limit_pct = DecimalColumnField(
+        PERCENT, above=0, max_value=100, required=False, allow_null=True
+    )
+    max_position_pct = DecimalColumnField(
+        PERCENT, above=0, required=False, allow_null=True
+    )
+    edge_guard = ChoiceField(choices=choices(EdgeGuard), required=False)
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        of_portfolio = self.context.get("portfolio_id")
+        return find_wrong_settings(self.context["user"], of_portfolio, fields)
+
+
+class PortfolioCreationSerializer(PortfolioSettingsSerializer):
+    """A new portfolio; only `name` is required."""
+
+    name = serializers.CharField(max_length=100)
+
+
+class CashFlowSerializer(serializers.ModelSerializer[CashFlow]):
+    """A deposit or a withdrawal.
+
+    `units` is what it bought, or sold, at the live unit value. `marks_unknown`: trades
+    were open, and it was booked before cash flows were valued at their marks.
+    """
+
+    portfolio_id = serializers.IntegerField(read_only=True)
+    at = serializers.DateTimeField(source="flowed_at", read_only=True)
+
+    class Meta:
+        model = CashFlow
+        fields = (
+            "cash_flow_id",
+            "portfolio_id",
+            "amount",
+            "at",
+            "units",
+            "marks_unknown",
+            "external_id",
+            "created_at",
+            "created_by",
+            "voided_at",
+            "void_reason",
+        )
+        read_only_fields = fields
+
+
+class VoidSerializer(StrictSerializer):
+    """Why a record is taken out of the ledger."""
+
+    reason = serializers.CharField(max_length=500)
+
+
+class WarningSerializer(serializers.Serializer[Any]):
+    """What stands in the way, and what to do about it."""
+
+    code = serializers.CharField()
+    message = serializers.CharField()
+
+
+class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
+    """A goal as of the request's one reading of the clock.
+
+    `status` is by that clock, also where the daily run is late; `band` and
+    `health` are null once the goal is over.
+    """
+
+    user_id = serializers.CharField(read_only=True)
+    portfolio_id = serializers.IntegerField(read_only=True)
+    previous_goal_id = serializers.IntegerField(read_only=True, allow_null=True)
+    next_goal_id = serializers.SerializerMethodField()
+    status = serializers.SerializerMethodField()
+    band = serializers.SerializerMethodField()
+    health = serializers.SerializerMethodField()
+    expected_progress_pct = serializers.SerializerMethodField()
+    pace_gap_pct = serializers.SerializerMethodField()
+    required_per_day = serializers.SerializerMethodField()
+    warnings = serializers.SerializerMethodField()
+
+    class Meta:
+        model = FinancialGoal
+        fields = (
+            "goal_id",
+            "user_id",
+            "portfolio_id",
+            "goal_type",
+            "target_value",
+            "start_value",
+            "current_value",
+            "progress_pct",
+            "start_date",
+            "target_date",
+            "status",
+            "band",
+            "health",
+            "expected_progress_pct",
+            "pace_gap_pct",
+            "required_per_day",
+            "priority",
+            "recurring",
+            "policy",
+            "min_factor",
+            "max_factor",
+            "after_achieved",
+            "achieved_at",
+            "ended_at",
+            "previous_goal_id",
+            "next_goal_id",
+            "warnings",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = fields
+
+    def to_representation(self, instance: FinancialGoal) -> dict[str, Any]:
+        self._pace = instance.pace_at(self.context["now"])
+        return super().to_representation(instance)
+
+    def get_next_goal_id(self, goal: FinancialGoal) -> int | None:
+        return getattr(goal, "following_id", None)
+
+    @extend_schema_field(serializers.ChoiceField(GOAL_STATUSES))
+    def get_status(self, goal: FinancialGoal) -> str:
+        return str(goal.status_at(self.context["now"]))
+
+    @extend_schema_field(
+        serializers.ChoiceField(choices(ProgressBand), allow_null=True)
+    )
+    def get_band(self, goal: FinancialGoal) -> str | None:
+        return goal.band_at(self.context["now"])
+
+    @extend_schema_field(serializers.ChoiceField(choices(Health), allow_null=True))
+    def get_health(self, goal: FinancialGoal) -> str | None:
+        return self._pace.health
+
+    def get_expected_progress_pct(self, goal: FinancialGoal) -> str | None:
+        return show_optional(self._pace.expected_progress_pct)
+
+    def get_pace_gap_pct(self, goal: FinancialGoal) -> str | None:
+        return show_optional(self._pace.pace_gap_pct)
+
+    def get_required_per_day(self, goal: FinancialGoal) -> str | None:
+        return show_optional(self._pace.required_per_day)
+
+    @extend_schema_field(WarningSerializer(many=True))
+    def get_warnings(self, goal: FinancialGoal) -> list[dict[str, str]]:
+        """What keeps the goal from sizing a trade: a portfolio without money."""
+        if goal.is_over(self.context["now"]):
+            return []
+        lack = find_lack_of_money(goal.portfolio, goal.portfolio.reading)
+        return [] if lack is None else [{"code": lack.code, "message": lack.detail}]
+
+
+def show_optional(value: Any) -> str | None:
+    return None if value is None else f"{value:f}"
+
+
+class DayField(serializers.DateField):
+    """A day that a goal's period may begin or end with."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        words = f"Must be from {EARLIEST_DATE} to {LATEST_DATE}."
+        self.validators += [
+            MinValueValidator(EARLIEST_DATE, words),
+            MaxValueValidator(LATEST_DATE, words),
+        ]
+
+
+class GoalSettingsSerializer(StrictSerializer):
+    """What can be changed while a goal runs."""
+
+    answered = GoalSerializer.Meta.fields
+    judged_with = {
+        "min_factor": ("max_factor",),
+        "recurring": ("target_date",),
+        "start_value": ("goal_type",),
+        "target_date": ("start_date", "goal_type"),
+        "target_value": ("goal_type", "start_value"),
+    }
+
+    target_value = DecimalColumnField(MONEY, required=False)
+    target_date = DayField(required=False, allow_null=True)
+    priority = serializers.IntegerField(min_value=1, max_value=10, required=False)
+    recurring = serializers.BooleanField(required=False)
+    policy = ChoiceField(choices=choices(PolicyName), required=False)
+    min_factor = DecimalColumnField(
+        FACTOR, min_value=LOWEST_FACTOR, max_value=HIGHEST_FACTOR, required=False
+    )
+    max_factor = DecimalColumnField(
+        FACTOR, min_value=LOWEST_FACTOR, max_value=HIGHEST_FACTOR, required=False
+    )
+    after_achieved = ChoiceField(choices=choices(AfterAchieved), required=False)
+
+
+class GoalCreationSerializer(GoalSettingsSerializer):
+    """`portfolio` by key or name (default `main`); dates default to the period."""
+
+    fixed = {
+        "portfolio_id": "Unknown field. Did you mean portfolio? It takes the key too.",
+        "status": "A new goal is active; pause it with PATCH once it exists.",
+    }
+
+    goal_type = ChoiceField(choices=choices(GoalType))
+    target_value = DecimalColumnField(MONEY)
+    start_date = DayField(required=False, allow_null=True)
+    start_value = DecimalColumnField(MONEY, required=False, allow_null=True)
+    portfolio = PortfolioReferenceField()
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        return find_wrong_goal(self.context["user"], fields, timezone.now())
+
+
+class GoalChangeSerializer(GoalSettingsSerializer):
+    """`status` pauses (paused) and resumes (active)."""
+
+    fixed = dict.fromkeys(
+        ("goal_type", "start_date", "start_value", "portfolio", "portfolio_id"),
+        "cannot be changed after the goal was created: cancel it and create another.",
+    )
+
+    status = ChoiceField(choices=GOAL_SWITCHES, required=False)
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        goal_id = self.context["goal_id"]
+        return find_wrong_change(self.context["user"], goal_id, fields)
+
+
+class GoalProgressSerializer(serializers.ModelSerializer[GoalProgressHistory]):
+    goal_id = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = GoalProgressHistory
+        fields = (
+            "goal_id",
+            "kind",
+            "snapshot_date",
+            "effective_at",
+            "recorded_at",
+            "current_value",
+            "target_value",
+            "progress_pct",
+            "note",
+        )
+        read_only_fields = fields
+
+
+class GoalAdjustmentSerializer(serializers.ModelSerializer[GoalAdjustmentLog]):
+    goal_id = serializers.IntegerField(read_only=True)
+    portfolio_id = serializers.IntegerField(read_only=True)
+    guards = serializers.JSONField(source="answer.guards", read_only=True)
+    warnings = serializers.JSONField(read_only=True)
+
+    class Meta:
+        model = GoalAdjustmentLog
+        fields = (
+            "adjustment_id",
+            "goal_id",
+            "portfolio_id",
+            "as_of",
+            "base_size",
+            "adjusted_size",
+            "adjustment_factor",
+            "verdict",
+            "reason",
+            "band",
+            "progress_pct",
+            "portfolio_value",
+            "policy",
+            "policy_version",
+            "policy_factor",
+            "guards",
+            "warnings",
+            "strategy_id",
+            "symbol",
+            "request_id",
+            "created_at",
+        )
+        read_only_fields = fields

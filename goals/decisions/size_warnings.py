@@ -1,0 +1,79 @@
+"""What a sizing answer warns of: it changes no size. Pure."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from goals.decisions.guards import Exposure, TradingConditions
+from goals.decisions.trade_record import FEWEST_TRADES
+from mastertrade.values.money import exactly, format_plain, round_to
+
+HOUR_SECONDS = 3600
+# Marks older than this no longer say what the portfolio is worth.
+STALE_MARKS_HOURS = 24
+SHOWN_MULTIPLE = (40, 2)
+ABOVE_LIVE_EQUITY = "above_live_equity"
+NO_RECORD = "no_record"
+STALE_MARKS = "stale_marks"
+WARNING_CODES = (ABOVE_LIVE_EQUITY, NO_RECORD, STALE_MARKS)
+
+
+@dataclass(frozen=True, slots=True)
+class SizeWarning:
+    """`code` is stable and meant for programs, `message` for people."""
+
+    code: str
+    message: str
+
+
+def find_warnings(
+    size: Decimal, factor: Decimal, exposure: Exposure, conditions: TradingConditions
+) -> tuple[SizeWarning, ...]:
+    """The warnings about a size (notional, after all guards) and its factor."""
+    found = (
+        _warn_of_leverage(size, exposure.live_equity),
+        _warn_of_no_record(factor, conditions),
+        _warn_of_old_marks(exposure.oldest_mark_seconds),
+    )
+    return tuple(warning for warning in found if warning is not None)
+
+
+@exactly
+def _warn_of_leverage(size: Decimal, live_equity: Decimal) -> SizeWarning | None:
+    if size <= live_equity:
+        return None
+    multiple = round_to(size / live_equity, SHOWN_MULTIPLE)
+    return SizeWarning(
+        ABOVE_LIVE_EQUITY,
+        f"The size {format_plain(size)} is above the live equity "
+        f"{format_plain(live_equity)}: it needs a leverage of "
+        f"{format_plain(multiple)}. Ask about a smaller base_size, send max_size, or "
+        "set the portfolio's max_position_pct.",
+    )
+
+
+def _warn_of_no_record(
+    factor: Decimal, conditions: TradingConditions
+) -> SizeWarning | None:
+    record = conditions.record
+    if factor <= 1 or record is None or record.judged:
+        return None
+    whose = "The portfolio"
+    if conditions.record_of is not None:
+        whose = f"Strategy {conditions.record_of}"
+    return SizeWarning(
+        NO_RECORD,
+        f"{whose} has {record.trades} of the {FEWEST_TRADES} closed trades that make "
+        f"a record: the factor {format_plain(factor)} rests on the benefit of doubt. "
+        "The portfolio's edge_guard strict holds it at 1.",
+    )
+
+
+def _warn_of_old_marks(seconds: int | None) -> SizeWarning | None:
+    if seconds is None or seconds <= STALE_MARKS_HOURS * HOUR_SECONDS:
+        return None
+    return SizeWarning(
+        STALE_MARKS,
+        f"An open position was last marked {seconds // HOUR_SECONDS} hours ago, more "
+        f"than {STALE_MARKS_HOURS}: live equity and the limits go by that price. Send "
+        "a newer one with POST /api/positions/marks/.",
+    )

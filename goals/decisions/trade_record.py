@@ -1,0 +1,150 @@
+"""What closed trades say about the next one, as a decision may use it. Pure.
+
+A growth is what one trade did to the unit value, at factor 1: a
+ratio, 0.01 is 1 %. Bounds and shrinkage are worked out in floats from the sums;
+each figure is rounded to a Decimal once, so that a logged decision replays to it.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from statistics import NormalDist
+
+from mastertrade.values.money import exactly, round_to
+
+ZERO = Decimal(0)
+# Digits and places of a ratio that a decision looks at.
+RATIO = (40, 12)
+FEWEST_TRADES = 20
+CONFIDENT_TRADES = 100
+# Prior deviation of the mean, in typical losses. Source: docs/projection.md.
+PRIOR_DEVIATION_LOSSES = 0.2
+ONE_SIDED_80 = NormalDist().inv_cdf(0.8)
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The mean growth of a record with its one-sided 80 % bounds (ratios).
+
+    Mean ∓ 0.8416 standard errors: the classical bounds for a normal mean.
+    """
+
+    trades: int
+    mean: float
+    deviation: float
+    lower: float
+    upper: float
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether there are trades enough to say anything."""
+        return self.trades >= FEWEST_TRADES
+
+    @property
+    def is_disproved(self) -> bool:
+        """Whether the record speaks against the strategy."""
+        return self.is_judged and self.upper < 0
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthRecord:
+    """The record of a strategy or a portfolio; ratios at factor 1, of 12 places.
+
+    `lower` and `upper` are the one-sided 80 % bounds of `mean`; `typical_loss` is
+    positive. Below `FEWEST_TRADES` trades the figures are there and say nothing: ask
+    `judged` first.
+    """
+
+    trades: int = 0
+    mean: Decimal = ZERO
+    lower: Decimal = ZERO
+    upper: Decimal = ZERO
+    shrunk_mean: Decimal = ZERO
+    best: Decimal = ZERO
+    typical_loss: Decimal = ZERO
+
+    @property
+    def judged(self) -> bool:
+        """Whether there are trades enough to say anything."""
+        return self.trades >= FEWEST_TRADES
+
+    @property
+    def disproved(self) -> bool:
+        """Whether even an optimistic reading of the record shows a loss."""
+        return self.judged and self.upper < 0
+
+    @property
+    def low_confidence(self) -> bool:
+        """Whether there are too few trades to rely on the figures."""
+        return self.trades < CONFIDENT_TRADES
+
+
+NO_RECORD = GrowthRecord()
+
+
+def make_record(
+    *,
+    trades: int,
+    sum_growth: Decimal,
+    sum_squares: Decimal,
+    losses: int,
+    sum_losses: Decimal,
+    best: Decimal,
+) -> GrowthRecord:
+    """The record from the exact sums over its trades' growths.
+
+    `sum_losses` is negative; without losses the typical loss is the mean growth.
+    """
+    if trades == 0:
+        return NO_RECORD
+    bounds = measure_bounds(trades, float(sum_growth), float(sum_squares))
+    typical_loss = _mean_size(sum_losses, losses) or _mean_size(sum_growth, trades)
+    shrunk, _ = shrink_mean(bounds, float(typical_loss))
+    return GrowthRecord(
+        trades=trades,
+        mean=_mean(sum_growth, trades),
+        lower=_ratio(bounds.lower),
+        upper=_ratio(bounds.upper),
+        shrunk_mean=_ratio(shrunk),
+        best=round_to(best, RATIO),
+        typical_loss=round_to(typical_loss, RATIO),
+    )
+
+
+@exactly
+def _mean(total: Decimal, count: int) -> Decimal:
+    return round_to(total / count, RATIO)
+
+
+@exactly
+def _mean_size(total: Decimal, count: int) -> Decimal:
+    return abs(total) / count if count else ZERO
+
+
+def _ratio(value: float) -> Decimal:
+    return round_to(Decimal(value), RATIO)
+
+
+def measure_bounds(trades: int, total: float, total_squares: float) -> Bounds:
+    """The mean and its bounds from the count, the sum and the sum of squares."""
+    if trades == 0:
+        return Bounds(0, 0.0, 0.0, 0.0, 0.0)
+    mean = total / trades
+    variance = 0.0
+    if trades > 1:
+        variance = max(total_squares - trades * mean**2, 0.0) / (trades - 1)
+    deviation = variance**0.5
+    margin = ONE_SIDED_80 * deviation / trades**0.5
+    return Bounds(trades, mean, deviation, mean - margin, mean + margin)
+
+
+def shrink_mean(bounds: Bounds, typical_loss: float) -> tuple[float, float]:
+    """The mean shrunk towards 0, and the standard deviation of what is known of it.
+
+    Normal prior of mean 0 and deviation τ = 0.2 typical losses: the mean counts with
+    n / (n + s²/τ²), and its posterior deviation is s / √(n + s²/τ²), s the sample's.
+    """
+    prior = PRIOR_DEVIATION_LOSSES * typical_loss
+    if bounds.deviation == 0 or prior == 0:
+        return (bounds.mean if prior else 0.0), 0.0
+    counts = bounds.trades + (bounds.deviation / prior) ** 2
+    return bounds.mean * bounds.trades / counts, bounds.deviation / counts**0.5

@@ -1,0 +1,85 @@
+"""Whether a goal can still be reached, as a decision asks it. Pure.
+
+The record's sums say that of nearly every goal; the trades themselves are read only
+where they leave it open.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from math import log, log1p, sqrt
+
+import numpy as np
+
+from goals.decisions.trade_record import ONE_SIDED_80, Bounds, GrowthRecord, shrink_mean
+from goals.projection.edge import Edge
+from goals.projection.forecast import (
+    SURELY_REACHABLE,
+    estimate_chance,
+    is_unreachable,
+)
+from goals.projection.goal_path import Way
+from goals.projection.policy_tables import stop_at
+
+
+def stop_below(way: Way, hard_drawdown_pct: Decimal) -> float | None:
+    """How far below the start (a ratio) trading halts for good, by the way's equity.
+
+    None where equity is below that already: trading was resumed there, and nobody
+    knows where it would halt again.
+    """
+    stop = stop_at(hard_drawdown_pct)
+    return stop if float(way.equity) > 1 - stop else None
+
+
+def find_unreachable(
+    record: GrowthRecord,
+    way: Way,
+    *,
+    trades_left: int,
+    max_factor: Decimal,
+    stop_loss: float | None,
+    read_edge: Callable[[], Edge | None],
+) -> str | None:
+    """Why the goal cannot be reached any more; None if it can, or nobody knows.
+
+    Nobody knows below 20 trades. `read_edge` reads the trades.
+    """
+    if not record.judged:
+        return None
+    factor = float(max_factor)
+    goal_return, equity = float(way.goal_return), float(way.equity)
+    needed = log1p(goal_return) - log(equity)
+    most = trades_left * log1p(max(float(record.best), 0.0) * factor)
+    edge: Edge | None = _told_by_sums(record)
+    if most >= needed - 1e-12 and edge is not None:
+        chance = estimate_chance(
+            edge,
+            trades_left=trades_left,
+            goal_return=goal_return,
+            equity=equity,
+            factor=factor,
+            stop_loss=stop_loss,
+        )
+        if chance >= SURELY_REACHABLE:
+            return None
+        edge = read_edge()
+    if edge is None:
+        return None
+    return is_unreachable(
+        edge,
+        trades_left=trades_left,
+        goal_return=goal_return,
+        equity=equity,
+        max_factor=factor,
+        stop_loss=stop_loss,
+    )
+
+
+def _told_by_sums(record: GrowthRecord) -> Edge:
+    """The edge without its outcomes."""
+    mean, lower = float(record.mean), float(record.lower)
+    deviation = (mean - lower) / ONE_SIDED_80 * sqrt(record.trades)
+    bounds = Bounds(record.trades, mean, deviation, lower, float(record.upper))
+    shrunk, posterior = shrink_mean(bounds, float(record.typical_loss))
+    nothing = np.empty(0)
+    return Edge(bounds, shrunk, posterior, float(record.best), nothing, nothing)

@@ -1,0 +1,247 @@
+"""What a goal may come to: all figures of a projection, as values. Pure."""
+
+from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal
+from functools import lru_cache
+from hashlib import sha256
+
+import numpy as np
+
+from goals.decisions.trade_record import RATIO
+from goals.projection.edge import Edge
+from goals.projection.forecast import (
+    fan,
+    measure_chance,
+    project,
+    required_growth,
+)
+from goals.projection.goal_path import Way
+from goals.projection.grouping import sum_of
+from goals.projection.outcomes import take_outcomes
+from goals.projection.policy_functions import GoalPolicy
+from goals.projection.policy_tables import solve
+from goals.projection.suggestions import suggest
+from mastertrade.values.money import exactly, round_to
+
+PROBABILITY = (8, 6)
+MEANING = "touched by the deadline, not held"
+# More trades than that are projected as so many.
+MOST_TRADES = 2_000
+HUNDREDTHS = 100
+# Answers of some 10 kB each.
+MOST_KEPT = 200
+# A deadline with more trades than that is not suggested; fewer where each number of
+# them has a table to solve.
+MOST_SUGGESTED = 1_000
+MOST_SOLVED = 400
+# Nodes of a table that is solved to find a suggestion, and not kept.
+SUGGESTED_NODES = 200
+# Rows of such a table: more trades are told by rows of several.
+SUGGESTED_ROWS = 60
+FAN_PCT = (5, 25, 50, 75, 95)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Probabilities and growths are ratios; suggestions in trades and as a ratio.
+
+    `fan` has a row for some numbers of trades done: that number and the equities (in
+    units of that at the start) that 5, 25, 50, 75 and 95 % of the walks are below.
+    """
+
+    probability: Decimal
+    low: Decimal
+    high: Decimal
+    unreachable: str | None
+    required_per_trade: Decimal | None
+    suggested_trades: int | None
+    suggested_return: Decimal | None
+    fan: tuple[tuple[int, "np.ndarray"], ...]
+
+
+def project_goal(
+    edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: float | None
+) -> Figures:
+    """Project a goal under its own policy; the same question gives the same answer.
+
+    The last `MOST_KEPT` answers are kept. With less than one trade expected there is
+    neither a target to suggest nor a fan.
+    """
+    trades = _at_least_a_part(trades_left)
+    seed = _seed(edge, policy, trades, stop_loss)
+    figures = _answer(_Question(seed, edge, policy, trades, stop_loss))
+    if trades_left < 1:
+        chances = Chances(figures.probability, figures.low, figures.high)
+        figures = replace(
+            figures,
+            **asdict(_expected(chances, policy.way, trades_left)),
+            suggested_return=None,
+            fan=(),
+        )
+    needed = required_growth(
+        float(trades_left), float(policy.way.goal_return), float(policy.way.equity)
+    )
+    return replace(figures, required_per_trade=growth(needed))
+
+
+def _at_least_a_part(trades_left: Decimal) -> int:
+    """The trades to walk: one where a part of one is expected."""
+    return 1 if 0 < trades_left < 1 else in_steps(trades_left)
+
+
+@exactly
+def _expected(chances: "Chances", way: Way, trades_left: Decimal) -> "Chances":
+    """What one trade gives, weighed by how probable it is that it comes.
+
+    An expected n < 1 trades are one with probability n, none otherwise:
+    P(n) = n P(1) + (1 - n) P(0), and P(0) is 1 at the goal or beyond it, else 0.
+    """
+    share = min(trades_left, Decimal(1))
+    there = Decimal(way.equity >= 1 + way.goal_return)
+    parts = (chances.probability, chances.low, chances.high)
+    return Chances(
+        *(round_to(share * one + (1 - share) * there, PROBABILITY) for one in parts)
+    )
+
+
+def in_steps(trades_left: Decimal) -> int:
+    """Trades as they are projected: many of them in steps of a hundredth.
+
+    So an answer is found again though time goes on.
+    """
+    trades = min(round(trades_left), MOST_TRADES)
+    step = max(trades // HUNDREDTHS, 1)
+    return trades // step * step
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked; two are the same if their seeds are, which stand for the rest."""
+
+    seed: int
+    edge: Edge = field(compare=False)
+    policy: GoalPolicy = field(compare=False)
+    trades: int = field(compare=False)
+    stop_loss: float | None = field(compare=False)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _answer(asked: _Question) -> Figures:
+    edge, policy, trades = asked.edge, asked.policy, asked.trades
+    seed, stop_loss = asked.seed, asked.stop_loss
+    way, choose = policy.way, policy.as_function()
+    goal_return, equity = float(way.goal_return), float(way.equity)
+    found = project(
+        edge,
+        choose,
+        trades_left=trades,
+        goal_return=goal_return,
+        equity=equity,
+        stop_loss=stop_loss,
+        max_factor=float(policy.max_factor),
+        seed=seed,
+    )
+    better = suggest(
+        edge,
+        lambda trades, target: _policy_toward(policy, trades, target).as_function(),
+        trades_left=trades,
+        goal_return=goal_return,
+        equity=equity,
+        stop_loss=stop_loss,
+        most_trades=MOST_SUGGESTED if policy.table is None else MOST_SOLVED,
+        probability=found.probability,
+    )
+    return Figures(
+        probability=ratio(found.probability),
+        low=ratio(found.low),
+        high=ratio(found.high),
+        unreachable=found.unreachable_reason,
+        required_per_trade=None,
+        suggested_trades=better.trades_left,
+        suggested_return=growth(better.goal_return),
+        fan=_fan(edge, policy, trades, seed) if trades else (),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Chances:
+    """The probability to touch the goal by its deadline, and its band, as ratios."""
+
+    probability: Decimal
+    low: Decimal
+    high: Decimal
+
+
+def measure_chances(
+    edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: float | None
+) -> Chances:
+    """The same probability and band as `project_goal`, without the rest of it."""
+    trades = _at_least_a_part(trades_left)
+    found = measure_chance(
+        edge,
+        policy.as_function(),
+        trades_left=trades,
+        goal_return=float(policy.way.goal_return),
+        equity=float(policy.way.equity),
+        stop_loss=stop_loss,
+        seed=_seed(edge, policy, trades, stop_loss),
+    )
+    chances = Chances(ratio(found.probability), ratio(found.low), ratio(found.high))
+    return _expected(chances, policy.way, trades_left)
+
+
+def _policy_toward(policy: GoalPolicy, trades: int, target: float) -> GoalPolicy:
+    """The same policy, were that the goal's target, with so many trades left."""
+    way = policy.way.toward(round_to(Decimal(target), RATIO))
+    if policy.table is None:
+        return replace(policy, way=way)
+    asked = policy.table.inputs.toward(min(trades, SUGGESTED_ROWS), way.goal_return)
+    each = max(trades / asked.trades_left, 1.0)
+    told = sum_of(take_outcomes(asked.growths, asked.probabilities, 1.0), each)
+    asked = replace(
+        asked,
+        growths=tuple(told.values.tolist()),
+        probabilities=tuple(told.probabilities.tolist()),
+        nodes=SUGGESTED_NODES,
+    )
+    return replace(policy, way=way, table=solve(asked), trades_a_row=each)
+
+
+def _fan(
+    edge: Edge, policy: GoalPolicy, trades: int, seed: int
+) -> tuple[tuple[int, "np.ndarray"], ...]:
+    walks = fan(
+        edge,
+        policy.as_function(),
+        trades_left=trades,
+        goal_return=float(policy.way.goal_return),
+        equity=float(policy.way.equity),
+        seed=seed,
+    )
+    if walks.fan is None:
+        return ()
+    steps = len(walks.fan) - 1
+    return tuple(
+        (round(trades * step / steps), row) for step, row in enumerate(walks.fan)
+    )
+
+
+def _seed(edge: Edge, policy: GoalPolicy, trades: int, stop_loss: float | None) -> int:
+    """From the question alone, so that it is answered the same each time."""
+    way = policy.way
+    told = f"{edge.growths.tolist()} {edge.probabilities.tolist()} {trades} {stop_loss}"
+    told += f" {policy.policy} {policy.min_factor} {policy.max_factor} {policy.cap}"
+    told += f" {way.goal_return} {way.equity} {way.start_progress_pct}"
+    told += f" {edge.bounds} {edge.best} {policy.after_achieved} {policy.edge}"
+    told += f" {policy.table and policy.table.inputs.digest}"
+    return int.from_bytes(sha256(told.encode()).digest()[:8])
+
+
+def ratio(value: float) -> Decimal:
+    """A probability as a decimal of six places, from 0 to 1."""
+    return round_to(Decimal(min(max(value, 0.0), 1.0)), PROBABILITY)
+
+
+def growth(value: float | None) -> Decimal | None:
+    """A growth as a decimal of twelve places."""
+    return None if value is None else round_to(Decimal(value), RATIO)

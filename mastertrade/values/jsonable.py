@@ -1,0 +1,29 @@
+"""Figures as plain JSON, exact: decimals as text."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from mastertrade.values.money import round_to
+
+
+def show(value: Decimal, column: tuple[int, int]) -> str:
+    """A decimal as the API shows it: plain, with its column's places."""
+    return f"{round_to(value, column):f}"
+
+
+def to_plain(value: Any) -> Any:
+    """Anything a decision is made of, as JSON: exact decimals as strings."""
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, StrEnum):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_plain(item) for item in value]
+    return value

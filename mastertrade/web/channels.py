@@ -1,0 +1,320 @@
+"""Connections of one process: who may open one, how much they may send, how slowly.
+
+What is refused here costs no thread, and no more memory or disk than its head. Answers
+are JSON with a `code`, and the connection is closed after them.
+"""
+
+import json
+import socket
+import threading
+import time
+from collections import Counter, deque
+from contextlib import suppress
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.task import ErrorTask
+from waitress.utilities import BadRequest, Error
+
+from mastertrade.web.addresses import is_within, networks_of, normalized_address
+from mastertrade.web.body_limits import SIGNED_IN, TOO_LARGE, describe_excess, limit_at
+
+# Seconds until a connection without a request is closed, and until a head is refused.
+IDLE_SECONDS = 30
+HEAD_SECONDS = 10
+# A body is refused that after the first seconds is slower than this, in bytes a second.
+BODY_SECONDS = 10
+SLOWEST_BODY = 16_384
+# A client that was refused while it sends hears why before it hears of a reset.
+LINGER_SECONDS = 2
+# Between chunks: their sizes, and what follows the last. It is read again from its
+# beginning whenever more of it comes.
+LONGEST_CHUNK_LINE = 4_096
+WAIT_SECONDS = 5
+# Of what waitress refuses by itself.
+CODES = {431: "headers_too_large", 500: "internal_error"}
+
+
+class Refused(Error):  # type: ignore[misc]
+    """A request that the application does not see."""
+
+    def __init__(self, status: HTTPStatus, name: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code, self.reason, self.name = status.value, status.phrase, name
+
+
+class Refusal(ErrorTask):  # type: ignore[misc]
+    """Its answer, in the API's words."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        name = getattr(error, "name", CODES.get(error.code, "bad_request"))
+        detail = f"{error.body.removesuffix('.')}."
+        body = json.dumps({"code": name, "detail": detail}).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers.append(("Content-Type", "application/json"))
+        if error.code == HTTPStatus.SERVICE_UNAVAILABLE:
+            self.response_headers.append(("Retry-After", str(WAIT_SECONDS)))
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.channel.refused = True
+        self.write(body)
+
+
+class Space:
+    """Bytes of large bodies that one process takes in; an address gets half of them."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self._taken: Counter[str | None] = Counter()
+        self._lock = threading.Lock()
+
+    def take(self, whose: str | None, count: int) -> bool:
+        """Whether there is room for so many more; None is nobody in particular."""
+        with self._lock:
+            room: int = self.total - self._taken.total()
+            if whose is not None:
+                room = min(room, self.total // 2 - self._taken[whose])
+            if count <= room:
+                self._taken[whose] += count
+            return count <= room
+
+    def give_back(self, whose: str | None, count: int) -> None:
+        with self._lock:
+            self._taken[whose] -= count
+            if not self._taken[whose]:
+                del self._taken[whose]
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]
+    """A request that comes in; refused as soon as it is too large or too slow."""
+
+    completed: bool
+    error: Any
+
+    def __init__(self, channel: "Channel") -> None:
+        super().__init__(channel.adj)
+        self.channel = channel
+        self.began = time.monotonic()
+        self.limit: int | None = None
+        self.taken = 0
+
+    def received(self, data: bytes) -> int:
+        count: int = super().received(data)
+        if self.error is None and self.body_rcv is not None:
+            self.error = self._wrong_with_body()
+        if self.error is not None:
+            self.refuse(self.error)
+        return count
+
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError:  # an address or a number beyond what Python reads
+            raise ParsingError("HTTP message header invalid") from None
+
+    def refuse(self, error: Error) -> None:
+        self.error = error
+        self.completed, self.expect_continue = True, False
+        self.close()
+
+    def close(self) -> None:
+        super().close()
+        self.give_back()
+
+    def give_back(self) -> None:
+        self.channel.gate.space.give_back(self.channel.whose, self.taken)
+        self.taken = 0
+
+    def is_late(self, now: float) -> bool:
+        seconds = now - self.began
+        if not self.headers_finished:
+            return seconds > HEAD_SECONDS
+        received: int = self.body_bytes_received
+        return seconds > BODY_SECONDS + received / SLOWEST_BODY
+
+    def _wrong_with_body(self) -> Error | None:
+        if self.limit is None:  # the head has just come in whole
+            self.began = time.monotonic()
+            header = self.headers.get
+            path = "/" + self.path.lstrip("/")
+            self.limit = limit_at(
+                path, header("AUTHORIZATION", ""), header("COOKIE", "")
+            )
+        size = max(self.content_length, len(self.body_rcv))
+        if size > self.limit:
+            detail = describe_excess(size, self.limit)
+            return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE, detail)
+        if self.chunked and not self.completed:
+            lines = self.body_rcv.control_line, self.body_rcv.trailer
+            if max(map(len, lines)) > LONGEST_CHUNK_LINE:
+                return BadRequest("A line between chunks is too long")
+        if size > settings.BODY_LIMITS[SIGNED_IN] and not self._take(size):
+            return Refused(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "server_busy",
+                "Too many large bodies are coming in at once, and nothing of this one "
+                "was read. Send it again later.",
+            )
+        return None
+
+    def _take(self, size: int) -> bool:
+        more = size - self.taken
+        if more > 0 and not self.channel.gate.space.take(self.channel.whose, more):
+            return False
+        self.taken = max(size, self.taken)
+        return True
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """One connection. `whose` is its address; None is a proxy's, which is many's."""
+
+    error_task_class = Refusal
+    requests: list[Any]
+    request: Any
+    will_close: bool
+    refused = False
+    lingers_until: float | None = None
+
+    def __init__(self, gate: "Gate", whose: str | None, *connection: Any) -> None:
+        self.gate, self.whose = gate, whose
+        self.free_since = time.monotonic()
+        super().__init__(*connection)
+
+    def parser_class(self, adj: Any) -> Parser:
+        return Parser(self)
+
+    def service(self) -> None:
+        """Answer a request; none that came before the answer to another was read."""
+        if not self.total_outbufs_len:
+            super().service()
+            return
+        with self.requests_lock:
+            for request in self.requests:
+                request.close()
+            self.requests = []
+            self.close_when_flushed = True
+        self.server.pull_trigger()
+
+    def received(self, data: bytes) -> Any:
+        return False if self.lingers_until else super().received(data)
+
+    def handle_write(self) -> None:
+        if not (self.refused and self.close_when_flushed):
+            super().handle_write()
+            return
+        self._flush_exception(self._flush_some)
+        if self.will_close:
+            self.handle_close()
+        elif not self.total_outbufs_len:
+            self.close_when_flushed = False
+            self.lingers_until = time.monotonic() + LINGER_SECONDS
+            with suppress(OSError):  # the client was faster
+                self.socket.shutdown(socket.SHUT_WR)
+
+    def handle_close(self) -> None:
+        if self.request is not None:
+            self.request.give_back()
+        super().handle_close()
+
+    def look_after(self, now: float) -> None:
+        """Close it, or refuse its request, where that takes too long."""
+        if self.requests or self.total_outbufs_len:  # nothing is read meanwhile
+            self.free_since = now
+            if self.request is not None:
+                self.request.began = now
+        elif self.lingers_until:
+            self.will_close = now > self.lingers_until
+        elif self.request is None:
+            self.will_close |= now - self.free_since > IDLE_SECONDS
+        elif self.request.is_late(now):
+            self._refuse_late()
+
+    def _refuse_late(self) -> None:
+        with self.requests_lock:
+            late, self.request = self.request, None
+            detail = "The request comes in too slowly. Send it again, faster."
+            late.refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "too_slow", detail))
+            self.requests.append(late)
+        self.server.add_task(self)
+
+
+class FairQueue:
+    """Connections whose request waits for a thread: each address in its turn.
+
+    Takes the place of a dispatcher's queue, which holds its lock whenever it asks.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str | None, deque[Channel]] = {}
+
+    def append(self, channel: Channel) -> None:
+        self._waiting.setdefault(channel.whose, deque()).append(channel)
+
+    def popleft(self) -> Channel:
+        whose = next(iter(self._waiting))
+        queue = self._waiting.pop(whose)
+        channel = queue.popleft()
+        if queue:
+            self._waiting[whose] = queue  # behind the others
+        return channel
+
+    def __len__(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
+
+class Gate:
+    """Who gets a connection of this process, and the limits that they share.
+
+    Called as waitress calls the class of its channels. Proxies that are trusted, and
+    whoever comes by a Unix socket, have as many connections as there are.
+    """
+
+    def __init__(self, connections: dict[int, Any]) -> None:
+        self.connections = connections
+        self.proxies = networks_of(settings.TRUSTED_PROXIES)
+        self.space = Space(settings.BODIES_IN_FLIGHT)
+
+    def __call__(
+        self, server: Any, sock: Any, addr: Any, adj: Any, map: dict[int, Any]
+    ) -> None:
+        whose = None
+        if server.family != socket.AF_UNIX and not is_within(addr[0], self.proxies):
+            whose = normalized_address(addr[0])
+        if whose is None or self._count(whose) < settings.CONNECTIONS_PER_ADDRESS:
+            Channel(self, whose, server, sock, addr, adj, map)
+        else:
+            _turn_away(sock)
+
+    def look_after_all(self) -> None:
+        now = time.monotonic()
+        for one in list(self.connections.values()):
+            if isinstance(one, Channel):
+                one.look_after(now)
+
+    def _count(self, whose: str) -> int:
+        return sum(
+            isinstance(one, Channel) and one.whose == whose
+            for one in self.connections.values()
+        )
+
+
+def _turn_away(sock: Any) -> None:
+    told = {
+        "code": "too_many_connections",
+        "detail": f"Your address has {settings.CONNECTIONS_PER_ADDRESS} connections "
+        "already. Close some, or use them again.",
+    }
+    body = json.dumps(told)
+    head = (
+        "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\nRetry-After: {WAIT_SECONDS}\r\n"
+        "Connection: close\r\n\r\n"
+    )
+    sock.setblocking(False)
+    with suppress(OSError):  # gone, or its buffer is full
+        sock.send((head + body).encode())
+    sock.close()

@@ -1,0 +1,163 @@
+"""Which strategy fits a goal's progress. Pure.
+
+The band of the goal gives the stance it wants, a strategy's type and risk profile its
+posture; the nearer the two, the better the fit.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from goals.decisions.trade_record import NO_RECORD, GrowthRecord
+from goals.enums import ProgressBand
+from mastertrade.values.money import exactly, format_plain
+from strategies.enums import RiskProfile, Stance
+
+ZERO = Decimal(0)
+TWO = Decimal(2)
+
+# From -1 (conservative) to +1 (aggressive). Source: docs/rules.md, "Strategies".
+STANCE_FOR_BAND = {
+    ProgressBand.BEHIND: Stance.AGGRESSIVE,
+    ProgressBand.ON_TRACK: Stance.BALANCED,
+    ProgressBand.NEAR_TARGET: Stance.CONSERVATIVE,
+    ProgressBand.ACHIEVED: Stance.CONSERVATIVE,
+}
+STANCE_SCORES = {
+    Stance.AGGRESSIVE: Decimal(1),
+    Stance.BALANCED: ZERO,
+    Stance.CONSERVATIVE: Decimal(-1),
+}
+TYPE_POSTURES = {
+    "momentum": Decimal(1),
+    "breakout": Decimal(1),
+    "mean_reversion": Decimal(-1),
+}
+PROFILE_SHIFTS = {
+    RiskProfile.AGGRESSIVE: Decimal("0.5"),
+    RiskProfile.MODERATE: ZERO,
+    RiskProfile.CONSERVATIVE: Decimal("-0.5"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A strategy that competes, with the record of its closed trades."""
+
+    strategy_id: str
+    strategy_type: str
+    risk_profile: RiskProfile
+    record: GrowthRecord = NO_RECORD
+
+
+@dataclass(frozen=True, slots=True)
+class RankedStrategy:
+    """A candidate and the figures that placed it. `rank` 1 is chosen.
+
+    `mean_growth` is the shrunk mean growth per trade that ranks, 0 where the record
+    has too few trades to be judged; then its `mean` and bounds are None. Ratios.
+    """
+
+    rank: int
+    strategy_id: str
+    strategy_type: str
+    risk_profile: RiskProfile
+    posture: Decimal
+    fit: Decimal
+    closed_trades: int
+    mean_growth: Decimal
+    mean: Decimal | None
+    lower: Decimal | None
+    upper: Decimal | None
+    disproved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The chosen strategy, why, and the whole ranking."""
+
+    selected: RankedStrategy
+    stance: Stance
+    reason: str
+    ranking: tuple[RankedStrategy, ...]
+
+
+def measure_posture(strategy_type: str, risk_profile: RiskProfile) -> Decimal:
+    """How aggressive a strategy is: its type, shifted by its risk profile."""
+    return TYPE_POSTURES.get(strategy_type, ZERO) + PROFILE_SHIFTS[risk_profile]
+
+
+@exactly
+def measure_fit(posture: Decimal, stance: Stance) -> Decimal:
+    """1 where posture and stance agree, 0 where they are two steps apart."""
+    return 1 - abs(posture - STANCE_SCORES[stance]) / TWO
+
+
+def attach_records(
+    candidates: tuple[Candidate, ...], records: Mapping[str, GrowthRecord]
+) -> tuple[Candidate, ...]:
+    """The candidates with their records; each must have one, if only of no trades."""
+    return tuple(replace(one, record=records[one.strategy_id]) for one in candidates)
+
+
+def select_strategy(band: ProgressBand, candidates: tuple[Candidate, ...]) -> Selection:
+    """Rank by (disproved, fit, mean growth, strategy_id); `candidates` not empty.
+
+    The order in which the candidates come does not matter.
+    """
+    stance = STANCE_FOR_BAND[band]
+    measured = [_measure(candidate, stance) for candidate in candidates]
+    ordered = sorted(measured, key=lambda one: (*_order(one), one.strategy_id))
+    ranking = tuple(replace(one, rank=rank) for rank, one in enumerate(ordered, 1))
+    return Selection(ranking[0], stance, _explain(band, stance, ranking), ranking)
+
+
+def _measure(candidate: Candidate, stance: Stance) -> RankedStrategy:
+    """The candidate's figures; its rank is known once all are measured."""
+    posture = measure_posture(candidate.strategy_type, candidate.risk_profile)
+    record = candidate.record
+    judged = record.judged
+    return RankedStrategy(
+        rank=0,
+        strategy_id=candidate.strategy_id,
+        strategy_type=candidate.strategy_type,
+        risk_profile=candidate.risk_profile,
+        posture=posture,
+        fit=measure_fit(posture, stance),
+        closed_trades=record.trades,
+        mean_growth=record.shrunk_mean if judged else ZERO,
+        mean=record.mean if judged else None,
+        lower=record.lower if judged else None,
+        upper=record.upper if judged else None,
+        disproved=record.disproved,
+    )
+
+
+def _explain(
+    band: ProgressBand, stance: Stance, ranking: tuple[RankedStrategy, ...]
+) -> str:
+    first = ranking[0]
+    words = (
+        f"A goal that is {band.replace('_', ' ')} wants {_article(stance)} strategy; "
+        f"{first.strategy_id} ({first.strategy_type}, {first.risk_profile}) fits best "
+        f"with {format_plain(first.fit)}"
+    )
+    equals = [other for other in ranking[1:] if _order(other) == _order(first)]
+    if equals:
+        words += (
+            f", equal with {', '.join(other.strategy_id for other in equals)}: "
+            "the first name in order decides"
+        )
+    disproved = [other.strategy_id for other in ranking if other.disproved]
+    if disproved:
+        words += f"; disproved by their record: {', '.join(disproved)}"
+    return words + "."
+
+
+def _article(stance: Stance) -> str:
+    return f"an {stance}" if stance is Stance.AGGRESSIVE else f"a {stance}"
+
+
+def _order(ranked: RankedStrategy) -> tuple[bool, Decimal, Decimal]:
+    """Smaller comes first; equal where only the name decides."""
+    return ranked.disproved, -ranked.fit, -ranked.mean_growth

@@ -1,0 +1,193 @@
+"""Request bodies and answers of sizing, strategy choice and the next trade."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from goals.decisions.size_warnings import WARNING_CODES
+from goals.enums import PolicyName, ProgressBand, Verdict
+from goals.models import GoalAdjustmentLog
+from mastertrade.db.model_fields import choices
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.jsonable import show
+from mastertrade.values.money import FACTOR, MONEY, PERCENT, PRICE
+from mastertrade.web.api_fields import (
+    DecimalColumnField,
+    InstantField,
+    PortfolioReferenceField,
+    StrictSerializer,
+    VisibleTextField,
+)
+from strategies.enums import RiskProfile, Stance
+from strategies.models import StrategySelectionLog
+from trades.api.serializers.trades import SymbolField
+from trades.booking.references import find_unknown
+from trades.sizing_calls.decide import LARGEST_BASE_SIZE, NEEDS_PRICE
+
+
+class SizesSerializer(StrictSerializer):
+    """Sizes are notional, in the portfolio's currency; `lot_step` in units."""
+
+    base_size = DecimalColumnField(MONEY, above=0, max_value=LARGEST_BASE_SIZE)
+    symbol = SymbolField(required=False, allow_null=True)
+    price = DecimalColumnField(PRICE, above=0, required=False, allow_null=True)
+    max_size = DecimalColumnField(MONEY, min_value=0, required=False, allow_null=True)
+    min_size = DecimalColumnField(MONEY, min_value=0, required=False, allow_null=True)
+    lot_step = DecimalColumnField(PRICE, above=0, required=False, allow_null=True)
+    as_of = InstantField(required=False, allow_null=True)
+
+    def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        if (
+            fields.get("lot_step") is not None
+            and self.initial_data.get("price") is None
+        ):
+            yield InvalidInput("lot_step", NEEDS_PRICE)
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        of_goal = self.context.get("goal_id")
+        return find_unknown(self.context["user"], fields, of_goal)
+
+
+class GoalSizingRequestSerializer(SizesSerializer):
+    """`strategy_id`: whose record the edge guard judges; default: the portfolio's.
+
+    The same `request_id` with the same body answers the first decision.
+    """
+
+    strategy_id = serializers.CharField(max_length=100, required=False, allow_null=True)
+    request_id = VisibleTextField(max_length=200, required=False, allow_null=True)
+
+
+class PortfolioSizingRequestSerializer(GoalSizingRequestSerializer):
+    """The same over all goals of a `portfolio` (default `main`)."""
+
+    portfolio = PortfolioReferenceField()
+
+
+class NextTradeRequestSerializer(SizesSerializer):
+    """`candidates`: the strategies that compete; default: all active ones."""
+
+    portfolio = PortfolioReferenceField()
+    candidates = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        min_length=1,
+        max_length=1000,
+        required=False,
+        allow_null=True,
+    )
+
+
+class StrategyRequestSerializer(StrictSerializer):
+    """`candidates`: the strategies that compete; default: all active ones."""
+
+    candidates = serializers.ListField(
+        child=serializers.CharField(max_length=100),
+        min_length=1,
+        max_length=1000,
+        required=False,
+        allow_null=True,
+    )
+    as_of = InstantField(required=False, allow_null=True)
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        of_goal = self.context["goal_id"]
+        return find_unknown(self.context["user"], fields, of_goal)
+
+
+class GuardSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    factor_before = DecimalColumnField(FACTOR)
+    factor_after = DecimalColumnField(FACTOR)
+    reason = serializers.CharField()
+
+
+class SizeWarningSerializer(serializers.Serializer[Any]):
+    """What to look at before trading; it changes no size."""
+
+    code = serializers.ChoiceField(choices=[(code, code) for code in WARNING_CODES])
+    message = serializers.CharField()
+
+
+class GoalFactorSerializer(serializers.Serializer[Any]):
+    goal_id = serializers.IntegerField()
+    factor = DecimalColumnField(FACTOR)
+    band = serializers.ChoiceField(choices=choices(ProgressBand))
+    decides = serializers.BooleanField()
+
+
+class SizingAnswerSerializer(serializers.Serializer[Any]):
+    """How large, and why. `quantity` only where a price was given."""
+
+    adjustment_id = serializers.IntegerField()
+    goal_id = serializers.IntegerField()
+    base_size = DecimalColumnField(MONEY)
+    adjusted_size = DecimalColumnField(MONEY)
+    quantity = DecimalColumnField(PRICE, required=False)
+    adjustment_factor = DecimalColumnField(FACTOR)
+    verdict = serializers.ChoiceField(choices=choices(Verdict))
+    reason = serializers.CharField()
+    band = serializers.ChoiceField(choices=choices(ProgressBand))
+    progress_pct = DecimalColumnField(PERCENT)
+    policy = serializers.ChoiceField(choices=choices(PolicyName))
+    guards = GuardSerializer(many=True)
+    warnings = SizeWarningSerializer(many=True)
+    goals = GoalFactorSerializer(many=True)
+    conflict = serializers.BooleanField()
+
+
+class RankedStrategySerializer(serializers.Serializer[Any]):
+    """Growths per trade are ratios: 0.01 is 1 %. Null below 20 trades."""
+
+    rank = serializers.IntegerField()
+    strategy_id = serializers.CharField()
+    strategy_type = serializers.CharField()
+    risk_profile = serializers.ChoiceField(choices=choices(RiskProfile))
+    posture = serializers.CharField()
+    fit = serializers.CharField()
+    closed_trades = serializers.IntegerField()
+    mean_growth = serializers.CharField()
+    mean = serializers.CharField(allow_null=True)
+    lower = serializers.CharField(allow_null=True)
+    upper = serializers.CharField(allow_null=True)
+    disproved = serializers.BooleanField()
+
+
+class StrategyAnswerSerializer(serializers.Serializer[Any]):
+    selection_id = serializers.IntegerField()
+    goal_id = serializers.IntegerField()
+    selected_strategy = serializers.CharField()
+    strategy_type = serializers.CharField()
+    stance = serializers.ChoiceField(choices=choices(Stance))
+    reason = serializers.CharField()
+    progress_pct = DecimalColumnField(PERCENT)
+    ranking = RankedStrategySerializer(many=True)
+
+
+class NextTradeAnswerSerializer(SizingAnswerSerializer):
+    """The sizing's answer and the strategy's, in one."""
+
+    selected_strategy = serializers.CharField()
+    strategy_type = serializers.CharField()
+    stance = serializers.ChoiceField(choices=choices(Stance))
+    strategy_reason = serializers.CharField()
+    ranking = RankedStrategySerializer(many=True)
+
+
+def show_decision(row: GoalAdjustmentLog) -> dict[str, Any]:
+    """The answer as it was given the first time, with its key."""
+    head = {"adjustment_id": row.adjustment_id, "warnings": row.warnings}
+    return {**head, **row.answer}
+
+
+def show_selection(row: StrategySelectionLog) -> dict[str, Any]:
+    return {
+        "selection_id": row.selection_id,
+        "goal_id": row.goal_id,
+        "selected_strategy": row.strategy_id,
+        "strategy_type": row.ranking[0]["strategy_type"],
+        "stance": str(row.stance),
+        "reason": row.reason,
+        "progress_pct": show(row.progress_pct, PERCENT),
+        "ranking": row.ranking,
+    }

@@ -1,0 +1,131 @@
+"""Request parameters and answers of imports."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from mastertrade.db.model_fields import choices
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.web.api_fields import ChoiceField, StrictSerializer
+from trades.booking.references import find_unknown
+from trades.importing.formats import FORMAT_NAMES
+from trades.importing.import_trades import ImportReport
+from trades.importing.options import DateOrder, EqualFills
+from trades.importing.rates import read_rates
+from trades.models import TradeImport
+
+# Fields of pairs such as USDT=0.92,BTC=60000.
+PAIRS = ("fx_rates", "fee_rates", "contract_sizes")
+
+
+NAME_WANTED: dict[str, Any] = {
+    "invalid": "Must be up to 50 letters, digits, dots, - or _."
+}
+
+
+class ImportUploadSerializer(StrictSerializer):
+    """A file of trades, and how to read it."""
+
+    file = serializers.FileField(allow_empty_file=True)
+    format = ChoiceField(choices=choices(FORMAT_NAMES))
+    portfolio = serializers.CharField(max_length=100, required=False)
+    strategy_id = serializers.CharField(max_length=100, required=False)
+    account = serializers.RegexField(
+        r"^[\w.-]{1,50}$", required=False, error_messages=NAME_WANTED
+    )
+    venue = serializers.RegexField(
+        r"^[\w.-]{1,50}$", required=False, error_messages=NAME_WANTED
+    )
+    fx_rates = serializers.CharField(
+        max_length=1000, required=False, help_text="Such as USDT=0.92,BTC=60000."
+    )
+    fee_rates = serializers.CharField(
+        max_length=1000, required=False, help_text="Such as BNB=300."
+    )
+    fx_rates_file = serializers.FileField(
+        required=False,
+        help_text="Rates by day: a CSV with date,currency,rate or date,BTC,EUR.",
+    )
+    quote_currency = serializers.CharField(
+        max_length=10, required=False, help_text="Of prices that name none."
+    )
+    fee_currency = serializers.CharField(
+        max_length=10, required=False, help_text="Of fees that name none."
+    )
+    contract_sizes = serializers.CharField(
+        max_length=1000,
+        required=False,
+        help_text="Units of the base for one contract: BTC/USDT:USDT=0.01.",
+    )
+    date_order = ChoiceField(
+        choices=choices(DateOrder),
+        required=False,
+        help_text="Of dates with a two-digit year, or one that does not come first.",
+    )
+    equal_fills = ChoiceField(
+        choices=choices(EqualFills),
+        required=False,
+        help_text="What equals a fill from another source: refused unless given.",
+    )
+
+    def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        for name in PAIRS:
+            try:
+                read_rates(name, split_pairs(fields.get(name, "")))
+            except InvalidInput as wrong:
+                yield wrong
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        return find_unknown(self.context["user"], fields)
+
+
+def split_pairs(text: str) -> list[str]:
+    return [pair for pair in text.split(",") if pair.strip()]
+
+
+class RefusalSerializer(serializers.Serializer[Any]):
+    line = serializers.IntegerField()
+    column = serializers.CharField()
+    reason = serializers.CharField()
+
+
+class ImportReportSerializer(serializers.Serializer[Any]):
+    """What became of the rows; `refusals` are the first of those refused.
+
+    `warnings` name what was read differently from how it is written.
+    """
+
+    import_id = serializers.IntegerField(allow_null=True)
+    created = serializers.IntegerField()
+    known = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    refusals = RefusalSerializer(many=True)
+    warnings = serializers.ListField(child=serializers.CharField())
+
+
+class TradeImportSerializer(serializers.ModelSerializer[TradeImport]):
+    user_id = serializers.CharField(read_only=True)
+    portfolio_id = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = TradeImport
+        fields = (
+            "import_id",
+            "user_id",
+            "portfolio_id",
+            "format",
+            "file_name",
+            "content_sha256",
+            "created_count",
+            "known_count",
+            "refused_count",
+            "created_at",
+            "created_by",
+        )
+        read_only_fields = fields
+
+
+def show_report(report: ImportReport) -> dict[str, Any]:
+    shown: dict[str, Any] = ImportReportSerializer(report).data
+    return shown

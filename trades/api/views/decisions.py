@@ -1,0 +1,221 @@
+"""HTTP: how large, and with which strategy."""
+
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from goals.api.authentication import signed_in
+from goals.decisions.guards import (
+    DailyLossUnknown,
+    DrawdownUnknown,
+    ExposureUnknown,
+    RecordUnknown,
+)
+from goals.services.outlooks import EdgeUnknown
+from mastertrade.values.exceptions import (
+    GoalNotActive,
+    IdempotencyConflict,
+    NoActiveGoal,
+    NoActiveStrategy,
+    OutOfRange,
+    PortfolioRuined,
+    PortfolioUnfunded,
+    StrategyNotActive,
+)
+from mastertrade.web.api_fields import read_body
+from trades.api.serializers.decisions import (
+    GoalSizingRequestSerializer,
+    NextTradeAnswerSerializer,
+    NextTradeRequestSerializer,
+    PortfolioSizingRequestSerializer,
+    SizingAnswerSerializer,
+    StrategyAnswerSerializer,
+    StrategyRequestSerializer,
+    show_decision,
+    show_selection,
+)
+from trades.sizing_calls.decide import (
+    plan_next_trade,
+    select_strategy,
+    size_for_goal,
+    size_for_portfolio,
+)
+
+BASE_1000 = OpenApiExample(
+    "A base size of 1000 at 50000 a coin",
+    value={
+        "base_size": "1000",
+        "symbol": "BTCUSDT",
+        "price": "50000",
+        "lot_step": "0.00001",
+        "request_id": "bar-2026-03-02T12:00Z",
+    },
+    request_only=True,
+)
+BASE_OF_PORTFOLIO = OpenApiExample(
+    "The same over all goals of a portfolio",
+    value={"portfolio": "crypto", "base_size": "1000", "symbol": "BTCUSDT"},
+    request_only=True,
+)
+BEHIND = OpenApiExample(
+    "At 0 % progress",
+    value={
+        "adjustment_id": 1,
+        "goal_id": 1,
+        "base_size": "1000.00000000",
+        "adjusted_size": "1300.00000000",
+        "quantity": "0.026000000000",
+        "adjustment_factor": "1.3000",
+        "verdict": "allow",
+        "reason": "Goal 1 is behind at 0 % (below 30 %): the ladder policy gives 1.3; "
+        "verdict allow.",
+        "band": "behind",
+        "progress_pct": "0.000000",
+        "policy": "ladder",
+        "guards": [
+            {
+                "name": "bounds",
+                "factor_before": "1.3000",
+                "factor_after": "1.3000",
+                "reason": "inside the bounds",
+            }
+        ],
+        "warnings": [
+            {
+                "code": "no_record",
+                "message": "The portfolio has 0 of the 20 closed trades that make a "
+                "record: the factor 1.3 rests on the benefit of doubt. The "
+                "portfolio's edge_guard strict holds it at 1.",
+            }
+        ],
+        "goals": [
+            {"goal_id": 1, "factor": "1.3000", "band": "behind", "decides": True}
+        ],
+        "conflict": False,
+    },
+    response_only=True,
+)
+
+
+# What forbids any decision about a size.
+UNSIZED = (
+    DailyLossUnknown,
+    DrawdownUnknown,
+    EdgeUnknown,
+    ExposureUnknown,
+    OutOfRange,
+    PortfolioRuined,
+    PortfolioUnfunded,
+    RecordUnknown,
+)
+
+
+class GoalSizingView(APIView):
+    refusals = {
+        "POST": (*UNSIZED, GoalNotActive, IdempotencyConflict, StrategyNotActive)
+    }
+
+    @extend_schema(
+        request=GoalSizingRequestSerializer,
+        responses=SizingAnswerSerializer,
+        examples=[BASE_1000, BEHIND],
+    )
+    def post(self, request: Request, goal_id: int) -> Response:
+        """How large to trade, for one goal."""
+        body = read_body(self, GoalSizingRequestSerializer)
+        row, _ = size_for_goal(
+            user=signed_in(request),
+            goal_id=goal_id,
+            now=timezone.now(),
+            **body,
+        )
+        return Response(show_decision(row))
+
+
+class PortfolioSizingView(APIView):
+    refusals = {
+        "POST": (*UNSIZED, IdempotencyConflict, NoActiveGoal, StrategyNotActive)
+    }
+
+    @extend_schema(
+        request=PortfolioSizingRequestSerializer,
+        responses=SizingAnswerSerializer,
+        examples=[BASE_OF_PORTFOLIO, BEHIND],
+    )
+    def post(self, request: Request) -> Response:
+        """How large to trade, over all active goals of a portfolio."""
+        body = read_body(self, PortfolioSizingRequestSerializer)
+        row, _ = size_for_portfolio(user=signed_in(request), now=timezone.now(), **body)
+        return Response(show_decision(row))
+
+
+class GoalStrategyView(APIView):
+    refusals = {
+        "POST": (
+            GoalNotActive,
+            NoActiveStrategy,
+            PortfolioRuined,
+            PortfolioUnfunded,
+            RecordUnknown,
+        )
+    }
+
+    @extend_schema(
+        request=StrategyRequestSerializer,
+        responses=StrategyAnswerSerializer,
+        examples=[
+            OpenApiExample(
+                "Two candidates",
+                value={"candidates": ["momentum_001", "mean_reversion_001"]},
+                request_only=True,
+            )
+        ],
+    )
+    def post(self, request: Request, goal_id: int) -> Response:
+        """Which strategy fits the goal's progress, with the whole ranking."""
+        body = read_body(self, StrategyRequestSerializer)
+        choice = select_strategy(
+            user=signed_in(request),
+            goal_id=goal_id,
+            now=timezone.now(),
+            **body,
+        )
+        return Response(show_selection(choice.row))
+
+
+class NextTradeView(APIView):
+    refusals = {"POST": (*UNSIZED, NoActiveGoal, NoActiveStrategy)}
+
+    @extend_schema(
+        request=NextTradeRequestSerializer,
+        responses=NextTradeAnswerSerializer,
+        examples=[
+            OpenApiExample(
+                "The next trade",
+                value={
+                    "portfolio": "crypto",
+                    "base_size": "1000",
+                    "symbol": "BTCUSDT",
+                    "price": "50000",
+                },
+                request_only=True,
+            )
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """Strategy and size in one decision."""
+        body = read_body(self, NextTradeRequestSerializer)
+        planned = plan_next_trade(user=signed_in(request), now=timezone.now(), **body)
+        chosen = show_selection(planned.selection)
+        return Response(
+            {
+                **show_decision(planned.decision),
+                "selected_strategy": chosen["selected_strategy"],
+                "strategy_type": chosen["strategy_type"],
+                "stance": chosen["stance"],
+                "strategy_reason": chosen["reason"],
+                "ranking": chosen["ranking"],
+            }
+        )

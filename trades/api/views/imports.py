@@ -1,0 +1,156 @@
+"""HTTP: importing trades from files."""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import status
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from goals.api.authentication import signed_in
+from goals.models import User
+from mastertrade.values.exceptions import InvalidInput, OutOfRange
+from mastertrade.web.api_fields import read_body
+from mastertrade.web.api_lists import ListView
+from trades.api.filters import ImportFilter
+from trades.api.serializers.imports import (
+    ImportReportSerializer,
+    ImportUploadSerializer,
+    TradeImportSerializer,
+    show_report,
+    split_pairs,
+)
+from trades.api.views.uploads import (
+    CSVBodyParser,
+    JSONBodyParser,
+    JSONLinesBodyParser,
+    PlainNegotiation,
+    refuse_slow_reading,
+    refuse_slow_upload,
+)
+from trades.importing.import_trades import ImportReport, import_trades, warm_imported
+from trades.importing.options import DateOrder, EqualFills, ImportOptions
+from trades.importing.rates import DayRates, read_day_rates, read_rates
+from trades.models import TradeImport
+
+logger = logging.getLogger(__name__)
+YES = {"1": True, "true": True, "0": False, "false": False, "": False}
+
+
+class ImportTradesView(APIView):
+    body_limit = "upload"
+    parameters = {"POST": (*ImportUploadSerializer().fields, "partial")}
+    refusals = {"POST": (OutOfRange,)}
+    parser_classes = (
+        MultiPartParser,
+        CSVBodyParser,
+        JSONBodyParser,
+        JSONLinesBodyParser,
+    )
+    content_negotiation_class = PlainNegotiation
+
+    @extend_schema(
+        request={"multipart/form-data": ImportUploadSerializer},
+        parameters=[
+            OpenApiParameter(
+                "partial", bool, description="Import the rows that are not refused."
+            )
+        ],
+        responses={200: ImportReportSerializer, 201: ImportReportSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Import a file of trades; rows that are known already are not added again.
+
+        The file comes in a form, or as the body itself (`text/csv`,
+        `application/json`, `application/x-ndjson`) with the other fields in the query.
+        If a row is refused the answer is 400 and nothing is imported, unless
+        `?partial=1`: then all others are. A file that would take longer than a request
+        may is refused before it is read, with the command that takes it.
+        """
+        data: Any = request.data
+        try:
+            return self._import(request, data)
+        finally:
+            close = getattr(data.get("file"), "close", None)
+            if close is not None:
+                close()
+
+    def _import(self, request: Request, data: Any) -> Response:
+        told = read_body(self, ImportUploadSerializer, data)
+        user, now = signed_in(request), timezone.now()
+        refuse_slow_upload(told, user.username)
+        report = import_trades(
+            user=user,
+            source=told["file"],
+            file_name=told["file"].name,
+            format_name=told["format"],
+            now=now,
+            portfolio=told.get("portfolio"),
+            partial=_read_partial(request),
+            options=_read_options(told),
+            progress=refuse_slow_reading(),
+        )
+        _warm(user, told.get("portfolio"), report, now)
+        answer = show_report(report)
+        if report.refused and report.import_id is None and not _read_partial(request):
+            words = f"{report.refused} rows are refused, so nothing was imported."
+            return Response({"file": [words], **answer}, status.HTTP_400_BAD_REQUEST)
+        made = report.import_id is not None
+        return Response(answer, status.HTTP_201_CREATED if made else status.HTTP_200_OK)
+
+
+class ImportListView(ListView[TradeImport]):
+    """The files the user imported, newest first."""
+
+    serializer_class: Any = TradeImportSerializer
+    filterset_class = ImportFilter
+    ordering_fields = ("import_id", "created_at", "file_name")
+    ordering = ("-import_id",)
+
+    def get_queryset(self) -> QuerySet[TradeImport]:
+        return TradeImport.objects.filter(user_id=self.request.user.get_username())
+
+
+def _warm(
+    user: User, portfolio: int | str | None, report: ImportReport, now: datetime
+) -> None:
+    """What is imported is imported, whatever becomes of this; a later call mends it."""
+    try:
+        warm_imported(user, portfolio, report, now)
+    except Exception:
+        logger.exception("The records after import %s are behind", report.import_id)
+
+
+def _read_partial(request: Request) -> bool:
+    told = request.query_params.get("partial", "").lower()
+    if told not in YES:
+        raise InvalidInput("partial", "must be 1 or 0.")
+    return YES[told]
+
+
+def _read_options(told: dict[str, Any]) -> ImportOptions:
+    return ImportOptions(
+        strategy_id=told.get("strategy_id"),
+        account=told.get("account", "main"),
+        venue=told.get("venue"),
+        fx_rates=read_rates("fx_rates", split_pairs(told.get("fx_rates", ""))),
+        fee_rates=read_rates("fee_rates", split_pairs(told.get("fee_rates", ""))),
+        day_rates=_read_day_rates(told.get("fx_rates_file")),
+        quote_currency=told.get("quote_currency"),
+        fee_currency=told.get("fee_currency"),
+        contract_sizes=read_rates(
+            "contract_sizes", split_pairs(told.get("contract_sizes", ""))
+        ),
+        date_order=DateOrder(told["date_order"]) if "date_order" in told else None,
+        equal_fills=EqualFills(told.get("equal_fills", EqualFills.REFUSE)),
+    )
+
+
+def _read_day_rates(file: Any) -> DayRates:
+    return DayRates() if file is None else read_day_rates("fx_rates_file", file)

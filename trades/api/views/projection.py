@@ -1,0 +1,62 @@
+"""HTTP: the projection of a goal."""
+
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from goals.models import FinancialGoal
+from mastertrade.values.validation import require_not_future
+from mastertrade.web.api_fields import InstantField, StrictSerializer, read_body
+from strategies.models import StrategyInstance
+from strategies.services import no_strategy
+from trades.api.serializers.projection import ProjectionSerializer, show_projection
+from trades.sizing_calls.forecasts import project
+
+
+class _Question(StrictSerializer):
+    as_of = InstantField(required=False)
+    strategy_id = serializers.CharField(max_length=100, required=False)
+
+
+class ProjectionView(APIView):
+    parameters = {"GET": ("as_of", "strategy_id")}
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                "as_of",
+                OpenApiTypes.DATETIME,
+                description="As of this instant; default: now.",
+            ),
+            OpenApiParameter(
+                "strategy_id",
+                OpenApiTypes.STR,
+                description="Whose edge, instead of the portfolio's.",
+            ),
+        ],
+        responses=ProjectionSerializer,
+    )
+    def get(self, request: Request, goal_id: int) -> Response:
+        """The probability to reach the goal by its deadline, and what would raise it.
+
+        Under the goal's own policy. Without 20 closed trades, or a deadline,
+        `probability` is null and `reason` says why. Nothing is booked or decided.
+        """
+        now = timezone.now()
+        username = request.user.get_username()
+        mine = FinancialGoal.objects.filter(user_id=username)
+        goal = get_object_or_404(mine.select_related("portfolio"), pk=goal_id)
+        asked = read_body(self, _Question, request.query_params.dict())
+        as_of = asked.get("as_of")
+        at = now if as_of is None else require_not_future("as_of", as_of, now)
+        strategy_id = asked.get("strategy_id")
+        if strategy_id is not None:
+            own = StrategyInstance.objects.tradable_in(goal.portfolio)
+            if not own.filter(strategy_id=strategy_id).exists():
+                raise no_strategy("strategy_id", strategy_id, own)
+        return Response(show_projection(project(goal, at, strategy_id=strategy_id)))

@@ -1,0 +1,67 @@
+"""HTTP: replays, and deleting what they made."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from goals.api.authentication import signed_in
+from goals.api.views.portfolios import PortfolioDetailView
+from mastertrade.values.exceptions import PortfolioIsLive
+from mastertrade.web.api_lists import ListView
+from trades.api.filters import ReplayFilter
+from trades.api.serializers.replays import ReplayListSerializer, ReplaySerializer
+from trades.models import ReplayRun
+from trades.services.deleting import delete_replay, delete_simulation
+
+
+def _mine(request: Request) -> QuerySet[ReplayRun]:
+    mine = ReplayRun.objects.filter(user_id=request.user.get_username())
+    return mine.select_related("policy_portfolio")
+
+
+class ReplayListView(ListView[ReplayRun]):
+    """The signed-in user's finished replays, newest first, without their reports."""
+
+    serializer_class: Any = ReplayListSerializer
+    filterset_class = ReplayFilter
+    ordering_fields = ("run_id", "created_at", "symbol")
+    ordering = ("-run_id",)
+
+    def get_queryset(self) -> QuerySet[ReplayRun]:
+        return _mine(self.request).defer("report")
+
+
+class ReplayDetailView(generics.RetrieveAPIView[ReplayRun]):
+    """A finished replay with its report."""
+
+    serializer_class = ReplaySerializer
+    lookup_field = "run_id"
+    lookup_url_kwarg = "replay_id"
+
+    def get_queryset(self) -> QuerySet[ReplayRun]:
+        return _mine(self.request)
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, replay_id: int) -> Response:
+        """Delete the replay with its portfolios, goals, decisions, trades and page."""
+        delete_replay(user=signed_in(request), run_id=replay_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class PortfolioWithDeletionView(PortfolioDetailView):
+    """A portfolio and its figures; one that a replay made can be deleted."""
+
+    refusals = {**PortfolioDetailView.refusals, "DELETE": (PortfolioIsLive,)}
+
+    @extend_schema(responses={204: None})
+    def delete(self, request: Request, portfolio_id: int) -> Response:
+        """Delete a simulation or a demo, with the other portfolio of its replay.
+
+        A live portfolio cannot be deleted: 409 `portfolio_is_live`.
+        """
+        delete_simulation(user=signed_in(request), portfolio_id=portfolio_id)
+        return Response(status=status.HTTP_204_NO_CONTENT)

@@ -1,0 +1,138 @@
+"""A file that is the body itself, without a form around it."""
+
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from typing import IO, Any
+
+from django.conf import settings
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser
+
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.web.uploads import nameless_file
+from trades.importing.estimating import estimate_rows, estimate_seconds
+from trades.importing.recognising import HEAD_BYTES
+
+CHUNK_BYTES = 1 << 16
+# What the fields of an upload are called on the terminal.
+COMMAND_OPTIONS = {
+    "format": "--format",
+    "portfolio": "--portfolio",
+    "strategy_id": "--strategy",
+    "account": "--account",
+    "venue": "--venue",
+    "quote_currency": "--quote-currency",
+    "fee_currency": "--fee-currency",
+    "date_order": "--date-order",
+    "equal_fills": "--equal-fills",
+}
+REPEATED_OPTIONS = {
+    "fx_rates": "--fx-rate",
+    "fee_rates": "--fee-rate",
+    "contract_sizes": "--contract-size",
+}
+
+
+def refuse_slow_reading() -> Callable[[int], None]:
+    """To be called while a file is read, for its first rows may say little of others.
+
+    Raises `InvalidInput` for `file` when half the time of a request is over: what was
+    read is still to be written.
+    """
+    most = settings.REQUEST_SECONDS / 2
+    end = time.monotonic() + most
+
+    def check(_: int) -> None:
+        if time.monotonic() > end:
+            raise InvalidInput(
+                "file",
+                f"takes longer to read than {most:g} s, half of what a request may "
+                "take here (MASTERTRADE_REQUEST_SECONDS). Nothing was imported: send "
+                "it in parts, oldest first, or import it on the server with "
+                "manage.py import_trades.",
+            )
+
+    return check
+
+
+def refuse_slow_upload(told: Mapping[str, Any], user_name: str) -> None:
+    """Raise `InvalidInput` for `file` where a request is too short for the import."""
+    file, format_name = told["file"], told["format"]
+    head = file.read(HEAD_BYTES)
+    file.seek(0)
+    rows = estimate_rows(head, file.size, format_name)
+    seconds = estimate_seconds(rows, format_name)
+    if seconds <= settings.REQUEST_SECONDS:
+        return
+    raise InvalidInput(
+        "file",
+        f"holds about {rows:,} rows, which may take {seconds} s; a request may take "
+        f"{settings.REQUEST_SECONDS} s here (MASTERTRADE_REQUEST_SECONDS). Send it in "
+        f"parts, oldest first, or import it on the server: "
+        f"{_show_command(told, user_name)}",
+    )
+
+
+def _show_command(told: Mapping[str, Any], user_name: str) -> str:
+    """The command that imports the same file in the same way."""
+    words = ["manage.py", "import_trades", "FILE", "--user", user_name]
+    for name, option in COMMAND_OPTIONS.items():
+        if name in told:
+            words += [option, str(told[name])]
+    for name, option in REPEATED_OPTIONS.items():
+        for pair in filter(None, told.get(name, "").split(",")):
+            words += [option, pair.strip()]
+    if "fx_rates_file" in told:
+        words += ["--fx-rates", "RATES"]
+    return shlex.join(words)
+
+
+class FileBodyParser(BaseParser):
+    """Keeps the body in a temporary file, whatever its size; the rest is the query.
+
+    The media type says the format, unless the query does.
+    """
+
+    format_name: str
+
+    def parse(
+        self,
+        stream: IO[Any],
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        query = parser_context["request"].query_params if parser_context else {}
+        told = {name: query[name] for name in query if name not in {"file", "partial"}}
+        file = nameless_file("body", media_type)
+        try:
+            while chunk := stream.read(CHUNK_BYTES):
+                file.write(chunk)
+        except BaseException:
+            file.close()
+            raise
+        file.size = file.tell()
+        file.seek(0)
+        return {"format": self.format_name, **told, "file": file}
+
+
+class CSVBodyParser(FileBodyParser):
+    media_type = "text/csv"
+    format_name = "mastertrade-csv"
+
+
+class JSONBodyParser(FileBodyParser):
+    media_type = "application/json"
+    format_name = "mastertrade-json"
+
+
+class JSONLinesBodyParser(FileBodyParser):
+    media_type = "application/x-ndjson"
+    format_name = "mastertrade-json"
+
+
+class PlainNegotiation(DefaultContentNegotiation):
+    """`?format=` is the file's, not the answer's."""
+
+    def filter_renderers(self, renderers: Any, format: str) -> Any:
+        return renderers

@@ -1,0 +1,136 @@
+"""Locking a trade's rows and writing them back, in as few statements as can be.
+
+SQL, because every close says it, and Django composes a query longer than this runs.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+from goals.models import Portfolio, User
+from goals.services.portfolios import refuse_finished
+from mastertrade.db.raw_sql import columns_of, execute, load
+from mastertrade.values.exceptions import NotFound
+from trades.booking.exits import measure_open, measure_open_pnl
+from trades.models import Trade
+
+ZERO = Decimal(0)
+
+PORTFOLIO_OF_TRADE = f"""
+SELECT {columns_of(Portfolio, "p")} FROM portfolios p JOIN trades t USING (portfolio_id)
+WHERE t.trade_id = %s AND p.user_id = %s FOR NO KEY UPDATE OF p
+"""
+# An imported trade that came in closed never had a position.
+BROUGHT_ALONG = ("marked_price", "marked_at", "carried", "is_valued", "added_later")
+LOCK_TRADE = f"""
+SELECT {columns_of(Trade, "t")}, o.current_price AS marked_price, o.marked_at,
+       coalesce(c.carried, 0) AS carried, c.carried IS NOT NULL AS is_valued,
+       coalesce(f.quantity, 0) AS added_later
+FROM trades t LEFT JOIN positions o ON o.trade_id = t.trade_id
+CROSS JOIN LATERAL (
+    SELECT sum(c.change) AS carried FROM carried_profits c WHERE c.trade_id = t.trade_id
+) c CROSS JOIN LATERAL (
+    SELECT sum(f.quantity) AS quantity FROM trade_fills f
+    WHERE f.trade_id = t.trade_id AND f.kind = 'entry' AND f.filled_at > %s
+) f
+WHERE t.trade_id = %s FOR NO KEY UPDATE OF t
+"""
+SAVE_CLOSED = """
+WITH closed AS (
+    UPDATE trades
+    SET exit_price = %(exit_price)s, exit_time = %(exit_time)s,
+        exit_fees = %(exit_fees)s, exit_fee_fx_rate = %(exit_fee_fx_rate)s,
+        funding = %(funding)s, profit_loss = %(profit_loss)s,
+        unbooked_profit = %(unbooked_profit)s, status = 'closed',
+        ledger_key = nextval('ledger_keys'), updated_at = %(updated_at)s,
+        updated_by = %(updated_by)s
+    WHERE trade_id = %(trade_id)s
+)
+UPDATE positions
+SET status = 'closed', current_price = %(exit_price)s, unrealized_pnl = 0,
+    updated_at = %(updated_at)s
+WHERE trade_id = %(trade_id)s
+"""
+SAVE_OPEN = """
+WITH changed AS (
+    UPDATE trades
+    SET quantity = %(quantity)s, entry_price = %(entry_price)s,
+        entry_notional = %(entry_notional)s, entry_fees = %(entry_fees)s,
+        funding = %(funding)s, unbooked_profit = %(unbooked_profit)s,
+        updated_at = %(updated_at)s, updated_by = %(updated_by)s
+    WHERE trade_id = %(trade_id)s
+)
+UPDATE positions
+SET quantity = %(quantity)s, entry_price = %(entry_price)s,
+    current_price = %(current_price)s, unrealized_pnl = %(unrealized_pnl)s,
+    updated_at = %(updated_at)s
+WHERE trade_id = %(trade_id)s
+"""
+COLUMNS = (
+    "trade_id",
+    "quantity",
+    "entry_price",
+    "entry_notional",
+    "entry_fees",
+    "exit_price",
+    "exit_time",
+    "exit_fees",
+    "exit_fee_fx_rate",
+    "funding",
+    "profit_loss",
+    "unbooked_profit",
+    "updated_at",
+    "updated_by",
+)
+
+
+def lock_portfolio_of_trade(user: User, trade_id: int) -> Portfolio:
+    """Lock the portfolio of a trade; `NotFound` if it is none of the user's."""
+    mine = load(Portfolio, PORTFOLIO_OF_TRADE, [trade_id, user.username])
+    if not mine:
+        raise NotFound(f"You have no trade {trade_id}.")
+    refuse_finished(mine[0])
+    return mine[0]
+
+
+def lock_trade(trade_id: int, at: datetime | None = None) -> Trade:
+    """Lock a trade of a locked portfolio; it carries its position's mark besides.
+
+    `marked_price` (None without a position), `open_pnl` by it, and what it carries;
+    `is_valued` where a cash flow was valued by it; and how much was added after `at`.
+    """
+    (trade,) = load(Trade, LOCK_TRADE, [at, trade_id], extra=BROUGHT_ALONG)
+    trade.open_pnl = _measure_marked(trade)
+    return trade
+
+
+def save_closed(trade: Trade) -> None:
+    """Write a close, of the trade and of its position; it goes behind the ledger."""
+    _save(SAVE_CLOSED, trade)
+
+
+def save_open(trade: Trade) -> Decimal:
+    """Write what a trade that stays open holds now, and its position with it.
+
+    Returns by how much its open profit changed. A position that was never marked
+    stands at its entry price.
+    """
+    price, unrealized = trade.entry_price, ZERO
+    if trade.marked_at is not None and trade.marked_price is not None:
+        price = trade.marked_price
+        unrealized = measure_open(trade, price)
+    open_pnl = _measure_marked(trade)
+    change = open_pnl - trade.open_pnl
+    trade.open_pnl = open_pnl
+    _save(SAVE_OPEN, trade, unrealized_pnl=unrealized, current_price=price)
+    return change
+
+
+def _measure_marked(trade: Trade) -> Decimal:
+    if not trade.is_open or trade.marked_at is None or trade.marked_price is None:
+        return ZERO
+    return measure_open_pnl(trade, trade.marked_price)
+
+
+def _save(statement: str, trade: Trade, **more: Decimal) -> None:
+    columns = {name: getattr(trade, name) for name in COLUMNS}
+    execute(statement, {**columns, **more})

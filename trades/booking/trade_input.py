@@ -1,0 +1,150 @@
+"""What a caller says of a trade to record, and whether it was said before."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from goals.models import Portfolio
+from mastertrade.values.exceptions import IdempotencyConflict, InvalidInput
+from mastertrade.values.money import FACTOR, MONEY, PRICE
+from mastertrade.values.validation import (
+    require_decimal,
+    require_not_negative,
+    require_positive,
+    require_visible,
+    require_word,
+)
+from trades.decisions.pnl import Rates, resolve_rates
+from trades.enums import Side
+from trades.models import Trade
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+# What stands where a request's fingerprint would, in a trade that a file told: there
+# the figures themselves are compared.
+IMPORTED = "imported"
+COMPARED = (
+    "strategy_id",
+    "symbol",
+    "side",
+    "quantity",
+    "entry_price",
+    "quote_currency",
+    "fee_currency",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TradeTicket:
+    """What the caller says of a trade. Prices and funding in `quote_currency`, fees in
+    `fee_currency`; both are the portfolio's if left out. `quantity` in units of the
+    symbol, the full one whatever the leverage; `fees` of the entry; `funding` received
+    (positive) or paid so far."""
+
+    strategy_id: str
+    symbol: str
+    side: Side
+    quantity: Decimal
+    entry_price: Decimal
+    entry_time: datetime | None = None
+    fees: Decimal = ZERO
+    stop_price: Decimal | None = None
+    adjustment_id: int | None = None
+    external_id: str | None = None
+    quote_currency: str | None = None
+    fee_currency: str | None = None
+    fx_rate: Decimal | None = None
+    fee_fx_rate: Decimal | None = None
+    leverage: Decimal | None = None
+    funding: Decimal | None = None
+
+    def validate(self) -> None:
+        """Refuse what no column or rule would take; names the field."""
+        if not self.symbol.strip():
+            raise InvalidInput("symbol", "must not be empty.")
+        require_visible("symbol", self.symbol)
+        require_visible("external_id", self.external_id)
+        require_word("side", self.side, Side)
+        require_positive("quantity", self.quantity, PRICE)
+        require_positive("entry_price", self.entry_price, PRICE)
+        require_not_negative("fees", self.fees, MONEY)
+        for name in ("stop_price", "fx_rate", "fee_fx_rate"):
+            value = getattr(self, name)
+            if value is not None:
+                require_positive(name, value, PRICE)
+        leverage = ONE if self.leverage is None else self.leverage
+        if require_decimal("leverage", leverage, FACTOR) < 1:
+            raise InvalidInput("leverage", "must be 1 or more.")
+        require_decimal(
+            "funding", ZERO if self.funding is None else self.funding, MONEY
+        )
+
+    def settled(self, portfolio: Portfolio) -> "TradeTicket":
+        """The same ticket with the currencies it leaves out, and no needless words."""
+        return replace(
+            self,
+            leverage=None if self.leverage == 1 else self.leverage,
+            funding=self.funding or None,
+            quote_currency=self.quote_currency or portfolio.currency,
+            fee_currency=self.fee_currency or portfolio.currency,
+        )
+
+    def rates_in(self, portfolio: Portfolio) -> Rates:
+        """What converts its figures; refuses a currency without its rate."""
+        return resolve_rates(
+            portfolio_currency=portfolio.currency,
+            quote_currency=self.quote_currency or portfolio.currency,
+            fee_currency=self.fee_currency or portfolio.currency,
+            fx_rate=self.fx_rate,
+            fee_fx_rate=self.fee_fx_rate,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ToldExit:
+    """How a trade ended that is recorded whole; None: no time was told."""
+
+    price: Decimal
+    at: datetime | None = None
+
+
+def find_known(
+    portfolio: Portfolio,
+    ticket: TradeTicket,
+    digest: str,
+    ended: ToldExit | None = None,
+) -> Trade | None:
+    """The trade that this call, or a file, recorded before under the same id.
+
+    Raises `IdempotencyConflict` where the id was told of with other figures.
+    """
+    if ticket.external_id is None:
+        return None
+    known = Trade.objects.filter(
+        portfolio=portfolio, external_id=ticket.external_id
+    ).first()
+    if known is None or known.request_fingerprint == digest:
+        return known
+    if known.request_fingerprint != IMPORTED or not _is_told_by(known, ticket, ended):
+        raise IdempotencyConflict(
+            f"The trade {ticket.external_id} was recorded with other figures. "
+            "Use another external_id for another one."
+        )
+    return known
+
+
+def _is_told_by(known: Trade, ticket: TradeTicket, ended: ToldExit | None) -> bool:
+    """A time left out equals any; why and how it was decided is not compared."""
+    same = all(getattr(known, name) == getattr(ticket, name) for name in COMPARED)
+    if not same or ticket.entry_time not in {None, known.entry_time}:
+        return False
+    if known.leverage != (ticket.leverage or ONE):
+        return False
+    rates = ticket.rates_in(known.portfolio)
+    if (known.fx_rate, known.fee_fx_rate) != (rates.quote, rates.fee):
+        return False
+    if ended is None:
+        return bool(known.entry_fees == ticket.fees)
+    same_end = known.exit_price == ended.price and ended.at in {None, known.exit_time}
+    costs = (known.fees, known.funding) == (ticket.fees, ticket.funding or ZERO)
+    return same_end and costs

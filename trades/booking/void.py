@@ -1,0 +1,142 @@
+"""Voiding trades: kept, marked, and their effect reversed."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import OuterRef
+from django.db.models.functions import Coalesce
+
+from goals.models import CarriedProfit, User
+from goals.services.ledger import GoalMove
+from goals.services.live import save_live
+from goals.services.rebuilding import rebuild_ledger
+from goals.services.voids import require_reason
+from mastertrade.db.raw_sql import execute
+from mastertrade.db.transactions import atomic
+from mastertrade.values.money import exactly
+from trades.booking.exits import measure_open_pnl
+from trades.booking.rows import lock_portfolio_of_trade, lock_trade, save_open
+from trades.decisions.lots import join_stakes
+from trades.decisions.pnl import measure_exact_profit
+from trades.enums import Side, TradeStatus
+from trades.models import Position, Trade
+from trades.sizing_calls.records import forget_records
+
+ZERO = Decimal(0)
+
+
+@atomic
+def void_trade(
+    *, user: User, trade_id: int, reason: str, now: datetime
+) -> tuple[Trade, list[GoalMove]]:
+    """Take a trade that was recorded by mistake out of the ledger; it stays readable.
+
+    A closed one is as if it had never been: everything since its exit is made again.
+    An open one holds nothing any more. The quantity of a closed part goes back to the
+    trade it was taken from, if that is still open. A void trade stays as it is.
+    """
+    reason = require_reason(reason)
+    portfolio = lock_portfolio_of_trade(user, trade_id)
+    trade, flowed_at = _lock(trade_id)
+    if trade.status == TradeStatus.VOID:
+        return trade, []
+    was_open = trade.is_open
+    _mark_void(trade, reason, now, user)
+    if was_open:
+        portfolio.revalue(-_close_position(trade, now), now)
+        forget_records(portfolio)  # its closed parts end the trade now, in the past
+        if flowed_at is None:
+            return trade, save_live([portfolio], at=now, now=now)
+    else:
+        portfolio.revalue(_give_back(trade, now, user), now)
+    times = [at for at in (flowed_at, trade.exit_time) if at is not None]
+    moves = rebuild_ledger(
+        portfolio,
+        since=min(times),
+        now=now,
+        reason=f"Trade {trade_id} was voided: {reason}",
+    )
+    return trade, moves
+
+
+# A part that is given back was not open at the cash flows that were booked after its
+# close; what its trade had made then is more by that part.
+VOID = """
+WITH given_back AS (
+    UPDATE carried_profits c
+    SET quantity = c.quantity + p.quantity, open_pnl = divide_half_even(
+            c.open_pnl * (c.quantity + p.quantity) * 0.0000000001, c.quantity
+        ) * 10000000000
+    FROM trades p
+    JOIN trades root ON root.trade_id = p.parent_trade_id AND root.status = 'open'
+    JOIN cash_flows f ON f.portfolio_id = p.portfolio_id
+        AND f.flowed_at >= p.exit_time AND f.ledger_key > p.ledger_key
+    WHERE p.trade_id = %(trade_id)s AND c.trade_id = root.trade_id
+      AND c.cash_flow_id = f.cash_flow_id
+)
+UPDATE trades
+SET status = %(status)s, voided_at = %(voided_at)s, void_reason = %(void_reason)s,
+    updated_at = %(voided_at)s, updated_by = %(updated_by)s
+WHERE trade_id = %(trade_id)s
+"""
+
+
+def _mark_void(trade: Trade, reason: str, now: datetime, user: User) -> None:
+    trade.status = TradeStatus.VOID
+    trade.voided_at = trade.updated_at = now
+    trade.void_reason = reason
+    trade.updated_by = user.username
+    names = ("trade_id", "status", "voided_at", "void_reason", "updated_by")
+    execute(VOID, {name: getattr(trade, name) for name in names})
+
+
+def _lock(trade_id: int) -> tuple[Trade, datetime | None]:
+    """The trade, and when cash first flowed that was valued by it, or by what it is of.
+
+    Since then all is made again without it.
+    """
+    flows = CarriedProfit.objects.filter(
+        trade_id=Coalesce(OuterRef("parent_trade_id"), OuterRef("trade_id")),
+        cash_flow__voided_at=None,
+    )
+    first = flows.order_by("cash_flow__flowed_at").values("cash_flow__flowed_at")[:1]
+    trade: Any = Trade.objects.locked().annotate(flowed_at=first).get(pk=trade_id)
+    return trade, trade.flowed_at
+
+
+def _close_position(trade: Trade, now: datetime) -> Decimal:
+    """Close what it holds; returns the open profit that this takes away."""
+    position = Position.objects.filter(trade=trade).first()
+    if position is None:
+        return ZERO
+    open_pnl = ZERO
+    if position.marked_at is not None:
+        open_pnl = measure_open_pnl(trade, position.current_price)
+    position.status, position.unrealized_pnl = TradeStatus.CLOSED, ZERO
+    position.updated_at = now
+    position.save(update_fields=["status", "unrealized_pnl", "updated_at"])
+    return open_pnl
+
+
+@exactly
+def _give_back(part: Trade, now: datetime, user: User) -> Decimal:
+    """Return a part's quantity to its trade, if that is open; what is unrealised more.
+
+    What rounding left over of the part goes with it.
+    """
+    parent_id = part.parent_trade_id
+    parent = None if parent_id is None else lock_trade(parent_id)
+    if parent is None or not parent.is_open or part.exit_price is None:
+        return ZERO
+    exact = measure_exact_profit(
+        side=Side(part.side),
+        stake=part.stake,
+        exit_price=part.exit_price,
+        exit_fees=part.exit_fees,
+        rates=part.rates,
+    )
+    parent.unbooked_profit -= exact - (part.profit_loss or ZERO)
+    parent.take_over(join_stakes(parent.stake, part.stake))
+    parent.updated_at, parent.updated_by = now, user.username
+    return save_open(parent)

@@ -1,0 +1,309 @@
+"""Importing trades from files: a file in one transaction, set by set."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from django.db import connection, transaction
+
+from goals.models import Portfolio, User
+from goals.services.live import save_live
+from goals.services.portfolios import find_portfolio, lock_portfolio
+from goals.services.rebuilding import rebuild_ledger
+from mastertrade.db.transactions import atomic_for_long
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.messages import no_choice
+from strategies.models import StrategyInstance
+from trades.booking.trade_input import IMPORTED
+from trades.importing import import_sql as sql
+from trades.importing import import_writes as writes
+from trades.importing.equal_fills import sort_out_equal_trades
+from trades.importing.formats import FILL_FORMATS, FORMAT_NAMES, FORMATS
+from trades.importing.import_fills import FillImport
+from trades.importing.options import ImportOptions
+from trades.importing.recognising import (
+    HEAD_BYTES,
+    refuse_unreadable,
+    way_in,
+)
+from trades.importing.rows import Refusal
+from trades.importing.staging import SHOWN_REFUSALS, Progress, Staging, Watched
+from trades.models import TradeImport
+from trades.sizing_calls.catch_up import warm_records
+from trades.sizing_calls.records import forget_records
+
+LONGEST_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What became of a file's rows; of its fills, where it is a file of fills.
+
+    `import_id` is None where nothing was written: every row was known, or one was
+    refused and with it the file. `refusals` are the first of the `refused`. `warnings`
+    say, once for the whole file, what was taken otherwise than it was written.
+    """
+
+    import_id: int | None
+    created: int
+    known: int
+    refused: int
+    refusals: tuple[Refusal, ...]
+    warnings: tuple[str, ...] = ()
+
+
+@atomic_for_long
+def import_trades(
+    *,
+    user: User,
+    source: BinaryIO,
+    file_name: str,
+    format_name: str,
+    now: datetime,
+    portfolio: int | str | None = None,
+    options: ImportOptions | None = None,
+    partial: bool = False,
+    progress: Progress | None = None,
+) -> ImportReport:
+    """Import a file's trades into a portfolio, once.
+
+    Rows that are known already add nothing. If a row is refused, nothing is imported,
+    unless `partial`: then all others are. Raises `InvalidInput` for `file` where it is
+    not of that format at all. `source` is read from its beginning;
+    `progress` is told how many bytes more were read.
+    """
+    if format_name not in FORMAT_NAMES:
+        raise InvalidInput("format", no_choice(format_name, FORMAT_NAMES))
+    locked = lock_portfolio(user=user, portfolio=portfolio)
+    told = replace(options or ImportOptions(), known_strategies=_strategies_of(locked))
+    source.seek(0)  # an attempt before this one may have read it
+    watched = Watched(source, progress)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.CREATE_STAGING)
+        staging = Staging(cursor)
+        job = _Job(user, locked, told, now, cursor, staging)
+        _read(job, watched.buffered(), format_name, told)
+        job.prepare()
+        job.write(file_name, format_name, watched.sha256)
+        report = job.report()
+        if (report.refused and not partial) or not job.whole or not job.changed:
+            transaction.set_rollback(True)
+            return replace(report, import_id=None, created=0)
+        job.finish(file_name)
+        return report
+
+
+def _read(
+    job: "_Job", source: io.BufferedReader, format_name: str, options: ImportOptions
+) -> None:
+    """Read the file; what is no such file is told what it looks like."""
+    head = source.peek(HEAD_BYTES)[:HEAD_BYTES]
+    refuse_unreadable(head, format_name)
+    try:
+        job.read(source, format_name, options)
+    except InvalidInput as refused:
+        hint = way_in(head, format_name) if refused.field == "file" else ""
+        if not hint:
+            raise
+        raise InvalidInput("file", f"{refused.detail} {hint}") from refused
+
+
+class _Job:
+    """One import under way: the staged rows, and what has become of them so far."""
+
+    def __init__(
+        self,
+        user: User,
+        portfolio: Portfolio,
+        options: ImportOptions,
+        now: datetime,
+        cursor: Any,
+        staging: Staging,
+    ) -> None:
+        self.portfolio = portfolio
+        self.options = options
+        self.now = now
+        self.cursor = cursor
+        self.staging = staging
+        self.created = 0
+        self.settled = 0
+        self.exits: list[datetime] = []
+        self.fills: FillImport | None = None
+        self.row: TradeImport | None = None
+        self.values: dict[str, Any] = {
+            "user_id": user.username,
+            "created_by": user.username,
+            "portfolio_id": portfolio.portfolio_id,
+            "currency": portfolio.currency,
+            "is_live": portfolio.is_live,
+            "strategy_id": options.strategy_id,
+            "fingerprint": IMPORTED,
+            "now": now,
+        }
+
+    def read(
+        self, source: io.BufferedReader, format_name: str, options: ImportOptions
+    ) -> None:
+        """Read the file into the staging table."""
+        if format_name in FORMATS:
+            self.staging.copy(FORMATS[format_name](source, options))
+            return
+        self.fills = FillImport(
+            portfolio=self.portfolio,
+            fill_format=FILL_FORMATS[format_name],
+            options=options,
+            cursor=self.cursor,
+            now=self.now,
+        )
+        self.staging.copy_in_turns(self.fills.rows(source))
+
+    def prepare(self) -> None:
+        """Name what has no id, measure every row, refuse what cannot be."""
+        self._ask("SET LOCAL work_mem = '64MB'")
+        if self.staging.unnamed:
+            self._ask(sql.NAME_BY_CONTENT)
+        if self.fills is None:
+            equal_fills = self.options.equal_fills
+            sort_out_equal_trades(self.cursor, self.values, equal_fills)
+        self._ask("ANALYZE staged_trades (line, external_id, ledger_key)")
+        self._ask(sql.READY)
+        self._ask(sql.REFUSE_OWN)
+        if self.staging.own:
+            self._ask(writes.REFUSE_OWN_CONFLICTS)
+            self._ask(writes.FORGET_OWN)
+
+    def write(self, file_name: str, format_name: str, sha256: str) -> None:
+        """Write what is new, and refuse what is known with other figures."""
+        self.row = TradeImport.objects.create(
+            user_id=self.values["user_id"],
+            portfolio=self.portfolio,
+            format=format_name,
+            file_name=file_name[-LONGEST_NAME:],
+            content_sha256=sha256,
+            created_count=0,
+            known_count=0,
+            refused_count=0,
+            created_at=self.now,
+            created_by=self.values["created_by"],
+        )
+        self.values["import_id"] = self.row.import_id
+        some_refused = self._ask("SELECT EXISTS (SELECT 1 FROM import_refusals)")[0][0]
+        self._insert(writes.INSERT_GOOD if some_refused else writes.INSERT_ALL)
+        if self.staging.parts:
+            self._ask(writes.REFUSE_ORPHANS)
+            self._insert(writes.INSERT_PARTS)
+        if self.created + self.refused < self.staging.rows + self.staging.refused:
+            self._ask(writes.REFUSE_CONFLICTS)
+            self._settle()
+        if self.staging.open:
+            self._ask(writes.OPEN_POSITIONS)
+        if self.staging.orders:
+            self._ask(writes.INSERT_ORDERS)
+
+    def _insert(self, statement: str) -> None:
+        created, first_exit = self._ask(statement)[0]
+        self.created += created
+        if first_exit is not None:
+            self.exits.append(first_exit)
+
+    def _settle(self) -> None:
+        if not self.staging.settles:
+            return
+        rows = self._ask(writes.SETTLE)
+        self.settled = len(rows)
+        self.exits += [exit_time for (exit_time,) in rows if exit_time is not None]
+        self._ask(writes.SETTLE_POSITIONS)
+        told = self._ask(writes.UNREALIZED)[0][0]
+        self.portfolio.revalue(told - self.portfolio.unrealized_pnl, self.now)
+
+    @property
+    def refused(self) -> int:
+        told = self._ask(
+            "SELECT count(*) FROM staged_trades "
+            "WHERE line IN (SELECT line FROM import_refusals)"
+        )
+        return self.staging.refused + int(told[0][0])
+
+    @property
+    def changed(self) -> bool:
+        return self.created + self.settled > 0
+
+    @property
+    def whole(self) -> bool:
+        """Fills hang together: none goes in if the trade of one was refused."""
+        return self.fills is None or self.refused == self.fills.refused
+
+    def report(self) -> ImportReport:
+        shown = [*self.staging.refusals, *self._refusals()]
+        refused = self.refused
+        created = self.created
+        known = self.staging.rows + self.staging.refused - refused - created
+        if self.fills is not None:
+            created, known = self.fills.created, self.fills.known
+        return ImportReport(
+            import_id=None if self.row is None else self.row.import_id,
+            created=created,
+            known=known,
+            refused=refused,
+            refusals=tuple(sorted(shown, key=_by_line)[:SHOWN_REFUSALS]),
+            warnings=() if self.fills is None else tuple(self.fills.warnings),
+        )
+
+    def _refusals(self) -> Sequence[Refusal]:
+        rows = self._ask(
+            "SELECT line, field, reason FROM import_refusals ORDER BY line LIMIT "
+            f"{SHOWN_REFUSALS}"
+        )
+        return [Refusal(*row) for row in rows]
+
+    def finish(self, file_name: str) -> None:
+        """Keep the counts; make everything again that the new trades have a part in."""
+        assert self.row is not None
+        if self.fills is not None:
+            self.fills.keep(self.row.import_id, self.row.created_by)
+        report = self.report()
+        self.row.created_count = report.created
+        self.row.known_count = report.known
+        self.row.refused_count = report.refused
+        self.row.save(update_fields=["created_count", "known_count", "refused_count"])
+        if self.staging.parts:  # perhaps of a trade that had ended before
+            forget_records(self.portfolio)
+        times = [*self.exits, *self._first_flow()]
+        if times:
+            rebuild_ledger(
+                self.portfolio,
+                since=min(times),
+                now=self.now,
+                reason=f"Import {self.row.import_id} of {file_name}",
+            )
+        elif self.settled:
+            save_live([self.portfolio], at=self.now, now=self.now)
+
+    def _first_flow(self) -> list[datetime]:
+        """Since when what trades carry follows from quantities that were settled."""
+        if not self.settled:
+            return []
+        return [at for (at,) in self._ask(writes.FIRST_FLOW) if at is not None]
+
+    def _ask(self, statement: str) -> list[tuple[Any, ...]]:
+        self.cursor.execute(statement, self.values)
+        return list(self.cursor.fetchall()) if self.cursor.description else []
+
+
+def _strategies_of(portfolio: Portfolio) -> frozenset[str]:
+    mine = StrategyInstance.objects.tradable_in(portfolio)
+    return frozenset(mine.values_list("strategy_id", flat=True))
+
+
+def _by_line(refusal: Refusal) -> int:
+    return refusal.line
+
+
+def warm_imported(
+    user: User, portfolio: int | str | None, report: ImportReport, now: datetime
+) -> None:
+    """What an import made anew, if it wrote anything."""
+    if report.import_id is not None:
+        warm_records(find_portfolio(user, portfolio).portfolio_id, now)

@@ -1,0 +1,86 @@
+"""Growth records brought up to the ledger before anybody asks for them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from goals.models import Portfolio
+from mastertrade.db.transactions import atomic
+from trades.sizing_calls.records import load_record
+
+# Trades a transaction, which holds the portfolio for about half a second.
+BATCH = 50_000
+# The live portfolios whose records lack something that was booked, by the newest entry
+# of each kind: an index finds both.
+LACKING = """
+SELECT p.portfolio_id
+FROM portfolios p
+LEFT JOIN growth_records b ON b.portfolio_id = p.portfolio_id AND b.strategy_id = ''
+LEFT JOIN LATERAL (
+    SELECT exit_time, ledger_key FROM trades
+    WHERE portfolio_id = p.portfolio_id AND status = 'closed'
+      AND exit_time <= %(as_of)s
+    ORDER BY exit_time DESC, ledger_key DESC LIMIT 1
+) t ON true
+LEFT JOIN LATERAL (
+    SELECT flowed_at, ledger_key FROM cash_flows
+    WHERE portfolio_id = p.portfolio_id AND voided_at IS NULL
+      AND flowed_at <= %(as_of)s
+    ORDER BY flowed_at DESC, ledger_key DESC LIMIT 1
+) f ON true
+WHERE p.kind = 'live' AND (
+    (b.exit_time IS NULL AND (t.exit_time IS NOT NULL OR f.flowed_at IS NOT NULL))
+    OR (t.exit_time, t.ledger_key) > (b.exit_time, b.ledger_key)
+    OR (f.flowed_at, f.ledger_key) > (b.exit_time, b.ledger_key))
+ORDER BY p.portfolio_id
+"""
+# When the first trade behind the batch that follows what is kept was closed.
+BEHIND_BATCH = """
+SELECT t.exit_time
+FROM (
+    SELECT coalesce(max(exit_time), '-infinity') AS exit_time,
+           coalesce(max(ledger_key), 0) AS ledger_key
+    FROM growth_records WHERE portfolio_id = %(portfolio_id)s AND strategy_id = ''
+) b CROSS JOIN LATERAL (
+    SELECT exit_time FROM trades
+    WHERE portfolio_id = %(portfolio_id)s AND status = 'closed'
+      AND (exit_time, ledger_key) > (b.exit_time, b.ledger_key)
+      AND exit_time <= %(as_of)s
+    ORDER BY exit_time, ledger_key OFFSET %(batch)s LIMIT 1
+) t
+"""
+
+
+def find_lacking(as_of: datetime) -> list[int]:
+    """The keys of live portfolios whose records are behind their ledgers at `as_of`."""
+    return [key for (key,) in _ask(LACKING, {"as_of": as_of})]
+
+
+def warm_records(portfolio_id: int, as_of: datetime, *, batch: int = BATCH) -> None:
+    """Bring a portfolio's records up to `as_of`, `batch` trades a transaction.
+
+    So whoever wants to trade in it waits for one batch at most, and what is done stays
+    done if this is killed.
+    """
+    while not _warm_batch(portfolio_id, as_of, batch):
+        pass
+
+
+@atomic
+def _warm_batch(portfolio_id: int, as_of: datetime, batch: int) -> bool:
+    """Whether it was the last."""
+    portfolio = Portfolio.objects.locked().select_related("user").get(pk=portfolio_id)
+    asked = {"portfolio_id": portfolio_id, "as_of": as_of, "batch": batch}
+    following = _ask(BEHIND_BATCH, asked)
+    until = following[0][0] if following else as_of
+    load_record(portfolio.user, portfolio, until)
+    return not following
+
+
+def _ask(statement: str, values: dict[str, Any]) -> Sequence[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

@@ -1,0 +1,362 @@
+"""Projections of goals: for a reader, and kept beside the goals by the daily job."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Q
+
+from goals.decisions.progress import HUNDRED, Progress, Reading, can_still_move
+from goals.decisions.trade_record import FEWEST_TRADES
+from goals.enums import (
+    AfterAchieved,
+    GoalStatus,
+    Measure,
+    PolicyName,
+    PortfolioKind,
+)
+from goals.models import FinancialGoal, Portfolio, TradingHalt
+from goals.projection.edge import Edge, estimate_edge
+from goals.projection.feasibility import stop_below
+from goals.projection.forecast import is_unreachable, required_growth
+from goals.projection.goal_path import Way
+from goals.projection.goal_projection import (
+    Chances,
+    Figures,
+    growth,
+    measure_chances,
+    project_goal,
+)
+from goals.projection.policy_functions import GoalPolicy
+from goals.projection.policy_tables import DeadlineTable, make_inputs
+from goals.services.conditions import find_halt
+from goals.services.funding import find_lack_of_money
+from goals.services.outlooks import (
+    Outlook,
+    progress_of,
+    solve_for,
+    way_of,
+    whole_trades,
+)
+from goals.services.policy_tables import find_solved
+from goals.services.sizing import read_portfolio_at
+from mastertrade.db.transactions import atomic
+from mastertrade.values.money import exactly
+from trades.sizing_calls.records import load_growths, load_record
+from trades.sizing_calls.trade_frequency import load_trades_per_day
+
+DAY = timedelta(days=1)
+MICROSECOND = timedelta(microseconds=1)
+ONE = Decimal(1)
+ZERO = Decimal(0)
+FIELDS = (
+    "probability",
+    "probability_low",
+    "probability_high",
+    "projected_trades",
+    "projected_at",
+    "unreachable",
+)
+# What of a goal its projection answers; with another one it is another question.
+ASKED = (
+    "target_value",
+    "target_date",
+    "start_value",
+    "policy",
+    "min_factor",
+    "max_factor",
+    "after_achieved",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GoalProjection:
+    """A goal's projection at `as_of`; `figures` are None where `reason` says why.
+
+    While trading is halted beyond the deadline, `probability` is that of not trading
+    and `figures` are those if it were resumed now (`is_halted`).
+    """
+
+    goal: FinancialGoal
+    as_of: datetime
+    progress: Progress
+    way: Way | None
+    edge: Edge | None
+    trades_per_day: Decimal
+    trades_left: Decimal | None
+    required_per_day: Decimal | None
+    probability: Decimal | None
+    figures: Figures | None
+    unreachable: str | None
+    reason: str | None
+    is_halted: bool
+
+
+@exactly
+def _days_left(goal: FinancialGoal, from_at: datetime) -> Decimal | None:
+    if goal.period_ends_at is None:
+        return None
+    left = max(goal.period_ends_at - from_at, timedelta(0))
+    return Decimal(left // MICROSECOND) / (DAY // MICROSECOND)
+
+
+@atomic
+def project(
+    goal: FinancialGoal, as_of: datetime, *, strategy_id: str | None = None
+) -> GoalProjection:
+    """The projection of a goal; writes nothing but a solved table, for the next call.
+
+    By the edge of its portfolio's trades, or of one strategy's; the rate of trades is
+    the portfolio's.
+    """
+    portfolio = goal.portfolio
+    reading = read_portfolio_at(portfolio, as_of)
+    edge = estimate_edge(load_growths(portfolio, as_of, strategy_id=strategy_id))
+    per_day = load_trades_per_day(portfolio, as_of)
+    halt = find_halt(portfolio, as_of)
+    is_halted = halt is not None and halt.lasts_beyond(goal.period_ends_at)
+    days = _days_left(goal, _trading_from(goal, as_of, halt))
+    trades_left = None if days is None else per_day * days
+    way = way_of(goal, reading)
+    certain = _find_certain(goal, reading, as_of)
+    reason, unreachable = certain[1], certain[2]
+    figures = None
+    if reason is None and way is None:
+        lack = find_lack_of_money(portfolio, reading)
+        reason = lack.detail if lack else "the portfolio has no equity to trade with"
+    if reason is None and trades_left is None:
+        reason = "the goal has no deadline"
+    if reason is None and edge is None and not is_halted:
+        reason = f"fewer than {FEWEST_TRADES} closed trades say nothing yet"
+    probability = certain[0]
+    if reason is None and way and edge and trades_left is not None:
+        policy = _policy_of(goal, way, edge, trades_left, as_of)
+        stop = stop_below(way, portfolio.hard_drawdown_pct)
+        figures = project_goal(edge, policy, trades_left=trades_left, stop_loss=stop)
+        probability, unreachable = figures.probability, figures.unreachable
+    progress = progress_of(goal, reading)
+    is_halted = is_halted and reason is None
+    if is_halted:
+        probability = _without_a_trade(progress)
+    if reason is None and halt is not None:
+        reason = _say_halted(goal, halt)
+    return GoalProjection(
+        goal=goal,
+        as_of=as_of,
+        progress=progress,
+        way=way,
+        edge=edge,
+        trades_per_day=per_day,
+        trades_left=trades_left,
+        required_per_day=_required_per_day(way, days),
+        probability=probability,
+        figures=figures,
+        unreachable=unreachable,
+        reason=reason,
+        is_halted=is_halted,
+    )
+
+
+def _trading_from(
+    goal: FinancialGoal, as_of: datetime, halt: TradingHalt | None
+) -> datetime:
+    """From when trades may come: now, or when a day's halt ends."""
+    if halt is None or halt.lasts_beyond(goal.period_ends_at):
+        return as_of
+    return max(as_of, halt.halted_until or as_of)
+
+
+def _without_a_trade(progress: Progress) -> Decimal:
+    return ONE if progress.progress_pct >= HUNDRED else ZERO
+
+
+def _say_halted(goal: FinancialGoal, halt: TradingHalt) -> str:
+    resume = f"POST /api/portfolios/{goal.portfolio_id}/resume/"
+    if halt.lasts_beyond(goal.period_ends_at):
+        says = "this is the probability without another trade"
+    else:
+        says = "trades are counted from its end"
+    return f"trading is halted, and {says}. {halt.words} Resume it with {resume}."
+
+
+def _required_per_day(way: Way | None, days: Decimal | None) -> Decimal | None:
+    if way is None or days is None:
+        return None
+    return growth(
+        required_growth(float(days), float(way.goal_return), float(way.equity))
+    )
+
+
+def _find_certain(
+    goal: FinancialGoal, reading: Reading, as_of: datetime
+) -> tuple[Decimal | None, str | None, str | None]:
+    """Probability, reason and why unreachable, where there is nothing to project."""
+    if goal.achieved_at is not None and goal.achieved_at <= as_of:
+        return ONE, "the goal was achieved", None
+    if goal.status == GoalStatus.CANCELLED:
+        return None, "the goal was cancelled", None
+    if goal.period.is_over(as_of):
+        return ZERO, "the period is over", None
+    if as_of < goal.period_starts_at:
+        return None, "the period has not begun", None
+    is_return = goal.kind.measures is Measure.RETURN
+    is_over = not can_still_move(goal.kind.measures, goal.baseline, reading)
+    if is_over or (is_return and reading.unit_value == 0):
+        why = "the run of units it is measured by ended in ruin"
+        return ZERO, why, why
+    return None, None, None
+
+
+def _policy_of(
+    goal: FinancialGoal,
+    way: Way,
+    edge: Edge,
+    trades_left: Decimal,
+    as_of: datetime,
+    outlook: Outlook | None = None,
+) -> GoalPolicy:
+    """The goal's policy inside its bounds; not above 1 where the record forbids it.
+
+    With an outlook a solved table is kept, or read where it was, for the next decision.
+    """
+    policy = PolicyName(goal.policy)
+    table: DeadlineTable | None = None
+    if policy is PolicyName.DEADLINE_OPTIMAL and outlook is not None:
+        table = solve_for(goal, way, trades_left, outlook)
+    elif policy is PolicyName.DEADLINE_OPTIMAL:
+        inputs = make_inputs(
+            edge,
+            trades_left=whole_trades(trades_left),
+            goal_return=way.goal_return,
+            hard_drawdown_pct=goal.portfolio.hard_drawdown_pct,
+            min_factor=goal.min_factor,
+            max_factor=goal.max_factor,
+        )
+        table = find_solved(inputs, as_of)
+    return GoalPolicy(
+        policy=policy,
+        way=way,
+        min_factor=goal.min_factor,
+        max_factor=goal.max_factor,
+        after_achieved=AfterAchieved(goal.after_achieved),
+        edge=growth(edge.shrunk_mean),
+        table=table,
+        cap=ONE if edge.bounds.lower <= 0 else None,
+    )
+
+
+def find_projectable(as_of: datetime) -> list[int]:
+    """The keys of the live portfolios that have goals to project, in order."""
+    goals = FinancialGoal.objects.filter(
+        _is_projectable(as_of), portfolio__kind=PortfolioKind.LIVE
+    )
+    keys = goals.order_by("portfolio_id").values_list("portfolio_id", flat=True)
+    return list(keys.distinct())
+
+
+def _is_projectable(as_of: datetime) -> Q:
+    return Q(
+        status__in=(GoalStatus.ACTIVE, GoalStatus.PAUSED),
+        achieved_at=None,
+        ended_at=None,
+        period_starts_at__lte=as_of,
+        period_ends_at__gt=as_of,
+    )
+
+
+def refresh_projections(*, as_of: datetime, portfolio_id: int | None = None) -> int:
+    """Keep probability and `unreachable` beside every running goal; how many.
+
+    A portfolio's goals share its record.
+    """
+    keys = find_projectable(as_of) if portfolio_id is None else [portfolio_id]
+    return sum(_refresh(key, as_of) for key in keys)
+
+
+def _refresh(portfolio_id: int, as_of: datetime) -> int:
+    """What takes long is done between two transactions, and holds no lock."""
+    goals, reading, outlook, halt = _read(portfolio_id, as_of)
+    for goal in goals:
+        found, goal.unreachable = _judge(goal, reading, outlook, as_of, halt)
+        goal.probability = found.probability if found else None
+        goal.probability_low = found.low if found else None
+        goal.probability_high = found.high if found else None
+        goal.projected_trades = outlook.record.trades
+        goal.projected_at = as_of
+    return _write(portfolio_id, goals, as_of)
+
+
+@atomic
+def _read(
+    portfolio_id: int, as_of: datetime
+) -> tuple[list[FinancialGoal], Reading, Outlook, TradingHalt | None]:
+    portfolio = _lock(portfolio_id)
+    mine = FinancialGoal.objects.filter(portfolio_id=portfolio_id)
+    goals = list(mine.filter(_is_projectable(as_of)).order_by("pk"))
+    for goal in goals:
+        goal.portfolio = portfolio
+    growths = load_growths(portfolio, as_of)
+    halt = find_halt(portfolio, as_of)
+    outlook = Outlook(
+        portfolio=portfolio,
+        record=load_record(portfolio.user, portfolio, as_of),
+        trades_per_day=load_trades_per_day(portfolio, as_of),
+        read_growths=lambda: growths,
+        now=as_of,
+    )
+    return goals, read_portfolio_at(portfolio, as_of), outlook, halt
+
+
+@atomic
+def _write(portfolio_id: int, judged: list[FinancialGoal], as_of: datetime) -> int:
+    """All but the goals that became others meanwhile; the next run projects those."""
+    _lock(portfolio_id)
+    mine = FinancialGoal.objects.locked().filter(portfolio_id=portfolio_id)
+    now = {goal.pk: goal for goal in mine.filter(_is_projectable(as_of))}
+    same = [
+        goal
+        for goal in judged
+        if goal.pk in now
+        and all(getattr(goal, name) == getattr(now[goal.pk], name) for name in ASKED)
+    ]
+    FinancialGoal.objects.bulk_update(same, FIELDS)
+    return len(same)
+
+
+def _lock(portfolio_id: int) -> Portfolio:
+    locked = Portfolio.objects.select_for_update(no_key=True, of=("self",))
+    return locked.select_related("user").get(pk=portfolio_id)
+
+
+def _judge(
+    goal: FinancialGoal,
+    reading: Reading,
+    outlook: Outlook,
+    as_of: datetime,
+    halt: TradingHalt | None,
+) -> tuple[Chances | None, bool]:
+    edge = outlook.edge
+    probability, reason, unreachable = _find_certain(goal, reading, as_of)
+    way = way_of(goal, reading)
+    days = _days_left(goal, _trading_from(goal, as_of, halt))
+    if reason is None and halt is not None and halt.lasts_beyond(goal.period_ends_at):
+        probability = _without_a_trade(progress_of(goal, reading))
+        reason = "trading is halted"
+    if reason is not None or way is None or edge is None or days is None:
+        certain = None
+        if probability is not None:
+            certain = Chances(probability, probability, probability)
+        return certain, unreachable is not None
+    left = outlook.trades_per_day * days
+    stop = stop_below(way, goal.portfolio.hard_drawdown_pct)
+    why = is_unreachable(
+        edge,
+        trades_left=whole_trades(left),
+        goal_return=float(way.goal_return),
+        equity=float(way.equity),
+        max_factor=float(goal.max_factor),
+        stop_loss=stop,
+    )
+    policy = _policy_of(goal, way, edge, left, as_of, outlook)
+    chances = measure_chances(edge, policy, trades_left=left, stop_loss=stop)
+    return chances, why is not None

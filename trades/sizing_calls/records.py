@@ -1,0 +1,154 @@
+"""What closed trades say about a strategy or a portfolio: growth records.
+
+Closes never touch them. Who needs one under the portfolio's lock brings the kept sums
+up to the ledger: new trades only, in one statement. What changes the past deletes them
+in the database (a trigger on the ledger's days); two changes that leave the days alone
+call `forget_records`: voiding an open trade whose parts are closed, and importing a
+part of a trade that ended before.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from django.db import connection
+from numpy.typing import NDArray
+
+from goals.decisions.trade_record import NO_RECORD, GrowthRecord, make_record
+from goals.models import Portfolio, User
+from mastertrade.db.raw_sql import execute, prepared_cursor
+from trades.sizing_calls import record_sql as sql
+
+WHOLE_PORTFOLIO = ""
+# What a request walks to tell an edge; more would tell it no better.
+MOST_GROWTHS = 20_000
+# Of a row: whether and where something is lacking, the strategy, its sums.
+WIDTH = 3 + len(sql.SUMS)
+
+
+def load_record(
+    user: User, portfolio: Portfolio, as_of: datetime, *, strategy_id: str | None = None
+) -> GrowthRecord:
+    """The record at `as_of` of a strategy, or without one of the portfolio.
+
+    A strategy's counts its trades in all live portfolios of the user; for a simulation
+    or a demo those in it alone. `portfolio` must be locked by the caller, in whose
+    transaction its kept sums are brought up to `as_of`.
+    One statement where nothing was booked since the last call, else two; only a past
+    `as_of` that the kept sums are beyond costs more the longer the ledger is.
+    """
+    of = WHOLE_PORTFOLIO if strategy_id is None else strategy_id
+    return load_records(user, [of], as_of, locked=portfolio)[of]
+
+
+def load_records(
+    user: User, strategy_ids: Sequence[str], as_of: datetime, *, locked: Portfolio
+) -> dict[str, GrowthRecord]:
+    """The records of several strategies at `as_of`; `""` is the locked portfolio's.
+
+    Every id asked for has one, if only of no trades. One statement or two; a third
+    where others of the user's portfolios lack trades: they are brought along too,
+    unless somebody holds them at this moment.
+    """
+    records, _ = ask_records(sql.READ, user, strategy_ids, as_of, locked=locked)
+    return records
+
+
+def ask_records(
+    statement: str,
+    user: User,
+    strategy_ids: Sequence[str],
+    as_of: datetime,
+    *,
+    locked: Portfolio,
+    more: Mapping[str, Any] | None = None,
+) -> tuple[dict[str, GrowthRecord], tuple[Any, ...]]:
+    """`load_records`, by a statement like `record_sql.READ` that answers more.
+
+    `more` are its further parameters; what it selects behind the sums comes second.
+    """
+    own, wanted = locked.portfolio_id, list(strategy_ids)
+    is_alone = not locked.is_live or set(wanted) == {WHOLE_PORTFOLIO}
+    values = {
+        "user_id": user.username,
+        "wanted": wanted,
+        "as_of": as_of,
+        "own": own,
+        "only": own if is_alone else None,
+    }
+    rows = _ask(statement, {**values, **(more or {})})
+    is_behind, may_catch_up = rows[0][:2]
+    found, further = [row[2:WIDTH] for row in rows], rows[0][WIDTH:]
+    if is_behind:
+        others = [key for key in may_catch_up or () if key != own]
+        held = [own, *(key for (key,) in _ask(sql.HOLD, [others]))] if others else [own]
+        found = _ask(sql.CATCH_UP, {**values, "held": held})
+    records = {row[0]: _record_of(row[1:]) for row in found if row[0] is not None}
+    return {name: records.get(name, NO_RECORD) for name in wanted}, further
+
+
+def load_growths(
+    portfolio: Portfolio, as_of: datetime, *, strategy_id: str | None = None
+) -> NDArray[np.float64]:
+    """The growths themselves in the ledger's order, of shape (trades,).
+
+    Of the portfolio's trades; with a strategy of its trades in all live portfolios of
+    the same user, or in this one where it is not live. Of a long ledger those of its
+    last `MOST_GROWTHS` entries, of several ledgers an equal share of them each.
+    """
+    is_alone = strategy_id is None or not portfolio.is_live
+    with connection.cursor() as cursor:
+        cursor.execute(
+            sql.GROWTHS,
+            {
+                "user_id": portfolio.user_id,
+                "only": portfolio.portfolio_id if is_alone else None,
+                "as_of": as_of,
+                "strategy_id": strategy_id,
+                "most": MOST_GROWTHS,
+                "from_at": None,
+            },
+        )
+        rows = cursor.fetchall()
+    return np.fromiter((growth for (growth,) in rows), np.float64, count=len(rows))
+
+
+def forget_records(portfolio: Portfolio) -> None:
+    """Delete what is kept of a locked portfolio; the next call makes it again."""
+    execute(sql.FORGET, [portfolio.portfolio_id])
+
+
+def find_record_drift(portfolio: Portfolio) -> Iterator[tuple[str, str, Any, Any]]:
+    """What is kept and is not what the ledger says, of a locked portfolio.
+
+    As (of, figure, cached, told).
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(sql.DRIFT, {"portfolio_id": portfolio.portfolio_id})
+        rows = cursor.fetchall()
+    for strategy_id, figure, cached, told in rows:
+        of = f"strategy {strategy_id}" if strategy_id else "all strategies"
+        yield f"record of {of}", figure, cached, told
+
+
+def _ask(
+    statement: str, values: Mapping[str, Any] | Sequence[Any]
+) -> list[tuple[Any, ...]]:
+    with prepared_cursor() as cursor:
+        cursor.execute(statement, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _record_of(sums: Sequence[Any]) -> GrowthRecord:
+    told = dict(zip(sql.SUMS, sums, strict=True))
+    return make_record(
+        trades=int(told["trades"]),
+        sum_growth=told["sum_growth"],
+        sum_squares=told["sum_squares"],
+        losses=int(told["losses"]),
+        sum_losses=told["sum_losses"],
+        best=told["best_growth"] or Decimal(0),
+    )
