@@ -109,8 +109,8 @@ def no_strategy(
             :MOST_LISTED
         ]
     )
-    known = f" Yours are {list_names(names)}." if names else ""
-    known += " Create it with POST /api/strategies/."
+    create = " Create it with POST /api/strategies/."
+    known = f" Yours are {list_names(names)}." if names else create
     hint = did_you_mean(strategy_id, names)
     return InvalidInput(field, f"You have no strategy {strategy_id}.{hint}{known}")
 

@@ -79,10 +79,10 @@ class CashFlow(models.Model):
 class CarriedProfit(models.Model):
     """By how much a cash flow, or a close, changed what an open trade carries.
 
-    `goals.decisions.accounting` says what is carried and why. Of a flow `quantity` was
-    open and had made `open_pnl` at the marks known when it was booked, which stay;
-    `change` follows from the ledger. A close ends what its quantity carried. The sum of a
-    trade's changes is what it carries now.
+    `goals.decisions.accounting` says what is carried and why. Of a flow `quantity`
+    was open and had made `open_pnl` at the marks known when it was booked, which
+    stay; `change` follows from the ledger. A close ends what its quantity carried.
+    The sum of a trade's changes is what it carries now.
     """
 
     carried_profit_id = models.BigAutoField(primary_key=True)

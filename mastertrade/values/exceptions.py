@@ -59,10 +59,10 @@ class NotFound(DomainError):
     code = "not_found"
 
 
-class NotSupported(DomainError):
-    """Understood, but not part of this version."""
+class ComeAgain(DomainError):
+    """Not yet: sent again, it is answered. The HTTP interface answers 503."""
 
-    code = "not_supported"
+    code = "database_busy"
 
 
 class IdempotencyConflict(DomainError):

@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from mastertrade.db.limits import has_timed_out, is_unreachable
-from mastertrade.values.exceptions import DomainError, InvalidInput, NotFound
+from mastertrade.values.exceptions import ComeAgain, DomainError, InvalidInput, NotFound
 from mastertrade.web.json_parser import shorten
 
 # Django's own Http404 and PermissionDenied have no code.
@@ -110,6 +110,8 @@ def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, NotFound):
         body = {"detail": error.detail, "code": error.code}
         return _answer(body, status.HTTP_404_NOT_FOUND)
+    if isinstance(error, ComeAgain):
+        error = DatabaseBusy(error.detail)
     if isinstance(error, DomainError):
         body = {"code": error.code, "detail": error.detail, **error.given}
         return _answer(body, status.HTTP_409_CONFLICT)

@@ -1,14 +1,19 @@
 """Growth records brought up to the ledger before anybody asks for them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import connection
 
 from goals.models import Portfolio
 from mastertrade.db.transactions import atomic
-from trades.sizing_calls.records import load_record
+from mastertrade.values.exceptions import ComeAgain
+from trades.sizing_calls.records import RecordBehind, load_record
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 # Trades a transaction, which holds the portfolio for about half a second.
 BATCH = 50_000
@@ -56,6 +61,30 @@ FROM (
 def find_lacking(as_of: datetime) -> list[int]:
     """The keys of live portfolios whose records are behind their ledgers at `as_of`."""
     return [key for (key,) in _ask(LACKING, {"as_of": as_of})]
+
+
+def catching_up(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """A service that reads records: where one is far behind, it brings a batch along.
+
+    What it brought along stays, in a transaction of its own; whoever sends the same
+    again, as `ComeAgain` asks for, goes on from there.
+    """
+
+    @wraps(function)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except RecordBehind as behind:
+            if connection.in_atomic_block:
+                raise
+            _warm_batch(behind.portfolio_id, behind.as_of, BATCH)
+            raise ComeAgain(
+                "The record of this portfolio's trades is being worked out anew, after "
+                f"a change of the past: {BATCH:,} trades a request. Nothing else was "
+                "done: send it again, with the same id."
+            ) from None
+
+    return run
 
 
 def warm_records(portfolio_id: int, as_of: datetime, *, batch: int = BATCH) -> None:

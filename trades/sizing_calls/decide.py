@@ -43,6 +43,7 @@ from strategies.decisions.selection import select_strategy as choose
 from strategies.models import StrategySelectionLog
 from strategies.services import load_candidates, log_selection
 from trades.decisions.planning import TradePlan, plan_trade
+from trades.sizing_calls.catch_up import catching_up
 from trades.sizing_calls.inputs import Evidence, load_evidence
 from trades.sizing_calls.records import WHOLE_PORTFOLIO, load_records
 
@@ -68,6 +69,7 @@ class NextTrade:
     decision: GoalAdjustmentLog
 
 
+@catching_up
 @atomic
 def size_for_goal(
     *,
@@ -95,6 +97,7 @@ def size_for_goal(
     return _decide(user, portfolio, goals, request, call), True
 
 
+@catching_up
 @atomic
 def size_for_portfolio(
     *,
@@ -118,6 +121,7 @@ def size_for_portfolio(
     return _decide(user, locked, goals, request, call), True
 
 
+@catching_up
 @atomic
 def select_strategy(
     *,
@@ -144,6 +148,7 @@ def select_strategy(
     return StrategyChoice(selection, standing.progress_pct, row)
 
 
+@catching_up
 @atomic
 def plan_next_trade(
     *,

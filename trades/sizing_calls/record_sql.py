@@ -64,7 +64,9 @@ WITH based AS (
 FOUND = f"""
 FROM (
     SELECT count(*) > 0 AS is_behind,
-           array_agg(b.portfolio_id) FILTER (WHERE NOT b.is_beyond) AS may_catch_up
+           array_agg(b.portfolio_id) FILTER (WHERE NOT b.is_beyond) AS may_catch_up,
+           min(b.portfolio_id) FILTER (WHERE NOT b.is_beyond AND far.behind)
+               AS far_behind
     FROM based b
     LEFT JOIN LATERAL (
         SELECT exit_time, ledger_key FROM trades
@@ -78,6 +80,13 @@ FROM (
           AND flowed_at <= %(as_of)s
         ORDER BY flowed_at DESC, ledger_key DESC LIMIT 1
     ) f ON true
+    LEFT JOIN LATERAL (
+        SELECT true AS behind FROM trades
+        WHERE portfolio_id = b.portfolio_id AND status = 'closed'
+          AND (exit_time, ledger_key) > (b.exit_time, b.ledger_key)
+          AND exit_time <= %(as_of)s
+        ORDER BY exit_time, ledger_key OFFSET %(at_once)s LIMIT 1
+    ) far ON true
     WHERE (t.exit_time, t.ledger_key) > (b.exit_time, b.ledger_key)
        OR (f.flowed_at, f.ledger_key) > (b.exit_time, b.ledger_key)
 ) behind

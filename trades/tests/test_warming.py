@@ -9,10 +9,11 @@ from unittest.mock import patch
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.utils import timezone
 
 from goals.models import Portfolio
 from goals.services.portfolios import record_cash_flow
-from goals.tests.factories import PortfolioFactory
+from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.tests.factories import StrategyFactory
 from tests.http import client_of
 from trades.booking.close import close_trade
@@ -65,6 +66,33 @@ def test_batches_of_any_size_come_to_the_same_record(
         record = load_record(portfolio.user, portfolio, NOW)
     assert record == plain_record([portfolio], NOW)
     assert record.trades == 6
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("address", ["sizing", "next-trade"])
+def test_a_record_far_behind_is_brought_along_request_by_request(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setattr("trades.sizing_calls.records.MOST_AT_ONCE", 3)
+    monkeypatch.setattr(warming, "BATCH", 2)
+    portfolio = PortfolioFactory()
+    StrategyFactory(user=portfolio.user)
+    now = timezone.now()
+    for hours in range(8):
+        book_profit(portfolio, Decimal(5 - hours), at=now - (9 - hours) * HOUR)
+    until = (now + timedelta(days=30)).date()
+    GoalFactory(portfolio=portfolio, as_of=now - 20 * HOUR, target_date=until)
+    client = client_of(portfolio.user)
+    body = {"base_size": "10", "portfolio": portfolio.pk}
+
+    answers = [client.post(f"/api/{address}/", body, format="json") for _ in range(5)]
+
+    assert [answer.status_code for answer in answers] == [503, 503, 200, 200, 200]
+    assert answers[0].json()["code"] == "database_busy"
+    assert "2 trades a request" in answers[0].json()["detail"]
+    assert answers[0]["Retry-After"] == "1"
+    assert Kept.objects.get(strategy_id="").trades == 8
+    assert list(find_drift()) == []
 
 
 def test_what_was_done_of_a_record_stays_when_the_rest_fails(
