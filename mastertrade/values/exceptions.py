@@ -59,10 +59,8 @@ class NotFound(DomainError):
     code = "not_found"
 
 
-class ComeAgain(DomainError):
+class ComeAgain(Exception):
     """Not yet: sent again, it is answered. The HTTP interface answers 503."""
-
-    code = "database_busy"
 
 
 class IdempotencyConflict(DomainError):

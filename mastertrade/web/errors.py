@@ -111,7 +111,7 @@ def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
         body = {"detail": error.detail, "code": error.code}
         return _answer(body, status.HTTP_404_NOT_FOUND)
     if isinstance(error, ComeAgain):
-        error = DatabaseBusy(error.detail)
+        error = DatabaseBusy(str(error))
     if isinstance(error, DomainError):
         body = {"code": error.code, "detail": error.detail, **error.given}
         return _answer(body, status.HTTP_409_CONFLICT)
