@@ -252,13 +252,14 @@ print(*REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"].values())
 @pytest.mark.parametrize(
     ("variables", "rates"),
     [
-        ({}, "1200/min 60/min"),
+        ({}, "1200/min 60/min 60/min"),
         (
             {
                 "MASTERTRADE_USER_RATE": "7/s",
                 "MASTERTRADE_ANONYMOUS_RATE": "5/h",
+                "MASTERTRADE_FAILED_RATE": "3/s",
             },
-            "7/s 5/h",
+            "7/s 5/h 3/s",
         ),
     ],
 )

@@ -363,4 +363,5 @@ def rows_below(trader: Trader) -> dict[str, list[Any]]:
             if all(row[key] in known for key, known in mine.items() if key in row)
         ]
         for table, found in rows.items()
+        if table != "sign_in_counts"  # of names and addresses, nobody's
     }

@@ -27,6 +27,7 @@ DELETE FROM portfolios WHERE user_id LIKE 'test_user_%';
 DELETE FROM knox_authtoken WHERE user_id IN
     (SELECT id FROM users WHERE username LIKE 'test_user_%');
 DELETE FROM users WHERE username LIKE 'test_user_%';
+DELETE FROM sign_in_counts;
 """
 
 
