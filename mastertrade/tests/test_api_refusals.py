@@ -198,6 +198,50 @@ def test_an_unknown_reference_is_answered_with_the_nearest_of_ones_own(
             {"min_factor", "status"},
         ),
         (
+            "PATCH /api/goals/{goal_id}/",
+            {"min_factor": "1.9", "target_value": "-1", "target_date": "2020-01-01"},
+            {"min_factor", "target_value", "target_date"},
+        ),
+        (
+            "PATCH /api/goals/{goal_id}/",
+            {"target_value": "-1", "target_date": "2020-01-01"},
+            {"target_value", "target_date"},
+        ),
+        (
+            "PATCH /api/goals/{goal_id}/",
+            {"target_value": "-1", "priority": 11, "target_date": None,
+             "recurring": True},
+            {"target_value", "priority", "target_date", "recurring"},
+        ),
+        (
+            "POST /api/goals/",
+            {"portfolio": "nosuch", "goal_type": "monthly_return",
+             "target_value": "-5", "start_value": None, "min_factor": "1.5",
+             "max_factor": "0.5"},
+            {"portfolio", "target_value", "min_factor"},
+        ),
+        (
+            "POST /api/goals/",
+            {"portfolio": "nosuch", "recurring": True, "target_date": None},
+            {"portfolio", "recurring"},
+        ),
+        (
+            "POST /api/goals/",
+            {"portfolio": "nosuch", "start_date": None, "target_date": "2020-01-01"},
+            {"portfolio"},  # what is over depends on its time zone
+        ),
+        (
+            "POST /api/goals/",
+            {"portfolio": "crypto", "target_value": "-5", "start_date": None,
+             "start_value": None, "priority": 11},
+            {"target_value", "priority"},
+        ),
+        (
+            "POST /api/trades/{trade_id}/add/",
+            {"quantity": "0", "at": "2020-01-01T00:00:00Z"},
+            {"quantity", "at"},
+        ),
+        (
             "POST /api/portfolios/",
             {"name": "main", "soft_drawdown_pct": "30", "hard_drawdown_pct": "20",
              "time_zone": "Europe/Viena", "opening_balance": "-1"},
@@ -241,6 +285,64 @@ def test_what_fields_say_together_is_named_with_what_each_says(
 ) -> None:
     refused = refuse(trader, name, {**BODIES[name](trader), **changes})
     assert set(refused) == named
+
+
+def test_all_that_is_wrong_with_a_list_and_its_items_is_named(trader: Trader) -> None:
+    cash_flows = "POST /api/portfolios/{portfolio_id}/cash-flows/"
+    mine = {"trade_id": trader["trade_id"], "unrealized_pnl": "1"}
+    unknown = {**mine, "trade_id": 9**9}
+    refused = refuse(
+        trader, cash_flows, {"amount": "5", "unrealized": [mine, unknown, mine]}
+    )
+    both = [
+        "names a trade more than once.",
+        "The portfolio has no trade 387420489.",
+    ]
+    assert refused == {"unrealized": both}
+
+    wrong = {**mine, "unrealized_pnl": []}
+    refused = refuse(
+        trader, cash_flows, {"amount": "5", "unrealized": [mine, mine, unknown, wrong]}
+    )
+    assert set(refused["unrealized"]) == {"3", "non_field_errors"}
+    assert refused["unrealized"]["non_field_errors"] == both
+
+    refused = refuse(
+        trader,
+        "POST /api/goals/{goal_id}/strategy/",
+        {"candidates": [[], "nobody", "momentum_001"]},
+    )
+    assert set(refused["candidates"]) == {"0", "non_field_errors"}
+    assert "no strategy nobody" in refused["candidates"]["non_field_errors"][0]
+
+
+def test_bad_input_comes_before_what_the_state_refuses(trader: Trader) -> None:
+    name = "PATCH /api/portfolios/{portfolio_id}/"
+    assert set(
+        refuse(trader, name, {"currency": "EUR", "soft_drawdown_pct": "50"})
+    ) == {"soft_drawdown_pct"}
+    answer = trader.patch(operations()[name].path, {"currency": "EUR"}, 409)
+    assert answer["code"] == "portfolio_frozen"
+
+    trader.post("/api/portfolios/{portfolio_id}/halt/", {"reason": "tired"})
+    body = BODIES["POST /api/trades/"](trader)
+    for field in ("exit_price", "exit_time", "profit_loss", "override"):
+        del body[field]
+    wrong = {**body, "strategy_id": "nobody"}
+    assert set(refuse(trader, "POST /api/trades/", wrong)) == {"strategy_id"}
+    assert trader.post("/api/trades/", body, 409)["code"] == "trading_halted"
+
+
+@pytest.mark.parametrize("name", [one for one in BODIES if "{" in one])
+def test_an_unknown_object_of_the_address_comes_before_a_bad_body(
+    name: str, trader: Trader
+) -> None:
+    stranger = make_busy_trader()
+    operation = operations()[name]
+    path = operation.path.format(**{**stranger.ids, "strategy_id": "nosuch"})
+    for body in ({"nonsense": 1}, [], "{", "null"):
+        answer = read(send(trader.client, operation.method, path, body), 404)
+        assert answer["code"] == "not_found"
 
 
 def test_many_errors_are_bounded_and_counted(trader: Trader) -> None:

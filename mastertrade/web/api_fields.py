@@ -62,6 +62,8 @@ class StrictSerializer(serializers.Serializer[Any]):
     judged_with: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     # Of a body that was validated: what of it could be read.
     readable: Mapping[str, Any] = {}
+    # Of its lists with wrong items: the others.
+    parts: Mapping[str, list[Any]] = {}
     unreadable: Collection[str] = ()
 
     def get_fields(self) -> dict[str, Any]:
@@ -72,7 +74,8 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         readable: dict[str, Any] = {}
-        self.readable = readable
+        parts: dict[str, list[Any]] = {}
+        self.readable, self.parts = readable, parts
         if not isinstance(data, Mapping):
             text = self.error_messages["invalid"]
             raise serializers.ValidationError({"non_field_errors": [text]})
@@ -83,6 +86,8 @@ class StrictSerializer(serializers.Serializer[Any]):
                 readable[name] = field.run_validation(field.get_value(data))
             except serializers.ValidationError as error:
                 errors[name] = error.detail
+                if isinstance(error.detail, dict) and hasattr(field, "child"):
+                    parts[name] = _readable_items(field, data[name], error.detail)
             except SkipField:
                 pass
         self.unreadable = set(errors)
@@ -107,7 +112,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def more_errors(self) -> Iterator[InvalidInput]:
         """What `find_more` finds in a body that was refused."""
-        return self._judgeable(self.find_more(self.readable))
+        return self._judgeable(self.find_more({**self.readable, **self.parts}))
 
     def _judgeable(self, found: Iterator[InvalidInput]) -> Iterator[InvalidInput]:
         for wrong in found:
@@ -145,6 +150,15 @@ def read_body(
     body.is_valid(raise_exception=True)
     fields: dict[str, Any] = body.validated_data
     return fields
+
+
+def _readable_items(field: Any, items: list[Any], wrong: Collection[Any]) -> list[Any]:
+    """What of a list can be read; `wrong` are the numbers of the other items."""
+    return [
+        field.child.run_validation(item)
+        for number, item in enumerate(items)
+        if number not in wrong
+    ]
 
 
 def _speak_plainly(field: Any) -> None:

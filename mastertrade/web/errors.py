@@ -19,6 +19,8 @@ from mastertrade.db.limits import has_timed_out, is_unreachable
 from mastertrade.values.exceptions import ComeAgain, DomainError, InvalidInput, NotFound
 from mastertrade.web.json_parser import shorten
 
+NON_FIELD_ERRORS_KEY = "non_field_errors"
+
 # Django's own Http404 and PermissionDenied have no code.
 DJANGOS_CODES = {
     status.HTTP_403_FORBIDDEN: "permission_denied",
@@ -86,17 +88,57 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
 
 
 def _with_more(error: Exception, context: dict[str, Any]) -> Exception:
-    """Bad input, with what else is wrong in the same body."""
-    body = getattr(context.get("view"), "body", None)
-    if body is None or not isinstance(
-        error, (InvalidInput, serializers.ValidationError)
-    ):
+    """An unknown object of the address, else all bad input, else what was found.
+
+    Bad input comes before what the state refuses: 404, then 400, then 409.
+    """
+    view: Any = context.get("view")
+    is_bad_input = isinstance(
+        error, (InvalidInput, serializers.ValidationError, ParseError)
+    )
+    if is_bad_input:
+        _refuse_unknown_subject(view)
+    body = getattr(view, "body", None)
+    is_refusal = isinstance(error, DomainError) and not isinstance(error, NotFound)
+    if body is None or not (is_bad_input or is_refusal):
         return error
-    details: Any = error.errors if isinstance(error, InvalidInput) else error.detail
-    found: dict[str, Any] = dict(details) if isinstance(details, Mapping) else {}
+    found: dict[str, Any] = {}
+    if isinstance(error, InvalidInput):
+        found = error.errors
+    elif isinstance(error, serializers.ValidationError):
+        details: Any = error.detail
+        found = dict(details) if isinstance(details, Mapping) else {}
     for more in body.more_errors():
-        found.setdefault(more.field, [more.detail])
+        _add(found, more)
     return serializers.ValidationError(found) if found else error
+
+
+def _add(found: dict[str, Any], more: InvalidInput) -> None:
+    """Next to the errors of a list's items, what is said of the list as a whole."""
+    known = found.setdefault(more.field, [])
+    if isinstance(known, Mapping):
+        known = dict(known)
+        found[more.field] = known
+        known = known.setdefault(NON_FIELD_ERRORS_KEY, [])
+    if more.detail not in known:
+        known.append(more.detail)
+
+
+def _refuse_unknown_subject(view: Any) -> None:
+    """Raise `NotFound` where the address names what the user does not have.
+
+    A view that does not look for it before it reads the body names its model, and
+    that model's way to the owner, in `subject`.
+    """
+    subject = getattr(view, "subject", None)
+    if subject is None:
+        return
+    model, owner = subject
+    mine = {owner: view.request.user.get_username()}
+    if not model._default_manager.filter(**mine, **view.kwargs).exists():
+        name, key = list(view.kwargs.items())[-1]
+        what = name.removesuffix("_id").replace("_", " ")
+        raise NotFound(f"You have no {what} {key}.")
 
 
 def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
