@@ -2,15 +2,21 @@
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
+from django.core.validators import (
+    MaxLengthValidator,
+    MaxValueValidator,
+    MinLengthValidator,
+    MinValueValidator,
+)
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.fields import SkipField
+from rest_framework.fields import SkipField, empty
 from rest_framework.request import Request
 
 from mastertrade.values.exceptions import InvalidInput
@@ -27,10 +33,14 @@ MOST_COMPARED = 20
 SET_BY_MASTERTRADE = "is set by MasterTrade and cannot be sent."
 # In place of the framework's own words, unless a field has words of its own.
 PLAIN_WORDS: dict[type[serializers.Field[Any, Any, Any, Any]], dict[str, str]] = {
+    serializers.Field: {"null": "Must not be null."},
     serializers.DecimalField: {"invalid": 'Must be a number, such as "1250.50".'},
     serializers.IntegerField: {"invalid": "Must be a whole number, such as 5."},
     serializers.BooleanField: {"invalid": "Must be true or false."},
-    serializers.CharField: {"invalid": "Must be a text."},
+    serializers.CharField: {
+        "invalid": "Must be a text.",
+        "blank": "Must not be empty.",
+    },
     serializers.DateField: {
         "invalid": "Must be a date, such as 2026-03-31.",
         "datetime": "Must be a date without a time, such as 2026-03-31.",
@@ -72,13 +82,21 @@ class StrictSerializer(serializers.Serializer[Any]):
             _speak_plainly(field)
         return fields
 
+    def run_validation(self, data: Any = empty) -> Any:
+        if data is None and not self.allow_null:
+            self._refuse_no_object()
+        return super().run_validation(data)
+
+    def _refuse_no_object(self) -> NoReturn:
+        text = self.error_messages["invalid"]
+        raise serializers.ValidationError({"non_field_errors": [text]})
+
     def to_internal_value(self, data: Any) -> Any:
         readable: dict[str, Any] = {}
         parts: dict[str, list[Any]] = {}
         self.readable, self.parts = readable, parts
         if not isinstance(data, Mapping):
-            text = self.error_messages["invalid"]
-            raise serializers.ValidationError({"non_field_errors": [text]})
+            self._refuse_no_object()
         errors: dict[str, Any] = self._unknown_fields(data)
         for field in self._writable_fields:
             name = str(field.field_name)
@@ -168,9 +186,26 @@ def _speak_plainly(field: Any) -> None:
             for key, text in words.items():
                 if field.error_messages.get(key) == usual[key]:
                     field.error_messages[key] = text
+    if not isinstance(field, serializers.DecimalField):  # it has words of its own
+        unit = "items" if isinstance(field, serializers.ListField) else "characters"
+        _speak_plainly_of_bounds(field.validators, unit)
     child = getattr(field, "child", None)
     if child is not None:
         _speak_plainly(child)
+
+
+def _speak_plainly_of_bounds(validators: Iterable[Any], unit: str) -> None:
+    bounds = {type(one): one for one in validators}
+    lowest, highest = bounds.get(MinValueValidator), bounds.get(MaxValueValidator)
+    if lowest and highest:
+        words = f"Must be from {lowest.limit_value} to {highest.limit_value}."
+        lowest.message = highest.message = words
+    lengths = {MinLengthValidator: "at least", MaxLengthValidator: "at most"}
+    for kind, words in lengths.items():
+        if kind in bounds:
+            bounds[
+                kind
+            ].message = f"Must have {words} {bounds[kind].limit_value} {unit}."
 
 
 class ChoiceField(serializers.ChoiceField):

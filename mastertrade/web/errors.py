@@ -10,6 +10,7 @@ from django.db import IntegrityError
 from psycopg.errors import UniqueViolation
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, MethodNotAllowed, ParseError
+from rest_framework.exceptions import NotFound as NoSuchPage
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -225,6 +226,20 @@ class Pages(PageNumberPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 500
+
+    def paginate_queryset(
+        self, queryset: Any, request: Request, view: Any = None
+    ) -> list[Any] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except NoSuchPage:
+            size = self.get_page_size(request) or self.page_size
+            pages = self.django_paginator_class(queryset, size).num_pages
+            there_are = (
+                "there is page 1 only" if pages == 1 else f"pages are 1 to {pages:,}"
+            )
+            asked = shorten(request.query_params.get(self.page_query_param, ""))
+            raise NoSuchPage(f"There is no page {asked}; {there_are}.") from None
 
     def get_page_size(self, request: Request) -> int | None:
         wanted = request.query_params.get("page_size")
