@@ -180,6 +180,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PAGINATION_CLASS": "mastertrade.web.errors.Pages",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mastertrade.web.negotiation.Negotiation",
     "DEFAULT_PARSER_CLASSES": ["mastertrade.web.json_parser.ExactJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "mastertrade.web.openapi.TruthfulSchema",

@@ -28,6 +28,7 @@ from goals.models import (
     Portfolio,
     TradingHalt,
 )
+from goals.services.portfolios import find_portfolio
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.web.filters import DateFilter, FilterSet, WordFilter, WordsFilter
@@ -81,18 +82,39 @@ class InstantFilter(django_filters.Filter):
     field_class = _InstantField
 
 
+class _PortfolioField(forms.CharField):
+    owner: Any  # whose portfolios are looked through
+
+    def clean(self, value: Any) -> Any:
+        """The user's portfolio; None: not asked."""
+        reference = super().clean(value)
+        if not reference:
+            return None
+        try:
+            return find_portfolio(self.owner, reference)
+        except InvalidInput as unknown:
+            words = {"words": unknown.detail}  # which may hold a %
+            raise forms.ValidationError("%(words)s", params=words) from None
+
+
 class PortfolioFilter(django_filters.CharFilter):
-    """A portfolio by its key or by its name."""
+    """One of the user's portfolios by its key or by its name; another is refused."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_length=100, help_text="Key or name.", **options)
+    parent: FilterSet  # which it is a filter of
+    field_class = _PortfolioField
 
-    def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
-        if not value:
-            return qs
-        if not value.isdecimal():
-            return qs.filter(portfolio__name=value)
-        return qs.filter(portfolio__portfolio_id=int(value))
+    def __init__(self, help_text: str = "Key or name.") -> None:
+        super().__init__(max_length=100, help_text=help_text)
+
+    @property
+    def field(self) -> Any:
+        field: Any = super().field
+        request: Any = self.parent.request
+        field.owner = request.user
+        return field
+
+    def filter(self, qs: QuerySet[Any], value: Portfolio | None) -> QuerySet[Any]:
+        return qs if value is None else qs.filter(portfolio=value.pk)
 
 
 class KindFilter(WordsFilter):

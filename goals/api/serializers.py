@@ -320,7 +320,7 @@ class GoalSettingsSerializer(StrictSerializer):
     answered = GoalSerializer.Meta.fields
     judged_with = {
         "min_factor": ("max_factor",),
-        "recurring": ("target_date",),
+        "recurring": ("target_date", "goal_type"),
         "start_value": ("goal_type",),
         "target_date": ("start_date", "goal_type"),
         "target_value": ("goal_type", "start_value"),
@@ -365,12 +365,15 @@ class GoalChangeSerializer(GoalSettingsSerializer):
         ("goal_type", "start_date", "start_value", "portfolio", "portfolio_id"),
         "cannot be changed after the goal was created: cancel it and create another.",
     )
+    # The goal has its type and its start, whatever is sent of them.
+    judged_with = {"min_factor": ("max_factor",), "recurring": ("target_date",)}
 
     status = ChoiceField(choices=GOAL_SWITCHES, required=False)
 
     def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
         goal_id = self.context["goal_id"]
-        return find_wrong_change(self.context["user"], goal_id, fields)
+        user, now = self.context["user"], timezone.now()
+        return find_wrong_change(user, goal_id, fields, now)
 
 
 class GoalProgressSerializer(serializers.ModelSerializer[GoalProgressHistory]):

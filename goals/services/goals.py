@@ -21,7 +21,7 @@ from goals.enums import (
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio, User
 from goals.services.funding import deposit_call
 from goals.services.ledger import measure_goal
-from goals.services.opening import open_period, validate_target, wrong_in_target
+from goals.services.opening import open_period, wrong_in_target, wrong_in_way
 from goals.services.portfolios import (
     find_portfolio,
     lock_portfolio,
@@ -119,11 +119,12 @@ def update_goal(
     before = goal.target_value, goal.target_date
     judged_by = [getattr(goal, name) for name in PROJECTED_BY]
     _apply(goal, changes)
-    refuse(_wrong_settings(goal))
+    retargeted = (goal.target_value, goal.target_date) != before
+    refuse(_wrong_change(goal, portfolio, as_of, retargeted=retargeted))
     if [getattr(goal, name) for name in PROJECTED_BY] != judged_by:
         goal.forget_projection()
     goal.updated_at = as_of
-    if (goal.target_value, goal.target_date) != before:
+    if retargeted:
         _retarget(goal, portfolio, as_of)
     goal.save()
     return goal
@@ -155,8 +156,11 @@ def _apply(goal: FinancialGoal, changes: dict[str, Any]) -> None:
     require_word("after_achieved", goal.after_achieved, AfterAchieved)
 
 
-def wrong_in_goal(goal: FinancialGoal, today: date) -> Iterator[InvalidInput]:
-    """What a goal's settings and its period say that cannot be; `today` is local."""
+def wrong_in_goal(goal: FinancialGoal, today: date | None) -> Iterator[InvalidInput]:
+    """What a goal's settings and its period say that cannot be.
+
+    `today` is local; None where the portfolio, and so its time zone, is unknown.
+    """
     return chain(_wrong_settings(goal), _wrong_period(goal, today))
 
 
@@ -164,40 +168,49 @@ def find_wrong_goal(
     user: User, fields: Mapping[str, Any], as_of: datetime
 ) -> Iterator[InvalidInput]:
     """What `create_goal` would refuse in `fields`, some of which may be missing."""
+    today, equity = None, None
     try:
         portfolio = find_portfolio(user, fields.get("portfolio"))
+        today = local_date(as_of, portfolio.time_zone)
+        equity = portfolio.reading.live_equity
     except InvalidInput as unknown:
         yield unknown
-        return
-    if "goal_type" not in fields:
-        return
-    today = local_date(as_of, portfolio.time_zone)
-    goal_type = GoalType(fields["goal_type"])
-    start = fields.get("start_date") or today
+    goal_type = GoalType(fields.get("goal_type", GoalType.PORTFOLIO_VALUE))
+    start = fields.get("start_date") or today or EARLIEST_DATE
     goal = FinancialGoal(
-        user=user,
-        portfolio=portfolio,
         goal_type=goal_type,
         start_date=start,
         target_date=fields.get("target_date") or calendar_end(goal_type, start),
         **{name: fields[name] for name in CHANGEABLE[2:] if name in fields},
     )
     yield from wrong_in_goal(goal, today)
-    yield from wrong_in_target(
-        goal_type, fields.get("target_value"), fields.get("start_value")
-    )
+    target_value, start_value = fields.get("target_value"), fields.get("start_value")
+    if start_value is None and goal_type.measures is Measure.VALUE and start == today:
+        start_value = equity
+    yield from wrong_in_target(goal_type, target_value, start_value)
 
 
 def find_wrong_change(
-    user: User, goal_id: int, fields: Mapping[str, Any]
+    user: User, goal_id: int, fields: Mapping[str, Any], as_of: datetime
 ) -> Iterator[InvalidInput]:
     """What `update_goal` would refuse in `fields`, beside what the goal has."""
     mine = FinancialGoal.objects.filter(user_id=user.username, pk=goal_id)
-    for goal in mine:
+    for goal in mine.select_related("portfolio"):
+        before = goal.target_value, goal.target_date
         for name in CHANGEABLE:
             if name in fields:
                 setattr(goal, name, fields[name])
-        yield from _wrong_settings(goal)
+        retargeted = (goal.target_value, goal.target_date) != before
+        yield from _wrong_change(goal, goal.portfolio, as_of, retargeted=retargeted)
+
+
+def _wrong_change(
+    goal: FinancialGoal, portfolio: Portfolio, as_of: datetime, *, retargeted: bool
+) -> Iterator[InvalidInput]:
+    yield from _wrong_settings(goal)
+    if retargeted:
+        yield from _wrong_period(goal, local_date(as_of, portfolio.time_zone))
+        yield from wrong_in_way(goal.target_value, goal.start_value)
 
 
 def _wrong_settings(goal: FinancialGoal) -> Iterator[InvalidInput]:
@@ -220,7 +233,7 @@ def _wrong_settings(goal: FinancialGoal) -> Iterator[InvalidInput]:
         )
 
 
-def _wrong_period(goal: FinancialGoal, today: date) -> Iterator[InvalidInput]:
+def _wrong_period(goal: FinancialGoal, today: date | None) -> Iterator[InvalidInput]:
     for name in ("start_date", "target_date"):
         day = getattr(goal, name)
         if day is not None and not EARLIEST_DATE <= day <= LATEST_DATE:
@@ -231,7 +244,7 @@ def _wrong_period(goal: FinancialGoal, today: date) -> Iterator[InvalidInput]:
             yield InvalidInput("target_date", f"is needed by a {goal.goal_type} goal.")
     elif goal.target_date < goal.start_date:
         yield InvalidInput("target_date", "must not be before start_date.")
-    elif goal.target_date < today:
+    elif today is not None and goal.target_date < today:
         yield InvalidInput(
             "target_date",
             f"{goal.target_date} is over already; today is {today} in the portfolio's "
@@ -323,8 +336,6 @@ def _retarget(goal: FinancialGoal, portfolio: Portfolio, as_of: datetime) -> Non
             f"Goal {goal.pk} was achieved; its target and deadline can no longer "
             "be changed."
         )
-    refuse(_wrong_period(goal, local_date(as_of, portfolio.time_zone)))
-    validate_target(goal)
     _refuse_same(goal, as_of, start_date=goal.start_date)
     period = period_of(goal.start_date, goal.target_date, portfolio.time_zone)
     goal.period_ends_at = period.ends_at

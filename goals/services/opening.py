@@ -74,6 +74,8 @@ def wrong_in_target(
 ) -> Iterator[InvalidInput]:
     """What a target and a start value say that cannot be, whatever the ledger says."""
     if kind.measures is Measure.VALUE:
+        if target_value is not None and start_value is not None:
+            yield from wrong_in_way(target_value, start_value)
         return
     if start_value:
         yield InvalidInput("start_value", "is only for portfolio_value goals.")
@@ -84,10 +86,15 @@ def wrong_in_target(
 def validate_target(goal: FinancialGoal) -> None:
     """The target is a figure the table holds, above where the goal starts."""
     require_decimal("target_value", goal.target_value, MONEY)
-    if goal.target_value <= goal.start_value:
-        raise InvalidInput(
+    refuse(wrong_in_way(goal.target_value, goal.start_value))
+
+
+def wrong_in_way(target_value: Decimal, start_value: Decimal) -> Iterator[InvalidInput]:
+    """A target that is not above where its goal starts."""
+    if target_value <= start_value:
+        yield InvalidInput(
             "target_value",
-            f"must be above the start value {format_plain(goal.start_value)}.",
+            f"must be above the start value {format_plain(start_value)}.",
         )
 
 

@@ -96,11 +96,7 @@ def update_portfolio(
             f"{', '.join(frozen)} cannot be changed: portfolio {portfolio.name} is "
             "already used by a goal, a trade or a cash flow."
         )
-    if (
-        portfolio.name == MAIN_PORTFOLIO
-        and fields.get("name", MAIN_PORTFOLIO) != MAIN_PORTFOLIO
-    ):
-        raise InvalidInput("name", "The portfolio main cannot be renamed.")
+    refuse(_wrong_renaming(portfolio, fields))
     changed = _change(portfolio, fields, now)
     enforce_limits(changed, now)
     return changed
@@ -160,11 +156,20 @@ def find_wrong_settings(
     portfolio = Portfolio(user=user, name="name")
     if portfolio_id is not None:
         portfolio = Portfolio.objects.get(user_id=user.username, pk=portfolio_id)
+        yield from _wrong_renaming(portfolio, fields)
     for name in (*FROZEN_ONCE_USED, *SETTINGS):
         if name in fields:
             setattr(portfolio, name, fields[name])
     wrong = wrong_in_portfolio(portfolio)
     yield from (one for one in wrong if one.field != "name" or "name" in fields)
+
+
+def _wrong_renaming(
+    portfolio: Portfolio, fields: Mapping[str, Any]
+) -> Iterator[InvalidInput]:
+    is_main = portfolio.name == MAIN_PORTFOLIO
+    if is_main and fields.get("name", MAIN_PORTFOLIO) != MAIN_PORTFOLIO:
+        yield InvalidInput("name", "The portfolio main cannot be renamed.")
 
 
 def _wrong_name(portfolio: Portfolio) -> Iterator[InvalidInput]:

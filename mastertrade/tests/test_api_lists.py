@@ -558,10 +558,15 @@ def test_an_odd_text_finds_nothing(value: str, busy: Trader) -> None:
         texts = [
             name
             for name, described in one.query.items()
-            if kind_of(described) == "string" and name not in {"ordering", *INSTANTS}
+            if kind_of(described) == "string"
+            and name not in {"ordering", "portfolio", *INSTANTS}
         ]
         if texts:
             assert busy.get(path, **dict.fromkeys(texts, value))["count"] == 0, path
+        if "portfolio" in one.query:
+            refused = busy.client.get(busy.address(path), {"portfolio": value})
+            (words,) = read(refused, 400)["portfolio"]
+            assert words.startswith(f"You have no portfolio {value}.")
 
 
 def test_bytes_that_are_no_text_are_no_error_of_the_server(busy: Trader) -> None:

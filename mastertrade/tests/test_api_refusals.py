@@ -3,7 +3,6 @@
 The tables follow from the schema, so that a new endpoint is covered at once.
 """
 
-import json
 from typing import Any
 
 import pytest
@@ -198,6 +197,50 @@ def test_an_unknown_reference_is_answered_with_the_nearest_of_ones_own(
             {"min_factor", "status"},
         ),
         (
+            "PATCH /api/goals/{goal_id}/",
+            {"min_factor": "1.9", "target_value": "-1", "target_date": "2020-01-01"},
+            {"min_factor", "target_value", "target_date"},
+        ),
+        (
+            "PATCH /api/goals/{goal_id}/",
+            {"target_value": "-1", "target_date": "2020-01-01"},
+            {"target_value", "target_date"},
+        ),
+        (
+            "PATCH /api/goals/{goal_id}/",
+            {"target_value": "-1", "priority": 11, "target_date": None,
+             "recurring": True},
+            {"target_value", "priority", "target_date", "recurring"},
+        ),
+        (
+            "POST /api/goals/",
+            {"portfolio": "nosuch", "goal_type": "monthly_return",
+             "target_value": "-5", "start_value": None, "min_factor": "1.5",
+             "max_factor": "0.5"},
+            {"portfolio", "target_value", "min_factor"},
+        ),
+        (
+            "POST /api/goals/",
+            {"portfolio": "nosuch", "recurring": True, "target_date": None},
+            {"portfolio", "recurring"},
+        ),
+        (
+            "POST /api/goals/",
+            {"portfolio": "nosuch", "start_date": None, "target_date": "2020-01-01"},
+            {"portfolio"},  # what is over depends on its time zone
+        ),
+        (
+            "POST /api/goals/",
+            {"portfolio": "crypto", "target_value": "-5", "start_date": None,
+             "start_value": None, "priority": 11},
+            {"target_value", "priority"},
+        ),
+        (
+            "POST /api/trades/{trade_id}/add/",
+            {"quantity": "0", "at": "2020-01-01T00:00:00Z"},
+            {"quantity", "at"},
+        ),
+        (
             "POST /api/portfolios/",
             {"name": "main", "soft_drawdown_pct": "30", "hard_drawdown_pct": "20",
              "time_zone": "Europe/Viena", "opening_balance": "-1"},
@@ -241,6 +284,64 @@ def test_what_fields_say_together_is_named_with_what_each_says(
 ) -> None:
     refused = refuse(trader, name, {**BODIES[name](trader), **changes})
     assert set(refused) == named
+
+
+def test_all_that_is_wrong_with_a_list_and_its_items_is_named(trader: Trader) -> None:
+    cash_flows = "POST /api/portfolios/{portfolio_id}/cash-flows/"
+    mine = {"trade_id": trader["trade_id"], "unrealized_pnl": "1"}
+    unknown = {**mine, "trade_id": 9**9}
+    refused = refuse(
+        trader, cash_flows, {"amount": "5", "unrealized": [mine, unknown, mine]}
+    )
+    both = [
+        "names a trade more than once.",
+        "The portfolio has no trade 387420489.",
+    ]
+    assert refused == {"unrealized": both}
+
+    wrong = {**mine, "unrealized_pnl": []}
+    refused = refuse(
+        trader, cash_flows, {"amount": "5", "unrealized": [mine, mine, unknown, wrong]}
+    )
+    assert set(refused["unrealized"]) == {"3", "non_field_errors"}
+    assert refused["unrealized"]["non_field_errors"] == both
+
+    refused = refuse(
+        trader,
+        "POST /api/goals/{goal_id}/strategy/",
+        {"candidates": [[], "nobody", "momentum_001"]},
+    )
+    assert set(refused["candidates"]) == {"0", "non_field_errors"}
+    assert "no strategy nobody" in refused["candidates"]["non_field_errors"][0]
+
+
+def test_bad_input_comes_before_what_the_state_refuses(trader: Trader) -> None:
+    name = "PATCH /api/portfolios/{portfolio_id}/"
+    assert set(
+        refuse(trader, name, {"currency": "EUR", "soft_drawdown_pct": "50"})
+    ) == {"soft_drawdown_pct"}
+    answer = trader.patch(operations()[name].path, {"currency": "EUR"}, 409)
+    assert answer["code"] == "portfolio_frozen"
+
+    trader.post("/api/portfolios/{portfolio_id}/halt/", {"reason": "tired"})
+    body = BODIES["POST /api/trades/"](trader)
+    for field in ("exit_price", "exit_time", "profit_loss", "override"):
+        del body[field]
+    wrong = {**body, "strategy_id": "nobody"}
+    assert set(refuse(trader, "POST /api/trades/", wrong)) == {"strategy_id"}
+    assert trader.post("/api/trades/", body, 409)["code"] == "trading_halted"
+
+
+@pytest.mark.parametrize("name", [one for one in BODIES if "{" in one])
+def test_an_unknown_object_of_the_address_comes_before_a_bad_body(
+    name: str, trader: Trader
+) -> None:
+    stranger = make_busy_trader()
+    operation = operations()[name]
+    path = operation.path.format(**{**stranger.ids, "strategy_id": "nosuch"})
+    for body in ({"nonsense": 1}, [], "{", "null"):
+        answer = read(send(trader.client, operation.method, path, body), 404)
+        assert answer["code"] == "not_found"
 
 
 def test_many_errors_are_bounded_and_counted(trader: Trader) -> None:
@@ -315,6 +416,9 @@ FORMS = [
     ("priority", "high", "Must be a whole number, such as 5."),
     ("recurring", "perhaps", "Must be true or false."),
     ("portfolio", [], "Must be a portfolio's key or its name."),
+    ("priority", 11, "Must be from 1 to 10."),
+    ("priority", 0, "Must be from 1 to 10."),
+    ("policy", None, "Must not be null."),
 ]
 
 
@@ -327,8 +431,100 @@ def test_a_value_that_cannot_be_read_is_answered_with_the_form_that_can(
     assert refused == {field: [said]}
 
 
-def test_a_body_that_is_no_object_is_answered_with_one(trader: Trader) -> None:
-    refused = refuse(trader, "POST /api/goals/", json.dumps([1]))
-    assert refused == {
+@pytest.mark.parametrize("body", ["null", "[1]", "5", '"text"'])
+@pytest.mark.parametrize("name", BODIES)
+def test_a_body_that_is_no_object_is_answered_with_one(
+    name: str, body: str, trader: Trader
+) -> None:
+    if name == "POST /api/positions/marks/" and body == "[1]":
+        pytest.skip("it takes a list")
+    assert refuse(trader, name, body) == {
         "non_field_errors": ['Must be a JSON object, such as {"field": "value"}.']
     }
+
+
+def test_a_length_is_answered_with_the_length_that_is_allowed(trader: Trader) -> None:
+    halt = "POST /api/portfolios/{portfolio_id}/halt/"
+    words = "Must have at most 500 characters."
+    assert refuse(trader, halt, {"reason": "x" * 501}) == {"reason": [words]}
+    assert refuse(trader, halt, {"reason": ""}) == {"reason": ["Must not be empty."]}
+    strategy = "POST /api/goals/{goal_id}/strategy/"
+    refused = refuse(trader, strategy, {"candidates": []})
+    assert refused == {"candidates": ["Must have at least 1 items."]}
+
+
+def test_an_unknown_page_is_answered_with_the_pages_there_are(trader: Trader) -> None:
+    for asked in ("2", "0", "nonsense"):
+        answer = trader.client.get("/api/goals/", {"page": asked})
+        refused = read(answer, 404)
+        assert refused["code"] == "not_found"
+        assert refused["detail"] == f"There is no page {asked}; there is page 1 only."
+    answer = trader.client.get("/api/strategies/", {"page": 9, "page_size": 1})
+    assert read(answer, 404)["detail"] == "There is no page 9; pages are 1 to 2."
+
+
+@pytest.mark.parametrize("form", ["html", "xml", "api"])
+def test_an_unknown_format_is_answered_with_the_ones_there_are(
+    form: str, trader: Trader
+) -> None:
+    answer = trader.client.get("/api/goals/", {"format": form})
+    assert read(answer, 400) == {"format": ["Must be one of json."]}
+    assert trader.client.get("/api/goals/", {"format": "json"}).status_code == 200
+    described = trader.client.get("/api/schema/", {"format": form})
+    assert read(described, 400) == {"format": ["Must be one of yaml, json."]}
+
+
+@pytest.mark.parametrize("path", ["/api/docs/", "/api/schema/"])
+def test_a_refusal_of_the_description_is_json_too(path: str, trader: Trader) -> None:
+    refused = trader.client.post(path, {})
+    assert read(refused, 405)["code"] == "method_not_allowed"
+    assert "GET" in refused["Allow"]
+    refused = trader.client.get(path, HTTP_ACCEPT="image/png")
+    assert read(refused, 406)["code"] == "not_acceptable"
+    assert refused["Content-Type"] == "application/json"
+
+
+def test_all_wrong_parameters_are_named_at_once(trader: Trader) -> None:
+    def refused(path: str) -> set[str]:
+        return set(read(trader.client.get(trader.address(path)), 400))
+
+    asked = "status=x&side=long&foo=1&ordering=y&page_size=0"
+    wrong = {"status", "side", "foo", "ordering", "page_size"}
+    assert refused(f"/api/trades/?{asked}") == wrong
+    assert refused("/api/goals/{goal_id}/projection/?as_of=x&strategy_id=z&foo=1") == {
+        "as_of",
+        "strategy_id",
+        "foo",
+    }
+    assert refused("/api/goals/?foo=1&kind=x&portfolio=nope") == {
+        "foo",
+        "kind",
+        "portfolio",
+    }
+
+
+def test_a_parameter_that_comes_twice_is_refused(trader: Trader) -> None:
+    for path in ("/api/goals/", "/api/trades/"):
+        answer = trader.client.get(f"{path}?portfolio=main&portfolio=crypto")
+        assert read(answer, 400) == {"portfolio": ["Is given 2 times; give it once."]}
+    several = trader.client.get("/api/goals/?status=active&status=paused")
+    assert len(read(several, 200)["results"]) == 1
+
+
+LISTS_BY_PORTFOLIO = [
+    name
+    for name, one in operations().items()
+    if one.is_list and "portfolio" in one.query
+]
+
+
+@pytest.mark.parametrize("name", LISTS_BY_PORTFOLIO)
+def test_an_unknown_portfolio_in_a_query_is_answered_with_ones_own(
+    name: str, trader: Trader
+) -> None:
+    stranger = make_busy_trader()
+    for asked in ("cripto", stranger["portfolio_id"]):
+        path = trader.address(operations()[name].path)
+        (words,) = read(trader.client.get(path, {"portfolio": asked}), 400)["portfolio"]
+        assert words.startswith(f"You have no portfolio {asked}.")
+        assert words.endswith("Yours are main, crypto.")

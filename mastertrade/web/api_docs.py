@@ -4,16 +4,28 @@ import threading
 from functools import cache
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 from rest_framework.request import Request
+from rest_framework.views import APIView
 
 # It takes a second of work, and its library cannot do it in two threads at once.
 _making = threading.Lock()
 
 
-class SchemaView(SpectacularAPIView):
+class _JsonErrors(APIView):
+    """A refusal is JSON, whatever the view answers otherwise."""
+
+    def handle_exception(self, exc: Exception) -> Any:
+        refused = super().handle_exception(exc)
+        answer = JsonResponse(refused.data, status=refused.status_code)
+        for name in refused.headers.keys() - answer.headers.keys():
+            answer[name] = refused[name]
+        return answer
+
+
+class SchemaView(_JsonErrors, SpectacularAPIView):
     """OpenAPI as YAML or JSON, by what is accepted or by `?format=`."""
 
     parameters = None
@@ -25,7 +37,7 @@ class SchemaView(SpectacularAPIView):
         return HttpResponse(content, content_type=renderer.media_type)
 
 
-class DocsView(SpectacularSwaggerView):
+class DocsView(_JsonErrors, SpectacularSwaggerView):
     """Swagger UI without a line of script or style in the page."""
 
     parameters = None

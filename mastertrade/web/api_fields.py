@@ -2,15 +2,21 @@
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from decimal import Decimal
 from itertools import islice
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NoReturn
 
+from django.core.validators import (
+    MaxLengthValidator,
+    MaxValueValidator,
+    MinLengthValidator,
+    MinValueValidator,
+)
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.fields import SkipField
+from rest_framework.fields import SkipField, empty
 from rest_framework.request import Request
 
 from mastertrade.values.exceptions import InvalidInput
@@ -27,10 +33,14 @@ MOST_COMPARED = 20
 SET_BY_MASTERTRADE = "is set by MasterTrade and cannot be sent."
 # In place of the framework's own words, unless a field has words of its own.
 PLAIN_WORDS: dict[type[serializers.Field[Any, Any, Any, Any]], dict[str, str]] = {
+    serializers.Field: {"null": "Must not be null."},
     serializers.DecimalField: {"invalid": 'Must be a number, such as "1250.50".'},
     serializers.IntegerField: {"invalid": "Must be a whole number, such as 5."},
     serializers.BooleanField: {"invalid": "Must be true or false."},
-    serializers.CharField: {"invalid": "Must be a text."},
+    serializers.CharField: {
+        "invalid": "Must be a text.",
+        "blank": "Must not be empty.",
+    },
     serializers.DateField: {
         "invalid": "Must be a date, such as 2026-03-31.",
         "datetime": "Must be a date without a time, such as 2026-03-31.",
@@ -62,6 +72,8 @@ class StrictSerializer(serializers.Serializer[Any]):
     judged_with: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     # Of a body that was validated: what of it could be read.
     readable: Mapping[str, Any] = {}
+    # Of its lists with wrong items: the others.
+    parts: Mapping[str, list[Any]] = {}
     unreadable: Collection[str] = ()
 
     def get_fields(self) -> dict[str, Any]:
@@ -70,12 +82,21 @@ class StrictSerializer(serializers.Serializer[Any]):
             _speak_plainly(field)
         return fields
 
+    def run_validation(self, data: Any = empty) -> Any:
+        if data is None and not self.allow_null:
+            self._refuse_no_object()
+        return super().run_validation(data)
+
+    def _refuse_no_object(self) -> NoReturn:
+        text = self.error_messages["invalid"]
+        raise serializers.ValidationError({"non_field_errors": [text]})
+
     def to_internal_value(self, data: Any) -> Any:
         readable: dict[str, Any] = {}
-        self.readable = readable
+        parts: dict[str, list[Any]] = {}
+        self.readable, self.parts = readable, parts
         if not isinstance(data, Mapping):
-            text = self.error_messages["invalid"]
-            raise serializers.ValidationError({"non_field_errors": [text]})
+            self._refuse_no_object()
         errors: dict[str, Any] = self._unknown_fields(data)
         for field in self._writable_fields:
             name = str(field.field_name)
@@ -83,6 +104,8 @@ class StrictSerializer(serializers.Serializer[Any]):
                 readable[name] = field.run_validation(field.get_value(data))
             except serializers.ValidationError as error:
                 errors[name] = error.detail
+                if isinstance(error.detail, dict) and hasattr(field, "child"):
+                    parts[name] = _readable_items(field, data[name], error.detail)
             except SkipField:
                 pass
         self.unreadable = set(errors)
@@ -107,7 +130,7 @@ class StrictSerializer(serializers.Serializer[Any]):
 
     def more_errors(self) -> Iterator[InvalidInput]:
         """What `find_more` finds in a body that was refused."""
-        return self._judgeable(self.find_more(self.readable))
+        return self._judgeable(self.find_more({**self.readable, **self.parts}))
 
     def _judgeable(self, found: Iterator[InvalidInput]) -> Iterator[InvalidInput]:
         for wrong in found:
@@ -147,6 +170,15 @@ def read_body(
     return fields
 
 
+def _readable_items(field: Any, items: list[Any], wrong: Collection[Any]) -> list[Any]:
+    """What of a list can be read; `wrong` are the numbers of the other items."""
+    return [
+        field.child.run_validation(item)
+        for number, item in enumerate(items)
+        if number not in wrong
+    ]
+
+
 def _speak_plainly(field: Any) -> None:
     for kind, words in PLAIN_WORDS.items():
         if isinstance(field, kind):
@@ -154,9 +186,26 @@ def _speak_plainly(field: Any) -> None:
             for key, text in words.items():
                 if field.error_messages.get(key) == usual[key]:
                     field.error_messages[key] = text
+    if not isinstance(field, serializers.DecimalField):  # it has words of its own
+        unit = "items" if isinstance(field, serializers.ListField) else "characters"
+        _speak_plainly_of_bounds(field.validators, unit)
     child = getattr(field, "child", None)
     if child is not None:
         _speak_plainly(child)
+
+
+def _speak_plainly_of_bounds(validators: Iterable[Any], unit: str) -> None:
+    bounds = {type(one): one for one in validators}
+    lowest, highest = bounds.get(MinValueValidator), bounds.get(MaxValueValidator)
+    if lowest and highest:
+        words = f"Must be from {lowest.limit_value} to {highest.limit_value}."
+        lowest.message = highest.message = words
+    lengths = {MinLengthValidator: "at least", MaxLengthValidator: "at most"}
+    for kind, words in lengths.items():
+        if kind in bounds:
+            bounds[
+                kind
+            ].message = f"Must have {words} {bounds[kind].limit_value} {unit}."
 
 
 class ChoiceField(serializers.ChoiceField):

@@ -3,13 +3,15 @@
 Apart from `mastertrade.web.errors`, which the framework imports before its views exist.
 """
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar, cast
 
 from django.db.models import Model, QuerySet
 from django.urls import register_converter
 from django.urls.converters import StringConverter
 from rest_framework import generics
+from rest_framework.exceptions import ValidationError
 from rest_framework.filters import OrderingFilter
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -46,10 +48,33 @@ class Ordering(OrderingFilter):
         return [*terms, "-pk" if terms[-1].startswith("-") else "pk"]
 
 
+@contextmanager
+def _collect(wrong: dict[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except InvalidInput as error:
+        wrong.update(error.errors)
+    except ValidationError as error:
+        wrong.update(cast(dict[str, Any], error.detail))
+
+
 class ListView(generics.ListAPIView[Row]):
     """A list of the signed-in user's rows: pages, filters, order."""
 
     filter_backends = (FilterBackend, Ordering)
+
+    def filter_queryset(self, queryset: Any) -> Any:
+        """Filtered and ordered; names every parameter that is wrong."""
+        wrong: dict[str, Any] = {}
+        for backend in self.filter_backends:
+            with _collect(wrong):
+                queryset = backend().filter_queryset(self.request, queryset, self)
+        paginator: Any = self.paginator
+        with _collect(wrong):
+            paginator.get_page_size(self.request)
+        if wrong:
+            raise ValidationError(wrong)
+        return queryset
 
 
 class TextConverter(StringConverter):

@@ -10,6 +10,7 @@ from django.db import IntegrityError
 from psycopg.errors import UniqueViolation
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, MethodNotAllowed, ParseError
+from rest_framework.exceptions import NotFound as NoSuchPage
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -18,6 +19,8 @@ from rest_framework.views import exception_handler
 from mastertrade.db.limits import has_timed_out, is_unreachable
 from mastertrade.values.exceptions import ComeAgain, DomainError, InvalidInput, NotFound
 from mastertrade.web.json_parser import shorten
+
+NON_FIELD_ERRORS_KEY = "non_field_errors"
 
 # Django's own Http404 and PermissionDenied have no code.
 DJANGOS_CODES = {
@@ -86,17 +89,57 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
 
 
 def _with_more(error: Exception, context: dict[str, Any]) -> Exception:
-    """Bad input, with what else is wrong in the same body."""
-    body = getattr(context.get("view"), "body", None)
-    if body is None or not isinstance(
-        error, (InvalidInput, serializers.ValidationError)
-    ):
+    """An unknown object of the address, else all bad input, else what was found.
+
+    Bad input comes before what the state refuses: 404, then 400, then 409.
+    """
+    view: Any = context.get("view")
+    is_bad_input = isinstance(
+        error, (InvalidInput, serializers.ValidationError, ParseError)
+    )
+    if is_bad_input:
+        _refuse_unknown_subject(view)
+    body = getattr(view, "body", None)
+    is_refusal = isinstance(error, DomainError) and not isinstance(error, NotFound)
+    if body is None or not (is_bad_input or is_refusal):
         return error
-    details: Any = error.errors if isinstance(error, InvalidInput) else error.detail
-    found: dict[str, Any] = dict(details) if isinstance(details, Mapping) else {}
+    found: dict[str, Any] = {}
+    if isinstance(error, InvalidInput):
+        found = error.errors
+    elif isinstance(error, serializers.ValidationError):
+        details: Any = error.detail
+        found = dict(details) if isinstance(details, Mapping) else {}
     for more in body.more_errors():
-        found.setdefault(more.field, [more.detail])
+        _add(found, more)
     return serializers.ValidationError(found) if found else error
+
+
+def _add(found: dict[str, Any], more: InvalidInput) -> None:
+    """Next to the errors of a list's items, what is said of the list as a whole."""
+    known = found.setdefault(more.field, [])
+    if isinstance(known, Mapping):
+        known = dict(known)
+        found[more.field] = known
+        known = known.setdefault(NON_FIELD_ERRORS_KEY, [])
+    if more.detail not in known:
+        known.append(more.detail)
+
+
+def _refuse_unknown_subject(view: Any) -> None:
+    """Raise `NotFound` where the address names what the user does not have.
+
+    A view that does not look for it before it reads the body names its model, and
+    that model's way to the owner, in `subject`.
+    """
+    subject = getattr(view, "subject", None)
+    if subject is None:
+        return
+    model, owner = subject
+    mine = {owner: view.request.user.get_username()}
+    if not model._default_manager.filter(**mine, **view.kwargs).exists():
+        name, key = list(view.kwargs.items())[-1]
+        what = name.removesuffix("_id").replace("_", " ")
+        raise NotFound(f"You have no {what} {key}.")
 
 
 def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -183,6 +226,20 @@ class Pages(PageNumberPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 500
+
+    def paginate_queryset(
+        self, queryset: Any, request: Request, view: Any = None
+    ) -> list[Any] | None:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except NoSuchPage:
+            size = self.get_page_size(request) or self.page_size
+            pages = self.django_paginator_class(queryset, size).num_pages
+            there_are = (
+                "there is page 1 only" if pages == 1 else f"pages are 1 to {pages:,}"
+            )
+            asked = shorten(request.query_params.get(self.page_query_param, ""))
+            raise NoSuchPage(f"There is no page {asked}; {there_are}.") from None
 
     def get_page_size(self, request: Request) -> int | None:
         wanted = request.query_params.get("page_size")

@@ -13,20 +13,37 @@ from rest_framework.settings import api_settings
 from mastertrade.values.messages import unknown_field
 from mastertrade.web.api_lists import ListView
 from mastertrade.web.errors import MOST_ERRORS, readable
+from mastertrade.web.filters import WordsFilter
 
 # A view names the parameters of each method here; None: it takes any.
 ATTRIBUTE = "parameters"
 OF_LISTS = ("ordering", "page", "page_size")
+# Where a request keeps what the view is not to find out.
+WRONG = "wrong_parameters"
 
 
 class KnownParametersMiddleware:
-    """400 for a parameter that a view of the API does not know."""
+    """400 for a parameter that a view does not know, or that is given twice.
+
+    What is only read is asked all the same, so that one answer names what it finds
+    wrong too; what would change something is not asked.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        wrong: dict[str, Any] | None = getattr(request, WRONG, None)
+        if wrong is None:
+            return response
+        found = getattr(response, "data", None)
+        if response.status_code == 400 and isinstance(found, dict):
+            is_of_fields = "code" not in found
+            response = _refuse({**found, **wrong}) if is_of_fields else response
+        elif response.status_code < 400:
+            response = _refuse(wrong)
+        return response
 
     def process_view(
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any
@@ -37,13 +54,39 @@ class KnownParametersMiddleware:
         known = parameters_of(api_view, str(request.method))
         if known is None:
             return None
-        unknown = [name for name in request.GET if name not in known]
-        if not unknown:
+        wrong = {**_unknown(request, known), **_repeated(request, api_view, known)}
+        if not wrong:
             return None
-        named = islice(unknown, MOST_ERRORS)
-        wrong = {name: [unknown_field(name, known, "parameter")] for name in named}
-        more = {name: ["Unknown parameter."] for name in unknown[MOST_ERRORS:]}
-        return JsonResponse(readable({**wrong, **more}), status=400)
+        if request.method not in {"GET", "HEAD"}:
+            return _refuse(wrong)
+        setattr(request, WRONG, wrong)
+        return None
+
+
+def _refuse(wrong: Mapping[str, Any]) -> HttpResponse:
+    return JsonResponse(readable(wrong), status=400)
+
+
+def _unknown(request: HttpRequest, known: tuple[str, ...]) -> dict[str, list[str]]:
+    unknown = [name for name in request.GET if name not in known]
+    named = islice(unknown, MOST_ERRORS)
+    wrong = {name: [unknown_field(name, known, "parameter")] for name in named}
+    more = {name: ["Unknown parameter."] for name in unknown[MOST_ERRORS:]}
+    return {**wrong, **more}
+
+
+def _repeated(
+    request: HttpRequest, api_view: Any, known: tuple[str, ...]
+) -> dict[str, list[str]]:
+    """What is given more than once and is no filter by any of some words."""
+    filters = getattr(getattr(api_view, "filterset_class", None), "base_filters", {})
+    return {
+        name: [f"Is given {len(values)} times; give it once."]
+        for name, values in request.GET.lists()
+        if len(values) > 1
+        and name in known
+        and not isinstance(filters.get(name), WordsFilter)
+    }
 
 
 def parameters_of(api_view: Any, method: str) -> tuple[str, ...] | None:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import django_filters
 from django.db.models import Q, QuerySet
 
 from goals.api.filters import (
@@ -12,7 +11,7 @@ from goals.api.filters import (
     WholeNumberFilter,
 )
 from goals.enums import PortfolioKind
-from goals.models import LedgerChange
+from goals.models import LedgerChange, Portfolio
 from mastertrade.db.model_fields import choices
 from mastertrade.web.filters import FilterSet, WordFilter, WordsFilter
 from strategies.models import StrategyInstance
@@ -115,23 +114,25 @@ class ReplayFilter(FilterSet):
         return runs.filter(**{f"{name}__in": value})
 
 
+class CountedPortfolioFilter(PortfolioFilter):
+    """Which trades count is the view's; here the value is only checked."""
+
+    def __init__(self) -> None:
+        super().__init__("Only its trades; key or name.")
+
+    def filter(self, qs: QuerySet[Any], value: Portfolio | None) -> QuerySet[Any]:
+        return qs
+
+
 class PerformanceFilter(FilterSet):
-    """`portfolio` counts its trades only; another's finds no strategy.
+    """`portfolio` counts its trades only.
 
     Without it live trades count: `kind` says which strategies are listed.
     """
 
     kind = KindFilter("kind")
-    portfolio = django_filters.CharFilter(
-        max_length=100, help_text="Only its trades; key or name.", method="keep"
-    )
+    portfolio = CountedPortfolioFilter()
 
     class Meta:
         model = StrategyInstance
         fields = ("strategy_type", "risk_profile", "status")
-
-    def keep(
-        self, strategies: QuerySet[StrategyInstance], name: str, value: str
-    ) -> QuerySet[StrategyInstance]:
-        """Which trades count is the view's; here the value is only checked."""
-        return strategies

@@ -1,5 +1,6 @@
 """Adding to an open trade: one position at the average entry price."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from mastertrade.values.exceptions import (
 from mastertrade.values.money import MONEY, PRICE
 from mastertrade.values.validation import (
     fingerprint,
+    refuse,
     require_not_future,
     require_not_negative,
     require_positive,
@@ -66,8 +68,9 @@ def add_to_trade(
             f"Portfolio {portfolio.name} is ruined; record a deposit first."
         )
     filled_at = at or max(newest(portfolio, now), trade.entry_time)
-    if at is not None and require_not_future("at", at, now) < trade.entry_time:
-        raise InvalidInput("at", "is before the trade's entry_time.")
+    if at is not None:
+        require_not_future("at", at, now)
+    refuse(wrong_in_addition(trade, at))
     _enlarge(portfolio, trade, Stake(quantity, entry_price, entry_fees=fees), now, user)
     TradeFill.objects.create(
         portfolio=portfolio,
@@ -94,6 +97,12 @@ def add_to_trade(
             reason=f"Trade {trade_id} was enlarged late",
         )
     return trade, True
+
+
+def wrong_in_addition(trade: Trade, at: datetime | None) -> Iterator[InvalidInput]:
+    """An addition to what was not yet entered."""
+    if at is not None and at < trade.entry_time:
+        yield InvalidInput("at", "is before the trade's entry_time.")
 
 
 def _enlarge(

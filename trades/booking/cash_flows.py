@@ -14,7 +14,7 @@ from mastertrade.db.raw_sql import columns_of, load
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.messages import list_names
 from mastertrade.values.money import MONEY, PRICE, exactly, fits, format_plain, round_to
-from mastertrade.values.validation import require_decimal
+from mastertrade.values.validation import refuse, require_decimal
 from trades.booking.exits import measure_open, measure_open_pnl
 from trades.enums import Side
 from trades.models import Trade
@@ -88,8 +88,7 @@ def _value_trades(
     now: datetime,
 ) -> list[ValuedTrade]:
     given = {one.trade_id: one.unrealized_pnl for one in unrealized}
-    if len(given) < len(unrealized):
-        raise InvalidInput(FIELD, "names a trade more than once.")
+    refuse(_wrong_repetition([one.trade_id for one in unrealized]))
     values = [at, portfolio.portfolio_id, list(given)]
     trades = load(Trade, LOCK_TRADES, values, extra=BROUGHT_ALONG)
     parts = [trade for trade in trades if trade.parent_trade_id is not None]
@@ -113,14 +112,20 @@ def _value_trades(
     return valued
 
 
-def find_unknown_trades(
-    portfolio_id: int, named: Collection[int]
+def find_wrong_trades(
+    portfolio_id: int, named: Sequence[int]
 ) -> Iterator[InvalidInput]:
-    """The trades of `unrealized` that the portfolio does not have."""
+    """Trades that `unrealized` repeats, and those that the portfolio does not have."""
+    yield from _wrong_repetition(named)
     of_portfolio = Trade.objects.filter(portfolio_id=portfolio_id, pk__in=named)
     missing = set(named) - set(of_portfolio.values_list("trade_id", flat=True))
     if missing:
         yield _no_trades(missing)
+
+
+def _wrong_repetition(named: Sequence[int]) -> Iterator[InvalidInput]:
+    if len(set(named)) < len(named):
+        yield InvalidInput(FIELD, "names a trade more than once.")
 
 
 def _no_trades(missing: Collection[int]) -> InvalidInput:

@@ -12,6 +12,7 @@ from goals.services.portfolios import find_portfolio
 from mastertrade.values.exceptions import InvalidInput
 from strategies.models import StrategyInstance
 from strategies.services import no_strategy
+from trades.booking.add import wrong_in_addition
 from trades.booking.close import wrong_in_exit
 from trades.decisions.pnl import resolve_rates
 from trades.models import Trade
@@ -72,6 +73,14 @@ def find_wrong_exit(
         if trade.is_open:
             quantity, at = fields.get("quantity"), fields.get("exit_time")
             yield from wrong_in_exit(trade, quantity, at)
+
+
+def find_wrong_addition(
+    user: User, trade_id: int, fields: Mapping[str, Any]
+) -> Iterator[InvalidInput]:
+    """What the trade that is to be added to contradicts."""
+    for trade in Trade.objects.filter(user_id=user.username, pk=trade_id):
+        yield from wrong_in_addition(trade, fields.get("at"))
 
 
 def no_decision(portfolio: Portfolio, adjustment_id: int) -> InvalidInput:

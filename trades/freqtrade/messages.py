@@ -6,7 +6,7 @@ delivery has no id of its own, so a message is told from others by everything it
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -15,7 +15,12 @@ from typing import Any
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.messages import no_choice
 from mastertrade.values.money import MONEY, PRICE, exactly, fits, round_to
-from mastertrade.values.validation import CURRENCY_PATTERN, EARLIEST_YEAR, fingerprint
+from mastertrade.values.validation import (
+    CURRENCY_PATTERN,
+    EARLIEST_YEAR,
+    fingerprint,
+    refuse,
+)
 from trades.enums import FillKind, Side
 
 ONE = Decimal(1)
@@ -24,6 +29,9 @@ SIDES = {"long": Side.LONG, "short": Side.SHORT}
 WORDS = {"true": True, "false": False}
 NOTHING = {"", "none", "n/a"}
 LONGEST = 200
+PAIR_WANTED = "must be a pair of up to 50 characters without blanks, such as BTC/USDT."
+KEY_WANTED = "must be the number of a trade, such as 7."
+CURRENCY_WANTED = "must be 2 to 10 capital letters or digits, such as USDT."
 # A bot's clock may be ahead of ours by this much.
 CLOCK_TOLERANCE = timedelta(minutes=1)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
@@ -68,29 +76,36 @@ def read_kind(body: Mapping[str, Any]) -> str:
 
 
 def read_message(body: Mapping[str, Any], now: datetime) -> FillMessage:
-    """Raises `InvalidInput` with the field's name for what is no fill."""
+    """Raises `InvalidInput` for what is no fill; it names every wrong field."""
     message = _Message(body, now)
     kind = KINDS[message.text("type")]
     is_exit = kind is FillKind.EXIT
-    return FillMessage(
-        kind=kind,
-        bot_trade_id=message.key("trade_id"),
-        symbol=message.matching("pair", r"\S{1,50}"),
-        side=message.word("direction", SIDES),
-        leverage=message.leverage(),
-        quantity=message.positive("amount"),
-        price=message.positive("close_rate" if is_exit else "open_rate"),
-        opened_at=message.instant("open_date"),
-        digest=fingerprint({str(key): str(value) for key, value in body.items()}),
-        told=message.told,
-        stake=message.number("stake_amount", PRICE),
-        stake_currency=message.currency(),
-        open_rate=message.number("open_rate", PRICE),
-        closed_at=message.instant("close_date") if is_exit else None,
-        profit_so_far=message.number("cumulative_profit", MONEY),
-        profit=message.number("profit_amount", MONEY),
-        is_final=is_exit and message.word("is_final_exit", WORDS),
-    )
+    readers: dict[str, Callable[[], Any]] = {
+        "bot_trade_id": lambda: message.key("trade_id"),
+        "symbol": lambda: message.matching("pair", r"\S{1,50}", PAIR_WANTED),
+        "side": lambda: message.word("direction", SIDES),
+        "leverage": message.leverage,
+        "quantity": lambda: message.positive("amount"),
+        "price": lambda: message.positive("close_rate" if is_exit else "open_rate"),
+        "opened_at": lambda: message.instant("open_date"),
+        "stake": lambda: message.number("stake_amount", PRICE),
+        "stake_currency": message.currency,
+        "open_rate": lambda: message.number("open_rate", PRICE),
+        "profit_so_far": lambda: message.number("cumulative_profit", MONEY),
+        "profit": lambda: message.number("profit_amount", MONEY),
+    }
+    if is_exit:
+        readers["closed_at"] = lambda: message.instant("close_date")
+        readers["is_final"] = lambda: message.word("is_final_exit", WORDS)
+    fields, wrong = {}, []
+    for name, read in readers.items():
+        try:
+            fields[name] = read()
+        except InvalidInput as one:
+            wrong.append(one)
+    refuse(wrong)
+    digest = fingerprint({str(key): str(value) for key, value in body.items()})
+    return FillMessage(kind=kind, digest=digest, told=message.told, **fields)
 
 
 class _Message:
@@ -115,14 +130,14 @@ class _Message:
         self.told[name] = text
         return text
 
-    def matching(self, name: str, pattern: str) -> str:
+    def matching(self, name: str, pattern: str, wanted: str) -> str:
         text = self.text(name)
         if re.fullmatch(pattern, text) is None:
-            raise InvalidInput(name, f"must match {pattern}.")
+            raise InvalidInput(name, wanted)
         return text
 
     def key(self, name: str) -> int:
-        return int(self.matching(name, r"[1-9][0-9]{0,17}"))
+        return int(self.matching(name, r"[1-9][0-9]{0,17}", KEY_WANTED))
 
     def word(self, name: str, words: Mapping[str, Any]) -> Any:
         text = self.text(name).lower()
@@ -163,7 +178,7 @@ class _Message:
         name = "stake_currency"
         if not self.text(name, needed=False):
             return None
-        return self.matching(name, CURRENCY_PATTERN.strip("^$"))
+        return self.matching(name, CURRENCY_PATTERN.strip("^$"), CURRENCY_WANTED)
 
     def instant(self, name: str) -> datetime:
         """Never ahead of our clock, as long as the bot's is about right."""

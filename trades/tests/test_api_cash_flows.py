@@ -119,7 +119,7 @@ def test_a_flow_may_bring_what_open_trades_have_made(case):
     ("told", "why"),
     [
         ([{"trade_id": 10**9, "unrealized_pnl": "1"}], "has no trade"),
-        ([{"trade_id": 0, "unrealized_pnl": "1"}], "greater than or equal"),
+        ([{"trade_id": 0, "unrealized_pnl": "1"}], "Must be from 1 to"),
         ([{"trade_id": "own", "unrealized_pnl": "-100000"}], "cannot have made"),
         (
             [{"trade_id": "own", "unrealized_pnl": "1"}] * 2,

@@ -218,7 +218,7 @@ WRITERS = {
             as_of=NOW,
             target_value=Decimal(6),
         ),
-        "goals.services.goals.validate_target",
+        "goals.services.goals._retarget",
     ),
     "reconcile": Writer(
         lambda desk: check_portfolio(desk.portfolio.pk),

@@ -226,6 +226,18 @@ def test_a_message_that_tells_no_fill_is_taken_and_ignored(
         answer = tell(trader, {"type": kind, "status": "running", "trade_id": "1"})
     assert answer["outcome"] == "ignored"
     assert kind in answer["detail"]
+    assert "type entry_fill and exit_fill" in answer["detail"]
+
+
+def test_all_that_is_wrong_with_a_message_is_named_in_plain_words(
+    trader: Trader,
+) -> None:
+    needed = {"trade_id", "pair", "direction", "amount", "open_rate", "open_date"}
+    assert set(tell(trader, {"type": "entry_fill"}, 400)) == needed
+    message = {**of_trade(1)[0], "trade_id": "x", "pair": 5.5, "amount": "y"}
+    refused = tell(trader, {**message, "stake_currency": "usdt!"}, 400)
+    assert set(refused) == {"trade_id", "amount", "stake_currency"}
+    assert refused["trade_id"] == ["must be the number of a trade, such as 7."]
 
 
 @pytest.mark.parametrize(

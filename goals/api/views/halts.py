@@ -49,6 +49,8 @@ class HaltListView(ListView[TradingHalt]):
 
 
 class HaltView(APIView):
+    subject = (Portfolio, "user_id")
+
     @extend_schema(
         request=HaltSerializer, responses=PortfolioSerializer, examples=[HALT]
     )
@@ -65,6 +67,7 @@ class HaltView(APIView):
 
 
 class ResumeView(APIView):
+    subject = (Portfolio, "user_id")
     refusals = {"POST": (TradingNotHalted,)}
 
     @extend_schema(

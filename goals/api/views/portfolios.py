@@ -17,7 +17,7 @@ from goals.api.serializers import (
     PortfolioSettingsSerializer,
     VoidSerializer,
 )
-from goals.models import Portfolio
+from goals.models import CashFlow, Portfolio
 from goals.services.portfolios import create_portfolio, update_portfolio
 from goals.services.trading_state import with_trading_state
 from goals.services.voids import void_cash_flow
@@ -108,6 +108,7 @@ class PortfolioDetailView(generics.RetrieveAPIView[Portfolio]):
 
 
 class VoidCashFlowView(APIView):
+    subject = (CashFlow, "portfolio__user_id")
     refusals = {"POST": (InsufficientEquity, OutOfRange)}
 
     @extend_schema(

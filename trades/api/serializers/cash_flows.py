@@ -14,7 +14,7 @@ from mastertrade.web.api_fields import (
     StrictSerializer,
     VisibleTextField,
 )
-from trades.booking.cash_flows import UnrealizedProfit, find_unknown_trades
+from trades.booking.cash_flows import UnrealizedProfit, find_wrong_trades
 
 # No portfolio holds more open trades than a request may value.
 MOST_VALUED = 1000
@@ -47,8 +47,8 @@ class CashFlowCreationSerializer(StrictSerializer):
             yield InvalidInput("amount", "must not be 0.")
 
     def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
-        named = {one["trade_id"] for one in fields.get("unrealized", ())}
-        return find_unknown_trades(self.context["portfolio_id"], named)
+        named = [one["trade_id"] for one in fields.get("unrealized", ())]
+        return find_wrong_trades(self.context["portfolio_id"], named)
 
     def validate_unrealized(
         self, given: list[dict[str, Any]]

@@ -21,7 +21,12 @@ from mastertrade.web.api_fields import (
 )
 from trades.booking.close import ClosedTrade
 from trades.booking.exits import before_entry
-from trades.booking.references import find_unknown, find_wrong_exit, find_wrong_rates
+from trades.booking.references import (
+    find_unknown,
+    find_wrong_addition,
+    find_wrong_exit,
+    find_wrong_rates,
+)
 from trades.enums import Side, TradeStatus
 from trades.models import Trade
 
@@ -247,3 +252,7 @@ class TradeAdditionSerializer(StrictSerializer):
     at = InstantField(required=False, allow_null=True)
     fees = DecimalColumnField(MONEY, min_value=0, required=False)
     external_id = VisibleTextField(max_length=200, required=False, allow_null=True)
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        trade_id = self.context["trade_id"]
+        return find_wrong_addition(self.context["user"], trade_id, fields)

@@ -14,6 +14,7 @@ from mastertrade.web.api_fields import (
     StrictSerializer,
 )
 from trades.booking.references import find_unknown
+from trades.freqtrade.messages import KINDS
 from trades.freqtrade.webhook import BookedFill, Outcome
 from trades.models import WebhookToken
 from trades.models.webhooks import BOT_PATTERN
@@ -93,5 +94,6 @@ def show_booked(booked: BookedFill) -> dict[str, Any]:
 def show_ignored(kind: str) -> dict[str, Any]:
     return {
         "outcome": str(Outcome.IGNORED),
-        "detail": f"A message of type {kind} reports no fill; nothing was done.",
+        "detail": f"A message of type {kind} reports no fill; nothing was done. Booked "
+        f"are messages of type {' and '.join(KINDS)}.",
     }

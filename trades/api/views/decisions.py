@@ -13,6 +13,7 @@ from goals.decisions.guards import (
     ExposureUnknown,
     RecordUnknown,
 )
+from goals.models import FinancialGoal
 from goals.services.outlooks import EdgeUnknown
 from mastertrade.values.exceptions import (
     GoalNotActive,
@@ -113,6 +114,7 @@ UNSIZED = (
 
 
 class GoalSizingView(APIView):
+    subject = (FinancialGoal, "user_id")
     refusals = {
         "POST": (*UNSIZED, GoalNotActive, IdempotencyConflict, StrategyNotActive)
     }
@@ -152,6 +154,7 @@ class PortfolioSizingView(APIView):
 
 
 class GoalStrategyView(APIView):
+    subject = (FinancialGoal, "user_id")
     refusals = {
         "POST": (
             GoalNotActive,

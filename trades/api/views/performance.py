@@ -58,8 +58,6 @@ class PerformanceListView(ListView[StrategyInstance]):
         now = timezone.now()
         mine = self.filter_queryset(self.get_queryset())
         portfolio = _find_portfolio(request)
-        if portfolio is None and request.query_params.get("portfolio"):
-            mine = mine.none()
         span = _read_span(request, portfolio, now)
         page = list(self.paginate_queryset(mine) or ())
         names = [one.strategy_id for one in page]
@@ -87,24 +85,19 @@ class PerformanceView(APIView):
         mine = StrategyInstance.objects.filter(user_id=request.user.get_username())
         strategy = get_object_or_404(mine, strategy_id=strategy_id)
         portfolio = _find_portfolio(request)
-        if portfolio is None and request.query_params.get("portfolio"):
-            find_portfolio(signed_in(request), request.query_params["portfolio"])
         span = _read_span(request, portfolio, now)
         told = load_performances(signed_in(request), [strategy_id], span)
         return Response(show_performance(strategy, told[strategy_id]))
 
 
 def _find_portfolio(request: Request) -> Portfolio | None:
-    """The one asked for; None if none is, or none of the user's."""
+    """The one asked for; None if none is."""
     asked = request.query_params.get("portfolio")
     if not asked:
         return None
     if "\0" in asked:
         raise InvalidInput("portfolio", "Null characters are not allowed.")
-    try:
-        return find_portfolio(signed_in(request), asked)
-    except InvalidInput:
-        return None
+    return find_portfolio(signed_in(request), asked)
 
 
 def _read_span(request: Request, portfolio: Portfolio | None, now: datetime) -> Span:

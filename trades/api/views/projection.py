@@ -1,5 +1,8 @@
 """HTTP: the projection of a goal."""
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -10,17 +13,23 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.models import FinancialGoal
+from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.validation import require_not_future
 from mastertrade.web.api_fields import InstantField, StrictSerializer, read_body
 from strategies.models import StrategyInstance
 from strategies.services import no_strategy
 from trades.api.serializers.projection import ProjectionSerializer, show_projection
+from trades.booking.references import find_unknown
 from trades.sizing_calls.forecasts import project
 
 
 class _Question(StrictSerializer):
     as_of = InstantField(required=False)
     strategy_id = serializers.CharField(max_length=100, required=False)
+
+    def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        of_goal = self.context["goal_id"]
+        return find_unknown(self.context["user"], fields, of_goal)
 
 
 class ProjectionView(APIView):

@@ -125,6 +125,7 @@ class TradeDetailView(generics.RetrieveAPIView[Trade]):
 
 
 class CloseTradeView(APIView):
+    subject = (Trade, "user_id")
     refusals = {
         "POST": (IdempotencyConflict, OutOfRange, TradeAlreadyClosed, TradeNotOpen)
     }
@@ -147,6 +148,7 @@ class CloseTradeView(APIView):
 
 
 class AddToTradeView(APIView):
+    subject = (Trade, "user_id")
     refusals = {
         "POST": (
             IdempotencyConflict,
@@ -176,6 +178,7 @@ class AddToTradeView(APIView):
 
 
 class VoidTradeView(APIView):
+    subject = (Trade, "user_id")
     refusals = {"POST": (OutOfRange,)}
 
     @extend_schema(
