@@ -14,7 +14,12 @@ from goals.models import Portfolio, User
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput, NoActiveStrategy
 from mastertrade.values.jsonable import to_plain
-from mastertrade.values.messages import MOST_LISTED, did_you_mean, list_names
+from mastertrade.values.messages import (
+    MOST_LISTED,
+    MOST_OWN_LISTED,
+    did_you_mean,
+    list_names,
+)
 from mastertrade.values.validation import (
     STRATEGY_TYPE_PATTERN,
     refuse,
@@ -32,6 +37,8 @@ CHANGEABLE = (
     "parameters",
     "status",
 )
+# Names of strategies that there are not, in a message.
+MOST_UNKNOWN_LISTED = 5
 # Addresses below /api/strategies/ that are no strategy.
 TAKEN_IDS = ("performance",)
 
@@ -82,8 +89,8 @@ def update_strategy(
     if strategy is None:
         raise no_strategy(
             "strategy_id",
-            strategy_id,
             StrategyInstance.objects.filter(user_id=user.username),
+            strategy_id,
         )
     _apply(strategy, changes)
     strategy.updated_at = now
@@ -101,18 +108,20 @@ def wrong_in_strategy_id(user: User, strategy_id: str) -> Iterator[InvalidInput]
 
 
 def no_strategy(
-    field: str, strategy_id: str, among: QuerySet[StrategyInstance]
+    field: str, among: QuerySet[StrategyInstance], *unknown: str
 ) -> InvalidInput:
-    """For an id that none of a user's strategies has; names the nearest of them."""
-    names = list(
-        among.order_by("strategy_id").values_list("strategy_id", flat=True)[
-            :MOST_LISTED
-        ]
-    )
-    create = " Create it with POST /api/strategies/."
-    known = f" Yours are {list_names(names)}." if names else create
-    hint = did_you_mean(strategy_id, names)
-    return InvalidInput(field, f"You have no strategy {strategy_id}.{hint}{known}")
+    """For ids that no strategy of a user has; names the nearest to a single one."""
+    in_order = among.order_by("strategy_id").values_list("strategy_id", flat=True)
+    names = list(in_order[:MOST_LISTED])
+    single = len(unknown) == 1
+    what = "strategy" if single else "strategies"
+    hint = did_you_mean(unknown[0], names) if single else ""
+    known = f" Create {'it' if single else 'them'} with POST /api/strategies/."
+    if names:
+        listed = list_names(names, MOST_OWN_LISTED, of=among.count())
+        known = f" Yours are {listed}."
+    missing = list_names(unknown, MOST_UNKNOWN_LISTED)
+    return InvalidInput(field, f"You have no {what} {missing}.{hint}{known}")
 
 
 def _apply(strategy: StrategyInstance, changes: dict[str, Any]) -> None:
@@ -143,7 +152,7 @@ def load_candidates(
     unknown = sorted(set(only or ()) - {strategy.strategy_id for strategy in found})
     if unknown:
         of_user = StrategyInstance.objects.tradable_in(portfolio)
-        raise no_strategy("candidates", ", ".join(unknown), of_user)
+        raise no_strategy("candidates", of_user, *unknown)
     active = [one for one in found if one.status == StrategyStatus.ACTIVE]
     if not active:
         raise NoActiveStrategy(

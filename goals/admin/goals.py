@@ -149,7 +149,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
     def save_model(
         self, request: HttpRequest, obj: FinancialGoal, form: Any, change: bool
     ) -> None:
-        lack = find_lack_of_money(obj.portfolio, obj.portfolio.reading)
+        lack = find_lack_of_money(obj.portfolio)
         if lack is not None and not change:
             self.message_user(request, lack.detail, messages.WARNING)
 

@@ -294,7 +294,7 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
         """What keeps the goal from sizing a trade: a portfolio without money."""
         if goal.is_over(self.context["now"]):
             return []
-        lack = find_lack_of_money(goal.portfolio, goal.portfolio.reading)
+        lack = find_lack_of_money(goal.portfolio)
         return [] if lack is None else [{"code": lack.code, "message": lack.detail}]
 
 

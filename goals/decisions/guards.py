@@ -35,7 +35,7 @@ class Exposure:
     Money in the portfolio's currency. `open_notional` is that of the symbol asked
     about; without a symbol, of the symbol that has the most (`symbol_assumed`): not
     knowing must not be cheaper than knowing. `oldest_mark_seconds`: the age of the
-    oldest last mark of an open position; None where none is open.
+    oldest last mark of an open position, rounded up; None where none is open.
     """
 
     live_equity: Decimal

@@ -1,16 +1,17 @@
 """What a sizing answer warns of: it changes no size. Pure."""
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 
 from goals.decisions.guards import Exposure, TradingConditions
 from goals.decisions.trade_record import FEWEST_TRADES
-from mastertrade.values.money import exactly, format_plain, round_to
+from mastertrade.values.money import exactly, format_plain
 
 HOUR_SECONDS = 3600
 # Marks older than this no longer say what the portfolio is worth.
 STALE_MARKS_HOURS = 24
-SHOWN_MULTIPLE = (40, 2)
+# Decimal places of a leverage, at the least.
+FEWEST_PLACES = 2
 ABOVE_LIVE_EQUITY = "above_live_equity"
 NO_RECORD = "no_record"
 STALE_MARKS = "stale_marks"
@@ -39,9 +40,12 @@ def find_warnings(
 
 @exactly
 def _warn_of_leverage(size: Decimal, live_equity: Decimal) -> SizeWarning | None:
-    if size <= live_equity:
+    if size == 0 or size <= live_equity:
         return None
-    multiple = round_to(size / live_equity, SHOWN_MULTIPLE)
+    multiple = size / live_equity
+    # Two digits of what is above 1, rounded up: less would not do.
+    places = max(FEWEST_PLACES, 1 - (multiple - 1).adjusted())
+    multiple = multiple.quantize(Decimal(1).scaleb(-places), ROUND_CEILING)
     return SizeWarning(
         ABOVE_LIVE_EQUITY,
         f"The size {format_plain(size)} is above the live equity "
@@ -71,9 +75,10 @@ def _warn_of_no_record(
 def _warn_of_old_marks(seconds: int | None) -> SizeWarning | None:
     if seconds is None or seconds <= STALE_MARKS_HOURS * HOUR_SECONDS:
         return None
+    hours = (seconds - 1) // HOUR_SECONDS  # they are rounded up
     return SizeWarning(
         STALE_MARKS,
-        f"An open position was last marked {seconds // HOUR_SECONDS} hours ago, more "
-        f"than {STALE_MARKS_HOURS}: live equity and the limits go by that price. Send "
-        "a newer one with POST /api/positions/marks/.",
+        f"An open position was last marked more than {hours} hours ago: live equity "
+        "and the limits go by that price. Send a newer one with POST "
+        "/api/positions/marks/.",
     )

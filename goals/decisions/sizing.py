@@ -29,6 +29,8 @@ from mastertrade.values.money import (
 )
 
 ZERO = Decimal(0)
+# A ratio of min_size.
+LARGEST_ROUNDING = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def decide_size(
     wanted = request.base_size * edge.factor_after
     allowed = min([wanted, *(cap.size for cap in caps)])
     size, quantity = _round_size(request, allowed)
-    too_small = _find_too_small(request, allowed, size)
+    too_small = _find_too_small(request, allowed, size, quantity)
     if edge.factor_after > 0 and too_small:
         capped = replace(capped, factor_after=ZERO, reason=too_small)
         size, quantity = ZERO, None if quantity is None else ZERO
@@ -120,17 +122,19 @@ def _round_size(
 
 
 def _find_too_small(
-    request: SizeRequest, allowed: Decimal, size: Decimal
+    request: SizeRequest, allowed: Decimal, size: Decimal, quantity: Decimal | None
 ) -> str | None:
     if size == 0:
         return "nothing is left after the limits and rounding down"
-    # A lot can make a size too small; the last place of a quantity cannot.
-    measured = allowed if request.lot_step is None else size
-    if request.min_size is not None and measured < request.min_size:
-        return (
-            f"{format_plain(size)} is below min_size {format_plain(request.min_size)}"
-        )
-    return None
+    least = request.min_size
+    if least is None or size >= least:
+        return None
+    if request.lot_step is None and allowed >= least:
+        # The last place of a quantity may cost that little, a lot nothing.
+        cost = size if quantity is None else quantity * (request.price or ZERO)
+        if least - cost <= least * LARGEST_ROUNDING:
+            return None
+    return f"{format_plain(size)} is below min_size {format_plain(least)}"
 
 
 def _judge(size: Decimal, factor: Decimal, policy_factor: Decimal) -> Verdict:

@@ -32,6 +32,7 @@ from goals.services.days import (
 )
 
 ZERO = Decimal(0)
+LARGEST_FALL_PCT = Decimal(100)
 ONE_DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
 
@@ -135,8 +136,11 @@ def read_drawdown_pct(figures: Figures, matters_from_pct: Decimal) -> Decimal:
 
     The reference never lies above the peak of all times: where the fall below that is
     less than what matters, it is returned as it is, and nothing needs to be read.
+    Units that are worth nothing at the marks fell by all, whatever a resume began at.
     """
     lowest = figures.lowest_unit_value
+    if lowest == 0 and not figures.account.is_ruined:
+        return LARGEST_FALL_PCT
     overall = measure_drawdown_pct(lowest, figures.account.peak_unit_value)
     if overall < matters_from_pct:
         return overall

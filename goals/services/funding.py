@@ -1,30 +1,56 @@
 """Whether a portfolio has money to trade with, and what to do where it has none."""
 
-from goals.decisions.progress import Reading
+from decimal import ROUND_CEILING, Decimal
+
+from goals.decisions.accounting import measure_live_unit_value
 from goals.models import Portfolio
+from goals.services.conditions import Figures
 from mastertrade.values.exceptions import (
     DomainError,
     PortfolioRuined,
     PortfolioUnfunded,
 )
+from mastertrade.values.money import exactly, format_plain
+
+# What is proposed is a multiple of it, and leaves at least so much to trade with.
+DEPOSIT_STEP = Decimal(1000)
 
 
 def deposit_call(portfolio: Portfolio) -> str:
-    """The request that deposits, as messages name it."""
+    """The request, as messages name it, that lifts live equity above 0."""
     return (
         f"POST /api/portfolios/{portfolio.portfolio_id}/cash-flows/ "
-        'with {"amount": "1000"}'
+        f'with {{"amount": "{format_plain(_propose_deposit(portfolio))}"}}'
     )
 
 
-def find_lack_of_money(portfolio: Portfolio, reading: Reading) -> DomainError | None:
-    """The refusal of a portfolio that is ruined or unfunded; None where money is."""
-    if reading.unit_value == 0:
+@exactly
+def _propose_deposit(portfolio: Portfolio) -> Decimal:
+    missing = max(-portfolio.live_equity, Decimal(0))
+    steps = (missing / DEPOSIT_STEP).to_integral_value(ROUND_CEILING)
+    return (steps + 1) * DEPOSIT_STEP
+
+
+def find_lack_of_money(
+    portfolio: Portfolio, figures: Figures | None = None
+) -> DomainError | None:
+    """The refusal of a portfolio that is ruined or unfunded; None where money is.
+
+    By its present figures, or those given. One whose units are worth nothing at the
+    marks alone is neither: the hard drawdown halts it.
+    """
+    if figures is None:
+        account, live_equity = portfolio.account, portfolio.live_equity
+        live_unit_value = measure_live_unit_value(account, portfolio.unrealized_pnl)
+    else:
+        account, live_equity = figures.account, figures.reading.live_equity
+        live_unit_value = figures.live_unit_value
+    if account.is_ruined:
         return PortfolioRuined(
             f"Portfolio {portfolio.name} is ruined: every size is blocked until a "
             f"deposit starts it anew. Deposit: {deposit_call(portfolio)}."
         )
-    if reading.live_equity <= 0:
+    if live_equity <= 0 and live_unit_value > 0:
         return PortfolioUnfunded(
             f"Portfolio {portfolio.name} has no money to trade with: there is no size "
             "and no probability until a deposit. Deposit: "
@@ -33,8 +59,8 @@ def find_lack_of_money(portfolio: Portfolio, reading: Reading) -> DomainError | 
     return None
 
 
-def refuse_without_money(portfolio: Portfolio, reading: Reading) -> None:
+def refuse_without_money(figures: Figures) -> None:
     """Raise what `find_lack_of_money` finds."""
-    lack = find_lack_of_money(portfolio, reading)
+    lack = find_lack_of_money(figures.portfolio, figures)
     if lack is not None:
         raise lack

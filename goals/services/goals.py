@@ -116,16 +116,19 @@ def update_goal(
     _refuse_ended(goal, as_of)
     if status is not None:
         _change_status(goal, require_word("status", status, GoalStatus))
-    before = goal.target_value, goal.target_date
+    before = [getattr(goal, name) for name in CHANGEABLE]
     judged_by = [getattr(goal, name) for name in PROJECTED_BY]
     _apply(goal, changes)
-    retargeted = (goal.target_value, goal.target_date) != before
+    retargeted = [goal.target_value, goal.target_date] != before[:2]
     refuse(_wrong_change(goal, portfolio, as_of, retargeted=retargeted))
     if [getattr(goal, name) for name in PROJECTED_BY] != judged_by:
         goal.forget_projection()
     goal.updated_at = as_of
     if retargeted:
         _retarget(goal, portfolio, as_of)
+    if [getattr(goal, name) for name in CHANGEABLE] != before:
+        start = {"start_date": goal.start_date, "start_value": goal.start_value}
+        _refuse_same(goal, as_of, **start)
     goal.save()
     return goal
 
@@ -200,7 +203,7 @@ def find_wrong_change(
         for name in CHANGEABLE:
             if name in fields:
                 setattr(goal, name, fields[name])
-        retargeted = (goal.target_value, goal.target_date) != before
+        retargeted = [goal.target_value, goal.target_date] != before[:2]
         yield from _wrong_change(goal, goal.portfolio, as_of, retargeted=retargeted)
 
 
@@ -336,7 +339,6 @@ def _retarget(goal: FinancialGoal, portfolio: Portfolio, as_of: datetime) -> Non
             f"Goal {goal.pk} was achieved; its target and deadline can no longer "
             "be changed."
         )
-    _refuse_same(goal, as_of, start_date=goal.start_date)
     period = period_of(goal.start_date, goal.target_date, portfolio.time_zone)
     goal.period_ends_at = period.ends_at
     effective_at = max(as_of, portfolio.last_entry_at or as_of)

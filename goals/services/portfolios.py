@@ -28,7 +28,12 @@ from mastertrade.values.exceptions import (
     PortfolioFinished,
     PortfolioFrozen,
 )
-from mastertrade.values.messages import MOST_LISTED, did_you_mean, list_names
+from mastertrade.values.messages import (
+    MOST_LISTED,
+    MOST_OWN_LISTED,
+    did_you_mean,
+    list_names,
+)
 from mastertrade.values.money import MONEY, PERCENT, format_plain
 from mastertrade.values.validation import (
     CURRENCY_PATTERN,
@@ -243,15 +248,13 @@ def _find(
     found = mine.filter(pk=int(reference)) if is_key else mine.filter(name=reference)
     first = found.first()
     if first is None:
-        names = list(
-            Portfolio.objects.filter(user_id=user.username, kind=PortfolioKind.LIVE)
-            .order_by("portfolio_id")
-            .values_list("name", flat=True)[:MOST_LISTED]
-        )
+        live = Portfolio.objects.filter(user_id=user.username, kind=PortfolioKind.LIVE)
+        in_order = live.order_by("portfolio_id").values_list("name", flat=True)
+        names = list(in_order[:MOST_LISTED])
         hint = did_you_mean(str(reference), names)
+        known = list_names(names, MOST_OWN_LISTED, of=live.count())
         raise InvalidInput(
-            "portfolio",
-            f"You have no portfolio {reference}.{hint} Yours are {list_names(names)}.",
+            "portfolio", f"You have no portfolio {reference}.{hint} Yours are {known}."
         )
     return first
 

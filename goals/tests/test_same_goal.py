@@ -114,6 +114,44 @@ def test_changing_a_goal_into_another_that_exists_is_refused(
         )
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("target_value", Decimal(6)),
+        ("target_date", date(2026, 4, 30)),
+        ("priority", 1),
+        ("recurring", True),
+        ("policy", "pace"),
+        ("min_factor", Decimal("0.7")),
+        ("max_factor", Decimal("1.1")),
+        ("after_achieved", "stop"),
+    ],
+)
+def test_no_setting_that_is_made_equal_makes_the_same_goal_twice(
+    portfolio: Portfolio, name: str, value: Any
+) -> None:
+    first = FinancialGoal.objects.get()
+    other = create(portfolio, **{name: value})
+    with pytest.raises(GoalExists) as refused:
+        update_goal(
+            user=portfolio.user,
+            goal_id=other.pk,
+            as_of=START,
+            **{name: getattr(first, name)},
+        )
+    assert refused.value.given == {"goal_id": first.pk}
+    other.refresh_from_db()
+    assert getattr(other, name) == value
+
+
+def test_goals_that_start_from_different_values_may_have_the_same_settings() -> None:
+    portfolio = PortfolioFactory()
+    fields = {"goal_type": "portfolio_value", "target_value": Decimal(5000)}
+    create(portfolio, **fields)
+    other = create(portfolio, **fields, start_value=Decimal(100), priority=1)
+    update_goal(user=portfolio.user, goal_id=other.pk, priority=5, as_of=START)
+
+
 def test_a_goal_without_a_deadline_is_the_same_whatever_the_equity() -> None:
     portfolio = PortfolioFactory()
     fields = {"goal_type": "portfolio_value", "target_value": Decimal(5000)}

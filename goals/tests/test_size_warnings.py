@@ -44,6 +44,29 @@ def test_the_warning_says_size_equity_and_leverage():
     assert "a leverage of 1300" in message
 
 
+@pytest.mark.parametrize(
+    ("base", "leverage"),
+    [
+        ("1000.00000001", "1.00000000001"),
+        ("1000.3", "1.0003"),
+        ("1001", "1.001"),
+        ("1234.5", "1.24"),
+        ("1300000.01", "1300.01"),
+    ],
+)
+def test_the_leverage_is_rounded_up_and_never_1(base: str, leverage: str) -> None:
+    message = decide(base).warnings[0].message
+    assert f"it needs a leverage of {leverage}. Ask" in message
+
+
+@pytest.mark.parametrize("live_equity", ["0", "-3000"])
+def test_a_size_of_0_needs_no_leverage(live_equity: str) -> None:
+    exposure = replace(EXPOSURE, live_equity=Decimal(live_equity))
+    fallen = replace(KNOWN, drawdown_pct=Decimal(100))
+    decision = decide(exposure=exposure, conditions=fallen)
+    assert (decision.adjusted_size, codes(decision)) == (0, [])
+
+
 def test_the_size_after_the_guards_is_compared_not_the_base_size():
     assert codes(decide("1200", progress="90")) == []
 
@@ -75,6 +98,16 @@ def test_a_strict_edge_guard_leaves_nothing_to_warn_of():
 def test_marks_older_than_24_hours_are_warned_of(seconds, expected):
     exposure = replace(EXPOSURE, oldest_mark_seconds=seconds)
     assert codes(decide(exposure=exposure)) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hours"),
+    [(DAY + 1, 24), (DAY + 3600, 24), (DAY + 3601, 25)],
+)
+def test_the_warning_says_more_than_how_many_hours(seconds: int, hours: int) -> None:
+    exposure = replace(EXPOSURE, oldest_mark_seconds=seconds)
+    (warning,) = decide(exposure=exposure).warnings
+    assert f"last marked more than {hours} hours ago" in warning.message
 
 
 def test_warnings_change_neither_size_nor_factor_nor_verdict():

@@ -1,5 +1,6 @@
 """Sizes: policy, guards, rounding down, verdict."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -205,14 +206,35 @@ def _last_place_of(price):
 def test_a_base_size_of_min_size_is_not_blocked_by_its_quantity_s_last_place(
     size, price
 ):
-    """At a factor of 1, without a lot, at any price that buys anything at all."""
+    """At a factor of 1, without a lot, at any price where it is next to nothing."""
     request = SizeRequest(base_size=size, min_size=size, price=price)
     decision = decide_size(request, (standing(progress=30),), UNLIMITED, CALM)
-    assert decision.adjustment_factor == 1 or decision.quantity == 0
-    assert size - _last_place_of(price) <= decision.adjusted_size <= size or (
-        decision.adjusted_size == 0
-        and "nothing is left after the limits" in decision.reason
-    )
+    if decision.verdict is Verdict.BLOCK:
+        assert price * Decimal("1e-12") > size * Decimal("1e-6") or size < price
+        assert re.search("nothing is left|is below min_size", decision.reason)
+    else:
+        assert decision.adjustment_factor == 1
+        assert size - _last_place_of(price) <= decision.adjusted_size <= size
+        assert size - decision.adjusted_size <= size / 10**6 + Decimal("1e-8")
+
+
+@pytest.mark.parametrize(
+    ("size", "price", "verdict"),
+    [
+        ("1.9", "1e12", Verdict.BLOCK),  # the last place costs 1
+        ("1.000002", "1e7", Verdict.BLOCK),  # 0.000002 of it
+        ("1.000001", "1e7", Verdict.ALLOW),  # 0.000001 of it
+        ("0.001", "0.00003", Verdict.ALLOW),  # a portfolio in BTC
+    ],
+)
+def test_the_last_place_of_a_quantity_may_cost_a_millionth_of_min_size(
+    size: str, price: str, verdict: Verdict
+) -> None:
+    request = SizeRequest(Decimal(size), price=Decimal(price), min_size=Decimal(size))
+    decision = decide_size(request, (standing(progress=30),), UNLIMITED, CALM)
+    assert decision.verdict is verdict
+    below = f"is below min_size {size}" in decision.reason
+    assert below == (verdict is Verdict.BLOCK)
 
 
 def test_a_lot_can_make_a_size_too_small():

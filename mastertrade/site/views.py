@@ -256,7 +256,7 @@ def _show_portfolio(portfolio: Portfolio) -> PortfolioCard:
         drawdown=figures.percent(portfolio.drawdown_pct),
         trading=figures.badge(TradingState.HALTED if halts else TradingState.ACTIVE),
         halts=tuple(halts),
-        lack=find_lack_of_money(portfolio, portfolio.reading),
+        lack=find_lack_of_money(portfolio),
     )
 
 
@@ -307,8 +307,7 @@ def _show_goal(
         probability=figures.chance(goal, now, idle=idle),
         probability_band=SafeString() if idle else figures.chance_band(goal, now),
         unreachable=pace.health is Health.UNREACHABLE,
-        lacks_money=find_lack_of_money(goal.portfolio, goal.portfolio.reading)
-        is not None,
+        lacks_money=find_lack_of_money(goal.portfolio) is not None,
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
     )

@@ -60,6 +60,8 @@ def test_a_page_of_the_site_is_redirected_to_its_address(db: None) -> None:
     [
         ("/api/goal/", "/api/goals/"),
         ("/api/Goals", "/api/goals/"),
+        ("/api/goals//", "/api/goals/"),
+        ("/api//goals///7", "/api/goals/{goal_id}/"),
         ("/api/goals/17/size/", "/api/goals/{goal_id}/sizing/"),
         ("/api/goals/x/", "/api/goals/{goal_id}/"),
         ("/api/portfolio/3/cashflows", "/api/portfolios/{portfolio_id}/cash-flows/"),

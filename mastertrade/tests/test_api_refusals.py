@@ -6,9 +6,12 @@ The tables follow from the schema, so that a new endpoint is covered at once.
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from goals.services.portfolios import create_portfolio
 from mastertrade.web.errors import MOST_ERRORS
 from mastertrade.web.parameters import parameters_of
+from strategies.services import create_strategy
 from tests.bodies import BODIES
 from tests.http import (
     KEYED_BY_ADDRESS,
@@ -85,6 +88,11 @@ def test_an_unknown_field_of_a_row_is_named_in_its_row(trader: Trader) -> None:
         ("POST /api/strategies/", "user_id", "is set by MasterTrade"),
         ("POST /api/trades/", "trade_id", "is set by MasterTrade"),
         ("POST /api/trades/{trade_id}/close/", "profit_loss", "is set by MasterTrade"),
+        *[
+            (f"POST /api/trades/{{trade_id}}/{way}/", field, "belongs to the trade")
+            for way in ("add", "close")
+            for field in ("symbol", "side", "strategy_id", "status", "portfolio")
+        ],
         ("POST /api/webhooks/", "path", "is set by MasterTrade"),
     ],
 )
@@ -173,6 +181,39 @@ def test_an_unknown_reference_is_answered_with_the_nearest_of_ones_own(
         "You have no strategy momentum. Did you mean momentum_001? Yours are "
         "mean_reversion_001, momentum_001."
     ]
+
+
+def test_a_choice_like_none_is_answered_without_a_hint(trader: Trader) -> None:
+    refused = refuse(trader, "PATCH /api/goals/{goal_id}/", {"status": "achieved"})
+    assert refused["status"] == ["Must be one of active, paused."]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/next-trade/", {"base_size": "1", "portfolio": "crypto"}),
+        ("/api/goals/{goal_id}/strategy/", {}),
+    ],
+)
+def test_what_is_unknown_is_counted_and_so_is_what_one_has(
+    path: str, body: dict[str, Any], trader: Trader
+) -> None:
+    for number in range(70):
+        fields = {"strategy_id": f"s{number:02}", "strategy_type": "momentum"}
+        create_strategy(user=trader.user, now=timezone.now(), **fields)
+        fields = {"user": trader.user, "name": f"p{number}"}
+        create_portfolio(now=timezone.now(), **fields)
+    unknown = [f"z{number}" for number in range(8)]
+    refused = trader.post(path, {**body, "candidates": unknown}, 400)
+
+    assert refused["candidates"] == [
+        "You have no strategies z0, z1, z2, z3, z4 and 3 more. Yours are "
+        "mean_reversion_001, momentum_001, s00, s01, s02, s03, s04, s05, s06, s07 and "
+        "62 more."
+    ]
+    nowhere = {"base_size": "1", "portfolio": "nowhere"}
+    (words,) = trader.post("/api/sizing/", nowhere, 400)["portfolio"]
+    assert words.endswith("p6, p7 and 62 more.")
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,10 @@ def find_near(path: str) -> list[str]:
     """The API's addresses most like `path`, the nearest first."""
     if len(path) > LONGEST_COMPARED:
         return []
-    asked = re.sub(r"(?<=/)[0-9]+(?=/|$)", "1", f"{path.rstrip('/')}/".lower())
+    asked = re.sub(r"/+", "/", f"{path}/").lower()
+    asked = re.sub(r"(?<=/)[0-9]+(?=/)", "1", asked)
+    if asked in _comparable():  # but for slashes and capitals
+        return [_comparable()[asked]]
     found = get_close_matches(asked, _comparable(), MOST_NEAR, cutoff=0.75)
     return [_comparable()[one] for one in found]
 

@@ -209,6 +209,6 @@ def _refuse_unknown_references(portfolio: Portfolio, ticket: TradeTicket) -> Non
         .first()
     )
     if found is None:
-        raise no_strategy("strategy_id", ticket.strategy_id, mine)
+        raise no_strategy("strategy_id", mine, ticket.strategy_id)
     if ticket.adjustment_id is not None and not found:
         raise no_decision(portfolio, ticket.adjustment_id)

@@ -34,12 +34,12 @@ def find_unknown(
         mine = StrategyInstance.objects.tradable_in(portfolio)
     strategy_id = fields.get("strategy_id")
     if strategy_id and not mine.filter(strategy_id=strategy_id).exists():
-        yield no_strategy("strategy_id", strategy_id, mine)
+        yield no_strategy("strategy_id", mine, strategy_id)
     named = set(fields.get("candidates") or ())
     found = mine.filter(strategy_id__in=named).values_list("strategy_id", flat=True)
     unknown_names = sorted(named - set(found))
     if unknown_names:
-        yield no_strategy("candidates", ", ".join(unknown_names), mine)
+        yield no_strategy("candidates", mine, *unknown_names)
     decision = fields.get("adjustment_id")
     if portfolio is not None and decision is not None:
         of_portfolio = GoalAdjustmentLog.objects.filter(portfolio=portfolio)

@@ -39,7 +39,7 @@ def issue_webhook(
     locked = lock_portfolio(user=user, portfolio=portfolio)
     tradable = StrategyInstance.objects.tradable_in(locked)
     if not tradable.filter(strategy_id=strategy_id).exists():
-        raise no_strategy("strategy_id", strategy_id, tradable)
+        raise no_strategy("strategy_id", tradable, strategy_id)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     row = WebhookToken.objects.create(
         user=user,

@@ -171,7 +171,7 @@ def plan_next_trade(
     at = _as_of(as_of, now)
     goals = load_participants(locked, at)
     figures = read_figures(locked, at)
-    refuse_without_money(locked, figures.reading)
+    refuse_without_money(figures)
     competing = competing or load_candidates(locked, candidates)
     names = [one.strategy_id for one in competing]
     evidence = load_evidence(
@@ -224,7 +224,7 @@ def _decide(
     call: SizingCall,
 ) -> GoalAdjustmentLog:
     figures = read_figures(portfolio, call.as_of)
-    refuse_without_money(portfolio, figures.reading)
+    refuse_without_money(figures)
     of = WHOLE_PORTFOLIO if call.strategy_id is None else call.strategy_id
     evidence = load_evidence(
         user,

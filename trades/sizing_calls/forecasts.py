@@ -29,7 +29,7 @@ from goals.projection.goal_projection import (
 )
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import DeadlineTable, make_inputs
-from goals.services.conditions import find_halt
+from goals.services.conditions import find_halt, read_figures
 from goals.services.funding import find_lack_of_money
 from goals.services.outlooks import (
     Outlook,
@@ -110,7 +110,8 @@ def project(
     the portfolio's.
     """
     portfolio = goal.portfolio
-    reading = read_portfolio_at(portfolio, as_of)
+    at = read_figures(portfolio, as_of)
+    reading = at.reading
     edge = estimate_edge(load_growths(portfolio, as_of, strategy_id=strategy_id))
     per_day = load_trades_per_day(portfolio, as_of)
     halt = find_halt(portfolio, as_of)
@@ -122,8 +123,11 @@ def project(
     reason, unreachable = certain[1], certain[2]
     figures = None
     if reason is None and way is None:
-        lack = find_lack_of_money(portfolio, reading)
-        reason = lack.detail if lack else "the portfolio has no equity to trade with"
+        lack = find_lack_of_money(portfolio, at)
+        if lack is not None:
+            reason = lack.detail
+        elif not is_halted:
+            reason = "the portfolio has no equity to trade with at the last marks"
     if reason is None and trades_left is None:
         reason = "the goal has no deadline"
     if reason is None and edge is None and not is_halted:

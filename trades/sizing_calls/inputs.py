@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 
 from goals.decisions.guards import Exposure
@@ -40,6 +40,7 @@ OLDEST_MARK = """
      WHERE portfolio_id = %(portfolio_id)s AND status = 'open'
        AND opened_at <= %(as_of)s)
 """
+SECOND = timedelta(seconds=1)
 NO_RATE = "SELECT NULL::numeric AS seconds, NULL::bigint AS trades"
 
 
@@ -121,10 +122,10 @@ def load_evidence(
 
 
 def _seconds_since(oldest_mark: datetime | None, figures: Figures) -> int | None:
-    """Without marks among the figures no mark can be too old for them."""
+    """Rounded up. Without marks among the figures no mark can be too old for them."""
     if oldest_mark is None or not figures.is_marked:
         return None
-    return int((figures.at - oldest_mark).total_seconds())
+    return -((oldest_mark - figures.at) // SECOND)
 
 
 def _refuse_inactive(strategy_id: str, status: str | None) -> None:

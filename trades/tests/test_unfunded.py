@@ -14,12 +14,14 @@ from tests.http import (
     Trader,
     count_statements,
     make_newcomer,
+    make_trader,
     open_body,
     unthrottled,  # noqa: F401
 )
 from trades.tests.factories import book_profit
 
 CALL = re.compile(r"POST (/api/portfolios/\d+/cash-flows/) with (\{[^}]*\})")
+CRYPTO = {"portfolio": "crypto"}
 GOAL = {"goal_type": "monthly_return", "target_value": "5"}
 
 
@@ -100,6 +102,79 @@ def test_a_ruined_portfolio_names_the_deposit_that_starts_it_anew(newcomer: Trad
     assert warning["code"] == "portfolio_ruined"
     deposit_as_told(newcomer, warning["message"])
     assert newcomer.get("/api/goals/{goal_id}/")["warnings"] == []
+
+
+@pytest.mark.parametrize("loss", ["-100", "-5040", "-9999.5"])
+def test_the_deposit_that_is_named_lifts_equity_above_0_however_deep_the_ruin(
+    newcomer: Trader, loss: str
+):
+    portfolio = newcomer.user.portfolios.get(name="main")
+    record_cash_flow(
+        user=newcomer.user, amount=Decimal(100), now=timezone.now() - timedelta(hours=1)
+    )
+    book_profit(portfolio, Decimal(loss), at=timezone.now())
+    refused = newcomer.post("/api/sizing/", {"base_size": "10"}, 409)
+    deposit_as_told(newcomer, refused["detail"])
+    portfolio.refresh_from_db()
+    assert (portfolio.unit_value, portfolio.unit_run) == (1, 2)
+    assert portfolio.equity >= 1000
+    assert newcomer.post("/api/sizing/", {"base_size": "10"})["verdict"] == "allow"
+
+
+@pytest.fixture
+def fallen(db: None) -> Trader:
+    """Equity 1000, unit value 1, and a live equity of -3000 by a mark."""
+    trader = make_trader()
+    body = open_body(quantity="1", entry_price="5000")
+    trader.ids["trade_id"] = trader.post("/api/trades/", body, 201)["trade_id"]
+    mark(trader, "1000")
+    portfolio = trader.get("/api/portfolios/{portfolio_id}/")
+    assert Decimal(portfolio["live_equity"]) == -3000
+    assert Decimal(portfolio["unit_value"]) == 1
+    return trader
+
+
+def mark(trader: Trader, price: str) -> None:
+    body = {"symbol": "BTCUSDT", "price": price}
+    trader.post("/api/positions/marks/", body)
+
+
+@pytest.mark.parametrize("policy", ["ladder", "pace", "deadline_optimal"])
+@pytest.mark.parametrize(
+    "path", ["/api/goals/{goal_id}/sizing/", "/api/sizing/", "/api/next-trade/"]
+)
+def test_what_a_mark_alone_took_is_a_halt_and_no_want_of_money(
+    fallen: Trader, path: str, policy: str
+):
+    fallen.patch("/api/goals/{goal_id}/", {"policy": policy})
+    body = {} if "goal_id" in path else CRYPTO
+    answer = fallen.post(path, {"base_size": "100", **body})
+    answer = answer.get("sizing", answer)
+    assert (answer["verdict"], Decimal(answer["adjusted_size"])) == ("block", 0)
+    assert "trading is halted since" in answer["reason"]
+    assert "hard_drawdown_pct" in answer["reason"]
+    assert "cash-flows" not in answer["reason"]
+
+
+def test_a_goal_whose_portfolio_a_mark_took_shows_the_halt(fallen: Trader):
+    assert fallen.get("/api/goals/{goal_id}/")["warnings"] == []
+    answer = fallen.get("/api/goals/{goal_id}/projection/")
+    assert "trading is halted" in answer["reason"]
+    assert "cash-flows" not in answer["reason"]
+    assert Decimal(answer["probability"]) == 0
+
+
+def test_what_a_mark_took_is_halted_again_until_the_mark_is_better(fallen: Trader):
+    resume = "/api/portfolios/{portfolio_id}/resume/"
+    fallen.post(resume, {})
+    assert fallen.post("/api/sizing/", {"base_size": "1", **CRYPTO})["verdict"] == (
+        "block"
+    )
+    mark(fallen, "5000")
+    fallen.post(resume, {})
+    assert fallen.post("/api/sizing/", {"base_size": "1", **CRYPTO})["verdict"] == (
+        "allow"
+    )
 
 
 def test_a_goal_that_is_over_lacks_nothing(newcomer: Trader):

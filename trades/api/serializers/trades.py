@@ -31,6 +31,25 @@ from trades.enums import Side, TradeStatus
 from trades.models import Trade
 
 TRADE_STATUSES = choices(TradeStatus)
+# What a trade has from its opening; adding to it and closing it leave that as it is.
+OF_THE_TRADE = dict.fromkeys(
+    (
+        "portfolio",
+        "portfolio_id",
+        "strategy_id",
+        "symbol",
+        "side",
+        "status",
+        "entry_time",
+        "stop_price",
+        "leverage",
+        "quote_currency",
+        "fee_currency",
+        "fx_rate",
+        "adjustment_id",
+    ),
+    "belongs to the trade and cannot be changed here.",
+)
 
 
 class SymbolField(VisibleTextField):
@@ -228,6 +247,7 @@ class TradeCloseSerializer(StrictSerializer):
     """
 
     answered = ClosedTradeSerializer.Meta.fields
+    fixed = {**OF_THE_TRADE, "entry_price": OF_THE_TRADE["symbol"]}
 
     exit_price = DecimalColumnField(PRICE, above=0)
     exit_time = InstantField(required=False, allow_null=True)
@@ -246,6 +266,7 @@ class TradeAdditionSerializer(StrictSerializer):
     """More of an open trade; its entry price becomes the average."""
 
     answered = TradeSerializer.Meta.fields
+    fixed = OF_THE_TRADE
 
     quantity = DecimalColumnField(PRICE, above=0)
     entry_price = DecimalColumnField(PRICE, above=0)

@@ -67,5 +67,5 @@ class ProjectionView(APIView):
         if strategy_id is not None:
             own = StrategyInstance.objects.tradable_in(goal.portfolio)
             if not own.filter(strategy_id=strategy_id).exists():
-                raise no_strategy("strategy_id", strategy_id, own)
+                raise no_strategy("strategy_id", own, strategy_id)
         return Response(show_projection(project(goal, at, strategy_id=strategy_id)))
