@@ -21,7 +21,14 @@ from rest_framework.request import Request
 
 from goals.api.throttling import count_failure
 from goals.models import ApiToken, User
-from goals.services.sign_ins import Refused, forgive, take_try
+from goals.services.sign_ins import (
+    Refused,
+    find_refusal,
+    forgive,
+    is_known,
+    normalized_name,
+    take_try,
+)
 from mastertrade.web.addresses import normalized_address
 
 USE_IS_WRITTEN_EVERY = timedelta(minutes=1)
@@ -128,11 +135,17 @@ class TooManySigningIn(TooManyTries):
     title = "Many are signing in"
 
 
+def too_many(refused: Refused) -> TooManyTries:
+    refusal = TooManySignIns if refused.were_right else TooManyTries
+    return refusal(refused.wait_seconds)
+
+
 class Looking:
     """The passwords that a process looks at in this moment, one of an address.
 
     Each takes half a second of work, on purpose: the other threads go on with other
-    requests, and nobody who signs in again and again takes all places.
+    requests, and nobody who signs in again and again takes all places. One more place
+    is for addresses that signed in as that name lately.
     """
 
     def __init__(self, places: int) -> None:
@@ -140,10 +153,11 @@ class Looking:
         self._addresses: set[str] = set()
         self._lock = threading.Lock()
 
-    def enter(self, address: str) -> bool:
+    def enter(self, address: str, *, known: bool = False) -> bool:
         """Whether there is a place; no waiting, for that would hold a thread."""
         with self._lock:
-            if address in self._addresses or len(self._addresses) >= self.places:
+            places = self.places + known
+            if address in self._addresses or len(self._addresses) >= places:
                 return False
             self._addresses.add(address)
             return True
@@ -173,15 +187,18 @@ class CountingBackend(ModelBackend):
         if request is None or username is None or password is None:
             return super().authenticate(request, username, password, **kwargs)
         address = normalized_address(request.META.get("REMOTE_ADDR", ""))
-        # First, for it costs nothing to say no.
-        if not LOOKING.enter(address):
+        now = timezone.now()
+        # First, so that nobody who is refused anyway takes a place meanwhile.
+        refused = find_refusal(name=username, address=address, now=now)
+        if refused is not None:
+            raise too_many(refused)
+        known = is_known(normalized_name(username), address, now)
+        if not LOOKING.enter(address, known=known):
             raise TooManySigningIn(BUSY_SECONDS)
         try:
-            now = timezone.now()
             this = take_try(name=username, address=address, now=now)
             if isinstance(this, Refused):
-                refusal = TooManySignIns if this.were_right else TooManyTries
-                raise refusal(this.wait_seconds)
+                raise too_many(this)
             user = super().authenticate(request, username, password, **kwargs)
         finally:
             LOOKING.leave(address)

@@ -89,16 +89,7 @@ def take_try(*, name: str, address: str, now: datetime) -> Try | Refused:
     Names that nobody has are counted like others, so that they cannot be distinguished.
     """
     name, address = normalized_name(name), normalized_address(address)
-    wrong = {
-        _key("address", address): BY_ADDRESS,
-        _key("both", name, address): BY_NAME_AND_ADDRESS,
-    }
-    if not _is_known(name, address, now):
-        wrong[_key("name", name)] = BY_NAME
-    each = {
-        _key("all", address): ALL_BY_ADDRESS,
-        _key("all", name, address): ALL_BY_NAME_AND_ADDRESS,
-    }
+    wrong, each = _limits(name, address, now)
     _execute(SWEEP, now=now, at_once=SWEPT_AT_ONCE)
     taken: list[str] = []
     for key, limit in (wrong | each).items():
@@ -107,6 +98,19 @@ def take_try(*, name: str, address: str, now: datetime) -> Try | Refused:
             return Refused(_wait(key, now), were_right=key in each)
         taken.append(key)
     return Try(name, address, tuple(wrong))
+
+
+def find_refusal(*, name: str, address: str, now: datetime) -> Refused | None:
+    """What `take_try` would refuse with now, counting nothing; two statements."""
+    name, address = normalized_name(name), normalized_address(address)
+    wrong, each = _limits(name, address, now)
+    limits = wrong | each
+    counts = SignInCount.objects.filter(key__in=limits, ends_at__gt=now)
+    for count in counts:
+        if count.tries >= limits[count.key].tries:
+            wait = ceil((count.ends_at - now).total_seconds())
+            return Refused(max(wait, 1), were_right=count.key in each)
+    return None
 
 
 def forgive(this: Try, user: User, now: datetime) -> None:
@@ -175,12 +179,29 @@ def _give_back(keys: tuple[str, ...]) -> None:
         _execute(FORGET, key=key)
 
 
-def _is_known(name: str, address: str, now: datetime) -> bool:
+def is_known(name: str, address: str, now: datetime) -> bool:
+    """Whether the address signed in as that name lately; both normalized."""
     return KnownAddress.objects.filter(
         user__username=name,
         address=address,
         signed_in_at__gt=now - timedelta(days=KNOWN_DAYS),
     ).exists()
+
+
+def _limits(
+    name: str, address: str, now: datetime
+) -> tuple[dict[str, Limit], dict[str, Limit]]:
+    """By the key of their count: those of wrong passwords, and those of all."""
+    wrong = {
+        _key("address", address): BY_ADDRESS,
+        _key("both", name, address): BY_NAME_AND_ADDRESS,
+    }
+    if not is_known(name, address, now):
+        wrong[_key("name", name)] = BY_NAME
+    return wrong, {
+        _key("all", address): ALL_BY_ADDRESS,
+        _key("all", name, address): ALL_BY_NAME_AND_ADDRESS,
+    }
 
 
 def _take(key: str, limit: Limit, now: datetime) -> bool:

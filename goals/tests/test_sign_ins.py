@@ -309,7 +309,7 @@ def test_wrong_passwords_at_once_get_no_more_tries_than_one_after_the_other() ->
 
     with (
         patch.object(ModelBackend, "authenticate", look),
-        patch.object(Looking, "enter", lambda *_: True),
+        patch.object(Looking, "enter", lambda *_, **__: True),
         patch.object(Looking, "leave", lambda *_: None),
     ):
         answers = run_at_once(*[guess] * (BY_NAME_AND_ADDRESS.tries + 6))
@@ -405,3 +405,22 @@ def test_after_many_right_passwords_the_next_waits(
     browser.force_login(ada)
     assert browser.get("/").status_code == 200
     assert client_of(ada).get("/api/goals/", REMOTE_ADDR=HOME).status_code == 200
+
+
+def test_who_is_refused_anyway_takes_no_place_of_those_who_are_looked_at(
+    ada: User,
+) -> None:
+    for _ in range(BY_NAME_AND_ADDRESS.tries):
+        assert ask_for_token("ada", "wrong").status_code == 401
+    with patch.object(Looking, "enter", side_effect=AssertionError("took a place")):
+        assert ask_for_token("ada", "wrong").status_code == 429
+
+
+def test_an_address_that_signed_in_lately_has_a_place_of_its_own(ada: User) -> None:
+    assert ask_for_token("ada", PASSWORD).status_code == 201
+    crowd = Looking(2)
+    assert crowd.enter("192.0.2.1")
+    assert crowd.enter("192.0.2.2")
+    with patch.object(authentication, "LOOKING", crowd):
+        assert ask_for_token("ada", PASSWORD, ELSEWHERE).status_code == 429
+        assert ask_for_token("ada", PASSWORD).status_code == 201

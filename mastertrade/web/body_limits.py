@@ -5,6 +5,7 @@ again, for servers that do not ask.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,11 @@ ATTRIBUTE = "body_limit"
 ANONYMOUS = "anonymous"
 SIGNED_IN = "signed_in"
 TOO_LARGE = "too_large"
+LENGTH_REQUIRED = "length_required"
+LENGTH_IS_UNKNOWN = (
+    "The body comes in chunks, and its length is not known. Send it again with a "
+    "Content-Length."
+)
 
 
 class BodyLimitMiddleware:
@@ -39,12 +45,7 @@ class BodyLimitMiddleware:
         length = meta.get("CONTENT_LENGTH")
         if "HTTP_TRANSFER_ENCODING" in meta and not length:
             return JsonResponse(
-                {
-                    "code": "length_required",
-                    "detail": "The body comes in chunks, and its length is not known. "
-                    "Send it again with a Content-Length.",
-                },
-                status=411,
+                {"code": LENGTH_REQUIRED, "detail": LENGTH_IS_UNKNOWN}, status=411
             )
         limit = _limit_of(
             view, meta.get("HTTP_AUTHORIZATION", ""), meta.get("HTTP_COOKIE", "")
@@ -57,11 +58,11 @@ class BodyLimitMiddleware:
 
 def limit_at(path: str, authorization: str, cookies: str) -> int:
     """The largest body, in bytes, that is read at a path (as in WSGI's PATH_INFO)."""
-    try:
-        view = resolve(get_path_info({"PATH_INFO": path})).func
-    except Resolver404:
-        return _limit(ANONYMOUS)
-    return _limit_of(view, authorization, cookies)
+    info = get_path_info({"PATH_INFO": path})
+    for address in (info, f"{info}/"):  # of the API, with and without its last slash
+        with suppress(Resolver404):
+            return _limit_of(resolve(address).func, authorization, cookies)
+    return _limit(ANONYMOUS)
 
 
 def describe_excess(size: int, limit: int) -> str:

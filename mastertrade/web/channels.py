@@ -17,10 +17,17 @@ from django.conf import settings
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
-from waitress.utilities import BadRequest, Error
+from waitress.utilities import Error
 
 from mastertrade.web.addresses import is_within, networks_of, normalized_address
-from mastertrade.web.body_limits import SIGNED_IN, TOO_LARGE, describe_excess, limit_at
+from mastertrade.web.body_limits import (
+    LENGTH_IS_UNKNOWN,
+    LENGTH_REQUIRED,
+    SIGNED_IN,
+    TOO_LARGE,
+    describe_excess,
+    limit_at,
+)
 
 # Seconds until a connection without a request is closed, and until a head is refused.
 IDLE_SECONDS = 30
@@ -30,12 +37,9 @@ BODY_SECONDS = 10
 SLOWEST_BODY = 16_384
 # A client that was refused while it sends hears why before it hears of a reset.
 LINGER_SECONDS = 2
-# Between chunks: their sizes, and what follows the last. It is read again from its
-# beginning whenever more of it comes.
-LONGEST_CHUNK_LINE = 4_096
 WAIT_SECONDS = 5
 # Of what waitress refuses by itself.
-CODES = {431: "headers_too_large", 500: "internal_error"}
+CODES = {413: TOO_LARGE, 431: "headers_too_large", 500: "internal_error"}
 
 
 class Refused(Error):  # type: ignore[misc]
@@ -104,6 +108,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     def received(self, data: bytes) -> int:
         count: int = super().received(data)
+        if self.completed:  # else waitress would read on, into the next request
+            self.expect_continue = False
         if self.error is None and self.body_rcv is not None:
             self.error = self._wrong_with_body()
         if self.error is not None:
@@ -137,6 +143,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
         return seconds > BODY_SECONDS + received / SLOWEST_BODY
 
     def _wrong_with_body(self) -> Error | None:
+        if self.chunked:  # taken apart here, chunks of a byte would hold all others
+            return Refused(
+                HTTPStatus.LENGTH_REQUIRED, LENGTH_REQUIRED, LENGTH_IS_UNKNOWN
+            )
         if self.limit is None:  # the head has just come in whole
             self.began = time.monotonic()
             header = self.headers.get
@@ -144,14 +154,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             self.limit = limit_at(
                 path, header("AUTHORIZATION", ""), header("COOKIE", "")
             )
-        size = max(self.content_length, len(self.body_rcv))
+        size = self.content_length
         if size > self.limit:
             detail = describe_excess(size, self.limit)
             return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE, detail)
-        if self.chunked and not self.completed:
-            lines = self.body_rcv.control_line, self.body_rcv.trailer
-            if max(map(len, lines)) > LONGEST_CHUNK_LINE:
-                return BadRequest("A line between chunks is too long")
         if size > settings.BODY_LIMITS[SIGNED_IN] and not self._take(size):
             return Refused(
                 HTTPStatus.SERVICE_UNAVAILABLE,
@@ -207,6 +213,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
             super().handle_write()
             return
         self._flush_exception(self._flush_some)
+        if self.socket is None:  # the client was faster, and it is closed
+            return
         if self.will_close:
             self.handle_close()
         elif not self.total_outbufs_len:

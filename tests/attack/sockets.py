@@ -51,7 +51,7 @@ def slow_bodies(base: str) -> Figures:
 
 
 def slow_chunks(base: str) -> Figures:
-    """The same in chunks of one byte."""
+    """The same in chunks of one byte, which are refused at the head."""
     head = _post_head(base, "Transfer-Encoding: chunked")
     return _measure(base, head, b"1\r\n \r\n")
 

@@ -1,6 +1,5 @@
 """The site as `make run` serves it; `make attack` does more, and for longer."""
 
-import json
 import os
 import signal
 import socket
@@ -75,30 +74,11 @@ def test_the_limits_are_those_that_the_attack_expects() -> None:
     assert ALL_BY_NAME_AND_ADDRESS.tries == logins.SIGN_INS_OF_A_NAME
 
 
-def test_a_chunked_body_is_read(site: str) -> None:
-    body = json.dumps({"username": "ada", "misspelt": 1})
-    chunks = "".join(f"1\r\n{letter}\r\n" for letter in body)
+def test_a_body_that_is_too_large_is_refused(site: str) -> None:
     answer = ask(
         site,
-        "POST /api/tokens/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-        "Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
-        f"{chunks}0\r\n\r\n",
-    )
-    assert answer.startswith("HTTP/1.1 400")
-    assert "misspelt" in answer
-
-
-@pytest.mark.parametrize(
-    "framing",
-    [f"Content-Length: {LARGEST + 1}\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n"],
-)
-def test_a_body_that_is_too_large_is_refused(site: str, framing: str) -> None:
-    chunk = f"{LARGEST + 1:x}\r\n" if "chunked" in framing else ""
-    answer = ask(
-        site,
-        f"POST /api/trades/import/ HTTP/1.1\r\nHost: localhost\r\n{framing}"
-        + chunk
-        + "x" * (LARGEST + 1),
+        "POST /api/trades/import/ HTTP/1.1\r\nHost: localhost\r\n"
+        f"Content-Length: {LARGEST + 1}\r\n\r\n" + "x" * (LARGEST + 1),
     )
     assert answer.startswith("HTTP/1.1 413")
 
@@ -106,8 +86,6 @@ def test_a_body_that_is_too_large_is_refused(site: str, framing: str) -> None:
 @pytest.mark.parametrize(
     "head",
     [
-        "POST /api/tokens/ HTTP/1.1\r\nHost: localhost\r\n"
-        "Transfer-Encoding: chunked\r\n\r\n" + "a" * 5_000,
         f"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: {'9' * 5_000}\r\n\r\n",
         "GET http://[ HTTP/1.1\r\nHost: localhost\r\n\r\n",
     ],
@@ -180,7 +158,7 @@ def test_two_sites_of_one_user_share_no_socket_of_control(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_at_once_and_without_a_word(
+def test_it_ends_at_once_and_with_one_line(
     directory: Path, number: signal.Signals
 ) -> None:
     """As Ctrl-C does: the signal goes to every process of the group."""
@@ -190,7 +168,7 @@ def test_it_ends_at_once_and_without_a_word(
         os.killpg(process.pid, number)
         assert process.wait(15) == 0
     assert time.monotonic() - began < 5
-    assert log.read_text() == ""
+    assert len(log.read_text().splitlines()) == 1
 
 
 def test_told_to_end_it_answers_what_has_come_in(directory: Path) -> None:

@@ -181,7 +181,7 @@ def test_a_thousand_goals_take_a_day_of_so_many_statements_a_portfolio() -> None
     assert projecting <= 1 + 20 * 9
     words = [one.done.words for one in run_day(as_of=NOW + timedelta(days=1))]
     assert words[1] == "1,000 goals written down"
-    assert words[-1] == "1,000 goals projected"
+    assert "1,000 goals projected" in words
 
 
 def test_a_deadline_of_many_thousand_trades_is_sized_projected_and_kept() -> None:
