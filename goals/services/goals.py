@@ -203,7 +203,7 @@ def find_wrong_change(
         for name in CHANGEABLE:
             if name in fields:
                 setattr(goal, name, fields[name])
-        retargeted = [goal.target_value, goal.target_date] != before[:2]
+        retargeted = (goal.target_value, goal.target_date) != before
         yield from _wrong_change(goal, goal.portfolio, as_of, retargeted=retargeted)
 
 
