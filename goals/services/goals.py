@@ -204,7 +204,12 @@ def find_wrong_change(
             if name in fields:
                 setattr(goal, name, fields[name])
         retargeted = (goal.target_value, goal.target_date) != before
-        yield from _wrong_change(goal, goal.portfolio, as_of, retargeted=retargeted)
+        for wrong in _wrong_change(goal, goal.portfolio, as_of, retargeted=retargeted):
+            if wrong.field in fields or wrong.field not in {
+                "start_date",
+                "target_date",
+            }:
+                yield wrong
 
 
 def _wrong_change(

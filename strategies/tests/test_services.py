@@ -102,7 +102,7 @@ def test_named_candidates_are_the_only_ones():
 def test_an_unknown_candidate_is_refused_by_name():
     user = StrategyFactory(strategy_id="a").user
     StrategyFactory(strategy_id="theirs")
-    with pytest.raises(InvalidInput, match="no strategy nope, theirs"):
+    with pytest.raises(InvalidInput, match="no strategies nope, theirs"):
         load_candidates(find_portfolio(user), only=["a", "theirs", "nope"])
 
 
