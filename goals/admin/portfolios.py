@@ -75,8 +75,8 @@ GOALS = Section(
     columns=[
         ("Goal", goal_link),
         ("Progress", lambda goal: figures.progress(goal.progress_pct, None)),
-        ("Band", lambda goal: figures.badge(goal.band_at(goal.as_of))),
-        ("Status", lambda goal: figures.badge(goal.status_at(goal.as_of))),
+        ("Band", lambda goal: figures.badge(goal.band_at(goal.shown_at))),
+        ("Status", lambda goal: figures.badge(goal.status_at(goal.shown_at))),
         ("From", lambda goal: goal.start_date.isoformat()),
         ("To", lambda goal: goal.target_date and goal.target_date.isoformat()),
     ],
