@@ -13,7 +13,7 @@ help:  ## list these commands
 # Python cannot end in one line before it reads its first: until then Ctrl-C has to wait.
 # After it the shell ends without a word, and make by the signal it got itself.
 BLOCKED = $(shell env --block-signal=INT true 2>/dev/null && echo env --block-signal=INT)
-INSTALL = trap 'exit 0' INT; command -v "$(PYTHON)" >/dev/null || { \
+INSTALL = trap 'exit 0' INT; "$(PYTHON)" -c "" >/dev/null 2>&1 || { \
   echo "There is no $(PYTHON). Install Python 3.11 or newer, or name one: make PYTHON=python3.12 run" >&2; \
   exit 1; }; \
   $(BLOCKED) "$(PYTHON)" install.py $(if $(filter file,$(origin PYTHON)),,--exactly)

@@ -29,7 +29,7 @@ logger_class = "mastertrade.web.server.DiscreetLogger"
 
 def stop_early(number: int, frame: FrameType | None) -> None:
     """Ctrl-C before gunicorn looks after it; `make run` blocks it until here."""
-    say_stopped("Nothing is lost.")
+    say_stopped()
     sys.exit(EXIT_CODE)
 
 
@@ -38,7 +38,7 @@ signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def on_exit(server: Any) -> None:
-    say_stopped("Nothing is lost.")
+    say_stopped()
 
 
 def on_starting(server: Any) -> None:

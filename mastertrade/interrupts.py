@@ -41,9 +41,9 @@ def ignore_interrupts() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def say_stopped(what: str) -> None:
+def say_stopped(what: str = "") -> None:
     start = CLEAR_LINE if sys.stderr.isatty() else ""
-    print(f"{start}Stopped. {what}", file=sys.stderr, flush=True)
+    print(f"{start}Stopped. {what}".rstrip(" "), file=sys.stderr, flush=True)
 
 
 def _find_interrupt(failure: BaseException) -> KeyboardInterrupt | None:

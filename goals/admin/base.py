@@ -335,7 +335,7 @@ def _turn_to_page(request: HttpRequest, section: Section, obj: Model) -> Section
     paginator = Paginator(section.rows(obj), ROWS_A_PAGE)
     page = paginator.get_page(request.GET.get(section.key))
     for row in page:
-        row.as_of = now_of(request)  # what a row is shown by
+        row.shown_at = now_of(request)  # `as_of` is a column of some
     rows = [[cell(row) for _, cell in section.columns] for row in page]
     newer = older = ""
     if page.has_previous():

@@ -9,7 +9,9 @@ from django import forms
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Model
 
+from goals.enums import HaltCause
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt
+from goals.services.conditions import halts_in_force
 from goals.services.goals import create_goal, update_goal
 from goals.services.portfolios import (
     create_portfolio,
@@ -17,7 +19,7 @@ from goals.services.portfolios import (
     update_portfolio,
 )
 from goals.services.resuming import halt_trading, resume_trading
-from mastertrade.values.exceptions import DomainError, InvalidInput
+from mastertrade.values.exceptions import DomainError, InvalidInput, TradingHalted
 from mastertrade.values.money import format_plain
 
 Row = TypeVar("Row", bound=Model)
@@ -250,6 +252,20 @@ class CashFlowForm(OnceForm[CashFlow]):
         return flow
 
 
+def halt_anew(*, reason: str, now: datetime, **call: Any) -> TradingHalt:
+    """Halt trading; `TradingHalted` where a person's halt was in force before."""
+    portfolio = halt_trading(reason=reason, now=now, **call)
+    halts = halts_in_force(portfolio, now).filter(cause=HaltCause.PERSON)
+    halt = halts.latest("halt_id")
+    if (halt.halted_at, halt.reason) != (now, reason.strip()):
+        raise TradingHalted(
+            f"Trading in portfolio {portfolio.name} is halted already since "
+            f"{halt.halted_at:%Y-%m-%d %H:%M} UTC: {halt.reason.rstrip('.')}. To give "
+            "another reason, resume trading first."
+        )
+    return halt
+
+
 class HaltForm(ServiceForm[TradingHalt]):
     class Meta:
         model = TradingHalt
@@ -261,14 +277,13 @@ class HaltForm(ServiceForm[TradingHalt]):
 
     def call_service(self) -> TradingHalt:
         portfolio = self.cleaned_data["portfolio"]
-        halted = halt_trading(
+        return halt_anew(
             user=portfolio.user,
             portfolio_id=portfolio.pk,
             reason=self.cleaned_data["reason"],
             now=self.now,
             by=self.by,
         )
-        return halted.halts.latest("halt_id")
 
 
 class ResumeForm(ServiceForm[TradingHalt]):

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from goals.admin import figures
 from goals.admin.base import Figure, Section, SectionsAdmin, Tool, now_of
 from goals.admin.filters import OwnKindFilter
-from goals.admin.forms import PortfolioForm
+from goals.admin.forms import PortfolioForm, halt_anew
 from goals.admin.logs import goal_link
 from goals.admin.tools import PORTFOLIO_TOOLS, ReasonForm, lack_of
 from goals.enums import TradingState
@@ -27,7 +27,7 @@ from goals.models import (
     TradingHalt,
 )
 from goals.services.conditions import is_in_force
-from goals.services.resuming import halt_trading, resume_trading
+from goals.services.resuming import resume_trading
 from goals.services.trading_state import trading_state_of, with_trading_state
 from mastertrade.values.exceptions import DomainError
 
@@ -75,8 +75,8 @@ GOALS = Section(
     columns=[
         ("Goal", goal_link),
         ("Progress", lambda goal: figures.progress(goal.progress_pct, None)),
-        ("Band", lambda goal: figures.badge(goal.band_at(goal.as_of))),
-        ("Status", lambda goal: figures.badge(goal.status_at(goal.as_of))),
+        ("Band", lambda goal: figures.badge(goal.band_at(goal.shown_at))),
+        ("Status", lambda goal: figures.badge(goal.status_at(goal.shown_at))),
         ("From", lambda goal: goal.start_date.isoformat()),
         ("To", lambda goal: goal.target_date and goal.target_date.isoformat()),
     ],
@@ -238,7 +238,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
 
     @admin.action(description="Halt trading (with a reason)", permissions=MAY)
     def halt(self, request: HttpRequest, queryset: QuerySet[Portfolio]) -> None:
-        self._each(request, queryset, "halted", halt_trading)
+        self._each(request, queryset, "halted", halt_anew)
 
     @admin.action(description="Resume trading", permissions=MAY)
     def resume(self, request: HttpRequest, queryset: QuerySet[Portfolio]) -> None:
@@ -249,7 +249,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
         request: HttpRequest,
         queryset: QuerySet[Portfolio],
         done_word: str,
-        service: Callable[..., Portfolio],
+        service: Callable[..., object],
     ) -> None:
         """One transaction a portfolio: a refusal says why, the others go on."""
         call = {

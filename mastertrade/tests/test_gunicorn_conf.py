@@ -64,5 +64,5 @@ def test_an_interrupt_before_it_serves_is_one_line() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (
         130,
         "",
-        "Stopped. Nothing is lost.\n",
+        "Stopped.\n",
     )

@@ -19,7 +19,7 @@ from goals.admin.base import (
 )
 from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.admin.logs import decision_link
-from mastertrade.values.money import PERCENT, exactly, round_to
+from mastertrade.values.money import PERCENT, exactly, format_short, round_to
 from trades.admin.forms import CloseForm, TradeForm
 from trades.models import Position, Trade
 
@@ -40,10 +40,12 @@ def trade_link(trade: Trade) -> SafeString:
 
 def describe(row: Trade | Position) -> SafeString:
     return format_html(
-        '<span class="trade"><span class="side side-{}">{}</span> {} {}</span>',
-        row.side,
-        row.side,
+        '<span class="trade" title="{}"><span class="side side-{}">{}</span> {} {}'
+        "</span>",
         figures.number(row.quantity),
+        row.side,
+        row.side,
+        figures.number(Decimal(format_short(row.quantity))),
         row.symbol,
     )
 

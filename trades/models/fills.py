@@ -8,6 +8,7 @@ from django.db.models import Q
 from goals.models import Portfolio
 from mastertrade.db import model_fields as columns
 from mastertrade.db.model_fields import above, at_least, check, check_words
+from mastertrade.values.money import format_short
 from trades.enums import FillKind
 from trades.models.imports import TradeImport
 from trades.models.trades import Trade
@@ -82,4 +83,4 @@ class TradeFill(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.quantity.normalize():f} {self.symbol}"
+        return f"{self.kind} {format_short(self.quantity)} {self.symbol}"

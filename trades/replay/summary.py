@@ -57,8 +57,9 @@ def print_summary(console: Console, report: ReplayReport) -> None:
     console.print(
         Text(
             "Worst first. Policy: compared with factor 1.0, the same strategies with "
-            "every size the base size. Hold: bought and held. Fall: the deepest, from "
-            f"the highest equity before. Reached: {period_word(first.goal_type)}s of "
+            "every size the base size. Hold: bought and held. Drawdown: the "
+            "deepest drawdown from the highest equity before. "
+            f"Reached: {period_word(first.goal_type)}s of "
             "those that ended. Halted: how often, and the days of all halts.\n"
             "One run is one path of prices, and no evidence that a policy helps or "
             "harms.",
@@ -84,7 +85,7 @@ def _table(reports: list[InstrumentReport]) -> Table:
     table.add_column("Prices", overflow="fold", max_width=NAME_WIDTH)
     table.add_column("Policy", no_wrap=True)
     at_1 = BASELINE.replace("factor", "at")
-    figures = ("Return %", at_1, "hold", "Fall %", at_1, "Reached", at_1, "Halted")
+    figures = ("Return %", at_1, "hold", "Drawdown %", at_1, "Reached", at_1, "Halted")
     for heading in figures:
         table.add_column(heading, justify="right", no_wrap=True)
     for report in reports:

@@ -145,6 +145,15 @@ def test_the_goal_page_lists_decisions_and_selections(operator: Client) -> None:
     assert StrategySelectionLog.objects.get().reason == selection[-1]
 
 
+def test_a_goal_s_rows_have_their_own_time_not_the_page_s(operator: Client) -> None:
+    goal = GoalFactory()
+    decide(goal, 1)
+
+    for key in ("decisions", "selections"):
+        (row,) = section_of(operator, page_of(goal), key)
+        assert ENTRY.isoformat() in str(row[0])
+
+
 def test_a_decisions_page_shows_guards_and_inputs_as_tables(operator: Client) -> None:
     decide(GoalFactory(), 1)
     decision = GoalAdjustmentLog.objects.get()

@@ -173,6 +173,20 @@ def test_a_halt_needs_a_reason(operator: Client, portfolio: Portfolio):
     assert errors_of(answer) == {"reason": ["This field is required."]}
 
 
+def test_a_second_halt_is_refused_and_its_reason_not_dropped_in_silence(
+    operator: Client, portfolio: Portfolio
+):
+    operator.post(HALT, {"portfolio": portfolio.pk, "reason": "a look"})
+    body = {"portfolio": portfolio.pk, "reason": "the exchange is down"}
+    with nothing_changes():
+        (error,) = errors_of(operator.post(HALT, body))["__all__"]
+        assert "is halted already since" in error
+        assert "a look" in error
+        body |= {"action": "halt", "_selected_action": [portfolio.pk]}
+        answer = operator.post(PORTFOLIOS, body, follow=True)
+        assert [str(one) for one in answer.context["messages"]] == [error]
+
+
 def test_a_halt_that_is_over_is_only_looked_at(operator: Client, portfolio: Portfolio):
     operator.post(HALT, {"portfolio": portfolio.pk, "reason": "a look"})
     halt = TradingHalt.objects.get()
