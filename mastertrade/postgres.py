@@ -426,13 +426,20 @@ class Embedded(NamedTuple):
     def _launch(self, command: list[str], account: Account | None) -> str:
         """Start PostgreSQL and wait until it is ready; what it says if it ends."""
         end = time.monotonic() + PATIENCE
-        with self._open("server.log") as log:
-            written = os.fstat(log.fileno()).st_size
-            child = subprocess.Popen(
-                command, stdout=log, stderr=log, **_server_process(account)
-            )
-        _started[:] = [each for each in _started if each.poll() is None] + [child]
+        # Ctrl-C waits until there is a child to be stopped; PostgreSQL unblocks it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
+            with self._open("server.log") as log:
+                written = os.fstat(log.fileno()).st_size
+                child = subprocess.Popen(
+                    command, stdout=log, stderr=log, **_server_process(account)
+                )
+            _started[:] = [each for each in _started if each.poll() is None] + [child]
+        except BaseException:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+            raise
+        try:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
             while child.poll() is None:
                 found = self._pid_file()
                 if found and found.pid == child.pid and found.is_ready:
