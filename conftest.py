@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -16,6 +17,10 @@ settings.register_profile(
     "ci", settings.get_profile("mastertrade"), derandomize=True, print_blob=True
 )
 settings.load_profile("ci" if os.environ.get("CI") else "mastertrade")
+
+# Started in the background, tests ignore Ctrl-C, and so would what they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

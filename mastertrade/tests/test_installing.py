@@ -136,7 +136,7 @@ def test_an_old_python_is_refused_in_one_line(
     (tmp_path / "old.py").write_text(OLD_PYTHON)
     old = script(
         tmp_path / "bin" / "python3",
-        f'exec "{sys.executable}" "{tmp_path}/old.py" "$@"\n',
+        f'[ "$1" = -c ] || exec "{sys.executable}" "{tmp_path}/old.py" "$@"\n',
     )
     for minor in (11, 12, 13, 14):
         script(tmp_path / "bin" / f"python3.{minor}", newer)
