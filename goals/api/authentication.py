@@ -189,10 +189,10 @@ class CountingBackend(ModelBackend):
         address = normalized_address(request.META.get("REMOTE_ADDR", ""))
         now = timezone.now()
         # First, so that nobody who is refused anyway takes a place meanwhile.
-        refused = find_refusal(name=username, address=address, now=now)
+        known = is_known(normalized_name(username), address, now)
+        refused = find_refusal(name=username, address=address, known=known, now=now)
         if refused is not None:
             raise too_many(refused)
-        known = is_known(normalized_name(username), address, now)
         if not LOOKING.enter(address, known=known):
             raise TooManySigningIn(BUSY_SECONDS)
         try:

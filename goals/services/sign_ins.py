@@ -89,7 +89,7 @@ def take_try(*, name: str, address: str, now: datetime) -> Try | Refused:
     Names that nobody has are counted like others, so that they cannot be distinguished.
     """
     name, address = normalized_name(name), normalized_address(address)
-    wrong, each = _limits(name, address, now)
+    wrong, each = _limits(name, address, known=is_known(name, address, now))
     _execute(SWEEP, now=now, at_once=SWEPT_AT_ONCE)
     taken: list[str] = []
     for key, limit in (wrong | each).items():
@@ -100,10 +100,12 @@ def take_try(*, name: str, address: str, now: datetime) -> Try | Refused:
     return Try(name, address, tuple(wrong))
 
 
-def find_refusal(*, name: str, address: str, now: datetime) -> Refused | None:
-    """What `take_try` would refuse with now, counting nothing; two statements."""
+def find_refusal(
+    *, name: str, address: str, known: bool, now: datetime
+) -> Refused | None:
+    """What `take_try` would refuse with now, counting nothing; one statement."""
     name, address = normalized_name(name), normalized_address(address)
-    wrong, each = _limits(name, address, now)
+    wrong, each = _limits(name, address, known=known)
     limits = wrong | each
     counts = SignInCount.objects.filter(key__in=limits, ends_at__gt=now)
     for count in counts:
@@ -189,14 +191,14 @@ def is_known(name: str, address: str, now: datetime) -> bool:
 
 
 def _limits(
-    name: str, address: str, now: datetime
+    name: str, address: str, *, known: bool
 ) -> tuple[dict[str, Limit], dict[str, Limit]]:
     """By the key of their count: those of wrong passwords, and those of all."""
     wrong = {
         _key("address", address): BY_ADDRESS,
         _key("both", name, address): BY_NAME_AND_ADDRESS,
     }
-    if not is_known(name, address, now):
+    if not known:
         wrong[_key("name", name)] = BY_NAME
     return wrong, {
         _key("all", address): ALL_BY_ADDRESS,
