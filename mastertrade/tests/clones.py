@@ -71,6 +71,15 @@ def processes_naming(path: Path) -> list[int]:
     return found
 
 
+def parent_of(pid: int) -> int:
+    """0 for a process that has ended."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("PPid:"):
+                return int(line.split()[1])
+    return 0
+
+
 def clean_environment(**variables: str) -> dict[str, str]:
     kept = {
         name: value
@@ -165,8 +174,10 @@ class Clone:
         return client
 
     def servers(self) -> list[int]:
+        """A child that was just forked still has its parent's name: it is no server."""
         found = processes_naming(self.embedded.data)
-        return [pid for pid in found if self.embedded._serves(pid)]
+        serving = [pid for pid in found if self.embedded._serves(pid)]
+        return [pid for pid in serving if parent_of(pid) not in serving]
 
     @property
     def server(self) -> int:
