@@ -139,7 +139,6 @@ def _make(user: User, prices: MovedPrices, now: datetime) -> Portfolio:
     )
     _set_goals(portfolio, prices.by)
     _trade(portfolio, prices)
-    _mark(portfolio, prices)
     # What the daily run does for live portfolios.
     running = portfolio.goals.filter(ended_at=None).order_by("pk")
     snapshot_goals(as_of=now, goal_ids=list(running.values_list("pk", flat=True)))
@@ -203,17 +202,22 @@ def _trade(portfolio: Portfolio, prices: MovedPrices) -> None:
         ]
         for walk, place in trading:
             walk.open_bar(place)
+        _mark(portfolio, trading)
         for walk, place in trading:
             walk.close_bar(place)
 
 
-def _mark(portfolio: Portfolio, prices: MovedPrices) -> None:
-    marks = [
-        Mark(one.symbol, one.bars[-1].close, one.bars[-1].at) for one in prices.series
-    ]
-    mark_positions(
-        user=portfolio.user,
-        marks=marks,
-        now=max(bar.at for one in prices.series for bar in one.bars[-1:]),
-        portfolio=portfolio.pk,
-    )
+def _mark(portfolio: Portfolio, trading: Sequence[tuple[Walk, int]]) -> None:
+    """At the day's closes, as decisions at them expect marks of that day."""
+    bars = {
+        walk.series.symbol: walk.series.bars[place]
+        for walk, place in trading
+        if walk.position is not None
+    }
+    if bars:
+        mark_positions(
+            user=portfolio.user,
+            marks=[Mark(symbol, bar.close, bar.at) for symbol, bar in bars.items()],
+            now=max(bar.at for bar in bars.values()),
+            portfolio=portfolio.pk,
+        )

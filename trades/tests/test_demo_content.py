@@ -90,6 +90,7 @@ def assert_sized_by_decisions(
     verdicts = {decision["verdict"] for decision in decisions.values()}
     assert verdicts == {"allow", "reduce", "block"}
     for row in rows.values():
+        assert {one["code"] for one in row.answer["warnings"]} <= {"no_record"}
         again = decide_again(row)
         assert (again.adjusted_size, again.reason) == (row.adjusted_size, row.reason)
 
