@@ -5,7 +5,6 @@ Its command line goes before: `gunicorn mastertrade.wsgi --bind 0.0.0.0:8000`.
 
 import os
 import signal
-import socket
 import sys
 import tempfile
 import time
@@ -15,8 +14,9 @@ from types import FrameType
 from typing import Any
 
 from mastertrade.interrupts import EXIT_CODE, say_stopped
+from mastertrade.port import HOST, explain_address
 
-bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
+bind = f"{HOST}:{os.environ.get('PORT', '8000')}"
 workers = 2
 worker_class = "mastertrade.web.server.BufferingWorker"
 # Of each worker; each keeps a connection of its own to the database.
@@ -42,26 +42,21 @@ def on_exit(server: Any) -> None:
 
 
 def on_starting(server: Any) -> None:
-    """Say in one line that the port is taken; gunicorn tries five times, in eleven."""
+    """End in one line where the port is taken; gunicorn tries five times, in eleven."""
     forget_killed_imports()
     if "GUNICORN_FD" in os.environ:  # taken over from the one before
         return
     for address in server.cfg.address:
-        if isinstance(address, tuple):
-            refuse_taken(*address[:2])
+        if isinstance(address, tuple) and (problem := explain_address(*address[:2])):
+            sys.exit(problem)
 
 
-def refuse_taken(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            sys.exit(
-                f"Cannot serve at {host}:{port}: {error.strerror}. Stop what serves "
-                "there, or choose another port, as in: make run PORT=8080"
-            )
+def post_worker_init(worker: Any) -> None:
+    """Once, when there is a process that answers."""
+    if worker.age == 1:
+        for listener in worker.sockets:
+            print(f"Site      {listener}/ (also admin/ and api/docs/)", flush=True)
+        print("Stop with Ctrl-C; nothing is lost.", flush=True)
 
 
 def forget_killed_imports() -> None:

@@ -6,25 +6,23 @@
 """
 
 import argparse
-import errno
 import fcntl
 import hashlib
 import importlib.util
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from mastertrade.installing_progress import Progress
 from mastertrade.interrupts import INTERRUPTS, ends_in_one_line, ignore_interrupts
+from mastertrade.port import explain_port
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -34,8 +32,6 @@ UNFINISHED = VENV / "unfinished"
 TEMPORARY = VENV / "tmp"
 PIP_LOG = ROOT / "var" / "pip.log"
 OLDEST_PYTHON = (3, 11)
-HOST = "127.0.0.1"
-PROBE_SECONDS = 2.0
 DATA_MB = 150  # the database with the demo, 70 MB, and its log of changes
 SPARE_MB = 20  # what every start writes
 
@@ -82,8 +78,8 @@ def main() -> None:
             if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup
                 signal.signal(number, _interrupt)
         try:
-            if options.port is not None:
-                check_port(options.port)
+            if options.port is not None and (problem := explain_port(options.port)):
+                raise Refusal(problem)
             prepare(TESTS if options.tests else RUNS, exactly=options.exactly)
         except Refusal as refusal:
             sys.exit(str(refusal))
@@ -100,45 +96,6 @@ def _become(command: list[str]) -> NoReturn:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     os.chdir(ROOT)
     os.execv(PYTHON, [str(PYTHON), *command])
-
-
-def check_port(text: str) -> None:
-    """Refuse a port that is none, or where something else answers."""
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:6]) < 65536):
-        raise Refusal(
-            f"PORT must be a number from 1 to 65535, not {text!r}: make run PORT=8080"
-        )
-    port = int(text)
-    with socket.socket() as probe:
-        # As the server will bind it: a connection that is closing does not count.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except PermissionError:
-            raise Refusal(
-                f"Port {port} needs root's rights, as most below 1024 do. Choose "
-                "another: make run PORT=8080"
-            ) from None
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise Refusal(f"Port {port}: {error.strerror}.") from None
-            raise Refusal(
-                f"Port {port} is taken by {_who_serves(port)}. Stop it, or choose "
-                f"another port: make run PORT={port % 65535 + 1}"
-            ) from None
-
-
-def _who_serves(port: int) -> str:
-    connection = HTTPConnection(HOST, port, timeout=PROBE_SECONDS)
-    try:
-        connection.request("GET", "/healthz")
-        if connection.getresponse().read(200) == b'{"status": "ok"}':
-            return f"MasterTrade, which runs already: http://{HOST}:{port}/"
-    except (OSError, HTTPException):
-        pass
-    finally:
-        connection.close()
-    return "another program"
 
 
 def prepare(kind: Kind, *, exactly: bool) -> None:

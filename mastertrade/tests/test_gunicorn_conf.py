@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -66,3 +67,16 @@ def test_an_interrupt_before_it_serves_is_one_line() -> None:
         "",
         "Stopped.\n",
     )
+
+
+def test_the_address_is_printed_once_by_the_first_process_that_answers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    announce = runpy.run_path("gunicorn.conf.py")["post_worker_init"]
+    for age in (2, 1, 3):
+        announce(SimpleNamespace(age=age, sockets=["http://127.0.0.1:8123"]))
+
+    assert capsys.readouterr().out.splitlines() == [
+        "Site      http://127.0.0.1:8123/ (also admin/ and api/docs/)",
+        "Stop with Ctrl-C; nothing is lost.",
+    ]

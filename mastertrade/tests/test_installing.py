@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 from mastertrade import installing
-from mastertrade.installing import Refusal, check_port, find_defect
+from mastertrade.installing import Refusal, find_defect
+from mastertrade.port import explain_port
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = (
@@ -30,6 +31,8 @@ FILES = (
     "mastertrade/installing.py",
     "mastertrade/installing_progress.py",
     "mastertrade/interrupts.py",
+    "mastertrade/port.py",
+    "mastertrade/progress_line.py",
 )
 LINE_OF_MAKE = "make: *** "
 OLD_PYTHON = """
@@ -174,7 +177,7 @@ def test_a_free_port_is_taken_as_it_is() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    check_port(str(port))
+    assert explain_port(str(port)) is None
 
 
 def test_a_port_that_only_root_may_open_is_refused(
@@ -184,8 +187,10 @@ def test_a_port_that_only_root_may_open_is_refused(
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(socket.socket, "bind", refuse)
-    with pytest.raises(Refusal, match=r"Port 80 needs root's rights.*PORT=8080"):
-        check_port("80")
+    assert explain_port("80") == (
+        "Port 80 needs root's rights, as most below 1024 do. Choose another: "
+        "make run PORT=8080"
+    )
 
 
 def test_a_port_another_program_has_is_refused() -> None:
@@ -193,12 +198,12 @@ def test_a_port_another_program_has_is_refused() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(Refusal) as refused:
-            check_port(str(port))
+        problem = explain_port(str(port))
 
-    assert f"Port {port} is taken by another program. Stop it" in str(refused.value)
-    assert f"PORT={port + 1}" in str(refused.value)
-    assert "\n" not in str(refused.value)
+    assert problem == (
+        f"Port {port} is taken by another program. Stop it, or choose another port: "
+        f"make run PORT={port % 65535 + 1}"
+    )
 
 
 class Healthy(BaseHTTPRequestHandler):
@@ -215,12 +220,11 @@ def test_a_port_the_site_has_is_said_to_be_its_own() -> None:
     with HTTPServer(("127.0.0.1", 0), Healthy) as site:
         Thread(target=site.serve_forever, daemon=True).start()
         port = site.server_port
-        with pytest.raises(Refusal) as refused:
-            check_port(str(port))
+        problem = explain_port(str(port))
         site.shutdown()
 
-    running = f"MasterTrade, which runs already: http://127.0.0.1:{port}/"
-    assert running in str(refused.value)
+    assert problem is not None
+    assert f"MasterTrade, which runs already: http://127.0.0.1:{port}/." in problem
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from tests.attack.site import ROOT, gunicorn
 pytestmark = pytest.mark.slow
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
 LARGEST = 100_000
+STOP_WITH = "Stop with Ctrl-C; nothing is lost."
 TOKEN = "t_YrQfz9rLH5buTRDhmGOBAElDzm6jYCBkPoqQADsDY"
 
 
@@ -146,7 +147,7 @@ def test_a_taken_port_is_said_in_one_line(site: str, directory: Path) -> None:
     )
     assert second.returncode == 1
     assert len(second.stderr.splitlines()) == 1
-    assert "Cannot serve at" in second.stderr
+    assert "is taken by MasterTrade, which runs already" in second.stderr
 
 
 def test_two_sites_of_one_user_share_no_socket_of_control(
@@ -154,7 +155,7 @@ def test_two_sites_of_one_user_share_no_socket_of_control(
 ) -> None:
     with gunicorn(environment(directory), directory / "second"):
         assert [one.name for one in directory.rglob("*.ctl")] == []
-    assert (directory / "second").read_text() == "Stopped.\n"
+    assert printed(directory / "second")[1:] == [STOP_WITH, "Stopped."]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -163,12 +164,19 @@ def test_it_ends_at_once_and_in_one_line(
 ) -> None:
     """As Ctrl-C does: the signal goes to every process of the group."""
     log = directory / number.name
-    with gunicorn(environment(directory), log) as (_, process):
+    with gunicorn(environment(directory), log) as (base, process):
+        while STOP_WITH not in printed(log):
+            time.sleep(0.05)
         began = time.monotonic()
         os.killpg(process.pid, number)
         assert process.wait(15) == 0
     assert time.monotonic() - began < 5
-    assert log.read_text() == "Stopped.\n"
+    site = f"Site      {base}/ (also admin/ and api/docs/)"
+    assert printed(log) == [site, STOP_WITH, "Stopped."]
+
+
+def printed(log: Path) -> list[str]:
+    return log.read_text().splitlines()
 
 
 def test_told_to_end_it_answers_what_has_come_in(directory: Path) -> None:

@@ -7,6 +7,7 @@ from goals.enums import PortfolioKind
 from goals.models import User
 from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
+from trades.replay.engine import Progress
 from trades.replay.reading import load_prices
 from trades.services.deleting import delete_replay, delete_simulation
 from trades.services.demo import Demo, find_demo, renew_demo
@@ -16,9 +17,10 @@ INSTRUMENTS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 read_recorded = cache(load_prices)
 
 
-def make_demo(user: User, now: datetime) -> str:
+def make_demo(user: User, now: datetime, progress: Progress | None = None) -> str:
     """Make the demo portfolio, or make it anew; what was done, in a line."""
-    return describe(renew_demo(user=user, now=now, load=load_recorded))
+    made = renew_demo(user=user, now=now, load=load_recorded, progress=progress)
+    return describe(made)
 
 
 def load_recorded() -> list[PriceSeries]:

@@ -1,28 +1,22 @@
-"""What the replay commands share: a progress bar, the report and its page."""
+"""What the replay commands share: the runs, the report and its page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
 
 from goals.enums import PortfolioKind
 from goals.models import User
+from mastertrade.progress_line import ProgressLine, show_progress
+from mastertrade.terminal import printable
 from trades.models import ReplayRun
+from trades.replay import webpage
 from trades.replay.bars import PriceSeries
+from trades.replay.engine import Progress
 from trades.replay.rendering import print_report
 from trades.replay.summary import print_summary
-from trades.replay.webpage import write_page
 from trades.services.deleting import reports_directory
 from trades.services.replay import (
     ReplayQuestion,
@@ -31,12 +25,9 @@ from trades.services.replay import (
     run_replay,
 )
 
-Step = Callable[[int, int], None]
-
 
 def replay_all(
     *,
-    console: Console,
     user: User,
     question: ReplayQuestion,
     prices: Sequence[PriceSeries],
@@ -45,13 +36,13 @@ def replay_all(
     command: str = "",
     reuse: bool = False,
 ) -> list[ReplayRun]:
-    """Replay each series, with one progress bar each.
+    """Replay each series, and show how far it is.
 
     With `reuse` a finished run of the same question and kind is taken as it is.
     """
     runs = []
-    with _bars(console) as progress:
-        for series in prices:
+    with show_progress("replaying") as line:
+        for number, series in enumerate(prices, start=1):
             known = None
             if reuse:
                 known = find_replay(
@@ -60,8 +51,7 @@ def replay_all(
             if known is not None:
                 runs.append(known)
                 continue
-            task = progress.add_task(series.symbol, total=2 * len(series.bars))
-
+            name = f"replaying {printable(series.symbol)}, {number} of {len(prices)}"
             runs.append(
                 run_replay(
                     user=user,
@@ -70,10 +60,19 @@ def replay_all(
                     now=now,
                     kind=kind,
                     command=command,
-                    progress=_stepper(progress, task),
+                    progress=stepper(line, name),
                 )
             )
     return runs
+
+
+def stepper(line: ProgressLine, name: str) -> Progress:
+    """Shows the share that is done after the name."""
+
+    def step(done: int, total: int) -> None:
+        line.words = f"{name}: {100 * done // total} %"
+
+    return step
 
 
 def show_runs(
@@ -93,28 +92,21 @@ def show_runs(
         print_summary(console, report)
     else:
         print_report(console, report, periods=None if periods < 0 else periods)
-    page.parent.mkdir(parents=True, exist_ok=True)
-    write_page(page, report)
-    if page.parent.resolve() == reports_directory().resolve():
-        keys = [run.pk for run in runs]
-        ReplayRun.objects.filter(pk__in=keys).update(page=page.name)
+    if not is_written(page, runs):
+        with show_progress("drawing the charts"):
+            page.parent.mkdir(parents=True, exist_ok=True)
+            webpage.write_page(page, report)
+        if page.parent.resolve() == reports_directory().resolve():
+            keys = [run.pk for run in runs]
+            ReplayRun.objects.filter(pk__in=keys).update(page=page.name)
     console.print()
     place = Text("Charts and every period: ").append(str(page), "bold")
     console.print(place, soft_wrap=True)
 
 
-def _stepper(progress: Progress, task: TaskID) -> Step:
-    return lambda done, total: progress.update(task, completed=done)
-
-
-def _bars(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.description:>6}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("bars"),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=console.is_terminal,
-    )
+def is_written(page: Path, runs: Sequence[ReplayRun]) -> bool:
+    """Whether the page is of these runs, and younger than the code that writes it."""
+    if any(run.page != page.name for run in runs) or not page.exists():
+        return False
+    code = Path(webpage.__file__).parent.glob("*.py")
+    return page.stat().st_mtime > max(path.stat().st_mtime for path in code)

@@ -24,7 +24,7 @@ from strategies.models import StrategySelectionLog
 from trades.booking.mark import Mark, mark_positions
 from trades.models import WebhookToken
 from trades.replay.bars import PriceSeries
-from trades.replay.engine import Walk
+from trades.replay.engine import Progress, Walk
 from trades.replay.moving import MovedPrices, last_trading_day, move_prices
 from trades.replay.options import DEMO_STRATEGIES, Costs, ReplaySettings
 from trades.services.deleting import delete_simulation
@@ -82,11 +82,14 @@ def find_demo(user: User) -> Portfolio | None:
 
 
 @atomic
-def renew_demo(*, user: User, now: datetime, load: Load) -> Demo:
+def renew_demo(
+    *, user: User, now: datetime, load: Load, progress: Progress | None = None
+) -> Demo:
     """Make the demo, or make it anew where its prices end before yesterday.
 
     One in which somebody has traded, asked or changed anything stays as it is. `load`
     reads the recorded prices, daily and in UTC; it is called only when they are needed.
+    `progress` is called after each day with the days done and their total.
     """
     # As replays do: they share the strategies.
     User.objects.select_for_update(no_key=True).get(pk=user.pk)
@@ -99,7 +102,7 @@ def renew_demo(*, user: User, now: datetime, load: Load) -> Demo:
         delete_simulation(user=user, portfolio_id=standing.pk)
     ends = last_trading_day(now.date())
     moved = move_prices(load(), begins=FIRST_BAR, ends=ends)
-    return Demo(_make(user, moved, now), is_new=True)
+    return Demo(_make(user, moved, now, progress), is_new=True)
 
 
 def is_used(portfolio: Portfolio) -> bool:
@@ -126,7 +129,9 @@ def is_used(portfolio: Portfolio) -> bool:
     )
 
 
-def _make(user: User, prices: MovedPrices, now: datetime) -> Portfolio:
+def _make(
+    user: User, prices: MovedPrices, now: datetime, progress: Progress | None
+) -> Portfolio:
     ensure_strategies(user, PortfolioKind.DEMO, now, DEMO_STRATEGIES)
     portfolio = create_portfolio(
         user=user,
@@ -138,7 +143,7 @@ def _make(user: User, prices: MovedPrices, now: datetime) -> Portfolio:
         now=now,
     )
     _set_goals(portfolio, prices.by)
-    _trade(portfolio, prices)
+    _trade(portfolio, prices, progress)
     # What the daily run does for live portfolios.
     running = portfolio.goals.filter(ended_at=None).order_by("pk")
     snapshot_goals(as_of=now, goal_ids=list(running.values_list("pk", flat=True)))
@@ -183,7 +188,9 @@ def _set_goals(portfolio: Portfolio, by: timedelta) -> None:
     )
 
 
-def _trade(portfolio: Portfolio, prices: MovedPrices) -> None:
+def _trade(
+    portfolio: Portfolio, prices: MovedPrices, progress: Progress | None
+) -> None:
     """Bar by bar through all series at once; what is open at the end stays open."""
     desk = ServiceDesk(portfolio.user, portfolio, DEMO_STRATEGIES)
     walks = [
@@ -194,7 +201,8 @@ def _trade(portfolio: Portfolio, prices: MovedPrices) -> None:
         for one in prices.series
     ]
     begins = _midnight(FIRST_DAY + prices.by)
-    for opened_at in sorted({at for of in places for at in of if at >= begins}):
+    days = sorted({at for of in places for at in of if at >= begins})
+    for day, opened_at in enumerate(days, start=1):
         trading = [
             (walk, of[opened_at])
             for walk, of in zip(walks, places, strict=True)
@@ -205,6 +213,8 @@ def _trade(portfolio: Portfolio, prices: MovedPrices) -> None:
         _mark(portfolio, trading)
         for walk, place in trading:
             walk.close_bar(place)
+        if progress is not None:
+            progress(day, len(days))
 
 
 def _mark(portfolio: Portfolio, trading: Sequence[tuple[Walk, int]]) -> None:

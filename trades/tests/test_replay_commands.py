@@ -138,16 +138,40 @@ def short_demo(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_the_demo_does_not_repeat_a_finished_run(
-    short_demo: None, capsys: pytest.CaptureFixture[str]
+    short_demo: None, var: Path, capsys: pytest.CaptureFixture[str]
 ):
     call("demo")
     first = capsys.readouterr().out
+    page = var / "reports" / "demo.html"
+    written = page.stat()
     call("demo")
 
     assert ReplayRun.objects.count() == 1
+    assert page.stat() == written
     again = capsys.readouterr().out
     assert "Replay of AAPL" in first
     assert again.partition("Replay of")[2] == first.partition("Replay of")[2]
+
+
+def test_the_page_of_the_demo_is_written_again_where_it_cannot_be_the_same(
+    short_demo: None, var: Path, monkeypatch: pytest.MonkeyPatch, subtests: Any
+):
+    call("demo")
+    page = var / "reports" / "demo.html"
+
+    with subtests.test("it was deleted"):
+        page.unlink()
+        call("demo")
+        assert page.exists()
+    with subtests.test("the code that writes it is younger"):
+        os.utime(page, (0, 0))
+        call("demo")
+        assert page.stat().st_mtime > 0
+    with subtests.test("its run was made anew"):
+        page.write_text("of another run")
+        monkeypatch.setattr(replay_service, "ENGINE_VERSION", "replay-next")
+        call("demo")
+        assert page.read_text() != "of another run"
 
 
 def test_the_log_in_that_is_shown_works_and_stays(
@@ -333,7 +357,7 @@ def test_the_site_is_served_after_the_demo_in_the_same_process(
     command = ["-m", "gunicorn", "mastertrade.wsgi", "--bind", "127.0.0.1:8123"]
     assert replaced.value.args == (python, python, *command)
     assert masks == [(signal.SIG_BLOCK, {signal.SIGINT})]
-    assert "http://127.0.0.1:8123/" in capsys.readouterr().out
+    assert "Password" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

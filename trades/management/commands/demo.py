@@ -17,10 +17,11 @@ from rich.console import Console
 
 from goals.enums import GoalType, PortfolioKind
 from goals.models import User
+from mastertrade.progress_line import show_progress
 from mastertrade.terminal import open_console
 from trades.management.demo_login import ensure_demo_user
 from trades.management.demo_portfolio import delete_all, make_demo, read_recorded
-from trades.management.replaying import replay_all, show_runs
+from trades.management.replaying import replay_all, show_runs, stepper
 from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
 from trades.replay.options import ReplaySettings
@@ -40,6 +41,7 @@ QUESTION = ReplayQuestion(
 
 
 class Command(BaseCommand):
+    requires_system_checks = ()
     help = (
         "Make the demo portfolio (real prices of 2012 and 2013, moved to end "
         "yesterday), replay real daily prices of AAPL, GOOG, IBM and MSFT (2008 to "
@@ -61,13 +63,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with alone():
-                call_command("migrate", verbosity=0)
+                with show_progress("making the tables"):
+                    call_command("migrate", verbosity=0)
                 user = ensure_demo_user()
                 if options["delete"]:
                     self.stdout.write(delete_all(user))
                     return
                 full = options["verbosity"] > 1
-                self.replay_and_show(open_console(), user, full=full)
+                self.make_and_show(open_console(), user, full=full)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 "What is finished is stored; the next start goes on from there."
@@ -75,16 +78,12 @@ class Command(BaseCommand):
         if options["serve"] is not None:
             serve(options["serve"])
 
-    def replay_and_show(self, console: Console, user: User, *, full: bool) -> None:
-        console.print(make_demo(user, timezone.now()), soft_wrap=True)
-        runs = self.replay(console, user)
-        delete_outdated(runs)
-        page = reports_directory() / "demo.html"
-        show_runs(console=console, runs=runs, page=page, periods=6 if full else None)
-
-    def replay(self, console: Console, user: User) -> list[ReplayRun]:
-        return replay_all(
-            console=console,
+    def make_and_show(self, console: Console, user: User, *, full: bool) -> None:
+        with show_progress("making the demo portfolio") as line:
+            step = stepper(line, line.words)
+            made = make_demo(user, timezone.now(), progress=step)
+        console.print(made, soft_wrap=True)
+        runs = replay_all(
             user=user,
             question=QUESTION,
             prices=[cut(read_recorded(name)) for name in INSTRUMENTS],
@@ -93,12 +92,15 @@ class Command(BaseCommand):
             command="make demo",
             reuse=True,
         )
+        delete_outdated(runs)
+        page = reports_directory() / "demo.html"
+        show_runs(console=console, runs=runs, page=page, periods=6 if full else None)
 
 
 @contextmanager
 def alone() -> Iterator[None]:
     """Held by one demo a database; whoever comes meanwhile is told so."""
-    with connection.cursor() as cursor:
+    with show_progress("starting PostgreSQL"), connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_try_advisory_lock({LOCK})")
         (held,) = cursor.fetchone()
     if not held:
@@ -115,7 +117,7 @@ def alone() -> Iterator[None]:
 
 def serve(port: int) -> NoReturn:
     """This process goes on as the web server, which `gunicorn.conf.py` describes."""
-    call_command("show_login", port=port)
+    call_command("show_login")
     connections.close_all()
     # It lets SIGINT through when it can end in one line.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

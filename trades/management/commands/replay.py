@@ -132,7 +132,6 @@ class Command(BaseCommand):
                 for note in series.notes:
                     console.print(f"{series.symbol}: {note}")
             runs = replay_all(
-                console=console,
                 user=find_or_make_user(options["user"]),
                 question=question,
                 prices=prices,
