@@ -77,6 +77,11 @@ SETTINGS = [
     *("timezone=UTC", "log_timezone=UTC", "log_checkpoints=off"),
 ]
 TEST_SETTINGS = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+# Said of the database that a process uses.
+REMOVED = (
+    "was deleted or moved while MasterTrade runs. Nothing was done. Bring it back, or "
+    "stop MasterTrade and start it again: it then begins with an empty database."
+)
 
 
 class DatabaseUnavailable(RuntimeError):
@@ -167,11 +172,7 @@ class Embedded(NamedTuple):
         """
         with _explained():
             if self.is_removed():
-                raise DatabaseUnavailable(
-                    f"The database in {self.path} was removed or moved while this "
-                    "process used it. Bring it back, or start MasterTrade again to "
-                    "begin with an empty one."
-                )
+                raise DatabaseUnavailable(f"The database in {self.path} {REMOVED}")
             if self in _held and (server := self.find()):
                 return server
             with self._gate():
@@ -186,9 +187,9 @@ class Embedded(NamedTuple):
     def leave(self) -> None:
         """Use the server no more, and stop it unless another process uses it."""
         with _one_thread:
-            removed = self.is_removed()
             if self not in _held:
                 return
+            removed = self.is_removed()
             _held.pop(self).close()
         if removed:
             return  # PostgreSQL notices by itself, within a minute
@@ -226,12 +227,15 @@ class Embedded(NamedTuple):
             return Server(found.socket_dir, (self.home / "password").read_text())
 
     def is_removed(self) -> bool:
-        """Whether the data that this process uses are gone from their place."""
-        with _one_thread:
-            users = _held.get(self)
-            return users is not None and not (
-                _is_at(self.home / "users.lock", users) and self.data.exists()
-            )
+        """Whether the data that this process uses are gone from their place.
+
+        It waits for no other thread: every request of the site asks.
+        """
+        users = _held.get(self)
+        if users is None or users.closed:
+            return False
+        path = self.path  # stat follows a link to the home
+        return not (_is_at(path / "users.lock", users) and (path / "data").exists())
 
     def find_programs(self) -> Programs:
         """The programs that would serve these data."""

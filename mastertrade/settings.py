@@ -93,10 +93,6 @@ TEMPLATES = [
 DATABASES = {
     "default": database_settings(base_dir=BASE_DIR, testing=TESTING) | {"LIMITS": LONG}
 }
-# Where the embedded database lies; None where another server is used.
-DATABASE_FOLDER = (
-    None if TESTING or read_text("DATABASE_URL", "").strip() else VAR_DIR / "postgres"
-)
 # A lock is waited for longer than PostgreSQL waits before it looks for a deadlock
 # (1 s), for what is deadlocked is tried again; a statement less than the 30 s that
 # proxies wait.

@@ -502,7 +502,7 @@ class TestOtherPlace:
         assert server not in other.servers()
         assert not Path(f"/proc/{server}/cwd").exists()
         client.serve()
-        assert "removed or moved" in client.settings["error"]
+        assert "deleted or moved" in client.settings["error"]
 
     def test_removed_while_it_runs(self, clone: Clone) -> None:
         """Somebody starts afresh by removing the directory under a running server."""
@@ -514,7 +514,7 @@ class TestOtherPlace:
         assert second.query("SELECT 1") == 1
         assert second.settings["PASSWORD"] != first.settings["PASSWORD"]
         first.serve()
-        assert "removed or moved" in first.settings["error"]
+        assert "deleted or moved" in first.settings["error"]
         with contextlib.suppress(ProcessLookupError):
             os.kill(server, signal.SIGQUIT)  # or it notices within a minute
         assert clone.server != server
@@ -526,7 +526,7 @@ class TestOtherPlace:
         assert not clone.embedded.is_removed()
         (clone.home / "data").rename(clone.path / "elsewhere")
         assert clone.embedded.is_removed()
-        with pytest.raises(DatabaseUnavailable, match="removed or moved"):
+        with pytest.raises(DatabaseUnavailable, match="deleted or moved"):
             clone.embedded.serve()
         (clone.path / "elsewhere").rename(clone.home / "data")
         clone.embedded.leave()

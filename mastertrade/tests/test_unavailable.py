@@ -7,30 +7,34 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import Client
 
+from mastertrade import postgres
 from mastertrade.web import unavailable
 
 
 @pytest.fixture
-def folder(settings: Any, tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the site believes its database to be."""
     folder = tmp_path / "var" / "postgres"
-    folder.mkdir(parents=True)
-    settings.DATABASE_FOLDER = folder
-    yield folder
-    unavailable._opened.cache_clear()
-    unavailable._log_deleted.cache_clear()
+    (folder / "data").mkdir(parents=True)
+    embedded = postgres.Embedded(folder)
+    monkeypatch.setitem(connections.settings["default"], "EMBEDDED", embedded)
+    with embedded._open("users.lock") as users:
+        monkeypatch.setitem(postgres._held, embedded, users)
+        yield folder
+    unavailable._log_removed.cache_clear()
 
 
 @pytest.fixture
 def site(folder: Path) -> Client:
     client = Client(raise_request_exception=False)
-    assert client.get("/healthz").status_code == 200  # its middleware has begun
+    assert client.get("/healthz").status_code == 200
     return client
 
 
-SAID = "var/postgres (the database) was deleted or moved while MasterTrade runs."
+SAID = "The database in var/postgres was deleted or moved while MasterTrade runs."
 
 
 def delete(folder: Path) -> None:
@@ -39,7 +43,8 @@ def delete(folder: Path) -> None:
 
 def replace(folder: Path) -> None:
     delete(folder)
-    folder.mkdir(parents=True)
+    (folder / "data").mkdir(parents=True)
+    (folder / "users.lock").touch()
 
 
 @pytest.mark.parametrize("change", [delete, replace])
@@ -58,9 +63,8 @@ def test_every_answer_says_so_and_the_log_does_once(
     assert SAID in answer.json()["detail"]
     assert answer.json()["code"] == "database_unavailable"
     assert ready.json()["database"] == "unreachable"
-    said = [record for record in caplog.records if SAID in record.getMessage()]
-    assert len(said) == 1
-    assert str(folder) in said[0].getMessage()
+    said = [record.getMessage() for record in caplog.records]
+    assert len([text for text in said if f"{folder} was deleted" in text]) == 1
     assert "/login/" not in caplog.text
 
 
@@ -75,6 +79,6 @@ def test_a_folder_that_is_brought_back_serves_again(site: Client, folder: Path) 
 
 
 @pytest.mark.django_db
-def test_another_server_has_no_folder(settings: Any) -> None:
-    settings.DATABASE_FOLDER = None
+def test_another_server_has_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(connections.settings["default"], "EMBEDDED", raising=False)
     assert Client().get("/login/").status_code == 200

@@ -7,7 +7,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, JsonResponse
 
-from mastertrade.web.unavailable import find_deleted_folder
+from mastertrade.web.unavailable import find_removed_database
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -19,7 +19,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     """The database answers and every migration is applied; 503 says what is not."""
     checks = {"database": "ok", "migrations": "ok"}
     try:
-        if find_deleted_folder() is not None:
+        if find_removed_database() is not None:
             raise OperationalError
         applied = MigrationRecorder(connection).applied_migrations()
         pending = _migrations() - applied.keys()

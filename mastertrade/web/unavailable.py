@@ -1,23 +1,17 @@
 """Pages when the database does not answer, not in time, or is deleted."""
 
 import logging
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from django.conf import settings
+from django.db import connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from mastertrade.db.limits import has_timed_out, is_unreachable
+from mastertrade.postgres import REMOVED, Embedded
 
 SORRY = "The database does not answer in time. Try again in a moment.\n"
-WAS_DELETED = (
-    "(the database) was deleted or moved while MasterTrade runs. Nothing was done. "
-    "Bring it back, or stop MasterTrade and start it again: it then begins with an "
-    "empty database."
-)
 
 logger = logging.getLogger(__name__)
 
@@ -27,13 +21,11 @@ class UnavailableMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
-        if settings.DATABASE_FOLDER is not None:
-            _opened(settings.DATABASE_FOLDER)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        folder = find_deleted_folder()
-        if folder is not None:
-            return _answer_deleted(request, folder)
+        removed = find_removed_database()
+        if removed is not None:
+            return _answer_removed(request, removed)
         return self.get_response(request)
 
     def process_exception(
@@ -46,35 +38,26 @@ class UnavailableMiddleware:
         )
 
 
-def find_deleted_folder() -> Path | None:
-    """The embedded database's folder where it is another than at the start, or none.
+def find_removed_database() -> Embedded | None:
+    """The embedded database where it is gone from its place.
 
     PostgreSQL itself answers some requests for up to a minute after that.
     """
-    folder: Path | None = settings.DATABASE_FOLDER
-    if folder is None:
+    embedded: Embedded | None = connections.settings["default"].get("EMBEDDED")
+    if embedded is None or not embedded.is_removed():
         return None
-    with suppress(FileNotFoundError):
-        if os.path.samestat(os.stat(folder), os.fstat(_opened(folder))):
-            return None
-    _log_deleted(folder)
-    return folder
+    _log_removed(embedded)
+    return embedded
 
 
 @cache
-def _opened(folder: Path) -> int:
-    """A descriptor of the folder; while it is open no other gets the same inode."""
-    return os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-
-
-@cache
-def _log_deleted(folder: Path) -> None:
+def _log_removed(embedded: Embedded) -> None:
     """Once in a process."""
-    logger.error("%s %s", folder, WAS_DELETED)
+    logger.error("The database in %s %s", embedded.path, REMOVED)
 
 
-def _answer_deleted(request: HttpRequest, folder: Path) -> HttpResponse:
-    text = f"{Path(*folder.parts[-2:])} {WAS_DELETED}"
+def _answer_removed(request: HttpRequest, embedded: Embedded) -> HttpResponse:
+    text = f"The database in {Path(*embedded.path.parts[-2:])} {REMOVED}"
     response: HttpResponse
     if request.path.startswith("/api/"):
         body = {"code": "database_unavailable", "detail": text}
