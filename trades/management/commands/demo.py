@@ -44,7 +44,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
     help = (
         "Make the demo portfolio (real prices of 2012 and 2013, moved to end "
-        "yesterday), replay real daily prices of AAPL, GOOG, IBM and MSFT (2008 to "
+        "yesterday or on Friday), replay real daily prices of AAPL, GOOG, IBM and MSFT (2008 to "
         "2013) with a goal of 3 % per month, and print the summary (-v 2: every "
         "table). A finished run is not repeated; the demo portfolio is made anew when "
         "its prices end earlier."
