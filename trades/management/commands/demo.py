@@ -44,10 +44,10 @@ class Command(BaseCommand):
     requires_system_checks = ()
     help = (
         "Make the demo portfolio (real prices of 2012 and 2013, moved to end "
-        "yesterday or on Friday), replay real daily prices of AAPL, GOOG, IBM and MSFT (2008 to "
-        "2013) with a goal of 3 % per month, and print the summary (-v 2: every "
-        "table). A finished run is not repeated; the demo portfolio is made anew when "
-        "its prices end earlier."
+        "yesterday, or on Friday where yesterday was a day of the weekend), replay "
+        "real daily prices of AAPL, GOOG, IBM and MSFT (2008 to 2013) with a goal of "
+        "3 % per month, and print the summary (-v 2: every table). A finished run is "
+        "not repeated; the demo portfolio is made anew when its prices end earlier."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -118,6 +118,7 @@ def alone() -> Iterator[None]:
 def serve(port: int) -> NoReturn:
     """This process goes on as the web server, which `gunicorn.conf.py` describes."""
     call_command("show_login")
+    print("Starting the site …", flush=True)
     connections.close_all()
     # It lets SIGINT through when it can end in one line.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
