@@ -27,9 +27,9 @@ SLIVER = Decimal(2)
 DEMO_NOTICE = (
     "Demo: recorded daily prices of AAPL, FB, GOOG, IBM and MSFT from January 2012 to "
     "March 2013, moved forward by whole weeks to end on the last weekday before it was "
-    "made ({}). Its rules, goals and limits were chosen with hindsight, so that there is much to "
-    "see. It says nothing about the future, and nothing of it counts in a live "
-    "portfolio."
+    "made ({}). Its rules, goals and limits were chosen with hindsight, so that there "
+    "is much to see. It says nothing about the future, and nothing of it counts in a "
+    "live portfolio."
 )
 REPLAY_NOTICE = (
     "Part of a replay: recorded prices through the decisions of live trading. Nothing "
