@@ -2,9 +2,18 @@
 """Django's command line, with the settings of this project."""
 
 import os
+import shutil
 import sys
+from pathlib import Path
 
 from mastertrade.interrupts import ends_in_one_line
+
+# PostgreSQL makes its log of changes in files of this size, and ends where it cannot.
+LOG_FILE_BYTES = 16_000_000
+NO_SPACE = (
+    "No space is left on the disk. Nothing is left half made; make room and start "
+    "again."
+)
 
 
 def main() -> None:
@@ -20,13 +29,22 @@ def main() -> None:
         from django.core.management import execute_from_command_line
 
         execute_from_command_line(sys.argv)
-    except DatabaseUnavailable as error:
-        sys.exit(str(error))
-    except OperationalError as error:
+    except (DatabaseUnavailable, OperationalError, OSError) as error:
+        if has_no_space(error):
+            sys.exit(NO_SPACE)
+        # The backend says it in an error of the driver's, which Django wraps.
         reason = error.__cause__ and error.__cause__.__cause__
-        if not isinstance(reason, DatabaseUnavailable):
-            raise
-        sys.exit(str(reason))
+        for one in (error, reason):
+            if isinstance(one, DatabaseUnavailable):
+                sys.exit(str(one))
+        raise
+
+
+def has_no_space(error: Exception) -> bool:
+    """Whether a full disk is why; PostgreSQL that ended for it only hangs up."""
+    if "No space left on device" in str(error):
+        return True
+    return shutil.disk_usage(Path(__file__).parent).free < LOG_FILE_BYTES
 
 
 if __name__ == "__main__":
