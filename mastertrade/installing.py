@@ -175,7 +175,7 @@ def _require_venv_module() -> None:
     if missing:
         major, minor = sys.version_info[:2]
         raise Refusal(
-            f"{sys.executable} has no module {' and no '.join(missing)}, needed to make "
+            f"{sys.executable} has no module {' and no '.join(missing)}, which makes "
             "virtual environments. Nothing was changed; install it (Debian, Ubuntu: "
             f"apt install python{major}.{minor}-venv), or use another Python: "
             "make PYTHON=python3.12 run"
