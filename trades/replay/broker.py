@@ -49,7 +49,7 @@ class Plan:
         return self.verdict is Verdict.BLOCK or self.quantity <= 0
 
 
-class Desk(Protocol):
+class Broker(Protocol):
     """Decides, books and keeps the money. Times never decrease from call to call."""
 
     def advance(self, at: datetime) -> None:
