@@ -1,4 +1,4 @@
-"""Replayed bars a second: the services, against a desk that only remembers."""
+"""Replayed bars a second: the services, against a broker that only remembers."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -33,7 +33,7 @@ Answer = TypeVar("Answer")
 
 @dataclass
 class Recorder:
-    """Passes every call on to another desk, and keeps the answers in order."""
+    """Passes every call on to another broker, and keeps the answers in order."""
 
     broker: Broker
     answers: list[Any] = field(default_factory=list)
@@ -113,13 +113,13 @@ class Memory:
 
 def measure() -> Iterator[Row]:
     series = load_prices(PRICES)
-    desks = Brokers(series)
-    recorder = Recorder(desks.open_services())
+    brokers = Brokers(series)
+    recorder = Recorder(brokers.open_services())
     with transaction.atomic():
         result = walk(series, recorder)
 
     def by_services() -> float:
-        broker = desks.open_services()
+        broker = brokers.open_services()
         with transaction.atomic():
             return timed(lambda: walk(series, broker))
 

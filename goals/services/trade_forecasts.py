@@ -94,7 +94,7 @@ def with_forecast(
     forecast: TradeForecast,
     as_of: datetime,
 ) -> GoalState:
-    """The standing with what its policy needs: trades left, need, edge, solved factor.
+    """The state with what its policy needs: trades left, need, edge, solved factor.
 
     Without 20 trades or a deadline nothing is added but what is known. Goals are asked
     about in the order in which they decide: `MOST_WORKED_OUT` of them may cost work.
@@ -139,7 +139,7 @@ def with_forecast(
 
 
 def apply_table(goal_state: GoalState, table: DeadlineTable) -> GoalState:
-    """The standing with what a solved table says of its trades left and equity."""
+    """The state with what a solved table says of its trades left and equity."""
     if goal_state.trades_left is None or goal_state.equity is None:
         raise EdgeUnknown(f"Goal {goal_state.goal_id} has no place in its table.")
     trades = whole_trades(goal_state.trades_left)

@@ -5,8 +5,8 @@ bar's open, at that open plus slippage. So no decision can know a price it could
 have known. One position is open at a time. What is still open at the last close is
 closed there, and marked so.
 
-Money is the desk's: profit and equity are read back from it, never recomputed. The one
-exception is the value of an open position at a bar's close, for the equity curve.
+Money is the broker's: profit and equity are read back from it, never recomputed. The
+one exception is the value of an open position at a bar's close, for the equity curve.
 """
 
 import math
@@ -46,7 +46,7 @@ def replay(
     *,
     progress: Progress | None = None,
 ) -> ReplayResult:
-    """Walk the series through the desk, bar by bar, and report what was booked.
+    """Walk the series through the broker, bar by bar, and report what was booked.
 
     `progress` is called after each bar with the bars done and their total.
     """
@@ -105,7 +105,7 @@ class _ExitOrder:
 class BarLoop:
     """The state between two bars: one position or none, one order or none.
 
-    Several walks may share a desk, each on its own prices: all open a bar before any
+    Several walks may share a broker, each on its own prices: all open a bar before any
     closes it.
     """
 

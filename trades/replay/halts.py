@@ -24,7 +24,7 @@ class HaltSpan:
 
 
 class HaltWatch:
-    """Keeps the desk's clock, and resumes what has been halted long enough."""
+    """Keeps the broker's clock, and resumes what has been halted long enough."""
 
     def __init__(self, broker: Broker, resume_after_days: int | None) -> None:
         self.broker = broker

@@ -1,4 +1,4 @@
-"""The replay's desk on the real services."""
+"""The replay's broker on the real services."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
