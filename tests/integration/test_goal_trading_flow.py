@@ -256,5 +256,5 @@ def make_race_certain(monkeypatch: pytest.MonkeyPatch) -> list[int]:
             met.append(barrier.wait())
         apply_exit(*figures)
 
-    monkeypatch.setattr(closing, "settle", settle_late)
+    monkeypatch.setattr(closing, "apply_exit", settle_late)
     return met

@@ -111,13 +111,13 @@ def test_sizing_and_projection_go_by_the_same_table_factor_and_probability() -> 
     [asked, _], _ = solved.call_args
     assert asked.digest == sized["table"]
     assert given.trades_left is not None
-    assert given.way is not None
+    assert given.path is not None
     trades = whole_trades(given.trades_left)
     assert trades == whole_trades(Decimal(goal_state["trades_left"]))
     table = solve(asked)
-    assert table.factor_at(trades, given.way.equity) == Decimal(sized["factor"])
+    assert table.factor_at(trades, given.path.equity) == Decimal(sized["factor"])
     assert Decimal(sized["factor"]) == row.policy_factor
-    at_table = table.probability_at(trades, given.way.equity)
+    at_table = table.probability_at(trades, given.path.equity)
     assert at_table == Decimal(sized["probability"])
     # The table is solved on a grid and read between its nodes; the projection walks its
     # rule over a grid of its own.

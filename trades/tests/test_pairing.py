@@ -72,7 +72,7 @@ class Book:
             external_id=row.external_id,
             line=row.line,
             side=row.side,
-            lot=PositionLot(
+            position=PositionLot(
                 row.quantity, row.entry_price, None, row.entry_fees, row.funding
             ),
             opened_at=row.entry_time,
