@@ -4,22 +4,17 @@ A row holds enough to take the decision again.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from goals.decisions.arbitration import GoalStanding
-from goals.decisions.guards import Exposure, Halt, TradingConditions
+from goals.decisions.guards import Exposure, TradingConditions
 from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
-from goals.decisions.trade_record import GrowthRecord
-from goals.enums import AfterAchieved, EdgeGuard, HaltCause, PolicyName
 from goals.models import GoalAdjustmentLog, Portfolio
 from goals.projection.policy_tables import DeadlineInputs, DeadlineTable
 from goals.services.outlooks import look_up
 from goals.services.policy_tables import load_table
 from goals.services.sizing import SizingCall
-from mastertrade.values.jsonable import show, to_plain
+from mastertrade.values.jsonable import from_plain, show, to_plain
 from mastertrade.values.money import FACTOR, MONEY, PERCENT, PRICE, round_to
 
 
@@ -30,7 +25,7 @@ def log_decision(
     standings: Sequence[GoalStanding],
     request: SizeRequest,
     call: SizingCall,
-    context: Mapping[str, Any],
+    exposure: Exposure,
     conditions: TradingConditions,
     tables: Mapping[str, DeadlineInputs] | None = None,
 ) -> GoalAdjustmentLog:
@@ -40,8 +35,7 @@ def log_decision(
     """
     decider = decision.arbitration.decider
     own = decision.arbitration.deciding_factor
-    live_equity = round_to(context["live_equity"], MONEY)
-    solved = {digest: one.as_plain() for digest, one in (tables or {}).items()}
+    live_equity = round_to(exposure.live_equity, MONEY)
     row = GoalAdjustmentLog(
         goal_id=decider.goal_id,
         portfolio=portfolio,
@@ -58,14 +52,14 @@ def log_decision(
         policy_factor=own.policy_factor,
         strategy_id=call.strategy_id,
         symbol=call.symbol,
-        guards=[to_plain(asdict(guard)) for guard in decision.guards],
+        guards=to_plain(decision.guards),
         inputs=to_plain(
             {
-                "request": asdict(request),
-                "goals": [asdict(standing) for standing in standings],
-                "context": dict(context),
-                "conditions": asdict(conditions),
-                **({"tables": solved} if solved else {}),
+                "request": request,
+                "goals": standings,
+                "context": exposure,
+                "conditions": conditions,
+                **({"tables": tables} if tables else {}),
             }
         ),
         answer=answer_of(decision, request),
@@ -86,69 +80,23 @@ def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
     """
     inputs = row.inputs
     tables = {
-        digest: load_table(digest, solved)
+        digest: load_table(digest, from_plain(DeadlineInputs, solved))
         for digest, solved in inputs.get("tables", {}).items()
     }
     return decide_size(
-        SizeRequest(**_read_decimals(inputs["request"])),
+        from_plain(SizeRequest, inputs["request"]),
         tuple(_read_standing(standing, tables) for standing in inputs["goals"]),
-        Exposure(**_read_decimals(inputs["context"])),
-        _read_conditions(inputs["conditions"]),
-    )
-
-
-def _read_conditions(stored: Mapping[str, Any]) -> TradingConditions:
-    halt, record = stored["halt"], stored["record"]
-    return TradingConditions(
-        **{
-            **_read_decimals(stored),
-            "halt": halt and _read_halt(halt),
-            "record": record and GrowthRecord(**_read_decimals(record)),
-            "edge_guard": EdgeGuard(stored["edge_guard"]),
-            "record_of": stored["record_of"],
-        }
-    )
-
-
-def _read_halt(stored: Mapping[str, Any]) -> Halt:
-    until = stored["until"]
-    return Halt(
-        cause=HaltCause(stored["cause"]),
-        since=datetime.fromisoformat(stored["since"]),
-        until=datetime.fromisoformat(until) if until else None,
-        reason=stored["reason"],
+        from_plain(Exposure, inputs["context"]),
+        from_plain(TradingConditions, inputs["conditions"]),
     )
 
 
 def _read_standing(
     stored: Mapping[str, Any], tables: Mapping[str, DeadlineTable]
 ) -> GoalStanding:
-    deadline, solved = stored["deadline"], stored.get("solved")
-    standing = GoalStanding(
-        **{
-            **_read_decimals(stored),
-            "deadline": datetime.fromisoformat(deadline) if deadline else None,
-            "policy": PolicyName(stored["policy"]),
-            "after_achieved": AfterAchieved(stored["after_achieved"]),
-            "solved": None,
-            "unreachable": stored.get("unreachable"),
-        }
-    )
-    return look_up(standing, tables[solved["table"]]) if solved else standing
-
-
-def _read_decimals(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Text that is a number, as the number; numbers and the rest as they are."""
-    return {name: _read_decimal(value) for name, value in stored.items()}
-
-
-def _read_decimal(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return Decimal(value)
-    except InvalidOperation:
-        return value
+    standing = from_plain(GoalStanding, stored)
+    solved = standing.solved
+    return standing if solved is None else look_up(standing, tables[solved.table])
 
 
 def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:
@@ -174,7 +122,7 @@ def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:
             }
             for guard in decision.guards
         ],
-        "warnings": [asdict(warning) for warning in decision.warnings],
+        "warnings": to_plain(decision.warnings),
         "goals": [
             {
                 "goal_id": own.goal_id,

@@ -1,7 +1,7 @@
 """How a goal stands beside what its portfolio's trades say of the time left."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -208,6 +208,6 @@ def _name_question(
 ) -> str:
     """A portfolio's record changes with each of its trades, so it stands for them."""
     rows = -(-min(int(asked["trades_left"]), MOST_TRADES) // TRADES_STEP)
-    body = {**asked, "trades_left": rows, "record": asdict(record)}
+    body = {**asked, "trades_left": rows, "record": record}
     body |= {"portfolio": portfolio_id, "version": DEADLINE_VERSION}
     return sha256(dumps(to_plain(body), sort_keys=True).encode()).hexdigest()

@@ -4,12 +4,12 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from django.db import DataError, connection
 
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.jsonable import to_plain
 from trades.importing.columns import BY_NAME, NAMES, texts_of
 from trades.importing.formats import Item
 from trades.importing.import_sql import COPY_STAGING
@@ -148,7 +148,7 @@ OWN_PREFIX = "mastertrade:"
 
 
 def _show_orders(orders: Sequence[FilledOrder]) -> str:
-    shown = json.dumps([asdict(order) for order in orders], default=str)
+    shown = json.dumps(to_plain(orders))
     return shown.translate(ESCAPED)
 
 

@@ -261,7 +261,7 @@ def _log(
         standings=standings,
         request=request,
         call=call,
-        context=asdict(evidence.exposure),
+        exposure=evidence.exposure,
         conditions=conditions,
         tables=None if outlook is None else outlook.tables,
     )
