@@ -25,13 +25,12 @@ from goals.decisions.progress import (
     AHEAD_GAP_PCT,
     AT_RISK_GAP_PCT,
     AT_RISK_PROBABILITY,
-    HUNDRED,
     LAGGING_GAP_PCT,
     describe_band,
 )
 from goals.enums import GoalStatus, Health, PortfolioKind, ProgressBand
 from goals.models import FinancialGoal, Portfolio
-from mastertrade.values.money import PERCENT
+from mastertrade.values.money import HUNDRED, PERCENT
 
 Goals = QuerySet[FinancialGoal]
 Choices = Iterable[tuple[str, str]]

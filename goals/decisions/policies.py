@@ -13,9 +13,7 @@ from decimal import Decimal
 
 from goals.decisions.progress import BAND_FLOORS_PCT
 from goals.enums import AfterAchieved, PolicyName, ProgressBand
-from mastertrade.values.money import FACTOR, exactly, round_to
-
-ONE = Decimal(1)
+from mastertrade.values.money import FACTOR, ONE, exactly, round_to
 
 # Multipliers, no unit. Source: docs/rules.md, "Sizing".
 LADDER_FACTORS = {

@@ -7,7 +7,6 @@ from hashlib import sha256
 
 import numpy as np
 
-from goals.decisions.trade_record import RATIO
 from goals.projection.edge import Edge
 from goals.projection.forecast import (
     fan,
@@ -21,7 +20,7 @@ from goals.projection.outcomes import take_outcomes
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import solve
 from goals.projection.suggestions import suggest
-from mastertrade.values.money import exactly, round_to
+from mastertrade.values.money import RATIO, exactly, round_to
 
 PROBABILITY = (8, 6)
 MEANING = "touched by the deadline, not held"

@@ -12,9 +12,7 @@ from goals.decisions.progress import Progress, Reading, measure_progress, status
 from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, Portfolio
 from mastertrade.db.raw_sql import columns_of, execute, load
-from mastertrade.values.money import EXACT
-
-HUNDRED = Decimal(100)
+from mastertrade.values.money import EXACT, HUNDRED
 
 
 @dataclass(frozen=True, slots=True)

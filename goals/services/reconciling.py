@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from goals.models import CarriedProfit, CashFlow, FinancialGoal, Portfolio
@@ -19,8 +18,8 @@ from goals.services.rebuilding import (
     newest_entry_at,
     rebuild_ledger,
 )
+from mastertrade.values.money import ZERO
 
-ZERO = Decimal(0)
 PORTFOLIO_FIGURES = (
     "equity",
     "units",

@@ -21,6 +21,7 @@ from decimal import (
 from functools import cache, wraps
 from typing import ParamSpec, TypeVar
 
+ZERO, ONE, HUNDRED = Decimal(0), Decimal(1), Decimal(100)
 # (max digits, decimal places) of the numeric columns.
 MONEY = (24, 8)
 PRICE = (32, 12)
@@ -34,6 +35,8 @@ CARRIED = (38, 18)
 # A quantity times a price, and the rest that rounding such a product to money leaves.
 COST = (64, 24)
 REST = (44, 36)
+# A ratio that a decision looks at.
+RATIO = (40, 12)
 # A sum of growths (ratios), and of their squares.
 GROWTH = (40, 18)
 GROWTH_SQUARE = (64, 36)

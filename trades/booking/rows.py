@@ -10,10 +10,9 @@ from goals.models import Portfolio, User
 from goals.services.portfolios import refuse_finished
 from mastertrade.db.raw_sql import columns_of, execute, load
 from mastertrade.values.exceptions import NotFound
+from mastertrade.values.money import ZERO
 from trades.booking.exits import measure_open, measure_open_pnl
 from trades.models import Trade
-
-ZERO = Decimal(0)
 
 PORTFOLIO_OF_TRADE = f"""
 SELECT {columns_of(Portfolio, "p")} FROM portfolios p JOIN trades t USING (portfolio_id)

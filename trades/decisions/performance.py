@@ -12,9 +12,7 @@ from decimal import Decimal
 
 from goals.decisions.trade_record import FEWEST_TRADES, NO_RECORD, GrowthRecord
 from goals.projection.kelly import Kelly
-from mastertrade.values.money import exactly
-
-ZERO = Decimal(0)
+from mastertrade.values.money import ZERO, exactly
 
 
 @dataclass(frozen=True, slots=True)

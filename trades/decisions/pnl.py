@@ -4,12 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, exactly, round_to
+from mastertrade.values.money import MONEY, ONE, ZERO, exactly, round_to
 from trades.decisions.lots import Stake
 from trades.enums import Side
-
-ZERO = Decimal(0)
-ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)

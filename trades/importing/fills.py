@@ -12,6 +12,7 @@ from mastertrade.values.money import (
     EXACT,
     MONEY,
     PRICE,
+    ZERO,
     exactly,
     format_plain,
     round_to,
@@ -21,7 +22,6 @@ from trades.importing.columns import BY_NAME, CURRENCY, number, text
 from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal
 
-ZERO = Decimal(0)
 KEY_DIGITS = 32
 SIZE = number(PRICE, positive=True)
 SYMBOL = BY_NAME["symbol"].check
