@@ -31,16 +31,6 @@ class Bounds:
     lower: float
     upper: float
 
-    @property
-    def is_judged(self) -> bool:
-        """Whether there are trades enough to say anything."""
-        return self.trades >= FEWEST_TRADES
-
-    @property
-    def is_disproved(self) -> bool:
-        """Whether the record speaks against the strategy."""
-        return self.is_judged and self.upper < 0
-
 
 @dataclass(frozen=True, slots=True)
 class GrowthRecord:

@@ -19,19 +19,17 @@ from goals.projection.grouping import sum_of
 from goals.projection.outcomes import take_outcomes
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import solve
-from goals.projection.suggestions import suggest
+from goals.projection.suggestions import MOST_SUGGESTED, suggest
 from mastertrade.values.money import RATIO, exactly, round_to
 
 PROBABILITY = (8, 6)
 MEANING = "touched by the deadline, not held"
 # More trades than that are projected as so many.
-MOST_TRADES = 2_000
+MOST_TRADES_AHEAD = 2_000
 HUNDREDTHS = 100
 # Answers of some 10 kB each.
 MOST_KEPT = 200
-# A deadline with more trades than that is not suggested; fewer where each number of
-# them has a table to solve.
-MOST_SUGGESTED = 1_000
+# The same as `MOST_SUGGESTED` where each number of trades has a table to solve.
 MOST_SOLVED = 400
 # Nodes of a table that is solved to find a suggestion, and not kept.
 SUGGESTED_NODES = 200
@@ -108,7 +106,7 @@ def in_steps(trades_left: Decimal) -> int:
 
     So an answer is found again though time goes on.
     """
-    trades = min(round(trades_left), MOST_TRADES)
+    trades = min(round(trades_left), MOST_TRADES_AHEAD)
     step = max(trades // HUNDREDTHS, 1)
     return trades // step * step
 

@@ -98,16 +98,6 @@ def pace_factors(
     return np.asarray(np.round(np.clip(wanted, low[band], high[band]), 4))
 
 
-def tabulate(
-    policy: PolicyFunction, way: Way, trades_left: int, progress_pct: Floats
-) -> Floats:
-    """The policy as a table: a row for each 1 … `trades_left`, a column a progress."""
-    start = float(way.start_progress_pct)
-    share = (progress_pct - start) / (100.0 - start)
-    equity = 1.0 + share * float(way.goal_return)
-    return np.array([policy(left, equity) for left in range(1, trades_left + 1)])
-
-
 def look_up(table: PolicyTable, progress: Floats) -> Floats:
     """What the table says to each progress (percent), whatever time is left."""
     floors = np.array(table.progress_floors_pct, dtype=np.float64)

@@ -29,7 +29,7 @@ DEEPEST_STOP = 1 - 1e-6
 # A table is solved for the next so many trades left, and answers all below them: few
 # tables then do for a whole period.
 TRADES_STEP = 20
-MOST_TRADES = 2_000
+MOST_TABLE_TRADES = 2_000
 CHANCES = 65_535  # a probability is kept as so many parts
 TOUCH = 1e-12
 # A level that misses a node by less than this share of a step lies on it.
@@ -192,7 +192,7 @@ def stop_at(hard_drawdown_pct: Decimal) -> float:
 
 def round_up(trades_left: int) -> int:
     """How many trades a table is solved for that is asked about so many."""
-    return min(ceil(max(trades_left, 1) / TRADES_STEP) * TRADES_STEP, MOST_TRADES)
+    return min(ceil(max(trades_left, 1) / TRADES_STEP) * TRADES_STEP, MOST_TABLE_TRADES)
 
 
 def factors_between(low: Decimal, high: Decimal) -> tuple[float, ...]:

@@ -18,9 +18,9 @@ from goals.models import FinancialGoal, Portfolio
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.feasibility import find_unreachable, stop_below
 from goals.projection.goal_path import Way, find_way
-from goals.projection.goal_projection import MOST_TRADES as MOST_TRADES_AHEAD
+from goals.projection.goal_projection import MOST_TRADES_AHEAD
 from goals.projection.policy_tables import (
-    MOST_TRADES,
+    MOST_TABLE_TRADES,
     TRADES_STEP,
     DeadlineInputs,
     DeadlineTable,
@@ -207,7 +207,7 @@ def _name_question(
     portfolio_id: int, record: GrowthRecord, asked: dict[str, Any]
 ) -> str:
     """A portfolio's record changes with each of its trades, so it stands for them."""
-    rows = -(-min(int(asked["trades_left"]), MOST_TRADES) // TRADES_STEP)
+    rows = -(-min(int(asked["trades_left"]), MOST_TABLE_TRADES) // TRADES_STEP)
     body = {**asked, "trades_left": rows, "record": record}
     body |= {"portfolio": portfolio_id, "version": DEADLINE_VERSION}
     return sha256(dumps(to_plain(body), sort_keys=True).encode()).hexdigest()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, ONE, ZERO, exactly, round_to
+from mastertrade.values.money import MONEY, ONE, exactly, round_to
 from trades.decisions.lots import Stake
 from trades.enums import Side
 
@@ -81,33 +81,6 @@ def measure_exact_profit(
     move = (exit_price * stake.quantity - stake.exact_cost) * side.sign
     fees = stake.entry_fees * rates.fee + exit_fees * (rates.exit_fee or rates.fee)
     return (move + stake.funding) * rates.quote - fees
-
-
-@exactly
-def measure_profit_loss(
-    *,
-    side: Side,
-    quantity: Decimal,
-    entry_price: Decimal,
-    exit_price: Decimal,
-    fees: Decimal,
-    rates: Rates,
-    funding: Decimal = ZERO,
-) -> Decimal:
-    """Realised profit (positive) or loss of a whole trade after fees.
-
-    In the portfolio's currency, rounded half to even to 8 places.
-    """
-    return round_to(
-        measure_exact_profit(
-            side=side,
-            stake=Stake(quantity, entry_price, funding=funding),
-            exit_price=exit_price,
-            exit_fees=fees,
-            rates=rates,
-        ),
-        MONEY,
-    )
 
 
 @exactly

@@ -26,7 +26,6 @@ from trades.booking.mark import Mark, mark_positions
 from trades.booking.reconcile import find_drift
 from trades.importing.formats.freqtrade import (
     open_database,
-    read_freqtrade,
     read_freqtrade_stream,
 )
 from trades.importing.import_trades import ImportReport, import_trades
@@ -67,7 +66,8 @@ def ask(statement: str, path: Path = FILE) -> list[tuple[Any, ...]]:
 
 
 def read(path: Path, **options: Any) -> list[TradeRow | Refusal]:
-    return list(read_freqtrade(path, ImportOptions(**options)))
+    with path.open("rb") as source:
+        return list(read_freqtrade_stream(source, ImportOptions(**options)))
 
 
 def bring(portfolio: Portfolio, path: Path = FILE, **options: Any) -> ImportReport:
@@ -489,7 +489,8 @@ def test_memory_does_not_grow_with_the_file(copy: Path) -> None:
         shutil.copy(FILE, copy)
         path = multiplied(copy, times)
         tracemalloc.start()
-        number = consume(read_freqtrade(path, ImportOptions()))
+        with path.open("rb") as source:
+            number = consume(read_freqtrade_stream(source, ImportOptions()))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert number == 13 * (times + 1)

@@ -172,14 +172,6 @@ def _named(file: IO[bytes]) -> Iterator[Path]:
         path.unlink()
 
 
-def read_freqtrade(path: Path, options: ImportOptions) -> Iterator[TradeRow | Refusal]:
-    """Every trade with its closed parts; a `Refusal` for one that cannot be read.
-
-    Raises `InvalidInput` for `file` where it is not a database of freqtrade.
-    """
-    yield from _read_all(_open(path), options)
-
-
 def _open(path: Path) -> sqlite3.Connection:
     # Immutable: nothing is locked or written, and a log beside the file is not read.
     address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
