@@ -8,8 +8,9 @@ from pathlib import Path
 
 from django.test import Client
 
-from bench import processes, web
+from bench import web
 from bench.people import STRATEGY, Trader, make_trader
+from bench.processes import MEGABYTE, Memory, memory_of
 from bench.rows import Row, Target
 from bench.statements import Statement, captured, save
 from bench.timing import Pair, in_turn
@@ -29,18 +30,17 @@ BODY = {
 }
 REACH = Target(0.4, at_least=True)
 WORKER_MEMORY = Target(150, at_least=False, unit=" MB")
-MEGABYTE = 1_000_000
 
 
 def measure() -> Iterator[Row]:
-    posts: list[bytes] = []
+    posts: list[web.Post] = []
     statements: dict[str, list[Statement]] = {}
     for number in range(CLIENTS):
         trader = make_trader(f"sizing_{number}")
         post = _request(trader)
         goal_id = str(trader.goals[0].goal_id)
         statements[goal_id] = _rehearse(post)
-        posts.append(post.encode())
+        posts.append(post)
     count = len(statements[goal_id])
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "statements")
@@ -76,7 +76,7 @@ def _rehearse(post: web.Post) -> list[Statement]:
     return statements
 
 
-def _compare(real: web.Server, bare: web.Server, posts: list[bytes]) -> Pair:
+def _compare(real: web.Server, bare: web.Server, posts: list[web.Post]) -> Pair:
     times = REQUESTS_A_ROUND // len(posts)
     return in_turn(
         partial(web.load, real.port, posts, times),
@@ -100,7 +100,7 @@ def _row(what: str, pair: Pair, clients: int = 1) -> Row:
 def _memory_row(real: web.Server, bare: web.Server) -> Row:
     """The larger worker of each side, after what the rows above asked of it."""
     ours, floor = (
-        max((processes.memory_of(pid) for pid in server.workers()), key=_resident)
+        max((memory_of(pid) for pid in server.workers()), key=_resident)
         for server in (real, bare)
     )
     return Row(
@@ -113,5 +113,5 @@ def _memory_row(real: web.Server, bare: web.Server) -> Row:
     )
 
 
-def _resident(memory: processes.Memory) -> int:
+def _resident(memory: Memory) -> int:
     return memory.resident
