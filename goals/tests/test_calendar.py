@@ -41,7 +41,7 @@ def chain_of(kind, start, links):
 
 @given(kind=calendar_types, zone=zones, start=days)
 def test_a_chain_covers_every_instant_once(kind, zone, start):
-    periods = [period_of(*dates, zone) for dates in chain_of(kind, start, 6)]
+    periods = [period_of(first, last, zone) for first, last in chain_of(kind, start, 6)]
     for one, following in pairwise(periods):
         assert one.ends_at == following.starts_at
         assert one.contains(one.ends_at - MICROSECOND)
@@ -97,7 +97,7 @@ HOUR = timedelta(hours=1)
 
 
 def at_local(zone, *when):
-    return datetime(*when, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    return datetime(*when).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 def make_goal(zone, today, **fields):

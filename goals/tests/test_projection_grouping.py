@@ -147,8 +147,8 @@ def test_a_packed_table_answers_as_the_solved_one() -> None:
     kept = unpack(asked, solved.pack())
     equity = np.linspace(0.8, 1.2, 50)
     for trades in (1, 48, 49, 100, 399, 400):
-        factors = (table.factors_at(trades, equity) for table in (solved, kept))
-        assert np.array_equal(*factors)
+        factors = solved.factors_at(trades, equity)
+        assert np.array_equal(factors, kept.factors_at(trades, equity))
         chances = {t.probability_at(trades, Decimal("1.01")) for t in (solved, kept)}
         assert len(chances) == 1
 

@@ -92,7 +92,8 @@ def make_trade(decision: Decision, closed_at: datetime, profit: int) -> BookedTr
 
 
 def make_goal(span=JANUARY, status=GoalStatus.MISSED, progress: str = "50"):
-    return GoalOutcome(*span, Decimal(5), Decimal(progress), status)
+    first, last = span
+    return GoalOutcome(first, last, Decimal(5), Decimal(progress), status)
 
 
 def make_points(*lives: int) -> tuple[EquityPoint, ...]:
