@@ -1,5 +1,7 @@
 """The statements that bring an import's rows into the ledger, set by set."""
 
+from trades.booking.rows import NEW_POSITION, price_profit
+
 # The columns of a trade that an export names by its key, because it has no other id.
 OWN_KEY = """CASE WHEN {id} ~ '^mastertrade:[0-9]{{1,18}}$'
          THEN substr({id}, 13)::bigint END"""
@@ -149,27 +151,18 @@ JOIN trades t ON t.portfolio_id = %(portfolio_id)s AND t.external_id = r.externa
 WHERE r.orders IS NOT NULL AND {NOT_REFUSED} AND o.quantity > 0 AND o.price > 0
 ON CONFLICT (portfolio_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
 """
-OPEN_POSITIONS = """
-INSERT INTO positions
-    (trade_id, user_id, portfolio_id, symbol, side, quantity, entry_price,
-     current_price, unrealized_pnl, status, opened_at, updated_at)
-SELECT t.trade_id, t.user_id, t.portfolio_id, t.symbol, t.side, t.quantity,
-       t.entry_price, t.entry_price, 0, 'open', t.entry_time, %(now)s
-FROM trades t
+OPEN_POSITIONS = f"""{NEW_POSITION}FROM trades t
 WHERE t.portfolio_id = %(portfolio_id)s AND t.status = 'open'
   AND t.source_import_id = %(import_id)s
 ON CONFLICT (trade_id) DO NOTHING
 """
-SETTLE_POSITIONS = """
+SETTLE_POSITIONS = f"""
 UPDATE positions o
 SET quantity = t.quantity, entry_price = t.entry_price, status = t.status,
     current_price = coalesce(t.exit_price, CASE WHEN o.marked_at IS NULL
                              THEN t.entry_price ELSE o.current_price END),
     unrealized_pnl = CASE WHEN t.status = 'open' AND o.marked_at IS NOT NULL
-        THEN round_money(CASE t.side WHEN 'LONG' THEN 1 ELSE -1 END * t.fx_rate
-             * (o.current_price * t.quantity
-                - coalesce(t.entry_notional, t.quantity * t.entry_price)))
-        ELSE 0 END,
+        THEN {price_profit("o.current_price")} ELSE 0 END,
     updated_at = %(now)s
 FROM ready_trades r JOIN trades t
     ON t.portfolio_id = %(portfolio_id)s AND t.external_id = r.external_id
