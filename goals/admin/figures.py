@@ -7,11 +7,11 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from goals.decisions.periods import Period
-from goals.decisions.progress import band_for
+from goals.decisions.progress import HUNDRED, band_for
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import GoalStatus, Measure, PortfolioKind
 from goals.models import FinancialGoal, Portfolio
-from mastertrade.values.money import HUNDRED, MONEY, format_plain, round_down, round_to
+from mastertrade.values.money import MONEY, format_plain, round_down, round_to
 
 NOTHING = SafeString('<span class="none">—</span>')
 # Money of one unit or more is shown to the cent; a smaller amount in full.

@@ -25,12 +25,13 @@ from goals.decisions.progress import (
     AHEAD_GAP_PCT,
     AT_RISK_GAP_PCT,
     AT_RISK_PROBABILITY,
+    HUNDRED,
     LAGGING_GAP_PCT,
     describe_band,
 )
 from goals.enums import GoalStatus, Health, PortfolioKind, ProgressBand
 from goals.models import FinancialGoal, Portfolio
-from mastertrade.values.money import HUNDRED, PERCENT
+from mastertrade.values.money import PERCENT
 
 Goals = QuerySet[FinancialGoal]
 Choices = Iterable[tuple[str, str]]

@@ -11,15 +11,11 @@ from goals.decisions.arbitration import GoalFactor, GoalStanding
 from goals.decisions.trade_record import FEWEST_TRADES, GrowthRecord
 from goals.enums import EdgeGuard, HaltCause
 from mastertrade.values.exceptions import DomainError
-from mastertrade.values.money import (
-    FACTOR,
-    HUNDRED,
-    ONE,
-    ZERO,
-    exactly,
-    format_plain,
-    round_down,
-)
+from mastertrade.values.money import FACTOR, exactly, format_plain, round_down
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ from decimal import Decimal
 
 from goals.decisions.progress import BAND_FLOORS_PCT
 from goals.enums import AfterAchieved, PolicyName, ProgressBand
-from mastertrade.values.money import FACTOR, ONE, exactly, round_to
+from mastertrade.values.money import FACTOR, exactly, round_to
+
+ONE = Decimal(1)
 
 # Multipliers, no unit. Source: docs/rules.md, "Sizing".
 LADDER_FACTORS = {

@@ -7,7 +7,6 @@ from decimal import Decimal
 from goals.decisions.periods import Period
 from goals.enums import GoalStatus, Health, Measure, ProgressBand
 from mastertrade.values.money import (
-    HUNDRED,
     MONEY,
     PERCENT,
     exactly,
@@ -16,6 +15,7 @@ from mastertrade.values.money import (
     round_to,
 )
 
+HUNDRED = Decimal(100)
 # A progress outside is held here, in percent.
 PROGRESS_BOUND_PCT = Decimal(99_999_999)
 SECONDS_PER_DAY = 86_400

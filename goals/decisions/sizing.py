@@ -21,7 +21,6 @@ from goals.enums import Verdict
 from mastertrade.values.money import (
     MONEY,
     PRICE,
-    ZERO,
     exactly,
     format_plain,
     quantum,
@@ -29,6 +28,7 @@ from mastertrade.values.money import (
     round_down_to_step,
 )
 
+ZERO = Decimal(0)
 # A ratio of min_size.
 LARGEST_ROUNDING = Decimal("0.000001")
 

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Protocol
 
+from goals.decisions.trade_record import RATIO
 from goals.enums import AfterAchieved, PolicyName
 from goals.projection.evaluate import PolicyFunction
 from goals.projection.goal_path import Way
@@ -16,7 +17,7 @@ from goals.projection.policy_tables import (
     factors_between,
     solve,
 )
-from mastertrade.values.money import RATIO, round_to
+from mastertrade.values.money import round_to
 
 # From the plainest on.
 ORDER = (

@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 
 from goals.decisions.accounting import (
+    ONE,
     Account,
     measure_drawdown_pct,
     measure_live_unit_value,
@@ -29,8 +30,8 @@ from goals.services.days import (
     newest_days,
     walk_days,
 )
-from mastertrade.values.money import ONE, ZERO
 
+ZERO = Decimal(0)
 LARGEST_FALL_PCT = Decimal(100)
 ONE_DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)

@@ -20,11 +20,12 @@ from goals.services.days import (
     walk_days,
 )
 from goals.services.ledger import measure_by
-from mastertrade.values.money import HUNDRED, MONEY, exactly, quantum
+from mastertrade.values.money import MONEY, exactly, quantum
 
 # A progress is rounded to 6 places of a percent before it is compared; this share of
 # the way is certainly below what rounds to 100 %.
 ALMOST_THERE = Decimal("0.99999999")
+HUNDRED = Decimal(100)
 REACHED = """
 SELECT goal_id, max(effective_at) FILTER (WHERE kind = 'change'),
        min(effective_at) FILTER (WHERE kind = 'mark' AND progress_pct >= 100)

@@ -22,8 +22,10 @@ from goals.services.ledger import (
     set_baseline,
 )
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, ONE, format_plain
+from mastertrade.values.money import MONEY, format_plain
 from mastertrade.values.validation import refuse, require_decimal
+
+ONE = Decimal(1)
 
 
 def open_period(

@@ -12,7 +12,7 @@ from typing import Any
 from goals.decisions.arbitration import GoalStanding, SolvedFactor
 from goals.decisions.policies import DEADLINE_VERSION
 from goals.decisions.progress import Progress, Reading, measure_progress
-from goals.decisions.trade_record import GrowthRecord
+from goals.decisions.trade_record import RATIO, GrowthRecord
 from goals.enums import PolicyName
 from goals.models import FinancialGoal, Portfolio
 from goals.projection.edge import Edge, estimate_edge
@@ -30,7 +30,7 @@ from goals.projection.types import Floats
 from goals.services.policy_tables import find_table
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.jsonable import to_plain
-from mastertrade.values.money import RATIO, exactly, round_to
+from mastertrade.values.money import exactly, round_to
 
 MICROSECOND = timedelta(microseconds=1)
 # One call works out so many goals: solves a table, or looks closely at whether the goal

@@ -11,11 +11,11 @@ from goals.decisions.periods import following_period
 from goals.decisions.progress import status_after, status_at_end
 from goals.enums import GoalStatus, PortfolioKind
 from goals.models import FinancialGoal, Portfolio
+from goals.services.first_touch import HUNDRED
 from goals.services.goals import LATEST_DATE
 from goals.services.opening import open_period
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import HUNDRED
 
 logger = logging.getLogger(__name__)
 

@@ -10,9 +10,10 @@ from decimal import Decimal
 
 from goals.decisions.trade_record import NO_RECORD, GrowthRecord
 from goals.enums import ProgressBand
-from mastertrade.values.money import ZERO, exactly, format_plain
+from mastertrade.values.money import exactly, format_plain
 from strategies.enums import RiskProfile, Stance
 
+ZERO = Decimal(0)
 TWO = Decimal(2)
 
 # From -1 (conservative) to +1 (aggressive). Source: docs/rules.md, "Strategies".

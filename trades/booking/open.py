@@ -17,7 +17,7 @@ from mastertrade.values.exceptions import (
     InvalidInput,
     PortfolioRuined,
 )
-from mastertrade.values.money import MONEY, ONE, PRICE, ZERO, fits, format_plain
+from mastertrade.values.money import MONEY, PRICE, fits, format_plain
 from mastertrade.values.validation import (
     fingerprint,
     require_not_future,
@@ -31,6 +31,9 @@ from trades.booking.references import no_decision
 from trades.booking.trade_input import ToldExit, TradeTicket, find_known
 from trades.decisions.pnl import Rates, measure_notional
 from trades.models import Position, Trade
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
 
 
 @atomic

@@ -12,7 +12,9 @@ from decimal import Decimal
 
 from goals.decisions.trade_record import FEWEST_TRADES, NO_RECORD, GrowthRecord
 from goals.projection.kelly import Kelly
-from mastertrade.values.money import ZERO, exactly
+from mastertrade.values.money import exactly
+
+ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

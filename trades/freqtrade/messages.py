@@ -14,7 +14,7 @@ from typing import Any
 
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.messages import no_choice
-from mastertrade.values.money import MONEY, ONE, PRICE, exactly, fits, round_to
+from mastertrade.values.money import MONEY, PRICE, exactly, fits, round_to
 from mastertrade.values.validation import (
     CURRENCY_PATTERN,
     EARLIEST_YEAR,
@@ -23,6 +23,7 @@ from mastertrade.values.validation import (
 )
 from trades.enums import FillKind, Side
 
+ONE = Decimal(1)
 KINDS = {"entry_fill": FillKind.ENTRY, "exit_fill": FillKind.EXIT}
 SIDES = {"long": Side.LONG, "short": Side.SHORT}
 WORDS = {"true": True, "false": False}

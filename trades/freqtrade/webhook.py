@@ -23,14 +23,7 @@ from mastertrade.values.exceptions import (
     TradeAlreadyClosed,
     TradeNotOpen,
 )
-from mastertrade.values.money import (
-    FACTOR,
-    MONEY,
-    ZERO,
-    exactly,
-    format_plain,
-    round_to,
-)
+from mastertrade.values.money import FACTOR, MONEY, exactly, format_plain, round_to
 from trades.booking.add import add_to_trade
 from trades.booking.close import close_trade
 from trades.booking.open import open_trade
@@ -43,6 +36,7 @@ from trades.freqtrade.webhook_decisions import find_decision
 from trades.importing.equal_fills import find_equal_fill
 from trades.models import Trade, WebhookFill, WebhookToken
 
+ZERO = Decimal(0)
 # freqtrade reckons in floats, and prices here have 12 places.
 TOLERANCE_RATIO = Decimal("0.000001")
 TOLERANCE_PER_UNIT = Decimal("0.000000000002")

@@ -12,7 +12,6 @@ from mastertrade.values.money import (
     EXACT,
     MONEY,
     PRICE,
-    ZERO,
     exactly,
     format_plain,
     round_to,
@@ -22,6 +21,7 @@ from trades.importing.columns import BY_NAME, CURRENCY, number, text
 from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal
 
+ZERO = Decimal(0)
 KEY_DIGITS = 32
 SIZE = number(PRICE, positive=True)
 SYMBOL = BY_NAME["symbol"].check

@@ -17,12 +17,13 @@ from django.db import connection
 
 from goals.models import Portfolio
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, ONE, ZERO, exactly, fits
+from mastertrade.values.money import MONEY, exactly, fits
 from trades.decisions.lots import Stake
 from trades.enums import FillKind, Side
 from trades.importing import fill_sql as sql
 from trades.importing.equal_fills import TOLD, mark_equal_fills
 from trades.importing.fills import (
+    ZERO,
     Fees,
     Fill,
     FillFile,
@@ -39,6 +40,7 @@ from trades.importing.rows import Refusal, TradeRow
 from trades.importing.staging import ESCAPED
 
 AT_ONCE = 5000
+ONE = Decimal(1)
 # One rate for longer than this is worth a warning.
 LONGEST_FIXED = timedelta(days=31)
 NAMES = re.compile(r"[\w.-]{1,30}")

@@ -9,20 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from mastertrade.values.money import (
-    MONEY,
-    ONE,
-    ZERO,
-    exactly,
-    format_plain,
-    round_down,
-    round_to,
-)
+from mastertrade.values.money import MONEY, exactly, format_plain, round_down, round_to
 from trades.decisions.lots import Stake, split_stake
 from trades.decisions.pnl import Rates, measure_exact_profit
 from trades.enums import FillKind, Side
 from trades.importing.lots import Lot, LotQueue
-from trades.importing.rows import Refusal, TradeRow
+from trades.importing.rows import ONE, ZERO, Refusal, TradeRow
 
 
 @dataclass(frozen=True, slots=True)

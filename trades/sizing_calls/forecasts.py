@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.db.models import Q
 
-from goals.decisions.progress import Progress, Reading, can_still_move
+from goals.decisions.progress import HUNDRED, Progress, Reading, can_still_move
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import (
     AfterAchieved,
@@ -41,12 +41,14 @@ from goals.services.outlooks import (
 from goals.services.policy_tables import find_solved
 from goals.services.sizing import read_portfolio_at
 from mastertrade.db.transactions import atomic
-from mastertrade.values.money import HUNDRED, ONE, ZERO, exactly
+from mastertrade.values.money import exactly
 from trades.sizing_calls.records import load_growths, load_record
 from trades.sizing_calls.trade_frequency import load_trades_per_day
 
 DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
+ONE = Decimal(1)
+ZERO = Decimal(0)
 FIELDS = (
     "probability",
     "probability_low",

@@ -10,7 +10,7 @@ from goals.projection import forecast
 from goals.services import policy_tables
 from goals.services.decision_log import decide_again
 from goals.tests.factories import GoalFactory, PortfolioFactory
-from mastertrade.values.money import HUNDRED, format_plain
+from mastertrade.values.money import format_plain
 from trades.booking.close import close_trade
 from trades.services.daily import forget_old_tables
 from trades.sizing_calls.decide import size_for_goal, size_for_portfolio
@@ -22,6 +22,7 @@ from trades.tests.races import fresh, run_at_once
 pytestmark = pytest.mark.django_db
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = BEGIN + timedelta(days=12)
+HUNDRED = Decimal(100)
 
 
 def funded(trades=24, win=Decimal(6), loss=Decimal(-4), **goal):

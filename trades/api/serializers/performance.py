@@ -6,10 +6,11 @@ from typing import Any
 
 from rest_framework import serializers
 
+from goals.decisions.trade_record import RATIO
 from goals.projection.kelly import Kelly
 from mastertrade.db.model_fields import choices
 from mastertrade.values.jsonable import show
-from mastertrade.values.money import MONEY, RATIO
+from mastertrade.values.money import MONEY
 from mastertrade.web.api_fields import DecimalColumnField
 from strategies.enums import StrategyStatus
 from strategies.models import StrategyInstance

@@ -8,12 +8,12 @@ import numpy as np
 from rest_framework import serializers
 
 from goals.decisions.progress import measure_pace
-from goals.decisions.trade_record import CONFIDENT_TRADES
+from goals.decisions.trade_record import CONFIDENT_TRADES, RATIO
 from goals.projection.edge import Edge
 from goals.projection.goal_path import Way
 from goals.projection.goal_projection import FAN_PCT, MEANING, PROBABILITY
 from mastertrade.values.jsonable import show
-from mastertrade.values.money import MONEY, PERCENT, RATIO, hold_within, round_to
+from mastertrade.values.money import MONEY, PERCENT, hold_within, round_to
 from mastertrade.web.api_fields import DecimalColumnField
 from trades.sizing_calls.forecasts import GoalProjection
 

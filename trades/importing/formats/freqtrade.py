@@ -20,10 +20,12 @@ from typing import IO, Any, BinaryIO
 from uuid import uuid4
 
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import ONE, PRICE, ZERO, round_to
+from mastertrade.values.money import PRICE, round_to
 from trades.enums import Side
 from trades.importing.fills import LONGEST_ORDER
 from trades.importing.formats.freqtrade_trades import (
+    ONE,
+    ZERO,
     BotFill,
     BotTrade,
     Unusable,

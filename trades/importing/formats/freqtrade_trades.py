@@ -17,7 +17,6 @@ from mastertrade.values.money import (
     FACTOR,
     MONEY,
     PRICE,
-    ZERO,
     exactly,
     format_plain,
     round_to,
@@ -25,6 +24,8 @@ from mastertrade.values.money import (
 from trades.enums import Side
 from trades.importing.rows import TradeRow
 
+ZERO = Decimal(0)
+ONE = Decimal(1)
 # freqtrade rounds what every exit made to 8 places and reckons in floats.
 ROUNDING_PER_EXIT = Decimal("0.00000002")
 ROUNDING_RATIO = Decimal("0.0000000001")
