@@ -32,6 +32,13 @@ EVERY = {
     ),
     404: ((NotFound.code,), "No such object of this user."),
     406: (("not_acceptable",), "Only JSON is answered."),
+    408: (("too_slow",), "The request came in too slowly."),
+    411: (("length_required",), "A body that does not say its length (chunks)."),
+    413: (
+        (BodyTooLarge.default_code,),
+        "The body is larger than this endpoint accepts.",
+    ),
+    431: (("headers_too_large",), "The headers are too large."),
     429: (
         ("throttled", "too_many_connections"),
         "Too many requests, or connections; see Retry-After.",
@@ -55,12 +62,6 @@ UNSAFE = {
     )
 }
 WITH_BODY = {
-    408: (("too_slow",), "The request came in too slowly."),
-    411: (("length_required",), "A chunked body without a Content-Length."),
-    413: (
-        (BodyTooLarge.default_code,),
-        "The body is larger than this endpoint accepts.",
-    ),
     415: (
         ("unsupported_media_type",),
         "A media type that this endpoint does not accept.",
@@ -75,7 +76,7 @@ class TruthfulSchema(AutoSchema):
         bodies = super()._get_response_bodies(direction)
         for status, (codes, words) in self._refusals().items():
             bodies[str(status)] = _answer(_refusal(codes), words)
-        wrong = {"anyOf": [_refusal(["parse_error"]), FIELDS]}
+        wrong = {"anyOf": [_refusal(["parse_error", "bad_request"]), FIELDS]}
         bodies["400"] = _answer(wrong, "Bad input; nothing was done.")
         return bodies
 
