@@ -81,7 +81,7 @@ def test_a_failure_is_logged_without_the_address(
         if isinstance(one.formatter, DiscreetFormatter)
     )
 
-    def fail(token: str) -> None:
+    def fail(token: str, now: Any) -> None:
         raise error
 
     monkeypatch.setattr(webhooks, "find_webhook", fail)

@@ -130,7 +130,7 @@ class TokenListView(ListView[Any]):
 
 
 class TokenDetailView(generics.DestroyAPIView[Any]):
-    """Revoke a token; it stops working at once."""
+    """Revoke a token; it, and webhooks issued with it, stop working at once."""
 
     serializer_class = TokenSerializer
     lookup_field = "token_key"
