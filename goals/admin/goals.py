@@ -154,7 +154,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
             self.message_user(request, lack.detail, messages.WARNING)
 
     def notice(self, goal: FinancialGoal, now: datetime) -> SafeString:
-        return SafeString() if goal.is_over(now) else lack_of(goal.portfolio)
+        return SafeString("") if goal.is_over(now) else lack_of(goal.portfolio)
 
     def bar(self, goal: FinancialGoal, now: datetime) -> SafeString:
         expected = goal.pace_at(now).expected_progress_pct

@@ -305,7 +305,7 @@ def _show_goal(
         pace_gap=figures.points(pace.pace_gap_pct),
         required_per_day=figures.in_measure(pace.required_per_day, goal),
         probability=figures.chance(goal, now, idle=idle),
-        probability_band=SafeString() if idle else figures.chance_band(goal, now),
+        probability_band=SafeString("") if idle else figures.chance_band(goal, now),
         unreachable=pace.health is Health.UNREACHABLE,
         lacks_money=find_lack_of_money(goal.portfolio) is not None,
         policy=figures.words(goal.policy),
