@@ -150,9 +150,6 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     def close(self) -> None:
         super().close()
-        self.give_back()
-
-    def give_back(self) -> None:
         self.channel.gate.space.give_back(self.channel.whose, self.taken)
         self.taken = 0
 
@@ -246,8 +243,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                 self.socket.shutdown(socket.SHUT_WR)
 
     def handle_close(self) -> None:
-        if self.request is not None:
-            self.request.give_back()
+        if self.request is not None:  # now: as garbage its file would stay for long
+            self.request.close()
         super().handle_close()
 
     def look_after(self, now: float) -> None:

@@ -6,6 +6,7 @@ One process, so that its counts are known; addresses of the loopback network.
 import json
 import select
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ import pytest
 from mastertrade.web.channels import BODY_SECONDS, HEAD_SECONDS
 from tests.attack.site import gunicorn
 from tests.attack.test_site import environment
+from tests.attack.uploads import bytes_on_disk
 
 pytestmark = pytest.mark.slow
 ONE_PROCESS = ("--workers", "1")
@@ -32,7 +34,8 @@ GO_ON = "HTTP/1.1 100"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    """Its address, and gunicorn's process."""
     directory: Path = tmp_path_factory.mktemp("doors")
     settings = {
         **environment(directory),
@@ -41,8 +44,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "MASTERTRADE_CONNECTIONS_PER_ADDRESS": str(CONNECTIONS),
         "MASTERTRADE_TRUSTED_PROXIES": PROXY,
     }
-    with gunicorn(settings, directory / "log", options=ONE_PROCESS) as (base, _):
-        yield base
+    log = directory / "log"
+    with gunicorn(settings, log, options=ONE_PROCESS) as (base, process):
+        yield base, process.pid
+
+
+@pytest.fixture
+def site(served: tuple[str, int]) -> str:
+    return served[0]
 
 
 @pytest.fixture
@@ -199,6 +208,18 @@ def test_the_space_of_an_answered_body_is_free(site: str) -> None:
             client.send(" " * LARGEST)
             assert "server_busy" not in client.hears()
         time.sleep(0.2)  # it is free a moment after the answer
+
+
+def test_a_body_whose_sender_is_gone_leaves_the_disk(
+    served: tuple[str, int], site: str
+) -> None:
+    for number in range(10):
+        with upload(site, ME, LARGEST - 1) as client:
+            if number % 2:  # a reset in place of an end
+                no_time = struct.pack("ii", 1, 0)
+                client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
+    time.sleep(0.5)
+    assert bytes_on_disk(served[1]) == 0
 
 
 def test_an_address_has_a_number_of_connections(

@@ -43,15 +43,17 @@ def killed_uploads(base: str) -> Figures:
             for kind, begin in KINDS.items():
                 _send_half(place, kind, begin, trader.token)
                 _send_whole(place, kind, begin, trader.token)
+            left = bytes_on_disk(place.process.pid)
+            assert not left, f"{left:,} bytes of what was given up lie on the disk"
             _send_half(place, *next(iter(KINDS.items())), trader.token)
             processes.kill_family(place.process.pid)
-            left = _files(folder)
+            files = _files(folder)
             environment = {**place.stand.environment, "TMPDIR": folder}
             log = place.stand.directory / "again.log"
             with gunicorn(environment, log):
                 restarted = _files(folder)
         assert not restarted, f"after a restart there are {restarted}"
-        return {"left by kill -9": str(len(left)), "after a restart": "nothing"}
+        return {"left by kill -9": str(len(files)), "after a restart": "nothing"}
 
 
 def _files(folder: str) -> list[str]:
@@ -129,7 +131,7 @@ def bodies_on_the_disk(base: str) -> Figures:
         ):
             nobody = _fill_disk(place, held, {}, "127.0.0.1", UPLOAD_BYTES - 1)
             forged = _fill_disk(place, held, FORGED, "127.0.0.1", UPLOAD_BYTES - 1)
-            used = _on_disk(place.process.pid)
+            used = bytes_on_disk(place.process.pid)
         # Each of two processes has room for four bodies, an address for half of them.
         assert 0 < used <= 2 * 2 * UPLOAD_BYTES, f"{used:,} bytes lie on the disk"
         assert set(nobody) == {413}, f"without credentials: {dict(nobody)}"
@@ -200,7 +202,7 @@ def _fill_disk(
     return seen
 
 
-def _on_disk(gunicorn_pid: int) -> int:
+def bytes_on_disk(gunicorn_pid: int) -> int:
     """Bytes of the files without a name that its processes have open."""
     used = 0
     children = Path(f"/proc/{gunicorn_pid}/task/{gunicorn_pid}/children").read_text()
