@@ -51,8 +51,9 @@ class KnownParametersMiddleware:
         api_view = getattr(view, "cls", None)
         if api_view is None or not request.META.get("QUERY_STRING"):
             return None
-        known = parameters_of(api_view, str(request.method))
-        if known is None:
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        known = parameters_of(api_view, method)
+        if known is None or not hasattr(api_view, method.lower()):  # that is 405
             return None
         wrong = {**_unknown(request, known), **_repeated(request, api_view, known)}
         if not wrong:
@@ -94,7 +95,6 @@ def parameters_of(api_view: Any, method: str) -> tuple[str, ...] | None:
     declared: Mapping[str, tuple[str, ...]] | None = getattr(api_view, ATTRIBUTE, {})
     if declared is None:
         return None
-    method = "GET" if method == "HEAD" else method
     names = declared.get(method, ())
     if method == "GET" and issubclass(api_view, ListView):
         filters = getattr(api_view, "filterset_class", None)
