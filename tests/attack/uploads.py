@@ -43,6 +43,7 @@ def killed_uploads(base: str) -> Figures:
             for kind, begin in KINDS.items():
                 _send_half(place, kind, begin, trader.token)
                 _send_whole(place, kind, begin, trader.token)
+            time.sleep(1)  # it is free a moment after the answer
             left = bytes_on_disk(place.process.pid)
             assert not left, f"{left:,} bytes of what was given up lie on the disk"
             _send_half(place, *next(iter(KINDS.items())), trader.token)
