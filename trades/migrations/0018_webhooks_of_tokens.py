@@ -10,8 +10,8 @@ from mastertrade.foreign_keys import foreign_key
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("goals", "0012_finished_portfolios"),
-        ("trades", "0016_finish_replays"),
+        ("goals", "0014_portfolios_of_changes"),
+        ("trades", "0017_records_in_blocks"),
     ]
 
     operations = [
