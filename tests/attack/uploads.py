@@ -75,8 +75,8 @@ def _send_whole(place: Place, kind: str, begin: bytes, token: str) -> None:
     end = b"\r\n--x--\r\n" if begin else b""
     body = begin + LINE * (4 * MEGABYTE // len(LINE)) + end
     path = "/api/trades/import/"
-    status, told, _ = place.ask("POST", path, body, token=token, content_type=kind)
-    assert status == 400, f"answered {status} {told}"
+    status, answer, _ = place.ask("POST", path, body, token=token, content_type=kind)
+    assert status == 400, f"answered {status} {answer}"
 
 
 def _begin(
@@ -155,7 +155,7 @@ def room_of_uploads(base: str) -> Figures:
         file = LINE * (2 * MEGABYTE // len(LINE))
 
         def send_file() -> tuple[int, dict[str, Any], float]:
-            status, told, seconds = place.ask(
+            status, answer, seconds = place.ask(
                 "POST",
                 "/api/trades/import/",
                 file,
@@ -164,7 +164,7 @@ def room_of_uploads(base: str) -> Figures:
                 source=SOMEBODY_ELSE,
             )
             # It has come in whole, and is nobody's trades.
-            return 200 if status == 400 else status, told, seconds
+            return 200 if status == 400 else status, answer, seconds
 
         figures = {}
         for title, count in (("heads", 0), ("bodies", UPLOAD_BYTES - 1)):
@@ -210,9 +210,11 @@ def bytes_on_disk(gunicorn_pid: int) -> int:
     for pid in children.split():
         for one in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(OSError):  # closed meanwhile
-                told = one.stat()
+                answer = one.stat()
                 used += (
-                    told.st_size if S_ISREG(told.st_mode) and not told.st_nlink else 0
+                    answer.st_size
+                    if S_ISREG(answer.st_mode) and not answer.st_nlink
+                    else 0
                 )
     return used
 
