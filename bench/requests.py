@@ -32,7 +32,7 @@ PER_DAY = 543.6
 DAYS_LEFT = 45
 # Percent: near, far, and of goals that nobody asked about yet.
 TARGETS = (1, 5, 60)
-COLD_TARGETS = range(2, 22)
+COLD_TARGETS = range(6, 26)
 MOST_CPU = Target(500, at_least=False, unit=" ms")
 TABLES = "portfolios, financial_goals, trades, positions, ledger_days, growth_records"
 # Skewed profits of as many sizes as there are trades, a tick at a time to one day.
