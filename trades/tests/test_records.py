@@ -313,7 +313,7 @@ def test_a_record_of_the_past_walks_no_more_trades_than_a_block_has(
     kept = Kept.objects.filter(strategy_id="").order_by("block")
     assert list(kept.values_list("trades", flat=True)) == [4, 4, 4, 4, 3]
 
-    for hour in range(19):
+    for hour in range(18):
         assert record_of(portfolio, at(hour)).trades == hour + 1
         assert rows_walked(portfolio, at(hour)) == (hour + 1) % 4
 
