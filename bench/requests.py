@@ -39,8 +39,9 @@ MOST_CPU = Target(500, at_least=False, unit=" ms")
 TABLES = "portfolios, financial_goals, trades, positions, ledger_days, ledger_changes"
 # What a close leaves there.
 CHANGES = """
-INSERT INTO ledger_changes (trade_id, action, changed_at, changed_by, before, after)
-SELECT trade_id, 'closed', exit_time, user_id,
+INSERT INTO ledger_changes
+    (portfolio_id, trade_id, action, changed_at, changed_by, before, after)
+SELECT portfolio_id, trade_id, 'closed', exit_time, user_id,
        '{"status": "open", "exit_price": null, "profit_loss": null, "exit_time": null}',
        jsonb_build_object('status', status, 'exit_price', exit_price,
                           'profit_loss', profit_loss, 'exit_time', exit_time)

@@ -17,9 +17,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL(LONG, migrations.RunSQL.noop),
-        migrations.AddField(
-            "growthrecord", "block", models.IntegerField(default=0)
-        ),
+        migrations.AddField("growthrecord", "block", models.IntegerField(default=0)),
         migrations.RemoveConstraint("growthrecord", "growth_records_unique"),
         migrations.AddConstraint(
             "growthrecord",

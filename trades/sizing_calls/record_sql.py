@@ -219,8 +219,8 @@ WHERE p.user_id = %(user_id)s AND g.growth IS NOT NULL
 ORDER BY g.closed_at, g.ledger_key
 """
 COMPARED = ", ".join(f"('{name}', k.{name}::numeric, t.{name})" for name in SUMS)
-# What is stored of a portfolio next to what its ledger makes of each block, from the end
-# of the block before it on.
+# What is stored of a portfolio next to what its ledger makes of each block, from the
+# end of the block before it on.
 DRIFT = f"""
 WITH based AS (
     SELECT b.block, b.exit_time, b.ledger_key, b.equity,
