@@ -80,7 +80,7 @@ def measure(trades: int = TRADES) -> Iterator[Row]:
         )
     for what, path, body in decisions(trader):
         ask = partial(client.post, path, body, format="json")
-        batches = []
+        batches: list[float] = []
         while not is_answered(batches, ask):
             pass
         if batches:
