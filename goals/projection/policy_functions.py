@@ -6,6 +6,7 @@ together.
 
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,6 +28,8 @@ from goals.projection.types import Floats
 PACE_FLOORS_PCT = (Decimal(40), Decimal(50), Decimal(80))
 # Some progress inside each band of the pace policy.
 PACE_INSIDE_PCT = (Decimal(0), Decimal(40), Decimal(50), Decimal(80))
+# Pairs of bounds whose bands are stored; a walk asks for the same hundreds of times.
+MOST_STORED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +94,19 @@ def pace_factors(
     wanted = np.ones(progress.shape)
     if edge > 0:
         wanted = float(PACE_SPEED) * need / edge
-    bounds = [pace_limits(inside, min_factor, max_factor) for inside in PACE_INSIDE_PCT]
-    low, high = np.array(bounds, dtype=np.float64).T
-    floors = np.array(PACE_FLOORS_PCT, dtype=np.float64)
+    floors, low, high = _pace_bands(min_factor, max_factor)
     band = np.searchsorted(floors, progress, side="right")
     return np.asarray(np.round(np.clip(wanted, low[band], high[band]), 4))
+
+
+@lru_cache(maxsize=MOST_STORED)
+def _pace_bands(
+    min_factor: Decimal, max_factor: Decimal
+) -> tuple[Floats, Floats, Floats]:
+    """The bands' floors in percent, and the lowest and highest factor of each band."""
+    bounds = [pace_limits(inside, min_factor, max_factor) for inside in PACE_INSIDE_PCT]
+    low, high = np.array(bounds, dtype=np.float64).T
+    return np.array(PACE_FLOORS_PCT, dtype=np.float64), low, high
 
 
 def tabulate(
