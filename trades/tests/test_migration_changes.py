@@ -17,7 +17,7 @@ from trades.tests.factories import book_profit
 from trades.tests.growths import plain_record
 from trades.tests.test_migration_cash_flows import migrate
 
-BEFORE = [("goals", "0012_finished_portfolios"), ("trades", "0016_finish_replays")]
+BEFORE = [("goals", "0013_daily_and_weekly_goals"), ("trades", "0016_finish_replays")]
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 NOW = BEGIN + timedelta(days=9)
 

@@ -34,7 +34,7 @@ def portfolio(**options: bool) -> models.ForeignKey:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("goals", "0012_finished_portfolios"),
+        ("goals", "0013_daily_and_weekly_goals"),
         ("trades", "0017_records_in_blocks"),
     ]
 
