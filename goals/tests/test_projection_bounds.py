@@ -9,7 +9,7 @@ import pytest
 from goals.enums import AfterAchieved, PolicyName
 from goals.projection import evaluate
 from goals.projection.edge import estimate_edge
-from goals.projection.goal_path import Way
+from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import growth, project_goal
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.suggestions import MOST_TARGETS
@@ -42,7 +42,7 @@ def test_a_projection_of_many_trades_is_bounded(name: str, goal_return: str) -> 
     assert edge is not None
     policy = GoalPolicy(
         policy=PolicyName.PACE,
-        way=Way(goal_return=Decimal(goal_return), equity=Decimal(1)),
+        path=GoalPath(goal_return=Decimal(goal_return), equity=Decimal(1)),
         min_factor=Decimal("0.25"),
         max_factor=Decimal("1.5"),
         after_achieved=AfterAchieved.PROTECT,

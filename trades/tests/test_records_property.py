@@ -184,8 +184,8 @@ class World:
         locked = Portfolio.objects.locked().get(pk=portfolio.pk)
         found = load_record(self.user, locked, as_of)
         assert repr(found) == repr(plain_record([locked], as_of))
-        told = load_records(self.user, NAMES, as_of, locked=locked)
-        assert told == {
+        answer = load_records(self.user, NAMES, as_of, locked=locked)
+        assert answer == {
             name: plain_record(self.portfolios, as_of, name) for name in NAMES
         }
 
