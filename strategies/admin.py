@@ -180,7 +180,7 @@ FinancialGoalAdmin.sections.append(
             ("Time", lambda row: figures.instant(row.as_of)),
             ("Strategy", lambda row: row.strategy_id),
             ("Stance", lambda row: figures.words(row.stance)),
-            ("Progress", lambda row: figures.percent(row.progress_pct)),
+            ("Progress", lambda row: figures.progress_percent(row.progress_pct)),
             ("Reason", lambda row: row.reason),
         ],
     )

@@ -65,6 +65,7 @@ class InspectionAdmin(GenericAdmin[Row]):
 
     class Media:
         css = {"all": ["goals/figures.css", "goals/admin.css"]}
+        js = ("goals/labels.js",)
 
     def render_change_form(
         self,
@@ -254,7 +255,7 @@ class SectionPage:
 
     section: Section
     page: Page[Any]
-    rows: list[list[Any]]
+    rows: list[list[tuple[str, Any]]]  # a row's cells with their headings
     newer: str
     older: str
 
@@ -336,7 +337,7 @@ def _turn_to_page(request: HttpRequest, section: Section, obj: Model) -> Section
     page = paginator.get_page(request.GET.get(section.key))
     for row in page:
         row.shown_at = now_of(request)  # `as_of` is a column of some
-    rows = [[cell(row) for _, cell in section.columns] for row in page]
+    rows = [[(name, cell(row)) for name, cell in section.columns] for row in page]
     newer = older = ""
     if page.has_previous():
         newer = _address(request, section, page.previous_page_number())

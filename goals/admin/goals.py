@@ -81,15 +81,12 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
     sections: ClassVar[list[Section]] = [HISTORY, DECISIONS]
     list_display = (
         "goal",
-        "owner",
-        "portfolio_name",
+        "portfolio_shown",
         "progress_shown",
-        "band",
         "health",
         "probability_shown",
         "deadline",
-        "status_shown",
-        "policy",
+        "status_and_band",
     )
     list_filter = (
         KindFilter,
@@ -166,7 +163,9 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         value = figures.in_measure(goal.current_value, goal)
         required = figures.in_measure(pace.required_per_day, goal)
         return (
-            Figure("Progress", figures.percent(goal.progress_pct), self.band(goal)),
+            Figure(
+                "Progress", figures.progress_percent(goal.progress_pct), self.band(goal)
+            ),
             Figure("Status", self.status_shown(goal), self._since(goal)),
             Figure("Value", value, figures.way(goal)),
             Figure("Health", figures.badge(pace.health), pace.reason),
@@ -197,16 +196,17 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         return goal.user_id
 
     @admin.display(description="portfolio", ordering="portfolio__name")
-    def portfolio_name(self, goal: FinancialGoal) -> str:
-        return goal.portfolio.name
+    def portfolio_shown(self, goal: FinancialGoal) -> str:
+        return str(goal.portfolio)
 
     @admin.display(description="progress", ordering="progress_pct")
     def progress_shown(self, goal: FinancialGoal) -> SafeString:
         return figures.value_and_progress(goal, _pace(goal).expected_progress_pct)
 
-    @admin.display
-    def band(self, goal: FinancialGoal) -> SafeString:
-        return figures.badge(goal.band_at(clock_of(goal)))
+    @admin.display(description="status, band", ordering="status_now")
+    def status_and_band(self, goal: FinancialGoal) -> SafeString:
+        band = figures.badge(goal.band_at(clock_of(goal)))
+        return format_html("{} {}", self.status_shown(goal), band)
 
     @admin.display(description="probability", ordering="probability")
     def probability_shown(self, goal: FinancialGoal) -> SafeString:

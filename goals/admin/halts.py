@@ -51,7 +51,6 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
         "why",
         "state",
         "resumed",
-        "resumed_who",
     )
     list_filter = (KindFilter, "cause", PortfolioFilter)
     list_select_related = ("portfolio",)

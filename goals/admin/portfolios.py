@@ -29,6 +29,7 @@ from goals.models import (
 from goals.services.conditions import is_in_force
 from goals.services.resuming import resume_trading
 from goals.services.trading_state import trading_state_of, with_trading_state
+from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
 
 MAY = ["change"]
@@ -168,7 +169,6 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
         "kind",
         "owner",
         "equity_shown",
-        "unit_value_shown",
         "drawdown",
         "realized",
         "state",
@@ -229,7 +229,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
             Figure(
                 "Unit value",
                 figures.rate(portfolio.unit_value),
-                f"peak {figures.number(portfolio.peak_unit_value)}",
+                f"peak {in_text.unit_value(portfolio.peak_unit_value)}",
             ),
             Figure("Drawdown", figures.percent(portfolio.drawdown_pct)),
             Figure("Trading", figures.badge(trading_state_of(portfolio))),
@@ -272,10 +272,6 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
     @admin.display(description="equity", ordering="equity")
     def equity_shown(self, portfolio: Portfolio) -> SafeString:
         return figures.money(portfolio.equity, portfolio.currency)
-
-    @admin.display(description="unit value", ordering="unit_value")
-    def unit_value_shown(self, portfolio: Portfolio) -> SafeString:
-        return figures.rate(portfolio.unit_value)
 
     @admin.display(ordering="drawdown_pct")
     def drawdown(self, portfolio: Portfolio) -> SafeString:

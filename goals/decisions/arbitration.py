@@ -14,9 +14,10 @@ from goals.decisions.policies import (
     TABLES,
     pace_factor,
 )
-from goals.decisions.progress import band_for, describe_band
+from goals.decisions.progress import band_for, describe_band, show_progress
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import AfterAchieved, PolicyName, ProgressBand
+from mastertrade.values import in_text
 from mastertrade.values.money import format_plain, round_to
 
 # There is nothing to catch up with; so nothing is traded larger for it.
@@ -147,20 +148,20 @@ def measure_goal_factor(goal: GoalStanding) -> GoalFactor:
 
 
 def _ask_policy(goal: GoalStanding) -> tuple[str, Decimal, str]:
-    progress = format_plain(goal.progress_pct)
+    progress = show_progress(goal.progress_pct)
     if goal.achieved:
         factor = AFTER_ACHIEVED_FACTORS[goal.after_achieved]
-        words = f"goal {goal.goal_id} is achieved (progress {progress} %)"
+        words = f"goal {goal.goal_id} is achieved (progress {progress})"
         gives = f"{goal.after_achieved} gives {format_plain(factor)}"
         return f"after-achieved-{goal.after_achieved}", factor, f"{words}: {gives}"
     why_not = goal.unreachable or (None if goal.reachable else "its run is over")
     if why_not is not None:
-        words = f"goal {goal.goal_id} can no longer be reached (progress {progress} %"
+        words = f"goal {goal.goal_id} can no longer be reached (progress {progress}"
         frozen = f"its factor is frozen at {format_plain(FROZEN_FACTOR)}"
         return "unreachable", FROZEN_FACTOR, f"{words}: {why_not}): {frozen}"
     version, factor, gives = _ask_own_policy(goal)
     words = (
-        f"goal {goal.goal_id} is {goal.band.replace('_', ' ')} at {progress} % "
+        f"goal {goal.goal_id} is {goal.band.replace('_', ' ')} at {progress} "
         f"({describe_band(goal.band)})"
     )
     return version, factor, f"{words}: {gives}"
@@ -197,8 +198,9 @@ def _ask_pace(
         max_factor=goal.max_factor,
     )
     gives = (
-        f"the {goal.policy} policy gives {format_plain(factor)} (need "
-        f"{_percent(need)} and edge {_percent(edge)} per trade, {_say_trades(goal)})"
+        f"the {goal.policy} policy gives {format_plain(factor)} (required "
+        f"growth {in_text.ratio(need)} and edge {in_text.ratio(edge)} per trade, "
+        f"{_say_trades(goal)})"
     )
     return PACE_VERSION, factor, gives
 
@@ -206,11 +208,12 @@ def _ask_pace(
 def _ask_solved(goal: GoalStanding, solved: SolvedFactor) -> tuple[str, Decimal, str]:
     gives = (
         f"the {goal.policy} policy gives {format_plain(solved.factor)} (P "
-        f"{_percent(solved.probability)} to touch the goal, "
+        f"{in_text.ratio(solved.probability)} to touch the goal, "
     )
     if goal.need is not None and goal.edge is not None:
         gives += (
-            f"need {_percent(goal.need)} and edge {_percent(goal.edge)} per trade, "
+            f"required growth {in_text.ratio(goal.need)} and edge "
+            f"{in_text.ratio(goal.edge)} per trade, "
         )
     return solved.version, solved.factor, f"{gives}{_say_trades(goal)})"
 
@@ -229,10 +232,6 @@ def _say_lack(goal: GoalStanding) -> str:
 def _say_trades(goal: GoalStanding) -> str:
     left = goal.trades_left or Decimal(0)
     return f"{format_plain(round_to(left, (12, 1)))} trades left"
-
-
-def _percent(ratio: Decimal) -> str:
-    return f"{format_plain(round_to(ratio * 100, (40, 4)))} %"
 
 
 def rank(goal: GoalStanding) -> tuple[int, bool, float, int]:

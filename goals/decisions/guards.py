@@ -10,6 +10,7 @@ from decimal import Decimal
 from goals.decisions.arbitration import GoalFactor, GoalStanding
 from goals.decisions.trade_record import FEWEST_TRADES, GrowthRecord
 from goals.enums import EdgeGuard, HaltCause
+from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import FACTOR, exactly, format_plain, round_down
 
@@ -32,10 +33,11 @@ class GuardResult:
 class Exposure:
     """What the exposure guard needs to know of the portfolio.
 
-    Money in the portfolio's currency. `open_notional` is that of the symbol asked
-    about; without a symbol, of the symbol that has the most (`symbol_assumed`): not
-    knowing must not be cheaper than knowing. `oldest_mark_seconds`: the age of the
-    oldest last mark of an open position, rounded up; None where none is open.
+    Money in the portfolio's `currency`, which only the reasons need. `open_notional`
+    is that of the symbol asked about; without a symbol, of the symbol that has the most
+    (`symbol_assumed`): not knowing must not be cheaper than knowing.
+    `oldest_mark_seconds`: the age of the oldest last mark of an open position, rounded
+    up; None where none is open.
     """
 
     live_equity: Decimal
@@ -43,6 +45,10 @@ class Exposure:
     open_notional: Decimal | None
     symbol_assumed: bool = False
     oldest_mark_seconds: int | None = None
+    currency: str = ""
+
+    def in_words(self, amount: Decimal, against: Decimal | None = None) -> str:
+        return in_text.money(amount, self.currency, against)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +152,7 @@ def find_hard_breach(conditions: TradingConditions) -> str | None:
     if drawdown < hard:
         return None
     return (
-        f"drawdown {format_plain(drawdown)} % reached hard_drawdown_pct "
+        f"drawdown {in_text.percent(drawdown, hard)} reached hard_drawdown_pct "
         f"{format_plain(hard)} %"
     )
 
@@ -161,7 +167,7 @@ def find_daily_breach(conditions: TradingConditions) -> str | None:
     if loss < limit:
         return None
     return (
-        f"a loss of {format_plain(loss)} % since local midnight reached "
+        f"a loss of {in_text.percent(loss, limit)} since local midnight reached "
         f"daily_loss_limit_pct {format_plain(limit)} %"
     )
 
@@ -172,14 +178,12 @@ def guard_drawdown(factor: Decimal, conditions: TradingConditions) -> GuardResul
     if halted is not None:
         return GuardResult("drawdown", factor, ZERO, halted)
     drawdown, soft = conditions.drawdown_pct or ZERO, conditions.soft_drawdown_pct
+    fallen = f"drawdown {in_text.percent(drawdown, soft)}"
     if drawdown < soft:
-        reason = (
-            f"{format_plain(drawdown)} % is below the limit of {format_plain(soft)} %"
-        )
+        reason = f"{fallen} is below soft_drawdown_pct {format_plain(soft)} %"
         return GuardResult("drawdown", factor, factor, reason)
     reason = (
-        f"drawdown {format_plain(drawdown)} % reached soft_drawdown_pct "
-        f"{format_plain(soft)} %: no factor above 1"
+        f"{fallen} reached soft_drawdown_pct {format_plain(soft)} %: no factor above 1"
     )
     return GuardResult("drawdown", factor, min(factor, ONE), reason)
 
@@ -194,7 +198,7 @@ def guard_edge(factor: Decimal, conditions: TradingConditions) -> GuardResult:
         whose = f"strategy {conditions.record_of}"
     trades = f"{record.trades} closed trade" + ("" if record.trades == 1 else "s")
     if record.judged:
-        bound = f"80 % lower bound {format_plain(record.lower * HUNDRED)} % per trade"
+        bound = f"80 % lower bound {in_text.ratio(record.lower)} per trade"
         reason = f"{whose} has {trades}, {bound}"
         held = record.lower <= 0
     else:
@@ -216,7 +220,7 @@ def cap_by_max_size(max_size: Decimal | None) -> SizeCap | None:
 
 @exactly
 def cap_by_position(exposure: Exposure) -> SizeCap | None:
-    """What `max_position_pct` of live equity leaves beside the open notional."""
+    """What `max_position_pct` of live equity leaves next to the open notional."""
     if exposure.max_position_pct is None:
         return None
     if exposure.open_notional is None:
@@ -224,17 +228,18 @@ def cap_by_position(exposure: Exposure) -> SizeCap | None:
     allowed = exposure.live_equity * exposure.max_position_pct / HUNDRED
     room = max(allowed - exposure.open_notional, Decimal(0))
     whose = "of the largest open symbol" if exposure.symbol_assumed else "already open"
+    figures = (exposure.live_equity, allowed, exposure.open_notional)
+    equity, most, held = (exposure.in_words(figure) for figure in figures)
     reason = (
         f"max_position_pct {format_plain(exposure.max_position_pct)} % of live equity "
-        f"{format_plain(exposure.live_equity)} allows {format_plain(allowed)}, "
-        f"{format_plain(exposure.open_notional)} {whose}"
+        f"{equity} allows {most}, {held} {whose}"
     )
     return SizeCap(room, reason)
 
 
 @exactly
 def guard_exposure(
-    factor: Decimal, base_size: Decimal, caps: tuple[SizeCap, ...]
+    factor: Decimal, base_size: Decimal, caps: tuple[SizeCap, ...], currency: str = ""
 ) -> GuardResult:
     """Lower the factor so that `base_size` times it stays within the tightest cap.
 
@@ -247,5 +252,6 @@ def guard_exposure(
         reason = f"within {tightest.reason}"
         return GuardResult("exposure", factor, factor, reason)
     after = min(factor, round_down(tightest.size / base_size, FACTOR))
-    reason = f"held at {format_plain(tightest.size)}: {tightest.reason}"
+    held = in_text.money(tightest.size, currency)
+    reason = f"held at {held}: {tightest.reason}"
     return GuardResult("exposure", factor, after, reason)

@@ -31,7 +31,7 @@ def find_warnings(
 ) -> tuple[SizeWarning, ...]:
     """The warnings about a size (notional, after all guards) and its factor."""
     found = (
-        _warn_of_leverage(size, exposure.live_equity),
+        _warn_of_leverage(size, exposure),
         _warn_of_no_record(factor, conditions),
         _warn_of_old_marks(exposure.oldest_mark_seconds),
     )
@@ -39,7 +39,8 @@ def find_warnings(
 
 
 @exactly
-def _warn_of_leverage(size: Decimal, live_equity: Decimal) -> SizeWarning | None:
+def _warn_of_leverage(size: Decimal, exposure: Exposure) -> SizeWarning | None:
+    live_equity = exposure.live_equity
     if size == 0 or size <= live_equity:
         return None
     multiple = size / live_equity
@@ -48,8 +49,8 @@ def _warn_of_leverage(size: Decimal, live_equity: Decimal) -> SizeWarning | None
     multiple = multiple.quantize(Decimal(1).scaleb(-places), ROUND_CEILING)
     return SizeWarning(
         ABOVE_LIVE_EQUITY,
-        f"The size {format_plain(size)} is above the live equity "
-        f"{format_plain(live_equity)}: it needs a leverage of "
+        f"The size {exposure.in_words(size, live_equity)} is above the live equity "
+        f"{exposure.in_words(live_equity, size)}: it needs a leverage of "
         f"{format_plain(multiple)}. Ask about a smaller base_size, send max_size, or "
         "set the portfolio's max_position_pct.",
     )

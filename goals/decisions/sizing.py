@@ -83,11 +83,13 @@ def decide_size(
     drawdown = guard_drawdown(bounds.factor_after, conditions)
     edge = guard_edge(drawdown.factor_after, conditions)
     caps = _collect_caps(request, exposure)
-    capped = guard_exposure(edge.factor_after, request.base_size, caps)
+    capped = guard_exposure(
+        edge.factor_after, request.base_size, caps, exposure.currency
+    )
     wanted = request.base_size * edge.factor_after
     allowed = min([wanted, *(cap.size for cap in caps)])
     size, quantity = _round_size(request, allowed)
-    too_small = _find_too_small(request, allowed, size, quantity)
+    too_small = _find_too_small(request, exposure, allowed, size, quantity)
     if edge.factor_after > 0 and too_small:
         capped = replace(capped, factor_after=ZERO, reason=too_small)
         size, quantity = ZERO, None if quantity is None else ZERO
@@ -122,7 +124,11 @@ def _round_size(
 
 
 def _find_too_small(
-    request: SizeRequest, allowed: Decimal, size: Decimal, quantity: Decimal | None
+    request: SizeRequest,
+    exposure: Exposure,
+    allowed: Decimal,
+    size: Decimal,
+    quantity: Decimal | None,
 ) -> str | None:
     if size == 0:
         return "nothing is left after the limits and rounding down"
@@ -134,7 +140,7 @@ def _find_too_small(
         cost = size if quantity is None else quantity * (request.price or ZERO)
         if least - cost <= least * LARGEST_ROUNDING:
             return None
-    return f"{format_plain(size)} is below min_size {format_plain(least)}"
+    return f"{exposure.in_words(size, least)} is below min_size {format_plain(least)}"
 
 
 def _judge(size: Decimal, factor: Decimal, policy_factor: Decimal) -> Verdict:

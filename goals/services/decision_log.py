@@ -92,9 +92,15 @@ def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
     return decide_size(
         SizeRequest(**_read_decimals(inputs["request"])),
         tuple(_read_standing(standing, tables) for standing in inputs["goals"]),
-        Exposure(**_read_decimals(inputs["context"])),
+        _read_exposure(inputs["context"]),
         _read_conditions(inputs["conditions"]),
     )
+
+
+def _read_exposure(stored: Mapping[str, Any]) -> Exposure:
+    """Rows from before the currency was stored have none."""
+    currency = stored.get("currency", "")
+    return Exposure(**{**_read_decimals(stored), "currency": currency})
 
 
 def _read_conditions(stored: Mapping[str, Any]) -> TradingConditions:

@@ -217,7 +217,7 @@ def test_a_bar_above_one_hundred_is_full_and_runs_out_on_the_right() -> None:
 
 
 def test_a_progress_just_below_a_band_is_never_rounded_into_it() -> None:
-    assert "79.99 %</span>" in figures.percent(Decimal("79.999999"))
+    assert "79.999999 %</span>" in figures.progress_percent(Decimal("79.999999"))
 
 
 def test_figures_carry_no_trailing_zeros() -> None:

@@ -1,18 +1,14 @@
 """The lists on pages: trades on those of goals and portfolios, a trade's history."""
 
-import re
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
 
 from goals.admin import FinancialGoalAdmin, PortfolioAdmin, figures
 from goals.admin.base import Section, Tool
 from goals.admin.filters import KindFilter
-from goals.admin.ledger import LedgerChangeAdmin
+from goals.admin.ledger import LedgerChangeAdmin, what_changed
 from goals.admin.tools import for_portfolio
 from goals.models import FinancialGoal, LedgerChange, Portfolio
 from trades.admin.trades import TradeAdmin, entry_of, exit_of, profit_of, trade_link
@@ -55,28 +51,6 @@ def _fills_of(trade: Trade) -> QuerySet[TradeFill]:
 def _changes_of(trade: Trade) -> QuerySet[LedgerChange]:
     changes = LedgerChange.objects.filter(trade_id=trade.trade_id)
     return changes.order_by("-change_id")
-
-
-def _tell_change(change: LedgerChange) -> SafeString:
-    """What each column was and became, one a line."""
-    return format_html_join(
-        SafeString("<br>"),
-        "{}: {} → {}",
-        (
-            (name.replace("_", " "), _plain(change.before.get(name)), _plain(became))
-            for name, became in sorted(change.after.items())
-        ),
-    )
-
-
-DECIMAL = re.compile(r"-?[0-9]+\.[0-9]+")
-
-
-def _plain(value: object) -> object:
-    if value is None or value == "":
-        return "—"
-    text = str(value)
-    return figures.number(Decimal(text)) if DECIMAL.fullmatch(text) else value
 
 
 class ChangeKindFilter(KindFilter):
@@ -126,7 +100,7 @@ PortfolioAdmin.sections.append(
             ("Entry", entry_of),
             (
                 "Last mark",
-                lambda trade: figures.money(
+                lambda trade: figures.price(
                     trade.position.current_price, trade.quote_currency
                 ),
             ),
@@ -161,10 +135,10 @@ TradeAdmin.sections += [
         columns=[
             ("Filled", lambda fill: figures.instant(fill.filled_at)),
             ("Kind", lambda fill: figures.badge(fill.kind)),
-            ("Quantity", lambda fill: figures.number(fill.quantity)),
+            ("Quantity", lambda fill: figures.quantity(fill.quantity)),
             (
                 "Price",
-                lambda fill: figures.money(fill.price, fill.trade.quote_currency),
+                lambda fill: figures.price(fill.price, fill.trade.quote_currency),
             ),
             ("Fees", lambda fill: figures.money(fill.fees, fill.fee_currency)),
         ],
@@ -178,7 +152,7 @@ TradeAdmin.sections += [
             ("When", lambda change: figures.instant(change.changed_at)),
             ("Change", lambda change: figures.badge(change.action)),
             ("By", lambda change: change.changed_by),
-            ("What", _tell_change),
+            ("What", what_changed),
         ],
     ),
 ]

@@ -104,6 +104,7 @@ def load_evidence(
         _refuse_inactive(strategy_id, status)
     exposure = Exposure(
         live_equity=figures.reading.live_equity,
+        currency=portfolio.currency,
         max_position_pct=portfolio.max_position_pct,
         open_notional=open_notional,
         symbol_assumed=limited and symbol is None,
