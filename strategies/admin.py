@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from goals.admin import FinancialGoalAdmin, figures
 from goals.admin.base import ReadOnlyAdmin, Section, ServiceAdmin, now_of
-from goals.admin.filters import GoalKindFilter, OwnKindFilter
+from goals.admin.filters import GoalKindFilter, KindFilter
 from goals.admin.forms import ServiceForm
 from goals.admin.logs import goal_link
 from goals.admin.readable import readable
@@ -66,6 +66,15 @@ class StrategyForm(ServiceForm[StrategyInstance]):
         )
 
 
+class StrategyKindFilter(KindFilter):
+    """By the strategy's own kind."""
+
+    title = "kind"
+
+    def of_kind(self, queryset: QuerySet[Any], kind: str) -> QuerySet[Any]:
+        return queryset.filter(kind=kind)
+
+
 @admin.register(StrategyInstance)
 class StrategyAdmin(ServiceAdmin[StrategyInstance]):
     form = StrategyForm
@@ -77,7 +86,7 @@ class StrategyAdmin(ServiceAdmin[StrategyInstance]):
         "risk_profile",
         "status_shown",
     )
-    list_filter = (OwnKindFilter, "status", "risk_profile", "strategy_type")
+    list_filter = (StrategyKindFilter, "status", "risk_profile", "strategy_type")
     search_fields = ("user__username", "strategy_id", "strategy_name")
     search_help_text = "Username, strategy id or name"
     ordering = ("user_id", "strategy_id")

@@ -43,7 +43,7 @@ def kind_notice(portfolio: Portfolio | None) -> str:
     """What a portfolio that is not live is; empty for a live one, and without any."""
     if portfolio is None or portfolio.is_live:
         return ""
-    if portfolio.kind == PortfolioKind.DEMO and portfolio.finished_at is None:
+    if portfolio.shown_kind is PortfolioKind.DEMO:
         return DEMO_NOTICE.format(f"{portfolio.created_at:%Y-%m-%d}")
     return REPLAY_NOTICE
 
@@ -98,7 +98,7 @@ def rate(value: Decimal) -> SafeString:
 def value_and_progress(goal: FinancialGoal, expected_pct: Decimal | None) -> SafeString:
     """The bar with its figure, and below it the value in the goal's measure."""
     return format_html(
-        "{}<br><small>{}</small>",
+        "{}<br> <small>{}</small>",
         progress(goal.progress_pct, expected_pct),
         in_measure(goal.current_value, goal),
     )
@@ -165,7 +165,7 @@ def _why_no_chance(goal: FinancialGoal, now: datetime) -> str:
     if goal.is_over(now):
         return "over"
     if goal.projected_at is None:
-        return "not projected yet"
+        return "not projected yet: the daily run does it"
     trades = goal.projected_trades
     if trades is not None and trades < FEWEST_TRADES:
         return f"{trades} of {FEWEST_TRADES} trades"
@@ -225,7 +225,7 @@ def deadline(target_date: date | None, period: Period, now: datetime) -> SafeStr
     if target_date is None or period.ends_at is None:
         return format_html('<span class="none">{}</span>', "no deadline")
     return format_html(
-        '<span class="deadline">{}<br><small>{}</small></span>',
+        '<span class="deadline">{}<br> <small>{}</small></span>',
         distance(period.ends_at, now),
         f"{target_date:%Y-%m-%d}",
     )

@@ -99,7 +99,7 @@ def _rule_of(error: Exception) -> str:
 
 
 class GoalForm(ServiceForm[FinancialGoal]):
-    """A goal; its owner is the portfolio's."""
+    """A goal; its owner is that of its portfolio, `instance.portfolio` if not asked."""
 
     class Meta:
         model = FinancialGoal
@@ -147,7 +147,7 @@ class GoalForm(ServiceForm[FinancialGoal]):
     def call_service(self) -> FinancialGoal:
         if self.is_new:
             fields = dict(self.cleaned_data)
-            portfolio = fields.pop("portfolio")
+            portfolio = fields.pop("portfolio", None) or self.instance.portfolio
             return create_goal(
                 user=portfolio.user, portfolio=portfolio.pk, as_of=self.now, **fields
             )
@@ -276,7 +276,7 @@ class HaltForm(ServiceForm[TradingHalt]):
         }
 
     def call_service(self) -> TradingHalt:
-        portfolio = self.cleaned_data["portfolio"]
+        portfolio = self.cleaned_data.get("portfolio") or self.instance.portfolio
         return halt_anew(
             user=portfolio.user,
             portfolio_id=portfolio.pk,

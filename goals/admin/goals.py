@@ -181,7 +181,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
             return ""
         as_of = figures.instant(goal.projected_at)
         band = figures.chance_band(goal, clock_of(goal))
-        return format_html("{}<br>{}", band, as_of)
+        return format_html("{}<br> {}", band, as_of)
 
     def _since(self, goal: FinancialGoal) -> SafeString | str:
         at = goal.ended_at or goal.achieved_at
@@ -205,20 +205,21 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
 
     @admin.display(description="status, band", ordering="status_now")
     def status_and_band(self, goal: FinancialGoal) -> SafeString:
-        band = figures.badge(goal.band_at(clock_of(goal)))
-        return format_html("{} {}", self.status_shown(goal), band)
+        band = goal.band_at(clock_of(goal))
+        shown = figures.badge(band) if band else ""
+        return format_html("{} {}", self.status_shown(goal), shown)
 
     @admin.display(description="probability", ordering="probability")
     def probability_shown(self, goal: FinancialGoal) -> SafeString:
         now = clock_of(goal)
         chance, band = figures.chance(goal, now), figures.chance_band(goal, now)
-        return format_html("{}<br><small>{}</small>", chance, band)
+        return format_html("{}<br> <small>{}</small>", chance, band)
 
     @admin.display(description="health, pace gap")
     def health(self, goal: FinancialGoal) -> SafeString:
         pace = _pace(goal)
         return format_html(
-            "{}<br><small>{}</small>",
+            "{}<br> <small>{}</small>",
             figures.badge(pace.health),
             figures.points(pace.pace_gap_pct),
         )

@@ -12,6 +12,7 @@ from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.admin.forms import CashFlowForm
 from goals.admin.readable import readable
 from goals.models import CashFlow, LedgerChange, LedgerDay, LedgerEntry
+from mastertrade.values import in_text
 
 # Columns whose own names say too little.
 FIELD_LABELS = {
@@ -35,7 +36,7 @@ FIELD_LABELS = {
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
-    list_display = ("time", "portfolio", "kind", "booked", "trade_id", "cash_flow")
+    list_display = ("time", "portfolio", "kind", "booked", "source")
     list_filter = (KindFilter, "kind", PortfolioFilter)
     list_select_related = ("portfolio", "cash_flow")
     search_fields = ("portfolio__user__username", "portfolio__name", "=trade_id")
@@ -47,6 +48,10 @@ class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
     def time(self, row: LedgerEntry) -> SafeString:
         return figures.instant(row.effective_at)
 
+    @admin.display(description="of")
+    def source(self, row: LedgerEntry) -> str:
+        return _source_of(row)
+
     @admin.display(description="amount", ordering="amount")
     def booked(self, row: LedgerEntry) -> SafeString:
         return figures.gain(row.amount, row.portfolio.currency)
@@ -54,19 +59,23 @@ class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
 
 @admin.register(LedgerDay)
 class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
-    list_display = ("day", "portfolio", "entries", "equity_then", "rate_then")
+    list_display = ("day_shown", "portfolio", "entries", "equity_then", "rate_then")
     list_filter = (KindFilter, PortfolioFilter)
     list_select_related = ("portfolio",)
     search_fields = ("portfolio__user__username", "portfolio__name")
     search_help_text = "Username or portfolio name"
     ordering = ("-day", "-ledger_day_id")
     fields = (
-        ("portfolio", "day"),
+        ("portfolio", "day_shown"),
         ("entries", "last_entry"),
         ("equity_then", "realized_then"),
         ("rate_then", "peak_then", "units_then"),
         ("highest_equity", "highest_rate"),
     )
+
+    @admin.display(description="day", ordering="day")
+    def day_shown(self, row: LedgerDay) -> str:
+        return row.day.isoformat()
 
     @admin.display(description="newest entry", ordering="last_entry_at")
     def last_entry(self, row: LedgerDay) -> SafeString:
@@ -90,7 +99,7 @@ class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
 
     @admin.display(description="units after")
     def units_then(self, row: LedgerDay) -> str:
-        return f"{figures.number(row.units)} (run {row.unit_run})"
+        return f"{in_text.quantity(row.units)} (run {row.unit_run})"
 
     @admin.display(description="highest equity of the day")
     def highest_equity(self, row: LedgerDay) -> SafeString:
@@ -176,9 +185,7 @@ class LedgerChangeAdmin(ReadOnlyAdmin[LedgerChange]):
 
     @admin.display(description="of")
     def what(self, row: LedgerChange) -> str:
-        if row.trade_id is not None:
-            return f"trade {row.trade_id}"
-        return f"cash flow {row.cash_flow_id}"
+        return _source_of(row)
 
     @admin.display(description="change", ordering="action")
     def action_shown(self, row: LedgerChange) -> SafeString:
@@ -191,6 +198,12 @@ class LedgerChangeAdmin(ReadOnlyAdmin[LedgerChange]):
     @admin.display
     def changes(self, row: LedgerChange) -> SafeString:
         return what_changed(row)
+
+
+def _source_of(row: LedgerEntry | LedgerChange) -> str:
+    if row.trade_id is not None:
+        return f"trade {row.trade_id}"
+    return f"cash flow {row.cash_flow_id}"
 
 
 def what_changed(change: LedgerChange) -> SafeString:

@@ -166,7 +166,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
     sections: ClassVar[list[Section]] = [GOALS, HALTS, DAYS, LEDGER, CASH_FLOWS]
     list_display = (
         "name",
-        "kind",
+        "kind_shown",
         "owner",
         "equity_shown",
         "drawdown",
@@ -221,7 +221,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
     def headline(self, portfolio: Portfolio, now: datetime) -> Sequence[Figure]:
         currency = portfolio.currency
         return (
-            Figure("Kind", figures.badge(portfolio.kind)),
+            Figure("Kind", self.kind_shown(portfolio)),
             Figure("Equity", figures.money(portfolio.equity, currency)),
             Figure("Live equity", figures.money(portfolio.live_equity, currency)),
             Figure("Realised P&L", figures.gain(portfolio.realized_pnl, currency)),
@@ -264,6 +264,10 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
                 self.message_user(request, words, messages.SUCCESS)
             except DomainError as error:
                 self.message_user(request, str(error), messages.ERROR)
+
+    @admin.display(description="kind", ordering="kind")
+    def kind_shown(self, portfolio: Portfolio) -> SafeString:
+        return figures.badge(portfolio.shown_kind)
 
     @admin.display(ordering="user_id")
     def owner(self, portfolio: Portfolio) -> str:

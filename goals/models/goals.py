@@ -28,6 +28,7 @@ from goals.enums import (
     AfterAchieved,
     GoalStatus,
     GoalType,
+    Measure,
     PolicyName,
     ProgressBand,
 )
@@ -42,6 +43,7 @@ from mastertrade.db.model_fields import (
     is_null,
     is_set,
 )
+from mastertrade.values.money import format_plain
 
 
 class FinancialGoalQuerySet(models.QuerySet["FinancialGoal"]):
@@ -223,7 +225,9 @@ class FinancialGoal(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.goal_type} {self.target_value.normalize():f} (goal {self.pk})"
+        target = format_plain(self.target_value)
+        unit = " %" if self.kind.measures is Measure.RETURN else ""
+        return f"{self.goal_type.replace('_', ' ')} {target}{unit} (goal {self.pk})"
 
     @property
     def kind(self) -> GoalType:

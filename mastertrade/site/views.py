@@ -85,6 +85,7 @@ class GoalCard:
     probability_band: SafeString
     unreachable: bool
     lacks_money: bool
+    not_projected: bool
     policy: str
     deadline: SafeString
 
@@ -308,6 +309,7 @@ def _show_goal(
         probability_band=SafeString() if idle else figures.chance_band(goal, now),
         unreachable=pace.health is Health.UNREACHABLE,
         lacks_money=find_lack_of_money(goal.portfolio) is not None,
+        not_projected=not idle and goal.projected_at is None and bool(goal.target_date),
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
     )

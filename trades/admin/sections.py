@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 
 from goals.admin import FinancialGoalAdmin, PortfolioAdmin, figures
 from goals.admin.base import Section, Tool
-from goals.admin.filters import KindFilter
+from goals.admin.filters import KindFilter, is_shown_as
 from goals.admin.ledger import LedgerChangeAdmin, what_changed
 from goals.admin.tools import for_portfolio
 from goals.models import FinancialGoal, LedgerChange, Portfolio
@@ -59,9 +59,10 @@ class ChangeKindFilter(KindFilter):
     NAMING = ("trade_id", "cash_flow_id")
 
     def of_kind(self, queryset: QuerySet[Any], kind: str) -> QuerySet[Any]:
-        trades = Trade.objects.filter(portfolio__kind=kind).values("trade_id")
+        trades = Trade.objects.filter(is_shown_as(kind, "portfolio__"))
         return queryset.filter(
-            Q(trade_id__in=trades) | Q(cash_flow__portfolio__kind=kind)
+            Q(trade_id__in=trades.values("trade_id"))
+            | is_shown_as(kind, "cash_flow__portfolio__")
         )
 
 

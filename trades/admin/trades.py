@@ -153,12 +153,14 @@ class TradeAdmin(RecordedAdmin[Trade], SectionsAdmin[Trade]):
 
     @admin.display(description="entry, exit", ordering="entry_price")
     def prices(self, trade: Trade) -> SafeString:
-        return format_html("{}<br>{}", entry_of(trade), exit_of(trade))
+        return format_html("{}<br> {}", entry_of(trade), exit_of(trade))
 
     @admin.display(description="opened, closed (UTC)", ordering="entry_time")
     def times(self, trade: Trade) -> SafeString:
         opened, closed = trade.entry_time, trade.exit_time
-        return format_html("{}<br>{}", figures.instant(opened), figures.instant(closed))
+        return format_html(
+            "{}<br> {}", figures.instant(opened), figures.instant(closed)
+        )
 
     @admin.display(description="stop", ordering="stop_price")
     def stop(self, trade: Trade) -> SafeString:

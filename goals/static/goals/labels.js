@@ -4,7 +4,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const list = document.getElementById("result_list");
     if (!list) return;
     list.classList.add("stack");
-    const headings = [...list.tHead.rows[0].cells].map((cell) => cell.innerText.trim().toLowerCase());
+    const headings = [...list.tHead.rows[0].cells].map((cell) => (cell.querySelector(".text") || cell).textContent.trim());
     for (const row of list.tBodies[0].rows) {
         [...row.cells].forEach((cell, index) => { cell.dataset.label = headings[index]; });
     }
