@@ -238,6 +238,6 @@ class PortfolioFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
-        if value is None or not value.isdigit():
+        if value is None or not value.isdecimal():
             return queryset
         return queryset.filter(portfolio_id=int(value))

@@ -111,7 +111,7 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
 @require_POST
 @login_required
 def project(request: HttpRequest, portfolio_id: int) -> HttpResponse:
-    """Project a portfolio's goals, as the daily run does, where one has not been yet."""
+    """Project a portfolio's goals where one is not yet, as the daily run does."""
     portfolio = _mine(request, portfolio_id)
     if portfolio.goals.filter(projected_at=None).exists():
         refresh_projections(as_of=timezone.now(), portfolio_id=portfolio.pk)

@@ -5,11 +5,15 @@ from typing import Any, ClassVar
 from django import forms
 
 from goals.admin.forms import OnceForm
+from goals.enums import PortfolioKind
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import MONEY
+from strategies.models import StrategyInstance
 from trades.booking.close import close_trade
 from trades.booking.open import open_trade, record_closed_trade
 from trades.models import Trade
+
+MOST_STRATEGIES = 200
 
 
 def fees_field(help_text: str) -> forms.DecimalField:
@@ -55,7 +59,6 @@ class TradeForm(OnceForm[Trade]):
         )
         labels = {"strategy_id": "Strategy"}
         help_texts = {
-            "strategy_id": "The strategy_id of one of the owner's strategies.",
             "entry_price": "In the portfolio's currency; the API takes others.",
             "entry_time": "In UTC; now if empty.",
             "exit_price": "Only of a trade that is over.",
@@ -66,7 +69,26 @@ class TradeForm(OnceForm[Trade]):
         super().__init__(*args, **kwargs)
         for name in self.OPTIONAL:
             self.fields[name].required = False
-        self.fields["strategy_id"].required = True
+        field = self.fields["strategy_id"]
+        field.required = True
+        field.widget = forms.Select(choices=self._strategies())
+
+    def _strategies(self) -> list[tuple[str, str]]:
+        """What the owner of the portfolio may trade there, active ones first."""
+        asked = self.data.get("portfolio") or self.initial.get("portfolio")
+        try:
+            portfolio = self.fields["portfolio"].clean(asked)
+        except forms.ValidationError:
+            return [("", "Choose a portfolio first")]
+        found = StrategyInstance.objects.filter(user_id=portfolio.user_id)
+        if portfolio.is_live:
+            found = found.filter(kind=PortfolioKind.LIVE)
+        listed = [
+            (one.strategy_id, f"{one.strategy_id} ({one.status})")
+            for one in found.order_by("status", "strategy_id")[:MOST_STRATEGIES]
+        ]
+        none = "Choose a strategy" if listed else f"{portfolio.user_id} has no strategy"
+        return [("", none), *listed]
 
     def call_service(self) -> Trade:
         given = self.given

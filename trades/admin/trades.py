@@ -82,6 +82,10 @@ class TradeAdmin(RecordedAdmin[Trade], SectionsAdmin[Trade]):
         (("exit_price", "quantity"), ("exit_time", "fees"), "form_id"),
     )
     autocomplete_fields = ("portfolio",)
+
+    class Media:
+        js = ("trades/portfolio.js",)
+
     sections: ClassVar[list[Section]] = []
     list_display = (
         "what",
