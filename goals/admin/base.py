@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from goals.admin.figures import kind_notice
+from goals.admin.forms import Autocomplete
 from goals.models import Portfolio
 
 ROWS_A_PAGE = 25
@@ -79,6 +80,13 @@ class InspectionAdmin(GenericAdmin[Row]):
         """Of what belongs to a portfolio that is not live, the page says so."""
         context["kind_notice"] = kind_notice(portfolio_of(obj))
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def formfield_for_foreignkey(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = Autocomplete(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def has_delete_permission(
         self, request: HttpRequest, obj: Row | None = None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import uuid4
 
 from django import forms
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Model
 
@@ -33,6 +34,16 @@ else:
 
         def __class_getitem__(cls, model):
             return cls
+
+
+class Autocomplete(AutocompleteSelect):
+    """A key that is none is no choice, where Django's own fails."""
+
+    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
+        try:
+            return super().optgroups(name, value, attrs)
+        except ValueError:
+            return super().optgroups(name, [], attrs)
 
 
 class ServiceForm(GenericForm[Row]):

@@ -164,7 +164,9 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         required = figures.in_measure(pace.required_per_day, goal)
         return (
             Figure(
-                "Progress", figures.progress_percent(goal.progress_pct), self.band(goal)
+                "Progress",
+                figures.progress_percent(goal.progress_pct),
+                figures.badge(goal.band_at(now)),
             ),
             Figure("Status", self.status_shown(goal), self._since(goal)),
             Figure("Value", value, figures.way(goal)),

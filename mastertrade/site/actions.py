@@ -93,7 +93,7 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
     asked = modelform_factory(type(row), form=action.form, fields=action.fields)
     call = {"now": now, "by": request.user.get_username()}
     form = type(action.form.__name__, (asked,), call)(
-        request.POST or None, instance=row
+        request.POST if request.method == "POST" else None, instance=row
     )
     if request.method == "POST" and form.is_valid():
         messages.success(request, action.done(form.instance))

@@ -367,7 +367,6 @@ def test_links_into_the_admin_are_shown_to_those_who_may_follow(
     page = home_of(client, User.objects.get(pk=user.pk))
     for name in (
         "trades_trade_add",
-        "goals_tradinghalt_add",
         "goals_financialgoal_add",
     ):
         assert reverse(f"admin:{name}") in page
