@@ -128,11 +128,14 @@ def _add(found: dict[str, Any], more: InvalidInput) -> None:
 def _refuse_unknown_subject(view: Any) -> None:
     """Raise `NotFound` where the address names what the user does not have.
 
-    A view that does not look for it before it reads the body names its model, and
-    that model's way to the owner, in `subject`.
+    A view without an object of its own names its model, and that model's way to the
+    owner, in `subject`.
     """
     subject = getattr(view, "subject", None)
     if subject is None:
+        named = getattr(view, "lookup_url_kwarg", None)
+        if (named or getattr(view, "lookup_field", None)) in view.kwargs:
+            view.get_object()
         return
     model, owner = subject
     mine = {owner: view.request.user.get_username()}

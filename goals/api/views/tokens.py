@@ -17,6 +17,7 @@ from goals.services.sign_ins import issue_token
 from mastertrade.values.exceptions import TooManyTokens
 from mastertrade.web.api_fields import StrictSerializer, read_body
 from mastertrade.web.api_lists import ListView
+from mastertrade.web.permissions import KnowsParameters
 
 
 class TokenSerializer(serializers.ModelSerializer[Any]):
@@ -80,8 +81,8 @@ class TokenListView(ListView[Any]):
 
     def get_permissions(self) -> list[BasePermission]:
         if self.request.method == "POST":
-            return [AllowAny()]
-        return [IsAuthenticated()]
+            return [AllowAny(), KnowsParameters()]
+        return [IsAuthenticated(), KnowsParameters()]
 
     @extend_schema(
         request=TokenRequestSerializer,

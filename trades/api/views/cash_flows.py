@@ -46,6 +46,7 @@ class CashFlowListView(ListView[CashFlow]):
     filterset_class = CashFlowFilter
     ordering_fields = ("flowed_at", "cash_flow_id", "amount")
     ordering = ("-flowed_at", "-cash_flow_id")
+    subject = (Portfolio, "user_id")
     refusals = {"POST": (IdempotencyConflict, InsufficientEquity, OutOfRange)}
 
     def get_queryset(self) -> QuerySet[CashFlow]:
