@@ -68,6 +68,10 @@ class InspectionAdmin(GenericAdmin[Row]):
         css = {"all": ["goals/figures.css", "goals/admin.css"]}
         js = ("goals/labels.js",)
 
+    def page_context(self, request: HttpRequest, obj: Row | None) -> dict[str, Any]:
+        """What the page of `obj`, or of a new row, shows besides its form."""
+        return {"kind_notice": kind_notice(portfolio_of(obj))}
+
     def render_change_form(
         self,
         request: HttpRequest,
@@ -77,8 +81,7 @@ class InspectionAdmin(GenericAdmin[Row]):
         form_url: str = "",
         obj: Row | None = None,
     ) -> HttpResponse:
-        """Of what belongs to a portfolio that is not live, the page says so."""
-        context["kind_notice"] = kind_notice(portfolio_of(obj))
+        context |= self.page_context(request, obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def formfield_for_foreignkey(
@@ -198,20 +201,11 @@ class RecordedAdmin(ReadOnlyAdmin[Row], ServiceAdmin[Row]):
             return ()
         return tuple(flatten_fieldsets(super().get_fieldsets(request, obj)))
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Row | None = None,
-    ) -> HttpResponse:
+    def page_context(self, request: HttpRequest, obj: Row | None) -> dict[str, Any]:
+        context = super().page_context(request, obj)
         deed = self.deed_on(request, obj)
         context["verb"] = deed.verb if deed else None
-        if deed is not None:
-            context["title"] = deed.verb
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return context if deed is None else {**context, "title": deed.verb}
 
     def page_after(self, obj: Row) -> str:
         """Where a deed that was done leads: to the object's page."""
@@ -298,31 +292,25 @@ class SectionsAdmin(ServiceAdmin[Row]):
     def bar(self, obj: Row, now: datetime) -> str:
         return ""
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Row | None = None,
-    ) -> HttpResponse:
-        if obj is not None and change:
-            now = now_of(request)
-            context |= {
-                "now": now,
-                "headline": self.headline(obj, now),
-                "bar": self.bar(obj, now),
-                "notice": self.notice(obj, now),
-                "section_pages": self._section_pages(request, obj),
-                "tools": [
-                    (tool.label, address)
-                    for tool in self.tools
-                    if request.user.has_perm(tool.permission)
-                    and (address := tool.address(obj, now))
-                ],
-            }
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def page_context(self, request: HttpRequest, obj: Row | None) -> dict[str, Any]:
+        context = super().page_context(request, obj)
+        if obj is None:
+            return context
+        now = now_of(request)
+        tools = [
+            (tool.label, address)
+            for tool in self.tools
+            if request.user.has_perm(tool.permission)
+            and (address := tool.address(obj, now))
+        ]
+        return context | {
+            "now": now,
+            "headline": self.headline(obj, now),
+            "bar": self.bar(obj, now),
+            "notice": self.notice(obj, now),
+            "section_pages": self._section_pages(request, obj),
+            "tools": tools,
+        }
 
     def _section_pages(self, request: HttpRequest, obj: Row) -> list[SectionPage]:
         return [
