@@ -37,9 +37,9 @@ class StrategyForm(ServiceForm[StrategyInstance]):
             "status",
         )
         help_texts = {
-            "strategy_id": "The user's own name for it; it never changes.",
+            "strategy_id": "The user's own name for it; it cannot be changed later.",
             "strategy_name": "Default: the strategy id.",
-            "strategy_type": "Small letters, digits and _, such as mean_reversion.",
+            "strategy_type": "Lower-case letters, digits, _: for example mean_reversion.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -110,7 +110,7 @@ class StrategyAdmin(ServiceAdmin[StrategyInstance]):
     def activate(self, request: HttpRequest, queryset: Strategies) -> None:
         self._set_status(request, queryset, StrategyStatus.ACTIVE)
 
-    @admin.action(description="Pause: does not compete", permissions=["change"])
+    @admin.action(description="Pause: no longer selected", permissions=["change"])
     def pause(self, request: HttpRequest, queryset: Strategies) -> None:
         self._set_status(request, queryset, StrategyStatus.PAUSED)
 

@@ -25,12 +25,12 @@ DEMO_NOTICE = (
     "Demo: recorded daily prices of AAPL, FB, GOOG, IBM and MSFT from January 2012 to "
     "March 2013, moved forward by whole weeks up to the day before it was made ({}). "
     "Its rules, goals and limits were chosen with hindsight, so that there is much to "
-    "see. It says nothing about the future, and nothing of it counts in a live "
+    "see. It says nothing about the future, and none of it counts towards a live "
     "portfolio."
 )
 REPLAY_NOTICE = (
-    "Part of a replay: recorded prices through the decisions of live trading. Nothing "
-    "of it counts in a live portfolio."
+    "Part of a replay: recorded prices run through the decisions of live trading. None "
+    "of it counts towards a live portfolio."
 )
 UNITS_OF_TIME = (
     (timedelta(days=1), "day"),
@@ -165,7 +165,7 @@ def _why_no_chance(goal: FinancialGoal, now: datetime) -> str:
     if goal.is_over(now):
         return "over"
     if goal.projected_at is None:
-        return "not projected yet: the daily run does it"
+        return "not projected yet: the daily run projects it"
     trades = goal.projected_trades
     if trades is not None and trades < FEWEST_TRADES:
         return f"{trades} of {FEWEST_TRADES} trades"

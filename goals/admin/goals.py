@@ -68,7 +68,7 @@ def clock_of(goal: FinancialGoal) -> datetime:
 
 
 def _fieldsets(what: Any, rules: Any) -> Any:
-    return (("Goal", {"fields": what}), ("How it decides", {"fields": rules}))
+    return (("Goal", {"fields": what}), ("Sizing rules", {"fields": rules}))
 
 
 def _pace(goal: FinancialGoal) -> Pace:
@@ -266,11 +266,13 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         if taken < len(goal_ids):
             self.message_user(
                 request,
-                f"Goals that are not running and got none: {len(goal_ids) - taken}.",
+                f"Goals skipped because they are not running: {len(goal_ids) - taken}.",
                 messages.WARNING,
             )
 
-    @admin.action(description="Pause: measured, not deciding", permissions=["change"])
+    @admin.action(
+        description="Pause: still measured, sizes no trades", permissions=["change"]
+    )
     def pause(self, request: HttpRequest, queryset: Goals) -> None:
         self._each(request, queryset, "paused", self._set_status(GoalStatus.PAUSED))
 
@@ -278,7 +280,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
     def resume(self, request: HttpRequest, queryset: Goals) -> None:
         self._each(request, queryset, "resumed", self._set_status(GoalStatus.ACTIVE))
 
-    @admin.action(description="Cancel: ends for good", permissions=["change"])
+    @admin.action(description="Cancel for good", permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: Goals) -> None:
         self._each(request, queryset, "cancelled", cancel_goal)
 

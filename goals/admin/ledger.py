@@ -29,7 +29,7 @@ FIELD_LABELS = {
     "request_fingerprint": "fingerprint of the request",
     "source_import_id": "import",
     "stop_price": "stop",
-    "unbooked_profit": "rounding carried on",
+    "unbooked_profit": "rounding carried forward",
     "voided_at": "void since",
 }
 

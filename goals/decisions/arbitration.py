@@ -154,7 +154,9 @@ def _ask_policy(goal: GoalStanding) -> tuple[str, Decimal, str]:
         words = f"goal {goal.goal_id} is achieved (progress {progress})"
         gives = f"{goal.after_achieved} gives {format_plain(factor)}"
         return f"after-achieved-{goal.after_achieved}", factor, f"{words}: {gives}"
-    why_not = goal.unreachable or (None if goal.reachable else "its run is over")
+    why_not = goal.unreachable or (
+        None if goal.reachable else "its units are worth nothing"
+    )
     if why_not is not None:
         words = f"goal {goal.goal_id} can no longer be reached (progress {progress}"
         frozen = f"its factor is frozen at {format_plain(FROZEN_FACTOR)}"
@@ -221,12 +223,12 @@ def _ask_solved(goal: GoalStanding, solved: SolvedFactor) -> tuple[str, Decimal,
 def _say_lack(goal: GoalStanding) -> str:
     """Why there is nothing to go by but the ladder."""
     if goal.deadline is None:
-        return "needs a deadline and goes by the ladder"
+        return "needs a deadline; without one the ladder decides"
     if goal.edge is None:
-        return f"needs {FEWEST_TRADES} closed trades and goes by the ladder"
+        return f"needs {FEWEST_TRADES} closed trades; until then the ladder decides"
     if goal.postponed:
-        return "is not solved in this call, as the goal does not decide: by the ladder"
-    return "has nothing to go by but the ladder"
+        return "is not solved here, as the goal does not decide: the ladder is used"
+    return "lacks its inputs, so the ladder decides"
 
 
 def _say_trades(goal: GoalStanding) -> str:

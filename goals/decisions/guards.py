@@ -246,7 +246,7 @@ def guard_exposure(
     The factor is rounded down to its four places, the size itself is not.
     """
     if not caps:
-        return GuardResult("exposure", factor, factor, "no limit of size is set")
+        return GuardResult("exposure", factor, factor, "no size limit is set")
     tightest = min(caps, key=lambda cap: cap.size)
     if base_size * factor <= tightest.size:
         reason = f"within {tightest.reason}"

@@ -67,9 +67,9 @@ def _warn_of_no_record(
         whose = f"Strategy {conditions.record_of}"
     return SizeWarning(
         NO_RECORD,
-        f"{whose} has {record.trades} of the {FEWEST_TRADES} closed trades that make "
-        f"a record: the factor {format_plain(factor)} rests on the benefit of doubt. "
-        "The portfolio's edge_guard strict holds it at 1.",
+        f"{whose} has {record.trades} of the {FEWEST_TRADES} closed trades that a "
+        f"record needs: the factor {format_plain(factor)} is given on the benefit of "
+        "the doubt. Set the portfolio's edge_guard to strict to hold it at 1.",
     )
 
 
@@ -80,6 +80,6 @@ def _warn_of_old_marks(seconds: int | None) -> SizeWarning | None:
     return SizeWarning(
         STALE_MARKS,
         f"An open position was last marked more than {hours} hours ago: live equity "
-        "and the limits go by that price. Send a newer one with POST "
+        "and the limits are based on that price. Send a newer one with POST "
         "/api/positions/marks/.",
     )

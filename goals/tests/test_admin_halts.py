@@ -69,7 +69,7 @@ def test_a_halted_portfolio_s_page_says_why_and_how_to_resume(operator: Client):
 
     page = text_of(operator, "goals_portfolio_change", portfolio.pk)
 
-    assert "Halted by its guard since" in page
+    assert "Halted by the drawdown guard since" in page
     assert "Resume it with “Resume trading” on this page" in page
     listed = operator.get(
         reverse("admin:goals_portfolio_changelist"), {"portfolio_id": portfolio.pk}

@@ -123,7 +123,7 @@ def test_a_goal_that_was_never_projected_says_what_does_it(client: Client) -> No
     client.force_login(goal.user)
     page = client.get(HOME).content.decode()
     project = page_of("project", goal.portfolio)
-    assert "not projected yet: the daily run does it" in page
+    assert "not projected yet: the daily run projects it" in page
     assert f'action="{project}"' in page
     page = client.post(project, follow=True).content.decode()
     assert "1 of 20 trades" in page

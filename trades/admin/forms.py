@@ -30,7 +30,7 @@ class TradeForm(OnceForm[Trade]):
 
     OPTIONAL: ClassVar[tuple[str, ...]] = ("entry_time", "exit_time", "stop_price")
 
-    fees = fees_field("Of the entry; of a closed trade all of them.")
+    fees = fees_field("Of the entry; for a closed trade, all fees.")
     adjustment_id = forms.IntegerField(
         required=False,
         min_value=1,
@@ -40,7 +40,7 @@ class TradeForm(OnceForm[Trade]):
     )
     override = forms.BooleanField(
         required=False,
-        help_text="Open it although trading is halted; the trade says so.",
+        help_text="Open it although trading is halted; the trade records this.",
     )
 
     class Meta:
@@ -60,9 +60,9 @@ class TradeForm(OnceForm[Trade]):
         labels = {"strategy_id": "Strategy"}
         help_texts = {
             "entry_price": "In the portfolio's currency; the API takes others.",
-            "entry_time": "In UTC; now if empty.",
-            "exit_price": "Only of a trade that is over.",
-            "exit_time": "In UTC; now if empty.",
+            "entry_time": "In UTC; default: now.",
+            "exit_price": "Only for a trade that is closed already.",
+            "exit_time": "In UTC; default: now.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -104,7 +104,7 @@ class TradeForm(OnceForm[Trade]):
             closed, _ = record_closed_trade(**call)
             return closed.booked
         if "exit_time" in given:
-            raise InvalidInput("exit_time", "goes with an exit price.")
+            raise InvalidInput("exit_time", "needs an exit price.")
         trade, _ = open_trade(override=override, **call)
         return trade
 
@@ -112,14 +112,14 @@ class TradeForm(OnceForm[Trade]):
 class CloseForm(OnceForm[Trade]):
     """Closes an open trade, all of it or a part."""
 
-    fees = fees_field("Of the exit; they add to those of the entry.")
+    fees = fees_field("Of the exit; added to those of the entry.")
 
     class Meta:
         model = Trade
         fields = ("exit_price", "quantity", "exit_time")
         help_texts = {
-            "quantity": "Less than is open closes a part; all of it if empty.",
-            "exit_time": "In UTC; now if empty.",
+            "quantity": "Less than is open closes a part; default: all of it.",
+            "exit_time": "In UTC; default: now.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -145,7 +145,7 @@ class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
         return request.user.has_perm("trades.delete_replayrun")
 
     @admin.action(
-        description="Delete whole: portfolios, goals, decisions, trades, page",
+        description="Delete with portfolios, goals, decisions, trades, report",
         permissions=["delete_whole"],
     )
     def delete_whole(
@@ -156,7 +156,7 @@ class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
         if "confirmed" not in request.POST:
             explanation = (
                 "This deletes replays with both portfolios of each, their goals, "
-                "decisions and trades, and the page if no other replay is on it."
+                "decisions and trades, and the report if no other replay is in it."
             )
             lines = [_describe(run) for run in runs.order_by("pk")]
             return ask_first(self, request, explanation, lines)

@@ -75,7 +75,7 @@ LedgerChangeAdmin.list_filter = (ChangeKindFilter, *LedgerChangeAdmin.list_filte
 FinancialGoalAdmin.sections.append(
     Section(
         key="trades",
-        title="Trades that moved it",
+        title="Trades in its period",
         model=Trade,
         rows=_trades_of_goal,
         columns=[
@@ -117,7 +117,7 @@ PortfolioAdmin.sections.append(
 TradeAdmin.sections += [
     Section(
         key="parts",
-        title="Parts closed of it",
+        title="Closed parts",
         model=Trade,
         rows=_parts_of,
         columns=[

@@ -125,7 +125,7 @@ class TradeAdmin(RecordedAdmin[Trade], SectionsAdmin[Trade]):
             },
         ),
         (
-            "Where it comes from",
+            "Origin",
             {
                 "fields": (
                     ("decision", "external_id"),

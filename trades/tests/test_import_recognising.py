@@ -101,7 +101,7 @@ def test_a_file_of_another_venue_is_told_the_columns_and_the_way_in(
     [
         (b"PK\x03\x04...", "Excel file (.xlsx)"),
         (b"\xd0\xcf\x11\xe0", "old Excel file"),
-        (gzip.compress(OWN.encode(), mtime=0), "packed by gzip (.gz)"),
+        (gzip.compress(OWN.encode(), mtime=0), "compressed with gzip (.gz)"),
         (OWN.encode("utf-16"), "UTF-16"),
         (b"%PDF-1.4", "a PDF"),
         (b"\n <!DOCTYPE html>", "a web page"),

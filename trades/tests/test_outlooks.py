@@ -124,7 +124,7 @@ def test_without_twenty_trades_the_ladder_decides_and_says_so(policy):
     _, goal = funded(trades=19, policy=policy)
     row = size(goal)
     assert row.policy_version == "ladder-1"
-    assert "needs 20 closed trades and goes by the ladder" in row.reason
+    assert "needs 20 closed trades; until then the ladder decides" in row.reason
 
 
 @pytest.mark.parametrize("policy", ["pace", "deadline_optimal"])
@@ -134,7 +134,7 @@ def test_without_a_deadline_the_ladder_decides_and_says_so(policy):
     )
     row = size(goal)
     assert row.policy_version == "ladder-1"
-    assert "needs a deadline and goes by the ladder" in row.reason
+    assert "needs a deadline; without one the ladder decides" in row.reason
 
 
 # Solved tables

@@ -103,7 +103,7 @@ class TokenListView(ListView[Any]):
     def post(self, request: Request) -> Response:
         """Issue a token: with name and password, or signed in with a browser.
 
-        A token issues no others: they would go on working when it is revoked.
+        A token cannot issue others: they would keep working after it is revoked.
         """
         body = read_body(self, TokenRequestSerializer)
         row, secret = issue_token(
@@ -118,7 +118,7 @@ class TokenListView(ListView[Any]):
         if "username" not in body:
             if isinstance(request.auth, ApiToken):
                 raise PermissionDenied(
-                    "A token issues no other tokens. Send username and password, or "
+                    "A token cannot issue other tokens. Send username and password, or "
                     "sign in with a browser."
                 )
             return signed_in(request)

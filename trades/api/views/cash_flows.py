@@ -67,7 +67,7 @@ class CashFlowListView(ListView[CashFlow]):
     def post(self, request: Request, portfolio_id: int) -> Response:
         """Deposit or withdraw at the live unit value, which does not move.
 
-        Open trades are valued at their marks, or by the `unrealized` that comes along.
+        Open trades are valued at their marks, or by the `unrealized` that is sent.
         """
         self._portfolio()
         body = read_body(self, CashFlowCreationSerializer)

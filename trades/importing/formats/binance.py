@@ -343,7 +343,7 @@ def _check_total(
     rounding = total.step + price.step * quantity.value + quantity.step * price.value
     if abs(total.value - told) > rounding:
         raise _Wrong(
-            layout.total, f"is not what price and quantity make, {format_plain(told)}."
+            layout.total, f"is not price times quantity, {format_plain(told)}."
         )
 
 
