@@ -39,7 +39,7 @@ class StrategyForm(ServiceForm[StrategyInstance]):
         help_texts = {
             "strategy_id": "The user's own name for it; it cannot be changed later.",
             "strategy_name": "Default: the strategy id.",
-            "strategy_type": "Lower-case letters, digits, _: for example mean_reversion.",
+            "strategy_type": "Lower-case letters, digits and _, as in mean_reversion.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -113,7 +113,7 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
 
     @admin.display(description="halted by")
     def who(self, halt: TradingHalt) -> str:
-        return halt.halted_by or "its guard"
+        return halt.halted_by or "the drawdown guard"
 
     @admin.display(description="until", ordering="halted_until")
     def until(self, halt: TradingHalt) -> SafeString | str:

@@ -134,7 +134,9 @@ def _refuse_unknown_subject(view: Any) -> None:
     subject = getattr(view, "subject", None)
     if subject is None:
         named = getattr(view, "lookup_url_kwarg", None)
-        if (named or getattr(view, "lookup_field", None)) in view.kwargs:
+        if (named or getattr(view, "lookup_field", None)) in getattr(
+            view, "kwargs", ()
+        ):
             view.get_object()
         return
     model, owner = subject
