@@ -54,4 +54,4 @@ class HaltWatch:
 
     def _reason(self) -> str:
         days = self.resume_after_days
-        return f"{days} day{'' if days == 1 else 's'} after the halt, as asked"
+        return f"{days} day{'' if days == 1 else 's'} after the halt, as set for the replay"

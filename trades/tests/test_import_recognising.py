@@ -186,5 +186,5 @@ def test_no_text_of_a_file_breaks_or_colours_the_terminal(
 def test_a_csv_without_commas_is_told_so(
     portfolio: Portfolio,  # noqa: F811
 ) -> None:
-    with pytest.raises(InvalidInput, match="parted by commas"):
+    with pytest.raises(InvalidInput, match="separated by commas"):
         bring(portfolio, OWN.replace(",", ";"), "mastertrade-csv")
