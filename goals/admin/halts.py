@@ -155,7 +155,7 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
     def unrealized_then(self, halt: TradingHalt) -> SafeString:
         return figures.gain(_figure(halt, "unrealized_pnl"), halt.portfolio.currency)
 
-    @admin.display(description="unit value then")
+    @admin.display(description="unit value at the halt")
     def rate_then(self, halt: TradingHalt) -> SafeString:
         value = _figure(halt, "unit_value")
         return figures.NOTHING if value is None else figures.rate(value)

@@ -44,8 +44,8 @@ def test_the_figures_at_a_halt_have_their_units(operator: Client):
     halt = TradingHalt.objects.get()
     page = text_of(operator, "goals_tradinghalt_change", halt.pk)
 
-    assert "Drawdown then: 30 %" in page
-    assert f"Equity then: 700 {portfolio.currency}" in page
+    assert "Drawdown at the halt: 30 %" in page
+    assert f"Equity at the halt: 700 {portfolio.currency}" in page
     assert "Halted by: its guard" in page
 
 

@@ -203,7 +203,7 @@ def test_a_goal_that_waits_for_its_table_says_so_and_goes_by_the_ladder():
     again = decide_again(size_all(portfolio))
     own = {one.goal_id: one for one in again.arbitration.factors}
     assert own[last.pk].policy_version == "ladder-1"
-    assert "is not solved in this call, as the goal does not decide" in (
+    assert "is not solved here, as the goal does not decide" in (
         own[last.pk].reason
     )
     assert "by the ladder" in own[last.pk].reason
