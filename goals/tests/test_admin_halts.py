@@ -46,7 +46,7 @@ def test_the_figures_at_a_halt_have_their_units(operator: Client):
 
     assert "Drawdown at the halt: 30 %" in page
     assert f"Equity at the halt: 700 {portfolio.currency}" in page
-    assert "Halted by: its guard" in page
+    assert "Halted by: the drawdown guard" in page
 
 
 def test_a_day_s_halt_is_over_when_its_day_is(operator: Client):
