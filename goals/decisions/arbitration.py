@@ -38,7 +38,7 @@ class SolvedFactor:
 
 
 @dataclass(frozen=True, slots=True)
-class GoalStanding:
+class GoalState:
     """What a sizing decision knows of one goal.
 
     `achieved`: the goal has been achieved, now or before. `deadline` is the end of
@@ -90,7 +90,7 @@ class GoalFactor:
     policy: PolicyName
     policy_version: str
     policy_factor: Decimal
-    lifted_factor: Decimal  # not below min_factor
+    floored_factor: Decimal  # not below min_factor
     factor: Decimal  # nor above max_factor
     reason: str
 
@@ -103,7 +103,7 @@ class Arbitration:
     another one smaller.
     """
 
-    decider: GoalStanding
+    decider: GoalState
     factors: tuple[GoalFactor, ...]
     conflict: bool
     reason: str
@@ -113,7 +113,7 @@ class Arbitration:
         return next(f for f in self.factors if f.goal_id == self.decider.goal_id)
 
 
-def arbitrate(goals: tuple[GoalStanding, ...]) -> Arbitration:
+def arbitrate(goals: tuple[GoalState, ...]) -> Arbitration:
     """Pick the goal that decides; `goals` must not be empty."""
     ordered = sorted(goals, key=rank)
     decider = ordered[0]
@@ -122,7 +122,7 @@ def arbitrate(goals: tuple[GoalStanding, ...]) -> Arbitration:
     return Arbitration(decider, factors, conflict, _explain(ordered, factors, conflict))
 
 
-def measure_goal_factor(goal: GoalStanding) -> GoalFactor:
+def measure_goal_factor(goal: GoalState) -> GoalFactor:
     """The goal's policy, or what it wants after it is achieved, inside its bounds.
 
     `min_factor` lifts a policy's factor only: protecting an achieved goal and freezing
@@ -132,22 +132,22 @@ def measure_goal_factor(goal: GoalStanding) -> GoalFactor:
     is_frozen = not goal.reachable or goal.unreachable is not None
     limited = goal.achieved or is_frozen
     low = Decimal(0) if limited else goal.min_factor
-    lifted = max(factor, low)
-    if lifted > factor:
-        reason += f", lifted to its min_factor {format_plain(lifted)}"
+    floored = max(factor, low)
+    if floored > factor:
+        reason += f", lifted to its min_factor {format_plain(floored)}"
     return GoalFactor(
         goal_id=goal.goal_id,
         band=goal.band,
         policy=goal.policy,
         policy_version=version,
         policy_factor=factor,
-        lifted_factor=lifted,
-        factor=min(lifted, goal.max_factor),
+        floored_factor=floored,
+        factor=min(floored, goal.max_factor),
         reason=reason,
     )
 
 
-def _ask_policy(goal: GoalStanding) -> tuple[str, Decimal, str]:
+def _ask_policy(goal: GoalState) -> tuple[str, Decimal, str]:
     progress = show_progress(goal.progress_pct)
     if goal.achieved:
         factor = AFTER_ACHIEVED_FACTORS[goal.after_achieved]
@@ -169,7 +169,7 @@ def _ask_policy(goal: GoalStanding) -> tuple[str, Decimal, str]:
     return version, factor, f"{words}: {gives}"
 
 
-def _ask_own_policy(goal: GoalStanding) -> tuple[str, Decimal, str]:
+def _ask_own_policy(goal: GoalState) -> tuple[str, Decimal, str]:
     """The policy's version, its factor and what it goes by in words."""
     if goal.policy is PolicyName.PACE:
         if goal.need is not None and goal.edge is not None:
@@ -183,14 +183,14 @@ def _ask_own_policy(goal: GoalStanding) -> tuple[str, Decimal, str]:
     return version, factor, f"the {goal.policy} policy {_say_lack(goal)}: {gives}"
 
 
-def _ask_table(goal: GoalStanding, policy: PolicyName) -> tuple[str, Decimal, str]:
+def _ask_table(goal: GoalState, policy: PolicyName) -> tuple[str, Decimal, str]:
     table = TABLES[policy]
     factor = table.factor(goal.progress_pct, goal.time_left_ratio)
     return table.version, factor, f"the {policy} policy gives {format_plain(factor)}"
 
 
 def _ask_pace(
-    goal: GoalStanding, need: Decimal, edge: Decimal
+    goal: GoalState, need: Decimal, edge: Decimal
 ) -> tuple[str, Decimal, str]:
     factor = pace_factor(
         goal.progress_pct,
@@ -207,7 +207,7 @@ def _ask_pace(
     return PACE_VERSION, factor, gives
 
 
-def _ask_solved(goal: GoalStanding, solved: SolvedFactor) -> tuple[str, Decimal, str]:
+def _ask_solved(goal: GoalState, solved: SolvedFactor) -> tuple[str, Decimal, str]:
     gives = (
         f"the {goal.policy} policy gives {format_plain(solved.factor)} (P "
         f"{in_text.ratio(solved.probability)} to touch the goal, "
@@ -220,7 +220,7 @@ def _ask_solved(goal: GoalStanding, solved: SolvedFactor) -> tuple[str, Decimal,
     return solved.version, solved.factor, f"{gives}{_say_trades(goal)})"
 
 
-def _say_lack(goal: GoalStanding) -> str:
+def _say_lack(goal: GoalState) -> str:
     """Why there is nothing to go by but the ladder."""
     if goal.deadline is None:
         return "needs a deadline; without one the ladder decides"
@@ -231,12 +231,12 @@ def _say_lack(goal: GoalStanding) -> str:
     return "lacks its inputs, so the ladder decides"
 
 
-def _say_trades(goal: GoalStanding) -> str:
+def _say_trades(goal: GoalState) -> str:
     left = goal.trades_left or Decimal(0)
     return f"{format_plain(round_to(left, (12, 1)))} trades left"
 
 
-def rank(goal: GoalStanding) -> tuple[int, bool, float, int]:
+def rank(goal: GoalState) -> tuple[int, bool, float, int]:
     """Who decides: the lowest first."""
     # A deadline's order only; no figure is computed from this float.
     seconds = goal.deadline.timestamp() if goal.deadline else 0.0
@@ -244,7 +244,7 @@ def rank(goal: GoalStanding) -> tuple[int, bool, float, int]:
 
 
 def _explain(
-    ordered: list[GoalStanding], factors: tuple[GoalFactor, ...], conflict: bool
+    ordered: list[GoalState], factors: tuple[GoalFactor, ...], conflict: bool
 ) -> str:
     if len(ordered) == 1:
         return factors[0].reason

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from goals.decisions.arbitration import GoalFactor, GoalStanding
+from goals.decisions.arbitration import GoalFactor, GoalState
 from goals.decisions.trade_record import FEWEST_TRADES, GrowthRecord
 from goals.enums import EdgeGuard, HaltCause
 from mastertrade.values import in_text
@@ -70,7 +70,7 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
-class TradingConditions:
+class RiskState:
     """What the drawdown and the edge guard look at. Percentages.
 
     `drawdown_pct` is the fall below the guard's reference peak, the worse of realised
@@ -114,7 +114,7 @@ class ExposureUnknown(DomainError):
     code = "exposure_unknown"
 
 
-def guard_bounds(own: GoalFactor, goals: tuple[GoalStanding, ...]) -> GuardResult:
+def guard_bounds(own: GoalFactor, goals: tuple[GoalState, ...]) -> GuardResult:
     """Every goal's limits: the tightest `max_factor`, and a stop after success.
 
     It starts from what the deciding goal's policy gave, lifted to its `min_factor`.
@@ -124,29 +124,29 @@ def guard_bounds(own: GoalFactor, goals: tuple[GoalStanding, ...]) -> GuardResul
         reason = (
             f"goal {stopping[0]} is achieved and stops trading until its period ends"
         )
-        return GuardResult("bounds", own.lifted_factor, Decimal(0), reason)
+        return GuardResult("bounds", own.floored_factor, Decimal(0), reason)
     tightest = min(goals, key=lambda goal: (goal.max_factor, goal.goal_id))
     after = min(own.factor, tightest.max_factor)
     reason = "inside the bounds"
-    if after < own.lifted_factor:
+    if after < own.floored_factor:
         reason = f"held at goal {tightest.goal_id}'s max_factor {format_plain(after)}"
-    return GuardResult("bounds", own.lifted_factor, after, reason)
+    return GuardResult("bounds", own.floored_factor, after, reason)
 
 
-def find_halt_reason(conditions: TradingConditions) -> str | None:
+def find_halt_reason(risk_state: RiskState) -> str | None:
     """Why nothing may be traded; None where the drawdown guard lets trading be."""
-    halt = conditions.halt
+    halt = risk_state.halt
     if halt is not None:
         until = "a person resumes it" if halt.until is None else f"{halt.until:%FT%TZ}"
         return f"trading is halted since {halt.since:%FT%TZ} until {until}: " + (
             halt.reason
         )
-    return find_hard_breach(conditions) or find_daily_breach(conditions)
+    return find_hard_breach(risk_state) or find_daily_breach(risk_state)
 
 
-def find_hard_breach(conditions: TradingConditions) -> str | None:
+def find_hard_breach(risk_state: RiskState) -> str | None:
     """The fall has reached the hard limit: how far; None where it has not."""
-    drawdown, hard = conditions.drawdown_pct, conditions.hard_drawdown_pct
+    drawdown, hard = risk_state.drawdown_pct, risk_state.hard_drawdown_pct
     if drawdown is None:
         raise DrawdownUnknown("The drawdown of this portfolio could not be read.")
     if drawdown < hard:
@@ -157,9 +157,9 @@ def find_hard_breach(conditions: TradingConditions) -> str | None:
     )
 
 
-def find_daily_breach(conditions: TradingConditions) -> str | None:
+def find_daily_breach(risk_state: RiskState) -> str | None:
     """The day's loss has reached its limit: how much; None where it has not."""
-    limit, loss = conditions.daily_loss_limit_pct, conditions.daily_loss_pct
+    limit, loss = risk_state.daily_loss_limit_pct, risk_state.daily_loss_pct
     if limit is None:
         return None
     if loss is None:
@@ -172,12 +172,12 @@ def find_daily_breach(conditions: TradingConditions) -> str | None:
     )
 
 
-def guard_drawdown(factor: Decimal, conditions: TradingConditions) -> GuardResult:
+def guard_drawdown(factor: Decimal, risk_state: RiskState) -> GuardResult:
     """Nothing while trading is halted; no factor above 1 from the soft limit on."""
-    halted = find_halt_reason(conditions)
+    halted = find_halt_reason(risk_state)
     if halted is not None:
         return GuardResult("drawdown", factor, ZERO, halted)
-    drawdown, soft = conditions.drawdown_pct or ZERO, conditions.soft_drawdown_pct
+    drawdown, soft = risk_state.drawdown_pct or ZERO, risk_state.soft_drawdown_pct
     fallen = f"drawdown {in_text.percent(drawdown, soft)}"
     if drawdown < soft:
         reason = f"{fallen} is below soft_drawdown_pct {format_plain(soft)} %"
@@ -188,22 +188,22 @@ def guard_drawdown(factor: Decimal, conditions: TradingConditions) -> GuardResul
     return GuardResult("drawdown", factor, min(factor, ONE), reason)
 
 
-def guard_edge(factor: Decimal, conditions: TradingConditions) -> GuardResult:
+def guard_edge(factor: Decimal, risk_state: RiskState) -> GuardResult:
     """No factor above 1 where the record of closed trades speaks against it."""
-    record = conditions.record
+    record = risk_state.record
     if record is None:
         raise RecordUnknown("The record of closed trades could not be read.")
     whose = "the portfolio"
-    if conditions.record_of is not None:
-        whose = f"strategy {conditions.record_of}"
+    if risk_state.record_of is not None:
+        whose = f"strategy {risk_state.record_of}"
     trades = f"{record.trades} closed trade" + ("" if record.trades == 1 else "s")
     if record.judged:
         bound = f"80 % lower bound {in_text.ratio(record.lower)} per trade"
         reason = f"{whose} has {trades}, {bound}"
         held = record.lower <= 0
     else:
-        reason = f"{whose} has {trades}, below {FEWEST_TRADES}: {conditions.edge_guard}"
-        held = conditions.edge_guard is EdgeGuard.STRICT
+        reason = f"{whose} has {trades}, below {FEWEST_TRADES}: {risk_state.edge_guard}"
+        held = risk_state.edge_guard is EdgeGuard.STRICT
     if held:
         return GuardResult(
             "edge", factor, min(factor, ONE), f"{reason}: no factor above 1"

@@ -36,7 +36,7 @@ HIGHEST_FACTOR = Decimal(2)
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyTable:
+class FactorTable:
     """Factors by time left (rows) and progress (columns).
 
     Row i holds from `time_left_floors[i]` on (ratio of the period, 0 to 1), column j
@@ -58,7 +58,7 @@ class PolicyTable:
         return self.factors[row][column]
 
 
-LADDER = PolicyTable(
+LADDER = FactorTable(
     name=PolicyName.LADDER,
     version="ladder-1",
     progress_floors_pct=(
@@ -67,7 +67,7 @@ LADDER = PolicyTable(
     ),
     factors=(tuple(LADDER_FACTORS.values()),),
 )
-CONSTANT = PolicyTable(
+CONSTANT = FactorTable(
     name=PolicyName.CONSTANT,
     version="constant-1",
     progress_floors_pct=(),

@@ -3,12 +3,12 @@
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from goals.decisions.arbitration import Arbitration, GoalStanding, arbitrate
+from goals.decisions.arbitration import Arbitration, GoalState, arbitrate
 from goals.decisions.guards import (
     Exposure,
     GuardResult,
+    RiskState,
     SizeCap,
-    TradingConditions,
     cap_by_max_size,
     cap_by_position,
     guard_bounds,
@@ -68,9 +68,9 @@ class SizingDecision:
 @exactly
 def decide_size(
     request: SizeRequest,
-    goals: tuple[GoalStanding, ...],
+    goals: tuple[GoalState, ...],
     exposure: Exposure,
-    conditions: TradingConditions,
+    risk_state: RiskState,
 ) -> SizingDecision:
     """Scale the base size by the deciding goal's policy, inside every limit.
 
@@ -80,8 +80,8 @@ def decide_size(
     arbitration = arbitrate(goals)
     own = arbitration.deciding_factor
     bounds = guard_bounds(own, goals)
-    drawdown = guard_drawdown(bounds.factor_after, conditions)
-    edge = guard_edge(drawdown.factor_after, conditions)
+    drawdown = guard_drawdown(bounds.factor_after, risk_state)
+    edge = guard_edge(drawdown.factor_after, risk_state)
     caps = _collect_caps(request, exposure)
     capped = guard_exposure(
         edge.factor_after, request.base_size, caps, exposure.currency
@@ -103,7 +103,7 @@ def decide_size(
         verdict=verdict,
         guards=guards,
         reason=_explain(arbitration, guards, verdict),
-        warnings=find_warnings(size, capped.factor_after, exposure, conditions),
+        warnings=find_warnings(size, capped.factor_after, exposure, risk_state),
     )
 
 

@@ -14,12 +14,12 @@ from goals.decisions.policies import (
     CONSTANT,
     LADDER,
     PACE_SPEED,
-    PolicyTable,
+    FactorTable,
     pace_limits,
 )
 from goals.enums import AfterAchieved, PolicyName
 from goals.projection.evaluate import PolicyFunction
-from goals.projection.goal_path import Way
+from goals.projection.goal_path import GoalPath
 from goals.projection.policy_tables import DeadlineTable
 from goals.projection.types import Floats
 
@@ -39,7 +39,7 @@ class GoalPolicy:
     """
 
     policy: PolicyName
-    way: Way
+    path: GoalPath
     min_factor: Decimal
     max_factor: Decimal
     after_achieved: AfterAchieved
@@ -54,7 +54,7 @@ class GoalPolicy:
         return self._factors
 
     def _factors(self, trades_left: int, equity: Floats) -> Floats:
-        progress = self.way.progress_at(equity)
+        progress = self.path.progress_at(equity)
         found = self._ask(trades_left, equity, progress)
         found = np.clip(found, float(self.min_factor), float(self.max_factor))
         after = float(AFTER_ACHIEVED_FACTORS[self.after_achieved])
@@ -73,7 +73,7 @@ class GoalPolicy:
         return look_up(LADDER, progress)
 
     def _pace(self, trades_left: int, equity: Floats, progress: Floats) -> Floats:
-        left = np.log1p(float(self.way.goal_return))
+        left = np.log1p(float(self.path.goal_return))
         left = left - np.log(np.maximum(equity, 1e-300))
         need = left / max(trades_left, 1)
         edge, low, high = self.edge or Decimal(0), self.min_factor, self.max_factor
@@ -99,16 +99,16 @@ def pace_factors(
 
 
 def tabulate(
-    policy: PolicyFunction, way: Way, trades_left: int, progress_pct: Floats
+    policy: PolicyFunction, path: GoalPath, trades_left: int, progress_pct: Floats
 ) -> Floats:
     """The policy as a table: a row for each 1 … `trades_left`, a column a progress."""
-    start = float(way.start_progress_pct)
+    start = float(path.start_progress_pct)
     share = (progress_pct - start) / (100.0 - start)
-    equity = 1.0 + share * float(way.goal_return)
+    equity = 1.0 + share * float(path.goal_return)
     return np.array([policy(left, equity) for left in range(1, trades_left + 1)])
 
 
-def look_up(table: PolicyTable, progress: Floats) -> Floats:
+def look_up(table: FactorTable, progress: Floats) -> Floats:
     """What the table says to each progress (percent), whatever time is left."""
     floors = np.array(table.progress_floors_pct, dtype=np.float64)
     factors = np.array(table.factors[-1], dtype=np.float64)

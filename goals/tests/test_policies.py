@@ -16,11 +16,11 @@ from goals.decisions.policies import (
     LADDER,
     LOWEST_FACTOR,
     POLICY_VERSIONS,
-    PolicyTable,
+    FactorTable,
     pace_factor,
 )
 from goals.enums import AfterAchieved, PolicyName
-from goals.projection.goal_path import Way
+from goals.projection.goal_path import GoalPath
 from goals.projection.policy_functions import GoalPolicy
 
 progresses = st.decimals(
@@ -64,7 +64,7 @@ def test_the_constant_policy_is_always_one(progress, left):
 
 
 def test_a_table_is_asked_by_time_left_and_progress():
-    table = PolicyTable(
+    table = FactorTable(
         name=PolicyName.PACE,
         version="test",
         progress_floors_pct=(Decimal(50),),
@@ -170,7 +170,7 @@ def test_who_needs_more_is_never_given_less(progress, needs, edge, between):
     st.integers(1, 200),
 )
 def test_the_projection_walks_the_same_pace(progress, goal_return, edge, between, left):
-    way = Way(goal_return, max(1 + goal_return * progress / 100, Decimal("0.01")))
+    way = GoalPath(goal_return, max(1 + goal_return * progress / 100, Decimal("0.01")))
     at = way.progress_at(np.array([float(way.equity)]))
     near = [abs(at[0] - floor) < 0.001 for floor in (40, 50, 80, 100)]
     assume(not any(near) and at[0] < 100)
@@ -180,8 +180,8 @@ def test_the_projection_walks_the_same_pace(progress, goal_return, edge, between
     )
     walked = policy.as_function()(left, np.array([float(way.equity)]))[0]
     need = way.need(Decimal(left))
-    told = pace(Decimal(str(at[0])), need, edge, low, high)
-    assert walked == pytest.approx(float(told), abs=1.01e-4)
+    answer = pace(Decimal(str(at[0])), need, edge, low, high)
+    assert walked == pytest.approx(float(answer), abs=1.01e-4)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from goals.admin.forms import (
     ServiceForm,
 )
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
-from goals.services.conditions import find_halt
+from goals.services.risk_state import find_halt
 from trades.sizing_calls.forecasts import refresh_projections
 
 

@@ -14,7 +14,7 @@ from goals.decisions.guards import (
     RecordUnknown,
 )
 from goals.models import FinancialGoal
-from goals.services.outlooks import EdgeUnknown
+from goals.services.trade_forecasts import EdgeUnknown
 from mastertrade.values.exceptions import (
     GoalNotActive,
     IdempotencyConflict,
