@@ -73,13 +73,6 @@ class Health(StrEnum):
     UNREACHABLE = "unreachable"
 
 
-class PolicyName(StrEnum):
-    LADDER = "ladder"
-    CONSTANT = "constant"
-    PACE = "pace"
-    DEADLINE_OPTIMAL = "deadline_optimal"
-
-
 class AfterAchieved(StrEnum):
     PROTECT = "protect"
     CONTINUE = "continue"

@@ -11,9 +11,10 @@ from typing import Any
 
 from goals.decisions.arbitration import GoalStanding
 from goals.decisions.guards import Exposure, Halt, TradingConditions
+from goals.decisions.policies import PolicyName
 from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
 from goals.decisions.trade_record import GrowthRecord
-from goals.enums import AfterAchieved, EdgeGuard, HaltCause, PolicyName
+from goals.enums import AfterAchieved, EdgeGuard, HaltCause
 from goals.models import GoalAdjustmentLog, Portfolio
 from goals.projection.policy_tables import DeadlineInputs, DeadlineTable
 from goals.services.outlooks import look_up

@@ -9,15 +9,8 @@ from typing import Any
 from django.db.models import Q
 
 from goals.decisions.periods import calendar_end, local_date, period_of
-from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR
-from goals.enums import (
-    AfterAchieved,
-    GoalStatus,
-    GoalType,
-    HistoryKind,
-    Measure,
-    PolicyName,
-)
+from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
+from goals.enums import AfterAchieved, GoalStatus, GoalType, HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio, User
 from goals.services.funding import deposit_call
 from goals.services.ledger import measure_goal

@@ -7,8 +7,9 @@ from decimal import Decimal
 from django.db.models import Q
 
 from goals.decisions.arbitration import GoalStanding
+from goals.decisions.policies import PolicyName
 from goals.decisions.progress import Reading, can_still_move, measure_progress
-from goals.enums import AfterAchieved, GoalStatus, PolicyName
+from goals.enums import AfterAchieved, GoalStatus
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio
 from goals.services.conditions import read_figures
 from mastertrade.db.raw_sql import columns_of, load

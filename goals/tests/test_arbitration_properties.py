@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from goals.decisions.arbitration import arbitrate, measure_goal_factor
 from goals.decisions.guards import guard_bounds
-from goals.enums import AfterAchieved, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved
 from goals.tests.test_arbitration import END, standing
 
 factors = st.decimals(Decimal("0.1"), Decimal(2), places=4)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from goals.decisions.policies import CONSTANT, LADDER
+from goals.decisions.policies import PolicyName, constant, ladder
 from goals.decisions.trade_record import measure_bounds
-from goals.enums import AfterAchieved, EdgeGuard, PolicyName
+from goals.enums import AfterAchieved, EdgeGuard
 from goals.projection.comparison import (
     GuardKind,
     Question,
@@ -149,8 +149,8 @@ def test_the_ladder_and_constant_are_the_live_tables():
     policies = make_policies(asked)
     equity = 1 + np.array([-0.2, 0, 0.0149999, 0.015, 0.03, 0.0399999, 0.04, 0.049])
     for table, name in (
-        (LADDER, PolicyName.LADDER),
-        (CONSTANT, PolicyName.CONSTANT),
+        (ladder.TABLE, PolicyName.LADDER),
+        (constant.TABLE, PolicyName.CONSTANT),
     ):
         progress = np.round((equity - 1) / asked.goal_return * 100, 6)
         live = [float(table.factor(one)) for one in progress]

@@ -25,11 +25,11 @@ from goals.decisions.policies import (
     DEFAULT_MAX_FACTOR,
     DEFAULT_MIN_FACTOR,
     HIGHEST_FACTOR,
-    LADDER,
-    LADDER_FACTORS,
     LOWEST_FACTOR,
-    TABLES,
+    PolicyName,
+    ladder,
 )
+from goals.decisions.policies.base import PolicyInputs
 from goals.decisions.progress import (
     AHEAD_GAP_PCT,
     AT_RISK_GAP_PCT,
@@ -49,7 +49,6 @@ from goals.enums import (
     GoalType,
     Health,
     HistoryKind,
-    PolicyName,
     ProgressBand,
     Verdict,
 )
@@ -151,6 +150,12 @@ def word(cell: str) -> str:
     return cell.strip("`")
 
 
+def words_of_header(text: str) -> list[str]:
+    """The heads of the first table's columns, without backticks."""
+    header = next(line for line in text.splitlines() if line.startswith("|"))
+    return [word(cell.strip()) for cell in header.strip("|").split("|")]
+
+
 def words(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
@@ -185,9 +190,9 @@ def test_the_example_is_what_the_ladder_gives() -> None:
         percent = number(profit) / 1000 * 100
         assert number(value) == percent
         assert number(progress) == percent / 5 * 100
-        assert number(factor) == LADDER.factor(number(progress))
+        assert number(factor) == ladder.TABLE.factor(number(progress))
         assert number(size) == 1000 * number(factor)
-        assert LADDER_FACTORS[ProgressBand(word(band))] == number(factor)
+        assert ladder.LADDER_FACTORS[ProgressBand(word(band))] == number(factor)
 
 
 def test_goal_types_and_their_measures() -> None:
@@ -282,16 +287,22 @@ def test_the_portfolio_main() -> None:
 
 
 def test_policies() -> None:
-    told = by_word(table(RULES, "Policies"))
-    policies = [PolicyName.LADDER, PolicyName.CONSTANT]
-    assert set(policies) == set(TABLES)
-    assert {band: number(cells[0]) for band, cells in told.items()} == LADDER_FACTORS
-    for band, cells in told.items():
-        progress = BAND_FLOORS_PCT.get(ProgressBand(band), Decimal(0))
-        for policy, cell in zip(policies, cells, strict=True):
-            assert number(cell) == TABLES[policy].factor(progress)
     text = section(RULES, "Policies")
-    for policy in set(PolicyName) - set(policies):
+    band_of_row, *tabled = words_of_header(text)
+    assert band_of_row == "Band"
+    told = by_word(table(RULES, "Policies"))
+    assert {band: number(row[0]) for band, row in told.items()} == ladder.LADDER_FACTORS
+    for band, cells in told.items():
+        goal = PolicyInputs(
+            progress_pct=BAND_FLOORS_PCT.get(ProgressBand(band), Decimal(0)),
+            min_factor=LOWEST_FACTOR,
+            max_factor=HIGHEST_FACTOR,
+        )
+        for policy, cell in zip(tabled, cells, strict=True):
+            answer = PolicyName(policy).rule.ask(goal)
+            assert answer is not None
+            assert number(cell) == answer.factor
+    for policy in set(PolicyName) - set(tabled):
         assert f"`{policy}` gives" in text
 
 

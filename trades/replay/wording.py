@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from goals.enums import GoalType, Measure, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalType, Measure
 from trades.replay.report import (
     Effect,
     InstrumentReport,

@@ -7,14 +7,8 @@ from decimal import Decimal
 
 from django.db import connection
 
-from goals.decisions.policies import POLICY_VERSIONS
-from goals.enums import (
-    AfterAchieved,
-    GoalStatus,
-    GoalType,
-    PolicyName,
-    PortfolioKind,
-)
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved, GoalStatus, GoalType, PortfolioKind
 from goals.models import FinancialGoal, Portfolio, User
 from goals.services.goals import create_goal, update_goal
 from goals.services.portfolios import create_portfolio
@@ -78,7 +72,7 @@ class ReplayQuestion:
         body = {
             **asdict(self),
             "engine": ENGINE_VERSION,
-            "policy_version": POLICY_VERSIONS[self.policy],
+            "policy_version": self.policy.rule.version,
             "prices": fingerprint({"all": to_plain(prices)}),
             "symbol": series.symbol,
         }

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from goals.enums import GoalStatus, GoalType, PolicyName, ProgressBand, Verdict
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalStatus, GoalType, ProgressBand, Verdict
 from strategies.decisions.signals import SignalKind
 from trades.enums import Side
 from trades.replay.broker import Plan

@@ -12,7 +12,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from goals.enums import GoalType, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalType
 from goals.models import User
 from goals.services.portfolios import require_time_zone
 from mastertrade.terminal import open_console
