@@ -10,9 +10,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from goals.decisions.arbitration import GoalStanding
-from goals.decisions.guards import Exposure, Halt, TradingConditions
+from goals.decisions.guards.base import Exposure, Halt, SizeRequest, TradingConditions
 from goals.decisions.policies import PolicyName
-from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
+from goals.decisions.sizing import SizingDecision, decide_size
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import AfterAchieved, EdgeGuard, HaltCause
 from goals.models import GoalAdjustmentLog, Portfolio

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.decisions.guards import Exposure, TradingConditions
+from goals.decisions.guards.base import Exposure, SizeRequest, TradingConditions
 from goals.decisions.policies import PolicyName
-from goals.decisions.sizing import SizeRequest, decide_size
+from goals.decisions.sizing import decide_size
 from goals.decisions.trade_record import NO_RECORD
 from goals.enums import AfterAchieved, Verdict
 from goals.tests.test_arbitration import standing

@@ -20,6 +20,7 @@ import goals
 import mastertrade
 import strategies
 import trades
+from goals.decisions.guards import GUARDS
 from goals.decisions.policies import (
     AFTER_ACHIEVED_FACTORS,
     DEFAULT_MAX_FACTOR,
@@ -321,6 +322,11 @@ def test_bounds() -> None:
     }
     for name, cells in told.items():
         assert default_of(FinancialGoal, name) == number(cells[0])
+
+
+def test_guards_in_their_order() -> None:
+    told = [(number(row[0]), word(row[1])) for row in table(RULES, "Guards")]
+    assert told == list(enumerate(GUARDS, start=1))
 
 
 def test_rounding() -> None:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from goals.decisions.arbitration import GoalStanding, arbitrate
-from goals.decisions.guards import Exposure, TradingConditions
-from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
+from goals.decisions.guards.base import Exposure, SizeRequest, TradingConditions
+from goals.decisions.sizing import SizingDecision, decide_size
 from goals.decisions.trade_record import GrowthRecord
 from strategies.decisions.selection import Candidate, Selection, select_strategy
 

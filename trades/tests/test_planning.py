@@ -4,8 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from goals.decisions.arbitration import arbitrate
-from goals.decisions.guards import Exposure, TradingConditions
-from goals.decisions.sizing import SizeRequest, decide_size
+from goals.decisions.guards.base import Exposure, SizeRequest, TradingConditions
+from goals.decisions.sizing import decide_size
 from goals.decisions.trade_record import NO_RECORD
 from goals.tests.test_arbitration import standing
 from strategies.decisions.selection import Candidate, select_strategy
