@@ -241,7 +241,7 @@ def _wrong_period(goal: FinancialGoal, today: date | None) -> Iterator[InvalidIn
             yield InvalidInput(name, f"must be from {EARLIEST_DATE} to {LATEST_DATE}.")
             return  # of a period that cannot be, nothing else is said
     if goal.target_date is None:
-        if goal.kind.months is not None:
+        if goal.kind.calendar is not None:
             yield InvalidInput("target_date", f"is needed by a {goal.goal_type} goal.")
     elif goal.target_date < goal.start_date:
         yield InvalidInput("target_date", "must not be before start_date.")

@@ -181,7 +181,7 @@ def test_a_goal_of_the_past_counts_what_happened_since(trader: Trader) -> None:
         ("max_factor", {"max_factor": "2.0001"}),
         ("max_factor", {"max_factor": "1.00001"}),
         ("recurring", {"goal_type": "portfolio_value", "recurring": True}),
-        ("goal_type", {"goal_type": "weekly_return"}),
+        ("goal_type", {"goal_type": "hourly_return"}),
         ("portfolio", {"portfolio": "nowhere"}),
         ("status", {"status": "paused"}),
         ("goal_id", {"goal_id": 7}),

@@ -50,6 +50,7 @@ from goals.enums import (
     GoalType,
     Health,
     HistoryKind,
+    Measure,
     ProgressBand,
     Verdict,
 )
@@ -57,6 +58,7 @@ from goals.models import CashFlow, FinancialGoal, GoalAdjustmentLog, Portfolio
 from goals.services import sign_ins
 from goals.services.goals import CHANGEABLE, EARLIEST_DATE, LATEST_DATE, PRIORITIES
 from goals.services.portfolios import LARGEST_DRAWDOWN_PCT
+from goals.services.rollover import MOST_IN_A_RUN
 from mastertrade.values import money
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.validation import EARLIEST_YEAR
@@ -197,18 +199,19 @@ def test_the_example_is_what_the_ladder_gives() -> None:
 
 
 def test_goal_types_and_their_measures() -> None:
-    kinds = {str(kind): [str(kind.measures), kind.months] for kind in GoalType}
-    ends = {1: "month", 3: "quarter", 12: "year", None: "no deadline"}
     told = by_word(table(RULES, "Types"))
-    assert list(told) == list(kinds)
-    for kind, (measure, months) in kinds.items():
-        assert told[kind][0] == ("percent" if measure == "return" else "money")
-        assert told[kind][2].endswith(ends[months])
+    assert list(told) == list(GoalType)
+    for kind in GoalType:
+        is_percent = kind.measures is Measure.RETURN
+        assert told[kind][0] == ("percent" if is_percent else "money")
+        end = "no deadline" if kind.calendar is None else f"the {kind.calendar}"
+        assert told[kind][2].partition(" (")[0].endswith(end)
 
 
 def test_dates_lie_in_their_range() -> None:
     text = section(RULES, "Period").replace("\n", " ")
     assert f"between {EARLIEST_DATE} and {LATEST_DATE}" in text
+    assert f"at most {MOST_IN_A_RUN:,} of a portfolio in a run" in text
     assert f"before {EARLIEST_YEAR}" in section(RULES, "Time").replace("\n", " ")
 
 

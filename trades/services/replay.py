@@ -45,7 +45,7 @@ Progress = Callable[[int, int], None]  # bars walked, bars in all
 
 @dataclass(frozen=True, slots=True)
 class ReplayQuestion:
-    """What a replay is asked: a monthly, quarterly or yearly goal, again and again."""
+    """What a replay is asked: a goal of a calendar period, again and again."""
 
     goal_type: GoalType
     target_value: Decimal
@@ -57,7 +57,7 @@ class ReplayQuestion:
 
     def validate(self) -> None:
         """Refuse what cannot be replayed; names the field."""
-        if self.goal_type.months is None:
+        if self.goal_type.calendar is None:
             raise InvalidInput("goal", f"{self.goal_type} has no period to repeat.")
         if self.target_value <= 0:
             raise InvalidInput("goal", "needs a target above 0.")

@@ -237,7 +237,7 @@ def read_goal(text: str) -> tuple[GoalType, Decimal]:
     try:
         return GoalType(name), Decimal(target)
     except (ValueError, InvalidOperation):
-        types = [str(kind) for kind in GoalType if kind.months]
+        types = [str(kind) for kind in GoalType if kind.calendar]
         hint = "" if name in types else did_you_mean(name, types)
         raise ArgumentTypeError(
             f"{text!r} is not a goal; write TYPE:TARGET, such as {DEFAULT_GOAL}, with "
