@@ -135,8 +135,8 @@ def goal_strips(report: InstrumentReport) -> RenderableType:
     table.add_column("Year", no_wrap=True)
     runs = (report.policy_run, report.constant_run)
     for run in runs:
-        table.add_column(run_name(run), no_wrap=True)
-        table.add_column("reached", justify="right")
+        table.add_column(run_name(run), overflow="fold")
+        table.add_column("reached", justify="right", no_wrap=True)
     years = [dict(_by_year(run)) for run in runs]
     for year in sorted(set(years[0]) | set(years[1])):
         cells: list[RenderableType] = []
