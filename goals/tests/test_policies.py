@@ -225,14 +225,15 @@ def test_the_projection_walks_the_policy_that_decides(
         assert array == pytest.approx(float(asked), abs=1.01e-4)
 
 
-@pytest.mark.parametrize("policy", list(PolicyName))
-def test_a_policy_without_what_it_needs_is_the_ladder(policy):
+@pytest.mark.parametrize("policy", [PolicyName.PACE, PolicyName.DEADLINE_OPTIMAL])
+def test_a_policy_without_what_it_needs_is_walked_as_the_ladder(policy):
     way = Way(Decimal("0.05"), Decimal("1.001"))
-    asked = GoalPolicy(policy, way, LOW, HIGH, AfterAchieved.PROTECT)
-    expected = ladder.TABLE if policy != PolicyName.CONSTANT else constant.TABLE
-    progress = way.progress_at(np.array([1.001]))
-    walked = asked.as_function()(5, np.array([1.001]))
-    assert walked == expected.factors_at(progress)
+    equity = np.linspace(0.9, 1.04, 30)
+    walked, expected = (
+        GoalPolicy(name, way, LOW, HIGH, AfterAchieved.PROTECT).as_function()(5, equity)
+        for name in (policy, PolicyName.LADDER)
+    )
+    assert walked.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize(
