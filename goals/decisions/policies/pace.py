@@ -1,5 +1,6 @@
 """As large as the rest of the way needs, inside limits by progress. Pure."""
 
+from bisect import bisect_right
 from decimal import Decimal
 
 import numpy as np
@@ -29,17 +30,20 @@ PACE_LIMITS: tuple[tuple[Decimal, Decimal | None, Decimal | None], ...] = (
 )
 
 
+FLOORS_PCT = [floor for floor, *_ in PACE_LIMITS]
+FLOORS = np.array(FLOORS_PCT, dtype=np.float64)
+
+
 def pace_limits(
     min_factor: Decimal, max_factor: Decimal
-) -> list[tuple[Decimal, Decimal, Decimal]]:
-    """From so much progress on (percent): the lowest and highest factor of a goal."""
+) -> list[tuple[Decimal, Decimal]]:
+    """For each floor of progress: the lowest and highest factor of a goal."""
     return [
         (
-            floor,
             min_factor if lowest is None else lowest,
             max_factor if highest is None else highest,
         )
-        for floor, lowest, highest in PACE_LIMITS
+        for _, lowest, highest in PACE_LIMITS
     ]
 
 
@@ -58,8 +62,8 @@ def pace_factor(
     per trade at factor 1; both ratios. An edge at or below 0 cannot be sped up: 1.0
     before the limits.
     """
-    limits = pace_limits(min_factor, max_factor)
-    low, high = [bounds for floor, *bounds in limits if progress_pct >= floor][-1]
+    band = bisect_right(FLOORS_PCT, progress_pct) - 1
+    low, high = pace_limits(min_factor, max_factor)[band]
     wanted = ONE if edge <= 0 else PACE_SPEED * need / edge
     held = min(max(wanted, low), high)
     return round_to(min(max(held, min_factor), max_factor), FACTOR)
@@ -74,12 +78,11 @@ def pace_factors(
     max_factor: Decimal,
 ) -> Floats:
     """What `pace_factor` gives for each progress (percent) and need (log-growth)."""
-    limits = np.array(pace_limits(min_factor, max_factor), dtype=np.float64)
-    floors, low, high = limits.T
+    low, high = np.array(pace_limits(min_factor, max_factor), dtype=np.float64).T
     wanted = np.ones(progress_pct.shape)
     if edge > 0:
         wanted = float(PACE_SPEED) * need / edge
-    band = np.searchsorted(floors, progress_pct, side="right") - 1
+    band = np.searchsorted(FLOORS, progress_pct, side="right") - 1
     held = np.clip(wanted, low[band], high[band])
     return np.asarray(np.round(held, FACTOR[1]))
 
