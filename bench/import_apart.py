@@ -32,9 +32,9 @@ def main() -> None:
         )
     seconds = perf_counter() - begin
     peak = read_status("VmHWM")
-    told = {"seconds": seconds, "peak": peak}
-    told |= {"created": report.created, "known": report.known}
-    print(json.dumps(told))
+    figures = {"seconds": seconds, "peak": peak}
+    figures |= {"created": report.created, "known": report.known}
+    print(json.dumps(figures))
 
 
 if __name__ == "__main__":

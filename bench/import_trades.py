@@ -61,13 +61,18 @@ def measure() -> Iterator[Row]:
     trader = make_trader("importing", since=until - timedelta(days=30))
     user, portfolio = trader.user.username, trader.portfolio.portfolio_id
     with tempfile.TemporaryDirectory() as directory:
-        told, finished = Path(directory, "trades.csv"), Path(directory, "trades.copy")
-        _write(told, FILE, {"strategy_id": STRATEGY, "until": until, "trades": TRADES})
+        figures, finished = (
+            Path(directory, "trades.csv"),
+            Path(directory, "trades.copy"),
+        )
+        _write(
+            figures, FILE, {"strategy_id": STRATEGY, "until": until, "trades": TRADES}
+        )
         peaks: list[int] = []
 
         def ours() -> float:
             _run(EMPTY, "VACUUM trades")
-            seconds, peak = _import_apart(user, portfolio, told, until)
+            seconds, peak = _import_apart(user, portfolio, figures, until)
             peaks.append(peak)
             return seconds
 
@@ -114,7 +119,7 @@ def _write(path: Path, statement: str, values: dict[str, Any]) -> None:
 def _read(statement: str) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [])
-        return [told for (told,) in cursor.fetchall()]
+        return [figures for (figures,) in cursor.fetchall()]
 
 
 def _time_copy(path: Path) -> float:
@@ -136,9 +141,9 @@ def _copy(path: Path) -> None:
 def _import_apart(
     user: str, portfolio: int, path: Path, now: datetime
 ) -> tuple[float, int]:
-    told = import_apart(user, portfolio, path, now)
-    assert told["created"] == TRADES, told
-    return told["seconds"], told["peak"]
+    figures = import_apart(user, portfolio, path, now)
+    assert figures["created"] == TRADES, figures
+    return figures["seconds"], figures["peak"]
 
 
 def import_apart(
@@ -159,5 +164,5 @@ def import_apart(
         text=True,
         check=True,
     )
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures

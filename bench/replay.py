@@ -1,4 +1,4 @@
-"""Replayed bars a second: the services, against a desk that only remembers."""
+"""Replayed bars a second: the services, against a broker that only remembers."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ from goals.services.portfolios import create_portfolio
 from strategies.services import create_strategy
 from trades.enums import Side
 from trades.replay.bars import PriceSeries
-from trades.replay.broker import Desk, Plan, PlanRequest
+from trades.replay.broker import Broker, Plan, PlanRequest
 from trades.replay.engine import replay
 from trades.replay.options import Costs, ReplaySettings
 from trades.replay.reading import load_prices
 from trades.replay.records import ReplayResult
-from trades.services.live_broker import ServiceDesk
+from trades.services.live_broker import LiveBroker
 from trades.services.replay import STRATEGIES
 
 PRICES = "AAPL"
@@ -33,33 +33,33 @@ Answer = TypeVar("Answer")
 
 @dataclass
 class Recorder:
-    """Passes every call on to another desk, and keeps the answers in order."""
+    """Passes every call on to another broker, and keeps the answers in order."""
 
-    desk: Desk
+    broker: Broker
     answers: list[Any] = field(default_factory=list)
 
     def advance(self, at: datetime) -> None:
-        self.desk.advance(at)
+        self.broker.advance(at)
 
     def halted_at(self) -> datetime | None:
-        return self.desk.halted_at()
+        return self.broker.halted_at()
 
     def resume(self, *, at: datetime, reason: str) -> None:
-        self.desk.resume(at=at, reason=reason)
+        self.broker.resume(at=at, reason=reason)
 
     def equity(self) -> Decimal:
-        return self._keep(self.desk.equity())
+        return self._keep(self.broker.equity())
 
     def plan(self, request: PlanRequest) -> Plan:
-        return self._keep(self.desk.plan(request))
+        return self._keep(self.broker.plan(request))
 
     def open(self, plan: Plan, **trade: Any) -> int:
-        return self._keep(self.desk.open(plan, **trade))
+        return self._keep(self.broker.open(plan, **trade))
 
     def close(
         self, trade_id: int, *, price: Decimal, at: datetime, fees: Decimal
     ) -> Decimal:
-        closed = self.desk.close(trade_id, price=price, at=at, fees=fees)
+        closed = self.broker.close(trade_id, price=price, at=at, fees=fees)
         return self._keep(closed)
 
     def _keep(self, answer: Answer) -> Answer:
@@ -113,19 +113,19 @@ class Memory:
 
 def measure() -> Iterator[Row]:
     series = load_prices(PRICES)
-    desks = Desks(series)
-    recorder = Recorder(desks.open_services())
+    brokers = Brokers(series)
+    recorder = Recorder(brokers.open_services())
     with transaction.atomic():
         result = walk(series, recorder)
 
     def by_services() -> float:
-        desk = desks.open_services()
+        broker = brokers.open_services()
         with transaction.atomic():
-            return timed(lambda: walk(series, desk))
+            return timed(lambda: walk(series, broker))
 
     def in_memory() -> float:
-        desk = Memory(recorder.answers)
-        return timed(lambda: walk(series, desk))
+        broker = Memory(recorder.answers)
+        return timed(lambda: walk(series, broker))
 
     pair = in_turn(by_services, in_memory, times=PAIRS)
     bars = len(series.bars)
@@ -138,11 +138,11 @@ def measure() -> Iterator[Row]:
     )
 
 
-def walk(series: PriceSeries, desk: Desk) -> ReplayResult:
-    return replay(series, STRATEGIES, desk, Costs(), ReplaySettings())
+def walk(series: PriceSeries, broker: Broker) -> ReplayResult:
+    return replay(series, STRATEGIES, broker, Costs(), ReplaySettings())
 
 
-class Desks:
+class Brokers:
     """Portfolios of one user, each with a monthly goal as of the first bar."""
 
     def __init__(self, series: PriceSeries) -> None:
@@ -157,7 +157,7 @@ class Desks:
                 now=self.start,
             )
 
-    def open_services(self) -> ServiceDesk:
+    def open_services(self) -> LiveBroker:
         portfolio = create_portfolio(
             user=self.user,
             name=f"replay {next(self.numbers)}",
@@ -172,4 +172,4 @@ class Desks:
             recurring=True,
             as_of=self.start,
         )
-        return ServiceDesk(self.user, portfolio, STRATEGIES)
+        return LiveBroker(self.user, portfolio, STRATEGIES)

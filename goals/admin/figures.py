@@ -137,8 +137,8 @@ def chance(goal: FinancialGoal, now: datetime, *, idle: bool = False) -> SafeStr
 def chance_band(goal: FinancialGoal, now: datetime) -> SafeString:
     """The band and the trades behind the probability; empty where there is none."""
     low, high = goal.probability_low, goal.probability_high
-    told = goal.probability is not None and goal.achieved_at is None
-    if goal.is_over(now) or not told or low is None or high is None:
+    is_shown = goal.probability is not None and goal.achieved_at is None
+    if goal.is_over(now) or not is_shown or low is None or high is None:
         return SafeString("")
     if goal.projected_trades is None:
         return format_html("{} to {}", share(low), share(high))

@@ -11,7 +11,6 @@ from django.db.models import Model
 
 from goals.enums import HaltCause
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt
-from goals.services.conditions import halts_in_force
 from goals.services.goals import create_goal, update_goal
 from goals.services.portfolios import (
     create_portfolio,
@@ -19,6 +18,7 @@ from goals.services.portfolios import (
     update_portfolio,
 )
 from goals.services.resuming import halt_trading, resume_trading
+from goals.services.risk_state import halts_in_force
 from mastertrade.values.exceptions import DomainError, InvalidInput, TradingHalted
 from mastertrade.values.money import format_plain
 

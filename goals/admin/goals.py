@@ -166,7 +166,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         value = figures.in_measure(goal.current_value, goal)
         required = figures.in_measure(pace.required_per_day, goal)
         return (
-            Figure("Progress", figures.percent(goal.progress_pct), self.band(goal)),
+            Figure("GoalProgress", figures.percent(goal.progress_pct), self.band(goal)),
             Figure("Status", self.status_shown(goal), self._since(goal)),
             Figure("Value", value, figures.way(goal)),
             Figure("Health", figures.badge(pace.health), pace.reason),

@@ -26,8 +26,8 @@ from goals.models import (
     Portfolio,
     TradingHalt,
 )
-from goals.services.conditions import is_in_force
 from goals.services.resuming import resume_trading
+from goals.services.risk_state import is_in_force
 from goals.services.trading_state import trading_state_of, with_trading_state
 from mastertrade.values.exceptions import DomainError
 
@@ -74,7 +74,7 @@ GOALS = Section(
     rows=_goals_of,
     columns=[
         ("Goal", goal_link),
-        ("Progress", lambda goal: figures.progress(goal.progress_pct, None)),
+        ("GoalProgress", lambda goal: figures.progress(goal.progress_pct, None)),
         ("Band", lambda goal: figures.badge(goal.band_at(goal.shown_at))),
         ("Status", lambda goal: figures.badge(goal.status_at(goal.shown_at))),
         ("From", lambda goal: goal.start_date.isoformat()),

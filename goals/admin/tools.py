@@ -12,8 +12,8 @@ from goals.admin.base import Tool
 from goals.admin.halts import MAY_HALT
 from goals.enums import TradingState
 from goals.models import Portfolio
-from goals.services.conditions import find_halt
 from goals.services.funding import find_lack_of_money
+from goals.services.risk_state import find_halt
 from goals.services.trading_state import trading_state_of
 from goals.services.voids import LONGEST_REASON
 

@@ -20,7 +20,7 @@ FROZEN_FACTOR = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GoalStanding(PolicyInputs):
+class GoalState(PolicyInputs):
     """What a sizing decision knows of one goal, next to what its policy looks at.
 
     `achieved`: the goal has been achieved, now or before. `deadline` is the end of
@@ -59,7 +59,7 @@ class GoalFactor:
     policy: PolicyName
     policy_version: str
     policy_factor: Decimal
-    lifted_factor: Decimal  # not below min_factor
+    floored_factor: Decimal  # not below min_factor
     factor: Decimal  # nor above max_factor
     reason: str
 
@@ -72,7 +72,7 @@ class Arbitration:
     another one smaller.
     """
 
-    decider: GoalStanding
+    decider: GoalState
     factors: tuple[GoalFactor, ...]
     conflict: bool
     reason: str
@@ -82,7 +82,7 @@ class Arbitration:
         return next(f for f in self.factors if f.goal_id == self.decider.goal_id)
 
 
-def arbitrate(goals: tuple[GoalStanding, ...]) -> Arbitration:
+def arbitrate(goals: tuple[GoalState, ...]) -> Arbitration:
     """Pick the goal that decides; `goals` must not be empty."""
     ordered = sorted(goals, key=rank)
     decider = ordered[0]
@@ -91,7 +91,7 @@ def arbitrate(goals: tuple[GoalStanding, ...]) -> Arbitration:
     return Arbitration(decider, factors, conflict, _explain(ordered, factors, conflict))
 
 
-def measure_goal_factor(goal: GoalStanding) -> GoalFactor:
+def measure_goal_factor(goal: GoalState) -> GoalFactor:
     """The goal's policy, or what it wants after it is achieved, inside its bounds.
 
     `min_factor` lifts a policy's factor only: protecting an achieved goal and freezing
@@ -101,22 +101,22 @@ def measure_goal_factor(goal: GoalStanding) -> GoalFactor:
     is_frozen = not goal.reachable or goal.unreachable is not None
     limited = goal.achieved or is_frozen
     low = Decimal(0) if limited else goal.min_factor
-    lifted = max(factor, low)
-    if lifted > factor:
-        reason += f", lifted to its min_factor {format_plain(lifted)}"
+    floored = max(factor, low)
+    if floored > factor:
+        reason += f", lifted to its min_factor {format_plain(floored)}"
     return GoalFactor(
         goal_id=goal.goal_id,
         band=goal.band,
         policy=goal.policy,
         policy_version=version,
         policy_factor=factor,
-        lifted_factor=lifted,
-        factor=min(lifted, goal.max_factor),
+        floored_factor=floored,
+        factor=min(floored, goal.max_factor),
         reason=reason,
     )
 
 
-def _ask_policy(goal: GoalStanding) -> tuple[str, Decimal, str]:
+def _ask_policy(goal: GoalState) -> tuple[str, Decimal, str]:
     progress = format_plain(goal.progress_pct)
     if goal.achieved:
         factor = AFTER_ACHIEVED_FACTORS[goal.after_achieved]
@@ -136,7 +136,7 @@ def _ask_policy(goal: GoalStanding) -> tuple[str, Decimal, str]:
     return version, factor, f"{words}: {gives}"
 
 
-def _ask_own_policy(goal: GoalStanding, policy: PolicyName) -> tuple[str, Decimal, str]:
+def _ask_own_policy(goal: GoalState, policy: PolicyName) -> tuple[str, Decimal, str]:
     """The policy's version, its factor and what it goes by in words."""
     answer = policy.rule.ask(goal)
     if answer is None:
@@ -145,7 +145,7 @@ def _ask_own_policy(goal: GoalStanding, policy: PolicyName) -> tuple[str, Decima
     return answer.version, answer.factor, f"the {policy} policy {answer.gives}"
 
 
-def _say_lack(goal: GoalStanding) -> str:
+def _say_lack(goal: GoalState) -> str:
     """Why there is nothing to go by but the ladder."""
     if goal.deadline is None:
         return "needs a deadline and goes by the ladder"
@@ -156,7 +156,7 @@ def _say_lack(goal: GoalStanding) -> str:
     return "has nothing to go by but the ladder"
 
 
-def rank(goal: GoalStanding) -> tuple[int, bool, float, int]:
+def rank(goal: GoalState) -> tuple[int, bool, float, int]:
     """Who decides: the lowest first."""
     # A deadline's order only; no figure is computed from this float.
     seconds = goal.deadline.timestamp() if goal.deadline else 0.0
@@ -164,7 +164,7 @@ def rank(goal: GoalStanding) -> tuple[int, bool, float, int]:
 
 
 def _explain(
-    ordered: list[GoalStanding], factors: tuple[GoalFactor, ...], conflict: bool
+    ordered: list[GoalState], factors: tuple[GoalFactor, ...], conflict: bool
 ) -> str:
     if len(ordered) == 1:
         return factors[0].reason

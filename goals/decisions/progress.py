@@ -45,7 +45,7 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PortfolioFigures:
     """What a goal is measured by: the portfolio's figures at one time."""
 
     unit_value: Decimal
@@ -55,7 +55,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class GoalProgress:
     """`current_value` in the goal's measure (percent or money)."""
 
     current_value: Decimal
@@ -82,39 +82,46 @@ class Pace:
 
 
 def measure_progress(
-    measure: Measure, target_value: Decimal, baseline: Baseline, reading: Reading
-) -> Progress:
+    measure: Measure,
+    target_value: Decimal,
+    baseline: Baseline,
+    portfolio_figures: PortfolioFigures,
+) -> GoalProgress:
     """Measure a goal from the ledger's figures at its start and now."""
-    current_value = measure_value(measure, baseline, reading)
-    return Progress(
+    current_value = measure_value(measure, baseline, portfolio_figures)
+    return GoalProgress(
         current_value,
         measure_progress_pct(current_value, baseline.start_value, target_value),
     )
 
 
 @exactly
-def measure_value(measure: Measure, baseline: Baseline, reading: Reading) -> Decimal:
+def measure_value(
+    measure: Measure, baseline: Baseline, portfolio_figures: PortfolioFigures
+) -> Decimal:
     """The goal's current value: percent for a return, money otherwise.
 
     The return of a run of units that ended in ruin is and stays -100.
     """
     match measure:
         case Measure.INCOME:
-            value = reading.realized_pnl - baseline.realized_pnl
+            value = portfolio_figures.realized_pnl - baseline.realized_pnl
         case Measure.VALUE:
-            value = reading.live_equity
-        case Measure.RETURN if not can_still_move(measure, baseline, reading):
+            value = portfolio_figures.live_equity
+        case Measure.RETURN if not can_still_move(measure, baseline, portfolio_figures):
             value = -HUNDRED
         case Measure.RETURN:
-            value = (reading.unit_value / baseline.unit_value - 1) * HUNDRED
+            value = (portfolio_figures.unit_value / baseline.unit_value - 1) * HUNDRED
     return round_to(hold_within(value, MONEY), MONEY)
 
 
-def can_still_move(measure: Measure, baseline: Baseline, reading: Reading) -> bool:
+def can_still_move(
+    measure: Measure, baseline: Baseline, portfolio_figures: PortfolioFigures
+) -> bool:
     """Whether trading can move the goal at all; not a return whose run is over."""
     if measure is not Measure.RETURN:
         return True
-    return baseline.run == reading.run and baseline.unit_value > 0
+    return baseline.run == portfolio_figures.run and baseline.unit_value > 0
 
 
 @exactly
@@ -155,7 +162,7 @@ def describe_band(band: ProgressBand) -> str:
 @exactly
 def measure_pace(
     *,
-    progress: Progress,
+    progress: GoalProgress,
     target_value: Decimal,
     period: Period,
     at: datetime,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from goals.decisions.guards.base import Exposure, TradingConditions
+from goals.decisions.guards.base import Exposure, RiskState
 from goals.decisions.trade_record import FEWEST_TRADES
 from mastertrade.values.money import exactly, format_plain
 
@@ -27,12 +27,12 @@ class SizeWarning:
 
 
 def find_warnings(
-    size: Decimal, factor: Decimal, exposure: Exposure, conditions: TradingConditions
+    size: Decimal, factor: Decimal, exposure: Exposure, risk_state: RiskState
 ) -> tuple[SizeWarning, ...]:
     """The warnings about a size (notional, after all guards) and its factor."""
     found = (
         _warn_of_leverage(size, exposure.live_equity),
-        _warn_of_no_record(factor, conditions),
+        _warn_of_no_record(factor, risk_state),
         _warn_of_old_marks(exposure.oldest_mark_seconds),
     )
     return tuple(warning for warning in found if warning is not None)
@@ -55,15 +55,13 @@ def _warn_of_leverage(size: Decimal, live_equity: Decimal) -> SizeWarning | None
     )
 
 
-def _warn_of_no_record(
-    factor: Decimal, conditions: TradingConditions
-) -> SizeWarning | None:
-    record = conditions.record
+def _warn_of_no_record(factor: Decimal, risk_state: RiskState) -> SizeWarning | None:
+    record = risk_state.record
     if factor <= 1 or record is None or record.judged:
         return None
     whose = "The portfolio"
-    if conditions.record_of is not None:
-        whose = f"Strategy {conditions.record_of}"
+    if risk_state.record_of is not None:
+        whose = f"Strategy {risk_state.record_of}"
     return SizeWarning(
         NO_RECORD,
         f"{whose} has {record.trades} of the {FEWEST_TRADES} closed trades that make "

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from goals.decisions.arbitration import Arbitration, GoalStanding, arbitrate
+from goals.decisions.arbitration import Arbitration, GoalState, arbitrate
 from goals.decisions.guards import apply_guards
 from goals.decisions.guards.base import (
     Exposure,
     GuardInputs,
     GuardResult,
+    RiskState,
     SizeRequest,
-    TradingConditions,
 )
 from goals.decisions.size_warnings import SizeWarning, find_warnings
 from goals.enums import Verdict
@@ -50,9 +50,9 @@ class SizingDecision:
 @exactly
 def decide_size(
     request: SizeRequest,
-    goals: tuple[GoalStanding, ...],
+    goals: tuple[GoalState, ...],
     exposure: Exposure,
-    conditions: TradingConditions,
+    risk_state: RiskState,
 ) -> SizingDecision:
     """Scale the base size by the deciding goal's policy, inside every limit.
 
@@ -61,8 +61,8 @@ def decide_size(
     """
     arbitration = arbitrate(goals)
     own = arbitration.deciding_factor
-    inputs = GuardInputs(request, goals, exposure, conditions)
-    guards, allowed = apply_guards(own.lifted_factor, inputs)
+    inputs = GuardInputs(request, goals, exposure, risk_state)
+    guards, allowed = apply_guards(own.floored_factor, inputs)
     size, quantity = _round_size(request, allowed)
     too_small = _find_too_small(request, allowed, size, quantity)
     if guards[-1].factor_before > 0 and too_small:
@@ -79,7 +79,7 @@ def decide_size(
         verdict=verdict,
         guards=guards,
         reason=_explain(arbitration, guards, verdict),
-        warnings=find_warnings(size, factor, exposure, conditions),
+        warnings=find_warnings(size, factor, exposure, risk_state),
     )
 
 

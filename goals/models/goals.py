@@ -19,8 +19,8 @@ from goals.decisions.policies import (
 )
 from goals.decisions.progress import (
     Baseline,
+    GoalProgress,
     Pace,
-    Progress,
     measure_pace,
     status_by_clock,
 )
@@ -238,8 +238,8 @@ class FinancialGoal(models.Model):
         )
 
     @property
-    def progress(self) -> Progress:
-        return Progress(self.current_value, self.progress_pct)
+    def progress(self) -> GoalProgress:
+        return GoalProgress(self.current_value, self.progress_pct)
 
     def forget_projection(self) -> None:
         """For when it was said of another target or deadline; saves nothing."""
@@ -276,13 +276,13 @@ class FinancialGoal(models.Model):
         """The pace now, or when it ended; with what was projected while it runs."""
         status = self.status_at(now)
         runs = status in {GoalStatus.ACTIVE, GoalStatus.PAUSED}
-        told = runs and self.achieved_at is None
+        is_shown = runs and self.achieved_at is None
         return measure_pace(
             progress=self.progress,
             target_value=self.target_value,
             period=self.period,
             at=min(now, self.ended_at or now),
-            probability=self.probability if told else None,
-            unreachable=self.unreachable and told,
+            probability=self.probability if is_shown else None,
+            unreachable=self.unreachable and is_shown,
             over=self.is_over(now),
         )

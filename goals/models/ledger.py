@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Func, Q, Value
 
 from goals.decisions.accounting import Account
-from goals.decisions.progress import Reading
+from goals.decisions.progress import PortfolioFigures
 from goals.enums import EntryKind
 from goals.models.portfolios import Portfolio
 from mastertrade.db import model_fields as columns
@@ -241,9 +241,9 @@ class LedgerDay(models.Model):
         )
 
     @property
-    def reading(self) -> Reading:
+    def portfolio_figures(self) -> PortfolioFigures:
         """What goals are measured by at the end of the day (realised figures)."""
-        return Reading(
+        return PortfolioFigures(
             unit_value=self.unit_value,
             realized_pnl=self.realized_pnl,
             live_equity=self.equity,

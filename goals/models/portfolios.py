@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from goals.decisions.accounting import Account, measure_live_drawdown_pct
 from goals.decisions.periods import local_day
-from goals.decisions.progress import Reading
+from goals.decisions.progress import PortfolioFigures
 from goals.enums import EdgeGuard, PortfolioKind, TradingState
 from mastertrade.db import model_fields as columns
 from mastertrade.db.model_fields import (
@@ -221,7 +221,7 @@ class Portfolio(models.Model):
             redeemed_value=self.redeemed_value,
         )
 
-    def take_over(self, account: Account) -> None:
+    def apply_figures(self, account: Account) -> None:
         """Set the cached figures, beside the present `unrealized_pnl`; not saved."""
         self.equity = account.equity
         self.units = account.units
@@ -234,9 +234,9 @@ class Portfolio(models.Model):
         self.drawdown_pct = measure_live_drawdown_pct(account, self.unrealized_pnl)
 
     @property
-    def reading(self) -> Reading:
+    def portfolio_figures(self) -> PortfolioFigures:
         """What goals are measured by, now."""
-        return Reading(
+        return PortfolioFigures(
             unit_value=self.unit_value,
             realized_pnl=self.realized_pnl,
             live_equity=self.live_equity,

@@ -8,7 +8,7 @@ from goals.decisions.policies.base import Needs
 from goals.decisions.trade_record import RATIO
 from goals.enums import AfterAchieved
 from goals.projection.evaluate import PolicyFunction
-from goals.projection.goal_path import Way
+from goals.projection.goal_path import GoalPath
 from goals.projection.outcomes import Outcomes
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import (
@@ -58,7 +58,7 @@ def make_policies(question: GoalQuestion) -> dict[PolicyName, PolicyFunction]:
     return {
         name: GoalPolicy(
             policy=name,
-            way=Way(round_to(Decimal(question.goal_return), RATIO), Decimal(1)),
+            path=GoalPath(round_to(Decimal(question.goal_return), RATIO), Decimal(1)),
             min_factor=low,
             max_factor=high,
             after_achieved=question.after_achieved,

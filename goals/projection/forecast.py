@@ -17,7 +17,7 @@ from goals.projection.edge import Edge
 from goals.projection.evaluate import Policy, as_function, evaluate_policy
 from goals.projection.grouping import MOST_SINGLE, sum_of
 from goals.projection.outcomes import take_outcomes
-from goals.projection.simulation import Walks, simulate_policy
+from goals.projection.simulation import SimulatedPaths, simulate_policy
 from mastertrade.values.exceptions import InvalidInput
 
 # What the posterior's deviation is widened by: trades are less alike than assumed.
@@ -303,7 +303,7 @@ def fan(
     stop_loss: float | None = None,
     paths: int = FAN_PATHS,
     seed: int = 0,
-) -> Walks:
+) -> SimulatedPaths:
     """Simulated walks to the deadline; `.fan` are their 5, 25, 50, 75, 95 % quantiles.
 
     They trade on beyond the goal, so that the fan shows what the account may come to.

@@ -9,7 +9,7 @@ from goals.decisions.policies import AFTER_ACHIEVED_FACTORS, FALLBACK, PolicyNam
 from goals.decisions.policies.base import ArrayInputs
 from goals.enums import AfterAchieved
 from goals.projection.evaluate import PolicyFunction
-from goals.projection.goal_path import Way
+from goals.projection.goal_path import GoalPath
 from goals.projection.policy_tables import DeadlineTable
 from goals.projection.types import Floats
 
@@ -24,7 +24,7 @@ class GoalPolicy:
     """
 
     policy: PolicyName
-    way: Way
+    path: GoalPath
     min_factor: Decimal
     max_factor: Decimal
     after_achieved: AfterAchieved
@@ -39,7 +39,7 @@ class GoalPolicy:
         return self._factors
 
     def _factors(self, trades_left: int, equity: Floats) -> Floats:
-        progress = self.way.progress_at(equity)
+        progress = self.path.progress_at(equity)
         found = self._ask(trades_left, equity, progress)
         found = np.clip(found, float(self.min_factor), float(self.max_factor))
         after = float(AFTER_ACHIEVED_FACTORS[self.after_achieved])
@@ -52,7 +52,7 @@ class GoalPolicy:
             progress_pct=progress,
             equity=equity,
             trades_left=trades_left,
-            goal_return=self.way.goal_return,
+            goal_return=self.path.goal_return,
             min_factor=self.min_factor,
             max_factor=self.max_factor,
             edge=self.edge,

@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection
 
 from goals.decisions.accounting import Account, open_account
 from goals.decisions.periods import local_day, local_midnight
-from goals.decisions.progress import Reading
+from goals.decisions.progress import PortfolioFigures
 from goals.models import LedgerDay, Portfolio
 from mastertrade.values.exceptions import DomainError, InsufficientEquity, OutOfRange
 
@@ -77,19 +77,19 @@ SELECT %(portfolio_id)s, * FROM unnest(
 """
 
 
-def read_ledger_at(portfolio: Portfolio, at: datetime) -> Reading:
+def read_ledger_at(portfolio: Portfolio, at: datetime) -> PortfolioFigures:
     """The figures right after the last entry up to and including `at`.
 
     Open positions are not valued at a past time: live equity there is the realised.
     """
     days = newest_days(portfolio, local_day(at, portfolio.time_zone))
     account = account_at(portfolio, at, days)
-    return Reading(
+    return PortfolioFigures(
         account.unit_value, account.realized_pnl, account.equity, account.run
     )
 
 
-def read_ledger_before(portfolio: Portfolio, at: datetime) -> Reading:
+def read_ledger_before(portfolio: Portfolio, at: datetime) -> PortfolioFigures:
     """The figures right before `at`: what a period that starts then starts from."""
     return read_ledger_at(portfolio, at - MICROSECOND)
 
@@ -124,7 +124,7 @@ def account_at(portfolio: Portfolio, at: datetime, days: list[LedgerDay]) -> Acc
         return before
     midnight = local_midnight(day, portfolio.time_zone)
     until_at = at + MICROSECOND
-    walked = walk_days(portfolio, before, from_at=midnight, until_at=until_at)
+    walked = roll_ledger(portfolio, before, from_at=midnight, until_at=until_at)
     return walked[-1].account if walked else before
 
 
@@ -142,7 +142,7 @@ def last_day_before(portfolio: Portfolio, day: date) -> LedgerDay | None:
     return kept.order_by("-day").first()
 
 
-def walk_days(
+def roll_ledger(
     portfolio: Portfolio,
     account: Account,
     *,

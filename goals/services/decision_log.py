@@ -9,17 +9,17 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from goals.decisions.arbitration import GoalStanding
-from goals.decisions.guards.base import Exposure, Halt, SizeRequest, TradingConditions
+from goals.decisions.arbitration import GoalState
+from goals.decisions.guards.base import Exposure, Halt, RiskState, SizeRequest
 from goals.decisions.policies import PolicyName
 from goals.decisions.sizing import SizingDecision, decide_size
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import AfterAchieved, EdgeGuard, HaltCause
 from goals.models import GoalAdjustmentLog, Portfolio
 from goals.projection.policy_tables import DeadlineInputs, DeadlineTable
-from goals.services.outlooks import look_up
 from goals.services.policy_tables import load_table
 from goals.services.sizing import SizingCall
+from goals.services.trade_forecasts import apply_table
 from mastertrade.values.jsonable import show, to_plain
 from mastertrade.values.money import FACTOR, MONEY, PERCENT, PRICE, round_to
 
@@ -28,11 +28,11 @@ def log_decision(
     *,
     portfolio: Portfolio,
     decision: SizingDecision,
-    standings: Sequence[GoalStanding],
+    goal_states: Sequence[GoalState],
     request: SizeRequest,
     call: SizingCall,
     context: Mapping[str, Any],
-    conditions: TradingConditions,
+    risk_state: RiskState,
     tables: Mapping[str, DeadlineInputs] | None = None,
 ) -> GoalAdjustmentLog:
     """Write the decision down, with all it looked at; it can be replayed from that.
@@ -63,9 +63,9 @@ def log_decision(
         inputs=to_plain(
             {
                 "request": asdict(request),
-                "goals": [asdict(standing) for standing in standings],
+                "goals": [asdict(goal_state) for goal_state in goal_states],
                 "context": dict(context),
-                "conditions": asdict(conditions),
+                "conditions": asdict(risk_state),
                 **({"tables": solved} if solved else {}),
             }
         ),
@@ -92,15 +92,15 @@ def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
     }
     return decide_size(
         SizeRequest(**_read_decimals(inputs["request"])),
-        tuple(_read_standing(standing, tables) for standing in inputs["goals"]),
+        tuple(_read_goal_state(goal_state, tables) for goal_state in inputs["goals"]),
         Exposure(**_read_decimals(inputs["context"])),
         _read_conditions(inputs["conditions"]),
     )
 
 
-def _read_conditions(stored: Mapping[str, Any]) -> TradingConditions:
+def _read_conditions(stored: Mapping[str, Any]) -> RiskState:
     halt, record = stored["halt"], stored["record"]
-    return TradingConditions(
+    return RiskState(
         **{
             **_read_decimals(stored),
             "halt": halt and _read_halt(halt),
@@ -121,11 +121,11 @@ def _read_halt(stored: Mapping[str, Any]) -> Halt:
     )
 
 
-def _read_standing(
+def _read_goal_state(
     stored: Mapping[str, Any], tables: Mapping[str, DeadlineTable]
-) -> GoalStanding:
+) -> GoalState:
     deadline, solved = stored["deadline"], stored.get("solved")
-    standing = GoalStanding(
+    goal_state = GoalState(
         **{
             **_read_decimals(stored),
             "deadline": datetime.fromisoformat(deadline) if deadline else None,
@@ -135,7 +135,7 @@ def _read_standing(
             "unreachable": stored.get("unreachable"),
         }
     )
-    return look_up(standing, tables[solved["table"]]) if solved else standing
+    return apply_table(goal_state, tables[solved["table"]]) if solved else goal_state
 
 
 def _read_decimals(stored: Mapping[str, Any]) -> dict[str, Any]:

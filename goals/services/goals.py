@@ -168,7 +168,7 @@ def find_wrong_goal(
     try:
         portfolio = find_portfolio(user, fields.get("portfolio"))
         today = local_date(as_of, portfolio.time_zone)
-        equity = portfolio.reading.live_equity
+        equity = portfolio.portfolio_figures.live_equity
     except InvalidInput as unknown:
         yield unknown
     goal_type = GoalType(fields.get("goal_type", GoalType.PORTFOLIO_VALUE))
@@ -341,7 +341,7 @@ def _retarget(goal: FinancialGoal, portfolio: Portfolio, as_of: datetime) -> Non
     goal.period_ends_at = period.ends_at
     effective_at = max(as_of, portfolio.last_entry_at or as_of)
     if goal.period_starts_at <= effective_at:
-        measure_goal(goal, portfolio.reading, effective_at)
+        measure_goal(goal, portfolio.portfolio_figures, effective_at)
     GoalProgressHistory.objects.create(
         goal=goal,
         kind=HistoryKind.CHANGE,

@@ -17,7 +17,7 @@ from goals.decisions.guards.exposure import (
     hold_within_caps,
 )
 from goals.enums import AfterAchieved
-from goals.tests.test_arbitration import standing
+from goals.tests.test_arbitration import goal_state
 from goals.tests.test_sizing import CALM
 from mastertrade.values.money import exactly
 
@@ -31,7 +31,7 @@ caps = st.builds(
     reason=st.just("a limit"),
 )
 goals_with_limits = st.builds(
-    standing,
+    goal_state,
     goal_id=st.integers(1, 1000),
     progress=st.decimals(min_value=Decimal(-50), max_value=Decimal(150), places=6),
     achieved=st.booleans(),
@@ -41,7 +41,7 @@ goals_with_limits = st.builds(
 
 
 def bounds_of(*goals):
-    return bounds_after(measure_goal_factor(goals[0]).lifted_factor, *goals)
+    return bounds_after(measure_goal_factor(goals[0]).floored_factor, *goals)
 
 
 def bounds_after(factor, *goals):
@@ -73,14 +73,14 @@ def test_the_bounds_never_exceed_any_goals_max_factor(goals):
 )
 def test_the_limits_of_other_goals_only_lower_the_deciders_factor(goals):
     own = measure_goal_factor(goals[0])
-    assert bounds_after(own.lifted_factor, *goals).factor <= own.factor
+    assert bounds_after(own.floored_factor, *goals).factor <= own.factor
 
 
 def test_the_tightest_max_factor_of_all_goals_wins():
     result = bounds_of(
-        standing(1),
-        standing(2, max_factor=Decimal("0.9")),
-        standing(3, max_factor=Decimal("1.1")),
+        goal_state(1),
+        goal_state(2, max_factor=Decimal("0.9")),
+        goal_state(3, max_factor=Decimal("1.1")),
     )
     assert (result.factor, result.reason) == (
         Decimal("0.9"),
@@ -89,35 +89,35 @@ def test_the_tightest_max_factor_of_all_goals_wins():
 
 
 def test_one_goal_that_stops_after_success_stops_all_trading():
-    stopping = standing(2, "100", achieved=True, after_achieved=AfterAchieved.STOP)
-    result = bounds_of(standing(1), stopping)
+    stopping = goal_state(2, "100", achieved=True, after_achieved=AfterAchieved.STOP)
+    result = bounds_of(goal_state(1), stopping)
     assert result.factor == 0
 
 
 def test_a_stop_names_the_goal_that_stops():
-    stopping = standing(2, "100", achieved=True, after_achieved=AfterAchieved.STOP)
-    assert bounds_of(standing(1), stopping).reason.startswith("goal 2 is achieved")
+    stopping = goal_state(2, "100", achieved=True, after_achieved=AfterAchieved.STOP)
+    assert bounds_of(goal_state(1), stopping).reason.startswith("goal 2 is achieved")
 
 
 def test_a_goal_that_is_not_achieved_does_not_stop():
-    waiting = standing(2, "99.999999", after_achieved=AfterAchieved.STOP)
-    assert bounds_of(standing(1), waiting).factor == Decimal("1.3")
+    waiting = goal_state(2, "99.999999", after_achieved=AfterAchieved.STOP)
+    assert bounds_of(goal_state(1), waiting).factor == Decimal("1.3")
 
 
 def test_min_factor_of_the_decider_lifts_its_policy_before_the_guards():
-    result = bounds_of(standing(1, "90", min_factor=Decimal("0.9")))
+    result = bounds_of(goal_state(1, "90", min_factor=Decimal("0.9")))
     assert result.factor == Decimal("0.9")
 
 
 def test_a_factor_that_min_factor_lifted_says_so():
-    own = arbitrate((standing(1, "90", min_factor=Decimal("0.9")),)).deciding_factor
+    own = arbitrate((goal_state(1, "90", min_factor=Decimal("0.9")),)).deciding_factor
     assert (own.policy_factor, own.factor) == (Decimal("0.7"), Decimal("0.9"))
     assert own.reason.endswith("gives 0.7, lifted to its min_factor 0.9")
 
 
 def test_min_factor_of_another_goal_lifts_nothing():
-    other = standing(2, "0", min_factor=Decimal("1.2"))
-    assert bounds_of(standing(1, "90"), other).factor == Decimal("0.7")
+    other = goal_state(2, "0", min_factor=Decimal("1.2"))
+    assert bounds_of(goal_state(1, "90"), other).factor == Decimal("0.7")
 
 
 def test_max_size_is_a_cap():

@@ -19,10 +19,10 @@ from goals.decisions.policies import (
 )
 from goals.decisions.policies.base import ArrayInputs, PolicyInputs, SolvedFactor
 from goals.decisions.policies.pace import PACE_LIMITS, pace_factor
-from goals.decisions.policies.tables import PolicyTable
+from goals.decisions.policies.tables import FactorTable
 from goals.decisions.progress import BAND_FLOORS_PCT
 from goals.enums import AfterAchieved
-from goals.projection.goal_path import Way
+from goals.projection.goal_path import GoalPath
 from goals.projection.policy_functions import GoalPolicy
 
 ONE = Decimal(1)
@@ -68,7 +68,7 @@ def test_the_constant_policy_is_always_one(progress, left):
 
 
 def test_a_table_is_asked_by_time_left_and_progress():
-    table = PolicyTable(
+    table = FactorTable(
         version="test",
         progress_floors_pct=(Decimal(50),),
         factors=(
@@ -184,7 +184,7 @@ def test_the_projection_walks_the_policy_that_decides(
     policy, progress, goal_return, edge, between, left, known
 ):
     low, high = between
-    way = Way(goal_return, max(1 + goal_return * progress / 100, Decimal("0.01")))
+    way = GoalPath(goal_return, max(1 + goal_return * progress / 100, Decimal("0.01")))
     equity = np.array([float(way.equity)])
     at = Decimal(str(way.progress_at(equity)[0]))
     floors = [*BAND_FLOORS_PCT.values(), *(floor for floor, *_ in PACE_LIMITS[1:])]
@@ -227,7 +227,7 @@ def test_the_projection_walks_the_policy_that_decides(
 
 @pytest.mark.parametrize("policy", [PolicyName.PACE, PolicyName.DEADLINE_OPTIMAL])
 def test_a_policy_without_what_it_needs_is_walked_as_the_ladder(policy):
-    way = Way(Decimal("0.05"), Decimal("1.001"))
+    way = GoalPath(Decimal("0.05"), Decimal("1.001"))
     equity = np.linspace(0.9, 1.04, 30)
     walked, expected = (
         GoalPolicy(name, way, LOW, HIGH, AfterAchieved.PROTECT).as_function()(5, equity)

@@ -26,9 +26,9 @@ from goals.models import (
     TradingHalt,
     User,
 )
-from goals.services.conditions import is_in_force
 from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import is_open
+from goals.services.risk_state import is_in_force
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import format_plain
 from trades.enums import TradeStatus
@@ -139,7 +139,7 @@ class TradeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Overview:
     """Portfolios that belong together: the live ones, or the demo's."""
 
     key: str
@@ -157,11 +157,14 @@ class Desk:
 def home(request: HttpRequest) -> HttpResponse:
     """GET /"""
     user, now = cast(User, request.user), timezone.now()
-    live, demo = _desk_of(user, now, "live", LIVE), _desk_of(user, now, "demo", DEMO)
+    live, demo = (
+        _overview_of(user, now, "live", LIVE),
+        _overview_of(user, now, "demo", DEMO),
+    )
     desks = [live, demo] if live and live.goals else [demo, live]
     context = {
         "now": now,
-        "desks": [desk for desk in desks if desk is not None],
+        "desks": [overview for overview in desks if overview is not None],
         "what_the_baseline_is": WHAT_THE_BASELINE_IS,
         "why_one_run_says_little": WHY_ONE_RUN_SAYS_LITTLE,
         "replays": [_show_replay(run) for run in _replays_of(user)],
@@ -169,7 +172,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/home.html", context)
 
 
-def _desk_of(user: User, now: datetime, key: str, which: Which) -> Desk | None:
+def _overview_of(user: User, now: datetime, key: str, which: Which) -> Overview | None:
     """None where the user has no such portfolio."""
     found = _portfolios_of(user, now, which)
     if not found:
@@ -179,7 +182,7 @@ def _desk_of(user: User, now: datetime, key: str, which: Which) -> Desk | None:
     demo = None if found[0].is_live else found[0]
     portfolios = [_show_portfolio(one) for one in found]
     halted = {card.portfolio.pk: card.halts for card in portfolios}
-    return Desk(
+    return Overview(
         key=key,
         notice=figures.kind_notice(demo),
         portfolios=portfolios,

@@ -311,12 +311,12 @@ class Gate:
 
 
 def _turn_away(sock: Any) -> None:
-    told = {
+    message = {
         "code": "too_many_connections",
         "detail": f"Your address has {settings.CONNECTIONS_PER_ADDRESS} connections "
         "already. Close some, or use them again.",
     }
-    body = json.dumps(told)
+    body = json.dumps(message)
     head = (
         "HTTP/1.1 429 Too Many Requests\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\nRetry-After: {WAIT_SECONDS}\r\n"

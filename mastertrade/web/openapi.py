@@ -148,9 +148,9 @@ def _widen(field: Any, schema: dict[str, Any]) -> None:
         return
     for kind, others in ALSO_READ:
         if isinstance(field, kind):
-            told = dict(schema)
+            allowed = dict(schema)
             schema.clear()
-            schema["anyOf"] = [told, *others]
+            schema["anyOf"] = [allowed, *others]
             return
 
 

@@ -129,8 +129,8 @@ def test_the_order_of_the_candidates_does_not_matter(band, competing, random):
 
 @given(bands, fields)
 def test_every_candidate_is_ranked_once(band, competing):
-    told = ranking(band, *competing)
-    assert sorted(told) == sorted(one.strategy_id for one in competing)
+    answer = ranking(band, *competing)
+    assert sorted(answer) == sorted(one.strategy_id for one in competing)
 
 
 @given(bands, fields)

@@ -69,8 +69,8 @@ def _send_whole(place: Place, kind: str, begin: bytes, token: str) -> None:
     end = b"\r\n--x--\r\n" if begin else b""
     body = begin + LINE * (4 * MEGABYTE // len(LINE)) + end
     path = "/api/trades/import/"
-    status, told, _ = place.ask("POST", path, body, token=token, content_type=kind)
-    assert status == 400, f"answered {status} {told}"
+    status, answer, _ = place.ask("POST", path, body, token=token, content_type=kind)
+    assert status == 400, f"answered {status} {answer}"
 
 
 def _begin(
@@ -168,9 +168,11 @@ def _on_disk(gunicorn_pid: int) -> int:
     for pid in children.split():
         for one in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(OSError):  # closed meanwhile
-                told = one.stat()
+                answer = one.stat()
                 used += (
-                    told.st_size if S_ISREG(told.st_mode) and not told.st_nlink else 0
+                    answer.st_size
+                    if S_ISREG(answer.st_mode) and not answer.st_nlink
+                    else 0
                 )
     return used
 

@@ -249,12 +249,12 @@ def make_race_certain(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """
     barrier = Barrier(2, timeout=0.5)
     met: list[int] = []
-    settle = closing.settle
+    apply_exit = closing.apply_exit
 
     def settle_late(*figures: Any) -> None:
         with suppress(BrokenBarrierError):  # nobody else came: the row was locked
             met.append(barrier.wait())
-        settle(*figures)
+        apply_exit(*figures)
 
-    monkeypatch.setattr(closing, "settle", settle_late)
+    monkeypatch.setattr(closing, "apply_exit", settle_late)
     return met

@@ -141,7 +141,7 @@ def _price_of(trade: Trade, unrealized_pnl: Decimal, at: datetime) -> Decimal:
         raise InvalidInput(
             FIELD, f"Trade {trade.trade_id} was not open at {at:%FT%TZ}."
         )
-    cost = trade.stake.exact_cost / trade.quantity
+    cost = trade.lot.exact_cost / trade.quantity
     move = unrealized_pnl / (trade.fx_rate * trade.quantity_then)
     price = round_to(cost + Side(trade.side).sign * move, PRICE)
     if price <= 0 or not fits(price, PRICE):

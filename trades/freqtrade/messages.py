@@ -55,7 +55,7 @@ class FillMessage:
     price: Decimal
     opened_at: datetime
     digest: str
-    told: dict[str, str]
+    given: dict[str, str]
     stake: Decimal | None = None
     stake_currency: str | None = None
     open_rate: Decimal | None = None
@@ -105,7 +105,7 @@ def read_message(body: Mapping[str, Any], now: datetime) -> FillMessage:
             wrong.append(one)
     refuse(wrong)
     digest = fingerprint({str(key): str(value) for key, value in body.items()})
-    return FillMessage(kind=kind, digest=digest, told=message.told, **fields)
+    return FillMessage(kind=kind, digest=digest, given=message.given, **fields)
 
 
 class _Message:
@@ -114,7 +114,7 @@ class _Message:
     def __init__(self, body: Mapping[str, Any], now: datetime) -> None:
         self._body = body
         self._now = now
-        self.told: dict[str, str] = {}
+        self.given: dict[str, str] = {}
 
     def text(self, name: str, *, needed: bool = True) -> str:
         value = self._body.get(name)
@@ -127,7 +127,7 @@ class _Message:
             if needed:
                 raise InvalidInput(name, "is missing; see docs/integrations.")
             return ""
-        self.told[name] = text
+        self.given[name] = text
         return text
 
     def matching(self, name: str, pattern: str, wanted: str) -> str:

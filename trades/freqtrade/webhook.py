@@ -27,7 +27,7 @@ from mastertrade.values.money import FACTOR, MONEY, exactly, format_plain, round
 from trades.booking.add import add_to_trade
 from trades.booking.close import close_trade
 from trades.booking.open import open_trade
-from trades.decisions.lots import split_stake
+from trades.decisions.lots import split_lot
 from trades.decisions.pnl import measure_exact_profit
 from trades.enums import FillKind, Side, TradeStatus
 from trades.freqtrade.exits import refuse_contradiction
@@ -42,7 +42,7 @@ TOLERANCE_RATIO = Decimal("0.000001")
 TOLERANCE_PER_UNIT = Decimal("0.000000000002")
 
 
-class Outcome(StrEnum):
+class WebhookOutcome(StrEnum):
     BOOKED = "booked"
     KNOWN = "known"
     IGNORED = "ignored"
@@ -52,7 +52,7 @@ class Outcome(StrEnum):
 class BookedFill:
     """What became of a message; `profit_loss` of what it closed."""
 
-    outcome: Outcome
+    outcome: WebhookOutcome
     trade: Trade
     profit_loss: Decimal | None = None
 
@@ -77,7 +77,7 @@ def book_fill(
         digest=message.digest,
     )
     for fill in known.select_related("trade"):
-        return BookedFill(Outcome.KNOWN, fill.trade)
+        return BookedFill(WebhookOutcome.KNOWN, fill.trade)
     booked = _Booking(webhook, portfolio, message, now).book()
     WebhookFill.objects.create(
         portfolio=portfolio,
@@ -85,7 +85,7 @@ def book_fill(
         bot_trade_id=message.bot_trade_id,
         kind=message.kind,
         digest=message.digest,
-        message=message.told,
+        message=message.given,
         trade=booked.trade,
         created_at=now,
     )
@@ -145,15 +145,15 @@ class _Booking:
             adjustment_id=find_decision(self.portfolio, message, self.now),
             is_fill=True,
         )
-        return BookedFill(Outcome.BOOKED, trade)
+        return BookedFill(WebhookOutcome.BOOKED, trade)
 
     @exactly
     def _add(self, trade: Trade) -> BookedFill:
         message = self.message
-        cost = trade.stake.exact_cost
+        cost = trade.lot.exact_cost
         if not self._holds(cost + message.quantity * message.price):
             if self._holds(cost):  # told once more, in other words
-                return BookedFill(Outcome.KNOWN, trade)
+                return BookedFill(WebhookOutcome.KNOWN, trade)
             raise self._missing("a fill before this one has not come in")
         entries = WebhookFill.objects.filter(trade=trade, kind=FillKind.ENTRY).count()
         trade, _ = add_to_trade(
@@ -164,17 +164,17 @@ class _Booking:
             now=self.now,
             external_id=f"{self.name}:entry-{entries + 1}",
         )
-        return BookedFill(Outcome.BOOKED, trade)
+        return BookedFill(WebhookOutcome.BOOKED, trade)
 
     @exactly
     def _close(self, trade: Trade) -> BookedFill:
-        message, stake = self.message, trade.stake
-        part = stake
+        message, lot = self.message, trade.lot
+        part = lot
         if not message.is_final:
             if message.quantity >= trade.quantity:
                 raise self._missing(f"it holds {format_plain(trade.quantity)} here")
-            part, stake = split_stake(stake, message.quantity)
-        if not self._holds(stake.exact_cost):
+            part, lot = split_lot(lot, message.quantity)
+        if not self._holds(lot.exact_cost):
             raise self._missing("a fill before this one has not come in")
         parts = Trade.objects.filter(parent_trade=trade)
         costs = ZERO
@@ -184,7 +184,7 @@ class _Booking:
         if profit is not None:
             gross = measure_exact_profit(
                 side=Side(trade.side),
-                stake=part,
+                lot=part,
                 exit_price=message.price,
                 exit_fees=ZERO,
                 rates=trade.rates,
@@ -202,7 +202,7 @@ class _Booking:
             funding=max(-costs, ZERO),
             external_id=f"{self.name}:exit-{parts.count() + 1}",
         )
-        return BookedFill(Outcome.BOOKED, closed.trade, closed.profit_loss)
+        return BookedFill(WebhookOutcome.BOOKED, closed.trade, closed.profit_loss)
 
     def _profit(self, booked: Decimal | None) -> Decimal | None:
         """What this exit made after all fees; None where the message does not say.
@@ -217,12 +217,12 @@ class _Booking:
     @exactly
     def _holds(self, cost: Decimal) -> bool:
         """Whether the bot's whole trade cost this much, as far as the message says."""
-        told = self.message.cost
-        if told is None:
+        given = self.message.cost
+        if given is None:
             return True
         held = self.message.quantity if self.trade is None else self.trade.quantity
         units = held + self.message.quantity
-        return abs(told - cost) <= cost * TOLERANCE_RATIO + units * TOLERANCE_PER_UNIT
+        return abs(given - cost) <= cost * TOLERANCE_RATIO + units * TOLERANCE_PER_UNIT
 
     def _refuse_currency(self) -> None:
         stake, own = self.message.stake_currency, self.portfolio.currency

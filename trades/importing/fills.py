@@ -89,7 +89,7 @@ class Roundings:
             )
         self.count += 1
 
-    def told(self) -> str | None:
+    def message(self) -> str | None:
         """One sentence about all of them; None where nothing was rounded."""
         if not self.count:
             return None
@@ -193,8 +193,8 @@ def _check_market(symbol: str, quote: str) -> str | None:
 
 def _check_fees(fees: Fees) -> str | None:
     most = upper_bound(PRICE)
-    for told in (fees.quote, fees.base, fees.other):
-        if not -most <= told <= most:
+    for fee in (fees.quote, fees.base, fees.other):
+        if not -most <= fee <= most:
             return "is out of range."
     return None if fees.coin is None else COIN(fees.coin)
 

@@ -25,8 +25,8 @@ class TradeRow:
     compared with what the figures make; None where the file says nothing.
     `entry_notional` and `unbooked_profit` as in `trades`, where they are known.
     `parent_external_id` names the trade that this row is a closed part of.
-    `settles` is for a trade that is in the ledger already and open: the row holds
-    what is to become of it (a smaller rest that stays open, or its close).
+    `updates_open_trade` is for a trade that is in the ledger already and open: the
+    row holds what becomes of it (a smaller rest that stays open, or its close).
     """
 
     line: int
@@ -51,7 +51,7 @@ class TradeRow:
     exit_fee_fx_rate: Decimal | None = None
     profit_loss: Decimal | None = None
     parent_external_id: str | None = None
-    settles: bool = False
+    updates_open_trade: bool = False
     entry_notional: Decimal | None = None
     unbooked_profit: Decimal | None = None
     orders: tuple["FilledOrder", ...] = ()

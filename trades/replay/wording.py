@@ -291,9 +291,9 @@ def _risk_sentence(policy: RunSummary, constant: RunSummary) -> list[str]:
     # Of two losses the one per deeper fall would look better.
     if all(run.max_drawdown_pct > 0 and run.return_pct >= 0 for run in runs):
         own = policy.return_pct / policy.max_drawdown_pct
-        twin = constant.return_pct / constant.max_drawdown_pct
+        baseline = constant.return_pct / constant.max_drawdown_pct
         sentence += (
             f", return per point of drawdown {figure(own, places=2)} "
-            f"({figure(twin, places=2)})"
+            f"({figure(baseline, places=2)})"
         )
     return [f"{sentence}."]

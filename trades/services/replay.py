@@ -32,7 +32,7 @@ from trades.replay.report import (
     build_report,
 )
 from trades.replay.storing import report_from_dict, report_to_dict
-from trades.services.live_broker import ServiceDesk
+from trades.services.live_broker import LiveBroker
 
 # Raised whenever the same question gets other figures: what was stored is not reused.
 ENGINE_VERSION = "replay-6"
@@ -187,7 +187,7 @@ def _walk(
     result = replay(
         series,
         STRATEGIES,
-        ServiceDesk(user, portfolio, STRATEGIES),
+        LiveBroker(user, portfolio, STRATEGIES),
         question.costs,
         question.settings,
         progress=progress,

@@ -58,7 +58,7 @@ FROM (
 """
 
 
-def find_lacking(as_of: datetime) -> list[int]:
+def find_stale(as_of: datetime) -> list[int]:
     """The keys of live portfolios whose records are behind their ledgers at `as_of`."""
     return [key for (key,) in _ask(LACKING, {"as_of": as_of})]
 
@@ -77,7 +77,7 @@ def catching_up(function: Callable[Parameters, Result]) -> Callable[Parameters, 
         except RecordBehind as behind:
             if connection.in_atomic_block:
                 raise
-            _warm_batch(behind.portfolio_id, behind.as_of, BATCH)
+            _catch_up_batch(behind.portfolio_id, behind.as_of, BATCH)
             raise ComeAgain(
                 "The record of this portfolio's trades is being worked out anew, after "
                 f"a change of the past: {BATCH:,} trades a request. Nothing else was "
@@ -87,18 +87,18 @@ def catching_up(function: Callable[Parameters, Result]) -> Callable[Parameters, 
     return run
 
 
-def warm_records(portfolio_id: int, as_of: datetime, *, batch: int = BATCH) -> None:
+def catch_up(portfolio_id: int, as_of: datetime, *, batch: int = BATCH) -> None:
     """Bring a portfolio's records up to `as_of`, `batch` trades a transaction.
 
     So whoever wants to trade in it waits for one batch at most, and what is done stays
     done if this is killed.
     """
-    while not _warm_batch(portfolio_id, as_of, batch):
+    while not _catch_up_batch(portfolio_id, as_of, batch):
         pass
 
 
 @atomic
-def _warm_batch(portfolio_id: int, as_of: datetime, batch: int) -> bool:
+def _catch_up_batch(portfolio_id: int, as_of: datetime, batch: int) -> bool:
     """Whether it was the last."""
     portfolio = Portfolio.objects.locked().select_related("user").get(pk=portfolio_id)
     asked = {"portfolio_id": portfolio_id, "as_of": as_of, "batch": batch}

@@ -145,9 +145,9 @@ def find_record_drift(portfolio: Portfolio) -> Iterator[tuple[str, str, Any, Any
     with connection.cursor() as cursor:
         cursor.execute(sql.DRIFT, {"portfolio_id": portfolio.portfolio_id})
         rows = cursor.fetchall()
-    for strategy_id, figure, cached, told in rows:
+    for strategy_id, figure, cached, computed in rows:
         of = f"strategy {strategy_id}" if strategy_id else "all strategies"
-        yield f"record of {of}", figure, cached, told
+        yield f"record of {of}", figure, cached, computed
 
 
 def _ask(
@@ -160,12 +160,12 @@ def _ask(
 
 
 def _record_of(sums: Sequence[Any]) -> GrowthRecord:
-    told = dict(zip(sql.SUMS, sums, strict=True))
+    computed = dict(zip(sql.SUMS, sums, strict=True))
     return make_record(
-        trades=int(told["trades"]),
-        sum_growth=told["sum_growth"],
-        sum_squares=told["sum_squares"],
-        losses=int(told["losses"]),
-        sum_losses=told["sum_losses"],
-        best=told["best_growth"] or Decimal(0),
+        trades=int(computed["trades"]),
+        sum_growth=computed["sum_growth"],
+        sum_squares=computed["sum_squares"],
+        losses=int(computed["losses"]),
+        sum_losses=computed["sum_losses"],
+        best=computed["best_growth"] or Decimal(0),
     )

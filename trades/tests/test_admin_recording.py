@@ -466,5 +466,5 @@ def test_a_goal_created_on_one_is_told_at_once(operator: Client, empty: Portfoli
     }
     address = reverse("admin:goals_financialgoal_add")
     answer = operator.post(address, body, follow=True)
-    told = [str(message) for message in answer.context["messages"]]
-    assert any("has no money to trade with" in one for one in told)
+    given = [str(message) for message in answer.context["messages"]]
+    assert any("has no money to trade with" in one for one in given)

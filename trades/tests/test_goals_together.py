@@ -229,9 +229,9 @@ def test_the_history_and_the_decisions_of_a_missed_goal_stay():
     goal = GoalFactory()
     book_profit(goal.portfolio, Decimal(45))
     size_all(goal.portfolio)
-    told = list(goal.history.order_by("pk").values())
+    given = list(goal.history.order_by("pk").values())
     roll_goals(as_of=APRIL)
-    assert list(goal.history.order_by("pk").values()) == told
+    assert list(goal.history.order_by("pk").values()) == given
     assert GoalAdjustmentLog.objects.filter(goal=goal).count() == 1
 
 

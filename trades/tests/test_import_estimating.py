@@ -67,7 +67,7 @@ def test_a_file_that_takes_too_long_is_refused_with_its_command(
     trader: Trader, settings: Any, tmp_path: Path
 ) -> None:
     content = csv_of(*(line(n, "buy", "1") for n in range(60)))
-    told = {
+    given = {
         "format": "binance-csv",
         "portfolio": "crypto",
         "strategy_id": "momentum_001",
@@ -78,7 +78,7 @@ def test_a_file_that_takes_too_long_is_refused_with_its_command(
 
     def send() -> Any:
         file = SimpleUploadedFile("trades.csv", content.encode())
-        body = {**told, "file": file}
+        body = {**given, "file": file}
         return trader.client.post(IMPORT, body, format="multipart")
 
     with nothing_changes():

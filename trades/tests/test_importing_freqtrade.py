@@ -107,10 +107,10 @@ def test_every_trade_makes_what_freqtrade_says_to_the_last_place(
     portfolio: Portfolio,
 ) -> None:
     assert counts(bring(portfolio)) == (CREATED, 0, 0)
-    for key, told in ask("SELECT id, close_profit_abs FROM trades WHERE NOT is_open"):
-        assert made(portfolio, key) == as_money(told), key
-    for key, told in ask("SELECT id, realized_profit FROM trades WHERE is_open"):
-        assert made(portfolio, key) == as_money(told), key
+    for key, answer in ask("SELECT id, close_profit_abs FROM trades WHERE NOT is_open"):
+        assert made(portfolio, key) == as_money(answer), key
+    for key, answer in ask("SELECT id, realized_profit FROM trades WHERE is_open"):
+        assert made(portfolio, key) == as_money(answer), key
     total = ask("SELECT sum(realized_profit) FROM trades")[0][0]
     portfolio.refresh_from_db()
     assert round(portfolio.realized_pnl, 7) == round(as_money(total), 7)
@@ -418,11 +418,11 @@ def test_a_database_from_before_there_were_orders_is_read_by_its_trades(
         "DROP TABLE orders",
     )
     rows = read(change(copy, *AGED, *one_fee))
-    told = {row.line: row for row in read(FILE) if isinstance(row, TradeRow)}
+    answer = {row.line: row for row in read(FILE) if isinstance(row, TradeRow)}
     assert [row.line for row in rows] == [1, 2, 8, 9]
     for row in rows:
         assert isinstance(row, TradeRow)
-        assert row.profit_loss == told[row.line].profit_loss
+        assert row.profit_loss == answer[row.line].profit_loss
 
 
 @pytest.mark.parametrize(

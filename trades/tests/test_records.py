@@ -539,16 +539,16 @@ def test_a_long_performance_says_from_when_on_it_counts(
     name = Trade.objects.filter(portfolio=portfolio)[0].strategy_id
     span = Span(until_at=NOW, portfolio_id=portfolio.pk)
 
-    def told(asked: Span = span) -> Performance:
+    def answer(asked: Span = span) -> Performance:
         return load_performances(portfolio.user, [name], asked)[name]
 
-    whole = told()
+    whole = answer()
     assert (whole.trades, whole.since) == (6, None)
-    since_third = told(replace(span, from_at=at(48)))
+    since_third = answer(replace(span, from_at=at(48)))
     assert (since_third.trades, since_third.since) == (4, None)
     assert since_third.money[0].profit_loss == 60
     monkeypatch.setattr(performance, "MOST_WALKED", 3)
-    last = told()
+    last = answer()
     assert (last.trades, last.since) == (3, at(48))
     assert last.money[0].profit_loss == 60
-    assert told(replace(span, from_at=at(96))).since is None
+    assert answer(replace(span, from_at=at(96))).since is None

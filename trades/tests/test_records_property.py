@@ -180,8 +180,8 @@ class World:
     def check(self, portfolio: Portfolio, as_of: datetime) -> None:
         locked = Portfolio.objects.locked().get(pk=portfolio.pk)
         assert load_record(self.user, locked, as_of) == plain_record([locked], as_of)
-        told = load_records(self.user, NAMES, as_of, locked=locked)
-        assert told == {
+        answer = load_records(self.user, NAMES, as_of, locked=locked)
+        assert answer == {
             name: plain_record(self.portfolios, as_of, name) for name in NAMES
         }
 

@@ -53,7 +53,7 @@ from trades.replay.wording import (
     verdict_words,
     years_of,
 )
-from trades.tests.replay_desk import MemoryDesk, make_series
+from trades.tests.replay_broker import MemoryDesk, make_series
 
 JANUARY = date(2020, 1, 1), date(2020, 1, 31)
 FEBRUARY = date(2020, 2, 1), date(2020, 2, 29)
@@ -296,9 +296,9 @@ def replayed(*, uses_ladder: bool):
         ReplayStrategy(f"{kind}_1", kind, {})
         for kind in (SignalKind.MOMENTUM, SignalKind.BREAKOUT)
     ]
-    desk = MemoryDesk(uses_ladder=uses_ladder)
-    result = replay(series, strategies, desk, Costs(), ReplaySettings())
-    return result, desk.outcomes()
+    broker = MemoryDesk(uses_ladder=uses_ladder)
+    result = replay(series, strategies, broker, Costs(), ReplaySettings())
+    return result, broker.outcomes()
 
 
 @pytest.fixture(scope="module")

@@ -66,8 +66,8 @@ def body(**fields: Any) -> dict[str, Any]:
 
 def tell(trader: Trader, message: Any, status: int = 200, **options: Any) -> Any:
     sent = message if isinstance(message, (str, bytes)) else json.dumps(message)
-    told = {"content_type": "application/json", **options}
-    return read(client_with().generic("POST", trader["hook"], sent, **told), status)
+    given = {"content_type": "application/json", **options}
+    return read(client_with().generic("POST", trader["hook"], sent, **given), status)
 
 
 def tell_all(trader: Trader, messages: list[dict[str, str]]) -> list[Any]:
@@ -99,8 +99,8 @@ def assert_no_drift(trader: Trader) -> None:
 def test_what_a_bot_tells_makes_what_its_database_says(trader: Trader) -> None:
     answers = tell_all(trader, MESSAGES)
     assert {answer["outcome"] for answer in answers} == {"booked"}
-    told = rows_of_database("SELECT id, realized_profit, is_open FROM trades")
-    for key, profit, is_open in told[:-1]:  # the last one was only ordered
+    given = rows_of_database("SELECT id, realized_profit, is_open FROM trades")
+    for key, profit, is_open in given[:-1]:  # the last one was only ordered
         assert made(key) == round_to(Decimal(repr(profit)), MONEY), key
         assert trade_of(key).is_open == bool(is_open)
     assert_no_drift(trader)
@@ -412,9 +412,9 @@ def test_importing_the_database_besides_adds_only_what_never_came(
     heard = [one for one in MESSAGES if one["trade_id"] not in {"2", "8"}]
     tell_all(trader, heard)
     assert bring_database(trader).created == 2
-    told = rows_of_database("SELECT sum(realized_profit) FROM trades")[0][0]
+    given = rows_of_database("SELECT sum(realized_profit) FROM trades")[0][0]
     portfolio = trader.get("/api/portfolios/{portfolio_id}/")
-    assert abs(Decimal(portfolio["realized_pnl"]) - Decimal(told)) < Decimal("1e-7")
+    assert abs(Decimal(portfolio["realized_pnl"]) - Decimal(given)) < Decimal("1e-7")
     assert_no_drift(trader)
 
 
@@ -594,15 +594,15 @@ def test_a_deleted_strategy_takes_its_webhooks_along(trader: Trader) -> None:
 def test_a_webhook_can_be_issued_from_the_terminal(
     trader: Trader, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = {"user": trader.user.username, "portfolio": "crypto", "bot": "shell"}
-    call_command("issue_webhook", **told, strategy="momentum_001")
+    given = {"user": trader.user.username, "portfolio": "crypto", "bot": "shell"}
+    call_command("issue_webhook", **given, strategy="momentum_001")
     trader.ids["hook"] = capsys.readouterr().out.strip()
     tell(trader, of_trade(1)[0])
     assert Trade.objects.get().external_id == "freqtrade:shell:1"
     for wrong in ({"bot": "a b"}, {"strategy": "none"}, {"portfolio": "none"}):
         with pytest.raises(CommandError):
             call_command(
-                "issue_webhook", **{**told, "strategy": "momentum_001", **wrong}
+                "issue_webhook", **{**given, "strategy": "momentum_001", **wrong}
             )
 
 

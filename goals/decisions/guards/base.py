@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
 
-from goals.decisions.arbitration import GoalStanding
+from goals.decisions.arbitration import GoalState
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import EdgeGuard, HaltCause
 
@@ -53,7 +53,7 @@ class Halt:
 
 
 @dataclass(frozen=True, slots=True)
-class TradingConditions:
+class RiskState:
     """What the drawdown and the edge guard look at. Percentages.
 
     `drawdown_pct` is the fall below the guard's reference peak, the worse of realised
@@ -78,9 +78,9 @@ class GuardInputs:
     """All that guards may look at; `goals` are those that take part in the decision."""
 
     request: SizeRequest
-    goals: tuple[GoalStanding, ...]
+    goals: tuple[GoalState, ...]
     exposure: Exposure
-    conditions: TradingConditions
+    risk_state: RiskState
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from goals.decisions.guards.base import GuardAnswer, GuardInputs, TradingConditions
+from goals.decisions.guards.base import GuardAnswer, GuardInputs, RiskState
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import format_plain
 
@@ -24,11 +24,11 @@ class DailyLossUnknown(DomainError):
 
 def guard_drawdown(factor: Decimal, inputs: GuardInputs) -> GuardAnswer:
     """Nothing while trading is halted; no factor above 1 from the soft limit on."""
-    conditions = inputs.conditions
-    halted = find_halt_reason(conditions)
+    risk_state = inputs.risk_state
+    halted = find_halt_reason(risk_state)
     if halted is not None:
         return GuardAnswer(ZERO, halted)
-    drawdown, soft = conditions.drawdown_pct or ZERO, conditions.soft_drawdown_pct
+    drawdown, soft = risk_state.drawdown_pct or ZERO, risk_state.soft_drawdown_pct
     if drawdown < soft:
         reason = (
             f"{format_plain(drawdown)} % is below the limit of {format_plain(soft)} %"
@@ -41,20 +41,20 @@ def guard_drawdown(factor: Decimal, inputs: GuardInputs) -> GuardAnswer:
     return GuardAnswer(min(factor, ONE), reason)
 
 
-def find_halt_reason(conditions: TradingConditions) -> str | None:
+def find_halt_reason(risk_state: RiskState) -> str | None:
     """Why nothing may be traded; None where the drawdown guard lets trading be."""
-    halt = conditions.halt
+    halt = risk_state.halt
     if halt is not None:
         until = "a person resumes it" if halt.until is None else f"{halt.until:%FT%TZ}"
         return f"trading is halted since {halt.since:%FT%TZ} until {until}: " + (
             halt.reason
         )
-    return find_hard_breach(conditions) or find_daily_breach(conditions)
+    return find_hard_breach(risk_state) or find_daily_breach(risk_state)
 
 
-def find_hard_breach(conditions: TradingConditions) -> str | None:
+def find_hard_breach(risk_state: RiskState) -> str | None:
     """The fall has reached the hard limit: how far; None where it has not."""
-    drawdown, hard = conditions.drawdown_pct, conditions.hard_drawdown_pct
+    drawdown, hard = risk_state.drawdown_pct, risk_state.hard_drawdown_pct
     if drawdown is None:
         raise DrawdownUnknown("The drawdown of this portfolio could not be read.")
     if drawdown < hard:
@@ -65,9 +65,9 @@ def find_hard_breach(conditions: TradingConditions) -> str | None:
     )
 
 
-def find_daily_breach(conditions: TradingConditions) -> str | None:
+def find_daily_breach(risk_state: RiskState) -> str | None:
     """The day's loss has reached its limit: how much; None where it has not."""
-    limit, loss = conditions.daily_loss_limit_pct, conditions.daily_loss_pct
+    limit, loss = risk_state.daily_loss_limit_pct, risk_state.daily_loss_pct
     if limit is None:
         return None
     if loss is None:

@@ -20,21 +20,21 @@ class RecordUnknown(DomainError):
 
 def guard_edge(factor: Decimal, inputs: GuardInputs) -> GuardAnswer:
     """No factor above 1 where the record of closed trades speaks against it."""
-    conditions = inputs.conditions
-    record = conditions.record
+    risk_state = inputs.risk_state
+    record = risk_state.record
     if record is None:
         raise RecordUnknown("The record of closed trades could not be read.")
     whose = "the portfolio"
-    if conditions.record_of is not None:
-        whose = f"strategy {conditions.record_of}"
+    if risk_state.record_of is not None:
+        whose = f"strategy {risk_state.record_of}"
     trades = f"{record.trades} closed trade" + ("" if record.trades == 1 else "s")
     if record.judged:
         bound = f"80 % lower bound {format_plain(record.lower * HUNDRED)} % per trade"
         reason = f"{whose} has {trades}, {bound}"
         held = record.lower <= 0
     else:
-        reason = f"{whose} has {trades}, below {FEWEST_TRADES}: {conditions.edge_guard}"
-        held = conditions.edge_guard is EdgeGuard.STRICT
+        reason = f"{whose} has {trades}, below {FEWEST_TRADES}: {risk_state.edge_guard}"
+        held = risk_state.edge_guard is EdgeGuard.STRICT
     if held:
         return GuardAnswer(min(factor, ONE), f"{reason}: no factor above 1")
     return GuardAnswer(factor, reason)

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from goals.decisions.policies.tables import PolicyTable, table_policy
+from goals.decisions.policies.tables import FactorTable, table_policy
 from goals.decisions.progress import BAND_FLOORS_PCT
 from goals.enums import ProgressBand
 
@@ -12,7 +12,7 @@ LADDER_FACTORS = {
     ProgressBand.ON_TRACK: Decimal(1),
     ProgressBand.NEAR_TARGET: Decimal("0.7"),
 }
-TABLE = PolicyTable(
+TABLE = FactorTable(
     version="ladder-1",
     progress_floors_pct=(
         BAND_FLOORS_PCT[ProgressBand.ON_TRACK],

@@ -18,7 +18,7 @@ from mastertrade.values.money import format_plain
 
 
 @dataclass(frozen=True, slots=True)
-class PolicyTable:
+class FactorTable:
     """Factors by time left (rows) and progress (columns).
 
     Row i holds from `time_left_floors[i]` on (ratio of the period, 0 to 1), column j
@@ -46,7 +46,7 @@ class PolicyTable:
         return np.asarray(factors[column])
 
 
-def table_policy(table: PolicyTable, needs: Needs = Needs.FORECAST) -> Policy:
+def table_policy(table: FactorTable, needs: Needs = Needs.FORECAST) -> Policy:
     """The policy that looks its factor up in a table, in both forms."""
 
     def ask(goal: PolicyInputs) -> PolicyAnswer:

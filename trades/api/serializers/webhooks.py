@@ -15,7 +15,7 @@ from mastertrade.web.api_fields import (
 )
 from trades.booking.references import find_unknown
 from trades.freqtrade.messages import KINDS
-from trades.freqtrade.webhook import BookedFill, Outcome
+from trades.freqtrade.webhook import BookedFill, WebhookOutcome
 from trades.models import WebhookToken
 from trades.models.webhooks import BOT_PATTERN
 
@@ -74,7 +74,7 @@ class WebhookRequestSerializer(StrictSerializer):
 
 
 class BookedFillSerializer(serializers.Serializer[Any]):
-    outcome = serializers.ChoiceField(choices=choices(Outcome))
+    outcome = serializers.ChoiceField(choices=choices(WebhookOutcome))
     detail = serializers.CharField()
     trade_id = serializers.IntegerField(required=False)
     profit_loss = DecimalColumnField(MONEY, required=False)
@@ -83,7 +83,7 @@ class BookedFillSerializer(serializers.Serializer[Any]):
 def show_booked(booked: BookedFill) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "outcome": str(booked.outcome),
-        "detail": BOOKED if booked.outcome is Outcome.BOOKED else KNOWN,
+        "detail": BOOKED if booked.outcome is WebhookOutcome.BOOKED else KNOWN,
         "trade_id": booked.trade.trade_id,
     }
     if booked.profit_loss is not None:
@@ -93,7 +93,7 @@ def show_booked(booked: BookedFill) -> dict[str, Any]:
 
 def show_ignored(kind: str) -> dict[str, Any]:
     return {
-        "outcome": str(Outcome.IGNORED),
+        "outcome": str(WebhookOutcome.IGNORED),
         "detail": f"A message of type {kind} reports no fill; nothing was done. Booked "
         f"are messages of type {' and '.join(KINDS)}.",
     }

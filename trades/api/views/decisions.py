@@ -11,7 +11,7 @@ from goals.decisions.guards.drawdown import DailyLossUnknown, DrawdownUnknown
 from goals.decisions.guards.edge import RecordUnknown
 from goals.decisions.guards.exposure import ExposureUnknown
 from goals.models import FinancialGoal
-from goals.services.outlooks import EdgeUnknown
+from goals.services.trade_forecasts import EdgeUnknown
 from mastertrade.values.exceptions import (
     GoalNotActive,
     IdempotencyConflict,

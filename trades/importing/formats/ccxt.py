@@ -111,12 +111,12 @@ CCXT_JSON = ImportFormat(
 def _fills(
     source: io.BufferedReader, options: ImportOptions, roundings: Roundings
 ) -> Iterator[Fill | Refusal]:
-    for number, told in each_object(source):
-        if not isinstance(told, dict):
+    for number, given in each_object(source):
+        if not isinstance(given, dict):
             yield Refusal(number, "", "is not an object.")
             continue
         try:
-            yield _Reader(number, told, options, roundings).read()
+            yield _Reader(number, given, options, roundings).read()
         except _Wrong as wrong:
             yield Refusal(number, wrong.field, wrong.reason)
 
@@ -127,22 +127,22 @@ class _Reader:
     def __init__(
         self,
         line: int,
-        told: Mapping[str, Any],
+        given: Mapping[str, Any],
         options: ImportOptions,
         roundings: Roundings,
     ) -> None:
         self._line = line
-        self._told = told
+        self._told = given
         self._options = options
         self._roundings = roundings
 
     def read(self) -> Fill:
         symbol, base, quote, is_contract = self._read_symbol()
-        told = self._told
-        side = SIDES.get(str(told.get("side")).lower())
+        given = self._told
+        side = SIDES.get(str(given.get("side")).lower())
         if side is None:
             raise _Wrong("side", "must be buy or sell.")
-        is_funding = _is_funding(told)
+        is_funding = _is_funding(given)
         if is_funding and not is_contract:
             raise _Wrong("info", "is funding, which only contracts have.")
         price = self._positive("price")
@@ -155,12 +155,12 @@ class _Reader:
             is_buy=side,
             quantity=self._read_quantity(symbol, price, is_contract, is_funding),
             price=price,
-            at=_read_time(told),
+            at=_read_time(given),
             fees=fees,
-            venue_id=_read_id(told.get("id"), "id"),
+            venue_id=_read_id(given.get("id"), "id"),
             may_short=is_contract,
             is_funding=is_funding,
-            order_id=_read_order(told.get("order")),
+            order_id=_read_order(given.get("order")),
         )
 
     def _read_symbol(self) -> tuple[str, str, str, bool]:
@@ -296,10 +296,10 @@ class _Reader:
         return coin
 
 
-def _is_funding(told: Mapping[str, Any]) -> bool:
+def _is_funding(given: Mapping[str, Any]) -> bool:
     """Whether an execution is funding. What is neither that nor a trade is refused."""
-    info = told.get("info")
-    kinds = {str(told.get("type")).lower()}
+    info = given.get("info")
+    kinds = {str(given.get("type")).lower()}
     if isinstance(info, dict):
         kinds.update(
             str(value).lower()
@@ -335,12 +335,12 @@ def _read_number(value: Any, field: str) -> Decimal | None:
         raise _Wrong(field, "is not a plain number.") from None
 
 
-def _read_time(told: Mapping[str, Any]) -> datetime:
-    stamp = _read_number(told.get("timestamp"), "timestamp")
+def _read_time(given: Mapping[str, Any]) -> datetime:
+    stamp = _read_number(given.get("timestamp"), "timestamp")
     if stamp is not None:
         return _of_milliseconds(stamp)
     try:
-        at = datetime.fromisoformat(str(told.get("datetime")))
+        at = datetime.fromisoformat(str(given.get("datetime")))
         if at.tzinfo is None:
             raise _Wrong("datetime", "needs an offset, such as Z.")
         at = at.astimezone(UTC)

@@ -316,14 +316,14 @@ def _fill(trade: BotTrade, order: Row) -> BotFill:
     at = next(
         (name for name in ("order_filled_date", "order_date") if order.get(name)), None
     )
-    told = "funding_fee" in order
+    given = "funding_fee" in order
     return BotFill(
         order_id=order["id"],
         is_entry=order["ft_order_side"] == entry_side,
         amount=_needed(order, "filled") - (number(order, "ft_fee_base") or ZERO),
         rate=rate,
         filled_at=_instant(order, at) if at else trade.opened_at,
-        funding=number(order, "funding_fee") or ZERO if told else None,
+        funding=number(order, "funding_fee") or ZERO if given else None,
     )
 
 

@@ -164,7 +164,7 @@ def _own_row(
         strategy_id=trade.strategy_id,
         quote_currency=trade.stake_currency,
         fee_currency=trade.stake_currency,
-        settles=True,
+        updates_open_trade=True,
     )
     if trade.is_open:
         return replace(row, entry_fees=_entry_fees(trade, row))
@@ -248,18 +248,18 @@ def _agreed(trade: BotTrade, exits: list[Exited]) -> list[Exited]:
     """The exits with profits that add up to freqtrade's own figure, to 8 places."""
     if trade.profit is None or not exits:
         return exits
-    told = round_to(trade.profit, MONEY)
+    given = round_to(trade.profit, MONEY)
     made = sum((one.profit for one in exits), ZERO)
     volume = sum((one.quantity * (one.average + one.rate) for one in exits), ZERO)
     allowed = ROUNDING_PER_EXIT * len(exits) + volume * ROUNDING_RATIO
-    if abs(told - made) > allowed:
+    if abs(given - made) > allowed:
         column = "realized_profit" if trade.is_open else "close_profit_abs"
         raise Unusable(
             column,
-            f"is {format_plain(told)}, but the orders make {format_plain(made)}.",
+            f"is {format_plain(given)}, but the orders make {format_plain(made)}.",
         )
     last = exits[-1]
-    return [*exits[:-1], replace(last, profit=last.profit + told - made)]
+    return [*exits[:-1], replace(last, profit=last.profit + given - made)]
 
 
 def _with_funding(trade: BotTrade, fills: Sequence[BotFill]) -> Sequence[BotFill]:

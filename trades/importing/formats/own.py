@@ -110,8 +110,8 @@ def _rows(
             continue
         row, more = _read_row(line, lines, number)
         if row and len(row) != width:
-            told = f"has {len(row)} fields, the header {width}."
-            yield Refusal(number, "", told)
+            given = f"has {len(row)} fields, the header {width}."
+            yield Refusal(number, "", given)
         elif row:
             wrong = _settle(row, checks)
             if wrong is None:
@@ -156,8 +156,8 @@ def _checks(names: Sequence[str]) -> list[tuple[int, Check, bool, bool]]:
 
 def read_json(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
     """Objects of a JSON array, or one object a line; `line` counts them from 1."""
-    for number, told in each_object(source):
-        yield _read_object(number, told)
+    for number, given in each_object(source):
+        yield _read_object(number, given)
 
 
 def each_object(source: io.BufferedReader) -> Iterator[tuple[int, Any]]:
@@ -169,8 +169,8 @@ def each_object(source: io.BufferedReader) -> Iterator[tuple[int, Any]]:
     objects = each_item(source) if first == b"[" else _objects(source)
     number = 0
     try:
-        for number, told in enumerate(objects, 1):
-            yield number, told
+        for number, given in enumerate(objects, 1):
+            yield number, given
     except InvalidInput:
         raise
     except (ValueError, ArithmeticError, RecursionError) as error:
@@ -196,15 +196,15 @@ def _objects(source: io.BufferedReader) -> Iterator[Any]:
             yield json.loads(line, parse_float=Decimal)
 
 
-def _read_object(number: int, told: Any) -> Texts | Refusal:
-    if not isinstance(told, dict):
+def _read_object(number: int, given: Any) -> Texts | Refusal:
+    if not isinstance(given, dict):
         return Refusal(number, "", "is not an object.")
-    for name in told:
+    for name in given:
         if name not in BY_NAME:
             return Refusal(number, str(name), _unknown_column(str(name)))
     texts = []
     for name in NAMES:
-        value = _as_text(told.get(name))
+        value = _as_text(given.get(name))
         wrong = _check(BY_NAME[name], value)
         if wrong is not None:
             return Refusal(number, name, wrong)

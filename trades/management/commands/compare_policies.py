@@ -181,8 +181,8 @@ def _worlds_of_names(options: dict[str, Any]) -> Iterator[World]:
         worlds.append(("outcomes", f"{options['outcomes']} R", outcomes))
     for name, meaning, outcomes in worlds:
         mean = float(outcomes.values @ outcomes.probabilities)
-        told = f"{meaning}; 1 R is {risk * 100:g} % of equity"
-        yield World(name, told, outcomes, StartingRecord(count), mean > 1e-12)
+        given = f"{meaning}; 1 R is {risk * 100:g} % of equity"
+        yield World(name, given, outcomes, StartingRecord(count), mean > 1e-12)
 
 
 def _world_of_user(options: dict[str, Any]) -> World:

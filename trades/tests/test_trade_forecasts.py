@@ -109,11 +109,11 @@ def test_the_parts_of_a_trade_count_once_and_only_when_it_has_ended():
 def test_the_pace_policy_says_what_it_goes_by():
     _, goal = funded(policy="pace")
     row = size(goal)
-    standing = row.inputs["goals"][0]
+    goal_state = row.inputs["goals"][0]
     assert row.policy_version == "pace-1"
-    assert Decimal(standing["trades_left"]) > 0
-    need = round(Decimal(standing["need"]) * 100, 4)
-    edge = round(Decimal(standing["edge"]) * 100, 4)
+    assert Decimal(goal_state["trades_left"]) > 0
+    need = round(Decimal(goal_state["need"]) * 100, 4)
+    edge = round(Decimal(goal_state["edge"]) * 100, 4)
     assert f"need {format_plain(need)} % and edge {format_plain(edge)} %" in row.reason
     assert "trades left" in row.reason
     assert decide_again(row).adjustment_factor == row.adjustment_factor
@@ -178,10 +178,10 @@ def test_a_decision_over_twenty_goals_solves_the_deciding_one_and_two_more():
     assert row.goal_id == others[-1].pk
     assert row.policy_version == "deadline_optimal-4"
     assert PolicyTable.objects.count() == 3
-    standings = {one["goal_id"]: one for one in row.inputs["goals"]}
-    solved = {key for key, one in standings.items() if one["solved"]}
+    goal_states = {one["goal_id"]: one for one in row.inputs["goals"]}
+    solved = {key for key, one in goal_states.items() if one["solved"]}
     assert solved == {others[-1].pk, first.pk, others[0].pk}
-    assert {one["postponed"] for one in standings.values()} == {True, False}
+    assert {one["postponed"] for one in goal_states.values()} == {True, False}
     again = decide_again(row)
     assert (again.adjustment_factor, again.reason) == (
         row.adjustment_factor,
