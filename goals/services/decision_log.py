@@ -10,10 +10,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from goals.decisions.arbitration import GoalState
-from goals.decisions.guards import Exposure, Halt, RiskState
-from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
+from goals.decisions.guards.base import Exposure, Halt, RiskState, SizeRequest
+from goals.decisions.policies import PolicyName
+from goals.decisions.sizing import SizingDecision, decide_size
 from goals.decisions.trade_record import GrowthRecord
-from goals.enums import AfterAchieved, EdgeGuard, HaltCause, PolicyName
+from goals.enums import AfterAchieved, EdgeGuard, HaltCause
 from goals.models import GoalAdjustmentLog, Portfolio
 from goals.projection.policy_tables import DeadlineInputs, DeadlineTable
 from goals.services.policy_tables import load_table

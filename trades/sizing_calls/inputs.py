@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from goals.decisions.guards import Exposure
+from goals.decisions.guards.base import Exposure
 from goals.decisions.trade_record import GrowthRecord
 from goals.models import FinancialGoal, User
 from goals.services.risk_state import FiguresAt
