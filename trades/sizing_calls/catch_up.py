@@ -85,8 +85,8 @@ def catching_up(function: Callable[Parameters, Result]) -> Callable[Parameters, 
                 raise
             _catch_up_batch(behind.portfolio_id, behind.as_of, BATCH)
             raise ComeAgain(
-                "The record of this portfolio's trades is being worked out anew, after "
-                f"a change of the past: {BATCH:,} trades a request. Nothing else was "
+                "The record of this portfolio's trades is being recomputed after a "
+                f"change in the past, {BATCH:,} trades per request. Nothing else was "
                 "done: send it again, with the same id."
             ) from None
 
