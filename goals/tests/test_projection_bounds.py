@@ -6,7 +6,8 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from goals.enums import AfterAchieved, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved
 from goals.projection import evaluate
 from goals.projection.edge import estimate_edge
 from goals.projection.goal_path import GoalPath
