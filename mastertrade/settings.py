@@ -178,7 +178,10 @@ REST_FRAMEWORK = {
         "goals.api.authentication.TokenAuthentication",
         "goals.api.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "mastertrade.web.permissions.KnowsParameters",
+    ],
     "DEFAULT_PAGINATION_CLASS": "mastertrade.web.errors.Pages",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mastertrade.web.negotiation.Negotiation",
     "DEFAULT_PARSER_CLASSES": ["mastertrade.web.json_parser.ExactJSONParser"],

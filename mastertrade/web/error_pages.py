@@ -51,8 +51,8 @@ def answer_failure(request: HttpRequest) -> HttpResponse:
     if not is_of_api(request):
         return defaults.server_error(request)
     detail = (
-        "Something went wrong here, and is logged. What was asked was done as a whole "
-        "or not at all: send it again, with the same id."
+        "Something went wrong on the server and was logged. The request was done "
+        "completely or not at all: send it again, with the same id."
     )
     return _json(500, "internal_error", detail)
 

@@ -21,8 +21,8 @@ ATTRIBUTE = "refusals"
 SIGNS_IN = "signs_in"
 FIELDS = {
     "type": "object",
-    "description": "What is wrong with each field or parameter, all of it at once: the "
-    "first 20, and in `and_more` how many more.",
+    "description": "All errors by field or parameter: the first 20, and in "
+    "`and_more` how many more.",
     "additionalProperties": {},
 }
 EVERY = {
@@ -31,7 +31,7 @@ EVERY = {
         "No credentials, or wrong ones.",
     ),
     404: ((NotFound.code,), "No such object of this user."),
-    406: (("not_acceptable",), "Only JSON is answered."),
+    406: (("not_acceptable",), "The only media type offered is JSON."),
     408: (("too_slow",), "The request came in too slowly."),
     411: (("length_required",), "A body that does not say its length (chunks)."),
     413: (
@@ -58,7 +58,7 @@ ALSO_READ: list[tuple[type, list[dict[str, Any]]]] = [
 UNSAFE = {
     403: (
         ("permission_denied",),
-        "A browser's request without X-CSRFToken, or a token that would issue others.",
+        "A browser's request without X-CSRFToken, or a token used to issue another.",
     )
 }
 WITH_BODY = {

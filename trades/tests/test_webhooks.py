@@ -329,7 +329,7 @@ def test_an_exit_before_its_entry_is_refused_and_says_so(trader: Trader) -> None
     with nothing_changes():
         answer = tell(trader, of_trade(1)[1], 409)
     assert answer["code"] == "fill_missing"
-    assert "no entry of it has come in" in answer["detail"]
+    assert "no entry has arrived for it" in answer["detail"]
 
 
 def test_an_addition_before_the_first_entry_is_refused(trader: Trader) -> None:
@@ -362,7 +362,7 @@ def test_a_lost_final_exit_is_noticed_at_the_next_fill_of_the_pair(
         with nothing_changes():
             answer = tell(trader, late, 409)
         assert answer["code"] == "fill_missing"
-        assert "trade 1 never came in" in answer["detail"]
+        assert "trade 1 never arrived" in answer["detail"]
         assert "Import the bot's database" in answer["detail"]
     assert tell(trader, {**entry, "pair": "ETH/BTC"})["outcome"] == "booked"
     bring_database(trader)

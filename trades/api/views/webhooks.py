@@ -143,7 +143,7 @@ def _fields(body: Any) -> dict[str, Any]:
     if isinstance(body, QueryDict):
         twice = [name for name, values in body.lists() if len(values) > 1]
         if twice:
-            raise InvalidInput(twice[0], "comes more than once.")
+            raise InvalidInput(twice[0], "is given more than once.")
         return body.dict()
     if not isinstance(body, dict):
         raise ParseError("A message is an object with fields.")
