@@ -21,6 +21,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "mastertrade")
 # Started in the background, tests ignore Ctrl-C, and so would what they start.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

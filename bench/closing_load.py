@@ -57,14 +57,14 @@ def _run(users: list[str]) -> tuple[float, float]:
     ]
     for process in processes:
         process.start()
-    told = [queue.get(timeout=LONGEST_WAIT) for _ in processes]
+    times_of = [queue.get(timeout=LONGEST_WAIT) for _ in processes]
     for process in processes:
         process.join()
     rates = {}
     for side in ("ours", "raw"):
         seconds = [
-            max(times[side][turn][1] for times in told)
-            - min(times[side][turn][0] for times in told)
+            max(times[side][turn][1] for times in times_of)
+            - min(times[side][turn][0] for times in times_of)
             for turn in range(ROUNDS)
         ]
         rates[side] = PROCESSES * CLOSES / median(seconds)

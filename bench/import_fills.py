@@ -33,8 +33,8 @@ def measure() -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "fills.csv")
         file.write_text("\n".join([HEADER, *_lines(until), ""]))
-        told = (user, portfolio, file, until, "binance-csv", STRATEGY)
-        new, again = import_apart(*told), import_apart(*told)
+        arguments = (user, portfolio, file, until, "binance-csv", STRATEGY)
+        new, again = import_apart(*arguments), import_apart(*arguments)
         assert new["created"] == again["known"] == FILLS, (new, again)
         rows = [_save(Path(directory), table, portfolio) for table in TABLES]
         floor = sum(_time_copy(path, table) for path, table in rows)

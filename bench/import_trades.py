@@ -57,14 +57,17 @@ def measure() -> Iterator[Row]:
     trader = make_trader("importing", since=until - timedelta(days=30))
     user, portfolio = trader.user.username, trader.portfolio.portfolio_id
     with tempfile.TemporaryDirectory() as directory:
-        told, finished = Path(directory, "trades.csv"), Path(directory, "trades.copy")
+        figures, finished = (
+            Path(directory, "trades.csv"),
+            Path(directory, "trades.copy"),
+        )
         asked = {"strategy_id": STRATEGY, "until": until, "trades": TRADES}
-        copy_out(told, FILE, asked)
+        copy_out(figures, FILE, asked)
         peaks: list[int] = []
 
         def ours() -> float:
             run(EMPTY, "VACUUM trades")
-            report = import_apart(user, portfolio, told, until)
+            report = import_apart(user, portfolio, figures, until)
             assert report["created"] == TRADES, report
             peaks.append(report["peak"])
             return float(report["seconds"])

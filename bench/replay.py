@@ -1,4 +1,4 @@
-"""Replayed bars a second: the services, against a desk that only remembers."""
+"""Replayed bars a second: the services, against a broker that only remembers."""
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -15,12 +15,12 @@ from goals.services.goals import create_goal
 from goals.services.portfolios import create_portfolio
 from strategies.services import create_strategy
 from trades.replay.bars import PriceSeries
-from trades.replay.broker import Desk
+from trades.replay.broker import Broker
 from trades.replay.engine import replay
 from trades.replay.options import Costs, ReplaySettings
 from trades.replay.reading import load_prices
 from trades.replay.records import ReplayResult
-from trades.services.live_broker import ServiceDesk
+from trades.services.live_broker import LiveBroker
 from trades.services.replay import STRATEGIES
 
 PRICES = "AAPL"
@@ -28,15 +28,15 @@ PAIRS = 3
 
 
 class Recorder:
-    """Passes every call on to another desk, and keeps the answers in order."""
+    """Passes every call on to another broker, and keeps the answers in order."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
         self.answers: list[Any] = []
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(*args: Any, **named: Any) -> Any:
-            answer = getattr(self.desk, name)(*args, **named)
+            answer = getattr(self.broker, name)(*args, **named)
             self.answers.append(answer)
             return answer
 
@@ -58,19 +58,19 @@ class Memory:
 
 def measure() -> Iterator[Row]:
     series = load_prices(PRICES)
-    desks = Desks(series)
-    recorder = Recorder(desks.open_services())
+    brokers = Brokers(series)
+    recorder = Recorder(brokers.open_services())
     with transaction.atomic():
-        result = walk(series, cast(Desk, recorder))
+        result = walk(series, cast(Broker, recorder))
 
     def by_services() -> float:
-        desk = desks.open_services()
+        broker = brokers.open_services()
         with transaction.atomic():
-            return timed(lambda: walk(series, desk))
+            return timed(lambda: walk(series, broker))
 
     def in_memory() -> float:
-        desk = cast(Desk, Memory(recorder.answers))
-        return timed(lambda: walk(series, desk))
+        broker = cast(Broker, Memory(recorder.answers))
+        return timed(lambda: walk(series, broker))
 
     pair = in_turn(by_services, in_memory, times=PAIRS)
     bars = len(series.bars)
@@ -83,11 +83,11 @@ def measure() -> Iterator[Row]:
     )
 
 
-def walk(series: PriceSeries, desk: Desk) -> ReplayResult:
-    return replay(series, STRATEGIES, desk, Costs(), ReplaySettings())
+def walk(series: PriceSeries, broker: Broker) -> ReplayResult:
+    return replay(series, STRATEGIES, broker, Costs(), ReplaySettings())
 
 
-class Desks:
+class Brokers:
     """Portfolios of one user, each with a monthly goal as of the first bar."""
 
     def __init__(self, series: PriceSeries) -> None:
@@ -102,7 +102,7 @@ class Desks:
                 now=self.start,
             )
 
-    def open_services(self) -> ServiceDesk:
+    def open_services(self) -> LiveBroker:
         portfolio = create_portfolio(
             user=self.user,
             name=f"replay {next(self.numbers)}",
@@ -117,4 +117,4 @@ class Desks:
             recurring=True,
             as_of=self.start,
         )
-        return ServiceDesk(self.user, portfolio, STRATEGIES)
+        return LiveBroker(self.user, portfolio, STRATEGIES)

@@ -83,7 +83,7 @@ class DatabaseUnavailable(RuntimeError):
     """No PostgreSQL can serve; the message says why and what to do about it."""
 
 
-class Account(NamedTuple):
+class SystemUser(NamedTuple):
     """The account PostgreSQL runs as when root starts it."""
 
     name: str
@@ -423,7 +423,7 @@ class Embedded(NamedTuple):
             time.sleep(0.1)
         return Server(socket_dir, (self.home / "password").read_text())
 
-    def _launch(self, command: list[str], account: Account | None) -> str:
+    def _launch(self, command: list[str], account: SystemUser | None) -> str:
         """Start PostgreSQL and wait until it is ready; what it says if it ends."""
         end = time.monotonic() + PATIENCE
         # Ctrl-C waits until there is a child to be stopped; PostgreSQL unblocks it.
@@ -479,7 +479,7 @@ class Embedded(NamedTuple):
             f"{self.data} away, and load the dump."
         )
 
-    def _initialise(self, programs: Programs, account: Account | None) -> None:
+    def _initialise(self, programs: Programs, account: SystemUser | None) -> None:
         """Make the data; all or nothing, for the directory is renamed at the end."""
         for unfinished in self.home.glob("data.new-*"):
             shutil.rmtree(unfinished)
@@ -514,7 +514,7 @@ class Embedded(NamedTuple):
     def _make_with(
         self,
         programs: Programs,
-        account: Account | None,
+        account: SystemUser | None,
         program: str,
         *arguments: str,
         statement: str = "",
@@ -543,7 +543,7 @@ class Embedded(NamedTuple):
     def _is_in_home(self, socket_dir: str) -> bool:
         return Path(socket_dir).parent == self.home
 
-    def _make_socket_dir(self, account: Account | None) -> str:
+    def _make_socket_dir(self, account: SystemUser | None) -> str:
         """A directory with a name never used before.
 
         A PostgreSQL whose home was removed while it ran ends after a while, and removes
@@ -615,7 +615,7 @@ def _answers(socket_dir: str) -> bool:
     return True
 
 
-def _server_process(account: Account | None) -> dict[str, Any]:
+def _server_process(account: SystemUser | None) -> dict[str, Any]:
     """For subprocess: no signal of our terminal, nothing of our environment."""
     environment = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
     if "LD_LIBRARY_PATH" in os.environ:
@@ -629,7 +629,7 @@ def _server_process(account: Account | None) -> dict[str, Any]:
     }
 
 
-def _give(path: Path | int, account: Account | None) -> None:
+def _give(path: Path | int, account: SystemUser | None) -> None:
     if account is not None:
         os.chown(path, account.uid, account.gid)
 
@@ -637,7 +637,7 @@ def _give(path: Path | int, account: Account | None) -> None:
 # The account and the programs
 
 
-def server_account(data: Path) -> Account | None:
+def server_account(data: Path) -> SystemUser | None:
     """The account to drop to, or None when PostgreSQL can run as the current user.
 
     Data that already exist stay with their owner: PostgreSQL serves nobody else's.
@@ -655,7 +655,7 @@ def server_account(data: Path) -> Account | None:
         with contextlib.suppress(KeyError):
             found = pwd.getpwuid(name) if isinstance(name, int) else pwd.getpwnam(name)
             if found.pw_uid != 0:
-                return Account(found.pw_name, found.pw_uid, found.pw_gid)
+                return SystemUser(found.pw_name, found.pw_uid, found.pw_gid)
     raise DatabaseUnavailable(
         "PostgreSQL does not run as root, and there is no user to run it as "
         f"(looked for {', '.join(map(str, names))}). Set DATABASE_URL, or start "
@@ -663,13 +663,13 @@ def server_account(data: Path) -> Account | None:
     )
 
 
-def reaches(account: Account | None, directory: Path) -> bool:
+def reaches(account: SystemUser | None, directory: Path) -> bool:
     """Whether the account can enter the directory, and every directory above it."""
     command = ["/bin/sh", "-c", 'test -x "$0"', str(directory)]
     return _run(command, account).returncode == 0
 
 
-def find_programs(account: Account | None, spare: Path) -> Programs:
+def find_programs(account: SystemUser | None, spare: Path) -> Programs:
     """PostgreSQL's programs, in the order MASTERTRADE_POSTGRES_BIN, wheel, system.
 
     `spare` is a directory the account can enter; copies of programs go there when they
@@ -718,7 +718,7 @@ def _system_directories() -> list[Path]:
     return sorted(numbered, key=lambda path: -int(path.parent.name))
 
 
-def _version(directory: Path, account: Account | None) -> str | None:
+def _version(directory: Path, account: SystemUser | None) -> str | None:
     """The programs' version; None when the account cannot run them."""
     answer = _run([str(directory / "postgres"), "--version"], account)
     found = re.search(r"\(PostgreSQL\) (\d+(?:\.\d+)?)", answer.stdout)
@@ -726,7 +726,7 @@ def _version(directory: Path, account: Account | None) -> str | None:
 
 
 def _run(
-    command: list[str], account: Account | None
+    command: list[str], account: SystemUser | None
 ) -> subprocess.CompletedProcess[str]:
     try:
         return subprocess.run(

@@ -80,10 +80,10 @@ def assert_described(operation: "Operation", answer: Any) -> None:
     assert status in responses, f"{operation} answered {status}: {answer.content[:300]}"
     if answer.status_code < 401 or not answer.content:
         return
-    told = answer.json()
+    given = answer.json()
     described = responses[status]["content"]["application/json"]["schema"]
     allowed = described["properties"]["code"]["enum"]
-    assert told["code"] in allowed, f"{operation} answered {status} {told}"
+    assert given["code"] in allowed, f"{operation} answered {status} {given}"
 
 
 def client_with(authorization: str | None = None) -> APIClient:
@@ -228,13 +228,17 @@ def make_busy_trader(**fields: Any) -> Trader:
     return trader
 
 
-def make_replay(user: User, symbol: str = "TEST") -> ReplayRun:
+def make_replay(
+    user: User,
+    symbol: str = "TEST",
+    kind: PortfolioKind = PortfolioKind.SIMULATION,
+) -> ReplayRun:
     """The rows of a replay that traded nothing."""
     policy, constant = (
         create_portfolio(
             user=user,
             name=f"replay {symbol} {half} {uuid4().hex[:8]}",
-            kind=PortfolioKind.SIMULATION,
+            kind=kind,
             opening_balance=Decimal(1000),
             now=timezone.now(),
         )

@@ -12,8 +12,8 @@ from goals.admin.base import Tool
 from goals.admin.halts import MAY_HALT
 from goals.enums import TradingState
 from goals.models import Portfolio
-from goals.services.conditions import find_halt
 from goals.services.funding import find_lack_of_money
+from goals.services.risk_state import find_halt
 from goals.services.trading_state import trading_state_of
 from goals.services.voids import LONGEST_REASON
 
@@ -46,7 +46,7 @@ def lack_of(portfolio: Portfolio) -> SafeString:
     """What a portfolio without money lacks; empty where it has some."""
     lack = find_lack_of_money(portfolio)
     if lack is None:
-        return SafeString()
+        return SafeString("")
     return format_html("{} Or use “Deposit or withdraw” on this page.<br>", lack.detail)
 
 

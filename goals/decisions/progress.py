@@ -6,7 +6,9 @@ from decimal import Decimal
 
 from goals.decisions.periods import Period
 from goals.enums import GoalStatus, Health, Measure, ProgressBand
+from mastertrade.values import in_text
 from mastertrade.values.money import (
+    HUNDRED,
     MONEY,
     PERCENT,
     exactly,
@@ -15,7 +17,6 @@ from mastertrade.values.money import (
     round_to,
 )
 
-HUNDRED = Decimal(100)
 # A progress outside is held here, in percent.
 PROGRESS_BOUND_PCT = Decimal(99_999_999)
 SECONDS_PER_DAY = 86_400
@@ -45,7 +46,7 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PortfolioFigures:
     """What a goal is measured by: the portfolio's figures at one time."""
 
     unit_value: Decimal
@@ -55,7 +56,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class GoalProgress:
     """`current_value` in the goal's measure (percent or money)."""
 
     current_value: Decimal
@@ -82,39 +83,46 @@ class Pace:
 
 
 def measure_progress(
-    measure: Measure, target_value: Decimal, baseline: Baseline, reading: Reading
-) -> Progress:
+    measure: Measure,
+    target_value: Decimal,
+    baseline: Baseline,
+    portfolio_figures: PortfolioFigures,
+) -> GoalProgress:
     """Measure a goal from the ledger's figures at its start and now."""
-    current_value = measure_value(measure, baseline, reading)
-    return Progress(
+    current_value = measure_value(measure, baseline, portfolio_figures)
+    return GoalProgress(
         current_value,
         measure_progress_pct(current_value, baseline.start_value, target_value),
     )
 
 
 @exactly
-def measure_value(measure: Measure, baseline: Baseline, reading: Reading) -> Decimal:
+def measure_value(
+    measure: Measure, baseline: Baseline, portfolio_figures: PortfolioFigures
+) -> Decimal:
     """The goal's current value: percent for a return, money otherwise.
 
     The return of a run of units that ended in ruin is and stays -100.
     """
     match measure:
         case Measure.INCOME:
-            value = reading.realized_pnl - baseline.realized_pnl
+            value = portfolio_figures.realized_pnl - baseline.realized_pnl
         case Measure.VALUE:
-            value = reading.live_equity
-        case Measure.RETURN if not can_still_move(measure, baseline, reading):
+            value = portfolio_figures.live_equity
+        case Measure.RETURN if not can_still_move(measure, baseline, portfolio_figures):
             value = -HUNDRED
         case Measure.RETURN:
-            value = (reading.unit_value / baseline.unit_value - 1) * HUNDRED
+            value = (portfolio_figures.unit_value / baseline.unit_value - 1) * HUNDRED
     return round_to(hold_within(value, MONEY), MONEY)
 
 
-def can_still_move(measure: Measure, baseline: Baseline, reading: Reading) -> bool:
+def can_still_move(
+    measure: Measure, baseline: Baseline, portfolio_figures: PortfolioFigures
+) -> bool:
     """Whether trading can move the goal at all; not a return whose run is over."""
     if measure is not Measure.RETURN:
         return True
-    return baseline.run == reading.run and baseline.unit_value > 0
+    return baseline.run == portfolio_figures.run and baseline.unit_value > 0
 
 
 @exactly
@@ -140,6 +148,13 @@ def band_for(progress_pct: Decimal) -> ProgressBand:
     return band
 
 
+def show_progress(progress_pct: Decimal) -> str:
+    """As text: never beyond the floor of a band that it has not reached."""
+    floors = BAND_FLOORS_PCT.values()
+    nearest = min(floors, key=lambda floor: abs(floor - progress_pct))
+    return in_text.percent(progress_pct, nearest)
+
+
 def describe_band(band: ProgressBand) -> str:
     """The band's range in words, e.g. "from 30 to below 80 %"."""
     floors = [None, *BAND_FLOORS_PCT.values(), None]
@@ -155,7 +170,7 @@ def describe_band(band: ProgressBand) -> str:
 @exactly
 def measure_pace(
     *,
-    progress: Progress,
+    progress: GoalProgress,
     target_value: Decimal,
     period: Period,
     at: datetime,
@@ -178,8 +193,8 @@ def measure_pace(
     gap = round_to(_hold_progress(progress.progress_pct - expected), PERCENT)
     health = None if over else health_for(gap, probability, unreachable=unreachable)
     words = (
-        f"{format_plain(progress.progress_pct)} % of the way after "
-        f"{format_plain(expected)} % of the time"
+        f"{in_text.percent(progress.progress_pct, expected)} of the way after "
+        f"{in_text.percent(expected, progress.progress_pct)} of the time"
     )
     left = Decimal(0) if over else whole - elapsed
     required = _required_per_day(target_value - progress.current_value, left)

@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import NormalDist
 
-from mastertrade.values.money import exactly, round_to
+from mastertrade.values.money import RATIO, ZERO, exactly, round_to
 
-ZERO = Decimal(0)
-# Digits and places of a ratio that a decision looks at.
-RATIO = (40, 12)
 FEWEST_TRADES = 20
 CONFIDENT_TRADES = 100
 # Prior deviation of the mean, in typical losses. Source: docs/projection.md.

@@ -15,22 +15,17 @@ from goals.decisions.policies import (
     DEFAULT_MIN_FACTOR,
     HIGHEST_FACTOR,
     LOWEST_FACTOR,
+    PolicyName,
 )
 from goals.decisions.progress import (
     Baseline,
+    GoalProgress,
     Pace,
-    Progress,
     measure_pace,
     status_by_clock,
 )
 from goals.decisions.trade_record import CONFIDENT_TRADES
-from goals.enums import (
-    AfterAchieved,
-    GoalStatus,
-    GoalType,
-    PolicyName,
-    ProgressBand,
-)
+from goals.enums import AfterAchieved, GoalStatus, GoalType, Measure, ProgressBand
 from goals.models.portfolios import Portfolio
 from mastertrade.db import model_fields as columns
 from mastertrade.db.model_fields import (
@@ -42,6 +37,7 @@ from mastertrade.db.model_fields import (
     is_null,
     is_set,
 )
+from mastertrade.values.money import format_plain
 
 
 class FinancialGoalQuerySet(models.QuerySet["FinancialGoal"]):
@@ -223,7 +219,9 @@ class FinancialGoal(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.goal_type} {self.target_value.normalize():f} (goal {self.pk})"
+        target = format_plain(self.target_value)
+        unit = " %" if self.kind.measures is Measure.RETURN else ""
+        return f"{self.goal_type.replace('_', ' ')} {target}{unit} (goal {self.pk})"
 
     @property
     def kind(self) -> GoalType:
@@ -243,8 +241,8 @@ class FinancialGoal(models.Model):
         )
 
     @property
-    def progress(self) -> Progress:
-        return Progress(self.current_value, self.progress_pct)
+    def progress(self) -> GoalProgress:
+        return GoalProgress(self.current_value, self.progress_pct)
 
     def forget_projection(self) -> None:
         """For when it was said of another target or deadline; saves nothing."""
@@ -281,13 +279,13 @@ class FinancialGoal(models.Model):
         """The pace now, or when it ended; with what was projected while it runs."""
         status = self.status_at(now)
         runs = status in {GoalStatus.ACTIVE, GoalStatus.PAUSED}
-        told = runs and self.achieved_at is None
+        is_shown = runs and self.achieved_at is None
         return measure_pace(
             progress=self.progress,
             target_value=self.target_value,
             period=self.period,
             at=min(now, self.ended_at or now),
-            probability=self.probability if told else None,
-            unreachable=self.unreachable and told,
+            probability=self.probability if is_shown else None,
+            unreachable=self.unreachable and is_shown,
             over=self.is_over(now),
         )

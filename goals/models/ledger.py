@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Func, Q, Value
 
 from goals.decisions.accounting import Account
-from goals.decisions.progress import Reading
+from goals.decisions.progress import PortfolioFigures
 from goals.enums import EntryKind
 from goals.models.portfolios import Portfolio
 from mastertrade.db import model_fields as columns
@@ -241,9 +241,9 @@ class LedgerDay(models.Model):
         )
 
     @property
-    def reading(self) -> Reading:
+    def portfolio_figures(self) -> PortfolioFigures:
         """What goals are measured by at the end of the day (realised figures)."""
-        return Reading(
+        return PortfolioFigures(
             unit_value=self.unit_value,
             realized_pnl=self.realized_pnl,
             live_equity=self.equity,
@@ -259,6 +259,13 @@ class LedgerChange(models.Model):
     """
 
     change_id = models.BigAutoField(primary_key=True)
+    portfolio = models.ForeignKey(
+        Portfolio,
+        models.CASCADE,
+        related_name="ledger_changes",
+        db_constraint=False,  # ON DELETE CASCADE in the migration
+        db_index=False,  # ledger_changes_by_portfolio begins with it
+    )
     trade_id = models.BigIntegerField(null=True)  # trades live a floor above
     cash_flow = models.ForeignKey(
         CashFlow,
@@ -284,6 +291,9 @@ class LedgerChange(models.Model):
             ),
         )
         indexes = (
+            models.Index(
+                fields=["portfolio", "change_id"], name="ledger_changes_by_portfolio"
+            ),
             models.Index(
                 fields=["trade_id", "change_id"],
                 condition=Q(trade_id__isnull=False),

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from goals.decisions.accounting import Account, measure_live_drawdown_pct
 from goals.decisions.periods import local_day
-from goals.decisions.progress import Reading
+from goals.decisions.progress import PortfolioFigures
 from goals.enums import EdgeGuard, PortfolioKind, TradingState
 from mastertrade.db import model_fields as columns
 from mastertrade.db.model_fields import (
@@ -166,6 +166,13 @@ class Portfolio(models.Model):
         return f"{self.user_id}/{self.name}"
 
     @property
+    def shown_kind(self) -> PortfolioKind:
+        """Its kind to a person, for whom the demo's replays are simulations."""
+        if self.kind == PortfolioKind.DEMO and self.finished_at is not None:
+            return PortfolioKind.SIMULATION
+        return PortfolioKind(self.kind)
+
+    @property
     def is_live(self) -> bool:
         return self.kind == PortfolioKind.LIVE
 
@@ -221,7 +228,7 @@ class Portfolio(models.Model):
             redeemed_value=self.redeemed_value,
         )
 
-    def take_over(self, account: Account) -> None:
+    def apply_figures(self, account: Account) -> None:
         """Set the cached figures, beside the present `unrealized_pnl`; not saved."""
         self.equity = account.equity
         self.units = account.units
@@ -234,9 +241,9 @@ class Portfolio(models.Model):
         self.drawdown_pct = measure_live_drawdown_pct(account, self.unrealized_pnl)
 
     @property
-    def reading(self) -> Reading:
+    def portfolio_figures(self) -> PortfolioFigures:
         """What goals are measured by, now."""
-        return Reading(
+        return PortfolioFigures(
             unit_value=self.unit_value,
             realized_pnl=self.realized_pnl,
             live_equity=self.live_equity,

@@ -17,23 +17,23 @@ from goals.projection.forecast import (
     estimate_chance,
     is_unreachable,
 )
-from goals.projection.goal_path import Way
+from goals.projection.goal_path import GoalPath
 from goals.projection.policy_tables import stop_at
 
 
-def stop_below(way: Way, hard_drawdown_pct: Decimal) -> float | None:
+def stop_below(path: GoalPath, hard_drawdown_pct: Decimal) -> float | None:
     """How far below the start (a ratio) trading halts for good, by the way's equity.
 
     None where equity is below that already: trading was resumed there, and nobody
     knows where it would halt again.
     """
     stop = stop_at(hard_drawdown_pct)
-    return stop if float(way.equity) > 1 - stop else None
+    return stop if float(path.equity) > 1 - stop else None
 
 
 def find_unreachable(
     record: GrowthRecord,
-    way: Way,
+    path: GoalPath,
     *,
     trades_left: int,
     max_factor: Decimal,
@@ -47,7 +47,7 @@ def find_unreachable(
     if not record.judged:
         return None
     factor = float(max_factor)
-    goal_return, equity = float(way.goal_return), float(way.equity)
+    goal_return, equity = float(path.goal_return), float(path.equity)
     needed = log1p(goal_return) - log(equity)
     most = trades_left * log1p(max(float(record.best), 0.0) * factor)
     edge: Edge | None = _told_by_sums(record)

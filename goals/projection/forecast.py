@@ -17,7 +17,7 @@ from goals.projection.edge import Edge
 from goals.projection.evaluate import Policy, as_function, evaluate_policy
 from goals.projection.grouping import MOST_SINGLE, sum_of
 from goals.projection.outcomes import take_outcomes
-from goals.projection.simulation import Walks, simulate_policy
+from goals.projection.simulation import SimulatedPaths, simulate_policy
 from mastertrade.values.exceptions import InvalidInput
 
 # What the posterior's deviation is widened by: trades are less alike than assumed.
@@ -202,7 +202,7 @@ def is_unreachable(
     if most < needed - 1e-12:
         trades = f"{trades_left} trades" if trades_left > 1 else "one trade"
         return (
-            f"not even {trades} like the best so far, at factor {max_factor:g}, would "
+            f"not even {trades} like the best one yet, at factor {max_factor:g}, would "
             f"reach it"
         )
     chance = estimate_chance(
@@ -231,8 +231,8 @@ def is_unreachable(
     ).probability
     if upper < UNREACHABLE:
         return (
-            f"even at factor {max_factor:g} and the upper end of what is known of the "
-            f"trades, the probability is {upper:.1%}, below {UNREACHABLE:.0%}"
+            f"even at factor {max_factor:g} and the upper bound of the edge, the "
+            f"probability is {upper:.1%}, below {UNREACHABLE:.0%}"
         )
     return None
 
@@ -303,7 +303,7 @@ def fan(
     stop_loss: float | None = None,
     paths: int = FAN_PATHS,
     seed: int = 0,
-) -> Walks:
+) -> SimulatedPaths:
     """Simulated walks to the deadline; `.fan` are their 5, 25, 50, 75, 95 % quantiles.
 
     They trade on beyond the goal, so that the fan shows what the account may come to.

@@ -18,19 +18,16 @@ from decimal import Decimal
 
 import numpy as np
 
-from goals.decisions.progress import Progress
+from goals.decisions.progress import GoalProgress
 from goals.enums import Measure
 from goals.projection.types import Floats
-from mastertrade.values.money import exactly, round_to
+from mastertrade.values.money import HUNDRED, ONE, RATIO, exactly, round_to
 
-ONE = Decimal(1)
-HUNDRED = Decimal(100)
 # A ratio that enters a decision: 12 places.
-RATIO = (40, 12)
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class GoalPath:
     """From the start (equity 1, `start_progress_pct`) to the goal (1 + `goal_return`).
 
     `equity` is today's. All but the percentage are ratios.
@@ -53,12 +50,12 @@ class Way:
         return np.asarray(float(start_value) + share * float(target - start_value))
 
     @exactly
-    def toward(self, goal_return: Decimal) -> "Way":
+    def toward(self, goal_return: Decimal) -> "GoalPath":
         """The way from the same start, and with the same done before it, elsewhere."""
         share = self.start_progress_pct / HUNDRED
         done = self.goal_return * share / (ONE - share) if share < 1 else Decimal(0)
         start = done / (done + goal_return) * HUNDRED
-        return Way(goal_return, self.equity, start)
+        return GoalPath(goal_return, self.equity, start)
 
     @exactly
     def need(self, trades_left: Decimal) -> Decimal:
@@ -71,14 +68,14 @@ class Way:
 
 
 @exactly
-def find_way(
+def goal_path(
     measure: Measure,
     *,
-    progress: Progress,
+    progress: GoalProgress,
     start_value: Decimal,
     target_value: Decimal,
     live_equity: Decimal,
-) -> Way | None:
+) -> GoalPath | None:
     """The goal's way; None where nothing can lead there: no equity, all of it lost."""
     if live_equity <= 0:
         return None
@@ -87,15 +84,17 @@ def find_way(
         equity = ONE + current / HUNDRED
         return _way(target_value / HUNDRED, equity) if equity > 0 else None
     start = live_equity - current if measure is Measure.INCOME else start_value
-    way = target_value - start_value
+    path = target_value - start_value
     if start > 0:
-        return _way(way / start, live_equity / start)
+        return _way(path / start, live_equity / start)
     left = target_value - current
     if left <= 0:
-        return _way(way / live_equity, ONE + way / live_equity)
+        return _way(path / live_equity, ONE + path / live_equity)
     return _way(left / live_equity, ONE, progress.progress_pct)
 
 
-def _way(goal_return: Decimal, equity: Decimal, start: Decimal = Decimal(0)) -> Way:
+def _way(
+    goal_return: Decimal, equity: Decimal, start: Decimal = Decimal(0)
+) -> GoalPath:
     rounded = max(round_to(goal_return, RATIO), Decimal("1e-12"))
-    return Way(rounded, max(round_to(equity, RATIO), Decimal("1e-12")), start)
+    return GoalPath(rounded, max(round_to(equity, RATIO), Decimal("1e-12")), start)

@@ -14,7 +14,7 @@ from goals.projection.forecast import (
     project,
     required_growth,
 )
-from goals.projection.goal_path import Way
+from goals.projection.goal_path import GoalPath
 from goals.projection.grouping import sum_of
 from goals.projection.outcomes import take_outcomes
 from goals.projection.policy_functions import GoalPolicy
@@ -39,7 +39,7 @@ FAN_PCT = (5, 25, 50, 75, 95)
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class ProjectionFigures:
     """Probabilities and growths are ratios; suggestions in trades and as a ratio.
 
     `fan` has a row for some numbers of trades done: that number and the equities (in
@@ -58,7 +58,7 @@ class Figures:
 
 def project_goal(
     edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: float | None
-) -> Figures:
+) -> ProjectionFigures:
     """Project a goal under its own policy; the same question gives the same answer.
 
     The last `MOST_KEPT` answers are kept. With less than one trade expected there is
@@ -71,12 +71,12 @@ def project_goal(
         chances = Chances(figures.probability, figures.low, figures.high)
         figures = replace(
             figures,
-            **asdict(_expected(chances, policy.way, trades_left)),
+            **asdict(_expected(chances, policy.path, trades_left)),
             suggested_return=None,
             fan=(),
         )
     needed = required_growth(
-        float(trades_left), float(policy.way.goal_return), float(policy.way.equity)
+        float(trades_left), float(policy.path.goal_return), float(policy.path.equity)
     )
     return replace(figures, required_per_trade=growth(needed))
 
@@ -87,14 +87,14 @@ def _at_least_a_part(trades_left: Decimal) -> int:
 
 
 @exactly
-def _expected(chances: "Chances", way: Way, trades_left: Decimal) -> "Chances":
+def _expected(chances: "Chances", path: GoalPath, trades_left: Decimal) -> "Chances":
     """What one trade gives, weighed by how probable it is that it comes.
 
     An expected n < 1 trades are one with probability n, none otherwise:
     P(n) = n P(1) + (1 - n) P(0), and P(0) is 1 at the goal or beyond it, else 0.
     """
     share = min(trades_left, Decimal(1))
-    there = Decimal(way.equity >= 1 + way.goal_return)
+    there = Decimal(path.equity >= 1 + path.goal_return)
     parts = (chances.probability, chances.low, chances.high)
     return Chances(
         *(round_to(share * one + (1 - share) * there, PROBABILITY) for one in parts)
@@ -123,11 +123,11 @@ class _Question:
 
 
 @lru_cache(maxsize=MOST_KEPT)
-def _answer(asked: _Question) -> Figures:
+def _answer(asked: _Question) -> ProjectionFigures:
     edge, policy, trades = asked.edge, asked.policy, asked.trades
     seed, stop_loss = asked.seed, asked.stop_loss
-    way, choose = policy.way, policy.as_function()
-    goal_return, equity = float(way.goal_return), float(way.equity)
+    path, choose = policy.path, policy.as_function()
+    goal_return, equity = float(path.goal_return), float(path.equity)
     found = project(
         edge,
         choose,
@@ -148,7 +148,7 @@ def _answer(asked: _Question) -> Figures:
         most_trades=MOST_SUGGESTED if policy.table is None else MOST_SOLVED,
         probability=found.probability,
     )
-    return Figures(
+    return ProjectionFigures(
         probability=ratio(found.probability),
         low=ratio(found.low),
         high=ratio(found.high),
@@ -178,30 +178,30 @@ def measure_chances(
         edge,
         policy.as_function(),
         trades_left=trades,
-        goal_return=float(policy.way.goal_return),
-        equity=float(policy.way.equity),
+        goal_return=float(policy.path.goal_return),
+        equity=float(policy.path.equity),
         stop_loss=stop_loss,
         seed=_seed(edge, policy, trades, stop_loss),
     )
     chances = Chances(ratio(found.probability), ratio(found.low), ratio(found.high))
-    return _expected(chances, policy.way, trades_left)
+    return _expected(chances, policy.path, trades_left)
 
 
 def _policy_toward(policy: GoalPolicy, trades: int, target: float) -> GoalPolicy:
     """The same policy, were that the goal's target, with so many trades left."""
-    way = policy.way.toward(round_to(Decimal(target), RATIO))
+    path = policy.path.toward(round_to(Decimal(target), RATIO))
     if policy.table is None:
-        return replace(policy, way=way)
-    asked = policy.table.inputs.toward(min(trades, SUGGESTED_ROWS), way.goal_return)
+        return replace(policy, path=path)
+    asked = policy.table.inputs.toward(min(trades, SUGGESTED_ROWS), path.goal_return)
     each = max(trades / asked.trades_left, 1.0)
-    told = sum_of(take_outcomes(asked.growths, asked.probabilities, 1.0), each)
+    compressed = sum_of(take_outcomes(asked.growths, asked.probabilities, 1.0), each)
     asked = replace(
         asked,
-        growths=tuple(told.values.tolist()),
-        probabilities=tuple(told.probabilities.tolist()),
+        growths=tuple(compressed.values.tolist()),
+        probabilities=tuple(compressed.probabilities.tolist()),
         nodes=SUGGESTED_NODES,
     )
-    return replace(policy, way=way, table=solve(asked), trades_a_row=each)
+    return replace(policy, path=path, table=solve(asked), trades_a_row=each)
 
 
 def _fan(
@@ -211,8 +211,8 @@ def _fan(
         edge,
         policy.as_function(),
         trades_left=trades,
-        goal_return=float(policy.way.goal_return),
-        equity=float(policy.way.equity),
+        goal_return=float(policy.path.goal_return),
+        equity=float(policy.path.equity),
         seed=seed,
     )
     if walks.fan is None:
@@ -225,13 +225,13 @@ def _fan(
 
 def _seed(edge: Edge, policy: GoalPolicy, trades: int, stop_loss: float | None) -> int:
     """From the question alone, so that it is answered the same each time."""
-    way = policy.way
-    told = f"{edge.growths.tolist()} {edge.probabilities.tolist()} {trades} {stop_loss}"
-    told += f" {policy.policy} {policy.min_factor} {policy.max_factor} {policy.cap}"
-    told += f" {way.goal_return} {way.equity} {way.start_progress_pct}"
-    told += f" {edge.bounds} {edge.best} {policy.after_achieved} {policy.edge}"
-    told += f" {policy.table and policy.table.inputs.digest}"
-    return int.from_bytes(sha256(told.encode()).digest()[:8])
+    path = policy.path
+    text = f"{edge.growths.tolist()} {edge.probabilities.tolist()} {trades} {stop_loss}"
+    text += f" {policy.policy} {policy.min_factor} {policy.max_factor} {policy.cap}"
+    text += f" {path.goal_return} {path.equity} {path.start_progress_pct}"
+    text += f" {edge.bounds} {edge.best} {policy.after_achieved} {policy.edge}"
+    text += f" {policy.table and policy.table.inputs.digest}"
+    return int.from_bytes(sha256(text.encode()).digest()[:8])
 
 
 def ratio(value: float) -> Decimal:

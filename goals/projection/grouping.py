@@ -70,13 +70,13 @@ def plan_steps(
     outcomes: Outcomes,
     trades_left: int,
     nearest: float,
-    way: float,
+    path: float,
     factor: float,
     share: float = SHARE,
 ) -> list[Stretch]:
     """The stretches of a walk, the one before the deadline first.
 
-    `nearest` is how far goal or stop are from today and `way` how far from each other,
+    `nearest` is how far goal or stop are from today and `path` how far from each other,
     in log-equity; `factor` the largest; a policy is asked again after `share` of the
     trades left. Steps are short where the walk begins near one
     of them, where both are near each other, and before the deadline.
@@ -85,7 +85,7 @@ def plan_steps(
     if trades_left <= MOST_SINGLE or spread * factor == 0:
         return [Stretch(Step(1, outcomes))] * trades_left
     begin = (1 + nearest / (spread * factor) * MOST_DRAWN / OVERSHOOT) ** 2
-    longest = (way * PART_OF_WAY / (spread * factor)) ** 2
+    longest = (path * PART_OF_WAY / (spread * factor)) ** 2
     made = {1: Step(1, outcomes)}
     plan = []
     left, done = index(trades_left), 0
@@ -120,13 +120,13 @@ def repeat(step: Callable[[Floats], Floats], values: Floats, times: int) -> Floa
 
 def sum_of(outcomes: Outcomes, trades: float) -> Outcomes:
     """The sum of so many trades, of which there need be no whole number."""
-    told, doubled = outcomes, 1
+    summed, doubled = outcomes, 1
     while doubled * 2 <= trades:
-        told, doubled = _twice(told), doubled * 2
-    mean = float(told.values @ told.probabilities)
+        summed, doubled = _twice(summed), doubled * 2
+    mean = float(summed.values @ summed.probabilities)
     wider = sqrt(trades / doubled)
-    values = mean * trades / doubled + (told.values - mean) * wider
-    return Outcomes(values, told.probabilities, outcomes.base_risk)
+    values = mean * trades / doubled + (summed.values - mean) * wider
+    return Outcomes(values, summed.probabilities, outcomes.base_risk)
 
 
 def _make(size: int, made: dict[int, Step], spread: float) -> Step:

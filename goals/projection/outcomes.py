@@ -44,11 +44,11 @@ class Outcomes:
         return self._travel(factor, trades, deviations, -1.0)
 
     def _travel(
-        self, factor: float, trades: int, deviations: float, way: float
+        self, factor: float, trades: int, deviations: float, path: float
     ) -> float:
         steps = self.log_steps(np.array([factor]))[0]
         with np.errstate(invalid="ignore"):
-            steps = way * np.where(np.isfinite(steps), steps, 0.0)
+            steps = path * np.where(np.isfinite(steps), steps, 0.0)
         mean = float(self.probabilities @ steps)
         spread = float(np.sqrt(self.probabilities @ steps**2))
         best = float(max(steps.max(), 0.0)) * trades

@@ -24,7 +24,7 @@ FAN_PCT = (5, 25, 50, 75, 95)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Walks:
+class SimulatedPaths:
     """What a number of simulated walks came to.
 
     Equity in units of that at the goal's start. `probability` and `stop_probability`
@@ -54,7 +54,7 @@ def simulate_policy(
     seed: int = 0,
     fan: bool = False,
     goes_on: bool = False,
-) -> Walks:
+) -> SimulatedPaths:
     """Simulate `paths` walks; arguments as in `evaluate_policy`.
 
     The walk ends where it reaches the goal or the stop, as there; with `goes_on` it
@@ -70,7 +70,7 @@ def simulate_policy(
         stage.walk(min(CHUNK, paths - done), generator, fan=fan)
         for done in range(0, paths, CHUNK)
     ]
-    return Walks(
+    return SimulatedPaths(
         probability=sum(part.reached for part in parts) / paths,
         stop_probability=sum(part.stopped for part in parts) / paths,
         ends=np.exp(np.concatenate([part.ends for part in parts])),

@@ -1,7 +1,8 @@
 """The figures of past times: from the local days that are kept, and by walking."""
 
 import json
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from django.db import DatabaseError, connection
 
 from goals.decisions.accounting import Account, open_account
 from goals.decisions.periods import local_day, local_midnight
-from goals.decisions.progress import Reading
+from goals.decisions.progress import PortfolioFigures
 from goals.models import LedgerDay, Portfolio
 from goals.services.figures import arrays_of, table_of
 from mastertrade.values.exceptions import DomainError, InsufficientEquity, OutOfRange
@@ -68,19 +69,19 @@ SELECT %(portfolio_id)s, * FROM {table_of("", FIGURES)}
 """
 
 
-def read_ledger_at(portfolio: Portfolio, at: datetime) -> Reading:
+def read_ledger_at(portfolio: Portfolio, at: datetime) -> PortfolioFigures:
     """The figures right after the last entry up to and including `at`.
 
     Open positions are not valued at a past time: live equity there is the realised.
     """
     days = newest_days(portfolio, local_day(at, portfolio.time_zone))
     account = account_at(portfolio, at, days)
-    return Reading(
+    return PortfolioFigures(
         account.unit_value, account.realized_pnl, account.equity, account.run
     )
 
 
-def read_ledger_before(portfolio: Portfolio, at: datetime) -> Reading:
+def read_ledger_before(portfolio: Portfolio, at: datetime) -> PortfolioFigures:
     """The figures right before `at`: what a period that starts then starts from."""
     return read_ledger_at(portfolio, at - MICROSECOND)
 
@@ -89,6 +90,16 @@ def newest_days(portfolio: Portfolio, day: date) -> list[LedgerDay]:
     """The two newest local days up to `day` on which anything was booked."""
     kept = LedgerDay.objects.filter(portfolio=portfolio, day__lte=day)
     return list(kept.order_by("-day")[:2])
+
+
+def days_between(
+    days: Sequence[LedgerDay], first: date, last: date | None
+) -> Sequence[LedgerDay]:
+    """Those of the days, which are in order, from `first` to `last` (None: all)."""
+    begin = bisect_left(days, first, key=lambda kept: kept.day)
+    if last is None:
+        return days[begin:]
+    return days[begin : bisect_right(days, last, key=lambda kept: kept.day)]
 
 
 def account_at(portfolio: Portfolio, at: datetime, days: list[LedgerDay]) -> Account:
@@ -105,7 +116,7 @@ def account_at(portfolio: Portfolio, at: datetime, days: list[LedgerDay]) -> Acc
         return before
     midnight = local_midnight(day, portfolio.time_zone)
     until_at = at + MICROSECOND
-    walked = walk_days(portfolio, before, from_at=midnight, until_at=until_at)
+    walked = roll_ledger(portfolio, before, from_at=midnight, until_at=until_at)
     return walked[-1].account if walked else before
 
 
@@ -123,7 +134,7 @@ def last_day_before(portfolio: Portfolio, day: date) -> LedgerDay | None:
     return kept.order_by("-day").first()
 
 
-def walk_days(
+def roll_ledger(
     portfolio: Portfolio,
     account: Account,
     *,

@@ -6,14 +6,14 @@ A row holds enough to take the decision again.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from goals.decisions.arbitration import GoalStanding
-from goals.decisions.guards import Exposure, TradingConditions
-from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
+from goals.decisions.arbitration import GoalState
+from goals.decisions.guards.base import Exposure, RiskState, SizeRequest
+from goals.decisions.sizing import SizingDecision, decide_size
 from goals.models import GoalAdjustmentLog, Portfolio
 from goals.projection.policy_tables import DeadlineInputs, DeadlineTable
-from goals.services.outlooks import look_up
 from goals.services.policy_tables import load_table
 from goals.services.sizing import SizingCall
+from goals.services.trade_forecasts import apply_table
 from mastertrade.values.jsonable import from_plain, show, to_plain
 from mastertrade.values.money import FACTOR, MONEY, PERCENT, PRICE, round_to
 
@@ -22,11 +22,11 @@ def log_decision(
     *,
     portfolio: Portfolio,
     decision: SizingDecision,
-    standings: Sequence[GoalStanding],
+    goal_states: Sequence[GoalState],
     request: SizeRequest,
     call: SizingCall,
     exposure: Exposure,
-    conditions: TradingConditions,
+    risk_state: RiskState,
     tables: Mapping[str, DeadlineInputs] | None = None,
 ) -> GoalAdjustmentLog:
     """Write the decision down, with all it looked at; it can be replayed from that.
@@ -56,9 +56,9 @@ def log_decision(
         inputs=to_plain(
             {
                 "request": request,
-                "goals": standings,
+                "goals": goal_states,
                 "context": exposure,
-                "conditions": conditions,
+                "conditions": risk_state,
                 **({"tables": tables} if tables else {}),
             }
         ),
@@ -85,18 +85,20 @@ def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
     }
     return decide_size(
         from_plain(SizeRequest, inputs["request"]),
-        tuple(_read_standing(standing, tables) for standing in inputs["goals"]),
-        from_plain(Exposure, inputs["context"]),
-        from_plain(TradingConditions, inputs["conditions"]),
+        tuple(_read_goal_state(one, tables) for one in inputs["goals"]),
+        # Rows from before the currency was stored have none.
+        from_plain(Exposure, {"currency": "", **inputs["context"]}),
+        from_plain(RiskState, inputs["conditions"]),
     )
 
 
-def _read_standing(
+def _read_goal_state(
     stored: Mapping[str, Any], tables: Mapping[str, DeadlineTable]
-) -> GoalStanding:
-    standing = from_plain(GoalStanding, stored)
-    solved = standing.solved
-    return standing if solved is None else look_up(standing, tables[solved.table])
+) -> GoalState:
+    goal_state = from_plain(GoalState, stored)
+    if goal_state.solved is None:
+        return goal_state
+    return apply_table(goal_state, tables[goal_state.solved.table])
 
 
 def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:

@@ -9,23 +9,23 @@ from django.db import connection
 
 from goals.decisions.accounting import Account, open_account
 from goals.decisions.periods import local_date, local_midnight
-from goals.decisions.progress import Reading
+from goals.decisions.progress import PortfolioFigures
 from goals.enums import Measure
 from goals.models import FinancialGoal, LedgerDay, Portfolio
 from goals.services.days import (
     ONE_DAY,
+    days_between,
     last_day_before,
     read_ledger_at,
     read_ledger_before,
-    walk_days,
+    roll_ledger,
 )
 from goals.services.ledger import measure_by
-from mastertrade.values.money import MONEY, exactly, quantum
+from mastertrade.values.money import HUNDRED, MONEY, exactly, quantum
 
 # A progress is rounded to 6 places of a percent before it is compared; this share of
 # the way is certainly below what rounds to 100 %.
 ALMOST_THERE = Decimal("0.99999999")
-HUNDRED = Decimal(100)
 REACHED = """
 SELECT goal_id, max(effective_at) FILTER (WHERE kind = 'change'),
        min(effective_at) FILTER (WHERE kind = 'mark' AND progress_pct >= 100)
@@ -59,12 +59,13 @@ class Reached:
         if after is not None and _shows_target(goal, portfolio, after):
             return after
         begun = has_begun(goal, portfolio)
-        if after is None and (begun or known is not None or goal.ended_at is not None):
-            reading = read_ledger_before(portfolio, goal.period_starts_at)
-            if begins_reached(goal, reading):
+        is_value = goal.kind.measures is Measure.VALUE  # no other begins at its target
+        judged = begun or known is not None or goal.ended_at is not None
+        if is_value and after is None and judged:
+            portfolio_figures = read_ledger_before(portfolio, goal.period_starts_at)
+            if begins_reached(goal, portfolio_figures):
                 return goal.period_starts_at
-        last = goal.target_date or date.max
-        own = [day for day in days if goal.start_date <= day.day <= last]
+        own = days_between(days, goal.start_date, goal.target_date)
         found = [
             find_first_reach(goal, portfolio, own, after=after),
             self.marked_at.get(goal.goal_id),
@@ -117,19 +118,19 @@ def has_begun(goal: FinancialGoal, portfolio: Portfolio) -> bool:
     return newest is not None and goal.period_starts_at <= newest
 
 
-def begins_reached(goal: FinancialGoal, reading: Reading) -> bool:
+def begins_reached(goal: FinancialGoal, portfolio_figures: PortfolioFigures) -> bool:
     """Whether the figures that its period begins with show the target already.
 
     Only a portfolio value's can: what a return or an income is measured from is zero.
     """
     if goal.kind.measures is not Measure.VALUE:
         return False
-    return measure_by(goal, reading).progress_pct >= HUNDRED
+    return measure_by(goal, portfolio_figures).progress_pct >= HUNDRED
 
 
 def _shows_target(goal: FinancialGoal, portfolio: Portfolio, at: datetime) -> bool:
-    reading = read_ledger_at(portfolio, at)
-    return measure_by(goal, reading).progress_pct >= HUNDRED
+    portfolio_figures = read_ledger_at(portfolio, at)
+    return measure_by(goal, portfolio_figures).progress_pct >= HUNDRED
 
 
 def find_first_reach(
@@ -156,7 +157,7 @@ def find_first_reach(
 
 
 def _reaches(goal: FinancialGoal, entry: LedgerDay) -> bool:
-    return measure_by(goal, entry.reading).progress_pct >= HUNDRED
+    return measure_by(goal, entry.portfolio_figures).progress_pct >= HUNDRED
 
 
 def _entries_of(portfolio: Portfolio, day: LedgerDay) -> list[LedgerDay]:
@@ -165,7 +166,7 @@ def _entries_of(portfolio: Portfolio, day: LedgerDay) -> list[LedgerDay]:
         before.account if before else open_account(portfolio.opening_balance)
     )
     zone = portfolio.time_zone
-    return walk_days(
+    return roll_ledger(
         portfolio,
         account,
         from_at=local_midnight(day.day, zone),

@@ -4,7 +4,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from goals.decisions.accounting import measure_live_unit_value
 from goals.models import Portfolio
-from goals.services.conditions import Figures
+from goals.services.risk_state import FiguresAt
 from mastertrade.values.exceptions import (
     DomainError,
     PortfolioRuined,
@@ -32,7 +32,7 @@ def _propose_deposit(portfolio: Portfolio) -> Decimal:
 
 
 def find_lack_of_money(
-    portfolio: Portfolio, figures: Figures | None = None
+    portfolio: Portfolio, figures: FiguresAt | None = None
 ) -> DomainError | None:
     """The refusal of a portfolio that is ruined or unfunded; None where money is.
 
@@ -43,12 +43,12 @@ def find_lack_of_money(
         account, live_equity = portfolio.account, portfolio.live_equity
         live_unit_value = measure_live_unit_value(account, portfolio.unrealized_pnl)
     else:
-        account, live_equity = figures.account, figures.reading.live_equity
+        account, live_equity = figures.account, figures.portfolio_figures.live_equity
         live_unit_value = figures.live_unit_value
     if account.is_ruined:
         return PortfolioRuined(
-            f"Portfolio {portfolio.name} is ruined: every size is blocked until a "
-            f"deposit starts it anew. Deposit: {deposit_call(portfolio)}."
+            f"Portfolio {portfolio.name} is ruined: every size is blocked until the "
+            f"next deposit. Deposit: {deposit_call(portfolio)}."
         )
     if live_equity <= 0 and live_unit_value > 0:
         return PortfolioUnfunded(
@@ -59,7 +59,7 @@ def find_lack_of_money(
     return None
 
 
-def refuse_without_money(figures: Figures) -> None:
+def refuse_without_money(figures: FiguresAt) -> None:
     """Raise what `find_lack_of_money` finds."""
     lack = find_lack_of_money(figures.portfolio, figures)
     if lack is not None:

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from goals.decisions.guards import (
-    TradingConditions,
+from goals.decisions.guards.base import RiskState
+from goals.decisions.guards.drawdown import (
     find_daily_breach,
     find_halt_reason,
     find_hard_breach,
@@ -13,8 +13,8 @@ from goals.decisions.guards import (
 from goals.decisions.periods import local_day, local_midnight
 from goals.enums import HaltCause, TradingState
 from goals.models import Portfolio, TradingHalt
-from goals.services.conditions import (
-    Figures,
+from goals.services.risk_state import (
+    FiguresAt,
     halts_in_force,
     read_conditions,
     read_figures,
@@ -51,10 +51,10 @@ def _halt_on_breach(
     portfolio: Portfolio, in_force: list[TradingHalt], now: datetime
 ) -> list[TradingHalt]:
     figures = read_figures(portfolio, now)
-    conditions = read_conditions(figures, now)
+    risk_state = read_conditions(figures, now)
     found = {
-        HaltCause.HARD_DRAWDOWN: find_hard_breach(conditions),
-        HaltCause.DAILY_LOSS: find_daily_breach(conditions),
+        HaltCause.HARD_DRAWDOWN: find_hard_breach(risk_state),
+        HaltCause.DAILY_LOSS: find_daily_breach(risk_state),
     }
     breaches = {cause: why for cause, why in found.items() if why is not None}
     if not breaches:
@@ -65,17 +65,17 @@ def _halt_on_breach(
     known = {halt.cause for halt in in_force}
     known.update(lasting.values_list("cause", flat=True))
     return [
-        write_halt(figures, cause, reason, conditions)
+        write_halt(figures, cause, reason, risk_state)
         for cause, reason in breaches.items()
         if cause not in known
     ]
 
 
 def write_halt(
-    figures: Figures,
+    figures: FiguresAt,
     cause: HaltCause,
     reason: str,
-    conditions: TradingConditions,
+    risk_state: RiskState,
     *,
     by: str = "",
 ) -> TradingHalt:
@@ -94,8 +94,8 @@ def write_halt(
         reason=reason,
         figures=to_plain(
             {
-                "drawdown_pct": conditions.drawdown_pct,
-                "daily_loss_pct": conditions.daily_loss_pct,
+                "drawdown_pct": risk_state.drawdown_pct,
+                "daily_loss_pct": risk_state.daily_loss_pct,
                 "unit_value": figures.account.unit_value,
                 "live_unit_value": figures.live_unit_value,
                 "equity": figures.account.equity,
@@ -123,19 +123,19 @@ def _follow(portfolio: Portfolio, *, is_halted: bool, now: datetime) -> None:
     portfolio.save(update_fields=["trading_state", "last_halted_at", "updated_at"])
 
 
-def conditions_for_decision(figures: Figures, now: datetime) -> TradingConditions:
+def conditions_for_decision(figures: FiguresAt, now: datetime) -> RiskState:
     """The conditions then; those of now halt where a limit turns out reached.
 
     The portfolio must be locked. A decision about the past halts nothing.
     """
     portfolio = figures.portfolio
-    conditions = read_conditions(figures, now)
+    risk_state = read_conditions(figures, now)
     if figures.at < now:
-        return conditions
+        return risk_state
     is_halted = portfolio.trading_state == TradingState.HALTED
-    stops = find_halt_reason(conditions) is not None
-    if is_halted == (conditions.halt is not None) == stops:
-        return conditions
+    stops = find_halt_reason(risk_state) is not None
+    if is_halted == (risk_state.halt is not None) == stops:
+        return risk_state
     enforce_limits(portfolio, now)
     return read_conditions(figures, now)
 

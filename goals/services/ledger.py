@@ -8,7 +8,12 @@ from typing import Any
 
 from goals.decisions.accounting import OpenTrade, book_cash_flow, book_profit
 from goals.decisions.periods import local_date, local_day
-from goals.decisions.progress import Progress, Reading, measure_progress, status_after
+from goals.decisions.progress import (
+    GoalProgress,
+    PortfolioFigures,
+    measure_progress,
+    status_after,
+)
 from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, Portfolio
 from goals.services.figures import HistoryRow, write_figures
@@ -21,8 +26,8 @@ class GoalMove:
     """What a booking did to one goal."""
 
     goal: FinancialGoal
-    before: Progress
-    after: Progress
+    before: GoalProgress
+    after: GoalProgress
     status_before: GoalStatus
 
     @property
@@ -111,7 +116,7 @@ def _book(portfolio: Portfolio, entry: ClosedProfit | Flow) -> dict[str, Any] | 
     """
     before = portfolio.account
     if isinstance(entry, ClosedProfit):
-        portfolio.take_over(book_profit(before, entry.amount, entry.carried))
+        portfolio.apply_figures(book_profit(before, entry.amount, entry.carried))
         if entry.carried == 0:
             return None
         return {
@@ -122,7 +127,7 @@ def _book(portfolio: Portfolio, entry: ClosedProfit | Flow) -> dict[str, Any] | 
             "changes": [-entry.carried],
         }
     account, carrying = book_cash_flow(before, entry.amount, entry.marked)
-    portfolio.take_over(account)
+    portfolio.apply_figures(account)
     day, flowed_at = portfolio.revalued_day, entry.cash_flow.flowed_at
     if day is not None and local_day(flowed_at, portfolio.time_zone) < day:
         portfolio.keep_midnight(before, account)
@@ -173,50 +178,54 @@ def _measure_goals(
 
     A trade leaves a history row with every goal, a cash flow with those it moved.
     """
-    reading = portfolio.reading
+    portfolio_figures = portfolio.portfolio_figures
     running = [goal for goal in goals if goal.period_starts_at <= effective_at]
     coming = [goal for goal in goals if goal.period_starts_at > effective_at]
     for goal in coming:
-        carry_baseline(goal, reading)
-    moves = [measure_goal(goal, reading, effective_at) for goal in running]
+        carry_baseline(goal, portfolio_figures)
+    moves = [measure_goal(goal, portfolio_figures, effective_at) for goal in running]
     if kind is EntryKind.CASH_FLOW:
         moves = [move for move in moves if move.before != move.after]
     return moves, [*coming, *(move.goal for move in moves)]
 
 
-def set_baseline(goal: FinancialGoal, reading: Reading) -> None:
+def set_baseline(goal: FinancialGoal, portfolio_figures: PortfolioFigures) -> None:
     """Take over the ledger's figures that the goal will be measured from."""
-    goal.start_unit_value = reading.unit_value
-    goal.start_unit_run = reading.run
-    goal.start_realized_pnl = reading.realized_pnl
+    goal.start_unit_value = portfolio_figures.unit_value
+    goal.start_unit_run = portfolio_figures.run
+    goal.start_realized_pnl = portfolio_figures.realized_pnl
 
 
-def carry_baseline(goal: FinancialGoal, reading: Reading) -> None:
+def carry_baseline(goal: FinancialGoal, portfolio_figures: PortfolioFigures) -> None:
     """Keep the baseline of a goal whose period is to come at the newest figures.
 
     A portfolio value is the live equity at any time; before its period it is shown,
     not judged.
     """
-    set_baseline(goal, reading)
+    set_baseline(goal, portfolio_figures)
     if goal.kind.measures is Measure.VALUE:
-        shown = measure_by(goal, reading)
+        shown = measure_by(goal, portfolio_figures)
         goal.current_value, goal.progress_pct = shown.current_value, shown.progress_pct
 
 
-def measure_by(goal: FinancialGoal, reading: Reading) -> Progress:
+def measure_by(
+    goal: FinancialGoal, portfolio_figures: PortfolioFigures
+) -> GoalProgress:
     """How far the goal is by a reading; changes nothing."""
     return measure_progress(
-        goal.kind.measures, goal.target_value, goal.baseline, reading
+        goal.kind.measures, goal.target_value, goal.baseline, portfolio_figures
     )
 
 
-def measure_goal(goal: FinancialGoal, reading: Reading, at: datetime) -> GoalMove:
+def measure_goal(
+    goal: FinancialGoal, portfolio_figures: PortfolioFigures, at: datetime
+) -> GoalMove:
     """Set the goal's value, progress and status by a reading; the caller saves."""
     before, status_before = goal.progress, GoalStatus(goal.status)
     if goal.achieved_at is None and goal.progress_pct >= HUNDRED:
         # A portfolio value is shown before its period, and judged when that begins.
         goal.achieved_at = goal.period_starts_at
-    after = measure_by(goal, reading)
+    after = measure_by(goal, portfolio_figures)
     status, achieved = status_after(
         status_before,
         was_achieved=goal.achieved_at is not None,
@@ -296,7 +305,7 @@ def _history_kind(
         return HistoryKind.RESTATED
     # A target that only open positions at their marks took it to is a mark's work.
     if goal.achieved_at == effective_at and goal.kind.measures is Measure.VALUE:
-        realised = replace(portfolio.reading, live_equity=portfolio.equity)
+        realised = replace(portfolio.portfolio_figures, live_equity=portfolio.equity)
         if measure_by(goal, realised).progress_pct < HUNDRED:
             return HistoryKind.MARK
     return kind

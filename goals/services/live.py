@@ -25,11 +25,13 @@ def save_live(
     is halted.
     """
     for portfolio in portfolios:
-        portfolio.take_over(portfolio.account)
+        portfolio.apply_figures(portfolio.account)
     moves = [
         (portfolio, move)
         for portfolio, goals in _value_goals(portfolios, at)
-        for move in (measure_goal(goal, portfolio.reading, at) for goal in goals)
+        for move in (
+            measure_goal(goal, portfolio.portfolio_figures, at) for goal in goals
+        )
         if move.before != move.after
     ]
     # The days' snapshots keep the rest.

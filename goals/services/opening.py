@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from goals.decisions.periods import local_date, period_of
-from goals.decisions.progress import Progress, Reading
+from goals.decisions.progress import GoalProgress, PortfolioFigures
 from goals.enums import GoalType, HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory, LedgerDay, Portfolio
 from goals.services.days import read_ledger_before
@@ -22,10 +22,8 @@ from goals.services.ledger import (
     set_baseline,
 )
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, format_plain
+from mastertrade.values.money import MONEY, ONE, format_plain
 from mastertrade.values.validation import refuse, require_decimal
-
-ONE = Decimal(1)
 
 
 def open_period(
@@ -52,7 +50,7 @@ def open_period(
     at_start = _read_at_start(goal, portfolio)
     set_baseline(goal, at_start)
     goal.start_value = _choose_start_value(
-        goal, portfolio.reading if begins_today else at_start, start_value
+        goal, portfolio.portfolio_figures if begins_today else at_start, start_value
     )
     if way is not None:
         goal.target_value = goal.start_value + way
@@ -60,9 +58,9 @@ def open_period(
     goal.current_value, goal.progress_pct = goal.start_value, Decimal(0)
     rows = [_row(goal, portfolio, HistoryKind.START, period.starts_at, as_of)]
     if period.starts_at <= as_of:
-        rows += _travel(goal, portfolio, as_of, begins_today=begins_today)
+        rows += _travel(goal, portfolio, as_of, at_start, begins_today=begins_today)
     else:
-        carry_baseline(goal, portfolio.reading)
+        carry_baseline(goal, portfolio.portfolio_figures)
     goal.save(force_insert=True)
     for row in rows:
         row.goal = goal
@@ -98,7 +96,7 @@ def wrong_in_way(target_value: Decimal, start_value: Decimal) -> Iterator[Invali
         )
 
 
-def _read_at_start(goal: FinancialGoal, portfolio: Portfolio) -> Reading:
+def _read_at_start(goal: FinancialGoal, portfolio: Portfolio) -> PortfolioFigures:
     """The ledger's figures when the period began.
 
     A goal that is made after ruin begins with the new run of units, at 1. One that
@@ -106,11 +104,11 @@ def _read_at_start(goal: FinancialGoal, portfolio: Portfolio) -> Reading:
     """
     starts_at = goal.period_starts_at
     if portfolio.last_entry_at is None or portfolio.last_entry_at < starts_at:
-        return portfolio.reading
+        return portfolio.portfolio_figures
     at_start = read_ledger_before(portfolio, starts_at)
     if at_start.run == portfolio.unit_run or goal.previous_goal_id is not None:
         return at_start
-    return Reading(
+    return PortfolioFigures(
         unit_value=ONE,
         realized_pnl=at_start.realized_pnl,
         live_equity=at_start.live_equity,
@@ -119,18 +117,23 @@ def _read_at_start(goal: FinancialGoal, portfolio: Portfolio) -> Reading:
 
 
 def _choose_start_value(
-    goal: FinancialGoal, reading: Reading, given: Decimal | None
+    goal: FinancialGoal, portfolio_figures: PortfolioFigures, given: Decimal | None
 ) -> Decimal:
     refuse(wrong_in_target(goal.kind, goal.target_value, given))
     if goal.kind.measures is not Measure.VALUE:
         return Decimal(0)
     if given is None:
-        return reading.live_equity
+        return portfolio_figures.live_equity
     return require_decimal("start_value", given, MONEY)
 
 
 def _travel(
-    goal: FinancialGoal, portfolio: Portfolio, as_of: datetime, *, begins_today: bool
+    goal: FinancialGoal,
+    portfolio: Portfolio,
+    as_of: datetime,
+    at_start: PortfolioFigures,
+    *,
+    begins_today: bool,
 ) -> list[GoalProgressHistory]:
     """Measure the goal as of `as_of`, or its end; the rows of the days before.
 
@@ -141,16 +144,16 @@ def _travel(
     if begins_today and goal.kind.measures is Measure.VALUE:
         days = []
     if goal.period.is_over(as_of) and goal.period_ends_at is not None:
-        reading = read_ledger_before(portfolio, goal.period_ends_at)
+        portfolio_figures = read_ledger_before(portfolio, goal.period_ends_at)
         effective_at = goal.period_ends_at
     else:
-        reading = portfolio.reading
+        portfolio_figures = portfolio.portfolio_figures
         effective_at = max(as_of, portfolio.last_entry_at or as_of)
-    if not begins_today and begins_reached(goal, _read_at_start(goal, portfolio)):
+    if not begins_today and begins_reached(goal, at_start):
         goal.achieved_at = goal.period_starts_at
     else:
         goal.achieved_at = find_first_reach(goal, portfolio, days)
-    measure_goal(goal, reading, effective_at)
+    measure_goal(goal, portfolio_figures, effective_at)
     rows = [
         _row(
             goal,
@@ -158,7 +161,7 @@ def _travel(
             HistoryKind.RESTATED,
             day.last_entry_at,
             as_of,
-            measure_by(goal, day.reading),
+            measure_by(goal, day.portfolio_figures),
         )
         for day in days
     ]
@@ -186,7 +189,7 @@ def _row(
     kind: HistoryKind,
     effective_at: datetime,
     recorded_at: datetime,
-    progress: Progress | None = None,
+    progress: GoalProgress | None = None,
 ) -> GoalProgressHistory:
     shown = progress or goal.progress
     return GoalProgressHistory(

@@ -116,7 +116,7 @@ def _change(portfolio: Portfolio, fields: dict[str, Any], now: datetime) -> Port
     _validate(portfolio)
     refuse(wrong_in_portfolio(portfolio))
     if portfolio.pk is None or portfolio.opening_balance != balance_before:
-        portfolio.take_over(open_account(portfolio.opening_balance))
+        portfolio.apply_figures(open_account(portfolio.opening_balance))
     portfolio.updated_at = now
     portfolio.save()
     return portfolio

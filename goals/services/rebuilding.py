@@ -14,10 +14,10 @@ from typing import Any
 
 from goals.decisions.accounting import Account, open_account
 from goals.decisions.periods import local_date, local_day, local_midnight
-from goals.decisions.progress import Progress, Reading, status_rebuilt
+from goals.decisions.progress import GoalProgress, PortfolioFigures, status_rebuilt
 from goals.enums import GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, LedgerDay, Portfolio
-from goals.services.days import last_day_before, save_days, walk_days
+from goals.services.days import days_between, last_day_before, roll_ledger, save_days
 from goals.services.figures import HistoryRow, write_figures
 from goals.services.first_touch import Reached, has_begun, load_reached
 from goals.services.halts import enforce_limits
@@ -49,14 +49,14 @@ class Ledger:
             count = bisect_left(self.days, day, key=lambda kept: kept.day)
         return self.days[count - 1].account if count else self.before
 
-    def before_day(self, day: date | None) -> Reading:
+    def before_day(self, day: date | None) -> PortfolioFigures:
         """The figures at the end of the last day before this one (None: of all)."""
         account = self.account_before(day)
-        return Reading(
+        return PortfolioFigures(
             account.unit_value, account.realized_pnl, account.equity, account.run
         )
 
-    def through(self, day: date) -> Reading:
+    def through(self, day: date) -> PortfolioFigures:
         """The figures at the end of this day."""
         return self.before_day(date.fromordinal(day.toordinal() + 1))
 
@@ -74,7 +74,7 @@ class Rebuilt:
     def is_unchanged(self) -> bool:
         """Whether the days that are kept are what the ledger says."""
         old, new = (
-            [(day.day, day.reading, day.high_equity) for day in ledger.days]
+            [(day.day, day.portfolio_figures, day.high_equity) for day in ledger.days]
             for ledger in (self.old, self.new)
         )
         return old == new
@@ -99,7 +99,7 @@ def rebuild_ledger(
     """
     rebuilt = load_rebuilt(portfolio, since, strict=strict)
     save_days(portfolio, list(rebuilt.new.days), rebuilt.first_day)
-    portfolio.take_over(rebuilt.new.newest)
+    portfolio.apply_figures(rebuilt.new.newest)
     portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
     portfolio.updated_at = now
     if flow is not None:
@@ -163,7 +163,7 @@ def load_rebuilt(
         first_day=first_day if last is not None else None,
         old=Ledger(before, list(kept.order_by("day"))),
         new=Ledger(
-            before, walk_days(portfolio, before, from_at=from_at, strict=strict)
+            before, roll_ledger(portfolio, before, from_at=from_at, strict=strict)
         ),
         goals=list(goals),
     )
@@ -188,7 +188,7 @@ def measure_again(
     if first_day is None or goal.start_date > first_day:
         _set_baseline_again(goal, rebuilt.new.before_day(goal.start_date))
     is_value = goal.kind.measures is Measure.VALUE
-    after = Progress(goal.start_value, NOTHING_YET)
+    after = GoalProgress(goal.start_value, NOTHING_YET)
     if has_begun(goal, portfolio) or is_value:
         after = measure_by(goal, _newest_reading(goal, portfolio, rebuilt))
     goal.current_value, goal.progress_pct = after.current_value, after.progress_pct
@@ -205,27 +205,31 @@ def measure_again(
 
 def _newest_reading(
     goal: FinancialGoal, portfolio: Portfolio, rebuilt: Rebuilt
-) -> Reading:
+) -> PortfolioFigures:
     """The last figures of the goal's period.
 
     Those of a period that is over are the ledger's at its end; what open positions
     were worth then, in a portfolio's value, is kept.
     """
     if not _is_past(goal, portfolio):
-        return portfolio.reading
+        return portfolio.portfolio_figures
     last = goal.target_date or date.max
-    reading = rebuilt.new.through(last)
+    portfolio_figures = rebuilt.new.through(last)
     if goal.kind.measures is not Measure.VALUE:
-        return reading
+        return portfolio_figures
     open_then = goal.current_value - rebuilt.old.through(last).live_equity
-    return replace(reading, live_equity=reading.live_equity + open_then)
+    return replace(
+        portfolio_figures, live_equity=portfolio_figures.live_equity + open_then
+    )
 
 
-def _set_baseline_again(goal: FinancialGoal, reading: Reading) -> None:
+def _set_baseline_again(
+    goal: FinancialGoal, portfolio_figures: PortfolioFigures
+) -> None:
     """The ledger's figures at the start; a goal made after ruin keeps its new run."""
     unit_value, run = goal.start_unit_value, goal.start_unit_run
-    set_baseline(goal, reading)
-    if run > reading.run:
+    set_baseline(goal, portfolio_figures)
+    if run > portfolio_figures.run:
         goal.start_unit_value, goal.start_unit_run = unit_value, run
 
 
@@ -240,14 +244,13 @@ class _DayByDay:
     """A goal's progress at the end of each local day, by one ledger and baseline."""
 
     def __init__(self, goal: FinancialGoal, ledger: Ledger) -> None:
-        last = goal.target_date or date.max
-        days = [d for d in ledger.days if goal.start_date <= d.day <= last]
+        days = days_between(ledger.days, goal.start_date, goal.target_date)
         self.at = {day.day: day.last_entry_at for day in days}
-        self.shown = {day.day: measure_by(goal, day.reading) for day in days}
+        self.shown = {day.day: measure_by(goal, day.portfolio_figures) for day in days}
         self.days = sorted(self.shown)
         self.start = measure_by(goal, ledger.before_day(goal.start_date))
 
-    def through(self, day: date) -> Progress:
+    def through(self, day: date) -> GoalProgress:
         """The progress at the end of this day."""
         count = bisect_left(self.days, date.fromordinal(day.toordinal() + 1))
         return self.shown[self.days[count - 1]] if count else self.start

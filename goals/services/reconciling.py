@@ -47,7 +47,7 @@ def find_portfolio_drift(portfolio: Portfolio) -> list[Drift]:
     """
     rebuilt = load_rebuilt(portfolio, None, strict=False)
     before = {name: getattr(portfolio, name) for name in LEDGER_FIGURES}
-    portfolio.take_over(rebuilt.new.newest)
+    portfolio.apply_figures(rebuilt.new.newest)
     portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
     drift = list(_compare(portfolio.portfolio_id, "itself", before, portfolio))
     drift += _carried_drift(portfolio, rebuilt)
@@ -81,22 +81,24 @@ def _carried_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
         for row in rows
     }
     for key in sorted(stored.keys() | changes.keys(), key=str):
-        cached, told = stored.get(key, ZERO), changes.get(key, ZERO)
-        if cached != told:
+        cached, computed = stored.get(key, ZERO), changes.get(key, ZERO)
+        if cached != computed:
             of = f"trade {key[2]}"
-            yield Drift(portfolio.portfolio_id, of, "carried", cached, told)
+            yield Drift(portfolio.portfolio_id, of, "carried", cached, computed)
 
 
 def _day_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
     kept = {day.day: day for day in rebuilt.old.days}
-    told = {day.day: day for day in rebuilt.new.days}
-    for day in sorted(kept.keys() | told.keys()):
+    computed = {day.day: day for day in rebuilt.new.days}
+    for day in sorted(kept.keys() | computed.keys()):
         of = f"day {day}"
-        if day not in kept or day not in told:
-            yield Drift(portfolio.portfolio_id, of, "entries", day in kept, day in told)
+        if day not in kept or day not in computed:
+            yield Drift(
+                portfolio.portfolio_id, of, "entries", day in kept, day in computed
+            )
             continue
         before = {name: getattr(kept[day], name) for name in FIGURES}
-        yield from _compare(portfolio.portfolio_id, of, before, told[day])
+        yield from _compare(portfolio.portfolio_id, of, before, computed[day])
 
 
 def _goal_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
@@ -113,6 +115,6 @@ def _compare(
     portfolio_id: int, of: str, before: dict[str, Any], after: FinancialGoal | Any
 ) -> Iterator[Drift]:
     for name, cached in before.items():
-        told = getattr(after, name)
-        if cached != told:
-            yield Drift(portfolio_id, of, name, cached, told)
+        computed = getattr(after, name)
+        if cached != computed:
+            yield Drift(portfolio_id, of, name, cached, computed)

@@ -4,9 +4,9 @@ from datetime import datetime
 
 from goals.enums import HaltCause
 from goals.models import Portfolio, TradingHalt, User
-from goals.services.conditions import halts_in_force, read_conditions, read_figures
 from goals.services.halts import enforce_limits, follow_halts, write_halt
 from goals.services.portfolios import lock_portfolio
+from goals.services.risk_state import halts_in_force, read_conditions, read_figures
 from goals.services.voids import LONGEST_REASON, require_reason
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput, NotFound, TradingNotHalted
@@ -30,9 +30,9 @@ def halt_trading(
     in_force = enforce_limits(portfolio, now)
     if all(halt.cause != HaltCause.PERSON for halt in in_force):
         figures = read_figures(portfolio, now)
-        conditions = read_conditions(figures, now)
+        risk_state = read_conditions(figures, now)
         name = by or user.username
-        write_halt(figures, HaltCause.PERSON, reason, conditions, by=name)
+        write_halt(figures, HaltCause.PERSON, reason, risk_state, by=name)
         follow_halts(portfolio, now)
     return portfolio
 

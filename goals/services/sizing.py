@@ -6,11 +6,12 @@ from decimal import Decimal
 
 from django.db.models import Q
 
-from goals.decisions.arbitration import GoalStanding
-from goals.decisions.progress import Reading, can_still_move, measure_progress
-from goals.enums import AfterAchieved, GoalStatus, PolicyName
+from goals.decisions.arbitration import GoalState
+from goals.decisions.policies import PolicyName
+from goals.decisions.progress import PortfolioFigures, can_still_move, measure_progress
+from goals.enums import AfterAchieved, GoalStatus
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio
-from goals.services.conditions import read_figures
+from goals.services.risk_state import read_figures
 from mastertrade.db.raw_sql import columns_of, load
 from mastertrade.values.exceptions import (
     GoalNotActive,
@@ -41,9 +42,9 @@ class SizingCall:
     symbol: str | None = None
 
 
-def read_portfolio_at(portfolio: Portfolio, as_of: datetime) -> Reading:
+def read_portfolio_at(portfolio: Portfolio, as_of: datetime) -> PortfolioFigures:
     """The figures a decision may look at: none later than `as_of`."""
-    return read_figures(portfolio, as_of).reading
+    return read_figures(portfolio, as_of).portfolio_figures
 
 
 def load_participants(portfolio: Portfolio, as_of: datetime) -> list[FinancialGoal]:
@@ -88,20 +89,20 @@ def load_sizable_goal(
     return goal
 
 
-def standing_of(
+def goal_state_of(
     goal: FinancialGoal,
-    reading: Reading,
+    portfolio_figures: PortfolioFigures,
     as_of: datetime,
-) -> GoalStanding:
+) -> GoalState:
     """How the goal stands at `as_of`, as a value for the pure decision.
 
     A policy that needs what the portfolio's trades say is the ladder until
-    `look_ahead` has added it.
+    `with_forecast` has added it.
     """
     progress = measure_progress(
-        goal.kind.measures, goal.target_value, goal.baseline, reading
+        goal.kind.measures, goal.target_value, goal.baseline, portfolio_figures
     )
-    return GoalStanding(
+    return GoalState(
         goal_id=goal.goal_id,
         progress_pct=progress.progress_pct,
         achieved=goal.achieved_at is not None and goal.achieved_at <= as_of,
@@ -112,7 +113,7 @@ def standing_of(
         max_factor=goal.max_factor,
         after_achieved=AfterAchieved(goal.after_achieved),
         time_left_ratio=_time_left_ratio(goal, as_of),
-        reachable=can_still_move(goal.kind.measures, goal.baseline, reading),
+        reachable=can_still_move(goal.kind.measures, goal.baseline, portfolio_figures),
     )
 
 

@@ -20,7 +20,7 @@ from django.db.models import (
 
 from goals.enums import TradingState
 from goals.models import Portfolio, TradingHalt
-from goals.services.conditions import is_in_force
+from goals.services.risk_state import is_in_force
 
 
 def with_trading_state(

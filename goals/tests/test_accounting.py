@@ -15,7 +15,7 @@ from goals.decisions.accounting import (
     open_account,
 )
 from goals.decisions.accounting import book_cash_flow as book_valued_flow
-from goals.decisions.progress import Baseline, Reading, measure_value
+from goals.decisions.progress import Baseline, PortfolioFigures, measure_value
 from goals.enums import Measure
 from mastertrade.values.exceptions import InsufficientEquity, OutOfRange
 from mastertrade.values.money import PERCENT, quantum
@@ -303,10 +303,10 @@ def test_a_return_goal_of_a_ruined_run_stays_at_minus_100(opening, deposit, retu
         profit = (account.equity * ratio).quantize(Decimal("0.00000001"))
         account = book_profit(account, profit)
     baseline = Baseline(Decimal(0), Decimal(1), Decimal(0), run=1)
-    reading = Reading(
+    portfolio_figures = PortfolioFigures(
         account.unit_value, account.realized_pnl, account.equity, account.run
     )
-    assert measure_value(Measure.RETURN, baseline, reading) == -100
+    assert measure_value(Measure.RETURN, baseline, portfolio_figures) == -100
 
 
 # Withdrawing

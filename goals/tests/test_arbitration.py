@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.decisions.arbitration import GoalStanding, arbitrate, measure_goal_factor
-from goals.enums import AfterAchieved, PolicyName, ProgressBand
+from goals.decisions.arbitration import GoalState, arbitrate, measure_goal_factor
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved, ProgressBand
 
 END = datetime(2026, 4, 1, tzinfo=UTC)
 
 
-def standing(goal_id=1, progress="0", **fields):
-    return GoalStanding(
+def goal_state(goal_id=1, progress="0", **fields):
+    return GoalState(
         **{
             "goal_id": goal_id,
             "progress_pct": Decimal(progress),
@@ -31,8 +32,8 @@ def standing(goal_id=1, progress="0", **fields):
     )
 
 
-standings = st.builds(
-    standing,
+goal_states = st.builds(
+    goal_state,
     goal_id=st.integers(1, 10_000),
     progress=st.decimals(min_value=Decimal(-200), max_value=Decimal(200), places=6),
     priority=st.integers(1, 10),
@@ -49,48 +50,48 @@ def decider_of(*goals):
 
 def test_the_highest_priority_decides():
     goals = (
-        standing(1, priority=2, deadline=END),
-        standing(2, priority=1, deadline=END + timedelta(days=9)),
-        standing(3, priority=10, deadline=END),
+        goal_state(1, priority=2, deadline=END),
+        goal_state(2, priority=1, deadline=END + timedelta(days=9)),
+        goal_state(3, priority=10, deadline=END),
     )
     assert decider_of(*goals) == 2
 
 
 def test_among_equal_priorities_the_nearest_deadline_decides():
     goals = (
-        standing(1, deadline=END + timedelta(microseconds=1)),
-        standing(2, deadline=END),
-        standing(3, deadline=END + timedelta(days=9)),
+        goal_state(1, deadline=END + timedelta(microseconds=1)),
+        goal_state(2, deadline=END),
+        goal_state(3, deadline=END + timedelta(days=9)),
     )
     assert decider_of(*goals) == 2
 
 
 def test_a_goal_without_a_deadline_comes_last_among_equals():
-    goals = standing(1, deadline=None), standing(2, deadline=END)
+    goals = goal_state(1, deadline=None), goal_state(2, deadline=END)
     assert decider_of(*goals) == 2
 
 
 def test_among_equal_deadlines_the_lowest_key_decides():
-    assert decider_of(standing(7), standing(3), standing(5)) == 3
+    assert decider_of(goal_state(7), goal_state(3), goal_state(5)) == 3
 
 
 def test_among_goals_without_a_deadline_the_lowest_key_decides():
-    assert decider_of(standing(2, deadline=None), standing(1, deadline=None)) == 1
+    assert decider_of(goal_state(2, deadline=None), goal_state(1, deadline=None)) == 1
 
 
-@given(st.lists(standings, min_size=1, max_size=6, unique_by=lambda g: g.goal_id))
+@given(st.lists(goal_states, min_size=1, max_size=6, unique_by=lambda g: g.goal_id))
 def test_the_order_of_the_goals_does_not_matter(goals):
     assert arbitrate(tuple(goals)) == arbitrate(tuple(reversed(goals)))
 
 
-@given(st.lists(standings, min_size=1, max_size=6, unique_by=lambda g: g.goal_id))
+@given(st.lists(goal_states, min_size=1, max_size=6, unique_by=lambda g: g.goal_id))
 def test_every_goal_tells_its_own_factor(goals):
-    told = {factor.goal_id for factor in arbitrate(tuple(goals)).factors}
-    assert told == {goal.goal_id for goal in goals}
+    answer = {factor.goal_id for factor in arbitrate(tuple(goals)).factors}
+    assert answer == {goal.goal_id for goal in goals}
 
 
 def test_a_single_goal_needs_no_explanation_of_why_it_decides():
-    assert arbitrate((standing(4, "10"),)).reason == (
+    assert arbitrate((goal_state(4, "10"),)).reason == (
         "goal 4 is behind at 10 % (below 30 %): the ladder policy gives 1.3"
     )
 
@@ -98,28 +99,28 @@ def test_a_single_goal_needs_no_explanation_of_why_it_decides():
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        (standing(2, priority=6), "it has the highest priority (5)"),
+        (goal_state(2, priority=6), "it has the highest priority (5)"),
         (
-            standing(2, deadline=None),
+            goal_state(2, deadline=None),
             "it has the nearest deadline among equal priorities",
         ),
-        (standing(2), "it has the lowest key among equals"),
+        (goal_state(2), "it has the lowest key among equals"),
     ],
 )
 def test_the_reason_says_why_the_winner_won(other, words):
-    assert words in arbitrate((standing(1), other)).reason
+    assert words in arbitrate((goal_state(1), other)).reason
 
 
 @pytest.mark.parametrize(
     ("progress", "conflict"), [("10", False), ("50", False), ("90", True)]
 )
 def test_larger_against_smaller_is_a_conflict(progress, conflict):
-    goals = standing(1, "0"), standing(2, progress)
+    goals = goal_state(1, "0"), goal_state(2, progress)
     assert arbitrate(goals).conflict is conflict
 
 
 def test_the_reason_tells_of_a_conflict():
-    goals = standing(1, "0"), standing(2, "90")
+    goals = goal_state(1, "0"), goal_state(2, "90")
     assert "pull in different directions" in arbitrate(goals).reason
 
 
@@ -128,7 +129,7 @@ def test_the_reason_tells_of_a_conflict():
     [("29.999999", "1.3"), ("30", "1"), ("79.999999", "1"), ("80", "0.7")],
 )
 def test_a_goals_own_factor_is_what_its_policy_gives(progress, factor):
-    assert measure_goal_factor(standing(progress=progress)).factor == Decimal(factor)
+    assert measure_goal_factor(goal_state(progress=progress)).factor == Decimal(factor)
 
 
 @pytest.mark.parametrize(
@@ -140,13 +141,13 @@ def test_a_goals_own_factor_is_what_its_policy_gives(progress, factor):
     ],
 )
 def test_a_policys_factor_is_clipped_to_the_goals_bounds(progress, low, high, factor):
-    goal = standing(
+    goal = goal_state(
         progress=progress, min_factor=Decimal(low), max_factor=Decimal(high)
     )
     assert measure_goal_factor(goal).factor == Decimal(factor)
 
 
-@given(standings)
+@given(goal_states)
 def test_no_factor_lies_outside_its_goals_bounds(goal):
     factor = measure_goal_factor(goal).factor
     assert goal.min_factor <= factor <= goal.max_factor
@@ -156,22 +157,24 @@ def test_no_factor_lies_outside_its_goals_bounds(goal):
     ("after", "factor"), [("protect", "0.5"), ("continue", "1"), ("stop", "0")]
 )
 def test_an_achieved_goal_wants_what_it_should_want_after_success(after, factor):
-    goal = standing(progress="100", achieved=True, after_achieved=AfterAchieved(after))
+    goal = goal_state(
+        progress="100", achieved=True, after_achieved=AfterAchieved(after)
+    )
     assert measure_goal_factor(goal).factor == Decimal(factor)
 
 
 def test_an_achieved_goal_stays_achieved_when_it_falls_back():
-    goal = standing(progress="10", achieved=True)
+    goal = goal_state(progress="10", achieved=True)
     assert measure_goal_factor(goal).factor == Decimal("0.5")
 
 
 def test_min_factor_never_lifts_the_protection_of_an_achieved_goal():
-    goal = standing(progress="120", achieved=True, min_factor=Decimal("0.9"))
+    goal = goal_state(progress="120", achieved=True, min_factor=Decimal("0.9"))
     assert measure_goal_factor(goal).factor == Decimal("0.5")
 
 
 def test_max_factor_holds_an_achieved_goal_that_continues():
-    goal = standing(
+    goal = goal_state(
         progress="120",
         achieved=True,
         min_factor=Decimal("0.1"),
@@ -185,15 +188,15 @@ def test_max_factor_holds_an_achieved_goal_that_continues():
     ("achieved", "version"), [(False, "ladder-1"), (True, "after-achieved-protect")]
 )
 def test_the_version_of_what_decided_is_told(achieved, version):
-    assert measure_goal_factor(standing(achieved=achieved)).policy_version == version
+    assert measure_goal_factor(goal_state(achieved=achieved)).policy_version == version
 
 
 def test_a_standing_knows_its_band():
-    assert standing(progress="80").band is ProgressBand.NEAR_TARGET
+    assert goal_state(progress="80").band is ProgressBand.NEAR_TARGET
 
 
 def test_min_factor_does_not_lift_the_frozen_factor_of_an_unreachable_goal():
-    goal = standing(min_factor=Decimal("1.2"), unreachable="too far")
+    goal = goal_state(min_factor=Decimal("1.2"), unreachable="too far")
     own = measure_goal_factor(goal)
-    assert (own.factor, own.lifted_factor) == (1, 1)
+    assert (own.factor, own.floored_factor) == (1, 1)
     assert "lifted" not in own.reason

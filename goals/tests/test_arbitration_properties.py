@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goals.decisions.arbitration import arbitrate, measure_goal_factor
-from goals.decisions.guards import guard_bounds
-from goals.enums import AfterAchieved, PolicyName
-from goals.tests.test_arbitration import END, standing
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved
+from goals.tests.test_arbitration import END, goal_state
+from goals.tests.test_guards import bounds_after
 
 factors = st.decimals(Decimal("0.1"), Decimal(2), places=4)
 # Few different values, so that equal priorities and deadlines are common.
@@ -26,7 +27,7 @@ keys, later_keys = st.integers(1, 60), st.integers(61, 70)
 def goals_of(draw, goal_id=keys):
     low, high = sorted((draw(factors), draw(factors)))
     progress = draw(st.decimals(Decimal(-300), Decimal(300), places=6))
-    return standing(
+    return goal_state(
         draw(goal_id),
         progress,
         priority=draw(st.integers(1, 3)),
@@ -47,7 +48,7 @@ newcomers = goals_of(later_keys)
 
 
 def bounded(goals):
-    return guard_bounds(arbitrate(goals).deciding_factor, goals).factor_after
+    return bounds_after(arbitrate(goals).deciding_factor.floored_factor, *goals).factor
 
 
 @given(portfolios, st.randoms(use_true_random=False))
@@ -103,8 +104,8 @@ def test_one_more_goal_that_does_not_decide_only_lowers(goals, newcomer):
 
 @given(portfolios, newcomers)
 def test_a_goals_own_factor_does_not_depend_on_the_others(goals, newcomer):
-    told = {one.goal_id: one for one in arbitrate((*goals, newcomer)).factors}
-    assert all(told[goal.goal_id] == measure_goal_factor(goal) for goal in goals)
+    answer = {one.goal_id: one for one in arbitrate((*goals, newcomer)).factors}
+    assert all(answer[goal.goal_id] == measure_goal_factor(goal) for goal in goals)
 
 
 @given(portfolios)
@@ -123,30 +124,29 @@ def test_a_goal_that_cannot_be_reached_never_asks_for_more_than_one(goal):
 # The cases that people have
 
 
-def told(*goals):
+def answer(*goals):
     return {one.goal_id: one.factor for one in arbitrate(goals).factors}
 
 
 def test_risk_against_return_the_nearer_deadline_decides_and_both_are_told():
     """An income goal nearly there, held at 0.8, beside a return goal far behind."""
-    income = standing(1, "92", max_factor=Decimal("0.8"))
-    growth = standing(2, "5", deadline=END + timedelta(days=270))
+    income = goal_state(1, "92", max_factor=Decimal("0.8"))
+    growth = goal_state(2, "5", deadline=END + timedelta(days=270))
     decision = arbitrate((income, growth))
     assert decision.decider == income
-    assert told(income, growth) == {1: Decimal("0.7"), 2: Decimal("1.3")}
+    assert answer(income, growth) == {1: Decimal("0.7"), 2: Decimal("1.3")}
     assert decision.conflict
     assert bounded((income, growth)) == Decimal("0.7")
 
 
 def test_risk_against_return_the_risk_goals_limit_holds_whoever_decides():
-    income = standing(1, "92", max_factor=Decimal("0.8"), priority=9)
-    growth = standing(2, "5", priority=1)
+    income = goal_state(1, "92", max_factor=Decimal("0.8"), priority=9)
+    growth = goal_state(2, "5", priority=1)
     assert arbitrate((income, growth)).decider == growth
     assert bounded((income, growth)) == Decimal("0.8")
-    assert (
-        guard_bounds(measure_goal_factor(growth), (income, growth)).reason
-        == "held at goal 1's max_factor 0.8"
-    )
+    own = measure_goal_factor(growth)
+    held = bounds_after(own.floored_factor, income, growth)
+    assert held.reason == "held at goal 1's max_factor 0.8"
 
 
 MONTH, QUARTER, YEAR = (
@@ -162,24 +162,24 @@ MONTH, QUARTER, YEAR = (
 )
 def test_a_month_inside_a_quarter_inside_a_year_decides(month, quarter, year, factor):
     goals = (
-        standing(1, year, deadline=YEAR),
-        standing(2, quarter, deadline=QUARTER),
-        standing(3, month, deadline=MONTH),
+        goal_state(1, year, deadline=YEAR),
+        goal_state(2, quarter, deadline=QUARTER),
+        goal_state(3, month, deadline=MONTH),
     )
     assert arbitrate(goals).decider.goal_id == 3
     assert bounded(goals) == Decimal(factor)
 
 
 def test_when_the_month_is_achieved_it_protects_and_the_quarter_does_not_decide():
-    month = standing(3, "100", deadline=MONTH, achieved=True)
-    quarter = standing(2, "10", deadline=QUARTER)
+    month = goal_state(3, "100", deadline=MONTH, achieved=True)
+    quarter = goal_state(2, "10", deadline=QUARTER)
     assert arbitrate((month, quarter)).decider == month
     assert bounded((month, quarter)) == Decimal("0.5")
 
 
 def test_a_year_that_is_more_important_overrules_the_month():
-    month = standing(3, "10", deadline=MONTH)
-    year = standing(1, "90", deadline=YEAR, priority=4)
+    month = goal_state(3, "10", deadline=MONTH)
+    year = goal_state(1, "90", deadline=YEAR, priority=4)
     decision = arbitrate((month, year))
     assert decision.decider == year
     assert "it has the highest priority (4)" in decision.reason
@@ -188,13 +188,15 @@ def test_a_year_that_is_more_important_overrules_the_month():
 
 def test_periods_that_end_together_are_decided_by_the_lowest_key():
     """A month, a quarter and a year that end on 31 December."""
-    goals = tuple(standing(n, "50", deadline=YEAR) for n in (9, 4, 6))
+    goals = tuple(goal_state(n, "50", deadline=YEAR) for n in (9, 4, 6))
     assert arbitrate(goals).decider.goal_id == 4
 
 
 def test_a_goal_that_cannot_be_reached_decides_one_and_still_limits():
-    lost = standing(1, "-2000", reachable=False, priority=1, max_factor=Decimal("0.9"))
-    behind = standing(2, "0")
+    lost = goal_state(
+        1, "-2000", reachable=False, priority=1, max_factor=Decimal("0.9")
+    )
+    behind = goal_state(2, "0")
     decision = arbitrate((lost, behind))
     assert decision.deciding_factor.policy_factor == 1
     assert bounded((lost, behind)) == Decimal("0.9")
@@ -202,13 +204,13 @@ def test_a_goal_that_cannot_be_reached_decides_one_and_still_limits():
 
 
 def test_min_factor_does_not_lift_a_goal_that_cannot_be_reached():
-    lost = standing(
+    lost = goal_state(
         1, "-2000", reachable=False, min_factor=Decimal("1.2"), max_factor=Decimal(2)
     )
     assert measure_goal_factor(lost).factor == 1
 
 
 def test_each_of_fifty_goals_is_told_in_the_reason():
-    goals = tuple(standing(n, str(n * 2)) for n in range(50))
+    goals = tuple(goal_state(n, str(n * 2)) for n in range(50))
     decision = arbitrate(goals)
     assert all(f"{n} wants" in decision.reason for n in range(50))

@@ -11,8 +11,8 @@ from goals.decisions.periods import Period
 from goals.decisions.progress import (
     PROGRESS_BOUND_PCT,
     Baseline,
-    Progress,
-    Reading,
+    GoalProgress,
+    PortfolioFigures,
     band_for,
     describe_band,
     health_for,
@@ -42,14 +42,14 @@ def baseline(start_value="0", unit_value="1", realized_pnl="0", run=1):
     )
 
 
-def reading(unit_value="1", realized_pnl="0", live_equity="1000", run=1):
-    return Reading(
+def portfolio_figures(unit_value="1", realized_pnl="0", live_equity="1000", run=1):
+    return PortfolioFigures(
         Decimal(unit_value), Decimal(realized_pnl), Decimal(live_equity), run
     )
 
 
 def progress(pct, value="0"):
-    return Progress(Decimal(value), Decimal(pct))
+    return GoalProgress(Decimal(value), Decimal(pct))
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_larger_value_is_never_less_progress(values):
 )
 def test_a_return_is_the_change_of_the_unit_value_in_percent(start, now, value):
     measured = measure_value(
-        Measure.RETURN, baseline(unit_value=start), reading(unit_value=now)
+        Measure.RETURN, baseline(unit_value=start), portfolio_figures(unit_value=now)
     )
     assert measured == Decimal(value)
 
@@ -165,49 +165,53 @@ def test_a_return_below_the_last_place_is_no_negative_zero():
     measured = measure_value(
         Measure.RETURN,
         baseline(unit_value="1.000000000000000001"),
-        reading(unit_value="1"),
+        portfolio_figures(unit_value="1"),
     )
     assert str(measured) == "0E-8"
 
 
 def test_the_return_of_a_ruined_run_stays_at_minus_100_after_a_new_deposit():
     measured = measure_value(
-        Measure.RETURN, baseline(run=1), reading(unit_value="1.5", run=2)
+        Measure.RETURN, baseline(run=1), portfolio_figures(unit_value="1.5", run=2)
     )
     assert measured == -100
 
 
 def test_a_return_from_a_ruined_start_is_minus_100():
     measured = measure_value(
-        Measure.RETURN, baseline(unit_value="0"), reading(unit_value="0")
+        Measure.RETURN, baseline(unit_value="0"), portfolio_figures(unit_value="0")
     )
     assert measured == -100
 
 
 def test_an_income_is_the_profit_realised_since_the_start():
     measured = measure_value(
-        Measure.INCOME, baseline(realized_pnl="30"), reading(realized_pnl="12.5")
+        Measure.INCOME,
+        baseline(realized_pnl="30"),
+        portfolio_figures(realized_pnl="12.5"),
     )
     assert measured == Decimal("-17.5")
 
 
 def test_an_income_goes_on_through_ruin():
     measured = measure_value(
-        Measure.INCOME, baseline(run=1), reading(realized_pnl="-1000", run=2)
+        Measure.INCOME, baseline(run=1), portfolio_figures(realized_pnl="-1000", run=2)
     )
     assert measured == -1000
 
 
 def test_a_portfolio_value_is_the_live_equity():
-    measured = measure_value(Measure.VALUE, baseline(), reading(live_equity="1020.5"))
+    measured = measure_value(
+        Measure.VALUE, baseline(), portfolio_figures(live_equity="1020.5")
+    )
     assert measured == Decimal("1020.5")
 
 
 def test_the_seed_example_is_at_forty_percent():
     measured = measure_progress(
-        Measure.RETURN, Decimal(5), baseline(), reading(unit_value="1.02")
+        Measure.RETURN, Decimal(5), baseline(), portfolio_figures(unit_value="1.02")
     )
-    assert measured == Progress(Decimal("2.00000000"), Decimal("40.000000"))
+    assert measured == GoalProgress(Decimal("2.00000000"), Decimal("40.000000"))
 
 
 @pytest.mark.parametrize(

@@ -98,9 +98,9 @@ def test_a_lattice_is_exact(wins: Fraction) -> None:
     stop = 1 - 1.01**-4
     question = (outcomes, weights, 1.0, 40, 1.01**5 - 1)
     solved = solve_deadline_policy(*question, [1.0], stop)
-    told = evaluate_policy(1.0, *question, stop)
+    answer = evaluate_policy(1.0, *question, stop)
     reached, stopped = (float(chance) for chance in chances(40, 0))
-    for found in (solved, told):
+    for found in (solved, answer):
         assert found.probability == pytest.approx(reached, abs=1e-9)
         assert found.stop_probability == pytest.approx(stopped, abs=1e-9)
 

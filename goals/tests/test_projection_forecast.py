@@ -58,10 +58,10 @@ def test_the_probability_is_that_of_the_policy() -> None:
         return np.where(equity < 1.03, 1.3, 1.0)
 
     found = project(edge, ladder, trades_left=40, goal_return=0.1, stop_loss=0.1)
-    told = evaluate_policy(
+    answer = evaluate_policy(
         ladder, edge.growths, edge.probabilities, 1.0, 40, 0.1, 0.1, nodes=2_000
     )
-    assert found.probability == pytest.approx(told.probability, abs=0.01)
+    assert found.probability == pytest.approx(answer.probability, abs=0.01)
 
 
 def test_a_goal_that_the_best_trades_cannot_bring_is_unreachable() -> None:

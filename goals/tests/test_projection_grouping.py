@@ -6,13 +6,14 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from goals.enums import AfterAchieved, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved
 from goals.projection import evaluate
 from goals.projection import goal_projection as projecting
 from goals.projection.deadline import solve_deadline_policy
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.evaluate import evaluate_policy
-from goals.projection.goal_path import Way
+from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import in_steps, project_goal
 from goals.projection.grouping import ROUGH_SHARE, plan_steps, sum_of, trades_at
 from goals.projection.outcomes import take_outcomes
@@ -47,7 +48,7 @@ def make_question(
 def make_policy(edge: Edge, name: PolicyName, goal: str) -> GoalPolicy:
     return GoalPolicy(
         policy=name,
-        way=Way(Decimal(goal), Decimal(1)),
+        path=GoalPath(Decimal(goal), Decimal(1)),
         min_factor=Decimal("0.5"),
         max_factor=Decimal("1.5"),
         after_achieved=AfterAchieved.PROTECT,
@@ -86,16 +87,16 @@ def test_walking_trades_together_is_near_to_walking_each(
 
 @pytest.mark.parametrize("trades", [61, 100, 999, 2_000, 10_000])
 @pytest.mark.parametrize("nearest", [1e-9, 0.005, 0.5])
-@pytest.mark.parametrize("way", [1e-6, 0.1, 5.0])
+@pytest.mark.parametrize("path", [1e-6, 0.1, 5.0])
 def test_a_policy_is_asked_a_bounded_number_of_times(
-    trades: int, nearest: float, way: float
+    trades: int, nearest: float, path: float
 ) -> None:
     edge = make_edge()
     outcomes = take_outcomes(edge.growths, edge.probabilities, 1.0)
-    plan = plan_steps(outcomes, trades, nearest, way, 1.5)
+    plan = plan_steps(outcomes, trades, nearest, path, 1.5)
     assert trades_at(plan)[-1] == trades
     assert len(plan) < 160
-    rough = plan_steps(outcomes, trades, nearest, way, 1.5, ROUGH_SHARE)
+    rough = plan_steps(outcomes, trades, nearest, path, 1.5, ROUGH_SHARE)
     assert len(rough) < 70
 
 
@@ -137,8 +138,8 @@ def test_a_table_of_grouped_trades_is_near_the_best(
     table = solve(asked)
     followed = evaluate_policy(table.factors_at, *world, asked.stop_loss, nodes=1_200)
     assert followed.value(asked.stop_penalty) == pytest.approx(best.value, abs=0.005)
-    told = float(table.probability_at(trades, Decimal(1)))
-    assert told == pytest.approx(followed.probability, abs=0.005)
+    answer = float(table.probability_at(trades, Decimal(1)))
+    assert answer == pytest.approx(followed.probability, abs=0.005)
 
 
 def test_a_packed_table_answers_as_the_solved_one() -> None:
@@ -167,12 +168,12 @@ def test_a_probability_between_two_rows_lies_between_theirs() -> None:
 def test_a_sum_has_the_mean_and_the_deviation_of_so_many_trades(trades: float) -> None:
     edge = make_edge()
     one = take_outcomes(edge.growths, edge.probabilities, 1.0)
-    told = sum_of(one, trades)
-    mean, of_sum = (o.values @ o.probabilities for o in (one, told))
+    answer = sum_of(one, trades)
+    mean, of_sum = (o.values @ o.probabilities for o in (one, answer))
     assert of_sum == pytest.approx(mean * trades)
     spread, wider = (
         ((o.values - o.values @ o.probabilities) ** 2 @ o.probabilities) ** 0.5
-        for o in (one, told)
+        for o in (one, answer)
     )
     assert wider == pytest.approx(spread * trades**0.5)
 

@@ -6,8 +6,8 @@ from itertools import pairwise
 
 import pytest
 
-from goals.enums import PolicyName
-from goals.projection.goal_path import Way
+from goals.decisions.policies import PolicyName
+from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import measure_chances, project_goal
 from goals.tests.test_projection_grouping import make_edge, make_policy
 
@@ -43,7 +43,7 @@ def test_the_probability_grows_without_a_step_up_to_one_trade() -> None:
 def test_what_is_reached_stays_so_without_a_trade() -> None:
     edge = make_edge()
     policy = make_policy(edge, LADDER, "0.001")
-    there = replace(policy, way=Way(Decimal("0.001"), Decimal("1.002")))
+    there = replace(policy, path=GoalPath(Decimal("0.001"), Decimal("1.002")))
     for trades in ("0", "0.25", "1"):
         found = measure_chances(edge, there, trades_left=Decimal(trades), stop_loss=0.1)
         assert found.probability == found.low == found.high == 1
@@ -52,7 +52,7 @@ def test_what_is_reached_stays_so_without_a_trade() -> None:
 def test_a_projection_and_the_daily_run_say_the_same_of_a_part() -> None:
     edge = make_edge()
     policy = make_policy(edge, LADDER, "0.001")
-    told = project_goal(edge, policy, trades_left=Decimal("0.25"), stop_loss=0.1)
-    assert (told.probability, told.low, told.high) == chances("0.25")
-    assert (told.suggested_return, told.fan) == (None, ())
-    assert told.suggested_trades is not None
+    answer = project_goal(edge, policy, trades_left=Decimal("0.25"), stop_loss=0.1)
+    assert (answer.probability, answer.low, answer.high) == chances("0.25")
+    assert (answer.suggested_return, answer.fan) == (None, ())
+    assert answer.suggested_trades is not None

@@ -25,10 +25,10 @@ def count_ways(
 ) -> Walk:
     """Every sequence of outcomes, one by one, in plain numbers."""
     reached = stopped = 0.0
-    for way in product(range(len(outcomes)), repeat=trades):
+    for path in product(range(len(outcomes)), repeat=trades):
         at = equity
-        chance = prod(chances[place] for place in way)
-        for place in way:
+        chance = prod(chances[place] for place in path)
+        for place in path:
             at *= 1 + risk * outcomes[place]
             if at >= (1 + goal) * (1 - 1e-11):
                 reached += chance
@@ -117,9 +117,9 @@ def test_many_trades_of_two_outcomes_are_counted_by_their_wins(
 
 def test_a_trade_that_loses_everything_is_a_stop_where_there_is_one() -> None:
     question = ([-100, 1], [0.1, 0.9], 0.01, 3, 0.02)
-    told = evaluate_policy(1.0, *question, 0.9)
-    assert told.probability == pytest.approx(0.81)
-    assert told.stop_probability == pytest.approx(0.19)
+    answer = evaluate_policy(1.0, *question, 0.9)
+    assert answer.probability == pytest.approx(0.81)
+    assert answer.stop_probability == pytest.approx(0.19)
     assert evaluate_policy(1.0, *question).stop_probability == 0
 
 
@@ -142,9 +142,9 @@ def test_a_goal_that_is_very_near_takes_no_larger_grid(
     equity = (1 + goal) * (1 - distance)
     question = (outcomes, chances, 0.01, 6, goal)
     reached, _ = count_ways(*question, 0.2, equity)
-    told = evaluate_policy(1.0, *question, 0.2, equity, nodes=400)
-    assert told.equity.size <= 1_000
-    assert told.probability == pytest.approx(reached, abs=1e-9)
+    answer = evaluate_policy(1.0, *question, 0.2, equity, nodes=400)
+    assert answer.equity.size <= 1_000
+    assert answer.probability == pytest.approx(reached, abs=1e-9)
     solved = solve_deadline_policy(
         *question, np.linspace(0.5, 1.3, 25), 0.2, 0.0, equity, nodes=400
     )

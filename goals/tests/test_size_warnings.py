@@ -5,22 +5,22 @@ from decimal import Decimal
 
 import pytest
 
-from goals.decisions.guards import Exposure, TradingConditions
+from goals.decisions.guards.base import Exposure, RiskState, SizeRequest
 from goals.decisions.size_warnings import WARNING_CODES
-from goals.decisions.sizing import SizeRequest, decide_size
+from goals.decisions.sizing import decide_size
 from goals.decisions.trade_record import NO_RECORD, GrowthRecord
 from goals.enums import EdgeGuard, Verdict
-from goals.tests.test_arbitration import standing
+from goals.tests.test_arbitration import goal_state
 
 DAY = 24 * 3600
 JUDGED = GrowthRecord(trades=20, mean=Decimal("0.01"), lower=Decimal("0.005"))
-KNOWN = TradingConditions(Decimal(0), Decimal(10), Decimal(20), JUDGED)
+KNOWN = RiskState(Decimal(0), Decimal(10), Decimal(20), JUDGED)
 EXPOSURE = Exposure(Decimal(1000), None, None)
 
 
-def decide(base="1000", progress="30", exposure=EXPOSURE, conditions=KNOWN):
+def decide(base="1000", progress="30", exposure=EXPOSURE, risk_state=KNOWN):
     request = SizeRequest(base_size=Decimal(base))
-    return decide_size(request, (standing(progress=progress),), exposure, conditions)
+    return decide_size(request, (goal_state(progress=progress),), exposure, risk_state)
 
 
 def codes(decision):
@@ -63,7 +63,7 @@ def test_the_leverage_is_rounded_up_and_never_1(base: str, leverage: str) -> Non
 def test_a_size_of_0_needs_no_leverage(live_equity: str) -> None:
     exposure = replace(EXPOSURE, live_equity=Decimal(live_equity))
     fallen = replace(KNOWN, drawdown_pct=Decimal(100))
-    decision = decide(exposure=exposure, conditions=fallen)
+    decision = decide(exposure=exposure, risk_state=fallen)
     assert (decision.adjusted_size, codes(decision)) == (0, [])
 
 
@@ -76,19 +76,19 @@ def test_the_size_after_the_guards_is_compared_not_the_base_size():
     [(19, "0", ["no_record"]), (20, "0", []), (0, "30", []), (0, "90", [])],
 )
 def test_a_factor_above_one_without_a_record_is_warned_of(trades, progress, expected):
-    conditions = replace(KNOWN, record=replace(JUDGED, trades=trades))
-    assert codes(decide("100", progress, conditions=conditions)) == expected
+    risk_state = replace(KNOWN, record=replace(JUDGED, trades=trades))
+    assert codes(decide("100", progress, risk_state=risk_state)) == expected
 
 
 def test_the_warning_names_the_strategy_whose_record_it_is():
-    conditions = replace(KNOWN, record=NO_RECORD, record_of="breakout")
-    message = decide("100", "0", conditions=conditions).warnings[0].message
+    risk_state = replace(KNOWN, record=NO_RECORD, record_of="breakout")
+    message = decide("100", "0", risk_state=risk_state).warnings[0].message
     assert message.startswith("Strategy breakout has 0 of the 20 closed trades")
 
 
 def test_a_strict_edge_guard_leaves_nothing_to_warn_of():
-    conditions = replace(KNOWN, record=NO_RECORD, edge_guard=EdgeGuard.STRICT)
-    assert codes(decide("100", "0", conditions=conditions)) == []
+    risk_state = replace(KNOWN, record=NO_RECORD, edge_guard=EdgeGuard.STRICT)
+    assert codes(decide("100", "0", risk_state=risk_state)) == []
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_the_warning_says_more_than_how_many_hours(seconds: int, hours: int) -> 
 
 
 def test_warnings_change_neither_size_nor_factor_nor_verdict():
-    conditions = replace(KNOWN, record=NO_RECORD)
+    risk_state = replace(KNOWN, record=NO_RECORD)
     stale = replace(EXPOSURE, live_equity=Decimal(1), oldest_mark_seconds=9 * DAY)
-    warned = decide("1000", "0", stale, conditions)
+    warned = decide("1000", "0", stale, risk_state)
     quiet = decide("1000", "0")
     assert codes(warned) == list(WARNING_CODES)
     assert codes(quiet) == ["above_live_equity"]

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.enums import AfterAchieved, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved
 from goals.projection.edge import Edge, estimate_edge
-from goals.projection.goal_path import Way
+from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import project_goal
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import make_inputs, solve
@@ -44,7 +45,7 @@ def make_policy(policy: PolicyName, edge: Edge, target: str, trades: int) -> Goa
         )
     return GoalPolicy(
         policy=policy,
-        way=Way(Decimal(target), Decimal("1.01")),
+        path=GoalPath(Decimal(target), Decimal("1.01")),
         min_factor=LEAST,
         max_factor=MOST,
         after_achieved=AfterAchieved.PROTECT,
@@ -87,17 +88,17 @@ def test_a_goal_with_the_suggested_trades_is_as_probable_as_not(policy):
 def test_wins_of_many_times_the_equity_suggest_no_boundless_target():
     edge = estimate_edge([10.0] * 30)
     assert edge is not None
-    told = suggest(edge, lambda *_: 1.0, trades_left=20, goal_return=1e9)
-    assert (told.trades_left, told.goal_return) == (9, None)
+    answer = suggest(edge, lambda *_: 1.0, trades_left=20, goal_return=1e9)
+    assert (answer.trades_left, answer.goal_return) == (9, None)
 
 
 def test_a_sure_growth_suggests_what_it_brings():
     edge = estimate_edge([0.01] * 30)
     assert edge is not None
-    told = suggest(edge, lambda *_: 1.0, trades_left=20, goal_return=0.1)
-    assert told.goal_return == pytest.approx(1.01**20 - 1, rel=0.02)
-    assert told.goal_return <= 1.01**20 - 1
-    assert told.trades_left == 10
+    answer = suggest(edge, lambda *_: 1.0, trades_left=20, goal_return=0.1)
+    assert answer.goal_return == pytest.approx(1.01**20 - 1, rel=0.02)
+    assert answer.goal_return <= 1.01**20 - 1
+    assert answer.trades_left == 10
 
 
 def test_a_target_for_few_trades_is_judged_as_the_goal_would_be():
@@ -116,17 +117,17 @@ def test_a_target_for_few_trades_is_judged_as_the_goal_would_be():
     start=st.decimals("0", "90", places=6),
 )
 def test_another_target_leaves_what_was_done_and_the_way_back(goal, other, start):
-    way = Way(goal, Decimal(1), start)
-    there = way.toward(other)
+    path = GoalPath(goal, Decimal(1), start)
+    there = path.toward(other)
     done = goal * start / (100 - start)
     assert there.start_progress_pct == pytest.approx(done / (done + other) * 100)
     back = there.toward(goal)
-    assert replace(back, start_progress_pct=start) == way
+    assert replace(back, start_progress_pct=start) == path
     assert back.start_progress_pct == pytest.approx(start)
 
 
 def test_a_value_keeps_its_digits_however_far_the_target_is():
-    way = Way(Decimal("99999999999999.99"), Decimal("0.875"))
+    path = GoalPath(Decimal("99999999999999.99"), Decimal("0.875"))
     target = Decimal("9999999999999999")
-    (value,) = way.value_at(np.array([0.875]), Decimal(0), target)
+    (value,) = path.value_at(np.array([0.875]), Decimal(0), target)
     assert value == pytest.approx(-12.5)

@@ -66,7 +66,7 @@ def cost(**options: Any) -> "models.DecimalField[Any, Any]":
     return _decimal(COST, options)
 
 
-def rest(**options: Any) -> "models.DecimalField[Any, Any]":
+def rounding_carry(**options: Any) -> "models.DecimalField[Any, Any]":
     """numeric(44,36): what rounding to money left over, exact"""
     return _decimal(REST, options)
 

@@ -26,9 +26,9 @@ from goals.models import (
     TradingHalt,
     User,
 )
-from goals.services.conditions import is_in_force
 from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import is_open
+from goals.services.risk_state import is_in_force
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import format_plain
 from trades.enums import TradeStatus
@@ -85,6 +85,7 @@ class GoalCard:
     probability_band: SafeString
     unreachable: bool
     lacks_money: bool
+    not_projected: bool
     policy: str
     deadline: SafeString
 
@@ -139,7 +140,7 @@ class TradeRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class Overview:
     """Portfolios that belong together: the live ones, or the demo's."""
 
     key: str
@@ -157,11 +158,14 @@ class Desk:
 def home(request: HttpRequest) -> HttpResponse:
     """GET /"""
     user, now = cast(User, request.user), timezone.now()
-    live, demo = _desk_of(user, now, "live", LIVE), _desk_of(user, now, "demo", DEMO)
+    live, demo = (
+        _overview_of(user, now, "live", LIVE),
+        _overview_of(user, now, "demo", DEMO),
+    )
     desks = [live, demo] if live and live.goals else [demo, live]
     context = {
         "now": now,
-        "desks": [desk for desk in desks if desk is not None],
+        "desks": [overview for overview in desks if overview is not None],
         "what_the_baseline_is": WHAT_THE_BASELINE_IS,
         "why_one_run_says_little": WHY_ONE_RUN_SAYS_LITTLE,
         "replays": [_show_replay(run) for run in _replays_of(user)],
@@ -169,7 +173,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/home.html", context)
 
 
-def _desk_of(user: User, now: datetime, key: str, which: Which) -> Desk | None:
+def _overview_of(user: User, now: datetime, key: str, which: Which) -> Overview | None:
     """None where the user has no such portfolio."""
     found = _portfolios_of(user, now, which)
     if not found:
@@ -179,7 +183,7 @@ def _desk_of(user: User, now: datetime, key: str, which: Which) -> Desk | None:
     demo = None if found[0].is_live else found[0]
     portfolios = [_show_portfolio(one) for one in found]
     halted = {card.portfolio.pk: card.halts for card in portfolios}
-    return Desk(
+    return Overview(
         key=key,
         notice=figures.kind_notice(demo),
         portfolios=portfolios,
@@ -264,8 +268,8 @@ def _show_position(position: Position) -> PositionRow:
     quote, marked_at = position.trade.quote_currency, position.marked_at
     return PositionRow(
         position=position,
-        entry=figures.money(position.entry_price, quote),
-        mark=figures.money(position.current_price if marked_at else None, quote),
+        entry=figures.price(position.entry_price, quote),
+        mark=figures.price(position.current_price if marked_at else None, quote),
         marked=figures.instant(marked_at),
         unrealized=figures.gain(position.unrealized_pnl, position.portfolio.currency),
     )
@@ -277,8 +281,8 @@ def _show_trade(trade: Trade) -> TradeRow:
         trade=trade,
         closed=figures.instant(trade.exit_time),
         factor=format_plain(decision.adjustment_factor) if decision else "",
-        entry=figures.money(trade.entry_price, trade.quote_currency),
-        exit=figures.money(trade.exit_price, trade.quote_currency),
+        entry=figures.price(trade.entry_price, trade.quote_currency),
+        exit=figures.price(trade.exit_price, trade.quote_currency),
         profit=figures.gain(trade.profit_loss, trade.portfolio.currency),
     )
 
@@ -293,7 +297,7 @@ def _show_goal(
         goal=goal,
         title=figures.goal_title(goal),
         bar=figures.progress_bar(goal.progress_pct, pace.expected_progress_pct),
-        progress=figures.percent(goal.progress_pct),
+        progress=figures.progress_percent(goal.progress_pct),
         value=figures.in_measure(goal.current_value, goal),
         way=figures.way(goal),
         badges=(
@@ -305,9 +309,10 @@ def _show_goal(
         pace_gap=figures.points(pace.pace_gap_pct),
         required_per_day=figures.in_measure(pace.required_per_day, goal),
         probability=figures.chance(goal, now, idle=idle),
-        probability_band=SafeString() if idle else figures.chance_band(goal, now),
+        probability_band=SafeString("") if idle else figures.chance_band(goal, now),
         unreachable=pace.health is Health.UNREACHABLE,
         lacks_money=find_lack_of_money(goal.portfolio) is not None,
+        not_projected=not idle and goal.projected_at is None and bool(goal.target_date),
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
     )

@@ -71,18 +71,18 @@ def test_a_page_of_the_site_is_redirected_to_its_address(db: None) -> None:
 )
 def test_an_unknown_address_is_answered_with_the_nearest(asked: str, near: str) -> None:
     answer = Client().post(asked, "{}", content_type="application/json")
-    told = read(answer, 404)
-    assert told["code"] == "not_found"
-    assert near in told["near"]
-    assert near in told["detail"]
-    assert told["docs"] == "/api/docs/"
+    given = read(answer, 404)
+    assert given["code"] == "not_found"
+    assert near in given["near"]
+    assert near in given["detail"]
+    assert given["docs"] == "/api/docs/"
 
 
 @pytest.mark.parametrize("asked", ["/api", "/api/", "/api/" + "x" * 5000, "/api/%00/"])
 def test_an_address_like_no_other_names_the_description(asked: str) -> None:
-    told = read(Client().get(asked), 404)
-    assert told["near"] == []
-    assert "/api/docs/" in told["detail"]
+    given = read(Client().get(asked), 404)
+    assert given["near"] == []
+    assert "/api/docs/" in given["detail"]
 
 
 @pytest.mark.parametrize("address", PATHS)
@@ -91,9 +91,9 @@ def test_a_wrong_method_is_answered_with_those_allowed(
 ) -> None:
     allowed = {one.method for one in operations().values() if one.path == address}
     answer = trader.client.generic("PUT", trader.address(address), "{}")
-    told = read(answer, 405)
-    assert told["code"] == "method_not_allowed"
-    names = told["detail"].removeprefix("PUT is not allowed here. Allowed: ")
+    given = read(answer, 405)
+    assert given["code"] == "method_not_allowed"
+    names = given["detail"].removeprefix("PUT is not allowed here. Allowed: ")
     assert set(names.rstrip(".").split(", ")) == allowed
     assert allowed <= set(answer["Allow"].split(", "))
 
@@ -173,9 +173,9 @@ def test_an_error_page_asks_the_database_for_nothing(
 def test_what_fails_below_the_api_is_answered_in_json(
     asked: str, status: int, code: str, broken: Client
 ) -> None:
-    told = read(broken.get(asked), status)
-    assert told["code"] == code
-    assert "secret" not in told["detail"]
+    given = read(broken.get(asked), status)
+    assert given["code"] == code
+    assert "secret" not in given["detail"]
 
 
 def test_a_host_that_is_not_ours_is_answered_in_json_below_the_api() -> None:

@@ -181,9 +181,9 @@ def test_every_operation_says_how_it_refuses(name: str) -> None:
     assert {"406", "429", "503"} <= set(responses)
     if operations()[name].method in {"POST", "PATCH"}:
         assert {"400", "409", "411", "413", "415"} <= set(responses)
-    for status, told in responses.items():
+    for status, given in responses.items():
         if int(status) > 400:
-            schema = told["content"]["application/json"]["schema"]
+            schema = given["content"]["application/json"]["schema"]
             assert schema["properties"]["code"]["enum"], status
 
 

@@ -69,8 +69,8 @@ def test_the_check_fails_with_debug_and_https() -> None:
     assert "mastertrade.E001" in failed.stderr
 
 
-@pytest.mark.parametrize(("asked", "told"), [("0", "False"), ("1", "True")])
-def test_browsers_are_asked_to_preload_only_on_request(asked: str, told: str) -> None:
+@pytest.mark.parametrize(("asked", "answer"), [("0", "False"), ("1", "True")])
+def test_browsers_are_asked_to_preload_only_on_request(asked: str, answer: str) -> None:
     read = "from mastertrade import settings; print(settings.SECURE_HSTS_PRELOAD)"
     environment = {**os.environ, **SITE, "MASTERTRADE_HSTS_PRELOAD": asked}
     shown = subprocess.run(
@@ -80,7 +80,7 @@ def test_browsers_are_asked_to_preload_only_on_request(asked: str, told: str) ->
         text=True,
         check=True,
     )
-    assert shown.stdout.strip() == told
+    assert shown.stdout.strip() == answer
 
 
 @pytest.mark.parametrize("wrong", ["proxy.example", "10.0.0.1/8", "*"])

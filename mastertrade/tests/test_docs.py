@@ -20,16 +20,17 @@ import goals
 import mastertrade
 import strategies
 import trades
+from goals.decisions.guards import GUARDS
 from goals.decisions.policies import (
     AFTER_ACHIEVED_FACTORS,
     DEFAULT_MAX_FACTOR,
     DEFAULT_MIN_FACTOR,
     HIGHEST_FACTOR,
-    LADDER,
-    LADDER_FACTORS,
     LOWEST_FACTOR,
-    TABLES,
+    PolicyName,
+    ladder,
 )
+from goals.decisions.policies.base import PolicyInputs
 from goals.decisions.progress import (
     AHEAD_GAP_PCT,
     AT_RISK_GAP_PCT,
@@ -49,7 +50,7 @@ from goals.enums import (
     GoalType,
     Health,
     HistoryKind,
-    PolicyName,
+    Measure,
     ProgressBand,
     Verdict,
 )
@@ -57,6 +58,7 @@ from goals.models import CashFlow, FinancialGoal, GoalAdjustmentLog, Portfolio
 from goals.services import sign_ins
 from goals.services.goals import CHANGEABLE, EARLIEST_DATE, LATEST_DATE, PRIORITIES
 from goals.services.portfolios import LARGEST_DRAWDOWN_PCT
+from goals.services.rollover import MOST_IN_A_RUN
 from mastertrade.values import money
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.validation import EARLIEST_YEAR
@@ -151,6 +153,12 @@ def word(cell: str) -> str:
     return cell.strip("`")
 
 
+def words_of_header(text: str) -> list[str]:
+    """The heads of the first table's columns, without backticks."""
+    header = next(line for line in text.splitlines() if line.startswith("|"))
+    return [word(cell.strip()) for cell in header.strip("|").split("|")]
+
+
 def words(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
@@ -185,24 +193,25 @@ def test_the_example_is_what_the_ladder_gives() -> None:
         percent = number(profit) / 1000 * 100
         assert number(value) == percent
         assert number(progress) == percent / 5 * 100
-        assert number(factor) == LADDER.factor(number(progress))
+        assert number(factor) == ladder.TABLE.factor(number(progress))
         assert number(size) == 1000 * number(factor)
-        assert LADDER_FACTORS[ProgressBand(word(band))] == number(factor)
+        assert ladder.LADDER_FACTORS[ProgressBand(word(band))] == number(factor)
 
 
 def test_goal_types_and_their_measures() -> None:
-    kinds = {str(kind): [str(kind.measures), kind.months] for kind in GoalType}
-    ends = {1: "month", 3: "quarter", 12: "year", None: "no deadline"}
-    told = by_word(table(RULES, "Types"))
-    assert list(told) == list(kinds)
-    for kind, (measure, months) in kinds.items():
-        assert told[kind][0] == ("percent" if measure == "return" else "money")
-        assert told[kind][2].endswith(ends[months])
+    given = by_word(table(RULES, "Types"))
+    assert list(given) == list(GoalType)
+    for kind in GoalType:
+        is_percent = kind.measures is Measure.RETURN
+        assert given[kind][0] == ("percent" if is_percent else "money")
+        end = "no deadline" if kind.calendar is None else f"the {kind.calendar}"
+        assert given[kind][2].partition(" (")[0].endswith(end)
 
 
 def test_dates_lie_in_their_range() -> None:
     text = section(RULES, "Period").replace("\n", " ")
     assert f"between {EARLIEST_DATE} and {LATEST_DATE}" in text
+    assert f"at most {MOST_IN_A_RUN:,} of a portfolio in a run" in text
     assert f"before {EARLIEST_YEAR}" in section(RULES, "Time").replace("\n", " ")
 
 
@@ -212,17 +221,17 @@ def test_statuses_and_history_kinds_are_all_described() -> None:
 
 
 def test_settings_of_a_goal() -> None:
-    told = by_word(table(RULES, "Settings of a goal"))
-    assert set(told) == {"priority", "policy", "after_achieved", "recurring"}
-    assert set(told) <= set(CHANGEABLE)
-    default, allowed = told["priority"]
+    given = by_word(table(RULES, "Settings of a goal"))
+    assert set(given) == {"priority", "policy", "after_achieved", "recurring"}
+    assert set(given) <= set(CHANGEABLE)
+    default, allowed = given["priority"]
     assert number(default) == default_of(FinancialGoal, "priority")
     assert numbers(allowed) == [PRIORITIES[0], PRIORITIES[-1]]
     for name, values in (("policy", PolicyName), ("after_achieved", AfterAchieved)):
-        default, allowed = told[name]
+        default, allowed = given[name]
         assert word(default) == default_of(FinancialGoal, name)
         assert words(allowed) == [str(value) for value in values]
-    assert default_of(FinancialGoal, "recurring") is (told["recurring"][0] != "no")
+    assert default_of(FinancialGoal, "recurring") is (given["recurring"][0] != "no")
 
 
 def test_progress_is_held_at_the_bound() -> None:
@@ -232,19 +241,19 @@ def test_progress_is_held_at_the_bound() -> None:
 
 
 def test_bands() -> None:
-    told = by_word(table(RULES, "Band"))
-    assert list(told) == list(ProgressBand)
-    floors = {band: numbers(cells[0])[0] for band, cells in told.items()}
+    given = by_word(table(RULES, "Band"))
+    assert list(given) == list(ProgressBand)
+    floors = {band: numbers(cells[0])[0] for band, cells in given.items()}
     floors.pop(ProgressBand.BEHIND)
     assert floors == BAND_FLOORS_PCT
-    assert {band: cells[0] for band, cells in told.items()} == {
+    assert {band: cells[0] for band, cells in given.items()} == {
         band: describe_band(band) for band in ProgressBand
     }
 
 
 def test_health() -> None:
-    told = by_word(table(RULES, "Health"))
-    assert {name: numbers(cells[0]) for name, cells in told.items()} == {
+    given = by_word(table(RULES, "Health"))
+    assert {name: numbers(cells[0]) for name, cells in given.items()} == {
         Health.AHEAD: [AHEAD_GAP_PCT],
         Health.ON_PACE: [LAGGING_GAP_PCT, AHEAD_GAP_PCT],
         Health.LAGGING: [AT_RISK_GAP_PCT, LAGGING_GAP_PCT],
@@ -252,64 +261,79 @@ def test_health() -> None:
         Health.UNREACHABLE: [],
     }
     # A gap on the edge belongs where the page says "or more" or "or less".
-    for name, cells in told.items():
+    for name, cells in given.items():
         for edge in re.findall(r"(\S+) or (?:more|less)", cells[0]):
             assert health_for(number(edge)) == name
-    assert set(told) == set(Health)
+    assert set(given) == set(Health)
 
 
 # --- docs/rules.md: portfolios and sizing ---------------------------------------------
 
 
 def test_settings_of_a_portfolio() -> None:
-    told = by_word(table(RULES, "Settings of a portfolio"))
+    given = by_word(table(RULES, "Settings of a portfolio"))
     for name in ("soft_drawdown_pct", "hard_drawdown_pct"):
-        assert number(told[name][0]) == default_of(Portfolio, name)
+        assert number(given[name][0]) == default_of(Portfolio, name)
     for name in ("max_position_pct", "daily_loss_limit_pct"):
-        assert told[name][0] == "none"
+        assert given[name][0] == "none"
         assert Portfolio._meta.get_field(name).null
     for name in ("hard_drawdown_pct", "daily_loss_limit_pct"):
-        assert numbers(told[name][1])[-1] == LARGEST_DRAWDOWN_PCT
-    assert word(told["edge_guard"][0]) == default_of(Portfolio, "edge_guard")
-    assert words(told["edge_guard"][1]) == [str(value) for value in EdgeGuard]
+        assert numbers(given[name][1])[-1] == LARGEST_DRAWDOWN_PCT
+    assert word(given["edge_guard"][0]) == default_of(Portfolio, "edge_guard")
+    assert words(given["edge_guard"][1]) == [str(value) for value in EdgeGuard]
 
 
 def test_the_portfolio_main() -> None:
-    told = re.findall(r"`main` \((\w+), (\w+), opening balance (\d+)\)", RULES)
+    given = re.findall(r"`main` \((\w+), (\w+), opening balance (\d+)\)", RULES)
     fields = ("currency", "time_zone", "opening_balance")
     currency, time_zone, balance = (default_of(Portfolio, name) for name in fields)
-    assert told == [(currency, time_zone, str(balance))]
+    assert given == [(currency, time_zone, str(balance))]
 
 
 def test_policies() -> None:
-    told = by_word(table(RULES, "Policies"))
-    policies = [PolicyName.LADDER, PolicyName.CONSTANT]
-    assert set(policies) == set(TABLES)
-    assert {band: number(cells[0]) for band, cells in told.items()} == LADDER_FACTORS
-    for band, cells in told.items():
-        progress = BAND_FLOORS_PCT.get(ProgressBand(band), Decimal(0))
-        for policy, cell in zip(policies, cells, strict=True):
-            assert number(cell) == TABLES[policy].factor(progress)
     text = section(RULES, "Policies")
-    for policy in set(PolicyName) - set(policies):
+    band_of_row, *tabled = words_of_header(text)
+    assert band_of_row == "Band"
+    given = by_word(table(RULES, "Policies"))
+    assert {
+        band: number(row[0]) for band, row in given.items()
+    } == ladder.LADDER_FACTORS
+    for band, cells in given.items():
+        goal = PolicyInputs(
+            progress_pct=BAND_FLOORS_PCT.get(ProgressBand(band), Decimal(0)),
+            min_factor=LOWEST_FACTOR,
+            max_factor=HIGHEST_FACTOR,
+        )
+        for policy, cell in zip(tabled, cells, strict=True):
+            answer = PolicyName(policy).rule.ask(goal)
+            assert answer is not None
+            assert number(cell) == answer.factor
+    for policy in set(PolicyName) - set(tabled):
         assert f"`{policy}` gives" in text
 
 
 def test_after_the_goal_is_achieved() -> None:
-    told = by_word(table(RULES, "After the goal is achieved"))
-    assert {name: number(cells[0]) for name, cells in told.items()} == (
+    given = by_word(table(RULES, "After the goal is achieved"))
+    assert {name: number(cells[0]) for name, cells in given.items()} == (
         AFTER_ACHIEVED_FACTORS
     )
 
 
 def test_bounds() -> None:
-    told = by_word(table(RULES, "Bounds"))
-    assert {name: [number(cell) for cell in cells] for name, cells in told.items()} == {
+    given = by_word(table(RULES, "Bounds"))
+    assert {
+        name: [number(cell) for cell in cells] for name, cells in given.items()
+    } == {
         "min_factor": [DEFAULT_MIN_FACTOR, LOWEST_FACTOR, HIGHEST_FACTOR],
         "max_factor": [DEFAULT_MAX_FACTOR, LOWEST_FACTOR, HIGHEST_FACTOR],
     }
-    for name, cells in told.items():
+    for name, cells in given.items():
         assert default_of(FinancialGoal, name) == number(cells[0])
+
+
+def test_guards_in_their_order() -> None:
+    given = [(number(row[0]), word(row[1])) for row in table(RULES, "Guards")]
+    assert given == list(enumerate(GUARDS, start=1))
 
 
 def test_rounding() -> None:
@@ -330,18 +354,18 @@ def test_verdicts_and_sides() -> None:
 
 def test_warnings() -> None:
     assert tuple(by_word(table(RULES, "Warnings"))) == WARNING_CODES
-    told = section(RULES, "Warnings")
-    assert f"fewer than {FEWEST_TRADES} closed trades" in told
-    assert f"older than {STALE_MARKS_HOURS} hours" in told
+    given = section(RULES, "Warnings")
+    assert f"fewer than {FEWEST_TRADES} closed trades" in given
+    assert f"older than {STALE_MARKS_HOURS} hours" in given
 
 
 # --- docs/rules.md: strategies --------------------------------------------------------
 
 
 def test_stances() -> None:
-    told = by_word(table(RULES, "Stance"))
-    assert {band: word(cells[0]) for band, cells in told.items()} == STANCE_FOR_BAND
-    for stance, score in told.values():
+    given = by_word(table(RULES, "Stance"))
+    assert {band: word(cells[0]) for band, cells in given.items()} == STANCE_FOR_BAND
+    for stance, score in given.values():
         assert number(score) == STANCE_SCORES[word(stance)]
 
 
@@ -366,8 +390,8 @@ def test_the_worst_fit_and_the_record() -> None:
     )
     text = section(RULES, "Strategies")
     assert numbers(re.findall(r"worst possible is (\S+)", text)[0]) == [worst]
-    told = re.findall(r"\*\*(\d+) closed\s+trades\*\*", section(RULES, "Ranking"))
-    assert told == [str(FEWEST_TRADES)]
+    given = re.findall(r"\*\*(\d+) closed\s+trades\*\*", section(RULES, "Ranking"))
+    assert given == [str(FEWEST_TRADES)]
 
 
 # --- docs/rules.md: numbers, pages, errors --------------------------------------------
@@ -382,11 +406,11 @@ def test_numeric_columns() -> None:
         money.UNIT_VALUE,
         money.UNITS,
     ]
-    told = table(RULES, "Numbers")
-    assert [word(row[1]) for row in told] == [
+    given = table(RULES, "Numbers")
+    assert [word(row[1]) for row in given] == [
         f"numeric({digits},{places})" for digits, places in columns
     ]
-    assert [number(row[2]) for row in told] == [
+    assert [number(row[2]) for row in given] == [
         money.upper_bound(column) for column in columns
     ]
 
@@ -409,18 +433,21 @@ def test_names_are_as_long_as_their_columns() -> None:
         "external_id": [(Trade, "external_id"), (CashFlow, "external_id")],
         "request_id": [(GoalAdjustmentLog, "request_id")],
     }
-    told = {word(row[0]): number(row[1]) for row in table(RULES, "Names")}
-    told = {name if name in fields else f"{name}`": n for name, n in told.items()}
-    assert set(told) == set(fields)
+    given = {word(row[0]): number(row[1]) for row in table(RULES, "Names")}
+    given = {name if name in fields else f"{name}`": n for name, n in given.items()}
+    assert set(given) == set(fields)
     for name, places in fields.items():
         for model, field in places:
-            assert model._meta.get_field(field).max_length == told[name], (model, field)
+            assert model._meta.get_field(field).max_length == given[name], (
+                model,
+                field,
+            )
 
 
 def test_pages() -> None:
     pages = GenericAPIView.pagination_class
-    told = {row[0]: number(row[1]) for row in table(RULES, "Pages and rates", 0)}
-    assert told == {
+    given = {row[0]: number(row[1]) for row in table(RULES, "Pages and rates", 0)}
+    assert given == {
         "rows per page": pages.page_size,
         f"rows per page with `{pages.page_size_query_param}`": pages.max_page_size,
     }
@@ -429,17 +456,17 @@ def test_pages() -> None:
 def test_throttle_rates() -> None:
     source = (ROOT / "mastertrade" / "settings.py").read_text(encoding="utf-8")
     defaults = dict(re.findall(r'read_text\("(\w+_RATE)", "([^"]+)"\)', source))
-    told = {word(row[2]): row[1] for row in table(RULES, "Pages and rates", 1)}
-    assert told == defaults
-    assert len(told) == len(settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"])
+    given = {word(row[2]): row[1] for row in table(RULES, "Pages and rates", 1)}
+    assert given == defaults
+    assert len(given) == len(settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"])
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     assert dict(re.findall(r"^#?(\w+_RATE)=(\S+)$", example, re.MULTILINE)) == defaults
 
 
 def test_bodies_and_connections() -> None:
     limits = settings.BODY_LIMITS
-    told = [number(row[1]) for row in table(RULES, "Bodies")]
-    assert told == [limits[name] for name in ("anonymous", "signed_in", "upload")]
+    given = [number(row[1]) for row in table(RULES, "Bodies")]
+    assert given == [limits[name] for name in ("anonymous", "signed_in", "upload")]
     in_words = numbers(section(RULES, "Bodies").partition("Each process")[2])
     assert in_words[:2] == [settings.BODIES_IN_FLIGHT, limits["signed_in"]]
     rows = [numbers(row[1]) for row in table(RULES, "Connections")]
@@ -456,8 +483,8 @@ def test_bodies_and_connections() -> None:
 
 def test_passwords() -> None:
     wrong, every = tables(RULES, "Wrong passwords")
-    told = [(number(row[1]), number(row[2])) for row in (*wrong, *every)]
-    assert told == [
+    given = [(number(row[1]), number(row[2])) for row in (*wrong, *every)]
+    assert given == [
         (limit.tries, limit.seconds)
         for limit in (
             sign_ins.BY_ADDRESS,
@@ -622,8 +649,8 @@ def test_the_bounds_of_price_files() -> None:
 
 
 def test_every_format_is_documented() -> None:
-    told = table(IMPORTING, "On the terminal", 0)
-    (formats,) = (row[1] for row in told if row[0] == "`--format`")
+    given = table(IMPORTING, "On the terminal", 0)
+    (formats,) = (row[1] for row in given if row[0] == "`--format`")
     assert set(re.findall(r"`([a-z-]+)`", formats)) == set(FORMAT_NAMES)
 
 
@@ -631,21 +658,21 @@ def test_every_option_of_the_command_is_documented() -> None:
     parser = argparse.ArgumentParser()
     ImportCommand().add_arguments(parser)
     options = {name for action in parser._actions for name in action.option_strings}
-    told = table(IMPORTING, "On the terminal", 0)
-    named = {row[0].strip("`").partition(" ")[0] for row in told}
+    given = table(IMPORTING, "On the terminal", 0)
+    named = {row[0].strip("`").partition(" ")[0] for row in given}
     assert named == {name for name in options if name not in {"-h", "--help"}}
 
 
 def test_every_field_of_an_upload_is_documented() -> None:
-    (told,) = re.findall(
+    (given,) = re.findall(
         r"^The fields are (.+?)\(", IMPORTING, re.DOTALL | re.MULTILINE
     )
-    assert re.findall("`([a-z_]+)`", told) == list(ImportUploadSerializer().fields)
+    assert re.findall("`([a-z_]+)`", given) == list(ImportUploadSerializer().fields)
 
 
 def test_every_column_of_our_format_is_documented() -> None:
-    told = " ".join(row[0] for row in table(IMPORTING, "Our format", 0))
-    assert sorted(re.findall("`([a-z_]+)`", told)) == sorted(BY_NAME)
+    given = " ".join(row[0] for row in table(IMPORTING, "Our format", 0))
+    assert sorted(re.findall("`([a-z_]+)`", given)) == sorted(BY_NAME)
 
 
 # --- docs/architecture.md -------------------------------------------------------------
@@ -745,11 +772,11 @@ def test_the_diagram_has_every_table_and_only_real_columns() -> None:
 
 @pytest.mark.django_db
 def test_what_a_delete_does() -> None:
-    told = [
+    given = [
         (word(to), word(name), word(columns), effect)
         for name, columns, to, effect in table(ARCHITECTURE, "What a delete does")
     ]
-    assert sorted(told) == sorted((*row[:3], row[5]) for row in foreign_keys())
+    assert sorted(given) == sorted((*row[:3], row[5]) for row in foreign_keys())
 
 
 def test_the_exactness_that_the_page_promises() -> None:

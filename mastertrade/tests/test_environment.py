@@ -107,19 +107,19 @@ def test_nothing_but_the_secret_is_left_behind(tmp_path):
 def test_processes_that_make_a_secret_at_once_agree(tmp_path):
     context = multiprocessing.get_context("fork")
     gate = context.Barrier(3)
-    told = context.Queue()
+    answer = context.Queue()
     processes = [
-        context.Process(target=_tell_secret, args=(gate, told, tmp_path / "secret"))
+        context.Process(target=_tell_secret, args=(gate, answer, tmp_path / "secret"))
         for _ in range(3)
     ]
     for process in processes:
         process.start()
-    secrets = {told.get(timeout=10) for _ in processes}
+    secrets = {answer.get(timeout=10) for _ in processes}
     for process in processes:
         process.join()
     assert len(secrets) == 1
 
 
-def _tell_secret(gate, told, path):
+def _tell_secret(gate, answer, path):
     gate.wait(timeout=10)
-    told.put(read_secret(NAME, path))
+    answer.put(read_secret(NAME, path))

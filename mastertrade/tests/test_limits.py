@@ -51,13 +51,13 @@ def show(name: str) -> str:
 
 @contextmanager
 def another_connection() -> Iterator[psycopg.Connection[Any]]:
-    told = connection.settings_dict
+    given = connection.settings_dict
     with psycopg.connect(
-        dbname=told["NAME"],
-        user=told["USER"],
-        password=told["PASSWORD"],
-        host=told["HOST"],
-        port=told["PORT"],
+        dbname=given["NAME"],
+        user=given["USER"],
+        password=given["PASSWORD"],
+        host=given["HOST"],
+        port=given["PORT"],
     ) as other:
         yield other
 
@@ -82,9 +82,9 @@ def test_a_locked_portfolio_is_503_and_the_same_again_succeeds(brief: Limits) ->
         with nothing_changes():
             answer = trader.client.post("/api/trades/", body)
         assert time.monotonic() - begin < 1.0
-        told = read(answer, 503)
-        assert told["code"] == "database_busy"
-        assert "with the same id" in told["detail"]
+        given = read(answer, 503)
+        assert given["code"] == "database_busy"
+        assert "with the same id" in given["detail"]
         assert answer["Retry-After"] == "1"
         other = trader.post("/api/portfolios/", {"name": "free"}, 201)
     trader.post("/api/trades/", body, 201)
@@ -213,11 +213,11 @@ def test_web_requests_have_shorter_limits_than_commands(
 ) -> None:
     monkeypatch.setitem(connection.settings_dict, "LIMITS", LONG)
     serve_requests()
-    told = connection.settings_dict["LIMITS"]
-    assert told == settings.WEB_LIMITS
-    assert told.lock_timeout > 1_000, "deadlocks are found after 1 s"
-    assert told.statement_timeout < 30_000
-    assert limits.LONG.statement_timeout > told.statement_timeout
+    given = connection.settings_dict["LIMITS"]
+    assert given == settings.WEB_LIMITS
+    assert given.lock_timeout > 1_000, "deadlocks are found after 1 s"
+    assert given.statement_timeout < 30_000
+    assert limits.LONG.statement_timeout > given.statement_timeout
 
 
 def test_only_a_time_limit_is_one() -> None:

@@ -655,7 +655,7 @@ class TestRoot:
         python = python_for(nobody)
         if python is None:
             pytest.skip("no Python 3.11 or newer that an ordinary user can run")
-        account = postgres.Account("nobody", nobody, nobody)
+        account = postgres.SystemUser("nobody", nobody, nobody)
         if not postgres._version(wheel_programs(), account):
             pytest.skip("the virtual environment is closed to ordinary users")
         copy_sources(fresh.path)

@@ -129,8 +129,8 @@ def test_the_order_of_the_candidates_does_not_matter(band, competing, random):
 
 @given(bands, fields)
 def test_every_candidate_is_ranked_once(band, competing):
-    told = ranking(band, *competing)
-    assert sorted(told) == sorted(one.strategy_id for one in competing)
+    answer = ranking(band, *competing)
+    assert sorted(answer) == sorted(one.strategy_id for one in competing)
 
 
 @given(bands, fields)
@@ -197,7 +197,7 @@ def test_among_equals_the_first_name_decides_and_the_reason_says_so():
     )
     assert selection.reason == (
         "A goal that is behind wants an aggressive strategy; a (momentum, moderate) "
-        "fits best with 1, equal with b: the first name in order decides."
+        "fits best with 1, tied with b: the first by name is taken."
     )
 
 
@@ -206,7 +206,7 @@ def test_the_reason_names_the_disproved():
         ProgressBand.NEAR_TARGET,
         (candidate("a"), candidate("b", trades=30, upper=Decimal("-0.01"))),
     )
-    assert selection.reason.endswith("disproved by their record: b.")
+    assert selection.reason.endswith("ruled out by their record: b.")
 
 
 def test_the_ranking_tells_the_figures_that_made_it():

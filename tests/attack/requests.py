@@ -68,8 +68,8 @@ class Place:
             text = answer.read()
         finally:
             connection.close()
-        told = json.loads(text) if text else {}
-        return answer.status, told, time.monotonic() - began
+        given = json.loads(text) if text else {}
+        return answer.status, given, time.monotonic() - began
 
 
 @contextmanager
@@ -143,13 +143,13 @@ def unknown_names(base: str) -> Figures:
         read = json.dumps({f"unknown name {n}": 1 for n in range(10_000)}).encode()
         status, _, _ = place.ask("POST", "/api/goals/", huge, token=trader.token)
         assert status == 413, f"2 MB were answered {status}"
-        status, told, seconds = place.ask(
+        status, given, seconds = place.ask(
             "POST", "/api/goals/", read, token=trader.token
         )
-        assert (status, len(told)) == (400, 21), f"{status} with {len(told)} fields"
+        assert (status, len(given)) == (400, 21), f"{status} with {len(given)} fields"
         return {
             "fields named": "20",
-            "more": str(told["and_more"][0]),
+            "more": str(given["and_more"][0]),
             "s": _s(seconds),
         }
 
@@ -182,10 +182,10 @@ def chunked_bodies(base: str) -> Figures:
         unknown = b'{"misspelt": 1}'  # named in the answer to who has read it
         for path, body in (("/api/portfolios/", sent), ("/api/tokens/", unknown)):
             pieces = (body[n : n + 4] for n in range(0, len(body), 4))
-            status, told, _ = place.ask("POST", path, pieces, token=trader.token)
+            status, given, _ = place.ask("POST", path, pieces, token=trader.token)
             seen[status] += 1
-            is_read = status == 201 or (status == 400 and "misspelt" in told)
-            assert is_read or status == 411, f"answered {status} {told}"
+            is_read = status == 201 or (status == 400 and "misspelt" in given)
+            assert is_read or status == 411, f"answered {status} {given}"
         return {"answers": str(dict(seen))}
 
 
@@ -208,8 +208,8 @@ def heavy_questions(base: str) -> Figures:
             nonlocal slowest
             while time.monotonic() < over:
                 path = paths[number % len(paths)]
-                status, told, seconds = place.ask("GET", path, token=heavy.token)
-                assert status in {200, 429}, f"{path} answered {status} {told}"
+                status, given, seconds = place.ask("GET", path, token=heavy.token)
+                assert status in {200, 429}, f"{path} answered {status} {given}"
                 asked[status] += 1
                 slowest = max(slowest, seconds)
 
@@ -250,10 +250,10 @@ def one_locked_portfolio(base: str) -> Figures:
 
             def attack(_: int) -> None:
                 while time.monotonic() < over:
-                    status, told, _s = place.ask(
+                    status, given, _s = place.ask(
                         "POST", "/api/sizing/", want, token=locked.token
                     )
-                    seen[status, str(told.get("code"))] += 1
+                    seen[status, str(given.get("code"))] += 1
 
             with (
                 Watcher(
@@ -263,8 +263,8 @@ def one_locked_portfolio(base: str) -> Figures:
             ):
                 list(pool.map(attack, range(AT_ONCE)))
         assert set(seen) <= {(503, "database_busy")}, f"answered {dict(seen)}"
-        status, told, _ = place.ask("POST", "/api/sizing/", want, token=locked.token)
-        assert status == 200, f"after that {status} {told}"
+        status, given, _ = place.ask("POST", "/api/sizing/", want, token=locked.token)
+        assert status == 200, f"after that {status} {given}"
         return {
             "refused": str(sum(seen.values())),
             "others": others.require(LOCK_LIMIT),

@@ -74,8 +74,8 @@ def check_at_the_end(stand: Stand, crowd: Crowd, report: Report) -> None:
         flows = sum((bot.flows for bot in bots), Decimal(0))
         [(equity, realized)] = stand.ask_database(FIGURES, portfolio_id)
         report.expect(realized == profit, f"profit is {realized}, not {profit}")
-        told = OPENING_BALANCE + profit + flows
-        report.expect(equity == told, f"equity is {equity}, not {told}")
+        given = OPENING_BALANCE + profit + flows
+        report.expect(equity == given, f"equity is {equity}, not {given}")
 
 
 class _Found:

@@ -18,6 +18,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from mastertrade.values.money import ZERO
+
 GO, STOP = "go", "stop"
 PAUSE_SECONDS = 0.02  # after a snapshot, which waits for nobody
 KINDS = (
@@ -122,7 +124,7 @@ class Disturber:
             exit_price=Decimal(110),
             exit_time=now() - timedelta(minutes=self.chance.randrange(1, 1500)),
             now=now(),
-            **self._ticket(entry_time=now() - timedelta(days=2)),
+            **self._trade_input(entry_time=now() - timedelta(days=2)),
         )
         if number % 2:
             return Decimal(10)
@@ -139,7 +141,7 @@ class Disturber:
         from trades.booking.close import close_trade
         from trades.booking.open import open_trade
 
-        trade, _ = open_trade(now=now(), **self._ticket())
+        trade, _ = open_trade(now=now(), **self._trade_input())
         of_trade = {"user": self.user, "trade_id": trade.trade_id}
         add_to_trade(
             quantity=Decimal(1), entry_price=Decimal(100), now=now(), **of_trade
@@ -201,7 +203,7 @@ class Disturber:
         roll_goals(as_of=now() + timedelta(days=min(30 * number, 3000)))
         return ZERO
 
-    def _ticket(self, **fields: Any) -> dict[str, Any]:
+    def _trade_input(self, **fields: Any) -> dict[str, Any]:
         return {
             **self.of_portfolio,
             "strategy_id": STRATEGY,
@@ -213,7 +215,6 @@ class Disturber:
         }
 
 
-ZERO = Decimal(0)
 STRATEGY = "momentum_001"
 EARLY = "2026-01-02T00:00:00Z"
 

@@ -59,10 +59,10 @@ class Stand:
     def seed(self, username: str, *, portfolios: int = 1, trades: int = 0) -> Trader:
         """A trader with funded portfolios, each with goals and open trades."""
         counts = (str(portfolios), str(trades))
-        told = self.run("-m", "tests.faults.seed", username, *counts)
-        if told.returncode != 0:
-            raise RuntimeError(f"no trader:\n{told.stdout}")
-        return Trader(**json.loads(told.stdout.splitlines()[-1]))
+        answer = self.run("-m", "tests.faults.seed", username, *counts)
+        if answer.returncode != 0:
+            raise RuntimeError(f"no trader:\n{answer.stdout}")
+        return Trader(**json.loads(answer.stdout.splitlines()[-1]))
 
     def manage(self, *arguments: str) -> str:
         """What `manage.py` says; it must end well."""

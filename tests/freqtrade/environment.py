@@ -105,8 +105,8 @@ def backtest(
     (archive,) = results.glob("*.zip")
     with zipfile.ZipFile(archive) as opened:
         name = archive.with_suffix(".json").name
-        told = json.loads(opened.read(name))
-    return Backtest(told["strategy"]["GoalSized"]["trades"], log)
+        answer = json.loads(opened.read(name))
+    return Backtest(answer["strategy"]["GoalSized"]["trades"], log)
 
 
 CONFIGURATION = {

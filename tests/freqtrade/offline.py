@@ -21,10 +21,10 @@ def list_markets(exchange: Any) -> list[dict[str, Any]]:
     return [
         exchange.safe_market_structure(
             {
-                **told,
-                "id": told["symbol"].replace("/", ""),
-                "baseId": told["base"],
-                "quoteId": told["quote"],
+                **answer,
+                "id": answer["symbol"].replace("/", ""),
+                "baseId": answer["base"],
+                "quoteId": answer["quote"],
                 "type": "spot",
                 "spot": True,
                 "active": True,
@@ -35,7 +35,7 @@ def list_markets(exchange: Any) -> list[dict[str, Any]]:
                 "info": {"status": "TRADING"},
             }
         )
-        for told in json.loads(MARKETS.read_text(encoding="utf-8"))
+        for answer in json.loads(MARKETS.read_text(encoding="utf-8"))
     ]
 
 

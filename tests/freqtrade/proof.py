@@ -99,10 +99,10 @@ def prove_sizing(freqtrade: Freqtrade, address: str, place: Path, user: User) ->
     assert blocked
     assert min(one.as_of for one in blocked) >= STEPS[-1][0]
     assert len(decisions) == len(result.trades) + len(blocked)
-    told = ", ".join(f"{opened[factor]} at {factor}" for _, _, factor in STEPS[:3])
+    sizes = ", ".join(f"{opened[factor]} at {factor}" for _, _, factor in STEPS[:3])
     say(
         begin,
-        f"backtest of {len(INSTRUMENTS)} pairs: {len(result.trades)} trades ({told}), "
+        f"backtest of {len(INSTRUMENTS)} pairs: {len(result.trades)} trades ({sizes}), "
         f"{len(decisions)} decisions logged, {len(blocked)} of them block",
     )
 
@@ -192,7 +192,7 @@ def prove_webhook(
 ) -> None:
     """The ledger that the fills make is the one that the bot's database makes."""
     begin = time.monotonic()
-    told, kept = (
+    answer, kept = (
         create_portfolio(
             user=user,
             name=f"{word}-{encoding}",
@@ -206,7 +206,7 @@ def prove_webhook(
         user=user,
         bot=encoding,
         strategy_id="GridBot",
-        portfolio=told.portfolio_id,
+        portfolio=answer.portfolio_id,
         now=timezone.now(),
     )
     database = place / f"{encoding}.sqlite"
@@ -224,12 +224,12 @@ def prove_webhook(
             options=ImportOptions(account=encoding),
         )
     assert not report.refused, report
-    assert standing(told) == standing(kept)
-    assert made(told) == made(kept)
+    assert goal_state(answer) == goal_state(kept)
+    assert made(answer) == made(kept)
     say(
         begin,
         f"webhook, {encoding}: {printed.split()[-1]} messages, each sent twice, make "
-        f"{Trade.objects.filter(portfolio=told).count()} trades and parts",
+        f"{Trade.objects.filter(portfolio=answer).count()} trades and parts",
     )
 
 
@@ -243,7 +243,7 @@ def made(portfolio: Portfolio) -> dict[str, Decimal]:
     return totals
 
 
-def standing(portfolio: Portfolio) -> list[tuple[Any, ...]]:
+def goal_state(portfolio: Portfolio) -> list[tuple[Any, ...]]:
     """What is open: symbol, side, quantity and entry price."""
     held = Position.objects.filter(portfolio=portfolio, status=TradeStatus.OPEN)
     found = held.order_by("symbol").values_list("symbol", "side", "quantity")

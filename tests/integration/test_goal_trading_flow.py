@@ -148,7 +148,7 @@ def test_strategy_selection_based_on_goal_progress(
     assert tied["stance"] == "balanced"
     assert {Decimal(ranked["fit"]) for ranked in tied["ranking"]} == {Decimal("0.5")}
     assert tied["selected_strategy"] == BREAKOUT
-    assert "the first name in order decides" in tied["reason"]
+    assert "the first by name is taken" in tied["reason"]
 
     trader.change_strategy(MOMENTUM, risk_profile="conservative")
     balanced = flow.choose()
@@ -249,12 +249,12 @@ def make_race_certain(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """
     barrier = Barrier(2, timeout=0.5)
     met: list[int] = []
-    settle = closing.settle
+    apply_exit = closing.apply_exit
 
     def settle_late(*figures: Any) -> None:
         with suppress(BrokenBarrierError):  # nobody else came: the row was locked
             met.append(barrier.wait())
-        settle(*figures)
+        apply_exit(*figures)
 
-    monkeypatch.setattr(closing, "settle", settle_late)
+    monkeypatch.setattr(closing, "apply_exit", settle_late)
     return met

@@ -1,7 +1,7 @@
 """The operator's view of trades, and of trades on the pages of the floors below."""
 
 from trades.admin import sections
-from trades.admin.arrivals import (
+from trades.admin.imports_webhooks import (
     TradeFillAdmin,
     TradeImportAdmin,
     WebhookTokenAdmin,

@@ -15,7 +15,7 @@ from mastertrade.values.exceptions import (
     PortfolioRuined,
     TradeNotOpen,
 )
-from mastertrade.values.money import MONEY, PRICE
+from mastertrade.values.money import MONEY, PRICE, ZERO
 from mastertrade.values.validation import (
     fingerprint,
     refuse,
@@ -25,11 +25,9 @@ from mastertrade.values.validation import (
     require_visible,
 )
 from trades.booking.rows import lock_portfolio_of_trade, lock_trade, save_open
-from trades.decisions.lots import Stake, join_stakes
+from trades.decisions.lots import PositionLot, join_lots
 from trades.enums import FillKind
 from trades.models import Trade, TradeFill
-
-ZERO = Decimal(0)
 
 
 @atomic
@@ -53,8 +51,8 @@ def add_to_trade(
     require_positive("entry_price", entry_price, PRICE)
     require_not_negative("fees", fees, MONEY)
     require_visible("external_id", external_id)
-    told = {"quantity": quantity, "entry_price": entry_price, "at": at, "fees": fees}
-    digest = fingerprint({**told, "trade_id": trade_id})
+    given = {"quantity": quantity, "entry_price": entry_price, "at": at, "fees": fees}
+    digest = fingerprint({**given, "trade_id": trade_id})
     portfolio = lock_portfolio_of_trade(user, trade_id)
     trade = lock_trade(trade_id)
     if _is_known(portfolio, external_id, digest):
@@ -71,7 +69,9 @@ def add_to_trade(
     if at is not None:
         require_not_future("at", at, now)
     refuse(wrong_in_addition(trade, at))
-    _enlarge(portfolio, trade, Stake(quantity, entry_price, entry_fees=fees), now, user)
+    _enlarge(
+        portfolio, trade, PositionLot(quantity, entry_price, entry_fees=fees), now, user
+    )
     TradeFill.objects.create(
         portfolio=portfolio,
         trade=trade,
@@ -106,9 +106,9 @@ def wrong_in_addition(trade: Trade, at: datetime | None) -> Iterator[InvalidInpu
 
 
 def _enlarge(
-    portfolio: Portfolio, trade: Trade, more: Stake, now: datetime, user: User
+    portfolio: Portfolio, trade: Trade, more: PositionLot, now: datetime, user: User
 ) -> None:
-    trade.take_over(join_stakes(trade.stake, more))
+    trade.apply_lot(join_lots(trade.lot, more))
     trade.updated_at, trade.updated_by = now, user.username
     portfolio.revalue(save_open(trade), now)
     save_live([portfolio], at=now, now=now)

@@ -96,7 +96,8 @@ def _value_trades(
         raise InvalidInput(
             FIELD,
             f"Trade {parts[0].trade_id} is a part of trade "
-            f"{parts[0].parent_trade_id}: give what that had made as a whole.",
+            f"{parts[0].parent_trade_id}: give the unrealised P&L of that trade as a "
+            "whole.",
         )
     missing = given.keys() - {trade.trade_id for trade in trades}
     if missing:
@@ -141,7 +142,7 @@ def _price_of(trade: Trade, unrealized_pnl: Decimal, at: datetime) -> Decimal:
         raise InvalidInput(
             FIELD, f"Trade {trade.trade_id} was not open at {at:%FT%TZ}."
         )
-    cost = trade.stake.exact_cost / trade.quantity
+    cost = trade.lot.exact_cost / trade.quantity
     move = unrealized_pnl / (trade.fx_rate * trade.quantity_then)
     price = round_to(cost + Side(trade.side).sign * move, PRICE)
     if price <= 0 or not fits(price, PRICE):

@@ -23,6 +23,7 @@ from mastertrade.values.money import (
     CARRIED,
     MONEY,
     PRICE,
+    ZERO,
     exactly,
     format_plain,
     round_to,
@@ -36,7 +37,7 @@ from mastertrade.values.validation import (
     require_positive,
     require_visible,
 )
-from trades.booking.exits import Exit, before_entry, settle, split_trade
+from trades.booking.exits import Exit, apply_exit, before_entry, split_trade
 from trades.booking.rows import (
     lock_portfolio_of_trade,
     lock_trade,
@@ -46,8 +47,6 @@ from trades.booking.rows import (
 from trades.booking.trade_input import IMPORTED
 from trades.enums import TradeStatus
 from trades.models import Trade
-
-ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def close_trade(
     """
     _check(exit_price, fees, quantity, funding, fee_fx_rate)
     require_visible("external_id", external_id)
-    told = {
+    given = {
         "exit_price": exit_price,
         "exit_time": exit_time,
         "fees": fees,
@@ -105,11 +104,11 @@ def close_trade(
     }
     portfolio = lock_portfolio_of_trade(user, trade_id)
     trade = lock_trade(trade_id, exit_time or newest(portfolio, now))
-    known = _find_known_part(trade, external_id, told)
+    known = _find_known_part(trade, external_id, given)
     if known is not None:
         return ClosedTrade(trade, known, ())
     if not trade.is_open:
-        _refuse_other_figures(trade, told)
+        _refuse_other_figures(trade, given)
         return ClosedTrade(trade, trade, ())
     if exit_time is not None:
         require_not_future("exit_time", exit_time, now)
@@ -124,7 +123,7 @@ def close_trade(
     by = recorded_by or user.username
     if quantity is None or quantity == trade.quantity:
         return book_close(portfolio, trade, exited, now=now, by=by)
-    return _book_part(portfolio, trade, exited, quantity, external_id, told, now, by)
+    return _book_part(portfolio, trade, exited, quantity, external_id, given, now, by)
 
 
 def wrong_in_exit(
@@ -142,7 +141,7 @@ def book_close(
     portfolio: Portfolio, trade: Trade, exited: Exit, *, now: datetime, by: str
 ) -> ClosedTrade:
     """Close a locked open trade of a locked portfolio, in the caller's transaction."""
-    settle(trade, exited, now, by)
+    apply_exit(trade, exited, now, by)
     portfolio.revalue(-trade.open_pnl, exited.at)  # it is realised now
     save_closed(trade)
     moves = _book(portfolio, trade, trade, exited, now)
@@ -155,13 +154,13 @@ def _book_part(
     exited: Exit,
     quantity: Decimal,
     external_id: str | None,
-    told: dict[str, Any],
+    given: dict[str, Any],
     now: datetime,
     by: str,
 ) -> ClosedTrade:
     part = split_trade(trade, exited, quantity, now, by)
     part.external_id = external_id
-    part.request_fingerprint = fingerprint(told)
+    part.request_fingerprint = fingerprint(given)
     part.save(force_insert=True)
     portfolio.revalue(save_open(trade), exited.at)
     moves = _book(portfolio, trade, part, exited, now)
@@ -214,10 +213,10 @@ def _check(
 
 
 def _find_known_part(
-    trade: Trade, external_id: str | None, told: dict[str, Any]
+    trade: Trade, external_id: str | None, given: dict[str, Any]
 ) -> Trade | None:
     """The part that this call closed before; a conflict if the id is another's."""
-    digest = fingerprint(told)
+    digest = fingerprint(given)
     if external_id is None or external_id == trade.external_id:
         return None
     known = Trade.objects.filter(
@@ -226,7 +225,7 @@ def _find_known_part(
     if known is None:
         return None
     same = known.request_fingerprint == digest or (
-        known.request_fingerprint == IMPORTED and _ended_by(known, told)
+        known.request_fingerprint == IMPORTED and _ended_by(known, given)
     )
     if known.parent_trade_id != trade.pk or not same:
         raise IdempotencyConflict(
@@ -236,25 +235,25 @@ def _find_known_part(
     return known
 
 
-def _refuse_other_figures(trade: Trade, told: dict[str, Any]) -> None:
+def _refuse_other_figures(trade: Trade, given: dict[str, Any]) -> None:
     if trade.status == TradeStatus.VOID:
         raise TradeNotOpen(f"Trade {trade.trade_id} is void.")
-    if not _ended_by(trade, told):
+    if not _ended_by(trade, given):
         raise TradeAlreadyClosed(
             f"Trade {trade.trade_id} was closed before, with other figures. GET "
             f"/api/trades/{trade.trade_id}/ shows them."
         )
 
 
-def _ended_by(trade: Trade, told: dict[str, Any]) -> bool:
+def _ended_by(trade: Trade, given: dict[str, Any]) -> bool:
     """What a call leaves out equals anything."""
     return (
-        trade.exit_price == told["exit_price"]
-        and trade.exit_fees == told["fees"]
-        and told["exit_time"] in {None, trade.exit_time}
-        and told["quantity"] in {None, trade.quantity}
-        and told["fee_fx_rate"] in {None, trade.exit_fee_fx_rate}
-        and _closed_with_funding(trade, told["funding"])
+        trade.exit_price == given["exit_price"]
+        and trade.exit_fees == given["fees"]
+        and given["exit_time"] in {None, trade.exit_time}
+        and given["quantity"] in {None, trade.quantity}
+        and given["fee_fx_rate"] in {None, trade.exit_fee_fx_rate}
+        and _closed_with_funding(trade, given["funding"])
     )
 
 

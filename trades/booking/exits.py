@@ -5,13 +5,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, exactly, fits, round_to
-from trades.decisions.lots import split_stake
+from mastertrade.values.money import MONEY, ZERO, exactly, fits, round_to
+from trades.decisions.lots import split_lot
 from trades.decisions.pnl import measure_exact_profit, measure_unrealized
 from trades.enums import Side, TradeStatus
 from trades.models import Trade
-
-ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ def before_entry(entry_time: datetime) -> InvalidInput:
 
 
 @exactly
-def settle(trade: Trade, exited: Exit, now: datetime, by: str) -> None:
+def apply_exit(trade: Trade, exited: Exit, now: datetime, by: str) -> None:
     """Set what the close of all that is left of the trade makes of it.
 
     The profit takes over what rounding left of the parts closed before, so that all
@@ -53,7 +51,7 @@ def settle(trade: Trade, exited: Exit, now: datetime, by: str) -> None:
         raise InvalidInput("funding", "is out of range.")
     exact = trade.unbooked_profit + measure_exact_profit(
         side=Side(trade.side),
-        stake=trade.stake,
+        lot=trade.lot,
         exit_price=exited.price,
         exit_fees=exited.fees,
         rates=trade.rates,
@@ -70,7 +68,7 @@ def split_trade(
     trade: Trade, exited: Exit, quantity: Decimal, now: datetime, by: str
 ) -> Trade:
     """Take a closed part out of an open trade, which keeps the rest; both unsaved."""
-    part_stake, rest = split_stake(trade.stake, quantity)
+    part_stake, rest = split_lot(trade.lot, quantity)
     part = Trade(
         user_id=trade.user_id,
         portfolio_id=trade.portfolio_id,
@@ -90,9 +88,9 @@ def split_trade(
         created_at=now,
         created_by=by,
     )
-    part.take_over(part_stake)
-    settle(part, exited, now, by)
-    trade.take_over(rest)
+    part.apply_lot(part_stake)
+    apply_exit(part, exited, now, by)
+    trade.apply_lot(rest)
     trade.unbooked_profit, part.unbooked_profit = part.unbooked_profit, ZERO
     trade.updated_at, trade.updated_by = now, by
     return part
@@ -101,7 +99,7 @@ def split_trade(
 def measure_open(trade: Trade, price: Decimal) -> Decimal:
     """What an open trade would make at this price, before fees and funding."""
     return measure_unrealized(
-        side=Side(trade.side), stake=trade.stake, price=price, rates=trade.rates
+        side=Side(trade.side), lot=trade.lot, price=price, rates=trade.rates
     )
 
 
@@ -110,7 +108,7 @@ def measure_open_pnl(trade: Trade, price: Decimal) -> Decimal:
     """What closing it at this price would book, before the exit's fees."""
     exact = trade.unbooked_profit + measure_exact_profit(
         side=Side(trade.side),
-        stake=trade.stake,
+        lot=trade.lot,
         exit_price=price,
         exit_fees=ZERO,
         rates=trade.rates,

@@ -17,7 +17,7 @@ from mastertrade.values.exceptions import (
     InvalidInput,
     PortfolioRuined,
 )
-from mastertrade.values.money import MONEY, PRICE, fits, format_plain
+from mastertrade.values.money import MONEY, ONE, PRICE, ZERO, fits, format_plain
 from mastertrade.values.validation import (
     fingerprint,
     require_not_future,
@@ -28,12 +28,9 @@ from strategies.services import no_strategy
 from trades.booking.close import ClosedTrade, book_close
 from trades.booking.exits import Exit
 from trades.booking.references import no_decision
-from trades.booking.trade_input import ToldExit, TradeTicket, find_known
+from trades.booking.trade_input import ToldExit, TradeInput, find_known
 from trades.decisions.pnl import Rates, measure_notional
 from trades.models import Position, Trade
-
-ZERO = Decimal(0)
-ONE = Decimal(1)
 
 
 @atomic
@@ -49,26 +46,26 @@ def open_trade(
 ) -> tuple[Trade, bool]:
     """Record a trade that is open now; returns it, and whether it is new.
 
-    `fields` as in `TradeTicket`. The same `external_id` with the same figures returns
+    `fields` as in `TradeInput`. The same `external_id` with the same figures returns
     the first one, whatever became of it since. While trading is halted it raises
     `TradingHalted`, but for an `override`, which the trade keeps; a fill that an
     exchange has made already (`is_fill`) is booked. `recorded_by` is the user unless
     somebody else does it for them.
     """
-    given = TradeTicket(**fields)
+    given = TradeInput(**fields)
     given.validate()
     locked = lock_portfolio(user=user, portfolio=portfolio)
-    ticket = given.settled(locked)
-    digest = fingerprint(asdict(ticket))
-    known = find_known(locked, ticket, digest)
+    trade_input = given.with_defaults(locked)
+    digest = fingerprint(asdict(trade_input))
+    known = find_known(locked, trade_input, digest)
     if known is not None:
         return known, False
-    if ticket.entry_time is not None:
-        require_not_future("entry_time", ticket.entry_time, now)
-    entry_time = ticket.entry_time or newest(locked, now)
+    if trade_input.entry_time is not None:
+        require_not_future("entry_time", trade_input.entry_time, now)
+    entry_time = trade_input.entry_time or newest(locked, now)
     halt = None if is_fill else refuse_while_halted(locked, now, override=override)
     by = recorded_by or user.username
-    return _insert(user, locked, ticket, digest, entry_time, now, by, halt), True
+    return _insert(user, locked, trade_input, digest, entry_time, now, by, halt), True
 
 
 @atomic
@@ -88,30 +85,30 @@ def record_closed_trade(
     `profit_loss`, if given, must be what the figures say; `recorded_by` as in
     `open_trade`.
     """
-    given = TradeTicket(**fields)
+    given = TradeInput(**fields)
     given.validate()
     require_positive("exit_price", exit_price, PRICE)
     locked = lock_portfolio(user=user, portfolio=portfolio)
-    ticket = given.settled(locked)
-    told = {"exit_price": exit_price, "exit_time": exit_time}
-    digest = fingerprint({**asdict(ticket), **told})
-    known = find_known(locked, ticket, digest, ToldExit(exit_price, exit_time))
+    trade_input = given.with_defaults(locked)
+    exit_given = {"exit_price": exit_price, "exit_time": exit_time}
+    digest = fingerprint({**asdict(trade_input), **exit_given})
+    known = find_known(locked, trade_input, digest, ToldExit(exit_price, exit_time))
     if known is not None:
         _refuse_other_profit(known, profit_loss)
         return ClosedTrade(known, known, ()), False
-    for name, at in (("entry_time", ticket.entry_time), ("exit_time", exit_time)):
+    for name, at in (("entry_time", trade_input.entry_time), ("exit_time", exit_time)):
         if at is not None:
             require_not_future(name, at, now)
     closed_at = exit_time or newest(locked, now)
-    entry_time = ticket.entry_time or closed_at
+    entry_time = trade_input.entry_time or closed_at
     by = recorded_by or user.username
-    trade = _insert(user, locked, ticket, digest, entry_time, now, by)
+    trade = _insert(user, locked, trade_input, digest, entry_time, now, by)
     exited = Exit(price=exit_price, at=closed_at)
     closed = book_close(locked, trade, exited, now=now, by=by)
     if profit_loss is not None and profit_loss != closed.trade.profit_loss:
         raise InvalidInput(
             "profit_loss",
-            f"{format_plain(profit_loss)} was sent, but the figures make "
+            f"{format_plain(profit_loss)} was sent, but the figures give "
             f"{format_plain(closed.profit_loss)}.",
         )
     return closed, True
@@ -128,34 +125,34 @@ def _refuse_other_profit(known: Trade, profit_loss: Decimal | None) -> None:
 def _insert(
     user: User,
     portfolio: Portfolio,
-    ticket: TradeTicket,
+    trade_input: TradeInput,
     digest: str,
     entry_time: datetime,
     now: datetime,
     by: str,
     overridden: TradingHalt | None = None,
 ) -> Trade:
-    rates = _check(portfolio, ticket)
+    rates = _check(portfolio, trade_input)
     trade = Trade(
         user=user,
         portfolio=portfolio,
-        strategy_id=ticket.strategy_id,
-        symbol=ticket.symbol,
-        side=ticket.side,
-        quantity=ticket.quantity,
-        entry_price=ticket.entry_price,
-        stop_price=ticket.stop_price,
-        entry_fees=ticket.fees,
-        quote_currency=ticket.quote_currency or portfolio.currency,
-        fee_currency=ticket.fee_currency or portfolio.currency,
+        strategy_id=trade_input.strategy_id,
+        symbol=trade_input.symbol,
+        side=trade_input.side,
+        quantity=trade_input.quantity,
+        entry_price=trade_input.entry_price,
+        stop_price=trade_input.stop_price,
+        entry_fees=trade_input.fees,
+        quote_currency=trade_input.quote_currency or portfolio.currency,
+        fee_currency=trade_input.fee_currency or portfolio.currency,
         fx_rate=rates.quote,
         fee_fx_rate=rates.fee,
-        leverage=ticket.leverage or ONE,
-        funding=ticket.funding or ZERO,
+        leverage=trade_input.leverage or ONE,
+        funding=trade_input.funding or ZERO,
         entry_time=entry_time,
-        adjustment_id=ticket.adjustment_id,
+        adjustment_id=trade_input.adjustment_id,
         override_halt=overridden,
-        external_id=ticket.external_id,
+        external_id=trade_input.external_id,
         request_fingerprint=digest,
         created_at=now,
         created_by=by,
@@ -182,33 +179,35 @@ def _open_position(trade: Trade) -> Position:
     )
 
 
-def _check(portfolio: Portfolio, ticket: TradeTicket) -> Rates:
+def _check(portfolio: Portfolio, trade_input: TradeInput) -> Rates:
     """Refuse what this portfolio cannot take; returns the rates that convert it."""
     if portfolio.account.is_ruined:
         raise PortfolioRuined(
             f"Portfolio {portfolio.name} is ruined; no trade opens until a deposit. "
             f"Deposit: {deposit_call(portfolio)}."
         )
-    _refuse_unknown_references(portfolio, ticket)
-    rates = ticket.rates_in(portfolio)
-    if not fits(measure_notional(ticket.quantity, ticket.entry_price, rates), MONEY):
+    _refuse_unknown_references(portfolio, trade_input)
+    rates = trade_input.rates_in(portfolio)
+    if not fits(
+        measure_notional(trade_input.quantity, trade_input.entry_price, rates), MONEY
+    ):
         raise InvalidInput("quantity", "times entry_price is out of range.")
     return rates
 
 
-def _refuse_unknown_references(portfolio: Portfolio, ticket: TradeTicket) -> None:
+def _refuse_unknown_references(portfolio: Portfolio, trade_input: TradeInput) -> None:
     """The strategy must be the user's, the decision the portfolio's: one query."""
     decision = GoalAdjustmentLog.objects.filter(
-        pk=ticket.adjustment_id or 0, portfolio=portfolio
+        pk=trade_input.adjustment_id or 0, portfolio=portfolio
     )
     mine = StrategyInstance.objects.tradable_in(portfolio)
     found = (
-        mine.filter(strategy_id=ticket.strategy_id)
+        mine.filter(strategy_id=trade_input.strategy_id)
         .annotate(decision_found=Exists(decision))
         .values_list("decision_found", flat=True)
         .first()
     )
     if found is None:
-        raise no_strategy("strategy_id", mine, ticket.strategy_id)
-    if ticket.adjustment_id is not None and not found:
-        raise no_decision(portfolio, ticket.adjustment_id)
+        raise no_strategy("strategy_id", mine, trade_input.strategy_id)
+    if trade_input.adjustment_id is not None and not found:
+        raise no_decision(portfolio, trade_input.adjustment_id)

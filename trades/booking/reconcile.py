@@ -78,11 +78,15 @@ def check_portfolio(portfolio_id: int) -> list[Drift]:
     """The drift of one portfolio, its days, goals, positions and growth records."""
     portfolio = Portfolio.objects.locked().get(pk=portfolio_id)
     drift = []
-    told = _unrealized(portfolio)
-    if told != portfolio.unrealized_pnl:
+    computed = _unrealized(portfolio)
+    if computed != portfolio.unrealized_pnl:
         drift.append(
             Drift(
-                portfolio_id, "itself", "unrealized_pnl", portfolio.unrealized_pnl, told
+                portfolio_id,
+                "itself",
+                "unrealized_pnl",
+                portfolio.unrealized_pnl,
+                computed,
             )
         )
     drift += find_portfolio_drift(portfolio)

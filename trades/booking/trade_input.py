@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from goals.models import Portfolio
 from mastertrade.values.exceptions import IdempotencyConflict, InvalidInput
-from mastertrade.values.money import FACTOR, MONEY, PRICE
+from mastertrade.values.money import FACTOR, MONEY, ONE, PRICE, ZERO
 from mastertrade.values.validation import (
     require_decimal,
     require_not_negative,
@@ -18,8 +18,6 @@ from trades.decisions.pnl import Rates, resolve_rates
 from trades.enums import Side
 from trades.models import Trade
 
-ZERO = Decimal(0)
-ONE = Decimal(1)
 # What stands where a request's fingerprint would, in a trade that a file told: there
 # the figures themselves are compared.
 IMPORTED = "imported"
@@ -35,7 +33,7 @@ COMPARED = (
 
 
 @dataclass(frozen=True, slots=True)
-class TradeTicket:
+class TradeInput:
     """What the caller says of a trade. Prices and funding in `quote_currency`, fees in
     `fee_currency`; both are the portfolio's if left out. `quantity` in units of the
     symbol, the full one whatever the leverage; `fees` of the entry; `funding` received
@@ -79,7 +77,7 @@ class TradeTicket:
             "funding", ZERO if self.funding is None else self.funding, MONEY
         )
 
-    def settled(self, portfolio: Portfolio) -> "TradeTicket":
+    def with_defaults(self, portfolio: Portfolio) -> "TradeInput":
         """The same ticket with the currencies it leaves out, and no needless words."""
         return replace(
             self,
@@ -110,7 +108,7 @@ class ToldExit:
 
 def find_known(
     portfolio: Portfolio,
-    ticket: TradeTicket,
+    trade_input: TradeInput,
     digest: str,
     ended: ToldExit | None = None,
 ) -> Trade | None:
@@ -118,33 +116,38 @@ def find_known(
 
     Raises `IdempotencyConflict` where the id was told of with other figures.
     """
-    if ticket.external_id is None:
+    if trade_input.external_id is None:
         return None
     known = Trade.objects.filter(
-        portfolio=portfolio, external_id=ticket.external_id
+        portfolio=portfolio, external_id=trade_input.external_id
     ).first()
     if known is None or known.request_fingerprint == digest:
         return known
-    if known.request_fingerprint != IMPORTED or not _is_told_by(known, ticket, ended):
+    if known.request_fingerprint != IMPORTED or not _is_told_by(
+        known, trade_input, ended
+    ):
         raise IdempotencyConflict(
-            f"The trade {ticket.external_id} was recorded with other figures. "
+            f"The trade {trade_input.external_id} was recorded with other figures. "
             "Use another external_id for another one."
         )
     return known
 
 
-def _is_told_by(known: Trade, ticket: TradeTicket, ended: ToldExit | None) -> bool:
+def _is_told_by(known: Trade, trade_input: TradeInput, ended: ToldExit | None) -> bool:
     """A time left out equals any; why and how it was decided is not compared."""
-    same = all(getattr(known, name) == getattr(ticket, name) for name in COMPARED)
-    if not same or ticket.entry_time not in {None, known.entry_time}:
+    same = all(getattr(known, name) == getattr(trade_input, name) for name in COMPARED)
+    if not same or trade_input.entry_time not in {None, known.entry_time}:
         return False
-    if known.leverage != (ticket.leverage or ONE):
+    if known.leverage != (trade_input.leverage or ONE):
         return False
-    rates = ticket.rates_in(known.portfolio)
+    rates = trade_input.rates_in(known.portfolio)
     if (known.fx_rate, known.fee_fx_rate) != (rates.quote, rates.fee):
         return False
     if ended is None:
-        return bool(known.entry_fees == ticket.fees)
+        return bool(known.entry_fees == trade_input.fees)
     same_end = known.exit_price == ended.price and ended.at in {None, known.exit_time}
-    costs = (known.fees, known.funding) == (ticket.fees, ticket.funding or ZERO)
+    costs = (known.fees, known.funding) == (
+        trade_input.fees,
+        trade_input.funding or ZERO,
+    )
     return same_end and costs

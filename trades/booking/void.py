@@ -14,16 +14,14 @@ from goals.services.rebuilding import rebuild_ledger
 from goals.services.voids import require_reason
 from mastertrade.db.raw_sql import execute
 from mastertrade.db.transactions import atomic
-from mastertrade.values.money import exactly
+from mastertrade.values.money import ZERO, exactly
 from trades.booking.exits import measure_open_pnl
 from trades.booking.rows import lock_portfolio_of_trade, lock_trade, save_open
-from trades.decisions.lots import join_stakes
+from trades.decisions.lots import join_lots
 from trades.decisions.pnl import measure_exact_profit
 from trades.enums import Side, TradeStatus
 from trades.models import Position, Trade
 from trades.sizing_calls.records import forget_records
-
-ZERO = Decimal(0)
 
 
 @atomic
@@ -131,12 +129,12 @@ def _give_back(part: Trade, now: datetime, user: User) -> Decimal:
         return ZERO
     exact = measure_exact_profit(
         side=Side(part.side),
-        stake=part.stake,
+        lot=part.lot,
         exit_price=part.exit_price,
         exit_fees=part.exit_fees,
         rates=part.rates,
     )
     parent.unbooked_profit -= exact - (part.profit_loss or ZERO)
-    parent.take_over(join_stakes(parent.stake, part.stake))
+    parent.apply_lot(join_lots(parent.lot, part.lot))
     parent.updated_at, parent.updated_by = now, user.username
     return save_open(parent)

@@ -11,17 +11,16 @@ from mastertrade.values.money import (
     COST,
     MONEY,
     PRICE,
+    ZERO,
     exactly,
     fits,
     round_down,
     round_to,
 )
 
-ZERO = Decimal(0)
-
 
 @dataclass(frozen=True, slots=True)
-class Stake:
+class PositionLot:
     """An open quantity and what came with it.
 
     `quantity` in units of the symbol, `entry_price` and `funding` (received positive)
@@ -42,44 +41,44 @@ class Stake:
 
 
 @exactly
-def split_stake(stake: Stake, quantity: Decimal) -> tuple[Stake, Stake]:
+def split_lot(lot: PositionLot, quantity: Decimal) -> tuple[PositionLot, PositionLot]:
     """Take `quantity`, less than the stake has; returns the part and the rest.
 
     Cost, fees and funding are shared out in proportion; what rounding leaves stays
     with the rest.
     """
-    share = quantity / stake.quantity
-    cost = None if stake.cost is None else round_to(stake.cost * share, COST)
-    fees = round_down(stake.entry_fees * share, MONEY)
-    funding = round_down(stake.funding * share, MONEY)
-    rest = Stake(
-        quantity=stake.quantity - quantity,
-        entry_price=stake.entry_price,
-        cost=None if stake.cost is None or cost is None else stake.cost - cost,
-        entry_fees=stake.entry_fees - fees,
-        funding=stake.funding - funding,
+    share = quantity / lot.quantity
+    cost = None if lot.cost is None else round_to(lot.cost * share, COST)
+    fees = round_down(lot.entry_fees * share, MONEY)
+    funding = round_down(lot.funding * share, MONEY)
+    rest = PositionLot(
+        quantity=lot.quantity - quantity,
+        entry_price=lot.entry_price,
+        cost=None if lot.cost is None or cost is None else lot.cost - cost,
+        entry_fees=lot.entry_fees - fees,
+        funding=lot.funding - funding,
     )
-    return Stake(quantity, stake.entry_price, cost, fees, funding), rest
+    return PositionLot(quantity, lot.entry_price, cost, fees, funding), rest
 
 
 @exactly
-def join_stakes(stake: Stake, other: Stake) -> Stake:
+def join_lots(lot: PositionLot, other: PositionLot) -> PositionLot:
     """Both as one, at the average entry price.
 
     Raises `InvalidInput` for `quantity` where the sum leaves its columns.
     """
-    quantity = stake.quantity + other.quantity
-    cost = stake.exact_cost + other.exact_cost
+    quantity = lot.quantity + other.quantity
+    cost = lot.exact_cost + other.exact_cost
     entry_price = round_to(cost / quantity, PRICE)
-    fees = stake.entry_fees + other.entry_fees
+    fees = lot.entry_fees + other.entry_fees
     if not (fits(quantity, PRICE) and fits(cost, MONEY) and fits(fees, MONEY)):
         raise InvalidInput("quantity", "makes a position that is out of range.")
     if entry_price <= 0:
         raise InvalidInput("entry_price", "is too small to be averaged.")
-    return Stake(
+    return PositionLot(
         quantity=quantity,
         entry_price=entry_price,
         cost=None if entry_price * quantity == cost else cost,
         entry_fees=fees,
-        funding=stake.funding + other.funding,
+        funding=lot.funding + other.funding,
     )

@@ -7,9 +7,9 @@ call it, so they cannot drift apart.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from goals.decisions.arbitration import GoalStanding, arbitrate
-from goals.decisions.guards import Exposure, TradingConditions
-from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
+from goals.decisions.arbitration import GoalState, arbitrate
+from goals.decisions.guards.base import Exposure, RiskState, SizeRequest
+from goals.decisions.sizing import SizingDecision, decide_size
 from goals.decisions.trade_record import GrowthRecord
 from strategies.decisions.selection import Candidate, Selection, select_strategy
 
@@ -18,33 +18,33 @@ from strategies.decisions.selection import Candidate, Selection, select_strategy
 class TradePlan:
     """A strategy and a size, each with its reason, and what the guards looked at."""
 
-    decider: GoalStanding
+    decider: GoalState
     selection: Selection
     sizing: SizingDecision
-    conditions: TradingConditions
+    risk_state: RiskState
 
 
 def plan_trade(
     *,
     request: SizeRequest,
-    goals: tuple[GoalStanding, ...],
+    goals: tuple[GoalState, ...],
     candidates: tuple[Candidate, ...],
     exposure: Exposure,
-    conditions: TradingConditions,
+    risk_state: RiskState,
     records: Mapping[str, GrowthRecord],
 ) -> TradePlan:
     """Let the deciding goal choose the strategy, then size the trade.
 
     `goals` and `candidates` must not be empty. The edge guard judges the chosen
-    strategy by its record in `records`, whatever record `conditions` has.
+    strategy by its record in `records`, whatever record `risk_state` has.
     """
     decider = arbitrate(goals).decider
     selection = select_strategy(decider.band, candidates)
     chosen = selection.selected.strategy_id
-    judged = replace(conditions, record=records.get(chosen), record_of=chosen)
+    judged = replace(risk_state, record=records.get(chosen), record_of=chosen)
     return TradePlan(
         decider=decider,
         selection=selection,
         sizing=decide_size(request, goals, exposure, judged),
-        conditions=judged,
+        risk_state=judged,
     )

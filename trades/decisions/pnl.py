@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import MONEY, ONE, exactly, round_to
-from trades.decisions.lots import Stake
+from trades.decisions.lots import PositionLot
 from trades.enums import Side
 
 
@@ -67,7 +67,7 @@ def _require_rate(
 def measure_exact_profit(
     *,
     side: Side,
-    stake: Stake,
+    lot: PositionLot,
     exit_price: Decimal,
     exit_fees: Decimal,
     rates: Rates,
@@ -78,17 +78,17 @@ def measure_exact_profit(
     full quantity. Prices and funding in the quote currency, fees in the fee currency;
     the result in the portfolio's.
     """
-    move = (exit_price * stake.quantity - stake.exact_cost) * side.sign
-    fees = stake.entry_fees * rates.fee + exit_fees * (rates.exit_fee or rates.fee)
-    return (move + stake.funding) * rates.quote - fees
+    move = (exit_price * lot.quantity - lot.exact_cost) * side.sign
+    fees = lot.entry_fees * rates.fee + exit_fees * (rates.exit_fee or rates.fee)
+    return (move + lot.funding) * rates.quote - fees
 
 
 @exactly
 def measure_unrealized(
-    *, side: Side, stake: Stake, price: Decimal, rates: Rates
+    *, side: Side, lot: PositionLot, price: Decimal, rates: Rates
 ) -> Decimal:
     """What a stake would make at this price, before fees and funding; 8 places."""
-    move = (price * stake.quantity - stake.exact_cost) * side.sign
+    move = (price * lot.quantity - lot.exact_cost) * side.sign
     return round_to(move * rates.quote, MONEY)
 
 

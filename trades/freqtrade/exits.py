@@ -10,13 +10,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, exactly, format_plain, round_to
-from trades.decisions.lots import Stake
+from mastertrade.values.money import MONEY, ZERO, exactly, format_plain, round_to
+from trades.decisions.lots import PositionLot
 from trades.decisions.pnl import Rates, measure_exact_profit
 from trades.enums import Side
 from trades.freqtrade.messages import FillMessage
 
-ZERO = Decimal(0)
 # freqtrade sells what the wallet has, if that is at least 98 % of the trade.
 QUANTITY_TOLERANCE = Decimal("0.02")
 PRICE_TOLERANCE = Decimal("0.001")
@@ -29,7 +28,7 @@ WAY_OUT = "Nothing was booked: import the bot's database, which has the orders."
 
 @exactly
 def refuse_contradiction(
-    message: FillMessage, part: Stake, booked: Decimal | None
+    message: FillMessage, part: PositionLot, booked: Decimal | None
 ) -> None:
     """Raise `InvalidInput` for the first figure that contradicts the others.
 
@@ -39,7 +38,7 @@ def refuse_contradiction(
     _refuse_times_and_sizes(message, part)
     gross = measure_exact_profit(
         side=message.side,
-        stake=replace(part, entry_fees=ZERO, funding=ZERO),
+        lot=replace(part, entry_fees=ZERO, funding=ZERO),
         exit_price=message.price,
         exit_fees=ZERO,
         rates=Rates(),
@@ -76,7 +75,7 @@ def _profits(
         yield "profit_amount", message.profit
 
 
-def _refuse_times_and_sizes(message: FillMessage, part: Stake) -> None:
+def _refuse_times_and_sizes(message: FillMessage, part: PositionLot) -> None:
     if message.closed_at is not None and message.closed_at < message.opened_at:
         raise InvalidInput("close_date", f"is before open_date. {WAY_OUT}")
     if abs(message.quantity - part.quantity) > part.quantity * QUANTITY_TOLERANCE:
@@ -95,7 +94,7 @@ def _refuse_times_and_sizes(message: FillMessage, part: Stake) -> None:
         )
 
 
-def _most_funding(message: FillMessage, part: Stake) -> Decimal:
+def _most_funding(message: FillMessage, part: PositionLot) -> Decimal:
     """None on spot; freqtrade writes contracts as BTC/USDT:USDT."""
     if ":" not in message.symbol and message.side is Side.LONG:
         return ZERO

@@ -14,7 +14,7 @@ from typing import Any
 
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.messages import no_choice
-from mastertrade.values.money import MONEY, PRICE, exactly, fits, round_to
+from mastertrade.values.money import MONEY, ONE, PRICE, exactly, fits, round_to
 from mastertrade.values.validation import (
     CURRENCY_PATTERN,
     EARLIEST_YEAR,
@@ -23,7 +23,6 @@ from mastertrade.values.validation import (
 )
 from trades.enums import FillKind, Side
 
-ONE = Decimal(1)
 KINDS = {"entry_fill": FillKind.ENTRY, "exit_fill": FillKind.EXIT}
 SIDES = {"long": Side.LONG, "short": Side.SHORT}
 WORDS = {"true": True, "false": False}
@@ -55,7 +54,7 @@ class FillMessage:
     price: Decimal
     opened_at: datetime
     digest: str
-    told: dict[str, str]
+    given: dict[str, str]
     stake: Decimal | None = None
     stake_currency: str | None = None
     open_rate: Decimal | None = None
@@ -105,7 +104,7 @@ def read_message(body: Mapping[str, Any], now: datetime) -> FillMessage:
             wrong.append(one)
     refuse(wrong)
     digest = fingerprint({str(key): str(value) for key, value in body.items()})
-    return FillMessage(kind=kind, digest=digest, told=message.told, **fields)
+    return FillMessage(kind=kind, digest=digest, given=message.given, **fields)
 
 
 class _Message:
@@ -114,12 +113,12 @@ class _Message:
     def __init__(self, body: Mapping[str, Any], now: datetime) -> None:
         self._body = body
         self._now = now
-        self.told: dict[str, str] = {}
+        self.given: dict[str, str] = {}
 
     def text(self, name: str, *, needed: bool = True) -> str:
         value = self._body.get(name)
         if value is not None and not isinstance(value, (str, int, Decimal)):
-            raise InvalidInput(name, "must be a text.")
+            raise InvalidInput(name, "must be text.")
         text = "" if value is None else str(value).strip()
         if len(text) > LONGEST or not text.isprintable():
             raise InvalidInput(name, "is not text that freqtrade sends.")
@@ -127,7 +126,7 @@ class _Message:
             if needed:
                 raise InvalidInput(name, "is missing; see docs/integrations.")
             return ""
-        self.told[name] = text
+        self.given[name] = text
         return text
 
     def matching(self, name: str, pattern: str, wanted: str) -> str:

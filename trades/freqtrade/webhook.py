@@ -23,11 +23,18 @@ from mastertrade.values.exceptions import (
     TradeAlreadyClosed,
     TradeNotOpen,
 )
-from mastertrade.values.money import FACTOR, MONEY, exactly, format_plain, round_to
+from mastertrade.values.money import (
+    FACTOR,
+    MONEY,
+    ZERO,
+    exactly,
+    format_plain,
+    round_to,
+)
 from trades.booking.add import add_to_trade
 from trades.booking.close import close_trade
 from trades.booking.open import open_trade
-from trades.decisions.lots import split_stake
+from trades.decisions.lots import split_lot
 from trades.decisions.pnl import measure_exact_profit
 from trades.enums import FillKind, Side, TradeStatus
 from trades.freqtrade.exits import refuse_contradiction
@@ -36,13 +43,12 @@ from trades.freqtrade.webhook_decisions import find_decision
 from trades.importing.equal_fills import find_equal_fill
 from trades.models import Trade, WebhookFill, WebhookToken
 
-ZERO = Decimal(0)
 # freqtrade reckons in floats, and prices here have 12 places.
 TOLERANCE_RATIO = Decimal("0.000001")
 TOLERANCE_PER_UNIT = Decimal("0.000000000002")
 
 
-class Outcome(StrEnum):
+class WebhookOutcome(StrEnum):
     BOOKED = "booked"
     KNOWN = "known"
     IGNORED = "ignored"
@@ -52,7 +58,7 @@ class Outcome(StrEnum):
 class BookedFill:
     """What became of a message; `profit_loss` of what it closed."""
 
-    outcome: Outcome
+    outcome: WebhookOutcome
     trade: Trade
     profit_loss: Decimal | None = None
 
@@ -77,7 +83,7 @@ def book_fill(
         digest=message.digest,
     )
     for fill in known.select_related("trade"):
-        return BookedFill(Outcome.KNOWN, fill.trade)
+        return BookedFill(WebhookOutcome.KNOWN, fill.trade)
     booked = _Booking(webhook, portfolio, message, now).book()
     WebhookFill.objects.create(
         portfolio=portfolio,
@@ -85,7 +91,7 @@ def book_fill(
         bot_trade_id=message.bot_trade_id,
         kind=message.kind,
         digest=message.digest,
-        message=message.told,
+        message=message.given,
         trade=booked.trade,
         created_at=now,
     )
@@ -118,7 +124,7 @@ class _Booking:
         is_exit = self.message.kind is FillKind.EXIT
         if self.trade is None:
             if is_exit:
-                raise self._missing("no entry of it has come in")
+                raise self._missing("no entry has arrived for it")
             return self._open()
         self._refuse_other_trade(self.trade)
         self._refuse_ended(self.trade)
@@ -145,16 +151,16 @@ class _Booking:
             adjustment_id=find_decision(self.portfolio, message, self.now),
             is_fill=True,
         )
-        return BookedFill(Outcome.BOOKED, trade)
+        return BookedFill(WebhookOutcome.BOOKED, trade)
 
     @exactly
     def _add(self, trade: Trade) -> BookedFill:
         message = self.message
-        cost = trade.stake.exact_cost
+        cost = trade.lot.exact_cost
         if not self._holds(cost + message.quantity * message.price):
             if self._holds(cost):  # told once more, in other words
-                return BookedFill(Outcome.KNOWN, trade)
-            raise self._missing("a fill before this one has not come in")
+                return BookedFill(WebhookOutcome.KNOWN, trade)
+            raise self._missing("an earlier fill has not arrived")
         entries = WebhookFill.objects.filter(trade=trade, kind=FillKind.ENTRY).count()
         trade, _ = add_to_trade(
             user=self.webhook.user,
@@ -164,18 +170,18 @@ class _Booking:
             now=self.now,
             external_id=f"{self.name}:entry-{entries + 1}",
         )
-        return BookedFill(Outcome.BOOKED, trade)
+        return BookedFill(WebhookOutcome.BOOKED, trade)
 
     @exactly
     def _close(self, trade: Trade) -> BookedFill:
-        message, stake = self.message, trade.stake
-        part = stake
+        message, lot = self.message, trade.lot
+        part = lot
         if not message.is_final:
             if message.quantity >= trade.quantity:
                 raise self._missing(f"it holds {format_plain(trade.quantity)} here")
-            part, stake = split_stake(stake, message.quantity)
-        if not self._holds(stake.exact_cost):
-            raise self._missing("a fill before this one has not come in")
+            part, lot = split_lot(lot, message.quantity)
+        if not self._holds(lot.exact_cost):
+            raise self._missing("an earlier fill has not arrived")
         parts = Trade.objects.filter(parent_trade=trade)
         costs = ZERO
         booked = parts.aggregate(total=Sum("profit_loss"))["total"]
@@ -184,7 +190,7 @@ class _Booking:
         if profit is not None:
             gross = measure_exact_profit(
                 side=Side(trade.side),
-                stake=part,
+                lot=part,
                 exit_price=message.price,
                 exit_fees=ZERO,
                 rates=trade.rates,
@@ -202,7 +208,7 @@ class _Booking:
             funding=max(-costs, ZERO),
             external_id=f"{self.name}:exit-{parts.count() + 1}",
         )
-        return BookedFill(Outcome.BOOKED, closed.trade, closed.profit_loss)
+        return BookedFill(WebhookOutcome.BOOKED, closed.trade, closed.profit_loss)
 
     def _profit(self, booked: Decimal | None) -> Decimal | None:
         """What this exit made after all fees; None where the message does not say.
@@ -217,12 +223,12 @@ class _Booking:
     @exactly
     def _holds(self, cost: Decimal) -> bool:
         """Whether the bot's whole trade cost this much, as far as the message says."""
-        told = self.message.cost
-        if told is None:
+        given = self.message.cost
+        if given is None:
             return True
         held = self.message.quantity if self.trade is None else self.trade.quantity
         units = held + self.message.quantity
-        return abs(told - cost) <= cost * TOLERANCE_RATIO + units * TOLERANCE_PER_UNIT
+        return abs(given - cost) <= cost * TOLERANCE_RATIO + units * TOLERANCE_PER_UNIT
 
     def _refuse_currency(self) -> None:
         stake, own = self.message.stake_currency, self.portfolio.currency
@@ -244,10 +250,10 @@ class _Booking:
         if other is not None:
             raise IdempotencyConflict(
                 f"The entry of trade {self.message.bot_trade_id} of bot "
-                f"{self.webhook.bot} equals {other}, which a file of fills brought. "
-                "Nothing was booked: void what that file made, or import the bot's "
-                f"database with the account {self.webhook.bot} and say what equal "
-                "fills are (--equal-fills)."
+                f"{self.webhook.bot} equals {other}, imported from a file of fills. "
+                "Nothing was booked: void the trades of that file, or import the bot's "
+                f"database with the account {self.webhook.bot} and choose what to "
+                "do with equal fills (--equal-fills)."
             )
 
     def _refuse_unended(self) -> None:
@@ -265,7 +271,7 @@ class _Booking:
                 raise self._missing(
                     f"its trade {number} of the same pair, {message.symbol}, is open "
                     "here still, and a bot has one trade a pair, so the final exit of "
-                    f"trade {number} never came in"
+                    f"trade {number} never arrived"
                 )
 
     def _refuse_other_trade(self, trade: Trade) -> None:

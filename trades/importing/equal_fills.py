@@ -202,8 +202,8 @@ FROM unnest(%(roots)s::text[], %(reasons)s::text[]) r (root, reason)
 JOIN staged_trades s ON coalesce(s.parent_external_id, s.external_id) = r.root
 """
 TOLD = (
-    "equals {other}, which came from another source. Nothing with it is booked until "
-    "you say which it is: --equal-fills known (the same) or --equal-fills new."
+    "equals {other}, which came from another source. Nothing is booked with it "
+    "until you choose: --equal-fills known (the same) or --equal-fills new."
 )
 SOME_ORDERS = (
     "has orders that came in as fills ({other}) and others that did not: import one "
@@ -224,17 +224,17 @@ def mark_equal_fills(cursor: Any, values: dict[str, Any], status: str | None) ->
     since, until, markets = cursor.fetchone()
     if markets is None:
         return
-    told = {
+    given = {
         **values,
         **_span(since, until),
         "symbols": _all_names(markets),
         "status": status,
     }
     cursor.execute("DROP TABLE IF EXISTS pg_temp.others")
-    cursor.execute(OTHERS, told)
+    cursor.execute(OTHERS, given)
     if cursor.rowcount:
         cursor.execute("ANALYZE others")
-        cursor.execute(EQUAL, told)
+        cursor.execute(EQUAL, given)
 
 
 def sort_out_equal_trades(
@@ -266,8 +266,8 @@ def sort_out_equal_trades(
         else:
             refused[root] = TOLD.format(other=other)
     cursor.execute(FORGET_ROOTS, {"roots": known})
-    told = {"roots": list(refused), "reasons": list(refused.values())}
-    cursor.execute(REFUSE_ROOTS, told)
+    given = {"roots": list(refused), "reasons": list(refused.values())}
+    cursor.execute(REFUSE_ROOTS, given)
 
 
 def _equal_trades(
@@ -280,8 +280,8 @@ def _equal_trades(
     if markets is None:
         return []
     symbols = _all_names(markets)
-    told = {**values, **_span(since, until), "symbols": symbols}
-    cursor.execute(EQUAL_TRADES, told)
+    given = {**values, **_span(since, until), "symbols": symbols}
+    cursor.execute(EQUAL_TRADES, given)
     return list(cursor.fetchall())
 
 

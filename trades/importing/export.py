@@ -94,8 +94,8 @@ def _write_csv(target: TextIO, rows: Iterator[list[str]]) -> int:
 def _write_json(target: TextIO, rows: Iterator[list[str]]) -> int:
     count = 0
     for row in rows:
-        told = {name: text for name, text in zip(NAMES, row, strict=True) if text}
-        target.write(json.dumps(told) + "\n")
+        given = {name: text for name, text in zip(NAMES, row, strict=True) if text}
+        target.write(json.dumps(given) + "\n")
         count += 1
     if count == 0:
         target.write("[]\n")  # an empty file is not JSON

@@ -12,6 +12,7 @@ from mastertrade.values.money import (
     EXACT,
     MONEY,
     PRICE,
+    ZERO,
     exactly,
     format_plain,
     round_to,
@@ -21,7 +22,6 @@ from trades.importing.columns import BY_NAME, CURRENCY, number, text
 from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal
 
-ZERO = Decimal(0)
 KEY_DIGITS = 32
 SIZE = number(PRICE, positive=True)
 SYMBOL = BY_NAME["symbol"].check
@@ -89,7 +89,7 @@ class Roundings:
             )
         self.count += 1
 
-    def told(self) -> str | None:
+    def message(self) -> str | None:
         """One sentence about all of them; None where nothing was rounded."""
         if not self.count:
             return None
@@ -193,8 +193,8 @@ def _check_market(symbol: str, quote: str) -> str | None:
 
 def _check_fees(fees: Fees) -> str | None:
     most = upper_bound(PRICE)
-    for told in (fees.quote, fees.base, fees.other):
-        if not -most <= told <= most:
+    for fee in (fees.quote, fees.base, fees.other):
+        if not -most <= fee <= most:
             return "is out of range."
     return None if fees.coin is None else COIN(fees.coin)
 

@@ -17,13 +17,12 @@ from django.db import connection
 
 from goals.models import Portfolio
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, exactly, fits
-from trades.decisions.lots import Stake
+from mastertrade.values.money import MONEY, ONE, ZERO, exactly, fits
+from trades.decisions.lots import PositionLot
 from trades.enums import FillKind, Side
 from trades.importing import fill_sql as sql
 from trades.importing.equal_fills import TOLD, mark_equal_fills
 from trades.importing.fills import (
-    ZERO,
     Fees,
     Fill,
     FillFile,
@@ -35,12 +34,11 @@ from trades.importing.fills import (
 )
 from trades.importing.lots import Lot, LotQueue
 from trades.importing.options import EqualFills, ImportOptions
-from trades.importing.pairing import Execution, Kept, Market, Outcome, Pairing
+from trades.importing.pairing import Execution, Kept, Market, Pairing, PairingOutcome
 from trades.importing.rows import Refusal, TradeRow
 from trades.importing.staging import ESCAPED
 
 AT_ONCE = 5000
-ONE = Decimal(1)
 # One rate for longer than this is worth a warning.
 LONGEST_FIXED = timedelta(days=31)
 NAMES = re.compile(r"[\w.-]{1,30}")
@@ -154,7 +152,7 @@ class FillImport:
         self._warn(file)
 
     def _warn(self, file: FillFile) -> None:
-        if (rounded := file.roundings.told()) is not None:
+        if (rounded := file.roundings.message()) is not None:
             self.warnings.append(rounded)
         for currency, span in sorted(self._fixed.items()):
             if span.last - span.first > LONGEST_FIXED:
@@ -166,8 +164,8 @@ class FillImport:
 
     def keep(self, import_id: int, created_by: str) -> None:
         """Write the new fills; their trades are written."""
-        told = {"import_id": import_id, "created_by": created_by}
-        self._cursor.execute(sql.KEEP, {**self._values, **told})
+        given = {"import_id": import_id, "created_by": created_by}
+        self._cursor.execute(sql.KEEP, {**self._values, **given})
 
     def _stage(self, file: FillFile) -> Iterator[Refusal]:
         """Copy all fills; the file's order of times tells which comes first."""
@@ -202,10 +200,10 @@ class FillImport:
         self._cursor.execute(sql.REFUSED)
         for line, status, external_id, newest, other in self._cursor.fetchall():
             column = file.time_column if status == "late" else ""
-            told = REASONS[status].format(
+            given = REASONS[status].format(
                 external_id=external_id, newest=newest, other=other
             )
-            yield self._refuse(Refusal(line, column, told))
+            yield self._refuse(Refusal(line, column, given))
 
     def _refuse(self, refusal: Refusal) -> Refusal:
         self.refused += 1
@@ -213,7 +211,7 @@ class FillImport:
 
     # Pairing.
 
-    def _pair(self, file: FillFile) -> Iterator[Outcome]:
+    def _pair(self, file: FillFile) -> Iterator[PairingOutcome]:
         new_fills = self._new_fills()  # before a cursor holds the table
         lots = _Lots(self._stream("open_lots", sql.OPEN_LOTS))
         rows = map(_Row._make, self._stream("new_fills", new_fills))
@@ -229,14 +227,14 @@ class FillImport:
         quote: str,
         fills: Iterator[_Row],
         lots: "_Lots",
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[PairingOutcome]:
         queue = LotQueue()
         pairing: Pairing | None = None
         for row in fills:
             fx_rate = self._fx_rate(row)
             if fx_rate is None:
-                told = self._needs_rate(row)
-                yield Refusal(row.line, file.pair_column, told)
+                given = self._needs_rate(row)
+                yield Refusal(row.line, file.pair_column, given)
                 continue
             if pairing is None:
                 lots.fill(queue, symbol, quote)
@@ -292,11 +290,11 @@ class FillImport:
         """The fill with its fees in the quote currency."""
         rate = self._fee_rate(row, fx_rate)
         if row.fee_other and rate is None:
-            told = (
+            given = (
                 f"is paid in {row.fee_coin}: a rate {row.fee_coin}=… is needed, or "
                 f"an earlier fill that trades it for {row.quote}."
             )
-            return Refusal(row.line, file.fee_column, told)
+            return Refusal(row.line, file.fee_column, given)
         paid = Fees(row.fee_quote, row.fee_base, row.fee_other)
         fees = measure_fees(paid, row.price, rate)
         if not fits(row.quantity * row.price * fx_rate, MONEY):
@@ -392,7 +390,7 @@ def _lot(row: tuple[Any, ...]) -> Lot:
         external_id=external_id,
         line=0,
         side=Side(side),
-        stake=Stake(quantity, price, cost, fees, funding),
+        position=PositionLot(quantity, price, cost, fees, funding),
         opened_at=at,
         fx_rate=fx_rate,
         leverage=leverage,
@@ -421,14 +419,14 @@ def _staged(fill: Fill) -> str:
 
 def _namespace(fill_format: FillFormat, options: ImportOptions) -> str:
     """What the ids of all fills of this account begin with."""
-    told = {"account": options.account}
+    given = {"account": options.account}
     if fill_format.asks_venue:
-        told = {"venue": options.venue or ANY_VENUE, **told}
-    for field, name in told.items():
+        given = {"venue": options.venue or ANY_VENUE, **given}
+    for field, name in given.items():
         if NAMES.fullmatch(name) is None:
             wanted = "must be up to 30 letters, digits, dots and dashes."
             raise InvalidInput(field, wanted)
-    return ":".join([fill_format.name, *told.values(), ""])
+    return ":".join([fill_format.name, *given.values(), ""])
 
 
 def _check_strategy(options: ImportOptions) -> None:

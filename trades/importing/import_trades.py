@@ -20,7 +20,8 @@ from trades.booking.trade_input import IMPORTED
 from trades.importing import import_sql as sql
 from trades.importing import import_writes as writes
 from trades.importing.equal_fills import sort_out_equal_trades
-from trades.importing.formats import FILL_FORMATS, FORMAT_NAMES, FORMATS
+from trades.importing.fills import FillFormat
+from trades.importing.formats import FORMAT_NAMES, FORMATS
 from trades.importing.import_fills import FillImport
 from trades.importing.options import ImportOptions
 from trades.importing.recognising import (
@@ -31,7 +32,7 @@ from trades.importing.recognising import (
 from trades.importing.rows import Refusal
 from trades.importing.staging import SHOWN_REFUSALS, Progress, Staging, Watched
 from trades.models import TradeImport
-from trades.sizing_calls.catch_up import warm_records
+from trades.sizing_calls.catch_up import catch_up
 from trades.sizing_calls.records import forget_records
 
 LONGEST_NAME = 200
@@ -77,14 +78,14 @@ def import_trades(
     if format_name not in FORMAT_NAMES:
         raise InvalidInput("format", no_choice(format_name, FORMAT_NAMES))
     locked = lock_portfolio(user=user, portfolio=portfolio)
-    told = replace(options or ImportOptions(), known_strategies=_strategies_of(locked))
+    given = replace(options or ImportOptions(), known_strategies=_strategies_of(locked))
     source.seek(0)  # an attempt before this one may have read it
     watched = Watched(source, progress)
     with connection.cursor() as cursor:
         cursor.execute(sql.CREATE_STAGING)
         staging = Staging(cursor)
-        job = _Job(user, locked, told, now, cursor, staging)
-        _read(job, watched.buffered(), format_name, told)
+        job = _Job(user, locked, given, now, cursor, staging)
+        _read(job, watched.buffered(), format_name, given)
         job.prepare()
         job.write(file_name, format_name, watched.sha256)
         report = job.report()
@@ -147,12 +148,13 @@ class _Job:
         self, source: io.BufferedReader, format_name: str, options: ImportOptions
     ) -> None:
         """Read the file into the staging table."""
-        if format_name in FORMATS:
-            self.staging.copy(FORMATS[format_name](source, options))
+        read = FORMATS[format_name].read
+        if not isinstance(read, FillFormat):
+            self.staging.copy(read(source, options))
             return
         self.fills = FillImport(
             portfolio=self.portfolio,
-            fill_format=FILL_FORMATS[format_name],
+            fill_format=read,
             options=options,
             cursor=self.cursor,
             now=self.now,
@@ -196,7 +198,7 @@ class _Job:
             self._insert(writes.INSERT_PARTS)
         if self.created + self.refused < self.staging.rows + self.staging.refused:
             self._ask(writes.REFUSE_CONFLICTS)
-            self._settle()
+            self._apply_exits()
         if self.staging.open:
             self._ask(writes.OPEN_POSITIONS)
         if self.staging.orders:
@@ -208,23 +210,23 @@ class _Job:
         if first_exit is not None:
             self.exits.append(first_exit)
 
-    def _settle(self) -> None:
-        if not self.staging.settles:
+    def _apply_exits(self) -> None:
+        if not self.staging.updates_open_trade:
             return
         rows = self._ask(writes.SETTLE)
         self.settled = len(rows)
         self.exits += [exit_time for (exit_time,) in rows if exit_time is not None]
         self._ask(writes.SETTLE_POSITIONS)
-        told = self._ask(writes.UNREALIZED)[0][0]
-        self.portfolio.revalue(told - self.portfolio.unrealized_pnl, self.now)
+        given = self._ask(writes.UNREALIZED)[0][0]
+        self.portfolio.revalue(given - self.portfolio.unrealized_pnl, self.now)
 
     @property
     def refused(self) -> int:
-        told = self._ask(
+        given = self._ask(
             "SELECT count(*) FROM staged_trades "
             "WHERE line IN (SELECT line FROM import_refusals)"
         )
-        return self.staging.refused + int(told[0][0])
+        return self.staging.refused + int(given[0][0])
 
     @property
     def changed(self) -> bool:
@@ -301,9 +303,9 @@ def _by_line(refusal: Refusal) -> int:
     return refusal.line
 
 
-def warm_imported(
+def catch_up_imported(
     user: User, portfolio: int | str | None, report: ImportReport, now: datetime
 ) -> None:
     """What an import made anew, if it wrote anything."""
     if report.import_id is not None:
-        warm_records(find_portfolio(user, portfolio).portfolio_id, now)
+        catch_up(find_portfolio(user, portfolio).portfolio_id, now)

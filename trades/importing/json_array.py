@@ -76,8 +76,8 @@ class _Text:
                     self._place = end
                     return value
             if len(self._read) - self._place > LONGEST_ITEM:
-                told = f"is not JSON, or has an item above {LONGEST_ITEM} characters."
-                raise InvalidInput("file", told)
+                given = f"is not JSON, or has an item above {LONGEST_ITEM} characters."
+                raise InvalidInput("file", given)
             self._read_on()
 
     def _read_on(self) -> None:

@@ -8,10 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import IO
 
-from mastertrade.values.money import MONEY, exactly, round_down
-from trades.decisions.lots import Stake
+from mastertrade.values.money import MONEY, ONE, ZERO, exactly, round_down
+from trades.decisions.lots import PositionLot
 from trades.enums import Side
-from trades.importing.rows import ONE, ZERO
 
 # As many lots as memory holds at each end of the queue.
 LOTS_IN_MEMORY = 20_000
@@ -28,7 +27,7 @@ class Lot:
     external_id: str
     line: int
     side: Side
-    stake: Stake
+    position: PositionLot
     opened_at: datetime
     fx_rate: Decimal = ONE
     leverage: Decimal = ONE
@@ -53,7 +52,7 @@ class LotQueue:
 
     @exactly
     def push(self, lot: Lot) -> None:
-        self.quantity += lot.stake.quantity
+        self.quantity += lot.position.quantity
         self.count += 1
         if not self._chunks and not self._last and len(self._first) < self._in_memory:
             self._first.append(lot)
@@ -69,15 +68,15 @@ class LotQueue:
         return self._first[0] if self._first else None
 
     @exactly
-    def lessen_first(self, rest: Stake | None) -> None:
+    def lessen_first(self, rest: PositionLot | None) -> None:
         """Leave the first lot only a rest; None drops it."""
         lot = self._first[0]
-        self.quantity -= lot.stake.quantity
+        self.quantity -= lot.position.quantity
         if rest is None:
             self._first.popleft()
             self.count -= 1
             return
-        lot.stake = rest
+        lot.position = rest
         self.quantity += rest.quantity
 
     @exactly
@@ -91,11 +90,13 @@ class LotQueue:
             lot = self.first()
             assert lot is not None
             self.lessen_first(None)
-            before += lot.stake.quantity
+            before += lot.position.quantity
             due = funding
             if before < whole:
                 due = round_down(funding * before / whole, MONEY)
-            lot.stake = replace(lot.stake, funding=lot.stake.funding + due - paid)
+            lot.position = replace(
+                lot.position, funding=lot.position.funding + due - paid
+            )
             lot.is_touched, lot.line = True, line
             paid = due
             self.push(lot)

@@ -9,12 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from mastertrade.values.money import MONEY, exactly, format_plain, round_down, round_to
-from trades.decisions.lots import Stake, split_stake
+from mastertrade.values.money import (
+    MONEY,
+    ONE,
+    ZERO,
+    exactly,
+    format_plain,
+    round_down,
+    round_to,
+)
+from trades.decisions.lots import PositionLot, split_lot
 from trades.decisions.pnl import Rates, measure_exact_profit
 from trades.enums import FillKind, Side
 from trades.importing.lots import Lot, LotQueue
-from trades.importing.rows import ONE, ZERO, Refusal, TradeRow
+from trades.importing.rows import Refusal, TradeRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ class Kept:
     surplus: Decimal = ZERO
 
 
-Outcome = TradeRow | Refusal | Kept
+PairingOutcome = TradeRow | Refusal | Kept
 
 
 @dataclass(slots=True)
@@ -106,8 +114,8 @@ class Pairing:
         self._waiting: list[Execution] = []
 
     @exactly
-    def take(self, execution: Execution) -> list[Outcome]:
-        outcomes: list[Outcome] = []
+    def take(self, execution: Execution) -> list[PairingOutcome]:
+        outcomes: list[PairingOutcome] = []
         if self._waiting and self._waiting[0].at < execution.at:
             outcomes += self._settle_waiting()
         if self._must_wait(execution):
@@ -115,12 +123,12 @@ class Pairing:
             return outcomes
         return outcomes + self._place(execution)
 
-    def finish(self) -> Iterator[Outcome]:
+    def finish(self) -> Iterator[PairingOutcome]:
         """Whatever waited, then the lots that stay open."""
         yield from self._settle_waiting()
         while (lot := self._lots.first()) is not None:
             if lot.is_touched or not lot.is_known:
-                yield self._row(lot, lot.stake, line=lot.line)
+                yield self._row(lot, lot.position, line=lot.line)
             self._lots.lessen_first(None)
 
     def _must_wait(self, execution: Execution) -> bool:
@@ -129,17 +137,17 @@ class Pairing:
         return bool(self._waiting) or execution.quantity > self._lots.quantity
 
     @exactly
-    def _settle_waiting(self) -> list[Outcome]:
+    def _settle_waiting(self) -> list[PairingOutcome]:
         waiting, self._waiting = self._waiting, []
         return [outcome for one in waiting for outcome in self._place(one)]
 
-    def _place(self, execution: Execution) -> list[Outcome]:
+    def _place(self, execution: Execution) -> list[PairingOutcome]:
         """Close what is open on the other side, then open what is left."""
         if execution.is_funding:
             return [self._fund(execution)]
         opens = Side.LONG if execution.is_buy else Side.SHORT
         left = _Left(self._moved(execution), execution.fees)
-        outcomes: list[Outcome] = []
+        outcomes: list[PairingOutcome] = []
         booked = execution.external_id
         while left.quantity:
             lot = self._lots.first()
@@ -161,7 +169,7 @@ class Pairing:
             outcomes.append(Kept(execution, kind, quantity, fees, booked, surplus))
         return outcomes
 
-    def _fund(self, execution: Execution) -> Outcome:
+    def _fund(self, execution: Execution) -> PairingOutcome:
         oldest = self._lots.first()
         if oldest is None:
             return Refusal(
@@ -191,7 +199,7 @@ class Pairing:
                 external_id=execution.external_id,
                 line=execution.line,
                 side=side,
-                stake=Stake(
+                position=PositionLot(
                     quantity=left.quantity,
                     entry_price=execution.price,
                     entry_fees=max(left.fees, ZERO),
@@ -205,16 +213,16 @@ class Pairing:
 
     def _close(self, lot: Lot, execution: Execution, left: _Left) -> TradeRow:
         """Close the first lot, or the part of it that the fill reaches."""
-        quantity = min(left.quantity, lot.stake.quantity)
+        quantity = min(left.quantity, lot.position.quantity)
         fees = left.take(quantity)
         # A profit is made at its exit; a rate for all times stays that of the entry.
         fx_rate = execution.fx_rate if execution.by_day else lot.fx_rate
-        rest: Stake | None = None
-        taken = lot.stake
-        if quantity < lot.stake.quantity:
-            taken, rest = split_stake(lot.stake, quantity)
+        rest: PositionLot | None = None
+        taken = lot.position
+        if quantity < lot.position.quantity:
+            taken, rest = split_lot(lot.position, quantity)
         exit_fees, rebate = max(fees, ZERO), max(-fees, ZERO)
-        taken = Stake(
+        taken = PositionLot(
             quantity=taken.quantity,
             entry_price=taken.entry_price,
             cost=taken.cost,
@@ -223,7 +231,7 @@ class Pairing:
         )
         exact = lot.unbooked + measure_exact_profit(
             side=lot.side,
-            stake=taken,
+            lot=taken,
             exit_price=execution.price,
             exit_fees=exit_fees,
             rates=Rates(fx_rate, fx_rate),
@@ -249,7 +257,7 @@ class Pairing:
     def _row(
         self,
         lot: Lot,
-        stake: Stake,
+        position: PositionLot,
         *,
         line: int,
         part: str | None = None,
@@ -265,18 +273,18 @@ class Pairing:
             line=line,
             external_id=f"{lot.external_id}>{part}" if is_part else lot.external_id,
             parent_external_id=lot.external_id if is_part else None,
-            settles=lot.is_known and not is_part,
+            updates_open_trade=lot.is_known and not is_part,
             symbol=market.symbol,
             side=lot.side,
-            quantity=stake.quantity,
-            entry_price=stake.entry_price,
-            entry_notional=stake.cost,
+            quantity=position.quantity,
+            entry_price=position.entry_price,
+            entry_notional=position.cost,
             entry_time=lot.opened_at,
-            entry_fees=stake.entry_fees,
+            entry_fees=position.entry_fees,
             exit_price=exit_price,
             exit_time=exit_time,
             exit_fees=exit_fees,
-            funding=stake.funding,
+            funding=position.funding,
             profit_loss=profit_loss,
             # What rounding left of a part stays with the lot.
             unbooked_profit=None if is_part else lot.unbooked,
@@ -290,10 +298,10 @@ class Pairing:
 
     def _refuse(self, execution: Execution, surplus: Decimal) -> Refusal:
         if surplus == execution.quantity:
-            told = "sells what was not bought before it"
+            given = "sells what was not bought before it"
         else:
-            told = f"sells {format_plain(surplus)} more than was bought before it"
+            given = f"sells {format_plain(surplus)} more than was bought before it"
         column = self._market.quantity_column
         return Refusal(
-            execution.line, column, f"{told}: import the earlier history first."
+            execution.line, column, f"{given}: import the earlier history first."
         )

@@ -23,19 +23,19 @@ LONG_HEADER = ["date", "currency", "rate"]
 LAYOUTS = "Its first line is date,currency,rate or date,BTC,EUR (a column a currency)."
 
 
-def read_rates(field: str, told: Iterable[str]) -> dict[str, Decimal]:
+def read_rates(field: str, given: Iterable[str]) -> dict[str, Decimal]:
     """Each currency's rate, by its name.
 
     Raises `InvalidInput` for `field` where one is none, or a currency comes twice.
     """
     rates: dict[str, Decimal] = {}
-    for text in told:
+    for text in given:
         found = RATE.fullmatch(text)
         if found is None:
             raise InvalidInput(field, f"{text.strip()} is not a rate such as BNB=300.")
         currency, rate = found[1], Decimal(found[2])
         if currency in rates:
-            raise InvalidInput(field, f"{currency} comes more than once.")
+            raise InvalidInput(field, f"{currency} is given more than once.")
         try:
             rates[currency] = require_positive(field, rate, PRICE)
         except InvalidInput as wrong:
@@ -77,8 +77,8 @@ def read_day_rates(field: str, source: BinaryIO) -> DayRates:
         lines = csv.reader(io.StringIO(content.decode("utf-8-sig")), strict=True)
         for number, day, currency, rate in _each_rate(field, lines):
             if found.setdefault(currency, {}).setdefault(day, rate) != rate:
-                told = f"gives {currency} two rates for {day} (line {number})."
-                raise InvalidInput(field, told)
+                given = f"gives {currency} two rates for {day} (line {number})."
+                raise InvalidInput(field, given)
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(field, f"is not a CSV in UTF-8: {error}.") from error
     if not found:
@@ -102,8 +102,8 @@ def _each_rate(
         if not any(row):
             continue
         if len(row) != len(header):
-            told = f"has {len(row)} fields in line {number}, and {len(header)} names."
-            raise InvalidInput(field, told)
+            given = f"has {len(row)} fields in line {number}, and {len(header)} names."
+            raise InvalidInput(field, given)
         day = _read_day(field, row[0].strip(), number)
         pairs = [(row[1], row[2])] if is_long else zip(header[1:], row[1:], strict=True)
         for currency, rate in pairs:
@@ -115,15 +115,15 @@ def _read_day(field: str, text: str, number: int) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        told = f"has no day such as 2024-11-02 in line {number}: {text!r}."
-        raise InvalidInput(field, told) from None
+        given = f"has no day such as 2024-11-02 in line {number}: {text!r}."
+        raise InvalidInput(field, given) from None
 
 
 def _read_rate(field: str, text: str, number: int) -> Decimal:
     text = text.strip()
     if FIGURE.fullmatch(text) is None:
-        told = f"has no plain number in line {number}: {text!r}."
-        raise InvalidInput(field, told)
+        given = f"has no plain number in line {number}: {text!r}."
+        raise InvalidInput(field, given)
     try:
         return require_positive(field, Decimal(text), PRICE)
     except InvalidInput as wrong:

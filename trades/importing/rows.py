@@ -1,13 +1,16 @@
 """What every import format is read into: one row a trade, exact. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeAlias
 
+from mastertrade.values.money import ONE, ZERO
 from trades.enums import Side
 
-ZERO = Decimal(0)
-ONE = Decimal(1)
+# A line of a file, and the texts of its trade.
+Texts: TypeAlias = tuple[int, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,8 @@ class TradeRow:
     compared with what the figures make; None where the file says nothing.
     `entry_notional` and `unbooked_profit` as in `trades`, where they are known.
     `parent_external_id` names the trade that this row is a closed part of.
-    `settles` is for a trade that is in the ledger already and open: the row holds
-    what is to become of it (a smaller rest that stays open, or its close).
+    `updates_open_trade` is for a trade that is in the ledger already and open: the
+    row holds what becomes of it (a smaller rest that stays open, or its close).
     """
 
     line: int
@@ -47,7 +50,7 @@ class TradeRow:
     exit_fee_fx_rate: Decimal | None = None
     profit_loss: Decimal | None = None
     parent_external_id: str | None = None
-    settles: bool = False
+    updates_open_trade: bool = False
     entry_notional: Decimal | None = None
     unbooked_profit: Decimal | None = None
     orders: tuple["FilledOrder", ...] = ()

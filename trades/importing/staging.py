@@ -11,7 +11,7 @@ from django.db import DataError, connection
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.jsonable import to_plain
 from trades.importing.columns import BY_NAME, NAMES, texts_of
-from trades.importing.formats import Item
+from trades.importing.formats.base import Item
 from trades.importing.import_sql import COPY_STAGING
 from trades.importing.plain import is_plain_row
 from trades.importing.rows import FilledOrder, Refusal, TradeRow
@@ -60,7 +60,7 @@ class Staging:
         self.rows = 0
         self.refused = 0
         self.refusals: list[Refusal] = []
-        self.settles = False
+        self.updates_open_trade = False
         self.unnamed = False
         self.parts = False
         self.open = False
@@ -108,9 +108,9 @@ class Staging:
         if isinstance(item, Refusal):
             self.refuse(item)
             return None
-        settles, orders = False, ""
+        updates_open_trade, orders = False, ""
         if isinstance(item, TradeRow):
-            number, settles = item.line, item.settles
+            number, updates_open_trade = item.line, item.updates_open_trade
             orders = _show_orders(item.orders) if item.orders else ""
             texts: Sequence[str] = texts_of(item)
             is_plain = IS_PLAIN(",".join(texts))
@@ -121,7 +121,7 @@ class Staging:
         else:
             number, texts = item
         self.rows += 1
-        self.settles = self.settles or settles
+        self.updates_open_trade = self.updates_open_trade or updates_open_trade
         self.unnamed = self.unnamed or not texts[EXTERNAL_ID]
         self.parts = self.parts or bool(texts[PARENT])
         self.open = self.open or not texts[EXIT_PRICE]
@@ -130,7 +130,7 @@ class Staging:
         if "\\" in joined or joined.count("\t") >= len(texts) or "\n" in joined:
             joined = "\t".join(text.translate(ESCAPED) for text in texts)
         self.orders = self.orders or bool(orders)
-        return f"{number}\t{'t' if settles else 'f'}\t{joined}\t{orders}\n"
+        return f"{number}\t{'t' if updates_open_trade else 'f'}\t{joined}\t{orders}\n"
 
     def refuse(self, refusal: Refusal) -> None:
         """Note it; only the first are shown."""

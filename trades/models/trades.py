@@ -19,8 +19,8 @@ from mastertrade.db.model_fields import (
     is_null,
     is_set,
 )
-from mastertrade.values.money import format_short
-from trades.decisions.lots import Stake
+from mastertrade.values import in_text
+from trades.decisions.lots import PositionLot
 from trades.decisions.pnl import Rates
 from trades.enums import Side, TradeStatus
 from trades.models.imports import TradeImport
@@ -78,7 +78,7 @@ class Trade(models.Model):
     funding = columns.money(default=Decimal(0))
     profit_loss = columns.money(null=True, blank=True)
     # What the parts closed so far made, less what was booked for them, rounded.
-    unbooked_profit = columns.rest(default=Decimal(0), editable=False)
+    unbooked_profit = columns.rounding_carry(default=Decimal(0), editable=False)
     entry_time = models.DateTimeField()
     exit_time = models.DateTimeField(null=True, blank=True)
     status = models.CharField(
@@ -257,7 +257,7 @@ class Trade(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.side} {format_short(self.quantity)} {self.symbol}"
+        return f"{self.side} {in_text.quantity(self.quantity)} {self.symbol}"
 
     @property
     def fees(self) -> Decimal:
@@ -266,9 +266,9 @@ class Trade(models.Model):
         return fees
 
     @property
-    def stake(self) -> Stake:
+    def lot(self) -> PositionLot:
         """What the trade holds (or held) as the value that the arithmetic works on."""
-        return Stake(
+        return PositionLot(
             quantity=self.quantity,
             entry_price=self.entry_price,
             cost=self.entry_notional,
@@ -276,13 +276,13 @@ class Trade(models.Model):
             funding=self.funding,
         )
 
-    def take_over(self, stake: Stake) -> None:
+    def apply_lot(self, lot: PositionLot) -> None:
         """Set the figures of the stake; not saved."""
-        self.quantity = stake.quantity
-        self.entry_price = stake.entry_price
-        self.entry_notional = stake.cost
-        self.entry_fees = stake.entry_fees
-        self.funding = stake.funding
+        self.quantity = lot.quantity
+        self.entry_price = lot.entry_price
+        self.entry_notional = lot.cost
+        self.entry_fees = lot.entry_fees
+        self.funding = lot.funding
 
     @property
     def rates(self) -> Rates:

@@ -1,7 +1,7 @@
 """What the replay asks of the side that decides, books and keeps the money.
 
-The engine walks the bars; a desk answers. The real desk calls the same services as
-live trading, a test's desk is a few dictionaries.
+The engine walks the bars; a broker answers. The real broker calls the same services as
+live trading, a test's broker is a few dictionaries.
 """
 
 from collections.abc import Mapping
@@ -32,7 +32,7 @@ class PlanRequest:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The desk's answer: one strategy, one size and the reason for both."""
+    """The broker's answer: one strategy, one size and the reason for both."""
 
     strategy_id: str
     quantity: Decimal  # units of the instrument, 0 when blocked
@@ -49,7 +49,7 @@ class Plan:
         return self.verdict is Verdict.BLOCK or self.quantity <= 0
 
 
-class Desk(Protocol):
+class Broker(Protocol):
     """Decides, books and keeps the money. Times never decrease from call to call."""
 
     def advance(self, at: datetime) -> None:

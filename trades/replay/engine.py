@@ -5,8 +5,8 @@ bar's open, at that open plus slippage. So no decision can know a price it could
 have known. One position is open at a time. What is still open at the last close is
 closed there, and marked so.
 
-Money is the desk's: profit and equity are read back from it, never recomputed. The one
-exception is the value of an open position at a bar's close, for the equity curve.
+Money is the broker's: profit and equity are read back from it, never recomputed. The
+one exception is the value of an open position at a bar's close, for the equity curve.
 """
 
 import math
@@ -22,7 +22,7 @@ from mastertrade.values.money import MONEY, PRICE, exactly, round_to
 from strategies.decisions.signals import PriceArrays, compute_signals
 from trades.enums import Side
 from trades.replay.bars import Bar, PriceSeries
-from trades.replay.broker import Desk, PlanRequest
+from trades.replay.broker import Broker, PlanRequest
 from trades.replay.execution import base_size_of, executed_price, fees_of
 from trades.replay.halts import HaltWatch
 from trades.replay.options import Costs, ReplaySettings, ReplayStrategy
@@ -40,13 +40,13 @@ Progress = Callable[[int, int], None]  # bars done, bars in all
 def replay(
     series: PriceSeries,
     strategies: Sequence[ReplayStrategy],
-    desk: Desk,
+    broker: Broker,
     costs: Costs,
     settings: ReplaySettings,
     *,
     progress: Progress | None = None,
 ) -> ReplayResult:
-    """Walk the series through the desk, bar by bar, and report what was booked.
+    """Walk the series through the broker, bar by bar, and report what was booked.
 
     `progress` is called after each bar with the bars done and their total.
     """
@@ -54,7 +54,7 @@ def replay(
         raise ValueError("a replay needs at least one strategy")
     if len({strategy.strategy_id for strategy in strategies}) < len(strategies):
         raise ValueError("the strategies of a replay must have different ids")
-    walk = Walk(series, strategies, desk, costs, settings)
+    walk = BarLoop(series, strategies, broker, costs, settings)
     last = len(series.bars) - 1
     for index in range(last + 1):
         walk.open_bar(index)
@@ -102,10 +102,10 @@ class _ExitOrder:
     reason: str
 
 
-class Walk:
+class BarLoop:
     """The state between two bars: one position or none, one order or none.
 
-    Several walks may share a desk, each on its own prices: all open a bar before any
+    Several walks may share a broker, each on its own prices: all open a bar before any
     closes it.
     """
 
@@ -113,11 +113,11 @@ class Walk:
         self,
         series: PriceSeries,
         strategies: Sequence[ReplayStrategy],
-        desk: Desk,
+        broker: Broker,
         costs: Costs,
         settings: ReplaySettings,
     ) -> None:
-        self.series, self.desk = series, desk
+        self.series, self.broker = series, broker
         self.costs, self.settings = costs, settings
         prices = price_arrays(series)
         self.signals = {
@@ -129,7 +129,7 @@ class Walk:
         self.ranges = talib.ATR(
             prices.high, prices.low, prices.close, timeperiod=settings.range_bars
         )
-        self.halts = HaltWatch(desk, settings.resume_after_days)
+        self.halts = HaltWatch(broker, settings.resume_after_days)
         self.position: _Position | None = None
         self.entry: _EntryOrder | None = None
         self.exit: _ExitOrder | None = None
@@ -137,7 +137,7 @@ class Walk:
         self.trades: list[BookedTrade] = []
         self.points: list[EquityPoint] = []
         self.unfunded_signals = 0
-        self.opening_equity = desk.equity()
+        self.opening_equity = broker.equity()
 
     def open_bar(self, index: int) -> None:
         """Do what was decided at the close before."""
@@ -176,7 +176,7 @@ class Walk:
         leave, self.exit = self.exit, None
         if self.position is not None and leave is not None:
             self._close(self.position, leave, bar.open, bar.opened_at)
-        elif entry is not None and self.desk.halted_at() is None:
+        elif entry is not None and self.broker.halted_at() is None:
             # Another walk's exit at this very open may have halted trading.
             self._open(entry, index, bar)
 
@@ -184,7 +184,7 @@ class Walk:
         candidates = self._candidates(index)
         if not candidates:
             return None
-        base_size = base_size_of(self.desk.equity(), self.settings.base_size_pct)
+        base_size = base_size_of(self.broker.equity(), self.settings.base_size_pct)
         if base_size <= 0:
             self.unfunded_signals += 1
             return None
@@ -195,7 +195,7 @@ class Walk:
             price=bar.close,
             base_size=base_size,
         )
-        plan = self.desk.plan(request)
+        plan = self.broker.plan(request)
         if plan.strategy_id not in candidates:
             raise ValueError(f"{plan.strategy_id!r} was planned but has no signal")
         side = candidates[plan.strategy_id]
@@ -240,7 +240,7 @@ class Walk:
         is_buy = order.side is Side.LONG
         price = executed_price(bar.open, self.costs, is_buy=is_buy)
         fees = fees_of(plan.quantity, price, self.costs)
-        trade_id = self.desk.open(
+        trade_id = self.broker.open(
             plan,
             symbol=self.series.symbol,
             side=order.side,
@@ -275,7 +275,9 @@ class Walk:
         is_buy = position.side is Side.SHORT
         price = executed_price(market, self.costs, is_buy=is_buy)
         fees = fees_of(position.decision.plan.quantity, price, self.costs)
-        profit_loss = self.desk.close(position.trade_id, price=price, at=at, fees=fees)
+        profit_loss = self.broker.close(
+            position.trade_id, price=price, at=at, fees=fees
+        )
         self.trades.append(
             BookedTrade(
                 trade_id=position.trade_id,
@@ -294,7 +296,7 @@ class Walk:
         self.position = None
 
     def _record_equity(self, bar: Bar) -> None:
-        equity = live = self.desk.equity()
+        equity = live = self.broker.equity()
         if self.position is not None:
             live += self.position.value_change(bar.close)
         self.points.append(EquityPoint(bar.at, equity, live))

@@ -8,7 +8,7 @@ comes and the run stays halted.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from trades.replay.broker import Desk
+from trades.replay.broker import Broker
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class HaltSpan:
 
 
 class HaltWatch:
-    """Keeps the desk's clock, and resumes what has been halted long enough."""
+    """Keeps the broker's clock, and resumes what has been halted long enough."""
 
-    def __init__(self, desk: Desk, resume_after_days: int | None) -> None:
-        self.desk = desk
+    def __init__(self, broker: Broker, resume_after_days: int | None) -> None:
+        self.broker = broker
         self.resume_after_days = resume_after_days
         self.ended: list[HaltSpan] = []
 
@@ -37,21 +37,22 @@ class HaltWatch:
         Prices pause over a weekend, a person does not: the halt ends to the day, not at
         the next bar. The goals are rolled first, as the daily run does live.
         """
-        halted_at = self.desk.halted_at()
+        halted_at = self.broker.halted_at()
         if halted_at is not None and self.resume_after_days is not None:
             due_at = halted_at + timedelta(days=self.resume_after_days)
             if due_at <= at:
-                self.desk.advance(due_at)
-                self.desk.resume(at=due_at, reason=self._reason())
+                self.broker.advance(due_at)
+                self.broker.resume(at=due_at, reason=self._reason())
                 self.ended.append(HaltSpan(halted_at, due_at))
-        self.desk.advance(at)
+        self.broker.advance(at)
 
     def spans(self) -> tuple[HaltSpan, ...]:
         """Every halt so far, oldest first; the last one may still stand."""
-        halted_at = self.desk.halted_at()
+        halted_at = self.broker.halted_at()
         standing = () if halted_at is None else (HaltSpan(halted_at, None),)
         return (*self.ended, *standing)
 
     def _reason(self) -> str:
         days = self.resume_after_days
-        return f"{days} day{'' if days == 1 else 's'} after the halt, as asked"
+        plural = "" if days == 1 else "s"
+        return f"{days} day{plural} after the halt, as set for the replay"

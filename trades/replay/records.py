@@ -21,7 +21,7 @@ class ExitCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """One question to the desk and its answer. `at` is the deciding bar's close."""
+    """One question to the broker and its answer. `at` is the deciding bar's close."""
 
     at: datetime
     base_size: Decimal
@@ -42,7 +42,7 @@ class BookedTrade:
     closed_at: datetime
     exit_price: Decimal
     fees: Decimal  # entry and exit together
-    profit_loss: Decimal  # after fees, as the desk booked it
+    profit_loss: Decimal  # after fees, as the broker booked it
     cause: ExitCause
     exit_reason: str
 

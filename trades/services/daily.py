@@ -15,7 +15,7 @@ from goals.services.policy_tables import forget_tables
 from goals.services.rollover import roll_portfolios
 from goals.services.sign_ins import forget_sessions
 from goals.services.snapshots import snapshot_goals
-from trades.sizing_calls.catch_up import find_lacking, warm_records
+from trades.sizing_calls.catch_up import catch_up, find_stale
 from trades.sizing_calls.forecasts import find_projectable, refresh_projections
 
 logger = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class StepOutcome:
     """A step that was run, and how long it took."""
 
     step: Step
@@ -62,8 +62,8 @@ def take_snapshots(as_of: datetime) -> Done:
 
 def catch_up_records(as_of: datetime) -> Done:
     """Growth records up to the ledger, so that no decision has to wait for it."""
-    keys = find_lacking(as_of)
-    _, failures = _each(keys, lambda key: warm_records(key, as_of))
+    keys = find_stale(as_of)
+    _, failures = _each(keys, lambda key: catch_up(key, as_of))
     done = len(keys) - len(failures)
     return Done(f"{count(done, 'portfolio')} caught up", failures)
 
@@ -114,7 +114,9 @@ STEPS = (
 )
 
 
-def run_day(*, as_of: datetime, steps: tuple[Step, ...] = STEPS) -> Iterator[Outcome]:
+def run_day(
+    *, as_of: datetime, steps: tuple[Step, ...] = STEPS
+) -> Iterator[StepOutcome]:
     """Run the steps one by one; one that fails is told of and stops no later one."""
     for step in steps:
         began = time.monotonic()
@@ -123,7 +125,7 @@ def run_day(*, as_of: datetime, steps: tuple[Step, ...] = STEPS) -> Iterator[Out
         except Exception as failure:
             logger.exception("The daily step %s failed", step.name)
             done = Done("failed", (describe(failure),))
-        yield Outcome(step, done, time.monotonic() - began)
+        yield StepOutcome(step, done, time.monotonic() - began)
 
 
 def count(number: int, what: str) -> str:

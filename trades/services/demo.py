@@ -24,13 +24,13 @@ from strategies.models import StrategySelectionLog
 from trades.booking.mark import Mark, mark_positions
 from trades.models import WebhookToken
 from trades.replay.bars import PriceSeries
-from trades.replay.engine import Walk
+from trades.replay.engine import BarLoop
 from trades.replay.moving import MovedPrices, last_trading_day, move_prices
 from trades.replay.options import DEMO_STRATEGIES, Costs, ReplaySettings
 from trades.services.deleting import delete_simulation
-from trades.services.live_broker import ServiceDesk
+from trades.services.live_broker import LiveBroker
 from trades.services.replay import ensure_strategies
-from trades.sizing_calls.catch_up import warm_records
+from trades.sizing_calls.catch_up import catch_up
 from trades.sizing_calls.forecasts import refresh_projections
 
 NAME = "demo"
@@ -143,7 +143,7 @@ def _make(user: User, prices: MovedPrices, now: datetime) -> Portfolio:
     # What the daily run does for live portfolios.
     running = portfolio.goals.filter(ended_at=None).order_by("pk")
     snapshot_goals(as_of=now, goal_ids=list(running.values_list("pk", flat=True)))
-    warm_records(portfolio.pk, now)
+    catch_up(portfolio.pk, now)
     refresh_projections(as_of=now, portfolio_id=portfolio.pk)
     return Portfolio.objects.get(pk=portfolio.pk)
 
@@ -186,9 +186,10 @@ def _set_goals(portfolio: Portfolio, by: timedelta) -> None:
 
 def _trade(portfolio: Portfolio, prices: MovedPrices) -> None:
     """Bar by bar through all series at once; what is open at the end stays open."""
-    desk = ServiceDesk(portfolio.user, portfolio, DEMO_STRATEGIES)
+    broker = LiveBroker(portfolio.user, portfolio, DEMO_STRATEGIES)
     walks = [
-        Walk(one, DEMO_STRATEGIES, desk, Costs(), SETTINGS) for one in prices.series
+        BarLoop(one, DEMO_STRATEGIES, broker, Costs(), SETTINGS)
+        for one in prices.series
     ]
     places = [
         {bar.opened_at: place for place, bar in enumerate(one.bars)}

@@ -1,4 +1,4 @@
-"""The replay's desk on the real services."""
+"""The replay's broker on the real services."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from trades.sizing_calls.decide import plan_next_trade
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
-class ServiceDesk:
+class LiveBroker:
     """Decides and books through the services of live trading, on one portfolio.
 
     The bar's time is the clock of every call. The strategies that compete are those of
@@ -53,7 +53,7 @@ class ServiceDesk:
         """Roll the goals when the period is over, halted or not."""
         if self.period_ends_at is None:
             self.period_ends_at = self._read_period_end()
-        if at >= self.period_ends_at:
+        while at >= self.period_ends_at:
             roll_goals(as_of=at, portfolio_id=self.portfolio_id)
             self.period_ends_at = self._read_period_end()
 

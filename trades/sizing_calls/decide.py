@@ -10,24 +10,24 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from goals.decisions.arbitration import GoalStanding, rank
-from goals.decisions.guards import TradingConditions
-from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
+from goals.decisions.arbitration import GoalState, rank
+from goals.decisions.guards.base import RiskState, SizeRequest
+from goals.decisions.sizing import SizingDecision, decide_size
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
-from goals.services.conditions import Figures, read_figures
 from goals.services.decision_log import log_decision
 from goals.services.funding import refuse_without_money
 from goals.services.halts import conditions_for_decision
-from goals.services.outlooks import Outlook, look_ahead
 from goals.services.portfolios import lock_portfolio, lock_portfolio_of_goal
+from goals.services.risk_state import FiguresAt, read_figures
 from goals.services.sizing import (
     SizingCall,
     find_known_decision,
+    goal_state_of,
     load_participants,
     load_sizable_goal,
     read_portfolio_at,
-    standing_of,
 )
+from goals.services.trade_forecasts import TradeForecast, with_forecast
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import MONEY, PRICE
@@ -44,7 +44,7 @@ from strategies.models import StrategySelectionLog
 from strategies.services import load_candidates, log_selection
 from trades.decisions.planning import TradePlan, plan_trade
 from trades.sizing_calls.catch_up import catching_up
-from trades.sizing_calls.inputs import Evidence, load_evidence
+from trades.sizing_calls.inputs import DecisionInputs, load_decision_inputs
 from trades.sizing_calls.records import WHOLE_PORTFOLIO, load_records
 
 LARGEST_BASE_SIZE = Decimal(10) ** 15
@@ -84,8 +84,8 @@ def size_for_goal(
 ) -> tuple[GoalAdjustmentLog, bool]:
     """Size a trade for one goal; returns the decision, and whether it is new.
 
-    `sizes` as in `goals.decisions.sizing.SizeRequest`. The same `request_id` with the
-    same question returns the first answer.
+    `sizes` as in `SizeRequest`. The same `request_id` with the same question returns
+    the first answer.
     """
     request = _check_request(sizes)
     call = _call(now, as_of, request, request_id, strategy_id, symbol, goal_id=goal_id)
@@ -135,17 +135,17 @@ def select_strategy(
     at = _as_of(as_of, now)
     portfolio = lock_portfolio_of_goal(user=user, goal_id=goal_id)
     goal = load_sizable_goal(portfolio, goal_id, at)
-    standing = standing_of(goal, read_portfolio_at(portfolio, at), at)
+    goal_state = goal_state_of(goal, read_portfolio_at(portfolio, at), at)
     competing = _load_judged(user, portfolio, at, candidates)
-    selection = choose(standing.band, competing)
+    selection = choose(goal_state.band, competing)
     row = log_selection(
         goal_id=goal_id,
         selection=selection,
-        progress_pct=standing.progress_pct,
+        progress_pct=goal_state.progress_pct,
         as_of=at,
         now=now,
     )
-    return StrategyChoice(selection, standing.progress_pct, row)
+    return StrategyChoice(selection, goal_state.progress_pct, row)
 
 
 @catching_up
@@ -174,16 +174,16 @@ def plan_next_trade(
     refuse_without_money(figures)
     competing = competing or load_candidates(locked, candidates)
     names = [one.strategy_id for one in competing]
-    evidence = load_evidence(
+    evidence = load_decision_inputs(
         user, figures, goals, now, strategy_ids=names, symbol=symbol
     )
-    standings = _standings(goals, figures, evidence.outlook)
+    goal_states = _goal_states(goals, figures, evidence.forecast)
     plan = plan_trade(
         request=request,
-        goals=standings,
+        goals=goal_states,
         candidates=attach_records(competing, evidence.records),
         exposure=evidence.exposure,
-        conditions=conditions_for_decision(figures, now),
+        risk_state=conditions_for_decision(figures, now),
         records=evidence.records,
     )
     chosen = plan.selection.selected.strategy_id
@@ -198,11 +198,11 @@ def plan_next_trade(
     row = _log(
         locked,
         plan.sizing,
-        standings,
+        goal_states,
         request,
         call,
         evidence,
-        plan.conditions,
+        plan.risk_state,
     )
     return NextTrade(plan, selection, row)
 
@@ -226,7 +226,7 @@ def _decide(
     figures = read_figures(portfolio, call.as_of)
     refuse_without_money(figures)
     of = WHOLE_PORTFOLIO if call.strategy_id is None else call.strategy_id
-    evidence = load_evidence(
+    evidence = load_decision_inputs(
         user,
         figures,
         goals,
@@ -235,48 +235,48 @@ def _decide(
         strategy_id=call.strategy_id,
         symbol=call.symbol,
     )
-    standings = _standings(goals, figures, evidence.outlook)
-    conditions = replace(
+    goal_states = _goal_states(goals, figures, evidence.forecast)
+    risk_state = replace(
         conditions_for_decision(figures, call.now),
         record=evidence.records[of],
         record_of=call.strategy_id,
     )
-    decision = decide_size(request, standings, evidence.exposure, conditions)
-    return _log(portfolio, decision, standings, request, call, evidence, conditions)
+    decision = decide_size(request, goal_states, evidence.exposure, risk_state)
+    return _log(portfolio, decision, goal_states, request, call, evidence, risk_state)
 
 
 def _log(
     portfolio: Portfolio,
     decision: SizingDecision,
-    standings: Sequence[GoalStanding],
+    goal_states: Sequence[GoalState],
     request: SizeRequest,
     call: SizingCall,
-    evidence: Evidence,
-    conditions: TradingConditions,
+    evidence: DecisionInputs,
+    risk_state: RiskState,
 ) -> GoalAdjustmentLog:
-    outlook = evidence.outlook
+    forecast = evidence.forecast
     return log_decision(
         portfolio=portfolio,
         decision=decision,
-        standings=standings,
+        goal_states=goal_states,
         request=request,
         call=call,
         exposure=evidence.exposure,
-        conditions=conditions,
-        tables=None if outlook is None else outlook.tables,
+        risk_state=risk_state,
+        tables=None if forecast is None else forecast.tables,
     )
 
 
-def _standings(
-    goals: Sequence[FinancialGoal], figures: Figures, outlook: Outlook | None
-) -> tuple[GoalStanding, ...]:
-    reading, at = figures.reading, figures.at
-    plain = {goal: standing_of(goal, reading, at) for goal in goals}
-    if outlook is None:
+def _goal_states(
+    goals: Sequence[FinancialGoal], figures: FiguresAt, forecast: TradeForecast | None
+) -> tuple[GoalState, ...]:
+    portfolio_figures, at = figures.portfolio_figures, figures.at
+    plain = {goal: goal_state_of(goal, portfolio_figures, at) for goal in goals}
+    if forecast is None:
         return tuple(plain.values())
     # The deciding goal first: what is worked out in one call is bounded.
     ahead = {
-        goal: look_ahead(plain[goal], goal, reading, outlook, at)
+        goal: with_forecast(plain[goal], goal, portfolio_figures, forecast, at)
         for goal in sorted(goals, key=lambda goal: rank(plain[goal]))
     }
     return tuple(ahead[goal] for goal in goals)

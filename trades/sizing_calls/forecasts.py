@@ -6,49 +6,43 @@ from decimal import Decimal
 
 from django.db.models import Q
 
-from goals.decisions.progress import HUNDRED, Progress, Reading, can_still_move
+from goals.decisions.policies import PolicyName
+from goals.decisions.policies.base import Needs
+from goals.decisions.progress import GoalProgress, PortfolioFigures, can_still_move
 from goals.decisions.trade_record import FEWEST_TRADES
-from goals.enums import (
-    AfterAchieved,
-    GoalStatus,
-    Measure,
-    PolicyName,
-    PortfolioKind,
-)
+from goals.enums import AfterAchieved, GoalStatus, Measure, PortfolioKind
 from goals.models import FinancialGoal, Portfolio, TradingHalt
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.feasibility import stop_below
 from goals.projection.forecast import is_unreachable, required_growth
-from goals.projection.goal_path import Way
+from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import (
     Chances,
-    Figures,
+    ProjectionFigures,
     growth,
     measure_chances,
     project_goal,
 )
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import DeadlineTable, make_inputs
-from goals.services.conditions import find_halt, read_figures
 from goals.services.funding import find_lack_of_money
-from goals.services.outlooks import (
-    Outlook,
+from goals.services.policy_tables import find_solved
+from goals.services.risk_state import find_halt, read_figures
+from goals.services.sizing import read_portfolio_at
+from goals.services.trade_forecasts import (
+    TradeForecast,
+    goal_path_of,
     progress_of,
     solve_for,
-    way_of,
     whole_trades,
 )
-from goals.services.policy_tables import find_solved
-from goals.services.sizing import read_portfolio_at
 from mastertrade.db.transactions import atomic
-from mastertrade.values.money import exactly
+from mastertrade.values.money import HUNDRED, ONE, ZERO, exactly
 from trades.sizing_calls.records import load_growths, load_record
 from trades.sizing_calls.trade_frequency import load_trades_per_day
 
 DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
-ONE = Decimal(1)
-ZERO = Decimal(0)
 FIELDS = (
     "probability",
     "probability_low",
@@ -79,14 +73,14 @@ class GoalProjection:
 
     goal: FinancialGoal
     as_of: datetime
-    progress: Progress
-    way: Way | None
+    progress: GoalProgress
+    path: GoalPath | None
     edge: Edge | None
     trades_per_day: Decimal
     trades_left: Decimal | None
     required_per_day: Decimal | None
     probability: Decimal | None
-    figures: Figures | None
+    figures: ProjectionFigures | None
     unreachable: str | None
     reason: str | None
     is_halted: bool
@@ -111,18 +105,18 @@ def project(
     """
     portfolio = goal.portfolio
     at = read_figures(portfolio, as_of)
-    reading = at.reading
+    portfolio_figures = at.portfolio_figures
     edge = estimate_edge(load_growths(portfolio, as_of, strategy_id=strategy_id))
     per_day = load_trades_per_day(portfolio, as_of)
     halt = find_halt(portfolio, as_of)
     is_halted = halt is not None and halt.lasts_beyond(goal.period_ends_at)
     days = _days_left(goal, _trading_from(goal, as_of, halt))
     trades_left = None if days is None else per_day * days
-    way = way_of(goal, reading)
-    certain = _find_certain(goal, reading, as_of)
+    path = goal_path_of(goal, portfolio_figures)
+    certain = _find_certain(goal, portfolio_figures, as_of)
     reason, unreachable = certain[1], certain[2]
     figures = None
-    if reason is None and way is None:
+    if reason is None and path is None:
         lack = find_lack_of_money(portfolio, at)
         if lack is not None:
             reason = lack.detail
@@ -131,14 +125,14 @@ def project(
     if reason is None and trades_left is None:
         reason = "the goal has no deadline"
     if reason is None and edge is None and not is_halted:
-        reason = f"fewer than {FEWEST_TRADES} closed trades say nothing yet"
+        reason = f"fewer than {FEWEST_TRADES} closed trades allow no estimate"
     probability = certain[0]
-    if reason is None and way and edge and trades_left is not None:
-        policy = _policy_of(goal, way, edge, trades_left, as_of)
-        stop = stop_below(way, portfolio.hard_drawdown_pct)
+    if reason is None and path and edge and trades_left is not None:
+        policy = _policy_of(goal, path, edge, trades_left, as_of)
+        stop = stop_below(path, portfolio.hard_drawdown_pct)
         figures = project_goal(edge, policy, trades_left=trades_left, stop_loss=stop)
         probability, unreachable = figures.probability, figures.unreachable
-    progress = progress_of(goal, reading)
+    progress = progress_of(goal, portfolio_figures)
     is_halted = is_halted and reason is None
     if is_halted:
         probability = _without_a_trade(progress)
@@ -148,11 +142,11 @@ def project(
         goal=goal,
         as_of=as_of,
         progress=progress,
-        way=way,
+        path=path,
         edge=edge,
         trades_per_day=per_day,
         trades_left=trades_left,
-        required_per_day=_required_per_day(way, days),
+        required_per_day=_required_per_day(path, days),
         probability=probability,
         figures=figures,
         unreachable=unreachable,
@@ -170,7 +164,7 @@ def _trading_from(
     return max(as_of, halt.halted_until or as_of)
 
 
-def _without_a_trade(progress: Progress) -> Decimal:
+def _without_a_trade(progress: GoalProgress) -> Decimal:
     return ONE if progress.progress_pct >= HUNDRED else ZERO
 
 
@@ -183,16 +177,16 @@ def _say_halted(goal: FinancialGoal, halt: TradingHalt) -> str:
     return f"trading is halted, and {says}. {halt.words} Resume it with {resume}."
 
 
-def _required_per_day(way: Way | None, days: Decimal | None) -> Decimal | None:
-    if way is None or days is None:
+def _required_per_day(path: GoalPath | None, days: Decimal | None) -> Decimal | None:
+    if path is None or days is None:
         return None
     return growth(
-        required_growth(float(days), float(way.goal_return), float(way.equity))
+        required_growth(float(days), float(path.goal_return), float(path.equity))
     )
 
 
 def _find_certain(
-    goal: FinancialGoal, reading: Reading, as_of: datetime
+    goal: FinancialGoal, portfolio_figures: PortfolioFigures, as_of: datetime
 ) -> tuple[Decimal | None, str | None, str | None]:
     """Probability, reason and why unreachable, where there is nothing to project."""
     if goal.achieved_at is not None and goal.achieved_at <= as_of:
@@ -204,20 +198,20 @@ def _find_certain(
     if as_of < goal.period_starts_at:
         return None, "the period has not begun", None
     is_return = goal.kind.measures is Measure.RETURN
-    is_over = not can_still_move(goal.kind.measures, goal.baseline, reading)
-    if is_over or (is_return and reading.unit_value == 0):
-        why = "the run of units it is measured by ended in ruin"
+    is_over = not can_still_move(goal.kind.measures, goal.baseline, portfolio_figures)
+    if is_over or (is_return and portfolio_figures.unit_value == 0):
+        why = "the portfolio was ruined, and with it the units that measure the goal"
         return ZERO, why, why
     return None, None, None
 
 
 def _policy_of(
     goal: FinancialGoal,
-    way: Way,
+    path: GoalPath,
     edge: Edge,
     trades_left: Decimal,
     as_of: datetime,
-    outlook: Outlook | None = None,
+    forecast: TradeForecast | None = None,
 ) -> GoalPolicy:
     """The goal's policy inside its bounds; not above 1 where the record forbids it.
 
@@ -225,13 +219,14 @@ def _policy_of(
     """
     policy = PolicyName(goal.policy)
     table: DeadlineTable | None = None
-    if policy is PolicyName.DEADLINE_OPTIMAL and outlook is not None:
-        table = solve_for(goal, way, trades_left, outlook)
-    elif policy is PolicyName.DEADLINE_OPTIMAL:
+    is_solved = policy.rule.needs is Needs.SOLVED_TABLE
+    if is_solved and forecast is not None:
+        table = solve_for(goal, path, trades_left, forecast)
+    elif is_solved:
         inputs = make_inputs(
             edge,
             trades_left=whole_trades(trades_left),
-            goal_return=way.goal_return,
+            goal_return=path.goal_return,
             hard_drawdown_pct=goal.portfolio.hard_drawdown_pct,
             min_factor=goal.min_factor,
             max_factor=goal.max_factor,
@@ -239,7 +234,7 @@ def _policy_of(
         table = find_solved(inputs, as_of)
     return GoalPolicy(
         policy=policy,
-        way=way,
+        path=path,
         min_factor=goal.min_factor,
         max_factor=goal.max_factor,
         after_achieved=AfterAchieved(goal.after_achieved),
@@ -279,13 +274,13 @@ def refresh_projections(*, as_of: datetime, portfolio_id: int | None = None) -> 
 
 def _refresh(portfolio_id: int, as_of: datetime) -> int:
     """What takes long is done between two transactions, and holds no lock."""
-    goals, reading, outlook, halt = _read(portfolio_id, as_of)
+    goals, portfolio_figures, forecast, halt = _read(portfolio_id, as_of)
     for goal in goals:
-        found, goal.unreachable = _judge(goal, reading, outlook, as_of, halt)
+        found, goal.unreachable = _judge(goal, portfolio_figures, forecast, as_of, halt)
         goal.probability = found.probability if found else None
         goal.probability_low = found.low if found else None
         goal.probability_high = found.high if found else None
-        goal.projected_trades = outlook.record.trades
+        goal.projected_trades = forecast.record.trades
         goal.projected_at = as_of
     return _write(portfolio_id, goals, as_of)
 
@@ -293,7 +288,7 @@ def _refresh(portfolio_id: int, as_of: datetime) -> int:
 @atomic
 def _read(
     portfolio_id: int, as_of: datetime
-) -> tuple[list[FinancialGoal], Reading, Outlook, TradingHalt | None]:
+) -> tuple[list[FinancialGoal], PortfolioFigures, TradeForecast, TradingHalt | None]:
     portfolio = _lock(portfolio_id)
     mine = FinancialGoal.objects.filter(portfolio_id=portfolio_id)
     goals = list(mine.filter(_is_projectable(as_of)).order_by("pk"))
@@ -301,14 +296,14 @@ def _read(
         goal.portfolio = portfolio
     growths = load_growths(portfolio, as_of)
     halt = find_halt(portfolio, as_of)
-    outlook = Outlook(
+    forecast = TradeForecast(
         portfolio=portfolio,
         record=load_record(portfolio.user, portfolio, as_of),
         trades_per_day=load_trades_per_day(portfolio, as_of),
         read_growths=lambda: growths,
         now=as_of,
     )
-    return goals, read_portfolio_at(portfolio, as_of), outlook, halt
+    return goals, read_portfolio_at(portfolio, as_of), forecast, halt
 
 
 @atomic
@@ -334,33 +329,33 @@ def _lock(portfolio_id: int) -> Portfolio:
 
 def _judge(
     goal: FinancialGoal,
-    reading: Reading,
-    outlook: Outlook,
+    portfolio_figures: PortfolioFigures,
+    forecast: TradeForecast,
     as_of: datetime,
     halt: TradingHalt | None,
 ) -> tuple[Chances | None, bool]:
-    edge = outlook.edge
-    probability, reason, unreachable = _find_certain(goal, reading, as_of)
-    way = way_of(goal, reading)
+    edge = forecast.edge
+    probability, reason, unreachable = _find_certain(goal, portfolio_figures, as_of)
+    path = goal_path_of(goal, portfolio_figures)
     days = _days_left(goal, _trading_from(goal, as_of, halt))
     if reason is None and halt is not None and halt.lasts_beyond(goal.period_ends_at):
-        probability = _without_a_trade(progress_of(goal, reading))
+        probability = _without_a_trade(progress_of(goal, portfolio_figures))
         reason = "trading is halted"
-    if reason is not None or way is None or edge is None or days is None:
+    if reason is not None or path is None or edge is None or days is None:
         certain = None
         if probability is not None:
             certain = Chances(probability, probability, probability)
         return certain, unreachable is not None
-    left = outlook.trades_per_day * days
-    stop = stop_below(way, goal.portfolio.hard_drawdown_pct)
+    left = forecast.trades_per_day * days
+    stop = stop_below(path, goal.portfolio.hard_drawdown_pct)
     why = is_unreachable(
         edge,
         trades_left=whole_trades(left),
-        goal_return=float(way.goal_return),
-        equity=float(way.equity),
+        goal_return=float(path.goal_return),
+        equity=float(path.equity),
         max_factor=float(goal.max_factor),
         stop_loss=stop,
     )
-    policy = _policy_of(goal, way, edge, left, as_of, outlook)
+    policy = _policy_of(goal, path, edge, left, as_of, forecast)
     chances = measure_chances(edge, policy, trades_left=left, stop_loss=stop)
     return chances, why is not None

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from goals.decisions.guards import Exposure
+from goals.decisions.guards.base import Exposure
 from goals.decisions.trade_record import GrowthRecord
 from goals.models import FinancialGoal, User
-from goals.services.conditions import Figures
-from goals.services.outlooks import Outlook, needs_outlook
+from goals.services.risk_state import FiguresAt
+from goals.services.trade_forecasts import TradeForecast, needs_forecast
 from mastertrade.values.exceptions import InvalidInput, StrategyNotActive
 from strategies.enums import StrategyStatus
 from trades.sizing_calls.record_sql import BASED, FOUND
@@ -57,28 +57,28 @@ LEFT JOIN ({RATE if rated else NO_RATE}) rate ON true
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class DecisionInputs:
     """What trades say at the time of a decision.
 
-    `records` by strategy, "" for the whole portfolio; `outlook` is None if none of the
+    `records` by strategy, "" for the whole portfolio; `forecast` is None if none of the
     goals needs it.
     """
 
     records: Mapping[str, GrowthRecord]
     exposure: Exposure
-    outlook: Outlook | None
+    forecast: TradeForecast | None
 
 
-def load_evidence(
+def load_decision_inputs(
     user: User,
-    figures: Figures,
+    figures: FiguresAt,
     goals: Sequence[FinancialGoal],
     now: datetime,
     *,
     strategy_ids: Sequence[str],
     strategy_id: str | None = None,
     symbol: str | None = None,
-) -> Evidence:
+) -> DecisionInputs:
     """The evidence about a locked portfolio at the time of its figures.
 
     `strategy_ids`: whose records are wanted. `strategy_id`: the one to trade, which
@@ -87,7 +87,7 @@ def load_evidence(
     a policy asks for them.
     """
     portfolio, at = figures.portfolio, figures.at
-    rated = any(needs_outlook(goal, at) for goal in goals)
+    rated = any(needs_forecast(goal, at) for goal in goals)
     wanted = {*strategy_ids, WHOLE_PORTFOLIO} if rated else {*strategy_ids}
     limited = portfolio.max_position_pct is not None
     asked = {
@@ -103,25 +103,26 @@ def load_evidence(
     if strategy_id is not None:
         _refuse_inactive(strategy_id, status)
     exposure = Exposure(
-        live_equity=figures.reading.live_equity,
+        live_equity=figures.portfolio_figures.live_equity,
+        currency=portfolio.currency,
         max_position_pct=portfolio.max_position_pct,
         open_notional=open_notional,
         symbol_assumed=limited and symbol is None,
         oldest_mark_seconds=_seconds_since(oldest_mark, figures),
     )
-    outlook = None
+    forecast = None
     if rated:
-        outlook = Outlook(
+        forecast = TradeForecast(
             portfolio=portfolio,
             record=records[WHOLE_PORTFOLIO],
             trades_per_day=per_day(seconds, trades),
             read_growths=lambda: load_growths(portfolio, at),
             now=now,
         )
-    return Evidence(records, exposure, outlook)
+    return DecisionInputs(records, exposure, forecast)
 
 
-def _seconds_since(oldest_mark: datetime | None, figures: Figures) -> int | None:
+def _seconds_since(oldest_mark: datetime | None, figures: FiguresAt) -> int | None:
     """Rounded up. Without marks among the figures no mark can be too old for them."""
     if oldest_mark is None or not figures.is_marked:
         return None

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from mastertrade.values.money import MONEY, ZERO, exactly, round_to
-from trades.decisions.lots import Stake
+from trades.decisions.lots import PositionLot
 from trades.decisions.pnl import Rates, measure_exact_profit
 from trades.enums import Side
 
@@ -26,7 +26,7 @@ def measure_profit_loss(
     return round_to(
         measure_exact_profit(
             side=side,
-            stake=Stake(quantity, entry_price, funding=funding),
+            lot=PositionLot(quantity, entry_price, funding=funding),
             exit_price=exit_price,
             exit_fees=fees,
             rates=rates,

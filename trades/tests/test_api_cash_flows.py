@@ -105,18 +105,18 @@ def test_a_deposit_next_to_a_losing_trade_does_not_keep_the_halt_away(case):
 
 
 def test_a_flow_may_bring_what_open_trades_have_made(case):
-    told = [{"trade_id": case.trade["trade_id"], "unrealized_pnl": "200"}]
-    body = {"amount": "-900", "at": ago(7), "unrealized": told, "external_id": "f"}
+    given = [{"trade_id": case.trade["trade_id"], "unrealized_pnl": "200"}]
+    body = {"amount": "-900", "at": ago(7), "unrealized": given, "external_id": "f"}
     flow = case.flow(**body)
     assert flow["units"] == "-750.000000000000000000"
     assert case.flow(200, **body) == flow
-    body["unrealized"] = [{**told[0], "unrealized_pnl": "100"}]
+    body["unrealized"] = [{**given[0], "unrealized_pnl": "100"}]
     assert case.flow(409, **body)["code"] == "idempotency_conflict"
     assert case.portfolio["live_equity"] == "300.00000000"
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("given", "why"),
     [
         ([{"trade_id": 10**9, "unrealized_pnl": "1"}], "has no trade"),
         ([{"trade_id": 0, "unrealized_pnl": "1"}], "Must be from 1 to"),
@@ -130,12 +130,12 @@ def test_a_flow_may_bring_what_open_trades_have_made(case):
         ({"trade_id": "own"}, "list"),
     ],
 )
-def test_what_cannot_be_is_refused_by_the_fields_name(case, told, why):
-    for one in told if isinstance(told, list) else [told]:
+def test_what_cannot_be_is_refused_by_the_fields_name(case, given, why):
+    for one in given if isinstance(given, list) else [given]:
         if one["trade_id"] == "own":
             one["trade_id"] = case.trade["trade_id"]
     with nothing_changes():
-        answer = case.flow(400, amount="5", at=ago(7), unrealized=told)
+        answer = case.flow(400, amount="5", at=ago(7), unrealized=given)
     assert why in str(answer["unrealized"])
 
 

@@ -58,11 +58,11 @@ def test_money_is_told_with_wins_losses_and_the_deepest_fall(
 ) -> None:
     book(portfolio, [10, -5, -10, 20, -10, 5])
 
-    told = get(user)
+    given = get(user)
 
-    assert (told["trades"], told["wins"], told["losses"]) == (6, 3, 3)
-    assert told["win_rate"] == "0.500000"
-    assert told["money"] == [
+    assert (given["trades"], given["wins"], given["losses"]) == (6, 3, 3)
+    assert given["win_rate"] == "0.500000"
+    assert given["money"] == [
         {
             "currency": "USDT",
             "trades": 6,
@@ -88,17 +88,21 @@ def test_below_twenty_trades_nothing_is_said_of_an_edge(
     user: User, portfolio: Portfolio
 ) -> None:
     book(portfolio, [10, -5] * 9 + [10])
-    told = get(user)
-    assert (told["edge"], told["kelly"], told["low_confidence"]) == (None, None, True)
-    assert told["reason"].startswith("19 trades count; below 20")
+    given = get(user)
+    assert (given["edge"], given["kelly"], given["low_confidence"]) == (
+        None,
+        None,
+        True,
+    )
+    assert given["reason"].startswith("19 trades count; below 20")
 
     book(portfolio, [-5])
-    told = get(user)
-    assert told["edge"]["mean"].startswith("0.0024")
-    assert Decimal(told["edge"]["lower"]) < Decimal(told["edge"]["mean"])
-    assert Decimal(told["edge"]["shrunk_mean"]) < Decimal(told["edge"]["mean"])
-    assert told["low_confidence"] is True
-    assert told["reason"].startswith("Only 20 trades")
+    given = get(user)
+    assert given["edge"]["mean"].startswith("0.0024")
+    assert Decimal(given["edge"]["lower"]) < Decimal(given["edge"]["mean"])
+    assert Decimal(given["edge"]["shrunk_mean"]) < Decimal(given["edge"]["mean"])
+    assert given["low_confidence"] is True
+    assert given["reason"].startswith("Only 20 trades")
 
 
 @pytest.mark.slow
@@ -106,21 +110,21 @@ def test_the_continuous_kelly_fraction_is_mean_by_variance(
     user: User, portfolio: Portfolio
 ) -> None:
     book(portfolio, [20, -10, 15, -12] * 30)
-    told = get(user)
+    given = get(user)
     equity, growths = 1000.0, []
     for profit in [20, -10, 15, -12] * 30:
         growths.append(profit / equity)
         equity += profit
     mean = sum(growths) / 120
     variance = sum((one - mean) ** 2 for one in growths) / 119
-    kelly = {name: float(figure) for name, figure in told["kelly"].items()}
+    kelly = {name: float(figure) for name, figure in given["kelly"].items()}
 
     assert kelly["continuous"] == pytest.approx(mean / variance, rel=1e-6)
     assert kelly["continuous_low"] < kelly["continuous"] < kelly["continuous_high"]
     assert kelly["fraction"] == pytest.approx(kelly["continuous"], rel=0.1)
     assert kelly["fraction_low"] < kelly["fraction"] < kelly["fraction_high"]
-    assert (told["low_confidence"], told["reason"]) == (False, None)
-    assert told["edge"]["disproved"] is False
+    assert (given["low_confidence"], given["reason"]) == (False, None)
+    assert given["edge"]["disproved"] is False
 
 
 def test_each_currency_has_money_of_its_own_and_the_edge_is_one(
@@ -130,14 +134,14 @@ def test_each_currency_has_money_of_its_own_and_the_edge_is_one(
     book(portfolio, [10] * 12)
     book(euros, [-10] * 12)
 
-    told = get(user)
+    given = get(user)
 
-    assert [(one["currency"], one["profit_loss"]) for one in told["money"]] == [
+    assert [(one["currency"], one["profit_loss"]) for one in given["money"]] == [
         ("EUR", "-120.00000000"),
         ("USDT", "120.00000000"),
     ]
-    assert (told["counted_trades"], told["win_rate"]) == (24, "0.500000")
-    assert told["edge"] is not None
+    assert (given["counted_trades"], given["win_rate"]) == (24, "0.500000")
+    assert given["edge"] is not None
     assert get(user, portfolio="stocks")["money"][0]["currency"] == "EUR"
     assert get(user, portfolio=str(euros.pk))["trades"] == 12
 
@@ -151,9 +155,9 @@ def test_parts_count_once_and_an_open_trade_not_yet(
     assert get(user)["trades"] == 0
     close_trade(exit_price=Decimal(49000), **said)
 
-    told = get(user)
-    assert (told["trades"], told["win_rate"]) == (1, "0.000000")
-    assert told["money"][0]["profit_loss"] == "0.00000000"
+    given = get(user)
+    assert (given["trades"], given["win_rate"]) == (1, "0.000000")
+    assert given["money"][0]["profit_loss"] == "0.00000000"
 
 
 def test_only_trades_that_ended_in_the_span_count(
@@ -180,13 +184,13 @@ def test_the_list_tells_the_same_of_every_strategy(
     book(portfolio, [10, -5] * 12)
     book(portfolio, [1], strategy_id="other")
 
-    told = get(user, LIST)["results"]
+    given = get(user, LIST)["results"]
 
-    assert [one["strategy_id"] for one in told] == ["mine", "other", "unused"]
-    assert told[0] == get(user)
-    assert told[2]["trades"] == 0
-    assert told[2]["win_rate"] is None
-    assert told[2]["money"] == []
+    assert [one["strategy_id"] for one in given] == ["mine", "other", "unused"]
+    assert given[0] == get(user)
+    assert given[2]["trades"] == 0
+    assert given[2]["win_rate"] is None
+    assert given[2]["money"] == []
 
 
 def test_the_list_costs_the_same_statements_whatever_was_traded(

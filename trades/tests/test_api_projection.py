@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from goals.decisions.policies import PolicyName
 from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import GoalFactory, UserFactory
 from goals.tests.factories import PortfolioFactory as Portfolios
@@ -14,7 +15,7 @@ from trades.models import Trade
 from trades.sizing_calls.decide import size_for_goal
 from trades.sizing_calls.forecasts import refresh_projections
 from trades.tests.factories import book_profit
-from trades.tests.test_outlooks import funded
+from trades.tests.test_trade_forecasts import funded
 
 pytestmark = pytest.mark.django_db
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -55,28 +56,57 @@ def ask(goal, status=200, user=None, **query):
 @pytest.mark.parametrize("policy", ["ladder", "constant", "pace", "deadline_optimal"])
 def test_a_projection_has_all_its_figures(policy):
     _, goal = funded(policy=policy)
-    told = ask(goal, **AS_OF)
-    assert set(told) == FIELDS
+    given = ask(goal, **AS_OF)
+    assert set(given) == FIELDS
     low, at, high = (
-        Decimal(told[name])
+        Decimal(given[name])
         for name in ("probability_low", "probability", "probability_high")
     )
     assert 0 <= low <= at <= high <= 1
-    assert told["meaning"] == "touched by the deadline, not held"
-    assert (told["confidence"], told["edge"]["trades"]) == ("low_confidence", 24)
-    assert Decimal(told["required_per_trade"]) > 0
-    assert Decimal(told["required_per_day"]) > 0
-    assert [float(point["progress_pct"]) for point in told["pace_line"]] == [
+    assert given["meaning"] == "touched by the deadline, not held"
+    assert (given["confidence"], given["edge"]["trades"]) == ("low_confidence", 24)
+    assert Decimal(given["required_per_trade"]) > 0
+    assert Decimal(given["required_per_day"]) > 0
+    assert [float(point["progress_pct"]) for point in given["pace_line"]] == [
         0,
         pytest.approx(12 / 31 * 100, abs=1e-5),
         100,
     ]
-    for point in told["fan"]:
+    for point in given["fan"]:
         levels = [Decimal(point[f"p{pct}"]) for pct in (5, 25, 50, 75, 95)]
         assert levels == sorted(levels)
-    assert told["fan"][0]["trades"] == 0
-    assert told["fan"][-1]["at"] == "2026-04-01T00:00:00Z"
-    assert ask(goal, **AS_OF) == told
+    assert given["fan"][0]["trades"] == 0
+    assert given["fan"][-1]["at"] == "2026-04-01T00:00:00Z"
+    assert ask(goal, **AS_OF) == given
+
+
+@pytest.mark.parametrize("policy", list(PolicyName))
+@pytest.mark.parametrize(
+    ("kind", "days"),
+    [("daily_return", 1), ("daily_income", 1), ("weekly_return", 7)],
+)
+def test_a_goal_of_a_day_or_a_week_is_projected_by_the_trades_left_in_it(
+    kind, days, policy
+):
+    portfolio, _ = funded()
+    at = datetime(2026, 3, 16, tzinfo=UTC)  # a Monday
+    goal = GoalFactory(
+        portfolio=portfolio,
+        goal_type=kind,
+        target_value=Decimal(1),
+        start_date=None,
+        as_of=at,
+        policy=policy,
+    )
+    given = ask(goal, as_of="2026-03-16T00:00:00Z")
+    left = Decimal(given["trades_per_day"]) * days
+    assert Decimal(given["trades_left"]) == pytest.approx(left, abs=Decimal("0.01"))
+    assert 0 < Decimal(given["probability"]) < 1
+    assert given["pace_line"][-1]["at"] == f"2026-03-{16 + days}T00:00:00Z"
+    sized, _ = size_for_goal(
+        user=goal.user, goal_id=goal.pk, now=at, base_size=Decimal(100)
+    )
+    assert f"{policy} policy gives" in sized.reason
 
 
 def test_nothing_later_than_as_of_is_seen():
@@ -88,17 +118,17 @@ def test_nothing_later_than_as_of_is_seen():
 
 def test_below_twenty_trades_there_is_no_probability():
     _, goal = funded(trades=19)
-    told = ask(goal, **AS_OF)
-    assert (told["probability"], told["edge"]) == (None, None)
-    assert "20 closed trades" in told["reason"]
-    assert told["confidence"] == "none"
+    given = ask(goal, **AS_OF)
+    assert (given["probability"], given["edge"]) == (None, None)
+    assert "20 closed trades" in given["reason"]
+    assert given["confidence"] == "none"
 
 
 def test_a_goal_without_a_deadline_has_no_probability():
     _, goal = funded(goal_type="portfolio_value", target_value=Decimal(2000))
-    told = ask(goal, **AS_OF)
-    assert (told["probability"], told["trades_left"]) == (None, None)
-    assert told["reason"] == "the goal has no deadline"
+    given = ask(goal, **AS_OF)
+    assert (given["probability"], given["trades_left"]) == (None, None)
+    assert given["reason"] == "the goal has no deadline"
 
 
 def test_an_income_goal_is_projected():
@@ -108,10 +138,10 @@ def test_an_income_goal_is_projected():
 
 def test_what_cannot_be_reached_is_said_and_what_could_is_offered():
     _, goal = funded(target_value=Decimal(500))
-    told = ask(goal, **AS_OF)
-    assert told["unreachable"] is True
-    assert told["unreachable_reason"]
-    assert Decimal(told["suggestions"]["target_value"]) < 500
+    given = ask(goal, **AS_OF)
+    assert given["unreachable"] is True
+    assert given["unreachable_reason"]
+    assert Decimal(given["suggestions"]["target_value"]) < 500
 
 
 def test_an_achieved_goal_has_been_touched():
@@ -121,9 +151,9 @@ def test_an_achieved_goal_has_been_touched():
 
 def test_a_goal_that_has_ended_without_it_has_not():
     _, goal = funded(target_value=Decimal(500))
-    told = ask(goal, as_of="2026-05-01T00:00:00Z")
-    assert told["probability"] == "0.000000"
-    assert told["reason"] == "the period is over"
+    given = ask(goal, as_of="2026-05-01T00:00:00Z")
+    assert given["probability"] == "0.000000"
+    assert given["reason"] == "the period is over"
 
 
 def test_a_return_of_a_ruined_run_is_unreachable():
@@ -189,14 +219,14 @@ def test_all_say_the_same_of_what_can_be_reached(target, days):
         trades=24, win=Decimal(10), loss=Decimal(-19), target_value=Decimal(target)
     )
     at = BEGIN + timedelta(days=days)
-    told = ask(goal, as_of=f"{at:%FT%TZ}")
+    given = ask(goal, as_of=f"{at:%FT%TZ}")
     row, _ = size_for_goal(
         user=goal.user, goal_id=goal.pk, now=at, base_size=Decimal(100)
     )
     refresh_projections(as_of=at, portfolio_id=portfolio.portfolio_id)
     goal.refresh_from_db()
     sized = row.inputs["goals"][0]["unreachable"]
-    assert (sized is not None) == told["unreachable"] == goal.unreachable
-    assert sized == told["unreachable_reason"]
+    assert (sized is not None) == given["unreachable"] == goal.unreachable
+    assert sized == given["unreachable_reason"]
     if sized:
         assert row.adjustment_factor == 1

@@ -5,8 +5,8 @@ from decimal import Decimal
 import pytest
 
 from goals.models import CarriedProfit, CashFlow, Portfolio, TradingHalt
-from goals.services.conditions import read_daily_loss_pct, read_figures
 from goals.services.resuming import resume_trading
+from goals.services.risk_state import read_daily_loss_pct, read_figures
 from goals.services.voids import void_cash_flow
 from goals.tests.factories import PortfolioFactory
 from mastertrade.values.exceptions import InvalidInput

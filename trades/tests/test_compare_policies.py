@@ -26,10 +26,10 @@ def run(*arguments):
 
 
 def test_json_has_every_policy_with_and_without_the_guard():
-    (told,) = json.loads(run("--case", "no-edge", "--paths", "200", "--json"))
-    assert told["trades"] == 40
-    assert told["goal_return"] == 0.05
-    assert [(one["policy"], one["guarded"]) for one in told["results"]] == [
+    (answer,) = json.loads(run("--case", "no-edge", "--paths", "200", "--json"))
+    assert answer["trades"] == 40
+    assert answer["goal_return"] == 0.05
+    assert [(one["policy"], one["guarded"]) for one in answer["results"]] == [
         (name, guarded)
         for name in ("constant", "ladder", "pace", "deadline_optimal")
         for guarded in (False, True)
@@ -60,10 +60,10 @@ def test_the_plot_is_written_and_is_the_same_twice(ending, tmp_path):
 
 def test_outcomes_of_ones_own():
     asked = ("--outcomes=-1,2", "--probabilities", "0.6,0.4", "--risk", "1")
-    (told,) = json.loads(run(*asked, "--paths", "100", "--json"))
-    assert told["outcomes"] == [-1, 2]
-    assert told["mean_growth"] == pytest.approx(0.002)
-    assert told["speaks_for_edge"]
+    (answer,) = json.loads(run(*asked, "--paths", "100", "--json"))
+    assert answer["outcomes"] == [-1, 2]
+    assert answer["mean_growth"] == pytest.approx(0.002)
+    assert answer["speaks_for_edge"]
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_a_users_own_trades_are_the_distribution_and_the_record(profit, proven):
         book_profit(portfolio, made, at=DAY_ONE + timedelta(days=day))
 
     asked = ("--user", portfolio.user_id, "--portfolio", str(portfolio.pk))
-    (told,) = json.loads(run(*asked, "--paths", "50", "--json"))
-    assert told["record_trades"] == 24
-    assert told["base_risk"] == 1
-    assert told["speaks_for_edge"] is proven
-    assert told["mean_growth"] == pytest.approx(
+    (answer,) = json.loads(run(*asked, "--paths", "50", "--json"))
+    assert answer["record_trades"] == 24
+    assert answer["base_risk"] == 1
+    assert answer["speaks_for_edge"] is proven
+    assert answer["mean_growth"] == pytest.approx(
         estimate_edge(load_growths(portfolio, timezone.now())).shrunk_mean
     )
 

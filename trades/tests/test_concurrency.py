@@ -53,7 +53,7 @@ pytestmark = [
 def test_two_equal_closes_of_one_trade_book_it_once_and_answer_the_same():
     goal = GoalFactory()
     trade = TradeFactory(portfolio=goal.portfolio)
-    with nobody_meets_at("trades.booking.close.settle"):
+    with nobody_meets_at("trades.booking.close.apply_exit"):
         one, other = run_at_once(closing(trade), closing(trade))
     assert one.trade.profit_loss == other.trade.profit_loss == 20
     assert sorted(len(closed.moves) for closed in (one, other)) == [0, 1]
@@ -62,7 +62,7 @@ def test_two_equal_closes_of_one_trade_book_it_once_and_answer_the_same():
 
 def test_two_different_closes_of_one_trade_book_one_and_refuse_the_other():
     trade = TradeFactory()
-    with nobody_meets_at("trades.booking.close.settle"):
+    with nobody_meets_at("trades.booking.close.apply_exit"):
         results = run_at_once(closing(trade, 51000), closing(trade, 52000))
     refused = [one for one in results if isinstance(one, TradeAlreadyClosed)]
     assert len(refused) == 1

@@ -99,7 +99,7 @@ def desk() -> Desk:
     return make_desk()
 
 
-def ticket(desk: Desk) -> dict[str, Any]:
+def trade_input(desk: Desk) -> dict[str, Any]:
     return {
         **desk.of_portfolio,
         "strategy_id": ensure_strategy(desk.portfolio).strategy_id,
@@ -112,7 +112,7 @@ def ticket(desk: Desk) -> dict[str, Any]:
 
 def close_late(desk: Desk) -> object:
     return record_closed_trade(
-        **ticket(desk), entry_time=LATE, exit_price=Decimal(130), exit_time=LATE
+        **trade_input(desk), entry_time=LATE, exit_price=Decimal(130), exit_time=LATE
     )
 
 
@@ -173,9 +173,9 @@ WRITERS = {
     ),
     "late trade": Writer(close_late, LATE_BOOKING, 30),
     "part": Writer(close_part, LATE_BOOKING, 10),
-    "addition": Writer(add, "trades.booking.add.join_stakes"),
+    "addition": Writer(add, "trades.booking.add.join_lots"),
     "open": Writer(
-        lambda desk: open_trade(**ticket(desk)),
+        lambda desk: open_trade(**trade_input(desk)),
         "trades.booking.open.measure_notional",
     ),
     "void of a trade": Writer(
@@ -341,7 +341,7 @@ def test_one_addition_sent_twice_at_once_is_one(desk: Desk):
             external_id="a",
         )
 
-    results = run_in_turn(send, send, pause_at="trades.booking.add.join_stakes")
+    results = run_in_turn(send, send, pause_at="trades.booking.add.join_lots")
     assert [is_new for _, is_new in results] == [True, False]
     assert fresh(desk.trade).quantity == Decimal("0.03")
 
@@ -358,7 +358,7 @@ def test_a_close_that_comes_while_the_trade_grows_closes_all_of_it(desk: Desk):
     _, closed = run_in_turn(
         lambda: add(desk),
         closing(desk.other),
-        pause_at="trades.booking.add.join_stakes",
+        pause_at="trades.booking.add.join_lots",
     )
     assert closed.trade.quantity == Decimal("1.02")
     assert closed.trade.profit_loss == 1020
@@ -407,8 +407,8 @@ def test_sixteen_threads_close_every_trade_of_a_portfolio_twice():
     assert portfolio.realized_pnl == goal.current_value == PROFIT * len(trades)
     assert portfolio.equity == 1000 + PROFIT * len(trades)
     assert LedgerEntry.objects.count() == len(trades)
-    told = GoalProgressHistory.objects.filter(goal=goal, kind="trade")
-    values = told.order_by("effective_at", "history_id").values_list(
+    answer = GoalProgressHistory.objects.filter(goal=goal, kind="trade")
+    values = answer.order_by("effective_at", "history_id").values_list(
         "current_value", flat=True
     )
     assert list(values) == [PROFIT * n for n in range(1, len(trades) + 1)]

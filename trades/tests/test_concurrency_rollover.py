@@ -48,10 +48,10 @@ def in_both_orders(make, work, pause_at):
         goal = make()
         act = work(goal)
         if roll_first:
-            _, told = run_in_turn(rolling, act, pause_at=ROLLING)
+            _, answer = run_in_turn(rolling, act, pause_at=ROLLING)
         else:
-            told, _ = run_in_turn(act, rolling, pause_at=pause_at)
-        ends.append((goal, told))
+            answer, _ = run_in_turn(act, rolling, pause_at=pause_at)
+        ends.append((goal, answer))
     return ends
 
 

@@ -101,8 +101,8 @@ def test_every_key_but_those_that_the_page_excepts_is_read() -> None:
     excepted = set(re.findall(r"needed but `(\w+)`, `(\w+)`\s+and `(\w+)`", PAGE)[0])
     now = datetime.fromisoformat("2026-02-01T00:00:00+00:00")
     for message in RECORDED:
-        told = read_message(message, now).told
-        unread = set(message) - set(told)
+        seen = read_message(message, now).given
+        unread = set(message) - set(seen)
         # Of an exit, the entry's price is the trade's here.
         assert unread <= excepted | {"open_rate"}
 

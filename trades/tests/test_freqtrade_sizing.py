@@ -70,7 +70,7 @@ class Sized(MIXIN.MasterTradeSizing, Strategy):  # type: ignore[misc, name-defin
     mastertrade_timeout = 2.0
 
 
-def stake_of(strategy: Any, pair: str = "BTC/USDT", **told: Any) -> float:
+def stake_of(strategy: Any, pair: str = "BTC/USDT", **given: Any) -> float:
     """As freqtrade asks."""
     call = {
         "current_time": CANDLE,
@@ -82,7 +82,7 @@ def stake_of(strategy: Any, pair: str = "BTC/USDT", **told: Any) -> float:
         "entry_tag": "breakout",
         "side": "long",
     }
-    stake: float = strategy.custom_stake_amount(pair=pair, **{**call, **told})
+    stake: float = strategy.custom_stake_amount(pair=pair, **{**call, **given})
     return stake
 
 
@@ -195,10 +195,10 @@ def test_the_log_says_what_mastertrade_warns_of(
     strategy: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert stake_of(strategy, proposed_stake=900.0, leverage=3.0, max_stake=9000) > 0
-    told = [one.message for one in caplog.records if one.levelname == "WARNING"]
+    given = [one.message for one in caplog.records if one.levelname == "WARNING"]
     warned = [warning["message"] for warning in decisions().get().warnings]
     assert "is above the live equity" in warned[0]
-    assert told == [f"MasterTrade on BTC/USDT long: {words}" for words in warned]
+    assert given == [f"MasterTrade on BTC/USDT long: {words}" for words in warned]
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,15 @@ import pytest
 from goals.models import FinancialGoal, Portfolio
 from goals.projection.policy_tables import solve
 from goals.services.goals import MOST_GOALS
-from goals.services.outlooks import whole_trades
 from goals.services.policy_tables import find_solved
 from goals.services.snapshots import snapshot_goals
+from goals.services.trade_forecasts import whole_trades
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.tests.factories import StrategyFactory
 from tests.http import client_of, count_statements
 from trades.services.daily import run_day
 from trades.sizing_calls.forecasts import find_projectable, project, refresh_projections
-from trades.tests.test_outlooks import NOW, funded, size
+from trades.tests.test_trade_forecasts import NOW, funded, size
 
 pytestmark = pytest.mark.django_db
 AS_OF = NOW.isoformat()
@@ -55,9 +55,9 @@ def test_a_goal_out_of_reach_is_sized_at_one_flagged_and_says_why(policy: str) -
     assert Decimal(answer["adjusted_size"]) == 100
     assert f"Goal {goal.pk} can no longer be reached" in answer["reason"]
     assert "its factor is frozen at 1" in answer["reason"]
-    told = read_projection(goal)
-    assert told["unreachable"] is True
-    assert told["unreachable_reason"] in answer["reason"]
+    given = read_projection(goal)
+    assert given["unreachable"] is True
+    assert given["unreachable_reason"] in answer["reason"]
     refresh_projections(as_of=NOW)
     goal.refresh_from_db()
     assert goal.unreachable is True
@@ -99,31 +99,31 @@ def test_one_out_of_reach_keeps_another_from_nothing_but_its_own_factor() -> Non
 def test_sizing_and_projection_go_by_the_same_table_factor_and_probability() -> None:
     _, goal = funded(policy="deadline_optimal")
     row = size(goal)
-    standing = row.inputs["goals"][0]
-    sized = standing["solved"]
+    goal_state = row.inputs["goals"][0]
+    sized = goal_state["solved"]
     goal = FinancialGoal.objects.select_related("portfolio").get(pk=goal.pk)
 
     with patch(
         "trades.sizing_calls.forecasts.find_solved", wraps=find_solved
     ) as solved:
-        told = project(goal, NOW)
+        given = project(goal, NOW)
 
     [asked, _], _ = solved.call_args
     assert asked.digest == sized["table"]
-    assert told.trades_left is not None
-    assert told.way is not None
-    trades = whole_trades(told.trades_left)
-    assert trades == whole_trades(Decimal(standing["trades_left"]))
+    assert given.trades_left is not None
+    assert given.path is not None
+    trades = whole_trades(given.trades_left)
+    assert trades == whole_trades(Decimal(goal_state["trades_left"]))
     table = solve(asked)
-    assert table.factor_at(trades, told.way.equity) == Decimal(sized["factor"])
+    assert table.factor_at(trades, given.path.equity) == Decimal(sized["factor"])
     assert Decimal(sized["factor"]) == row.policy_factor
-    at_table = table.probability_at(trades, told.way.equity)
+    at_table = table.probability_at(trades, given.path.equity)
     assert at_table == Decimal(sized["probability"])
     # The table is solved on a grid and read between its nodes; the projection walks its
     # rule over a grid of its own.
-    assert told.probability is not None
-    assert abs(told.probability - at_table) < Decimal("0.02")
-    assert Decimal(read_projection(goal)["probability"]) == told.probability
+    assert given.probability is not None
+    assert abs(given.probability - at_table) < Decimal("0.02")
+    assert Decimal(read_projection(goal)["probability"]) == given.probability
 
 
 # What it costs
@@ -162,9 +162,9 @@ def test_fifty_goals_are_projected_in_as_many_statements_as_one() -> None:
     add_goals(portfolio, MOST_GOALS - 1)
     many = count(lambda: refresh_projections(as_of=NOW, portfolio_id=portfolio.pk))
     assert many == few <= 8
-    told = portfolio.goals.values_list("projected_at", "probability")
-    assert {at for at, _ in told} == {NOW}
-    assert None not in {probability for _, probability in told}
+    given = portfolio.goals.values_list("projected_at", "probability")
+    assert {at for at, _ in given} == {NOW}
+    assert None not in {probability for _, probability in given}
 
 
 @pytest.mark.slow
@@ -194,9 +194,9 @@ def test_a_deadline_of_many_thousand_trades_is_sized_projected_and_kept() -> Non
         target_date=date(2045, 1, 1),
     )
     answer = post(goal, "sizing", base_size="100")
-    told = read_projection(goal)
-    assert Decimal(told["trades_left"]) > 10_000
+    given = read_projection(goal)
+    assert Decimal(given["trades_left"]) > 10_000
     assert refresh_projections(as_of=NOW, portfolio_id=portfolio.pk) == 1
     goal.refresh_from_db()
-    assert goal.unreachable == told["unreachable"] is True
-    assert told["unreachable_reason"] in answer["reason"]
+    assert goal.unreachable == given["unreachable"] is True
+    assert given["unreachable_reason"] in answer["reason"]

@@ -72,7 +72,7 @@ def test_a_day_without_a_rate_takes_that_of_the_week_before(
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "answer"),
     [
         ("", "is not a table of rates"),
         ("date\n2019-03-01\n", "is not a table of rates"),
@@ -87,8 +87,8 @@ def test_a_day_without_a_rate_takes_that_of_the_week_before(
         ("date,BTC\n2019-03-01," + "1" * 5_000_001, "larger than 5 MB"),
     ],
 )
-def test_what_is_no_table_of_rates_is_refused(content: str, told: str) -> None:
-    with pytest.raises(InvalidInput, match=told) as caught:
+def test_what_is_no_table_of_rates_is_refused(content: str, answer: str) -> None:
+    with pytest.raises(InvalidInput, match=answer) as caught:
         rates_of(content)
     assert caught.value.field == "fx-rates"
 
@@ -140,11 +140,11 @@ def test_a_fill_of_the_pair_within_a_day_gives_the_rate(portfolio: Portfolio) ->
 
 def test_a_fee_in_a_third_coin_takes_the_rate_of_its_day(portfolio: Portfolio) -> None:
     at = datetime(2024, 11, 1, 9, tzinfo=UTC)
-    told: dict[str, Any] = fill(0, "buy", "1", fee=("0.01", "BNB"))
-    told["timestamp"] = int(at.timestamp() * 1000)
-    sold = {**told, "id": "2", "side": "sell", "fee": None}
+    answer: dict[str, Any] = fill(0, "buy", "1", fee=("0.01", "BNB"))
+    answer["timestamp"] = int(at.timestamp() * 1000)
+    sold = {**answer, "id": "2", "side": "sell", "fee": None}
     sold["timestamp"] = int((at + timedelta(hours=1)).timestamp() * 1000)
-    report = bring_ccxt(portfolio, [told, sold], day_rates=rates_of(WIDE))
+    report = bring_ccxt(portfolio, [answer, sold], day_rates=rates_of(WIDE))
     assert counts(report) == (2, 0, 0)
     assert profits() == [D("-5.705")]
 
@@ -155,9 +155,9 @@ def test_the_command_reads_a_file_of_rates(
     file, rates = tmp_path / "trades.csv", tmp_path / "rates.csv"
     file.write_text(csv_of(*FILLS[:2]))
     rates.write_text(WIDE)
-    told = {"user": portfolio.user.username, "portfolio": portfolio.name}
-    told |= {"strategy": ensure_strategy(portfolio).strategy_id}
-    options: dict[str, Any] = {**told, "format": "binance-csv"}
+    answer = {"user": portfolio.user.username, "portfolio": portfolio.name}
+    answer |= {"strategy": ensure_strategy(portfolio).strategy_id}
+    options: dict[str, Any] = {**answer, "format": "binance-csv"}
     call_command("import_trades", str(file), fx_rates=rates, **options)
     assert profits() == [D(6930)]
     with pytest.raises(CommandError, match="There is no file"):

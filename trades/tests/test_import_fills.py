@@ -47,7 +47,7 @@ def bring(
     **options: Any,
 ) -> ImportReport:
     body = content.encode() if isinstance(content, str) else content
-    told = {"strategy_id": ensure_strategy(portfolio).strategy_id, **options}
+    answer = {"strategy_id": ensure_strategy(portfolio).strategy_id, **options}
     return import_trades(
         user=portfolio.user,
         portfolio=portfolio.pk,
@@ -55,7 +55,7 @@ def bring(
         file_name="fills",
         format_name=format_name,
         now=NOW,
-        options=ImportOptions(**told),
+        options=ImportOptions(**answer),
         partial=partial,
     )
 
@@ -155,8 +155,8 @@ def test_a_file_of_binance_becomes_trades_and_parts(portfolio: Portfolio) -> Non
     report = bring(portfolio, (FILES / "binance_trades.csv").read_bytes())
     assert counts(report) == (9, 0, 0)
     rows = Trade.objects.order_by("symbol", "entry_time", "exit_time", "quantity")
-    told = ("symbol", "status", "quantity", "entry_fees", "exit_fees", "profit_loss")
-    assert list(rows.values_list(*told)) == [
+    answer = ("symbol", "status", "quantity", "entry_fees", "exit_fees", "profit_loss")
+    assert list(rows.values_list(*answer)) == [
         # Bought 150 less the fee of 0.15, at 4; sold at 4.5.
         ("1INCHUSDT", "closed", D("149.85"), D("0.6"), D("0.674325"), D("73.650675")),
         ("BNBUSDT", "open", D("1.998"), D("0.5"), 0, None),
@@ -243,8 +243,8 @@ def test_files_that_ccxt_made(portfolio: Portfolio) -> None:
     assert [one.side for one in (part, rest, turned)] == ["SHORT", "SHORT", "LONG"]
     # A rebate is no fee but funding.
     assert (part.exit_fees, part.funding) == (0, D("0.05136012"))
-    told = D("410.4") * D("0.012") - D("0.2074104") + D("0.05136012")
-    assert part.profit_loss == told
+    answer = D("410.4") * D("0.012") - D("0.2074104") + D("0.05136012")
+    assert part.profit_loss == answer
     assert (rest.quantity, rest.status) == (D("0.008"), "closed")
     assert rest.exit_fees == D("0.1376")  # 8 of 18 of the fee
     assert (turned.quantity, turned.entry_fees) == (D("0.010"), D("0.172"))
@@ -275,8 +275,8 @@ def test_a_file_may_stand_in_either_order(
         line(1, "buy", "1", "11"),
         line(2, "sell", "1", "12"),
     ]
-    told = lines[::-1] if newest_first else lines
-    bring(portfolio, "\n".join([NEWER, *told]))
+    answer = lines[::-1] if newest_first else lines
+    bring(portfolio, "\n".join([NEWER, *answer]))
     closed = Trade.objects.get(status="closed")
     assert (closed.entry_price, closed.profit_loss) == (10, 2)
 
@@ -299,9 +299,9 @@ def test_one_sale_of_several_lots_and_several_sales_of_one(
     ]
     assert counts(bring_ccxt(portfolio, fills)) == (5, 0, 0)
     rows = Trade.objects.order_by("exit_time", "entry_time")
-    told = ("external_id", "quantity", "entry_fees", "exit_fees", "profit_loss")
+    answer = ("external_id", "quantity", "entry_fees", "exit_fees", "profit_loss")
     prefix = "ccxt:kraken:main:SOL/USDT:"
-    assert list(rows.values_list(*told)) == [
+    assert list(rows.values_list(*answer)) == [
         (f"{prefix}a", 1, D("0.1"), D("0.05"), D("1.85")),
         (f"{prefix}b>c", 1, D("0.03333333"), D("0.05"), D("1.91666667")),
         (f"{prefix}b>d", 1, D("0.03333333"), 0, D("2.96666667")),
@@ -384,8 +384,8 @@ def test_what_the_ledger_cannot_hold_is_refused_by_its_column(
 
 def funding(minute: float, cost: str, symbol: str = SWAP) -> dict[str, Any]:
     """An execution by which a position was funded, as Bybit and BitMEX give them."""
-    told = fill(minute, "sell", "3", "11", f"f{minute}", (cost, "USDT"), symbol)
-    return {**told, "info": {"execType": "Funding"}}
+    answer = fill(minute, "sell", "3", "11", f"f{minute}", (cost, "USDT"), symbol)
+    return {**answer, "info": {"execType": "Funding"}}
 
 
 def test_funding_among_fills_is_funding_of_what_is_open(portfolio: Portfolio) -> None:
@@ -556,16 +556,16 @@ def test_a_lot_keeps_the_rate_it_was_opened_at(db: None) -> None:
 def by_hand(portfolio: Portfolio, fills: Iterable[dict[str, Any]]) -> None:
     """The same purchases and sales through the services, first in first out."""
     open_trades: list[Trade] = []
-    for told in fills:
-        quantity, price = D(told["amount"]), D(told["price"])
-        at = datetime.fromtimestamp(told["timestamp"] / 1000, UTC)
-        fees = D(told["fee"]["cost"])
+    for answer in fills:
+        quantity, price = D(answer["amount"]), D(answer["price"])
+        at = datetime.fromtimestamp(answer["timestamp"] / 1000, UTC)
+        fees = D(answer["fee"]["cost"])
         common = {"user": portfolio.user, "now": NOW}
-        if told["side"] == "buy":
+        if answer["side"] == "buy":
             trade, _ = open_trade(
                 portfolio=portfolio.pk,
                 strategy_id=ensure_strategy(portfolio).strategy_id,
-                symbol=told["symbol"],
+                symbol=answer["symbol"],
                 side=Side.LONG,
                 quantity=quantity,
                 entry_price=price,
@@ -583,7 +583,7 @@ def by_hand(portfolio: Portfolio, fills: Iterable[dict[str, Any]]) -> None:
                 trade_id=trade.pk,
                 exit_price=price,
                 exit_time=at,
-                fees=fees * part / D(told["amount"]),
+                fees=fees * part / D(answer["amount"]),
                 quantity=part,
                 **common,
             )
@@ -604,12 +604,12 @@ def test_fills_book_what_the_same_trades_by_hand_book(portfolio: Portfolio) -> N
     bring_ccxt(portfolio, fills)
     other = PortfolioFactory(user=portfolio.user, opening_balance=D(100_000))
     by_hand(other, fills)
-    told = ("entry_price", "quantity", "entry_fees", "exit_price", "exit_fees")
+    answer = ("entry_price", "quantity", "entry_fees", "exit_price", "exit_fees")
     booked = ("profit_loss", "unbooked_profit", "status", "entry_time", "exit_time")
     rows = [
         Trade.objects.filter(portfolio=one)
         .order_by("entry_time", "exit_time", "quantity")
-        .values_list(*told, *booked)
+        .values_list(*answer, *booked)
         for one in (portfolio, other)
     ]
     assert list(rows[0]) == list(rows[1])
@@ -617,9 +617,9 @@ def test_fills_book_what_the_same_trades_by_hand_book(portfolio: Portfolio) -> N
 
 def test_a_lot_closed_by_hand_is_not_sold_again(portfolio: Portfolio) -> None:
     bring_ccxt(portfolio, [fill(1, "buy", "2")])
-    told = {"user": portfolio.user, "trade_id": Trade.objects.get().pk, "now": NOW}
+    answer = {"user": portfolio.user, "trade_id": Trade.objects.get().pk, "now": NOW}
     at = START + timedelta(minutes=2)
-    close_trade(exit_price=D(11), quantity=D(1), exit_time=at, **told)
+    close_trade(exit_price=D(11), quantity=D(1), exit_time=at, **answer)
     assert bring_ccxt(portfolio, [fill(3, "sell", "2")]).refused == 1
     assert counts(bring_ccxt(portfolio, [fill(3, "sell", "1")])) == (1, 0, 0)
     assert_no_drift(portfolio)
@@ -671,16 +671,16 @@ def test_the_command_imports_fills(
 ) -> None:
     path = tmp_path / "fills.csv"
     path.write_text(csv_of(line(1, "buy", "1", "10", "0.01BNB")))
-    told = {
+    answer = {
         "format": "binance-csv",
         "user": portfolio.user_id,
         "portfolio": portfolio.name,
         "strategy": ensure_strategy(portfolio).strategy_id,
     }
     with pytest.raises(CommandError, match="nothing was imported"):
-        call_command("import_trades", str(path), **told)
+        call_command("import_trades", str(path), **answer)
     assert "BNB" in capsys.readouterr().out
-    call_command("import_trades", str(path), fee_rate=["BNB=300"], **told)
+    call_command("import_trades", str(path), fee_rate=["BNB=300"], **answer)
     assert "1 created, 0 already known, 0 refused" in capsys.readouterr().out
     assert Trade.objects.get().entry_fees == 3
 
@@ -722,15 +722,15 @@ def test_a_huge_fee_of_binance_is_refused_by_line(portfolio: Portfolio) -> None:
 
 
 @pytest.mark.parametrize("text", ["\0", "\ud800", "BNB\0"], ids=ascii)
-@pytest.mark.parametrize("told", ["id", "fee", "fee without an id"])
+@pytest.mark.parametrize("answer", ["id", "fee", "fee without an id"])
 def test_what_the_database_cannot_keep_is_refused_by_line(
-    portfolio: Portfolio, told: str, text: str
+    portfolio: Portfolio, answer: str, text: str
 ) -> None:
     one = fill(0, "buy", "1", key=text)
-    if told != "id":
-        one = fill(0, "buy", "1", fee=("1", text), key="" if told == "fee" else None)
+    if answer != "id":
+        one = fill(0, "buy", "1", fee=("1", text), key="" if answer == "fee" else None)
     (refusal,) = bring_ccxt(portfolio, [one]).refusals
-    assert refusal.column == told.partition(" ")[0]
+    assert refusal.column == answer.partition(" ")[0]
     assert refusal.reason == HIDDEN_FOUND
 
 

@@ -195,8 +195,8 @@ def test_every_known_quote_is_found_behind_a_coin_that_is_paid_as_fee(
 def test_a_time_is_read_however_it_is_written(
     date: str, header: str, at: tuple[int, ...]
 ) -> None:
-    told = NEWER.replace("Date(UTC)", header)
-    fill = read_one(LINE.replace("2021-03-01 12:34:56", date), told)
+    answer = NEWER.replace("Date(UTC)", header)
+    fill = read_one(LINE.replace("2021-03-01 12:34:56", date), answer)
     assert fill.at == datetime(*at, tzinfo=UTC)
 
 
@@ -326,7 +326,7 @@ def test_lines_end_as_they_like_and_empty_ones_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "answer"),
     [
         (b"", "is not a trade history"),
         (b"Date(UTC),OrderNo,Pair,Type,Side,Order Price\n", "is not a trade history"),
@@ -338,8 +338,8 @@ def test_lines_end_as_they_like_and_empty_ones_are_passed_over() -> None:
         (b"SQLite format 3\x00", "file"),
     ],
 )
-def test_another_file_is_refused_whole(content: bytes, told: str) -> None:
-    with pytest.raises(InvalidInput, match=told):
+def test_another_file_is_refused_whole(content: bytes, answer: str) -> None:
+    with pytest.raises(InvalidInput, match=answer):
         open_binance(io.BufferedReader(io.BytesIO(content)), ImportOptions())
 
 
@@ -385,9 +385,9 @@ def test_a_plain_row_is_read_as_any_other(
 ) -> None:
     base, quote, paid = coins
     total = price * quantity + off * D("0.5")
-    told = f"{date},{pair},BUY,{price:f},{quantity:f}{base},{total:f}{quote},"
-    told += f"{fee:f}{paid}"
+    answer = f"{date},{pair},BUY,{price:f},{quantity:f}{base},{total:f}{quote},"
+    answer += f"{fee:f}{paid}"
     # A column more is no plain layout.
-    read_plain = read(told)
-    read_closely = read(f"{told},x", header=f"{NEWER},Note")
+    read_plain = read(answer)
+    read_closely = read(f"{answer},x", header=f"{NEWER},Note")
     assert read_plain == read_closely

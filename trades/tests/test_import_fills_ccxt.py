@@ -101,9 +101,9 @@ def test_a_file_that_ccxt_made_of_contracts_a_trade_a_line() -> None:
 
 
 def test_numbers_may_be_texts_and_carry_exponents() -> None:
-    told = {"price": "0.00006021", "amount": "1.5e3", "cost": None}
-    told["timestamp"] = "1700000000000"
-    fill = read_one(**told)
+    answer = {"price": "0.00006021", "amount": "1.5e3", "cost": None}
+    answer["timestamp"] = "1700000000000"
+    fill = read_one(**answer)
     assert (fill.price, fill.quantity) == (D("0.00006021"), D(1500))
     assert fill.at == datetime(2023, 11, 14, 22, 13, 20, tzinfo=UTC)
     (fine,) = read_text(json.dumps(TRADE).replace("5.2", "5.2e-7"))
@@ -297,13 +297,15 @@ def test_executions_that_trade_are_fills(kind: str) -> None:
 def test_a_figure_is_stored_as_the_venue_can_mean_it(
     given: str, stored: str, field: str
 ) -> None:
-    told = json.dumps([{**TRADE, "cost": None, field: "?"}]).replace('"?"', given)
-    file = open_ccxt(io.BufferedReader(io.BytesIO(told.encode())), ImportOptions())
+    answer = json.dumps([{**TRADE, "cost": None, field: "?"}]).replace('"?"', given)
+    file = open_ccxt(io.BufferedReader(io.BytesIO(answer.encode())), ImportOptions())
     (fill,) = file.items
     assert isinstance(fill, Fill)
     assert {"amount": fill.quantity, "price": fill.price}[field] == D(stored)
     assert file.roundings.count == (given != stored)
-    assert f"is stored as {stored}." in (file.roundings.told() or "") or given == stored
+    assert (
+        f"is stored as {stored}." in (file.roundings.message() or "") or given == stored
+    )
 
 
 def test_an_amount_that_is_missing_is_made_of_cost_and_price() -> None:
@@ -329,11 +331,11 @@ def test_the_size_of_a_contract_may_be_given(
 
 
 def test_a_fee_and_a_symbol_without_currency_take_the_one_that_is_given() -> None:
-    told = {**TRADE, "symbol": "BRK B", "fee": {"cost": 1}, "fees": []}
-    (fill,) = read(told, quote_currency="USD", fee_currency="USD")
+    answer = {**TRADE, "symbol": "BRK B", "fee": {"cost": 1}, "fees": []}
+    (fill,) = read(answer, quote_currency="USD", fee_currency="USD")
     assert isinstance(fill, Fill)
     assert (fill.symbol, fill.base, fill.quote) == ("BRK.B", "BRK.B", "USD")
     assert fill.fees == Fees(quote=D(1))
     assert read_one(symbol="BRK B/USD").symbol == "BRK.B/USD"
     with pytest.raises(InvalidInput, match="capital letters"):
-        read(told, quote_currency="dollars!")
+        read(answer, quote_currency="dollars!")

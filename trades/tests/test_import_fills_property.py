@@ -35,10 +35,10 @@ steps = st.tuples(
 )
 
 
-def make_fills(told: list[Any]) -> Iterator[dict[str, Any]]:
+def make_fills(answer: list[Any]) -> Iterator[dict[str, Any]]:
     """Fills in the order of their times; spot never sells more than it holds."""
     minute, held, swapped = 0, D(0), D(0)
-    for number, one_told in enumerate(told):
+    for number, one_told in enumerate(answer):
         symbol, is_buy, thousandths, price, fee, later, is_funding = one_told
         minute += later
         quantity = D(thousandths) / 1000
@@ -76,9 +76,9 @@ def make_fills(told: list[Any]) -> Iterator[dict[str, Any]]:
 
 
 def kept(portfolio: Portfolio) -> list[tuple[Any, ...]]:
-    told = ("external_id", "kind", "quantity", "price", "fees", "trade__external_id")
+    answer = ("external_id", "kind", "quantity", "price", "fees", "trade__external_id")
     fills = TradeFill.objects.filter(portfolio=portfolio).order_by("external_id")
-    return list(fills.values_list(*told))
+    return list(fills.values_list(*answer))
 
 
 @pytest.mark.slow
@@ -86,9 +86,9 @@ class Portions(TestCase):
     @settings(max_examples=25)
     @given(st.lists(steps, min_size=2, max_size=25), st.sets(st.integers(1, 24)))
     def test_any_portions_make_the_trades_of_one_file(
-        self, told: list[Any], cuts: set[int]
+        self, answer: list[Any], cuts: set[int]
     ) -> None:
-        fills = list(make_fills(told))
+        fills = list(make_fills(answer))
         whole = PortfolioFactory(opening_balance=D(10**9))
         portions = PortfolioFactory(user=whole.user, opening_balance=D(10**9))
         bring_ccxt(whole, fills, **RATES)

@@ -68,8 +68,8 @@ def test_a_value_that_breaks_parsers_is_no_json(
 def test_what_the_database_cannot_keep_is_refused_by_line(
     portfolio: Portfolio, column: str, text: str
 ) -> None:
-    told = (OBJECT % 1).replace('"BTCUSDT"', f'"X", "{column}": "{text}"')
-    for layout in (told, f"[{told}]"):
+    answer = (OBJECT % 1).replace('"BTCUSDT"', f'"X", "{column}": "{text}"')
+    for layout in (answer, f"[{answer}]"):
         report = bring(portfolio, layout, "json")
         assert [(one.line, one.column) for one in report.refusals] == [(1, column)]
 

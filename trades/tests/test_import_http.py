@@ -44,9 +44,9 @@ def send_form(trader: Trader, content: str, query: str = "", **fields: str) -> A
 
 
 def send_body(trader: Trader, content: str, media_type: str, **query: str) -> Any:
-    told = {"portfolio": "crypto", "strategy_id": "momentum_001", **query}
+    given = {"portfolio": "crypto", "strategy_id": "momentum_001", **query}
     return trader.client.generic(
-        "POST", f"{IMPORT}?{urlencode(told)}", content.encode(), media_type
+        "POST", f"{IMPORT}?{urlencode(given)}", content.encode(), media_type
     )
 
 
@@ -76,8 +76,8 @@ def test_the_body_may_be_the_file_itself(trader: Trader) -> None:
     assert counts(lines) == (1, 0, 0)
     array = send_body(trader, json.dumps([named]), "application/json")
     assert counts(array) == (0, 1, 0)
-    told = send_body(trader, csv_of(ROW), "text/csv", format="mastertrade-csv")
-    assert counts(told) == (0, 1, 0)
+    given = send_body(trader, csv_of(ROW), "text/csv", format="mastertrade-csv")
+    assert counts(given) == (0, 1, 0)
 
 
 def test_a_refused_row_is_named_and_nothing_is_imported(trader: Trader) -> None:
@@ -155,13 +155,13 @@ def test_a_body_of_another_kind_is_not_taken(trader: Trader) -> None:
 
 
 def whole(**fields: Any) -> dict[str, Any]:
-    told = {
+    given = {
         "external_id": "a",
         "entry_time": "2026-03-02T09:00:00Z",
         "exit_price": "51000",
         "exit_time": "2026-03-02T10:00:00Z",
     }
-    return open_body(**{**told, **fields})
+    return open_body(**{**given, **fields})
 
 
 def test_a_call_that_repeats_an_imported_trade_adds_nothing(trader: Trader) -> None:
@@ -257,7 +257,7 @@ def test_what_another_user_owns_does_not_exist(trader: Trader) -> None:
         ("BNB=1" + "0" * 20, "the rate of BNB is out of range."),
         ("BNB=1" + "0" * 500, "the rate of BNB is out of range."),
         ("BNB=0.0000000000001", "the rate of BNB has more than 12 decimal places."),
-        ("BNB=300,BNB=301", "BNB comes more than once."),
+        ("BNB=300,BNB=301", "BNB is given more than once."),
     ],
 )
 def test_a_rate_that_is_none_is_refused(
@@ -275,8 +275,8 @@ def test_rates_may_have_blanks_around_them(trader: Trader) -> None:
 
 def test_rates_by_day_and_other_words_come_with_a_form(trader: Trader) -> None:
     rates = SimpleUploadedFile("rates.csv", b"date,EUR\n2026-03-01,0.9\n")
-    told = {"id": "1", "side": "buy", "price": 10, "amount": 1, "symbol": "BRK B"}
-    fill = {**told, "timestamp": 1772442000000, "fee": {"cost": 1}}
+    given = {"id": "1", "side": "buy", "price": 10, "amount": 1, "symbol": "BRK B"}
+    fill = {**given, "timestamp": 1772442000000, "fee": {"cost": 1}}
     words = {"quote_currency": "EUR", "fee_currency": "EUR", "equal_fills": "new"}
     body = {"format": "ccxt-json", "venue": "x", **words, "fx_rates_file": rates}
     answer = send_form(trader, json.dumps([fill]), **body)

@@ -22,6 +22,7 @@ from trades.enums import Side
 from trades.importing import formats
 from trades.importing import import_trades as service
 from trades.importing.export import export_trades
+from trades.importing.formats.base import ImportFormat
 from trades.importing.import_trades import ImportReport, import_trades
 from trades.importing.options import ImportOptions
 from trades.importing.rows import TradeRow
@@ -45,7 +46,7 @@ def portfolio(db: None) -> Iterator[Portfolio]:
 
 
 def bring(portfolio: Portfolio, content: str, **options: Any) -> ImportReport:
-    told: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "format_name": "mastertrade-csv",
         "options": ImportOptions(strategy_id=ensure_strategy(portfolio).strategy_id),
     }
@@ -55,7 +56,7 @@ def bring(portfolio: Portfolio, content: str, **options: Any) -> ImportReport:
         source=io.BytesIO(content.encode()),
         file_name="trades.csv",
         now=NOW,
-        **{**told, **options},
+        **{**answer, **options},
     )
 
 
@@ -108,9 +109,9 @@ def test_an_open_row_is_known_whatever_became_of_its_trade(
 ) -> None:
     bring(portfolio, csv_of(OPEN))
     trade = Trade.objects.get()
-    told = {"user": portfolio.user, "trade_id": trade.pk, "now": NOW}
+    answer = {"user": portfolio.user, "trade_id": trade.pk, "now": NOW}
     add_to_trade(
-        quantity=Decimal("0.01"), entry_price=Decimal(60000), at=AT + HOUR, **told
+        quantity=Decimal("0.01"), entry_price=Decimal(60000), at=AT + HOUR, **answer
     )
     assert counts(bring(portfolio, csv_of(OPEN))) == (0, 1, 0)
     closed(trade, quantity=Decimal("0.01"))
@@ -205,10 +206,11 @@ def test_a_part_must_be_of_such_a_trade(portfolio: Portfolio) -> None:
 
 
 @pytest.fixture
-def told(portfolio: Portfolio, monkeypatch: pytest.MonkeyPatch) -> list[TradeRow]:
+def answer(portfolio: Portfolio, monkeypatch: pytest.MonkeyPatch) -> list[TradeRow]:
     """The rows of the next files, of a format that settles open trades."""
     rows: list[TradeRow] = []
-    monkeypatch.setitem(formats.FORMATS, "told", lambda source, options: iter(rows))
+    of_rows = ImportFormat("told", "rows", lambda *asked: iter(rows), 1_000)
+    monkeypatch.setitem(formats.FORMATS, "told", of_rows)
     monkeypatch.setattr(service, "FORMAT_NAMES", ("told",))
     return rows
 
@@ -221,7 +223,7 @@ WHOLE = TradeRow(
     quantity=Decimal(3),
     entry_price=Decimal(100),
     entry_time=AT,
-    settles=True,
+    updates_open_trade=True,
 )
 FIRST = replace(
     WHOLE,
@@ -230,49 +232,51 @@ FIRST = replace(
     exit_price=Decimal(110),
     exit_time=AT + HOUR,
     parent_external_id="bot:1",
-    settles=False,
+    updates_open_trade=False,
 )
 REST = replace(WHOLE, quantity=Decimal(2))
 ENDED = replace(REST, exit_price=Decimal(120), exit_time=AT + 2 * HOUR)
 
 
-def settle(portfolio: Portfolio, told: list[TradeRow], *rows: TradeRow) -> ImportReport:
-    told[:] = rows
+def settle(
+    portfolio: Portfolio, answer: list[TradeRow], *rows: TradeRow
+) -> ImportReport:
+    answer[:] = rows
     return bring(portfolio, "", format_name="told")
 
 
 def test_an_open_trade_is_settled_step_by_step(
-    portfolio: Portfolio, told: list[TradeRow]
+    portfolio: Portfolio, answer: list[TradeRow]
 ) -> None:
-    assert counts(settle(portfolio, told, WHOLE)) == (1, 0, 0)
-    assert counts(settle(portfolio, told, REST, FIRST)) == (1, 1, 0)
+    assert counts(settle(portfolio, answer, WHOLE)) == (1, 0, 0)
+    assert counts(settle(portfolio, answer, REST, FIRST)) == (1, 1, 0)
     position = Position.objects.get()
     assert (position.quantity, position.status) == (2, "open")
-    assert counts(settle(portfolio, told, ENDED, FIRST)) == (0, 2, 0)
+    assert counts(settle(portfolio, answer, ENDED, FIRST)) == (0, 2, 0)
     position.refresh_from_db()
     assert position.status == "closed"
     assert Portfolio.objects.get(pk=portfolio.pk).realized_pnl == 10 + 40
     for rows in ((WHOLE,), (REST, FIRST), (ENDED, FIRST)):
-        report = settle(portfolio, told, *rows)
+        report = settle(portfolio, answer, *rows)
         assert (report.created, report.import_id) == (0, None)
     assert Portfolio.objects.get(pk=portfolio.pk).realized_pnl == 10 + 40
 
 
 def test_a_file_from_before_brings_nothing_back(
-    portfolio: Portfolio, told: list[TradeRow]
+    portfolio: Portfolio, answer: list[TradeRow]
 ) -> None:
-    settle(portfolio, told, REST, FIRST)
-    assert settle(portfolio, told, WHOLE).import_id is None
+    settle(portfolio, answer, REST, FIRST)
+    assert settle(portfolio, answer, WHOLE).import_id is None
     assert Trade.objects.get(external_id="bot:1").quantity == 2
 
 
 def test_a_trade_that_grew_is_enlarged_and_not_made_smaller_again(
-    portfolio: Portfolio, told: list[TradeRow]
+    portfolio: Portfolio, answer: list[TradeRow]
 ) -> None:
-    settle(portfolio, told, WHOLE)
-    settle(portfolio, told, replace(WHOLE, quantity=Decimal(5)))
+    settle(portfolio, answer, WHOLE)
+    settle(portfolio, answer, replace(WHOLE, quantity=Decimal(5)))
     assert Trade.objects.get().quantity == 5
-    assert settle(portfolio, told, WHOLE).import_id is None
+    assert settle(portfolio, answer, WHOLE).import_id is None
     assert Trade.objects.get().quantity == 5
 
 

@@ -20,13 +20,13 @@ ROW = ",".join(FIELDS)
 def read(*lines: str, header: str = HEADER) -> list[tuple[int, tuple[str, ...]]]:
     """Line and fields of each row; of a refused one the column instead."""
     content = "".join([f"{header}\n", *lines]).encode()
-    told = read_csv(io.BufferedReader(io.BytesIO(content)))  # type: ignore[arg-type]
+    answer = read_csv(io.BufferedReader(io.BytesIO(content)))  # type: ignore[arg-type]
     names = header.split(",")
     return [
         (one.line, (one.column,))
         if isinstance(one, Refusal)
         else (one[0], tuple(one[1][NAMES.index(name)] for name in names))
-        for one in told
+        for one in answer
     ]
 
 
@@ -94,8 +94,8 @@ def test_lines_are_counted_through_quoted_ones_and_empty_ones() -> None:
         "short\n",
         f"d,{ROW.replace('LONG', 'BUY')}\n",
     ]
-    told = read(*rows, header=header)
-    assert [(line, fields[0]) for line, fields in told] == [
+    answer = read(*rows, header=header)
+    assert [(line, fields[0]) for line, fields in answer] == [
         (2, "a"),
         (4, "external_id"),  # no newline stands in an id
         (6, "c"),

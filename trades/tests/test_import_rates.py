@@ -13,7 +13,7 @@ from hypothesis.extra.django import TestCase
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
 from mastertrade.values.exceptions import InvalidInput
-from trades.decisions.lots import Stake
+from trades.decisions.lots import PositionLot
 from trades.decisions.pnl import (
     Rates,
     measure_exact_profit,
@@ -70,7 +70,7 @@ def test_every_combination_of_currencies_and_rates_is_read_alike() -> None:
         assert (trade.fx_rate, trade.fee_fx_rate) == (rates.quote, rates.fee)
         assert trade.profit_loss == measure_exact_profit(
             side=Side.LONG,
-            stake=Stake(Decimal(1), Decimal(10), entry_fees=Decimal("0.1")),
+            lot=PositionLot(Decimal(1), Decimal(10), entry_fees=Decimal("0.1")),
             exit_price=Decimal(11),
             exit_fees=Decimal("0.2"),
             rates=rates,
@@ -100,7 +100,7 @@ def decimals(longest: int, places: int) -> st.SearchStrategy[Decimal]:
 class Profits(TestCase):
     @settings(max_examples=25)
     @given(
-        told=st.lists(
+        answer=st.lists(
             st.tuples(
                 st.sampled_from(Side),
                 decimals(9, 12) | decimals(8, 4) | st.just(Decimal("0.5")),
@@ -113,7 +113,7 @@ class Profits(TestCase):
         )
     )
     def test_a_profit_is_rounded_half_to_even(
-        self, told: list[tuple[Side, Decimal, Decimal, Decimal, Decimal]]
+        self, answer: list[tuple[Side, Decimal, Decimal, Decimal, Decimal]]
     ) -> None:
         portfolio = PortfolioFactory(currency="USD", opening_balance=Decimal(10**9))
         rows: list[list[object]] = [
@@ -121,10 +121,10 @@ class Profits(TestCase):
                 *(n, "X", side, f"{quantity:f}", f"{entry:f}", TIMES[0], f"{out:f}"),
                 *(TIMES[1], f"{fees:f}", 0, f"{-fees:f}", None, None, None, None),
             ]
-            for n, (side, quantity, entry, out, fees) in enumerate(told)
+            for n, (side, quantity, entry, out, fees) in enumerate(answer)
         ]
         assert bring(portfolio, rows).refusals == ()
-        for number, (side, quantity, entry, out, fees) in enumerate(told):
+        for number, (side, quantity, entry, out, fees) in enumerate(answer):
             assert Trade.objects.get(
                 portfolio=portfolio, external_id=str(number)
             ).profit_loss == measure_profit_loss(

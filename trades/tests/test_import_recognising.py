@@ -89,19 +89,19 @@ def test_a_file_of_another_venue_is_told_the_columns_and_the_way_in(
     header = ",".join(sorted(dict(FOREIGN)[words]))
     with pytest.raises(InvalidInput) as caught:
         bring(portfolio, f"{header}\n", name)
-    told = caught.value.detail
-    assert f"It looks like {words}." in told
-    assert all(column in told for column in REQUIRED)
-    assert "--format ccxt-json" in told
-    assert "stocks included" in told
+    answer = caught.value.detail
+    assert f"It looks like {words}." in answer
+    assert all(column in answer for column in REQUIRED)
+    assert "--format ccxt-json" in answer
+    assert "stocks included" in answer
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "answer"),
     [
         (b"PK\x03\x04...", "Excel file (.xlsx)"),
         (b"\xd0\xcf\x11\xe0", "old Excel file"),
-        (gzip.compress(OWN.encode(), mtime=0), "packed by gzip (.gz)"),
+        (gzip.compress(OWN.encode(), mtime=0), "compressed with gzip (.gz)"),
         (OWN.encode("utf-16"), "UTF-16"),
         (b"%PDF-1.4", "a PDF"),
         (b"\n <!DOCTYPE html>", "a web page"),
@@ -111,12 +111,12 @@ def test_a_file_of_another_venue_is_told_the_columns_and_the_way_in(
 def test_what_holds_no_text_is_said_by_name(
     portfolio: Portfolio,  # noqa: F811
     content: bytes,
-    told: str,
+    answer: str,
     name: str,
 ) -> None:
     with pytest.raises(InvalidInput) as caught:
         bring(portfolio, content, name)
-    assert told in caught.value.detail
+    assert answer in caught.value.detail
 
 
 @pytest.mark.parametrize("begin", ["\n", "\r\n", "\ufeff\n", " \n\n"])
@@ -169,9 +169,9 @@ def test_no_text_of_a_file_breaks_or_colours_the_terminal(
     path = tmp_path / f"[red]{word.replace('/', '')}.csv"
     header = f"{OWN.strip()},strategy_id"
     path.write_text(f"{header}\nA,LONG,1,1,2026-01-01T00:00:00Z,{word}\n")
-    told = {"user": portfolio.user.username, "portfolio": portfolio.name}
+    answer = {"user": portfolio.user.username, "portfolio": portfolio.name}
     with pytest.raises(CommandError, match="1 rows are refused"):
-        call_command("import_trades", str(path), **told)
+        call_command("import_trades", str(path), **answer)
     printed = capsys.readouterr().out
     assert "\x1b" not in printed
     assert "\u202e" not in printed
@@ -179,12 +179,12 @@ def test_no_text_of_a_file_breaks_or_colours_the_terminal(
     assert shown in printed
     path.write_text(f"{word},side\n")
     with pytest.raises(CommandError) as caught:
-        call_command("import_trades", str(path), **told)
+        call_command("import_trades", str(path), **answer)
     assert str(caught.value).isprintable()
 
 
 def test_a_csv_without_commas_is_told_so(
     portfolio: Portfolio,  # noqa: F811
 ) -> None:
-    with pytest.raises(InvalidInput, match="parted by commas"):
+    with pytest.raises(InvalidInput, match="separated by commas"):
         bring(portfolio, OWN.replace(",", ";"), "mastertrade-csv")

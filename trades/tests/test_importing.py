@@ -44,7 +44,7 @@ def csv_of(*rows: str, header: str = HEADER) -> str:
 
 def bring(portfolio: Portfolio, content: str | bytes, **options: Any) -> ImportReport:
     body = content if isinstance(content, bytes) else content.encode()
-    told: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "format_name": "mastertrade-csv",
         "now": NOW,
         "file_name": "trades.csv",
@@ -54,7 +54,7 @@ def bring(portfolio: Portfolio, content: str | bytes, **options: Any) -> ImportR
         user=portfolio.user,
         portfolio=portfolio.pk,
         source=io.BytesIO(body),
-        **{**told, **options},
+        **{**answer, **options},
     )
 
 
@@ -95,11 +95,11 @@ def test_rows_become_trades_that_move_portfolio_and_goals(db: None) -> None:
 def test_progress_is_told_how_much_of_the_file_was_read(portfolio: Portfolio) -> None:
     rows = [ROW.replace("a,", f"{number},", 1) for number in range(5000)]
     content = csv_of(*rows).encode()
-    told: list[int] = []
-    bring(portfolio, content, progress=told.append)
-    assert told.pop() == 0  # read to the end; what follows is the database's
-    assert sum(told) == len(content)
-    assert len(told) > 1
+    answer: list[int] = []
+    bring(portfolio, content, progress=answer.append)
+    assert answer.pop() == 0  # read to the end; what follows is the database's
+    assert sum(answer) == len(content)
+    assert len(answer) > 1
 
 
 def test_an_open_trade_holds_a_position(portfolio: Portfolio) -> None:
@@ -300,7 +300,7 @@ def test_the_first_thousand_refusals_are_shown(portfolio: Portfolio) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "answer"),
     [
         (b"", "empty"),
         (b"\xff\xfe\x00", "UTF-8"),
@@ -312,9 +312,9 @@ def test_the_first_thousand_refusals_are_shown(portfolio: Portfolio) -> None:
     ],
 )
 def test_a_file_that_is_no_such_csv_is_refused(
-    portfolio: Portfolio, content: bytes, told: str
+    portfolio: Portfolio, content: bytes, answer: str
 ) -> None:
-    with pytest.raises(InvalidInput, match=told) as refused:
+    with pytest.raises(InvalidInput, match=answer) as refused:
         bring(portfolio, content)
     assert refused.value.field == "file"
     assert not Trade.objects.exists()
@@ -469,9 +469,9 @@ def trade_by(
         leverage=Decimal(3),
         external_id=f"trade {number}" if named else None,
     )
-    told: dict[str, Any] = {"user": user, "trade_id": trade.pk, "now": NOW}
+    answer: dict[str, Any] = {"user": user, "trade_id": trade.pk, "now": NOW}
     if what == "enlarged":
-        add_to_trade(quantity=exit_price, entry_price=exit_price, at=at, **told)
+        add_to_trade(quantity=exit_price, entry_price=exit_price, at=at, **answer)
     if what == "parts":
         for share in (3, 7):
             close_trade(
@@ -479,17 +479,17 @@ def trade_by(
                 exit_time=at + timedelta(minutes=share),
                 quantity=round(quantity / share, 12),
                 fees=Decimal("0.00000003"),
-                **told,
+                **answer,
             )
     if what in {"closed", "void", "parts"}:
         close_trade(
             exit_price=exit_price,
             exit_time=at + timedelta(minutes=9),
             funding=Decimal("-0.5"),
-            **told,
+            **answer,
         )
     if what == "void":
-        void_trade(reason="mistaken", **told)
+        void_trade(reason="mistaken", **answer)
 
 
 def figures(portfolio: Portfolio) -> list[dict[str, Any]]:
@@ -529,15 +529,15 @@ def test_the_commands_export_and_import(
 ) -> None:
     bring(portfolio, csv_of(ROW, OPEN))
     path = tmp_path / "trades.csv"
-    told = {"user": portfolio.user_id, "portfolio": portfolio.name}
-    call_command("export_trades", str(path), **told)
+    answer = {"user": portfolio.user_id, "portfolio": portfolio.name}
+    call_command("export_trades", str(path), **answer)
     other = PortfolioFactory(user=portfolio.user)
     call_command(
         "import_trades", str(path), user=portfolio.user_id, portfolio=other.name
     )
     assert "2 created, 0 already known, 0 refused" in capsys.readouterr().out
     assert fresh(other).equity == 1020
-    call_command("export_trades", **told)
+    call_command("export_trades", **answer)
     assert capsys.readouterr().out == path.read_text()
 
 
@@ -547,11 +547,11 @@ def test_the_command_says_what_is_refused_and_fails(
     ensure_strategy(portfolio)
     path = tmp_path / "trades.csv"
     path.write_text(csv_of(ROW, OTHER.replace("LONG", "BUY")))
-    told = {"user": portfolio.user_id, "portfolio": portfolio.name}
+    answer = {"user": portfolio.user_id, "portfolio": portfolio.name}
     with pytest.raises(CommandError, match="nothing was imported"):
-        call_command("import_trades", str(path), **told)
+        call_command("import_trades", str(path), **answer)
     assert "must be LONG or SHORT" in capsys.readouterr().out
     with pytest.raises(CommandError, match="no file"):
-        call_command("import_trades", str(tmp_path / "none"), **told)
+        call_command("import_trades", str(tmp_path / "none"), **answer)
     with pytest.raises(CommandError, match="no user"):
         call_command("import_trades", str(path), user="nobody")

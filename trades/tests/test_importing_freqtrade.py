@@ -107,10 +107,10 @@ def test_every_trade_makes_what_freqtrade_says_to_the_last_place(
     portfolio: Portfolio,
 ) -> None:
     assert counts(bring(portfolio)) == (CREATED, 0, 0)
-    for key, told in ask("SELECT id, close_profit_abs FROM trades WHERE NOT is_open"):
-        assert made(portfolio, key) == as_money(told), key
-    for key, told in ask("SELECT id, realized_profit FROM trades WHERE is_open"):
-        assert made(portfolio, key) == as_money(told), key
+    for key, answer in ask("SELECT id, close_profit_abs FROM trades WHERE NOT is_open"):
+        assert made(portfolio, key) == as_money(answer), key
+    for key, answer in ask("SELECT id, realized_profit FROM trades WHERE is_open"):
+        assert made(portfolio, key) == as_money(answer), key
     total = ask("SELECT sum(realized_profit) FROM trades")[0][0]
     portfolio.refresh_from_db()
     assert round(portfolio.realized_pnl, 7) == round(as_money(total), 7)
@@ -343,7 +343,7 @@ def test_a_portfolio_in_another_currency_needs_a_rate(db: None) -> None:
         ),
         ("UPDATE orders SET filled = -1 WHERE id = 1", 1, "filled", "filled nothing."),
         ("DELETE FROM orders WHERE id = 2", 1, "close_rate", "no exit of it"),
-        ("DELETE FROM orders WHERE id = 1", 1, "", "order 2 leaves before"),
+        ("DELETE FROM orders WHERE id = 1", 1, "", "order 2 exits before"),
     ],
 )
 def test_a_trade_that_does_not_add_up_is_refused_with_the_reason(
@@ -418,11 +418,11 @@ def test_a_database_from_before_there_were_orders_is_read_by_its_trades(
         "DROP TABLE orders",
     )
     rows = read(change(copy, *AGED, *one_fee))
-    told = {row.line: row for row in read(FILE) if isinstance(row, TradeRow)}
+    answer = {row.line: row for row in read(FILE) if isinstance(row, TradeRow)}
     assert [row.line for row in rows] == [1, 2, 8, 9]
     for row in rows:
         assert isinstance(row, TradeRow)
-        assert row.profit_loss == told[row.line].profit_loss
+        assert row.profit_loss == answer[row.line].profit_loss
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mastertrade.values.money import exactly
-from trades.decisions.lots import Stake
+from trades.decisions.lots import PositionLot
 from trades.enums import FillKind, Side
 from trades.importing.lots import Lot, LotQueue
 from trades.importing.pairing import Execution, Kept, Market, Pairing
@@ -27,7 +27,7 @@ ONE = D(1)
 def fill(
     number: int, side: str, quantity: str, price: str = "10", **more: Any
 ) -> Execution:
-    told = {
+    answer = {
         "at": NOON + timedelta(minutes=number),
         "fees": D(0),
         "base_fee": D(0),
@@ -40,7 +40,7 @@ def fill(
         is_buy=side == "buy",
         quantity=D(quantity),
         price=D(price),
-        **told,
+        **answer,
     )
 
 
@@ -72,7 +72,7 @@ class Book:
             external_id=row.external_id,
             line=row.line,
             side=row.side,
-            stake=Stake(
+            position=PositionLot(
                 row.quantity, row.entry_price, None, row.entry_fees, row.funding
             ),
             opened_at=row.entry_time,
@@ -88,14 +88,15 @@ class Book:
             elif isinstance(outcome, Kept):
                 self.kept.append(outcome)
             else:
-                assert outcome.settles == (outcome.external_id in self.rows)
+                assert outcome.updates_open_trade == (outcome.external_id in self.rows)
                 self.rows[outcome.external_id] = outcome
 
     @property
     def figures(self) -> dict[str, TradeRow]:
         """The rows, apart from where they stood in their file."""
         return {
-            name: replace(row, line=0, settles=False) for name, row in self.rows.items()
+            name: replace(row, line=0, updates_open_trade=False)
+            for name, row in self.rows.items()
         }
 
     def quantities(self) -> dict[str, tuple[Decimal, bool]]:
@@ -257,7 +258,7 @@ def test_a_lot_of_an_earlier_file_is_settled_by_a_later_one() -> None:
     book = Book().bring(fill(1, "buy", "4", fees=D("0.4")))
     book.bring(fill(2, "sell", "1"))
     assert book.quantities() == {"x:1": (3, False), "x:1>2": (1, True)}
-    assert book.rows["x:1"].settles
+    assert book.rows["x:1"].updates_open_trade
     book.bring(fill(3, "sell", "3"))
     assert book.quantities() == {"x:1": (3, True), "x:1>2": (1, True)}
     assert book.rows["x:1"].entry_fees == D("0.3")
@@ -285,7 +286,7 @@ def histories(draw: Any, may_short: bool, fx_rate: Decimal = ONE) -> list[Execut
     """
     held = D(0)
     at = NOON
-    told = []
+    answer = []
     for number in range(draw(st.integers(1, 14))):
         at += timedelta(seconds=draw(st.integers(0, 2)))
         quantity = draw(QUANTITIES)
@@ -301,7 +302,7 @@ def histories(draw: Any, may_short: bool, fx_rate: Decimal = ONE) -> list[Execut
             else:
                 quantity = draw(st.sampled_from([min(quantity, held), held]))
             held += quantity - base_fee if is_buy else -quantity
-        told.append(
+        answer.append(
             fill(
                 number,
                 "buy" if is_buy else "sell",
@@ -314,16 +315,16 @@ def histories(draw: Any, may_short: bool, fx_rate: Decimal = ONE) -> list[Execut
                 is_funding=is_funding,
             )
         )
-    return told
+    return answer
 
 
 @st.composite
 def cut_histories(draw: Any) -> tuple[Market, list[Execution], list[int]]:
     market = draw(st.sampled_from([SPOT, SWAP]))
     rate = draw(st.sampled_from([None, D("0.923456789012")]))
-    told = draw(histories(market.may_short, rate or D(1)))
-    cuts = draw(st.lists(st.integers(0, len(told)), max_size=4))
-    return replace(market, is_foreign=rate is not None), told, sorted(cuts)
+    answer = draw(histories(market.may_short, rate or D(1)))
+    cuts = draw(st.lists(st.integers(0, len(answer)), max_size=4))
+    return replace(market, is_foreign=rate is not None), answer, sorted(cuts)
 
 
 @pytest.mark.slow
@@ -332,11 +333,11 @@ def cut_histories(draw: Any) -> tuple[Market, list[Execution], list[int]]:
 def test_however_a_history_is_cut_into_files_the_trades_are_the_same(
     case: tuple[Market, list[Execution], list[int]],
 ) -> None:
-    market, told, cuts = case
-    whole = Book(market).bring(*told)
+    market, answer, cuts = case
+    whole = Book(market).bring(*answer)
     pieces = Book(market)
-    for start, end in zip([0, *cuts], [*cuts, len(told)], strict=True):
-        pieces.bring(*told[start:end])
+    for start, end in zip([0, *cuts], [*cuts, len(answer)], strict=True):
+        pieces.bring(*answer[start:end])
     assert whole.refusals == pieces.refusals == []
     assert pieces.figures == whole.figures
 
@@ -348,25 +349,25 @@ def test_however_a_history_is_cut_into_files_the_trades_are_the_same(
 def test_quantities_fees_and_money_are_conserved(
     case: tuple[Market, list[Execution], list[int]],
 ) -> None:
-    market, told, _ = case
-    book = Book(market).bring(*told)
-    rate = told[0].fx_rate
+    market, answer, _ = case
+    book = Book(market).bring(*answer)
+    rate = answer[0].fx_rate
     rows = list(book.rows.values())
-    traded = [one for one in told if not one.is_funding]
+    traded = [one for one in answer if not one.is_funding]
     position = sum(
         (one.quantity - one.base_fee if one.is_buy else -one.quantity) for one in traded
     )
     still = [row for row in rows if row.exit_price is None]
     assert sum(row.quantity * row.side.sign for row in still) == position
     paid = sum(row.entry_fees + row.exit_fees - row.funding for row in rows)
-    assert paid == sum(one.fees for one in told)
+    assert paid == sum(one.fees for one in answer)
     # What came in less what went out, and what the open lots cost.
     money = sum(
         (-1 if one.is_buy else 1) * one.quantity * one.price
         - one.fees
         + (one.base_fee * one.price)  # is in the fees, and was not paid in money
         for one in traded
-    ) - sum(one.fees for one in told if one.is_funding)
+    ) - sum(one.fees for one in answer if one.is_funding)
     cost = sum(row.quantity * row.entry_price * row.side.sign for row in still)
     unpaid = sum(row.entry_fees - row.funding for row in still)
     booked = sum((row.profit_loss or 0) for row in rows)
@@ -378,17 +379,19 @@ def test_quantities_fees_and_money_are_conserved(
 @settings(max_examples=100)
 @given(histories(may_short=False), st.integers(0, 14))
 def test_what_is_refused_is_refused_however_files_are_cut(
-    told: list[Execution], skipped: int
+    answer: list[Execution], skipped: int
 ) -> None:
     """Histories that lack a purchase, cut between two instants."""
-    told = [one for one in told if one.line != skipped]
-    whole = Book().bring(*told)
+    answer = [one for one in answer if one.line != skipped]
+    whole = Book().bring(*answer)
     cuts = [
-        place for place in range(1, len(told)) if told[place - 1].at < told[place].at
+        place
+        for place in range(1, len(answer))
+        if answer[place - 1].at < answer[place].at
     ]
     pieces = Book()
-    for start, end in zip([0, *cuts], [*cuts, len(told)], strict=True):
-        pieces.bring(*told[start:end])
+    for start, end in zip([0, *cuts], [*cuts, len(answer)], strict=True):
+        pieces.bring(*answer[start:end])
     assert pieces.figures == whole.figures
     assert pieces.refusals == whole.refusals
 
@@ -434,7 +437,9 @@ def test_a_long_queue_keeps_its_order_and_its_quantity() -> None:
     queue = LotQueue(in_memory=3)
     for number in range(50):
         queue.push(
-            Lot(str(number), number, Side.LONG, Stake(D(1), D(10)), opened_at=NOON)
+            Lot(
+                str(number), number, Side.LONG, PositionLot(D(1), D(10)), opened_at=NOON
+            )
         )
         if number % 4 == 0:
             queue.lessen_first(None) if queue.first() else None

@@ -4,17 +4,17 @@ from dataclasses import replace
 from decimal import Decimal
 
 from goals.decisions.arbitration import arbitrate
-from goals.decisions.guards import Exposure, TradingConditions
-from goals.decisions.sizing import SizeRequest, decide_size
+from goals.decisions.guards.base import Exposure, RiskState, SizeRequest
+from goals.decisions.sizing import decide_size
 from goals.decisions.trade_record import NO_RECORD
-from goals.tests.test_arbitration import standing
+from goals.tests.test_arbitration import goal_state
 from strategies.decisions.selection import Candidate, select_strategy
 from strategies.enums import RiskProfile
 from trades.decisions.planning import plan_trade
 
 REQUEST = SizeRequest(base_size=Decimal(1000))
 UNLIMITED = Exposure(Decimal(1000), None, None)
-CALM = TradingConditions(Decimal(0), Decimal(10), Decimal(20), NO_RECORD)
+CALM = RiskState(Decimal(0), Decimal(10), Decimal(20), NO_RECORD)
 CANDIDATES = tuple(
     Candidate(kind, kind, RiskProfile.MODERATE)
     for kind in ("momentum", "carry", "mean_reversion")
@@ -27,24 +27,24 @@ def plan(*goals):
         goals=goals,
         candidates=CANDIDATES,
         exposure=UNLIMITED,
-        conditions=CALM,
+        risk_state=CALM,
         records={candidate.strategy_id: NO_RECORD for candidate in CANDIDATES},
     )
 
 
 def test_the_deciding_goal_chooses_the_strategy():
-    urgent, easy = standing(1, "90", priority=1), standing(2, "0", priority=9)
+    urgent, easy = goal_state(1, "90", priority=1), goal_state(2, "0", priority=9)
     assert plan(easy, urgent).selection.selected.strategy_id == "mean_reversion"
 
 
 def test_strategy_and_size_come_from_the_same_goal():
-    goals = standing(1, "90", priority=1), standing(2, "0", priority=9)
+    goals = goal_state(1, "90", priority=1), goal_state(2, "0", priority=9)
     planned = plan(*goals)
     assert planned.decider == planned.sizing.arbitration.decider
 
 
 def test_a_plan_is_the_selection_and_the_size_that_each_would_give_alone():
-    goals = standing(1, "50"), standing(2, "10")
+    goals = goal_state(1, "50"), goal_state(2, "10")
     planned = plan(*goals)
     band = arbitrate(goals).decider.band
     assert planned.selection == select_strategy(band, CANDIDATES)

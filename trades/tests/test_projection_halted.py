@@ -17,7 +17,7 @@ from trades.models import Trade
 from trades.sizing_calls.forecasts import project, refresh_projections
 from trades.tests.factories import book_profit
 from trades.tests.test_api_projection import AS_OF, BEGIN, ask
-from trades.tests.test_outlooks import funded
+from trades.tests.test_trade_forecasts import funded
 
 pytestmark = pytest.mark.django_db
 NOW = BEGIN + timedelta(days=12)
@@ -41,14 +41,14 @@ def test_while_halted_the_probability_is_that_of_not_trading_and_says_why():
     portfolio, goal = funded()
     before = ask(goal, **AS_OF)
     halt(portfolio)
-    told = ask(goal, **AS_OF)
-    assert told["probability"] == "0.000000"
-    assert told["probability_if_resumed"] == before["probability"] != "0.000000"
-    assert (told["probability_low"], told["probability_high"]) == (None, None)
-    assert told["fan"] == before["fan"]
+    answer = ask(goal, **AS_OF)
+    assert answer["probability"] == "0.000000"
+    assert answer["probability_if_resumed"] == before["probability"] != "0.000000"
+    assert (answer["probability_low"], answer["probability_high"]) == (None, None)
+    assert answer["fan"] == before["fan"]
     who = f"Halted by {portfolio.user_id} since 2026-03-13 00:00 UTC"
     call = f"POST /api/portfolios/{portfolio.pk}/resume/"
-    assert told["reason"] == (
+    assert answer["reason"] == (
         "trading is halted, and this is the probability without another trade. "
         f"{who}, until it is resumed: on holiday. Resume it with {call}."
     )
@@ -68,8 +68,8 @@ def test_before_the_halt_nothing_is_known_of_it():
 def test_what_was_touched_stays_touched_while_halted():
     portfolio, goal = funded(target_value=Decimal(1))
     halt(portfolio)
-    told = ask(goal, **AS_OF)
-    assert (told["probability"], told["reason"]) == (
+    answer = ask(goal, **AS_OF)
+    assert (answer["probability"], answer["reason"]) == (
         "1.000000",
         "the goal was achieved",
     )
@@ -78,10 +78,10 @@ def test_what_was_touched_stays_touched_while_halted():
 def test_a_halt_is_said_before_too_few_trades_are():
     portfolio, goal = funded(trades=3)
     halt(portfolio)
-    told = ask(goal, **AS_OF)
-    assert told["probability"] == "0.000000"
-    assert told["probability_if_resumed"] is None
-    assert told["reason"].startswith("trading is halted")
+    answer = ask(goal, **AS_OF)
+    assert answer["probability"] == "0.000000"
+    assert answer["probability_if_resumed"] is None
+    assert answer["reason"].startswith("trading is halted")
 
 
 def test_a_goal_without_a_deadline_has_no_probability_while_halted_either():
@@ -100,12 +100,12 @@ def test_a_day_s_halt_ends_and_trades_are_counted_from_then():
     )
     free = ask(goal, as_of=(NOW + timedelta(days=1)).isoformat())
     book_profit(portfolio, Decimal(-30), at=NOW)
-    told = ask(goal, as_of=(NOW + timedelta(hours=1)).isoformat())
-    assert Decimal(told["probability"]) > 0
-    assert told["probability_if_resumed"] is None
-    assert "trades are counted from its end" in told["reason"]
-    assert "until 2026-03-14 00:00 UTC" in told["reason"]
-    days = Decimal(told["trades_left"]) / Decimal(told["trades_per_day"])
+    answer = ask(goal, as_of=(NOW + timedelta(hours=1)).isoformat())
+    assert Decimal(answer["probability"]) > 0
+    assert answer["probability_if_resumed"] is None
+    assert "trades are counted from its end" in answer["reason"]
+    assert "until 2026-03-14 00:00 UTC" in answer["reason"]
+    days = Decimal(answer["trades_left"]) / Decimal(answer["trades_per_day"])
     assert round(days, 6) == 18  # from the 14th to the end of March
     assert free["reason"] is None
 
@@ -114,8 +114,8 @@ def test_the_daily_run_stores_the_probability_of_not_trading():
     portfolio, goal = funded()
     assert 0 < stored(goal).probability < 1
     halt(portfolio)
-    told = stored(goal)
-    assert told.probability == told.probability_low == told.probability_high == 0
+    answer = stored(goal)
+    assert answer.probability == answer.probability_low == answer.probability_high == 0
     resume(portfolio)
     assert 0 < stored(goal).probability < 1
 
@@ -161,8 +161,8 @@ def test_with_a_quarter_of_a_trade_left_the_goal_may_still_be_reached(policy: st
         left = timedelta(days=float(Decimal(trades) / rate))
         return ask(goal, as_of=(goal.period_ends_at - left).isoformat())
 
-    told = told_with("0.25")
-    assert 0 < Decimal(told["trades_left"]) < 1
-    assert told["unreachable"] is False
-    assert 0 < Decimal(told["probability"]) <= Decimal(told["trades_left"])
-    assert (told["fan"], told["suggestions"]["target_value"]) == ([], None)
+    answer = told_with("0.25")
+    assert 0 < Decimal(answer["trades_left"]) < 1
+    assert answer["unreachable"] is False
+    assert 0 < Decimal(answer["probability"]) <= Decimal(answer["trades_left"])
+    assert (answer["fan"], answer["suggestions"]["target_value"]) == ([], None)

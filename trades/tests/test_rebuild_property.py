@@ -168,15 +168,15 @@ def assert_no_drift(portfolio: Portfolio) -> None:
 class AnyOrder(TestCase):
     @settings(max_examples=25)
     @given(
-        told=events(),
+        answer=events(),
         zone=st.sampled_from(ZONES),
         data=st.data(),
     )
     def test_late_and_voided_entries_end_where_an_orderly_ledger_does(
-        self, told: list[Event], zone: str, data: st.DataObject
+        self, answer: list[Event], zone: str, data: st.DataObject
     ) -> None:
         portfolio = make_portfolio(zone)
-        arriving = data.draw(st.permutations(told), label="arriving")
+        arriving = data.draw(st.permutations(answer), label="arriving")
         kept: list[Event] = []
         for event in arriving:
             row = book(portfolio, event, END)

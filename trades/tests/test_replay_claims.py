@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from goals.enums import PolicyName
+from goals.decisions.policies import PolicyName
 from trades.replay.bars import PriceSeries
 from trades.replay.halts import HaltSpan
 from trades.replay.holding import hold
@@ -29,7 +29,7 @@ LIMIT = Decimal(20)
 
 
 @pytest.fixture
-def told(instrument: InstrumentReport) -> InstrumentReport:  # noqa: F811
+def answer(instrument: InstrumentReport) -> InstrumentReport:  # noqa: F811
     """A run that fell by 34 % under a limit of 20, and was resumed."""
     began = instrument.first_at + timedelta(days=30)
     halts = (HaltSpan(began, began + timedelta(days=30)),)
@@ -78,19 +78,19 @@ def test_several_prices_share_one_title(
 
 
 def test_no_report_says_that_the_policy_helped_or_that_the_trades_are_the_same(
-    told: InstrumentReport,
+    answer: InstrumentReport,
 ) -> None:
-    for text in shown(whole(told)).values():
+    for text in shown(whole(answer)).values():
         for claim in ("helped", " hurt ", "hurt.", "same trades", "same run"):
             assert claim not in re.sub(r"<style>.*?</style>|class=\"[^\"]*\"", "", text)
 
 
 def test_a_run_that_ends_halted_says_so_before_any_figure(
-    told: InstrumentReport,
+    answer: InstrumentReport,
 ) -> None:
-    began = told.last_at - timedelta(days=100)
+    began = answer.last_at - timedelta(days=100)
     halted = replace(make_run(), halted_at=began, halts=(HaltSpan(began, None),))
-    report = replace(told, policy_run=halted)
+    report = replace(answer, policy_run=halted)
     words = f"Ladder ends halted: nothing was traded from {began:%Y-%m-%d} to the end"
 
     assert outcome_words(report).startswith(words)
@@ -100,15 +100,15 @@ def test_a_run_that_ends_halted_says_so_before_any_figure(
         assert text.index(words) < text.index("Return")
 
 
-def test_a_fall_beyond_the_limit_is_explained(told: InstrumentReport) -> None:
-    explained = " ".join(notes_of(whole(told))).replace("\u00a0", " ")
+def test_a_fall_beyond_the_limit_is_explained(answer: InstrumentReport) -> None:
+    explained = " ".join(notes_of(whole(answer))).replace("\u00a0", " ")
 
     assert "A drawdown of 34.0 % (ACME, ladder) under a hard limit of 20 %" in explained
     assert "checked when a trade closes" in explained
     assert "two of 20 % make 36 %" in explained
-    never = replace(told, policy_run=make_run(fall="34"))
+    never = replace(answer, policy_run=make_run(fall="34"))
     assert "resumed" not in " ".join(notes_of(whole(never)))
-    within = replace(told, policy_run=make_run(fall="19"))
+    within = replace(answer, policy_run=make_run(fall="19"))
     assert "A drawdown of" not in " ".join(notes_of(whole(within)))
 
 
@@ -126,18 +126,18 @@ def test_buying_and_holding_pays_the_costs_of_a_trade_and_falls_with_the_price()
     assert costly.final_equity == Decimal("1470.29702970")
 
 
-def test_the_report_shows_buy_and_hold(told: InstrumentReport) -> None:
+def test_the_report_shows_buy_and_hold(answer: InstrumentReport) -> None:
     held = BuyAndHold(
-        Decimal("118.9"), Decimal("60.8"), Decimal(21890), told.policy_run.equity
+        Decimal("118.9"), Decimal("60.8"), Decimal(21890), answer.policy_run.equity
     )
 
-    texts = shown(whole(replace(told, hold=held)))
+    texts = shown(whole(replace(answer, hold=held)))
     assert "buy, hold +118.9 % 60.8 %" in texts["terminal"]
     assert "buy and hold" in texts["page"]
     assert "var(--hold)" in texts["page"]
     for text in texts.values():
         assert "without a goal or a limit" in text
-    assert "buy and hold" not in shown(whole(told))["page"]
+    assert "buy and hold" not in shown(whole(answer))["page"]
 
 
 def test_a_logarithmic_axis_is_named_so(
@@ -158,14 +158,14 @@ def test_a_logarithmic_axis_is_named_so(
 
 
 def test_a_report_of_before_is_read_without_what_it_did_not_know(
-    told: InstrumentReport,
+    answer: InstrumentReport,
 ) -> None:
-    stored = report_to_dict(whole(told))
+    stored = report_to_dict(whole(answer))
     for name in ("made_at", "command"):
         del stored[name]
     for name in ("hold", "hard_drawdown_pct"):
         del stored["instruments"][0][name]
 
     read = report_from_dict(stored)
-    assert read == ReplayReport((replace(told, hard_drawdown_pct=None),))
+    assert read == ReplayReport((replace(answer, hard_drawdown_pct=None),))
     assert "Made" not in shown(read)["terminal"]

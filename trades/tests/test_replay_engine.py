@@ -17,7 +17,7 @@ from trades.replay.engine import replay
 from trades.replay.execution import base_size_of, executed_price, fees_of
 from trades.replay.options import Costs, ReplaySettings, ReplayStrategy
 from trades.replay.records import ExitCause, ReplayResult
-from trades.tests.replay_desk import DAY, MemoryDesk, make_bar, make_series
+from trades.tests.replay_broker import DAY, MemoryDesk, make_bar, make_series
 
 FREE = Costs(fee_bps=Decimal(0), slippage_bps=Decimal(0))
 NO_STOP = ReplaySettings(stop_ranges=None, max_holding_bars=1000)
@@ -36,10 +36,10 @@ ALL_KINDS = [
 
 
 def walk(
-    closes, *, desk=None, strategies=(BREAKOUT,), costs=FREE, rules=NO_STOP
+    closes, *, broker=None, strategies=(BREAKOUT,), costs=FREE, rules=NO_STOP
 ) -> ReplayResult:
-    desk = MemoryDesk() if desk is None else desk
-    return replay(make_series(closes), strategies, desk, costs, rules)
+    broker = MemoryDesk() if broker is None else broker
+    return replay(make_series(closes), strategies, broker, costs, rules)
 
 
 def random_closes(seed: int, length: int) -> list[float]:
@@ -62,11 +62,11 @@ def test_a_signal_at_a_close_is_traded_at_the_next_open():
 
 
 def test_the_plan_is_asked_with_the_deciding_close():
-    desk = MemoryDesk()
+    broker = MemoryDesk()
 
-    walk([*FLAT, 110.0, 111.0], desk=desk)
+    walk([*FLAT, 110.0, 111.0], broker=broker)
 
-    assert desk.requests[0].price == Decimal(110)
+    assert broker.requests[0].price == Decimal(110)
 
 
 def test_an_exit_signal_at_a_close_is_traded_at_the_next_open():
@@ -91,30 +91,30 @@ def test_what_is_open_at_the_end_is_closed_at_the_last_close():
 
 
 def test_a_signal_at_the_last_bar_asks_for_nothing():
-    desk = MemoryDesk()
+    broker = MemoryDesk()
 
-    walk([*FLAT, 110.0], desk=desk)
+    walk([*FLAT, 110.0], broker=broker)
 
-    assert desk.requests == []
+    assert broker.requests == []
 
 
 def test_one_position_is_open_at_a_time():
-    desk = MemoryDesk()
+    broker = MemoryDesk()
 
-    walk(random_closes(1, 600), desk=desk, strategies=ALL_KINDS)
+    walk(random_closes(1, 600), broker=broker, strategies=ALL_KINDS)
 
-    booked = [name for name, _, _ in desk.calls if name in ("open", "close")]
+    booked = [name for name, _, _ in broker.calls if name in ("open", "close")]
     assert booked == ["open", "close"] * (len(booked) // 2)
     assert len(booked) > 20
 
 
 def test_the_desk_is_advanced_to_every_time_before_it_acts():
-    desk = MemoryDesk()
+    broker = MemoryDesk()
 
-    walk(random_closes(1, 600), desk=desk, strategies=ALL_KINDS)
+    walk(random_closes(1, 600), broker=broker, strategies=ALL_KINDS)
 
     now = None
-    for name, at, _ in desk.calls:
+    for name, at, _ in broker.calls:
         if name == "advance":
             assert now is None or at > now
             now = at
@@ -123,7 +123,7 @@ def test_the_desk_is_advanced_to_every_time_before_it_acts():
 
 
 def test_progress_is_told_after_every_bar():
-    told = []
+    answer = []
 
     replay(
         make_series(FLAT),
@@ -131,10 +131,10 @@ def test_progress_is_told_after_every_bar():
         MemoryDesk(),
         FREE,
         NO_STOP,
-        progress=lambda done, total: told.append((done, total)),
+        progress=lambda done, total: answer.append((done, total)),
     )
 
-    assert told == [(bar, 30) for bar in range(1, 31)]
+    assert answer == [(bar, 30) for bar in range(1, 31)]
 
 
 # No look-ahead
@@ -154,11 +154,11 @@ def test_later_prices_change_no_earlier_call(seed, other, cut):
 
     calls = []
     for future in futures:
-        desk = MemoryDesk()
+        broker = MemoryDesk()
         series = make_series([*past, *(scale * price for price in future)])
-        replay(series, ALL_KINDS, desk, Costs(), ReplaySettings())
+        replay(series, ALL_KINDS, broker, Costs(), ReplaySettings())
         known_until = series.bars[cut].at
-        calls.append([call for call in desk.calls if call[1] <= known_until])
+        calls.append([call for call in broker.calls if call[1] <= known_until])
 
     assert calls[0] == calls[1]
 
@@ -203,11 +203,11 @@ def test_fees_are_charged_on_both_notionals():
 
 
 def test_the_quantity_planned_is_the_quantity_traded():
-    desk = MemoryDesk()
+    broker = MemoryDesk()
 
-    result = walk([*FLAT, 110.0, 111.0, 120.0], desk=desk)
+    result = walk([*FLAT, 110.0, 111.0, 120.0], broker=broker)
 
-    opened = next(details for name, _, details in desk.calls if name == "open")
+    opened = next(details for name, _, details in broker.calls if name == "open")
     assert opened[1] == result.decisions[0].plan.quantity
 
 
@@ -217,7 +217,7 @@ def test_the_profit_is_what_the_desk_booked():
             super().close(trade_id, price=price, at=at, fees=fees)
             return Decimal("12.34")
 
-    trade = walk([*FLAT, 110.0, 111.0, 120.0], desk=OddDesk()).trades[0]
+    trade = walk([*FLAT, 110.0, 111.0, 120.0], broker=OddDesk()).trades[0]
 
     assert trade.profit_loss == Decimal("12.34")
 
@@ -298,7 +298,7 @@ def test_a_trade_is_left_after_the_longest_holding():
 
 
 def test_a_blocked_plan_is_counted_and_not_traded():
-    result = walk([*FLAT, 110.0, 111.0, 112.0], desk=MemoryDesk(blocks=True))
+    result = walk([*FLAT, 110.0, 111.0, 112.0], broker=MemoryDesk(blocks=True))
 
     assert (result.blocked, result.trades) == (1, ())
 
@@ -316,25 +316,25 @@ def test_a_plan_of_quantity_zero_is_blocked():
                 reason="below one share",
             )
 
-    result = walk([*FLAT, 110.0, 111.0], desk=StingyDesk())
+    result = walk([*FLAT, 110.0, 111.0], broker=StingyDesk())
 
     assert (result.blocked, result.trades) == (1, ())
 
 
 def test_without_equity_no_plan_is_asked_for():
-    desk = MemoryDesk(equity_value=Decimal(0))
+    broker = MemoryDesk(equity_value=Decimal(0))
 
-    result = walk([*FLAT, 110.0, 111.0], desk=desk)
+    result = walk([*FLAT, 110.0, 111.0], broker=broker)
 
-    assert (result.unfunded_signals, desk.requests) == (1, [])
+    assert (result.unfunded_signals, broker.requests) == (1, [])
 
 
 def test_only_strategies_with_a_signal_are_candidates():
-    desk = MemoryDesk()
+    broker = MemoryDesk()
 
-    walk([*FLAT, 110.0, 111.0], desk=desk, strategies=ALL_KINDS)
+    walk([*FLAT, 110.0, 111.0], broker=broker, strategies=ALL_KINDS)
 
-    assert dict(desk.requests[0].candidates) == {"breakout_1": Side.LONG}
+    assert dict(broker.requests[0].candidates) == {"breakout_1": Side.LONG}
 
 
 def test_a_plan_for_a_strategy_without_a_signal_is_refused():
@@ -350,7 +350,7 @@ def test_a_plan_for_a_strategy_without_a_signal_is_refused():
             )
 
     with pytest.raises(ValueError, match="'another' was planned but has no signal"):
-        walk([*FLAT, 110.0, 111.0], desk=WilfulDesk())
+        walk([*FLAT, 110.0, 111.0], broker=WilfulDesk())
 
 
 def test_a_replay_without_strategies_is_refused():
@@ -390,9 +390,9 @@ def test_bad_costs_are_refused_by_name(name, bps):
 
 def test_the_live_equity_counts_the_open_position_at_the_close():
     costs = Costs(fee_bps=Decimal(10), slippage_bps=Decimal(0))
-    desk = MemoryDesk()
+    broker = MemoryDesk()
 
-    result = walk([*FLAT, 110.0, 111.0, 120.0, 130.0], desk=desk, costs=costs)
+    result = walk([*FLAT, 110.0, 111.0, 120.0, 130.0], broker=broker, costs=costs)
 
     quantity = result.decisions[0].plan.quantity
     entry_fees = quantity * Decimal("0.11")
@@ -402,12 +402,12 @@ def test_the_live_equity_counts_the_open_position_at_the_close():
 
 
 def test_the_equity_ends_where_the_desk_stands():
-    desk = MemoryDesk()
+    broker = MemoryDesk()
 
-    result = walk(random_closes(4, 400), desk=desk)
+    result = walk(random_closes(4, 400), broker=broker)
 
     last = result.equity[-1]
-    assert last.realised == last.live == desk.equity_value
+    assert last.realised == last.live == broker.equity_value
 
 
 def test_a_missing_day_delays_the_execution_to_the_next_bar():

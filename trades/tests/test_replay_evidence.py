@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection
 
-from goals.enums import GoalType, PolicyName, PortfolioKind
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalType, PortfolioKind
 from goals.models import (
     FinancialGoal,
     GoalAdjustmentLog,
@@ -212,13 +213,13 @@ class Trader:
             size_for_goal(**asked, goal_id=goal_id, strategy_id=name)[0]
             for name in strategy_ids
         ]
-        told = [without_keys([r.reason, r.guards, r.answer, r.inputs]) for r in rows]
-        told.append([chosen.row.reason, chosen.row.ranking])
-        told.append([planned.selection.reason, planned.selection.ranking])
+        given = [without_keys([r.reason, r.guards, r.answer, r.inputs]) for r in rows]
+        given.append([chosen.row.reason, chosen.row.ranking])
+        given.append([planned.selection.reason, planned.selection.ranking])
         whole = project(self.goal, NOW)
-        told.append([whole.probability, whole.trades_per_day, whole.edge is None])
-        told.append(load_performances(self.user, strategy_ids, Span(NOW)))
-        return told
+        given.append([whole.probability, whole.trades_per_day, whole.edge is None])
+        given.append(load_performances(self.user, strategy_ids, Span(NOW)))
+        return given
 
 
 @pytest.mark.slow

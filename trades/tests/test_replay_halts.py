@@ -5,24 +5,24 @@ from datetime import datetime, timedelta
 import pytest
 
 from trades.replay.halts import HaltSpan, HaltWatch
-from trades.tests.replay_desk import DAY, START, MemoryDesk
+from trades.tests.replay_broker import DAY, START, MemoryDesk
 
 
-def halted_desk(at: datetime = START) -> MemoryDesk:
+def halted_broker(at: datetime = START) -> MemoryDesk:
     return MemoryDesk(halt=at)
 
 
-def resumed(desk: MemoryDesk) -> list[datetime]:
-    return [at for name, at, _ in desk.calls if name == "resume"]
+def resumed(broker: MemoryDesk) -> list[datetime]:
+    return [at for name, at, _ in broker.calls if name == "resume"]
 
 
 def test_nobody_resumes_what_was_not_asked_to_be():
-    desk = halted_desk()
-    watch = HaltWatch(desk, None)
+    broker = halted_broker()
+    watch = HaltWatch(broker, None)
 
     watch.advance(START + 1000 * DAY)
 
-    assert resumed(desk) == []
+    assert resumed(broker) == []
     assert watch.spans() == (HaltSpan(START, None),)
 
 
@@ -35,21 +35,21 @@ def test_nobody_resumes_what_was_not_asked_to_be():
     ],
 )
 def test_a_halt_ends_to_the_day(waited: timedelta, ends: datetime | None):
-    desk = halted_desk()
-    watch = HaltWatch(desk, 30)
+    broker = halted_broker()
+    watch = HaltWatch(broker, 30)
 
     watch.advance(START + waited)
 
     assert watch.spans() == (HaltSpan(START, ends),)
-    assert resumed(desk) == ([] if ends is None else [ends])
+    assert resumed(broker) == ([] if ends is None else [ends])
 
 
 def test_the_goals_are_rolled_before_trading_resumes_and_after():
-    desk = halted_desk()
+    broker = halted_broker()
 
-    HaltWatch(desk, 1).advance(START + 3 * DAY)
+    HaltWatch(broker, 1).advance(START + 3 * DAY)
 
-    assert [(name, at) for name, at, _ in desk.calls] == [
+    assert [(name, at) for name, at, _ in broker.calls] == [
         ("advance", START + DAY),
         ("resume", START + DAY),
         ("advance", START + 3 * DAY),
@@ -57,10 +57,10 @@ def test_the_goals_are_rolled_before_trading_resumes_and_after():
 
 
 def test_each_halt_waits_anew():
-    desk = halted_desk()
-    watch = HaltWatch(desk, 2)
+    broker = halted_broker()
+    watch = HaltWatch(broker, 2)
     watch.advance(START + 2 * DAY)
-    desk.halt = START + 5 * DAY
+    broker.halt = START + 5 * DAY
 
     watch.advance(START + 6 * DAY)
     watch.advance(START + 7 * DAY)
@@ -72,6 +72,10 @@ def test_each_halt_waits_anew():
 
 
 def test_one_day_is_one_day():
-    desk = halted_desk()
-    HaltWatch(desk, 1).advance(START + DAY)
-    assert desk.calls[1] == ("resume", START + DAY, "1 day after the halt, as asked")
+    broker = halted_broker()
+    HaltWatch(broker, 1).advance(START + DAY)
+    assert broker.calls[1] == (
+        "resume",
+        START + DAY,
+        "1 day after the halt, as set for the replay",
+    )

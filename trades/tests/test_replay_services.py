@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from django.db.models import Sum
 
-from goals.enums import GoalStatus, GoalType, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalStatus, GoalType
 from goals.models import (
     FinancialGoal,
     GoalAdjustmentLog,
@@ -237,9 +238,9 @@ def test_a_halted_replay_trades_no_more_unless_it_is_told_when_to_resume():
     last = Trade.objects.filter(portfolio=finished.policy_portfolio).latest("pk")
     assert halt.resumed_at is None
     assert last.entry_time <= halt.halted_at
-    told = read_report(finished).policy_run
-    assert told.halted_at == halt.halted_at
-    assert told.halts == (HaltSpan(halt.halted_at, None),)
+    given = read_report(finished).policy_run
+    assert given.halted_at == halt.halted_at
+    assert given.halts == (HaltSpan(halt.halted_at, None),)
 
 
 def test_a_replay_resumes_by_hand_so_many_days_after_a_halt():
@@ -248,7 +249,7 @@ def test_a_replay_resumes_by_hand_so_many_days_after_a_halt():
     halts = TradingHalt.objects.filter(portfolio=finished.policy_portfolio)
     first = halts.earliest("halt_id")
     assert first.resumed_by == finished.user_id
-    assert first.resume_reason == "30 days after the halt, as asked"
+    assert first.resume_reason == "30 days after the halt, as set for the replay"
     assert first.resumed_at - first.halted_at == timedelta(days=30)
     trades = Trade.objects.filter(portfolio=finished.policy_portfolio)
     assert trades.filter(entry_time__gt=first.resumed_at).exists()
@@ -257,18 +258,18 @@ def test_a_replay_resumes_by_hand_so_many_days_after_a_halt():
         "entry_time__lt": first.resumed_at,
     }
     assert not trades.filter(**while_halted).exists()
-    told = read_report(finished).policy_run
-    assert told.halts[0] == HaltSpan(first.halted_at, first.resumed_at)
-    assert len(told.halts) == halts.count()
+    given = read_report(finished).policy_run
+    assert given.halts[0] == HaltSpan(first.halted_at, first.resumed_at)
+    assert len(given.halts) == halts.count()
 
 
 def test_every_halt_in_the_database_is_in_the_report_with_its_dates():
     finished = run_too_large(resume_after_days=10)
 
-    told = read_report(finished)
+    given = read_report(finished)
     for portfolio, summary in (
-        (finished.policy_portfolio, told.policy_run),
-        (finished.constant_portfolio, told.constant_run),
+        (finished.policy_portfolio, given.policy_run),
+        (finished.constant_portfolio, given.constant_run),
     ):
         halts = TradingHalt.objects.filter(portfolio=portfolio).order_by("halt_id")
         spans = halts.values_list("halted_at", "resumed_at")

@@ -175,8 +175,8 @@ def test_a_portfolio_that_fails_is_named_and_the_others_are_done(error, capsys):
         pytest.raises(CommandError) as failed,
     ):
         call_command("run_daily", as_of="2026-04-01T00:05+00:00")
-    told = f"portfolio {broken.portfolio_id}: {type(error).__name__}: {error}"
-    assert str(failed.value) == f"1 failed; the rest is done.\nroll-over: {told}"
+    answer = f"portfolio {broken.portfolio_id}: {type(error).__name__}: {error}"
+    assert str(failed.value) == f"1 failed; the rest is done.\nroll-over: {answer}"
     assert failed.value.returncode == 1
     assert (fresh(broken).status, fresh(other).status) == ("active", "missed")
     assert snapshots(other.next_goal).count() == 1

@@ -287,7 +287,7 @@ def test_closing_again_with_other_figures_is_refused(other):
 @pytest.mark.parametrize(
     "late_step",
     [
-        "trades.booking.close.settle",
+        "trades.booking.close.apply_exit",
         "trades.booking.close.save_closed",
         "trades.booking.close.book_entry",
         "goals.services.ledger.book_profit",

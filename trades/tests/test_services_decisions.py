@@ -223,7 +223,9 @@ def test_when_the_open_notional_cannot_be_read_there_is_no_answer():
     goal = GoalFactory()
     limit(goal.portfolio, max_position_pct=Decimal(50))
     with (
-        patch("trades.sizing_calls.decide.load_evidence", side_effect=RuntimeError),
+        patch(
+            "trades.sizing_calls.decide.load_decision_inputs", side_effect=RuntimeError
+        ),
         pytest.raises(RuntimeError),
     ):
         size(goal)
@@ -465,8 +467,8 @@ def test_the_answer_lists_every_goals_own_factor():
     second = GoalFactory(portfolio=portfolio, priority=1, target_value=Decimal(2))
     book_profit(portfolio, Decimal(18), at=march(5))
     answer = size_all(portfolio).answer
-    told = {one["goal_id"]: (one["factor"], one["decides"]) for one in answer["goals"]}
-    assert told == {first.pk: ("1.3000", False), second.pk: ("0.7000", True)}
+    given = {one["goal_id"]: (one["factor"], one["decides"]) for one in answer["goals"]}
+    assert given == {first.pk: ("1.3000", False), second.pk: ("0.7000", True)}
     assert answer["conflict"] is True
 
 

@@ -6,11 +6,11 @@ from decimal import Decimal
 import pytest
 
 from goals.models import Portfolio
-from goals.services.conditions import read_figures
+from goals.services.risk_state import read_figures
 from goals.tests.factories import PortfolioFactory
 from trades.booking.close import close_trade
 from trades.booking.void import void_trade
-from trades.sizing_calls.inputs import load_evidence
+from trades.sizing_calls.inputs import load_decision_inputs
 from trades.tests.factories import ENTRY, TradeFactory
 
 HOUR = timedelta(hours=1)
@@ -18,7 +18,7 @@ HOUR = timedelta(hours=1)
 
 def open_notional(portfolio: Portfolio, **asked: object) -> Decimal | None:
     at = asked.pop("at", ENTRY + 4 * HOUR)
-    evidence = load_evidence(
+    evidence = load_decision_inputs(
         portfolio.user, read_figures(portfolio, at), [], at, strategy_ids=[], **asked
     )
     return evidence.exposure.open_notional

@@ -32,7 +32,7 @@ def count_statements(captured):
     return len([q for q in captured if not q["sql"].startswith(control)])
 
 
-def ticket(portfolio, /, **fields):
+def trade_input(portfolio, /, **fields):
     return {
         "user": portfolio.user,
         "portfolio": portfolio.portfolio_id,
@@ -48,12 +48,12 @@ def ticket(portfolio, /, **fields):
 
 def record_closed(portfolio, **fields):
     return record_closed_trade(
-        **ticket(portfolio, **{"exit_price": Decimal(51000), **fields})
+        **trade_input(portfolio, **{"exit_price": Decimal(51000), **fields})
     )
 
 
 def test_an_opened_trade_is_open_and_has_a_position():
-    trade, is_new = open_trade(**ticket(PortfolioFactory()))
+    trade, is_new = open_trade(**trade_input(PortfolioFactory()))
     position = Position.objects.get(trade=trade)
     assert is_new
     assert (trade.status, trade.profit_loss, trade.exit_time) == ("open", None, None)
@@ -79,7 +79,7 @@ def test_an_open_trade_is_no_ledger_entry():
 )
 def test_a_float_is_refused(field):
     with pytest.raises(InvalidInput, match="not float") as refused:
-        open_trade(**ticket(PortfolioFactory(), **{field: 1.5}))
+        open_trade(**trade_input(PortfolioFactory(), **{field: 1.5}))
     assert refused.value.field == field
 
 
@@ -104,7 +104,7 @@ def test_a_float_is_refused(field):
 )
 def test_what_no_column_or_rule_takes_is_refused_by_its_name(field, value):
     with pytest.raises(InvalidInput) as refused:
-        open_trade(**ticket(PortfolioFactory(), **{field: value}))
+        open_trade(**trade_input(PortfolioFactory(), **{field: value}))
     assert refused.value.field == field
     assert not Trade.objects.exists()
 
@@ -112,7 +112,7 @@ def test_what_no_column_or_rule_takes_is_refused_by_its_name(field, value):
 def test_a_notional_out_of_range_is_refused():
     with pytest.raises(InvalidInput, match="out of range"):
         open_trade(
-            **ticket(
+            **trade_input(
                 PortfolioFactory(), quantity=Decimal("1e10"), entry_price=Decimal("1e6")
             )
         )
@@ -121,13 +121,13 @@ def test_a_notional_out_of_range_is_refused():
 def test_the_strategy_of_another_user_does_not_exist_for_you():
     StrategyFactory(strategy_id="theirs")
     with pytest.raises(InvalidInput, match="no strategy theirs"):
-        open_trade(**ticket(PortfolioFactory(), strategy_id="theirs"))
+        open_trade(**trade_input(PortfolioFactory(), strategy_id="theirs"))
 
 
 def test_the_portfolio_of_another_user_does_not_exist_for_you():
     portfolio = PortfolioFactory()
     with pytest.raises(InvalidInput) as refused:
-        open_trade(**ticket(portfolio, user=UserFactory()))
+        open_trade(**trade_input(portfolio, user=UserFactory()))
     assert refused.value.field == "portfolio"
 
 
@@ -138,7 +138,7 @@ def test_the_decision_of_another_portfolio_does_not_exist_for_this_one():
     )
     other = PortfolioFactory(user=goal.user)
     with pytest.raises(InvalidInput) as refused:
-        open_trade(**ticket(other, adjustment_id=decision.pk))
+        open_trade(**trade_input(other, adjustment_id=decision.pk))
     assert refused.value.field == "adjustment_id"
 
 
@@ -147,7 +147,7 @@ def test_a_trade_remembers_the_decision_that_sized_it():
     decision, _ = size_for_goal(
         user=goal.user, goal_id=goal.pk, base_size=Decimal(1000), now=NOW
     )
-    trade, _ = open_trade(**ticket(goal.portfolio, adjustment_id=decision.pk))
+    trade, _ = open_trade(**trade_input(goal.portfolio, adjustment_id=decision.pk))
     assert Trade.objects.get(pk=trade.pk).adjustment == decision
 
 
@@ -155,25 +155,25 @@ def test_no_trade_opens_on_a_ruined_portfolio():
     portfolio = PortfolioFactory()
     book_profit(portfolio, Decimal(-1000))
     with pytest.raises(PortfolioRuined):
-        open_trade(**ticket(portfolio))
+        open_trade(**trade_input(portfolio))
 
 
 def test_an_entry_without_a_time_is_now():
-    trade, _ = open_trade(**ticket(PortfolioFactory()))
+    trade, _ = open_trade(**trade_input(PortfolioFactory()))
     assert trade.entry_time == NOW
 
 
 def test_an_entry_without_a_time_is_never_before_the_newest_entry():
     portfolio = PortfolioFactory()
     book_profit(portfolio, Decimal(5), at=NOW)
-    trade, _ = open_trade(**ticket(portfolio, now=NOW - timedelta(seconds=1)))
+    trade, _ = open_trade(**trade_input(portfolio, now=NOW - timedelta(seconds=1)))
     assert trade.entry_time == NOW
 
 
 def test_a_trade_may_have_been_entered_before_the_newest_entry():
     portfolio = PortfolioFactory()
     book_profit(portfolio, Decimal(5), at=NOW)
-    trade, _ = open_trade(**ticket(portfolio, entry_time=ENTRY))
+    trade, _ = open_trade(**trade_input(portfolio, entry_time=ENTRY))
     assert trade.entry_time == ENTRY
 
 
@@ -181,7 +181,7 @@ def test_a_trade_may_have_been_entered_before_the_newest_entry():
 
 
 def test_currencies_left_out_are_the_portfolios():
-    trade, _ = open_trade(**ticket(PortfolioFactory(currency="EUR")))
+    trade, _ = open_trade(**trade_input(PortfolioFactory(currency="EUR")))
     assert (trade.quote_currency, trade.fee_currency, trade.fx_rate) == (
         "EUR",
         "EUR",
@@ -191,7 +191,7 @@ def test_currencies_left_out_are_the_portfolios():
 
 def test_another_currency_needs_a_rate():
     with pytest.raises(InvalidInput) as refused:
-        open_trade(**ticket(PortfolioFactory(), quote_currency="EUR"))
+        open_trade(**trade_input(PortfolioFactory(), quote_currency="EUR"))
     assert refused.value.field == "fx_rate"
 
 
@@ -212,9 +212,9 @@ def test_rates_convert_the_profit_into_the_portfolios_currency():
 
 def test_the_same_external_id_with_the_same_figures_is_the_same_trade():
     portfolio = PortfolioFactory()
-    first, _ = open_trade(**ticket(portfolio, external_id="a"))
+    first, _ = open_trade(**trade_input(portfolio, external_id="a"))
     again, is_new = open_trade(
-        **ticket(
+        **trade_input(
             portfolio,
             external_id="a",
             quantity=Decimal("0.0200"),
@@ -238,40 +238,40 @@ def test_the_same_external_id_with_the_same_figures_is_the_same_trade():
 )
 def test_the_same_external_id_with_other_figures_is_a_conflict(other):
     portfolio = PortfolioFactory()
-    open_trade(**ticket(portfolio, external_id="a"))
+    open_trade(**trade_input(portfolio, external_id="a"))
     with pytest.raises(IdempotencyConflict):
-        open_trade(**ticket(portfolio, external_id="a", **other))
+        open_trade(**trade_input(portfolio, external_id="a", **other))
 
 
 def test_the_same_external_id_returns_the_trade_after_it_was_closed():
     portfolio = PortfolioFactory()
-    trade, _ = open_trade(**ticket(portfolio, external_id="a"))
+    trade, _ = open_trade(**trade_input(portfolio, external_id="a"))
     close_trade(user=trade.user, trade_id=trade.pk, exit_price=Decimal(51000), now=NOW)
-    again, is_new = open_trade(**ticket(portfolio, external_id="a"))
+    again, is_new = open_trade(**trade_input(portfolio, external_id="a"))
     assert (again.pk, again.status, is_new) == (trade.pk, "closed", False)
 
 
 def test_the_same_external_id_returns_the_trade_after_its_goal_ended():
     goal = GoalFactory()
-    trade, _ = open_trade(**ticket(goal.portfolio, external_id="a"))
+    trade, _ = open_trade(**trade_input(goal.portfolio, external_id="a"))
     cancel_goal(user=goal.user, goal_id=goal.pk, as_of=NOW)
-    again, is_new = open_trade(**ticket(goal.portfolio, external_id="a"))
+    again, is_new = open_trade(**trade_input(goal.portfolio, external_id="a"))
     assert (again.pk, is_new) == (trade.pk, False)
 
 
 def test_the_same_external_id_returns_the_trade_on_a_ruined_portfolio():
     portfolio = PortfolioFactory()
-    trade, _ = open_trade(**ticket(portfolio, external_id="a", entry_time=ENTRY))
+    trade, _ = open_trade(**trade_input(portfolio, external_id="a", entry_time=ENTRY))
     book_profit(portfolio, Decimal(-1000))
-    again, _ = open_trade(**ticket(portfolio, external_id="a", entry_time=ENTRY))
+    again, _ = open_trade(**trade_input(portfolio, external_id="a", entry_time=ENTRY))
     assert again.pk == trade.pk
 
 
 def test_an_external_id_belongs_to_its_portfolio():
     portfolio = PortfolioFactory()
-    open_trade(**ticket(portfolio, external_id="a"))
+    open_trade(**trade_input(portfolio, external_id="a"))
     other = PortfolioFactory(user=portfolio.user)
-    _, is_new = open_trade(**ticket(other, external_id="a", quantity=Decimal(1)))
+    _, is_new = open_trade(**trade_input(other, external_id="a", quantity=Decimal(1)))
     assert is_new
 
 
@@ -341,7 +341,7 @@ def test_a_failure_in_the_middle_leaves_no_trade():
         patch.object(Position.objects.__class__, "create", side_effect=RuntimeError),
         pytest.raises(RuntimeError),
     ):
-        open_trade(**ticket(portfolio))
+        open_trade(**trade_input(portfolio))
     assert not Trade.objects.exists()
 
 
@@ -366,7 +366,7 @@ def test_opening_takes_at_most_six_statements(earlier):
     Trade.objects.bulk_create(
         [copy_of(template) for _ in range(earlier - 1)],
     )
-    whole = ticket(
+    whole = trade_input(
         goal.portfolio,
         external_id="a",
         adjustment_id=decision.pk,
@@ -394,10 +394,12 @@ def copy_of(trade):
 
 def test_a_currency_spelled_out_is_the_same_trade_as_one_left_out():
     portfolio = PortfolioFactory(currency="USDT")
-    first, _ = open_trade(**ticket(portfolio, external_id="a"))
+    first, _ = open_trade(**trade_input(portfolio, external_id="a"))
 
     again, is_new = open_trade(
-        **ticket(portfolio, external_id="a", quote_currency="USDT", fee_currency="USDT")
+        **trade_input(
+            portfolio, external_id="a", quote_currency="USDT", fee_currency="USDT"
+        )
     )
 
     assert (again, is_new) == (first, False)

@@ -55,9 +55,9 @@ def close_from_many_processes(stand: Stand, report: Report) -> None:
     report.expect(sorted(known) == sorted(trader.trades), "not each was known once")
     [(closed,)] = stand.ask_database(CLOSED_TWICE, portfolio_id, trader.trades, PROFIT)
     report.expect(closed == TRADES, f"{closed} of {TRADES} trades closed")
-    told = OPENING_BALANCE + TRADES * PROFIT + Decimal(disturbed["change"])
+    given = OPENING_BALANCE + TRADES * PROFIT + Decimal(disturbed["change"])
     [(equity,)] = stand.ask_database(EQUITY, portfolio_id)
-    report.expect(equity == told, f"equity is {equity}, not {told}")
+    report.expect(equity == given, f"equity is {equity}, not {given}")
     stand.reconcile(report, "after everything at once")
     _expect_no_deadlock(stand, report)
     report.note("closes asked for", f"{len(booked) + len(known)} in {took:.1f} s")
@@ -113,5 +113,5 @@ def _read(process: "subprocess.Popen[str]") -> dict[str, Any]:
     said, _ = process.communicate(timeout=LONGEST_SECONDS)
     if process.returncode != 0:
         raise RuntimeError(f"a process failed:\n{said}")
-    told: dict[str, Any] = json.loads(said.splitlines()[-1])
-    return told
+    given: dict[str, Any] = json.loads(said.splitlines()[-1])
+    return given

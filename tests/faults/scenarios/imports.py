@@ -83,8 +83,8 @@ def _import_again(
     stand: Stand, trader: Trader, report: Report, path: Path, *, created: int
 ) -> None:
     done = stand.run(*_command(trader, path))
-    told = f"{created} created, {ROWS - created} already known, 0 refused."
-    report.expect(told in done.stdout, f"{path.name} again: {done.stdout}")
+    answer = f"{created} created, {ROWS - created} already known, 0 refused."
+    report.expect(answer in done.stdout, f"{path.name} again: {done.stdout}")
     report.note(f"{path.name} again", done.stdout.strip())
 
 
@@ -95,11 +95,11 @@ def _look(
     [(trades, files, has_days, equity)] = stand.ask_database(
         STATE, trader.portfolios[0]
     )
-    told = imports * ROWS
-    report.expect(trades == told, f"{what}: {trades} trades, not {told}")
+    answer = imports * ROWS
+    report.expect(trades == answer, f"{what}: {trades} trades, not {answer}")
     report.expect(files == imports, f"{what}: {files} imports, not {imports}")
     report.expect(has_days == (imports > 0), f"{what}: days: {has_days}")
-    worth = OPENING_BALANCE + told * PROFIT_OF_A_ROW
+    worth = OPENING_BALANCE + answer * PROFIT_OF_A_ROW
     report.expect(equity == worth, f"{what}: equity is {equity}, not {worth}")
     stand.reconcile(report, what)
     report.note(what, f"{trades} trades, {files} imports, equity {equity:f}")

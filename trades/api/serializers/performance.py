@@ -6,11 +6,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from goals.decisions.trade_record import RATIO
 from goals.projection.kelly import Kelly
 from mastertrade.db.model_fields import choices
 from mastertrade.values.jsonable import show
-from mastertrade.values.money import MONEY
+from mastertrade.values.money import MONEY, RATIO
 from mastertrade.web.api_fields import DecimalColumnField
 from strategies.enums import StrategyStatus
 from strategies.models import StrategyInstance
@@ -21,7 +20,7 @@ SHARE = (40, 6)
 
 
 class MoneySerializer(serializers.Serializer[Any]):
-    """What ended trades made in one currency. Null where there is nothing to divide by.
+    """Results of closed trades in one currency; null where nothing is to divide by.
 
     `average_loss` and `max_drawdown` are sizes: positive.
     """
@@ -91,22 +90,24 @@ class PerformanceSerializer(serializers.Serializer[Any]):
     reason = serializers.CharField(allow_null=True)
 
 
-def show_performance(strategy: StrategyInstance, told: Performance) -> dict[str, Any]:
+def show_performance(
+    strategy: StrategyInstance, performance: Performance
+) -> dict[str, Any]:
     return {
         "strategy_id": strategy.strategy_id,
         "strategy_type": strategy.strategy_type,
         "status": strategy.status,
-        "trades": told.trades,
-        "counted_trades": told.record.trades,
-        "wins": told.wins,
-        "losses": told.losses,
-        "win_rate": _show(told.win_rate, SHARE),
-        "money": [_show_money(one) for one in told.money],
-        "edge": _show_edge(told),
-        "kelly": None if told.kelly is None else _show_kelly(told.kelly),
-        "low_confidence": told.record.low_confidence,
-        "since": told.since,
-        "reason": told.reason,
+        "trades": performance.trades,
+        "counted_trades": performance.record.trades,
+        "wins": performance.wins,
+        "losses": performance.losses,
+        "win_rate": _show(performance.win_rate, SHARE),
+        "money": [_show_money(one) for one in performance.money],
+        "edge": _show_edge(performance),
+        "kelly": None if performance.kelly is None else _show_kelly(performance.kelly),
+        "low_confidence": performance.record.low_confidence,
+        "since": performance.since,
+        "reason": performance.reason,
     }
 
 
@@ -124,8 +125,8 @@ def _show_money(money: MoneyFigures) -> dict[str, Any]:
     }
 
 
-def _show_edge(told: Performance) -> dict[str, Any] | None:
-    record = told.record
+def _show_edge(performance: Performance) -> dict[str, Any] | None:
+    record = performance.record
     if not record.judged:
         return None
     return {
@@ -134,7 +135,7 @@ def _show_edge(told: Performance) -> dict[str, Any] | None:
         "upper": show(record.upper, RATIO),
         "shrunk_mean": show(record.shrunk_mean, RATIO),
         "best": show(record.best, RATIO),
-        "worst": show(told.worst, RATIO),
+        "worst": show(performance.worst, RATIO),
         "typical_loss": show(record.typical_loss, RATIO),
         "disproved": record.disproved,
     }

@@ -8,12 +8,12 @@ import numpy as np
 from rest_framework import serializers
 
 from goals.decisions.progress import measure_pace
-from goals.decisions.trade_record import CONFIDENT_TRADES, RATIO
+from goals.decisions.trade_record import CONFIDENT_TRADES
 from goals.projection.edge import Edge
-from goals.projection.goal_path import Way
+from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import FAN_PCT, MEANING, PROBABILITY
 from mastertrade.values.jsonable import show
-from mastertrade.values.money import MONEY, PERCENT, hold_within, round_to
+from mastertrade.values.money import MONEY, PERCENT, RATIO, hold_within, round_to
 from mastertrade.web.api_fields import DecimalColumnField
 from trades.sizing_calls.forecasts import GoalProjection
 
@@ -40,14 +40,14 @@ class SuggestionsSerializer(serializers.Serializer[Any]):
 
 
 class PacePointSerializer(serializers.Serializer[Any]):
-    """Where an even pace would be."""
+    """The progress expected at an even pace."""
 
     at = serializers.DateTimeField()
     progress_pct = DecimalColumnField(PERCENT)
 
 
 class FanPointSerializer(serializers.Serializer[Any]):
-    """The value that 5, 25, 50, 75 and 95 % of the simulated paths are below."""
+    """The 5, 25, 50, 75 and 95 % quantiles of the simulated paths."""
 
     at = serializers.DateTimeField()
     trades = serializers.IntegerField()
@@ -63,8 +63,8 @@ class ProjectionSerializer(serializers.Serializer[Any]):
 
     `required_per_trade` and `required_per_day` are log-growths (ratios). While trading
     is halted `probability` is that without another trade, `reason` says so, and
-    `probability_if_resumed` is what it were if trading were resumed now; the other
-    figures go with that.
+    `probability_if_resumed` what it would be if trading were resumed now; the other
+    figures assume that.
     """
 
     goal_id = serializers.IntegerField()
@@ -136,14 +136,14 @@ def _show_edge(edge: Edge | None) -> dict[str, Any] | None:
     if edge is None:
         return None
     bounds = edge.bounds
-    told = {
+    figures = {
         "mean": bounds.mean,
         "shrunk_mean": edge.shrunk_mean,
         "lower": bounds.lower,
         "upper": bounds.upper,
         "best": edge.best,
     }
-    shown = {name: show(Decimal(value), RATIO) for name, value in told.items()}
+    shown = {name: show(Decimal(value), RATIO) for name, value in figures.items()}
     return {"trades": bounds.trades, **shown}
 
 
@@ -155,9 +155,9 @@ def _show_suggestions(found: GoalProjection) -> dict[str, Any]:
         if trades is not None and found.trades_per_day > 0:
             ahead = timedelta(days=float(trades / found.trades_per_day))
             deadline = found.as_of + ahead if ahead < LATEST else None
-        if figures.suggested_return is not None and found.way is not None:
+        if figures.suggested_return is not None and found.path is not None:
             equity = np.array([1 + float(figures.suggested_return)])
-            target = _values(found, found.way, equity)[0]
+            target = _values(found, found.path, equity)[0]
     return {"trades": trades, "deadline": deadline, "target_value": target}
 
 
@@ -184,7 +184,7 @@ def _expected(found: GoalProjection, at: datetime) -> str | None:
 
 def _show_fan(found: GoalProjection) -> list[dict[str, Any]]:
     figures, ends_at = found.figures, found.goal.period_ends_at
-    if figures is None or found.way is None or ends_at is None or not figures.fan:
+    if figures is None or found.path is None or ends_at is None or not figures.fan:
         return []
     trades = figures.fan[-1][0]
     names = [f"p{percent}" for percent in FAN_PCT]
@@ -192,15 +192,15 @@ def _show_fan(found: GoalProjection) -> list[dict[str, Any]]:
         {
             "at": found.as_of + (ends_at - found.as_of) * done / trades,
             "trades": done,
-            **dict(zip(names, _values(found, found.way, equity), strict=True)),
+            **dict(zip(names, _values(found, found.path, equity), strict=True)),
         }
         for done, equity in figures.fan
     ]
 
 
-def _values(found: GoalProjection, way: Way, equity: "np.ndarray") -> list[str]:
+def _values(found: GoalProjection, path: GoalPath, equity: "np.ndarray") -> list[str]:
     goal = found.goal
-    values = way.value_at(equity, goal.start_value, goal.target_value)
+    values = path.value_at(equity, goal.start_value, goal.target_value)
     decimals = [hold_within(Decimal(float(value)), MONEY) for value in values]
     return [f"{round_to(value, MONEY):f}" for value in decimals]
 

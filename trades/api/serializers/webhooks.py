@@ -15,7 +15,7 @@ from mastertrade.web.api_fields import (
 )
 from trades.booking.references import find_unknown
 from trades.freqtrade.messages import KINDS
-from trades.freqtrade.webhook import BookedFill, Outcome
+from trades.freqtrade.webhook import BookedFill, WebhookOutcome
 from trades.models import WebhookToken
 from trades.models.webhooks import BOT_PATTERN
 
@@ -25,6 +25,9 @@ KNOWN = "Booked before; nothing changed."
 
 class WebhookSerializer(serializers.ModelSerializer[WebhookToken]):
     portfolio_id = serializers.IntegerField(read_only=True)
+    api_token_key = serializers.CharField(
+        source="api_token.token_key", read_only=True, allow_null=True
+    )
 
     class Meta:
         model = WebhookToken
@@ -34,6 +37,7 @@ class WebhookSerializer(serializers.ModelSerializer[WebhookToken]):
             "portfolio_id",
             "strategy_id",
             "token_key",
+            "api_token_key",
             "created_at",
             "last_used_at",
         )
@@ -74,7 +78,7 @@ class WebhookRequestSerializer(StrictSerializer):
 
 
 class BookedFillSerializer(serializers.Serializer[Any]):
-    outcome = serializers.ChoiceField(choices=choices(Outcome))
+    outcome = serializers.ChoiceField(choices=choices(WebhookOutcome))
     detail = serializers.CharField()
     trade_id = serializers.IntegerField(required=False)
     profit_loss = DecimalColumnField(MONEY, required=False)
@@ -83,7 +87,7 @@ class BookedFillSerializer(serializers.Serializer[Any]):
 def show_booked(booked: BookedFill) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "outcome": str(booked.outcome),
-        "detail": BOOKED if booked.outcome is Outcome.BOOKED else KNOWN,
+        "detail": BOOKED if booked.outcome is WebhookOutcome.BOOKED else KNOWN,
         "trade_id": booked.trade.trade_id,
     }
     if booked.profit_loss is not None:
@@ -93,7 +97,7 @@ def show_booked(booked: BookedFill) -> dict[str, Any]:
 
 def show_ignored(kind: str) -> dict[str, Any]:
     return {
-        "outcome": str(Outcome.IGNORED),
+        "outcome": str(WebhookOutcome.IGNORED),
         "detail": f"A message of type {kind} reports no fill; nothing was done. Booked "
         f"are messages of type {' and '.join(KINDS)}.",
     }

@@ -34,7 +34,11 @@ from trades.api.views.uploads import (
     refuse_slow_reading,
     refuse_slow_upload,
 )
-from trades.importing.import_trades import ImportReport, import_trades, warm_imported
+from trades.importing.import_trades import (
+    ImportReport,
+    catch_up_imported,
+    import_trades,
+)
 from trades.importing.options import DateOrder, EqualFills, ImportOptions
 from trades.importing.rates import DayRates, read_day_rates, read_rates
 from trades.models import TradeImport
@@ -82,21 +86,21 @@ class ImportTradesView(APIView):
                 close()
 
     def _import(self, request: Request, data: Any) -> Response:
-        told = read_body(self, ImportUploadSerializer, data)
+        asked = read_body(self, ImportUploadSerializer, data)
         user, now = signed_in(request), timezone.now()
-        refuse_slow_upload(told, user.username)
+        refuse_slow_upload(asked, user.username)
         report = import_trades(
             user=user,
-            source=told["file"],
-            file_name=told["file"].name,
-            format_name=told["format"],
+            source=asked["file"],
+            file_name=asked["file"].name,
+            format_name=asked["format"],
             now=now,
-            portfolio=told.get("portfolio"),
+            portfolio=asked.get("portfolio"),
             partial=_read_partial(request),
-            options=_read_options(told),
+            options=_read_options(asked),
             progress=refuse_slow_reading(),
         )
-        _warm(user, told.get("portfolio"), report, now)
+        _catch_up(user, asked.get("portfolio"), report, now)
         answer = show_report(report)
         if report.refused and report.import_id is None and not _read_partial(request):
             words = f"{report.refused} rows are refused, so nothing was imported."
@@ -117,38 +121,38 @@ class ImportListView(ListView[TradeImport]):
         return TradeImport.objects.filter(user_id=self.request.user.get_username())
 
 
-def _warm(
+def _catch_up(
     user: User, portfolio: int | str | None, report: ImportReport, now: datetime
 ) -> None:
     """What is imported is imported, whatever becomes of this; a later call mends it."""
     try:
-        warm_imported(user, portfolio, report, now)
+        catch_up_imported(user, portfolio, report, now)
     except Exception:
         logger.exception("The records after import %s are behind", report.import_id)
 
 
 def _read_partial(request: Request) -> bool:
-    told = request.query_params.get("partial", "").lower()
-    if told not in YES:
+    asked = request.query_params.get("partial", "").lower()
+    if asked not in YES:
         raise InvalidInput("partial", "must be 1 or 0.")
-    return YES[told]
+    return YES[asked]
 
 
-def _read_options(told: dict[str, Any]) -> ImportOptions:
+def _read_options(asked: dict[str, Any]) -> ImportOptions:
     return ImportOptions(
-        strategy_id=told.get("strategy_id"),
-        account=told.get("account", "main"),
-        venue=told.get("venue"),
-        fx_rates=read_rates("fx_rates", split_pairs(told.get("fx_rates", ""))),
-        fee_rates=read_rates("fee_rates", split_pairs(told.get("fee_rates", ""))),
-        day_rates=_read_day_rates(told.get("fx_rates_file")),
-        quote_currency=told.get("quote_currency"),
-        fee_currency=told.get("fee_currency"),
+        strategy_id=asked.get("strategy_id"),
+        account=asked.get("account", "main"),
+        venue=asked.get("venue"),
+        fx_rates=read_rates("fx_rates", split_pairs(asked.get("fx_rates", ""))),
+        fee_rates=read_rates("fee_rates", split_pairs(asked.get("fee_rates", ""))),
+        day_rates=_read_day_rates(asked.get("fx_rates_file")),
+        quote_currency=asked.get("quote_currency"),
+        fee_currency=asked.get("fee_currency"),
         contract_sizes=read_rates(
-            "contract_sizes", split_pairs(told.get("contract_sizes", ""))
+            "contract_sizes", split_pairs(asked.get("contract_sizes", ""))
         ),
-        date_order=DateOrder(told["date_order"]) if "date_order" in told else None,
-        equal_fills=EqualFills(told.get("equal_fills", EqualFills.REFUSE)),
+        date_order=DateOrder(asked["date_order"]) if "date_order" in asked else None,
+        equal_fills=EqualFills(asked.get("equal_fills", EqualFills.REFUSE)),
     )
 
 

@@ -61,8 +61,8 @@ class PerformanceListView(ListView[StrategyInstance]):
         span = _read_span(request, portfolio, now)
         page = list(self.paginate_queryset(mine) or ())
         names = [one.strategy_id for one in page]
-        told = load_performances(signed_in(request), names, span)
-        rows = [show_performance(one, told[one.strategy_id]) for one in page]
+        performances = load_performances(signed_in(request), names, span)
+        rows = [show_performance(one, performances[one.strategy_id]) for one in page]
         return self.get_paginated_response(rows)
 
 
@@ -86,8 +86,8 @@ class PerformanceView(APIView):
         strategy = get_object_or_404(mine, strategy_id=strategy_id)
         portfolio = _find_portfolio(request)
         span = _read_span(request, portfolio, now)
-        told = load_performances(signed_in(request), [strategy_id], span)
-        return Response(show_performance(strategy, told[strategy_id]))
+        performances = load_performances(signed_in(request), [strategy_id], span)
+        return Response(show_performance(strategy, performances[strategy_id]))
 
 
 def _find_portfolio(request: Request) -> Portfolio | None:

@@ -56,9 +56,9 @@ def refuse_slow_reading() -> Callable[[int], None]:
     return check
 
 
-def refuse_slow_upload(told: Mapping[str, Any], user_name: str) -> None:
+def refuse_slow_upload(asked: Mapping[str, Any], user_name: str) -> None:
     """Raise `InvalidInput` for `file` where a request is too short for the import."""
-    file, format_name = told["file"], told["format"]
+    file, format_name = asked["file"], asked["format"]
     head = file.read(HEAD_BYTES)
     file.seek(0)
     rows = estimate_rows(head, file.size, format_name)
@@ -70,20 +70,20 @@ def refuse_slow_upload(told: Mapping[str, Any], user_name: str) -> None:
         f"holds about {rows:,} rows, which may take {seconds} s; a request may take "
         f"{settings.REQUEST_SECONDS} s here (MASTERTRADE_REQUEST_SECONDS). Send it in "
         f"parts, oldest first, or import it on the server: "
-        f"{_show_command(told, user_name)}",
+        f"{_show_command(asked, user_name)}",
     )
 
 
-def _show_command(told: Mapping[str, Any], user_name: str) -> str:
+def _show_command(asked: Mapping[str, Any], user_name: str) -> str:
     """The command that imports the same file in the same way."""
     words = ["manage.py", "import_trades", "FILE", "--user", user_name]
     for name, option in COMMAND_OPTIONS.items():
-        if name in told:
-            words += [option, str(told[name])]
+        if name in asked:
+            words += [option, str(asked[name])]
     for name, option in REPEATED_OPTIONS.items():
-        for pair in filter(None, told.get(name, "").split(",")):
+        for pair in filter(None, asked.get(name, "").split(",")):
             words += [option, pair.strip()]
-    if "fx_rates_file" in told:
+    if "fx_rates_file" in asked:
         words += ["--fx-rates", "RATES"]
     return shlex.join(words)
 
@@ -103,7 +103,7 @@ class FileBodyParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         query = parser_context["request"].query_params if parser_context else {}
-        told = {name: query[name] for name in query if name not in {"file", "partial"}}
+        asked = {name: query[name] for name in query if name not in {"file", "partial"}}
         file = nameless_file("body", media_type)
         try:
             while chunk := stream.read(CHUNK_BYTES):
@@ -113,7 +113,7 @@ class FileBodyParser(BaseParser):
             raise
         file.size = file.tell()
         file.seek(0)
-        return {"format": self.format_name, **told, "file": file}
+        return {"format": self.format_name, **asked, "file": file}
 
 
 class CSVBodyParser(FileBodyParser):

@@ -15,6 +15,7 @@ from decimal import Decimal
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import EXACT, exactly, format_plain
 from trades.importing.fills import Fees, Fill, FillFile, FillFormat, sort_fees
+from trades.importing.formats.base import ImportFormat
 from trades.importing.markets import split_market, split_suffixed
 from trades.importing.numbers import Amount, read_amount, read_suffixed
 from trades.importing.options import DateOrder, ImportOptions
@@ -68,6 +69,12 @@ class _Layout:
         return order[1:] == PLAIN_LAYOUT and self.date == 0 and self.zone == UTC
 
 
+LAYOUTS = (
+    {"pair", "side", "price", "executed", "amount", "fee"},
+    {"market", "type", "price", "amount", "total", "fee"},
+)
+
+
 class _Wrong(Exception):
     """A line cannot be read: the position of the field, and why."""
 
@@ -107,7 +114,13 @@ def open_binance(source: io.BufferedReader, options: ImportOptions) -> FillFile:
     )
 
 
-BINANCE = FillFormat(open_binance, name="binance", separator="", asks_venue=False)
+BINANCE_CSV = ImportFormat(
+    name="binance-csv",
+    words="Binance's trade history",
+    read=FillFormat(open_binance, name="binance", separator="", asks_venue=False),
+    rows_per_second=2_500,
+    looks_like=lambda names: any(names >= layout for layout in LAYOUTS),
+)
 
 
 def _find_layout(
@@ -171,8 +184,8 @@ def _fills(
             if not any(row):
                 continue
             if len(row) != width:
-                told = f"has {len(row)} fields, the header {width}."
-                yield Refusal(line, "", told)
+                given = f"has {len(row)} fields, the header {width}."
+                yield Refusal(line, "", given)
                 continue
             try:
                 yield _read_fill(line, [field.strip() for field in row], layout)
@@ -279,8 +292,8 @@ def _read_time(text: str, layout: _Layout) -> datetime:
     micro = int((fraction or "0").ljust(6, "0"))
     clock = (int(hour), int(minute), int(seconds), micro)
     try:
-        told = datetime(year, month, day, *clock, tzinfo=layout.zone)
-        return told.astimezone(UTC)
+        given = datetime(year, month, day, *clock, tzinfo=layout.zone)
+        return given.astimezone(UTC)
     except (ValueError, OverflowError):
         raise _Wrong(layout.date, "is not a day and hour that exists.") from None
 
@@ -324,8 +337,8 @@ def _split_pair(row: Sequence[str], layout: _Layout) -> tuple[str, str]:
     else:
         found = split_market(pair, coin)
     if found is None:
-        told = "cannot be distinguished into what was traded and what it was paid in."
-        raise _Wrong(layout.pair, told)
+        given = "cannot be distinguished into what was traded and what it was paid in."
+        raise _Wrong(layout.pair, given)
     return found
 
 
@@ -338,12 +351,12 @@ def _check_total(
     total = read_suffixed(row[layout.total], (quote,))
     if total is None or total.coin not in {"", quote}:
         raise _Wrong(layout.total, f"is not a plain number of {quote}.")
-    told = price.value * quantity.value
+    given = price.value * quantity.value
     # Each of the three may have been rounded in its last place.
     rounding = total.step + price.step * quantity.value + quantity.step * price.value
-    if abs(total.value - told) > rounding:
+    if abs(total.value - given) > rounding:
         raise _Wrong(
-            layout.total, f"is not what price and quantity make, {format_plain(told)}."
+            layout.total, f"is not price times quantity, {format_plain(given)}."
         )
 
 

@@ -7,7 +7,7 @@ among the fills, others settlements: `info`, the venue's own answer, tells them 
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -27,6 +27,7 @@ from trades.importing.fills import (
     settle_figure,
     sort_fees,
 )
+from trades.importing.formats.base import ImportFormat, count_symbols
 from trades.importing.formats.own import each_object
 from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal
@@ -87,18 +88,35 @@ def open_ccxt(source: io.BufferedReader, options: ImportOptions) -> FillFile:
     )
 
 
-CCXT = FillFormat(open_ccxt, name="ccxt", separator="/", asks_venue=True)
+def _looks_like(names: Set[str]) -> bool:
+    has_size = "amount" in names or "cost" in names
+    return has_size and names >= {"side", "price", "symbol"}
+
+
+def _count_rows(head: bytes) -> int:
+    """A venue's own answer inside (`info`) names its symbol once more."""
+    return head.count(b'"info"') or count_symbols(head)
+
+
+CCXT_JSON = ImportFormat(
+    name="ccxt-json",
+    words="fills as ccxt gives them",
+    read=FillFormat(open_ccxt, name="ccxt", separator="/", asks_venue=True),
+    rows_per_second=2_500,
+    looks_like=_looks_like,
+    count_rows=_count_rows,
+)
 
 
 def _fills(
     source: io.BufferedReader, options: ImportOptions, roundings: Roundings
 ) -> Iterator[Fill | Refusal]:
-    for number, told in each_object(source):
-        if not isinstance(told, dict):
+    for number, given in each_object(source):
+        if not isinstance(given, dict):
             yield Refusal(number, "", "is not an object.")
             continue
         try:
-            yield _Reader(number, told, options, roundings).read()
+            yield _Reader(number, given, options, roundings).read()
         except _Wrong as wrong:
             yield Refusal(number, wrong.field, wrong.reason)
 
@@ -109,22 +127,22 @@ class _Reader:
     def __init__(
         self,
         line: int,
-        told: Mapping[str, Any],
+        given: Mapping[str, Any],
         options: ImportOptions,
         roundings: Roundings,
     ) -> None:
         self._line = line
-        self._told = told
+        self._told = given
         self._options = options
         self._roundings = roundings
 
     def read(self) -> Fill:
         symbol, base, quote, is_contract = self._read_symbol()
-        told = self._told
-        side = SIDES.get(str(told.get("side")).lower())
+        given = self._told
+        side = SIDES.get(str(given.get("side")).lower())
         if side is None:
             raise _Wrong("side", "must be buy or sell.")
-        is_funding = _is_funding(told)
+        is_funding = _is_funding(given)
         if is_funding and not is_contract:
             raise _Wrong("info", "is funding, which only contracts have.")
         price = self._positive("price")
@@ -137,12 +155,12 @@ class _Reader:
             is_buy=side,
             quantity=self._read_quantity(symbol, price, is_contract, is_funding),
             price=price,
-            at=_read_time(told),
+            at=_read_time(given),
             fees=fees,
-            venue_id=_read_id(told.get("id"), "id"),
+            venue_id=_read_id(given.get("id"), "id"),
             may_short=is_contract,
             is_funding=is_funding,
-            order_id=_read_order(told.get("order")),
+            order_id=_read_order(given.get("order")),
         )
 
     def _read_symbol(self) -> tuple[str, str, str, bool]:
@@ -183,7 +201,9 @@ class _Reader:
     def _divide_cost(self, price: Decimal) -> Decimal:
         cost = _read_number(self._told.get("cost"), "cost")
         if not cost:
-            raise _Wrong("amount", "is missing, and there is no cost to make it of.")
+            raise _Wrong(
+                "amount", "is missing, and there is no cost to derive it from."
+            )
         return abs(cost) / price
 
     @exactly
@@ -211,11 +231,11 @@ class _Reader:
             power = int(size.log10().to_integral_value())
             exact = Decimal(1).scaleb(power) if abs(power) <= LARGEST_POWER else size
             if exact == size and abs(power) > LARGEST_POWER:
-                raise _Wrong("cost", "is not what amount and price make.")
+                raise _Wrong("cost", "is not amount times price.")
         if abs(size - exact) > exact * COST_TOLERANCE:
             raise _Wrong(
                 "cost",
-                f"is not what amount and price make: a contract would be {size:.6g} "
+                f"is not amount times price: a contract would be {size:.6g} "
                 "of the base. Give its size if that is right "
                 f"(--contract-size {symbol}=…).",
             )
@@ -256,7 +276,7 @@ class _Reader:
             if cost:
                 paid.append((self._settled_fee(field, cost), self._coin(field, fee)))
         if is_funding and not said:
-            raise _Wrong(field, "is missing: it is what the funding of a position was.")
+            raise _Wrong(field, "is missing: it is the amount of the funding.")
         fees = sort_fees(paid, base=base, quote=quote)
         if isinstance(fees, str):
             raise _Wrong(field, fees)
@@ -278,10 +298,10 @@ class _Reader:
         return coin
 
 
-def _is_funding(told: Mapping[str, Any]) -> bool:
+def _is_funding(given: Mapping[str, Any]) -> bool:
     """Whether an execution is funding. What is neither that nor a trade is refused."""
-    info = told.get("info")
-    kinds = {str(told.get("type")).lower()}
+    info = given.get("info")
+    kinds = {str(given.get("type")).lower()}
     if isinstance(info, dict):
         kinds.update(
             str(value).lower()
@@ -297,8 +317,8 @@ def _is_funding(told: Mapping[str, Any]) -> bool:
     if is_other or (kind := next(iter(kinds & SETTLED), None)):
         raise _Wrong(
             "info",
-            f"is an execution of the kind {kind}, which is not a trade: take it out of "
-            "the file, and book what it moved as a trade or a cash flow.",
+            f"is an execution of the kind {kind}, which is not a trade: remove it "
+            "from the file, and record its effect as a trade or a cash flow.",
         )
     return False
 
@@ -317,12 +337,12 @@ def _read_number(value: Any, field: str) -> Decimal | None:
         raise _Wrong(field, "is not a plain number.") from None
 
 
-def _read_time(told: Mapping[str, Any]) -> datetime:
-    stamp = _read_number(told.get("timestamp"), "timestamp")
+def _read_time(given: Mapping[str, Any]) -> datetime:
+    stamp = _read_number(given.get("timestamp"), "timestamp")
     if stamp is not None:
         return _of_milliseconds(stamp)
     try:
-        at = datetime.fromisoformat(str(told.get("datetime")))
+        at = datetime.fromisoformat(str(given.get("datetime")))
         if at.tzinfo is None:
             raise _Wrong("datetime", "needs an offset, such as Z.")
         at = at.astimezone(UTC)
@@ -356,7 +376,7 @@ def _read_id(value: Any, field: str) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise _Wrong(field, "must be a text or a number.")
+        raise _Wrong(field, "must be text or a number.")
     text = str(value)
     if UNSTORABLE(text):
         raise _Wrong(field, HIDDEN_FOUND)

@@ -17,6 +17,7 @@ from mastertrade.values.money import (
     FACTOR,
     MONEY,
     PRICE,
+    ZERO,
     exactly,
     format_plain,
     round_to,
@@ -24,8 +25,6 @@ from mastertrade.values.money import (
 from trades.enums import Side
 from trades.importing.rows import TradeRow
 
-ZERO = Decimal(0)
-ONE = Decimal(1)
 # freqtrade rounds what every exit made to 8 places and reckons in floats.
 ROUNDING_PER_EXIT = Decimal("0.00000002")
 ROUNDING_RATIO = Decimal("0.0000000001")
@@ -119,7 +118,7 @@ def rows_of(
         raise Unusable("close_rate", "is closed, but no exit of it was filled.")
     if trade.is_open and not (held.quantity > 0 and trade.amount):
         if exits:
-            raise Unusable("is_open", "is open, but its orders leave nothing.")
+            raise Unusable("is_open", "is open, but its orders leave nothing open.")
         return
     if not trade.is_open:
         _refuse_rest(exits, held)
@@ -164,7 +163,7 @@ def _own_row(
         strategy_id=trade.strategy_id,
         quote_currency=trade.stake_currency,
         fee_currency=trade.stake_currency,
-        settles=True,
+        updates_open_trade=True,
     )
     if trade.is_open:
         return replace(row, entry_fees=_entry_fees(trade, row))
@@ -219,7 +218,7 @@ def _walk(trade: BotTrade, fills: Sequence[BotFill]) -> tuple[list[Exited], Held
             average = cost / amount
             continue
         if not average:
-            raise Unusable("", f"order {fill.order_id} leaves before any entered.")
+            raise Unusable("", f"order {fill.order_id} exits before any entry.")
         amount -= fill.amount
         cost -= fill.amount * average
         exits.append(_exit(trade, fill, average, funding))
@@ -248,18 +247,18 @@ def _agreed(trade: BotTrade, exits: list[Exited]) -> list[Exited]:
     """The exits with profits that add up to freqtrade's own figure, to 8 places."""
     if trade.profit is None or not exits:
         return exits
-    told = round_to(trade.profit, MONEY)
+    given = round_to(trade.profit, MONEY)
     made = sum((one.profit for one in exits), ZERO)
     volume = sum((one.quantity * (one.average + one.rate) for one in exits), ZERO)
     allowed = ROUNDING_PER_EXIT * len(exits) + volume * ROUNDING_RATIO
-    if abs(told - made) > allowed:
+    if abs(given - made) > allowed:
         column = "realized_profit" if trade.is_open else "close_profit_abs"
         raise Unusable(
             column,
-            f"is {format_plain(told)}, but the orders make {format_plain(made)}.",
+            f"is {format_plain(given)}, but the orders make {format_plain(made)}.",
         )
     last = exits[-1]
-    return [*exits[:-1], replace(last, profit=last.profit + told - made)]
+    return [*exits[:-1], replace(last, profit=last.profit + given - made)]
 
 
 def _with_funding(trade: BotTrade, fills: Sequence[BotFill]) -> Sequence[BotFill]:

@@ -16,9 +16,11 @@ from typing import Any, AnyStr
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.messages import did_you_mean, unknown_field
 from trades.importing.columns import BY_NAME, NAMES, REQUIRED, Check, Column
+from trades.importing.formats.base import ImportFormat, count_symbols
 from trades.importing.json_array import each_item
+from trades.importing.options import ImportOptions
 from trades.importing.plain import is_plain_row
-from trades.importing.rows import Refusal
+from trades.importing.rows import Refusal, Texts
 
 LONGEST_FIELD = 10_000
 # What is longer is no line of a trade, and must not fill the memory.
@@ -30,8 +32,6 @@ RISKY = "=+-@\t\r'"
 GUARD = "'"
 TEXTS = frozenset({"external_id", "symbol", "strategy_id", "parent_external_id"})
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# A line of a file, and the texts of its trade.
-Texts = tuple[int, Sequence[str]]
 
 
 def read_csv(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
@@ -110,8 +110,8 @@ def _rows(
             continue
         row, more = _read_row(line, lines, number)
         if row and len(row) != width:
-            told = f"has {len(row)} fields, the header {width}."
-            yield Refusal(number, "", told)
+            given = f"has {len(row)} fields, the header {width}."
+            yield Refusal(number, "", given)
         elif row:
             wrong = _settle(row, checks)
             if wrong is None:
@@ -156,8 +156,8 @@ def _checks(names: Sequence[str]) -> list[tuple[int, Check, bool, bool]]:
 
 def read_json(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
     """Objects of a JSON array, or one object a line; `line` counts them from 1."""
-    for number, told in each_object(source):
-        yield _read_object(number, told)
+    for number, given in each_object(source):
+        yield _read_object(number, given)
 
 
 def each_object(source: io.BufferedReader) -> Iterator[tuple[int, Any]]:
@@ -169,8 +169,8 @@ def each_object(source: io.BufferedReader) -> Iterator[tuple[int, Any]]:
     objects = each_item(source) if first == b"[" else _objects(source)
     number = 0
     try:
-        for number, told in enumerate(objects, 1):
-            yield number, told
+        for number, given in enumerate(objects, 1):
+            yield number, given
     except InvalidInput:
         raise
     except (ValueError, ArithmeticError, RecursionError) as error:
@@ -196,15 +196,15 @@ def _objects(source: io.BufferedReader) -> Iterator[Any]:
             yield json.loads(line, parse_float=Decimal)
 
 
-def _read_object(number: int, told: Any) -> Texts | Refusal:
-    if not isinstance(told, dict):
+def _read_object(number: int, given: Any) -> Texts | Refusal:
+    if not isinstance(given, dict):
         return Refusal(number, "", "is not an object.")
-    for name in told:
+    for name in given:
         if name not in BY_NAME:
             return Refusal(number, str(name), _unknown_column(str(name)))
     texts = []
     for name in NAMES:
-        value = _as_text(told.get(name))
+        value = _as_text(given.get(name))
         wrong = _check(BY_NAME[name], value)
         if wrong is not None:
             return Refusal(number, name, wrong)
@@ -231,7 +231,36 @@ def _as_text(value: Any) -> str | None:
 
 def _check(column: Column, value: str | None) -> str | None:
     if value is None:
-        return "must be a text or a number."
+        return "must be text or a number."
     if value:
         return column.check(value)
     return "must not be empty." if column.required else None
+
+
+def _read_csv(
+    source: io.BufferedReader, options: ImportOptions
+) -> Iterator[Texts | Refusal]:
+    return read_csv(source)
+
+
+def _read_json(
+    source: io.BufferedReader, options: ImportOptions
+) -> Iterator[Texts | Refusal]:
+    return read_json(source)
+
+
+OWN_CSV = ImportFormat(
+    name="mastertrade-csv",
+    words="our own CSV",
+    read=_read_csv,
+    rows_per_second=4_000,
+    looks_like=lambda names: names >= set(REQUIRED),
+)
+OWN_JSON = ImportFormat(
+    name="mastertrade-json",
+    words="our own JSON",
+    read=_read_json,
+    rows_per_second=3_000,
+    looks_like=lambda names: names >= {"quantity", "entry_price"},
+    count_rows=count_symbols,
+)

@@ -15,7 +15,11 @@ from mastertrade.terminal import open_console, printable
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from trades.importing.formats import FORMAT_NAMES
 from trades.importing.formats.freqtrade import open_database
-from trades.importing.import_trades import ImportReport, import_trades, warm_imported
+from trades.importing.import_trades import (
+    ImportReport,
+    catch_up_imported,
+    import_trades,
+)
 from trades.importing.options import DateOrder, EqualFills, ImportOptions
 from trades.importing.rates import DayRates, read_day_rates, read_rates
 from trades.management.importing import add_portfolio_arguments, find_user
@@ -94,7 +98,7 @@ class Command(BaseCommand):
         report = self._import(console, options)
         with console.status("Adding up …"):
             user = find_user(options["user"])
-            warm_imported(user, options["portfolio"], report, timezone.now())
+            catch_up_imported(user, options["portfolio"], report, timezone.now())
         _show(console, report)
         if report.refused and not report.created:
             words = "" if options["partial"] else " nothing was imported"

@@ -13,7 +13,7 @@ from goals.services.reconciling import Drift
 from mastertrade.terminal import open_console
 from mastertrade.values.exceptions import DomainError
 from trades.booking.reconcile import check_portfolio, mend_drift
-from trades.sizing_calls.catch_up import warm_records
+from trades.sizing_calls.catch_up import catch_up
 
 SHOWN = 200
 
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             drift = check_portfolio(portfolio_id)
             if drift and fix:
                 mend_drift(portfolio_id, timezone.now())
-                warm_records(portfolio_id, timezone.now())
+                catch_up(portfolio_id, timezone.now())
                 self.left += check_portfolio(portfolio_id)
         except DomainError as refused:
             self.left.append(

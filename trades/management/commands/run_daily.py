@@ -11,7 +11,7 @@ from rich.text import Text
 from mastertrade.terminal import open_console
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.validation import require_not_future
-from trades.services.daily import Outcome, run_day
+from trades.services.daily import StepOutcome, run_day
 
 EXAMPLE = "2026-04-01T00:05+02:00"
 
@@ -54,7 +54,7 @@ def _title(as_of: datetime) -> str:
     return f"Daily run of {as_of.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _row(outcome: Outcome) -> tuple[str, Text, str]:
+def _row(outcome: StepOutcome) -> tuple[str, Text, str]:
     failed = len(outcome.done.failures)
     words = Text(outcome.done.words)
     if failed:

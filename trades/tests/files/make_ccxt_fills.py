@@ -27,7 +27,7 @@ SWAP = [
 
 def market(exchange: Any, symbol: str, **fields: Any) -> Any:
     base, _, quote = symbol.partition(":")[0].partition("/")
-    told = {
+    answer = {
         "id": base + quote,
         "symbol": symbol,
         "base": base,
@@ -38,7 +38,7 @@ def market(exchange: Any, symbol: str, **fields: Any) -> Any:
         "limits": {},
         **fields,
     }
-    return exchange.safe_market_structure(told)
+    return exchange.safe_market_structure(answer)
 
 
 def make() -> None:

@@ -279,10 +279,10 @@ def main() -> None:
     for end in ("", "-wal", "-shm"):
         DATABASE.with_name(DATABASE.name + end).unlink(missing_ok=True)
     record(DATABASE, configuration())
-    told = [message for story in STORIES for message in story.messages]
-    text = json.dumps({"freqtrade": __version__, "messages": told}, indent=1)
+    given = [message for story in STORIES for message in story.messages]
+    text = json.dumps({"freqtrade": __version__, "messages": given}, indent=1)
     MESSAGES.write_text(text + "\n", encoding="utf-8")
-    print(f"{len(STORIES)} trades, {len(told)} messages of freqtrade {__version__}")
+    print(f"{len(STORIES)} trades, {len(given)} messages of freqtrade {__version__}")
 
 
 if __name__ == "__main__":

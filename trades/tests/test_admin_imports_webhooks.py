@@ -1,5 +1,6 @@
 """The operator's view of where trades came from, and of what became of one."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -107,12 +108,15 @@ def test_a_trades_page_tells_its_parts_fills_and_changes(operator):
         now=ENTRY,
     )
     void_trade(user=user, trade_id=trade.pk, reason="a test", now=ENTRY)
-    told = sections_of(operator, trade)
-    assert [len(told[key]) for key in ("parts", "fills")] == [1, 1]
-    actions = [str(row[1]) for row in told["changes"]]
+    given = sections_of(operator, trade)
+    assert [len(given[key]) for key in ("parts", "fills")] == [1, 1]
+    actions = [str(row[1]) for row in given["changes"]]
     assert ["enlarged" in action for action in actions].count(True) == 1
     assert "voided" in actions[0]
-    assert "a test" in str(told["changes"][0][3])
+    changed = str(given["changes"][0][3])
+    assert "a test" in changed
+    assert "void since" in changed
+    assert "_" not in re.sub(r"<[^>]+>", "", changed)  # a column's own name
 
 
 def test_a_trades_page_asks_as_many_queries_for_six_parts_as_for_two(operator):

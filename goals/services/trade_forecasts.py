@@ -9,15 +9,16 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
-from goals.decisions.arbitration import GoalStanding, SolvedFactor
-from goals.decisions.policies import DEADLINE_VERSION
-from goals.decisions.progress import Progress, Reading, measure_progress
-from goals.decisions.trade_record import RATIO, GrowthRecord
-from goals.enums import PolicyName
+from goals.decisions.arbitration import GoalState
+from goals.decisions.policies import PolicyName
+from goals.decisions.policies.base import Needs, SolvedFactor
+from goals.decisions.policies.deadline_optimal import DEADLINE_VERSION
+from goals.decisions.progress import GoalProgress, PortfolioFigures, measure_progress
+from goals.decisions.trade_record import GrowthRecord
 from goals.models import FinancialGoal, Portfolio
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.feasibility import find_unreachable, stop_below
-from goals.projection.goal_path import Way, find_way
+from goals.projection.goal_path import GoalPath, goal_path
 from goals.projection.goal_projection import MOST_TRADES_AHEAD
 from goals.projection.policy_tables import (
     MOST_TABLE_TRADES,
@@ -30,7 +31,7 @@ from goals.projection.types import Floats
 from goals.services.policy_tables import find_table
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.jsonable import to_plain
-from mastertrade.values.money import exactly, round_to
+from mastertrade.values.money import RATIO, exactly, round_to
 
 MICROSECOND = timedelta(microseconds=1)
 # One call works out so many goals: solves a table, or looks closely at whether the goal
@@ -46,7 +47,7 @@ class EdgeUnknown(DomainError):
 
 
 @dataclass(eq=False)
-class Outlook:
+class TradeForecast:
     """What a portfolio's closed trades say, as of the time of a decision.
 
     `trades_per_day` is the rate of the last days. `read_growths` reads the growths
@@ -80,90 +81,98 @@ class Outlook:
         return round_to(self.trades_per_day * days, RATIO)
 
 
-def needs_outlook(goal: FinancialGoal, as_of: datetime) -> bool:
+def needs_forecast(goal: FinancialGoal, as_of: datetime) -> bool:
     """Whether what trades say can matter to the goal's factor at all."""
     achieved = goal.achieved_at is not None and goal.achieved_at <= as_of
     has_deadline = goal.period_ends_at is not None
-    return has_deadline and not achieved and goal.policy != PolicyName.CONSTANT
+    needs = PolicyName(goal.policy).rule.needs
+    return has_deadline and not achieved and needs is not Needs.NOTHING
 
 
-def look_ahead(
-    standing: GoalStanding,
+def with_forecast(
+    goal_state: GoalState,
     goal: FinancialGoal,
-    reading: Reading,
-    outlook: Outlook,
+    portfolio_figures: PortfolioFigures,
+    forecast: TradeForecast,
     as_of: datetime,
-) -> GoalStanding:
-    """The standing with what its policy needs: trades left, need, edge, solved factor.
+) -> GoalState:
+    """The state with what its policy needs: trades left, need, edge, solved factor.
 
     Without 20 trades or a deadline nothing is added but what is known. Goals are asked
     about in the order in which they decide: `MOST_WORKED_OUT` of them may cost work.
     """
-    if not needs_outlook(goal, as_of) or not standing.reachable:
-        return standing
+    if not needs_forecast(goal, as_of) or not goal_state.reachable:
+        return goal_state
     assert goal.period_ends_at is not None  # told by needs_outlook
-    left = outlook.trades_left(goal.period_ends_at, as_of)
-    way = way_of(goal, reading)
-    if not outlook.record.judged or way is None:
-        return replace(standing, trades_left=left)
+    left = forecast.trades_left(goal.period_ends_at, as_of)
+    path = goal_path_of(goal, portfolio_figures)
+    if not forecast.record.judged or path is None:
+        return replace(goal_state, trades_left=left)
     postponed = False
 
     def may_work() -> bool:
         nonlocal postponed
-        postponed = not outlook.may_work_out(goal.goal_id)
+        postponed = not forecast.may_work_out(goal.goal_id)
         return not postponed
 
     unreachable = find_unreachable(
-        outlook.record,
-        way,
+        forecast.record,
+        path,
         trades_left=whole_trades(left),
         max_factor=goal.max_factor,
-        stop_loss=stop_below(way, outlook.portfolio.hard_drawdown_pct),
-        read_edge=lambda: outlook.edge if may_work() else None,
+        stop_loss=stop_below(path, forecast.portfolio.hard_drawdown_pct),
+        read_edge=lambda: forecast.edge if may_work() else None,
     )
     ahead = replace(
-        standing,
+        goal_state,
         trades_left=left,
-        need=way.need(left),
-        edge=outlook.record.shrunk_mean,
-        equity=way.equity,
+        need=path.need(left),
+        edge=forecast.record.shrunk_mean,
+        equity=path.equity,
         unreachable=unreachable,
         postponed=postponed,
     )
-    if goal.policy != PolicyName.DEADLINE_OPTIMAL or unreachable is not None:
+    is_solved = goal_state.policy.rule.needs is Needs.SOLVED_TABLE
+    if not is_solved or unreachable is not None:
         return ahead
-    table = solve_for(goal, way, left, outlook, may_work)
-    return replace(ahead, postponed=True) if table is None else look_up(ahead, table)
+    table = solve_for(goal, path, left, forecast, may_work)
+    return (
+        replace(ahead, postponed=True) if table is None else apply_table(ahead, table)
+    )
 
 
-def look_up(standing: GoalStanding, table: DeadlineTable) -> GoalStanding:
-    """The standing with what a solved table says of its trades left and equity."""
-    if standing.trades_left is None or standing.equity is None:
-        raise EdgeUnknown(f"Goal {standing.goal_id} has no place in its table.")
-    trades = whole_trades(standing.trades_left)
+def apply_table(goal_state: GoalState, table: DeadlineTable) -> GoalState:
+    """The state with what a solved table says of its trades left and equity."""
+    if goal_state.trades_left is None or goal_state.equity is None:
+        raise EdgeUnknown(f"Goal {goal_state.goal_id} has no place in its table.")
+    trades = whole_trades(goal_state.trades_left)
     solved = SolvedFactor(
-        factor=table.factor_at(trades, standing.equity),
-        probability=table.probability_at(trades, standing.equity),
+        factor=table.factor_at(trades, goal_state.equity),
+        probability=table.probability_at(trades, goal_state.equity),
         table=table.inputs.digest,
         version=table.inputs.version,
     )
-    return replace(standing, solved=solved)
+    return replace(goal_state, solved=solved)
 
 
-def way_of(goal: FinancialGoal, reading: Reading) -> Way | None:
+def goal_path_of(
+    goal: FinancialGoal, portfolio_figures: PortfolioFigures
+) -> GoalPath | None:
     """The goal's way in the projection's units; None where nothing leads there."""
-    return find_way(
+    return goal_path(
         goal.kind.measures,
-        progress=progress_of(goal, reading),
+        progress=progress_of(goal, portfolio_figures),
         start_value=goal.start_value,
         target_value=goal.target_value,
-        live_equity=reading.live_equity,
+        live_equity=portfolio_figures.live_equity,
     )
 
 
-def progress_of(goal: FinancialGoal, reading: Reading) -> Progress:
+def progress_of(
+    goal: FinancialGoal, portfolio_figures: PortfolioFigures
+) -> GoalProgress:
     return measure_progress(
-        goal.kind.measures, goal.target_value, goal.baseline, reading
+        goal.kind.measures, goal.target_value, goal.baseline, portfolio_figures
     )
 
 
@@ -174,9 +183,9 @@ def whole_trades(trades_left: Decimal) -> int:
 
 def solve_for(
     goal: FinancialGoal,
-    way: Way,
+    path: GoalPath,
     trades_left: Decimal,
-    outlook: Outlook,
+    forecast: TradeForecast,
     may_solve: Callable[[], bool] = lambda: True,
 ) -> DeadlineTable | None:
     """The goal's table, from the cache where the same was asked before.
@@ -185,21 +194,21 @@ def solve_for(
     """
     asked: dict[str, Any] = {
         "trades_left": whole_trades(trades_left),
-        "goal_return": way.goal_return,
-        "hard_drawdown_pct": outlook.portfolio.hard_drawdown_pct,
+        "goal_return": path.goal_return,
+        "hard_drawdown_pct": forecast.portfolio.hard_drawdown_pct,
         "min_factor": goal.min_factor,
         "max_factor": goal.max_factor,
     }
 
     def make() -> DeadlineInputs:
-        if outlook.edge is None:
+        if forecast.edge is None:
             raise EdgeUnknown("The closed trades of this portfolio could not be read.")
-        return make_inputs(outlook.edge, **asked)
+        return make_inputs(forecast.edge, **asked)
 
-    question = _name_question(goal.portfolio_id, outlook.record, asked)
-    table = find_table(question, make, outlook.now, may_solve)
+    question = _name_question(goal.portfolio_id, forecast.record, asked)
+    table = find_table(question, make, forecast.now, may_solve)
     if table is not None:
-        outlook.tables[table.inputs.digest] = table.inputs
+        forecast.tables[table.inputs.digest] = table.inputs
     return table
 
 

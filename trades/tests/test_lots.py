@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import MONEY, PRICE, exactly, quantum, round_to
-from trades.decisions.lots import Stake, join_stakes, split_stake
+from trades.decisions.lots import PositionLot, join_lots, split_lot
 from trades.decisions.pnl import Rates, measure_exact_profit
 from trades.enums import Side
 
@@ -21,8 +21,8 @@ def positive(column: tuple[int, int], top: int) -> st.SearchStrategy:
     return figures(column, top).map(lambda value: value or quantum(column))
 
 
-STAKES = st.builds(
-    Stake,
+LOTS = st.builds(
+    PositionLot,
     quantity=positive(PRICE, 10**6),
     entry_price=positive(PRICE, 10**6),
     entry_fees=figures(MONEY, 10**4),
@@ -33,25 +33,25 @@ STAKES = st.builds(
 SHARES = st.lists(st.floats(0.01, 0.99), max_size=5)
 
 
-@given(STAKES, st.lists(STAKES, max_size=3), SHARES)
+@given(LOTS, st.lists(LOTS, max_size=3), SHARES)
 @exactly
-def test_the_parts_of_a_stake_add_up_to_it(stake, more, shares):
+def test_the_parts_of_a_stake_add_up_to_it(lot, more, shares):
     for other in more:
-        stake = join_stakes(stake, other)
-    rest, parts = stake, []
+        lot = join_lots(lot, other)
+    rest, parts = lot, []
     for share in shares:
         quantity = round_to(rest.quantity * Decimal(share), PRICE)
         assume(0 < quantity < rest.quantity)
-        part, rest = split_stake(rest, quantity)
+        part, rest = split_lot(rest, quantity)
         parts.append(part)
     parts.append(rest)
     for name in ("quantity", "exact_cost", "entry_fees", "funding"):
-        assert sum(getattr(part, name) for part in parts) == getattr(stake, name)
+        assert sum(getattr(part, name) for part in parts) == getattr(lot, name)
 
 
 @given(
-    STAKES,
-    STAKES,
+    LOTS,
+    LOTS,
     positive(PRICE, 10**6),
     SHARES,
     st.sampled_from(Side),
@@ -63,32 +63,36 @@ def test_profits_of_parts_add_up_to_that_of_the_whole(
 ):
     def profit(of):
         return measure_exact_profit(
-            side=side, stake=of, exit_price=price, exit_fees=Decimal(0), rates=rates
+            side=side, lot=of, exit_price=price, exit_fees=Decimal(0), rates=rates
         )
 
     rates = Rates(rate, Decimal("0.123456789012"))
-    whole = join_stakes(one, other)
+    whole = join_lots(one, other)
     rest, total = whole, Decimal(0)
     for share in shares:
         quantity = round_to(rest.quantity * Decimal(share), PRICE)
         assume(0 < quantity < rest.quantity)
-        part, rest = split_stake(rest, quantity)
+        part, rest = split_lot(rest, quantity)
         total += profit(part)
     assert total + profit(rest) == profit(whole)
 
 
 def test_an_exact_average_needs_no_cost_of_its_own():
-    joined = join_stakes(Stake(Decimal(2), Decimal(10)), Stake(Decimal(2), Decimal(20)))
+    joined = join_lots(
+        PositionLot(Decimal(2), Decimal(10)), PositionLot(Decimal(2), Decimal(20))
+    )
     assert (joined.entry_price, joined.cost) == (15, None)
 
 
 def test_a_rounded_average_keeps_its_cost():
-    joined = join_stakes(Stake(Decimal(2), Decimal(1)), Stake(Decimal(1), Decimal(2)))
+    joined = join_lots(
+        PositionLot(Decimal(2), Decimal(1)), PositionLot(Decimal(1), Decimal(2))
+    )
     assert (joined.entry_price, joined.cost) == (Decimal("1.333333333333"), 4)
 
 
 def test_a_position_that_no_column_holds_is_refused():
-    huge = Stake(Decimal(10) ** 19 * 9, Decimal(1))
+    huge = PositionLot(Decimal(10) ** 19 * 9, Decimal(1))
     with pytest.raises(InvalidInput) as refused:
-        join_stakes(huge, huge)
+        join_lots(huge, huge)
     assert refused.value.field == "quantity"

@@ -20,8 +20,8 @@ from trades.booking.close import close_trade
 from trades.booking.reconcile import find_drift
 from trades.models import GrowthRecord as Kept
 from trades.services.daily import run_day
-from trades.sizing_calls import catch_up as warming
-from trades.sizing_calls.catch_up import find_lacking, warm_records
+from trades.sizing_calls import catch_up as catching_up
+from trades.sizing_calls.catch_up import catch_up, find_stale
 from trades.sizing_calls.records import forget_records, load_record
 from trades.tests.factories import TradeFactory, book_profit
 from trades.tests.growths import plain_record
@@ -58,9 +58,9 @@ def portfolio() -> Portfolio:
 def test_batches_of_any_size_come_to_the_same_record(
     portfolio: Portfolio, batch: int
 ) -> None:
-    warm_records(portfolio.pk, NOW, batch=batch)
+    catch_up(portfolio.pk, NOW, batch=batch)
 
-    assert find_lacking(NOW) == []
+    assert find_stale(NOW) == []
     assert list(find_drift()) == []
     with patch("trades.sizing_calls.records.sql.CATCH_UP", "not asked"):
         record = load_record(portfolio.user, portfolio, NOW)
@@ -74,7 +74,7 @@ def test_a_record_far_behind_is_brought_along_request_by_request(
     monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
     monkeypatch.setattr("trades.sizing_calls.records.MOST_AT_ONCE", 3)
-    monkeypatch.setattr(warming, "BATCH", 2)
+    monkeypatch.setattr(catching_up, "BATCH", 2)
     portfolio = PortfolioFactory()
     StrategyFactory(user=portfolio.user)
     now = timezone.now()
@@ -98,7 +98,7 @@ def test_a_record_far_behind_is_brought_along_request_by_request(
 def test_what_was_done_of_a_record_stays_when_the_rest_fails(
     portfolio: Portfolio,
 ) -> None:
-    load, calls = warming.load_record, []
+    load, calls = catching_up.load_record, []
 
     def fail_at_the_third(*args: object) -> None:
         calls.append(args)
@@ -110,10 +110,10 @@ def test_what_was_done_of_a_record_stays_when_the_rest_fails(
         patch("trades.sizing_calls.catch_up.load_record", fail_at_the_third),
         pytest.raises(RuntimeError),
     ):
-        warm_records(portfolio.pk, NOW, batch=1)
+        catch_up(portfolio.pk, NOW, batch=1)
     assert Kept.objects.get(strategy_id="").trades > 1
-    assert find_lacking(NOW) == [portfolio.pk]
-    warm_records(portfolio.pk, NOW)
+    assert find_stale(NOW) == [portfolio.pk]
+    catch_up(portfolio.pk, NOW)
     assert list(find_drift()) == []
 
 
@@ -123,21 +123,21 @@ def test_the_daily_run_leaves_nothing_for_a_decision_to_catch_up(
     other = PortfolioFactory()
     book_profit(other, Decimal(5), at=DAY_ONE)
     PortfolioFactory()  # in which nothing happened yet
-    assert find_lacking(NOW) == [portfolio.pk, other.pk]
+    assert find_stale(NOW) == [portfolio.pk, other.pk]
 
     done = {one.step.name: one.done.words for one in run_day(as_of=NOW)}
     again = {one.step.name: one.done.words for one in run_day(as_of=NOW)}
 
     assert done["records"] == "2 portfolios caught up"
     assert again["records"] == "0 portfolios caught up"
-    assert find_lacking(NOW) == []
+    assert find_stale(NOW) == []
     assert list(find_drift()) == []
 
 
 def test_a_portfolio_whose_record_fails_stops_no_other(portfolio: Portfolio) -> None:
     other = PortfolioFactory()
     book_profit(other, Decimal(5), at=DAY_ONE)
-    load = warming.load_record
+    load = catching_up.load_record
 
     def fail_for_one(user: object, locked: Portfolio, *args: object) -> None:
         if locked.pk == portfolio.pk:
@@ -149,29 +149,29 @@ def test_a_portfolio_whose_record_fails_stops_no_other(portfolio: Portfolio) -> 
 
     assert done.words == "1 portfolio caught up"
     assert done.failures == (f"portfolio {portfolio.pk}: ArithmeticError: odd",)
-    assert find_lacking(NOW) == [portfolio.pk]
+    assert find_stale(NOW) == [portfolio.pk]
 
 
 def test_a_run_for_a_past_time_takes_nothing_back(portfolio: Portfolio) -> None:
-    warm_records(portfolio.pk, NOW)
+    catch_up(portfolio.pk, NOW)
     before = list(Kept.objects.order_by("pk").values())
-    assert find_lacking(DAY_ONE + 2 * HOUR) == []
-    warm_records(portfolio.pk, DAY_ONE + 2 * HOUR, batch=1)
+    assert find_stale(DAY_ONE + 2 * HOUR) == []
+    catch_up(portfolio.pk, DAY_ONE + 2 * HOUR, batch=1)
     assert list(Kept.objects.order_by("pk").values()) == before
 
 
 def test_a_mended_portfolio_has_its_records_again(portfolio: Portfolio) -> None:
-    warm_records(portfolio.pk, NOW)
+    catch_up(portfolio.pk, NOW)
     Kept.objects.filter(strategy_id="").update(equity=Decimal(1))
     call_command("reconcile", fix=True)
-    assert find_lacking(NOW) == []
+    assert find_stale(NOW) == []
     assert list(find_drift()) == []
 
 
 def test_what_was_forgotten_lacks(portfolio: Portfolio) -> None:
-    warm_records(portfolio.pk, NOW)
+    catch_up(portfolio.pk, NOW)
     forget_records(portfolio)
-    assert find_lacking(NOW) == [portfolio.pk]
+    assert find_stale(NOW) == [portfolio.pk]
 
 
 ROW = {
@@ -213,4 +213,4 @@ def test_an_import_leaves_nothing_to_catch_up(way: str, tmp_path: Path) -> None:
         )
         assert answer.status_code == 201, answer.json()
     assert Kept.objects.get(strategy_id="").trades == 1
-    assert find_lacking(NOW) == []
+    assert find_stale(NOW) == []

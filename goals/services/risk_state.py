@@ -12,15 +12,14 @@ from typing import Any
 from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 
 from goals.decisions.accounting import (
-    ONE,
     Account,
     measure_drawdown_pct,
     measure_live_unit_value,
     open_account,
 )
-from goals.decisions.guards import TradingConditions
+from goals.decisions.guards.base import RiskState
 from goals.decisions.periods import local_day, local_midnight
-from goals.decisions.progress import Reading
+from goals.decisions.progress import PortfolioFigures
 from goals.enums import EdgeGuard, EntryKind, HaltCause, TradingState
 from goals.models import LedgerDay, LedgerEntry, Portfolio, TradingHalt
 from goals.services.days import (
@@ -28,17 +27,17 @@ from goals.services.days import (
     account_at_midnight,
     last_day_before,
     newest_days,
-    walk_days,
+    roll_ledger,
 )
+from mastertrade.values.money import ONE, ZERO
 
-ZERO = Decimal(0)
 LARGEST_FALL_PCT = Decimal(100)
 ONE_DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class FiguresAt:
     """The portfolio's figures at a time; without marks they are the realised ones.
 
     `days` are the newest of the ledger then, where they had to be read.
@@ -52,11 +51,11 @@ class Figures:
     days: list[LedgerDay] | None = None
 
     @property
-    def reading(self) -> Reading:
+    def portfolio_figures(self) -> PortfolioFigures:
         """What goals are measured by at that time."""
         account = self.account
         live_equity = account.equity + self.unrealized_pnl
-        return Reading(
+        return PortfolioFigures(
             account.unit_value, account.realized_pnl, live_equity, account.run
         )
 
@@ -72,7 +71,7 @@ class Figures:
         return min(self.account.unit_value, self.live_unit_value)
 
 
-def read_conditions(figures: Figures, now: datetime) -> TradingConditions:
+def read_conditions(figures: FiguresAt, now: datetime) -> RiskState:
     """The conditions at the time of the figures, without a record.
 
     Their portfolio must be locked. They need no statement for one that was never
@@ -84,7 +83,7 @@ def read_conditions(figures: Figures, now: datetime) -> TradingConditions:
     halt = None
     if portfolio.last_halted_at is not None and not is_active:
         halt = halts_in_force(portfolio, figures.at).first()
-    return TradingConditions(
+    return RiskState(
         drawdown_pct=read_drawdown_pct(figures, portfolio.soft_drawdown_pct),
         soft_drawdown_pct=portfolio.soft_drawdown_pct,
         hard_drawdown_pct=portfolio.hard_drawdown_pct,
@@ -118,20 +117,20 @@ def is_in_force(at: datetime) -> Q:
     )
 
 
-def read_figures(portfolio: Portfolio, at: datetime) -> Figures:
+def read_figures(portfolio: Portfolio, at: datetime) -> FiguresAt:
     """No entry and no mark later than `at` is in them."""
     newest, marked = portfolio.last_entry_at, portfolio.marked_at
     if newest is not None and newest > at:
         days = newest_days(portfolio, local_day(at, portfolio.time_zone))
         account = account_at(portfolio, at, days)
-        return Figures(portfolio, at, account, ZERO, is_marked=False, days=days)
+        return FiguresAt(portfolio, at, account, ZERO, is_marked=False, days=days)
     if marked is not None and marked > at:
-        return Figures(portfolio, at, portfolio.account, ZERO, is_marked=False)
+        return FiguresAt(portfolio, at, portfolio.account, ZERO, is_marked=False)
     unrealized = portfolio.unrealized_pnl
-    return Figures(portfolio, at, portfolio.account, unrealized, is_marked=True)
+    return FiguresAt(portfolio, at, portfolio.account, unrealized, is_marked=True)
 
 
-def read_drawdown_pct(figures: Figures, matters_from_pct: Decimal) -> Decimal:
+def read_drawdown_pct(figures: FiguresAt, matters_from_pct: Decimal) -> Decimal:
     """The fall below the guard's reference peak, the worse of realised and live.
 
     The reference never lies above the peak of all times: where the fall below that is
@@ -159,7 +158,7 @@ FIRST_CLOSE_SINCE = Subquery(
 )
 
 
-def read_reference_peak(figures: Figures) -> Decimal:
+def read_reference_peak(figures: FiguresAt) -> Decimal:
     """The highest unit value, since the last resume after a hard drawdown if any.
 
     A resume begins anew at what a unit was worth then. A run of units that began since
@@ -184,7 +183,7 @@ def read_reference_peak(figures: Figures) -> Decimal:
     return max(resumed.resumed_unit_value or ZERO, since)
 
 
-def _highest_from(figures: Figures, since: datetime) -> Decimal:
+def _highest_from(figures: FiguresAt, since: datetime) -> Decimal:
     """The highest unit value after any entry of `since` or later, up to the figures."""
     portfolio = figures.portfolio
     newest = portfolio.last_entry_at
@@ -198,13 +197,13 @@ def _highest_from(figures: Figures, since: datetime) -> Decimal:
     return max([whole or ZERO, *highest])
 
 
-def _highest_of(figures: Figures, day: date, since: datetime) -> Decimal:
+def _highest_of(figures: FiguresAt, day: date, since: datetime) -> Decimal:
     """The same of one local day, entry by entry."""
     portfolio = figures.portfolio
     kept = last_day_before(portfolio, day)
     account = open_account(portfolio.opening_balance) if kept is None else kept.account
     until_at = local_midnight(day + ONE_DAY, portfolio.time_zone)
-    entries = walk_days(
+    entries = roll_ledger(
         portfolio,
         account,
         from_at=local_midnight(day, portfolio.time_zone),
@@ -215,7 +214,7 @@ def _highest_of(figures: Figures, day: date, since: datetime) -> Decimal:
     return max(later, default=ZERO)
 
 
-def read_daily_loss_pct(figures: Figures) -> Decimal | None:
+def read_daily_loss_pct(figures: FiguresAt) -> Decimal | None:
     """The fall of the live unit value since local midnight, in percent.
 
     Since the last resume after a daily loss, if that was today. None without a limit,
@@ -241,7 +240,7 @@ def read_daily_loss_pct(figures: Figures) -> Decimal | None:
     return measure_drawdown_pct(figures.live_unit_value, reference)
 
 
-def _read_midnight(figures: Figures, day: date) -> Account | None:
+def _read_midnight(figures: FiguresAt, day: date) -> Account | None:
     """The figures when the local day began; None where days that must be are not."""
     portfolio = figures.portfolio
     days = newest_days(portfolio, day) if figures.days is None else figures.days
@@ -252,7 +251,7 @@ def _read_midnight(figures: Figures, day: date) -> Account | None:
     return account_at_midnight(portfolio, day, days)
 
 
-def _resumed_today(figures: Figures, midnight: datetime) -> Decimal | None:
+def _resumed_today(figures: FiguresAt, midnight: datetime) -> Decimal | None:
     """What a unit was worth when trading was resumed after a loss of this day."""
     return (
         TradingHalt.objects.filter(
