@@ -447,7 +447,8 @@ def test_a_year_of_days_is_shown_whole_whatever_the_width(instrument, width):
         for number in range(366)
     )
     run = replace(instrument.policy_run, periods=days)
-    console = Console(width=width, file=StringIO())
+    text = StringIO()
+    console = Console(width=width, file=text)
     console.print(
         goal_strips(
             replace(
@@ -458,7 +459,7 @@ def test_a_year_of_days_is_shown_whole_whatever_the_width(instrument, width):
             )
         )
     )
-    strips = console.file.getvalue().partition("Year")[2]
+    strips = text.getvalue().partition("Year")[2]
     assert strips.count("·") == 2 * 366
     assert strips.count("0/366") == 2
 
