@@ -91,7 +91,7 @@ def import_trades(
         if (report.refused and not partial) or not job.whole or not job.changed:
             transaction.set_rollback(True)
             return replace(report, import_id=None, created=0)
-        job.finish(file_name)
+        job.finish(file_name, report)
         return report
 
 
@@ -258,12 +258,11 @@ class _Job:
         )
         return [Refusal(*row) for row in rows]
 
-    def finish(self, file_name: str) -> None:
+    def finish(self, file_name: str, report: ImportReport) -> None:
         """Keep the counts; make everything again that the new trades have a part in."""
         assert self.row is not None
         if self.fills is not None:
             self.fills.keep(self.row.import_id, self.row.created_by)
-        report = self.report()
         self.row.created_count = report.created
         self.row.known_count = report.known
         self.row.refused_count = report.refused

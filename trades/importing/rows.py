@@ -75,3 +75,12 @@ class Refusal:
     line: int
     column: str
     reason: str
+
+
+class Unreadable(Exception):
+    """Raised by a format's reader for a row; it becomes a `Refusal`."""
+
+    def __init__(self, column: str, reason: str) -> None:
+        super().__init__(reason)
+        self.column = column
+        self.reason = reason

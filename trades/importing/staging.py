@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from django.db import DataError, connection
 
 from mastertrade.values.exceptions import InvalidInput
-from trades.importing.columns import BY_NAME, NAMES, texts_of
+from trades.importing.columns import COLUMNS, NAMES, texts_of
 from trades.importing.formats import Item
 from trades.importing.import_sql import COPY_STAGING
 from trades.importing.plain import is_plain_row
@@ -153,11 +153,8 @@ def _show_orders(orders: Sequence[FilledOrder]) -> str:
 
 
 def _first_wrong(texts: Sequence[str]) -> tuple[str, str] | None:
-    for name, text in zip(NAMES, texts, strict=True):
-        column = BY_NAME[name]
-        wrong = column.check(text) if text else None
-        if wrong is None and column.required and not text:
-            wrong = "must not be empty."
+    for column, text in zip(COLUMNS, texts, strict=True):
+        wrong = column.find_wrong(text)
         if wrong is not None:
-            return name, wrong
+            return column.name, wrong
     return None

@@ -7,7 +7,7 @@ from trades.importing.fills import FillFormat
 from trades.importing.formats import own
 from trades.importing.formats.binance import BINANCE
 from trades.importing.formats.ccxt import CCXT
-from trades.importing.formats.freqtrade import read_freqtrade_stream
+from trades.importing.formats.freqtrade import read_freqtrade
 from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal, TradeRow
 
@@ -24,7 +24,7 @@ def _read_json(source: io.BufferedReader, options: ImportOptions) -> Iterator[It
 
 
 FORMATS: dict[str, Reader] = {
-    "freqtrade": read_freqtrade_stream,
+    "freqtrade": read_freqtrade,
     "mastertrade-csv": _read_csv,
     "mastertrade-json": _read_json,
 }

@@ -29,7 +29,7 @@ from trades.importing.fills import (
 )
 from trades.importing.formats.own import each_object
 from trades.importing.options import ImportOptions
-from trades.importing.rows import Refusal
+from trades.importing.rows import Refusal, Unreadable
 
 SYMBOL = re.compile(r"([^/:\s]+)/([^/:\s]+)(?::([^/:\s-]+)(?:-\d+)?)?", re.ASCII)
 BARE_SYMBOL = re.compile(r"[^/:\s]+", re.ASCII)
@@ -54,15 +54,6 @@ TRADED = {
     "liquidation",
     "liqtrade",
 }
-
-
-class _Wrong(Exception):
-    """A trade cannot be read: the field, and why."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(reason)
-        self.field = field
-        self.reason = reason
 
 
 def open_ccxt(source: io.BufferedReader, options: ImportOptions) -> FillFile:
@@ -99,8 +90,8 @@ def _fills(
             continue
         try:
             yield _Reader(number, given, options, roundings).read()
-        except _Wrong as wrong:
-            yield Refusal(number, wrong.field, wrong.reason)
+        except Unreadable as wrong:
+            yield Refusal(number, wrong.column, wrong.reason)
 
 
 class _Reader:
@@ -123,10 +114,10 @@ class _Reader:
         given = self._told
         side = SIDES.get(str(given.get("side")).lower())
         if side is None:
-            raise _Wrong("side", "must be buy or sell.")
+            raise Unreadable("side", "must be buy or sell.")
         is_funding = _is_funding(given)
         if is_funding and not is_contract:
-            raise _Wrong("info", "is funding, which only contracts have.")
+            raise Unreadable("info", "is funding, which only contracts have.")
         price = self._positive("price")
         fees = self._read_fees(base, quote, is_funding)
         return Fill(
@@ -148,24 +139,28 @@ class _Reader:
     def _read_symbol(self) -> tuple[str, str, str, bool]:
         symbol = self._told.get("symbol")
         if not isinstance(symbol, str) or len(symbol) > LONGEST_SYMBOL:
-            raise _Wrong("symbol", "is not a symbol such as BTC/USDT or BTC/USDT:USDT.")
+            raise Unreadable(
+                "symbol", "is not a symbol such as BTC/USDT or BTC/USDT:USDT."
+            )
         symbol = symbol.replace(" ", ".")  # BRK B of some brokers is BRK.B
         found = SYMBOL.fullmatch(symbol)
         if found is None and BARE_SYMBOL.fullmatch(symbol):
             quote = self._options.quote_currency
             if quote is not None:
                 return symbol, symbol, quote, False
-            raise _Wrong(
+            raise Unreadable(
                 "symbol",
                 f"is {symbol}, without the currency of its price: write {symbol}/USD, "
                 "or name one for all such symbols (--quote-currency USD).",
             )
         if found is None:
-            raise _Wrong("symbol", "is not a symbol such as BTC/USDT or BTC/USDT:USDT.")
+            raise Unreadable(
+                "symbol", "is not a symbol such as BTC/USDT or BTC/USDT:USDT."
+            )
         base, quote, settle = found.groups()
         if settle not in {None, quote}:
             told_of = f"is settled in {settle}: only linear contracts can be imported."
-            raise _Wrong("symbol", told_of)
+            raise Unreadable("symbol", told_of)
         return found[0], base, quote, settle is not None
 
     def _read_quantity(
@@ -183,7 +178,9 @@ class _Reader:
     def _divide_cost(self, price: Decimal) -> Decimal:
         cost = _read_number(self._told.get("cost"), "cost")
         if not cost:
-            raise _Wrong("amount", "is missing, and there is no cost to make it of.")
+            raise Unreadable(
+                "amount", "is missing, and there is no cost to make it of."
+            )
         return abs(cost) / price
 
     @exactly
@@ -198,7 +195,7 @@ class _Reader:
         cost = _read_number(self._told.get("cost"), "cost")
         if not cost:
             if given is None:
-                raise _Wrong(
+                raise Unreadable(
                     "cost",
                     "is missing, so the size of a contract is unknown: give it in "
                     f"units of the base (--contract-size {symbol}=0.01; 1 where the "
@@ -211,9 +208,9 @@ class _Reader:
             power = int(size.log10().to_integral_value())
             exact = Decimal(1).scaleb(power) if abs(power) <= LARGEST_POWER else size
             if exact == size and abs(power) > LARGEST_POWER:
-                raise _Wrong("cost", "is not what amount and price make.")
+                raise Unreadable("cost", "is not what amount and price make.")
         if abs(size - exact) > exact * COST_TOLERANCE:
-            raise _Wrong(
+            raise Unreadable(
                 "cost",
                 f"is not what amount and price make: a contract would be {size:.6g} "
                 "of the base. Give its size if that is right "
@@ -224,9 +221,9 @@ class _Reader:
     def _positive(self, field: str) -> Decimal:
         value = _read_number(self._told.get(field), field)
         if value is None:
-            raise _Wrong(field, "is missing.")
+            raise Unreadable(field, "is missing.")
         if value <= 0:
-            raise _Wrong(field, "must be above 0.")
+            raise Unreadable(field, "must be above 0.")
         return self._settled(field, value)
 
     def _settled(self, field: str, value: Decimal) -> Decimal:
@@ -234,7 +231,7 @@ class _Reader:
         settled = settle_figure(value)
         if settled != value:
             if not settled:
-                raise _Wrong(field, "is smaller than the 12 decimal places stored.")
+                raise Unreadable(field, "is smaller than the 12 decimal places stored.")
             self._roundings.note(self._line, field, value, settled)
         return settled
 
@@ -242,7 +239,7 @@ class _Reader:
         """`fees` where it holds any, else `fee`; ccxt fills in both with the same."""
         several = self._told.get("fees")
         if several is not None and not isinstance(several, list):
-            raise _Wrong("fees", "is not a list.")
+            raise Unreadable("fees", "is not a list.")
         field = "fees" if several else "fee"
         paid = []
         said = False
@@ -250,16 +247,18 @@ class _Reader:
             if fee is None:
                 continue
             if not isinstance(fee, dict):
-                raise _Wrong(field, "is not an object with cost and currency.")
+                raise Unreadable(field, "is not an object with cost and currency.")
             cost = _read_number(fee.get("cost"), field)
             said = said or cost is not None
             if cost:
                 paid.append((self._settled_fee(field, cost), self._coin(field, fee)))
         if is_funding and not said:
-            raise _Wrong(field, "is missing: it is what the funding of a position was.")
+            raise Unreadable(
+                field, "is missing: it is what the funding of a position was."
+            )
         fees = sort_fees(paid, base=base, quote=quote)
         if isinstance(fees, str):
-            raise _Wrong(field, fees)
+            raise Unreadable(field, fees)
         return fees
 
     def _settled_fee(self, field: str, cost: Decimal) -> Decimal:
@@ -271,7 +270,7 @@ class _Reader:
     def _coin(self, field: str, fee: Mapping[str, Any]) -> str:
         coin = fee.get("currency") or self._options.fee_currency
         if not isinstance(coin, str):
-            raise _Wrong(
+            raise Unreadable(
                 field,
                 "names no currency: name one for all such fees (--fee-currency USDT).",
             )
@@ -295,7 +294,7 @@ def _is_funding(given: Mapping[str, Any]) -> bool:
     kind = info.get("execType") if isinstance(info, dict) else None
     is_other = isinstance(kind, str) and kind and kind.lower() not in TRADED
     if is_other or (kind := next(iter(kinds & SETTLED), None)):
-        raise _Wrong(
+        raise Unreadable(
             "info",
             f"is an execution of the kind {kind}, which is not a trade: take it out of "
             "the file, and book what it moved as a trade or a cash flow.",
@@ -307,14 +306,14 @@ def _read_number(value: Any, field: str) -> Decimal | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        raise _Wrong(field, "is not a number.")
+        raise Unreadable(field, "is not a number.")
     text = str(value).strip()
     if NUMBER.fullmatch(text) is None:
-        raise _Wrong(field, "is not a plain number.")
+        raise Unreadable(field, "is not a plain number.")
     try:
         return Decimal(text)
     except InvalidOperation:
-        raise _Wrong(field, "is not a plain number.") from None
+        raise Unreadable(field, "is not a plain number.") from None
 
 
 def _read_time(given: Mapping[str, Any]) -> datetime:
@@ -324,12 +323,12 @@ def _read_time(given: Mapping[str, Any]) -> datetime:
     try:
         at = datetime.fromisoformat(str(given.get("datetime")))
         if at.tzinfo is None:
-            raise _Wrong("datetime", "needs an offset, such as Z.")
+            raise Unreadable("datetime", "needs an offset, such as Z.")
         at = at.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise _Wrong("datetime", "is not an instant.") from None
+        raise Unreadable("datetime", "is not an instant.") from None
     if at < EARLIEST:
-        raise _Wrong("datetime", f"is before {EARLIEST_FILL}.")
+        raise Unreadable("datetime", f"is before {EARLIEST_FILL}.")
     return at
 
 
@@ -338,7 +337,7 @@ def _of_milliseconds(stamp: Decimal) -> datetime:
     try:
         at = EPOCH + timedelta(microseconds=int(stamp * 1000))
     except (ValueError, OverflowError):
-        raise _Wrong(
+        raise Unreadable(
             "timestamp",
             f"is {stamp:f}, a time of no calendar in milliseconds: are these "
             "microseconds or nanoseconds?",
@@ -346,7 +345,7 @@ def _of_milliseconds(stamp: Decimal) -> datetime:
     if at >= EARLIEST:
         return at
     hint = "are these seconds?" if stamp > 0 else "there is no time."
-    raise _Wrong(
+    raise Unreadable(
         "timestamp",
         f"is {stamp:f}, in milliseconds {at:%Y-%m-%d}, before {EARLIEST_FILL}: {hint}",
     )
@@ -356,10 +355,10 @@ def _read_id(value: Any, field: str) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise _Wrong(field, "must be a text or a number.")
+        raise Unreadable(field, "must be a text or a number.")
     text = str(value)
     if UNSTORABLE(text):
-        raise _Wrong(field, HIDDEN_FOUND)
+        raise Unreadable(field, HIDDEN_FOUND)
     return text
 
 

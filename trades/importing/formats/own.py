@@ -15,7 +15,7 @@ from typing import Any, AnyStr
 
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.messages import did_you_mean, unknown_field
-from trades.importing.columns import BY_NAME, NAMES, REQUIRED, Check, Column
+from trades.importing.columns import BY_NAME, NAMES, REQUIRED, Column
 from trades.importing.json_array import each_item
 from trades.importing.plain import is_plain_row
 from trades.importing.rows import Refusal
@@ -97,7 +97,7 @@ def _rows(
     """The rows behind line `number`. A plain one costs little more than splitting."""
     is_plain = is_plain_row(names)
     width = len(names)
-    checks = _checks(names)
+    columns = [BY_NAME[name] for name in names]
     in_order = itemgetter(
         *(names.index(name) if name in names else width for name in NAMES)
     )
@@ -113,12 +113,11 @@ def _rows(
             given = f"has {len(row)} fields, the header {width}."
             yield Refusal(number, "", given)
         elif row:
-            wrong = _settle(row, checks)
+            wrong = _clean(row, columns)
             if wrong is None:
                 yield number, in_order([*row, ""])
             else:
-                position, reason = wrong
-                yield Refusal(number, names[position], reason)
+                yield Refusal(number, *wrong)
         number += more
 
 
@@ -132,26 +131,15 @@ def _read_row(line: str, lines: Iterator[str], number: int) -> tuple[list[str], 
         raise InvalidInput("file", f"is not a CSV ({where}).") from error
 
 
-def _settle(
-    row: list[str], checks: list[tuple[int, Check, bool, bool]]
-) -> tuple[int, str] | None:
+def _clean(row: list[str], columns: Sequence[Column]) -> tuple[str, str] | None:
     """Strip every field; the first that is wrong, and why."""
-    for position, check, required, is_text in checks:
+    for position, column in enumerate(columns):
         value = row[position].strip()
-        row[position] = value = unguard(value) if is_text else value
-        missing = "must not be empty." if required else None
-        wrong = check(value) if value else missing
+        row[position] = value = unguard(value) if column.name in TEXTS else value
+        wrong = column.find_wrong(value)
         if wrong is not None:
-            return position, wrong
+            return column.name, wrong
     return None
-
-
-def _checks(names: Sequence[str]) -> list[tuple[int, Check, bool, bool]]:
-    columns = [BY_NAME[name] for name in names]
-    return [
-        (position, column.check, column.required, column.name in TEXTS)
-        for position, column in enumerate(columns)
-    ]
 
 
 def read_json(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
@@ -205,10 +193,12 @@ def _read_object(number: int, given: Any) -> Texts | Refusal:
     texts = []
     for name in NAMES:
         value = _as_text(given.get(name))
-        wrong = _check(BY_NAME[name], value)
+        if value is None:
+            return Refusal(number, name, "must be a text or a number.")
+        wrong = BY_NAME[name].find_wrong(value)
         if wrong is not None:
             return Refusal(number, name, wrong)
-        texts.append(value or "")
+        texts.append(value)
     return number, texts
 
 
@@ -227,11 +217,3 @@ def _as_text(value: Any) -> str | None:
     if isinstance(value, Decimal) and abs(value.adjusted()) < LONGEST_FIELD:
         return f"{value:f}"
     return str(value)
-
-
-def _check(column: Column, value: str | None) -> str | None:
-    if value is None:
-        return "must be a text or a number."
-    if value:
-        return column.check(value)
-    return "must not be empty." if column.required else None
