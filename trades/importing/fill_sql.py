@@ -1,7 +1,7 @@
 """The statements of an import of fills: what is new, in which order, at which rates."""
 
 CREATE_STAGING = """
-DROP TABLE IF EXISTS pg_temp.staged_fills, pg_temp.named_fills, pg_temp.kept_fills;
+DROP TABLE IF EXISTS pg_temp.staged_fills, pg_temp.named_fills, pg_temp.paired_fills;
 CREATE TEMPORARY TABLE staged_fills (
     line bigint NOT NULL, key text NOT NULL, by_content boolean NOT NULL,
     fingerprint text NOT NULL, mirror text NOT NULL, symbol text NOT NULL,
@@ -11,16 +11,16 @@ CREATE TEMPORARY TABLE staged_fills (
     fee_other numeric NOT NULL, fee_coin text,
     may_short boolean NOT NULL, is_funding boolean NOT NULL, order_id text
 ) ON COMMIT DROP;
-CREATE TEMPORARY TABLE kept_fills (
+CREATE TEMPORARY TABLE paired_fills (
     position bigint NOT NULL, line bigint NOT NULL, kind text NOT NULL,
     quantity numeric NOT NULL, fees numeric NOT NULL, funding numeric NOT NULL,
     trade text NOT NULL
 ) ON COMMIT DROP
 """
 COPY_STAGING = "COPY staged_fills FROM STDIN"
-COPY_KEPT = "COPY kept_fills FROM STDIN"
+COPY_PAIRED = "COPY paired_fills FROM STDIN"
 # Every fill gets its id, and is compared with those before it. Equal fills without an
-# id of the venue are numbered; the same id twice is one fill told twice, unless it is
+# id of the venue are numbered; the same id twice is one fill given twice, unless it is
 # the other side of a trade with oneself (`mirror`): then its name says its side too.
 NAME = """
 CREATE TEMPORARY TABLE named_fills ON COMMIT DROP AS
@@ -163,7 +163,7 @@ JOIN trade_fills f
 WHERE starts_with(t.external_id, %(namespace)s)
 ORDER BY t.symbol COLLATE "C", t.quote_currency COLLATE "C", f.filled_at, f.fill_id
 """
-KEEP = """
+INSERT_FILLS = """
 INSERT INTO trade_fills
     (portfolio_id, trade_id, source_import_id, kind, symbol, quantity, price, fees,
      funding, fee_currency, filled_at, external_id, order_id, request_fingerprint,
@@ -171,7 +171,7 @@ INSERT INTO trade_fills
 SELECT %(portfolio_id)s, t.trade_id, %(import_id)s, k.kind, n.symbol, k.quantity,
        n.price, k.fees, k.funding, n.quote, n.filled_at, n.external_id, n.order_id,
        n.fingerprint, %(now)s, %(created_by)s
-FROM kept_fills k JOIN named_fills n USING (line)
+FROM paired_fills k JOIN named_fills n USING (line)
 LEFT JOIN trades t ON t.portfolio_id = %(portfolio_id)s AND t.external_id = k.trade
 ORDER BY k.position
 """

@@ -12,7 +12,7 @@ ONE = Decimal(1)
 
 @dataclass(frozen=True, slots=True)
 class TradeRow:
-    """A trade as a file tells it; the figures are those its row in `trades` gets.
+    """A trade as a file gives it; the figures are those its row in `trades` gets.
 
     `line` is where it stands in the file (for a person to find it: a line, an index or
     a key). Prices and `funding` in `quote_currency`, fees in `fee_currency`; both are

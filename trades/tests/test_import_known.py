@@ -206,7 +206,7 @@ def test_a_part_must_be_of_such_a_trade(portfolio: Portfolio) -> None:
 
 @pytest.fixture
 def answer(portfolio: Portfolio, monkeypatch: pytest.MonkeyPatch) -> list[TradeRow]:
-    """The rows of the next files, of a format that settles open trades."""
+    """The rows of the next files, of a format that updates open trades."""
     rows: list[TradeRow] = []
     monkeypatch.setitem(formats.FORMATS, "told", lambda source, options: iter(rows))
     monkeypatch.setattr(service, "FORMAT_NAMES", ("told",))

@@ -32,14 +32,14 @@ EXPORT = "Export the history again, and import the file without opening it in Ex
 # Excel writes long figures like that, and leaves digits out; Binance writes 1.2E-7.
 SHORTENED = re.compile(r"\dE(?:\+\d|-0)\d*")
 SEPARATORS = (",", ";", "\t")
-# The rows of most files: every field as Binance writes it, every coin of letters alone.
-# What does not match is not wrong, only to be looked at closely.
-PLAIN_LAYOUT = ["pair", "side", "price", "executed", "amount", "fee"]
-PLAIN_FIGURE = r"([0-9]{1,15}(?:\.[0-9]{1,12})?)"
-PLAIN_ROW = re.compile(
+# The rows of most files, read in one match: every field as Binance writes it, every
+# coin of letters only. A row that does not match is not wrong, only read field by field.
+FAST_LAYOUT = ["pair", "side", "price", "executed", "amount", "fee"]
+FAST_FIGURE = r"([0-9]{1,15}(?:\.[0-9]{1,12})?)"
+FAST_ROW = re.compile(
     r"(20(?:1[7-9]|[2-9][0-9])-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}),"
-    rf"([A-Z]{{2,30}}),(BUY|SELL),{PLAIN_FIGURE},{PLAIN_FIGURE}([A-Z]+),"
-    rf"{PLAIN_FIGURE}([A-Z]+),{PLAIN_FIGURE}([A-Z]+)"
+    rf"([A-Z]{{2,30}}),(BUY|SELL),{FAST_FIGURE},{FAST_FIGURE}([A-Z]+),"
+    rf"{FAST_FIGURE}([A-Z]+),{FAST_FIGURE}([A-Z]+)"
 ).fullmatch
 SIDES = {"BUY": True, "SELL": False}
 
@@ -62,10 +62,10 @@ class _Layout:
     has_commas: bool
 
     @property
-    def is_plain(self) -> bool:
-        """Whether `PLAIN_ROW` is in this order of columns."""
+    def has_fast_layout(self) -> bool:
+        """Whether `FAST_ROW` is in this order of columns."""
         order = [name.casefold() for name in self.names]
-        return order[1:] == PLAIN_LAYOUT and self.date == 0 and self.zone == UTC
+        return order[1:] == FAST_LAYOUT and self.date == 0 and self.zone == UTC
 
     def wrong(self, place: int, reason: str) -> Unreadable:
         return Unreadable(self.names[place], reason)
@@ -151,14 +151,14 @@ def _fills(
     reader: Iterator[list[str]], layout: _Layout, lines: io.TextIOWrapper
 ) -> Iterator[Fill | Refusal]:
     width = len(layout.names)
-    is_plain = layout.is_plain
+    has_fast_layout = layout.has_fast_layout
     line = 1
     try:
         for row in reader:
             # The header was read before; `line_num` is of csv's readers.
             line = 1 + reader.line_num  # type: ignore[attr-defined]
-            if is_plain and (found := PLAIN_ROW(",".join(row))):
-                fill = _read_plain(line, found.groups())
+            if has_fast_layout and (found := FAST_ROW(",".join(row))):
+                fill = _read_fast(line, found.groups())
                 if fill is not None:
                     yield fill
                     continue
@@ -180,8 +180,8 @@ def _fills(
         lines.detach()
 
 
-def _read_plain(line: int, fields: Sequence[str]) -> Fill | None:
-    """A plain row; None where the figures do not go together as they stand."""
+def _read_fast(line: int, fields: Sequence[str]) -> Fill | None:
+    """A row that matched; None where its figures do not agree as they stand."""
     date, pair, side, price_text, quantity_text, base, total, quote, fee, coin = fields
     if pair != base + quote:
         return None

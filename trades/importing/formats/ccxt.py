@@ -2,7 +2,7 @@
 
 An array, or one trade a line. Numbers may be numbers or texts; whatever is missing is
 null. Linear contracts (`BTC/USDT:USDT`) may be sold short. Some venues put funding
-among the fills, others settlements: `info`, the venue's own answer, tells them apart.
+among the fills, others settlements: `info`, the venue's own answer, distinguishes them.
 """
 
 import io
@@ -24,7 +24,7 @@ from trades.importing.fills import (
     FillFile,
     FillFormat,
     Roundings,
-    settle_figure,
+    clean_figure,
     sort_fees,
 )
 from trades.importing.formats.own import each_object
@@ -105,13 +105,13 @@ class _Reader:
         roundings: Roundings,
     ) -> None:
         self._line = line
-        self._told = given
+        self._given = given
         self._options = options
         self._roundings = roundings
 
     def read(self) -> Fill:
         symbol, base, quote, is_contract = self._read_symbol()
-        given = self._told
+        given = self._given
         side = SIDES.get(str(given.get("side")).lower())
         if side is None:
             raise Unreadable("side", "must be buy or sell.")
@@ -137,7 +137,7 @@ class _Reader:
         )
 
     def _read_symbol(self) -> tuple[str, str, str, bool]:
-        symbol = self._told.get("symbol")
+        symbol = self._given.get("symbol")
         if not isinstance(symbol, str) or len(symbol) > LONGEST_SYMBOL:
             raise Unreadable(
                 "symbol", "is not a symbol such as BTC/USDT or BTC/USDT:USDT."
@@ -159,24 +159,24 @@ class _Reader:
             )
         base, quote, settle = found.groups()
         if settle not in {None, quote}:
-            told_of = f"is settled in {settle}: only linear contracts can be imported."
-            raise Unreadable("symbol", told_of)
+            message = f"is settled in {settle}: only linear contracts can be imported."
+            raise Unreadable("symbol", message)
         return found[0], base, quote, settle is not None
 
     def _read_quantity(
         self, symbol: str, price: Decimal, is_contract: bool, is_funding: bool
     ) -> Decimal:
         """In units of the base; made of cost and price where no amount is given."""
-        if self._told.get("amount") is None:
-            return self._settled("amount", self._divide_cost(price))
+        if self._given.get("amount") is None:
+            return self._cleaned("amount", self._divide_cost(price))
         amount = self._positive("amount")
         if not is_contract or is_funding:
             return amount
-        return self._settled("amount", self._measure_contracts(symbol, amount, price))
+        return self._cleaned("amount", self._measure_contracts(symbol, amount, price))
 
     @exactly
     def _divide_cost(self, price: Decimal) -> Decimal:
-        cost = _read_number(self._told.get("cost"), "cost")
+        cost = _read_number(self._given.get("cost"), "cost")
         if not cost:
             raise Unreadable(
                 "amount", "is missing, and there is no cost to make it of."
@@ -187,12 +187,12 @@ class _Reader:
     def _measure_contracts(
         self, symbol: str, amount: Decimal, price: Decimal
     ) -> Decimal:
-        """Some venues count contracts; the cost tells how much of the base one is.
+        """Some venues count contracts; `cost` gives how much of the base one is.
 
         That is a power of ten, unless the caller gives it.
         """
         given = self._options.contract_sizes.get(symbol)
-        cost = _read_number(self._told.get("cost"), "cost")
+        cost = _read_number(self._given.get("cost"), "cost")
         if not cost:
             if given is None:
                 raise Unreadable(
@@ -219,40 +219,40 @@ class _Reader:
         return amount * exact
 
     def _positive(self, field: str) -> Decimal:
-        value = _read_number(self._told.get(field), field)
+        value = _read_number(self._given.get(field), field)
         if value is None:
             raise Unreadable(field, "is missing.")
         if value <= 0:
             raise Unreadable(field, "must be above 0.")
-        return self._settled(field, value)
+        return self._cleaned(field, value)
 
-    def _settled(self, field: str, value: Decimal) -> Decimal:
+    def _cleaned(self, field: str, value: Decimal) -> Decimal:
         """Rounded to what a venue can mean, and noted if that changes it."""
-        settled = settle_figure(value)
-        if settled != value:
-            if not settled:
+        cleaned = clean_figure(value)
+        if cleaned != value:
+            if not cleaned:
                 raise Unreadable(field, "is smaller than the 12 decimal places stored.")
-            self._roundings.note(self._line, field, value, settled)
-        return settled
+            self._roundings.note(self._line, field, value, cleaned)
+        return cleaned
 
     def _read_fees(self, base: str, quote: str, is_funding: bool) -> Fees:
         """`fees` where it holds any, else `fee`; ccxt fills in both with the same."""
-        several = self._told.get("fees")
+        several = self._given.get("fees")
         if several is not None and not isinstance(several, list):
             raise Unreadable("fees", "is not a list.")
         field = "fees" if several else "fee"
         paid = []
-        said = False
-        for fee in several or [self._told.get("fee")]:
+        has_cost = False
+        for fee in several or [self._given.get("fee")]:
             if fee is None:
                 continue
             if not isinstance(fee, dict):
                 raise Unreadable(field, "is not an object with cost and currency.")
             cost = _read_number(fee.get("cost"), field)
-            said = said or cost is not None
+            has_cost = has_cost or cost is not None
             if cost:
-                paid.append((self._settled_fee(field, cost), self._coin(field, fee)))
-        if is_funding and not said:
+                paid.append((self._cleaned_fee(field, cost), self._coin(field, fee)))
+        if is_funding and not has_cost:
             raise Unreadable(
                 field, "is missing: it is what the funding of a position was."
             )
@@ -261,11 +261,11 @@ class _Reader:
             raise Unreadable(field, fees)
         return fees
 
-    def _settled_fee(self, field: str, cost: Decimal) -> Decimal:
-        settled = settle_figure(cost)
-        if settled != cost:
-            self._roundings.note(self._line, field, cost, settled)
-        return settled
+    def _cleaned_fee(self, field: str, cost: Decimal) -> Decimal:
+        cleaned = clean_figure(cost)
+        if cleaned != cost:
+            self._roundings.note(self._line, field, cost, cleaned)
+        return cleaned
 
     def _coin(self, field: str, fee: Mapping[str, Any]) -> str:
         coin = fee.get("currency") or self._options.fee_currency
@@ -333,7 +333,7 @@ def _read_time(given: Mapping[str, Any]) -> datetime:
 
 
 def _of_milliseconds(stamp: Decimal) -> datetime:
-    """ccxt counts milliseconds; seconds and microseconds are told by their size."""
+    """ccxt counts milliseconds; seconds and microseconds show by their size."""
     try:
         at = EPOCH + timedelta(microseconds=int(stamp * 1000))
     except (ValueError, OverflowError):

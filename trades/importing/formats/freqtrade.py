@@ -175,7 +175,7 @@ def _named(file: IO[bytes]) -> Iterator[Path]:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    # Immutable: nothing is locked or written, and a log beside the file is not read.
+    # Immutable: nothing is locked or written, and a log next to the file is not read.
     address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
     try:
         return sqlite3.connect(address, uri=True)
@@ -260,7 +260,7 @@ def _trade(row: Row, options: ImportOptions) -> BotTrade:
     fee = number(row, "fee") or ZERO
     pair = _text(row, "pair")
     stop = number(row, "initial_stop_loss") or ZERO
-    # An open trade's `close_profit_abs` is that of its last part alone.
+    # An open trade's `close_profit_abs` is that of its last part only.
     profit = number(row, "realized_profit" if is_open else "close_profit_abs")
     return BotTrade(
         trade_id=row["id"],

@@ -64,7 +64,7 @@ class BotTrade:
 class BotFill:
     """A filled row of freqtrade's table `orders`, oldest key first.
 
-    `funding` is None where the schema does not tell it by order.
+    `funding` is None where the schema does not give it by order.
     """
 
     order_id: int
@@ -254,7 +254,7 @@ def _agreed(trade: BotTrade, exits: list[Exited]) -> list[Exited]:
 
 
 def _with_funding(trade: BotTrade, fills: Sequence[BotFill]) -> Sequence[BotFill]:
-    """Where the orders do not tell the funding, all of it belongs to the last."""
+    """Where the orders do not give the funding, all of it belongs to the last."""
     if not fills or fills[-1].funding is not None:
         return fills
     return [*fills[:-1], replace(fills[-1], funding=trade.funding)]

@@ -17,7 +17,7 @@ from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.messages import did_you_mean, unknown_field
 from trades.importing.columns import BY_NAME, NAMES, REQUIRED, Column
 from trades.importing.json_array import each_item
-from trades.importing.plain import is_plain_row
+from trades.importing.row_pattern import compile_row_pattern
 from trades.importing.rows import Refusal
 
 LONGEST_FIELD = 10_000
@@ -27,7 +27,7 @@ MOST_SHOWN, LONGEST_SHOWN = 20, 40
 # A spreadsheet reads a text that begins so as a formula, or loses what it begins with.
 # Our export puts one ' before it; the import takes one away.
 RISKY = "=+-@\t\r'"
-GUARD = "'"
+ESCAPE = "'"
 TEXTS = frozenset({"external_id", "symbol", "strategy_id", "parent_external_id"})
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # A line of a file, and the texts of its trade.
@@ -56,14 +56,14 @@ def read_csv(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
         text.detach()
 
 
-def guard(text: str) -> str:
+def escape_cell(text: str) -> str:
     """A cell of text as it is written to a CSV."""
-    return GUARD + text if text.startswith(tuple(RISKY)) else text
+    return ESCAPE + text if text.startswith(tuple(RISKY)) else text
 
 
-def unguard(cell: str) -> str:
-    """The text of a cell; `guard` undone."""
-    is_guarded = cell.startswith(GUARD) and cell[1:2] in set(RISKY)
+def unescape_cell(cell: str) -> str:
+    """The text of a cell; `escape_cell` undone."""
+    is_guarded = cell.startswith(ESCAPE) and cell[1:2] in set(RISKY)
     return cell[1:] if is_guarded else cell
 
 
@@ -94,8 +94,8 @@ def _require_columns(names: Sequence[str]) -> None:
 def _rows(
     lines: Iterator[str], names: list[str], number: int
 ) -> Iterator[Texts | Refusal]:
-    """The rows behind line `number`. A plain one costs little more than splitting."""
-    is_plain = is_plain_row(names)
+    """The rows behind line `number`. One that matches is only split."""
+    matches = compile_row_pattern(names)
     width = len(names)
     columns = [BY_NAME[name] for name in names]
     in_order = itemgetter(
@@ -103,7 +103,7 @@ def _rows(
     )
     for line in lines:
         number += 1
-        if is_plain(line):
+        if matches(line):
             fields = line.rstrip("\r\n").split(",")
             fields.append("")
             yield number, in_order(fields)
@@ -135,7 +135,7 @@ def _clean(row: list[str], columns: Sequence[Column]) -> tuple[str, str] | None:
     """Strip every field; the first that is wrong, and why."""
     for position, column in enumerate(columns):
         value = row[position].strip()
-        row[position] = value = unguard(value) if column.name in TEXTS else value
+        row[position] = value = unescape_cell(value) if column.name in TEXTS else value
         wrong = column.find_wrong(value)
         if wrong is not None:
             return column.name, wrong
