@@ -33,7 +33,7 @@ EXPORT = "Export the history again, and import the file without opening it in Ex
 SHORTENED = re.compile(r"\dE(?:\+\d|-0)\d*")
 SEPARATORS = (",", ";", "\t")
 # The rows of most files, read in one match: every field as Binance writes it, every
-# coin of letters only. A row that does not match is not wrong, only read field by field.
+# coin of letters only. What does not match is not wrong, only read field by field.
 FAST_LAYOUT = ["pair", "side", "price", "executed", "amount", "fee"]
 FAST_FIGURE = r"([0-9]{1,15}(?:\.[0-9]{1,12})?)"
 FAST_ROW = re.compile(
