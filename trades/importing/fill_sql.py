@@ -78,26 +78,28 @@ SELECT line, status, external_id, newest_at, equal_to FROM named_fills
 WHERE status IN ('other', 'late', 'equal') ORDER BY line
 """
 INDEX_PRICES = "CREATE INDEX ON named_fills (symbol, filled_at, place)"
+# The last prices of a market up to a fill: of this file, and of one before.
+LAST_PRICES = """
+        (SELECT price, filled_at, 3 AS preference FROM named_fills p
+         WHERE p.symbol = {symbol} AND NOT p.is_funding
+           AND (p.filled_at, p.place) <= (n.filled_at, n.place)
+         ORDER BY filled_at DESC, place DESC LIMIT 1)
+        UNION ALL
+        (SELECT price, filled_at, 2 FROM trade_fills k
+         WHERE k.portfolio_id = %(portfolio_id)s AND k.symbol = {symbol}
+           AND k.filled_at <= n.filled_at
+         ORDER BY filled_at DESC, fill_id DESC LIMIT 1)
+"""
 ASKS_RATES = """
 SELECT EXISTS (SELECT 1 FROM named_fills
                WHERE status = 'new' AND fee_coin <> ALL (%(rated)s::text[]))
 """
-# The last price of the fee's coin in the quote, of this file or of one before.
-RATES = """
+# The last price of the fee's coin in the quote.
+COIN_IN_QUOTE = "n.fee_coin || %(separator)s::text || n.quote"
+RATES = f"""
 LEFT JOIN LATERAL (
-    SELECT price FROM (
-        (SELECT price, filled_at, 1 AS is_here FROM named_fills p
-         WHERE p.symbol = n.fee_coin || %(separator)s::text || n.quote
-           AND NOT p.is_funding
-           AND (p.filled_at, p.place) <= (n.filled_at, n.place)
-         ORDER BY filled_at DESC, place DESC LIMIT 1)
-        UNION ALL
-        (SELECT price, filled_at, 0 FROM trade_fills k
-         WHERE k.portfolio_id = %(portfolio_id)s
-           AND k.symbol = n.fee_coin || %(separator)s::text || n.quote
-           AND k.filled_at <= n.filled_at
-         ORDER BY filled_at DESC, fill_id DESC LIMIT 1)
-    ) prices ORDER BY filled_at DESC, is_here DESC LIMIT 1
+    SELECT price FROM ({LAST_PRICES.format(symbol=COIN_IN_QUOTE)}) prices
+    ORDER BY filled_at DESC, preference DESC LIMIT 1
 ) rate ON n.fee_coin <> ALL (%(rated)s::text[])
 """
 # The price of the quote in the portfolio's currency: the last before the fill, else
@@ -106,31 +108,21 @@ ASKS_FX = """
 SELECT EXISTS (SELECT 1 FROM named_fills
                WHERE status = 'new' AND quote <> ALL (%(converted)s::text[]))
 """
-FX = """
+QUOTE_IN_CURRENCY = "n.quote || %(separator)s::text || %(currency)s"
+FX = f"""
 LEFT JOIN LATERAL (
-    SELECT price FROM (
-        (SELECT price, filled_at, place FROM named_fills p
-         WHERE p.symbol = n.quote || %(separator)s::text || %(currency)s
-           AND (p.filled_at, p.place) <= (n.filled_at, n.place)
-         ORDER BY filled_at DESC, place DESC LIMIT 1)
+    SELECT price FROM ({LAST_PRICES.format(symbol=QUOTE_IN_CURRENCY)}
         UNION ALL
-        (SELECT price, filled_at, -1 FROM trade_fills k
-         WHERE k.portfolio_id = %(portfolio_id)s
-           AND k.symbol = n.quote || %(separator)s::text || %(currency)s
-           AND k.filled_at <= n.filled_at
-         ORDER BY filled_at DESC, fill_id DESC LIMIT 1)
-        UNION ALL
-        (SELECT price, filled_at, -2 FROM named_fills p
-         WHERE p.symbol = n.quote || %(separator)s::text || %(currency)s
+        (SELECT price, filled_at, 1 FROM named_fills p
+         WHERE p.symbol = {QUOTE_IN_CURRENCY} AND NOT p.is_funding
            AND (p.filled_at, p.place) > (n.filled_at, n.place)
          ORDER BY filled_at, place LIMIT 1)
         UNION ALL
-        (SELECT price, filled_at, -3 FROM trade_fills k
-         WHERE k.portfolio_id = %(portfolio_id)s
-           AND k.symbol = n.quote || %(separator)s::text || %(currency)s
+        (SELECT price, filled_at, 0 FROM trade_fills k
+         WHERE k.portfolio_id = %(portfolio_id)s AND k.symbol = {QUOTE_IN_CURRENCY}
            AND k.filled_at > n.filled_at
          ORDER BY filled_at, fill_id LIMIT 1)
-    ) prices (price, filled_at, preference)
+    ) prices
     WHERE filled_at BETWEEN n.filled_at - interval '1 day'
                         AND n.filled_at + interval '1 day'
     ORDER BY filled_at > n.filled_at, abs(extract(epoch FROM filled_at - n.filled_at)),
