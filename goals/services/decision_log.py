@@ -10,10 +10,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from goals.decisions.arbitration import GoalState
-from goals.decisions.guards import Exposure, Halt, RiskState
-from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
+from goals.decisions.guards.base import Exposure, Halt, RiskState, SizeRequest
+from goals.decisions.policies import PolicyName
+from goals.decisions.sizing import SizingDecision, decide_size
 from goals.decisions.trade_record import GrowthRecord
-from goals.enums import AfterAchieved, EdgeGuard, HaltCause, PolicyName
+from goals.enums import AfterAchieved, EdgeGuard, HaltCause
 from goals.models import GoalAdjustmentLog, Portfolio
 from goals.projection.policy_tables import DeadlineInputs, DeadlineTable
 from goals.services.policy_tables import load_table
@@ -92,9 +93,15 @@ def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
     return decide_size(
         SizeRequest(**_read_decimals(inputs["request"])),
         tuple(_read_goal_state(goal_state, tables) for goal_state in inputs["goals"]),
-        Exposure(**_read_decimals(inputs["context"])),
+        _read_exposure(inputs["context"]),
         _read_conditions(inputs["conditions"]),
     )
+
+
+def _read_exposure(stored: Mapping[str, Any]) -> Exposure:
+    """Rows from before the currency was stored have none."""
+    currency = stored.get("currency", "")
+    return Exposure(**{**_read_decimals(stored), "currency": currency})
 
 
 def _read_conditions(stored: Mapping[str, Any]) -> RiskState:

@@ -7,8 +7,9 @@ from decimal import Decimal
 from django.db.models import Q
 
 from goals.decisions.arbitration import GoalState
+from goals.decisions.policies import PolicyName
 from goals.decisions.progress import PortfolioFigures, can_still_move, measure_progress
-from goals.enums import AfterAchieved, GoalStatus, PolicyName
+from goals.enums import AfterAchieved, GoalStatus
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio
 from goals.services.risk_state import read_figures
 from mastertrade.db.raw_sql import columns_of, load

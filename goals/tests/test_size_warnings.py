@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from goals.decisions.guards import Exposure, RiskState
+from goals.decisions.guards.base import Exposure, RiskState, SizeRequest
 from goals.decisions.size_warnings import WARNING_CODES
-from goals.decisions.sizing import SizeRequest, decide_size
+from goals.decisions.sizing import decide_size
 from goals.decisions.trade_record import NO_RECORD, GrowthRecord
 from goals.enums import EdgeGuard, Verdict
 from goals.tests.test_arbitration import goal_state

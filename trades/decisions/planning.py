@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from goals.decisions.arbitration import GoalState, arbitrate
-from goals.decisions.guards import Exposure, RiskState
-from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
+from goals.decisions.guards.base import Exposure, RiskState, SizeRequest
+from goals.decisions.sizing import SizingDecision, decide_size
 from goals.decisions.trade_record import GrowthRecord
 from strategies.decisions.selection import Candidate, Selection, select_strategy
 

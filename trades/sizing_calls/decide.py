@@ -11,8 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from goals.decisions.arbitration import GoalState, rank
-from goals.decisions.guards import RiskState
-from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
+from goals.decisions.guards.base import RiskState, SizeRequest
+from goals.decisions.sizing import SizingDecision, decide_size
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
 from goals.services.decision_log import log_decision
 from goals.services.funding import refuse_without_money
@@ -84,8 +84,8 @@ def size_for_goal(
 ) -> tuple[GoalAdjustmentLog, bool]:
     """Size a trade for one goal; returns the decision, and whether it is new.
 
-    `sizes` as in `goals.decisions.sizing.SizeRequest`. The same `request_id` with the
-    same question returns the first answer.
+    `sizes` as in `SizeRequest`. The same `request_id` with the same question returns
+    the first answer.
     """
     request = _check_request(sizes)
     call = _call(now, as_of, request, request_id, strategy_id, symbol, goal_id=goal_id)

@@ -5,6 +5,8 @@ from decimal import Decimal
 
 from django.db.models import Q
 
+from goals.decisions.policies import PolicyName
+from goals.decisions.policies.base import Needs
 from goals.decisions.progress import (
     HUNDRED,
     GoalProgress,
@@ -12,13 +14,7 @@ from goals.decisions.progress import (
     can_still_move,
 )
 from goals.decisions.trade_record import FEWEST_TRADES
-from goals.enums import (
-    AfterAchieved,
-    GoalStatus,
-    Measure,
-    PolicyName,
-    PortfolioKind,
-)
+from goals.enums import AfterAchieved, GoalStatus, Measure, PortfolioKind
 from goals.models import FinancialGoal, Portfolio, TradingHalt
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.feasibility import stop_below
@@ -112,7 +108,7 @@ def project(
     if reason is None and trades_left is None:
         reason = "the goal has no deadline"
     if reason is None and edge is None and not is_halted:
-        reason = f"fewer than {FEWEST_TRADES} closed trades say nothing yet"
+        reason = f"fewer than {FEWEST_TRADES} closed trades allow no estimate"
     probability = certain[0]
     if reason is None and path and edge and trades_left is not None:
         policy = _policy_of(goal, path, edge, trades_left, as_of)
@@ -187,7 +183,7 @@ def _find_certain(
     is_return = goal.kind.measures is Measure.RETURN
     is_over = not can_still_move(goal.kind.measures, goal.baseline, portfolio_figures)
     if is_over or (is_return and portfolio_figures.unit_value == 0):
-        why = "the run of units it is measured by ended in ruin"
+        why = "the portfolio was ruined, and with it the units that measure the goal"
         return ZERO, why, why
     return None, None, None
 
@@ -206,9 +202,10 @@ def _policy_of(
     """
     policy = PolicyName(goal.policy)
     table: DeadlineTable | None = None
-    if policy is PolicyName.DEADLINE_OPTIMAL and forecast is not None:
+    is_solved = policy.rule.needs is Needs.SOLVED_TABLE
+    if is_solved and forecast is not None:
         table = solve_for(goal, path, trades_left, forecast)
-    elif policy is PolicyName.DEADLINE_OPTIMAL:
+    elif is_solved:
         inputs = make_inputs(
             edge,
             trades_left=whole_trades(trades_left),

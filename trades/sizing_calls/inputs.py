@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 
-from goals.decisions.guards import Exposure
+from goals.decisions.guards.base import Exposure
 from goals.decisions.trade_record import GrowthRecord
 from goals.models import FinancialGoal, User
 from goals.services.risk_state import FiguresAt
@@ -104,6 +104,7 @@ def load_decision_inputs(
         _refuse_inactive(strategy_id, status)
     exposure = Exposure(
         live_equity=figures.portfolio_figures.live_equity,
+        currency=portfolio.currency,
         max_position_pct=portfolio.max_position_pct,
         open_notional=open_notional,
         symbol_assumed=limited and symbol is None,

@@ -4,8 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from goals.decisions.arbitration import arbitrate
-from goals.decisions.guards import Exposure, RiskState
-from goals.decisions.sizing import SizeRequest, decide_size
+from goals.decisions.guards.base import Exposure, RiskState, SizeRequest
+from goals.decisions.sizing import decide_size
 from goals.decisions.trade_record import NO_RECORD
 from goals.tests.test_arbitration import goal_state
 from strategies.decisions.selection import Candidate, select_strategy

@@ -21,6 +21,9 @@ from trades.models.webhooks import BOT_PATTERN
 
 class WebhookSerializer(serializers.ModelSerializer[WebhookToken]):
     portfolio_id = serializers.IntegerField(read_only=True)
+    api_token_key = serializers.CharField(
+        source="api_token.token_key", read_only=True, allow_null=True
+    )
 
     class Meta:
         model = WebhookToken
@@ -30,6 +33,7 @@ class WebhookSerializer(serializers.ModelSerializer[WebhookToken]):
             "portfolio_id",
             "strategy_id",
             "token_key",
+            "api_token_key",
             "created_at",
             "last_used_at",
         )

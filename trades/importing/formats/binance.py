@@ -15,6 +15,7 @@ from decimal import Decimal
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import EXACT, exactly, format_plain
 from trades.importing.fills import Fees, Fill, FillFile, FillFormat, sort_fees
+from trades.importing.formats.base import ImportFormat
 from trades.importing.markets import split_market, split_suffixed
 from trades.importing.numbers import Amount, read_amount, read_suffixed
 from trades.importing.options import DateOrder, ImportOptions
@@ -71,6 +72,12 @@ class _Layout:
         return Unreadable(self.names[place], reason)
 
 
+LAYOUTS = (
+    {"pair", "side", "price", "executed", "amount", "fee"},
+    {"market", "type", "price", "amount", "total", "fee"},
+)
+
+
 def open_binance(source: io.BufferedReader, options: ImportOptions) -> FillFile:
     """Read the header; raises `InvalidInput` for `file` where it is none of Binance's.
 
@@ -101,7 +108,13 @@ def open_binance(source: io.BufferedReader, options: ImportOptions) -> FillFile:
     )
 
 
-BINANCE = FillFormat(open_binance, name="binance", separator="", asks_venue=False)
+BINANCE_CSV = ImportFormat(
+    name="binance-csv",
+    words="Binance's trade history",
+    read=FillFormat(open_binance, name="binance", separator="", asks_venue=False),
+    rows_per_second=2_500,
+    looks_like=lambda names: any(names >= layout for layout in LAYOUTS),
+)
 
 
 def _find_layout(
@@ -341,7 +354,7 @@ def _check_total(
     rounding = total.step + price.step * quantity.value + quantity.step * price.value
     if abs(total.value - given) > rounding:
         raise layout.wrong(
-            layout.total, f"is not what price and quantity make, {format_plain(given)}."
+            layout.total, f"is not price times quantity, {format_plain(given)}."
         )
 
 

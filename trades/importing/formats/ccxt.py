@@ -7,7 +7,7 @@ among the fills, others settlements: `info`, the venue's own answer, distinguish
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -27,6 +27,7 @@ from trades.importing.fills import (
     clean_figure,
     sort_fees,
 )
+from trades.importing.formats.base import ImportFormat, count_symbols
 from trades.importing.formats.own import each_object
 from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal, Unreadable
@@ -78,7 +79,24 @@ def open_ccxt(source: io.BufferedReader, options: ImportOptions) -> FillFile:
     )
 
 
-CCXT = FillFormat(open_ccxt, name="ccxt", separator="/", asks_venue=True)
+def _looks_like(names: Set[str]) -> bool:
+    has_size = "amount" in names or "cost" in names
+    return has_size and names >= {"side", "price", "symbol"}
+
+
+def _count_rows(head: bytes) -> int:
+    """A venue's own answer inside (`info`) names its symbol once more."""
+    return head.count(b'"info"') or count_symbols(head)
+
+
+CCXT_JSON = ImportFormat(
+    name="ccxt-json",
+    words="fills as ccxt gives them",
+    read=FillFormat(open_ccxt, name="ccxt", separator="/", asks_venue=True),
+    rows_per_second=2_500,
+    looks_like=_looks_like,
+    count_rows=_count_rows,
+)
 
 
 def _fills(
@@ -179,7 +197,7 @@ class _Reader:
         cost = _read_number(self._given.get("cost"), "cost")
         if not cost:
             raise Unreadable(
-                "amount", "is missing, and there is no cost to make it of."
+                "amount", "is missing, and there is no cost to derive it from."
             )
         return abs(cost) / price
 
@@ -208,11 +226,11 @@ class _Reader:
             power = int(size.log10().to_integral_value())
             exact = Decimal(1).scaleb(power) if abs(power) <= LARGEST_POWER else size
             if exact == size and abs(power) > LARGEST_POWER:
-                raise Unreadable("cost", "is not what amount and price make.")
+                raise Unreadable("cost", "is not amount times price.")
         if abs(size - exact) > exact * COST_TOLERANCE:
             raise Unreadable(
                 "cost",
-                f"is not what amount and price make: a contract would be {size:.6g} "
+                f"is not amount times price: a contract would be {size:.6g} "
                 "of the base. Give its size if that is right "
                 f"(--contract-size {symbol}=…).",
             )
@@ -253,9 +271,7 @@ class _Reader:
             if cost:
                 paid.append((self._cleaned_fee(field, cost), self._coin(field, fee)))
         if is_funding and not has_cost:
-            raise Unreadable(
-                field, "is missing: it is what the funding of a position was."
-            )
+            raise Unreadable(field, "is missing: it is the amount of the funding.")
         fees = sort_fees(paid, base=base, quote=quote)
         if isinstance(fees, str):
             raise Unreadable(field, fees)
@@ -296,8 +312,8 @@ def _is_funding(given: Mapping[str, Any]) -> bool:
     if is_other or (kind := next(iter(kinds & SETTLED), None)):
         raise Unreadable(
             "info",
-            f"is an execution of the kind {kind}, which is not a trade: take it out of "
-            "the file, and book what it moved as a trade or a cash flow.",
+            f"is an execution of the kind {kind}, which is not a trade: remove it "
+            "from the file, and record its effect as a trade or a cash flow.",
         )
     return False
 
@@ -355,7 +371,7 @@ def _read_id(value: Any, field: str) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise Unreadable(field, "must be a text or a number.")
+        raise Unreadable(field, "must be text or a number.")
     text = str(value)
     if UNSTORABLE(text):
         raise Unreadable(field, HIDDEN_FOUND)
