@@ -20,9 +20,9 @@ from tests.http import Trader, make_trader, nothing_changes, open_body, unthrott
 from trades.booking.open import record_closed_trade
 from trades.enums import Side
 from trades.importing.export import export_trades
-from trades.importing.formats import ImportOptions
 from trades.importing.formats.own import RISKY, escape_cell, read_csv, unescape_cell
 from trades.importing.import_trades import import_trades
+from trades.importing.options import ImportOptions
 from trades.models import Trade
 
 __all__ = ["unthrottled"]
