@@ -6,12 +6,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from mastertrade.values.money import round_to
-
 
 def show(value: Decimal, column: tuple[int, int]) -> str:
     """A decimal as the API shows it: plain, with its column's places."""
-    return f"{round_to(value, column):f}"
+    return f"{value:z.{column[1]}f}"  # half to even, as all is rounded; never -0
 
 
 def to_plain(value: Any) -> Any:
