@@ -1,7 +1,9 @@
 """Position sizing: policy, guards, rounding, verdict. Pure."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from typing import Any
 
 from goals.decisions.arbitration import Arbitration, GoalState, arbitrate
 from goals.decisions.guards import (
@@ -48,6 +50,21 @@ class SizeRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class SizingInputs:
+    """All that a size follows from; the log stores it, and it is decided again from it.
+
+    `goals` must not be empty. `tables`: by its hash, what each solved table that a goal
+    looked at was solved from, as plain JSON.
+    """
+
+    request: SizeRequest
+    goals: tuple[GoalState, ...]
+    exposure: Exposure
+    risk_state: RiskState
+    tables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class SizingDecision:
     """How large to trade, and why.
 
@@ -63,6 +80,11 @@ class SizingDecision:
     guards: tuple[GuardResult, ...]
     reason: str
     warnings: tuple[SizeWarning, ...] = ()
+
+
+def decide(inputs: SizingInputs) -> SizingDecision:
+    """The size for these inputs: live, in a replay, and again from the log."""
+    return decide_size(inputs.request, inputs.goals, inputs.exposure, inputs.risk_state)
 
 
 @exactly

@@ -3,53 +3,80 @@
 A row holds enough to take the decision again.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from goals.decisions.arbitration import GoalState
 from goals.decisions.guards import Exposure, Halt, RiskState
-from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
+from goals.decisions.sizing import (
+    SizeRequest,
+    SizingDecision,
+    SizingInputs,
+    decide,
+)
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import AfterAchieved, EdgeGuard, HaltCause, PolicyName
 from goals.models import GoalAdjustmentLog, Portfolio
-from goals.projection.policy_tables import DeadlineInputs, DeadlineTable
+from goals.projection.policy_tables import DeadlineTable
 from goals.services.policy_tables import load_table
-from goals.services.sizing import SizingCall
 from goals.services.trade_forecasts import apply_table
+from mastertrade.db.raw_sql import insert
+from mastertrade.values.exceptions import IdempotencyConflict
 from mastertrade.values.jsonable import show, to_plain
 from mastertrade.values.money import FACTOR, MONEY, PERCENT, PRICE, round_to
 
 
-def log_decision(
-    *,
-    portfolio: Portfolio,
-    decision: SizingDecision,
-    goal_states: Sequence[GoalState],
-    request: SizeRequest,
-    call: SizingCall,
-    context: Mapping[str, Any],
-    risk_state: RiskState,
-    tables: Mapping[str, DeadlineInputs] | None = None,
-) -> GoalAdjustmentLog:
-    """Write the decision down, with all it looked at; it can be replayed from that.
+@dataclass(frozen=True, slots=True)
+class SizingCall:
+    """One call for a size: what was asked, its time, and the clock."""
 
-    `tables` are the inputs of the solved tables it looked at, by their hash.
-    """
+    request: SizeRequest
+    as_of: datetime
+    now: datetime
+    fingerprint: str
+    request_id: str | None = None
+    strategy_id: str | None = None
+    symbol: str | None = None
+
+
+def find_known_decision(
+    portfolio: Portfolio, call: SizingCall
+) -> GoalAdjustmentLog | None:
+    """The decision this `request_id` got before; a conflict if it asked otherwise."""
+    if call.request_id is None:
+        return None
+    known = GoalAdjustmentLog.objects.filter(
+        portfolio=portfolio, request_id=call.request_id
+    ).first()
+    if known is not None and known.request_fingerprint != call.fingerprint:
+        raise IdempotencyConflict(
+            f"request_id {call.request_id} was used before with another body. Send "
+            "that body again, or another request_id."
+        )
+    return known
+
+
+def log_decision(
+    portfolio: Portfolio,
+    call: SizingCall,
+    inputs: SizingInputs,
+    decision: SizingDecision,
+) -> GoalAdjustmentLog:
+    """Write the decision down, with all it follows from; `decide_again` reads that."""
     decider = decision.arbitration.decider
     own = decision.arbitration.deciding_factor
-    live_equity = round_to(context["live_equity"], MONEY)
-    solved = {digest: one.as_plain() for digest, one in (tables or {}).items()}
+    tables = {"tables": inputs.tables} if inputs.tables else {}
     row = GoalAdjustmentLog(
         goal_id=decider.goal_id,
         portfolio=portfolio,
         adjustment_factor=decision.adjustment_factor,
-        base_size=request.base_size,
+        base_size=inputs.request.base_size,
         adjusted_size=decision.adjusted_size,
         progress_pct=decider.progress_pct,
-        portfolio_value=live_equity,
+        portfolio_value=round_to(inputs.exposure.live_equity, MONEY),
         reason=decision.reason,
         verdict=decision.verdict,
         band=decider.band,
@@ -61,20 +88,20 @@ def log_decision(
         guards=[to_plain(asdict(guard)) for guard in decision.guards],
         inputs=to_plain(
             {
-                "request": asdict(request),
-                "goals": [asdict(goal_state) for goal_state in goal_states],
-                "context": dict(context),
-                "conditions": asdict(risk_state),
-                **({"tables": solved} if solved else {}),
+                "request": asdict(inputs.request),
+                "goals": [asdict(goal_state) for goal_state in inputs.goals],
+                "context": asdict(inputs.exposure),
+                "conditions": asdict(inputs.risk_state),
+                **tables,
             }
         ),
-        answer=answer_of(decision, request),
+        answer=answer_of(decision, inputs.request),
         as_of=call.as_of,
         request_id=call.request_id,
         request_fingerprint=call.fingerprint,
         created_at=call.now,
     )
-    row.save(force_insert=True)
+    insert(row)
     return row
 
 
@@ -84,16 +111,19 @@ def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
     A newer policy may answer otherwise; `policy_version` says which one this was. A
     solved table is the kept one, or solved again from the inputs in the row.
     """
-    inputs = row.inputs
+    stored = row.inputs
     tables = {
         digest: load_table(digest, solved)
-        for digest, solved in inputs.get("tables", {}).items()
+        for digest, solved in stored.get("tables", {}).items()
     }
-    return decide_size(
-        SizeRequest(**_read_decimals(inputs["request"])),
-        tuple(_read_goal_state(goal_state, tables) for goal_state in inputs["goals"]),
-        Exposure(**_read_decimals(inputs["context"])),
-        _read_conditions(inputs["conditions"]),
+    goals = (_read_goal_state(goal_state, tables) for goal_state in stored["goals"])
+    return decide(
+        SizingInputs(
+            request=SizeRequest(**_read_decimals(stored["request"])),
+            goals=tuple(goals),
+            exposure=Exposure(**_read_decimals(stored["context"])),
+            risk_state=_read_conditions(stored["conditions"]),
+        )
     )
 
 
