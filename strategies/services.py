@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -182,7 +181,7 @@ def log_selection(
         stance=selection.stance,
         progress_pct=progress_pct,
         reason=selection.reason,
-        ranking=[to_plain(asdict(ranked)) for ranked in selection.ranking],
+        ranking=to_plain(selection.ranking),
         as_of=as_of,
         created_at=now,
     )

@@ -4,7 +4,7 @@ A row holds enough to take the decision again.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -85,13 +85,13 @@ def log_decision(
         policy_factor=own.policy_factor,
         strategy_id=call.strategy_id,
         symbol=call.symbol,
-        guards=[to_plain(asdict(guard)) for guard in decision.guards],
+        guards=to_plain(decision.guards),
         inputs=to_plain(
             {
-                "request": asdict(inputs.request),
-                "goals": [asdict(goal_state) for goal_state in inputs.goals],
-                "context": asdict(inputs.exposure),
-                "conditions": asdict(inputs.risk_state),
+                "request": inputs.request,
+                "goals": inputs.goals,
+                "context": inputs.exposure,
+                "conditions": inputs.risk_state,
                 **tables,
             }
         ),
@@ -204,7 +204,7 @@ def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:
             }
             for guard in decision.guards
         ],
-        "warnings": [asdict(warning) for warning in decision.warnings],
+        "warnings": to_plain(decision.warnings),
         "goals": [
             {
                 "goal_id": own.goal_id,

@@ -1,6 +1,7 @@
 """Figures as plain JSON, exact: decimals as text."""
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -14,12 +15,16 @@ def show(value: Decimal, column: tuple[int, int]) -> str:
 
 def to_plain(value: Any) -> Any:
     """Anything a decision is made of, as JSON: exact decimals as strings."""
+    if value is None or type(value) in (str, bool, int):
+        return value
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, StrEnum):
         return str(value)
+    if is_dataclass(value):
+        return {one.name: to_plain(getattr(value, one.name)) for one in fields(value)}
     if isinstance(value, Mapping):
         return {key: to_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
