@@ -93,6 +93,7 @@ def needs_forecast(goal: FinancialGoal, as_of: datetime) -> bool:
     return has_deadline and not achieved and goal.policy != PolicyName.CONSTANT
 
 
+@exactly
 def read_goal_states(
     goals: Sequence[FinancialGoal], figures: FiguresAt, forecast: TradeForecast | None
 ) -> tuple[GoalState, ...]:
@@ -104,7 +105,7 @@ def read_goal_states(
     portfolio_figures, at = figures.portfolio_figures, figures.at
     progress = {goal: progress_of(goal, portfolio_figures) for goal in goals}
     states = {
-        goal: goal_state_of(goal, progress[goal], portfolio_figures, at)
+        goal: _goal_state_of(goal, progress[goal], portfolio_figures, at)
         for goal in goals
     }
     if forecast is not None:
@@ -116,8 +117,7 @@ def read_goal_states(
     return tuple(states.values())
 
 
-@exactly
-def goal_state_of(
+def _goal_state_of(
     goal: FinancialGoal,
     progress: GoalProgress,
     portfolio_figures: PortfolioFigures,

@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import connection, connections
 from django.db.models import Model
 
 Row = TypeVar("Row", bound=Model)
@@ -95,14 +95,16 @@ def load_with(
 
 def insert(row: Model) -> None:
     """Insert a new row, all columns but the key, which the database gives it."""
-    fields = [one for one in row._meta.concrete_fields if not one.primary_key]
+    database = connections[connection.alias]
     values = [
-        one.get_db_prep_save(one.pre_save(row, add=True), connection) for one in fields
+        one.get_db_prep_save(one.pre_save(row, add=True), database)
+        for one in row._meta.concrete_fields
+        if not one.primary_key
     ]
     with prepared_cursor() as cursor:
         cursor.execute(_insertion_into(type(row)), values)
         (row.pk,) = cursor.fetchone()
-    row._state.adding, row._state.db = False, connection.alias
+    row._state.adding, row._state.db = False, database.alias
 
 
 @cache

@@ -85,10 +85,10 @@ def round_down(value: Decimal, column: tuple[int, int]) -> Decimal:
     return value.quantize(quantum(column), ROUND_DOWN, EXACT)
 
 
-@exactly
 def round_down_to_step(value: Decimal, step: Decimal) -> Decimal:
     """The largest multiple of `step` that is not above `value` (both positive)."""
-    return (value / step).to_integral_value(rounding=ROUND_FLOOR) * step
+    steps = EXACT.divide(value, step).to_integral_value(ROUND_FLOOR)
+    return EXACT.multiply(steps, step)
 
 
 def hold_within(value: Decimal, column: tuple[int, int]) -> Decimal:

@@ -214,22 +214,18 @@ def read_inputs(
             read_growths=lambda: load_growths(portfolio, at),
             now=call.now,
         )
+    mark_seconds = None
+    if oldest_mark is not None and figures.is_marked:  # else no mark can be too old
+        mark_seconds = -((oldest_mark - at) // SECOND)  # rounded up
     exposure = Exposure(
         live_equity=figures.portfolio_figures.live_equity,
         max_position_pct=portfolio.max_position_pct,
         open_notional=open_notional,
         symbol_assumed=limited and call.symbol is None,
-        oldest_mark_seconds=_seconds_since(oldest_mark, figures),
+        oldest_mark_seconds=mark_seconds,
     )
     states = read_goal_states(goals, figures, forecast)
     risk_state = conditions_for_decision(figures, call.now)
     solved = {} if forecast is None else forecast.tables
     tables = {digest: one.as_plain() for digest, one in solved.items()}
     return SizingInputs(call.request, states, exposure, risk_state, tables), records
-
-
-def _seconds_since(oldest_mark: datetime | None, figures: FiguresAt) -> int | None:
-    """Rounded up. Without marks among the figures no mark can be too old for them."""
-    if oldest_mark is None or not figures.is_marked:
-        return None
-    return -((oldest_mark - figures.at) // SECOND)
