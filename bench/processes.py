@@ -1,5 +1,6 @@
-"""The memory of a process, as the kernel counts it."""
+"""The memory and the CPU time of a process, as the kernel counts them."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,13 @@ def memory_of(pid: int) -> Memory:
         name, _, rest = line.partition(":")
         figures[name] = int(rest.split()[0]) * 1024
     return Memory(figures["Rss"], figures["Pss"])
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU that it has used, its threads' together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return ticks / float(os.sysconf("SC_CLK_TCK"))
 
 
 def show(size: float) -> str:
