@@ -21,7 +21,8 @@ from bench.history import POSITIONS
 from bench.people import STRATEGY, Trader, make_trader
 from bench.rows import Row, Target
 from bench.timing import show
-from goals.enums import GoalType, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalType
 from goals.models import ApiToken, FinancialGoal
 from goals.services.goals import create_goal
 from trades.booking.reconcile import mend_drift

@@ -138,11 +138,9 @@ class GoalForm(ServiceForm[FinancialGoal]):
         """Only a new goal's date is chosen for the user, and only some have none."""
         field.help_text = "The last day of the period."
         if self.is_new:
-            field.help_text += (
-                " Default: the end of the calendar month, quarter or year."
-            )
+            field.help_text += " Default: the end of the type's calendar period."
         else:
-            field.required = self.instance.kind.months is not None
+            field.required = self.instance.kind.calendar is not None
 
     def call_service(self) -> FinancialGoal:
         if self.is_new:

@@ -11,12 +11,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
 from goals.decisions.periods import local_midnight
+from goals.decisions.policies import PolicyName
 from goals.decisions.progress import BAND_FLOORS_PCT
 from goals.enums import (
     GoalStatus,
     GoalType,
     HaltCause,
-    PolicyName,
     PortfolioKind,
     ProgressBand,
     TradingState,

@@ -8,14 +8,13 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR
+from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
 from goals.enums import (
     AfterAchieved,
     EdgeGuard,
     GoalStatus,
     GoalType,
     Health,
-    PolicyName,
     PortfolioKind,
     ProgressBand,
     TradingState,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from goals.decisions.guards import Exposure, RiskState
+from goals.decisions.guards.base import Exposure, RiskState
 from goals.decisions.trade_record import FEWEST_TRADES
 from mastertrade.values.money import exactly, format_plain
 

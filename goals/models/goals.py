@@ -15,6 +15,7 @@ from goals.decisions.policies import (
     DEFAULT_MIN_FACTOR,
     HIGHEST_FACTOR,
     LOWEST_FACTOR,
+    PolicyName,
 )
 from goals.decisions.progress import (
     Baseline,
@@ -24,13 +25,7 @@ from goals.decisions.progress import (
     status_by_clock,
 )
 from goals.decisions.trade_record import CONFIDENT_TRADES
-from goals.enums import (
-    AfterAchieved,
-    GoalStatus,
-    GoalType,
-    PolicyName,
-    ProgressBand,
-)
+from goals.enums import AfterAchieved, GoalStatus, GoalType, ProgressBand
 from goals.models.portfolios import Portfolio
 from mastertrade.db import model_fields as columns
 from mastertrade.db.model_fields import (

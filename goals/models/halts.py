@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Q
 
-from goals.decisions.guards import Halt
+from goals.decisions.guards.base import Halt
 from goals.enums import HaltCause
 from goals.models.portfolios import Portfolio
 from mastertrade.db import model_fields as columns

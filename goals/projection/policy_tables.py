@@ -16,7 +16,7 @@ from zlib import compress, decompress
 
 import numpy as np
 
-from goals.decisions.policies import DEADLINE_VERSION
+from goals.decisions.policies.deadline_optimal import DEADLINE_VERSION
 from goals.projection.deadline import row_of, solve_deadline_policy
 from goals.projection.edge import Edge
 from goals.projection.types import Floats

@@ -1,7 +1,8 @@
 """The figures of past times: from the local days that are kept, and by walking."""
 
 import json
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -97,6 +98,16 @@ def newest_days(portfolio: Portfolio, day: date) -> list[LedgerDay]:
     """The two newest local days up to `day` on which anything was booked."""
     kept = LedgerDay.objects.filter(portfolio=portfolio, day__lte=day)
     return list(kept.order_by("-day")[:2])
+
+
+def days_between(
+    days: Sequence[LedgerDay], first: date, last: date | None
+) -> Sequence[LedgerDay]:
+    """Those of the days, which are in order, from `first` to `last` (None: all)."""
+    begin = bisect_left(days, first, key=lambda kept: kept.day)
+    if last is None:
+        return days[begin:]
+    return days[begin : bisect_right(days, last, key=lambda kept: kept.day)]
 
 
 def account_at(portfolio: Portfolio, at: datetime, days: list[LedgerDay]) -> Account:

@@ -10,15 +10,17 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from goals.decisions.arbitration import GoalState
-from goals.decisions.guards import Exposure, Halt, RiskState
-from goals.decisions.sizing import (
+from goals.decisions.guards.base import (
+    Exposure,
+    Halt,
+    RiskState,
     SizeRequest,
-    SizingDecision,
     SizingInputs,
-    decide,
 )
+from goals.decisions.policies import PolicyName
+from goals.decisions.sizing import SizingDecision, decide_size
 from goals.decisions.trade_record import GrowthRecord
-from goals.enums import AfterAchieved, EdgeGuard, HaltCause, PolicyName
+from goals.enums import AfterAchieved, EdgeGuard, HaltCause
 from goals.models import GoalAdjustmentLog, Portfolio
 from goals.projection.policy_tables import DeadlineTable
 from goals.services.policy_tables import load_table
@@ -117,7 +119,7 @@ def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
         for digest, solved in stored.get("tables", {}).items()
     }
     goals = (_read_goal_state(goal_state, tables) for goal_state in stored["goals"])
-    return decide(
+    return decide_size(
         SizingInputs(
             request=SizeRequest(**_read_decimals(stored["request"])),
             goals=tuple(goals),

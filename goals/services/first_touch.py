@@ -14,6 +14,7 @@ from goals.enums import Measure
 from goals.models import FinancialGoal, LedgerDay, Portfolio
 from goals.services.days import (
     ONE_DAY,
+    days_between,
     last_day_before,
     read_ledger_at,
     read_ledger_before,
@@ -59,12 +60,13 @@ class Reached:
         if after is not None and _shows_target(goal, portfolio, after):
             return after
         begun = has_begun(goal, portfolio)
-        if after is None and (begun or known is not None or goal.ended_at is not None):
+        is_value = goal.kind.measures is Measure.VALUE  # no other begins at its target
+        judged = begun or known is not None or goal.ended_at is not None
+        if is_value and after is None and judged:
             portfolio_figures = read_ledger_before(portfolio, goal.period_starts_at)
             if begins_reached(goal, portfolio_figures):
                 return goal.period_starts_at
-        last = goal.target_date or date.max
-        own = [day for day in days if goal.start_date <= day.day <= last]
+        own = days_between(days, goal.start_date, goal.target_date)
         found = [
             find_first_reach(goal, portfolio, own, after=after),
             self.marked_at.get(goal.goal_id),

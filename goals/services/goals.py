@@ -9,15 +9,8 @@ from typing import Any
 from django.db.models import Q
 
 from goals.decisions.periods import calendar_end, local_date, period_of
-from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR
-from goals.enums import (
-    AfterAchieved,
-    GoalStatus,
-    GoalType,
-    HistoryKind,
-    Measure,
-    PolicyName,
-)
+from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
+from goals.enums import AfterAchieved, GoalStatus, GoalType, HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio, User
 from goals.services.funding import deposit_call
 from goals.services.ledger import measure_goal
@@ -248,7 +241,7 @@ def _wrong_period(goal: FinancialGoal, today: date | None) -> Iterator[InvalidIn
             yield InvalidInput(name, f"must be from {EARLIEST_DATE} to {LATEST_DATE}.")
             return  # of a period that cannot be, nothing else is said
     if goal.target_date is None:
-        if goal.kind.months is not None:
+        if goal.kind.calendar is not None:
             yield InvalidInput("target_date", f"is needed by a {goal.goal_type} goal.")
     elif goal.target_date < goal.start_date:
         yield InvalidInput("target_date", "must not be before start_date.")

@@ -19,7 +19,7 @@ from goals.decisions.periods import local_date, local_day, local_midnight
 from goals.decisions.progress import GoalProgress, PortfolioFigures, status_rebuilt
 from goals.enums import GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, LedgerDay, Portfolio
-from goals.services.days import last_day_before, roll_ledger, save_days
+from goals.services.days import days_between, last_day_before, roll_ledger, save_days
 from goals.services.first_touch import Reached, has_begun, load_reached
 from goals.services.halts import enforce_limits
 from goals.services.ledger import (
@@ -238,8 +238,7 @@ class _DayByDay:
     """A goal's progress at the end of each local day, by one ledger and baseline."""
 
     def __init__(self, goal: FinancialGoal, ledger: Ledger) -> None:
-        last = goal.target_date or date.max
-        days = [d for d in ledger.days if goal.start_date <= d.day <= last]
+        days = days_between(ledger.days, goal.start_date, goal.target_date)
         self.at = {day.day: day.last_entry_at for day in days}
         self.shown = {day.day: measure_by(goal, day.portfolio_figures) for day in days}
         self.days = sorted(self.shown)

@@ -19,7 +19,7 @@ from goals.decisions.accounting import (
     measure_live_unit_value,
     open_account,
 )
-from goals.decisions.guards import RiskState
+from goals.decisions.guards.base import RiskState
 from goals.decisions.periods import local_day, local_midnight
 from goals.decisions.progress import PortfolioFigures
 from goals.enums import EdgeGuard, EntryKind, HaltCause, TradingState

@@ -9,8 +9,10 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
-from goals.decisions.arbitration import GoalState, SolvedFactor, rank
-from goals.decisions.policies import DEADLINE_VERSION
+from goals.decisions.arbitration import GoalState, rank
+from goals.decisions.policies import PolicyName
+from goals.decisions.policies.base import Needs, SolvedFactor
+from goals.decisions.policies.deadline_optimal import DEADLINE_VERSION
 from goals.decisions.progress import (
     GoalProgress,
     PortfolioFigures,
@@ -18,7 +20,7 @@ from goals.decisions.progress import (
     measure_progress,
 )
 from goals.decisions.trade_record import RATIO, GrowthRecord
-from goals.enums import AfterAchieved, PolicyName
+from goals.enums import AfterAchieved
 from goals.models import FinancialGoal, Portfolio
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.feasibility import find_unreachable, stop_below
@@ -90,7 +92,8 @@ def needs_forecast(goal: FinancialGoal, as_of: datetime) -> bool:
     """Whether what trades say can matter to the goal's factor at all."""
     achieved = goal.achieved_at is not None and goal.achieved_at <= as_of
     has_deadline = goal.period_ends_at is not None
-    return has_deadline and not achieved and goal.policy != PolicyName.CONSTANT
+    needs = PolicyName(goal.policy).rule.needs
+    return has_deadline and not achieved and needs is not Needs.NOTHING
 
 
 @exactly
@@ -190,7 +193,8 @@ def with_forecast(
         unreachable=unreachable,
         postponed=postponed,
     )
-    if goal.policy != PolicyName.DEADLINE_OPTIMAL or unreachable is not None:
+    is_solved = goal_state.policy.rule.needs is Needs.SOLVED_TABLE
+    if not is_solved or unreachable is not None:
         return ahead
     table = solve_for(goal, path, left, forecast, may_work)
     return (

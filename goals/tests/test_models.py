@@ -87,7 +87,7 @@ REFUSED = [
         "ledger_changes",
         "cash_flow_id = NULL, trade_id = 0",
     ),
-    ("financial_goals_goal_type", "financial_goals", "goal_type = 'weekly_return'"),
+    ("financial_goals_goal_type", "financial_goals", "goal_type = 'hourly_return'"),
     ("financial_goals_status", "financial_goals", "status = 'done'"),
     ("financial_goals_policy", "financial_goals", "policy = 'martingale'"),
     ("financial_goals_after_achieved", "financial_goals", "after_achieved = 'party'"),

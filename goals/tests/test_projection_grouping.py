@@ -6,7 +6,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from goals.enums import AfterAchieved, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved
 from goals.projection import evaluate
 from goals.projection import goal_projection as projecting
 from goals.projection.deadline import solve_deadline_policy

@@ -624,7 +624,7 @@ def test_a_change_of_settings_alone_leaves_no_history_row():
 @pytest.mark.parametrize(
     ("field", "fields"),
     [
-        ("goal_type", {"goal_type": "weekly_return"}),
+        ("goal_type", {"goal_type": "hourly_return"}),
         ("policy", {"policy": "martingale"}),
         ("after_achieved", {"after_achieved": "celebrate"}),
     ],

@@ -7,7 +7,8 @@ call it, so they cannot drift apart.
 from dataclasses import dataclass, replace
 
 from goals.decisions.arbitration import GoalState, arbitrate
-from goals.decisions.sizing import SizingDecision, SizingInputs, decide
+from goals.decisions.guards.base import SizingInputs
+from goals.decisions.sizing import SizingDecision, decide_size
 from strategies.decisions.selection import Candidate, Selection, select_strategy
 
 
@@ -33,4 +34,4 @@ def plan_trade(inputs: SizingInputs, candidates: tuple[Candidate, ...]) -> Trade
     record = next(one.record for one in candidates if one.strategy_id == chosen)
     risk_state = replace(inputs.risk_state, record=record, record_of=chosen)
     judged = replace(inputs, risk_state=risk_state)
-    return TradePlan(decider, selection, judged, decide(judged))
+    return TradePlan(decider, selection, judged, decide_size(judged))

@@ -20,7 +20,8 @@ from trades.booking.trade_input import IMPORTED
 from trades.importing import import_sql as sql
 from trades.importing import import_writes as writes
 from trades.importing.equal_fills import sort_out_equal_trades
-from trades.importing.formats import FILL_FORMATS, FORMAT_NAMES, FORMATS
+from trades.importing.fills import FillFormat
+from trades.importing.formats import FORMAT_NAMES, FORMATS
 from trades.importing.import_fills import FillImport
 from trades.importing.options import ImportOptions
 from trades.importing.recognising import (
@@ -147,12 +148,13 @@ class _Job:
         self, source: io.BufferedReader, format_name: str, options: ImportOptions
     ) -> None:
         """Read the file into the staging table."""
-        if format_name in FORMATS:
-            self.staging.copy(FORMATS[format_name](source, options))
+        read = FORMATS[format_name].read
+        if not isinstance(read, FillFormat):
+            self.staging.copy(read(source, options))
             return
         self.fills = FillImport(
             portfolio=self.portfolio,
-            fill_format=FILL_FORMATS[format_name],
+            fill_format=read,
             options=options,
             cursor=self.cursor,
             now=self.now,

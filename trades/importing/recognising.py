@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from mastertrade.values.exceptions import InvalidInput
 from trades.importing.columns import NAMES, REQUIRED
+from trades.importing.formats import FORMATS
 
 HEAD_BYTES = 1 << 16
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -31,15 +32,7 @@ MAGIC = (
     (b"<!doctype", "a web page: the download was perhaps a login page"),
     (b"<html", "a web page: the download was perhaps a login page"),
 )  # fmt: skip
-SQLITE = b"SQLite format 3\x00"
-# Which columns give a format away; the first whose columns are all there.
-OURS = {
-    "binance-csv": (
-        {"pair", "side", "price", "executed", "amount", "fee"},
-        {"market", "type", "price", "amount", "total", "fee"},
-    ),
-    "mastertrade-csv": (set(REQUIRED),),
-}
+# Files of others, by the columns that give them away.
 FOREIGN = (
     ("Kraken's trades", {"txid", "pair", "type", "vol"}),
     ("Kraken's ledger", {"txid", "refid", "asset"}),
@@ -66,16 +59,6 @@ ANY_VENUE = (
 )
 
 
-FORMAT_WORDS = {
-    "binance-csv": "Binance's trade history",
-    "ccxt-json": "fills as ccxt gives them",
-    "freqtrade": "an SQLite database, as freqtrade has",
-    "mastertrade-csv": "our own CSV",
-    "mastertrade-json": "our own JSON",
-}
-OURS_IN_JSON, CCXT_IN_JSON = {"quantity", "entry_price"}, {"side", "price", "symbol"}
-
-
 def refuse_unreadable(head: bytes, format_name: str) -> None:
     """Raise `InvalidInput` for `file` where its first bytes say it cannot be read.
 
@@ -88,7 +71,7 @@ def refuse_unreadable(head: bytes, format_name: str) -> None:
             raise InvalidInput("file", f"is {meaning}.")
     if format_name.endswith("json"):
         looks_like = recognise(head)
-        if looks_like in FORMAT_WORDS and looks_like != format_name:
+        if looks_like in FORMATS and looks_like != format_name:
             raise InvalidInput("file", f"is no {format_name}. {_name(looks_like)}")
     if format_name.endswith("csv") and start:
         text = head.removeprefix(BYTE_ORDER_MARK)
@@ -112,7 +95,7 @@ def way_in(head: bytes, format_name: str) -> str:
         first = head.partition(b"\n")[0]
         has_commas = not format_name.endswith("csv") or b"," in first
         return "" if has_commas else "Its fields must be parted by commas."
-    if looks_like in FORMAT_WORDS:
+    if looks_like in FORMATS:
         return _name(looks_like)
     known = f"It looks like {looks_like}. " if looks_like else ""
     return f"{known}{OWN_COLUMNS} {ANY_VENUE}"
@@ -120,35 +103,33 @@ def way_in(head: bytes, format_name: str) -> str:
 
 def recognise(head: bytes) -> str | None:
     """The format a file looks like, or whose it is; None where nothing is known."""
-    if head.startswith(SQLITE):
-        return "freqtrade"
+    for known in FORMATS.values():
+        if known.magic is not None and head.startswith(known.magic):
+            return known.name
     text = head.decode("utf-8-sig", errors="replace").lstrip()
     if text[:1] in {"[", "{"}:
-        return _recognise_json(text)
+        return _find_format("json", _names(text))
     columns = _columns(text.partition("\n")[0])
-    for name, layouts in OURS.items():
-        if any(layout <= columns for layout in layouts):
-            return name
-    return next((words for words, some in FOREIGN if some <= columns), None)
+    foreign = (words for words, some in FOREIGN if some <= columns)
+    return _find_format("csv", columns) or next(foreign, None)
 
 
-def _name(looks_like: str | None) -> str:
-    words = FORMAT_WORDS[looks_like or ""]
-    return f"It looks like {words}: --format {looks_like}."
+def _find_format(kind: str, names: set[str]) -> str | None:
+    known = (one for one in FORMATS.values() if one.name.endswith(kind))
+    return next((one.name for one in known if one.looks_like(names)), None)
 
 
-def _recognise_json(text: str) -> str | None:
-    """By the names in the first object, as far as it is there."""
+def _name(looks_like: str) -> str:
+    return f"It looks like {FORMATS[looks_like].words}: --format {looks_like}."
+
+
+def _names(text: str) -> set[str]:
+    """The names in the first object of a JSON, as far as it is there."""
     try:
         found, _ = json.JSONDecoder().raw_decode(text.lstrip("[ \t\r\n"))
-        names = set(found) if isinstance(found, dict) else set()
+        return set(found) if isinstance(found, dict) else set()
     except (ValueError, RecursionError):
-        names = set(KEY.findall(text))
-    if names >= OURS_IN_JSON:
-        return "mastertrade-json"
-    if names >= CCXT_IN_JSON and not names.isdisjoint({"amount", "cost"}):
-        return "ccxt-json"
-    return None
+        return set(KEY.findall(text))
 
 
 def _columns(header: str) -> set[str]:

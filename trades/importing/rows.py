@@ -1,13 +1,17 @@
 """What every import format is read into: one row a trade, exact. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeAlias
 
 from trades.enums import Side
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
+# A line of a file, and the texts of its trade.
+Texts: TypeAlias = tuple[int, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from django.db import DataError, connection
 
 from mastertrade.values.exceptions import InvalidInput
 from trades.importing.columns import BY_NAME, NAMES, texts_of
-from trades.importing.formats import Item
+from trades.importing.formats.base import Item
 from trades.importing.import_sql import COPY_STAGING
 from trades.importing.plain import is_plain_row
 from trades.importing.rows import FilledOrder, Refusal, TradeRow

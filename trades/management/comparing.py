@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from goals.enums import PolicyName
+from goals.decisions.policies import PolicyName
 from goals.projection.comparison import DEEP_FALL, GuardKind, Question, Result
+from goals.projection.comparison_policies import ORDER
 from trades.replay.wording import NOTHING
 
 DEEP = f"drawdown > {DEEP_FALL:.0%}".replace("%", " %")
@@ -19,7 +20,7 @@ COLUMNS = (*HEADS, f"P({DEEP})")
 # The same, narrow enough for 80 columns in a terminal.
 NARROW_DEEP = f"P({DEEP})".replace(" ", "\n", 1)
 SHORT_COLUMNS = (*HEADS[:3], "induction", *HEADS[4:], NARROW_DEEP)
-COMPARED = (PolicyName.LADDER, PolicyName.PACE, PolicyName.DEADLINE_OPTIMAL)
+COMPARED = [policy for policy in ORDER if policy is not PolicyName.CONSTANT]
 # Differences below this many standard errors of a simulated share are not spoken of.
 CLEAR_ERRORS = 3.0
 # A mean growth nearer to 0 is none: binary fractions are.

@@ -17,7 +17,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from goals.enums import GoalStatus, GoalType, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalStatus, GoalType
 from mastertrade.values.money import FACTOR, PERCENT, exactly, round_to
 from trades.replay.halts import HaltSpan
 from trades.replay.records import Decision, EquityPoint, ReplayResult

@@ -10,7 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from goals.decisions.sizing import SizeRequest, decide
+from goals.decisions.guards.base import SizeRequest
+from goals.decisions.sizing import decide_size
 from goals.models import GoalAdjustmentLog, User
 from goals.services.decision_log import SizingCall, find_known_decision, log_decision
 from goals.services.portfolios import lock_portfolio, lock_portfolio_of_goal
@@ -79,7 +80,7 @@ def size_for_goal(
         return known, False
     goals = [load_sizable_goal(portfolio, goal_id, call.as_of)]
     inputs = load_sizing_inputs(user, portfolio, goals, call)
-    return log_decision(portfolio, call, inputs, decide(inputs)), True
+    return log_decision(portfolio, call, inputs, decide_size(inputs)), True
 
 
 @catching_up
@@ -95,7 +96,7 @@ def size_for_portfolio(
         return known, False
     goals = load_participants(locked, call.as_of)
     inputs = load_sizing_inputs(user, locked, goals, call)
-    return log_decision(locked, call, inputs, decide(inputs)), True
+    return log_decision(locked, call, inputs, decide_size(inputs)), True
 
 
 @catching_up

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from django.db.models import Q
 
+from goals.decisions.policies import PolicyName
+from goals.decisions.policies.base import Needs
 from goals.decisions.progress import (
     HUNDRED,
     GoalProgress,
@@ -13,13 +15,7 @@ from goals.decisions.progress import (
     can_still_move,
 )
 from goals.decisions.trade_record import FEWEST_TRADES
-from goals.enums import (
-    AfterAchieved,
-    GoalStatus,
-    Measure,
-    PolicyName,
-    PortfolioKind,
-)
+from goals.enums import AfterAchieved, GoalStatus, Measure, PortfolioKind
 from goals.models import FinancialGoal, Portfolio, TradingHalt
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.feasibility import stop_below
@@ -229,9 +225,10 @@ def _policy_of(
     """
     policy = PolicyName(goal.policy)
     table: DeadlineTable | None = None
-    if policy is PolicyName.DEADLINE_OPTIMAL and forecast is not None:
+    is_solved = policy.rule.needs is Needs.SOLVED_TABLE
+    if is_solved and forecast is not None:
         table = solve_for(goal, path, trades_left, forecast)
-    elif policy is PolicyName.DEADLINE_OPTIMAL:
+    elif is_solved:
         inputs = make_inputs(
             edge,
             trades_left=whole_trades(trades_left),

@@ -10,8 +10,7 @@ from functools import cache
 
 from django.db.models import Q
 
-from goals.decisions.guards import Exposure
-from goals.decisions.sizing import SizingInputs
+from goals.decisions.guards.base import Exposure, SizingInputs
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal, Portfolio, User

@@ -111,7 +111,7 @@ def test_an_unknown_name_lists_the_names():
 
 
 @pytest.mark.parametrize(
-    "goal", ["monthly_return", "weekly_return:5", "monthly_return:x"]
+    "goal", ["monthly_return", "hourly_return:5", "monthly_return:x"]
 )
 def test_a_goal_that_is_none_is_explained(prices: Path, goal: str):
     with pytest.raises(CommandError, match="write TYPE:TARGET"):

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from django.db.models import Sum
 
-from goals.enums import GoalStatus, GoalType, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalStatus, GoalType
 from goals.models import (
     FinancialGoal,
     GoalAdjustmentLog,

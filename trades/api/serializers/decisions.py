@@ -5,8 +5,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from goals.decisions.policies import PolicyName
 from goals.decisions.size_warnings import WARNING_CODES
-from goals.enums import PolicyName, ProgressBand, Verdict
+from goals.enums import ProgressBand, Verdict
 from goals.models import GoalAdjustmentLog
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput

@@ -7,12 +7,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
-from goals.decisions.guards import (
-    DailyLossUnknown,
-    DrawdownUnknown,
-    ExposureUnknown,
-    RecordUnknown,
-)
+from goals.decisions.guards.drawdown import DailyLossUnknown, DrawdownUnknown
+from goals.decisions.guards.edge import RecordUnknown
+from goals.decisions.guards.exposure import ExposureUnknown
 from goals.models import FinancialGoal
 from goals.services.trade_forecasts import EdgeUnknown
 from mastertrade.values.exceptions import (

@@ -15,6 +15,7 @@ from decimal import Decimal
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import EXACT, exactly, format_plain
 from trades.importing.fills import Fees, Fill, FillFile, FillFormat, sort_fees
+from trades.importing.formats.base import ImportFormat
 from trades.importing.markets import split_market, split_suffixed
 from trades.importing.numbers import Amount, read_amount, read_suffixed
 from trades.importing.options import DateOrder, ImportOptions
@@ -68,6 +69,12 @@ class _Layout:
         return order[1:] == PLAIN_LAYOUT and self.date == 0 and self.zone == UTC
 
 
+LAYOUTS = (
+    {"pair", "side", "price", "executed", "amount", "fee"},
+    {"market", "type", "price", "amount", "total", "fee"},
+)
+
+
 class _Wrong(Exception):
     """A line cannot be read: the position of the field, and why."""
 
@@ -107,7 +114,13 @@ def open_binance(source: io.BufferedReader, options: ImportOptions) -> FillFile:
     )
 
 
-BINANCE = FillFormat(open_binance, name="binance", separator="", asks_venue=False)
+BINANCE_CSV = ImportFormat(
+    name="binance-csv",
+    words="Binance's trade history",
+    read=FillFormat(open_binance, name="binance", separator="", asks_venue=False),
+    rows_per_second=2_500,
+    looks_like=lambda names: any(names >= layout for layout in LAYOUTS),
+)
 
 
 def _find_layout(

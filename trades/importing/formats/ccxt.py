@@ -7,7 +7,7 @@ among the fills, others settlements: `info`, the venue's own answer, tells them 
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -27,6 +27,7 @@ from trades.importing.fills import (
     settle_figure,
     sort_fees,
 )
+from trades.importing.formats.base import ImportFormat, count_symbols
 from trades.importing.formats.own import each_object
 from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal
@@ -87,7 +88,24 @@ def open_ccxt(source: io.BufferedReader, options: ImportOptions) -> FillFile:
     )
 
 
-CCXT = FillFormat(open_ccxt, name="ccxt", separator="/", asks_venue=True)
+def _looks_like(names: Set[str]) -> bool:
+    has_size = "amount" in names or "cost" in names
+    return has_size and names >= {"side", "price", "symbol"}
+
+
+def _count_rows(head: bytes) -> int:
+    """A venue's own answer inside (`info`) names its symbol once more."""
+    return head.count(b'"info"') or count_symbols(head)
+
+
+CCXT_JSON = ImportFormat(
+    name="ccxt-json",
+    words="fills as ccxt gives them",
+    read=FillFormat(open_ccxt, name="ccxt", separator="/", asks_venue=True),
+    rows_per_second=2_500,
+    looks_like=_looks_like,
+    count_rows=_count_rows,
+)
 
 
 def _fills(

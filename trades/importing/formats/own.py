@@ -16,9 +16,11 @@ from typing import Any, AnyStr
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.messages import did_you_mean, unknown_field
 from trades.importing.columns import BY_NAME, NAMES, REQUIRED, Check, Column
+from trades.importing.formats.base import ImportFormat, count_symbols
 from trades.importing.json_array import each_item
+from trades.importing.options import ImportOptions
 from trades.importing.plain import is_plain_row
-from trades.importing.rows import Refusal
+from trades.importing.rows import Refusal, Texts
 
 LONGEST_FIELD = 10_000
 # What is longer is no line of a trade, and must not fill the memory.
@@ -30,8 +32,6 @@ RISKY = "=+-@\t\r'"
 GUARD = "'"
 TEXTS = frozenset({"external_id", "symbol", "strategy_id", "parent_external_id"})
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# A line of a file, and the texts of its trade.
-Texts = tuple[int, Sequence[str]]
 
 
 def read_csv(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
@@ -235,3 +235,32 @@ def _check(column: Column, value: str | None) -> str | None:
     if value:
         return column.check(value)
     return "must not be empty." if column.required else None
+
+
+def _read_csv(
+    source: io.BufferedReader, options: ImportOptions
+) -> Iterator[Texts | Refusal]:
+    return read_csv(source)
+
+
+def _read_json(
+    source: io.BufferedReader, options: ImportOptions
+) -> Iterator[Texts | Refusal]:
+    return read_json(source)
+
+
+OWN_CSV = ImportFormat(
+    name="mastertrade-csv",
+    words="our own CSV",
+    read=_read_csv,
+    rows_per_second=4_000,
+    looks_like=lambda names: names >= set(REQUIRED),
+)
+OWN_JSON = ImportFormat(
+    name="mastertrade-json",
+    words="our own JSON",
+    read=_read_json,
+    rows_per_second=3_000,
+    looks_like=lambda names: names >= {"quantity", "entry_price"},
+    count_rows=count_symbols,
+)

@@ -12,7 +12,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from goals.enums import GoalType, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalType
 from goals.models import User
 from goals.services.portfolios import require_time_zone
 from mastertrade.terminal import open_console
@@ -236,7 +237,7 @@ def read_goal(text: str) -> tuple[GoalType, Decimal]:
     try:
         return GoalType(name), Decimal(target)
     except (ValueError, InvalidOperation):
-        types = [str(kind) for kind in GoalType if kind.months]
+        types = [str(kind) for kind in GoalType if kind.calendar]
         hint = "" if name in types else did_you_mean(name, types)
         raise ArgumentTypeError(
             f"{text!r} is not a goal; write TYPE:TARGET, such as {DEFAULT_GOAL}, with "
