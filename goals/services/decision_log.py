@@ -27,8 +27,20 @@ from goals.services.policy_tables import load_table
 from goals.services.trade_forecasts import apply_table
 from mastertrade.db.raw_sql import insert
 from mastertrade.values.exceptions import IdempotencyConflict
-from mastertrade.values.jsonable import show, to_plain
+from mastertrade.values.jsonable import to_plain
 from mastertrade.values.money import FACTOR, MONEY, PERCENT, PRICE, round_to
+
+# The figures of an answer, and the columns whose places they have.
+ANSWERED = {
+    "base_size": MONEY,
+    "adjusted_size": MONEY,
+    "quantity": PRICE,
+    "adjustment_factor": FACTOR,
+    "factor_before": FACTOR,
+    "factor_after": FACTOR,
+    "factor": FACTOR,
+    "progress_pct": PERCENT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,29 +201,21 @@ def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:
     decider = arbitration.decider
     answer: dict[str, Any] = {
         "goal_id": decider.goal_id,
-        "base_size": show(request.base_size, MONEY),
-        "adjusted_size": show(decision.adjusted_size, MONEY),
-        "adjustment_factor": show(decision.adjustment_factor, FACTOR),
-        "verdict": str(decision.verdict),
+        "base_size": request.base_size,
+        "adjusted_size": decision.adjusted_size,
+        "adjustment_factor": decision.adjustment_factor,
+        "verdict": decision.verdict,
         "reason": decision.reason,
-        "band": str(decider.band),
-        "progress_pct": show(decider.progress_pct, PERCENT),
-        "policy": str(decider.policy),
-        "guards": [
-            {
-                "name": guard.name,
-                "factor_before": show(guard.factor_before, FACTOR),
-                "factor_after": show(guard.factor_after, FACTOR),
-                "reason": guard.reason,
-            }
-            for guard in decision.guards
-        ],
-        "warnings": to_plain(decision.warnings),
+        "band": decider.band,
+        "progress_pct": decider.progress_pct,
+        "policy": decider.policy,
+        "guards": decision.guards,
+        "warnings": decision.warnings,
         "goals": [
             {
                 "goal_id": own.goal_id,
-                "factor": show(own.factor, FACTOR),
-                "band": str(own.band),
+                "factor": own.factor,
+                "band": own.band,
                 "decides": own.goal_id == decider.goal_id,
             }
             for own in arbitration.factors
@@ -219,5 +223,6 @@ def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:
         "conflict": arbitration.conflict,
     }
     if decision.quantity is not None:
-        answer["quantity"] = show(decision.quantity, PRICE)
-    return answer
+        answer["quantity"] = decision.quantity
+    plain: dict[str, Any] = to_plain(answer, ANSWERED)
+    return plain
