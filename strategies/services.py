@@ -100,7 +100,9 @@ def update_strategy(
 def wrong_in_strategy_id(user: User, strategy_id: str) -> Iterator[InvalidInput]:
     """What forbids a new strategy of that id."""
     if strategy_id in TAKEN_IDS:
-        yield InvalidInput("strategy_id", f"{strategy_id} is the name of an address.")
+        yield InvalidInput(
+            "strategy_id", f"{strategy_id} is reserved for an address of the API."
+        )
     mine = StrategyInstance.objects.filter(user_id=user.username)
     if mine.filter(strategy_id=strategy_id, kind=PortfolioKind.LIVE).exists():
         yield InvalidInput("strategy_id", f"You already have a strategy {strategy_id}.")

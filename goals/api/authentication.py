@@ -119,7 +119,7 @@ class TooManyTries(Throttled):
     """429 with `Retry-After`: of the name, of the address, or of both."""
 
     default_detail = (
-        "Too many wrong passwords. Sessions and tokens that exist go on working."
+        "Too many wrong passwords. Existing sessions and tokens keep working."
     )
     default_code = "too_many_tries"
     title = "Too many wrong passwords"
@@ -133,8 +133,7 @@ class TooManySignIns(TooManyTries):
     """With right passwords."""
 
     default_detail = (
-        "Too many sign-ins. Sessions and tokens that exist go on working: use one of "
-        "them again."
+        "Too many sign-ins. Existing sessions and tokens keep working: use one of them."
     )
     title = "Too many sign-ins"
 
@@ -142,8 +141,8 @@ class TooManySignIns(TooManyTries):
 class TooManySigningIn(TooManyTries):
     """Nobody's fault: so many are looked at in this moment."""
 
-    default_detail = "Many are signing in at this moment."
-    title = "Many are signing in"
+    default_detail = "Too many people are signing in at the moment."
+    title = "Too many sign-ins at once"
 
 
 def too_many(refused: Refused) -> TooManyTries:

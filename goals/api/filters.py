@@ -133,8 +133,8 @@ class KindFilter(WordsFilter):
             field_name,
             choices=choices(kinds),
             help_text=(
-                "Of portfolios of this kind; may be repeated. Default: live, or the "
-                "kind of the portfolio that is named."
+                "Only rows of portfolios of this kind; may be repeated. Default: "
+                "live, or the kind of the portfolio named."
             ),
         )
 

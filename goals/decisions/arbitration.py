@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from goals.decisions.policies import AFTER_ACHIEVED_FACTORS, FALLBACK, PolicyName
 from goals.decisions.policies.base import PolicyInputs
-from goals.decisions.progress import band_for, describe_band
+from goals.decisions.progress import band_for, describe_band, show_progress
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import AfterAchieved, ProgressBand
 from mastertrade.values.money import format_plain
@@ -117,20 +117,22 @@ def measure_goal_factor(goal: GoalState) -> GoalFactor:
 
 
 def _ask_policy(goal: GoalState) -> tuple[str, Decimal, str]:
-    progress = format_plain(goal.progress_pct)
+    progress = show_progress(goal.progress_pct)
     if goal.achieved:
         factor = AFTER_ACHIEVED_FACTORS[goal.after_achieved]
-        words = f"goal {goal.goal_id} is achieved (progress {progress} %)"
+        words = f"goal {goal.goal_id} is achieved (progress {progress})"
         gives = f"{goal.after_achieved} gives {format_plain(factor)}"
         return f"after-achieved-{goal.after_achieved}", factor, f"{words}: {gives}"
-    why_not = goal.unreachable or (None if goal.reachable else "its run is over")
+    why_not = goal.unreachable or (
+        None if goal.reachable else "its units are worth nothing"
+    )
     if why_not is not None:
-        words = f"goal {goal.goal_id} can no longer be reached (progress {progress} %"
+        words = f"goal {goal.goal_id} can no longer be reached (progress {progress}"
         frozen = f"its factor is frozen at {format_plain(FROZEN_FACTOR)}"
         return "unreachable", FROZEN_FACTOR, f"{words}: {why_not}): {frozen}"
     version, factor, gives = _ask_own_policy(goal, goal.policy)
     words = (
-        f"goal {goal.goal_id} is {goal.band.replace('_', ' ')} at {progress} % "
+        f"goal {goal.goal_id} is {goal.band.replace('_', ' ')} at {progress} "
         f"({describe_band(goal.band)})"
     )
     return version, factor, f"{words}: {gives}"
@@ -148,12 +150,12 @@ def _ask_own_policy(goal: GoalState, policy: PolicyName) -> tuple[str, Decimal, 
 def _say_lack(goal: GoalState) -> str:
     """Why there is nothing to go by but the ladder."""
     if goal.deadline is None:
-        return "needs a deadline and goes by the ladder"
+        return "needs a deadline; without one the ladder decides"
     if goal.edge is None:
-        return f"needs {FEWEST_TRADES} closed trades and goes by the ladder"
+        return f"needs {FEWEST_TRADES} closed trades; until then the ladder decides"
     if goal.postponed:
-        return "is not solved in this call, as the goal does not decide: by the ladder"
-    return "has nothing to go by but the ladder"
+        return "is not solved here, as the goal does not decide: the ladder is used"
+    return "lacks its inputs, so the ladder decides"
 
 
 def rank(goal: GoalState) -> tuple[int, bool, float, int]:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from goals.decisions.arbitration import Arbitration, arbitrate
 from goals.decisions.guards import apply_guards
 from goals.decisions.guards.base import (
+    Exposure,
     GuardResult,
     SizeRequest,
     SizingInputs,
@@ -57,7 +58,7 @@ def decide_size(inputs: SizingInputs) -> SizingDecision:
     own = arbitration.deciding_factor
     guards, allowed = apply_guards(own.floored_factor, inputs)
     size, quantity = _round_size(request, allowed)
-    too_small = _find_too_small(request, allowed, size, quantity)
+    too_small = _find_too_small(request, inputs.exposure, allowed, size, quantity)
     if guards[-1].factor_before > 0 and too_small:
         blocked = replace(guards[-1], factor_after=ZERO, reason=too_small)
         guards = (*guards[:-1], blocked)
@@ -88,7 +89,11 @@ def _round_size(
 
 
 def _find_too_small(
-    request: SizeRequest, allowed: Decimal, size: Decimal, quantity: Decimal | None
+    request: SizeRequest,
+    exposure: Exposure,
+    allowed: Decimal,
+    size: Decimal,
+    quantity: Decimal | None,
 ) -> str | None:
     if size == 0:
         return "nothing is left after the limits and rounding down"
@@ -100,7 +105,7 @@ def _find_too_small(
         cost = size if quantity is None else quantity * (request.price or ZERO)
         if least - cost <= least * LARGEST_ROUNDING:
             return None
-    return f"{format_plain(size)} is below min_size {format_plain(least)}"
+    return f"{exposure.in_words(size, least)} is below min_size {format_plain(least)}"
 
 
 def _judge(size: Decimal, factor: Decimal, policy_factor: Decimal) -> Verdict:

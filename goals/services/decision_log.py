@@ -135,10 +135,16 @@ def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
         SizingInputs(
             request=SizeRequest(**_read_decimals(stored["request"])),
             goals=tuple(goals),
-            exposure=Exposure(**_read_decimals(stored["context"])),
+            exposure=_read_exposure(stored["context"]),
             risk_state=_read_conditions(stored["conditions"]),
         )
     )
+
+
+def _read_exposure(stored: Mapping[str, Any]) -> Exposure:
+    """Rows from before the currency was stored have none."""
+    currency = stored.get("currency", "")
+    return Exposure(**{**_read_decimals(stored), "currency": currency})
 
 
 def _read_conditions(stored: Mapping[str, Any]) -> RiskState:

@@ -229,9 +229,7 @@ def _wrong_settings(goal: FinancialGoal) -> Iterator[InvalidInput]:
     if goal.priority not in PRIORITIES:
         yield InvalidInput("priority", "must be from 1 (highest) to 10.")
     if goal.recurring and goal.target_date is None:
-        yield InvalidInput(
-            "recurring", "A goal without target_date has no next period."
-        )
+        yield InvalidInput("recurring", "A goal needs a target_date to recur.")
 
 
 def _wrong_period(goal: FinancialGoal, today: date | None) -> Iterator[InvalidInput]:
@@ -248,7 +246,7 @@ def _wrong_period(goal: FinancialGoal, today: date | None) -> Iterator[InvalidIn
     elif today is not None and goal.target_date < today:
         yield InvalidInput(
             "target_date",
-            f"{goal.target_date} is over already; today is {today} in the portfolio's "
+            f"{goal.target_date} is in the past; today is {today} in the portfolio's "
             "time zone.",
         )
 
@@ -257,7 +255,7 @@ def _refuse_ruin(goal: FinancialGoal, portfolio: Portfolio) -> None:
     if goal.kind.measures is Measure.RETURN and portfolio.account.is_ruined:
         raise PortfolioRuined(
             f"Portfolio {portfolio.name} is ruined: there is no unit value to measure "
-            f"a return from until a deposit starts anew. Deposit: "
+            f"a return from until the next deposit. Deposit: "
             f"{deposit_call(portfolio)}."
         )
 

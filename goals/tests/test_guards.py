@@ -205,7 +205,7 @@ def test_the_factor_is_rounded_down_to_four_places(cap, after):
 
 def test_without_a_cap_the_guard_says_so():
     result = hold_within_caps(Decimal("1.3"), Decimal(1000), ())
-    assert result.reason == "no limit of size is set"
+    assert result.reason == "no size limit is set"
 
 
 def test_the_tightest_cap_is_the_one_named():

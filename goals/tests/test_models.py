@@ -82,6 +82,7 @@ REFUSED = [
     ("ledger_changes_one_subject", "ledger_changes", "cash_flow_id = NULL"),
     ("ledger_changes_one_subject", "ledger_changes", "trade_id = 1"),
     ("ledger_changes_cash_flow_fk", "ledger_changes", "cash_flow_id = 0"),
+    ("ledger_changes_portfolio_fk", "ledger_changes", "portfolio_id = 0"),
     (
         "ledger_changes_trade_fk",
         "ledger_changes",
@@ -308,10 +309,6 @@ def test_the_database_refuses(name, table, change):
     if "{other}" in change:
         change = change.format(other=PortfolioFactory().user_id)
     which = "portfolio_id = %s"
-    if table == "ledger_changes":
-        which = (
-            "cash_flow_id IN (SELECT cash_flow_id FROM cash_flows WHERE " + which + ")"
-        )
     if table == "goal_progress_history":
         which = "goal_id IN (SELECT goal_id FROM financial_goals WHERE " + which + ")"
     statement = f"UPDATE {table} SET {change} WHERE {which}"

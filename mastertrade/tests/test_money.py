@@ -18,7 +18,6 @@ from mastertrade.values.money import (
     exactly,
     fits,
     format_plain,
-    format_short,
     hold_within,
     quantum,
     round_down,
@@ -170,20 +169,6 @@ def test_a_product_of_two_columns_is_not_rounded():
 )
 def test_plain_notation_has_no_exponent_and_no_idle_zeros(value, text):
     assert format_plain(Decimal(value)) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        ("250.831646870046", "250.831647"),
-        ("0.000001234567890000", "0.00000123457"),
-        ("100.000000000000", "100"),
-        ("0", "0"),
-        ("12345678901234567890.5", "12345678901234567890.5"),
-    ],
-)
-def test_a_figure_to_read_has_at_most_six_decimals_or_digits(value, shown):
-    assert format_short(Decimal(value)) == shown
 
 
 @given(wide_decimals, st.sampled_from(COLUMNS), st.sampled_from([3, 28]))

@@ -102,12 +102,6 @@ def fits(value: Decimal, column: tuple[int, int]) -> bool:
     return value.copy_abs() <= upper_bound(column)
 
 
-def format_short(value: Decimal) -> str:
-    """To read, not to compute with: to six decimals, or six digits below 1."""
-    leading_zeros = max(0, -value.adjusted() - 1) if value else 0
-    return format_plain(round_to(value, (MONEY[0], 6 + leading_zeros)))
-
-
 def format_plain(value: Decimal) -> str:
     """The shortest plain notation: 1.3000 as 1.3, 1E+3 as 1000."""
     text = f"{value:f}"  # without a precision nothing is rounded

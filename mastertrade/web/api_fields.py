@@ -40,7 +40,7 @@ PLAIN_WORDS: dict[type[serializers.Field[Any, Any, Any, Any]], dict[str, str]] =
     serializers.IntegerField: {"invalid": "Must be a whole number, such as 5."},
     serializers.BooleanField: {"invalid": "Must be true or false."},
     serializers.CharField: {
-        "invalid": "Must be a text.",
+        "invalid": "Must be text.",
         "blank": "Must not be empty.",
     },
     serializers.DateField: {

@@ -145,12 +145,12 @@ def _explain(
     equals = [other for other in ranking[1:] if _order(other) == _order(first)]
     if equals:
         words += (
-            f", equal with {', '.join(other.strategy_id for other in equals)}: "
-            "the first name in order decides"
+            f", tied with {', '.join(other.strategy_id for other in equals)}: the "
+            "first by name is taken"
         )
     disproved = [other.strategy_id for other in ranking if other.disproved]
     if disproved:
-        words += f"; disproved by their record: {', '.join(disproved)}"
+        words += f"; ruled out by their record: {', '.join(disproved)}"
     return words + "."
 
 

@@ -111,7 +111,7 @@ def record_closed_trade(
     if profit_loss is not None and profit_loss != closed.trade.profit_loss:
         raise InvalidInput(
             "profit_loss",
-            f"{format_plain(profit_loss)} was sent, but the figures make "
+            f"{format_plain(profit_loss)} was sent, but the figures give "
             f"{format_plain(closed.profit_loss)}.",
         )
     return closed, True

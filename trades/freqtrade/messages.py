@@ -119,7 +119,7 @@ class _Message:
     def text(self, name: str, *, needed: bool = True) -> str:
         value = self._body.get(name)
         if value is not None and not isinstance(value, (str, int, Decimal)):
-            raise InvalidInput(name, "must be a text.")
+            raise InvalidInput(name, "must be text.")
         text = "" if value is None else str(value).strip()
         if len(text) > LONGEST or not text.isprintable():
             raise InvalidInput(name, "is not text that freqtrade sends.")

@@ -118,7 +118,7 @@ class _Booking:
         is_exit = self.message.kind is FillKind.EXIT
         if self.trade is None:
             if is_exit:
-                raise self._missing("no entry of it has come in")
+                raise self._missing("no entry has arrived for it")
             return self._open()
         self._refuse_other_trade(self.trade)
         self._refuse_ended(self.trade)
@@ -154,7 +154,7 @@ class _Booking:
         if not self._holds(cost + message.quantity * message.price):
             if self._holds(cost):  # told once more, in other words
                 return BookedFill(WebhookOutcome.KNOWN, trade)
-            raise self._missing("a fill before this one has not come in")
+            raise self._missing("an earlier fill has not arrived")
         entries = WebhookFill.objects.filter(trade=trade, kind=FillKind.ENTRY).count()
         trade, _ = add_to_trade(
             user=self.webhook.user,
@@ -175,7 +175,7 @@ class _Booking:
                 raise self._missing(f"it holds {format_plain(trade.quantity)} here")
             part, lot = split_lot(lot, message.quantity)
         if not self._holds(lot.exact_cost):
-            raise self._missing("a fill before this one has not come in")
+            raise self._missing("an earlier fill has not arrived")
         parts = Trade.objects.filter(parent_trade=trade)
         costs = ZERO
         booked = parts.aggregate(total=Sum("profit_loss"))["total"]
@@ -244,10 +244,10 @@ class _Booking:
         if other is not None:
             raise IdempotencyConflict(
                 f"The entry of trade {self.message.bot_trade_id} of bot "
-                f"{self.webhook.bot} equals {other}, which a file of fills brought. "
-                "Nothing was booked: void what that file made, or import the bot's "
-                f"database with the account {self.webhook.bot} and say what equal "
-                "fills are (--equal-fills)."
+                f"{self.webhook.bot} equals {other}, imported from a file of fills. "
+                "Nothing was booked: void the trades of that file, or import the bot's "
+                f"database with the account {self.webhook.bot} and choose what to "
+                "do with equal fills (--equal-fills)."
             )
 
     def _refuse_unended(self) -> None:
@@ -265,7 +265,7 @@ class _Booking:
                 raise self._missing(
                     f"its trade {number} of the same pair, {message.symbol}, is open "
                     "here still, and a bot has one trade a pair, so the final exit of "
-                    f"trade {number} never came in"
+                    f"trade {number} never arrived"
                 )
 
     def _refuse_other_trade(self, trade: Trade) -> None:

@@ -202,8 +202,8 @@ FROM unnest(%(roots)s::text[], %(reasons)s::text[]) r (root, reason)
 JOIN staged_trades s ON coalesce(s.parent_external_id, s.external_id) = r.root
 """
 TOLD = (
-    "equals {other}, which came from another source. Nothing with it is booked until "
-    "you say which it is: --equal-fills known (the same) or --equal-fills new."
+    "equals {other}, which came from another source. Nothing is booked with it "
+    "until you choose: --equal-fills known (the same) or --equal-fills new."
 )
 SOME_ORDERS = (
     "has orders that came in as fills ({other}) and others that did not: import one "

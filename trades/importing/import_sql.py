@@ -128,7 +128,7 @@ WRONG = """CASE
             WHEN parent_external_id IS NOT NULL OR unbooked_profit IS NOT NULL
             THEN 0.0000001 ELSE 0 END
         THEN 'profit_loss|is told as ' || trim_scale(profit_loss)
-             || ', but the figures make ' || trim_scale(own_profit) || '.'
+             || ', but the figures give ' || trim_scale(own_profit) || '.'
     END"""
 REFUSE_OWN = f"""
 INSERT INTO import_refusals

@@ -35,7 +35,7 @@ def read_rates(field: str, given: Iterable[str]) -> dict[str, Decimal]:
             raise InvalidInput(field, f"{text.strip()} is not a rate such as BNB=300.")
         currency, rate = found[1], Decimal(found[2])
         if currency in rates:
-            raise InvalidInput(field, f"{currency} comes more than once.")
+            raise InvalidInput(field, f"{currency} is given more than once.")
         try:
             rates[currency] = require_positive(field, rate, PRICE)
         except InvalidInput as wrong:

@@ -22,10 +22,10 @@ MAGIC = (
     (b"PK\x03\x04", "an Excel file (.xlsx) or another ZIP archive: save the sheet as "
      "CSV in UTF-8, or unpack it"),
     (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls): save the sheet as CSV in UTF-8"),
-    (b"\x1f\x8b", "packed by gzip (.gz): unpack it (gunzip FILE)"),
-    (b"BZh", "packed by bzip2 (.bz2): unpack it"),
-    (b"\xfd7zXZ", "packed by xz (.xz): unpack it"),
-    (b"\x28\xb5\x2f\xfd", "packed by zstd (.zst): unpack it"),
+    (b"\x1f\x8b", "compressed with gzip (.gz): unpack it (gunzip FILE)"),
+    (b"BZh", "compressed with bzip2 (.bz2): unpack it"),
+    (b"\xfd7zXZ", "compressed with xz (.xz): unpack it"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd (.zst): unpack it"),
     (b"%PDF", "a PDF: export the trades as CSV"),
     (b"\xff\xfe", "text in UTF-16, as Excel saves \"Unicode text\": save it as UTF-8"),
     (b"\xfe\xff", "text in UTF-16: save it as UTF-8"),
@@ -94,7 +94,7 @@ def way_in(head: bytes, format_name: str) -> str:
     if looks_like == format_name:
         first = head.partition(b"\n")[0]
         has_commas = not format_name.endswith("csv") or b"," in first
-        return "" if has_commas else "Its fields must be parted by commas."
+        return "" if has_commas else "Its fields must be separated by commas."
     if looks_like in FORMATS:
         return _name(looks_like)
     known = f"It looks like {looks_like}. " if looks_like else ""

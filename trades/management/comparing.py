@@ -130,7 +130,7 @@ def describe(comparison: Comparison) -> Iterator[str]:
         f"then {asked.after_achieved}."
     )
     yield f"Edge guard: {_describe_guard(asked)}."
-    yield f"{comparison.paths:,} walks, seed {comparison.seed}."
+    yield f"{comparison.paths:,} simulated paths, seed {comparison.seed}."
 
 
 def _describe_guard(asked: Question) -> str:
@@ -140,7 +140,7 @@ def _describe_guard(asked: Question) -> str:
     past = "the recorded" if asked.record.total is not None else "its own"
     return (
         f"a record that begins with {past} {asked.record.trades} trades and grows "
-        f"with the walk; {asked.edge_guard} below 20"
+        f"along the path; {asked.edge_guard} below 20"
     )
 
 
@@ -216,8 +216,8 @@ def _explain_edge(question: Question) -> str:
     edge = edge_of(question)
     if abs(question.mean_growth) <= NO_EDGE:
         return (
-            f"A trade makes {edge} on average: no size earns anything, it only "
-            "spreads the luck."
+            f"A trade makes {edge} on average: no size earns anything; a larger one "
+            "only spreads the outcomes."
         )
     if question.mean_growth < 0:
         return f"A trade makes {edge} on average: the larger, the more it loses."

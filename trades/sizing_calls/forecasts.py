@@ -132,7 +132,7 @@ def project(
     if reason is None and trades_left is None:
         reason = "the goal has no deadline"
     if reason is None and edge is None and not is_halted:
-        reason = f"fewer than {FEWEST_TRADES} closed trades say nothing yet"
+        reason = f"fewer than {FEWEST_TRADES} closed trades allow no estimate"
     probability = certain[0]
     if reason is None and path and edge and trades_left is not None:
         policy = _policy_of(goal, path, edge, trades_left, as_of)
@@ -206,7 +206,7 @@ def _find_certain(
     is_return = goal.kind.measures is Measure.RETURN
     is_over = not can_still_move(goal.kind.measures, goal.baseline, portfolio_figures)
     if is_over or (is_return and portfolio_figures.unit_value == 0):
-        why = "the run of units it is measured by ended in ruin"
+        why = "the portfolio was ruined, and with it the units that measure the goal"
         return ZERO, why, why
     return None, None, None
 

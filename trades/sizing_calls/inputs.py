@@ -218,6 +218,7 @@ def read_inputs(
         mark_seconds = -((oldest_mark - at) // SECOND)  # rounded up
     exposure = Exposure(
         live_equity=figures.portfolio_figures.live_equity,
+        currency=portfolio.currency,
         max_position_pct=portfolio.max_position_pct,
         open_notional=open_notional,
         symbol_assumed=limited and call.symbol is None,

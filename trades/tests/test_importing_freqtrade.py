@@ -343,7 +343,7 @@ def test_a_portfolio_in_another_currency_needs_a_rate(db: None) -> None:
         ),
         ("UPDATE orders SET filled = -1 WHERE id = 1", 1, "filled", "filled nothing."),
         ("DELETE FROM orders WHERE id = 2", 1, "close_rate", "no exit of it"),
-        ("DELETE FROM orders WHERE id = 1", 1, "", "order 2 leaves before"),
+        ("DELETE FROM orders WHERE id = 1", 1, "", "order 2 exits before"),
     ],
 )
 def test_a_trade_that_does_not_add_up_is_refused_with_the_reason(

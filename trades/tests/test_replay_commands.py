@@ -339,7 +339,10 @@ def test_the_site_is_served_after_the_demo_in_the_same_process(
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
-        (("demo",), "What is finished is stored; the next start goes on from there."),
+        (
+            ("demo",),
+            "Finished replays are stored; the next start continues from there.",
+        ),
         (
             ("replay", "--prices", "MSFT", "--from", "2012-10-01"),
             "Nothing of the unfinished replay is stored.",

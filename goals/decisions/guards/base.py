@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from goals.decisions.arbitration import GoalState
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import EdgeGuard, HaltCause
+from mastertrade.values import in_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,11 @@ class SizeRequest:
 class Exposure:
     """What the exposure guard needs to know of the portfolio.
 
-    Money in the portfolio's currency. `open_notional` is that of the symbol asked
-    about; without a symbol, of the symbol that has the most (`symbol_assumed`): not
-    knowing must not be cheaper than knowing. `oldest_mark_seconds`: the age of the
-    oldest last mark of an open position, rounded up; None where none is open.
+    Money in the portfolio's `currency`, which only the reasons need. `open_notional`
+    is that of the symbol asked about; without a symbol, of the symbol that has the most
+    (`symbol_assumed`): not knowing must not be cheaper than knowing.
+    `oldest_mark_seconds`: the age of the oldest last mark of an open position, rounded
+    up; None where none is open.
     """
 
     live_equity: Decimal
@@ -40,6 +42,10 @@ class Exposure:
     open_notional: Decimal | None
     symbol_assumed: bool = False
     oldest_mark_seconds: int | None = None
+    currency: str = ""
+
+    def in_words(self, amount: Decimal, against: Decimal | None = None) -> str:
+        return in_text.money(amount, self.currency, against)
 
 
 @dataclass(frozen=True, slots=True)

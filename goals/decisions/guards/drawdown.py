@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 from goals.decisions.guards.base import GuardAnswer, RiskState, SizingInputs
+from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import format_plain
 
@@ -29,14 +30,12 @@ def guard_drawdown(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     if halted is not None:
         return GuardAnswer(ZERO, halted)
     drawdown, soft = risk_state.drawdown_pct or ZERO, risk_state.soft_drawdown_pct
+    fallen = f"drawdown {in_text.percent(drawdown, soft)}"
     if drawdown < soft:
-        reason = (
-            f"{format_plain(drawdown)} % is below the limit of {format_plain(soft)} %"
-        )
+        reason = f"{fallen} is below soft_drawdown_pct {format_plain(soft)} %"
         return GuardAnswer(factor, reason)
     reason = (
-        f"drawdown {format_plain(drawdown)} % reached soft_drawdown_pct "
-        f"{format_plain(soft)} %: no factor above 1"
+        f"{fallen} reached soft_drawdown_pct {format_plain(soft)} %: no factor above 1"
     )
     return GuardAnswer(min(factor, ONE), reason)
 
@@ -60,7 +59,7 @@ def find_hard_breach(risk_state: RiskState) -> str | None:
     if drawdown < hard:
         return None
     return (
-        f"drawdown {format_plain(drawdown)} % reached hard_drawdown_pct "
+        f"drawdown {in_text.percent(drawdown, hard)} reached hard_drawdown_pct "
         f"{format_plain(hard)} %"
     )
 
@@ -75,6 +74,6 @@ def find_daily_breach(risk_state: RiskState) -> str | None:
     if loss < limit:
         return None
     return (
-        f"a loss of {format_plain(loss)} % since local midnight reached "
+        f"a loss of {in_text.percent(loss, limit)} since local midnight reached "
         f"daily_loss_limit_pct {format_plain(limit)} %"
     )

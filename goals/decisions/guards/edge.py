@@ -5,11 +5,10 @@ from decimal import Decimal
 from goals.decisions.guards.base import GuardAnswer, SizingInputs
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import EdgeGuard
+from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
-from mastertrade.values.money import format_plain
 
 ONE = Decimal(1)
-HUNDRED = Decimal(100)
 
 
 class RecordUnknown(DomainError):
@@ -29,7 +28,7 @@ def guard_edge(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
         whose = f"strategy {risk_state.record_of}"
     trades = f"{record.trades} closed trade" + ("" if record.trades == 1 else "s")
     if record.judged:
-        bound = f"80 % lower bound {format_plain(record.lower * HUNDRED)} % per trade"
+        bound = f"80 % lower bound {in_text.ratio(record.lower)} per trade"
         reason = f"{whose} has {trades}, {bound}"
         held = record.lower <= 0
     else:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from goals.decisions.guards.base import Exposure, GuardAnswer, SizingInputs
+from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import FACTOR, exactly, format_plain, round_down
 
@@ -29,7 +30,7 @@ def guard_exposure(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     request = inputs.request
     found = (cap_by_position(inputs.exposure), cap_by_max_size(request.max_size))
     caps = tuple(cap for cap in found if cap is not None)
-    return hold_within_caps(factor, request.base_size, caps)
+    return hold_within_caps(factor, request.base_size, caps, inputs.exposure.currency)
 
 
 def cap_by_max_size(max_size: Decimal | None) -> SizeCap | None:
@@ -41,7 +42,7 @@ def cap_by_max_size(max_size: Decimal | None) -> SizeCap | None:
 
 @exactly
 def cap_by_position(exposure: Exposure) -> SizeCap | None:
-    """What `max_position_pct` of live equity leaves beside the open notional."""
+    """What `max_position_pct` of live equity leaves next to the open notional."""
     if exposure.max_position_pct is None:
         return None
     if exposure.open_notional is None:
@@ -49,28 +50,30 @@ def cap_by_position(exposure: Exposure) -> SizeCap | None:
     allowed = exposure.live_equity * exposure.max_position_pct / HUNDRED
     room = max(allowed - exposure.open_notional, Decimal(0))
     whose = "of the largest open symbol" if exposure.symbol_assumed else "already open"
+    figures = (exposure.live_equity, allowed, exposure.open_notional)
+    equity, most, held = (exposure.in_words(figure) for figure in figures)
     reason = (
         f"max_position_pct {format_plain(exposure.max_position_pct)} % of live equity "
-        f"{format_plain(exposure.live_equity)} allows {format_plain(allowed)}, "
-        f"{format_plain(exposure.open_notional)} {whose}"
+        f"{equity} allows {most}, {held} {whose}"
     )
     return SizeCap(room, reason)
 
 
 @exactly
 def hold_within_caps(
-    factor: Decimal, base_size: Decimal, caps: tuple[SizeCap, ...]
+    factor: Decimal, base_size: Decimal, caps: tuple[SizeCap, ...], currency: str = ""
 ) -> GuardAnswer:
     """Lower the factor so that `base_size` times it stays within the tightest cap.
 
     The factor is rounded down to its four places, the size itself is not.
     """
     if not caps:
-        return GuardAnswer(factor, "no limit of size is set")
+        return GuardAnswer(factor, "no size limit is set")
     tightest = min(caps, key=lambda cap: cap.size)
     if base_size * factor <= tightest.size:
         reason = f"within {tightest.reason}"
         return GuardAnswer(factor, reason)
     after = min(factor, round_down(tightest.size / base_size, FACTOR))
-    reason = f"held at {format_plain(tightest.size)}: {tightest.reason}"
+    held = in_text.money(tightest.size, currency)
+    reason = f"held at {held}: {tightest.reason}"
     return GuardAnswer(after, reason, tightest.size)

@@ -118,7 +118,3 @@ class Policy:
     needs: Needs
     ask: Callable[[PolicyInputs], PolicyAnswer | None]
     ask_arrays: Callable[[ArrayInputs], Floats | None]
-
-
-def percent_in_words(ratio: Decimal) -> str:
-    return f"{format_plain(round_to(ratio * 100, (40, 4)))} %"

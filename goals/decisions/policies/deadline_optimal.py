@@ -10,8 +10,8 @@ from goals.decisions.policies.base import (
     Policy,
     PolicyAnswer,
     PolicyInputs,
-    percent_in_words,
 )
+from mastertrade.values import in_text
 from mastertrade.values.money import format_plain
 
 DEADLINE_VERSION = "deadline_optimal-4"
@@ -23,12 +23,12 @@ def _ask(goal: PolicyInputs) -> PolicyAnswer | None:
         return None
     gives = (
         f"gives {format_plain(solved.factor)} (P "
-        f"{percent_in_words(solved.probability)} to touch the goal, "
+        f"{in_text.ratio(solved.probability)} to touch the goal, "
     )
     if goal.need is not None and goal.edge is not None:
         gives += (
-            f"need {percent_in_words(goal.need)} and edge "
-            f"{percent_in_words(goal.edge)} per trade, "
+            f"required growth {in_text.ratio(goal.need)} and edge "
+            f"{in_text.ratio(goal.edge)} per trade, "
         )
     gives += f"{goal.trades_in_words})"
     return PolicyAnswer(solved.version, solved.factor, gives)

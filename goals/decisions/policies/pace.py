@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from decimal import Decimal
+from functools import lru_cache
 
 import numpy as np
 
@@ -12,8 +13,8 @@ from goals.decisions.policies.base import (
     Policy,
     PolicyAnswer,
     PolicyInputs,
-    percent_in_words,
 )
+from mastertrade.values import in_text
 from mastertrade.values.money import FACTOR, exactly, format_plain, round_to
 
 VERSION = "pace-1"
@@ -69,6 +70,12 @@ def pace_factor(
     return round_to(min(max(held, min_factor), max_factor), FACTOR)
 
 
+@lru_cache(maxsize=64)  # an induction asks for the same hundreds of times
+def _limits(min_factor: Decimal, max_factor: Decimal) -> tuple[Floats, Floats]:
+    low, high = np.array(pace_limits(min_factor, max_factor), dtype=np.float64).T
+    return low, high
+
+
 def pace_factors(
     progress_pct: Floats,
     need: Floats,
@@ -78,7 +85,7 @@ def pace_factors(
     max_factor: Decimal,
 ) -> Floats:
     """What `pace_factor` gives for each progress (percent) and need (log-growth)."""
-    low, high = np.array(pace_limits(min_factor, max_factor), dtype=np.float64).T
+    low, high = _limits(min_factor, max_factor)
     wanted = np.ones(progress_pct.shape)
     if edge > 0:
         wanted = float(PACE_SPEED) * need / edge
@@ -99,8 +106,8 @@ def _ask(goal: PolicyInputs) -> PolicyAnswer | None:
         max_factor=goal.max_factor,
     )
     gives = (
-        f"gives {format_plain(factor)} (need {percent_in_words(need)} and edge "
-        f"{percent_in_words(edge)} per trade, {goal.trades_in_words})"
+        f"gives {format_plain(factor)} (required growth {in_text.ratio(need)} and edge "
+        f"{in_text.ratio(edge)} per trade, {goal.trades_in_words})"
     )
     return PolicyAnswer(VERSION, factor, gives)
 

@@ -166,7 +166,7 @@ class StrategyAnswerSerializer(serializers.Serializer[Any]):
 
 
 class NextTradeAnswerSerializer(SizingAnswerSerializer):
-    """The sizing's answer and the strategy's, in one."""
+    """The answers of sizing and of strategy selection in one."""
 
     selected_strategy = serializers.CharField()
     strategy_type = serializers.CharField()

@@ -48,15 +48,17 @@ class ImportUploadSerializer(StrictSerializer):
         help_text="Rates by day: a CSV with date,currency,rate or date,BTC,EUR.",
     )
     quote_currency = serializers.CharField(
-        max_length=10, required=False, help_text="Of prices that name none."
+        max_length=10,
+        required=False,
+        help_text="The currency of prices that name none.",
     )
     fee_currency = serializers.CharField(
-        max_length=10, required=False, help_text="Of fees that name none."
+        max_length=10, required=False, help_text="The currency of fees that name none."
     )
     contract_sizes = serializers.CharField(
         max_length=1000,
         required=False,
-        help_text="Units of the base for one contract: BTC/USDT:USDT=0.01.",
+        help_text="Size of a contract in units of the base: BTC/USDT:USDT=0.01.",
     )
     date_order = ChoiceField(
         choices=choices(DateOrder),
@@ -66,7 +68,8 @@ class ImportUploadSerializer(StrictSerializer):
     equal_fills = ChoiceField(
         choices=choices(EqualFills),
         required=False,
-        help_text="What equals a fill from another source: refused unless given.",
+        help_text="What to do with a fill equal to one from another source; default: "
+        "refuse.",
     )
 
     def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
@@ -91,9 +94,9 @@ class RefusalSerializer(serializers.Serializer[Any]):
 
 
 class ImportReportSerializer(serializers.Serializer[Any]):
-    """What became of the rows; `refusals` are the first of those refused.
+    """How many rows were created, known or refused; `refusals` are the first refused.
 
-    `warnings` name what was read differently from how it is written.
+    `warnings` name values that were read differently from how they are written.
     """
 
     import_id = serializers.IntegerField(allow_null=True)

@@ -21,7 +21,7 @@ SHARE = (40, 6)
 
 
 class MoneySerializer(serializers.Serializer[Any]):
-    """What ended trades made in one currency. Null where there is nothing to divide by.
+    """Results of closed trades in one currency; null where nothing is to divide by.
 
     `average_loss` and `max_drawdown` are sizes: positive.
     """

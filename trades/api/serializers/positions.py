@@ -50,7 +50,7 @@ class MarkSerializer(StrictSerializer):
 
 
 class MarkedSerializer(serializers.Serializer[Any]):
-    """How many positions were marked, the symbols of which none was, and the goals."""
+    """How many positions were marked, symbols without an open one, and the goals."""
 
     positions = serializers.IntegerField()
     unmarked = serializers.ListField(child=serializers.CharField())

@@ -40,14 +40,14 @@ class SuggestionsSerializer(serializers.Serializer[Any]):
 
 
 class PacePointSerializer(serializers.Serializer[Any]):
-    """Where an even pace would be."""
+    """The progress expected at an even pace."""
 
     at = serializers.DateTimeField()
     progress_pct = DecimalColumnField(PERCENT)
 
 
 class FanPointSerializer(serializers.Serializer[Any]):
-    """The value that 5, 25, 50, 75 and 95 % of the simulated paths are below."""
+    """The 5, 25, 50, 75 and 95 % quantiles of the simulated paths."""
 
     at = serializers.DateTimeField()
     trades = serializers.IntegerField()
@@ -63,8 +63,8 @@ class ProjectionSerializer(serializers.Serializer[Any]):
 
     `required_per_trade` and `required_per_day` are log-growths (ratios). While trading
     is halted `probability` is that without another trade, `reason` says so, and
-    `probability_if_resumed` is what it were if trading were resumed now; the other
-    figures go with that.
+    `probability_if_resumed` what it would be if trading were resumed now; the other
+    figures assume that.
     """
 
     goal_id = serializers.IntegerField()

@@ -263,7 +263,7 @@ class TradeCloseSerializer(StrictSerializer):
 
 
 class TradeAdditionSerializer(StrictSerializer):
-    """More of an open trade; its entry price becomes the average."""
+    """An addition to an open trade; its entry price becomes the average."""
 
     answered = TradeSerializer.Meta.fields
     fixed = OF_THE_TRADE

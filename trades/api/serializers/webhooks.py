@@ -25,6 +25,9 @@ KNOWN = "Booked before; nothing changed."
 
 class WebhookSerializer(serializers.ModelSerializer[WebhookToken]):
     portfolio_id = serializers.IntegerField(read_only=True)
+    api_token_key = serializers.CharField(
+        source="api_token.token_key", read_only=True, allow_null=True
+    )
 
     class Meta:
         model = WebhookToken
@@ -34,6 +37,7 @@ class WebhookSerializer(serializers.ModelSerializer[WebhookToken]):
             "portfolio_id",
             "strategy_id",
             "token_key",
+            "api_token_key",
             "created_at",
             "last_used_at",
         )

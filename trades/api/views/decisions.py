@@ -83,9 +83,9 @@ BEHIND = OpenApiExample(
         "warnings": [
             {
                 "code": "no_record",
-                "message": "The portfolio has 0 of the 20 closed trades that make a "
-                "record: the factor 1.3 rests on the benefit of doubt. The "
-                "portfolio's edge_guard strict holds it at 1.",
+                "message": "The portfolio has 0 of the 20 closed trades that a "
+                "record needs: the factor 1.3 is given on the benefit of the doubt. "
+                "Set the portfolio's edge_guard to strict to hold it at 1.",
             }
         ],
         "goals": [

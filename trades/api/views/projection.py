@@ -45,13 +45,13 @@ class ProjectionView(APIView):
             OpenApiParameter(
                 "strategy_id",
                 OpenApiTypes.STR,
-                description="Whose edge, instead of the portfolio's.",
+                description="Strategy whose edge replaces the portfolio's.",
             ),
         ],
         responses=ProjectionSerializer,
     )
     def get(self, request: Request, goal_id: int) -> Response:
-        """The probability to reach the goal by its deadline, and what would raise it.
+        """The probability of reaching the goal in time, and what would raise it.
 
         Under the goal's own policy. Without 20 closed trades, or a deadline,
         `probability` is null and `reason` says why. Nothing is booked or decided.

@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
 from goals.api.throttling import count_failure
-from goals.models import User
+from goals.models import ApiToken, User
 from mastertrade.values.exceptions import (
     FillMissing,
     IdempotencyConflict,
@@ -71,7 +71,7 @@ class TokenInAddress(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User, WebhookToken]:
         context: Any = request.parser_context
         try:
-            webhook = find_webhook(context["kwargs"]["token"])
+            webhook = find_webhook(context["kwargs"]["token"], timezone.now())
         except NotFound:
             count_failure(request)
             raise
@@ -143,7 +143,7 @@ def _fields(body: Any) -> dict[str, Any]:
     if isinstance(body, QueryDict):
         twice = [name for name, values in body.lists() if len(values) > 1]
         if twice:
-            raise InvalidInput(twice[0], "comes more than once.")
+            raise InvalidInput(twice[0], "is given more than once.")
         return body.dict()
     if not isinstance(body, dict):
         raise ParseError("A message is an object with fields.")
@@ -160,7 +160,8 @@ class WebhookListView(ListView[WebhookToken]):
     ordering = ("-webhook_id",)
 
     def get_queryset(self) -> QuerySet[WebhookToken]:
-        return WebhookToken.objects.filter(user_id=self.request.user.get_username())
+        mine = WebhookToken.objects.filter(user_id=self.request.user.get_username())
+        return mine.select_related("api_token")
 
     @extend_schema(
         request=WebhookRequestSerializer,
@@ -178,9 +179,17 @@ class WebhookListView(ListView[WebhookToken]):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Issue a webhook's address; it is shown this once."""
+        """Issue a webhook's address; it is shown this once.
+
+        Issued with an API token it ends with it: when that expires or is revoked.
+        """
         body = read_body(self, WebhookRequestSerializer)
-        row, token = issue_webhook(user=signed_in(request), now=timezone.now(), **body)
+        row, token = issue_webhook(
+            user=signed_in(request),
+            now=timezone.now(),
+            api_token=request.auth if isinstance(request.auth, ApiToken) else None,
+            **body,
+        )
         path = reverse("freqtrade-webhook", args=[token])
         answer = {**WebhookSerializer(row).data, "path": path}
         return Response(answer, status=status.HTTP_201_CREATED)

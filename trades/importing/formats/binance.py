@@ -356,7 +356,7 @@ def _check_total(
     rounding = total.step + price.step * quantity.value + quantity.step * price.value
     if abs(total.value - given) > rounding:
         raise _Wrong(
-            layout.total, f"is not what price and quantity make, {format_plain(given)}."
+            layout.total, f"is not price times quantity, {format_plain(given)}."
         )
 
 

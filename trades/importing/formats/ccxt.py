@@ -201,7 +201,9 @@ class _Reader:
     def _divide_cost(self, price: Decimal) -> Decimal:
         cost = _read_number(self._told.get("cost"), "cost")
         if not cost:
-            raise _Wrong("amount", "is missing, and there is no cost to make it of.")
+            raise _Wrong(
+                "amount", "is missing, and there is no cost to derive it from."
+            )
         return abs(cost) / price
 
     @exactly
@@ -229,11 +231,11 @@ class _Reader:
             power = int(size.log10().to_integral_value())
             exact = Decimal(1).scaleb(power) if abs(power) <= LARGEST_POWER else size
             if exact == size and abs(power) > LARGEST_POWER:
-                raise _Wrong("cost", "is not what amount and price make.")
+                raise _Wrong("cost", "is not amount times price.")
         if abs(size - exact) > exact * COST_TOLERANCE:
             raise _Wrong(
                 "cost",
-                f"is not what amount and price make: a contract would be {size:.6g} "
+                f"is not amount times price: a contract would be {size:.6g} "
                 "of the base. Give its size if that is right "
                 f"(--contract-size {symbol}=…).",
             )
@@ -274,7 +276,7 @@ class _Reader:
             if cost:
                 paid.append((self._settled_fee(field, cost), self._coin(field, fee)))
         if is_funding and not said:
-            raise _Wrong(field, "is missing: it is what the funding of a position was.")
+            raise _Wrong(field, "is missing: it is the amount of the funding.")
         fees = sort_fees(paid, base=base, quote=quote)
         if isinstance(fees, str):
             raise _Wrong(field, fees)
@@ -315,8 +317,8 @@ def _is_funding(given: Mapping[str, Any]) -> bool:
     if is_other or (kind := next(iter(kinds & SETTLED), None)):
         raise _Wrong(
             "info",
-            f"is an execution of the kind {kind}, which is not a trade: take it out of "
-            "the file, and book what it moved as a trade or a cash flow.",
+            f"is an execution of the kind {kind}, which is not a trade: remove it "
+            "from the file, and record its effect as a trade or a cash flow.",
         )
     return False
 
@@ -374,7 +376,7 @@ def _read_id(value: Any, field: str) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise _Wrong(field, "must be a text or a number.")
+        raise _Wrong(field, "must be text or a number.")
     text = str(value)
     if UNSTORABLE(text):
         raise _Wrong(field, HIDDEN_FOUND)

@@ -119,7 +119,7 @@ def rows_of(
         raise Unusable("close_rate", "is closed, but no exit of it was filled.")
     if trade.is_open and not (held.quantity > 0 and trade.amount):
         if exits:
-            raise Unusable("is_open", "is open, but its orders leave nothing.")
+            raise Unusable("is_open", "is open, but its orders leave nothing open.")
         return
     if not trade.is_open:
         _refuse_rest(exits, held)
@@ -219,7 +219,7 @@ def _walk(trade: BotTrade, fills: Sequence[BotFill]) -> tuple[list[Exited], Held
             average = cost / amount
             continue
         if not average:
-            raise Unusable("", f"order {fill.order_id} leaves before any entered.")
+            raise Unusable("", f"order {fill.order_id} exits before any entry.")
         amount -= fill.amount
         cost -= fill.amount * average
         exits.append(_exit(trade, fill, average, funding))

@@ -231,7 +231,7 @@ def _as_text(value: Any) -> str | None:
 
 def _check(column: Column, value: str | None) -> str | None:
     if value is None:
-        return "must be a text or a number."
+        return "must be text or a number."
     if value:
         return column.check(value)
     return "must not be empty." if column.required else None

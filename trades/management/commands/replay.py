@@ -111,13 +111,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--periods",
             type=int,
-            help="Print every table, with so many last periods in lines of their own "
-            "(-1 for all; -v 2: 12); left out, the summary alone.",
+            help="Print every table, with the last N periods in lines of their own "
+            "(-1 for all; -v 2: 12); default: only the summary.",
         )
         parser.add_argument(
             "--user",
             default=DEFAULT_USER,
-            help=f"Whose portfolios (default {DEFAULT_USER}, made if need be).",
+            help=f"Whose portfolios (default {DEFAULT_USER}, created if missing).",
         )
         parser.add_argument("--page", type=Path, help="Where the HTML report goes.")
 
