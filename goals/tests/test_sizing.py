@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from goals.decisions.guards import GUARDS
@@ -200,6 +200,7 @@ def _last_place_of(price):
 
 
 @given(sizes, prices)
+@example(size=Decimal("1e-8"), price=Decimal("3e-12"))
 def test_a_base_size_of_min_size_is_not_blocked_by_its_quantity_s_last_place(
     size, price
 ):
@@ -209,7 +210,8 @@ def test_a_base_size_of_min_size_is_not_blocked_by_its_quantity_s_last_place(
         SizingInputs(request, (goal_state(progress=30),), UNLIMITED, CALM)
     )
     if decision.verdict is Verdict.BLOCK:
-        assert price * Decimal("1e-12") > size * Decimal("1e-6") or size < price
+        is_costly = price * Decimal("1e-12") > size * Decimal("1e-6") or size < price
+        assert is_costly or size <= _last_place_of(price)
         assert re.search("nothing is left|is below min_size", decision.reason)
     else:
         assert decision.adjustment_factor == 1
