@@ -24,7 +24,6 @@ from goals.projection.suggestions import suggest
 from mastertrade.values.money import exactly, round_to
 
 PROBABILITY = (8, 6)
-MEANING = "touched by the deadline, not held"
 # More trades than that are projected as so many.
 MOST_TRADES = 2_000
 HUNDREDTHS = 100
@@ -38,7 +37,6 @@ MOST_SOLVED = 400
 SUGGESTED_NODES = 200
 # Rows of such a table: more trades are told by rows of several.
 SUGGESTED_ROWS = 60
-FAN_PCT = (5, 25, 50, 75, 95)
 
 
 @dataclass(frozen=True, slots=True)

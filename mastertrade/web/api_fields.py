@@ -22,6 +22,7 @@ from rest_framework.fields import SkipField, empty
 from rest_framework.request import Request
 
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.jsonable import show
 from mastertrade.values.messages import no_choice, unknown_field
 from mastertrade.values.money import format_plain
 from mastertrade.values.validation import EARLIEST_YEAR, HIDDEN, HIDDEN_FOUND
@@ -276,6 +277,7 @@ class DecimalColumnField(serializers.DecimalField):
         **options: Any,
     ) -> None:
         digits, places = column
+        self.column = column
         self.above = above
         super().__init__(max_digits=digits, decimal_places=places, **options)
 
@@ -295,6 +297,9 @@ class DecimalColumnField(serializers.DecimalField):
         if self.above is not None and number <= self.above:
             self.fail("above", bound=format_plain(Decimal(self.above)))
         return number or abs(number)  # -0 would be shown with its sign
+
+    def to_representation(self, value: Decimal | float) -> str:
+        return show(Decimal(value), self.column)
 
 
 class InstantField(serializers.DateTimeField):

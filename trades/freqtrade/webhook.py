@@ -56,6 +56,12 @@ class BookedFill:
     trade: Trade
     profit_loss: Decimal | None = None
 
+    @property
+    def detail(self) -> str:
+        if self.outcome is WebhookOutcome.KNOWN:
+            return "Booked before; nothing changed."
+        return "Booked."
+
 
 @atomic
 def book_fill(

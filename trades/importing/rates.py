@@ -39,8 +39,8 @@ def read_rates(field: str, given: Iterable[str]) -> dict[str, Decimal]:
         try:
             rates[currency] = require_positive(field, rate, PRICE)
         except InvalidInput as wrong:
-            told_of = f"the rate of {currency} {wrong.detail}"
-            raise InvalidInput(field, told_of) from None
+            message = f"the rate of {currency} {wrong.detail}"
+            raise InvalidInput(field, message) from None
     return rates
 
 

@@ -1,6 +1,6 @@
-"""What a file looks like, whatever it was said to be. Pure.
+"""What a file looks like, whatever format was named. Pure.
 
-The beginning of a file tells most: what packs it, a database's first words, a header.
+The beginning of a file shows most: what packs it, a database's first words, a header.
 Where it is not of the format that was asked for, the answer says what it looks like,
 and how any other file comes in.
 """
@@ -85,7 +85,7 @@ def refuse_unreadable(head: bytes, format_name: str) -> None:
             )
 
 
-def way_in(head: bytes, format_name: str) -> str:
+def suggest_format(head: bytes, format_name: str) -> str:
     """How a file comes in that is not of the format it was given as.
 
     Empty where it looks like one of that format: then the error says it all.

@@ -1,6 +1,5 @@
 """Projections of goals: for a reader, and kept beside the goals by the daily job."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -23,7 +22,6 @@ from goals.projection.forecast import is_unreachable, required_growth
 from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import (
     Chances,
-    ProjectionFigures,
     growth,
     measure_chances,
     project_goal,
@@ -42,6 +40,7 @@ from goals.services.trade_forecasts import (
 )
 from mastertrade.db.transactions import atomic
 from mastertrade.values.money import exactly
+from trades.sizing_calls.projection import GoalProjection
 from trades.sizing_calls.records import load_growths, load_record
 from trades.sizing_calls.trade_frequency import load_trades_per_day
 
@@ -67,29 +66,6 @@ ASKED = (
     "max_factor",
     "after_achieved",
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GoalProjection:
-    """A goal's projection at `as_of`; `figures` are None where `reason` says why.
-
-    While trading is halted beyond the deadline, `probability` is that of not trading
-    and `figures` are those if it were resumed now (`is_halted`).
-    """
-
-    goal: FinancialGoal
-    as_of: datetime
-    progress: GoalProgress
-    path: GoalPath | None
-    edge: Edge | None
-    trades_per_day: Decimal
-    trades_left: Decimal | None
-    required_per_day: Decimal | None
-    probability: Decimal | None
-    figures: ProjectionFigures | None
-    unreachable: str | None
-    reason: str | None
-    is_halted: bool
 
 
 @exactly

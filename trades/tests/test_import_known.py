@@ -207,7 +207,7 @@ def test_a_part_must_be_of_such_a_trade(portfolio: Portfolio) -> None:
 
 @pytest.fixture
 def answer(portfolio: Portfolio, monkeypatch: pytest.MonkeyPatch) -> list[TradeRow]:
-    """The rows of the next files, of a format that settles open trades."""
+    """The rows of the next files, of a format that updates open trades."""
     rows: list[TradeRow] = []
     of_rows = ImportFormat("told", "rows", lambda *asked: iter(rows), 1_000)
     monkeypatch.setitem(formats.FORMATS, "told", of_rows)

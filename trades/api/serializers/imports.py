@@ -10,7 +10,6 @@ from mastertrade.values.exceptions import InvalidInput
 from mastertrade.web.api_fields import ChoiceField, StrictSerializer
 from trades.booking.references import find_unknown
 from trades.importing.formats import FORMAT_NAMES
-from trades.importing.import_trades import ImportReport
 from trades.importing.options import DateOrder, EqualFills
 from trades.importing.rates import read_rates
 from trades.models import TradeImport
@@ -127,8 +126,3 @@ class TradeImportSerializer(serializers.ModelSerializer[TradeImport]):
             "created_by",
         )
         read_only_fields = fields
-
-
-def show_report(report: ImportReport) -> dict[str, Any]:
-    shown: dict[str, Any] = ImportReportSerializer(report).data
-    return shown

@@ -11,7 +11,6 @@ from mastertrade.web.api_fields import (
     StrictSerializer,
 )
 from trades.api.serializers.trades import GoalMoveSerializer, SymbolField
-from trades.booking.mark import Marked
 from trades.models import Position
 
 
@@ -54,12 +53,4 @@ class MarkedSerializer(serializers.Serializer[Any]):
 
     positions = serializers.IntegerField()
     unmarked = serializers.ListField(child=serializers.CharField())
-    goals = GoalMoveSerializer(many=True)
-
-
-def show_marked(marked: Marked) -> dict[str, Any]:
-    return {
-        "positions": marked.positions,
-        "unmarked": list(marked.unmarked),
-        "goals": GoalMoveSerializer(list(marked.moves), many=True).data,
-    }
+    goals = GoalMoveSerializer(many=True, source="moves")

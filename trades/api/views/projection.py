@@ -18,7 +18,7 @@ from mastertrade.values.validation import require_not_future
 from mastertrade.web.api_fields import InstantField, StrictSerializer, read_body
 from strategies.models import StrategyInstance
 from strategies.services import no_strategy
-from trades.api.serializers.projection import ProjectionSerializer, show_projection
+from trades.api.serializers.projection import ProjectionSerializer
 from trades.booking.references import find_unknown
 from trades.sizing_calls.forecasts import project
 
@@ -68,4 +68,5 @@ class ProjectionView(APIView):
             own = StrategyInstance.objects.tradable_in(goal.portfolio)
             if not own.filter(strategy_id=strategy_id).exists():
                 raise no_strategy("strategy_id", own, strategy_id)
-        return Response(show_projection(project(goal, at, strategy_id=strategy_id)))
+        found = project(goal, at, strategy_id=strategy_id)
+        return Response(ProjectionSerializer(found).data)

@@ -41,12 +41,10 @@ from trades.api.serializers.webhooks import (
     IssuedWebhookSerializer,
     WebhookRequestSerializer,
     WebhookSerializer,
-    show_booked,
-    show_ignored,
 )
 from trades.freqtrade.messages import KINDS, read_kind, read_message
 from trades.freqtrade.tokens import find_webhook, issue_webhook
-from trades.freqtrade.webhook import book_fill
+from trades.freqtrade.webhook import WebhookOutcome, book_fill
 from trades.models import WebhookToken
 
 BOUGHT = {
@@ -132,10 +130,18 @@ class FreqtradeView(APIView):
         body, now = _fields(request.data), timezone.now()
         kind = read_kind(body)
         if kind not in KINDS:
-            return Response(show_ignored(kind))
+            return Response(BookedFillSerializer(_ignored(kind)).data)
         webhook: Any = request.auth
         booked = book_fill(webhook=webhook, message=read_message(body, now), now=now)
-        return Response(show_booked(booked))
+        return Response(BookedFillSerializer(booked).data)
+
+
+def _ignored(kind: str) -> dict[str, Any]:
+    return {
+        "outcome": WebhookOutcome.IGNORED,
+        "detail": f"A message of type {kind} reports no fill; nothing was done. Booked "
+        f"are messages of type {' and '.join(KINDS)}.",
+    }
 
 
 def _fields(body: Any) -> dict[str, Any]:
