@@ -1,5 +1,6 @@
-"""The memory of a process, as the kernel counts it."""
+"""The memory and the CPU time of a process, as the kernel counts them."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,3 +30,10 @@ def peak_of(pid: int | str = "self") -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
     raise LookupError("VmHWM")
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU that it has used, its threads' together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return ticks / float(os.sysconf("SC_CLK_TCK"))

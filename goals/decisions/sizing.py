@@ -3,14 +3,13 @@
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from goals.decisions.arbitration import Arbitration, GoalState, arbitrate
+from goals.decisions.arbitration import Arbitration, arbitrate
 from goals.decisions.guards import apply_guards
 from goals.decisions.guards.base import (
     Exposure,
-    GuardInputs,
     GuardResult,
-    RiskState,
     SizeRequest,
+    SizingInputs,
 )
 from goals.decisions.size_warnings import SizeWarning, find_warnings
 from goals.enums import Verdict
@@ -48,23 +47,18 @@ class SizingDecision:
 
 
 @exactly
-def decide_size(
-    request: SizeRequest,
-    goals: tuple[GoalState, ...],
-    exposure: Exposure,
-    risk_state: RiskState,
-) -> SizingDecision:
+def decide_size(inputs: SizingInputs) -> SizingDecision:
     """Scale the base size by the deciding goal's policy, inside every limit.
 
-    `goals` must not be empty. The limits come last, so being behind a goal can never
-    raise one of them, and nothing is rounded up.
+    Live, in a replay, and again from the log. The limits come last, so being behind a
+    goal can never raise one of them, and nothing is rounded up.
     """
-    arbitration = arbitrate(goals)
+    request = inputs.request
+    arbitration = arbitrate(inputs.goals)
     own = arbitration.deciding_factor
-    inputs = GuardInputs(request, goals, exposure, risk_state)
     guards, allowed = apply_guards(own.floored_factor, inputs)
     size, quantity = _round_size(request, allowed)
-    too_small = _find_too_small(request, exposure, allowed, size, quantity)
+    too_small = _find_too_small(request, inputs.exposure, allowed, size, quantity)
     if guards[-1].factor_before > 0 and too_small:
         blocked = replace(guards[-1], factor_after=ZERO, reason=too_small)
         guards = (*guards[:-1], blocked)
@@ -79,7 +73,7 @@ def decide_size(
         verdict=verdict,
         guards=guards,
         reason=_explain(arbitration, guards, verdict),
-        warnings=find_warnings(size, factor, exposure, risk_state),
+        warnings=find_warnings(size, factor, inputs.exposure, inputs.risk_state),
     )
 
 

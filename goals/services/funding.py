@@ -57,10 +57,3 @@ def find_lack_of_money(
             f"{deposit_call(portfolio)}."
         )
     return None
-
-
-def refuse_without_money(figures: FiguresAt) -> None:
-    """Raise what `find_lack_of_money` finds."""
-    lack = find_lack_of_money(figures.portfolio, figures)
-    if lack is not None:
-        raise lack

@@ -7,6 +7,7 @@ resume: nothing of it is kept.
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
@@ -36,7 +37,7 @@ ONE_DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FiguresAt:
     """The portfolio's figures at a time; without marks they are the realised ones.
 
@@ -50,7 +51,7 @@ class FiguresAt:
     is_marked: bool
     days: list[LedgerDay] | None = None
 
-    @property
+    @cached_property
     def portfolio_figures(self) -> PortfolioFigures:
         """What goals are measured by at that time."""
         account = self.account
@@ -59,7 +60,7 @@ class FiguresAt:
             account.unit_value, account.realized_pnl, live_equity, account.run
         )
 
-    @property
+    @cached_property
     def live_unit_value(self) -> Decimal:
         if not self.is_marked:
             return self.account.unit_value

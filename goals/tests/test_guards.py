@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goals.decisions.arbitration import arbitrate, measure_goal_factor
-from goals.decisions.guards.base import Exposure, GuardInputs, SizeRequest
+from goals.decisions.guards.base import Exposure, SizeRequest, SizingInputs
 from goals.decisions.guards.bounds import guard_bounds
 from goals.decisions.guards.exposure import (
     ExposureUnknown,
@@ -46,7 +46,7 @@ def bounds_of(*goals):
 
 def bounds_after(factor, *goals):
     return guard_bounds(
-        factor, GuardInputs(SizeRequest(Decimal(1000)), goals, exposure(), CALM)
+        factor, SizingInputs(SizeRequest(Decimal(1000)), goals, exposure(), CALM)
     )
 
 

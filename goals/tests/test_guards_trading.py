@@ -12,9 +12,9 @@ from goals.decisions.guards import GUARDS
 from goals.decisions.guards.base import (
     Exposure,
     GuardAnswer,
-    GuardInputs,
     Halt,
     SizeRequest,
+    SizingInputs,
 )
 from goals.decisions.guards.drawdown import (
     DailyLossUnknown,
@@ -53,7 +53,7 @@ risk_state = st.builds(
 
 
 def asking(met):
-    return GuardInputs(SizeRequest(Decimal(1000)), (goal_state(),), UNLIMITED, met)
+    return SizingInputs(SizeRequest(Decimal(1000)), (goal_state(),), UNLIMITED, met)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,9 @@ def test_a_guard_that_holds_the_size_exactly_leaves_more_than_its_factor(monkeyp
     """A factor has four places; what a guard allows is exact."""
     held = GuardAnswer(Decimal("0.3333"), "a third", Decimal("333.33333333"))
     monkeypatch.setitem(GUARDS, "edge", lambda factor, inputs: held)
-    decision = decide_size(SizeRequest(Decimal(1000)), (goal_state(),), UNLIMITED, CALM)
+    decision = decide_size(
+        SizingInputs(SizeRequest(Decimal(1000)), (goal_state(),), UNLIMITED, CALM)
+    )
     assert decision.adjusted_size == Decimal("333.33333333")
     assert decision.adjustment_factor == Decimal("0.3333")
 
@@ -131,7 +133,9 @@ def test_a_guard_after_one_that_holds_the_size_lowers_it_further(monkeypatch):
     monkeypatch.setitem(GUARDS, "drawdown", lambda factor, inputs: held)
     lower = GuardAnswer(Decimal("0.1"), "a tenth")
     monkeypatch.setitem(GUARDS, "edge", lambda factor, inputs: lower)
-    decision = decide_size(SizeRequest(Decimal(1000)), (goal_state(),), UNLIMITED, CALM)
+    decision = decide_size(
+        SizingInputs(SizeRequest(Decimal(1000)), (goal_state(),), UNLIMITED, CALM)
+    )
     assert decision.adjusted_size == Decimal(100)
 
 
@@ -144,7 +148,9 @@ def test_no_factor_above_one_passes_a_lower_bound_at_or_below_zero(factor, met):
 
 @given(risk_state)
 def test_every_guard_begins_where_the_one_before_it_ended(met):
-    decision = decide_size(SizeRequest(Decimal(1000)), (goal_state(),), UNLIMITED, met)
+    decision = decide_size(
+        SizingInputs(SizeRequest(Decimal(1000)), (goal_state(),), UNLIMITED, met)
+    )
     for before, after in zip(decision.guards, decision.guards[1:], strict=False):
         assert before.factor_after == after.factor_before
 
@@ -160,13 +166,17 @@ def test_every_guard_begins_where_the_one_before_it_ended(met):
 def test_what_cannot_be_read_is_an_error_and_never_a_factor(fields, refusal):
     met = replace(CALM, **fields)
     with pytest.raises(refusal):
-        decide_size(SizeRequest(Decimal(1000)), (goal_state(),), UNLIMITED, met)
+        decide_size(
+            SizingInputs(SizeRequest(Decimal(1000)), (goal_state(),), UNLIMITED, met)
+        )
 
 
 def test_a_halt_blocks_and_says_since_when_and_why():
     halt = Halt(HaltCause.PERSON, datetime(2026, 3, 2, tzinfo=UTC), None, "on holiday")
     met = replace(CALM, halt=halt, record=NO_RECORD)
-    decision = decide_size(SizeRequest(Decimal(1000)), (goal_state(),), UNLIMITED, met)
+    decision = decide_size(
+        SizingInputs(SizeRequest(Decimal(1000)), (goal_state(),), UNLIMITED, met)
+    )
     assert (decision.verdict, decision.adjusted_size) == (Verdict.BLOCK, 0)
     assert "halted since 2026-03-02T00:00:00Z until a person" in decision.reason
     assert "on holiday" in decision.reason

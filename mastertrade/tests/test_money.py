@@ -1,12 +1,14 @@
 """Rounding and bounds of the ledger's figures."""
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal, localcontext
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mastertrade.values.jsonable import show
 from mastertrade.values.money import (
+    EXACT,
     FACTOR,
     MONEY,
     PERCENT,
@@ -167,3 +169,15 @@ def test_a_product_of_two_columns_is_not_rounded():
 )
 def test_plain_notation_has_no_exponent_and_no_idle_zeros(value, text):
     assert format_plain(Decimal(value)) == text
+
+
+@given(wide_decimals, st.sampled_from(COLUMNS), st.sampled_from([3, 28]))
+def test_a_figure_is_rounded_and_shown_alike_whatever_the_context(value, column, prec):
+    with localcontext(prec=prec):
+        rounded, shown = round_to(value, column), show(value, column)
+        down = round_down(value, column)
+    with localcontext(EXACT):
+        assert rounded == value.quantize(quantum(column))
+        assert down == value.quantize(quantum(column), rounding=ROUND_DOWN)
+    assert shown == f"{rounded:f}"
+    assert not shown.startswith("-0.") or rounded < 0

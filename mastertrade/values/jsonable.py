@@ -8,18 +8,23 @@ from enum import StrEnum
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from mastertrade.values.money import round_to
+NO_COLUMNS: Mapping[str, tuple[int, int]] = {}
 
 Kind = TypeVar("Kind")
 
 
 def show(value: Decimal, column: tuple[int, int]) -> str:
     """A decimal as the API shows it: plain, with its column's places."""
-    return f"{round_to(value, column):f}"
+    return f"{value:z.{column[1]}f}"  # half to even, as all is rounded; never -0
 
 
-def to_plain(value: Any) -> Any:
-    """Anything a decision or a report is made of, as JSON; nothing is rounded."""
+def to_plain(value: Any, columns: Mapping[str, tuple[int, int]] = NO_COLUMNS) -> Any:
+    """Anything a decision or a report is made of, as JSON: exact decimals as strings.
+
+    The decimals named in `columns` come with their column's places.
+    """
+    if value is None or type(value) in (str, bool, int):
+        return value
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, date):  # a datetime is one too
@@ -27,11 +32,14 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, StrEnum):
         return str(value)
     if is_dataclass(value):
-        return {one.name: to_plain(getattr(value, one.name)) for one in fields(value)}
+        value = {one.name: getattr(value, one.name) for one in fields(value)}
     if isinstance(value, Mapping):
-        return {key: to_plain(item) for key, item in value.items()}
+        return {
+            key: show(item, columns[key]) if key in columns else to_plain(item, columns)
+            for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
-        return [to_plain(item) for item in value]
+        return [to_plain(item, columns) for item in value]
     return value
 
 

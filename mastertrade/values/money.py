@@ -78,35 +78,31 @@ def upper_bound(column: tuple[int, int]) -> Decimal:
         return Decimal(10) ** (digits - places) - quantum(column)
 
 
-@exactly
 def round_to(value: Decimal, column: tuple[int, int]) -> Decimal:
     """Round half to even, as banks do, to the column's places; never to -0."""
-    return value.quantize(quantum(column)) + 0
+    return EXACT.plus(EXACT.quantize(value, quantum(column)))
 
 
-@exactly
 def round_down(value: Decimal, column: tuple[int, int]) -> Decimal:
     """Round towards zero to the column's places: a size is never rounded up."""
-    return value.quantize(quantum(column), rounding=ROUND_DOWN)
+    return value.quantize(quantum(column), ROUND_DOWN, EXACT)
 
 
-@exactly
 def round_down_to_step(value: Decimal, step: Decimal) -> Decimal:
     """The largest multiple of `step` that is not above `value` (both positive)."""
-    return (value / step).to_integral_value(rounding=ROUND_FLOOR) * step
+    steps = EXACT.divide(value, step).to_integral_value(ROUND_FLOOR)
+    return EXACT.multiply(steps, step)
 
 
-@exactly
 def hold_within(value: Decimal, column: tuple[int, int]) -> Decimal:
     """Hold a measured figure at the column's bound instead of overflowing it."""
     bound = upper_bound(column)
-    return max(-bound, min(bound, value))
+    return max(bound.copy_negate(), min(bound, value))
 
 
-@exactly
 def fits(value: Decimal, column: tuple[int, int]) -> bool:
     """Whether the figure lies inside the column's range."""
-    return abs(value) <= upper_bound(column)
+    return value.copy_abs() <= upper_bound(column)
 
 
 def format_plain(value: Decimal) -> str:

@@ -2,8 +2,10 @@
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from copy import copy, deepcopy
 from decimal import Decimal
+from functools import cache, partial
 from itertools import islice
 from typing import Any, ClassVar, NoReturn
 
@@ -78,10 +80,8 @@ class StrictSerializer(serializers.Serializer[Any]):
     unreadable: Collection[str] = ()
 
     def get_fields(self) -> dict[str, Any]:
-        fields = super().get_fields()
-        for field in fields.values():
-            _speak_plainly(field)
-        return fields
+        """Copies of the class's fields: to make them anew costs more than to read."""
+        return {name: make() for name, make in _copiers_of(type(self)).items()}
 
     def run_validation(self, data: Any = empty) -> Any:
         if data is None and not self.allow_null:
@@ -178,6 +178,28 @@ def _readable_items(field: Any, items: list[Any], wrong: Collection[Any]) -> lis
         for number, item in enumerate(items)
         if number not in wrong
     ]
+
+
+@cache
+def _copiers_of(kind: type[StrictSerializer]) -> dict[str, Callable[[], Any]]:
+    """What makes each field that the class declares, with plain words, to be bound.
+
+    A field that a serializer is part of is made anew: its parts know their parent.
+    """
+    copiers: dict[str, Callable[[], Any]] = {}
+    for name, declared in kind._declared_fields.items():
+        parts = (declared, getattr(declared, "child", None))
+        if any(isinstance(part, serializers.BaseSerializer) for part in parts):
+            copiers[name] = partial(_make_plain, declared)
+        else:
+            copiers[name] = partial(copy, _make_plain(declared))
+    return copiers
+
+
+def _make_plain(declared: Any) -> Any:
+    field = deepcopy(declared)
+    _speak_plainly(field)
+    return field
 
 
 def _speak_plainly(field: Any) -> None:

@@ -26,7 +26,6 @@ from goals.projection.policy_tables import DeadlineTable, make_inputs
 from goals.services.funding import find_lack_of_money
 from goals.services.policy_tables import find_solved
 from goals.services.risk_state import find_halt, read_figures
-from goals.services.sizing import read_portfolio_at
 from goals.services.trade_forecasts import (
     TradeForecast,
     goal_path_of,
@@ -88,7 +87,8 @@ def project(
     is_halted = halt is not None and halt.lasts_beyond(goal.period_ends_at)
     days = _days_left(goal, _trading_from(goal, as_of, halt))
     trades_left = None if days is None else per_day * days
-    path = goal_path_of(goal, portfolio_figures)
+    progress = progress_of(goal, portfolio_figures)
+    path = goal_path_of(goal, progress, portfolio_figures.live_equity)
     certain = _find_certain(goal, portfolio_figures, as_of)
     reason, unreachable = certain[1], certain[2]
     figures = None
@@ -108,7 +108,6 @@ def project(
         stop = stop_below(path, portfolio.hard_drawdown_pct)
         figures = project_goal(edge, policy, trades_left=trades_left, stop_loss=stop)
         probability, unreachable = figures.probability, figures.unreachable
-    progress = progress_of(goal, portfolio_figures)
     is_halted = is_halted and reason is None
     if is_halted:
         probability = _without_a_trade(progress)
@@ -279,7 +278,8 @@ def _read(
         read_growths=lambda: growths,
         now=as_of,
     )
-    return goals, read_portfolio_at(portfolio, as_of), forecast, halt
+    figures = read_figures(portfolio, as_of).portfolio_figures
+    return goals, figures, forecast, halt
 
 
 @atomic
@@ -312,10 +312,11 @@ def _judge(
 ) -> tuple[Chances | None, bool]:
     edge = forecast.edge
     probability, reason, unreachable = _find_certain(goal, portfolio_figures, as_of)
-    path = goal_path_of(goal, portfolio_figures)
+    progress = progress_of(goal, portfolio_figures)
+    path = goal_path_of(goal, progress, portfolio_figures.live_equity)
     days = _days_left(goal, _trading_from(goal, as_of, halt))
     if reason is None and halt is not None and halt.lasts_beyond(goal.period_ends_at):
-        probability = _without_a_trade(progress_of(goal, portfolio_figures))
+        probability = _without_a_trade(progress)
         reason = "trading is halted"
     if reason is not None or path is None or edge is None or days is None:
         certain = None

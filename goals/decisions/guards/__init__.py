@@ -7,7 +7,7 @@ Adding one: docs/architecture.md, "Which files you touch".
 
 from decimal import Decimal
 
-from goals.decisions.guards.base import Guard, GuardInputs, GuardResult
+from goals.decisions.guards.base import Guard, GuardResult, SizingInputs
 from goals.decisions.guards.bounds import guard_bounds
 from goals.decisions.guards.drawdown import guard_drawdown
 from goals.decisions.guards.edge import guard_edge
@@ -23,7 +23,7 @@ GUARDS: dict[str, Guard] = {
 
 
 def apply_guards(
-    factor: Decimal, inputs: GuardInputs
+    factor: Decimal, inputs: SizingInputs
 ) -> tuple[tuple[GuardResult, ...], Decimal]:
     """What each guard did to the factor, and the notional that all of them leave."""
     base_size = inputs.request.base_size

@@ -1,10 +1,10 @@
 """What guards look at, and what they answer. Pure."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from goals.decisions.arbitration import GoalState
 from goals.decisions.trade_record import GrowthRecord
@@ -80,13 +80,18 @@ class RiskState:
 
 
 @dataclass(frozen=True, slots=True)
-class GuardInputs:
-    """All that guards may look at; `goals` are those that take part in the decision."""
+class SizingInputs:
+    """All that a size follows from; the log stores it, and it is decided again from it.
+
+    `goals`, never empty, are those that take part. `tables`: by its hash, what each
+    solved table that a goal looked at was solved from, as plain JSON.
+    """
 
     request: SizeRequest
     goals: tuple[GoalState, ...]
     exposure: Exposure
     risk_state: RiskState
+    tables: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class GuardAnswer:
     largest_size: Decimal | None = None
 
 
-Guard: TypeAlias = Callable[[Decimal, GuardInputs], GuardAnswer]
+Guard: TypeAlias = Callable[[Decimal, SizingInputs], GuardAnswer]
 
 
 @dataclass(frozen=True, slots=True)

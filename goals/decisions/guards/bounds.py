@@ -2,11 +2,11 @@
 
 from decimal import Decimal
 
-from goals.decisions.guards.base import GuardAnswer, GuardInputs
+from goals.decisions.guards.base import GuardAnswer, SizingInputs
 from mastertrade.values.money import format_plain
 
 
-def guard_bounds(factor: Decimal, inputs: GuardInputs) -> GuardAnswer:
+def guard_bounds(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     """No factor above any goal's `max_factor`; none while an achieved goal stops."""
     stopping = [goal.goal_id for goal in inputs.goals if goal.stops_trading]
     if stopping:

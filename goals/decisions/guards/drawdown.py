@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from goals.decisions.guards.base import GuardAnswer, GuardInputs, RiskState
+from goals.decisions.guards.base import GuardAnswer, RiskState, SizingInputs
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import ONE, ZERO, format_plain
@@ -20,7 +20,7 @@ class DailyLossUnknown(DomainError):
     code = "daily_loss_unknown"
 
 
-def guard_drawdown(factor: Decimal, inputs: GuardInputs) -> GuardAnswer:
+def guard_drawdown(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     """Nothing while trading is halted; no factor above 1 from the soft limit on."""
     risk_state = inputs.risk_state
     halted = find_halt_reason(risk_state)

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from goals.decisions.guards.base import GuardAnswer, GuardInputs
+from goals.decisions.guards.base import GuardAnswer, SizingInputs
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import EdgeGuard
 from mastertrade.values import in_text
@@ -16,7 +16,7 @@ class RecordUnknown(DomainError):
     code = "record_unknown"
 
 
-def guard_edge(factor: Decimal, inputs: GuardInputs) -> GuardAnswer:
+def guard_edge(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     """No factor above 1 where the record of closed trades speaks against it."""
     risk_state = inputs.risk_state
     record = risk_state.record

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from goals.decisions.guards.base import Exposure, GuardAnswer, GuardInputs
+from goals.decisions.guards.base import Exposure, GuardAnswer, SizingInputs
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import FACTOR, HUNDRED, exactly, format_plain, round_down
@@ -23,7 +23,7 @@ class ExposureUnknown(DomainError):
     code = "exposure_unknown"
 
 
-def guard_exposure(factor: Decimal, inputs: GuardInputs) -> GuardAnswer:
+def guard_exposure(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     """Hold the size within `max_position_pct` and the caller's `max_size`."""
     request = inputs.request
     found = (cap_by_position(inputs.exposure), cap_by_max_size(request.max_size))

@@ -176,9 +176,11 @@ class NextTradeAnswerSerializer(SizingAnswerSerializer):
 
 
 def show_decision(row: GoalAdjustmentLog) -> dict[str, Any]:
-    """The answer as it was given the first time, with its key."""
-    head = {"adjustment_id": row.adjustment_id, "warnings": row.warnings}
-    return {**head, **row.answer}
+    """The answer as it was given the first time, with its key.
+
+    A row that is older than warnings has none.
+    """
+    return {"adjustment_id": row.adjustment_id, "warnings": [], **row.answer}
 
 
 def show_selection(row: StrategySelectionLog) -> dict[str, Any]:
