@@ -15,6 +15,7 @@ from bench.scratch import scratch_database
 
 TOPICS = (
     "sizing",
+    "decision_path",
     "close_trade",
     "closing_load",
     "history",

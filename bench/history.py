@@ -2,47 +2,22 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
-from django.db import connection, transaction
 from django.utils import timezone
 
 from bench.close_trade import Closing
-from bench.people import STRATEGY, Trader, make_trader
+from bench.people import EVEN_TRADES, POSITIONS, Trader, fill, make_trader, vacuum
 from bench.rows import Row, Target
 from bench.timing import in_turn, show
 from goals.models import Portfolio
-from trades.booking.reconcile import find_drift, mend_drift
+from trades.booking.reconcile import find_drift
 
 MANY = 100_000
 FEW = 100
 CLOSES = 120
 WARM_UP = 20
 COST = Target(1.2, at_least=False)
-# Trades of ten gains or losses each, one a second until now, with the histories that
-# the services would have written.
-TRADES = """
-INSERT INTO trades
-    (user_id, portfolio_id, strategy_id, symbol, side, quantity, entry_price,
-     exit_price, entry_fees, exit_fees, quote_currency, fee_currency, fx_rate,
-     fee_fx_rate, profit_loss, entry_time, exit_time, status, request_fingerprint,
-     created_at, created_by, updated_at, updated_by, leverage, funding,
-     unbooked_profit, void_reason)
-SELECT %(user_id)s, %(portfolio_id)s, %(strategy_id)s, 'BTCUSDT', 'LONG', 1, 50000,
-       50000 + n %% 21 - 10, 0, 0, 'USD', 'USD', 1, 1, n %% 21 - 10,
-       %(until)s - interval '1 second' * (%(trades)s - n + 1),
-       %(until)s - interval '1 second' * (%(trades)s - n), 'closed', md5(n::text),
-       %(until)s, '', %(until)s, '', 1, 0, 0, ''
-FROM generate_series(1, %(trades)s) n
-"""
-POSITIONS = """
-INSERT INTO positions
-    (trade_id, user_id, portfolio_id, symbol, side, quantity, entry_price,
-     current_price, unrealized_pnl, status, opened_at, updated_at)
-SELECT trade_id, user_id, portfolio_id, symbol, side, quantity, entry_price,
-       exit_price, 0, 'closed', entry_time, exit_time
-FROM trades WHERE portfolio_id = %(portfolio_id)s
-"""
+# The histories that the services would have written.
 HISTORY = """
 INSERT INTO goal_progress_history
     (goal_id, kind, snapshot_date, effective_at, recorded_at, current_value,
@@ -66,15 +41,19 @@ FROM (
 ) m
 """
 TABLES = (
-    "portfolios, financial_goals, trades, positions, ledger_days, goal_progress_history"
+    "portfolios",
+    "financial_goals",
+    "trades",
+    "positions",
+    "ledger_days",
+    "goal_progress_history",
 )
 
 
 def measure() -> Iterator[Row]:
     many = Closing(_trader_with("many_trades", MANY))
     few = Closing(_trader_with("few_trades", FEW))
-    with connection.cursor() as cursor:
-        cursor.execute(f"VACUUM ANALYZE {TABLES}")
+    vacuum(*TABLES)
     pair = in_turn(many.by_service, few.by_service, times=CLOSES, warm_up=WARM_UP)
     yield Row(
         f"close_trade after {MANY:,} trades, against after {FEW}",
@@ -88,17 +67,7 @@ def measure() -> Iterator[Row]:
 def _trader_with(name: str, trades: int) -> Trader:
     until = timezone.now()
     trader = make_trader(name, since=until - timedelta(days=3))
-    values: dict[str, Any] = {
-        "user_id": trader.user.username,
-        "portfolio_id": trader.portfolio.portfolio_id,
-        "strategy_id": STRATEGY,
-        "trades": trades,
-        "until": until,
-    }
-    with transaction.atomic(), connection.cursor() as cursor:
-        for statement in (TRADES, POSITIONS, HISTORY):
-            cursor.execute(statement, values)
-    mend_drift(trader.portfolio.portfolio_id, until)
+    fill(trader, EVEN_TRADES, POSITIONS, HISTORY, trades=trades, until=until)
     _check(trader.portfolio.portfolio_id, trades)
     return trader
 

@@ -8,7 +8,7 @@ from time import perf_counter
 
 import django
 
-from bench.memory_plugin import read_status
+from bench.processes import peak_of
 
 
 def main() -> None:
@@ -31,8 +31,7 @@ def main() -> None:
             options=ImportOptions(strategy_id=strategy or None),
         )
     seconds = perf_counter() - begin
-    peak = read_status("VmHWM")
-    figures = {"seconds": seconds, "peak": peak}
+    figures = {"seconds": seconds, "peak": peak_of()}
     figures |= {"created": report.created, "known": report.known}
     print(json.dumps(figures))
 

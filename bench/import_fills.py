@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
-from typing import Any
 
-from django.db import connection
 from django.utils import timezone
 
-from bench.import_trades import import_apart
+from bench.copying import copy_in, copy_out, import_apart, run
 from bench.people import STRATEGY, make_trader
+from bench.processes import MEGABYTE
 from bench.rows import Row, Target
 from bench.timing import timed
 
@@ -22,8 +21,6 @@ MARKETS = {"BTC": 40_000, "ETH": 2_500, "SOL": 100}
 NEW = Target(5_000, at_least=True, unit=" /s")
 KNOWN = Target(20_000, at_least=True, unit=" /s")
 MEMORY = Target(300, at_least=False, unit=" MB")
-MEGABYTE = 1_000_000
-CHUNK_BYTES = 1 << 18
 # What an import of fills leaves behind.
 TABLES = ("trades", "trade_fills")
 
@@ -32,7 +29,7 @@ def measure() -> Iterator[Row]:
     until = timezone.now().replace(microsecond=0)
     trader = make_trader("filling", since=until - timedelta(days=400))
     user, portfolio = trader.user.username, trader.portfolio.portfolio_id
-    _run("UPDATE portfolios SET currency = 'USDT' WHERE portfolio_id = %s", portfolio)
+    run(f"UPDATE portfolios SET currency = 'USDT' WHERE portfolio_id = {portfolio}")
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "fills.csv")
         file.write_text("\n".join([HEADER, *_lines(until), ""]))
@@ -42,7 +39,7 @@ def measure() -> Iterator[Row]:
         rows = [_save(Path(directory), table, portfolio) for table in TABLES]
         floor = sum(_time_copy(path, table) for path, table in rows)
         scan = timed(lambda: file.read_text().splitlines())
-    _run("TRUNCATE trades, ledger_days CASCADE")
+    run("TRUNCATE trades, ledger_days CASCADE")
     rate, known = FILLS / new["seconds"], FILLS / again["seconds"]
     yield Row(
         f"import of {FILLS:,} new fills, against COPY of the finished rows",
@@ -88,38 +85,14 @@ def _lines(until: datetime) -> Iterator[str]:
 
 
 def _save(directory: Path, table: str, portfolio: int) -> tuple[Path, str]:
-    path = directory / table
-    statement = (
-        f"COPY (SELECT * FROM {table} WHERE portfolio_id = {portfolio}) TO STDOUT"
-    )
-    with (
-        path.open("wb") as target,
-        connection.cursor() as cursor,
-        cursor.copy(statement) as copy,
-    ):
-        for chunk in copy:
-            target.write(chunk)
+    path, chosen = directory / table, f"WHERE portfolio_id = {portfolio}"
+    copy_out(path, f"COPY (SELECT * FROM {table} {chosen}) TO STDOUT")
     return path, table
 
 
 def _time_copy(path: Path, table: str) -> float:
     """Into an equal table: its indexes, checks and defaults, without foreign keys."""
-    _run(f"CREATE TABLE copied (LIKE {table} INCLUDING ALL)")
-    seconds = timed(lambda: _copy(path))
-    _run("DROP TABLE copied")
+    run(f"CREATE TABLE copied (LIKE {table} INCLUDING ALL)")
+    seconds = timed(lambda: copy_in(path, "copied"))
+    run("DROP TABLE copied")
     return seconds
-
-
-def _copy(path: Path) -> None:
-    with (
-        path.open("rb") as source,
-        connection.cursor() as cursor,
-        cursor.copy("COPY copied FROM STDIN") as copy,
-    ):
-        while chunk := source.read(CHUNK_BYTES):
-            copy.write(chunk)
-
-
-def _run(statement: str, *values: Any) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values or None)

@@ -1,18 +1,16 @@
 """Importing 1,000,000 trades, against COPY of the finished rows into an equal table."""
 
-import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from django.db import connection
 from django.utils import timezone
 
+from bench.copying import copy_in, copy_out, import_apart, run
 from bench.people import STRATEGY, make_trader
+from bench.processes import MEGABYTE
 from bench.rows import Row, Target
 from bench.timing import in_turn, show, timed
 
@@ -20,8 +18,6 @@ TRADES = 1_000_000
 PAIRS = 2
 REACH = Target(0.4, at_least=True)
 MEMORY = Target(300, at_least=False, unit=" MB")
-MEGABYTE = 1_000_000
-CHUNK_BYTES = 1 << 18
 # As `export_trades` writes them: one every three minutes, of some symbols, with fees.
 FILE = """
 COPY (
@@ -65,24 +61,24 @@ def measure() -> Iterator[Row]:
             Path(directory, "trades.csv"),
             Path(directory, "trades.copy"),
         )
-        _write(
-            figures, FILE, {"strategy_id": STRATEGY, "until": until, "trades": TRADES}
-        )
+        asked = {"strategy_id": STRATEGY, "until": until, "trades": TRADES}
+        copy_out(figures, FILE, asked)
         peaks: list[int] = []
 
         def ours() -> float:
-            _run(EMPTY, "VACUUM trades")
-            seconds, peak = _import_apart(user, portfolio, figures, until)
-            peaks.append(peak)
-            return seconds
+            run(EMPTY, "VACUUM trades")
+            report = import_apart(user, portfolio, figures, until)
+            assert report["created"] == TRADES, report
+            peaks.append(report["peak"])
+            return float(report["seconds"])
 
         ours()
-        _write(finished, "COPY trades TO STDOUT", {})
-        _run(EQUAL)
+        copy_out(finished, "COPY trades TO STDOUT")
+        run(EQUAL)
         bare = _time_copy(finished)
-        _run(*_read(FOREIGN_KEYS))
+        run(*_read(FOREIGN_KEYS))
         pair = in_turn(ours, lambda: _time_copy(finished), times=PAIRS)
-        _run("DROP TABLE copied_trades", EMPTY)
+        run("DROP TABLE copied_trades", EMPTY)
     yield Row(
         f"import of {TRADES:,} trades, against COPY of the finished rows",
         show(pair.ours),
@@ -100,69 +96,12 @@ def measure() -> Iterator[Row]:
     yield Row("the importing process: peak", f"{peak:.0f} MB", "", None, MEMORY, peak)
 
 
-def _run(*statements: str) -> None:
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
-def _write(path: Path, statement: str, values: dict[str, Any]) -> None:
-    with (
-        path.open("wb") as target,
-        connection.cursor() as cursor,
-        cursor.copy(statement, values or None) as copy,
-    ):
-        for chunk in copy:
-            target.write(chunk)
-
-
 def _read(statement: str) -> list[str]:
     with connection.cursor() as cursor:
         cursor.execute(statement, [])
-        return [figures for (figures,) in cursor.fetchall()]
+        return [text for (text,) in cursor.fetchall()]
 
 
 def _time_copy(path: Path) -> float:
-    _run("TRUNCATE copied_trades", "VACUUM copied_trades")
-    return timed(lambda: _copy(path))
-
-
-def _copy(path: Path) -> None:
-    r"""What psql's \copy does: the file's bytes, as they are."""
-    with (
-        path.open("rb") as source,
-        connection.cursor() as cursor,
-        cursor.copy("COPY copied_trades FROM STDIN") as copy,
-    ):
-        while chunk := source.read(CHUNK_BYTES):
-            copy.write(chunk)
-
-
-def _import_apart(
-    user: str, portfolio: int, path: Path, now: datetime
-) -> tuple[float, int]:
-    figures = import_apart(user, portfolio, path, now)
-    assert figures["created"] == TRADES, figures
-    return figures["seconds"], figures["peak"]
-
-
-def import_apart(
-    user: str,
-    portfolio: int,
-    path: Path,
-    now: datetime,
-    format_name: str = "mastertrade-csv",
-    strategy: str = "",
-) -> dict[str, Any]:
-    """In a process of its own; the seconds it took, and its peak memory in bytes."""
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "bench.import_apart"),
-            *(user, str(portfolio), str(path), now.isoformat(), format_name, strategy),
-        ],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    figures: dict[str, Any] = json.loads(done.stdout)
-    return figures
+    run("TRUNCATE copied_trades", "VACUUM copied_trades")
+    return timed(lambda: copy_in(path, "copied_trades"))

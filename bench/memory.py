@@ -1,47 +1,50 @@
-"""The peak memory of the four flows' test process, above what importing takes."""
+"""The peak memory of the four flows' test process, above what collecting them takes."""
 
-import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
-from bench.memory_plugin import REPORT_VARIABLE
+from bench.processes import MEGABYTE
 from bench.rows import Row, Target
 
 FLOWS = "tests/integration/test_goal_trading_flow.py"
 GROWTH = Target(100, at_least=False, unit=" MB")
-MEGABYTE = 1_000_000
 OTHERS = ("DJANGO_SETTINGS_MODULE", "DATABASE_URL", "MASTERTRADE_TESTING")
+# pytest in a process that says last what it took at the most.
+RUN = """
+import sys, pytest
+from bench.processes import peak_of
+failed = pytest.main(sys.argv[1:])
+print(peak_of())
+sys.exit(failed)
+"""
 
 
 def measure() -> Iterator[Row]:
-    with tempfile.TemporaryDirectory() as directory:
-        report = Path(directory, "report.json")
-        environment = {
-            name: value for name, value in os.environ.items() if name not in OTHERS
-        }
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "pytest", FLOWS, "-q"),
-                *("-p", "bench.memory_plugin", "-p", "no:cacheprovider"),
-            ],
-            env={**environment, REPORT_VARIABLE: str(report)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"the flows do not pass:\n{done.stdout[-2000:]}")
-        sizes = json.loads(report.read_text())
-    growth = (sizes["peak"] - sizes["imported"]) / MEGABYTE
+    imported, peak = _peak("--collect-only"), _peak()
+    growth = (peak - imported) / MEGABYTE
     yield Row(
-        "the four flows' test process: peak, against after imports",
-        f"{sizes['peak'] / MEGABYTE:.0f} MB (+{growth:.0f} MB)",
-        f"{sizes['imported'] / MEGABYTE:.0f} MB",
-        sizes["peak"] / sizes["imported"],
+        "the four flows' test process: peak, against only collecting them",
+        f"{peak / MEGABYTE:.0f} MB (+{growth:.0f} MB)",
+        f"{imported / MEGABYTE:.0f} MB",
+        peak / imported,
         GROWTH,
         growth,
     )
+
+
+def _peak(*options: str) -> int:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", RUN, FLOWS, "-q", "-p", "no:cacheprovider"),
+            *options,
+        ],
+        env={name: value for name, value in os.environ.items() if name not in OTHERS},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"the flows do not pass:\n{done.stdout[-2000:]}")
+    return int(done.stdout.split()[-1])

@@ -1,9 +1,10 @@
-"""The memory of a process, as the kernel counts it."""
+"""The memory and the CPU time of a process, as the kernel counts them."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-MEBIBYTE = 1024 * 1024
+MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,5 +24,16 @@ def memory_of(pid: int) -> Memory:
     return Memory(figures["Rss"], figures["Pss"])
 
 
-def show(size: float) -> str:
-    return f"{size / MEBIBYTE:.0f} MiB"
+def peak_of(pid: int | str = "self") -> int:
+    """The most resident bytes so far, of the program it runs now."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise LookupError("VmHWM")
+
+
+def cpu_of(pid: int) -> float:
+    """Seconds of CPU that it has used, its threads' together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return ticks / float(os.sysconf("SC_CLK_TCK"))

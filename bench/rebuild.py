@@ -7,8 +7,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.utils import timezone
 
-from bench.history import TRADES
-from bench.people import STRATEGY, make_trader
+from bench.people import STRATEGY, TRADES, make_trader, vacuum
 from bench.rows import Row, Target
 from bench.timing import in_turn, show, timed
 from goals.models import Portfolio
@@ -19,11 +18,7 @@ ENTRIES = 1_000_000
 PAIRS = 4
 REACH = Target(0.5, at_least=True)
 # As far apart as a day trader's: about 1,700 local days. One deposit in a thousand.
-SPREAD = """
-UPDATE trades SET exit_time = %(until)s - (%(until)s - exit_time) * 150,
-                  entry_time = %(until)s - (%(until)s - exit_time) * 150
-WHERE portfolio_id = %(portfolio_id)s
-"""
+SPREAD = TRADES.format(profit="n %% 21 - 10", apart="interval '150 seconds'")
 FLOWS = """
 INSERT INTO cash_flows
     (portfolio_id, amount, flowed_at, request_fingerprint, created_at, created_by,
@@ -57,12 +52,10 @@ def measure() -> Iterator[Row]:
     }
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE trades DISABLE TRIGGER trades_log_change")
-        for statement in (TRADES, SPREAD, FLOWS):
+        for statement in (SPREAD, FLOWS):
             cursor.execute(statement, values)
         cursor.execute("ALTER TABLE trades ENABLE TRIGGER trades_log_change")
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM FULL ANALYZE trades")
-        cursor.execute("VACUUM ANALYZE trades, cash_flows")
+    vacuum("trades", "cash_flows")
     key = trader.portfolio.portfolio_id
     _rebuild(key, until)
     pair = in_turn(

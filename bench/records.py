@@ -5,15 +5,21 @@ from datetime import datetime
 from time import perf_counter
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
-from bench.history import MANY, POSITIONS, TABLES, TRADES
-from bench.people import STRATEGY, Trader, make_trader
+from bench.history import MANY, TABLES
+from bench.people import (
+    EVEN_TRADES,
+    POSITIONS,
+    Trader,
+    fill,
+    make_trader,
+    vacuum,
+)
 from bench.rows import Row, Target
 from bench.timing import in_turn, show
 from goals.models import Portfolio
-from trades.booking.reconcile import mend_drift
 from trades.models import GrowthRecord, Trade
 from trades.sizing_calls.records import forget_records, load_record
 
@@ -70,19 +76,8 @@ def measure(trades: int = MANY) -> Iterator[Row]:
 
 def trader_with(trades: int, now: datetime) -> Trader:
     trader = make_trader("recorded", since=now)
-    values: dict[str, Any] = {
-        "user_id": trader.user.username,
-        "portfolio_id": trader.portfolio.portfolio_id,
-        "strategy_id": STRATEGY,
-        "trades": trades,
-        "until": now,
-    }
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(TRADES, values)
-        cursor.execute(POSITIONS, values)
-    mend_drift(trader.portfolio.portfolio_id, now)
-    with connection.cursor() as cursor:
-        cursor.execute(f"VACUUM ANALYZE {TABLES}")
+    fill(trader, EVEN_TRADES, POSITIONS, trades=trades, until=now)
+    vacuum(*TABLES)
     return trader
 
 

@@ -1,11 +1,9 @@
 """Replayed bars a second: the services, against a broker that only remembers."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, cast
 
 from django.db import transaction
 
@@ -16,9 +14,8 @@ from goals.models import User
 from goals.services.goals import create_goal
 from goals.services.portfolios import create_portfolio
 from strategies.services import create_strategy
-from trades.enums import Side
 from trades.replay.bars import PriceSeries
-from trades.replay.broker import Broker, Plan, PlanRequest
+from trades.replay.broker import Broker
 from trades.replay.engine import replay
 from trades.replay.options import Costs, ReplaySettings
 from trades.replay.reading import load_prices
@@ -28,87 +25,35 @@ from trades.services.replay import STRATEGIES
 
 PRICES = "AAPL"
 PAIRS = 3
-Answer = TypeVar("Answer")
 
 
-@dataclass
 class Recorder:
     """Passes every call on to another broker, and keeps the answers in order."""
 
-    broker: Broker
-    answers: list[Any] = field(default_factory=list)
+    def __init__(self, broker: Broker) -> None:
+        self.broker = broker
+        self.answers: list[Any] = []
 
-    def advance(self, at: datetime) -> None:
-        self.broker.advance(at)
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any, **named: Any) -> Any:
+            answer = getattr(self.broker, name)(*args, **named)
+            self.answers.append(answer)
+            return answer
 
-    def halted_at(self) -> datetime | None:
-        return self.broker.halted_at()
-
-    def resume(self, *, at: datetime, reason: str) -> None:
-        self.broker.resume(at=at, reason=reason)
-
-    def equity(self) -> Decimal:
-        return self._keep(self.broker.equity())
-
-    def plan(self, request: PlanRequest) -> Plan:
-        return self._keep(self.broker.plan(request))
-
-    def open(self, plan: Plan, **trade: Any) -> int:
-        return self._keep(self.broker.open(plan, **trade))
-
-    def close(
-        self, trade_id: int, *, price: Decimal, at: datetime, fees: Decimal
-    ) -> Decimal:
-        closed = self.broker.close(trade_id, price=price, at=at, fees=fees)
-        return self._keep(closed)
-
-    def _keep(self, answer: Answer) -> Answer:
-        self.answers.append(answer)
-        return answer
+        return call
 
 
 class Memory:
     """Gives the recorded answers again: the engine takes the same way, for nothing."""
 
     def __init__(self, answers: list[Any]) -> None:
-        self._next: Callable[[], Any] = iter(answers).__next__
+        self._next = iter(answers).__next__
 
-    def advance(self, at: datetime) -> None:
-        pass
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return self._call
 
-    def halted_at(self) -> datetime | None:
-        return None  # nobody resumes in a benchmark: a block answers for itself
-
-    def resume(self, *, at: datetime, reason: str) -> None:
-        pass
-
-    def equity(self) -> Decimal:
-        equity: Decimal = self._next()
-        return equity
-
-    def plan(self, request: PlanRequest) -> Plan:
-        plan: Plan = self._next()
-        return plan
-
-    def open(
-        self,
-        plan: Plan,
-        *,
-        symbol: str,
-        side: Side,
-        quantity: Decimal,
-        price: Decimal,
-        at: datetime,
-        fees: Decimal,
-    ) -> int:
-        trade_id: int = self._next()
-        return trade_id
-
-    def close(
-        self, trade_id: int, *, price: Decimal, at: datetime, fees: Decimal
-    ) -> Decimal:
-        profit_loss: Decimal = self._next()
-        return profit_loss
+    def _call(self, *args: Any, **named: Any) -> Any:
+        return self._next()
 
 
 def measure() -> Iterator[Row]:
@@ -116,7 +61,7 @@ def measure() -> Iterator[Row]:
     brokers = Brokers(series)
     recorder = Recorder(brokers.open_services())
     with transaction.atomic():
-        result = walk(series, recorder)
+        result = walk(series, cast(Broker, recorder))
 
     def by_services() -> float:
         broker = brokers.open_services()
@@ -124,7 +69,7 @@ def measure() -> Iterator[Row]:
             return timed(lambda: walk(series, broker))
 
     def in_memory() -> float:
-        broker = Memory(recorder.answers)
+        broker = cast(Broker, Memory(recorder.answers))
         return timed(lambda: walk(series, broker))
 
     pair = in_turn(by_services, in_memory, times=PAIRS)

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from django.db import connection
 from django.test import Client
 
-from bench import processes, web
+from bench import web
 from bench.people import STRATEGY, Trader, make_trader
+from bench.processes import MEGABYTE, Memory, cpu_of, memory_of
 from bench.rows import Row, Target
 from bench.statements import Statement, captured, save
-from bench.timing import Pair, in_turn
+from bench.timing import Pair, in_turn, show
 from goals.models import ApiToken
 
 CLIENTS = 4
@@ -28,19 +30,26 @@ BODY = {
     "lot_step": "0.00001",
 }
 REACH = Target(0.4, at_least=True)
+# CPU of processes is counted in hundredths of a second.
+CPU_REQUESTS = 400
+CPU_REACH = Target(0.7, at_least=True)
+# Of both servers, which stay connected; the one that is not asked uses nothing.
+SESSIONS = """
+SELECT pid FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 WORKER_MEMORY = Target(150, at_least=False, unit=" MB")
-MEGABYTE = 1_000_000
 
 
 def measure() -> Iterator[Row]:
-    posts: list[bytes] = []
+    posts: list[web.Post] = []
     statements: dict[str, list[Statement]] = {}
     for number in range(CLIENTS):
         trader = make_trader(f"sizing_{number}")
         post = _request(trader)
         goal_id = str(trader.goals[0].goal_id)
         statements[goal_id] = _rehearse(post)
-        posts.append(post.encode())
+        posts.append(post)
     count = len(statements[goal_id])
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "statements")
@@ -52,6 +61,7 @@ def measure() -> Iterator[Row]:
             yield _row(f"sizing over HTTP, 1 client, {count} statements", alone)
             together = _compare(real, bare, posts)
             yield _row(f"sizing over HTTP, {CLIENTS} clients", together, CLIENTS)
+            yield _cpu_row(real, bare, posts)
             yield _memory_row(real, bare)
 
 
@@ -62,21 +72,25 @@ def _request(trader: Trader) -> web.Post:
 
 
 def _rehearse(post: web.Post) -> list[Statement]:
-    """What the real view says to the database, sign-in by token included."""
+    """What the real view says to the database, sign-in by token included.
+
+    Of the second request, as of most: the first writes down that the token was used.
+    """
     client = Client(headers={"authorization": f"Token {post.token}"})
-    with captured() as statements:
-        answer = client.post(
-            post.path,
-            post.body,
-            content_type="application/json",
-            SERVER_NAME="localhost",
-        )
-    if answer.status_code != 200:
-        raise RuntimeError(f"the rehearsal was refused: {answer.content.decode()}")
+    for _ in range(2):
+        with captured() as statements:
+            answer = client.post(
+                post.path,
+                post.body,
+                content_type="application/json",
+                SERVER_NAME="localhost",
+            )
+        if answer.status_code != 200:
+            raise RuntimeError(f"the rehearsal was refused: {answer.content.decode()}")
     return statements
 
 
-def _compare(real: web.Server, bare: web.Server, posts: list[bytes]) -> Pair:
+def _compare(real: web.Server, bare: web.Server, posts: list[web.Post]) -> Pair:
     times = REQUESTS_A_ROUND // len(posts)
     return in_turn(
         partial(web.load, real.port, posts, times),
@@ -97,10 +111,41 @@ def _row(what: str, pair: Pair, clients: int = 1) -> Row:
     )
 
 
+def _cpu_row(real: web.Server, bare: web.Server, posts: list[web.Post]) -> Row:
+    """CPU a request of the web workers and of their PostgreSQL sessions."""
+    pair = in_turn(
+        partial(_cpu_a_request, real, posts),
+        partial(_cpu_a_request, bare, posts),
+        times=ROUNDS,
+        warm_up=1,
+    )
+    return Row(
+        "CPU of a sizing request",
+        show(pair.ours),
+        show(pair.floor),
+        pair.reach,
+        CPU_REACH,
+    )
+
+
+def _cpu_a_request(server: web.Server, posts: list[web.Post]) -> float:
+    times = CPU_REQUESTS // len(posts)
+    began = _cpu_seconds(server)
+    web.load(server.port, posts, times)
+    return (_cpu_seconds(server) - began) / (times * len(posts))
+
+
+def _cpu_seconds(server: web.Server) -> float:
+    with connection.cursor() as cursor:
+        cursor.execute(SESSIONS)
+        sessions = [pid for (pid,) in cursor.fetchall()]
+    return sum(map(cpu_of, [*server.workers(), *sessions]))
+
+
 def _memory_row(real: web.Server, bare: web.Server) -> Row:
     """The larger worker of each side, after what the rows above asked of it."""
     ours, floor = (
-        max((processes.memory_of(pid) for pid in server.workers()), key=_resident)
+        max((memory_of(pid) for pid in server.workers()), key=_resident)
         for server in (real, bare)
     )
     return Row(
@@ -113,5 +158,5 @@ def _memory_row(real: web.Server, bare: web.Server) -> Row:
     )
 
 
-def _resident(memory: processes.Memory) -> int:
+def _resident(memory: Memory) -> int:
     return memory.resident

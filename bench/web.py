@@ -5,10 +5,11 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
 
@@ -65,7 +66,7 @@ def _await_answer(server: Server, process: "subprocess.Popen[bytes]") -> None:
     end = monotonic() + LONGEST_START
     while monotonic() < end and process.poll() is None:
         try:
-            ask(server.port, b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            ask(server.port, "GET", "/healthz")
         except OSError:
             sleep(0.05)
         else:
@@ -75,59 +76,46 @@ def _await_answer(server: Server, process: "subprocess.Popen[bytes]") -> None:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A POST request, ready to be sent."""
+    """A POST request of JSON."""
 
     path: str
     body: bytes
     token: str
 
-    def encode(self) -> bytes:
-        head = (
-            f"POST {self.path} HTTP/1.1\r\n"
-            "Host: localhost\r\n"
-            f"Authorization: Token {self.token}\r\n"
-            "Content-Type: application/json\r\n"
-            "Accept: application/json\r\n"
-            f"Content-Length: {len(self.body)}\r\n"
-            "Connection: close\r\n\r\n"
-        )
-        return head.encode() + self.body
+
+def ask(
+    port: int, method: str, path: str, body: bytes | None = None, token: str = ""
+) -> None:
+    """Send a request on a connection of its own. Raises unless it is answered 200."""
+    connection = HTTPConnection(LOOPBACK, port, timeout=LONGEST_REQUEST)
+    headers = {
+        "Host": "localhost",
+        "Content-Type": "application/json",
+        "Connection": "close",
+    }
+    if token:
+        headers["Authorization"] = f"Token {token}"
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise RuntimeError(f"a request was refused: {text.decode()[:500]}")
 
 
-def ask(port: int, request: bytes) -> bytes:
-    """Send it on a connection of its own; the answer."""
-    with socket.create_connection((LOOPBACK, port), LONGEST_REQUEST) as connection:
-        connection.sendall(request)
-        parts = []
-        while part := connection.recv(65536):
-            parts.append(part)
-    return b"".join(parts)
-
-
-def load(port: int, requests: list[bytes], times: int) -> float:
+def load(port: int, posts: list[Post], times: int) -> float:
     """Seconds until every client has had its request answered `times`.
 
     One client a request, all at once, each waiting for one answer before it asks again.
     """
-    refused: list[bytes] = []
-    start = threading.Barrier(len(requests) + 1)
 
-    def client(request: bytes) -> None:
-        start.wait()
+    def client(post: Post) -> None:
         for _ in range(times):
-            answer = ask(port, request)
-            if not answer.startswith(b"HTTP/1.1 200"):
-                refused.append(answer)
-                return
+            ask(port, "POST", post.path, post.body, post.token)
 
-    clients = [threading.Thread(target=client, args=(one,)) for one in requests]
-    for thread in clients:
-        thread.start()
-    start.wait()
-    begin = perf_counter()
-    for thread in clients:
-        thread.join()
-    took = perf_counter() - begin
-    if refused:
-        raise RuntimeError(f"a request was refused: {refused[0].decode()[:500]}")
-    return took
+    with ThreadPoolExecutor(len(posts)) as clients:
+        begin = perf_counter()
+        list(clients.map(client, posts))
+        return perf_counter() - begin

@@ -1,25 +1,7 @@
 """The words of the goals' tables. The database checks each list."""
 
 from enum import StrEnum
-
-
-class GoalType(StrEnum):
-    MONTHLY_RETURN = "monthly_return"
-    QUARTERLY_RETURN = "quarterly_return"
-    YEARLY_RETURN = "yearly_return"
-    MONTHLY_INCOME = "monthly_income"
-    QUARTERLY_INCOME = "quarterly_income"
-    YEARLY_INCOME = "yearly_income"
-    PORTFOLIO_VALUE = "portfolio_value"
-
-    @property
-    def measures(self) -> "Measure":
-        return MEASURES[self]
-
-    @property
-    def months(self) -> int | None:
-        """Months of the calendar period; None for a goal without one."""
-        return MONTHS[self]
+from typing import Any, Self
 
 
 class Measure(StrEnum):
@@ -30,24 +12,40 @@ class Measure(StrEnum):
     VALUE = "value"  # money
 
 
-MEASURES = {
-    GoalType.MONTHLY_RETURN: Measure.RETURN,
-    GoalType.QUARTERLY_RETURN: Measure.RETURN,
-    GoalType.YEARLY_RETURN: Measure.RETURN,
-    GoalType.MONTHLY_INCOME: Measure.INCOME,
-    GoalType.QUARTERLY_INCOME: Measure.INCOME,
-    GoalType.YEARLY_INCOME: Measure.INCOME,
-    GoalType.PORTFOLIO_VALUE: Measure.VALUE,
-}
-MONTHS = {
-    GoalType.MONTHLY_RETURN: 1,
-    GoalType.QUARTERLY_RETURN: 3,
-    GoalType.YEARLY_RETURN: 12,
-    GoalType.MONTHLY_INCOME: 1,
-    GoalType.QUARTERLY_INCOME: 3,
-    GoalType.YEARLY_INCOME: 12,
-    GoalType.PORTFOLIO_VALUE: None,
-}
+class CalendarPeriod(StrEnum):
+    """How long a goal runs by default. A week begins on Monday."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+class GoalType(StrEnum):
+    """Every goal type: its name, what it measures, its period (None: no deadline)."""
+
+    measures: Measure
+    calendar: CalendarPeriod | None
+
+    DAILY_RETURN = "daily_return", Measure.RETURN, CalendarPeriod.DAY
+    WEEKLY_RETURN = "weekly_return", Measure.RETURN, CalendarPeriod.WEEK
+    MONTHLY_RETURN = "monthly_return", Measure.RETURN, CalendarPeriod.MONTH
+    QUARTERLY_RETURN = "quarterly_return", Measure.RETURN, CalendarPeriod.QUARTER
+    YEARLY_RETURN = "yearly_return", Measure.RETURN, CalendarPeriod.YEAR
+    DAILY_INCOME = "daily_income", Measure.INCOME, CalendarPeriod.DAY
+    WEEKLY_INCOME = "weekly_income", Measure.INCOME, CalendarPeriod.WEEK
+    MONTHLY_INCOME = "monthly_income", Measure.INCOME, CalendarPeriod.MONTH
+    QUARTERLY_INCOME = "quarterly_income", Measure.INCOME, CalendarPeriod.QUARTER
+    YEARLY_INCOME = "yearly_income", Measure.INCOME, CalendarPeriod.YEAR
+    PORTFOLIO_VALUE = "portfolio_value", Measure.VALUE, None
+
+    def __new__(cls, name: str, *what: Any) -> Self:
+        # Called for members only; the signature also serves `GoalType("daily_return")`.
+        member = str.__new__(cls, name)
+        member._value_ = name
+        member.measures, member.calendar = what
+        return member
 
 
 class GoalStatus(StrEnum):
@@ -71,13 +69,6 @@ class Health(StrEnum):
     LAGGING = "lagging"
     AT_RISK = "at_risk"
     UNREACHABLE = "unreachable"
-
-
-class PolicyName(StrEnum):
-    LADDER = "ladder"
-    CONSTANT = "constant"
-    PACE = "pace"
-    DEADLINE_OPTIMAL = "deadline_optimal"
 
 
 class AfterAchieved(StrEnum):

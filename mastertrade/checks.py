@@ -12,8 +12,8 @@ def check_no_debugging(app_configs: Any, **options: Any) -> list[CheckMessage]:
         return []
     return [
         Error(
-            "MASTERTRADE_DEBUG shows settings and code to whoever causes an error.",
-            hint="Leave it out where MASTERTRADE_HTTPS is 1.",
+            "MASTERTRADE_DEBUG shows settings and code to anyone who causes an error.",
+            hint="Remove it where MASTERTRADE_HTTPS is 1.",
             id="mastertrade.E001",
         )
     ]

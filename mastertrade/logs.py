@@ -32,7 +32,11 @@ class DiscreetFormatter(logging.Formatter):
         return cut_tokens(super().format(record))
 
 
-def without_traceback(record: logging.LogRecord) -> bool:
-    """A filter for what a client got wrong: one line, however deep it was found."""
-    record.exc_info = record.exc_text = record.stack_info = None
+def without_clients_traceback(record: logging.LogRecord) -> bool:
+    """A filter: one line for what a client got wrong, however deep it was found.
+
+    Django logs suspicious requests below `django.security`, each kind by a name.
+    """
+    if record.name.startswith("django.security."):
+        record.exc_info = record.exc_text = record.stack_info = None
     return True

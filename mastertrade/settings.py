@@ -20,7 +20,7 @@ from mastertrade.environment import (
     read_secret,
     read_text,
 )
-from mastertrade.logs import without_traceback
+from mastertrade.logs import without_clients_traceback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -174,7 +174,10 @@ REST_FRAMEWORK = {
         "goals.api.authentication.TokenAuthentication",
         "goals.api.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "mastertrade.web.permissions.KnowsParameters",
+    ],
     "DEFAULT_PAGINATION_CLASS": "mastertrade.web.errors.Pages",
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "mastertrade.web.negotiation.Negotiation",
     "DEFAULT_PARSER_CLASSES": ["mastertrade.web.json_parser.ExactJSONParser"],
@@ -236,9 +239,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {
-        "without_traceback": {
+        "without_clients_traceback": {
             "()": "django.utils.log.CallbackFilter",
-            "callback": without_traceback,
+            "callback": without_clients_traceback,
         },
     },
     "formatters": {
@@ -249,14 +252,19 @@ LOGGING = {
         }
     },
     # The only handler: Django's own, which know nothing of secrets, are taken away.
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["without_clients_traceback"],
+        }
+    },
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": "INFO"},
         "django.server": {"handlers": [], "propagate": True},
         # What a request got wrong is in its answer; only what we got wrong is logged.
         "django.request": {"level": "ERROR"},
-        "django.security.DisallowedHost": {"filters": ["without_traceback"]},
         # It reports every font it finds, in the middle of a report.
         "matplotlib": {"level": "WARNING"},
         # A warning for each request that waits for a thread.

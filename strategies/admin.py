@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString
 
 from goals.admin import FinancialGoalAdmin, figures
 from goals.admin.base import ReadOnlyAdmin, Section, ServiceAdmin, now_of
-from goals.admin.filters import GoalKindFilter, OwnKindFilter
+from goals.admin.filters import GoalKindFilter, KindFilter
 from goals.admin.forms import ServiceForm
 from goals.admin.logs import goal_link
 from goals.admin.readable import readable
@@ -37,9 +37,9 @@ class StrategyForm(ServiceForm[StrategyInstance]):
             "status",
         )
         help_texts = {
-            "strategy_id": "The user's own name for it; it never changes.",
+            "strategy_id": "The user's own name for it; it cannot be changed later.",
             "strategy_name": "Default: the strategy id.",
-            "strategy_type": "Small letters, digits and _, such as mean_reversion.",
+            "strategy_type": "Lower-case letters, digits and _, as in mean_reversion.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -66,6 +66,15 @@ class StrategyForm(ServiceForm[StrategyInstance]):
         )
 
 
+class StrategyKindFilter(KindFilter):
+    """By the strategy's own kind."""
+
+    title = "kind"
+
+    def of_kind(self, queryset: QuerySet[Any], kind: str) -> QuerySet[Any]:
+        return queryset.filter(kind=kind)
+
+
 @admin.register(StrategyInstance)
 class StrategyAdmin(ServiceAdmin[StrategyInstance]):
     form = StrategyForm
@@ -77,7 +86,7 @@ class StrategyAdmin(ServiceAdmin[StrategyInstance]):
         "risk_profile",
         "status_shown",
     )
-    list_filter = (OwnKindFilter, "status", "risk_profile", "strategy_type")
+    list_filter = (StrategyKindFilter, "status", "risk_profile", "strategy_type")
     search_fields = ("user__username", "strategy_id", "strategy_name")
     search_help_text = "Username, strategy id or name"
     ordering = ("user_id", "strategy_id")
@@ -101,7 +110,7 @@ class StrategyAdmin(ServiceAdmin[StrategyInstance]):
     def activate(self, request: HttpRequest, queryset: Strategies) -> None:
         self._set_status(request, queryset, StrategyStatus.ACTIVE)
 
-    @admin.action(description="Pause: does not compete", permissions=["change"])
+    @admin.action(description="Pause: no longer selected", permissions=["change"])
     def pause(self, request: HttpRequest, queryset: Strategies) -> None:
         self._set_status(request, queryset, StrategyStatus.PAUSED)
 
@@ -180,7 +189,7 @@ FinancialGoalAdmin.sections.append(
             ("Time", lambda row: figures.instant(row.as_of)),
             ("Strategy", lambda row: row.strategy_id),
             ("Stance", lambda row: figures.words(row.stance)),
-            ("Progress", lambda row: figures.percent(row.progress_pct)),
+            ("Progress", lambda row: figures.progress_percent(row.progress_pct)),
             ("Reason", lambda row: row.reason),
         ],
     )

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -101,7 +100,9 @@ def update_strategy(
 def wrong_in_strategy_id(user: User, strategy_id: str) -> Iterator[InvalidInput]:
     """What forbids a new strategy of that id."""
     if strategy_id in TAKEN_IDS:
-        yield InvalidInput("strategy_id", f"{strategy_id} is the name of an address.")
+        yield InvalidInput(
+            "strategy_id", f"{strategy_id} is reserved for an address of the API."
+        )
     mine = StrategyInstance.objects.filter(user_id=user.username)
     if mine.filter(strategy_id=strategy_id, kind=PortfolioKind.LIVE).exists():
         yield InvalidInput("strategy_id", f"You already have a strategy {strategy_id}.")
@@ -182,7 +183,7 @@ def log_selection(
         stance=selection.stance,
         progress_pct=progress_pct,
         reason=selection.reason,
-        ranking=[to_plain(asdict(ranked)) for ranked in selection.ranking],
+        ranking=to_plain(selection.ranking),
         as_of=as_of,
         created_at=now,
     )

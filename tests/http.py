@@ -228,13 +228,17 @@ def make_busy_trader(**fields: Any) -> Trader:
     return trader
 
 
-def make_replay(user: User, symbol: str = "TEST") -> ReplayRun:
+def make_replay(
+    user: User,
+    symbol: str = "TEST",
+    kind: PortfolioKind = PortfolioKind.SIMULATION,
+) -> ReplayRun:
     """The rows of a replay that traded nothing."""
     policy, constant = (
         create_portfolio(
             user=user,
             name=f"replay {symbol} {half} {uuid4().hex[:8]}",
-            kind=PortfolioKind.SIMULATION,
+            kind=kind,
             opening_balance=Decimal(1000),
             now=timezone.now(),
         )

@@ -15,6 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from goals.admin.figures import kind_notice
+from goals.admin.forms import Autocomplete
 from goals.models import Portfolio
 
 ROWS_A_PAGE = 25
@@ -65,6 +66,11 @@ class InspectionAdmin(GenericAdmin[Row]):
 
     class Media:
         css = {"all": ["goals/figures.css", "goals/admin.css"]}
+        js = ("goals/labels.js",)
+
+    def page_context(self, request: HttpRequest, obj: Row | None) -> dict[str, Any]:
+        """What the page of `obj`, or of a new row, shows besides its form."""
+        return {"kind_notice": kind_notice(portfolio_of(obj))}
 
     def render_change_form(
         self,
@@ -75,9 +81,15 @@ class InspectionAdmin(GenericAdmin[Row]):
         form_url: str = "",
         obj: Row | None = None,
     ) -> HttpResponse:
-        """Of what belongs to a portfolio that is not live, the page says so."""
-        context["kind_notice"] = kind_notice(portfolio_of(obj))
+        context |= self.page_context(request, obj)
         return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def formfield_for_foreignkey(
+        self, db_field: Any, request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs["widget"] = Autocomplete(db_field, self.admin_site)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def has_delete_permission(
         self, request: HttpRequest, obj: Row | None = None
@@ -189,20 +201,11 @@ class RecordedAdmin(ReadOnlyAdmin[Row], ServiceAdmin[Row]):
             return ()
         return tuple(flatten_fieldsets(super().get_fieldsets(request, obj)))
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Row | None = None,
-    ) -> HttpResponse:
+    def page_context(self, request: HttpRequest, obj: Row | None) -> dict[str, Any]:
+        context = super().page_context(request, obj)
         deed = self.deed_on(request, obj)
         context["verb"] = deed.verb if deed else None
-        if deed is not None:
-            context["title"] = deed.verb
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return context if deed is None else {**context, "title": deed.verb}
 
     def page_after(self, obj: Row) -> str:
         """Where a deed that was done leads: to the object's page."""
@@ -254,7 +257,7 @@ class SectionPage:
 
     section: Section
     page: Page[Any]
-    rows: list[list[Any]]
+    rows: list[list[tuple[str, Any]]]  # a row's cells with their headings
     newer: str
     older: str
 
@@ -289,31 +292,25 @@ class SectionsAdmin(ServiceAdmin[Row]):
     def bar(self, obj: Row, now: datetime) -> str:
         return ""
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Row | None = None,
-    ) -> HttpResponse:
-        if obj is not None and change:
-            now = now_of(request)
-            context |= {
-                "now": now,
-                "headline": self.headline(obj, now),
-                "bar": self.bar(obj, now),
-                "notice": self.notice(obj, now),
-                "section_pages": self._section_pages(request, obj),
-                "tools": [
-                    (tool.label, address)
-                    for tool in self.tools
-                    if request.user.has_perm(tool.permission)
-                    and (address := tool.address(obj, now))
-                ],
-            }
-        return super().render_change_form(request, context, add, change, form_url, obj)
+    def page_context(self, request: HttpRequest, obj: Row | None) -> dict[str, Any]:
+        context = super().page_context(request, obj)
+        if obj is None:
+            return context
+        now = now_of(request)
+        tools = [
+            (tool.label, address)
+            for tool in self.tools
+            if request.user.has_perm(tool.permission)
+            and (address := tool.address(obj, now))
+        ]
+        return context | {
+            "now": now,
+            "headline": self.headline(obj, now),
+            "bar": self.bar(obj, now),
+            "notice": self.notice(obj, now),
+            "section_pages": self._section_pages(request, obj),
+            "tools": tools,
+        }
 
     def _section_pages(self, request: HttpRequest, obj: Row) -> list[SectionPage]:
         return [
@@ -336,7 +333,7 @@ def _turn_to_page(request: HttpRequest, section: Section, obj: Model) -> Section
     page = paginator.get_page(request.GET.get(section.key))
     for row in page:
         row.shown_at = now_of(request)  # `as_of` is a column of some
-    rows = [[cell(row) for _, cell in section.columns] for row in page]
+    rows = [[(name, cell(row)) for name, cell in section.columns] for row in page]
     newer = older = ""
     if page.has_previous():
         newer = _address(request, section, page.previous_page_number())

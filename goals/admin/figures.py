@@ -7,33 +7,30 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from goals.decisions.periods import Period
-from goals.decisions.progress import HUNDRED, band_for
+from goals.decisions.progress import band_for, show_progress
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import GoalStatus, Measure, PortfolioKind
 from goals.models import FinancialGoal, Portfolio
-from mastertrade.values.money import MONEY, format_plain, round_down, round_to
+from mastertrade.values import in_text
+from mastertrade.values.money import HUNDRED, MONEY, format_plain, round_down, round_to
 
 NOTHING = SafeString('<span class="none">—</span>')
-# Money of one unit or more is shown to the cent; a smaller amount in full.
-CENTS = (MONEY[0], 2)
-# Truncated: 79.999 % must not read as 80 %, which is another band.
-SHOWN_PERCENT = (MONEY[0], 2)
+SHOWN_SHARE = (MONEY[0], 2)  # of a bar's length
 SHOWN_CHANCE = (MONEY[0], 1)
 LEAST_CHANCE = Decimal("0.001")  # as a ratio: what one place still shows
-SHOWN_RATE = (MONEY[0], 6)
-# What the bar shows beside 0 to 100 %, in percentage points, on either side.
+# What the bar shows outside 0 to 100 %, in percentage points, on either side.
 BAR_MARGIN = Decimal(6)
 SLIVER = Decimal(2)
 DEMO_NOTICE = (
     "Demo: recorded daily prices of AAPL, FB, GOOG, IBM and MSFT from January 2012 to "
     "March 2013, moved forward by whole weeks to end on the last weekday before it was "
     "made ({}). Its rules, goals and limits were chosen with hindsight, so that there "
-    "is much to see. It says nothing about the future, and nothing of it counts in a "
+    "is much to see. It says nothing about the future, and none of it counts towards a "
     "live portfolio."
 )
 REPLAY_NOTICE = (
-    "Part of a replay: recorded prices through the decisions of live trading. Nothing "
-    "of it counts in a live portfolio."
+    "Part of a replay: recorded prices run through the decisions of live trading. None "
+    "of it counts towards a live portfolio."
 )
 UNITS_OF_TIME = (
     (timedelta(days=1), "day"),
@@ -46,7 +43,7 @@ def kind_notice(portfolio: Portfolio | None) -> str:
     """What a portfolio that is not live is; empty for a live one, and without any."""
     if portfolio is None or portfolio.is_live:
         return ""
-    if portfolio.kind == PortfolioKind.DEMO and portfolio.finished_at is None:
+    if portfolio.shown_kind is PortfolioKind.DEMO:
         return DEMO_NOTICE.format(f"{portfolio.created_at:%Y-%m-%d}")
     return REPLAY_NOTICE
 
@@ -56,15 +53,30 @@ def number(value: Decimal | None) -> str:
     return "—" if value is None else f"{Decimal(format_plain(value)):,f}"
 
 
+def figure(
+    shown: str, exact: Decimal, unit: str = "", *, signed: bool = False
+) -> SafeString:
+    """A figure as it is read; the exact one shows when pointed at."""
+    unit = f" {unit}" if unit else ""
+    words = f"{Decimal(shown):{'+' if signed and exact > 0 else ''},f}{unit}"
+    title = f"{number(exact)}{unit}"
+    return format_html('<span class="figure" title="{}">{}</span>', title, words)
+
+
 def money(value: Decimal | None, currency: str) -> SafeString:
-    """An amount with its currency; the exact figure shows when pointed at."""
+    """An amount, to the places of its currency."""
     if value is None:
         return NOTHING
-    shown = round_to(value, CENTS) if abs(value) >= 1 else value
-    exact = f"{number(value)} {currency}"
-    return format_html(
-        '<span class="figure" title="{}">{} {}</span>', exact, number(shown), currency
-    )
+    return figure(in_text.money(value, currency), value, currency)
+
+
+def price(value: Decimal | None, currency: str) -> SafeString:
+    """Six digits, cents at the least: currencies are quoted to the fifth place."""
+    return NOTHING if value is None else figure(in_text.price(value), value, currency)
+
+
+def quantity(value: Decimal) -> SafeString:
+    return figure(in_text.quantity(value), value)
 
 
 def gain(value: Decimal | None, currency: str) -> SafeString:
@@ -79,31 +91,28 @@ def gain(value: Decimal | None, currency: str) -> SafeString:
 
 
 def rate(value: Decimal) -> SafeString:
-    """A unit value, to six places; the exact figure shows when pointed at."""
-    return format_html(
-        '<span class="figure" title="{}">{}</span>',
-        number(value),
-        number(round_to(value, SHOWN_RATE)),
-    )
+    """A unit value, or another ratio."""
+    return figure(in_text.unit_value(value), value)
 
 
 def value_and_progress(goal: FinancialGoal, expected_pct: Decimal | None) -> SafeString:
     """The bar with its figure, and below it the value in the goal's measure."""
     return format_html(
-        "{}<br><small>{}</small>",
+        "{}<br> <small>{}</small>",
         progress(goal.progress_pct, expected_pct),
         in_measure(goal.current_value, goal),
     )
 
 
 def percent(value: Decimal | None) -> SafeString:
-    """A percentage, cut after two places; the exact figure shows when pointed at."""
     if value is None:
         return NOTHING
-    shown = number(round_down(value, SHOWN_PERCENT))
-    return format_html(
-        '<span class="figure" title="{} %">{} %</span>', number(value), shown
-    )
+    return figure(in_text.decimals(value), value, "%")
+
+
+def progress_percent(value: Decimal) -> SafeString:
+    """79.999 % is not shown as 80 %, which is another band."""
+    return figure(show_progress(value).removesuffix(" %"), value, "%")
 
 
 def share(ratio: Decimal) -> str:
@@ -156,7 +165,7 @@ def _why_no_chance(goal: FinancialGoal, now: datetime) -> str:
     if goal.is_over(now):
         return "over"
     if goal.projected_at is None:
-        return "not projected yet"
+        return "not projected yet: the daily run projects it"
     trades = goal.projected_trades
     if trades is not None and trades < FEWEST_TRADES:
         return f"{trades} of {FEWEST_TRADES} trades"
@@ -165,12 +174,7 @@ def _why_no_chance(goal: FinancialGoal, now: datetime) -> str:
 
 def r(multiple: Decimal) -> SafeString:
     """A profit in units of what was at risk: "+1.5 R"."""
-    sign = "+" if multiple > 0 else ""
-    return format_html(
-        '<span class="figure">{}{} R</span>',
-        sign,
-        number(round_down(multiple, SHOWN_PERCENT)),
-    )
+    return figure(in_text.decimals(multiple), multiple, "R", signed=True)
 
 
 def in_measure(value: Decimal | None, goal: FinancialGoal) -> SafeString:
@@ -221,7 +225,7 @@ def deadline(target_date: date | None, period: Period, now: datetime) -> SafeStr
     if target_date is None or period.ends_at is None:
         return format_html('<span class="none">{}</span>', "no deadline")
     return format_html(
-        '<span class="deadline">{}<br><small>{}</small></span>',
+        '<span class="deadline">{}<br> <small>{}</small></span>',
         distance(period.ends_at, now),
         f"{target_date:%Y-%m-%d}",
     )
@@ -245,14 +249,10 @@ def way(goal: FinancialGoal) -> SafeString:
 
 def points(value: Decimal | None) -> SafeString:
     """A difference of percentages: signed, in percentage points."""
-    if value is None:
-        return NOTHING
-    sign = "+" if value > 0 else ""
-    return format_html(
-        '<span class="figure" title="{}">{}{} pp</span>',
-        number(value),
-        sign,
-        number(round_down(value, SHOWN_PERCENT)),
+    return (
+        NOTHING
+        if value is None
+        else figure(in_text.decimals(value), value, "pp", signed=True)
     )
 
 
@@ -265,9 +265,9 @@ def progress_bar(progress_pct: Decimal, expected_pct: Decimal | None) -> SafeStr
     filled = max(Decimal(0), min(progress_pct, HUNDRED))
     under = _overrun(-progress_pct)
     over = _overrun(progress_pct - HUNDRED)
-    label = f"{number(round_down(progress_pct, SHOWN_PERCENT))} %"
+    label = show_progress(progress_pct)
     if expected_pct is not None:
-        label += f", expected {number(round_down(expected_pct, SHOWN_PERCENT))} %"
+        label += f", expected {in_text.percent(expected_pct)}"
     parts = [
         _rect("track", BAR_MARGIN, HUNDRED),
         _rect(f"fill fill-{band_for(progress_pct)}", BAR_MARGIN, filled),
@@ -287,11 +287,11 @@ def progress_bar(progress_pct: Decimal, expected_pct: Decimal | None) -> SafeStr
 
 
 def progress(progress_pct: Decimal, expected_pct: Decimal | None) -> SafeString:
-    """The bar with its figure beside it."""
+    """The bar with its figure next to it."""
     return format_html(
         '<span class="progress">{}{}</span>',
         progress_bar(progress_pct, expected_pct),
-        percent(progress_pct),
+        progress_percent(progress_pct),
     )
 
 
@@ -305,6 +305,6 @@ def _rect(kind: str, x: Decimal, width: Decimal) -> SafeString:
     return format_html(
         '<rect class="{}" x="{}" y="0" width="{}" height="10"/>',
         kind,
-        format_plain(round_down(x, SHOWN_PERCENT)),
-        format_plain(round_down(width, SHOWN_PERCENT)),
+        format_plain(round_down(x, SHOWN_SHARE)),
+        format_plain(round_down(width, SHOWN_SHARE)),
     )

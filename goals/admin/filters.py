@@ -25,13 +25,12 @@ from goals.decisions.progress import (
     AHEAD_GAP_PCT,
     AT_RISK_GAP_PCT,
     AT_RISK_PROBABILITY,
-    HUNDRED,
     LAGGING_GAP_PCT,
     describe_band,
 )
 from goals.enums import GoalStatus, Health, PortfolioKind, ProgressBand
 from goals.models import FinancialGoal, Portfolio
-from mastertrade.values.money import PERCENT
+from mastertrade.values.money import HUNDRED, PERCENT
 
 Goals = QuerySet[FinancialGoal]
 Choices = Iterable[tuple[str, str]]
@@ -164,12 +163,16 @@ def _month_of(day: date) -> tuple[date, date]:
 
 
 class KindFilter(admin.SimpleListFilter):
-    """Rows of live portfolios unless another kind, or a portfolio, is asked for."""
+    """Rows of live portfolios unless another kind, or a portfolio, is asked for.
+
+    By `Portfolio.shown_kind`: the demo's replays are simulations.
+    """
 
     title = "kind of portfolio"
     parameter_name = "kind"
-    path = "portfolio__kind"
+    path = "portfolio__"
     ALL = "all"
+    DEFAULT = str(PortfolioKind.LIVE)
     NAMING: tuple[str, ...] = ("portfolio", "portfolio_id", "source_import__import_id")
 
     def __init__(
@@ -186,7 +189,7 @@ class KindFilter(admin.SimpleListFilter):
         """What is shown: the kind asked for, else the default."""
         asked = super().value()
         known = [word for word, _ in self.lookup_choices]
-        default = self.ALL if self.is_named else str(PortfolioKind.LIVE)
+        default = self.ALL if self.is_named else self.DEFAULT
         return asked if asked in known else default
 
     def choices(self, changelist: Any) -> Any:
@@ -200,15 +203,25 @@ class KindFilter(admin.SimpleListFilter):
         return self.of_kind(queryset, wanted)
 
     def of_kind(self, queryset: QuerySet[Any], kind: str) -> QuerySet[Any]:
-        return queryset.filter(**{self.path: kind})
+        return queryset.filter(is_shown_as(kind, self.path))
+
+
+def is_shown_as(kind: str, path: str = "") -> Q:
+    """`Portfolio.shown_kind` in SQL; `path` leads to the portfolio."""
+    of_demo = Q(**{f"{path}kind": PortfolioKind.DEMO})
+    replayed = Q(**{f"{path}finished_at__isnull": False})
+    if kind == PortfolioKind.DEMO:
+        return of_demo & ~replayed
+    own = Q(**{f"{path}kind": kind})
+    return own | (of_demo & replayed) if kind == PortfolioKind.SIMULATION else own
 
 
 class OwnKindFilter(KindFilter):
-    path = "kind"
+    path = ""
 
 
 class GoalKindFilter(KindFilter):
-    path = "goal__portfolio__kind"
+    path = "goal__portfolio__"
 
 
 class PortfolioFilter(admin.SimpleListFilter):
@@ -224,6 +237,6 @@ class PortfolioFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         value = self.value()
-        if value is None or not value.isdigit():
+        if value is None or not value.isdecimal():
             return queryset
         return queryset.filter(portfolio_id=int(value))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import uuid4
 
 from django import forms
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import DataError, IntegrityError, transaction
 from django.db.models import Model
 
@@ -33,6 +34,16 @@ else:
 
         def __class_getitem__(cls, model):
             return cls
+
+
+class Autocomplete(AutocompleteSelect):
+    """A key that is none is no choice, where Django's own fails."""
+
+    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
+        try:
+            return super().optgroups(name, value, attrs)
+        except ValueError:
+            return super().optgroups(name, [], attrs)
 
 
 class ServiceForm(GenericForm[Row]):
@@ -99,7 +110,7 @@ def _rule_of(error: Exception) -> str:
 
 
 class GoalForm(ServiceForm[FinancialGoal]):
-    """A goal; its owner is the portfolio's."""
+    """A goal; its owner is that of its portfolio, `instance.portfolio` if not asked."""
 
     class Meta:
         model = FinancialGoal
@@ -118,10 +129,10 @@ class GoalForm(ServiceForm[FinancialGoal]):
             "after_achieved",
         )
         help_texts = {
-            "target_value": "Percent for a return, the portfolio's money otherwise.",
+            "target_value": "Percent for a return, else in the portfolio's currency.",
             "start_value": "Only for a portfolio value; default: the live equity.",
             "start_date": "Default: today in the portfolio's time zone.",
-            "priority": "1 (highest) to 10: which goal of a portfolio decides.",
+            "priority": "1 (highest) to 10: the goal of highest priority decides.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -138,16 +149,14 @@ class GoalForm(ServiceForm[FinancialGoal]):
         """Only a new goal's date is chosen for the user, and only some have none."""
         field.help_text = "The last day of the period."
         if self.is_new:
-            field.help_text += (
-                " Default: the end of the calendar month, quarter or year."
-            )
+            field.help_text += " Default: the end of the type's calendar period."
         else:
-            field.required = self.instance.kind.months is not None
+            field.required = self.instance.kind.calendar is not None
 
     def call_service(self) -> FinancialGoal:
         if self.is_new:
             fields = dict(self.cleaned_data)
-            portfolio = fields.pop("portfolio")
+            portfolio = fields.pop("portfolio", None) or self.instance.portfolio
             return create_goal(
                 user=portfolio.user, portfolio=portfolio.pk, as_of=self.now, **fields
             )
@@ -176,9 +185,9 @@ class PortfolioForm(ServiceForm[Portfolio]):
         )
         help_texts = {
             "currency": "2 to 10 capital letters or digits, such as USDT.",
-            "time_zone": "Such as Europe/Vienna: where its days and months begin.",
-            "soft_drawdown_pct": "From here on no size above the base size.",
-            "hard_drawdown_pct": "Here trading halts until a person resumes it.",
+            "time_zone": "Such as Europe/Vienna: its days and months begin there.",
+            "soft_drawdown_pct": "From this drawdown on, no size above the base size.",
+            "hard_drawdown_pct": "At this drawdown trading halts until it is resumed.",
             "daily_loss_limit_pct": "Default: off.",
             "max_position_pct": "Percent of live equity per symbol. Default: off.",
         }
@@ -229,9 +238,9 @@ class CashFlowForm(OnceForm[CashFlow]):
         fields = ("portfolio", "amount", "flowed_at")
         labels = {"flowed_at": "Time"}
         help_texts = {
-            "amount": "Above 0 deposits, below 0 withdraws, in the portfolio's "
-            "currency.",
-            "flowed_at": "In UTC; now if empty.",
+            "amount": "In the portfolio's currency: positive deposits, negative "
+            "withdraws.",
+            "flowed_at": "In UTC; default: now.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -271,12 +280,12 @@ class HaltForm(ServiceForm[TradingHalt]):
         model = TradingHalt
         fields = ("portfolio", "reason")
         help_texts = {
-            "reason": "Entries stop until trading is resumed; open trades can be "
+            "reason": "No new trades until trading is resumed; open ones can be "
             "closed.",
         }
 
     def call_service(self) -> TradingHalt:
-        portfolio = self.cleaned_data["portfolio"]
+        portfolio = self.cleaned_data.get("portfolio") or self.instance.portfolio
         return halt_anew(
             user=portfolio.user,
             portfolio_id=portfolio.pk,
@@ -291,10 +300,10 @@ class ResumeForm(ServiceForm[TradingHalt]):
 
     reason = forms.CharField(
         required=False,
-        label="Why it is resumed",
+        label="Reason",
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="If you like. Every halt of the portfolio ends; the guards then "
-        "measure from what a unit is worth now.",
+        help_text="Optional. Every halt of the portfolio ends; the limits are then "
+        "measured from the present unit value.",
     )
 
     class Meta:

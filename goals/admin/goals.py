@@ -68,7 +68,7 @@ def clock_of(goal: FinancialGoal) -> datetime:
 
 
 def _fieldsets(what: Any, rules: Any) -> Any:
-    return (("Goal", {"fields": what}), ("How it decides", {"fields": rules}))
+    return (("Goal", {"fields": what}), ("Sizing rules", {"fields": rules}))
 
 
 def _pace(goal: FinancialGoal) -> Pace:
@@ -81,15 +81,12 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
     sections: ClassVar[list[Section]] = [HISTORY, DECISIONS]
     list_display = (
         "goal",
-        "owner",
-        "portfolio_name",
+        "portfolio_shown",
         "progress_shown",
-        "band",
         "health",
         "probability_shown",
         "deadline",
-        "status_shown",
-        "policy",
+        "status_and_band",
     )
     list_filter = (
         KindFilter,
@@ -154,7 +151,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
             self.message_user(request, lack.detail, messages.WARNING)
 
     def notice(self, goal: FinancialGoal, now: datetime) -> SafeString:
-        return SafeString() if goal.is_over(now) else lack_of(goal.portfolio)
+        return SafeString("") if goal.is_over(now) else lack_of(goal.portfolio)
 
     def bar(self, goal: FinancialGoal, now: datetime) -> SafeString:
         expected = goal.pace_at(now).expected_progress_pct
@@ -166,7 +163,11 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         value = figures.in_measure(goal.current_value, goal)
         required = figures.in_measure(pace.required_per_day, goal)
         return (
-            Figure("GoalProgress", figures.percent(goal.progress_pct), self.band(goal)),
+            Figure(
+                "GoalProgress",
+                figures.progress_percent(goal.progress_pct),
+                figures.badge(goal.band_at(now)),
+            ),
             Figure("Status", self.status_shown(goal), self._since(goal)),
             Figure("Value", value, figures.way(goal)),
             Figure("Health", figures.badge(pace.health), pace.reason),
@@ -182,7 +183,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
             return ""
         as_of = figures.instant(goal.projected_at)
         band = figures.chance_band(goal, clock_of(goal))
-        return format_html("{}<br>{}", band, as_of)
+        return format_html("{}<br> {}", band, as_of)
 
     def _since(self, goal: FinancialGoal) -> SafeString | str:
         at = goal.ended_at or goal.achieved_at
@@ -197,28 +198,30 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         return goal.user_id
 
     @admin.display(description="portfolio", ordering="portfolio__name")
-    def portfolio_name(self, goal: FinancialGoal) -> str:
-        return goal.portfolio.name
+    def portfolio_shown(self, goal: FinancialGoal) -> str:
+        return str(goal.portfolio)
 
     @admin.display(description="progress", ordering="progress_pct")
     def progress_shown(self, goal: FinancialGoal) -> SafeString:
         return figures.value_and_progress(goal, _pace(goal).expected_progress_pct)
 
-    @admin.display
-    def band(self, goal: FinancialGoal) -> SafeString:
-        return figures.badge(goal.band_at(clock_of(goal)))
+    @admin.display(description="status, band", ordering="status_now")
+    def status_and_band(self, goal: FinancialGoal) -> SafeString:
+        band = goal.band_at(clock_of(goal))
+        shown = figures.badge(band) if band else ""
+        return format_html("{} {}", self.status_shown(goal), shown)
 
     @admin.display(description="probability", ordering="probability")
     def probability_shown(self, goal: FinancialGoal) -> SafeString:
         now = clock_of(goal)
         chance, band = figures.chance(goal, now), figures.chance_band(goal, now)
-        return format_html("{}<br><small>{}</small>", chance, band)
+        return format_html("{}<br> <small>{}</small>", chance, band)
 
     @admin.display(description="health, pace gap")
     def health(self, goal: FinancialGoal) -> SafeString:
         pace = _pace(goal)
         return format_html(
-            "{}<br><small>{}</small>",
+            "{}<br> <small>{}</small>",
             figures.badge(pace.health),
             figures.points(pace.pace_gap_pct),
         )
@@ -263,11 +266,13 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         if taken < len(goal_ids):
             self.message_user(
                 request,
-                f"Goals that are not running and got none: {len(goal_ids) - taken}.",
+                f"Goals skipped because they are not running: {len(goal_ids) - taken}.",
                 messages.WARNING,
             )
 
-    @admin.action(description="Pause: measured, not deciding", permissions=["change"])
+    @admin.action(
+        description="Pause: still measured, sizes no trades", permissions=["change"]
+    )
     def pause(self, request: HttpRequest, queryset: Goals) -> None:
         self._each(request, queryset, "paused", self._set_status(GoalStatus.PAUSED))
 
@@ -275,7 +280,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
     def resume(self, request: HttpRequest, queryset: Goals) -> None:
         self._each(request, queryset, "resumed", self._set_status(GoalStatus.ACTIVE))
 
-    @admin.action(description="Cancel: ends for good", permissions=["change"])
+    @admin.action(description="Cancel for good", permissions=["change"])
     def cancel(self, request: HttpRequest, queryset: Goals) -> None:
         self._each(request, queryset, "cancelled", cancel_goal)
 

@@ -32,7 +32,7 @@ def past_halt_words(halt: TradingHalt) -> str:
     """Why trading was halted, and who resumed it when, or that its day ended it."""
     began = f"Halted on {halt.halted_at:%Y-%m-%d}: {halt.reason.rstrip('.')}."
     if halt.resumed_at is None:
-        return f"{began} Ended with its day."
+        return f"{began} Ended at the end of that day."
     why = f": {halt.resume_reason.rstrip('.')}" if halt.resume_reason else ""
     return f"{began} Resumed on {halt.resumed_at:%Y-%m-%d} by {halt.resumed_by}{why}."
 
@@ -51,7 +51,6 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
         "why",
         "state",
         "resumed",
-        "resumed_who",
     )
     list_filter = (KindFilter, "cause", PortfolioFilter)
     list_select_related = ("portfolio",)
@@ -74,7 +73,7 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
             },
         ),
         (
-            "How it went on",
+            "Resuming",
             {"fields": ("state", ("resumed", "resumed_who"), "because", "reference")},
         ),
     )
@@ -114,7 +113,7 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
 
     @admin.display(description="halted by")
     def who(self, halt: TradingHalt) -> str:
-        return halt.halted_by or "its guard"
+        return halt.halted_by or "the drawdown guard"
 
     @admin.display(description="until", ordering="halted_until")
     def until(self, halt: TradingHalt) -> SafeString | str:
@@ -134,34 +133,34 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
     def because(self, halt: TradingHalt) -> SafeString | str:
         return halt.resume_reason or figures.NOTHING
 
-    @admin.display(description="unit value it resumed at")
+    @admin.display(description="unit value on resuming")
     def reference(self, halt: TradingHalt) -> SafeString:
         if halt.resumed_unit_value is None:
             return figures.NOTHING
         return figures.rate(halt.resumed_unit_value)
 
-    @admin.display(description="drawdown then")
+    @admin.display(description="drawdown at the halt")
     def drawdown_then(self, halt: TradingHalt) -> SafeString:
         return figures.percent(_figure(halt, "drawdown_pct"))
 
-    @admin.display(description="loss of the day then")
+    @admin.display(description="loss of the day at the halt")
     def daily_loss_then(self, halt: TradingHalt) -> SafeString:
         return figures.percent(_figure(halt, "daily_loss_pct"))
 
-    @admin.display(description="equity then")
+    @admin.display(description="equity at the halt")
     def equity_then(self, halt: TradingHalt) -> SafeString:
         return figures.money(_figure(halt, "equity"), halt.portfolio.currency)
 
-    @admin.display(description="unrealised P&L then")
+    @admin.display(description="unrealised P&L at the halt")
     def unrealized_then(self, halt: TradingHalt) -> SafeString:
         return figures.gain(_figure(halt, "unrealized_pnl"), halt.portfolio.currency)
 
-    @admin.display(description="unit value then")
+    @admin.display(description="unit value at the halt")
     def rate_then(self, halt: TradingHalt) -> SafeString:
         value = _figure(halt, "unit_value")
         return figures.NOTHING if value is None else figures.rate(value)
 
-    @admin.display(description="live unit value then")
+    @admin.display(description="live unit value at the halt")
     def live_rate_then(self, halt: TradingHalt) -> SafeString:
         value = _figure(halt, "live_unit_value")
         return figures.NOTHING if value is None else figures.rate(value)

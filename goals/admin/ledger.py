@@ -1,23 +1,42 @@
 """The ledger: its entries, the figures of its days, cash flows, what was changed."""
 
-import json
 from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
 from goals.admin.base import Deed, ReadOnlyAdmin, RecordedAdmin
 from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.admin.forms import CashFlowForm
+from goals.admin.readable import readable
 from goals.models import CashFlow, LedgerChange, LedgerDay, LedgerEntry
+from mastertrade.values import in_text
+
+# Columns whose own names say too little.
+FIELD_LABELS = {
+    "adjustment_id": "sizing decision",
+    "entry_time": "opened",
+    "exit_time": "closed",
+    "exit_fee_fx_rate": "FX rate of the exit fees",
+    "fee_fx_rate": "FX rate of the fees",
+    "flowed_at": "time",
+    "fx_rate": "FX rate",
+    "ledger_key": "place in the ledger",
+    "parent_trade_id": "part of trade",
+    "profit_loss": "P&L after fees",
+    "request_fingerprint": "fingerprint of the request",
+    "source_import_id": "import",
+    "stop_price": "stop",
+    "unbooked_profit": "rounding carried forward",
+    "voided_at": "void since",
+}
 
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
-    list_display = ("time", "portfolio", "kind", "booked", "trade_id", "cash_flow")
+    list_display = ("time", "portfolio", "kind", "booked", "source")
     list_filter = (KindFilter, "kind", PortfolioFilter)
     list_select_related = ("portfolio", "cash_flow")
     search_fields = ("portfolio__user__username", "portfolio__name", "=trade_id")
@@ -29,6 +48,10 @@ class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
     def time(self, row: LedgerEntry) -> SafeString:
         return figures.instant(row.effective_at)
 
+    @admin.display(description="of")
+    def source(self, row: LedgerEntry) -> str:
+        return _source_of(row)
+
     @admin.display(description="amount", ordering="amount")
     def booked(self, row: LedgerEntry) -> SafeString:
         return figures.gain(row.amount, row.portfolio.currency)
@@ -36,19 +59,23 @@ class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
 
 @admin.register(LedgerDay)
 class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
-    list_display = ("day", "portfolio", "entries", "equity_then", "rate_then")
+    list_display = ("day_shown", "portfolio", "entries", "equity_then", "rate_then")
     list_filter = (KindFilter, PortfolioFilter)
     list_select_related = ("portfolio",)
     search_fields = ("portfolio__user__username", "portfolio__name")
     search_help_text = "Username or portfolio name"
     ordering = ("-day", "-ledger_day_id")
     fields = (
-        ("portfolio", "day"),
+        ("portfolio", "day_shown"),
         ("entries", "last_entry"),
         ("equity_then", "realized_then"),
         ("rate_then", "peak_then", "units_then"),
         ("highest_equity", "highest_rate"),
     )
+
+    @admin.display(description="day", ordering="day")
+    def day_shown(self, row: LedgerDay) -> str:
+        return row.day.isoformat()
 
     @admin.display(description="newest entry", ordering="last_entry_at")
     def last_entry(self, row: LedgerDay) -> SafeString:
@@ -72,7 +99,7 @@ class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
 
     @admin.display(description="units after")
     def units_then(self, row: LedgerDay) -> str:
-        return f"{figures.number(row.units)} (run {row.unit_run})"
+        return f"{in_text.quantity(row.units)} (run {row.unit_run})"
 
     @admin.display(description="highest equity of the day")
     def highest_equity(self, row: LedgerDay) -> SafeString:
@@ -98,7 +125,6 @@ class CashFlowAdmin(RecordedAdmin[CashFlow]):
         "portfolio",
         "flow",
         "valued",
-        "external_id",
         "created_by",
         "voided",
     )
@@ -145,13 +171,13 @@ class CashFlowAdmin(RecordedAdmin[CashFlow]):
 
 @admin.register(LedgerChange)
 class LedgerChangeAdmin(ReadOnlyAdmin[LedgerChange]):
-    list_display = ("time", "what", "action", "changed_by", "changed_columns")
+    list_display = ("time", "what", "action_shown", "changed_by", "changed_fields")
     list_filter: ClassVar[tuple[Any, ...]] = ("action",)
     list_select_related = ("cash_flow",)
     search_fields = ("changed_by", "=trade_id", "=cash_flow__cash_flow_id")
     search_help_text = "Who changed it, trade id or cash flow id"
     ordering = ("-change_id",)
-    fields = (("what", "action"), ("time", "changed_by"), "was", "became")
+    fields = (("what", "action_shown"), ("time", "changed_by"), "changes")
 
     @admin.display(description="changed", ordering="changed_at")
     def time(self, row: LedgerChange) -> SafeString:
@@ -159,22 +185,39 @@ class LedgerChangeAdmin(ReadOnlyAdmin[LedgerChange]):
 
     @admin.display(description="of")
     def what(self, row: LedgerChange) -> str:
-        if row.trade_id is not None:
-            return f"trade {row.trade_id}"
-        return f"cash flow {row.cash_flow_id}"
+        return _source_of(row)
 
-    @admin.display(description="columns")
-    def changed_columns(self, row: LedgerChange) -> str:
-        return ", ".join(sorted(row.after))
+    @admin.display(description="change", ordering="action")
+    def action_shown(self, row: LedgerChange) -> SafeString:
+        return figures.badge(row.action)
 
-    @admin.display(description="before")
-    def was(self, row: LedgerChange) -> SafeString:
-        return _show(row.before)
+    @admin.display(description="fields")
+    def changed_fields(self, row: LedgerChange) -> str:
+        return ", ".join(sorted(map(field_label, row.after)))
 
-    @admin.display(description="after")
-    def became(self, row: LedgerChange) -> SafeString:
-        return _show(row.after)
+    @admin.display
+    def changes(self, row: LedgerChange) -> SafeString:
+        return what_changed(row)
 
 
-def _show(columns: dict[str, object]) -> SafeString:
-    return format_html("<pre>{}</pre>", json.dumps(columns, indent=2, sort_keys=True))
+def _source_of(row: LedgerEntry | LedgerChange) -> str:
+    if row.trade_id is not None:
+        return f"trade {row.trade_id}"
+    return f"cash flow {row.cash_flow_id}"
+
+
+def what_changed(change: LedgerChange) -> SafeString:
+    """Each field of the trade or cash flow, before and after."""
+    return readable(
+        [
+            {"field": field_label(name), "before": change.before.get(name), "after": it}
+            for name, it in sorted(
+                change.after.items(), key=lambda item: field_label(item[0])
+            )
+        ]
+    )
+
+
+def field_label(column: str) -> str:
+    """What people call a column of a trade or cash flow."""
+    return FIELD_LABELS.get(column) or figures.words(column.removesuffix("_id"))

@@ -173,9 +173,9 @@ class GoalAdjustmentLogAdmin(ReadOnlyAdmin[GoalAdjustmentLog]):
                 )
             },
         ),
-        ("Guards, in the order they were asked", {"fields": ("guards_shown",)}),
+        ("Guards, in order", {"fields": ("guards_shown",)}),
         (
-            "What it looked at",
+            "Inputs of the decision",
             {
                 "fields": (
                     "progress",
@@ -186,7 +186,7 @@ class GoalAdjustmentLogAdmin(ReadOnlyAdmin[GoalAdjustmentLog]):
                 )
             },
         ),
-        ("What the caller was answered", {"fields": ("answer_shown",)}),
+        ("Answer", {"fields": ("answer_shown",)}),
         ("Request", {"fields": ("request", "created")}),
     )
 
@@ -271,7 +271,7 @@ class PolicyTableAdmin(ReadOnlyAdmin[PolicyTable]):
     fieldsets = (
         ("Table", {"fields": ("table_hash", "version", "time")}),
         (
-            "What it was solved for",
+            "Solved for",
             {
                 "fields": (
                     "goal_shown",

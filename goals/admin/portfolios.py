@@ -29,6 +29,7 @@ from goals.models import (
 from goals.services.resuming import resume_trading
 from goals.services.risk_state import is_in_force
 from goals.services.trading_state import trading_state_of, with_trading_state
+from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
 
 MAY = ["change"]
@@ -130,7 +131,7 @@ HALTS = Section(
         ("Halted", lambda row: figures.instant(row.halted_at)),
         ("Cause", lambda row: figures.words(row.cause)),
         ("Why", lambda row: row.reason),
-        ("By", lambda row: row.halted_by or "its guard"),
+        ("By", lambda row: row.halted_by or "the drawdown guard"),
         ("Until", lambda row: figures.instant(row.halted_until)),
         ("Resumed", lambda row: figures.instant(row.resumed_at)),
         ("Resumed by", lambda row: row.resumed_by or figures.NOTHING),
@@ -165,10 +166,9 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
     sections: ClassVar[list[Section]] = [GOALS, HALTS, DAYS, LEDGER, CASH_FLOWS]
     list_display = (
         "name",
-        "kind",
+        "kind_shown",
         "owner",
         "equity_shown",
-        "unit_value_shown",
         "drawdown",
         "realized",
         "state",
@@ -221,7 +221,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
     def headline(self, portfolio: Portfolio, now: datetime) -> Sequence[Figure]:
         currency = portfolio.currency
         return (
-            Figure("Kind", figures.badge(portfolio.kind)),
+            Figure("Kind", self.kind_shown(portfolio)),
             Figure("Equity", figures.money(portfolio.equity, currency)),
             Figure("Live equity", figures.money(portfolio.live_equity, currency)),
             Figure("Realised P&L", figures.gain(portfolio.realized_pnl, currency)),
@@ -229,7 +229,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
             Figure(
                 "Unit value",
                 figures.rate(portfolio.unit_value),
-                f"peak {figures.number(portfolio.peak_unit_value)}",
+                f"peak {in_text.unit_value(portfolio.peak_unit_value)}",
             ),
             Figure("Drawdown", figures.percent(portfolio.drawdown_pct)),
             Figure("Trading", figures.badge(trading_state_of(portfolio))),
@@ -265,6 +265,10 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
             except DomainError as error:
                 self.message_user(request, str(error), messages.ERROR)
 
+    @admin.display(description="kind", ordering="kind")
+    def kind_shown(self, portfolio: Portfolio) -> SafeString:
+        return figures.badge(portfolio.shown_kind)
+
     @admin.display(ordering="user_id")
     def owner(self, portfolio: Portfolio) -> str:
         return portfolio.user_id
@@ -272,10 +276,6 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
     @admin.display(description="equity", ordering="equity")
     def equity_shown(self, portfolio: Portfolio) -> SafeString:
         return figures.money(portfolio.equity, portfolio.currency)
-
-    @admin.display(description="unit value", ordering="unit_value")
-    def unit_value_shown(self, portfolio: Portfolio) -> SafeString:
-        return figures.rate(portfolio.unit_value)
 
     @admin.display(ordering="drawdown_pct")
     def drawdown(self, portfolio: Portfolio) -> SafeString:

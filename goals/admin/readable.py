@@ -108,7 +108,7 @@ def _scalar(value: Any, key: str) -> SafeString:
         return format_html("{}", "yes" if value else "no")
     if isinstance(value, str) and key not in NAMES:
         if DECIMAL.fullmatch(value):
-            return figures.rate(Decimal(value))
+            return figures.quantity(Decimal(value))
         if INSTANT.fullmatch(value):
             return figures.instant(datetime.fromisoformat(value))
     return format_html("{}", value)

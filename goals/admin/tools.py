@@ -46,7 +46,7 @@ def lack_of(portfolio: Portfolio) -> SafeString:
     """What a portfolio without money lacks; empty where it has some."""
     lack = find_lack_of_money(portfolio)
     if lack is None:
-        return SafeString()
+        return SafeString("")
     return format_html("{} Or use “Deposit or withdraw” on this page.<br>", lack.detail)
 
 

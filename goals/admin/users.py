@@ -126,7 +126,10 @@ class TokenAdmin(ReadOnlyAdmin[Any]):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """Name the tokens by their start; their own name is a digest of 128 letters."""
         _, counts, missing, protected = super().get_deleted_objects(objs, request)
-        names = [f"{self.start(token)} of {token.user_id}" for token in objs]
+        names = [
+            f"{self.start(token)} of {token.user_id}, and webhooks issued with it"
+            for token in objs
+        ]
         return names, counts, missing, protected
 
     @admin.display(description="token")

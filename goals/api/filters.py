@@ -11,12 +11,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
 from goals.decisions.periods import local_midnight
+from goals.decisions.policies import PolicyName
 from goals.decisions.progress import BAND_FLOORS_PCT
 from goals.enums import (
     GoalStatus,
     GoalType,
     HaltCause,
-    PolicyName,
     PortfolioKind,
     ProgressBand,
     TradingState,
@@ -133,8 +133,8 @@ class KindFilter(WordsFilter):
             field_name,
             choices=choices(kinds),
             help_text=(
-                "Of portfolios of this kind; may be repeated. Default: live, or the "
-                "kind of the portfolio that is named."
+                "Only rows of portfolios of this kind; may be repeated. Default: "
+                "live, or the kind of the portfolio named."
             ),
         )
 

@@ -8,14 +8,13 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR
+from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
 from goals.enums import (
     AfterAchieved,
     EdgeGuard,
     GoalStatus,
     GoalType,
     Health,
-    PolicyName,
     PortfolioKind,
     ProgressBand,
     TradingState,
@@ -199,14 +198,14 @@ class VoidSerializer(StrictSerializer):
 
 
 class WarningSerializer(serializers.Serializer[Any]):
-    """What stands in the way, and what to do about it."""
+    """What prevents it, and what to do about it."""
 
     code = serializers.CharField()
     message = serializers.CharField()
 
 
 class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
-    """A goal as of the request's one reading of the clock.
+    """A goal as of the time of the request.
 
     `status` is by that clock, also where the daily run is late; `band` and
     `health` are null once the goal is over.

@@ -21,19 +21,18 @@ from decimal import Decimal
 from mastertrade.values.exceptions import InsufficientEquity, OutOfRange
 from mastertrade.values.money import (
     CARRIED,
+    HUNDRED,
     MONEY,
+    ONE,
     PERCENT,
     UNIT_VALUE,
     UNITS,
+    ZERO,
     exactly,
     fits,
     format_plain,
     round_to,
 )
-
-ZERO = Decimal(0)
-ONE = Decimal(1)
-HUNDRED = Decimal(100)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,66 +8,36 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from goals.decisions.policies import (
-    AFTER_ACHIEVED_FACTORS,
-    PACE_VERSION,
-    TABLES,
-    pace_factor,
-)
-from goals.decisions.progress import band_for, describe_band
+from goals.decisions.policies import AFTER_ACHIEVED_FACTORS, FALLBACK, PolicyName
+from goals.decisions.policies.base import PolicyInputs
+from goals.decisions.progress import band_for, describe_band, show_progress
 from goals.decisions.trade_record import FEWEST_TRADES
-from goals.enums import AfterAchieved, PolicyName, ProgressBand
-from mastertrade.values.money import format_plain, round_to
+from goals.enums import AfterAchieved, ProgressBand
+from mastertrade.values.money import format_plain
 
 # There is nothing to catch up with; so nothing is traded larger for it.
 FROZEN_FACTOR = Decimal(1)
 
 
-@dataclass(frozen=True, slots=True)
-class SolvedFactor:
-    """What a solved table answers: the factor, and the probability it comes with.
-
-    `table` is the hash of all the table was solved from.
-    """
-
-    factor: Decimal
-    probability: Decimal
-    table: str
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class GoalState:
-    """What a sizing decision knows of one goal.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalState(PolicyInputs):
+    """What a sizing decision knows of one goal, next to what its policy looks at.
 
     `achieved`: the goal has been achieved, now or before. `deadline` is the end of
     its period, None without one. `priority` 1 is the highest. A goal that is not
     `reachable` whatever is traded (its run of units ended in ruin) asks for 1; so does
-    one that is `unreachable`, for the reason that says.
-
-    `trades_left` until the deadline, `need` the log-growth each of them must still
-    bring, `edge` the shrunk mean growth per trade (ratios), `equity` today's in units
-    of that at the goal's start, `solved` for `deadline_optimal` alone: None where they
-    are not known, and a policy that needs them is then the ladder. `postponed`: what
-    costs work was not done for it in this call, as it does not decide.
+    one that is `unreachable`, for the reason that says. Where what its policy needs is
+    not known, the policy is the ladder. `postponed`: what costs work was not done for
+    it in this call, as it does not decide.
     """
 
     goal_id: int
-    progress_pct: Decimal
     achieved: bool
     priority: int
     deadline: datetime | None
     policy: PolicyName
-    min_factor: Decimal
-    max_factor: Decimal
     after_achieved: AfterAchieved
-    time_left_ratio: Decimal = Decimal(1)
     reachable: bool = True
-    need: Decimal | None = None
-    edge: Decimal | None = None
-    trades_left: Decimal | None = None
-    equity: Decimal | None = None
-    solved: SolvedFactor | None = None
     unreachable: str | None = None
     postponed: bool = False
 
@@ -147,92 +117,45 @@ def measure_goal_factor(goal: GoalState) -> GoalFactor:
 
 
 def _ask_policy(goal: GoalState) -> tuple[str, Decimal, str]:
-    progress = format_plain(goal.progress_pct)
+    progress = show_progress(goal.progress_pct)
     if goal.achieved:
         factor = AFTER_ACHIEVED_FACTORS[goal.after_achieved]
-        words = f"goal {goal.goal_id} is achieved (progress {progress} %)"
+        words = f"goal {goal.goal_id} is achieved (progress {progress})"
         gives = f"{goal.after_achieved} gives {format_plain(factor)}"
         return f"after-achieved-{goal.after_achieved}", factor, f"{words}: {gives}"
-    why_not = goal.unreachable or (None if goal.reachable else "its run is over")
+    why_not = goal.unreachable or (
+        None if goal.reachable else "its units are worth nothing"
+    )
     if why_not is not None:
-        words = f"goal {goal.goal_id} can no longer be reached (progress {progress} %"
+        words = f"goal {goal.goal_id} can no longer be reached (progress {progress}"
         frozen = f"its factor is frozen at {format_plain(FROZEN_FACTOR)}"
         return "unreachable", FROZEN_FACTOR, f"{words}: {why_not}): {frozen}"
-    version, factor, gives = _ask_own_policy(goal)
+    version, factor, gives = _ask_own_policy(goal, goal.policy)
     words = (
-        f"goal {goal.goal_id} is {goal.band.replace('_', ' ')} at {progress} % "
+        f"goal {goal.goal_id} is {goal.band.replace('_', ' ')} at {progress} "
         f"({describe_band(goal.band)})"
     )
     return version, factor, f"{words}: {gives}"
 
 
-def _ask_own_policy(goal: GoalState) -> tuple[str, Decimal, str]:
+def _ask_own_policy(goal: GoalState, policy: PolicyName) -> tuple[str, Decimal, str]:
     """The policy's version, its factor and what it goes by in words."""
-    if goal.policy is PolicyName.PACE:
-        if goal.need is not None and goal.edge is not None:
-            return _ask_pace(goal, goal.need, goal.edge)
-    elif goal.policy is PolicyName.DEADLINE_OPTIMAL:
-        if goal.solved is not None:
-            return _ask_solved(goal, goal.solved)
-    else:
-        return _ask_table(goal, goal.policy)
-    version, factor, gives = _ask_table(goal, PolicyName.LADDER)
-    return version, factor, f"the {goal.policy} policy {_say_lack(goal)}: {gives}"
-
-
-def _ask_table(goal: GoalState, policy: PolicyName) -> tuple[str, Decimal, str]:
-    table = TABLES[policy]
-    factor = table.factor(goal.progress_pct, goal.time_left_ratio)
-    return table.version, factor, f"the {policy} policy gives {format_plain(factor)}"
-
-
-def _ask_pace(
-    goal: GoalState, need: Decimal, edge: Decimal
-) -> tuple[str, Decimal, str]:
-    factor = pace_factor(
-        goal.progress_pct,
-        need,
-        edge,
-        min_factor=goal.min_factor,
-        max_factor=goal.max_factor,
-    )
-    gives = (
-        f"the {goal.policy} policy gives {format_plain(factor)} (need "
-        f"{_percent(need)} and edge {_percent(edge)} per trade, {_say_trades(goal)})"
-    )
-    return PACE_VERSION, factor, gives
-
-
-def _ask_solved(goal: GoalState, solved: SolvedFactor) -> tuple[str, Decimal, str]:
-    gives = (
-        f"the {goal.policy} policy gives {format_plain(solved.factor)} (P "
-        f"{_percent(solved.probability)} to touch the goal, "
-    )
-    if goal.need is not None and goal.edge is not None:
-        gives += (
-            f"need {_percent(goal.need)} and edge {_percent(goal.edge)} per trade, "
-        )
-    return solved.version, solved.factor, f"{gives}{_say_trades(goal)})"
+    answer = policy.rule.ask(goal)
+    if answer is None:
+        version, factor, gives = _ask_own_policy(goal, FALLBACK)
+        return version, factor, f"the {policy} policy {_say_lack(goal)}: {gives}"
+    return answer.version, answer.factor, f"the {policy} policy {answer.gives}"
 
 
 def _say_lack(goal: GoalState) -> str:
     """Why there is nothing to go by but the ladder."""
     if goal.deadline is None:
-        return "needs a deadline and goes by the ladder"
+        return "needs a deadline; without one the ladder decides"
     if goal.edge is None:
-        return f"needs {FEWEST_TRADES} closed trades and goes by the ladder"
+        return f"needs {FEWEST_TRADES} closed trades; until then the ladder decides"
     if goal.postponed:
-        return "is not solved in this call, as the goal does not decide: by the ladder"
-    return "has nothing to go by but the ladder"
-
-
-def _say_trades(goal: GoalState) -> str:
-    left = goal.trades_left or Decimal(0)
-    return f"{format_plain(round_to(left, (12, 1)))} trades left"
-
-
-def _percent(ratio: Decimal) -> str:
-    return f"{format_plain(round_to(ratio * 100, (40, 4)))} %"
+        return "is not solved here, as the goal does not decide: the ladder is used"
+    return "lacks its inputs, so the ladder decides"
 
 
 def rank(goal: GoalState) -> tuple[int, bool, float, int]:

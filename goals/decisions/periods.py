@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from goals.enums import GoalType
+from goals.enums import CalendarPeriod, GoalType
+
+SUNDAY = 6
+MONTHS = {
+    CalendarPeriod.MONTH: 1,
+    CalendarPeriod.QUARTER: 3,
+    CalendarPeriod.YEAR: 12,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,27 +69,46 @@ def period_of(start_date: date, target_date: date | None, time_zone: str) -> Per
 
 
 def calendar_end(goal_type: GoalType, day: date) -> date | None:
-    """The last date of the calendar month, quarter or year that holds `day`.
+    """The last date of the goal type's calendar period that holds `day`.
 
     None for a goal type without a calendar period.
     """
-    months = goal_type.months
-    if months is None:
-        return None
+    match goal_type.calendar:
+        case None:
+            return None
+        case CalendarPeriod.DAY:
+            return day
+        case CalendarPeriod.WEEK:
+            left = SUNDAY - day.weekday()
+            return day + timedelta(days=min(left, (date.max - day).days))
+    months = MONTHS[goal_type.calendar]
     last_month = (day.month - 1) // months * months + months
     return date(day.year, last_month, monthrange(day.year, last_month)[1])
 
 
+def place_in_year(goal_type: GoalType, day: date) -> int:
+    """How many of the type's calendar periods come before the day's in its year.
+
+    0 for days and weeks: there are too many to be lined up year by year.
+    """
+    if goal_type.calendar not in MONTHS:
+        return 0
+    return (day.month - 1) // MONTHS[goal_type.calendar]
+
+
 def following_period(
-    goal_type: GoalType, start_date: date, target_date: date
+    goal_type: GoalType, start_date: date, target_date: date, time_zone: str
 ) -> tuple[date, date]:
     """First and last date of the period after this one.
 
-    A period that ends with its calendar month, quarter or year is followed by the
-    next whole one; any other by as many days as it had.
+    A period that ends with its calendar period is followed by the next whole one; any
+    other by as many days as it had. A day that the time zone skips is none.
     """
     next_start = target_date + timedelta(days=1)
     next_end = calendar_end(goal_type, next_start)
     if next_end is None or calendar_end(goal_type, target_date) != target_date:
         next_end = target_date + (next_start - start_date)
+    following = period_of(next_start, next_end, time_zone)
+    if following.ends_at == following.starts_at:
+        return following_period(goal_type, next_start, next_end, time_zone)
     return next_start, next_end

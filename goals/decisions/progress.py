@@ -6,7 +6,9 @@ from decimal import Decimal
 
 from goals.decisions.periods import Period
 from goals.enums import GoalStatus, Health, Measure, ProgressBand
+from mastertrade.values import in_text
 from mastertrade.values.money import (
+    HUNDRED,
     MONEY,
     PERCENT,
     exactly,
@@ -15,7 +17,6 @@ from mastertrade.values.money import (
     round_to,
 )
 
-HUNDRED = Decimal(100)
 # A progress outside is held here, in percent.
 PROGRESS_BOUND_PCT = Decimal(99_999_999)
 SECONDS_PER_DAY = 86_400
@@ -147,6 +148,13 @@ def band_for(progress_pct: Decimal) -> ProgressBand:
     return band
 
 
+def show_progress(progress_pct: Decimal) -> str:
+    """As text: never beyond the floor of a band that it has not reached."""
+    floors = BAND_FLOORS_PCT.values()
+    nearest = min(floors, key=lambda floor: abs(floor - progress_pct))
+    return in_text.percent(progress_pct, nearest)
+
+
 def describe_band(band: ProgressBand) -> str:
     """The band's range in words, e.g. "from 30 to below 80 %"."""
     floors = [None, *BAND_FLOORS_PCT.values(), None]
@@ -185,8 +193,8 @@ def measure_pace(
     gap = round_to(_hold_progress(progress.progress_pct - expected), PERCENT)
     health = None if over else health_for(gap, probability, unreachable=unreachable)
     words = (
-        f"{format_plain(progress.progress_pct)} % of the way after "
-        f"{format_plain(expected)} % of the time"
+        f"{in_text.percent(progress.progress_pct, expected)} of the way after "
+        f"{in_text.percent(expected, progress.progress_pct)} of the time"
     )
     left = Decimal(0) if over else whole - elapsed
     required = _required_per_day(target_value - progress.current_value, left)

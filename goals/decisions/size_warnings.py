@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from goals.decisions.guards import Exposure, RiskState
+from goals.decisions.guards.base import Exposure, RiskState
 from goals.decisions.trade_record import FEWEST_TRADES
 from mastertrade.values.money import exactly, format_plain
 
@@ -31,7 +31,7 @@ def find_warnings(
 ) -> tuple[SizeWarning, ...]:
     """The warnings about a size (notional, after all guards) and its factor."""
     found = (
-        _warn_of_leverage(size, exposure.live_equity),
+        _warn_of_leverage(size, exposure),
         _warn_of_no_record(factor, risk_state),
         _warn_of_old_marks(exposure.oldest_mark_seconds),
     )
@@ -39,7 +39,8 @@ def find_warnings(
 
 
 @exactly
-def _warn_of_leverage(size: Decimal, live_equity: Decimal) -> SizeWarning | None:
+def _warn_of_leverage(size: Decimal, exposure: Exposure) -> SizeWarning | None:
+    live_equity = exposure.live_equity
     if size == 0 or size <= live_equity:
         return None
     multiple = size / live_equity
@@ -48,8 +49,8 @@ def _warn_of_leverage(size: Decimal, live_equity: Decimal) -> SizeWarning | None
     multiple = multiple.quantize(Decimal(1).scaleb(-places), ROUND_CEILING)
     return SizeWarning(
         ABOVE_LIVE_EQUITY,
-        f"The size {format_plain(size)} is above the live equity "
-        f"{format_plain(live_equity)}: it needs a leverage of "
+        f"The size {exposure.in_words(size, live_equity)} is above the live equity "
+        f"{exposure.in_words(live_equity, size)}: it needs a leverage of "
         f"{format_plain(multiple)}. Ask about a smaller base_size, send max_size, or "
         "set the portfolio's max_position_pct.",
     )
@@ -64,9 +65,9 @@ def _warn_of_no_record(factor: Decimal, risk_state: RiskState) -> SizeWarning | 
         whose = f"Strategy {risk_state.record_of}"
     return SizeWarning(
         NO_RECORD,
-        f"{whose} has {record.trades} of the {FEWEST_TRADES} closed trades that make "
-        f"a record: the factor {format_plain(factor)} rests on the benefit of doubt. "
-        "The portfolio's edge_guard strict holds it at 1.",
+        f"{whose} has {record.trades} of the {FEWEST_TRADES} closed trades that a "
+        f"record needs: the factor {format_plain(factor)} is given on the benefit of "
+        "the doubt. Set the portfolio's edge_guard to strict to hold it at 1.",
     )
 
 
@@ -77,6 +78,6 @@ def _warn_of_old_marks(seconds: int | None) -> SizeWarning | None:
     return SizeWarning(
         STALE_MARKS,
         f"An open position was last marked more than {hours} hours ago: live equity "
-        "and the limits go by that price. Send a newer one with POST "
+        "and the limits are based on that price. Send a newer one with POST "
         "/api/positions/marks/.",
     )

@@ -3,24 +3,20 @@
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from goals.decisions.arbitration import Arbitration, GoalState, arbitrate
-from goals.decisions.guards import (
+from goals.decisions.arbitration import Arbitration, arbitrate
+from goals.decisions.guards import apply_guards
+from goals.decisions.guards.base import (
     Exposure,
     GuardResult,
-    RiskState,
-    SizeCap,
-    cap_by_max_size,
-    cap_by_position,
-    guard_bounds,
-    guard_drawdown,
-    guard_edge,
-    guard_exposure,
+    SizeRequest,
+    SizingInputs,
 )
 from goals.decisions.size_warnings import SizeWarning, find_warnings
 from goals.enums import Verdict
 from mastertrade.values.money import (
     MONEY,
     PRICE,
+    ZERO,
     exactly,
     format_plain,
     quantum,
@@ -28,23 +24,8 @@ from mastertrade.values.money import (
     round_down_to_step,
 )
 
-ZERO = Decimal(0)
 # A ratio of min_size.
 LARGEST_ROUNDING = Decimal("0.000001")
-
-
-@dataclass(frozen=True, slots=True)
-class SizeRequest:
-    """What the caller asks about. Sizes are notional, in the portfolio's currency.
-
-    `price` per unit of the symbol; `lot_step` in units of the symbol.
-    """
-
-    base_size: Decimal
-    price: Decimal | None = None
-    max_size: Decimal | None = None
-    min_size: Decimal | None = None
-    lot_step: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,48 +47,34 @@ class SizingDecision:
 
 
 @exactly
-def decide_size(
-    request: SizeRequest,
-    goals: tuple[GoalState, ...],
-    exposure: Exposure,
-    risk_state: RiskState,
-) -> SizingDecision:
+def decide_size(inputs: SizingInputs) -> SizingDecision:
     """Scale the base size by the deciding goal's policy, inside every limit.
 
-    `goals` must not be empty. The limits come last, so being behind a goal can never
-    raise one of them, and nothing is rounded up.
+    Live, in a replay, and again from the log. The limits come last, so being behind a
+    goal can never raise one of them, and nothing is rounded up.
     """
-    arbitration = arbitrate(goals)
+    request = inputs.request
+    arbitration = arbitrate(inputs.goals)
     own = arbitration.deciding_factor
-    bounds = guard_bounds(own, goals)
-    drawdown = guard_drawdown(bounds.factor_after, risk_state)
-    edge = guard_edge(drawdown.factor_after, risk_state)
-    caps = _collect_caps(request, exposure)
-    capped = guard_exposure(edge.factor_after, request.base_size, caps)
-    wanted = request.base_size * edge.factor_after
-    allowed = min([wanted, *(cap.size for cap in caps)])
+    guards, allowed = apply_guards(own.floored_factor, inputs)
     size, quantity = _round_size(request, allowed)
-    too_small = _find_too_small(request, allowed, size, quantity)
-    if edge.factor_after > 0 and too_small:
-        capped = replace(capped, factor_after=ZERO, reason=too_small)
+    too_small = _find_too_small(request, inputs.exposure, allowed, size, quantity)
+    if guards[-1].factor_before > 0 and too_small:
+        blocked = replace(guards[-1], factor_after=ZERO, reason=too_small)
+        guards = (*guards[:-1], blocked)
         size, quantity = ZERO, None if quantity is None else ZERO
-    verdict = _judge(size, capped.factor_after, own.policy_factor)
-    guards = (bounds, drawdown, edge, capped)
+    factor = guards[-1].factor_after
+    verdict = _judge(size, factor, own.policy_factor)
     return SizingDecision(
         arbitration=arbitration,
-        adjustment_factor=capped.factor_after,
+        adjustment_factor=factor,
         adjusted_size=size,
         quantity=quantity,
         verdict=verdict,
         guards=guards,
         reason=_explain(arbitration, guards, verdict),
-        warnings=find_warnings(size, capped.factor_after, exposure, risk_state),
+        warnings=find_warnings(size, factor, inputs.exposure, inputs.risk_state),
     )
-
-
-def _collect_caps(request: SizeRequest, exposure: Exposure) -> tuple[SizeCap, ...]:
-    caps = (cap_by_position(exposure), cap_by_max_size(request.max_size))
-    return tuple(cap for cap in caps if cap is not None)
 
 
 def _round_size(
@@ -122,7 +89,11 @@ def _round_size(
 
 
 def _find_too_small(
-    request: SizeRequest, allowed: Decimal, size: Decimal, quantity: Decimal | None
+    request: SizeRequest,
+    exposure: Exposure,
+    allowed: Decimal,
+    size: Decimal,
+    quantity: Decimal | None,
 ) -> str | None:
     if size == 0:
         return "nothing is left after the limits and rounding down"
@@ -134,7 +105,7 @@ def _find_too_small(
         cost = size if quantity is None else quantity * (request.price or ZERO)
         if least - cost <= least * LARGEST_ROUNDING:
             return None
-    return f"{format_plain(size)} is below min_size {format_plain(least)}"
+    return f"{exposure.in_words(size, least)} is below min_size {format_plain(least)}"
 
 
 def _judge(size: Decimal, factor: Decimal, policy_factor: Decimal) -> Verdict:

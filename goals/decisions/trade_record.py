@@ -9,11 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from statistics import NormalDist
 
-from mastertrade.values.money import exactly, round_to
+from mastertrade.values.money import RATIO, ZERO, exactly, round_to
 
-ZERO = Decimal(0)
-# Digits and places of a ratio that a decision looks at.
-RATIO = (40, 12)
 FEWEST_TRADES = 20
 CONFIDENT_TRADES = 100
 # Prior deviation of the mean, in typical losses. Source: docs/projection.md.
@@ -33,16 +30,6 @@ class Bounds:
     deviation: float
     lower: float
     upper: float
-
-    @property
-    def is_judged(self) -> bool:
-        """Whether there are trades enough to say anything."""
-        return self.trades >= FEWEST_TRADES
-
-    @property
-    def is_disproved(self) -> bool:
-        """Whether the record speaks against the strategy."""
-        return self.is_judged and self.upper < 0
 
 
 @dataclass(frozen=True, slots=True)

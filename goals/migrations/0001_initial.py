@@ -227,7 +227,7 @@ class Migration(migrations.Migration):
                             ("pace", "pace"),
                             ("deadline_optimal", "deadline optimal"),
                         ],
-                        default=goals.enums.PolicyName["LADDER"],
+                        default="ladder",
                         max_length=20,
                     ),
                 ),

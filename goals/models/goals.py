@@ -15,6 +15,7 @@ from goals.decisions.policies import (
     DEFAULT_MIN_FACTOR,
     HIGHEST_FACTOR,
     LOWEST_FACTOR,
+    PolicyName,
 )
 from goals.decisions.progress import (
     Baseline,
@@ -24,13 +25,7 @@ from goals.decisions.progress import (
     status_by_clock,
 )
 from goals.decisions.trade_record import CONFIDENT_TRADES
-from goals.enums import (
-    AfterAchieved,
-    GoalStatus,
-    GoalType,
-    PolicyName,
-    ProgressBand,
-)
+from goals.enums import AfterAchieved, GoalStatus, GoalType, Measure, ProgressBand
 from goals.models.portfolios import Portfolio
 from mastertrade.db import model_fields as columns
 from mastertrade.db.model_fields import (
@@ -42,6 +37,7 @@ from mastertrade.db.model_fields import (
     is_null,
     is_set,
 )
+from mastertrade.values.money import format_plain
 
 
 class FinancialGoalQuerySet(models.QuerySet["FinancialGoal"]):
@@ -223,7 +219,9 @@ class FinancialGoal(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.goal_type} {self.target_value.normalize():f} (goal {self.pk})"
+        target = format_plain(self.target_value)
+        unit = " %" if self.kind.measures is Measure.RETURN else ""
+        return f"{self.goal_type.replace('_', ' ')} {target}{unit} (goal {self.pk})"
 
     @property
     def kind(self) -> GoalType:

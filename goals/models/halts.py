@@ -5,7 +5,7 @@ from datetime import datetime
 from django.db import models
 from django.db.models import Q
 
-from goals.decisions.guards import Halt
+from goals.decisions.guards.base import Halt
 from goals.enums import HaltCause
 from goals.models.portfolios import Portfolio
 from mastertrade.db import model_fields as columns
@@ -108,7 +108,7 @@ class TradingHalt(models.Model):
     @property
     def words(self) -> str:
         """Who halted trading, since and until when, and why: a sentence."""
-        who = self.halted_by or "its guard"
+        who = self.halted_by or "the drawdown guard"
         until = "until it is resumed"
         if self.halted_until is not None:
             until = f"until {self.halted_until:%Y-%m-%d %H:%M} UTC"

@@ -259,6 +259,13 @@ class LedgerChange(models.Model):
     """
 
     change_id = models.BigAutoField(primary_key=True)
+    portfolio = models.ForeignKey(
+        Portfolio,
+        models.CASCADE,
+        related_name="ledger_changes",
+        db_constraint=False,  # ON DELETE CASCADE in the migration
+        db_index=False,  # ledger_changes_by_portfolio begins with it
+    )
     trade_id = models.BigIntegerField(null=True)  # trades live a floor above
     cash_flow = models.ForeignKey(
         CashFlow,
@@ -284,6 +291,9 @@ class LedgerChange(models.Model):
             ),
         )
         indexes = (
+            models.Index(
+                fields=["portfolio", "change_id"], name="ledger_changes_by_portfolio"
+            ),
             models.Index(
                 fields=["trade_id", "change_id"],
                 condition=Q(trade_id__isnull=False),

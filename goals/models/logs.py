@@ -3,8 +3,8 @@
 from django.db import models
 from django.db.models import Q
 
-from goals.decisions.policies import HIGHEST_FACTOR
-from goals.enums import HistoryKind, PolicyName, ProgressBand, Verdict
+from goals.decisions.policies import HIGHEST_FACTOR, PolicyName
+from goals.enums import HistoryKind, ProgressBand, Verdict
 from goals.models.goals import FinancialGoal
 from goals.models.portfolios import Portfolio
 from mastertrade.db import model_fields as columns

@@ -166,6 +166,13 @@ class Portfolio(models.Model):
         return f"{self.user_id}/{self.name}"
 
     @property
+    def shown_kind(self) -> PortfolioKind:
+        """Its kind to a person, for whom the demo's replays are simulations."""
+        if self.kind == PortfolioKind.DEMO and self.finished_at is not None:
+            return PortfolioKind.SIMULATION
+        return PortfolioKind(self.kind)
+
+    @property
     def is_live(self) -> bool:
         return self.kind == PortfolioKind.LIVE
 

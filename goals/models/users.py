@@ -8,7 +8,7 @@ from django.db import transaction
 
 MAIN_PORTFOLIO = "main"
 USERNAME_IS_FIXED = (
-    "A username is never changed: portfolios, goals and trades refer to it."
+    "A username cannot be changed: portfolios, goals and trades refer to it."
 )
 
 

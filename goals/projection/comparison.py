@@ -21,9 +21,10 @@ from goals.decisions.policies import (
     DEFAULT_MIN_FACTOR,
     HIGHEST_FACTOR,
     LOWEST_FACTOR,
+    PolicyName,
 )
 from goals.decisions.trade_record import FEWEST_TRADES, ONE_SIDED_80
-from goals.enums import AfterAchieved, EdgeGuard, PolicyName
+from goals.enums import AfterAchieved, EdgeGuard
 from goals.projection.comparison_policies import make_policies
 from goals.projection.deadline import check_question
 from goals.projection.evaluate import PolicyFunction, evaluate_policy

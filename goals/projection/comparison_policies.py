@@ -3,8 +3,9 @@
 from decimal import Decimal
 from typing import Protocol
 
-from goals.decisions.trade_record import RATIO
-from goals.enums import AfterAchieved, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.decisions.policies.base import Needs
+from goals.enums import AfterAchieved
 from goals.projection.evaluate import PolicyFunction
 from goals.projection.goal_path import GoalPath
 from goals.projection.outcomes import Outcomes
@@ -17,15 +18,10 @@ from goals.projection.policy_tables import (
     factors_between,
     solve,
 )
-from mastertrade.values.money import round_to
+from mastertrade.values.money import RATIO, round_to
 
 # From the plainest on.
-ORDER = (
-    PolicyName.CONSTANT,
-    PolicyName.LADDER,
-    PolicyName.PACE,
-    PolicyName.DEADLINE_OPTIMAL,
-)
+ORDER = sorted(PolicyName, key=lambda policy: policy.rule.needs.value)
 
 
 class GoalQuestion(Protocol):
@@ -66,7 +62,7 @@ def make_policies(question: GoalQuestion) -> dict[PolicyName, PolicyFunction]:
             max_factor=high,
             after_achieved=question.after_achieved,
             edge=round_to(Decimal(question.mean_growth), RATIO),
-            table=table if name is PolicyName.DEADLINE_OPTIMAL else None,
+            table=table if name.rule.needs is Needs.SOLVED_TABLE else None,
         ).as_function()
         for name in ORDER
     }

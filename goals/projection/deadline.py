@@ -33,7 +33,7 @@ from goals.projection.outcomes import (
 from goals.projection.types import Flags, Floats, Numbers
 from mastertrade.values.exceptions import InvalidInput
 
-MOST_TRADES = 10_000
+MOST_TRADES_LEFT = 10_000
 # Goal, stop and today in log-equity.
 Ends: TypeAlias = tuple[float, float | None, float]
 # Nearer to the goal than this, in log-equity, is at the goal.
@@ -234,8 +234,8 @@ def check_question(
         index(trades_left)
     except TypeError:
         raise InvalidInput("trades_left", "must be a whole number.") from None
-    if not 0 <= trades_left <= MOST_TRADES:
-        raise InvalidInput("trades_left", f"must be from 0 to {MOST_TRADES:,}.")
+    if not 0 <= trades_left <= MOST_TRADES_LEFT:
+        raise InvalidInput("trades_left", f"must be from 0 to {MOST_TRADES_LEFT:,}.")
     require("goal_return", goal_return, above=0.0)
     if stop_loss is not None:
         require("stop_loss", stop_loss, above=0.0, below=1.0)

@@ -190,8 +190,9 @@ class _Walker:
         which = np.searchsorted(self.known, factors)
         known = self.known.take(which, mode="clip") if self.known.size else -factors - 1
         if not np.array_equal(known, factors):
-            found = np.unique(factors)
-            every = np.union1d(self.known, found)
+            found = every = np.unique(factors)
+            if found.size <= MOST_KNOWN:
+                every = np.union1d(self.known, found)
             self.known = every if every.size <= MOST_KNOWN else found
             self.landings.clear()
             which = np.searchsorted(self.known, factors)

@@ -202,7 +202,7 @@ def is_unreachable(
     if most < needed - 1e-12:
         trades = f"{trades_left} trades" if trades_left > 1 else "one trade"
         return (
-            f"not even {trades} like the best so far, at factor {max_factor:g}, would "
+            f"not even {trades} like the best one yet, at factor {max_factor:g}, would "
             f"reach it"
         )
     chance = estimate_chance(
@@ -231,8 +231,8 @@ def is_unreachable(
     ).probability
     if upper < UNREACHABLE:
         return (
-            f"even at factor {max_factor:g} and the upper end of what is known of the "
-            f"trades, the probability is {upper:.1%}, below {UNREACHABLE:.0%}"
+            f"even at factor {max_factor:g} and the upper bound of the edge, the "
+            f"probability is {upper:.1%}, below {UNREACHABLE:.0%}"
         )
     return None
 

@@ -21,12 +21,9 @@ import numpy as np
 from goals.decisions.progress import GoalProgress
 from goals.enums import Measure
 from goals.projection.types import Floats
-from mastertrade.values.money import exactly, round_to
+from mastertrade.values.money import HUNDRED, ONE, RATIO, exactly, round_to
 
-ONE = Decimal(1)
-HUNDRED = Decimal(100)
 # A ratio that enters a decision: 12 places.
-RATIO = (40, 12)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from hashlib import sha256
 
 import numpy as np
 
-from goals.decisions.trade_record import RATIO
 from goals.projection.edge import Edge
 from goals.projection.forecast import (
     fan,
@@ -20,25 +19,21 @@ from goals.projection.grouping import sum_of
 from goals.projection.outcomes import take_outcomes
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import solve
-from goals.projection.suggestions import suggest
-from mastertrade.values.money import exactly, round_to
+from goals.projection.suggestions import MOST_SUGGESTED, suggest
+from mastertrade.values.money import RATIO, exactly, round_to
 
 PROBABILITY = (8, 6)
-MEANING = "touched by the deadline, not held"
 # More trades than that are projected as so many.
-MOST_TRADES = 2_000
+MOST_TRADES_AHEAD = 2_000
 HUNDREDTHS = 100
 # Answers of some 10 kB each.
 MOST_KEPT = 200
-# A deadline with more trades than that is not suggested; fewer where each number of
-# them has a table to solve.
-MOST_SUGGESTED = 1_000
+# The same as `MOST_SUGGESTED` where each number of trades has a table to solve.
 MOST_SOLVED = 400
 # Nodes of a table that is solved to find a suggestion, and not kept.
 SUGGESTED_NODES = 200
 # Rows of such a table: more trades are told by rows of several.
 SUGGESTED_ROWS = 60
-FAN_PCT = (5, 25, 50, 75, 95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +104,7 @@ def in_steps(trades_left: Decimal) -> int:
 
     So an answer is found again though time goes on.
     """
-    trades = min(round(trades_left), MOST_TRADES)
+    trades = min(round(trades_left), MOST_TRADES_AHEAD)
     step = max(trades // HUNDREDTHS, 1)
     return trades // step * step
 

@@ -5,21 +5,20 @@ name, and the same inputs give the same table. It holds a byte for a factor and 
 a probability, solved or read from the cache, so that both give the same numbers.
 """
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from hashlib import sha256
 from json import dumps
 from math import ceil, log
-from typing import Any
 from zlib import compress, decompress
 
 import numpy as np
 
-from goals.decisions.policies import DEADLINE_VERSION
+from goals.decisions.policies.deadline_optimal import DEADLINE_VERSION
 from goals.projection.deadline import row_of, solve_deadline_policy
 from goals.projection.edge import Edge
 from goals.projection.types import Floats
+from mastertrade.values.jsonable import to_plain
 from mastertrade.values.money import FACTOR, round_to
 
 FACTORS = 25
@@ -30,7 +29,7 @@ DEEPEST_STOP = 1 - 1e-6
 # A table is solved for the next so many trades left, and answers all below them: few
 # tables then do for a whole period.
 TRADES_STEP = 20
-MOST_TRADES = 2_000
+MOST_TABLE_TRADES = 2_000
 CHANCES = 65_535  # a probability is kept as so many parts
 TOUCH = 1e-12
 # A level that misses a node by less than this share of a step lies on it.
@@ -54,24 +53,13 @@ class DeadlineInputs:
     @property
     def digest(self) -> str:
         """The table's name: a hash of what it is solved from."""
-        return sha256(dumps(self.as_plain(), sort_keys=True).encode()).hexdigest()
-
-    def as_plain(self) -> dict[str, Any]:
-        """As JSON keeps it; floats come back from there as they were."""
-        plain = asdict(self)
-        lists = ("growths", "probabilities", "factors")
-        return {**plain, **{name: list(plain[name]) for name in lists}}
+        return sha256(dumps(to_plain(self), sort_keys=True).encode()).hexdigest()
 
     def toward(self, trades_left: int, goal_return: Decimal) -> "DeadlineInputs":
         """The same question with other trades left, to another target."""
         return replace(
             self, trades_left=round_up(trades_left), goal_return=float(goal_return)
         )
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> "DeadlineInputs":
-        lists = ("growths", "probabilities", "factors")
-        return cls(**{**plain, **{name: tuple(plain[name]) for name in lists}})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -204,7 +192,7 @@ def stop_at(hard_drawdown_pct: Decimal) -> float:
 
 def round_up(trades_left: int) -> int:
     """How many trades a table is solved for that is asked about so many."""
-    return min(ceil(max(trades_left, 1) / TRADES_STEP) * TRADES_STEP, MOST_TRADES)
+    return min(ceil(max(trades_left, 1) / TRADES_STEP) * TRADES_STEP, MOST_TABLE_TRADES)
 
 
 def factors_between(low: Decimal, high: Decimal) -> tuple[float, ...]:

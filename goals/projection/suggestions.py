@@ -24,7 +24,7 @@ FEW_TRADES = MOST_SINGLE
 SUGGESTING_NODES = 200
 # The trades that are asked about first; four times as many where those do not do.
 FIRST_TRADES = 64
-MOST_TRADES = 1_000
+MOST_SUGGESTED = 1_000
 # A target this near to even, in probability, is as probable as not.
 NEAR_EVEN = 0.01
 # So the search aims between the two, here as a normal deviate.
@@ -68,7 +68,7 @@ def suggest(
     goal_return: float,
     equity: float = 1.0,
     stop_loss: float | None = None,
-    most_trades: int = MOST_TRADES,
+    most_trades: int = MOST_SUGGESTED,
     probability: float | None = None,
 ) -> Suggestion:
     """The deadline, and the target, at which the probability is 50 %.

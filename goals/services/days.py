@@ -1,7 +1,8 @@
 """The figures of past times: from the local days that are kept, and by walking."""
 
 import json
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ from goals.decisions.accounting import Account, open_account
 from goals.decisions.periods import local_day, local_midnight
 from goals.decisions.progress import PortfolioFigures
 from goals.models import LedgerDay, Portfolio
+from goals.services.figures import arrays_of, table_of
 from mastertrade.values.exceptions import DomainError, InsufficientEquity, OutOfRange
 
 ONE_DAY = timedelta(days=1)
@@ -30,10 +32,24 @@ FROM (
       AND flowed_at >= %(from_at)s AND flowed_at < %(until_at)s
 ) f
 """
-WALK = """
-SELECT day, last_entry_at, entries, equity, units, unit_value, unit_run, realized_pnl,
-       peak_unit_value, carried, redeemed_value, high_equity, high_unit_value,
-       high_realized_pnl, events
+FIGURES = {
+    "day": "date",
+    "last_entry_at": "timestamptz",
+    "entries": "int",
+    "equity": "numeric",
+    "units": "numeric",
+    "unit_value": "numeric",
+    "unit_run": "int",
+    "realized_pnl": "numeric",
+    "peak_unit_value": "numeric",
+    "carried": "numeric",
+    "redeemed_value": "numeric",
+    "high_equity": "numeric",
+    "high_unit_value": "numeric",
+    "high_realized_pnl": "numeric",
+}
+WALK = f"""
+SELECT {", ".join(FIGURES)}, events
 FROM walk_ledger(
     %(portfolio_id)s, %(from_at)s, %(until_at)s, %(first_day)s,
     %(midnights)s::timestamptz[], %(each_entry)s, %(strict)s, %(in_steps)s,
@@ -41,22 +57,6 @@ FROM walk_ledger(
     %(peak_unit_value)s, %(carried)s, %(redeemed_value)s
 )
 """
-FIGURES = (
-    "day",
-    "last_entry_at",
-    "entries",
-    "equity",
-    "units",
-    "unit_value",
-    "unit_run",
-    "realized_pnl",
-    "peak_unit_value",
-    "carried",
-    "redeemed_value",
-    "high_equity",
-    "high_unit_value",
-    "high_realized_pnl",
-)
 # What `walk_ledger` raises, and the database where a figure leaves its column.
 REFUSALS: dict[str, type[DomainError]] = {
     "MT001": InsufficientEquity,
@@ -65,14 +65,7 @@ REFUSALS: dict[str, type[DomainError]] = {
 }
 SAVE_DAYS = f"""
 INSERT INTO ledger_days (portfolio_id, {", ".join(FIGURES)})
-SELECT %(portfolio_id)s, * FROM unnest(
-    %(day)s::date[], %(last_entry_at)s::timestamptz[], %(entries)s::int[],
-    %(equity)s::numeric[], %(units)s::numeric[], %(unit_value)s::numeric[],
-    %(unit_run)s::int[], %(realized_pnl)s::numeric[], %(peak_unit_value)s::numeric[],
-    %(carried)s::numeric[], %(redeemed_value)s::numeric[],
-    %(high_equity)s::numeric[], %(high_unit_value)s::numeric[],
-    %(high_realized_pnl)s::numeric[]
-)
+SELECT %(portfolio_id)s, * FROM {table_of("", FIGURES)}
 """
 
 
@@ -97,6 +90,16 @@ def newest_days(portfolio: Portfolio, day: date) -> list[LedgerDay]:
     """The two newest local days up to `day` on which anything was booked."""
     kept = LedgerDay.objects.filter(portfolio=portfolio, day__lte=day)
     return list(kept.order_by("-day")[:2])
+
+
+def days_between(
+    days: Sequence[LedgerDay], first: date, last: date | None
+) -> Sequence[LedgerDay]:
+    """Those of the days, which are in order, from `first` to `last` (None: all)."""
+    begin = bisect_left(days, first, key=lambda kept: kept.day)
+    if last is None:
+        return days[begin:]
+    return days[begin : bisect_right(days, last, key=lambda kept: kept.day)]
 
 
 def account_at(portfolio: Portfolio, at: datetime, days: list[LedgerDay]) -> Account:
@@ -223,6 +226,6 @@ def save_days(
     kept.delete()
     if not days:
         return
-    columns = {name: [getattr(day, name) for day in days] for name in FIGURES}
+    columns = arrays_of("", FIGURES, days)
     with connection.cursor() as cursor, refusing_bad_bookings():
         cursor.execute(SAVE_DAYS, {"portfolio_id": portfolio.portfolio_id, **columns})

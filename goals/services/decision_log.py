@@ -3,53 +3,84 @@
 A row holds enough to take the decision again.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from goals.decisions.arbitration import GoalState
-from goals.decisions.guards import Exposure, Halt, RiskState
-from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
-from goals.decisions.trade_record import GrowthRecord
-from goals.enums import AfterAchieved, EdgeGuard, HaltCause, PolicyName
+from goals.decisions.guards.base import Exposure, RiskState, SizeRequest, SizingInputs
+from goals.decisions.sizing import SizingDecision, decide_size
 from goals.models import GoalAdjustmentLog, Portfolio
 from goals.projection.policy_tables import DeadlineInputs, DeadlineTable
 from goals.services.policy_tables import load_table
-from goals.services.sizing import SizingCall
 from goals.services.trade_forecasts import apply_table
-from mastertrade.values.jsonable import show, to_plain
+from mastertrade.db.raw_sql import insert
+from mastertrade.values.exceptions import IdempotencyConflict
+from mastertrade.values.jsonable import from_plain, to_plain
 from mastertrade.values.money import FACTOR, MONEY, PERCENT, PRICE, round_to
+
+# The figures of an answer, and the columns whose places they have.
+ANSWERED = {
+    "base_size": MONEY,
+    "adjusted_size": MONEY,
+    "quantity": PRICE,
+    "adjustment_factor": FACTOR,
+    "factor_before": FACTOR,
+    "factor_after": FACTOR,
+    "factor": FACTOR,
+    "progress_pct": PERCENT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SizingCall:
+    """One call for a size: what was asked, its time, and the clock."""
+
+    request: SizeRequest
+    as_of: datetime
+    now: datetime
+    fingerprint: str
+    request_id: str | None = None
+    strategy_id: str | None = None
+    symbol: str | None = None
+
+
+def find_known_decision(
+    portfolio: Portfolio, call: SizingCall
+) -> GoalAdjustmentLog | None:
+    """The decision this `request_id` got before; a conflict if it asked otherwise."""
+    if call.request_id is None:
+        return None
+    known = GoalAdjustmentLog.objects.filter(
+        portfolio=portfolio, request_id=call.request_id
+    ).first()
+    if known is not None and known.request_fingerprint != call.fingerprint:
+        raise IdempotencyConflict(
+            f"request_id {call.request_id} was used before with another body. Send "
+            "that body again, or another request_id."
+        )
+    return known
 
 
 def log_decision(
-    *,
     portfolio: Portfolio,
-    decision: SizingDecision,
-    goal_states: Sequence[GoalState],
-    request: SizeRequest,
     call: SizingCall,
-    context: Mapping[str, Any],
-    risk_state: RiskState,
-    tables: Mapping[str, DeadlineInputs] | None = None,
+    inputs: SizingInputs,
+    decision: SizingDecision,
 ) -> GoalAdjustmentLog:
-    """Write the decision down, with all it looked at; it can be replayed from that.
-
-    `tables` are the inputs of the solved tables it looked at, by their hash.
-    """
+    """Write the decision down, with all it follows from; `decide_again` reads that."""
     decider = decision.arbitration.decider
     own = decision.arbitration.deciding_factor
-    live_equity = round_to(context["live_equity"], MONEY)
-    solved = {digest: one.as_plain() for digest, one in (tables or {}).items()}
+    tables = {"tables": inputs.tables} if inputs.tables else {}
     row = GoalAdjustmentLog(
         goal_id=decider.goal_id,
         portfolio=portfolio,
         adjustment_factor=decision.adjustment_factor,
-        base_size=request.base_size,
+        base_size=inputs.request.base_size,
         adjusted_size=decision.adjusted_size,
         progress_pct=decider.progress_pct,
-        portfolio_value=live_equity,
+        portfolio_value=round_to(inputs.exposure.live_equity, MONEY),
         reason=decision.reason,
         verdict=decision.verdict,
         band=decider.band,
@@ -58,23 +89,23 @@ def log_decision(
         policy_factor=own.policy_factor,
         strategy_id=call.strategy_id,
         symbol=call.symbol,
-        guards=[to_plain(asdict(guard)) for guard in decision.guards],
+        guards=to_plain(decision.guards),
         inputs=to_plain(
             {
-                "request": asdict(request),
-                "goals": [asdict(goal_state) for goal_state in goal_states],
-                "context": dict(context),
-                "conditions": asdict(risk_state),
-                **({"tables": solved} if solved else {}),
+                "request": inputs.request,
+                "goals": inputs.goals,
+                "context": inputs.exposure,
+                "conditions": inputs.risk_state,
+                **tables,
             }
         ),
-        answer=answer_of(decision, request),
+        answer=answer_of(decision, inputs.request),
         as_of=call.as_of,
         request_id=call.request_id,
         request_fingerprint=call.fingerprint,
         created_at=call.now,
     )
-    row.save(force_insert=True)
+    insert(row)
     return row
 
 
@@ -84,71 +115,29 @@ def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
     A newer policy may answer otherwise; `policy_version` says which one this was. A
     solved table is the kept one, or solved again from the inputs in the row.
     """
-    inputs = row.inputs
+    stored = row.inputs
     tables = {
-        digest: load_table(digest, solved)
-        for digest, solved in inputs.get("tables", {}).items()
+        digest: load_table(digest, from_plain(DeadlineInputs, solved))
+        for digest, solved in stored.get("tables", {}).items()
     }
     return decide_size(
-        SizeRequest(**_read_decimals(inputs["request"])),
-        tuple(_read_goal_state(goal_state, tables) for goal_state in inputs["goals"]),
-        Exposure(**_read_decimals(inputs["context"])),
-        _read_conditions(inputs["conditions"]),
-    )
-
-
-def _read_conditions(stored: Mapping[str, Any]) -> RiskState:
-    halt, record = stored["halt"], stored["record"]
-    return RiskState(
-        **{
-            **_read_decimals(stored),
-            "halt": halt and _read_halt(halt),
-            "record": record and GrowthRecord(**_read_decimals(record)),
-            "edge_guard": EdgeGuard(stored["edge_guard"]),
-            "record_of": stored["record_of"],
-        }
-    )
-
-
-def _read_halt(stored: Mapping[str, Any]) -> Halt:
-    until = stored["until"]
-    return Halt(
-        cause=HaltCause(stored["cause"]),
-        since=datetime.fromisoformat(stored["since"]),
-        until=datetime.fromisoformat(until) if until else None,
-        reason=stored["reason"],
+        SizingInputs(
+            request=from_plain(SizeRequest, stored["request"]),
+            goals=tuple(_read_goal_state(one, tables) for one in stored["goals"]),
+            # Rows from before the currency was stored have none.
+            exposure=from_plain(Exposure, {"currency": "", **stored["context"]}),
+            risk_state=from_plain(RiskState, stored["conditions"]),
+        )
     )
 
 
 def _read_goal_state(
     stored: Mapping[str, Any], tables: Mapping[str, DeadlineTable]
 ) -> GoalState:
-    deadline, solved = stored["deadline"], stored.get("solved")
-    goal_state = GoalState(
-        **{
-            **_read_decimals(stored),
-            "deadline": datetime.fromisoformat(deadline) if deadline else None,
-            "policy": PolicyName(stored["policy"]),
-            "after_achieved": AfterAchieved(stored["after_achieved"]),
-            "solved": None,
-            "unreachable": stored.get("unreachable"),
-        }
-    )
-    return apply_table(goal_state, tables[solved["table"]]) if solved else goal_state
-
-
-def _read_decimals(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Text that is a number, as the number; numbers and the rest as they are."""
-    return {name: _read_decimal(value) for name, value in stored.items()}
-
-
-def _read_decimal(value: Any) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return Decimal(value)
-    except InvalidOperation:
-        return value
+    goal_state = from_plain(GoalState, stored)
+    if goal_state.solved is None:
+        return goal_state
+    return apply_table(goal_state, tables[goal_state.solved.table])
 
 
 def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:
@@ -157,29 +146,21 @@ def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:
     decider = arbitration.decider
     answer: dict[str, Any] = {
         "goal_id": decider.goal_id,
-        "base_size": show(request.base_size, MONEY),
-        "adjusted_size": show(decision.adjusted_size, MONEY),
-        "adjustment_factor": show(decision.adjustment_factor, FACTOR),
-        "verdict": str(decision.verdict),
+        "base_size": request.base_size,
+        "adjusted_size": decision.adjusted_size,
+        "adjustment_factor": decision.adjustment_factor,
+        "verdict": decision.verdict,
         "reason": decision.reason,
-        "band": str(decider.band),
-        "progress_pct": show(decider.progress_pct, PERCENT),
-        "policy": str(decider.policy),
-        "guards": [
-            {
-                "name": guard.name,
-                "factor_before": show(guard.factor_before, FACTOR),
-                "factor_after": show(guard.factor_after, FACTOR),
-                "reason": guard.reason,
-            }
-            for guard in decision.guards
-        ],
-        "warnings": [asdict(warning) for warning in decision.warnings],
+        "band": decider.band,
+        "progress_pct": decider.progress_pct,
+        "policy": decider.policy,
+        "guards": decision.guards,
+        "warnings": decision.warnings,
         "goals": [
             {
                 "goal_id": own.goal_id,
-                "factor": show(own.factor, FACTOR),
-                "band": str(own.band),
+                "factor": own.factor,
+                "band": own.band,
                 "decides": own.goal_id == decider.goal_id,
             }
             for own in arbitration.factors
@@ -187,5 +168,6 @@ def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:
         "conflict": arbitration.conflict,
     }
     if decision.quantity is not None:
-        answer["quantity"] = show(decision.quantity, PRICE)
-    return answer
+        answer["quantity"] = decision.quantity
+    plain: dict[str, Any] = to_plain(answer, ANSWERED)
+    return plain

@@ -14,18 +14,18 @@ from goals.enums import Measure
 from goals.models import FinancialGoal, LedgerDay, Portfolio
 from goals.services.days import (
     ONE_DAY,
+    days_between,
     last_day_before,
     read_ledger_at,
     read_ledger_before,
     roll_ledger,
 )
 from goals.services.ledger import measure_by
-from mastertrade.values.money import MONEY, exactly, quantum
+from mastertrade.values.money import HUNDRED, MONEY, exactly, quantum
 
 # A progress is rounded to 6 places of a percent before it is compared; this share of
 # the way is certainly below what rounds to 100 %.
 ALMOST_THERE = Decimal("0.99999999")
-HUNDRED = Decimal(100)
 REACHED = """
 SELECT goal_id, max(effective_at) FILTER (WHERE kind = 'change'),
        min(effective_at) FILTER (WHERE kind = 'mark' AND progress_pct >= 100)
@@ -59,12 +59,13 @@ class Reached:
         if after is not None and _shows_target(goal, portfolio, after):
             return after
         begun = has_begun(goal, portfolio)
-        if after is None and (begun or known is not None or goal.ended_at is not None):
+        is_value = goal.kind.measures is Measure.VALUE  # no other begins at its target
+        judged = begun or known is not None or goal.ended_at is not None
+        if is_value and after is None and judged:
             portfolio_figures = read_ledger_before(portfolio, goal.period_starts_at)
             if begins_reached(goal, portfolio_figures):
                 return goal.period_starts_at
-        last = goal.target_date or date.max
-        own = [day for day in days if goal.start_date <= day.day <= last]
+        own = days_between(days, goal.start_date, goal.target_date)
         found = [
             find_first_reach(goal, portfolio, own, after=after),
             self.marked_at.get(goal.goal_id),

@@ -47,8 +47,8 @@ def find_lack_of_money(
         live_unit_value = figures.live_unit_value
     if account.is_ruined:
         return PortfolioRuined(
-            f"Portfolio {portfolio.name} is ruined: every size is blocked until a "
-            f"deposit starts it anew. Deposit: {deposit_call(portfolio)}."
+            f"Portfolio {portfolio.name} is ruined: every size is blocked until the "
+            f"next deposit. Deposit: {deposit_call(portfolio)}."
         )
     if live_equity <= 0 and live_unit_value > 0:
         return PortfolioUnfunded(
@@ -57,10 +57,3 @@ def find_lack_of_money(
             f"{deposit_call(portfolio)}."
         )
     return None
-
-
-def refuse_without_money(figures: FiguresAt) -> None:
-    """Raise what `find_lack_of_money` finds."""
-    lack = find_lack_of_money(figures.portfolio, figures)
-    if lack is not None:
-        raise lack

@@ -18,9 +18,9 @@ from django.db.models import (
     When,
 )
 
-from goals.decisions.progress import HUNDRED
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal
+from mastertrade.values.money import HUNDRED
 
 
 def is_open(now: datetime) -> Q:

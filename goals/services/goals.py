@@ -9,15 +9,8 @@ from typing import Any
 from django.db.models import Q
 
 from goals.decisions.periods import calendar_end, local_date, period_of
-from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR
-from goals.enums import (
-    AfterAchieved,
-    GoalStatus,
-    GoalType,
-    HistoryKind,
-    Measure,
-    PolicyName,
-)
+from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
+from goals.enums import AfterAchieved, GoalStatus, GoalType, HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio, User
 from goals.services.funding import deposit_call
 from goals.services.ledger import measure_goal
@@ -236,9 +229,7 @@ def _wrong_settings(goal: FinancialGoal) -> Iterator[InvalidInput]:
     if goal.priority not in PRIORITIES:
         yield InvalidInput("priority", "must be from 1 (highest) to 10.")
     if goal.recurring and goal.target_date is None:
-        yield InvalidInput(
-            "recurring", "A goal without target_date has no next period."
-        )
+        yield InvalidInput("recurring", "A goal needs a target_date to recur.")
 
 
 def _wrong_period(goal: FinancialGoal, today: date | None) -> Iterator[InvalidInput]:
@@ -248,14 +239,14 @@ def _wrong_period(goal: FinancialGoal, today: date | None) -> Iterator[InvalidIn
             yield InvalidInput(name, f"must be from {EARLIEST_DATE} to {LATEST_DATE}.")
             return  # of a period that cannot be, nothing else is said
     if goal.target_date is None:
-        if goal.kind.months is not None:
+        if goal.kind.calendar is not None:
             yield InvalidInput("target_date", f"is needed by a {goal.goal_type} goal.")
     elif goal.target_date < goal.start_date:
         yield InvalidInput("target_date", "must not be before start_date.")
     elif today is not None and goal.target_date < today:
         yield InvalidInput(
             "target_date",
-            f"{goal.target_date} is over already; today is {today} in the portfolio's "
+            f"{goal.target_date} is in the past; today is {today} in the portfolio's "
             "time zone.",
         )
 
@@ -264,7 +255,7 @@ def _refuse_ruin(goal: FinancialGoal, portfolio: Portfolio) -> None:
     if goal.kind.measures is Measure.RETURN and portfolio.account.is_ruined:
         raise PortfolioRuined(
             f"Portfolio {portfolio.name} is ruined: there is no unit value to measure "
-            f"a return from until a deposit starts anew. Deposit: "
+            f"a return from until the next deposit. Deposit: "
             f"{deposit_call(portfolio)}."
         )
 

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from goals.decisions.guards import (
-    RiskState,
+from goals.decisions.guards.base import RiskState
+from goals.decisions.guards.drawdown import (
     find_daily_breach,
     find_halt_reason,
     find_hard_breach,

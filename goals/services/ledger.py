@@ -1,6 +1,6 @@
 """Booking into a portfolio's ledger, and moving the goals it measures."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -16,10 +16,9 @@ from goals.decisions.progress import (
 )
 from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, Portfolio
-from mastertrade.db.raw_sql import columns_of, execute, load
-from mastertrade.values.money import EXACT
-
-HUNDRED = Decimal(100)
+from goals.services.figures import HistoryRow, write_figures
+from mastertrade.db.raw_sql import columns_of, load
+from mastertrade.values.money import EXACT, HUNDRED
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +95,16 @@ def append_entry(
     portfolio.updated_at = recorded_at
     kind = EntryKind.CASH_FLOW if isinstance(entry, Flow) else EntryKind.TRADE
     moves, changed = _measure_goals(portfolio, goals, kind, effective_at)
-    notes = {m.goal.goal_id: _note(m, reason) for m in moves if m.goal.ended_at}
-    _save_booking(
-        portfolio, changed, HistoryKind(kind), effective_at, recorded_at, notes, carries
+    write_figures(
+        [portfolio],
+        changed,
+        _history(portfolio, moves, kind, effective_at, reason),
+        recorded_at,
+        also=DAY if carries is None else DAY + CARRYING,
+        parameters={
+            **(carries or {}),
+            "day": local_day(effective_at, portfolio.time_zone),
+        },
     )
     return moves
 
@@ -233,29 +239,16 @@ def measure_goal(
     return GoalMove(goal, before, after, status_before)
 
 
-# One statement whatever the number of goals: the portfolio's new figures, those of the
-# local day, each goal's, and its history row from the very same figures. A goal whose
-# period is yet to come gets no row.
-SAVE_BOOKING = """
-WITH booked AS (
-    UPDATE portfolios
-    SET equity = %(equity)s, units = %(units)s, unit_value = %(unit_value)s,
-        unit_run = %(unit_run)s, realized_pnl = %(realized_pnl)s,
-        peak_unit_value = %(peak_unit_value)s, drawdown_pct = %(drawdown_pct)s,
-        carried = %(carried)s, redeemed_value = %(redeemed_value)s,
-        unrealized_pnl = %(unrealized_pnl)s, revalued_day = %(revalued_day)s,
-        midnight_unrealized_pnl = %(midnight_unrealized_pnl)s,
-        last_entry_at = %(effective_at)s, updated_at = %(recorded_at)s
-    WHERE portfolio_id = %(portfolio_id)s
-), day AS (
+# The figures of the local day.
+DAY = """, day AS (
     INSERT INTO ledger_days AS d
         (portfolio_id, day, last_entry_at, entries, equity, units, unit_value, unit_run,
          realized_pnl, peak_unit_value, carried, redeemed_value, high_equity,
          high_unit_value, high_realized_pnl)
-    VALUES (%(portfolio_id)s, %(local_day)s, %(effective_at)s, 1, %(equity)s, %(units)s,
-            %(unit_value)s, %(unit_run)s, %(realized_pnl)s, %(peak_unit_value)s,
-            %(carried)s, %(redeemed_value)s, %(equity)s, %(unit_value)s,
-            %(realized_pnl)s)
+    SELECT portfolio_id, %(day)s, last_entry_at, 1, equity, units, unit_value, unit_run,
+           realized_pnl, peak_unit_value, carried, redeemed_value, equity, unit_value,
+           realized_pnl
+    FROM booked
     ON CONFLICT (portfolio_id, day) DO UPDATE
     SET last_entry_at = excluded.last_entry_at, entries = d.entries + 1,
         equity = excluded.equity, units = excluded.units,
@@ -266,119 +259,53 @@ WITH booked AS (
         high_equity = greatest(d.high_equity, excluded.equity),
         high_unit_value = greatest(d.high_unit_value, excluded.unit_value),
         high_realized_pnl = greatest(d.high_realized_pnl, excluded.realized_pnl)
-), moved AS (
-    UPDATE financial_goals AS g
-    SET current_value = m.current_value, progress_pct = m.progress_pct,
-        status = m.status, achieved_at = m.achieved_at,
-        start_unit_value = m.start_unit_value, start_unit_run = m.start_unit_run,
-        start_realized_pnl = m.start_realized_pnl, updated_at = %(recorded_at)s
-    FROM unnest(
-        %(goal_id)s::bigint[], %(kind)s::text[], %(goal_value)s::numeric[],
-        %(progress_pct)s::numeric[], %(status)s::text[],
-        %(achieved_at)s::timestamptz[], %(start_unit_value)s::numeric[],
-        %(start_unit_run)s::int[], %(start_realized_pnl)s::numeric[], %(note)s::text[]
-    ) AS m(goal_id, kind, current_value, progress_pct, status, achieved_at,
-           start_unit_value, start_unit_run, start_realized_pnl, note)
-    WHERE g.goal_id = m.goal_id
-    RETURNING g.goal_id, m.kind, g.current_value, g.target_value, g.progress_pct, m.note
-)
-INSERT INTO goal_progress_history
-    (goal_id, kind, snapshot_date, effective_at, recorded_at,
-     current_value, target_value, progress_pct, note)
-SELECT goal_id, kind, %(snapshot_date)s, %(effective_at)s, %(recorded_at)s,
-       current_value, target_value, progress_pct, note
-FROM moved WHERE kind IS NOT NULL ORDER BY goal_id
-"""
-# The same, and what a flow bought and what it, or a close, did to what trades carry.
-SAVE_CARRYING = SAVE_BOOKING.replace(
-    "WITH booked AS (",
-    """
-WITH bought AS (
+)"""
+# What a flow bought, and what it, or a close, did to what trades carry.
+CARRYING = """, bought AS (
     UPDATE cash_flows SET units = %(units_bought)s
     WHERE cash_flow_id = %(cash_flow_id)s::bigint
+), change AS (
+    SELECT * FROM unnest(%(trade_ids)s::bigint[], %(changes)s::numeric[])
+        AS m(trade_id, change)
 ), flowed AS (
-    UPDATE carried_profits c SET change = m.change
-    FROM unnest(%(trade_ids)s::bigint[], %(changes)s::numeric[]) AS m(trade_id, change)
+    UPDATE carried_profits c SET change = m.change FROM change m
     WHERE c.cash_flow_id = %(cash_flow_id)s::bigint AND c.trade_id = m.trade_id
 ), closed AS (
     INSERT INTO carried_profits (portfolio_id, trade_id, closed_trade_id, change)
-    SELECT %(portfolio_id)s::bigint, m.trade_id, %(closed_trade_id)s::bigint, m.change
-    FROM unnest(%(trade_ids)s::bigint[], %(changes)s::numeric[]) AS m(trade_id, change)
-    WHERE %(closed_trade_id)s::bigint IS NOT NULL
-), booked AS (""",
-)
+    SELECT portfolio_id, trade_id, %(closed_trade_id)s::bigint, change
+    FROM change, booked WHERE %(closed_trade_id)s::bigint IS NOT NULL
+)"""
 
 
-def _save_booking(
+def _history(
     portfolio: Portfolio,
-    goals: list[FinancialGoal],
-    kind: HistoryKind,
-    effective_at: datetime,
-    recorded_at: datetime,
-    notes: Mapping[int, str],
-    carries: Mapping[str, Any] | None,
-) -> None:
-    execute(
-        SAVE_BOOKING if carries is None else SAVE_CARRYING,
-        {
-            **(carries or {}),
-            **account_columns(portfolio),
-            **goal_columns(goals),
-            "portfolio_id": portfolio.portfolio_id,
-            "kind": [
-                _history_kind(portfolio, goal, kind, effective_at) for goal in goals
-            ],
-            "note": [notes.get(goal.goal_id, "") for goal in goals],
-            "local_day": local_day(effective_at, portfolio.time_zone),
-            "snapshot_date": local_date(effective_at, portfolio.time_zone),
-            "effective_at": effective_at,
-            "recorded_at": recorded_at,
-        },
-    )
-
-
-def account_columns(portfolio: Portfolio) -> dict[str, Any]:
-    """The portfolio's cached figures as a statement's parameters."""
-    return {
-        "equity": portfolio.equity,
-        "units": portfolio.units,
-        "unit_value": portfolio.unit_value,
-        "unit_run": portfolio.unit_run,
-        "realized_pnl": portfolio.realized_pnl,
-        "peak_unit_value": portfolio.peak_unit_value,
-        "carried": portfolio.carried,
-        "redeemed_value": portfolio.redeemed_value,
-        "drawdown_pct": portfolio.drawdown_pct,
-        "unrealized_pnl": portfolio.unrealized_pnl,
-        "revalued_day": portfolio.revalued_day,
-        "midnight_unrealized_pnl": portfolio.midnight_unrealized_pnl,
-    }
-
-
-def goal_columns(goals: list[FinancialGoal]) -> dict[str, Any]:
-    """The goals' cached figures as a statement's arrays."""
-    return {
-        "goal_id": [goal.goal_id for goal in goals],
-        "goal_value": [goal.current_value for goal in goals],
-        "progress_pct": [goal.progress_pct for goal in goals],
-        "status": [str(goal.status) for goal in goals],
-        "achieved_at": [goal.achieved_at for goal in goals],
-        "start_unit_value": [goal.start_unit_value for goal in goals],
-        "start_unit_run": [goal.start_unit_run for goal in goals],
-        "start_realized_pnl": [goal.start_realized_pnl for goal in goals],
-    }
+    moves: list[GoalMove],
+    kind: EntryKind,
+    at: datetime,
+    reason: str,
+) -> list[HistoryRow]:
+    return [
+        HistoryRow(
+            move.goal,
+            _history_kind(portfolio, move.goal, HistoryKind(kind), at),
+            local_date(at, portfolio.time_zone),
+            at,
+            move.goal.current_value,
+            move.goal.progress_pct,
+            _note(move, reason) if move.goal.ended_at else "",
+        )
+        for move in moves
+    ]
 
 
 def _history_kind(
     portfolio: Portfolio, goal: FinancialGoal, kind: HistoryKind, effective_at: datetime
-) -> str | None:
-    if goal.period_starts_at > effective_at:
-        return None
+) -> HistoryKind:
     if goal.ended_at is not None:
-        return str(HistoryKind.RESTATED)
+        return HistoryKind.RESTATED
     # A target that only open positions at their marks took it to is a mark's work.
     if goal.achieved_at == effective_at and goal.kind.measures is Measure.VALUE:
         realised = replace(portfolio.portfolio_figures, live_equity=portfolio.equity)
         if measure_by(goal, realised).progress_pct < HUNDRED:
-            return str(HistoryKind.MARK)
-    return str(kind)
+            return HistoryKind.MARK
+    return kind

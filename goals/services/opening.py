@@ -22,10 +22,8 @@ from goals.services.ledger import (
     set_baseline,
 )
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, format_plain
+from mastertrade.values.money import MONEY, ONE, format_plain
 from mastertrade.values.validation import refuse, require_decimal
-
-ONE = Decimal(1)
 
 
 def open_period(
@@ -60,7 +58,7 @@ def open_period(
     goal.current_value, goal.progress_pct = goal.start_value, Decimal(0)
     rows = [_row(goal, portfolio, HistoryKind.START, period.starts_at, as_of)]
     if period.starts_at <= as_of:
-        rows += _travel(goal, portfolio, as_of, begins_today=begins_today)
+        rows += _travel(goal, portfolio, as_of, at_start, begins_today=begins_today)
     else:
         carry_baseline(goal, portfolio.portfolio_figures)
     goal.save(force_insert=True)
@@ -130,7 +128,12 @@ def _choose_start_value(
 
 
 def _travel(
-    goal: FinancialGoal, portfolio: Portfolio, as_of: datetime, *, begins_today: bool
+    goal: FinancialGoal,
+    portfolio: Portfolio,
+    as_of: datetime,
+    at_start: PortfolioFigures,
+    *,
+    begins_today: bool,
 ) -> list[GoalProgressHistory]:
     """Measure the goal as of `as_of`, or its end; the rows of the days before.
 
@@ -146,7 +149,7 @@ def _travel(
     else:
         portfolio_figures = portfolio.portfolio_figures
         effective_at = max(as_of, portfolio.last_entry_at or as_of)
-    if not begins_today and begins_reached(goal, _read_at_start(goal, portfolio)):
+    if not begins_today and begins_reached(goal, at_start):
         goal.achieved_at = goal.period_starts_at
     else:
         goal.achieved_at = find_first_reach(goal, portfolio, days)

@@ -1,11 +1,11 @@
 """The cache of solved policy tables."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any
 
 from goals.models import PolicyTable
 from goals.projection.policy_tables import DeadlineInputs, DeadlineTable, solve, unpack
+from mastertrade.values.jsonable import from_plain, to_plain
 
 
 def find_table(
@@ -20,7 +20,7 @@ def find_table(
     """
     kept = PolicyTable.objects.filter(question=question).first()
     if kept is not None:
-        return unpack(DeadlineInputs.from_plain(kept.inputs), bytes(kept.factors))
+        return unpack(from_plain(DeadlineInputs, kept.inputs), bytes(kept.factors))
     return find_solved(make(), now, question) if may_solve() else None
 
 
@@ -48,7 +48,7 @@ def keep_table(table: DeadlineTable, question: str, now: datetime) -> None:
         table_hash=table.inputs.digest,
         question=question,
         version=table.inputs.version,
-        inputs=table.inputs.as_plain(),
+        inputs=to_plain(table.inputs),
         factors=table.pack(),
         created_at=now,
     )
@@ -64,9 +64,8 @@ def forget_tables(before: datetime) -> int:
     return deleted
 
 
-def load_table(digest: str, inputs: Mapping[str, Any]) -> DeadlineTable:
+def load_table(digest: str, logged: DeadlineInputs) -> DeadlineTable:
     """The table of a logged decision: the kept one, or solved again from its inputs."""
-    logged = DeadlineInputs.from_plain(inputs)
     kept = PolicyTable.objects.filter(pk=digest).values_list("factors", flat=True)
     packed = kept.first()
     return solve(logged) if packed is None else unpack(logged, bytes(packed))

@@ -12,20 +12,17 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db import connection
-
 from goals.decisions.accounting import Account, open_account
 from goals.decisions.periods import local_date, local_day, local_midnight
 from goals.decisions.progress import GoalProgress, PortfolioFigures, status_rebuilt
 from goals.enums import GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, LedgerDay, Portfolio
-from goals.services.days import last_day_before, roll_ledger, save_days
+from goals.services.days import days_between, last_day_before, roll_ledger, save_days
+from goals.services.figures import HistoryRow, write_figures
 from goals.services.first_touch import Reached, has_begun, load_reached
 from goals.services.halts import enforce_limits
 from goals.services.ledger import (
     GoalMove,
-    account_columns,
-    goal_columns,
     measure_by,
     set_baseline,
 )
@@ -120,10 +117,19 @@ def rebuild_ledger(
         shown_before = _DayByDay(goal, rebuilt.old)
         move = measure_again(goal, portfolio, rebuilt, reached)
         shown_after = _DayByDay(goal, rebuilt.new)
-        rows += _restate(move, rebuilt, shown_before, shown_after, reason)
+        rows += _restate(
+            move, rebuilt, shown_before, shown_after, reason, portfolio.time_zone
+        )
         if move.before != move.after or move.status_before != goal.status:
             moves.append(move)
-    _save(portfolio, rebuilt, rows, now)
+    write_figures(
+        [portfolio],
+        rebuilt.goals,
+        rows,
+        now,
+        also=CARRYING,
+        parameters=_carried_columns(portfolio, rebuilt),
+    )
     enforce_limits(portfolio, now)
     return moves
 
@@ -238,8 +244,7 @@ class _DayByDay:
     """A goal's progress at the end of each local day, by one ledger and baseline."""
 
     def __init__(self, goal: FinancialGoal, ledger: Ledger) -> None:
-        last = goal.target_date or date.max
-        days = [d for d in ledger.days if goal.start_date <= d.day <= last]
+        days = days_between(ledger.days, goal.start_date, goal.target_date)
         self.at = {day.day: day.last_entry_at for day in days}
         self.shown = {day.day: measure_by(goal, day.portfolio_figures) for day in days}
         self.days = sorted(self.shown)
@@ -251,32 +256,36 @@ class _DayByDay:
         return self.shown[self.days[count - 1]] if count else self.start
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    goal: FinancialGoal
-    effective_at: datetime
-    progress: GoalProgress
-    note: str
-
-
 def _restate(
     move: GoalMove,
     rebuilt: Rebuilt,
     before: _DayByDay,
     after: _DayByDay,
     reason: str,
-) -> list[_Row]:
+    time_zone: str,
+) -> list[HistoryRow]:
     """One row a local day on which the goal now stands elsewhere than it did."""
     goal, rows = move.goal, []
     for day in sorted(before.at.keys() | after.at.keys()):
         shown = after.through(day)
         if shown != before.through(day):
             at = after.at.get(day) or before.at[day]
-            rows.append(_Row(goal, at, shown, reason))
+            rows.append((at, shown, reason))
     if move.turned is not None:
-        at = rows[-1].effective_at if rows else _last_moment(goal, rebuilt)
-        rows[-1:] = [_Row(goal, at, move.after, f"{reason}; {move.turned}")]
-    return rows
+        at = rows[-1][0] if rows else _last_moment(goal, rebuilt)
+        rows[-1:] = [(at, move.after, f"{reason}; {move.turned}")]
+    return [
+        HistoryRow(
+            goal,
+            HistoryKind.RESTATED,
+            local_date(at, time_zone),
+            at,
+            shown.current_value,
+            shown.progress_pct,
+            note,
+        )
+        for at, shown, note in rows
+    ]
 
 
 def _last_moment(goal: FinancialGoal, rebuilt: Rebuilt) -> datetime:
@@ -285,11 +294,9 @@ def _last_moment(goal: FinancialGoal, rebuilt: Rebuilt) -> datetime:
     return goal.achieved_at or goal.period_starts_at
 
 
-# The portfolio's and the goals' figures, and from one day on what flows bought and what
-# flows and closes did to what trades carry. Flows that are void or find nothing open
-# any more change nothing.
-SAVE = """
-WITH told AS (
+# From one day on what flows bought and what flows and closes did to what trades carry.
+# Flows that are void or find nothing open any more change nothing.
+CARRYING = """, told AS (
     SELECT * FROM unnest(
         %(flow_ids)s::bigint[], %(closed_ids)s::bigint[], %(trade_ids)s::bigint[],
         %(changes)s::numeric[]) AS m(cash_flow_id, closed_trade_id, trade_id, change)
@@ -315,68 +322,7 @@ WITH told AS (
     SELECT %(portfolio_id)s::bigint, trade_id, closed_trade_id, change
     FROM told WHERE closed_trade_id IS NOT NULL
     ON CONFLICT (closed_trade_id) DO UPDATE SET change = excluded.change
-), booked AS (
-    UPDATE portfolios
-    SET equity = %(equity)s, units = %(units)s, unit_value = %(unit_value)s,
-        unit_run = %(unit_run)s, realized_pnl = %(realized_pnl)s,
-        peak_unit_value = %(peak_unit_value)s, drawdown_pct = %(drawdown_pct)s,
-        carried = %(carried)s, redeemed_value = %(redeemed_value)s,
-        unrealized_pnl = %(unrealized_pnl)s, revalued_day = %(revalued_day)s,
-        midnight_unrealized_pnl = %(midnight_unrealized_pnl)s,
-        last_entry_at = %(last_entry_at)s, updated_at = %(now)s
-    WHERE portfolio_id = %(portfolio_id)s
-), moved AS (
-    UPDATE financial_goals AS g
-    SET current_value = m.current_value, progress_pct = m.progress_pct,
-        status = m.status, achieved_at = m.achieved_at,
-        start_unit_value = m.start_unit_value, start_unit_run = m.start_unit_run,
-        start_realized_pnl = m.start_realized_pnl, updated_at = %(now)s
-    FROM unnest(
-        %(goal_id)s::bigint[], %(goal_value)s::numeric[], %(progress_pct)s::numeric[],
-        %(status)s::text[], %(achieved_at)s::timestamptz[],
-        %(start_unit_value)s::numeric[], %(start_unit_run)s::int[],
-        %(start_realized_pnl)s::numeric[]
-    ) AS m(goal_id, current_value, progress_pct, status, achieved_at,
-           start_unit_value, start_unit_run, start_realized_pnl)
-    WHERE g.goal_id = m.goal_id
-)
-INSERT INTO goal_progress_history
-    (goal_id, kind, snapshot_date, effective_at, recorded_at,
-     current_value, target_value, progress_pct, note)
-SELECT h.goal_id, %(restated)s, h.day, h.effective_at, %(now)s, h.current_value,
-       g.target_value, h.progress_pct, h.note
-FROM unnest(
-    %(row_goal_id)s::bigint[], %(row_day)s::date[], %(row_at)s::timestamptz[],
-    %(row_value)s::numeric[], %(row_progress_pct)s::numeric[], %(row_note)s::text[]
-) WITH ORDINALITY AS h(goal_id, day, effective_at, current_value, progress_pct, note, n)
-JOIN financial_goals g USING (goal_id) ORDER BY h.n
-"""
-
-
-def _save(
-    portfolio: Portfolio, rebuilt: Rebuilt, rows: Sequence[_Row], now: datetime
-) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            SAVE,
-            {
-                **account_columns(portfolio),
-                **goal_columns(list(rebuilt.goals)),
-                **_carried_columns(portfolio, rebuilt),
-                "portfolio_id": portfolio.portfolio_id,
-                "last_entry_at": portfolio.last_entry_at,
-                "now": now,
-                "restated": HistoryKind.RESTATED,
-                "row_goal_id": [row.goal.goal_id for row in rows],
-                "row_day": [
-                    local_date(row.effective_at, portfolio.time_zone) for row in rows
-                ],
-                "row_at": [row.effective_at for row in rows],
-                "row_value": [row.progress.current_value for row in rows],
-                "row_progress_pct": [row.progress.progress_pct for row in rows],
-                "row_note": [row.note for row in rows],
-            },
-        )
+)"""
 
 
 def _carried_columns(portfolio: Portfolio, rebuilt: Rebuilt) -> dict[str, Any]:
@@ -386,6 +332,7 @@ def _carried_columns(portfolio: Portfolio, rebuilt: Rebuilt) -> dict[str, Any]:
         from_at = local_midnight(rebuilt.first_day, portfolio.time_zone)
     flows, changes = list_carried(rebuilt.new.days)
     return {
+        "portfolio_id": portfolio.portfolio_id,
         "from_at": from_at,
         "bought_by": list(flows),
         "units_bought": list(flows.values()),

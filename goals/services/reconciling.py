@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from goals.models import CarriedProfit, CashFlow, FinancialGoal, Portfolio
 from goals.services.days import FIGURES
+from goals.services.figures import GOAL_FIGURES, LEDGER_FIGURES
 from goals.services.first_touch import load_reached
 from goals.services.halts import follow_halts
 from goals.services.ledger import GoalMove
@@ -19,29 +19,7 @@ from goals.services.rebuilding import (
     newest_entry_at,
     rebuild_ledger,
 )
-
-ZERO = Decimal(0)
-PORTFOLIO_FIGURES = (
-    "equity",
-    "units",
-    "unit_value",
-    "unit_run",
-    "realized_pnl",
-    "peak_unit_value",
-    "carried",
-    "redeemed_value",
-    "drawdown_pct",
-    "last_entry_at",
-)
-GOAL_FIGURES = (
-    "current_value",
-    "progress_pct",
-    "status",
-    "achieved_at",
-    "start_unit_value",
-    "start_unit_run",
-    "start_realized_pnl",
-)
+from mastertrade.values.money import ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +46,7 @@ def find_portfolio_drift(portfolio: Portfolio) -> list[Drift]:
     again; nothing is saved.
     """
     rebuilt = load_rebuilt(portfolio, None, strict=False)
-    before = {name: getattr(portfolio, name) for name in PORTFOLIO_FIGURES}
+    before = {name: getattr(portfolio, name) for name in LEDGER_FIGURES}
     portfolio.apply_figures(rebuilt.new.newest)
     portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
     drift = list(_compare(portfolio.portfolio_id, "itself", before, portfolio))

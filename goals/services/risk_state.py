@@ -7,18 +7,18 @@ resume: nothing of it is kept.
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
 
 from goals.decisions.accounting import (
-    ONE,
     Account,
     measure_drawdown_pct,
     measure_live_unit_value,
     open_account,
 )
-from goals.decisions.guards import RiskState
+from goals.decisions.guards.base import RiskState
 from goals.decisions.periods import local_day, local_midnight
 from goals.decisions.progress import PortfolioFigures
 from goals.enums import EdgeGuard, EntryKind, HaltCause, TradingState
@@ -30,14 +30,14 @@ from goals.services.days import (
     newest_days,
     roll_ledger,
 )
+from mastertrade.values.money import ONE, ZERO
 
-ZERO = Decimal(0)
 LARGEST_FALL_PCT = Decimal(100)
 ONE_DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FiguresAt:
     """The portfolio's figures at a time; without marks they are the realised ones.
 
@@ -51,7 +51,7 @@ class FiguresAt:
     is_marked: bool
     days: list[LedgerDay] | None = None
 
-    @property
+    @cached_property
     def portfolio_figures(self) -> PortfolioFigures:
         """What goals are measured by at that time."""
         account = self.account
@@ -60,7 +60,7 @@ class FiguresAt:
             account.unit_value, account.realized_pnl, live_equity, account.run
         )
 
-    @property
+    @cached_property
     def live_unit_value(self) -> Decimal:
         if not self.is_marked:
             return self.account.unit_value

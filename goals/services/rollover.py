@@ -1,6 +1,7 @@
 """The end of a period: judge the goal, open the next one of a recurring goal."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,13 +12,17 @@ from goals.decisions.periods import following_period
 from goals.decisions.progress import status_after, status_at_end
 from goals.enums import GoalStatus, PortfolioKind
 from goals.models import FinancialGoal, Portfolio
-from goals.services.first_touch import HUNDRED
 from goals.services.goals import LATEST_DATE
 from goals.services.opening import open_period
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.money import HUNDRED
 
 logger = logging.getLogger(__name__)
+# Periods that one transaction ends: others wait for its locks. And those that one run
+# ends in a portfolio: some three years of a daily goal that was not rolled.
+MOST_AT_ONCE = 50
+MOST_IN_A_RUN = 1_000
 
 CARRIED = (
     "user_id",
@@ -62,9 +67,11 @@ def roll_portfolios(*, as_of: datetime, portfolio_id: int | None = None) -> Roll
     A portfolio value that showed its target before its period is achieved by the time
     that begins.
 
-    One transaction a portfolio, whose lock makes it happen exactly once however many
-    call at the same time. Periods that went by unnoticed are caught up one by one. A
-    portfolio that fails, for whatever reason, stays as it was and stops no other.
+    A portfolio's lock makes it happen exactly once however many call at the same time.
+    Periods that went by unnoticed are caught up one by one, `MOST_AT_ONCE` of them in
+    a transaction; what is left after `MOST_IN_A_RUN` is logged, and the next run goes
+    on with it. A transaction that fails, for whatever reason, leaves its portfolio as
+    it was before it, and stops no other.
     """
     due = FinancialGoal.objects.filter(_is_over(as_of) | _begins_reached(as_of))
     if portfolio_id is None:
@@ -75,7 +82,7 @@ def roll_portfolios(*, as_of: datetime, portfolio_id: int | None = None) -> Roll
     done: list[Rolled] = []
     for key in keys.distinct():
         try:
-            done.append(_roll_portfolio(key, as_of))
+            done.extend(_catch_up(key, as_of))
         except Exception as failure:
             failure.add_note(f"portfolio {key}")
             done.append(Rolled(failures=(failure,)))
@@ -97,6 +104,19 @@ def _begins_reached(as_of: datetime) -> Q:
     )
 
 
+def _catch_up(portfolio_id: int, as_of: datetime) -> Iterator[Rolled]:
+    for _ in range(MOST_IN_A_RUN // MOST_AT_ONCE):
+        rolled = _roll_portfolio(portfolio_id, as_of)
+        yield rolled
+        if rolled.ended < MOST_AT_ONCE:
+            return
+    logger.warning(
+        "Portfolio %s: %s periods were ended. The next run goes on with the rest.",
+        portfolio_id,
+        MOST_IN_A_RUN,
+    )
+
+
 @atomic
 def _roll_portfolio(portfolio_id: int, as_of: datetime) -> Rolled:
     portfolio = Portfolio.objects.locked().get(pk=portfolio_id)
@@ -109,6 +129,8 @@ def _roll_portfolio(portfolio_id: int, as_of: datetime) -> Rolled:
             continue
         link: FinancialGoal | None = goal
         while link is not None and link.period.is_over(as_of):
+            if ended == MOST_AT_ONCE:
+                return Rolled(ended, tuple(opened))
             link = _end(link, portfolio, as_of)
             ended += 1
             if link is not None:
@@ -142,7 +164,7 @@ def _end(
     if not goal.recurring or goal.target_date is None:
         return None
     start_date, target_date = following_period(
-        goal.kind, goal.start_date, goal.target_date
+        goal.kind, goal.start_date, goal.target_date, portfolio.time_zone
     )
     if target_date > LATEST_DATE:
         return None

@@ -1,7 +1,7 @@
-"""How a goal stands beside what its portfolio's trades say of the time left."""
+"""How goals stand, next to what their portfolio's trades say of the time left."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -9,18 +9,25 @@ from hashlib import sha256
 from json import dumps
 from typing import Any
 
-from goals.decisions.arbitration import GoalState, SolvedFactor
-from goals.decisions.policies import DEADLINE_VERSION
-from goals.decisions.progress import GoalProgress, PortfolioFigures, measure_progress
-from goals.decisions.trade_record import RATIO, GrowthRecord
-from goals.enums import PolicyName
+from goals.decisions.arbitration import GoalState, rank
+from goals.decisions.policies import PolicyName
+from goals.decisions.policies.base import Needs, SolvedFactor
+from goals.decisions.policies.deadline_optimal import DEADLINE_VERSION
+from goals.decisions.progress import (
+    GoalProgress,
+    PortfolioFigures,
+    can_still_move,
+    measure_progress,
+)
+from goals.decisions.trade_record import GrowthRecord
+from goals.enums import AfterAchieved
 from goals.models import FinancialGoal, Portfolio
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.feasibility import find_unreachable, stop_below
 from goals.projection.goal_path import GoalPath, goal_path
-from goals.projection.goal_projection import MOST_TRADES as MOST_TRADES_AHEAD
+from goals.projection.goal_projection import MOST_TRADES_AHEAD
 from goals.projection.policy_tables import (
-    MOST_TRADES,
+    MOST_TABLE_TRADES,
     TRADES_STEP,
     DeadlineInputs,
     DeadlineTable,
@@ -28,9 +35,10 @@ from goals.projection.policy_tables import (
 )
 from goals.projection.types import Floats
 from goals.services.policy_tables import find_table
+from goals.services.risk_state import FiguresAt
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.jsonable import to_plain
-from mastertrade.values.money import exactly, round_to
+from mastertrade.values.money import RATIO, exactly, round_to
 
 MICROSECOND = timedelta(microseconds=1)
 # One call works out so many goals: solves a table, or looks closely at whether the goal
@@ -84,27 +92,82 @@ def needs_forecast(goal: FinancialGoal, as_of: datetime) -> bool:
     """Whether what trades say can matter to the goal's factor at all."""
     achieved = goal.achieved_at is not None and goal.achieved_at <= as_of
     has_deadline = goal.period_ends_at is not None
-    return has_deadline and not achieved and goal.policy != PolicyName.CONSTANT
+    needs = PolicyName(goal.policy).rule.needs
+    return has_deadline and not achieved and needs is not Needs.NOTHING
+
+
+@exactly
+def read_goal_states(
+    goals: Sequence[FinancialGoal], figures: FiguresAt, forecast: TradeForecast | None
+) -> tuple[GoalState, ...]:
+    """How each goal stands at the time of the figures, for the pure decision.
+
+    Without a forecast, a policy that needs what the portfolio's trades say is the
+    ladder.
+    """
+    portfolio_figures, at = figures.portfolio_figures, figures.at
+    progress = {goal: progress_of(goal, portfolio_figures) for goal in goals}
+    states = {
+        goal: _goal_state_of(goal, progress[goal], portfolio_figures, at)
+        for goal in goals
+    }
+    if forecast is not None:
+        # The deciding goal first: what is worked out in one call is bounded.
+        for goal in sorted(goals, key=lambda goal: rank(states[goal])):
+            states[goal] = with_forecast(
+                states[goal], goal, progress[goal], figures, forecast
+            )
+    return tuple(states.values())
+
+
+def _goal_state_of(
+    goal: FinancialGoal,
+    progress: GoalProgress,
+    portfolio_figures: PortfolioFigures,
+    as_of: datetime,
+) -> GoalState:
+    """How the goal stands at `as_of`, without what trades say of the time left."""
+    time_left_ratio = Decimal(1)
+    if goal.period_ends_at is not None:
+        whole = goal.period_ends_at - goal.period_starts_at
+        left = goal.period_ends_at - as_of
+        time_left_ratio = Decimal(left // MICROSECOND) / Decimal(whole // MICROSECOND)
+    return GoalState(
+        goal_id=goal.goal_id,
+        progress_pct=progress.progress_pct,
+        achieved=goal.achieved_at is not None and goal.achieved_at <= as_of,
+        priority=goal.priority,
+        deadline=goal.period_ends_at,
+        policy=PolicyName(goal.policy),
+        min_factor=goal.min_factor,
+        max_factor=goal.max_factor,
+        after_achieved=AfterAchieved(goal.after_achieved),
+        time_left_ratio=time_left_ratio,
+        reachable=can_still_move(goal.kind.measures, goal.baseline, portfolio_figures),
+    )
 
 
 def with_forecast(
     goal_state: GoalState,
     goal: FinancialGoal,
-    portfolio_figures: PortfolioFigures,
+    progress: GoalProgress,
+    figures: FiguresAt,
     forecast: TradeForecast,
-    as_of: datetime,
 ) -> GoalState:
     """The state with what its policy needs: trades left, need, edge, solved factor.
 
     Without 20 trades or a deadline nothing is added but what is known. Goals are asked
     about in the order in which they decide: `MOST_WORKED_OUT` of them may cost work.
     """
-    if not needs_forecast(goal, as_of) or not goal_state.reachable:
+    if not needs_forecast(goal, figures.at) or not goal_state.reachable:
         return goal_state
-    assert goal.period_ends_at is not None  # told by needs_outlook
-    left = forecast.trades_left(goal.period_ends_at, as_of)
-    path = goal_path_of(goal, portfolio_figures)
-    if not forecast.record.judged or path is None:
+    assert goal.period_ends_at is not None  # `needs_forecast` says so
+    left = forecast.trades_left(goal.period_ends_at, figures.at)
+    path = None
+    if forecast.record.judged:
+        live_equity = figures.portfolio_figures.live_equity
+        path = goal_path_of(goal, progress, live_equity)
+    if path is None:
         return replace(goal_state, trades_left=left)
     postponed = False
 
@@ -130,7 +193,8 @@ def with_forecast(
         unreachable=unreachable,
         postponed=postponed,
     )
-    if goal.policy != PolicyName.DEADLINE_OPTIMAL or unreachable is not None:
+    is_solved = goal_state.policy.rule.needs is Needs.SOLVED_TABLE
+    if not is_solved or unreachable is not None:
         return ahead
     table = solve_for(goal, path, left, forecast, may_work)
     return (
@@ -153,15 +217,15 @@ def apply_table(goal_state: GoalState, table: DeadlineTable) -> GoalState:
 
 
 def goal_path_of(
-    goal: FinancialGoal, portfolio_figures: PortfolioFigures
+    goal: FinancialGoal, progress: GoalProgress, live_equity: Decimal
 ) -> GoalPath | None:
     """The goal's way in the projection's units; None where nothing leads there."""
     return goal_path(
         goal.kind.measures,
-        progress=progress_of(goal, portfolio_figures),
+        progress=progress,
         start_value=goal.start_value,
         target_value=goal.target_value,
-        live_equity=portfolio_figures.live_equity,
+        live_equity=live_equity,
     )
 
 
@@ -213,7 +277,7 @@ def _name_question(
     portfolio_id: int, record: GrowthRecord, asked: dict[str, Any]
 ) -> str:
     """A portfolio's record changes with each of its trades, so it stands for them."""
-    rows = -(-min(int(asked["trades_left"]), MOST_TRADES) // TRADES_STEP)
-    body = {**asked, "trades_left": rows, "record": asdict(record)}
+    rows = -(-min(int(asked["trades_left"]), MOST_TABLE_TRADES) // TRADES_STEP)
+    body = {**asked, "trades_left": rows, "record": record}
     body |= {"portfolio": portfolio_id, "version": DEADLINE_VERSION}
     return sha256(dumps(to_plain(body), sort_keys=True).encode()).hexdigest()

@@ -44,9 +44,9 @@ def test_the_figures_at_a_halt_have_their_units(operator: Client):
     halt = TradingHalt.objects.get()
     page = text_of(operator, "goals_tradinghalt_change", halt.pk)
 
-    assert "Drawdown then: 30 %" in page
-    assert f"Equity then: 700 {portfolio.currency}" in page
-    assert "Halted by: its guard" in page
+    assert "Drawdown at the halt: 30 %" in page
+    assert f"Equity at the halt: 700 {portfolio.currency}" in page
+    assert "Halted by: the drawdown guard" in page
 
 
 def test_a_day_s_halt_is_over_when_its_day_is(operator: Client):
@@ -69,7 +69,7 @@ def test_a_halted_portfolio_s_page_says_why_and_how_to_resume(operator: Client):
 
     page = text_of(operator, "goals_portfolio_change", portfolio.pk)
 
-    assert "Halted by its guard since" in page
+    assert "Halted by the drawdown guard since" in page
     assert "Resume it with “Resume trading” on this page" in page
     listed = operator.get(
         reverse("admin:goals_portfolio_changelist"), {"portfolio_id": portfolio.pk}

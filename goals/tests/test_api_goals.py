@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from goals.decisions.periods import calendar_end
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalType
 from goals.models import FinancialGoal
 from tests.http import (
     Trader,
@@ -181,7 +184,7 @@ def test_a_goal_of_the_past_counts_what_happened_since(trader: Trader) -> None:
         ("max_factor", {"max_factor": "2.0001"}),
         ("max_factor", {"max_factor": "1.00001"}),
         ("recurring", {"goal_type": "portfolio_value", "recurring": True}),
-        ("goal_type", {"goal_type": "weekly_return"}),
+        ("goal_type", {"goal_type": "hourly_return"}),
         ("portfolio", {"portfolio": "nowhere"}),
         ("status", {"status": "paused"}),
         ("goal_id", {"goal_id": 7}),
@@ -197,7 +200,23 @@ def test_a_goal_that_makes_no_sense_is_refused(
         assert list(create(trader, 400, **fields)) == [field]
 
 
-@pytest.mark.parametrize("policy", ["pace", "deadline_optimal"])
+@pytest.mark.parametrize("kind", list(GoalType))
+def test_a_goal_of_each_type_lasts_from_today_to_the_end_of_its_period(
+    trader: Trader, kind: GoalType
+) -> None:
+    answer = create(trader, goal_type=kind, target_value="5000")
+    assert (answer["goal_type"], answer["status"]) == (kind, "active")
+    end = calendar_end(kind, today())
+    assert (answer["start_date"], answer["target_date"]) == (
+        today().isoformat(),
+        end and end.isoformat(),
+    )
+    listed = trader.get(f"/api/goals/?goal_type={kind}")["results"]
+    assert answer["goal_id"] in [goal["goal_id"] for goal in listed]
+    assert {goal["goal_type"] for goal in listed} == {kind}
+
+
+@pytest.mark.parametrize("policy", list(PolicyName))
 def test_a_goal_takes_every_policy(trader: Trader, policy: str) -> None:
     assert create(trader, 201, policy=policy)["policy"] == policy
     assert trader.patch(PATH, {"policy": policy})["policy"] == policy

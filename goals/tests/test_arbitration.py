@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goals.decisions.arbitration import GoalState, arbitrate, measure_goal_factor
-from goals.enums import AfterAchieved, PolicyName, ProgressBand
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved, ProgressBand
 
 END = datetime(2026, 4, 1, tzinfo=UTC)
 

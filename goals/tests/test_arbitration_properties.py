@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goals.decisions.arbitration import arbitrate, measure_goal_factor
-from goals.decisions.guards import guard_bounds
-from goals.enums import AfterAchieved, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved
 from goals.tests.test_arbitration import END, goal_state
+from goals.tests.test_guards import bounds_after
 
 factors = st.decimals(Decimal("0.1"), Decimal(2), places=4)
 # Few different values, so that equal priorities and deadlines are common.
@@ -47,7 +48,7 @@ newcomers = goals_of(later_keys)
 
 
 def bounded(goals):
-    return guard_bounds(arbitrate(goals).deciding_factor, goals).factor_after
+    return bounds_after(arbitrate(goals).deciding_factor.floored_factor, *goals).factor
 
 
 @given(portfolios, st.randoms(use_true_random=False))
@@ -143,10 +144,9 @@ def test_risk_against_return_the_risk_goals_limit_holds_whoever_decides():
     growth = goal_state(2, "5", priority=1)
     assert arbitrate((income, growth)).decider == growth
     assert bounded((income, growth)) == Decimal("0.8")
-    assert (
-        guard_bounds(measure_goal_factor(growth), (income, growth)).reason
-        == "held at goal 1's max_factor 0.8"
-    )
+    own = measure_goal_factor(growth)
+    held = bounds_after(own.floored_factor, income, growth)
+    assert held.reason == "held at goal 1's max_factor 0.8"
 
 
 MONTH, QUARTER, YEAR = (

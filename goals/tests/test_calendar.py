@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goals.decisions.periods import (
+    MONTHS,
     calendar_end,
     following_period,
     local_date,
     local_midnight,
     period_of,
 )
-from goals.enums import GoalType
+from goals.enums import CalendarPeriod, GoalType
 from goals.models import FinancialGoal
 from goals.services.goals import create_goal
 from goals.services.rollover import roll_goals
@@ -25,23 +26,24 @@ from trades.tests.factories import book_profit
 
 MICROSECOND = timedelta(microseconds=1)
 DAY = timedelta(days=1)
+WEEK = ("Monday", "Sunday")
 ZONES = ["America/New_York", "Asia/Tokyo", "Asia/Kathmandu", "Australia/Lord_Howe"]
 zones = st.sampled_from(ZONES)
 days = st.dates(date(1990, 1, 1), date(2090, 12, 31))
-calendar_types = st.sampled_from([kind for kind in GoalType if kind.months])
+calendar_types = st.sampled_from([kind for kind in GoalType if kind.calendar])
 
 
 def chain_of(kind, start, links):
     """First and last dates of a goal and those that follow it."""
     dates = [(start, calendar_end(kind, start))]
     while len(dates) < links:
-        dates.append(following_period(kind, *dates[-1]))
+        dates.append(following_period(kind, *dates[-1], "UTC"))
     return dates
 
 
 @given(kind=calendar_types, zone=zones, start=days)
 def test_a_chain_covers_every_instant_once(kind, zone, start):
-    periods = [period_of(*dates, zone) for dates in chain_of(kind, start, 6)]
+    periods = [period_of(first, last, zone) for first, last in chain_of(kind, start, 6)]
     for one, following in pairwise(periods):
         assert one.ends_at == following.starts_at
         assert one.contains(one.ends_at - MICROSECOND)
@@ -54,11 +56,18 @@ def test_a_chain_covers_every_instant_once(kind, zone, start):
 def test_whatever_day_a_chain_begins_its_later_links_are_whole(kind, start):
     """Also from the 31st, which most months have not, and from 29 February."""
     for first, last in chain_of(kind, start, 6)[1:]:
-        assert first.day == 1
-        assert (last + DAY).day == 1
-        months = (last.year - first.year) * 12 + last.month - first.month + 1
-        assert months == kind.months
-        assert (first.month - 1) % kind.months == 0
+        match kind.calendar:
+            case CalendarPeriod.DAY:
+                assert first == last
+            case CalendarPeriod.WEEK:
+                assert (first.strftime("%A"), last.strftime("%A")) == WEEK
+                assert last - first == 6 * DAY
+            case _:
+                assert first.day == 1
+                assert (last + DAY).day == 1
+                months = (last.year - first.year) * 12 + last.month - first.month + 1
+                assert months == MONTHS[kind.calendar]
+                assert (first.month - 1) % months == 0
 
 
 @given(kind=calendar_types, zone=zones, start=days)
@@ -97,7 +106,7 @@ HOUR = timedelta(hours=1)
 
 
 def at_local(zone, *when):
-    return datetime(*when, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    return datetime(*when).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
 def make_goal(zone, today, **fields):
@@ -128,6 +137,8 @@ def fresh(row):
         ("monthly_return", (2028, 1, 31), (2028, 2, 29)),
         ("quarterly_income", (2026, 3, 31), (2026, 6, 30)),
         ("yearly_return", (2027, 12, 31), (2028, 12, 31)),
+        ("daily_income", (2026, 3, 28), (2026, 3, 29)),
+        ("weekly_return", (2027, 1, 3), (2027, 1, 10)),
     ],
 )
 def test_a_goal_made_in_the_last_hour_of_its_period_lasts_till_midnight(

@@ -1,13 +1,15 @@
 """Comparing policies by simulation: against induction, the guard, the record."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from goals.decisions.policies import CONSTANT, LADDER
-from goals.decisions.trade_record import measure_bounds
-from goals.enums import AfterAchieved, EdgeGuard, PolicyName
+from goals.decisions.guards.edge import guard_edge
+from goals.decisions.policies import PolicyName, constant, ladder
+from goals.decisions.trade_record import GrowthRecord, measure_bounds
+from goals.enums import AfterAchieved, EdgeGuard
 from goals.projection.comparison import (
     GuardKind,
     Question,
@@ -22,6 +24,8 @@ from goals.projection.comparison_cases import CASES, find_case
 from goals.projection.comparison_policies import make_policies
 from goals.projection.deadline import solve_deadline_policy
 from goals.projection.evaluate import evaluate_policy
+from goals.tests.test_guards_trading import asking
+from goals.tests.test_sizing import CALM
 from mastertrade.values.exceptions import InvalidInput
 
 
@@ -92,6 +96,22 @@ def test_below_20_trades_the_guard_doubts_only_when_it_is_strict():
     assert strict.tolist() == [1.0, 0.7]
 
 
+@pytest.mark.parametrize("edge_guard", EdgeGuard)
+@pytest.mark.parametrize("trades", [0, 19, 20, 500])
+@pytest.mark.parametrize("lower", ["-0.01", "0", "0.000001", "0.01"])
+@pytest.mark.parametrize("factor", ["0", "0.7", "1", "1.3"])
+def test_the_simulated_edge_guard_is_the_one_that_decides(
+    edge_guard, trades, lower, factor
+):
+    record = GrowthRecord(trades=trades, lower=Decimal(lower))
+    met = replace(CALM, record=record, edge_guard=edge_guard)
+    decided = guard_edge(Decimal(factor), asking(met)).factor
+    simulated = guard_factors(
+        np.array([float(factor)]), trades, np.array([float(lower)]), edge_guard
+    )
+    assert simulated.tolist() == [float(decided)]
+
+
 def test_the_bounds_of_many_records_are_those_of_each():
     growths = np.random.default_rng(2).normal(0, 0.01, (30, 8))
     together = lower_bounds(30, growths.sum(axis=0), (growths**2).sum(axis=0))
@@ -149,8 +169,8 @@ def test_the_ladder_and_constant_are_the_live_tables():
     policies = make_policies(asked)
     equity = 1 + np.array([-0.2, 0, 0.0149999, 0.015, 0.03, 0.0399999, 0.04, 0.049])
     for table, name in (
-        (LADDER, PolicyName.LADDER),
-        (CONSTANT, PolicyName.CONSTANT),
+        (ladder.TABLE, PolicyName.LADDER),
+        (constant.TABLE, PolicyName.CONSTANT),
     ):
         progress = np.round((equity - 1) / asked.goal_return * 100, 6)
         live = [float(table.factor(one)) for one in progress]

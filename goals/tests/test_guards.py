@@ -7,17 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goals.decisions.arbitration import arbitrate, measure_goal_factor
-from goals.decisions.guards import (
-    Exposure,
+from goals.decisions.guards.base import Exposure, SizeRequest, SizingInputs
+from goals.decisions.guards.bounds import guard_bounds
+from goals.decisions.guards.exposure import (
     ExposureUnknown,
     SizeCap,
     cap_by_max_size,
     cap_by_position,
-    guard_bounds,
-    guard_exposure,
+    hold_within_caps,
 )
 from goals.enums import AfterAchieved
 from goals.tests.test_arbitration import goal_state
+from goals.tests.test_sizing import CALM
 from mastertrade.values.money import exactly
 
 factors = st.decimals(min_value=Decimal(0), max_value=Decimal(2), places=4)
@@ -40,7 +41,13 @@ goals_with_limits = st.builds(
 
 
 def bounds_of(*goals):
-    return guard_bounds(measure_goal_factor(goals[0]), goals)
+    return bounds_after(measure_goal_factor(goals[0]).floored_factor, *goals)
+
+
+def bounds_after(factor, *goals):
+    return guard_bounds(
+        factor, SizingInputs(SizeRequest(Decimal(1000)), goals, exposure(), CALM)
+    )
 
 
 def exposure(**fields):
@@ -58,7 +65,7 @@ def exposure(**fields):
     st.lists(goals_with_limits, min_size=1, max_size=5, unique_by=lambda g: g.goal_id)
 )
 def test_the_bounds_never_exceed_any_goals_max_factor(goals):
-    assert bounds_of(*goals).factor_after <= min(goal.max_factor for goal in goals)
+    assert bounds_of(*goals).factor <= min(goal.max_factor for goal in goals)
 
 
 @given(
@@ -66,7 +73,7 @@ def test_the_bounds_never_exceed_any_goals_max_factor(goals):
 )
 def test_the_limits_of_other_goals_only_lower_the_deciders_factor(goals):
     own = measure_goal_factor(goals[0])
-    assert guard_bounds(own, tuple(goals)).factor_after <= own.factor
+    assert bounds_after(own.floored_factor, *goals).factor <= own.factor
 
 
 def test_the_tightest_max_factor_of_all_goals_wins():
@@ -75,7 +82,7 @@ def test_the_tightest_max_factor_of_all_goals_wins():
         goal_state(2, max_factor=Decimal("0.9")),
         goal_state(3, max_factor=Decimal("1.1")),
     )
-    assert (result.factor_after, result.reason) == (
+    assert (result.factor, result.reason) == (
         Decimal("0.9"),
         "held at goal 2's max_factor 0.9",
     )
@@ -84,7 +91,7 @@ def test_the_tightest_max_factor_of_all_goals_wins():
 def test_one_goal_that_stops_after_success_stops_all_trading():
     stopping = goal_state(2, "100", achieved=True, after_achieved=AfterAchieved.STOP)
     result = bounds_of(goal_state(1), stopping)
-    assert (result.factor_before, result.factor_after) == (Decimal("1.3"), Decimal(0))
+    assert result.factor == 0
 
 
 def test_a_stop_names_the_goal_that_stops():
@@ -94,12 +101,12 @@ def test_a_stop_names_the_goal_that_stops():
 
 def test_a_goal_that_is_not_achieved_does_not_stop():
     waiting = goal_state(2, "99.999999", after_achieved=AfterAchieved.STOP)
-    assert bounds_of(goal_state(1), waiting).factor_after == Decimal("1.3")
+    assert bounds_of(goal_state(1), waiting).factor == Decimal("1.3")
 
 
 def test_min_factor_of_the_decider_lifts_its_policy_before_the_guards():
     result = bounds_of(goal_state(1, "90", min_factor=Decimal("0.9")))
-    assert (result.factor_before, result.factor_after) == (Decimal("0.9"),) * 2
+    assert result.factor == Decimal("0.9")
 
 
 def test_a_factor_that_min_factor_lifted_says_so():
@@ -110,7 +117,7 @@ def test_a_factor_that_min_factor_lifted_says_so():
 
 def test_min_factor_of_another_goal_lifts_nothing():
     other = goal_state(2, "0", min_factor=Decimal("1.2"))
-    assert bounds_of(goal_state(1, "90"), other).factor_after == Decimal("0.7")
+    assert bounds_of(goal_state(1, "90"), other).factor == Decimal("0.7")
 
 
 def test_max_size_is_a_cap():
@@ -165,12 +172,12 @@ def test_the_cap_says_whose_notional_counted(assumed, words):
 
 @given(factors, sizes, st.lists(caps, max_size=3))
 def test_the_exposure_guard_only_lowers(factor, base_size, caps):
-    assert guard_exposure(factor, base_size, tuple(caps)).factor_after <= factor
+    assert hold_within_caps(factor, base_size, tuple(caps)).factor <= factor
 
 
 @given(factors, sizes, st.lists(caps, min_size=1, max_size=3))
 def test_after_the_exposure_guard_the_size_is_within_every_cap(factor, base_size, caps):
-    after = guard_exposure(factor, base_size, tuple(caps)).factor_after
+    after = hold_within_caps(factor, base_size, tuple(caps)).factor
 
     @exactly
     def size() -> Decimal:
@@ -181,9 +188,8 @@ def test_after_the_exposure_guard_the_size_is_within_every_cap(factor, base_size
 
 @given(factors, sizes, st.lists(caps, max_size=3))
 def test_a_guard_that_changes_nothing_keeps_the_very_factor(factor, base_size, caps):
-    result = guard_exposure(factor, base_size, tuple(caps))
-    assert result.factor_before == factor
-    assert result.factor_after == factor or result.reason.startswith("held at")
+    result = hold_within_caps(factor, base_size, tuple(caps))
+    assert result.factor == factor or result.reason.startswith("held at")
 
 
 @pytest.mark.parametrize(
@@ -191,19 +197,19 @@ def test_a_guard_that_changes_nothing_keeps_the_very_factor(factor, base_size, c
     [("1300", "1.3"), ("1299.99999999", "1.2999"), ("650", "0.65"), ("0", "0")],
 )
 def test_the_factor_is_rounded_down_to_four_places(cap, after):
-    result = guard_exposure(
+    result = hold_within_caps(
         Decimal("1.3"), Decimal(1000), (SizeCap(Decimal(cap), "max_size"),)
     )
-    assert result.factor_after == Decimal(after)
+    assert result.factor == Decimal(after)
 
 
 def test_without_a_cap_the_guard_says_so():
-    result = guard_exposure(Decimal("1.3"), Decimal(1000), ())
-    assert result.reason == "no limit of size is set"
+    result = hold_within_caps(Decimal("1.3"), Decimal(1000), ())
+    assert result.reason == "no size limit is set"
 
 
 def test_the_tightest_cap_is_the_one_named():
-    result = guard_exposure(
+    result = hold_within_caps(
         Decimal(1),
         Decimal(1000),
         (SizeCap(Decimal(900), "the looser"), SizeCap(Decimal(800), "the tighter")),

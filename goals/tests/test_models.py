@@ -82,12 +82,13 @@ REFUSED = [
     ("ledger_changes_one_subject", "ledger_changes", "cash_flow_id = NULL"),
     ("ledger_changes_one_subject", "ledger_changes", "trade_id = 1"),
     ("ledger_changes_cash_flow_fk", "ledger_changes", "cash_flow_id = 0"),
+    ("ledger_changes_portfolio_fk", "ledger_changes", "portfolio_id = 0"),
     (
         "ledger_changes_trade_fk",
         "ledger_changes",
         "cash_flow_id = NULL, trade_id = 0",
     ),
-    ("financial_goals_goal_type", "financial_goals", "goal_type = 'weekly_return'"),
+    ("financial_goals_goal_type", "financial_goals", "goal_type = 'hourly_return'"),
     ("financial_goals_status", "financial_goals", "status = 'done'"),
     ("financial_goals_policy", "financial_goals", "policy = 'martingale'"),
     ("financial_goals_after_achieved", "financial_goals", "after_achieved = 'party'"),
@@ -308,10 +309,6 @@ def test_the_database_refuses(name, table, change):
     if "{other}" in change:
         change = change.format(other=PortfolioFactory().user_id)
     which = "portfolio_id = %s"
-    if table == "ledger_changes":
-        which = (
-            "cash_flow_id IN (SELECT cash_flow_id FROM cash_flows WHERE " + which + ")"
-        )
     if table == "goal_progress_history":
         which = "goal_id IN (SELECT goal_id FROM financial_goals WHERE " + which + ")"
     statement = f"UPDATE {table} SET {change} WHERE {which}"

@@ -95,9 +95,12 @@ def test_periods_that_follow_each_other_leave_no_gap(zone, first, length):
         ("America/Sao_Paulo", date(2018, 2, 1), date(2018, 2, 28), 673),
         ("Asia/Tokyo", date(2026, 3, 1), date(2026, 3, 31), 744),
         ("Australia/Lord_Howe", date(2026, 4, 5), date(2026, 4, 5), 24.5),
+        ("Europe/Berlin", date(2026, 3, 29), date(2026, 3, 29), 23),
+        ("Europe/Berlin", date(2026, 10, 25), date(2026, 10, 25), 25),
+        ("Europe/Berlin", date(2026, 3, 23), date(2026, 3, 29), 167),  # a week
     ],
 )
-def test_a_month_with_a_change_of_clocks_is_an_hour_shorter_or_longer(
+def test_a_period_with_a_change_of_clocks_is_an_hour_shorter_or_longer(
     zone, first, last, hours
 ):
     period = period_of(first, last, zone)
@@ -148,6 +151,12 @@ def test_a_period_is_over_at_the_first_instant_after_it():
         ("yearly_return", date(2026, 1, 1), date(2026, 12, 31)),
         ("yearly_income", date(2026, 12, 31), date(2026, 12, 31)),
         ("portfolio_value", date(2026, 3, 1), None),
+        ("daily_return", date(2026, 2, 10), date(2026, 2, 10)),
+        ("daily_income", date.max, date.max),
+        ("weekly_return", date(2026, 3, 2), date(2026, 3, 8)),  # a Monday
+        ("weekly_income", date(2026, 3, 8), date(2026, 3, 8)),  # a Sunday
+        ("weekly_return", date(2026, 12, 30), date(2027, 1, 3)),  # over New Year
+        ("weekly_return", date.max, date.max),  # a Friday: the calendar ends
     ],
 )
 def test_a_period_left_open_ends_with_its_calendar_period(kind, day, end):
@@ -199,16 +208,42 @@ def test_a_period_left_open_ends_with_its_calendar_period(kind, day, end):
             date(2026, 3, 5),
             (date(2026, 3, 6), date(2026, 3, 6)),
         ),
+        (
+            "daily_income",
+            date(2028, 2, 28),
+            date(2028, 2, 28),
+            (date(2028, 2, 29), date(2028, 2, 29)),
+        ),
+        (
+            "weekly_return",
+            date(2026, 12, 30),
+            date(2027, 1, 3),
+            (date(2027, 1, 4), date(2027, 1, 10)),
+        ),
+        (
+            "weekly_return",
+            date(2026, 12, 21),
+            date(2026, 12, 27),
+            (date(2026, 12, 28), date(2027, 1, 3)),
+        ),
     ],
 )
 def test_a_period_is_followed_by_the_next_one(kind, start, end, following):
-    assert following_period(GoalType(kind), start, end) == following
+    assert following_period(GoalType(kind), start, end, "UTC") == following
+
+
+@pytest.mark.parametrize("kind", ["daily_return", "portfolio_value"])
+def test_a_day_that_the_time_zone_skipped_is_no_period(kind):
+    """Samoa went from 29 to 31 December 2011."""
+    day = date(2011, 12, 29)
+    following = following_period(GoalType(kind), day, day, "Pacific/Apia")
+    assert following == (date(2011, 12, 31), date(2011, 12, 31))
 
 
 @given(kind=st.sampled_from(CALENDAR_TYPES), day=days)
 def test_whole_calendar_periods_follow_each_other(kind, day):
     end = calendar_end(kind, day)
-    start, next_end = following_period(kind, day, end)
+    start, next_end = following_period(kind, day, end, "UTC")
     assert (start, next_end) == (
         end + timedelta(days=1),
         calendar_end(kind, end + timedelta(days=1)),
@@ -218,5 +253,5 @@ def test_whole_calendar_periods_follow_each_other(kind, day):
 @given(kind=st.sampled_from(list(GoalType)), day=days, length=st.integers(0, 500))
 def test_the_following_period_begins_the_day_after_and_is_not_empty(kind, day, length):
     end = day + timedelta(days=length)
-    start, next_end = following_period(kind, day, end)
+    start, next_end = following_period(kind, day, end, "UTC")
     assert end + timedelta(days=1) == start <= next_end

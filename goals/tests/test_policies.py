@@ -9,19 +9,22 @@ from hypothesis import strategies as st
 
 from goals.decisions.policies import (
     AFTER_ACHIEVED_FACTORS,
-    CONSTANT,
     DEFAULT_MAX_FACTOR,
     DEFAULT_MIN_FACTOR,
     HIGHEST_FACTOR,
-    LADDER,
     LOWEST_FACTOR,
-    POLICY_VERSIONS,
-    FactorTable,
-    pace_factor,
+    PolicyName,
+    constant,
+    ladder,
 )
-from goals.enums import AfterAchieved, PolicyName
+from goals.decisions.policies.base import ArrayInputs, PolicyInputs, SolvedFactor
+from goals.decisions.policies.pace import PACE_LIMITS, pace_factor
+from goals.decisions.policies.tables import FactorTable
+from goals.decisions.progress import BAND_FLOORS_PCT
+from goals.enums import AfterAchieved
 from goals.projection.goal_path import GoalPath
 from goals.projection.policy_functions import GoalPolicy
+from mastertrade.values.money import ONE
 
 progresses = st.decimals(
     min_value=Decimal(-99_999_999), max_value=Decimal(99_999_999), places=6
@@ -44,28 +47,27 @@ time_left = st.decimals(min_value=Decimal(0), max_value=Decimal(1), places=6)
     ],
 )
 def test_the_ladder_is_larger_behind_and_smaller_near_the_target(progress, factor):
-    assert LADDER.factor(Decimal(progress)) == Decimal(factor)
+    assert ladder.TABLE.factor(Decimal(progress)) == Decimal(factor)
 
 
 @given(st.tuples(progresses, progresses), time_left)
 def test_the_ladder_never_grows_with_progress(pair, left):
     low, high = sorted(pair)
-    assert LADDER.factor(high, left) <= LADDER.factor(low, left)
+    assert ladder.TABLE.factor(high, left) <= ladder.TABLE.factor(low, left)
 
 
 @given(progresses, time_left, time_left)
 def test_the_ladder_does_not_ask_for_the_time_left(progress, one, other):
-    assert LADDER.factor(progress, one) == LADDER.factor(progress, other)
+    assert ladder.TABLE.factor(progress, one) == ladder.TABLE.factor(progress, other)
 
 
 @given(progresses, time_left)
 def test_the_constant_policy_is_always_one(progress, left):
-    assert CONSTANT.factor(progress, left) == 1
+    assert constant.TABLE.factor(progress, left) == 1
 
 
 def test_a_table_is_asked_by_time_left_and_progress():
     table = FactorTable(
-        name=PolicyName.PACE,
         version="test",
         progress_floors_pct=(Decimal(50),),
         factors=(
@@ -82,9 +84,9 @@ def test_a_table_is_asked_by_time_left_and_progress():
     assert asked == [Decimal(f"0.{n}") for n in (1, 2, 1, 2, 3, 4, 3, 4)]
 
 
-def test_every_policy_has_a_version():
-    assert set(POLICY_VERSIONS) == set(PolicyName)
-    assert len(set(POLICY_VERSIONS.values())) == len(PolicyName)
+def test_every_policy_has_a_version_of_its_own():
+    versions = {policy.rule.version for policy in PolicyName}
+    assert len(versions) == len(PolicyName)
 
 
 LOW, HIGH = Decimal("0.5"), Decimal("1.3")
@@ -162,26 +164,75 @@ def test_who_needs_more_is_never_given_less(progress, needs, edge, between):
     assert given_less <= pace(progress, more, edge, *between)
 
 
+# A solved table may answer by equity alone; that is enough to be asked in both forms.
+class HalvedEquity:
+    def factors_at(self, trades_left, equity):
+        return np.round(equity / 2, 4)
+
+
+@pytest.mark.parametrize("policy", list(PolicyName))
 @given(
-    progresses,
-    st.decimals(min_value=Decimal("0.0001"), max_value=1, places=6),
-    growths,
-    bounds,
-    st.integers(1, 200),
+    progress=st.decimals(min_value=-50, max_value=99, places=3),
+    goal_return=st.decimals(min_value=Decimal("0.0001"), max_value=1, places=6),
+    edge=growths,
+    between=bounds,
+    left=st.integers(1, 200),
+    known=st.booleans(),
 )
-def test_the_projection_walks_the_same_pace(progress, goal_return, edge, between, left):
-    way = GoalPath(goal_return, max(1 + goal_return * progress / 100, Decimal("0.01")))
-    at = way.progress_at(np.array([float(way.equity)]))
-    near = [abs(at[0] - floor) < 0.001 for floor in (40, 50, 80, 100)]
-    assume(not any(near) and at[0] < 100)
+def test_the_projection_walks_the_policy_that_decides(
+    policy, progress, goal_return, edge, between, left, known
+):
     low, high = between
-    policy = GoalPolicy(
-        PolicyName.PACE, way, low, high, AfterAchieved.PROTECT, edge=edge
+    way = GoalPath(goal_return, max(1 + goal_return * progress / 100, Decimal("0.01")))
+    equity = np.array([float(way.equity)])
+    at = Decimal(str(way.progress_at(equity)[0]))
+    floors = [*BAND_FLOORS_PCT.values(), *(floor for floor, *_ in PACE_LIMITS[1:])]
+    assume(at < 100 and all(abs(at - floor) > Decimal("0.001") for floor in floors))
+    table = HalvedEquity()
+    solved = Decimal(str(table.factors_at(left, equity)[0]))
+    decided = policy.rule.ask(
+        PolicyInputs(
+            progress_pct=at,
+            min_factor=low,
+            max_factor=high,
+            need=way.need(Decimal(left)) if known else None,
+            edge=edge if known else None,
+            trades_left=Decimal(left),
+            equity=way.equity,
+            solved=SolvedFactor(solved, ONE, "hash", "test") if known else None,
+        )
     )
-    walked = policy.as_function()(left, np.array([float(way.equity)]))[0]
-    need = way.need(Decimal(left))
-    answer = pace(Decimal(str(at[0])), need, edge, low, high)
-    assert walked == pytest.approx(float(answer), abs=1.01e-4)
+    walked = policy.rule.ask_arrays(
+        ArrayInputs(
+            progress_pct=np.array([float(at)]),
+            equity=equity,
+            trades_left=left,
+            goal_return=goal_return,
+            min_factor=low,
+            max_factor=high,
+            edge=edge if known else None,
+            table=table if known else None,
+            trades_a_row=1.0,
+        )
+    )
+    if decided is None or walked is None:
+        assert decided is None
+        assert walked is None
+    else:
+        asked, array = min(max(decided.factor, low), high), walked[0]
+        array = np.clip(array, float(low), float(high))
+        assert array == pytest.approx(float(asked), abs=1.01e-4)
+
+
+@pytest.mark.parametrize("policy", [PolicyName.PACE, PolicyName.DEADLINE_OPTIMAL])
+def test_a_policy_without_what_it_needs_is_walked_as_the_ladder(policy):
+    way = GoalPath(Decimal("0.05"), Decimal("1.001"))
+    equity = np.linspace(0.9, 1.04, 30)
+    walked, expected = (
+        GoalPolicy(name, way, LOW, HIGH, AfterAchieved.PROTECT).as_function()(5, equity)
+        for name in (policy, PolicyName.LADDER)
+    )
+    assert walked.tolist() == expected.tolist()
 
 
 @pytest.mark.parametrize(

@@ -214,6 +214,12 @@ def test_a_near_stop_is_told_as_by_a_grid_of_twenty_thousand_nodes(
     question, stop, penalty, equity, value
 ):
     """The values are those of an induction of its own kind, interpolated alone."""
-    solved = solve_deadline_policy(*question, FACTORS, stop, penalty, equity)
+    outcomes, chances, risk, trades, goal = question
+    solved = solve_deadline_policy(
+        *(outcomes, chances, risk, trades, goal, FACTORS),
+        stop_loss=stop,
+        stop_penalty=penalty,
+        equity=equity,
+    )
 
     assert solved.value == pytest.approx(value, abs=0.003)

@@ -45,8 +45,11 @@ def exact_optimum(
             return Fraction(0)
         return max(
             sum(
-                chance * value(left - 1, equity * (1 + risk * factor * outcome))
-                for outcome, chance in zip(outcomes, chances, strict=True)
+                (
+                    chance * value(left - 1, equity * (1 + risk * factor * outcome))
+                    for outcome, chance in zip(outcomes, chances, strict=True)
+                ),
+                Fraction(0),
             )
             for factor in factors
         )
@@ -174,9 +177,12 @@ def test_a_million_walks_of_the_table_say_the_same(
     penalty: float,
     monotone: bool,
 ) -> None:
-    question = (*distribution, risk, trades, goal)
-    solved = solve_deadline_policy(*question, FACTORS, stop, penalty, monotone=monotone)
-    walks = simulate_policy(solved, *question, stop, paths=1_000_000, seed=4)
+    outcomes, chances = distribution
+    question = (outcomes, chances, risk, trades, goal)
+    solved = solve_deadline_policy(
+        *question, FACTORS, stop_loss=stop, stop_penalty=penalty, monotone=monotone
+    )
+    walks = simulate_policy(solved, *question, stop_loss=stop, paths=1_000_000, seed=4)
     assert walks.probability == pytest.approx(solved.probability, abs=0.003)
     assert walks.stop_probability == pytest.approx(solved.stop_probability, abs=0.003)
 

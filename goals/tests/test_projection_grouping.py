@@ -6,7 +6,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from goals.enums import AfterAchieved, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved
 from goals.projection import evaluate
 from goals.projection import goal_projection as projecting
 from goals.projection.deadline import solve_deadline_policy
@@ -147,8 +148,8 @@ def test_a_packed_table_answers_as_the_solved_one() -> None:
     kept = unpack(asked, solved.pack())
     equity = np.linspace(0.8, 1.2, 50)
     for trades in (1, 48, 49, 100, 399, 400):
-        factors = (table.factors_at(trades, equity) for table in (solved, kept))
-        assert np.array_equal(*factors)
+        factors = solved.factors_at(trades, equity)
+        assert np.array_equal(factors, kept.factors_at(trades, equity))
         chances = {t.probability_at(trades, Decimal("1.01")) for t in (solved, kept)}
         assert len(chances) == 1
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from goals.enums import PolicyName
+from goals.decisions.policies import PolicyName
 from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import measure_chances, project_goal
 from goals.tests.test_projection_grouping import make_edge, make_policy

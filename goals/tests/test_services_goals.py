@@ -153,7 +153,7 @@ def test_a_start_value_that_is_no_exact_figure_is_refused(start_value):
 
 
 def test_a_period_that_is_over_already_is_refused():
-    with pytest.raises(InvalidInput, match="over already") as refused:
+    with pytest.raises(InvalidInput, match="is in the past") as refused:
         GoalFactory(target_date=date(2026, 3, 19), as_of=NOW)
     assert refused.value.field == "target_date"
 
@@ -624,7 +624,7 @@ def test_a_change_of_settings_alone_leaves_no_history_row():
 @pytest.mark.parametrize(
     ("field", "fields"),
     [
-        ("goal_type", {"goal_type": "weekly_return"}),
+        ("goal_type", {"goal_type": "hourly_return"}),
         ("policy", {"policy": "martingale"}),
         ("after_achieved", {"after_achieved": "celebrate"}),
     ],

@@ -305,7 +305,7 @@ def test_an_external_id_belongs_to_its_portfolio():
 def test_a_failure_in_the_middle_books_nothing():
     goal = GoalFactory(goal_type="portfolio_value", target_value=Decimal(2000))
     with (
-        patch("goals.services.ledger._save_booking", side_effect=RuntimeError),
+        patch("goals.services.ledger.write_figures", side_effect=RuntimeError),
         pytest.raises(RuntimeError),
     ):
         flow(goal.portfolio, 500)

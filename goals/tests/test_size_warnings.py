@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from goals.decisions.guards import Exposure, RiskState
+from goals.decisions.guards.base import Exposure, RiskState, SizeRequest, SizingInputs
 from goals.decisions.size_warnings import WARNING_CODES
-from goals.decisions.sizing import SizeRequest, decide_size
+from goals.decisions.sizing import decide_size
 from goals.decisions.trade_record import NO_RECORD, GrowthRecord
 from goals.enums import EdgeGuard, Verdict
 from goals.tests.test_arbitration import goal_state
@@ -20,7 +20,9 @@ EXPOSURE = Exposure(Decimal(1000), None, None)
 
 def decide(base="1000", progress="30", exposure=EXPOSURE, risk_state=KNOWN):
     request = SizeRequest(base_size=Decimal(base))
-    return decide_size(request, (goal_state(progress=progress),), exposure, risk_state)
+    return decide_size(
+        SizingInputs(request, (goal_state(progress=progress),), exposure, risk_state)
+    )
 
 
 def codes(decision):

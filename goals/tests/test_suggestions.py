@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.enums import AfterAchieved, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import project_goal

@@ -6,10 +6,11 @@ what is said again and again is planned once: the statements go as prepared ones
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
 import psycopg
-from django.db import connection
+from django.db import connection, connections
 from django.db.models import Model
 
 Row = TypeVar("Row", bound=Model)
@@ -74,6 +75,46 @@ def load(
             setattr(instance, name, value)
         found.append(instance)
     return found
+
+
+def load_with(
+    model: type[Row], name: str, statement: str, parameters: Sequence[Any]
+) -> list[Row]:
+    """The same, each with what its foreign key `name` refers to.
+
+    The statement selects `columns_of` the model, then those of the other one.
+    """
+    other: Any = model._meta.get_field(name).related_model
+    names = [field.attname for field in other._meta.concrete_fields]
+    found = load(model, statement, parameters, extra=[f"_{one}" for one in names])
+    for instance in found:
+        values = [instance.__dict__.pop(f"_{one}") for one in names]
+        setattr(instance, name, other.from_db(connection.alias, names, values))
+    return found
+
+
+def insert(row: Model) -> None:
+    """Insert a new row, all columns but the key, which the database gives it."""
+    database = connections[connection.alias]
+    values = [
+        one.get_db_prep_save(one.pre_save(row, add=True), database)
+        for one in row._meta.concrete_fields
+        if not one.primary_key
+    ]
+    with prepared_cursor() as cursor:
+        cursor.execute(_insertion_into(type(row)), values)
+        (row.pk,) = cursor.fetchone()
+    row._state.adding, row._state.db = False, database.alias
+
+
+@cache
+def _insertion_into(model: type[Model]) -> str:
+    meta = model._meta
+    names = [str(one.column) for one in meta.concrete_fields if not one.primary_key]
+    return (
+        f"INSERT INTO {meta.db_table} ({', '.join(names)}) "
+        f"VALUES ({', '.join(['%s'] * len(names))}) RETURNING {meta.pk.column}"
+    )
 
 
 def execute(statement: str, parameters: Sequence[Any] | Mapping[str, Any]) -> None:

@@ -4,14 +4,34 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 
-from mastertrade.site.deposits import deposit
+from mastertrade.site.actions import (
+    DEPOSIT,
+    HALT,
+    NEW_GOAL,
+    RESUME,
+    Action,
+    act,
+    project,
+)
 from mastertrade.site.sign_in import PasswordView
 from mastertrade.site.views import home
 
 app_name = "dashboard"
+ACTIONS: dict[str, Action] = {
+    "deposit": DEPOSIT,
+    "new-goal": NEW_GOAL,
+    "halt": HALT,
+    "resume": RESUME,
+}
 urlpatterns = [
     path("", home, name="home"),
-    path("portfolios/<int:portfolio_id>/deposit/", deposit, name="deposit"),
+    *(
+        path(
+            f"portfolios/<int:portfolio_id>/{name}/", act, {"action": action}, name=name
+        )
+        for name, action in ACTIONS.items()
+    ),
+    path("portfolios/<int:portfolio_id>/project/", project, name="project"),
     path("password/", login_required(PasswordView.as_view()), name="password"),
     path(
         "login/",

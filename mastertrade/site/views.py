@@ -85,6 +85,7 @@ class GoalCard:
     probability_band: SafeString
     unreachable: bool
     lacks_money: bool
+    not_projected: bool
     policy: str
     deadline: SafeString
 
@@ -267,8 +268,8 @@ def _show_position(position: Position) -> PositionRow:
     quote, marked_at = position.trade.quote_currency, position.marked_at
     return PositionRow(
         position=position,
-        entry=figures.money(position.entry_price, quote),
-        mark=figures.money(position.current_price if marked_at else None, quote),
+        entry=figures.price(position.entry_price, quote),
+        mark=figures.price(position.current_price if marked_at else None, quote),
         marked=figures.instant(marked_at),
         unrealized=figures.gain(position.unrealized_pnl, position.portfolio.currency),
     )
@@ -280,8 +281,8 @@ def _show_trade(trade: Trade) -> TradeRow:
         trade=trade,
         closed=figures.instant(trade.exit_time),
         factor=format_plain(decision.adjustment_factor) if decision else "",
-        entry=figures.money(trade.entry_price, trade.quote_currency),
-        exit=figures.money(trade.exit_price, trade.quote_currency),
+        entry=figures.price(trade.entry_price, trade.quote_currency),
+        exit=figures.price(trade.exit_price, trade.quote_currency),
         profit=figures.gain(trade.profit_loss, trade.portfolio.currency),
     )
 
@@ -296,7 +297,7 @@ def _show_goal(
         goal=goal,
         title=figures.goal_title(goal),
         bar=figures.progress_bar(goal.progress_pct, pace.expected_progress_pct),
-        progress=figures.percent(goal.progress_pct),
+        progress=figures.progress_percent(goal.progress_pct),
         value=figures.in_measure(goal.current_value, goal),
         way=figures.way(goal),
         badges=(
@@ -308,9 +309,10 @@ def _show_goal(
         pace_gap=figures.points(pace.pace_gap_pct),
         required_per_day=figures.in_measure(pace.required_per_day, goal),
         probability=figures.chance(goal, now, idle=idle),
-        probability_band=SafeString() if idle else figures.chance_band(goal, now),
+        probability_band=SafeString("") if idle else figures.chance_band(goal, now),
         unreachable=pace.health is Health.UNREACHABLE,
         lacks_money=find_lack_of_money(goal.portfolio) is not None,
+        not_projected=not idle and goal.projected_at is None and bool(goal.target_date),
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
     )

@@ -94,8 +94,9 @@ ANYBODY = Trader(
 )
 
 
+@pytest.mark.parametrize("query", ["", "?page=0&portfolo=a"])
 @pytest.mark.parametrize("name", operations())
-def test_another_method_is_not_allowed(name: str, db: None) -> None:
+def test_another_method_is_not_allowed(name: str, query: str, db: None) -> None:
     client = client_of(UserFactory())
     path = operations()[name].path
     known = {one.method for one in operations().values() if one.path == path}
@@ -103,7 +104,10 @@ def test_another_method_is_not_allowed(name: str, db: None) -> None:
     refusal = 404 if name in KEYED_BY_ADDRESS else 405
     for method in {"PUT", "PATCH", "DELETE", "POST", "TRACE"} - known:
         answer = client.generic(
-            method, ANYBODY.address(path), "{}", content_type="application/json"
+            method,
+            ANYBODY.address(path) + query,
+            "{}",
+            content_type="application/json",
         )
         assert answer.status_code == refusal
 

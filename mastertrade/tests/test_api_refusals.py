@@ -14,9 +14,12 @@ from mastertrade.web.parameters import parameters_of
 from strategies.services import create_strategy
 from tests.bodies import BODIES
 from tests.http import (
+    ANYBODYS,
     KEYED_BY_ADDRESS,
     Trader,
+    client_with,
     make_busy_trader,
+    make_newcomer,
     nothing_changes,
     operations,
     read,
@@ -421,6 +424,24 @@ def test_an_unknown_parameter_is_refused_by_name(name: str, trader: Trader) -> N
     hint = " Did you mean portfolio?" if knows else ""
     nothing = "Unknown parameter; none is taken here."
     assert words == nothing or words.startswith(f"Unknown parameter.{hint} The ")
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_an_unknown_parameter_is_refused_after_credentials_and_objects(
+    name: str, trader: Trader
+) -> None:
+    """401, then 404, then 400, whatever the method."""
+    operation = operations()[name]
+    path = f"{trader.address(operation.path)}?portfolo=crypto"
+    with nothing_changes():
+        answer = client_with().generic(operation.method, path, "{}")
+    assert answer.status_code == (400 if name in ANYBODYS else 401)
+    if "{" not in operation.path:
+        return
+    stranger = make_newcomer(username="stranger")
+    with nothing_changes():
+        answer = stranger.client.generic(operation.method, path, "{}")
+    assert answer.status_code == 404
 
 
 @pytest.mark.parametrize(("name", "parameter"), CHOSEN)

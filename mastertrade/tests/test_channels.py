@@ -50,6 +50,17 @@ def test_an_address_gets_half_of_the_space() -> None:
     assert space.take("c", 10)
 
 
+def test_who_has_most_has_more_than_who_asks_would_have() -> None:
+    space = Space(100)
+    for whose, count in (("a", 40), ("b", 30), (None, 30)):
+        space.take(whose, count)
+    assert space.has_most("c", 10) == "a"
+    assert space.has_most("b", 9) == "a"
+    assert space.has_most("b", 10) is None
+    assert space.has_most(None, 9) == "a"
+    assert space.has_most(None, 10) is None
+
+
 def test_a_proxy_gets_what_there_is() -> None:
     space = Space(100)
     assert space.take(None, 90)

@@ -20,16 +20,17 @@ import goals
 import mastertrade
 import strategies
 import trades
+from goals.decisions.guards import GUARDS
 from goals.decisions.policies import (
     AFTER_ACHIEVED_FACTORS,
     DEFAULT_MAX_FACTOR,
     DEFAULT_MIN_FACTOR,
     HIGHEST_FACTOR,
-    LADDER,
-    LADDER_FACTORS,
     LOWEST_FACTOR,
-    TABLES,
+    PolicyName,
+    ladder,
 )
+from goals.decisions.policies.base import PolicyInputs
 from goals.decisions.progress import (
     AHEAD_GAP_PCT,
     AT_RISK_GAP_PCT,
@@ -49,7 +50,7 @@ from goals.enums import (
     GoalType,
     Health,
     HistoryKind,
-    PolicyName,
+    Measure,
     ProgressBand,
     Verdict,
 )
@@ -57,6 +58,7 @@ from goals.models import CashFlow, FinancialGoal, GoalAdjustmentLog, Portfolio
 from goals.services import sign_ins
 from goals.services.goals import CHANGEABLE, EARLIEST_DATE, LATEST_DATE, PRIORITIES
 from goals.services.portfolios import LARGEST_DRAWDOWN_PCT
+from goals.services.rollover import MOST_IN_A_RUN
 from mastertrade.values import money
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.validation import EARLIEST_YEAR
@@ -151,6 +153,12 @@ def word(cell: str) -> str:
     return cell.strip("`")
 
 
+def words_of_header(text: str) -> list[str]:
+    """The heads of the first table's columns, without backticks."""
+    header = next(line for line in text.splitlines() if line.startswith("|"))
+    return [word(cell.strip()) for cell in header.strip("|").split("|")]
+
+
 def words(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
@@ -185,24 +193,25 @@ def test_the_example_is_what_the_ladder_gives() -> None:
         percent = number(profit) / 1000 * 100
         assert number(value) == percent
         assert number(progress) == percent / 5 * 100
-        assert number(factor) == LADDER.factor(number(progress))
+        assert number(factor) == ladder.TABLE.factor(number(progress))
         assert number(size) == 1000 * number(factor)
-        assert LADDER_FACTORS[ProgressBand(word(band))] == number(factor)
+        assert ladder.LADDER_FACTORS[ProgressBand(word(band))] == number(factor)
 
 
 def test_goal_types_and_their_measures() -> None:
-    kinds = {str(kind): [str(kind.measures), kind.months] for kind in GoalType}
-    ends = {1: "month", 3: "quarter", 12: "year", None: "no deadline"}
     given = by_word(table(RULES, "Types"))
-    assert list(given) == list(kinds)
-    for kind, (measure, months) in kinds.items():
-        assert given[kind][0] == ("percent" if measure == "return" else "money")
-        assert given[kind][2].endswith(ends[months])
+    assert list(given) == list(GoalType)
+    for kind in GoalType:
+        is_percent = kind.measures is Measure.RETURN
+        assert given[kind][0] == ("percent" if is_percent else "money")
+        end = "no deadline" if kind.calendar is None else f"the {kind.calendar}"
+        assert given[kind][2].partition(" (")[0].endswith(end)
 
 
 def test_dates_lie_in_their_range() -> None:
     text = section(RULES, "Period").replace("\n", " ")
     assert f"between {EARLIEST_DATE} and {LATEST_DATE}" in text
+    assert f"at most {MOST_IN_A_RUN:,} of a portfolio in a run" in text
     assert f"before {EARLIEST_YEAR}" in section(RULES, "Time").replace("\n", " ")
 
 
@@ -282,16 +291,24 @@ def test_the_portfolio_main() -> None:
 
 
 def test_policies() -> None:
-    given = by_word(table(RULES, "Policies"))
-    policies = [PolicyName.LADDER, PolicyName.CONSTANT]
-    assert set(policies) == set(TABLES)
-    assert {band: number(cells[0]) for band, cells in given.items()} == LADDER_FACTORS
-    for band, cells in given.items():
-        progress = BAND_FLOORS_PCT.get(ProgressBand(band), Decimal(0))
-        for policy, cell in zip(policies, cells, strict=True):
-            assert number(cell) == TABLES[policy].factor(progress)
     text = section(RULES, "Policies")
-    for policy in set(PolicyName) - set(policies):
+    band_of_row, *tabled = words_of_header(text)
+    assert band_of_row == "Band"
+    given = by_word(table(RULES, "Policies"))
+    assert {
+        band: number(row[0]) for band, row in given.items()
+    } == ladder.LADDER_FACTORS
+    for band, cells in given.items():
+        goal = PolicyInputs(
+            progress_pct=BAND_FLOORS_PCT.get(ProgressBand(band), Decimal(0)),
+            min_factor=LOWEST_FACTOR,
+            max_factor=HIGHEST_FACTOR,
+        )
+        for policy, cell in zip(tabled, cells, strict=True):
+            answer = PolicyName(policy).rule.ask(goal)
+            assert answer is not None
+            assert number(cell) == answer.factor
+    for policy in set(PolicyName) - set(tabled):
         assert f"`{policy}` gives" in text
 
 
@@ -312,6 +329,11 @@ def test_bounds() -> None:
     }
     for name, cells in given.items():
         assert default_of(FinancialGoal, name) == number(cells[0])
+
+
+def test_guards_in_their_order() -> None:
+    given = [(number(row[0]), word(row[1])) for row in table(RULES, "Guards")]
+    assert given == list(enumerate(GUARDS, start=1))
 
 
 def test_rounding() -> None:

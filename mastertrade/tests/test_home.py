@@ -279,7 +279,7 @@ def test_a_guard_that_halted_is_named(client: Client) -> None:
 
     assert "halted" in badges.split("Value")[0]
 
-    assert "Halted by its guard since" in page
+    assert "Halted by the drawdown guard since" in page
     assert "reached hard_drawdown_pct 20 %." in page
 
 
@@ -310,7 +310,7 @@ def test_a_newcomer_without_money_is_led_to_the_deposit(client: Client) -> None:
     GoalFactory(portfolio=main, target_date=FAR)
     page = home_of(client, user)
     assert "Portfolio main has no money to trade with" in page
-    assert "No money to trade with: nothing is sized until a deposit." in page
+    assert "No money to trade with: no trade is sized until you deposit." in page
     assert page.count(f'href="{deposit_page(main)}"') == 2
     assert "1000" not in page
     form = client.get(deposit_page(main)).context["form"]
@@ -367,7 +367,6 @@ def test_links_into_the_admin_are_shown_to_those_who_may_follow(
     page = home_of(client, User.objects.get(pk=user.pk))
     for name in (
         "trades_trade_add",
-        "goals_tradinghalt_add",
         "goals_financialgoal_add",
     ):
         assert reverse(f"admin:{name}") in page

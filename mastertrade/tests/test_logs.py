@@ -65,33 +65,78 @@ def test_every_handler_of_the_settings_cuts_tokens() -> None:
         assert logging.getLogger(name).handlers == []
 
 
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the console shows."""
+    shown: list[str] = []
+    (console,) = (
+        one
+        for one in logging.getLogger().handlers
+        if isinstance(one.formatter, DiscreetFormatter)
+    )
+    monkeypatch.setattr(
+        console, "emit", lambda record: shown.append(console.format(record))
+    )
+    return shown
+
+
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=x"
+FILE = (
+    '--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n'
+    "Content-Transfer-Encoding: base64\r\n\r\n{}\r\n"
+)
+SUSPICIOUS: dict[str, dict[str, Any]] = {
+    "a foreign host": {"headers": {"host": "evil.example"}},
+    "a host that is none": {"headers": {"host": "a b\\c"}},
+    "too many fields": {"data": "a=1&" * 1_100, "content_type": FORM},
+    "too many files": {
+        "data": FILE.format("") * 110 + "--x--\r\n",
+        "content_type": MULTIPART,
+    },
+    "no boundary": {"data": "a", "content_type": "multipart/form-data"},
+    "a boundary that is none": {"data": "a", "content_type": f"{MULTIPART[:-1]}\xe9"},
+    "no base64": {"data": FILE.format("a!b") + "--x--\r\n", "content_type": MULTIPART},
+    "no end": {"data": FILE.format("YQ==")[:40], "content_type": MULTIPART},
+    "a charset that is none": {"data": "a=1", "content_type": f"{FORM}; charset=x"},
+    "a session of nobody": {"headers": {"cookie": "sessionid=../../x; messages=x"}},
+    "a token of another form": {"headers": {"cookie": "csrftoken=\x00"}},
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/login/", "/admin/login/", "/api/goals/"])
+@pytest.mark.parametrize("what", SUSPICIOUS)
+def test_a_suspicious_request_logs_one_line_at_most(
+    logged: list[str], what: str, path: str
+) -> None:
+    client = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    client.cookies["csrftoken"] = "a" * 32  # else nothing looks into the body
+    asked = {"data": "", "content_type": FORM, **SUSPICIOUS[what]}
+    answer = client.generic("POST", path, **asked)
+    assert 400 <= answer.status_code < 500
+    assert len("\n".join(logged).splitlines()) <= 1
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("error", "status"),
     [(OperationalError("gone"), 503), (RuntimeError(ADDRESS), 500)],
 )
 def test_a_failure_is_logged_without_the_address(
-    monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+    monkeypatch: pytest.MonkeyPatch, logged: list[str], error: Exception, status: int
 ) -> None:
     """As the console shows it, traceback and all."""
-    lines: list[str] = []
-    (console,) = (
-        one
-        for one in logging.getLogger().handlers
-        if isinstance(one.formatter, DiscreetFormatter)
-    )
 
-    def fail(token: str) -> None:
+    def fail(token: str, now: Any) -> None:
         raise error
 
     monkeypatch.setattr(webhooks, "find_webhook", fail)
-    monkeypatch.setattr(
-        console, "emit", lambda record: lines.append(console.format(record))
-    )
     client = Client(raise_request_exception=False)
     answer = client.post(ADDRESS, "{}", content_type="application/json")
     assert answer.status_code == status
-    text = "\n".join(lines)
+    text = "\n".join(logged)
+    assert ("Traceback" in text) == (status == 500)
     assert "/api/webhooks/freqtrade/…" in text
     assert TOKEN not in text
 

@@ -1,12 +1,14 @@
 """Rounding and bounds of the ledger's figures."""
 
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal, localcontext
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mastertrade.values.jsonable import show
 from mastertrade.values.money import (
+    EXACT,
     FACTOR,
     MONEY,
     PERCENT,
@@ -16,7 +18,6 @@ from mastertrade.values.money import (
     exactly,
     fits,
     format_plain,
-    format_short,
     hold_within,
     quantum,
     round_down,
@@ -170,15 +171,13 @@ def test_plain_notation_has_no_exponent_and_no_idle_zeros(value, text):
     assert format_plain(Decimal(value)) == text
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"),
-    [
-        ("250.831646870046", "250.831647"),
-        ("0.000001234567890000", "0.00000123457"),
-        ("100.000000000000", "100"),
-        ("0", "0"),
-        ("12345678901234567890.5", "12345678901234567890.5"),
-    ],
-)
-def test_a_figure_to_read_has_at_most_six_decimals_or_digits(value, shown):
-    assert format_short(Decimal(value)) == shown
+@given(wide_decimals, st.sampled_from(COLUMNS), st.sampled_from([3, 28]))
+def test_a_figure_is_rounded_and_shown_alike_whatever_the_context(value, column, prec):
+    with localcontext(prec=prec):
+        rounded, shown = round_to(value, column), show(value, column)
+        down = round_down(value, column)
+    with localcontext(EXACT):
+        assert rounded == value.quantize(quantum(column))
+        assert down == value.quantize(quantum(column), rounding=ROUND_DOWN)
+    assert shown == f"{rounded:f}"
+    assert not shown.startswith("-0.") or rounded < 0

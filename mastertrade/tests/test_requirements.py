@@ -9,6 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import mastertrade
+
 ROOT = Path(__file__).parents[2]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
 ENTRY = re.compile(
@@ -58,3 +60,9 @@ def test_nothing_is_missing_and_nothing_is_there_in_vain() -> None:
             or any(further.marker.evaluate({"extra": extra}) for extra in extras)
         ]
     assert needed == set(LOCKED)
+
+
+def test_the_newest_released_section_of_the_changelog_is_this_version() -> None:
+    page = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    unreleased, released = re.findall(r"^## (\S+)", page, re.M)[:2]
+    assert (unreleased, released) == ("Unreleased", mastertrade.__version__)

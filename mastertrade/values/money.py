@@ -21,6 +21,7 @@ from decimal import (
 from functools import cache, wraps
 from typing import ParamSpec, TypeVar
 
+ZERO, ONE, HUNDRED = Decimal(0), Decimal(1), Decimal(100)
 # (max digits, decimal places) of the numeric columns.
 MONEY = (24, 8)
 PRICE = (32, 12)
@@ -34,6 +35,8 @@ CARRIED = (38, 18)
 # A quantity times a price, and the rest that rounding such a product to money leaves.
 COST = (64, 24)
 REST = (44, 36)
+# A ratio that a decision looks at.
+RATIO = (40, 12)
 # A sum of growths (ratios), and of their squares.
 GROWTH = (40, 18)
 GROWTH_SQUARE = (64, 36)
@@ -75,41 +78,31 @@ def upper_bound(column: tuple[int, int]) -> Decimal:
         return Decimal(10) ** (digits - places) - quantum(column)
 
 
-@exactly
 def round_to(value: Decimal, column: tuple[int, int]) -> Decimal:
     """Round half to even, as banks do, to the column's places; never to -0."""
-    return value.quantize(quantum(column)) + 0
+    return EXACT.plus(EXACT.quantize(value, quantum(column)))
 
 
-@exactly
 def round_down(value: Decimal, column: tuple[int, int]) -> Decimal:
     """Round towards zero to the column's places: a size is never rounded up."""
-    return value.quantize(quantum(column), rounding=ROUND_DOWN)
+    return value.quantize(quantum(column), ROUND_DOWN, EXACT)
 
 
-@exactly
 def round_down_to_step(value: Decimal, step: Decimal) -> Decimal:
     """The largest multiple of `step` that is not above `value` (both positive)."""
-    return (value / step).to_integral_value(rounding=ROUND_FLOOR) * step
+    steps = EXACT.divide(value, step).to_integral_value(ROUND_FLOOR)
+    return EXACT.multiply(steps, step)
 
 
-@exactly
 def hold_within(value: Decimal, column: tuple[int, int]) -> Decimal:
     """Hold a measured figure at the column's bound instead of overflowing it."""
     bound = upper_bound(column)
-    return max(-bound, min(bound, value))
+    return max(bound.copy_negate(), min(bound, value))
 
 
-@exactly
 def fits(value: Decimal, column: tuple[int, int]) -> bool:
     """Whether the figure lies inside the column's range."""
-    return abs(value) <= upper_bound(column)
-
-
-def format_short(value: Decimal) -> str:
-    """To read, not to compute with: to six decimals, or six digits below 1."""
-    leading_zeros = max(0, -value.adjusted() - 1) if value else 0
-    return format_plain(round_to(value, (MONEY[0], 6 + leading_zeros)))
+    return value.copy_abs() <= upper_bound(column)
 
 
 def format_plain(value: Decimal) -> str:

@@ -2,8 +2,10 @@
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from copy import copy, deepcopy
 from decimal import Decimal
+from functools import cache, partial
 from itertools import islice
 from typing import Any, ClassVar, NoReturn
 
@@ -20,6 +22,7 @@ from rest_framework.fields import SkipField, empty
 from rest_framework.request import Request
 
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.jsonable import show
 from mastertrade.values.messages import no_choice, unknown_field
 from mastertrade.values.money import format_plain
 from mastertrade.values.validation import EARLIEST_YEAR, HIDDEN, HIDDEN_FOUND
@@ -38,7 +41,7 @@ PLAIN_WORDS: dict[type[serializers.Field[Any, Any, Any, Any]], dict[str, str]] =
     serializers.IntegerField: {"invalid": "Must be a whole number, such as 5."},
     serializers.BooleanField: {"invalid": "Must be true or false."},
     serializers.CharField: {
-        "invalid": "Must be a text.",
+        "invalid": "Must be text.",
         "blank": "Must not be empty.",
     },
     serializers.DateField: {
@@ -77,10 +80,8 @@ class StrictSerializer(serializers.Serializer[Any]):
     unreadable: Collection[str] = ()
 
     def get_fields(self) -> dict[str, Any]:
-        fields = super().get_fields()
-        for field in fields.values():
-            _speak_plainly(field)
-        return fields
+        """Copies of the class's fields: to make them anew costs more than to read."""
+        return {name: make() for name, make in _copiers_of(type(self)).items()}
 
     def run_validation(self, data: Any = empty) -> Any:
         if data is None and not self.allow_null:
@@ -179,6 +180,28 @@ def _readable_items(field: Any, items: list[Any], wrong: Collection[Any]) -> lis
     ]
 
 
+@cache
+def _copiers_of(kind: type[StrictSerializer]) -> dict[str, Callable[[], Any]]:
+    """What makes each field that the class declares, with plain words, to be bound.
+
+    A field that a serializer is part of is made anew: its parts know their parent.
+    """
+    copiers: dict[str, Callable[[], Any]] = {}
+    for name, declared in kind._declared_fields.items():
+        parts = (declared, getattr(declared, "child", None))
+        if any(isinstance(part, serializers.BaseSerializer) for part in parts):
+            copiers[name] = partial(_make_plain, declared)
+        else:
+            copiers[name] = partial(copy, _make_plain(declared))
+    return copiers
+
+
+def _make_plain(declared: Any) -> Any:
+    field = deepcopy(declared)
+    _speak_plainly(field)
+    return field
+
+
 def _speak_plainly(field: Any) -> None:
     for kind, words in PLAIN_WORDS.items():
         if isinstance(field, kind):
@@ -254,6 +277,7 @@ class DecimalColumnField(serializers.DecimalField):
         **options: Any,
     ) -> None:
         digits, places = column
+        self.column = column
         self.above = above
         super().__init__(max_digits=digits, decimal_places=places, **options)
 
@@ -273,6 +297,9 @@ class DecimalColumnField(serializers.DecimalField):
         if self.above is not None and number <= self.above:
             self.fail("above", bound=format_plain(Decimal(self.above)))
         return number or abs(number)  # -0 would be shown with its sign
+
+    def to_representation(self, value: Decimal | float) -> str:
+        return show(Decimal(value), self.column)
 
 
 class InstantField(serializers.DateTimeField):

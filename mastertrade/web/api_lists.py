@@ -42,8 +42,8 @@ class Ordering(OrderingFilter):
             if term.removeprefix("-") not in offered:
                 raise InvalidInput(
                     self.ordering_param,
-                    f"{no_choice(shorten(term.removeprefix('-')), offered)} A - in "
-                    "front reverses it.",
+                    f"{no_choice(shorten(term.removeprefix('-')), offered)} Put - "
+                    "in front to reverse it.",
                 )
         return [*terms, "-pk" if terms[-1].startswith("-") else "pk"]
 

@@ -20,8 +20,8 @@ SIGNED_IN = "signed_in"
 TOO_LARGE = "too_large"
 LENGTH_REQUIRED = "length_required"
 LENGTH_IS_UNKNOWN = (
-    "The body comes in chunks, and its length is not known. Send it again with a "
-    "Content-Length."
+    "The body comes with a Transfer-Encoding, and its length is not known. Send it "
+    "again with a Content-Length."
 )
 
 

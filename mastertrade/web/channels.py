@@ -17,7 +17,7 @@ from django.conf import settings
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask
-from waitress.utilities import Error
+from waitress.utilities import Error, ServerNotImplemented
 
 from mastertrade.web.addresses import is_within, networks_of, normalized_address
 from mastertrade.web.body_limits import (
@@ -32,7 +32,8 @@ from mastertrade.web.body_limits import (
 # Seconds until a connection without a request is closed, and until a head is refused.
 IDLE_SECONDS = 30
 HEAD_SECONDS = 10
-# A body is refused that after the first seconds is slower than this, in bytes a second.
+# A body is refused that falls so many seconds behind this many bytes a second; bytes
+# that come faster earn no more time than that.
 BODY_SECONDS = 10
 SLOWEST_BODY = 16_384
 # A client that was refused while it sends hears why before it hears of a reset.
@@ -68,8 +69,17 @@ class Refusal(ErrorTask):  # type: ignore[misc]
         self.write(body)
 
 
+def busy() -> Refused:
+    return Refused(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "server_busy",
+        "Too many large bodies are coming in at once, and this one was not read. Send "
+        "it again later.",
+    )
+
+
 class Space:
-    """Bytes of large bodies that one process takes in; an address gets half of them."""
+    """Bytes of large bodies that have come in to one process; half for an address."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -85,6 +95,13 @@ class Space:
             if count <= room:
                 self._taken[whose] += count
             return count <= room
+
+    def has_most(self, whose: str | None, count: int) -> str | None:
+        """The address that has more than `whose` will with `count` more, or none."""
+        with self._lock:
+            held = [(n, other) for other, n in self._taken.items() if other is not None]
+            most, address = max(held, default=(0, None))
+            return address if most > self._taken[whose] + count else None
 
     def give_back(self, whose: str | None, count: int) -> None:
         with self._lock:
@@ -102,15 +119,19 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
     def __init__(self, channel: "Channel") -> None:
         super().__init__(channel.adj)
         self.channel = channel
-        self.began = time.monotonic()
+        self.deadline = time.monotonic() + HEAD_SECONDS
         self.limit: int | None = None
         self.taken = 0
 
     def received(self, data: bytes) -> int:
+        before: int = self.body_bytes_received
         count: int = super().received(data)
         if self.completed:  # else waitress would read on, into the next request
             self.expect_continue = False
+        if isinstance(self.error, ServerNotImplemented):  # another Transfer-Encoding
+            self.error = _without_length()
         if self.error is None and self.body_rcv is not None:
+            self._extend_deadline(self.body_bytes_received - before)
             self.error = self._wrong_with_body()
         if self.error is not None:
             self.refuse(self.error)
@@ -129,50 +150,48 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
 
     def close(self) -> None:
         super().close()
-        self.give_back()
-
-    def give_back(self) -> None:
         self.channel.gate.space.give_back(self.channel.whose, self.taken)
         self.taken = 0
 
-    def is_late(self, now: float) -> bool:
-        seconds = now - self.began
-        if not self.headers_finished:
-            return seconds > HEAD_SECONDS
-        received: int = self.body_bytes_received
-        return seconds > BODY_SECONDS + received / SLOWEST_BODY
+    def restart_clock(self, now: float) -> None:
+        """Nothing of it was read until now: another request was being answered."""
+        self.deadline = now + (BODY_SECONDS if self.headers_finished else HEAD_SECONDS)
+
+    def _extend_deadline(self, received: int) -> None:
+        now = time.monotonic()
+        if self.limit is None:  # the head has just come in whole
+            self.restart_clock(now)
+        longer = self.deadline + received / SLOWEST_BODY
+        self.deadline = min(longer, now + BODY_SECONDS)
 
     def _wrong_with_body(self) -> Error | None:
         if self.chunked:  # taken apart here, chunks of a byte would hold all others
-            return Refused(
-                HTTPStatus.LENGTH_REQUIRED, LENGTH_REQUIRED, LENGTH_IS_UNKNOWN
-            )
-        if self.limit is None:  # the head has just come in whole
-            self.began = time.monotonic()
+            return _without_length()
+        size: int = self.content_length
+        if self.limit is None:
             header = self.headers.get
             path = "/" + self.path.lstrip("/")
             self.limit = limit_at(
                 path, header("AUTHORIZATION", ""), header("COOKIE", "")
             )
-        size = self.content_length
         if size > self.limit:
             detail = describe_excess(size, self.limit)
             return Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, TOO_LARGE, detail)
-        if size > settings.BODY_LIMITS[SIGNED_IN] and not self._take(size):
-            return Refused(
-                HTTPStatus.SERVICE_UNAVAILABLE,
-                "server_busy",
-                "Too many large bodies are coming in at once, and nothing of this one "
-                "was read. Send it again later.",
-            )
+        if size > settings.BODY_LIMITS[SIGNED_IN] and not self._take_in():
+            return busy()
         return None
 
-    def _take(self, size: int) -> bool:
-        more = size - self.taken
-        if more > 0 and not self.channel.gate.space.take(self.channel.whose, more):
+    def _take_in(self) -> bool:
+        """Whether there is room for what has come; what is announced takes none."""
+        more = self.body_bytes_received - self.taken
+        if not self.channel.gate.make_room(self.channel.whose, more):
             return False
-        self.taken = max(size, self.taken)
+        self.taken += more
         return True
+
+
+def _without_length() -> Refused:
+    return Refused(HTTPStatus.LENGTH_REQUIRED, LENGTH_REQUIRED, LENGTH_IS_UNKNOWN)
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
@@ -224,8 +243,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]
                 self.socket.shutdown(socket.SHUT_WR)
 
     def handle_close(self) -> None:
-        if self.request is not None:
-            self.request.give_back()
+        if self.request is not None:  # now: as garbage its file would stay for long
+            self.request.close()
         super().handle_close()
 
     def look_after(self, now: float) -> None:
@@ -233,21 +252,26 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.requests or self.total_outbufs_len:  # nothing is read meanwhile
             self.free_since = now
             if self.request is not None:
-                self.request.began = now
+                self.request.restart_clock(now)
         elif self.lingers_until:
             self.will_close = now > self.lingers_until
         elif self.request is None:
             self.will_close |= now - self.free_since > IDLE_SECONDS
-        elif self.request.is_late(now):
-            self._refuse_late()
-
-    def _refuse_late(self) -> None:
-        with self.requests_lock:
-            late, self.request = self.request, None
+        elif now > self.request.deadline:
             detail = "The request comes in too slowly. Send it again, faster."
-            late.refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "too_slow", detail))
-            self.requests.append(late)
+            self.refuse(Refused(HTTPStatus.REQUEST_TIMEOUT, "too_slow", detail))
+
+    def refuse(self, why: Refused) -> None:
+        """Answer the request that is still coming in."""
+        with self.requests_lock:
+            refused, self.request = self.request, None
+            refused.refuse(why)
+            self.requests.append(refused)
         self.server.add_task(self)
+
+    def incoming(self) -> int:
+        """Bytes of a large body that has not come in whole."""
+        return 0 if self.request is None or self.requests else self.request.taken
 
 
 class FairQueue:
@@ -299,15 +323,28 @@ class Gate:
 
     def look_after_all(self) -> None:
         now = time.monotonic()
-        for one in list(self.connections.values()):
-            if isinstance(one, Channel):
-                one.look_after(now)
+        for one in self._channels():
+            one.look_after(now)
+
+    def make_room(self, whose: str | None, count: int) -> bool:
+        """Take space for a body; whoever has most gives way to those who have less.
+
+        So no few addresses hold the space, by whatever credentials they show.
+        """
+        while not self.space.take(whose, count):
+            most = self.space.has_most(whose, count)
+            theirs = [one for one in self._channels() if one.whose == most]
+            largest = max(theirs, key=Channel.incoming, default=None)
+            if most is None or largest is None or not largest.incoming():
+                return False
+            largest.refuse(busy())
+        return True
+
+    def _channels(self) -> list[Channel]:
+        return [one for one in self.connections.values() if isinstance(one, Channel)]
 
     def _count(self, whose: str) -> int:
-        return sum(
-            isinstance(one, Channel) and one.whose == whose
-            for one in self.connections.values()
-        )
+        return sum(one.whose == whose for one in self._channels())
 
 
 def _turn_away(sock: Any) -> None:

@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from functools import cache
 from typing import Any
 
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLResolver, get_resolver
 from django.views import defaults
@@ -33,7 +34,10 @@ def answer_unknown_address(request: HttpRequest, exception: Exception) -> HttpRe
 def answer_bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not is_of_api(request):
         return defaults.bad_request(request, exception)
-    return _json(400, "bad_request", "The request cannot be read.")
+    detail = "The request cannot be read."
+    if isinstance(exception, DisallowedHost):
+        detail = "This site does not answer to that host name; see MASTERTRADE_HOSTS."
+    return _json(400, "bad_request", detail)
 
 
 def answer_forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -47,8 +51,8 @@ def answer_failure(request: HttpRequest) -> HttpResponse:
     if not is_of_api(request):
         return defaults.server_error(request)
     detail = (
-        "Something went wrong here, and is logged. What was asked was done as a whole "
-        "or not at all: send it again, with the same id."
+        "Something went wrong on the server and was logged. The request was done "
+        "completely or not at all: send it again, with the same id."
     )
     return _json(500, "internal_error", detail)
 

@@ -41,7 +41,7 @@ class DatabaseUnreachable(APIException):
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = (
-        "The database does not answer. What was asked was done as a whole or not at "
+        "The database does not answer. The request was done completely or not at "
         "all: send it again, with the same id."
     )
     default_code = "database_unavailable"
@@ -52,7 +52,7 @@ class DatabaseBusy(APIException):
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = (
-        "What this needs is held by something else, or takes too long. Nothing was "
+        "Another request holds what this one needs, or it takes too long. Nothing was "
         "done: send it again, with the same id."
     )
     default_code = "database_busy"
@@ -128,11 +128,16 @@ def _add(found: dict[str, Any], more: InvalidInput) -> None:
 def _refuse_unknown_subject(view: Any) -> None:
     """Raise `NotFound` where the address names what the user does not have.
 
-    A view that does not look for it before it reads the body names its model, and
-    that model's way to the owner, in `subject`.
+    A view without an object of its own names its model, and that model's way to the
+    owner, in `subject`.
     """
     subject = getattr(view, "subject", None)
     if subject is None:
+        named = getattr(view, "lookup_url_kwarg", None)
+        if (named or getattr(view, "lookup_field", None)) in getattr(
+            view, "kwargs", ()
+        ):
+            view.get_object()
         return
     model, owner = subject
     mine = {owner: view.request.user.get_username()}
@@ -146,7 +151,9 @@ def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, IntegrityError) and isinstance(
         error.__cause__, UniqueViolation
     ):
-        error = AlreadyExists("Another request made the same just now; see its result.")
+        error = AlreadyExists(
+            "Another request has just created the same; see its result."
+        )
     if isinstance(error, InvalidInput):
         body: dict[str, Any] = dict(error.errors)
         return _answer(body, status.HTTP_400_BAD_REQUEST)

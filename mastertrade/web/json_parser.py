@@ -75,7 +75,7 @@ def _read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     read: dict[str, Any] = {}
     for name, value in pairs:
         if name in read:
-            raise ValueError(f"{shorten(name)} comes more than once")
+            raise ValueError(f"{shorten(name)} is given more than once")
         read[name] = value
     return read
 

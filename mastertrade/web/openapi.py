@@ -21,8 +21,8 @@ ATTRIBUTE = "refusals"
 SIGNS_IN = "signs_in"
 FIELDS = {
     "type": "object",
-    "description": "What is wrong with each field or parameter, all of it at once: the "
-    "first 20, and in `and_more` how many more.",
+    "description": "All errors by field or parameter: the first 20, and in "
+    "`and_more` how many more.",
     "additionalProperties": {},
 }
 EVERY = {
@@ -31,7 +31,14 @@ EVERY = {
         "No credentials, or wrong ones.",
     ),
     404: ((NotFound.code,), "No such object of this user."),
-    406: (("not_acceptable",), "Only JSON is answered."),
+    406: (("not_acceptable",), "The only media type offered is JSON."),
+    408: (("too_slow",), "The request came in too slowly."),
+    411: (("length_required",), "A body that does not say its length (chunks)."),
+    413: (
+        (BodyTooLarge.default_code,),
+        "The body is larger than this endpoint accepts.",
+    ),
+    431: (("headers_too_large",), "The headers are too large."),
     429: (
         ("throttled", "too_many_connections"),
         "Too many requests, or connections; see Retry-After.",
@@ -51,16 +58,10 @@ ALSO_READ: list[tuple[type, list[dict[str, Any]]]] = [
 UNSAFE = {
     403: (
         ("permission_denied",),
-        "A browser's request without X-CSRFToken, or a token that would issue others.",
+        "A browser's request without X-CSRFToken, or a token used to issue another.",
     )
 }
 WITH_BODY = {
-    408: (("too_slow",), "The request came in too slowly."),
-    411: (("length_required",), "A chunked body without a Content-Length."),
-    413: (
-        (BodyTooLarge.default_code,),
-        "The body is larger than this endpoint accepts.",
-    ),
     415: (
         ("unsupported_media_type",),
         "A media type that this endpoint does not accept.",
@@ -75,7 +76,7 @@ class TruthfulSchema(AutoSchema):
         bodies = super()._get_response_bodies(direction)
         for status, (codes, words) in self._refusals().items():
             bodies[str(status)] = _answer(_refusal(codes), words)
-        wrong = {"anyOf": [_refusal(["parse_error"]), FIELDS]}
+        wrong = {"anyOf": [_refusal(["parse_error", "bad_request"]), FIELDS]}
         bodies["400"] = _answer(wrong, "Bad input; nothing was done.")
         return bodies
 

@@ -8,6 +8,8 @@ from itertools import islice
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
 from mastertrade.values.messages import unknown_field
@@ -15,6 +17,7 @@ from mastertrade.web.api_lists import ListView
 from mastertrade.web.errors import MOST_ERRORS, readable
 from mastertrade.web.filters import WordsFilter
 
+Asked = HttpRequest | Request
 # A view names the parameters of each method here; None: it takes any.
 ATTRIBUTE = "parameters"
 OF_LISTS = ("ordering", "page", "page_size")
@@ -26,7 +29,7 @@ class KnownParametersMiddleware:
     """400 for a parameter that a view does not know, or that is given twice.
 
     What is only read is asked all the same, so that one answer names what it finds
-    wrong too; what would change something is not asked.
+    wrong too. `KnowsParameters` refuses what would change something.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -49,25 +52,29 @@ class KnownParametersMiddleware:
         self, request: HttpRequest, view: Any, args: Any, kwargs: Any
     ) -> HttpResponse | None:
         api_view = getattr(view, "cls", None)
-        if api_view is None or not request.META.get("QUERY_STRING"):
+        if api_view is None or request.method not in SAFE_METHODS:
             return None
-        known = parameters_of(api_view, str(request.method))
-        if known is None:
-            return None
-        wrong = {**_unknown(request, known), **_repeated(request, api_view, known)}
-        if not wrong:
-            return None
-        if request.method not in {"GET", "HEAD"}:
-            return _refuse(wrong)
-        setattr(request, WRONG, wrong)
+        if wrong := find_wrong(request, api_view):
+            setattr(request, WRONG, wrong)
         return None
+
+
+def find_wrong(request: Asked, api_view: Any) -> dict[str, list[str]]:
+    """The names in the query that are wrong, with what is wrong about each."""
+    if not request.META.get("QUERY_STRING"):
+        return {}
+    method = "GET" if request.method == "HEAD" else str(request.method)
+    known = parameters_of(api_view, method)
+    if known is None or not hasattr(api_view, method.lower()):  # that is 405
+        return {}
+    return {**_unknown(request, known), **_repeated(request, api_view, known)}
 
 
 def _refuse(wrong: Mapping[str, Any]) -> HttpResponse:
     return JsonResponse(readable(wrong), status=400)
 
 
-def _unknown(request: HttpRequest, known: tuple[str, ...]) -> dict[str, list[str]]:
+def _unknown(request: Asked, known: tuple[str, ...]) -> dict[str, list[str]]:
     unknown = [name for name in request.GET if name not in known]
     named = islice(unknown, MOST_ERRORS)
     wrong = {name: [unknown_field(name, known, "parameter")] for name in named}
@@ -76,7 +83,7 @@ def _unknown(request: HttpRequest, known: tuple[str, ...]) -> dict[str, list[str
 
 
 def _repeated(
-    request: HttpRequest, api_view: Any, known: tuple[str, ...]
+    request: Asked, api_view: Any, known: tuple[str, ...]
 ) -> dict[str, list[str]]:
     """What is given more than once and is no filter by any of some words."""
     filters = getattr(getattr(api_view, "filterset_class", None), "base_filters", {})
@@ -94,7 +101,6 @@ def parameters_of(api_view: Any, method: str) -> tuple[str, ...] | None:
     declared: Mapping[str, tuple[str, ...]] | None = getattr(api_view, ATTRIBUTE, {})
     if declared is None:
         return None
-    method = "GET" if method == "HEAD" else method
     names = declared.get(method, ())
     if method == "GET" and issubclass(api_view, ListView):
         filters = getattr(api_view, "filterset_class", None)

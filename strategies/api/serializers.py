@@ -37,7 +37,7 @@ class StrategySerializer(serializers.ModelSerializer[StrategyInstance]):
 
 
 class StrategyChangeSerializer(StrictSerializer):
-    """What can be changed of a strategy; a paused one does not compete."""
+    """What can be changed of a strategy; a paused one is not selected."""
 
     answered = StrategySerializer.Meta.fields
     fixed = {

@@ -74,7 +74,7 @@ class StrategyDetailView(generics.RetrieveAPIView[StrategyInstance]):
         examples=[PAUSE],
     )
     def patch(self, request: Request, strategy_id: str) -> Response:
-        """Change a strategy; a paused one does not compete."""
+        """Change a strategy; a paused one is not selected."""
         self.get_object()
         body = read_body(self, StrategyChangeSerializer)
         strategy = update_strategy(

@@ -10,10 +10,9 @@ from decimal import Decimal
 
 from goals.decisions.trade_record import NO_RECORD, GrowthRecord
 from goals.enums import ProgressBand
-from mastertrade.values.money import exactly, format_plain
+from mastertrade.values.money import ZERO, exactly, format_plain
 from strategies.enums import RiskProfile, Stance
 
-ZERO = Decimal(0)
 TWO = Decimal(2)
 
 # From -1 (conservative) to +1 (aggressive). Source: docs/rules.md, "Strategies".
@@ -145,12 +144,12 @@ def _explain(
     equals = [other for other in ranking[1:] if _order(other) == _order(first)]
     if equals:
         words += (
-            f", equal with {', '.join(other.strategy_id for other in equals)}: "
-            "the first name in order decides"
+            f", tied with {', '.join(other.strategy_id for other in equals)}: the "
+            "first by name is taken"
         )
     disproved = [other.strategy_id for other in ranking if other.disproved]
     if disproved:
-        words += f"; disproved by their record: {', '.join(disproved)}"
+        words += f"; ruled out by their record: {', '.join(disproved)}"
     return words + "."
 
 

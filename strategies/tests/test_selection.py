@@ -197,7 +197,7 @@ def test_among_equals_the_first_name_decides_and_the_reason_says_so():
     )
     assert selection.reason == (
         "A goal that is behind wants an aggressive strategy; a (momentum, moderate) "
-        "fits best with 1, equal with b: the first name in order decides."
+        "fits best with 1, tied with b: the first by name is taken."
     )
 
 
@@ -206,7 +206,7 @@ def test_the_reason_names_the_disproved():
         ProgressBand.NEAR_TARGET,
         (candidate("a"), candidate("b", trades=30, upper=Decimal("-0.01"))),
     )
-    assert selection.reason.endswith("disproved by their record: b.")
+    assert selection.reason.endswith("ruled out by their record: b.")
 
 
 def test_the_ranking_tells_the_figures_that_made_it():

@@ -12,7 +12,7 @@ def main() -> None:
     from django.db import connection, transaction
     from django.utils import timezone
 
-    from bench.requests import LEDGER, PER_DAY
+    from bench.requests import PER_DAY, ledger
     from tests.faults.seed import STRATEGY
     from trades.booking.reconcile import mend_drift
 
@@ -27,7 +27,7 @@ def main() -> None:
         "until": now,
     }
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(LEDGER, values)
+        cursor.execute(ledger(), values)
     mend_drift(portfolio_id, now)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE trades, ledger_days")

@@ -4,7 +4,9 @@ One process, so that its counts are known; addresses of the loopback network.
 """
 
 import json
+import select
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,12 +19,13 @@ import pytest
 from mastertrade.web.channels import BODY_SECONDS, HEAD_SECONDS
 from tests.attack.site import gunicorn
 from tests.attack.test_site import environment
+from tests.attack.uploads import bytes_on_disk
 
 pytestmark = pytest.mark.slow
 ONE_PROCESS = ("--workers", "1")
 LARGEST = 1_000_000
 CONNECTIONS = 10
-ME, OTHER, THIRD = "127.0.0.1", "127.0.0.2", "127.0.0.3"
+ME, OTHER, THIRD, FOURTH = (f"127.0.0.{number}" for number in range(1, 5))
 PROXY = "127.0.0.9"
 TOKEN = "Authorization: Token of-nobody"
 SESSION = "Cookie: sessionid=of-nobody"
@@ -31,7 +34,8 @@ GO_ON = "HTTP/1.1 100"
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    """Its address, and gunicorn's process."""
     directory: Path = tmp_path_factory.mktemp("doors")
     settings = {
         **environment(directory),
@@ -40,8 +44,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "MASTERTRADE_CONNECTIONS_PER_ADDRESS": str(CONNECTIONS),
         "MASTERTRADE_TRUSTED_PROXIES": PROXY,
     }
-    with gunicorn(settings, directory / "log", options=ONE_PROCESS) as (base, _):
-        yield base
+    log = directory / "log"
+    with gunicorn(settings, log, options=ONE_PROCESS) as (base, process):
+        yield base, process.pid
+
+
+@pytest.fixture
+def site(served: tuple[str, int]) -> str:
+    return served[0]
 
 
 @pytest.fixture
@@ -111,11 +121,14 @@ def test_a_body_too_large_is_refused_before_it_is_sent(
 
 
 @pytest.mark.parametrize("more", [(TOKEN,), (), ("Content-Length: 3",)])
+@pytest.mark.parametrize(
+    "coding", ["chunked", "gzip, chunked", "gzip", "identity", "x"]
+)
 def test_a_body_in_chunks_is_refused_at_its_head(
-    site: str, more: tuple[str, ...]
+    site: str, coding: str, more: tuple[str, ...]
 ) -> None:
     with Client(site) as client:
-        client.head("/api/tokens/", "Transfer-Encoding: chunked", *more)
+        client.head("/api/tokens/", f"Transfer-Encoding: {coding}", *more)
         assert client.code() == (411, "length_required")
 
 
@@ -142,31 +155,50 @@ def test_who_is_refused_while_sending_hears_why(site: str) -> None:
         assert client.code() == (413, "too_large")
 
 
-def upload(site: str, address: str, shown: str = TOKEN, size: int = LARGEST) -> Client:
-    """It sends only the head; `100 Continue` says that there is room for the body."""
+def upload(site: str, address: str, count: int, shown: str = TOKEN) -> Client:
+    """The first `count` bytes of a file that has one more."""
     client = Client(site, address)
-    return client.head(UPLOAD, f"Content-Length: {size}", shown, "Expect: 100-continue")
+    client.head(UPLOAD, f"Content-Length: {count + 1}", shown)
+    return client.send(" " * count)
+
+
+def answered(*clients: Client) -> list[Client]:
+    """Those that hear something, as soon as one of them does."""
+    sockets = {one.socket: one for one in clients}
+    return [sockets[one] for one in select.select(list(sockets), [], [], 5)[0]]
 
 
 @pytest.mark.parametrize("shown", [TOKEN, SESSION])
 def test_large_bodies_share_a_bounded_space(
     site: str, connections: ExitStack, shown: str
 ) -> None:
-    mine = connections.enter_context(upload(site, ME, shown))
-    assert mine.hears().startswith(GO_ON)
-    with upload(site, ME, shown) as more:  # half is mine, and not more
-        assert more.code() == (503, "server_busy")
-    others = connections.enter_context(upload(site, OTHER, shown))
-    assert others.hears().startswith(GO_ON)
-    with upload(site, THIRD, shown, 300_000) as third:
-        assert third.code() == (503, "server_busy")
-    with Client(site, ME) as small:
-        small.head("/api/tokens/", "Content-Length: 2").send("{}")
-        assert "server_busy" not in small.hears()
-    mine.socket.close()
-    time.sleep(0.2)
-    with upload(site, THIRD, shown) as third:
-        assert third.hears().startswith(GO_ON)
+    """Half is of one address; whoever has most gives way to who has less."""
+    mine = connections.enter_context(upload(site, ME, LARGEST - 1, shown))
+    with upload(site, ME, LARGEST - 1, shown) as more:
+        (refused,) = answered(mine, more)
+        assert refused.code() == (503, "server_busy")
+        mine = more if refused is mine else mine
+        with Client(site, ME) as small:
+            small.head("/api/tokens/", "Content-Length: 2").send("{}")
+            assert "server_busy" not in small.hears()
+        others = connections.enter_context(upload(site, OTHER, LARGEST - 1, shown))
+        third = connections.enter_context(upload(site, THIRD, 300_000, shown))
+        (refused,) = answered(mine, others, third)
+        assert refused is not third
+        assert refused.code() == (503, "server_busy")
+        assert "server_busy" not in third.send(" ").hears()
+
+
+def test_heads_alone_take_no_room_of_large_bodies(
+    site: str, connections: ExitStack
+) -> None:
+    for number in range(20):
+        client = Client(site, (ME, OTHER, THIRD)[number % 3])
+        connections.enter_context(client).head(
+            UPLOAD, f"Content-Length: {LARGEST}", TOKEN
+        )
+    with upload(site, FOURTH, LARGEST - 1) as client:
+        assert "server_busy" not in client.send(" ").hears()
 
 
 def test_the_space_of_an_answered_body_is_free(site: str) -> None:
@@ -176,6 +208,18 @@ def test_the_space_of_an_answered_body_is_free(site: str) -> None:
             client.send(" " * LARGEST)
             assert "server_busy" not in client.hears()
         time.sleep(0.2)  # it is free a moment after the answer
+
+
+def test_a_body_whose_sender_is_gone_leaves_the_disk(
+    served: tuple[str, int], site: str
+) -> None:
+    for number in range(10):
+        with upload(site, ME, LARGEST - 1) as client:
+            if number % 2:  # a reset in place of an end
+                no_time = struct.pack("ii", 1, 0)
+                client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_time)
+    time.sleep(0.5)
+    assert bytes_on_disk(served[1]) == 0
 
 
 def test_an_address_has_a_number_of_connections(
@@ -230,6 +274,15 @@ def test_what_comes_in_too_slowly_is_refused(site: str) -> None:
     for client, _ in slow:
         with client:
             assert client.code() == (408, "too_slow")
+
+
+def test_bytes_sent_early_give_no_right_to_idle(site: str) -> None:
+    """Else all of a body but its last byte would stay for a minute a megabyte."""
+    with upload(site, ME, LARGEST - 1) as client:
+        began = time.monotonic()
+        client.socket.settimeout(BODY_SECONDS + 5)
+        assert client.code() == (408, "too_slow")
+        assert time.monotonic() - began > BODY_SECONDS - 2
 
 
 def test_a_body_that_comes_fast_enough_is_read(site: str) -> None:

@@ -134,6 +134,13 @@ def test_a_foreign_host_logs_one_line(site: str, directory: Path) -> None:
     assert "evil.example" in lines[0]
 
 
+def test_the_api_says_that_a_host_is_foreign(site: str) -> None:
+    asked = "GET /api/goals/ HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n"
+    answer = ask(site, asked)
+    assert answer.startswith("HTTP/1.1 400")
+    assert "does not answer to that host name" in answer
+
+
 def test_a_taken_port_is_said_in_one_line(site: str, directory: Path) -> None:
     taken = urlsplit(site).netloc
     second = subprocess.run(

@@ -9,6 +9,7 @@ from collections import Counter
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from stat import S_ISREG
+from typing import Any
 from urllib.parse import urlsplit
 
 from tests.attack.requests import MEGABYTE, Figures, Place, Watcher, site
@@ -26,6 +27,8 @@ FORM = (
 # Of the scenario that fills the disk.
 UPLOAD_BYTES = 10 * MEGABYTE
 LARGE_BODIES = 25
+FORGED = {"Authorization": "Token of-nobody"}
+SECONDS = 5.0
 KINDS = {
     "text/csv": b"",
     "multipart/form-data; boundary=x": FORM,
@@ -40,15 +43,18 @@ def killed_uploads(base: str) -> Figures:
             for kind, begin in KINDS.items():
                 _send_half(place, kind, begin, trader.token)
                 _send_whole(place, kind, begin, trader.token)
+            time.sleep(1)  # it is free a moment after the answer
+            left = bytes_on_disk(place.process.pid)
+            assert not left, f"{left:,} bytes of what was given up lie on the disk"
             _send_half(place, *next(iter(KINDS.items())), trader.token)
             processes.kill_family(place.process.pid)
-            left = _files(folder)
+            files = _files(folder)
             environment = {**place.stand.environment, "TMPDIR": folder}
             log = place.stand.directory / "again.log"
             with gunicorn(environment, log):
                 restarted = _files(folder)
         assert not restarted, f"after a restart there are {restarted}"
-        return {"left by kill -9": str(len(left)), "after a restart": "nothing"}
+        return {"left by kill -9": str(len(files)), "after a restart": "nothing"}
 
 
 def _files(folder: str) -> list[str]:
@@ -124,9 +130,9 @@ def bodies_on_the_disk(base: str) -> Figures:
             ) as others,
             ExitStack() as held,
         ):
-            nobody = _fill_disk(place, held, {})
-            forged = _fill_disk(place, held, {"Authorization": "Token of-nobody"})
-            used = _on_disk(place.process.pid)
+            nobody = _fill_disk(place, held, {}, "127.0.0.1", UPLOAD_BYTES - 1)
+            forged = _fill_disk(place, held, FORGED, "127.0.0.1", UPLOAD_BYTES - 1)
+            used = bytes_on_disk(place.process.pid)
         # Each of two processes has room for four bodies, an address for half of them.
         assert 0 < used <= 2 * 2 * UPLOAD_BYTES, f"{used:,} bytes lie on the disk"
         assert set(nobody) == {413}, f"without credentials: {dict(nobody)}"
@@ -139,18 +145,54 @@ def bodies_on_the_disk(base: str) -> Figures:
         }
 
 
-def _fill_disk(place: Place, held: ExitStack, headers: dict[str, str]) -> Counter[int]:
-    """Sends all but the last byte of each; the statuses that came, 0 for none yet."""
+def room_of_uploads(base: str) -> Figures:
+    """Three addresses with forged credentials: heads alone, then bodies but the end.
+
+    Somebody else imports a file again and again meanwhile, from a fourth.
+    """
+    with site(MASTERTRADE_UPLOAD_BYTES=str(UPLOAD_BYTES)) as place:
+        trader = place.stand.seed("trader")
+        file = LINE * (2 * MEGABYTE // len(LINE))
+
+        def send_file() -> tuple[int, dict[str, Any], float]:
+            status, answer, seconds = place.ask(
+                "POST",
+                "/api/trades/import/",
+                file,
+                token=trader.token,
+                content_type="text/csv",
+                source=SOMEBODY_ELSE,
+            )
+            # It has come in whole, and is nobody's trades.
+            return 200 if status == 400 else status, answer, seconds
+
+        figures = {}
+        for title, count in (("heads", 0), ("bodies", UPLOAD_BYTES - 1)):
+            with ExitStack() as held:
+                for address in ("127.0.0.1", "127.0.0.3", "127.0.0.4"):
+                    _fill_disk(place, held, FORGED, address, count)
+                with Watcher(send_file) as others:
+                    time.sleep(SECONDS)
+                figures[f"files next to {title}"] = others.require()
+        return figures
+
+
+def _fill_disk(
+    place: Place, held: ExitStack, headers: dict[str, str], address: str, count: int
+) -> Counter[int]:
+    """Sends `count` bytes of each body; the statuses that came, 0 for none yet."""
     seen = Counter[int]()
     for _ in range(LARGE_BODIES):
-        connection = http.client.HTTPConnection(urlsplit(place.base).netloc, timeout=30)
+        connection = http.client.HTTPConnection(
+            urlsplit(place.base).netloc, timeout=30, source_address=(address, 0)
+        )
         connection.putrequest("POST", "/api/trades/import/")
         connection.putheader("Content-Length", str(UPLOAD_BYTES))
         for name, value in headers.items():
             connection.putheader(name, value)
         with suppress(BrokenPipeError, ConnectionResetError):  # refused, and said why
             connection.endheaders()
-            connection.send(b" " * (UPLOAD_BYTES - 1))
+            connection.send(b" " * count)
         held.callback(connection.close)
         sock = connection.sock
         if sock is not None and select.select([sock], [], [], 0.2)[0]:
@@ -161,7 +203,7 @@ def _fill_disk(place: Place, held: ExitStack, headers: dict[str, str]) -> Counte
     return seen
 
 
-def _on_disk(gunicorn_pid: int) -> int:
+def bytes_on_disk(gunicorn_pid: int) -> int:
     """Bytes of the files without a name that its processes have open."""
     used = 0
     children = Path(f"/proc/{gunicorn_pid}/task/{gunicorn_pid}/children").read_text()
@@ -179,6 +221,7 @@ def _on_disk(gunicorn_pid: int) -> int:
 
 SCENARIOS = {
     "large bodies on the disk": bodies_on_the_disk,
+    "the room of uploads": room_of_uploads,
     "uploads killed half way": killed_uploads,
     "uploads that are too large": too_large_uploads,
 }

@@ -8,6 +8,7 @@ from decimal import Decimal
 from threading import Thread
 from typing import Any
 
+from mastertrade.values.money import ZERO
 from tests.faults.server import NoAnswer, WebServer
 from tests.faults.stand import Trader
 
@@ -139,7 +140,6 @@ def _make_bot(name: str, trader: Trader, place: int, requests: int) -> Bot:
     return Bot(name, trader, plan.portfolio_id, steps, profit, flows)
 
 
-ZERO = Decimal(0)
 UNIT = Decimal("0.01")
 
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from mastertrade.values.money import ZERO
+
 GO, STOP = "go", "stop"
 PAUSE_SECONDS = 0.02  # after a snapshot, which waits for nobody
 KINDS = (
@@ -213,7 +215,6 @@ class Disturber:
         }
 
 
-ZERO = Decimal(0)
 STRATEGY = "momentum_001"
 EARLY = "2026-01-02T00:00:00Z"
 

@@ -148,7 +148,7 @@ def test_strategy_selection_based_on_goal_progress(
     assert tied["stance"] == "balanced"
     assert {Decimal(ranked["fit"]) for ranked in tied["ranking"]} == {Decimal("0.5")}
     assert tied["selected_strategy"] == BREAKOUT
-    assert "the first name in order decides" in tied["reason"]
+    assert "the first by name is taken" in tied["reason"]
 
     trader.change_strategy(MOMENTUM, risk_profile="conservative")
     balanced = flow.choose()

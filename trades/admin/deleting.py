@@ -60,7 +60,8 @@ def delete_each(
 
 
 @admin.action(
-    description="Delete whole (simulations and demos)", permissions=["delete_whole"]
+    description="Delete with all content (simulations and demos)",
+    permissions=["delete_whole"],
 )
 def delete_whole(
     self: PortfolioAdmin, request: HttpRequest, queryset: QuerySet[Portfolio]
@@ -69,8 +70,8 @@ def delete_whole(
     portfolios = queryset.select_related("user")
     if "confirmed" not in request.POST:
         explanation = (
-            "This deletes portfolios that are not live, with their goals, decisions "
-            "and trades; of a replay both portfolios and its page."
+            "This deletes simulations and demos with their goals, decisions and "
+            "trades; of a replay, both portfolios and its report."
         )
         lines = [f"{one} ({one.kind})" for one in portfolios.order_by("pk")]
         return ask_first(self, request, explanation, lines)

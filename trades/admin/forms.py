@@ -5,11 +5,15 @@ from typing import Any, ClassVar
 from django import forms
 
 from goals.admin.forms import OnceForm
+from goals.enums import PortfolioKind
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import MONEY
+from strategies.models import StrategyInstance
 from trades.booking.close import close_trade
 from trades.booking.open import open_trade, record_closed_trade
 from trades.models import Trade
+
+MOST_STRATEGIES = 200
 
 
 def fees_field(help_text: str) -> forms.DecimalField:
@@ -26,7 +30,7 @@ class TradeForm(OnceForm[Trade]):
 
     OPTIONAL: ClassVar[tuple[str, ...]] = ("entry_time", "exit_time", "stop_price")
 
-    fees = fees_field("Of the entry; of a closed trade all of them.")
+    fees = fees_field("Of the entry; for a closed trade, all fees.")
     adjustment_id = forms.IntegerField(
         required=False,
         min_value=1,
@@ -36,7 +40,7 @@ class TradeForm(OnceForm[Trade]):
     )
     override = forms.BooleanField(
         required=False,
-        help_text="Open it although trading is halted; the trade says so.",
+        help_text="Open it although trading is halted; the trade records this.",
     )
 
     class Meta:
@@ -55,18 +59,36 @@ class TradeForm(OnceForm[Trade]):
         )
         labels = {"strategy_id": "Strategy"}
         help_texts = {
-            "strategy_id": "The strategy_id of one of the owner's strategies.",
             "entry_price": "In the portfolio's currency; the API takes others.",
-            "entry_time": "In UTC; now if empty.",
-            "exit_price": "Only of a trade that is over.",
-            "exit_time": "In UTC; now if empty.",
+            "entry_time": "In UTC; default: now.",
+            "exit_price": "Only for a trade that is closed already.",
+            "exit_time": "In UTC; default: now.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in self.OPTIONAL:
             self.fields[name].required = False
-        self.fields["strategy_id"].required = True
+        field = self.fields["strategy_id"]
+        field.required = True
+        field.widget = forms.Select(choices=self._strategies())
+
+    def _strategies(self) -> list[tuple[str, str]]:
+        """What the owner of the portfolio may trade there, active ones first."""
+        asked = self.data.get("portfolio") or self.initial.get("portfolio")
+        try:
+            portfolio = self.fields["portfolio"].clean(asked)
+        except forms.ValidationError:
+            return [("", "Choose a portfolio first")]
+        found = StrategyInstance.objects.filter(user_id=portfolio.user_id)
+        if portfolio.is_live:
+            found = found.filter(kind=PortfolioKind.LIVE)
+        listed = [
+            (one.strategy_id, f"{one.strategy_id} ({one.status})")
+            for one in found.order_by("status", "strategy_id")[:MOST_STRATEGIES]
+        ]
+        none = "Choose a strategy" if listed else f"{portfolio.user_id} has no strategy"
+        return [("", none), *listed]
 
     def call_service(self) -> Trade:
         given = self.given
@@ -82,7 +104,7 @@ class TradeForm(OnceForm[Trade]):
             closed, _ = record_closed_trade(**call)
             return closed.booked
         if "exit_time" in given:
-            raise InvalidInput("exit_time", "goes with an exit price.")
+            raise InvalidInput("exit_time", "needs an exit price.")
         trade, _ = open_trade(override=override, **call)
         return trade
 
@@ -90,14 +112,14 @@ class TradeForm(OnceForm[Trade]):
 class CloseForm(OnceForm[Trade]):
     """Closes an open trade, all of it or a part."""
 
-    fees = fees_field("Of the exit; they add to those of the entry.")
+    fees = fees_field("Of the exit; added to those of the entry.")
 
     class Meta:
         model = Trade
         fields = ("exit_price", "quantity", "exit_time")
         help_texts = {
-            "quantity": "Less than is open closes a part; all of it if empty.",
-            "exit_time": "In UTC; now if empty.",
+            "quantity": "Less than is open closes a part; default: all of it.",
+            "exit_time": "In UTC; default: now.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -14,7 +14,6 @@ from trades.models import TradeFill, TradeImport, WebhookToken
 @admin.register(TradeImport)
 class TradeImportAdmin(ReadOnlyAdmin[TradeImport]):
     list_display = (
-        "import_id",
         "file_name",
         "format",
         "portfolio",
@@ -22,9 +21,7 @@ class TradeImportAdmin(ReadOnlyAdmin[TradeImport]):
         "known_count",
         "refused_count",
         "time",
-        "created_by",
     )
-    list_display_links = ("import_id", "file_name")
     list_filter = (KindFilter, "format", PortfolioFilter)
     list_select_related = ("portfolio",)
     search_fields = ("file_name", "user__username", "content_sha256")
@@ -57,9 +54,7 @@ class TradeImportAdmin(ReadOnlyAdmin[TradeImport]):
 @admin.register(TradeFill)
 class TradeFillAdmin(ReadOnlyAdmin[TradeFill]):
     list_display = (
-        "fill_id",
-        "kind",
-        "symbol",
+        "what",
         "size",
         "at_price",
         "fees_shown",
@@ -67,7 +62,6 @@ class TradeFillAdmin(ReadOnlyAdmin[TradeFill]):
         "portfolio",
         "trade_id",
     )
-    list_display_links = ("fill_id", "kind")
     list_filter = (KindFilter, "kind", PortfolioFilter)
     list_select_related = ("portfolio", "trade")
     search_fields = ("symbol", "external_id", "=trade__trade_id")
@@ -81,15 +75,18 @@ class TradeFillAdmin(ReadOnlyAdmin[TradeFill]):
         "external_id",
     )
 
+    @admin.display(description="fill", ordering="symbol")
+    def what(self, row: TradeFill) -> SafeString:
+        return format_html("{} {}", figures.badge(row.kind), row.symbol)
+
     @admin.display(description="quantity", ordering="quantity")
-    def size(self, row: TradeFill) -> str:
-        return figures.number(row.quantity)
+    def size(self, row: TradeFill) -> SafeString:
+        return figures.quantity(row.quantity)
 
     @admin.display(description="price", ordering="price")
-    def at_price(self, row: TradeFill) -> str | SafeString:
-        if row.trade is None:
-            return figures.number(row.price)
-        return figures.money(row.price, row.trade.quote_currency)
+    def at_price(self, row: TradeFill) -> SafeString:
+        currency = row.trade.quote_currency if row.trade else ""
+        return figures.price(row.price, currency)
 
     @admin.display(description="fees", ordering="fees")
     def fees_shown(self, row: TradeFill) -> SafeString:
@@ -106,7 +103,7 @@ class TradeFillAdmin(ReadOnlyAdmin[TradeFill]):
 
 @admin.register(WebhookToken)
 class WebhookTokenAdmin(ReadOnlyAdmin[WebhookToken]):
-    list_display = ("bot", "owner", "portfolio", "strategy_id", "key", "made", "used")
+    list_display = ("bot", "portfolio", "strategy_id", "key", "made", "used")
     list_filter = (KindFilter, PortfolioFilter)
     list_select_related = ("portfolio",)
     search_fields = ("bot", "user__username", "strategy_id", "token_key")

@@ -1,6 +1,7 @@
 """What closed trades add up to, and finished replays: looked at, and deleted whole."""
 
 from decimal import Decimal
+from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
@@ -12,6 +13,7 @@ from django.utils.safestring import SafeString
 from goals.admin import figures
 from goals.admin.base import ReadOnlyAdmin
 from goals.admin.filters import KindFilter, PortfolioFilter
+from goals.enums import PortfolioKind
 from goals.models import Portfolio
 from mastertrade.values.money import PERCENT, exactly, round_to
 from trades.admin.deleting import ask_first, delete_each
@@ -39,7 +41,15 @@ def in_percent(ratio: Decimal | None) -> SafeString:
 class GrowthRecordAdmin(ReadOnlyAdmin[GrowthRecord]):
     """A cache of sums; growths are shown in percent of equity, at factor 1."""
 
-    list_display = ("whose", "portfolio_shown", "trades", "won", "mean", "best", "time")
+    list_display = (
+        "whose",
+        "portfolio_shown",
+        "trades",
+        "wins_shown",
+        "mean",
+        "best",
+        "time",
+    )
     list_filter = (KindFilter, PortfolioFilter)
     list_select_related = ("portfolio",)
     search_fields = ("portfolio__user__username", "portfolio__name", "strategy_id")
@@ -47,7 +57,7 @@ class GrowthRecordAdmin(ReadOnlyAdmin[GrowthRecord]):
     ordering = ("-growth_record_id",)
     fields = (
         ("portfolio_shown", "whose"),
-        ("trades", "won", "lost"),
+        ("trades", "wins_shown", "losses_shown"),
         ("mean", "mean_win", "mean_loss"),
         ("best", "worst"),
         ("equity_then", "time"),
@@ -61,12 +71,12 @@ class GrowthRecordAdmin(ReadOnlyAdmin[GrowthRecord]):
     def portfolio_shown(self, row: GrowthRecord) -> SafeString:
         return portfolio_link(row.portfolio)
 
-    @admin.display(description="won")
-    def won(self, row: GrowthRecord) -> str:
+    @admin.display(description="wins")
+    def wins_shown(self, row: GrowthRecord) -> str:
         return _count_of(row.wins, row.trades)
 
-    @admin.display(description="lost")
-    def lost(self, row: GrowthRecord) -> str:
+    @admin.display(description="losses")
+    def losses_shown(self, row: GrowthRecord) -> str:
         return _count_of(row.losses, row.trades)
 
     @admin.display(description="mean growth per trade")
@@ -98,6 +108,20 @@ class GrowthRecordAdmin(ReadOnlyAdmin[GrowthRecord]):
         return figures.instant(row.exit_time)
 
 
+class ReplayKindFilter(KindFilter):
+    """The demo's replays, or those a person ran; all unless one is asked for."""
+
+    title = "kind"
+    DEFAULT = KindFilter.ALL
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        kinds = (PortfolioKind.SIMULATION, PortfolioKind.DEMO, self.ALL)
+        return [(str(kind), str(kind)) for kind in kinds]
+
+    def of_kind(self, queryset: QuerySet[Any], kind: str) -> QuerySet[Any]:
+        return queryset.filter(policy_portfolio__kind=kind)
+
+
 @admin.register(ReplayRun)
 class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
     """Finished replays, with what they came to in words."""
@@ -105,7 +129,7 @@ class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
     list_display = ("run", "kind", "owner", "goal", "outcome", "time")
     list_select_related = ("policy_portfolio",)
     actions = ("delete_whole",)
-    list_filter = ("policy_portfolio__kind", "symbol")
+    list_filter = (ReplayKindFilter, "symbol")
     search_fields = ("user__username", "symbol")
     search_help_text = "Username or symbol"
     ordering = ("-run_id",)
@@ -121,7 +145,7 @@ class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
         return request.user.has_perm("trades.delete_replayrun")
 
     @admin.action(
-        description="Delete whole: portfolios, goals, decisions, trades, page",
+        description="Delete with portfolios, goals, decisions, trades, report",
         permissions=["delete_whole"],
     )
     def delete_whole(
@@ -132,7 +156,7 @@ class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
         if "confirmed" not in request.POST:
             explanation = (
                 "This deletes replays with both portfolios of each, their goals, "
-                "decisions and trades, and the page if no other replay is on it."
+                "decisions and trades, and the report if no other replay is in it."
             )
             lines = [_describe(run) for run in runs.order_by("pk")]
             return ask_first(self, request, explanation, lines)

@@ -1,18 +1,14 @@
 """The lists on pages: trades on those of goals and portfolios, a trade's history."""
 
-import re
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
 
 from goals.admin import FinancialGoalAdmin, PortfolioAdmin, figures
 from goals.admin.base import Section, Tool
-from goals.admin.filters import KindFilter
-from goals.admin.ledger import LedgerChangeAdmin
+from goals.admin.filters import KindFilter, is_shown_as
+from goals.admin.ledger import LedgerChangeAdmin, what_changed
 from goals.admin.tools import for_portfolio
 from goals.models import FinancialGoal, LedgerChange, Portfolio
 from trades.admin.trades import TradeAdmin, entry_of, exit_of, profit_of, trade_link
@@ -57,37 +53,16 @@ def _changes_of(trade: Trade) -> QuerySet[LedgerChange]:
     return changes.order_by("-change_id")
 
 
-def _tell_change(change: LedgerChange) -> SafeString:
-    """What each column was and became, one a line."""
-    return format_html_join(
-        SafeString("<br>"),
-        "{}: {} → {}",
-        (
-            (name.replace("_", " "), _plain(change.before.get(name)), _plain(became))
-            for name, became in sorted(change.after.items())
-        ),
-    )
-
-
-DECIMAL = re.compile(r"-?[0-9]+\.[0-9]+")
-
-
-def _plain(value: object) -> object:
-    if value is None or value == "":
-        return "—"
-    text = str(value)
-    return figures.number(Decimal(text)) if DECIMAL.fullmatch(text) else value
-
-
 class ChangeKindFilter(KindFilter):
     """By the portfolio of the trade or of the cash flow that was changed."""
 
     NAMING = ("trade_id", "cash_flow_id")
 
     def of_kind(self, queryset: QuerySet[Any], kind: str) -> QuerySet[Any]:
-        trades = Trade.objects.filter(portfolio__kind=kind).values("trade_id")
+        trades = Trade.objects.filter(is_shown_as(kind, "portfolio__"))
         return queryset.filter(
-            Q(trade_id__in=trades) | Q(cash_flow__portfolio__kind=kind)
+            Q(trade_id__in=trades.values("trade_id"))
+            | is_shown_as(kind, "cash_flow__portfolio__")
         )
 
 
@@ -100,7 +75,7 @@ LedgerChangeAdmin.list_filter = (ChangeKindFilter, *LedgerChangeAdmin.list_filte
 FinancialGoalAdmin.sections.append(
     Section(
         key="trades",
-        title="Trades that moved it",
+        title="Trades in its period",
         model=Trade,
         rows=_trades_of_goal,
         columns=[
@@ -126,7 +101,7 @@ PortfolioAdmin.sections.append(
             ("Entry", entry_of),
             (
                 "Last mark",
-                lambda trade: figures.money(
+                lambda trade: figures.price(
                     trade.position.current_price, trade.quote_currency
                 ),
             ),
@@ -142,7 +117,7 @@ PortfolioAdmin.sections.append(
 TradeAdmin.sections += [
     Section(
         key="parts",
-        title="Parts closed of it",
+        title="Closed parts",
         model=Trade,
         rows=_parts_of,
         columns=[
@@ -161,10 +136,10 @@ TradeAdmin.sections += [
         columns=[
             ("Filled", lambda fill: figures.instant(fill.filled_at)),
             ("Kind", lambda fill: figures.badge(fill.kind)),
-            ("Quantity", lambda fill: figures.number(fill.quantity)),
+            ("Quantity", lambda fill: figures.quantity(fill.quantity)),
             (
                 "Price",
-                lambda fill: figures.money(fill.price, fill.trade.quote_currency),
+                lambda fill: figures.price(fill.price, fill.trade.quote_currency),
             ),
             ("Fees", lambda fill: figures.money(fill.fees, fill.fee_currency)),
         ],
@@ -178,7 +153,7 @@ TradeAdmin.sections += [
             ("When", lambda change: figures.instant(change.changed_at)),
             ("Change", lambda change: figures.badge(change.action)),
             ("By", lambda change: change.changed_by),
-            ("What", _tell_change),
+            ("What", what_changed),
         ],
     ),
 ]

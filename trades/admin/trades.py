@@ -19,7 +19,7 @@ from goals.admin.base import (
 )
 from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.admin.logs import decision_link
-from mastertrade.values.money import PERCENT, exactly, format_short, round_to
+from mastertrade.values.money import PERCENT, exactly, round_to
 from trades.admin.forms import CloseForm, TradeForm
 from trades.models import Position, Trade
 
@@ -40,12 +40,10 @@ def trade_link(trade: Trade) -> SafeString:
 
 def describe(row: Trade | Position) -> SafeString:
     return format_html(
-        '<span class="trade" title="{}"><span class="side side-{}">{}</span> {} {}'
-        "</span>",
-        figures.number(row.quantity),
+        '<span class="trade"><span class="side side-{}">{}</span> {} {}</span>',
         row.side,
         row.side,
-        figures.number(Decimal(format_short(row.quantity))),
+        figures.quantity(row.quantity),
         row.symbol,
     )
 
@@ -55,11 +53,11 @@ def profit_of(trade: Trade) -> SafeString:
 
 
 def entry_of(trade: Trade) -> SafeString:
-    return figures.money(trade.entry_price, trade.quote_currency)
+    return figures.price(trade.entry_price, trade.quote_currency)
 
 
 def exit_of(trade: Trade) -> SafeString:
-    return figures.money(trade.exit_price, trade.quote_currency)
+    return figures.price(trade.exit_price, trade.quote_currency)
 
 
 @admin.register(Trade)
@@ -84,19 +82,20 @@ class TradeAdmin(RecordedAdmin[Trade], SectionsAdmin[Trade]):
         (("exit_price", "quantity"), ("exit_time", "fees"), "form_id"),
     )
     autocomplete_fields = ("portfolio",)
+
+    class Media:
+        js = ("trades/portfolio.js",)
+
     sections: ClassVar[list[Section]] = []
     list_display = (
-        "trade_id",
         "what",
         "portfolio",
         "strategy_id",
         "status_shown",
         "prices",
         "profit",
-        "r_multiple",
         "times",
     )
-    list_display_links = ("trade_id", "what")
     list_filter = (KindFilter, "status", "side", PortfolioFilter)
     list_select_related = ("portfolio", "adjustment")
     search_fields = ("symbol", "user__username", "strategy_id", "=trade_id")
@@ -126,7 +125,7 @@ class TradeAdmin(RecordedAdmin[Trade], SectionsAdmin[Trade]):
             },
         ),
         (
-            "Where it comes from",
+            "Origin",
             {
                 "fields": (
                     ("decision", "external_id"),
@@ -158,16 +157,18 @@ class TradeAdmin(RecordedAdmin[Trade], SectionsAdmin[Trade]):
 
     @admin.display(description="entry, exit", ordering="entry_price")
     def prices(self, trade: Trade) -> SafeString:
-        return format_html("{}<br>{}", entry_of(trade), exit_of(trade))
+        return format_html("{}<br> {}", entry_of(trade), exit_of(trade))
 
     @admin.display(description="opened, closed (UTC)", ordering="entry_time")
     def times(self, trade: Trade) -> SafeString:
         opened, closed = trade.entry_time, trade.exit_time
-        return format_html("{}<br>{}", figures.instant(opened), figures.instant(closed))
+        return format_html(
+            "{}<br> {}", figures.instant(opened), figures.instant(closed)
+        )
 
     @admin.display(description="stop", ordering="stop_price")
     def stop(self, trade: Trade) -> SafeString:
-        return figures.money(trade.stop_price, trade.quote_currency)
+        return figures.price(trade.stop_price, trade.quote_currency)
 
     @admin.display(description="P&L after fees", ordering="profit_loss")
     def profit(self, trade: Trade) -> SafeString:
@@ -234,7 +235,6 @@ class TradeAdmin(RecordedAdmin[Trade], SectionsAdmin[Trade]):
 @admin.register(Position)
 class PositionAdmin(ReadOnlyAdmin[Position]):
     list_display = (
-        "position_id",
         "what",
         "portfolio",
         "status_shown",
@@ -243,7 +243,6 @@ class PositionAdmin(ReadOnlyAdmin[Position]):
         "unrealized",
         "updated",
     )
-    list_display_links = ("position_id", "what")
     list_filter = (KindFilter, "status", "side", PortfolioFilter)
     list_select_related = ("portfolio", "trade")
     search_fields = ("symbol", "user__username", "=trade__trade_id")
@@ -276,11 +275,11 @@ class PositionAdmin(ReadOnlyAdmin[Position]):
 
     @admin.display(ordering="entry_price")
     def entry(self, position: Position) -> SafeString:
-        return figures.money(position.entry_price, position.trade.quote_currency)
+        return figures.price(position.entry_price, position.trade.quote_currency)
 
     @admin.display(description="last mark", ordering="current_price")
     def mark(self, position: Position) -> SafeString:
-        return figures.money(position.current_price, position.trade.quote_currency)
+        return figures.price(position.current_price, position.trade.quote_currency)
 
     @admin.display(description="unrealised P&L", ordering="unrealized_pnl")
     def unrealized(self, position: Position) -> SafeString:

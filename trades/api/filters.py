@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from goals.api.filters import (
     InstantFilter,
@@ -41,18 +41,8 @@ class TradeFilter(FilterSet):
         fields = ("strategy_id", "symbol", "external_id")
 
 
-class ChangeKindFilter(KindFilter):
-    """By the portfolio of the trade or of the cash flow that was changed."""
-
-    def of_kinds(self, qs: QuerySet[Any], kinds: list[str]) -> QuerySet[Any]:
-        trades = Trade.objects.filter(portfolio__kind__in=kinds).values("trade_id")
-        return qs.filter(
-            Q(trade_id__in=trades) | Q(cash_flow__portfolio__kind__in=kinds)
-        )
-
-
 class ChangeFilter(FilterSet):
-    kind = ChangeKindFilter()
+    kind = KindFilter()
     trade_id = WholeNumberFilter(field_name="trade_id")
     cash_flow_id = WholeNumberFilter(field_name="cash_flow_id")
     changed_at_after = InstantFilter("changed_at", "gte")

@@ -15,7 +15,7 @@ from mastertrade.values.exceptions import (
     PortfolioRuined,
     TradeNotOpen,
 )
-from mastertrade.values.money import MONEY, PRICE
+from mastertrade.values.money import MONEY, PRICE, ZERO
 from mastertrade.values.validation import (
     fingerprint,
     refuse,
@@ -28,8 +28,6 @@ from trades.booking.rows import lock_portfolio_of_trade, lock_trade, save_open
 from trades.decisions.lots import PositionLot, join_lots
 from trades.enums import FillKind
 from trades.models import Trade, TradeFill
-
-ZERO = Decimal(0)
 
 
 @atomic

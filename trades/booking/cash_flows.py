@@ -96,7 +96,8 @@ def _value_trades(
         raise InvalidInput(
             FIELD,
             f"Trade {parts[0].trade_id} is a part of trade "
-            f"{parts[0].parent_trade_id}: give what that had made as a whole.",
+            f"{parts[0].parent_trade_id}: give the unrealised P&L of that trade as a "
+            "whole.",
         )
     missing = given.keys() - {trade.trade_id for trade in trades}
     if missing:

@@ -23,6 +23,7 @@ from mastertrade.values.money import (
     CARRIED,
     MONEY,
     PRICE,
+    ZERO,
     exactly,
     format_plain,
     round_to,
@@ -46,8 +47,6 @@ from trades.booking.rows import (
 from trades.booking.trade_input import IMPORTED
 from trades.enums import TradeStatus
 from trades.models import Trade
-
-ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,11 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, exactly, fits, round_to
+from mastertrade.values.money import MONEY, ZERO, exactly, fits, round_to
 from trades.decisions.lots import split_lot
 from trades.decisions.pnl import measure_exact_profit, measure_unrealized
 from trades.enums import Side, TradeStatus
 from trades.models import Trade
-
-ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

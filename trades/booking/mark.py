@@ -21,6 +21,7 @@ from mastertrade.values.validation import (
     require_positive,
     require_visible,
 )
+from trades.booking.rows import price_profit
 from trades.enums import TradeStatus
 from trades.models import Position
 
@@ -49,16 +50,13 @@ class Marked:
 
 # The open profit that a mark makes, summed up by portfolio, less what there was.
 # A mark never goes back in time, nor before the position was opened.
-MARK = """
+MARK = f"""
 WITH told AS (
     SELECT * FROM unnest(%(symbols)s::text[], %(prices)s::numeric[],
                          %(times)s::timestamptz[]) AS m(symbol, price, at)
 ), seen AS (
-    SELECT o.position_id, o.portfolio_id, o.symbol, m.price, m.at, round_money(
-               CASE o.side WHEN 'LONG' THEN 1 ELSE -1 END * t.fx_rate
-               * (m.price * t.quantity
-                  - coalesce(t.entry_notional, t.quantity * t.entry_price))
-           ) AS unrealized_pnl,
+    SELECT o.position_id, o.portfolio_id, o.symbol, m.price, m.at,
+           {price_profit("m.price")} AS unrealized_pnl,
            open_pnl(t, m.price) AS open_pnl,
            CASE WHEN o.marked_at IS NULL THEN 0 ELSE open_pnl(t, o.current_price) END
                AS was

@@ -17,7 +17,7 @@ from mastertrade.values.exceptions import (
     InvalidInput,
     PortfolioRuined,
 )
-from mastertrade.values.money import MONEY, PRICE, fits, format_plain
+from mastertrade.values.money import MONEY, ONE, PRICE, ZERO, fits, format_plain
 from mastertrade.values.validation import (
     fingerprint,
     require_not_future,
@@ -31,9 +31,6 @@ from trades.booking.references import no_decision
 from trades.booking.trade_input import ToldExit, TradeInput, find_known
 from trades.decisions.pnl import Rates, measure_notional
 from trades.models import Position, Trade
-
-ZERO = Decimal(0)
-ONE = Decimal(1)
 
 
 @atomic
@@ -111,7 +108,7 @@ def record_closed_trade(
     if profit_loss is not None and profit_loss != closed.trade.profit_loss:
         raise InvalidInput(
             "profit_loss",
-            f"{format_plain(profit_loss)} was sent, but the figures make "
+            f"{format_plain(profit_loss)} was sent, but the figures give "
             f"{format_plain(closed.profit_loss)}.",
         )
     return closed, True

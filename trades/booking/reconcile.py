@@ -10,22 +10,20 @@ from django.db import connection
 from goals.models import Portfolio
 from goals.services.reconciling import Drift, find_portfolio_drift, mend_portfolio
 from mastertrade.db.transactions import atomic
+from trades.booking.rows import NEW_POSITION, price_profit
 from trades.sizing_calls.records import find_record_drift, forget_records
 
 # What open trades hold, beside what their positions say of it, in one portfolio. Of a
 # position that was never marked nothing is unrealised: it stands at its entry price.
-POSITIONS = """
+POSITIONS = f"""
 WITH held AS (
     SELECT t.trade_id, t.symbol, t.side, t.quantity, t.entry_price, t.status = 'open'
                AS is_open,
            o.position_id, o.symbol AS o_symbol, o.side AS o_side,
            o.quantity AS o_quantity, o.entry_price AS o_entry_price,
            o.unrealized_pnl AS o_unrealized, o.status AS o_status,
-           CASE WHEN t.status = 'open' AND o.marked_at IS NOT NULL THEN round_money(
-               CASE t.side WHEN 'LONG' THEN 1 ELSE -1 END * t.fx_rate
-               * (o.current_price * t.quantity
-                  - coalesce(t.entry_notional, t.quantity * t.entry_price)))
-           ELSE 0 END AS unrealized,
+           CASE WHEN t.status = 'open' AND o.marked_at IS NOT NULL
+               THEN {price_profit("o.current_price")} ELSE 0 END AS unrealized,
            CASE WHEN t.status = 'open' AND o.marked_at IS NOT NULL
                THEN open_pnl(t, o.current_price) ELSE 0 END AS open_pnl
     FROM trades t LEFT JOIN positions o USING (trade_id)
@@ -52,7 +50,7 @@ ORDER BY trade_id, figure
 UNREALIZED = POSITIONS + "SELECT coalesce(sum(open_pnl), 0) FROM held"
 MEND = (
     POSITIONS
-    + """
+    + f"""
 , changed AS (
     UPDATE positions o
     SET status = CASE WHEN h.is_open THEN 'open' ELSE 'closed' END, symbol = h.symbol,
@@ -60,12 +58,7 @@ MEND = (
         unrealized_pnl = h.unrealized, updated_at = %(now)s
     FROM held h WHERE o.position_id = h.position_id
 )
-INSERT INTO positions
-    (trade_id, user_id, portfolio_id, symbol, side, quantity, entry_price,
-     current_price, unrealized_pnl, status, opened_at, updated_at)
-SELECT t.trade_id, t.user_id, t.portfolio_id, t.symbol, t.side, t.quantity,
-       t.entry_price, t.entry_price, 0, 'open', t.entry_time, %(now)s
-FROM held h JOIN trades t USING (trade_id) WHERE h.position_id IS NULL
+{NEW_POSITION}FROM held h JOIN trades t USING (trade_id) WHERE h.position_id IS NULL
 """
 )
 

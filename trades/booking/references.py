@@ -87,8 +87,8 @@ def no_decision(portfolio: Portfolio, adjustment_id: int) -> InvalidInput:
     """For a decision that none of the portfolio's has the key of."""
     return InvalidInput(
         "adjustment_id",
-        f"Portfolio {portfolio.name} has no decision {adjustment_id}. Sizing answers "
-        "the adjustment_id of each.",
+        f"Portfolio {portfolio.name} has no decision {adjustment_id}. The answer to "
+        "a sizing request has the adjustment_id.",
     )
 
 

@@ -10,10 +10,27 @@ from goals.models import Portfolio, User
 from goals.services.portfolios import refuse_finished
 from mastertrade.db.raw_sql import columns_of, execute, load
 from mastertrade.values.exceptions import NotFound
+from mastertrade.values.money import ZERO
 from trades.booking.exits import measure_open, measure_open_pnl
 from trades.models import Trade
 
-ZERO = Decimal(0)
+# A position as its open trade `t` begins it: at the entry price, with nothing made yet.
+NEW_POSITION = """
+INSERT INTO positions
+    (trade_id, user_id, portfolio_id, symbol, side, quantity, entry_price,
+     current_price, unrealized_pnl, status, opened_at, updated_at)
+SELECT t.trade_id, t.user_id, t.portfolio_id, t.symbol, t.side, t.quantity,
+       t.entry_price, t.entry_price, 0, 'open', t.entry_time, %(now)s
+"""
+
+
+def price_profit(price: str) -> str:
+    """`measure_unrealized` of the open trade `t` at a price, as SQL."""
+    return f"""round_money(
+        CASE t.side WHEN 'LONG' THEN 1 ELSE -1 END * t.fx_rate
+        * ({price} * t.quantity
+           - coalesce(t.entry_notional, t.quantity * t.entry_price)))"""
+
 
 PORTFOLIO_OF_TRADE = f"""
 SELECT {columns_of(Portfolio, "p")} FROM portfolios p JOIN trades t USING (portfolio_id)

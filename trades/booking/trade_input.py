@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from goals.models import Portfolio
 from mastertrade.values.exceptions import IdempotencyConflict, InvalidInput
-from mastertrade.values.money import FACTOR, MONEY, PRICE
+from mastertrade.values.money import FACTOR, MONEY, ONE, PRICE, ZERO
 from mastertrade.values.validation import (
     require_decimal,
     require_not_negative,
@@ -18,8 +18,6 @@ from trades.decisions.pnl import Rates, resolve_rates
 from trades.enums import Side
 from trades.models import Trade
 
-ZERO = Decimal(0)
-ONE = Decimal(1)
 # What stands where a request's fingerprint would, in a trade that a file told: there
 # the figures themselves are compared.
 IMPORTED = "imported"

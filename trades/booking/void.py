@@ -14,7 +14,7 @@ from goals.services.rebuilding import rebuild_ledger
 from goals.services.voids import require_reason
 from mastertrade.db.raw_sql import execute
 from mastertrade.db.transactions import atomic
-from mastertrade.values.money import exactly
+from mastertrade.values.money import ZERO, exactly
 from trades.booking.exits import measure_open_pnl
 from trades.booking.rows import lock_portfolio_of_trade, lock_trade, save_open
 from trades.decisions.lots import join_lots
@@ -22,8 +22,6 @@ from trades.decisions.pnl import measure_exact_profit
 from trades.enums import Side, TradeStatus
 from trades.models import Position, Trade
 from trades.sizing_calls.records import forget_records
-
-ZERO = Decimal(0)
 
 
 @atomic

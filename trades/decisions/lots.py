@@ -11,13 +11,12 @@ from mastertrade.values.money import (
     COST,
     MONEY,
     PRICE,
+    ZERO,
     exactly,
     fits,
     round_down,
     round_to,
 )
-
-ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

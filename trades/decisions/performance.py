@@ -12,9 +12,7 @@ from decimal import Decimal
 
 from goals.decisions.trade_record import FEWEST_TRADES, NO_RECORD, GrowthRecord
 from goals.projection.kelly import Kelly
-from mastertrade.values.money import exactly
-
-ZERO = Decimal(0)
+from mastertrade.values.money import ZERO, exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +98,11 @@ class Performance:
         """Why the edge is not told, or how little it is to be relied on."""
         if not self.record.judged:
             return (
-                f"{self.record.trades} trades count; below {FEWEST_TRADES} they say "
-                "nothing about an edge."
+                f"{self.record.trades} trades count; an edge needs at least "
+                f"{FEWEST_TRADES}."
             )
         if self.record.low_confidence:
-            return f"Only {self.record.trades} trades: the edge is hardly known."
+            return f"Only {self.record.trades} trades: the edge is uncertain."
         return None
 
 

@@ -4,47 +4,34 @@ The one composition of selection and sizing: the live services and the replay bo
 call it, so they cannot drift apart.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from goals.decisions.arbitration import GoalState, arbitrate
-from goals.decisions.guards import Exposure, RiskState
-from goals.decisions.sizing import SizeRequest, SizingDecision, decide_size
-from goals.decisions.trade_record import GrowthRecord
+from goals.decisions.guards.base import SizingInputs
+from goals.decisions.sizing import SizingDecision, decide_size
 from strategies.decisions.selection import Candidate, Selection, select_strategy
 
 
 @dataclass(frozen=True, slots=True)
 class TradePlan:
-    """A strategy and a size, each with its reason, and what the guards looked at."""
+    """A strategy and a size, each with its reason, and what the size follows from."""
 
     decider: GoalState
     selection: Selection
+    inputs: SizingInputs
     sizing: SizingDecision
-    risk_state: RiskState
 
 
-def plan_trade(
-    *,
-    request: SizeRequest,
-    goals: tuple[GoalState, ...],
-    candidates: tuple[Candidate, ...],
-    exposure: Exposure,
-    risk_state: RiskState,
-    records: Mapping[str, GrowthRecord],
-) -> TradePlan:
+def plan_trade(inputs: SizingInputs, candidates: tuple[Candidate, ...]) -> TradePlan:
     """Let the deciding goal choose the strategy, then size the trade.
 
-    `goals` and `candidates` must not be empty. The edge guard judges the chosen
-    strategy by its record in `records`, whatever record `risk_state` has.
+    `candidates` must not be empty, and come with their records: the edge guard judges
+    the chosen one by its record, whatever record `inputs` have.
     """
-    decider = arbitrate(goals).decider
+    decider = arbitrate(inputs.goals).decider
     selection = select_strategy(decider.band, candidates)
     chosen = selection.selected.strategy_id
-    judged = replace(risk_state, record=records.get(chosen), record_of=chosen)
-    return TradePlan(
-        decider=decider,
-        selection=selection,
-        sizing=decide_size(request, goals, exposure, judged),
-        risk_state=judged,
-    )
+    record = next(one.record for one in candidates if one.strategy_id == chosen)
+    risk_state = replace(inputs.risk_state, record=record, record_of=chosen)
+    judged = replace(inputs, risk_state=risk_state)
+    return TradePlan(decider, selection, judged, decide_size(judged))

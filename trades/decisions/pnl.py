@@ -4,12 +4,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, exactly, round_to
+from mastertrade.values.money import MONEY, ONE, exactly, round_to
 from trades.decisions.lots import PositionLot
 from trades.enums import Side
-
-ZERO = Decimal(0)
-ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,33 +81,6 @@ def measure_exact_profit(
     move = (exit_price * lot.quantity - lot.exact_cost) * side.sign
     fees = lot.entry_fees * rates.fee + exit_fees * (rates.exit_fee or rates.fee)
     return (move + lot.funding) * rates.quote - fees
-
-
-@exactly
-def measure_profit_loss(
-    *,
-    side: Side,
-    quantity: Decimal,
-    entry_price: Decimal,
-    exit_price: Decimal,
-    fees: Decimal,
-    rates: Rates,
-    funding: Decimal = ZERO,
-) -> Decimal:
-    """Realised profit (positive) or loss of a whole trade after fees.
-
-    In the portfolio's currency, rounded half to even to 8 places.
-    """
-    return round_to(
-        measure_exact_profit(
-            side=side,
-            lot=PositionLot(quantity, entry_price, funding=funding),
-            exit_price=exit_price,
-            exit_fees=fees,
-            rates=rates,
-        ),
-        MONEY,
-    )
 
 
 @exactly

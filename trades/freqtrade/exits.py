@@ -10,13 +10,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, exactly, format_plain, round_to
+from mastertrade.values.money import MONEY, ZERO, exactly, format_plain, round_to
 from trades.decisions.lots import PositionLot
 from trades.decisions.pnl import Rates, measure_exact_profit
 from trades.enums import Side
 from trades.freqtrade.messages import FillMessage
 
-ZERO = Decimal(0)
 # freqtrade sells what the wallet has, if that is at least 98 % of the trade.
 QUANTITY_TOLERANCE = Decimal("0.02")
 PRICE_TOLERANCE = Decimal("0.001")

@@ -14,7 +14,7 @@ from typing import Any
 
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.messages import no_choice
-from mastertrade.values.money import MONEY, PRICE, exactly, fits, round_to
+from mastertrade.values.money import MONEY, ONE, PRICE, exactly, fits, round_to
 from mastertrade.values.validation import (
     CURRENCY_PATTERN,
     EARLIEST_YEAR,
@@ -23,7 +23,6 @@ from mastertrade.values.validation import (
 )
 from trades.enums import FillKind, Side
 
-ONE = Decimal(1)
 KINDS = {"entry_fill": FillKind.ENTRY, "exit_fill": FillKind.EXIT}
 SIDES = {"long": Side.LONG, "short": Side.SHORT}
 WORDS = {"true": True, "false": False}
@@ -119,7 +118,7 @@ class _Message:
     def text(self, name: str, *, needed: bool = True) -> str:
         value = self._body.get(name)
         if value is not None and not isinstance(value, (str, int, Decimal)):
-            raise InvalidInput(name, "must be a text.")
+            raise InvalidInput(name, "must be text.")
         text = "" if value is None else str(value).strip()
         if len(text) > LONGEST or not text.isprintable():
             raise InvalidInput(name, "is not text that freqtrade sends.")

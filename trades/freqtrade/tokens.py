@@ -5,7 +5,9 @@ import re
 import secrets
 from datetime import datetime
 
-from goals.models import User
+from django.db.models import Q
+
+from goals.models import ApiToken, User
 from goals.services.portfolios import lock_portfolio
 from goals.services.sign_ins import require_room_for_token
 from mastertrade.db.transactions import atomic
@@ -27,11 +29,17 @@ def issue_webhook(
     strategy_id: str,
     now: datetime,
     portfolio: int | str | None = None,
+    api_token: ApiToken | None = None,
 ) -> tuple[WebhookToken, str]:
     """Let a bot send its fills; returns the row and the token, which is not kept.
 
-    Several tokens of one bot are the same bot, so that one can replace another.
+    Several tokens of one bot are the same bot, so that one can replace another. With an
+    `api_token` it works as long as that does. Raises `NotFound` where that was revoked.
     """
+    if api_token is not None:
+        valid = ApiToken.objects.select_for_update(no_key=True).filter(pk=api_token.pk)
+        if not valid.exists():
+            raise NotFound("The API token has been revoked.")
     if re.fullmatch(BOT_PATTERN.strip("^$"), bot) is None:
         raise InvalidInput("bot", "must be up to 50 letters, digits, dots or dashes.")
     mine = WebhookToken.objects.filter(user_id=user.username)
@@ -46,6 +54,7 @@ def issue_webhook(
         portfolio=locked,
         strategy_id=strategy_id,
         bot=bot,
+        api_token=api_token,
         token_key=token[:KEY_LENGTH],
         token_digest=digest_of(token),
         created_at=now,
@@ -53,11 +62,12 @@ def issue_webhook(
     return row, token
 
 
-def find_webhook(token: str) -> WebhookToken:
-    """The row of a token; `NotFound` where there is none, or its user is gone."""
+def find_webhook(token: str, now: datetime) -> WebhookToken:
+    """The row of a token; `NotFound` where there is none, or it works no longer."""
+    lasting = Q(api_token__expiry=None) | Q(api_token__expiry__gte=now)
     found = (
         WebhookToken.objects.select_related("user")
-        .filter(token_digest=digest_of(token), user__is_active=True)
+        .filter(lasting, token_digest=digest_of(token), user__is_active=True)
         .first()
     )
     if found is None:

@@ -23,7 +23,14 @@ from mastertrade.values.exceptions import (
     TradeAlreadyClosed,
     TradeNotOpen,
 )
-from mastertrade.values.money import FACTOR, MONEY, exactly, format_plain, round_to
+from mastertrade.values.money import (
+    FACTOR,
+    MONEY,
+    ZERO,
+    exactly,
+    format_plain,
+    round_to,
+)
 from trades.booking.add import add_to_trade
 from trades.booking.close import close_trade
 from trades.booking.open import open_trade
@@ -36,7 +43,6 @@ from trades.freqtrade.webhook_decisions import find_decision
 from trades.importing.equal_fills import find_equal_fill
 from trades.models import Trade, WebhookFill, WebhookToken
 
-ZERO = Decimal(0)
 # freqtrade reckons in floats, and prices here have 12 places.
 TOLERANCE_RATIO = Decimal("0.000001")
 TOLERANCE_PER_UNIT = Decimal("0.000000000002")
@@ -55,6 +61,12 @@ class BookedFill:
     outcome: WebhookOutcome
     trade: Trade
     profit_loss: Decimal | None = None
+
+    @property
+    def detail(self) -> str:
+        if self.outcome is WebhookOutcome.KNOWN:
+            return "Booked before; nothing changed."
+        return "Booked."
 
 
 @atomic
@@ -118,7 +130,7 @@ class _Booking:
         is_exit = self.message.kind is FillKind.EXIT
         if self.trade is None:
             if is_exit:
-                raise self._missing("no entry of it has come in")
+                raise self._missing("no entry has arrived for it")
             return self._open()
         self._refuse_other_trade(self.trade)
         self._refuse_ended(self.trade)
@@ -154,7 +166,7 @@ class _Booking:
         if not self._holds(cost + message.quantity * message.price):
             if self._holds(cost):  # told once more, in other words
                 return BookedFill(WebhookOutcome.KNOWN, trade)
-            raise self._missing("a fill before this one has not come in")
+            raise self._missing("an earlier fill has not arrived")
         entries = WebhookFill.objects.filter(trade=trade, kind=FillKind.ENTRY).count()
         trade, _ = add_to_trade(
             user=self.webhook.user,
@@ -175,7 +187,7 @@ class _Booking:
                 raise self._missing(f"it holds {format_plain(trade.quantity)} here")
             part, lot = split_lot(lot, message.quantity)
         if not self._holds(lot.exact_cost):
-            raise self._missing("a fill before this one has not come in")
+            raise self._missing("an earlier fill has not arrived")
         parts = Trade.objects.filter(parent_trade=trade)
         costs = ZERO
         booked = parts.aggregate(total=Sum("profit_loss"))["total"]
@@ -244,10 +256,10 @@ class _Booking:
         if other is not None:
             raise IdempotencyConflict(
                 f"The entry of trade {self.message.bot_trade_id} of bot "
-                f"{self.webhook.bot} equals {other}, which a file of fills brought. "
-                "Nothing was booked: void what that file made, or import the bot's "
-                f"database with the account {self.webhook.bot} and say what equal "
-                "fills are (--equal-fills)."
+                f"{self.webhook.bot} equals {other}, imported from a file of fills. "
+                "Nothing was booked: void the trades of that file, or import the bot's "
+                f"database with the account {self.webhook.bot} and choose what to "
+                "do with equal fills (--equal-fills)."
             )
 
     def _refuse_unended(self) -> None:
@@ -265,7 +277,7 @@ class _Booking:
                 raise self._missing(
                     f"its trade {number} of the same pair, {message.symbol}, is open "
                     "here still, and a bot has one trade a pair, so the final exit of "
-                    f"trade {number} never came in"
+                    f"trade {number} never arrived"
                 )
 
     def _refuse_other_trade(self, trade: Trade) -> None:

@@ -35,6 +35,11 @@ class Column:
     check: Check
     required: bool = False
 
+    def find_wrong(self, given: str) -> str | None:
+        if given:
+            return self.check(given)
+        return "must not be empty." if self.required else None
+
 
 def number(
     column: tuple[int, int], *, signed: bool = False, positive: bool = False

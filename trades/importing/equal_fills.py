@@ -102,7 +102,7 @@ SELECT piece, name, other FROM (
 ) pairs WHERE nearness = ordinal
 """
 # Another account is another account, and two venues that ccxt was asked for by name are
-# two; all else may tell of the same fills (binance and binanceusdm are one venue).
+# two; all others may hold the same fills (binance and binanceusdm are one venue).
 OTHER_SOURCES = """
 NOT starts_with(k.external_id, %(namespace)s)
 AND CASE WHEN k.external_id LIKE 'binance:%%'
@@ -129,7 +129,7 @@ WHERE n.status = 'new' AND n.order_id IS NOT NULL AND NOT n.is_funding
   AND k.filled_at BETWEEN n.filled_at - interval '1 day'
                       AND n.filled_at + interval '1 day'
 """
-OTHERS = f"""
+CREATE_OTHERS = f"""
 CREATE TEMPORARY TABLE others ON COMMIT DROP AS
 {STORED_FILLS.format(which=OTHER_SOURCES)}
 UNION ALL ({STORED_TRADES})
@@ -191,7 +191,7 @@ found AS (
 )
 SELECT name, min(other) FROM ({EQUALS}) e GROUP BY name
 """
-FORGET_ROOTS = """
+DROP_KNOWN = """
 DELETE FROM staged_trades WHERE coalesce(parent_external_id, external_id)
     = ANY (%(roots)s::text[])
 """
@@ -201,9 +201,9 @@ SELECT s.line, '', r.reason
 FROM unnest(%(roots)s::text[], %(reasons)s::text[]) r (root, reason)
 JOIN staged_trades s ON coalesce(s.parent_external_id, s.external_id) = r.root
 """
-TOLD = (
-    "equals {other}, which came from another source. Nothing with it is booked until "
-    "you say which it is: --equal-fills known (the same) or --equal-fills new."
+EQUAL_REASON = (
+    "equals {other}, which came from another source. Nothing is booked with it "
+    "until you choose: --equal-fills known (the same) or --equal-fills new."
 )
 SOME_ORDERS = (
     "has orders that came in as fills ({other}) and others that did not: import one "
@@ -231,13 +231,13 @@ def mark_equal_fills(cursor: Any, values: dict[str, Any], status: str | None) ->
         "status": status,
     }
     cursor.execute("DROP TABLE IF EXISTS pg_temp.others")
-    cursor.execute(OTHERS, given)
+    cursor.execute(CREATE_OTHERS, given)
     if cursor.rowcount:
         cursor.execute("ANALYZE others")
         cursor.execute(EQUAL, given)
 
 
-def sort_out_equal_trades(
+def resolve_equal_trades(
     cursor: Any, values: dict[str, Any], equal_fills: EqualFills
 ) -> None:
     """Of `staged_trades` those that files of fills brought: dropped, or refused.
@@ -264,8 +264,8 @@ def sort_out_equal_trades(
         if equal_fills is EqualFills.KNOWN:
             known.append(root)
         else:
-            refused[root] = TOLD.format(other=other)
-    cursor.execute(FORGET_ROOTS, {"roots": known})
+            refused[root] = EQUAL_REASON.format(other=other)
+    cursor.execute(DROP_KNOWN, {"roots": known})
     given = {"roots": list(refused), "reasons": list(refused.values())}
     cursor.execute(REFUSE_ROOTS, given)
 

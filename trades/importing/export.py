@@ -13,10 +13,10 @@ from goals.models import Portfolio
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import format_plain
 from trades.importing.columns import NAMES
-from trades.importing.formats.own import TEXTS, guard
+from trades.importing.formats.own import TEXTS, escape_cell
 
 ROWS_AT_ONCE = 2000
-# Rates are told only where they convert something, as the import asks for them. A
+# Rates are given only where they convert something, as the import asks for them. A
 # trade without an id of its own gets its key here for one. `unbooked_profit`, even of
 # nothing, says that rounding was carried from part to part.
 EXPORT = """
@@ -45,7 +45,7 @@ ORDER BY t.exit_time NULLS LAST, t.ledger_key
 def export_trades(portfolio: Portfolio, target: TextIO, format_name: str) -> int:
     """Write a portfolio's trades, open ones last; returns how many.
 
-    Void ones are left out. `mastertrade-csv`, or `mastertrade-json`: one object a line.
+    Without void ones. `mastertrade-csv`, or `mastertrade-json`: one object a line.
     """
     write = {"mastertrade-csv": _write_csv, "mastertrade-json": _write_json}.get(
         format_name
@@ -84,7 +84,7 @@ def _write_csv(target: TextIO, rows: Iterator[list[str]]) -> int:
     is_text = [name in TEXTS for name in NAMES]
     for row in rows:
         writer.writerow(
-            guard(cell) if text else cell
+            escape_cell(cell) if text else cell
             for cell, text in zip(row, is_text, strict=True)
         )
         count += 1

@@ -1,7 +1,7 @@
 """The statements of an import of fills: what is new, in which order, at which rates."""
 
 CREATE_STAGING = """
-DROP TABLE IF EXISTS pg_temp.staged_fills, pg_temp.named_fills, pg_temp.kept_fills;
+DROP TABLE IF EXISTS pg_temp.staged_fills, pg_temp.named_fills, pg_temp.paired_fills;
 CREATE TEMPORARY TABLE staged_fills (
     line bigint NOT NULL, key text NOT NULL, by_content boolean NOT NULL,
     fingerprint text NOT NULL, mirror text NOT NULL, symbol text NOT NULL,
@@ -11,16 +11,16 @@ CREATE TEMPORARY TABLE staged_fills (
     fee_other numeric NOT NULL, fee_coin text,
     may_short boolean NOT NULL, is_funding boolean NOT NULL, order_id text
 ) ON COMMIT DROP;
-CREATE TEMPORARY TABLE kept_fills (
+CREATE TEMPORARY TABLE paired_fills (
     position bigint NOT NULL, line bigint NOT NULL, kind text NOT NULL,
     quantity numeric NOT NULL, fees numeric NOT NULL, funding numeric NOT NULL,
     trade text NOT NULL
 ) ON COMMIT DROP
 """
 COPY_STAGING = "COPY staged_fills FROM STDIN"
-COPY_KEPT = "COPY kept_fills FROM STDIN"
+COPY_PAIRED = "COPY paired_fills FROM STDIN"
 # Every fill gets its id, and is compared with those before it. Equal fills without an
-# id of the venue are numbered; the same id twice is one fill told twice, unless it is
+# id of the venue are numbered; the same id twice is one fill given twice, unless it is
 # the other side of a trade with oneself (`mirror`): then its name says its side too.
 NAME = """
 CREATE TEMPORARY TABLE named_fills ON COMMIT DROP AS
@@ -78,26 +78,28 @@ SELECT line, status, external_id, newest_at, equal_to FROM named_fills
 WHERE status IN ('other', 'late', 'equal') ORDER BY line
 """
 INDEX_PRICES = "CREATE INDEX ON named_fills (symbol, filled_at, place)"
+# The last prices of a market up to a fill: of this file, and of one before.
+LAST_PRICES = """
+        (SELECT price, filled_at, 3 AS preference FROM named_fills p
+         WHERE p.symbol = {symbol} AND NOT p.is_funding
+           AND (p.filled_at, p.place) <= (n.filled_at, n.place)
+         ORDER BY filled_at DESC, place DESC LIMIT 1)
+        UNION ALL
+        (SELECT price, filled_at, 2 FROM trade_fills k
+         WHERE k.portfolio_id = %(portfolio_id)s AND k.symbol = {symbol}
+           AND k.filled_at <= n.filled_at
+         ORDER BY filled_at DESC, fill_id DESC LIMIT 1)
+"""
 ASKS_RATES = """
 SELECT EXISTS (SELECT 1 FROM named_fills
                WHERE status = 'new' AND fee_coin <> ALL (%(rated)s::text[]))
 """
-# The last price of the fee's coin in the quote, of this file or of one before.
-RATES = """
+# The last price of the fee's coin in the quote.
+COIN_IN_QUOTE = "n.fee_coin || %(separator)s::text || n.quote"
+RATES = f"""
 LEFT JOIN LATERAL (
-    SELECT price FROM (
-        (SELECT price, filled_at, 1 AS is_here FROM named_fills p
-         WHERE p.symbol = n.fee_coin || %(separator)s::text || n.quote
-           AND NOT p.is_funding
-           AND (p.filled_at, p.place) <= (n.filled_at, n.place)
-         ORDER BY filled_at DESC, place DESC LIMIT 1)
-        UNION ALL
-        (SELECT price, filled_at, 0 FROM trade_fills k
-         WHERE k.portfolio_id = %(portfolio_id)s
-           AND k.symbol = n.fee_coin || %(separator)s::text || n.quote
-           AND k.filled_at <= n.filled_at
-         ORDER BY filled_at DESC, fill_id DESC LIMIT 1)
-    ) prices ORDER BY filled_at DESC, is_here DESC LIMIT 1
+    SELECT price FROM ({LAST_PRICES.format(symbol=COIN_IN_QUOTE)}) prices
+    ORDER BY filled_at DESC, preference DESC LIMIT 1
 ) rate ON n.fee_coin <> ALL (%(rated)s::text[])
 """
 # The price of the quote in the portfolio's currency: the last before the fill, else
@@ -106,31 +108,21 @@ ASKS_FX = """
 SELECT EXISTS (SELECT 1 FROM named_fills
                WHERE status = 'new' AND quote <> ALL (%(converted)s::text[]))
 """
-FX = """
+QUOTE_IN_CURRENCY = "n.quote || %(separator)s::text || %(currency)s"
+FX = f"""
 LEFT JOIN LATERAL (
-    SELECT price FROM (
-        (SELECT price, filled_at, place FROM named_fills p
-         WHERE p.symbol = n.quote || %(separator)s::text || %(currency)s
-           AND (p.filled_at, p.place) <= (n.filled_at, n.place)
-         ORDER BY filled_at DESC, place DESC LIMIT 1)
+    SELECT price FROM ({LAST_PRICES.format(symbol=QUOTE_IN_CURRENCY)}
         UNION ALL
-        (SELECT price, filled_at, -1 FROM trade_fills k
-         WHERE k.portfolio_id = %(portfolio_id)s
-           AND k.symbol = n.quote || %(separator)s::text || %(currency)s
-           AND k.filled_at <= n.filled_at
-         ORDER BY filled_at DESC, fill_id DESC LIMIT 1)
-        UNION ALL
-        (SELECT price, filled_at, -2 FROM named_fills p
-         WHERE p.symbol = n.quote || %(separator)s::text || %(currency)s
+        (SELECT price, filled_at, 1 FROM named_fills p
+         WHERE p.symbol = {QUOTE_IN_CURRENCY} AND NOT p.is_funding
            AND (p.filled_at, p.place) > (n.filled_at, n.place)
          ORDER BY filled_at, place LIMIT 1)
         UNION ALL
-        (SELECT price, filled_at, -3 FROM trade_fills k
-         WHERE k.portfolio_id = %(portfolio_id)s
-           AND k.symbol = n.quote || %(separator)s::text || %(currency)s
+        (SELECT price, filled_at, 0 FROM trade_fills k
+         WHERE k.portfolio_id = %(portfolio_id)s AND k.symbol = {QUOTE_IN_CURRENCY}
            AND k.filled_at > n.filled_at
          ORDER BY filled_at, fill_id LIMIT 1)
-    ) prices (price, filled_at, preference)
+    ) prices
     WHERE filled_at BETWEEN n.filled_at - interval '1 day'
                         AND n.filled_at + interval '1 day'
     ORDER BY filled_at > n.filled_at, abs(extract(epoch FROM filled_at - n.filled_at)),
@@ -163,7 +155,7 @@ JOIN trade_fills f
 WHERE starts_with(t.external_id, %(namespace)s)
 ORDER BY t.symbol COLLATE "C", t.quote_currency COLLATE "C", f.filled_at, f.fill_id
 """
-KEEP = """
+INSERT_FILLS = """
 INSERT INTO trade_fills
     (portfolio_id, trade_id, source_import_id, kind, symbol, quantity, price, fees,
      funding, fee_currency, filled_at, external_id, order_id, request_fingerprint,
@@ -171,7 +163,7 @@ INSERT INTO trade_fills
 SELECT %(portfolio_id)s, t.trade_id, %(import_id)s, k.kind, n.symbol, k.quantity,
        n.price, k.fees, k.funding, n.quote, n.filled_at, n.external_id, n.order_id,
        n.fingerprint, %(now)s, %(created_by)s
-FROM kept_fills k JOIN named_fills n USING (line)
+FROM paired_fills k JOIN named_fills n USING (line)
 LEFT JOIN trades t ON t.portfolio_id = %(portfolio_id)s AND t.external_id = k.trade
 ORDER BY k.position
 """

@@ -1,4 +1,4 @@
-"""A fill: one execution, as a venue's file tells it. Pure."""
+"""A fill: one execution, as a venue's file gives it. Pure."""
 
 import hashlib
 import io
@@ -12,6 +12,7 @@ from mastertrade.values.money import (
     EXACT,
     MONEY,
     PRICE,
+    ZERO,
     exactly,
     format_plain,
     round_to,
@@ -21,7 +22,6 @@ from trades.importing.columns import BY_NAME, CURRENCY, number, text
 from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal
 
-ZERO = Decimal(0)
 KEY_DIGITS = 32
 SIZE = number(PRICE, positive=True)
 SYMBOL = BY_NAME["symbol"].check
@@ -53,7 +53,7 @@ class Fees:
 class Fill:
     """One execution. `quantity` in units of the base, `price` in the quote.
 
-    `venue_id` is the venue's own id, None where it tells none. `may_short`: a sale
+    `venue_id` is the venue's own id, None where it gives none. `may_short`: a sale
     needs nothing bought before it (contracts; not spot). `is_funding`: nothing was
     traded; `fees` is the funding paid, negative where it was received. `order_id` is
     the venue's order that was filled, None where it is not given.
@@ -103,7 +103,7 @@ class Roundings:
 class FillFile:
     """A file of fills under way: what it calls its columns, and what stands in it.
 
-    `newest_first` where the times alone cannot tell.
+    `newest_first` where the times do not show it.
     """
 
     time_column: str
@@ -134,7 +134,7 @@ class FillFormat:
 def sort_fees(
     paid: Iterable[tuple[Decimal, str]], *, base: str, quote: str
 ) -> Fees | str:
-    """Fees by coin; a reason where they were paid in two coins besides the pair's."""
+    """Fees by coin; a reason where two coins are not of the pair."""
     sums: dict[str, Decimal] = {}
     for cost, coin in paid:
         if cost:
@@ -206,7 +206,7 @@ def _check_time(at: datetime, now: datetime) -> str | None:
 
 
 @exactly
-def settle_figure(value: Decimal) -> Decimal:
+def clean_figure(value: Decimal) -> Decimal:
     """The figure a venue can mean: at most 12 places, without a double's noise.
 
     0.30000000000000004 is 0.3: 16 or 17 digits that are 12 or fewer once the last of
@@ -228,7 +228,7 @@ class FillKeys:
     """What a fill is known by.
 
     `content` is the same for the same execution, however its file writes the figures.
-    `figures` are what an id stands for: a venue may tell the fees later than the rest.
+    `figures` are what an id stands for: a venue may give the fees later than the rest.
     `mirror` are those of the other side of a trade with oneself; empty without an id.
     """
 

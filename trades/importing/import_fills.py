@@ -1,7 +1,11 @@
-"""Importing files of fills: staged, put in order, paired into trades, and kept.
+"""Importing files of fills: staged, put in order, paired into trades, and stored.
 
-Fills wait in a temporary table and come back in their order by a cursor of the server,
-so that memory stays flat, however long the file is.
+A fill goes to the database once to be compared with stored ones and sorted, and comes
+back through a server-side cursor to be paired, so memory stays flat however long the
+file is. What pairing makes of it goes in as rows of trades. Sorting and comparing in
+Python would save the way back, 6 % of an import's CPU (0.7 s of Python and 0.5 s of the
+server for 100,000 fills, of 18.6 s), and would need a sort on disk, a look-up of every
+id, and a second form of the comparison with other sources.
 """
 
 import io
@@ -17,13 +21,12 @@ from django.db import connection
 
 from goals.models import Portfolio
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, exactly, fits
+from mastertrade.values.money import MONEY, ONE, ZERO, exactly, fits
 from trades.decisions.lots import PositionLot
 from trades.enums import FillKind, Side
 from trades.importing import fill_sql as sql
-from trades.importing.equal_fills import TOLD, mark_equal_fills
+from trades.importing.equal_fills import EQUAL_REASON, mark_equal_fills
 from trades.importing.fills import (
-    ZERO,
     Fees,
     Fill,
     FillFile,
@@ -35,12 +38,17 @@ from trades.importing.fills import (
 )
 from trades.importing.lots import Lot, LotQueue
 from trades.importing.options import EqualFills, ImportOptions
-from trades.importing.pairing import Execution, Kept, Market, Pairing, PairingOutcome
+from trades.importing.pairing import (
+    Execution,
+    Market,
+    PairedFill,
+    Pairing,
+    PairingOutcome,
+)
 from trades.importing.rows import Refusal, TradeRow
 from trades.importing.staging import ESCAPED
 
 AT_ONCE = 5000
-ONE = Decimal(1)
 # One rate for longer than this is worth a warning.
 LONGEST_FIXED = timedelta(days=31)
 NAMES = re.compile(r"[\w.-]{1,30}")
@@ -51,7 +59,7 @@ REASONS = {
         "is before fills of this market that are imported already, the newest of "
         "{newest:%Y-%m-%d %H:%M:%S} UTC: trades were paired without it."
     ),
-    "equal": TOLD,
+    "equal": EQUAL_REASON,
 }
 # What becomes of a fill that equals one from another source.
 EQUAL_STATUS = {
@@ -107,7 +115,7 @@ class FillImport:
         self._options = options
         self._cursor = cursor
         self._now = now
-        self._kept: list[tuple[Any, ...]] = []
+        self._paired: list[tuple[Any, ...]] = []
         self._position = 0
         self._fixed: dict[str, _Span] = {}
         rates = {**options.fx_rates, **options.fee_rates}
@@ -144,13 +152,13 @@ class FillImport:
         self.known = self._cursor.fetchone()[0]
         yield from self._refuse_known(file)
         for outcome in self._pair(file):
-            if isinstance(outcome, Kept):
-                self._keep(outcome)
+            if isinstance(outcome, PairedFill):
+                self._add_paired(outcome)
             elif isinstance(outcome, Refusal):
                 yield self._refuse(outcome)
             else:
                 yield outcome
-        self._write_kept()
+        self._write_paired()
         self._warn(file)
 
     def _warn(self, file: FillFile) -> None:
@@ -164,13 +172,13 @@ class FillImport:
                     "takes a rate for each day."
                 )
 
-    def keep(self, import_id: int, created_by: str) -> None:
+    def write_fills(self, import_id: int, created_by: str) -> None:
         """Write the new fills; their trades are written."""
         given = {"import_id": import_id, "created_by": created_by}
-        self._cursor.execute(sql.KEEP, {**self._values, **given})
+        self._cursor.execute(sql.INSERT_FILLS, {**self._values, **given})
 
     def _stage(self, file: FillFile) -> Iterator[Refusal]:
-        """Copy all fills; the file's order of times tells which comes first."""
+        """Copy all fills; whether the file's times rise or fall gives the order."""
         steps = 0
         before: datetime | None = None
         while chunk := list(islice(file.items, AT_ONCE)):
@@ -340,23 +348,21 @@ class FillImport:
             cursor.execute(query, self._values)
             yield from cursor
 
-    # Keeping.
-
-    def _keep(self, kept: Kept) -> None:
+    def _add_paired(self, paired: PairedFill) -> None:
         self._position += 1
-        self.created += not kept.surplus  # the surplus makes it a refused one
-        is_fee = kept.fees > 0 and kept.kind is not FillKind.FUNDING
-        fees, funding = (kept.fees, ZERO) if is_fee else (ZERO, -kept.fees)
-        figures = (kept.kind.value, kept.quantity, fees, funding, kept.trade_id)
-        self._kept.append((self._position, kept.execution.line, *figures))
-        if len(self._kept) >= AT_ONCE:
-            self._write_kept()
+        self.created += not paired.surplus  # the surplus makes it a refused one
+        is_fee = paired.fees > 0 and paired.kind is not FillKind.FUNDING
+        fees, funding = (paired.fees, ZERO) if is_fee else (ZERO, -paired.fees)
+        figures = (paired.kind.value, paired.quantity, fees, funding, paired.trade_id)
+        self._paired.append((self._position, paired.execution.line, *figures))
+        if len(self._paired) >= AT_ONCE:
+            self._write_paired()
 
-    def _write_kept(self) -> None:
-        with self._cursor.copy(sql.COPY_KEPT) as copy:
-            for row in self._kept:
+    def _write_paired(self) -> None:
+        with self._cursor.copy(sql.COPY_PAIRED) as copy:
+            for row in self._paired:
                 copy.write_row(row)
-        self._kept.clear()
+        self._paired.clear()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ CREATE_STAGING = """
 DROP VIEW IF EXISTS pg_temp.ready_trades;
 DROP TABLE IF EXISTS pg_temp.staged_trades, pg_temp.import_refusals;
 CREATE TEMPORARY TABLE staged_trades (
-    line bigint NOT NULL, settles boolean NOT NULL, external_id text, symbol text,
-    side text, quantity numeric, entry_price numeric, entry_time timestamptz,
-    exit_price numeric, exit_time timestamptz, profit_loss numeric,
-    entry_fees numeric, exit_fees numeric, funding numeric, leverage numeric,
-    stop_price numeric, strategy_id text, quote_currency text, fee_currency text,
-    fx_rate numeric, fee_fx_rate numeric, exit_fee_fx_rate numeric,
+    line bigint NOT NULL, updates_open_trade boolean NOT NULL, external_id text,
+    symbol text, side text, quantity numeric, entry_price numeric,
+    entry_time timestamptz, exit_price numeric, exit_time timestamptz,
+    profit_loss numeric, entry_fees numeric, exit_fees numeric, funding numeric,
+    leverage numeric, stop_price numeric, strategy_id text, quote_currency text,
+    fee_currency text, fx_rate numeric, fee_fx_rate numeric, exit_fee_fx_rate numeric,
     parent_external_id text, entry_notional numeric, unbooked_profit numeric,
     orders jsonb, ledger_key bigint NOT NULL DEFAULT nextval('ledger_keys')
 ) ON COMMIT DROP;
@@ -23,7 +23,7 @@ CREATE TEMPORARY TABLE import_refusals (
 ) ON COMMIT DROP
 """
 COPY_STAGING = (
-    "COPY staged_trades (line, settles, {columns}, orders) FROM STDIN "
+    "COPY staged_trades (line, updates_open_trade, {columns}, orders) FROM STDIN "
     "(FORMAT text, NULL '')"
 )
 # A row without an id is known by its content, and by its place among equal ones.
@@ -50,8 +50,7 @@ ROUNDED = """CASE WHEN scale(exact_profit) <= 8 THEN exact_profit
                 WHEN abs(exact_profit - trunc(exact_profit, 8)) = 0.000000005
                     THEN round_money(exact_profit)
                 ELSE round(exact_profit, 8) END"""
-# Without parameters, as a view is. OFFSET 0 keeps a figure that is asked for several
-# times from being worked out as often.
+# OFFSET 0: a figure that is used several times is computed once.
 READY = f"""
 CREATE TEMPORARY VIEW ready_trades AS
 SELECT m.*, {ROUNDED} AS own_profit
@@ -127,8 +126,8 @@ WRONG = """CASE
     WHEN abs(profit_loss - own_profit) > CASE
             WHEN parent_external_id IS NOT NULL OR unbooked_profit IS NOT NULL
             THEN 0.0000001 ELSE 0 END
-        THEN 'profit_loss|is told as ' || trim_scale(profit_loss)
-             || ', but the figures make ' || trim_scale(own_profit) || '.'
+        THEN 'profit_loss|is given as ' || trim_scale(profit_loss)
+             || ', but the figures give ' || trim_scale(own_profit) || '.'
     END"""
 REFUSE_OWN = f"""
 INSERT INTO import_refusals

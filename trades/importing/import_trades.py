@@ -19,17 +19,18 @@ from strategies.models import StrategyInstance
 from trades.booking.trade_input import IMPORTED
 from trades.importing import import_sql as sql
 from trades.importing import import_writes as writes
-from trades.importing.equal_fills import sort_out_equal_trades
-from trades.importing.formats import FILL_FORMATS, FORMAT_NAMES, FORMATS
+from trades.importing.equal_fills import resolve_equal_trades
+from trades.importing.fills import FillFormat
+from trades.importing.formats import FORMAT_NAMES, FORMATS
 from trades.importing.import_fills import FillImport
 from trades.importing.options import ImportOptions
 from trades.importing.recognising import (
     HEAD_BYTES,
     refuse_unreadable,
-    way_in,
+    suggest_format,
 )
 from trades.importing.rows import Refusal
-from trades.importing.staging import SHOWN_REFUSALS, Progress, Staging, Watched
+from trades.importing.staging import SHOWN_REFUSALS, Progress, Staging, TrackedReader
 from trades.models import TradeImport
 from trades.sizing_calls.catch_up import catch_up
 from trades.sizing_calls.records import forget_records
@@ -43,7 +44,7 @@ class ImportReport:
 
     `import_id` is None where nothing was written: every row was known, or one was
     refused and with it the file. `refusals` are the first of the `refused`. `warnings`
-    say, once for the whole file, what was taken otherwise than it was written.
+    say, once for the whole file, what was read differently from how it is written.
     """
 
     import_id: int | None
@@ -72,39 +73,39 @@ def import_trades(
     Rows that are known already add nothing. If a row is refused, nothing is imported,
     unless `partial`: then all others are. Raises `InvalidInput` for `file` where it is
     not of that format at all. `source` is read from its beginning;
-    `progress` is told how many bytes more were read.
+    `progress` is called with the number of bytes read since its last call.
     """
     if format_name not in FORMAT_NAMES:
         raise InvalidInput("format", no_choice(format_name, FORMAT_NAMES))
     locked = lock_portfolio(user=user, portfolio=portfolio)
     given = replace(options or ImportOptions(), known_strategies=_strategies_of(locked))
     source.seek(0)  # an attempt before this one may have read it
-    watched = Watched(source, progress)
+    tracked = TrackedReader(source, progress)
     with connection.cursor() as cursor:
         cursor.execute(sql.CREATE_STAGING)
         staging = Staging(cursor)
         job = _Job(user, locked, given, now, cursor, staging)
-        _read(job, watched.buffered(), format_name, given)
+        _read(job, tracked.buffered(), format_name, given)
         job.prepare()
-        job.write(file_name, format_name, watched.sha256)
+        job.write(file_name, format_name, tracked.sha256)
         report = job.report()
-        if (report.refused and not partial) or not job.whole or not job.changed:
+        if (report.refused and not partial) or not job.is_complete or not job.changed:
             transaction.set_rollback(True)
             return replace(report, import_id=None, created=0)
-        job.finish(file_name)
+        job.finish(file_name, report)
         return report
 
 
 def _read(
     job: "_Job", source: io.BufferedReader, format_name: str, options: ImportOptions
 ) -> None:
-    """Read the file; what is no such file is told what it looks like."""
+    """Read the file; the error for another kind of file names what it looks like."""
     head = source.peek(HEAD_BYTES)[:HEAD_BYTES]
     refuse_unreadable(head, format_name)
     try:
         job.read(source, format_name, options)
     except InvalidInput as refused:
-        hint = way_in(head, format_name) if refused.field == "file" else ""
+        hint = suggest_format(head, format_name) if refused.field == "file" else ""
         if not hint:
             raise
         raise InvalidInput("file", f"{refused.detail} {hint}") from refused
@@ -128,7 +129,7 @@ class _Job:
         self.cursor = cursor
         self.staging = staging
         self.created = 0
-        self.settled = 0
+        self.updated = 0
         self.exits: list[datetime] = []
         self.fills: FillImport | None = None
         self.row: TradeImport | None = None
@@ -147,12 +148,13 @@ class _Job:
         self, source: io.BufferedReader, format_name: str, options: ImportOptions
     ) -> None:
         """Read the file into the staging table."""
-        if format_name in FORMATS:
-            self.staging.copy(FORMATS[format_name](source, options))
+        read = FORMATS[format_name].read
+        if not isinstance(read, FillFormat):
+            self.staging.copy(read(source, options))
             return
         self.fills = FillImport(
             portfolio=self.portfolio,
-            fill_format=FILL_FORMATS[format_name],
+            fill_format=read,
             options=options,
             cursor=self.cursor,
             now=self.now,
@@ -166,13 +168,13 @@ class _Job:
             self._ask(sql.NAME_BY_CONTENT)
         if self.fills is None:
             equal_fills = self.options.equal_fills
-            sort_out_equal_trades(self.cursor, self.values, equal_fills)
+            resolve_equal_trades(self.cursor, self.values, equal_fills)
         self._ask("ANALYZE staged_trades (line, external_id, ledger_key)")
         self._ask(sql.READY)
         self._ask(sql.REFUSE_OWN)
         if self.staging.own:
             self._ask(writes.REFUSE_OWN_CONFLICTS)
-            self._ask(writes.FORGET_OWN)
+            self._ask(writes.DROP_OWN)
 
     def write(self, file_name: str, format_name: str, sha256: str) -> None:
         """Write what is new, and refuse what is known with other figures."""
@@ -211,10 +213,10 @@ class _Job:
     def _apply_exits(self) -> None:
         if not self.staging.updates_open_trade:
             return
-        rows = self._ask(writes.SETTLE)
-        self.settled = len(rows)
+        rows = self._ask(writes.UPDATE_OPEN_TRADES)
+        self.updated = len(rows)
         self.exits += [exit_time for (exit_time,) in rows if exit_time is not None]
-        self._ask(writes.SETTLE_POSITIONS)
+        self._ask(writes.UPDATE_POSITIONS)
         given = self._ask(writes.UNREALIZED)[0][0]
         self.portfolio.revalue(given - self.portfolio.unrealized_pnl, self.now)
 
@@ -228,10 +230,10 @@ class _Job:
 
     @property
     def changed(self) -> bool:
-        return self.created + self.settled > 0
+        return self.created + self.updated > 0
 
     @property
-    def whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Fills hang together: none goes in if the trade of one was refused."""
         return self.fills is None or self.refused == self.fills.refused
 
@@ -258,12 +260,11 @@ class _Job:
         )
         return [Refusal(*row) for row in rows]
 
-    def finish(self, file_name: str) -> None:
-        """Keep the counts; make everything again that the new trades have a part in."""
+    def finish(self, file_name: str, report: ImportReport) -> None:
+        """Store the counts; rebuild everything that depends on the new trades."""
         assert self.row is not None
         if self.fills is not None:
-            self.fills.keep(self.row.import_id, self.row.created_by)
-        report = self.report()
+            self.fills.write_fills(self.row.import_id, self.row.created_by)
         self.row.created_count = report.created
         self.row.known_count = report.known
         self.row.refused_count = report.refused
@@ -278,12 +279,12 @@ class _Job:
                 now=self.now,
                 reason=f"Import {self.row.import_id} of {file_name}",
             )
-        elif self.settled:
+        elif self.updated:
             save_live([self.portfolio], at=self.now, now=self.now)
 
     def _first_flow(self) -> list[datetime]:
-        """Since when what trades carry follows from quantities that were settled."""
-        if not self.settled:
+        """The first cash flow whose carried profits follow from updated quantities."""
+        if not self.updated:
             return []
         return [at for (at,) in self._ask(writes.FIRST_FLOW) if at is not None]
 
@@ -304,6 +305,6 @@ def _by_line(refusal: Refusal) -> int:
 def catch_up_imported(
     user: User, portfolio: int | str | None, report: ImportReport, now: datetime
 ) -> None:
-    """What an import made anew, if it wrote anything."""
+    """Bring the records along after an import that wrote anything."""
     if report.import_id is not None:
         catch_up(find_portfolio(user, portfolio).portfolio_id, now)

@@ -1,12 +1,14 @@
 """The statements that bring an import's rows into the ledger, set by set."""
 
+from trades.booking.rows import NEW_POSITION, price_profit
+
 # The columns of a trade that an export names by its key, because it has no other id.
 OWN_KEY = """CASE WHEN {id} ~ '^mastertrade:[0-9]{{1,18}}$'
          THEN substr({id}, 13)::bigint END"""
-# Whether a row is told of otherwise than the trade of the same id was recorded. What
+# Whether a row's figures differ from those the trade of the same id has. What
 # was changed since (a part was closed of it, it was added to, closed or voided) is no
 # conflict, as long as it entered like that.
-DIFFERS = """CASE WHEN r.settles
+DIFFERS = """CASE WHEN r.updates_open_trade
     THEN (t.symbol, t.side, t.entry_time) <> (r.symbol, r.side, r.entry_time)
     ELSE (t.symbol, t.side, t.entry_time, t.quote_currency, t.fee_currency, t.fx_rate,
           t.fee_fx_rate, t.leverage)
@@ -26,19 +28,19 @@ NOT_REFUSED = "NOT EXISTS (SELECT 1 FROM import_refusals f WHERE f.line = r.line
 OWN = f"""JOIN trades t ON t.trade_id = {OWN_KEY.format(id="r.external_id")}
     AND t.portfolio_id = %(portfolio_id)s AND t.external_id IS NULL
     AND (t.symbol, t.side, t.entry_time) = (r.symbol, r.side, r.entry_time)"""
-TELL_CONFLICTS = f"""
+CONFLICTS = f"""
 INSERT INTO import_refusals
 SELECT r.line, 'external_id',
        'The trade ' || r.external_id || ' was recorded with other figures.'
 FROM ready_trades r {{join}}
 WHERE {NOT_REFUSED} AND {DIFFERS}
 """
-REFUSE_OWN_CONFLICTS = TELL_CONFLICTS.format(join=OWN)
-FORGET_OWN = f"""
+REFUSE_OWN_CONFLICTS = CONFLICTS.format(join=OWN)
+DROP_OWN = f"""
 DELETE FROM staged_trades WHERE ledger_key IN (
     SELECT r.ledger_key FROM staged_trades r {OWN} WHERE {NOT_REFUSED})
 """
-REFUSE_CONFLICTS = TELL_CONFLICTS.format(
+REFUSE_CONFLICTS = CONFLICTS.format(
     join="JOIN trades t ON t.portfolio_id = %(portfolio_id)s "
     "AND t.external_id = r.external_id"
 )
@@ -96,9 +98,9 @@ WHERE r.parent_external_id IS NOT NULL AND {NOT_REFUSED}
 """
 # An open trade that the file has seen end, or lessened by its parts since. A file from
 # before what the ledger knows by now brings nothing back: one that lacks a part, or
-# shows less without one that is new. (Open is said in other words than those of the
+# shows less without one that is new. (Open is written in other words than those of the
 # index of open trades: a planner that knows little of them would walk it for each row.)
-SETTLE = f"""
+UPDATE_OPEN_TRADES = f"""
 UPDATE trades t
 SET quantity = r.quantity, entry_price = r.entry_price,
     entry_notional = r.entry_notional, entry_fees = coalesce(r.entry_fees, 0),
@@ -114,7 +116,8 @@ SET quantity = r.quantity, entry_price = r.entry_price,
     status = CASE WHEN r.exit_price IS NULL THEN 'open' ELSE 'closed' END,
     ledger_key = r.ledger_key, updated_at = %(now)s, updated_by = %(created_by)s
 FROM ready_trades r
-WHERE r.settles AND t.portfolio_id = %(portfolio_id)s AND t.external_id = r.external_id
+WHERE r.updates_open_trade
+  AND t.portfolio_id = %(portfolio_id)s AND t.external_id = r.external_id
   AND t.exit_price IS NULL AND t.voided_at IS NULL  -- open, as a key finds it
   AND t.symbol = r.symbol AND t.side = r.side
   AND t.source_import_id IS DISTINCT FROM %(import_id)s AND {NOT_REFUSED}
@@ -149,31 +152,23 @@ JOIN trades t ON t.portfolio_id = %(portfolio_id)s AND t.external_id = r.externa
 WHERE r.orders IS NOT NULL AND {NOT_REFUSED} AND o.quantity > 0 AND o.price > 0
 ON CONFLICT (portfolio_id, external_id) WHERE external_id IS NOT NULL DO NOTHING
 """
-OPEN_POSITIONS = """
-INSERT INTO positions
-    (trade_id, user_id, portfolio_id, symbol, side, quantity, entry_price,
-     current_price, unrealized_pnl, status, opened_at, updated_at)
-SELECT t.trade_id, t.user_id, t.portfolio_id, t.symbol, t.side, t.quantity,
-       t.entry_price, t.entry_price, 0, 'open', t.entry_time, %(now)s
-FROM trades t
+OPEN_POSITIONS = f"""{NEW_POSITION}FROM trades t
 WHERE t.portfolio_id = %(portfolio_id)s AND t.status = 'open'
   AND t.source_import_id = %(import_id)s
 ON CONFLICT (trade_id) DO NOTHING
 """
-SETTLE_POSITIONS = """
+UPDATE_POSITIONS = f"""
 UPDATE positions o
 SET quantity = t.quantity, entry_price = t.entry_price, status = t.status,
     current_price = coalesce(t.exit_price, CASE WHEN o.marked_at IS NULL
                              THEN t.entry_price ELSE o.current_price END),
     unrealized_pnl = CASE WHEN t.status = 'open' AND o.marked_at IS NOT NULL
-        THEN round_money(CASE t.side WHEN 'LONG' THEN 1 ELSE -1 END * t.fx_rate
-             * (o.current_price * t.quantity
-                - coalesce(t.entry_notional, t.quantity * t.entry_price)))
-        ELSE 0 END,
+        THEN {price_profit("o.current_price")} ELSE 0 END,
     updated_at = %(now)s
 FROM ready_trades r JOIN trades t
     ON t.portfolio_id = %(portfolio_id)s AND t.external_id = r.external_id
-WHERE r.settles AND o.trade_id = t.trade_id AND o.status NOT IN ('closed', 'void')
+WHERE r.updates_open_trade AND o.trade_id = t.trade_id
+  AND o.status NOT IN ('closed', 'void')
 """
 UNREALIZED = """
 SELECT coalesce(sum(open_pnl(t, o.current_price)), 0)

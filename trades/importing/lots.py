@@ -8,10 +8,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import IO
 
-from mastertrade.values.money import MONEY, exactly, round_down
+from mastertrade.values.money import MONEY, ONE, ZERO, exactly, round_down
 from trades.decisions.lots import PositionLot
 from trades.enums import Side
-from trades.importing.rows import ONE, ZERO
 
 # As many lots as memory holds at each end of the queue.
 LOTS_IN_MEMORY = 20_000

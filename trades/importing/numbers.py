@@ -20,7 +20,7 @@ class Amount:
 
 
 def read_amount(text: str) -> Amount | None:
-    """A number alone: `0.18`, `1,234.5`, `1.2E-7`."""
+    """A number by itself: `0.18`, `1,234.5`, `1.2E-7`."""
     if NUMBER.fullmatch(text) is None:
         return None
     value = Decimal(text.replace(",", ""))
@@ -30,7 +30,7 @@ def read_amount(text: str) -> Amount | None:
 
 
 def read_suffixed(text: str, coins: Iterable[str]) -> Amount | None:
-    """A number and its coin: `0.18SOL`; or a number alone.
+    """A number and its coin: `0.18SOL`; or a number by itself.
 
     A coin may begin with digits: 0.51INCH is 0.5 1INCH where `coins` has 1INCH, the
     coins that are likely here.
@@ -41,9 +41,9 @@ def read_suffixed(text: str, coins: Iterable[str]) -> Amount | None:
             amount = read_amount(text[: -len(coin)].strip())
             if amount is not None:
                 return Amount(amount.value, amount.step, coin)
-    alone = read_amount(text)
-    if alone is not None:
-        return alone
+    bare = read_amount(text)
+    if bare is not None:
+        return bare
     found = SUFFIXED.fullmatch(upper)
     if found is None:
         return None

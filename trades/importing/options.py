@@ -1,4 +1,4 @@
-"""What a caller says of a file besides its format. Pure."""
+"""What a caller gives with a file, besides its format. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,9 +29,9 @@ class DateOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """What a caller says of a file besides its format.
+    """What a caller gives with a file, besides its format.
 
-    `strategy_id` for rows that name none; `venue` and `account` tell apart where fills
+    `strategy_id` for rows that name none; `venue` and `account` name where fills
     come from. `fx_rates` are units of the portfolio's currency for one of another, at
     any time; `day_rates` the same by day; `fee_rates` the same for one of a coin that
     only fees are paid in. `quote_currency` and `fee_currency` are of fills that name

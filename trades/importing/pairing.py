@@ -9,12 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from mastertrade.values.money import MONEY, exactly, format_plain, round_down, round_to
+from mastertrade.values.money import (
+    MONEY,
+    ONE,
+    ZERO,
+    exactly,
+    format_plain,
+    round_down,
+    round_to,
+)
 from trades.decisions.lots import PositionLot, split_lot
 from trades.decisions.pnl import Rates, measure_exact_profit
 from trades.enums import FillKind, Side
 from trades.importing.lots import Lot, LotQueue
-from trades.importing.rows import ONE, ZERO, Refusal, TradeRow
+from trades.importing.rows import Refusal, TradeRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class PairedFill:
     """A fill that found its place; `trade_id` is the external id of its trade.
 
     `surplus` is what was refused of it, and is not in `quantity`. Funding belongs to
@@ -73,7 +81,7 @@ class Kept:
     surplus: Decimal = ZERO
 
 
-PairingOutcome = TradeRow | Refusal | Kept
+PairingOutcome = TradeRow | Refusal | PairedFill
 
 
 @dataclass(slots=True)
@@ -109,7 +117,7 @@ class Pairing:
     def take(self, execution: Execution) -> list[PairingOutcome]:
         outcomes: list[PairingOutcome] = []
         if self._waiting and self._waiting[0].at < execution.at:
-            outcomes += self._settle_waiting()
+            outcomes += self._place_waiting()
         if self._must_wait(execution):
             self._waiting.append(execution)
             return outcomes
@@ -117,7 +125,7 @@ class Pairing:
 
     def finish(self) -> Iterator[PairingOutcome]:
         """Whatever waited, then the lots that stay open."""
-        yield from self._settle_waiting()
+        yield from self._place_waiting()
         while (lot := self._lots.first()) is not None:
             if lot.is_touched or not lot.is_known:
                 yield self._row(lot, lot.position, line=lot.line)
@@ -129,7 +137,7 @@ class Pairing:
         return bool(self._waiting) or execution.quantity > self._lots.quantity
 
     @exactly
-    def _settle_waiting(self) -> list[PairingOutcome]:
+    def _place_waiting(self) -> list[PairingOutcome]:
         waiting, self._waiting = self._waiting, []
         return [outcome for one in waiting for outcome in self._place(one)]
 
@@ -158,7 +166,9 @@ class Pairing:
         if surplus < execution.quantity:
             quantity = execution.quantity - surplus
             fees = execution.fees - unpaid
-            outcomes.append(Kept(execution, kind, quantity, fees, booked, surplus))
+            outcomes.append(
+                PairedFill(execution, kind, quantity, fees, booked, surplus)
+            )
         return outcomes
 
     def _fund(self, execution: Execution) -> PairingOutcome:
@@ -171,8 +181,8 @@ class Pairing:
                 "that time: import the earlier history first.",
             )
         self._lots.fund(-execution.fees, execution.line)
-        kept = (execution.quantity, execution.fees, oldest.external_id)
-        return Kept(execution, FillKind.FUNDING, *kept)
+        paid = (execution.quantity, execution.fees, oldest.external_id)
+        return PairedFill(execution, FillKind.FUNDING, *paid)
 
     def _moved(self, execution: Execution) -> Decimal:
         """What the fill brings or takes, a fee in the base included.

@@ -35,12 +35,12 @@ def read_rates(field: str, given: Iterable[str]) -> dict[str, Decimal]:
             raise InvalidInput(field, f"{text.strip()} is not a rate such as BNB=300.")
         currency, rate = found[1], Decimal(found[2])
         if currency in rates:
-            raise InvalidInput(field, f"{currency} comes more than once.")
+            raise InvalidInput(field, f"{currency} is given more than once.")
         try:
             rates[currency] = require_positive(field, rate, PRICE)
         except InvalidInput as wrong:
-            told_of = f"the rate of {currency} {wrong.detail}"
-            raise InvalidInput(field, told_of) from None
+            message = f"the rate of {currency} {wrong.detail}"
+            raise InvalidInput(field, message) from None
     return rates
 
 

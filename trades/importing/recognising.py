@@ -1,6 +1,6 @@
-"""What a file looks like, whatever it was said to be. Pure.
+"""What a file looks like, whatever format was named. Pure.
 
-The beginning of a file tells most: what packs it, a database's first words, a header.
+The beginning of a file shows most: what packs it, a database's first words, a header.
 Where it is not of the format that was asked for, the answer says what it looks like,
 and how any other file comes in.
 """
@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from mastertrade.values.exceptions import InvalidInput
 from trades.importing.columns import NAMES, REQUIRED
+from trades.importing.formats import FORMATS
 
 HEAD_BYTES = 1 << 16
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -21,25 +22,17 @@ MAGIC = (
     (b"PK\x03\x04", "an Excel file (.xlsx) or another ZIP archive: save the sheet as "
      "CSV in UTF-8, or unpack it"),
     (b"\xd0\xcf\x11\xe0", "an old Excel file (.xls): save the sheet as CSV in UTF-8"),
-    (b"\x1f\x8b", "packed by gzip (.gz): unpack it (gunzip FILE)"),
-    (b"BZh", "packed by bzip2 (.bz2): unpack it"),
-    (b"\xfd7zXZ", "packed by xz (.xz): unpack it"),
-    (b"\x28\xb5\x2f\xfd", "packed by zstd (.zst): unpack it"),
+    (b"\x1f\x8b", "compressed with gzip (.gz): unpack it (gunzip FILE)"),
+    (b"BZh", "compressed with bzip2 (.bz2): unpack it"),
+    (b"\xfd7zXZ", "compressed with xz (.xz): unpack it"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd (.zst): unpack it"),
     (b"%PDF", "a PDF: export the trades as CSV"),
     (b"\xff\xfe", "text in UTF-16, as Excel saves \"Unicode text\": save it as UTF-8"),
     (b"\xfe\xff", "text in UTF-16: save it as UTF-8"),
     (b"<!doctype", "a web page: the download was perhaps a login page"),
     (b"<html", "a web page: the download was perhaps a login page"),
 )  # fmt: skip
-SQLITE = b"SQLite format 3\x00"
-# Which columns give a format away; the first whose columns are all there.
-OURS = {
-    "binance-csv": (
-        {"pair", "side", "price", "executed", "amount", "fee"},
-        {"market", "type", "price", "amount", "total", "fee"},
-    ),
-    "mastertrade-csv": (set(REQUIRED),),
-}
+# Files of others, by the columns that give them away.
 FOREIGN = (
     ("Kraken's trades", {"txid", "pair", "type", "vol"}),
     ("Kraken's ledger", {"txid", "refid", "asset"}),
@@ -66,16 +59,6 @@ ANY_VENUE = (
 )
 
 
-FORMAT_WORDS = {
-    "binance-csv": "Binance's trade history",
-    "ccxt-json": "fills as ccxt gives them",
-    "freqtrade": "an SQLite database, as freqtrade has",
-    "mastertrade-csv": "our own CSV",
-    "mastertrade-json": "our own JSON",
-}
-OURS_IN_JSON, CCXT_IN_JSON = {"quantity", "entry_price"}, {"side", "price", "symbol"}
-
-
 def refuse_unreadable(head: bytes, format_name: str) -> None:
     """Raise `InvalidInput` for `file` where its first bytes say it cannot be read.
 
@@ -88,7 +71,7 @@ def refuse_unreadable(head: bytes, format_name: str) -> None:
             raise InvalidInput("file", f"is {meaning}.")
     if format_name.endswith("json"):
         looks_like = recognise(head)
-        if looks_like in FORMAT_WORDS and looks_like != format_name:
+        if looks_like in FORMATS and looks_like != format_name:
             raise InvalidInput("file", f"is no {format_name}. {_name(looks_like)}")
     if format_name.endswith("csv") and start:
         text = head.removeprefix(BYTE_ORDER_MARK)
@@ -102,7 +85,7 @@ def refuse_unreadable(head: bytes, format_name: str) -> None:
             )
 
 
-def way_in(head: bytes, format_name: str) -> str:
+def suggest_format(head: bytes, format_name: str) -> str:
     """How a file comes in that is not of the format it was given as.
 
     Empty where it looks like one of that format: then the error says it all.
@@ -111,8 +94,8 @@ def way_in(head: bytes, format_name: str) -> str:
     if looks_like == format_name:
         first = head.partition(b"\n")[0]
         has_commas = not format_name.endswith("csv") or b"," in first
-        return "" if has_commas else "Its fields must be parted by commas."
-    if looks_like in FORMAT_WORDS:
+        return "" if has_commas else "Its fields must be separated by commas."
+    if looks_like in FORMATS:
         return _name(looks_like)
     known = f"It looks like {looks_like}. " if looks_like else ""
     return f"{known}{OWN_COLUMNS} {ANY_VENUE}"
@@ -120,35 +103,33 @@ def way_in(head: bytes, format_name: str) -> str:
 
 def recognise(head: bytes) -> str | None:
     """The format a file looks like, or whose it is; None where nothing is known."""
-    if head.startswith(SQLITE):
-        return "freqtrade"
+    for known in FORMATS.values():
+        if known.magic is not None and head.startswith(known.magic):
+            return known.name
     text = head.decode("utf-8-sig", errors="replace").lstrip()
     if text[:1] in {"[", "{"}:
-        return _recognise_json(text)
+        return _find_format("json", _names(text))
     columns = _columns(text.partition("\n")[0])
-    for name, layouts in OURS.items():
-        if any(layout <= columns for layout in layouts):
-            return name
-    return next((words for words, some in FOREIGN if some <= columns), None)
+    foreign = (words for words, some in FOREIGN if some <= columns)
+    return _find_format("csv", columns) or next(foreign, None)
 
 
-def _name(looks_like: str | None) -> str:
-    words = FORMAT_WORDS[looks_like or ""]
-    return f"It looks like {words}: --format {looks_like}."
+def _find_format(kind: str, names: set[str]) -> str | None:
+    known = (one for one in FORMATS.values() if one.name.endswith(kind))
+    return next((one.name for one in known if one.looks_like(names)), None)
 
 
-def _recognise_json(text: str) -> str | None:
-    """By the names in the first object, as far as it is there."""
+def _name(looks_like: str) -> str:
+    return f"It looks like {FORMATS[looks_like].words}: --format {looks_like}."
+
+
+def _names(text: str) -> set[str]:
+    """The names in the first object of a JSON, as far as it is there."""
     try:
         found, _ = json.JSONDecoder().raw_decode(text.lstrip("[ \t\r\n"))
-        names = set(found) if isinstance(found, dict) else set()
+        return set(found) if isinstance(found, dict) else set()
     except (ValueError, RecursionError):
-        names = set(KEY.findall(text))
-    if names >= OURS_IN_JSON:
-        return "mastertrade-json"
-    if names >= CCXT_IN_JSON and not names.isdisjoint({"amount", "cost"}):
-        return "ccxt-json"
-    return None
+        return set(KEY.findall(text))
 
 
 def _columns(header: str) -> set[str]:

@@ -1,18 +1,21 @@
 """What every import format is read into: one row a trade, exact. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeAlias
 
+from mastertrade.values.money import ONE, ZERO
 from trades.enums import Side
 
-ZERO = Decimal(0)
-ONE = Decimal(1)
+# A line of a file, and the texts of its trade.
+Texts: TypeAlias = tuple[int, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class TradeRow:
-    """A trade as a file tells it; the figures are those its row in `trades` gets.
+    """A trade as a file gives it; the figures are those its row in `trades` gets.
 
     `line` is where it stands in the file (for a person to find it: a line, an index or
     a key). Prices and `funding` in `quote_currency`, fees in `fee_currency`; both are
@@ -75,3 +78,12 @@ class Refusal:
     line: int
     column: str
     reason: str
+
+
+class Unreadable(Exception):
+    """Raised by a format's reader for a row; it becomes a `Refusal`."""
+
+    def __init__(self, column: str, reason: str) -> None:
+        super().__init__(reason)
+        self.column = column
+        self.reason = reason

@@ -4,16 +4,16 @@ import hashlib
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict
 from typing import Any, BinaryIO
 
 from django.db import DataError, connection
 
 from mastertrade.values.exceptions import InvalidInput
-from trades.importing.columns import BY_NAME, NAMES, texts_of
-from trades.importing.formats import Item
+from mastertrade.values.jsonable import to_plain
+from trades.importing.columns import COLUMNS, NAMES, texts_of
+from trades.importing.formats.base import Item
 from trades.importing.import_sql import COPY_STAGING
-from trades.importing.plain import is_plain_row
+from trades.importing.row_pattern import compile_row_pattern
 from trades.importing.rows import FilledOrder, Refusal, TradeRow
 
 SHOWN_REFUSALS = 1000
@@ -24,8 +24,8 @@ COPY_COLUMNS = COPY_STAGING.format(columns=", ".join(NAMES))
 Progress = Callable[[int], None]
 
 
-class Watched(io.RawIOBase):
-    """A file that is hashed while it is read, and tells how many bytes more."""
+class TrackedReader(io.RawIOBase):
+    """A file that is hashed while it is read; `progress` gets the bytes read."""
 
     def __init__(self, source: BinaryIO, progress: Progress | None = None) -> None:
         super().__init__()
@@ -113,8 +113,8 @@ class Staging:
             number, updates_open_trade = item.line, item.updates_open_trade
             orders = _show_orders(item.orders) if item.orders else ""
             texts: Sequence[str] = texts_of(item)
-            is_plain = IS_PLAIN(",".join(texts))
-            wrong = None if is_plain else _first_wrong(texts)
+            matches = MATCHES_PATTERN(",".join(texts))
+            wrong = None if matches else _first_wrong(texts)
             if wrong is not None:
                 self.refuse(Refusal(number, *wrong))
                 return None
@@ -140,7 +140,7 @@ class Staging:
 
 
 # One pattern for a whole row; what it does not match is looked at column by column.
-IS_PLAIN = is_plain_row(NAMES)
+MATCHES_PATTERN = compile_row_pattern(NAMES)
 EXTERNAL_ID, PARENT = NAMES.index("external_id"), NAMES.index("parent_external_id")
 EXIT_PRICE = NAMES.index("exit_price")
 # What an export calls a trade that has no id of its own, with its key.
@@ -148,16 +148,13 @@ OWN_PREFIX = "mastertrade:"
 
 
 def _show_orders(orders: Sequence[FilledOrder]) -> str:
-    shown = json.dumps([asdict(order) for order in orders], default=str)
+    shown = json.dumps(to_plain(orders))
     return shown.translate(ESCAPED)
 
 
 def _first_wrong(texts: Sequence[str]) -> tuple[str, str] | None:
-    for name, text in zip(NAMES, texts, strict=True):
-        column = BY_NAME[name]
-        wrong = column.check(text) if text else None
-        if wrong is None and column.required and not text:
-            wrong = "must not be empty."
+    for column, text in zip(COLUMNS, texts, strict=True):
+        wrong = column.find_wrong(text)
         if wrong is not None:
-            return name, wrong
+            return column.name, wrong
     return None

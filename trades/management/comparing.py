@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from goals.enums import PolicyName
+from goals.decisions.policies import PolicyName
 from goals.projection.comparison import DEEP_FALL, GuardKind, Question, Result
+from goals.projection.comparison_policies import ORDER
 from trades.replay.wording import NOTHING
 
 DEEP = f"drawdown > {DEEP_FALL:.0%}".replace("%", " %")
@@ -19,7 +20,7 @@ COLUMNS = (*HEADS, f"P({DEEP})")
 # The same, narrow enough for 80 columns in a terminal.
 NARROW_DEEP = f"P({DEEP})".replace(" ", "\n", 1)
 SHORT_COLUMNS = (*HEADS[:3], "induction", *HEADS[4:], NARROW_DEEP)
-COMPARED = (PolicyName.LADDER, PolicyName.PACE, PolicyName.DEADLINE_OPTIMAL)
+COMPARED = [policy for policy in ORDER if policy is not PolicyName.CONSTANT]
 # Differences below this many standard errors of a simulated share are not spoken of.
 CLEAR_ERRORS = 3.0
 # A mean growth nearer to 0 is none: binary fractions are.
@@ -129,7 +130,7 @@ def describe(comparison: Comparison) -> Iterator[str]:
         f"then {asked.after_achieved}."
     )
     yield f"Edge guard: {_describe_guard(asked)}."
-    yield f"{comparison.paths:,} walks, seed {comparison.seed}."
+    yield f"{comparison.paths:,} simulated paths, seed {comparison.seed}."
 
 
 def _describe_guard(asked: Question) -> str:
@@ -139,7 +140,7 @@ def _describe_guard(asked: Question) -> str:
     past = "the recorded" if asked.record.total is not None else "its own"
     return (
         f"a record that begins with {past} {asked.record.trades} trades and grows "
-        f"with the walk; {asked.edge_guard} below 20"
+        f"along the path; {asked.edge_guard} below 20"
     )
 
 
@@ -215,8 +216,8 @@ def _explain_edge(question: Question) -> str:
     edge = edge_of(question)
     if abs(question.mean_growth) <= NO_EDGE:
         return (
-            f"A trade makes {edge} on average: no size earns anything, it only "
-            "spreads the luck."
+            f"A trade makes {edge} on average: no size earns anything; a larger one "
+            "only spreads the outcomes."
         )
     if question.mean_growth < 0:
         return f"A trade makes {edge} on average: the larger, the more it loses."

@@ -11,7 +11,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from goals.enums import PolicyName
+from goals.decisions.policies import PolicyName
 from goals.projection.comparison import Result
 from trades.management.comparing import DEEP, Comparison, edge_of
 
@@ -85,7 +85,7 @@ def _draw_row(row: Any, comparison: Comparison) -> None:
 
 
 def _short(name: PolicyName) -> str:
-    return "deadline" if name is PolicyName.DEADLINE_OPTIMAL else str(name)
+    return name.partition("_")[0]
 
 
 def _keys() -> list[Any]:

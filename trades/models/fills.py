@@ -8,7 +8,7 @@ from django.db.models import Q
 from goals.models import Portfolio
 from mastertrade.db import model_fields as columns
 from mastertrade.db.model_fields import above, at_least, check, check_words
-from mastertrade.values.money import format_short
+from mastertrade.values import in_text
 from trades.enums import FillKind
 from trades.models.imports import TradeImport
 from trades.models.trades import Trade
@@ -83,4 +83,4 @@ class TradeFill(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.kind} {format_short(self.quantity)} {self.symbol}"
+        return f"{self.kind} {in_text.quantity(self.quantity)} {self.symbol}"

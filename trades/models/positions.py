@@ -9,7 +9,7 @@ from django.db.models import Q
 from goals.models import Portfolio
 from mastertrade.db import model_fields as columns
 from mastertrade.db.model_fields import above, check, check_words
-from mastertrade.values.money import format_short
+from mastertrade.values import in_text
 from trades.enums import Side, TradeStatus
 from trades.models.trades import Trade
 
@@ -87,4 +87,4 @@ class Position(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.side} {format_short(self.quantity)} {self.symbol}"
+        return f"{self.side} {in_text.quantity(self.quantity)} {self.symbol}"

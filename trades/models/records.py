@@ -9,14 +9,16 @@ from mastertrade.db.model_fields import at_least, at_most, check, is_null, is_se
 
 
 class GrowthRecord(models.Model):
-    """Sums over the growths of a portfolio's trades, and the place they reach.
+    """Sums over the growths of a block of a portfolio's trades, and where it ends.
 
     A cache: closes do not touch it, `trades.sizing_calls.records` brings it up to date,
     and the database deletes it where the past changes (the trigger on `ledger_days`).
-    The row of `strategy_id` "" sums up the whole portfolio, and where it stands in the
-    ledger all rows stand: one that stands before it had no trade since. Growths are
-    ratios at factor 1; `equity` is the portfolio's after the last entry counted, with
-    what open trades carry.
+    A portfolio's blocks follow each other, from 0 on, and all but the last are full:
+    the record at any time is the sum of the blocks that had ended by then, and of fewer
+    trades than a block has. The row of `strategy_id` "" sums up the whole portfolio,
+    and where it stands in the ledger all rows of its block stand: one that stands
+    before it had no trade since. Growths are ratios at factor 1; `equity` is the
+    portfolio's after the last entry counted, with what open trades carry.
     """
 
     growth_record_id = models.BigAutoField(primary_key=True)
@@ -28,6 +30,7 @@ class GrowthRecord(models.Model):
         db_index=False,  # growth_records_unique begins with it
     )
     strategy_id = models.CharField(max_length=100, blank=True, default="")
+    block = models.IntegerField(default=0)
     exit_time = models.DateTimeField()
     ledger_key = models.BigIntegerField()
     equity = columns.carried()
@@ -45,7 +48,8 @@ class GrowthRecord(models.Model):
         db_table = "growth_records"
         constraints = (
             models.UniqueConstraint(
-                fields=["portfolio", "strategy_id"], name="growth_records_unique"
+                fields=["portfolio", "strategy_id", "block"],
+                name="growth_records_unique",
             ),
             check(
                 "growth_records_counts",

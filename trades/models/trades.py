@@ -19,7 +19,7 @@ from mastertrade.db.model_fields import (
     is_null,
     is_set,
 )
-from mastertrade.values.money import format_short
+from mastertrade.values import in_text
 from trades.decisions.lots import PositionLot
 from trades.decisions.pnl import Rates
 from trades.enums import Side, TradeStatus
@@ -257,7 +257,7 @@ class Trade(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.side} {format_short(self.quantity)} {self.symbol}"
+        return f"{self.side} {in_text.quantity(self.quantity)} {self.symbol}"
 
     @property
     def fees(self) -> Decimal:

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from goals.models import Portfolio
+from goals.models import ApiToken, Portfolio
 from mastertrade.db import model_fields as columns
 from mastertrade.db.model_fields import above, check, check_words
 from trades.enums import FillKind
@@ -40,6 +40,15 @@ class WebhookToken(models.Model):
     # With the user it refers to strategy_instances, in the database (migration).
     strategy_id = models.CharField(max_length=100)
     bot = models.CharField(max_length=50)
+    # That it was issued with, if any, and ends with.
+    api_token = models.ForeignKey(
+        ApiToken,
+        models.DO_NOTHING,  # ON DELETE CASCADE in the migration
+        related_name="webhook_tokens",
+        db_constraint=False,
+        null=True,
+        blank=True,
+    )
     token_key = models.CharField(max_length=8)
     token_digest = models.CharField(max_length=64)
     created_at = models.DateTimeField()

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 CLOSE_MARGIN = timedelta(seconds=1)
-SHORTEST_INTERVAL = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,4 +54,5 @@ class HaltWatch:
 
     def _reason(self) -> str:
         days = self.resume_after_days
-        return f"{days} day{'' if days == 1 else 's'} after the halt, as asked"
+        plural = "" if days == 1 else "s"
+        return f"{days} day{plural} after the halt, as set for the replay"

@@ -13,6 +13,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from goals.decisions.periods import place_in_year
 from goals.enums import GoalType
 from trades.replay.report import (
     BuyAndHold,
@@ -134,8 +135,8 @@ def goal_strips(report: InstrumentReport) -> RenderableType:
     table.add_column("Year", no_wrap=True)
     runs = (report.policy_run, report.constant_run)
     for run in runs:
-        table.add_column(run_name(run), no_wrap=True)
-        table.add_column("reached", justify="right")
+        table.add_column(run_name(run), overflow="fold")
+        table.add_column("reached", justify="right", no_wrap=True)
     years = [dict(_by_year(run)) for run in runs]
     for year in sorted(set(years[0]) | set(years[1])):
         cells: list[RenderableType] = []
@@ -251,8 +252,8 @@ def _by_year(run: RunSummary) -> Iterator[tuple[int, list[PeriodSummary]]]:
 def _marks(periods: list[PeriodSummary], goal_type: GoalType) -> Text:
     """One mark a period, the first one under its place in the year."""
     text = Text()
-    if periods and goal_type.months:
-        text.append(" " * ((periods[0].start_date.month - 1) // goal_type.months))
+    if periods:
+        text.append(" " * place_in_year(goal_type, periods[0].start_date))
     for period in periods:
         text.append(*MARKS[period.outcome])
     return text

@@ -17,12 +17,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from goals.enums import GoalStatus, GoalType, PolicyName
-from mastertrade.values.money import FACTOR, PERCENT, exactly, round_to
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalStatus, GoalType
+from mastertrade.values.money import FACTOR, HUNDRED, PERCENT, exactly, round_to
 from trades.replay.halts import HaltSpan
 from trades.replay.records import Decision, EquityPoint, ReplayResult
 
-HUNDRED = Decimal(100)
 CURVE_POINTS = 520  # enough for a chart of the width of a page
 # Differences smaller than what is shown are none.
 SHOWN_PLACES = Decimal("0.1")

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from goals.enums import GoalType, Measure, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import CalendarPeriod, GoalType, Measure
 from trades.replay.report import (
     Effect,
     InstrumentReport,
@@ -16,7 +17,6 @@ from trades.replay.report import (
 NOTHING = "-"
 UNIT_SPACE = "\u00a0"  # keeps a number and its unit on one line
 TIMES = {1: "once", 2: "twice"}
-PERIOD_WORDS = {1: "month", 3: "quarter", 12: "year", None: "goal"}
 BASELINE = "factor 1.0"
 EFFECT_WORDS = {
     Effect.HELPED: "did better than the baseline",
@@ -71,18 +71,22 @@ def factor_range(period: PeriodSummary) -> str:
 
 def period_word(goal_type: GoalType) -> str:
     """What one period of the goal is called."""
-    return PERIOD_WORDS[goal_type.months]
+    return goal_type.calendar or "goal"
 
 
 def period_name(period: PeriodSummary, goal_type: GoalType) -> str:
-    """2005-03, 2005 Q1, 2005, or the span of a goal of another length."""
+    """2005-03-31, 2005-W13, 2005-03, 2005 Q1, 2005, or the span of the goal."""
     start = period.start_date
-    match goal_type.months:
-        case 1:
+    match goal_type.calendar:
+        case CalendarPeriod.DAY:
+            return f"{start}"
+        case CalendarPeriod.WEEK:
+            return f"{start:%G-W%V}"
+        case CalendarPeriod.MONTH:
             return f"{start:%Y-%m}"
-        case 3:
+        case CalendarPeriod.QUARTER:
             return f"{start.year} Q{(start.month + 2) // 3}"
-        case 12:
+        case CalendarPeriod.YEAR:
             return str(start.year)
     end = "no deadline" if period.target_date is None else f"{period.target_date}"
     return f"{start} to {end}"

@@ -81,7 +81,7 @@ def _delete(user: User, keys: Sequence[int]) -> DeletedReplay:
     locked = Portfolio.objects.order_by("pk").select_for_update(of=("self",))
     portfolios = list(locked.filter(pk__in=keys))
     if not portfolios:
-        raise NotFound("It was deleted just now.")
+        raise NotFound("It has just been deleted.")
     for portfolio in portfolios:
         if portfolio.is_live:
             raise PortfolioIsLive(

@@ -53,7 +53,7 @@ class LiveBroker:
         """Roll the goals when the period is over, halted or not."""
         if self.period_ends_at is None:
             self.period_ends_at = self._read_period_end()
-        if at >= self.period_ends_at:
+        while at >= self.period_ends_at:
             roll_goals(as_of=at, portfolio_id=self.portfolio_id)
             self.period_ends_at = self._read_period_end()
 

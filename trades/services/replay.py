@@ -7,14 +7,8 @@ from decimal import Decimal
 
 from django.db import connection
 
-from goals.decisions.policies import POLICY_VERSIONS
-from goals.enums import (
-    AfterAchieved,
-    GoalStatus,
-    GoalType,
-    PolicyName,
-    PortfolioKind,
-)
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved, GoalStatus, GoalType, PortfolioKind
 from goals.models import FinancialGoal, Portfolio, User
 from goals.services.goals import create_goal, update_goal
 from goals.services.portfolios import create_portfolio
@@ -51,7 +45,7 @@ Progress = Callable[[int, int], None]  # bars walked, bars in all
 
 @dataclass(frozen=True, slots=True)
 class ReplayQuestion:
-    """What a replay is asked: a monthly, quarterly or yearly goal, again and again."""
+    """What a replay is asked: a goal of a calendar period, again and again."""
 
     goal_type: GoalType
     target_value: Decimal
@@ -63,7 +57,7 @@ class ReplayQuestion:
 
     def validate(self) -> None:
         """Refuse what cannot be replayed; names the field."""
-        if self.goal_type.months is None:
+        if self.goal_type.calendar is None:
             raise InvalidInput("goal", f"{self.goal_type} has no period to repeat.")
         if self.target_value <= 0:
             raise InvalidInput("goal", "needs a target above 0.")
@@ -78,7 +72,7 @@ class ReplayQuestion:
         body = {
             **asdict(self),
             "engine": ENGINE_VERSION,
-            "policy_version": POLICY_VERSIONS[self.policy],
+            "policy_version": self.policy.rule.version,
             "prices": fingerprint({"all": to_plain(prices)}),
             "symbol": series.symbol,
         }

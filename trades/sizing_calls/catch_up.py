@@ -22,7 +22,11 @@ BATCH = 50_000
 LACKING = """
 SELECT p.portfolio_id
 FROM portfolios p
-LEFT JOIN growth_records b ON b.portfolio_id = p.portfolio_id AND b.strategy_id = ''
+LEFT JOIN LATERAL (
+    SELECT exit_time, ledger_key FROM growth_records
+    WHERE portfolio_id = p.portfolio_id AND strategy_id = ''
+    ORDER BY block DESC LIMIT 1
+) b ON true
 LEFT JOIN LATERAL (
     SELECT exit_time, ledger_key FROM trades
     WHERE portfolio_id = p.portfolio_id AND status = 'closed'
@@ -45,9 +49,11 @@ ORDER BY p.portfolio_id
 BEHIND_BATCH = """
 SELECT t.exit_time
 FROM (
-    SELECT coalesce(max(exit_time), '-infinity') AS exit_time,
-           coalesce(max(ledger_key), 0) AS ledger_key
-    FROM growth_records WHERE portfolio_id = %(portfolio_id)s AND strategy_id = ''
+    SELECT exit_time, ledger_key FROM growth_records
+    WHERE portfolio_id = %(portfolio_id)s AND strategy_id = ''
+    UNION ALL
+    SELECT '-infinity', 0
+    ORDER BY exit_time DESC, ledger_key DESC LIMIT 1
 ) b CROSS JOIN LATERAL (
     SELECT exit_time FROM trades
     WHERE portfolio_id = %(portfolio_id)s AND status = 'closed'
@@ -79,8 +85,8 @@ def catching_up(function: Callable[Parameters, Result]) -> Callable[Parameters, 
                 raise
             _catch_up_batch(behind.portfolio_id, behind.as_of, BATCH)
             raise ComeAgain(
-                "The record of this portfolio's trades is being worked out anew, after "
-                f"a change of the past: {BATCH:,} trades a request. Nothing else was "
+                "The record of this portfolio's trades is being recomputed after a "
+                f"change in the past, {BATCH:,} trades per request. Nothing else was "
                 "done: send it again, with the same id."
             ) from None
 

@@ -1,25 +1,15 @@
 """Projections of goals: for a reader, and kept beside the goals by the daily job."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import Q
 
-from goals.decisions.progress import (
-    HUNDRED,
-    GoalProgress,
-    PortfolioFigures,
-    can_still_move,
-)
+from goals.decisions.policies import PolicyName
+from goals.decisions.policies.base import Needs
+from goals.decisions.progress import GoalProgress, PortfolioFigures, can_still_move
 from goals.decisions.trade_record import FEWEST_TRADES
-from goals.enums import (
-    AfterAchieved,
-    GoalStatus,
-    Measure,
-    PolicyName,
-    PortfolioKind,
-)
+from goals.enums import AfterAchieved, GoalStatus, Measure, PortfolioKind
 from goals.models import FinancialGoal, Portfolio, TradingHalt
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.feasibility import stop_below
@@ -27,7 +17,6 @@ from goals.projection.forecast import is_unreachable, required_growth
 from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import (
     Chances,
-    ProjectionFigures,
     growth,
     measure_chances,
     project_goal,
@@ -37,7 +26,6 @@ from goals.projection.policy_tables import DeadlineTable, make_inputs
 from goals.services.funding import find_lack_of_money
 from goals.services.policy_tables import find_solved
 from goals.services.risk_state import find_halt, read_figures
-from goals.services.sizing import read_portfolio_at
 from goals.services.trade_forecasts import (
     TradeForecast,
     goal_path_of,
@@ -46,14 +34,13 @@ from goals.services.trade_forecasts import (
     whole_trades,
 )
 from mastertrade.db.transactions import atomic
-from mastertrade.values.money import exactly
+from mastertrade.values.money import HUNDRED, ONE, ZERO, exactly
+from trades.sizing_calls.projection import GoalProjection
 from trades.sizing_calls.records import load_growths, load_record
 from trades.sizing_calls.trade_frequency import load_trades_per_day
 
 DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
-ONE = Decimal(1)
-ZERO = Decimal(0)
 FIELDS = (
     "probability",
     "probability_low",
@@ -72,29 +59,6 @@ ASKED = (
     "max_factor",
     "after_achieved",
 )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GoalProjection:
-    """A goal's projection at `as_of`; `figures` are None where `reason` says why.
-
-    While trading is halted beyond the deadline, `probability` is that of not trading
-    and `figures` are those if it were resumed now (`is_halted`).
-    """
-
-    goal: FinancialGoal
-    as_of: datetime
-    progress: GoalProgress
-    path: GoalPath | None
-    edge: Edge | None
-    trades_per_day: Decimal
-    trades_left: Decimal | None
-    required_per_day: Decimal | None
-    probability: Decimal | None
-    figures: ProjectionFigures | None
-    unreachable: str | None
-    reason: str | None
-    is_halted: bool
 
 
 @exactly
@@ -123,7 +87,8 @@ def project(
     is_halted = halt is not None and halt.lasts_beyond(goal.period_ends_at)
     days = _days_left(goal, _trading_from(goal, as_of, halt))
     trades_left = None if days is None else per_day * days
-    path = goal_path_of(goal, portfolio_figures)
+    progress = progress_of(goal, portfolio_figures)
+    path = goal_path_of(goal, progress, portfolio_figures.live_equity)
     certain = _find_certain(goal, portfolio_figures, as_of)
     reason, unreachable = certain[1], certain[2]
     figures = None
@@ -136,14 +101,13 @@ def project(
     if reason is None and trades_left is None:
         reason = "the goal has no deadline"
     if reason is None and edge is None and not is_halted:
-        reason = f"fewer than {FEWEST_TRADES} closed trades say nothing yet"
+        reason = f"fewer than {FEWEST_TRADES} closed trades allow no estimate"
     probability = certain[0]
     if reason is None and path and edge and trades_left is not None:
         policy = _policy_of(goal, path, edge, trades_left, as_of)
         stop = stop_below(path, portfolio.hard_drawdown_pct)
         figures = project_goal(edge, policy, trades_left=trades_left, stop_loss=stop)
         probability, unreachable = figures.probability, figures.unreachable
-    progress = progress_of(goal, portfolio_figures)
     is_halted = is_halted and reason is None
     if is_halted:
         probability = _without_a_trade(progress)
@@ -211,7 +175,7 @@ def _find_certain(
     is_return = goal.kind.measures is Measure.RETURN
     is_over = not can_still_move(goal.kind.measures, goal.baseline, portfolio_figures)
     if is_over or (is_return and portfolio_figures.unit_value == 0):
-        why = "the run of units it is measured by ended in ruin"
+        why = "the portfolio was ruined, and with it the units that measure the goal"
         return ZERO, why, why
     return None, None, None
 
@@ -230,9 +194,10 @@ def _policy_of(
     """
     policy = PolicyName(goal.policy)
     table: DeadlineTable | None = None
-    if policy is PolicyName.DEADLINE_OPTIMAL and forecast is not None:
+    is_solved = policy.rule.needs is Needs.SOLVED_TABLE
+    if is_solved and forecast is not None:
         table = solve_for(goal, path, trades_left, forecast)
-    elif policy is PolicyName.DEADLINE_OPTIMAL:
+    elif is_solved:
         inputs = make_inputs(
             edge,
             trades_left=whole_trades(trades_left),
@@ -313,7 +278,8 @@ def _read(
         read_growths=lambda: growths,
         now=as_of,
     )
-    return goals, read_portfolio_at(portfolio, as_of), forecast, halt
+    figures = read_figures(portfolio, as_of).portfolio_figures
+    return goals, figures, forecast, halt
 
 
 @atomic
@@ -346,10 +312,11 @@ def _judge(
 ) -> tuple[Chances | None, bool]:
     edge = forecast.edge
     probability, reason, unreachable = _find_certain(goal, portfolio_figures, as_of)
-    path = goal_path_of(goal, portfolio_figures)
+    progress = progress_of(goal, portfolio_figures)
+    path = goal_path_of(goal, progress, portfolio_figures.live_equity)
     days = _days_left(goal, _trading_from(goal, as_of, halt))
     if reason is None and halt is not None and halt.lasts_beyond(goal.period_ends_at):
-        probability = _without_a_trade(progress_of(goal, portfolio_figures))
+        probability = _without_a_trade(progress)
         reason = "trading is halted"
     if reason is not None or path is None or edge is None or days is None:
         certain = None

@@ -1,21 +1,49 @@
-"""What a decision reads of trades, in one statement: records, rate, what is open."""
+"""What a decision follows from, read after the lock; nothing is decided here.
+
+All that trades say comes by one statement: records, trades a day, what is open.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 
-from goals.decisions.guards import Exposure
+from django.db.models import Q
+
+from goals.decisions.guards.base import Exposure, SizingInputs
 from goals.decisions.trade_record import GrowthRecord
-from goals.models import FinancialGoal, User
-from goals.services.risk_state import FiguresAt
-from goals.services.trade_forecasts import TradeForecast, needs_forecast
-from mastertrade.values.exceptions import InvalidInput, StrategyNotActive
+from goals.enums import GoalStatus
+from goals.models import FinancialGoal, Portfolio, User
+from goals.services.decision_log import SizingCall
+from goals.services.funding import find_lack_of_money
+from goals.services.halts import conditions_for_decision
+from goals.services.risk_state import FiguresAt, read_figures
+from goals.services.trade_forecasts import (
+    TradeForecast,
+    needs_forecast,
+    read_goal_states,
+)
+from mastertrade.db.raw_sql import columns_of, load
+from mastertrade.values.exceptions import (
+    GoalNotActive,
+    InvalidInput,
+    NoActiveGoal,
+    NotFound,
+    StrategyNotActive,
+)
+from strategies.decisions.selection import Candidate, attach_records
 from strategies.enums import StrategyStatus
+from strategies.services import load_candidates
 from trades.sizing_calls.record_sql import BASED, FOUND
 from trades.sizing_calls.records import WHOLE_PORTFOLIO, ask_records, load_growths
 from trades.sizing_calls.trade_frequency import RATE, per_day
 
+TAKES_PART = (GoalStatus.ACTIVE, GoalStatus.ACHIEVED)
+# SQL, because every sizing asks it and Django composes a query longer than this runs.
+GOAL = f"""
+SELECT {columns_of(FinancialGoal, "g")} FROM financial_goals g
+WHERE goal_id = %s AND portfolio_id = %s
+"""
 # Entry notional of what is open at `as_of`, in the portfolio's currency: of the symbol
 # asked about; without one, of the symbol that has the most.
 NOTIONAL = """
@@ -56,35 +84,106 @@ LEFT JOIN ({RATE if rated else NO_RATE}) rate ON true
 """
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionInputs:
-    """What trades say at the time of a decision.
+def load_sizable_goal(
+    portfolio: Portfolio, goal_id: int, as_of: datetime
+) -> FinancialGoal:
+    """One goal that may decide at `as_of`; `GoalNotActive` says why it may not."""
+    found = load(FinancialGoal, GOAL, [goal_id, portfolio.portfolio_id])
+    goal = found[0] if found else None
+    if goal is None:
+        raise NotFound(f"You have no goal {goal_id}.")
+    why = None
+    if goal.status not in TAKES_PART or goal.ended_at is not None:
+        why = f"is {goal.status}" + (" and has ended" if goal.ended_at else "")
+    elif as_of < goal.period_starts_at:
+        why = f"starts at {goal.period_starts_at.isoformat()}"
+    elif goal.period.is_over(as_of):
+        why = f"ended with {goal.target_date}"
+    if why is not None:
+        raise GoalNotActive(f"Goal {goal_id} {why}, so it sizes no trade.")
+    return goal
 
-    `records` by strategy, "" for the whole portfolio; `forecast` is None if none of the
-    goals needs it.
+
+def load_participants(portfolio: Portfolio, as_of: datetime) -> list[FinancialGoal]:
+    """The goals that take part in decisions at `as_of`, by key.
+
+    Active, or achieved with their period still running; `NoActiveGoal` if none does.
     """
+    goals = list(
+        FinancialGoal.objects.filter(
+            Q(period_ends_at__gt=as_of) | Q(period_ends_at=None),
+            portfolio=portfolio,
+            status__in=TAKES_PART,
+            ended_at=None,
+            period_starts_at__lte=as_of,
+        ).order_by("pk")
+    )
+    if not goals:
+        raise NoActiveGoal(
+            f"No goal of portfolio {portfolio.name} is active at {as_of.isoformat()}: "
+            "create one with POST /api/goals/, or resume a paused one."
+        )
+    return goals
 
-    records: Mapping[str, GrowthRecord]
-    exposure: Exposure
-    forecast: TradeForecast | None
+
+def load_sizing_inputs(
+    user: User, portfolio: Portfolio, goals: Sequence[FinancialGoal], call: SizingCall
+) -> SizingInputs:
+    """What the size of one trade follows from; the portfolio must be locked.
+
+    The strategy to trade must be the user's (else `InvalidInput`) and active (else
+    `StrategyNotActive`).
+    """
+    figures = _read_funded(portfolio, call.as_of)
+    of = WHOLE_PORTFOLIO if call.strategy_id is None else call.strategy_id
+    inputs, records = read_inputs(user, figures, goals, call, strategy_ids=[of])
+    risk_state = replace(
+        inputs.risk_state, record=records[of], record_of=call.strategy_id
+    )
+    return replace(inputs, risk_state=risk_state)
 
 
-def load_decision_inputs(
+def load_plan_inputs(
+    user: User,
+    portfolio: Portfolio,
+    goals: Sequence[FinancialGoal],
+    call: SizingCall,
+    *,
+    only: Sequence[str] | None,
+    competing: tuple[Candidate, ...] | None,
+) -> tuple[SizingInputs, tuple[Candidate, ...]]:
+    """What the next trade follows from: the same, and the strategies that compete.
+
+    Those `competing`, or the user's active ones, `only` some of them where named; each
+    with its record. The portfolio must be locked.
+    """
+    figures = _read_funded(portfolio, call.as_of)
+    competing = competing or load_candidates(portfolio, only)
+    names = [one.strategy_id for one in competing]
+    inputs, records = read_inputs(user, figures, goals, call, strategy_ids=names)
+    return inputs, attach_records(competing, records)
+
+
+def _read_funded(portfolio: Portfolio, at: datetime) -> FiguresAt:
+    figures = read_figures(portfolio, at)
+    lack = find_lack_of_money(portfolio, figures)
+    if lack is not None:
+        raise lack
+    return figures
+
+
+def read_inputs(
     user: User,
     figures: FiguresAt,
     goals: Sequence[FinancialGoal],
-    now: datetime,
+    call: SizingCall,
     *,
     strategy_ids: Sequence[str],
-    strategy_id: str | None = None,
-    symbol: str | None = None,
-) -> DecisionInputs:
-    """The evidence about a locked portfolio at the time of its figures.
+) -> tuple[SizingInputs, Mapping[str, GrowthRecord]]:
+    """The inputs at the time of the figures, and the records of these strategies.
 
-    `strategy_ids`: whose records are wanted. `strategy_id`: the one to trade, which
-    must be the user's (else `InvalidInput`) and active (else `StrategyNotActive`). As
-    many statements as `load_records` takes; the trades themselves are walked only when
-    a policy asks for them.
+    The risk state has no record yet. As many statements as `load_records` takes; the
+    trades themselves are walked only when a policy asks for them.
     """
     portfolio, at = figures.portfolio, figures.at
     rated = any(needs_forecast(goal, at) for goal in goals)
@@ -92,23 +191,19 @@ def load_decision_inputs(
     limited = portfolio.max_position_pct is not None
     asked = {
         "portfolio_id": portfolio.portfolio_id,
-        "symbol": symbol,
-        "strategy_id": strategy_id,
+        "symbol": call.symbol,
+        "strategy_id": call.strategy_id,
         "is_live": portfolio.is_live,
     }
     statement = _statement(rated=rated, limited=limited)
     records, (seconds, trades, open_notional, status, oldest_mark) = ask_records(
         statement, user, sorted(wanted), at, locked=portfolio, more=asked
     )
-    if strategy_id is not None:
-        _refuse_inactive(strategy_id, status)
-    exposure = Exposure(
-        live_equity=figures.portfolio_figures.live_equity,
-        max_position_pct=portfolio.max_position_pct,
-        open_notional=open_notional,
-        symbol_assumed=limited and symbol is None,
-        oldest_mark_seconds=_seconds_since(oldest_mark, figures),
-    )
+    if call.strategy_id is not None and status != StrategyStatus.ACTIVE:
+        if status is None:
+            unknown = f"You have no strategy {call.strategy_id}."
+            raise InvalidInput("strategy_id", unknown)
+        raise StrategyNotActive(f"Strategy {call.strategy_id} is {status}.")
     forecast = None
     if rated:
         forecast = TradeForecast(
@@ -116,20 +211,20 @@ def load_decision_inputs(
             record=records[WHOLE_PORTFOLIO],
             trades_per_day=per_day(seconds, trades),
             read_growths=lambda: load_growths(portfolio, at),
-            now=now,
+            now=call.now,
         )
-    return DecisionInputs(records, exposure, forecast)
-
-
-def _seconds_since(oldest_mark: datetime | None, figures: FiguresAt) -> int | None:
-    """Rounded up. Without marks among the figures no mark can be too old for them."""
-    if oldest_mark is None or not figures.is_marked:
-        return None
-    return -((oldest_mark - figures.at) // SECOND)
-
-
-def _refuse_inactive(strategy_id: str, status: str | None) -> None:
-    if status is None:
-        raise InvalidInput("strategy_id", f"You have no strategy {strategy_id}.")
-    if status != StrategyStatus.ACTIVE:
-        raise StrategyNotActive(f"Strategy {strategy_id} is {status}.")
+    mark_seconds = None
+    if oldest_mark is not None and figures.is_marked:  # else no mark can be too old
+        mark_seconds = -((oldest_mark - at) // SECOND)  # rounded up
+    exposure = Exposure(
+        live_equity=figures.portfolio_figures.live_equity,
+        currency=portfolio.currency,
+        max_position_pct=portfolio.max_position_pct,
+        open_notional=open_notional,
+        symbol_assumed=limited and call.symbol is None,
+        oldest_mark_seconds=mark_seconds,
+    )
+    states = read_goal_states(goals, figures, forecast)
+    risk_state = conditions_for_decision(figures, call.now)
+    tables = {} if forecast is None else forecast.tables
+    return SizingInputs(call.request, states, exposure, risk_state, tables), records

@@ -32,29 +32,37 @@ ADD_UP = """sum(trades) AS trades, sum(sum_growth) AS sum_growth,
 COUNTED = """(
     %(only)s::bigint IS NULL AND p.kind = 'live' OR p.portfolio_id = %(only)s
 )"""
-# The portfolios asked about, and how far what is kept of each reaches. Sums that reach
-# beyond `as_of` are of no use there. A strategy's record is that of all portfolios that
-# count, the record of all strategies ('') that of the own one.
+# The portfolios asked about, and how far what is stored of each reaches: up to the end
+# of the last block that ends at `as_of` or before, as sums that reach beyond are of no
+# use there. A strategy's record is that of all portfolios that count, the record of all
+# strategies ('') that of the own one.
 BASED = f"""
 WITH based AS (
-    SELECT p.portfolio_id, b.exit_time IS NOT NULL AND b.exit_time <= %(as_of)s
-               AS is_kept,
-           b.exit_time IS NOT NULL AND b.exit_time > %(as_of)s AS is_beyond,
-           CASE WHEN b.exit_time <= %(as_of)s THEN b.exit_time ELSE '-infinity' END
-               AS exit_time,
-           CASE WHEN b.exit_time <= %(as_of)s THEN b.ledger_key ELSE 0 END
-               AS ledger_key,
-           CASE WHEN b.exit_time <= %(as_of)s THEN b.equity ELSE p.opening_balance END
-               AS equity
-    FROM portfolios p LEFT JOIN growth_records b
-        ON b.portfolio_id = p.portfolio_id AND b.strategy_id = ''
+    SELECT p.portfolio_id, coalesce(b.block, 0) AS block,
+           coalesce(b.trades, 0) AS in_block,
+           b.block IS NOT NULL AS is_kept,
+           EXISTS (
+               SELECT 1 FROM growth_records
+               WHERE portfolio_id = p.portfolio_id AND strategy_id = ''
+                 AND exit_time > %(as_of)s
+           ) AS is_beyond,
+           coalesce(b.exit_time, '-infinity') AS exit_time,
+           coalesce(b.ledger_key, 0) AS ledger_key,
+           coalesce(b.equity, p.opening_balance) AS equity
+    FROM portfolios p LEFT JOIN LATERAL (
+        SELECT block, trades, exit_time, ledger_key, equity FROM growth_records
+        WHERE portfolio_id = p.portfolio_id AND strategy_id = ''
+          AND exit_time <= %(as_of)s
+        ORDER BY block DESC LIMIT 1
+    ) b ON true
     WHERE p.user_id = %(user_id)s
       AND {COUNTED}
 ), kept AS (
     SELECT r.strategy_id, r.trades, r.sum_growth, r.sum_squares, r.wins, r.sum_wins,
            r.losses, r.sum_losses, r.best_growth, r.worst_growth
     FROM based b JOIN growth_records r USING (portfolio_id)
-    WHERE b.is_kept AND r.strategy_id = ANY(%(wanted)s::text[])
+    WHERE b.is_kept AND r.block <= b.block
+      AND r.strategy_id = ANY(%(wanted)s::text[])
       AND (r.strategy_id <> '' OR r.portfolio_id = %(own)s)
 )
 """
@@ -99,35 +107,44 @@ HOLD = """
 SELECT portfolio_id FROM portfolios WHERE portfolio_id = ANY(%s)
 FOR NO KEY UPDATE SKIP LOCKED
 """
-# The new growths of every portfolio, summed up by strategy and as a whole.
+# The new growths of every portfolio, summed up by block and strategy and as a whole.
 ADDED = f"""
 grown AS (
     SELECT b.portfolio_id, g.closed_at, g.ledger_key, g.strategy_id, g.growth, g.equity,
-           g.is_last
+           g.is_last, b.block, b.in_block + row_number() OVER (
+               PARTITION BY b.portfolio_id ORDER BY g.closed_at, g.ledger_key
+           ) AS place
     FROM based b CROSS JOIN LATERAL portfolio_growths(
         b.portfolio_id, b.exit_time, b.ledger_key, %(as_of)s, b.equity) g
+), placed AS (
+    SELECT *, block + (place - 1) / %(most_in_block)s AS in_block,
+           is_last OR place %% %(most_in_block)s = 0 AS is_end
+    FROM grown
 ), added AS (
-    SELECT portfolio_id,
+    SELECT portfolio_id, in_block AS block,
            CASE WHEN grouping(strategy_id) = 1 THEN '' ELSE strategy_id END
                AS strategy_id, {SUM_UP},
-           max(closed_at) FILTER (WHERE is_last) AS exit_time,
-           max(ledger_key) FILTER (WHERE is_last) AS ledger_key,
-           max(equity) FILTER (WHERE is_last) AS equity
-    FROM grown GROUP BY GROUPING SETS ((portfolio_id), (portfolio_id, strategy_id))
+           max(closed_at) FILTER (WHERE is_end) AS exit_time,
+           max(ledger_key) FILTER (WHERE is_end) AS ledger_key,
+           max(equity) FILTER (WHERE is_end) AS equity
+    FROM placed
+    GROUP BY GROUPING SETS (
+        (portfolio_id, in_block), (portfolio_id, in_block, strategy_id))
 )"""
 COLUMNS = ", ".join(SUMS)
 # Only locked portfolios are saved, and not where more is kept already.
 CATCH_UP = f"""
 {BASED}, {ADDED}, saved AS (
     INSERT INTO growth_records AS r
-        (portfolio_id, strategy_id, exit_time, ledger_key, equity, {COLUMNS})
-    SELECT a.portfolio_id, a.strategy_id, w.exit_time, w.ledger_key, w.equity,
+        (portfolio_id, strategy_id, block, exit_time, ledger_key, equity, {COLUMNS})
+    SELECT a.portfolio_id, a.strategy_id, a.block, w.exit_time, w.ledger_key, w.equity,
            {", ".join(f"a.{name}" for name in SUMS)}
-    FROM added a JOIN added w ON w.portfolio_id = a.portfolio_id AND w.strategy_id = ''
+    FROM added a JOIN added w
+        ON w.portfolio_id = a.portfolio_id AND w.block = a.block AND w.strategy_id = ''
     JOIN based b ON b.portfolio_id = a.portfolio_id AND NOT b.is_beyond
     WHERE a.portfolio_id = ANY(%(held)s::bigint[])
       AND (a.strategy_id = '' OR a.trades > 0)
-    ON CONFLICT (portfolio_id, strategy_id) DO UPDATE
+    ON CONFLICT (portfolio_id, strategy_id, block) DO UPDATE
     SET exit_time = excluded.exit_time, ledger_key = excluded.ledger_key,
         equity = excluded.equity, trades = r.trades + excluded.trades,
         sum_growth = r.sum_growth + excluded.sum_growth,
@@ -202,46 +219,52 @@ WHERE p.user_id = %(user_id)s AND g.growth IS NOT NULL
 ORDER BY g.closed_at, g.ledger_key
 """
 COMPARED = ", ".join(f"('{name}', k.{name}::numeric, t.{name})" for name in SUMS)
-# What is kept of a portfolio beside what its ledger makes up to the same place.
+# What is stored of a portfolio next to what its ledger makes of each block, from the
+# end of the block before it on.
 DRIFT = f"""
 WITH based AS (
-    SELECT p.portfolio_id, b.exit_time, b.ledger_key, b.equity, p.opening_balance
-    FROM portfolios p JOIN growth_records b USING (portfolio_id)
+    SELECT b.block, b.exit_time, b.ledger_key, b.equity,
+           coalesce(lag(b.exit_time) OVER along, '-infinity') AS after_at,
+           coalesce(lag(b.ledger_key) OVER along, 0) AS after_key,
+           coalesce(lag(b.equity) OVER along, p.opening_balance) AS start_equity
+    FROM growth_records b JOIN portfolios p USING (portfolio_id)
     WHERE p.portfolio_id = %(portfolio_id)s AND b.strategy_id = ''
+    WINDOW along AS (ORDER BY b.block)
 ), grown AS (
-    SELECT g.*, (g.closed_at, g.ledger_key) = (b.exit_time, b.ledger_key) AS is_end
+    SELECT b.block, g.*
     FROM based b CROSS JOIN LATERAL portfolio_growths(
-        b.portfolio_id, '-infinity', 0, b.exit_time, b.opening_balance) g
+        %(portfolio_id)s, b.after_at, b.after_key, b.exit_time, b.start_equity) g
     WHERE (g.closed_at, g.ledger_key) <= (b.exit_time, b.ledger_key)
 ), told AS (
-    SELECT CASE WHEN grouping(strategy_id) = 1 THEN '' ELSE strategy_id END
-               AS strategy_id, {SUM_UP}
-    FROM grown GROUP BY GROUPING SETS ((), (strategy_id))
+    SELECT block, '' AS strategy_id, {SUM_UP}
+    FROM based LEFT JOIN grown USING (block) GROUP BY block
+    UNION ALL
+    SELECT block, strategy_id, {SUM_UP} FROM grown
+    GROUP BY block, strategy_id HAVING count(growth) > 0
 ), compared AS (
-    SELECT coalesce(k.strategy_id, t.strategy_id) AS strategy_id, f.*
+    SELECT strategy_id, f.*
     FROM (SELECT * FROM growth_records WHERE portfolio_id = %(portfolio_id)s) k
-    FULL JOIN (
-        SELECT * FROM told WHERE strategy_id = '' AND EXISTS (SELECT 1 FROM based)
-            OR trades > 0
-    ) t ON t.strategy_id = k.strategy_id, LATERAL (VALUES
+    FULL JOIN told t USING (block, strategy_id), LATERAL (VALUES
         {COMPARED}
     ) AS f(figure, cached, told)
-    WHERE t.strategy_id IS NOT NULL OR k.strategy_id IS NOT NULL
     UNION ALL
-    SELECT '', 'equity', b.equity, b.opening_balance
+    SELECT '', 'equity', b.equity, b.start_equity
         + coalesce((SELECT sum(profit_loss) FROM trades
-                    WHERE portfolio_id = b.portfolio_id AND status = 'closed'
+                    WHERE portfolio_id = %(portfolio_id)s AND status = 'closed'
+                      AND (exit_time, ledger_key) > (b.after_at, b.after_key)
                       AND (exit_time, ledger_key) <= (b.exit_time, b.ledger_key)), 0)
         + coalesce((SELECT sum(amount) FROM cash_flows
-                    WHERE portfolio_id = b.portfolio_id AND voided_at IS NULL
+                    WHERE portfolio_id = %(portfolio_id)s AND voided_at IS NULL
+                      AND (flowed_at, ledger_key) > (b.after_at, b.after_key)
                       AND (flowed_at, ledger_key) <= (b.exit_time, b.ledger_key)), 0)
         + coalesce((SELECT sum(c.change) FROM carried_profits c
                     LEFT JOIN cash_flows f USING (cash_flow_id)
-                    LEFT JOIN trades t ON t.trade_id = c.closed_trade_id
-                    WHERE c.portfolio_id = b.portfolio_id
-                      AND (coalesce(f.flowed_at, t.exit_time),
-                           coalesce(f.ledger_key, t.ledger_key))
-                          <= (b.exit_time, b.ledger_key)), 0)
+                    LEFT JOIN trades t ON t.trade_id = c.closed_trade_id,
+                    LATERAL (SELECT coalesce(f.flowed_at, t.exit_time) AS at,
+                                    coalesce(f.ledger_key, t.ledger_key) AS key) e
+                    WHERE c.portfolio_id = %(portfolio_id)s
+                      AND (e.at, e.key) > (b.after_at, b.after_key)
+                      AND (e.at, e.key) <= (b.exit_time, b.ledger_key)), 0)
     FROM based b
 )
 SELECT strategy_id, figure, cached, told FROM compared

@@ -26,6 +26,8 @@ WHOLE_PORTFOLIO = ""
 MOST_GROWTHS = 20_000
 # What a request walks to bring a record along: some 0.35 s of one core.
 MOST_AT_ONCE = 100_000
+# The trades whose sums a row has: what is walked for a record of the past, at most.
+MOST_IN_BLOCK = 10_000
 # Of a row: whether and where something is lacking, and much; the strategy, its sums.
 WIDTH = 4 + len(sql.SUMS)
 
@@ -49,8 +51,8 @@ def load_record(
     A strategy's counts its trades in all live portfolios of the user; for a simulation
     or a demo those in it alone. `portfolio` must be locked by the caller, in whose
     transaction its kept sums are brought up to `as_of`.
-    One statement where nothing was booked since the last call, else two; only a past
-    `as_of` that the kept sums are beyond costs more the longer the ledger is.
+    One statement where nothing was booked since the last call, else two; of a past
+    `as_of` that the stored sums are beyond, `MOST_IN_BLOCK` trades at most are walked.
     """
     of = WHOLE_PORTFOLIO if strategy_id is None else strategy_id
     return load_records(user, [of], as_of, locked=portfolio)[of]
@@ -91,6 +93,7 @@ def ask_records(
         "as_of": as_of,
         "own": own,
         "at_once": MOST_AT_ONCE,
+        "most_in_block": MOST_IN_BLOCK,
         "only": own if is_alone else None,
     }
     rows = _ask(statement, {**values, **(more or {})})

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from goals.enums import GoalStatus, ProgressBand, Verdict
 from trades.enums import Side
@@ -71,7 +72,7 @@ class MemoryDesk:
     target_pct: Decimal = Decimal(5)
     blocks: bool = False
     halt: datetime | None = None  # a test's desk halts and resumes as it is told
-    calls: list[tuple[str, datetime, object]] = field(default_factory=list)
+    calls: list[tuple[str, datetime, Any]] = field(default_factory=list)
     requests: list[PlanRequest] = field(default_factory=list)
     goals: list[MonthGoal] = field(default_factory=list)
     trades: dict[int, OpenTrade] = field(default_factory=dict)

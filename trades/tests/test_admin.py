@@ -43,7 +43,7 @@ def count_queries(client: Client, address: str) -> int:
 def section_of(client: Client, address: str, key: str) -> list[list[object]]:
     pages = client.get(address).context["section_pages"]
     (found,) = [turned for turned in pages if turned.section.key == key]
-    return found.rows
+    return [[cell for _, cell in row] for row in found.rows]
 
 
 def page_of(goal: FinancialGoal) -> str:

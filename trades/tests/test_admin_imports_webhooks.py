@@ -1,5 +1,6 @@
 """The operator's view of where trades came from, and of what became of one."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -112,7 +113,10 @@ def test_a_trades_page_tells_its_parts_fills_and_changes(operator):
     actions = [str(row[1]) for row in given["changes"]]
     assert ["enlarged" in action for action in actions].count(True) == 1
     assert "voided" in actions[0]
-    assert "a test" in str(given["changes"][0][3])
+    changed = str(given["changes"][0][3])
+    assert "a test" in changed
+    assert "void since" in changed
+    assert "_" not in re.sub(r"<[^>]+>", "", changed)  # a column's own name
 
 
 def test_a_trades_page_asks_as_many_queries_for_six_parts_as_for_two(operator):

@@ -12,9 +12,10 @@ from goals.enums import PortfolioKind
 from goals.models import CashFlow, LedgerChange, Portfolio, TradingHalt
 from goals.services.portfolios import record_cash_flow
 from goals.services.resuming import halt_trading
-from goals.tests.factories import GoalFactory, PortfolioFactory
+from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
 from strategies.tests.factories import StrategyFactory
-from tests.http import count_statements
+from tests.http import count_statements, make_replay
+from trades.admin import ReplayRunAdmin
 from trades.booking.add import add_to_trade
 from trades.freqtrade.tokens import issue_webhook
 from trades.models import TradeFill, TradeImport
@@ -123,3 +124,34 @@ def test_a_list_holds_live_rows_unless_another_kind_is_asked(
     with count_statements() as asked:
         rows(operator, name, kind="all")
     assert len(default) == len(asked)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_replay_of_the_demo_is_listed_as_a_simulation(
+    name: str, operator: Client
+) -> None:
+    """Of a kind exactly its rows; strategies have a kind of their own."""
+    replayed = fill(PortfolioKind.DEMO)
+    of_replay = rows(operator, name, kind="demo")
+    Portfolio.objects.filter(pk=replayed.pk).update(finished_at=NOW)
+    fill(PortfolioKind.DEMO)
+    demo = rows(operator, name, kind="demo")
+    if name == "strategies_strategyinstance":
+        assert len(demo) == 2 * len(of_replay)
+        return
+    assert demo
+    assert not demo & of_replay
+    assert rows(operator, name, kind="simulation") == of_replay
+    assert rows(operator, name, kind="all") >= demo | of_replay
+
+
+def test_replays_are_listed_by_who_ran_them(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = (PortfolioKind.DEMO, PortfolioKind.SIMULATION)
+    runs = {kind: make_replay(UserFactory(), kind=kind) for kind in kinds}
+    shown = ("run", "kind")  # their reports are empty
+    monkeypatch.setattr(ReplayRunAdmin, "list_display", shown)
+    for kind, run in runs.items():
+        assert rows(operator, "trades_replayrun", kind=kind) == {str(run.pk)}
+    assert len(rows(operator, "trades_replayrun")) == 2

@@ -272,6 +272,25 @@ def test_what_a_trade_refuses_shows_at_its_field(
     assert error in errors[field][0]
 
 
+def test_the_portfolio_s_own_strategies_are_offered(
+    operator: Client, portfolio: Portfolio
+):
+    own = trade_body(portfolio)["strategy_id"]
+    StrategyFactory(strategy_id="theirs")
+    StrategyFactory(user=portfolio.user, strategy_id="of_a_replay", kind="simulation")
+
+    def offered(address: str) -> set[str]:
+        form = operator.get(address).context["adminform"].form
+        return {value for value, _ in form.fields["strategy_id"].widget.choices}
+
+    assert offered(f"{RECORD}?portfolio={portfolio.pk}") == {"", own}
+    for unknown in ("", "?portfolio=0", "?portfolio=no", "?portfolio=²"):
+        assert offered(RECORD + unknown) == {""}
+    simulated = PortfolioFactory(user=portfolio.user, kind="simulation")
+    both = {"", own, "of_a_replay"}
+    assert offered(f"{RECORD}?portfolio={simulated.pk}") == both
+
+
 def test_another_owner_s_strategy_and_decision_are_unknown(
     operator: Client, portfolio: Portfolio
 ):

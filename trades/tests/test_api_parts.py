@@ -4,6 +4,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.http import (
     Trader,
@@ -221,6 +223,19 @@ def test_the_audit_trail_loses_no_digit(trader: Trader) -> None:
     (change,) = trader.get("/api/changes/", trade_id=trade["trade_id"])["results"]
     assert change["before"]["quantity"] == "12345678901234.000000000003"
     assert change["after"]["quantity"] == "12345678901234.000000000002"
+
+
+def test_a_list_of_changes_reads_no_trade_and_no_cash_flow(trader: Trader) -> None:
+    """Nor changes of others: what is listed is found by its portfolio."""
+    trade = open_trade(trader, exit_price="51000")
+    ask(trader, trade, "void", reason="recorded twice")
+    with CaptureQueriesContext(connection) as said:
+        found = trader.get("/api/changes/")["results"]
+    assert [c["action"] for c in found] == ["voided", "closed"]
+
+    asked = [one["sql"] for one in said if "ledger_changes" in one["sql"]]
+    assert len(asked) == 2
+    assert not [sql for sql in asked if '"trades"' in sql or '"cash_flows"' in sql]
 
 
 def test_voiding_again_changes_nothing(trader: Trader) -> None:

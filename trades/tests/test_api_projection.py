@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from goals.decisions.policies import PolicyName
 from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import GoalFactory, UserFactory
 from goals.tests.factories import PortfolioFactory as Portfolios
@@ -77,6 +78,35 @@ def test_a_projection_has_all_its_figures(policy):
     assert given["fan"][0]["trades"] == 0
     assert given["fan"][-1]["at"] == "2026-04-01T00:00:00Z"
     assert ask(goal, **AS_OF) == given
+
+
+@pytest.mark.parametrize("policy", list(PolicyName))
+@pytest.mark.parametrize(
+    ("kind", "days"),
+    [("daily_return", 1), ("daily_income", 1), ("weekly_return", 7)],
+)
+def test_a_goal_of_a_day_or_a_week_is_projected_by_the_trades_left_in_it(
+    kind, days, policy
+):
+    portfolio, _ = funded()
+    at = datetime(2026, 3, 16, tzinfo=UTC)  # a Monday
+    goal = GoalFactory(
+        portfolio=portfolio,
+        goal_type=kind,
+        target_value=Decimal(1),
+        start_date=None,
+        as_of=at,
+        policy=policy,
+    )
+    given = ask(goal, as_of="2026-03-16T00:00:00Z")
+    left = Decimal(given["trades_per_day"]) * days
+    assert Decimal(given["trades_left"]) == pytest.approx(left, abs=Decimal("0.01"))
+    assert 0 < Decimal(given["probability"]) < 1
+    assert given["pace_line"][-1]["at"] == f"2026-03-{16 + days}T00:00:00Z"
+    sized, _ = size_for_goal(
+        user=goal.user, goal_id=goal.pk, now=at, base_size=Decimal(100)
+    )
+    assert f"{policy} policy gives" in sized.reason
 
 
 def test_nothing_later_than_as_of_is_seen():

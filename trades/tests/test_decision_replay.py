@@ -3,14 +3,18 @@
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from goals.decisions.sizing import decide_size
 from goals.models import GoalAdjustmentLog
+from goals.services import decision_log
 from goals.services.decision_log import decide_again
 from goals.services.goals import create_goal
 from goals.services.portfolios import update_portfolio
 from goals.tests.factories import GoalFactory, PortfolioFactory
+from trades.sizing_calls import decide
 from trades.sizing_calls.decide import size_for_portfolio
 from trades.tests.factories import ENTRY, TradeFactory, book_profit
 
@@ -63,3 +67,17 @@ def test_a_logged_decision_taken_again_gives_the_same_answer(sizes: dict[str, An
     assert again.adjusted_size == row.adjusted_size
     assert again.verdict == row.verdict
     assert again.reason == row.reason
+
+
+def test_a_row_holds_exactly_what_the_decision_was_taken_from():
+    goal = GoalFactory()
+    book_profit(goal.portfolio, Decimal(25))
+    asked = {"base_size": Decimal(1000), "symbol": "BTCUSDT"}
+    whose = {"user": goal.user, "portfolio": goal.portfolio_id}
+
+    with patch.object(decide, "decide_size", wraps=decide_size) as live:
+        row, _ = size_for_portfolio(**whose, **asked, now=AFTER)
+    with patch.object(decision_log, "decide_size", wraps=decide_size) as again:
+        decide_again(GoalAdjustmentLog.objects.get(pk=row.pk))
+
+    assert again.call_args == live.call_args

@@ -10,7 +10,8 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from goals.enums import GoalType, PolicyName, PortfolioKind
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalType, PortfolioKind
 from goals.models import Portfolio, User
 from goals.tests.factories import PortfolioFactory, UserFactory
 from mastertrade.values.exceptions import NotFound, PortfolioIsLive

@@ -313,7 +313,7 @@ def test_compare_policies_has_trades_of_the_demo_and_says_so(short: None):
     assert unnamed == named
     assert closed >= 20
     assert unnamed["record_trades"] == closed
-    assert "demo trades of moved prices" in unnamed["name"]
+    assert "trades of the demo at shifted prices" in unnamed["name"]
     with pytest.raises(CommandError, match="main has 0 closed trades, 20 are needed"):
         compare("--user", user.username, "--portfolio", "main")
     with pytest.raises(CommandError, match="0 closed trades"):

@@ -11,6 +11,7 @@ from goals.services.portfolios import record_cash_flow
 from goals.services.rollover import roll_goals
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
 from mastertrade.values.exceptions import GoalNotActive, NoActiveGoal
+from mastertrade.values.money import HUNDRED
 from strategies.tests.factories import StrategyFactory
 from trades.booking.void import void_trade
 from trades.sizing_calls.decide import (
@@ -23,7 +24,6 @@ from trades.tests.factories import ENTRY, book_profit
 from trades.tests.races import fresh
 
 pytestmark = pytest.mark.django_db
-HUNDRED = Decimal(100)
 APRIL = datetime(2026, 4, 1, tzinfo=UTC)
 LAST_MOMENT = APRIL - timedelta(microseconds=1)
 TENTH = datetime(2026, 3, 10, 9, tzinfo=UTC)

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
-from goals.decisions.guards import DailyLossUnknown
+from goals.decisions.guards.drawdown import DailyLossUnknown
 from goals.enums import HaltCause, TradingState, Verdict
 from goals.models import GoalAdjustmentLog, LedgerDay, Portfolio, TradingHalt
 from goals.services.decision_log import decide_again

@@ -20,9 +20,9 @@ from tests.http import Trader, make_trader, nothing_changes, open_body, unthrott
 from trades.booking.open import record_closed_trade
 from trades.enums import Side
 from trades.importing.export import export_trades
-from trades.importing.formats import ImportOptions
-from trades.importing.formats.own import RISKY, guard, read_csv, unguard
+from trades.importing.formats.own import RISKY, escape_cell, read_csv, unescape_cell
 from trades.importing.import_trades import import_trades
+from trades.importing.options import ImportOptions
 from trades.models import Trade
 
 __all__ = ["unthrottled"]
@@ -43,20 +43,20 @@ hidden = pytest.mark.parametrize(
 
 @given(st.text(max_size=20))
 def test_what_is_guarded_begins_harmless_and_comes_back(text: str) -> None:
-    cell = guard(text)
-    assert unguard(cell) == text
+    cell = escape_cell(text)
+    assert unescape_cell(cell) == text
     assert cell[:1] not in set(RISKY) - {"'"}
 
 
 @pytest.mark.parametrize("text", [*(f"{one}x" for one in RISKY), *RISKY])
 def test_every_risky_beginning_gets_one_apostrophe(text: str) -> None:
-    assert guard(text) == f"'{text}"
-    assert unguard(f"'{text}") == text
+    assert escape_cell(text) == f"'{text}"
+    assert unescape_cell(f"'{text}") == text
 
 
 @pytest.mark.parametrize("text", ["", "BTC", "1=1", " =1", "'BTC", "BTC'"])
 def test_other_cells_are_read_as_they_are(text: str) -> None:
-    assert unguard(text) == text
+    assert unescape_cell(text) == text
 
 
 def read_rows(text: str) -> list[dict[str, str]]:
@@ -87,7 +87,7 @@ def test_an_export_is_no_spreadsheets_program_and_comes_back_the_same() -> None:
     assert {row["profit_loss"] for row in rows} == {"-1"}
     for name in ("external_id", "symbol"):
         cells = [row[name] for row in rows]
-        assert sorted(cells) == sorted(guard(text) for text in RISKY_TEXTS)
+        assert sorted(cells) == sorted(escape_cell(text) for text in RISKY_TEXTS)
 
     other = PortfolioFactory(user=portfolio.user)
     import_trades(

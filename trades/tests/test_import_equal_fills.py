@@ -283,7 +283,7 @@ def test_a_fill_that_a_webhook_told_is_named_and_so_is_its_reverse(
     message = read_message(body, NOW)
     hook = WebhookToken.objects.get()
     bring_ccxt(bot_portfolio, both())
-    with pytest.raises(IdempotencyConflict, match="a file of fills brought"):
+    with pytest.raises(IdempotencyConflict, match="imported from a file of fills"):
         book_fill(webhook=hook, message=message, now=NOW)
     for trade in Trade.objects.filter(portfolio=bot_portfolio):
         void_trade(user=bot_portfolio.user, trade_id=trade.pk, reason="x", now=NOW)

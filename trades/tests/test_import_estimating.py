@@ -11,11 +11,9 @@ from django.core.management import call_command
 
 from tests.http import Trader, make_trader, nothing_changes, unthrottled  # noqa: F401
 from trades.importing.estimating import (
-    ROWS_PER_SECOND,
     estimate_rows,
     estimate_seconds,
 )
-from trades.importing.formats import FORMAT_NAMES
 from trades.importing.recognising import HEAD_BYTES
 from trades.models import TradeFill
 from trades.tests.test_import_fills import FILES, csv_of, fill, line
@@ -56,8 +54,7 @@ def test_the_rows_of_a_database_are_estimated_by_its_size() -> None:
     assert estimate_rows(b"", 0, "freqtrade") == 0
 
 
-def test_each_format_has_a_rate() -> None:
-    assert set(ROWS_PER_SECOND) == set(FORMAT_NAMES)
+def test_the_time_is_estimated_by_the_formats_rate() -> None:
     assert estimate_seconds(75_000, "binance-csv") == 30
 
 

@@ -531,6 +531,25 @@ def test_a_fee_is_worth_what_its_coin_last_traded_at(portfolio: Portfolio) -> No
     assert [trade_of(f":{key}").entry_fees for key in "abc"] == [2, 3, 4]
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_of_two_prices_of_one_instant_the_file_s_own_counts(
+    db: None, newest_first: bool
+) -> None:
+    portfolio = PortfolioFactory(currency="EUR", opening_balance=D(1000))
+
+    def euros(price: str) -> str:
+        amounts = f"100USDT,{D(price) * 100}EUR"
+        return f"{START:%Y-%m-%d %H:%M:%S},USDTEUR,BUY,{price},{amounts},"
+
+    bring(portfolio, csv_of(euros("0.8")))
+    lines = [euros("0.9"), line(1, "buy", "1"), line(2, "buy", "1")]
+    answer = lines[::-1] if newest_first else lines
+    report = bring(portfolio, "\n".join([NEWER, *answer]))
+    assert counts(report) == (3, 0, 0)
+    rates = Trade.objects.filter(symbol="SOLUSDT").values_list("fx_rate", flat=True)
+    assert set(rates) == {D("0.9")}
+
+
 def test_a_quote_of_another_currency_needs_its_rate(db: None) -> None:
     portfolio = PortfolioFactory(currency="EUR", opening_balance=D(1000))
     fills = [fill(1, "buy", "1", "100"), fill(2, "sell", "1", "110")]

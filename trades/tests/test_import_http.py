@@ -257,7 +257,7 @@ def test_what_another_user_owns_does_not_exist(trader: Trader) -> None:
         ("BNB=1" + "0" * 20, "the rate of BNB is out of range."),
         ("BNB=1" + "0" * 500, "the rate of BNB is out of range."),
         ("BNB=0.0000000000001", "the rate of BNB has more than 12 decimal places."),
-        ("BNB=300,BNB=301", "BNB comes more than once."),
+        ("BNB=300,BNB=301", "BNB is given more than once."),
     ],
 )
 def test_a_rate_that_is_none_is_refused(

@@ -22,6 +22,7 @@ from trades.enums import Side
 from trades.importing import formats
 from trades.importing import import_trades as service
 from trades.importing.export import export_trades
+from trades.importing.formats.base import ImportFormat
 from trades.importing.import_trades import ImportReport, import_trades
 from trades.importing.options import ImportOptions
 from trades.importing.rows import TradeRow
@@ -206,9 +207,10 @@ def test_a_part_must_be_of_such_a_trade(portfolio: Portfolio) -> None:
 
 @pytest.fixture
 def answer(portfolio: Portfolio, monkeypatch: pytest.MonkeyPatch) -> list[TradeRow]:
-    """The rows of the next files, of a format that settles open trades."""
+    """The rows of the next files, of a format that updates open trades."""
     rows: list[TradeRow] = []
-    monkeypatch.setitem(formats.FORMATS, "told", lambda source, options: iter(rows))
+    of_rows = ImportFormat("told", "rows", lambda *asked: iter(rows), 1_000)
+    monkeypatch.setitem(formats.FORMATS, "told", of_rows)
     monkeypatch.setattr(service, "FORMAT_NAMES", ("told",))
     return rows
 

@@ -17,7 +17,6 @@ from trades.decisions.lots import PositionLot
 from trades.decisions.pnl import (
     Rates,
     measure_exact_profit,
-    measure_profit_loss,
     resolve_rates,
 )
 from trades.enums import Side
@@ -25,6 +24,7 @@ from trades.importing.import_trades import ImportReport, import_trades
 from trades.importing.options import ImportOptions
 from trades.models import Trade
 from trades.tests.factories import ensure_strategy
+from trades.tests.profits import measure_profit_loss
 
 NOW = datetime(2026, 4, 20, tzinfo=UTC)
 HEADER = (

@@ -101,7 +101,7 @@ def test_a_file_of_another_venue_is_told_the_columns_and_the_way_in(
     [
         (b"PK\x03\x04...", "Excel file (.xlsx)"),
         (b"\xd0\xcf\x11\xe0", "old Excel file"),
-        (gzip.compress(OWN.encode(), mtime=0), "packed by gzip (.gz)"),
+        (gzip.compress(OWN.encode(), mtime=0), "compressed with gzip (.gz)"),
         (OWN.encode("utf-16"), "UTF-16"),
         (b"%PDF-1.4", "a PDF"),
         (b"\n <!DOCTYPE html>", "a web page"),
@@ -186,5 +186,5 @@ def test_no_text_of_a_file_breaks_or_colours_the_terminal(
 def test_a_csv_without_commas_is_told_so(
     portfolio: Portfolio,  # noqa: F811
 ) -> None:
-    with pytest.raises(InvalidInput, match="parted by commas"):
+    with pytest.raises(InvalidInput, match="separated by commas"):
         bring(portfolio, OWN.replace(",", ";"), "mastertrade-csv")

@@ -27,7 +27,6 @@ from trades.booking.reconcile import find_drift
 from trades.importing.formats.freqtrade import (
     open_database,
     read_freqtrade,
-    read_freqtrade_stream,
 )
 from trades.importing.import_trades import ImportReport, import_trades
 from trades.importing.options import ImportOptions
@@ -67,7 +66,8 @@ def ask(statement: str, path: Path = FILE) -> list[tuple[Any, ...]]:
 
 
 def read(path: Path, **options: Any) -> list[TradeRow | Refusal]:
-    return list(read_freqtrade(path, ImportOptions(**options)))
+    with path.open("rb") as source:
+        return list(read_freqtrade(source, ImportOptions(**options)))
 
 
 def bring(portfolio: Portfolio, path: Path = FILE, **options: Any) -> ImportReport:
@@ -343,7 +343,7 @@ def test_a_portfolio_in_another_currency_needs_a_rate(db: None) -> None:
         ),
         ("UPDATE orders SET filled = -1 WHERE id = 1", 1, "filled", "filled nothing."),
         ("DELETE FROM orders WHERE id = 2", 1, "close_rate", "no exit of it"),
-        ("DELETE FROM orders WHERE id = 1", 1, "", "order 2 leaves before"),
+        ("DELETE FROM orders WHERE id = 1", 1, "", "order 2 exits before"),
     ],
 )
 def test_a_trade_that_does_not_add_up_is_refused_with_the_reason(
@@ -489,7 +489,8 @@ def test_memory_does_not_grow_with_the_file(copy: Path) -> None:
         shutil.copy(FILE, copy)
         path = multiplied(copy, times)
         tracemalloc.start()
-        number = consume(read_freqtrade(path, ImportOptions()))
+        with path.open("rb") as source:
+            number = consume(read_freqtrade(source, ImportOptions()))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert number == 13 * (times + 1)
@@ -515,7 +516,7 @@ def test_what_stands_in_a_log_next_to_the_database_is_read(copy: Path) -> None:
     running = with_log(copy, "UPDATE trades SET close_profit_abs = 1 WHERE id = 1")
     before = {path: path.read_bytes() for path in copy.parent.iterdir()}
     with open_database(running) as source:
-        whole = list(read_freqtrade_stream(source, ImportOptions()))
+        whole = list(read_freqtrade(source, ImportOptions()))
     assert {path: path.read_bytes() for path in copy.parent.iterdir()} == before
     (refused,) = [row for row in whole if isinstance(row, Refusal)]
     assert refused.line == 1  # 1 is not what its orders make

@@ -402,6 +402,7 @@ ON_DELETE = {
     "webhook_fills_portfolio_fk": CASCADE,
     "webhook_fills_trade_fk": CASCADE,
     "ledger_changes_cash_flow_fk": CASCADE,
+    "ledger_changes_portfolio_fk": CASCADE,
     "ledger_changes_trade_fk": CASCADE,
 }
 # Made by Django, deferred, never in the way of the clean-up.
@@ -594,6 +595,7 @@ INDEXES = {
     "goal_adjustment_log_by_goal",
     "goal_progress_history_by_time",
     "ledger_changes_by_cash_flow",
+    "ledger_changes_by_portfolio",
     "ledger_changes_by_trade",
     "policy_tables_table_hash_89056d6f_like",
     "positions_by_user",

@@ -14,7 +14,7 @@ from mastertrade.values.money import exactly
 from trades.decisions.lots import PositionLot
 from trades.enums import FillKind, Side
 from trades.importing.lots import Lot, LotQueue
-from trades.importing.pairing import Execution, Kept, Market, Pairing
+from trades.importing.pairing import Execution, Market, PairedFill, Pairing
 from trades.importing.rows import Refusal, TradeRow
 
 SPOT = Market("SOLUSDT", "USDT", quantity_column="Executed")
@@ -50,14 +50,14 @@ class Book:
     def __init__(self, market: Market = SPOT) -> None:
         self.market = market
         self.rows: dict[str, TradeRow] = {}
-        self.kept: list[Kept] = []
+        self.paired: list[PairedFill] = []
         self.refusals: list[Refusal] = []
 
     def bring(self, *executions: Execution) -> "Book":
         """One file of fills."""
         queue = LotQueue(in_memory=2)
-        for kept in self.kept:
-            row = self.rows.get(kept.execution.external_id)
+        for paired in self.paired:
+            row = self.rows.get(paired.execution.external_id)
             if row is not None and row.exit_price is None:
                 queue.push(self._lot(row))
         pairing = Pairing(self.market, queue)
@@ -81,12 +81,12 @@ class Book:
             is_known=True,
         )
 
-    def _put(self, outcomes: Iterable[TradeRow | Refusal | Kept]) -> None:
+    def _put(self, outcomes: Iterable[TradeRow | Refusal | PairedFill]) -> None:
         for outcome in outcomes:
             if isinstance(outcome, Refusal):
                 self.refusals.append(outcome)
-            elif isinstance(outcome, Kept):
-                self.kept.append(outcome)
+            elif isinstance(outcome, PairedFill):
+                self.paired.append(outcome)
             else:
                 assert outcome.updates_open_trade == (outcome.external_id in self.rows)
                 self.rows[outcome.external_id] = outcome
@@ -116,7 +116,7 @@ def test_a_purchase_and_its_sale_are_one_trade() -> None:
     assert (row.entry_price, row.exit_price) == (10, 11)
     assert (row.entry_fees, row.exit_fees) == (D("0.02"), D("0.03"))
     assert row.profit_loss == D("1.95")
-    assert [(one.kind, one.trade_id) for one in book.kept] == [
+    assert [(one.kind, one.trade_id) for one in book.paired] == [
         (FillKind.ENTRY, "x:1"),
         (FillKind.EXIT, "x:1"),
     ]
@@ -138,7 +138,7 @@ def test_lots_are_closed_in_the_order_in_which_they_were_opened() -> None:
     # Two thirds of the fee, rounded down, and the rest.
     assert book.rows["x:1"].exit_fees == D("0.00000066")
     assert part.exit_fees == D("0.00000034")
-    assert book.kept[-1].trade_id == "x:2>3"
+    assert book.paired[-1].trade_id == "x:2>3"
 
 
 def test_the_last_part_is_the_lots_own_row_with_the_rest_of_its_fees() -> None:
@@ -168,7 +168,7 @@ def test_a_sale_of_more_than_was_bought_is_refused_beyond_that() -> None:
         (3, "Executed"),
     ]
     assert "sells 2 more than was bought" in book.refusals[0].reason
-    assert [(one.quantity, one.surplus) for one in book.kept] == [(1, 0), (1, 2)]
+    assert [(one.quantity, one.surplus) for one in book.paired] == [(1, 0), (1, 2)]
 
 
 def test_a_sale_waits_for_the_purchases_of_its_instant() -> None:
@@ -238,7 +238,7 @@ def test_a_contract_may_be_short_and_turn_in_one_fill() -> None:
     assert (second.side, second.quantity) == (Side.LONG, 3)
     assert second.entry_fees == D("0.00000003")
     assert second.profit_loss == D("5.99999997")
-    assert book.kept[1].trade_id == "x:2"
+    assert book.paired[1].trade_id == "x:2"
 
 
 def test_profits_of_parts_add_up_to_the_whole() -> None:
@@ -410,7 +410,7 @@ def test_funding_is_shared_by_all_that_is_open_then() -> None:
         D("0.00000007") - D("0.3"),
     ]
     assert [row.quantity for row in book.rows.values()] == [1, 2]
-    assert [kept.kind for kept in book.kept] == [
+    assert [paired.kind for paired in book.paired] == [
         *["entry", "entry", "funding", "exit", "funding", "exit"]
     ]
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from goals.decisions.arbitration import arbitrate
-from goals.decisions.guards import Exposure, RiskState
-from goals.decisions.sizing import SizeRequest, decide_size
+from goals.decisions.guards.base import Exposure, RiskState, SizeRequest, SizingInputs
+from goals.decisions.sizing import decide_size
 from goals.decisions.trade_record import NO_RECORD
 from goals.tests.test_arbitration import goal_state
 from strategies.decisions.selection import Candidate, select_strategy
@@ -22,14 +22,7 @@ CANDIDATES = tuple(
 
 
 def plan(*goals):
-    return plan_trade(
-        request=REQUEST,
-        goals=goals,
-        candidates=CANDIDATES,
-        exposure=UNLIMITED,
-        risk_state=CALM,
-        records={candidate.strategy_id: NO_RECORD for candidate in CANDIDATES},
-    )
+    return plan_trade(SizingInputs(REQUEST, goals, UNLIMITED, CALM), CANDIDATES)
 
 
 def test_the_deciding_goal_chooses_the_strategy():
@@ -50,4 +43,6 @@ def test_a_plan_is_the_selection_and_the_size_that_each_would_give_alone():
     assert planned.selection == select_strategy(band, CANDIDATES)
     chosen = planned.selection.selected.strategy_id
     judged = replace(CALM, record_of=chosen)
-    assert planned.sizing == decide_size(REQUEST, goals, UNLIMITED, judged)
+    assert planned.sizing == decide_size(
+        SizingInputs(REQUEST, goals, UNLIMITED, judged)
+    )

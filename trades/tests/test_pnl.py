@@ -10,10 +10,10 @@ from mastertrade.values.exceptions import InvalidInput
 from trades.decisions.pnl import (
     Rates,
     measure_notional,
-    measure_profit_loss,
     resolve_rates,
 )
 from trades.enums import Side
+from trades.tests.profits import measure_profit_loss
 
 prices = st.decimals(
     min_value=Decimal("0.000000000001"), max_value=Decimal(10) ** 19, places=12

@@ -7,6 +7,7 @@ from decimal import Decimal
 from io import BytesIO
 from threading import Event
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -27,6 +28,7 @@ from trades.models import GrowthRecord as Kept
 from trades.models import Trade
 from trades.services import performance
 from trades.services.performance import Span, load_performances
+from trades.sizing_calls import record_sql as sql
 from trades.sizing_calls import records
 from trades.sizing_calls.decide import size_for_portfolio
 from trades.sizing_calls.records import load_growths, load_record, load_records
@@ -294,6 +296,50 @@ def test_a_past_record_that_nothing_is_kept_beyond_is_kept_and_grown_later() -> 
     assert Kept.objects.get(strategy_id="").trades == 3
     assert record_of(portfolio).trades == 5
     assert Kept.objects.get(strategy_id="").trades == 5
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_record_of_the_past_walks_no_more_trades_than_a_block_has(
+    monkeypatch: pytest.MonkeyPatch, at_once: bool
+) -> None:
+    """Wherever in the ledger that was, however its sums came to be stored."""
+    monkeypatch.setattr(records, "MOST_IN_BLOCK", 4)
+    portfolio = PortfolioFactory()
+    for hour in range(19):
+        book_profit(portfolio, Decimal(hour * 7 % 5 - 2), at=at(hour))
+        if not at_once:
+            record_of(portfolio)
+    assert record_of(portfolio).trades == 19
+    kept = Kept.objects.filter(strategy_id="").order_by("block")
+    assert list(kept.values_list("trades", flat=True)) == [4, 4, 4, 4, 3]
+
+    for hour in range(18):
+        assert record_of(portfolio, at(hour)).trades == hour + 1
+        assert rows_walked(portfolio, at(hour)) == (hour + 1) % 4
+
+
+def rows_walked(portfolio: Portfolio, as_of: datetime) -> int:
+    """What PostgreSQL says it made of the ledger for the record at `as_of`."""
+    explained = []
+
+    def ask(statement: str, values: Any) -> Any:
+        with connection.cursor() as cursor, transaction.atomic():
+            if statement == sql.CATCH_UP:
+                cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
+                explained.append(cursor.fetchone()[0][0]["Plan"])
+            cursor.execute(statement, values)
+            return cursor.fetchall()
+
+    with patch.object(records, "_ask", ask):
+        load_record(portfolio.user, portfolio, as_of)
+    return sum(count_rows(plan, "portfolio_growths") for plan in explained)
+
+
+def count_rows(plan: dict[str, Any], function: str) -> int:
+    own = 0
+    if plan.get("Function Name") == function:
+        own = int(plan["Actual Rows"] * plan["Actual Loops"])
+    return own + sum(count_rows(part, function) for part in plan.get("Plans", ()))
 
 
 def test_a_strategys_record_counts_its_trades_in_all_portfolios_of_its_user() -> None:

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from rich.console import Console
 
-from goals.enums import PolicyName
+from goals.decisions.policies import PolicyName
 from trades.replay.bars import PriceSeries
 from trades.replay.halts import HaltSpan
 from trades.replay.holding import hold

@@ -111,7 +111,7 @@ def test_an_unknown_name_lists_the_names():
 
 
 @pytest.mark.parametrize(
-    "goal", ["monthly_return", "weekly_return:5", "monthly_return:x"]
+    "goal", ["monthly_return", "hourly_return:5", "monthly_return:x"]
 )
 def test_a_goal_that_is_none_is_explained(prices: Path, goal: str):
     with pytest.raises(CommandError, match="write TYPE:TARGET"):
@@ -363,7 +363,10 @@ def test_the_site_is_served_after_the_demo_in_the_same_process(
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [
-        (("demo",), "What is finished is stored; the next start goes on from there."),
+        (
+            ("demo",),
+            "Finished replays are stored; the next start continues from there.",
+        ),
         (
             ("replay", "--prices", "MSFT", "--from", "2012-10-01"),
             "Nothing of the unfinished replay is stored.",

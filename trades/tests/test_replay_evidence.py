@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection
 
-from goals.enums import GoalType, PolicyName, PortfolioKind
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalType, PortfolioKind
 from goals.models import (
     FinancialGoal,
     GoalAdjustmentLog,

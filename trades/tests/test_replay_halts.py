@@ -74,4 +74,8 @@ def test_each_halt_waits_anew():
 def test_one_day_is_one_day():
     broker = halted_broker()
     HaltWatch(broker, 1).advance(START + DAY)
-    assert broker.calls[1] == ("resume", START + DAY, "1 day after the halt, as asked")
+    assert broker.calls[1] == (
+        "resume",
+        START + DAY,
+        "1 day after the halt, as set for the replay",
+    )

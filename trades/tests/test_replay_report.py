@@ -7,12 +7,14 @@ import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from goals.enums import GoalStatus, GoalType, PolicyName, ProgressBand, Verdict
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalStatus, GoalType, ProgressBand, Verdict
 from strategies.decisions.signals import SignalKind
 from trades.enums import Side
 from trades.replay.broker import Plan
@@ -26,7 +28,7 @@ from trades.replay.records import (
     ExitCause,
     ReplayResult,
 )
-from trades.replay.rendering import print_report
+from trades.replay.rendering import goal_strips, print_report
 from trades.replay.report import (
     CURVE_POINTS,
     Effect,
@@ -47,6 +49,7 @@ from trades.replay.wording import (
     halt_sentences,
     halt_words,
     percent,
+    period_name,
     verdict_words,
     years_of,
 )
@@ -92,7 +95,8 @@ def make_trade(decision: Decision, closed_at: datetime, profit: int) -> BookedTr
 
 
 def make_goal(span=JANUARY, status=GoalStatus.MISSED, progress: str = "50"):
-    return GoalOutcome(*span, Decimal(5), Decimal(progress), status)
+    first, last = span
+    return GoalOutcome(first, last, Decimal(5), Decimal(progress), status)
 
 
 def make_points(*lives: int) -> tuple[EquityPoint, ...]:
@@ -400,6 +404,8 @@ def test_what_is_not_known_is_a_dash():
 @pytest.mark.parametrize(
     ("goal_type", "target", "words"),
     [
+        (GoalType.DAILY_INCOME, "40", "40 income per day"),
+        (GoalType.WEEKLY_RETURN, "1.25", "1.25 % return per week"),
         (GoalType.MONTHLY_RETURN, "5.000000", "5 % return per month"),
         (GoalType.QUARTERLY_INCOME, "4000", "4,000 income per quarter"),
         (GoalType.YEARLY_RETURN, "12.5", "12.5 % return per year"),
@@ -410,6 +416,52 @@ def test_the_goal_is_said_in_words(instrument, goal_type, target, words):
     report = replace(instrument, goal_type=goal_type, target_value=Decimal(target))
 
     assert goal_words(report) == words
+
+
+@pytest.mark.parametrize(
+    ("goal_type", "name"),
+    [
+        (GoalType.DAILY_INCOME, "2012-12-31"),
+        (GoalType.WEEKLY_RETURN, "2013-W01"),
+        (GoalType.MONTHLY_RETURN, "2012-12"),
+        (GoalType.QUARTERLY_RETURN, "2012 Q4"),
+        (GoalType.YEARLY_INCOME, "2012"),
+        (GoalType.PORTFOLIO_VALUE, "2012-12-31 to 2013-01-06"),
+    ],
+)
+def test_a_period_is_named_by_its_place_in_the_calendar(instrument, goal_type, name):
+    first = replace(
+        instrument.policy_run.periods[0],
+        start_date=date(2012, 12, 31),
+        target_date=date(2013, 1, 6),
+    )
+    assert period_name(first, goal_type) == name
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_a_year_of_days_is_shown_whole_whatever_the_width(instrument, width):
+    """Marks go on in the next line; none is cut."""
+    day = replace(instrument.policy_run.periods[0], outcome=PeriodOutcome.MISSED)
+    days = tuple(
+        replace(day, start_date=date(2012, 1, 1) + timedelta(days=number))
+        for number in range(366)
+    )
+    run = replace(instrument.policy_run, periods=days)
+    text = StringIO()
+    console = Console(width=width, file=text)
+    console.print(
+        goal_strips(
+            replace(
+                instrument,
+                goal_type=GoalType.DAILY_RETURN,
+                policy_run=run,
+                constant_run=run,
+            )
+        )
+    )
+    strips = text.getvalue().partition("Year")[2]
+    assert strips.count("·") == 2 * 366
+    assert strips.count("0/366") == 2
 
 
 def test_the_verdict_says_what_was_better_and_what_worse(instrument):

@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 from django.db.models import Sum
 
-from goals.enums import GoalStatus, GoalType, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalStatus, GoalType
 from goals.models import (
     FinancialGoal,
     GoalAdjustmentLog,
@@ -248,7 +249,7 @@ def test_a_replay_resumes_by_hand_so_many_days_after_a_halt():
     halts = TradingHalt.objects.filter(portfolio=finished.policy_portfolio)
     first = halts.earliest("halt_id")
     assert first.resumed_by == finished.user_id
-    assert first.resume_reason == "30 days after the halt, as asked"
+    assert first.resume_reason == "30 days after the halt, as set for the replay"
     assert first.resumed_at - first.halted_at == timedelta(days=30)
     trades = Trade.objects.filter(portfolio=finished.policy_portfolio)
     assert trades.filter(entry_time__gt=first.resumed_at).exists()

@@ -293,7 +293,7 @@ def test_closing_again_with_other_figures_is_refused(other):
         "goals.services.ledger.book_profit",
         "goals.services.ledger._measure_goals",
         "goals.services.ledger.measure_progress",
-        "goals.services.ledger._save_booking",
+        "goals.services.ledger.write_figures",
         "goals.services.ledger.local_date",
     ],
 )

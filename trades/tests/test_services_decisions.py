@@ -224,7 +224,7 @@ def test_when_the_open_notional_cannot_be_read_there_is_no_answer():
     limit(goal.portfolio, max_position_pct=Decimal(50))
     with (
         patch(
-            "trades.sizing_calls.decide.load_decision_inputs", side_effect=RuntimeError
+            "trades.sizing_calls.decide.load_sizing_inputs", side_effect=RuntimeError
         ),
         pytest.raises(RuntimeError),
     ):

@@ -5,12 +5,14 @@ from decimal import Decimal
 
 import pytest
 
+from goals.decisions.guards.base import SizeRequest
 from goals.models import Portfolio
+from goals.services.decision_log import SizingCall
 from goals.services.risk_state import read_figures
 from goals.tests.factories import PortfolioFactory
 from trades.booking.close import close_trade
 from trades.booking.void import void_trade
-from trades.sizing_calls.inputs import load_decision_inputs
+from trades.sizing_calls.inputs import read_inputs
 from trades.tests.factories import ENTRY, TradeFactory
 
 HOUR = timedelta(hours=1)
@@ -18,10 +20,11 @@ HOUR = timedelta(hours=1)
 
 def open_notional(portfolio: Portfolio, **asked: object) -> Decimal | None:
     at = asked.pop("at", ENTRY + 4 * HOUR)
-    evidence = load_decision_inputs(
-        portfolio.user, read_figures(portfolio, at), [], at, strategy_ids=[], **asked
+    call = SizingCall(SizeRequest(Decimal(1000)), at, at, fingerprint="", **asked)
+    inputs, _ = read_inputs(
+        portfolio.user, read_figures(portfolio, at), [], call, strategy_ids=[]
     )
-    return evidence.exposure.open_notional
+    return inputs.exposure.open_notional
 
 
 @pytest.fixture

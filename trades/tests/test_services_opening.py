@@ -348,7 +348,7 @@ def test_a_failure_in_the_middle_leaves_no_trade():
 def test_a_failure_while_booking_leaves_no_trade():
     goal = GoalFactory()
     with (
-        patch("goals.services.ledger._save_booking", side_effect=RuntimeError),
+        patch("goals.services.ledger.write_figures", side_effect=RuntimeError),
         pytest.raises(RuntimeError),
     ):
         record_closed(goal.portfolio)

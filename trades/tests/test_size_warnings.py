@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from goals.decisions.sizing import SizeRequest
+from goals.decisions.guards.base import SizeRequest
 from goals.models import FinancialGoal, GoalAdjustmentLog
 from goals.services.decision_log import answer_of, decide_again
 from goals.services.resuming import halt_trading

@@ -10,7 +10,8 @@ from goals.projection import forecast
 from goals.services import policy_tables
 from goals.services.decision_log import decide_again
 from goals.tests.factories import GoalFactory, PortfolioFactory
-from mastertrade.values.money import format_plain
+from mastertrade.values import in_text
+from mastertrade.values.money import HUNDRED
 from trades.booking.close import close_trade
 from trades.services.daily import forget_old_tables
 from trades.sizing_calls.decide import size_for_goal, size_for_portfolio
@@ -22,7 +23,6 @@ from trades.tests.races import fresh, run_at_once
 pytestmark = pytest.mark.django_db
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 NOW = BEGIN + timedelta(days=12)
-HUNDRED = Decimal(100)
 
 
 def funded(trades=24, win=Decimal(6), loss=Decimal(-4), **goal):
@@ -112,9 +112,9 @@ def test_the_pace_policy_says_what_it_goes_by():
     goal_state = row.inputs["goals"][0]
     assert row.policy_version == "pace-1"
     assert Decimal(goal_state["trades_left"]) > 0
-    need = round(Decimal(goal_state["need"]) * 100, 4)
-    edge = round(Decimal(goal_state["edge"]) * 100, 4)
-    assert f"need {format_plain(need)} % and edge {format_plain(edge)} %" in row.reason
+    need = in_text.ratio(Decimal(goal_state["need"]))
+    edge = in_text.ratio(Decimal(goal_state["edge"]))
+    assert f"required growth {need} and edge {edge} per trade" in row.reason
     assert "trades left" in row.reason
     assert decide_again(row).adjustment_factor == row.adjustment_factor
 
@@ -124,7 +124,7 @@ def test_without_twenty_trades_the_ladder_decides_and_says_so(policy):
     _, goal = funded(trades=19, policy=policy)
     row = size(goal)
     assert row.policy_version == "ladder-1"
-    assert "needs 20 closed trades and goes by the ladder" in row.reason
+    assert "needs 20 closed trades; until then the ladder decides" in row.reason
 
 
 @pytest.mark.parametrize("policy", ["pace", "deadline_optimal"])
@@ -134,7 +134,7 @@ def test_without_a_deadline_the_ladder_decides_and_says_so(policy):
     )
     row = size(goal)
     assert row.policy_version == "ladder-1"
-    assert "needs a deadline and goes by the ladder" in row.reason
+    assert "needs a deadline; without one the ladder decides" in row.reason
 
 
 # Solved tables
@@ -203,10 +203,8 @@ def test_a_goal_that_waits_for_its_table_says_so_and_goes_by_the_ladder():
     again = decide_again(size_all(portfolio))
     own = {one.goal_id: one for one in again.arbitration.factors}
     assert own[last.pk].policy_version == "ladder-1"
-    assert "is not solved in this call, as the goal does not decide" in (
-        own[last.pk].reason
-    )
-    assert "by the ladder" in own[last.pk].reason
+    assert "is not solved here, as the goal does not decide" in (own[last.pk].reason)
+    assert "the ladder is used" in own[last.pk].reason
 
 
 def test_goals_nearly_out_of_reach_are_looked_at_closely_three_at_a_time(monkeypatch):

@@ -82,7 +82,7 @@ def test_a_projection_without_money_names_the_deposit(newcomer: Trader):
     assert answer["probability"] is None
     deposit_as_told(newcomer, answer["reason"])
     reason = newcomer.get("/api/goals/{goal_id}/projection/")["reason"]
-    assert reason == "fewer than 20 closed trades say nothing yet"
+    assert reason == "fewer than 20 closed trades allow no estimate"
 
 
 def test_a_ruined_portfolio_names_the_deposit_that_starts_it_anew(newcomer: Trader):

@@ -25,6 +25,7 @@ REFUSED = [
     ("webhook_tokens_bot", TOKENS, "bot = '-a'"),
     ("webhook_tokens_user_fk", TOKENS, "user_id = 'nobody'"),
     ("webhook_tokens_portfolio_fk", TOKENS, "portfolio_id = 0"),
+    ("webhook_tokens_api_token_fk", TOKENS, "api_token_id = 'nothing'"),
     ("webhook_tokens_strategy_fk", TOKENS, "strategy_id = 'nothing'"),
     ("webhook_tokens_strategy_fk", TOKENS, "strategy_id = 'theirs'"),
     ("webhook_tokens_digest_unique", TOKENS, "token_digest = 'one'"),

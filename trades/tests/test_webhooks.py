@@ -13,13 +13,19 @@ from urllib.parse import urlencode
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
-from goals.models import User
+from goals.models import ApiToken, User
 from goals.services.goals import create_goal
+from goals.services.sign_ins import revoke_tokens
+from mastertrade.tests.schema import execute
+from mastertrade.values.exceptions import NotFound
 from mastertrade.values.money import MONEY, round_to
 from strategies.services import create_strategy
 from tests.http import (
+    PASSWORD,
     Trader,
     all_rows,
     client_with,
@@ -31,6 +37,7 @@ from tests.http import (
 from trades.booking.close import close_trade
 from trades.booking.reconcile import find_drift
 from trades.booking.void import void_trade
+from trades.freqtrade.tokens import issue_webhook
 from trades.importing.import_trades import import_trades
 from trades.importing.options import ImportOptions
 from trades.models import Position, Trade, TradeFill, WebhookFill, WebhookToken
@@ -322,7 +329,7 @@ def test_an_exit_before_its_entry_is_refused_and_says_so(trader: Trader) -> None
     with nothing_changes():
         answer = tell(trader, of_trade(1)[1], 409)
     assert answer["code"] == "fill_missing"
-    assert "no entry of it has come in" in answer["detail"]
+    assert "no entry has arrived for it" in answer["detail"]
 
 
 def test_an_addition_before_the_first_entry_is_refused(trader: Trader) -> None:
@@ -355,7 +362,7 @@ def test_a_lost_final_exit_is_noticed_at_the_next_fill_of_the_pair(
         with nothing_changes():
             answer = tell(trader, late, 409)
         assert answer["code"] == "fill_missing"
-        assert "trade 1 never came in" in answer["detail"]
+        assert "trade 1 never arrived" in answer["detail"]
         assert "Import the bot's database" in answer["detail"]
     assert tell(trader, {**entry, "pair": "ETH/BTC"})["outcome"] == "booked"
     bring_database(trader)
@@ -576,6 +583,82 @@ def test_its_use_is_seen(trader: Trader) -> None:
     assert trader.get("/api/webhooks/")["results"][0]["last_used_at"] is None
     tell(trader, of_trade(1)[0])
     assert trader.get("/api/webhooks/")["results"][0]["last_used_at"] is not None
+
+
+@pytest.fixture
+def issuer(trader: Trader) -> ApiToken:
+    """The API token that the trader's webhook was issued with."""
+    return ApiToken.objects.get(token_key=issued_with(trader))
+
+
+def issued_with(trader: Trader) -> str:
+    (listed,) = trader.get("/api/webhooks/")["results"]
+    return str(listed["api_token_key"])
+
+
+REVOCATIONS: dict[str, Any] = {
+    "by the API": lambda trader, token: trader.client.delete(
+        f"/api/tokens/{token.token_key}/"
+    ),
+    "in the admin": lambda trader, token: admin_client().post(
+        reverse("admin:goals_apitoken_delete", args=[token.pk]), {"post": "yes"}
+    ),
+    "at a password change": lambda trader, token: revoke_tokens(trader.user),
+    "in psql": lambda trader, token: execute("DELETE FROM api_tokens"),
+}
+
+
+def admin_client() -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root", password=PASSWORD))
+    return client
+
+
+@pytest.mark.parametrize("how", REVOCATIONS)
+def test_a_webhook_ends_with_the_token_that_issued_it(
+    trader: Trader, issuer: ApiToken, how: str
+) -> None:
+    REVOCATIONS[how](trader, issuer)
+    tell(trader, of_trade(1)[0], 404)
+    assert not WebhookToken.objects.exists()
+
+
+def test_a_webhook_works_no_longer_than_the_token_that_issued_it(
+    trader: Trader, issuer: ApiToken
+) -> None:
+    issued = ApiToken.objects.filter(pk=issuer.pk)
+    issued.update(expiry=timezone.now() + timedelta(days=1))
+    tell(trader, of_trade(1)[0])
+    issued.update(expiry=timezone.now() - timedelta(seconds=1))
+    tell(trader, of_trade(1)[0], 404)
+
+
+def test_a_token_revoked_meanwhile_issues_nothing(
+    trader: Trader, issuer: ApiToken
+) -> None:
+    ApiToken.objects.all().delete()
+    fields = body(user=trader.user, now=timezone.now())
+    with pytest.raises(NotFound, match="has been revoked"):
+        issue_webhook(**fields, api_token=issuer)
+    assert not WebhookToken.objects.exists()
+
+
+def test_a_webhook_issued_with_a_session_or_in_the_terminal_outlives_tokens(
+    trader: Trader, capsys: pytest.CaptureFixture[str]
+) -> None:
+    browser = client_with()
+    browser.force_login(trader.user)
+    answer = read(browser.post("/api/webhooks/", body(bot="two")), 201)
+    assert answer["api_token_key"] is None
+    call_command(
+        "issue_webhook",
+        *("--user", trader.user.username, "--portfolio", "crypto"),
+        *("--bot", "three", "--strategy", "momentum_001"),
+    )
+    revoke_tokens(trader.user)
+    for hook in (answer["path"], capsys.readouterr().out.strip()):
+        trader.ids["hook"] = hook
+        tell(trader, of_trade(1)[0])
 
 
 def test_a_deleted_strategy_takes_its_webhooks_along(trader: Trader) -> None:

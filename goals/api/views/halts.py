@@ -33,7 +33,7 @@ RESUME = OpenApiExample(
 
 
 class HaltListView(ListView[TradingHalt]):
-    """A portfolio's halts, newest first; by whom each began and ended, and why."""
+    """A portfolio's halts, newest first; who halted and resumed trading, and why."""
 
     serializer_class = TradingHaltSerializer
     filterset_class = HaltFilter

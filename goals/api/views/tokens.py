@@ -17,6 +17,7 @@ from goals.services.sign_ins import issue_token
 from mastertrade.values.exceptions import TooManyTokens
 from mastertrade.web.api_fields import StrictSerializer, read_body
 from mastertrade.web.api_lists import ListView
+from mastertrade.web.permissions import KnowsParameters
 
 
 class TokenSerializer(serializers.ModelSerializer[Any]):
@@ -80,8 +81,8 @@ class TokenListView(ListView[Any]):
 
     def get_permissions(self) -> list[BasePermission]:
         if self.request.method == "POST":
-            return [AllowAny()]
-        return [IsAuthenticated()]
+            return [AllowAny(), KnowsParameters()]
+        return [IsAuthenticated(), KnowsParameters()]
 
     @extend_schema(
         request=TokenRequestSerializer,
@@ -102,7 +103,7 @@ class TokenListView(ListView[Any]):
     def post(self, request: Request) -> Response:
         """Issue a token: with name and password, or signed in with a browser.
 
-        A token issues no others: they would go on working when it is revoked.
+        A token cannot issue others: they would keep working after it is revoked.
         """
         body = read_body(self, TokenRequestSerializer)
         row, secret = issue_token(
@@ -117,7 +118,7 @@ class TokenListView(ListView[Any]):
         if "username" not in body:
             if isinstance(request.auth, ApiToken):
                 raise PermissionDenied(
-                    "A token issues no other tokens. Send username and password, or "
+                    "A token cannot issue other tokens. Send username and password, or "
                     "sign in with a browser."
                 )
             return signed_in(request)
@@ -130,7 +131,7 @@ class TokenListView(ListView[Any]):
 
 
 class TokenDetailView(generics.DestroyAPIView[Any]):
-    """Revoke a token; it stops working at once."""
+    """Revoke a token; it, and webhooks issued with it, stop working at once."""
 
     serializer_class = TokenSerializer
     lookup_field = "token_key"

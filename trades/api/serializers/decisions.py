@@ -5,8 +5,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from goals.decisions.policies import PolicyName
 from goals.decisions.size_warnings import WARNING_CODES
-from goals.enums import PolicyName, ProgressBand, Verdict
+from goals.enums import ProgressBand, Verdict
 from goals.models import GoalAdjustmentLog
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
@@ -165,7 +166,7 @@ class StrategyAnswerSerializer(serializers.Serializer[Any]):
 
 
 class NextTradeAnswerSerializer(SizingAnswerSerializer):
-    """The sizing's answer and the strategy's, in one."""
+    """The answers of sizing and of strategy selection in one."""
 
     selected_strategy = serializers.CharField()
     strategy_type = serializers.CharField()
@@ -175,9 +176,11 @@ class NextTradeAnswerSerializer(SizingAnswerSerializer):
 
 
 def show_decision(row: GoalAdjustmentLog) -> dict[str, Any]:
-    """The answer as it was given the first time, with its key."""
-    head = {"adjustment_id": row.adjustment_id, "warnings": row.warnings}
-    return {**head, **row.answer}
+    """The answer as it was given the first time, with its key.
+
+    A row that is older than warnings has none.
+    """
+    return {"adjustment_id": row.adjustment_id, "warnings": [], **row.answer}
 
 
 def show_selection(row: StrategySelectionLog) -> dict[str, Any]:

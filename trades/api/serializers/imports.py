@@ -10,7 +10,6 @@ from mastertrade.values.exceptions import InvalidInput
 from mastertrade.web.api_fields import ChoiceField, StrictSerializer
 from trades.booking.references import find_unknown
 from trades.importing.formats import FORMAT_NAMES
-from trades.importing.import_trades import ImportReport
 from trades.importing.options import DateOrder, EqualFills
 from trades.importing.rates import read_rates
 from trades.models import TradeImport
@@ -48,15 +47,17 @@ class ImportUploadSerializer(StrictSerializer):
         help_text="Rates by day: a CSV with date,currency,rate or date,BTC,EUR.",
     )
     quote_currency = serializers.CharField(
-        max_length=10, required=False, help_text="Of prices that name none."
+        max_length=10,
+        required=False,
+        help_text="The currency of prices that name none.",
     )
     fee_currency = serializers.CharField(
-        max_length=10, required=False, help_text="Of fees that name none."
+        max_length=10, required=False, help_text="The currency of fees that name none."
     )
     contract_sizes = serializers.CharField(
         max_length=1000,
         required=False,
-        help_text="Units of the base for one contract: BTC/USDT:USDT=0.01.",
+        help_text="Size of a contract in units of the base: BTC/USDT:USDT=0.01.",
     )
     date_order = ChoiceField(
         choices=choices(DateOrder),
@@ -66,7 +67,8 @@ class ImportUploadSerializer(StrictSerializer):
     equal_fills = ChoiceField(
         choices=choices(EqualFills),
         required=False,
-        help_text="What equals a fill from another source: refused unless given.",
+        help_text="What to do with a fill equal to one from another source; default: "
+        "refuse.",
     )
 
     def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
@@ -91,9 +93,9 @@ class RefusalSerializer(serializers.Serializer[Any]):
 
 
 class ImportReportSerializer(serializers.Serializer[Any]):
-    """What became of the rows; `refusals` are the first of those refused.
+    """How many rows were created, known or refused; `refusals` are the first refused.
 
-    `warnings` name what was read differently from how it is written.
+    `warnings` name values that were read differently from how they are written.
     """
 
     import_id = serializers.IntegerField(allow_null=True)
@@ -124,8 +126,3 @@ class TradeImportSerializer(serializers.ModelSerializer[TradeImport]):
             "created_by",
         )
         read_only_fields = fields
-
-
-def show_report(report: ImportReport) -> dict[str, Any]:
-    shown: dict[str, Any] = ImportReportSerializer(report).data
-    return shown

@@ -1,27 +1,22 @@
 """Answers about how well strategies have done."""
 
-from dataclasses import asdict
-from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from rest_framework import serializers
 
-from goals.decisions.trade_record import RATIO
-from goals.projection.kelly import Kelly
 from mastertrade.db.model_fields import choices
-from mastertrade.values.jsonable import show
-from mastertrade.values.money import MONEY
+from mastertrade.values.money import MONEY, RATIO
 from mastertrade.web.api_fields import DecimalColumnField
 from strategies.enums import StrategyStatus
 from strategies.models import StrategyInstance
-from trades.decisions.performance import MoneyFigures, Performance
+from trades.decisions.performance import Performance
 
 # What a share, a ratio of two sums or a Kelly fraction is shown with.
 SHARE = (40, 6)
 
 
 class MoneySerializer(serializers.Serializer[Any]):
-    """What ended trades made in one currency. Null where there is nothing to divide by.
+    """Results of closed trades in one currency; null where nothing is to divide by.
 
     `average_loss` and `max_drawdown` are sizes: positive.
     """
@@ -43,14 +38,18 @@ class EdgeSerializer(serializers.Serializer[Any]):
     `lower` and `upper` are the one-sided 80 % bounds of the mean.
     """
 
-    mean = DecimalColumnField(RATIO)
-    lower = DecimalColumnField(RATIO)
-    upper = DecimalColumnField(RATIO)
-    shrunk_mean = DecimalColumnField(RATIO)
-    best = DecimalColumnField(RATIO)
+    mean = DecimalColumnField(RATIO, source="record.mean")
+    lower = DecimalColumnField(RATIO, source="record.lower")
+    upper = DecimalColumnField(RATIO, source="record.upper")
+    shrunk_mean = DecimalColumnField(RATIO, source="record.shrunk_mean")
+    best = DecimalColumnField(RATIO, source="record.best")
     worst = DecimalColumnField(RATIO)
-    typical_loss = DecimalColumnField(RATIO)
-    disproved = serializers.BooleanField()
+    typical_loss = DecimalColumnField(RATIO, source="record.typical_loss")
+    disproved = serializers.BooleanField(source="record.disproved")
+
+    def to_representation(self, instance: Performance) -> Any:
+        is_judged = instance.record.judged
+        return super().to_representation(instance) if is_judged else None
 
 
 class KellySerializer(serializers.Serializer[Any]):
@@ -68,6 +67,11 @@ class KellySerializer(serializers.Serializer[Any]):
     fraction_high = DecimalColumnField(SHARE, allow_null=True)
 
 
+class StrategyPerformance(NamedTuple):
+    strategy: StrategyInstance
+    performance: Performance
+
+
 class PerformanceSerializer(serializers.Serializer[Any]):
     """`edge` and `kelly` are null below 20 trades that count; `reason` says so.
 
@@ -75,79 +79,21 @@ class PerformanceSerializer(serializers.Serializer[Any]):
     of the ledger): then only trades after it are.
     """
 
-    strategy_id = serializers.CharField()
-    strategy_type = serializers.CharField()
-    status = serializers.ChoiceField(choices=choices(StrategyStatus))
-    trades = serializers.IntegerField()
-    counted_trades = serializers.IntegerField()
-    wins = serializers.IntegerField()
-    losses = serializers.IntegerField()
-    win_rate = DecimalColumnField(SHARE, allow_null=True)
-    money = MoneySerializer(many=True)
-    edge = EdgeSerializer(allow_null=True)
-    kelly = KellySerializer(allow_null=True)
-    low_confidence = serializers.BooleanField()
-    since = serializers.DateTimeField(allow_null=True)
-    reason = serializers.CharField(allow_null=True)
-
-
-def show_performance(
-    strategy: StrategyInstance, performance: Performance
-) -> dict[str, Any]:
-    return {
-        "strategy_id": strategy.strategy_id,
-        "strategy_type": strategy.strategy_type,
-        "status": strategy.status,
-        "trades": performance.trades,
-        "counted_trades": performance.record.trades,
-        "wins": performance.wins,
-        "losses": performance.losses,
-        "win_rate": _show(performance.win_rate, SHARE),
-        "money": [_show_money(one) for one in performance.money],
-        "edge": _show_edge(performance),
-        "kelly": None if performance.kelly is None else _show_kelly(performance.kelly),
-        "low_confidence": performance.record.low_confidence,
-        "since": performance.since,
-        "reason": performance.reason,
-    }
-
-
-def _show_money(money: MoneyFigures) -> dict[str, Any]:
-    return {
-        "currency": money.currency,
-        "trades": money.trades,
-        "profit_loss": show(money.profit_loss, MONEY),
-        "average_win": _show(money.average_win, MONEY),
-        "average_loss": _show(money.average_loss, MONEY),
-        "payoff": _show(money.payoff, SHARE),
-        "expectancy": _show(money.expectancy, MONEY),
-        "profit_factor": _show(money.profit_factor, SHARE),
-        "max_drawdown": show(money.max_drawdown, MONEY),
-    }
-
-
-def _show_edge(performance: Performance) -> dict[str, Any] | None:
-    record = performance.record
-    if not record.judged:
-        return None
-    return {
-        "mean": show(record.mean, RATIO),
-        "lower": show(record.lower, RATIO),
-        "upper": show(record.upper, RATIO),
-        "shrunk_mean": show(record.shrunk_mean, RATIO),
-        "best": show(record.best, RATIO),
-        "worst": show(performance.worst, RATIO),
-        "typical_loss": show(record.typical_loss, RATIO),
-        "disproved": record.disproved,
-    }
-
-
-def _show_kelly(kelly: Kelly) -> dict[str, Any]:
-    return {
-        name: None if value is None else show(Decimal(value), SHARE)
-        for name, value in asdict(kelly).items()
-    }
-
-
-def _show(value: Decimal | None, column: tuple[int, int]) -> str | None:
-    return None if value is None else show(value, column)
+    strategy_id = serializers.CharField(source="strategy.strategy_id")
+    strategy_type = serializers.CharField(source="strategy.strategy_type")
+    status = serializers.ChoiceField(
+        choices=choices(StrategyStatus), source="strategy.status"
+    )
+    trades = serializers.IntegerField(source="performance.trades")
+    counted_trades = serializers.IntegerField(source="performance.record.trades")
+    wins = serializers.IntegerField(source="performance.wins")
+    losses = serializers.IntegerField(source="performance.losses")
+    win_rate = DecimalColumnField(SHARE, allow_null=True, source="performance.win_rate")
+    money = MoneySerializer(many=True, source="performance.money")
+    edge = EdgeSerializer(allow_null=True, source="performance")
+    kelly = KellySerializer(allow_null=True, source="performance.kelly")
+    low_confidence = serializers.BooleanField(
+        source="performance.record.low_confidence"
+    )
+    since = serializers.DateTimeField(allow_null=True, source="performance.since")
+    reason = serializers.CharField(allow_null=True, source="performance.reason")

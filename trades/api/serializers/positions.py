@@ -11,7 +11,6 @@ from mastertrade.web.api_fields import (
     StrictSerializer,
 )
 from trades.api.serializers.trades import GoalMoveSerializer, SymbolField
-from trades.booking.mark import Marked
 from trades.models import Position
 
 
@@ -50,16 +49,8 @@ class MarkSerializer(StrictSerializer):
 
 
 class MarkedSerializer(serializers.Serializer[Any]):
-    """How many positions were marked, the symbols of which none was, and the goals."""
+    """How many positions were marked, symbols without an open one, and the goals."""
 
     positions = serializers.IntegerField()
     unmarked = serializers.ListField(child=serializers.CharField())
-    goals = GoalMoveSerializer(many=True)
-
-
-def show_marked(marked: Marked) -> dict[str, Any]:
-    return {
-        "positions": marked.positions,
-        "unmarked": list(marked.unmarked),
-        "goals": GoalMoveSerializer(list(marked.moves), many=True).data,
-    }
+    goals = GoalMoveSerializer(many=True, source="moves")

@@ -1,12 +1,11 @@
 """Request bodies and answers of trades and positions."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.validators import RegexValidator
 from rest_framework import serializers
 
-from goals.services.ledger import GoalMove
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import FACTOR, MONEY, PRICE
@@ -72,7 +71,7 @@ class CurrencyField(serializers.RegexField):
         super().__init__(CURRENCY_PATTERN, **options)
 
 
-class TradeSerializer(serializers.ModelSerializer[Trade]):
+class TradeSerializer(serializers.ModelSerializer[Any]):
     user_id = serializers.CharField(read_only=True)
     portfolio_id = serializers.IntegerField(read_only=True)
     adjustment_id = serializers.IntegerField(read_only=True, allow_null=True)
@@ -143,6 +142,11 @@ class VoidedTradeSerializer(TradeSerializer):
         fields = (*TradeSerializer.Meta.fields, "goals")
         read_only_fields = fields
 
+    def to_representation(self, instance: Any) -> dict[str, Any]:
+        trade, moves = instance
+        goals = GoalMoveSerializer(moves, many=True).data
+        return {**TradeSerializer(trade).data, "goals": goals}
+
 
 class ClosedTradeSerializer(VoidedTradeSerializer):
     """The trade, the part of it that was closed, and the goals that moved.
@@ -158,21 +162,14 @@ class ClosedTradeSerializer(VoidedTradeSerializer):
         fields = (*VoidedTradeSerializer.Meta.fields, "part")
         read_only_fields = fields
 
-
-def show_moved(trade: Trade, moves: Sequence[GoalMove]) -> dict[str, Any]:
-    return {
-        **TradeSerializer(trade).data,
-        "goals": GoalMoveSerializer(list(moves), many=True).data,
-    }
-
-
-def show_closed_trade(closed: ClosedTrade) -> dict[str, Any]:
-    shown = show_moved(closed.trade, closed.moves)
-    part = None
-    if closed.booked is not closed.trade:
-        part = TradeSerializer(closed.booked).data
-        shown["profit_loss"] = part["profit_loss"]
-    return {**shown, "part": part}
+    def to_representation(self, instance: ClosedTrade) -> dict[str, Any]:
+        trade, booked = instance.trade, instance.booked
+        shown = super().to_representation((trade, instance.moves))
+        part = None
+        if booked is not trade:
+            part = TradeSerializer(booked).data
+            shown["profit_loss"] = part["profit_loss"]
+        return {**shown, "part": part}
 
 
 class TradeCreationSerializer(StrictSerializer):
@@ -263,7 +260,7 @@ class TradeCloseSerializer(StrictSerializer):
 
 
 class TradeAdditionSerializer(StrictSerializer):
-    """More of an open trade; its entry price becomes the average."""
+    """An addition to an open trade; its entry price becomes the average."""
 
     answered = TradeSerializer.Meta.fields
     fixed = OF_THE_TRADE

@@ -14,17 +14,16 @@ from mastertrade.web.api_fields import (
     StrictSerializer,
 )
 from trades.booking.references import find_unknown
-from trades.freqtrade.messages import KINDS
 from trades.freqtrade.webhook import BookedFill, WebhookOutcome
 from trades.models import WebhookToken
 from trades.models.webhooks import BOT_PATTERN
 
-BOOKED = "Booked."
-KNOWN = "Booked before; nothing changed."
-
 
 class WebhookSerializer(serializers.ModelSerializer[WebhookToken]):
     portfolio_id = serializers.IntegerField(read_only=True)
+    api_token_key = serializers.CharField(
+        source="api_token.token_key", read_only=True, allow_null=True
+    )
 
     class Meta:
         model = WebhookToken
@@ -34,6 +33,7 @@ class WebhookSerializer(serializers.ModelSerializer[WebhookToken]):
             "portfolio_id",
             "strategy_id",
             "token_key",
+            "api_token_key",
             "created_at",
             "last_used_at",
         )
@@ -76,24 +76,9 @@ class WebhookRequestSerializer(StrictSerializer):
 class BookedFillSerializer(serializers.Serializer[Any]):
     outcome = serializers.ChoiceField(choices=choices(WebhookOutcome))
     detail = serializers.CharField()
-    trade_id = serializers.IntegerField(required=False)
+    trade_id = serializers.IntegerField(required=False, source="trade.trade_id")
     profit_loss = DecimalColumnField(MONEY, required=False)
 
-
-def show_booked(booked: BookedFill) -> dict[str, Any]:
-    answer: dict[str, Any] = {
-        "outcome": str(booked.outcome),
-        "detail": BOOKED if booked.outcome is WebhookOutcome.BOOKED else KNOWN,
-        "trade_id": booked.trade.trade_id,
-    }
-    if booked.profit_loss is not None:
-        answer["profit_loss"] = f"{booked.profit_loss:.8f}"
-    return answer
-
-
-def show_ignored(kind: str) -> dict[str, Any]:
-    return {
-        "outcome": str(WebhookOutcome.IGNORED),
-        "detail": f"A message of type {kind} reports no fill; nothing was done. Booked "
-        f"are messages of type {' and '.join(KINDS)}.",
-    }
+    def to_representation(self, instance: BookedFill) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        return {name: value for name, value in shown.items() if value is not None}

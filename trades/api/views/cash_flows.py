@@ -46,6 +46,7 @@ class CashFlowListView(ListView[CashFlow]):
     filterset_class = CashFlowFilter
     ordering_fields = ("flowed_at", "cash_flow_id", "amount")
     ordering = ("-flowed_at", "-cash_flow_id")
+    subject = (Portfolio, "user_id")
     refusals = {"POST": (IdempotencyConflict, InsufficientEquity, OutOfRange)}
 
     def get_queryset(self) -> QuerySet[CashFlow]:
@@ -66,7 +67,7 @@ class CashFlowListView(ListView[CashFlow]):
     def post(self, request: Request, portfolio_id: int) -> Response:
         """Deposit or withdraw at the live unit value, which does not move.
 
-        Open trades are valued at their marks, or by the `unrealized` that comes along.
+        Open trades are valued at their marks, or by the `unrealized` that is sent.
         """
         self._portfolio()
         body = read_body(self, CashFlowCreationSerializer)

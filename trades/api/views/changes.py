@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from rest_framework import serializers
 
-from goals.models import CashFlow, LedgerChange
+from goals.models import LedgerChange
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import ChangeFilter
-from trades.models import Trade
 
 
 class ChangeSerializer(serializers.ModelSerializer[LedgerChange]):
@@ -43,7 +42,4 @@ class ChangeListView(ListView[LedgerChange]):
 
     def get_queryset(self) -> QuerySet[LedgerChange]:
         name = self.request.user.get_username()
-        trades = Trade.objects.filter(user_id=name).values("trade_id")
-        flows = CashFlow.objects.filter(portfolio__user_id=name).values("pk")
-        mine = Q(trade_id__in=trades) | Q(cash_flow_id__in=flows)
-        return LedgerChange.objects.filter(mine)
+        return LedgerChange.objects.filter(portfolio__user_id=name)

@@ -7,12 +7,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
-from goals.decisions.guards import (
-    DailyLossUnknown,
-    DrawdownUnknown,
-    ExposureUnknown,
-    RecordUnknown,
-)
+from goals.decisions.guards.drawdown import DailyLossUnknown, DrawdownUnknown
+from goals.decisions.guards.edge import RecordUnknown
+from goals.decisions.guards.exposure import ExposureUnknown
 from goals.models import FinancialGoal
 from goals.services.trade_forecasts import EdgeUnknown
 from mastertrade.values.exceptions import (
@@ -86,9 +83,9 @@ BEHIND = OpenApiExample(
         "warnings": [
             {
                 "code": "no_record",
-                "message": "The portfolio has 0 of the 20 closed trades that make a "
-                "record: the factor 1.3 rests on the benefit of doubt. The "
-                "portfolio's edge_guard strict holds it at 1.",
+                "message": "The portfolio has 0 of the 20 closed trades that a "
+                "record needs: the factor 1.3 is given on the benefit of the doubt. "
+                "Set the portfolio's edge_guard to strict to hold it at 1.",
             }
         ],
         "goals": [

@@ -23,7 +23,6 @@ from trades.api.serializers.imports import (
     ImportReportSerializer,
     ImportUploadSerializer,
     TradeImportSerializer,
-    show_report,
     split_pairs,
 )
 from trades.api.views.uploads import (
@@ -101,7 +100,7 @@ class ImportTradesView(APIView):
             progress=refuse_slow_reading(),
         )
         _catch_up(user, asked.get("portfolio"), report, now)
-        answer = show_report(report)
+        answer = ImportReportSerializer(report).data
         if report.refused and report.import_id is None and not _read_partial(request):
             words = f"{report.refused} rows are refused, so nothing was imported."
             return Response({"file": [words], **answer}, status.HTTP_400_BAD_REQUEST)

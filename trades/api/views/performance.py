@@ -20,7 +20,10 @@ from mastertrade.values.exceptions import InvalidInput
 from mastertrade.web.api_lists import ListView
 from strategies.models import StrategyInstance
 from trades.api.filters import PerformanceFilter
-from trades.api.serializers.performance import PerformanceSerializer, show_performance
+from trades.api.serializers.performance import (
+    PerformanceSerializer,
+    StrategyPerformance,
+)
 from trades.services.performance import Span, load_performances
 
 UTC = "UTC"
@@ -62,8 +65,8 @@ class PerformanceListView(ListView[StrategyInstance]):
         page = list(self.paginate_queryset(mine) or ())
         names = [one.strategy_id for one in page]
         performances = load_performances(signed_in(request), names, span)
-        rows = [show_performance(one, performances[one.strategy_id]) for one in page]
-        return self.get_paginated_response(rows)
+        rows = [StrategyPerformance(one, performances[one.strategy_id]) for one in page]
+        return self.get_paginated_response(PerformanceSerializer(rows, many=True).data)
 
 
 class PerformanceView(APIView):
@@ -87,7 +90,8 @@ class PerformanceView(APIView):
         portfolio = _find_portfolio(request)
         span = _read_span(request, portfolio, now)
         performances = load_performances(signed_in(request), [strategy_id], span)
-        return Response(show_performance(strategy, performances[strategy_id]))
+        shown = StrategyPerformance(strategy, performances[strategy_id])
+        return Response(PerformanceSerializer(shown).data)
 
 
 def _find_portfolio(request: Request) -> Portfolio | None:

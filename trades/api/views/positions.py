@@ -25,7 +25,6 @@ from trades.api.serializers.positions import (
     MarkedSerializer,
     MarkSerializer,
     PositionSerializer,
-    show_marked,
 )
 from trades.booking.mark import Mark, mark_positions
 from trades.models import Position
@@ -82,7 +81,7 @@ class MarkPositionsView(APIView):
             now=timezone.now(),
             portfolio=portfolio,
         )
-        return Response(show_marked(marked))
+        return Response(MarkedSerializer(marked).data)
 
 
 def _read(data: Any, user: User, portfolio: str | None) -> list[dict[str, Any]]:

@@ -18,7 +18,7 @@ from mastertrade.values.validation import require_not_future
 from mastertrade.web.api_fields import InstantField, StrictSerializer, read_body
 from strategies.models import StrategyInstance
 from strategies.services import no_strategy
-from trades.api.serializers.projection import ProjectionSerializer, show_projection
+from trades.api.serializers.projection import ProjectionSerializer
 from trades.booking.references import find_unknown
 from trades.sizing_calls.forecasts import project
 
@@ -45,13 +45,13 @@ class ProjectionView(APIView):
             OpenApiParameter(
                 "strategy_id",
                 OpenApiTypes.STR,
-                description="Whose edge, instead of the portfolio's.",
+                description="Strategy whose edge replaces the portfolio's.",
             ),
         ],
         responses=ProjectionSerializer,
     )
     def get(self, request: Request, goal_id: int) -> Response:
-        """The probability to reach the goal by its deadline, and what would raise it.
+        """The probability of reaching the goal in time, and what would raise it.
 
         Under the goal's own policy. Without 20 closed trades, or a deadline,
         `probability` is null and `reason` says why. Nothing is booked or decided.
@@ -68,4 +68,5 @@ class ProjectionView(APIView):
             own = StrategyInstance.objects.tradable_in(goal.portfolio)
             if not own.filter(strategy_id=strategy_id).exists():
                 raise no_strategy("strategy_id", own, strategy_id)
-        return Response(show_projection(project(goal, at, strategy_id=strategy_id)))
+        found = project(goal, at, strategy_id=strategy_id)
+        return Response(ProjectionSerializer(found).data)

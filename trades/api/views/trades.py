@@ -30,8 +30,6 @@ from trades.api.serializers.trades import (
     TradeCreationSerializer,
     TradeSerializer,
     VoidedTradeSerializer,
-    show_closed_trade,
-    show_moved,
 )
 from trades.booking.add import add_to_trade
 from trades.booking.close import close_trade
@@ -106,7 +104,7 @@ class TradeListView(ListView[Trade]):
             closed, is_new = record_closed_trade(
                 user=signed_in(request), now=now, **fields
             )
-            answer = show_closed_trade(closed)
+            answer = ClosedTradeSerializer(closed).data
         else:
             trade, is_new = open_trade(user=signed_in(request), now=now, **fields)
             answer = TradeSerializer(trade).data
@@ -144,7 +142,7 @@ class CloseTradeView(APIView):
             now=timezone.now(),
             **body,
         )
-        return Response(show_closed_trade(closed))
+        return Response(ClosedTradeSerializer(closed).data)
 
 
 class AddToTradeView(APIView):
@@ -187,10 +185,10 @@ class VoidTradeView(APIView):
     def post(self, request: Request, trade_id: int) -> Response:
         """Take a trade recorded by mistake out of the ledger; it stays readable."""
         body = read_body(self, VoidSerializer)
-        trade, moves = void_trade(
+        voided = void_trade(
             user=signed_in(request),
             trade_id=trade_id,
             now=timezone.now(),
             **body,
         )
-        return Response(show_moved(trade, moves))
+        return Response(VoidedTradeSerializer(voided).data)

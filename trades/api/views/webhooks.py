@@ -20,7 +20,7 @@ from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
 from goals.api.throttling import count_failure
-from goals.models import User
+from goals.models import ApiToken, User
 from mastertrade.values.exceptions import (
     FillMissing,
     IdempotencyConflict,
@@ -41,12 +41,10 @@ from trades.api.serializers.webhooks import (
     IssuedWebhookSerializer,
     WebhookRequestSerializer,
     WebhookSerializer,
-    show_booked,
-    show_ignored,
 )
 from trades.freqtrade.messages import KINDS, read_kind, read_message
 from trades.freqtrade.tokens import find_webhook, issue_webhook
-from trades.freqtrade.webhook import book_fill
+from trades.freqtrade.webhook import WebhookOutcome, book_fill
 from trades.models import WebhookToken
 
 BOUGHT = {
@@ -71,7 +69,7 @@ class TokenInAddress(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[User, WebhookToken]:
         context: Any = request.parser_context
         try:
-            webhook = find_webhook(context["kwargs"]["token"])
+            webhook = find_webhook(context["kwargs"]["token"], timezone.now())
         except NotFound:
             count_failure(request)
             raise
@@ -132,10 +130,18 @@ class FreqtradeView(APIView):
         body, now = _fields(request.data), timezone.now()
         kind = read_kind(body)
         if kind not in KINDS:
-            return Response(show_ignored(kind))
+            return Response(BookedFillSerializer(_ignored(kind)).data)
         webhook: Any = request.auth
         booked = book_fill(webhook=webhook, message=read_message(body, now), now=now)
-        return Response(show_booked(booked))
+        return Response(BookedFillSerializer(booked).data)
+
+
+def _ignored(kind: str) -> dict[str, Any]:
+    return {
+        "outcome": WebhookOutcome.IGNORED,
+        "detail": f"A message of type {kind} reports no fill; nothing was done. Booked "
+        f"are messages of type {' and '.join(KINDS)}.",
+    }
 
 
 def _fields(body: Any) -> dict[str, Any]:
@@ -143,7 +149,7 @@ def _fields(body: Any) -> dict[str, Any]:
     if isinstance(body, QueryDict):
         twice = [name for name, values in body.lists() if len(values) > 1]
         if twice:
-            raise InvalidInput(twice[0], "comes more than once.")
+            raise InvalidInput(twice[0], "is given more than once.")
         return body.dict()
     if not isinstance(body, dict):
         raise ParseError("A message is an object with fields.")
@@ -160,7 +166,8 @@ class WebhookListView(ListView[WebhookToken]):
     ordering = ("-webhook_id",)
 
     def get_queryset(self) -> QuerySet[WebhookToken]:
-        return WebhookToken.objects.filter(user_id=self.request.user.get_username())
+        mine = WebhookToken.objects.filter(user_id=self.request.user.get_username())
+        return mine.select_related("api_token")
 
     @extend_schema(
         request=WebhookRequestSerializer,
@@ -178,9 +185,17 @@ class WebhookListView(ListView[WebhookToken]):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Issue a webhook's address; it is shown this once."""
+        """Issue a webhook's address; it is shown this once.
+
+        Issued with an API token it ends with it: when that expires or is revoked.
+        """
         body = read_body(self, WebhookRequestSerializer)
-        row, token = issue_webhook(user=signed_in(request), now=timezone.now(), **body)
+        row, token = issue_webhook(
+            user=signed_in(request),
+            now=timezone.now(),
+            api_token=request.auth if isinstance(request.auth, ApiToken) else None,
+            **body,
+        )
         path = reverse("freqtrade-webhook", args=[token])
         answer = {**WebhookSerializer(row).data, "path": path}
         return Response(answer, status=status.HTTP_201_CREATED)

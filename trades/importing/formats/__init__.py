@@ -1,33 +1,16 @@
-"""The formats that can be imported, by name. Pure."""
+"""The formats that can be imported, by name. Pure.
 
-import io
-from collections.abc import Callable, Iterator
+Adding one: docs/architecture.md, "Which files you touch".
+"""
 
-from trades.importing.fills import FillFormat
-from trades.importing.formats import own
-from trades.importing.formats.binance import BINANCE
-from trades.importing.formats.ccxt import CCXT
-from trades.importing.formats.freqtrade import read_freqtrade_stream
-from trades.importing.options import ImportOptions
-from trades.importing.rows import Refusal, TradeRow
+from trades.importing.formats.base import ImportFormat
+from trades.importing.formats.binance import BINANCE_CSV
+from trades.importing.formats.ccxt import CCXT_JSON
+from trades.importing.formats.freqtrade import FREQTRADE
+from trades.importing.formats.own import OWN_CSV, OWN_JSON
 
-Item = TradeRow | Refusal | own.Texts
-Reader = Callable[[io.BufferedReader, ImportOptions], Iterator[Item]]
-
-
-def _read_csv(source: io.BufferedReader, options: ImportOptions) -> Iterator[Item]:
-    return iter(own.read_csv(source))
-
-
-def _read_json(source: io.BufferedReader, options: ImportOptions) -> Iterator[Item]:
-    return iter(own.read_json(source))
-
-
-FORMATS: dict[str, Reader] = {
-    "freqtrade": read_freqtrade_stream,
-    "mastertrade-csv": _read_csv,
-    "mastertrade-json": _read_json,
+# The first that a file looks like is what it is called.
+FORMATS: dict[str, ImportFormat] = {
+    one.name: one for one in (BINANCE_CSV, OWN_CSV, OWN_JSON, CCXT_JSON, FREQTRADE)
 }
-# Files of fills, which become trades once they are paired.
-FILL_FORMATS: dict[str, FillFormat] = {"binance-csv": BINANCE, "ccxt-json": CCXT}
-FORMAT_NAMES = tuple(sorted({*FORMATS, *FILL_FORMATS}))
+FORMAT_NAMES = tuple(sorted(FORMATS))

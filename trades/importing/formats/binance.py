@@ -15,10 +15,11 @@ from decimal import Decimal
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import EXACT, exactly, format_plain
 from trades.importing.fills import Fees, Fill, FillFile, FillFormat, sort_fees
+from trades.importing.formats.base import ImportFormat
 from trades.importing.markets import split_market, split_suffixed
 from trades.importing.numbers import Amount, read_amount, read_suffixed
 from trades.importing.options import DateOrder, ImportOptions
-from trades.importing.rows import Refusal
+from trades.importing.rows import Refusal, Unreadable
 
 LONGEST_FIELD = 10_000
 FIRST_YEAR = 2017  # in July the exchange opened
@@ -32,14 +33,14 @@ EXPORT = "Export the history again, and import the file without opening it in Ex
 # Excel writes long figures like that, and leaves digits out; Binance writes 1.2E-7.
 SHORTENED = re.compile(r"\dE(?:\+\d|-0)\d*")
 SEPARATORS = (",", ";", "\t")
-# The rows of most files: every field as Binance writes it, every coin of letters alone.
-# What does not match is not wrong, only to be looked at closely.
-PLAIN_LAYOUT = ["pair", "side", "price", "executed", "amount", "fee"]
-PLAIN_FIGURE = r"([0-9]{1,15}(?:\.[0-9]{1,12})?)"
-PLAIN_ROW = re.compile(
+# The rows of most files, read in one match: every field as Binance writes it, every
+# coin of letters only. What does not match is not wrong, only read field by field.
+FAST_LAYOUT = ["pair", "side", "price", "executed", "amount", "fee"]
+FAST_FIGURE = r"([0-9]{1,15}(?:\.[0-9]{1,12})?)"
+FAST_ROW = re.compile(
     r"(20(?:1[7-9]|[2-9][0-9])-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}),"
-    rf"([A-Z]{{2,30}}),(BUY|SELL),{PLAIN_FIGURE},{PLAIN_FIGURE}([A-Z]+),"
-    rf"{PLAIN_FIGURE}([A-Z]+),{PLAIN_FIGURE}([A-Z]+)"
+    rf"([A-Z]{{2,30}}),(BUY|SELL),{FAST_FIGURE},{FAST_FIGURE}([A-Z]+),"
+    rf"{FAST_FIGURE}([A-Z]+),{FAST_FIGURE}([A-Z]+)"
 ).fullmatch
 SIDES = {"BUY": True, "SELL": False}
 
@@ -62,19 +63,19 @@ class _Layout:
     has_commas: bool
 
     @property
-    def is_plain(self) -> bool:
-        """Whether `PLAIN_ROW` is in this order of columns."""
+    def has_fast_layout(self) -> bool:
+        """Whether `FAST_ROW` is in this order of columns."""
         order = [name.casefold() for name in self.names]
-        return order[1:] == PLAIN_LAYOUT and self.date == 0 and self.zone == UTC
+        return order[1:] == FAST_LAYOUT and self.date == 0 and self.zone == UTC
+
+    def wrong(self, place: int, reason: str) -> Unreadable:
+        return Unreadable(self.names[place], reason)
 
 
-class _Wrong(Exception):
-    """A line cannot be read: the position of the field, and why."""
-
-    def __init__(self, position: int, reason: str) -> None:
-        super().__init__(reason)
-        self.position = position
-        self.reason = reason
+LAYOUTS = (
+    {"pair", "side", "price", "executed", "amount", "fee"},
+    {"market", "type", "price", "amount", "total", "fee"},
+)
 
 
 def open_binance(source: io.BufferedReader, options: ImportOptions) -> FillFile:
@@ -107,7 +108,13 @@ def open_binance(source: io.BufferedReader, options: ImportOptions) -> FillFile:
     )
 
 
-BINANCE = FillFormat(open_binance, name="binance", separator="", asks_venue=False)
+BINANCE_CSV = ImportFormat(
+    name="binance-csv",
+    words="Binance's trade history",
+    read=FillFormat(open_binance, name="binance", separator="", asks_venue=False),
+    rows_per_second=2_500,
+    looks_like=lambda names: any(names >= layout for layout in LAYOUTS),
+)
 
 
 def _find_layout(
@@ -157,14 +164,14 @@ def _fills(
     reader: Iterator[list[str]], layout: _Layout, lines: io.TextIOWrapper
 ) -> Iterator[Fill | Refusal]:
     width = len(layout.names)
-    is_plain = layout.is_plain
+    has_fast_layout = layout.has_fast_layout
     line = 1
     try:
         for row in reader:
             # The header was read before; `line_num` is of csv's readers.
             line = 1 + reader.line_num  # type: ignore[attr-defined]
-            if is_plain and (found := PLAIN_ROW(",".join(row))):
-                fill = _read_plain(line, found.groups())
+            if has_fast_layout and (found := FAST_ROW(",".join(row))):
+                fill = _read_fast(line, found.groups())
                 if fill is not None:
                     yield fill
                     continue
@@ -176,8 +183,8 @@ def _fills(
                 continue
             try:
                 yield _read_fill(line, [field.strip() for field in row], layout)
-            except _Wrong as wrong:
-                yield Refusal(line, layout.names[wrong.position], wrong.reason)
+            except Unreadable as wrong:
+                yield Refusal(line, wrong.column, wrong.reason)
     except (UnicodeDecodeError, csv.Error) as error:
         raise InvalidInput(
             "file", f"is not a CSV after line {line}: {error}."
@@ -186,8 +193,8 @@ def _fills(
         lines.detach()
 
 
-def _read_plain(line: int, fields: Sequence[str]) -> Fill | None:
-    """A plain row; None where the figures do not go together as they stand."""
+def _read_fast(line: int, fields: Sequence[str]) -> Fill | None:
+    """A row that matched; None where its figures do not agree as they stand."""
     date, pair, side, price_text, quantity_text, base, total, quote, fee, coin = fields
     if pair != base + quote:
         return None
@@ -225,11 +232,11 @@ def _read_fill(line: int, row: Sequence[str], layout: _Layout) -> Fill:
     at = _read_time(row[layout.date], layout)
     side = SIDES.get(row[layout.side].upper())
     if side is None:
-        raise _Wrong(layout.side, "must be BUY or SELL.")
-    price = _positive(read_amount(row[layout.price]), layout.price)
+        raise layout.wrong(layout.side, "must be BUY or SELL.")
+    price = _positive(read_amount(row[layout.price]), layout, layout.price)
     base, quote = _split_pair(row, layout)
     quantity = _positive(
-        read_suffixed(row[layout.quantity], (base,)), layout.quantity, base
+        read_suffixed(row[layout.quantity], (base,)), layout, layout.quantity, base
     )
     _check_total(row, layout, price, quantity, quote)
     return Fill(
@@ -248,12 +255,12 @@ def _read_fill(line: int, row: Sequence[str], layout: _Layout) -> Fill:
 def _refuse_resaved(row: Sequence[str], layout: _Layout) -> None:
     for position in (layout.price, layout.quantity, layout.total, layout.fee):
         if "E" in row[position] and SHORTENED.search(row[position]):
-            raise _Wrong(
+            raise layout.wrong(
                 position,
                 f"{row[position]!r} is a figure that Excel shortened. {EXPORT}",
             )
         if "," in row[position] and not layout.has_commas:
-            raise _Wrong(
+            raise layout.wrong(
                 position,
                 f"{row[position]!r} has a comma, in front of decimals or of thousands. "
                 f"{EXPORT}",
@@ -263,26 +270,26 @@ def _refuse_resaved(row: Sequence[str], layout: _Layout) -> None:
 def _read_time(text: str, layout: _Layout) -> datetime:
     found = DATE.fullmatch(text)
     if found is None:
-        raise _Wrong(
+        raise layout.wrong(
             layout.date, f"{text!r} is not a time such as 2021-03-01 12:34:56."
         )
     first, _, second, third, hour, minute, seconds, fraction, half = found.groups()
     if seconds is None:
-        raise _Wrong(
+        raise layout.wrong(
             layout.date, f"{text!r} has no seconds, so a program changed it. {EXPORT}"
         )
     if half is not None:
-        raise _Wrong(layout.date, f"{text!r} is not a time of 24 hours. {EXPORT}")
+        raise layout.wrong(layout.date, f"{text!r} is not a time of 24 hours. {EXPORT}")
     year, month, day = _order_date(text, (first, second, third), layout)
     if year < FIRST_YEAR:
-        raise _Wrong(layout.date, f"{text!r} is before {FIRST_YEAR}.")
+        raise layout.wrong(layout.date, f"{text!r} is before {FIRST_YEAR}.")
     micro = int((fraction or "0").ljust(6, "0"))
     clock = (int(hour), int(minute), int(seconds), micro)
     try:
         given = datetime(year, month, day, *clock, tzinfo=layout.zone)
         return given.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise _Wrong(layout.date, "is not a day and hour that exists.") from None
+        raise layout.wrong(layout.date, "is not a day and hour that exists.") from None
 
 
 def _order_date(
@@ -291,7 +298,7 @@ def _order_date(
     """Year, month and day; only a year of four digits in front speaks for itself."""
     order = layout.date_order
     if order is None and len(parts[0]) != 4:
-        raise _Wrong(
+        raise layout.wrong(
             layout.date,
             f"{text!r} may mean several days: the year has two digits, or does not "
             f"come first. {EXPORT} If all dates of the file are in one order, name it: "
@@ -302,16 +309,20 @@ def _order_date(
         places = DateOrder.YMD.value
     year, month, day = (parts[places.index(letter)] for letter in "ymd")
     if len(year) not in {2, 4} or len(month) > 2 or len(day) > 2:
-        raise _Wrong(layout.date, f"{text!r} is not a date in the order {places}.")
+        raise layout.wrong(
+            layout.date, f"{text!r} is not a date in the order {places}."
+        )
     return int(year) + (2000 if len(year) == 2 else 0), int(month), int(day)
 
 
-def _positive(amount: Amount | None, position: int, coin: str = "") -> Amount:
+def _positive(
+    amount: Amount | None, layout: _Layout, position: int, coin: str = ""
+) -> Amount:
     if amount is None or amount.coin not in {"", coin}:
         wanted = f" of {coin}" if coin else ""
-        raise _Wrong(position, f"is not a plain number{wanted}.")
+        raise layout.wrong(position, f"is not a plain number{wanted}.")
     if amount.value <= 0:
-        raise _Wrong(position, "must be above 0.")
+        raise layout.wrong(position, "must be above 0.")
     return amount
 
 
@@ -325,7 +336,7 @@ def _split_pair(row: Sequence[str], layout: _Layout) -> tuple[str, str]:
         found = split_market(pair, coin)
     if found is None:
         given = "cannot be distinguished into what was traded and what it was paid in."
-        raise _Wrong(layout.pair, given)
+        raise layout.wrong(layout.pair, given)
     return found
 
 
@@ -337,13 +348,13 @@ def _check_total(
         return
     total = read_suffixed(row[layout.total], (quote,))
     if total is None or total.coin not in {"", quote}:
-        raise _Wrong(layout.total, f"is not a plain number of {quote}.")
+        raise layout.wrong(layout.total, f"is not a plain number of {quote}.")
     given = price.value * quantity.value
     # Each of the three may have been rounded in its last place.
     rounding = total.step + price.step * quantity.value + quantity.step * price.value
     if abs(total.value - given) > rounding:
-        raise _Wrong(
-            layout.total, f"is not what price and quantity make, {format_plain(given)}."
+        raise layout.wrong(
+            layout.total, f"is not price times quantity, {format_plain(given)}."
         )
 
 
@@ -353,12 +364,12 @@ def _read_fees(row: Sequence[str], layout: _Layout, base: str, quote: str) -> Fe
         return Fees()
     fee = read_suffixed(text, (base, quote))
     if fee is None:
-        raise _Wrong(layout.fee, "is not a plain number with its coin.")
+        raise layout.wrong(layout.fee, "is not a plain number with its coin.")
     coin = fee.coin
     if not coin and layout.fee_coin is not None:
         coin = row[layout.fee_coin].upper()
     if fee.value and not coin:
-        raise _Wrong(layout.fee, "names no coin.")
+        raise layout.wrong(layout.fee, "names no coin.")
     fees = sort_fees([(fee.value, coin or quote)], base=base, quote=quote)
     assert isinstance(fees, Fees)
     return fees

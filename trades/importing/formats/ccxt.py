@@ -2,12 +2,12 @@
 
 An array, or one trade a line. Numbers may be numbers or texts; whatever is missing is
 null. Linear contracts (`BTC/USDT:USDT`) may be sold short. Some venues put funding
-among the fills, others settlements: `info`, the venue's own answer, tells them apart.
+among the fills, others settlements: `info`, the venue's own answer, distinguishes them.
 """
 
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -24,12 +24,13 @@ from trades.importing.fills import (
     FillFile,
     FillFormat,
     Roundings,
-    settle_figure,
+    clean_figure,
     sort_fees,
 )
+from trades.importing.formats.base import ImportFormat, count_symbols
 from trades.importing.formats.own import each_object
 from trades.importing.options import ImportOptions
-from trades.importing.rows import Refusal
+from trades.importing.rows import Refusal, Unreadable
 
 SYMBOL = re.compile(r"([^/:\s]+)/([^/:\s]+)(?::([^/:\s-]+)(?:-\d+)?)?", re.ASCII)
 BARE_SYMBOL = re.compile(r"[^/:\s]+", re.ASCII)
@@ -56,15 +57,6 @@ TRADED = {
 }
 
 
-class _Wrong(Exception):
-    """A trade cannot be read: the field, and why."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        super().__init__(reason)
-        self.field = field
-        self.reason = reason
-
-
 def open_ccxt(source: io.BufferedReader, options: ImportOptions) -> FillFile:
     """Nothing is read yet; `line` counts the trades from 1.
 
@@ -87,7 +79,24 @@ def open_ccxt(source: io.BufferedReader, options: ImportOptions) -> FillFile:
     )
 
 
-CCXT = FillFormat(open_ccxt, name="ccxt", separator="/", asks_venue=True)
+def _looks_like(names: Set[str]) -> bool:
+    has_size = "amount" in names or "cost" in names
+    return has_size and names >= {"side", "price", "symbol"}
+
+
+def _count_rows(head: bytes) -> int:
+    """A venue's own answer inside (`info`) names its symbol once more."""
+    return head.count(b'"info"') or count_symbols(head)
+
+
+CCXT_JSON = ImportFormat(
+    name="ccxt-json",
+    words="fills as ccxt gives them",
+    read=FillFormat(open_ccxt, name="ccxt", separator="/", asks_venue=True),
+    rows_per_second=2_500,
+    looks_like=_looks_like,
+    count_rows=_count_rows,
+)
 
 
 def _fills(
@@ -99,8 +108,8 @@ def _fills(
             continue
         try:
             yield _Reader(number, given, options, roundings).read()
-        except _Wrong as wrong:
-            yield Refusal(number, wrong.field, wrong.reason)
+        except Unreadable as wrong:
+            yield Refusal(number, wrong.column, wrong.reason)
 
 
 class _Reader:
@@ -114,19 +123,19 @@ class _Reader:
         roundings: Roundings,
     ) -> None:
         self._line = line
-        self._told = given
+        self._given = given
         self._options = options
         self._roundings = roundings
 
     def read(self) -> Fill:
         symbol, base, quote, is_contract = self._read_symbol()
-        given = self._told
+        given = self._given
         side = SIDES.get(str(given.get("side")).lower())
         if side is None:
-            raise _Wrong("side", "must be buy or sell.")
+            raise Unreadable("side", "must be buy or sell.")
         is_funding = _is_funding(given)
         if is_funding and not is_contract:
-            raise _Wrong("info", "is funding, which only contracts have.")
+            raise Unreadable("info", "is funding, which only contracts have.")
         price = self._positive("price")
         fees = self._read_fees(base, quote, is_funding)
         return Fill(
@@ -146,59 +155,65 @@ class _Reader:
         )
 
     def _read_symbol(self) -> tuple[str, str, str, bool]:
-        symbol = self._told.get("symbol")
+        symbol = self._given.get("symbol")
         if not isinstance(symbol, str) or len(symbol) > LONGEST_SYMBOL:
-            raise _Wrong("symbol", "is not a symbol such as BTC/USDT or BTC/USDT:USDT.")
+            raise Unreadable(
+                "symbol", "is not a symbol such as BTC/USDT or BTC/USDT:USDT."
+            )
         symbol = symbol.replace(" ", ".")  # BRK B of some brokers is BRK.B
         found = SYMBOL.fullmatch(symbol)
         if found is None and BARE_SYMBOL.fullmatch(symbol):
             quote = self._options.quote_currency
             if quote is not None:
                 return symbol, symbol, quote, False
-            raise _Wrong(
+            raise Unreadable(
                 "symbol",
                 f"is {symbol}, without the currency of its price: write {symbol}/USD, "
                 "or name one for all such symbols (--quote-currency USD).",
             )
         if found is None:
-            raise _Wrong("symbol", "is not a symbol such as BTC/USDT or BTC/USDT:USDT.")
+            raise Unreadable(
+                "symbol", "is not a symbol such as BTC/USDT or BTC/USDT:USDT."
+            )
         base, quote, settle = found.groups()
         if settle not in {None, quote}:
-            told_of = f"is settled in {settle}: only linear contracts can be imported."
-            raise _Wrong("symbol", told_of)
+            message = f"is settled in {settle}: only linear contracts can be imported."
+            raise Unreadable("symbol", message)
         return found[0], base, quote, settle is not None
 
     def _read_quantity(
         self, symbol: str, price: Decimal, is_contract: bool, is_funding: bool
     ) -> Decimal:
         """In units of the base; made of cost and price where no amount is given."""
-        if self._told.get("amount") is None:
-            return self._settled("amount", self._divide_cost(price))
+        if self._given.get("amount") is None:
+            return self._cleaned("amount", self._divide_cost(price))
         amount = self._positive("amount")
         if not is_contract or is_funding:
             return amount
-        return self._settled("amount", self._measure_contracts(symbol, amount, price))
+        return self._cleaned("amount", self._measure_contracts(symbol, amount, price))
 
     @exactly
     def _divide_cost(self, price: Decimal) -> Decimal:
-        cost = _read_number(self._told.get("cost"), "cost")
+        cost = _read_number(self._given.get("cost"), "cost")
         if not cost:
-            raise _Wrong("amount", "is missing, and there is no cost to make it of.")
+            raise Unreadable(
+                "amount", "is missing, and there is no cost to derive it from."
+            )
         return abs(cost) / price
 
     @exactly
     def _measure_contracts(
         self, symbol: str, amount: Decimal, price: Decimal
     ) -> Decimal:
-        """Some venues count contracts; the cost tells how much of the base one is.
+        """Some venues count contracts; `cost` gives how much of the base one is.
 
         That is a power of ten, unless the caller gives it.
         """
         given = self._options.contract_sizes.get(symbol)
-        cost = _read_number(self._told.get("cost"), "cost")
+        cost = _read_number(self._given.get("cost"), "cost")
         if not cost:
             if given is None:
-                raise _Wrong(
+                raise Unreadable(
                     "cost",
                     "is missing, so the size of a contract is unknown: give it in "
                     f"units of the base (--contract-size {symbol}=0.01; 1 where the "
@@ -211,67 +226,67 @@ class _Reader:
             power = int(size.log10().to_integral_value())
             exact = Decimal(1).scaleb(power) if abs(power) <= LARGEST_POWER else size
             if exact == size and abs(power) > LARGEST_POWER:
-                raise _Wrong("cost", "is not what amount and price make.")
+                raise Unreadable("cost", "is not amount times price.")
         if abs(size - exact) > exact * COST_TOLERANCE:
-            raise _Wrong(
+            raise Unreadable(
                 "cost",
-                f"is not what amount and price make: a contract would be {size:.6g} "
+                f"is not amount times price: a contract would be {size:.6g} "
                 "of the base. Give its size if that is right "
                 f"(--contract-size {symbol}=…).",
             )
         return amount * exact
 
     def _positive(self, field: str) -> Decimal:
-        value = _read_number(self._told.get(field), field)
+        value = _read_number(self._given.get(field), field)
         if value is None:
-            raise _Wrong(field, "is missing.")
+            raise Unreadable(field, "is missing.")
         if value <= 0:
-            raise _Wrong(field, "must be above 0.")
-        return self._settled(field, value)
+            raise Unreadable(field, "must be above 0.")
+        return self._cleaned(field, value)
 
-    def _settled(self, field: str, value: Decimal) -> Decimal:
+    def _cleaned(self, field: str, value: Decimal) -> Decimal:
         """Rounded to what a venue can mean, and noted if that changes it."""
-        settled = settle_figure(value)
-        if settled != value:
-            if not settled:
-                raise _Wrong(field, "is smaller than the 12 decimal places stored.")
-            self._roundings.note(self._line, field, value, settled)
-        return settled
+        cleaned = clean_figure(value)
+        if cleaned != value:
+            if not cleaned:
+                raise Unreadable(field, "is smaller than the 12 decimal places stored.")
+            self._roundings.note(self._line, field, value, cleaned)
+        return cleaned
 
     def _read_fees(self, base: str, quote: str, is_funding: bool) -> Fees:
         """`fees` where it holds any, else `fee`; ccxt fills in both with the same."""
-        several = self._told.get("fees")
+        several = self._given.get("fees")
         if several is not None and not isinstance(several, list):
-            raise _Wrong("fees", "is not a list.")
+            raise Unreadable("fees", "is not a list.")
         field = "fees" if several else "fee"
         paid = []
-        said = False
-        for fee in several or [self._told.get("fee")]:
+        has_cost = False
+        for fee in several or [self._given.get("fee")]:
             if fee is None:
                 continue
             if not isinstance(fee, dict):
-                raise _Wrong(field, "is not an object with cost and currency.")
+                raise Unreadable(field, "is not an object with cost and currency.")
             cost = _read_number(fee.get("cost"), field)
-            said = said or cost is not None
+            has_cost = has_cost or cost is not None
             if cost:
-                paid.append((self._settled_fee(field, cost), self._coin(field, fee)))
-        if is_funding and not said:
-            raise _Wrong(field, "is missing: it is what the funding of a position was.")
+                paid.append((self._cleaned_fee(field, cost), self._coin(field, fee)))
+        if is_funding and not has_cost:
+            raise Unreadable(field, "is missing: it is the amount of the funding.")
         fees = sort_fees(paid, base=base, quote=quote)
         if isinstance(fees, str):
-            raise _Wrong(field, fees)
+            raise Unreadable(field, fees)
         return fees
 
-    def _settled_fee(self, field: str, cost: Decimal) -> Decimal:
-        settled = settle_figure(cost)
-        if settled != cost:
-            self._roundings.note(self._line, field, cost, settled)
-        return settled
+    def _cleaned_fee(self, field: str, cost: Decimal) -> Decimal:
+        cleaned = clean_figure(cost)
+        if cleaned != cost:
+            self._roundings.note(self._line, field, cost, cleaned)
+        return cleaned
 
     def _coin(self, field: str, fee: Mapping[str, Any]) -> str:
         coin = fee.get("currency") or self._options.fee_currency
         if not isinstance(coin, str):
-            raise _Wrong(
+            raise Unreadable(
                 field,
                 "names no currency: name one for all such fees (--fee-currency USDT).",
             )
@@ -295,10 +310,10 @@ def _is_funding(given: Mapping[str, Any]) -> bool:
     kind = info.get("execType") if isinstance(info, dict) else None
     is_other = isinstance(kind, str) and kind and kind.lower() not in TRADED
     if is_other or (kind := next(iter(kinds & SETTLED), None)):
-        raise _Wrong(
+        raise Unreadable(
             "info",
-            f"is an execution of the kind {kind}, which is not a trade: take it out of "
-            "the file, and book what it moved as a trade or a cash flow.",
+            f"is an execution of the kind {kind}, which is not a trade: remove it "
+            "from the file, and record its effect as a trade or a cash flow.",
         )
     return False
 
@@ -307,14 +322,14 @@ def _read_number(value: Any, field: str) -> Decimal | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int, Decimal)):
-        raise _Wrong(field, "is not a number.")
+        raise Unreadable(field, "is not a number.")
     text = str(value).strip()
     if NUMBER.fullmatch(text) is None:
-        raise _Wrong(field, "is not a plain number.")
+        raise Unreadable(field, "is not a plain number.")
     try:
         return Decimal(text)
     except InvalidOperation:
-        raise _Wrong(field, "is not a plain number.") from None
+        raise Unreadable(field, "is not a plain number.") from None
 
 
 def _read_time(given: Mapping[str, Any]) -> datetime:
@@ -324,21 +339,21 @@ def _read_time(given: Mapping[str, Any]) -> datetime:
     try:
         at = datetime.fromisoformat(str(given.get("datetime")))
         if at.tzinfo is None:
-            raise _Wrong("datetime", "needs an offset, such as Z.")
+            raise Unreadable("datetime", "needs an offset, such as Z.")
         at = at.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise _Wrong("datetime", "is not an instant.") from None
+        raise Unreadable("datetime", "is not an instant.") from None
     if at < EARLIEST:
-        raise _Wrong("datetime", f"is before {EARLIEST_FILL}.")
+        raise Unreadable("datetime", f"is before {EARLIEST_FILL}.")
     return at
 
 
 def _of_milliseconds(stamp: Decimal) -> datetime:
-    """ccxt counts milliseconds; seconds and microseconds are told by their size."""
+    """ccxt counts milliseconds; seconds and microseconds show by their size."""
     try:
         at = EPOCH + timedelta(microseconds=int(stamp * 1000))
     except (ValueError, OverflowError):
-        raise _Wrong(
+        raise Unreadable(
             "timestamp",
             f"is {stamp:f}, a time of no calendar in milliseconds: are these "
             "microseconds or nanoseconds?",
@@ -346,7 +361,7 @@ def _of_milliseconds(stamp: Decimal) -> datetime:
     if at >= EARLIEST:
         return at
     hint = "are these seconds?" if stamp > 0 else "there is no time."
-    raise _Wrong(
+    raise Unreadable(
         "timestamp",
         f"is {stamp:f}, in milliseconds {at:%Y-%m-%d}, before {EARLIEST_FILL}: {hint}",
     )
@@ -356,10 +371,10 @@ def _read_id(value: Any, field: str) -> str | None:
     if value is None or value == "":
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise _Wrong(field, "must be a text or a number.")
+        raise Unreadable(field, "must be text or a number.")
     text = str(value)
     if UNSTORABLE(text):
-        raise _Wrong(field, HIDDEN_FOUND)
+        raise Unreadable(field, HIDDEN_FOUND)
     return text
 
 

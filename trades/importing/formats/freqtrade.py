@@ -20,20 +20,18 @@ from typing import IO, Any, BinaryIO
 from uuid import uuid4
 
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import PRICE, round_to
+from mastertrade.values.money import ONE, PRICE, ZERO, round_to
 from trades.enums import Side
 from trades.importing.fills import LONGEST_ORDER
+from trades.importing.formats.base import ImportFormat
 from trades.importing.formats.freqtrade_trades import (
-    ONE,
-    ZERO,
     BotFill,
     BotTrade,
-    Unusable,
     rows_of,
 )
 from trades.importing.formats.freqtrade_trades import read_number as number
 from trades.importing.options import ImportOptions
-from trades.importing.rows import FilledOrder, Refusal, TradeRow
+from trades.importing.rows import FilledOrder, Refusal, TradeRow, Unreadable
 
 NEEDED = {
     "trades": {"id", "pair", "is_open", "open_rate", "amount", "open_date"},
@@ -138,13 +136,14 @@ def _state(path: Path) -> tuple[int, int] | None:
     return state.st_size, state.st_mtime_ns
 
 
-def read_freqtrade_stream(
+def read_freqtrade(
     source: io.BufferedReader, options: ImportOptions
 ) -> Iterator[TradeRow | Refusal]:
-    """The same from a stream, which SQLite cannot read: by way of the disk.
+    """Every trade with its closed parts; a `Refusal` for one that cannot be read.
 
-    The copy has a name only while SQLite opens it, so that a process that is killed
-    leaves no file.
+    Raises `InvalidInput` for `file` where it is not a database of freqtrade. SQLite
+    cannot read a stream, so it is copied to the disk first, under a name only while
+    SQLite opens it: a process that is killed leaves no file.
     """
     with tempfile.TemporaryFile() as copy:
         shutil.copyfileobj(source, copy)
@@ -174,16 +173,8 @@ def _named(file: IO[bytes]) -> Iterator[Path]:
         path.unlink()
 
 
-def read_freqtrade(path: Path, options: ImportOptions) -> Iterator[TradeRow | Refusal]:
-    """Every trade with its closed parts; a `Refusal` for one that cannot be read.
-
-    Raises `InvalidInput` for `file` where it is not a database of freqtrade.
-    """
-    yield from _read_all(_open(path), options)
-
-
 def _open(path: Path) -> sqlite3.Connection:
-    # Immutable: nothing is locked or written, and a log beside the file is not read.
+    # Immutable: nothing is locked or written, and a log next to the file is not read.
     address = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
     try:
         return sqlite3.connect(address, uri=True)
@@ -242,7 +233,7 @@ def _read_trade(
         rows = list(rows_of(trade, fills, options.account))
         if rows:
             rows[0] = replace(rows[0], orders=tuple(_filled_orders(orders, fills)))
-    except Unusable as why:
+    except Unreadable as why:
         yield Refusal(key, why.column, f"Trade {key}: {why.reason}")
         return
     except ArithmeticError:
@@ -268,7 +259,7 @@ def _trade(row: Row, options: ImportOptions) -> BotTrade:
     fee = number(row, "fee") or ZERO
     pair = _text(row, "pair")
     stop = number(row, "initial_stop_loss") or ZERO
-    # An open trade's `close_profit_abs` is that of its last part alone.
+    # An open trade's `close_profit_abs` is that of its last part only.
     profit = number(row, "realized_profit" if is_open else "close_profit_abs")
     return BotTrade(
         trade_id=row["id"],
@@ -311,7 +302,7 @@ def _fill(trade: BotTrade, order: Row) -> BotFill:
     prices = (number(order, n) for n in ("average", "price", "stop_price", "ft_price"))
     rate = next((price for price in prices if price), None)
     if rate is None:
-        raise Unusable("price", f"order {order['id']} has none.")
+        raise Unreadable("price", f"order {order['id']} has none.")
     at = next(
         (name for name in ("order_filled_date", "order_date") if order.get(name)), None
     )
@@ -397,7 +388,7 @@ def _columns(database: sqlite3.Connection, table: str) -> set[str]:
 def _needed(row: Row, name: str) -> Decimal:
     found = number(row, name)
     if found is None:
-        raise Unusable(name, "is missing.")
+        raise Unreadable(name, "is missing.")
     return found
 
 
@@ -408,7 +399,7 @@ def _or(value: Decimal | None, other: Decimal) -> Decimal:
 def _text(row: Row, name: str) -> str:
     value = row.get(name)
     if not isinstance(value, str) or not value:
-        raise Unusable(name, "is missing.")
+        raise Unreadable(name, "is missing.")
     return value
 
 
@@ -417,12 +408,20 @@ def _instant(row: Row, name: str) -> datetime:
     try:
         at = datetime.fromisoformat(_text(row, name))
     except ValueError as error:
-        if isinstance(error, Unusable):
-            raise
-        raise Unusable(name, f"is not an instant: {row[name]!r}.") from error
+        raise Unreadable(name, f"is not an instant: {row[name]!r}.") from error
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _quote_of(pair: str) -> str:
     """BTC/USDT and BTC/USDT:USDT are paid in USDT."""
     return pair.partition("/")[2].partition(":")[0]
+
+
+FREQTRADE = ImportFormat(
+    name="freqtrade",
+    words="an SQLite database, as freqtrade has",
+    read=read_freqtrade,
+    rows_per_second=1_500,
+    bytes_per_row=900,  # of a trade with its orders
+    magic=b"SQLite format 3\x00",
+)

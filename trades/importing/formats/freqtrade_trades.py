@@ -17,29 +17,19 @@ from mastertrade.values.money import (
     FACTOR,
     MONEY,
     PRICE,
+    ZERO,
     exactly,
     format_plain,
     round_to,
 )
 from trades.enums import Side
-from trades.importing.rows import TradeRow
+from trades.importing.rows import TradeRow, Unreadable
 
-ZERO = Decimal(0)
-ONE = Decimal(1)
 # freqtrade rounds what every exit made to 8 places and reckons in floats.
 ROUNDING_PER_EXIT = Decimal("0.00000002")
 ROUNDING_RATIO = Decimal("0.0000000001")
 # freqtrade ends a trade that has sold 98 % of it: the rest went in fees.
 DUST = Decimal("0.02")
-
-
-class Unusable(ValueError):
-    """A trade that cannot be imported; `column` is freqtrade's."""
-
-    def __init__(self, column: str, reason: str) -> None:
-        super().__init__(reason)
-        self.column = column
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +63,7 @@ class BotTrade:
 class BotFill:
     """A filled row of freqtrade's table `orders`, oldest key first.
 
-    `funding` is None where the schema does not tell it by order.
+    `funding` is None where the schema does not give it by order.
     """
 
     order_id: int
@@ -112,14 +102,14 @@ def rows_of(
     """The trade's row, and one for each part that was closed before its end.
 
     The last exit of a closed trade is the trade's own row. Nothing for a trade that has
-    not been entered yet. Raises `Unusable`.
+    not been entered yet. Raises `Unreadable`.
     """
     exits, held = _walk(trade, _with_funding(trade, fills or _as_orders(trade)))
     if not trade.is_open and not exits:
-        raise Unusable("close_rate", "is closed, but no exit of it was filled.")
+        raise Unreadable("close_rate", "is closed, but no exit of it was filled.")
     if trade.is_open and not (held.quantity > 0 and trade.amount):
         if exits:
-            raise Unusable("is_open", "is open, but its orders leave nothing.")
+            raise Unreadable("is_open", "is open, but its orders leave nothing open.")
         return
     if not trade.is_open:
         _refuse_rest(exits, held)
@@ -140,7 +130,7 @@ def _refuse_rest(exits: Sequence[Exited], held: Held) -> None:
     """A closed trade has sold what it bought, but for dust."""
     sold = sum((one.quantity for one in exits), ZERO)
     if abs(held.quantity) > (sold + held.quantity) * DUST:
-        raise Unusable(
+        raise Unreadable(
             "amount",
             f"is closed, but its orders sold {format_plain(sold)} of "
             f"{format_plain(sold + held.quantity)}.",
@@ -211,7 +201,7 @@ def _walk(trade: BotTrade, fills: Sequence[BotFill]) -> tuple[list[Exited], Held
     amount, cost, average, funding = ZERO, ZERO, ZERO, ZERO
     for fill in fills:
         if fill.amount <= 0:
-            raise Unusable("filled", f"order {fill.order_id} filled nothing.")
+            raise Unreadable("filled", f"order {fill.order_id} filled nothing.")
         funding += fill.funding or ZERO
         if fill.is_entry:
             amount += fill.amount
@@ -219,7 +209,7 @@ def _walk(trade: BotTrade, fills: Sequence[BotFill]) -> tuple[list[Exited], Held
             average = cost / amount
             continue
         if not average:
-            raise Unusable("", f"order {fill.order_id} leaves before any entered.")
+            raise Unreadable("", f"order {fill.order_id} exits before any entry.")
         amount -= fill.amount
         cost -= fill.amount * average
         exits.append(_exit(trade, fill, average, funding))
@@ -254,7 +244,7 @@ def _agreed(trade: BotTrade, exits: list[Exited]) -> list[Exited]:
     allowed = ROUNDING_PER_EXIT * len(exits) + volume * ROUNDING_RATIO
     if abs(given - made) > allowed:
         column = "realized_profit" if trade.is_open else "close_profit_abs"
-        raise Unusable(
+        raise Unreadable(
             column,
             f"is {format_plain(given)}, but the orders make {format_plain(made)}.",
         )
@@ -263,7 +253,7 @@ def _agreed(trade: BotTrade, exits: list[Exited]) -> list[Exited]:
 
 
 def _with_funding(trade: BotTrade, fills: Sequence[BotFill]) -> Sequence[BotFill]:
-    """Where the orders do not tell the funding, all of it belongs to the last."""
+    """Where the orders do not give the funding, all of it belongs to the last."""
     if not fills or fills[-1].funding is not None:
         return fills
     return [*fills[:-1], replace(fills[-1], funding=trade.funding)]
@@ -275,7 +265,7 @@ def _as_orders(trade: BotTrade) -> list[BotFill]:
     if trade.is_open:
         return [replace(entry, funding=trade.funding)]
     if trade.close_rate is None or trade.closed_at is None:
-        raise Unusable("close_rate", "is missing from a closed trade.")
+        raise Unreadable("close_rate", "is missing from a closed trade.")
     return [
         entry,
         BotFill(1, False, trade.amount, trade.close_rate, trade.closed_at, None),
@@ -288,8 +278,8 @@ def read_number(row: dict[str, Any], name: str) -> Decimal | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise Unusable(name, f"is not a number: {value!r}.")
+        raise Unreadable(name, f"is not a number: {value!r}.")
     number = Decimal(repr(value))
     if not number.is_finite():
-        raise Unusable(name, "is not finite.")
+        raise Unreadable(name, "is not finite.")
     return number

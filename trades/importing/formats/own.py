@@ -15,10 +15,12 @@ from typing import Any, AnyStr
 
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.messages import did_you_mean, unknown_field
-from trades.importing.columns import BY_NAME, NAMES, REQUIRED, Check, Column
+from trades.importing.columns import BY_NAME, NAMES, REQUIRED, Column
+from trades.importing.formats.base import ImportFormat, count_symbols
 from trades.importing.json_array import each_item
-from trades.importing.plain import is_plain_row
-from trades.importing.rows import Refusal
+from trades.importing.options import ImportOptions
+from trades.importing.row_pattern import compile_row_pattern
+from trades.importing.rows import Refusal, Texts
 
 LONGEST_FIELD = 10_000
 # What is longer is no line of a trade, and must not fill the memory.
@@ -27,11 +29,9 @@ MOST_SHOWN, LONGEST_SHOWN = 20, 40
 # A spreadsheet reads a text that begins so as a formula, or loses what it begins with.
 # Our export puts one ' before it; the import takes one away.
 RISKY = "=+-@\t\r'"
-GUARD = "'"
+ESCAPE = "'"
 TEXTS = frozenset({"external_id", "symbol", "strategy_id", "parent_external_id"})
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-# A line of a file, and the texts of its trade.
-Texts = tuple[int, Sequence[str]]
 
 
 def read_csv(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
@@ -56,14 +56,14 @@ def read_csv(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
         text.detach()
 
 
-def guard(text: str) -> str:
+def escape_cell(text: str) -> str:
     """A cell of text as it is written to a CSV."""
-    return GUARD + text if text.startswith(tuple(RISKY)) else text
+    return ESCAPE + text if text.startswith(tuple(RISKY)) else text
 
 
-def unguard(cell: str) -> str:
-    """The text of a cell; `guard` undone."""
-    is_guarded = cell.startswith(GUARD) and cell[1:2] in set(RISKY)
+def unescape_cell(cell: str) -> str:
+    """The text of a cell; `escape_cell` undone."""
+    is_guarded = cell.startswith(ESCAPE) and cell[1:2] in set(RISKY)
     return cell[1:] if is_guarded else cell
 
 
@@ -94,16 +94,16 @@ def _require_columns(names: Sequence[str]) -> None:
 def _rows(
     lines: Iterator[str], names: list[str], number: int
 ) -> Iterator[Texts | Refusal]:
-    """The rows behind line `number`. A plain one costs little more than splitting."""
-    is_plain = is_plain_row(names)
+    """The rows behind line `number`. One that matches is only split."""
+    matches = compile_row_pattern(names)
     width = len(names)
-    checks = _checks(names)
+    columns = [BY_NAME[name] for name in names]
     in_order = itemgetter(
         *(names.index(name) if name in names else width for name in NAMES)
     )
     for line in lines:
         number += 1
-        if is_plain(line):
+        if matches(line):
             fields = line.rstrip("\r\n").split(",")
             fields.append("")
             yield number, in_order(fields)
@@ -113,12 +113,11 @@ def _rows(
             given = f"has {len(row)} fields, the header {width}."
             yield Refusal(number, "", given)
         elif row:
-            wrong = _settle(row, checks)
+            wrong = _clean(row, columns)
             if wrong is None:
                 yield number, in_order([*row, ""])
             else:
-                position, reason = wrong
-                yield Refusal(number, names[position], reason)
+                yield Refusal(number, *wrong)
         number += more
 
 
@@ -132,26 +131,15 @@ def _read_row(line: str, lines: Iterator[str], number: int) -> tuple[list[str], 
         raise InvalidInput("file", f"is not a CSV ({where}).") from error
 
 
-def _settle(
-    row: list[str], checks: list[tuple[int, Check, bool, bool]]
-) -> tuple[int, str] | None:
+def _clean(row: list[str], columns: Sequence[Column]) -> tuple[str, str] | None:
     """Strip every field; the first that is wrong, and why."""
-    for position, check, required, is_text in checks:
+    for position, column in enumerate(columns):
         value = row[position].strip()
-        row[position] = value = unguard(value) if is_text else value
-        missing = "must not be empty." if required else None
-        wrong = check(value) if value else missing
+        row[position] = value = unescape_cell(value) if column.name in TEXTS else value
+        wrong = column.find_wrong(value)
         if wrong is not None:
-            return position, wrong
+            return column.name, wrong
     return None
-
-
-def _checks(names: Sequence[str]) -> list[tuple[int, Check, bool, bool]]:
-    columns = [BY_NAME[name] for name in names]
-    return [
-        (position, column.check, column.required, column.name in TEXTS)
-        for position, column in enumerate(columns)
-    ]
 
 
 def read_json(source: io.BufferedReader) -> Iterator[Texts | Refusal]:
@@ -205,10 +193,12 @@ def _read_object(number: int, given: Any) -> Texts | Refusal:
     texts = []
     for name in NAMES:
         value = _as_text(given.get(name))
-        wrong = _check(BY_NAME[name], value)
+        if value is None:
+            return Refusal(number, name, "must be a text or a number.")
+        wrong = BY_NAME[name].find_wrong(value)
         if wrong is not None:
             return Refusal(number, name, wrong)
-        texts.append(value or "")
+        texts.append(value)
     return number, texts
 
 
@@ -229,9 +219,30 @@ def _as_text(value: Any) -> str | None:
     return str(value)
 
 
-def _check(column: Column, value: str | None) -> str | None:
-    if value is None:
-        return "must be a text or a number."
-    if value:
-        return column.check(value)
-    return "must not be empty." if column.required else None
+def _read_csv(
+    source: io.BufferedReader, options: ImportOptions
+) -> Iterator[Texts | Refusal]:
+    return read_csv(source)
+
+
+def _read_json(
+    source: io.BufferedReader, options: ImportOptions
+) -> Iterator[Texts | Refusal]:
+    return read_json(source)
+
+
+OWN_CSV = ImportFormat(
+    name="mastertrade-csv",
+    words="our own CSV",
+    read=_read_csv,
+    rows_per_second=4_000,
+    looks_like=lambda names: names >= set(REQUIRED),
+)
+OWN_JSON = ImportFormat(
+    name="mastertrade-json",
+    words="our own JSON",
+    read=_read_json,
+    rows_per_second=3_000,
+    looks_like=lambda names: names >= {"quantity", "entry_price"},
+    count_rows=count_symbols,
+)

@@ -123,7 +123,7 @@ def _add_question(parser: CommandParser) -> None:
         "--guard",
         choices=[str(one) for one in GuardKind],
         default=str(GuardKind.GROWING),
-        help="growing: each walk has a record of its own; fixed: decided once, of a "
+        help="growing: each path has a record of its own; fixed: decided once, of a "
         "case by its true edge, of a user by the record",
     )
     parser.add_argument(
@@ -198,7 +198,7 @@ def _world_of_user(options: dict[str, Any]) -> World:
     if not portfolio.is_live:
         made = "replayed trades"
         if portfolio.finished_at is None:
-            made = "demo trades of moved prices, no record of anybody"
+            made = "trades of the demo at shifted prices, nobody's record"
         name += f" ({made})"
     if edge is None:
         raise InvalidInput(

@@ -73,7 +73,7 @@ class Command(BaseCommand):
                 self.make_and_show(open_console(), user, full=full)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
-                "What is finished is stored; the next start goes on from there."
+                "Finished replays are stored; the next start continues from there."
             ) from None
         if options["serve"] is not None:
             serve(options["serve"])

@@ -12,7 +12,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from goals.enums import GoalType, PolicyName
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalType
 from goals.models import User
 from goals.services.portfolios import require_time_zone
 from mastertrade.terminal import open_console
@@ -110,13 +111,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--periods",
             type=int,
-            help="Print every table, with so many last periods in lines of their own "
-            "(-1 for all; -v 2: 12); left out, the summary alone.",
+            help="Print every table, with the last N periods in lines of their own "
+            "(-1 for all; -v 2: 12); default: only the summary.",
         )
         parser.add_argument(
             "--user",
             default=DEFAULT_USER,
-            help=f"Whose portfolios (default {DEFAULT_USER}, made if need be).",
+            help=f"Whose portfolios (default {DEFAULT_USER}, created if missing).",
         )
         parser.add_argument("--page", type=Path, help="Where the HTML report goes.")
 
@@ -235,7 +236,7 @@ def read_goal(text: str) -> tuple[GoalType, Decimal]:
     try:
         return GoalType(name), Decimal(target)
     except (ValueError, InvalidOperation):
-        types = [str(kind) for kind in GoalType if kind.months]
+        types = [str(kind) for kind in GoalType if kind.calendar]
         hint = "" if name in types else did_you_mean(name, types)
         raise ArgumentTypeError(
             f"{text!r} is not a goal; write TYPE:TARGET, such as {DEFAULT_GOAL}, with "

@@ -1,4 +1,4 @@
-"""Plain rows: what is recognised whole is what the checks let pass, and no less."""
+"""The pattern of a row matches only what the checks of its fields let pass."""
 
 import io
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mastertrade.values.exceptions import InvalidInput
 from trades.importing.columns import BY_NAME, NAMES
 from trades.importing.formats.own import read_csv
-from trades.importing.plain import PATTERNS, is_plain_row
+from trades.importing.row_pattern import PATTERNS, compile_row_pattern
 from trades.importing.rows import Refusal
 
 HEADER = "symbol,side,quantity,entry_price,entry_time"
@@ -68,7 +68,7 @@ def test_what_is_plain_passes_its_check(name: str, data: st.DataObject) -> None:
 def test_what_is_wrong_is_not_plain(column: str, text: str) -> None:
     fields = list(FIELDS)
     fields[HEADER.split(",").index(column)] = text
-    assert not is_plain_row(HEADER.split(","))(",".join(fields))
+    assert not compile_row_pattern(HEADER.split(","))(",".join(fields))
     assert read(",".join(fields) + "\n") == [(2, (column,))]
 
 

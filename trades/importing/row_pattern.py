@@ -1,8 +1,8 @@
-"""The plain notation of our CSV: rows that are recognised whole. Pure.
+"""One pattern for a whole row of our CSV. Pure.
 
-Most rows of most files are plain: ASCII, nothing quoted, every field as `columns`
-wants it. One pattern says so of a whole row, many times as quickly as a check a field.
-What it does not match is not wrong, only to be looked at closely.
+Most rows of most files match it: ASCII, nothing quoted, every field as `columns` wants
+it. That is many times as quick as one check a field. A row that does not match is not
+wrong, only checked field by field.
 """
 
 import re
@@ -12,7 +12,7 @@ from mastertrade.values.money import COST, FACTOR, MONEY, PRICE, REST
 from trades.importing.columns import BY_NAME
 
 # Printable, without comma, quote and backslash; no space at either end, and no ' at the
-# beginning, which may be `own.GUARD`.
+# beginning, which may be `own.ESCAPE`.
 BEGIN = r"[!#-&(-+\--\[\]-~]"
 EDGE = r"[!#-+\--\[\]-~]"
 INSIDE = r"[ !#-+\--\[\]-~]"
@@ -70,8 +70,8 @@ PATTERNS = {
 }
 
 
-def is_plain_row(names: Sequence[str]) -> Callable[[str], object]:
-    """What tells whether a line, its end included, is a plain row of these columns."""
+def compile_row_pattern(names: Sequence[str]) -> Callable[[str], object]:
+    """Gives a match where a line, its end included, is a valid row of these columns."""
     fields = [
         PATTERNS[name] if BY_NAME[name].required else f"(?:{PATTERNS[name]})?"
         for name in names

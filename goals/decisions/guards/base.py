@@ -1,0 +1,120 @@
+"""What guards look at, and what they answer. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+from goals.decisions.arbitration import GoalState
+from goals.decisions.trade_record import GrowthRecord
+from goals.enums import EdgeGuard, HaltCause
+from mastertrade.values import in_text
+
+
+@dataclass(frozen=True, slots=True)
+class SizeRequest:
+    """What the caller asks about. Sizes are notional, in the portfolio's currency.
+
+    `price` per unit of the symbol; `lot_step` in units of the symbol.
+    """
+
+    base_size: Decimal
+    price: Decimal | None = None
+    max_size: Decimal | None = None
+    min_size: Decimal | None = None
+    lot_step: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What the exposure guard needs to know of the portfolio.
+
+    Money in the portfolio's `currency`, which only the reasons need. `open_notional`
+    is that of the symbol asked about; without a symbol, of the symbol that has the most
+    (`symbol_assumed`): not knowing must not be cheaper than knowing.
+    `oldest_mark_seconds`: the age of the oldest last mark of an open position, rounded
+    up; None where none is open.
+    """
+
+    live_equity: Decimal
+    max_position_pct: Decimal | None
+    open_notional: Decimal | None
+    symbol_assumed: bool = False
+    oldest_mark_seconds: int | None = None
+    currency: str = ""
+
+    def in_words(self, amount: Decimal, against: Decimal | None = None) -> str:
+        return in_text.money(amount, self.currency, against)
+
+
+@dataclass(frozen=True, slots=True)
+class Halt:
+    """Trading is halted: since when, until when (None: until a person resumes), why."""
+
+    cause: HaltCause
+    since: datetime
+    until: datetime | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RiskState:
+    """What the drawdown and the edge guard look at. Percentages.
+
+    `drawdown_pct` is the fall below the guard's reference peak, the worse of realised
+    and live; `daily_loss_pct` that of the live unit value since local midnight. None
+    means that it could not be read. `record` is that of the strategy named by
+    `record_of`, or without one the portfolio's; None: it was not read.
+    """
+
+    drawdown_pct: Decimal | None
+    soft_drawdown_pct: Decimal
+    hard_drawdown_pct: Decimal
+    record: GrowthRecord | None
+    edge_guard: EdgeGuard = EdgeGuard.BENEFIT_OF_DOUBT
+    halt: Halt | None = None
+    daily_loss_pct: Decimal | None = None
+    daily_loss_limit_pct: Decimal | None = None
+    record_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SizingInputs:
+    """All that a size follows from; the log stores it, and it is decided again from it.
+
+    `goals`, never empty, are those that take part. `tables`: by its hash, what each
+    solved table that a goal looked at was solved from, as plain JSON.
+    """
+
+    request: SizeRequest
+    goals: tuple[GoalState, ...]
+    exposure: Exposure
+    risk_state: RiskState
+    tables: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class GuardAnswer:
+    """The factor a guard leaves, never above the one it got, and why.
+
+    `largest_size`: the notional at which it holds the size, where a factor of four
+    places would hold it lower than need be; None where the factor says all.
+    """
+
+    factor: Decimal
+    reason: str
+    largest_size: Decimal | None = None
+
+
+Guard: TypeAlias = Callable[[Decimal, SizingInputs], GuardAnswer]
+
+
+@dataclass(frozen=True, slots=True)
+class GuardResult:
+    """What one guard did to the factor, and why."""
+
+    name: str
+    factor_before: Decimal
+    factor_after: Decimal
+    reason: str

@@ -1,0 +1,74 @@
+"""However odd a record is, its projection takes no more than so much work."""
+
+from decimal import Decimal
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved
+from goals.projection import evaluate
+from goals.projection.edge import estimate_edge
+from goals.projection.goal_path import GoalPath
+from goals.projection.goal_projection import growth, project_goal
+from goals.projection.policy_functions import GoalPolicy
+from goals.projection.suggestions import MOST_TARGETS
+from goals.projection.types import Floats
+
+# Of many trades: the point and the band's ends, whether it can be reached, the targets,
+# and three numbers of trades.
+MOST_INDUCTIONS = 4 + MOST_TARGETS + 3
+# Stretches for which a policy is asked, in all of them, and nodes of each.
+MOST_STRETCHES = 1_000
+MOST_NODES = 420
+# Values read: an outcome of a node in a step.
+MOST_READ = 100_000_000
+DRAWN = np.random.default_rng(3)
+RARE = DRAWN.random(20_000)
+RECORDS = {
+    "one win in 50 of half the equity": np.where(RARE < 0.02, 0.5, -0.009),
+    "one win in 1000 that doubles it": np.where(RARE < 0.001, 1.0, -0.0008),
+    "one loss in 100": np.where(RARE < 0.01, -0.09, 0.001),
+    "wins without a mean": np.minimum(DRAWN.pareto(1.2, 20_000) * 2e-4, 0.9) - 7e-4,
+    "normal": DRAWN.normal(0.0002, 0.01, 20_000),
+    "tiny": DRAWN.normal(1e-5, 3e-4, 20_000),
+}
+
+
+@pytest.mark.parametrize("name", RECORDS)
+@pytest.mark.parametrize("goal_return", ["0.01", "0.6", "20"])
+def test_a_projection_of_many_trades_is_bounded(name: str, goal_return: str) -> None:
+    edge = estimate_edge(RECORDS[name])
+    assert edge is not None
+    policy = GoalPolicy(
+        policy=PolicyName.PACE,
+        path=GoalPath(goal_return=Decimal(goal_return), equity=Decimal(1)),
+        min_factor=Decimal("0.25"),
+        max_factor=Decimal("1.5"),
+        after_achieved=AfterAchieved.PROTECT,
+        edge=growth(abs(edge.shrunk_mean)),
+    )
+    walk, read = evaluate._walk, evaluate._read
+    walked, nodes, values = [], [], []
+
+    def count_walk(choose, plan, grid, stops):
+        walked.append(len(plan))
+        nodes.append(grid.size)
+        return walk(choose, plan, grid, stops)
+
+    def count_read(given: Floats, place, **more):
+        values.append(place.size)
+        return read(given, place, **more)
+
+    with (
+        patch.object(evaluate, "_walk", count_walk),
+        patch.object(evaluate, "_read", count_read),
+    ):
+        figures = project_goal(edge, policy, trades_left=Decimal(24_463), stop_loss=0.6)
+
+    assert 1 <= len(walked) <= MOST_INDUCTIONS
+    assert sum(walked) <= MOST_STRETCHES
+    assert max(nodes) <= MOST_NODES
+    assert sum(values) <= MOST_READ
+    assert figures.low <= figures.probability <= figures.high

@@ -1,0 +1,125 @@
+"""What a user does to an own portfolio on the site: forms, saved by services."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.forms import modelform_factory
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from goals.admin import figures
+from goals.admin.forms import (
+    CashFlowForm,
+    GoalForm,
+    HaltForm,
+    ResumeForm,
+    ServiceForm,
+)
+from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
+from goals.services.risk_state import find_halt
+from trades.sizing_calls.forecasts import refresh_projections
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`start` gives the row the form is about, None where there is nothing to do."""
+
+    title: str
+    button: str
+    explanation: str
+    form: type[ServiceForm[Any]]
+    fields: tuple[str, ...]
+    start: Callable[[Portfolio, datetime], Any]
+    done: Callable[[Any], str]
+
+
+def _booked(flow: CashFlow) -> str:
+    amount = figures.number(flow.amount)
+    return f"Booked on {flow.portfolio.name}: {amount} {flow.portfolio.currency}."
+
+
+DEPOSIT = Action(
+    title="Deposit or withdraw",
+    button="Book it",
+    explanation="It moves no money at your broker: it records what you paid in or out.",
+    form=CashFlowForm,
+    fields=("amount",),
+    start=lambda portfolio, now: CashFlow(portfolio=portfolio),
+    done=_booked,
+)
+NEW_GOAL = Action(
+    title="New goal",
+    button="Create it",
+    explanation="Sizes follow the goal of highest priority in the portfolio.",
+    form=GoalForm,
+    fields=("goal_type", "target_value", "target_date", "policy", "recurring"),
+    start=lambda portfolio, now: FinancialGoal(portfolio=portfolio),
+    done=lambda goal: f"Created: {goal}.",
+)
+HALT = Action(
+    title="Halt trading",
+    button="Halt trading",
+    explanation="New trades stop until trading is resumed; open ones can be closed.",
+    form=HaltForm,
+    fields=("reason",),
+    start=lambda portfolio, now: TradingHalt(portfolio=portfolio),
+    done=lambda halt: f"Trading in {halt.portfolio.name} is halted.",
+)
+RESUME = Action(
+    title="Resume trading",
+    button="Resume trading",
+    explanation="Every halt of the portfolio ends.",
+    form=ResumeForm,
+    fields=("reason",),
+    start=find_halt,
+    done=lambda halt: f"Trading in {halt.portfolio.name} is resumed.",
+)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse:
+    """GET asks, POST does it once; another user's portfolio is a 404."""
+    portfolio, now = _mine(request, portfolio_id), timezone.now()
+    row = action.start(portfolio, now)
+    if row is None:
+        raise Http404
+    asked = modelform_factory(type(row), form=action.form, fields=action.fields)
+    call = {"now": now, "by": request.user.get_username()}
+    form = type(action.form.__name__, (asked,), call)(
+        request.POST if request.method == "POST" else None, instance=row
+    )
+    if request.method == "POST" and form.is_valid():
+        messages.success(request, action.done(form.instance))
+        return redirect("dashboard:home")
+    equity = figures.money(portfolio.live_equity, portfolio.currency)
+    context = {
+        "action": action,
+        "portfolio": portfolio,
+        "equity": equity,
+        "form": form,
+    }
+    return render(request, "dashboard/action.html", context)
+
+
+@require_POST
+@login_required
+def project(request: HttpRequest, portfolio_id: int) -> HttpResponse:
+    """Project a portfolio's goals where one is not yet, as the daily run does."""
+    portfolio = _mine(request, portfolio_id)
+    if portfolio.goals.filter(projected_at=None).exists():
+        refresh_projections(as_of=timezone.now(), portfolio_id=portfolio.pk)
+    messages.success(request, f"The goals of {portfolio.name} are projected.")
+    return redirect("dashboard:home")
+
+
+def _mine(request: HttpRequest, portfolio_id: int) -> Portfolio:
+    user = cast(User, request.user)
+    mine = Portfolio.objects.select_related("user").filter(user_id=user.username)
+    return get_object_or_404(mine, pk=portfolio_id, finished_at=None)

@@ -1,0 +1,136 @@
+"""What a user does on the site to own portfolios, and to no other."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from goals.models import FinancialGoal, Portfolio, TradingHalt
+from goals.services.resuming import halt_trading
+from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
+from mastertrade.site.urls import ACTIONS
+from tests.http import nothing_changes
+from trades.tests.factories import book_profit
+
+pytestmark = pytest.mark.django_db
+FAR = date(2199, 12, 31)
+HOME = reverse("dashboard:home")
+BODIES = {
+    "deposit": {"amount": "5"},
+    "new-goal": {"goal_type": "monthly_return", "target_value": "5"},
+    "halt": {"reason": "a look"},
+    "resume": {},
+}
+PATHS = [*ACTIONS, "project"]
+
+
+def page_of(action: str, portfolio: Portfolio) -> str:
+    return reverse(f"dashboard:{action}", args=[portfolio.pk])
+
+
+def halted() -> Portfolio:
+    portfolio: Portfolio = PortfolioFactory(now=START)
+    halt_trading(
+        user=portfolio.user, portfolio_id=portfolio.pk, reason="away", now=START
+    )
+    return portfolio
+
+
+def test_every_action_has_a_body_here() -> None:
+    assert list(BODIES) == list(ACTIONS)
+
+
+@pytest.mark.parametrize("action", PATHS)
+def test_another_user_s_portfolio_is_not_found(client: Client, action: str) -> None:
+    theirs = halted()
+    GoalFactory(portfolio=theirs, target_date=FAR)
+    client.force_login(UserFactory())
+    with nothing_changes():
+        answer = client.post(page_of(action, theirs), BODIES.get(action, {}))
+    assert answer.status_code == 404
+    assert client.get(page_of(action, theirs)).status_code in {404, 405}
+
+
+@pytest.mark.parametrize("action", PATHS)
+def test_a_visitor_is_asked_to_sign_in(client: Client, action: str) -> None:
+    portfolio = halted()
+    with nothing_changes():
+        answer = client.post(page_of(action, portfolio), BODIES.get(action, {}))
+    assert answer.status_code == 302
+    assert answer["Location"].startswith(reverse("dashboard:login"))
+
+
+@pytest.mark.parametrize("action", PATHS)
+def test_a_form_of_another_site_does_nothing(action: str) -> None:
+    portfolio = halted()
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(portfolio.user)
+    answer = client.post(page_of(action, portfolio), BODIES.get(action, {}))
+    assert answer.status_code == 403
+
+
+def test_a_newcomer_creates_the_first_goal_from_the_first_page(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    main = portfolio.user.portfolios.order_by("pk").first()
+    assert f'href="{page_of("new-goal", main)}"' in client.get(HOME).content.decode()
+    form = client.get(page_of("new-goal", portfolio)).context["form"]
+    body = {name: form[name].value() or "" for name in form.fields}
+    answer = client.post(
+        page_of("new-goal", portfolio),
+        body | BODIES["new-goal"] | {"recurring": ""},
+        follow=True,
+    )
+    goal = FinancialGoal.objects.get()
+    assert (goal.portfolio, goal.target_value) == (portfolio, Decimal(5))
+    assert "Created: monthly return 5 %" in answer.content.decode()
+
+
+def test_what_the_service_refuses_shows_at_its_field(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    body = {"goal_type": "monthly_return", "target_value": "-5", "policy": "ladder"}
+    with nothing_changes():
+        answer = client.post(page_of("new-goal", portfolio), body)
+    assert list(answer.context["form"].errors) == ["target_value"]
+
+
+def test_trading_is_halted_and_resumed_from_the_card(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    halt, resume = page_of("halt", portfolio), page_of("resume", portfolio)
+    page = client.get(HOME).content.decode()
+    assert halt in page
+    assert resume not in page
+    page = client.post(halt, {"reason": "a look"}, follow=True).content.decode()
+    assert resume in page
+    assert halt not in page
+    row = TradingHalt.objects.get()
+    assert (row.reason, row.halted_by) == ("a look", portfolio.user_id)
+    page = client.post(resume, {}, follow=True).content.decode()
+    assert halt in page
+    row.refresh_from_db()
+    assert row.resumed_by == portfolio.user_id
+    assert client.get(resume).status_code == 404
+
+
+def test_a_goal_that_was_never_projected_says_what_does_it(client: Client) -> None:
+    goal = GoalFactory(target_date=FAR)
+    book_profit(goal.portfolio, Decimal(5), at=timezone.now())
+    client.force_login(goal.user)
+    page = client.get(HOME).content.decode()
+    project = page_of("project", goal.portfolio)
+    assert "not projected yet: the daily run projects it" in page
+    assert f'action="{project}"' in page
+    page = client.post(project, follow=True).content.decode()
+    assert "1 of 20 trades" in page
+    assert project not in page
+    goal.refresh_from_db()
+    projected_at = goal.projected_at
+    assert projected_at is not None
+    client.post(project)
+    goal.refresh_from_db()
+    assert goal.projected_at == projected_at
