@@ -409,14 +409,14 @@ def test_the_main_portfolio_is_unfunded_in_utc():
 def test_save_refuses_to_rename_a_user():
     user = UserFactory()
     user.username = "renamed"
-    with pytest.raises(ValidationError, match="never changed"):
+    with pytest.raises(ValidationError, match="cannot be changed"):
         user.save()
 
 
 def test_save_refuses_to_rename_a_user_by_update_fields():
     user = UserFactory()
     user.username = "renamed"
-    with pytest.raises(ValidationError, match="never changed"):
+    with pytest.raises(ValidationError, match="cannot be changed"):
         user.save(update_fields=["username"])
 
 

@@ -254,7 +254,11 @@ def test_a_trade_sent_twice_is_recorded_once(operator: Client, portfolio: Portfo
         ("strategy_id", {"strategy_id": "nobody's"}, "You have no strategy nobody's"),
         ("adjustment_id", {"adjustment_id": "77"}, "has no decision 77"),
         ("quantity", {"quantity": "0"}, "must be above 0."),
-        ("exit_time", {"exit_time_0": "2026-03-02", "exit_time_1": "12:00"}, "goes"),
+        (
+            "exit_time",
+            {"exit_time_0": "2026-03-02", "exit_time_1": "12:00"},
+            "needs an exit price",
+        ),
         ("symbol", {"symbol": "BTC\u202e"}, "must not contain control"),
     ],
 )

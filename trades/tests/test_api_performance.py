@@ -94,7 +94,7 @@ def test_below_twenty_trades_nothing_is_said_of_an_edge(
         None,
         True,
     )
-    assert given["reason"].startswith("19 trades count; below 20")
+    assert given["reason"].startswith("19 trades count; an edge needs at least 20")
 
     book(portfolio, [-5])
     given = get(user)

@@ -89,7 +89,7 @@ def test_a_record_far_behind_is_brought_along_request_by_request(
 
     assert [answer.status_code for answer in answers] == [503, 503, 200, 200, 200]
     assert answers[0].json()["code"] == "database_busy"
-    assert "2 trades a request" in answers[0].json()["detail"]
+    assert "2 trades per request" in answers[0].json()["detail"]
     assert answers[0]["Retry-After"] == "1"
     assert Kept.objects.get(strategy_id="").trades == 8
     assert list(find_drift()) == []
