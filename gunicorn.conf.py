@@ -15,6 +15,7 @@ from typing import Any
 
 from mastertrade.interrupts import EXIT_CODE, say_stopped
 from mastertrade.port import HOST, explain_address
+from mastertrade.postgres import DatabaseUnavailable, Embedded
 
 bind = f"{HOST}:{os.environ.get('PORT', '8000')}"
 workers = 2
@@ -29,6 +30,7 @@ logger_class = "mastertrade.web.server.DiscreetLogger"
 
 def stop_early(number: int, frame: FrameType | None) -> None:
     """Ctrl-C before gunicorn looks after it; `make run` blocks it until here."""
+    stop_database()
     say_stopped()
     sys.exit(EXIT_CODE)
 
@@ -38,7 +40,14 @@ signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def on_exit(server: Any) -> None:
+    stop_database()
     say_stopped()
+
+
+def stop_database() -> None:
+    """The demo hands its PostgreSQL on; no worker stops it that never used it."""
+    with suppress(DatabaseUnavailable):  # the next start adopts it
+        Embedded(Path(__file__).parent / "var" / "postgres").stop()
 
 
 def on_starting(server: Any) -> None:

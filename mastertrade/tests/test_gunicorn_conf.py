@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+from mastertrade.tests.clones import CHECKOUT, make_clone
 
 
 @pytest.mark.parametrize("port", ["8000", "8123"])
@@ -80,3 +83,19 @@ def test_the_address_is_printed_once_by_the_first_process_that_answers(
         "Site      http://127.0.0.1:8123/ (also admin/ and api/docs/)",
         "Stop with Ctrl-C; nothing is lost.",
     ]
+
+
+@pytest.mark.slow
+def test_as_it_ends_it_stops_a_database_that_nobody_uses() -> None:
+    """The demo handed it on, and no worker came to use it."""
+    with make_clone("conf", "/tmp") as clone:
+        shutil.copy(CHECKOUT / "gunicorn.conf.py", clone.path)
+        conf = runpy.run_path(str(clone.path / "gunicorn.conf.py"))
+        conf["on_exit"](None)  # there is none
+        client = clone.client()
+        conf["on_exit"](None)
+        assert client.query("SELECT 1") == 1
+        client.killed()
+        assert clone.server
+        conf["on_exit"](None)
+        assert clone.stops()
