@@ -28,6 +28,12 @@ control_socket_disable = True
 logger_class = "mastertrade.web.server.DiscreetLogger"
 
 
+def stop_database() -> None:
+    """The demo hands its PostgreSQL on; no worker stops it that never used it."""
+    with suppress(DatabaseUnavailable):  # the next start adopts it
+        Embedded(Path(__file__).parent / "var" / "postgres").stop()
+
+
 def stop_early(number: int, frame: FrameType | None) -> None:
     """Ctrl-C before gunicorn looks after it; `make run` blocks it until here."""
     stop_database()
@@ -42,12 +48,6 @@ signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 def on_exit(server: Any) -> None:
     stop_database()
     say_stopped()
-
-
-def stop_database() -> None:
-    """The demo hands its PostgreSQL on; no worker stops it that never used it."""
-    with suppress(DatabaseUnavailable):  # the next start adopts it
-        Embedded(Path(__file__).parent / "var" / "postgres").stop()
 
 
 def on_starting(server: Any) -> None:
