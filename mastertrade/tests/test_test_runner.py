@@ -66,9 +66,15 @@ def test_make_gives_the_tests_to_it(target: str, words: str) -> None:
     [
         ("goals", "goals"),
         ("goals.tests", "goals/tests"),
-        ("goals.tests.test_models", "goals/tests/test_models.py"),
-        ("goals.tests.test_models.Some.it", "goals/tests/test_models.py::Some::it"),
-        ("goals/tests/test_models.py::test_it", "goals/tests/test_models.py::test_it"),
+        ("goals.tests.models.test_models", "goals/tests/models/test_models.py"),
+        (
+            "goals.tests.models.test_models.Some.it",
+            "goals/tests/models/test_models.py::Some::it",
+        ),
+        (
+            "goals/tests/models/test_models.py::test_it",
+            "goals/tests/models/test_models.py::test_it",
+        ),
         ("-x", "-x"),
         ("no.such.name", "no.such.name"),
     ],

@@ -1,0 +1,168 @@
+"""The projection while trading is halted, and with less than a trade expected."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from goals.models import FinancialGoal, Portfolio
+from goals.services.portfolios import update_portfolio
+from goals.services.resuming import halt_trading, resume_trading
+from goals.tests.factories import GoalFactory, PortfolioFactory
+from tests.http import count_statements
+from trades.models import Trade
+from trades.sizing_calls.forecasts import project, refresh_projections
+from trades.tests.api.test_api_projection import AS_OF, BEGIN, ask
+from trades.tests.factories import book_profit
+from trades.tests.sizing_calls.test_trade_forecasts import funded
+
+pytestmark = pytest.mark.django_db
+NOW = BEGIN + timedelta(days=12)
+
+
+def halt(portfolio: Portfolio, reason: str = "on holiday.") -> None:
+    halt_trading(user=portfolio.user, portfolio_id=portfolio.pk, reason=reason, now=NOW)
+
+
+def resume(portfolio: Portfolio) -> None:
+    resume_trading(user=portfolio.user, portfolio_id=portfolio.pk, now=NOW)
+
+
+def stored(goal: FinancialGoal) -> FinancialGoal:
+    refresh_projections(as_of=NOW, portfolio_id=goal.portfolio_id)
+    goal.refresh_from_db()
+    return goal
+
+
+def test_while_halted_the_probability_is_that_of_not_trading_and_says_why():
+    portfolio, goal = funded()
+    before = ask(goal, **AS_OF)
+    halt(portfolio)
+    answer = ask(goal, **AS_OF)
+    assert answer["probability"] == "0.000000"
+    assert answer["probability_if_resumed"] == before["probability"] != "0.000000"
+    assert (answer["probability_low"], answer["probability_high"]) == (None, None)
+    assert answer["fan"] == before["fan"]
+    who = f"Halted by {portfolio.user_id} since 2026-03-13 00:00 UTC"
+    call = f"POST /api/portfolios/{portfolio.pk}/resume/"
+    assert answer["reason"] == (
+        "trading is halted, and this is the probability without another trade. "
+        f"{who}, until it is resumed: on holiday. Resume it with {call}."
+    )
+    resume(portfolio)
+    assert ask(goal, **AS_OF) == before
+    assert before["probability_if_resumed"] is None
+
+
+def test_before_the_halt_nothing_is_known_of_it():
+    portfolio, goal = funded()
+    earlier = {"as_of": (NOW - timedelta(hours=1)).isoformat()}
+    before = ask(goal, **earlier)
+    halt(portfolio)
+    assert ask(goal, **earlier) == before
+
+
+def test_what_was_touched_stays_touched_while_halted():
+    portfolio, goal = funded(target_value=Decimal(1))
+    halt(portfolio)
+    answer = ask(goal, **AS_OF)
+    assert (answer["probability"], answer["reason"]) == (
+        "1.000000",
+        "the goal was achieved",
+    )
+
+
+def test_a_halt_is_said_before_too_few_trades_are():
+    portfolio, goal = funded(trades=3)
+    halt(portfolio)
+    answer = ask(goal, **AS_OF)
+    assert answer["probability"] == "0.000000"
+    assert answer["probability_if_resumed"] is None
+    assert answer["reason"].startswith("trading is halted")
+
+
+def test_a_goal_without_a_deadline_has_no_probability_while_halted_either():
+    portfolio, goal = funded(goal_type="portfolio_value", target_value=Decimal(2000))
+    halt(portfolio)
+    assert ask(goal, **AS_OF)["reason"] == "the goal has no deadline"
+
+
+def test_a_day_s_halt_ends_and_trades_are_counted_from_then():
+    portfolio, goal = funded()
+    update_portfolio(
+        portfolio_id=portfolio.pk,
+        user=portfolio.user,
+        now=NOW,
+        daily_loss_limit_pct=Decimal(1),
+    )
+    free = ask(goal, as_of=(NOW + timedelta(days=1)).isoformat())
+    book_profit(portfolio, Decimal(-30), at=NOW)
+    answer = ask(goal, as_of=(NOW + timedelta(hours=1)).isoformat())
+    assert Decimal(answer["probability"]) > 0
+    assert answer["probability_if_resumed"] is None
+    assert "trades are counted from its end" in answer["reason"]
+    assert "until 2026-03-14 00:00 UTC" in answer["reason"]
+    days = Decimal(answer["trades_left"]) / Decimal(answer["trades_per_day"])
+    assert round(days, 6) == 18  # from the 14th to the end of March
+    assert free["reason"] is None
+
+
+def test_the_daily_run_stores_the_probability_of_not_trading():
+    portfolio, goal = funded()
+    assert 0 < stored(goal).probability < 1
+    halt(portfolio)
+    answer = stored(goal)
+    assert answer.probability == answer.probability_low == answer.probability_high == 0
+    resume(portfolio)
+    assert 0 < stored(goal).probability < 1
+
+
+def test_the_home_page_says_what_a_halt_makes_of_the_probability(client: Client):
+    portfolio = PortfolioFactory()
+    goal = GoalFactory(portfolio=portfolio, target_date=date(2199, 12, 31))
+    client.force_login(portfolio.user)
+
+    def page() -> str:
+        return client.get(reverse("dashboard:home")).content.decode()
+
+    assert "without another trade" not in page()
+    halt(portfolio)
+    assert "0 %</span> without another trade" in page()
+    assert goal.achieved_at is None
+
+
+def test_a_portfolio_never_halted_takes_no_statement_for_it():
+    portfolio, goal = funded()
+    goal = FinancialGoal.objects.select_related("portfolio").get(pk=goal.pk)
+
+    def tables() -> list[str]:
+        with count_statements() as said:
+            project(goal, NOW)
+        return [one for one in said if "trading_halts" in one]
+
+    assert tables() == []
+    halt(portfolio)
+    goal = FinancialGoal.objects.select_related("portfolio").get(pk=goal.pk)
+    assert len(tables()) == 1
+
+
+@pytest.mark.parametrize("policy", ["ladder", "pace", "deadline_optimal", "constant"])
+def test_with_a_quarter_of_a_trade_left_the_goal_may_still_be_reached(policy: str):
+    """One trade can reach it: 0.25 trades are one with a probability of 0.25."""
+    portfolio, goal = funded(policy=policy, target_value=Decimal("6.81"))
+    rate = Decimal(ask(goal, **AS_OF)["trades_per_day"])
+    assert Trade.objects.filter(portfolio=portfolio).count() == 24
+
+    def told_with(trades: str) -> Any:
+        assert goal.period_ends_at is not None
+        left = timedelta(days=float(Decimal(trades) / rate))
+        return ask(goal, as_of=(goal.period_ends_at - left).isoformat())
+
+    answer = told_with("0.25")
+    assert 0 < Decimal(answer["trades_left"]) < 1
+    assert answer["unreachable"] is False
+    assert 0 < Decimal(answer["probability"]) <= Decimal(answer["trades_left"])
+    assert (answer["fan"], answer["suggestions"]["target_value"]) == ([], None)
