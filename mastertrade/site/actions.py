@@ -23,7 +23,7 @@ from goals.admin.forms import (
 )
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
 from goals.services.risk_state import find_halt
-from trades.sizing_calls.forecasts import refresh_projections
+from trades.sizing_calls.forecasts import is_projectable, refresh_projections
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +113,9 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
 def project(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """Project a portfolio's goals where one is not yet, as the daily run does."""
     portfolio = _mine(request, portfolio_id)
-    if portfolio.goals.filter(projected_at=None).exists():
-        refresh_projections(as_of=timezone.now(), portfolio_id=portfolio.pk)
+    now = timezone.now()
+    if portfolio.goals.filter(is_projectable(now), projected_at=None).exists():
+        refresh_projections(as_of=now, portfolio_id=portfolio.pk)
     messages.success(request, f"The goals of {portfolio.name} are projected.")
     return redirect("dashboard:home")
 

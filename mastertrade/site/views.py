@@ -312,7 +312,13 @@ def _show_goal(
         probability_band=SafeString("") if idle else figures.chance_band(goal, now),
         unreachable=pace.health is Health.UNREACHABLE,
         lacks_money=find_lack_of_money(goal.portfolio) is not None,
-        not_projected=not idle and goal.projected_at is None and bool(goal.target_date),
+        not_projected=(
+            not idle
+            and goal.projected_at is None
+            and goal.achieved_at is None
+            and goal.period_ends_at is not None
+            and goal.period_starts_at <= now
+        ),
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
     )

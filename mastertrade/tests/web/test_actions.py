@@ -1,6 +1,6 @@
 """What a user does on the site to own portfolios, and to no other."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -134,3 +134,15 @@ def test_a_goal_that_was_never_projected_says_what_does_it(client: Client) -> No
     client.post(project)
     goal.refresh_from_db()
     assert goal.projected_at == projected_at
+
+
+@pytest.mark.parametrize("goal", ["achieved", "not begun"])
+def test_only_what_the_daily_run_projects_is_offered(client: Client, goal: str) -> None:
+    today = timezone.now().date()
+    begins = today + timedelta(days=3) if goal == "not begun" else today
+    made = GoalFactory(start_date=begins, target_date=FAR, target_value=Decimal(1))
+    if goal == "achieved":
+        book_profit(made.portfolio, Decimal(500), at=timezone.now())
+    client.force_login(made.user)
+    page = client.get(HOME).content.decode()
+    assert page_of("project", made.portfolio) not in page
