@@ -36,7 +36,14 @@ LATEST_DATE = date(2200, 12, 31)
 PRIORITIES = range(1, 11)
 MOST_GOALS = 50
 # What a projection was made for; of another goal it says nothing.
-PROJECTED_BY = ("target_value", "target_date", "policy", "min_factor", "max_factor")
+PROJECTED_BY = (
+    "target_value",
+    "target_date",
+    "policy",
+    "min_factor",
+    "max_factor",
+    "after_achieved",
+)
 CHANGEABLE = (
     "target_value",
     "target_date",

@@ -167,8 +167,9 @@ def with_forecast(
     if forecast.record.judged:
         live_equity = figures.portfolio_figures.live_equity
         path = goal_path_of(goal, progress, live_equity)
-    if path is None:
-        return replace(goal_state, trades_left=left)
+    if path is None:  # too few trades, or no equity at the last marks
+        edge = forecast.record.shrunk_mean if forecast.record.judged else None
+        return replace(goal_state, trades_left=left, edge=edge)
     postponed = False
 
     def may_work() -> bool:

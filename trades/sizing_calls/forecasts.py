@@ -24,6 +24,7 @@ from goals.projection.goal_projection import (
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import DeadlineTable, make_inputs
 from goals.services.funding import find_lack_of_money
+from goals.services.goals import PROJECTED_BY
 from goals.services.policy_tables import find_solved
 from goals.services.risk_state import find_halt, read_figures
 from goals.services.trade_forecasts import (
@@ -50,15 +51,7 @@ FIELDS = (
     "unreachable",
 )
 # What of a goal its projection answers; with another one it is another question.
-ASKED = (
-    "target_value",
-    "target_date",
-    "start_value",
-    "policy",
-    "min_factor",
-    "max_factor",
-    "after_achieved",
-)
+ASKED = (*PROJECTED_BY, "start_value")
 
 
 @exactly
@@ -190,7 +183,7 @@ def _policy_of(
 ) -> GoalPolicy:
     """The goal's policy inside its bounds; not above 1 where the record forbids it.
 
-    With an outlook a solved table is kept, or read where it was, for the next decision.
+    With a forecast a solved table is kept, or read where it was, for the next decision.
     """
     policy = PolicyName(goal.policy)
     table: DeadlineTable | None = None
@@ -222,13 +215,14 @@ def _policy_of(
 def find_projectable(as_of: datetime) -> list[int]:
     """The keys of the live portfolios that have goals to project, in order."""
     goals = FinancialGoal.objects.filter(
-        _is_projectable(as_of), portfolio__kind=PortfolioKind.LIVE
+        is_projectable(as_of), portfolio__kind=PortfolioKind.LIVE
     )
     keys = goals.order_by("portfolio_id").values_list("portfolio_id", flat=True)
     return list(keys.distinct())
 
 
-def _is_projectable(as_of: datetime) -> Q:
+def is_projectable(as_of: datetime) -> Q:
+    """The goals that the daily run projects."""
     return Q(
         status__in=(GoalStatus.ACTIVE, GoalStatus.PAUSED),
         achieved_at=None,
@@ -266,7 +260,7 @@ def _read(
 ) -> tuple[list[FinancialGoal], PortfolioFigures, TradeForecast, TradingHalt | None]:
     portfolio = _lock(portfolio_id)
     mine = FinancialGoal.objects.filter(portfolio_id=portfolio_id)
-    goals = list(mine.filter(_is_projectable(as_of)).order_by("pk"))
+    goals = list(mine.filter(is_projectable(as_of)).order_by("pk"))
     for goal in goals:
         goal.portfolio = portfolio
     growths = load_growths(portfolio, as_of)
@@ -287,7 +281,7 @@ def _write(portfolio_id: int, judged: list[FinancialGoal], as_of: datetime) -> i
     """All but the goals that became others meanwhile; the next run projects those."""
     _lock(portfolio_id)
     mine = FinancialGoal.objects.locked().filter(portfolio_id=portfolio_id)
-    now = {goal.pk: goal for goal in mine.filter(_is_projectable(as_of))}
+    now = {goal.pk: goal for goal in mine.filter(is_projectable(as_of))}
     same = [
         goal
         for goal in judged
@@ -317,11 +311,10 @@ def _judge(
     days = _days_left(goal, _trading_from(goal, as_of, halt))
     if reason is None and halt is not None and halt.lasts_beyond(goal.period_ends_at):
         probability = _without_a_trade(progress)
-        reason = "trading is halted"
+    certain = None
+    if probability is not None:
+        certain = Chances(probability, probability, probability)
     if reason is not None or path is None or edge is None or days is None:
-        certain = None
-        if probability is not None:
-            certain = Chances(probability, probability, probability)
         return certain, unreachable is not None
     left = forecast.trades_per_day * days
     stop = stop_below(path, goal.portfolio.hard_drawdown_pct)
@@ -333,6 +326,8 @@ def _judge(
         max_factor=float(goal.max_factor),
         stop_loss=stop,
     )
+    if certain is not None:  # halted: whether it were reachable if trading resumed
+        return certain, why is not None
     policy = _policy_of(goal, path, edge, left, as_of, forecast)
     chances = measure_chances(edge, policy, trades_left=left, stop_loss=stop)
     return chances, why is not None

@@ -120,6 +120,16 @@ def test_the_daily_run_stores_the_probability_of_not_trading():
     assert 0 < stored(goal).probability < 1
 
 
+@pytest.mark.parametrize("target", [10, 100_000])
+def test_the_daily_run_and_the_projection_agree_whether_a_halted_goal_is_reachable(
+    target: int,
+):
+    portfolio, goal = funded(target_value=Decimal(target))
+    halt(portfolio)
+    assert stored(goal).unreachable == ask(goal, **AS_OF)["unreachable"]
+    assert goal.unreachable == (target == 100_000)
+
+
 def test_the_home_page_says_what_a_halt_makes_of_the_probability(client: Client):
     portfolio = PortfolioFactory()
     goal = GoalFactory(portfolio=portfolio, target_date=date(2199, 12, 31))

@@ -13,6 +13,7 @@ from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade.values import in_text
 from mastertrade.values.money import HUNDRED
 from trades.booking.close import close_trade
+from trades.booking.mark import Mark, mark_positions
 from trades.services.daily import forget_old_tables
 from trades.sizing_calls.decide import size_for_goal, size_for_portfolio
 from trades.sizing_calls.forecasts import project, refresh_projections
@@ -125,6 +126,23 @@ def test_without_twenty_trades_the_ladder_decides_and_says_so(policy):
     row = size(goal)
     assert row.policy_version == "ladder-1"
     assert "needs 20 closed trades; until then the ladder decides" in row.reason
+
+
+@pytest.mark.parametrize("policy", ["pace", "deadline_optimal"])
+def test_without_equity_at_the_marks_no_lack_of_trades_is_claimed(policy):
+    portfolio, goal = funded(policy=policy)
+    TradeFactory(
+        portfolio=portfolio,
+        symbol="SOLUSDT",
+        quantity=Decimal(1),
+        entry_price=Decimal(2000),
+        entry_time=NOW - timedelta(hours=2),
+    )
+    mark = Mark("SOLUSDT", Decimal(100))
+    mark_positions(user=portfolio.user, marks=[mark], now=NOW - timedelta(hours=1))
+    row = size(goal)
+    assert "ladder decides" in row.reason
+    assert "20 closed trades" not in row.reason
 
 
 @pytest.mark.parametrize("policy", ["pace", "deadline_optimal"])
