@@ -153,8 +153,8 @@ class CashFlowAdmin(RecordedAdmin[CashFlow]):
         return figures.gain(row.amount, row.portfolio.currency)
 
     @admin.display(description="units")
-    def units_bought(self, row: CashFlow) -> SafeString:
-        return figures.rate(row.units)
+    def units_bought(self, row: CashFlow) -> str:
+        return in_text.quantity(row.units)
 
     @admin.display(description="open trades")
     def valued(self, row: CashFlow) -> str:

@@ -245,7 +245,7 @@ class FinancialGoal(models.Model):
         return GoalProgress(self.current_value, self.progress_pct)
 
     def forget_projection(self) -> None:
-        """For when it was said of another target or deadline; saves nothing."""
+        """It was made for another target, deadline or policy; saves nothing."""
         self.probability = self.probability_low = self.probability_high = None
         self.projected_trades = self.projected_at = None
         self.unreachable = False

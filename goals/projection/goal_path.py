@@ -23,8 +23,6 @@ from goals.enums import Measure
 from goals.projection.types import Floats
 from mastertrade.values.money import HUNDRED, ONE, RATIO, exactly, round_to
 
-# A ratio that enters a decision: 12 places.
-
 
 @dataclass(frozen=True, slots=True)
 class GoalPath:

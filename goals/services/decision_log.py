@@ -124,8 +124,7 @@ def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
         SizingInputs(
             request=from_plain(SizeRequest, stored["request"]),
             goals=tuple(_read_goal_state(one, tables) for one in stored["goals"]),
-            # Rows from before the currency was stored have none.
-            exposure=from_plain(Exposure, {"currency": "", **stored["context"]}),
+            exposure=from_plain(Exposure, stored["context"]),
             risk_state=from_plain(RiskState, stored["conditions"]),
         )
     )

@@ -111,7 +111,8 @@ def _catch_up(portfolio_id: int, as_of: datetime) -> Iterator[Rolled]:
         if rolled.ended < MOST_AT_ONCE:
             return
     logger.warning(
-        "Portfolio %s: %s periods were ended. The next run goes on with the rest.",
+        "Portfolio %s: %s periods were ended, the most of one run. The next run "
+        "ends what is left.",
         portfolio_id,
         MOST_IN_A_RUN,
     )

@@ -78,7 +78,7 @@ class TradeInput:
         )
 
     def with_defaults(self, portfolio: Portfolio) -> "TradeInput":
-        """The same ticket with the currencies it leaves out, and no needless words."""
+        """The same input with the currencies it leaves out, and no needless words."""
         return replace(
             self,
             leverage=None if self.leverage == 1 else self.leverage,

@@ -48,7 +48,8 @@ WHERE goal_id = %s AND portfolio_id = %s
 # asked about; without one, of the symbol that has the most.
 NOTIONAL = """
     coalesce((
-        SELECT sum(quantity * entry_price * fx_rate) AS notional
+        SELECT sum(coalesce(entry_notional, quantity * entry_price) * fx_rate)
+            AS notional
         FROM trades
         WHERE portfolio_id = %(portfolio_id)s
           AND (status = 'open' OR status = 'closed' AND exit_time > %(as_of)s)
