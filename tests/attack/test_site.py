@@ -126,10 +126,11 @@ def test_no_log_of_the_server_holds_a_webhooks_address(
 
 
 def test_a_foreign_host_logs_one_line(site: str, directory: Path) -> None:
-    before = len((directory / "log").read_text().splitlines())
+    wait_for_start(directory / "log")
+    before = len(printed(directory / "log"))
     asked = "GET /login/ HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
     assert ask(site, asked).startswith("HTTP/1.1 400")
-    lines = (directory / "log").read_text().splitlines()[before:]
+    lines = printed(directory / "log")[before:]
     assert len(lines) == 1
     assert "evil.example" in lines[0]
 
@@ -172,14 +173,20 @@ def test_it_ends_at_once_and_in_one_line(
     """As Ctrl-C does: the signal goes to every process of the group."""
     log = directory / number.name
     with gunicorn(environment(directory), log) as (base, process):
-        while STOP_WITH not in printed(log):
-            time.sleep(0.05)
+        wait_for_start(log)
         began = time.monotonic()
         os.killpg(process.pid, number)
         assert process.wait(15) == 0
     assert time.monotonic() - began < 5
     site = f"Site      {base}/ (also admin/ and api/docs/)"
     assert printed(log) == [site, STOP_WITH, "Stopped."]
+
+
+def wait_for_start(log: Path) -> None:
+    deadline = time.monotonic() + 30
+    while STOP_WITH not in printed(log):
+        assert time.monotonic() < deadline, printed(log)
+        time.sleep(0.05)
 
 
 def printed(log: Path) -> list[str]:
