@@ -2,8 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Q
-
 from goals.decisions.guards.base import RiskState
 from goals.decisions.guards.drawdown import (
     find_daily_breach,
@@ -15,9 +13,9 @@ from goals.enums import HaltCause, TradingState
 from goals.models import Portfolio, TradingHalt
 from goals.services.risk_state import (
     FiguresAt,
-    halts_in_force,
     read_conditions,
     read_figures,
+    unresumed_halts,
 )
 from mastertrade.values.exceptions import TradingHalted
 from mastertrade.values.jsonable import to_plain
@@ -35,7 +33,7 @@ def enforce_limits(portfolio: Portfolio, now: datetime) -> list[TradingHalt]:
     is_halted = portfolio.trading_state == TradingState.HALTED
     if not is_halted and not _may_breach(portfolio):
         return []
-    in_force = list(halts_in_force(portfolio, now)) if is_halted else []
+    in_force = list(unresumed_halts(portfolio, now)) if is_halted else []
     if not portfolio.account.is_ruined:
         in_force += _halt_on_breach(portfolio, in_force, now)
     _follow(portfolio, is_halted=bool(in_force), now=now)
@@ -59,15 +57,14 @@ def _halt_on_breach(
     breaches = {cause: why for cause, why in found.items() if why is not None}
     if not breaches:
         return []
-    # Whatever the caller's clock or copy says: one unresumed halt a cause.
-    unresumed = TradingHalt.objects.filter(portfolio=portfolio, resumed_at=None)
-    lasting = unresumed.filter(Q(halted_until=None) | Q(halted_until__gt=now))
-    known = {halt.cause for halt in in_force}
-    known.update(lasting.values_list("cause", flat=True))
-    return [
+    # Whatever the portfolio's copy says: one unresumed halt a cause.
+    known = list(unresumed_halts(portfolio, now))
+    causes = {halt.cause for halt in known}
+    new = [halt for halt in known if halt not in in_force]
+    return new + [
         write_halt(figures, cause, reason, risk_state)
         for cause, reason in breaches.items()
-        if cause not in known
+        if cause not in causes
     ]
 
 
@@ -110,7 +107,7 @@ def write_halt(
 
 def follow_halts(portfolio: Portfolio, now: datetime) -> None:
     """Set the state of a locked portfolio to what the rows of its halts say."""
-    _follow(portfolio, is_halted=halts_in_force(portfolio, now).exists(), now=now)
+    _follow(portfolio, is_halted=unresumed_halts(portfolio, now).exists(), now=now)
 
 
 def _follow(portfolio: Portfolio, *, is_halted: bool, now: datetime) -> None:

@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from goals.models import CarriedProfit, CashFlow, FinancialGoal, Portfolio
+from goals.enums import TradingState
+from goals.models import (
+    CarriedProfit,
+    CashFlow,
+    FinancialGoal,
+    Portfolio,
+    TradingHalt,
+)
 from goals.services.days import FIGURES
 from goals.services.figures import GOAL_FIGURES, LEDGER_FIGURES
 from goals.services.first_touch import load_reached
@@ -51,6 +58,7 @@ def find_portfolio_drift(portfolio: Portfolio) -> list[Drift]:
     portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
     drift = list(_compare(portfolio.portfolio_id, "itself", before, portfolio))
     drift += _carried_drift(portfolio, rebuilt)
+    drift += _halt_drift(portfolio)
     return [*drift, *_day_drift(portfolio, rebuilt), *_goal_drift(portfolio, rebuilt)]
 
 
@@ -65,6 +73,17 @@ def mend_portfolio(portfolio: Portfolio, now: datetime) -> list[GoalMove]:
     )
     follow_halts(portfolio, now)
     return moves
+
+
+def _halt_drift(portfolio: Portfolio) -> Iterator[Drift]:
+    """A day's halt that is over may still stand as HALTED; the other way is drift."""
+    lasting = TradingHalt.objects.filter(
+        portfolio=portfolio, resumed_at=None, halted_until=None
+    )
+    state = portfolio.trading_state
+    if state == TradingState.ACTIVE and lasting.exists():
+        halted = str(TradingState.HALTED)
+        yield Drift(portfolio.portfolio_id, "itself", "trading_state", state, halted)
 
 
 def _carried_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:

@@ -6,7 +6,7 @@ from goals.enums import HaltCause
 from goals.models import Portfolio, TradingHalt, User
 from goals.services.halts import enforce_limits, follow_halts, write_halt
 from goals.services.portfolios import lock_portfolio
-from goals.services.risk_state import halts_in_force, read_conditions, read_figures
+from goals.services.risk_state import read_conditions, read_figures, unresumed_halts
 from goals.services.voids import LONGEST_REASON, require_reason
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput, NotFound, TradingNotHalted
@@ -56,12 +56,14 @@ def resume_trading(
         raise InvalidInput("reason", f"is longer than {LONGEST_REASON} characters.")
     portfolio = _lock(user, portfolio_id)
     enforce_limits(portfolio, now)
-    halts = list(halts_in_force(portfolio, now))
+    halts = list(unresumed_halts(portfolio, now))
     if not halts:
         raise TradingNotHalted(
             f"Trading in portfolio {portfolio.name} is not halted; there is "
             "nothing to resume."
         )
+    # A halt written while this call waited for the lock began after its now.
+    now = max(now, *(halt.halted_at for halt in halts))
     for halt in halts:
         _end(halt, portfolio, now, reason, by or user.username)
     follow_halts(portfolio, now)

@@ -83,7 +83,8 @@ def read_conditions(figures: FiguresAt, now: datetime) -> RiskState:
     is_active = figures.at >= now and portfolio.trading_state == TradingState.ACTIVE
     halt = None
     if portfolio.last_halted_at is not None and not is_active:
-        halt = halts_in_force(portfolio, figures.at).first()
+        find = unresumed_halts if figures.at >= now else halts_in_force
+        halt = find(portfolio, figures.at).first()
     return RiskState(
         drawdown_pct=read_drawdown_pct(figures, portfolio.soft_drawdown_pct),
         soft_drawdown_pct=portfolio.soft_drawdown_pct,
@@ -100,6 +101,20 @@ def halts_in_force(portfolio: Portfolio, at: datetime) -> QuerySet[TradingHalt]:
     """The halts that stop trading at that time, the longest first."""
     found = TradingHalt.objects.filter(is_in_force(at), portfolio=portfolio)
     return found.order_by(F("halted_until").desc(nulls_first=True), "halt_id")
+
+
+def unresumed_halts(portfolio: Portfolio, now: datetime) -> QuerySet[TradingHalt]:
+    """The halts that stop trading now, whatever the caller's clock says of their start.
+
+    A request that waited for the portfolio's lock has read its clock before a halt that
+    was written meanwhile.
+    """
+    found = TradingHalt.objects.filter(is_unresumed(now), portfolio=portfolio)
+    return found.order_by(F("halted_until").desc(nulls_first=True), "halt_id")
+
+
+def is_unresumed(now: datetime) -> Q:
+    return Q(resumed_at=None) & (Q(halted_until=None) | Q(halted_until__gt=now))
 
 
 def find_halt(portfolio: Portfolio, at: datetime) -> TradingHalt | None:

@@ -20,15 +20,15 @@ from django.db.models import (
 
 from goals.enums import TradingState
 from goals.models import Portfolio, TradingHalt
-from goals.services.risk_state import is_in_force
+from goals.services.risk_state import is_unresumed
 
 
 def with_trading_state(
     portfolios: QuerySet[Portfolio], now: datetime
 ) -> QuerySet[Portfolio]:
     """The same portfolios, each with its state at `now` as `state_now`."""
-    in_force = TradingHalt.objects.filter(is_in_force(now), portfolio=OuterRef("pk"))
-    is_over = Q(trading_state=TradingState.HALTED) & ~Exists(in_force)
+    lasting = TradingHalt.objects.filter(is_unresumed(now), portfolio=OuterRef("pk"))
+    is_over = Q(trading_state=TradingState.HALTED) & ~Exists(lasting)
     state = Case(
         When(is_over, then=Value(str(TradingState.ACTIVE))),
         default=F("trading_state"),

@@ -16,6 +16,7 @@ from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade.values.exceptions import NotFound, TradingHalted, TradingNotHalted
 from trades.booking.mark import Mark, mark_positions
 from trades.booking.open import open_trade, record_closed_trade
+from trades.booking.reconcile import find_drift, mend_drift
 from trades.sizing_calls.decide import size_for_portfolio
 from trades.tests.factories import ENTRY, TradeFactory, book_profit
 
@@ -294,3 +295,39 @@ def test_the_database_holds_one_halt_in_force(portfolio, cause):
     again.pk = None
     with pytest.raises(IntegrityError), transaction.atomic():
         again.save(force_insert=True)
+
+
+@pytest.mark.parametrize("cause", ["person", "hard_drawdown", "daily_loss"])
+def test_whoever_waited_for_the_lock_respects_a_halt_that_began_later(portfolio, cause):
+    """Its clock was read before: the halt begins a second after its now."""
+    before, after = ENTRY + HOUR, ENTRY + HOUR + timedelta(seconds=1)
+    of = {"user": portfolio.user, "portfolio_id": portfolio.pk}
+    lose(portfolio, 10)
+    if cause == "person":
+        halt_trading(**of, reason="a look", now=after)
+    else:
+        limit = {"daily_loss_limit_pct": Decimal(5)} if cause == "daily_loss" else {}
+        update_portfolio(**of, now=before, **limit)
+        lose(portfolio, 100 if limit else 300, at=after)
+    assert size(portfolio, before).verdict == Verdict.BLOCK
+    with pytest.raises(TradingHalted):
+        order(portfolio, before)
+    halt_trading(**of, reason="another", now=before)
+    with pytest.raises(TradingHalted):
+        order(portfolio, after + HOUR)
+    portfolio.refresh_from_db()
+    assert portfolio.trading_state == TradingState.HALTED
+    assert list(find_drift([portfolio.pk])) == []
+    resume(portfolio, before)
+    assert not TradingHalt.objects.filter(resumed_at=None).exists()
+    assert size(portfolio, after + HOUR).verdict != Verdict.BLOCK
+
+
+def test_a_halt_that_the_state_lost_is_drift_and_is_mended(portfolio):
+    lose(portfolio, 300)
+    Portfolio.objects.update(trading_state=TradingState.ACTIVE)
+    assert [drift.figure for drift in find_drift([portfolio.pk])] == ["trading_state"]
+    mend_drift(portfolio.pk, ENTRY + HOUR)
+    assert list(find_drift([portfolio.pk])) == []
+    portfolio.refresh_from_db()
+    assert portfolio.trading_state == TradingState.HALTED
