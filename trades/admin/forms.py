@@ -60,7 +60,7 @@ class TradeForm(OnceForm[Trade]):
         labels = {"strategy_id": "Strategy"}
         help_texts = {
             "entry_price": "In the portfolio's currency; the API takes others.",
-            "entry_time": "In UTC; default: now.",
+            "entry_time": "In UTC; default: now, or the exit time where one is given.",
             "exit_price": "Only for a trade that is closed already.",
             "exit_time": "In UTC; default: now.",
         }
