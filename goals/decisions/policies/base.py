@@ -67,7 +67,8 @@ class PolicyInputs:
         if 0 < left < LEAST_TRADES:
             return f"less than {LEAST_TRADES} trades left"
         against = Decimal(1) if left < 1 else None
-        return f"{format_plain(in_text.rounded(left, 1, against, digits=1))} trades left"
+        shown = in_text.rounded(left, 1, against, digits=1)
+        return f"{format_plain(shown)} trades left"
 
 
 class SolvedTable(Protocol):
