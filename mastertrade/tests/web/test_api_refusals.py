@@ -536,6 +536,24 @@ def test_an_unknown_format_is_answered_with_the_ones_there_are(
     assert read(described, 400) == {"format": ["Must be one of yaml, json."]}
 
 
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [({"QUERY_STRING": "format=xml"}, 400), ({"HTTP_ACCEPT": "text/xml"}, 406)],
+)
+@pytest.mark.parametrize("method", ["get", "post", "patch", "delete", "options"])
+def test_a_wrong_form_comes_after_credentials_and_the_address(
+    method: str, asked: dict[str, str], status: int, trader: Trader
+) -> None:
+    goal = trader.address("/api/goals/{goal_id}/")
+    nobody, unknown = client_with(), "/api/goals/987654321/"
+    mistaken = client_with("Token nonsense")
+    for path in (goal, unknown):
+        for client in (nobody, mistaken):
+            read(client.generic(method.upper(), path, **asked), 401)
+    read(trader.client.generic(method.upper(), unknown, **asked), 404)
+    read(trader.client.generic(method.upper(), goal, **asked), status)
+
+
 @pytest.mark.parametrize("path", ["/api/docs/", "/api/schema/"])
 def test_a_refusal_of_the_description_is_json_too(path: str, trader: Trader) -> None:
     refused = trader.client.post(path, {})
