@@ -169,6 +169,16 @@ def test_unknown_references_are_named_together_and_with_what_else_is_wrong(
     assert set(with_others) == {*unknown, "nonsense"}
 
 
+def test_a_taken_strategy_id_is_named_with_all_else_that_is_wrong(
+    trader: Trader,
+) -> None:
+    name = "POST /api/strategies/"
+    wrong = {"strategy_type": "No word!", "risk_profile": "x", "parameters": []}
+    refused = refuse(trader, name, {"strategy_id": "momentum_001", **wrong})
+    assert set(refused) == {"strategy_id", *wrong}
+    assert refused["strategy_id"] == ["You already have a strategy momentum_001."]
+
+
 def test_an_unknown_reference_is_answered_with_the_nearest_of_ones_own(
     trader: Trader,
 ) -> None:
