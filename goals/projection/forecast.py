@@ -7,6 +7,7 @@ projection. Equity is in units of the equity at the goal's start, the goal lies 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
 from math import exp, log, log1p
 from statistics import NormalDist
 
@@ -18,6 +19,7 @@ from goals.projection.evaluate import Policy, as_function, evaluate_policy
 from goals.projection.grouping import MOST_SINGLE, sum_of
 from goals.projection.outcomes import take_outcomes
 from goals.projection.simulation import SimulatedPaths, simulate_policy
+from mastertrade.values import in_text
 from mastertrade.values.exceptions import InvalidInput
 
 # What the posterior's deviation is widened by: trades are less alike than assumed.
@@ -25,6 +27,8 @@ WIDENED = 1.25
 BAND_QUANTILES = (0.1, 0.9)
 # Below this probability at the upper end of the band a goal is unreachable.
 UNREACHABLE = 0.05
+# A smaller probability is written as less than this one.
+LEAST_SHOWN = Decimal("0.0001")
 RESAMPLES = 400
 # Nodes of a grid where a fifth of a percentage point is of no account.
 COARSE_NODES = 400
@@ -232,9 +236,17 @@ def is_unreachable(
     if upper < UNREACHABLE:
         return (
             f"even at factor {max_factor:g} and the upper bound of the edge, the "
-            f"probability is {upper:.1%}, below {UNREACHABLE:.0%}"
+            f"probability is {_below_unreachable(upper)}"
         )
     return None
+
+
+def _below_unreachable(probability: float) -> str:
+    """0.0213 as "2.13 %, below 5 %"."""
+    exact, limit = Decimal(str(probability)), Decimal(str(UNREACHABLE))
+    if exact < LEAST_SHOWN:
+        return f"less than {in_text.ratio(LEAST_SHOWN)}"
+    return f"{in_text.ratio(exact, limit)}, below {in_text.ratio(limit)}"
 
 
 def estimate_chance(

@@ -9,7 +9,12 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError
 from psycopg.errors import UniqueViolation
 from rest_framework import serializers, status
-from rest_framework.exceptions import APIException, MethodNotAllowed, ParseError
+from rest_framework.exceptions import (
+    APIException,
+    MethodNotAllowed,
+    NotAcceptable,
+    ParseError,
+)
 from rest_framework.exceptions import NotFound as NoSuchPage
 from rest_framework.pagination import PageNumberPagination
 from rest_framework.request import Request
@@ -91,13 +96,13 @@ def handle_exception(error: Exception, context: dict[str, Any]) -> Response | No
 def _with_more(error: Exception, context: dict[str, Any]) -> Exception:
     """An unknown object of the address, else all bad input, else what was found.
 
-    Bad input comes before what the state refuses: 404, then 400, then 409.
+    Bad input comes before what the state refuses: 404, then 400 or 406, then 409.
     """
     view: Any = context.get("view")
     is_bad_input = isinstance(
         error, (InvalidInput, serializers.ValidationError, ParseError)
     )
-    if is_bad_input:
+    if is_bad_input or isinstance(error, NotAcceptable):
         _refuse_unknown_subject(view)
     body = getattr(view, "body", None)
     is_refusal = isinstance(error, DomainError) and not isinstance(error, NotFound)

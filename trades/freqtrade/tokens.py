@@ -21,6 +21,10 @@ TOKEN_BYTES = 32
 KEY_LENGTH = 8
 
 
+class TokenRevoked(NotFound):
+    """The API token that a webhook is issued with works no longer."""
+
+
 @atomic
 def issue_webhook(
     *,
@@ -34,12 +38,12 @@ def issue_webhook(
     """Let a bot send its fills; returns the row and the token, which is not kept.
 
     Several tokens of one bot are the same bot, so that one can replace another. With an
-    `api_token` it works as long as that does. Raises `NotFound` where that was revoked.
+    `api_token` it works as long as that does. Raises `TokenRevoked` where that was.
     """
     if api_token is not None:
         valid = ApiToken.objects.select_for_update(no_key=True).filter(pk=api_token.pk)
         if not valid.exists():
-            raise NotFound("The API token has been revoked.")
+            raise TokenRevoked("The API token has been revoked.")
     if re.fullmatch(BOT_PATTERN.strip("^$"), bot) is None:
         raise InvalidInput("bot", "must be up to 50 letters, digits, dots or dashes.")
     mine = WebhookToken.objects.filter(user_id=user.username)

@@ -5,7 +5,7 @@ All that trades say comes by one statement: records, trades a day, what is open.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from django.db.models import Q
@@ -26,14 +26,14 @@ from goals.services.trade_forecasts import (
 from mastertrade.db.raw_sql import columns_of, load
 from mastertrade.values.exceptions import (
     GoalNotActive,
-    InvalidInput,
     NoActiveGoal,
     NotFound,
     StrategyNotActive,
 )
 from strategies.decisions.selection import Candidate, attach_records
 from strategies.enums import StrategyStatus
-from strategies.services import load_candidates
+from strategies.models import StrategyInstance
+from strategies.services import load_candidates, no_strategy
 from trades.sizing_calls.record_sql import BASED, FOUND
 from trades.sizing_calls.records import WHOLE_PORTFOLIO, ask_records, load_growths
 from trades.sizing_calls.trade_frequency import RATE, per_day
@@ -121,8 +121,9 @@ def load_participants(portfolio: Portfolio, as_of: datetime) -> list[FinancialGo
     )
     if not goals:
         raise NoActiveGoal(
-            f"No goal of portfolio {portfolio.name} is active at {as_of.isoformat()}: "
-            "create one with POST /api/goals/, or resume a paused one."
+            f"No goal of portfolio {portfolio.name} is active at "
+            f"{as_of.astimezone(UTC):%FT%TZ}: create one with "
+            "POST /api/goals/, or resume a paused one."
         )
     return goals
 
@@ -202,8 +203,8 @@ def read_inputs(
     )
     if call.strategy_id is not None and status != StrategyStatus.ACTIVE:
         if status is None:
-            unknown = f"You have no strategy {call.strategy_id}."
-            raise InvalidInput("strategy_id", unknown)
+            mine = StrategyInstance.objects.tradable_in(portfolio)
+            raise no_strategy("strategy_id", mine, call.strategy_id)
         raise StrategyNotActive(f"Strategy {call.strategy_id} is {status}.")
     forecast = None
     if rated:

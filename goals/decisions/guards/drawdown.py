@@ -5,7 +5,7 @@ from decimal import Decimal
 from goals.decisions.guards.base import GuardAnswer, RiskState, SizingInputs
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
-from mastertrade.values.money import ONE, ZERO, format_plain
+from mastertrade.values.money import ONE, ZERO, exactly, format_plain
 
 
 class DrawdownUnknown(DomainError):
@@ -20,6 +20,7 @@ class DailyLossUnknown(DomainError):
     code = "daily_loss_unknown"
 
 
+@exactly
 def guard_drawdown(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     """Nothing while trading is halted; no factor above 1 from the soft limit on."""
     risk_state = inputs.risk_state
@@ -27,7 +28,10 @@ def guard_drawdown(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     if halted is not None:
         return GuardAnswer(ZERO, halted)
     drawdown, soft = risk_state.drawdown_pct or ZERO, risk_state.soft_drawdown_pct
-    fallen = f"drawdown {in_text.percent(drawdown, soft)}"
+    nearest = min(
+        (soft, risk_state.hard_drawdown_pct), key=lambda limit: abs(limit - drawdown)
+    )
+    fallen = f"drawdown {in_text.percent(drawdown, nearest)}"
     if drawdown < soft:
         reason = f"{fallen} is below soft_drawdown_pct {format_plain(soft)} %"
         return GuardAnswer(factor, reason)

@@ -26,16 +26,20 @@ class ExposureUnknown(DomainError):
 def guard_exposure(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     """Hold the size within `max_position_pct` and the caller's `max_size`."""
     request = inputs.request
-    found = (cap_by_position(inputs.exposure), cap_by_max_size(request.max_size))
+    currency = inputs.exposure.currency
+    found = (
+        cap_by_position(inputs.exposure),
+        cap_by_max_size(request.max_size, currency),
+    )
     caps = tuple(cap for cap in found if cap is not None)
-    return hold_within_caps(factor, request.base_size, caps, inputs.exposure.currency)
+    return hold_within_caps(factor, request.base_size, caps, currency)
 
 
-def cap_by_max_size(max_size: Decimal | None) -> SizeCap | None:
+def cap_by_max_size(max_size: Decimal | None, currency: str = "") -> SizeCap | None:
     """The caller's own limit."""
     if max_size is None:
         return None
-    return SizeCap(max_size, f"max_size {format_plain(max_size)}")
+    return SizeCap(max_size, f"max_size {in_text.money(max_size, currency)}")
 
 
 @exactly

@@ -9,11 +9,14 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mastertrade.values.money import format_plain, round_to
+from mastertrade.values import in_text
+from mastertrade.values.money import format_plain
 
 Floats: TypeAlias = NDArray[np.float64]
 
 SMALLEST_EQUITY = 1e-300  # has a logarithm
+# Fewer trades left are written as less than these.
+LEAST_TRADES = Decimal("0.1")
 
 
 class Needs(Enum):
@@ -61,7 +64,11 @@ class PolicyInputs:
     @property
     def trades_in_words(self) -> str:
         left = self.trades_left or Decimal(0)
-        return f"{format_plain(round_to(left, (12, 1)))} trades left"
+        if 0 < left < LEAST_TRADES:
+            return f"less than {LEAST_TRADES} trades left"
+        against = Decimal(1) if left < 1 else None
+        shown = in_text.rounded(left, 1, against, digits=1)
+        return f"{format_plain(shown)} trades left"
 
 
 class SolvedTable(Protocol):

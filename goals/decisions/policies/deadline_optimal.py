@@ -21,8 +21,10 @@ def _ask(goal: PolicyInputs) -> PolicyAnswer | None:
     solved = goal.solved
     if solved is None:
         return None
+    # The table has no row for less than one trade.
+    if_made = "if one trade more is made: " if (goal.trades_left or 0) < 1 else ""
     gives = (
-        f"gives {format_plain(solved.factor)} (P "
+        f"gives {format_plain(solved.factor)} ({if_made}P "
         f"{in_text.ratio(solved.probability)} to touch the goal, "
     )
     if goal.need is not None and goal.edge is not None:

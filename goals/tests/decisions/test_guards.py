@@ -122,6 +122,8 @@ def test_min_factor_of_another_goal_lifts_nothing():
 
 def test_max_size_is_a_cap():
     assert cap_by_max_size(Decimal(500)) == SizeCap(Decimal(500), "max_size 500")
+    exact = Decimal("100000.12345678")
+    assert cap_by_max_size(exact, "USD") == SizeCap(exact, "max_size 100000.12")
 
 
 def test_no_max_size_is_no_cap():

@@ -72,6 +72,17 @@ def test_the_soft_limit_caps_and_the_hard_one_halts(drawdown, after):
     assert guard_drawdown(BEHIND, asking(met)).factor == Decimal(after)
 
 
+@pytest.mark.parametrize(
+    "drawdown", ["9.999999", "10.000001", "14.996", "19.999999", "20.000001"]
+)
+def test_a_drawdown_is_shown_on_its_side_of_both_limits(drawdown):
+    met = replace(CALM, drawdown_pct=Decimal(drawdown))
+    reason = guard_drawdown(BEHIND, asking(met)).reason
+    shown = Decimal(reason.removeprefix("drawdown ").split(" %")[0])
+    for limit in (met.soft_drawdown_pct, met.hard_drawdown_pct):
+        assert (shown < limit) == (Decimal(drawdown) < limit)
+
+
 @pytest.mark.parametrize(("loss", "after"), [("2.999999", "1.3"), ("3", "0")])
 def test_the_days_loss_halts_from_its_limit_on(loss, after):
     met = replace(CALM, daily_loss_limit_pct=Decimal(3), daily_loss_pct=Decimal(loss))

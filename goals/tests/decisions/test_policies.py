@@ -224,6 +224,33 @@ def test_the_projection_walks_the_policy_that_decides(
         assert array == pytest.approx(float(asked), abs=1.01e-4)
 
 
+@pytest.mark.parametrize(
+    ("left", "trades"),
+    [
+        ("0.034", "less than 0.1 trades left"),
+        ("0.97", "0.97 trades left"),
+        ("0.5", "0.5 trades left"),
+        ("12.34", "12.3 trades left"),
+    ],
+)
+def test_a_reason_says_what_the_probability_assumes_of_less_than_one_trade(
+    left, trades
+):
+    goal = PolicyInputs(
+        progress_pct=ONE,
+        min_factor=LOW,
+        max_factor=HIGH,
+        need=Decimal("0.01"),
+        edge=Decimal("0.005"),
+        trades_left=Decimal(left),
+        solved=SolvedFactor(ONE, Decimal("0.3191"), "hash", "test"),
+    )
+    solved = PolicyName.DEADLINE_OPTIMAL.rule.ask(goal).gives
+    assert ("if one trade more is made: P 31.91 %" in solved) == (Decimal(left) < 1)
+    for gives in (solved, PolicyName.PACE.rule.ask(goal).gives):
+        assert gives.endswith(f" {trades})")
+
+
 @pytest.mark.parametrize("policy", [PolicyName.PACE, PolicyName.DEADLINE_OPTIMAL])
 def test_a_policy_without_what_it_needs_is_walked_as_the_ladder(policy):
     way = GoalPath(Decimal("0.05"), Decimal("1.001"))

@@ -1,5 +1,6 @@
 """The projection of an edge: its band, what is unreachable, what is offered instead."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -76,10 +77,31 @@ def test_a_goal_that_the_best_trades_cannot_bring_is_unreachable() -> None:
 def test_a_goal_far_above_the_band_is_unreachable() -> None:
     reason = is_unreachable(make_edge(), trades_left=60, goal_return=0.9)
     assert reason is not None
-    assert "below 5%" in reason
+    assert reason.endswith(" %, below 5 %")
     found = project(make_edge(), 1.0, trades_left=60, goal_return=0.9)
     assert found.unreachable
     assert found.unreachable_reason == reason
+
+
+@pytest.mark.parametrize(
+    ("probability", "shown"),
+    [
+        (0.0213, "2.13 %, below 5 %"),
+        (0.0499999, "4.99999 %, below 5 %"),
+        (0.0004, "0.04 %, below 5 %"),
+        (1e-300, "less than 0.01 %"),
+    ],
+)
+def test_an_upper_end_below_the_limit_is_shown_below_it_and_never_as_zero(
+    probability: float, shown: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = SimpleNamespace(probability=probability)
+    monkeypatch.setattr(
+        "goals.projection.forecast.evaluate_policy", lambda *_, **__: end
+    )
+    reason = is_unreachable(make_edge(), trades_left=60, goal_return=0.9)
+    assert reason is not None
+    assert reason.endswith(f"the probability is {shown}")
 
 
 def test_a_goal_within_reach_is_not_looked_at_any_closer(

@@ -169,6 +169,16 @@ def test_unknown_references_are_named_together_and_with_what_else_is_wrong(
     assert set(with_others) == {*unknown, "nonsense"}
 
 
+def test_a_taken_strategy_id_is_named_with_all_else_that_is_wrong(
+    trader: Trader,
+) -> None:
+    name = "POST /api/strategies/"
+    wrong = {"strategy_type": "No word!", "risk_profile": "x", "parameters": []}
+    refused = refuse(trader, name, {"strategy_id": "momentum_001", **wrong})
+    assert set(refused) == {"strategy_id", *wrong}
+    assert refused["strategy_id"] == ["You already have a strategy momentum_001."]
+
+
 def test_an_unknown_reference_is_answered_with_the_nearest_of_ones_own(
     trader: Trader,
 ) -> None:
@@ -534,6 +544,24 @@ def test_an_unknown_format_is_answered_with_the_ones_there_are(
     assert trader.client.get("/api/goals/", {"format": "json"}).status_code == 200
     described = trader.client.get("/api/schema/", {"format": form})
     assert read(described, 400) == {"format": ["Must be one of yaml, json."]}
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [({"QUERY_STRING": "format=xml"}, 400), ({"HTTP_ACCEPT": "text/xml"}, 406)],
+)
+@pytest.mark.parametrize("method", ["get", "post", "patch", "delete", "options"])
+def test_a_wrong_form_comes_after_credentials_and_the_address(
+    method: str, asked: dict[str, str], status: int, trader: Trader
+) -> None:
+    goal = trader.address("/api/goals/{goal_id}/")
+    nobody, unknown = client_with(), "/api/goals/987654321/"
+    mistaken = client_with("Token nonsense")
+    for path in (goal, unknown):
+        for client in (nobody, mistaken):
+            read(client.generic(method.upper(), path, **asked), 401)
+    read(trader.client.generic(method.upper(), unknown, **asked), 404)
+    read(trader.client.generic(method.upper(), goal, **asked), status)
 
 
 @pytest.mark.parametrize("path", ["/api/docs/", "/api/schema/"])

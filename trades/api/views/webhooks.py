@@ -12,7 +12,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import generics, status
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import ParseError
+from rest_framework.exceptions import AuthenticationFailed, ParseError
 from rest_framework.parsers import BaseParser, FormParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -43,7 +43,7 @@ from trades.api.serializers.webhooks import (
     WebhookSerializer,
 )
 from trades.freqtrade.messages import KINDS, read_kind, read_message
-from trades.freqtrade.tokens import find_webhook, issue_webhook
+from trades.freqtrade.tokens import TokenRevoked, find_webhook, issue_webhook
 from trades.freqtrade.webhook import WebhookOutcome, book_fill
 from trades.models import WebhookToken
 
@@ -190,12 +190,13 @@ class WebhookListView(ListView[WebhookToken]):
         Issued with an API token it ends with it: when that expires or is revoked.
         """
         body = read_body(self, WebhookRequestSerializer)
-        row, token = issue_webhook(
-            user=signed_in(request),
-            now=timezone.now(),
-            api_token=request.auth if isinstance(request.auth, ApiToken) else None,
-            **body,
-        )
+        issuer = request.auth if isinstance(request.auth, ApiToken) else None
+        try:
+            row, token = issue_webhook(
+                user=signed_in(request), now=timezone.now(), api_token=issuer, **body
+            )
+        except TokenRevoked as error:
+            raise AuthenticationFailed("Invalid token.") from error
         path = reverse("freqtrade-webhook", args=[token])
         answer = {**WebhookSerializer(row).data, "path": path}
         return Response(answer, status=status.HTTP_201_CREATED)

@@ -1,5 +1,6 @@
 """Sizing, strategy choice and the next trade, as the contract describes them."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -234,7 +235,22 @@ def test_a_goal_that_rests_sizes_nothing(trader: Trader, change: str) -> None:
             assert trader.post(path, body, 409)["code"] == "goal_not_active"
         body = {"base_size": "1", "portfolio": "crypto"}
         for path in (ALL, NEXT):
-            assert trader.post(path, body, 409)["code"] == "no_active_goal"
+            refused = trader.post(path, body, 409)
+            assert refused["code"] == "no_active_goal"
+            assert re.search(
+                r" at \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: ", refused["detail"]
+            )
+
+
+def test_an_unknown_strategy_is_named_once_with_those_there_are(
+    trader: Trader,
+) -> None:
+    body = {"base_size": "1", "strategy_id": "nope"}
+    for path, more in ((SIZING, {}), (ALL, {"portfolio": "crypto"})):
+        refused = trader.post(path, {**body, **more}, 400)
+        assert list(refused) == ["strategy_id"]
+        (text,) = refused["strategy_id"]
+        assert text.startswith("You have no strategy nope. Yours are ")
 
 
 def test_a_paused_strategy_is_not_sized(trader: Trader) -> None:

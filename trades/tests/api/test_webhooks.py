@@ -16,7 +16,9 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from rest_framework.request import Request
 
+from goals.api.authentication import signed_in
 from goals.models import ApiToken, User
 from goals.services.goals import create_goal
 from goals.services.sign_ins import revoke_tokens
@@ -641,6 +643,20 @@ def test_a_token_revoked_meanwhile_issues_nothing(
     with pytest.raises(NotFound, match="has been revoked"):
         issue_webhook(**fields, api_token=issuer)
     assert not WebhookToken.objects.exists()
+
+
+def test_a_token_revoked_during_the_request_answers_as_a_dead_one(
+    trader: Trader, issuer: ApiToken, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def revoke_first(request: Request) -> User:
+        ApiToken.objects.all().delete()
+        return signed_in(request)
+
+    monkeypatch.setattr("trades.api.views.webhooks.signed_in", revoke_first)
+    meanwhile = trader.client.post("/api/webhooks/", body(bot="two"))
+    dead = trader.client.post("/api/webhooks/", body(bot="two"))
+    assert read(meanwhile, 401) == read(dead, 401)
+    assert meanwhile["WWW-Authenticate"] == dead["WWW-Authenticate"]
 
 
 def test_a_webhook_issued_with_a_session_or_in_the_terminal_outlives_tokens(
