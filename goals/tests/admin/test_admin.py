@@ -231,7 +231,7 @@ def test_figures_carry_no_trailing_zeros() -> None:
 def test_the_goal_page_shows_its_figures_and_its_history(operator: Client) -> None:
     page = operator.get(page_of(set_progress(GoalFactory(), "42.5"))).content.decode()
 
-    for label in ("GoalProgress", "Pace gap", "Expected by now", "Required per day"):
+    for label in ("Progress", "Pace gap", "Expected by now", "Required per day"):
         assert f"<dt>{label}</dt>" in page
     assert 'class="expected"' in page
     assert 'id="history"' in page
