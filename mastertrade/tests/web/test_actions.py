@@ -114,7 +114,10 @@ def test_trading_is_halted_and_resumed_from_the_card(client: Client) -> None:
     assert halt in page
     row.refresh_from_db()
     assert row.resumed_by == portfolio.user_id
-    assert client.get(resume).status_code == 404
+    answer = client.get(resume, follow=True)
+    assert answer.redirect_chain[-1][0] == HOME
+    words = f"portfolio {portfolio.name} is not halted; there is nothing to resume."
+    assert words in answer.content.decode()
 
 
 def test_a_goal_that_was_never_projected_says_what_does_it(client: Client) -> None:
