@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.forms import modelform_factory
+from django.forms import DateInput, modelform_factory
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -24,6 +24,8 @@ from goals.admin.forms import (
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
 from goals.services.risk_state import find_halt
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
+
+WIDGETS = {"target_date": DateInput({"type": "date"}, format="%Y-%m-%d")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,9 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
     if row is None:
         messages.info(request, action.nothing.format(portfolio.name))
         return redirect("dashboard:home")
-    asked = modelform_factory(type(row), form=action.form, fields=action.fields)
+    asked = modelform_factory(
+        type(row), form=action.form, fields=action.fields, widgets=WIDGETS
+    )
     call = {"now": now, "by": request.user.get_username()}
     form = type(action.form.__name__, (asked,), call)(
         request.POST if request.method == "POST" else None, instance=row
