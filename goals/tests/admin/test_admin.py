@@ -315,7 +315,7 @@ def test_what_create_goal_refuses_shows_at_its_field(operator: Client) -> None:
     answer = operator.post(reverse("admin:goals_financialgoal_add"), body)
 
     assert answer.context["adminform"].form.errors == {
-        "min_factor": ["1.4 must not be above max_factor, 1.3."]
+        "min_factor": ["1.4 must not be above max factor, 1.3."]
     }
     assert not FinancialGoal.objects.exists()
 
