@@ -116,7 +116,9 @@ def test_no_figure_of_a_long_name_is_cut(instrument: InstrumentReport) -> None: 
 
     assert "Prices" in text
     assert "…" not in text
-    assert all(figure in text for figure in ("-1,234.5", "100.0", "115/160", "(1,500 d)"))
+    assert all(
+        figure in text for figure in ("-1,234.5", "100.0", "115/160", "(1,500 d)")
+    )
 
 
 def test_colours_are_for_terminals_alone(instrument: InstrumentReport) -> None:  # noqa: F811
