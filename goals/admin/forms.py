@@ -155,9 +155,7 @@ class GoalForm(ServiceForm[FinancialGoal]):
         for field in self.fields.values():
             if isinstance(field, forms.DateField):  # 03/04/2026 is two days
                 field.input_formats = ["%Y-%m-%d"]
-                field.error_messages["invalid"] = (
-                    "Must be a date, such as 2026-03-31."
-                )
+                field.error_messages["invalid"] = "Must be a date, such as 2026-03-31."
         if "target_date" in self.fields:
             self._explain_target_date(self.fields["target_date"])
 

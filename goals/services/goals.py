@@ -249,7 +249,9 @@ def _wrong_period(goal: FinancialGoal, today: date | None) -> Iterator[InvalidIn
         if goal.kind.calendar is not None:
             yield InvalidInput("target_date", f"is needed by a {goal.goal_type} goal.")
     elif goal.target_date < goal.start_date:
-        yield InvalidInput("target_date", f"must not be before the start_date, {goal.start_date}.")
+        yield InvalidInput(
+            "target_date", f"must not be before the start_date, {goal.start_date}."
+        )
     elif today is not None and goal.target_date < today:
         yield InvalidInput(
             "target_date",

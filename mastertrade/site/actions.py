@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.forms import DateInput, modelform_factory
+from django.forms import DateInput, Widget, modelform_factory
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -25,7 +25,9 @@ from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
 from goals.services.risk_state import find_halt
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
 
-WIDGETS = {"target_date": DateInput({"type": "date"}, format="%Y-%m-%d")}
+WIDGETS: dict[str, type[Widget] | Widget] = {
+    "target_date": DateInput({"type": "date"}, format="%Y-%m-%d")
+}
 
 
 @dataclass(frozen=True, slots=True)

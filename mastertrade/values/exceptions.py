@@ -134,8 +134,8 @@ class GoalExists(DomainError):
     code = "goal_exists"
     facts = ("goal_id",)
 
-    def __init__(self, known: str, calls: str, **facts: Any) -> None:
-        super().__init__(f"{known} {calls}", **facts)
+    def __init__(self, known: str, calls: str = "", **facts: Any) -> None:
+        super().__init__(f"{known} {calls}".rstrip(), **facts)
         self.known = known
 
     @property

@@ -105,9 +105,9 @@ def test_a_refused_goal_is_explained_in_the_form_s_words(client: Client) -> None
 
     def refuse(**asked: str) -> dict[str, list[str]]:
         body = {"goal_type": "portfolio_value", "target_value": "99", "policy": "pace"}
-        errors: dict[str, list[str]] = client.post(page, body | asked).context[
-            "form"
-        ].errors
+        errors: dict[str, list[str]] = (
+            client.post(page, body | asked).context["form"].errors
+        )
         return errors
 
     assert 'type="date"' in client.get(page).content.decode()
