@@ -1,5 +1,6 @@
 """Forms whose rules are the services': what a service refuses becomes a form error."""
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -93,13 +94,22 @@ class ServiceForm(GenericForm[Row]):
             for wrong in (error, *error.also):
                 field = self.field_names.get(wrong.field, wrong.field)
                 if field in self.fields:
-                    self.add_error(field, wrong.detail)
+                    self.add_error(field, self._in_words(wrong.detail))
                 else:
-                    self.add_error(None, f"{wrong.field}: {wrong.detail}")
+                    words = f"{wrong.field}: {wrong.detail}"
+                    self.add_error(None, self._in_words(words))
         except DomainError as error:
-            self.add_error(None, error.detail)
+            self.add_error(None, self._in_words(error.on_page))
         except (IntegrityError, DataError) as error:
             self.add_error(None, f"The database refuses this: {_rule_of(error)}.")
+
+    def _in_words(self, detail: str) -> str:
+        """Columns by the names that their labels have."""
+        for column in self._meta.model._meta.concrete_fields:
+            if "_" in column.name:
+                words = str(column.verbose_name)
+                detail = re.sub(rf"\b{column.name}\b", words, detail)
+        return detail
 
 
 def _rule_of(error: Exception) -> str:
@@ -142,6 +152,10 @@ class GoalForm(ServiceForm[FinancialGoal]):
                 self.fields[name].required = False
                 self.initial.pop(name, None)
                 self.fields[name].initial = None
+        for field in self.fields.values():
+            if isinstance(field, forms.DateField):  # 03/04/2026 is two days
+                field.input_formats = ["%Y-%m-%d"]
+                field.error_messages["invalid"] = "Must be a date, such as 2026-03-31."
         if "target_date" in self.fields:
             self._explain_target_date(self.fields["target_date"])
 

@@ -164,7 +164,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         required = figures.in_measure(pace.required_per_day, goal)
         return (
             Figure(
-                "GoalProgress",
+                "Progress",
                 figures.progress_percent(goal.progress_pct),
                 figures.badge(goal.band_at(now)),
             ),

@@ -85,7 +85,7 @@ HISTORY = Section(
     columns=[
         ("Took effect", lambda row: figures.instant(row.effective_at)),
         ("By", lambda row: figures.words(row.kind)),
-        ("GoalProgress", lambda row: figures.progress(row.progress_pct, None)),
+        ("Progress", lambda row: figures.progress(row.progress_pct, None)),
         ("Value", lambda row: figures.in_measure(row.current_value, row.goal)),
         ("Target", lambda row: figures.in_measure(row.target_value, row.goal)),
         ("Recorded", lambda row: figures.instant(row.recorded_at)),

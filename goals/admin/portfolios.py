@@ -75,7 +75,7 @@ GOALS = Section(
     rows=_goals_of,
     columns=[
         ("Goal", goal_link),
-        ("GoalProgress", lambda goal: figures.progress(goal.progress_pct, None)),
+        ("Progress", lambda goal: figures.progress(goal.progress_pct, None)),
         ("Band", lambda goal: figures.badge(goal.band_at(goal.shown_at))),
         ("Status", lambda goal: figures.badge(goal.status_at(goal.shown_at))),
         ("From", lambda goal: goal.start_date.isoformat()),

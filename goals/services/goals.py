@@ -249,7 +249,9 @@ def _wrong_period(goal: FinancialGoal, today: date | None) -> Iterator[InvalidIn
         if goal.kind.calendar is not None:
             yield InvalidInput("target_date", f"is needed by a {goal.goal_type} goal.")
     elif goal.target_date < goal.start_date:
-        yield InvalidInput("target_date", "must not be before start_date.")
+        yield InvalidInput(
+            "target_date", f"must not be before the start_date, {goal.start_date}."
+        )
     elif today is not None and goal.target_date < today:
         yield InvalidInput(
             "target_date",
@@ -288,8 +290,9 @@ def _refuse_same(goal: FinancialGoal, as_of: datetime, **given: Any) -> None:
         raise GoalExists(
             f"Portfolio {goal.portfolio.name} has this goal already: goal {known.pk}, "
             f"{goal.goal_type} of {format_plain(goal.target_value)}{until}, is "
-            f"{known.status_at(as_of)}. Use it, change it with PATCH "
-            f"/api/goals/{known.pk}/, or cancel it first with DELETE.",
+            f"{known.status_at(as_of)}.",
+            f"Use it, change it with PATCH /api/goals/{known.pk}/, or cancel it first "
+            "with DELETE.",
             goal_id=known.pk,
         )
 

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.forms import modelform_factory
-from django.http import Http404, HttpRequest, HttpResponse
+from django.forms import DateInput, Widget, modelform_factory
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
@@ -25,10 +25,14 @@ from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
 from goals.services.risk_state import find_halt
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
 
+WIDGETS: dict[str, type[Widget] | Widget] = {
+    "target_date": DateInput({"type": "date"}, format="%Y-%m-%d")
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`start` gives the row the form is about, None where there is nothing to do."""
+    """`start` gives the row the form is about, None where there is `nothing` to do."""
 
     title: str
     button: str
@@ -37,6 +41,7 @@ class Action:
     fields: tuple[str, ...]
     start: Callable[[Portfolio, datetime], Any]
     done: Callable[[Any], str]
+    nothing: str = ""
 
 
 def _booked(flow: CashFlow) -> str:
@@ -79,18 +84,25 @@ RESUME = Action(
     fields=("reason",),
     start=find_halt,
     done=lambda halt: f"Trading in {halt.portfolio.name} is resumed.",
+    nothing="Trading in portfolio {} is not halted; there is nothing to resume.",
 )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse:
-    """GET asks, POST does it once; another user's portfolio is a 404."""
+    """GET asks, POST does it once; another user's portfolio is a 404.
+
+    Where there is nothing to do, the first page says why.
+    """
     portfolio, now = _mine(request, portfolio_id), timezone.now()
     row = action.start(portfolio, now)
     if row is None:
-        raise Http404
-    asked = modelform_factory(type(row), form=action.form, fields=action.fields)
+        messages.info(request, action.nothing.format(portfolio.name))
+        return redirect("dashboard:home")
+    asked = modelform_factory(
+        type(row), form=action.form, fields=action.fields, widgets=WIDGETS
+    )
     call = {"now": now, "by": request.user.get_username()}
     form = type(action.form.__name__, (asked,), call)(
         request.POST if request.method == "POST" else None, instance=row

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -190,13 +191,13 @@ def _overview_of(user: User, now: datetime, key: str, which: Which) -> Overview 
         past_halts=[past_halt_words(halt) for halt in _past_halts_of(demo, now)],
         goals=[_show_goal(goal, now, halted) for goal in _goals_of(of_them, now)],
         positions=[_show_position(one) for one in _positions_of(of_them)],
-        trades=[_show_trade(one) for one in _last_trades_of(demo)],
+        trades=[_show_trade(one) for one in _last_trades_of(found)],
         decisions=[_show_decision(one) for one in _decisions_of(of_them)],
     )
 
 
 def _portfolios_of(user: User, now: datetime, which: Which) -> list[Portfolio]:
-    """The halted ones first, and what halts them.
+    """The halted ones first, what halts them, and the keys of their last trades.
 
     Replays have a table of their own.
     """
@@ -204,7 +205,13 @@ def _portfolios_of(user: User, now: datetime, which: Which) -> list[Portfolio]:
     halts = Prefetch("halts", in_force.order_by("halt_id"), to_attr="halts_in_force")
     mine = Portfolio.objects.filter(user_id=user.username, **which)
     is_halted = Exists(in_force.filter(portfolio=OuterRef("pk")))
-    ordered = mine.prefetch_related(halts).order_by(is_halted.desc(), "portfolio_id")
+    closed = Trade.objects.filter(portfolio=OuterRef("pk"), status=TradeStatus.CLOSED)
+    # Of each portfolio, where an index finds them however many there are.
+    last = closed.order_by("-exit_time", "-ledger_key").values("pk")[:MOST_TRADES]
+    with_last = mine.annotate(last_trades=ArraySubquery(last))
+    ordered = with_last.prefetch_related(halts).order_by(
+        is_halted.desc(), "portfolio_id"
+    )
     return list(ordered[:MOST_PORTFOLIOS])
 
 
@@ -229,12 +236,9 @@ def _positions_of(of_them: Which) -> list[Position]:
     return list(newest[:MOST_POSITIONS])
 
 
-def _last_trades_of(demo: Portfolio | None) -> list[Trade]:
-    """Of one portfolio, where an index finds them however many there are."""
-    if demo is None:
-        return []
-    closed = Trade.objects.filter(portfolio=demo, status=TradeStatus.CLOSED)
-    newest = closed.select_related("portfolio", "adjustment")
+def _last_trades_of(found: list[Portfolio]) -> list[Trade]:
+    keys = [key for one in found for key in one.last_trades]  # type: ignore[attr-defined]
+    newest = Trade.objects.filter(pk__in=keys).select_related("portfolio", "adjustment")
     return list(newest.order_by("-exit_time", "-ledger_key")[:MOST_TRADES])
 
 

@@ -19,6 +19,11 @@ class DomainError(Exception):
         self.detail = detail
         self.given = facts
 
+    @property
+    def on_page(self) -> str:
+        """`detail` for a person at a form, who calls no API."""
+        return self.detail
+
 
 class InvalidInput(DomainError):
     """Bad input; `field` names what is wrong. The HTTP interface answers 400.
@@ -128,6 +133,14 @@ class GoalExists(DomainError):
 
     code = "goal_exists"
     facts = ("goal_id",)
+
+    def __init__(self, known: str, calls: str = "", **facts: Any) -> None:
+        super().__init__(f"{known} {calls}".rstrip(), **facts)
+        self.known = known
+
+    @property
+    def on_page(self) -> str:
+        return f"{self.known} Use it, change it, or cancel it first."
 
 
 class TooManyGoals(DomainError):

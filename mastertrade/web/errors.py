@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError
+from django.http import Http404
 from psycopg.errors import UniqueViolation
 from rest_framework import serializers, status
 from rest_framework.exceptions import (
@@ -147,9 +148,14 @@ def _refuse_unknown_subject(view: Any) -> None:
     model, owner = subject
     mine = {owner: view.request.user.get_username()}
     if not model._default_manager.filter(**mine, **view.kwargs).exists():
-        name, key = list(view.kwargs.items())[-1]
-        what = name.removesuffix("_id").replace("_", " ")
-        raise NotFound(f"You have no {what} {key}.")
+        raise _unknown(view)
+
+
+def _unknown(view: Any) -> NotFound:
+    """What the address names last, in its words."""
+    name, key = list(view.kwargs.items())[-1]
+    what = name.removesuffix("_id").removesuffix("_key").replace("_", " ")
+    return NotFound(f"You have no {what} {shorten(str(key))}.")
 
 
 def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -159,6 +165,8 @@ def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
         error = AlreadyExists(
             "Another request has just created the same; see its result."
         )
+    if isinstance(error, Http404) and getattr(context.get("view"), "kwargs", None):
+        error = _unknown(context["view"])
     if isinstance(error, InvalidInput):
         body: dict[str, Any] = dict(error.errors)
         return _answer(body, status.HTTP_400_BAD_REQUEST)

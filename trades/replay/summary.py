@@ -58,7 +58,7 @@ def print_summary(console: Console, report: ReplayReport) -> None:
         Text(
             "Worst first. Policy: compared with factor 1.0, the same strategies with "
             "every size the base size. Hold: bought and held. Drawdown: the "
-            "deepest drawdown from the highest equity before. "
+            "deepest, in % of the highest equity before. "
             f"Reached: {period_word(first.goal_type)}s of "
             "those that ended. Halted: how often, and the days of all halts.\n"
             "One run is one path of prices, and no evidence that a policy helps or "
@@ -82,10 +82,12 @@ def _first_lines(ranked: list[InstrumentReport]) -> list[InstrumentReport]:
 def _table(reports: list[InstrumentReport]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=0)
     # A long name goes on in the next line, so that no figure is cut.
-    table.add_column("Prices", overflow="fold", max_width=NAME_WIDTH)
+    table.add_column(
+        "Prices", overflow="fold", min_width=len("Prices"), max_width=NAME_WIDTH
+    )
     table.add_column("Policy", no_wrap=True)
     at_1 = BASELINE.replace("factor", "at")
-    figures = ("Return %", at_1, "hold", "Drawdown %", at_1, "Reached", at_1, "Halted")
+    figures = ("Return %", at_1, "hold", "Drawdown", at_1, "Reached", at_1, "Halted")
     for heading in figures:
         table.add_column(heading, justify="right", no_wrap=True)
     for report in reports:

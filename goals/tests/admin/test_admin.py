@@ -231,7 +231,7 @@ def test_figures_carry_no_trailing_zeros() -> None:
 def test_the_goal_page_shows_its_figures_and_its_history(operator: Client) -> None:
     page = operator.get(page_of(set_progress(GoalFactory(), "42.5"))).content.decode()
 
-    for label in ("GoalProgress", "Pace gap", "Expected by now", "Required per day"):
+    for label in ("Progress", "Pace gap", "Expected by now", "Required per day"):
         assert f"<dt>{label}</dt>" in page
     assert 'class="expected"' in page
     assert 'id="history"' in page
@@ -315,7 +315,7 @@ def test_what_create_goal_refuses_shows_at_its_field(operator: Client) -> None:
     answer = operator.post(reverse("admin:goals_financialgoal_add"), body)
 
     assert answer.context["adminform"].form.errors == {
-        "min_factor": ["1.4 must not be above max_factor, 1.3."]
+        "min_factor": ["1.4 must not be above max factor, 1.3."]
     }
     assert not FinancialGoal.objects.exists()
 

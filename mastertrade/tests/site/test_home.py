@@ -16,7 +16,7 @@ from goals.models import CashFlow, FinancialGoal, Portfolio, User
 from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.site.site import MasterTradeAdminSite
-from mastertrade.site.views import MOST_PORTFOLIOS
+from mastertrade.site.views import MOST_PORTFOLIOS, MOST_TRADES
 from trades.services.replay import ReplayQuestion, run_replay
 from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import book_profit
@@ -122,6 +122,28 @@ def test_the_home_page_asks_as_many_queries_for_twelve_goals_as_for_two(
         return len(queries)
 
     assert count_after_adding(2) == count_after_adding(10)
+
+
+def test_the_last_closed_trades_of_all_own_portfolios_take_constant_statements(
+    client: Client,
+) -> None:
+    user = UserFactory()
+
+    def count_after_closing(count: int, *, shown: int) -> int:
+        portfolio = PortfolioFactory(user=user)
+        for profit in range(count):
+            book_profit(portfolio, Decimal(profit + 1))
+        page = home_of(client, user)
+        assert "Last closed trades" in page
+        assert page.count('data-label="Closed"') == shown
+        with CaptureQueriesContext(connection) as queries:
+            client.get(HOME)
+        return len(queries)
+
+    few = count_after_closing(2, shown=2)
+    assert count_after_closing(10, shown=MOST_TRADES) == few
+    book_profit(PortfolioFactory(), Decimal(77_777))
+    assert "77,777" not in home_of(client, user)
 
 
 @pytest.mark.parametrize("address", [HOME, LOGIN])

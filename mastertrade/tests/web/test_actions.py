@@ -98,6 +98,39 @@ def test_what_the_service_refuses_shows_at_its_field(client: Client) -> None:
     assert list(answer.context["form"].errors) == ["target_value"]
 
 
+def test_a_refused_goal_is_explained_in_the_form_s_words(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    page = page_of("new-goal", portfolio)
+
+    def refuse(**asked: str) -> dict[str, list[str]]:
+        body = {"goal_type": "portfolio_value", "target_value": "99", "policy": "pace"}
+        errors: dict[str, list[str]] = (
+            client.post(page, body | asked).context["form"].errors
+        )
+        return errors
+
+    assert 'type="date"' in client.get(page).content.decode()
+    unclear = ["Must be a date, such as 2026-03-31."]
+    assert refuse(target_date="03/04/2199") == {"target_date": unclear}
+    assert refuse(recurring="on")["recurring"] == [
+        "A goal needs a target date to recur."
+    ]
+    (early,) = refuse(target_date="2001-01-01")["target_date"]
+    assert early.startswith("must not be before the start date, 20")
+    known = GoalFactory(
+        portfolio=portfolio, target_date=date(2199, 12, 31), policy="ladder"
+    )
+    (same,) = refuse(
+        goal_type=known.goal_type,
+        target_value=str(known.target_value),
+        target_date="2199-12-31",
+        policy=known.policy,
+    )["__all__"]
+    assert f"goal {known.pk}" in same
+    assert same.endswith("Use it, change it, or cancel it first.")
+
+
 def test_trading_is_halted_and_resumed_from_the_card(client: Client) -> None:
     portfolio = PortfolioFactory()
     client.force_login(portfolio.user)
@@ -114,7 +147,10 @@ def test_trading_is_halted_and_resumed_from_the_card(client: Client) -> None:
     assert halt in page
     row.refresh_from_db()
     assert row.resumed_by == portfolio.user_id
-    assert client.get(resume).status_code == 404
+    answer = client.get(resume, follow=True)
+    assert answer.redirect_chain[-1][0] == HOME
+    words = f"portfolio {portfolio.name} is not halted; there is nothing to resume."
+    assert words in answer.content.decode()
 
 
 def test_a_goal_that_was_never_projected_says_what_does_it(client: Client) -> None:

@@ -367,3 +367,11 @@ def rows_below(trader: Trader) -> dict[str, list[Any]]:
         for table, found in rows.items()
         if table != "sign_in_counts"  # of names and addresses, nobody's
     }
+
+
+@pytest.mark.parametrize("name", [one for one in ADDRESSED if one.startswith("GET")])
+def test_what_is_not_there_is_named_in_words(ada: Trader, name: str) -> None:
+    address = re.sub(r"\{\w+\}", "99999", operations()[name].path)
+    answer = ada.client.get(address)
+    assert answer.status_code == 404
+    assert re.fullmatch(r"You have no [a-z ]+ 99999\.", answer.json()["detail"])

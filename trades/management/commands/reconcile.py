@@ -1,5 +1,6 @@
 """Prove that every cached figure is what the ledger says."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -12,6 +13,7 @@ from goals.models import Portfolio
 from goals.services.reconciling import Drift
 from mastertrade.terminal import open_console
 from mastertrade.values.exceptions import DomainError
+from mastertrade.values.money import UNIT_VALUE, exactly, format_plain
 from trades.booking.reconcile import check_portfolio, mend_drift
 from trades.sizing_calls.catch_up import catch_up
 
@@ -78,8 +80,7 @@ class Command(BaseCommand):
                 str(row.portfolio_id),
                 row.of,
                 row.figure,
-                str(row.cached),
-                str(row.ledger),
+                *_plain(row.cached, row.ledger),
             )
         console.print(table)
         touched = len({row.portfolio_id for row in drift})
@@ -89,3 +90,17 @@ class Command(BaseCommand):
         if not fix:
             raise CommandError(f"{words}.", returncode=1)
         console.print(f"{words}; mended.")
+
+
+@exactly
+def _plain(cached: Any, ledger: Any) -> tuple[str, str]:
+    """Figures with the places of the column, or more where only those differ."""
+    if not isinstance(ledger, Decimal):
+        return str(cached), str(ledger)
+    if not isinstance(cached, Decimal):
+        return str(cached), format_plain(ledger)
+    _, places = UNIT_VALUE
+    if cached:  # as the column gives it
+        places = -int(cached.as_tuple().exponent)
+    rounded = round(ledger, places)
+    return format_plain(cached), format_plain(ledger if rounded == cached else rounded)

@@ -99,13 +99,26 @@ def test_no_figure_of_a_long_name_is_cut(instrument: InstrumentReport) -> None: 
         max_drawdown_pct=Decimal(100),
         periods_reached=115,
         periods_ended=160,
+        halts=(HaltSpan(instrument.first_at, None),) * 12,
+        days_halted=1500,
     )
+    baseline = replace(instrument.constant_run, return_pct=Decimal("-1234.5"))
     text = "\n".join(
-        printed(replace(instrument, symbol="BINANCE_BTCUSDT_1h_2024", policy_run=run))
+        printed(
+            replace(
+                instrument,
+                symbol="BINANCE_BTCUSDT_1h_2024",
+                policy_run=run,
+                constant_run=baseline,
+            )
+        )
     )
 
+    assert "Prices" in text
     assert "…" not in text
-    assert all(figure in text for figure in ("-1,234.5", "100.0", "115/160"))
+    assert all(
+        figure in text for figure in ("-1,234.5", "100.0", "115/160", "(1,500 d)")
+    )
 
 
 def test_colours_are_for_terminals_alone(instrument: InstrumentReport) -> None:  # noqa: F811
