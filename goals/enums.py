@@ -52,6 +52,7 @@ class GoalStatus(StrEnum):
     ACTIVE = "active"
     ACHIEVED = "achieved"
     MISSED = "missed"
+    FAILED = "failed"
     PAUSED = "paused"
     CANCELLED = "cancelled"
 
@@ -106,7 +107,81 @@ class HaltCause(StrEnum):
 
     HARD_DRAWDOWN = "hard_drawdown"
     DAILY_LOSS = "daily_loss"
+    PROFIT_LOCK = "profit_lock"
+    TRADES_PER_DAY = "trades_per_day"
+    LOSSES_IN_A_ROW = "losses_in_a_row"
     PERSON = "person"
+
+
+class DrawdownMode(StrEnum):
+    """What raises the value that the floor is measured from."""
+
+    TRAILING_CLOSED = "trailing_closed"  # the unit value after closes
+    TRAILING = "trailing"  # live highs too, each confirmed by a second mark
+    END_OF_DAY = "end_of_day"  # the value at a day's end
+    STATIC = "static"  # nothing
+
+
+class ValuedBy(StrEnum):
+    """Which value counts at a day's end."""
+
+    CLOSED = "closed"
+    LIVE = "live"
+
+
+class DrawdownOf(StrEnum):
+    """What the percentages of the drawdown are of."""
+
+    PEAK = "peak"
+    START = "start"  # so the floor keeps a fixed distance
+
+
+class FloorIn(StrEnum):
+    """Whether a cash flow moves the floor in money."""
+
+    UNITS = "units"
+    MONEY = "money"
+
+
+class DailyLossOf(StrEnum):
+    """What the percentage of the daily loss is of."""
+
+    DAY_START = "day_start"
+    START = "start"
+
+
+class DailyLossAnchor(StrEnum):
+    """Which value at the day's start the daily loss is measured from."""
+
+    EQUITY = "equity"  # live
+    BALANCE = "balance"  # closed
+    HIGHER = "higher"
+
+
+class OnBreach(StrEnum):
+    HALT = "halt"  # a person resumes
+    FAIL = "fail"  # goals fail too
+
+
+class DailyOnBreach(StrEnum):
+    HALT_DAY = "halt_day"  # until the next day
+    FAIL = "fail"
+
+
+class MarkRole(StrEnum):
+    """What a mark that was kept said of the limits."""
+
+    DAY_START = "day_start"
+    HIGH = "high"
+    BREACH = "breach"
+
+
+class LimitCause(StrEnum):
+    """Why the limits of a portfolio, or what they are measured from, were set."""
+
+    OPENING = "opening"
+    CHANGE = "change"
+    RESUME = "resume"
 
 
 class EntryKind(StrEnum):

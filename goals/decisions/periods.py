@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from goals.enums import CalendarPeriod, GoalType
 
+ONE_DAY = timedelta(days=1)
 SUNDAY = 6
 MONTHS = {
     CalendarPeriod.MONTH: 1,
@@ -58,6 +59,27 @@ def local_day(at: datetime, time_zone: str) -> date:
     day = local_date(at, time_zone)
     following = day + timedelta(days=1)
     return following if local_midnight(following, time_zone) <= at else day
+
+
+def trading_day(at: datetime, time_zone: str, starts_at: time) -> date:
+    """The local date on which the trading day that holds `at` began.
+
+    A trading day begins at `starts_at` of one local date and ends at that of the next.
+    """
+    day = local_day(at, time_zone)
+    return day if day_start(day, time_zone, starts_at) <= at else day - ONE_DAY
+
+
+def day_start(day: date, time_zone: str, starts_at: time) -> datetime:
+    """The first instant of the trading day that begins on this local date, in UTC.
+
+    Where the clocks skip the time, the first that exists; where it comes twice, the
+    first.
+    """
+    if starts_at == time.min:
+        return local_midnight(day, time_zone)
+    local = datetime.combine(day, starts_at, tzinfo=ZoneInfo(time_zone))
+    return max(local.astimezone(UTC), local_midnight(day, time_zone))
 
 
 def period_of(start_date: date, target_date: date | None, time_zone: str) -> Period:

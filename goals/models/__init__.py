@@ -8,7 +8,9 @@ from goals.models.ledger import (
     LedgerChange,
     LedgerDay,
     LedgerEntry,
+    TradeEntry,
 )
+from goals.models.limits import LimitChange, LimitMark
 from goals.models.logs import GoalAdjustmentLog, GoalProgressHistory
 from goals.models.policy_tables import PolicyTable
 from goals.models.portfolios import Portfolio
@@ -26,9 +28,12 @@ __all__ = [
     "LedgerChange",
     "LedgerDay",
     "LedgerEntry",
+    "LimitChange",
+    "LimitMark",
     "PolicyTable",
     "Portfolio",
     "SignInCount",
+    "TradeEntry",
     "TradingHalt",
     "User",
 ]

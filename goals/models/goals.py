@@ -96,6 +96,11 @@ class FinancialGoal(models.Model):
         default=AfterAchieved.PROTECT,
         choices=columns.choices(AfterAchieved),
     )
+    # Conditions of being achieved, besides the target.
+    min_trading_days = models.PositiveIntegerField(null=True, blank=True)
+    best_day_max_pct = columns.percent(null=True, blank=True)
+    # When a limit that fails was breached in its period; undone with its cause.
+    failed_at = models.DateTimeField(null=True, editable=False)
     # What the projection last said: the probability to touch the goal by its deadline
     # (a ratio; null where there is none), its band (the 10 % and the 90 %
     # quantile), from how many closed trades, and whether it was given up.
@@ -169,6 +174,19 @@ class FinancialGoal(models.Model):
             check(
                 "financial_goals_achieved_at_set",
                 ~Q(status=GoalStatus.ACHIEVED) | is_set("achieved_at"),
+            ),
+            check(
+                "financial_goals_failed_at_set",
+                ~Q(status=GoalStatus.FAILED) | is_set("failed_at"),
+            ),
+            check(
+                "financial_goals_min_trading_days_positive",
+                is_null("min_trading_days") | at_least("min_trading_days", 1),
+            ),
+            check(
+                "financial_goals_best_day_range",
+                is_null("best_day_max_pct")
+                | (above("best_day_max_pct", 0) & at_most("best_day_max_pct", 100)),
             ),
             check(
                 "financial_goals_priority_range",

@@ -18,6 +18,13 @@ from mastertrade.db.model_fields import (
     is_set,
 )
 
+FOR_A_WHILE = (
+    HaltCause.PROFIT_LOCK,
+    HaltCause.TRADES_PER_DAY,
+    HaltCause.LOSSES_IN_A_ROW,
+)
+UNTIL_RESUMED = (HaltCause.HARD_DRAWDOWN, HaltCause.PERSON)
+
 
 class TradingHalt(models.Model):
     """One halt of a portfolio, and how it was ended.
@@ -47,16 +54,27 @@ class TradingHalt(models.Model):
     resume_reason = models.TextField(default="", blank=True)
     resumed_unit_value = columns.unit_value(null=True)
     resumed_unit_run = models.IntegerField(null=True)
+    # The ledger no longer shows its cause (a void, a correction, a late entry).
+    withdrawn_at = models.DateTimeField(null=True)
+    withdrawn_reason = models.TextField(default="", db_default="", blank=True)
 
     class Meta:
         db_table = "trading_halts"
         constraints = (
             check_words("trading_halts_cause", "cause", HaltCause),
             check("trading_halts_reason_not_empty", ~Q(reason="")),
+            # What is only for the day, or a while, has an end; a daily loss that fails
+            # waits for a person.
             check(
-                "trading_halts_daily_has_an_end",
-                (Q(cause="daily_loss") & is_set("halted_until"))
-                | (~Q(cause="daily_loss") & is_null("halted_until")),
+                "trading_halts_day_has_an_end",
+                Q(cause=HaltCause.DAILY_LOSS)
+                | (Q(cause__in=FOR_A_WHILE) & is_set("halted_until"))
+                | (Q(cause__in=UNTIL_RESUMED) & is_null("halted_until")),
+            ),
+            check(
+                "trading_halts_withdrawn_is_complete",
+                (is_null("withdrawn_at") & Q(withdrawn_reason=""))
+                | (is_set("withdrawn_at") & ~Q(withdrawn_reason="")),
             ),
             check(
                 "trading_halts_ends_after_it_began",
@@ -87,12 +105,20 @@ class TradingHalt(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["portfolio", "cause"],
-                condition=Q(resumed_at__isnull=True, halted_until__isnull=True),
+                condition=Q(
+                    resumed_at__isnull=True,
+                    halted_until__isnull=True,
+                    withdrawn_at__isnull=True,
+                ),
                 name="trading_halts_one_in_force",
             ),
             models.UniqueConstraint(
-                fields=["portfolio", "halted_until"],
-                condition=Q(resumed_at__isnull=True, halted_until__isnull=False),
+                fields=["portfolio", "cause", "halted_until"],
+                condition=Q(
+                    resumed_at__isnull=True,
+                    halted_until__isnull=False,
+                    withdrawn_at__isnull=True,
+                ),
                 name="trading_halts_one_a_day",
             ),
         )

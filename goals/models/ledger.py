@@ -12,7 +12,14 @@ from goals.decisions.progress import PortfolioFigures
 from goals.enums import EntryKind
 from goals.models.portfolios import Portfolio
 from mastertrade.db import model_fields as columns
-from mastertrade.db.model_fields import above, at_least, check, is_null, is_set
+from mastertrade.db.model_fields import (
+    above,
+    at_least,
+    at_most,
+    check,
+    is_null,
+    is_set,
+)
 
 
 class NextLedgerKey(Func):
@@ -168,6 +175,29 @@ class LedgerEntry(models.Model):
         return f"{self.kind} {self.amount} at {self.effective_at:%Y-%m-%d %H:%M}"
 
 
+class TradeEntry(models.Model):
+    """A trade as the limits see it: entered, ended, what it made; parts count once.
+
+    A view that `trades` makes, of trades that are not void. `ended_at` and
+    `profit_loss` are None while any of it is open.
+    """
+
+    trade_id = models.BigIntegerField(primary_key=True)
+    portfolio = models.ForeignKey(
+        Portfolio, models.DO_NOTHING, related_name="trade_entries"
+    )
+    entered_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    profit_loss = columns.money(null=True)
+
+    class Meta:
+        db_table = "trade_entries"
+        managed = False
+
+    def __str__(self) -> str:
+        return f"trade {self.trade_id} of portfolio {self.portfolio_id}"
+
+
 class LedgerDay(models.Model):
     """The portfolio's figures after the last entry of a local day, and the day's highs.
 
@@ -184,6 +214,9 @@ class LedgerDay(models.Model):
         db_index=False,
     )
     day = models.DateField()
+    # 1 for what lies behind `day_starts_at` where that is not midnight: periods of
+    # goals end at midnight, trading days there, and both are whole rows.
+    part = models.PositiveSmallIntegerField(default=0, db_default=0)
     last_entry_at = models.DateTimeField()
     entries = models.PositiveIntegerField()
     equity = columns.money()
@@ -206,8 +239,9 @@ class LedgerDay(models.Model):
         db_table = "ledger_days"
         constraints = (
             models.UniqueConstraint(
-                fields=["portfolio", "day"], name="ledger_days_unique"
+                fields=["portfolio", "day", "part"], name="ledger_days_unique"
             ),
+            check("ledger_days_part_range", at_most("part", 1)),
             check("ledger_days_entries_positive", at_least("entries", 1)),
             check(
                 "ledger_days_unit_value_range",

@@ -1,8 +1,10 @@
 """Portfolios."""
 
-from datetime import date, datetime
+from dataclasses import fields
+from datetime import date, datetime, time
 from decimal import Decimal
-from typing import Self
+from enum import StrEnum
+from typing import Any, Self
 
 from django.conf import settings
 from django.db import models
@@ -10,9 +12,22 @@ from django.db.models import Q
 from django.utils import timezone
 
 from goals.decisions.accounting import Account, measure_live_drawdown_pct
+from goals.decisions.limits import FloorReference, Limits
 from goals.decisions.periods import local_day
 from goals.decisions.progress import PortfolioFigures
-from goals.enums import EdgeGuard, PortfolioKind, TradingState
+from goals.enums import (
+    DailyLossAnchor,
+    DailyLossOf,
+    DailyOnBreach,
+    DrawdownMode,
+    DrawdownOf,
+    EdgeGuard,
+    FloorIn,
+    OnBreach,
+    PortfolioKind,
+    TradingState,
+    ValuedBy,
+)
 from mastertrade.db import model_fields as columns
 from mastertrade.db.model_fields import (
     above,
@@ -21,9 +36,29 @@ from mastertrade.db.model_fields import (
     check,
     check_words,
     is_null,
+    is_set,
 )
 from mastertrade.values.money import MONEY, exactly, round_to
 from mastertrade.values.validation import CURRENCY_PATTERN
+
+
+def _word(words: type[StrEnum], default: StrEnum) -> "models.CharField[Any, Any]":
+    """A column that holds one of the words."""
+    return models.CharField(
+        max_length=20,
+        default=default,
+        db_default=str(default),
+        choices=columns.choices(words),
+    )
+
+
+def _share(field: str) -> Q:
+    """Off, or a percentage above 0 and up to 100."""
+    return is_null(field) | (above(field, 0) & at_most(field, 100))
+
+
+def _count(field: str) -> Q:
+    return is_null(field) | at_least(field, 1)
 
 
 class PortfolioQuerySet(models.QuerySet["Portfolio"]):
@@ -90,9 +125,37 @@ class Portfolio(models.Model):
     )
     # None: it never was, so no time needs to be looked up.
     last_halted_at = models.DateTimeField(null=True, editable=False)
+    # The limits, see `goals.decisions.limits`. Dated changes are in `limit_changes`.
+    drawdown_mode = _word(DrawdownMode, DrawdownMode.TRAILING_CLOSED)
+    end_of_day_of = _word(ValuedBy, ValuedBy.CLOSED)
     soft_drawdown_pct = columns.percent(default=Decimal(10))
     hard_drawdown_pct = columns.percent(default=Decimal(20))
+    drawdown_of = _word(DrawdownOf, DrawdownOf.PEAK)
+    drawdown_locks_at = columns.ratio(null=True, blank=True)
+    floor_in = _word(FloorIn, FloorIn.UNITS)
     daily_loss_limit_pct = columns.percent(null=True, blank=True)
+    daily_loss_of = _word(DailyLossOf, DailyLossOf.DAY_START)
+    daily_loss_anchor = _word(DailyLossAnchor, DailyLossAnchor.EQUITY)
+    day_starts_at = models.TimeField(default=time.min, db_default=time.min)
+    daily_profit_lock_pct = columns.percent(null=True, blank=True)
+    max_trades_per_day = models.PositiveIntegerField(null=True, blank=True)
+    pause_after_losses = models.PositiveIntegerField(null=True, blank=True)
+    pause_minutes = models.PositiveIntegerField(null=True, blank=True)
+    headroom_share_pct = columns.percent(null=True, blank=True)
+    on_breach = _word(OnBreach, OnBreach.HALT)
+    daily_on_breach = _word(DailyOnBreach, DailyOnBreach.HALT_DAY)
+    # What the floor is measured from now: the reference in force, as the ledger and
+    # the marks have raised it. Values by `floor_in`.
+    floor_set_at = models.DateTimeField(null=True, editable=False)
+    floor_start_value = columns.unit_value(
+        default=Decimal(1), db_default=Decimal(1), editable=False
+    )
+    floor_peak_value = columns.unit_value(
+        default=Decimal(1), db_default=Decimal(1), editable=False
+    )
+    floor_locked = models.BooleanField(default=False, db_default=False, editable=False)
+    # The first mark at or below a floor, while no second one has confirmed it.
+    suspected_at = models.DateTimeField(null=True, editable=False)
     max_position_pct = columns.percent(null=True, blank=True)
     edge_guard = models.CharField(
         max_length=20,
@@ -156,6 +219,36 @@ class Portfolio(models.Model):
                     & at_most("daily_loss_limit_pct", 100)
                 ),
             ),
+            check_words("portfolios_drawdown_mode", "drawdown_mode", DrawdownMode),
+            check_words("portfolios_end_of_day_of", "end_of_day_of", ValuedBy),
+            check_words("portfolios_drawdown_of", "drawdown_of", DrawdownOf),
+            check_words("portfolios_floor_in", "floor_in", FloorIn),
+            check_words("portfolios_daily_loss_of", "daily_loss_of", DailyLossOf),
+            check_words(
+                "portfolios_daily_loss_anchor", "daily_loss_anchor", DailyLossAnchor
+            ),
+            check_words("portfolios_on_breach", "on_breach", OnBreach),
+            check_words("portfolios_daily_on_breach", "daily_on_breach", DailyOnBreach),
+            check(
+                "portfolios_drawdown_locks_at_positive",
+                is_null("drawdown_locks_at") | above("drawdown_locks_at", 0),
+            ),
+            check(
+                "portfolios_profit_lock_positive",
+                is_null("daily_profit_lock_pct") | above("daily_profit_lock_pct", 0),
+            ),
+            check("portfolios_max_trades_positive", _count("max_trades_per_day")),
+            check("portfolios_pause_after_positive", _count("pause_after_losses")),
+            check(
+                "portfolios_pause_minutes_positive",
+                _count("pause_minutes")
+                & (is_null("pause_minutes") | is_set("pause_after_losses")),
+            ),
+            check("portfolios_headroom_share_range", _share("headroom_share_pct")),
+            check(
+                "portfolios_floor_values",
+                at_least("floor_start_value", 0) & at_least("floor_peak_value", 0),
+            ),
             check(
                 "portfolios_max_position_positive",
                 is_null("max_position_pct") | above("max_position_pct", 0),
@@ -175,6 +268,22 @@ class Portfolio(models.Model):
     @property
     def is_live(self) -> bool:
         return self.kind == PortfolioKind.LIVE
+
+    @property
+    def limits(self) -> Limits:
+        """The limits in force, as the pure rules take them."""
+        return Limits(**{one.name: getattr(self, one.name) for one in fields(Limits)})
+
+    @property
+    def floor_reference(self) -> FloorReference:
+        """What the floor is measured from now."""
+        return FloorReference(
+            set_at=self.floor_set_at,
+            start=self.floor_start_value,
+            peak=self.floor_peak_value,
+            run=self.unit_run,
+            locked=self.floor_locked,
+        )
 
     @property
     def live_equity(self) -> Decimal:

@@ -249,7 +249,7 @@ DAY = """, day AS (
            realized_pnl, peak_unit_value, carried, redeemed_value, equity, unit_value,
            realized_pnl
     FROM booked
-    ON CONFLICT (portfolio_id, day) DO UPDATE
+    ON CONFLICT (portfolio_id, day, part) DO UPDATE
     SET last_entry_at = excluded.last_entry_at, entries = d.entries + 1,
         equity = excluded.equity, units = excluded.units,
         unit_value = excluded.unit_value, unit_run = excluded.unit_run,

@@ -20,6 +20,7 @@ from mastertrade.values.money import (
     MONEY,
     PERCENT,
     PRICE,
+    RATIO,
     REST,
     UNIT_VALUE,
     UNITS,
@@ -39,6 +40,11 @@ def price(**options: Any) -> "models.DecimalField[Any, Any]":
 def percent(**options: Any) -> "models.DecimalField[Any, Any]":
     """numeric(14,6), in percent: 5 means 5 %"""
     return _decimal(PERCENT, options)
+
+
+def ratio(**options: Any) -> "models.DecimalField[Any, Any]":
+    """numeric(40,12)"""
+    return _decimal(RATIO, options)
 
 
 def factor(**options: Any) -> "models.DecimalField[Any, Any]":

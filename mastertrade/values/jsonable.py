@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from enum import StrEnum
 from types import NoneType, UnionType
@@ -27,7 +27,7 @@ def to_plain(value: Any, columns: Mapping[str, tuple[int, int]] = NO_COLUMNS) ->
         return value
     if isinstance(value, Decimal):
         return f"{value:f}"
-    if isinstance(value, date):  # a datetime is one too
+    if isinstance(value, (date, time)):  # a datetime is a date
         return value.isoformat()
     if isinstance(value, StrEnum):
         return str(value)
@@ -69,7 +69,7 @@ def _read(kind: Any, value: Any) -> Any:
             name: _read(hints[name], value[name]) for name in hints if name in value
         }
         return kind(**known)  # type: ignore[operator]
-    if issubclass(kind, date):
+    if issubclass(kind, (date, time)):
         return kind.fromisoformat(value)
     if issubclass(kind, (Decimal, StrEnum)):
         return kind(value)

@@ -242,6 +242,12 @@ class Trade(models.Model):
                 condition=Q(status=TradeStatus.CLOSED, parent_trade__isnull=False),
                 name="trades_parts",
             ),
+            # How many were entered in a trading day.
+            models.Index(
+                fields=["portfolio", "-entry_time"],
+                condition=Q(parent_trade__isnull=True),
+                name="trades_entered",
+            ),
             # What ON DELETE SET NULL looks for.
             models.Index(fields=["user", "strategy_id"], name="trades_by_strategy"),
             models.Index(

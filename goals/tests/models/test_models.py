@@ -164,7 +164,7 @@ REFUSED = [
 REFUSED += [
     ("trading_halts_cause", "trading_halts", "cause = 'mood', halted_by = ''"),
     ("trading_halts_reason_not_empty", "trading_halts", "reason = ''"),
-    ("trading_halts_daily_has_an_end", "trading_halts", "halted_until = 'infinity'"),
+    ("trading_halts_day_has_an_end", "trading_halts", "halted_until = 'infinity'"),
     (
         "trading_halts_ends_after_it_began",
         "trading_halts",

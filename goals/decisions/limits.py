@@ -1,0 +1,166 @@
+"""Limits as floors: values at or below which trading stops. Pure.
+
+A portfolio's values are those of a unit (`floor_in` units: a cash flow moves none), or
+of the whole portfolio in money (`floor_in` money: cash flows leave the floor). The
+reference is what a floor is measured from:
+
+    floor = peak - hard_drawdown_pct % of the peak, or of the start
+    never above start * drawdown_locks_at, and there once it was reached
+
+The peak begins at the start's value and is raised by what `drawdown_mode` says; the
+start stays until the next reference.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, time
+from decimal import Decimal
+
+from goals.enums import (
+    DailyLossAnchor,
+    DailyLossOf,
+    DailyOnBreach,
+    DrawdownMode,
+    DrawdownOf,
+    FloorIn,
+    OnBreach,
+    ValuedBy,
+)
+from mastertrade.values.money import HUNDRED, UNIT_VALUE, exactly, round_to
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Every setting of a portfolio's limits; percentages in percent, None is off.
+
+    `drawdown_locks_at` is a ratio of the start. A portfolio's columns have these names.
+    """
+
+    drawdown_mode: DrawdownMode = DrawdownMode.TRAILING_CLOSED
+    end_of_day_of: ValuedBy = ValuedBy.CLOSED
+    hard_drawdown_pct: Decimal = Decimal(20)
+    soft_drawdown_pct: Decimal = Decimal(10)
+    drawdown_of: DrawdownOf = DrawdownOf.PEAK
+    drawdown_locks_at: Decimal | None = None
+    floor_in: FloorIn = FloorIn.UNITS
+    daily_loss_limit_pct: Decimal | None = None
+    daily_loss_of: DailyLossOf = DailyLossOf.DAY_START
+    daily_loss_anchor: DailyLossAnchor = DailyLossAnchor.EQUITY
+    day_starts_at: time = time.min
+    daily_profit_lock_pct: Decimal | None = None
+    max_trades_per_day: int | None = None
+    pause_after_losses: int | None = None
+    pause_minutes: int | None = None
+    headroom_share_pct: Decimal | None = None
+    on_breach: OnBreach = OnBreach.HALT
+    daily_on_breach: DailyOnBreach = DailyOnBreach.HALT_DAY
+
+
+# A change of one of these is a new reference; the percentages alone leave it.
+SETS_REFERENCE = ("drawdown_mode", "drawdown_of", "drawdown_locks_at", "floor_in")
+
+
+@dataclass(frozen=True, slots=True)
+class FloorReference:
+    """What a floor is measured from: values by `floor_in`.
+
+    `set_at` None: the portfolio's opening, before any entry. `run` is the run of units
+    it belongs to; a new run of units begins with a reference of its own, at 1 (in
+    money: what was paid in). `locked`: the floor has reached `drawdown_locks_at`.
+    """
+
+    set_at: datetime | None
+    start: Decimal
+    peak: Decimal
+    run: int = 1
+    locked: bool = False
+
+
+@exactly
+def measure_floor(limits: Limits, reference: FloorReference) -> Decimal:
+    """The hard floor: trading is halted at or below it."""
+    lock = _lock_value(limits, reference)
+    if lock is not None and reference.locked:
+        return lock
+    floor = _below_peak(limits, reference, limits.hard_drawdown_pct)
+    return floor if lock is None else min(floor, lock)
+
+
+@exactly
+def measure_soft_floor(limits: Limits, reference: FloorReference) -> Decimal:
+    """At or below it no factor is above 1. Never below the hard floor."""
+    soft = _below_peak(limits, reference, limits.soft_drawdown_pct)
+    return max(soft, measure_floor(limits, reference))
+
+
+@exactly
+def raise_peak(
+    limits: Limits, reference: FloorReference, value: Decimal
+) -> FloorReference:
+    """The reference after a value that the mode counts; latches the lock."""
+    if limits.drawdown_mode is DrawdownMode.STATIC:
+        return reference
+    raised = replace(reference, peak=max(reference.peak, value))
+    lock = _lock_value(limits, raised)
+    if lock is None or raised.locked:
+        return raised
+    floor = _below_peak(limits, raised, limits.hard_drawdown_pct)
+    return replace(raised, locked=floor >= lock)
+
+
+def _below_peak(limits: Limits, reference: FloorReference, pct: Decimal) -> Decimal:
+    base = reference.peak
+    if limits.drawdown_of is DrawdownOf.START:
+        base = reference.start
+    return round_to(reference.peak - base * pct / HUNDRED, UNIT_VALUE)
+
+
+def _lock_value(limits: Limits, reference: FloorReference) -> Decimal | None:
+    if limits.drawdown_locks_at is None:
+        return None
+    return round_to(reference.start * limits.drawdown_locks_at, UNIT_VALUE)
+
+
+@dataclass(frozen=True, slots=True)
+class DayFigures:
+    """A trading day so far. Values by `floor_in`; trades and losses as counts.
+
+    `anchor_*` are the live and the closed value when the day began, or at the last
+    resume of the day. `high_closed` is the highest closed value since then.
+    `losses_in_a_row` are of trades that ended in the day, the newest of them at
+    `last_loss_at`; a trade that broke even ends the row, parts count once.
+    """
+
+    began_at: datetime
+    ends_at: datetime
+    anchor_live: Decimal
+    anchor_closed: Decimal
+    high_closed: Decimal
+    trades: int = 0
+    losses_in_a_row: int = 0
+    last_loss_at: datetime | None = None
+
+
+@exactly
+def measure_daily_floor(
+    limits: Limits, day: DayFigures, start: Decimal
+) -> Decimal | None:
+    """The live value at or below which the day is over; None without a limit.
+
+    `start` is the reference's.
+    """
+    if limits.daily_loss_limit_pct is None:
+        return None
+    anchor = daily_anchor(limits, day)
+    base = start if limits.daily_loss_of is DailyLossOf.START else anchor
+    return round_to(anchor - base * limits.daily_loss_limit_pct / HUNDRED, UNIT_VALUE)
+
+
+def daily_anchor(limits: Limits, day: DayFigures) -> Decimal:
+    """What the day's loss is measured from."""
+    match limits.daily_loss_anchor:
+        case DailyLossAnchor.EQUITY:
+            return day.anchor_live
+        case DailyLossAnchor.BALANCE:
+            return day.anchor_closed
+        case DailyLossAnchor.HIGHER:
+            return max(day.anchor_live, day.anchor_closed)

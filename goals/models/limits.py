@@ -1,0 +1,118 @@
+"""What a portfolio's limits were at any time, and the marks they were judged by."""
+
+from decimal import Decimal
+
+from django.db import models
+from django.db.models import Q
+
+from goals.enums import LimitCause, MarkRole
+from goals.models.portfolios import Portfolio
+from mastertrade.db import model_fields as columns
+from mastertrade.db.model_fields import at_least, check, check_words, is_null, is_set
+
+
+class LimitChange(models.Model):
+    """The limits in force from a time on, and the reference that it set, if any.
+
+    A past floor is judged by the newest change up to then. `effective_at` None is the
+    opening: in force before any entry. Values by `floor_in` of `settings`; `open_pnl`
+    is the unrealised profit that a reference taken from the live value was made with
+    (a late entry makes it again), None where the values were given by a person.
+    """
+
+    limit_change_id = models.BigAutoField(primary_key=True)
+    portfolio = models.ForeignKey(
+        Portfolio,
+        models.CASCADE,
+        related_name="limit_changes",
+        db_constraint=False,  # ON DELETE CASCADE in the migration
+        db_index=False,
+    )
+    cause = models.CharField(max_length=10, choices=columns.choices(LimitCause))
+    effective_at = models.DateTimeField(null=True)
+    changed_at = models.DateTimeField()
+    changed_by = models.CharField(max_length=150)
+    settings = models.JSONField()  # `goals.decisions.limits.Limits` as plain JSON
+    start_value = columns.unit_value(null=True)
+    peak_value = columns.unit_value(null=True)
+    unit_run = models.PositiveIntegerField(null=True)
+    open_pnl = columns.money(null=True)
+
+    class Meta:
+        db_table = "limit_changes"
+        constraints = (
+            check_words("limit_changes_cause", "cause", LimitCause),
+            check(
+                "limit_changes_opening_is_undated",
+                (Q(cause=LimitCause.OPENING) & is_null("effective_at"))
+                | (~Q(cause=LimitCause.OPENING) & is_set("effective_at")),
+            ),
+            check(
+                "limit_changes_reference_is_complete",
+                (
+                    is_null("start_value")
+                    & is_null("peak_value")
+                    & is_null("unit_run")
+                    & is_null("open_pnl")
+                    & Q(cause=LimitCause.CHANGE)
+                )
+                | (
+                    is_set("start_value")
+                    & is_set("peak_value")
+                    & is_set("unit_run")
+                    & at_least("start_value", 0)
+                    & at_least("peak_value", 0)
+                    & at_least("unit_run", 1)
+                ),
+            ),
+            models.UniqueConstraint(
+                fields=["portfolio"],
+                condition=Q(cause=LimitCause.OPENING),
+                name="limit_changes_one_opening",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=["portfolio", "-effective_at", "-limit_change_id"],
+                name="limit_changes_by_time",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.cause} of portfolio {self.portfolio_id}"
+
+
+class LimitMark(models.Model):
+    """What open trades had made at a mark that a limit was judged by.
+
+    Kept, so that a rebuild judges as it was judged: the value at a trading day's start,
+    a confirmed live high, the two marks of a breach. `by_trade` holds the open profit
+    of each trade by its key: a trade that turns out to have closed before counts no
+    more.
+    """
+
+    limit_mark_id = models.BigAutoField(primary_key=True)
+    portfolio = models.ForeignKey(
+        Portfolio,
+        models.CASCADE,
+        related_name="limit_marks",
+        db_constraint=False,  # ON DELETE CASCADE in the migration
+        db_index=False,
+    )
+    role = models.CharField(max_length=10, choices=columns.choices(MarkRole))
+    at = models.DateTimeField()
+    open_pnl = columns.money(default=Decimal(0))
+    by_trade = models.JSONField(default=dict)
+
+    class Meta:
+        db_table = "limit_marks"
+        constraints = (check_words("limit_marks_role", "role", MarkRole),)
+        indexes = (
+            models.Index(
+                fields=["portfolio", "role", "-at", "-limit_mark_id"],
+                name="limit_marks_by_time",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.role} of portfolio {self.portfolio_id} at {self.at}"
