@@ -25,7 +25,14 @@ from goals.enums import (
     OnBreach,
     ValuedBy,
 )
-from mastertrade.values.money import HUNDRED, UNIT_VALUE, exactly, round_to
+from mastertrade.values.money import (
+    HUNDRED,
+    MONEY,
+    UNIT_VALUE,
+    ZERO,
+    exactly,
+    round_to,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +171,34 @@ def daily_anchor(limits: Limits, day: DayFigures) -> Decimal:
             return day.anchor_closed
         case DailyLossAnchor.HIGHER:
             return max(day.anchor_live, day.anchor_closed)
+
+
+@dataclass(frozen=True, slots=True)
+class FloorFigures:
+    """Where a portfolio is between its values and its floors. Values by `floor_in`.
+
+    `money_per_value` makes money of a value: the units, or 1. `is_live`: open positions
+    were valued at their marks; else only closes were looked at. `daily` is None without
+    a daily limit.
+    """
+
+    closed: Decimal
+    live: Decimal
+    hard: Decimal
+    soft: Decimal
+    daily: Decimal | None
+    money_per_value: Decimal
+    is_live: bool
+
+    @property
+    def lowest(self) -> Decimal:
+        """What the drawdown floors are tested by."""
+        return min(self.closed, self.live)
+
+    @exactly
+    def headroom(self) -> Decimal:
+        """Money to the nearest floor; 0 at or below it."""
+        room = self.lowest - self.hard
+        if self.daily is not None:
+            room = min(room, self.live - self.daily)
+        return max(round_to(room * self.money_per_value, MONEY), ZERO)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from goals.decisions.arbitration import GoalState
+from goals.decisions.limits import DayFigures, FloorFigures
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import EdgeGuard, HaltCause
 from mastertrade.values import in_text
@@ -65,7 +66,8 @@ class RiskState:
     `drawdown_pct` is the fall below the guard's reference peak, the worse of realised
     and live; `daily_loss_pct` that of the live unit value since local midnight. None
     means that it could not be read. `record` is that of the strategy named by
-    `record_of`, or without one the portfolio's; None: it was not read.
+    `record_of`, or without one the portfolio's; None: it was not read. `floors` and
+    `day` are None in decisions logged before there were floors.
     """
 
     drawdown_pct: Decimal | None
@@ -77,6 +79,8 @@ class RiskState:
     daily_loss_pct: Decimal | None = None
     daily_loss_limit_pct: Decimal | None = None
     record_of: str | None = None
+    floors: FloorFigures | None = None
+    day: DayFigures | None = None
 
 
 @dataclass(frozen=True, slots=True)
