@@ -12,12 +12,14 @@ from goals.decisions.guards.bounds import guard_bounds
 from goals.decisions.guards.drawdown import guard_drawdown
 from goals.decisions.guards.edge import guard_edge
 from goals.decisions.guards.exposure import guard_exposure
+from goals.decisions.guards.headroom import guard_headroom
 
 # The last one also answers for a size that rounding leaves too small.
 GUARDS: dict[str, Guard] = {
     "bounds": guard_bounds,
     "drawdown": guard_drawdown,
     "edge": guard_edge,
+    "headroom": guard_headroom,
     "exposure": guard_exposure,
 }
 
