@@ -10,7 +10,7 @@ from django.db.models import F, Q
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trades", "0018_webhooks_of_tokens")]
+    dependencies = [("trades", "0019_trade_entries")]
 
     operations = [
         migrations.RunSQL("DELETE FROM growth_records", migrations.RunSQL.noop),
