@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time
 from decimal import Decimal
 
+from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.enums import (
     DailyLossAnchor,
     DailyLossOf,
@@ -28,6 +29,7 @@ from goals.enums import (
 from mastertrade.values.money import (
     HUNDRED,
     MONEY,
+    ONE,
     UNIT_VALUE,
     ZERO,
     exactly,
@@ -82,10 +84,38 @@ class FloorReference:
     locked: bool = False
 
 
+def closed_value(account: Account, floor_in: FloorIn) -> Decimal:
+    """The value by closed trades."""
+    if floor_in is FloorIn.UNITS:
+        return account.unit_value
+    return round_to(account.equity + account.carried, UNIT_VALUE)
+
+
+def live_value(account: Account, unrealized_pnl: Decimal, floor_in: FloorIn) -> Decimal:
+    """The value with open positions at their marks; 0 at least."""
+    if floor_in is FloorIn.UNITS:
+        return measure_live_unit_value(account, unrealized_pnl)
+    return round_to(max(ZERO, account.equity + unrealized_pnl), UNIT_VALUE)
+
+
+def money_per_value(account: Account, floor_in: FloorIn) -> Decimal:
+    """What makes money of a value: the units, or 1."""
+    return account.units if floor_in is FloorIn.UNITS else ONE
+
+
+def opening_reference(floor_in: FloorIn, opening_balance: Decimal) -> FloorReference:
+    """What the floor is measured from before any entry.
+
+    In money an unfunded portfolio has 0: the first deposit sets it.
+    """
+    start = ONE if floor_in is FloorIn.UNITS else opening_balance
+    return FloorReference(set_at=None, start=start, peak=start)
+
+
 @exactly
 def measure_floor(limits: Limits, reference: FloorReference) -> Decimal:
     """The hard floor: trading is halted at or below it."""
-    lock = _lock_value(limits, reference)
+    lock = lock_value(limits, reference)
     if lock is not None and reference.locked:
         return lock
     floor = _below_peak(limits, reference, limits.hard_drawdown_pct)
@@ -107,7 +137,7 @@ def raise_peak(
     if limits.drawdown_mode is DrawdownMode.STATIC:
         return reference
     raised = replace(reference, peak=max(reference.peak, value))
-    lock = _lock_value(limits, raised)
+    lock = lock_value(limits, raised)
     if lock is None or raised.locked:
         return raised
     floor = _below_peak(limits, raised, limits.hard_drawdown_pct)
@@ -121,7 +151,8 @@ def _below_peak(limits: Limits, reference: FloorReference, pct: Decimal) -> Deci
     return round_to(reference.peak - base * pct / HUNDRED, UNIT_VALUE)
 
 
-def _lock_value(limits: Limits, reference: FloorReference) -> Decimal | None:
+def lock_value(limits: Limits, reference: FloorReference) -> Decimal | None:
+    """The value above which the floor never rises; None where it may."""
     if limits.drawdown_locks_at is None:
         return None
     return round_to(reference.start * limits.drawdown_locks_at, UNIT_VALUE)
