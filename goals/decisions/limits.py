@@ -84,32 +84,33 @@ class FloorReference:
     locked: bool = False
 
 
-def closed_value(account: Account, floor_in: FloorIn) -> Decimal:
-    """The value by closed trades."""
+@exactly
+def closed_value(floor_in: FloorIn, account: Account) -> Decimal:
+    """What floors are compared with by closed trades: of a unit, or of all in money."""
     if floor_in is FloorIn.UNITS:
         return account.unit_value
     return round_to(account.equity + account.carried, UNIT_VALUE)
 
 
-def live_value(account: Account, unrealized_pnl: Decimal, floor_in: FloorIn) -> Decimal:
-    """The value with open positions at their marks; 0 at least."""
+@exactly
+def live_value(floor_in: FloorIn, account: Account, open_pnl: Decimal) -> Decimal:
+    """The same with open positions at their marks."""
     if floor_in is FloorIn.UNITS:
-        return measure_live_unit_value(account, unrealized_pnl)
-    return round_to(max(ZERO, account.equity + unrealized_pnl), UNIT_VALUE)
+        return measure_live_unit_value(account, open_pnl)
+    return round_to(account.equity + open_pnl, UNIT_VALUE)
 
 
-def money_per_value(account: Account, floor_in: FloorIn) -> Decimal:
+def first_reference(
+    floor_in: FloorIn, account: Account, at: datetime | None
+) -> FloorReference:
+    """The reference of a run of units that begins with this account."""
+    start = ONE if floor_in is FloorIn.UNITS else closed_value(floor_in, account)
+    return FloorReference(set_at=at, start=start, peak=start, run=account.run)
+
+
+def money_per_value(floor_in: FloorIn, account: Account) -> Decimal:
     """What makes money of a value: the units, or 1."""
     return account.units if floor_in is FloorIn.UNITS else ONE
-
-
-def opening_reference(floor_in: FloorIn, opening_balance: Decimal) -> FloorReference:
-    """What the floor is measured from before any entry.
-
-    In money an unfunded portfolio has 0: the first deposit sets it.
-    """
-    start = ONE if floor_in is FloorIn.UNITS else opening_balance
-    return FloorReference(set_at=None, start=start, peak=start)
 
 
 @exactly

@@ -282,12 +282,11 @@ class Portfolio(models.Model):
     def limits(self) -> Limits:
         """The limits in force, as the pure rules take them."""
         # A column's word comes from the database as text.
-        values: dict[str, Any] = {
-            name: value if value is None or kind is None else kind(value)
+        settings: dict[str, Any] = {
+            name: getattr(self, name) if kind is None else kind(getattr(self, name))
             for name, kind in LIMIT_KINDS.items()
-            for value in (getattr(self, name),)
         }
-        return Limits(**values)
+        return Limits(**settings)
 
     @property
     def floor_reference(self) -> FloorReference:

@@ -96,10 +96,10 @@ def _measure(
     day: DayFigures | None,
 ) -> FloorFigures:
     account = figures.account
-    closed = closed_value(account, limits.floor_in)
+    closed = closed_value(limits.floor_in, account)
     live = closed
     if figures.is_marked:
-        live = live_value(account, figures.unrealized_pnl, limits.floor_in)
+        live = live_value(limits.floor_in, account, figures.unrealized_pnl)
     daily = None
     if day is not None:
         daily = measure_daily_floor(limits, day, reference.start)
@@ -109,7 +109,7 @@ def _measure(
         hard=measure_floor(limits, reference),
         soft=measure_soft_floor(limits, reference),
         daily=daily,
-        money_per_value=money_per_value(account, limits.floor_in),
+        money_per_value=money_per_value(limits.floor_in, account),
         is_live=figures.is_marked,
     )
 
@@ -128,10 +128,10 @@ def reference_at(portfolio: Portfolio, at: datetime) -> FloorReference:
     is_before = reference.set_at is not None and reference.set_at >= began_at
     if is_behind or is_before:
         return reference
-    value = closed_value(portfolio.account, limits.floor_in)
+    value = closed_value(limits.floor_in, portfolio.account)
     if limits.end_of_day_of is ValuedBy.LIVE:
         open_pnl = portfolio.unrealized_at_midnight(day)
-        value = live_value(portfolio.account, open_pnl, limits.floor_in)
+        value = live_value(limits.floor_in, portfolio.account, open_pnl)
     return raise_peak(limits, reference, value)
 
 
@@ -159,8 +159,8 @@ def _read_day(
     today = [row for row in rows if row.last_entry_at >= began_at]
     earlier = [row for row in rows if row.last_entry_at < began_at]
     began = earlier[0].account if earlier else open_account(portfolio.opening_balance)
-    closed = closed_value(began, floor_in)
-    live = live_value(began, _open_pnl_at_start(figures, day, began_at), floor_in)
+    closed = closed_value(floor_in, began)
+    live = live_value(floor_in, began, _open_pnl_at_start(figures, day, began_at))
     if began.run != figures.account.run:  # what the new run of units began with
         closed = live = reference.start if reference.run == figures.account.run else ONE
     resumed = _resumed_since(figures, began_at)
@@ -261,7 +261,8 @@ def _value_of_units(floor_in: FloorIn, account: Account, halt: TradingHalt) -> D
     worth: Decimal = halt.resumed_unit_value or ZERO
     if floor_in is FloorIn.UNITS:
         return worth
-    return round_to(round_to(worth * account.units, MONEY), UNIT_VALUE)
+    money = round_to(worth * account.units, MONEY)
+    return round_to(money, UNIT_VALUE)
 
 
 def _highest_close(
@@ -286,7 +287,7 @@ def _highest_close(
         each_entry=True,
     )
     values = [
-        closed_value(entry.account, limits.floor_in)
+        closed_value(limits.floor_in, entry.account)
         for entry in entries
         if since is None or entry.last_entry_at > since
     ]
