@@ -30,9 +30,12 @@ from mastertrade.values.money import (
     HUNDRED,
     MONEY,
     ONE,
+    PERCENT,
     UNIT_VALUE,
     ZERO,
     exactly,
+    hold_within,
+    round_down,
     round_to,
 )
 
@@ -194,6 +197,38 @@ def measure_daily_floor(
     return round_to(anchor - base * limits.daily_loss_limit_pct / HUNDRED, UNIT_VALUE)
 
 
+@exactly
+def measure_fall_pct(
+    limits: Limits, reference: FloorReference, value: Decimal
+) -> Decimal:
+    """The fall below the reference's peak, in percent of what the floor is of.
+
+    Rounded down, so that it never shows a limit that is not reached.
+    """
+    of_start = limits.drawdown_of is DrawdownOf.START
+    base = reference.start if of_start else reference.peak
+    return _fall_pct(reference.peak, value, base)
+
+
+@exactly
+def measure_daily_loss_pct(
+    limits: Limits, day: DayFigures, start: Decimal, live: Decimal
+) -> Decimal:
+    """The day's loss, in percent of what its limit is of; `start` the reference's."""
+    anchor = daily_anchor(limits, day)
+    base = start if limits.daily_loss_of is DailyLossOf.START else anchor
+    return _fall_pct(anchor, live, base)
+
+
+def _fall_pct(high: Decimal, value: Decimal, base: Decimal) -> Decimal:
+    if value >= high:
+        return round_to(ZERO, PERCENT)
+    if base <= 0:
+        return round_to(HUNDRED, PERCENT)
+    fallen = round_down((high - value) / base * HUNDRED, PERCENT)
+    return hold_within(fallen, PERCENT)
+
+
 def daily_anchor(limits: Limits, day: DayFigures) -> Decimal:
     """What the day's loss is measured from."""
     match limits.daily_loss_anchor:
@@ -211,7 +246,7 @@ class FloorFigures:
 
     `money_per_value` makes money of a value: the units, or 1. `is_live`: open positions
     were valued at their marks; else only closes were looked at. `daily` is None without
-    a daily limit.
+    a daily limit. Money in the portfolio's `currency`, which only the reasons need.
     """
 
     closed: Decimal
@@ -221,6 +256,7 @@ class FloorFigures:
     daily: Decimal | None
     money_per_value: Decimal
     is_live: bool
+    currency: str = ""
 
     @property
     def lowest(self) -> Decimal:
@@ -233,4 +269,9 @@ class FloorFigures:
         room = self.lowest - self.hard
         if self.daily is not None:
             room = min(room, self.live - self.daily)
-        return max(round_to(room * self.money_per_value, MONEY), ZERO)
+        return max(self.money(room), ZERO)
+
+    @exactly
+    def money(self, value: Decimal) -> Decimal:
+        """What a value is in money, at the units of now."""
+        return round_to(value * self.money_per_value, MONEY)

@@ -163,6 +163,9 @@ class Portfolio(models.Model):
         default=Decimal(1), db_default=Decimal(1), editable=False
     )
     floor_locked = models.BooleanField(default=False, db_default=False, editable=False)
+    # The newest mark above the peak, while no second one has confirmed it.
+    pending_high_at = models.DateTimeField(null=True, editable=False)
+    pending_high_pnl = columns.money(null=True, editable=False)
     # The first mark at or below a floor, while no second one has confirmed it.
     suspected_at = models.DateTimeField(null=True, editable=False)
     max_position_pct = columns.percent(null=True, blank=True)

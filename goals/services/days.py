@@ -47,6 +47,9 @@ FIGURES = {
     "high_equity": "numeric",
     "high_unit_value": "numeric",
     "high_realized_pnl": "numeric",
+    "low_unit_value": "numeric",
+    "high_closed": "numeric",
+    "low_closed": "numeric",
 }
 WALK = f"""
 SELECT {", ".join(FIGURES)}, events

@@ -111,6 +111,7 @@ def _measure(
         daily=daily,
         money_per_value=money_per_value(limits.floor_in, account),
         is_live=figures.is_marked,
+        currency=figures.portfolio.currency,
     )
 
 
@@ -258,11 +259,10 @@ def _resumed_at(resumed: Sequence[TradingHalt], cause: HaltCause) -> datetime | 
 
 @exactly
 def _value_of_units(floor_in: FloorIn, account: Account, halt: TradingHalt) -> Decimal:
-    worth: Decimal = halt.resumed_unit_value or ZERO
+    value: Decimal = halt.resumed_unit_value or ZERO
     if floor_in is FloorIn.UNITS:
-        return worth
-    money = round_to(worth * account.units, MONEY)
-    return round_to(money, UNIT_VALUE)
+        return value
+    return round_to(round_to(value * account.units, MONEY), UNIT_VALUE)
 
 
 def _highest_close(

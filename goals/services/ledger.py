@@ -104,6 +104,7 @@ def append_entry(
         parameters={
             **(carries or {}),
             "day": local_day(effective_at, portfolio.time_zone),
+            "is_close": kind is EntryKind.TRADE,
         },
     )
     return moves
@@ -244,10 +245,11 @@ DAY = """, day AS (
     INSERT INTO ledger_days AS d
         (portfolio_id, day, last_entry_at, entries, equity, units, unit_value, unit_run,
          realized_pnl, peak_unit_value, carried, redeemed_value, high_equity,
-         high_unit_value, high_realized_pnl)
+         high_unit_value, high_realized_pnl, low_unit_value, high_closed, low_closed)
     SELECT portfolio_id, %(day)s, last_entry_at, 1, equity, units, unit_value, unit_run,
            realized_pnl, peak_unit_value, carried, redeemed_value, equity, unit_value,
-           realized_pnl
+           realized_pnl, unit_value,
+           CASE WHEN %(is_close)s THEN equity + carried END, equity + carried
     FROM booked
     ON CONFLICT (portfolio_id, day, part) DO UPDATE
     SET last_entry_at = excluded.last_entry_at, entries = d.entries + 1,
@@ -258,7 +260,10 @@ DAY = """, day AS (
         redeemed_value = excluded.redeemed_value,
         high_equity = greatest(d.high_equity, excluded.equity),
         high_unit_value = greatest(d.high_unit_value, excluded.unit_value),
-        high_realized_pnl = greatest(d.high_realized_pnl, excluded.realized_pnl)
+        high_realized_pnl = greatest(d.high_realized_pnl, excluded.realized_pnl),
+        low_unit_value = least(d.low_unit_value, excluded.unit_value),
+        high_closed = greatest(d.high_closed, excluded.high_closed),
+        low_closed = least(d.low_closed, excluded.low_closed)
 )"""
 # What a flow bought, and what it, or a close, did to what trades carry.
 CARRYING = """, bought AS (
