@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time
 from decimal import Decimal
 
+from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.enums import (
     DailyLossAnchor,
     DailyLossOf,
@@ -28,6 +29,7 @@ from goals.enums import (
 from mastertrade.values.money import (
     HUNDRED,
     MONEY,
+    ONE,
     UNIT_VALUE,
     ZERO,
     exactly,
@@ -83,9 +85,38 @@ class FloorReference:
 
 
 @exactly
+def closed_value(floor_in: FloorIn, account: Account) -> Decimal:
+    """What floors are compared with by closed trades: of a unit, or of all in money."""
+    if floor_in is FloorIn.UNITS:
+        return account.unit_value
+    return round_to(account.equity + account.carried, UNIT_VALUE)
+
+
+@exactly
+def live_value(floor_in: FloorIn, account: Account, open_pnl: Decimal) -> Decimal:
+    """The same with open positions at their marks."""
+    if floor_in is FloorIn.UNITS:
+        return measure_live_unit_value(account, open_pnl)
+    return round_to(account.equity + open_pnl, UNIT_VALUE)
+
+
+def first_reference(
+    floor_in: FloorIn, account: Account, at: datetime | None
+) -> FloorReference:
+    """The reference of a run of units that begins with this account."""
+    start = ONE if floor_in is FloorIn.UNITS else closed_value(floor_in, account)
+    return FloorReference(set_at=at, start=start, peak=start, run=account.run)
+
+
+def money_per_value(floor_in: FloorIn, account: Account) -> Decimal:
+    """What makes money of a value: the units, or 1."""
+    return account.units if floor_in is FloorIn.UNITS else ONE
+
+
+@exactly
 def measure_floor(limits: Limits, reference: FloorReference) -> Decimal:
     """The hard floor: trading is halted at or below it."""
-    lock = _lock_value(limits, reference)
+    lock = lock_value(limits, reference)
     if lock is not None and reference.locked:
         return lock
     floor = _below_peak(limits, reference, limits.hard_drawdown_pct)
@@ -107,7 +138,7 @@ def raise_peak(
     if limits.drawdown_mode is DrawdownMode.STATIC:
         return reference
     raised = replace(reference, peak=max(reference.peak, value))
-    lock = _lock_value(limits, raised)
+    lock = lock_value(limits, raised)
     if lock is None or raised.locked:
         return raised
     floor = _below_peak(limits, raised, limits.hard_drawdown_pct)
@@ -121,7 +152,8 @@ def _below_peak(limits: Limits, reference: FloorReference, pct: Decimal) -> Deci
     return round_to(reference.peak - base * pct / HUNDRED, UNIT_VALUE)
 
 
-def _lock_value(limits: Limits, reference: FloorReference) -> Decimal | None:
+def lock_value(limits: Limits, reference: FloorReference) -> Decimal | None:
+    """The value above which the floor never rises; None where it may."""
     if limits.drawdown_locks_at is None:
         return None
     return round_to(reference.start * limits.drawdown_locks_at, UNIT_VALUE)

@@ -133,9 +133,9 @@ def _first_instant(local: datetime, zone: ZoneInfo) -> datetime:
     skipped = bisect_left(
         seconds,
         local,
-        key=lambda second: (early + timedelta(seconds=second))
-        .astimezone(zone)
-        .replace(tzinfo=None),
+        key=lambda second: (
+            (early + timedelta(seconds=second)).astimezone(zone).replace(tzinfo=None)
+        ),
     )
     return early + timedelta(seconds=skipped)
 

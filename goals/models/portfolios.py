@@ -61,6 +61,15 @@ def _count(field: str) -> Q:
     return is_null(field) | at_least(field, 1)
 
 
+# The settings of the limits, and of each that is one of a few words, which words.
+LIMIT_KINDS: dict[str, type[StrEnum] | None] = {
+    one.name: one.type
+    if isinstance(one.type, type) and issubclass(one.type, StrEnum)
+    else None
+    for one in fields(Limits)
+}
+
+
 class PortfolioQuerySet(models.QuerySet["Portfolio"]):
     def locked(self) -> Self:
         """Lock in key order, so that two writers cannot deadlock.
@@ -272,7 +281,12 @@ class Portfolio(models.Model):
     @property
     def limits(self) -> Limits:
         """The limits in force, as the pure rules take them."""
-        return Limits(**{one.name: getattr(self, one.name) for one in fields(Limits)})
+        # A column's word comes from the database as text.
+        given: dict[str, Any] = {
+            name: getattr(self, name) if kind is None else kind(getattr(self, name))
+            for name, kind in LIMIT_KINDS.items()
+        }
+        return Limits(**given)
 
     @property
     def floor_reference(self) -> FloorReference:
