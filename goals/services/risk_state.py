@@ -19,13 +19,14 @@ from goals.decisions.accounting import (
     open_account,
 )
 from goals.decisions.guards.base import RiskState
-from goals.decisions.periods import local_day, local_midnight
+from goals.decisions.periods import DayPart, following_part
 from goals.decisions.progress import PortfolioFigures
 from goals.enums import EdgeGuard, EntryKind, HaltCause, TradingState
 from goals.models import LedgerDay, LedgerEntry, Portfolio, TradingHalt
 from goals.services.days import (
     account_at,
-    account_at_midnight,
+    account_before,
+    days_since,
     last_day_before,
     newest_days,
     roll_ledger,
@@ -33,7 +34,6 @@ from goals.services.days import (
 from mastertrade.values.money import ONE, ZERO
 
 LARGEST_FALL_PCT = Decimal(100)
-ONE_DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -137,7 +137,7 @@ def read_figures(portfolio: Portfolio, at: datetime) -> FiguresAt:
     """No entry and no mark later than `at` is in them."""
     newest, marked = portfolio.last_entry_at, portfolio.marked_at
     if newest is not None and newest > at:
-        days = newest_days(portfolio, local_day(at, portfolio.time_zone))
+        days = newest_days(portfolio, at)
         account = account_at(portfolio, at, days)
         return FiguresAt(portfolio, at, account, ZERO, is_marked=False, days=days)
     if marked is not None and marked > at:
@@ -203,26 +203,26 @@ def _highest_from(figures: FiguresAt, since: datetime) -> Decimal:
     """The highest unit value after any entry of `since` or later, up to the figures."""
     portfolio = figures.portfolio
     newest = portfolio.last_entry_at
-    first = local_day(since, portfolio.time_zone)
-    last = local_day(figures.at, portfolio.time_zone)
-    whole = LedgerDay.objects.filter(
-        portfolio=portfolio, day__gt=first, day__lte=last, last_entry_at__lte=figures.at
-    ).aggregate(highest=Max("high_unit_value"))["highest"]
+    first, last = portfolio.day_part(since), portfolio.day_part(figures.at)
+    behind = days_since(portfolio, following_part(first, portfolio.day_starts_at))
+    whole = behind.filter(day__lte=last.day, last_entry_at__lte=figures.at).aggregate(
+        highest=Max("high_unit_value")
+    )["highest"]
     parts = {first} if newest is None or newest <= figures.at else {first, last}
-    highest = [_highest_of(figures, day, since) for day in parts]
+    highest = [_highest_of(figures, part, since) for part in parts]
     return max([whole or ZERO, *highest])
 
 
-def _highest_of(figures: FiguresAt, day: date, since: datetime) -> Decimal:
-    """The same of one local day, entry by entry."""
+def _highest_of(figures: FiguresAt, part: DayPart, since: datetime) -> Decimal:
+    """The same of one row of days, entry by entry."""
     portfolio = figures.portfolio
-    kept = last_day_before(portfolio, day)
+    kept = last_day_before(portfolio, part)
     account = open_account(portfolio.opening_balance) if kept is None else kept.account
-    until_at = local_midnight(day + ONE_DAY, portfolio.time_zone)
+    until_at = portfolio.part_start(following_part(part, portfolio.day_starts_at))
     entries = roll_ledger(
         portfolio,
         account,
-        from_at=local_midnight(day, portfolio.time_zone),
+        from_at=portfolio.part_start(part),
         until_at=min(until_at, figures.at + MICROSECOND),
         each_entry=True,
     )
@@ -231,17 +231,17 @@ def _highest_of(figures: FiguresAt, day: date, since: datetime) -> Decimal:
 
 
 def read_daily_loss_pct(figures: FiguresAt) -> Decimal | None:
-    """The fall of the live unit value since local midnight, in percent.
+    """The fall of the live unit value since the trading day began, in percent.
 
     Since the last resume after a daily loss, if that was today. None without a limit,
-    and where the figures at midnight cannot be read.
+    and where the figures of then cannot be read.
     """
     portfolio = figures.portfolio
     limit = portfolio.daily_loss_limit_pct
     if limit is None:
         return None
-    day = local_day(figures.at, portfolio.time_zone)
-    began = _read_midnight(figures, day)
+    day = portfolio.trading_day(figures.at)
+    began = _read_day_start(figures, day)
     if began is None:
         return None
     reference = began.unit_value
@@ -250,30 +250,30 @@ def read_daily_loss_pct(figures: FiguresAt) -> Decimal | None:
         reference = measure_live_unit_value(began, unrealized)
     if began.run != figures.account.run:
         reference = ONE  # what a new run of units begins with
-    midnight = local_midnight(day, portfolio.time_zone)
-    if portfolio.last_halted_at is not None and portfolio.last_halted_at >= midnight:
-        reference = _resumed_today(figures, midnight) or reference
+    began_at = portfolio.day_start(day)
+    if portfolio.last_halted_at is not None and portfolio.last_halted_at >= began_at:
+        reference = _resumed_today(figures, began_at) or reference
     return measure_drawdown_pct(figures.live_unit_value, reference)
 
 
-def _read_midnight(figures: FiguresAt, day: date) -> Account | None:
-    """The figures when the local day began; None where days that must be are not."""
+def _read_day_start(figures: FiguresAt, day: date) -> Account | None:
+    """The figures when the trading day began; None where rows that must be are not."""
     portfolio = figures.portfolio
-    days = newest_days(portfolio, day) if figures.days is None else figures.days
+    days = newest_days(portfolio, figures.at) if figures.days is None else figures.days
     last_entry_at = portfolio.last_entry_at
     is_newest = last_entry_at is not None and last_entry_at <= figures.at
     if is_newest and (not days or days[0].last_entry_at != last_entry_at):
         return None
-    return account_at_midnight(portfolio, day, days)
+    return account_before(portfolio, portfolio.first_part(day), days)
 
 
-def _resumed_today(figures: FiguresAt, midnight: datetime) -> Decimal | None:
+def _resumed_today(figures: FiguresAt, began_at: datetime) -> Decimal | None:
     """What a unit was worth when trading was resumed after a loss of this day."""
     return (
         TradingHalt.objects.filter(
             portfolio=figures.portfolio,
             cause=HaltCause.DAILY_LOSS,
-            resumed_at__gte=midnight,
+            resumed_at__gte=began_at,
             resumed_at__lte=figures.at,
             resumed_unit_run=figures.account.run,
         )
