@@ -1,14 +1,13 @@
 """A portfolio's floors now and at any past time, and what they are measured from."""
 
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
-from django.db.models import Q
 
-from goals.decisions.accounting import Account, open_account
+from goals.decisions.accounting import Account
 from goals.decisions.limits import (
     DayFigures,
     FloorFigures,
@@ -22,7 +21,7 @@ from goals.decisions.limits import (
     money_per_value,
     raise_peak,
 )
-from goals.decisions.periods import ONE_DAY, day_start, trading_day
+from goals.decisions.periods import ONE_DAY
 from goals.enums import (
     DrawdownMode,
     FloorIn,
@@ -31,7 +30,7 @@ from goals.enums import (
     ValuedBy,
 )
 from goals.models import LedgerDay, LimitMark, Portfolio, TradingHalt
-from goals.services.days import roll_ledger
+from goals.services.days import account_before, newest_days, roll_ledger
 from mastertrade.values.money import MONEY, ONE, UNIT_VALUE, ZERO, exactly, round_to
 
 if TYPE_CHECKING:  # risk_state reads floors
@@ -123,7 +122,8 @@ def reference_at(portfolio: Portfolio, at: datetime) -> FloorReference:
     limits, reference = portfolio.limits, portfolio.floor_reference
     if limits.drawdown_mode is not DrawdownMode.END_OF_DAY:
         return reference
-    day, began_at, _ = trading_day_at(portfolio, limits, at)
+    day = portfolio.trading_day(at)
+    began_at = portfolio.day_start(day)
     newest = portfolio.last_entry_at
     is_behind = newest is not None and newest >= began_at  # raised by that entry
     is_before = reference.set_at is not None and reference.set_at >= began_at
@@ -136,14 +136,12 @@ def reference_at(portfolio: Portfolio, at: datetime) -> FloorReference:
     return raise_peak(limits, reference, value)
 
 
-def trading_day_at(
-    portfolio: Portfolio, limits: Limits, at: datetime
-) -> tuple[date, datetime, datetime]:
-    """The label of the trading day that holds `at`, its first instant, the next's."""
-    zone, starts_at = portfolio.time_zone, limits.day_starts_at
-    day = trading_day(at, zone, starts_at)
-    following = day_start(day + ONE_DAY, zone, starts_at)
-    return day, day_start(day, zone, starts_at), following
+def apply_reference(portfolio: Portfolio, reference: FloorReference) -> None:
+    """Measure the portfolio's floor from it from now on. Unsaved."""
+    portfolio.floor_set_at = reference.set_at
+    portfolio.floor_start_value = reference.start
+    portfolio.floor_peak_value = reference.peak
+    portfolio.floor_locked = reference.locked
 
 
 def _read_day(
@@ -151,15 +149,15 @@ def _read_day(
 ) -> DayFigures | None:
     """The trading day so far; None where its figures must be there and are not."""
     portfolio, at, floor_in = figures.portfolio, figures.at, limits.floor_in
-    day, began_at, ends_at = trading_day_at(portfolio, limits, at)
-    rows = _newest_rows(portfolio, day)
+    day = portfolio.trading_day(at)
+    began_at, ends_at = portfolio.day_start(day), portfolio.day_start(day + ONE_DAY)
+    rows = newest_days(portfolio, at)
     newest = portfolio.last_entry_at
     is_newest = newest is not None and newest <= at
     if is_newest and (not rows or rows[0].last_entry_at != newest):
         return None
     today = [row for row in rows if row.last_entry_at >= began_at]
-    earlier = [row for row in rows if row.last_entry_at < began_at]
-    began = earlier[0].account if earlier else open_account(portfolio.opening_balance)
+    began = account_before(portfolio, portfolio.first_part(day), rows)
     closed = closed_value(floor_in, began)
     live = live_value(floor_in, began, _open_pnl_at_start(figures, day, began_at))
     if began.run != figures.account.run:  # what the new run of units began with
@@ -198,19 +196,6 @@ class DayTrades(NamedTuple):
     entered: int
     losses: int
     last_loss_at: datetime | None
-
-
-def _newest_rows(portfolio: Portfolio, day: date) -> list[LedgerDay]:
-    """The newest rows up to the end of the trading day: at most two of it, one before.
-
-    Of the day's own, those of the next local date lie before `day_starts_at`.
-    """
-    rows = LedgerDay.objects.filter(portfolio=portfolio)
-    if portfolio.day_starts_at == time.min:
-        rows = rows.filter(day__lte=day)
-    else:
-        rows = rows.filter(Q(day__lte=day) | Q(day=day + ONE_DAY, part=0))
-    return list(rows.order_by("-day", "-part")[:3])
 
 
 def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> Decimal:
@@ -259,10 +244,10 @@ def _resumed_at(resumed: Sequence[TradingHalt], cause: HaltCause) -> datetime | 
 
 @exactly
 def _value_of_units(floor_in: FloorIn, account: Account, halt: TradingHalt) -> Decimal:
-    value: Decimal = halt.resumed_unit_value or ZERO
+    worth = Decimal(halt.resumed_unit_value or ZERO)
     if floor_in is FloorIn.UNITS:
-        return value
-    return round_to(round_to(value * account.units, MONEY), UNIT_VALUE)
+        return worth
+    return round_to(round_to(worth * account.units, MONEY), UNIT_VALUE)
 
 
 def _highest_close(
@@ -278,11 +263,11 @@ def _highest_close(
     is_whole = today[0].last_entry_at <= figures.at
     if is_whole and since is None and limits.floor_in is FloorIn.UNITS:
         return max(row.high_unit_value for row in today)
-    _, began_at, _ = trading_day_at(figures.portfolio, limits, figures.at)
+    portfolio = figures.portfolio
     entries = roll_ledger(
-        figures.portfolio,
+        portfolio,
         began,
-        from_at=began_at,
+        from_at=portfolio.day_start(portfolio.trading_day(figures.at)),
         until_at=figures.at + MICROSECOND,
         each_entry=True,
     )

@@ -1,6 +1,6 @@
 """Halting: rows, written in the transaction that causes them."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from goals.decisions.guards.base import RiskState
 from goals.decisions.guards.drawdown import (
@@ -8,7 +8,7 @@ from goals.decisions.guards.drawdown import (
     find_halt_reason,
     find_hard_breach,
 )
-from goals.decisions.periods import local_day, local_midnight
+from goals.decisions.periods import ONE_DAY
 from goals.enums import HaltCause, TradingState
 from goals.models import Portfolio, TradingHalt
 from goals.services.risk_state import (
@@ -19,8 +19,6 @@ from goals.services.risk_state import (
 )
 from mastertrade.values.exceptions import TradingHalted
 from mastertrade.values.jsonable import to_plain
-
-ONE_DAY = timedelta(days=1)
 
 
 def enforce_limits(portfolio: Portfolio, now: datetime) -> list[TradingHalt]:
@@ -80,8 +78,7 @@ def write_halt(
     portfolio, now = figures.portfolio, figures.at
     until = None
     if cause is HaltCause.DAILY_LOSS:
-        following = local_day(now, portfolio.time_zone) + ONE_DAY
-        until = local_midnight(following, portfolio.time_zone)
+        until = portfolio.day_start(portfolio.trading_day(now) + ONE_DAY)
     halt = TradingHalt(
         portfolio=portfolio,
         cause=cause,

@@ -13,7 +13,6 @@ from django.db.models import F, Q, QuerySet
 from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.decisions.guards.base import RiskState
 from goals.decisions.limits import measure_daily_loss_pct, measure_fall_pct
-from goals.decisions.periods import local_day
 from goals.decisions.progress import PortfolioFigures
 from goals.enums import EdgeGuard, TradingState
 from goals.models import Portfolio, TradingHalt
@@ -127,7 +126,7 @@ def read_figures(portfolio: Portfolio, at: datetime) -> FiguresAt:
     """No entry and no mark later than `at` is in them."""
     newest, marked = portfolio.last_entry_at, portfolio.marked_at
     if newest is not None and newest > at:
-        days = newest_days(portfolio, local_day(at, portfolio.time_zone))
+        days = newest_days(portfolio, at)
         account = account_at(portfolio, at, days)
         return FiguresAt(portfolio, at, account, ZERO, is_marked=False)
     if marked is not None and marked > at:
