@@ -66,6 +66,15 @@ class Limits:
     on_breach: OnBreach = OnBreach.HALT
     daily_on_breach: DailyOnBreach = DailyOnBreach.HALT_DAY
 
+    @property
+    def has_day_rules(self) -> bool:
+        """Whether entries may stop for a day, or a while, without a loss limit."""
+        return (
+            self.daily_profit_lock_pct is not None
+            or self.max_trades_per_day is not None
+            or self.pause_after_losses is not None
+        )
+
 
 # A change of one of these is a new reference; the percentages alone leave it.
 SETS_REFERENCE = ("drawdown_mode", "drawdown_of", "drawdown_locks_at", "floor_in")
@@ -169,7 +178,8 @@ class DayFigures:
     `anchor_*` are the live and the closed value when the day began, or at the last
     resume of the day. `high_closed` is the highest closed value since then.
     `losses_in_a_row` are of trades that ended in the day, the newest of them at
-    `last_loss_at`; a trade that broke even ends the row, parts count once.
+    `last_loss_at`; a trade that broke even ends the row, parts count once. `at` is the
+    time of the figures. Trades and losses count from a resume of the day on.
     """
 
     began_at: datetime
@@ -180,6 +190,7 @@ class DayFigures:
     trades: int = 0
     losses_in_a_row: int = 0
     last_loss_at: datetime | None = None
+    at: datetime | None = None
 
 
 @exactly

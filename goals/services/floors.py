@@ -5,8 +5,6 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db import connection
-
 from goals.decisions.accounting import Account
 from goals.decisions.limits import (
     DayFigures,
@@ -30,6 +28,7 @@ from goals.enums import (
     ValuedBy,
 )
 from goals.models import LedgerDay, LimitMark, Portfolio, TradingHalt
+from goals.services.day_trades import DayTrades, read_day_trades
 from goals.services.days import account_before, newest_days, roll_ledger
 from mastertrade.values.money import MONEY, ONE, UNIT_VALUE, ZERO, exactly, round_to
 
@@ -76,11 +75,7 @@ def read_floors(
 
 def looks_at_day(limits: Limits) -> bool:
     """Whether a rule needs the day's figures."""
-    return (
-        limits.daily_loss_limit_pct is not None
-        or limits.daily_profit_lock_pct is not None
-        or _counts_trades(limits)
-    )
+    return limits.daily_loss_limit_pct is not None or limits.has_day_rules
 
 
 def _counts_trades(limits: Limits) -> bool:
@@ -112,6 +107,15 @@ def _measure(
         is_live=figures.is_marked,
         currency=figures.portfolio.currency,
     )
+
+
+def is_at_floor(portfolio: Portfolio, now: datetime) -> bool:
+    """Whether a drawdown floor is reached now; no statement."""
+    limits, account = portfolio.limits, portfolio.account
+    closed = closed_value(limits.floor_in, account)
+    live = live_value(limits.floor_in, account, portfolio.unrealized_pnl)
+    reference = reference_at(portfolio, now)
+    return min(closed, live) <= measure_floor(limits, reference)
 
 
 def reference_at(portfolio: Portfolio, at: datetime) -> FloorReference:
@@ -169,10 +173,11 @@ def _read_day(
     since = None if anchor is None else anchor.resumed_at
     trades = DayTrades(0, 0, None)
     if counted or _counts_trades(limits):
-        trades = _read_trades(
-            figures,
+        trades = read_day_trades(
+            portfolio,
             entered_since=_resumed_at(resumed, HaltCause.TRADES_PER_DAY) or began_at,
             ended_since=_resumed_at(resumed, HaltCause.LOSSES_IN_A_ROW) or began_at,
+            at=at,
         )
     return DayFigures(
         began_at=began_at,
@@ -183,19 +188,12 @@ def _read_day(
         trades=trades.entered,
         losses_in_a_row=trades.losses,
         last_loss_at=trades.last_loss_at,
+        at=at,
     )
 
 
 # Causes whose resume is what the day is measured from.
 ANCHORED = (HaltCause.DAILY_LOSS, HaltCause.HARD_DRAWDOWN, HaltCause.PROFIT_LOCK)
-
-
-class DayTrades(NamedTuple):
-    """Trades entered in the day; losses in a row among those that ended in it."""
-
-    entered: int
-    losses: int
-    last_loss_at: datetime | None
 
 
 def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> Decimal:
@@ -277,45 +275,3 @@ def _highest_close(
         if since is None or entry.last_entry_at > since
     ]
     return max(values, default=ZERO)
-
-
-# Of the trading day: what was entered, and whether each trade that ended in it lost,
-# the newest first; one that broke even ends a row of losses.
-TRADES = """
-WITH ended AS (
-    SELECT ended_at, trade_id, sum(profit_loss) AS made
-    FROM trade_entries
-    WHERE portfolio_id = %(portfolio_id)s
-      AND ended_at >= %(ended_since)s AND ended_at <= %(at)s
-    GROUP BY ended_at, trade_id
-), other AS (
-    SELECT ended_at, trade_id FROM ended WHERE made >= 0
-    ORDER BY ended_at DESC, trade_id DESC LIMIT 1
-), losses AS (
-    SELECT count(*) AS losses, max(ended_at) AS last_at FROM ended
-    WHERE (ended_at, trade_id) > (
-        SELECT coalesce(max(ended_at), '-infinity'), coalesce(max(trade_id), 0)
-        FROM other)
-)
-SELECT (SELECT count(*) FROM trade_entries
-        WHERE portfolio_id = %(portfolio_id)s
-          AND entered_at >= %(entered_since)s AND entered_at <= %(at)s),
-       losses, last_at
-FROM losses
-"""
-
-
-def _read_trades(
-    figures: "FiguresAt", *, entered_since: datetime, ended_since: datetime
-) -> DayTrades:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            TRADES,
-            {
-                "portfolio_id": figures.portfolio.portfolio_id,
-                "at": figures.at,
-                "entered_since": entered_since,
-                "ended_since": ended_since,
-            },
-        )
-        return DayTrades(*cursor.fetchone())

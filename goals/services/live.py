@@ -14,7 +14,11 @@ from goals.services.ledger import GoalMove, measure_goal
 
 
 def save_live(
-    portfolios: Sequence[Portfolio], *, at: datetime, now: datetime
+    portfolios: Sequence[Portfolio],
+    *,
+    at: datetime,
+    now: datetime,
+    by_mark: bool = False,
 ) -> list[GoalMove]:
     """Write the portfolios' unrealised profit and what follows from it.
 
@@ -49,7 +53,8 @@ def save_live(
     ]
     write_figures(portfolios, [move.goal for _, move in moves], reached, now)
     for portfolio in portfolios:
-        enforce_limits(portfolio, now)
+        own = [move for owner, move in moves if owner is portfolio]
+        enforce_limits(portfolio, now, moves=own, by_mark=by_mark)
     return [move for _, move in moves]
 
 

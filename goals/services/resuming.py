@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
+from goals.decisions.breaches import Breach
 from goals.enums import HaltCause, LimitCause
 from goals.models import Portfolio, TradingHalt, User
 from goals.services.halts import enforce_limits, follow_halts, write_halt
 from goals.services.limit_changes import REFERENCE, present_reference, write_change
 from goals.services.portfolios import lock_portfolio
-from goals.services.risk_state import read_conditions, read_figures, unresumed_halts
+from goals.services.risk_state import read_conditions, read_figures
 from goals.services.voids import LONGEST_REASON, require_reason
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput, NotFound, TradingNotHalted
@@ -33,7 +34,8 @@ def halt_trading(
         figures = read_figures(portfolio, now)
         risk_state = read_conditions(figures, now)
         name = by or user.username
-        write_halt(figures, HaltCause.PERSON, reason, risk_state, by=name)
+        breach = Breach(HaltCause.PERSON, now, None, reason)
+        write_halt(figures, breach, risk_state, by=name)
         follow_halts(portfolio, now)
     return portfolio
 
@@ -57,7 +59,7 @@ def resume_trading(
         raise InvalidInput("reason", f"is longer than {LONGEST_REASON} characters.")
     portfolio = _lock(user, portfolio_id)
     enforce_limits(portfolio, now)
-    halts = list(unresumed_halts(portfolio, now))
+    halts = list(portfolio.halts.unresumed(now))
     if not halts:
         raise TradingNotHalted(
             f"Trading in portfolio {portfolio.name} is not halted; there is "

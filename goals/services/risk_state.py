@@ -8,8 +8,6 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
-from django.db.models import F, Q, QuerySet
-
 from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.decisions.guards.base import RiskState
 from goals.decisions.limits import measure_daily_loss_pct, measure_fall_pct
@@ -63,8 +61,10 @@ def read_conditions(figures: FiguresAt, now: datetime) -> RiskState:
     is_active = figures.at >= now and portfolio.trading_state == TradingState.ACTIVE
     halt = None
     if portfolio.last_halted_at is not None and not is_active:
-        find = unresumed_halts if figures.at >= now else halts_in_force
-        halt = find(portfolio, figures.at).first()
+        halts = TradingHalt.objects.filter(portfolio=portfolio)
+        is_now = figures.at >= now
+        in_force = halts.unresumed(now) if is_now else halts.in_force(figures.at)
+        halt = in_force.first()
     state = read_floors(figures, now)
     floors, limits, reference = state.floors, state.limits, state.reference
     daily_loss_pct = None
@@ -83,43 +83,16 @@ def read_conditions(figures: FiguresAt, now: datetime) -> RiskState:
         daily_loss_limit_pct=limits.daily_loss_limit_pct,
         floors=floors,
         day=state.day,
+        limits=limits,
+        suspected_at=portfolio.suspected_at if figures.at >= now else None,
     )
-
-
-def halts_in_force(portfolio: Portfolio, at: datetime) -> QuerySet[TradingHalt]:
-    """The halts that stop trading at that time, the longest first."""
-    found = TradingHalt.objects.filter(is_in_force(at), portfolio=portfolio)
-    return found.order_by(F("halted_until").desc(nulls_first=True), "halt_id")
-
-
-def unresumed_halts(portfolio: Portfolio, now: datetime) -> QuerySet[TradingHalt]:
-    """The halts that stop trading now, whatever the caller's clock says of their start.
-
-    A request that waited for the portfolio's lock has read its clock before a halt that
-    was written meanwhile.
-    """
-    found = TradingHalt.objects.filter(is_unresumed(now), portfolio=portfolio)
-    return found.order_by(F("halted_until").desc(nulls_first=True), "halt_id")
-
-
-def is_unresumed(now: datetime) -> Q:
-    return Q(resumed_at=None) & (Q(halted_until=None) | Q(halted_until__gt=now))
 
 
 def find_halt(portfolio: Portfolio, at: datetime) -> TradingHalt | None:
     """The longest halt in force then; no statement for one that was never halted."""
     if portfolio.last_halted_at is None:
         return None
-    return halts_in_force(portfolio, at).first()
-
-
-def is_in_force(at: datetime) -> Q:
-    """Begun, neither resumed nor over at that time."""
-    return (
-        Q(halted_at__lte=at)
-        & (Q(resumed_at=None) | Q(resumed_at__gt=at))
-        & (Q(halted_until=None) | Q(halted_until__gt=at))
-    )
+    return TradingHalt.objects.in_force(at).filter(portfolio=portfolio).first()
 
 
 def read_figures(portfolio: Portfolio, at: datetime) -> FiguresAt:

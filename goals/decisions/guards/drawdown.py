@@ -1,5 +1,6 @@
 """Halts, the hard and the soft drawdown, the day's loss. Pure."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from goals.decisions.guards.base import GuardAnswer, RiskState, SizingInputs
@@ -7,6 +8,8 @@ from goals.decisions.limits import FloorFigures
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import ONE, ZERO, exactly, format_plain
+
+WHAT_STOPS = "entries stop, exits, stops and imports go on"
 
 
 class DrawdownUnknown(DomainError):
@@ -74,10 +77,22 @@ def find_halt_reason(risk_state: RiskState) -> str | None:
     halt = risk_state.halt
     if halt is not None:
         until = "a person resumes it" if halt.until is None else f"{halt.until:%FT%TZ}"
-        return f"trading is halted since {halt.since:%FT%TZ} until {until}: " + (
-            halt.reason
+        return (
+            f"trading is halted since {halt.since:%FT%TZ} until {until}: "
+            f"{halt.reason.rstrip('.')}; {WHAT_STOPS}"
         )
-    return find_hard_breach(risk_state) or find_daily_breach(risk_state)
+    reached = find_hard_breach(risk_state) or find_daily_breach(risk_state)
+    if reached is None or risk_state.suspected_at is None:
+        return reached
+    return f"{reached}; {find_waiting_reason(risk_state.suspected_at)}; {WHAT_STOPS}"
+
+
+def find_waiting_reason(suspected_at: datetime) -> str:
+    """What a breach that one mark shows waits for."""
+    return (
+        f"one mark shows it, since {suspected_at:%FT%TZ}: a second one at least 5 "
+        "seconds later, or 60 seconds without one that contradicts it, halts trading"
+    )
 
 
 def find_hard_breach(risk_state: RiskState) -> str | None:
