@@ -192,6 +192,13 @@ def _read_day(
     )
 
 
+def high_of(limits: Limits, row: LedgerDay) -> Decimal:
+    """The highest closed value after an entry of the row that may raise a peak."""
+    if limits.floor_in is FloorIn.UNITS:
+        return Decimal(row.high_unit_value)
+    return Decimal(row.high_closed or ZERO)
+
+
 # Causes whose resume is what the day is measured from.
 ANCHORED = (HaltCause.DAILY_LOSS, HaltCause.HARD_DRAWDOWN, HaltCause.PROFIT_LOCK)
 
@@ -258,9 +265,10 @@ def _highest_close(
     """The highest closed value of the day, after entries later than `since`."""
     if not today:
         return ZERO
-    is_whole = today[0].last_entry_at <= figures.at
-    if is_whole and since is None and limits.floor_in is FloorIn.UNITS:
-        return max(row.high_unit_value for row in today)
+    run = figures.account.run
+    is_whole = today[0].last_entry_at <= figures.at and began.run == run
+    if is_whole and since is None:
+        return max((high_of(limits, row) for row in today), default=ZERO)
     portfolio = figures.portfolio
     entries = roll_ledger(
         portfolio,
@@ -272,6 +280,6 @@ def _highest_close(
     values = [
         closed_value(limits.floor_in, entry.account)
         for entry in entries
-        if since is None or entry.last_entry_at > since
+        if entry.unit_run == run and (since is None or entry.last_entry_at > since)
     ]
     return max(values, default=ZERO)
