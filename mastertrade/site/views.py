@@ -27,9 +27,9 @@ from goals.models import (
     TradingHalt,
     User,
 )
+from goals.models.halts import is_in_force
 from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import is_open
-from goals.services.risk_state import is_in_force
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import format_plain
 from trades.enums import TradeStatus
@@ -202,7 +202,7 @@ def _portfolios_of(user: User, now: datetime, which: Which) -> list[Portfolio]:
 
     Replays have a table of their own.
     """
-    in_force = TradingHalt.objects.filter(is_in_force(now))
+    in_force = TradingHalt.objects.in_force(now)
     halts = Prefetch("halts", in_force.order_by("halt_id"), to_attr="halts_in_force")
     mine = Portfolio.objects.filter(user_id=user.username, **which)
     is_halted = Exists(in_force.filter(portfolio=OuterRef("pk")))
