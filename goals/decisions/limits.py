@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time
 from decimal import Decimal
 
+from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.enums import (
     DailyLossAnchor,
     DailyLossOf,
@@ -28,9 +29,12 @@ from goals.enums import (
 from mastertrade.values.money import (
     HUNDRED,
     MONEY,
+    ONE,
+    PERCENT,
     UNIT_VALUE,
     ZERO,
     exactly,
+    hold_within,
     round_to,
 )
 
@@ -61,9 +65,21 @@ class Limits:
     on_breach: OnBreach = OnBreach.HALT
     daily_on_breach: DailyOnBreach = DailyOnBreach.HALT_DAY
 
+    @property
+    def has_day_rules(self) -> bool:
+        """Whether entries may stop for a day, or a while, without a loss limit."""
+        return (
+            self.daily_profit_lock_pct is not None
+            or self.max_trades_per_day is not None
+            or self.pause_after_losses is not None
+        )
+
 
 # A change of one of these is a new reference; the percentages alone leave it.
 SETS_REFERENCE = ("drawdown_mode", "drawdown_of", "drawdown_locks_at", "floor_in")
+
+
+RAISED_BY_CLOSES = (DrawdownMode.TRAILING_CLOSED, DrawdownMode.TRAILING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +99,38 @@ class FloorReference:
 
 
 @exactly
+def closed_value(floor_in: FloorIn, account: Account) -> Decimal:
+    """What floors are compared with by closed trades: of a unit, or of all in money."""
+    if floor_in is FloorIn.UNITS:
+        return account.unit_value
+    return round_to(account.equity + account.carried, UNIT_VALUE)
+
+
+@exactly
+def live_value(floor_in: FloorIn, account: Account, open_pnl: Decimal) -> Decimal:
+    """The same with open positions at their marks."""
+    if floor_in is FloorIn.UNITS:
+        return measure_live_unit_value(account, open_pnl)
+    return round_to(account.equity + open_pnl, UNIT_VALUE)
+
+
+def first_reference(
+    floor_in: FloorIn, account: Account, at: datetime | None
+) -> FloorReference:
+    """The reference of a run of units that begins with this account."""
+    start = ONE if floor_in is FloorIn.UNITS else closed_value(floor_in, account)
+    return FloorReference(set_at=at, start=start, peak=start, run=account.run)
+
+
+def money_per_value(floor_in: FloorIn, account: Account) -> Decimal:
+    """What makes money of a value: the units, or 1."""
+    return account.units if floor_in is FloorIn.UNITS else ONE
+
+
+@exactly
 def measure_floor(limits: Limits, reference: FloorReference) -> Decimal:
     """The hard floor: trading is halted at or below it."""
-    lock = _lock_value(limits, reference)
+    lock = lock_value(limits, reference)
     if lock is not None and reference.locked:
         return lock
     floor = _below_peak(limits, reference, limits.hard_drawdown_pct)
@@ -107,11 +152,36 @@ def raise_peak(
     if limits.drawdown_mode is DrawdownMode.STATIC:
         return reference
     raised = replace(reference, peak=max(reference.peak, value))
-    lock = _lock_value(limits, raised)
+    lock = lock_value(limits, raised)
     if lock is None or raised.locked:
         return raised
     floor = _below_peak(limits, raised, limits.hard_drawdown_pct)
     return replace(raised, locked=floor >= lock)
+
+
+def follow_entry(
+    limits: Limits,
+    reference: FloorReference,
+    before: Account,
+    account: Account,
+    at: datetime,
+    *,
+    is_close: bool,
+) -> FloorReference:
+    """The reference after a ledger entry; the accounts before and after it.
+
+    A new run of units has one of its own; in money the first deposit sets it. Closes
+    raise the peak, and where everything was withdrawn at the marks the deposit that
+    buys units again at what the last one was worth.
+    """
+    in_units = limits.floor_in is FloorIn.UNITS
+    is_first = not in_units and not is_close and reference.start == 0
+    if account.run != before.run or is_first:
+        return first_reference(limits.floor_in, account, at)
+    is_raising = is_close or (in_units and account.unit_value != before.unit_value)
+    if not is_raising or limits.drawdown_mode not in RAISED_BY_CLOSES:
+        return reference
+    return raise_peak(limits, reference, closed_value(limits.floor_in, account))
 
 
 def _below_peak(limits: Limits, reference: FloorReference, pct: Decimal) -> Decimal:
@@ -121,7 +191,8 @@ def _below_peak(limits: Limits, reference: FloorReference, pct: Decimal) -> Deci
     return round_to(reference.peak - base * pct / HUNDRED, UNIT_VALUE)
 
 
-def _lock_value(limits: Limits, reference: FloorReference) -> Decimal | None:
+def lock_value(limits: Limits, reference: FloorReference) -> Decimal | None:
+    """The value above which the floor never rises; None where it may."""
     if limits.drawdown_locks_at is None:
         return None
     return round_to(reference.start * limits.drawdown_locks_at, UNIT_VALUE)
@@ -134,7 +205,8 @@ class DayFigures:
     `anchor_*` are the live and the closed value when the day began, or at the last
     resume of the day. `high_closed` is the highest closed value since then.
     `losses_in_a_row` are of trades that ended in the day, the newest of them at
-    `last_loss_at`; a trade that broke even ends the row, parts count once.
+    `last_loss_at`; a trade that broke even ends the row, parts count once. `at` is the
+    time of the figures. Trades and losses count from a resume of the day on.
     """
 
     began_at: datetime
@@ -145,6 +217,7 @@ class DayFigures:
     trades: int = 0
     losses_in_a_row: int = 0
     last_loss_at: datetime | None = None
+    at: datetime | None = None
 
 
 @exactly
@@ -160,6 +233,35 @@ def measure_daily_floor(
     anchor = daily_anchor(limits, day)
     base = start if limits.daily_loss_of is DailyLossOf.START else anchor
     return round_to(anchor - base * limits.daily_loss_limit_pct / HUNDRED, UNIT_VALUE)
+
+
+@exactly
+def measure_fall_pct(
+    limits: Limits, reference: FloorReference, value: Decimal
+) -> Decimal:
+    """The fall below the reference's peak, in percent of what the floor is of."""
+    of_start = limits.drawdown_of is DrawdownOf.START
+    base = reference.start if of_start else reference.peak
+    return _fall_pct(reference.peak, value, base)
+
+
+@exactly
+def measure_daily_loss_pct(
+    limits: Limits, day: DayFigures, start: Decimal, live: Decimal
+) -> Decimal:
+    """The day's loss, in percent of what its limit is of; `start` the reference's."""
+    anchor = daily_anchor(limits, day)
+    base = start if limits.daily_loss_of is DailyLossOf.START else anchor
+    return _fall_pct(anchor, live, base)
+
+
+def _fall_pct(high: Decimal, value: Decimal, base: Decimal) -> Decimal:
+    if value >= high:
+        return round_to(ZERO, PERCENT)
+    if base <= 0:
+        return round_to(HUNDRED, PERCENT)
+    fallen = round_to((high - value) / base * HUNDRED, PERCENT)
+    return hold_within(fallen, PERCENT)
 
 
 def daily_anchor(limits: Limits, day: DayFigures) -> Decimal:
@@ -179,7 +281,7 @@ class FloorFigures:
 
     `money_per_value` makes money of a value: the units, or 1. `is_live`: open positions
     were valued at their marks; else only closes were looked at. `daily` is None without
-    a daily limit.
+    a daily limit. Money in the portfolio's `currency`, which only the reasons need.
     """
 
     closed: Decimal
@@ -189,6 +291,7 @@ class FloorFigures:
     daily: Decimal | None
     money_per_value: Decimal
     is_live: bool
+    currency: str = ""
 
     @property
     def lowest(self) -> Decimal:
@@ -201,4 +304,9 @@ class FloorFigures:
         room = self.lowest - self.hard
         if self.daily is not None:
             room = min(room, self.live - self.daily)
-        return max(round_to(room * self.money_per_value, MONEY), ZERO)
+        return max(self.money(room), ZERO)
+
+    @exactly
+    def money(self, value: Decimal) -> Decimal:
+        """What a value is in money, at the units of now."""
+        return round_to(value * self.money_per_value, MONEY)

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from goals.decisions.guards.base import Guard, GuardResult, SizingInputs
 from goals.decisions.guards.bounds import guard_bounds
+from goals.decisions.guards.day_rules import guard_day_rules
 from goals.decisions.guards.drawdown import guard_drawdown
 from goals.decisions.guards.edge import guard_edge
 from goals.decisions.guards.exposure import guard_exposure
@@ -18,6 +19,7 @@ from goals.decisions.guards.headroom import guard_headroom
 GUARDS: dict[str, Guard] = {
     "bounds": guard_bounds,
     "drawdown": guard_drawdown,
+    "day_rules": guard_day_rules,
     "edge": guard_edge,
     "headroom": guard_headroom,
     "exposure": guard_exposure,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from goals.decisions.arbitration import GoalState
-from goals.decisions.limits import DayFigures, FloorFigures
+from goals.decisions.limits import DayFigures, FloorFigures, Limits
 from goals.decisions.size_request import SizeRequest
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import EdgeGuard, HaltCause
@@ -73,7 +73,9 @@ class RiskState:
     and live; `daily_loss_pct` that of the live unit value since local midnight. None
     means that it could not be read. `record` is that of the strategy named by
     `record_of`, or without one the portfolio's; None: it was not read. `floors` and
-    `day` are None in decisions logged before there were floors.
+    `day` are None in decisions logged before there were floors. `limits` are those in
+    force then, given where there are rules of the day. `suspected_at`: the first mark
+    at or below a floor, while no second one has confirmed it.
     """
 
     drawdown_pct: Decimal | None
@@ -87,6 +89,8 @@ class RiskState:
     record_of: str | None = None
     floors: FloorFigures | None = None
     day: DayFigures | None = None
+    limits: Limits | None = None
+    suspected_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
