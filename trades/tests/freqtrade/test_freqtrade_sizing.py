@@ -506,8 +506,8 @@ def test_the_page_names_every_setting_with_its_default() -> None:
     assert len(rows) == len(defaults)
 
 
-def test_the_strategy_on_the_page_is_one() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+def test_the_strategies_on_the_page_are_some() -> None:
+    code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
     for name in re.findall(r"^ +(mastertrade_\w+) = ", code, re.MULTILINE):
         assert hasattr(MIXIN.MasterTradeSizing, name)
     names: dict[str, Any] = {}
