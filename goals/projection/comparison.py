@@ -185,7 +185,7 @@ def _draw_past(
         total=counts @ growths,
         squares=counts @ growths**2,
         cubes=counts @ growths**3,
-        losses=counts @ (growths < 0).astype(np.float64),
+        losses=(counts @ (growths < 0)).astype(np.float64),
         worst=np.where(counts > 0, growths, np.inf).min(axis=1),
     )
 
