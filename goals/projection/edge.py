@@ -16,6 +16,7 @@ from goals.decisions.trade_record import (
     measure_bounds,
     shrink_mean,
 )
+from goals.projection.edge_guard import Records, allow_more
 from goals.projection.types import Floats, Numbers
 
 # A record longer than this is told by as many outcomes, each the mean of its share.
@@ -30,7 +31,8 @@ class Edge:
 
     `growths` and `probabilities` have shape (outcomes,); their mean is `shrunk_mean`.
     `posterior_deviation` is the standard deviation of what is known of the mean;
-    `best` the largest growth there ever was.
+    `best` the largest growth there ever was, `allows_more` whether the edge guard lets
+    a factor above 1 pass.
     """
 
     bounds: Bounds
@@ -39,6 +41,7 @@ class Edge:
     best: float
     growths: Floats
     probabilities: Floats
+    allows_more: bool
 
     @property
     def low_confidence(self) -> bool:
@@ -65,7 +68,9 @@ def estimate_edge(growths: Numbers) -> Edge | None:
     shrunk, deviation = shrink_mean(bounds, measure_typical_loss(sample))
     values, weights = summarise(sample)
     values, weights = tilt(values, weights, shrunk)
-    return Edge(bounds, shrunk, deviation, float(sample.max()), values, weights)
+    allows_more = bool(allow_more(Records.of(sample[:, None]))[0])
+    best = float(sample.max())
+    return Edge(bounds, shrunk, deviation, best, values, weights, allows_more)
 
 
 def summarise(sample: Floats) -> tuple[Floats, Floats]:
