@@ -34,7 +34,7 @@ from goals.services.goals import (
     find_wrong_change,
     find_wrong_goal,
 )
-from goals.services.portfolios import find_wrong_settings
+from goals.services.portfolio_settings import find_wrong_settings
 from goals.services.trading_state import trading_state_of
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time
 from decimal import Decimal
 
+from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.enums import (
     DailyLossAnchor,
     DailyLossOf,
@@ -28,9 +29,13 @@ from goals.enums import (
 from mastertrade.values.money import (
     HUNDRED,
     MONEY,
+    ONE,
+    PERCENT,
     UNIT_VALUE,
     ZERO,
     exactly,
+    hold_within,
+    round_down,
     round_to,
 )
 
@@ -92,9 +97,38 @@ class FloorReference:
 
 
 @exactly
+def closed_value(floor_in: FloorIn, account: Account) -> Decimal:
+    """What floors are compared with by closed trades: of a unit, or of all in money."""
+    if floor_in is FloorIn.UNITS:
+        return account.unit_value
+    return round_to(account.equity + account.carried, UNIT_VALUE)
+
+
+@exactly
+def live_value(floor_in: FloorIn, account: Account, open_pnl: Decimal) -> Decimal:
+    """The same with open positions at their marks."""
+    if floor_in is FloorIn.UNITS:
+        return measure_live_unit_value(account, open_pnl)
+    return round_to(account.equity + open_pnl, UNIT_VALUE)
+
+
+def first_reference(
+    floor_in: FloorIn, account: Account, at: datetime | None
+) -> FloorReference:
+    """The reference of a run of units that begins with this account."""
+    start = ONE if floor_in is FloorIn.UNITS else closed_value(floor_in, account)
+    return FloorReference(set_at=at, start=start, peak=start, run=account.run)
+
+
+def money_per_value(floor_in: FloorIn, account: Account) -> Decimal:
+    """What makes money of a value: the units, or 1."""
+    return account.units if floor_in is FloorIn.UNITS else ONE
+
+
+@exactly
 def measure_floor(limits: Limits, reference: FloorReference) -> Decimal:
     """The hard floor: trading is halted at or below it."""
-    lock = _lock_value(limits, reference)
+    lock = lock_value(limits, reference)
     if lock is not None and reference.locked:
         return lock
     floor = _below_peak(limits, reference, limits.hard_drawdown_pct)
@@ -116,7 +150,7 @@ def raise_peak(
     if limits.drawdown_mode is DrawdownMode.STATIC:
         return reference
     raised = replace(reference, peak=max(reference.peak, value))
-    lock = _lock_value(limits, raised)
+    lock = lock_value(limits, raised)
     if lock is None or raised.locked:
         return raised
     floor = _below_peak(limits, raised, limits.hard_drawdown_pct)
@@ -130,7 +164,8 @@ def _below_peak(limits: Limits, reference: FloorReference, pct: Decimal) -> Deci
     return round_to(reference.peak - base * pct / HUNDRED, UNIT_VALUE)
 
 
-def _lock_value(limits: Limits, reference: FloorReference) -> Decimal | None:
+def lock_value(limits: Limits, reference: FloorReference) -> Decimal | None:
+    """The value above which the floor never rises; None where it may."""
     if limits.drawdown_locks_at is None:
         return None
     return round_to(reference.start * limits.drawdown_locks_at, UNIT_VALUE)
@@ -173,6 +208,38 @@ def measure_daily_floor(
     return round_to(anchor - base * limits.daily_loss_limit_pct / HUNDRED, UNIT_VALUE)
 
 
+@exactly
+def measure_fall_pct(
+    limits: Limits, reference: FloorReference, value: Decimal
+) -> Decimal:
+    """The fall below the reference's peak, in percent of what the floor is of.
+
+    Rounded down, so that it never shows a limit that is not reached.
+    """
+    of_start = limits.drawdown_of is DrawdownOf.START
+    base = reference.start if of_start else reference.peak
+    return _fall_pct(reference.peak, value, base)
+
+
+@exactly
+def measure_daily_loss_pct(
+    limits: Limits, day: DayFigures, start: Decimal, live: Decimal
+) -> Decimal:
+    """The day's loss, in percent of what its limit is of; `start` the reference's."""
+    anchor = daily_anchor(limits, day)
+    base = start if limits.daily_loss_of is DailyLossOf.START else anchor
+    return _fall_pct(anchor, live, base)
+
+
+def _fall_pct(high: Decimal, value: Decimal, base: Decimal) -> Decimal:
+    if value >= high:
+        return round_to(ZERO, PERCENT)
+    if base <= 0:
+        return round_to(HUNDRED, PERCENT)
+    fallen = round_down((high - value) / base * HUNDRED, PERCENT)
+    return hold_within(fallen, PERCENT)
+
+
 def daily_anchor(limits: Limits, day: DayFigures) -> Decimal:
     """What the day's loss is measured from."""
     match limits.daily_loss_anchor:
@@ -190,7 +257,7 @@ class FloorFigures:
 
     `money_per_value` makes money of a value: the units, or 1. `is_live`: open positions
     were valued at their marks; else only closes were looked at. `daily` is None without
-    a daily limit.
+    a daily limit. Money in the portfolio's `currency`, which only the reasons need.
     """
 
     closed: Decimal
@@ -200,6 +267,7 @@ class FloorFigures:
     daily: Decimal | None
     money_per_value: Decimal
     is_live: bool
+    currency: str = ""
 
     @property
     def lowest(self) -> Decimal:
@@ -212,4 +280,9 @@ class FloorFigures:
         room = self.lowest - self.hard
         if self.daily is not None:
             room = min(room, self.live - self.daily)
-        return max(round_to(room * self.money_per_value, MONEY), ZERO)
+        return max(self.money(room), ZERO)
+
+    @exactly
+    def money(self, value: Decimal) -> Decimal:
+        """What a value is in money, at the units of now."""
+        return round_to(value * self.money_per_value, MONEY)

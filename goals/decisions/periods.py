@@ -5,9 +5,11 @@ is kept as two UTC instants, the second one excluded. So a month with a change o
 clocks has 743 or 745 hours and still begins and ends at local midnight.
 """
 
+from bisect import bisect_left
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from goals.enums import CalendarPeriod, GoalType
@@ -61,6 +63,43 @@ def local_day(at: datetime, time_zone: str) -> date:
     return following if local_midnight(following, time_zone) <= at else day
 
 
+class DayPart(NamedTuple):
+    """A row of the ledger's days: a local day, or one side of `day_starts_at` in it.
+
+    Part 1 begins at `day_starts_at`, part 0 at midnight; where trading days begin at
+    midnight every day is part 0. So goals' periods and trading days are whole rows: the
+    trading day that begins on D is (D, 1) and (D + 1, 0).
+    """
+
+    day: date
+    part: int
+
+
+def day_part(at: datetime, time_zone: str, starts_at: time) -> DayPart:
+    """The part of a local day that holds the instant."""
+    day = local_day(at, time_zone)
+    is_split = starts_at != time.min
+    return DayPart(day, int(is_split and day_start(day, time_zone, starts_at) <= at))
+
+
+def part_start(part: DayPart, time_zone: str, starts_at: time) -> datetime:
+    """The first instant of a part of a day, in UTC."""
+    if part.part == 0:
+        return local_midnight(part.day, time_zone)
+    return day_start(part.day, time_zone, starts_at)
+
+
+def first_part(day: date, starts_at: time) -> DayPart:
+    """The part that a trading day begins with."""
+    return DayPart(day, int(starts_at != time.min))
+
+
+def following_part(part: DayPart, starts_at: time) -> DayPart:
+    if part.part == 0 and starts_at != time.min:
+        return DayPart(part.day, 1)
+    return DayPart(part.day + ONE_DAY, 0)
+
+
 def trading_day(at: datetime, time_zone: str, starts_at: time) -> date:
     """The local date on which the trading day that holds `at` began.
 
@@ -73,13 +112,32 @@ def trading_day(at: datetime, time_zone: str, starts_at: time) -> date:
 def day_start(day: date, time_zone: str, starts_at: time) -> datetime:
     """The first instant of the trading day that begins on this local date, in UTC.
 
-    Where the clocks skip the time, the first that exists; where it comes twice, the
-    first.
+    Where the clocks skip the time, the first that exists, at the latest the next
+    midnight; where it comes twice, the first.
     """
     if starts_at == time.min:
         return local_midnight(day, time_zone)
-    local = datetime.combine(day, starts_at, tzinfo=ZoneInfo(time_zone))
-    return max(local.astimezone(UTC), local_midnight(day, time_zone))
+    begins = _first_instant(datetime.combine(day, starts_at), ZoneInfo(time_zone))
+    following = local_midnight(day + ONE_DAY, time_zone)
+    return min(max(begins, local_midnight(day, time_zone)), following)
+
+
+def _first_instant(local: datetime, zone: ZoneInfo) -> datetime:
+    """When clocks first show this local time or, where they skip it, a later one."""
+    begins = local.replace(tzinfo=zone).astimezone(UTC)
+    if begins.astimezone(zone).replace(tzinfo=None) == local:
+        return begins
+    # The clocks are set forward between what the two offsets say, at a whole second.
+    early = local.replace(tzinfo=zone, fold=1).astimezone(UTC).replace(microsecond=0)
+    seconds = range(int((begins - early).total_seconds()) + 1)
+    skipped = bisect_left(
+        seconds,
+        local,
+        key=lambda second: (
+            (early + timedelta(seconds=second)).astimezone(zone).replace(tzinfo=None)
+        ),
+    )
+    return early + timedelta(seconds=skipped)
 
 
 def period_of(start_date: date, target_date: date | None, time_zone: str) -> Period:

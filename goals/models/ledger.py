@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Func, Q, Value
 
 from goals.decisions.accounting import Account
+from goals.decisions.periods import DayPart
 from goals.decisions.progress import PortfolioFigures
 from goals.enums import EntryKind
 from goals.models.portfolios import Portfolio
@@ -201,6 +202,7 @@ class TradeEntry(models.Model):
 class LedgerDay(models.Model):
     """The portfolio's figures after the last entry of a local day, and the day's highs.
 
+    Or of a part of it: see `goals.decisions.periods.DayPart`.
     Derived from the ledger, and kept so that the figures at any past time are one
     index lookup and at most a day's entries away. A rebuild writes days, not entries.
     """
@@ -214,8 +216,7 @@ class LedgerDay(models.Model):
         db_index=False,
     )
     day = models.DateField()
-    # 1 for what lies behind `day_starts_at` where that is not midnight: periods of
-    # goals end at midnight, trading days there, and both are whole rows.
+    # 1 from `day_starts_at` on, where that is not midnight.
     part = models.PositiveSmallIntegerField(default=0, db_default=0)
     last_entry_at = models.DateTimeField()
     entries = models.PositiveIntegerField()
@@ -231,6 +232,11 @@ class LedgerDay(models.Model):
     high_equity = columns.money()
     high_unit_value = columns.unit_value()
     high_realized_pnl = columns.money()
+    # What limits are judged by: the lowest after any entry, and the closed value in
+    # money (equity and what is carried), its highest after a close (None: no close).
+    low_unit_value = columns.unit_value()
+    high_closed = columns.carried(null=True)
+    low_closed = columns.carried()
 
     # Of a day that was walked: what its flows and closes did, see `walk_ledger`.
     events: Sequence[Mapping[str, Any]] = ()
@@ -255,10 +261,15 @@ class LedgerDay(models.Model):
                 & at_least("high_unit_value", "unit_value")
                 & at_least("high_realized_pnl", "realized_pnl"),
             ),
+            check("ledger_days_lows", at_most("low_unit_value", "unit_value")),
         )
 
     def __str__(self) -> str:
         return f"{self.equity} after {self.day}"
+
+    @property
+    def day_part(self) -> DayPart:
+        return DayPart(self.day, self.part)
 
     @property
     def account(self) -> Account:
@@ -276,7 +287,7 @@ class LedgerDay(models.Model):
 
     @property
     def portfolio_figures(self) -> PortfolioFigures:
-        """What goals are measured by at the end of the day (realised figures)."""
+        """What goals are measured by at its end (realised figures)."""
         return PortfolioFigures(
             unit_value=self.unit_value,
             realized_pnl=self.realized_pnl,

@@ -13,7 +13,14 @@ from django.utils import timezone
 
 from goals.decisions.accounting import Account, measure_live_drawdown_pct
 from goals.decisions.limits import FloorReference, Limits
-from goals.decisions.periods import local_day
+from goals.decisions.periods import (
+    DayPart,
+    day_part,
+    day_start,
+    first_part,
+    part_start,
+    trading_day,
+)
 from goals.decisions.progress import PortfolioFigures
 from goals.enums import (
     DailyLossAnchor,
@@ -59,6 +66,15 @@ def _share(field: str) -> Q:
 
 def _count(field: str) -> Q:
     return is_null(field) | at_least(field, 1)
+
+
+# The settings of the limits, and of each that is one of a few words, which words.
+LIMIT_KINDS: dict[str, type[StrEnum] | None] = {
+    one.name: one.type
+    if isinstance(one.type, type) and issubclass(one.type, StrEnum)
+    else None
+    for one in fields(Limits)
+}
 
 
 class PortfolioQuerySet(models.QuerySet["Portfolio"]):
@@ -114,7 +130,7 @@ class Portfolio(models.Model):
     last_entry_at = models.DateTimeField(null=True, editable=False)
     # The newest mark that `unrealized_pnl` contains.
     marked_at = models.DateTimeField(null=True, editable=False)
-    # The newest local day on which it moved, and what it was when that day began.
+    # The newest trading day on which it moved, and what it was when that day began.
     revalued_day = models.DateField(null=True, editable=False)
     midnight_unrealized_pnl = columns.money(default=Decimal(0), editable=False)
 
@@ -154,6 +170,9 @@ class Portfolio(models.Model):
         default=Decimal(1), db_default=Decimal(1), editable=False
     )
     floor_locked = models.BooleanField(default=False, db_default=False, editable=False)
+    # The newest mark above the peak, while no second one has confirmed it.
+    pending_high_at = models.DateTimeField(null=True, editable=False)
+    pending_high_pnl = columns.money(null=True, editable=False)
     # The first mark at or below a floor, while no second one has confirmed it.
     suspected_at = models.DateTimeField(null=True, editable=False)
     max_position_pct = columns.percent(null=True, blank=True)
@@ -272,7 +291,12 @@ class Portfolio(models.Model):
     @property
     def limits(self) -> Limits:
         """The limits in force, as the pure rules take them."""
-        return Limits(**{one.name: getattr(self, one.name) for one in fields(Limits)})
+        # A column's word comes from the database as text.
+        given: dict[str, Any] = {
+            name: getattr(self, name) if kind is None else kind(getattr(self, name))
+            for name, kind in LIMIT_KINDS.items()
+        }
+        return Limits(**given)
 
     @property
     def floor_reference(self) -> FloorReference:
@@ -291,12 +315,32 @@ class Portfolio(models.Model):
         live: Decimal = self.equity + self.unrealized_pnl
         return live
 
-    def revalue(self, change: Decimal, at: datetime) -> None:
-        """Add to the unrealised profit; keep what it was at local midnight. Unsaved.
+    def day_part(self, at: datetime) -> DayPart:
+        """The row of the ledger's days that an entry of then belongs to."""
+        return day_part(at, self.time_zone, self.day_starts_at)
 
-        A change of an earlier day was there at midnight.
+    def part_start(self, part: DayPart) -> datetime:
+        """The first instant of such a row."""
+        return part_start(part, self.time_zone, self.day_starts_at)
+
+    def trading_day(self, at: datetime) -> date:
+        """The local date on which the trading day of then began."""
+        return trading_day(at, self.time_zone, self.day_starts_at)
+
+    def day_start(self, day: date) -> datetime:
+        """The first instant of the trading day that begins on this local date."""
+        return day_start(day, self.time_zone, self.day_starts_at)
+
+    def first_part(self, day: date) -> DayPart:
+        """The row that this trading day begins with."""
+        return first_part(day, self.day_starts_at)
+
+    def revalue(self, change: Decimal, at: datetime) -> None:
+        """Add to the unrealised profit; keep what the trading day began with. Unsaved.
+
+        A change of an earlier day was there when the day began.
         """
-        day = local_day(at, self.time_zone)
+        day = self.trading_day(at)
         if self.revalued_day is None or day > self.revalued_day:
             self.revalued_day = day
             self.midnight_unrealized_pnl = self.unrealized_pnl
@@ -318,7 +362,7 @@ class Portfolio(models.Model):
         )
 
     def unrealized_at_midnight(self, day: date) -> Decimal:
-        """The unrealised profit when the local day began, if it is none before."""
+        """The unrealised profit when the trading day began, if it is none before."""
         if self.revalued_day == day:
             return Decimal(self.midnight_unrealized_pnl)
         return Decimal(self.unrealized_pnl)

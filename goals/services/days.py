@@ -1,23 +1,26 @@
-"""The figures of past times: from the local days that are kept, and by walking."""
+"""The figures of past times: from the local days that are stored, and by walking.
+
+A row of them is a local day, or a part of it: see `goals.decisions.periods.DayPart`.
+"""
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import psycopg
 from django.db import DatabaseError, connection
+from django.db.models import QuerySet
 
 from goals.decisions.accounting import Account, open_account
-from goals.decisions.periods import local_day, local_midnight
+from goals.decisions.periods import DayPart, following_part
 from goals.decisions.progress import PortfolioFigures
 from goals.models import LedgerDay, Portfolio
 from goals.services.figures import arrays_of, table_of
 from mastertrade.values.exceptions import DomainError, InsufficientEquity, OutOfRange
 
-ONE_DAY = timedelta(days=1)
 MICROSECOND = timedelta(microseconds=1)
 # Of the tables behind the view, for then their indexes answer.
 BOUNDS = """
@@ -34,6 +37,7 @@ FROM (
 """
 FIGURES = {
     "day": "date",
+    "part": "int",
     "last_entry_at": "timestamptz",
     "entries": "int",
     "equity": "numeric",
@@ -47,9 +51,15 @@ FIGURES = {
     "high_equity": "numeric",
     "high_unit_value": "numeric",
     "high_realized_pnl": "numeric",
+    "low_unit_value": "numeric",
+    "high_closed": "numeric",
+    "low_closed": "numeric",
 }
+# The walk labels its parts of days by consecutive dates.
+FIRST_LABEL = date(1, 1, 1)
+WALKED = [name for name in FIGURES if name not in {"day", "part"}]
 WALK = f"""
-SELECT {", ".join(FIGURES)}, events
+SELECT day, {", ".join(WALKED)}, events
 FROM walk_ledger(
     %(portfolio_id)s, %(from_at)s, %(until_at)s, %(first_day)s,
     %(midnights)s::timestamptz[], %(each_entry)s, %(strict)s, %(in_steps)s,
@@ -74,7 +84,7 @@ def read_ledger_at(portfolio: Portfolio, at: datetime) -> PortfolioFigures:
 
     Open positions are not valued at a past time: live equity there is the realised.
     """
-    days = newest_days(portfolio, local_day(at, portfolio.time_zone))
+    days = newest_days(portfolio, at)
     account = account_at(portfolio, at, days)
     return PortfolioFigures(
         account.unit_value, account.realized_pnl, account.equity, account.run
@@ -86,10 +96,25 @@ def read_ledger_before(portfolio: Portfolio, at: datetime) -> PortfolioFigures:
     return read_ledger_at(portfolio, at - MICROSECOND)
 
 
-def newest_days(portfolio: Portfolio, day: date) -> list[LedgerDay]:
-    """The two newest local days up to `day` on which anything was booked."""
-    kept = LedgerDay.objects.filter(portfolio=portfolio, day__lte=day)
-    return list(kept.order_by("-day")[:2])
+def newest_days(portfolio: Portfolio, at: datetime) -> list[LedgerDay]:
+    """The newest rows of days up to the one that holds `at`.
+
+    Three: that one, the other part of its trading day, and one before that day.
+    """
+    return list(_up_to(portfolio, portfolio.day_part(at))[:3])
+
+
+def _up_to(portfolio: Portfolio, part: DayPart) -> QuerySet[LedgerDay]:
+    stored = LedgerDay.objects.filter(portfolio=portfolio, day__lte=part.day)
+    return stored.exclude(day=part.day, part__gt=part.part).order_by("-day", "-part")
+
+
+def days_since(portfolio: Portfolio, part: DayPart | None) -> QuerySet[LedgerDay]:
+    """The rows of days from this part on (None: all)."""
+    stored = LedgerDay.objects.filter(portfolio=portfolio)
+    if part is None:
+        return stored
+    return stored.filter(day__gte=part.day).exclude(day=part.day, part__lt=part.part)
 
 
 def days_between(
@@ -105,33 +130,31 @@ def days_between(
 def account_at(portfolio: Portfolio, at: datetime, days: list[LedgerDay]) -> Account:
     """The account right after the last entry up to and including `at`.
 
-    `days` are the `newest_days` up to the local day of `at`; only inside the newest of
-    them is anything walked.
+    `days` are the `newest_days` up to `at`; only inside the newest of them is anything
+    walked.
     """
     if days and days[0].last_entry_at <= at:
         return days[0].account
-    day = local_day(at, portfolio.time_zone)
-    before = account_at_midnight(portfolio, day, days)
+    part = portfolio.day_part(at)
+    before = account_before(portfolio, part, days)
     if not days:
         return before
-    midnight = local_midnight(day, portfolio.time_zone)
-    until_at = at + MICROSECOND
-    walked = roll_ledger(portfolio, before, from_at=midnight, until_at=until_at)
+    from_at, until_at = portfolio.part_start(part), at + MICROSECOND
+    walked = roll_ledger(portfolio, before, from_at=from_at, until_at=until_at)
     return walked[-1].account if walked else before
 
 
-def account_at_midnight(
-    portfolio: Portfolio, day: date, days: list[LedgerDay]
+def account_before(
+    portfolio: Portfolio, part: DayPart, days: Iterable[LedgerDay]
 ) -> Account:
-    """The account when the local day began, from its `newest_days`."""
-    before = [kept for kept in days if kept.day < day]
-    return before[0].account if before else open_account(portfolio.opening_balance)
+    """The account when this part of a day began, from rows in falling order."""
+    before = next((row for row in days if row.day_part < part), None)
+    return open_account(portfolio.opening_balance) if before is None else before.account
 
 
-def last_day_before(portfolio: Portfolio, day: date) -> LedgerDay | None:
-    """The newest local day before `day` on which anything was booked."""
-    kept = LedgerDay.objects.filter(portfolio=portfolio, day__lt=day)
-    return kept.order_by("-day").first()
+def last_day_before(portfolio: Portfolio, part: DayPart) -> LedgerDay | None:
+    """The newest row before this part of a day."""
+    return _up_to(portfolio, part).exclude(day=part.day, part=part.part).first()
 
 
 def roll_ledger(
@@ -143,12 +166,12 @@ def roll_ledger(
     each_entry: bool = False,
     strict: bool = True,
 ) -> list[LedgerDay]:
-    """Walk the ledger from `account` on; the figures of each local day, unsaved.
+    """Walk the ledger from `account` on; the rows of its days, unsaved.
 
-    `from_at` is a local midnight (None: the very first), `until_at` excluded; with
-    `each_entry` there is one row an entry instead. Raises `InsufficientEquity` where
-    a withdrawal turns out to be above the equity (which is ruin if not `strict`),
-    `OutOfRange` beyond the columns.
+    `from_at` is where a part of a day begins (None: the very first), `until_at` is
+    excluded; with `each_entry` there is one row an entry instead. Raises
+    `InsufficientEquity` where a withdrawal turns out to be above the equity (which is
+    ruin if not `strict`), `OutOfRange` beyond the columns.
     """
     bounds: dict[str, Any] = {
         "portfolio_id": portfolio.portfolio_id,
@@ -160,11 +183,11 @@ def roll_ledger(
         first_at, last_at = cursor.fetchone()
         if first_at is None:
             return []
-        days = _local_days(portfolio.time_zone, from_at or first_at, last_at)
+        parts = _parts(portfolio, from_at or first_at, last_at)
         parameters = {
             **bounds,
-            "first_day": days[0],
-            "midnights": [local_midnight(day, portfolio.time_zone) for day in days[1:]],
+            "first_day": FIRST_LABEL,
+            "midnights": [portfolio.part_start(part) for part in parts[1:]],
             "each_entry": each_entry,
             "strict": strict,
             "in_steps": each_entry or account.equity <= 0,
@@ -180,8 +203,10 @@ def roll_ledger(
         with refusing_bad_bookings():
             rows = _walk(cursor, parameters)
     walked = []
-    for *figures, events in rows:
-        row = LedgerDay(portfolio=portfolio, **dict(zip(FIGURES, figures, strict=True)))
+    for label, *figures, events in rows:
+        day, part = parts[(label - FIRST_LABEL).days]
+        values = dict(zip(WALKED, figures, strict=True))
+        row = LedgerDay(portfolio=portfolio, day=day, part=part, **values)
         row.events = json.loads(events)
         walked.append(row)
     return walked
@@ -211,19 +236,23 @@ def refusing_bad_bookings() -> Iterator[None]:
         raise refusal(cause.diag.message_primary or str(cause)) from failure
 
 
-def _local_days(time_zone: str, first_at: datetime, last_at: datetime) -> list[date]:
-    first, last = local_day(first_at, time_zone), local_day(last_at, time_zone)
-    return [first + ONE_DAY * n for n in range((last - first).days + 1)]
+def _parts(
+    portfolio: Portfolio, first_at: datetime, last_at: datetime
+) -> list[DayPart]:
+    """The parts of days from one that holds an instant to one that holds another."""
+    part, last = portfolio.day_part(first_at), portfolio.day_part(last_at)
+    parts = [part]
+    while part < last:
+        part = following_part(part, portfolio.day_starts_at)
+        parts.append(part)
+    return parts
 
 
 def save_days(
-    portfolio: Portfolio, days: list[LedgerDay], from_day: date | None
+    portfolio: Portfolio, days: list[LedgerDay], since: DayPart | None
 ) -> None:
-    """Put these days in the place of those kept from `from_day` on (None: of all)."""
-    kept = LedgerDay.objects.filter(portfolio=portfolio)
-    if from_day is not None:
-        kept = kept.filter(day__gte=from_day)
-    kept.delete()
+    """Put these rows in the place of those stored from a part on (None: of all)."""
+    days_since(portfolio, since).delete()
     if not days:
         return
     columns = arrays_of("", FIGURES, days)

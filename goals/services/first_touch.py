@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection
 
 from goals.decisions.accounting import Account, open_account
-from goals.decisions.periods import local_date, local_midnight
+from goals.decisions.periods import DayPart, following_part, local_date
 from goals.decisions.progress import PortfolioFigures
 from goals.enums import Measure
 from goals.models import FinancialGoal, LedgerDay, Portfolio
 from goals.services.days import (
-    ONE_DAY,
     days_between,
     last_day_before,
     read_ledger_at,
@@ -96,15 +95,13 @@ class Reached:
 
 
 def load_reached(
-    portfolio: Portfolio, goals: Sequence[FinancialGoal], first_day: date | None
+    portfolio: Portfolio, goals: Sequence[FinancialGoal], first: DayPart | None
 ) -> Reached:
     """Read it in one statement for all these goals."""
     with connection.cursor() as cursor:
         cursor.execute(REACHED, {"goal_ids": [goal.goal_id for goal in goals]})
         rows = cursor.fetchall()
-    since = None
-    if first_day is not None:
-        since = local_midnight(first_day, portfolio.time_zone)
+    since = None if first is None else portfolio.part_start(first)
     return Reached(
         since=since,
         changed_at={key: changed for key, changed, _ in rows if changed},
@@ -142,7 +139,7 @@ def find_first_reach(
 ) -> datetime | None:
     """The first entry that took the goal to its target, among those of `days`.
 
-    `days` are the kept local days of the goal's period, in order. Only a day whose
+    `days` are the stored local days of the goal's period, in order. Only a day whose
     highs pass the target is looked at entry by entry. Entries up to `after` do not
     count.
     """
@@ -161,16 +158,17 @@ def _reaches(goal: FinancialGoal, entry: LedgerDay) -> bool:
 
 
 def _entries_of(portfolio: Portfolio, day: LedgerDay) -> list[LedgerDay]:
-    before = last_day_before(portfolio, day.day)
+    part = day.day_part
+    before = last_day_before(portfolio, part)
     account: Account = (
         before.account if before else open_account(portfolio.opening_balance)
     )
-    zone = portfolio.time_zone
+    following = following_part(part, portfolio.day_starts_at)
     return roll_ledger(
         portfolio,
         account,
-        from_at=local_midnight(day.day, zone),
-        until_at=local_midnight(day.day + ONE_DAY, zone),
+        from_at=portfolio.part_start(part),
+        until_at=portfolio.part_start(following),
         each_entry=True,
     )
 

@@ -13,7 +13,7 @@ from goals.decisions.breaches import (
 )
 from goals.decisions.guards.base import RiskState
 from goals.decisions.guards.drawdown import find_halt_reason, find_waiting_reason
-from goals.decisions.periods import ONE_DAY, day_start, trading_day
+from goals.decisions.periods import ONE_DAY
 from goals.enums import (
     HaltCause,
     MarkRole,
@@ -23,6 +23,7 @@ from goals.enums import (
 )
 from goals.models import LimitMark, Portfolio, TradingHalt
 from goals.services.failing import follow_failures
+from goals.services.floors import looks_at_day
 from goals.services.ledger import GoalMove
 from goals.services.limit_marks import keep_mark, newest_mark
 from goals.services.risk_state import FiguresAt, read_conditions, read_figures
@@ -59,12 +60,10 @@ def enforce_limits(
 
 
 def _may_breach(portfolio: Portfolio) -> bool:
-    limits = portfolio.limits
     return (
-        portfolio.drawdown_pct >= limits.hard_drawdown_pct
+        portfolio.drawdown_pct >= portfolio.hard_drawdown_pct
         or portfolio.suspected_at is not None
-        or limits.daily_loss_limit_pct is not None
-        or limits.has_day_rules
+        or looks_at_day(portfolio.limits)
     )
 
 
@@ -101,8 +100,7 @@ def _breaches_of(
 
 def day_ends_at(portfolio: Portfolio, at: datetime) -> datetime:
     """The first instant of the trading day that follows."""
-    zone, starts_at = portfolio.time_zone, portfolio.day_starts_at
-    return day_start(trading_day(at, zone, starts_at) + ONE_DAY, zone, starts_at)
+    return portfolio.day_start(portfolio.trading_day(at) + ONE_DAY)
 
 
 def _is_known(breach: Breach, in_force: list[TradingHalt]) -> bool:

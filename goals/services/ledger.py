@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from typing import Any
 
 from goals.decisions.accounting import OpenTrade, book_cash_flow, book_profit
-from goals.decisions.periods import local_date, local_day
+from goals.decisions.periods import local_date
 from goals.decisions.progress import (
     GoalProgress,
     PortfolioFigures,
@@ -91,6 +91,7 @@ def append_entry(
     if any(_is_judged_without(goal, effective_at) for goal in goals):
         return None
     carries = _book(portfolio, entry)
+    day, part = portfolio.day_part(effective_at)
     portfolio.last_entry_at = effective_at
     portfolio.updated_at = recorded_at
     kind = EntryKind.CASH_FLOW if isinstance(entry, Flow) else EntryKind.TRADE
@@ -103,7 +104,9 @@ def append_entry(
         also=DAY if carries is None else DAY + CARRYING,
         parameters={
             **(carries or {}),
-            "day": local_day(effective_at, portfolio.time_zone),
+            "day": day,
+            "part": part,
+            "is_close": kind is EntryKind.TRADE,
         },
     )
     return moves
@@ -129,7 +132,7 @@ def _book(portfolio: Portfolio, entry: ClosedProfit | Flow) -> dict[str, Any] | 
     account, carrying = book_cash_flow(before, entry.amount, entry.marked)
     portfolio.apply_figures(account)
     day, flowed_at = portfolio.revalued_day, entry.cash_flow.flowed_at
-    if day is not None and local_day(flowed_at, portfolio.time_zone) < day:
+    if day is not None and portfolio.trading_day(flowed_at) < day:
         portfolio.keep_midnight(before, account)
     with localcontext(EXACT):
         entry.cash_flow.units = account.units - before.units
@@ -239,15 +242,16 @@ def measure_goal(
     return GoalMove(goal, before, after, status_before)
 
 
-# The figures of the local day.
+# The figures of the local day, or of its part.
 DAY = """, day AS (
     INSERT INTO ledger_days AS d
-        (portfolio_id, day, last_entry_at, entries, equity, units, unit_value, unit_run,
-         realized_pnl, peak_unit_value, carried, redeemed_value, high_equity,
-         high_unit_value, high_realized_pnl)
-    SELECT portfolio_id, %(day)s, last_entry_at, 1, equity, units, unit_value, unit_run,
-           realized_pnl, peak_unit_value, carried, redeemed_value, equity, unit_value,
-           realized_pnl
+        (portfolio_id, day, part, last_entry_at, entries, equity, units, unit_value,
+         unit_run, realized_pnl, peak_unit_value, carried, redeemed_value, high_equity,
+         high_unit_value, high_realized_pnl, low_unit_value, high_closed, low_closed)
+    SELECT portfolio_id, %(day)s, %(part)s, last_entry_at, 1, equity, units, unit_value,
+           unit_run, realized_pnl, peak_unit_value, carried, redeemed_value, equity,
+           unit_value, realized_pnl, unit_value,
+           CASE WHEN %(is_close)s THEN equity + carried END, equity + carried
     FROM booked
     ON CONFLICT (portfolio_id, day, part) DO UPDATE
     SET last_entry_at = excluded.last_entry_at, entries = d.entries + 1,
@@ -258,7 +262,10 @@ DAY = """, day AS (
         redeemed_value = excluded.redeemed_value,
         high_equity = greatest(d.high_equity, excluded.equity),
         high_unit_value = greatest(d.high_unit_value, excluded.unit_value),
-        high_realized_pnl = greatest(d.high_realized_pnl, excluded.realized_pnl)
+        high_realized_pnl = greatest(d.high_realized_pnl, excluded.realized_pnl),
+        low_unit_value = least(d.low_unit_value, excluded.unit_value),
+        high_closed = greatest(d.high_closed, excluded.high_closed),
+        low_closed = least(d.low_closed, excluded.low_closed)
 )"""
 # What a flow bought, and what it, or a close, did to what trades carry.
 CARRYING = """, bought AS (

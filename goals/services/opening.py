@@ -163,7 +163,7 @@ def _travel(
             as_of,
             measure_by(goal, day.portfolio_figures),
         )
-        for day in days
+        for day in {day.day: day for day in days}.values()  # of parts, the last
     ]
     last = rows[-1].progress_pct if rows else Decimal(0)
     if last != goal.progress_pct and not goal.period.is_over(as_of):
@@ -173,14 +173,14 @@ def _travel(
 
 
 def days_of_period(goal: FinancialGoal, portfolio: Portfolio) -> list[LedgerDay]:
-    """The local days of the goal's period on which anything was booked, in order."""
+    """The rows of the local days of the goal's period, in order."""
     newest = portfolio.last_entry_at
     if newest is None or newest < goal.period_starts_at:
         return []  # known without asking the database
     days = LedgerDay.objects.filter(portfolio=portfolio, day__gte=goal.start_date)
     if goal.target_date is not None:
         days = days.filter(day__lte=goal.target_date)
-    return list(days.order_by("day"))
+    return list(days.order_by("day", "part"))
 
 
 def _row(

@@ -1,24 +1,39 @@
 """Portfolios and cash flows."""
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
 from typing import Any, Protocol
-from zoneinfo import available_timezones
 
 from django.db import connection
 from django.db.models import QuerySet
 
 from goals.decisions.accounting import OpenTrade, open_account
-from goals.enums import EdgeGuard, EntryKind, PortfolioKind
+from goals.decisions.floor_reference import GivenReference
+from goals.decisions.limits import SETS_REFERENCE, Limits, first_reference
+from goals.enums import EntryKind, LimitCause, PortfolioKind
 from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio, User
 from goals.models.users import MAIN_PORTFOLIO
 from goals.services.booking import book_entry
+from goals.services.floors import apply_reference
 from goals.services.halts import enforce_limits
 from goals.services.ledger import Flow
+from goals.services.limit_changes import (
+    given_reference,
+    present_reference,
+    write_change,
+    write_opening,
+)
+from goals.services.portfolio_settings import (
+    FROZEN_ONCE_USED,
+    SETTINGS,
+    WORDS,
+    require_settings,
+    wrong_in_portfolio,
+    wrong_renaming,
+)
+from goals.services.risk_state import read_figures
 from mastertrade.db.raw_sql import columns_of, load
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import (
@@ -34,33 +49,15 @@ from mastertrade.values.messages import (
     did_you_mean,
     list_names,
 )
-from mastertrade.values.money import MONEY, PERCENT, format_plain
+from mastertrade.values.money import MONEY
 from mastertrade.values.validation import (
-    CURRENCY_PATTERN,
     fingerprint,
     refuse,
     require_decimal,
     require_not_future,
-    require_not_negative,
-    require_positive,
     require_visible,
     require_word,
 )
-
-FROZEN_ONCE_USED = ("currency", "time_zone", "opening_balance")
-SETTINGS = (
-    "name",
-    "soft_drawdown_pct",
-    "hard_drawdown_pct",
-    "daily_loss_limit_pct",
-    "max_position_pct",
-    "edge_guard",
-)
-# Files beside the time zones on some machines; the database does not know them.
-NOT_TIME_ZONES = {"localtime", "posixrules", "Factory"}
-LARGEST_DRAWDOWN_PCT = Decimal(100)
-DRAWDOWN_LIMITS = ("soft_drawdown_pct", "hard_drawdown_pct", "daily_loss_limit_pct")
-OPTIONAL_LIMITS = ("daily_loss_limit_pct",)
 
 
 @atomic
@@ -70,25 +67,48 @@ def create_portfolio(
     name: str,
     now: datetime,
     kind: PortfolioKind = PortfolioKind.LIVE,
+    floor_reference: GivenReference | None = None,
+    changed_by: str | None = None,
     **fields: Any,
 ) -> Portfolio:
     """Create a portfolio; `fields` as in the table, the opening balance among them.
 
     Its kind stays what it is; only a replay and the demo make one that is not live.
+    `floor_reference` is what its floor is measured from, where that is not the opening
+    balance; `changed_by` is the user unless somebody else does it for them.
     """
     portfolio = Portfolio(
         user=user, name=name, kind=kind, created_at=now, updated_at=now
     )
-    return _change(portfolio, {"name": name, **fields}, now)
+    _set(portfolio, {"name": name, **fields}, now)
+    _open(portfolio)
+    if floor_reference is not None:
+        limits, figures = portfolio.limits, read_figures(portfolio, now)
+        opening = portfolio.floor_reference
+        reference = given_reference(figures, limits, opening, floor_reference)
+        apply_reference(portfolio, reference)
+    portfolio.save()
+    if floor_reference is not None:
+        write_opening(portfolio, limits, reference, changed_by)
+    return portfolio
 
 
 @atomic
 def update_portfolio(
-    *, portfolio_id: int, user: User, now: datetime, **fields: Any
+    *,
+    portfolio_id: int,
+    user: User,
+    now: datetime,
+    floor_reference: GivenReference | None = None,
+    changed_by: str | None = None,
+    **fields: Any,
 ) -> Portfolio:
     """Change settings; what is frozen once the portfolio is used raises then.
 
-    A limit that the portfolio has fallen to already halts trading at once.
+    A change of the limits is a dated row. Where it changes what a floor is measured
+    by, it is measured from the present value, or from `floor_reference`. A limit that
+    the portfolio has fallen to already halts trading at once. `changed_by` is the user
+    unless somebody else does it for them.
     """
     portfolio = lock_portfolio(user=user, portfolio=portfolio_id)
     frozen = [
@@ -101,107 +121,70 @@ def update_portfolio(
             f"{', '.join(frozen)} cannot be changed: portfolio {portfolio.name} is "
             "already used by a goal, a trade or a cash flow."
         )
-    refuse(_wrong_renaming(portfolio, fields))
-    changed = _change(portfolio, fields, now)
-    enforce_limits(changed, now)
-    return changed
-
-
-def _change(portfolio: Portfolio, fields: dict[str, Any], now: datetime) -> Portfolio:
+    refuse(wrong_renaming(portfolio, fields))
+    before = portfolio.limits
     balance_before = portfolio.opening_balance
-    for name, value in fields.items():
-        if name not in (*FROZEN_ONCE_USED, *SETTINGS):
-            raise InvalidInput(name, "cannot be set.")
-        setattr(portfolio, name, value)
-    _validate(portfolio)
-    refuse(wrong_in_portfolio(portfolio))
-    if portfolio.pk is None or portfolio.opening_balance != balance_before:
-        portfolio.apply_figures(open_account(portfolio.opening_balance))
-    portfolio.updated_at = now
+    _set(portfolio, fields, now)
+    if portfolio.opening_balance != balance_before:
+        _open(portfolio)
+    _change_limits(portfolio, before, floor_reference, now, changed_by)
     portfolio.save()
+    enforce_limits(portfolio, now)
     return portfolio
 
 
-def _validate(portfolio: Portfolio) -> None:
-    require_not_negative("opening_balance", portfolio.opening_balance, MONEY)
-    require_word("edge_guard", portfolio.edge_guard, EdgeGuard)
-    for name in DRAWDOWN_LIMITS:
-        if getattr(portfolio, name) is not None or name not in OPTIONAL_LIMITS:
-            require_decimal(name, getattr(portfolio, name), PERCENT)
-    if portfolio.max_position_pct is not None:
-        require_positive("max_position_pct", portfolio.max_position_pct, PERCENT)
+def _set(portfolio: Portfolio, fields: Mapping[str, Any], now: datetime) -> None:
+    for name, value in fields.items():
+        if name not in (*FROZEN_ONCE_USED, *SETTINGS):
+            raise InvalidInput(name, "cannot be set.")
+        words = WORDS.get(name)
+        given = value if words is None else require_word(name, value, words)
+        setattr(portfolio, name, given)
+    require_settings(portfolio)
+    refuse(wrong_in_portfolio(portfolio))
+    portfolio.updated_at = now
 
 
-def wrong_in_portfolio(portfolio: Portfolio) -> Iterator[InvalidInput]:
-    """What a portfolio's settings say that cannot be; asks for its owner's others."""
-    yield from _wrong_name(portfolio)
-    if not re.fullmatch(CURRENCY_PATTERN, portfolio.currency):
-        yield InvalidInput("currency", "must be 2 to 10 capital letters or digits.")
-    if portfolio.time_zone not in _time_zones():
-        yield _no_time_zone(portfolio.time_zone)
-    for name in DRAWDOWN_LIMITS:
-        limit = getattr(portfolio, name)
-        if limit is not None and not 0 < limit <= LARGEST_DRAWDOWN_PCT:
-            yield InvalidInput(name, "must be above 0 and at most 100.")
-    if portfolio.soft_drawdown_pct > portfolio.hard_drawdown_pct:
-        yield InvalidInput(
-            "soft_drawdown_pct",
-            f"{format_plain(portfolio.soft_drawdown_pct)} must not be above "
-            f"hard_drawdown_pct, {format_plain(portfolio.hard_drawdown_pct)}.",
-        )
+def _open(portfolio: Portfolio) -> None:
+    """Begin with the opening balance: its figures, and what the floor is below."""
+    opened = open_account(portfolio.opening_balance)
+    portfolio.apply_figures(opened)
+    apply_reference(portfolio, first_reference(portfolio.limits.floor_in, opened, None))
 
 
-def find_wrong_settings(
-    user: User, portfolio_id: int | None, fields: Mapping[str, Any]
-) -> Iterator[InvalidInput]:
-    """What creating a portfolio, or changing one, would refuse in `fields`.
-
-    Some may be missing: those of a new portfolio then have their defaults.
-    """
-    portfolio = Portfolio(user=user, name="name")
-    if portfolio_id is not None:
-        portfolio = Portfolio.objects.get(user_id=user.username, pk=portfolio_id)
-        yield from _wrong_renaming(portfolio, fields)
-    for name in (*FROZEN_ONCE_USED, *SETTINGS):
-        if name in fields:
-            setattr(portfolio, name, fields[name])
-    wrong = wrong_in_portfolio(portfolio)
-    yield from (one for one in wrong if one.field != "name" or "name" in fields)
-
-
-def _wrong_renaming(
-    portfolio: Portfolio, fields: Mapping[str, Any]
-) -> Iterator[InvalidInput]:
-    is_main = portfolio.name == MAIN_PORTFOLIO
-    if is_main and fields.get("name", MAIN_PORTFOLIO) != MAIN_PORTFOLIO:
-        yield InvalidInput("name", "The portfolio main cannot be renamed.")
-
-
-def _wrong_name(portfolio: Portfolio) -> Iterator[InvalidInput]:
-    if not portfolio.name.strip():
-        yield InvalidInput("name", "must not be empty.")
-    elif portfolio.name.isdecimal():
-        yield InvalidInput("name", "must not be a number: numbers are keys.")
-    others = Portfolio.objects.filter(user_id=portfolio.user_id, name=portfolio.name)
-    if others.exclude(pk=portfolio.pk).exists():
-        yield InvalidInput("name", f"You already have a portfolio {portfolio.name}.")
-
-
-def require_time_zone(name: str) -> None:
-    """Refuse what is no name of a time zone."""
-    if name not in _time_zones():
-        raise _no_time_zone(name)
-
-
-def _no_time_zone(name: str) -> InvalidInput:
-    hint = did_you_mean(name, _time_zones()) or " Write it like Europe/Vienna."
-    return InvalidInput("time_zone", f"There is no time zone {name}.{hint}")
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    """The names that are accepted; finding them reads hundreds of files, so once."""
-    return frozenset(available_timezones() - NOT_TIME_ZONES)
+def _change_limits(
+    portfolio: Portfolio,
+    before: Limits,
+    given: GivenReference | None,
+    now: datetime,
+    changed_by: str | None,
+) -> None:
+    """Write the limits' change, if there is one; the portfolio's new ones are set."""
+    limits = portfolio.limits
+    if given is None and limits == before:
+        return
+    reference, open_pnl = None, None
+    is_anew = any(
+        getattr(limits, one) != getattr(before, one) for one in SETS_REFERENCE
+    )
+    if is_anew or given is not None:
+        figures = read_figures(portfolio, now)
+        reference = portfolio.floor_reference
+        if is_anew:
+            reference = present_reference(figures, limits)
+            open_pnl = figures.unrealized_pnl
+        if given is not None:
+            reference = given_reference(figures, limits, reference, given)
+            open_pnl = None
+    write_change(
+        portfolio,
+        cause=LimitCause.CHANGE,
+        before=before,
+        now=now,
+        by=changed_by or portfolio.user_id,
+        reference=reference,
+        open_pnl=open_pnl,
+    )
 
 
 def _is_used(portfolio: Portfolio) -> bool:

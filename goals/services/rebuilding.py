@@ -1,8 +1,8 @@
 """Making a portfolio's figures again from its ledger, from one time on.
 
 For what arrives late, is voided or imported. The ledger is walked by the database in
-one pass (`walk_ledger`); what is written is one row a local day, each goal's figures,
-and one `restated` row of history a goal and local day whose progress changed.
+one pass (`walk_ledger`); what is written is one row a part of a day, each goal's
+figures, and one `restated` row of history a goal and local day whose progress changed.
 """
 
 from bisect import bisect_left
@@ -13,11 +13,17 @@ from decimal import Decimal
 from typing import Any
 
 from goals.decisions.accounting import Account, open_account
-from goals.decisions.periods import local_date, local_day, local_midnight
+from goals.decisions.periods import ONE_DAY, DayPart, local_date
 from goals.decisions.progress import GoalProgress, PortfolioFigures, status_rebuilt
 from goals.enums import GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, LedgerDay, Portfolio
-from goals.services.days import days_between, last_day_before, roll_ledger, save_days
+from goals.services.days import (
+    days_between,
+    days_since,
+    last_day_before,
+    roll_ledger,
+    save_days,
+)
 from goals.services.figures import HistoryRow, write_figures
 from goals.services.first_touch import Reached, has_begun, load_reached
 from goals.services.halts import enforce_limits
@@ -33,7 +39,7 @@ NOTHING_YET = round_to(Decimal(0), PERCENT)
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Local days in order, behind the figures that came before them."""
+    """Rows of days in order, behind the figures that came before them."""
 
     before: Account
     days: Sequence[LedgerDay]
@@ -42,30 +48,30 @@ class Ledger:
     def newest(self) -> Account:
         return self.days[-1].account if self.days else self.before
 
-    def account_before(self, day: date | None) -> Account:
-        """The account at the end of the last day before this one (None: of all)."""
-        count = len(self.days)
-        if day is not None:
-            count = bisect_left(self.days, day, key=lambda kept: kept.day)
+    def account_before(self, part: DayPart) -> Account:
+        """The account when this part of a day began."""
+        count = bisect_left(self.days, part, key=lambda row: row.day_part)
         return self.days[count - 1].account if count else self.before
 
-    def before_day(self, day: date | None) -> PortfolioFigures:
-        """The figures at the end of the last day before this one (None: of all)."""
-        account = self.account_before(day)
+    def before_day(self, day: date) -> PortfolioFigures:
+        """The figures when this local day began."""
+        account = self.account_before(DayPart(day, 0))
         return PortfolioFigures(
             account.unit_value, account.realized_pnl, account.equity, account.run
         )
 
     def through(self, day: date) -> PortfolioFigures:
         """The figures at the end of this day."""
-        return self.before_day(date.fromordinal(day.toordinal() + 1))
+        if day == date.max:
+            return self.before_day(day)
+        return self.before_day(day + ONE_DAY)
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
     """A portfolio's days as they were and as the ledger has them, and its goals."""
 
-    first_day: date | None
+    first: DayPart | None
     old: Ledger
     new: Ledger
     goals: Sequence[FinancialGoal]
@@ -74,7 +80,10 @@ class Rebuilt:
     def is_unchanged(self) -> bool:
         """Whether the days that are kept are what the ledger says."""
         old, new = (
-            [(day.day, day.portfolio_figures, day.high_equity) for day in ledger.days]
+            [
+                (row.day_part, row.portfolio_figures, row.high_equity)
+                for row in ledger.days
+            ]
             for ledger in (self.old, self.new)
         )
         return old == new
@@ -98,7 +107,7 @@ def rebuild_ledger(
     lie above the equity, and then the caller's transaction must not commit.
     """
     rebuilt = load_rebuilt(portfolio, since, strict=strict)
-    save_days(portfolio, list(rebuilt.new.days), rebuilt.first_day)
+    save_days(portfolio, list(rebuilt.new.days), rebuilt.first)
     portfolio.apply_figures(rebuilt.new.newest)
     portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
     portfolio.updated_at = now
@@ -106,13 +115,13 @@ def rebuild_ledger(
         bought, _ = list_carried(rebuilt.new.days)
         flow.units = bought.get(flow.cash_flow_id, flow.units)
         if portfolio.revalued_day is not None:
+            began = portfolio.first_part(portfolio.revalued_day)
             was, is_now = (
-                ledger.account_before(portfolio.revalued_day)
-                for ledger in (rebuilt.old, rebuilt.new)
+                ledger.account_before(began) for ledger in (rebuilt.old, rebuilt.new)
             )
             portfolio.keep_midnight(was, is_now)
     moves, rows = [], []
-    reached = load_reached(portfolio, rebuilt.goals, rebuilt.first_day)
+    reached = load_reached(portfolio, rebuilt.goals, rebuilt.first)
     for goal in rebuilt.goals:
         shown_before = _DayByDay(goal, rebuilt.old)
         move = measure_again(goal, portfolio, rebuilt, reached)
@@ -142,26 +151,23 @@ def load_rebuilt(
     Reads only: the days that are kept, those the ledger says, the goals' figures as
     they are.
     """
-    first_day = None if since is None else local_day(since, portfolio.time_zone)
+    first = None if since is None else portfolio.day_part(since)
     opened = open_account(portfolio.opening_balance)
-    last = None if first_day is None else last_day_before(portfolio, first_day)
+    last = None if first is None else last_day_before(portfolio, first)
     before = opened if last is None else last.account
-    kept = LedgerDay.objects.filter(portfolio=portfolio)
-    if last is not None:
-        kept = kept.filter(day__gt=last.day)
-    from_at = None
-    if last is not None and first_day is not None:
-        from_at = local_midnight(first_day, portfolio.time_zone)
+    since_part = None if last is None else first
+    from_at = None if since_part is None else portfolio.part_start(since_part)
     goals = (
         FinancialGoal.objects.locked()
         .filter(portfolio=portfolio)
         .exclude(status=GoalStatus.CANCELLED)
     )
-    if first_day is not None:
-        goals = goals.exclude(target_date__lt=first_day)
+    if first is not None:
+        goals = goals.exclude(target_date__lt=first.day)
+    stored = days_since(portfolio, since_part).order_by("day", "part")
     return Rebuilt(
-        first_day=first_day if last is not None else None,
-        old=Ledger(before, list(kept.order_by("day"))),
+        first=since_part,
+        old=Ledger(before, list(stored)),
         new=Ledger(
             before, roll_ledger(portfolio, before, from_at=from_at, strict=strict)
         ),
@@ -173,9 +179,9 @@ def newest_entry_at(portfolio: Portfolio, rebuilt: Rebuilt) -> datetime | None:
     """The time of the newest entry by the ledger; None where there is none."""
     if rebuilt.new.days:
         return rebuilt.new.days[-1].last_entry_at
-    if rebuilt.first_day is None:
+    if rebuilt.first is None:
         return None
-    last = last_day_before(portfolio, rebuilt.first_day)
+    last = last_day_before(portfolio, rebuilt.first)
     return None if last is None else last.last_entry_at
 
 
@@ -184,8 +190,8 @@ def measure_again(
 ) -> GoalMove:
     """Set the goal's baseline, value and status by the ledger; the caller saves."""
     before, status_before = goal.progress, GoalStatus(goal.status)
-    first_day = rebuilt.first_day
-    if first_day is None or goal.start_date > first_day:
+    first = rebuilt.first
+    if first is None or goal.start_date > first.day:
         _set_baseline_again(goal, rebuilt.new.before_day(goal.start_date))
     is_value = goal.kind.measures is Measure.VALUE
     after = GoalProgress(goal.start_value, NOTHING_YET)
@@ -329,8 +335,8 @@ CARRYING = """, told AS (
 def _carried_columns(portfolio: Portfolio, rebuilt: Rebuilt) -> dict[str, Any]:
     """What the walk found out about cash flows and what trades carry, as columns."""
     from_at: datetime | str = "-infinity"
-    if rebuilt.first_day is not None:
-        from_at = local_midnight(rebuilt.first_day, portfolio.time_zone)
+    if rebuilt.first is not None:
+        from_at = portfolio.part_start(rebuilt.first)
     flows, changes = list_carried(rebuilt.new.days)
     return {
         "portfolio_id": portfolio.portfolio_id,

@@ -106,10 +106,10 @@ def _carried_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
 
 
 def _day_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
-    kept = {day.day: day for day in rebuilt.old.days}
-    computed = {day.day: day for day in rebuilt.new.days}
+    kept = {day.day_part: day for day in rebuilt.old.days}
+    computed = {day.day_part: day for day in rebuilt.new.days}
     for day in sorted(kept.keys() | computed.keys()):
-        of = f"day {day}"
+        of = f"day {day.day}" if day.part == 0 else f"day {day.day} from day_starts_at"
         if day not in kept or day not in computed:
             yield Drift(
                 portfolio.portfolio_id, of, "entries", day in kept, day in computed

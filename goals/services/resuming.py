@@ -3,9 +3,10 @@
 from datetime import datetime
 
 from goals.decisions.breaches import Breach
-from goals.enums import HaltCause
+from goals.enums import HaltCause, LimitCause
 from goals.models import Portfolio, TradingHalt, User
 from goals.services.halts import enforce_limits, follow_halts, write_halt
+from goals.services.limit_changes import REFERENCE, present_reference, write_change
 from goals.services.portfolios import lock_portfolio
 from goals.services.risk_state import read_conditions, read_figures
 from goals.services.voids import LONGEST_REASON, require_reason
@@ -68,6 +69,8 @@ def resume_trading(
     now = max(now, *(halt.halted_at for halt in halts))
     for halt in halts:
         _end(halt, portfolio, now, reason, by or user.username)
+    if any(halt.cause == HaltCause.HARD_DRAWDOWN for halt in halts):
+        _measure_from_here(portfolio, now, by or user.username)
     follow_halts(portfolio, now)
     return portfolio
 
@@ -85,6 +88,20 @@ def _end(
     halt.resumed_unit_value = worth
     halt.resumed_unit_run = figures.account.run
     halt.save()
+
+
+def _measure_from_here(portfolio: Portfolio, now: datetime, by: str) -> None:
+    figures, limits = read_figures(portfolio, now), portfolio.limits
+    write_change(
+        portfolio,
+        cause=LimitCause.RESUME,
+        before=limits,
+        now=now,
+        by=by,
+        reference=present_reference(figures, limits),
+        open_pnl=figures.unrealized_pnl,
+    )
+    portfolio.save(update_fields=[*REFERENCE, "updated_at"])
 
 
 def _lock(user: User, portfolio_id: int) -> Portfolio:

@@ -189,7 +189,7 @@ CROSS JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT last_entry_at, equity + carried AS equity FROM ledger_days
     WHERE portfolio_id = p.portfolio_id AND last_entry_at < before.at
-    ORDER BY day DESC LIMIT 1
+    ORDER BY day DESC, part DESC LIMIT 1
 ) d ON true
 CROSS JOIN LATERAL (
     SELECT coalesce(d.equity, p.opening_balance) + coalesce((

@@ -15,7 +15,7 @@ from django.utils import timezone
 from goals.decisions.policies import PolicyName
 from goals.enums import GoalType
 from goals.models import User
-from goals.services.portfolios import require_time_zone
+from goals.services.portfolio_settings import require_time_zone
 from mastertrade.terminal import open_console
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.messages import did_you_mean

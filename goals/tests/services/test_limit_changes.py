@@ -1,0 +1,192 @@
+"""Changes of limits: dated rows, and what a floor is measured from since then."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from goals.decisions.floor_reference import GivenReference
+from goals.decisions.limits import Limits, measure_floor
+from goals.enums import DrawdownMode, DrawdownOf, FloorIn
+from goals.models import LimitChange, Portfolio
+from goals.services.portfolios import update_portfolio
+from goals.tests.factories import START, PortfolioFactory
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.jsonable import from_plain
+from trades.tests.factories import book_profit
+
+pytestmark = pytest.mark.django_db
+
+NOW = START + timedelta(days=2)
+
+
+def change(portfolio: Portfolio, **fields: Any) -> Portfolio:
+    now = fields.pop("now", NOW)
+    return update_portfolio(
+        portfolio_id=portfolio.pk, user=portfolio.user, now=now, **fields
+    )
+
+
+def rows_of(portfolio: Portfolio) -> list[LimitChange]:
+    return list(portfolio.limit_changes.order_by("limit_change_id"))
+
+
+def floor_of(portfolio: Portfolio) -> Decimal:
+    portfolio.refresh_from_db()
+    return measure_floor(portfolio.limits, portfolio.floor_reference)
+
+
+def test_a_portfolio_that_was_never_changed_has_no_rows():
+    portfolio = PortfolioFactory(hard_drawdown_pct=Decimal(15))
+    change(portfolio, name="another")
+    change(portfolio, hard_drawdown_pct=Decimal(15))
+    assert rows_of(portfolio) == []
+    assert floor_of(portfolio) == Decimal("0.85")
+
+
+def test_the_first_change_writes_what_was_in_force_before_it_too():
+    portfolio = PortfolioFactory()
+    change(portfolio, hard_drawdown_pct=Decimal(12), changed_by="staff")
+    change(portfolio, soft_drawdown_pct=Decimal(6), now=NOW + timedelta(1))
+    opening, first, second = rows_of(portfolio)
+    assert (opening.cause, opening.effective_at) == ("opening", None)
+    assert (opening.start_value, opening.peak_value, opening.unit_run) == (1, 1, 1)
+    assert (opening.changed_by, first.changed_by) == (portfolio.user_id, "staff")
+    assert (first.cause, first.effective_at, first.start_value) == ("change", NOW, None)
+    assert [
+        (limits.hard_drawdown_pct, limits.soft_drawdown_pct)
+        for limits in (from_plain(Limits, row.settings) for row in (opening, first))
+    ] == [(20, 10), (12, 10)]
+    portfolio.refresh_from_db()
+    assert from_plain(Limits, second.settings) == portfolio.limits
+
+
+def test_a_percentage_leaves_what_the_floor_is_measured_from():
+    portfolio = PortfolioFactory()
+    book_profit(portfolio, Decimal(-100), at=START + timedelta(days=1))
+    change(portfolio, hard_drawdown_pct=Decimal(12))
+    assert floor_of(portfolio) == Decimal("0.88")
+
+
+@pytest.mark.parametrize(
+    ("fields", "floor"),
+    [
+        ({"drawdown_mode": DrawdownMode.STATIC}, "0.72"),
+        ({"drawdown_of": DrawdownOf.START}, "0.72"),
+        ({"drawdown_locks_at": Decimal("0.5")}, "0.45"),
+        ({"floor_in": FloorIn.MONEY}, "720"),
+    ],
+)
+def test_another_measure_begins_at_the_present_value(fields, floor):
+    portfolio = PortfolioFactory()
+    book_profit(portfolio, Decimal(-100), at=START + timedelta(days=1))
+    change(portfolio, **fields)
+    assert floor_of(portfolio) == Decimal(floor)
+    assert portfolio.floor_set_at == NOW
+    row = rows_of(portfolio)[-1]
+    assert (row.start_value, row.peak_value) == (
+        portfolio.floor_start_value,
+        portfolio.floor_peak_value,
+    )
+    assert (row.unit_run, row.open_pnl) == (1, 0)
+
+
+def test_the_lower_of_the_live_and_the_closed_value_is_the_present_one():
+    portfolio = PortfolioFactory()
+    Portfolio.objects.filter(pk=portfolio.pk).update(unrealized_pnl=Decimal(-50))
+    change(portfolio, drawdown_mode=DrawdownMode.STATIC)
+    assert floor_of(portfolio) == Decimal("0.76")
+    assert rows_of(portfolio)[-1].open_pnl == -50
+
+
+@pytest.mark.parametrize(
+    ("settings", "given", "start", "peak", "floor"),
+    [
+        ({}, {"start_equity": "500"}, "0.5", "1", "0.8"),
+        ({}, {"start_equity": "1500"}, "1.5", "1.5", "1.2"),
+        ({}, {"peak_equity": "1200"}, "1", "1.2", "0.96"),
+        ({}, {"floor_equity": "900"}, "1", "1.125", "0.9"),
+        ({"drawdown_of": "start"}, {"floor_equity": "900"}, "1", "1.1", "0.9"),
+        ({"drawdown_mode": "static"}, {"floor_equity": "720"}, "0.9", "0.9", "0.72"),
+        (
+            {"drawdown_of": "start", "drawdown_mode": "static"},
+            {"floor_equity": "720"},
+            "0.9",
+            "0.9",
+            "0.72",
+        ),
+        ({"drawdown_mode": "static"}, {"peak_equity": "900"}, "0.9", "0.9", "0.72"),
+        ({"floor_in": "money"}, {"floor_equity": "960"}, "1000", "1200", "960"),
+        (
+            {"drawdown_locks_at": "1", "hard_drawdown_pct": "10"},
+            {"floor_equity": "1000"},
+            "1",
+            "1.111111111111111111",
+            "1",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_new", [True, False])
+def test_the_floor_is_where_a_person_says_it_is(
+    is_new, settings, given, start, peak, floor
+):
+    words = {
+        name: Decimal(value) if value[0].isdigit() else value
+        for name, value in settings.items()
+    }
+    reference = GivenReference(**{name: Decimal(one) for name, one in given.items()})
+    if is_new:
+        portfolio = PortfolioFactory(**words, floor_reference=reference)
+    else:
+        portfolio = PortfolioFactory()
+        change(portfolio, **words, floor_reference=reference)
+    assert floor_of(portfolio) == Decimal(floor)
+    assert portfolio.floor_start_value == Decimal(start)
+    assert portfolio.floor_peak_value == Decimal(peak)
+    newest = rows_of(portfolio)[-1]
+    assert (newest.cause, newest.open_pnl) == (
+        "opening" if is_new else "change",
+        None,
+    )
+    assert (newest.start_value, newest.peak_value) == (Decimal(start), Decimal(peak))
+
+
+@pytest.mark.parametrize(
+    ("settings", "given", "words"),
+    [
+        ({}, {"floor_equity": 900, "peak_equity": 1200}, "give one of the two"),
+        ({"drawdown_mode": "static"}, {"start_equity": 1, "peak_equity": 1}, "static"),
+        ({}, {"peak_equity": 900}, "below the start's 1000"),
+        ({}, {"floor_equity": 700}, "below the start's 1000"),
+        ({}, {"floor_equity": 0}, "must be above 0"),
+        ({}, {"start_equity": "1e-18"}, "out of range"),
+        ({"hard_drawdown_pct": Decimal(100)}, {"floor_equity": 5}, "the floor is 0"),
+        ({"drawdown_locks_at": Decimal(1)}, {"floor_equity": 1001}, "above 1000"),
+        (
+            {"drawdown_locks_at": Decimal("0.5"), "drawdown_mode": "static"},
+            {"floor_equity": 800},
+            "above 500",
+        ),
+        ({"opening_balance": Decimal(0)}, {"floor_equity": 5}, "no money yet"),
+    ],
+)
+def test_a_floor_that_cannot_be_is_refused(settings, given, words):
+    reference = GivenReference(**{name: Decimal(one) for name, one in given.items()})
+    with pytest.raises(InvalidInput, match=words) as refused:
+        PortfolioFactory(**settings, floor_reference=reference)
+    assert refused.value.field == "floor_reference"
+    assert not Portfolio.objects.exclude(name="main").exists()
+
+
+def test_an_opening_balance_that_changes_moves_the_floor_in_money():
+    portfolio = PortfolioFactory(floor_in=FloorIn.MONEY)
+    change(portfolio, opening_balance=Decimal(500))
+    assert floor_of(portfolio) == 400
+
+
+def test_a_change_takes_effect_behind_every_entry_and_change():
+    portfolio = PortfolioFactory()
+    change(portfolio, hard_drawdown_pct=Decimal(12))
+    change(portfolio, hard_drawdown_pct=Decimal(14), now=NOW - timedelta(seconds=1))
+    assert [row.effective_at for row in rows_of(portfolio)] == [None, NOW, NOW]
