@@ -180,9 +180,14 @@ class TradeNotOpen(DomainError):
 
 
 class TradingHalted(DomainError):
-    """Trading in the portfolio is halted: no trade opens, unless overridden."""
+    """Trading in the portfolio is halted: no trade opens, unless overridden.
+
+    `unsaved` is the portfolio's key where this call found the halt: the refusal undoes
+    what it wrote.
+    """
 
     code = "trading_halted"
+    unsaved: int | None = None
 
 
 class TradingNotHalted(DomainError):

@@ -44,10 +44,11 @@ def day(request: Any) -> tuple[Portfolio, datetime, datetime]:
     return portfolio, datetime.fromisoformat(begin), datetime.fromisoformat(end)
 
 
-def mark(portfolio: Portfolio, loss: str, at: datetime) -> list[TradingHalt]:
+def mark(portfolio: Portfolio, loss: str, *times: datetime) -> list[TradingHalt]:
     """Mark the position so that this much is lost in all; the halts there are then."""
     price = 50000 - Decimal(loss) / Decimal("0.02")
-    mark_positions(user=portfolio.user, marks=[Mark("BTCUSDT", price)], now=at)
+    for at in times:
+        mark_positions(user=portfolio.user, marks=[Mark("BTCUSDT", price)], now=at)
     return list(TradingHalt.objects.order_by("pk"))
 
 
@@ -62,8 +63,8 @@ def test_marks_before_and_at_midnight_are_losses_of_two_days(day: Any) -> None:
 
 def test_both_marks_before_midnight_are_one_loss_and_halt_until_then(day: Any) -> None:
     portfolio, midnight, _ = day
-    assert mark(portfolio, "20", midnight - 2 * SECOND) == []
-    [halt] = mark(portfolio, "40", midnight - SECOND)
+    assert mark(portfolio, "20", midnight - 9 * SECOND) == []
+    [halt] = mark(portfolio, "40", midnight - 6 * SECOND, midnight - SECOND)
     assert (halt.cause, halt.halted_until) == (HaltCause.DAILY_LOSS, midnight)
     # At midnight it is over, and the same loss is none of the new day's.
     assert mark(portfolio, "40", midnight) == [halt]
@@ -77,7 +78,8 @@ def test_from_midnight_on_the_limit_is_of_what_the_day_began_with(
     portfolio, midnight, following = day
     mark(portfolio, "20", midnight - SECOND)
     mark(portfolio, "30", midnight)
-    found = mark(portfolio, loss, following - SECOND)  # 3 % of 980 are 29.4
+    times = following - 6 * SECOND, following - SECOND
+    found = mark(portfolio, loss, *times)  # 3 % of 980 are 29.4
     assert [halt.halted_until for halt in found] == [following] * halts
 
 
