@@ -35,7 +35,6 @@ from mastertrade.values.money import (
     ZERO,
     exactly,
     hold_within,
-    round_down,
     round_to,
 )
 
@@ -78,6 +77,9 @@ class Limits:
 
 # A change of one of these is a new reference; the percentages alone leave it.
 SETS_REFERENCE = ("drawdown_mode", "drawdown_of", "drawdown_locks_at", "floor_in")
+
+
+RAISED_BY_CLOSES = (DrawdownMode.TRAILING_CLOSED, DrawdownMode.TRAILING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,31 @@ def raise_peak(
     return replace(raised, locked=floor >= lock)
 
 
+def follow_entry(
+    limits: Limits,
+    reference: FloorReference,
+    before: Account,
+    account: Account,
+    at: datetime,
+    *,
+    is_close: bool,
+) -> FloorReference:
+    """The reference after a ledger entry; the accounts before and after it.
+
+    A new run of units has one of its own; in money the first deposit sets it. Closes
+    raise the peak, and where everything was withdrawn at the marks the deposit that
+    buys units again at what the last one was worth.
+    """
+    in_units = limits.floor_in is FloorIn.UNITS
+    is_first = not in_units and not is_close and reference.start == 0
+    if account.run != before.run or is_first:
+        return first_reference(limits.floor_in, account, at)
+    is_raising = is_close or (in_units and account.unit_value != before.unit_value)
+    if not is_raising or limits.drawdown_mode not in RAISED_BY_CLOSES:
+        return reference
+    return raise_peak(limits, reference, closed_value(limits.floor_in, account))
+
+
 def _below_peak(limits: Limits, reference: FloorReference, pct: Decimal) -> Decimal:
     base = reference.peak
     if limits.drawdown_of is DrawdownOf.START:
@@ -212,10 +239,7 @@ def measure_daily_floor(
 def measure_fall_pct(
     limits: Limits, reference: FloorReference, value: Decimal
 ) -> Decimal:
-    """The fall below the reference's peak, in percent of what the floor is of.
-
-    Rounded down, so that it never shows a limit that is not reached.
-    """
+    """The fall below the reference's peak, in percent of what the floor is of."""
     of_start = limits.drawdown_of is DrawdownOf.START
     base = reference.start if of_start else reference.peak
     return _fall_pct(reference.peak, value, base)
@@ -236,7 +260,7 @@ def _fall_pct(high: Decimal, value: Decimal, base: Decimal) -> Decimal:
         return round_to(ZERO, PERCENT)
     if base <= 0:
         return round_to(HUNDRED, PERCENT)
-    fallen = round_down((high - value) / base * HUNDRED, PERCENT)
+    fallen = round_to((high - value) / base * HUNDRED, PERCENT)
     return hold_within(fallen, PERCENT)
 
 

@@ -184,6 +184,9 @@ class Portfolio(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    # Whether `midnight_unrealized_pnl` was set since the row was read.
+    has_new_midnight = False
+
     objects = PortfolioQuerySet.as_manager()
 
     class Meta:
@@ -344,8 +347,10 @@ class Portfolio(models.Model):
         if self.revalued_day is None or day > self.revalued_day:
             self.revalued_day = day
             self.midnight_unrealized_pnl = self.unrealized_pnl
+            self.has_new_midnight = True
         elif day < self.revalued_day:
             self.midnight_unrealized_pnl += change
+            self.has_new_midnight = True
         self.unrealized_pnl += change
 
     @exactly
@@ -360,6 +365,7 @@ class Portfolio(models.Model):
         self.midnight_unrealized_pnl = round_to(
             value * is_now.units - is_now.equity, MONEY
         )
+        self.has_new_midnight = True
 
     def unrealized_at_midnight(self, day: date) -> Decimal:
         """The unrealised profit when the trading day began, if it is none before."""

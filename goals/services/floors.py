@@ -109,6 +109,15 @@ def _measure(
     )
 
 
+def is_at_floor(portfolio: Portfolio, now: datetime) -> bool:
+    """Whether a drawdown floor is reached now; no statement."""
+    limits, account = portfolio.limits, portfolio.account
+    closed = closed_value(limits.floor_in, account)
+    live = live_value(limits.floor_in, account, portfolio.unrealized_pnl)
+    reference = reference_at(portfolio, now)
+    return min(closed, live) <= measure_floor(limits, reference)
+
+
 def reference_at(portfolio: Portfolio, at: datetime) -> FloorReference:
     """The stored reference, raised by the trading days that ended since. Unsaved.
 
@@ -166,9 +175,9 @@ def _read_day(
     if counted or _counts_trades(limits):
         trades = read_day_trades(
             portfolio,
-            at=at,
             entered_since=_resumed_at(resumed, HaltCause.TRADES_PER_DAY) or began_at,
             ended_since=_resumed_at(resumed, HaltCause.LOSSES_IN_A_ROW) or began_at,
+            at=at,
         )
     return DayFigures(
         began_at=began_at,
@@ -181,6 +190,13 @@ def _read_day(
         last_loss_at=trades.last_loss_at,
         at=at,
     )
+
+
+def high_of(limits: Limits, row: LedgerDay) -> Decimal:
+    """The highest closed value after an entry of the row that may raise a peak."""
+    if limits.floor_in is FloorIn.UNITS:
+        return Decimal(row.high_unit_value)
+    return Decimal(row.high_closed or ZERO)
 
 
 # Causes whose resume is what the day is measured from.
@@ -249,9 +265,10 @@ def _highest_close(
     """The highest closed value of the day, after entries later than `since`."""
     if not today:
         return ZERO
-    is_whole = today[0].last_entry_at <= figures.at
-    if is_whole and since is None and limits.floor_in is FloorIn.UNITS:
-        return Decimal(max(row.high_unit_value for row in today))
+    run = figures.account.run
+    is_whole = today[0].last_entry_at <= figures.at and began.run == run
+    if is_whole and since is None:
+        return max((high_of(limits, row) for row in today), default=ZERO)
     portfolio = figures.portfolio
     entries = roll_ledger(
         portfolio,
@@ -263,6 +280,6 @@ def _highest_close(
     values = [
         closed_value(limits.floor_in, entry.account)
         for entry in entries
-        if since is None or entry.last_entry_at > since
+        if entry.unit_run == run and (since is None or entry.last_entry_at > since)
     ]
     return max(values, default=ZERO)

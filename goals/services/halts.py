@@ -26,7 +26,7 @@ from goals.enums import (
 )
 from goals.models import LimitMark, Portfolio, TradingHalt
 from goals.services.failing import follow_failures
-from goals.services.floors import looks_at_day
+from goals.services.floors import is_at_floor, looks_at_day
 from goals.services.ledger import GoalMove
 from goals.services.limit_marks import keep_mark, newest_mark
 from goals.services.risk_state import FiguresAt, read_conditions, read_figures
@@ -57,7 +57,7 @@ def enforce_limits(
     it is halted only where goals fail.
     """
     is_halted = portfolio.trading_state == TradingState.HALTED
-    if not is_halted and not _may_breach(portfolio):
+    if not is_halted and not _may_breach(portfolio, now):
         return []
     in_force = list(portfolio.halts.unresumed(now)) if is_halted else []
     if not portfolio.account.is_ruined or portfolio.on_breach == OnBreach.FAIL:
@@ -70,9 +70,9 @@ def enforce_limits(
     return in_force
 
 
-def _may_breach(portfolio: Portfolio) -> bool:
+def _may_breach(portfolio: Portfolio, now: datetime) -> bool:
     return (
-        portfolio.drawdown_pct >= portfolio.hard_drawdown_pct
+        is_at_floor(portfolio, now)
         or portfolio.suspected_at is not None
         or looks_at_day(portfolio.limits)
     )

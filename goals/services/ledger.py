@@ -17,6 +17,8 @@ from goals.decisions.progress import (
 from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, Portfolio
 from goals.services.figures import HistoryRow, write_figures
+from goals.services.floor_raising import follow_booking
+from goals.services.floors import reference_at
 from mastertrade.db.raw_sql import columns_of, load
 from mastertrade.values.money import EXACT, HUNDRED
 
@@ -90,7 +92,10 @@ def append_entry(
     goals = load(FinancialGoal, LOCK_GOALS, [portfolio.portfolio_id, effective_at])
     if any(_is_judged_without(goal, effective_at) for goal in goals):
         return None
+    before, reference = portfolio.account, reference_at(portfolio, effective_at)
     carries = _book(portfolio, entry)
+    is_close = isinstance(entry, ClosedProfit)
+    follow_booking(portfolio, before, reference, effective_at, is_close=is_close)
     day, part = portfolio.day_part(effective_at)
     portfolio.last_entry_at = effective_at
     portfolio.updated_at = recorded_at
@@ -106,7 +111,7 @@ def append_entry(
             **(carries or {}),
             "day": day,
             "part": part,
-            "is_close": kind is EntryKind.TRADE,
+            "is_close": is_close,
         },
     )
     return moves

@@ -9,6 +9,7 @@ from goals.decisions.periods import local_date
 from goals.enums import GoalStatus, GoalType, HistoryKind
 from goals.models import FinancialGoal, Portfolio
 from goals.services.figures import HistoryRow, write_figures
+from goals.services.floor_raising import follow_mark
 from goals.services.halts import enforce_limits
 from goals.services.ledger import GoalMove, measure_goal
 
@@ -30,6 +31,7 @@ def save_live(
     """
     for portfolio in portfolios:
         portfolio.apply_figures(portfolio.account)
+        follow_mark(portfolio, at, by_mark=by_mark)
     moves = [
         (portfolio, move)
         for portfolio, goals in _value_goals(portfolios, at)

@@ -61,7 +61,8 @@ def read_conditions(figures: FiguresAt, now: datetime) -> RiskState:
     is_active = figures.at >= now and portfolio.trading_state == TradingState.ACTIVE
     halt = None
     if portfolio.last_halted_at is not None and not is_active:
-        is_now, halts = figures.at >= now, portfolio.halts
+        halts = TradingHalt.objects.filter(portfolio=portfolio)
+        is_now = figures.at >= now
         in_force = halts.unresumed(now) if is_now else halts.in_force(figures.at)
         halt = in_force.first()
     state = read_floors(figures, now)
@@ -82,7 +83,7 @@ def read_conditions(figures: FiguresAt, now: datetime) -> RiskState:
         daily_loss_limit_pct=limits.daily_loss_limit_pct,
         floors=floors,
         day=state.day,
-        limits=limits if limits.has_day_rules else None,
+        limits=limits,
         suspected_at=portfolio.suspected_at if figures.at >= now else None,
     )
 
@@ -91,7 +92,7 @@ def find_halt(portfolio: Portfolio, at: datetime) -> TradingHalt | None:
     """The longest halt in force then; no statement for one that was never halted."""
     if portfolio.last_halted_at is None:
         return None
-    return portfolio.halts.in_force(at).first()
+    return TradingHalt.objects.in_force(at).filter(portfolio=portfolio).first()
 
 
 def read_figures(portfolio: Portfolio, at: datetime) -> FiguresAt:
