@@ -196,6 +196,12 @@ class TradingNotHalted(DomainError):
     code = "not_halted"
 
 
+class FloorReferenceRequired(DomainError):
+    """A static floor was reached: a person must say what it is measured from now."""
+
+    code = "floor_reference_required"
+
+
 class FillMissing(DomainError):
     """A bot told a fill, but not the ones before it; nothing was booked."""
 
