@@ -25,6 +25,7 @@ from goals.enums import (
     TradingState,
 )
 from goals.models import LimitMark, Portfolio, TradingHalt
+from goals.models.halts import WHAT_STOPS
 from goals.services.failing import follow_failures
 from goals.services.floors import is_at_floor, looks_at_day
 from goals.services.ledger import GoalMove
@@ -36,8 +37,6 @@ from mastertrade.values.jsonable import to_plain
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
-
-WHAT_STOPS = "Entries stop; exits, stops and imports go on."
 
 
 def enforce_limits(

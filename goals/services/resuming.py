@@ -1,7 +1,6 @@
 """Halting and resuming by a person."""
 
 from datetime import datetime
-from typing import Literal
 
 from goals.decisions.breaches import Breach
 from goals.decisions.floor_reference import GivenReference
@@ -32,6 +31,9 @@ from mastertrade.values.exceptions import (
     TradingNotHalted,
 )
 from mastertrade.values.money import MONEY, round_to
+
+# A floor reference in words: start and peak are the present value.
+PRESENT = "present"
 
 
 @atomic
@@ -68,12 +70,12 @@ def resume_trading(
     now: datetime,
     reason: str = "",
     by: str | None = None,
-    floor_reference: GivenReference | Literal["present"] | None = None,
+    floor_reference: GivenReference | str | None = None,
 ) -> Portfolio:
     """End every halt in force; `TradingNotHalted` where there is none.
 
     After a halt at the hard floor this is measured from the present value, or from the
-    `floor_reference` given: else the next call would halt again. A static floor stays
+    `floor_reference` given (or `PRESENT`): else the next call would halt again. A static floor stays
     where it is unless a person says so: `FloorReferenceRequired` without one. The day's
     loss, profit, trades and losses in a row count from here on too.
     """
@@ -125,7 +127,7 @@ def _measure_from_here(
     portfolio: Portfolio,
     now: datetime,
     by: str,
-    given: GivenReference | Literal["present"] | None,
+    given: GivenReference | str | None,
 ) -> None:
     figures, limits = read_figures(portfolio, now), portfolio.limits
     if given is None and limits.drawdown_mode is DrawdownMode.STATIC:
