@@ -316,8 +316,8 @@ class ResumeForm(ServiceForm[TradingHalt]):
         required=False,
         label="Reason",
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Optional. Every halt of the portfolio ends; the floors, and the day's "
-        "loss, profit, trades and losses in a row, count from here on.",
+        help_text="Optional. Every halt of the portfolio ends; the floors, and the "
+        "day's loss, profit, trades and losses in a row, count from here on.",
     )
     floor_equity = forms.DecimalField(
         required=False,

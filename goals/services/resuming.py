@@ -74,10 +74,10 @@ def resume_trading(
 ) -> Portfolio:
     """End every halt in force; `TradingNotHalted` where there is none.
 
-    After a halt at the hard floor this is measured from the present value, or from the
-    `floor_reference` given (or `PRESENT`): else the next call would halt again. A static floor stays
-    where it is unless a person says so: `FloorReferenceRequired` without one. The day's
-    loss, profit, trades and losses in a row count from here on too.
+    After a halt at the hard floor this is measured from the present value (`PRESENT`),
+    or from the `floor_reference` given: else the next call would halt again. A static
+    floor stays where it is unless a person says so: `FloorReferenceRequired` without
+    one. The day's loss, profit, trades and losses in a row count from here on too.
     """
     reason = reason.strip()
     if len(reason) > LONGEST_REASON:

@@ -32,7 +32,7 @@ RESUME = OpenApiExample(
 )
 RESUME_FROM = OpenApiExample(
     "Resume with a floor",
-    value={"reason": "smaller sizes", "floor_reference": {"floor_equity": "720"}},
+    value={"reason": "smaller sizes", "floor_reference": "present"},
     request_only=True,
 )
 
