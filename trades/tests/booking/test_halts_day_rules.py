@@ -202,9 +202,14 @@ def test_what_has_happened_is_booked_and_counts() -> None:
     assert day.entered == 2
 
 
-def test_a_void_of_the_trade_that_filled_the_day_withdraws_its_halt() -> None:
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_void_of_the_trade_that_filled_the_day_withdraws_its_halt(
+    is_open: bool,
+) -> None:
     portfolio = portfolio_with(max_trades_per_day=1)
-    trade = book(portfolio, 1, ENTRY)
+    make = TradeFactory if is_open else book_profit
+    more = {"entry_time": ENTRY, "now": ENTRY} if is_open else {"profit": 1}
+    trade = make(portfolio=fresh(portfolio), **more)
     void_trade(
         user=portfolio.user, trade_id=trade.pk, now=ENTRY + HOUR, reason="a test"
     )
