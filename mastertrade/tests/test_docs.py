@@ -41,7 +41,13 @@ from goals.decisions.progress import (
     describe_band,
     health_for,
 )
-from goals.decisions.size_warnings import STALE_MARKS_HOURS, WARNING_CODES
+from goals.decisions.size_request import BASES, LARGEST_BASE_SIZE
+from goals.decisions.size_warnings import (
+    CURRENT_MARKS_MINUTES,
+    NEAR_FLOOR_LOSSES,
+    STALE_MARKS_HOURS,
+    WARNING_CODES,
+)
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import (
     AfterAchieved,
@@ -88,7 +94,6 @@ from trades.replay.continuity import (
 from trades.replay.parsing import ROUNDING_TOLERANCE, ReadingOptions
 from trades.replay.reading import MOST_BARS
 from trades.replay.times import parse_stamp
-from trades.sizing_calls.decide import LARGEST_BASE_SIZE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
@@ -357,6 +362,12 @@ def test_warnings() -> None:
     given = section(RULES, "Warnings")
     assert f"fewer than {FEWEST_TRADES} closed trades" in given
     assert f"older than {STALE_MARKS_HOURS} hours" in given
+    assert f"older than {CURRENT_MARKS_MINUTES} minutes" in given
+    assert f"less than {NEAR_FLOOR_LOSSES} average losing trades" in given
+
+
+def test_base_sizes() -> None:
+    assert tuple(by_word(table(RULES, "Base size"))) == BASES
 
 
 # --- docs/rules.md: strategies --------------------------------------------------------
