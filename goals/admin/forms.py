@@ -20,7 +20,6 @@ from goals.services.portfolios import (
     update_portfolio,
 )
 from goals.services.resuming import halt_trading, resume_trading
-from goals.services.risk_state import unresumed_halts
 from mastertrade.values.exceptions import DomainError, InvalidInput, TradingHalted
 from mastertrade.values.money import format_plain
 
@@ -278,7 +277,7 @@ class CashFlowForm(OnceForm[CashFlow]):
 def halt_anew(*, reason: str, now: datetime, **call: Any) -> TradingHalt:
     """Halt trading; `TradingHalted` where a person's halt was in force before."""
     portfolio = halt_trading(reason=reason, now=now, **call)
-    halts = unresumed_halts(portfolio, now).filter(cause=HaltCause.PERSON)
+    halts = portfolio.halts.unresumed(now).filter(cause=HaltCause.PERSON)
     halt = halts.latest("halt_id")
     if (halt.halted_at, halt.reason) != (now, reason.strip()):
         raise TradingHalted(

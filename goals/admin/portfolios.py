@@ -27,7 +27,6 @@ from goals.models import (
     TradingHalt,
 )
 from goals.services.resuming import resume_trading
-from goals.services.risk_state import is_in_force
 from goals.services.trading_state import trading_state_of, with_trading_state
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
@@ -312,7 +311,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
 
 def _halted(portfolio: Portfolio, now: datetime) -> SafeString:
     """Why nothing is traded, and where to resume; empty while it is."""
-    halts = portfolio.halts.filter(is_in_force(now)).order_by("halt_id")
+    halts = portfolio.halts.in_force(now).order_by("halt_id")
     words = format_html_join("", "{}<br>", ((halt.words,) for halt in halts))
     if not words:
         return words

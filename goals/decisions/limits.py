@@ -30,9 +30,11 @@ from mastertrade.values.money import (
     HUNDRED,
     MONEY,
     ONE,
+    PERCENT,
     UNIT_VALUE,
     ZERO,
     exactly,
+    hold_within,
     round_to,
 )
 
@@ -63,9 +65,21 @@ class Limits:
     on_breach: OnBreach = OnBreach.HALT
     daily_on_breach: DailyOnBreach = DailyOnBreach.HALT_DAY
 
+    @property
+    def has_day_rules(self) -> bool:
+        """Whether entries may stop for a day, or a while, without a loss limit."""
+        return (
+            self.daily_profit_lock_pct is not None
+            or self.max_trades_per_day is not None
+            or self.pause_after_losses is not None
+        )
+
 
 # A change of one of these is a new reference; the percentages alone leave it.
 SETS_REFERENCE = ("drawdown_mode", "drawdown_of", "drawdown_locks_at", "floor_in")
+
+
+RAISED_BY_CLOSES = (DrawdownMode.TRAILING_CLOSED, DrawdownMode.TRAILING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +159,31 @@ def raise_peak(
     return replace(raised, locked=floor >= lock)
 
 
+def follow_entry(
+    limits: Limits,
+    reference: FloorReference,
+    before: Account,
+    account: Account,
+    at: datetime,
+    *,
+    is_close: bool,
+) -> FloorReference:
+    """The reference after a ledger entry; the accounts before and after it.
+
+    A new run of units has one of its own; in money the first deposit sets it. Closes
+    raise the peak, and where everything was withdrawn at the marks the deposit that
+    buys units again at what the last one was worth.
+    """
+    in_units = limits.floor_in is FloorIn.UNITS
+    is_first = not in_units and not is_close and reference.start == 0
+    if account.run != before.run or is_first:
+        return first_reference(limits.floor_in, account, at)
+    is_raising = is_close or (in_units and account.unit_value != before.unit_value)
+    if not is_raising or limits.drawdown_mode not in RAISED_BY_CLOSES:
+        return reference
+    return raise_peak(limits, reference, closed_value(limits.floor_in, account))
+
+
 def _below_peak(limits: Limits, reference: FloorReference, pct: Decimal) -> Decimal:
     base = reference.peak
     if limits.drawdown_of is DrawdownOf.START:
@@ -166,7 +205,8 @@ class DayFigures:
     `anchor_*` are the live and the closed value when the day began, or at the last
     resume of the day. `high_closed` is the highest closed value since then.
     `losses_in_a_row` are of trades that ended in the day, the newest of them at
-    `last_loss_at`; a trade that broke even ends the row, parts count once.
+    `last_loss_at`; a trade that broke even ends the row, parts count once. `at` is the
+    time of the figures. Trades and losses count from a resume of the day on.
     """
 
     began_at: datetime
@@ -177,6 +217,7 @@ class DayFigures:
     trades: int = 0
     losses_in_a_row: int = 0
     last_loss_at: datetime | None = None
+    at: datetime | None = None
 
 
 @exactly
@@ -192,6 +233,35 @@ def measure_daily_floor(
     anchor = daily_anchor(limits, day)
     base = start if limits.daily_loss_of is DailyLossOf.START else anchor
     return round_to(anchor - base * limits.daily_loss_limit_pct / HUNDRED, UNIT_VALUE)
+
+
+@exactly
+def measure_fall_pct(
+    limits: Limits, reference: FloorReference, value: Decimal
+) -> Decimal:
+    """The fall below the reference's peak, in percent of what the floor is of."""
+    of_start = limits.drawdown_of is DrawdownOf.START
+    base = reference.start if of_start else reference.peak
+    return _fall_pct(reference.peak, value, base)
+
+
+@exactly
+def measure_daily_loss_pct(
+    limits: Limits, day: DayFigures, start: Decimal, live: Decimal
+) -> Decimal:
+    """The day's loss, in percent of what its limit is of; `start` the reference's."""
+    anchor = daily_anchor(limits, day)
+    base = start if limits.daily_loss_of is DailyLossOf.START else anchor
+    return _fall_pct(anchor, live, base)
+
+
+def _fall_pct(high: Decimal, value: Decimal, base: Decimal) -> Decimal:
+    if value >= high:
+        return round_to(ZERO, PERCENT)
+    if base <= 0:
+        return round_to(HUNDRED, PERCENT)
+    fallen = round_to((high - value) / base * HUNDRED, PERCENT)
+    return hold_within(fallen, PERCENT)
 
 
 def daily_anchor(limits: Limits, day: DayFigures) -> Decimal:
@@ -211,7 +281,7 @@ class FloorFigures:
 
     `money_per_value` makes money of a value: the units, or 1. `is_live`: open positions
     were valued at their marks; else only closes were looked at. `daily` is None without
-    a daily limit.
+    a daily limit. Money in the portfolio's `currency`, which only the reasons need.
     """
 
     closed: Decimal
@@ -221,6 +291,7 @@ class FloorFigures:
     daily: Decimal | None
     money_per_value: Decimal
     is_live: bool
+    currency: str = ""
 
     @property
     def lowest(self) -> Decimal:
@@ -233,4 +304,9 @@ class FloorFigures:
         room = self.lowest - self.hard
         if self.daily is not None:
             room = min(room, self.live - self.daily)
-        return max(round_to(room * self.money_per_value, MONEY), ZERO)
+        return max(self.money(room), ZERO)
+
+    @exactly
+    def money(self, value: Decimal) -> Decimal:
+        """What a value is in money, at the units of now."""
+        return round_to(value * self.money_per_value, MONEY)

@@ -22,6 +22,7 @@ from goals.decisions.progress import (
     GoalProgress,
     Pace,
     measure_pace,
+    stands_failed,
     status_by_clock,
 )
 from goals.decisions.trade_record import CONFIDENT_TRADES
@@ -278,6 +279,11 @@ class FinancialGoal(models.Model):
         """Whether it has ended by the clock, rolled over or not."""
         return self.ended_at is not None or self.period.is_over(now)
 
+    @property
+    def stands_failed(self) -> bool:
+        """Whether a limit that fails was breached before it was achieved."""
+        return stands_failed(self.failed_at, self.achieved_at)
+
     def status_at(self, now: datetime) -> GoalStatus:
         """The status by the clock; the column follows with the roll-over."""
         begun = self.period_starts_at <= now
@@ -287,6 +293,7 @@ class FinancialGoal(models.Model):
             or (begun and self.progress.band is ProgressBand.ACHIEVED),
             ended=self.ended_at is not None,
             over=self.period.is_over(now),
+            failed=self.stands_failed,
         )
 
     def band_at(self, now: datetime) -> ProgressBand | None:

@@ -1,9 +1,10 @@
 """Halts: trading stopped by a guard or by a person. Rows, so that they survive all."""
 
 from datetime import datetime
+from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from goals.decisions.guards.base import Halt
 from goals.enums import HaltCause
@@ -26,13 +27,46 @@ FOR_A_WHILE = (
 UNTIL_RESUMED = (HaltCause.HARD_DRAWDOWN, HaltCause.PERSON)
 
 
+def is_unresumed(now: datetime) -> Q:
+    """Neither resumed, nor withdrawn, nor over; whatever `now` says of its start.
+
+    A request that waited for the portfolio's lock has read its clock before a halt that
+    was written meanwhile.
+    """
+    runs = Q(halted_until=None) | Q(halted_until__gt=now)
+    return Q(resumed_at=None, withdrawn_at=None) & runs
+
+
+def is_in_force(at: datetime) -> Q:
+    """Begun, and neither resumed nor over at that time; withdrawn ones never are."""
+    return (
+        Q(halted_at__lte=at, withdrawn_at=None)
+        & (Q(resumed_at=None) | Q(resumed_at__gt=at))
+        & (Q(halted_until=None) | Q(halted_until__gt=at))
+    )
+
+
+class TradingHaltQuerySet(models.QuerySet["TradingHalt"]):
+    def unresumed(self, now: datetime) -> Self:
+        """Those that stop entries now, the longest first; see `is_unresumed`."""
+        return self.filter(is_unresumed(now))._longest_first()
+
+    def in_force(self, at: datetime) -> Self:
+        """Those that stop entries at that time, the longest first."""
+        return self.filter(is_in_force(at))._longest_first()
+
+    def _longest_first(self) -> Self:
+        return self.order_by(F("halted_until").desc(nulls_first=True), "halt_id")
+
+
 class TradingHalt(models.Model):
     """One halt of a portfolio, and how it was ended.
 
-    A daily loss halts until `halted_until`, the next local midnight; every other halt
-    until a person resumes trading. `halted_by` is empty where a guard halted.
-    `resumed_unit_value` is the guard's new reference: the worse of realised and live;
-    after a daily loss the live one.
+    It stops entries until a person resumes trading; one with `halted_until` ends by
+    itself then. `halted_at` is the time of the breach. `halted_by` is empty where a
+    limit halted. `resumed_unit_value` is what a unit was worth when it was resumed: the
+    worse of closed and live; after a daily loss the live one. A withdrawn one is kept
+    to be read and is in force at no time.
     """
 
     halt_id = models.BigAutoField(primary_key=True)
@@ -57,6 +91,8 @@ class TradingHalt(models.Model):
     # The ledger no longer shows its cause (a void, a correction, a late entry).
     withdrawn_at = models.DateTimeField(null=True)
     withdrawn_reason = models.TextField(default="", db_default="", blank=True)
+
+    objects = TradingHaltQuerySet.as_manager()
 
     class Meta:
         db_table = "trading_halts"

@@ -232,6 +232,11 @@ class LedgerDay(models.Model):
     high_equity = columns.money()
     high_unit_value = columns.unit_value()
     high_realized_pnl = columns.money()
+    # What limits are judged by: the lowest after any entry, and the closed value in
+    # money (equity and what is carried), its highest after a close (None: no close).
+    low_unit_value = columns.unit_value()
+    high_closed = columns.carried(null=True)
+    low_closed = columns.carried()
 
     # Of a day that was walked: what its flows and closes did, see `walk_ledger`.
     events: Sequence[Mapping[str, Any]] = ()
@@ -256,6 +261,7 @@ class LedgerDay(models.Model):
                 & at_least("high_unit_value", "unit_value")
                 & at_least("high_realized_pnl", "realized_pnl"),
             ),
+            check("ledger_days_lows", at_most("low_unit_value", "unit_value")),
         )
 
     def __str__(self) -> str:

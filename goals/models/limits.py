@@ -106,7 +106,14 @@ class LimitMark(models.Model):
 
     class Meta:
         db_table = "limit_marks"
-        constraints = (check_words("limit_marks_role", "role", MarkRole),)
+        constraints = (
+            check_words("limit_marks_role", "role", MarkRole),
+            models.UniqueConstraint(
+                fields=["portfolio", "at"],
+                condition=Q(role=MarkRole.DAY_START),
+                name="limit_marks_one_day_start",
+            ),
+        )
         indexes = (
             models.Index(
                 fields=["portfolio", "role", "-at", "-limit_mark_id"],

@@ -170,6 +170,9 @@ class Portfolio(models.Model):
         default=Decimal(1), db_default=Decimal(1), editable=False
     )
     floor_locked = models.BooleanField(default=False, db_default=False, editable=False)
+    # The newest mark above the peak, while no second one has confirmed it.
+    pending_high_at = models.DateTimeField(null=True, editable=False)
+    pending_high_pnl = columns.money(null=True, editable=False)
     # The first mark at or below a floor, while no second one has confirmed it.
     suspected_at = models.DateTimeField(null=True, editable=False)
     max_position_pct = columns.percent(null=True, blank=True)
@@ -180,6 +183,9 @@ class Portfolio(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    # Whether `midnight_unrealized_pnl` was set since the row was read.
+    has_new_midnight = False
 
     objects = PortfolioQuerySet.as_manager()
 
@@ -341,8 +347,10 @@ class Portfolio(models.Model):
         if self.revalued_day is None or day > self.revalued_day:
             self.revalued_day = day
             self.midnight_unrealized_pnl = self.unrealized_pnl
+            self.has_new_midnight = True
         elif day < self.revalued_day:
             self.midnight_unrealized_pnl += change
+            self.has_new_midnight = True
         self.unrealized_pnl += change
 
     @exactly
@@ -357,6 +365,7 @@ class Portfolio(models.Model):
         self.midnight_unrealized_pnl = round_to(
             value * is_now.units - is_now.equity, MONEY
         )
+        self.has_new_midnight = True
 
     def unrealized_at_midnight(self, day: date) -> Decimal:
         """The unrealised profit when the trading day began, if it is none before."""

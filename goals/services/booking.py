@@ -32,7 +32,7 @@ def book_entry(
         reason=reason,
     )
     if moves is not None:
-        enforce_limits(portfolio, recorded_at)
+        enforce_limits(portfolio, recorded_at, at=effective_at, moves=moves)
         return moves
     return rebuild_ledger(
         portfolio,

@@ -51,6 +51,9 @@ FIGURES = {
     "high_equity": "numeric",
     "high_unit_value": "numeric",
     "high_realized_pnl": "numeric",
+    "low_unit_value": "numeric",
+    "high_closed": "numeric",
+    "low_closed": "numeric",
 }
 # The walk labels its parts of days by consecutive dates.
 FIRST_LABEL = date(1, 1, 1)

@@ -31,6 +31,15 @@ PORTFOLIO_FIGURES = LEDGER_FIGURES | {
     "revalued_day": "date",
     "midnight_unrealized_pnl": "numeric",
 }
+# What floors are measured from, and a high that waits for a second mark.
+PORTFOLIO_FIGURES |= {
+    "floor_set_at": "timestamptz",
+    "floor_start_value": "numeric",
+    "floor_peak_value": "numeric",
+    "floor_locked": "boolean",
+    "pending_high_at": "timestamptz",
+    "pending_high_pnl": "numeric",
+}
 GOAL_FIGURES = {
     "current_value": "numeric",
     "progress_pct": "numeric",

@@ -10,8 +10,10 @@ from django.db.models import Q
 
 from goals.decisions.periods import calendar_end, local_date, period_of
 from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
+from goals.decisions.progress import status_rebuilt
 from goals.enums import AfterAchieved, GoalStatus, GoalType, HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio, User
+from goals.services.failing import describe_failure, fail_from_start
 from goals.services.funding import deposit_call
 from goals.services.ledger import measure_goal
 from goals.services.opening import open_period, wrong_in_target, wrong_in_way
@@ -99,6 +101,7 @@ def create_goal(
     open_period(
         goal, locked, as_of, start_value=start_value, begins_today=start == today
     )
+    fail_from_start(goal, locked, as_of)
     return goal
 
 
@@ -275,7 +278,7 @@ def _refuse_same(goal: FinancialGoal, as_of: datetime, **given: Any) -> None:
     It has the same kind, target, last day and settings; its first day only where one
     is `given`, for left out it is today. A return of units that ruin ended is over.
     """
-    same = FinancialGoal.objects.filter(
+    same = FinancialGoal.objects.exclude(status=GoalStatus.FAILED).filter(
         _not_ended(as_of),
         portfolio=goal.portfolio,
         goal_type=goal.goal_type,
@@ -327,12 +330,18 @@ def _refuse_ended(goal: FinancialGoal, as_of: datetime) -> None:
 
 
 def _change_status(goal: FinancialGoal, status: GoalStatus) -> None:
+    if goal.status == GoalStatus.FAILED:
+        raise GoalNotActive(f"{describe_failure(goal)} It cannot be {status}.")
     match status:
         case GoalStatus.PAUSED:
             goal.status = GoalStatus.PAUSED
         case GoalStatus.ACTIVE if goal.status == GoalStatus.PAUSED:
-            achieved = goal.achieved_at is not None
-            goal.status = GoalStatus.ACHIEVED if achieved else GoalStatus.ACTIVE
+            goal.status = status_rebuilt(
+                GoalStatus.ACTIVE,
+                achieved=goal.achieved_at is not None,
+                ended=False,
+                failed=goal.stands_failed,
+            )
         case GoalStatus.ACTIVE:
             pass  # already active, or achieved and running
         case _:
@@ -340,6 +349,10 @@ def _change_status(goal: FinancialGoal, status: GoalStatus) -> None:
 
 
 def _retarget(goal: FinancialGoal, portfolio: Portfolio, as_of: datetime) -> None:
+    if goal.status == GoalStatus.FAILED:
+        raise GoalNotActive(
+            f"{describe_failure(goal)} Its target and deadline cannot be changed."
+        )
     if goal.achieved_at is not None:
         raise GoalNotActive(
             f"Goal {goal.pk} was achieved; its target and deadline can no longer "

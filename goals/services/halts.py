@@ -1,91 +1,202 @@
-"""Halting: rows, written in the transaction that causes them."""
+"""Halting entries: rows, written in the transaction that causes them."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
+from goals.decisions.breaches import (
+    LONGEST_WAIT,
+    SECOND_MARK_AFTER,
+    Breach,
+    find_breaches,
+    rests_on_marks,
+)
 from goals.decisions.guards.base import RiskState
-from goals.decisions.guards.drawdown import (
-    find_daily_breach,
-    find_halt_reason,
-    find_hard_breach,
-)
+from goals.decisions.guards.drawdown import find_halt_reason, find_waiting_reason
 from goals.decisions.periods import ONE_DAY
-from goals.enums import HaltCause, TradingState
-from goals.models import Portfolio, TradingHalt
-from goals.services.risk_state import (
-    FiguresAt,
-    read_conditions,
-    read_figures,
-    unresumed_halts,
+from goals.enums import (
+    HaltCause,
+    MarkRole,
+    OnBreach,
+    PortfolioKind,
+    TradingState,
 )
+from goals.models import LimitMark, Portfolio, TradingHalt
+from goals.services.failing import follow_failures
+from goals.services.floors import is_at_floor
+from goals.services.ledger import GoalMove
+from goals.services.limit_marks import keep_mark, newest_mark
+from goals.services.risk_state import FiguresAt, read_conditions, read_figures
 from mastertrade.values.exceptions import TradingHalted
 from mastertrade.values.jsonable import to_plain
 
+WHAT_STOPS = "Entries stop; exits, stops and imports go on."
 
-def enforce_limits(portfolio: Portfolio, now: datetime) -> list[TradingHalt]:
-    """Halt trading where the portfolio has fallen to a limit; returns what is in force.
 
-    `portfolio` must be locked and its figures saved. Without a daily limit and above
-    the hard one this needs no statement. A halt whose day is over is over. A ruined
-    portfolio trades nothing anyway, and the next deposit.
+def enforce_limits(
+    portfolio: Portfolio,
+    now: datetime,
+    *,
+    at: datetime | None = None,
+    moves: Sequence[GoalMove] = (),
+    by_mark: bool = False,
+) -> list[TradingHalt]:
+    """Halt entries where a limit is reached; returns the halts in force.
+
+    `portfolio` must be locked and its figures saved. `at` is the time of what was
+    booked (default: now), by which a breach is dated; `moves` are goals that it moved
+    and that may fail; `by_mark`: a mark was just made. Above its floors and without a
+    rule of the day this needs no statement. A ruined portfolio trades nothing anyway:
+    it is halted only where goals fail.
     """
     is_halted = portfolio.trading_state == TradingState.HALTED
-    if not is_halted and not _may_breach(portfolio):
+    if not is_halted and not _may_breach(portfolio, now):
         return []
-    in_force = list(unresumed_halts(portfolio, now)) if is_halted else []
-    if not portfolio.account.is_ruined:
-        in_force += _halt_on_breach(portfolio, in_force, now)
+    in_force = list(portfolio.halts.unresumed(now)) if is_halted else []
+    if not portfolio.account.is_ruined or portfolio.on_breach == OnBreach.FAIL:
+        in_force = _halt_on_breach(portfolio, in_force, now, at or now, moves, by_mark)
     _follow(portfolio, is_halted=bool(in_force), now=now)
     return in_force
 
 
-def _may_breach(portfolio: Portfolio) -> bool:
-    fallen = portfolio.drawdown_pct >= portfolio.hard_drawdown_pct
-    return fallen or portfolio.daily_loss_limit_pct is not None
+def _may_breach(portfolio: Portfolio, now: datetime) -> bool:
+    limits = portfolio.limits
+    return (
+        is_at_floor(portfolio, now)
+        or portfolio.suspected_at is not None
+        or limits.daily_loss_limit_pct is not None
+        or limits.has_day_rules
+    )
 
 
 def _halt_on_breach(
-    portfolio: Portfolio, in_force: list[TradingHalt], now: datetime
+    portfolio: Portfolio,
+    in_force: list[TradingHalt],
+    now: datetime,
+    at: datetime,
+    moves: Sequence[GoalMove],
+    by_mark: bool,
 ) -> list[TradingHalt]:
     figures = read_figures(portfolio, now)
     risk_state = read_conditions(figures, now)
-    found = {
-        HaltCause.HARD_DRAWDOWN: find_hard_breach(risk_state),
-        HaltCause.DAILY_LOSS: find_daily_breach(risk_state),
-    }
-    breaches = {cause: why for cause, why in found.items() if why is not None}
+    breaches = _breaches_of(figures, risk_state, at)
+    if breaches:
+        # Whatever the portfolio's copy says: one unresumed halt a cause.
+        in_force = list(portfolio.halts.unresumed(now))
+        breaches = [one for one in breaches if not _is_known(one, in_force)]
+    breaches = _confirm(figures, risk_state, breaches, now, by_mark=by_mark)
+    new = [write_halt(figures, breach, risk_state) for breach in breaches]
+    if any(breach.fails for breach in breaches):
+        since = min(breach.at for breach in breaches)
+        follow_failures(portfolio, since=since, now=now, moves=moves)
+    return in_force + new
+
+
+def _breaches_of(
+    figures: FiguresAt, risk_state: RiskState, at: datetime
+) -> list[Breach]:
+    portfolio = figures.portfolio
+    ends_at = portfolio.day_start(portfolio.trading_day(figures.at) + ONE_DAY)
+    return list(find_breaches(portfolio.limits, risk_state, at, ends_at))
+
+
+def _is_known(breach: Breach, in_force: list[TradingHalt]) -> bool:
+    """Whether a halt of the cause is in force; a pause that lasts longer is saved."""
+    for halt in in_force:
+        if halt.cause != breach.cause:
+            continue
+        if not halt.lasts_beyond(breach.until):
+            halt.halted_until = breach.until
+            halt.save(update_fields=["halted_until"])
+        return True
+    return False
+
+
+def _confirm(
+    figures: FiguresAt,
+    risk_state: RiskState,
+    breaches: list[Breach],
+    now: datetime,
+    *,
+    by_mark: bool,
+) -> list[Breach]:
+    """The breaches that halt: by closes at once, by marks once they are confirmed.
+
+    The bars of a replay are no marks that may be wrong.
+    """
+    portfolio = figures.portfolio
+    if portfolio.kind == PortfolioKind.SIMULATION:
+        return breaches
+    by_marks = [one for one in breaches if rests_on_marks(one.cause, risk_state)]
+    closed = [one for one in breaches if one not in by_marks]
+    if portfolio.suspected_at is None:
+        return closed + _suspect(portfolio, by_marks, now, by_mark=by_mark)
+    first = newest_mark(portfolio, MarkRole.BREACH)
+    if first is None:  # deleted by hand: begin again
+        _set_suspected(portfolio, None)
+        return closed
+    if now - portfolio.suspected_at >= LONGEST_WAIT:
+        _set_suspected(portfolio, None)
+        return closed + _breaches_at_mark(portfolio, first, closed)
+    if not by_marks:
+        first.delete()
+        _set_suspected(portfolio, None)
+    marked_at = portfolio.marked_at if by_marks and by_mark else None
+    if marked_at is None or marked_at - first.at < SECOND_MARK_AFTER:
+        return closed
+    keep_mark(portfolio, MarkRole.BREACH, marked_at)
+    _set_suspected(portfolio, None)
+    at = min(marked_at, first.at + LONGEST_WAIT)
+    return closed + [replace(one, at=at) for one in by_marks]
+
+
+def _suspect(
+    portfolio: Portfolio, breaches: list[Breach], now: datetime, *, by_mark: bool
+) -> list[Breach]:
+    """Wait for a second mark; a mark that has stood for long needs none any more."""
     if not breaches:
         return []
-    # Whatever the portfolio's copy says: one unresumed halt a cause.
-    known = list(unresumed_halts(portfolio, now))
-    causes = {halt.cause for halt in known}
-    new = [halt for halt in known if halt not in in_force]
-    return new + [
-        write_halt(figures, cause, reason, risk_state)
-        for cause, reason in breaches.items()
-        if cause not in causes
+    marked_at = portfolio.marked_at or now
+    keep_mark(portfolio, MarkRole.BREACH, marked_at)
+    if not by_mark and now - marked_at >= LONGEST_WAIT:
+        return breaches
+    _set_suspected(portfolio, now if by_mark else marked_at)
+    return []
+
+
+def _breaches_at_mark(
+    portfolio: Portfolio, mark: LimitMark, known: list[Breach]
+) -> list[Breach]:
+    """What the first mark had reached, when its waiting time was over."""
+    figures = replace(
+        read_figures(portfolio, mark.at), unrealized_pnl=mark.open_pnl, is_marked=True
+    )
+    risk_state = read_conditions(figures, mark.at)
+    causes = {breach.cause for breach in known}
+    return [
+        breach
+        for breach in _breaches_of(figures, risk_state, mark.at + LONGEST_WAIT)
+        if rests_on_marks(breach.cause, risk_state) and breach.cause not in causes
     ]
 
 
+def _set_suspected(portfolio: Portfolio, at: datetime | None) -> None:
+    portfolio.suspected_at = at
+    portfolio.save(update_fields=["suspected_at"])
+
+
 def write_halt(
-    figures: FiguresAt,
-    cause: HaltCause,
-    reason: str,
-    risk_state: RiskState,
-    *,
-    by: str = "",
+    figures: FiguresAt, breach: Breach, risk_state: RiskState, *, by: str = ""
 ) -> TradingHalt:
     """Write one halt; the caller lets the portfolio's state follow."""
-    portfolio, now = figures.portfolio, figures.at
-    until = None
-    if cause is HaltCause.DAILY_LOSS:
-        until = portfolio.day_start(portfolio.trading_day(now) + ONE_DAY)
+    portfolio = figures.portfolio
     halt = TradingHalt(
         portfolio=portfolio,
-        cause=cause,
-        halted_at=now,
-        halted_until=until,
+        cause=breach.cause,
+        halted_at=breach.at,
+        halted_until=breach.until,
         halted_by=by,
-        reason=reason,
+        reason=breach.reason,
         figures=to_plain(
             {
                 "drawdown_pct": risk_state.drawdown_pct,
@@ -94,17 +205,19 @@ def write_halt(
                 "live_unit_value": figures.live_unit_value,
                 "equity": figures.account.equity,
                 "unrealized_pnl": figures.unrealized_pnl,
+                "fails": breach.fails,
             }
         ),
     )
     halt.save(force_insert=True)
-    portfolio.last_halted_at = now
+    portfolio.last_halted_at = figures.at
     return halt
 
 
 def follow_halts(portfolio: Portfolio, now: datetime) -> None:
     """Set the state of a locked portfolio to what the rows of its halts say."""
-    _follow(portfolio, is_halted=unresumed_halts(portfolio, now).exists(), now=now)
+    is_halted = portfolio.halts.unresumed(now).exists()
+    _follow(portfolio, is_halted=is_halted, now=now)
 
 
 def _follow(portfolio: Portfolio, *, is_halted: bool, now: datetime) -> None:
@@ -128,27 +241,60 @@ def conditions_for_decision(figures: FiguresAt, now: datetime) -> RiskState:
         return risk_state
     is_halted = portfolio.trading_state == TradingState.HALTED
     stops = find_halt_reason(risk_state) is not None
-    if is_halted == (risk_state.halt is not None) == stops:
+    waits = portfolio.suspected_at is not None
+    if is_halted == (risk_state.halt is not None) == stops and not waits:
         return risk_state
     enforce_limits(portfolio, now)
     return read_conditions(figures, now)
 
 
 def refuse_while_halted(
-    portfolio: Portfolio, now: datetime, *, override: bool
+    portfolio: Portfolio, now: datetime, *, override: bool, by: str = ""
 ) -> TradingHalt | None:
     """Raise `TradingHalted` for a new trade; with `override` return the halt instead.
 
-    None where nothing is halted: then there was nothing to override.
+    None where nothing is halted: then there was nothing to override. Where a mark waits
+    to be confirmed, entries stop too; what `by` overrode is then a halt that is
+    withdrawn at once: it was never in force.
     """
     in_force = enforce_limits(portfolio, now)
-    if not in_force:
+    if in_force:
+        if override:
+            return in_force[0]
+        halt = in_force[0]
+        raise TradingHalted(
+            f"Trading in portfolio {portfolio.name} is halted since "
+            f"{halt.halted_at:%FT%TZ}{_until(halt)}: {halt.reason.rstrip('.')}. "
+            f"{WHAT_STOPS} Resume it with POST "
+            f"/api/portfolios/{portfolio.portfolio_id}/resume/, or send override: true."
+        )
+    if portfolio.suspected_at is None:
         return None
-    if override:
-        return in_force[0]
-    raise TradingHalted(
-        f"Trading in portfolio {portfolio.name} is halted since "
-        f"{in_force[0].halted_at:%FT%TZ}: {in_force[0].reason.rstrip('.')}. Resume it "
-        f"with POST /api/portfolios/{portfolio.portfolio_id}/resume/, or send "
-        "override: true."
-    )
+    figures = read_figures(portfolio, now)
+    risk_state = read_conditions(figures, now)
+    breaches = _breaches_of(figures, risk_state, now)
+    waiting = find_waiting_reason(portfolio.suspected_at)
+    reason = "; ".join([*(breach.reason for breach in breaches), waiting])
+    if not override:
+        raise TradingHalted(
+            f"Entries in portfolio {portfolio.name} wait: {reason}. {WHAT_STOPS} Mark "
+            "its positions again with POST /api/positions/marks/, or send "
+            "override: true."
+        )
+    breach = Breach(HaltCause.HARD_DRAWDOWN, now, None, reason)
+    if breaches:
+        breach = replace(breaches[0], at=now, reason=reason, fails=False)
+    halt = write_halt(figures, breach, risk_state)
+    whose = by or "a person"
+    withdraw(halt, now, f"Never in force: {whose} overrode it while it waited.")
+    return halt
+
+
+def _until(halt: TradingHalt) -> str:
+    return "" if halt.halted_until is None else f" until {halt.halted_until:%FT%TZ}"
+
+
+def withdraw(halt: TradingHalt, now: datetime, reason: str) -> None:
+    """Let a halt have been in force at no time; the caller lets the state follow."""
+    halt.withdrawn_at, halt.withdrawn_reason = now, reason
+    halt.save(update_fields=["withdrawn_at", "withdrawn_reason"])

@@ -17,6 +17,8 @@ from goals.decisions.progress import (
 from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, Portfolio
 from goals.services.figures import HistoryRow, write_figures
+from goals.services.floor_raising import follow_booking
+from goals.services.floors import reference_at
 from mastertrade.db.raw_sql import columns_of, load
 from mastertrade.values.money import EXACT, HUNDRED
 
@@ -90,7 +92,10 @@ def append_entry(
     goals = load(FinancialGoal, LOCK_GOALS, [portfolio.portfolio_id, effective_at])
     if any(_is_judged_without(goal, effective_at) for goal in goals):
         return None
+    before, reference = portfolio.account, reference_at(portfolio, effective_at)
     carries = _book(portfolio, entry)
+    is_close = isinstance(entry, ClosedProfit)
+    follow_booking(portfolio, before, reference, effective_at, is_close=is_close)
     day, part = portfolio.day_part(effective_at)
     portfolio.last_entry_at = effective_at
     portfolio.updated_at = recorded_at
@@ -106,6 +111,7 @@ def append_entry(
             **(carries or {}),
             "day": day,
             "part": part,
+            "is_close": is_close,
         },
     )
     return moves
@@ -246,10 +252,11 @@ DAY = """, day AS (
     INSERT INTO ledger_days AS d
         (portfolio_id, day, part, last_entry_at, entries, equity, units, unit_value,
          unit_run, realized_pnl, peak_unit_value, carried, redeemed_value, high_equity,
-         high_unit_value, high_realized_pnl)
+         high_unit_value, high_realized_pnl, low_unit_value, high_closed, low_closed)
     SELECT portfolio_id, %(day)s, %(part)s, last_entry_at, 1, equity, units, unit_value,
            unit_run, realized_pnl, peak_unit_value, carried, redeemed_value, equity,
-           unit_value, realized_pnl
+           unit_value, realized_pnl, unit_value,
+           CASE WHEN %(is_close)s THEN equity + carried END, equity + carried
     FROM booked
     ON CONFLICT (portfolio_id, day, part) DO UPDATE
     SET last_entry_at = excluded.last_entry_at, entries = d.entries + 1,
@@ -260,7 +267,10 @@ DAY = """, day AS (
         redeemed_value = excluded.redeemed_value,
         high_equity = greatest(d.high_equity, excluded.equity),
         high_unit_value = greatest(d.high_unit_value, excluded.unit_value),
-        high_realized_pnl = greatest(d.high_realized_pnl, excluded.realized_pnl)
+        high_realized_pnl = greatest(d.high_realized_pnl, excluded.realized_pnl),
+        low_unit_value = least(d.low_unit_value, excluded.unit_value),
+        high_closed = greatest(d.high_closed, excluded.high_closed),
+        low_closed = least(d.low_closed, excluded.low_closed)
 )"""
 # What a flow bought, and what it, or a close, did to what trades carry.
 CARRYING = """, bought AS (

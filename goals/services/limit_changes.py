@@ -21,6 +21,7 @@ from goals.decisions.limits import (
 )
 from goals.enums import LimitCause
 from goals.models import LimitChange, Portfolio
+from goals.services.floors import apply_reference
 from goals.services.risk_state import FiguresAt
 from mastertrade.values.jsonable import to_plain
 from mastertrade.values.money import ZERO
@@ -52,14 +53,6 @@ def given_reference(
     """
     per_value = money_per_value(limits.floor_in, figures.account)
     return adjust_reference(limits, reference, given, per_value)
-
-
-def apply_reference(portfolio: Portfolio, reference: FloorReference) -> None:
-    """Measure the portfolio's floor from it from now on. Unsaved."""
-    portfolio.floor_set_at = reference.set_at
-    portfolio.floor_start_value = reference.start
-    portfolio.floor_peak_value = reference.peak
-    portfolio.floor_locked = reference.locked
 
 
 def write_change(

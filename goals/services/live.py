@@ -9,12 +9,17 @@ from goals.decisions.periods import local_date
 from goals.enums import GoalStatus, GoalType, HistoryKind
 from goals.models import FinancialGoal, Portfolio
 from goals.services.figures import HistoryRow, write_figures
+from goals.services.floor_raising import follow_mark
 from goals.services.halts import enforce_limits
 from goals.services.ledger import GoalMove, measure_goal
 
 
 def save_live(
-    portfolios: Sequence[Portfolio], *, at: datetime, now: datetime
+    portfolios: Sequence[Portfolio],
+    *,
+    at: datetime,
+    now: datetime,
+    by_mark: bool = False,
 ) -> list[GoalMove]:
     """Write the portfolios' unrealised profit and what follows from it.
 
@@ -26,6 +31,7 @@ def save_live(
     """
     for portfolio in portfolios:
         portfolio.apply_figures(portfolio.account)
+        follow_mark(portfolio, at, by_mark=by_mark)
     moves = [
         (portfolio, move)
         for portfolio, goals in _value_goals(portfolios, at)
@@ -49,7 +55,8 @@ def save_live(
     ]
     write_figures(portfolios, [move.goal for _, move in moves], reached, now)
     for portfolio in portfolios:
-        enforce_limits(portfolio, now)
+        own = [move for owner, move in moves if owner is portfolio]
+        enforce_limits(portfolio, now, moves=own, by_mark=by_mark)
     return [move for _, move in moves]
 
 

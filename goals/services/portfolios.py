@@ -23,10 +23,10 @@ from goals.enums import (
 from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio, User
 from goals.models.users import MAIN_PORTFOLIO
 from goals.services.booking import book_entry
+from goals.services.floors import apply_reference
 from goals.services.halts import enforce_limits
 from goals.services.ledger import Flow
 from goals.services.limit_changes import (
-    apply_reference,
     given_reference,
     present_reference,
     write_change,

@@ -205,6 +205,7 @@ def measure_again(
         status_before,
         achieved=goal.achieved_at is not None,
         ended=goal.ended_at is not None,
+        failed=goal.stands_failed,
     )
     return GoalMove(goal, before, after, status_before)
 

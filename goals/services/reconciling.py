@@ -77,9 +77,8 @@ def mend_portfolio(portfolio: Portfolio, now: datetime) -> list[GoalMove]:
 
 def _halt_drift(portfolio: Portfolio) -> Iterator[Drift]:
     """A day's halt that is over may still stand as HALTED; the other way is drift."""
-    lasting = TradingHalt.objects.filter(
-        portfolio=portfolio, resumed_at=None, halted_until=None
-    )
+    halts = TradingHalt.objects.filter(portfolio=portfolio, halted_until=None)
+    lasting = halts.filter(resumed_at=None, withdrawn_at=None)
     state = portfolio.trading_state
     if state == TradingState.ACTIVE and lasting.exists():
         halted = str(TradingState.HALTED)

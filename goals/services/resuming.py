@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
-from goals.enums import HaltCause
+from goals.decisions.breaches import Breach
+from goals.enums import HaltCause, LimitCause
 from goals.models import Portfolio, TradingHalt, User
 from goals.services.halts import enforce_limits, follow_halts, write_halt
+from goals.services.limit_changes import REFERENCE, present_reference, write_change
 from goals.services.portfolios import lock_portfolio
-from goals.services.risk_state import read_conditions, read_figures, unresumed_halts
+from goals.services.risk_state import read_conditions, read_figures
 from goals.services.voids import LONGEST_REASON, require_reason
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput, NotFound, TradingNotHalted
@@ -32,7 +34,8 @@ def halt_trading(
         figures = read_figures(portfolio, now)
         risk_state = read_conditions(figures, now)
         name = by or user.username
-        write_halt(figures, HaltCause.PERSON, reason, risk_state, by=name)
+        breach = Breach(HaltCause.PERSON, now, None, reason)
+        write_halt(figures, breach, risk_state, by=name)
         follow_halts(portfolio, now)
     return portfolio
 
@@ -56,7 +59,7 @@ def resume_trading(
         raise InvalidInput("reason", f"is longer than {LONGEST_REASON} characters.")
     portfolio = _lock(user, portfolio_id)
     enforce_limits(portfolio, now)
-    halts = list(unresumed_halts(portfolio, now))
+    halts = list(portfolio.halts.unresumed(now))
     if not halts:
         raise TradingNotHalted(
             f"Trading in portfolio {portfolio.name} is not halted; there is "
@@ -66,6 +69,8 @@ def resume_trading(
     now = max(now, *(halt.halted_at for halt in halts))
     for halt in halts:
         _end(halt, portfolio, now, reason, by or user.username)
+    if any(halt.cause == HaltCause.HARD_DRAWDOWN for halt in halts):
+        _measure_from_here(portfolio, now, by or user.username)
     follow_halts(portfolio, now)
     return portfolio
 
@@ -83,6 +88,20 @@ def _end(
     halt.resumed_unit_value = worth
     halt.resumed_unit_run = figures.account.run
     halt.save()
+
+
+def _measure_from_here(portfolio: Portfolio, now: datetime, by: str) -> None:
+    figures, limits = read_figures(portfolio, now), portfolio.limits
+    write_change(
+        portfolio,
+        cause=LimitCause.RESUME,
+        before=limits,
+        now=now,
+        by=by,
+        reference=present_reference(figures, limits),
+        open_pnl=figures.unrealized_pnl,
+    )
+    portfolio.save(update_fields=[*REFERENCE, "updated_at"])
 
 
 def _lock(user: User, portfolio_id: int) -> Portfolio:

@@ -1,55 +1,33 @@
-"""What the drawdown guard looks at: the fall, the day's loss, and halts in force.
+"""What the guards look at: the floors, the day's loss, and halts in force.
 
-Nothing is written here. The reference peak follows from the ledger and from the last
-resume: nothing of it is kept.
+Nothing is written here.
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
 
-from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
-
-from goals.decisions.accounting import (
-    Account,
-    measure_drawdown_pct,
-    measure_live_unit_value,
-    open_account,
-)
+from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.decisions.guards.base import RiskState
-from goals.decisions.periods import DayPart, following_part
+from goals.decisions.limits import measure_daily_loss_pct, measure_fall_pct
 from goals.decisions.progress import PortfolioFigures
-from goals.enums import EdgeGuard, EntryKind, HaltCause, TradingState
-from goals.models import LedgerDay, LedgerEntry, Portfolio, TradingHalt
-from goals.services.days import (
-    account_at,
-    account_before,
-    days_since,
-    last_day_before,
-    newest_days,
-    roll_ledger,
-)
-from mastertrade.values.money import ONE, ZERO
-
-LARGEST_FALL_PCT = Decimal(100)
-MICROSECOND = timedelta(microseconds=1)
+from goals.enums import EdgeGuard, TradingState
+from goals.models import Portfolio, TradingHalt
+from goals.services.days import account_at, newest_days
+from goals.services.floors import read_floors
+from mastertrade.values.money import ZERO
 
 
 @dataclass(frozen=True)
 class FiguresAt:
-    """The portfolio's figures at a time; without marks they are the realised ones.
-
-    `days` are the newest of the ledger then, where they had to be read.
-    """
+    """The portfolio's figures at a time; without marks they are the realised ones."""
 
     portfolio: Portfolio
     at: datetime
     account: Account
     unrealized_pnl: Decimal
     is_marked: bool
-    days: list[LedgerDay] | None = None
 
     @cached_property
     def portfolio_figures(self) -> PortfolioFigures:
@@ -83,54 +61,38 @@ def read_conditions(figures: FiguresAt, now: datetime) -> RiskState:
     is_active = figures.at >= now and portfolio.trading_state == TradingState.ACTIVE
     halt = None
     if portfolio.last_halted_at is not None and not is_active:
-        find = unresumed_halts if figures.at >= now else halts_in_force
-        halt = find(portfolio, figures.at).first()
+        halts = TradingHalt.objects.filter(portfolio=portfolio)
+        is_now = figures.at >= now
+        in_force = halts.unresumed(now) if is_now else halts.in_force(figures.at)
+        halt = in_force.first()
+    state = read_floors(figures, now)
+    floors, limits, reference = state.floors, state.limits, state.reference
+    daily_loss_pct = None
+    if floors.daily is not None and state.day is not None:
+        daily_loss_pct = measure_daily_loss_pct(
+            limits, state.day, reference.start, floors.live
+        )
     return RiskState(
-        drawdown_pct=read_drawdown_pct(figures, portfolio.soft_drawdown_pct),
-        soft_drawdown_pct=portfolio.soft_drawdown_pct,
-        hard_drawdown_pct=portfolio.hard_drawdown_pct,
+        drawdown_pct=measure_fall_pct(limits, reference, floors.lowest),
+        soft_drawdown_pct=limits.soft_drawdown_pct,
+        hard_drawdown_pct=limits.hard_drawdown_pct,
         record=None,
         edge_guard=EdgeGuard(portfolio.edge_guard),
         halt=None if halt is None else halt.value,
-        daily_loss_pct=read_daily_loss_pct(figures),
-        daily_loss_limit_pct=portfolio.daily_loss_limit_pct,
+        daily_loss_pct=daily_loss_pct,
+        daily_loss_limit_pct=limits.daily_loss_limit_pct,
+        floors=floors,
+        day=state.day,
+        limits=limits,
+        suspected_at=portfolio.suspected_at if figures.at >= now else None,
     )
-
-
-def halts_in_force(portfolio: Portfolio, at: datetime) -> QuerySet[TradingHalt]:
-    """The halts that stop trading at that time, the longest first."""
-    found = TradingHalt.objects.filter(is_in_force(at), portfolio=portfolio)
-    return found.order_by(F("halted_until").desc(nulls_first=True), "halt_id")
-
-
-def unresumed_halts(portfolio: Portfolio, now: datetime) -> QuerySet[TradingHalt]:
-    """The halts that stop trading now, whatever the caller's clock says of their start.
-
-    A request that waited for the portfolio's lock has read its clock before a halt that
-    was written meanwhile.
-    """
-    found = TradingHalt.objects.filter(is_unresumed(now), portfolio=portfolio)
-    return found.order_by(F("halted_until").desc(nulls_first=True), "halt_id")
-
-
-def is_unresumed(now: datetime) -> Q:
-    return Q(resumed_at=None) & (Q(halted_until=None) | Q(halted_until__gt=now))
 
 
 def find_halt(portfolio: Portfolio, at: datetime) -> TradingHalt | None:
     """The longest halt in force then; no statement for one that was never halted."""
     if portfolio.last_halted_at is None:
         return None
-    return halts_in_force(portfolio, at).first()
-
-
-def is_in_force(at: datetime) -> Q:
-    """Begun, neither resumed nor over at that time."""
-    return (
-        Q(halted_at__lte=at)
-        & (Q(resumed_at=None) | Q(resumed_at__gt=at))
-        & (Q(halted_until=None) | Q(halted_until__gt=at))
-    )
+    return TradingHalt.objects.in_force(at).filter(portfolio=portfolio).first()
 
 
 def read_figures(portfolio: Portfolio, at: datetime) -> FiguresAt:
@@ -139,145 +101,8 @@ def read_figures(portfolio: Portfolio, at: datetime) -> FiguresAt:
     if newest is not None and newest > at:
         days = newest_days(portfolio, at)
         account = account_at(portfolio, at, days)
-        return FiguresAt(portfolio, at, account, ZERO, is_marked=False, days=days)
+        return FiguresAt(portfolio, at, account, ZERO, is_marked=False)
     if marked is not None and marked > at:
         return FiguresAt(portfolio, at, portfolio.account, ZERO, is_marked=False)
     unrealized = portfolio.unrealized_pnl
     return FiguresAt(portfolio, at, portfolio.account, unrealized, is_marked=True)
-
-
-def read_drawdown_pct(figures: FiguresAt, matters_from_pct: Decimal) -> Decimal:
-    """The fall below the guard's reference peak, the worse of realised and live.
-
-    The reference never lies above the peak of all times: where the fall below that is
-    less than what matters, it is returned as it is, and nothing needs to be read.
-    Units that are worth nothing at the marks fell by all, whatever a resume began at.
-    """
-    lowest = figures.lowest_unit_value
-    if lowest == 0 and not figures.account.is_ruined:
-        return LARGEST_FALL_PCT
-    overall = measure_drawdown_pct(lowest, figures.account.peak_unit_value)
-    if overall < matters_from_pct:
-        return overall
-    return measure_drawdown_pct(lowest, read_reference_peak(figures))
-
-
-# A cash flow moves no unit value, so it is no new height.
-FIRST_CLOSE_SINCE = Subquery(
-    LedgerEntry.objects.filter(
-        portfolio=OuterRef("portfolio"),
-        kind=EntryKind.TRADE,
-        effective_at__gt=OuterRef("resumed_at"),
-    )
-    .order_by("effective_at")
-    .values("effective_at")[:1]
-)
-
-
-def read_reference_peak(figures: FiguresAt) -> Decimal:
-    """The highest unit value, since the last resume after a hard drawdown if any.
-
-    A resume begins anew at what a unit was worth then. A run of units that began since
-    has a peak of its own.
-    """
-    resumed: Any = (
-        TradingHalt.objects.filter(
-            portfolio=figures.portfolio,
-            cause=HaltCause.HARD_DRAWDOWN,
-            resumed_at__lte=figures.at,
-            resumed_unit_run=figures.account.run,
-        )
-        .annotate(closed_at=FIRST_CLOSE_SINCE)
-        .order_by("-resumed_at", "-halt_id")
-        .first()
-    )
-    if resumed is None:
-        return figures.account.peak_unit_value
-    since = ZERO
-    if resumed.closed_at is not None and resumed.closed_at <= figures.at:
-        since = _highest_from(figures, resumed.closed_at)
-    return max(resumed.resumed_unit_value or ZERO, since)
-
-
-def _highest_from(figures: FiguresAt, since: datetime) -> Decimal:
-    """The highest unit value after any entry of `since` or later, up to the figures."""
-    portfolio = figures.portfolio
-    newest = portfolio.last_entry_at
-    first, last = portfolio.day_part(since), portfolio.day_part(figures.at)
-    behind = days_since(portfolio, following_part(first, portfolio.day_starts_at))
-    whole = behind.filter(day__lte=last.day, last_entry_at__lte=figures.at).aggregate(
-        highest=Max("high_unit_value")
-    )["highest"]
-    parts = {first} if newest is None or newest <= figures.at else {first, last}
-    highest = [_highest_of(figures, part, since) for part in parts]
-    return max([whole or ZERO, *highest])
-
-
-def _highest_of(figures: FiguresAt, part: DayPart, since: datetime) -> Decimal:
-    """The same of one row of days, entry by entry."""
-    portfolio = figures.portfolio
-    kept = last_day_before(portfolio, part)
-    account = open_account(portfolio.opening_balance) if kept is None else kept.account
-    until_at = portfolio.part_start(following_part(part, portfolio.day_starts_at))
-    entries = roll_ledger(
-        portfolio,
-        account,
-        from_at=portfolio.part_start(part),
-        until_at=min(until_at, figures.at + MICROSECOND),
-        each_entry=True,
-    )
-    later = [one.unit_value for one in entries if one.last_entry_at >= since]
-    return max(later, default=ZERO)
-
-
-def read_daily_loss_pct(figures: FiguresAt) -> Decimal | None:
-    """The fall of the live unit value since the trading day began, in percent.
-
-    Since the last resume after a daily loss, if that was today. None without a limit,
-    and where the figures of then cannot be read.
-    """
-    portfolio = figures.portfolio
-    limit = portfolio.daily_loss_limit_pct
-    if limit is None:
-        return None
-    day = portfolio.trading_day(figures.at)
-    began = _read_day_start(figures, day)
-    if began is None:
-        return None
-    reference = began.unit_value
-    if figures.is_marked:
-        unrealized = portfolio.unrealized_at_midnight(day)
-        reference = measure_live_unit_value(began, unrealized)
-    if began.run != figures.account.run:
-        reference = ONE  # what a new run of units begins with
-    began_at = portfolio.day_start(day)
-    if portfolio.last_halted_at is not None and portfolio.last_halted_at >= began_at:
-        reference = _resumed_today(figures, began_at) or reference
-    return measure_drawdown_pct(figures.live_unit_value, reference)
-
-
-def _read_day_start(figures: FiguresAt, day: date) -> Account | None:
-    """The figures when the trading day began; None where rows that must be are not."""
-    portfolio = figures.portfolio
-    days = newest_days(portfolio, figures.at) if figures.days is None else figures.days
-    last_entry_at = portfolio.last_entry_at
-    is_newest = last_entry_at is not None and last_entry_at <= figures.at
-    if is_newest and (not days or days[0].last_entry_at != last_entry_at):
-        return None
-    return account_before(portfolio, portfolio.first_part(day), days)
-
-
-def _resumed_today(figures: FiguresAt, began_at: datetime) -> Decimal | None:
-    """What a unit was worth when trading was resumed after a loss of this day."""
-    return (
-        TradingHalt.objects.filter(
-            portfolio=figures.portfolio,
-            cause=HaltCause.DAILY_LOSS,
-            resumed_at__gte=began_at,
-            resumed_at__lte=figures.at,
-            resumed_unit_run=figures.account.run,
-        )
-        .order_by("-resumed_at", "-halt_id")
-        .values_list("resumed_unit_value", flat=True)
-        .first()
-    )

@@ -12,6 +12,7 @@ from goals.decisions.periods import following_period
 from goals.decisions.progress import status_after, status_at_end
 from goals.enums import GoalStatus, PortfolioKind
 from goals.models import FinancialGoal, Portfolio
+from goals.services.failing import fail_from_start
 from goals.services.goals import LATEST_DATE
 from goals.services.opening import open_period
 from mastertrade.db.transactions import atomic
@@ -157,7 +158,9 @@ def _end(
     """Judge the goal; open the next period's, if it recurs."""
     paused = goal.status == GoalStatus.PAUSED
     goal.status = status_at_end(
-        GoalStatus(goal.status), was_achieved=goal.achieved_at is not None
+        GoalStatus(goal.status),
+        was_achieved=goal.achieved_at is not None,
+        failed=goal.stands_failed,
     )
     goal.ended_at = goal.period_ends_at
     goal.updated_at = as_of
@@ -184,6 +187,7 @@ def _end(
     try:
         with transaction.atomic():
             open_period(following, portfolio, as_of, way=way)
+            fail_from_start(following, portfolio, as_of)
     except InvalidInput as refused:
         # The chain ends here; the goal that is over is judged all the same.
         logger.warning("Goal %s is followed by none: %s", goal.goal_id, refused)

@@ -20,14 +20,13 @@ from django.db.models import (
 
 from goals.enums import TradingState
 from goals.models import Portfolio, TradingHalt
-from goals.services.risk_state import is_unresumed
 
 
 def with_trading_state(
     portfolios: QuerySet[Portfolio], now: datetime
 ) -> QuerySet[Portfolio]:
     """The same portfolios, each with its state at `now` as `state_now`."""
-    lasting = TradingHalt.objects.filter(is_unresumed(now), portfolio=OuterRef("pk"))
+    lasting = TradingHalt.objects.unresumed(now).filter(portfolio=OuterRef("pk"))
     is_over = Q(trading_state=TradingState.HALTED) & ~Exists(lasting)
     state = Case(
         When(is_over, then=Value(str(TradingState.ACTIVE))),

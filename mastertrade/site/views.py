@@ -1,6 +1,6 @@
 """The home page: a user's own portfolios, goals, positions and last decisions.
 
-What is live, and beside it the demo portfolio, which is mixed with nothing.
+What is live, and next to it the demo portfolio, which is mixed with nothing.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Prefetch
+from django.db.models import Exists, OuterRef, Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -27,9 +27,9 @@ from goals.models import (
     TradingHalt,
     User,
 )
+from goals.models.halts import is_in_force
 from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import is_open
-from goals.services.risk_state import is_in_force
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import format_plain
 from trades.enums import TradeStatus
@@ -44,6 +44,7 @@ from trades.replay.wording import (
     percent,
     years_of,
 )
+from trades.sizing_calls.forecasts import is_projectable
 
 MOST_PORTFOLIOS = 12
 TRADING_HALTED = TradingState.HALTED
@@ -201,7 +202,7 @@ def _portfolios_of(user: User, now: datetime, which: Which) -> list[Portfolio]:
 
     Replays have a table of their own.
     """
-    in_force = TradingHalt.objects.filter(is_in_force(now))
+    in_force = TradingHalt.objects.in_force(now)
     halts = Prefetch("halts", in_force.order_by("halt_id"), to_attr="halts_in_force")
     mine = Portfolio.objects.filter(user_id=user.username, **which)
     is_halted = Exists(in_force.filter(portfolio=OuterRef("pk")))
@@ -224,6 +225,7 @@ def _past_halts_of(demo: Portfolio | None, now: datetime) -> list[TradingHalt]:
 
 def _goals_of(of_them: Which, now: datetime) -> list[FinancialGoal]:
     running = FinancialGoal.objects.filter(is_open(now), **of_them)
+    running = running.annotate(not_projected=is_projectable(now) & Q(projected_at=None))
     nearest_first = running.select_related("portfolio").order_by(
         "period_ends_at", "goal_id"
     )
@@ -316,13 +318,7 @@ def _show_goal(
         probability_band=SafeString("") if idle else figures.chance_band(goal, now),
         unreachable=pace.health is Health.UNREACHABLE,
         lacks_money=find_lack_of_money(goal.portfolio) is not None,
-        not_projected=(
-            not idle
-            and goal.projected_at is None
-            and goal.achieved_at is None
-            and goal.period_ends_at is not None
-            and goal.period_starts_at <= now
-        ),
+        not_projected=not idle and goal.not_projected,  # type: ignore[attr-defined]
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
     )

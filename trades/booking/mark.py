@@ -101,7 +101,8 @@ def mark_positions(
     moves: Sequence[GoalMove] = ()
     if moved:
         at = max(at for *_, at in rows)
-        moves = save_live([locked[key] for key in moved], at=at, now=now)
+        marked = [locked[key] for key in moved]
+        moves = save_live(marked, at=at, now=now, by_mark=True)
     return Marked(
         positions=sum(count for _, _, count, _, _ in rows),
         unmarked=tuple(sorted(set(newest) - {symbol for _, symbol, *_ in rows})),

@@ -63,8 +63,10 @@ def open_trade(
     if trade_input.entry_time is not None:
         require_not_future("entry_time", trade_input.entry_time, now)
     entry_time = trade_input.entry_time or newest(locked, now)
-    halt = None if is_fill else refuse_while_halted(locked, now, override=override)
     by = recorded_by or user.username
+    halt = None
+    if not is_fill:
+        halt = refuse_while_halted(locked, now, override=override, by=by)
     return _insert(user, locked, trade_input, digest, entry_time, now, by, halt), True
 
 

@@ -70,7 +70,10 @@ class LiveBroker:
         """Read since when trading is halted; only a close or a decision can halt it."""
         if self.halt_began_at is None:
             lasting = TradingHalt.objects.filter(
-                portfolio_id=self.portfolio_id, halted_until=None, resumed_at=None
+                portfolio_id=self.portfolio_id,
+                halted_until=None,
+                resumed_at=None,
+                withdrawn_at=None,
             )
             first = lasting.aggregate(first=Min("halted_at"))["first"]
             self.halt_began_at = first and in_zone(first, self.time_zone)

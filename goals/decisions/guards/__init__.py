@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from goals.decisions.guards.base import Guard, GuardResult, SizingInputs
 from goals.decisions.guards.bounds import guard_bounds
+from goals.decisions.guards.day_rules import guard_day_rules
 from goals.decisions.guards.drawdown import guard_drawdown
 from goals.decisions.guards.edge import guard_edge
 from goals.decisions.guards.exposure import guard_exposure
@@ -17,6 +18,7 @@ from goals.decisions.guards.exposure import guard_exposure
 GUARDS: dict[str, Guard] = {
     "bounds": guard_bounds,
     "drawdown": guard_drawdown,
+    "day_rules": guard_day_rules,
     "edge": guard_edge,
     "exposure": guard_exposure,
 }
@@ -26,7 +28,7 @@ def apply_guards(
     factor: Decimal, inputs: SizingInputs
 ) -> tuple[tuple[GuardResult, ...], Decimal]:
     """What each guard did to the factor, and the notional that all of them leave."""
-    base_size = inputs.request.base_size
+    base_size = inputs.base_size
     size = base_size * factor
     results = []
     for name, guard in GUARDS.items():

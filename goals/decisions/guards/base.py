@@ -7,24 +7,11 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from goals.decisions.arbitration import GoalState
-from goals.decisions.limits import DayFigures, FloorFigures
+from goals.decisions.limits import DayFigures, FloorFigures, Limits
+from goals.decisions.size_request import SizeRequest
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import EdgeGuard, HaltCause
 from mastertrade.values import in_text
-
-
-@dataclass(frozen=True, slots=True)
-class SizeRequest:
-    """What the caller asks about. Sizes are notional, in the portfolio's currency.
-
-    `price` per unit of the symbol; `lot_step` in units of the symbol.
-    """
-
-    base_size: Decimal
-    price: Decimal | None = None
-    max_size: Decimal | None = None
-    min_size: Decimal | None = None
-    lot_step: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +54,9 @@ class RiskState:
     and live; `daily_loss_pct` that of the live unit value since local midnight. None
     means that it could not be read. `record` is that of the strategy named by
     `record_of`, or without one the portfolio's; None: it was not read. `floors` and
-    `day` are None in decisions logged before there were floors.
+    `day` are None in decisions logged before there were floors. `limits` are those in
+    force then, given where there are rules of the day. `suspected_at`: the first mark
+    at or below a floor, while no second one has confirmed it.
     """
 
     drawdown_pct: Decimal | None
@@ -81,6 +70,8 @@ class RiskState:
     record_of: str | None = None
     floors: FloorFigures | None = None
     day: DayFigures | None = None
+    limits: Limits | None = None
+    suspected_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +87,11 @@ class SizingInputs:
     exposure: Exposure
     risk_state: RiskState
     tables: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def base_size(self) -> Decimal:
+        """The notional asked about, or what it is at the live equity and the stop."""
+        return self.request.measure_base_size(self.exposure.live_equity)
 
 
 @dataclass(frozen=True, slots=True)

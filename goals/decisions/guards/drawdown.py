@@ -1,11 +1,15 @@
 """Halts, the hard and the soft drawdown, the day's loss. Pure."""
 
+from datetime import datetime
 from decimal import Decimal
 
 from goals.decisions.guards.base import GuardAnswer, RiskState, SizingInputs
+from goals.decisions.limits import FloorFigures
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import ONE, ZERO, exactly, format_plain
+
+WHAT_STOPS = "entries stop, exits, stops and imports go on"
 
 
 class DrawdownUnknown(DomainError):
@@ -15,7 +19,7 @@ class DrawdownUnknown(DomainError):
 
 
 class DailyLossUnknown(DomainError):
-    """What the portfolio was worth at local midnight could not be read."""
+    """What the portfolio was worth when the day began could not be read."""
 
     code = "daily_loss_unknown"
 
@@ -32,13 +36,40 @@ def guard_drawdown(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
         (soft, risk_state.hard_drawdown_pct), key=lambda limit: abs(limit - drawdown)
     )
     fallen = f"drawdown {in_text.percent(drawdown, nearest)}"
-    if drawdown < soft:
-        reason = f"{fallen} is below soft_drawdown_pct {format_plain(soft)} %"
+    floors = risk_state.floors
+    left = "" if floors is None else f"; {_room_in_words(floors)}"
+    is_soft = drawdown >= soft if floors is None else floors.lowest <= floors.soft
+    if not is_soft:
+        reason = f"{fallen} is below soft_drawdown_pct {format_plain(soft)} %{left}"
         return GuardAnswer(factor, reason)
     reason = (
         f"{fallen} reached soft_drawdown_pct {format_plain(soft)} %: no factor above 1"
+        f"{left}"
     )
     return GuardAnswer(min(factor, ONE), reason)
+
+
+def _room_in_words(floors: FloorFigures) -> str:
+    """How far the floor is away, in money and in percent of what is there."""
+    equity = _equity_in_words(floors, floors.lowest, floors.hard)
+    floor = in_text.money(floors.money(floors.hard), floors.currency)
+    if floors.lowest <= 0:
+        return f"{equity} is above the floor of {floor}"
+    room = in_text.ratio((floors.lowest - floors.hard) / floors.lowest)
+    return f"{equity} may fall {room} more, to the floor of {floor}"
+
+
+def _equity_in_words(floors: FloorFigures, value: Decimal, floor: Decimal) -> str:
+    """The equity that is tested, on its side of a floor."""
+    which = "live equity" if value == floors.live != floors.closed else "equity"
+    against = floors.money(floor)
+    return f"{which} {in_text.money(floors.money(value), floors.currency, against)}"
+
+
+def _at_floor(floors: FloorFigures, value: Decimal, floor: Decimal, which: str) -> str:
+    equity = _equity_in_words(floors, value, floor)
+    shown = in_text.money(floors.money(floor), floors.currency)
+    return f"{equity} is at or below {which} of {shown}: "
 
 
 def find_halt_reason(risk_state: RiskState) -> str | None:
@@ -46,35 +77,59 @@ def find_halt_reason(risk_state: RiskState) -> str | None:
     halt = risk_state.halt
     if halt is not None:
         until = "a person resumes it" if halt.until is None else f"{halt.until:%FT%TZ}"
-        return f"trading is halted since {halt.since:%FT%TZ} until {until}: " + (
-            halt.reason
+        return (
+            f"trading is halted since {halt.since:%FT%TZ} until {until}: "
+            f"{halt.reason.rstrip('.')}; {WHAT_STOPS}"
         )
-    return find_hard_breach(risk_state) or find_daily_breach(risk_state)
+    reached = find_hard_breach(risk_state) or find_daily_breach(risk_state)
+    if reached is None or risk_state.suspected_at is None:
+        return reached
+    return f"{reached}; {find_waiting_reason(risk_state.suspected_at)}; {WHAT_STOPS}"
+
+
+def find_waiting_reason(suspected_at: datetime) -> str:
+    """What a breach that one mark shows waits for."""
+    return (
+        f"one mark shows it, since {suspected_at:%FT%TZ}: a second one at least 5 "
+        "seconds later, or 60 seconds without one that contradicts it, halts trading"
+    )
 
 
 def find_hard_breach(risk_state: RiskState) -> str | None:
-    """The fall has reached the hard limit: how far; None where it has not."""
+    """The hard floor is reached: how far; None where it is not."""
     drawdown, hard = risk_state.drawdown_pct, risk_state.hard_drawdown_pct
+    floors = risk_state.floors
     if drawdown is None:
         raise DrawdownUnknown("The drawdown of this portfolio could not be read.")
-    if drawdown < hard:
+    if drawdown < hard if floors is None else floors.lowest > floors.hard:
         return None
+    at_floor = ""
+    if floors is not None:
+        at_floor = _at_floor(floors, floors.lowest, floors.hard, "the floor")
     return (
-        f"drawdown {in_text.percent(drawdown, hard)} reached hard_drawdown_pct "
-        f"{format_plain(hard)} %"
+        f"{at_floor}drawdown {in_text.percent(drawdown, hard)} reached "
+        f"hard_drawdown_pct {format_plain(hard)} %"
     )
 
 
 def find_daily_breach(risk_state: RiskState) -> str | None:
-    """The day's loss has reached its limit: how much; None where it has not."""
+    """The day's floor is reached: how much was lost; None where it is not."""
     limit, loss = risk_state.daily_loss_limit_pct, risk_state.daily_loss_pct
+    floors, day = risk_state.floors, risk_state.day
     if limit is None:
         return None
     if loss is None:
         raise DailyLossUnknown("The day's loss of this portfolio could not be read.")
-    if loss < limit:
-        return None
+    if floors is None or floors.daily is None or day is None:
+        if loss < limit:
+            return None
+        at_floor, since = "", "local midnight"
+    else:
+        if floors.live > floors.daily:
+            return None
+        at_floor = _at_floor(floors, floors.live, floors.daily, "the day's floor")
+        since = f"{day.began_at:%FT%TZ}"
     return (
-        f"a loss of {in_text.percent(loss, limit)} since local midnight reached "
+        f"{at_floor}a loss of {in_text.percent(loss, limit)} since {since} reached "
         f"daily_loss_limit_pct {format_plain(limit)} %"
     )

@@ -66,6 +66,6 @@ DROP TABLE resumed
 
 
 class Migration(migrations.Migration):
-    dependencies = [("trades", "0019_trade_entries")]
+    dependencies = [("trades", "0020_cubes_of_growths")]
 
     operations = [migrations.RunSQL(CARRY_OVER, migrations.RunSQL.noop)]

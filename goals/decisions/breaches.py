@@ -1,0 +1,64 @@
+"""Limits that were reached: what halts entries, since when and until when. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from goals.decisions.guards.base import RiskState
+from goals.decisions.guards.day_rules import find_day_rule_breaches
+from goals.decisions.guards.drawdown import find_daily_breach, find_hard_breach
+from goals.decisions.limits import Limits
+from goals.enums import DailyOnBreach, HaltCause, OnBreach
+
+# A halt that a mark causes waits for a second mark that much later by its own time, or
+# for so long by the clock without one that contradicts it.
+SECOND_MARK_AFTER = timedelta(seconds=5)
+LONGEST_WAIT = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """One limit reached at a time, and why in words.
+
+    `until` None: a person resumes trading. `fails`: the goals whose period contains it
+    fail.
+    """
+
+    cause: HaltCause
+    at: datetime
+    until: datetime | None
+    reason: str
+    fails: bool = False
+
+
+def find_breaches(
+    limits: Limits, risk_state: RiskState, at: datetime, day_ends_at: datetime
+) -> Iterator[Breach]:
+    """The limits that these conditions have reached, as breaches of `at`.
+
+    `day_ends_at` is the first instant of the trading day that follows.
+    """
+    hard = find_hard_breach(risk_state)
+    if hard is not None:
+        fails = limits.on_breach is OnBreach.FAIL
+        yield Breach(HaltCause.HARD_DRAWDOWN, at, None, hard, fails)
+    daily = find_daily_breach(risk_state)
+    if daily is not None:
+        fails = limits.daily_on_breach is DailyOnBreach.FAIL
+        until = None if fails else day_ends_at
+        yield Breach(HaltCause.DAILY_LOSS, at, until, daily, fails)
+    for rule in find_day_rule_breaches(risk_state):
+        yield Breach(rule.cause, at, rule.until, rule.reason)
+
+
+def rests_on_marks(cause: HaltCause, risk_state: RiskState) -> bool:
+    """Whether the limit was reached by open positions at their marks, not by closes."""
+    floors = risk_state.floors
+    if floors is None or not floors.is_live:
+        return False
+    match cause:
+        case HaltCause.HARD_DRAWDOWN:
+            return floors.closed > floors.hard
+        case HaltCause.DAILY_LOSS:
+            return floors.daily is not None and floors.closed > floors.daily
+    return False

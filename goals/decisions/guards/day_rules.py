@@ -1,0 +1,95 @@
+"""A day's profit lock, its number of trades, a pause after losses in a row. Pure."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from goals.decisions.guards.base import GuardAnswer, RiskState, SizingInputs
+from goals.decisions.guards.drawdown import WHAT_STOPS
+from goals.decisions.limits import DayFigures, Limits
+from goals.enums import HaltCause
+from mastertrade.values import in_text
+from mastertrade.values.exceptions import DomainError
+from mastertrade.values.money import HUNDRED, ZERO, exactly, format_plain
+
+
+class DayUnknown(DomainError):
+    """The trading day's figures could not be read."""
+
+    code = "day_unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class DayRuleBreach:
+    """A rule of the day that stops entries, until when, and why in words."""
+
+    cause: HaltCause
+    until: datetime
+    reason: str
+
+
+def guard_day_rules(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
+    """Nothing while a rule of the day stops entries."""
+    limits = inputs.risk_state.limits
+    if limits is None or not limits.has_day_rules:
+        return GuardAnswer(factor, "no rule of the day is set")
+    for breach in find_day_rule_breaches(inputs.risk_state):
+        until = f"until {breach.until:%FT%TZ}"
+        reason = f"{breach.reason}, {until}: {WHAT_STOPS}"
+        return GuardAnswer(ZERO, reason)
+    return GuardAnswer(factor, "inside the rules of the day")
+
+
+def find_day_rule_breaches(risk_state: RiskState) -> Iterator[DayRuleBreach]:
+    """The rules of the day that stop entries at the time of the figures."""
+    limits, day = risk_state.limits, risk_state.day
+    if limits is None or not limits.has_day_rules:
+        return
+    if day is None:
+        raise DayUnknown("The trading day of this portfolio could not be read.")
+    locked = _find_profit_lock(limits, day)
+    if locked is not None:
+        yield DayRuleBreach(HaltCause.PROFIT_LOCK, day.ends_at, locked)
+    most = limits.max_trades_per_day
+    if most is not None and day.trades >= most:
+        reason = f"{_count(day.trades, 'trade')} of the day reached max_trades_per_day"
+        yield DayRuleBreach(HaltCause.TRADES_PER_DAY, day.ends_at, f"{reason} {most}")
+    yield from _find_pause(limits, day)
+
+
+@exactly
+def _find_profit_lock(limits: Limits, day: DayFigures) -> str | None:
+    """By closed values: what was locked is not given back to an open loss."""
+    pct, anchor = limits.daily_profit_lock_pct, day.anchor_closed
+    if (
+        pct is None
+        or anchor <= 0
+        or day.high_closed * HUNDRED < anchor * (HUNDRED + pct)
+    ):
+        return None
+    profit = (day.high_closed / anchor - 1) * HUNDRED
+    return (
+        f"a profit of {in_text.percent(profit, pct)} since the day began reached "
+        f"daily_profit_lock_pct {format_plain(pct)} %"
+    )
+
+
+def _find_pause(limits: Limits, day: DayFigures) -> Iterator[DayRuleBreach]:
+    most, last = limits.pause_after_losses, day.last_loss_at
+    if most is None or last is None or day.losses_in_a_row < most:
+        return
+    until = day.ends_at
+    if limits.pause_minutes is not None:
+        until = last + timedelta(minutes=limits.pause_minutes)
+    if day.at is not None and until <= day.at:
+        return
+    reason = (
+        f"{_count(day.losses_in_a_row, 'loss', 'losses')} in a row, the last at "
+        f"{last:%FT%TZ}, reached pause_after_losses {most}"
+    )
+    yield DayRuleBreach(HaltCause.LOSSES_IN_A_ROW, until, reason)
+
+
+def _count(number: int, one: str, more: str = "") -> str:
+    return f"{number} {one if number == 1 else more or one + 's'}"

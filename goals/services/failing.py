@@ -1,0 +1,137 @@
+"""Goals that fail by a breach of a limit, and that are undone with it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import Q
+
+from goals.decisions.periods import local_date
+from goals.decisions.progress import status_rebuilt
+from goals.enums import GoalStatus, HistoryKind
+from goals.models import (
+    FinancialGoal,
+    GoalProgressHistory,
+    Portfolio,
+    TradingHalt,
+)
+from goals.services.ledger import GoalMove
+
+
+def failing_halts(portfolio: Portfolio, since: datetime | None) -> list[TradingHalt]:
+    """The halts by which goals fail, oldest first, withdrawn ones apart."""
+    halts = portfolio.halts.filter(withdrawn_at=None, figures__fails=True)
+    if since is not None:
+        halts = halts.filter(halted_at__gte=since)
+    return list(halts.order_by("halted_at", "halt_id"))
+
+
+def follow_failures(
+    portfolio: Portfolio,
+    *,
+    since: datetime | None,
+    now: datetime,
+    reason: str = "",
+    moves: Sequence[GoalMove] = (),
+) -> list[GoalMove]:
+    """Let goals fail, or stand again, by the halts there are; returns who changed.
+
+    The portfolio is locked. Goals whose period ended before `since` are left as they
+    are (None: all are looked at). `moves` are goals the caller has locked and saved:
+    these change in place. With a `reason` the history gets a `restated` row.
+    """
+    goals = (
+        FinancialGoal.objects.locked()
+        .filter(portfolio=portfolio)
+        .exclude(status=GoalStatus.CANCELLED)
+    )
+    if since is not None:
+        goals = goals.filter(Q(period_ends_at__gt=since) | Q(period_ends_at=None))
+    known = {move.goal.pk: move.goal for move in moves}
+    found = [known.get(goal.pk, goal) for goal in goals]
+    begins = min((goal.period_starts_at for goal in found), default=since)
+    halts = failing_halts(portfolio, begins) if found else []
+    return [
+        move
+        for goal in found
+        if (move := _fail(goal, portfolio, halts, now, reason)) is not None
+    ]
+
+
+def fail_from_start(goal: FinancialGoal, portfolio: Portfolio, now: datetime) -> None:
+    """Let a goal that was just made fail by a breach that its period contains."""
+    last = portfolio.last_halted_at
+    if last is None or last < goal.period_starts_at:
+        return
+    halts = failing_halts(portfolio, goal.period_starts_at)
+    _fail(goal, portfolio, halts, now, "")
+
+
+def describe_failure(goal: FinancialGoal) -> str:
+    """When and why a goal failed, and what would undo it: two sentences."""
+    halts = TradingHalt.objects.filter(
+        portfolio=goal.portfolio_id,
+        withdrawn_at=None,
+        figures__fails=True,
+        halted_at=goal.failed_at or goal.updated_at,
+    )
+    halt = halts.order_by("halt_id").first()
+    why = "" if halt is None else f": {halt.reason.rstrip('.')}"
+    return (
+        f"Goal {goal.pk} failed at {goal.failed_at:%FT%TZ}{why}. It stands until what "
+        "caused it is voided or corrected."
+    )
+
+
+def _fail(
+    goal: FinancialGoal,
+    portfolio: Portfolio,
+    halts: Sequence[TradingHalt],
+    now: datetime,
+    reason: str,
+) -> GoalMove | None:
+    begins_at = _begins_at(goal, portfolio)
+    first = next(
+        (
+            halt
+            for halt in halts
+            if begins_at <= halt.halted_at and goal.period.contains(halt.halted_at)
+        ),
+        None,
+    )
+    failed_at = None if first is None else first.halted_at
+    if failed_at == goal.failed_at:
+        return None
+    status_before, goal.failed_at = GoalStatus(goal.status), failed_at
+    goal.status = status_rebuilt(
+        status_before,
+        achieved=goal.achieved_at is not None,
+        ended=goal.ended_at is not None,
+        failed=goal.stands_failed,
+    )
+    goal.updated_at = now
+    goal.save(update_fields=["status", "failed_at", "updated_at"])
+    move = GoalMove(goal, goal.progress, goal.progress, status_before)
+    if move.turned is None:
+        return None
+    note = move.turned if first is None else f"{move.turned} {first.reason}."
+    at = failed_at or portfolio.last_entry_at or now
+    GoalProgressHistory.objects.create(
+        goal=goal,
+        kind=HistoryKind.RESTATED if reason else HistoryKind.CHANGE,
+        snapshot_date=local_date(at, portfolio.time_zone),
+        effective_at=at,
+        recorded_at=now,
+        current_value=goal.current_value,
+        target_value=goal.target_value,
+        progress_pct=goal.progress_pct,
+        note=f"{reason}; {note}" if reason else note,
+    )
+    return move
+
+
+def _begins_at(goal: FinancialGoal, portfolio: Portfolio) -> datetime:
+    """A goal made for today begins when it is made, not with what failed before."""
+    made_today = goal.start_date == local_date(goal.created_at, portfolio.time_zone)
+    if made_today and goal.previous_goal_id is None:
+        return max(goal.period_starts_at, goal.created_at)
+    return goal.period_starts_at

@@ -1,0 +1,99 @@
+"""What raises the reference of a portfolio's floor: entries, days that end, marks."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from goals.decisions.accounting import Account
+from goals.decisions.breaches import SECOND_MARK_AFTER
+from goals.decisions.limits import (
+    FloorReference,
+    Limits,
+    follow_entry,
+    live_value,
+    raise_peak,
+)
+from goals.enums import DailyLossAnchor, DrawdownMode, MarkRole, ValuedBy
+from goals.models import Portfolio
+from goals.services.floors import apply_reference, reference_at
+from goals.services.limit_marks import keep_mark
+
+
+def follow_booking(
+    portfolio: Portfolio,
+    before: Account,
+    reference: FloorReference,
+    at: datetime,
+    *,
+    is_close: bool,
+) -> None:
+    """Let the reference follow an entry at `at` that the figures contain. Unsaved.
+
+    `before` and `reference` are the account and the reference of right before it.
+    """
+    limits = portfolio.limits
+    followed = follow_entry(
+        limits, reference, before, portfolio.account, at, is_close=is_close
+    )
+    apply_reference(portfolio, followed)
+    portfolio.pending_high_at = portfolio.pending_high_pnl = None
+    keep_day_start(portfolio, limits, at)
+
+
+def follow_mark(portfolio: Portfolio, at: datetime, *, by_mark: bool) -> None:
+    """Let the reference follow open positions at their marks of `at`. Unsaved.
+
+    A live high counts once a second mark, at least 5 seconds later, is above the peak
+    too: the lower one of the two. That one is stored, and what the day began with.
+    """
+    limits, reference = portfolio.limits, reference_at(portfolio, at)
+    if by_mark and limits.drawdown_mode is DrawdownMode.TRAILING:
+        reference = _confirm_high(portfolio, limits, reference, at)
+    apply_reference(portfolio, reference)
+    keep_day_start(portfolio, limits, at)
+
+
+def _confirm_high(
+    portfolio: Portfolio, limits: Limits, reference: FloorReference, at: datetime
+) -> FloorReference:
+    def live(open_pnl: Decimal) -> Decimal:
+        return live_value(limits.floor_in, portfolio.account, open_pnl)
+
+    open_pnl = portfolio.unrealized_pnl
+    waiting = portfolio.pending_high_at
+    is_above = live(open_pnl) > reference.peak
+    if is_above and waiting is not None and at - waiting >= SECOND_MARK_AFTER:
+        marks = [(waiting, portfolio.pending_high_pnl), (at, open_pnl)]
+        lower_at, lower_pnl = min(marks, key=lambda mark: mark[1])
+        keep_mark(portfolio, MarkRole.HIGH, lower_at, lower_pnl)
+        reference = raise_peak(limits, reference, live(lower_pnl))
+        is_above, waiting = live(open_pnl) > reference.peak, None
+    if not is_above:
+        portfolio.pending_high_at = portfolio.pending_high_pnl = None
+    elif waiting is None:
+        portfolio.pending_high_at, portfolio.pending_high_pnl = at, open_pnl
+    return reference
+
+
+def keep_day_start(portfolio: Portfolio, limits: Limits, at: datetime) -> None:
+    """Store the open profit that the trading day of the marks began with, if it is new.
+
+    Only where a limit looks at it.
+    """
+    if not portfolio.has_new_midnight or not needs_day_start(limits):
+        return
+    day = portfolio.revalued_day or portfolio.trading_day(at)
+    open_pnl = portfolio.midnight_unrealized_pnl
+    keep_mark(portfolio, MarkRole.DAY_START, portfolio.day_start(day), open_pnl)
+    portfolio.has_new_midnight = False
+
+
+def needs_day_start(limits: Limits) -> bool:
+    """Whether a limit looks at the live value that a day began with."""
+    by_day_end = (limits.drawdown_mode, limits.end_of_day_of) == (
+        DrawdownMode.END_OF_DAY,
+        ValuedBy.LIVE,
+    )
+    has_daily = limits.daily_loss_limit_pct is not None
+    return by_day_end or (
+        has_daily and limits.daily_loss_anchor is not DailyLossAnchor.BALANCE
+    )

@@ -1,0 +1,285 @@
+"""A portfolio's floors now and at any past time, and what they are measured from."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from goals.decisions.accounting import Account
+from goals.decisions.limits import (
+    DayFigures,
+    FloorFigures,
+    FloorReference,
+    Limits,
+    closed_value,
+    live_value,
+    measure_daily_floor,
+    measure_floor,
+    measure_soft_floor,
+    money_per_value,
+    raise_peak,
+)
+from goals.decisions.periods import ONE_DAY
+from goals.enums import (
+    DrawdownMode,
+    FloorIn,
+    HaltCause,
+    MarkRole,
+    ValuedBy,
+)
+from goals.models import LedgerDay, LimitMark, Portfolio, TradingHalt
+from goals.services.day_trades import DayTrades, read_day_trades
+from goals.services.days import account_before, newest_days, roll_ledger
+from mastertrade.values.money import MONEY, ONE, UNIT_VALUE, ZERO, exactly, round_to
+
+if TYPE_CHECKING:  # risk_state reads floors
+    from goals.services.risk_state import FiguresAt
+
+MICROSECOND = timedelta(microseconds=1)
+
+
+class FloorsState(NamedTuple):
+    """Where a portfolio is between its floors, and what they follow from.
+
+    `day` is None where no rule of the limits looks at the day.
+    """
+
+    floors: FloorFigures
+    day: DayFigures | None
+    limits: Limits
+    reference: FloorReference
+
+
+def read_floors(
+    figures: "FiguresAt", now: datetime, *, with_day: bool = False
+) -> FloorsState:
+    """The floors at the time of the figures, by the limits in force then.
+
+    No statement for the present where no rule looks at the day, else one, and one more
+    for the day's trades where a rule counts them (or `with_day`). A past time takes the
+    dated limits and what raised their reference until then.
+    """
+    portfolio, at = figures.portfolio, figures.at
+    is_present = at >= now and portfolio.unit_run == figures.account.run
+    if is_present:
+        limits, reference = portfolio.limits, reference_at(portfolio, at)
+    else:
+        limits, reference = portfolio.limits, portfolio.floor_reference
+    day = None
+    if with_day or looks_at_day(limits):
+        day = _read_day(figures, limits, reference, counted=with_day)
+    return FloorsState(
+        _measure(figures, limits, reference, day), day, limits, reference
+    )
+
+
+def looks_at_day(limits: Limits) -> bool:
+    """Whether a rule needs the day's figures."""
+    return limits.daily_loss_limit_pct is not None or limits.has_day_rules
+
+
+def _counts_trades(limits: Limits) -> bool:
+    return (limits.max_trades_per_day, limits.pause_after_losses) != (None, None)
+
+
+@exactly
+def _measure(
+    figures: "FiguresAt",
+    limits: Limits,
+    reference: FloorReference,
+    day: DayFigures | None,
+) -> FloorFigures:
+    account = figures.account
+    closed = closed_value(limits.floor_in, account)
+    live = closed
+    if figures.is_marked:
+        live = live_value(limits.floor_in, account, figures.unrealized_pnl)
+    daily = None
+    if day is not None:
+        daily = measure_daily_floor(limits, day, reference.start)
+    return FloorFigures(
+        closed=closed,
+        live=live,
+        hard=measure_floor(limits, reference),
+        soft=measure_soft_floor(limits, reference),
+        daily=daily,
+        money_per_value=money_per_value(limits.floor_in, account),
+        is_live=figures.is_marked,
+        currency=figures.portfolio.currency,
+    )
+
+
+def is_at_floor(portfolio: Portfolio, now: datetime) -> bool:
+    """Whether a drawdown floor is reached now; no statement."""
+    limits, account = portfolio.limits, portfolio.account
+    closed = closed_value(limits.floor_in, account)
+    live = live_value(limits.floor_in, account, portfolio.unrealized_pnl)
+    reference = reference_at(portfolio, now)
+    return min(closed, live) <= measure_floor(limits, reference)
+
+
+def reference_at(portfolio: Portfolio, at: datetime) -> FloorReference:
+    """The stored reference, raised by the trading days that ended since. Unsaved.
+
+    The newest entry and the newest mark must not be later than `at`.
+    """
+    limits, reference = portfolio.limits, portfolio.floor_reference
+    if limits.drawdown_mode is not DrawdownMode.END_OF_DAY:
+        return reference
+    day = portfolio.trading_day(at)
+    began_at = portfolio.day_start(day)
+    newest = portfolio.last_entry_at
+    is_behind = newest is not None and newest >= began_at  # raised by that entry
+    is_before = reference.set_at is not None and reference.set_at >= began_at
+    if is_behind or is_before:
+        return reference
+    value = closed_value(limits.floor_in, portfolio.account)
+    if limits.end_of_day_of is ValuedBy.LIVE:
+        open_pnl = portfolio.unrealized_at_midnight(day)
+        value = live_value(limits.floor_in, portfolio.account, open_pnl)
+    return raise_peak(limits, reference, value)
+
+
+def apply_reference(portfolio: Portfolio, reference: FloorReference) -> None:
+    """Measure the portfolio's floor from it from now on. Unsaved."""
+    portfolio.floor_set_at = reference.set_at
+    portfolio.floor_start_value = reference.start
+    portfolio.floor_peak_value = reference.peak
+    portfolio.floor_locked = reference.locked
+
+
+def _read_day(
+    figures: "FiguresAt", limits: Limits, reference: FloorReference, *, counted: bool
+) -> DayFigures | None:
+    """The trading day so far; None where its figures must be there and are not."""
+    portfolio, at, floor_in = figures.portfolio, figures.at, limits.floor_in
+    day = portfolio.trading_day(at)
+    began_at, ends_at = portfolio.day_start(day), portfolio.day_start(day + ONE_DAY)
+    rows = newest_days(portfolio, at)
+    newest = portfolio.last_entry_at
+    is_newest = newest is not None and newest <= at
+    if is_newest and (not rows or rows[0].last_entry_at != newest):
+        return None
+    today = [row for row in rows if row.last_entry_at >= began_at]
+    began = account_before(portfolio, portfolio.first_part(day), rows)
+    closed = closed_value(floor_in, began)
+    live = live_value(floor_in, began, _open_pnl_at_start(figures, day, began_at))
+    if began.run != figures.account.run:  # what the new run of units began with
+        closed = live = reference.start if reference.run == figures.account.run else ONE
+    resumed = _resumed_since(figures, began_at)
+    anchor = _newest_of(resumed, ANCHORED)
+    if anchor is not None and anchor.resumed_unit_value is not None:
+        closed = live = _value_of_units(floor_in, figures.account, anchor)
+    since = None if anchor is None else anchor.resumed_at
+    trades = DayTrades(0, 0, None)
+    if counted or _counts_trades(limits):
+        trades = read_day_trades(
+            portfolio,
+            entered_since=_resumed_at(resumed, HaltCause.TRADES_PER_DAY) or began_at,
+            ended_since=_resumed_at(resumed, HaltCause.LOSSES_IN_A_ROW) or began_at,
+            at=at,
+        )
+    return DayFigures(
+        began_at=began_at,
+        ends_at=ends_at,
+        anchor_live=live,
+        anchor_closed=closed,
+        high_closed=max(closed, _highest_close(figures, limits, today, began, since)),
+        trades=trades.entered,
+        losses_in_a_row=trades.losses,
+        last_loss_at=trades.last_loss_at,
+        at=at,
+    )
+
+
+def high_of(limits: Limits, row: LedgerDay) -> Decimal:
+    """The highest closed value after an entry of the row that may raise a peak."""
+    if limits.floor_in is FloorIn.UNITS:
+        return Decimal(row.high_unit_value)
+    return Decimal(row.high_closed or ZERO)
+
+
+# Causes whose resume is what the day is measured from.
+ANCHORED = (HaltCause.DAILY_LOSS, HaltCause.HARD_DRAWDOWN, HaltCause.PROFIT_LOCK)
+
+
+def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> Decimal:
+    """The unrealised profit when the day began, as far as marks are known."""
+    if figures.is_marked:
+        open_pnl: Decimal = figures.portfolio.unrealized_at_midnight(day)
+        return open_pnl
+    stored = LimitMark.objects.filter(
+        portfolio=figures.portfolio, role=MarkRole.DAY_START, at=began_at
+    )
+    kept: Decimal | None = stored.values_list("open_pnl", flat=True).first()
+    return kept or ZERO
+
+
+def _resumed_since(figures: "FiguresAt", began_at: datetime) -> list[TradingHalt]:
+    """The halts that a person ended in the day, the newest resume first."""
+    last = figures.portfolio.last_halted_at
+    set_at = figures.portfolio.floor_set_at
+    is_recent = last is not None and last >= began_at
+    if not is_recent and (last is None or set_at is None or set_at < began_at):
+        return []  # a hard drawdown of before that is resumed sets a reference
+    resumed = TradingHalt.objects.filter(
+        portfolio=figures.portfolio,
+        withdrawn_at=None,
+        resumed_at__gte=began_at,
+        resumed_at__lte=figures.at,
+        resumed_unit_run=figures.account.run,
+    )
+    return list(resumed.order_by("-resumed_at", "-halt_id"))
+
+
+def _newest_of(
+    resumed: Sequence[TradingHalt], causes: Sequence[HaltCause]
+) -> TradingHalt | None:
+    of_causes = [halt for halt in resumed if halt.cause in causes]
+    # Of one resume, a day's loss was measured by the live value.
+    newest = [one for one in of_causes if one.resumed_at == of_causes[0].resumed_at]
+    by_loss = [one for one in newest if one.cause == HaltCause.DAILY_LOSS]
+    return next(iter([*by_loss, *newest]), None)
+
+
+def _resumed_at(resumed: Sequence[TradingHalt], cause: HaltCause) -> datetime | None:
+    halt = _newest_of(resumed, (cause,))
+    return None if halt is None else halt.resumed_at
+
+
+@exactly
+def _value_of_units(floor_in: FloorIn, account: Account, halt: TradingHalt) -> Decimal:
+    worth = Decimal(halt.resumed_unit_value or ZERO)
+    if floor_in is FloorIn.UNITS:
+        return worth
+    return round_to(round_to(worth * account.units, MONEY), UNIT_VALUE)
+
+
+def _highest_close(
+    figures: "FiguresAt",
+    limits: Limits,
+    today: Sequence[LedgerDay],
+    began: Account,
+    since: datetime | None,
+) -> Decimal:
+    """The highest closed value of the day, after entries later than `since`."""
+    if not today:
+        return ZERO
+    run = figures.account.run
+    is_whole = today[0].last_entry_at <= figures.at and began.run == run
+    if is_whole and since is None:
+        return max((high_of(limits, row) for row in today), default=ZERO)
+    portfolio = figures.portfolio
+    entries = roll_ledger(
+        portfolio,
+        began,
+        from_at=portfolio.day_start(portfolio.trading_day(figures.at)),
+        until_at=figures.at + MICROSECOND,
+        each_entry=True,
+    )
+    values = [
+        closed_value(limits.floor_in, entry.account)
+        for entry in entries
+        if entry.unit_run == run and (since is None or entry.last_entry_at > since)
+    ]
+    return max(values, default=ZERO)
