@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mastertrade.web import uploads
-from tests.http import Trader, made_once, make_trader, unthrottled  # noqa: F401, made_once
+from tests.http import Trader, made_once, make_trader, unthrottled  # noqa: F401
 from trades.api.views.uploads import CSVBodyParser
 
 FORM = {"format": "freqtrade", "portfolio": "crypto"}
