@@ -96,7 +96,7 @@ class FinancialGoal(models.Model):
         default=AfterAchieved.PROTECT,
         choices=columns.choices(AfterAchieved),
     )
-    # What the projection last said: the probability to touch the goal by its deadline
+    # The last projection: the probability to touch the goal by its deadline
     # (a ratio; null where there is none), its band (the 10 % and the 90 %
     # quantile), from how many closed trades, and whether it was given up.
     probability = models.DecimalField(

@@ -192,6 +192,6 @@ class TradingNotHalted(DomainError):
 
 
 class FillMissing(DomainError):
-    """A bot told a fill, but not the ones before it; nothing was booked."""
+    """A bot sent a fill, but not the ones before it; nothing was booked."""
 
     code = "fill_missing"
