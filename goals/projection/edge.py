@@ -2,7 +2,7 @@
 
 A growth is what a trade did to the unit value, at factor 1 (a ratio,
 not percent). Few trades say little, so the mean is shrunk towards no edge at all, and
-nothing is said below `FEWEST_TRADES`.
+there is no estimate below `FEWEST_TRADES`.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from goals.decisions.trade_record import (
 from goals.projection.edge_guard import Records, allow_more
 from goals.projection.types import Floats, Numbers
 
-# A record longer than this is told by as many outcomes, each the mean of its share.
+# A record longer than this is merged into as many outcomes, each the mean of its share.
 MOST_OUTCOMES = 41
 # A tilt that moves weights by more than this (in natural logarithms) says nothing.
 STRONGEST_TILT = 30.0

@@ -79,7 +79,7 @@ from goals.services.rollover import MOST_IN_A_RUN
 from mastertrade.values import money
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.validation import EARLIEST_YEAR
-from mastertrade.web import channels
+from mastertrade.web import connections
 from mastertrade.web.server import MOST_CONNECTIONS
 from strategies.decisions.selection import (
     PROFILE_SHIFTS,
@@ -526,9 +526,9 @@ def test_bodies_and_connections() -> None:
     assert rows == [
         [MOST_CONNECTIONS],
         [settings.CONNECTIONS_PER_ADDRESS],
-        [channels.HEAD_SECONDS],
-        [channels.BODY_SECONDS, channels.SLOWEST_BODY],
-        [channels.IDLE_SECONDS],
+        [connections.HEAD_SECONDS],
+        [connections.BODY_SECONDS, connections.SLOWEST_BODY],
+        [connections.IDLE_SECONDS],
     ]
     most = numbers(section(RULES, "Tokens"))
     assert most == [settings.TOKENS_PER_USER] * 2
