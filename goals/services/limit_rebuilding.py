@@ -1,21 +1,40 @@
 """Floors, their references and halts made again from a ledger that was rebuilt."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from goals.decisions.limit_walk import LimitWalk
 from goals.models import LedgerDay, LimitChange, Portfolio, TradingHalt
 from goals.services.floors import apply_reference
 from goals.services.ledger import GoalMove
-from goals.services.limit_history import read_history, walk_limits
+from goals.services.limit_history import LimitHistory, follows_peak, walk_limits
 from goals.services.restating import apply_breaches
 
 REFERENCE = ("floor_set_at", "floor_start_value", "floor_peak_value", "floor_locked")
 PENDING = ("pending_high_at", "pending_high_pnl")
 
 
+def follow_ledger_peak(portfolio: Portfolio, history: LimitHistory) -> None:
+    """Measure the floor from the ledger's peak, where nothing else was ever set.
+
+    Unsaved: so that it is written with the other figures.
+    """
+    opening = history.opening.reference
+    is_set = any(change.reference is not None for change in history.changes)
+    if (
+        opening is None
+        or is_set
+        or not follows_peak(history.opening, portfolio.account)
+    ):
+        return
+    apply_reference(portfolio, replace(opening, peak=portfolio.peak_unit_value))
+    portfolio.pending_high_at = portfolio.pending_high_pnl = None
+
+
 def restate_limits(
     portfolio: Portfolio,
+    history: LimitHistory,
     *,
     since: datetime | None,
     now: datetime,
@@ -29,9 +48,7 @@ def restate_limits(
     were taken from the value of then, what days were measured from after a resume, the
     portfolio's reference of now, and its halts follow; returns goals that turned.
     """
-    walk = walk_limits(
-        portfolio, read_history(portfolio), since=since, finds=True, days=days
-    )
+    walk = walk_limits(portfolio, history, since=since, finds=True, days=days)
     _save_references(walk)
     before = [getattr(portfolio, name) for name in (*REFERENCE, *PENDING)]
     apply_reference(portfolio, walk.reference)

@@ -29,7 +29,8 @@ from goals.services.first_touch import Reached, has_begun, load_reached
 from goals.services.floor_raising import keep_day_start
 from goals.services.halts import enforce_limits
 from goals.services.ledger import GoalMove, measure_by, set_baseline
-from goals.services.limit_rebuilding import restate_limits
+from goals.services.limit_history import read_history
+from goals.services.limit_rebuilding import follow_ledger_peak, restate_limits
 from mastertrade.values.money import PERCENT, round_to
 
 NOTHING_YET = round_to(Decimal(0), PERCENT)
@@ -118,6 +119,8 @@ def rebuild_ledger(
                 ledger.account_before(began) for ledger in (rebuilt.old, rebuilt.new)
             )
             portfolio.keep_midnight(was, is_now)
+    history = read_history(portfolio)
+    follow_ledger_peak(portfolio, history)
     moves, rows = [], []
     reached = load_reached(portfolio, rebuilt.goals, rebuilt.first)
     for goal in rebuilt.goals:
@@ -140,6 +143,7 @@ def rebuild_ledger(
     since_at = None if rebuilt.first is None else portfolio.part_start(rebuilt.first)
     turned = restate_limits(
         portfolio,
+        history,
         since=since_at,
         now=now,
         reason=reason,
