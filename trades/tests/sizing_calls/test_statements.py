@@ -118,7 +118,7 @@ def test_a_past_time_with_a_daily_limit_reads_the_days_once(
         daily_loss_limit_pct=Decimal(50),
     )
     ask(portfolio, path)
-    assert ask(portfolio, path, as_of=then(portfolio)) == LEAST + 2
+    assert ask(portfolio, path, as_of=then(portfolio)) == LEAST + 3
 
 
 def test_the_next_trade_takes_seven_statements(portfolio: Portfolio) -> None:
