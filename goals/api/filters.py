@@ -14,9 +14,14 @@ from goals.decisions.periods import local_midnight
 from goals.decisions.policies import PolicyName
 from goals.decisions.progress import BAND_FLOORS_PCT
 from goals.enums import (
+    DailyOnBreach,
+    DrawdownMode,
+    EdgeGuard,
+    FloorIn,
     GoalStatus,
     GoalType,
     HaltCause,
+    OnBreach,
     PortfolioKind,
     ProgressBand,
     TradingState,
@@ -175,6 +180,11 @@ class PortfolioListFilter(FilterSet):
 
     kind = KindFilter("kind")
     trading_state = WordFilter("state_now", choices=choices(TradingState))
+    drawdown_mode = WordFilter(choices=choices(DrawdownMode))
+    floor_in = WordFilter(choices=choices(FloorIn))
+    on_breach = WordFilter(choices=choices(OnBreach))
+    daily_on_breach = WordFilter(choices=choices(DailyOnBreach))
+    edge_guard = WordFilter(choices=choices(EdgeGuard))
 
     class Meta:
         model = Portfolio

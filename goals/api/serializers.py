@@ -1,6 +1,7 @@
 """Request bodies and answers of portfolios, cash flows, goals and their logs."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -8,16 +9,26 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from goals.decisions.floor_reference import GivenReference, reference_in_money
+from goals.decisions.limits import money_per_value
 from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
 from goals.enums import (
     AfterAchieved,
+    DailyLossAnchor,
+    DailyLossOf,
+    DailyOnBreach,
+    DrawdownMode,
+    DrawdownOf,
     EdgeGuard,
+    FloorIn,
     GoalStatus,
     GoalType,
     Health,
+    OnBreach,
     PortfolioKind,
     ProgressBand,
     TradingState,
+    ValuedBy,
 )
 from goals.models import (
     CashFlow,
@@ -27,6 +38,7 @@ from goals.models import (
     Portfolio,
     TradingHalt,
 )
+from goals.models.portfolios import LIMIT_KINDS
 from goals.services.funding import find_lack_of_money
 from goals.services.goals import (
     EARLIEST_DATE,
@@ -34,11 +46,11 @@ from goals.services.goals import (
     find_wrong_change,
     find_wrong_goal,
 )
-from goals.services.portfolio_settings import find_wrong_settings
+from goals.services.portfolio_settings import LARGEST_COUNT, find_wrong_settings
 from goals.services.trading_state import trading_state_of
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import FACTOR, MONEY, PERCENT
+from mastertrade.values.money import FACTOR, MONEY, PERCENT, RATIO
 from mastertrade.values.validation import CURRENCY_PATTERN
 from mastertrade.web.api_fields import (
     ChoiceField,
@@ -49,13 +61,51 @@ from mastertrade.web.api_fields import (
 
 GOAL_STATUSES = choices(GoalStatus)
 PORTFOLIO_KINDS = choices(PortfolioKind)
+# How a time of day is written.
+MINUTES = "%H:%M"
 GOAL_SWITCHES = choices([GoalStatus.ACTIVE, GoalStatus.PAUSED])
+
+
+class FloorReferenceSerializer(StrictSerializer):
+    """What the floor is measured from, in money; what is not given stays.
+
+    `floor_equity` is where the hard floor is today; the peak follows from it (under
+    `drawdown_mode` static the start too).
+    """
+
+    answered = ("set_at",)
+
+    start_equity = DecimalColumnField(MONEY, above=0, required=False, allow_null=True)
+    peak_equity = DecimalColumnField(MONEY, above=0, required=False, allow_null=True)
+    floor_equity = DecimalColumnField(MONEY, above=0, required=False, allow_null=True)
+
+
+class ShownReferenceSerializer(serializers.Serializer[Any]):
+    """What the floor is measured from, in money at the present units; where it is.
+
+    `set_at` null: since the opening.
+    """
+
+    set_at = serializers.DateTimeField(allow_null=True)
+    start_equity = DecimalColumnField(MONEY)
+    peak_equity = DecimalColumnField(MONEY)
+    floor_equity = DecimalColumnField(MONEY)
 
 
 class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
     user_id = serializers.CharField(read_only=True)
     live_equity = DecimalColumnField(MONEY, read_only=True)
     trading_state = serializers.SerializerMethodField()
+    day_starts_at = serializers.TimeField(format=MINUTES, read_only=True)
+    floor_reference = serializers.SerializerMethodField()
+
+    @extend_schema_field(ShownReferenceSerializer)
+    def get_floor_reference(self, portfolio: Portfolio) -> dict[str, Any]:
+        limits, reference = portfolio.limits, portfolio.floor_reference
+        per_value = money_per_value(limits.floor_in, portfolio.account)
+        in_money = reference_in_money(limits, reference, per_value)
+        shown = {"set_at": reference.set_at, **asdict(in_money)}
+        return dict(ShownReferenceSerializer(shown).data)
 
     @extend_schema_field(serializers.ChoiceField(choices(TradingState)))
     def get_trading_state(self, portfolio: Portfolio) -> str:
@@ -79,9 +129,8 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
             "realized_pnl",
             "drawdown_pct",
             "trading_state",
-            "soft_drawdown_pct",
-            "hard_drawdown_pct",
-            "daily_loss_limit_pct",
+            *LIMIT_KINDS,
+            "floor_reference",
             "max_position_pct",
             "edge_guard",
             "created_at",
@@ -124,11 +173,26 @@ class ResumeSerializer(StrictSerializer):
     reason = serializers.CharField(max_length=500, required=False, allow_null=True)
 
 
+def _count(**options: Any) -> serializers.IntegerField:
+    """How many, from 1; null is off."""
+    return serializers.IntegerField(
+        min_value=1, max_value=LARGEST_COUNT, required=False, allow_null=True, **options
+    )
+
+
 class PortfolioSettingsSerializer(StrictSerializer):
-    """What can be changed; currency, time zone and balance until first use."""
+    """What can be changed.
+
+    Currency, time zone, opening balance and the day's start only until first use.
+    A change of `drawdown_mode`, `drawdown_of`, `drawdown_locks_at` or `floor_in`
+    measures the floor from the present value on, or from `floor_reference`.
+    """
 
     answered = PortfolioSerializer.Meta.fields
-    judged_with = {"soft_drawdown_pct": ("hard_drawdown_pct",)}
+    judged_with = {
+        "soft_drawdown_pct": ("hard_drawdown_pct",),
+        "pause_minutes": ("pause_after_losses",),
+    }
 
     name = serializers.CharField(max_length=100, required=False)
     currency = serializers.RegexField(
@@ -144,13 +208,75 @@ class PortfolioSettingsSerializer(StrictSerializer):
     hard_drawdown_pct = DecimalColumnField(
         PERCENT, above=0, max_value=100, required=False
     )
+    drawdown_mode = ChoiceField(
+        choices=choices(DrawdownMode),
+        required=False,
+        help_text="What raises the peak: closes; live highs that a second mark "
+        "confirms; the value at a trading day's end; nothing.",
+    )
+    end_of_day_of = ChoiceField(
+        choices=choices(ValuedBy),
+        required=False,
+        help_text="Which value counts at a day's end; only read with end_of_day.",
+    )
+    drawdown_of = ChoiceField(
+        choices=choices(DrawdownOf),
+        required=False,
+        help_text="What the drawdown's percentages are of.",
+    )
+    drawdown_locks_at = DecimalColumnField(
+        RATIO,
+        above=0,
+        required=False,
+        allow_null=True,
+        help_text="The floor never rises above this multiple of the start.",
+    )
+    floor_in = ChoiceField(
+        choices=choices(FloorIn),
+        required=False,
+        help_text="Whether a cash flow moves the floor in money (units) or not.",
+    )
+    floor_reference = FloorReferenceSerializer(required=False, allow_null=True)
     daily_loss_limit_pct = DecimalColumnField(
         PERCENT, above=0, max_value=100, required=False, allow_null=True
     )
+    daily_loss_of = ChoiceField(choices=choices(DailyLossOf), required=False)
+    daily_loss_anchor = ChoiceField(
+        choices=choices(DailyLossAnchor),
+        required=False,
+        help_text="What the day's loss is measured from: the live value, the closed "
+        "one, or the higher, when the day began.",
+    )
+    day_starts_at = serializers.TimeField(
+        format=MINUTES,
+        input_formats=[MINUTES, "%H:%M:%S"],
+        required=False,
+        help_text="When a trading day begins, in time_zone.",
+    )
+    daily_profit_lock_pct = DecimalColumnField(
+        PERCENT,
+        above=0,
+        required=False,
+        allow_null=True,
+        help_text="A day's profit at which entries stop until the next day.",
+    )
+    max_trades_per_day = _count()
+    pause_after_losses = _count()
+    pause_minutes = _count(
+        help_text="Null: entries pause until the next day. Needs pause_after_losses."
+    )
+    headroom_share_pct = DecimalColumnField(
+        PERCENT, above=0, max_value=100, required=False, allow_null=True
+    )
+    on_breach = ChoiceField(choices=choices(OnBreach), required=False)
+    daily_on_breach = ChoiceField(choices=choices(DailyOnBreach), required=False)
     max_position_pct = DecimalColumnField(
         PERCENT, above=0, required=False, allow_null=True
     )
     edge_guard = ChoiceField(choices=choices(EdgeGuard), required=False)
+
+    def validate_floor_reference(self, given: Any) -> GivenReference | None:
+        return None if not given else GivenReference(**given)
 
     def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
         of_portfolio = self.context.get("portfolio_id")

@@ -3,7 +3,13 @@
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from goals.decisions.limits import FloorReference, Limits, lock_value, raise_peak
+from goals.decisions.limits import (
+    FloorReference,
+    Limits,
+    lock_value,
+    measure_floor,
+    raise_peak,
+)
 from goals.enums import DrawdownMode, DrawdownOf
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import (
@@ -28,6 +34,23 @@ class GivenReference:
     start_equity: Decimal | None = None
     peak_equity: Decimal | None = None
     floor_equity: Decimal | None = None
+
+
+@exactly
+def reference_in_money(
+    limits: Limits, reference: FloorReference, per_value: Decimal
+) -> GivenReference:
+    """What the floor is measured from and where it is; `per_value` makes money."""
+    return GivenReference(
+        *(
+            round_to(value * per_value, MONEY)
+            for value in (
+                reference.start,
+                reference.peak,
+                measure_floor(limits, reference),
+            )
+        )
+    )
 
 
 @exactly

@@ -5,16 +5,14 @@ from decimal import Decimal
 
 from goals.decisions.arbitration import Arbitration, arbitrate
 from goals.decisions.guards import apply_guards
-from goals.decisions.guards.base import (
-    Exposure,
-    GuardResult,
-    SizeRequest,
-    SizingInputs,
-)
+from goals.decisions.guards.base import Exposure, GuardResult, SizingInputs
+from goals.decisions.size_request import SizeRequest
 from goals.decisions.size_warnings import SizeWarning, find_warnings
 from goals.enums import Verdict
 from mastertrade.values.money import (
+    HUNDRED,
     MONEY,
+    PERCENT,
     PRICE,
     ZERO,
     exactly,
@@ -33,10 +31,13 @@ class SizingDecision:
     """How large to trade, and why.
 
     `adjustment_factor` is the multiplier after every guard, `adjusted_size` the
-    notional to trade (what `quantity` costs, where a price was given).
+    notional to trade (what `quantity` costs, where a price was given). With a stop,
+    `risk_amount` is what it loses there and `risk_pct` that in percent of the live
+    equity, rounded down.
     """
 
     arbitration: Arbitration
+    base_size: Decimal
     adjustment_factor: Decimal
     adjusted_size: Decimal
     quantity: Decimal | None
@@ -44,6 +45,8 @@ class SizingDecision:
     guards: tuple[GuardResult, ...]
     reason: str
     warnings: tuple[SizeWarning, ...] = ()
+    risk_amount: Decimal | None = None
+    risk_pct: Decimal | None = None
 
 
 @exactly
@@ -65,8 +68,10 @@ def decide_size(inputs: SizingInputs) -> SizingDecision:
         size, quantity = ZERO, None if quantity is None else ZERO
     factor = guards[-1].factor_after
     verdict = _judge(size, factor, own.policy_factor)
+    risk_amount, risk_pct = _measure_risk(request, quantity, inputs.exposure)
     return SizingDecision(
         arbitration=arbitration,
+        base_size=inputs.base_size,
         adjustment_factor=factor,
         adjusted_size=size,
         quantity=quantity,
@@ -74,7 +79,22 @@ def decide_size(inputs: SizingInputs) -> SizingDecision:
         guards=guards,
         reason=_explain(arbitration, guards, verdict),
         warnings=find_warnings(size, factor, inputs.exposure, inputs.risk_state),
+        risk_amount=risk_amount,
+        risk_pct=risk_pct,
     )
+
+
+def _measure_risk(
+    request: SizeRequest, quantity: Decimal | None, exposure: Exposure
+) -> tuple[Decimal | None, Decimal | None]:
+    """What the quantity loses at the stop: money, and percent of the live equity."""
+    if request.stop_price is None or request.price is None or quantity is None:
+        return None, None
+    if quantity == 0:
+        return ZERO, ZERO
+    loss = request.measure_loss(quantity * request.price)
+    pct = loss / exposure.live_equity * HUNDRED
+    return round_down(loss, MONEY), round_down(pct, PERCENT)
 
 
 def _round_size(

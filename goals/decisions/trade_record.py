@@ -15,6 +15,8 @@ FEWEST_TRADES = 20
 CONFIDENT_TRADES = 100
 # Prior deviation of the mean, in typical losses. Source: docs/projection.md.
 PRIOR_DEVIATION_LOSSES = 0.2
+# A record more skewed to the left than this may lack the loss that makes it so.
+SKEWED_BELOW = Decimal("-0.75")
 ONE_SIDED_80 = NormalDist().inv_cdf(0.8)
 
 
@@ -38,7 +40,10 @@ class GrowthRecord:
 
     `lower` and `upper` are the one-sided 80 % bounds of `mean`; `typical_loss` is
     positive. Below `FEWEST_TRADES` trades the figures are there and say nothing: ask
-    `judged` first.
+    `judged` first. `losses` counts the losing trades, `mean_loss` is their mean size
+    (positive; 0 without one), `worst` the smallest growth. `skewness` is
+    m₃ / m₂^1.5; None in a record of before it was known. `lower_if_worse` is the lower
+    bound with one more trade like the worst.
     """
 
     trades: int = 0
@@ -48,6 +53,11 @@ class GrowthRecord:
     shrunk_mean: Decimal = ZERO
     best: Decimal = ZERO
     typical_loss: Decimal = ZERO
+    losses: int = 0
+    mean_loss: Decimal = ZERO
+    worst: Decimal = ZERO
+    skewness: Decimal | None = None
+    lower_if_worse: Decimal = ZERO
 
     @property
     def judged(self) -> bool:
@@ -68,6 +78,7 @@ class GrowthRecord:
 NO_RECORD = GrowthRecord()
 
 
+@exactly
 def make_record(
     *,
     trades: int,
@@ -75,7 +86,9 @@ def make_record(
     sum_squares: Decimal,
     losses: int,
     sum_losses: Decimal,
+    sum_cubes: Decimal,
     best: Decimal,
+    worst: Decimal,
 ) -> GrowthRecord:
     """The record from the exact sums over its trades' growths.
 
@@ -84,8 +97,14 @@ def make_record(
     if trades == 0:
         return NO_RECORD
     bounds = measure_bounds(trades, float(sum_growth), float(sum_squares))
-    typical_loss = _mean_size(sum_losses, losses) or _mean_size(sum_growth, trades)
+    mean_loss = _mean_size(sum_losses, losses)
+    typical_loss = mean_loss or _mean_size(sum_growth, trades)
     shrunk, _ = shrink_mean(bounds, float(typical_loss))
+    worse = measure_bounds(
+        trades + 1,
+        float(sum_growth + worst),
+        float(sum_squares + worst**2),
+    )
     return GrowthRecord(
         trades=trades,
         mean=_mean(sum_growth, trades),
@@ -94,17 +113,35 @@ def make_record(
         shrunk_mean=_ratio(shrunk),
         best=round_to(best, RATIO),
         typical_loss=round_to(typical_loss, RATIO),
+        losses=losses,
+        mean_loss=round_to(mean_loss, RATIO),
+        worst=round_to(worst, RATIO),
+        skewness=_skewness(trades, sum_growth, sum_squares, sum_cubes),
+        lower_if_worse=_ratio(worse.lower),
     )
 
 
-@exactly
 def _mean(total: Decimal, count: int) -> Decimal:
     return round_to(total / count, RATIO)
 
 
-@exactly
 def _mean_size(total: Decimal, count: int) -> Decimal:
     return abs(total) / count if count else ZERO
+
+
+def _skewness(
+    trades: int, sum_growth: Decimal, sum_squares: Decimal, sum_cubes: Decimal
+) -> Decimal:
+    """m₃ / m₂^1.5, 0 where all growths are equal; n²·m₂ and n³·m₃ are exact."""
+    second = trades * sum_squares - sum_growth**2
+    if second <= 0:
+        return ZERO
+    third = (
+        trades**2 * sum_cubes
+        - 3 * trades * sum_growth * sum_squares
+        + 2 * sum_growth**3
+    )
+    return round_to(third / (second * second.sqrt()), RATIO)
 
 
 def _ratio(value: float) -> Decimal:

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from goals.decisions.arbitration import GoalState
-from goals.decisions.guards.base import Exposure, RiskState, SizeRequest, SizingInputs
+from goals.decisions.guards.base import Exposure, RiskState, SizingInputs
+from goals.decisions.size_request import SizeRequest
 from goals.decisions.sizing import SizingDecision, decide_size
 from goals.models import GoalAdjustmentLog, Portfolio
 from goals.projection.policy_tables import DeadlineInputs, DeadlineTable
@@ -25,6 +26,8 @@ ANSWERED = {
     "base_size": MONEY,
     "adjusted_size": MONEY,
     "quantity": PRICE,
+    "risk_amount": MONEY,
+    "risk_pct": PERCENT,
     "adjustment_factor": FACTOR,
     "factor_before": FACTOR,
     "factor_after": FACTOR,
@@ -77,7 +80,7 @@ def log_decision(
         goal_id=decider.goal_id,
         portfolio=portfolio,
         adjustment_factor=decision.adjustment_factor,
-        base_size=inputs.request.base_size,
+        base_size=decision.base_size,
         adjusted_size=decision.adjusted_size,
         progress_pct=decider.progress_pct,
         portfolio_value=round_to(inputs.exposure.live_equity, MONEY),
@@ -99,7 +102,7 @@ def log_decision(
                 **tables,
             }
         ),
-        answer=answer_of(decision, inputs.request),
+        answer=answer_of(decision),
         as_of=call.as_of,
         request_id=call.request_id,
         request_fingerprint=call.fingerprint,
@@ -139,13 +142,13 @@ def _read_goal_state(
     return apply_table(goal_state, tables[goal_state.solved.table])
 
 
-def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:
+def answer_of(decision: SizingDecision) -> dict[str, Any]:
     """What the caller is told, as plain JSON; decimals as strings, column's places."""
     arbitration = decision.arbitration
     decider = arbitration.decider
     answer: dict[str, Any] = {
         "goal_id": decider.goal_id,
-        "base_size": request.base_size,
+        "base_size": decision.base_size,
         "adjusted_size": decision.adjusted_size,
         "adjustment_factor": decision.adjustment_factor,
         "verdict": decision.verdict,
@@ -166,7 +169,8 @@ def answer_of(decision: SizingDecision, request: SizeRequest) -> dict[str, Any]:
         ],
         "conflict": arbitration.conflict,
     }
-    if decision.quantity is not None:
-        answer["quantity"] = decision.quantity
+    for name in ("quantity", "risk_amount", "risk_pct"):
+        if (figure := getattr(decision, name)) is not None:
+            answer[name] = figure
     plain: dict[str, Any] = to_plain(answer, ANSWERED)
     return plain

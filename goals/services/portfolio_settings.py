@@ -55,8 +55,11 @@ def require_settings(portfolio: Portfolio) -> None:
             require_decimal(name, percentage, PERCENT)
     if portfolio.drawdown_locks_at is not None:
         require_positive("drawdown_locks_at", portfolio.drawdown_locks_at, RATIO)
-    if not isinstance(portfolio.day_starts_at, time):
-        raise InvalidInput("day_starts_at", "must be a time of day, such as 17:00.")
+    starts_at: object = portfolio.day_starts_at
+    if not isinstance(starts_at, time) or starts_at.second or starts_at.microsecond:
+        raise InvalidInput(
+            "day_starts_at", "must be a time of day in whole minutes, such as 17:00."
+        )
 
 
 def wrong_in_portfolio(portfolio: Portfolio) -> Iterator[InvalidInput]:

@@ -7,12 +7,19 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from goals.decisions.accounting import OpenTrade, open_account
 from goals.decisions.floor_reference import GivenReference
 from goals.decisions.limits import SETS_REFERENCE, Limits, first_reference
-from goals.enums import EntryKind, LimitCause, PortfolioKind
+from goals.enums import (
+    EntryKind,
+    FloorIn,
+    GoalStatus,
+    LimitCause,
+    OnBreach,
+    PortfolioKind,
+)
 from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio, User
 from goals.models.users import MAIN_PORTFOLIO
 from goals.services.booking import book_entry
@@ -37,6 +44,7 @@ from goals.services.risk_state import read_figures
 from mastertrade.db.raw_sql import columns_of, load
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import (
+    CashFlowRefused,
     IdempotencyConflict,
     InvalidInput,
     NotFound,
@@ -309,6 +317,7 @@ def record_cash_flow(
     if known is not None:
         return known, False
     flowed_at = newest(locked, now) if at is None else require_not_future("at", at, now)
+    _refuse_moved_value(locked, flowed_at)
     valued = value_trades(locked, flowed_at) if value_trades else ()
     flow = CashFlow(
         portfolio=locked,
@@ -327,6 +336,30 @@ def record_cash_flow(
         what=f"Cash flow {flow.cash_flow_id}",
     )
     return flow, True
+
+
+def _refuse_moved_value(portfolio: Portfolio, at: datetime) -> None:
+    """A flow moves the value and not a floor in money: no goal may fail by one."""
+    limits = portfolio.limits
+    can_fail = OnBreach.FAIL in (limits.on_breach, limits.daily_on_breach)
+    is_funded = portfolio.units != 0 or portfolio.last_entry_at is not None
+    if limits.floor_in is not FloorIn.MONEY or not can_fail or not is_funded:
+        return
+    running = FinancialGoal.objects.filter(
+        Q(period_ends_at=None) | Q(period_ends_at__gt=at),
+        portfolio=portfolio,
+        status__in=(GoalStatus.ACTIVE, GoalStatus.PAUSED),
+        period_starts_at__lte=at,
+    )
+    goal = running.order_by("goal_id").first()
+    if goal is None:
+        return
+    raise CashFlowRefused(
+        f"Portfolio {portfolio.name} takes no cash flow while goal {goal.goal_id} "
+        "runs: the goal fails where a floor is breached, and the floor stays where it "
+        "is in money (floor_in). Wait until the goal has ended, cancel it, or set "
+        "floor_in to units."
+    )
 
 
 # The flow, and beside it what open trades had made when it came.

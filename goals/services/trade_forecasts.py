@@ -57,7 +57,7 @@ class EdgeUnknown(DomainError):
 class TradeForecast:
     """What a portfolio's closed trades say, as of the time of a decision.
 
-    `trades_per_day` is the rate of the last days. `read_growths` reads the growths
+    `trades_per_day` is the frequency of the last days. `read_growths` reads the growths
     themselves and is asked at most once, where the record's sums do not do. `tables`
     collects the solved tables that were looked at, by their hash; `worked_out` the
     goals that cost work.
@@ -81,11 +81,20 @@ class TradeForecast:
             self.worked_out.add(goal_id)
         return goal_id in self.worked_out
 
-    @exactly
-    def trades_left(self, ends_at: datetime, at: datetime) -> Decimal:
-        """The trades until the deadline, at the rate of the last days."""
-        days = Decimal(max((ends_at - at) // MICROSECOND, 0)) / DAY_MICROSECONDS
-        return round_to(self.trades_per_day * days, RATIO)
+    def trades_in(self, days: Decimal) -> Decimal:
+        return trades_in(days, self.trades_per_day)
+
+
+@exactly
+def days_until(until: datetime, from_at: datetime) -> Decimal:
+    """Days, with their fraction; 0 where `until` is past."""
+    return Decimal(max((until - from_at) // MICROSECOND, 0)) / DAY_MICROSECONDS
+
+
+@exactly
+def trades_in(days: Decimal, trades_per_day: Decimal) -> Decimal:
+    """The trades to expect at the frequency of the last days, to 6 decimals."""
+    return round_to(trades_per_day * days, RATIO)
 
 
 def needs_forecast(goal: FinancialGoal, as_of: datetime) -> bool:
@@ -162,7 +171,7 @@ def with_forecast(
     if not needs_forecast(goal, figures.at) or not goal_state.reachable:
         return goal_state
     assert goal.period_ends_at is not None  # `needs_forecast` says so
-    left = forecast.trades_left(goal.period_ends_at, figures.at)
+    left = forecast.trades_in(days_until(goal.period_ends_at, figures.at))
     path = None
     if forecast.record.judged:
         live_equity = figures.portfolio_figures.live_equity

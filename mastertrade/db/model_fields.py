@@ -16,6 +16,7 @@ from mastertrade.values.money import (
     COST,
     FACTOR,
     GROWTH,
+    GROWTH_CUBE,
     GROWTH_SQUARE,
     MONEY,
     PERCENT,
@@ -85,6 +86,11 @@ def growth(**options: Any) -> "models.DecimalField[Any, Any]":
 def growth_square(**options: Any) -> "models.DecimalField[Any, Any]":
     """numeric(64,36): sums of squared growths, exact"""
     return _decimal(GROWTH_SQUARE, options)
+
+
+def growth_cube(**options: Any) -> "models.DecimalField[Any, Any]":
+    """numeric(88,54): sums of cubed growths, exact"""
+    return _decimal(GROWTH_CUBE, options)
 
 
 class ExactDecoder(json.JSONDecoder):

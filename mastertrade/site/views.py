@@ -1,6 +1,6 @@
 """The home page: a user's own portfolios, goals, positions and last decisions.
 
-What is live, and beside it the demo portfolio, which is mixed with nothing.
+What is live, and next to it the demo portfolio, which is mixed with nothing.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Prefetch
+from django.db.models import Exists, OuterRef, Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -44,6 +44,7 @@ from trades.replay.wording import (
     percent,
     years_of,
 )
+from trades.sizing_calls.forecasts import is_projectable
 
 MOST_PORTFOLIOS = 12
 TRADING_HALTED = TradingState.HALTED
@@ -224,6 +225,7 @@ def _past_halts_of(demo: Portfolio | None, now: datetime) -> list[TradingHalt]:
 
 def _goals_of(of_them: Which, now: datetime) -> list[FinancialGoal]:
     running = FinancialGoal.objects.filter(is_open(now), **of_them)
+    running = running.annotate(not_projected=is_projectable(now) & Q(projected_at=None))
     nearest_first = running.select_related("portfolio").order_by(
         "period_ends_at", "goal_id"
     )
@@ -316,13 +318,7 @@ def _show_goal(
         probability_band=SafeString("") if idle else figures.chance_band(goal, now),
         unreachable=pace.health is Health.UNREACHABLE,
         lacks_money=find_lack_of_money(goal.portfolio) is not None,
-        not_projected=(
-            not idle
-            and goal.projected_at is None
-            and goal.achieved_at is None
-            and goal.period_ends_at is not None
-            and goal.period_starts_at <= now
-        ),
+        not_projected=not idle and goal.not_projected,  # type: ignore[attr-defined]
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
     )

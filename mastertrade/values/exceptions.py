@@ -81,7 +81,7 @@ class OutOfRange(DomainError):
 
 
 class PortfolioFrozen(DomainError):
-    """Currency, time zone and opening balance stay once a portfolio is used."""
+    """Currency, time zone, opening balance and the day's start stay once it is used."""
 
     code = "portfolio_frozen"
 
@@ -108,6 +108,12 @@ class PortfolioUnfunded(DomainError):
     """The portfolio has no equity to trade with."""
 
     code = "portfolio_unfunded"
+
+
+class CashFlowRefused(DomainError):
+    """The floor stays where it is in money, and a goal that fails at it runs."""
+
+    code = "cash_flow_refused"
 
 
 class InsufficientEquity(DomainError):

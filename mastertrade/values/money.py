@@ -37,9 +37,10 @@ COST = (64, 24)
 REST = (44, 36)
 # A ratio that a decision looks at.
 RATIO = (40, 12)
-# A sum of growths (ratios), and of their squares.
+# A sum of growths (ratios), of their squares and of their cubes.
 GROWTH = (40, 18)
 GROWTH_SQUARE = (64, 36)
+GROWTH_CUBE = (88, 54)
 
 EXACT = Context(
     prec=150,

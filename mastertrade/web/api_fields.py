@@ -48,6 +48,7 @@ PLAIN_WORDS: dict[type[serializers.Field[Any, Any, Any, Any]], dict[str, str]] =
         "invalid": "Must be a date, such as 2026-03-31.",
         "datetime": "Must be a date without a time, such as 2026-03-31.",
     },
+    serializers.TimeField: {"invalid": "Must be a time of day, such as 17:00."},
     serializers.DateTimeField: {
         "invalid": "Must be an instant with its offset, such as 2026-03-02T12:00:00Z.",
         "date": "Must be an instant with its offset, such as 2026-03-02T12:00:00Z.",

@@ -1,7 +1,7 @@
 """How much of a request's body is read: decided by its head, before anything is.
 
-The server asks before it takes a body in (`mastertrade.web.channels`), the middleware
-again, for servers that do not ask.
+The server asks before it takes a body in (`mastertrade.web.connections`), the
+middleware again, for servers that do not ask.
 """
 
 from collections.abc import Callable

@@ -4,7 +4,7 @@ One thread of a worker reads and writes all its connections; a request is handed
 of the others when it has come in whole, and its answer is sent without them. So a
 client that sends nothing, or a byte a second, or reads no answer, holds a connection
 and no thread. Chunked bodies come with their length. Who may connect, and what they may
-send, is in `mastertrade.web.channels`.
+send, is in `mastertrade.web.connections`.
 """
 
 import os
@@ -22,7 +22,7 @@ from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 
 from mastertrade.logs import DiscreetFormatter
-from mastertrade.web.channels import IDLE_SECONDS, FairQueue, Gate
+from mastertrade.web.connections import IDLE_SECONDS, FairQueue, Gate
 
 # Connections of one worker; each takes up to three of the 1,024 files that a process
 # may commonly have open.
@@ -56,7 +56,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
             channel_timeout=IDLE_SECONDS,
             cleanup_interval=IDLE_SECONDS // 3,
             max_request_header_size=LONGEST_HEADERS,
-            max_request_body_size=sys.maxsize,  # by its path: `channels`
+            max_request_body_size=sys.maxsize,  # by its path: `connections`
             # An answer waits on the disk for its reader, and holds no thread.
             outbuf_high_watermark=sys.maxsize,
             asyncore_use_poll=True,

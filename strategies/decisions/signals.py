@@ -2,7 +2,8 @@
 
 Indicators are TA-Lib's; nothing here is a formula of our own. A value at index i
 depends on bars 0 … i only, so it is known at that bar's close and can be acted upon at
-the next bar's open.
+the next bar's open. TA-Lib is imported where it computes, for it brings pandas, which a
+web process has no use for.
 
 - `momentum`: the MACD line crosses its signal line while the trend has strength.
   Gerald Appel, *Technical Analysis: Power Tools for Active Investors* (2005), for MACD
@@ -26,7 +27,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-import talib
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
@@ -188,6 +188,8 @@ def _checked(kind: SignalKind, name: str, rule: Rule, value: object) -> float:
 
 
 def _momentum(prices: PriceArrays, values: Values) -> Signals:
+    import talib
+
     macd, signal, _ = talib.MACD(
         prices.close,
         fastperiod=int(values["fast_bars"]),
@@ -216,6 +218,8 @@ def _momentum(prices: PriceArrays, values: Values) -> Signals:
 
 
 def _mean_reversion(prices: PriceArrays, values: Values) -> Signals:
+    import talib
+
     rsi = talib.RSI(prices.close, timeperiod=int(values["rsi_bars"]))
     trend = talib.SMA(prices.close, timeperiod=int(values["trend_bars"]))
     recent = talib.SMA(prices.close, timeperiod=int(values["exit_bars"]))
@@ -240,6 +244,8 @@ def _mean_reversion(prices: PriceArrays, values: Values) -> Signals:
 
 
 def _breakout(prices: PriceArrays, values: Values) -> Signals:
+    import talib
+
     entry_bars, exit_bars = int(values["entry_bars"]), int(values["exit_bars"])
     entry_high = _bar_before(talib.MAX(prices.high, timeperiod=entry_bars))
     entry_low = _bar_before(talib.MIN(prices.low, timeperiod=entry_bars))
@@ -274,6 +280,16 @@ _COMPUTERS: Mapping[SignalKind, Callable[[PriceArrays, Values], Signals]] = {
     SignalKind.MEAN_REVERSION: _mean_reversion,
     SignalKind.BREAKOUT: _breakout,
 }
+
+
+def average_ranges(prices: PriceArrays, bars: int) -> FloatArray:
+    """Wilder's average true range of `bars` bars, in the price's unit; NaN before."""
+    import talib
+
+    ranges: FloatArray = talib.ATR(
+        prices.high, prices.low, prices.close, timeperiod=bars
+    )
+    return ranges
 
 
 def _begins(condition: BoolArray) -> BoolArray:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mastertrade.web.channels import BODY_SECONDS, HEAD_SECONDS
+from mastertrade.web.connections import BODY_SECONDS, HEAD_SECONDS
 from tests.attack.site import gunicorn
 from tests.attack.test_site import environment
 from tests.attack.uploads import bytes_on_disk

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from goals.decisions.trade_record import FEWEST_TRADES, NO_RECORD, GrowthRecord
 from goals.projection.kelly import Kelly
-from mastertrade.values.money import ZERO, exactly
+from mastertrade.values.money import exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class MoneyFigures:
 
 @dataclass(frozen=True, slots=True)
 class Performance:
-    """One strategy's figures. `worst` is the smallest growth.
+    """One strategy's figures.
 
     Trades that ended up to `since` are not counted; None: all are.
     """
@@ -72,7 +72,6 @@ class Performance:
     strategy_id: str
     money: tuple[MoneyFigures, ...] = ()
     record: GrowthRecord = NO_RECORD
-    worst: Decimal = ZERO
     kelly: Kelly | None = None
     since: datetime | None = None
 

@@ -37,6 +37,7 @@ class GrowthRecord(models.Model):
     trades = models.BigIntegerField()
     sum_growth = columns.growth()
     sum_squares = columns.growth_square()
+    sum_cubes = columns.growth_cube()
     wins = models.BigIntegerField()
     sum_wins = columns.growth()
     losses = models.BigIntegerField()
@@ -63,6 +64,11 @@ class GrowthRecord(models.Model):
                 & at_most("sum_losses", 0)
                 & at_least("sum_squares", 0)
                 & Q(sum_growth=F("sum_wins") + F("sum_losses")),
+            ),
+            check(
+                "growth_records_cubes",
+                Q(sum_cubes__gte=F("worst_growth") * F("sum_squares"))
+                & Q(sum_cubes__lte=F("best_growth") * F("sum_squares")),
             ),
             check(
                 "growth_records_extremes",

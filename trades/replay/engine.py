@@ -16,10 +16,9 @@ from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
-import talib
 
 from mastertrade.values.money import MONEY, PRICE, exactly, round_to
-from strategies.decisions.signals import PriceArrays, compute_signals
+from strategies.decisions.signals import PriceArrays, average_ranges, compute_signals
 from trades.enums import Side
 from trades.replay.bars import Bar, PriceSeries
 from trades.replay.broker import Broker, PlanRequest
@@ -126,9 +125,7 @@ class BarLoop:
             )
             for strategy in strategies
         }
-        self.ranges = talib.ATR(
-            prices.high, prices.low, prices.close, timeperiod=settings.range_bars
-        )
+        self.ranges = average_ranges(prices, settings.range_bars)
         self.halts = HaltWatch(broker, settings.resume_after_days)
         self.position: _Position | None = None
         self.entry: _EntryOrder | None = None

@@ -12,6 +12,7 @@ from django.db import connection
 from goals.decisions.trade_record import make_record
 from goals.models import User
 from goals.projection.kelly import measure_kelly
+from mastertrade.values.money import exactly
 from trades.decisions.performance import MoneyFigures, Performance, sort_money
 from trades.sizing_calls.record_sql import COUNTED, SUM_UP, SUMS, WALKED
 
@@ -92,6 +93,7 @@ def load_performances(
     return {name: _sum_up(name, rows) for name, rows in found.items()}
 
 
+@exactly
 def _sum_up(strategy_id: str, rows: Sequence[tuple[Any, ...]]) -> Performance:
     """One row a currency; growths of all of them are one sample."""
     sums = [
@@ -111,9 +113,10 @@ def _sum_up(strategy_id: str, rows: Sequence[tuple[Any, ...]]) -> Performance:
             sum_squares=sum((one["sum_squares"] for one in sums), Decimal(0)),
             losses=sum(one["losses"] for one in sums),
             sum_losses=sum((one["sum_losses"] for one in sums), Decimal(0)),
+            sum_cubes=sum((one["sum_cubes"] for one in sums), Decimal(0)),
             best=max(one["best_growth"] for one in sums),
+            worst=min(one["worst_growth"] for one in sums),
         ),
-        worst=min(one["worst_growth"] for one in sums),
         kelly=measure_kelly(growths),
         since=_since(rows),
     )

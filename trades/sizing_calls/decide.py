@@ -10,7 +10,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from goals.decisions.guards.base import SizeRequest
+from goals.decisions.size_request import (
+    LARGEST,
+    SizeRequest,
+    find_wrong_request,
+)
 from goals.decisions.sizing import decide_size
 from goals.models import GoalAdjustmentLog, User
 from goals.services.decision_log import SizingCall, find_known_decision, log_decision
@@ -19,19 +23,22 @@ from goals.services.risk_state import read_figures
 from goals.services.trade_forecasts import read_goal_states
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, PRICE
+from mastertrade.values.money import MONEY, PERCENT, PRICE
 from mastertrade.values.validation import (
     fingerprint,
+    refuse,
     require_not_future,
     require_not_negative,
     require_positive,
     require_visible,
+    require_word,
 )
 from strategies.decisions.selection import Candidate, Selection, attach_records
 from strategies.decisions.selection import select_strategy as choose
 from strategies.models import StrategySelectionLog
 from strategies.services import load_candidates, log_selection
 from trades.decisions.planning import TradePlan, plan_trade
+from trades.enums import Side
 from trades.sizing_calls.catch_up import catching_up
 from trades.sizing_calls.inputs import (
     load_participants,
@@ -41,8 +48,18 @@ from trades.sizing_calls.inputs import (
 )
 from trades.sizing_calls.records import load_records
 
-LARGEST_BASE_SIZE = Decimal(10) ** 15
-NEEDS_PRICE = "needs a price: it rounds the quantity."
+SIZES = {
+    "base_size": (require_positive, MONEY),
+    "base_pct": (require_positive, PERCENT),
+    "risk_amount": (require_positive, MONEY),
+    "risk_pct": (require_positive, PERCENT),
+    "price": (require_positive, PRICE),
+    "stop_price": (require_positive, PRICE),
+    "lot_step": (require_positive, PRICE),
+    "max_size": (require_not_negative, MONEY),
+    "min_size": (require_not_negative, MONEY),
+    "cost_pct": (require_not_negative, PERCENT),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +192,14 @@ def _check_call(
 ) -> SizingCall:
     """The call, all valid; `sizes` as in `SizeRequest`."""
     request = SizeRequest(**sizes)
-    require_positive("base_size", request.base_size, MONEY)
-    # Twice the base size must still fit its column.
-    if request.base_size > LARGEST_BASE_SIZE:
-        raise InvalidInput("base_size", "is out of range.")
-    for name in ("price", "lot_step"):
+    for name, (require, column) in SIZES.items():
         if (value := getattr(request, name)) is not None:
-            require_positive(name, value, PRICE)
-    for name in ("max_size", "min_size"):
-        if (value := getattr(request, name)) is not None:
-            require_not_negative(name, value, MONEY)
-    if request.lot_step is not None and request.price is None:
-        raise InvalidInput("lot_step", NEEDS_PRICE)
+            require(name, value, column)
+            if name in LARGEST and value > LARGEST[name]:
+                raise InvalidInput(name, f"must be {LARGEST[name]:f} or less.")
+    if request.side is not None:
+        require_word("side", request.side, Side)
+    refuse(find_wrong_request(sizes))
     require_visible("request_id", request_id)
     require_visible("symbol", symbol)
     asked = {

@@ -1,6 +1,6 @@
-"""Projections of goals: for a reader, and kept beside the goals by the daily job."""
+"""Projections of goals: for a reader, and stored with the goals by the daily job."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from django.db.models import Q
@@ -29,19 +29,19 @@ from goals.services.policy_tables import find_solved
 from goals.services.risk_state import find_halt, read_figures
 from goals.services.trade_forecasts import (
     TradeForecast,
+    days_until,
     goal_path_of,
     progress_of,
     solve_for,
+    trades_in,
     whole_trades,
 )
 from mastertrade.db.transactions import atomic
-from mastertrade.values.money import HUNDRED, ONE, ZERO, exactly
+from mastertrade.values.money import HUNDRED, ONE, ZERO
 from trades.sizing_calls.projection import GoalProjection
 from trades.sizing_calls.records import load_growths, load_record
 from trades.sizing_calls.trade_frequency import load_trades_per_day
 
-DAY = timedelta(days=1)
-MICROSECOND = timedelta(microseconds=1)
 FIELDS = (
     "probability",
     "probability_low",
@@ -54,12 +54,10 @@ FIELDS = (
 ASKED = (*PROJECTED_BY, "start_value")
 
 
-@exactly
 def _days_left(goal: FinancialGoal, from_at: datetime) -> Decimal | None:
     if goal.period_ends_at is None:
         return None
-    left = max(goal.period_ends_at - from_at, timedelta(0))
-    return Decimal(left // MICROSECOND) / (DAY // MICROSECOND)
+    return days_until(goal.period_ends_at, from_at)
 
 
 @atomic
@@ -68,7 +66,7 @@ def project(
 ) -> GoalProjection:
     """The projection of a goal; writes nothing but a solved table, for the next call.
 
-    By the edge of its portfolio's trades, or of one strategy's; the rate of trades is
+    By the edge of its portfolio's trades, or of one strategy's; trades a day are
     the portfolio's.
     """
     portfolio = goal.portfolio
@@ -79,7 +77,7 @@ def project(
     halt = find_halt(portfolio, as_of)
     is_halted = halt is not None and halt.lasts_beyond(goal.period_ends_at)
     days = _days_left(goal, _trading_from(goal, as_of, halt))
-    trades_left = None if days is None else per_day * days
+    trades_left = None if days is None else trades_in(days, per_day)
     progress = progress_of(goal, portfolio_figures)
     path = goal_path_of(goal, progress, portfolio_figures.live_equity)
     certain = _find_certain(goal, portfolio_figures, as_of)
@@ -183,7 +181,7 @@ def _policy_of(
 ) -> GoalPolicy:
     """The goal's policy inside its bounds; not above 1 where the record forbids it.
 
-    With a forecast a solved table is kept, or read where it was, for the next decision.
+    With a forecast a solved table is stored for the next decision, or read from there.
     """
     policy = PolicyName(goal.policy)
     table: DeadlineTable | None = None
@@ -233,7 +231,7 @@ def is_projectable(as_of: datetime) -> Q:
 
 
 def refresh_projections(*, as_of: datetime, portfolio_id: int | None = None) -> int:
-    """Keep probability and `unreachable` beside every running goal; how many.
+    """Store probability and `unreachable` with every running goal; how many.
 
     A portfolio's goals share its record.
     """
@@ -316,7 +314,7 @@ def _judge(
         certain = Chances(probability, probability, probability)
     if reason is not None or path is None or edge is None or days is None:
         return certain, unreachable is not None
-    left = forecast.trades_per_day * days
+    left = forecast.trades_in(days)
     stop = stop_below(path, goal.portfolio.hard_drawdown_pct)
     why = is_unreachable(
         edge,

@@ -8,6 +8,7 @@ SUMS = (
     "trades",
     "sum_growth",
     "sum_squares",
+    "sum_cubes",
     "wins",
     "sum_wins",
     "losses",
@@ -18,13 +19,15 @@ SUMS = (
 # From the growths of trades; those that do not count are null and add nothing.
 SUM_UP = """count(growth) AS trades, coalesce(sum(growth), 0) AS sum_growth,
        coalesce(sum(growth * growth), 0) AS sum_squares,
+       coalesce(sum(growth * growth * growth), 0) AS sum_cubes,
        count(*) FILTER (WHERE growth > 0) AS wins,
        coalesce(sum(growth) FILTER (WHERE growth > 0), 0) AS sum_wins,
        count(*) FILTER (WHERE growth < 0) AS losses,
        coalesce(sum(growth) FILTER (WHERE growth < 0), 0) AS sum_losses,
        max(growth) AS best_growth, min(growth) AS worst_growth"""
 ADD_UP = """sum(trades) AS trades, sum(sum_growth) AS sum_growth,
-       sum(sum_squares) AS sum_squares, sum(wins) AS wins, sum(sum_wins) AS sum_wins,
+       sum(sum_squares) AS sum_squares, sum(sum_cubes) AS sum_cubes,
+       sum(wins) AS wins, sum(sum_wins) AS sum_wins,
        sum(losses) AS losses, sum(sum_losses) AS sum_losses,
        max(best_growth) AS best_growth, min(worst_growth) AS worst_growth"""
 # What is evidence: the one portfolio asked about, or all live ones of the user. So a
@@ -58,8 +61,7 @@ WITH based AS (
     WHERE p.user_id = %(user_id)s
       AND {COUNTED}
 ), kept AS (
-    SELECT r.strategy_id, r.trades, r.sum_growth, r.sum_squares, r.wins, r.sum_wins,
-           r.losses, r.sum_losses, r.best_growth, r.worst_growth
+    SELECT r.strategy_id, {", ".join(f"r.{name}" for name in SUMS)}
     FROM based b JOIN growth_records r USING (portfolio_id)
     WHERE b.is_kept AND r.block <= b.block
       AND r.strategy_id = ANY(%(wanted)s::text[])
@@ -149,6 +151,7 @@ CATCH_UP = f"""
         equity = excluded.equity, trades = r.trades + excluded.trades,
         sum_growth = r.sum_growth + excluded.sum_growth,
         sum_squares = r.sum_squares + excluded.sum_squares,
+        sum_cubes = r.sum_cubes + excluded.sum_cubes,
         wins = r.wins + excluded.wins, sum_wins = r.sum_wins + excluded.sum_wins,
         losses = r.losses + excluded.losses,
         sum_losses = r.sum_losses + excluded.sum_losses,

@@ -170,5 +170,7 @@ def _record_of(sums: Sequence[Any]) -> GrowthRecord:
         sum_squares=computed["sum_squares"],
         losses=int(computed["losses"]),
         sum_losses=computed["sum_losses"],
+        sum_cubes=computed["sum_cubes"],
         best=computed["best_growth"] or Decimal(0),
+        worst=computed["worst_growth"] or Decimal(0),
     )

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from goals.decisions.trade_record import GrowthRecord, make_record
 from goals.models import CarriedProfit, CashFlow, GoalAdjustmentLog, Portfolio
+from mastertrade.values.money import exactly
 from trades.models import Trade
 
 PLACES = 10**18
@@ -117,6 +118,7 @@ def measure_factor(root: Trade, family: list[Trade]) -> Fraction | None:
     return notional / Fraction(decision.base_size)
 
 
+@exactly
 def record_from(growths: list[Decimal]) -> GrowthRecord:
     losses = [growth for growth in growths if growth < 0]
     return make_record(
@@ -125,7 +127,9 @@ def record_from(growths: list[Decimal]) -> GrowthRecord:
         sum_squares=sum((growth**2 for growth in growths), Decimal(0)),
         losses=len(losses),
         sum_losses=sum(losses, Decimal(0)),
+        sum_cubes=sum((growth**3 for growth in growths), Decimal(0)),
         best=max(growths, default=Decimal(0)),
+        worst=min(growths, default=Decimal(0)),
     )
 
 

@@ -40,6 +40,23 @@ TIGHTER_LIMITS = OpenApiExample(
     value={"soft_drawdown_pct": "5", "max_position_pct": "25"},
     request_only=True,
 )
+FIRM = OpenApiExample(
+    "An account whose floor trails and stands at 48,500 today",
+    value={
+        "drawdown_mode": "end_of_day",
+        "drawdown_of": "start",
+        "hard_drawdown_pct": "4",
+        "soft_drawdown_pct": "2",
+        "drawdown_locks_at": "1",
+        "floor_in": "money",
+        "floor_reference": {"start_equity": "50000", "floor_equity": "48500"},
+        "daily_loss_limit_pct": "2",
+        "daily_loss_of": "start",
+        "on_breach": "fail",
+        "daily_on_breach": "fail",
+    },
+    request_only=True,
+)
 MISTAKEN = OpenApiExample(
     "Recorded twice", value={"reason": "recorded twice"}, request_only=True
 )
@@ -92,10 +109,10 @@ class PortfolioDetailView(generics.RetrieveAPIView[Portfolio]):
     @extend_schema(
         request=PortfolioSettingsSerializer,
         responses=PortfolioSerializer,
-        examples=[TIGHTER_LIMITS],
+        examples=[TIGHTER_LIMITS, FIRM],
     )
     def patch(self, request: Request, portfolio_id: int) -> Response:
-        """Change settings; currency, time zone and balance only until first use."""
+        """Change settings; what figures rest on only until first use."""
         self.get_object()
         body = read_body(self, PortfolioSettingsSerializer)
         portfolio = update_portfolio(

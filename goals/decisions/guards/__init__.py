@@ -28,7 +28,7 @@ def apply_guards(
     factor: Decimal, inputs: SizingInputs
 ) -> tuple[tuple[GuardResult, ...], Decimal]:
     """What each guard did to the factor, and the notional that all of them leave."""
-    base_size = inputs.request.base_size
+    base_size = inputs.base_size
     size = base_size * factor
     results = []
     for name, guard in GUARDS.items():

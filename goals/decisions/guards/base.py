@@ -8,23 +8,10 @@ from typing import Any, TypeAlias
 
 from goals.decisions.arbitration import GoalState
 from goals.decisions.limits import DayFigures, FloorFigures, Limits
+from goals.decisions.size_request import SizeRequest
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import EdgeGuard, HaltCause
 from mastertrade.values import in_text
-
-
-@dataclass(frozen=True, slots=True)
-class SizeRequest:
-    """What the caller asks about. Sizes are notional, in the portfolio's currency.
-
-    `price` per unit of the symbol; `lot_step` in units of the symbol.
-    """
-
-    base_size: Decimal
-    price: Decimal | None = None
-    max_size: Decimal | None = None
-    min_size: Decimal | None = None
-    lot_step: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +87,11 @@ class SizingInputs:
     exposure: Exposure
     risk_state: RiskState
     tables: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def base_size(self) -> Decimal:
+        """The notional asked about, or what it is at the live equity and the stop."""
+        return self.request.measure_base_size(self.exposure.live_equity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,14 +25,13 @@ class ExposureUnknown(DomainError):
 
 def guard_exposure(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     """Hold the size within `max_position_pct` and the caller's `max_size`."""
-    request = inputs.request
     currency = inputs.exposure.currency
     found = (
         cap_by_position(inputs.exposure),
-        cap_by_max_size(request.max_size, currency),
+        cap_by_max_size(inputs.request.max_size, currency),
     )
     caps = tuple(cap for cap in found if cap is not None)
-    return hold_within_caps(factor, request.base_size, caps, currency)
+    return hold_within_caps(factor, inputs.base_size, caps, currency)
 
 
 def cap_by_max_size(max_size: Decimal | None, currency: str = "") -> SizeCap | None:

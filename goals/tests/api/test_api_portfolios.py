@@ -61,9 +61,30 @@ def test_a_portfolio_is_answered_with_the_contracts_names(newcomer: Trader) -> N
         "realized_pnl": "0.00000000",
         "drawdown_pct": "0.000000",
         "trading_state": "active",
-        "soft_drawdown_pct": "10.000000",
+        "drawdown_mode": "trailing_closed",
+        "end_of_day_of": "closed",
         "hard_drawdown_pct": "20.000000",
+        "soft_drawdown_pct": "10.000000",
+        "drawdown_of": "peak",
+        "drawdown_locks_at": None,
+        "floor_in": "units",
+        "floor_reference": {
+            "set_at": None,
+            "start_equity": "1000.00000000",
+            "peak_equity": "1000.00000000",
+            "floor_equity": "800.00000000",
+        },
         "daily_loss_limit_pct": None,
+        "daily_loss_of": "day_start",
+        "daily_loss_anchor": "equity",
+        "day_starts_at": "00:00",
+        "daily_profit_lock_pct": None,
+        "max_trades_per_day": None,
+        "pause_after_losses": None,
+        "pause_minutes": None,
+        "headroom_share_pct": None,
+        "on_breach": "halt",
+        "daily_on_breach": "halt_day",
         "max_position_pct": None,
         "edge_guard": "benefit_of_doubt",
     }
@@ -115,6 +136,31 @@ def test_a_currency_is_capital_letters_and_digits(
         {"max_position_pct": "-1"},
         {"max_position_pct": "100000000"},
         {"edge_guard": "lenient"},
+        {"drawdown_mode": "floating"},
+        {"end_of_day_of": "open"},
+        {"drawdown_of": "equity"},
+        {"drawdown_locks_at": "0"},
+        {"drawdown_locks_at": "0.0000000000001"},
+        {"floor_in": "EUR"},
+        {"floor_reference": "500"},
+        {"floor_reference": {"floor_equity": "0"}},
+        {"floor_reference": {"floor_equity": "700"}},
+        {"floor_reference": {"low": "700"}},
+        {"daily_loss_of": "peak"},
+        {"daily_loss_anchor": "lower"},
+        {"day_starts_at": "24:00"},
+        {"day_starts_at": "17:00:30"},
+        {"day_starts_at": "17:00+01:00"},
+        {"day_starts_at": "noon"},
+        {"daily_profit_lock_pct": "0"},
+        {"max_trades_per_day": 0},
+        {"max_trades_per_day": 1000001},
+        {"max_trades_per_day": "2.5"},
+        {"pause_after_losses": -1},
+        {"pause_minutes": 30},
+        {"headroom_share_pct": "100.5"},
+        {"on_breach": "warn"},
+        {"daily_on_breach": "halt"},
         {"name": "123"},
         {"name": "   "},
         {"name": "x" * 101},
@@ -144,6 +190,20 @@ def test_settings_may_change_whenever(trader: Trader) -> None:
         "daily_loss_limit_pct": "2.000000",
         "max_position_pct": "30.000000",
         "edge_guard": "strict",
+        "drawdown_mode": "end_of_day",
+        "end_of_day_of": "live",
+        "drawdown_of": "start",
+        "drawdown_locks_at": "1.002000000000",
+        "floor_in": "money",
+        "daily_loss_of": "start",
+        "daily_loss_anchor": "higher",
+        "daily_profit_lock_pct": "3.000000",
+        "max_trades_per_day": 5,
+        "pause_after_losses": 3,
+        "pause_minutes": 45,
+        "headroom_share_pct": "50.000000",
+        "on_breach": "fail",
+        "daily_on_breach": "fail",
     }
     answer = trader.patch(PATH, changes)
     assert answer.items() >= changes.items()
@@ -151,18 +211,35 @@ def test_settings_may_change_whenever(trader: Trader) -> None:
 
 
 def test_a_limit_may_be_turned_off_again(trader: Trader) -> None:
-    limits = ("daily_loss_limit_pct", "max_position_pct")
+    limits = (
+        "daily_loss_limit_pct",
+        "max_position_pct",
+        "drawdown_locks_at",
+        "daily_profit_lock_pct",
+        "max_trades_per_day",
+        "pause_after_losses",
+        "pause_minutes",
+        "headroom_share_pct",
+    )
     trader.patch(PATH, dict.fromkeys(limits, "5"))
     answer = trader.patch(PATH, dict.fromkeys(limits))
-    assert [answer[name] for name in limits] == [None, None]
+    assert [answer[name] for name in limits] == [None] * len(limits)
 
 
-@pytest.mark.parametrize("field", ["soft_drawdown_pct", "edge_guard", "name"])
+@pytest.mark.parametrize(
+    "field",
+    ["soft_drawdown_pct", "edge_guard", "name", "drawdown_mode", "day_starts_at"],
+)
 def test_a_setting_that_must_be_is_not_turned_off(trader: Trader, field: str) -> None:
     assert list(trader.patch(PATH, {field: None}, 400)) == [field]
 
 
-FROZEN = {"currency": "EUR", "time_zone": "Europe/Vienna", "opening_balance": "2000"}
+FROZEN = {
+    "currency": "EUR",
+    "time_zone": "Europe/Vienna",
+    "opening_balance": "2000",
+    "day_starts_at": "17:00",
+}
 
 
 @pytest.mark.parametrize(("field", "value"), FROZEN.items())
@@ -181,6 +258,7 @@ def test_an_unused_portfolio_may_change_all_of_it(newcomer: Trader) -> None:
     answer = newcomer.patch(path, FROZEN)
     assert answer["currency"] == "EUR"
     assert answer["time_zone"] == "Europe/Vienna"
+    assert answer["day_starts_at"] == "17:00"
     assert answer["equity"] == answer["units"][:-10] == "2000.00000000"
 
 
@@ -214,7 +292,87 @@ def test_what_follows_from_the_ledger_is_not_set(trader: Trader, field: str) -> 
         assert list(trader.patch(PATH, {field: "1"}, 400)) == [field]
 
 
+def test_the_floor_is_set_where_a_firm_says_it_is(newcomer: Trader) -> None:
+    opened = open_portfolio(
+        newcomer,
+        opening_balance="49600",
+        hard_drawdown_pct="4",
+        soft_drawdown_pct="2",
+        drawdown_of="start",
+        drawdown_locks_at="1",
+        floor_in="money",
+        floor_reference={"start_equity": "50000", "floor_equity": "48500"},
+    )
+    assert opened["floor_reference"] == {
+        "set_at": None,
+        "start_equity": "50000.00000000",
+        "peak_equity": "50500.00000000",
+        "floor_equity": "48500.00000000",
+    }
+    path = f"/api/portfolios/{opened['portfolio_id']}/"
+    answer = newcomer.patch(path, {"floor_reference": {"peak_equity": "51000"}})
+    assert answer["floor_reference"]["floor_equity"] == "49000.00000000"
+    assert answer["floor_reference"]["set_at"] == answer["updated_at"]
+    assert newcomer.get(path) == answer
+
+
+def test_a_floor_in_units_moves_in_money_with_a_cash_flow(trader: Trader) -> None:
+    trader.post(FLOWS, {"amount": "500"}, 201)
+    assert trader.get(PATH)["floor_reference"]["floor_equity"] == "1200.00000000"
+
+
+def test_portfolios_are_filtered_by_their_limits(newcomer: Trader) -> None:
+    fields = {
+        "drawdown_mode": "static",
+        "floor_in": "money",
+        "on_breach": "fail",
+        "daily_on_breach": "fail",
+        "edge_guard": "strict",
+    }
+    opened = open_portfolio(newcomer, **fields)
+    for name, value in fields.items():
+        found = newcomer.get("/api/portfolios/", **{name: value})["results"]
+        assert found == [opened], name
+
+
 # Cash flows.
+
+
+@pytest.mark.parametrize("breach", ["on_breach", "daily_on_breach"])
+@pytest.mark.parametrize("status", ["active", "paused"])
+def test_no_cash_flow_moves_the_value_while_a_goal_may_fail_in_money(
+    trader: Trader, breach: str, status: str
+) -> None:
+    goal = f"/api/goals/{trader['goal_id']}/"
+    trader.patch(goal, {"status": status})
+    trader.patch(PATH, {"floor_in": "money", breach: "fail"})
+    with nothing_changes():
+        answer = trader.post(FLOWS, {"amount": "500"}, 409)
+    assert answer["code"] == "cash_flow_refused"
+    assert f"goal {trader['goal_id']}" in answer["detail"]
+    trader.client.delete(goal)
+    trader.post(FLOWS, {"amount": "500"}, 201)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"floor_in": "money"},
+        {"floor_in": "units", "on_breach": "fail", "daily_on_breach": "fail"},
+    ],
+)
+def test_a_cash_flow_no_goal_fails_by_is_booked(trader: Trader, limits: Any) -> None:
+    trader.patch(PATH, limits)
+    trader.post(FLOWS, {"amount": "500"}, 201)
+
+
+def test_the_first_deposit_is_booked_though_a_goal_runs(newcomer: Trader) -> None:
+    limits = {"floor_in": "money", "on_breach": "fail"}
+    opened = open_portfolio(newcomer, opening_balance="0", **limits)
+    key = opened["portfolio_id"]
+    goal = {"goal_type": "monthly_income", "target_value": "5", "portfolio": key}
+    newcomer.post("/api/goals/", goal, 201)
+    newcomer.post(f"/api/portfolios/{key}/cash-flows/", {"amount": "500"}, 201)
 
 
 def test_a_deposit_buys_units_and_is_no_profit(trader: Trader) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goals.decisions.arbitration import arbitrate, measure_goal_factor
-from goals.decisions.guards.base import Exposure, SizeRequest, SizingInputs
+from goals.decisions.guards.base import Exposure, SizingInputs
 from goals.decisions.guards.bounds import guard_bounds
 from goals.decisions.guards.exposure import (
     ExposureUnknown,
@@ -16,6 +16,7 @@ from goals.decisions.guards.exposure import (
     cap_by_position,
     hold_within_caps,
 )
+from goals.decisions.size_request import SizeRequest
 from goals.enums import AfterAchieved
 from goals.tests.decisions.test_arbitration import goal_state
 from goals.tests.decisions.test_sizing import CALM

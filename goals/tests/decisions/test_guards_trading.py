@@ -13,7 +13,6 @@ from goals.decisions.guards.base import (
     Exposure,
     GuardAnswer,
     Halt,
-    SizeRequest,
     SizingInputs,
 )
 from goals.decisions.guards.drawdown import (
@@ -22,6 +21,7 @@ from goals.decisions.guards.drawdown import (
     guard_drawdown,
 )
 from goals.decisions.guards.edge import RecordUnknown, guard_edge
+from goals.decisions.size_request import SizeRequest
 from goals.decisions.sizing import decide_size
 from goals.decisions.trade_record import NO_RECORD, GrowthRecord
 from goals.enums import EdgeGuard, HaltCause, Verdict

@@ -1,6 +1,6 @@
 """Periods hold exactly their local dates, whatever the clocks do."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -8,11 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goals.decisions.periods import (
+    DayPart,
     calendar_end,
+    day_part,
+    day_start,
+    first_part,
+    following_part,
     following_period,
     local_date,
     local_midnight,
+    part_start,
     period_of,
+    trading_day,
 )
 from goals.enums import GoalType
 
@@ -255,3 +262,57 @@ def test_the_following_period_begins_the_day_after_and_is_not_empty(kind, day, l
     end = day + timedelta(days=length)
     start, next_end = following_period(kind, day, end, "UTC")
     assert end + timedelta(days=1) == start <= next_end
+
+
+# When trading days begin: at the edges of a date, and where clocks skip or repeat.
+starts = st.sampled_from(
+    [time(0), time(0, 30), time(1, 15), time(2, 30), time(17), time(23, 30), time.max]
+)
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "starts_at", "begins"),
+    [
+        ("America/Chicago", "2026-03-07", "17:00", "2026-03-07T23:00Z"),
+        ("America/Chicago", "2026-03-08", "17:00", "2026-03-08T22:00Z"),
+        ("America/Chicago", "2026-10-31", "17:00", "2026-10-31T22:00Z"),
+        ("America/Chicago", "2026-11-01", "17:00", "2026-11-01T23:00Z"),
+        ("Europe/Prague", "2026-03-29", "00:00", "2026-03-28T23:00Z"),
+        ("Europe/Prague", "2026-10-25", "00:00", "2026-10-24T22:00Z"),
+        # Skipped: the first instant that exists.
+        ("America/New_York", "2026-03-08", "02:30", "2026-03-08T07:00Z"),
+        # It comes twice: the first.
+        ("America/New_York", "2026-11-01", "01:30", "2026-11-01T05:30Z"),
+        # The whole date is skipped: the next midnight.
+        ("Pacific/Apia", "2011-12-30", "17:00", "2011-12-30T10:00Z"),
+    ],
+)
+def test_a_trading_day_begins_at_its_local_time(zone, day, starts_at, begins):
+    found = day_start(date.fromisoformat(day), zone, time.fromisoformat(starts_at))
+    assert found == datetime.fromisoformat(begins)
+
+
+@given(zone=zones, day=days, starts_at=starts)
+def test_every_instant_lies_in_one_trading_day(zone, day, starts_at):
+    begin = day_start(day, zone, starts_at)
+    end = day_start(day + timedelta(days=1), zone, starts_at)
+    assert begin < end
+    assert trading_day(begin, zone, starts_at) == day
+    assert trading_day(end - MICROSECOND, zone, starts_at) == day
+    assert trading_day(begin - MICROSECOND, zone, starts_at) == day - timedelta(days=1)
+
+
+@given(zone=zones, day=days, starts_at=starts, second=st.integers(0, 86399))
+def test_a_trading_day_and_a_local_date_are_whole_parts(zone, day, starts_at, second):
+    at = datetime.combine(day, time(), UTC) + timedelta(seconds=second)
+    part = day_part(at, zone, starts_at)
+    following = following_part(part, starts_at)
+    assert part_start(part, zone, starts_at) <= at
+    assert at < part_start(following, zone, starts_at)
+    begun = trading_day(at, zone, starts_at)
+    assert begun == (part.day if first_part(part.day, starts_at) == part else begun)
+    assert first_part(begun, starts_at) <= part
+    assert part < first_part(begun + timedelta(days=1), starts_at)
+    # And of the local date, what begins at midnight.
+    midnight = local_midnight(part.day, zone)
+    assert part_start(DayPart(part.day, 0), zone, starts_at) == midnight

@@ -1,6 +1,7 @@
 """Growth records from their sums, against the plain formulas over the sample."""
 
 from decimal import Decimal
+from fractions import Fraction
 from statistics import NormalDist, mean, stdev
 
 import pytest
@@ -8,12 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goals.decisions.trade_record import NO_RECORD, GrowthRecord, make_record
+from mastertrade.values.money import exactly
 
 GROWTHS = st.lists(
     st.decimals(min_value=-1, max_value=2, places=6), min_size=2, max_size=150
 )
 
 
+@exactly
 def record_of(growths: list[Decimal]) -> GrowthRecord:
     losses = [growth for growth in growths if growth < 0]
     return make_record(
@@ -22,7 +25,9 @@ def record_of(growths: list[Decimal]) -> GrowthRecord:
         sum_squares=sum((growth**2 for growth in growths), Decimal(0)),
         losses=len(losses),
         sum_losses=sum(losses, Decimal(0)),
+        sum_cubes=sum((growth**3 for growth in growths), Decimal(0)),
         best=max(growths, default=Decimal(0)),
+        worst=min(growths, default=Decimal(0)),
     )
 
 
@@ -74,6 +79,46 @@ def test_nothing_is_judged_below_twenty_trades_and_little_relied_on_below_a_hund
     assert record.judged is judged
     assert record.disproved is judged
     assert record.low_confidence is low_confidence
+
+
+@given(growths=GROWTHS)
+def test_the_skewness_is_the_third_central_moment_by_the_deviation_cubed(
+    growths: list[Decimal],
+) -> None:
+    sample = [Fraction(growth) for growth in growths]
+    centre = sum(sample) / len(sample)
+    second, third = (
+        sum((growth - centre) ** power for growth in sample) / len(sample)
+        for power in (2, 3)
+    )
+    skewness = record_of(growths).skewness
+
+    assert skewness is not None
+    expected = float(third) / float(second) ** 1.5 if second else 0
+    assert float(skewness) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+
+
+def test_a_skewness_far_from_zero_growths_loses_nothing_to_cancellation() -> None:
+    """The sums are a million times larger than the moments that they differ by."""
+    growths = [Decimal(1000) + Decimal(one) / 10**9 for one in (1, 2, 2, 9, 4)]
+
+    moved = [growth - 1000 for growth in growths]
+    assert record_of(growths).skewness == record_of(moved).skewness
+
+
+@given(growths=GROWTHS)
+def test_losses_are_counted_measured_and_the_worst_counted_once_more(
+    growths: list[Decimal],
+) -> None:
+    record = record_of(growths)
+    losses = [growth for growth in growths if growth < 0]
+
+    assert record.losses == len(losses)
+    assert float(record.mean_loss) == pytest.approx(
+        -float(mean(losses)) if losses else 0, abs=1e-11
+    )
+    assert record.worst == min(growths)
+    assert record.lower_if_worse == record_of([*growths, min(growths)]).lower
 
 
 def test_a_record_of_no_trades_says_nothing() -> None:

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from goals.decisions.guards.base import Exposure, RiskState, SizeRequest, SizingInputs
+from goals.decisions.guards.base import Exposure, RiskState, SizingInputs
+from goals.decisions.size_request import SizeRequest
 from goals.decisions.size_warnings import WARNING_CODES
 from goals.decisions.sizing import decide_size
 from goals.decisions.trade_record import NO_RECORD, GrowthRecord

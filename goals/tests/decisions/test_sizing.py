@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from goals.decisions.guards import GUARDS
-from goals.decisions.guards.base import Exposure, RiskState, SizeRequest, SizingInputs
+from goals.decisions.guards.base import Exposure, RiskState, SizingInputs
 from goals.decisions.policies import PolicyName
+from goals.decisions.size_request import SizeRequest
 from goals.decisions.sizing import decide_size
 from goals.decisions.trade_record import NO_RECORD
 from goals.enums import AfterAchieved, Verdict

@@ -1,6 +1,6 @@
 """Goals: where they start, how they are changed, what moves them."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from unittest.mock import patch
 
@@ -312,8 +312,9 @@ def test_money_goals_too_are_achieved_at_the_time_in_the_past(kind, target):
     assert (goal.status, goal.achieved_at) == ("achieved", march(3))
 
 
-def test_the_way_travelled_is_written_down_once_a_local_day():
-    portfolio = PortfolioFactory(time_zone="America/New_York")
+@pytest.mark.parametrize("starts_at", [time(0), time(8)])
+def test_the_way_travelled_is_written_down_once_a_local_day(starts_at):
+    portfolio = PortfolioFactory(time_zone="America/New_York", day_starts_at=starts_at)
     book_profit(portfolio, Decimal(10), at=march(3, 12))
     book_profit(portfolio, Decimal(10), at=march(4, 4))  # still 3 March there
     book_profit(portfolio, Decimal(5), at=march(4, 6))

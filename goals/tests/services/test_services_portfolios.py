@@ -1,6 +1,6 @@
 """Portfolios, what freezes them, and cash flows."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from unittest.mock import patch
 from zoneinfo import available_timezones
@@ -391,14 +391,15 @@ def test_the_next_periods_return_is_measured_from_the_new_run():
     assert fresh(goal).current_value == 2
 
 
-def test_equity_and_cache_follow_the_ledger_through_everything():
-    portfolio = PortfolioFactory(opening_balance=Decimal(0))
+@pytest.mark.parametrize("starts_at", [time(0), time(12)])
+def test_equity_and_cache_follow_the_ledger_through_everything(starts_at):
+    portfolio = PortfolioFactory(opening_balance=Decimal(0), day_starts_at=starts_at)
     flow(portfolio, 400, now=START)
     book_profit(portfolio, Decimal("-33.33333333"))
     flow(portfolio, "-66.66666667", now=NOW)
     book_profit(portfolio, Decimal("120.5"), at=NOW)
     portfolio = Portfolio.objects.get(pk=portfolio.pk)
-    newest = LedgerDay.objects.order_by("day").last()
+    newest = LedgerDay.objects.order_by("day", "part").last()
     assert portfolio.equity == Decimal("420.5")
     assert (
         newest.equity,

@@ -1,11 +1,13 @@
 """Request bodies and answers of sizing, strategy choice and the next trade."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
 
 from goals.decisions.policies import PolicyName
+from goals.decisions.size_request import BASES, LARGEST, find_wrong_request
 from goals.decisions.size_warnings import WARNING_CODES
 from goals.enums import ProgressBand, Verdict
 from goals.models import GoalAdjustmentLog
@@ -24,26 +26,56 @@ from strategies.enums import RiskProfile, Stance
 from strategies.models import StrategySelectionLog
 from trades.api.serializers.trades import SymbolField
 from trades.booking.references import find_unknown
-from trades.sizing_calls.decide import LARGEST_BASE_SIZE, NEEDS_PRICE
+from trades.enums import Side
+
+
+def _amount(column: tuple[int, int], **bounds: Decimal) -> DecimalColumnField:
+    return DecimalColumnField(
+        column, above=0, required=False, allow_null=True, **bounds
+    )
 
 
 class SizesSerializer(StrictSerializer):
-    """Sizes are notional, in the portfolio's currency; `lot_step` in units."""
+    """Sizes are notional, in the portfolio's currency; `lot_step` in units.
 
-    base_size = DecimalColumnField(MONEY, above=0, max_value=LARGEST_BASE_SIZE)
+    Exactly one of `base_size`, `base_pct` (percent of live equity), `risk_amount` and
+    `risk_pct` (of live equity). The last two need `price` and `stop_price`: the base
+    size is then the notional that loses that amount at the stop, `cost_pct` of the
+    notional counted on top. A stop above the price is that of a SHORT. With a
+    `stop_price` the answer gives the risk, however the base size was given.
+    """
+
+    judged_with = {
+        "base_size": BASES,
+        "side": ("price", "stop_price"),
+        "cost_pct": ("stop_price",),
+        "lot_step": ("price",),
+    }
+
+    base_size = _amount(MONEY, max_value=LARGEST["base_size"])
+    base_pct = _amount(PERCENT)
+    risk_amount = _amount(MONEY, max_value=LARGEST["risk_amount"])
+    risk_pct = _amount(PERCENT, max_value=LARGEST["risk_pct"])
     symbol = SymbolField(required=False, allow_null=True)
-    price = DecimalColumnField(PRICE, above=0, required=False, allow_null=True)
+    price = _amount(PRICE)
+    stop_price = _amount(PRICE)
+    side = serializers.ChoiceField(
+        choices=choices(Side), required=False, allow_null=True
+    )
+    cost_pct = DecimalColumnField(
+        PERCENT,
+        min_value=0,
+        max_value=LARGEST["cost_pct"],
+        required=False,
+        allow_null=True,
+    )
     max_size = DecimalColumnField(MONEY, min_value=0, required=False, allow_null=True)
     min_size = DecimalColumnField(MONEY, min_value=0, required=False, allow_null=True)
-    lot_step = DecimalColumnField(PRICE, above=0, required=False, allow_null=True)
+    lot_step = _amount(PRICE)
     as_of = InstantField(required=False, allow_null=True)
 
     def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
-        if (
-            fields.get("lot_step") is not None
-            and self.initial_data.get("price") is None
-        ):
-            yield InvalidInput("lot_step", NEEDS_PRICE)
+        return find_wrong_request(fields)
 
     def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
         of_goal = self.context.get("goal_id")
@@ -118,13 +150,19 @@ class GoalFactorSerializer(serializers.Serializer[Any]):
 
 
 class SizingAnswerSerializer(serializers.Serializer[Any]):
-    """How large, and why. `quantity` only where a price was given."""
+    """How large, and why.
+
+    `quantity` only where a price was given; with a stop, `risk_amount` is what it loses
+    there, costs included, and `risk_pct` that in percent of live equity, rounded down.
+    """
 
     adjustment_id = serializers.IntegerField()
     goal_id = serializers.IntegerField()
     base_size = DecimalColumnField(MONEY)
     adjusted_size = DecimalColumnField(MONEY)
     quantity = DecimalColumnField(PRICE, required=False)
+    risk_amount = DecimalColumnField(MONEY, required=False)
+    risk_pct = DecimalColumnField(PERCENT, required=False)
     adjustment_factor = DecimalColumnField(FACTOR)
     verdict = serializers.ChoiceField(choices=choices(Verdict))
     reason = serializers.CharField()

@@ -43,7 +43,7 @@ class EdgeSerializer(serializers.Serializer[Any]):
     upper = DecimalColumnField(RATIO, source="record.upper")
     shrunk_mean = DecimalColumnField(RATIO, source="record.shrunk_mean")
     best = DecimalColumnField(RATIO, source="record.best")
-    worst = DecimalColumnField(RATIO)
+    worst = DecimalColumnField(RATIO, source="record.worst")
     typical_loss = DecimalColumnField(RATIO, source="record.typical_loss")
     disproved = serializers.BooleanField(source="record.disproved")
 

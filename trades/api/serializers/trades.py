@@ -135,7 +135,7 @@ class GoalMoveSerializer(serializers.Serializer[Any]):
 class VoidedTradeSerializer(TradeSerializer):
     """The trade, and the goals that moved."""
 
-    goals = GoalMoveSerializer(many=True, read_only=True)
+    goals = GoalMoveSerializer(many=True, read_only=True, source="moves")
 
     class Meta:
         model = Trade
@@ -143,9 +143,8 @@ class VoidedTradeSerializer(TradeSerializer):
         read_only_fields = fields
 
     def to_representation(self, instance: Any) -> dict[str, Any]:
-        trade, moves = instance
-        goals = GoalMoveSerializer(moves, many=True).data
-        return {**TradeSerializer(trade).data, "goals": goals}
+        trade, trade.moves = instance
+        return super().to_representation(trade)
 
 
 class ClosedTradeSerializer(VoidedTradeSerializer):
@@ -163,13 +162,12 @@ class ClosedTradeSerializer(VoidedTradeSerializer):
         read_only_fields = fields
 
     def to_representation(self, instance: ClosedTrade) -> dict[str, Any]:
-        trade, booked = instance.trade, instance.booked
+        trade: Any = instance.trade
+        trade.part = None if instance.booked is trade else instance.booked
         shown = super().to_representation((trade, instance.moves))
-        part = None
-        if booked is not trade:
-            part = TradeSerializer(booked).data
-            shown["profit_loss"] = part["profit_loss"]
-        return {**shown, "part": part}
+        if trade.part is not None:
+            shown["profit_loss"] = shown["part"]["profit_loss"]
+        return shown
 
 
 class TradeCreationSerializer(StrictSerializer):

@@ -15,6 +15,7 @@ from goals.api.filters import CashFlowFilter
 from goals.api.serializers import CashFlowSerializer
 from goals.models import CashFlow, Portfolio
 from mastertrade.values.exceptions import (
+    CashFlowRefused,
     IdempotencyConflict,
     InsufficientEquity,
     OutOfRange,
@@ -47,7 +48,9 @@ class CashFlowListView(ListView[CashFlow]):
     ordering_fields = ("flowed_at", "cash_flow_id", "amount")
     ordering = ("-flowed_at", "-cash_flow_id")
     subject = (Portfolio, "user_id")
-    refusals = {"POST": (IdempotencyConflict, InsufficientEquity, OutOfRange)}
+    refusals = {
+        "POST": (CashFlowRefused, IdempotencyConflict, InsufficientEquity, OutOfRange)
+    }
 
     def get_queryset(self) -> QuerySet[CashFlow]:
         if getattr(self, "swagger_fake_view", False):

@@ -10,6 +10,7 @@ from goals.api.authentication import signed_in
 from goals.decisions.guards.drawdown import DailyLossUnknown, DrawdownUnknown
 from goals.decisions.guards.edge import RecordUnknown
 from goals.decisions.guards.exposure import ExposureUnknown
+from goals.decisions.size_request import NoLiveEquity
 from goals.models import FinancialGoal
 from goals.services.trade_forecasts import EdgeUnknown
 from mastertrade.values.exceptions import (
@@ -49,6 +50,17 @@ BASE_1000 = OpenApiExample(
         "price": "50000",
         "lot_step": "0.00001",
         "request_id": "bar-2026-03-02T12:00Z",
+    },
+    request_only=True,
+)
+RISK_1_PCT = OpenApiExample(
+    "1 % of live equity at risk, with a stop and 0.2 % costs",
+    value={
+        "risk_pct": "1",
+        "symbol": "BTCUSDT",
+        "price": "50000",
+        "stop_price": "49000",
+        "cost_pct": "0.2",
     },
     request_only=True,
 )
@@ -103,6 +115,7 @@ UNSIZED = (
     DrawdownUnknown,
     EdgeUnknown,
     ExposureUnknown,
+    NoLiveEquity,
     OutOfRange,
     PortfolioRuined,
     PortfolioUnfunded,
@@ -119,7 +132,7 @@ class GoalSizingView(APIView):
     @extend_schema(
         request=GoalSizingRequestSerializer,
         responses=SizingAnswerSerializer,
-        examples=[BASE_1000, BEHIND],
+        examples=[BASE_1000, RISK_1_PCT, BEHIND],
     )
     def post(self, request: Request, goal_id: int) -> Response:
         """How large to trade, for one goal."""
@@ -141,7 +154,7 @@ class PortfolioSizingView(APIView):
     @extend_schema(
         request=PortfolioSizingRequestSerializer,
         responses=SizingAnswerSerializer,
-        examples=[BASE_OF_PORTFOLIO, BEHIND],
+        examples=[BASE_OF_PORTFOLIO, RISK_1_PCT, BEHIND],
     )
     def post(self, request: Request) -> Response:
         """How large to trade, over all active goals of a portfolio."""

@@ -27,6 +27,7 @@ def test_a_growth_record_is_shown_in_percent_of_equity(operator: Client):
         trades=4,
         sum_growth=Decimal("0.04"),
         sum_squares=Decimal("0.01"),
+        sum_cubes=Decimal(0),
         wins=2,
         sum_wins=Decimal("0.06"),
         losses=2,

@@ -4,7 +4,7 @@ The oracle knows the rule alone: between two flows a portfolio grows by its live
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -250,7 +250,9 @@ class AnyOrder(TestCase):
     """One trade of 12 with fees of 12 was enlarged by 3; then things come late."""
 
     def _begin(self) -> tuple[Portfolio, Trade]:
-        portfolio = PortfolioFactory(now=BEGIN, opening_balance=Decimal(10000))
+        portfolio = PortfolioFactory(
+            now=BEGIN, opening_balance=Decimal(10000), day_starts_at=time(17)
+        )
         trade = TradeFactory(
             portfolio=portfolio,
             quantity=Decimal(12),
@@ -312,10 +314,12 @@ class AnyOrder(TestCase):
     def _figures(self, portfolio: Portfolio) -> list[Any]:
         row = Portfolio.objects.get(pk=portfolio.pk)
         names = ("equity", "units", "unit_value", "peak_unit_value", "carried")
-        days = LedgerDay.objects.filter(portfolio=row).order_by("day")
+        days = LedgerDay.objects.filter(portfolio=row).order_by("day", "part")
         return [
             *(getattr(row, name) for name in names),
-            *days.values_list("day", "equity", "units", "unit_value", "carried"),
+            *days.values_list(
+                "day", "part", "equity", "units", "unit_value", "carried"
+            ),
         ]
 
     @settings(max_examples=40)

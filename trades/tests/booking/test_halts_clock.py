@@ -1,6 +1,6 @@
-"""Halts and the clock: local midnight, what is over, and two that come at once."""
+"""Halts and the clock: the trading day, what is over, and two that come at once."""
 
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -17,20 +17,57 @@ from trades.tests.races import closing, fresh, nobody_meets_at, run_at_once, run
 
 pytestmark = pytest.mark.django_db
 SECOND = timedelta(seconds=1)
-# A local day's first instant, and the next one's.
+# A trading day's first instant, and the next one's.
 DAYS = {
-    "a day of 23 hours": ("America/New_York", "2026-03-08T05:00Z", "2026-03-09T04:00Z"),
-    "a day of 25 hours": ("America/New_York", "2026-11-01T04:00Z", "2026-11-02T05:00Z"),
-    "its midnight comes twice": (
-        "America/Havana",
+    "a day of 23 hours": (
+        ("America/New_York", "00:00"),
+        "2026-03-08T05:00Z",
+        "2026-03-09T04:00Z",
+    ),
+    "a day of 25 hours": (
+        ("America/New_York", "00:00"),
         "2026-11-01T04:00Z",
         "2026-11-02T05:00Z",
     ),
-    "another's yesterday": ("Asia/Tokyo", "2026-03-10T15:00Z", "2026-03-11T15:00Z"),
+    "its midnight comes twice": (
+        ("America/Havana", "00:00"),
+        "2026-11-01T04:00Z",
+        "2026-11-02T05:00Z",
+    ),
+    "another's yesterday": (
+        ("Asia/Tokyo", "00:00"),
+        "2026-03-10T15:00Z",
+        "2026-03-11T15:00Z",
+    ),
     "a quarter of an hour off": (
-        "Asia/Kathmandu",
+        ("Asia/Kathmandu", "00:00"),
         "2026-03-10T18:15Z",
         "2026-03-11T18:15Z",
+    ),
+    "midnight in Prague, 23 hours": (
+        ("Europe/Prague", "00:00"),
+        "2026-03-28T23:00Z",
+        "2026-03-29T22:00Z",
+    ),
+    "from 17:00 in Chicago, 23 hours": (
+        ("America/Chicago", "17:00"),
+        "2026-03-07T23:00Z",
+        "2026-03-08T22:00Z",
+    ),
+    "from 17:00 in Chicago, 25 hours": (
+        ("America/Chicago", "17:00"),
+        "2026-10-31T22:00Z",
+        "2026-11-01T23:00Z",
+    ),
+    "from a time that the clocks skip": (
+        ("America/New_York", "02:30"),
+        "2026-03-08T07:00Z",
+        "2026-03-09T06:30Z",
+    ),
+    "from a time that comes twice": (
+        ("America/New_York", "01:30"),
+        "2026-11-01T05:30Z",
+        "2026-11-02T06:30Z",
     ),
 }
 
@@ -38,8 +75,12 @@ DAYS = {
 @pytest.fixture(params=DAYS.values(), ids=DAYS)
 def day(request: Any) -> tuple[Portfolio, datetime, datetime]:
     """A portfolio of 1000 wholly in BTCUSDT, its day's begin and end; limit 3 %."""
-    zone, begin, end = request.param
-    portfolio = PortfolioFactory(time_zone=zone, daily_loss_limit_pct=Decimal(3))
+    (zone, starts_at), begin, end = request.param
+    portfolio = PortfolioFactory(
+        time_zone=zone,
+        day_starts_at=time.fromisoformat(starts_at),
+        daily_loss_limit_pct=Decimal(3),
+    )
     TradeFactory(portfolio=portfolio)
     return portfolio, datetime.fromisoformat(begin), datetime.fromisoformat(end)
 
@@ -51,34 +92,45 @@ def mark(portfolio: Portfolio, loss: str, at: datetime) -> list[TradingHalt]:
     return list(TradingHalt.objects.order_by("pk"))
 
 
-# Local midnight
+# The trading day
 
 
-def test_marks_before_and_at_midnight_are_losses_of_two_days(day: Any) -> None:
-    portfolio, midnight, _ = day
-    assert mark(portfolio, "20", midnight - SECOND) == []
-    assert mark(portfolio, "40", midnight) == []  # 20 of the 980 it began with
+def test_marks_before_and_at_a_days_start_are_losses_of_two_days(day: Any) -> None:
+    portfolio, begin, _ = day
+    assert mark(portfolio, "20", begin - SECOND) == []
+    assert mark(portfolio, "40", begin) == []  # 20 of the 980 it began with
 
 
-def test_both_marks_before_midnight_are_one_loss_and_halt_until_then(day: Any) -> None:
-    portfolio, midnight, _ = day
-    assert mark(portfolio, "20", midnight - 2 * SECOND) == []
-    [halt] = mark(portfolio, "40", midnight - SECOND)
-    assert (halt.cause, halt.halted_until) == (HaltCause.DAILY_LOSS, midnight)
-    # At midnight it is over, and the same loss is none of the new day's.
-    assert mark(portfolio, "40", midnight) == [halt]
+def test_both_marks_before_a_days_end_are_one_loss_and_halt_until_then(
+    day: Any,
+) -> None:
+    portfolio, begin, _ = day
+    assert mark(portfolio, "20", begin - 2 * SECOND) == []
+    [halt] = mark(portfolio, "40", begin - SECOND)
+    assert (halt.cause, halt.halted_until) == (HaltCause.DAILY_LOSS, begin)
+    # Then it is over, and the same loss is none of the new day's.
+    assert mark(portfolio, "40", begin) == [halt]
     assert fresh(portfolio).trading_state == TradingState.ACTIVE
 
 
 @pytest.mark.parametrize(("loss", "halts"), [("49.39", 0), ("49.4", 1)])
-def test_from_midnight_on_the_limit_is_of_what_the_day_began_with(
+def test_the_limit_is_of_what_the_day_began_with(
     day: Any, loss: str, halts: int
 ) -> None:
-    portfolio, midnight, following = day
-    mark(portfolio, "20", midnight - SECOND)
-    mark(portfolio, "30", midnight)
+    portfolio, begin, following = day
+    mark(portfolio, "20", begin - SECOND)
+    mark(portfolio, "30", begin)
     found = mark(portfolio, loss, following - SECOND)  # 3 % of 980 are 29.4
     assert [halt.halted_until for halt in found] == [following] * halts
+
+
+def test_closes_before_and_at_a_days_start_are_losses_of_two_days(day: Any) -> None:
+    portfolio, begin, following = day
+    book_profit(fresh(portfolio), Decimal(-20), at=begin - SECOND)
+    book_profit(fresh(portfolio), Decimal(-20), at=begin)
+    assert not TradingHalt.objects.exists()
+    book_profit(fresh(portfolio), Decimal(-20), at=following - SECOND)
+    assert TradingHalt.objects.get().halted_until == following
 
 
 # What is over

@@ -1,7 +1,7 @@
 """Whatever the order in which the past is learned, the figures are the same."""
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +26,8 @@ from trades.tests.factories import TradeFactory, book_profit
 BEGIN = datetime(2026, 2, 27, tzinfo=UTC)
 END = datetime(2026, 4, 6, tzinfo=UTC)
 ZONES = ("UTC", "America/New_York", "Asia/Tokyo", "Australia/Lord_Howe")
+# When trading days begin: at midnight, in the evening, where clocks skip or repeat.
+STARTS = (time(0), time(17), time(2, 15))
 KINDS = (
     "monthly_return",
     "monthly_income",
@@ -70,6 +72,8 @@ def times() -> st.SearchStrategy[datetime]:
             datetime(2026, 2, 28, 15, tzinfo=UTC),  # midnight in Tokyo
             datetime(2026, 3, 8, 7, tzinfo=UTC),  # clocks change in New York
             datetime(2026, 4, 1, 4, tzinfo=UTC),
+            datetime(2026, 3, 31, 21, tzinfo=UTC),  # 17:00 in New York
+            datetime(2026, 3, 31, 8, tzinfo=UTC),  # 17:00 in Tokyo
             datetime(2026, 4, 4, 15, tzinfo=UTC),  # clocks change on Lord Howe
         ]
     )
@@ -91,8 +95,8 @@ def events() -> st.SearchStrategy[list[Event]]:
     return st.lists(one, min_size=1, max_size=7, unique_by=lambda event: event.at)
 
 
-def make_portfolio(zone: str) -> Portfolio:
-    portfolio = PortfolioFactory(time_zone=zone, now=BEGIN)
+def make_portfolio(zone: str, starts_at: time = STARTS[0]) -> Portfolio:
+    portfolio = PortfolioFactory(time_zone=zone, day_starts_at=starts_at, now=BEGIN)
     for kind in KINDS:
         create_goal(
             user=portfolio.user,
@@ -142,7 +146,7 @@ def void(row: Any, now: datetime) -> bool:
     return True
 
 
-def figures_of(portfolio: Portfolio) -> Any:
+def goals_of(portfolio: Portfolio) -> Any:
     fresh = Portfolio.objects.get(pk=portfolio.pk)
     return (
         [getattr(fresh, name) for name in FIGURES],
@@ -150,11 +154,18 @@ def figures_of(portfolio: Portfolio) -> Any:
             [getattr(goal, name) for name in GOAL_FIGURES]
             for goal in fresh.goals.order_by("goal_type", "start_date")
         ],
+    )
+
+
+def figures_of(portfolio: Portfolio) -> Any:
+    fresh = Portfolio.objects.get(pk=portfolio.pk)
+    return (
+        goals_of(fresh),
         list(
             LedgerDay.objects.filter(portfolio=fresh)
-            .order_by("day")
+            .order_by("day", "part")
             .values_list(
-                "day", "entries", "equity", "units", "unit_value", "high_equity"
+                "day", "part", "entries", "equity", "units", "unit_value", "high_equity"
             )
         ),
     )
@@ -170,12 +181,13 @@ class AnyOrder(TestCase):
     @given(
         answer=events(),
         zone=st.sampled_from(ZONES),
+        starts_at=st.sampled_from(STARTS),
         data=st.data(),
     )
     def test_late_and_voided_entries_end_where_an_orderly_ledger_does(
-        self, answer: list[Event], zone: str, data: st.DataObject
+        self, answer: list[Event], zone: str, starts_at: time, data: st.DataObject
     ) -> None:
-        portfolio = make_portfolio(zone)
+        portfolio = make_portfolio(zone, starts_at)
         arriving = data.draw(st.permutations(answer), label="arriving")
         kept: list[Event] = []
         for event in arriving:
@@ -187,11 +199,15 @@ class AnyOrder(TestCase):
             if data.draw(st.booleans(), label="void it") and void(row, END):
                 kept.remove(event)
                 assert_no_drift(portfolio)
-        in_order = make_portfolio(zone)
+        in_order = make_portfolio(zone, starts_at)
+        by_midnight = make_portfolio(zone)
         for event in sorted(kept, key=lambda event: event.at):
             assert book(in_order, event, event.at) is not None
+            assert book(by_midnight, event, event.at) is not None
         roll_goals(as_of=END)
         assert figures_of(portfolio) == figures_of(in_order)
+        # Goals' periods are local dates, whenever trading days begin.
+        assert goals_of(portfolio) == goals_of(by_midnight)
         assert_no_drift(portfolio)
 
 

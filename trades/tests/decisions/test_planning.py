@@ -4,7 +4,8 @@ from dataclasses import replace
 from decimal import Decimal
 
 from goals.decisions.arbitration import arbitrate
-from goals.decisions.guards.base import Exposure, RiskState, SizeRequest, SizingInputs
+from goals.decisions.guards.base import Exposure, RiskState, SizingInputs
+from goals.decisions.size_request import SizeRequest
 from goals.decisions.sizing import decide_size
 from goals.decisions.trade_record import NO_RECORD
 from goals.tests.decisions.test_arbitration import goal_state

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from goals.models import LedgerChange
 from goals.services.portfolios import record_cash_flow
@@ -18,6 +19,7 @@ from trades.tests.growths import plain_record
 from trades.tests.models.test_migration_cash_flows import migrate
 
 BEFORE = [("goals", "0013_daily_and_weekly_goals"), ("trades", "0016_finish_replays")]
+BEFORE_CUBES = [("trades", "0018_webhooks_of_tokens")]
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 NOW = BEGIN + timedelta(days=9)
 
@@ -47,5 +49,26 @@ def test_what_was_stored_before_is_found_by_portfolio_and_block():
         assert load_record(one.user, one, NOW) == plain_record([one], NOW)
         assert GrowthRecord.objects.get(strategy_id="").block == 0
         assert list(find_drift([one.pk, other.pk])) == []
+    finally:
+        migrate()
+
+
+@pytest.mark.slow
+@pytest.mark.django_db(transaction=True)
+def test_records_stored_before_cubes_were_are_made_again():
+    portfolio = PortfolioFactory(now=BEGIN)
+    for day, profit in enumerate((10, -4, 7), start=1):
+        book_profit(portfolio, Decimal(profit), at=BEGIN + timedelta(days=day))
+    load_record(portfolio.user, portfolio, NOW)
+    try:
+        migrate(BEFORE_CUBES)  # keeps what is stored, without its cubes
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT sum(trades) FROM growth_records")
+            assert cursor.fetchone() == (6,)  # of all and of the strategy
+        migrate()
+        assert load_record(portfolio.user, portfolio, NOW) == plain_record(
+            [portfolio], NOW
+        )
+        assert list(find_drift([portfolio.pk])) == []
     finally:
         migrate()

@@ -1,8 +1,6 @@
 """Price files: what is read, and that each fault is named with its place."""
 
 import gzip
-import subprocess
-import sys
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -395,15 +393,6 @@ def test_a_path_loads_a_file(write):
     lines = daily_lines(60)
 
     assert len(load_prices(str(write(lines))).bars) == 60
-
-
-def test_reading_built_in_prices_does_not_load_pandas():
-    code = (
-        "import sys; from trades.replay.reading import load_prices; "
-        "load_prices('FB'); sys.exit('pandas' in sys.modules)"
-    )
-
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_all_built_in_names_are_tested():

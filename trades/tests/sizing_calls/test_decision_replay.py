@@ -30,8 +30,14 @@ AFTER = ENTRY + timedelta(hours=1)
         {"max_size": Decimal("333.33")},
         {"price": Decimal("49999.5"), "lot_step": Decimal("0.001")},
         {"min_size": Decimal(10_000)},
+        {
+            "base_size": None,
+            "risk_pct": Decimal(1),
+            "price": Decimal(50000),
+            "stop_price": Decimal(49000),
+        },
     ],
-    ids=["plain", "capped", "in lots", "blocked"],
+    ids=["plain", "capped", "in lots", "blocked", "by risk"],
 )
 def test_a_logged_decision_taken_again_gives_the_same_answer(sizes: dict[str, Any]):
     portfolio = PortfolioFactory()
@@ -57,8 +63,7 @@ def test_a_logged_decision_taken_again_gives_the_same_answer(sizes: dict[str, An
         portfolio=portfolio.portfolio_id,
         now=AFTER,
         symbol="BTCUSDT",
-        base_size=Decimal(1000),
-        **sizes,
+        **{"base_size": Decimal(1000), **sizes},
     )
 
     again = decide_again(GoalAdjustmentLog.objects.get(pk=row.pk))

@@ -508,11 +508,13 @@ def test_what_was_deleted_by_hand_is_found_and_mended() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value"), [("equity", 1), ("sum_squares", 9), ("best_growth", 5)]
+    ("column", "value"),
+    [("equity", 1), ("sum_squares", 9), ("sum_cubes", 0), ("best_growth", 5)],
 )
 def test_each_kept_figure_is_proved(column: str, value: int) -> None:
     portfolio = PortfolioFactory()
     book_profit(portfolio, Decimal(10), at=at(1))
+    book_profit(portfolio, Decimal(-20), at=at(2))
     record_of(portfolio)
     Kept.objects.filter(strategy_id="").update(**{column: value})
 
@@ -541,6 +543,8 @@ def test_a_portfolio_deleted_by_hand_takes_its_records_along() -> None:
         {"best_growth": None},
         {"worst_growth": 9},
         {"sum_squares": -1},
+        {"sum_cubes": -1},
+        {"sum_cubes": 1},
     ],
 )
 def test_the_database_refuses_sums_that_cannot_be(changes: dict[str, Any]) -> None:

@@ -191,7 +191,7 @@ class World:
 
     def sums(self) -> Any:
         """Of each portfolio and strategy, over all blocks."""
-        added = ("trades", "sum_growth", "sum_squares", "wins", "losses")
+        added = ("trades", "sum_growth", "sum_squares", "sum_cubes", "wins", "losses")
         of = "portfolio_id", "strategy_id"
         by_name = GrowthRecord.objects.order_by(*of).values_list(*of)
         return list(

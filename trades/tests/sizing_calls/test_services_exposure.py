@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from goals.decisions.guards.base import SizeRequest
+from goals.decisions.size_request import SizeRequest
 from goals.models import Portfolio
 from goals.services.decision_log import SizingCall
 from goals.services.risk_state import read_figures

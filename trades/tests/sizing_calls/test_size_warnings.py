@@ -8,7 +8,6 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from goals.decisions.guards.base import SizeRequest
 from goals.models import FinancialGoal, GoalAdjustmentLog
 from goals.services.decision_log import answer_of, decide_again
 from goals.services.resuming import halt_trading
@@ -88,7 +87,7 @@ def test_a_logged_decision_taken_again_warns_of_the_same():
         user=goal.user, goal_id=goal.pk, now=ENTRY + 2 * DAY, base_size=Decimal(1000)
     )
     again = decide_again(GoalAdjustmentLog.objects.get(pk=row.pk))
-    given = answer_of(again, SizeRequest(base_size=Decimal(1000)))
+    given = answer_of(again)
     assert given["warnings"] == row.warnings
     codes = [warning["code"] for warning in row.warnings]
     assert codes == ["above_live_equity", "no_record", "stale_marks"]

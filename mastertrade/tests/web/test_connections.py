@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 
 from mastertrade.web.body_limits import limit_at
-from mastertrade.web.channels import FairQueue, Space
+from mastertrade.web.connections import FairQueue, Space
 from tests.http import operations
 
 TOKEN = "Token of-nobody"
