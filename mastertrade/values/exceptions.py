@@ -186,15 +186,26 @@ class TradeNotOpen(DomainError):
 
 
 class TradingHalted(DomainError):
-    """Trading in the portfolio is halted: no trade opens, unless overridden."""
+    """Trading in the portfolio is halted: no trade opens, unless overridden.
+
+    `unsaved` is the portfolio's key where this call found the halt: the refusal undoes
+    what it wrote.
+    """
 
     code = "trading_halted"
+    unsaved: int | None = None
 
 
 class TradingNotHalted(DomainError):
     """There is no halt to end."""
 
     code = "not_halted"
+
+
+class FloorReferenceRequired(DomainError):
+    """A static floor was reached: a person must say what it is measured from now."""
+
+    code = "floor_reference_required"
 
 
 class FillMissing(DomainError):
