@@ -18,10 +18,12 @@ from goals.admin.forms import (
     CashFlowForm,
     GoalForm,
     HaltForm,
+    PortfolioForm,
     ResumeForm,
     ServiceForm,
 )
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
+from goals.models.portfolios import LIMIT_KINDS
 from goals.services.risk_state import find_halt
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
 
@@ -67,10 +69,24 @@ NEW_GOAL = Action(
     start=lambda portfolio, now: FinancialGoal(portfolio=portfolio),
     done=lambda goal: f"Created: {goal}.",
 )
+LIMITS = Action(
+    title="Limits",
+    button="Save",
+    explanation="A limit that it has fallen to already halts trading at once.",
+    form=PortfolioForm,
+    fields=(
+        *(name for name in LIMIT_KINDS if name != "day_starts_at"),
+        "max_position_pct",
+        "edge_guard",
+    ),
+    start=lambda portfolio, now: portfolio,
+    done=lambda portfolio: f"The limits of {portfolio.name} are saved.",
+)
 HALT = Action(
     title="Halt trading",
     button="Halt trading",
-    explanation="New trades stop until trading is resumed; open ones can be closed.",
+    explanation="Entries stop until trading is resumed; exits, stops and imports go "
+    "on.",
     form=HaltForm,
     fields=("reason",),
     start=lambda portfolio, now: TradingHalt(portfolio=portfolio),
@@ -79,9 +95,9 @@ HALT = Action(
 RESUME = Action(
     title="Resume trading",
     button="Resume trading",
-    explanation="Every halt of the portfolio ends.",
+    explanation="Every halt of the portfolio ends; entries go on.",
     form=ResumeForm,
-    fields=("reason",),
+    fields=("reason", "floor_equity"),
     start=find_halt,
     done=lambda halt: f"Trading in {halt.portfolio.name} is resumed.",
     nothing="Trading in portfolio {} is not halted; there is nothing to resume.",

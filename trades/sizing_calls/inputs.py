@@ -15,6 +15,7 @@ from goals.decisions.trade_record import GrowthRecord
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal, Portfolio, User
 from goals.services.decision_log import SizingCall
+from goals.services.failing import describe_failure
 from goals.services.funding import find_lack_of_money
 from goals.services.halts import conditions_for_decision
 from goals.services.risk_state import FiguresAt, read_figures
@@ -123,6 +124,8 @@ def load_sizable_goal(
     goal = found[0] if found else None
     if goal is None:
         raise NotFound(f"You have no goal {goal_id}.")
+    if goal.status == GoalStatus.FAILED:
+        raise GoalNotActive(f"{describe_failure(goal)} It sizes no trade.")
     why = None
     if goal.status not in TAKES_PART or goal.ended_at is not None:
         why = f"is {goal.status}" + (" and has ended" if goal.ended_at else "")
@@ -153,9 +156,16 @@ def load_participants(portfolio: Portfolio, as_of: datetime) -> list[FinancialGo
         raise NoActiveGoal(
             f"No goal of portfolio {portfolio.name} is active at "
             f"{as_of.astimezone(UTC):%FT%TZ}: create one with "
-            "POST /api/goals/, or resume a paused one."
+            f"POST /api/goals/, or resume a paused one.{_failed(portfolio)}"
         )
     return goals
+
+
+def _failed(portfolio: Portfolio) -> str:
+    """Of the goals that run, why the newest that failed did."""
+    failed = portfolio.goals.filter(status=GoalStatus.FAILED, ended_at=None)
+    goal = failed.order_by("-failed_at", "-goal_id").first()
+    return "" if goal is None else f" {describe_failure(goal)}"
 
 
 def load_sizing_inputs(
