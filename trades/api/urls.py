@@ -9,6 +9,7 @@ from trades.api.views.decisions import (
     PortfolioSizingView,
 )
 from trades.api.views.imports import ImportListView, ImportTradesView
+from trades.api.views.limits import LimitsView
 from trades.api.views.performance import PerformanceListView, PerformanceView
 from trades.api.views.positions import MarkPositionsView, PositionListView
 from trades.api.views.projection import ProjectionView
@@ -47,6 +48,11 @@ urlpatterns = [
         "portfolios/<int:portfolio_id>/",
         PortfolioWithDeletionView.as_view(),
         name="portfolio",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/limits/",
+        LimitsView.as_view(),
+        name="portfolio-limits",
     ),
     path("replays/", ReplayListView.as_view(), name="replays"),
     path("replays/<int:replay_id>/", ReplayDetailView.as_view(), name="replay"),

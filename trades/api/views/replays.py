@@ -3,19 +3,26 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from goals.api.authentication import signed_in
-from goals.api.views.portfolios import PortfolioDetailView
+from goals.api.serializers import PortfolioSerializer, PortfolioSettingsSerializer
+from goals.api.views.portfolios import FIRM, TIGHTER_LIMITS, PortfolioDetailView
 from mastertrade.values.exceptions import PortfolioIsLive
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import ReplayFilter
+from trades.api.serializers.limits import (
+    LimitsSerializer,
+    PortfolioWithLimitsSerializer,
+)
 from trades.api.serializers.replays import ReplayListSerializer, ReplaySerializer
 from trades.models import ReplayRun
 from trades.services.deleting import delete_replay, delete_simulation
+from trades.sizing_calls.limits import measure_limits
 
 
 def _mine(request: Request) -> QuerySet[ReplayRun]:
@@ -53,9 +60,33 @@ class ReplayDetailView(generics.RetrieveAPIView[ReplayRun]):
 
 
 class PortfolioWithDeletionView(PortfolioDetailView):
-    """A portfolio and its figures; one that a replay made can be deleted."""
+    """A portfolio, its figures and limits; one that a replay made can be deleted."""
 
+    serializer_class = PortfolioWithLimitsSerializer
     refusals = {**PortfolioDetailView.refusals, "DELETE": (PortfolioIsLive,)}
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """A portfolio, the figures that follow from its ledger, and its limits now."""
+        shown = PortfolioSerializer(self.get_object()).data
+        return self._with_limits(Response(shown))
+
+    @extend_schema(
+        request=PortfolioSettingsSerializer,
+        responses=PortfolioWithLimitsSerializer,
+        examples=[TIGHTER_LIMITS, FIRM],
+    )
+    def patch(self, request: Request, portfolio_id: int) -> Response:
+        """Change settings; what figures rest on only until first use."""
+        return self._with_limits(super().patch(request, portfolio_id))
+
+    def _with_limits(self, answer: Response) -> Response:
+        limits = measure_limits(
+            user=signed_in(self.request),
+            portfolio_id=answer.data["portfolio_id"],
+            now=timezone.now(),
+        )
+        answer.data = {**answer.data, "limits": LimitsSerializer(limits).data}
+        return answer
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, portfolio_id: int) -> Response:
