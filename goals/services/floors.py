@@ -39,7 +39,7 @@ from goals.services.limit_history import (
     read_history,
     walk_limits,
 )
-from mastertrade.values.money import ONE, ZERO, exactly
+from mastertrade.values.money import ONE, UNIT_VALUE, ZERO, exactly, round_to
 
 if TYPE_CHECKING:  # risk_state reads floors
     from goals.services.risk_state import FiguresAt
@@ -68,12 +68,7 @@ def read_floors(
     for the day's trades where a rule counts them (or `with_day`). A past time takes the
     dated limits and what raised their reference until then.
     """
-    portfolio, at = figures.portfolio, figures.at
-    is_present = at >= now and portfolio.unit_run == figures.account.run
-    if is_present:
-        limits, reference = portfolio.limits, reference_at(portfolio, at)
-    else:
-        limits, reference = _read_past(figures)
+    limits, reference = limits_at(figures, now)
     day = None
     if with_day or looks_at_day(limits):
         day = _read_day(figures, limits, reference, counted=with_day)
@@ -82,7 +77,7 @@ def read_floors(
     )
 
 
-def _read_past(figures: "FiguresAt") -> tuple[Limits, FloorReference]:
+def read_past_limits(figures: "FiguresAt") -> tuple[Limits, FloorReference]:
     """The limits in force then and what their floor was measured from."""
     portfolio, at = figures.portfolio, figures.at
     history = read_history(portfolio, at)
@@ -113,10 +108,7 @@ def _measure(
     day: DayFigures | None,
 ) -> FloorFigures:
     account = figures.account
-    closed = closed_value(limits.floor_in, account)
-    live = closed
-    if figures.is_marked:
-        live = live_value(limits.floor_in, account, figures.unrealized_pnl)
+    closed, live = _values(figures, limits)
     daily = None
     if day is not None:
         daily = measure_daily_floor(limits, day, reference.start)
@@ -130,6 +122,42 @@ def _measure(
         is_live=figures.is_marked,
         currency=figures.portfolio.currency,
     )
+
+
+@exactly
+def floor_ratio(figures: "FiguresAt", now: datetime, *, closed: bool) -> Decimal:
+    """The hard floor of then by the live value of then, or by the closed one.
+
+    Where it is reached, the one that a resume would set: below the present value.
+    """
+    account = figures.account
+    limits, reference = limits_at(figures, now)
+    values = _values(figures, limits)
+    value = values[0] if closed else values[1]
+    floor = measure_floor(limits, reference)
+    if value <= 0:
+        return ZERO
+    if min(values) <= floor:
+        present = FloorReference(figures.at, value, value, account.run)
+        floor = measure_floor(limits, present)
+    return round_to(max(floor, ZERO) / value, UNIT_VALUE)
+
+
+def _values(figures: "FiguresAt", limits: Limits) -> tuple[Decimal, Decimal]:
+    """By closed trades, and live where marks are known."""
+    closed = closed_value(limits.floor_in, figures.account)
+    if not figures.is_marked:
+        return closed, closed
+    live = live_value(limits.floor_in, figures.account, figures.unrealized_pnl)
+    return closed, live
+
+
+def limits_at(figures: "FiguresAt", now: datetime) -> tuple[Limits, FloorReference]:
+    """The limits in force at the time of the figures, and what they measure from."""
+    portfolio, at = figures.portfolio, figures.at
+    if at >= now and portfolio.unit_run == figures.account.run:
+        return portfolio.limits, reference_at(portfolio, at)
+    return figures.past_limits
 
 
 def is_at_floor(portfolio: Portfolio, now: datetime) -> bool:

@@ -9,7 +9,12 @@ from trades.api.views.decisions import (
     PortfolioSizingView,
 )
 from trades.api.views.imports import ImportListView, ImportTradesView
-from trades.api.views.limits import LimitsView
+from trades.api.views.limits import (
+    HaltWithLimitsView,
+    LimitsView,
+    PortfolioListWithLimitsView,
+    ResumeWithLimitsView,
+)
 from trades.api.views.performance import PerformanceListView, PerformanceView
 from trades.api.views.positions import MarkPositionsView, PositionListView
 from trades.api.views.projection import ProjectionView
@@ -48,6 +53,17 @@ urlpatterns = [
         "portfolios/<int:portfolio_id>/",
         PortfolioWithDeletionView.as_view(),
         name="portfolio",
+    ),
+    path("portfolios/", PortfolioListWithLimitsView.as_view(), name="portfolios"),
+    path(
+        "portfolios/<int:portfolio_id>/halt/",
+        HaltWithLimitsView.as_view(),
+        name="halt",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/resume/",
+        ResumeWithLimitsView.as_view(),
+        name="resume",
     ),
     path(
         "portfolios/<int:portfolio_id>/limits/",

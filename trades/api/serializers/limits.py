@@ -53,19 +53,18 @@ class _Settings(serializers.ModelSerializer[Any]):
         read_only_fields = fields
 
 
-class LimitsSerializer(_Settings):
-    """The limits in force at `as_of`, what they are measured from, where they are.
+class NowSerializer(_Settings):
+    """The limits in force, what they are measured from, and where they are.
 
     `day` is null where what the day began with cannot be read.
     """
 
-    as_of = serializers.DateTimeField(read_only=True)
     floor_reference = ShownReferenceSerializer(read_only=True)
     floors = FloorSerializer(many=True, read_only=True)
     day = DaySerializer(allow_null=True, read_only=True)
 
     class Meta(_Settings.Meta):
-        fields = (*_Settings.Meta.fields, "as_of", "floor_reference", "floors", "day")
+        fields = (*_Settings.Meta.fields, "floor_reference", "floors", "day")
         read_only_fields = fields
 
     def to_representation(self, found: LimitsNow) -> dict[str, Any]:
@@ -75,17 +74,30 @@ class LimitsSerializer(_Settings):
         shown = {"set_at": found.reference.set_at, **asdict(reference)}
         return {
             **_Settings(found.limits).data,
-            "as_of": self.fields["as_of"].to_representation(found.as_of),
             "floor_reference": ShownReferenceSerializer(shown).data,
             "floors": FloorSerializer(found.floors, many=True).data,
             "day": None if found.day is None else DaySerializer(found.day).data,
         }
 
 
+class LimitsSerializer(NowSerializer):
+    """The same at `as_of`."""
+
+    as_of = serializers.DateTimeField(read_only=True)
+
+    class Meta(NowSerializer.Meta):
+        fields = ("as_of", *NowSerializer.Meta.fields)
+        read_only_fields = fields
+
+    def to_representation(self, found: LimitsNow) -> dict[str, Any]:
+        at = self.fields["as_of"].to_representation(found.as_of)
+        return {"as_of": at, **super().to_representation(found)}
+
+
 class PortfolioWithLimitsSerializer(PortfolioSerializer):
     """A portfolio, the figures that follow from its ledger, and its limits now."""
 
-    limits = LimitsSerializer(read_only=True)
+    limits = NowSerializer(read_only=True)
 
     class Meta(PortfolioSerializer.Meta):
         fields = (*PortfolioSerializer.Meta.fields, "limits")

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, status
 from rest_framework.request import Request
@@ -15,14 +14,11 @@ from goals.api.views.portfolios import FIRM, TIGHTER_LIMITS, PortfolioDetailView
 from mastertrade.values.exceptions import PortfolioIsLive
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import ReplayFilter
-from trades.api.serializers.limits import (
-    LimitsSerializer,
-    PortfolioWithLimitsSerializer,
-)
+from trades.api.serializers.limits import PortfolioWithLimitsSerializer
 from trades.api.serializers.replays import ReplayListSerializer, ReplaySerializer
+from trades.api.views.limits import with_limits
 from trades.models import ReplayRun
 from trades.services.deleting import delete_replay, delete_simulation
-from trades.sizing_calls.limits import measure_limits
 
 
 def _mine(request: Request) -> QuerySet[ReplayRun]:
@@ -68,7 +64,7 @@ class PortfolioWithDeletionView(PortfolioDetailView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """A portfolio, the figures that follow from its ledger, and its limits now."""
         shown = PortfolioSerializer(self.get_object()).data
-        return self._with_limits(Response(shown))
+        return with_limits(request, Response(shown))
 
     @extend_schema(
         request=PortfolioSettingsSerializer,
@@ -77,16 +73,7 @@ class PortfolioWithDeletionView(PortfolioDetailView):
     )
     def patch(self, request: Request, portfolio_id: int) -> Response:
         """Change settings; what figures rest on only until first use."""
-        return self._with_limits(super().patch(request, portfolio_id))
-
-    def _with_limits(self, answer: Response) -> Response:
-        limits = measure_limits(
-            user=signed_in(self.request),
-            portfolio_id=answer.data["portfolio_id"],
-            now=timezone.now(),
-        )
-        answer.data = {**answer.data, "limits": LimitsSerializer(limits).data}
-        return answer
+        return with_limits(request, super().patch(request, portfolio_id))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, portfolio_id: int) -> Response:
