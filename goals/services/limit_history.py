@@ -206,13 +206,16 @@ def _read_rows(
     until: datetime | None,
     known: Sequence[LedgerDay],
 ) -> list[LedgerDay]:
-    """The ledger's rows from a trading day on (None: all), in order."""
+    """The ledger's rows from a trading day on (None: all), in order.
+
+    `known` end with the newest; they are all there are where the first one is asked.
+    """
     part = None if first is None else portfolio.first_part(first)
     stored = days_since(portfolio, part)
     if until is not None:
         stored = stored.filter(day__lte=portfolio.day_part(until).day)
-    if known and part is not None and known[0].day_part <= part:
-        return [row for row in known if row.day_part >= part]
+    if known and (part is None or known[0].day_part <= part):
+        return [row for row in known if part is None or row.day_part >= part]
     return list(stored.order_by("day", "part"))
 
 
