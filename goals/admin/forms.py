@@ -14,6 +14,7 @@ from django.db.models import Model
 from goals.decisions.floor_reference import GivenReference
 from goals.enums import HaltCause
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt
+from goals.models.portfolios import LIMIT_KINDS
 from goals.services.goals import create_goal, update_goal
 from goals.services.portfolios import (
     create_portfolio,
@@ -191,12 +192,15 @@ class PortfolioForm(ServiceForm[Portfolio]):
             "currency",
             "time_zone",
             "opening_balance",
-            "soft_drawdown_pct",
-            "hard_drawdown_pct",
-            "daily_loss_limit_pct",
+            *LIMIT_KINDS,
             "max_position_pct",
             "edge_guard",
         )
+        labels = {
+            name: name.removesuffix("_pct").replace("_", " ").capitalize() + " in %"
+            for name in LIMIT_KINDS
+            if name.endswith("_pct")
+        }
         help_texts = {
             "currency": "2 to 10 capital letters or digits, such as USDT.",
             "time_zone": "Such as Europe/Vienna: its days and months begin there.",
@@ -204,16 +208,61 @@ class PortfolioForm(ServiceForm[Portfolio]):
             "hard_drawdown_pct": "At this drawdown trading halts until it is resumed.",
             "daily_loss_limit_pct": "Default: off.",
             "max_position_pct": "Percent of live equity per symbol. Default: off.",
+            "drawdown_mode": "What raises the peak: closes; live highs that a second "
+            "mark confirms; the value at a trading day's end; nothing.",
+            "end_of_day_of": "Which value counts at a day's end; only read with it.",
+            "drawdown_of": "What the drawdown's percentages are of.",
+            "drawdown_locks_at": "The floor never rises above this multiple of the "
+            "start: 1 locks it there. Default: off.",
+            "floor_in": "In units a cash flow moves the floor with it; in money not.",
+            "daily_loss_of": "What the daily loss limit is a percentage of.",
+            "daily_loss_anchor": "What the day's loss is measured from when the day "
+            "began: the live value, the closed one, or the higher.",
+            "day_starts_at": "When a trading day begins, in the time zone.",
+            "daily_profit_lock_pct": "At this profit of the day entries stop until the "
+            "next. Default: off.",
+            "max_trades_per_day": "Default: off.",
+            "pause_after_losses": "So many losing trades in a row stop entries. "
+            "Default: off.",
+            "pause_minutes": "For how long. Default: until the next day.",
+            "headroom_share_pct": "How much of what is left to the nearest floor one "
+            "trade may lose. Default: off.",
+            "on_breach": "Fail: running goals fail too.",
+            "daily_on_breach": "Fail: running goals fail, and a person resumes.",
+            "edge_guard": "Strict: no size above the base size before 20 closed "
+            "trades show an edge.",
         }
 
+    field_names: ClassVar[dict[str, str]] = {"floor_reference": "floor_equity"}
+
+    start_equity = forms.DecimalField(
+        required=False,
+        label="Start of the floor",
+        help_text="In money: for an account that began elsewhere.",
+    )
+    floor_equity = forms.DecimalField(
+        required=False,
+        label="Floor today",
+        help_text="In money, where a firm says it is. Default: it stays where it is.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "day_starts_at" in self.fields:
+            self.fields["day_starts_at"].widget = forms.TimeInput(format="%H:%M")
+
     def call_service(self) -> Portfolio:
+        fields = dict(self.cleaned_data if self.is_new else self.changes)
+        given = {
+            name: fields.pop(name, None) for name in ("start_equity", "floor_equity")
+        }
+        call: dict[str, Any] = {"now": self.now, "changed_by": self.by}
+        if any(value is not None for value in given.values()):
+            call["floor_reference"] = GivenReference(**given)
         if self.is_new:
-            return create_portfolio(now=self.now, **self.cleaned_data)
+            return create_portfolio(**call, **fields)
         return update_portfolio(
-            portfolio_id=self.instance.pk,
-            user=self.instance.user,
-            now=self.now,
-            **self.changes,
+            portfolio_id=self.instance.pk, user=self.instance.user, **call, **fields
         )
 
 

@@ -64,7 +64,7 @@ class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
     list_select_related = ("portfolio",)
     search_fields = ("portfolio__user__username", "portfolio__name")
     search_help_text = "Username or portfolio name"
-    ordering = ("-day", "-ledger_day_id")
+    ordering = ("-day", "-part", "-ledger_day_id")
     fields = (
         ("portfolio", "day_shown"),
         ("entries", "last_entry"),
@@ -75,7 +75,7 @@ class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
 
     @admin.display(description="day", ordering="day")
     def day_shown(self, row: LedgerDay) -> str:
-        return row.day.isoformat()
+        return row.words
 
     @admin.display(description="newest entry", ordering="last_entry_at")
     def last_entry(self, row: LedgerDay) -> SafeString:

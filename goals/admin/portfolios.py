@@ -23,6 +23,7 @@ from goals.models import (
     FinancialGoal,
     LedgerDay,
     LedgerEntry,
+    LimitChange,
     Portfolio,
     TradingHalt,
 )
@@ -30,16 +31,26 @@ from goals.services.resuming import resume_trading
 from goals.services.trading_state import trading_state_of, with_trading_state
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
+from mastertrade.values.jsonable import to_plain
 
 MAY = ["change"]
-LIMITS = (
+DRAWDOWN = (
     ("soft_drawdown_pct", "hard_drawdown_pct"),
-    ("daily_loss_limit_pct", "max_position_pct"),
-    ("edge_guard",),
+    ("drawdown_mode", "end_of_day_of"),
+    ("drawdown_of", "drawdown_locks_at"),
+    ("floor_in", "on_breach"),
+    ("start_equity", "floor_equity"),
 )
-SHOWN_LIMITS = (("drawdown_limits", "other_limits"), ("edge_guard",))
-FROZEN = ("currency", "time_zone", "opening_balance_shown")
-# What makes the currency, the time zone and the opening balance frozen.
+DAILY = (
+    ("daily_loss_limit_pct", "daily_on_breach"),
+    ("daily_loss_of", "daily_loss_anchor"),
+    ("daily_profit_lock_pct", "max_trades_per_day"),
+    ("pause_after_losses", "pause_minutes"),
+)
+SIZES = (("max_position_pct", "headroom_share_pct"), ("edge_guard",))
+SHOWN_LIMITS = (("drawdown_limits", "other_limits"), ("limits_shown",), ("edge_guard",))
+FROZEN = ("currency", "time_zone", "opening_balance_shown", "day_start_shown")
+# What makes the currency, time zone, opening balance and the day's start frozen.
 USED_BY = ("ledger_entries", "goals", "trades")
 
 
@@ -50,7 +61,7 @@ def _entries_of(portfolio: Portfolio) -> QuerySet[LedgerEntry]:
 
 
 def _days_of(portfolio: Portfolio) -> QuerySet[LedgerDay]:
-    return portfolio.ledger_days.select_related("portfolio").order_by("-day")
+    return portfolio.ledger_days.select_related("portfolio").order_by("-day", "-part")
 
 
 def _cash_flows_of(portfolio: Portfolio) -> QuerySet[CashFlow]:
@@ -87,7 +98,7 @@ DAYS = Section(
     model=LedgerDay,
     rows=_days_of,
     columns=[
-        ("Day", lambda row: row.day.isoformat()),
+        ("Day", lambda row: row.words),
         ("Entries", lambda row: row.entries),
         ("Equity", lambda row: figures.money(row.equity, row.portfolio.currency)),
         ("Unit value", lambda row: figures.rate(row.unit_value)),
@@ -139,6 +150,26 @@ HALTS = Section(
 )
 
 
+LIMITS = Section(
+    key="limits",
+    title="Limits since",
+    model=LimitChange,
+    rows=lambda portfolio: portfolio.limit_changes.order_by("-limit_change_id"),
+    columns=[
+        ("In force from", lambda row: figures.instant(row.effective_at)),
+        ("Because", lambda row: figures.words(row.cause)),
+        ("By", lambda row: row.changed_by),
+        ("Limits", lambda row: row.words),
+        ("Start", lambda row: _value(row.start_value)),
+        ("Peak", lambda row: _value(row.peak_value)),
+    ],
+)
+
+
+def _value(value: Any) -> Any:
+    return figures.NOTHING if value is None else figures.rate(value)
+
+
 class TradingStateFilter(admin.SimpleListFilter):
     """By the clock, as it is shown."""
 
@@ -162,7 +193,7 @@ class TradingStateFilter(admin.SimpleListFilter):
 @admin.register(Portfolio)
 class PortfolioAdmin(SectionsAdmin[Portfolio]):
     form = PortfolioForm
-    sections: ClassVar[list[Section]] = [GOALS, HALTS, DAYS, LEDGER, CASH_FLOWS]
+    sections: ClassVar[list[Section]] = [GOALS, HALTS, LIMITS, DAYS, LEDGER, CASH_FLOWS]
     list_display = (
         "name",
         "kind_shown",
@@ -197,11 +228,15 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
         editable = obj is None or self.has_change_permission(request, obj)
         frozen = FROZEN if obj is not None and _is_frozen(obj, editable) else None
         who = ("user", "name") if obj is None else ("owner", "name")
-        money = frozen or ("currency", "time_zone", "opening_balance")
-        limits = LIMITS if editable else SHOWN_LIMITS
+        money = frozen or ("currency", "time_zone", "opening_balance", "day_starts_at")
+        portfolio = ("Portfolio", {"fields": (who, money)})
+        if not editable:
+            return (portfolio, ("Limits", {"fields": SHOWN_LIMITS}))
         return (
-            ("Portfolio", {"fields": (who, money)}),
-            ("Limits", {"fields": limits}),
+            portfolio,
+            ("Limits of the drawdown", {"fields": DRAWDOWN}),
+            ("Limits of the day", {"fields": DAILY}),
+            ("Limits of sizes", {"fields": SIZES}),
         )
 
     def get_readonly_fields(
@@ -295,6 +330,14 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
     @admin.display(description="opening balance")
     def opening_balance_shown(self, portfolio: Portfolio) -> SafeString:
         return figures.money(portfolio.opening_balance, portfolio.currency)
+
+    @admin.display(description="day starts at")
+    def day_start_shown(self, portfolio: Portfolio) -> str:
+        return f"{portfolio.day_starts_at:%H:%M}"
+
+    @admin.display(description="other than by default")
+    def limits_shown(self, portfolio: Portfolio) -> str:
+        return LimitChange(settings=to_plain(portfolio.limits)).words
 
     @admin.display(description="drawdown: soft, hard")
     def drawdown_limits(self, portfolio: Portfolio) -> str:

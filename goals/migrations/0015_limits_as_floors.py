@@ -1,8 +1,4 @@
-"""Limits as floors: their settings, dated changes, kept marks, conditions of goals.
-
-Today's limit is `trailing_closed` of the peak: a portfolio's floor is measured from its
-highest unit value, since the last resume after a hard drawdown if there was one.
-"""
+"""Limits as floors: their settings, dated changes, marks, conditions of goals."""
 
 import datetime
 from decimal import Decimal
@@ -14,47 +10,27 @@ import goals.enums
 from mastertrade.foreign_keys import foreign_key
 
 PORTFOLIO = ("portfolio_id", "portfolios (portfolio_id)")
-CARRY_OVER = """
-UPDATE portfolios SET floor_peak_value = peak_unit_value;
+# Back: what the tables of before have no word for.
+FORGET = """
+UPDATE ledger_days d
+SET entries = d.entries + b.entries,
+    high_equity = greatest(d.high_equity, b.high_equity),
+    high_unit_value = greatest(d.high_unit_value, b.high_unit_value),
+    high_realized_pnl = greatest(d.high_realized_pnl, b.high_realized_pnl)
+FROM ledger_days b
+WHERE b.portfolio_id = d.portfolio_id AND b.day = d.day AND b.part < d.part;
 
-CREATE TEMPORARY TABLE resumed AS
-SELECT h.*, jsonb_build_object(
-        'hard_drawdown_pct', p.hard_drawdown_pct::text,
-        'soft_drawdown_pct', p.soft_drawdown_pct::text,
-        'daily_loss_limit_pct', p.daily_loss_limit_pct::text
-    ) AS settings
-FROM trading_halts h JOIN portfolios p USING (portfolio_id)
-WHERE h.cause = 'hard_drawdown' AND h.resumed_at IS NOT NULL;
+DELETE FROM ledger_days d USING ledger_days b
+WHERE b.portfolio_id = d.portfolio_id AND b.day = d.day AND b.part > d.part;
 
-INSERT INTO limit_changes
-    (portfolio_id, cause, changed_at, changed_by, settings, start_value, peak_value,
-     unit_run)
-SELECT DISTINCT ON (r.portfolio_id) r.portfolio_id, 'opening', p.created_at, p.user_id,
-       r.settings, 1, 1, 1
-FROM resumed r JOIN portfolios p USING (portfolio_id);
+DELETE FROM trading_halts
+WHERE cause IN ('profit_lock', 'trades_per_day', 'losses_in_a_row')
+   OR (cause = 'daily_loss' AND halted_until IS NULL) OR withdrawn_at IS NOT NULL;
 
-INSERT INTO limit_changes
-    (portfolio_id, cause, effective_at, changed_at, changed_by, settings, start_value,
-     peak_value, unit_run)
-SELECT portfolio_id, 'resume', resumed_at, resumed_at, resumed_by, settings,
-       resumed_unit_value, resumed_unit_value, resumed_unit_run
-FROM resumed ORDER BY halt_id;
-
--- The highest since the last resume; of the day of the resume itself, its end.
-UPDATE portfolios p
-SET floor_set_at = r.resumed_at, floor_start_value = r.resumed_unit_value,
-    floor_peak_value = greatest(
-        r.resumed_unit_value,
-        CASE WHEN p.last_entry_at > r.resumed_at THEN p.unit_value END,
-        (SELECT max(CASE WHEN d.day > (r.resumed_at AT TIME ZONE p.time_zone)::date
-                         THEN d.high_unit_value ELSE d.unit_value END)
-         FROM ledger_days d
-         WHERE d.portfolio_id = p.portfolio_id AND d.last_entry_at > r.resumed_at))
-FROM (SELECT DISTINCT ON (portfolio_id) * FROM resumed
-      ORDER BY portfolio_id, resumed_at DESC, halt_id DESC) r
-WHERE r.portfolio_id = p.portfolio_id AND r.resumed_unit_run = p.unit_run;
-
-DROP TABLE resumed
+UPDATE financial_goals
+SET status = CASE WHEN achieved_at IS NOT NULL THEN 'achieved'
+                  WHEN ended_at IS NOT NULL THEN 'missed' ELSE 'active' END
+WHERE status = 'failed'
 """
 
 
@@ -813,5 +789,5 @@ class Migration(migrations.Migration):
         ),
         foreign_key("limit_changes", "portfolio", *PORTFOLIO, on_delete="CASCADE"),
         foreign_key("limit_marks", "portfolio", *PORTFOLIO, on_delete="CASCADE"),
-        migrations.RunSQL(CARRY_OVER, migrations.RunSQL.noop),
+        migrations.RunSQL(migrations.RunSQL.noop, FORGET),
     ]

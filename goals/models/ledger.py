@@ -1,6 +1,7 @@
 """The ledger: cash flows, the figures they and the trades add up to, and changes."""
 
 from collections.abc import Mapping, Sequence
+from datetime import time
 from decimal import Decimal
 from typing import Any
 
@@ -266,6 +267,15 @@ class LedgerDay(models.Model):
 
     def __str__(self) -> str:
         return f"{self.equity} after {self.day}"
+
+    @property
+    def words(self) -> str:
+        """The local day, and which side of `day_starts_at` where that parts it."""
+        starts_at = self.portfolio.day_starts_at
+        if starts_at == time.min:
+            return f"{self.day}"
+        side = "from" if self.part else "until"
+        return f"{self.day} {side} {starts_at:%H:%M}"
 
     @property
     def day_part(self) -> DayPart:

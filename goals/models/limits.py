@@ -1,14 +1,25 @@
 """What a portfolio's limits were at any time, and the marks they were judged by."""
 
+from dataclasses import fields
 from decimal import Decimal
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
 
+from goals.decisions.limits import Limits
 from goals.enums import LimitCause, MarkRole
 from goals.models.portfolios import Portfolio
 from mastertrade.db import model_fields as columns
 from mastertrade.db.model_fields import at_least, check, check_words, is_null, is_set
+from mastertrade.values.jsonable import from_plain
+from mastertrade.values.money import format_plain
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return "off"
+    return format_plain(value) if isinstance(value, Decimal) else str(value)
 
 
 class LimitChange(models.Model):
@@ -80,6 +91,18 @@ class LimitChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.cause} of portfolio {self.portfolio_id}"
+
+    @property
+    def words(self) -> str:
+        """The settings that were then in force and are not what they are by default."""
+        limits, usual = from_plain(Limits, self.settings), Limits()
+        names = [one.name for one in fields(Limits)]
+        found = [
+            f"{name} {_written(getattr(limits, name))}"
+            for name in names
+            if getattr(limits, name) != getattr(usual, name)
+        ]
+        return ", ".join(found) or "as by default"
 
 
 class LimitMark(models.Model):

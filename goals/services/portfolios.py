@@ -23,7 +23,7 @@ from goals.enums import (
 from goals.models import CashFlow, FinancialGoal, LedgerEntry, Portfolio, User
 from goals.models.users import MAIN_PORTFOLIO
 from goals.services.booking import book_entry
-from goals.services.floors import apply_reference
+from goals.services.floors import apply_reference, reference_at
 from goals.services.halts import enforce_limits
 from goals.services.ledger import Flow
 from goals.services.limit_changes import (
@@ -177,7 +177,7 @@ def _change_limits(
     )
     if is_anew or given is not None:
         figures = read_figures(portfolio, now)
-        reference = portfolio.floor_reference
+        reference = reference_at(portfolio, now)
         if is_anew:
             reference = present_reference(figures, limits)
             open_pnl = figures.unrealized_pnl

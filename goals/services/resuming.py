@@ -19,6 +19,7 @@ from goals.services.limit_changes import (
     present_reference,
     write_change,
 )
+from goals.services.limit_history import RESUMED_PNL
 from goals.services.portfolios import lock_portfolio
 from goals.services.risk_state import FiguresAt, read_conditions, read_figures
 from goals.services.voids import LONGEST_REASON, require_reason
@@ -120,6 +121,7 @@ def _end(
     halt.resume_reason = reason
     halt.resumed_unit_value = worth
     halt.resumed_unit_run = figures.account.run
+    halt.figures = {**halt.figures, RESUMED_PNL: f"{figures.unrealized_pnl:f}"}
     halt.save()
 
 

@@ -18,10 +18,12 @@ from goals.admin.forms import (
     CashFlowForm,
     GoalForm,
     HaltForm,
+    PortfolioForm,
     ResumeForm,
     ServiceForm,
 )
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
+from goals.models.portfolios import LIMIT_KINDS
 from goals.services.risk_state import find_halt
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
 
@@ -66,6 +68,19 @@ NEW_GOAL = Action(
     fields=("goal_type", "target_value", "target_date", "policy", "recurring"),
     start=lambda portfolio, now: FinancialGoal(portfolio=portfolio),
     done=lambda goal: f"Created: {goal}.",
+)
+LIMITS = Action(
+    title="Limits",
+    button="Save",
+    explanation="A limit that it has fallen to already halts trading at once.",
+    form=PortfolioForm,
+    fields=(
+        *(name for name in LIMIT_KINDS if name != "day_starts_at"),
+        "max_position_pct",
+        "edge_guard",
+    ),
+    start=lambda portfolio, now: portfolio,
+    done=lambda portfolio: f"The limits of {portfolio.name} are saved.",
 )
 HALT = Action(
     title="Halt trading",

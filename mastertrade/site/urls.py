@@ -7,6 +7,7 @@ from django.urls import path
 from mastertrade.site.actions import (
     DEPOSIT,
     HALT,
+    LIMITS,
     NEW_GOAL,
     RESUME,
     Action,
@@ -20,6 +21,7 @@ app_name = "dashboard"
 ACTIONS: dict[str, Action] = {
     "deposit": DEPOSIT,
     "new-goal": NEW_GOAL,
+    "limits": LIMITS,
     "halt": HALT,
     "resume": RESUME,
 }

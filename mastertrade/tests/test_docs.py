@@ -3,10 +3,12 @@
 import argparse
 import dataclasses
 import importlib
+import json
 import pkgutil
 import re
 from collections.abc import Iterator
-from datetime import date
+from dataclasses import astuple
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,7 +22,13 @@ import goals
 import mastertrade
 import strategies
 import trades
+from goals.decisions.floor_reference import (
+    GivenReference,
+    adjust_reference,
+    reference_in_money,
+)
 from goals.decisions.guards import GUARDS
+from goals.decisions.limits import SETS_REFERENCE, FloorReference, Limits
 from goals.decisions.policies import (
     AFTER_ACHIEVED_FACTORS,
     DEFAULT_MAX_FACTOR,
@@ -41,11 +49,19 @@ from goals.decisions.progress import (
     describe_band,
     health_for,
 )
-from goals.decisions.size_warnings import STALE_MARKS_HOURS, WARNING_CODES
+from goals.decisions.size_request import BASES, LARGEST_BASE_SIZE
+from goals.decisions.size_warnings import (
+    CURRENT_MARKS_MINUTES,
+    NEAR_FLOOR_LOSSES,
+    STALE_MARKS_HOURS,
+    WARNING_CODES,
+)
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import (
     AfterAchieved,
-    EdgeGuard,
+    DrawdownMode,
+    DrawdownOf,
+    FloorIn,
     GoalStatus,
     GoalType,
     Health,
@@ -55,14 +71,15 @@ from goals.enums import (
     Verdict,
 )
 from goals.models import CashFlow, FinancialGoal, GoalAdjustmentLog, Portfolio
+from goals.models.portfolios import LIMIT_KINDS
 from goals.services import sign_ins
 from goals.services.goals import CHANGEABLE, EARLIEST_DATE, LATEST_DATE, PRIORITIES
-from goals.services.portfolios import LARGEST_DRAWDOWN_PCT
+from goals.services.portfolio_settings import COUNTS, LARGEST_COUNT, SHARES, WORDS
 from goals.services.rollover import MOST_IN_A_RUN
 from mastertrade.values import money
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.validation import EARLIEST_YEAR
-from mastertrade.web import channels
+from mastertrade.web import connections
 from mastertrade.web.server import MOST_CONNECTIONS
 from strategies.decisions.selection import (
     PROFILE_SHIFTS,
@@ -88,7 +105,6 @@ from trades.replay.continuity import (
 from trades.replay.parsing import ROUNDING_TOLERANCE, ReadingOptions
 from trades.replay.reading import MOST_BARS
 from trades.replay.times import parse_stamp
-from trades.sizing_calls.decide import LARGEST_BASE_SIZE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
@@ -272,15 +288,46 @@ def test_health() -> None:
 
 def test_settings_of_a_portfolio() -> None:
     given = by_word(table(RULES, "Settings of a portfolio"))
-    for name in ("soft_drawdown_pct", "hard_drawdown_pct"):
-        assert number(given[name][0]) == default_of(Portfolio, name)
-    for name in ("max_position_pct", "daily_loss_limit_pct"):
-        assert given[name][0] == "none"
-        assert Portfolio._meta.get_field(name).null
-    for name in ("hard_drawdown_pct", "daily_loss_limit_pct"):
-        assert numbers(given[name][1])[-1] == LARGEST_DRAWDOWN_PCT
-    assert word(given["edge_guard"][0]) == default_of(Portfolio, "edge_guard")
-    assert words(given["edge_guard"][1]) == [str(value) for value in EdgeGuard]
+    assert set(given) == {*LIMIT_KINDS, "max_position_pct", "edge_guard"}
+    for name, (default, allowed, _) in given.items():
+        field = Portfolio._meta.get_field(name)
+        assert (default == "none") is field.null, name
+        if name in WORDS:
+            assert word(default) == field.default
+            assert words(allowed) == [str(value) for value in WORDS[name]]
+        elif name == "day_starts_at":
+            assert time.fromisoformat(default) == field.default
+        elif not field.null:
+            assert number(default) == field.default
+        if name in COUNTS:
+            assert numbers(allowed) == [1, LARGEST_COUNT]
+        elif name in SHARES and name != "soft_drawdown_pct":
+            assert numbers(allowed) == [0, money.HUNDRED]
+
+
+def test_what_sets_a_reference_is_described() -> None:
+    text = section(RULES, "Limits")
+    [line] = re.findall(r"- a change of (.*?):", text, flags=re.DOTALL)
+    assert words(line) == list(SETS_REFERENCE)
+    assert list(by_word(table(RULES, "Limits", 0))) == list(FloorIn)
+    assert list(by_word(table(RULES, "Limits", 1))) == list(DrawdownMode)
+
+
+def test_the_example_of_a_floor_is_what_the_reference_gives() -> None:
+    limits = Limits(
+        drawdown_mode=DrawdownMode.END_OF_DAY,
+        drawdown_of=DrawdownOf.START,
+        hard_drawdown_pct=Decimal(4),
+        drawdown_locks_at=Decimal(1),
+        floor_in=FloorIn.MONEY,
+    )
+    opening = FloorReference(None, Decimal(49600), Decimal(49600))
+    for sent, *shown in tables(RULES, "Limits")[2]:
+        fields = json.loads(word(sent))
+        given = GivenReference(**{name: Decimal(one) for name, one in fields.items()})
+        reference = adjust_reference(limits, opening, given, Decimal(1))
+        found = reference_in_money(limits, reference, Decimal(1))
+        assert [number(one) for one in shown] == list(astuple(found))
 
 
 def test_the_portfolio_main() -> None:
@@ -357,6 +404,12 @@ def test_warnings() -> None:
     given = section(RULES, "Warnings")
     assert f"fewer than {FEWEST_TRADES} closed trades" in given
     assert f"older than {STALE_MARKS_HOURS} hours" in given
+    assert f"older than {CURRENT_MARKS_MINUTES} minutes" in given
+    assert f"less than {NEAR_FLOOR_LOSSES} average losing trades" in given
+
+
+def test_base_sizes() -> None:
+    assert tuple(by_word(table(RULES, "Base size"))) == BASES
 
 
 # --- docs/rules.md: strategies --------------------------------------------------------
@@ -473,9 +526,9 @@ def test_bodies_and_connections() -> None:
     assert rows == [
         [MOST_CONNECTIONS],
         [settings.CONNECTIONS_PER_ADDRESS],
-        [channels.HEAD_SECONDS],
-        [channels.BODY_SECONDS, channels.SLOWEST_BODY],
-        [channels.IDLE_SECONDS],
+        [connections.HEAD_SECONDS],
+        [connections.BODY_SECONDS, connections.SLOWEST_BODY],
+        [connections.IDLE_SECONDS],
     ]
     most = numbers(section(RULES, "Tokens"))
     assert most == [settings.TOKENS_PER_USER] * 2

@@ -209,6 +209,6 @@ class FloorReferenceRequired(DomainError):
 
 
 class FillMissing(DomainError):
-    """A bot told a fill, but not the ones before it; nothing was booked."""
+    """A bot sent a fill, but not the ones before it; nothing was booked."""
 
     code = "fill_missing"

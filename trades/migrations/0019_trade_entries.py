@@ -6,10 +6,10 @@ TRADE_ENTRIES = """
 CREATE VIEW trade_entries AS
 SELECT t.trade_id, t.portfolio_id, t.status, t.entry_time AS entered_at,
        t.exit_time AS ended_at,
-       t.profit_loss + coalesce((
+       (t.profit_loss + coalesce((
            SELECT sum(p.profit_loss) FROM trades p
            WHERE p.parent_trade_id = t.trade_id AND p.status = 'closed'
-       ), 0) AS profit_loss
+       ), 0))::numeric(24, 8) AS profit_loss
 FROM trades t WHERE t.parent_trade_id IS NULL AND t.status <> 'void'
 """
 

@@ -8,9 +8,16 @@ from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
 
-from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio, User
+from goals.enums import MarkRole
+from goals.models import (
+    FinancialGoal,
+    GoalAdjustmentLog,
+    LimitMark,
+    Portfolio,
+    User,
+)
 from goals.services.goals import create_goal
-from goals.services.portfolios import record_cash_flow
+from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.resuming import halt_trading
 from goals.services.voids import void_cash_flow
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
@@ -27,6 +34,8 @@ TABLES = (
     "goal_progress_history",
     "goal_adjustment_log",
     "trading_halts",
+    "limit_changes",
+    "limit_marks",
 )
 # Names as Django makes them; the rest of each is a hash.
 CASH_FLOW_PORTFOLIO = "cash_flows_portfolio_id_bd13e76f_fk_portfolios_portfolio_id"
@@ -63,6 +72,31 @@ REFUSED = [
     ("portfolios_daily_loss_limit_range", "portfolios", "daily_loss_limit_pct = 0"),
     ("portfolios_daily_loss_limit_range", "portfolios", "daily_loss_limit_pct = 101"),
     ("portfolios_max_position_positive", "portfolios", "max_position_pct = 0"),
+    ("portfolios_drawdown_mode", "portfolios", "drawdown_mode = 'floating'"),
+    ("portfolios_end_of_day_of", "portfolios", "end_of_day_of = 'open'"),
+    ("portfolios_drawdown_of", "portfolios", "drawdown_of = 'equity'"),
+    ("portfolios_drawdown_locks_at_positive", "portfolios", "drawdown_locks_at = 0"),
+    ("portfolios_floor_in", "portfolios", "floor_in = 'shares'"),
+    ("portfolios_floor_values", "portfolios", "floor_start_value = -1"),
+    ("portfolios_floor_values", "portfolios", "floor_peak_value = -1"),
+    ("portfolios_daily_loss_of", "portfolios", "daily_loss_of = 'peak'"),
+    ("portfolios_daily_loss_anchor", "portfolios", "daily_loss_anchor = 'lower'"),
+    ("portfolios_profit_lock_positive", "portfolios", "daily_profit_lock_pct = 0"),
+    ("portfolios_max_trades_positive", "portfolios", "max_trades_per_day = 0"),
+    ("portfolios_max_trades_per_day_check", "portfolios", "max_trades_per_day = -1"),
+    ("portfolios_pause_after_positive", "portfolios", "pause_after_losses = 0"),
+    ("portfolios_pause_after_losses_check", "portfolios", "pause_after_losses = -1"),
+    (
+        "portfolios_pause_minutes_positive",
+        "portfolios",
+        "pause_after_losses = 2, pause_minutes = 0",
+    ),
+    ("portfolios_pause_minutes_positive", "portfolios", "pause_minutes = 30"),
+    ("portfolios_pause_minutes_check", "portfolios", "pause_minutes = -1"),
+    ("portfolios_headroom_share_range", "portfolios", "headroom_share_pct = 0"),
+    ("portfolios_headroom_share_range", "portfolios", "headroom_share_pct = 101"),
+    ("portfolios_on_breach", "portfolios", "on_breach = 'warn'"),
+    ("portfolios_daily_on_breach", "portfolios", "daily_on_breach = 'halt'"),
     ("cash_flows_amount_not_zero", "cash_flows", "amount = 0"),
     ("cash_flows_external_id_not_empty", "cash_flows", "external_id = ''"),
     (CASH_FLOW_PORTFOLIO, "cash_flows", "portfolio_id = 0"),
@@ -72,6 +106,8 @@ REFUSED = [
     ("ledger_days_entries_check", "ledger_days", "entries = -1"),
     ("ledger_days_unit_run_check", "ledger_days", "unit_run = -1"),
     ("ledger_days_unit_run_positive", "ledger_days", "unit_run = 0"),
+    ("ledger_days_part_range", "ledger_days", "part = 2"),
+    ("ledger_days_part_check", "ledger_days", "part = -1"),
     ("ledger_days_units_not_negative", "ledger_days", "units = -1"),
     ("ledger_days_unit_value_range", "ledger_days", "unit_value = -1"),
     ("ledger_days_unit_value_range", "ledger_days", "peak_unit_value = 0.9"),
@@ -118,6 +154,19 @@ REFUSED = [
         "recurring = true",
     ),
     ("financial_goals_achieved_at_set", "financial_goals", "status = 'achieved'"),
+    ("financial_goals_failed_at_set", "financial_goals", "status = 'failed'"),
+    (
+        "financial_goals_min_trading_days_positive",
+        "financial_goals",
+        "min_trading_days = 0",
+    ),
+    (
+        "financial_goals_min_trading_days_check",
+        "financial_goals",
+        "min_trading_days = -1",
+    ),
+    ("financial_goals_best_day_range", "financial_goals", "best_day_max_pct = 0"),
+    ("financial_goals_best_day_range", "financial_goals", "best_day_max_pct = 101"),
     ("financial_goals_priority_check", "financial_goals", "priority = -1"),
     ("financial_goals_priority_range", "financial_goals", "priority = 0"),
     ("financial_goals_priority_range", "financial_goals", "priority = 11"),
@@ -184,6 +233,31 @@ REFUSED += [
         "probability = 0.5, probability_low = 0.4, projected_at = created_at",
     ),
     ("trading_halts_portfolio_fk", "trading_halts", "portfolio_id = 0"),
+    (
+        "trading_halts_withdrawn_is_complete",
+        "trading_halts",
+        "withdrawn_at = halted_at",
+    ),
+    (
+        "trading_halts_withdrawn_is_complete",
+        "trading_halts",
+        "withdrawn_reason = 'voided'",
+    ),
+    ("limit_changes_cause", "limit_changes", "cause = 'mood'"),
+    ("limit_changes_opening_is_undated", "limit_changes", "effective_at = now()"),
+    ("limit_changes_opening_is_undated", "limit_changes", "effective_at = NULL"),
+    ("limit_changes_reference_is_complete", "limit_changes", "start_value = NULL"),
+    ("limit_changes_reference_is_complete", "limit_changes", "peak_value = -1"),
+    ("limit_changes_reference_is_complete", "limit_changes", "unit_run = 0"),
+    (
+        "limit_changes_one_opening",
+        "limit_changes",
+        "cause = 'opening', effective_at = NULL, start_value = 1, peak_value = 1, "
+        "unit_run = 1",
+    ),
+    ("limit_changes_portfolio_fk", "limit_changes", "portfolio_id = 0"),
+    ("limit_marks_role", "limit_marks", "role = 'guess'"),
+    ("limit_marks_portfolio_fk", "limit_marks", "portfolio_id = 0"),
 ]
 # Two rows that may not be equal in these columns.
 UNIQUE = [
@@ -194,7 +268,7 @@ UNIQUE = [
         "cash_flows",
         "portfolio_id, flowed_at, ledger_key",
     ),
-    ("ledger_days_unique", "ledger_days", "portfolio_id, day"),
+    ("ledger_days_unique", "ledger_days", "portfolio_id, day, part"),
     (
         "financial_goals_previous_goal_id_key",
         "financial_goals",
@@ -213,6 +287,8 @@ PROVEN_ELSEWHERE = {
     "portfolios_owner_unique",
     # Every row that breaks it breaks goal_adjustment_log_block_is_zero before.
     "goal_adjustment_log_size_not_negative",
+    # Every row that breaks it breaks limit_changes_reference_is_complete before.
+    "limit_changes_unit_run_check",
     # trades/tests/booking/test_halts.py
     "trading_halts_one_in_force",
     "trading_halts_one_a_day",
@@ -285,6 +361,15 @@ def make_row(table):
         halt_trading(
             user=portfolio.user, portfolio_id=portfolio.pk, reason="tired", now=START
         )
+    elif table == "limit_changes":
+        update_portfolio(
+            user=portfolio.user,
+            portfolio_id=portfolio.pk,
+            now=START,
+            hard_drawdown_pct=Decimal(15),
+        )
+    elif table == "limit_marks":
+        LimitMark.objects.create(portfolio=portfolio, role=MarkRole.HIGH, at=START)
     elif table != "portfolios":
         goal = GoalFactory(portfolio=portfolio)
         if table == "goal_adjustment_log":

@@ -336,15 +336,13 @@ def test_no_column_is_a_float():
 
 
 def test_every_instant_knows_its_zone():
-    assert (
-        fetch(
-            """
-            SELECT table_name, column_name FROM information_schema.columns
-            WHERE table_schema = 'public' AND udt_name IN ('timestamp', 'time')
-            """
-        )
-        == []
-    )
+    # A time of day, in the portfolio's time zone, is no instant.
+    assert fetch(
+        """
+        SELECT table_name, column_name FROM information_schema.columns
+        WHERE table_schema = 'public' AND udt_name IN ('timestamp', 'time')
+        """
+    ) == [("portfolios", "day_starts_at")]
 
 
 def test_every_numeric_column_says_its_places():
@@ -391,6 +389,8 @@ ON_DELETE = {
     "trade_imports_portfolio_fk": CASCADE,
     "ledger_days_portfolio_fk": CASCADE,
     "trading_halts_portfolio_fk": CASCADE,
+    "limit_changes_portfolio_fk": CASCADE,
+    "limit_marks_portfolio_fk": CASCADE,
     "trades_override_halt_fk": SET_NULL,
     "growth_records_portfolio_fk": CASCADE,
     "trade_fills_portfolio_fk": CASCADE,
@@ -605,6 +605,9 @@ INDEXES = {
     "sign_in_counts_key_d60c1618_like",
     "replay_runs_by_question",
     "strategy_selection_log_by_goal",
+    "limit_changes_by_time",
+    "limit_marks_by_time",
+    "trades_entered",
     "trades_by_adjustment",
     "trades_by_override_halt",
     "trading_halts_by_portfolio",
@@ -650,6 +653,19 @@ QUERIES = {
     "financial_goals_by_period": (
         "SELECT * FROM financial_goals "
         "WHERE portfolio_id = 7 AND period_ends_at > '2026-03-01'"
+    ),
+    "trades_entered": (
+        "SELECT count(*) FROM trade_entries "
+        "WHERE portfolio_id = 7 AND entered_at >= '2026-03-20'"
+    ),
+    "limit_changes_by_time": (
+        "SELECT * FROM limit_changes WHERE portfolio_id = 7 "
+        "AND effective_at <= '2026-02-01' "
+        "ORDER BY effective_at DESC, limit_change_id DESC LIMIT 1"
+    ),
+    "limit_marks_by_time": (
+        "SELECT * FROM limit_marks WHERE portfolio_id = 7 AND role = 'high' "
+        "AND at <= '2026-02-01' ORDER BY at DESC, limit_mark_id DESC LIMIT 1"
     ),
     "financial_goals_running": (
         "SELECT DISTINCT portfolio_id FROM financial_goals "
@@ -717,7 +733,27 @@ def many_rows():
              LATERAL (SELECT timestamptz '2026-01-01' + n * interval '1 hour' AS t) x
         """
     )
-    execute("ANALYZE trades, goal_progress_history, financial_goals")
+    execute(
+        """
+        INSERT INTO limit_changes (portfolio_id, cause, effective_at, changed_at,
+            changed_by, settings)
+        SELECT n %% 100, 'change', t, t, 'u', '{}'
+        FROM generate_series(1, 2000) n,
+             LATERAL (SELECT timestamptz '2026-01-01' + n * interval '1 hour' AS t) x
+        """
+    )
+    execute(
+        """
+        INSERT INTO limit_marks (portfolio_id, role, at, open_pnl, by_trade)
+        SELECT n %% 100, 'high', t, 0, '{}'
+        FROM generate_series(1, 2000) n,
+             LATERAL (SELECT timestamptz '2026-01-01' + n * interval '1 hour' AS t) x
+        """
+    )
+    execute(
+        "ANALYZE trades, goal_progress_history, financial_goals, limit_changes, "
+        "limit_marks"
+    )
 
 
 def test_each_index_serves_its_query(many_rows):

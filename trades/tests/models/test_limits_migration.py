@@ -1,0 +1,127 @@
+"""Limits of before are floors that stand where they stood, and go back again."""
+
+from collections.abc import Iterator
+from datetime import time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from goals.enums import PortfolioKind
+from goals.models import LedgerDay, LimitChange, Portfolio
+from goals.services.portfolios import record_cash_flow
+from goals.services.resuming import resume_trading
+from goals.tests.factories import START, GoalFactory, PortfolioFactory
+from mastertrade.tests.schema import execute, fetch
+from trades.tests.factories import book_profit
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+
+HOUR = timedelta(hours=1)
+
+
+def migrate(*targets: tuple[str, str]) -> None:
+    for app, name in targets:
+        call_command("migrate", app, name, verbosity=0)
+    if not targets:
+        call_command("migrate", verbosity=0)
+
+
+def go_back() -> None:
+    migrate(("trades", "0018"), ("goals", "0014"))
+
+
+@pytest.fixture(autouse=True)
+def ahead() -> Iterator[None]:
+    """The database as it is, afterwards too."""
+    yield
+    migrate()
+
+
+def book(portfolio: Portfolio, hours: int, *profits: int) -> None:
+    for number, profit in enumerate(profits):
+        at = START + (hours + number) * HOUR
+        book_profit(portfolio, Decimal(profit), at=at, override=True)
+
+
+def resume(portfolio: Portfolio, hours: int) -> None:
+    now = START + hours * HOUR
+    resume_trading(user=portfolio.user, portfolio_id=portfolio.pk, now=now)
+
+
+def floor_of(portfolio: Portfolio) -> list[Any]:
+    fresh = Portfolio.objects.get(pk=portfolio.pk)
+    assert fresh.limits.drawdown_mode == "trailing_closed"
+    return [fresh.floor_set_at, fresh.floor_start_value, fresh.floor_peak_value]
+
+
+def test_todays_limit_is_carried_over_as_a_floor_below_the_same_peak():
+    plain = PortfolioFactory()
+    book(plain, 1, 100, -50)
+    resumed = PortfolioFactory(hard_drawdown_pct=Decimal(15))
+    book(resumed, 1, 100, -200)
+    record_cash_flow(
+        user=resumed.user,
+        portfolio=resumed.pk,
+        amount=Decimal(900),
+        now=START + 5 * HOUR,
+    )
+    resume(resumed, 4)
+    # The highest is inside the day of the resume, and behind it it fell.
+    book(resumed, 6, 90, -60)
+    book(resumed, 50, -20)
+    silent = PortfolioFactory(kind=PortfolioKind.SIMULATION)
+    book(silent, 1, -300)
+    resume(silent, 4)
+    ruined = PortfolioFactory()
+    book(ruined, 1, -250)
+    resume(ruined, 4)
+    book(ruined, 5, -750)
+    record_cash_flow(
+        user=ruined.user,
+        portfolio=ruined.pk,
+        amount=Decimal(500),
+        now=START + 9 * HOUR,
+    )
+
+    go_back()
+    migrate()
+
+    assert floor_of(plain) == [None, 1, Decimal("1.1")]
+    assert floor_of(resumed) == [START + 4 * HOUR, Decimal("0.9"), Decimal("0.945")]
+    assert floor_of(silent) == [START + 4 * HOUR, Decimal("0.7"), Decimal("0.7")]
+    assert floor_of(ruined) == [None, 1, 1]
+    assert not LimitChange.objects.filter(portfolio=plain).exists()
+    opening, change = LimitChange.objects.filter(portfolio=resumed).order_by("pk")
+    assert (opening.cause, opening.start_value, opening.unit_run) == ("opening", 1, 1)
+    assert opening.settings["hard_drawdown_pct"] == "15.000000"
+    assert (change.cause, change.start_value, change.changed_by) == (
+        "resume",
+        Decimal("0.9"),
+        resumed.user_id,
+    )
+
+
+def test_what_the_tables_of_before_have_no_word_for_goes_back_too():
+    portfolio = PortfolioFactory(day_starts_at=time(2, 30))
+    goal = GoalFactory(portfolio=portfolio)
+    book(portfolio, 1, 40, -20, 10)
+    parts = LedgerDay.objects.filter(portfolio=portfolio).order_by("part")
+    assert [(row.part, row.entries) for row in parts] == [(0, 2), (1, 1)]
+    execute("UPDATE financial_goals SET status = 'failed', failed_at = now()")
+    execute(
+        """
+        INSERT INTO trading_halts (portfolio_id, cause, halted_at, halted_until,
+            halted_by, reason, figures, resumed_by, resume_reason)
+        VALUES (%s, 'profit_lock', now(), 'infinity', '', 'enough', '{}', '', '')
+        """,
+        portfolio.pk,
+    )
+
+    go_back()
+
+    days = fetch("SELECT day, entries, equity, high_equity FROM ledger_days")
+    assert days == [(START.date(), 3, 1030, 1040)]
+    assert fetch("SELECT count(*) FROM trading_halts") == [(0,)]
+    assert fetch("SELECT goal_id, status FROM financial_goals") == [(goal.pk, "active")]
