@@ -165,10 +165,11 @@ class CashFlowFilter(FilterSet):
 
 
 class HaltFilter(FilterSet):
-    """`resumed=false` leaves out what a person ended."""
+    """`resumed=false`: no person ended it; `withdrawn=false`: the ledger shows it."""
 
     cause = WordFilter(choices=choices(HaltCause))
     resumed = BooleanFilter("resumed_at", lookup_expr="isnull", exclude=True)
+    withdrawn = BooleanFilter("withdrawn_at", lookup_expr="isnull", exclude=True)
 
     class Meta:
         model = TradingHalt

@@ -158,6 +158,8 @@ class TradingHaltSerializer(serializers.ModelSerializer[TradingHalt]):
             "resumed_by",
             "resume_reason",
             "resumed_unit_value",
+            "withdrawn_at",
+            "withdrawn_reason",
         )
         read_only_fields = fields
 

@@ -317,7 +317,11 @@ class LimitWalk:
             self.first_mark, self.suspected = mark, tuple(reached)
         elif mark.at - first.at >= SECOND_MARK_AFTER:
             causes = {breach.cause for breach in reached}
-            self._add(one for one in self.suspected if one.cause in causes)
+            self._add(
+                replace(one, at=mark.at)
+                for one in self.suspected
+                if one.cause in causes
+            )
             self.first_mark, self.suspected = None, ()
 
     def _stand_alone(self, at: datetime | None) -> None:

@@ -65,6 +65,13 @@ class Broker(Protocol):
         Asked before every `advance`: answer at once.
         """
 
+    def has_goal(self) -> bool:
+        """Whether a goal runs that sizes trades; none does until the next period where
+        it has failed.
+
+        Asked at every signal: answer at once.
+        """
+
     def resume(self, *, at: datetime, reason: str) -> None:
         """Resume trading, as a person would; only called while `halted_at` is set."""
 

@@ -179,7 +179,7 @@ class BarLoop:
 
     def _decide_entry(self, index: int, bar: Bar) -> _EntryOrder | None:
         candidates = self._candidates(index)
-        if not candidates:
+        if not candidates or not self.broker.has_goal():
             return None
         base_size = base_size_of(self.broker.equity(), self.settings.base_size_pct)
         if base_size <= 0:

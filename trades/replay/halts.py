@@ -8,19 +8,32 @@ comes and the run stays halted.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from goals.enums import HaltCause
 from trades.replay.broker import Broker
 
 
 @dataclass(frozen=True, slots=True)
 class HaltSpan:
-    """A halt that only a person ends; `ended` is None where nobody did."""
+    """A halt that only a person ends; `ended` is None where nobody did.
+
+    `cause` is None in reports of before there were several.
+    """
 
     began: datetime
     ended: datetime | None
+    cause: HaltCause | None = None
 
     def days(self, until: datetime) -> int:
         """Whole days it lasted; one that nobody ended lasts until then."""
         return ((self.ended or until) - self.began).days
+
+
+@dataclass(frozen=True, slots=True)
+class EntryStops:
+    """How often a limit of the day stopped entries: they went on by themselves."""
+
+    cause: HaltCause
+    count: int
 
 
 class HaltWatch:

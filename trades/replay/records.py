@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from trades.enums import Side
 from trades.replay.broker import Plan
-from trades.replay.halts import HaltSpan
+from trades.replay.halts import EntryStops, HaltSpan
 
 
 class ExitCause(StrEnum):
@@ -68,6 +68,7 @@ class ReplayResult:
     equity: tuple[EquityPoint, ...]
     unfunded_signals: int  # entry signals with no equity left to trade
     halts: tuple[HaltSpan, ...] = ()
+    stops: tuple[EntryStops, ...] = ()
 
     @property
     def blocked(self) -> int:

@@ -20,7 +20,7 @@ from enum import StrEnum
 from goals.decisions.policies import PolicyName
 from goals.enums import GoalStatus, GoalType
 from mastertrade.values.money import FACTOR, HUNDRED, PERCENT, exactly, round_to
-from trades.replay.halts import HaltSpan
+from trades.replay.halts import EntryStops, HaltSpan
 from trades.replay.records import Decision, EquityPoint, ReplayResult
 
 CURVE_POINTS = 520  # enough for a chart of the width of a page
@@ -60,7 +60,7 @@ class GoalOutcome:
         """Reached, missed, or still open."""
         if self.status is GoalStatus.ACHIEVED:
             return PeriodOutcome.REACHED
-        if self.status is GoalStatus.MISSED:
+        if self.status in {GoalStatus.MISSED, GoalStatus.FAILED}:
             return PeriodOutcome.MISSED
         return PeriodOutcome.OPEN
 
@@ -126,6 +126,7 @@ class RunSummary:
     halted_at: datetime | None = None  # from when on nothing was traded any more
     halts: tuple[HaltSpan, ...] = ()
     days_halted: int = 0  # of all halts; one that nobody ended lasts until the last bar
+    stops: tuple[EntryStops, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +247,7 @@ def summarise_run(
         ),
         halts=result.halts,
         days_halted=sum(halt.days(result.equity[-1].at) for halt in result.halts),
+        stops=result.stops,
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
 
+from goals.enums import HaltCause
 from trades.replay.report import (
     BuyAndHold,
     InstrumentReport,
@@ -15,6 +16,7 @@ from trades.replay.report import (
     RunSummary,
 )
 from trades.replay.wording import (
+    LIMITS,
     NOTHING,
     factor_range,
     figure,
@@ -204,6 +206,7 @@ def _halts(report: InstrumentReport) -> str:
             "",
             [
                 run_name(run),
+                LIMITS[halt.cause or HaltCause.HARD_DRAWDOWN].capitalize(),
                 f"{halt.began:%Y-%m-%d}",
                 "not resumed" if halt.ended is None else f"{halt.ended:%Y-%m-%d}",
                 str(halt.days(report.last_at)),
@@ -214,7 +217,7 @@ def _halts(report: InstrumentReport) -> str:
     ]
     if not rows:
         return ""
-    table = _table(["Run", "Halted", "Resumed by hand", "Days"], rows)
+    table = _table(["Run", "By its", "Halted", "Resumed by hand", "Days"], rows)
     return f"<details><summary>Every halt</summary>{table}</details>"
 
 

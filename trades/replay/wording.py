@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from goals.decisions.policies import PolicyName
-from goals.enums import CalendarPeriod, GoalType, Measure
+from goals.enums import CalendarPeriod, GoalType, HaltCause, Measure
 from trades.replay.report import (
     Effect,
     InstrumentReport,
@@ -16,6 +16,15 @@ from trades.replay.report import (
 
 NOTHING = "-"
 UNIT_SPACE = "\u00a0"  # keeps a number and its unit on one line
+# What stops entries, as it is named in a sentence.
+LIMITS = {
+    HaltCause.HARD_DRAWDOWN: "hard drawdown",
+    HaltCause.DAILY_LOSS: "daily loss limit",
+    HaltCause.PROFIT_LOCK: "daily profit lock",
+    HaltCause.TRADES_PER_DAY: "trades a day",
+    HaltCause.LOSSES_IN_A_ROW: "pause after losses",
+    HaltCause.PERSON: "own hand",
+}
 TIMES = {1: "once", 2: "twice"}
 BASELINE = "factor 1.0"
 EFFECT_WORDS = {
@@ -234,8 +243,20 @@ def lasting_halts(report: InstrumentReport) -> list[str]:
 
 def halt_sentences(report: InstrumentReport) -> list[str]:
     """Which run was halted, how often, from when and for how long."""
-    runs = [run for run in (report.policy_run, report.constant_run) if run.halts]
-    return [f"{run_name(run).capitalize()}: {halt_words(run)}." for run in runs]
+    return [
+        f"{run_name(run).capitalize()}: {words}."
+        for run in (report.policy_run, report.constant_run)
+        for words in (halt_words(run), stop_words(run))
+        if words
+    ]
+
+
+def stop_words(run: RunSummary) -> str:
+    """How often entries stopped for a day or a while, and by which limit."""
+    if not run.stops:
+        return ""
+    by_limit = [f"{LIMITS[stop.cause]} ({stop.count:,})" for stop in run.stops]
+    return f"entries stopped for a day or a while by {_listed(by_limit)}"
 
 
 def halt_words(run: RunSummary) -> str:
@@ -244,7 +265,9 @@ def halt_words(run: RunSummary) -> str:
         return ""
     count = TIMES.get(len(run.halts), f"{len(run.halts)} times")
     dates = _listed([f"{halt.began:%Y-%m-%d}" for halt in run.halts])
-    words = f"halted {count} at its hard drawdown ({dates})"
+    causes = dict.fromkeys(halt.cause or HaltCause.HARD_DRAWDOWN for halt in run.halts)
+    where = _listed([f"its {LIMITS[cause]}" for cause in causes])
+    words = f"halted {count} at {where} ({dates})"
     waits = [halt.days(halt.ended) for halt in run.halts if halt.ended is not None]
     if waits:
         each = " each time" if len(waits) > 1 else ""

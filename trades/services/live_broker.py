@@ -19,6 +19,7 @@ from trades.replay.broker import Plan, PlanRequest
 from trades.replay.days import in_zone
 from trades.replay.options import ReplayStrategy
 from trades.sizing_calls.decide import plan_next_trade
+from trades.sizing_calls.inputs import TAKES_PART
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -48,6 +49,7 @@ class LiveBroker:
         self.known_equity: Decimal | None = None
         self.halt_began_at: datetime | None = None
         self.period_ends_at: datetime | None = None
+        self.goal_runs = True
 
     def advance(self, at: datetime) -> None:
         """Roll the goals when the period is over, halted or not."""
@@ -55,10 +57,20 @@ class LiveBroker:
             self.period_ends_at = self._read_period_end()
         while at >= self.period_ends_at:
             roll_goals(as_of=at, portfolio_id=self.portfolio_id)
+            self.goal_runs = self._read_goal()
             self.period_ends_at = self._read_period_end()
 
     def halted_at(self) -> datetime | None:
         return self.halt_began_at
+
+    def has_goal(self) -> bool:
+        return self.goal_runs
+
+    def _read_goal(self) -> bool:
+        running = FinancialGoal.objects.filter(
+            portfolio_id=self.portfolio_id, status__in=TAKES_PART, ended_at=None
+        )
+        return running.exists()
 
     def resume(self, *, at: datetime, reason: str) -> None:
         resume_trading(
@@ -77,6 +89,7 @@ class LiveBroker:
             )
             first = lasting.aggregate(first=Min("halted_at"))["first"]
             self.halt_began_at = first and in_zone(first, self.time_zone)
+            self.goal_runs = first is None or self._read_goal()
 
     def _read_period_end(self) -> datetime:
         ends: list[datetime | None] = list(

@@ -1,20 +1,30 @@
 """A whole replay: two walks over the same prices, in one transaction."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
 from goals.decisions.policies import PolicyName
-from goals.enums import AfterAchieved, GoalStatus, GoalType, PortfolioKind
+from goals.enums import (
+    AfterAchieved,
+    GoalStatus,
+    GoalType,
+    HaltCause,
+    PortfolioKind,
+)
 from goals.models import FinancialGoal, Portfolio, User
 from goals.services.goals import create_goal, update_goal
+from goals.services.portfolio_settings import SETTINGS
 from goals.services.portfolios import create_portfolio
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.jsonable import to_plain
+from mastertrade.values.messages import did_you_mean
 from mastertrade.values.validation import fingerprint
 from strategies.decisions.signals import SignalKind
 from strategies.models import StrategyInstance
@@ -22,6 +32,7 @@ from strategies.services import create_strategy
 from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
 from trades.replay.engine import replay
+from trades.replay.halts import EntryStops
 from trades.replay.holding import hold
 from trades.replay.options import Costs, ReplaySettings, ReplayStrategy
 from trades.replay.records import ReplayResult
@@ -40,6 +51,7 @@ STRATEGIES = tuple(
     ReplayStrategy(f"{kind}_daily", kind)
     for kind in (SignalKind.MOMENTUM, SignalKind.MEAN_REVERSION, SignalKind.BREAKOUT)
 )
+REPLAYED_SETTINGS = (*SETTINGS[1:], "day_starts_at")  # all but the name
 Progress = Callable[[int, int], None]  # bars walked, bars in all
 
 
@@ -54,6 +66,8 @@ class ReplayQuestion:
     currency: str = "USD"
     costs: Costs = field(default_factory=Costs)
     settings: ReplaySettings = field(default_factory=ReplaySettings)
+    # Limits and other settings of the portfolios, by name; the rest as in live trading.
+    portfolio_settings: tuple[tuple[str, Any], ...] = ()
 
     def validate(self) -> None:
         """Refuse what cannot be replayed; names the field."""
@@ -63,6 +77,10 @@ class ReplayQuestion:
             raise InvalidInput("goal", "needs a target above 0.")
         if self.opening_balance <= 0:
             raise InvalidInput("opening_balance", "must be above 0.")
+        for name, _ in self.portfolio_settings:
+            if name not in REPLAYED_SETTINGS:
+                hint = did_you_mean(name, REPLAYED_SETTINGS)
+                raise InvalidInput(name, f"is no setting of a replay.{hint}")
 
     def digest(self, series: PriceSeries) -> str:
         """The same for the same question about the same prices."""
@@ -76,6 +94,8 @@ class ReplayQuestion:
             "prices": fingerprint({"all": to_plain(prices)}),
             "symbol": series.symbol,
         }
+        if not self.portfolio_settings:  # runs of before there were any are found
+            del body["portfolio_settings"]
         return fingerprint({key: to_plain(value) for key, value in body.items()})
 
 
@@ -193,7 +213,21 @@ def _walk(
         progress=progress,
     )
     _end_chain(user, portfolio, series.bars[-1].at)
-    return portfolio, result
+    return portfolio, _with_causes(result, portfolio)
+
+
+def _with_causes(result: ReplayResult, portfolio: Portfolio) -> ReplayResult:
+    """The result with what halted trading, and what stopped entries for a while."""
+    rows = portfolio.halts.filter(withdrawn_at=None).order_by("halted_at", "halt_id")
+    lasting = {row.halted_at: HaltCause(row.cause) for row in reversed(rows)}
+    stops = Counter(HaltCause(row.cause) for row in rows if row.halted_until)
+    return replace(
+        result,
+        halts=tuple(
+            replace(halt, cause=lasting.get(halt.began)) for halt in result.halts
+        ),
+        stops=tuple(EntryStops(cause, count) for cause, count in stops.items()),
+    )
 
 
 def _end_chain(user: User, portfolio: Portfolio, at: datetime) -> None:
@@ -280,6 +314,7 @@ def _open_portfolio(
         opening_balance=question.opening_balance,
         time_zone=series.time_zone,
         now=start,
+        **dict(question.portfolio_settings),
     )
     create_goal(
         user=user,

@@ -87,6 +87,9 @@ class MemoryDesk:
     def halted_at(self) -> datetime | None:
         return self.halt
 
+    def has_goal(self) -> bool:
+        return True
+
     def resume(self, *, at: datetime, reason: str) -> None:
         self.calls.append(("resume", at, reason))
         self.halt = None

@@ -8,8 +8,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from goals.enums import HaltCause, TradingState
+from goals.enums import DrawdownMode, HaltCause, TradingState
 from goals.models import FinancialGoal, PolicyTable, Portfolio, TradingHalt
+from goals.services.halts import withdraw
 from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
 from tests.admin_pages import text_of
@@ -146,3 +147,30 @@ def test_the_list_of_portfolios_is_filtered_by_the_clock(operator: Client):
     active = operator.get(address, {"trading_state": "active"}).content.decode()
     assert ">over<" not in halted
     assert ">over<" in active
+
+
+def test_the_form_to_resume_takes_the_floor_from_now_on(operator: Client):
+    portfolio = PortfolioFactory(now=START, drawdown_mode=DrawdownMode.STATIC)
+    book_profit(portfolio, Decimal(-300))
+    halt = TradingHalt.objects.get()
+    page = reverse("admin:goals_tradinghalt_change", args=[halt.pk])
+
+    too_high = operator.post(page, {"reason": "", "floor_equity": "700"})
+    assert "not below the present equity of 700" in too_high.content.decode()
+    assert TradingHalt.objects.get().resumed_at is None
+
+    operator.post(page, {"reason": "smaller sizes", "floor_equity": "600"})
+    assert TradingHalt.objects.get().resume_reason == "smaller sizes"
+    portfolio.refresh_from_db()
+    assert portfolio.floor_peak_value == Decimal("0.75")  # 600 is 20 % below 750
+
+
+def test_a_withdrawn_halt_says_so_and_cannot_be_resumed(operator: Client):
+    book_profit(PortfolioFactory(now=START), Decimal(-300))
+    halt = TradingHalt.objects.get()
+    withdraw(halt, timezone.now(), "Trade 7 was voided: twice")
+
+    page = text_of(operator, "goals_tradinghalt_change", halt.pk)
+    assert "Trade 7 was voided: twice" in page
+    assert "withdrawn" in text_of(operator, "goals_tradinghalt_changelist")
+    assert "Resume trading" not in page

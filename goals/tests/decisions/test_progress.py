@@ -20,8 +20,11 @@ from goals.decisions.progress import (
     measure_progress,
     measure_progress_pct,
     measure_value,
+    stands_failed,
     status_after,
     status_at_end,
+    status_by_clock,
+    status_rebuilt,
 )
 from goals.enums import GoalStatus, Health, Measure, ProgressBand
 
@@ -342,3 +345,49 @@ def test_a_goal_is_achieved_the_first_time_progress_reaches_100(
 )
 def test_at_its_end_a_goal_is_achieved_or_missed(status, was_achieved, expected):
     assert status_at_end(GoalStatus(status), was_achieved=was_achieved) == expected
+
+
+# A limit that fails
+
+
+BREACH = datetime(2026, 3, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("failed_at", "achieved_at", "failed"),
+    [
+        (None, None, False),
+        (None, BREACH, False),
+        (BREACH, None, True),
+        (BREACH, BREACH - timedelta(1), False),  # achieved first: it stays
+        (BREACH, BREACH, False),  # by the same entry
+        (BREACH, BREACH + timedelta(1), True),
+    ],
+)
+def test_a_goal_stands_failed_by_a_breach_before_it_was_achieved(
+    failed_at, achieved_at, failed
+):
+    assert stands_failed(failed_at, achieved_at) == failed
+
+
+@pytest.mark.parametrize("achieved", [False, True])
+@pytest.mark.parametrize("over", [False, True])
+@pytest.mark.parametrize("status", GoalStatus)
+def test_failed_stands_but_for_what_the_user_decided(status, over, achieved):
+    judged = {"achieved": achieved, "ended": over, "failed": True}
+    kept = {GoalStatus.CANCELLED, GoalStatus.PAUSED}
+    expected = status if status in kept else GoalStatus.FAILED
+    assert status_rebuilt(status, **judged) == expected
+    at_end = status_at_end(status, was_achieved=achieved, failed=True)
+    assert at_end == (status if status is GoalStatus.CANCELLED else GoalStatus.FAILED)
+    by_clock = status_by_clock(
+        status, reached=achieved, ended=False, over=True, failed=True
+    )
+    assert by_clock == at_end
+
+
+def test_progress_after_it_failed_achieves_nothing():
+    status, achieved = status_after(
+        GoalStatus.FAILED, was_achieved=False, progress_pct=Decimal(120)
+    )
+    assert (status, achieved) == (GoalStatus.FAILED, True)

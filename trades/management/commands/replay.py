@@ -21,6 +21,7 @@ from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.messages import did_you_mean
 from mastertrade.values.validation import EARLIEST_YEAR
 from trades.management.replaying import replay_all, show_runs
+from trades.management.settings import read_setting
 from trades.replay.bars import BarsError, PriceSeries
 from trades.replay.options import Costs, ReplaySettings
 from trades.replay.parsing import ReadingOptions
@@ -71,8 +72,19 @@ class Command(BaseCommand):
             "--resume-after-days",
             type=int,
             metavar="DAYS",
-            help="Days after a halt at the hard drawdown until trading is resumed; "
-            "default: never.",
+            help="Days after a halt that lasts (the hard drawdown, a daily loss that "
+            "fails) until trading is resumed; default: never.",
+        )
+        parser.add_argument(
+            "--set",
+            dest="portfolio_settings",
+            action="append",
+            default=[],
+            type=read_setting,
+            metavar="NAME=VALUE",
+            help="A limit or another setting of the portfolios, as in the API: "
+            "hard_drawdown_pct=10, drawdown_mode=static, daily_loss_limit_pct=4, "
+            "max_trades_per_day=2, … (none is off); once for each.",
         )
         parser.add_argument("--fee-bps", type=read_decimal, default=Costs().fee_bps)
         parser.add_argument(
@@ -170,6 +182,7 @@ def read_question(options: dict[str, Any]) -> ReplayQuestion:
             base_size_pct=options["base_size_pct"],
             resume_after_days=options["resume_after_days"],
         ),
+        portfolio_settings=tuple(sorted(dict(options["portfolio_settings"]).items())),
     )
 
 

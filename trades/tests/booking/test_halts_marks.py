@@ -13,7 +13,7 @@ from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade.values.exceptions import TradingHalted
 from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
-from trades.booking.open import open_trade
+from trades.booking.open import open_trade, record_closed_trade
 from trades.models import Trade
 from trades.sizing_calls.decide import size_for_portfolio
 from trades.tests.factories import ENTRY, TradeFactory
@@ -236,6 +236,32 @@ def test_a_past_question_needs_no_second(trade: Trade) -> None:
     row = size(trade, FIRST + 2 * SECOND, as_of=FIRST + SECOND)
     assert row.verdict == Verdict.BLOCK
     assert halts() == []
+
+
+@pytest.mark.parametrize(("seconds", "profit"), [(5, 1), (60, 1), (5, 600), (60, 600)])
+def test_a_late_entry_is_judged_by_the_stored_marks(
+    trade: Trade, seconds: int, profit: int
+) -> None:
+    """One that leaves the marks below the floor changes nothing, another withdraws."""
+    mark(trade, BELOW, FIRST)
+    halted_at = FIRST + seconds * SECOND
+    mark(trade, BELOW, halted_at)
+    assert halts() == [halted_at]
+    record_closed_trade(
+        user=trade.user,
+        portfolio=trade.portfolio_id,
+        now=FIRST + 90 * SECOND,
+        strategy_id=trade.strategy_id,
+        symbol="ETHUSDT",
+        side="LONG",
+        quantity=Decimal(1),
+        entry_price=Decimal(1000),
+        entry_time=ENTRY,
+        exit_price=Decimal(1000 + profit),
+        exit_time=ENTRY + SECOND,
+    )
+    assert halts() == ([halted_at] if profit == 1 else [])
+    assert TradingHalt.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True)

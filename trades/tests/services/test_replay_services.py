@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db.models import Sum
+from django.db.models import Count, Sum
 
 from goals.decisions.policies import PolicyName
-from goals.enums import GoalStatus, GoalType
+from goals.enums import GoalStatus, GoalType, HaltCause, OnBreach
 from goals.models import (
     FinancialGoal,
     GoalAdjustmentLog,
@@ -240,7 +240,8 @@ def test_a_halted_replay_trades_no_more_unless_it_is_told_when_to_resume():
     assert last.entry_time <= halt.halted_at
     given = read_report(finished).policy_run
     assert given.halted_at == halt.halted_at
-    assert given.halts == (HaltSpan(halt.halted_at, None),)
+    cause = HaltCause.HARD_DRAWDOWN
+    assert given.halts == (HaltSpan(halt.halted_at, None, cause),)
 
 
 def test_a_replay_resumes_by_hand_so_many_days_after_a_halt():
@@ -259,7 +260,8 @@ def test_a_replay_resumes_by_hand_so_many_days_after_a_halt():
     }
     assert not trades.filter(**while_halted).exists()
     given = read_report(finished).policy_run
-    assert given.halts[0] == HaltSpan(first.halted_at, first.resumed_at)
+    cause = HaltCause.HARD_DRAWDOWN
+    assert given.halts[0] == HaltSpan(first.halted_at, first.resumed_at, cause)
     assert len(given.halts) == halts.count()
 
 
@@ -327,3 +329,51 @@ def test_a_halt_is_dated_by_the_days_of_the_series():
     expected = halts(PRICES)
     assert expected
     assert halts(replace(PRICES, bars=bars, time_zone=zone)) == expected
+
+
+def run_with(**limits: object) -> ReplayRun:
+    """The same question under other limits; somebody resumes after 10 days."""
+    rules = ReplaySettings(base_size_pct=Decimal(400), resume_after_days=10)
+    asked = replace(MONTHLY, settings=rules, portfolio_settings=tuple(limits.items()))
+    return run(UserFactory(), PRICES, asked)
+
+
+def test_a_replay_keeps_the_limits_it_is_given():
+    finished = run_with(max_trades_per_day=1, daily_loss_limit_pct=Decimal(2))
+    portfolio = finished.policy_portfolio
+    portfolio.refresh_from_db()
+    assert portfolio.max_trades_per_day == 1
+    assert portfolio.daily_loss_limit_pct == 2
+    rows = portfolio.halts.filter(halted_until__isnull=False)
+    counted = dict(rows.values_list("cause").annotate(Count("pk")))
+    assert set(counted) == {HaltCause.DAILY_LOSS, HaltCause.TRADES_PER_DAY}
+    given = read_report(finished).policy_run
+    assert {stop.cause: stop.count for stop in given.stops} == counted
+    assert len(given.halts) == portfolio.halts.filter(halted_until=None).count()
+
+
+def test_a_replays_goal_fails_and_the_next_period_goes_on():
+    finished = run_with(on_breach=OnBreach.FAIL)
+    goals = FinancialGoal.objects.filter(portfolio=finished.policy_portfolio)
+    failed = goals.filter(status=GoalStatus.FAILED).order_by("start_date")
+    assert failed.exists()
+    first = failed[0]
+    trades = Trade.objects.filter(portfolio=finished.policy_portfolio)
+    until_its_end = {
+        "entry_time__gt": first.failed_at,
+        "entry_time__lt": first.period_ends_at,
+    }
+    assert not trades.filter(**until_its_end).exists()
+    assert trades.filter(entry_time__gte=first.period_ends_at).exists()
+    assert read_report(finished).policy_run.halts[0].cause == HaltCause.HARD_DRAWDOWN
+
+
+def test_other_limits_are_another_question_and_none_the_same_as_ever():
+    other = replace(MONTHLY, portfolio_settings=(("max_trades_per_day", 1),))
+    assert other.digest(PRICES) != MONTHLY.digest(PRICES)
+
+
+def test_a_setting_there_is_none_of_is_refused():
+    wrong = replace(MONTHLY, portfolio_settings=(("hard_drawdown", 1),))
+    with pytest.raises(InvalidInput, match="hard_drawdown_pct"):
+        run(UserFactory(), PRICES, wrong)
