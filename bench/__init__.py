@@ -1,4 +1,4 @@
-"""Benchmarks: each figure beside its floor, measured in the same run.
+"""Benchmarks: each figure next to its floor, measured in the same run.
 
     python -m bench                              every row
     python -m bench sizing close_trade           some of them

@@ -26,6 +26,7 @@ TOPICS = (
     "snapshot",
     "replay",
     "projection",
+    "edge_guard",
     "requests",
     "memory",
 )

@@ -1,4 +1,4 @@
-"""Solving and evaluating policies, beside the multiply-adds that they need."""
+"""Solving and evaluating policies, next to the multiply-adds that they need."""
 
 from collections.abc import Callable
 from functools import partial

@@ -25,7 +25,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measurement beside its floor.
+    """One measurement next to its floor.
 
     `figure` is what the target bounds: the ratio, unless the target has a unit.
     """

@@ -1,4 +1,4 @@
-"""What a piece of code says to the database, kept to be said again without it."""
+"""The statements of a piece of code, stored to be run again without it."""
 
 import pickle
 from collections.abc import Iterator

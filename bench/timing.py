@@ -44,7 +44,7 @@ def in_turn(
 
 
 def timed(run: Callable[[], object]) -> float:
-    """Seconds of one call, the collector's pauses left out."""
+    """Seconds of one call, without the collector's pauses."""
     gc.collect(0)
     gc.disable()
     try:

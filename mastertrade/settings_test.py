@@ -5,3 +5,6 @@ import os
 os.environ["MASTERTRADE_TESTING"] = "1"
 
 from mastertrade.settings import *  # noqa: F403
+
+# Each client of a test has its own middleware, which would list all static files anew.
+WHITENOISE_AUTOREFRESH = True

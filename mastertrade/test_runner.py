@@ -45,7 +45,10 @@ class PytestRunner:
 
     def run_tests(self, test_labels: Sequence[str], **options: Any) -> int:
         """Run pytest in a process of its own; 0 when everything passed."""
-        with subprocess.Popen(self.command(test_labels)) as pytest:
+        # Else each process would compile all tests anew.
+        environment = dict(os.environ)
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        with subprocess.Popen(self.command(test_labels), env=environment) as pytest:
             try:
                 return pytest.wait()
             except KeyboardInterrupt:  # pytest got it too, and ends by itself

@@ -1,8 +1,9 @@
 """Calling the API in tests: clients, a trader with one of everything, the schema."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -11,10 +12,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import pytest_django
 from django.apps import apps
 from django.core.cache import cache as throttle_cache
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import Resolver404
 from django.utils import timezone
@@ -123,11 +125,43 @@ class Trader:
     def address(self, path: str) -> str:
         return path.format(**self.ids)
 
+    def for_one_test(self) -> "Trader":
+        """The same rows; what is no row (the client, the keys) is a copy."""
+        ApiToken.objects.filter(user=self.user, last_used_at__isnull=False).update(
+            last_used_at=timezone.now()
+        )
+        client = client_with(self.client._credentials["HTTP_AUTHORIZATION"])
+        return Trader(copy(self.user), client, dict(self.ids))
+
 
 def read(response: Any, status: int) -> Any:
     """The answer's JSON, which came with the status expected."""
     assert response.status_code == status, (response.status_code, response.content)
     return response.json() if response.content else None
+
+
+def made_once(make: Callable[[], Trader]) -> Any:
+    """A fixture that makes a trader for all tests of a module.
+
+    Its rows are in a transaction around those of the tests, which undo their own:
+    so nothing of it is there in a test with `transaction=True`.
+    """
+
+    @pytest.fixture(scope="module")
+    def made(
+        django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker
+    ) -> Iterator[Trader]:
+        around = transaction.atomic()
+        around._from_testcase = True  # type: ignore[attr-defined]
+        with django_db_blocker.unblock():
+            around.__enter__()
+            trader = make()
+        yield trader
+        with django_db_blocker.unblock():
+            transaction.set_rollback(True)
+            around.__exit__(None, None, None)
+
+    return made
 
 
 def make_newcomer(**fields: Any) -> Trader:

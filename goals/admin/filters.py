@@ -86,7 +86,7 @@ def pace_gap_at(now: datetime) -> Any:
     return ExpressionWrapper(F("progress_pct") - expected, output_field=DecimalField())
 
 
-# What the projection said counts only of a goal that runs.
+# A stored projection counts only for a goal that runs.
 IS_OPEN = Q(**{"open_now": True})  # annotated, as `status_now` is
 RUNS = (
     IS_OPEN

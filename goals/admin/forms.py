@@ -21,9 +21,9 @@ from goals.services.portfolios import (
     record_cash_flow,
     update_portfolio,
 )
-from goals.services.resuming import halt_trading, resume_trading
+from goals.services.resuming import PRESENT, halt_trading, resume_trading
 from mastertrade.values.exceptions import DomainError, InvalidInput, TradingHalted
-from mastertrade.values.money import format_plain
+from mastertrade.values.money import MONEY, format_plain
 
 Row = TypeVar("Row", bound=Model)
 
@@ -343,8 +343,8 @@ class HaltForm(ServiceForm[TradingHalt]):
         model = TradingHalt
         fields = ("portfolio", "reason")
         help_texts = {
-            "reason": "No new trades until trading is resumed; open ones can be "
-            "closed.",
+            "reason": "Entries stop until trading is resumed; exits, stops and "
+            "imports go on.",
         }
 
     def call_service(self) -> TradingHalt:
@@ -365,9 +365,18 @@ class ResumeForm(ServiceForm[TradingHalt]):
         required=False,
         label="Reason",
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Optional. Every halt of the portfolio ends; the limits are then "
-        "measured from the present unit value.",
+        help_text="Optional. Every halt of the portfolio ends; the floors, and the "
+        "day's loss, profit, trades and losses in a row, count from here on.",
     )
+    floor_equity = forms.DecimalField(
+        required=False,
+        label="Floor from now on",
+        max_digits=MONEY[0],
+        decimal_places=MONEY[1],
+        help_text="Only after a halt at the hard floor: the equity at which entries "
+        "stop again. Empty: the floor is measured from the present equity.",
+    )
+    field_names: ClassVar[dict[str, str]] = {"floor_reference": "floor_equity"}
 
     class Meta:
         model = TradingHalt
@@ -378,13 +387,15 @@ class ResumeForm(ServiceForm[TradingHalt]):
         self.initial.pop("reason", None)  # that of the halt
 
     def call_service(self) -> TradingHalt:
-        portfolio = self.instance.portfolio
+        portfolio, floor = self.instance.portfolio, self.cleaned_data["floor_equity"]
+        given = GivenReference(floor_equity=floor)
         resume_trading(
             user=portfolio.user,
             portfolio_id=portfolio.pk,
             reason=self.cleaned_data["reason"],
             now=self.now,
             by=self.by,
+            floor_reference=PRESENT if floor is None else given,
         )
         self.instance.refresh_from_db()
         return self.instance

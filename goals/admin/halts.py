@@ -31,8 +31,10 @@ def _figure(halt: TradingHalt, name: str) -> Decimal | None:
 def past_halt_words(halt: TradingHalt) -> str:
     """Why trading was halted, and who resumed it when, or that its day ended it."""
     began = f"Halted on {halt.halted_at:%Y-%m-%d}: {halt.reason.rstrip('.')}."
+    if halt.withdrawn_at is not None:
+        return f"{began} Withdrawn: {halt.withdrawn_reason.rstrip('.')}."
     if halt.resumed_at is None:
-        return f"{began} Ended at the end of that day."
+        return f"{began} Ended by itself at {halt.halted_until:%H:%M} UTC."
     why = f": {halt.resume_reason.rstrip('.')}" if halt.resume_reason else ""
     return f"{began} Resumed on {halt.resumed_at:%Y-%m-%d} by {halt.resumed_by}{why}."
 
@@ -42,7 +44,7 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
     """Who may change a portfolio may halt and resume it."""
 
     adding = Deed("Halt trading", HaltForm, ("portfolio", "reason"))
-    ending = Deed("Resume trading", ResumeForm, ("reason",))
+    ending = Deed("Resume trading", ResumeForm, ("reason", "floor_equity"))
     autocomplete_fields = ("portfolio",)
     list_display = (
         "time",
@@ -76,6 +78,7 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
             "Resuming",
             {"fields": ("state", ("resumed", "resumed_who"), "because", "reference")},
         ),
+        ("Withdrawing", {"fields": (("withdrawn", "withdrawn_because"),)}),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -113,7 +116,7 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
 
     @admin.display(description="halted by")
     def who(self, halt: TradingHalt) -> str:
-        return halt.halted_by or "the drawdown guard"
+        return halt.who
 
     @admin.display(description="until", ordering="halted_until")
     def until(self, halt: TradingHalt) -> SafeString | str:
@@ -132,6 +135,14 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
     @admin.display(description="because")
     def because(self, halt: TradingHalt) -> SafeString | str:
         return halt.resume_reason or figures.NOTHING
+
+    @admin.display(description="withdrawn", ordering="withdrawn_at")
+    def withdrawn(self, halt: TradingHalt) -> SafeString:
+        return figures.instant(halt.withdrawn_at)
+
+    @admin.display(description="because")
+    def withdrawn_because(self, halt: TradingHalt) -> SafeString | str:
+        return halt.withdrawn_reason or figures.NOTHING
 
     @admin.display(description="unit value on resuming")
     def reference(self, halt: TradingHalt) -> SafeString:
@@ -168,10 +179,12 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
     @admin.display(description="state")
     def state(self, halt: TradingHalt) -> SafeString:
         now: datetime = halt.as_of  # type: ignore[attr-defined]  # an annotation
+        if halt.withdrawn_at is not None:
+            return figures.badge("withdrawn")
         ended = _has_ended(halt, now)
         return figures.badge("ended" if ended else TradingState.HALTED)
 
 
 def _has_ended(halt: TradingHalt, now: datetime) -> bool:
     over = halt.halted_until is not None and halt.halted_until <= now
-    return over or halt.resumed_at is not None
+    return over or halt.resumed_at is not None or halt.withdrawn_at is not None

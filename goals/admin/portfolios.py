@@ -141,7 +141,7 @@ HALTS = Section(
         ("Halted", lambda row: figures.instant(row.halted_at)),
         ("Cause", lambda row: figures.words(row.cause)),
         ("Why", lambda row: row.reason),
-        ("By", lambda row: row.halted_by or "the drawdown guard"),
+        ("By", lambda row: row.who),
         ("Until", lambda row: figures.instant(row.halted_until)),
         ("Resumed", lambda row: figures.instant(row.resumed_at)),
         ("Resumed by", lambda row: row.resumed_by or figures.NOTHING),

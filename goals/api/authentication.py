@@ -139,7 +139,7 @@ class TooManySignIns(TooManyTries):
 
 
 class TooManySigningIn(TooManyTries):
-    """Nobody's fault: so many are looked at in this moment."""
+    """Nobody's fault: the places to check a password are all taken."""
 
     default_detail = "Too many people are signing in at the moment."
     title = "Too many sign-ins at once"

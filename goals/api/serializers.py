@@ -47,6 +47,7 @@ from goals.services.goals import (
     find_wrong_goal,
 )
 from goals.services.portfolio_settings import LARGEST_COUNT, find_wrong_settings
+from goals.services.resuming import PRESENT
 from goals.services.trading_state import trading_state_of
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
@@ -167,10 +168,43 @@ class HaltSerializer(StrictSerializer):
     reason = serializers.CharField(max_length=500)
 
 
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "string", "enum": [PRESENT]},
+            {"$ref": "#/components/schemas/FloorReference"},
+        ]
+    }
+)
+class ResumeReferenceField(serializers.Field[Any, Any, Any, Any]):
+    """What a person says the hard floor is measured from: an object, or `present`."""
+
+    default_error_messages = {
+        "invalid": 'Must be "present", or an object with start_equity, peak_equity or '
+        "floor_equity."
+    }
+
+    def to_internal_value(self, data: Any) -> GivenReference | str:
+        if data == PRESENT:
+            return PRESENT
+        if not isinstance(data, Mapping):
+            self.fail("invalid")
+        given = FloorReferenceSerializer(data=data)
+        given.is_valid(raise_exception=True)
+        if all(value is None for value in given.validated_data.values()):
+            self.fail("invalid")
+        return GivenReference(**given.validated_data)
+
+
 class ResumeSerializer(StrictSerializer):
-    """Why a person resumes trading; optional."""
+    """Why a person resumes trading, and what the floor is measured from; optional.
+
+    `floor_reference` is needed after a halt at a static hard floor: `present` measures
+    it from the present equity.
+    """
 
     reason = serializers.CharField(max_length=500, required=False, allow_null=True)
+    floor_reference = ResumeReferenceField(required=False, allow_null=True)
 
 
 def _count(**options: Any) -> serializers.IntegerField:

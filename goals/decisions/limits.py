@@ -79,6 +79,18 @@ class Limits:
 SETS_REFERENCE = ("drawdown_mode", "drawdown_of", "drawdown_locks_at", "floor_in")
 
 
+def needs_day_start(limits: Limits) -> bool:
+    """Whether a limit looks at the live value that a trading day began with."""
+    by_day_end = (limits.drawdown_mode, limits.end_of_day_of) == (
+        DrawdownMode.END_OF_DAY,
+        ValuedBy.LIVE,
+    )
+    has_daily = limits.daily_loss_limit_pct is not None
+    return by_day_end or (
+        has_daily and limits.daily_loss_anchor is not DailyLossAnchor.BALANCE
+    )
+
+
 RAISED_BY_CLOSES = (DrawdownMode.TRAILING_CLOSED, DrawdownMode.TRAILING)
 
 
@@ -112,6 +124,14 @@ def live_value(floor_in: FloorIn, account: Account, open_pnl: Decimal) -> Decima
     if floor_in is FloorIn.UNITS:
         return measure_live_unit_value(account, open_pnl)
     return round_to(account.equity + open_pnl, UNIT_VALUE)
+
+
+@exactly
+def value_of_units(floor_in: FloorIn, account: Account, unit_value: Decimal) -> Decimal:
+    """What a unit was worth, as a value."""
+    if floor_in is FloorIn.UNITS:
+        return unit_value
+    return round_to(round_to(unit_value * account.units, MONEY), UNIT_VALUE)
 
 
 def first_reference(

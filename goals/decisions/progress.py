@@ -181,7 +181,7 @@ def measure_pace(
     """Compare the progress with the share of the period that has elapsed.
 
     Before the period's start 0 % is expected, after its end 100 %. `probability` (a
-    ratio) and `unreachable` are what the projection last said of a goal that runs; one
+    ratio) and `unreachable` are the last projection of a goal that runs; one
     that is `over` has no health.
     """
     if period.ends_at is None:

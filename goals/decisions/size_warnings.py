@@ -4,18 +4,34 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
 from goals.decisions.guards.base import Exposure, RiskState
+from goals.decisions.guards.headroom import DAILY_FLOOR, HARD_FLOOR, measure_left
+from goals.decisions.limits import FloorFigures
 from goals.decisions.trade_record import FEWEST_TRADES
+from mastertrade.values import in_text
 from mastertrade.values.money import exactly, format_plain
 
 HOUR_SECONDS = 3600
+MINUTE_SECONDS = 60
 # Marks older than this no longer say what the portfolio is worth.
 STALE_MARKS_HOURS = 24
+# Nor, after these, whether a live value is above a floor at the moment.
+CURRENT_MARKS_MINUTES = 15
+# A floor nearer than so many average losing trades is warned of.
+NEAR_FLOOR_LOSSES = 2
 # Decimal places of a leverage, at the least.
 FEWEST_PLACES = 2
 ABOVE_LIVE_EQUITY = "above_live_equity"
 NO_RECORD = "no_record"
+NEAR_FLOOR = "near_floor"
 STALE_MARKS = "stale_marks"
-WARNING_CODES = (ABOVE_LIVE_EQUITY, NO_RECORD, STALE_MARKS)
+CHECKED_AT_CLOSES = "checked_at_closes"
+WARNING_CODES = (
+    ABOVE_LIVE_EQUITY,
+    NO_RECORD,
+    NEAR_FLOOR,
+    STALE_MARKS,
+    CHECKED_AT_CLOSES,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +49,8 @@ def find_warnings(
     found = (
         _warn_of_leverage(size, exposure),
         _warn_of_no_record(factor, risk_state),
-        _warn_of_old_marks(exposure.oldest_mark_seconds),
+        _warn_of_near_floor(factor, exposure, risk_state),
+        _warn_of_old_marks(exposure.oldest_mark_seconds, risk_state.floors),
     )
     return tuple(warning for warning in found if warning is not None)
 
@@ -71,13 +88,50 @@ def _warn_of_no_record(factor: Decimal, risk_state: RiskState) -> SizeWarning | 
     )
 
 
-def _warn_of_old_marks(seconds: int | None) -> SizeWarning | None:
-    if seconds is None or seconds <= STALE_MARKS_HOURS * HOUR_SECONDS:
+@exactly
+def _warn_of_near_floor(
+    factor: Decimal, exposure: Exposure, risk_state: RiskState
+) -> SizeWarning | None:
+    floors, record = risk_state.floors, risk_state.record
+    if floors is None or record is None:
         return None
-    hours = (seconds - 1) // HOUR_SECONDS  # they are rounded up
+    loss = exposure.live_equity * factor * record.mean_loss
+    floor, left, _ = measure_left(floors)
+    if loss <= 0 or left >= loss * NEAR_FLOOR_LOSSES:
+        return None
+    trades = in_text.decimals(left / loss, Decimal(NEAR_FLOOR_LOSSES))
     return SizeWarning(
-        STALE_MARKS,
-        f"An open position was last marked more than {hours} hours ago: live equity "
-        "and the limits are based on that price. Send a newer one with POST "
-        "/api/positions/marks/.",
+        NEAR_FLOOR,
+        f"The {floor} is {exposure.in_words(left)} away: {trades} average losing "
+        f"trades of {exposure.in_words(loss)} at the factor {format_plain(factor)}. "
+        "Trading stops there. Trade smaller, or set the portfolio's "
+        "headroom_share_pct.",
+    )
+
+
+def _warn_of_old_marks(
+    seconds: int | None, floors: FloorFigures | None
+) -> SizeWarning | None:
+    if seconds is None:
+        return None
+    newer = "Send a newer one with POST /api/positions/marks/."
+    hours, minutes = (
+        (seconds - 1) // unit  # they are rounded up
+        for unit in (HOUR_SECONDS, MINUTE_SECONDS)
+    )
+    if hours >= STALE_MARKS_HOURS:
+        return SizeWarning(
+            STALE_MARKS,
+            f"An open position was last marked more than {hours} hours ago: live "
+            "equity and the limits are based on that price, and floors are checked at "
+            f"closes only. {newer}",
+        )
+    if minutes < CURRENT_MARKS_MINUTES or floors is None:
+        return None
+    tested = HARD_FLOOR if floors.daily is None else f"{HARD_FLOOR} and {DAILY_FLOOR}"
+    verb = "is" if floors.daily is None else "are"
+    return SizeWarning(
+        CHECKED_AT_CLOSES,
+        f"An open position was last marked more than {minutes} minutes ago: until a "
+        f"newer mark the {tested} {verb} checked at closes only. {newer}",
     )

@@ -62,7 +62,7 @@ def decide_size(inputs: SizingInputs) -> SizingDecision:
     guards, allowed = apply_guards(own.floored_factor, inputs)
     size, quantity = _round_size(request, allowed)
     too_small = _find_too_small(request, inputs.exposure, allowed, size, quantity)
-    if guards[-1].factor_before > 0 and too_small:
+    if too_small and (allowed > 0 or guards[-1].factor_before > 0):
         blocked = replace(guards[-1], factor_after=ZERO, reason=too_small)
         guards = (*guards[:-1], blocked)
         size, quantity = ZERO, None if quantity is None else ZERO

@@ -70,6 +70,26 @@ class GrowthRecord:
         return self.judged and self.upper < 0
 
     @property
+    def is_skewed(self) -> bool:
+        """Whether the worst loss counts once more before a factor above 1.
+
+        Many small wins and few large losses look better than they are for as long as
+        the next large loss has not come.
+        """
+        return self.skewness is not None and self.skewness < SKEWED_BELOW
+
+    @property
+    def lacks_losses(self) -> bool:
+        """Whether no trade has lost, so that nobody knows what a loss would cost."""
+        return self.skewness is not None and self.losses == 0
+
+    @property
+    def allows_more(self) -> bool:
+        """Whether a record that is `judged` allows a factor above 1."""
+        lower = self.lower_if_worse if self.is_skewed else self.lower
+        return lower > 0 and not self.lacks_losses
+
+    @property
     def low_confidence(self) -> bool:
         """Whether there are too few trades to rely on the figures."""
         return self.trades < CONFIDENT_TRADES

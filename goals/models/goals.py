@@ -102,7 +102,7 @@ class FinancialGoal(models.Model):
     best_day_max_pct = columns.percent(null=True, blank=True)
     # When a limit that fails was breached in its period; undone with its cause.
     failed_at = models.DateTimeField(null=True, editable=False)
-    # What the projection last said: the probability to touch the goal by its deadline
+    # The last projection: the probability to touch the goal by its deadline
     # (a ratio; null where there is none), its band (the 10 % and the 90 %
     # quantile), from how many closed trades, and whether it was given up.
     probability = models.DecimalField(

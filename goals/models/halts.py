@@ -24,6 +24,14 @@ FOR_A_WHILE = (
     HaltCause.TRADES_PER_DAY,
     HaltCause.LOSSES_IN_A_ROW,
 )
+LIMITS = {
+    HaltCause.HARD_DRAWDOWN: "the drawdown guard",
+    HaltCause.DAILY_LOSS: "the daily loss limit",
+    HaltCause.PROFIT_LOCK: "the daily profit lock",
+    HaltCause.TRADES_PER_DAY: "the limit of trades a day",
+    HaltCause.LOSSES_IN_A_ROW: "the pause after losses",
+}
+WHAT_STOPS = "Entries stop; exits, stops and imports go on."
 UNTIL_RESUMED = (HaltCause.HARD_DRAWDOWN, HaltCause.PERSON)
 
 
@@ -169,13 +177,18 @@ class TradingHalt(models.Model):
 
     @property
     def words(self) -> str:
-        """Who halted trading, since and until when, and why: a sentence."""
-        who = self.halted_by or "the drawdown guard"
+        """Who halted trading, since and until when, why, and what that stops."""
         until = "until it is resumed"
         if self.halted_until is not None:
             until = f"until {self.halted_until:%Y-%m-%d %H:%M} UTC"
         since = f"{self.halted_at:%Y-%m-%d %H:%M} UTC"
-        return f"Halted by {who} since {since}, {until}: {self.reason.rstrip('.')}."
+        reason = self.reason.rstrip(".")
+        return f"Halted by {self.who} since {since}, {until}: {reason}. {WHAT_STOPS}"
+
+    @property
+    def who(self) -> str:
+        """The person, or the limit, that halted trading."""
+        return str(self.halted_by or LIMITS.get(HaltCause(self.cause), "a limit"))
 
     def lasts_beyond(self, at: datetime | None) -> bool:
         """Whether it is still in force then, if nobody resumes trading before."""

@@ -54,7 +54,7 @@ class GoalProgressHistory(models.Model):
 class GoalAdjustmentLog(models.Model):
     """One sizing decision, with everything needed to replay it.
 
-    `inputs` holds what the decision looked at, `answer` what the caller was told.
+    `inputs` holds what the decision looked at, `answer` what the caller was answered.
     `goal` is the one that decided. The strategy is kept by its name: strategies live
     a floor above, and a log outlives what it speaks of.
     """

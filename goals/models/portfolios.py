@@ -139,7 +139,8 @@ class Portfolio(models.Model):
         default=TradingState.ACTIVE,
         choices=columns.choices(TradingState),
     )
-    # None: it never was, so no time needs to be looked up.
+    # When a halt last began or was resumed. None: it never was, so no time needs to be
+    # looked up.
     last_halted_at = models.DateTimeField(null=True, editable=False)
     # The limits, see `goals.decisions.limits`. Dated changes are in `limit_changes`.
     drawdown_mode = _word(DrawdownMode, DrawdownMode.TRAILING_CLOSED)

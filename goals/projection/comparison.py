@@ -23,10 +23,10 @@ from goals.decisions.policies import (
     LOWEST_FACTOR,
     PolicyName,
 )
-from goals.decisions.trade_record import FEWEST_TRADES, ONE_SIDED_80
 from goals.enums import AfterAchieved, EdgeGuard
 from goals.projection.comparison_policies import make_policies
 from goals.projection.deadline import check_question
+from goals.projection.edge_guard import TOLERANCE, Records, guard_factors
 from goals.projection.evaluate import PolicyFunction, evaluate_policy
 from goals.projection.outcomes import Outcomes
 from goals.projection.types import Floats, Indices
@@ -40,8 +40,6 @@ MOST_RECORD = 1_000_000
 # Walks at a time, and draws at a time where there are many trades.
 CHUNK = 1 << 14
 CHUNK_DRAWS = 1 << 22
-# Equities and bounds closer than this are the same: binary fractions are.
-TOLERANCE = 1e-12
 
 Progress = Callable[[int], None]
 
@@ -61,13 +59,12 @@ class GuardKind(StrEnum):
 class StartingRecord:
     """The closed trades that the edge guard has seen before the first one.
 
-    `total` and `total_squares` are those of their growths (ratios). None: every walk
-    has a past of its own, drawn from the same distribution.
+    `growths` are theirs, of shape (trades,). None: every walk has a past of its own,
+    drawn from the same distribution.
     """
 
     trades: int = 0
-    total: float | None = None
-    total_squares: float | None = None
+    growths: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,33 +138,15 @@ def compare(
     )
 
 
-def lower_bounds(trades: int, total: Floats, total_squares: Floats) -> Floats:
-    """`measure_bounds(...).lower` for many records of equally many trades."""
-    if trades == 0:
-        return np.zeros(total.shape)
-    mean = total / trades
-    spread = np.maximum(total_squares - trades * mean**2, 0.0) / max(trades - 1, 1)
-    return mean - ONE_SIDED_80 * np.sqrt(spread / trades)
-
-
-def guard_factors(
-    factors: Floats, trades: int, lower: Floats, edge_guard: EdgeGuard
-) -> Floats:
-    """The edge guard of docs/rules.md: no factor above 1 against the record."""
-    if trades < FEWEST_TRADES:
-        doubted = np.full(factors.shape, edge_guard is EdgeGuard.STRICT)
-    else:
-        doubted = lower <= TOLERANCE
-    return np.where(doubted, np.minimum(factors, 1.0), factors)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class _Draws:
-    """Luck for some walks: `growths` (trades, walks) at factor 1, and their pasts."""
+    """Luck for some walks: `growths` (trades, walks) at factor 1, and their pasts.
+
+    The sums of `pasts` have shape (walks,), or (1,) where all have the same past.
+    """
 
     growths: Floats
-    total: Floats
-    total_squares: Floats
+    pasts: Records
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -190,28 +169,34 @@ def _draw_all(question: Question, paths: int, seed: int) -> Iterator[_Draws]:
     for done in range(0, paths, chunk):
         count = min(chunk, paths - done)
         drawn: Indices = np.searchsorted(edges, walks.random((trades, count)), "right")
-        total, squares = _draw_past(question, growths, count, pasts)
-        yield _Draws(growths[drawn], total, squares)
+        yield _Draws(growths[drawn], _draw_past(question, growths, count, pasts))
 
 
 def _draw_past(
     question: Question, growths: Floats, count: int, generator: np.random.Generator
-) -> tuple[Floats, Floats]:
+) -> Records:
     record = question.record
-    if record.total is not None and record.total_squares is not None:
-        return np.full(count, record.total), np.full(count, record.total_squares)
+    if record.growths is not None:
+        return Records.of(record.growths[:, None])
     chances = question.outcomes.probabilities / question.outcomes.probabilities.sum()
     counts = generator.multinomial(record.trades, chances, size=count)
-    return counts @ growths, counts @ growths**2
+    return Records(
+        trades=record.trades,
+        total=counts @ growths,
+        squares=counts @ growths**2,
+        cubes=counts @ growths**3,
+        losses=(counts @ (growths < 0)).astype(np.float64),
+        worst=np.where(counts > 0, growths, np.inf).min(axis=1),
+    )
 
 
 def _walk(
     question: Question, choose: PolicyFunction, draws: _Draws, *, guarded: bool
 ) -> _Part:
-    count = draws.total.size
+    record = draws.pasts
+    count = draws.growths.shape[1]
     equity, peak, fall = np.ones(count), np.ones(count), np.zeros(count)
     reached, halted = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
-    total, squares = draws.total.copy(), draws.total_squares.copy()
     after = float(AFTER_ACHIEVED_FACTORS[question.after_achieved])
     after = min(after, question.max_factor)
     goal = (1 + question.goal_return) * (1 - TOLERANCE)
@@ -221,8 +206,7 @@ def _walk(
         wanted = choose(question.trades - step, np.maximum(equity, TOLERANCE))
         factors = wanted
         if guarded:
-            known = question.record.trades + step
-            factors = _guard(question, wanted, known, total, squares)
+            factors = _guard(question, wanted, record)
         open_ = ~(reached | halted)
         held += int(((factors < wanted) & open_).sum())
         asked += int(open_.sum())
@@ -233,18 +217,15 @@ def _walk(
         np.maximum(fall, 1 - equity / peak, out=fall)
         reached |= equity >= goal
         halted |= equity <= stop + TOLERANCE
-        total += growth
-        squares += growth**2
+        if guarded:
+            record = record.after(growth)
     return _Part(int(reached.sum()), int(halted.sum()), equity, fall, held, asked)
 
 
-def _guard(
-    question: Question, factors: Floats, trades: int, total: Floats, squares: Floats
-) -> Floats:
+def _guard(question: Question, factors: Floats, record: Records) -> Floats:
     if question.guard is GuardKind.FIXED:
         return factors if question.speaks_for_edge else np.minimum(factors, 1.0)
-    lower = lower_bounds(trades, total, squares)
-    return guard_factors(factors, trades, lower, question.edge_guard)
+    return guard_factors(factors, record, question.edge_guard)
 
 
 def _summarise(

@@ -2,7 +2,7 @@
 
 A growth is what a trade did to the unit value, at factor 1 (a ratio,
 not percent). Few trades say little, so the mean is shrunk towards no edge at all, and
-nothing is said below `FEWEST_TRADES`.
+there is no estimate below `FEWEST_TRADES`.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ from goals.decisions.trade_record import (
     measure_bounds,
     shrink_mean,
 )
+from goals.projection.edge_guard import Records, allow_more
 from goals.projection.types import Floats, Numbers
 
-# A record longer than this is told by as many outcomes, each the mean of its share.
+# A record longer than this is merged into as many outcomes, each the mean of its share.
 MOST_OUTCOMES = 41
 # A tilt that moves weights by more than this (in natural logarithms) says nothing.
 STRONGEST_TILT = 30.0
@@ -30,7 +31,8 @@ class Edge:
 
     `growths` and `probabilities` have shape (outcomes,); their mean is `shrunk_mean`.
     `posterior_deviation` is the standard deviation of what is known of the mean;
-    `best` the largest growth there ever was.
+    `best` the largest growth there ever was, `allows_more` whether the edge guard lets
+    a factor above 1 pass.
     """
 
     bounds: Bounds
@@ -39,6 +41,7 @@ class Edge:
     best: float
     growths: Floats
     probabilities: Floats
+    allows_more: bool
 
     @property
     def low_confidence(self) -> bool:
@@ -65,7 +68,9 @@ def estimate_edge(growths: Numbers) -> Edge | None:
     shrunk, deviation = shrink_mean(bounds, measure_typical_loss(sample))
     values, weights = summarise(sample)
     values, weights = tilt(values, weights, shrunk)
-    return Edge(bounds, shrunk, deviation, float(sample.max()), values, weights)
+    allows_more = bool(allow_more(Records.of(sample[:, None]))[0])
+    best = float(sample.max())
+    return Edge(bounds, shrunk, deviation, best, values, weights, allows_more)
 
 
 def summarise(sample: Floats) -> tuple[Floats, Floats]:

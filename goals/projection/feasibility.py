@@ -82,4 +82,12 @@ def _told_by_sums(record: GrowthRecord) -> Edge:
     bounds = Bounds(record.trades, mean, deviation, lower, float(record.upper))
     shrunk, posterior = shrink_mean(bounds, float(record.typical_loss))
     nothing = np.empty(0)
-    return Edge(bounds, shrunk, posterior, float(record.best), nothing, nothing)
+    return Edge(
+        bounds,
+        shrunk,
+        posterior,
+        float(record.best),
+        nothing,
+        nothing,
+        record.allows_more,
+    )

@@ -23,7 +23,7 @@ from goals.projection.suggestions import MOST_SUGGESTED, suggest
 from mastertrade.values.money import RATIO, exactly, round_to
 
 PROBABILITY = (8, 6)
-# More trades than that are projected as so many.
+# More trades are projected as this many.
 MOST_TRADES_AHEAD = 2_000
 HUNDREDTHS = 100
 # Answers of some 10 kB each.
@@ -32,7 +32,7 @@ MOST_KEPT = 200
 MOST_SOLVED = 400
 # Nodes of a table that is solved to find a suggestion, and not kept.
 SUGGESTED_NODES = 200
-# Rows of such a table: more trades are told by rows of several.
+# Rows of such a table: of more trades, a row stands for several.
 SUGGESTED_ROWS = 60
 
 
@@ -186,7 +186,7 @@ def measure_chances(
 
 
 def _policy_toward(policy: GoalPolicy, trades: int, target: float) -> GoalPolicy:
-    """The same policy, were that the goal's target, with so many trades left."""
+    """The same policy, were that the goal's target, with `trades_left`."""
     path = policy.path.toward(round_to(Decimal(target), RATIO))
     if policy.table is None:
         return replace(policy, path=path)

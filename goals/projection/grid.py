@@ -101,7 +101,7 @@ def make_grid(
     """Lay a grid; `goal`, `stop` and `today` in log-equity, stop < today < goal.
 
     `factors` are all that may be used, ascending. `nodes` is about how many nodes it
-    has; left out, as many as the smallest steps need. With `fewest` they are the most:
+    has; default: as many as the smallest steps need. With `fewest` they are the most:
     there are fewer where large steps need fewer. Where all steps are multiples of one
     (a lattice), a node lies wherever a walk can come, and nothing is rounded.
     """

@@ -56,7 +56,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Equal steps, so many times, for which a policy is asked once."""
+    """`times` equal steps, for which a policy is asked once."""
 
     step: Step
     times: int = 1
@@ -110,7 +110,7 @@ def _power_of_two(most: float) -> int:
 
 
 def repeat(step: Callable[[Floats], Floats], values: Floats, times: int) -> Floats:
-    """The values after so many equal steps; no more are taken than change them."""
+    """The values after n equal steps; no more are taken than change them."""
     for _ in range(times):
         before, values = values, step(values)
         if times > 1 and np.abs(values - before).max() < SETTLED:
@@ -119,7 +119,7 @@ def repeat(step: Callable[[Floats], Floats], values: Floats, times: int) -> Floa
 
 
 def sum_of(outcomes: Outcomes, trades: float) -> Outcomes:
-    """The sum of so many trades, of which there need be no whole number."""
+    """The sum of n trades, of which there need be no whole number."""
     summed, doubled = outcomes, 1
     while doubled * 2 <= trades:
         summed, doubled = _twice(summed), doubled * 2
@@ -138,7 +138,7 @@ def _make(size: int, made: dict[int, Step], spread: float) -> Step:
 
 
 def _twice(outcomes: Outcomes) -> Outcomes:
-    """The sum of two, told by `SUM_OUTCOMES` outcomes of its mean and deviation."""
+    """The sum of two, as `SUM_OUTCOMES` outcomes of its mean and deviation."""
     values = np.add.outer(outcomes.values, outcomes.values).ravel()
     chances = np.outer(outcomes.probabilities, outcomes.probabilities).ravel()
     return _fewer(Outcomes(values, chances, outcomes.base_risk))

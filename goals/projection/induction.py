@@ -15,7 +15,7 @@ from goals.projection.types import Floats, Indices
 
 # Values closer than this are equal, and of equals the factor nearest to 1 is taken.
 TIE = 1e-11
-# What a node weighs that is hardly ever visited, beside the most visited one.
+# What a node weighs that is hardly ever visited, as a share of the most visited one.
 RAREST = 1e-6
 # How often a monotone table is improved; a third time brought next to nothing.
 IMPROVEMENTS = 2
@@ -219,7 +219,7 @@ def _best_constant(plan: Plan, factors: Floats, grid: Grid, penalty: float) -> i
 
 
 def _count_visits(plan: Plan, choices: Indices, grid: Grid) -> Floats:
-    """How often each node is visited with so many steps left, beside the most."""
+    """How often each node is visited with n steps left, as a share of the most."""
     weights = np.zeros((len(plan) + 1, grid.size))
     visits = np.zeros(grid.size)
     visits[grid.today] = 1.0

@@ -23,7 +23,7 @@ DRAWS = 400
 # As the band of the projection: what is not known of the mean is more than it shows.
 WIDENING = 1.25
 BAND = (0.1, 0.9)
-# More outcomes than this are told by as many, the worst and the best as they were.
+# More outcomes than this are merged into as many; the worst and the best stay.
 MOST_OUTCOMES = 100
 STEPS = 60
 SEED = 20260302

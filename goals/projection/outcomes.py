@@ -34,7 +34,7 @@ class Outcomes:
             return np.asarray(np.log(np.maximum(growth, 0.0)))
 
     def reach(self, factor: float, trades: int, deviations: float) -> float:
-        """Log-growth of so many trades that is passed only by luck of `deviations`."""
+        """Log-growth of n trades that is passed only by luck of `deviations`."""
         return self._travel(factor, trades, deviations, 1.0)
 
     def fall(self, factor: float, trades: int, deviations: float) -> float:
@@ -67,7 +67,7 @@ def take_outcomes(
 ) -> Outcomes:
     """Check a distribution; `InvalidInput` names what is wrong with it.
 
-    Outcomes of probability 0 are left out.
+    Outcomes of probability 0 are dropped.
     """
     values = _take("outcomes", outcomes)
     weights = _take("probabilities", probabilities)

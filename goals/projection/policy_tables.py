@@ -30,7 +30,7 @@ DEEPEST_STOP = 1 - 1e-6
 # tables then do for a whole period.
 TRADES_STEP = 20
 MOST_TABLE_TRADES = 2_000
-CHANCES = 65_535  # a probability is kept as so many parts
+CHANCES = 65_535  # a probability is stored as n parts of this
 TOUCH = 1e-12
 # A level that misses a node by less than this share of a step lies on it.
 NODE_TOUCH = 1e-7

@@ -77,7 +77,7 @@ class Stencils:
     the end differs from the end's. Where a step is several trades, further cells are
     near enough to count as touching; their nodes follow. `chances`,
     shape (outcomes,), are the outcomes'; `cells` and `shares`, shape (factors,
-    outcomes), tell where each one leads: so many cells away, counted from the begin of
+    outcomes), where each one leads: n cells away, counted from the begin of
     `padded` with the node itself at 0, and a share of a cell beyond. `padded` is room
     for values with what lies beyond them, and `windows` shows it shifted by each cell.
     """

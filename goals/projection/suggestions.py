@@ -35,9 +35,9 @@ MOST_TARGETS = 12
 STANDARD = NormalDist()
 # Probabilities nearer to 0 or 1 than this say only on which side of even they are.
 RAREST = 1e-4
-# From one target tried to the next at most so many times farther, or nearer.
+# From one target tried to the next at most this factor farther, or nearer.
 FARTHEST = 4.0
-# Half of all driftless walks touch what is so many deviations of their end away.
+# Half of all driftless walks touch what is this many deviations of their end away.
 TOUCHED_BY_HALF = 0.6745
 # The least log-equity from today, or from the start, to a target.
 NEAREST = 1e-4
@@ -82,7 +82,7 @@ def suggest(
     check_question(trades_left, goal_return, stop_loss, 0.0, equity)
 
     def chances(trades: int, target: float) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers of trades left, up to so many, and the probabilities from today."""
+        """Numbers of trades left, up to `trades`, and the probabilities from today."""
         outcome = evaluate_policy(
             policy_for(trades, target),
             edge.growths,

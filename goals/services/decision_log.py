@@ -143,7 +143,7 @@ def _read_goal_state(
 
 
 def answer_of(decision: SizingDecision) -> dict[str, Any]:
-    """What the caller is told, as plain JSON; decimals as strings, column's places."""
+    """The caller's answer as plain JSON; decimals as strings, column's places."""
     arbitration = decision.arbitration
     decider = arbitration.decider
     answer: dict[str, Any] = {

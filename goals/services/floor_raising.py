@@ -10,9 +10,10 @@ from goals.decisions.limits import (
     Limits,
     follow_entry,
     live_value,
+    needs_day_start,
     raise_peak,
 )
-from goals.enums import DailyLossAnchor, DrawdownMode, MarkRole, ValuedBy
+from goals.enums import DrawdownMode, MarkRole
 from goals.models import Portfolio
 from goals.services.floors import apply_reference, reference_at
 from goals.services.limit_marks import keep_mark
@@ -85,15 +86,3 @@ def keep_day_start(portfolio: Portfolio, limits: Limits, at: datetime) -> None:
     open_pnl = portfolio.midnight_unrealized_pnl
     keep_mark(portfolio, MarkRole.DAY_START, portfolio.day_start(day), open_pnl)
     portfolio.has_new_midnight = False
-
-
-def needs_day_start(limits: Limits) -> bool:
-    """Whether a limit looks at the live value that a day began with."""
-    by_day_end = (limits.drawdown_mode, limits.end_of_day_of) == (
-        DrawdownMode.END_OF_DAY,
-        ValuedBy.LIVE,
-    )
-    has_daily = limits.daily_loss_limit_pct is not None
-    return by_day_end or (
-        has_daily and limits.daily_loss_anchor is not DailyLossAnchor.BALANCE
-    )

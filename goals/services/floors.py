@@ -1,6 +1,7 @@
 """A portfolio's floors now and at any past time, and what they are measured from."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +19,7 @@ from goals.decisions.limits import (
     measure_soft_floor,
     money_per_value,
     raise_peak,
+    value_of_units,
 )
 from goals.decisions.periods import ONE_DAY
 from goals.enums import (
@@ -29,8 +31,15 @@ from goals.enums import (
 )
 from goals.models import LedgerDay, LimitMark, Portfolio, TradingHalt
 from goals.services.day_trades import DayTrades, read_day_trades
-from goals.services.days import account_before, newest_days, roll_ledger
-from mastertrade.values.money import MONEY, ONE, UNIT_VALUE, ZERO, exactly, round_to
+from goals.services.days import account_before, newest_days
+from goals.services.limit_history import (
+    ANCHORED,
+    follows_peak,
+    read_entries,
+    read_history,
+    walk_limits,
+)
+from mastertrade.values.money import ONE, ZERO, exactly
 
 if TYPE_CHECKING:  # risk_state reads floors
     from goals.services.risk_state import FiguresAt
@@ -64,13 +73,27 @@ def read_floors(
     if is_present:
         limits, reference = portfolio.limits, reference_at(portfolio, at)
     else:
-        limits, reference = portfolio.limits, portfolio.floor_reference
+        limits, reference = _read_past(figures)
     day = None
     if with_day or looks_at_day(limits):
         day = _read_day(figures, limits, reference, counted=with_day)
     return FloorsState(
         _measure(figures, limits, reference, day), day, limits, reference
     )
+
+
+def _read_past(figures: "FiguresAt") -> tuple[Limits, FloorReference]:
+    """The limits in force then and what their floor was measured from."""
+    portfolio, at = figures.portfolio, figures.at
+    history = read_history(portfolio, at)
+    set_by = history.newest_reference(at + MICROSECOND)
+    opening = history.opening.reference
+    follows = follows_peak(history.opening, figures.account)
+    if set_by is history.opening and opening is not None and follows:
+        peak = figures.account.peak_unit_value
+        return history.limits_at(at), replace(opening, peak=peak)
+    walk = walk_limits(portfolio, history, since=at, until=at)
+    return walk.limits, walk.reference
 
 
 def looks_at_day(limits: Limits) -> bool:
@@ -169,7 +192,8 @@ def _read_day(
     resumed = _resumed_since(figures, began_at)
     anchor = _newest_of(resumed, ANCHORED)
     if anchor is not None and anchor.resumed_unit_value is not None:
-        closed = live = _value_of_units(floor_in, figures.account, anchor)
+        worth = anchor.resumed_unit_value
+        closed = live = value_of_units(floor_in, figures.account, worth)
     since = None if anchor is None else anchor.resumed_at
     trades = DayTrades(0, 0, None)
     if counted or _counts_trades(limits):
@@ -199,20 +223,23 @@ def high_of(limits: Limits, row: LedgerDay) -> Decimal:
     return Decimal(row.high_closed or ZERO)
 
 
-# Causes whose resume is what the day is measured from.
-ANCHORED = (HaltCause.DAILY_LOSS, HaltCause.HARD_DRAWDOWN, HaltCause.PROFIT_LOCK)
-
-
 def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> Decimal:
     """The unrealised profit when the day began, as far as marks are known."""
     if figures.is_marked:
         open_pnl: Decimal = figures.portfolio.unrealized_at_midnight(day)
         return open_pnl
-    stored = LimitMark.objects.filter(
-        portfolio=figures.portfolio, role=MarkRole.DAY_START, at=began_at
+    # Stored where a day's first mark came: until then all stood as before.
+    starts = LimitMark.objects.filter(
+        portfolio=figures.portfolio, role=MarkRole.DAY_START, at__gte=began_at
     )
-    kept: Decimal | None = stored.values_list("open_pnl", flat=True).first()
-    return kept or ZERO
+    stored = starts.order_by("at").values_list("open_pnl").first()
+    if stored is not None:
+        return Decimal(stored[0])
+    revalued = figures.portfolio.revalued_day
+    if revalued is None:
+        return ZERO
+    open_pnl = figures.portfolio.unrealized_at_midnight(max(day, revalued))
+    return Decimal(open_pnl)
 
 
 def _resumed_since(figures: "FiguresAt", began_at: datetime) -> list[TradingHalt]:
@@ -247,14 +274,6 @@ def _resumed_at(resumed: Sequence[TradingHalt], cause: HaltCause) -> datetime | 
     return None if halt is None else halt.resumed_at
 
 
-@exactly
-def _value_of_units(floor_in: FloorIn, account: Account, halt: TradingHalt) -> Decimal:
-    worth = Decimal(halt.resumed_unit_value or ZERO)
-    if floor_in is FloorIn.UNITS:
-        return worth
-    return round_to(round_to(worth * account.units, MONEY), UNIT_VALUE)
-
-
 def _highest_close(
     figures: "FiguresAt",
     limits: Limits,
@@ -269,17 +288,14 @@ def _highest_close(
     is_whole = today[0].last_entry_at <= figures.at and began.run == run
     if is_whole and since is None:
         return max((high_of(limits, row) for row in today), default=ZERO)
-    portfolio = figures.portfolio
-    entries = roll_ledger(
-        portfolio,
-        began,
-        from_at=portfolio.day_start(portfolio.trading_day(figures.at)),
-        until_at=figures.at + MICROSECOND,
-        each_entry=True,
-    )
+    day = figures.portfolio.trading_day(figures.at)
+    entries = read_entries(figures.portfolio, {day: began}, figures.at)[day]
+    in_units = limits.floor_in is FloorIn.UNITS
     values = [
         closed_value(limits.floor_in, entry.account)
         for entry in entries
-        if entry.unit_run == run and (since is None or entry.last_entry_at > since)
+        if (entry.is_close or in_units)
+        and entry.account.run == run
+        and (since is None or entry.at > since)
     ]
     return max(values, default=ZERO)

@@ -73,7 +73,7 @@ def create_goal(
 ) -> FinancialGoal:
     """Create a goal, with its first history rows.
 
-    Dates left out are today and the end of the calendar period. A start in the past
+    Dates default to today and the end of the calendar period. A start in the past
     takes its baseline from the ledger as of then, and what happened since counts; a
     start in the future takes it when the period begins. `settings`: priority,
     recurring, policy, min_factor, max_factor, after_achieved.
@@ -199,7 +199,7 @@ def find_wrong_goal(
 def find_wrong_change(
     user: User, goal_id: int, fields: Mapping[str, Any], as_of: datetime
 ) -> Iterator[InvalidInput]:
-    """What `update_goal` would refuse in `fields`, beside what the goal has."""
+    """What `update_goal` would refuse in `fields`, given what the goal has."""
     mine = FinancialGoal.objects.filter(user_id=user.username, pk=goal_id)
     for goal in mine.select_related("portfolio"):
         before = goal.target_value, goal.target_date
@@ -247,7 +247,7 @@ def _wrong_period(goal: FinancialGoal, today: date | None) -> Iterator[InvalidIn
         day = getattr(goal, name)
         if day is not None and not EARLIEST_DATE <= day <= LATEST_DATE:
             yield InvalidInput(name, f"must be from {EARLIEST_DATE} to {LATEST_DATE}.")
-            return  # of a period that cannot be, nothing else is said
+            return  # a period that cannot be has no other error
     if goal.target_date is None:
         if goal.kind.calendar is not None:
             yield InvalidInput("target_date", f"is needed by a {goal.goal_type} goal.")
@@ -276,7 +276,7 @@ def _refuse_same(goal: FinancialGoal, as_of: datetime, **given: Any) -> None:
     """Refuse a goal that the portfolio has: it would decide the same twice.
 
     It has the same kind, target, last day and settings; its first day only where one
-    is `given`, for left out it is today. A return of units that ruin ended is over.
+    is `given`, for its default is today. A return of units that ruin ended is over.
     """
     same = FinancialGoal.objects.exclude(status=GoalStatus.FAILED).filter(
         _not_ended(as_of),

@@ -1,8 +1,10 @@
 """Halting entries: rows, written in the transaction that causes them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from goals.decisions.breaches import (
     LONGEST_WAIT,
@@ -12,6 +14,7 @@ from goals.decisions.breaches import (
     rests_on_marks,
 )
 from goals.decisions.guards.base import RiskState
+from goals.decisions.guards.day_rules import find_day_rule_breaches
 from goals.decisions.guards.drawdown import find_halt_reason, find_waiting_reason
 from goals.decisions.periods import ONE_DAY
 from goals.enums import (
@@ -22,15 +25,18 @@ from goals.enums import (
     TradingState,
 )
 from goals.models import LimitMark, Portfolio, TradingHalt
+from goals.models.halts import WHAT_STOPS
 from goals.services.failing import follow_failures
-from goals.services.floors import is_at_floor
+from goals.services.floors import is_at_floor, looks_at_day
 from goals.services.ledger import GoalMove
 from goals.services.limit_marks import keep_mark, newest_mark
 from goals.services.risk_state import FiguresAt, read_conditions, read_figures
+from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import TradingHalted
 from mastertrade.values.jsonable import to_plain
 
-WHAT_STOPS = "Entries stop; exits, stops and imports go on."
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 
 
 def enforce_limits(
@@ -54,18 +60,20 @@ def enforce_limits(
         return []
     in_force = list(portfolio.halts.unresumed(now)) if is_halted else []
     if not portfolio.account.is_ruined or portfolio.on_breach == OnBreach.FAIL:
-        in_force = _halt_on_breach(portfolio, in_force, now, at or now, moves, by_mark)
+        at, has_limit = at or now, portfolio.daily_loss_limit_pct is not None
+        if has_limit and _day_ends_at(portfolio, at) <= now:
+            _halt_past_day(portfolio, at, now, moves)
+            at = now
+        in_force = _halt_on_breach(portfolio, in_force, now, at, moves, by_mark)
     _follow(portfolio, is_halted=bool(in_force), now=now)
     return in_force
 
 
 def _may_breach(portfolio: Portfolio, now: datetime) -> bool:
-    limits = portfolio.limits
     return (
         is_at_floor(portfolio, now)
         or portfolio.suspected_at is not None
-        or limits.daily_loss_limit_pct is not None
-        or limits.has_day_rules
+        or looks_at_day(portfolio.limits)
     )
 
 
@@ -95,9 +103,33 @@ def _halt_on_breach(
 def _breaches_of(
     figures: FiguresAt, risk_state: RiskState, at: datetime
 ) -> list[Breach]:
+    """The limits reached by the figures, dated `at`; by the limits of now."""
     portfolio = figures.portfolio
-    ends_at = portfolio.day_start(portfolio.trading_day(figures.at) + ONE_DAY)
+    ends_at = _day_ends_at(portfolio, figures.at)
     return list(find_breaches(portfolio.limits, risk_state, at, ends_at))
+
+
+def _day_ends_at(portfolio: Portfolio, at: datetime) -> datetime:
+    """The first instant of the trading day that follows."""
+    return portfolio.day_start(portfolio.trading_day(at) + ONE_DAY)
+
+
+def _halt_past_day(
+    portfolio: Portfolio, at: datetime, now: datetime, moves: Sequence[GoalMove]
+) -> None:
+    """Write a daily loss of a day that was over when its newest entry came."""
+    figures = read_figures(portfolio, at)
+    risk_state = read_conditions(figures, now)
+    day = portfolio.day_start(portfolio.trading_day(at))
+    for breach in _breaches_of(figures, risk_state, at):
+        of_day = portfolio.halts.filter(
+            cause=breach.cause, withdrawn_at=None, halted_at__gte=day
+        )
+        is_daily = breach.cause is HaltCause.DAILY_LOSS
+        if is_daily and not of_day.filter(halted_at__lte=at).exists():
+            write_halt(figures, breach, risk_state)
+            if breach.fails:
+                follow_failures(portfolio, since=at, now=now, moves=moves)
 
 
 def _is_known(breach: Breach, in_force: list[TradingHalt]) -> bool:
@@ -172,11 +204,13 @@ def _breaches_at_mark(
         read_figures(portfolio, mark.at), unrealized_pnl=mark.open_pnl, is_marked=True
     )
     risk_state = read_conditions(figures, mark.at)
-    causes = {breach.cause for breach in known}
+    causes, at = {breach.cause for breach in known}, mark.at + LONGEST_WAIT
     return [
         breach
-        for breach in _breaches_of(figures, risk_state, mark.at + LONGEST_WAIT)
-        if rests_on_marks(breach.cause, risk_state) and breach.cause not in causes
+        for breach in _breaches_of(figures, risk_state, at)
+        if rests_on_marks(breach.cause, risk_state)
+        and breach.cause not in causes
+        and (breach.until is None or breach.until > at)  # else its day was over first
     ]
 
 
@@ -240,12 +274,39 @@ def conditions_for_decision(figures: FiguresAt, now: datetime) -> RiskState:
     if figures.at < now:
         return risk_state
     is_halted = portfolio.trading_state == TradingState.HALTED
-    stops = find_halt_reason(risk_state) is not None
+    breached = next(find_day_rule_breaches(risk_state), None)
+    stops = breached is not None or find_halt_reason(risk_state) is not None
     waits = portfolio.suspected_at is not None
     if is_halted == (risk_state.halt is not None) == stops and not waits:
         return risk_state
     enforce_limits(portfolio, now)
     return read_conditions(figures, now)
+
+
+def saving_halts(
+    function: Callable[Parameters, Result],
+) -> Callable[Parameters, Result]:
+    """A service that refuses while halted: a halt it found first stays, refused or not.
+
+    The refusal undoes what the call did, so the limits are looked at once more.
+    """
+
+    @wraps(function)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except TradingHalted as refused:
+            now = kwargs["now"]
+            if refused.unsaved is not None and isinstance(now, datetime):
+                _save_halts(refused.unsaved, now)
+            raise
+
+    return run
+
+
+@atomic
+def _save_halts(portfolio_id: int, now: datetime) -> None:
+    enforce_limits(Portfolio.objects.locked().get(pk=portfolio_id), now)
 
 
 def refuse_while_halted(
@@ -257,17 +318,21 @@ def refuse_while_halted(
     to be confirmed, entries stop too; what `by` overrode is then a halt that is
     withdrawn at once: it was never in force.
     """
+    was_halted = portfolio.trading_state == TradingState.HALTED
     in_force = enforce_limits(portfolio, now)
     if in_force:
         if override:
             return in_force[0]
         halt = in_force[0]
-        raise TradingHalted(
+        refusal = TradingHalted(
             f"Trading in portfolio {portfolio.name} is halted since "
             f"{halt.halted_at:%FT%TZ}{_until(halt)}: {halt.reason.rstrip('.')}. "
             f"{WHAT_STOPS} Resume it with POST "
             f"/api/portfolios/{portfolio.portfolio_id}/resume/, or send override: true."
         )
+        if not was_halted:
+            refusal.unsaved = portfolio.portfolio_id
+        raise refusal
     if portfolio.suspected_at is None:
         return None
     figures = read_figures(portfolio, now)

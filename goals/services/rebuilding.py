@@ -26,12 +26,11 @@ from goals.services.days import (
 )
 from goals.services.figures import HistoryRow, write_figures
 from goals.services.first_touch import Reached, has_begun, load_reached
+from goals.services.floor_raising import keep_day_start
 from goals.services.halts import enforce_limits
-from goals.services.ledger import (
-    GoalMove,
-    measure_by,
-    set_baseline,
-)
+from goals.services.ledger import GoalMove, measure_by, set_baseline
+from goals.services.limit_history import read_history
+from goals.services.limit_rebuilding import follow_ledger_peak, restate_limits
 from mastertrade.values.money import PERCENT, round_to
 
 NOTHING_YET = round_to(Decimal(0), PERCENT)
@@ -120,6 +119,8 @@ def rebuild_ledger(
                 ledger.account_before(began) for ledger in (rebuilt.old, rebuilt.new)
             )
             portfolio.keep_midnight(was, is_now)
+    history = read_history(portfolio)
+    follow_ledger_peak(portfolio, history)
     moves, rows = [], []
     reached = load_reached(portfolio, rebuilt.goals, rebuilt.first)
     for goal in rebuilt.goals:
@@ -139,8 +140,20 @@ def rebuild_ledger(
         also=CARRYING,
         parameters=_carried_columns(portfolio, rebuilt),
     )
-    enforce_limits(portfolio, now)
-    return moves
+    since_at = None if rebuilt.first is None else portfolio.part_start(rebuilt.first)
+    turned = restate_limits(
+        portfolio,
+        history,
+        since=since_at,
+        now=now,
+        reason=reason,
+        moves=moves,
+        days=rebuilt.new.days,
+    )
+    keep_day_start(portfolio, portfolio.limits, now)
+    enforce_limits(portfolio, now, moves=moves)
+    known = {move.goal for move in moves}
+    return moves + [move for move in turned if move.goal not in known]
 
 
 def load_rebuilt(

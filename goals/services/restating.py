@@ -4,11 +4,14 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 from goals.decisions.breaches import Breach
+from goals.decisions.guards.day_rules import find_day_rule_breaches
 from goals.enums import HaltCause
 from goals.models import Portfolio, TradingHalt
+from goals.models.halts import FOR_A_WHILE
 from goals.services.failing import follow_failures
 from goals.services.halts import follow_halts, withdraw
 from goals.services.ledger import GoalMove
+from goals.services.risk_state import read_conditions, read_figures
 
 # What a rebuild finds again, from the ledger and the stored marks.
 BY_FLOORS = (HaltCause.HARD_DRAWDOWN, HaltCause.DAILY_LOSS)
@@ -47,16 +50,29 @@ def apply_breaches(
     }
     resumed = [halt for halt in stored if halt.resumed_at is not None]
     resumes = sorted(resumed, key=_ends)
-    justified: set[int] = set()
+    earlier = [halt for halt in rows if since is not None and halt.halted_at < since]
+    justified = {halt.halt_id for halt in earlier}
     for breach in sorted(breaches, key=lambda one: one.at):
         halt = _justify(breach, portfolio, by_cause[breach.cause], resumes, justified)
         justified.add(halt.halt_id)
     for halt in rows:
-        is_judged = halt.cause in causes and (since is None or halt.halted_at >= since)
-        if is_judged and halt.halt_id not in justified:
+        if halt.cause in causes and halt.halt_id not in justified:
+            withdraw(halt, now, reason)
+    withdraw_day_halts(portfolio, now, reason)
+    return follow_failures(portfolio, since=since, now=now, reason=reason, moves=moves)
+
+
+def withdraw_day_halts(portfolio: Portfolio, now: datetime, reason: str) -> None:
+    """Withdraw halts in force by rules of the day that did not stop entries then.
+
+    The state follows. Asked of the time each began, for what came later ends none.
+    """
+    for halt in portfolio.halts.unresumed(now).filter(cause__in=FOR_A_WHILE):
+        figures = read_figures(portfolio, halt.halted_at)
+        rules = find_day_rule_breaches(read_conditions(figures, now))
+        if all(rule.cause != halt.cause for rule in rules):
             withdraw(halt, now, reason)
     follow_halts(portfolio, now)
-    return follow_failures(portfolio, since=since, now=now, reason=reason, moves=moves)
 
 
 def _justify(
@@ -66,18 +82,22 @@ def _justify(
     resumes: Sequence[TradingHalt],
     justified: Collection[int],
 ) -> TradingHalt:
-    """The halt of this breach: one that covers it, one that began too late, or new.
+    """The halt of this breach: one that covers it, one to be dated by it, or new.
 
     `halts` of the cause, the oldest first; a new one is put among them.
     """
     resume = next((halt for halt in resumes if _ends(halt) > breach.at), None)
     ends_at = breach.until if resume is None else resume.resumed_at
     for halt in halts:
-        if halt.halted_at <= breach.at < _ends(halt):
+        is_justified = halt.halt_id in justified
+        covers = halt.halted_at <= breach.at < _ends(halt)
+        if covers and (is_justified or halt.halted_at == breach.at):
             return halt
-        began_late = halt.halted_at > breach.at and halt.halt_id not in justified
+        began_late = halt.halted_at > breach.at
         is_same = ends_at is None or halt.halted_at <= ends_at
-        if began_late and is_same and halt.halted_until == breach.until:
+        if is_justified or halt.halted_until != breach.until:
+            continue
+        if covers or (began_late and is_same):
             return _date(halt, breach)
     new = TradingHalt(
         portfolio=portfolio,

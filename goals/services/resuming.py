@@ -3,15 +3,38 @@
 from datetime import datetime
 
 from goals.decisions.breaches import Breach
-from goals.enums import HaltCause, LimitCause
+from goals.decisions.floor_reference import GivenReference
+from goals.decisions.limits import (
+    FloorReference,
+    Limits,
+    measure_floor,
+    money_per_value,
+)
+from goals.enums import DrawdownMode, HaltCause, LimitCause
 from goals.models import Portfolio, TradingHalt, User
 from goals.services.halts import enforce_limits, follow_halts, write_halt
-from goals.services.limit_changes import REFERENCE, present_reference, write_change
+from goals.services.limit_changes import (
+    REFERENCE,
+    given_reference,
+    present_reference,
+    write_change,
+)
+from goals.services.limit_history import RESUMED_PNL
 from goals.services.portfolios import lock_portfolio
-from goals.services.risk_state import read_conditions, read_figures
+from goals.services.risk_state import FiguresAt, read_conditions, read_figures
 from goals.services.voids import LONGEST_REASON, require_reason
 from mastertrade.db.transactions import atomic
-from mastertrade.values.exceptions import InvalidInput, NotFound, TradingNotHalted
+from mastertrade.values import in_text
+from mastertrade.values.exceptions import (
+    FloorReferenceRequired,
+    InvalidInput,
+    NotFound,
+    TradingNotHalted,
+)
+from mastertrade.values.money import MONEY, round_to
+
+# A floor reference in words: start and peak are the present value.
+PRESENT = "present"
 
 
 @atomic
@@ -48,11 +71,14 @@ def resume_trading(
     now: datetime,
     reason: str = "",
     by: str | None = None,
+    floor_reference: GivenReference | str | None = None,
 ) -> Portfolio:
     """End every halt in force; `TradingNotHalted` where there is none.
 
-    What a unit is worth now is what the guards measure from, or the next call would
-    halt again.
+    After a halt at the hard floor this is measured from the present value (`PRESENT`),
+    or from the `floor_reference` given: else the next call would halt again. A static
+    floor stays where it is unless a person says so: `FloorReferenceRequired` without
+    one. The day's loss, profit, trades and losses in a row count from here on too.
     """
     reason = reason.strip()
     if len(reason) > LONGEST_REASON:
@@ -67,10 +93,18 @@ def resume_trading(
         )
     # A halt written while this call waited for the lock began after its now.
     now = max(now, *(halt.halted_at for halt in halts))
+    if any(halt.cause == HaltCause.HARD_DRAWDOWN for halt in halts):
+        _measure_from_here(portfolio, now, by or user.username, floor_reference)
+    elif isinstance(floor_reference, GivenReference):
+        raise InvalidInput(
+            "floor_reference",
+            "is taken where trading is halted at the hard floor. Here it is halted by "
+            f"{halts[0].cause}: leave it out, or change it with "
+            f"PATCH /api/portfolios/{portfolio.portfolio_id}/.",
+        )
     for halt in halts:
         _end(halt, portfolio, now, reason, by or user.username)
-    if any(halt.cause == HaltCause.HARD_DRAWDOWN for halt in halts):
-        _measure_from_here(portfolio, now, by or user.username)
+    portfolio.last_halted_at = now  # the day is measured from here
     follow_halts(portfolio, now)
     return portfolio
 
@@ -87,21 +121,60 @@ def _end(
     halt.resume_reason = reason
     halt.resumed_unit_value = worth
     halt.resumed_unit_run = figures.account.run
+    halt.figures = {**halt.figures, RESUMED_PNL: f"{figures.unrealized_pnl:f}"}
     halt.save()
 
 
-def _measure_from_here(portfolio: Portfolio, now: datetime, by: str) -> None:
+def _measure_from_here(
+    portfolio: Portfolio,
+    now: datetime,
+    by: str,
+    given: GivenReference | str | None,
+) -> None:
     figures, limits = read_figures(portfolio, now), portfolio.limits
+    if given is None and limits.drawdown_mode is DrawdownMode.STATIC:
+        raise FloorReferenceRequired(
+            f"The floor of portfolio {portfolio.name} is static, so trading would be "
+            'halted again at once. Send floor_reference: "present" to measure it from '
+            "the present equity, or an object of start_equity, peak_equity or "
+            "floor_equity."
+        )
+    reference = present_reference(figures, limits)
+    is_given = isinstance(given, GivenReference)
+    if isinstance(given, GivenReference):
+        reference = given_reference(figures, limits, reference, given)
+        _refuse_at_floor(figures, limits, reference)
     write_change(
         portfolio,
         cause=LimitCause.RESUME,
         before=limits,
         now=now,
         by=by,
-        reference=present_reference(figures, limits),
-        open_pnl=figures.unrealized_pnl,
+        reference=reference,
+        open_pnl=None if is_given else figures.unrealized_pnl,
     )
     portfolio.save(update_fields=[*REFERENCE, "updated_at"])
+
+
+def _refuse_at_floor(
+    figures: FiguresAt, limits: Limits, reference: FloorReference
+) -> None:
+    present, floor = (
+        present_reference(figures, limits),
+        measure_floor(limits, reference),
+    )
+    if floor < present.start:
+        return
+    per_value = money_per_value(limits.floor_in, figures.account)
+    shown, equity = (
+        in_text.money(round_to(value * per_value, MONEY), figures.portfolio.currency)
+        for value in (floor, present.start)
+    )
+    raise InvalidInput(
+        "floor_reference",
+        f"puts the floor at {shown}, not below the present equity of {equity}: trading "
+        "would be halted again at once. Give a lower one.",
+    )
 
 
 def _lock(user: User, portfolio_id: int) -> Portfolio:

@@ -26,7 +26,7 @@ from mastertrade.web.addresses import normalized_address
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So many passwords in so many seconds, counted from the first."""
+    """`tries` passwords in `seconds`, counted from the first."""
 
     tries: int
     seconds: int

@@ -54,7 +54,7 @@ def serve_requests() -> None:
 
 
 def limit_role(**sender: Any) -> None:
-    """Limit what is said outside transactions; called after each `migrate`.
+    """Limit statements outside transactions; called after each `migrate`.
 
     There `SET LOCAL` holds nothing, and a pooler would hand what a session sets to
     another. Tests share their role with other programs and leave it alone.

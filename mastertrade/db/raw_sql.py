@@ -2,7 +2,7 @@
 
 Django's `raw` looks every column up by its name, anew each time; here they are asked
 for in the order of the model's fields, so that a row is an instance as it comes. And
-what is said again and again is planned once: the statements go as prepared ones.
+what is run again and again is planned once: the statements go as prepared ones.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ class PreparedCursor(psycopg.Cursor[Any]):
 
 
 class _WatchedCursor(PreparedCursor):
-    """Tells Django's log what was said; of a prepared statement psycopg would not."""
+    """Writes statements to Django's log; psycopg would not write prepared ones."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         result = super().execute(query, params, **options)

@@ -85,7 +85,8 @@ LIMITS = Action(
 HALT = Action(
     title="Halt trading",
     button="Halt trading",
-    explanation="New trades stop until trading is resumed; open ones can be closed.",
+    explanation="Entries stop until trading is resumed; exits, stops and imports go "
+    "on.",
     form=HaltForm,
     fields=("reason",),
     start=lambda portfolio, now: TradingHalt(portfolio=portfolio),
@@ -94,9 +95,9 @@ HALT = Action(
 RESUME = Action(
     title="Resume trading",
     button="Resume trading",
-    explanation="Every halt of the portfolio ends.",
+    explanation="Every halt of the portfolio ends; entries go on.",
     form=ResumeForm,
-    fields=("reason",),
+    fields=("reason", "floor_equity"),
     start=find_halt,
     done=lambda halt: f"Trading in {halt.portfolio.name} is resumed.",
     nothing="Trading in portfolio {} is not halted; there is nothing to resume.",

@@ -49,7 +49,13 @@ from goals.decisions.progress import (
     describe_band,
     health_for,
 )
-from goals.decisions.size_warnings import STALE_MARKS_HOURS, WARNING_CODES
+from goals.decisions.size_request import BASES, LARGEST_BASE_SIZE
+from goals.decisions.size_warnings import (
+    CURRENT_MARKS_MINUTES,
+    NEAR_FLOOR_LOSSES,
+    STALE_MARKS_HOURS,
+    WARNING_CODES,
+)
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import (
     AfterAchieved,
@@ -73,7 +79,7 @@ from goals.services.rollover import MOST_IN_A_RUN
 from mastertrade.values import money
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.validation import EARLIEST_YEAR
-from mastertrade.web import channels
+from mastertrade.web import connections
 from mastertrade.web.server import MOST_CONNECTIONS
 from strategies.decisions.selection import (
     PROFILE_SHIFTS,
@@ -99,7 +105,6 @@ from trades.replay.continuity import (
 from trades.replay.parsing import ROUNDING_TOLERANCE, ReadingOptions
 from trades.replay.reading import MOST_BARS
 from trades.replay.times import parse_stamp
-from trades.sizing_calls.decide import LARGEST_BASE_SIZE
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
@@ -399,6 +404,12 @@ def test_warnings() -> None:
     given = section(RULES, "Warnings")
     assert f"fewer than {FEWEST_TRADES} closed trades" in given
     assert f"older than {STALE_MARKS_HOURS} hours" in given
+    assert f"older than {CURRENT_MARKS_MINUTES} minutes" in given
+    assert f"less than {NEAR_FLOOR_LOSSES} average losing trades" in given
+
+
+def test_base_sizes() -> None:
+    assert tuple(by_word(table(RULES, "Base size"))) == BASES
 
 
 # --- docs/rules.md: strategies --------------------------------------------------------
@@ -515,9 +526,9 @@ def test_bodies_and_connections() -> None:
     assert rows == [
         [MOST_CONNECTIONS],
         [settings.CONNECTIONS_PER_ADDRESS],
-        [channels.HEAD_SECONDS],
-        [channels.BODY_SECONDS, channels.SLOWEST_BODY],
-        [channels.IDLE_SECONDS],
+        [connections.HEAD_SECONDS],
+        [connections.BODY_SECONDS, connections.SLOWEST_BODY],
+        [connections.IDLE_SECONDS],
     ]
     most = numbers(section(RULES, "Tokens"))
     assert most == [settings.TOKENS_PER_USER] * 2

@@ -186,9 +186,14 @@ class TradeNotOpen(DomainError):
 
 
 class TradingHalted(DomainError):
-    """Trading in the portfolio is halted: no trade opens, unless overridden."""
+    """Trading in the portfolio is halted: no trade opens, unless overridden.
+
+    `unsaved` is the portfolio's key where this call found the halt: the refusal undoes
+    what it wrote.
+    """
 
     code = "trading_halted"
+    unsaved: int | None = None
 
 
 class TradingNotHalted(DomainError):
@@ -197,7 +202,13 @@ class TradingNotHalted(DomainError):
     code = "not_halted"
 
 
+class FloorReferenceRequired(DomainError):
+    """A static floor was reached: a person must say what it is measured from now."""
+
+    code = "floor_reference_required"
+
+
 class FillMissing(DomainError):
-    """A bot told a fill, but not the ones before it; nothing was booked."""
+    """A bot sent a fill, but not the ones before it; nothing was booked."""
 
     code = "fill_missing"

@@ -107,7 +107,7 @@ def fingerprint(body: Mapping[str, Any]) -> str:
     """A digest of a request that is the same for the same figures.
 
     1, 1.0 and 1.00 are one figure, two notations of an instant are one instant, and a
-    field left out is a field set to null.
+    field not given is a field set to null.
     """
     plain = {key: _plain(value) for key, value in body.items() if value is not None}
     text = json.dumps(plain, sort_keys=True, separators=(",", ":"))

@@ -72,7 +72,7 @@ class StrictSerializer(serializers.Serializer[Any]):
     # Fields that an answer has and no body; and why others cannot be sent here.
     answered: ClassVar[tuple[str, ...]] = ()
     fixed: ClassVar[Mapping[str, str]] = {}
-    # What a field is judged with: where that cannot be read, nothing is said of it.
+    # What a field is judged with: where that cannot be read, it is not judged.
     judged_with: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     # Of a body that was validated: what of it could be read.
     readable: Mapping[str, Any] = {}
@@ -372,7 +372,7 @@ def _is_storable(text: str) -> bool:
     {"oneOf": [{"type": "integer"}, {"type": "string"}], "default": "main"}
 )
 class PortfolioReferenceField(serializers.Field[Any, Any, Any, Any]):
-    """A portfolio by its key or by its name; `main` if left out."""
+    """A portfolio by its key or by its name; default `main`."""
 
     default_error_messages = {"invalid": "Must be a portfolio's key or its name."}
 

@@ -87,7 +87,7 @@ class Space:
         self._lock = threading.Lock()
 
     def take(self, whose: str | None, count: int) -> bool:
-        """Whether there is room for so many more; None is nobody in particular."""
+        """Whether there is room for `count` more; None is nobody in particular."""
         with self._lock:
             room: int = self.total - self._taken.total()
             if whose is not None:

@@ -121,7 +121,7 @@ def _with_more(error: Exception, context: dict[str, Any]) -> Exception:
 
 
 def _add(found: dict[str, Any], more: InvalidInput) -> None:
-    """Next to the errors of a list's items, what is said of the list as a whole."""
+    """Next to the errors of a list's items, the errors of the list as a whole."""
     known = found.setdefault(more.field, [])
     if isinstance(known, Mapping):
         known = dict(known)
@@ -200,7 +200,7 @@ def _respond(error: Exception, context: dict[str, Any]) -> Response | None:
 
 
 def _with_code(response: Response, error: Exception) -> Response:
-    """Give the framework's own refusals a `code` too, beside their `detail`."""
+    """Give the framework's own refusals a `code` too, next to their `detail`."""
     data = response.data
     if isinstance(data, dict) and "detail" in data and "code" not in data:
         if isinstance(error, APIException):

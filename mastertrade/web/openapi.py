@@ -17,7 +17,7 @@ from mastertrade.web.errors import (
 
 # A view names the `DomainError`s of each method here; they are its 409s.
 ATTRIBUTE = "refusals"
-# Of a view whose POST takes a password, of which only so many wrong ones are looked at.
+# Of a view whose POST takes a password, of which a limited number is checked.
 SIGNS_IN = "signs_in"
 FIELDS = {
     "type": "object",

@@ -36,6 +36,11 @@ STEPS = (
 )
 # freqtrade buys whole steps of 0.00000001 coins, at up to a few hundred each.
 STEP_COST = Decimal("0.00001")
+# MasterTrade counts the cost of a quantity of 12 places, to 8 places.
+QUANTITY_COST = Decimal("0.00000002")
+# The strategy's stoploss, and the steps in which the exchange takes prices.
+STOPLOSS = Decimal("0.2")
+PRICE_STEP = Decimal("0.01")
 STARTING_STAKE = {
     "stake_amount": float(BASE),
     "dry_run_wallet": 100_000,
@@ -84,7 +89,14 @@ def prove_sizing(freqtrade: Freqtrade, address: str, place: Path, user: User) ->
         decision = decisions[trade["pair"], at]
         assert decision.base_size == BASE, decision
         assert decision.adjustment_factor == factor_at(at), (at, decision.reason)
-        assert decision.adjusted_size == BASE * factor_at(at), decision
+        size = BASE * factor_at(at)
+        assert 0 <= size - decision.adjusted_size <= QUANTITY_COST, decision
+        stop = Decimal(decision.inputs["request"]["stop_price"])
+        set_by_freqtrade = Decimal(repr(trade["initial_stop_loss_abs"]))
+        assert abs(stop - set_by_freqtrade) <= PRICE_STEP, (trade, stop)
+        loss = decision.adjusted_size * STOPLOSS
+        risk = Decimal(decision.answer["risk_amount"])
+        assert abs(loss - risk) <= STEP_COST, decision
         stake = Decimal(repr(trade["stake_amount"]))
         assert 0 <= decision.adjusted_size - stake <= STEP_COST, (trade, decision)
     opened = {

@@ -88,7 +88,7 @@ def close_trade(
 
     A `quantity` below what is open closes a part: a closed row of its own, which
     `external_id` names, so that the same call again adds nothing; the rest stays open.
-    Closing a closed trade with the same figures changes nothing; a time left out
+    Closing a closed trade with the same figures changes nothing; a time not given
     equals any. With other figures it raises `TradeAlreadyClosed`. `recorded_by` is the
     user unless somebody else does it for them.
     """

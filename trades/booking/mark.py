@@ -51,7 +51,7 @@ class Marked:
 # The open profit that a mark makes, summed up by portfolio, less what there was.
 # A mark never goes back in time, nor before the position was opened.
 MARK = f"""
-WITH told AS (
+WITH given AS (
     SELECT * FROM unnest(%(symbols)s::text[], %(prices)s::numeric[],
                          %(times)s::timestamptz[]) AS m(symbol, price, at)
 ), seen AS (
@@ -60,7 +60,7 @@ WITH told AS (
            open_pnl(t, m.price) AS open_pnl,
            CASE WHEN o.marked_at IS NULL THEN 0 ELSE open_pnl(t, o.current_price) END
                AS was
-    FROM positions o JOIN trades t USING (trade_id) JOIN told m ON m.symbol = o.symbol
+    FROM positions o JOIN trades t USING (trade_id) JOIN given m ON m.symbol = o.symbol
     WHERE o.portfolio_id = ANY(%(portfolio_ids)s) AND o.status = 'open'
       AND o.opened_at <= m.at AND (o.marked_at IS NULL OR o.marked_at <= m.at)
 ), marked AS (

@@ -9,7 +9,7 @@ from django.db.models import Exists
 
 from goals.models import GoalAdjustmentLog, Portfolio, TradingHalt, User
 from goals.services.funding import deposit_call
-from goals.services.halts import refuse_while_halted
+from goals.services.halts import enforce_limits, refuse_while_halted, saving_halts
 from goals.services.portfolios import lock_portfolio, newest
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import (
@@ -33,6 +33,7 @@ from trades.decisions.pnl import Rates, measure_notional
 from trades.models import Position, Trade
 
 
+@saving_halts
 @atomic
 def open_trade(
     *,
@@ -67,7 +68,10 @@ def open_trade(
     halt = None
     if not is_fill:
         halt = refuse_while_halted(locked, now, override=override, by=by)
-    return _insert(user, locked, trade_input, digest, entry_time, now, by, halt), True
+    trade = _insert(user, locked, trade_input, digest, entry_time, now, by, halt)
+    if locked.max_trades_per_day is not None:  # it may have been the day's last
+        enforce_limits(locked, now, at=entry_time)
+    return trade, True
 
 
 @atomic

@@ -13,7 +13,7 @@ from mastertrade.db.transactions import atomic
 from trades.booking.rows import NEW_POSITION, price_profit
 from trades.sizing_calls.records import find_record_drift, forget_records
 
-# What open trades hold, beside what their positions say of it, in one portfolio. Of a
+# What open trades hold, next to what their positions say of it, in one portfolio. Of a
 # position that was never marked nothing is unrealised: it stands at its entry price.
 POSITIONS = f"""
 WITH held AS (
@@ -34,7 +34,7 @@ WITH held AS (
 DRIFT = (
     POSITIONS
     + """
-SELECT trade_id, figure, cached, told FROM held, LATERAL (VALUES
+SELECT trade_id, figure, cached, computed FROM held, LATERAL (VALUES
     ('status', coalesce(o_status, 'none'),
      CASE WHEN is_open THEN 'open' ELSE 'closed' END),
     ('symbol', o_symbol, symbol),
@@ -42,8 +42,8 @@ SELECT trade_id, figure, cached, told FROM held, LATERAL (VALUES
     ('quantity', trim_scale(o_quantity)::text, trim_scale(quantity)::text),
     ('entry_price', trim_scale(o_entry_price)::text, trim_scale(entry_price)::text),
     ('unrealized_pnl', trim_scale(o_unrealized)::text, trim_scale(unrealized)::text)
-) AS f(figure, cached, told)
-WHERE (is_open OR figure = 'status') AND cached IS DISTINCT FROM told
+) AS f(figure, cached, computed)
+WHERE (is_open OR figure = 'status') AND cached IS DISTINCT FROM computed
 ORDER BY trade_id, figure
 """
 )
@@ -90,9 +90,9 @@ def check_portfolio(portfolio_id: int) -> list[Drift]:
             )
         )
     drift += find_portfolio_drift(portfolio)
-    for trade_id, figure, cached, figure_told in _ask(DRIFT, portfolio):
+    for trade_id, figure, cached, expected in _ask(DRIFT, portfolio):
         of = f"position of trade {trade_id}"
-        drift.append(Drift(portfolio_id, of, figure, cached, figure_told))
+        drift.append(Drift(portfolio_id, of, figure, cached, expected))
     drift += [Drift(portfolio_id, *row) for row in find_record_drift(portfolio)]
     return drift
 

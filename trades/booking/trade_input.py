@@ -1,4 +1,4 @@
-"""What a caller says of a trade to record, and whether it was said before."""
+"""What a caller says of a trade to record, and whether it is known."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,7 +18,7 @@ from trades.decisions.pnl import Rates, resolve_rates
 from trades.enums import Side
 from trades.models import Trade
 
-# What stands where a request's fingerprint would, in a trade that a file told: there
+# What stands where a request's fingerprint would, in a trade of a file: there
 # the figures themselves are compared.
 IMPORTED = "imported"
 COMPARED = (
@@ -35,7 +35,7 @@ COMPARED = (
 @dataclass(frozen=True, slots=True)
 class TradeInput:
     """What the caller says of a trade. Prices and funding in `quote_currency`, fees in
-    `fee_currency`; both are the portfolio's if left out. `quantity` in units of the
+    `fee_currency`; both default to the portfolio's. `quantity` in units of the
     symbol, the full one whatever the leverage; `fees` of the entry; `funding` received
     (positive) or paid so far."""
 
@@ -100,7 +100,7 @@ class TradeInput:
 
 @dataclass(frozen=True, slots=True)
 class ToldExit:
-    """How a trade ended that is recorded whole; None: no time was told."""
+    """How a trade ended that is recorded whole; None: no time was given."""
 
     price: Decimal
     at: datetime | None = None
@@ -114,7 +114,7 @@ def find_known(
 ) -> Trade | None:
     """The trade that this call, or a file, recorded before under the same id.
 
-    Raises `IdempotencyConflict` where the id was told of with other figures.
+    Raises `IdempotencyConflict` where the id is known with other figures.
     """
     if trade_input.external_id is None:
         return None
@@ -134,7 +134,7 @@ def find_known(
 
 
 def _is_told_by(known: Trade, trade_input: TradeInput, ended: ToldExit | None) -> bool:
-    """A time left out equals any; why and how it was decided is not compared."""
+    """A time not given equals any; why and how it was decided is not compared."""
     same = all(getattr(known, name) == getattr(trade_input, name) for name in COMPARED)
     if not same or trade_input.entry_time not in {None, known.entry_time}:
         return False

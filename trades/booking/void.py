@@ -11,6 +11,7 @@ from goals.models import CarriedProfit, User
 from goals.services.ledger import GoalMove
 from goals.services.live import save_live
 from goals.services.rebuilding import rebuild_ledger
+from goals.services.restating import withdraw_day_halts
 from goals.services.voids import require_reason
 from mastertrade.db.raw_sql import execute
 from mastertrade.db.transactions import atomic
@@ -39,13 +40,15 @@ def void_trade(
     trade, flowed_at = _lock(trade_id)
     if trade.status == TradeStatus.VOID:
         return trade, []
-    was_open = trade.is_open
+    was_open, why = trade.is_open, f"Trade {trade_id} was voided: {reason}"
     _mark_void(trade, reason, now, user)
     if was_open:
         portfolio.revalue(-_close_position(trade, now), now)
         forget_records(portfolio)  # its closed parts end the trade now, in the past
         if flowed_at is None:
-            return trade, save_live([portfolio], at=now, now=now)
+            moves = save_live([portfolio], at=now, now=now)
+            withdraw_day_halts(portfolio, now, why)
+            return trade, moves
     else:
         portfolio.revalue(_give_back(trade, now, user), now)
     times = [at for at in (flowed_at, trade.exit_time) if at is not None]
@@ -53,7 +56,7 @@ def void_trade(
         portfolio,
         since=min(times),
         now=now,
-        reason=f"Trade {trade_id} was voided: {reason}",
+        reason=why,
     )
     return trade, moves
 

@@ -94,7 +94,7 @@ class Performance:
 
     @property
     def reason(self) -> str | None:
-        """Why the edge is not told, or how little it is to be relied on."""
+        """Why there is no edge, or how little it is to be relied on."""
         if not self.record.judged:
             return (
                 f"{self.record.trades} trades count; an edge needs at least "

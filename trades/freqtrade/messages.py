@@ -2,7 +2,7 @@
 
 freqtrade puts every value through `str.format`: numbers come as the shortest text of a
 float, booleans as True and False, instants with a blank, nothing at all as None. A
-delivery has no id of its own, so a message is told from others by everything it says.
+delivery has no id of its own, so a message is known by all its fields.
 """
 
 import re

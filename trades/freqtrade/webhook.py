@@ -164,7 +164,7 @@ class _Booking:
         message = self.message
         cost = trade.lot.exact_cost
         if not self._holds(cost + message.quantity * message.price):
-            if self._holds(cost):  # told once more, in other words
+            if self._holds(cost):  # sent once more, in other words
                 return BookedFill(WebhookOutcome.KNOWN, trade)
             raise self._missing("an earlier fill has not arrived")
         entries = WebhookFill.objects.filter(trade=trade, kind=FillKind.ENTRY).count()

@@ -12,7 +12,7 @@ from trades.freqtrade.messages import FillMessage
 
 # A limit order may wait before it is filled.
 WINDOW = timedelta(hours=1)
-# Exchanges take whole lots only, so a bot buys a little less than it was told.
+# Exchanges take whole lots only, so a bot buys a little less than it was allowed.
 SIZE_TOLERANCE = Decimal("0.02")
 NEWEST_DECISION = """
 SELECT a.adjustment_id

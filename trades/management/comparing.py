@@ -137,7 +137,7 @@ def _describe_guard(asked: Question) -> str:
     if asked.guard is GuardKind.FIXED:
         decided = "lets factors above 1 pass" if asked.speaks_for_edge else "caps at 1"
         return f"fixed, {decided}"
-    past = "the recorded" if asked.record.total is not None else "its own"
+    past = "the recorded" if asked.record.growths is not None else "its own"
     return (
         f"a record that begins with {past} {asked.record.trades} trades and grows "
         f"along the path; {asked.edge_guard} below 20"

@@ -1,4 +1,4 @@
-"""The demo portfolio for the commands: made, deleted, and told of in a line."""
+"""The demo portfolio for the commands: made, deleted, and described in a line."""
 
 from datetime import datetime
 from functools import cache

@@ -73,7 +73,7 @@ class WebhookToken(models.Model):
 
 
 class WebhookFill(models.Model):
-    """A fill that a bot told. The same message again is found here, and adds nothing.
+    """A fill that a bot sent. The same message again is found here, and adds nothing.
 
     `digest` is of the message as it came, `message` what of it was read.
     """

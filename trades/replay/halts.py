@@ -1,7 +1,7 @@
 """Halts of a replay: since when nothing is traded, and when somebody resumes. Pure.
 
 Live trading stays halted at a hard drawdown until a person resumes it. A replay has no
-such person, so the user says beforehand how many days one would wait; left out, nobody
+such person, so the user says beforehand how many days one would wait; by default nobody
 comes and the run stays halted.
 """
 

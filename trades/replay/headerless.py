@@ -18,7 +18,7 @@ from trades.replay.numerals import DecimalMark, is_null, is_number, parse_number
 from trades.replay.times import is_time, parse_stamp
 
 PRICES = 4
-# Of the bars whose two candidates differ, so many must agree on which is the open.
+# Of the bars whose two candidates differ, this many must agree on which is the open.
 FEWEST_VOTES, LEAST_AGREEMENT = 20, 0.6
 # A fifth column within low … high in half of the bars could be a price too.
 MOST_WITHIN = 0.5

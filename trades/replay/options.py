@@ -39,7 +39,7 @@ class Costs:
     """What a trade costs, in basis points of the notional (1 bps = 0.01 %).
 
     Both are paid at the entry and again at the exit. Slippage moves the price against
-    the trade; fees are charged beside it.
+    the trade; fees are charged besides.
     """
 
     fee_bps: Decimal = Decimal(5)
@@ -53,7 +53,7 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class ReplaySettings:
-    """The engine's rules beside the strategies' own.
+    """The engine's rules next to the strategies' own.
 
     `base_size_pct`: the notional asked about, in percent of the realised equity. At 75
     the ladder's largest factor (1.3) invests 97.5 %, so nothing is borrowed.
@@ -61,7 +61,7 @@ class ReplaySettings:
     over `range_bars` bars; None for no stop. It is judged at closes.
     `max_holding_bars`: a position is left after that many bars. At 10, half a trading
     month, a monthly goal gets more than one decision, so that it can steer at all.
-    `resume_after_days`: so many days after a halt that only a person ends, somebody
+    `resume_after_days`: days after a halt that only a person ends, somebody
     resumes trading by hand; None: nobody does, and no later price is traded.
     """
 

@@ -91,7 +91,7 @@ def project_goals(as_of: datetime) -> Done:
 def _each(
     keys: Sequence[int], work: Callable[[int], Result]
 ) -> tuple[list[Result], tuple[str, ...]]:
-    """Do it portfolio by portfolio; one that fails is told of and stops no other."""
+    """Do it portfolio by portfolio; one that fails is reported and stops no other."""
     results, failures = [], []
     for key in keys:
         try:
@@ -117,7 +117,7 @@ STEPS = (
 def run_day(
     *, as_of: datetime, steps: tuple[Step, ...] = STEPS
 ) -> Iterator[StepOutcome]:
-    """Run the steps one by one; one that fails is told of and stops no later one."""
+    """Run the steps one by one; one that fails is reported and stops no later one."""
     for step in steps:
         began = time.monotonic()
         try:

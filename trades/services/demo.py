@@ -35,7 +35,7 @@ from trades.sizing_calls.forecasts import refresh_projections
 
 NAME = "demo"
 # Recorded days: of the first bar read, for the indicators alone, and of the first one
-# traded. All that follows is so many days before or after them.
+# traded. All that follows is days before or after them.
 FIRST_BAR = date(2011, 7, 1)
 FIRST_DAY = date(2012, 1, 3)
 # These figures and the rules of `DEMO_STRATEGIES` were chosen with hindsight, so that

@@ -49,7 +49,7 @@ FROM fallen GROUP BY strategy_id, currency
 """
 WIDTH_OF_MONEY = 8
 GROWTHS = WIDTH_OF_MONEY + 1
-# Entries that one request walks; a longer record is told by its last ones.
+# Entries that one request walks; of a longer record, its last ones.
 MOST_WALKED = 50_000
 
 

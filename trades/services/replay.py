@@ -306,7 +306,7 @@ def _read_outcomes(portfolio: Portfolio) -> list[GoalOutcome]:
             target_date=goal.target_date,
             target_value=goal.target_value,
             progress_pct=goal.progress_pct,
-            # Reached or missed is said of a period that is over.
+            # Only a period that is over is reached or missed.
             status=GoalStatus(goal.status) if goal.ended_at else GoalStatus.ACTIVE,
         )
         for goal in goals

@@ -206,7 +206,7 @@ def _policy_of(
         after_achieved=AfterAchieved(goal.after_achieved),
         edge=growth(edge.shrunk_mean),
         table=table,
-        cap=ONE if edge.bounds.lower <= 0 else None,
+        cap=None if edge.allows_more else ONE,
     )
 
 

@@ -10,11 +10,12 @@ from functools import cache
 
 from django.db.models import Q
 
-from goals.decisions.guards.base import Exposure, SizingInputs
+from goals.decisions.guards.base import Exposure, OpenRisk, SizingInputs
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal, Portfolio, User
 from goals.services.decision_log import SizingCall
+from goals.services.failing import describe_failure
 from goals.services.funding import find_lack_of_money
 from goals.services.halts import conditions_for_decision
 from goals.services.risk_state import FiguresAt, read_figures
@@ -69,19 +70,49 @@ OLDEST_MARK = """
      WHERE portfolio_id = %(portfolio_id)s AND status = 'open'
        AND opened_at <= %(as_of)s)
 """
+# What is open at `as_of` may lose, as in `OpenRisk`. A trade without a stop of its own
+# has that of its decision, unless it lies where the trade wins.
+OPEN_RISK = """
+    SELECT coalesce(sum(greatest(-at_stop, 0)), 0) AS closed,
+           coalesce(sum(greatest(at_mark - at_stop, 0)), 0) AS live,
+           coalesce(sum(notional) FILTER (WHERE at_stop IS NULL), 0) AS notional,
+           coalesce(sum(round(notional / coalesce(base_size, notional), 12))
+               FILTER (WHERE at_stop IS NULL), 0) AS factors
+    FROM (
+        SELECT a.base_size,
+               coalesce(t.entry_notional, t.quantity * t.entry_price) * t.fx_rate
+                   AS notional,
+               CASE WHEN o.trade_id IS NULL THEN 0
+                    ELSE open_pnl(t, o.current_price) END AS at_mark,
+               open_pnl(t, coalesce(t.stop_price, asked.stop_price)) AS at_stop
+        FROM trades t
+        LEFT JOIN positions o ON o.trade_id = t.trade_id AND o.status = 'open'
+            AND o.marked_at IS NOT NULL AND %(is_marked)s
+        LEFT JOIN goal_adjustment_log a ON a.adjustment_id = t.adjustment_id
+        LEFT JOIN LATERAL (
+            SELECT (a.inputs #>> '{request,stop_price}')::numeric AS stop_price
+            WHERE t.stop_price IS NULL
+        ) asked ON (asked.stop_price < t.entry_price) = (t.side = 'LONG')
+        WHERE t.portfolio_id = %(portfolio_id)s
+          AND (t.status = 'open' OR t.status = 'closed' AND t.exit_time > %(as_of)s)
+          AND t.entry_time <= %(as_of)s
+    ) open_trades
+"""
+NO_RISK = "SELECT NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric"
 SECOND = timedelta(seconds=1)
 NO_RATE = "SELECT NULL::numeric AS seconds, NULL::bigint AS trades"
 
 
 @cache
-def _statement(*, rated: bool, limited: bool) -> str:
+def _statement(*, rated: bool, limited: bool, shared: bool) -> str:
     """Only what is asked for: then PostgreSQL can keep one plan for all questions."""
     notional = NOTIONAL if limited else "NULL"
     return f"""
 {BASED}
-SELECT behind.*, sums.*, rate.*, {notional}, {STATUS}, {OLDEST_MARK}
+SELECT behind.*, sums.*, rate.*, {notional}, {STATUS}, {OLDEST_MARK}, open_risk.*
 {FOUND}
 LEFT JOIN ({RATE if rated else NO_RATE}) rate ON true
+LEFT JOIN ({OPEN_RISK if shared else NO_RISK}) open_risk ON true
 """
 
 
@@ -93,6 +124,8 @@ def load_sizable_goal(
     goal = found[0] if found else None
     if goal is None:
         raise NotFound(f"You have no goal {goal_id}.")
+    if goal.status == GoalStatus.FAILED:
+        raise GoalNotActive(f"{describe_failure(goal)} It sizes no trade.")
     why = None
     if goal.status not in TAKES_PART or goal.ended_at is not None:
         why = f"is {goal.status}" + (" and has ended" if goal.ended_at else "")
@@ -123,9 +156,16 @@ def load_participants(portfolio: Portfolio, as_of: datetime) -> list[FinancialGo
         raise NoActiveGoal(
             f"No goal of portfolio {portfolio.name} is active at "
             f"{as_of.astimezone(UTC):%FT%TZ}: create one with "
-            "POST /api/goals/, or resume a paused one."
+            f"POST /api/goals/, or resume a paused one.{_failed(portfolio)}"
         )
     return goals
+
+
+def _failed(portfolio: Portfolio) -> str:
+    """Of the goals that run, why the newest that failed did."""
+    failed = portfolio.goals.filter(status=GoalStatus.FAILED, ended_at=None)
+    goal = failed.order_by("-failed_at", "-goal_id").first()
+    return "" if goal is None else f" {describe_failure(goal)}"
 
 
 def load_sizing_inputs(
@@ -191,16 +231,23 @@ def read_inputs(
     rated = any(needs_forecast(goal, at) for goal in goals)
     wanted = {*strategy_ids, WHOLE_PORTFOLIO} if rated else {*strategy_ids}
     limited = portfolio.max_position_pct is not None
+    shared = portfolio.headroom_share_pct is not None
     asked = {
         "portfolio_id": portfolio.portfolio_id,
         "symbol": call.symbol,
         "strategy_id": call.strategy_id,
         "is_live": portfolio.is_live,
+        "is_marked": figures.is_marked,
     }
-    statement = _statement(rated=rated, limited=limited)
-    records, (seconds, trades, open_notional, status, oldest_mark) = ask_records(
-        statement, user, sorted(wanted), at, locked=portfolio, more=asked
+    records, further = ask_records(
+        _statement(rated=rated, limited=limited, shared=shared),
+        user,
+        sorted(wanted),
+        at,
+        locked=portfolio,
+        more=asked,
     )
+    seconds, trades, open_notional, status, oldest_mark, *open_risk = further
     if call.strategy_id is not None and status != StrategyStatus.ACTIVE:
         if status is None:
             mine = StrategyInstance.objects.tradable_in(portfolio)
@@ -225,6 +272,8 @@ def read_inputs(
         open_notional=open_notional,
         symbol_assumed=limited and call.symbol is None,
         oldest_mark_seconds=mark_seconds,
+        headroom_share_pct=portfolio.headroom_share_pct,
+        open_risk=OpenRisk(*open_risk) if shared else None,
     )
     states = read_goal_states(goals, figures, forecast)
     risk_state = conditions_for_decision(figures, call.now)

@@ -23,7 +23,7 @@ class PacePoint(NamedTuple):
 
 
 class FanPoint(NamedTuple):
-    """Percentiles of the goal's own value after so many trades."""
+    """Percentiles of the goal's own value after `trades`."""
 
     at: datetime
     trades: int

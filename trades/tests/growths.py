@@ -1,5 +1,7 @@
 """Growths and records in plain Python, over the whole ledger, one row at a time."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -10,6 +12,51 @@ from mastertrade.values.money import exactly
 from trades.models import Trade
 
 PLACES = 10**18
+Place = tuple[datetime, int]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the ledger: what it changed of the worth, and of the units."""
+
+    place: Place
+    worth: Fraction
+    units: Fraction
+
+
+@dataclass(frozen=True)
+class Ledger:
+    opening_balance: Fraction
+    entries: list[Entry]
+
+
+def read_ledger(portfolio: Portfolio, trades: Iterable[Trade]) -> Ledger:
+    """Equity and what open trades carry, entry by entry."""
+    profits = list(CarriedProfit.objects.filter(portfolio=portfolio))
+
+    def carried(**of: int) -> Fraction:
+        ((name, key),) = of.items()
+        changes = [one.change for one in profits if getattr(one, name) == key]
+        return sum(map(Fraction, changes), Fraction(0))
+
+    entries = [
+        Entry(
+            place_of(row),
+            Fraction(row.profit_loss or 0) + carried(closed_trade_id=row.pk),
+            Fraction(0),
+        )
+        for row in trades
+        if row.status == "closed"
+    ]
+    entries += [
+        Entry(
+            (flow.flowed_at, flow.ledger_key),
+            Fraction(flow.amount) + carried(cash_flow_id=flow.pk),
+            Fraction(flow.units),
+        )
+        for flow in CashFlow.objects.filter(portfolio=portfolio, voided_at=None)
+    ]
+    return Ledger(Fraction(portfolio.opening_balance), entries)
 
 
 def list_growths(
@@ -17,6 +64,7 @@ def list_growths(
 ) -> list[tuple[datetime, str | None, Decimal]]:
     """Of each trade that counts: when it ended, its strategy and its growth."""
     trades = {trade.pk: trade for trade in Trade.objects.filter(portfolio=portfolio)}
+    ledger = read_ledger(portfolio, trades.values())
     families: dict[int, list[Trade]] = {}
     for trade in trades.values():
         if trade.status != "void":
@@ -25,31 +73,25 @@ def list_growths(
     for root_id, family in families.items():
         if any(row.is_open or row.exit_time > as_of for row in family):
             continue
-        growth = measure_growth(portfolio, trades[root_id], family)
+        growth = measure_growth(ledger, trades[root_id], family)
         if growth is not None:
             last = max(family, key=place_of)
             found.append((place_of(last), trades[root_id].strategy_id, growth))
     return [(place[0], name, growth) for place, name, growth in sorted(found)]
 
 
-def place_of(row: Trade) -> tuple[datetime, int]:
+def place_of(row: Trade) -> Place:
     assert row.exit_time is not None
-    row.refresh_from_db(fields=["ledger_key"])
     return row.exit_time, row.ledger_key
 
 
-def measure_growth(
-    portfolio: Portfolio, root: Trade, family: list[Trade]
-) -> Decimal | None:
+def measure_growth(ledger: Ledger, root: Trade, family: list[Trade]) -> Decimal | None:
     """What the trade did to the unit value at factor 1; None if it does not count."""
     places = sorted(place_of(row) for row in family)
-    units = {place: measure_units(portfolio, place) for place in places}
+    units = {place: measure_units(ledger, place) for place in places}
     gained = sum(
         (
-            (
-                measure_worth(portfolio, place)
-                - measure_worth(portfolio, place, before=True)
-            )
+            (measure_worth(ledger, place) - measure_worth(ledger, place, before=True))
             / units[place]
             for place in places
             if units[place] > 0
@@ -60,7 +102,7 @@ def measure_growth(
     factor = measure_factor(root, family)
     if units[last] <= 0 or factor is None:
         return None
-    began = measure_worth(portfolio, last) / units[last] - gained
+    began = measure_worth(ledger, last) / units[last] - gained
     if began <= 0:
         return None
     exact = gained / (began * factor)
@@ -68,38 +110,19 @@ def measure_growth(
     return max(Decimal(-1000000), min(Decimal(1000000), Decimal(cut) / PLACES))
 
 
-def measure_worth(
-    portfolio: Portfolio, place: tuple[datetime, int], *, before: bool = False
-) -> Fraction:
+def measure_worth(ledger: Ledger, place: Place, *, before: bool = False) -> Fraction:
     """Equity and what open trades carry, after the entry at a place, or before it."""
-
-    def counts(other: tuple[datetime, int]) -> bool:
-        return other < place or (other == place and not before)
-
-    worth = Fraction(portfolio.opening_balance)
-    for row in Trade.objects.filter(portfolio=portfolio, status="closed"):
-        if counts(place_of(row)):
-            worth += Fraction(row.profit_loss or 0)
-            released = CarriedProfit.objects.filter(closed_trade_id=row.pk)
-            worth += sum((Fraction(one.change) for one in released), Fraction(0))
-    for flow in CashFlow.objects.filter(portfolio=portfolio, voided_at=None):
-        if counts((flow.flowed_at, flow.ledger_key)):
-            worth += Fraction(flow.amount)
-            carried = flow.carried_profits.all()
-            worth += sum((Fraction(one.change) for one in carried), Fraction(0))
-    return worth
-
-
-def measure_units(portfolio: Portfolio, place: tuple[datetime, int]) -> Fraction:
-    flows = CashFlow.objects.filter(portfolio=portfolio, voided_at=None)
-    return Fraction(portfolio.opening_balance) + sum(
-        (
-            Fraction(flow.units)
-            for flow in flows
-            if (flow.flowed_at, flow.ledger_key) < place
-        ),
-        Fraction(0),
+    changes = (
+        entry.worth
+        for entry in ledger.entries
+        if entry.place < place or (entry.place == place and not before)
     )
+    return ledger.opening_balance + sum(changes, Fraction(0))
+
+
+def measure_units(ledger: Ledger, place: Place) -> Fraction:
+    changes = (entry.units for entry in ledger.entries if entry.place < place)
+    return ledger.opening_balance + sum(changes, Fraction(0))
 
 
 def measure_factor(root: Trade, family: list[Trade]) -> Fraction | None:

@@ -10,7 +10,9 @@ Copy this file beside your strategies; it needs nothing but Python:
         mastertrade_portfolio = "crypto"
 
 `MasterTradeSizing` comes first. What the other bases (or freqtrade) propose as the
-stake is the base size that MasterTrade multiplies; a stake of 0 opens nothing.
+stake is the base size that MasterTrade multiplies; a stake of 0 opens nothing. The
+strategy's `stoploss` goes along, so that the answer says what the trade risks. With
+`mastertrade_risk_pct = 1` the base size is what loses 1 % of the live equity there.
 
 freqtrade trades its own stake when `custom_stake_amount` raises, which would be no
 protection at all. So nothing is ever raised here: `mastertrade_fail_open` says what is
@@ -32,6 +34,7 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 CENT = Decimal("0.00000001")  # MasterTrade's places of money
+TICK = Decimal("0.000000000001")  # and of prices
 LARGEST_ANSWER = 1_000_000  # bytes
 LONGEST_WAIT = 60.0  # seconds, where a backtest asks faster than is allowed
 TRIES_OF_A_BACKTEST = 3
@@ -79,6 +82,9 @@ class MasterTradeSizing:
     mastertrade_portfolio: str | int | None = None
     # Whose record the edge guard judges; None: the whole portfolio's.
     mastertrade_strategy_id: str | None = None
+    # In place of the base size: what a trade may lose at its stop, in percent of the
+    # live equity, before the factor. The bot's own stake is then only its `fail_open`.
+    mastertrade_risk_pct: float | None = None
     # While MasterTrade does not answer: False opens nothing, True trades the base size.
     mastertrade_fail_open: bool = False
     # For connecting and for every further read.
@@ -118,8 +124,19 @@ class MasterTradeSizing:
             )
             if not base or base <= 0:
                 return 0.0
+            stop = self.mastertrade_stop_price(
+                pair=pair,
+                current_time=current_time,
+                current_rate=current_rate,
+                leverage=leverage,
+                entry_tag=entry_tag,
+                side=side,
+            )
             limits = min_stake or 0.0, max_stake
-            return self._decide(pair, side, current_time, base, limits, leverage)
+            prices = current_rate, stop
+            return self._decide(
+                pair, side, current_time, base, limits, leverage, prices
+            )
         except NoAnswer as why:
             stake = base if self.mastertrade_fail_open else 0.0
             logger.error(
@@ -133,6 +150,21 @@ class MasterTradeSizing:
             # Whatever is wrong, raising would make freqtrade trade its own stake.
             logger.exception("Sizing %s by MasterTrade failed; nothing is opened", pair)
             return 0.0
+
+    def mastertrade_stop_price(
+        self, current_rate: float, leverage: float, side: str, **call: Any
+    ) -> float | None:
+        """Where the trade will be stopped; None where it has no stop.
+
+        By the strategy's `stoploss`, a share of the stake: the widest stop there is,
+        as a `custom_stoploss` (which needs an open trade) only draws it nearer. A
+        strategy that knows better overrides this.
+        """
+        share = getattr(self, "stoploss", None)
+        if share is None:
+            return None
+        distance = abs(float(share)) / float(leverage or 1)
+        return current_rate * (1 + distance if side == "short" else 1 - distance)
 
     def _base_stake(self, proposed_stake: float, **call: Any) -> float:
         other = getattr(super(), "custom_stake_amount", None)
@@ -149,6 +181,7 @@ class MasterTradeSizing:
         base: float,
         limits: tuple[float, float],
         leverage: float,
+        prices: tuple[float, float | None],
     ) -> float:
         lever = Decimal(repr(float(leverage or 1)))
         body = {
@@ -156,7 +189,13 @@ class MasterTradeSizing:
             "base_size": _money(base, lever, ROUND_HALF_EVEN),
             "symbol": pair,
             **_limits(limits, lever),
+            **_stop(prices, side),
         }
+        if self.mastertrade_risk_pct is not None:
+            if "stop_price" not in body:
+                raise Refused("mastertrade_risk_pct needs a stop, and there is none")
+            del body["base_size"]
+            body["risk_pct"] = f"{Decimal(repr(float(self.mastertrade_risk_pct))):f}"
         key = pair, side, self._candle(at), base, leverage
         answer = self._answer(pair, side, at, key, body)
         stake = float(Decimal(answer["adjusted_size"]) / lever)
@@ -166,8 +205,8 @@ class MasterTradeSizing:
             stake = 0.0
         stake = min(stake, largest)
         logger.info(
-            "MasterTrade stakes %s for %s %s, of %s: %s",
-            *(stake, pair, side, base, answer["reason"]),
+            "MasterTrade stakes %s for %s %s, of %s: %s%s",
+            *(stake, pair, side, base, answer["reason"], _risk_in_words(answer)),
         )
         for warning in answer.get("warnings") or ():
             logger.warning("MasterTrade on %s %s: %s", pair, side, warning["message"])
@@ -278,6 +317,28 @@ def _limits(limits: tuple[float, float], leverage: Decimal) -> dict[str, str]:
     if largest < 1e15 / float(leverage):  # infinite where the exchange has none
         found["max_size"] = _money(max(largest, 0.0), leverage, ROUND_FLOOR)
     return found
+
+
+def _stop(prices: tuple[float, float | None], side: str) -> dict[str, str]:
+    """The prices of entry and stop; nothing where there is no stop above 0."""
+    price, stop = (
+        None if one is None else Decimal(repr(float(one))).quantize(TICK)
+        for one in prices
+    )
+    if not price or stop is None or stop <= 0 or stop == price:
+        return {}
+    return {
+        "price": f"{price:f}",
+        "stop_price": f"{stop:f}",
+        "side": "SHORT" if side == "short" else "LONG",
+    }
+
+
+def _risk_in_words(answer: dict[str, Any]) -> str:
+    if "risk_amount" not in answer:
+        return ""
+    amount, pct = answer["risk_amount"], answer.get("risk_pct")
+    return f" At its stop it loses {amount}, {pct} % of the live equity."
 
 
 def _read(content: bytes) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from goals.api.serializers import (
 )
 from goals.models import Portfolio, TradingHalt
 from goals.services.resuming import halt_trading, resume_trading
-from mastertrade.values.exceptions import TradingNotHalted
+from mastertrade.values.exceptions import FloorReferenceRequired, TradingNotHalted
 from mastertrade.web.api_fields import read_body
 from mastertrade.web.api_lists import ListView
 
@@ -29,6 +29,11 @@ HALT = OpenApiExample(
 )
 RESUME = OpenApiExample(
     "Resume", value={"reason": "stops were too wide"}, request_only=True
+)
+RESUME_FROM = OpenApiExample(
+    "Resume with a floor",
+    value={"reason": "smaller sizes", "floor_reference": "present"},
+    request_only=True,
 )
 
 
@@ -55,7 +60,7 @@ class HaltView(APIView):
         request=HaltSerializer, responses=PortfolioSerializer, examples=[HALT]
     )
     def post(self, request: Request, portfolio_id: int) -> Response:
-        """Halt trading until you resume it; open trades can still be closed."""
+        """Stop entries until you resume trading; exits, stops and imports go on."""
         body = read_body(self, HaltSerializer)
         portfolio = halt_trading(
             user=signed_in(request),
@@ -68,18 +73,25 @@ class HaltView(APIView):
 
 class ResumeView(APIView):
     subject = (Portfolio, "user_id")
-    refusals = {"POST": (TradingNotHalted,)}
+    refusals = {"POST": (FloorReferenceRequired, TradingNotHalted)}
 
     @extend_schema(
-        request=ResumeSerializer, responses=PortfolioSerializer, examples=[RESUME]
+        request=ResumeSerializer,
+        responses=PortfolioSerializer,
+        examples=[RESUME, RESUME_FROM],
     )
     def post(self, request: Request, portfolio_id: int) -> Response:
-        """End every halt; the guards measure from what a unit is worth now."""
+        """End every halt; the floors are measured from the present equity on.
+
+        After a halt at the hard floor this may be another value (`floor_reference`).
+        The day's loss, profit, trades and losses in a row count anew.
+        """
         body = read_body(self, ResumeSerializer)
         portfolio = resume_trading(
             user=signed_in(request),
             portfolio_id=portfolio_id,
             now=timezone.now(),
             reason=body.get("reason") or "",
+            floor_reference=body.get("floor_reference"),
         )
         return Response(PortfolioSerializer(portfolio).data)

@@ -13,6 +13,7 @@ from goals.decisions.guards.day_rules import guard_day_rules
 from goals.decisions.guards.drawdown import guard_drawdown
 from goals.decisions.guards.edge import guard_edge
 from goals.decisions.guards.exposure import guard_exposure
+from goals.decisions.guards.headroom import guard_headroom
 
 # The last one also answers for a size that rounding leaves too small.
 GUARDS: dict[str, Guard] = {
@@ -20,6 +21,7 @@ GUARDS: dict[str, Guard] = {
     "drawdown": guard_drawdown,
     "day_rules": guard_day_rules,
     "edge": guard_edge,
+    "headroom": guard_headroom,
     "exposure": guard_exposure,
 }
 

@@ -12,17 +12,34 @@ from goals.decisions.size_request import SizeRequest
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import EdgeGuard, HaltCause
 from mastertrade.values import in_text
+from mastertrade.values.money import ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRisk:
+    """What the open trades may still lose, in the portfolio's currency.
+
+    At their stops: `closed` from their entries, `live` from their last marks; one that
+    wins there counts as 0. Of those without a stop the entry notional, and the sum of
+    their effective factors (entry notional / base size of the decision, 1 without one).
+    """
+
+    closed: Decimal
+    live: Decimal
+    notional_without_stop: Decimal = ZERO
+    factors_without_stop: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """What the exposure guard needs to know of the portfolio.
+    """What the headroom and the exposure guard need to know of the portfolio.
 
     Money in the portfolio's `currency`, which only the reasons need. `open_notional`
     is that of the symbol asked about; without a symbol, of the symbol that has the most
     (`symbol_assumed`): not knowing must not be cheaper than knowing.
     `oldest_mark_seconds`: the age of the oldest last mark of an open position, rounded
-    up; None where none is open.
+    up; None where none is open. `open_risk` is read only where `headroom_share_pct`
+    (percent of what is left to the nearest floor) is set.
     """
 
     live_equity: Decimal
@@ -31,6 +48,8 @@ class Exposure:
     symbol_assumed: bool = False
     oldest_mark_seconds: int | None = None
     currency: str = ""
+    headroom_share_pct: Decimal | None = None
+    open_risk: OpenRisk | None = None
 
     def in_words(self, amount: Decimal, against: Decimal | None = None) -> str:
         return in_text.money(amount, self.currency, against)

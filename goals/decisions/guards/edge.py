@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from goals.decisions.guards.base import GuardAnswer, SizingInputs
-from goals.decisions.trade_record import FEWEST_TRADES
+from goals.decisions.trade_record import FEWEST_TRADES, SKEWED_BELOW, GrowthRecord
 from goals.enums import EdgeGuard
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
@@ -27,12 +27,24 @@ def guard_edge(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
         whose = f"strategy {risk_state.record_of}"
     trades = f"{record.trades} closed trade" + ("" if record.trades == 1 else "s")
     if record.judged:
-        bound = f"80 % lower bound {in_text.ratio(record.lower)} per trade"
-        reason = f"{whose} has {trades}, {bound}"
-        held = record.lower <= 0
+        reason = f"{whose} has {trades}, {_say_evidence(record)}"
+        held = not record.allows_more
     else:
         reason = f"{whose} has {trades}, below {FEWEST_TRADES}: {risk_state.edge_guard}"
         held = risk_state.edge_guard is EdgeGuard.STRICT
     if held:
         return GuardAnswer(min(factor, ONE), f"{reason}: no factor above 1")
     return GuardAnswer(factor, reason)
+
+
+def _say_evidence(record: GrowthRecord) -> str:
+    if record.lacks_losses:
+        return "none of them a loss"
+    if record.is_skewed and record.skewness is not None:
+        skewness = in_text.decimals(record.skewness, SKEWED_BELOW)
+        return (
+            f"skewness {skewness}: one more loss as large as the worst, "
+            f"{in_text.ratio(record.worst)}, is counted, 80 % lower bound "
+            f"{in_text.ratio(record.lower_if_worse)} per trade"
+        )
+    return f"80 % lower bound {in_text.ratio(record.lower)} per trade"

@@ -66,14 +66,15 @@ def hold_within_caps(
 ) -> GuardAnswer:
     """Lower the factor so that `base_size` times it stays within the tightest cap.
 
-    The factor is rounded down to its four places, the size itself is not.
+    The factor is rounded down to its four places, the size itself is not: one that an
+    earlier guard holds may be above `base_size` times the factor.
     """
     if not caps:
         return GuardAnswer(factor, "no size limit is set")
     tightest = min(caps, key=lambda cap: cap.size)
     if base_size * factor <= tightest.size:
         reason = f"within {tightest.reason}"
-        return GuardAnswer(factor, reason)
+        return GuardAnswer(factor, reason, tightest.size)
     after = min(factor, round_down(tightest.size / base_size, FACTOR))
     held = in_text.money(tightest.size, currency)
     reason = f"held at {held}: {tightest.reason}"

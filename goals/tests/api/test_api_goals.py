@@ -15,6 +15,7 @@ from goals.models import FinancialGoal
 from tests.http import (
     Trader,
     ago,
+    made_once,
     make_trader,
     nothing_changes,
     open_body,
@@ -26,9 +27,12 @@ HISTORY = "/api/goals/{goal_id}/progress/"
 DECISIONS = "/api/goals/{goal_id}/adjustments/"
 
 
+trader_of_module = made_once(make_trader)
+
+
 @pytest.fixture
-def trader(db: None) -> Trader:
-    return make_trader()
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 def today() -> date:

@@ -11,6 +11,7 @@ from goals.models import CashFlow, LedgerEntry
 from tests.http import (
     Trader,
     ago,
+    made_once,
     make_newcomer,
     make_trader,
     nothing_changes,
@@ -28,9 +29,12 @@ def newcomer(db: None) -> Trader:
     return make_newcomer()
 
 
+trader_of_module = made_once(make_trader)
+
+
 @pytest.fixture
-def trader(db: None) -> Trader:
-    return make_trader()
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 def open_portfolio(trader: Trader, status: int = 201, **fields: Any) -> Any:

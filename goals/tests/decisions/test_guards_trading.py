@@ -26,7 +26,9 @@ from goals.decisions.sizing import decide_size
 from goals.decisions.trade_record import NO_RECORD, GrowthRecord
 from goals.enums import EdgeGuard, HaltCause, Verdict
 from goals.tests.decisions.test_arbitration import goal_state
+from goals.tests.decisions.test_records import record_of
 from goals.tests.decisions.test_sizing import CALM, UNLIMITED
+from mastertrade.values.jsonable import from_plain
 
 BEHIND = Decimal("1.3")
 factors = st.decimals(min_value=Decimal(0), max_value=Decimal(2), places=4)
@@ -108,6 +110,66 @@ def test_a_factor_above_one_needs_a_record_for_it(trades, lower, mode, after):
         edge_guard=EdgeGuard(mode),
     )
     assert guard_edge(BEHIND, asking(met)).factor == Decimal(after)
+
+
+def record_of_insurance(losses: int, wins: int = 37) -> GrowthRecord:
+    return record_of([Decimal("0.004")] * wins + [Decimal("-0.021")] * losses)
+
+
+def test_a_skewed_record_counts_its_worst_loss_once_more_and_says_so():
+    record = record_of_insurance(losses=4)
+    assert record.lower > 0
+    answer = guard_edge(BEHIND, asking(replace(CALM, record=record)))
+    assert answer.factor == 1
+    assert answer.reason == (
+        "the portfolio has 41 closed trades, skewness -2.71: one more loss as large as "
+        "the worst, -2.1 %, is counted, 80 % lower bound -0.004 % per trade: "
+        "no factor above 1"
+    )
+
+
+def test_a_skewed_record_that_bears_one_more_loss_allows_more_than_1():
+    answer = guard_edge(BEHIND, asking(replace(CALM, record=record_of_insurance(1))))
+    assert answer.factor == BEHIND
+    assert "one more loss as large as the worst, -2.1 %, is counted" in answer.reason
+
+
+@pytest.mark.parametrize("kept_flat", [0, 1])
+def test_a_record_without_a_losing_trade_allows_no_factor_above_1(kept_flat):
+    growths = [Decimal("0.01"), Decimal("0.02")] * 10 + [Decimal(0)] * kept_flat
+    answer = guard_edge(BEHIND, asking(replace(CALM, record=record_of(growths))))
+    assert answer.factor == 1
+    assert answer.reason == (
+        f"the portfolio has {20 + kept_flat} closed trades, none of them a loss: "
+        "no factor above 1"
+    )
+
+
+def test_below_20_trades_a_record_without_a_loss_has_the_benefit_of_the_doubt():
+    record = record_of([Decimal("0.01")] * 19)
+    assert guard_edge(BEHIND, asking(replace(CALM, record=record))).factor == BEHIND
+
+
+@pytest.mark.parametrize(("skewness", "after"), [("-0.75", "1.3"), ("-0.750001", "1")])
+def test_a_record_is_skewed_only_below_its_limit(skewness, after):
+    record = GrowthRecord(
+        trades=20,
+        lower=Decimal("0.001"),
+        losses=5,
+        skewness=Decimal(skewness),
+        lower_if_worse=Decimal("-0.001"),
+    )
+    answer = guard_edge(BEHIND, asking(replace(CALM, record=record)))
+    assert answer.factor == Decimal(after)
+
+
+def test_a_record_logged_before_skewness_was_known_is_judged_by_its_bound_alone():
+    stored = {"trades": 40, "mean": "0.002", "lower": "0.001", "upper": "0.003"}
+    record = from_plain(GrowthRecord, stored)
+    answer = guard_edge(BEHIND, asking(replace(CALM, record=record)))
+    assert answer == GuardAnswer(
+        BEHIND, "the portfolio has 40 closed trades, 80 % lower bound 0.1 % per trade"
+    )
 
 
 @pytest.mark.parametrize("guard", GUARDS.values(), ids=GUARDS)

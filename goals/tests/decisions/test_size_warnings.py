@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from goals.decisions.guards.base import Exposure, RiskState, SizingInputs
+from goals.decisions.limits import FloorFigures
 from goals.decisions.size_request import SizeRequest
 from goals.decisions.size_warnings import WARNING_CODES
 from goals.decisions.sizing import decide_size
@@ -17,6 +18,17 @@ DAY = 24 * 3600
 JUDGED = GrowthRecord(trades=20, mean=Decimal("0.01"), lower=Decimal("0.005"))
 KNOWN = RiskState(Decimal(0), Decimal(10), Decimal(20), JUDGED)
 EXPOSURE = Exposure(Decimal(1000), None, None)
+MINUTE = 60
+# 1000 units at 1, the floor 30 below.
+FLOORS = FloorFigures(
+    closed=Decimal(1),
+    live=Decimal(1),
+    hard=Decimal("0.97"),
+    soft=Decimal("0.98"),
+    daily=None,
+    money_per_value=Decimal(1000),
+    is_live=True,
+)
 
 
 def decide(base="1000", progress="30", exposure=EXPOSURE, risk_state=KNOWN):
@@ -113,13 +125,78 @@ def test_the_warning_says_more_than_how_many_hours(seconds: int, hours: int) -> 
     assert f"last marked more than {hours} hours ago" in warning.message
 
 
-def test_warnings_change_neither_size_nor_factor_nor_verdict():
-    risk_state = replace(KNOWN, record=NO_RECORD)
-    stale = replace(EXPOSURE, live_equity=Decimal(1), oldest_mark_seconds=9 * DAY)
+@pytest.mark.parametrize(
+    ("seconds", "daily", "expected"),
+    [
+        (15 * MINUTE, None, None),
+        (15 * MINUTE + 1, None, "15 minutes ago: until a newer mark the hard drawdown "
+         "floor is checked at closes only."),
+        (DAY, "0.98", "1439 minutes ago: until a newer mark the hard drawdown floor "
+         "and daily loss floor are checked at closes only."),
+        (DAY + 1, None, "24 hours ago: live equity and the limits are based on that "
+         "price, and floors are checked at closes only."),
+    ],
+)  # fmt: skip
+def test_marks_older_than_15_minutes_check_floors_at_closes_only(
+    seconds: int, daily: str | None, expected: str | None
+) -> None:
+    exposure = replace(EXPOSURE, oldest_mark_seconds=seconds)
+    floors = replace(FLOORS, daily=None if daily is None else Decimal(daily))
+    warnings = decide(exposure=exposure, risk_state=replace(KNOWN, floors=floors))
+    messages = [warning.message for warning in warnings.warnings]
+    assert [expected in message for message in messages] == [True] * bool(expected)
+
+
+@pytest.mark.parametrize(
+    ("mean_loss", "progress", "daily", "expected"),
+    [
+        ("0.015", "30", None, None),
+        ("0.015000000001", "30", None, "The hard drawdown floor is 30 away: 1.9999999"),
+        # At a factor of 1.3 the same losses are larger.
+        ("0.012", "0", None, "1.92 average losing trades of 15.6 at the factor 1.3."),
+        ("0.012", "30", "0.99", "The daily loss floor is 10 away: 0.83 average"),
+        ("0", "30", "0.999999", None),
+    ],
+)
+def test_a_floor_within_two_average_losing_trades_is_warned_of(
+    mean_loss: str, progress: str, daily: str | None, expected: str | None
+) -> None:
+    record = replace(JUDGED, losses=5, mean_loss=Decimal(mean_loss))
+    floors = replace(FLOORS, daily=None if daily is None else Decimal(daily))
+    risk_state = replace(KNOWN, record=record, floors=floors)
+    messages = [
+        one.message for one in decide("100", progress, EXPOSURE, risk_state).warnings
+    ]
+    assert [expected in message for message in messages] == [True] * bool(expected)
+
+
+def test_a_blocked_size_is_near_no_floor() -> None:
+    record = replace(JUDGED, losses=5, mean_loss=Decimal("0.5"))
+    fallen = replace(KNOWN, record=record, drawdown_pct=Decimal(100))
+    assert (
+        codes(
+            decide(
+                risk_state=replace(
+                    fallen, floors=replace(FLOORS, live=Decimal(0), closed=Decimal(0))
+                )
+            )
+        )
+        == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "age"),
+    [(9 * DAY, "stale_marks"), (9 * MINUTE * 60, "checked_at_closes")],
+)
+def test_warnings_change_neither_size_nor_factor_nor_verdict(seconds: int, age: str):
+    record = GrowthRecord(trades=3, losses=3, mean_loss=Decimal(20))
+    risk_state = replace(KNOWN, record=record, floors=FLOORS)
+    stale = replace(EXPOSURE, live_equity=Decimal(1), oldest_mark_seconds=seconds)
     warned = decide("1000", "0", stale, risk_state)
     quiet = decide("1000", "0")
-    assert codes(warned) == list(WARNING_CODES)
+    assert codes(warned) == [*WARNING_CODES[:3], age]
     assert codes(quiet) == ["above_live_equity"]
-    assert replace(warned, warnings=(), guards=()) == replace(
-        quiet, warnings=(), guards=()
+    assert replace(warned, warnings=(), guards=(), reason="") == replace(
+        quiet, warnings=(), guards=(), reason=""
     )

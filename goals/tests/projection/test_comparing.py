@@ -1,15 +1,12 @@
 """Comparing policies by simulation: against induction, the guard, the record."""
 
 from dataclasses import replace
-from decimal import Decimal
 
 import numpy as np
 import pytest
 
-from goals.decisions.guards.edge import guard_edge
 from goals.decisions.policies import PolicyName, constant, ladder
-from goals.decisions.trade_record import GrowthRecord, measure_bounds
-from goals.enums import AfterAchieved, EdgeGuard
+from goals.enums import AfterAchieved
 from goals.projection.comparison import (
     GuardKind,
     Question,
@@ -17,15 +14,11 @@ from goals.projection.comparison import (
     _draw_all,
     _guard,
     compare,
-    guard_factors,
-    lower_bounds,
 )
 from goals.projection.comparison_cases import CASES, find_case
 from goals.projection.comparison_policies import make_policies
 from goals.projection.deadline import solve_deadline_policy
 from goals.projection.evaluate import evaluate_policy
-from goals.tests.decisions.test_guards_trading import asking
-from goals.tests.decisions.test_sizing import CALM
 from mastertrade.values.exceptions import InvalidInput
 
 
@@ -75,60 +68,17 @@ def test_the_record_changes_no_walk_without_the_guard():
     assert short[PolicyName.LADDER, True] != long[PolicyName.LADDER, True]
 
 
-@pytest.mark.parametrize("edge_guard", EdgeGuard)
-def test_the_guard_lets_no_factor_above_1_through_against_the_record(edge_guard):
-    generator = np.random.default_rng(7)
-    factors = generator.uniform(0.1, 2, 5_000)
-    lower = np.append(generator.normal(0, 0.01, 4_999), 0.0)
-    for trades in (20, 21, 500):
-        after = guard_factors(factors, trades, lower, edge_guard)
-        assert (after[lower <= 0] <= 1).all()
-        assert (after <= factors).all()
-        passes = lower > 1e-9
-        assert (after[passes] == factors[passes]).all()
-
-
-def test_below_20_trades_the_guard_doubts_only_when_it_is_strict():
-    factors, lower = np.array([1.3, 0.7]), np.array([-1.0, -1.0])
-    kind = guard_factors(factors, 19, lower, EdgeGuard.BENEFIT_OF_DOUBT)
-    strict = guard_factors(factors, 19, lower, EdgeGuard.STRICT)
-    assert kind.tolist() == [1.3, 0.7]
-    assert strict.tolist() == [1.0, 0.7]
-
-
-@pytest.mark.parametrize("edge_guard", EdgeGuard)
-@pytest.mark.parametrize("trades", [0, 19, 20, 500])
-@pytest.mark.parametrize("lower", ["-0.01", "0", "0.000001", "0.01"])
-@pytest.mark.parametrize("factor", ["0", "0.7", "1", "1.3"])
-def test_the_simulated_edge_guard_is_the_one_that_decides(
-    edge_guard, trades, lower, factor
-):
-    record = GrowthRecord(trades=trades, lower=Decimal(lower))
-    met = replace(CALM, record=record, edge_guard=edge_guard)
-    decided = guard_edge(Decimal(factor), asking(met)).factor
-    simulated = guard_factors(
-        np.array([float(factor)]), trades, np.array([float(lower)]), edge_guard
-    )
-    assert simulated.tolist() == [float(decided)]
-
-
-def test_the_bounds_of_many_records_are_those_of_each():
-    growths = np.random.default_rng(2).normal(0, 0.01, (30, 8))
-    together = lower_bounds(30, growths.sum(axis=0), (growths**2).sum(axis=0))
-    for place, lower in enumerate(together):
-        own = growths[:, place]
-        bounds = measure_bounds(30, float(own.sum()), float((own**2).sum()))
-        assert lower == pytest.approx(bounds.lower, abs=1e-15)
-
-
 def test_a_known_record_is_every_walks_past():
-    known = StartingRecord(50, total=0.5, total_squares=0.006)
+    known = StartingRecord(
+        50, growths=np.append(np.full(30, 0.02), np.full(20, -0.005))
+    )
     asked = question(record=known)
-    draws = next(_draw_all(asked, 10, 1))
-    assert set(draws.total) == {0.5}
+    past = next(_draw_all(asked, 10, 1)).pasts
+    assert past.trades == 50
+    assert past.total.tolist() == [pytest.approx(0.5)]
     boldest = np.full(10, 1.3)
-    passed = _guard(asked, boldest, 50, draws.total, draws.total_squares)
-    held = _guard(asked, boldest, 50, -draws.total, draws.total_squares)
+    passed = _guard(asked, boldest, past)
+    held = _guard(asked, boldest, replace(past, total=-past.total))
     assert set(passed) == {1.3}
     assert set(held) == {1.0}
 

@@ -15,6 +15,7 @@ from mastertrade.web.middleware import CONTENT_SECURITY_POLICY
 from tests.bodies import BODIES
 from tests.http import (
     Trader,
+    made_once,
     make_busy_trader,
     operations,
     read,
@@ -26,9 +27,12 @@ PATHS = sorted({one.path for one in operations().values()})
 HALTED_FIRST = "POST /api/portfolios/{portfolio_id}/resume/"
 
 
+busy_of_module = made_once(make_busy_trader)
+
+
 @pytest.fixture
-def trader(db: None) -> Trader:
-    return make_busy_trader()
+def trader(db: None, busy_of_module: Trader) -> Trader:
+    return busy_of_module.for_one_test()
 
 
 @pytest.mark.parametrize("name", [one for one in BODIES if one != HALTED_FIRST])

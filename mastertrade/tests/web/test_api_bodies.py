@@ -8,6 +8,7 @@ import pytest
 from tests.bodies import BODIES
 from tests.http import (
     Trader,
+    made_once,
     make_busy_trader,
     make_newcomer,
     make_trader,
@@ -24,9 +25,12 @@ def newcomer(db: None) -> Trader:
     return make_newcomer()
 
 
+trader_of_module = made_once(make_trader)
+
+
 @pytest.fixture
-def trader(db: None) -> Trader:
-    return make_trader()
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 def post_goal(newcomer: Trader, body: Any, **options: Any) -> Any:

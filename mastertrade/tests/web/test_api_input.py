@@ -15,6 +15,7 @@ from tests.bodies import BODIES
 from tests.http import (
     Operation,
     Trader,
+    made_once,
     make_busy_trader,
     nothing_changes,
     operations,
@@ -146,9 +147,12 @@ def bad_values(name: str, field: dict[str, Any]) -> Iterator[Any]:
         yield from (*NOT_TEXT, *UNREADABLE, "", LONG)
 
 
+busy_of_module = made_once(make_busy_trader)
+
+
 @pytest.fixture
-def trader(db: None) -> Trader:
-    return make_busy_trader()
+def trader(db: None, busy_of_module: Trader) -> Trader:
+    return busy_of_module.for_one_test()
 
 
 def test_every_field_is_covered() -> None:

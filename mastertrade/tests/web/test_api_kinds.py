@@ -11,7 +11,7 @@ from goals.enums import GoalType, PortfolioKind
 from goals.services.goals import create_goal
 from goals.services.portfolios import create_portfolio, record_cash_flow
 from strategies.services import create_strategy
-from tests.http import Trader, count_statements, make_trader, read
+from tests.http import Trader, count_statements, made_once, make_trader, read
 from trades.booking.close import close_trade
 from trades.booking.open import open_trade
 from trades.freqtrade.tokens import issue_webhook
@@ -96,12 +96,19 @@ def fill(trader: Trader, kind: str) -> int:
     return portfolio
 
 
-@pytest.fixture
-def trader(db: None) -> Trader:
+def make_trader_of_kinds() -> Trader:
     """One with rows of every kind; `ids` hold the portfolios by their kind."""
     trader = make_trader()
     trader.ids.update({kind: fill(trader, kind) for kind in KINDS})
     return trader
+
+
+trader_of_module = made_once(make_trader_of_kinds)
+
+
+@pytest.fixture
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 def keys(trader: Trader, path: str, **asked: Any) -> set[Any]:

@@ -18,6 +18,7 @@ from strategies.tests.factories import StrategyFactory
 from tests.http import (
     Trader,
     count_statements,
+    made_once,
     make_busy_trader,
     make_replay,
     make_trader,
@@ -146,9 +147,12 @@ def trader(db: None) -> Trader:
     return make_trader()
 
 
+busy_of_module = made_once(make_busy_trader)
+
+
 @pytest.fixture
-def busy(db: None) -> Trader:
-    return make_busy_trader()
+def busy(db: None, busy_of_module: Trader) -> Trader:
+    return busy_of_module.for_one_test()
 
 
 def test_every_list_is_covered() -> None:

@@ -18,6 +18,7 @@ from tests.http import (
     KEYED_BY_ADDRESS,
     Trader,
     client_with,
+    made_once,
     make_busy_trader,
     make_newcomer,
     nothing_changes,
@@ -43,9 +44,12 @@ CHOSEN = [
 ]
 
 
+busy_of_module = made_once(make_busy_trader)
+
+
 @pytest.fixture
-def trader(db: None) -> Trader:
-    return make_busy_trader()
+def trader(db: None, busy_of_module: Trader) -> Trader:
+    return busy_of_module.for_one_test()
 
 
 def refuse(trader: Trader, name: str, body: Any) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mastertrade.web import uploads
-from tests.http import Trader, make_trader, unthrottled  # noqa: F401
+from tests.http import Trader, made_once, make_trader, unthrottled  # noqa: F401
 from trades.api.views.uploads import CSVBodyParser
 
 FORM = {"format": "freqtrade", "portfolio": "crypto"}
@@ -16,9 +16,12 @@ LARGE = b"x" * 3_000_000
 PATH = "/api/trades/import/"
 
 
+trader_of_module = made_once(make_trader)
+
+
 @pytest.fixture
-def trader(db: None) -> Trader:
-    return make_trader()
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from goals.api.authentication import signed_in
 from goals.decisions.guards.drawdown import DailyLossUnknown, DrawdownUnknown
 from goals.decisions.guards.edge import RecordUnknown
 from goals.decisions.guards.exposure import ExposureUnknown
+from goals.decisions.guards.headroom import HeadroomUnknown, StopPriceRequired
 from goals.decisions.size_request import NoLiveEquity
 from goals.models import FinancialGoal
 from goals.services.trade_forecasts import EdgeUnknown
@@ -115,11 +116,13 @@ UNSIZED = (
     DrawdownUnknown,
     EdgeUnknown,
     ExposureUnknown,
+    HeadroomUnknown,
     NoLiveEquity,
     OutOfRange,
     PortfolioRuined,
     PortfolioUnfunded,
     RecordUnknown,
+    StopPriceRequired,
 )
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -205,15 +204,13 @@ def _world_of_user(options: dict[str, Any]) -> World:
             "user" if strategy is None else "strategy",
             f"{name} has {growths.size} closed trades, {FEWEST_TRADES} are needed.",
         )
-    record = StartingRecord(
-        growths.size, float(growths.sum()), float(np.square(growths).sum())
-    )
+    record = StartingRecord(growths.size, growths)
     meaning = (
         f"{growths.size} closed trades, {edge.bounds.mean * 100:+.3f} % of equity "
         f"each, shrunk to {edge.shrunk_mean * 100:+.3f} %"
     )
     outcomes = take_outcomes(list(edge.growths), list(edge.probabilities), 1.0)
-    return World(name, meaning, outcomes, record, edge.bounds.lower > 0)
+    return World(name, meaning, outcomes, record, edge.allows_more)
 
 
 def _numbers(options: dict[str, Any], name: str) -> list[float]:

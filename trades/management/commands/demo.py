@@ -99,7 +99,7 @@ class Command(BaseCommand):
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Held by one demo a database; whoever comes meanwhile is told so."""
+    """Held by one demo a database; another one meanwhile is refused."""
     with show_progress("starting PostgreSQL"), connection.cursor() as cursor:
         cursor.execute(f"SELECT pg_try_advisory_lock({LOCK})")
         (held,) = cursor.fetchone()

@@ -12,6 +12,7 @@ from goals.models import GoalAdjustmentLog
 from tests.http import (
     Trader,
     ago,
+    made_once,
     make_newcomer,
     make_trader,
     nothing_changes,
@@ -40,9 +41,12 @@ SIZING_NAMES = {
 }
 
 
+trader_of_module = made_once(make_trader)
+
+
 @pytest.fixture
-def trader(db: None) -> Trader:
-    return make_trader()
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 def make_profit(trader: Trader, profit: str, **fields: Any) -> Any:

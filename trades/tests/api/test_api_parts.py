@@ -11,6 +11,7 @@ from tests.http import (
     Trader,
     ago,
     count_statements,
+    made_once,
     make_trader,
     nothing_changes,
     open_body,
@@ -22,9 +23,12 @@ PORTFOLIO = "/api/portfolios/{portfolio_id}/"
 MARKS = "/api/positions/marks/"
 
 
+trader_of_module = made_once(make_trader)
+
+
 @pytest.fixture
-def trader(db: None) -> Trader:
-    return make_trader()
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 def open_trade(trader: Trader, **fields: Any) -> Any:

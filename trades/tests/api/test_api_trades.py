@@ -10,6 +10,7 @@ from django.utils import timezone
 from tests.http import (
     Trader,
     ago,
+    made_once,
     make_trader,
     nothing_changes,
     open_body,
@@ -21,9 +22,12 @@ GOAL = "/api/goals/{goal_id}/"
 PORTFOLIO = "/api/portfolios/{portfolio_id}/"
 
 
+trader_of_module = made_once(make_trader)
+
+
 @pytest.fixture
-def trader(db: None) -> Trader:
-    return make_trader()
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 def open_trade(trader: Trader, answered: int = 201, **fields: Any) -> Any:

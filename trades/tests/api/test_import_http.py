@@ -9,6 +9,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from tests.http import (
     Trader,
+    made_once,
     make_trader,
     nothing_changes,
     open_body,
@@ -28,9 +29,12 @@ FORM = {
 }
 
 
+trader_of_module = made_once(make_trader)
+
+
 @pytest.fixture
-def trader(db: None) -> Trader:
-    return make_trader()
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 def csv_of(*rows: str) -> str:

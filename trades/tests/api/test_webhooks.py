@@ -31,6 +31,7 @@ from tests.http import (
     Trader,
     all_rows,
     client_with,
+    made_once,
     make_trader,
     nothing_changes,
     read,
@@ -56,12 +57,19 @@ def of_trade(key: int) -> list[dict[str, str]]:
     return [one for one in MESSAGES if one["trade_id"] == str(key)]
 
 
-@pytest.fixture
-def trader(db: None) -> Trader:
+def make_trader_with_webhook() -> Trader:
     trader = make_trader()
     answer = trader.post("/api/webhooks/", body(), 201)
     trader.ids.update(hook=answer["path"], webhook_id=answer["webhook_id"])
     return trader
+
+
+trader_of_module = made_once(make_trader_with_webhook)
+
+
+@pytest.fixture
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 def body(**fields: Any) -> dict[str, Any]:

@@ -116,11 +116,12 @@ def test_a_rise_after_the_resume_is_the_new_reference(portfolio):
 
 def test_a_mark_halts(portfolio):
     TradeFactory(portfolio=portfolio, quantity=Decimal("0.02"))
-    mark_positions(
-        user=portfolio.user,
-        marks=[Mark("BTCUSDT", Decimal(40000))],
-        now=ENTRY + HOUR,
-    )
+    for seconds in (0, 5):
+        mark_positions(
+            user=portfolio.user,
+            marks=[Mark("BTCUSDT", Decimal(40000))],
+            now=ENTRY + HOUR + timedelta(seconds=seconds),
+        )
     halt = TradingHalt.objects.get()
     assert halt.cause == HaltCause.HARD_DRAWDOWN
     resume(portfolio, ENTRY + 2 * HOUR)
@@ -232,10 +233,11 @@ def test_a_resumed_day_is_measured_from_where_trading_was_resumed(portfolio):
     trade = TradeFactory(portfolio=portfolio, entry_time=ENTRY, now=ENTRY)
 
     def mark(price, hours):
-        at = ENTRY + hours * HOUR
-        mark_positions(
-            user=portfolio.user, marks=[Mark("BTCUSDT", Decimal(price), at)], now=at
-        )
+        for seconds in (5, 0):
+            at = ENTRY + hours * HOUR - timedelta(seconds=seconds)
+            mark_positions(
+                user=portfolio.user, marks=[Mark("BTCUSDT", Decimal(price), at)], now=at
+            )
 
     assert trade.quantity == Decimal("0.02")
     mark(47500, 1)  # 950, 5 % below midnight

@@ -85,10 +85,11 @@ def day(request: Any) -> tuple[Portfolio, datetime, datetime]:
     return portfolio, datetime.fromisoformat(begin), datetime.fromisoformat(end)
 
 
-def mark(portfolio: Portfolio, loss: str, at: datetime) -> list[TradingHalt]:
+def mark(portfolio: Portfolio, loss: str, *times: datetime) -> list[TradingHalt]:
     """Mark the position so that this much is lost in all; the halts there are then."""
     price = 50000 - Decimal(loss) / Decimal("0.02")
-    mark_positions(user=portfolio.user, marks=[Mark("BTCUSDT", price)], now=at)
+    for at in times:
+        mark_positions(user=portfolio.user, marks=[Mark("BTCUSDT", price)], now=at)
     return list(TradingHalt.objects.order_by("pk"))
 
 
@@ -105,8 +106,8 @@ def test_both_marks_before_a_days_end_are_one_loss_and_halt_until_then(
     day: Any,
 ) -> None:
     portfolio, begin, _ = day
-    assert mark(portfolio, "20", begin - 2 * SECOND) == []
-    [halt] = mark(portfolio, "40", begin - SECOND)
+    assert mark(portfolio, "20", begin - 9 * SECOND) == []
+    [halt] = mark(portfolio, "40", begin - 6 * SECOND, begin - SECOND)
     assert (halt.cause, halt.halted_until) == (HaltCause.DAILY_LOSS, begin)
     # Then it is over, and the same loss is none of the new day's.
     assert mark(portfolio, "40", begin) == [halt]
@@ -120,7 +121,8 @@ def test_the_limit_is_of_what_the_day_began_with(
     portfolio, begin, following = day
     mark(portfolio, "20", begin - SECOND)
     mark(portfolio, "30", begin)
-    found = mark(portfolio, loss, following - SECOND)  # 3 % of 980 are 29.4
+    times = following - 6 * SECOND, following - SECOND
+    found = mark(portfolio, loss, *times)  # 3 % of 980 are 29.4
     assert [halt.halted_until for halt in found] == [following] * halts
 
 

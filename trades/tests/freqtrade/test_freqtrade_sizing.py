@@ -201,6 +201,80 @@ def test_the_log_says_what_mastertrade_warns_of(
     assert given == [f"MasterTrade on BTC/USDT long: {words}" for words in warned]
 
 
+class Stopped(Sized):
+    stoploss = -0.1
+
+
+@pytest.mark.parametrize(
+    ("call", "stop_price", "risk"),
+    [
+        ({}, "57600", "13"),
+        ({"side": "short"}, "70400", "13"),
+        # freqtrade's stoploss is a share of the stake: a third of it of the price.
+        ({"leverage": 3.0}, "61866.666666666666", "13"),
+    ],
+)
+def test_the_strategy_s_stop_goes_along_and_its_risk_comes_back(
+    portfolio: Portfolio,
+    live_server: Any,
+    caplog: pytest.LogCaptureFixture,
+    call: dict[str, Any],
+    stop_price: str,
+    risk: str,
+) -> None:
+    caplog.set_level("INFO")
+    bot = connect(Stopped(), portfolio, live_server.url)
+    assert stake_of(bot, **call) == pytest.approx(130.0, abs=1e-6)
+    row = decisions().get()
+    asked = row.inputs["request"]
+    assert Decimal(asked["price"]) == 64000
+    assert float(asked["stop_price"]) == pytest.approx(float(stop_price))
+    assert asked["side"] == ("SHORT" if "side" in call else "LONG")
+    amount, pct = row.answer["risk_amount"], row.answer["risk_pct"]
+    assert float(amount) == pytest.approx(float(risk), abs=1e-6)
+    assert f"At its stop it loses {amount}, {pct} % of the live equity." in caplog.text
+
+
+def test_a_risk_replaces_the_base_size(portfolio: Portfolio, live_server: Any) -> None:
+    bot = connect(Stopped(), portfolio, live_server.url)
+    bot.mastertrade_risk_pct = 0.5
+    # 0.5 % of 1000 is lost at 10 %: 50, times 1.3; whatever the bot proposed.
+    assert stake_of(bot, proposed_stake=77.0) == 65.0
+    assert stake_of(bot, pair="ETH/USDT", leverage=2.0, side="short") == 65.0
+    assert [Decimal(row.answer["risk_pct"]) for row in decisions()] == [
+        Decimal("0.65")
+    ] * 2
+    assert stake_of(bot, pair="SOL/USDT", max_stake=20.0) == 20.0
+
+
+@pytest.mark.parametrize("stoploss", [None, -1.0, -1.5])
+def test_without_a_stop_there_is_none_to_send_and_no_risk_to_size_by(
+    portfolio: Portfolio, live_server: Any, stoploss: float | None
+) -> None:
+    bot = connect(Stopped(), portfolio, live_server.url)
+    bot.stoploss = stoploss
+    assert stake_of(bot) == 130.0
+    assert decisions().get().inputs["request"]["stop_price"] is None
+    bot.mastertrade_risk_pct = 1
+    assert stake_of(bot, pair="ETH/USDT") == 0.0
+    assert decisions().count() == 1
+
+
+def test_a_strategy_may_know_its_stop_better(
+    portfolio: Portfolio, live_server: Any
+) -> None:
+    class Knowing(Stopped):
+        def mastertrade_stop_price(self, current_rate: float, **call: Any) -> float:
+            assert (call["pair"], call["entry_tag"]) == ("BTC/USDT", "breakout")
+            return current_rate - 640.0
+
+    bot = connect(Knowing(), portfolio, live_server.url)
+    bot.mastertrade_risk_pct = 0.05
+    assert stake_of(bot) == 65.0  # 0.5 is lost at 1 %: 50
+    # On the wrong side it is no stop of a short: refused.
+    assert stake_of(bot, side="short") == 0.0
+
+
 @pytest.mark.parametrize(
     ("limits", "stake", "size"),
     [
@@ -426,14 +500,14 @@ def test_the_page_names_every_setting_with_its_default() -> None:
     defaults = {
         name: repr(value)
         for name, value in vars(MIXIN.MasterTradeSizing).items()
-        if name.startswith("mastertrade_")
+        if name.startswith("mastertrade_") and not callable(value)
     }
     assert dict(rows) == defaults
     assert len(rows) == len(defaults)
 
 
-def test_the_strategy_on_the_page_is_one() -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+def test_the_strategies_on_the_page_are_some() -> None:
+    code = "\n".join(re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL))
     for name in re.findall(r"^ +(mastertrade_\w+) = ", code, re.MULTILINE):
         assert hasattr(MIXIN.MasterTradeSizing, name)
     names: dict[str, Any] = {}

@@ -153,6 +153,7 @@ def test_the_demo_does_not_repeat_a_finished_run(
     assert again.partition("Replay of")[2] == first.partition("Replay of")[2]
 
 
+@pytest.mark.slow
 def test_the_page_of_the_demo_is_written_again_where_it_cannot_be_the_same(
     short_demo: None, var: Path, monkeypatch: pytest.MonkeyPatch, subtests: Any
 ):
@@ -300,6 +301,7 @@ def test_a_time_zone_that_is_none_is_refused(prices: Path):
         call("replay", "--prices", str(prices), "--time-zone", "Tokyo")
 
 
+@pytest.mark.slow
 def test_a_demo_beside_another_is_refused_in_one_line(short_demo: None):
     other = connection.copy()
     with other.cursor() as cursor:
@@ -316,6 +318,7 @@ def test_a_demo_beside_another_is_refused_in_one_line(short_demo: None):
     assert ReplayRun.objects.count() == 1
 
 
+@pytest.mark.slow
 def test_the_demo_replaces_one_of_another_version(
     short_demo: None, monkeypatch: pytest.MonkeyPatch
 ):
@@ -360,6 +363,7 @@ def test_the_site_is_served_after_the_demo_in_the_same_process(
     assert "Password" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "remedy"),
     [

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from goals.models import FinancialGoal
 from goals.services.snapshots import snapshot_goals
-from tests.http import Trader, make_newcomer, nothing_changes, read
+from tests.http import Trader, made_once, make_newcomer, nothing_changes, read
 from trades.models import Trade
 from trades.services.replay import run_replay
 from trades.tests.services.test_replay_evidence import PRICES, QUESTION
@@ -64,8 +64,7 @@ WRITES: dict[str, tuple[str, str, Any]] = {
 }
 
 
-@pytest.fixture
-def trader(db: None) -> Trader:
+def make_trader_with_replay() -> Trader:
     """One whose only portfolio besides `main` is the simulation of a replay."""
     trader = make_newcomer()
     run = run_replay(
@@ -79,6 +78,14 @@ def trader(db: None) -> Trader:
         trade=Trade.objects.filter(portfolio=portfolio).latest("pk").pk,
     )
     return trader
+
+
+trader_of_module = made_once(make_trader_with_replay)
+
+
+@pytest.fixture
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 def filled(trader: Trader, body: Any) -> Any:

@@ -50,11 +50,12 @@ def mark(goal: FinancialGoal, at: Any, symbol: str = "BTCUSDT") -> None:
 
 def test_an_entry_s_price_is_stale_after_24_hours_and_a_mark_renews_it():
     goal = goal_beside_a_trade()
-    assert ask(goal, ENTRY + DAY) == []
+    assert ask(goal, ENTRY + timedelta(minutes=15)) == []
+    assert ask(goal, ENTRY + DAY) == ["checked_at_closes"]
     assert ask(goal, ENTRY + DAY + HOUR) == ["stale_marks"]
     assert ask(goal, ENTRY + DAY + timedelta(microseconds=1)) == ["stale_marks"]
     mark(goal, ENTRY + DAY + HOUR)
-    assert ask(goal, ENTRY + 2 * DAY) == []
+    assert ask(goal, ENTRY + DAY + HOUR) == []
     assert ask(goal, ENTRY + 2 * DAY + 2 * HOUR) == ["stale_marks"]
 
 

@@ -97,11 +97,13 @@ def test_three_goals_add_only_the_kept_table_of_the_one_that_has_one(
     assert ask(portfolio, "/api/sizing/", **asked) == LEAST + 1
 
 
-def test_a_past_time_adds_the_days_and_the_record_of_then(portfolio: Portfolio) -> None:
+def test_a_past_time_adds_the_days_the_limits_and_the_record_of_then(
+    portfolio: Portfolio,
+) -> None:
     goal_id = add_goal(portfolio)
     path = f"/api/goals/{goal_id}/sizing/"
     ask(portfolio, path)
-    assert ask(portfolio, path, as_of=then(portfolio)) == LEAST + 2
+    assert ask(portfolio, path, as_of=then(portfolio)) == LEAST + 3
 
 
 def test_a_past_time_with_a_daily_limit_reads_the_days_once(
@@ -116,7 +118,7 @@ def test_a_past_time_with_a_daily_limit_reads_the_days_once(
         daily_loss_limit_pct=Decimal(50),
     )
     ask(portfolio, path)
-    assert ask(portfolio, path, as_of=then(portfolio)) == LEAST + 2
+    assert ask(portfolio, path, as_of=then(portfolio)) == LEAST + 3
 
 
 def test_the_next_trade_takes_seven_statements(portfolio: Portfolio) -> None:

@@ -1,0 +1,438 @@
+"""What a portfolio's limits were, and when they were reached: a walk in time. Pure.
+
+Trading day by trading day, in the order of time. Of most days the highest and the
+lowest value say all; where a limit may be reached, or changes within the day, the day's
+entries are walked. Of one instant, entries come first, then marks, resumes, changes of
+the limits, and what halts were written by.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol, TypeAlias
+
+from goals.decisions.accounting import Account, measure_live_unit_value
+from goals.decisions.breaches import (
+    LONGEST_WAIT,
+    SECOND_MARK_AFTER,
+    Breach,
+    find_breaches,
+)
+from goals.decisions.guards.base import RiskState
+from goals.decisions.limits import (
+    RAISED_BY_CLOSES,
+    DayFigures,
+    FloorFigures,
+    FloorReference,
+    Limits,
+    closed_value,
+    follow_entry,
+    live_value,
+    measure_daily_floor,
+    measure_daily_loss_pct,
+    measure_fall_pct,
+    measure_floor,
+    measure_soft_floor,
+    money_per_value,
+    raise_peak,
+    value_of_units,
+)
+from goals.enums import DrawdownMode, FloorIn, HaltCause, MarkRole, OnBreach, ValuedBy
+from mastertrade.values.money import ZERO, exactly
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A close or a cash flow, and the account after it."""
+
+    at: datetime
+    account: Account
+    is_close: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """Open positions at their marks: a stored mark; without a role, a halt's figures.
+
+    `by_trade`: what each trade had made, by its key.
+    """
+
+    at: datetime
+    open_pnl: Decimal
+    role: MarkRole | None = None
+    by_trade: Mapping[int, Decimal] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A person ended halts.
+
+    With `measures` the day is measured from the value then: the live one, or with
+    `is_lowest` the closed one where that is lower. `open_pnl` None: it is not known,
+    and a unit was worth `unit_value`.
+    """
+
+    at: datetime
+    key: int
+    measures: bool = False
+    is_lowest: bool = False
+    open_pnl: Decimal | None = None
+    unit_value: Decimal = ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Limits in force from then on.
+
+    A `reference` was set with them: by the value of then, with `open_pnl` unrealised,
+    or without it by a person.
+    """
+
+    at: datetime
+    key: int
+    limits: Limits
+    reference: FloorReference | None = None
+    open_pnl: Decimal | None = None
+
+
+Event: TypeAlias = Entry | Marked | Resumed | Changed
+
+
+class DayRow(Protocol):
+    """The figures of a whole day, or a part of it, from the ledger."""
+
+    last_entry_at: datetime
+    high_unit_value: Decimal
+    high_closed: Decimal | None
+    low_unit_value: Decimal
+    low_closed: Decimal
+
+    @property
+    def account(self) -> Account: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TradingDay:
+    """A trading day: its ledger rows and what else happened in it.
+
+    `is_cut`: its rows contain entries that are not to be looked at.
+    """
+
+    day: date
+    began_at: datetime
+    ends_at: datetime
+    rows: Sequence[DayRow] = ()
+    events: Sequence[Event] = ()
+    is_cut: bool = False
+
+
+ORDER = {Entry: 0, Marked: 1, Resumed: 2, Changed: 3}
+
+
+def in_order(events: Iterable[Event]) -> list[Event]:
+    """By time; of one instant as the module says."""
+    return sorted(events, key=_place)
+
+
+def _place(event: Event) -> tuple[datetime, int]:
+    if isinstance(event, Marked) and event.role is None:
+        return event.at, len(ORDER)
+    return event.at, ORDER[type(event)]
+
+
+@dataclass
+class LimitWalk:
+    """Walks trading days; what it finds is in `breaches`, `references`, `anchors`.
+
+    `limits`, `reference` and `account` are those before the first day. `entries`: those
+    of days that must be walked, by day; the account before each such day that is not
+    there is put into `missing`, and it is taken as a whole. `references` are those that
+    changes set, and `anchors` the unit values of resumes, by key. Nothing is tested
+    before `finds_from` (None: never).
+    """
+
+    limits: Limits
+    reference: FloorReference
+    account: Account
+    open_at_start: Callable[[date], Marked | None]
+    ended_at: Mapping[int, datetime] = field(default_factory=dict)
+    entries: Mapping[date, Sequence[Entry]] = field(default_factory=dict)
+    finds_from: datetime | None = None
+    currency: str = ""
+    breaches: list[Breach] = field(default_factory=list)
+    references: dict[int, FloorReference] = field(default_factory=dict)
+    anchors: dict[int, Decimal] = field(default_factory=dict)
+    missing: dict[date, Account] = field(default_factory=dict)
+    day: DayFigures | None = None
+    is_halted: bool = False
+    is_day_halted: bool = False
+    waits: bool = False  # the day's halt, until a person resumes
+    first_mark: Marked | None = None
+    suspected: tuple[Breach, ...] = ()
+    newest_mark: Marked | None = None
+
+    @exactly
+    def walk(self, days: Iterable[TradingDay]) -> "LimitWalk":
+        for one in days:
+            self._begin(one)
+            if one.events or one.is_cut or not self._pass_whole(one):
+                self._walk_events(one)
+        self._stand_alone(None)
+        return self
+
+    def _finds(self, at: datetime) -> bool:
+        return self.finds_from is not None and self.finds_from <= at
+
+    def _begin(self, one: TradingDay) -> None:
+        """The day that ended raises the peak; this one is measured from here."""
+        limits = self.limits
+        self._stand_alone(one.began_at)
+        self.newest_mark = self.open_at_start(one.day)
+        closed = closed_value(limits.floor_in, self.account)
+        live = self._live(self._open_pnl(one.began_at))
+        set_at = self.reference.set_at
+        is_older = set_at is None or set_at < one.began_at
+        if limits.drawdown_mode is DrawdownMode.END_OF_DAY and is_older:
+            ended = live if limits.end_of_day_of is ValuedBy.LIVE else closed
+            self.reference = raise_peak(limits, self.reference, ended)
+        self.day = DayFigures(one.began_at, one.ends_at, live, closed, closed)
+        self.is_day_halted = self.is_day_halted and self.waits
+
+    def _live(self, open_pnl: Decimal) -> Decimal:
+        return live_value(self.limits.floor_in, self.account, open_pnl)
+
+    def _open_pnl(self, at: datetime, mark: Marked | None = None) -> Decimal:
+        """Of a mark (default: the day's newest), without trades that have ended."""
+        mark = mark or self.newest_mark
+        if mark is None:
+            return ZERO
+        gone = [
+            made
+            for trade_id, made in mark.by_trade.items()
+            if trade_id in self.ended_at and self.ended_at[trade_id] <= at
+        ]
+        if gone and len(gone) == len(mark.by_trade):
+            return ZERO
+        return mark.open_pnl - sum(gone, ZERO)
+
+    def _pass_whole(self, one: TradingDay) -> bool:
+        """Take the day by its highest and lowest value, if that says all."""
+        if not one.rows:
+            return True
+        assert self.day is not None
+        limits, reference, in_units = self.limits, self.reference, self._in_units
+        raises = limits.drawdown_mode in RAISED_BY_CLOSES
+        is_first = not in_units and reference.start == 0
+        new_run = any(row.account.run != self.account.run for row in one.rows)
+        # A flow shows the unit value of the close before it, which may count no more.
+        uncounted = raises and in_units and self.account.unit_value > reference.peak
+        has_close = any(row.high_closed is not None for row in one.rows)
+        moved = one.rows[-1].account.unit_value != self.account.unit_value
+        if is_first or new_run or uncounted or (in_units and moved and not has_close):
+            return False
+        high = max(_high_of(row, in_units=in_units) for row in one.rows)
+        low = min(_low_of(row, in_units=in_units) for row in one.rows)
+        if raises and has_close:
+            reference = raise_peak(limits, reference, high)
+        if self._finds(one.began_at) and self._may_reach(reference, low, one):
+            return False
+        self.reference, self.account = reference, one.rows[-1].account
+        self.day = replace(self.day, high_closed=max(self.day.high_closed, high))
+        return True
+
+    @property
+    def _in_units(self) -> bool:
+        return self.limits.floor_in is FloorIn.UNITS
+
+    def _may_reach(
+        self, reference: FloorReference, low: Decimal, one: TradingDay
+    ) -> bool:
+        assert self.day is not None
+        if not self.is_halted and low <= measure_floor(self.limits, reference):
+            return True
+        floor = measure_daily_floor(self.limits, self.day, reference.start)
+        if floor is None or self.is_day_halted:
+            return False
+        open_pnl = abs(self._open_pnl(one.began_at))
+        fewest = min(row.account.units for row in one.rows)
+        if self._in_units and open_pnl:
+            open_pnl = open_pnl / fewest if fewest else low
+        return low - open_pnl <= floor
+
+    def _walk_events(self, one: TradingDay) -> None:
+        entries: Sequence[Entry] = ()
+        if one.rows:
+            known = self.entries.get(one.day)
+            if known is None:
+                self.missing[one.day] = self.account
+                rows = one.rows
+                known = [Entry(row.last_entry_at, row.account, True) for row in rows]
+            entries = known
+        for event in in_order([*entries, *one.events]):
+            self._stand_alone(event.at)
+            match event:
+                case Entry():
+                    self._book(event)
+                case Marked():
+                    self._mark(event)
+                case Resumed():
+                    self._resume(event)
+                case Changed():
+                    self._change(event)
+
+    def _book(self, entry: Entry) -> None:
+        assert self.day is not None
+        before, self.account = self.account, entry.account
+        self.reference = follow_entry(
+            self.limits,
+            self.reference,
+            before,
+            entry.account,
+            entry.at,
+            is_close=entry.is_close,
+        )
+        closed = closed_value(self.limits.floor_in, entry.account)
+        if entry.account.run != before.run:
+            start = self.reference.start
+            self.day = replace(
+                self.day, anchor_live=start, anchor_closed=start, high_closed=start
+            )
+        elif entry.is_close or self._in_units:
+            high = max(self.day.high_closed, closed)
+            self.day = replace(self.day, high_closed=high)
+        self._test(entry.at, closed, self._live(self._open_pnl(entry.at)))
+
+    def _mark(self, mark: Marked) -> None:
+        live = self._live(self._open_pnl(mark.at, mark))
+        closed = closed_value(self.limits.floor_in, self.account)
+        if mark.role is MarkRole.HIGH:
+            if self.limits.drawdown_mode is DrawdownMode.TRAILING:
+                self.reference = raise_peak(self.limits, self.reference, live)
+        elif mark.role is None:
+            self._test(mark.at, min(closed, live), live)
+        elif mark.role is MarkRole.BREACH:
+            self.newest_mark = mark
+            self._suspect(mark, self._reached(mark.at, min(closed, live), live))
+
+    def _suspect(self, mark: Marked, reached: Sequence[Breach]) -> None:
+        first = self.first_mark
+        if first is None:
+            self.first_mark, self.suspected = mark, tuple(reached)
+        elif mark.at - first.at >= SECOND_MARK_AFTER:
+            causes = {breach.cause for breach in reached}
+            self._add(one for one in self.suspected if one.cause in causes)
+            self.first_mark, self.suspected = None, ()
+
+    def _stand_alone(self, at: datetime | None) -> None:
+        """A mark that nothing contradicted for long enough is confirmed by that."""
+        first = self.first_mark
+        if first is None or (at is not None and at - first.at < LONGEST_WAIT):
+            return
+        confirmed_at = first.at + LONGEST_WAIT
+        self._add(replace(one, at=confirmed_at) for one in self.suspected)
+        self.first_mark, self.suspected = None, ()
+
+    def _resume(self, resumed: Resumed) -> None:
+        assert self.day is not None
+        self.is_halted = self.is_day_halted = self.waits = False
+        if not resumed.measures:
+            return
+        worth = resumed.unit_value
+        if resumed.open_pnl is not None:
+            worth = measure_live_unit_value(self.account, resumed.open_pnl)
+            if resumed.is_lowest:
+                worth = min(worth, self.account.unit_value)
+            self.anchors[resumed.key] = worth
+        value = value_of_units(self.limits.floor_in, self.account, worth)
+        self.day = replace(
+            self.day, anchor_live=value, anchor_closed=value, high_closed=value
+        )
+
+    def _change(self, change: Changed) -> None:
+        limits, reference = change.limits, change.reference
+        self.limits = limits
+        if reference is not None:
+            if change.open_pnl is not None:
+                closed = closed_value(limits.floor_in, self.account)
+                value = max(min(closed, self._live(change.open_pnl)), ZERO)
+                reference = replace(reference, start=value, peak=value)
+            reference = replace(
+                reference, set_at=change.at, run=self.account.run, locked=False
+            )
+            self.reference = raise_peak(limits, reference, reference.peak)
+            self.references[change.key] = self.reference
+        closed = closed_value(limits.floor_in, self.account)
+        self._test(change.at, closed, self._live(self._open_pnl(change.at)))
+
+    def _test(self, at: datetime, lowest: Decimal, live: Decimal) -> None:
+        self._add(self._reached(at, lowest, live))
+
+    def _add(self, reached: Iterable[Breach]) -> None:
+        for breach in reached:
+            self.breaches.append(breach)
+            if breach.cause is HaltCause.HARD_DRAWDOWN:
+                self.is_halted = True
+            else:
+                self.is_day_halted, self.waits = True, breach.until is None
+
+    def _reached(self, at: datetime, lowest: Decimal, live: Decimal) -> list[Breach]:
+        """The floors that these values are at or below, but for those that halt now."""
+        limits, day = self.limits, self.day
+        assert day is not None
+        is_over = self.account.is_ruined and limits.on_breach is not OnBreach.FAIL
+        if not self._finds(at) or is_over:
+            return []
+        hard = measure_floor(limits, self.reference)
+        daily = measure_daily_floor(limits, day, self.reference.start)
+        is_hard = not self.is_halted and lowest <= hard
+        is_daily = daily is not None and not self.is_day_halted and live <= daily
+        if not is_hard and not is_daily:
+            return []
+        found: list[Breach] = []
+        if is_hard:
+            state = self._state(lowest, lowest, hard, daily)
+            found += find_breaches(limits, state, at, day.ends_at)
+        if is_daily:
+            state = self._state(lowest, live, hard, daily)
+            found += find_breaches(limits, state, at, day.ends_at)
+        wanted = {HaltCause.HARD_DRAWDOWN: is_hard, HaltCause.DAILY_LOSS: is_daily}
+        first = {breach.cause: breach for breach in reversed(found)}
+        return [one for cause, one in first.items() if wanted.get(cause)]
+
+    def _state(
+        self, closed: Decimal, live: Decimal, hard: Decimal, daily: Decimal | None
+    ) -> RiskState:
+        limits, start = self.limits, self.reference.start
+        assert self.day is not None
+        floors = FloorFigures(
+            closed=closed,
+            live=live,
+            hard=hard,
+            soft=measure_soft_floor(limits, self.reference),
+            daily=daily,
+            money_per_value=money_per_value(limits.floor_in, self.account),
+            is_live=live != closed,
+            currency=self.currency,
+        )
+        loss_pct = None
+        if daily is not None:
+            loss_pct = measure_daily_loss_pct(limits, self.day, start, live)
+        return RiskState(
+            drawdown_pct=measure_fall_pct(limits, self.reference, floors.lowest),
+            soft_drawdown_pct=limits.soft_drawdown_pct,
+            hard_drawdown_pct=limits.hard_drawdown_pct,
+            record=None,
+            daily_loss_pct=loss_pct,
+            daily_loss_limit_pct=limits.daily_loss_limit_pct,
+            floors=floors,
+            day=self.day,
+        )
+
+
+def _high_of(row: DayRow, *, in_units: bool) -> Decimal:
+    return row.high_unit_value if in_units else row.high_closed or ZERO
+
+
+def _low_of(row: DayRow, *, in_units: bool) -> Decimal:
+    return row.low_unit_value if in_units else row.low_closed
