@@ -47,19 +47,23 @@ WITH locked AS (
 ), day AS (
     INSERT INTO ledger_days AS d
         (portfolio_id, day, last_entry_at, entries, equity, units, unit_value, unit_run,
-         realized_pnl, peak_unit_value, high_equity, high_unit_value, high_realized_pnl)
+         realized_pnl, peak_unit_value, high_equity, high_unit_value, high_realized_pnl,
+         low_unit_value, high_closed, low_closed)
     SELECT portfolio_id, (exit_time AT TIME ZONE time_zone)::date, exit_time, 1, equity,
            units, unit_value, unit_run, realized_pnl, peak_unit_value, equity,
-           unit_value, realized_pnl
+           unit_value, realized_pnl, unit_value, equity, equity
     FROM booked JOIN portfolio USING (portfolio_id)
-    ON CONFLICT (portfolio_id, day) DO UPDATE
+    ON CONFLICT (portfolio_id, day, part) DO UPDATE
     SET last_entry_at = excluded.last_entry_at, entries = d.entries + 1,
         equity = excluded.equity, unit_value = excluded.unit_value,
         realized_pnl = excluded.realized_pnl,
         peak_unit_value = excluded.peak_unit_value,
         high_equity = greatest(d.high_equity, excluded.equity),
         high_unit_value = greatest(d.high_unit_value, excluded.unit_value),
-        high_realized_pnl = greatest(d.high_realized_pnl, excluded.realized_pnl)
+        high_realized_pnl = greatest(d.high_realized_pnl, excluded.realized_pnl),
+        low_unit_value = least(d.low_unit_value, excluded.unit_value),
+        high_closed = greatest(d.high_closed, excluded.high_closed),
+        low_closed = least(d.low_closed, excluded.low_closed)
 ), measured AS (
     SELECT g.goal_id, b.exit_time, b.time_zone,
            round(CASE WHEN g.goal_type LIKE '%%\\_income'

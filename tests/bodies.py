@@ -12,8 +12,14 @@ from tests.http import PASSWORD, Trader, Upload, ago, open_body
 def sizing(trader: Trader) -> dict[str, Any]:
     return {
         "base_size": "1000",
+        "base_pct": None,
+        "risk_amount": None,
+        "risk_pct": None,
         "symbol": "BTCUSDT",
         "price": "50000",
+        "stop_price": "49000",
+        "side": "LONG",
+        "cost_pct": "0.2",
         "max_size": "1250",
         "min_size": "10",
         "lot_step": "0.00001",
@@ -28,7 +34,8 @@ def portfolio_sizing(trader: Trader) -> dict[str, Any]:
 
 
 def next_trade(trader: Trader) -> dict[str, Any]:
-    body = {**portfolio_sizing(trader), "candidates": ["momentum_001"]}
+    by_risk = {"base_size": None, "risk_pct": "1"}
+    body = {**portfolio_sizing(trader), **by_risk, "candidates": ["momentum_001"]}
     del body["strategy_id"], body["request_id"]
     return body
 

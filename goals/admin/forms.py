@@ -16,14 +16,16 @@ from goals.enums import HaltCause
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt
 from goals.models.portfolios import LIMIT_KINDS
 from goals.services.goals import create_goal, update_goal
+from goals.services.limit_changes import floor_in_money
 from goals.services.portfolios import (
     create_portfolio,
     record_cash_flow,
     update_portfolio,
 )
 from goals.services.resuming import PRESENT, halt_trading, resume_trading
+from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError, InvalidInput, TradingHalted
-from mastertrade.values.money import MONEY, format_plain
+from mastertrade.values.money import MONEY, ZERO, format_plain
 
 Row = TypeVar("Row", bound=Model)
 
@@ -198,7 +200,7 @@ class PortfolioForm(ServiceForm[Portfolio]):
         )
         labels = {
             name: name.removesuffix("_pct").replace("_", " ").capitalize() + " in %"
-            for name in LIMIT_KINDS
+            for name in (*LIMIT_KINDS, "max_position_pct")
             if name.endswith("_pct")
         }
         help_texts = {
@@ -210,7 +212,8 @@ class PortfolioForm(ServiceForm[Portfolio]):
             "max_position_pct": "Percent of live equity per symbol. Default: off.",
             "drawdown_mode": "What raises the peak: closes; live highs that a second "
             "mark confirms; the value at a trading day's end; nothing.",
-            "end_of_day_of": "Which value counts at a day's end; only read with it.",
+            "end_of_day_of": "Which value counts at a day's end; only read with end "
+            "of day.",
             "drawdown_of": "What the drawdown's percentages are of.",
             "drawdown_locks_at": "The floor never rises above this multiple of the "
             "start: 1 locks it there. Default: off.",
@@ -222,7 +225,7 @@ class PortfolioForm(ServiceForm[Portfolio]):
             "daily_profit_lock_pct": "At this profit of the day entries stop until the "
             "next. Default: off.",
             "max_trades_per_day": "Default: off.",
-            "pause_after_losses": "So many losing trades in a row stop entries. "
+            "pause_after_losses": "This many losing trades in a row stop entries. "
             "Default: off.",
             "pause_minutes": "For how long. Default: until the next day.",
             "headroom_share_pct": "How much of what is left to the nearest floor one "
@@ -250,6 +253,10 @@ class PortfolioForm(ServiceForm[Portfolio]):
         super().__init__(*args, **kwargs)
         if "day_starts_at" in self.fields:
             self.fields["day_starts_at"].widget = forms.TimeInput(format="%H:%M")
+        if not self.is_new:
+            floor = floor_in_money(self.instance, self.now).floor_equity
+            words = in_text.money(floor or ZERO, self.instance.currency)
+            self.fields["floor_equity"].help_text += f" Now: {words}."
 
     def call_service(self) -> Portfolio:
         fields = dict(self.cleaned_data if self.is_new else self.changes)

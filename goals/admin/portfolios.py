@@ -152,7 +152,7 @@ HALTS = Section(
 
 LIMITS = Section(
     key="limits",
-    title="Limits since",
+    title="Limits over time",
     model=LimitChange,
     rows=lambda portfolio: portfolio.limit_changes.order_by("-limit_change_id"),
     columns=[

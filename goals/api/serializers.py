@@ -9,8 +9,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from goals.decisions.floor_reference import GivenReference, reference_in_money
-from goals.decisions.limits import money_per_value
+from goals.decisions.floor_reference import GivenReference
 from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
 from goals.enums import (
     AfterAchieved,
@@ -46,6 +45,7 @@ from goals.services.goals import (
     find_wrong_change,
     find_wrong_goal,
 )
+from goals.services.limit_changes import floor_in_money
 from goals.services.portfolio_settings import LARGEST_COUNT, find_wrong_settings
 from goals.services.resuming import PRESENT
 from goals.services.trading_state import trading_state_of
@@ -102,10 +102,8 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
 
     @extend_schema_field(ShownReferenceSerializer)
     def get_floor_reference(self, portfolio: Portfolio) -> dict[str, Any]:
-        limits, reference = portfolio.limits, portfolio.floor_reference
-        per_value = money_per_value(limits.floor_in, portfolio.account)
-        in_money = reference_in_money(limits, reference, per_value)
-        shown = {"set_at": reference.set_at, **asdict(in_money)}
+        in_money = floor_in_money(portfolio, timezone.now())
+        shown = {"set_at": portfolio.floor_set_at, **asdict(in_money)}
         return dict(ShownReferenceSerializer(shown).data)
 
     @extend_schema_field(serializers.ChoiceField(choices(TradingState)))

@@ -6,20 +6,17 @@ from goals.api.views.goals import (
     GoalListView,
     GoalProgressView,
 )
-from goals.api.views.halts import HaltListView, HaltView, ResumeView
-from goals.api.views.portfolios import PortfolioListView, VoidCashFlowView
+from goals.api.views.halts import HaltListView
+from goals.api.views.portfolios import VoidCashFlowView
 from goals.api.views.tokens import TokenDetailView, TokenListView
 
 urlpatterns = [
-    path("portfolios/", PortfolioListView.as_view(), name="portfolios"),
     path(
         "portfolios/<int:portfolio_id>/cash-flows/<int:cash_flow_id>/void/",
         VoidCashFlowView.as_view(),
         name="void-cash-flow",
     ),
     path("portfolios/<int:portfolio_id>/halts/", HaltListView.as_view(), name="halts"),
-    path("portfolios/<int:portfolio_id>/halt/", HaltView.as_view(), name="halt"),
-    path("portfolios/<int:portfolio_id>/resume/", ResumeView.as_view(), name="resume"),
     path("goals/", GoalListView.as_view(), name="goals"),
     path("goals/<int:goal_id>/", GoalDetailView.as_view(), name="goal"),
     path(

@@ -66,17 +66,13 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A person ended halts.
+    """A person ended halts (their keys): the day is measured from the live value then.
 
-    With `measures` the day is measured from the value then: the live one, or with
-    `is_lowest` the closed one where that is lower. `open_pnl` None: it is not known,
-    and a unit was worth `unit_value`.
+    `open_pnl` None: it is not known, and a unit was worth `unit_value`.
     """
 
     at: datetime
-    key: int
-    measures: bool = False
-    is_lowest: bool = False
+    keys: tuple[int, ...]
     open_pnl: Decimal | None = None
     unit_value: Decimal = ZERO
 
@@ -340,14 +336,10 @@ class LimitWalk:
     def _resume(self, resumed: Resumed) -> None:
         assert self.day is not None
         self.is_halted = self.is_day_halted = self.waits = False
-        if not resumed.measures:
-            return
         worth = resumed.unit_value
         if resumed.open_pnl is not None:
             worth = measure_live_unit_value(self.account, resumed.open_pnl)
-            if resumed.is_lowest:
-                worth = min(worth, self.account.unit_value)
-            self.anchors[resumed.key] = worth
+            self.anchors |= dict.fromkeys(resumed.keys, worth)
         value = value_of_units(self.limits.floor_in, self.account, worth)
         self.day = replace(
             self.day, anchor_live=value, anchor_closed=value, high_closed=value

@@ -15,6 +15,7 @@ from mastertrade.values.money import HUNDRED, MONEY, ZERO, exactly, round_down
 # A request has exactly one of them.
 BASES = ("base_size", "base_pct", "risk_amount", "risk_pct")
 BY_RISK = ("risk_amount", "risk_pct")
+OF_EQUITY = ("base_pct", "risk_pct")
 ALLOWED_BASES = f"send exactly one of {', '.join(BASES)}"
 # Twice the base size must still fit its column.
 LARGEST_BASE_SIZE = Decimal(10) ** 15
@@ -61,11 +62,9 @@ class SizeRequest:
         Raises `InvalidInput` where it would be 0 or out of range, `NoLiveEquity` where
         a percentage is asked for and the live equity is 0 or below.
         """
-        if self.base_size is not None:
-            return self.base_size
-        name = next(one for one in BASES[1:] if getattr(self, one) is not None)
+        name = next(one for one in BASES if getattr(self, one) is not None)
         amount: Decimal = getattr(self, name)
-        if name != "risk_amount":
+        if name in OF_EQUITY:
             if live_equity <= 0:
                 raise NoLiveEquity(
                     f"{name} is a percentage of the live equity, which is 0 or below "

@@ -93,7 +93,7 @@ def _warn_of_near_floor(
     factor: Decimal, exposure: Exposure, risk_state: RiskState
 ) -> SizeWarning | None:
     floors, record = risk_state.floors, risk_state.record
-    if floors is None or record is None:
+    if floors is None or record is None or record.losses == 0:
         return None
     loss = exposure.live_equity * factor * record.mean_loss
     floor, left, _ = measure_left(floors)

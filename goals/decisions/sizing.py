@@ -68,7 +68,9 @@ def decide_size(inputs: SizingInputs) -> SizingDecision:
         size, quantity = ZERO, None if quantity is None else ZERO
     factor = guards[-1].factor_after
     verdict = _judge(size, factor, own.policy_factor)
-    risk_amount, risk_pct = _measure_risk(request, quantity, inputs.exposure)
+    risk_amount = risk_pct = None
+    if request.stop_price is not None and quantity is not None:
+        risk_amount, risk_pct = _measure_risk(request, quantity, inputs.exposure)
     return SizingDecision(
         arbitration=arbitration,
         base_size=inputs.base_size,
@@ -85,14 +87,12 @@ def decide_size(inputs: SizingInputs) -> SizingDecision:
 
 
 def _measure_risk(
-    request: SizeRequest, quantity: Decimal | None, exposure: Exposure
-) -> tuple[Decimal | None, Decimal | None]:
+    request: SizeRequest, quantity: Decimal, exposure: Exposure
+) -> tuple[Decimal, Decimal]:
     """What the quantity loses at the stop: money, and percent of the live equity."""
-    if request.stop_price is None or request.price is None or quantity is None:
-        return None, None
     if quantity == 0:
         return ZERO, ZERO
-    loss = request.measure_loss(quantity * request.price)
+    loss = request.measure_loss(quantity * (request.price or ZERO))
     pct = loss / exposure.live_equity * HUNDRED
     return round_down(loss, MONEY), round_down(pct, PERCENT)
 

@@ -238,7 +238,8 @@ def check_question(
         raise InvalidInput("trades_left", f"must be from 0 to {MOST_TRADES_LEFT:,}.")
     require("goal_return", goal_return, above=0.0)
     if stop_loss is not None:
-        require("stop_loss", stop_loss, above=0.0, below=1.0)
+        # Below 0: the stop lies above the start, still below the goal.
+        require("stop_loss", stop_loss, above=-goal_return, below=1.0)
     require("equity", equity, above=0.0)
     if stop_penalty != 0:
         require("stop_penalty", stop_penalty, above=0.0)

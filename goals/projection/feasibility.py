@@ -18,17 +18,19 @@ from goals.projection.forecast import (
     is_unreachable,
 )
 from goals.projection.goal_path import GoalPath
-from goals.projection.policy_tables import stop_at
+from goals.projection.policy_tables import DEEPEST_STOP
+from mastertrade.values.money import ONE, PERCENT, exactly, round_to
 
 
-def stop_below(path: GoalPath, hard_drawdown_pct: Decimal) -> float | None:
-    """How far below the start (a ratio) trading halts for good, by the way's equity.
+@exactly
+def stop_below(path: GoalPath, floor_ratio: Decimal) -> float:
+    """How far below the path's start (a ratio) the floor in force now lies.
 
-    None where equity is below that already: trading was resumed there, and nobody
-    knows where it would halt again.
+    `floor_ratio` is the floor by the value of now. Below 0 where the floor lies above
+    the start. Rounded, so that marks, which move both, leave the question the same.
     """
-    stop = stop_at(hard_drawdown_pct)
-    return stop if float(path.equity) > 1 - stop else None
+    level = round_to(path.equity * floor_ratio, PERCENT)
+    return min(float(ONE - level), DEEPEST_STOP)
 
 
 def find_unreachable(

@@ -169,25 +169,20 @@ def make_inputs(
     *,
     trades_left: int,
     goal_return: Decimal,
-    hard_drawdown_pct: Decimal,
+    stop_loss: float,
     min_factor: Decimal,
     max_factor: Decimal,
 ) -> DeadlineInputs:
-    """What to solve for a goal: the stop at the hard drawdown, λ = 1, 25 factors."""
+    """What to solve for a goal: the stop at the floor, λ = 1, 25 factors."""
     return DeadlineInputs(
         growths=tuple(float(growth) for growth in edge.growths),
         probabilities=tuple(float(weight) for weight in edge.probabilities),
         trades_left=round_up(trades_left),
         goal_return=float(goal_return),
-        stop_loss=stop_at(hard_drawdown_pct),
+        stop_loss=stop_loss,
         stop_penalty=STOP_PENALTY,
         factors=factors_between(min_factor, max_factor),
     )
-
-
-def stop_at(hard_drawdown_pct: Decimal) -> float:
-    """The loss (a ratio) at which trading halts for good."""
-    return min(float(hard_drawdown_pct) / 100, DEEPEST_STOP)
 
 
 def round_up(trades_left: int) -> int:

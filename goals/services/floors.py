@@ -25,7 +25,6 @@ from goals.decisions.periods import ONE_DAY
 from goals.enums import (
     DrawdownMode,
     FloorIn,
-    HaltCause,
     MarkRole,
     ValuedBy,
 )
@@ -33,13 +32,12 @@ from goals.models import LedgerDay, LimitMark, Portfolio, TradingHalt
 from goals.services.day_trades import DayTrades, read_day_trades
 from goals.services.days import account_before, newest_days
 from goals.services.limit_history import (
-    ANCHORED,
     follows_peak,
     read_entries,
     read_history,
     walk_limits,
 )
-from mastertrade.values.money import ONE, ZERO, exactly
+from mastertrade.values.money import ONE, UNIT_VALUE, ZERO, exactly, round_to
 
 if TYPE_CHECKING:  # risk_state reads floors
     from goals.services.risk_state import FiguresAt
@@ -68,12 +66,7 @@ def read_floors(
     for the day's trades where a rule counts them (or `with_day`). A past time takes the
     dated limits and what raised their reference until then.
     """
-    portfolio, at = figures.portfolio, figures.at
-    is_present = at >= now and portfolio.unit_run == figures.account.run
-    if is_present:
-        limits, reference = portfolio.limits, reference_at(portfolio, at)
-    else:
-        limits, reference = _read_past(figures)
+    limits, reference = limits_at(figures, now)
     day = None
     if with_day or looks_at_day(limits):
         day = _read_day(figures, limits, reference, counted=with_day)
@@ -82,7 +75,7 @@ def read_floors(
     )
 
 
-def _read_past(figures: "FiguresAt") -> tuple[Limits, FloorReference]:
+def read_past_limits(figures: "FiguresAt") -> tuple[Limits, FloorReference]:
     """The limits in force then and what their floor was measured from."""
     portfolio, at = figures.portfolio, figures.at
     history = read_history(portfolio, at)
@@ -113,10 +106,7 @@ def _measure(
     day: DayFigures | None,
 ) -> FloorFigures:
     account = figures.account
-    closed = closed_value(limits.floor_in, account)
-    live = closed
-    if figures.is_marked:
-        live = live_value(limits.floor_in, account, figures.unrealized_pnl)
+    closed, live = _values(figures, limits)
     daily = None
     if day is not None:
         daily = measure_daily_floor(limits, day, reference.start)
@@ -130,6 +120,42 @@ def _measure(
         is_live=figures.is_marked,
         currency=figures.portfolio.currency,
     )
+
+
+@exactly
+def floor_ratio(figures: "FiguresAt", now: datetime, *, closed: bool) -> Decimal:
+    """The hard floor of then by the live value of then, or by the closed one.
+
+    Where it is reached, the one that a resume would set: below the present value.
+    """
+    account = figures.account
+    limits, reference = limits_at(figures, now)
+    values = _values(figures, limits)
+    value = values[0] if closed else values[1]
+    floor = measure_floor(limits, reference)
+    if value <= 0:
+        return ZERO
+    if min(values) <= floor:
+        present = FloorReference(figures.at, value, value, account.run)
+        floor = measure_floor(limits, present)
+    return round_to(max(floor, ZERO) / value, UNIT_VALUE)
+
+
+def _values(figures: "FiguresAt", limits: Limits) -> tuple[Decimal, Decimal]:
+    """By closed trades, and live where marks are known."""
+    closed = closed_value(limits.floor_in, figures.account)
+    if not figures.is_marked:
+        return closed, closed
+    live = live_value(limits.floor_in, figures.account, figures.unrealized_pnl)
+    return closed, live
+
+
+def limits_at(figures: "FiguresAt", now: datetime) -> tuple[Limits, FloorReference]:
+    """The limits in force at the time of the figures, and what they measure from."""
+    portfolio, at = figures.portfolio, figures.at
+    if at >= now and portfolio.unit_run == figures.account.run:
+        return portfolio.limits, reference_at(portfolio, at)
+    return figures.past_limits
 
 
 def is_at_floor(portfolio: Portfolio, now: datetime) -> bool:
@@ -189,18 +215,16 @@ def _read_day(
     live = live_value(floor_in, began, _open_pnl_at_start(figures, day, began_at))
     if began.run != figures.account.run:  # what the new run of units began with
         closed = live = reference.start if reference.run == figures.account.run else ONE
-    resumed = _resumed_since(figures, began_at)
-    anchor = _newest_of(resumed, ANCHORED)
-    if anchor is not None and anchor.resumed_unit_value is not None:
-        worth = anchor.resumed_unit_value
+    resumed, since = _newest_resume(figures, began_at), None
+    if resumed is not None:
+        since, worth = resumed.resumed_at, resumed.resumed_unit_value or ZERO
         closed = live = value_of_units(floor_in, figures.account, worth)
-    since = None if anchor is None else anchor.resumed_at
     trades = DayTrades(0, 0, None)
     if counted or _counts_trades(limits):
         trades = read_day_trades(
             portfolio,
-            entered_since=_resumed_at(resumed, HaltCause.TRADES_PER_DAY) or began_at,
-            ended_since=_resumed_at(resumed, HaltCause.LOSSES_IN_A_ROW) or began_at,
+            entered_since=since or began_at,
+            ended_since=since or began_at,
             at=at,
         )
     return DayFigures(
@@ -242,36 +266,18 @@ def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> D
     return Decimal(open_pnl)
 
 
-def _resumed_since(figures: "FiguresAt", began_at: datetime) -> list[TradingHalt]:
-    """The halts that a person ended in the day, the newest resume first."""
-    last = figures.portfolio.last_halted_at
-    set_at = figures.portfolio.floor_set_at
-    is_recent = last is not None and last >= began_at
-    if not is_recent and (last is None or set_at is None or set_at < began_at):
-        return []  # a hard drawdown of before that is resumed sets a reference
+def _newest_resume(figures: "FiguresAt", began_at: datetime) -> TradingHalt | None:
+    """The newest halt that a person ended in the day: it is measured from there."""
+    last = figures.portfolio.last_halted_at  # or resumed
+    if last is None or last < began_at:
+        return None
     resumed = TradingHalt.objects.filter(
         portfolio=figures.portfolio,
-        withdrawn_at=None,
         resumed_at__gte=began_at,
         resumed_at__lte=figures.at,
         resumed_unit_run=figures.account.run,
     )
-    return list(resumed.order_by("-resumed_at", "-halt_id"))
-
-
-def _newest_of(
-    resumed: Sequence[TradingHalt], causes: Sequence[HaltCause]
-) -> TradingHalt | None:
-    of_causes = [halt for halt in resumed if halt.cause in causes]
-    # Of one resume, a day's loss was measured by the live value.
-    newest = [one for one in of_causes if one.resumed_at == of_causes[0].resumed_at]
-    by_loss = [one for one in newest if one.cause == HaltCause.DAILY_LOSS]
-    return next(iter([*by_loss, *newest]), None)
-
-
-def _resumed_at(resumed: Sequence[TradingHalt], cause: HaltCause) -> datetime | None:
-    halt = _newest_of(resumed, (cause,))
-    return None if halt is None else halt.resumed_at
+    return resumed.order_by("-resumed_at", "halt_id").first()
 
 
 def _highest_close(

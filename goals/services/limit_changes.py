@@ -9,7 +9,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from goals.decisions.accounting import open_account
-from goals.decisions.floor_reference import GivenReference, adjust_reference
+from goals.decisions.floor_reference import (
+    GivenReference,
+    adjust_reference,
+    reference_in_money,
+)
 from goals.decisions.limits import (
     FloorReference,
     Limits,
@@ -21,7 +25,7 @@ from goals.decisions.limits import (
 )
 from goals.enums import LimitCause
 from goals.models import LimitChange, Portfolio
-from goals.services.floors import apply_reference
+from goals.services.floors import apply_reference, reference_at
 from goals.services.risk_state import FiguresAt
 from mastertrade.values.jsonable import to_plain
 from mastertrade.values.money import ZERO
@@ -53,6 +57,13 @@ def given_reference(
     """
     per_value = money_per_value(limits.floor_in, figures.account)
     return adjust_reference(limits, reference, given, per_value)
+
+
+def floor_in_money(portfolio: Portfolio, now: datetime) -> GivenReference:
+    """What the floor is measured from now, and where it is: money at these units."""
+    limits = portfolio.limits
+    per_value = money_per_value(limits.floor_in, portfolio.account)
+    return reference_in_money(limits, reference_at(portfolio, now), per_value)
 
 
 def write_change(

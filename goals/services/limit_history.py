@@ -33,7 +33,7 @@ from goals.decisions.limits import (
     raise_peak,
 )
 from goals.decisions.periods import ONE_DAY
-from goals.enums import DrawdownMode, FloorIn, HaltCause, MarkRole
+from goals.enums import DrawdownMode, FloorIn, MarkRole
 from goals.models import (
     LedgerDay,
     LimitChange,
@@ -49,8 +49,6 @@ from mastertrade.values.money import ONE, ZERO
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
-# Causes whose resume is what the day is measured from.
-ANCHORED = (HaltCause.DAILY_LOSS, HaltCause.HARD_DRAWDOWN, HaltCause.PROFIT_LOCK)
 # What a halt stores of the open profit when it was resumed, among its figures.
 RESUMED_PNL = "resumed_unrealized_pnl"
 
@@ -206,13 +204,16 @@ def _read_rows(
     until: datetime | None,
     known: Sequence[LedgerDay],
 ) -> list[LedgerDay]:
-    """The ledger's rows from a trading day on (None: all), in order."""
+    """The ledger's rows from a trading day on (None: all), in order.
+
+    `known` end with the newest; they are all there are where the first one is asked.
+    """
     part = None if first is None else portfolio.first_part(first)
     stored = days_since(portfolio, part)
     if until is not None:
         stored = stored.filter(day__lte=portfolio.day_part(until).day)
-    if known and part is not None and known[0].day_part <= part:
-        return [row for row in known if row.day_part >= part]
+    if known and (part is None or known[0].day_part <= part):
+        return [row for row in known if part is None or row.day_part >= part]
     return list(stored.order_by("day", "part"))
 
 
@@ -271,13 +272,14 @@ class _Events:
             portfolio=self.portfolio,
         ).order_by("halt_id")
         events: list[Event] = []
+        resumed: dict[datetime, list[TradingHalt]] = {}
         for halt in halts:
             open_pnl = halt.figures.get("unrealized_pnl")
             if halt.halted_by == "" and open_pnl and Decimal(open_pnl):
                 events.append(Marked(halt.halted_at, Decimal(open_pnl)))
             if halt.resumed_at is not None:
-                events.append(_resumed(halt))
-        return events
+                resumed.setdefault(halt.resumed_at, []).append(halt)
+        return events + [_resumed(ended) for ended in resumed.values()]
 
     def open_at_start(self, day: date) -> Marked | None:
         """What open trades had made when the day began, as far as marks are known.
@@ -313,16 +315,16 @@ def _any_marks(in_play: Iterable[Limits]) -> bool:
     )
 
 
-def _resumed(halt: TradingHalt) -> Resumed:
-    open_pnl = halt.figures.get(RESUMED_PNL)
-    assert halt.resumed_at is not None
+def _resumed(halts: Sequence[TradingHalt]) -> Resumed:
+    """One resume, by the halts that it ended; one of them at least stored its value."""
+    stored = [halt for halt in halts if RESUMED_PNL in halt.figures] or halts
+    open_pnl = stored[0].figures.get(RESUMED_PNL)
+    assert halts[0].resumed_at is not None
     return Resumed(
-        at=halt.resumed_at,
-        key=halt.halt_id,
-        measures=halt.cause in ANCHORED and halt.withdrawn_at is None,
-        is_lowest=halt.cause != HaltCause.DAILY_LOSS,
+        at=halts[0].resumed_at,
+        keys=tuple(halt.halt_id for halt in halts),
         open_pnl=None if open_pnl is None else Decimal(open_pnl),
-        unit_value=halt.resumed_unit_value or ZERO,
+        unit_value=stored[0].resumed_unit_value or ZERO,
     )
 
 

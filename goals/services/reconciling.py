@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from goals.enums import TradingState
 from goals.models import (
     CarriedProfit,
@@ -18,6 +20,8 @@ from goals.services.figures import GOAL_FIGURES, LEDGER_FIGURES
 from goals.services.first_touch import load_reached
 from goals.services.halts import follow_halts
 from goals.services.ledger import GoalMove
+from goals.services.limit_history import read_history
+from goals.services.limit_rebuilding import REFERENCE, restate_limits
 from goals.services.rebuilding import (
     Rebuilt,
     list_carried,
@@ -59,6 +63,7 @@ def find_portfolio_drift(portfolio: Portfolio) -> list[Drift]:
     drift = list(_compare(portfolio.portfolio_id, "itself", before, portfolio))
     drift += _carried_drift(portfolio, rebuilt)
     drift += _halt_drift(portfolio)
+    drift += _limit_drift(portfolio, rebuilt)
     return [*drift, *_day_drift(portfolio, rebuilt), *_goal_drift(portfolio, rebuilt)]
 
 
@@ -83,6 +88,37 @@ def _halt_drift(portfolio: Portfolio) -> Iterator[Drift]:
     if state == TradingState.ACTIVE and lasting.exists():
         halted = str(TradingState.HALTED)
         yield Drift(portfolio.portfolio_id, "itself", "trading_state", state, halted)
+
+
+def _limit_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
+    """What the floor is measured from, and halts: made again, compared, and undone."""
+    before = {name: getattr(portfolio, name) for name in REFERENCE}
+    halts = _halts_of(portfolio)
+    history = read_history(portfolio)
+    now = max(portfolio.last_entry_at or portfolio.updated_at, portfolio.updated_at)
+    point = transaction.savepoint()
+    restate_limits(
+        portfolio,
+        history,
+        since=None,
+        now=now,
+        reason="compared",
+        days=rebuilt.new.days,
+    )
+    found = _halts_of(portfolio)
+    transaction.savepoint_rollback(point)
+    yield from _compare(portfolio.portfolio_id, "itself", before, portfolio)
+    for halt in sorted(halts ^ found):
+        is_stored = halt in halts
+        cause, halted_at = halt
+        of = f"halt {cause} of {halted_at:%FT%TZ}"
+        there = ("there", "missing") if is_stored else ("missing", "there")
+        yield Drift(portfolio.portfolio_id, of, "row", *there)
+
+
+def _halts_of(portfolio: Portfolio) -> set[tuple[str, datetime]]:
+    stored = TradingHalt.objects.filter(portfolio=portfolio, withdrawn_at=None)
+    return set(stored.values_list("cause", "halted_at"))
 
 
 def _carried_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:

@@ -56,7 +56,9 @@ def apply_breaches(
         halt = _justify(breach, portfolio, by_cause[breach.cause], resumes, justified)
         justified.add(halt.halt_id)
     for halt in rows:
-        if halt.cause in causes and halt.halt_id not in justified:
+        # One of before limits were dated stands: nobody knows by what it was judged.
+        is_judged = halt.cause in causes and "fails" in halt.figures
+        if is_judged and halt.halt_id not in justified:
             withdraw(halt, now, reason)
     withdraw_day_halts(portfolio, now, reason)
     return follow_failures(portfolio, since=since, now=now, reason=reason, moves=moves)

@@ -113,13 +113,10 @@ def _end(
     halt: TradingHalt, portfolio: Portfolio, now: datetime, reason: str, by: str
 ) -> None:
     figures = read_figures(portfolio, now)
-    worth = figures.lowest_unit_value
-    if halt.cause == HaltCause.DAILY_LOSS:
-        worth = figures.live_unit_value
     halt.resumed_at = now
     halt.resumed_by = by
     halt.resume_reason = reason
-    halt.resumed_unit_value = worth
+    halt.resumed_unit_value = figures.live_unit_value
     halt.resumed_unit_run = figures.account.run
     halt.figures = {**halt.figures, RESUMED_PNL: f"{figures.unrealized_pnl:f}"}
     halt.save()

@@ -10,12 +10,17 @@ from functools import cached_property
 
 from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.decisions.guards.base import RiskState
-from goals.decisions.limits import measure_daily_loss_pct, measure_fall_pct
+from goals.decisions.limits import (
+    FloorReference,
+    Limits,
+    measure_daily_loss_pct,
+    measure_fall_pct,
+)
 from goals.decisions.progress import PortfolioFigures
 from goals.enums import EdgeGuard, TradingState
 from goals.models import Portfolio, TradingHalt
 from goals.services.days import account_at, newest_days
-from goals.services.floors import read_floors
+from goals.services.floors import read_floors, read_past_limits
 from mastertrade.values.money import ZERO
 
 
@@ -43,6 +48,11 @@ class FiguresAt:
         if not self.is_marked:
             return self.account.unit_value
         return measure_live_unit_value(self.account, self.unrealized_pnl)
+
+    @cached_property
+    def past_limits(self) -> tuple[Limits, FloorReference]:
+        """The limits in force at a past time, and what they are measured from."""
+        return read_past_limits(self)
 
     @property
     def lowest_unit_value(self) -> Decimal:

@@ -20,7 +20,7 @@ from goals.decisions.progress import (
     measure_progress,
 )
 from goals.decisions.trade_record import GrowthRecord
-from goals.enums import AfterAchieved
+from goals.enums import AfterAchieved, Measure
 from goals.models import FinancialGoal, Portfolio
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.feasibility import find_unreachable, stop_below
@@ -34,6 +34,7 @@ from goals.projection.policy_tables import (
     make_inputs,
 )
 from goals.projection.types import Floats
+from goals.services.floors import floor_ratio
 from goals.services.policy_tables import find_table
 from goals.services.risk_state import FiguresAt
 from mastertrade.values.exceptions import DomainError
@@ -179,6 +180,7 @@ def with_forecast(
     if path is None:  # too few trades, or no equity at the last marks
         edge = forecast.record.shrunk_mean if forecast.record.judged else None
         return replace(goal_state, trades_left=left, edge=edge)
+    stop_loss = stop_of(goal, path, figures, forecast.now)
     postponed = False
 
     def may_work() -> bool:
@@ -191,7 +193,7 @@ def with_forecast(
         path,
         trades_left=whole_trades(left),
         max_factor=goal.max_factor,
-        stop_loss=stop_below(path, forecast.portfolio.hard_drawdown_pct),
+        stop_loss=stop_loss,
         read_edge=lambda: forecast.edge if may_work() else None,
     )
     ahead = replace(
@@ -206,7 +208,7 @@ def with_forecast(
     is_solved = goal_state.policy.rule.needs is Needs.SOLVED_TABLE
     if not is_solved or unreachable is not None:
         return ahead
-    table = solve_for(goal, path, left, forecast, may_work)
+    table = solve_for(goal, path, left, stop_loss, forecast, may_work)
     return (
         replace(ahead, postponed=True) if table is None else apply_table(ahead, table)
     )
@@ -247,6 +249,17 @@ def progress_of(
     )
 
 
+def stop_of(
+    goal: FinancialGoal, path: GoalPath, figures: FiguresAt, now: datetime
+) -> float:
+    """Where on the goal's path the floor in force then lies: see `stop_below`.
+
+    A return is measured by closed trades; what is money by the live value.
+    """
+    is_closed = goal.kind.measures is Measure.RETURN
+    return stop_below(path, floor_ratio(figures, now, closed=is_closed))
+
+
 def whole_trades(trades_left: Decimal) -> int:
     """Trades as projections count them; the one asked about is one of them."""
     return min(max(round(trades_left), 1), MOST_TRADES_AHEAD)
@@ -256,6 +269,7 @@ def solve_for(
     goal: FinancialGoal,
     path: GoalPath,
     trades_left: Decimal,
+    stop_loss: float,
     forecast: TradeForecast,
     may_solve: Callable[[], bool] = lambda: True,
 ) -> DeadlineTable | None:
@@ -266,7 +280,7 @@ def solve_for(
     asked: dict[str, Any] = {
         "trades_left": whole_trades(trades_left),
         "goal_return": path.goal_return,
-        "hard_drawdown_pct": forecast.portfolio.hard_drawdown_pct,
+        "stop_loss": stop_loss,
         "min_factor": goal.min_factor,
         "max_factor": goal.max_factor,
     }

@@ -9,6 +9,12 @@ from trades.api.views.decisions import (
     PortfolioSizingView,
 )
 from trades.api.views.imports import ImportListView, ImportTradesView
+from trades.api.views.limits import (
+    HaltWithLimitsView,
+    LimitsView,
+    PortfolioListWithLimitsView,
+    ResumeWithLimitsView,
+)
 from trades.api.views.performance import PerformanceListView, PerformanceView
 from trades.api.views.positions import MarkPositionsView, PositionListView
 from trades.api.views.projection import ProjectionView
@@ -47,6 +53,22 @@ urlpatterns = [
         "portfolios/<int:portfolio_id>/",
         PortfolioWithDeletionView.as_view(),
         name="portfolio",
+    ),
+    path("portfolios/", PortfolioListWithLimitsView.as_view(), name="portfolios"),
+    path(
+        "portfolios/<int:portfolio_id>/halt/",
+        HaltWithLimitsView.as_view(),
+        name="halt",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/resume/",
+        ResumeWithLimitsView.as_view(),
+        name="resume",
+    ),
+    path(
+        "portfolios/<int:portfolio_id>/limits/",
+        LimitsView.as_view(),
+        name="portfolio-limits",
     ),
     path("replays/", ReplayListView.as_view(), name="replays"),
     path("replays/<int:replay_id>/", ReplayDetailView.as_view(), name="replay"),

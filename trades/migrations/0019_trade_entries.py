@@ -17,8 +17,7 @@ FROM trades t WHERE t.parent_trade_id IS NULL AND t.status <> 'void'
 # What open trades have made at their last marks.
 OPEN_PROFITS = """
 CREATE VIEW open_profits AS
-SELECT o.portfolio_id, o.trade_id,
-       open_pnl(t, o.current_price)::numeric(38, 18) AS open_pnl
+SELECT o.portfolio_id, o.trade_id, open_pnl(t, o.current_price)::numeric(24, 8) AS open_pnl
 FROM positions o JOIN trades t USING (trade_id)
 WHERE o.status = 'open' AND o.marked_at IS NOT NULL
 """

@@ -12,7 +12,6 @@ from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import AfterAchieved, GoalStatus, Measure, PortfolioKind
 from goals.models import FinancialGoal, Portfolio, TradingHalt
 from goals.projection.edge import Edge, estimate_edge
-from goals.projection.feasibility import stop_below
 from goals.projection.forecast import is_unreachable, required_growth
 from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import (
@@ -26,13 +25,14 @@ from goals.projection.policy_tables import DeadlineTable, make_inputs
 from goals.services.funding import find_lack_of_money
 from goals.services.goals import PROJECTED_BY
 from goals.services.policy_tables import find_solved
-from goals.services.risk_state import find_halt, read_figures
+from goals.services.risk_state import FiguresAt, find_halt, read_figures
 from goals.services.trade_forecasts import (
     TradeForecast,
     days_until,
     goal_path_of,
     progress_of,
     solve_for,
+    stop_of,
     trades_in,
     whole_trades,
 )
@@ -62,7 +62,11 @@ def _days_left(goal: FinancialGoal, from_at: datetime) -> Decimal | None:
 
 @atomic
 def project(
-    goal: FinancialGoal, as_of: datetime, *, strategy_id: str | None = None
+    goal: FinancialGoal,
+    as_of: datetime,
+    *,
+    strategy_id: str | None = None,
+    now: datetime | None = None,
 ) -> GoalProjection:
     """The projection of a goal; writes nothing but a solved table, for the next call.
 
@@ -95,8 +99,8 @@ def project(
         reason = f"fewer than {FEWEST_TRADES} closed trades allow no estimate"
     probability = certain[0]
     if reason is None and path and edge and trades_left is not None:
-        policy = _policy_of(goal, path, edge, trades_left, as_of)
-        stop = stop_below(path, portfolio.hard_drawdown_pct)
+        stop = stop_of(goal, path, at, now or as_of)
+        policy = _policy_of(goal, path, edge, trades_left, stop, as_of)
         figures = project_goal(edge, policy, trades_left=trades_left, stop_loss=stop)
         probability, unreachable = figures.probability, figures.unreachable
     is_halted = is_halted and reason is None
@@ -176,6 +180,7 @@ def _policy_of(
     path: GoalPath,
     edge: Edge,
     trades_left: Decimal,
+    stop_loss: float,
     as_of: datetime,
     forecast: TradeForecast | None = None,
 ) -> GoalPolicy:
@@ -187,13 +192,13 @@ def _policy_of(
     table: DeadlineTable | None = None
     is_solved = policy.rule.needs is Needs.SOLVED_TABLE
     if is_solved and forecast is not None:
-        table = solve_for(goal, path, trades_left, forecast)
+        table = solve_for(goal, path, trades_left, stop_loss, forecast)
     elif is_solved:
         inputs = make_inputs(
             edge,
             trades_left=whole_trades(trades_left),
             goal_return=path.goal_return,
-            hard_drawdown_pct=goal.portfolio.hard_drawdown_pct,
+            stop_loss=stop_loss,
             min_factor=goal.min_factor,
             max_factor=goal.max_factor,
         )
@@ -241,9 +246,9 @@ def refresh_projections(*, as_of: datetime, portfolio_id: int | None = None) -> 
 
 def _refresh(portfolio_id: int, as_of: datetime) -> int:
     """What takes long is done between two transactions, and holds no lock."""
-    goals, portfolio_figures, forecast, halt = _read(portfolio_id, as_of)
+    goals, figures, forecast, halt = _read(portfolio_id, as_of)
     for goal in goals:
-        found, goal.unreachable = _judge(goal, portfolio_figures, forecast, as_of, halt)
+        found, goal.unreachable = _judge(goal, figures, forecast, as_of, halt)
         goal.probability = found.probability if found else None
         goal.probability_low = found.low if found else None
         goal.probability_high = found.high if found else None
@@ -255,7 +260,7 @@ def _refresh(portfolio_id: int, as_of: datetime) -> int:
 @atomic
 def _read(
     portfolio_id: int, as_of: datetime
-) -> tuple[list[FinancialGoal], PortfolioFigures, TradeForecast, TradingHalt | None]:
+) -> tuple[list[FinancialGoal], FiguresAt, TradeForecast, TradingHalt | None]:
     portfolio = _lock(portfolio_id)
     mine = FinancialGoal.objects.filter(portfolio_id=portfolio_id)
     goals = list(mine.filter(is_projectable(as_of)).order_by("pk"))
@@ -270,8 +275,7 @@ def _read(
         read_growths=lambda: growths,
         now=as_of,
     )
-    figures = read_figures(portfolio, as_of).portfolio_figures
-    return goals, figures, forecast, halt
+    return goals, read_figures(portfolio, as_of), forecast, halt
 
 
 @atomic
@@ -297,12 +301,12 @@ def _lock(portfolio_id: int) -> Portfolio:
 
 def _judge(
     goal: FinancialGoal,
-    portfolio_figures: PortfolioFigures,
+    figures: FiguresAt,
     forecast: TradeForecast,
     as_of: datetime,
     halt: TradingHalt | None,
 ) -> tuple[Chances | None, bool]:
-    edge = forecast.edge
+    edge, portfolio_figures = forecast.edge, figures.portfolio_figures
     probability, reason, unreachable = _find_certain(goal, portfolio_figures, as_of)
     progress = progress_of(goal, portfolio_figures)
     path = goal_path_of(goal, progress, portfolio_figures.live_equity)
@@ -315,7 +319,7 @@ def _judge(
     if reason is not None or path is None or edge is None or days is None:
         return certain, unreachable is not None
     left = forecast.trades_in(days)
-    stop = stop_below(path, goal.portfolio.hard_drawdown_pct)
+    stop = stop_of(goal, path, figures, as_of)
     why = is_unreachable(
         edge,
         trades_left=whole_trades(left),
@@ -326,6 +330,6 @@ def _judge(
     )
     if certain is not None:  # halted: whether it were reachable if trading resumed
         return certain, why is not None
-    policy = _policy_of(goal, path, edge, left, as_of, forecast)
+    policy = _policy_of(goal, path, edge, left, stop, as_of, forecast)
     chances = measure_chances(edge, policy, trades_left=left, stop_loss=stop)
     return chances, why is not None

@@ -4,12 +4,14 @@ All that trades say comes by one statement: records, trades a day, what is open.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 from django.db.models import Q
 
+from goals.decisions.arbitration import GoalState
 from goals.decisions.guards.base import Exposure, OpenRisk, SizingInputs
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import GoalStatus
@@ -138,12 +140,9 @@ def load_sizable_goal(
     return goal
 
 
-def load_participants(portfolio: Portfolio, as_of: datetime) -> list[FinancialGoal]:
-    """The goals that take part in decisions at `as_of`, by key.
-
-    Active, or achieved with their period still running; `NoActiveGoal` if none does.
-    """
-    goals = list(
+def find_participants(portfolio: Portfolio, as_of: datetime) -> list[FinancialGoal]:
+    """The goals that take part in decisions at `as_of`, by key."""
+    return list(
         FinancialGoal.objects.filter(
             Q(period_ends_at__gt=as_of) | Q(period_ends_at=None),
             portfolio=portfolio,
@@ -152,6 +151,14 @@ def load_participants(portfolio: Portfolio, as_of: datetime) -> list[FinancialGo
             period_starts_at__lte=as_of,
         ).order_by("pk")
     )
+
+
+def load_participants(portfolio: Portfolio, as_of: datetime) -> list[FinancialGoal]:
+    """The same, at least one.
+
+    Active, or achieved with their period still running; `NoActiveGoal` if none does.
+    """
+    goals = find_participants(portfolio, as_of)
     if not goals:
         raise NoActiveGoal(
             f"No goal of portfolio {portfolio.name} is active at "
@@ -224,8 +231,43 @@ def read_inputs(
 ) -> tuple[SizingInputs, Mapping[str, GrowthRecord]]:
     """The inputs at the time of the figures, and the records of these strategies.
 
-    The risk state has no record yet. As many statements as `load_records` takes; the
-    trades themselves are walked only when a policy asks for them.
+    The risk state has no record yet.
+    """
+    trades = read_trades(user, figures, goals, call, strategy_ids=strategy_ids)
+    risk_state = conditions_for_decision(figures, call.now)
+    inputs = SizingInputs(
+        call.request, trades.states, trades.exposure, risk_state, trades.tables
+    )
+    return inputs, trades.records
+
+
+@dataclass(frozen=True, slots=True)
+class TradesSay:
+    """What the trades say at a time: records by strategy, and how goals stand by them.
+
+    `oldest_mark_at`: when the oldest price that an open position is valued at was seen,
+    None where none is open.
+    """
+
+    records: Mapping[str, GrowthRecord]
+    states: tuple[GoalState, ...]
+    exposure: Exposure
+    tables: Mapping[str, Any]
+    oldest_mark_at: datetime | None
+
+
+def read_trades(
+    user: User,
+    figures: FiguresAt,
+    goals: Sequence[FinancialGoal],
+    call: SizingCall,
+    *,
+    strategy_ids: Sequence[str],
+) -> TradesSay:
+    """All that trades say for a decision at the time of the figures.
+
+    As many statements as `load_records` takes; the trades themselves are walked only
+    when a policy asks for them.
     """
     portfolio, at = figures.portfolio, figures.at
     rated = any(needs_forecast(goal, at) for goal in goals)
@@ -276,6 +318,5 @@ def read_inputs(
         open_risk=OpenRisk(*open_risk) if shared else None,
     )
     states = read_goal_states(goals, figures, forecast)
-    risk_state = conditions_for_decision(figures, call.now)
     tables = {} if forecast is None else forecast.tables
-    return SizingInputs(call.request, states, exposure, risk_state, tables), records
+    return TradesSay(records, states, exposure, tables, oldest_mark)

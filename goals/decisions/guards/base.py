@@ -110,7 +110,9 @@ class SizingInputs:
     @property
     def base_size(self) -> Decimal:
         """The notional asked about, or what it is at the live equity and the stop."""
-        return self.request.measure_base_size(self.exposure.live_equity)
+        return self.request.base_size or self.request.measure_base_size(
+            self.exposure.live_equity
+        )
 
 
 @dataclass(frozen=True, slots=True)

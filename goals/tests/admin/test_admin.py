@@ -1,6 +1,6 @@
 """The operator's view of users, portfolios, goals and their logs."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -464,6 +464,15 @@ def portfolio_form(**changes: object) -> dict[str, object]:
         "opening_balance": "1000",
         "soft_drawdown_pct": "10",
         "hard_drawdown_pct": "20",
+        "drawdown_mode": "trailing_closed",
+        "end_of_day_of": "closed",
+        "drawdown_of": "peak",
+        "floor_in": "units",
+        "daily_loss_of": "day_start",
+        "daily_loss_anchor": "equity",
+        "day_starts_at": "00:00",
+        "on_breach": "halt",
+        "daily_on_breach": "halt_day",
         "edge_guard": "benefit_of_doubt",
         **changes,
     }
@@ -511,6 +520,61 @@ def test_the_currency_of_an_unused_portfolio_can_be_changed(
 
     portfolio.refresh_from_db()
     assert portfolio.currency == "GBP"
+
+
+LIMITS = {
+    "drawdown_mode": "static",
+    "floor_in": "money",
+    "daily_loss_limit_pct": "3",
+    "max_trades_per_day": "4",
+    "pause_after_losses": "2",
+    "pause_minutes": "30",
+    "headroom_share_pct": "50",
+    "on_breach": "fail",
+    "edge_guard": "strict",
+}
+
+
+def test_a_new_portfolio_gets_every_limit_and_the_floor_of_today(
+    operator: Client,
+) -> None:
+    body = portfolio_form(user=UserFactory().username, **LIMITS)
+
+    operator.post(
+        reverse("admin:goals_portfolio_add"),
+        {**body, "day_starts_at": "17:00", "floor_equity": "760"},
+    )
+
+    portfolio = Portfolio.objects.get(name="growth")
+    for name, value in LIMITS.items():
+        assert str(getattr(portfolio, name)).removesuffix(".000000") == value
+    assert portfolio.day_starts_at == time(17)
+    assert portfolio.floor_start_value == 950
+
+
+def test_a_changed_limit_of_main_is_dated_and_says_who_changed_it(
+    operator: Client,
+) -> None:
+    main = UserFactory().portfolios.get()
+    address = reverse("admin:goals_portfolio_change", args=[main.pk])
+    body = portfolio_form(name="main", currency="USD", opening_balance="0", **LIMITS)
+
+    operator.post(address, body)
+
+    opening, change = main.limit_changes.order_by("pk")
+    assert (opening.changed_by, change.changed_by) == (main.user_id, "operator")
+    page = operator.get(address).content.decode()
+    assert "drawdown_mode static, " in page
+    assert "edge guard" in page.lower()
+
+
+def test_a_floor_that_cannot_be_is_an_error_of_its_field(operator: Client) -> None:
+    body = portfolio_form(user=UserFactory().username, floor_equity="700")
+
+    answer = operator.post(reverse("admin:goals_portfolio_add"), body)
+
+    (error,) = answer.context["adminform"].form.errors["floor_equity"]
+    assert "start_equity" in error
 
 
 # Logs, users, tokens, permissions

@@ -109,7 +109,12 @@ REFUSED = [
     ("ledger_days_part_range", "ledger_days", "part = 2"),
     ("ledger_days_part_check", "ledger_days", "part = -1"),
     ("ledger_days_units_not_negative", "ledger_days", "units = -1"),
-    ("ledger_days_unit_value_range", "ledger_days", "unit_value = -1"),
+    ("ledger_days_lows", "ledger_days", "low_unit_value = unit_value + 1"),
+    (
+        "ledger_days_unit_value_range",
+        "ledger_days",
+        "unit_value = -1, low_unit_value = -1",
+    ),
     ("ledger_days_unit_value_range", "ledger_days", "peak_unit_value = 0.9"),
     ("ledger_days_highs", "ledger_days", "high_equity = equity - 1"),
     ("ledger_days_highs", "ledger_days", "high_unit_value = unit_value - 1"),
@@ -274,6 +279,7 @@ UNIQUE = [
         "financial_goals",
         "previous_goal_id",
     ),
+    ("limit_marks_one_day_start", "limit_marks", "portfolio_id, at"),
     (
         "goal_adjustment_log_request_id_unique",
         "goal_adjustment_log",
@@ -342,11 +348,16 @@ def void_flow(portfolio):
     )
 
 
+def make_mark(portfolio, role):
+    LimitMark.objects.create(portfolio=portfolio, role=role, at=START)
+
+
 def make_rows():
     """One row in each table, all of one portfolio."""
     goal = GoalFactory()
     make_flow(goal.portfolio)
     make_adjustment(goal, request_id=f"request {goal.pk}")
+    make_mark(goal.portfolio, MarkRole.DAY_START)
     return goal
 
 
@@ -369,7 +380,7 @@ def make_row(table):
             hard_drawdown_pct=Decimal(15),
         )
     elif table == "limit_marks":
-        LimitMark.objects.create(portfolio=portfolio, role=MarkRole.HIGH, at=START)
+        make_mark(portfolio, MarkRole.HIGH)
     elif table != "portfolios":
         goal = GoalFactory(portfolio=portfolio)
         if table == "goal_adjustment_log":
@@ -385,6 +396,7 @@ KEYS = {
     "financial_goals": "goal_id",
     "goal_progress_history": "history_id",
     "goal_adjustment_log": "adjustment_id",
+    "limit_marks": "limit_mark_id",
 }
 
 

@@ -38,7 +38,7 @@ def make_question(
         edge,
         trades_left=trades,
         goal_return=Decimal(goal),
-        hard_drawdown_pct=Decimal(stop_pct),
+        stop_loss=stop_pct / 100,
         min_factor=Decimal("0.5"),
         max_factor=Decimal("1.3"),
     )

@@ -38,7 +38,7 @@ def make_policy(policy: PolicyName, edge: Edge, target: str, trades: int) -> Goa
                 edge,
                 trades_left=trades,
                 goal_return=Decimal(target),
-                hard_drawdown_pct=STOP_PCT,
+                stop_loss=float(STOP_PCT) / 100,
                 min_factor=LEAST,
                 max_factor=MOST,
             )

@@ -1,6 +1,6 @@
 """Changes of limits: dated rows, and what a floor is measured from since then."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -10,10 +10,13 @@ from goals.decisions.floor_reference import GivenReference
 from goals.decisions.limits import Limits, measure_floor
 from goals.enums import DrawdownMode, DrawdownOf, FloorIn
 from goals.models import LimitChange, Portfolio
-from goals.services.portfolios import update_portfolio
-from goals.tests.factories import START, PortfolioFactory
+from goals.services.floors import read_floors
+from goals.services.portfolios import record_cash_flow, update_portfolio
+from goals.services.risk_state import read_figures
+from goals.tests.factories import START, PortfolioFactory, UserFactory
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.jsonable import from_plain
+from trades.booking.reconcile import find_drift
 from trades.tests.factories import book_profit
 
 pytestmark = pytest.mark.django_db
@@ -190,3 +193,34 @@ def test_a_change_takes_effect_behind_every_entry_and_change():
     change(portfolio, hard_drawdown_pct=Decimal(12))
     change(portfolio, hard_drawdown_pct=Decimal(14), now=NOW - timedelta(seconds=1))
     assert [row.effective_at for row in rows_of(portfolio)] == [None, NOW, NOW]
+
+
+def test_in_money_the_first_deposit_is_what_the_floor_is_measured_from():
+    main = UserFactory().portfolios.get()
+    change(main, floor_in=FloorIn.MONEY, daily_loss_limit_pct=Decimal(5))
+    for hours, amount in ((1, 1000), (2, 500)):
+        record_cash_flow(
+            user=main.user, amount=Decimal(amount), now=NOW + timedelta(hours=hours)
+        )
+    assert floor_of(main) == 800
+    assert [str(drift) for drift in find_drift([main.pk])] == []
+
+
+def test_a_past_floor_is_that_of_the_limits_of_then():
+    portfolio = PortfolioFactory(day_starts_at=time(17))
+    book_profit(portfolio, Decimal(100), at=START + timedelta(hours=5))
+    change(portfolio, hard_drawdown_pct=Decimal(30))
+    change(portfolio, drawdown_mode=DrawdownMode.STATIC, now=NOW + timedelta(days=1))
+    book_profit(portfolio, Decimal(200), at=NOW + timedelta(days=2))
+    later = NOW + timedelta(days=3)
+    floors = []
+    for at in (START, NOW - timedelta(hours=1), NOW + timedelta(hours=1), later):
+        figures = read_figures(Portfolio.objects.get(pk=portfolio.pk), at)
+        floors.append(read_floors(figures, later).floors.hard)
+    assert [str(floor.normalize()) for floor in floors] == [
+        "0.8",
+        "0.88",
+        "0.77",
+        "0.77",
+    ]
+    assert [str(drift) for drift in find_drift([portfolio.pk])] == []

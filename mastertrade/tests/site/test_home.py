@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from goals.enums import GoalType
 from goals.models import CashFlow, FinancialGoal, Portfolio, User
+from goals.models.portfolios import LIMIT_KINDS
 from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.site.site import MasterTradeAdminSite
@@ -392,3 +393,29 @@ def test_links_into_the_admin_are_shown_to_those_who_may_follow(
         "goals_financialgoal_add",
     ):
         assert reverse(f"admin:{name}") in page
+
+
+def test_the_limits_of_main_are_changed_on_the_site(client: Client) -> None:
+    user = UserFactory()
+    client.force_login(user)
+    main = user.portfolios.get()
+    address = reverse("dashboard:limits", args=[main.pk])
+    assert f'href="{address}"' in client.get(reverse("dashboard:home")).content.decode()
+    form = client.get(address).context["form"]
+    names = {*LIMIT_KINDS, "max_position_pct", "edge_guard"} - {"day_starts_at"}
+    assert set(form.fields) == {*names, "start_equity", "floor_equity"}
+    body = {name: form[name].value() for name in names}
+    body = {name: value for name, value in body.items() if value is not None}
+
+    client.post(address, {**body, "edge_guard": "strict", "drawdown_mode": "static"})
+
+    main.refresh_from_db()
+    assert (main.edge_guard, main.drawdown_mode) == ("strict", "static")
+    assert main.limit_changes.count() == 2
+
+
+def test_another_users_limits_are_not_found(client: Client) -> None:
+    client.force_login(UserFactory())
+    address = reverse("dashboard:limits", args=[PortfolioFactory().pk])
+    assert client.get(address).status_code == 404
+    assert client.post(address, {}).status_code == 404

@@ -68,5 +68,5 @@ class ProjectionView(APIView):
             own = StrategyInstance.objects.tradable_in(goal.portfolio)
             if not own.filter(strategy_id=strategy_id).exists():
                 raise no_strategy("strategy_id", own, strategy_id)
-        found = project(goal, at, strategy_id=strategy_id)
+        found = project(goal, at, strategy_id=strategy_id, now=now)
         return Response(ProjectionSerializer(found).data)

@@ -9,11 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from goals.api.authentication import signed_in
-from goals.api.views.portfolios import PortfolioDetailView
+from goals.api.serializers import PortfolioSerializer, PortfolioSettingsSerializer
+from goals.api.views.portfolios import FIRM, TIGHTER_LIMITS, PortfolioDetailView
 from mastertrade.values.exceptions import PortfolioIsLive
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import ReplayFilter
+from trades.api.serializers.limits import PortfolioWithLimitsSerializer
 from trades.api.serializers.replays import ReplayListSerializer, ReplaySerializer
+from trades.api.views.limits import with_limits
 from trades.models import ReplayRun
 from trades.services.deleting import delete_replay, delete_simulation
 
@@ -53,9 +56,24 @@ class ReplayDetailView(generics.RetrieveAPIView[ReplayRun]):
 
 
 class PortfolioWithDeletionView(PortfolioDetailView):
-    """A portfolio and its figures; one that a replay made can be deleted."""
+    """A portfolio, its figures and limits; one that a replay made can be deleted."""
 
+    serializer_class = PortfolioWithLimitsSerializer
     refusals = {**PortfolioDetailView.refusals, "DELETE": (PortfolioIsLive,)}
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """A portfolio, the figures that follow from its ledger, and its limits now."""
+        shown = PortfolioSerializer(self.get_object()).data
+        return with_limits(request, Response(shown))
+
+    @extend_schema(
+        request=PortfolioSettingsSerializer,
+        responses=PortfolioWithLimitsSerializer,
+        examples=[TIGHTER_LIMITS, FIRM],
+    )
+    def patch(self, request: Request, portfolio_id: int) -> Response:
+        """Change settings; what figures rest on only until first use."""
+        return with_limits(request, super().patch(request, portfolio_id))
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request, portfolio_id: int) -> Response:

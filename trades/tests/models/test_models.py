@@ -8,8 +8,9 @@ from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from goals.models import GoalAdjustmentLog, LedgerEntry, Portfolio, User
-from goals.services.portfolios import record_cash_flow
+from goals.enums import MarkRole
+from goals.models import GoalAdjustmentLog, LedgerEntry, LimitMark, Portfolio, User
+from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.snapshots import snapshot_goals
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.tests.schema import (
@@ -492,6 +493,13 @@ def live_through_everything(username):
         portfolio=portfolio, strategy_id=strategy_id, adjustment_id=decision.pk
     )
     snapshot_goals(as_of=ENTRY)
+    update_portfolio(
+        user=user,
+        portfolio_id=portfolio.pk,
+        now=ENTRY,
+        hard_drawdown_pct=Decimal(15),
+    )
+    LimitMark.objects.create(portfolio=portfolio, role=MarkRole.HIGH, at=ENTRY)
     return portfolio
 
 
@@ -524,6 +532,8 @@ def test_the_clean_up_leaves_no_row_of_a_test_user(cleaned, table):
         ("trades", 2),
         ("positions", 2),
         ("cash_flows", 2),
+        ("limit_changes", 4),
+        ("limit_marks", 2),
     ],
 )
 def test_the_clean_up_leaves_the_rows_of_others(cleaned, table, left):

@@ -1,6 +1,6 @@
 """Simulations and demos are deleted whole, and nothing else."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from django.test import Client
 from django.urls import reverse
 
 from goals.decisions.policies import PolicyName
-from goals.enums import GoalType, PortfolioKind
-from goals.models import Portfolio, User
+from goals.enums import DrawdownMode, GoalType, MarkRole, PortfolioKind
+from goals.models import LimitMark, Portfolio, User
+from goals.services.portfolios import update_portfolio
 from goals.tests.factories import PortfolioFactory, UserFactory
 from mastertrade.values.exceptions import NotFound, PortfolioIsLive
 from strategies.models import StrategyInstance
@@ -28,6 +29,7 @@ from trades.models import ReplayRun
 from trades.services import deleting
 from trades.services.deleting import delete_replay, delete_simulation
 from trades.services.replay import ReplayQuestion, run_replay
+from trades.tests.factories import book_profit
 from trades.tests.prices import wander
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -98,6 +100,26 @@ def test_either_half_takes_the_whole_replay_with_it():
         finished = replay(user)
         delete_simulation(user=user, portfolio_id=getattr(finished, half))
         assert everything() == before
+
+
+@pytest.mark.parametrize("kind", [PortfolioKind.SIMULATION, PortfolioKind.DEMO])
+def test_what_limits_were_judged_by_goes_with_the_portfolio(kind: PortfolioKind):
+    user = UserFactory()
+    before = everything()
+    portfolio = PortfolioFactory(user=user, kind=kind, day_starts_at=time(17))
+    update_portfolio(
+        user=user,
+        portfolio_id=portfolio.pk,
+        now=NOW,
+        drawdown_mode=DrawdownMode.STATIC,
+    )
+    LimitMark.objects.create(portfolio=portfolio, role=MarkRole.HIGH, at=NOW)
+    book_profit(portfolio, Decimal(-300), at=NOW)
+    assert portfolio.halts.exists()
+
+    delete_simulation(user=user, portfolio_id=portfolio.pk)
+    StrategyInstance.objects.filter(user=user).delete()
+    assert everything() == before
 
 
 def test_a_live_portfolio_is_never_deleted():
