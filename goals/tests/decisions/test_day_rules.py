@@ -101,7 +101,7 @@ def test_the_guard_blocks_and_says_until_when_and_what_goes_on() -> None:
 
 
 @pytest.mark.parametrize("limits", [{}, {"max_trades_per_day": 3}])
-def test_within_the_rules_the_factor_stays(limits: dict[str, int]) -> None:
+def test_within_the_rules_the_factor_stays(limits: dict[str, Any]) -> None:
     inputs = asking(risk(**limits))
     assert guard_day_rules(Decimal("1.3"), inputs).factor == Decimal("1.3")
 

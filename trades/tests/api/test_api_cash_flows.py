@@ -93,6 +93,7 @@ def test_a_deposit_next_to_a_losing_trade_does_not_keep_the_halt_away(case):
     case.flow(amount="1000", at=ago(7))
     assert case.portfolio["drawdown_pct"] == "19.000000"
     case.mark("99750", 6)
+    case.mark("99750", 5)  # confirms it
     portfolio = case.portfolio
     assert (portfolio["drawdown_pct"], portfolio["trading_state"]) == (
         "21.685083",

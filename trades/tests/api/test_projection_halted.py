@@ -50,7 +50,8 @@ def test_while_halted_the_probability_is_that_of_not_trading_and_says_why():
     call = f"POST /api/portfolios/{portfolio.pk}/resume/"
     assert answer["reason"] == (
         "trading is halted, and this is the probability without another trade. "
-        f"{who}, until it is resumed: on holiday. Resume it with {call}."
+        f"{who}, until it is resumed: on holiday. Entries stop; exits, stops and "
+        f"imports go on. Resume it with {call}."
     )
     resume(portfolio)
     assert ask(goal, **AS_OF) == before

@@ -30,6 +30,7 @@ def day(number: float) -> datetime:
 
 
 NOW = day(300)
+TEN_SECONDS = 10 / 86_400  # after which a mark confirms another
 
 
 @pytest.fixture
@@ -132,6 +133,7 @@ def test_a_deposit_next_to_a_losing_trade_does_not_keep_the_halt_away(portfolio)
     assert fresh(portfolio).drawdown_pct == 19
     marked(portfolio, 99750, 4)
     assert fresh(portfolio).drawdown_pct == Decimal("21.685083")
+    marked(portfolio, 99750, 4 + TEN_SECONDS)
     assert TradingHalt.objects.get().cause == "hard_drawdown"
 
 
@@ -176,6 +178,7 @@ def test_the_daily_loss_is_measured_over_a_flow_of_the_day(portfolio):
     marked(portfolio, 99700, 2.6)  # 0.95 x 4700 / 4950 = 0.902
     assert not TradingHalt.objects.exists()
     marked(portfolio, 99680, 2.7)  # 0.898
+    marked(portfolio, 99680, 2.7 + TEN_SECONDS)
     assert TradingHalt.objects.get().cause == "daily_loss"
 
 
