@@ -167,12 +167,15 @@ def is_at_floor(portfolio: Portfolio, now: datetime) -> bool:
     return min(closed, live) <= measure_floor(limits, reference)
 
 
-def reference_at(portfolio: Portfolio, at: datetime) -> FloorReference:
+def reference_at(
+    portfolio: Portfolio, at: datetime, limits: Limits | None = None
+) -> FloorReference:
     """The stored reference, raised by the trading days that ended since. Unsaved.
 
-    The newest entry and the newest mark must not be later than `at`.
+    The newest entry and the newest mark must not be later than `at`. By the limits of
+    now, or those that were in force until now.
     """
-    limits, reference = portfolio.limits, portfolio.floor_reference
+    limits, reference = limits or portfolio.limits, portfolio.floor_reference
     if limits.drawdown_mode is not DrawdownMode.END_OF_DAY:
         return reference
     day = portfolio.trading_day(at)

@@ -101,7 +101,9 @@ def write_change(
     times = (now, portfolio.last_entry_at, changed_at)
     at = max(one for one in times if one is not None)
     portfolio.limits_changed_at = at
-    if reference is not None:
+    if reference is None:
+        apply_reference(portfolio, reference_at(portfolio, at, before))
+    else:
         apply_reference(portfolio, replace(reference, set_at=at))
     return _write(portfolio, cause, portfolio.limits, at, now, by, reference, open_pnl)
 

@@ -18,6 +18,7 @@ from goals.models import (
 from goals.services.days import FIGURES
 from goals.services.figures import GOAL_FIGURES, LEDGER_FIGURES
 from goals.services.first_touch import load_reached
+from goals.services.floors import apply_reference, reference_at
 from goals.services.halts import follow_halts
 from goals.services.ledger import GoalMove
 from goals.services.limit_history import read_history
@@ -92,10 +93,13 @@ def _halt_drift(portfolio: Portfolio) -> Iterator[Drift]:
 
 def _limit_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
     """What the floor is measured from, and halts: made again, compared, and undone."""
+    times = portfolio.updated_at, portfolio.last_entry_at, portfolio.limits_changed_at
+    now = max(at for at in times if at is not None)
+    # A day that has ended may have raised the one and not yet the other.
+    apply_reference(portfolio, reference_at(portfolio, now))
     before = {name: getattr(portfolio, name) for name in REFERENCE}
     halts = _halts_of(portfolio)
     history = read_history(portfolio)
-    now = max(portfolio.last_entry_at or portfolio.updated_at, portfolio.updated_at)
     point = transaction.savepoint()
     restate_limits(
         portfolio,
@@ -107,6 +111,7 @@ def _limit_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
     )
     found = _halts_of(portfolio)
     transaction.savepoint_rollback(point)
+    apply_reference(portfolio, reference_at(portfolio, now))
     yield from _compare(portfolio.portfolio_id, "itself", before, portfolio)
     for halt in sorted(halts ^ found):
         is_stored = halt in halts

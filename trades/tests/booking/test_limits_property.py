@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -357,7 +357,7 @@ def assert_as_walked(portfolio: Portfolio, at: datetime, now: datetime) -> None:
 
 @pytest.mark.slow
 class AnyOrder(TestCase):
-    @settings(max_examples=8, deadline=None, phases=[Phase.generate])
+    @settings(max_examples=25, deadline=None)
     @given(
         limits=limit_settings,
         came=arrivals(),
