@@ -214,7 +214,9 @@ def _read_rows(
     part = None if first is None else portfolio.first_part(first)
     stored = days_since(portfolio, part)
     if until is not None:
-        stored = stored.filter(day__lte=portfolio.day_part(until).day)
+        last = portfolio.day_part(until)
+        stored = stored.filter(day__lte=last.day)
+        stored = stored.exclude(day=last.day, part__gt=last.part)
     if known and part is not None and known[0].day_part <= part:
         return [row for row in known if row.day_part >= part]
     return list(stored.order_by("day", "part"))

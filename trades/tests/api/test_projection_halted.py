@@ -8,7 +8,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from goals.decisions.policies import PolicyName
+from goals.enums import AfterAchieved
 from goals.models import FinancialGoal, Portfolio
+from goals.projection.goal_projection import growth, project_goal
+from goals.projection.policy_functions import GoalPolicy
 from goals.services.portfolios import update_portfolio
 from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import GoalFactory, PortfolioFactory
@@ -177,3 +181,47 @@ def test_with_a_quarter_of_a_trade_left_the_goal_may_still_be_reached(policy: st
     assert answer["unreachable"] is False
     assert 0 < Decimal(answer["probability"]) <= Decimal(answer["trades_left"])
     assert (answer["fan"], answer["suggestions"]["target_value"]) == ([], None)
+
+
+def test_the_stop_is_the_floor_in_force_now_not_one_below_the_goals_start():
+    """18 % below the peak, 2.4 % are left to the floor, wherever the goal began."""
+    portfolio = PortfolioFactory()
+    for number in range(40):
+        at = BEGIN + timedelta(hours=6 * number)
+        amount = Decimal(-10) if number % 5 in {1, 3} else Decimal("7.5")
+        book_profit(portfolio, amount, at=at)
+    risen = Portfolio.objects.get(pk=portfolio.pk)
+    left = risen.peak_unit_value * risen.units * Decimal("0.82")
+    book_profit(portfolio, left - risen.equity, at=NOW - timedelta(hours=3))
+    goal = GoalFactory(
+        portfolio=portfolio,
+        start_date=NOW.date(),
+        target_date=NOW.date() + timedelta(days=20),
+        target_value=Decimal(5),
+        policy="constant",
+        as_of=NOW,
+    )
+    found = project(goal, NOW)
+    fresh = Portfolio.objects.get(pk=portfolio.pk)
+    assert fresh.drawdown_pct == 18
+    left = 1 - Decimal(80) / 82  # of what is there now
+    assert found.path is not None
+    assert found.edge is not None
+    assert found.trades_left is not None
+
+    def chance(stop: Decimal) -> Decimal | None:
+        policy = GoalPolicy(
+            policy=PolicyName.CONSTANT,
+            path=found.path,
+            min_factor=goal.min_factor,
+            max_factor=goal.max_factor,
+            after_achieved=AfterAchieved.PROTECT,
+            edge=growth(found.edge.shrunk_mean),
+            cap=Decimal(1) if found.edge.bounds.lower <= 0 else None,
+        )
+        asked = {"trades_left": found.trades_left, "stop_loss": float(stop)}
+        return project_goal(found.edge, policy, **asked).probability
+
+    assert found.probability == chance(round(left, 6))
+    below_start = chance(Decimal("0.2"))
+    assert found.probability < below_start - Decimal("0.05")
