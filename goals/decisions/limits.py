@@ -135,11 +135,13 @@ def value_of_units(floor_in: FloorIn, account: Account, unit_value: Decimal) -> 
 
 
 def first_reference(
-    floor_in: FloorIn, account: Account, at: datetime | None
+    limits: Limits, account: Account, at: datetime | None
 ) -> FloorReference:
     """The reference of a run of units that begins with this account."""
+    floor_in = limits.floor_in
     start = ONE if floor_in is FloorIn.UNITS else closed_value(floor_in, account)
-    return FloorReference(set_at=at, start=start, peak=start, run=account.run)
+    reference = FloorReference(set_at=at, start=start, peak=start, run=account.run)
+    return raise_peak(limits, reference, start)
 
 
 def money_per_value(floor_in: FloorIn, account: Account) -> Decimal:
@@ -197,7 +199,7 @@ def follow_entry(
     in_units = limits.floor_in is FloorIn.UNITS
     is_first = not in_units and not is_close and reference.start == 0
     if account.run != before.run or is_first:
-        return first_reference(limits.floor_in, account, at)
+        return first_reference(limits, account, at)
     is_raising = is_close or (in_units and account.unit_value != before.unit_value)
     if not is_raising or limits.drawdown_mode not in RAISED_BY_CLOSES:
         return reference

@@ -79,6 +79,14 @@ FROM portfolios p, walk_ledger(
 WHERE p.portfolio_id = %(portfolio_id)s AND d.portfolio_id = p.portfolio_id
   AND d.day = w.day
 """
+CHANGED = """
+UPDATE portfolios p
+SET limits_changed_at = greatest(
+    (SELECT max(effective_at) FROM limit_changes c
+     WHERE c.portfolio_id = p.portfolio_id),
+    (SELECT max(resumed_at) FROM trading_halts h
+     WHERE h.portfolio_id = p.portfolio_id))
+"""
 BOUNDS = """
 SELECT p.portfolio_id, p.time_zone, min(d.day), max(d.day)
 FROM portfolios p JOIN ledger_days d USING (portfolio_id)
@@ -108,6 +116,12 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name="portfolio",
+            name="limits_changed_at",
+            field=models.DateTimeField(editable=False, null=True),
+        ),
+        migrations.RunSQL(CHANGED, migrations.RunSQL.noop),
         migrations.AddField(
             model_name="portfolio",
             name="pending_high_at",

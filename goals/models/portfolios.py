@@ -171,6 +171,8 @@ class Portfolio(models.Model):
         default=Decimal(1), db_default=Decimal(1), editable=False
     )
     floor_locked = models.BooleanField(default=False, db_default=False, editable=False)
+    # The newest dated change, or resume: what is booked before it is judged again.
+    limits_changed_at = models.DateTimeField(null=True, editable=False)
     # The newest mark above the peak, while no second one has confirmed it.
     pending_high_at = models.DateTimeField(null=True, editable=False)
     pending_high_pnl = columns.money(null=True, editable=False)

@@ -19,6 +19,24 @@ from goals.services.floors import apply_reference, reference_at
 from goals.services.limit_marks import keep_mark
 
 
+def changes_limits(
+    portfolio: Portfolio, effective_at: datetime, recorded_at: datetime
+) -> bool:
+    """Whether limits were judged by later times without an entry of `effective_at`.
+
+    By a change or a resume, a live high, or because its trading day is over.
+    """
+    limits, changed_at = portfolio.limits, portfolio.limits_changed_at
+    if changed_at is not None and effective_at <= changed_at:
+        return True
+    marked_at = portfolio.marked_at
+    if limits.drawdown_mode is DrawdownMode.TRAILING and marked_at is not None:
+        return effective_at < marked_at
+    if limits.daily_loss_limit_pct is None:
+        return False
+    return portfolio.trading_day(effective_at) < portfolio.trading_day(recorded_at)
+
+
 def follow_booking(
     portfolio: Portfolio,
     before: Account,

@@ -17,7 +17,7 @@ from goals.decisions.progress import (
 from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, Portfolio
 from goals.services.figures import HistoryRow, write_figures
-from goals.services.floor_raising import follow_booking
+from goals.services.floor_raising import changes_limits, follow_booking
 from goals.services.floors import reference_at
 from mastertrade.db.raw_sql import columns_of, load
 from mastertrade.values.money import EXACT, HUNDRED
@@ -84,10 +84,13 @@ def append_entry(
     `portfolio` must be locked by the caller, in whose transaction this runs and who
     has written the trade or the cash flow. The cost does not depend on how many
     entries there are. An entry that is before others needs a rebuild instead, and
-    so does one that a period behind it was judged without: None, and nothing is done.
+    so does one that a period, or limits, behind it were judged without: None, and
+    nothing is done.
     `reason` goes to the history of goals whose period is over.
     """
     if is_late(portfolio, effective_at):
+        return None
+    if changes_limits(portfolio, effective_at, recorded_at):
         return None
     goals = load(FinancialGoal, LOCK_GOALS, [portfolio.portfolio_id, effective_at])
     if any(_is_judged_without(goal, effective_at) for goal in goals):

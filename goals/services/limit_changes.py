@@ -31,7 +31,13 @@ from mastertrade.values.jsonable import to_plain
 from mastertrade.values.money import ZERO
 
 # Columns of a portfolio that say what its floor is measured from.
-REFERENCE = ("floor_set_at", "floor_start_value", "floor_peak_value", "floor_locked")
+REFERENCE = (
+    "floor_set_at",
+    "floor_start_value",
+    "floor_peak_value",
+    "floor_locked",
+    "limits_changed_at",
+)
 
 
 def present_reference(figures: FiguresAt, limits: Limits) -> FloorReference:
@@ -94,6 +100,7 @@ def write_change(
     changed_at = None if newest is None else newest.effective_at
     times = (now, portfolio.last_entry_at, changed_at)
     at = max(one for one in times if one is not None)
+    portfolio.limits_changed_at = at
     if reference is not None:
         apply_reference(portfolio, replace(reference, set_at=at))
     return _write(portfolio, cause, portfolio.limits, at, now, by, reference, open_pnl)
@@ -109,7 +116,7 @@ def write_opening(
     if portfolio.limit_changes.filter(cause=LimitCause.OPENING).exists():
         return
     opened = open_account(portfolio.opening_balance)
-    opening = reference or first_reference(limits.floor_in, opened, None)
+    opening = reference or first_reference(limits, opened, None)
     made_at, owner = portfolio.created_at, portfolio.user_id
     _write(portfolio, LimitCause.OPENING, limits, None, made_at, by or owner, opening)
 

@@ -90,7 +90,7 @@ def read_history(portfolio: Portfolio, until: datetime | None = None) -> LimitHi
     if opening is None:
         opened = open_account(portfolio.opening_balance)
         limits = portfolio.limits
-        reference = first_reference(limits.floor_in, opened, None)
+        reference = first_reference(limits, opened, None)
         opening = Changed(portfolio.created_at, 0, limits, reference)
     return LimitHistory(opening, changes)
 
@@ -134,12 +134,14 @@ def walk_limits(
 
     `since` None begins with the very first entry; nothing later than `until` is looked
     at. With `finds` the breaches of that trading day and later are found. `days` are
-    the ledger's newest rows where they are known. A constant number of statements, and
+    the ledger's newest rows where they are known, all without `since`. A constant number of statements, and
     one for all days that must be walked entry by entry, a few times at most.
     """
     judged = None if since is None else portfolio.trading_day(since)
     begin = _begin(portfolio, history, judged)
-    rows = _read_rows(portfolio, begin.day, until, days)
+    rows = list(days)
+    if since is not None or not days:
+        rows = _read_rows(portfolio, begin.day, until, days)
     events = _Events(portfolio, history, begin, until, finds=finds)
     trading_days = _trading_days(portfolio, rows, events, until)
     finds_from = portfolio.day_start(judged) if judged else EARLIEST
@@ -206,14 +208,14 @@ def _read_rows(
 ) -> list[LedgerDay]:
     """The ledger's rows from a trading day on (None: all), in order.
 
-    `known` end with the newest; they are all there are where the first one is asked.
+    `known` are the newest ones.
     """
     part = None if first is None else portfolio.first_part(first)
     stored = days_since(portfolio, part)
     if until is not None:
         stored = stored.filter(day__lte=portfolio.day_part(until).day)
-    if known and (part is None or known[0].day_part <= part):
-        return [row for row in known if part is None or row.day_part >= part]
+    if known and part is not None and known[0].day_part <= part:
+        return [row for row in known if row.day_part >= part]
     return list(stored.order_by("day", "part"))
 
 

@@ -104,7 +104,9 @@ def resume_trading(
         )
     for halt in halts:
         _end(halt, portfolio, now, reason, by or user.username)
-    portfolio.last_halted_at = now  # the day is measured from here
+    # The day is measured from here.
+    portfolio.last_halted_at = portfolio.limits_changed_at = now
+    portfolio.save(update_fields=["limits_changed_at"])
     follow_halts(portfolio, now)
     return portfolio
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from goals.models import CashFlow, LedgerEntry
+from goals.models.portfolios import LIMIT_KINDS
 from tests.http import (
     Trader,
     ago,
@@ -50,6 +51,7 @@ def test_a_portfolio_is_answered_with_the_contracts_names(newcomer: Trader) -> N
     for name in ("created_at", "updated_at"):
         assert answer.pop(name).endswith("Z")
     assert answer.pop("portfolio_id") > 0
+    assert set(answer.pop("limits")) >= {*LIMIT_KINDS, "floors", "day"}
     assert answer == {
         "user_id": newcomer.user.username,
         "kind": "live",
@@ -98,6 +100,7 @@ def test_a_portfolio_reads_as_it_was_answered(newcomer: Trader) -> None:
     opened = open_portfolio(newcomer)
     path = f"/api/portfolios/{opened['portfolio_id']}/"
     assert newcomer.get(path) == opened
+    opened.pop("limits")  # a list does not read the floors of each
     assert newcomer.get("/api/portfolios/", name="stocks")["results"] == [opened]
 
 
@@ -334,6 +337,7 @@ def test_portfolios_are_filtered_by_their_limits(newcomer: Trader) -> None:
         "edge_guard": "strict",
     }
     opened = open_portfolio(newcomer, **fields)
+    opened.pop("limits")
     for name, value in fields.items():
         found = newcomer.get("/api/portfolios/", **{name: value})["results"]
         assert found == [opened], name

@@ -1,0 +1,387 @@
+"""Floors, days and halts after any order of arrival are those of a plain walk."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from goals.decisions.limits import Limits
+from goals.enums import (
+    DailyLossAnchor,
+    DailyLossOf,
+    DailyOnBreach,
+    DrawdownMode,
+    DrawdownOf,
+    FloorIn,
+    HaltCause,
+    MarkRole,
+    OnBreach,
+    ValuedBy,
+)
+from goals.models import LedgerEntry, LimitChange, LimitMark, Portfolio, TradingHalt
+from goals.services.floors import read_floors
+from goals.services.portfolios import record_cash_flow, update_portfolio
+from goals.services.resuming import resume_trading
+from goals.services.risk_state import read_figures
+from goals.tests.factories import PortfolioFactory
+from mastertrade.values.exceptions import InsufficientEquity, TradingNotHalted
+from mastertrade.values.jsonable import from_plain
+from trades.booking.close import close_trade
+from trades.booking.reconcile import find_drift, mend_drift
+from trades.booking.void import void_trade
+from trades.tests.factories import TradeFactory
+
+BEGIN = datetime(2026, 3, 6, tzinfo=UTC)  # clocks change in New York on the 8th
+END = BEGIN + timedelta(days=9)
+HOUR = timedelta(hours=1)
+OPENING = Decimal(1000)
+PLACES = Decimal(1).scaleb(-18)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A booking of `at`, or a change or a resume, that comes `later`."""
+
+    what: str
+    at: datetime
+    amount: int
+    later: timedelta
+    limits: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def arrives_at(self) -> datetime:
+        return min(self.at + self.later, END - timedelta(minutes=1))
+
+
+percents = st.sampled_from([Decimal(5), Decimal(10), Decimal(20)])
+changes = st.one_of(
+    st.builds(lambda pct: {"hard_drawdown_pct": pct}, percents),
+    st.builds(lambda pct: {"daily_loss_limit_pct": pct}, percents),
+    st.builds(lambda mode: {"drawdown_mode": mode}, st.sampled_from(DrawdownMode)),
+)
+
+
+def arrivals() -> st.SearchStrategy[list[Arrival]]:
+    one = st.builds(
+        lambda hours, minute, what, amount, late, limits: Arrival(
+            what,
+            BEGIN + hours * HOUR + timedelta(minutes=minute),
+            amount,
+            late * HOUR,
+            limits if what == "change" else {},
+        ),
+        st.integers(1, 8 * 24),
+        st.integers(0, 50),
+        st.sampled_from([*["trade"] * 6, "void", "flow", "resume", "change"]),
+        st.integers(-90, 90).filter(bool),
+        st.sampled_from([0, 0, 0, 5, 30, 100]),
+        changes,
+    )
+    return st.lists(
+        one, min_size=2, max_size=9, unique_by=(lambda a: a.at, lambda a: a.arrives_at)
+    )
+
+
+limit_settings = st.fixed_dictionaries(
+    {
+        "drawdown_mode": st.sampled_from(DrawdownMode),
+        "end_of_day_of": st.sampled_from(ValuedBy),
+        "hard_drawdown_pct": percents,
+        "soft_drawdown_pct": st.just(Decimal(5)),
+        "drawdown_of": st.sampled_from(DrawdownOf),
+        "floor_in": st.sampled_from(FloorIn),
+        "drawdown_locks_at": st.sampled_from(
+            [None, Decimal("0.95"), Decimal(1), Decimal("1.02")]
+        ),
+        "daily_loss_limit_pct": st.sampled_from([None, Decimal(3), Decimal(8)]),
+        "daily_loss_of": st.sampled_from(DailyLossOf),
+        "daily_loss_anchor": st.sampled_from(DailyLossAnchor),
+        "day_starts_at": st.sampled_from([time.min, time(17)]),
+        "on_breach": st.sampled_from(OnBreach),
+        "daily_on_breach": st.sampled_from(DailyOnBreach),
+    }
+)
+
+
+def round_half_even(value: Decimal) -> Decimal:
+    return value.quantize(PLACES)
+
+
+@dataclass
+class PlainWalk:
+    """Entry by entry; accounts are floats of nothing: exact decimals of the rules."""
+
+    portfolio: Portfolio
+    limits: Limits
+    start: Decimal
+    peak: Decimal
+    locked: bool = False
+    set_at: datetime | None = None
+    equity: Decimal = OPENING
+    units: Decimal = OPENING
+    began_at: datetime = BEGIN
+    anchor: Decimal = Decimal(1)
+    high: Decimal = Decimal(1)
+    halted: bool = False
+    day_halted: bool = False
+    waits: bool = False
+    halts: set[tuple[str, datetime, datetime | None]] = field(default_factory=set)
+
+    def value(self) -> Decimal:
+        in_units = self.limits.floor_in is FloorIn.UNITS
+        return round_half_even(self.equity / self.units if in_units else self.equity)
+
+    def floor(self) -> Decimal:
+        limits = self.limits
+        base = self.peak if limits.drawdown_of is DrawdownOf.PEAK else self.start
+        floor = round_half_even(self.peak - base * limits.hard_drawdown_pct / 100)
+        lock = self.lock()
+        if lock is None:
+            return floor
+        return lock if self.locked else min(floor, lock)
+
+    def lock(self) -> Decimal | None:
+        at = self.limits.drawdown_locks_at
+        return None if at is None else round_half_even(self.start * at)
+
+    def daily_floor(self) -> Decimal | None:
+        limits = self.limits
+        if limits.daily_loss_limit_pct is None:
+            return None
+        of_start = limits.daily_loss_of is DailyLossOf.START
+        base = self.start if of_start else self.anchor
+        return round_half_even(self.anchor - base * limits.daily_loss_limit_pct / 100)
+
+    def raise_to(self, value: Decimal) -> None:
+        if self.limits.drawdown_mode is DrawdownMode.STATIC:
+            return
+        self.peak = max(self.peak, value)
+        lock = self.lock()
+        if lock is not None and not self.locked:
+            self.locked, was = False, self.locked
+            base = self.limits.drawdown_of is DrawdownOf.PEAK
+            base_value = self.peak if base else self.start
+            share = self.limits.hard_drawdown_pct / 100
+            self.locked = was or round_half_even(self.peak - base_value * share) >= lock
+
+    def test(self, at: datetime) -> None:
+        value, daily = self.value(), self.daily_floor()
+        if value <= self.floor() and not self.halted:
+            self.halted = True
+            self.halts.add((HaltCause.HARD_DRAWDOWN, at, None))
+        if daily is not None and value <= daily and not self.day_halted:
+            self.day_halted = True
+            self.waits = self.limits.daily_on_breach is DailyOnBreach.FAIL
+            ends = None if self.waits else self.day_end()
+            self.halts.add((HaltCause.DAILY_LOSS, at, ends))
+
+    def day_end(self) -> datetime:
+        day = self.portfolio.trading_day(self.began_at)
+        return self.portfolio.day_start(day + timedelta(days=1))
+
+    def pass_days(self, at: datetime) -> None:
+        while True:
+            self.begin_day() if self.day_end() <= at else None
+            if self.day_end() > at:
+                return
+
+    def begin_day(self) -> None:
+        self.began_at = self.day_end()
+        is_older = self.set_at is None or self.set_at < self.began_at
+        if self.limits.drawdown_mode is DrawdownMode.END_OF_DAY and is_older:
+            self.raise_to(self.value())
+        self.anchor = self.high = self.value()
+        self.day_halted = self.day_halted and self.waits
+
+    def book(self, entry: LedgerEntry) -> None:
+        value_before = self.value()
+        if entry.kind == "cash_flow":
+            unit_value = round_half_even(self.equity / self.units)
+            self.units += round_half_even(entry.amount / unit_value)
+        self.equity += entry.amount
+        is_close = entry.kind == "trade"
+        raised_by = (DrawdownMode.TRAILING, DrawdownMode.TRAILING_CLOSED)
+        if is_close and self.limits.drawdown_mode in raised_by:
+            self.raise_to(self.value())
+        if is_close:
+            self.high = max(self.high, self.value())
+        assert (
+            is_close
+            or self.limits.floor_in is FloorIn.MONEY
+            or (abs(self.value() - value_before) < Decimal("1e-9"))
+        )
+        self.test(entry.effective_at)
+
+    def change(self, row: LimitChange) -> None:
+        self.limits = from_plain(Limits, row.settings)
+        if row.start_value is not None:
+            self.set_at, self.locked = row.effective_at, False
+            self.start = self.peak = self.value()
+            self.raise_to(self.peak)
+        self.test(row.effective_at)
+
+    def resume(self) -> None:
+        self.halted = self.day_halted = self.waits = False
+        unit_value = round_half_even(self.equity / self.units)
+        in_units = self.limits.floor_in is FloorIn.UNITS
+        self.anchor = self.high = unit_value if in_units else self.value()
+
+
+def walk_plainly(portfolio: Portfolio, until: datetime) -> PlainWalk:
+    rows = list(portfolio.limit_changes.order_by("effective_at", "limit_change_id"))
+    opening = next((row for row in rows if row.effective_at is None), None)
+    limits = portfolio.limits
+    if opening is not None:
+        limits = from_plain(Limits, opening.settings)
+    start = Decimal(1) if limits.floor_in is FloorIn.UNITS else OPENING
+    limits = replace(limits, day_starts_at=portfolio.day_starts_at)
+    walk = PlainWalk(portfolio, limits, start, start, anchor=start, high=start)
+    walk.began_at = portfolio.day_start(portfolio.trading_day(BEGIN))
+    walk.raise_to(start)
+    events: list[tuple[datetime, int, Any]] = [
+        (entry.effective_at, 0, entry)
+        for entry in LedgerEntry.objects.filter(portfolio=portfolio)
+    ]
+    events += [
+        (mark.at, 1, mark)
+        for mark in LimitMark.objects.filter(portfolio=portfolio, role=MarkRole.HIGH)
+    ]
+    resumes = portfolio.halts.exclude(resumed_at=None).values_list("resumed_at")
+    events += [(at, 2, None) for (at,) in resumes.distinct()]
+    events += [(row.effective_at, 3, row) for row in rows if row.effective_at]
+    for at, order, event in sorted(events, key=lambda one: one[:2]):
+        if at > until:
+            break
+        walk.pass_days(at)
+        match order:
+            case 0:
+                walk.book(event)
+            case 1:
+                if walk.limits.drawdown_mode is DrawdownMode.TRAILING:
+                    live = walk.equity + event.open_pnl
+                    in_units = walk.limits.floor_in is FloorIn.UNITS
+                    divisor = walk.units if in_units else Decimal(1)
+                    walk.raise_to(round_half_even(live / divisor))
+            case 2:
+                walk.resume()
+            case 3:
+                walk.change(event)
+    walk.pass_days(until)
+    return walk
+
+
+def arrive(portfolio: Portfolio, one: Arrival, trades: list[Any]) -> None:
+    now = one.arrives_at
+    of = {"user": portfolio.user, "portfolio_id": portfolio.pk, "now": now}
+    match one.what:
+        case "trade":
+            fresh = Portfolio.objects.get(pk=portfolio.pk)
+            trade = TradeFactory(
+                portfolio=fresh,
+                quantity=Decimal(1),
+                entry_price=Decimal(100000),
+                entry_time=one.at,
+                now=now,
+                override=True,
+            )
+            closed = close_trade(
+                user=portfolio.user,
+                trade_id=trade.trade_id,
+                exit_price=Decimal(100000 + one.amount),
+                exit_time=one.at,
+                now=now,
+            )
+            trades.append(closed.trade)
+        case "void" if trades:
+            gone = trades.pop(abs(one.amount) % len(trades))
+            void_trade(
+                user=portfolio.user, trade_id=gone.pk, reason="mistaken", now=now
+            )
+        case "flow":
+            try:
+                record_cash_flow(
+                    user=portfolio.user,
+                    portfolio=portfolio.pk,
+                    amount=Decimal(one.amount),
+                    at=one.at,
+                    now=now,
+                )
+            except InsufficientEquity:
+                return
+        case "resume":
+            given = "present"
+            try:
+                resume_trading(**of, floor_reference=given)
+            except TradingNotHalted:
+                return
+        case "change":
+            update_portfolio(**of, **one.limits)
+
+
+def halts_of(portfolio: Portfolio) -> set[tuple[str, datetime, datetime | None]]:
+    stored = TradingHalt.objects.filter(portfolio=portfolio, withdrawn_at=None)
+    return set(stored.values_list("cause", "halted_at", "halted_until"))
+
+
+def assert_as_walked(portfolio: Portfolio, at: datetime, now: datetime) -> None:
+    walk = walk_plainly(portfolio, at)
+    fresh = Portfolio.objects.get(pk=portfolio.pk)
+    state = read_floors(read_figures(fresh, at), now, with_day=True)
+    assert state.day is not None
+    shown = (
+        state.reference.start,
+        state.reference.peak,
+        state.reference.locked,
+        state.floors.hard,
+        state.floors.daily,
+        state.day.began_at,
+        state.day.anchor_closed,
+        state.day.high_closed,
+    )
+    assert shown == (
+        walk.start,
+        walk.peak,
+        walk.locked,
+        walk.floor(),
+        walk.daily_floor(),
+        walk.began_at,
+        walk.anchor,
+        walk.high,
+    ), at
+
+
+@pytest.mark.slow
+class AnyOrder(TestCase):
+    @settings(max_examples=8, deadline=None, phases=[Phase.generate])
+    @given(
+        limits=limit_settings,
+        came=arrivals(),
+        zone=st.sampled_from(["UTC", "America/New_York"]),
+        highs=st.lists(st.integers(1, 60), max_size=2, unique=True),
+    )
+    def test_floors_days_and_halts_are_those_of_a_plain_walk(
+        self, limits: Any, came: list[Arrival], zone: str, highs: list[int]
+    ) -> None:
+        portfolio = PortfolioFactory(time_zone=zone, now=BEGIN, **limits)
+        for high in highs:
+            at = BEGIN + 3 * high * HOUR + timedelta(minutes=55)
+            LimitMark.objects.create(
+                portfolio=portfolio, role=MarkRole.HIGH, at=at, open_pnl=Decimal(high)
+            )
+        trades: list[Any] = []
+        for one in sorted(came, key=lambda one: one.arrives_at):
+            arrive(portfolio, one, trades)
+        if highs:  # stored by hand: nothing has followed them yet
+            mend_drift(portfolio.pk, END)
+        drift = "; ".join(map(str, find_drift([portfolio.pk])))
+        assert not drift
+        walk = walk_plainly(portfolio, END)
+        assert halts_of(portfolio) == walk.halts
+        for hours in (20, 47, 73, 101, 150):
+            assert_as_walked(portfolio, BEGIN + hours * HOUR, END)
+        assert_as_walked(portfolio, END, END)
