@@ -134,8 +134,9 @@ def walk_limits(
 
     `since` None begins with the very first entry; nothing later than `until` is looked
     at. With `finds` the breaches of that trading day and later are found. `days` are
-    the ledger's newest rows where they are known, all without `since`. A constant number of statements, and
-    one for all days that must be walked entry by entry, a few times at most.
+    the ledger's newest rows where they are known, all without `since`. A constant
+    number of statements, and one for all days that must be walked entry by entry, a few
+    times at most.
     """
     judged = None if since is None else portfolio.trading_day(since)
     begin = _begin(portfolio, history, judged)
