@@ -103,10 +103,17 @@ def _halt_on_breach(
 def _breaches_of(
     figures: FiguresAt, risk_state: RiskState, at: datetime
 ) -> list[Breach]:
-    """The limits reached by the figures, dated `at`; by the limits of now."""
-    portfolio = figures.portfolio
+    """The limits reached by the figures, dated `at`; by the limits of now.
+
+    What is reached for the day was not reached before the day began.
+    """
+    portfolio, day = figures.portfolio, risk_state.day
     ends_at = _day_ends_at(portfolio, figures.at)
-    return list(find_breaches(portfolio.limits, risk_state, at, ends_at))
+    in_day = at if day is None else max(at, day.began_at)
+    return [
+        one if one.cause is HaltCause.HARD_DRAWDOWN else replace(one, at=in_day)
+        for one in find_breaches(portfolio.limits, risk_state, at, ends_at)
+    ]
 
 
 def _day_ends_at(portfolio: Portfolio, at: datetime) -> datetime:

@@ -16,6 +16,7 @@ from goals.models import (
     TradingHalt,
 )
 from goals.services.days import FIGURES
+from goals.services.failing import failing_halts, find_failing
 from goals.services.figures import GOAL_FIGURES, LEDGER_FIGURES
 from goals.services.first_touch import load_reached
 from goals.services.floors import apply_reference, reference_at
@@ -162,8 +163,11 @@ def _day_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
 
 def _goal_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
     reached = load_reached(portfolio, rebuilt.goals, None)
+    halts = failing_halts(portfolio, None) if portfolio.last_halted_at else []
     for goal in rebuilt.goals:
-        before = {name: getattr(goal, name) for name in GOAL_FIGURES}
+        before = {name: getattr(goal, name) for name in (*GOAL_FIGURES, "failed_at")}
+        failing = find_failing(goal, portfolio, halts)
+        goal.failed_at = None if failing is None else failing.halted_at
         measure_again(goal, portfolio, rebuilt, reached)
         yield from _compare(
             portfolio.portfolio_id, f"goal {goal.goal_id}", before, goal

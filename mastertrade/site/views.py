@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from goals.admin import figures
-from goals.admin.halts import past_halt_words
+from goals.admin.halts import past_halt_words, waiting_words
 from goals.enums import GoalStatus, Health, PortfolioKind, TradingState
 from goals.models import (
     FinancialGoal,
@@ -69,6 +69,7 @@ class PortfolioCard:
     drawdown: SafeString
     trading: SafeString
     halts: tuple[TradingHalt, ...]
+    waiting: str
     lack: DomainError | None
 
 
@@ -266,6 +267,7 @@ def _show_portfolio(portfolio: Portfolio) -> PortfolioCard:
         drawdown=figures.percent(portfolio.drawdown_pct),
         trading=figures.badge(TradingState.HALTED if halts else TradingState.ACTIVE),
         halts=tuple(halts),
+        waiting=waiting_words(portfolio),
         lack=find_lack_of_money(portfolio),
     )
 
