@@ -222,51 +222,78 @@ def health_for(
 
 
 def status_after(
-    status: GoalStatus, *, was_achieved: bool, progress_pct: Decimal
+    status: GoalStatus,
+    *,
+    was_achieved: bool,
+    progress_pct: Decimal,
+    conditions_hold: bool = True,
 ) -> tuple[GoalStatus, bool]:
     """The status after a measurement, and whether the goal was ever achieved.
 
-    An active goal is achieved the first time its progress reaches 100 and stays so;
+    An active goal is achieved the first time its progress reaches 100 and its
+    conditions hold, and stays so;
     a paused one remembers it, and shows it when it is resumed or its period ends. A
-    missed one turns achieved when a trade of its period is booked after its end.
+    missed one turns achieved when a trade of its period is booked after its end. A
+    failed one stays failed.
     """
-    achieved = was_achieved or band_for(progress_pct) is ProgressBand.ACHIEVED
+    at_target = band_for(progress_pct) is ProgressBand.ACHIEVED
+    achieved = was_achieved or (at_target and conditions_hold)
     if achieved and status in {GoalStatus.ACTIVE, GoalStatus.MISSED}:
         return GoalStatus.ACHIEVED, True
     return status, achieved
 
 
-def status_rebuilt(status: GoalStatus, *, achieved: bool, ended: bool) -> GoalStatus:
+def stands_failed(failed_at: datetime | None, achieved_at: datetime | None) -> bool:
+    """Whether a limit that fails was breached before the goal was achieved."""
+    return failed_at is not None and (achieved_at is None or failed_at < achieved_at)
+
+
+def status_rebuilt(
+    status: GoalStatus, *, achieved: bool, ended: bool, failed: bool = False
+) -> GoalStatus:
     """The status that the ledger as it is now gives, whatever it was before.
 
     What the user decided stays: a cancelled or a paused goal is neither judged anew.
+    `failed` as `stands_failed` says, here and below.
     """
     if status in {GoalStatus.CANCELLED, GoalStatus.PAUSED}:
         return status
+    if failed:
+        return GoalStatus.FAILED
     if achieved:
         return GoalStatus.ACHIEVED
     return GoalStatus.MISSED if ended else GoalStatus.ACTIVE
 
 
-def status_at_end(status: GoalStatus, *, was_achieved: bool) -> GoalStatus:
+def status_at_end(
+    status: GoalStatus, *, was_achieved: bool, failed: bool = False
+) -> GoalStatus:
     """The status once the period is over."""
     if status is GoalStatus.CANCELLED:
         return status
+    if failed:
+        return GoalStatus.FAILED
     return GoalStatus.ACHIEVED if was_achieved else GoalStatus.MISSED
 
 
 def status_by_clock(
-    status: GoalStatus, *, reached: bool, ended: bool, over: bool
+    status: GoalStatus,
+    *,
+    reached: bool,
+    ended: bool,
+    over: bool,
+    failed: bool = False,
 ) -> GoalStatus:
     """What the roll-over makes of the status, before it has come by.
 
-    `reached`: achieved, or at 100 % in a period that has begun. `ended`: it was rolled
+    `reached`: achieved, or at 100 % in a period that has begun, no condition being
+    open. `ended`: it was rolled
     over already; `over`: its period is over.
     """
     if ended or status is GoalStatus.CANCELLED:
         return status
     if over:
-        return status_at_end(status, was_achieved=reached)
+        return status_at_end(status, was_achieved=reached, failed=failed)
     if reached and status is GoalStatus.ACTIVE:
         return GoalStatus.ACHIEVED
     return status

@@ -17,6 +17,11 @@ from goals.decisions.periods import local_date, local_day, local_midnight
 from goals.decisions.progress import GoalProgress, PortfolioFigures, status_rebuilt
 from goals.enums import GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, LedgerDay, Portfolio
+from goals.services.conditions import (
+    best_day_of,
+    count_trading_days,
+    profits_of_days,
+)
 from goals.services.days import days_between, last_day_before, roll_ledger, save_days
 from goals.services.figures import HistoryRow, write_figures
 from goals.services.first_touch import Reached, has_begun, load_reached
@@ -112,6 +117,7 @@ def rebuild_ledger(
             )
             portfolio.keep_midnight(was, is_now)
     moves, rows = [], []
+    count_trading_days(portfolio, rebuilt.goals, now)
     reached = load_reached(portfolio, rebuilt.goals, rebuilt.first_day)
     for goal in rebuilt.goals:
         shown_before = _DayByDay(goal, rebuilt.old)
@@ -192,13 +198,17 @@ def measure_again(
     if has_begun(goal, portfolio) or is_value:
         after = measure_by(goal, _newest_reading(goal, portfolio, rebuilt))
     goal.current_value, goal.progress_pct = after.current_value, after.progress_pct
+    if goal.best_day_max_pct is not None:
+        own = reached.days_of(goal, rebuilt.new.days)
+        goal.best_day = best_day_of(goal, profits_of_days(goal, portfolio, own))
     # What a portfolio was worth with open positions is not in the ledger.
-    if not (is_value and rebuilt.is_unchanged):
+    if goal.has_conditions or not (is_value and rebuilt.is_unchanged):
         goal.achieved_at = reached.find(goal, portfolio, rebuilt.new.days)
     goal.status = status_rebuilt(
         status_before,
         achieved=goal.achieved_at is not None,
         ended=goal.ended_at is not None,
+        failed=goal.stands_failed,
     )
     return GoalMove(goal, before, after, status_before)
 

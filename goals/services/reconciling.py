@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Max
+
 from goals.enums import TradingState
 from goals.models import (
     CarriedProfit,
     CashFlow,
     FinancialGoal,
     Portfolio,
+    TradeEntry,
     TradingHalt,
 )
+from goals.services.conditions import count_trading_days
 from goals.services.days import FIGURES
 from goals.services.figures import GOAL_FIGURES, LEDGER_FIGURES
 from goals.services.first_touch import load_reached
@@ -122,8 +126,13 @@ def _day_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
 
 def _goal_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
     reached = load_reached(portfolio, rebuilt.goals, None)
-    for goal in rebuilt.goals:
-        before = {name: getattr(goal, name) for name in GOAL_FIGURES}
+    stored = [
+        {name: getattr(goal, name) for name in GOAL_FIGURES} for goal in rebuilt.goals
+    ]
+    entries = TradeEntry.objects.filter(portfolio=portfolio)
+    newest = entries.aggregate(newest=Max("entered_at"))["newest"]
+    count_trading_days(portfolio, rebuilt.goals, newest or portfolio.created_at)
+    for goal, before in zip(rebuilt.goals, stored, strict=True):
         measure_again(goal, portfolio, rebuilt, reached)
         yield from _compare(
             portfolio.portfolio_id, f"goal {goal.goal_id}", before, goal
