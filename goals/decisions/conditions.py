@@ -6,15 +6,20 @@ from decimal import Decimal
 
 from goals.decisions.progress import Baseline, PortfolioFigures
 from goals.enums import ConditionName, Measure
+from mastertrade.values import in_text
 from mastertrade.values.money import (
     HUNDRED,
     MONEY,
     PERCENT,
     ZERO,
     exactly,
+    format_plain,
     hold_within,
+    quantum,
     round_to,
 )
+
+ROUNDING = quantum(MONEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,16 @@ class Condition:
     required: Decimal
     current: Decimal | None
     met: bool
+
+    @property
+    def words(self) -> str:
+        """How it stands, for people."""
+        if self.name is ConditionName.MIN_TRADING_DAYS:
+            return f"{self.current} of {self.required} trading days"
+        if self.current is None:
+            return f"no profit yet, its best day at most {_pct(self.required)} of it"
+        shown = in_text.percent(self.current, self.required)
+        return f"best day {shown} of the profit, at most {_pct(self.required)}"
 
 
 @dataclass(slots=True)
@@ -61,6 +76,10 @@ class DayProfits:
     @property
     def largest(self) -> Decimal:
         return max(self.largest_before, self.value - self.day_began_at)
+
+
+def _pct(value: Decimal) -> str:
+    return f"{format_plain(value)} %"
 
 
 def profit_figure(measure: Measure, figures: PortfolioFigures) -> Decimal:
@@ -104,7 +123,10 @@ def measure_trading_days(required: int, days: int, *, met: bool) -> Condition:
 def measure_best_day_share(
     max_pct: Decimal, best_day: Decimal, profit: Decimal
 ) -> Condition:
-    """The best day's share of the profit since the goal's start."""
+    """The best day's share of the profit since the goal's start.
+
+    Both are rounded to `MONEY`; what that may have added to the day's does not count.
+    """
     share = None
     if profit > 0:
         share = round_to(hold_within(best_day / profit * HUNDRED, PERCENT), PERCENT)
@@ -112,5 +134,5 @@ def measure_best_day_share(
         ConditionName.BEST_DAY_MAX_PCT,
         max_pct,
         share,
-        met=best_day * HUNDRED <= max_pct * max(profit, ZERO),
+        met=(best_day - ROUNDING) * HUNDRED <= max_pct * max(profit, ZERO),
     )

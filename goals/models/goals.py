@@ -322,6 +322,11 @@ class FinancialGoal(models.Model):
             )
         return found
 
+    @property
+    def conditions(self) -> list[Condition]:
+        """As they stand now."""
+        return self.conditions_at(self.progress)
+
     def conditions_hold(self, progress: GoalProgress) -> bool:
         return all(condition.met for condition in self.conditions_at(progress))
 
@@ -336,12 +341,11 @@ class FinancialGoal(models.Model):
         """Whether the target is reached and the conditions hold."""
         return progress.progress_pct >= HUNDRED and self.conditions_hold(progress)
 
-    @property
-    def open_at_target(self) -> list[Condition]:
+    def find_open_at_target(self, progress: GoalProgress) -> list[Condition]:
         """What keeps a goal that shows its target from being achieved."""
-        if self.achieved_at is not None or self.progress_pct < HUNDRED:
+        if self.achieved_at is not None or progress.progress_pct < HUNDRED:
             return []
-        found = self.conditions_at(self.progress)
+        found = self.conditions_at(progress)
         return [condition for condition in found if not condition.met]
 
     def forget_projection(self) -> None:

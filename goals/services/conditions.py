@@ -14,7 +14,12 @@ from django.db import connection
 from django.db.models import F, Q, Value
 from django.db.models.lookups import LessThanOrEqual
 
-from goals.decisions.conditions import DayProfits, measure_best_day, profit_figure
+from goals.decisions.conditions import (
+    ROUNDING,
+    DayProfits,
+    measure_best_day,
+    profit_figure,
+)
 from goals.decisions.periods import ONE_DAY, day_start, trading_day
 from goals.decisions.progress import PortfolioFigures
 from goals.enums import Measure
@@ -25,7 +30,7 @@ from mastertrade.values.money import HUNDRED, exactly
 DAYS_MET = Q(min_trading_days=None) | Q(trading_days_met_at__isnull=False)
 BEST_DAY_MET = Q(best_day_max_pct=None) | Q(
     LessThanOrEqual(
-        F("best_day") * Value(HUNDRED),
+        (F("best_day") - Value(ROUNDING)) * Value(HUNDRED),
         F("best_day_max_pct") * (F("current_value") - F("start_value")),
     )
 )

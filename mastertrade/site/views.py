@@ -48,6 +48,8 @@ from trades.replay.wording import (
 MOST_PORTFOLIOS = 12
 TRADING_HALTED = TradingState.HALTED
 MOST_GOALS = 12
+# Of running goals those that are shown: the others say no more than band and health.
+SHOWN_STATUSES = (GoalStatus.PAUSED, GoalStatus.FAILED)
 MOST_DECISIONS = 5
 MOST_REPLAYS = 8
 MOST_POSITIONS = 12
@@ -89,6 +91,7 @@ class GoalCard:
     not_projected: bool
     policy: str
     deadline: SafeString
+    conditions: list[tuple[str, SafeString]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +310,7 @@ def _show_goal(
         badges=(
             figures.badge(goal.progress.band),
             figures.badge(pace.health),
-            *([figures.badge(status)] if status is GoalStatus.PAUSED else []),
+            *([figures.badge(status)] if status in SHOWN_STATUSES else []),
             *([figures.badge(TRADING_HALTED)] if halts else []),
         ),
         pace_gap=figures.points(pace.pace_gap_pct),
@@ -325,6 +328,7 @@ def _show_goal(
         ),
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
+        conditions=figures.conditions(goal),
     )
 
 

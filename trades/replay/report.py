@@ -60,7 +60,7 @@ class GoalOutcome:
         """Reached, missed, or still open."""
         if self.status is GoalStatus.ACHIEVED:
             return PeriodOutcome.REACHED
-        if self.status is GoalStatus.MISSED:
+        if self.status in {GoalStatus.MISSED, GoalStatus.FAILED}:
             return PeriodOutcome.MISSED
         return PeriodOutcome.OPEN
 

@@ -51,7 +51,8 @@ def test_the_target_in_force_of_a_portfolio_value_lies_above_its_start() -> None
         ("5", "0", None, False),
         ("5", "-3", None, False),
         ("50", "100", "50.000000", True),
-        ("50.00000001", "100", "50.000000", False),
+        ("50.00000001", "100", "50.000000", True),
+        ("50.00000002", "100", "50.000000", False),
         ("120", "100", "120.000000", False),
     ],
 )

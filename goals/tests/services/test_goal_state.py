@@ -37,7 +37,7 @@ CONDITIONS: tuple[dict[str, Any], ...] = (
     {"min_trading_days": 4, "trading_days": 3},
     {"min_trading_days": 4, "trading_days": 4, "trading_days_met_at": STARTS},
     {"best_day_max_pct": Decimal(40), "best_day": Decimal(2)},
-    {"best_day_max_pct": Decimal(40), "best_day": Decimal("2.00000001")},
+    {"best_day_max_pct": Decimal(40), "best_day": Decimal("2.00000002")},
 )
 
 

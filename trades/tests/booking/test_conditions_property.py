@@ -26,8 +26,9 @@ BEGIN = datetime(2026, 2, 27, tzinfo=UTC)
 END = datetime(2026, 4, 6, tzinfo=UTC)
 STEP = timedelta(hours=5)  # so that some trading days have several entries
 STEPS = (END - BEGIN) // STEP
-# Of 1000: 3 % and 30 of money come to the same, and a unit is worth 1 + profit / 1000.
-KINDS = (("monthly_return", 3, 10), ("monthly_income", 30, 1))
+OPENED_WITH = 1000
+# In percent of what there was when the period began, and in money.
+KINDS = (("monthly_return", 3), ("monthly_income", 30))
 CONDITIONS: tuple[tuple[int | None, int | None], ...] = (
     (1, None),
     (3, None),
@@ -78,7 +79,7 @@ def deals() -> st.SearchStrategy[list[Deal]]:
 def make_portfolio(zone: str, starts_at: time) -> Portfolio:
     portfolio = PortfolioFactory(time_zone=zone, now=BEGIN)
     Portfolio.objects.filter(pk=portfolio.pk).update(day_starts_at=starts_at)
-    for (kind, target, _), (days, share) in product(KINDS, CONDITIONS):
+    for (kind, target), (days, share) in product(KINDS, CONDITIONS):
         create_goal(
             user=portfolio.user,
             portfolio=portfolio.pk,
@@ -124,8 +125,8 @@ def enter(portfolio: Portfolio, deal: Deal, *, at_once: bool) -> Trade:
     return trade
 
 
-def walk(goal: FinancialGoal, deals: list[Deal]) -> tuple[datetime | None, int]:
-    """When the goal is achieved, and the best day in money, by a plain walk."""
+def walk(goal: FinancialGoal, deals: list[Deal]) -> tuple[datetime | None, Decimal]:
+    """When the goal is achieved, and its best day, by a plain walk."""
     portfolio = goal.portfolio
     rules = portfolio.time_zone, portfolio.day_starts_at
     moments = sorted(
@@ -134,8 +135,10 @@ def walk(goal: FinancialGoal, deals: list[Deal]) -> tuple[datetime | None, int]:
     )
     entries = {deal.entered_at for deal in deals}
     profit, days, profits = 0, set(), dict[date, int]()
-    achieved_at = None
+    began_with, achieved_at = OPENED_WITH, None
     for at, made in moments:
+        if at < goal.period_starts_at:
+            began_with += made
         if not goal.period.contains(at):
             continue
         day = trading_day(at, *rules)
@@ -145,24 +148,28 @@ def walk(goal: FinancialGoal, deals: list[Deal]) -> tuple[datetime | None, int]:
             profit += made
             profits[day] = profits.get(day, 0) + made
         best = max(0, *profits.values(), 0)
-        holds = profit >= 30 and len(days) >= (goal.min_trading_days or 0)
+        is_return = goal.goal_type == "monthly_return"
+        target = Decimal(3 * began_with) / 100 if is_return else 30
+        holds = profit >= target and len(days) >= (goal.min_trading_days or 0)
         if goal.best_day_max_pct is not None:
             holds = holds and best * 100 <= goal.best_day_max_pct * profit
         if holds and achieved_at is None:
             achieved_at = at
-    return achieved_at, max(0, *profits.values(), 0)
+    best_day = Decimal(max(0, *profits.values(), 0))
+    if goal.goal_type == "monthly_return":
+        best_day = round(best_day / began_with * 100, 8)
+    return achieved_at, best_day
 
 
 def assert_as_walked(portfolio: Portfolio, deals: list[Deal]) -> None:
     assert [str(row) for row in find_drift([portfolio.pk])] == []
-    money = {kind: ratio for kind, _, ratio in KINDS}
     for goal in FinancialGoal.objects.filter(portfolio=portfolio):
         achieved_at, best = walk(goal, deals)
         shown = (goal.goal_type, goal.min_trading_days, goal.best_day_max_pct)
         assert goal.achieved_at == achieved_at, shown
         assert (goal.status == "achieved") is (achieved_at is not None), shown
         if goal.best_day_max_pct is not None:
-            assert goal.best_day * money[goal.goal_type] == best, shown
+            assert goal.best_day == best, shown
 
 
 @pytest.mark.slow
