@@ -6,6 +6,8 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
+from bench.edge_guard import SHAPES as SHAPES_OF_BENCH
+from bench.edge_guard import SYMMETRIC, count_passed
 from goals.decisions.guards.edge import guard_edge
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import EdgeGuard
@@ -77,3 +79,13 @@ def test_a_record_that_grows_trade_by_trade_is_the_whole_one(shape):
     assert grown.trades == whole.trades == 30
     for name in ("total", "squares", "cubes", "losses", "worst"):
         assert getattr(grown, name) == pytest.approx(getattr(whole, name), abs=1e-15)
+
+
+@pytest.mark.parametrize("shape", SHAPES_OF_BENCH)
+def test_at_most_24_percent_pass_without_an_edge_whatever_the_shape(shape):
+    draw = SHAPES_OF_BENCH[shape]
+    for passed in count_passed(draw, 0.0, 20_000).values():
+        assert passed.guard <= 24
+    if shape in SYMMETRIC:
+        for passed in count_passed(draw, 0.1, 20_000).values():
+            assert passed.bound - passed.guard <= 3

@@ -86,3 +86,44 @@ def test_a_row_holds_exactly_what_the_decision_was_taken_from():
         decide_again(GoalAdjustmentLog.objects.get(pk=row.pk))
 
     assert again.call_args == live.call_args
+
+
+def size_of_insurance(profits: list[int]) -> GoalAdjustmentLog:
+    """A size asked for behind a goal's plan, after trades with these profits."""
+    goal = GoalFactory(portfolio=PortfolioFactory(opening_balance=Decimal(100_000)))
+    for minutes, profit in enumerate(profits):
+        at = ENTRY + timedelta(minutes=minutes)
+        book_profit(goal.portfolio, Decimal(profit), at=at)
+    row, _ = size_for_portfolio(
+        user=goal.user,
+        portfolio=goal.portfolio_id,
+        base_size=Decimal(1000),
+        now=AFTER,
+    )
+    return row
+
+
+@pytest.mark.parametrize(
+    ("profits", "reason"),
+    [
+        ([40] * 27 + [-210] * 3, "one more loss as large as the worst, -0.21 %, is"),
+        ([40] * 20, "has 20 closed trades, none of them a loss: no factor above 1"),
+    ],
+    ids=["skewed", "without a loss"],
+)
+def test_a_skewed_record_is_held_live_and_as_it_was_before_its_shape_was_stored(
+    profits: list[int], reason: str
+):
+    row = size_of_insurance(profits)
+    edge = next(guard for guard in row.guards if guard["name"] == "edge")
+    assert reason in edge["reason"]
+    assert Decimal(edge["factor_before"]) > 1 == Decimal(edge["factor_after"])
+    assert decide_again(row).adjustment_factor == row.adjustment_factor == 1
+
+    record = row.inputs["conditions"]["record"]
+    assert Decimal(record["lower"]) > 0
+    for later in ("losses", "mean_loss", "worst", "skewness", "lower_if_worse"):
+        del record[later]
+    before = decide_again(row)
+    assert before.adjustment_factor == Decimal(edge["factor_before"])
+    assert "skewness" not in before.reason
