@@ -72,6 +72,13 @@ class Health(StrEnum):
     UNREACHABLE = "unreachable"
 
 
+class ConditionName(StrEnum):
+    """What a goal may ask for besides its target."""
+
+    MIN_TRADING_DAYS = "min_trading_days"
+    BEST_DAY_MAX_PCT = "best_day_max_pct"
+
+
 class AfterAchieved(StrEnum):
     PROTECT = "protect"
     CONTINUE = "continue"

@@ -240,11 +240,23 @@ def goal_title(goal: FinancialGoal) -> SafeString:
 
 def way(goal: FinancialGoal) -> SafeString:
     """From where to where the goal leads."""
-    return format_html(
+    shown = format_html(
         "from {} to {}",
         in_measure(goal.start_value, goal),
         in_measure(goal.target_value, goal),
     )
+    if goal.target_in_force == goal.target_value:
+        return shown
+    in_force = in_measure(goal.target_in_force, goal)
+    return format_html("{}; {} in force by its best day", shown, in_force)
+
+
+def conditions(goal: FinancialGoal) -> list[tuple[str, SafeString]]:
+    """How each condition stands in words, and whether it is met or open."""
+    return [
+        (condition.words, badge("met" if condition.met else "open"))
+        for condition in goal.conditions
+    ]
 
 
 def points(value: Decimal | None) -> SafeString:

@@ -140,8 +140,13 @@ class GoalForm(ServiceForm[FinancialGoal]):
             "min_factor",
             "max_factor",
             "after_achieved",
+            "min_trading_days",
+            "best_day_max_pct",
         )
         help_texts = {
+            "min_trading_days": "Trading days with an entry, before it is achieved.",
+            "best_day_max_pct": "Achieved only while the best trading day made at most "
+            "this percent of the profit.",
             "target_value": "Percent for a return, else in the portfolio's currency.",
             "start_value": "Only for a portfolio value; default: the live equity.",
             "start_date": "Default: today in the portfolio's time zone.",

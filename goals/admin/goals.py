@@ -53,6 +53,7 @@ RULES = (
     ("min_factor", "max_factor"),
     ("priority", "recurring"),
 )
+CONDITIONS = (("min_trading_days", "best_day_max_pct"),)
 SHOWN_RULES = (
     ("policy", "after_achieved"),
     ("factor_bounds",),
@@ -68,7 +69,11 @@ def clock_of(goal: FinancialGoal) -> datetime:
 
 
 def _fieldsets(what: Any, rules: Any) -> Any:
-    return (("Goal", {"fields": what}), ("Sizing rules", {"fields": rules}))
+    return (
+        ("Goal", {"fields": what}),
+        ("Conditions", {"fields": CONDITIONS}),
+        ("Sizing rules", {"fields": rules}),
+    )
 
 
 def _pace(goal: FinancialGoal) -> Pace:
@@ -133,7 +138,9 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
             return ()
         if self.has_change_permission(request, obj):
             return FIXED
-        return tuple(name for line in (*SHOWN, *SHOWN_RULES) for name in line)
+        return tuple(
+            name for line in (*SHOWN, *CONDITIONS, *SHOWN_RULES) for name in line
+        )
 
     def has_change_permission(
         self, request: HttpRequest, obj: FinancialGoal | None = None
@@ -176,6 +183,10 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
             Figure("Probability", chance, self._projected(goal)),
             Figure("Required per day", required),
             Figure("Deadline", self.deadline(goal)),
+            *(
+                Figure("Condition", words, badge)
+                for words, badge in figures.conditions(goal)
+            ),
         )
 
     def _projected(self, goal: FinancialGoal) -> SafeString | str:

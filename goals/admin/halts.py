@@ -18,7 +18,7 @@ from goals.admin.base import Deed, RecordedAdmin, now_of
 from goals.admin.filters import KindFilter, PortfolioFilter
 from goals.admin.forms import HaltForm, ResumeForm
 from goals.enums import TradingState
-from goals.models import TradingHalt
+from goals.models import Portfolio, TradingHalt
 
 MAY_HALT = "goals.change_portfolio"
 
@@ -37,6 +37,17 @@ def past_halt_words(halt: TradingHalt) -> str:
         return f"{began} Ended by itself at {halt.halted_until:%H:%M} UTC."
     why = f": {halt.resume_reason.rstrip('.')}" if halt.resume_reason else ""
     return f"{began} Resumed on {halt.resumed_at:%Y-%m-%d} by {halt.resumed_by}{why}."
+
+
+def waiting_words(portfolio: Portfolio) -> str:
+    """What a floor that one mark shows waits for; empty where nothing waits."""
+    if portfolio.suspected_at is None:
+        return ""
+    return (
+        f"Entries wait since {portfolio.suspected_at:%Y-%m-%d %H:%M:%S} UTC: one mark "
+        "is at or below a floor. A second one at least 5 seconds later, or 60 seconds "
+        "without a better one, halts trading. Exits, stops and imports go on."
+    )
 
 
 @admin.register(TradingHalt)

@@ -15,6 +15,7 @@ from goals.admin import figures
 from goals.admin.base import Figure, Section, SectionsAdmin, Tool, now_of
 from goals.admin.filters import OwnKindFilter
 from goals.admin.forms import PortfolioForm, halt_anew
+from goals.admin.halts import waiting_words
 from goals.admin.logs import goal_link
 from goals.admin.tools import PORTFOLIO_TOOLS, ReasonForm, lack_of
 from goals.enums import TradingState
@@ -357,7 +358,7 @@ def _halted(portfolio: Portfolio, now: datetime) -> SafeString:
     halts = portfolio.halts.in_force(now).order_by("halt_id")
     words = format_html_join("", "{}<br>", ((halt.words,) for halt in halts))
     if not words:
-        return words
+        return format_html("{}", waiting_words(portfolio))
     return format_html(
         "{}Resume it with “Resume trading” on this page, or with "
         "POST /api/portfolios/{}/resume/.",

@@ -13,6 +13,7 @@ from goals.decisions.floor_reference import GivenReference
 from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
 from goals.enums import (
     AfterAchieved,
+    ConditionName,
     DailyLossAnchor,
     DailyLossOf,
     DailyOnBreach,
@@ -42,6 +43,7 @@ from goals.services.funding import find_lack_of_money
 from goals.services.goals import (
     EARLIEST_DATE,
     LATEST_DATE,
+    MOST_TRADING_DAYS,
     find_wrong_change,
     find_wrong_goal,
 )
@@ -364,11 +366,26 @@ class WarningSerializer(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+class ConditionSerializer(serializers.Serializer[Any]):
+    """What a goal asks for besides its target, as it stands.
+
+    `min_trading_days` in days (counted up to those required), `best_day_max_pct` in
+    percent of the profit: `current` is null while there is none.
+    """
+
+    name = serializers.ChoiceField(choices(ConditionName))
+    required = DecimalColumnField(PERCENT)  # type: ignore[assignment]  # a field here
+    current = DecimalColumnField(PERCENT, allow_null=True)
+    met = serializers.BooleanField()
+
+
 class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
     """A goal as of the time of the request.
 
     `status` is by that clock, also where the daily run is late; `band` and
-    `health` are null once the goal is over.
+    `health` are null once the goal is over. A goal is achieved when its progress is 100
+    and its `conditions` hold; where it bounds its best day, `target_in_force` is the
+    value at which that day would be small enough, if that is above `target_value`.
     """
 
     user_id = serializers.CharField(read_only=True)
@@ -381,6 +398,8 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
     expected_progress_pct = serializers.SerializerMethodField()
     pace_gap_pct = serializers.SerializerMethodField()
     required_per_day = serializers.SerializerMethodField()
+    target_in_force = DecimalColumnField(MONEY, read_only=True)
+    conditions = ConditionSerializer(many=True, read_only=True)
     warnings = serializers.SerializerMethodField()
 
     class Meta:
@@ -408,7 +427,12 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
             "min_factor",
             "max_factor",
             "after_achieved",
+            "min_trading_days",
+            "best_day_max_pct",
+            "target_in_force",
+            "conditions",
             "achieved_at",
+            "failed_at",
             "ended_at",
             "previous_goal_id",
             "next_goal_id",
@@ -479,6 +503,7 @@ class GoalSettingsSerializer(StrictSerializer):
     answered = GoalSerializer.Meta.fields
     judged_with = {
         "min_factor": ("max_factor",),
+        "min_trading_days": ("start_date", "target_date", "goal_type"),
         "recurring": ("target_date", "goal_type"),
         "start_value": ("goal_type",),
         "target_date": ("start_date", "goal_type"),
@@ -497,6 +522,22 @@ class GoalSettingsSerializer(StrictSerializer):
         FACTOR, min_value=LOWEST_FACTOR, max_value=HIGHEST_FACTOR, required=False
     )
     after_achieved = ChoiceField(choices=choices(AfterAchieved), required=False)
+    min_trading_days = serializers.IntegerField(
+        min_value=1,
+        max_value=MOST_TRADING_DAYS,
+        required=False,
+        allow_null=True,
+        help_text="Achieved only with an entry on this many trading days.",
+    )
+    best_day_max_pct = DecimalColumnField(
+        PERCENT,
+        above=0,
+        max_value=100,
+        required=False,
+        allow_null=True,
+        help_text="Achieved only while the best trading day made at most this share "
+        "of the profit, in percent.",
+    )
 
 
 class GoalCreationSerializer(GoalSettingsSerializer):
@@ -525,7 +566,11 @@ class GoalChangeSerializer(GoalSettingsSerializer):
         "cannot be changed after the goal was created: cancel it and create another.",
     )
     # The goal has its type and its start, whatever is sent of them.
-    judged_with = {"min_factor": ("max_factor",), "recurring": ("target_date",)}
+    judged_with = {
+        "min_factor": ("max_factor",),
+        "min_trading_days": ("target_date",),
+        "recurring": ("target_date",),
+    }
 
     status = ChoiceField(choices=GOAL_SWITCHES, required=False)
 

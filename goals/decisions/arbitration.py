@@ -28,7 +28,8 @@ class GoalState(PolicyInputs):
     `reachable` whatever is traded (its run of units ended in ruin) asks for 1; so does
     one that is `unreachable`, for the reason that says. Where what its policy needs is
     not known, the policy is the ladder. `postponed`: what costs work was not done for
-    it in this call, as it does not decide.
+    it in this call, as it does not decide. `still_open`: the conditions, in words, that
+    keep a goal at its target from being achieved.
     """
 
     goal_id: int
@@ -40,6 +41,7 @@ class GoalState(PolicyInputs):
     reachable: bool = True
     unreachable: str | None = None
     postponed: bool = False
+    still_open: tuple[str, ...] = ()
 
     @property
     def band(self) -> ProgressBand:
@@ -135,6 +137,8 @@ def _ask_policy(goal: GoalState) -> tuple[str, Decimal, str]:
         f"goal {goal.goal_id} is {goal.band.replace('_', ' ')} at {progress} "
         f"({describe_band(goal.band)})"
     )
+    if goal.still_open:
+        words += f", not achieved yet ({'; '.join(goal.still_open)})"
     return version, factor, f"{words}: {gives}"
 
 

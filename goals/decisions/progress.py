@@ -222,16 +222,22 @@ def health_for(
 
 
 def status_after(
-    status: GoalStatus, *, was_achieved: bool, progress_pct: Decimal
+    status: GoalStatus,
+    *,
+    was_achieved: bool,
+    progress_pct: Decimal,
+    conditions_hold: bool = True,
 ) -> tuple[GoalStatus, bool]:
     """The status after a measurement, and whether the goal was ever achieved.
 
-    An active goal is achieved the first time its progress reaches 100 and stays so;
+    An active goal is achieved the first time its progress reaches 100 and its
+    conditions hold, and stays so;
     a paused one remembers it, and shows it when it is resumed or its period ends. A
     missed one turns achieved when a trade of its period is booked after its end. A
     failed one stays failed.
     """
-    achieved = was_achieved or band_for(progress_pct) is ProgressBand.ACHIEVED
+    at_target = band_for(progress_pct) is ProgressBand.ACHIEVED
+    achieved = was_achieved or (at_target and conditions_hold)
     if achieved and status in {GoalStatus.ACTIVE, GoalStatus.MISSED}:
         return GoalStatus.ACHIEVED, True
     return status, achieved
@@ -280,7 +286,8 @@ def status_by_clock(
 ) -> GoalStatus:
     """What the roll-over makes of the status, before it has come by.
 
-    `reached`: achieved, or at 100 % in a period that has begun. `ended`: it was rolled
+    `reached`: achieved, or at 100 % in a period that has begun, no condition being
+    open. `ended`: it was rolled
     over already; `over`: its period is over.
     """
     if ended or status is GoalStatus.CANCELLED:

@@ -6,9 +6,15 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
+from goals.decisions.conditions import (
+    Condition,
+    measure_best_day_share,
+    measure_target_in_force,
+    measure_trading_days,
+)
 from goals.decisions.periods import Period
 from goals.decisions.policies import (
     DEFAULT_MAX_FACTOR,
@@ -38,7 +44,7 @@ from mastertrade.db.model_fields import (
     is_null,
     is_set,
 )
-from mastertrade.values.money import format_plain
+from mastertrade.values.money import HUNDRED, format_plain
 
 
 class FinancialGoalQuerySet(models.QuerySet["FinancialGoal"]):
@@ -100,6 +106,11 @@ class FinancialGoal(models.Model):
     # Conditions of being achieved, besides the target.
     min_trading_days = models.PositiveIntegerField(null=True, blank=True)
     best_day_max_pct = columns.percent(null=True, blank=True)
+    # How they stand: trading days with an entry in the period, counted up to those
+    # required; when those were reached; the best day's profit in the goal's measure.
+    trading_days = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    trading_days_met_at = models.DateTimeField(null=True, editable=False)
+    best_day = columns.money(default=Decimal(0), db_default=Decimal(0), editable=False)
     # When a limit that fails was breached in its period; undone with its cause.
     failed_at = models.DateTimeField(null=True, editable=False)
     # The last projection: the probability to touch the goal by its deadline
@@ -185,6 +196,28 @@ class FinancialGoal(models.Model):
                 is_null("min_trading_days") | at_least("min_trading_days", 1),
             ),
             check(
+                "financial_goals_trading_days_counted",
+                (
+                    is_null("min_trading_days")
+                    & Q(trading_days=0)
+                    & is_null("trading_days_met_at")
+                )
+                | (
+                    is_set("min_trading_days")
+                    & (
+                        (
+                            is_null("trading_days_met_at")
+                            & Q(trading_days__lt=F("min_trading_days"))
+                        )
+                        | (
+                            is_set("trading_days_met_at")
+                            & Q(trading_days=F("min_trading_days"))
+                        )
+                    )
+                ),
+            ),
+            check("financial_goals_best_day_not_negative", at_least("best_day", 0)),
+            check(
                 "financial_goals_best_day_range",
                 is_null("best_day_max_pct")
                 | (above("best_day_max_pct", 0) & at_most("best_day_max_pct", 100)),
@@ -263,6 +296,58 @@ class FinancialGoal(models.Model):
     def progress(self) -> GoalProgress:
         return GoalProgress(self.current_value, self.progress_pct)
 
+    @property
+    def has_conditions(self) -> bool:
+        return self.min_trading_days is not None or self.best_day_max_pct is not None
+
+    @property
+    def target_in_force(self) -> Decimal:
+        """The target, or what the best day may be that share of, if that is more."""
+        return measure_target_in_force(
+            self.start_value, self.target_value, self.best_day, self.best_day_max_pct
+        )
+
+    def conditions_at(self, progress: GoalProgress) -> list[Condition]:
+        """Those that are set, as they stand at this progress."""
+        found = []
+        if self.min_trading_days is not None:
+            met = self.trading_days_met_at is not None
+            found.append(
+                measure_trading_days(self.min_trading_days, self.trading_days, met=met)
+            )
+        if self.best_day_max_pct is not None:
+            profit = progress.current_value - self.start_value
+            found.append(
+                measure_best_day_share(self.best_day_max_pct, self.best_day, profit)
+            )
+        return found
+
+    @property
+    def conditions(self) -> list[Condition]:
+        """As they stand now."""
+        return self.conditions_at(self.progress)
+
+    def conditions_hold(self, progress: GoalProgress) -> bool:
+        return all(condition.met for condition in self.conditions_at(progress))
+
+    def allows_best_day(self, best_day: Decimal, progress: GoalProgress) -> bool:
+        """Whether a day of this profit is small enough at this progress."""
+        if self.best_day_max_pct is None:
+            return True
+        profit = progress.current_value - self.start_value
+        return measure_best_day_share(self.best_day_max_pct, best_day, profit).met
+
+    def is_reached_by(self, progress: GoalProgress) -> bool:
+        """Whether the target is reached and the conditions hold."""
+        return progress.progress_pct >= HUNDRED and self.conditions_hold(progress)
+
+    def find_open_at_target(self, progress: GoalProgress) -> list[Condition]:
+        """What keeps a goal that shows its target from being achieved."""
+        if self.achieved_at is not None or progress.progress_pct < HUNDRED:
+            return []
+        found = self.conditions_at(progress)
+        return [condition for condition in found if not condition.met]
+
     def forget_projection(self) -> None:
         """It was made for another target, deadline or policy; saves nothing."""
         self.probability = self.probability_low = self.probability_high = None
@@ -290,7 +375,7 @@ class FinancialGoal(models.Model):
         return status_by_clock(
             GoalStatus(self.status),
             reached=self.achieved_at is not None
-            or (begun and self.progress.band is ProgressBand.ACHIEVED),
+            or (begun and self.is_reached_by(self.progress)),
             ended=self.ended_at is not None,
             over=self.period.is_over(now),
             failed=self.stands_failed,

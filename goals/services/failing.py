@@ -66,6 +66,19 @@ def fail_from_start(goal: FinancialGoal, portfolio: Portfolio, now: datetime) ->
     _fail(goal, portfolio, halts, now, "")
 
 
+def find_failing(
+    goal: FinancialGoal, portfolio: Portfolio, halts: Sequence[TradingHalt]
+) -> TradingHalt | None:
+    """The first of these halts that a goal fails by; they are in the order of time."""
+    begins_at, period = _begins_at(goal, portfolio), goal.period
+    failing = (
+        halt
+        for halt in halts
+        if begins_at <= halt.halted_at and period.contains(halt.halted_at)
+    )
+    return next(failing, None)
+
+
 def describe_failure(goal: FinancialGoal) -> str:
     """When and why a goal failed, and what would undo it: two sentences."""
     halts = TradingHalt.objects.filter(
@@ -89,15 +102,7 @@ def _fail(
     now: datetime,
     reason: str,
 ) -> GoalMove | None:
-    begins_at = _begins_at(goal, portfolio)
-    first = next(
-        (
-            halt
-            for halt in halts
-            if begins_at <= halt.halted_at and goal.period.contains(halt.halted_at)
-        ),
-        None,
-    )
+    first = find_failing(goal, portfolio, halts)
     failed_at = None if first is None else first.halted_at
     if failed_at == goal.failed_at:
         return None

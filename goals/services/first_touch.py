@@ -1,18 +1,22 @@
 """When the ledger first showed a goal's target."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection
+from django.db.models import Q
 
 from goals.decisions.accounting import Account, open_account
+from goals.decisions.conditions import DayProfits
 from goals.decisions.periods import DayPart, following_part, local_date
-from goals.decisions.progress import PortfolioFigures
+from goals.decisions.progress import GoalProgress, PortfolioFigures
 from goals.enums import Measure
 from goals.models import FinancialGoal, LedgerDay, Portfolio
+from goals.services.conditions import add_entry, best_day_of
 from goals.services.days import (
+    MICROSECOND,
     days_between,
     last_day_before,
     read_ledger_at,
@@ -27,8 +31,10 @@ from mastertrade.values.money import HUNDRED, MONEY, exactly, quantum
 ALMOST_THERE = Decimal("0.99999999")
 REACHED = """
 SELECT goal_id, max(effective_at) FILTER (WHERE kind = 'change'),
-       min(effective_at) FILTER (WHERE kind = 'mark' AND progress_pct >= 100)
-FROM goal_progress_history
+       array_agg(effective_at ORDER BY effective_at) FILTER (WHERE is_mark),
+       array_agg(current_value ORDER BY effective_at) FILTER (WHERE is_mark)
+FROM goal_progress_history,
+     LATERAL (SELECT kind = 'mark' AND progress_pct >= 100 AS is_mark) m
 WHERE goal_id = ANY(%(goal_ids)s) AND kind IN ('change', 'mark')
 GROUP BY goal_id
 """
@@ -40,12 +46,14 @@ class Reached:
 
     `since` is the first instant whose figures may have changed (None: all). By goal:
     when its target or deadline was last changed, before which nothing counts, and the
-    first mark that showed the target.
+    marks that showed the target, in order, with the value they showed. `earlier` are
+    the days before `since`, where a goal bounds its best day.
     """
 
     since: datetime | None
     changed_at: Mapping[int, datetime]
-    marked_at: Mapping[int, datetime]
+    marks: Mapping[int, Sequence[tuple[datetime, Decimal]]]
+    earlier: Sequence[LedgerDay] = ()
 
     def find(
         self, goal: FinancialGoal, portfolio: Portfolio, days: Sequence[LedgerDay]
@@ -54,9 +62,10 @@ class Reached:
         known = goal.achieved_at
         if known is not None and self._is_settled(goal, known):
             return known
+        own = self.days_of(goal, days)
         after = self._counts_after(goal, portfolio)
-        if after is not None and _shows_target(goal, portfolio, after):
-            return after
+        if after is not None and _shows_target(goal, portfolio, own, after):
+            return max(after, goal.trading_days_met_at or after)
         begun = has_begun(goal, portfolio)
         is_value = goal.kind.measures is Measure.VALUE  # no other begins at its target
         judged = begun or known is not None or goal.ended_at is not None
@@ -64,16 +73,36 @@ class Reached:
             portfolio_figures = read_ledger_before(portfolio, goal.period_starts_at)
             if begins_reached(goal, portfolio_figures):
                 return goal.period_starts_at
-        own = days_between(days, goal.start_date, goal.target_date)
         found = [
             find_first_reach(goal, portfolio, own, after=after),
-            self.marked_at.get(goal.goal_id),
+            self._find_mark(goal, portfolio, own),
         ]
         times = [at for at in found if at is not None]
         newest = portfolio.last_entry_at
-        if not times and newest is not None and begun and goal.progress_pct >= HUNDRED:
-            return newest
+        is_reached = begun and goal.is_reached_by(goal.progress)
+        if not times and newest is not None and is_reached:
+            return max(newest, goal.trading_days_met_at or newest)
         return min(times, default=None)
+
+    def days_of(
+        self, goal: FinancialGoal, days: Sequence[LedgerDay]
+    ) -> Sequence[LedgerDay]:
+        """The days of the goal's period; all of them where it bounds its best day."""
+        own = days_between(days, goal.start_date, goal.target_date)
+        if goal.best_day_max_pct is None:
+            return own
+        earlier = days_between(self.earlier, goal.start_date, goal.target_date)
+        return [*earlier, *own]
+
+    def _find_mark(
+        self, goal: FinancialGoal, portfolio: Portfolio, days: Sequence[LedgerDay]
+    ) -> datetime | None:
+        """The first mark that showed the target while the conditions held."""
+        for at, value in self.marks.get(goal.goal_id, ()):
+            marked = replace(goal.progress, current_value=value)
+            if _hold_at(goal, portfolio, days, at, marked):
+                return at
+        return None
 
     def _is_settled(self, goal: FinancialGoal, known: datetime) -> bool:
         """Nothing that led to it can have changed."""
@@ -104,9 +133,29 @@ def load_reached(
     since = None if first is None else portfolio.part_start(first)
     return Reached(
         since=since,
-        changed_at={key: changed for key, changed, _ in rows if changed},
-        marked_at={key: marked for key, _, marked in rows if marked},
+        changed_at={key: changed for key, changed, *_ in rows if changed},
+        marks={
+            key: list(zip(times, values, strict=True))
+            for key, _, times, values in rows
+            if times
+        },
+        earlier=_days_before(portfolio, goals, first),
     )
+
+
+def _days_before(
+    portfolio: Portfolio, goals: Sequence[FinancialGoal], first: DayPart | None
+) -> list[LedgerDay]:
+    """The days before, of the periods of goals that bound their best day."""
+    starts = [goal.start_date for goal in goals if goal.best_day_max_pct is not None]
+    if first is None or not starts or first <= DayPart(min(starts), 0):
+        return []
+    days = LedgerDay.objects.filter(
+        Q(day__lt=first.day) | Q(day=first.day, part__lt=first.part),
+        portfolio=portfolio,
+        day__gte=min(starts),
+    )
+    return list(days.order_by("day", "part"))
 
 
 def has_begun(goal: FinancialGoal, portfolio: Portfolio) -> bool:
@@ -125,9 +174,49 @@ def begins_reached(goal: FinancialGoal, portfolio_figures: PortfolioFigures) -> 
     return measure_by(goal, portfolio_figures).progress_pct >= HUNDRED
 
 
-def _shows_target(goal: FinancialGoal, portfolio: Portfolio, at: datetime) -> bool:
-    portfolio_figures = read_ledger_at(portfolio, at)
-    return measure_by(goal, portfolio_figures).progress_pct >= HUNDRED
+def _shows_target(
+    goal: FinancialGoal, portfolio: Portfolio, days: Sequence[LedgerDay], at: datetime
+) -> bool:
+    """Whether the ledger at this time shows the target, and the best day allows it."""
+    progress = measure_by(goal, read_ledger_at(portfolio, at))
+    if progress.progress_pct < HUNDRED:
+        return False
+    return _best_day_holds(goal, portfolio, days, at, progress)
+
+
+def _hold_at(
+    goal: FinancialGoal,
+    portfolio: Portfolio,
+    days: Sequence[LedgerDay],
+    at: datetime,
+    progress: GoalProgress,
+) -> bool:
+    """Whether the conditions held at this time, at this progress."""
+    met_at = goal.trading_days_met_at
+    if goal.min_trading_days is not None and (met_at is None or at < met_at):
+        return False
+    return _best_day_holds(goal, portfolio, days, at, progress)
+
+
+def _best_day_holds(
+    goal: FinancialGoal,
+    portfolio: Portfolio,
+    days: Sequence[LedgerDay],
+    at: datetime,
+    progress: GoalProgress,
+) -> bool:
+    if goal.best_day_max_pct is None:
+        return True
+    profits = DayProfits.since(goal.kind.measures, goal.baseline)
+    for day in days:
+        if day.last_entry_at <= at:
+            add_entry(profits, goal, portfolio, day)
+            continue
+        for entry in _entries_of(portfolio, day):
+            if entry.last_entry_at <= at:
+                add_entry(profits, goal, portfolio, entry)
+        break
+    return goal.allows_best_day(best_day_of(goal, profits), progress)
 
 
 def find_first_reach(
@@ -141,20 +230,36 @@ def find_first_reach(
 
     `days` are the stored local days of the goal's period, in order. Only a day whose
     highs pass the target is looked at entry by entry. Entries up to `after` do not
-    count.
+    count, nor those before the trading days were complete that the goal requires: when
+    they are, it may show its target already. All days are needed where the goal bounds
+    its best day.
     """
+    met_at = goal.trading_days_met_at
+    if goal.min_trading_days is not None:
+        if met_at is None:
+            return None
+        if after is None or after < met_at:
+            if _shows_target(goal, portfolio, days, met_at):
+                return met_at
+            after = met_at - MICROSECOND
+    profits = DayProfits.since(goal.kind.measures, goal.baseline)
     for day in days:
-        if not _may_reach(goal, day):
-            continue
-        for entry in _entries_of(portfolio, day):
-            late_enough = after is None or entry.last_entry_at > after
-            if late_enough and _reaches(goal, entry):
-                return entry.last_entry_at
+        late_enough = after is None or day.last_entry_at > after
+        if late_enough and _may_reach(goal, day):
+            for entry in _entries_of(portfolio, day):
+                add_entry(profits, goal, portfolio, entry)
+                late_enough = after is None or entry.last_entry_at > after
+                if late_enough and _reaches(goal, entry, profits):
+                    return entry.last_entry_at
+        add_entry(profits, goal, portfolio, day)
     return None
 
 
-def _reaches(goal: FinancialGoal, entry: LedgerDay) -> bool:
-    return measure_by(goal, entry.portfolio_figures).progress_pct >= HUNDRED
+def _reaches(goal: FinancialGoal, entry: LedgerDay, profits: DayProfits) -> bool:
+    progress = measure_by(goal, entry.portfolio_figures)
+    if progress.progress_pct < HUNDRED:
+        return False
+    return goal.allows_best_day(best_day_of(goal, profits), progress)
 
 
 def _entries_of(portfolio: Portfolio, day: LedgerDay) -> list[LedgerDay]:

@@ -20,6 +20,7 @@ from django.db.models import (
 
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal
+from goals.services.conditions import CONDITIONS_HOLD
 from mastertrade.values.money import HUNDRED
 
 
@@ -36,10 +37,15 @@ def with_status(
     `open_now`: it has not ended, so it has a band and a health.
     """
     begun = Q(period_starts_at__lte=now)
-    reached = Q(achieved_at__isnull=False) | (begun & Q(progress_pct__gte=HUNDRED))
+    shows_target = begun & Q(progress_pct__gte=HUNDRED) & CONDITIONS_HOLD
+    reached = Q(achieved_at__isnull=False) | shows_target
+    failed = Q(failed_at__isnull=False) & (
+        Q(achieved_at=None) | Q(failed_at__lt=F("achieved_at"))
+    )
     is_settled = Q(ended_at__isnull=False) | Q(status=GoalStatus.CANCELLED)
     status = Case(
         When(is_settled, then=F("status")),
+        When(~is_open(now) & failed, then=Value(str(GoalStatus.FAILED))),
         When(~is_open(now) & reached, then=Value(str(GoalStatus.ACHIEVED))),
         When(~is_open(now), then=Value(str(GoalStatus.MISSED))),
         When(

@@ -15,8 +15,13 @@ from goals.enums import AfterAchieved, GoalStatus, GoalType, HistoryKind, Measur
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio, User
 from goals.services.failing import describe_failure, fail_from_start
 from goals.services.funding import deposit_call
-from goals.services.ledger import measure_goal
-from goals.services.opening import open_period, wrong_in_target, wrong_in_way
+from goals.services.ledger import judge_beginning, measure_goal
+from goals.services.opening import (
+    measure_conditions,
+    open_period,
+    wrong_in_target,
+    wrong_in_way,
+)
 from goals.services.portfolios import (
     find_portfolio,
     lock_portfolio,
@@ -30,12 +35,14 @@ from mastertrade.values.exceptions import (
     PortfolioRuined,
     TooManyGoals,
 )
-from mastertrade.values.money import FACTOR, MONEY, format_plain
+from mastertrade.values.money import FACTOR, HUNDRED, MONEY, PERCENT, format_plain
 from mastertrade.values.validation import refuse, require_decimal, require_word
 
 EARLIEST_DATE = date(1970, 1, 1)
 LATEST_DATE = date(2200, 12, 31)
 PRIORITIES = range(1, 11)
+# A year of trading days, Sundays and all.
+MOST_TRADING_DAYS = 366
 MOST_GOALS = 50
 # What a projection was made for; of another goal it says nothing.
 PROJECTED_BY = (
@@ -46,9 +53,10 @@ PROJECTED_BY = (
     "max_factor",
     "after_achieved",
 )
+# What says when a goal is achieved: a change is measured at once.
+JUDGED_BY = ("target_value", "target_date", "min_trading_days", "best_day_max_pct")
 CHANGEABLE = (
-    "target_value",
-    "target_date",
+    *JUDGED_BY,
     "priority",
     "recurring",
     "policy",
@@ -76,7 +84,8 @@ def create_goal(
     Dates default to today and the end of the calendar period. A start in the past
     takes its baseline from the ledger as of then, and what happened since counts; a
     start in the future takes it when the period begins. `settings`: priority,
-    recurring, policy, min_factor, max_factor, after_achieved.
+    recurring, policy, min_factor, max_factor, after_achieved, min_trading_days,
+    best_day_max_pct.
     """
     locked = lock_portfolio(user=user, portfolio=portfolio)
     today = local_date(as_of, locked.time_zone)
@@ -111,7 +120,7 @@ def update_goal(
 ) -> FinancialGoal:
     """Change a running goal; `status` pauses (paused) and resumes (active) it.
 
-    A new target or deadline is measured at once and leaves a history row.
+    A new target, deadline or condition is measured at once and leaves a history row.
     """
     portfolio = lock_portfolio_of_goal(user=user, goal_id=goal_id)
     goal = FinancialGoal.objects.locked().get(pk=goal_id)
@@ -119,10 +128,12 @@ def update_goal(
     _refuse_ended(goal, as_of)
     if status is not None:
         _change_status(goal, require_word("status", status, GoalStatus))
+    if goal.period_starts_at <= as_of:
+        judge_beginning(goal)
     before = [getattr(goal, name) for name in CHANGEABLE]
     judged_by = [getattr(goal, name) for name in PROJECTED_BY]
     _apply(goal, changes)
-    retargeted = [goal.target_value, goal.target_date] != before[:2]
+    retargeted = [getattr(goal, name) for name in JUDGED_BY] != before[: len(JUDGED_BY)]
     refuse(_wrong_change(goal, portfolio, as_of, retargeted=retargeted))
     if [getattr(goal, name) for name in PROJECTED_BY] != judged_by:
         goal.forget_projection()
@@ -158,6 +169,8 @@ def _apply(goal: FinancialGoal, changes: dict[str, Any]) -> None:
     require_decimal("target_value", goal.target_value, MONEY)
     for name in ("min_factor", "max_factor"):
         require_decimal(name, getattr(goal, name), FACTOR)
+    if goal.best_day_max_pct is not None:
+        require_decimal("best_day_max_pct", goal.best_day_max_pct, PERCENT)
     require_word("policy", goal.policy, PolicyName)
     require_word("after_achieved", goal.after_achieved, AfterAchieved)
 
@@ -167,7 +180,9 @@ def wrong_in_goal(goal: FinancialGoal, today: date | None) -> Iterator[InvalidIn
 
     `today` is local; None where the portfolio, and so its time zone, is unknown.
     """
-    return chain(_wrong_settings(goal), _wrong_period(goal, today))
+    return chain(
+        _wrong_settings(goal), _wrong_period(goal, today), _wrong_conditions(goal)
+    )
 
 
 def find_wrong_goal(
@@ -202,11 +217,11 @@ def find_wrong_change(
     """What `update_goal` would refuse in `fields`, given what the goal has."""
     mine = FinancialGoal.objects.filter(user_id=user.username, pk=goal_id)
     for goal in mine.select_related("portfolio"):
-        before = goal.target_value, goal.target_date
+        before = [getattr(goal, name) for name in JUDGED_BY]
         for name in CHANGEABLE:
             if name in fields:
                 setattr(goal, name, fields[name])
-        retargeted = (goal.target_value, goal.target_date) != before
+        retargeted = [getattr(goal, name) for name in JUDGED_BY] != before
         for wrong in _wrong_change(goal, goal.portfolio, as_of, retargeted=retargeted):
             if wrong.field in fields or wrong.field not in {
                 "start_date",
@@ -222,6 +237,27 @@ def _wrong_change(
     if retargeted:
         yield from _wrong_period(goal, local_date(as_of, portfolio.time_zone))
         yield from wrong_in_way(goal.target_value, goal.start_value)
+        yield from _wrong_conditions(goal)
+
+
+def _wrong_conditions(goal: FinancialGoal) -> Iterator[InvalidInput]:
+    needed, share = goal.min_trading_days, goal.best_day_max_pct
+    if needed is not None and not 1 <= needed <= MOST_TRADING_DAYS:
+        yield InvalidInput(
+            "min_trading_days", f"must be from 1 to {MOST_TRADING_DAYS}, or null."
+        )
+    elif needed is not None and goal.target_date is not None:
+        days = (goal.target_date - goal.start_date).days + 1
+        if needed > days > 0:
+            yield InvalidInput(
+                "min_trading_days",
+                f"must not be above {days}, the days from {goal.start_date} to "
+                f"{goal.target_date}.",
+            )
+    if share is not None and not 0 < share <= HUNDRED:
+        yield InvalidInput(
+            "best_day_max_pct", "must be above 0 and at most 100 (percent), or null."
+        )
 
 
 def _wrong_settings(goal: FinancialGoal) -> Iterator[InvalidInput]:
@@ -355,12 +391,13 @@ def _retarget(goal: FinancialGoal, portfolio: Portfolio, as_of: datetime) -> Non
         )
     if goal.achieved_at is not None:
         raise GoalNotActive(
-            f"Goal {goal.pk} was achieved; its target and deadline can no longer "
-            "be changed."
+            f"Goal {goal.pk} was achieved; its target, deadline and conditions can "
+            "no longer be changed."
         )
     period = period_of(goal.start_date, goal.target_date, portfolio.time_zone)
     goal.period_ends_at = period.ends_at
     effective_at = max(as_of, portfolio.last_entry_at or as_of)
+    measure_conditions(goal, portfolio, as_of)
     if goal.period_starts_at <= effective_at:
         measure_goal(goal, portfolio.portfolio_figures, effective_at)
     GoalProgressHistory.objects.create(

@@ -6,30 +6,21 @@ from datetime import datetime
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from goals.decisions.breaches import (
-    LONGEST_WAIT,
-    SECOND_MARK_AFTER,
-    Breach,
-    find_breaches,
-    rests_on_marks,
-)
+from goals.decisions.breaches import Breach
 from goals.decisions.guards.base import RiskState
 from goals.decisions.guards.day_rules import find_day_rule_breaches
 from goals.decisions.guards.drawdown import find_halt_reason, find_waiting_reason
-from goals.decisions.periods import ONE_DAY
 from goals.enums import (
     HaltCause,
-    MarkRole,
     OnBreach,
-    PortfolioKind,
     TradingState,
 )
-from goals.models import LimitMark, Portfolio, TradingHalt
+from goals.models import Portfolio, TradingHalt
 from goals.models.halts import WHAT_STOPS
+from goals.services.confirming import breaches_of, confirm, day_ends_at
 from goals.services.failing import follow_failures
 from goals.services.floors import is_at_floor, looks_at_day
 from goals.services.ledger import GoalMove
-from goals.services.limit_marks import keep_mark, newest_mark
 from goals.services.risk_state import FiguresAt, read_conditions, read_figures
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import TradingHalted
@@ -61,7 +52,7 @@ def enforce_limits(
     in_force = list(portfolio.halts.unresumed(now)) if is_halted else []
     if not portfolio.account.is_ruined or portfolio.on_breach == OnBreach.FAIL:
         at, has_limit = at or now, portfolio.daily_loss_limit_pct is not None
-        if has_limit and _day_ends_at(portfolio, at) <= now:
+        if has_limit and day_ends_at(portfolio, at) <= now:
             _halt_past_day(portfolio, at, now, moves)
             at = now
         in_force = _halt_on_breach(portfolio, in_force, now, at, moves, by_mark)
@@ -87,31 +78,17 @@ def _halt_on_breach(
 ) -> list[TradingHalt]:
     figures = read_figures(portfolio, now)
     risk_state = read_conditions(figures, now)
-    breaches = _breaches_of(figures, risk_state, at)
+    breaches = breaches_of(figures, risk_state, at)
     if breaches:
         # Whatever the portfolio's copy says: one unresumed halt a cause.
         in_force = list(portfolio.halts.unresumed(now))
         breaches = [one for one in breaches if not _is_known(one, in_force)]
-    breaches = _confirm(figures, risk_state, breaches, now, by_mark=by_mark)
+    breaches = confirm(figures, risk_state, breaches, now, by_mark=by_mark)
     new = [write_halt(figures, breach, risk_state) for breach in breaches]
     if any(breach.fails for breach in breaches):
         since = min(breach.at for breach in breaches)
         follow_failures(portfolio, since=since, now=now, moves=moves)
     return in_force + new
-
-
-def _breaches_of(
-    figures: FiguresAt, risk_state: RiskState, at: datetime
-) -> list[Breach]:
-    """The limits reached by the figures, dated `at`; by the limits of now."""
-    portfolio = figures.portfolio
-    ends_at = _day_ends_at(portfolio, figures.at)
-    return list(find_breaches(portfolio.limits, risk_state, at, ends_at))
-
-
-def _day_ends_at(portfolio: Portfolio, at: datetime) -> datetime:
-    """The first instant of the trading day that follows."""
-    return portfolio.day_start(portfolio.trading_day(at) + ONE_DAY)
 
 
 def _halt_past_day(
@@ -121,7 +98,7 @@ def _halt_past_day(
     figures = read_figures(portfolio, at)
     risk_state = read_conditions(figures, now)
     day = portfolio.day_start(portfolio.trading_day(at))
-    for breach in _breaches_of(figures, risk_state, at):
+    for breach in breaches_of(figures, risk_state, at):
         of_day = portfolio.halts.filter(
             cause=breach.cause, withdrawn_at=None, halted_at__gte=day
         )
@@ -142,81 +119,6 @@ def _is_known(breach: Breach, in_force: list[TradingHalt]) -> bool:
             halt.save(update_fields=["halted_until"])
         return True
     return False
-
-
-def _confirm(
-    figures: FiguresAt,
-    risk_state: RiskState,
-    breaches: list[Breach],
-    now: datetime,
-    *,
-    by_mark: bool,
-) -> list[Breach]:
-    """The breaches that halt: by closes at once, by marks once they are confirmed.
-
-    The bars of a replay are no marks that may be wrong.
-    """
-    portfolio = figures.portfolio
-    if portfolio.kind == PortfolioKind.SIMULATION:
-        return breaches
-    by_marks = [one for one in breaches if rests_on_marks(one.cause, risk_state)]
-    closed = [one for one in breaches if one not in by_marks]
-    if portfolio.suspected_at is None:
-        return closed + _suspect(portfolio, by_marks, now, by_mark=by_mark)
-    first = newest_mark(portfolio, MarkRole.BREACH)
-    if first is None:  # deleted by hand: begin again
-        _set_suspected(portfolio, None)
-        return closed
-    if now - portfolio.suspected_at >= LONGEST_WAIT:
-        _set_suspected(portfolio, None)
-        return closed + _breaches_at_mark(portfolio, first, closed)
-    if not by_marks:
-        first.delete()
-        _set_suspected(portfolio, None)
-    marked_at = portfolio.marked_at if by_marks and by_mark else None
-    if marked_at is None or marked_at - first.at < SECOND_MARK_AFTER:
-        return closed
-    keep_mark(portfolio, MarkRole.BREACH, marked_at)
-    _set_suspected(portfolio, None)
-    at = min(marked_at, first.at + LONGEST_WAIT)
-    return closed + [replace(one, at=at) for one in by_marks]
-
-
-def _suspect(
-    portfolio: Portfolio, breaches: list[Breach], now: datetime, *, by_mark: bool
-) -> list[Breach]:
-    """Wait for a second mark; a mark that has stood for long needs none any more."""
-    if not breaches:
-        return []
-    marked_at = portfolio.marked_at or now
-    keep_mark(portfolio, MarkRole.BREACH, marked_at)
-    if not by_mark and now - marked_at >= LONGEST_WAIT:
-        return breaches
-    _set_suspected(portfolio, now if by_mark else marked_at)
-    return []
-
-
-def _breaches_at_mark(
-    portfolio: Portfolio, mark: LimitMark, known: list[Breach]
-) -> list[Breach]:
-    """What the first mark had reached, when its waiting time was over."""
-    figures = replace(
-        read_figures(portfolio, mark.at), unrealized_pnl=mark.open_pnl, is_marked=True
-    )
-    risk_state = read_conditions(figures, mark.at)
-    causes, at = {breach.cause for breach in known}, mark.at + LONGEST_WAIT
-    return [
-        breach
-        for breach in _breaches_of(figures, risk_state, at)
-        if rests_on_marks(breach.cause, risk_state)
-        and breach.cause not in causes
-        and (breach.until is None or breach.until > at)  # else its day was over first
-    ]
-
-
-def _set_suspected(portfolio: Portfolio, at: datetime | None) -> None:
-    portfolio.suspected_at = at
-    portfolio.save(update_fields=["suspected_at"])
 
 
 def write_halt(
@@ -337,7 +239,7 @@ def refuse_while_halted(
         return None
     figures = read_figures(portfolio, now)
     risk_state = read_conditions(figures, now)
-    breaches = _breaches_of(figures, risk_state, now)
+    breaches = breaches_of(figures, risk_state, now)
     waiting = find_waiting_reason(portfolio.suspected_at)
     reason = "; ".join([*(breach.reason for breach in breaches), waiting])
     if not override:

@@ -16,11 +16,12 @@ from goals.decisions.progress import (
 )
 from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, Portfolio
+from goals.services.conditions import measure_best_days
 from goals.services.figures import HistoryRow, write_figures
 from goals.services.floor_raising import changes_limits, follow_booking
 from goals.services.floors import reference_at
 from mastertrade.db.raw_sql import columns_of, load
-from mastertrade.values.money import EXACT, HUNDRED
+from mastertrade.values.money import EXACT
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,9 @@ def _note(move: GoalMove, reason: str) -> str:
 
 def _is_judged_without(goal: FinancialGoal, effective_at: datetime) -> bool:
     """Whether the value its period began with was judged before this entry came."""
+    met_at = goal.trading_days_met_at
+    if met_at is not None and goal.achieved_at is not None and effective_at <= met_at:
+        return True  # and so was the value that its trading days were complete with
     judged = goal.achieved_at is not None or goal.ended_at is not None
     comes_first = effective_at < goal.period_starts_at
     return judged and comes_first and goal.kind.measures is Measure.VALUE
@@ -194,6 +198,9 @@ def _measure_goals(
     coming = [goal for goal in goals if goal.period_starts_at > effective_at]
     for goal in coming:
         carry_baseline(goal, portfolio_figures)
+    for goal in running:
+        judge_beginning(goal)
+    measure_best_days(portfolio, running, effective_at)
     moves = [measure_goal(goal, portfolio_figures, effective_at) for goal in running]
     if kind is EntryKind.CASH_FLOW:
         moves = [move for move in moves if move.before != move.after]
@@ -228,25 +235,30 @@ def measure_by(
     )
 
 
+def judge_beginning(goal: FinancialGoal) -> None:
+    """A portfolio value is shown before its period, and judged when that begins."""
+    undecided = goal.achieved_at is None and goal.failed_at is None
+    if undecided and goal.is_reached_by(goal.progress):
+        goal.achieved_at = goal.period_starts_at
+
+
 def measure_goal(
     goal: FinancialGoal, portfolio_figures: PortfolioFigures, at: datetime
 ) -> GoalMove:
     """Set the goal's value, progress and status by a reading; the caller saves."""
     before, status_before = goal.progress, GoalStatus(goal.status)
-    if goal.achieved_at is None and goal.progress_pct >= HUNDRED:
-        # A portfolio value is shown before its period, and judged when that begins.
-        goal.achieved_at = goal.period_starts_at
     after = measure_by(goal, portfolio_figures)
     status, achieved = status_after(
         status_before,
         was_achieved=goal.achieved_at is not None,
         progress_pct=after.progress_pct,
+        conditions_hold=goal.conditions_hold(after),
     )
     goal.current_value = after.current_value
     goal.progress_pct = after.progress_pct
     goal.status = status
     if achieved and goal.achieved_at is None:
-        goal.achieved_at = at
+        goal.achieved_at = max(at, goal.trading_days_met_at or at)
     return GoalMove(goal, before, after, status_before)
 
 
@@ -318,9 +330,14 @@ def _history_kind(
 ) -> HistoryKind:
     if goal.ended_at is not None:
         return HistoryKind.RESTATED
-    # A target that only open positions at their marks took it to is a mark's work.
-    if goal.achieved_at == effective_at and goal.kind.measures is Measure.VALUE:
-        realised = replace(portfolio.portfolio_figures, live_equity=portfolio.equity)
-        if measure_by(goal, realised).progress_pct < HUNDRED:
-            return HistoryKind.MARK
+    if goal.achieved_at == effective_at and needs_marks(portfolio, goal):
+        return HistoryKind.MARK
     return kind
+
+
+def needs_marks(portfolio: Portfolio, goal: FinancialGoal) -> bool:
+    """Whether only open positions at their marks took it to its target."""
+    if goal.kind.measures is not Measure.VALUE:
+        return False
+    realised = replace(portfolio.portfolio_figures, live_equity=portfolio.equity)
+    return not goal.is_reached_by(measure_by(goal, realised))

@@ -11,7 +11,7 @@ from goals.models import FinancialGoal, Portfolio
 from goals.services.figures import HistoryRow, write_figures
 from goals.services.floor_raising import follow_mark
 from goals.services.halts import enforce_limits
-from goals.services.ledger import GoalMove, measure_goal
+from goals.services.ledger import GoalMove, judge_beginning, measure_goal
 
 
 def save_live(
@@ -35,9 +35,7 @@ def save_live(
     moves = [
         (portfolio, move)
         for portfolio, goals in _value_goals(portfolios, at)
-        for move in (
-            measure_goal(goal, portfolio.portfolio_figures, at) for goal in goals
-        )
+        for move in (_measure(goal, portfolio, at) for goal in goals)
         if move.before != move.after
     ]
     # The days' snapshots keep the rest.
@@ -58,6 +56,11 @@ def save_live(
         own = [move for owner, move in moves if owner is portfolio]
         enforce_limits(portfolio, now, moves=own, by_mark=by_mark)
     return [move for _, move in moves]
+
+
+def _measure(goal: FinancialGoal, portfolio: Portfolio, at: datetime) -> GoalMove:
+    judge_beginning(goal)
+    return measure_goal(goal, portfolio.portfolio_figures, at)
 
 
 def _value_goals(

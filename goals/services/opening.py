@@ -13,6 +13,11 @@ from goals.decisions.periods import local_date, period_of
 from goals.decisions.progress import GoalProgress, PortfolioFigures
 from goals.enums import GoalType, HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory, LedgerDay, Portfolio
+from goals.services.conditions import (
+    best_day_of,
+    count_trading_days,
+    profits_of_days,
+)
 from goals.services.days import read_ledger_before
 from goals.services.first_touch import begins_reached, find_first_reach
 from goals.services.ledger import (
@@ -22,7 +27,7 @@ from goals.services.ledger import (
     set_baseline,
 )
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import MONEY, ONE, format_plain
+from mastertrade.values.money import MONEY, ONE, ZERO, format_plain
 from mastertrade.values.validation import refuse, require_decimal
 
 
@@ -149,9 +154,10 @@ def _travel(
     else:
         portfolio_figures = portfolio.portfolio_figures
         effective_at = max(as_of, portfolio.last_entry_at or as_of)
+    measure_conditions(goal, portfolio, as_of)
     if not begins_today and begins_reached(goal, at_start):
         goal.achieved_at = goal.period_starts_at
-    else:
+    elif days:
         goal.achieved_at = find_first_reach(goal, portfolio, days)
     measure_goal(goal, portfolio_figures, effective_at)
     rows = [
@@ -170,6 +176,17 @@ def _travel(
         kind = HistoryKind.RESTATED
         rows.append(_row(goal, portfolio, kind, effective_at, as_of, goal.progress))
     return rows
+
+
+def measure_conditions(
+    goal: FinancialGoal, portfolio: Portfolio, as_of: datetime
+) -> None:
+    """How the goal's conditions stand by the ledger and the entries of its period."""
+    goal.trading_days, goal.trading_days_met_at, goal.best_day = 0, None, ZERO
+    count_trading_days(portfolio, [goal], as_of)
+    if goal.best_day_max_pct is not None:
+        days = days_of_period(goal, portfolio)
+        goal.best_day = best_day_of(goal, profits_of_days(goal, portfolio, days))
 
 
 def days_of_period(goal: FinancialGoal, portfolio: Portfolio) -> list[LedgerDay]:

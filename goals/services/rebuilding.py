@@ -17,6 +17,11 @@ from goals.decisions.periods import ONE_DAY, DayPart, local_date
 from goals.decisions.progress import GoalProgress, PortfolioFigures, status_rebuilt
 from goals.enums import GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, LedgerDay, Portfolio
+from goals.services.conditions import (
+    best_day_of,
+    count_trading_days,
+    profits_of_days,
+)
 from goals.services.days import (
     days_between,
     days_since,
@@ -122,6 +127,7 @@ def rebuild_ledger(
     history = read_history(portfolio)
     follow_ledger_peak(portfolio, history)
     moves, rows = [], []
+    count_trading_days(portfolio, rebuilt.goals, now)
     reached = load_reached(portfolio, rebuilt.goals, rebuilt.first)
     for goal in rebuilt.goals:
         shown_before = _DayByDay(goal, rebuilt.old)
@@ -211,8 +217,11 @@ def measure_again(
     if has_begun(goal, portfolio) or is_value:
         after = measure_by(goal, _newest_reading(goal, portfolio, rebuilt))
     goal.current_value, goal.progress_pct = after.current_value, after.progress_pct
+    if goal.best_day_max_pct is not None:
+        own = reached.days_of(goal, rebuilt.new.days)
+        goal.best_day = best_day_of(goal, profits_of_days(goal, portfolio, own))
     # What a portfolio was worth with open positions is not in the ledger.
-    if not (is_value and rebuilt.is_unchanged):
+    if goal.has_conditions or not (is_value and rebuilt.is_unchanged):
         goal.achieved_at = reached.find(goal, portfolio, rebuilt.new.days)
     goal.status = status_rebuilt(
         status_before,

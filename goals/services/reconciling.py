@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Max
 
 from goals.enums import TradingState
 from goals.models import (
@@ -13,9 +14,12 @@ from goals.models import (
     CashFlow,
     FinancialGoal,
     Portfolio,
+    TradeEntry,
     TradingHalt,
 )
+from goals.services.conditions import count_trading_days
 from goals.services.days import FIGURES
+from goals.services.failing import failing_halts, find_failing
 from goals.services.figures import GOAL_FIGURES, LEDGER_FIGURES
 from goals.services.first_touch import load_reached
 from goals.services.floors import apply_reference, reference_at
@@ -162,8 +166,15 @@ def _day_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
 
 def _goal_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
     reached = load_reached(portfolio, rebuilt.goals, None)
-    for goal in rebuilt.goals:
-        before = {name: getattr(goal, name) for name in GOAL_FIGURES}
+    halts = failing_halts(portfolio, None) if portfolio.last_halted_at else []
+    names = (*GOAL_FIGURES, "failed_at")
+    stored = [{name: getattr(goal, name) for name in names} for goal in rebuilt.goals]
+    entries = TradeEntry.objects.filter(portfolio=portfolio)
+    newest = entries.aggregate(newest=Max("entered_at"))["newest"]
+    count_trading_days(portfolio, rebuilt.goals, newest or portfolio.created_at)
+    for goal, before in zip(rebuilt.goals, stored, strict=True):
+        failing = find_failing(goal, portfolio, halts)
+        goal.failed_at = None if failing is None else failing.halted_at
         measure_again(goal, portfolio, rebuilt, reached)
         yield from _compare(
             portfolio.portfolio_id, f"goal {goal.goal_id}", before, goal

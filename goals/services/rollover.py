@@ -12,6 +12,7 @@ from goals.decisions.periods import following_period
 from goals.decisions.progress import status_after, status_at_end
 from goals.enums import GoalStatus, PortfolioKind
 from goals.models import FinancialGoal, Portfolio
+from goals.services.conditions import CONDITIONS_HOLD
 from goals.services.failing import fail_from_start
 from goals.services.goals import LATEST_DATE
 from goals.services.opening import open_period
@@ -34,6 +35,8 @@ CARRIED = (
     "min_factor",
     "max_factor",
     "after_achieved",
+    "min_trading_days",
+    "best_day_max_pct",
 )
 
 
@@ -100,9 +103,8 @@ def _is_over(as_of: datetime) -> Q:
 
 def _begins_reached(as_of: datetime) -> Q:
     shows_target = Q(achieved_at=None, progress_pct__gte=HUNDRED, ended_at=None)
-    return (
-        shows_target & Q(period_starts_at__lte=as_of) & ~Q(status=GoalStatus.CANCELLED)
-    )
+    begun = Q(period_starts_at__lte=as_of) & ~Q(status=GoalStatus.CANCELLED)
+    return shows_target & begun & CONDITIONS_HOLD
 
 
 def _catch_up(portfolio_id: int, as_of: datetime) -> Iterator[Rolled]:
@@ -142,8 +144,10 @@ def _roll_portfolio(portfolio_id: int, as_of: datetime) -> Rolled:
 
 def _judge_beginning(goal: FinancialGoal, as_of: datetime) -> None:
     """Achieve a goal that has begun with its target in sight; saved here."""
-    unreached = goal.achieved_at is None and goal.status != GoalStatus.CANCELLED
-    if not unreached or goal.progress_pct < HUNDRED:
+    undecided = goal.achieved_at is None and goal.failed_at is None
+    if goal.status == GoalStatus.CANCELLED or not undecided:
+        return
+    if not goal.is_reached_by(goal.progress):
         return
     goal.achieved_at, goal.updated_at = goal.period_starts_at, as_of
     goal.status, _ = status_after(

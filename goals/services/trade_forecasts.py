@@ -154,6 +154,9 @@ def _goal_state_of(
         after_achieved=AfterAchieved(goal.after_achieved),
         time_left_ratio=time_left_ratio,
         reachable=can_still_move(goal.kind.measures, goal.baseline, portfolio_figures),
+        still_open=tuple(
+            condition.words for condition in goal.find_open_at_target(progress)
+        ),
     )
 
 

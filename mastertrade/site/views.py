@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from goals.admin import figures
-from goals.admin.halts import past_halt_words
+from goals.admin.halts import past_halt_words, waiting_words
 from goals.enums import GoalStatus, Health, PortfolioKind, TradingState
 from goals.models import (
     FinancialGoal,
@@ -49,6 +49,8 @@ from trades.sizing_calls.forecasts import is_projectable
 MOST_PORTFOLIOS = 12
 TRADING_HALTED = TradingState.HALTED
 MOST_GOALS = 12
+# Of running goals those that are shown: the others say no more than band and health.
+SHOWN_STATUSES = (GoalStatus.PAUSED, GoalStatus.FAILED)
 MOST_DECISIONS = 5
 MOST_REPLAYS = 8
 MOST_POSITIONS = 12
@@ -69,6 +71,7 @@ class PortfolioCard:
     drawdown: SafeString
     trading: SafeString
     halts: tuple[TradingHalt, ...]
+    waiting: str
     lack: DomainError | None
 
 
@@ -90,6 +93,7 @@ class GoalCard:
     not_projected: bool
     policy: str
     deadline: SafeString
+    conditions: list[tuple[str, SafeString]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +270,7 @@ def _show_portfolio(portfolio: Portfolio) -> PortfolioCard:
         drawdown=figures.percent(portfolio.drawdown_pct),
         trading=figures.badge(TradingState.HALTED if halts else TradingState.ACTIVE),
         halts=tuple(halts),
+        waiting=waiting_words(portfolio),
         lack=find_lack_of_money(portfolio),
     )
 
@@ -309,7 +314,7 @@ def _show_goal(
         badges=(
             figures.badge(goal.progress.band),
             figures.badge(pace.health),
-            *([figures.badge(status)] if status is GoalStatus.PAUSED else []),
+            *([figures.badge(status)] if status in SHOWN_STATUSES else []),
             *([figures.badge(TRADING_HALTED)] if halts else []),
         ),
         pace_gap=figures.points(pace.pace_gap_pct),
@@ -321,6 +326,7 @@ def _show_goal(
         not_projected=not idle and goal.not_projected,  # type: ignore[attr-defined]
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
+        conditions=figures.conditions(goal),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Exists
 
 from goals.models import GoalAdjustmentLog, Portfolio, TradingHalt, User
+from goals.services.entries import counts_entry, note_entry
 from goals.services.funding import deposit_call
 from goals.services.halts import enforce_limits, refuse_while_halted, saving_halts
 from goals.services.portfolios import lock_portfolio, newest
@@ -138,7 +139,7 @@ def _insert(
     by: str,
     overridden: TradingHalt | None = None,
 ) -> Trade:
-    rates = _check(portfolio, trade_input)
+    rates, is_counted = _check(portfolio, trade_input, entry_time)
     trade = Trade(
         user=user,
         portfolio=portfolio,
@@ -167,6 +168,9 @@ def _insert(
     )
     trade.save(force_insert=True)
     trade.position = _open_position(trade)
+    if is_counted:
+        reason = f"Trade {trade.trade_id} entered at {entry_time:%Y-%m-%d %H:%M} UTC"
+        note_entry(portfolio, entry_time, now, f"{reason} arrived late")
     return trade
 
 
@@ -185,35 +189,50 @@ def _open_position(trade: Trade) -> Position:
     )
 
 
-def _check(portfolio: Portfolio, trade_input: TradeInput) -> Rates:
-    """Refuse what this portfolio cannot take; returns the rates that convert it."""
+def _check(
+    portfolio: Portfolio, trade_input: TradeInput, entry_time: datetime
+) -> tuple[Rates, bool]:
+    """Refuse what this portfolio cannot take.
+
+    Returns the rates that convert it, and whether a goal counts its entry.
+    """
     if portfolio.account.is_ruined:
         raise PortfolioRuined(
             f"Portfolio {portfolio.name} is ruined; no trade opens until a deposit. "
             f"Deposit: {deposit_call(portfolio)}."
         )
-    _refuse_unknown_references(portfolio, trade_input)
+    is_counted = _refuse_unknown_references(portfolio, trade_input, entry_time)
     rates = trade_input.rates_in(portfolio)
     if not fits(
         measure_notional(trade_input.quantity, trade_input.entry_price, rates), MONEY
     ):
         raise InvalidInput("quantity", "times entry_price is out of range.")
-    return rates
+    return rates, is_counted
 
 
-def _refuse_unknown_references(portfolio: Portfolio, trade_input: TradeInput) -> None:
-    """The strategy must be the user's, the decision the portfolio's: one query."""
+def _refuse_unknown_references(
+    portfolio: Portfolio, trade_input: TradeInput, entry_time: datetime
+) -> bool:
+    """The strategy must be the user's, the decision the portfolio's: one query.
+
+    Returns what the same query says of goals: whether one counts the entry.
+    """
     decision = GoalAdjustmentLog.objects.filter(
         pk=trade_input.adjustment_id or 0, portfolio=portfolio
     )
     mine = StrategyInstance.objects.tradable_in(portfolio)
     found = (
         mine.filter(strategy_id=trade_input.strategy_id)
-        .annotate(decision_found=Exists(decision))
-        .values_list("decision_found", flat=True)
+        .annotate(
+            decision_found=Exists(decision),
+            is_counted=counts_entry(portfolio, entry_time),
+        )
+        .values_list("decision_found", "is_counted")
         .first()
     )
     if found is None:
         raise no_strategy("strategy_id", mine, trade_input.strategy_id)
-    if trade_input.adjustment_id is not None and not found:
+    decision_found, is_counted = found
+    if trade_input.adjustment_id is not None and not decision_found:
         raise no_decision(portfolio, trade_input.adjustment_id)
+    return bool(is_counted)

@@ -7,7 +7,8 @@ from typing import Any
 from django.db.models import OuterRef
 from django.db.models.functions import Coalesce
 
-from goals.models import CarriedProfit, User
+from goals.models import CarriedProfit, Portfolio, User
+from goals.services.entries import counts_entry
 from goals.services.ledger import GoalMove
 from goals.services.live import save_live
 from goals.services.rebuilding import rebuild_ledger
@@ -37,7 +38,7 @@ def void_trade(
     """
     reason = require_reason(reason)
     portfolio = lock_portfolio_of_trade(user, trade_id)
-    trade, flowed_at = _lock(trade_id)
+    trade, flowed_at, is_counted = _lock(portfolio, trade_id)
     if trade.status == TradeStatus.VOID:
         return trade, []
     was_open, why = trade.is_open, f"Trade {trade_id} was voided: {reason}"
@@ -45,16 +46,17 @@ def void_trade(
     if was_open:
         portfolio.revalue(-_close_position(trade, now), now)
         forget_records(portfolio)  # its closed parts end the trade now, in the past
-        if flowed_at is None:
-            moves = save_live([portfolio], at=now, now=now)
-            withdraw_day_halts(portfolio, now, why)
-            return trade, moves
     else:
         portfolio.revalue(_give_back(trade, now, user), now)
-    times = [at for at in (flowed_at, trade.exit_time) if at is not None]
+    entered_at = trade.entry_time if is_counted else None
+    known = [at for at in (flowed_at, trade.exit_time, entered_at) if at is not None]
+    if not known:
+        live_moves = save_live([portfolio], at=now, now=now)
+        withdraw_day_halts(portfolio, now, why)
+        return trade, live_moves
     moves = rebuild_ledger(
         portfolio,
-        since=min(times),
+        since=min(known),
         now=now,
         reason=why,
     )
@@ -92,18 +94,27 @@ def _mark_void(trade: Trade, reason: str, now: datetime, user: User) -> None:
     execute(VOID, {name: getattr(trade, name) for name in names})
 
 
-def _lock(trade_id: int) -> tuple[Trade, datetime | None]:
-    """The trade, and when cash first flowed that was valued by it, or by what it is of.
+def _lock(portfolio: Portfolio, trade_id: int) -> tuple[Trade, datetime | None, bool]:
+    """The trade, and what is to be made again without it.
 
-    Since then all is made again without it.
+    When cash first flowed that was valued by it, or by what it is of; and whether a
+    goal counts its entry.
     """
     flows = CarriedProfit.objects.filter(
         trade_id=Coalesce(OuterRef("parent_trade_id"), OuterRef("trade_id")),
         cash_flow__voided_at=None,
     )
     first = flows.order_by("cash_flow__flowed_at").values("cash_flow__flowed_at")[:1]
-    trade: Any = Trade.objects.locked().annotate(flowed_at=first).get(pk=trade_id)
-    return trade, trade.flowed_at
+    trade: Any = (
+        Trade.objects.locked()
+        .annotate(
+            flowed_at=first,
+            is_counted=counts_entry(portfolio, OuterRef("entry_time")),
+        )
+        .get(pk=trade_id)
+    )
+    is_entry = trade.parent_trade_id is None  # its parts entered with it
+    return trade, trade.flowed_at, trade.is_counted and is_entry
 
 
 def _close_position(trade: Trade, now: datetime) -> Decimal:

@@ -271,7 +271,7 @@ class _Job:
         self.row.save(update_fields=["created_count", "known_count", "refused_count"])
         if self.staging.parts:  # perhaps of a trade that had ended before
             forget_records(self.portfolio)
-        times = [*self.exits, *self._first_flow()]
+        times = [*self.exits, *self._first_flow(), *self._first_entry()]
         if times:
             rebuild_ledger(
                 self.portfolio,
@@ -287,6 +287,12 @@ class _Job:
         if not self.updated:
             return []
         return [at for (at,) in self._ask(writes.FIRST_FLOW) if at is not None]
+
+    def _first_entry(self) -> list[datetime]:
+        """The first entry, where a goal counts trading days."""
+        if not self.created:
+            return []
+        return [at for (at,) in self._ask(writes.FIRST_ENTRY) if at is not None]
 
     def _ask(self, statement: str) -> list[tuple[Any, ...]]:
         self.cursor.execute(statement, self.values)

@@ -176,6 +176,21 @@ FROM positions o JOIN trades t USING (trade_id)
 WHERE o.portfolio_id = %(portfolio_id)s AND o.status = 'open'
   AND o.marked_at IS NOT NULL
 """
+# The first of the import's entries that a goal's trading days may follow from.
+FIRST_ENTRY = """
+SELECT CASE WHEN EXISTS (
+    SELECT 1 FROM financial_goals
+    WHERE portfolio_id = %(portfolio_id)s AND min_trading_days IS NOT NULL
+) THEN (
+    SELECT min(t.entry_time)
+    FROM trades t JOIN financial_goals g USING (portfolio_id)
+    WHERE t.source_import_id = %(import_id)s AND t.parent_trade_id IS NULL
+      AND g.portfolio_id = %(portfolio_id)s AND g.status <> 'cancelled'
+      AND g.min_trading_days IS NOT NULL AND t.entry_time >= g.period_starts_at
+      AND (g.period_ends_at IS NULL OR t.entry_time < g.period_ends_at)
+      AND (g.trading_days_met_at IS NULL OR t.entry_time <= g.trading_days_met_at)
+) END
+"""
 FIRST_FLOW = """
 SELECT min(f.flowed_at) FROM carried_profits c JOIN cash_flows f USING (cash_flow_id)
 WHERE c.portfolio_id = %(portfolio_id)s AND f.voided_at IS NULL

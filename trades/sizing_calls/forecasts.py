@@ -108,6 +108,8 @@ def project(
         probability = _without_a_trade(progress)
     if reason is None and halt is not None:
         reason = _say_halted(goal, halt)
+    if probability is not None and probability > 0:
+        reason = _with_conditions(goal, as_of, reason)
     return GoalProjection(
         goal=goal,
         as_of=as_of,
@@ -132,6 +134,18 @@ def _trading_from(
     if halt is None or halt.lasts_beyond(goal.period_ends_at):
         return as_of
     return max(as_of, halt.halted_until or as_of)
+
+
+def _with_conditions(
+    goal: FinancialGoal, as_of: datetime, reason: str | None
+) -> str | None:
+    """Conditions are not projected: without them a goal is reached more often."""
+    achieved = goal.achieved_at is not None and goal.achieved_at <= as_of
+    if achieved or not goal.has_conditions:
+        return reason
+    names = " and ".join(condition.name for condition in goal.conditions)
+    bound = f"{names} is not modelled, so the probability is an upper bound"
+    return bound if reason is None else f"{reason} Also, {bound}."
 
 
 def _without_a_trade(progress: GoalProgress) -> Decimal:

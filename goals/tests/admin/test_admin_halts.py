@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from goals.enums import DrawdownMode, HaltCause, TradingState
-from goals.models import FinancialGoal, PolicyTable, Portfolio, TradingHalt
+from goals.models import FinancialGoal, PolicyTable, Portfolio, TradingHalt, User
 from goals.services.halts import withdraw
 from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
@@ -174,3 +174,12 @@ def test_a_withdrawn_halt_says_so_and_cannot_be_resumed(operator: Client):
     assert "Trade 7 was voided: twice" in page
     assert "withdrawn" in text_of(operator, "goals_tradinghalt_changelist")
     assert "Resume trading" not in page
+
+
+def test_pages_say_that_entries_wait_for_a_second_mark(operator: Client):
+    portfolio = PortfolioFactory(user=User.objects.get(username="operator"), now=START)
+    Portfolio.objects.filter(pk=portfolio.pk).update(suspected_at=START)
+
+    expected = "Entries wait since 2026-03-01 00:00:00 UTC: one mark"
+    assert expected in text_of(operator, "goals_portfolio_change", portfolio.pk)
+    assert expected in operator.get("/").content.decode()

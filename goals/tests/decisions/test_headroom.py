@@ -120,7 +120,13 @@ def test_the_daily_floor_counts_where_it_is_nearer() -> None:
 
 def test_floors_in_money_leave_money() -> None:
     floors = FloorFigures(
-        *map(Decimal, (1000, 1000, 900, 950)), None, Decimal(1), is_live=True
+        closed=Decimal(1000),
+        live=Decimal(1000),
+        hard=Decimal(900),
+        soft=Decimal(950),
+        daily=None,
+        money_per_value=Decimal(1),
+        is_live=True,
     )
     assert decide(floors=floors, **STOP).risk_amount == 50
 

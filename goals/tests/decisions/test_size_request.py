@@ -24,7 +24,7 @@ from mastertrade.values.money import exactly
 
 LIVE_EQUITY = Decimal(2000)
 CALM = RiskState(Decimal(0), Decimal(10), Decimal(20), NO_RECORD)
-LONG = {"price": Decimal(50000), "stop_price": Decimal(49000)}
+LONG: dict[str, Any] = {"price": Decimal(50000), "stop_price": Decimal(49000)}
 SHORT = {"price": Decimal(50000), "stop_price": Decimal(51000)}
 
 
@@ -136,11 +136,12 @@ def test_no_size_loses_more_than_the_risk_times_the_factor(
     assume(price != stop_price)
     risk = min(risk, Decimal(100)) if by == "risk_pct" else risk
     request = SizeRequest(
+        risk_amount=risk if by == "risk_amount" else None,
+        risk_pct=risk if by == "risk_pct" else None,
         price=price,
         stop_price=stop_price,
         cost_pct=cost_pct,
         lot_step=lot_step,
-        **{by: risk},
     )
     goal = replace(goal_state(progress=progress), max_factor=Decimal(bound))
     exposure = Exposure(LIVE_EQUITY, position, Decimal(0))

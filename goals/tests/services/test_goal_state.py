@@ -3,9 +3,10 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import product
+from typing import Any
 
 import pytest
-from django.db.models import Q
+from django.db.models import F, Q
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -30,6 +31,16 @@ CLOCKS = (
 pytestmark = pytest.mark.django_db
 
 
+# As they stand in the columns; a goal of 5 % that is there has made 5.
+CONDITIONS: tuple[dict[str, Any], ...] = (
+    {},
+    {"min_trading_days": 4, "trading_days": 3},
+    {"min_trading_days": 4, "trading_days": 4, "trading_days_met_at": STARTS},
+    {"best_day_max_pct": Decimal(40), "best_day": Decimal(2)},
+    {"best_day_max_pct": Decimal(40), "best_day": Decimal("2.00000002")},
+)
+
+
 def make_goals(portfolio: Portfolio) -> None:
     """One of every status, progress and way to have ended, in March 2012."""
     made = [
@@ -46,6 +57,7 @@ def make_goals(portfolio: Portfolio) -> None:
             period_ends_at=ENDS,
             status=status,
             achieved_at=achieved_at,
+            failed_at=failed_at,
             ended_at=ended_at,
             probability=chance,
             projected_at=None if chance is None else STARTS,
@@ -53,16 +65,28 @@ def make_goals(portfolio: Portfolio) -> None:
             start_unit_value=Decimal(1),
             start_unit_run=1,
             start_realized_pnl=Decimal(0),
+            **conditions,
         )
-        for status, progress, achieved_at, ended_at, chance, unreachable in product(
+        for (
+            status,
+            progress,
+            achieved_at,
+            failed_at,
+            ended_at,
+            (chance, unreachable, conditions),
+        ) in product(
             GoalStatus,
             ("-3", "40", "99.999999", "100"),
             (None, STARTS + timedelta(days=2)),
+            (None, STARTS + timedelta(days=1), STARTS + timedelta(days=3)),
             (None, ENDS),
-            (None, Decimal("0.1")),
-            (False, True),
+            (
+                *product((None, Decimal("0.1")), (False, True), CONDITIONS[:1]),
+                *product((None,), (False,), CONDITIONS[1:]),
+            ),
         )
-        if status is not GoalStatus.ACHIEVED or achieved_at is not None
+        if (status is not GoalStatus.ACHIEVED or achieved_at is not None)
+        and (status is not GoalStatus.FAILED or failed_at is not None)
     ]
     FinancialGoal.objects.bulk_create(made)
 
@@ -92,6 +116,9 @@ def test_the_roll_over_writes_what_was_shown_before_it(now: datetime) -> None:
     FinancialGoal.objects.filter(
         Q(status=GoalStatus.MISSED, ended_at=None)
         | Q(status=GoalStatus.ACTIVE, achieved_at__isnull=False)
+        | Q(status=GoalStatus.ACTIVE, failed_at__isnull=False)
+        | Q(status=GoalStatus.FAILED, failed_at__gt=F("achieved_at"))
+        | Q(status=GoalStatus.ACHIEVED, failed_at__lt=F("achieved_at"))
     ).delete()
     shown = {goal.pk: goal.status_at(now) for goal in FinancialGoal.objects.all()}
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.validators import RegexValidator
 from rest_framework import serializers
 
+from goals.api.serializers import ConditionSerializer
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import FACTOR, MONEY, PRICE
@@ -130,6 +131,8 @@ class GoalMoveSerializer(serializers.Serializer[Any]):
     progress_pct = serializers.CharField(source="after.progress_pct")
     band = serializers.CharField(source="after.band")
     status = serializers.CharField(source="goal.status")
+    target_in_force = DecimalColumnField(MONEY, source="goal.target_in_force")
+    conditions = ConditionSerializer(many=True, source="goal.conditions")
 
 
 class VoidedTradeSerializer(TradeSerializer):

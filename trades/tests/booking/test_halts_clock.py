@@ -219,7 +219,7 @@ def test_two_closes_that_both_cross_the_hard_limit_write_one_halt() -> None:
 def test_no_two_closes_look_at_the_limits_at_once() -> None:
     portfolio = GoalFactory().portfolio
     trades = [TradeFactory(portfolio=portfolio) for _ in range(2)]
-    with nobody_meets_at("goals.services.halts.find_breaches"):
+    with nobody_meets_at("goals.services.confirming.find_breaches"):
         run_at_once(*[closing(trade, TO_THE_LIMIT) for trade in trades])
     assert TradingHalt.objects.count() == 1
     row, _ = size_for_portfolio(

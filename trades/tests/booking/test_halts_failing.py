@@ -22,6 +22,7 @@ from goals.services.rollover import roll_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade.values.exceptions import GoalNotActive, NoActiveGoal
 from trades.booking.close import close_trade
+from trades.booking.reconcile import find_drift, mend_drift
 from trades.booking.void import void_trade
 from trades.models import Trade
 from trades.sizing_calls.decide import size_for_goal, size_for_portfolio
@@ -199,6 +200,17 @@ def test_ruin_fails_as_any_breach_does() -> None:
     goal = GoalFactory(portfolio=failing_portfolio(), goal_type=GoalType.MONTHLY_INCOME)
     lose(goal, 1000)
     assert status_of(goal) == (GoalStatus.FAILED, ENTRY)
+
+
+def test_a_failure_that_was_lost_is_drift_and_is_mended(goal: FinancialGoal) -> None:
+    lose(goal, 250)
+    lost = FinancialGoal.objects.filter(pk=goal.pk)
+    lost.update(status=GoalStatus.ACTIVE, failed_at=None)
+    drift = list(find_drift([goal.portfolio_id]))
+    assert [one.figure for one in drift] == ["status", "failed_at"]
+    mend_drift(goal.portfolio_id, ENTRY + HOUR)
+    assert status_of(goal) == (GoalStatus.FAILED, ENTRY)
+    assert list(find_drift([goal.portfolio_id])) == []
 
 
 @pytest.mark.django_db(transaction=True)
