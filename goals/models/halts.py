@@ -73,8 +73,7 @@ class TradingHalt(models.Model):
     It stops entries until a person resumes trading; one with `halted_until` ends by
     itself then. `halted_at` is the time of the breach. `halted_by` is empty where a
     limit halted. `resumed_unit_value` is what a unit was worth when it was resumed: the
-    live value. A withdrawn one is kept
-    to be read and is in force at no time.
+    live value. A withdrawn one is kept to be read and is in force at no time.
     """
 
     halt_id = models.BigAutoField(primary_key=True)

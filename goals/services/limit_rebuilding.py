@@ -11,7 +11,12 @@ from goals.services.ledger import GoalMove
 from goals.services.limit_history import LimitHistory, follows_peak, walk_limits
 from goals.services.restating import apply_breaches
 
-REFERENCE = ("floor_set_at", "floor_start_value", "floor_peak_value", "floor_locked")
+FLOOR_COLUMNS = (
+    "floor_set_at",
+    "floor_start_value",
+    "floor_peak_value",
+    "floor_locked",
+)
 PENDING = ("pending_high_at", "pending_high_pnl")
 
 
@@ -50,11 +55,11 @@ def restate_limits(
     """
     walk = walk_limits(portfolio, history, since=since, finds=True, days=days)
     _save_references(walk)
-    before = [getattr(portfolio, name) for name in (*REFERENCE, *PENDING)]
+    before = [getattr(portfolio, name) for name in (*FLOOR_COLUMNS, *PENDING)]
     apply_reference(portfolio, walk.reference)
     portfolio.pending_high_at = portfolio.pending_high_pnl = None
-    if before != [getattr(portfolio, name) for name in (*REFERENCE, *PENDING)]:
-        portfolio.save(update_fields=[*REFERENCE, *PENDING])
+    if before != [getattr(portfolio, name) for name in (*FLOOR_COLUMNS, *PENDING)]:
+        portfolio.save(update_fields=[*FLOOR_COLUMNS, *PENDING])
     if portfolio.last_halted_at is None and not walk.breaches:
         return []
     began_at = None

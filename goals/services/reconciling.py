@@ -26,7 +26,7 @@ from goals.services.floors import apply_reference, reference_at
 from goals.services.halts import follow_halts
 from goals.services.ledger import GoalMove
 from goals.services.limit_history import read_history
-from goals.services.limit_rebuilding import REFERENCE, restate_limits
+from goals.services.limit_rebuilding import FLOOR_COLUMNS, restate_limits
 from goals.services.rebuilding import (
     Rebuilt,
     list_carried,
@@ -101,7 +101,7 @@ def _limit_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
     now = max(at for at in times if at is not None)
     # A day that has ended may have raised the one and not yet the other.
     apply_reference(portfolio, reference_at(portfolio, now))
-    before = {name: getattr(portfolio, name) for name in REFERENCE}
+    before = {name: getattr(portfolio, name) for name in FLOOR_COLUMNS}
     halts = _halts_of(portfolio)
     history = read_history(portfolio)
     point = transaction.savepoint()

@@ -219,8 +219,8 @@ def test_marks_add_no_statement_to_a_booking(portfolio: Portfolio, is_marked):
         "flow": 4,
         "part": 6,
         "close": 5,
-        "late close": 14,
-        "late flow": 13,
-        "void flow": 15,
-        "void part": 17,
+        "late close": 13,
+        "late flow": 12,
+        "void flow": 14,
+        "void part": 16,
     }
