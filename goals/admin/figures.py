@@ -90,8 +90,7 @@ def gain(value: Decimal | None, currency: str) -> SafeString:
     )
 
 
-def rate(value: Decimal) -> SafeString:
-    """A unit value, or another ratio."""
+def unit_value(value: Decimal) -> SafeString:
     return figure(in_text.unit_value(value), value)
 
 

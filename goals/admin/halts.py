@@ -159,7 +159,7 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
     def reference(self, halt: TradingHalt) -> SafeString:
         if halt.resumed_unit_value is None:
             return figures.NOTHING
-        return figures.rate(halt.resumed_unit_value)
+        return figures.unit_value(halt.resumed_unit_value)
 
     @admin.display(description="drawdown at the halt")
     def drawdown_then(self, halt: TradingHalt) -> SafeString:
@@ -180,12 +180,12 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
     @admin.display(description="unit value at the halt")
     def rate_then(self, halt: TradingHalt) -> SafeString:
         value = _figure(halt, "unit_value")
-        return figures.NOTHING if value is None else figures.rate(value)
+        return figures.NOTHING if value is None else figures.unit_value(value)
 
     @admin.display(description="live unit value at the halt")
     def live_rate_then(self, halt: TradingHalt) -> SafeString:
         value = _figure(halt, "live_unit_value")
-        return figures.NOTHING if value is None else figures.rate(value)
+        return figures.NOTHING if value is None else figures.unit_value(value)
 
     @admin.display(description="state")
     def state(self, halt: TradingHalt) -> SafeString:

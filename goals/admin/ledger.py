@@ -91,11 +91,11 @@ class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
 
     @admin.display(description="unit value after")
     def rate_then(self, row: LedgerDay) -> SafeString:
-        return figures.rate(row.unit_value)
+        return figures.unit_value(row.unit_value)
 
     @admin.display(description="peak unit value")
     def peak_then(self, row: LedgerDay) -> SafeString:
-        return figures.rate(row.peak_unit_value)
+        return figures.unit_value(row.peak_unit_value)
 
     @admin.display(description="units after")
     def units_then(self, row: LedgerDay) -> str:
@@ -107,7 +107,7 @@ class LedgerDayAdmin(ReadOnlyAdmin[LedgerDay]):
 
     @admin.display(description="highest unit value of the day")
     def highest_rate(self, row: LedgerDay) -> SafeString:
-        return figures.rate(row.high_unit_value)
+        return figures.unit_value(row.high_unit_value)
 
 
 @admin.register(CashFlow)

@@ -102,7 +102,7 @@ DAYS = Section(
         ("Day", lambda row: row.words),
         ("Entries", lambda row: row.entries),
         ("Equity", lambda row: figures.money(row.equity, row.portfolio.currency)),
-        ("Unit value", lambda row: figures.rate(row.unit_value)),
+        ("Unit value", lambda row: figures.unit_value(row.unit_value)),
         (
             "Realised",
             lambda row: figures.gain(row.realized_pnl, row.portfolio.currency),
@@ -263,7 +263,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
             Figure("Unrealised P&L", figures.gain(portfolio.unrealized_pnl, currency)),
             Figure(
                 "Unit value",
-                figures.rate(portfolio.unit_value),
+                figures.unit_value(portfolio.unit_value),
                 f"peak {in_text.unit_value(portfolio.peak_unit_value)}",
             ),
             Figure("Drawdown", figures.percent(portfolio.drawdown_pct)),

@@ -34,7 +34,6 @@ from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import format_plain
 from trades.enums import TradeStatus
 from trades.models import Position, ReplayRun, Trade
-from trades.replay.storing import report_from_dict
 from trades.replay.wording import (
     WHAT_THE_BASELINE_IS,
     WHY_ONE_RUN_SAYS_LITTLE,
@@ -44,6 +43,7 @@ from trades.replay.wording import (
     percent,
     years_of,
 )
+from trades.services.replay import read_report
 from trades.sizing_calls.forecasts import is_projectable
 
 MOST_PORTFOLIOS = 12
@@ -331,7 +331,7 @@ def _show_goal(
 
 
 def _show_replay(run: ReplayRun) -> ReplayRow:
-    report = report_from_dict(run.report).instruments[0]
+    report = read_report(run)
     return ReplayRow(
         run=run,
         goal=goal_words(report),

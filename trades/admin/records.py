@@ -18,10 +18,9 @@ from goals.models import Portfolio
 from mastertrade.values.money import PERCENT, exactly, round_to
 from trades.admin.deleting import ask_first, delete_each
 from trades.models import GrowthRecord, ReplayRun
-from trades.replay.report import InstrumentReport
-from trades.replay.storing import report_from_dict
 from trades.replay.wording import goal_words, halt_sentences, outcome_words
 from trades.services.deleting import delete_replay
+from trades.services.replay import read_report
 
 
 def portfolio_link(portfolio: Portfolio) -> SafeString:
@@ -182,16 +181,16 @@ class ReplayRunAdmin(ReadOnlyAdmin[ReplayRun]):
 
     @admin.display(description="goal")
     def goal(self, row: ReplayRun) -> str:
-        return goal_words(_report(row))
+        return goal_words(read_report(row))
 
     @admin.display(description="what happened in this run")
     def outcome(self, row: ReplayRun) -> SafeString:
-        words = outcome_words(_report(row))
+        words = outcome_words(read_report(row))
         return format_html('<span class="reason">{}</span>', words)
 
     @admin.display(description="halts")
     def halts(self, row: ReplayRun) -> SafeString | str:
-        return " ".join(halt_sentences(_report(row))) or figures.NOTHING
+        return " ".join(halt_sentences(read_report(row))) or figures.NOTHING
 
     @admin.display(description="portfolio of the policy")
     def policy_shown(self, row: ReplayRun) -> SafeString:
@@ -211,10 +210,6 @@ def _describe(run: ReplayRun) -> str:
         f"Replay {run.pk} of {run.symbol} ({run.policy_portfolio.kind}), "
         f"{run.user_id}, {run.created_at:%Y-%m-%d %H:%M} UTC"
     )
-
-
-def _report(row: ReplayRun) -> InstrumentReport:
-    return report_from_dict(row.report).instruments[0]
 
 
 def _count_of(part: int, whole: int) -> str:

@@ -260,11 +260,10 @@ def read_report(run: ReplayRun) -> InstrumentReport:
 
 def read_reports(runs: Sequence[ReplayRun]) -> ReplayReport:
     """The reports of several runs as one; it was made when the last of them was."""
-    stored = [report_from_dict(run.report) for run in runs]
     return ReplayReport(
-        instruments=tuple(one.instruments[0] for one in stored),
+        instruments=tuple(map(read_report, runs)),
         made_at=max(run.created_at for run in runs),
-        command=stored[-1].command,
+        command=report_from_dict(runs[-1].report).command,
     )
 
 
