@@ -364,6 +364,8 @@ class Portfolio(models.Model):
         """
         if was.units == is_now.units or was.units == 0 or was.run != is_now.run:
             return
+        if self.midnight_unrealized_pnl == self.unrealized_pnl == 0:
+            return  # nothing is open at the marks, then or now
         value = (was.equity + self.midnight_unrealized_pnl) / was.units
         self.midnight_unrealized_pnl = round_to(
             value * is_now.units - is_now.equity, MONEY
