@@ -217,6 +217,8 @@ def test_closing_books_the_profit_and_tells_the_goals_it_moved(trader: Trader) -
             "progress_pct": "40.000000",
             "band": "on_track",
             "status": "active",
+            "target_in_force": "5.00000000",
+            "conditions": [],
         }
     ]
     portfolio = trader.get(PORTFOLIO)

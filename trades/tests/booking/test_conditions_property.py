@@ -35,7 +35,11 @@ CONDITIONS: tuple[tuple[int | None, int | None], ...] = (
     (None, 40),
     (2, 60),
 )
-ZONES = (("UTC", time.min), ("America/New_York", time.min))
+ZONES = (
+    ("UTC", time.min),
+    ("America/New_York", time.min),
+    ("America/Chicago", time(17)),
+)
 
 
 @dataclass(frozen=True)

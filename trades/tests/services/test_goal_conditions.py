@@ -360,7 +360,7 @@ def test_a_failed_goal_is_listed_filtered_and_shown_as_such(
     assert [one.pk for one in found.context["cl"].result_list] == [goal.pk]
     assert "badge-failed" in found.content.decode()
     refused = trader.post("/api/goals/{goal_id}/sizing/", {"base_size": "10"}, 409)
-    assert "is failed" in refused["detail"]
+    assert "failed at" in refused["detail"]
 
 
 def test_pages_say_which_condition_is_open(operator: Client) -> None:
