@@ -15,12 +15,15 @@ from goals.projection.challenge_rules import (
     Seen,
     ask,
 )
+from goals.projection.challenge_walk import ChallengeOutcome, FactorAt, Walk
+from goals.projection.outcomes import read_number
 from goals.projection.grid import Grid, find_unit
 from goals.projection.stencils import Landing, land
 from goals.projection.types import Flags, Floats, Indices, Numbers
 
 # Factors whose values are closer than this are equally good.
 TIE = 1e-9
+LOOK = False
 
 
 class _Trade:
@@ -172,7 +175,7 @@ class _Induction:
         self.rows = (2 * states.blocks - 1) * states.layers
         self.most = np.tile(states.most, (states.blocks, 1))
 
-    def step_back(self, choices: Indices, most_last: Indices) -> None:
+    def step_back(self, choices: Indices, most_last: Indices, kept) -> None:
         """One day back; `choices` of shape (trades a day, rows, width) are filled."""
         states = self.states
         mornings = [states.mornings(values) for values in self.values]
@@ -186,6 +189,7 @@ class _Induction:
         for left in range(trades):
             most = most_last if left == trades - 1 else self.most
             following = self._trade(following, mornings, choices[left], most)
+            kept[left] = following[0]
         self.values = [
             values + cost for values, cost in zip(following, self.a_day, strict=True)
         ]
@@ -239,6 +243,45 @@ class ChallengePolicy:
     expected_days: float | None
     states: States
     choices: Indices
+    values: Floats
+
+    def look(self, seen: Seen, day: int, trades: int, has_traded: Flags) -> Indices:
+        q = self.states.question
+        best = self._after(seen, day, trades - 1, has_traded)
+        choice = np.zeros(best.shape, dtype=np.intp)
+        cap = seen.cap
+        for i, factor in enumerate(q.factors):
+            expected = np.zeros(best.shape)
+            for outcome, chance in zip(q.outcomes.values, q.outcomes.probabilities):
+                of = 1.0 if q.of_start else seen.equity
+                equity = seen.equity + q.outcomes.base_risk * factor * outcome * of
+                water = q.rules.raise_high_water(seen.high_water, equity, False)
+                after = replace(seen, equity=equity, high_water=water)
+                value = self._after(after, day, trades - 1, np.ones_like(has_traded))
+                if q.rules.daily_loss is not None and q.rules.daily_on_breach != "fail":
+                    ended = self._after(after, day, 0, np.ones_like(has_traded))
+                    value = np.where(after.halted, ended, value)
+                value = np.where(after.breached, -q.stop_penalty, value)
+                expected += chance * np.where(after.passed, 1.0, value)
+            better = (expected > best + TIE) & (factor <= cap)
+            best = np.where(better, expected, best)
+            choice[better] = i + 1
+        return choice
+
+    def _after(self, seen: Seen, day: int, trades: int, traded: Flags) -> Floats:
+        q = self.states.question
+        if trades == 0:
+            k = np.minimum(seen.days_traded + traded, q.rules.min_trading_days)
+            water = q.rules.raise_high_water(seen.high_water, seen.equity, True)
+            seen = Seen(q, seen.equity, seen.equity, water, k)
+            value = np.zeros(seen.equity.shape)
+            if day > 1:
+                value = self._after(seen, day - 1, q.trades_per_day, np.zeros_like(traded))
+            return np.where(seen.passed, 1.0, value)
+        place, above, share = self.states.nearest(seen, traded, share=True)
+        values = self.values[day - 1, trades - 1]
+        low = values.take(place)
+        return low + share * (values.take(above) - low)
 
     def factor_at(
         self,
@@ -280,6 +323,8 @@ class ChallengePolicy:
         choice = self.choices.reshape(*self.choices.shape[:2], -1)[
             rows.astype(np.intp) - 1, trades.astype(np.intp) - 1, place
         ]
+        if LOOK and days.min() == days.max() and trades.min() == trades.max():
+            choice = self.look(seen, int(days[0]), int(trades[0]), has_traded)
         allowed = np.searchsorted(question.factors, seen.cap, side="right")
         over = seen.passed | seen.breached | seen.halted
         choice = np.where(over, 0, np.minimum(choice, allowed))
@@ -327,9 +372,10 @@ def solve(question: Question, states: States) -> ChallengePolicy:
         raise NotImplementedError
     shape = (question.days, trades, induction.rows, states.width)
     choices = np.zeros(shape, dtype=np.int8)
+    values = np.zeros((question.days, trades, states.size), dtype=np.float32)
     for day in range(question.days):
         last = day == question.days - 1
-        induction.step_back(choices[day], first if last else induction.most)
+        induction.step_back(choices[day], first if last else induction.most, values[day])
     start = states.place(
         *np.array([0 if not states.days_needed else states.days_needed + 1, 0,
         int(np.searchsorted(states.opening_nodes, states.today)), states.today])
@@ -342,10 +388,35 @@ def solve(question: Question, states: States) -> ChallengePolicy:
         expected_days=None,
         states=states,
         choices=choices,
+        values=values,
     )
 
 
 def lay_states(question: Question, step: float | None = None, stride: int = 1) -> States:
     bottom, top = bounds(question)
     unit = find_unit(question.steps(question.factors), (top - bottom) / 2000)
+    if step and not unit:
+        start = 1.0 if question.of_start else 0.0
+        to_goal = (question.goal - 1 if question.of_start else np.log(question.goal))
+        step = to_goal / max(round(to_goal / step), 1)
     return States(question, step or unit, stride)
+
+
+def evaluate_challenge(
+    policy: "ChallengePolicy | FactorAt | float",
+    outcomes: Numbers,
+    probabilities: Numbers,
+    *,
+    seed: int = 0,
+    **question: Any,
+) -> ChallengeOutcome:
+    asked = ask(outcomes, probabilities, **question)
+    if isinstance(policy, ChallengePolicy):
+        choose: FactorAt = policy.factor_at
+    elif callable(policy):
+        choose = policy
+    else:
+        constant = read_number(policy)
+        choose = lambda *_: np.asarray(constant)
+    foreign = callable(policy) and not isinstance(policy, ChallengePolicy)
+    return Walk(asked, choose, seed, foreign=foreign).run()

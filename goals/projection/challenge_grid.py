@@ -73,23 +73,28 @@ class States:
         rules, question = self.question.rules, self.question
         self.high_nodes = np.array([self.today])
         self.locked = False
+        # A whole number of layers from the first floor to today.
+        first = int(np.searchsorted(self.equity, rules.floor(np.ones(1))[0] + TOUCH))
+        way = max(self.today - first, 1)
+        apart = way / max(round(way / self.stride), 1)
         if rules.moves:
             lock = int(np.searchsorted(self.equity, rules.locked_from - TOUCH))
             # A soft fall is measured from the high water beyond the lock, too.
             self.locked = lock < self.nodes and rules.soft_drawdown is None
-            last = lock if self.locked else self.nodes - 1
-            self.high_nodes = np.append(
-                np.arange(self.today, max(last, self.today), self.stride),
-                max(last, self.today),
-            )
+            last = max(lock if self.locked else self.nodes - 1, self.today)
+            between = np.rint(np.arange(self.today, last, apart)).astype(np.intp)
+            self.high_nodes = np.unique(np.append(between, last))
         self.high = self.equity[self.high_nodes]
         if not rules.moves:
             self.high = np.ones(1)
         self.opening_nodes = np.array([self.today])
         if rules.daily_loss is not None:
-            below = np.arange(self.today, 0, -self.stride)[::-1]
-            above = np.arange(self.today, self.nodes - 1, self.stride)[1:]
-            ends = [0], below, above, [self.nodes - 1]
+            # Just above each floor is one: the value falls off there.
+            above = np.searchsorted(
+                self.equity, rules.floor(self.high) + TOUCH, side="right"
+            )
+            between = np.rint(np.arange(first, self.nodes - 1, apart)).astype(np.intp)
+            ends = above[above < self.nodes], between, [0, self.today, self.nodes - 1]
             self.opening_nodes = np.unique(np.concatenate(ends))
         openings = self.equity[self.opening_nodes]
         floors = rules.floor(self.high)[:, None]
@@ -97,8 +102,8 @@ class States:
         self.hard = np.broadcast_to(floors, (self.high.size, openings.size))
         self.daily = np.broadcast_to(daily, self.hard.shape)
         nearest = np.maximum(floors, daily) + TOUCH
-        first = np.searchsorted(self.equity, nearest, side="right")
-        last = np.full(first.shape, self.nodes - 1)
+        first_node = np.searchsorted(self.equity, nearest, side="right")
+        last = np.full(first_node.shape, self.nodes - 1)
         margin = self.stride if rules.daily_loss is not None else 0
         if rules.trails:
             highest = self.high_nodes + margin
@@ -109,7 +114,7 @@ class States:
             best = float(question.steps(question.factors[-1:]).max())
             rise = ceil(max(best, 0.0) * question.trades_per_day / self.step)
             last = np.minimum(last, self.opening_nodes[None, :] + rise + 1)
-        self.first = np.minimum(first, self.nodes - 1)
+        self.first = np.minimum(first_node, self.nodes - 1)
         self.width = max(int((last - self.first).max()) + 1, 1)
         self.layers = self.first.size
 
@@ -207,7 +212,7 @@ class States:
         raised = morning + self.blocks * self.high.size * self.nodes
         return new_high, morning, raised, raised + self.blocks * self.nodes
 
-    def nearest(self, seen: Seen, traded_today: Flags) -> Indices:
+    def nearest(self, seen: Seen, traded_today: Flags, share: bool = False):
         """Where the states are whose factors hold at these, in all rows end to end.
 
         Of other layers it is the node of the same way to the nearest floor.
@@ -224,11 +229,16 @@ class States:
         floor = np.maximum(self.hard, self.daily)[high, opening]
         here = np.maximum(seen.floor, seen.daily_floor)
         x = self.to_x(seen.equity) - self.to_x(here) + self.to_x(floor)
-        node = np.floor((x - self.lowest) / self.step + WHOLE).astype(np.intp)
+        at = (x - self.lowest) / self.step
+        node = np.floor(at + WHOLE).astype(np.intp)
         days = np.minimum(seen.days_traded.astype(np.intp), self.days_needed)
         without = (days < self.days_needed) & ~traded_today
         block = np.where(without, self.days_needed + 1 + days, days)
-        return self.place(block, high, opening, node)
+        place = self.place(block, high, opening, node)
+        if not share:
+            return place
+        above = self.place(block, high, opening, node + 1)
+        return place, above, np.clip(at - node, 0.0, 1.0)
 
     def evening(self, days: Indices, high: Indices, node: Indices) -> Indices:
         """Where in a pool a day leads to that ends there."""
