@@ -1,13 +1,14 @@
 """The sizes that most probably pass a challenge, by backward induction. Pure."""
 
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Literal
+from math import ceil, log
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from goals.projection.challenge_grid import States, bounds
 from goals.projection.challenge_rules import (
+    MOST_DAYS,
     TOUCH,
     BadArgument,
     ChallengeRules,
@@ -18,12 +19,28 @@ from goals.projection.challenge_rules import (
 from goals.projection.challenge_walk import ChallengeOutcome, FactorAt, Walk
 from goals.projection.outcomes import read_number
 from goals.projection.grid import Grid, find_unit
+from goals.projection.grouping import fewer
 from goals.projection.stencils import Landing, land
 from goals.projection.types import Flags, Floats, Indices, Numbers
 
+RiskOf: TypeAlias = Literal["equity", "start"]
 # Factors whose values are closer than this are equally good.
 TIE = 1e-9
-LOOK = False
+# Numbers read in all, for none, one and two or more states beside equity; more are not
+# begun. 1e8 take about 0.15 s.
+WORK = (0.7e8, 1.4e8, 10e8)
+MOST_WORK = 200e8
+# As how many days no deadline counts in these.
+LONG = 200
+MOST_NODES = 4_000
+# Nodes to a typical step at the largest factor on the coarsest grid; how much finer the
+# next one is; and how many nodes layers lie apart.
+COARSEST = 6
+FINER = 0.85
+STRIDE = 4
+# Days are added until the value changes by no more than this, for some days on end.
+SETTLED = 2.5e-4
+CALM_DAYS = 3
 
 
 class _Trade:
@@ -175,7 +192,7 @@ class _Induction:
         self.rows = (2 * states.blocks - 1) * states.layers
         self.most = np.tile(states.most, (states.blocks, 1))
 
-    def step_back(self, choices: Indices, most_last: Indices, kept) -> None:
+    def step_back(self, choices: Indices, most_last: Indices) -> None:
         """One day back; `choices` of shape (trades a day, rows, width) are filled."""
         states = self.states
         mornings = [states.mornings(values) for values in self.values]
@@ -189,7 +206,6 @@ class _Induction:
         for left in range(trades):
             most = most_last if left == trades - 1 else self.most
             following = self._trade(following, mornings, choices[left], most)
-            kept[left] = following[0]
         self.values = [
             values + cost for values, cost in zip(following, self.a_day, strict=True)
         ]
@@ -221,6 +237,14 @@ class _Induction:
             for new, old in zip(traded, following, strict=True)
         ]
 
+    def today(self) -> list[float]:
+        """The values of the channels at the start."""
+        states = self.states
+        block = states.days_needed + 1 if states.days_needed else 0
+        opening = int(np.searchsorted(states.opening_nodes, states.today))
+        place = states.place(*np.array([block, 0, opening, states.today]))
+        return [float(values[place]) for values in self.values]
+
     def _twice(self, values: Floats) -> Floats:
         flat = values.ravel()
         part = self.states.days_needed * self.states.layers * self.states.width
@@ -243,45 +267,6 @@ class ChallengePolicy:
     expected_days: float | None
     states: States
     choices: Indices
-    values: Floats
-
-    def look(self, seen: Seen, day: int, trades: int, has_traded: Flags) -> Indices:
-        q = self.states.question
-        best = self._after(seen, day, trades - 1, has_traded)
-        choice = np.zeros(best.shape, dtype=np.intp)
-        cap = seen.cap
-        for i, factor in enumerate(q.factors):
-            expected = np.zeros(best.shape)
-            for outcome, chance in zip(q.outcomes.values, q.outcomes.probabilities):
-                of = 1.0 if q.of_start else seen.equity
-                equity = seen.equity + q.outcomes.base_risk * factor * outcome * of
-                water = q.rules.raise_high_water(seen.high_water, equity, False)
-                after = replace(seen, equity=equity, high_water=water)
-                value = self._after(after, day, trades - 1, np.ones_like(has_traded))
-                if q.rules.daily_loss is not None and q.rules.daily_on_breach != "fail":
-                    ended = self._after(after, day, 0, np.ones_like(has_traded))
-                    value = np.where(after.halted, ended, value)
-                value = np.where(after.breached, -q.stop_penalty, value)
-                expected += chance * np.where(after.passed, 1.0, value)
-            better = (expected > best + TIE) & (factor <= cap)
-            best = np.where(better, expected, best)
-            choice[better] = i + 1
-        return choice
-
-    def _after(self, seen: Seen, day: int, trades: int, traded: Flags) -> Floats:
-        q = self.states.question
-        if trades == 0:
-            k = np.minimum(seen.days_traded + traded, q.rules.min_trading_days)
-            water = q.rules.raise_high_water(seen.high_water, seen.equity, True)
-            seen = Seen(q, seen.equity, seen.equity, water, k)
-            value = np.zeros(seen.equity.shape)
-            if day > 1:
-                value = self._after(seen, day - 1, q.trades_per_day, np.zeros_like(traded))
-            return np.where(seen.passed, 1.0, value)
-        place, above, share = self.states.nearest(seen, traded, share=True)
-        values = self.values[day - 1, trades - 1]
-        low = values.take(place)
-        return low + share * (values.take(above) - low)
 
     def factor_at(
         self,
@@ -318,17 +303,33 @@ class ChallengePolicy:
         seen = Seen(question, at, at - profit, np.maximum(water, 1.0), traded)
         # Whether the day has had a trade shows in its profit alone.
         has_traded = (trades < question.trades_per_day) & (np.abs(profit) > TOUCH)
-        place = self.states.nearest(seen, has_traded)
-        rows = days if question.days else np.ones_like(days)
-        choice = self.choices.reshape(*self.choices.shape[:2], -1)[
-            rows.astype(np.intp) - 1, trades.astype(np.intp) - 1, place
-        ]
-        if LOOK and days.min() == days.max() and trades.min() == trades.max():
-            choice = self.look(seen, int(days[0]), int(trades[0]), has_traded)
+        row = days.astype(np.intp) - 1 if question.days else np.zeros(days.size, np.intp)
+        choice = self._choose(seen, row, trades.astype(np.intp) - 1, has_traded)
         allowed = np.searchsorted(question.factors, seen.cap, side="right")
         over = seen.passed | seen.breached | seen.halted
         choice = np.where(over, 0, np.minimum(choice, allowed))
         return np.append(0.0, question.factors)[choice].reshape(asked[0].shape)
+
+    def _choose(self, seen: Seen, day: Indices, trade: Indices, traded: Flags) -> Indices:
+        """The choice at the nearest state from which it ends alike, by outcome."""
+        table = self.choices.reshape(*self.choices.shape[:2], -1)
+        factors = np.append(0.0, self.states.question.factors)
+        choice = np.zeros(day.size, dtype=np.intp)
+        open_ = np.arange(day.size)
+        for layer_below, node_below in ((False, False), (False, True), (True, True)):
+            here = seen.take(open_)
+            place, at_node = self.states.near(
+                here, traded[open_], layer_below=layer_below, node_below=node_below
+            )
+            found = table[day[open_], trade[open_], place]
+            choice[open_] = found
+            factor = factors[found]
+            mine, its = here.ends_of(factor), at_node.ends_of(factor)
+            unlike = (found > 0) & ((mine[0] != its[0]) | (mine[1] != its[1]))
+            open_ = open_[unlike]
+            if not open_.size:
+                break
+        return choice
 
 
 def solve_challenge(
@@ -343,9 +344,36 @@ def solve_challenge(
     rules: ChallengeRules,
     max_factor_now: float | None = None,
     stop_penalty: float = 0.0,
-    risk_of: Literal["equity", "start"] = "equity",
+    risk_of: RiskOf = "equity",
     day_cost: float = 0.0,
 ) -> ChallengePolicy:
+    """Maximise P(pass) - stop_penalty · P(breach) over the factor of each trade.
+
+    Equity is in units of the start, 1. There are `days` days of up to `trades_per_day`
+    trades. One at a factor moves equity by `base_risk` · factor · outcome, of the
+    start or of the equity before it (`risk_of`), with one of `outcomes` (R or growths)
+    by its probability, independently of all others. After it, in this order: equity,
+    high water, goal (1 + `goal_return`, and days enough), floor, daily loss; levels
+    closer than 1e-9 are one. Not trading (0) is always allowed; of equally good factors
+    it is taken first, then the smaller. Only closes are known, so where a firm tests
+    open profit the chance of a breach is a lower bound.
+
+    `max_factor_now` caps the first decision alone, as a guard does that judges anew
+    before each trade; what is capped throughout belongs out of `factors`.
+    `days` None: no deadline; the value is less `day_cost` · expected days, and days are
+    added until it stands within 0.05 points. A day in which the rules leave no trade
+    costs as well, so where they can forbid trading for good, nothing settles and
+    `day_cost` is refused.
+
+    Exact where all steps are multiples of one unit (risk of the start) and the states
+    are few enough; else on a grid, a sample of more than 21 outcomes by 21 of its mean
+    and deviation. docs/projection.md has the accuracy. `ValueError` names the argument
+    that makes no sense, or asks for more than fits: 200 trades a day, 2,000 days, 100
+    factors, and `MOST_WORK` in all.
+
+    Source: as `solve_deadline_policy`; Grossman, S. J. and Zhou, Z. (1993), *Optimal
+    investment strategies for controlling drawdowns*, Mathematical Finance 3.
+    """
     question = ask(
         outcomes,
         probabilities,
@@ -360,63 +388,137 @@ def solve_challenge(
         risk_of=risk_of,
         day_cost=day_cost,
     )
+    question = replace(question, outcomes=fewer(question.outcomes))
     return solve(question, lay_states(question))
 
 
 def solve(question: Question, states: States) -> ChallengePolicy:
+    """The same on a given grid."""
     induction = _Induction(states)
-    most_now = np.searchsorted(question.factors, question.max_factor_now + TOUCH, side="right")
-    first = np.minimum(induction.most, most_now)
-    trades = question.trades_per_day
+    shape = (question.trades_per_day, induction.rows, states.width)
     if question.days is None:
-        raise NotImplementedError
-    shape = (question.days, trades, induction.rows, states.width)
-    choices = np.zeros(shape, dtype=np.int8)
-    values = np.zeros((question.days, trades, states.size), dtype=np.float32)
-    for day in range(question.days):
-        last = day == question.days - 1
-        induction.step_back(choices[day], first if last else induction.most, values[day])
-    start = states.place(
-        *np.array([0 if not states.days_needed else states.days_needed + 1, 0,
-        int(np.searchsorted(states.opening_nodes, states.today)), states.today])
-    )
-    value, breach = (float(values[start]) for values in induction.values[:2])
+        choices = np.zeros((1, *shape), dtype=np.int8)
+        _settle(induction, choices[0])
+    else:
+        choices = np.zeros((question.days, *shape), dtype=np.int8)
+        now = question.max_factor_now + TOUCH
+        most_now = np.searchsorted(question.factors, now, side="right")
+        for day in range(question.days):
+            first = day == question.days - 1
+            most = np.minimum(induction.most, most_now) if first else induction.most
+            induction.step_back(choices[day], most)
+    value, breach, *days = induction.today()
+    spent = question.day_cost * days[0] if days else 0.0
     return ChallengePolicy(
         value=value,
-        probability=value + question.stop_penalty * breach,
+        probability=value + question.stop_penalty * breach + spent,
         breach_probability=breach,
-        expected_days=None,
+        expected_days=days[0] if days else None,
         states=states,
         choices=choices,
-        values=values,
     )
 
 
-def lay_states(question: Question, step: float | None = None, stride: int = 1) -> States:
-    bottom, top = bounds(question)
-    unit = find_unit(question.steps(question.factors), (top - bottom) / 2000)
-    if step and not unit:
-        start = 1.0 if question.of_start else 0.0
-        to_goal = (question.goal - 1 if question.of_start else np.log(question.goal))
-        step = to_goal / max(round(to_goal / step), 1)
-    return States(question, step or unit, stride)
+def _settle(induction: _Induction, choices: Indices) -> None:
+    """Days back until the value from the start will not change by `SETTLED` any more."""
+    before, change, calm = induction.today()[0], np.inf, 0
+    for _ in range(MOST_DAYS):
+        induction.step_back(choices, induction.most)
+        value = induction.today()[0]
+        last, change = change, abs(value - before)
+        shrinks = change / last if last > 0 else 0.0
+        # What is still to come, if each day changes it by the same share of the last.
+        calm = calm + 1 if change <= SETTLED * max(1 - shrinks, 0.0) else 0
+        before = value
+        if calm == CALM_DAYS:
+            return
+    raise BadArgument(
+        "day_cost",
+        f"leads to no value within {MOST_DAYS:,} days: a challenge must end by itself; "
+        "set days, or a larger cost.",
+    )
 
 
 def evaluate_challenge(
-    policy: "ChallengePolicy | FactorAt | float",
+    policy: ChallengePolicy | FactorAt | float,
     outcomes: Numbers,
     probabilities: Numbers,
     *,
+    base_risk: float,
+    factors: Numbers,
+    goal_return: float,
+    days: int | None,
+    trades_per_day: int,
+    rules: ChallengeRules,
+    max_factor_now: float | None = None,
+    stop_penalty: float = 0.0,
+    risk_of: RiskOf = "equity",
+    day_cost: float = 0.0,
     seed: int = 0,
-    **question: Any,
 ) -> ChallengeOutcome:
-    asked = ask(outcomes, probabilities, **question)
+    """The chances of a given policy; arguments as in `solve_challenge`.
+
+    `policy` is a factor for always, what `solve_challenge` returned, or a function
+    with the arguments of its `factor_at`: days and trades left as whole numbers, the
+    others of shape (n,), for n factors. What the rules forbid (a factor above 1 beyond
+    the soft fall, more than the headroom) is lowered to what they allow, as guards do;
+    `factors` do not limit a policy. Exact while the states in reach are few; of many,
+    200,000 walks are drawn by `seed`, with a standard error of about 0.1 points.
+    Without a deadline the walk ends when 0.01 % of it is left, after 2,000 days at most.
+    """
+    question = ask(
+        outcomes,
+        probabilities,
+        base_risk=base_risk,
+        factors=factors,
+        goal_return=goal_return,
+        days=days,
+        trades_per_day=trades_per_day,
+        rules=rules,
+        max_factor_now=max_factor_now,
+        stop_penalty=stop_penalty,
+        risk_of=risk_of,
+        day_cost=day_cost,
+    )
     if isinstance(policy, ChallengePolicy):
-        choose: FactorAt = policy.factor_at
-    elif callable(policy):
-        choose = policy
-    else:
-        constant = read_number(policy)
-        choose = lambda *_: np.asarray(constant)
-    foreign = callable(policy) and not isinstance(policy, ChallengePolicy)
-    return Walk(asked, choose, seed, foreign=foreign).run()
+        needs_day = rules.min_trading_days > 0
+        return Walk(question, policy.factor_at, seed, needs_day=needs_day).run()
+    if callable(policy):
+        return Walk(question, policy, seed, needs_day=True, counts=True).run()
+    constant = np.asarray(read_number(policy))
+    return Walk(question, lambda *_: constant, seed, needs_day=False).run()
+
+
+def lay_states(question: Question) -> States:
+    """The exact lattice where there is one that fits, else the finest grid that does."""
+    rules, outcomes = question.rules, question.outcomes.values.size
+    extra = rules.moves + (rules.daily_loss is not None) + (rules.min_trading_days > 0)
+    trades = (question.days or LONG) * question.trades_per_day
+    reads = trades * question.factors.size * outcomes
+    work = WORK[min(extra, 2)]
+    bottom, top = bounds(question)
+    unit = find_unit(question.steps(question.factors), (top - bottom) / MOST_NODES)
+    if unit is not None:
+        for stride in (1, 2, 4):
+            states = States(question, unit, stride)
+            if states.size * reads <= work:
+                return states
+    start = 1.0 if question.of_start else 0.0
+    to_goal = question.goal - 1 if question.of_start else log(question.goal)
+    step = question.outcomes.typical_step(float(question.factors[-1])) / COARSEST
+    step = min(max(step, (top - bottom) / MOST_NODES), top - start)
+    found = None
+    while True:
+        # The goal lies on a node wherever it is in reach.
+        step = to_goal / ceil(to_goal / step) if to_goal >= step else step
+        states = States(question, step, STRIDE)
+        cost = 2 * states.size * reads
+        if found and (cost > work or states.nodes > MOST_NODES):
+            return found
+        if cost > MOST_WORK or trades * states.size > MOST_WORK / 10:
+            raise BadArgument(
+                "days",
+                "leave too much to work out: fewer days, trades a day, factors, "
+                "outcomes or trading days that are needed, or a nearer floor.",
+            )
+        found, step = states, step * FINER

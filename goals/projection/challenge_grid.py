@@ -212,33 +212,40 @@ class States:
         raised = morning + self.blocks * self.high.size * self.nodes
         return new_high, morning, raised, raised + self.blocks * self.nodes
 
-    def nearest(self, seen: Seen, traded_today: Flags, share: bool = False):
-        """Where the states are whose factors hold at these, in all rows end to end.
+    def near(
+        self, seen: Seen, traded_today: Flags, *, layer_below: bool, node_below: bool
+    ) -> tuple[Indices, Seen]:
+        """States of the grid near to these: where they are in all rows, and what.
 
-        Of other layers it is the node of the same way to the nearest floor.
+        The nearest layer, or the one below; in it the node with nearly the same way to
+        the nearest floor, or below that.
         """
-        rules, high = self.question.rules, np.zeros(seen.equity.shape, dtype=np.intp)
+        rules, opening = self.question.rules, np.zeros(seen.equity.shape, dtype=np.intp)
+        high = np.zeros_like(opening)
         if rules.moves:
-            high = _nearest(self.high, seen.high_water)
+            high = _nearest(self.high, seen.high_water, below=layer_below)
             if self.locked:
                 at_lock = seen.high_water >= rules.locked_from - TOUCH
                 high = np.where(at_lock, self.high.size - 1, high)
-        opening = np.zeros_like(high)
+        levels = self.equity[self.opening_nodes]
         if rules.daily_loss is not None:
-            opening = _nearest(self.equity[self.opening_nodes], seen.opening)
+            opening = _nearest(levels, seen.opening, below=layer_below)
         floor = np.maximum(self.hard, self.daily)[high, opening]
         here = np.maximum(seen.floor, seen.daily_floor)
         x = self.to_x(seen.equity) - self.to_x(here) + self.to_x(floor)
-        at = (x - self.lowest) / self.step
-        node = np.floor(at + WHOLE).astype(np.intp)
+        place = (x - self.lowest) / self.step + (WHOLE if node_below else 0.5)
+        least = self.first[high, opening]
         days = np.minimum(seen.days_traded.astype(np.intp), self.days_needed)
+        # At the goal there is nothing to choose, once there are days enough.
+        most = np.where(days < self.days_needed, self.nodes, self.goal) - 1
+        most = np.minimum(most, least + self.width - 1)
+        node = np.clip(np.floor(place), least, most).astype(np.intp)
         without = (days < self.days_needed) & ~traded_today
         block = np.where(without, self.days_needed + 1 + days, days)
-        place = self.place(block, high, opening, node)
-        if not share:
-            return place
-        above = self.place(block, high, opening, node + 1)
-        return place, above, np.clip(at - node, 0.0, 1.0)
+        equity = self.to_equity(self.lowest + self.step * node)
+        opened = levels[opening] if rules.daily_loss is not None else seen.opening
+        at_node = Seen(self.question, equity, opened, self.high[high], seen.days_traded)
+        return self.place(block, high, opening, node), at_node
 
     def evening(self, days: Indices, high: Indices, node: Indices) -> Indices:
         """Where in a pool a day leads to that ends there."""
@@ -303,10 +310,10 @@ class States:
         return np.concatenate([morning, self.of_raised_mornings(morning).ravel()])
 
 
-def _nearest(levels: Floats, wanted: Floats) -> Indices:
-    """Which of these ascending levels is nearest to each wanted one."""
-    between = (levels[1:] + levels[:-1]) / 2
-    return np.searchsorted(between, wanted - TOUCH, side="right")
+def _nearest(levels: Floats, wanted: Floats, *, below: bool) -> Indices:
+    """Which of these ascending levels is nearest to each wanted one, or just below."""
+    between = levels[1:] if below else (levels[1:] + levels[:-1]) / 2
+    return np.searchsorted(between, wanted + TOUCH, side="right")
 
 
 def bounds(question: Question) -> tuple[float, float]:

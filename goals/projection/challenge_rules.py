@@ -17,7 +17,7 @@ from goals.projection.outcomes import (
     take_factors,
     take_outcomes,
 )
-from goals.projection.types import Flags, Floats, Numbers
+from goals.projection.types import Flags, Floats, Indices, Numbers
 from mastertrade.values.exceptions import InvalidInput
 
 # Levels of equity closer than this are one.
@@ -206,6 +206,21 @@ class Seen:
         """Whether the day's loss ends the day, or the challenge."""
         return np.asarray(self.equity <= self.daily_floor + TOUCH)
 
+    def take(self, which: Indices) -> "Seen":
+        parts = self.equity, self.opening, self.high_water, self.days_traded
+        return Seen(self.question, *(part[which] for part in parts))
+
+    def ends_of(self, factors: Floats) -> tuple[Indices, Indices]:
+        """How many outcomes, from the worst, reach a floor; and do not reach the goal."""
+        question = self.question
+        values = np.sort(question.outcomes.values)
+        at_risk = question.outcomes.base_risk * factors
+        at_risk = np.maximum(at_risk if question.of_start else at_risk * self.equity, 1e-300)
+        floor = np.maximum(self.floor, self.daily_floor)
+        lost = np.searchsorted(values, (floor + TOUCH - self.equity) / at_risk, "right")
+        goal = np.searchsorted(values, (question.goal - TOUCH - self.equity) / at_risk)
+        return lost, goal
+
     @property
     def passed(self) -> Flags:
         needed = self.question.rules.min_trading_days
@@ -232,14 +247,15 @@ def ask(
     try:
         chances = take_outcomes(outcomes, probabilities, base_risk)
         choices = take_factors(factors)
+        choices = choices[choices > 0]
         require("goal_return", goal_return, above=0.0)
     except InvalidInput as bad:
         raise BadArgument(bad.field, bad.detail) from None
     if not isinstance(rules, ChallengeRules):
         raise BadArgument("rules", "must be ChallengeRules.")
     _require_one_of("risk_of", risk_of, ("equity", "start"))
-    if choices.size > MOST_FACTORS:
-        raise BadArgument("factors", f"must be at most {MOST_FACTORS}.")
+    if not 1 <= choices.size <= MOST_FACTORS:
+        raise BadArgument("factors", f"must have 1 to {MOST_FACTORS} above 0.")
     require_count("trades_per_day", trades_per_day, 1, MOST_TRADES_PER_DAY)
     cost = _at_least_0("day_cost", day_cost)
     if days is not None:
@@ -248,11 +264,13 @@ def ask(
             raise BadArgument("day_cost", "needs days=None: a deadline costs nothing.")
     elif cost == 0:
         raise BadArgument("day_cost", "must be above 0 without a deadline (days=None).")
+    elif max_factor_now is not None:
+        raise BadArgument("max_factor_now", "must be None without a deadline.")
     cap = inf if max_factor_now is None else _at_least_0("max_factor_now", max_factor_now)
     return Question(
         outcomes=chances,
         worst_loss=-chances.base_risk * float(chances.values.min()),
-        factors=choices[choices > 0],
+        factors=choices,
         goal=1.0 + float(goal_return),
         days=days,
         trades_per_day=trades_per_day,

@@ -70,12 +70,24 @@ class _Walks:
 
 
 class Walk:
-    """One policy's walk; `run` once."""
+    """One policy's walk; `run` once.
+
+    `needs_day`: the policy looks at the day's profit; `counts`: at all days traded,
+    not only at whether they are enough.
+    """
 
     def __init__(
-        self, question: Question, choose: FactorAt, seed: int, *, foreign: bool
+        self,
+        question: Question,
+        choose: FactorAt,
+        seed: int,
+        *,
+        needs_day: bool,
+        counts: bool = False,
     ) -> None:
-        self.question, self.choose, self.foreign = question, choose, foreign
+        self.question, self.choose = question, choose
+        self.needs_day = needs_day or question.rules.daily_loss is not None
+        self.counts = counts
         self.random = np.random.default_rng(seed)
         self.drawn = False
         one, no = np.ones(1), np.zeros(1, dtype=bool)
@@ -174,12 +186,12 @@ class Walk:
     def _end_day(self) -> None:
         walks = self.walks
         walks.days_traded = walks.days_traded + walks.traded
-        if not self.foreign:
+        if not self.counts:
             needed = self.question.rules.min_trading_days
             walks.days_traded = np.minimum(walks.days_traded, needed)
         self._close(day_ends=True)
         walks = self.walks
-        if self.foreign or self.question.rules.daily_loss is not None:
+        if self.needs_day:
             walks.opening = walks.equity
         walks.traded = walks.halted = np.zeros(walks.weight.size, dtype=bool)
 
