@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 from math import ceil, log
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goals.projection.challenge_grid import States, bounds
 from goals.projection.challenge_rules import (
@@ -17,13 +18,15 @@ from goals.projection.challenge_rules import (
     ask,
 )
 from goals.projection.challenge_walk import ChallengeOutcome, FactorAt, Walk
-from goals.projection.outcomes import read_number
 from goals.projection.grid import Grid, find_unit
 from goals.projection.grouping import fewer
+from goals.projection.outcomes import read_number
 from goals.projection.stencils import Landing, land
 from goals.projection.types import Flags, Floats, Indices, Numbers
 
 RiskOf: TypeAlias = Literal["equity", "start"]
+Choices: TypeAlias = NDArray[np.int8]
+Number = TypeVar("Number", np.float64, np.int8)
 # Factors whose values are closer than this are equally good.
 TIE = 1e-9
 # Numbers read in all, for none, one and two or more states beside equity; more are not
@@ -64,7 +67,9 @@ class _Trade:
             for factor in range(question.factors.size)
         ]
         rows, wide = self.to.shape
-        self.own = np.arange(rows)[:, None] * wide + self.below + np.arange(states.width)
+        self.own = (
+            np.arange(rows)[:, None] * wide + self.below + np.arange(states.width)
+        )
 
     def _jumps(
         self, landing: Landing, factor: int, chances: Floats
@@ -82,7 +87,9 @@ class _Trade:
             stop = np.maximum(stop, states.daily)
         first, wide = states.first.reshape(-1), self.to.shape[1]
         floor = (states.to_x(stop.reshape(-1) + TOUCH) - states.lowest) / states.step
-        goal = (states.to_x(np.array(question.goal - TOUCH)) - states.lowest) / states.step
+        goal = (
+            states.to_x(np.array(question.goal - TOUCH)) - states.lowest
+        ) / states.step
         found = []
         for kind, level in ((1, floor), (0, np.full(first.shape, goal))):
             cell = np.floor(level).astype(np.intp)
@@ -118,7 +125,7 @@ class _Trade:
 
     def choose(
         self, around: Floats, ends: tuple[float, float], most: Indices
-    ) -> tuple[Floats, Indices]:
+    ) -> tuple[Floats, Choices]:
         """The best expected values over all factors, and which (1 …), (rows, width)."""
         states = self.states
         best = np.full((self.to.shape[0], states.width), -np.inf)
@@ -142,7 +149,7 @@ class _Trade:
         return best, chosen
 
     def follow(
-        self, around: Floats, ends: tuple[float, float], chosen: Indices
+        self, around: Floats, ends: tuple[float, float], chosen: Choices
     ) -> Floats:
         """Expected values at the chosen factors, (rows, width)."""
         flat, own = around.reshape(-1), self.own.reshape(-1)
@@ -164,7 +171,9 @@ class _Trade:
         return expected.reshape(chosen.shape)
 
 
-def _taps(cells: Indices, share: Floats, chances: Floats) -> tuple[list[int], list[float]]:
+def _taps(
+    cells: Indices, share: Floats, chances: Floats
+) -> tuple[list[int], list[float]]:
     weights: dict[int, float] = {}
     for cell, part, chance in zip(cells.tolist(), share, chances, strict=True):
         weights[cell] = weights.get(cell, 0.0) + chance * (1 - part)
@@ -192,7 +201,7 @@ class _Induction:
         self.rows = (2 * states.blocks - 1) * states.layers
         self.most = np.tile(states.most, (states.blocks, 1))
 
-    def step_back(self, choices: Indices, most_last: Indices) -> None:
+    def step_back(self, choices: Choices, most_last: Indices) -> None:
         """One day back; `choices` of shape (trades a day, rows, width) are filled."""
         states = self.states
         mornings = [states.mornings(values) for values in self.values]
@@ -214,7 +223,7 @@ class _Induction:
         self,
         following: list[Floats],
         mornings: list[Floats],
-        choices: Indices,
+        choices: Choices,
         most: Indices,
     ) -> list[Floats]:
         states, trade = self.states, self.trade
@@ -227,7 +236,7 @@ class _Induction:
         best, chosen = trade.choose(around[0], self.ends[0], most)
         # The blocks of days without a trade so far may begin with the same trades.
         both = self._twice(best) > following[0] + TIE
-        choices[:] = (self._twice(chosen) * both).reshape(choices.shape)
+        choices[:] = np.where(both, self._twice(chosen), 0).reshape(choices.shape)
         traded = [best] + [
             trade.follow(values, ends, chosen)
             for values, ends in zip(around[1:], self.ends[1:], strict=True)
@@ -245,7 +254,7 @@ class _Induction:
         place = states.place(*np.array([block, 0, opening, states.today]))
         return [float(values[place]) for values in self.values]
 
-    def _twice(self, values: Floats) -> Floats:
+    def _twice(self, values: NDArray[Number]) -> NDArray[Number]:
         flat = values.ravel()
         part = self.states.days_needed * self.states.layers * self.states.width
         return np.concatenate([flat, flat[:part]]) if part else flat
@@ -266,7 +275,7 @@ class ChallengePolicy:
     breach_probability: float
     expected_days: float | None
     states: States
-    choices: Indices
+    choices: Choices
 
     def factor_at(
         self,
@@ -303,14 +312,18 @@ class ChallengePolicy:
         seen = Seen(question, at, at - profit, np.maximum(water, 1.0), traded)
         # Whether the day has had a trade shows in its profit alone.
         has_traded = (trades < question.trades_per_day) & (np.abs(profit) > TOUCH)
-        row = days.astype(np.intp) - 1 if question.days else np.zeros(days.size, np.intp)
+        row = (
+            days.astype(np.intp) - 1 if question.days else np.zeros(days.size, np.intp)
+        )
         choice = self._choose(seen, row, trades.astype(np.intp) - 1, has_traded)
         allowed = np.searchsorted(question.factors, seen.cap, side="right")
         over = seen.passed | seen.breached | seen.halted
         choice = np.where(over, 0, np.minimum(choice, allowed))
         return np.append(0.0, question.factors)[choice].reshape(asked[0].shape)
 
-    def _choose(self, seen: Seen, day: Indices, trade: Indices, traded: Flags) -> Indices:
+    def _choose(
+        self, seen: Seen, day: Indices, trade: Indices, traded: Flags
+    ) -> Indices:
         """The choice at the nearest state from which it ends alike, by outcome."""
         table = self.choices.reshape(*self.choices.shape[:2], -1)
         factors = np.append(0.0, self.states.question.factors)
@@ -419,17 +432,18 @@ def solve(question: Question, states: States) -> ChallengePolicy:
     )
 
 
-def _settle(induction: _Induction, choices: Indices) -> None:
-    """Days back until the value from the start will not change by `SETTLED` any more."""
-    before, change, calm = induction.today()[0], np.inf, 0
+def _settle(induction: _Induction, choices: Choices) -> None:
+    """Days back until the value from the start changes by `SETTLED` at most."""
+    cost = np.array([1.0, 1.0, induction.states.question.day_cost])
+    before, change, calm = np.array(induction.today()) * cost, np.inf, 0
     for _ in range(MOST_DAYS):
         induction.step_back(choices, induction.most)
-        value = induction.today()[0]
-        last, change = change, abs(value - before)
+        now = np.array(induction.today()) * cost
+        last, change = change, float(np.abs(now - before).max())
         shrinks = change / last if last > 0 else 0.0
         # What is still to come, if each day changes it by the same share of the last.
         calm = calm + 1 if change <= SETTLED * max(1 - shrinks, 0.0) else 0
-        before = value
+        before = now
         if calm == CALM_DAYS:
             return
     raise BadArgument(
@@ -464,7 +478,7 @@ def evaluate_challenge(
     the soft fall, more than the headroom) is lowered to what they allow, as guards do;
     `factors` do not limit a policy. Exact while the states in reach are few; of many,
     200,000 walks are drawn by `seed`, with a standard error of about 0.1 points.
-    Without a deadline the walk ends when 0.01 % of it is left, after 2,000 days at most.
+    Without a deadline it ends with 0.01 % of the walks left, or after 2,000 days.
     """
     question = ask(
         outcomes,
@@ -490,7 +504,7 @@ def evaluate_challenge(
 
 
 def lay_states(question: Question) -> States:
-    """The exact lattice where there is one that fits, else the finest grid that does."""
+    """The exact lattice where one fits, else the finest grid that does."""
     rules, outcomes = question.rules, question.outcomes.values.size
     extra = rules.moves + (rules.daily_loss is not None) + (rules.min_trading_days > 0)
     trades = (question.days or LONG) * question.trades_per_day

@@ -9,8 +9,10 @@ all. High waters and openings are nodes, too, some apart: a layer for each pair.
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goals.projection.challenge_rules import TOUCH, Question, Seen
 from goals.projection.grid import DEPTH_DEVIATIONS
@@ -38,7 +40,7 @@ class Reader:
 class States:
     """The grid: nodes `step` apart in x, layers every `stride` nodes.
 
-    Rows are blocks of (days traded, high water, opening); a row holds `width` nodes from
+    Rows are blocks of (days traded, high water, opening); each holds `width` nodes from
     its own first one up. The blocks of days traded k = 0 … n (n: as many as needed) are
     those of a day that has had a trade; then follow those of a day without, for k < n.
     """
@@ -54,15 +56,17 @@ class States:
         nodes = self.today + 1 + floor((top - self.start) / step + WHOLE)
         self.lowest = self.start - self.today * step
         x = self.lowest + step * np.arange(nodes)
-        self.goal = int(np.searchsorted(self.to_equity(x), question.goal - TOUCH))
+        at_goal = self.to_x(np.array(question.goal - TOUCH)) - self.lowest
+        # It may lie beyond all nodes.
+        self.goal = ceil(float(at_goal) / step)
         if not self.days_needed:
             x = x[: max(self.goal, self.today + 1)]
         self.nodes = x.size
         self.equity = self.to_equity(x)
         self._lay_layers()
 
-    def to_equity(self, x: Floats) -> Floats:
-        return x if self.question.of_start else np.exp(x)
+    def to_equity(self, x: NDArray[Any]) -> Floats:
+        return np.asarray(x if self.question.of_start else np.exp(x))
 
     def to_x(self, equity: Floats) -> Floats:
         if self.question.of_start:
@@ -103,19 +107,20 @@ class States:
         self.daily = np.broadcast_to(daily, self.hard.shape)
         nearest = np.maximum(floors, daily) + TOUCH
         first_node = np.searchsorted(self.equity, nearest, side="right")
-        last = np.full(first_node.shape, self.nodes - 1)
+        last_node = np.full(first_node.shape, self.nodes - 1)
         margin = self.stride if rules.daily_loss is not None else 0
         if rules.trails:
             highest = self.high_nodes + margin
             if self.locked:
                 highest[-1] = self.nodes
-            last = np.minimum(last, highest[:, None])
+            last_node = np.minimum(last_node, highest[:, None])
         if rules.daily_loss is not None:
             best = float(question.steps(question.factors[-1:]).max())
             rise = ceil(max(best, 0.0) * question.trades_per_day / self.step)
-            last = np.minimum(last, self.opening_nodes[None, :] + rise + 1)
+            reach = self.opening_nodes[None, :] + rise + 1
+            last_node = np.minimum(last_node, reach)
         self.first = np.minimum(first_node, self.nodes - 1)
-        self.width = max(int((last - self.first).max()) + 1, 1)
+        self.width = max(int((last_node - self.first).max()) + 1, 1)
         self.layers = self.first.size
 
     @property
@@ -151,7 +156,9 @@ class States:
         cap = self.question.cap(equity, water, self.equity[self.opening_nodes][opening])
         return np.searchsorted(self.question.factors, cap, side="right")
 
-    def _above(self, nodes: Indices, wanted: Indices) -> tuple[Indices, Indices, Floats]:
+    def _above(
+        self, nodes: Indices, wanted: Indices
+    ) -> tuple[Indices, Indices, Floats]:
         """The two of these ascending nodes around each wanted one, and the share."""
         after = np.clip(np.searchsorted(nodes, wanted), 0, nodes.size - 1)
         before = np.maximum(after - 1, 0)
@@ -297,7 +304,9 @@ class States:
         passes = (node >= self.goal) & (days >= self.days_needed)
         return np.where(passes, ends, to).reshape(-1, node.shape[1])
 
-    def pool(self, values: Floats, mornings: Floats, ends: tuple[float, float]) -> Floats:
+    def pool(
+        self, values: Floats, mornings: Floats, ends: tuple[float, float]
+    ) -> Floats:
         """All that a trade may lead to: what follows it, and the ends."""
         parts = [values[: self.blocks * self.layers * self.width]]
         if self.question.rules.trails:

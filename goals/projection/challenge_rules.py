@@ -122,9 +122,7 @@ class ChallengeRules:
         """Whether no factor may be above 1."""
         if self.soft_drawdown is None:
             return np.zeros(np.broadcast(high_water, equity).shape, dtype=bool)
-        return np.asarray(
-            equity <= self._below(high_water, self.soft_drawdown) + TOUCH
-        )
+        return np.asarray(equity <= self._below(high_water, self.soft_drawdown) + TOUCH)
 
     def _below(self, high_water: Floats, share: float) -> Floats:
         of = high_water if self.drawdown_of == "peak" else 1.0
@@ -173,7 +171,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """States of a challenge as equal arrays: equity, high water, opening, days traded."""
+    """States of a challenge, in arrays of equal shape."""
 
     question: Question
     equity: Floats
@@ -211,11 +209,13 @@ class Seen:
         return Seen(self.question, *(part[which] for part in parts))
 
     def ends_of(self, factors: Floats) -> tuple[Indices, Indices]:
-        """How many outcomes, from the worst, reach a floor; and do not reach the goal."""
+        """How many outcomes reach a floor, and how many do not reach the goal."""
         question = self.question
         values = np.sort(question.outcomes.values)
         at_risk = question.outcomes.base_risk * factors
-        at_risk = np.maximum(at_risk if question.of_start else at_risk * self.equity, 1e-300)
+        at_risk = np.maximum(
+            at_risk if question.of_start else at_risk * self.equity, 1e-300
+        )
         floor = np.maximum(self.floor, self.daily_floor)
         lost = np.searchsorted(values, (floor + TOUCH - self.equity) / at_risk, "right")
         goal = np.searchsorted(values, (question.goal - TOUCH - self.equity) / at_risk)
@@ -266,7 +266,9 @@ def ask(
         raise BadArgument("day_cost", "must be above 0 without a deadline (days=None).")
     elif max_factor_now is not None:
         raise BadArgument("max_factor_now", "must be None without a deadline.")
-    cap = inf if max_factor_now is None else _at_least_0("max_factor_now", max_factor_now)
+    cap = (
+        inf if max_factor_now is None else _at_least_0("max_factor_now", max_factor_now)
+    )
     return Question(
         outcomes=chances,
         worst_loss=-chances.base_risk * float(chances.values.min()),

@@ -5,19 +5,17 @@ fixed number is drawn, each with the same weight, and walked on at random.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
 from goals.projection.challenge_rules import (
     MOST_DAYS,
-    TOUCH,
     BadArgument,
     Question,
     Seen,
 )
-from goals.projection.outcomes import read_number
 from goals.projection.types import Flags, Floats, Indices
 
 # (days left, trades left, equity, profit of the day, high water, days traded) → factor.
@@ -124,7 +122,10 @@ class Walk:
         factor = self._factors(days_left, trades_left)
         if not factor.any():
             return
-        if not self.drawn and walks.weight.size * question.outcomes.values.size > MOST_STATES:
+        if (
+            not self.drawn
+            and walks.weight.size * question.outcomes.values.size > MOST_STATES
+        ):
             self._draw()
             walks, factor = self.walks, factor[self.origin]
         if self.drawn:
@@ -138,7 +139,9 @@ class Walk:
             )
             factor = np.repeat(factor, count)
         of = 1.0 if question.of_start else walks.equity
-        walks.equity = walks.equity + question.outcomes.base_risk * factor * outcome * of
+        walks.equity = (
+            walks.equity + question.outcomes.base_risk * factor * outcome * of
+        )
         walks.traded = walks.traded | (factor > 0)
         self.walks = walks
         self._close(day_ends=False)
@@ -154,7 +157,10 @@ class Walk:
             walks.days_traded,
         )
         factor = np.asarray(found, dtype=np.float64)
-        if factor.shape not in ((), walks.equity.shape) or not np.isfinite(factor).all():
+        if (
+            factor.shape not in ((), walks.equity.shape)
+            or not np.isfinite(factor).all()
+        ):
             raise BadArgument("policy", "must give one finite factor for each state.")
         if (factor < 0).any():
             raise BadArgument("policy", "must not give a factor below 0.")
@@ -219,5 +225,5 @@ def _merge(walks: _Walks) -> _Walks:
     key = (key ^ flags.astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
     _, first, which = np.unique(key, return_index=True, return_inverse=True)
     merged = walks.take(first)
-    merged.weight = np.bincount(which, walks.weight, first.size)
+    merged.weight = np.bincount(which, walks.weight, first.size).astype(np.float64)
     return merged
