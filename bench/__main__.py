@@ -26,6 +26,7 @@ TOPICS = (
     "snapshot",
     "replay",
     "projection",
+    "challenge",
     "requests",
     "memory",
 )
