@@ -27,6 +27,7 @@ TOPICS = (
     "replay",
     "projection",
     "edge_guard",
+    "challenge",
     "requests",
     "memory",
 )

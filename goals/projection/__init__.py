@@ -4,3 +4,19 @@ All figures are plain floats and numpy arrays. Equity is in units of the equity 
 goal's start; probabilities and growths are ratios. The user's side of it is in
 docs/projection.md.
 """
+
+from goals.projection.challenge import (
+    ChallengePolicy,
+    evaluate_challenge,
+    solve_challenge,
+)
+from goals.projection.challenge_rules import ChallengeRules
+from goals.projection.challenge_walk import ChallengeOutcome
+
+__all__ = [
+    "ChallengeOutcome",
+    "ChallengePolicy",
+    "ChallengeRules",
+    "evaluate_challenge",
+    "solve_challenge",
+]

@@ -141,10 +141,10 @@ def _twice(outcomes: Outcomes) -> Outcomes:
     """The sum of two, as `SUM_OUTCOMES` outcomes of its mean and deviation."""
     values = np.add.outer(outcomes.values, outcomes.values).ravel()
     chances = np.outer(outcomes.probabilities, outcomes.probabilities).ravel()
-    return _fewer(Outcomes(values, chances, outcomes.base_risk))
+    return fewer(Outcomes(values, chances, outcomes.base_risk))
 
 
-def _fewer(outcomes: Outcomes) -> Outcomes:
+def fewer(outcomes: Outcomes) -> Outcomes:
     """The same mean and deviation by no more than `SUM_OUTCOMES` outcomes."""
     if outcomes.values.size <= SUM_OUTCOMES:
         return outcomes

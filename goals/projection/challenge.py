@@ -1,0 +1,538 @@
+"""The sizes that most probably pass a challenge, by backward induction. Pure."""
+
+from dataclasses import dataclass, replace
+from math import ceil, log
+from typing import Any, Literal, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goals.projection.challenge_grid import States, bounds
+from goals.projection.challenge_rules import (
+    MOST_DAYS,
+    TOUCH,
+    BadArgument,
+    ChallengeRules,
+    Question,
+    Seen,
+    ask,
+)
+from goals.projection.challenge_walk import ChallengeOutcome, FactorAt, Walk
+from goals.projection.grid import Grid, find_unit
+from goals.projection.grouping import fewer
+from goals.projection.outcomes import read_number
+from goals.projection.stencils import Landing, land
+from goals.projection.types import Flags, Floats, Indices, Numbers
+
+RiskOf: TypeAlias = Literal["equity", "start"]
+Choices: TypeAlias = NDArray[np.int8]
+Number = TypeVar("Number", np.float64, np.int8)
+# Factors whose values are closer than this are equally good.
+TIE = 1e-9
+# Numbers read in all, for none, one and two or more states beside equity; more are not
+# begun. 1e8 take about 0.15 s.
+WORK = (0.7e8, 1.4e8, 10e8)
+MOST_WORK = 200e8
+# As how many days no deadline counts in these.
+LONG = 200
+MOST_NODES = 4_000
+# Nodes to a typical step at the largest factor on the coarsest grid; how much finer the
+# next one is; and how many nodes layers lie apart.
+COARSEST = 6
+FINER = 0.85
+STRIDE = 4
+# Days are added until the value changes by no more than this, for some days on end.
+SETTLED = 2.5e-4
+CALM_DAYS = 3
+
+
+class _Trade:
+    """One trade at each factor from all states: which nodes are read, how much."""
+
+    def __init__(self, states: States) -> None:
+        self.states, question = states, states.question
+        chances = question.outcomes.probabilities
+        steps = question.steps(question.factors)
+        grid = Grid(states.lowest, states.step, states.nodes, states.today, 0.0, None)
+        landing = land(steps, chances, grid)
+        self.below = int(max(-landing.cells.min(), 0)) + 1
+        self.above = int(max(landing.cells.max(), 0)) + 1
+        self.to = states.landings(self.below, self.above)
+        self.taps = [
+            _taps(cells, share, chances)
+            for cells, share in zip(landing.cells, landing.share, strict=True)
+        ]
+        self.jumps = [
+            self._jumps(landing, factor, chances)
+            for factor in range(question.factors.size)
+        ]
+        rows, wide = self.to.shape
+        self.own = (
+            np.arange(rows)[:, None] * wide + self.below + np.arange(states.width)
+        )
+
+    def _jumps(
+        self, landing: Landing, factor: int, chances: Floats
+    ) -> list[tuple[Indices, Indices, Floats, int]]:
+        """What is read wrongly in the cells that hold the floor or the goal.
+
+        There a step reaches the end if it does, exactly, and else the node on this side
+        of it. Per kind: the states, the places around rows whose value counts, how much
+        of the end's difference to it, and which end.
+        """
+        states = self.states
+        question, rules = states.question, states.question.rules
+        stop = states.hard
+        if rules.daily_on_breach == "fail":
+            stop = np.maximum(stop, states.daily)
+        first, wide = states.first.reshape(-1), self.to.shape[1]
+        floor = (states.to_x(stop.reshape(-1) + TOUCH) - states.lowest) / states.step
+        goal = (
+            states.to_x(np.array(question.goal - TOUCH)) - states.lowest
+        ) / states.step
+        found = []
+        for kind, level in ((1, floor), (0, np.full(first.shape, goal))):
+            cell = np.floor(level).astype(np.intp)
+            coefficient = np.zeros((first.size, states.width))
+            for cells, share, exact, chance in zip(
+                landing.cells[factor],
+                landing.share[factor],
+                landing.exact[factor],
+                chances,
+                strict=True,
+            ):
+                column = cell - cells - first
+                rows = np.flatnonzero((column >= 0) & (column < states.width))
+                beyond = exact - cells > (level - cell)[rows]
+                # Read as 1 - share of the lower node, share of the upper.
+                wrong = (1 - beyond) - (1 - share) if kind else beyond - share
+                coefficient[rows, column[rows]] += chance * wrong
+            rows, columns = np.nonzero(np.abs(coefficient) > 1e-15)
+            side = cell[rows] + (1 if kind else 0) - first[rows] + self.below
+            side = np.clip(side, 0, wide - 1)
+            blocks = np.arange(states.blocks) if kind else [states.blocks - 1]
+            row = (np.array(blocks)[:, None] * first.size + rows).ravel()
+            times = len(blocks)
+            found.append(
+                (
+                    row * states.width + np.tile(columns, times),
+                    row * wide + np.tile(side, times),
+                    np.tile(coefficient[rows, columns], times),
+                    kind,
+                )
+            )
+        return found
+
+    def choose(
+        self, around: Floats, ends: tuple[float, float], most: Indices
+    ) -> tuple[Floats, Choices]:
+        """The best expected values over all factors, and which (1 …), (rows, width)."""
+        states = self.states
+        best = np.full((self.to.shape[0], states.width), -np.inf)
+        chosen = np.zeros(best.shape, dtype=np.int8)
+        part, read = np.empty_like(best), np.empty_like(best)
+        limited = int(most.min())
+        flat = around.reshape(-1)
+        for factor, (cells, weights) in enumerate(self.taps):
+            read[:] = 0.0
+            for cell, weight in zip(cells, weights, strict=True):
+                begin = self.below + cell
+                np.multiply(around[:, begin : begin + states.width], weight, out=part)
+                read += part
+            for state, side, coefficient, kind in self.jumps[factor]:
+                read.reshape(-1)[state] += coefficient * (ends[kind] - flat[side])
+            if factor >= limited:
+                np.copyto(read, -np.inf, where=most <= factor)
+            better = read > best + TIE if factor else read > best
+            np.copyto(best, read, where=better)
+            chosen[better] = factor + 1
+        return best, chosen
+
+    def follow(
+        self, around: Floats, ends: tuple[float, float], chosen: Choices
+    ) -> Floats:
+        """Expected values at the chosen factors, (rows, width)."""
+        flat, own = around.reshape(-1), self.own.reshape(-1)
+        which = chosen.reshape(-1)
+        expected = np.zeros(which.size)
+        for factor, (cells, weights) in enumerate(self.taps):
+            states = np.flatnonzero(which == factor + 1)
+            if not states.size:
+                continue
+            at = own[states]
+            read = np.zeros(states.size)
+            for cell, weight in zip(cells, weights, strict=True):
+                read += weight * flat.take(at + cell)
+            expected[states] = read
+            for state, side, coefficient, kind in self.jumps[factor]:
+                here = which[state] == factor + 1
+                wrong = coefficient * (ends[kind] - flat[side])
+                expected[state[here]] += wrong[here]
+        return expected.reshape(chosen.shape)
+
+
+def _taps(
+    cells: Indices, share: Floats, chances: Floats
+) -> tuple[list[int], list[float]]:
+    weights: dict[int, float] = {}
+    for cell, part, chance in zip(cells.tolist(), share, chances, strict=True):
+        weights[cell] = weights.get(cell, 0.0) + chance * (1 - part)
+        if part > 0:
+            weights[cell + 1] = weights.get(cell + 1, 0.0) + chance * part
+    return list(weights), [float(weight) for weight in weights.values()]
+
+
+class _Induction:
+    """Values of all states, day by day back from the deadline.
+
+    Each channel is an expected value: of passing less penalties, of a breach and,
+    without a deadline, of days. `ends` are its values of a pass and of a breach.
+    """
+
+    def __init__(self, states: States) -> None:
+        self.states, self.trade = states, _Trade(states)
+        question = states.question
+        self.ends = [(1.0, -question.stop_penalty), (0.0, 1.0)]
+        self.a_day = [-question.day_cost, 0.0]
+        if question.days is None:
+            self.ends.append((0.0, 0.0))
+            self.a_day.append(1.0)
+        self.values = [np.zeros(states.size) for _ in self.ends]
+        self.rows = (2 * states.blocks - 1) * states.layers
+        self.most = np.tile(states.most, (states.blocks, 1))
+
+    def step_back(self, choices: Choices, most_last: Indices) -> None:
+        """One day back; `choices` of shape (trades a day, rows, width) are filled."""
+        states = self.states
+        mornings = [states.mornings(values) for values in self.values]
+        following = []
+        for morning, ends in zip(mornings, self.ends, strict=True):
+            pool = states.pool(np.zeros(states.size), morning, ends)
+            following.append(
+                np.concatenate([pool.take(to).ravel() for to in states.evenings])
+            )
+        trades = len(choices)
+        for left in range(trades):
+            most = most_last if left == trades - 1 else self.most
+            following = self._trade(following, mornings, choices[left], most)
+        self.values = [
+            values + cost for values, cost in zip(following, self.a_day, strict=True)
+        ]
+
+    def _trade(
+        self,
+        following: list[Floats],
+        mornings: list[Floats],
+        choices: Choices,
+        most: Indices,
+    ) -> list[Floats]:
+        states, trade = self.states, self.trade
+        around = [
+            states.pool(values, morning, ends).take(trade.to)
+            for values, morning, ends in zip(
+                following, mornings, self.ends, strict=True
+            )
+        ]
+        best, chosen = trade.choose(around[0], self.ends[0], most)
+        # The blocks of days without a trade so far may begin with the same trades.
+        both = self._twice(best) > following[0] + TIE
+        choices[:] = np.where(both, self._twice(chosen), 0).reshape(choices.shape)
+        traded = [best] + [
+            trade.follow(values, ends, chosen)
+            for values, ends in zip(around[1:], self.ends[1:], strict=True)
+        ]
+        return [
+            np.where(both, self._twice(new), old)
+            for new, old in zip(traded, following, strict=True)
+        ]
+
+    def today(self) -> list[float]:
+        """The values of the channels at the start."""
+        states = self.states
+        block = states.days_needed + 1 if states.days_needed else 0
+        opening = int(np.searchsorted(states.opening_nodes, states.today))
+        place = states.place(*np.array([block, 0, opening, states.today]))
+        return [float(values[place]) for values in self.values]
+
+    def _twice(self, values: NDArray[Number]) -> NDArray[Number]:
+        flat = values.ravel()
+        part = self.states.days_needed * self.states.layers * self.states.width
+        return np.concatenate([flat, flat[:part]]) if part else flat
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChallengePolicy:
+    """What to risk at any state of a challenge, and what comes of it from the start.
+
+    `value` is probability - stop_penalty · breach_probability, without a deadline less
+    day_cost · expected days. Probabilities are ratios: of passing, of a breach.
+    `choices` has shape (days, trades a day, rows, width): 0 is no trade, n the n-th
+    factor; without a deadline it has one day, which holds always.
+    """
+
+    value: float
+    probability: float
+    breach_probability: float
+    expected_days: float | None
+    states: States
+    choices: Choices
+
+    def factor_at(
+        self,
+        days_left: Any,
+        trades_left: Any,
+        equity: Any,
+        day_profit: Any = 0.0,
+        high_water: Any = 1.0,
+        days_traded: Any = 0,
+    ) -> Floats:
+        """The factors at these states; all arguments broadcast.
+
+        `days_left` and `trades_left` (today) count the present one, from 1; equity,
+        profit of the day and high water in units of the start; `days_traded` are those
+        before today. 0 is no trade: also where the challenge, or its day, is over.
+        """
+        question = self.states.question
+        given = (days_left, trades_left, equity, day_profit, high_water, days_traded)
+        asked = np.broadcast_arrays(*(np.asarray(one, np.float64) for one in given))
+        names = ("days_left", "trades_left", "equity", "day_profit", "high_water")
+        for name, one in zip((*names, "days_traded"), asked, strict=True):
+            if not np.isfinite(one).all():
+                raise BadArgument(name, "must be finite numbers.")
+        days, trades, at, profit, water, traded = (one.ravel() for one in asked)
+        most_days = question.days or np.inf
+        for name, one, most in (
+            ("days_left", days, most_days),
+            ("trades_left", trades, question.trades_per_day),
+        ):
+            if (one < 1).any() or (one > most).any() or (one % 1 != 0).any():
+                raise BadArgument(name, f"must be whole numbers from 1 to {most:g}.")
+        if question.rules.trails:
+            water = np.maximum(water, at)
+        seen = Seen(question, at, at - profit, np.maximum(water, 1.0), traded)
+        # Whether the day has had a trade shows in its profit alone.
+        has_traded = (trades < question.trades_per_day) & (np.abs(profit) > TOUCH)
+        row = (
+            days.astype(np.intp) - 1 if question.days else np.zeros(days.size, np.intp)
+        )
+        choice = self._choose(seen, row, trades.astype(np.intp) - 1, has_traded)
+        allowed = np.searchsorted(question.factors, seen.cap, side="right")
+        over = seen.passed | seen.breached | seen.halted
+        choice = np.where(over, 0, np.minimum(choice, allowed))
+        return np.append(0.0, question.factors)[choice].reshape(asked[0].shape)
+
+    def _choose(
+        self, seen: Seen, day: Indices, trade: Indices, traded: Flags
+    ) -> Indices:
+        """The choice at the nearest state from which it ends alike, by outcome."""
+        table = self.choices.reshape(*self.choices.shape[:2], -1)
+        factors = np.append(0.0, self.states.question.factors)
+        choice = np.zeros(day.size, dtype=np.intp)
+        open_ = np.arange(day.size)
+        for layer_below, node_below in ((False, False), (False, True), (True, True)):
+            here = seen.take(open_)
+            place, at_node = self.states.near(
+                here, traded[open_], layer_below=layer_below, node_below=node_below
+            )
+            found = table[day[open_], trade[open_], place]
+            choice[open_] = found
+            factor = factors[found]
+            mine, its = here.ends_of(factor), at_node.ends_of(factor)
+            unlike = (found > 0) & ((mine[0] != its[0]) | (mine[1] != its[1]))
+            open_ = open_[unlike]
+            if not open_.size:
+                break
+        return choice
+
+
+def solve_challenge(
+    outcomes: Numbers,
+    probabilities: Numbers,
+    *,
+    base_risk: float,
+    factors: Numbers,
+    goal_return: float,
+    days: int | None,
+    trades_per_day: int,
+    rules: ChallengeRules,
+    max_factor_now: float | None = None,
+    stop_penalty: float = 0.0,
+    risk_of: RiskOf = "equity",
+    day_cost: float = 0.0,
+) -> ChallengePolicy:
+    """Maximise P(pass) - stop_penalty · P(breach) over the factor of each trade.
+
+    Equity is in units of the start, 1. There are `days` days of up to `trades_per_day`
+    trades. One at a factor moves equity by `base_risk` · factor · outcome, of the
+    start or of the equity before it (`risk_of`), with one of `outcomes` (R or growths)
+    by its probability, independently of all others. After it, in this order: equity,
+    high water, goal (1 + `goal_return`, and days enough), floor, daily loss; levels
+    closer than 1e-9 are one. Not trading (0) is always allowed; of equally good factors
+    it is taken first, then the smaller. Only closes are known, so where a firm tests
+    open profit the chance of a breach is a lower bound.
+
+    `max_factor_now` caps the first decision alone, as a guard does that judges anew
+    before each trade; what is capped throughout belongs out of `factors`.
+    `days` None: no deadline; the value is less `day_cost` · expected days, and days are
+    added until it stands within 0.05 points. A day in which the rules leave no trade
+    costs as well, so where they can forbid trading for good, nothing settles and
+    `day_cost` is refused.
+
+    Exact where all steps are multiples of one unit (risk of the start) and the states
+    are few enough; else on a grid, a sample of more than 21 outcomes by 21 of its mean
+    and deviation. docs/projection.md has the accuracy. `ValueError` names the argument
+    that makes no sense, or asks for more than fits: 200 trades a day, 2,000 days, 100
+    factors, and `MOST_WORK` in all.
+
+    Source: as `solve_deadline_policy`; Grossman, S. J. and Zhou, Z. (1993), *Optimal
+    investment strategies for controlling drawdowns*, Mathematical Finance 3.
+    """
+    question = ask(
+        outcomes,
+        probabilities,
+        base_risk=base_risk,
+        factors=factors,
+        goal_return=goal_return,
+        days=days,
+        trades_per_day=trades_per_day,
+        rules=rules,
+        max_factor_now=max_factor_now,
+        stop_penalty=stop_penalty,
+        risk_of=risk_of,
+        day_cost=day_cost,
+    )
+    question = replace(question, outcomes=fewer(question.outcomes))
+    return solve(question, lay_states(question))
+
+
+def solve(question: Question, states: States) -> ChallengePolicy:
+    """The same on a given grid."""
+    induction = _Induction(states)
+    shape = (question.trades_per_day, induction.rows, states.width)
+    if question.days is None:
+        choices = np.zeros((1, *shape), dtype=np.int8)
+        _settle(induction, choices[0])
+    else:
+        choices = np.zeros((question.days, *shape), dtype=np.int8)
+        now = question.max_factor_now + TOUCH
+        most_now = np.searchsorted(question.factors, now, side="right")
+        for day in range(question.days):
+            first = day == question.days - 1
+            most = np.minimum(induction.most, most_now) if first else induction.most
+            induction.step_back(choices[day], most)
+    value, breach, *days = induction.today()
+    spent = question.day_cost * days[0] if days else 0.0
+    return ChallengePolicy(
+        value=value,
+        probability=value + question.stop_penalty * breach + spent,
+        breach_probability=breach,
+        expected_days=days[0] if days else None,
+        states=states,
+        choices=choices,
+    )
+
+
+def _settle(induction: _Induction, choices: Choices) -> None:
+    """Days back until the value from the start changes by `SETTLED` at most."""
+    cost = np.array([1.0, 1.0, induction.states.question.day_cost])
+    before, change, calm = np.array(induction.today()) * cost, np.inf, 0
+    for _ in range(MOST_DAYS):
+        induction.step_back(choices, induction.most)
+        now = np.array(induction.today()) * cost
+        last, change = change, float(np.abs(now - before).max())
+        shrinks = change / last if last > 0 else 0.0
+        # What is still to come, if each day changes it by the same share of the last.
+        calm = calm + 1 if change <= SETTLED * max(1 - shrinks, 0.0) else 0
+        before = now
+        if calm == CALM_DAYS:
+            return
+    raise BadArgument(
+        "day_cost",
+        f"leads to no value within {MOST_DAYS:,} days: a challenge must end by itself; "
+        "set days, or a larger cost.",
+    )
+
+
+def evaluate_challenge(
+    policy: ChallengePolicy | FactorAt | float,
+    outcomes: Numbers,
+    probabilities: Numbers,
+    *,
+    base_risk: float,
+    factors: Numbers,
+    goal_return: float,
+    days: int | None,
+    trades_per_day: int,
+    rules: ChallengeRules,
+    max_factor_now: float | None = None,
+    stop_penalty: float = 0.0,
+    risk_of: RiskOf = "equity",
+    day_cost: float = 0.0,
+    seed: int = 0,
+) -> ChallengeOutcome:
+    """The chances of a given policy; arguments as in `solve_challenge`.
+
+    `policy` is a factor for always, what `solve_challenge` returned, or a function
+    with the arguments of its `factor_at`: days and trades left as whole numbers, the
+    others of shape (n,), for n factors. What the rules forbid (a factor above 1 beyond
+    the soft fall, more than the headroom) is lowered to what they allow, as guards do;
+    `factors` do not limit a policy. Exact while the states in reach are few; of many,
+    200,000 walks are drawn by `seed`, with a standard error of about 0.1 points.
+    Without a deadline it ends with 0.01 % of the walks left, or after 2,000 days.
+    """
+    question = ask(
+        outcomes,
+        probabilities,
+        base_risk=base_risk,
+        factors=factors,
+        goal_return=goal_return,
+        days=days,
+        trades_per_day=trades_per_day,
+        rules=rules,
+        max_factor_now=max_factor_now,
+        stop_penalty=stop_penalty,
+        risk_of=risk_of,
+        day_cost=day_cost,
+    )
+    if isinstance(policy, ChallengePolicy):
+        needs_day = rules.min_trading_days > 0
+        return Walk(question, policy.factor_at, seed, needs_day=needs_day).run()
+    if callable(policy):
+        return Walk(question, policy, seed, needs_day=True, counts=True).run()
+    constant = np.asarray(read_number(policy))
+    return Walk(question, lambda *_: constant, seed, needs_day=False).run()
+
+
+def lay_states(question: Question) -> States:
+    """The exact lattice where one fits, else the finest grid that does."""
+    rules, outcomes = question.rules, question.outcomes.values.size
+    extra = rules.moves + (rules.daily_loss is not None) + (rules.min_trading_days > 0)
+    trades = (question.days or LONG) * question.trades_per_day
+    reads = trades * question.factors.size * outcomes
+    work = WORK[min(extra, 2)]
+    bottom, top = bounds(question)
+    unit = find_unit(question.steps(question.factors), (top - bottom) / MOST_NODES)
+    if unit is not None:
+        for stride in (1, 2, 4):
+            states = States(question, unit, stride)
+            if states.size * reads <= work:
+                return states
+    start = 1.0 if question.of_start else 0.0
+    to_goal = question.goal - 1 if question.of_start else log(question.goal)
+    step = question.outcomes.typical_step(float(question.factors[-1])) / COARSEST
+    step = min(max(step, (top - bottom) / MOST_NODES), top - start)
+    found = None
+    while True:
+        # The goal lies on a node wherever it is in reach.
+        step = to_goal / ceil(to_goal / step) if to_goal >= step else step
+        states = States(question, step, STRIDE)
+        cost = 2 * states.size * reads
+        if found and (cost > work or states.nodes > MOST_NODES):
+            return found
+        if cost > MOST_WORK or trades * states.size > MOST_WORK / 10:
+            raise BadArgument(
+                "days",
+                "leave too much to work out: fewer days, trades a day, factors, "
+                "outcomes or trading days that are needed, or a nearer floor.",
+            )
+        found, step = states, step * FINER

@@ -1,0 +1,344 @@
+"""The states of a challenge on a grid, and where each of them leads. Pure.
+
+A state is equity (x: itself for a risk of the start, else its logarithm), high water,
+the day's opening and the days traded. Nodes of x lie equally apart, today on one, and
+the goal on one unless all steps are multiples of one unit, when nothing is rounded at
+all. High waters and openings are nodes, too, some apart: a layer for each pair.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, floor
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goals.projection.challenge_rules import TOUCH, Question, Seen
+from goals.projection.grid import DEPTH_DEVIATIONS
+from goals.projection.types import Flags, Floats, Indices
+
+# A whole number of nodes is one that is no farther off than this.
+WHOLE = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Values between two places each: share 0 is the first."""
+
+    first: Indices
+    second: Indices
+    share: Floats
+
+    def __call__(self, values: Floats) -> Floats:
+        read = values.take(self.first)
+        if self.share.any():
+            read += self.share * (values.take(self.second) - read)
+        return np.asarray(read)
+
+
+class States:
+    """The grid: nodes `step` apart in x, layers every `stride` nodes.
+
+    Rows are blocks of (days traded, high water, opening); each holds `width` nodes from
+    its own first one up. The blocks of days traded k = 0 … n (n: as many as needed) are
+    those of a day that has had a trade; then follow those of a day without, for k < n.
+    """
+
+    def __init__(self, question: Question, step: float, stride: int) -> None:
+        self.question, self.step, self.stride = question, step, stride
+        rules = question.rules
+        self.days_needed = rules.min_trading_days
+        self.blocks = self.days_needed + 1
+        self.start = 1.0 if question.of_start else 0.0
+        bottom, top = bounds(question)
+        self.today = max(ceil((self.start - bottom) / step - WHOLE) - 1, 0)
+        nodes = self.today + 1 + floor((top - self.start) / step + WHOLE)
+        self.lowest = self.start - self.today * step
+        x = self.lowest + step * np.arange(nodes)
+        at_goal = self.to_x(np.array(question.goal - TOUCH)) - self.lowest
+        # It may lie beyond all nodes.
+        self.goal = ceil(float(at_goal) / step)
+        if not self.days_needed:
+            x = x[: max(self.goal, self.today + 1)]
+        self.nodes = x.size
+        self.equity = self.to_equity(x)
+        self._lay_layers()
+
+    def to_equity(self, x: NDArray[Any]) -> Floats:
+        return np.asarray(x if self.question.of_start else np.exp(x))
+
+    def to_x(self, equity: Floats) -> Floats:
+        if self.question.of_start:
+            return np.asarray(equity)
+        return np.log(np.maximum(equity, 1e-300))
+
+    def _lay_layers(self) -> None:
+        rules, question = self.question.rules, self.question
+        self.high_nodes = np.array([self.today])
+        self.locked = False
+        # A whole number of layers from the first floor to today.
+        first = int(np.searchsorted(self.equity, rules.floor(np.ones(1))[0] + TOUCH))
+        way = max(self.today - first, 1)
+        apart = way / max(round(way / self.stride), 1)
+        if rules.moves:
+            lock = int(np.searchsorted(self.equity, rules.locked_from - TOUCH))
+            # A soft fall is measured from the high water beyond the lock, too.
+            self.locked = lock < self.nodes and rules.soft_drawdown is None
+            last = max(lock if self.locked else self.nodes - 1, self.today)
+            between = np.rint(np.arange(self.today, last, apart)).astype(np.intp)
+            self.high_nodes = np.unique(np.append(between, last))
+        self.high = self.equity[self.high_nodes]
+        if not rules.moves:
+            self.high = np.ones(1)
+        self.opening_nodes = np.array([self.today])
+        if rules.daily_loss is not None:
+            # Just above each floor is one: the value falls off there.
+            above = np.searchsorted(
+                self.equity, rules.floor(self.high) + TOUCH, side="right"
+            )
+            between = np.rint(np.arange(first, self.nodes - 1, apart)).astype(np.intp)
+            ends = above[above < self.nodes], between, [0, self.today, self.nodes - 1]
+            self.opening_nodes = np.unique(np.concatenate(ends))
+        openings = self.equity[self.opening_nodes]
+        floors = rules.floor(self.high)[:, None]
+        daily = rules.daily_floor(openings)[None, :]
+        self.hard = np.broadcast_to(floors, (self.high.size, openings.size))
+        self.daily = np.broadcast_to(daily, self.hard.shape)
+        nearest = np.maximum(floors, daily) + TOUCH
+        first_node = np.searchsorted(self.equity, nearest, side="right")
+        last_node = np.full(first_node.shape, self.nodes - 1)
+        margin = self.stride if rules.daily_loss is not None else 0
+        if rules.trails:
+            highest = self.high_nodes + margin
+            if self.locked:
+                highest[-1] = self.nodes
+            last_node = np.minimum(last_node, highest[:, None])
+        if rules.daily_loss is not None:
+            best = float(question.steps(question.factors[-1:]).max())
+            rise = ceil(max(best, 0.0) * question.trades_per_day / self.step)
+            reach = self.opening_nodes[None, :] + rise + 1
+            last_node = np.minimum(last_node, reach)
+        self.first = np.minimum(first_node, self.nodes - 1)
+        self.width = max(int((last_node - self.first).max()) + 1, 1)
+        self.layers = self.first.size
+
+    @property
+    def size(self) -> int:
+        return (2 * self.blocks - 1) * self.layers * self.width
+
+    def place(
+        self, block: Indices, high: Indices, opening: Indices, node: Indices
+    ) -> Indices:
+        """Where a state is in all rows laid end to end; held at its row's ends."""
+        layer = high * self.opening_nodes.size + opening
+        column = np.clip(node - self.first[high, opening], 0, self.width - 1)
+        return np.asarray((block * self.layers + layer) * self.width + column)
+
+    @cached_property
+    def axes(self) -> tuple[Indices, Indices]:
+        """High water and opening of each layer, shape (layers, 1)."""
+        high, opening = np.indices(self.first.shape)
+        return high.reshape(-1, 1), opening.reshape(-1, 1)
+
+    def nodes_of_rows(self, below: int, above: int) -> Indices:
+        """The nodes of each layer's row and so many next to it, (layers, …)."""
+        return self.first.reshape(-1, 1) + np.arange(-below, self.width + above)
+
+    @cached_property
+    def most(self) -> Indices:
+        """How many of the factors soft fall and headroom allow; (layers, width)."""
+        node = np.minimum(self.nodes_of_rows(0, 0), self.nodes - 1)
+        high, opening = self.axes
+        equity, water = self.equity[node], self.high[high]
+        if self.question.rules.trails:
+            water = np.maximum(water, equity)
+        cap = self.question.cap(equity, water, self.equity[self.opening_nodes][opening])
+        return np.searchsorted(self.question.factors, cap, side="right")
+
+    def _above(
+        self, nodes: Indices, wanted: Indices
+    ) -> tuple[Indices, Indices, Floats]:
+        """The two of these ascending nodes around each wanted one, and the share."""
+        after = np.clip(np.searchsorted(nodes, wanted), 0, nodes.size - 1)
+        before = np.maximum(after - 1, 0)
+        wide = np.maximum(nodes[after] - nodes[before], 1)
+        share = np.clip((wanted - nodes[before]) / wide, 0.0, 1.0)
+        return before, after, np.where(before == after, 1.0, share)
+
+    @cached_property
+    def at_new_high(self) -> Reader:
+        """Values of traded blocks at equity = high water; (blocks, openings, nodes)."""
+        block, opening, node = np.ogrid[
+            : self.blocks, : self.opening_nodes.size, : self.nodes
+        ]
+        before, after, share = self._above(self.high_nodes, node)
+        beyond = node >= self.high_nodes[-1]
+        first = self.place(block, before, opening, self.high_nodes[before])
+        second = self.place(
+            block, after, opening, np.where(beyond, node, self.high_nodes[after])
+        )
+        return Reader(first, second, np.broadcast_to(share, first.shape))
+
+    @cached_property
+    def of_mornings(self) -> Reader:
+        """Values at a day's start, of all states; (days traded, high waters, nodes)."""
+        days, high, node = np.ogrid[: self.blocks, : self.high.size, : self.nodes]
+        needed = self.days_needed
+        block = np.where(days < needed, needed + 1 + days, days)
+        if self.opening_nodes.size == 1:
+            place = self.place(block, high, np.zeros_like(node), node)
+            return Reader(place, place, np.zeros(1))
+        before, after, share = self._above(self.opening_nodes, node)
+        # At the floor there is no opening.
+        floors = self.hard[:, 0][high] + TOUCH
+        over = self.equity[self.opening_nodes[before]] <= floors
+        first = self.place(block, high, before, self.opening_nodes[before])
+        second = self.place(block, high, after, self.opening_nodes[after])
+        shape = first.shape
+        return Reader(first, second, np.broadcast_to(np.where(over, 1.0, share), shape))
+
+    @cached_property
+    def of_raised_mornings(self) -> Reader:
+        """The same at equity = high water, from them; (days traded, nodes)."""
+        days, node = np.ogrid[: self.blocks, : self.nodes]
+        before, after, share = self._above(self.high_nodes, node)
+        beyond = node >= self.high_nodes[-1]
+        base = days * self.high.size
+        first = (base + before) * self.nodes + self.high_nodes[before]
+        at = np.where(beyond, node, self.high_nodes[after])
+        second = (base + after) * self.nodes + at
+        return Reader(first, second, np.broadcast_to(share, first.shape))
+
+    @cached_property
+    def _offsets(self) -> tuple[int, int, int, int]:
+        """Where new highs, mornings, raised mornings and ends begin in a pool."""
+        new_high = self.blocks * self.layers * self.width
+        highs = self.at_new_high.first.size if self.question.rules.trails else 0
+        morning = new_high + highs
+        raised = morning + self.blocks * self.high.size * self.nodes
+        return new_high, morning, raised, raised + self.blocks * self.nodes
+
+    def near(
+        self, seen: Seen, traded_today: Flags, *, layer_below: bool, node_below: bool
+    ) -> tuple[Indices, Seen]:
+        """States of the grid near to these: where they are in all rows, and what.
+
+        The nearest layer, or the one below; in it the node with nearly the same way to
+        the nearest floor, or below that.
+        """
+        rules, opening = self.question.rules, np.zeros(seen.equity.shape, dtype=np.intp)
+        high = np.zeros_like(opening)
+        if rules.moves:
+            high = _nearest(self.high, seen.high_water, below=layer_below)
+            if self.locked:
+                at_lock = seen.high_water >= rules.locked_from - TOUCH
+                high = np.where(at_lock, self.high.size - 1, high)
+        levels = self.equity[self.opening_nodes]
+        if rules.daily_loss is not None:
+            opening = _nearest(levels, seen.opening, below=layer_below)
+        floor = np.maximum(self.hard, self.daily)[high, opening]
+        here = np.maximum(seen.floor, seen.daily_floor)
+        x = self.to_x(seen.equity) - self.to_x(here) + self.to_x(floor)
+        place = (x - self.lowest) / self.step + (WHOLE if node_below else 0.5)
+        least = self.first[high, opening]
+        days = np.minimum(seen.days_traded.astype(np.intp), self.days_needed)
+        # At the goal there is nothing to choose, once there are days enough.
+        most = np.where(days < self.days_needed, self.nodes, self.goal) - 1
+        most = np.minimum(most, least + self.width - 1)
+        node = np.clip(np.floor(place), least, most).astype(np.intp)
+        without = (days < self.days_needed) & ~traded_today
+        block = np.where(without, self.days_needed + 1 + days, days)
+        equity = self.to_equity(self.lowest + self.step * node)
+        opened = levels[opening] if rules.daily_loss is not None else seen.opening
+        at_node = Seen(self.question, equity, opened, self.high[high], seen.days_traded)
+        return self.place(block, high, opening, node), at_node
+
+    def evening(self, days: Indices, high: Indices, node: Indices) -> Indices:
+        """Where in a pool a day leads to that ends there."""
+        _, morning, raised, ends = self._offsets
+        held = np.clip(node, 0, self.nodes - 1)
+        place = morning + (days * self.high.size + high) * self.nodes + held
+        if self.question.rules.drawdown_mode == "end_of_day":
+            rises = held > self.high_nodes[high]
+            place = np.where(rises, raised + days * self.nodes + held, place)
+        passes = (node >= self.goal) & (days >= self.days_needed)
+        return np.where(passes, ends, place)
+
+    @cached_property
+    def evenings(self) -> tuple[Indices, Indices]:
+        """The same of all states: of traded blocks, and of the others."""
+        high, _ = self.axes
+        node = self.nodes_of_rows(0, 0)
+        days = np.arange(self.blocks)[:, None, None]
+        traded = self.evening(np.minimum(days + 1, self.days_needed), high, node)
+        return traded, self.evening(days[:-1], high, node)
+
+    def landings(self, below: int, above: int) -> Indices:
+        """Where in a pool a trade leads to that ends at each node around a row.
+
+        Shape (blocks · layers, below + width + above).
+        """
+        rules = self.question.rules
+        new_high, _, _, ends = self._offsets
+        high, opening = self.axes
+        node = self.nodes_of_rows(below, above)
+        held = np.clip(node, 0, self.nodes - 1)
+        equity = self.to_equity(self.lowest + self.step * node)
+        days = np.arange(self.blocks)[:, None, None]
+        to = self.place(days, high, opening, node)
+        if rules.trails:
+            rises = node > self.high_nodes[high]
+            if self.locked:
+                rises &= high < self.high.size - 1
+            layer = days * self.opening_nodes.size + opening
+            to = np.where(rises, new_high + layer * self.nodes + held, to)
+        halted = equity <= self.daily[high, opening] + TOUCH
+        breached = equity <= self.hard[high, opening] + TOUCH
+        if rules.daily_on_breach == "fail":
+            breached |= halted
+        else:
+            ended = self.evening(np.minimum(days + 1, self.days_needed), high, node)
+            to = np.where(halted, ended, to)
+        to = np.where(breached, ends + 1, to)
+        passes = (node >= self.goal) & (days >= self.days_needed)
+        return np.where(passes, ends, to).reshape(-1, node.shape[1])
+
+    def pool(
+        self, values: Floats, mornings: Floats, ends: tuple[float, float]
+    ) -> Floats:
+        """All that a trade may lead to: what follows it, and the ends."""
+        parts = [values[: self.blocks * self.layers * self.width]]
+        if self.question.rules.trails:
+            parts.append(self.at_new_high(values).ravel())
+        return np.concatenate([*parts, mornings, ends])
+
+    def mornings(self, values: Floats) -> Floats:
+        """The part of a pool that a day's first values make."""
+        morning = self.of_mornings(values).ravel()
+        return np.concatenate([morning, self.of_raised_mornings(morning).ravel()])
+
+
+def _nearest(levels: Floats, wanted: Floats, *, below: bool) -> Indices:
+    """Which of these ascending levels is nearest to each wanted one, or just below."""
+    between = levels[1:] if below else (levels[1:] + levels[:-1]) / 2
+    return np.searchsorted(between, wanted + TOUCH, side="right")
+
+
+def bounds(question: Question) -> tuple[float, float]:
+    """The lowest and the highest x that count."""
+    start = 1.0 if question.of_start else 0.0
+    to_x = float if question.of_start else np.log
+    rules, largest = question.rules, float(question.factors[-1])
+    worst = question.steps(question.factors[:1]).min()
+    best = float(question.steps(question.factors[-1:]).max())
+    goal, deepest = float(to_x(question.goal)), float(to_x(1 - rules.hard_drawdown))
+    spare = max(-float(worst), 0.0) * rules.min_trading_days
+    if rules.min_trading_days:
+        goal += spare + max(best, 0.0)
+    if question.days is None:
+        return deepest, goal
+    trades = question.days * question.trades_per_day
+    reach = question.outcomes.reach(largest, trades, DEPTH_DEVIATIONS)
+    fall = question.outcomes.fall(largest, trades, DEPTH_DEVIATIONS)
+    return max(deepest, start - fall), min(goal, start + reach + spare)

@@ -1,0 +1,229 @@
+"""What comes of a policy under a challenge's rules, walked forward. Pure.
+
+Every state in reach is walked with its probability while there are few; of too many a
+fixed number is drawn, each with the same weight, and walked on at random.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from goals.projection.challenge_rules import (
+    MOST_DAYS,
+    BadArgument,
+    Question,
+    Seen,
+)
+from goals.projection.types import Flags, Floats, Indices
+
+# (days left, trades left, equity, profit of the day, high water, days traded) → factor.
+FactorAt: TypeAlias = Callable[[int, int, Floats, Floats, Floats, Floats], Floats]
+# States times outcomes that are walked one by one; and how many are drawn of more.
+MOST_STATES = 40_000
+PATHS = 200_000
+DRAWS = 1 << 16
+# States closer than this are one.
+SAME = 1e-11
+# Without a deadline a walk ends when no more than this share of it is left.
+LEFT_OVER = 1e-4
+# Ended walks are dropped when they are more than this share.
+DROPPED = 0.02
+QUANTILES = (0.1, 0.5, 0.9)
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeOutcome:
+    """What a policy comes to, from the start; probabilities are ratios.
+
+    `days`: by which day 10, 50 and 90 % of the passing walks have passed, None where
+    none does.
+    """
+
+    probability: float
+    breach_probability: float
+    days: tuple[int, int, int] | None
+
+
+@dataclass(slots=True)
+class _Walks:
+    """States with their weights, all of shape (n,); ended ones weigh nothing."""
+
+    equity: Floats
+    high_water: Floats
+    opening: Floats
+    days_traded: Floats
+    traded: Flags
+    halted: Flags
+    weight: Floats
+
+    def take(self, which: Indices | Flags) -> "_Walks":
+        return _Walks(*(getattr(self, name)[which] for name in self.__slots__))
+
+    def seen(self, question: Question) -> Seen:
+        return Seen(
+            question, self.equity, self.opening, self.high_water, self.days_traded
+        )
+
+
+class Walk:
+    """One policy's walk; `run` once.
+
+    `needs_day`: the policy looks at the day's profit; `counts`: at all days traded,
+    not only at whether they are enough.
+    """
+
+    def __init__(
+        self,
+        question: Question,
+        choose: FactorAt,
+        seed: int,
+        *,
+        needs_day: bool,
+        counts: bool = False,
+    ) -> None:
+        self.question, self.choose = question, choose
+        self.needs_day = needs_day or question.rules.daily_loss is not None
+        self.counts = counts
+        self.random = np.random.default_rng(seed)
+        self.drawn = False
+        one, no = np.ones(1), np.zeros(1, dtype=bool)
+        self.walks = _Walks(one, one, one, np.zeros(1), no, no, one)
+        self.passed_by_day: list[float] = []
+        self.breached = 0.0
+        chances = np.cumsum(question.outcomes.probabilities)
+        places = (np.arange(DRAWS) + 0.5) / DRAWS
+        self.table = question.outcomes.values[
+            np.minimum(np.searchsorted(chances, places), chances.size - 1)
+        ]
+
+    def run(self) -> ChallengeOutcome:
+        days = self.question.days
+        for day in range(days or MOST_DAYS):
+            self.passed_by_day.append(0.0)
+            for left in range(self.question.trades_per_day, 0, -1):
+                self._trade((days or MOST_DAYS) - day, left)
+            self._end_day()
+            if self.walks.weight.sum() <= (0.0 if days else LEFT_OVER):
+                break
+        by_day = np.cumsum(self.passed_by_day)
+        passed = float(by_day[-1])
+        quantiles = None
+        if passed > 0:
+            at = [np.searchsorted(by_day, share * passed - SAME) for share in QUANTILES]
+            quantiles = (int(at[0]) + 1, int(at[1]) + 1, int(at[2]) + 1)
+        return ChallengeOutcome(passed, self.breached, quantiles)
+
+    def _trade(self, days_left: int, trades_left: int) -> None:
+        walks, question = self.walks, self.question
+        if not walks.weight.size:
+            return
+        factor = self._factors(days_left, trades_left)
+        if not factor.any():
+            return
+        if (
+            not self.drawn
+            and walks.weight.size * question.outcomes.values.size > MOST_STATES
+        ):
+            self._draw()
+            walks, factor = self.walks, factor[self.origin]
+        if self.drawn:
+            outcome = self.table[self.random.integers(0, DRAWS, factor.size, np.uint16)]
+        else:
+            count = question.outcomes.values.size
+            walks = walks.take(np.repeat(np.arange(factor.size), count))
+            outcome = np.tile(question.outcomes.values, factor.size)
+            walks.weight = walks.weight * np.tile(
+                question.outcomes.probabilities, factor.size
+            )
+            factor = np.repeat(factor, count)
+        of = 1.0 if question.of_start else walks.equity
+        walks.equity = (
+            walks.equity + question.outcomes.base_risk * factor * outcome * of
+        )
+        walks.traded = walks.traded | (factor > 0)
+        self.walks = walks
+        self._close(day_ends=False)
+
+    def _factors(self, days_left: int, trades_left: int) -> Floats:
+        walks, question = self.walks, self.question
+        found = self.choose(
+            days_left,
+            trades_left,
+            walks.equity,
+            walks.equity - walks.opening,
+            walks.high_water,
+            walks.days_traded,
+        )
+        factor = np.asarray(found, dtype=np.float64)
+        if (
+            factor.shape not in ((), walks.equity.shape)
+            or not np.isfinite(factor).all()
+        ):
+            raise BadArgument("policy", "must give one finite factor for each state.")
+        if (factor < 0).any():
+            raise BadArgument("policy", "must not give a factor below 0.")
+        if (days_left, trades_left) == (question.days, question.trades_per_day):
+            factor = np.minimum(factor, question.max_factor_now)
+        factor = np.minimum(factor, walks.seen(question).cap)
+        return np.where(walks.halted | (walks.weight == 0), 0.0, factor)
+
+    def _close(self, day_ends: bool) -> None:
+        """Equity has moved, or the day ended: high water, goal, floor, daily loss."""
+        walks, question = self.walks, self.question
+        walks.high_water = question.rules.raise_high_water(
+            walks.high_water, walks.equity, day_ends
+        )
+        seen = walks.seen(question)
+        passed = seen.passed
+        breached = seen.breached & ~passed
+        self.passed_by_day[-1] += float(walks.weight[passed].sum())
+        self.breached += float(walks.weight[breached].sum())
+        walks.halted = walks.halted | seen.halted
+        ended = passed | breached
+        if ended.any():
+            walks.weight = np.where(ended, 0.0, walks.weight)
+        if not self.drawn:
+            self.walks = _merge(walks)
+        elif np.count_nonzero(walks.weight) < (1 - DROPPED) * walks.weight.size:
+            self.walks = walks.take(walks.weight > 0)
+
+    def _end_day(self) -> None:
+        walks = self.walks
+        walks.days_traded = walks.days_traded + walks.traded
+        if not self.counts:
+            needed = self.question.rules.min_trading_days
+            walks.days_traded = np.minimum(walks.days_traded, needed)
+        self._close(day_ends=True)
+        walks = self.walks
+        if self.needs_day:
+            walks.opening = walks.equity
+        walks.traded = walks.halted = np.zeros(walks.weight.size, dtype=bool)
+
+    def _draw(self) -> None:
+        """Go on with a fixed number of walks, drawn evenly by their weights."""
+        walks = self.walks
+        order = np.argsort(walks.equity)
+        sums = np.cumsum(walks.weight[order])
+        places = (np.arange(PATHS) + self.random.random()) / PATHS * sums[-1]
+        self.origin = order[np.minimum(np.searchsorted(sums, places), order.size - 1)]
+        self.walks = walks.take(self.origin)
+        self.walks.weight = np.full(PATHS, sums[-1] / PATHS)
+        self.drawn = True
+
+
+def _merge(walks: _Walks) -> _Walks:
+    """Each live state once, with the weight of all ways to it."""
+    walks = walks.take(walks.weight > 0)
+    key = np.zeros(walks.weight.size, dtype=np.uint64)
+    for name in ("equity", "high_water", "opening"):
+        level = np.rint(getattr(walks, name) / SAME).astype(np.int64).astype(np.uint64)
+        key = (key ^ level) * np.uint64(0x9E3779B97F4A7C15)
+        key ^= key >> np.uint64(29)
+    flags = walks.days_traded * 4 + walks.traded * 2 + walks.halted
+    key = (key ^ flags.astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
+    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    merged = walks.take(first)
+    merged.weight = np.bincount(which, walks.weight, first.size).astype(np.float64)
+    return merged

@@ -1,0 +1,333 @@
+"""Solved and evaluated challenges against exact states and independent walks."""
+
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from goals.projection import ChallengeRules, evaluate_challenge, solve_challenge
+from goals.tests.projection.challenge_references import exact, walk
+
+R = ChallengeRules
+DICE = ([2, -1], [0.36, 0.64])
+SMALL: dict[str, Any] = {
+    "base_risk": 0.01,
+    "factors": [0.5, 1, 1.5],
+    "goal_return": 0.03,
+    "days": 3,
+    "trades_per_day": 2,
+    "stop_penalty": 0.3,
+}
+FLOORS = [
+    ("static", "start", None),
+    *product(
+        ("end_of_day", "trailing", "trailing_closed"), ("start", "peak"), (None, 1)
+    ),
+]
+DAILY: list[dict[str, Any]] = [
+    {},
+    {"daily_loss": 0.02},
+    {"daily_loss": 0.02, "daily_on_breach": "halt_day"},
+    {"daily_loss": 0.02, "daily_on_breach": "halt_day", "daily_loss_of": "day_start"},
+]
+TEN = (
+    [-2.2, -1.3, -1.0, -0.8, -0.4, 0.3, 0.6, 1.2, 1.7, 2.9],
+    [0.1] * 10,
+)
+LARGE: dict[str, Any] = {
+    "base_risk": 0.01,
+    "factors": list(np.linspace(0.3, 1.5, 8)),
+    "goal_return": 0.1,
+    "days": 30,
+    "trades_per_day": 4,
+    "stop_penalty": 0.2,
+}
+# States beside equity, and how far a value may be off (ratios).
+ONE, TWO = 0.005, 0.01
+
+
+@pytest.mark.parametrize(
+    "daily", DAILY, ids=lambda daily: "-".join(map(str, daily.values()))
+)
+@pytest.mark.parametrize("floor", FLOORS, ids=lambda floor: "-".join(map(str, floor)))
+def test_the_optimum_on_a_lattice_is_that_over_every_state(
+    floor: tuple[Any, Any, Any], daily: dict[str, Any]
+) -> None:
+    mode, of, lock = floor
+    for soft, share, needed in product((None, 0.01), (None, 0.5), (0, 2)):
+        rules = R(
+            mode,
+            0.03,
+            of,
+            lock,
+            soft,
+            headroom_share=share,
+            min_trading_days=needed,
+            **daily,
+        )
+        solved = solve_challenge(*DICE, rules=rules, risk_of="start", **SMALL)
+        found = solved.value, solved.probability, solved.breach_probability
+        assert found == pytest.approx(exact(*DICE, rules=rules, **SMALL), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "daily", DAILY, ids=lambda daily: "-".join(map(str, daily.values()))
+)
+@pytest.mark.parametrize("floor", FLOORS, ids=lambda floor: "-".join(map(str, floor)))
+def test_constants_and_solved_policies_walk_to_their_exact_chances(
+    floor: tuple[Any, Any, Any], daily: dict[str, Any]
+) -> None:
+    mode, of, lock = floor
+    for needed, share in product((0, 2), (None, 0.5)):
+        rules = R(
+            mode, 0.03, of, lock, headroom_share=share, min_trading_days=needed, **daily
+        )
+        asked: dict[str, Any] = {"rules": rules, "risk_of": "start", **SMALL}
+        solved = solve_challenge(*DICE, **asked)
+        came = evaluate_challenge(solved, *DICE, **asked)
+        assert came.probability == pytest.approx(solved.probability, abs=1e-9)
+        assert came.breach_probability == pytest.approx(
+            solved.breach_probability, abs=1e-9
+        )
+        if share is None:
+            came = evaluate_challenge(1.0, *DICE, **asked)
+            true = exact(*DICE, rules=rules, constant=1.0, **SMALL)
+            assert (came.probability, came.breach_probability) == pytest.approx(
+                true[1:], abs=1e-9
+            )
+
+
+REAL = [
+    (R("static", 0.08), ONE),
+    (R("trailing", 0.05, "peak"), ONE),
+    (R("trailing", 0.06, "start", 1.0, soft_drawdown=0.03), ONE),
+    (R("end_of_day", 0.05, "start", 1.0), ONE),
+    (R("static", 0.1, daily_loss=0.04), ONE),
+    (R("static", 0.08, min_trading_days=5), ONE),
+    (
+        R(
+            "static",
+            0.08,
+            daily_loss=0.03,
+            daily_loss_of="day_start",
+            daily_on_breach="halt_day",
+        ),
+        ONE,
+    ),
+    (R("trailing", 0.06, "start", 1.0, daily_loss=0.03), TWO),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rules", "bound"), REAL, ids=str)
+@pytest.mark.parametrize("risk_of", ["equity", "start"])
+def test_a_solved_policy_walked_independently_gives_its_value(
+    rules: ChallengeRules, bound: float, risk_of: Any
+) -> None:
+    solved = solve_challenge(*TEN, rules=rules, risk_of=risk_of, **LARGE)
+    asked: dict[str, Any] = {
+        key: LARGE[key] for key in LARGE if key not in ("factors", "stop_penalty")
+    }
+    passed, breached, _ = walk(
+        solved.factor_at,
+        *TEN,
+        rules=rules,
+        of_start=risk_of == "start",
+        paths=200_000,
+        **asked,
+    )
+    assert passed - 0.2 * breached == pytest.approx(solved.value, abs=bound)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rules", "bound"), REAL, ids=str)
+def test_constants_come_to_what_independent_walks_come_to(
+    rules: ChallengeRules, bound: float
+) -> None:
+    asked: dict[str, Any] = {
+        key: LARGE[key] for key in LARGE if key not in ("factors", "stop_penalty")
+    }
+    passed, breached, days = walk(
+        lambda *_: 1.1, *TEN, rules=rules, of_start=False, paths=200_000, **asked
+    )
+    came = evaluate_challenge(1.1, *TEN, rules=rules, **LARGE)
+    assert came.probability == pytest.approx(passed, abs=0.005)
+    assert came.breach_probability == pytest.approx(breached, abs=0.005)
+    assert came.days == pytest.approx(tuple(np.quantile(days, [0.1, 0.5, 0.9])), abs=1)
+
+
+@pytest.mark.parametrize(
+    ("rules", "goal", "constant", "best", "narrow"),
+    [
+        (R("static", 0.1, daily_loss=0.05), 0.1, 0.643, 0.731, 0.695),
+        (R("end_of_day", 0.04, locks_at=1.0), 0.06, 0.458, 0.644, 0.561),
+    ],
+    ids=["static with a daily limit", "end of day with a lock"],
+)
+def test_rule_aware_sizing_is_worth_what_is_published(
+    rules: ChallengeRules, goal: float, constant: float, best: float, narrow: float
+) -> None:
+    """Thirty days of four trades, +2 R or -1 R at an edge of 0.08 R, 1 % risk."""
+    asked: dict[str, Any] = {
+        "base_risk": 0.01,
+        "goal_return": goal,
+        "days": 30,
+        "trades_per_day": 4,
+        "rules": rules,
+        "risk_of": "start",
+    }
+    wide, few = np.arange(0.25, 2.01, 0.25), np.arange(0.5, 1.26, 0.25)
+    constants = [
+        evaluate_challenge(factor, *DICE, factors=few, **asked).probability
+        for factor in few
+    ]
+    assert max(constants) == pytest.approx(constant, abs=6e-4)
+    for factors, worth in ((wide, best), (few, narrow)):
+        solved = solve_challenge(*DICE, factors=factors, **asked)
+        assert solved.value == pytest.approx(worth, abs=6e-4)
+
+
+@pytest.mark.parametrize("cost", [0.002, 0.01])
+def test_without_a_deadline_the_policy_walks_to_its_value(cost: float) -> None:
+    asked: dict[str, Any] = {
+        "base_risk": 0.01,
+        "factors": [0.5, 1, 1.5],
+        "goal_return": 0.04,
+        "days": None,
+        "trades_per_day": 2,
+        "rules": R(hard_drawdown=0.04),
+        "risk_of": "start",
+        "stop_penalty": 0.1,
+        "day_cost": cost,
+    }
+    solved = solve_challenge(*DICE, **asked)
+    came = evaluate_challenge(solved, *DICE, **asked)
+    assert came.probability == pytest.approx(solved.probability, abs=1e-3)
+    parts = solved.probability - 0.1 * solved.breach_probability
+    assert solved.value == pytest.approx(parts - cost * solved.expected_days, abs=1e-9)
+    long = solve_challenge(*DICE, **(asked | {"days": 400, "day_cost": 0.0}))
+    assert solved.value < long.value
+
+
+def test_value_is_probability_less_what_a_breach_costs() -> None:
+    solved = solve_challenge(*TEN, rules=R("trailing", 0.05), **(LARGE | {"days": 5}))
+    parts = solved.probability - 0.2 * solved.breach_probability
+    assert solved.value == pytest.approx(parts, abs=1e-12)
+
+
+def test_factors_broadcast_over_all_that_is_asked() -> None:
+    rules = R("trailing", 0.05, daily_loss=0.03)
+    solved = solve_challenge(*DICE, rules=rules, risk_of="start", **SMALL)
+    found = solved.factor_at(3, [2, 1], np.full((4, 1), 1.01), 0.0, 1.02)
+    assert found.shape == (4, 2)
+    assert found[0, 1] == solved.factor_at(3, 1, 1.01, 0.0, 1.02)
+    assert set(found.ravel()) <= {0.0, 0.5, 1.0, 1.5}
+
+
+def test_no_trade_is_taken_where_nothing_is_left_to_decide() -> None:
+    rules = R("static", 0.03, daily_loss=0.02, daily_on_breach="halt_day")
+    solved = solve_challenge(*DICE, rules=rules, risk_of="start", **SMALL)
+    passed, breached = solved.factor_at(3, 1, [1.03, 0.97])
+    assert passed == breached == solved.factor_at(3, 1, 0.98, day_profit=-0.02) == 0
+
+
+def test_of_equal_choices_not_trading_is_taken_and_then_the_smaller() -> None:
+    far = SMALL | {"goal_return": 0.5}
+    solved = solve_challenge(*DICE, rules=R(), risk_of="start", **far)
+    assert solved.factor_at(3, 2, 1.0) == 0
+    sure = SMALL | {"goal_return": 0.01, "factors": [1.5, 0.5, 1.0]}
+    solved = solve_challenge([2], [1.0], rules=R(), risk_of="start", **sure)
+    assert solved.factor_at(1, 1, 1.0) == 0.5
+    assert solved.factor_at(2, 1, 1.0) == 0
+
+
+def test_a_cap_that_holds_now_holds_for_the_first_decision_alone() -> None:
+    one_day = SMALL | {"days": 1, "goal_return": 0.06}
+    asked = one_day | {"rules": R(), "risk_of": "start", "max_factor_now": 1}
+    solved = solve_challenge(*DICE, **asked)
+    true = exact(*DICE, rules=R(), max_factor_now=1, **one_day)
+    assert solved.value == pytest.approx(true[0], abs=1e-12)
+    assert evaluate_challenge(1.5, *DICE, **asked).probability == 0
+    assert solved.factor_at(1, 2, 1.0) <= 1
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("base_risk", 0),
+        ("factors", [0]),
+        ("goal_return", -0.1),
+        ("days", 0),
+        ("days", 2.5),
+        ("trades_per_day", 0),
+        ("stop_penalty", -1),
+        ("risk_of", "x"),
+        ("max_factor_now", -1),
+        ("day_cost", 0.1),
+        ("rules", None),
+    ],
+)
+def test_a_bad_argument_is_refused_by_its_name(argument: str, value: Any) -> None:
+    asked: dict[str, Any] = {"rules": R(), **SMALL, argument: value}
+    with pytest.raises(ValueError, match=argument):
+        solve_challenge(*DICE, **asked)
+    with pytest.raises(ValueError, match=argument):
+        evaluate_challenge(1, *DICE, **asked)
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [
+        ("drawdown_mode", "x"),
+        ("hard_drawdown", 1),
+        ("drawdown_of", "x"),
+        ("locks_at", 0.5),
+        ("soft_drawdown", 0),
+        ("daily_loss", 2),
+        ("daily_loss_of", "x"),
+        ("daily_on_breach", "x"),
+        ("headroom_share", 1.5),
+        ("min_trading_days", -1),
+    ],
+)
+def test_a_bad_rule_is_refused_by_its_name(rule: str, value: Any) -> None:
+    with pytest.raises(ValueError, match=rule):
+        R(**{rule: value})
+
+
+@pytest.mark.parametrize(
+    ("state", "name"),
+    [
+        ((0, 1, 1.0), "days_left"),
+        ((1, 3, 1.0), "trades_left"),
+        ((1, 1, "nan"), "equity"),
+    ],
+)
+def test_a_state_that_cannot_be_is_refused_by_its_name(state: Any, name: str) -> None:
+    solved = solve_challenge(*DICE, rules=R(), risk_of="start", **SMALL)
+    with pytest.raises(ValueError, match=name):
+        solved.factor_at(*state)
+
+
+def test_what_would_take_too_long_is_refused_at_once() -> None:
+    asked = LARGE | {"days": 2_000, "trades_per_day": 200}
+    with pytest.raises(ValueError, match="days"):
+        solve_challenge(*TEN, rules=R("trailing", 0.05, daily_loss=0.03), **asked)
+
+
+def test_a_challenge_that_never_ends_is_refused() -> None:
+    asked = SMALL | {"days": None, "day_cost": 0.01}
+    with pytest.raises(ValueError, match="day_cost"):
+        solve_challenge(
+            *DICE,
+            rules=R(headroom_share=0.5, hard_drawdown=0.02),
+            risk_of="start",
+            **asked,
+        )
+
+
+@pytest.mark.parametrize("bad", [-1.0, [1.0, 2.0, 3.0], float("nan")])
+def test_a_policy_must_give_a_factor_for_each_state(bad: Any) -> None:
+    with pytest.raises(ValueError, match="policy"):
+        evaluate_challenge(lambda *_: bad, *DICE, rules=R(), **SMALL)
