@@ -168,7 +168,7 @@ LIMITS = Section(
 
 
 def _value(value: Any) -> Any:
-    return figures.NOTHING if value is None else figures.rate(value)
+    return figures.NOTHING if value is None else figures.unit_value(value)
 
 
 class TradingStateFilter(admin.SimpleListFilter):
