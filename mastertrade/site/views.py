@@ -302,6 +302,9 @@ def _show_goal(
     goal: FinancialGoal, now: datetime, halted: dict[int, tuple[TradingHalt, ...]]
 ) -> GoalCard:
     pace, status = goal.pace_at(now), goal.status_at(now)
+    # At its target with an open condition, its band alone would say "achieved".
+    is_open = bool(goal.find_open_at_target(goal.progress))
+    says_status = is_open or status in SHOWN_STATUSES
     halts = halted.get(goal.portfolio_id, ())
     idle = any(halt.lasts_beyond(goal.period_ends_at) for halt in halts)
     return GoalCard(
@@ -314,7 +317,7 @@ def _show_goal(
         badges=(
             figures.badge(goal.progress.band),
             figures.badge(pace.health),
-            *([figures.badge(status)] if status in SHOWN_STATUSES else []),
+            *([figures.badge(status)] if says_status else []),
             *([figures.badge(TRADING_HALTED)] if halts else []),
         ),
         pace_gap=figures.points(pace.pace_gap_pct),

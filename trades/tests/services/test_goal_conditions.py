@@ -366,7 +366,10 @@ def test_a_failed_goal_is_listed_filtered_and_shown_as_such(
 def test_pages_say_which_condition_is_open(operator: Client) -> None:
     trader = make_trader()
     FinancialGoal.objects.filter(pk=trader["goal_id"]).update(
-        min_trading_days=5, trading_days=3, best_day_max_pct=Decimal(50)
+        min_trading_days=5,
+        trading_days=3,
+        best_day_max_pct=Decimal(50),
+        progress_pct=Decimal(110),
     )
     trader.client.force_login(trader.user)
     page = reverse("admin:goals_financialgoal_change", args=[trader["goal_id"]])
@@ -377,6 +380,9 @@ def test_pages_say_which_condition_is_open(operator: Client) -> None:
         text = answer.content.decode()
         assert "3 of 5 trading days" in text
         assert "badge-open" in text
+        # Its band is "achieved"; it is not.
+        assert "badge-achieved" in text
+        assert "badge-active" in text[: text.index("3 of 5 trading days")]
     assert 'name="min_trading_days"' in operator.get(page).content.decode()
 
 
