@@ -144,13 +144,18 @@ def made_once(make: Callable[[], Trader]) -> Any:
     """A fixture that makes a trader for all tests of a module.
 
     Its rows are in a transaction around those of the tests, which undo their own:
-    so nothing of it is there in a test with `transaction=True`.
+    so a test with `transaction=True` must be in another module.
     """
 
     @pytest.fixture(scope="module")
     def made(
-        django_db_setup: None, django_db_blocker: pytest_django.DjangoDbBlocker
+        request: pytest.FixtureRequest,
+        django_db_setup: None,
+        django_db_blocker: pytest_django.DjangoDbBlocker,
     ) -> Iterator[Trader]:
+        mine = [one for one in request.session.items if one.path == request.path]
+        marks = [mark for one in mine for mark in one.iter_markers("django_db")]
+        assert not any(mark.kwargs.get("transaction") for mark in marks), request.path
         around = transaction.atomic()
         around._from_testcase = True  # type: ignore[attr-defined]
         with django_db_blocker.unblock():

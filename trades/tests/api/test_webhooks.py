@@ -6,7 +6,6 @@ from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from threading import Barrier, Thread
 from typing import Any
 from urllib.parse import urlencode
 
@@ -43,7 +42,7 @@ from trades.booking.void import void_trade
 from trades.freqtrade.tokens import issue_webhook
 from trades.importing.import_trades import import_trades
 from trades.importing.options import ImportOptions
-from trades.models import Position, Trade, TradeFill, WebhookFill, WebhookToken
+from trades.models import Position, Trade, TradeFill, WebhookToken
 
 FILES = Path(__file__).parents[1] / "files"
 DATABASE = FILES / "freqtrade.sqlite"
@@ -711,34 +710,6 @@ def test_a_webhook_can_be_issued_from_the_terminal(
             call_command(
                 "issue_webhook", **{**given, "strategy": "momentum_001", **wrong}
             )
-
-
-# --- at once --------------------------------------------------------------------------
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_same_fill_from_many_sides_at_once_is_one() -> None:
-    trader = make_trader()
-    trader.ids["hook"] = trader.post("/api/webhooks/", body(), 201)["path"]
-    tell_all(trader, of_trade(4)[:2])
-    sold, start, answers = of_trade(4)[2], Barrier(6), []
-
-    def sell() -> None:
-        start.wait()
-        try:
-            answers.append(tell(trader, sold)["outcome"])
-        finally:
-            connection.close()
-
-    threads = [Thread(target=sell) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(answers) == ["booked", *["known"] * 5]
-    assert trade_of(4).parts.count() == 1
-    assert WebhookFill.objects.filter(trade=trade_of(4)).count() == 3
-    assert_no_drift(trader)
 
 
 def test_a_user_has_a_number_of_webhooks(trader: Trader, settings: Any) -> None:
