@@ -20,7 +20,7 @@ QUESTION: dict[str, Any] = {
     "trades_per_day": 4,
     "stop_penalty": 0.2,
 }
-HALT = {"daily_on_breach": "halt_day", "daily_loss_of": "day_start"}
+HALT: dict[str, Any] = {"daily_on_breach": "halt_day", "daily_loss_of": "day_start"}
 # What it is, its rules, seconds and percentage points that it may take and be off.
 CASES: list[tuple[str, ChallengeRules, float, float]] = [
     ("a static floor", R("static", 0.08), 0.3, 0.5),
