@@ -28,8 +28,12 @@ MOST_FACTORS = 100
 MODES = ("static", "end_of_day", "trailing_closed", "trailing")
 
 
-class BadArgument(InvalidInput, ValueError):
+class BadArgument(ValueError):
     """An argument makes no sense; the message names it and what is allowed."""
+
+    def __init__(self, name: str, allowed: str) -> None:
+        super().__init__(f"{name}: {allowed}")
+        self.name = name
 
 
 @dataclass(frozen=True, slots=True)
