@@ -51,6 +51,22 @@ def portfolio_settings(trader: Trader) -> dict[str, Any]:
         "daily_loss_limit_pct": "3",
         "max_position_pct": "250",
         "edge_guard": "strict",
+        "drawdown_mode": "end_of_day",
+        "end_of_day_of": "live",
+        "drawdown_of": "start",
+        "drawdown_locks_at": "1.002",
+        "floor_in": "money",
+        "floor_reference": {"start_equity": "1000", "peak_equity": "1010"},
+        "daily_loss_of": "start",
+        "daily_loss_anchor": "higher",
+        "day_starts_at": "00:00",
+        "daily_profit_lock_pct": "4",
+        "max_trades_per_day": 20,
+        "pause_after_losses": 3,
+        "pause_minutes": 60,
+        "headroom_share_pct": "50",
+        "on_breach": "fail",
+        "daily_on_breach": "fail",
     }
 
 
@@ -64,6 +80,8 @@ def goal_settings(trader: Trader) -> dict[str, Any]:
         "min_factor": "0.6",
         "max_factor": "1.2",
         "after_achieved": "continue",
+        "min_trading_days": 5,
+        "best_day_max_pct": "40",
     }
 
 
@@ -112,7 +130,10 @@ BODIES: dict[str, Callable[[Trader], dict[str, Any]]] = {
         "unrealized": [],
     },
     "POST /api/portfolios/{portfolio_id}/halt/": lambda trader: {"reason": "tired"},
-    "POST /api/portfolios/{portfolio_id}/resume/": lambda trader: {"reason": "rested"},
+    "POST /api/portfolios/{portfolio_id}/resume/": lambda trader: {
+        "reason": "rested",
+        "floor_reference": None,
+    },
     "POST /api/goals/": lambda trader: {
         **goal_settings(trader),
         "goal_type": "portfolio_value",

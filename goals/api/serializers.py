@@ -38,7 +38,7 @@ from goals.models import (
     Portfolio,
     TradingHalt,
 )
-from goals.models.portfolios import LIMIT_KINDS
+from goals.models.portfolios import HIGHEST_LOCK, LIMIT_KINDS
 from goals.services.funding import find_lack_of_money
 from goals.services.goals import (
     EARLIEST_DATE,
@@ -69,6 +69,9 @@ MINUTES = "%H:%M"
 GOAL_SWITCHES = choices([GoalStatus.ACTIVE, GoalStatus.PAUSED])
 
 
+NOT_A_REFERENCE = "Must be an object with start_equity, peak_equity or floor_equity."
+
+
 class FloorReferenceSerializer(StrictSerializer):
     """What the floor is measured from, in money; what is not given stays.
 
@@ -81,6 +84,12 @@ class FloorReferenceSerializer(StrictSerializer):
     start_equity = DecimalColumnField(MONEY, above=0, required=False, allow_null=True)
     peak_equity = DecimalColumnField(MONEY, above=0, required=False, allow_null=True)
     floor_equity = DecimalColumnField(MONEY, above=0, required=False, allow_null=True)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if not isinstance(data, Mapping):
+            raise serializers.ValidationError([NOT_A_REFERENCE])
+        given: dict[str, Any] = super().to_internal_value(data)
+        return given
 
 
 class ShownReferenceSerializer(serializers.Serializer[Any]):
@@ -263,6 +272,7 @@ class PortfolioSettingsSerializer(StrictSerializer):
     drawdown_locks_at = DecimalColumnField(
         RATIO,
         above=0,
+        max_value=HIGHEST_LOCK,
         required=False,
         allow_null=True,
         help_text="The floor never rises above this multiple of the start.",

@@ -519,10 +519,12 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(
                     ("drawdown_locks_at__isnull", True),
-                    ("drawdown_locks_at__gt", 0),
+                    models.Q(
+                        ("drawdown_locks_at__gt", 0), ("drawdown_locks_at__lte", 1000)
+                    ),
                     _connector="OR",
                 ),
-                name="portfolios_drawdown_locks_at_positive",
+                name="portfolios_drawdown_locks_at_range",
             ),
         ),
         migrations.AddConstraint(

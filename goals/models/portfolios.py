@@ -77,6 +77,10 @@ LIMIT_KINDS: dict[str, type[StrEnum] | None] = {
 }
 
 
+# A ratio of the start: firms lock at it, or a little above.
+HIGHEST_LOCK = 1000
+
+
 class PortfolioQuerySet(models.QuerySet["Portfolio"]):
     def locked(self) -> Self:
         """Lock in key order, so that two writers cannot deadlock.
@@ -255,8 +259,12 @@ class Portfolio(models.Model):
             check_words("portfolios_on_breach", "on_breach", OnBreach),
             check_words("portfolios_daily_on_breach", "daily_on_breach", DailyOnBreach),
             check(
-                "portfolios_drawdown_locks_at_positive",
-                is_null("drawdown_locks_at") | above("drawdown_locks_at", 0),
+                "portfolios_drawdown_locks_at_range",
+                is_null("drawdown_locks_at")
+                | (
+                    above("drawdown_locks_at", 0)
+                    & at_most("drawdown_locks_at", HIGHEST_LOCK)
+                ),
             ),
             check(
                 "portfolios_profit_lock_positive",

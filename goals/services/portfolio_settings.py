@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 
 from goals.enums import EdgeGuard
 from goals.models import Portfolio, User
-from goals.models.portfolios import LIMIT_KINDS
+from goals.models.portfolios import HIGHEST_LOCK, LIMIT_KINDS
 from goals.models.users import MAIN_PORTFOLIO
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.messages import did_you_mean
@@ -86,6 +86,11 @@ def _wrong_limits(portfolio: Portfolio) -> Iterator[InvalidInput]:
             "soft_drawdown_pct",
             f"{format_plain(portfolio.soft_drawdown_pct)} must not be above "
             f"hard_drawdown_pct, {format_plain(portfolio.hard_drawdown_pct)}.",
+        )
+    lock = portfolio.drawdown_locks_at
+    if lock is not None and not 0 < lock <= HIGHEST_LOCK:
+        yield InvalidInput(
+            "drawdown_locks_at", f"must be above 0 and at most {HIGHEST_LOCK:,}."
         )
     for name in COUNTS:
         count = getattr(portfolio, name)

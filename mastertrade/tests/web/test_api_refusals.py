@@ -323,7 +323,7 @@ def test_what_is_unknown_is_counted_and_so_is_what_one_has(
             "POST /api/goals/{goal_id}/sizing/",
             {"lot_step": "0.1", "price": None, "strategy_id": "nobody",
              "max_size": "-1"},
-            {"lot_step", "strategy_id", "max_size"},
+            {"price", "lot_step", "strategy_id", "max_size"},
         ),
         (
             "POST /api/strategies/",

@@ -65,6 +65,11 @@ RISK_1_PCT = OpenApiExample(
     },
     request_only=True,
 )
+RISK_OF_PORTFOLIO = OpenApiExample(
+    RISK_1_PCT.summary or "",
+    value={**RISK_1_PCT.value, "portfolio": "crypto"},
+    request_only=True,
+)
 BASE_OF_PORTFOLIO = OpenApiExample(
     "The same over all goals of a portfolio",
     value={"portfolio": "crypto", "base_size": "1000", "symbol": "BTCUSDT"},
@@ -157,7 +162,7 @@ class PortfolioSizingView(APIView):
     @extend_schema(
         request=PortfolioSizingRequestSerializer,
         responses=SizingAnswerSerializer,
-        examples=[BASE_OF_PORTFOLIO, RISK_1_PCT, BEHIND],
+        examples=[BASE_OF_PORTFOLIO, RISK_OF_PORTFOLIO, BEHIND],
     )
     def post(self, request: Request) -> Response:
         """How large to trade, over all active goals of a portfolio."""
