@@ -78,8 +78,8 @@ class LiveBroker:
         )
         self.halt_began_at = None
 
-    def _notice_halt(self) -> None:
-        """Read since when trading is halted; only a close or a decision can halt it."""
+    def notice_halt(self) -> None:
+        """Read since when trading is halted: by a close, a mark or a decision."""
         if self.halt_began_at is None:
             lasting = TradingHalt.objects.filter(
                 portfolio_id=self.portfolio_id,
@@ -117,7 +117,7 @@ class LiveBroker:
         )
         sizing = planned.plan.sizing
         if sizing.verdict == Verdict.BLOCK:
-            self._notice_halt()
+            self.notice_halt()
         return Plan(
             strategy_id=planned.plan.selection.selected.strategy_id,
             quantity=sizing.quantity or Decimal(0),
@@ -167,5 +167,5 @@ class LiveBroker:
             now=at,
         )
         self.known_equity = None
-        self._notice_halt()
+        self.notice_halt()
         return closed.profit_loss
