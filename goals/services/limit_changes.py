@@ -37,16 +37,26 @@ REFERENCE = (
     "floor_peak_value",
     "floor_locked",
     "limits_changed_at",
+    "pending_high_at",
+    "pending_high_pnl",
 )
+
+
+def effective_at(portfolio: Portfolio, now: datetime) -> datetime:
+    """When a change or a resume takes effect: behind all that is in the figures.
+
+    An entry, a mark or a change of a call that began later may have come first. What
+    the floor is measured from is the value at this time.
+    """
+    newest = (portfolio.last_entry_at, portfolio.marked_at, portfolio.limits_changed_at)
+    return max(now, *(at for at in newest if at is not None))
 
 
 def present_reference(figures: FiguresAt, limits: Limits) -> FloorReference:
     """Start and peak are the present value: live, or closed where that is lower."""
     account, floor_in = figures.account, limits.floor_in
-    value = closed_value(floor_in, account)
-    if figures.is_marked:
-        value = min(value, live_value(floor_in, account, figures.unrealized_pnl))
-    value = max(value, ZERO)
+    live = live_value(floor_in, account, figures.unrealized_pnl)
+    value = max(min(closed_value(floor_in, account), live), ZERO)
     reference = FloorReference(figures.at, value, value, account.run)
     return raise_peak(limits, reference, value)
 
@@ -86,25 +96,17 @@ def write_change(
 
     `portfolio` is locked, carries its limits and is saved by the caller; `before` are
     those until now. A `reference` is applied to it; `open_pnl` is the unrealised profit
-    it was made with, None where a person gave its values. It takes effect behind every
-    entry and every change there is.
+    it was made with, None where a person gave its values. Both are of `effective_at`.
     """
-    newest = (
-        LimitChange.objects.filter(portfolio=portfolio)
-        .order_by("-effective_at", "-limit_change_id")
-        .exclude(effective_at=None)
-        .first()
-    )
-    if newest is None:
-        write_opening(portfolio, before)
-    changed_at = None if newest is None else newest.effective_at
-    times = (now, portfolio.last_entry_at, changed_at)
-    at = max(one for one in times if one is not None)
+    write_opening(portfolio, before)
+    at = effective_at(portfolio, now)
     portfolio.limits_changed_at = at
     if reference is None:
         apply_reference(portfolio, reference_at(portfolio, at, before))
     else:
         apply_reference(portfolio, replace(reference, set_at=at))
+        # A live high of before it counts no more.
+        portfolio.pending_high_at = portfolio.pending_high_pnl = None
     return _write(portfolio, cause, portfolio.limits, at, now, by, reference, open_pnl)
 
 

@@ -27,6 +27,7 @@ from goals.services.floors import apply_reference, reference_at
 from goals.services.halts import enforce_limits
 from goals.services.ledger import Flow
 from goals.services.limit_changes import (
+    effective_at,
     given_reference,
     present_reference,
     write_change,
@@ -176,8 +177,9 @@ def _change_limits(
         getattr(limits, one) != getattr(before, one) for one in SETS_REFERENCE
     )
     if is_anew or given is not None:
-        figures = read_figures(portfolio, now)
-        reference = reference_at(portfolio, now)
+        at = effective_at(portfolio, now)
+        figures = read_figures(portfolio, at)
+        reference = reference_at(portfolio, at)
         if is_anew:
             reference = present_reference(figures, limits)
             open_pnl = figures.unrealized_pnl

@@ -15,6 +15,7 @@ from goals.models import Portfolio, TradingHalt, User
 from goals.services.halts import enforce_limits, follow_halts, write_halt
 from goals.services.limit_changes import (
     REFERENCE,
+    effective_at,
     given_reference,
     present_reference,
     write_change,
@@ -92,7 +93,7 @@ def resume_trading(
             "nothing to resume."
         )
     # A halt written while this call waited for the lock began after its now.
-    now = max(now, *(halt.halted_at for halt in halts))
+    now = effective_at(portfolio, max(now, *(halt.halted_at for halt in halts)))
     if any(halt.cause == HaltCause.HARD_DRAWDOWN for halt in halts):
         _measure_from_here(portfolio, now, by or user.username, floor_reference)
     elif isinstance(floor_reference, GivenReference):
