@@ -49,7 +49,7 @@ def effective_at(portfolio: Portfolio, now: datetime) -> datetime:
     the floor is measured from is the value at this time.
     """
     newest = (portfolio.last_entry_at, portfolio.marked_at, portfolio.limits_changed_at)
-    return max(now, *(at for at in newest if at is not None))
+    return max([now, *(at for at in newest if at is not None)])
 
 
 def present_reference(figures: FiguresAt, limits: Limits) -> FloorReference:

@@ -75,7 +75,9 @@ class LimitHistory:
 
 
 def read_history(portfolio: Portfolio, until: datetime | None = None) -> LimitHistory:
-    """The changes up to `until` (None: all); one statement."""
+    """The changes up to `until` (None: all); one statement, or none without changes."""
+    if portfolio.limits_changed_at is None:
+        return LimitHistory(_unchanged(portfolio), ())
     rows = LimitChange.objects.filter(portfolio=portfolio)
     if until is not None:
         rows = rows.filter(Q(effective_at=None) | Q(effective_at__lte=until))
@@ -87,12 +89,13 @@ def read_history(portfolio: Portfolio, until: datetime | None = None) -> LimitHi
             opening = change
         else:
             changes.append(change)
-    if opening is None:
-        opened = open_account(portfolio.opening_balance)
-        limits = portfolio.limits
-        reference = first_reference(limits, opened, None)
-        opening = Changed(portfolio.created_at, 0, limits, reference)
-    return LimitHistory(opening, changes)
+    return LimitHistory(opening or _unchanged(portfolio), changes)
+
+
+def _unchanged(portfolio: Portfolio) -> Changed:
+    limits, opened = portfolio.limits, open_account(portfolio.opening_balance)
+    reference = first_reference(limits, opened, None)
+    return Changed(portfolio.created_at, 0, limits, reference)
 
 
 def _changed(row: LimitChange, portfolio: Portfolio) -> Changed:

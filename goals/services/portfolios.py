@@ -96,6 +96,7 @@ def create_portfolio(
         opening = portfolio.floor_reference
         reference = given_reference(figures, limits, opening, floor_reference)
         apply_reference(portfolio, reference)
+        portfolio.limits_changed_at = now
     portfolio.save()
     if floor_reference is not None:
         write_opening(portfolio, limits, reference, changed_by)
