@@ -23,7 +23,6 @@ from goals.decisions.guards.base import RiskState
 from goals.decisions.limits import (
     RAISED_BY_CLOSES,
     DayFigures,
-    FloorFigures,
     FloorReference,
     Limits,
     closed_value,
@@ -33,8 +32,7 @@ from goals.decisions.limits import (
     measure_daily_loss_pct,
     measure_fall_pct,
     measure_floor,
-    measure_soft_floor,
-    money_per_value,
+    measure_floors,
     raise_peak,
     value_of_units,
 )
@@ -387,27 +385,27 @@ class LimitWalk:
             return []
         found: list[Breach] = []
         if is_hard:
-            state = self._state(lowest, lowest, hard, daily)
+            state = self._state(lowest, lowest, daily)
             found += find_breaches(limits, state, at, day.ends_at)
         if is_daily:
-            state = self._state(lowest, live, hard, daily)
+            state = self._state(lowest, live, daily)
             found += find_breaches(limits, state, at, day.ends_at)
         wanted = {HaltCause.HARD_DRAWDOWN: is_hard, HaltCause.DAILY_LOSS: is_daily}
         first = {breach.cause: breach for breach in reversed(found)}
         return [one for cause, one in first.items() if wanted.get(cause)]
 
     def _state(
-        self, closed: Decimal, live: Decimal, hard: Decimal, daily: Decimal | None
+        self, closed: Decimal, live: Decimal, daily: Decimal | None
     ) -> RiskState:
         limits, start = self.limits, self.reference.start
         assert self.day is not None
-        floors = FloorFigures(
+        floors = measure_floors(
+            limits,
+            self.reference,
+            self.account,
             closed=closed,
             live=live,
-            hard=hard,
-            soft=measure_soft_floor(limits, self.reference),
             daily=daily,
-            money_per_value=money_per_value(limits.floor_in, self.account),
             is_live=live != closed,
             currency=self.currency,
         )
