@@ -33,8 +33,12 @@ class StopPriceRequired(DomainError):
 @exactly
 def guard_headroom(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     """Hold the size so that its loss takes at most its share of what is left."""
-    exposure, request = inputs.exposure, inputs.request
-    share = exposure.headroom_share_pct
+    exposure, request, limits = (
+        inputs.exposure,
+        inputs.request,
+        inputs.risk_state.limits,
+    )
+    share = None if limits is None else limits.headroom_share_pct
     if share is None:
         return GuardAnswer(factor, "headroom_share_pct is not set")
     if factor == 0:
