@@ -33,11 +33,8 @@ class StopPriceRequired(DomainError):
 @exactly
 def guard_headroom(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     """Hold the size so that its loss takes at most its share of what is left."""
-    exposure, request, limits = (
-        inputs.exposure,
-        inputs.request,
-        inputs.risk_state.limits,
-    )
+    exposure, request = inputs.exposure, inputs.request
+    limits = inputs.risk_state.limits
     share = None if limits is None else limits.headroom_share_pct
     if share is None:
         return GuardAnswer(factor, "headroom_share_pct is not set")
