@@ -38,17 +38,17 @@ from goals.models import (
     Portfolio,
     TradingHalt,
 )
-from goals.models.portfolios import HIGHEST_LOCK, LIMIT_KINDS
+from goals.models.goals import MOST_TRADING_DAYS
+from goals.models.portfolios import HIGHEST_LOCK, LARGEST_COUNT, LIMIT_KINDS
 from goals.services.funding import find_lack_of_money
 from goals.services.goals import (
     EARLIEST_DATE,
     LATEST_DATE,
-    MOST_TRADING_DAYS,
     find_wrong_change,
     find_wrong_goal,
 )
 from goals.services.limit_changes import floor_in_money
-from goals.services.portfolio_settings import LARGEST_COUNT, find_wrong_settings
+from goals.services.portfolio_settings import find_wrong_settings
 from goals.services.resuming import PRESENT
 from goals.services.trading_state import trading_state_of
 from mastertrade.db.model_fields import choices

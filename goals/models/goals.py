@@ -46,6 +46,11 @@ from mastertrade.db.model_fields import (
 )
 from mastertrade.values.money import HUNDRED, format_plain
 
+# A year of trading days, Sundays and all.
+MOST_TRADING_DAYS = 366
+# A breach leaves none of these to a goal: it fails.
+NOT_FAILED = (GoalStatus.ACTIVE, GoalStatus.MISSED)
+
 
 class FinancialGoalQuerySet(models.QuerySet["FinancialGoal"]):
     def locked(self) -> Self:
@@ -192,8 +197,16 @@ class FinancialGoal(models.Model):
                 ~Q(status=GoalStatus.FAILED) | is_set("failed_at"),
             ),
             check(
-                "financial_goals_min_trading_days_positive",
-                is_null("min_trading_days") | at_least("min_trading_days", 1),
+                "financial_goals_failed_has_status",
+                is_null("failed_at") | ~Q(status__in=NOT_FAILED),
+            ),
+            check(
+                "financial_goals_min_trading_days_range",
+                is_null("min_trading_days")
+                | (
+                    at_least("min_trading_days", 1)
+                    & at_most("min_trading_days", MOST_TRADING_DAYS)
+                ),
             ),
             check(
                 "financial_goals_trading_days_counted",

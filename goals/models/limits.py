@@ -11,7 +11,14 @@ from goals.decisions.limits import Limits
 from goals.enums import LimitCause, MarkRole
 from goals.models.portfolios import Portfolio
 from mastertrade.db import model_fields as columns
-from mastertrade.db.model_fields import at_least, check, check_words, is_null, is_set
+from mastertrade.db.model_fields import (
+    at_least,
+    check,
+    check_words,
+    is_null,
+    is_object,
+    is_set,
+)
 from mastertrade.values.jsonable import from_plain
 from mastertrade.values.money import format_plain
 
@@ -72,10 +79,11 @@ class LimitChange(models.Model):
                     & is_set("peak_value")
                     & is_set("unit_run")
                     & at_least("start_value", 0)
-                    & at_least("peak_value", 0)
+                    & at_least("peak_value", "start_value")
                     & at_least("unit_run", 1)
                 ),
             ),
+            check("limit_changes_settings_are_an_object", is_object("settings")),
             models.UniqueConstraint(
                 fields=["portfolio"],
                 condition=Q(cause=LimitCause.OPENING),
@@ -131,6 +139,7 @@ class LimitMark(models.Model):
         db_table = "limit_marks"
         constraints = (
             check_words("limit_marks_role", "role", MarkRole),
+            check("limit_marks_by_trade_is_an_object", is_object("by_trade")),
             models.UniqueConstraint(
                 fields=["portfolio", "at"],
                 condition=Q(role=MarkRole.DAY_START),

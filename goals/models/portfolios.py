@@ -44,9 +44,14 @@ from mastertrade.db.model_fields import (
     check_words,
     is_null,
     is_set,
+    is_whole_minute,
 )
 from mastertrade.values.money import MONEY, exactly, round_to
 from mastertrade.values.validation import CURRENCY_PATTERN
+
+# A ratio of the start: firms lock at it, or a little above.
+HIGHEST_LOCK = 1000
+LARGEST_COUNT = 1_000_000
 
 
 def _word(words: type[StrEnum], default: StrEnum) -> "models.CharField[Any, Any]":
@@ -65,7 +70,7 @@ def _share(field: str) -> Q:
 
 
 def _count(field: str) -> Q:
-    return is_null(field) | at_least(field, 1)
+    return is_null(field) | (at_least(field, 1) & at_most(field, LARGEST_COUNT))
 
 
 # The settings of the limits, and of each that is one of a few words, which words.
@@ -75,10 +80,6 @@ LIMIT_KINDS: dict[str, type[StrEnum] | None] = {
     else None
     for one in fields(Limits)
 }
-
-
-# A ratio of the start: firms lock at it, or a little above.
-HIGHEST_LOCK = 1000
 
 
 class PortfolioQuerySet(models.QuerySet["Portfolio"]):
@@ -270,17 +271,27 @@ class Portfolio(models.Model):
                 "portfolios_profit_lock_positive",
                 is_null("daily_profit_lock_pct") | above("daily_profit_lock_pct", 0),
             ),
-            check("portfolios_max_trades_positive", _count("max_trades_per_day")),
-            check("portfolios_pause_after_positive", _count("pause_after_losses")),
+            check("portfolios_max_trades_range", _count("max_trades_per_day")),
+            check("portfolios_pause_after_range", _count("pause_after_losses")),
             check(
-                "portfolios_pause_minutes_positive",
+                "portfolios_pause_minutes_range",
                 _count("pause_minutes")
                 & (is_null("pause_minutes") | is_set("pause_after_losses")),
             ),
             check("portfolios_headroom_share_range", _share("headroom_share_pct")),
             check(
                 "portfolios_floor_values",
-                at_least("floor_start_value", 0) & at_least("floor_peak_value", 0),
+                at_least("floor_start_value", 0)
+                & at_least("floor_peak_value", "floor_start_value"),
+            ),
+            check(
+                "portfolios_pending_high_is_complete",
+                (is_null("pending_high_at") & is_null("pending_high_pnl"))
+                | (is_set("pending_high_at") & is_set("pending_high_pnl")),
+            ),
+            check(
+                "portfolios_day_starts_at_a_minute",
+                is_whole_minute("day_starts_at"),
             ),
             check(
                 "portfolios_max_position_positive",

@@ -13,6 +13,7 @@ from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
 from goals.decisions.progress import status_rebuilt
 from goals.enums import AfterAchieved, GoalStatus, GoalType, HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio, User
+from goals.models.goals import MOST_TRADING_DAYS
 from goals.services.failing import describe_failure, fail_from_start
 from goals.services.funding import deposit_call
 from goals.services.ledger import judge_beginning, measure_goal
@@ -41,8 +42,6 @@ from mastertrade.values.validation import refuse, require_decimal, require_word
 EARLIEST_DATE = date(1970, 1, 1)
 LATEST_DATE = date(2200, 12, 31)
 PRIORITIES = range(1, 11)
-# A year of trading days, Sundays and all.
-MOST_TRADING_DAYS = 366
 MOST_GOALS = 50
 # What a projection was made for; of another goal it says nothing.
 PROJECTED_BY = (

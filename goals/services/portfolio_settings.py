@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 
 from goals.enums import EdgeGuard
 from goals.models import Portfolio, User
-from goals.models.portfolios import HIGHEST_LOCK, LIMIT_KINDS
+from goals.models.portfolios import HIGHEST_LOCK, LARGEST_COUNT, LIMIT_KINDS
 from goals.models.users import MAIN_PORTFOLIO
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.messages import did_you_mean
@@ -43,7 +43,6 @@ SHARES = (
 PERCENTAGES = (*SHARES, "daily_profit_lock_pct", "max_position_pct")
 MAY_BE_OFF = frozenset(PERCENTAGES) - {"soft_drawdown_pct", "hard_drawdown_pct"}
 COUNTS = ("max_trades_per_day", "pause_after_losses", "pause_minutes")
-LARGEST_COUNT = 1_000_000
 
 
 def require_settings(portfolio: Portfolio) -> None:

@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.lookups import Exact
 
 from mastertrade.values.money import (
     CARRIED,
@@ -146,6 +147,19 @@ def is_null(field: str) -> Q:
 
 def is_set(field: str) -> Q:
     return Q(**{f"{field}__isnull": False})
+
+
+def is_object(field: str) -> Q:
+    """The JSON column holds an object."""
+    kind = Func(F(field), function="jsonb_typeof", output_field=models.TextField())
+    return Q(Exact(kind, Value("object")))
+
+
+def is_whole_minute(field: str) -> Q:
+    """The column's time of day has no seconds."""
+    template = "EXTRACT(SECOND FROM %(expressions)s)"
+    seconds = Func(F(field), template=template, output_field=models.DecimalField())
+    return Q(Exact(seconds, Value(0)))
 
 
 def _operand(bound: Decimal | int | str) -> Any:

@@ -100,9 +100,8 @@ def mark_positions(
     moved = sorted({portfolio_id for portfolio_id, *_ in rows})
     moves: Sequence[GoalMove] = ()
     if moved:
-        at = max(at for *_, at in rows)
         marked = [locked[key] for key in moved]
-        moves = save_live(marked, at=at, now=now, by_mark=True)
+        moves = save_live(marked, now=now, by_mark=True)
     return Marked(
         positions=sum(count for _, _, count, _, _ in rows),
         unmarked=tuple(sorted(set(newest) - {symbol for _, symbol, *_ in rows})),

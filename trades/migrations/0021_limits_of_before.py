@@ -2,13 +2,20 @@
 
 A portfolio's floor is measured from its highest unit value, or since it was resumed
 after a hard drawdown: from what a unit was worth then, and after any entry from the
-first close since then on.
+first close since then on. Portfolios that have dated limits, or others than those of
+before, are carried over already: after a step back they stay as they are.
 """
 
 from django.db import migrations
 
 CARRY_OVER = """
-UPDATE portfolios SET floor_peak_value = peak_unit_value;
+CREATE TEMPORARY TABLE of_before AS
+SELECT * FROM portfolios p
+WHERE p.drawdown_mode = 'trailing_closed' AND p.floor_in = 'units'
+  AND NOT EXISTS (SELECT 1 FROM limit_changes c WHERE c.portfolio_id = p.portfolio_id);
+
+UPDATE portfolios p SET floor_peak_value = p.peak_unit_value
+FROM of_before o WHERE o.portfolio_id = p.portfolio_id;
 
 CREATE TEMPORARY TABLE resumed AS
 SELECT h.*, jsonb_build_object(
@@ -16,7 +23,7 @@ SELECT h.*, jsonb_build_object(
         'soft_drawdown_pct', p.soft_drawdown_pct::text,
         'daily_loss_limit_pct', p.daily_loss_limit_pct::text
     ) AS settings
-FROM trading_halts h JOIN portfolios p USING (portfolio_id)
+FROM trading_halts h JOIN of_before p USING (portfolio_id)
 WHERE h.cause = 'hard_drawdown' AND h.resumed_at IS NOT NULL;
 
 INSERT INTO limit_changes
@@ -61,7 +68,7 @@ FROM (SELECT DISTINCT ON (h.portfolio_id) h.*, o.opening_balance
       ORDER BY h.portfolio_id, h.resumed_at DESC, h.halt_id DESC) r
 WHERE r.portfolio_id = p.portfolio_id AND r.resumed_unit_run = p.unit_run;
 
-DROP TABLE resumed
+DROP TABLE resumed, of_before
 """
 
 

@@ -18,6 +18,7 @@ from goals.enums import GoalStatus
 from goals.models import FinancialGoal, Portfolio, User
 from goals.services.decision_log import SizingCall
 from goals.services.failing import describe_failure
+from goals.services.floors import limits_at
 from goals.services.funding import find_lack_of_money
 from goals.services.halts import conditions_for_decision
 from goals.services.risk_state import FiguresAt, read_figures
@@ -273,7 +274,8 @@ def read_trades(
     rated = any(needs_forecast(goal, at) for goal in goals)
     wanted = {*strategy_ids, WHOLE_PORTFOLIO} if rated else {*strategy_ids}
     limited = portfolio.max_position_pct is not None
-    shared = portfolio.headroom_share_pct is not None
+    limits, _ = limits_at(figures, call.now)
+    shared = limits.headroom_share_pct is not None
     asked = {
         "portfolio_id": portfolio.portfolio_id,
         "symbol": call.symbol,
@@ -314,7 +316,6 @@ def read_trades(
         open_notional=open_notional,
         symbol_assumed=limited and call.symbol is None,
         oldest_mark_seconds=mark_seconds,
-        headroom_share_pct=portfolio.headroom_share_pct,
         open_risk=OpenRisk(*open_risk) if shared else None,
     )
     states = read_goal_states(goals, figures, forecast)

@@ -38,8 +38,8 @@ class Exposure:
     is that of the symbol asked about; without a symbol, of the symbol that has the most
     (`symbol_assumed`): not knowing must not be cheaper than knowing.
     `oldest_mark_seconds`: the age of the oldest last mark of an open position, rounded
-    up; None where none is open. `open_risk` is read only where `headroom_share_pct`
-    (percent of what is left to the nearest floor) is set.
+    up; None where none is open. `open_risk` is read only where the limits in force
+    then bound what a trade may lose by `headroom_share_pct`.
     """
 
     live_equity: Decimal
@@ -48,7 +48,6 @@ class Exposure:
     symbol_assumed: bool = False
     oldest_mark_seconds: int | None = None
     currency: str = ""
-    headroom_share_pct: Decimal | None = None
     open_risk: OpenRisk | None = None
 
     def in_words(self, amount: Decimal, against: Decimal | None = None) -> str:

@@ -32,7 +32,8 @@ class StopPriceRequired(DomainError):
 
 def guard_headroom(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     """Hold the size so that its loss takes at most its share of what is left."""
-    share = inputs.exposure.headroom_share_pct
+    limits = inputs.risk_state.limits
+    share = None if limits is None else limits.headroom_share_pct
     if share is None:
         return GuardAnswer(factor, "headroom_share_pct is not set")
     if factor == 0:

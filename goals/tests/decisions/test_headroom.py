@@ -14,7 +14,7 @@ from goals.decisions.guards.headroom import (
     StopPriceRequired,
     guard_headroom,
 )
-from goals.decisions.limits import FloorFigures
+from goals.decisions.limits import FloorFigures, Limits
 from goals.decisions.size_request import SizeRequest
 from goals.decisions.sizing import SizingDecision, decide_size
 from goals.decisions.trade_record import NO_RECORD, GrowthRecord
@@ -54,10 +54,16 @@ def ask(
             Decimal(1000),
             None,
             None,
-            headroom_share_pct=None if share is None else Decimal(share),
             open_risk=open_risk,
         ),
-        RiskState(Decimal(0), Decimal(10), Decimal(20), record, floors=floors),
+        RiskState(
+            Decimal(0),
+            Decimal(10),
+            Decimal(20),
+            record,
+            floors=floors,
+            limits=Limits(headroom_share_pct=None if share is None else Decimal(share)),
+        ),
     )
 
 

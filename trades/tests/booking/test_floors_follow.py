@@ -14,7 +14,7 @@ from goals.models import LedgerDay, LimitMark, Portfolio
 from goals.services.floors import FloorsState, read_floors
 from goals.services.portfolios import record_cash_flow
 from goals.services.risk_state import read_figures
-from goals.tests.factories import PortfolioFactory
+from goals.tests.factories import GoalFactory, PortfolioFactory
 from tests.http import count_statements
 from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
@@ -23,6 +23,7 @@ from trades.tests.factories import TradeFactory, book_profit
 
 pytestmark = pytest.mark.django_db
 BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
+PRICE = Decimal(50000)
 SECOND, HOUR = timedelta(seconds=1), timedelta(hours=1)
 LOWS = import_module("goals.migrations.0016_lows_of_days")
 
@@ -122,6 +123,39 @@ def test_a_days_end_raises_the_peak_by_its_last_mark(of, raised):
     assert_no_drift(portfolio)
     past = floors_at(portfolio, next_day + HOUR, next_day + 48 * HOUR)
     assert past.reference.peak == Decimal(raised)
+
+
+def test_each_portfolio_of_a_batch_follows_its_own_newest_mark():
+    """One whose marks are of the evening before has not ended its day."""
+    early = opened(drawdown_mode="end_of_day", end_of_day_of="live")
+    late = PortfolioFactory(
+        user=early.user,
+        now=BEGIN,
+        drawdown_mode="end_of_day",
+        end_of_day_of="live",
+    )
+    TradeFactory(portfolio=late, symbol="ETHUSDT", entry_time=BEGIN, now=BEGIN)
+    goal = GoalFactory(
+        portfolio=early,
+        goal_type="portfolio_value",
+        start_date=BEGIN.date(),
+        target_date=None,
+        target_value=Decimal(1050),
+    )
+    midnight = BEGIN.replace(hour=0) + 24 * HOUR
+    evening, now = midnight - 10 * SECOND, midnight + SECOND
+    marks = [Mark("BTCUSDT", Decimal(55000), evening), Mark("ETHUSDT", PRICE, now)]
+    mark_positions(user=early.user, marks=marks, now=now)
+
+    assert peak(early, evening) == 1
+    assert peak(early, now) == Decimal("1.1")  # at the day's end, at its last mark
+    goal.refresh_from_db()
+    assert (goal.current_value, goal.achieved_at) == (1100, evening)
+    assert peak(late, now) == 1
+    mark(early, 0, now + SECOND)
+    assert peak(early, now + SECOND) == Decimal("1.1")
+    assert_no_drift(early)
+    assert_no_drift(late)
 
 
 def test_a_flow_leaves_a_floor_in_money_where_it_is():

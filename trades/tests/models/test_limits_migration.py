@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from goals.enums import PortfolioKind
+from goals.enums import DrawdownMode, FloorIn, PortfolioKind
 from goals.models import LedgerDay, LimitChange, Portfolio
-from goals.services.portfolios import record_cash_flow
+from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.resuming import resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
 from mastertrade.tests.schema import execute, fetch
@@ -125,3 +125,37 @@ def test_what_the_tables_of_before_have_no_word_for_goes_back_too():
     assert days == [(START.date(), 3, 1030, 1040)]
     assert fetch("SELECT count(*) FROM trading_halts") == [(0,)]
     assert fetch("SELECT goal_id, status FROM financial_goals") == [(goal.pk, "active")]
+
+
+def state_of_limits() -> list[Any]:
+    """Everything that limits are judged by, as the tables have it."""
+    portfolios = fetch(
+        "SELECT portfolio_id, floor_set_at, floor_start_value, floor_peak_value, "
+        "floor_locked, limits_changed_at FROM portfolios ORDER BY portfolio_id"
+    )
+    changes = fetch("SELECT to_jsonb(c) FROM limit_changes c ORDER BY limit_change_id")
+    days = fetch("SELECT to_jsonb(d) FROM ledger_days d ORDER BY portfolio_id, day")
+    return [portfolios, changes, days]
+
+
+def test_each_step_goes_back_and_on_again_and_leaves_the_limits_as_they_are():
+    for mode in DrawdownMode:
+        for floor_in in FloorIn:
+            limits = {"drawdown_mode": mode, "floor_in": floor_in}
+            book(PortfolioFactory(**limits), 1, 100, -50)
+            portfolio = PortfolioFactory()
+            book(portfolio, 1, 100, -300)
+            resume(portfolio, 4)
+            book(portfolio, 5, 20, -10)
+            update_portfolio(
+                user=portfolio.user,
+                portfolio_id=portfolio.pk,
+                now=START + 8 * HOUR,
+                **limits,
+            )
+            book(portfolio, 9, 30, -10)
+    before = state_of_limits()
+    for step in (("trades", "0020"), ("trades", "0019"), ("goals", "0015")):
+        migrate(step)
+        migrate()
+        assert state_of_limits() == before, step

@@ -1,12 +1,14 @@
 """What open trades may lose, and the size that leaves enough to the floors."""
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from goals.decisions.guards.base import OpenRisk
+from goals.decisions.guards.base import Exposure, OpenRisk
+from goals.decisions.limits import Limits
 from goals.decisions.size_request import SizeRequest
 from goals.models import GoalAdjustmentLog, Portfolio
 from goals.services.decision_log import SizingCall, decide_again
@@ -144,6 +146,39 @@ def test_at_a_past_time_counts_what_was_open_then(portfolio: Portfolio) -> None:
     assert open_risk(portfolio) == risk(0, 0)
     assert open_risk(portfolio, ENTRY + HOUR) == risk(20, 20)  # no mark of later
     assert open_risk(portfolio, ENTRY - HOUR) == risk(0, 0)
+
+
+def test_at_a_past_time_the_share_of_then_holds(portfolio: Portfolio) -> None:
+    changed = ENTRY + 2 * HOUR
+    update_portfolio(
+        user=portfolio.user,
+        portfolio_id=portfolio.pk,
+        now=changed,
+        headroom_share_pct=Decimal(10),
+    )
+    goal = GoalFactory(portfolio=portfolio, target_value=Decimal(100))
+
+    def risk_amount(as_of: datetime) -> Decimal | None:
+        row, _ = size_for_goal(
+            user=portfolio.user,
+            goal_id=goal.pk,
+            now=changed + HOUR,
+            as_of=as_of,
+            base_size=Decimal(10_000),
+            price=Decimal(50000),
+            stop_price=Decimal(49000),
+        )
+        again = decide_again(row)
+        assert again.adjusted_size == row.adjusted_size
+        return again.risk_amount
+
+    assert risk_amount(changed - HOUR) == 100  # 50 % of the 200 above the floor
+    assert risk_amount(changed) == risk_amount(changed + HOUR) == 20
+
+
+def test_limits_reach_a_decision_by_one_way_only() -> None:
+    in_exposure = {field.name for field in fields(Exposure)}
+    assert in_exposure.isdisjoint(field.name for field in fields(Limits))
 
 
 # Over HTTP, down to the floors.
