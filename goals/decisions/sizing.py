@@ -59,7 +59,8 @@ def decide_size(inputs: SizingInputs) -> SizingDecision:
     request = inputs.request
     arbitration = arbitrate(inputs.goals)
     own = arbitration.deciding_factor
-    guards, allowed = apply_guards(own.floored_factor, inputs)
+    base_size = inputs.base_size
+    guards, allowed = apply_guards(own.floored_factor, inputs, base_size)
     size, quantity = _round_size(request, allowed)
     too_small = _find_too_small(request, inputs.exposure, allowed, size, quantity)
     if too_small and (allowed > 0 or guards[-1].factor_before > 0):
@@ -73,7 +74,7 @@ def decide_size(inputs: SizingInputs) -> SizingDecision:
         risk_amount, risk_pct = _measure_risk(request, quantity, inputs.exposure)
     return SizingDecision(
         arbitration=arbitration,
-        base_size=inputs.base_size,
+        base_size=base_size,
         adjustment_factor=factor,
         adjusted_size=size,
         quantity=quantity,

@@ -82,9 +82,6 @@ class TradeForecast:
             self.worked_out.add(goal_id)
         return goal_id in self.worked_out
 
-    def trades_in(self, days: Decimal) -> Decimal:
-        return trades_in(days, self.trades_per_day)
-
 
 def days_until(until: datetime, from_at: datetime) -> Decimal:
     """Days, with their fraction; 0 where `until` is past."""
@@ -174,7 +171,8 @@ def with_forecast(
     if not needs_forecast(goal, figures.at) or not goal_state.reachable:
         return goal_state
     assert goal.period_ends_at is not None  # `needs_forecast` says so
-    left = forecast.trades_in(days_until(goal.period_ends_at, figures.at))
+    days = days_until(goal.period_ends_at, figures.at)
+    left = trades_in(days, forecast.trades_per_day)
     path = None
     if forecast.record.judged:
         live_equity = figures.portfolio_figures.live_equity

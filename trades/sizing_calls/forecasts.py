@@ -332,7 +332,7 @@ def _judge(
         certain = Chances(probability, probability, probability)
     if reason is not None or path is None or edge is None or days is None:
         return certain, unreachable is not None
-    left = forecast.trades_in(days)
+    left = trades_in(days, forecast.trades_per_day)
     stop = stop_of(goal, path, figures, as_of)
     why = is_unreachable(
         edge,

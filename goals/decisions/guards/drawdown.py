@@ -7,7 +7,7 @@ from goals.decisions.guards.base import GuardAnswer, RiskState, SizingInputs
 from goals.decisions.limits import FloorFigures
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
-from mastertrade.values.money import ONE, ZERO, exactly, format_plain
+from mastertrade.values.money import HUNDRED, ONE, ZERO, exactly, format_plain
 
 WHAT_STOPS = "entries stop, exits, stops and imports go on"
 
@@ -56,7 +56,7 @@ def _room_in_words(floors: FloorFigures, lowest: Decimal) -> str:
     equity, floor = _in_words(floors, lowest, floors.hard)
     if lowest <= 0:
         return f"{equity} is above the floor of {floor}"
-    room = in_text.ratio((lowest - floors.hard) / lowest)
+    room = in_text.percent((lowest - floors.hard) / lowest * HUNDRED)
     return f"{equity} may fall {room} more, to the floor of {floor}"
 
 
