@@ -122,7 +122,9 @@ class HealthFilter(admin.SimpleListFilter):
             return queryset
         condition = HEALTH_CONDITIONS[Health(str(self.value()))]
         gaps = queryset.alias(pace_gap=pace_gap_at(now_of(request)))
-        return gaps.filter(condition, IS_OPEN)  # what is over has no health
+        # What is over, or failed, has no health.
+        failed = Q(status_now=GoalStatus.FAILED)
+        return gaps.filter(condition, IS_OPEN).exclude(failed)
 
 
 class DeadlineFilter(admin.SimpleListFilter):
