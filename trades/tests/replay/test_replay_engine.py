@@ -268,12 +268,14 @@ def test_the_size_is_asked_with_a_stop_that_is_a_price_of_its_own(
     stop_ranges: str | None, stop_price: str | None
 ):
     broker = MemoryDesk()
-    rules = ReplaySettings(stop_ranges=stop_ranges and Decimal(stop_ranges))
+    ranges = None if stop_ranges is None else Decimal(stop_ranges)
 
-    walk([*FLAT, 110.0, 111.0], broker=broker, rules=rules)
+    walk(
+        [*FLAT, 110.0, 111.0], broker=broker, rules=ReplaySettings(stop_ranges=ranges)
+    )
 
     asked = broker.requests[0].stop_price
-    assert asked == (stop_price and Decimal(stop_price))
+    assert asked == (None if stop_price is None else Decimal(stop_price))
 
 
 def test_the_stop_of_a_short_lies_above():

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db.models import Count, Sum
@@ -359,8 +360,8 @@ def test_a_replay_keeps_the_limits_it_is_given():
     assert len(given.halts) == portfolio.halts.filter(halted_until=None).count()
 
 
-LIMITS: list[dict[str, object]] = [
-    *({"drawdown_mode": mode} for mode in DrawdownMode),
+LIMITS: list[dict[str, Any]] = [
+    *[{"drawdown_mode": mode} for mode in DrawdownMode],
     {"drawdown_mode": DrawdownMode.STATIC, "floor_in": FloorIn.MONEY},
     {"headroom_share_pct": Decimal(50)},
     {"daily_on_breach": OnBreach.FAIL, "daily_loss_limit_pct": Decimal(2)},
@@ -369,7 +370,7 @@ LIMITS: list[dict[str, object]] = [
 
 
 @pytest.mark.parametrize("limits", LIMITS, ids=str)
-def test_a_replay_goes_to_its_end_under_every_limit(limits: dict[str, object]):
+def test_a_replay_goes_to_its_end_under_every_limit(limits: dict[str, Any]):
     tight = {"hard_drawdown_pct": Decimal(5), "soft_drawdown_pct": Decimal(4)}
     finished = run_with(**tight, **limits)
     portfolio = finished.policy_portfolio
