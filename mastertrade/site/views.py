@@ -28,6 +28,7 @@ from goals.models import (
     User,
 )
 from goals.models.halts import is_in_force
+from goals.services.failing import with_failure
 from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import is_open
 from mastertrade.values.exceptions import DomainError
@@ -94,6 +95,7 @@ class GoalCard:
     policy: str
     deadline: SafeString
     conditions: list[tuple[str, SafeString]]
+    failure: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,8 +232,10 @@ def _past_halts_of(demo: Portfolio | None, now: datetime) -> list[TradingHalt]:
 def _goals_of(of_them: Which, now: datetime) -> list[FinancialGoal]:
     running = FinancialGoal.objects.filter(is_open(now), **of_them)
     running = running.annotate(not_projected=is_projectable(now) & Q(projected_at=None))
-    nearest_first = running.select_related("portfolio").order_by(
-        "period_ends_at", "goal_id"
+    nearest_first = (
+        with_failure(running)
+        .select_related("portfolio")
+        .order_by("period_ends_at", "goal_id")
     )
     return list(nearest_first[:MOST_GOALS])
 
@@ -330,6 +334,7 @@ def _show_goal(
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
         conditions=figures.conditions(goal),
+        failure=figures.failure(goal, now),
     )
 
 

@@ -12,10 +12,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from goals.enums import GoalType
-from goals.models import CashFlow, FinancialGoal, Portfolio, User
+from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
 from goals.models.portfolios import LIMIT_KINDS
 from goals.services.resuming import halt_trading, resume_trading
-from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
+from goals.tests.factories import (
+    START,
+    GoalFactory,
+    PortfolioFactory,
+    UserFactory,
+    fail,
+)
 from mastertrade.site.site import MasterTradeAdminSite
 from mastertrade.site.views import MOST_PORTFOLIOS, MOST_TRADES
 from trades.services.replay import ReplayQuestion, run_replay
@@ -123,6 +129,25 @@ def test_the_home_page_asks_as_many_queries_for_twelve_goals_as_for_two(
         return len(queries)
 
     assert count_after_adding(2) == count_after_adding(10)
+
+
+def test_failed_goals_say_when_and_why_in_constant_statements(client: Client) -> None:
+    user = UserFactory()
+
+    def count_after_failing(count: int) -> int:
+        for _ in range(count):
+            fail(GoalFactory(portfolio=PortfolioFactory(user=user), target_date=FAR))
+        home_of(client, user)
+        with CaptureQueriesContext(connection) as queries:
+            client.get(HOME)
+        return len(queries)
+
+    assert count_after_failing(1) == count_after_failing(3)
+    text = text_of(home_of(client, user))
+    goal, halt = FinancialGoal.objects.all()[0], TradingHalt.objects.all()[0]
+    assert f"Failed {goal.failed_at:%Y-%m-%d %H:%M} UTC {halt.reason}" in text
+    for words in ("Required per day", "Pace gap", "not projected yet", "at risk"):
+        assert words not in text
 
 
 def test_the_last_closed_trades_of_all_own_portfolios_take_constant_statements(

@@ -24,9 +24,7 @@ FAILED_AT = NOW - HOUR
 def failed(status: GoalStatus = GoalStatus.ACTIVE) -> tuple[Portfolio, FinancialGoal]:
     """Failed by a loss an hour before NOW; trading is resumed, and a trade won."""
     portfolio, goal = funded()
-    update_goal(
-        user=goal.user, goal_id=goal.pk, status=status, as_of=FAILED_AT - HOUR
-    )
+    update_goal(user=goal.user, goal_id=goal.pk, status=status, as_of=FAILED_AT - HOUR)
     update_portfolio(
         user=portfolio.user,
         portfolio_id=portfolio.pk,

@@ -270,9 +270,7 @@ def test_the_size_is_asked_with_a_stop_that_is_a_price_of_its_own(
     broker = MemoryDesk()
     ranges = None if stop_ranges is None else Decimal(stop_ranges)
 
-    walk(
-        [*FLAT, 110.0, 111.0], broker=broker, rules=ReplaySettings(stop_ranges=ranges)
-    )
+    walk([*FLAT, 110.0, 111.0], broker=broker, rules=ReplaySettings(stop_ranges=ranges))
 
     asked = broker.requests[0].stop_price
     assert asked == (None if stop_price is None else Decimal(stop_price))
