@@ -190,6 +190,11 @@ def failure(goal: FinancialGoal, now: datetime) -> SafeString:
     return format_html("{}<br> <small>{}</small>", instant(goal.failed_at), why)
 
 
+def losing_trades(count: Decimal | None) -> SafeString:
+    """How many mean losing trades reach a floor; nothing without a losing trade."""
+    return NOTHING if count is None else figure(in_text.decimals(count), count)
+
+
 def r(multiple: Decimal) -> SafeString:
     """A profit in units of what was at risk: "+1.5 R"."""
     return figure(in_text.decimals(multiple), multiple, "R", signed=True)
