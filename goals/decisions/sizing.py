@@ -9,6 +9,7 @@ from goals.decisions.guards.base import Exposure, GuardResult, SizingInputs
 from goals.decisions.size_request import SizeRequest
 from goals.decisions.size_warnings import SizeWarning, find_warnings
 from goals.enums import Verdict
+from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import (
     HUNDRED,
     MONEY,
@@ -16,10 +17,12 @@ from mastertrade.values.money import (
     PRICE,
     ZERO,
     exactly,
+    fits,
     format_plain,
     quantum,
     round_down,
     round_down_to_step,
+    upper_bound,
 )
 
 # A ratio of min_size.
@@ -54,7 +57,8 @@ def decide_size(inputs: SizingInputs) -> SizingDecision:
     """Scale the base size by the deciding goal's policy, inside every limit.
 
     Live, in a replay, and again from the log. The limits come last, so being behind a
-    goal can never raise one of them, and nothing is rounded up.
+    goal can never raise one of them, and nothing is rounded up. `InvalidInput` where
+    the price or the stop makes a figure that its column does not hold.
     """
     request = inputs.request
     arbitration = arbitrate(inputs.goals)
@@ -95,6 +99,8 @@ def _measure_risk(
         return ZERO, ZERO
     loss = request.measure_loss(quantity * (request.price or ZERO))
     pct = loss / exposure.live_equity * HUNDRED
+    _refuse_above("stop_price", "risk_amount", loss, MONEY)
+    _refuse_above("stop_price", "risk_pct", pct, PERCENT)
     return round_down(loss, MONEY), round_down(pct, PERCENT)
 
 
@@ -106,7 +112,20 @@ def _round_size(
         return round_down(notional, MONEY), None
     step = request.lot_step or quantum(PRICE)
     quantity = round_down_to_step(notional / request.price, step)
+    _refuse_above("price", "quantity", quantity, PRICE)
     return round_down(quantity * request.price, MONEY), quantity
+
+
+def _refuse_above(
+    field: str, name: str, value: Decimal, column: tuple[int, int]
+) -> None:
+    if not fits(value, column):
+        most = f"{upper_bound(column):f}"
+        raise InvalidInput(
+            field,
+            f"makes a {name} above {most}: out of range. Check it, or ask about a "
+            "smaller size.",
+        )
 
 
 def _find_too_small(

@@ -8,7 +8,7 @@ from django.db.models import Min
 
 from goals.enums import ProgressBand, Verdict
 from goals.models import FinancialGoal, Portfolio, TradingHalt, User
-from goals.services.resuming import resume_trading
+from goals.services.resuming import PRESENT, resume_trading
 from goals.services.rollover import roll_goals
 from strategies.decisions.selection import Candidate
 from strategies.enums import RiskProfile
@@ -73,8 +73,13 @@ class LiveBroker:
         return running.exists()
 
     def resume(self, *, at: datetime, reason: str) -> None:
+        # The floor is measured from there, in every drawdown mode.
         resume_trading(
-            user=self.user, portfolio_id=self.portfolio_id, reason=reason, now=at
+            user=self.user,
+            portfolio_id=self.portfolio_id,
+            reason=reason,
+            now=at,
+            floor_reference=PRESENT,
         )
         self.halt_began_at = None
 
@@ -114,6 +119,7 @@ class LiveBroker:
             competing=tuple(self.competing[name] for name in request.candidates),
             base_size=request.base_size,
             price=request.price,
+            stop_price=request.stop_price,
         )
         sizing = planned.plan.sizing
         if sizing.verdict == Verdict.BLOCK:

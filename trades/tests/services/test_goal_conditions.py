@@ -130,7 +130,10 @@ def test_the_entry_on_the_last_trading_day_achieves_a_goal_at_its_target() -> No
     decision, _ = size_for_goal(
         user=goal.user, goal_id=goal.pk, base_size=Decimal(10), now=ENTRY
     )
-    assert "not achieved yet (1 of 2 trading days)" in decision.reason
+    says = f"Goal {goal.pk} is at its target ("
+    assert decision.reason.startswith(says)
+    assert "%), not achieved yet: 1 of 2 trading days; the ladder" in decision.reason
+    assert "is achieved" not in decision.reason
     assert decision.adjusted_size > 0
 
     open_at(goal.portfolio, ENTRY + timedelta(hours=3))  # the same day
