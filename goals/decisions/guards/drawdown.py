@@ -101,7 +101,7 @@ def find_hard_breach(risk_state: RiskState) -> str | None:
     floors = risk_state.floors
     if drawdown is None:
         raise DrawdownUnknown("The drawdown of this portfolio could not be read.")
-    if drawdown < hard if floors is None else floors.lowest > floors.hard:
+    if drawdown < hard if floors is None else not floors.is_at_hard:
         return None
     at_floor = ""
     if floors is not None:
@@ -118,6 +118,8 @@ def find_daily_breach(risk_state: RiskState) -> str | None:
     floors, day = risk_state.floors, risk_state.day
     if limit is None:
         return None
+    if floors is not None and day is not None and floors.daily is None:
+        return None  # the day began with nothing to lose
     if loss is None:
         raise DailyLossUnknown("The day's loss of this portfolio could not be read.")
     if floors is None or floors.daily is None or day is None:
