@@ -23,19 +23,16 @@ from goals.decisions.guards.base import RiskState
 from goals.decisions.limits import (
     RAISED_BY_CLOSES,
     DayFigures,
-    FloorFigures,
     FloorReference,
     Limits,
     closed_value,
     follow_entry,
-    has_floor,
     live_value,
     measure_daily_floor,
     measure_daily_loss_pct,
     measure_fall_pct,
     measure_floor,
-    measure_soft_floor,
-    money_per_value,
+    measure_floors,
     raise_peak,
     reaches_floor,
     value_of_units,
@@ -402,7 +399,6 @@ class LimitWalk:
         is_over = self.account.is_ruined and limits.on_breach is not OnBreach.FAIL
         if not self._finds(at) or is_over:
             return []
-        hard = measure_floor(limits, self.reference)
         daily = measure_daily_floor(limits, day, self.reference.start)
         at_hard = reaches_floor(limits, self.reference, self.account, lowest)
         is_hard = at_hard and not self.is_halted
@@ -411,30 +407,29 @@ class LimitWalk:
             return []
         found: list[Breach] = []
         if is_hard:
-            state = self._state(lowest, lowest, hard, daily)
+            state = self._state(lowest, lowest, daily)
             found += find_breaches(limits, state, at, day.ends_at)
         if is_daily:
-            state = self._state(lowest, live, hard, daily)
+            state = self._state(lowest, live, daily)
             found += find_breaches(limits, state, at, day.ends_at)
         wanted = {HaltCause.HARD_DRAWDOWN: is_hard, HaltCause.DAILY_LOSS: is_daily}
         first = {breach.cause: breach for breach in reversed(found)}
         return [one for cause, one in first.items() if wanted.get(cause)]
 
     def _state(
-        self, closed: Decimal, live: Decimal, hard: Decimal, daily: Decimal | None
+        self, closed: Decimal, live: Decimal, daily: Decimal | None
     ) -> RiskState:
         limits, start = self.limits, self.reference.start
         assert self.day is not None
-        floors = FloorFigures(
+        floors = measure_floors(
+            limits,
+            self.reference,
+            self.account,
             closed=closed,
             live=live,
-            hard=hard,
-            soft=measure_soft_floor(limits, self.reference),
             daily=daily,
-            money_per_value=money_per_value(limits.floor_in, self.account),
             is_live=live != closed,
             currency=self.currency,
-            has_floor=has_floor(self.reference, self.account),
         )
         loss_pct = None
         if daily is not None:

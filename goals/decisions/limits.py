@@ -27,6 +27,7 @@ from goals.enums import (
     ValuedBy,
 )
 from mastertrade.values.money import (
+    EXACT,
     HUNDRED,
     MONEY,
     ONE,
@@ -174,13 +175,6 @@ def reaches_floor(
     """Whether there is a hard floor and the value is at or below it."""
     is_at_or_below = value <= measure_floor(limits, reference)
     return is_at_or_below and has_floor(reference, account)
-
-
-@exactly
-def measure_soft_floor(limits: Limits, reference: FloorReference) -> Decimal:
-    """At or below it no factor is above 1. Never below the hard floor."""
-    soft = _below_peak(limits, reference, limits.soft_drawdown_pct)
-    return max(soft, measure_floor(limits, reference))
 
 
 @exactly
@@ -356,7 +350,34 @@ class FloorFigures:
             room = min(room, self.live - self.daily)
         return max(self.money(room), ZERO)
 
-    @exactly
     def money(self, value: Decimal) -> Decimal:
         """What a value is in money, at the units of now."""
-        return round_to(value * self.money_per_value, MONEY)
+        return round_to(EXACT.multiply(value, self.money_per_value), MONEY)
+
+
+@exactly
+def measure_floors(
+    limits: Limits,
+    reference: FloorReference,
+    account: Account,
+    *,
+    closed: Decimal,
+    live: Decimal,
+    daily: Decimal | None,
+    is_live: bool,
+    currency: str,
+) -> FloorFigures:
+    """Where these values are between the floors; no soft one is below the hard one."""
+    hard = measure_floor(limits, reference)
+    soft = _below_peak(limits, reference, limits.soft_drawdown_pct)
+    return FloorFigures(
+        closed=closed,
+        live=live,
+        hard=hard,
+        soft=max(soft, hard),
+        daily=daily,
+        money_per_value=money_per_value(limits.floor_in, account),
+        is_live=is_live,
+        currency=currency,
+        has_floor=has_floor(reference, account),
+    )

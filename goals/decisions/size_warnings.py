@@ -42,6 +42,7 @@ class SizeWarning:
     message: str
 
 
+@exactly
 def find_warnings(
     size: Decimal, factor: Decimal, exposure: Exposure, risk_state: RiskState
 ) -> tuple[SizeWarning, ...]:
@@ -55,7 +56,6 @@ def find_warnings(
     return tuple(warning for warning in found if warning is not None)
 
 
-@exactly
 def _warn_of_leverage(size: Decimal, exposure: Exposure) -> SizeWarning | None:
     live_equity = exposure.live_equity
     if size == 0 or size <= live_equity:
@@ -88,7 +88,6 @@ def _warn_of_no_record(factor: Decimal, risk_state: RiskState) -> SizeWarning | 
     )
 
 
-@exactly
 def _warn_of_near_floor(
     factor: Decimal, exposure: Exposure, risk_state: RiskState
 ) -> SizeWarning | None:

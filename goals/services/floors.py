@@ -14,12 +14,10 @@ from goals.decisions.limits import (
     FloorReference,
     Limits,
     closed_value,
-    has_floor,
     live_value,
     measure_daily_floor,
     measure_floor,
-    measure_soft_floor,
-    money_per_value,
+    measure_floors,
     raise_peak,
     reaches_floor,
 )
@@ -72,9 +70,21 @@ def read_floors(
     day = None
     if with_day or looks_at_day(limits):
         day = _read_day(figures, limits, now, counted=with_day)
-    return FloorsState(
-        _measure(figures, limits, reference, day), day, limits, reference
+    closed, live = _values(figures, limits)
+    daily = None
+    if day is not None:
+        daily = measure_daily_floor(limits, day, reference.start)
+    floors = measure_floors(
+        limits,
+        reference,
+        figures.account,
+        closed=closed,
+        live=live,
+        daily=daily,
+        is_live=figures.is_marked,
+        currency=figures.portfolio.currency,
     )
+    return FloorsState(floors, day, limits, reference)
 
 
 def read_past_limits(figures: "FiguresAt") -> tuple[Limits, FloorReference]:
@@ -101,31 +111,6 @@ def _counts_trades(limits: Limits) -> bool:
 
 
 @exactly
-def _measure(
-    figures: "FiguresAt",
-    limits: Limits,
-    reference: FloorReference,
-    day: DayFigures | None,
-) -> FloorFigures:
-    account = figures.account
-    closed, live = _values(figures, limits)
-    daily = None
-    if day is not None:
-        daily = measure_daily_floor(limits, day, reference.start)
-    return FloorFigures(
-        closed=closed,
-        live=live,
-        hard=measure_floor(limits, reference),
-        soft=measure_soft_floor(limits, reference),
-        daily=daily,
-        money_per_value=money_per_value(limits.floor_in, account),
-        is_live=figures.is_marked,
-        currency=figures.portfolio.currency,
-        has_floor=has_floor(reference, account),
-    )
-
-
-@exactly
 def floor_ratio(figures: "FiguresAt", now: datetime, *, closed: bool) -> Decimal:
     """The hard floor of then by the live value of then, or by the closed one.
 
@@ -146,6 +131,8 @@ def floor_ratio(figures: "FiguresAt", now: datetime, *, closed: bool) -> Decimal
 
 def _values(figures: "FiguresAt", limits: Limits) -> tuple[Decimal, Decimal]:
     """By closed trades, and live where marks are known."""
+    if limits.floor_in is FloorIn.UNITS:
+        return figures.account.unit_value, figures.live_unit_value
     closed = closed_value(limits.floor_in, figures.account)
     if not figures.is_marked:
         return closed, closed
@@ -157,7 +144,8 @@ def limits_at(figures: "FiguresAt", now: datetime) -> tuple[Limits, FloorReferen
     """The limits in force at the time of the figures, and what they measure from."""
     portfolio, at = figures.portfolio, figures.at
     if at >= now and portfolio.unit_run == figures.account.run:
-        return portfolio.limits, reference_at(portfolio, at)
+        limits = portfolio.limits
+        return limits, reference_at(portfolio, at, limits)
     return figures.past_limits
 
 
@@ -166,7 +154,7 @@ def is_at_floor(portfolio: Portfolio, now: datetime) -> bool:
     limits, account = portfolio.limits, portfolio.account
     closed = closed_value(limits.floor_in, account)
     live = live_value(limits.floor_in, account, portfolio.unrealized_pnl)
-    reference = reference_at(portfolio, now)
+    reference = reference_at(portfolio, now, limits)
     return reaches_floor(limits, reference, account, min(closed, live))
 
 

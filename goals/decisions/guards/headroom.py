@@ -30,15 +30,19 @@ class StopPriceRequired(DomainError):
     code = "stop_price_required"
 
 
-@exactly
 def guard_headroom(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     """Hold the size so that its loss takes at most its share of what is left."""
-    exposure, request = inputs.exposure, inputs.request
-    share = exposure.headroom_share_pct
+    share = inputs.exposure.headroom_share_pct
     if share is None:
         return GuardAnswer(factor, "headroom_share_pct is not set")
     if factor == 0:
         return GuardAnswer(factor, "nothing is traded")
+    return _hold_share(factor, inputs, share)
+
+
+@exactly
+def _hold_share(factor: Decimal, inputs: SizingInputs, share: Decimal) -> GuardAnswer:
+    exposure, request = inputs.exposure, inputs.request
     floors, open_risk = inputs.risk_state.floors, exposure.open_risk
     if floors is None or open_risk is None:
         raise HeadroomUnknown(
