@@ -34,10 +34,11 @@ from goals.decisions.limits import (
     measure_floor,
     measure_floors,
     raise_peak,
+    reaches_floor,
     value_of_units,
 )
 from goals.enums import DrawdownMode, FloorIn, HaltCause, MarkRole, OnBreach, ValuedBy
-from mastertrade.values.money import ZERO, exactly
+from mastertrade.values.money import UNIT_VALUE, ZERO, exactly, round_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +218,7 @@ class LimitWalk:
         assert self.day is not None
         limits, reference, in_units = self.limits, self.reference, self._in_units
         raises = limits.drawdown_mode in RAISED_BY_CLOSES
-        is_first = not in_units and reference.start == 0
+        is_first = reference.peak == 0
         new_run = any(row.account.run != self.account.run for row in one.rows)
         # A flow shows the unit value of the close before it, which may count no more.
         uncounted = raises and in_units and self.account.unit_value > reference.peak
@@ -287,10 +288,10 @@ class LimitWalk:
             is_close=entry.is_close,
         )
         closed = closed_value(self.limits.floor_in, entry.account)
-        if entry.account.run != before.run:
-            start = self.reference.start
+        is_first = self.day.anchor_closed <= 0 < closed and not self._in_units
+        if entry.account.run != before.run or is_first:
             self.day = replace(
-                self.day, anchor_live=start, anchor_closed=start, high_closed=start
+                self.day, anchor_live=closed, anchor_closed=closed, high_closed=closed
             )
         elif entry.is_close or self._in_units:
             high = max(self.day.high_closed, closed)
@@ -345,6 +346,8 @@ class LimitWalk:
 
     def _change(self, change: Changed) -> None:
         limits, reference = change.limits, change.reference
+        if limits.floor_in is not self.limits.floor_in:
+            self._convert_day(limits.floor_in)
         self.limits = limits
         if reference is not None:
             if change.open_pnl is not None:
@@ -358,6 +361,25 @@ class LimitWalk:
             self.references[change.key] = self.reference
         closed = closed_value(limits.floor_in, self.account)
         self._test(change.at, closed, self._live(self._open_pnl(change.at)))
+
+    def _convert_day(self, floor_in: FloorIn) -> None:
+        """Measure the day's values by `floor_in`: what it lost so far counts on."""
+        account, day = self.account, self.day
+        assert day is not None
+
+        def convert(value: Decimal) -> Decimal:
+            if floor_in is FloorIn.MONEY:
+                return value_of_units(floor_in, account, value)
+            if account.units == 0:
+                return account.unit_value
+            return round_to(value / account.units, UNIT_VALUE)
+
+        self.day = replace(
+            day,
+            anchor_live=convert(day.anchor_live),
+            anchor_closed=convert(day.anchor_closed),
+            high_closed=convert(day.high_closed),
+        )
 
     def _test(self, at: datetime, lowest: Decimal, live: Decimal) -> None:
         self._add(self._reached(at, lowest, live))
@@ -377,9 +399,9 @@ class LimitWalk:
         is_over = self.account.is_ruined and limits.on_breach is not OnBreach.FAIL
         if not self._finds(at) or is_over:
             return []
-        hard = measure_floor(limits, self.reference)
         daily = measure_daily_floor(limits, day, self.reference.start)
-        is_hard = not self.is_halted and lowest <= hard
+        at_hard = reaches_floor(limits, self.reference, self.account, lowest)
+        is_hard = at_hard and not self.is_halted
         is_daily = daily is not None and not self.is_day_halted and live <= daily
         if not is_hard and not is_daily:
             return []

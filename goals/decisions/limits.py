@@ -160,6 +160,23 @@ def measure_floor(limits: Limits, reference: FloorReference) -> Decimal:
     return floor if lock is None else min(floor, lock)
 
 
+def has_floor(reference: FloorReference, account: Account) -> bool:
+    """Whether there is a hard floor: none before the first money, none after ruin.
+
+    One that was resumed at 0 by marks alone is at its floor of 0.
+    """
+    is_funded = account.units > 0 and not account.is_ruined
+    return reference.peak > 0 or is_funded
+
+
+def reaches_floor(
+    limits: Limits, reference: FloorReference, account: Account, value: Decimal
+) -> bool:
+    """Whether there is a hard floor and the value is at or below it."""
+    is_at_or_below = value <= measure_floor(limits, reference)
+    return is_at_or_below and has_floor(reference, account)
+
+
 @exactly
 def raise_peak(
     limits: Limits, reference: FloorReference, value: Decimal
@@ -186,18 +203,20 @@ def follow_entry(
 ) -> FloorReference:
     """The reference after a ledger entry; the accounts before and after it.
 
-    A new run of units has one of its own; in money the first deposit sets it. Closes
-    raise the peak, and where everything was withdrawn at the marks the deposit that
-    buys units again at what the last one was worth.
+    A new run of units has one of its own; where it is 0, the first entry that leaves
+    money sets it. Closes raise the peak, and where everything was withdrawn
+    at the marks the deposit that buys units again at what the last one was worth.
     """
     in_units = limits.floor_in is FloorIn.UNITS
-    is_first = not in_units and not is_close and reference.start == 0
+    value = closed_value(limits.floor_in, account)
+    is_first = reference.peak == 0 and not account.is_ruined and value > 0
     if account.run != before.run or is_first:
-        return first_reference(limits, account, at)
+        first = FloorReference(at, start=value, peak=value, run=account.run)
+        return raise_peak(limits, first, value)
     is_raising = is_close or (in_units and account.unit_value != before.unit_value)
     if not is_raising or limits.drawdown_mode not in RAISED_BY_CLOSES:
         return reference
-    return raise_peak(limits, reference, closed_value(limits.floor_in, account))
+    return raise_peak(limits, reference, value)
 
 
 def _below_peak(limits: Limits, reference: FloorReference, pct: Decimal) -> Decimal:
@@ -242,12 +261,15 @@ def measure_daily_floor(
 ) -> Decimal | None:
     """The live value at or below which the day is over; None without a limit.
 
-    `start` is the reference's.
+    `start` is the reference's. A day that began with nothing, or less, has no floor:
+    there is nothing to lose.
     """
     if limits.daily_loss_limit_pct is None:
         return None
     anchor = daily_anchor(limits, day)
     base = start if limits.daily_loss_of is DailyLossOf.START else anchor
+    if anchor <= 0 or base <= 0:
+        return None
     return round_to(anchor - base * limits.daily_loss_limit_pct / HUNDRED, UNIT_VALUE)
 
 
@@ -298,6 +320,7 @@ class FloorFigures:
     `money_per_value` makes money of a value: the units, or 1. `is_live`: open positions
     were valued at their marks; else only closes were looked at. `daily` is None without
     a daily limit. Money in the portfolio's `currency`, which only the reasons need.
+    Without `has_floor` there is no hard floor yet.
     """
 
     closed: Decimal
@@ -308,6 +331,11 @@ class FloorFigures:
     money_per_value: Decimal
     is_live: bool
     currency: str = ""
+    has_floor: bool = True
+
+    @property
+    def is_at_hard(self) -> bool:
+        return self.has_floor and self.lowest <= self.hard
 
     @property
     def lowest(self) -> Decimal:
@@ -351,4 +379,5 @@ def measure_floors(
         money_per_value=money_per_value(limits.floor_in, account),
         is_live=is_live,
         currency=currency,
+        has_floor=has_floor(reference, account),
     )

@@ -6,7 +6,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from goals.decisions.accounting import Account
+from django.db.models import Max
+
 from goals.decisions.limits import (
     DayFigures,
     FloorFigures,
@@ -18,7 +19,7 @@ from goals.decisions.limits import (
     measure_floor,
     measure_floors,
     raise_peak,
-    value_of_units,
+    reaches_floor,
 )
 from goals.decisions.periods import ONE_DAY
 from goals.enums import (
@@ -28,15 +29,15 @@ from goals.enums import (
     ValuedBy,
 )
 from goals.models import LedgerDay, LimitMark, Portfolio, TradingHalt
-from goals.services.day_trades import DayTrades, read_day_trades
+from goals.services.day_trades import read_day_trades
 from goals.services.days import account_before, newest_days
 from goals.services.limit_history import (
     follows_peak,
-    read_entries,
     read_history,
+    walk_day,
     walk_limits,
 )
-from mastertrade.values.money import ONE, UNIT_VALUE, ZERO, exactly, round_to
+from mastertrade.values.money import UNIT_VALUE, ZERO, exactly, round_to
 
 if TYPE_CHECKING:  # risk_state reads floors
     from goals.services.risk_state import FiguresAt
@@ -68,7 +69,7 @@ def read_floors(
     limits, reference = limits_at(figures, now)
     day = None
     if with_day or looks_at_day(limits):
-        day = _read_day(figures, limits, reference, counted=with_day)
+        day = _read_day(figures, limits, now, counted=with_day)
     closed, live = _values(figures, limits)
     daily = None
     if day is not None:
@@ -159,7 +160,7 @@ def is_at_floor(portfolio: Portfolio, now: datetime) -> bool:
     closed = closed_value(limits.floor_in, account)
     live = live_value(limits.floor_in, account, portfolio.unrealized_pnl)
     reference = reference_at(portfolio, now, limits)
-    return min(closed, live) <= measure_floor(limits, reference)
+    return reaches_floor(limits, reference, account, min(closed, live))
 
 
 def reference_at(
@@ -196,45 +197,65 @@ def apply_reference(portfolio: Portfolio, reference: FloorReference) -> None:
 
 
 def _read_day(
-    figures: "FiguresAt", limits: Limits, reference: FloorReference, *, counted: bool
+    figures: "FiguresAt", limits: Limits, now: datetime, *, counted: bool
 ) -> DayFigures | None:
     """The trading day so far; None where its figures must be there and are not."""
-    portfolio, at, floor_in = figures.portfolio, figures.at, limits.floor_in
-    day = portfolio.trading_day(at)
-    began_at, ends_at = portfolio.day_start(day), portfolio.day_start(day + ONE_DAY)
+    portfolio, at = figures.portfolio, figures.at
+    began_at = portfolio.day_start(portfolio.trading_day(at))
     rows = newest_days(portfolio, at)
     newest = portfolio.last_entry_at
     is_newest = newest is not None and newest <= at
     if is_newest and (not rows or rows[0].last_entry_at != newest):
         return None
     today = [row for row in rows if row.last_entry_at >= began_at]
-    began = account_before(portfolio, portfolio.first_part(day), rows)
-    closed = closed_value(floor_in, began)
-    live = live_value(floor_in, began, _open_pnl_at_start(figures, day, began_at))
-    if began.run != figures.account.run:  # what the new run of units began with
-        closed = live = reference.start if reference.run == figures.account.run else ONE
-    resumed, since = _newest_resume(figures, began_at), None
-    if resumed is not None:
-        since, worth = resumed.resumed_at, resumed.resumed_unit_value or ZERO
-        closed = live = value_of_units(floor_in, figures.account, worth)
-    trades = DayTrades(0, 0, None)
-    if counted or _counts_trades(limits):
-        trades = read_day_trades(
-            portfolio,
-            entered_since=since or began_at,
-            ended_since=since or began_at,
-            at=at,
-        )
-    return DayFigures(
-        began_at=began_at,
-        ends_at=ends_at,
-        anchor_live=live,
-        anchor_closed=closed,
-        high_closed=max(closed, _highest_close(figures, limits, today, began, since)),
+    figured = _measure_day(figures, limits, today, rows)
+    if figured is None:
+        changed_at = portfolio.limits_changed_at
+        until = at if at < now or changed_at is None else max(at, changed_at)
+        figured = walk_day(portfolio, until)
+    if not counted and not _counts_trades(limits):
+        return replace(figured, at=at)
+    since = _newest_resume(figures, began_at) or began_at
+    trades = read_day_trades(portfolio, entered_since=since, ended_since=since, at=at)
+    return replace(
+        figured,
         trades=trades.entered,
         losses_in_a_row=trades.losses,
         last_loss_at=trades.last_loss_at,
         at=at,
+    )
+
+
+def _measure_day(
+    figures: "FiguresAt",
+    limits: Limits,
+    today: Sequence[LedgerDay],
+    rows: Sequence[LedgerDay],
+) -> DayFigures | None:
+    """The day from its whole rows; None where it must be walked entry by entry.
+
+    Where limits changed or a person resumed in it, later entries are not to be looked
+    at, or its first money, or a new run of units, came within it.
+    """
+    portfolio, at, floor_in = figures.portfolio, figures.at, limits.floor_in
+    day = portfolio.trading_day(at)
+    began_at, changed_at = portfolio.day_start(day), portfolio.limits_changed_at
+    began = account_before(portfolio, portfolio.first_part(day), rows)
+    closed = closed_value(floor_in, began)
+    begins_within = began.run != figures.account.run or closed <= 0
+    is_cut = any(row.last_entry_at > at for row in today)
+    is_changed = changed_at is not None and changed_at >= began_at
+    if is_changed or is_cut or (today and begins_within):
+        return None
+    high = max((high_of(limits, row) for row in today), default=closed)
+    return DayFigures(
+        began_at=began_at,
+        ends_at=portfolio.day_start(day + ONE_DAY),
+        anchor_live=live_value(
+            floor_in, began, _open_pnl_at_start(figures, day, began_at)
+        ),
+        anchor_closed=closed,
+        high_closed=max(closed, high),
     )
 
 
@@ -264,8 +285,8 @@ def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> D
     return Decimal(open_pnl)
 
 
-def _newest_resume(figures: "FiguresAt", began_at: datetime) -> TradingHalt | None:
-    """The newest halt that a person ended in the day: it is measured from there."""
+def _newest_resume(figures: "FiguresAt", began_at: datetime) -> datetime | None:
+    """When a person last ended a halt in the day: its trades count from there."""
     last = figures.portfolio.last_halted_at  # or resumed
     if last is None or last < began_at:
         return None
@@ -275,31 +296,5 @@ def _newest_resume(figures: "FiguresAt", began_at: datetime) -> TradingHalt | No
         resumed_at__lte=figures.at,
         resumed_unit_run=figures.account.run,
     )
-    return resumed.order_by("-resumed_at", "halt_id").first()
-
-
-def _highest_close(
-    figures: "FiguresAt",
-    limits: Limits,
-    today: Sequence[LedgerDay],
-    began: Account,
-    since: datetime | None,
-) -> Decimal:
-    """The highest closed value of the day, after entries later than `since`."""
-    if not today:
-        return ZERO
-    run = figures.account.run
-    is_whole = today[0].last_entry_at <= figures.at and began.run == run
-    if is_whole and since is None:
-        return max((high_of(limits, row) for row in today), default=ZERO)
-    day = figures.portfolio.trading_day(figures.at)
-    entries = read_entries(figures.portfolio, {day: began}, figures.at)[day]
-    in_units = limits.floor_in is FloorIn.UNITS
-    values = [
-        closed_value(limits.floor_in, entry.account)
-        for entry in entries
-        if (entry.is_close or in_units)
-        and entry.account.run == run
-        and (since is None or entry.at > since)
-    ]
-    return max(values, default=ZERO)
+    newest: datetime | None = resumed.aggregate(at=Max("resumed_at"))["at"]
+    return newest

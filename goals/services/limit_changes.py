@@ -20,15 +20,19 @@ from goals.decisions.limits import (
     closed_value,
     first_reference,
     live_value,
+    measure_floor,
     money_per_value,
     raise_peak,
 )
 from goals.enums import LimitCause
 from goals.models import LimitChange, Portfolio
+from goals.services.days import MICROSECOND
 from goals.services.floors import apply_reference, reference_at
 from goals.services.risk_state import FiguresAt
+from mastertrade.values import in_text
+from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.jsonable import to_plain
-from mastertrade.values.money import ZERO
+from mastertrade.values.money import MONEY, ZERO, round_to
 
 # Columns of a portfolio that say what its floor is measured from.
 REFERENCE = (
@@ -46,10 +50,33 @@ def effective_at(portfolio: Portfolio, now: datetime) -> datetime:
     """When a change or a resume takes effect: behind all that is in the figures.
 
     An entry, a mark or a change of a call that began later may have come first. What
-    the floor is measured from is the value at this time.
+    the floor is measured from is the value at this time. No two changes or resumes are
+    of one instant: so their order is that of their times.
     """
-    newest = (portfolio.last_entry_at, portfolio.marked_at, portfolio.limits_changed_at)
+    changed_at = portfolio.limits_changed_at
+    after = None if changed_at is None else changed_at + MICROSECOND
+    newest = (portfolio.last_entry_at, portfolio.marked_at, after)
     return max([now, *(at for at in newest if at is not None)])
+
+
+def refuse_at_floor(
+    figures: FiguresAt, limits: Limits, reference: FloorReference
+) -> None:
+    """Raise `InvalidInput` for a floor reference that would halt at once."""
+    present = present_reference(figures, limits)
+    floor = measure_floor(limits, reference)
+    if floor < present.start:
+        return
+    per_value = money_per_value(limits.floor_in, figures.account)
+    shown, equity = (
+        in_text.money(round_to(value * per_value, MONEY), figures.portfolio.currency)
+        for value in (floor, present.start)
+    )
+    raise InvalidInput(
+        "floor_reference",
+        f"puts the floor at {shown}, not below the present equity of {equity}: trading "
+        "would be halted at once. Give a lower one.",
+    )
 
 
 def present_reference(figures: FiguresAt, limits: Limits) -> FloorReference:

@@ -26,6 +26,7 @@ from goals.decisions.limit_walk import (
     TradingDay,
 )
 from goals.decisions.limits import (
+    DayFigures,
     FloorReference,
     Limits,
     first_reference,
@@ -147,8 +148,29 @@ def walk_limits(
     if since is not None or not days:
         rows = _read_rows(portfolio, begin.day, until, days)
     events = _Events(portfolio, history, begin, until, finds=finds)
-    trading_days = _trading_days(portfolio, rows, events, until)
     finds_from = portfolio.day_start(judged) if judged else EARLIEST
+    return _walk(begin, rows, events, finds_from if finds else None)
+
+
+def walk_day(portfolio: Portfolio, at: datetime) -> DayFigures:
+    """The trading day up to `at`, entry by entry, by its changes and resumes."""
+    history, day = read_history(portfolio, at), portfolio.trading_day(at)
+    account = _account_before(portfolio, day)
+    limits = history.limits_at(portfolio.day_start(day) - MICROSECOND)
+    begin = _Begin(day, account, limits, first_reference(limits, account, None))
+    events = _Events(portfolio, history, begin, at, finds=True)
+    walk = _walk(begin, _read_rows(portfolio, day, at, ()), events, None)
+    assert walk.day is not None  # the day of `at` is walked at least
+    return walk.day
+
+
+def _walk(
+    begin: _Begin,
+    rows: Sequence[LedgerDay],
+    events: "_Events",
+    finds_from: datetime | None,
+) -> LimitWalk:
+    portfolio, trading_days = events.portfolio, _trading_days(rows, events)
     entries: dict[date, Sequence[Entry]] = {}
     while True:
         walk = LimitWalk(
@@ -158,12 +180,12 @@ def walk_limits(
             open_at_start=events.open_at_start,
             ended_at=events.ended_at,
             entries=entries,
-            finds_from=finds_from if finds else None,
+            finds_from=finds_from,
             currency=portfolio.currency,
         ).walk(trading_days)
         if not walk.missing:
             return walk
-        entries |= read_entries(portfolio, walk.missing, until)
+        entries |= read_entries(portfolio, walk.missing, events.until)
 
 
 def follows_peak(change: Changed, account: Account) -> bool:
@@ -239,7 +261,7 @@ class _Events:
     ) -> None:
         self.portfolio = portfolio
         self.from_at = EARLIEST if begin.day is None else portfolio.day_start(begin.day)
-        self.until = until or LATEST
+        self.is_past, self.until = until is not None, until or LATEST
         in_play = (begin.limits, *(change.limits for change in history.changes))
         changes = [one for one in history.changes if one.at >= self.from_at]
         was_halted = finds and portfolio.last_halted_at is not None
@@ -249,10 +271,6 @@ class _Events:
         halts = self._read_halts() if was_halted else []
         both: list[Event] = [*changes, *others, *halts]
         self.events = [one for one in both if self.from_at <= one.at <= self.until]
-        self.looks_live = any(
-            limits.daily_loss_limit_pct is not None or needs_day_start(limits)
-            for limits in in_play
-        )
         self.ended_at = _read_ends(marks)
 
     def _read_marks(self) -> list[Marked]:
@@ -294,8 +312,6 @@ class _Events:
 
         Marks are stored where a day's first one comes: until then all stood as before.
         """
-        if not self.looks_live:
-            return None
         portfolio, began_at = self.portfolio, self.portfolio.day_start(day)
         later = bisect_left(self.starts, began_at, key=lambda mark: mark.at)
         if later < len(self.starts):
@@ -345,13 +361,9 @@ def _read_ends(marks: Sequence[Marked]) -> dict[int, datetime]:
     return {one.trade_id: one.ended_at for one in trades if one.ended_at is not None}
 
 
-def _trading_days(
-    portfolio: Portfolio,
-    rows: Sequence[LedgerDay],
-    events: _Events,
-    until: datetime | None,
-) -> list[TradingDay]:
+def _trading_days(rows: Sequence[LedgerDay], events: _Events) -> list[TradingDay]:
     """The days on which anything happened, in order, and the one that holds the end."""
+    portfolio, is_past = events.portfolio, events.is_past
     is_split = portfolio.day_starts_at != time.min
 
     def label(row: LedgerDay) -> date:
@@ -362,9 +374,9 @@ def _trading_days(
     by_event: dict[date, list[Event]] = {}
     for event in events.events:
         by_event.setdefault(portfolio.trading_day(event.at), []).append(event)
-    last = events.until if until else portfolio.last_entry_at
+    last = events.until if is_past else portfolio.last_entry_at
     ends = {portfolio.trading_day(last)} if last is not None else set()
-    if until is None and portfolio.revalued_day is not None:
+    if not is_past and portfolio.revalued_day is not None:
         ends.add(portfolio.revalued_day)
     return [
         TradingDay(
@@ -406,10 +418,10 @@ ORDER BY d.n, w.n
 
 
 def read_entries(
-    portfolio: Portfolio, days: dict[date, Account], until: datetime | None
+    portfolio: Portfolio, days: dict[date, Account], until: datetime
 ) -> dict[date, Sequence[Entry]]:
     """The entries of these trading days, from the account before each."""
-    latest = LATEST if until is None else until + MICROSECOND
+    latest = until if until == LATEST else until + MICROSECOND
     ends = [min(portfolio.day_start(day + ONE_DAY), latest) for day in days]
     parameters: dict[str, Any] = {
         "portfolio_id": portfolio.portfolio_id,

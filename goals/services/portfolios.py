@@ -30,6 +30,7 @@ from goals.services.limit_changes import (
     effective_at,
     given_reference,
     present_reference,
+    refuse_at_floor,
     write_change,
     write_opening,
 )
@@ -95,6 +96,7 @@ def create_portfolio(
         limits, figures = portfolio.limits, read_figures(portfolio, now)
         opening = portfolio.floor_reference
         reference = given_reference(figures, limits, opening, floor_reference)
+        refuse_at_floor(figures, limits, reference)
         apply_reference(portfolio, reference)
         portfolio.limits_changed_at = now
     portfolio.save()
@@ -139,7 +141,7 @@ def update_portfolio(
         _open(portfolio)
     _change_limits(portfolio, before, floor_reference, now, changed_by)
     portfolio.save()
-    enforce_limits(portfolio, now)
+    enforce_limits(portfolio, max(now, portfolio.limits_changed_at or now))
     return portfolio
 
 

@@ -107,9 +107,9 @@ def find_hard_breach(risk_state: RiskState) -> str | None:
         if drawdown < hard:
             return None
     else:
-        lowest = floors.lowest
-        if lowest > floors.hard:
+        if not floors.is_at_hard:
             return None
+        lowest = floors.lowest
         at_floor = _at_floor(floors, lowest, floors.hard, "the floor")
     return (
         f"{at_floor}drawdown {in_text.percent(drawdown, hard)} reached "
@@ -123,6 +123,8 @@ def find_daily_breach(risk_state: RiskState) -> str | None:
     floors, day = risk_state.floors, risk_state.day
     if limit is None:
         return None
+    if floors is not None and day is not None and floors.daily is None:
+        return None  # the day began with nothing to lose
     if loss is None:
         raise DailyLossUnknown("The day's loss of this portfolio could not be read.")
     if floors is None or floors.daily is None or day is None:

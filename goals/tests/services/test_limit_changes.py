@@ -107,7 +107,7 @@ def test_the_lower_of_the_live_and_the_closed_value_is_the_present_one():
     ("settings", "given", "start", "peak", "floor"),
     [
         ({}, {"start_equity": "500"}, "0.5", "1", "0.8"),
-        ({}, {"start_equity": "1500"}, "1.5", "1.5", "1.2"),
+        ({}, {"start_equity": "1200"}, "1.2", "1.2", "0.96"),
         ({}, {"peak_equity": "1200"}, "1", "1.2", "0.96"),
         ({}, {"floor_equity": "900"}, "1", "1.125", "0.9"),
         ({"drawdown_of": "start"}, {"floor_equity": "900"}, "1", "1.1", "0.9"),
@@ -122,11 +122,11 @@ def test_the_lower_of_the_live_and_the_closed_value_is_the_present_one():
         ({"drawdown_mode": "static"}, {"peak_equity": "900"}, "0.9", "0.9", "0.72"),
         ({"floor_in": "money"}, {"floor_equity": "960"}, "1000", "1200", "960"),
         (
-            {"drawdown_locks_at": "1", "hard_drawdown_pct": "10"},
-            {"floor_equity": "1000"},
+            {"drawdown_locks_at": "0.99", "hard_drawdown_pct": "10"},
+            {"floor_equity": "990"},
             "1",
-            "1.111111111111111111",
-            "1",
+            "1.1",
+            "0.99",
         ),
     ],
 )
@@ -192,7 +192,8 @@ def test_a_change_takes_effect_behind_every_entry_and_change():
     portfolio = PortfolioFactory()
     change(portfolio, hard_drawdown_pct=Decimal(12))
     change(portfolio, hard_drawdown_pct=Decimal(14), now=NOW - timedelta(seconds=1))
-    assert [row.effective_at for row in rows_of(portfolio)] == [None, NOW, NOW]
+    at = [None, NOW, NOW + timedelta(microseconds=1)]
+    assert [row.effective_at for row in rows_of(portfolio)] == at
 
 
 def test_in_money_the_first_deposit_is_what_the_floor_is_measured_from():
