@@ -87,11 +87,6 @@ def read_floors(
     return FloorsState(floors, day, limits, reference)
 
 
-def drawdown_floors(figures: "FiguresAt", now: datetime) -> FloorFigures:
-    """The floors but the day's; no statement for the present."""
-    return _measure(figures, *limits_at(figures, now), None)
-
-
 def read_past_limits(figures: "FiguresAt") -> tuple[Limits, FloorReference]:
     """The limits in force then and what their floor was measured from."""
     portfolio, at = figures.portfolio, figures.at

@@ -8,7 +8,7 @@ ROLES = ["day_start", "pending", "high", "breach", "close"]
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("goals", "0017_conditions_of_goals"),
+        ("goals", "0018_bounds_of_limits"),
     ]
 
     operations = [
