@@ -70,11 +70,26 @@ def read_floors(
     day = None
     if with_day or looks_at_day(limits):
         day = _read_day(figures, limits, now, counted=with_day)
-    closed, live = _values(figures, limits)
     daily = None
     if day is not None:
         daily = measure_daily_floor(limits, day, reference.start)
-    floors = measure_floors(
+    floors = _measure(figures, limits, reference, daily)
+    return FloorsState(floors, day, limits, reference)
+
+
+def drawdown_floors(figures: "FiguresAt", now: datetime) -> FloorFigures:
+    """The floors but the day's; no statement for the present."""
+    return _measure(figures, *limits_at(figures, now), None)
+
+
+def _measure(
+    figures: "FiguresAt",
+    limits: Limits,
+    reference: FloorReference,
+    daily: Decimal | None,
+) -> FloorFigures:
+    closed, live = _values(figures, limits)
+    return measure_floors(
         limits,
         reference,
         figures.account,
@@ -84,7 +99,6 @@ def read_floors(
         is_live=figures.is_marked,
         currency=figures.portfolio.currency,
     )
-    return FloorsState(floors, day, limits, reference)
 
 
 def read_past_limits(figures: "FiguresAt") -> tuple[Limits, FloorReference]:
