@@ -25,10 +25,9 @@ from goals.decisions.periods import ONE_DAY
 from goals.enums import (
     DrawdownMode,
     FloorIn,
-    MarkRole,
     ValuedBy,
 )
-from goals.models import LedgerDay, LimitMark, Portfolio, TradingHalt
+from goals.models import LedgerDay, Portfolio, TradingHalt
 from goals.services.day_trades import read_day_trades
 from goals.services.days import account_before, newest_days
 from goals.services.limit_history import (
@@ -37,6 +36,7 @@ from goals.services.limit_history import (
     walk_day,
     walk_limits,
 )
+from goals.services.limit_marks import read_open_pnl
 from mastertrade.values.money import UNIT_VALUE, ZERO, exactly, round_to
 
 if TYPE_CHECKING:  # risk_state reads floors
@@ -266,13 +266,9 @@ def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> D
     if figures.is_marked:
         open_pnl: Decimal = figures.portfolio.unrealized_at_midnight(day)
         return open_pnl
-    # Stored where a day's first mark came: until then all stood as before.
-    starts = LimitMark.objects.filter(
-        portfolio=figures.portfolio, role=MarkRole.DAY_START, at__gte=began_at
-    )
-    stored = starts.order_by("at").values_list("open_pnl").first()
+    stored = read_open_pnl(figures.portfolio, began_at)
     if stored is not None:
-        return Decimal(stored[0])
+        return stored
     revalued = figures.portfolio.revalued_day
     if revalued is None:
         return ZERO

@@ -265,7 +265,8 @@ class _Events:
         in_play = (begin.limits, *(change.limits for change in history.changes))
         changes = [one for one in history.changes if one.at >= self.from_at]
         was_halted = finds and portfolio.last_halted_at is not None
-        marks = self._read_marks() if was_halted or _any_marks(in_play) else []
+        looks_at_marks = was_halted or _any_marks(in_play) or (finds and self.is_past)
+        marks = self._read_marks() if looks_at_marks else []
         self.starts = [mark for mark in marks if mark.role is MarkRole.DAY_START]
         others = [mark for mark in marks if mark.role is not MarkRole.DAY_START]
         halts = self._read_halts() if was_halted else []
@@ -276,7 +277,8 @@ class _Events:
     def _read_marks(self) -> list[Marked]:
         stored = LimitMark.objects.filter(
             portfolio=self.portfolio, at__gte=self.from_at
-        ).order_by("at", "limit_mark_id")
+        ).exclude(role=MarkRole.PENDING)
+        stored = stored.order_by("at", "limit_mark_id")
         marks = list(stored)
         if self.portfolio.suspected_at is not None:  # the newest waits for another one
             breaches = [mark for mark in marks if mark.role == MarkRole.BREACH]
@@ -353,12 +355,14 @@ def _resumed(halts: Sequence[TradingHalt]) -> Resumed:
 
 
 def _read_ends(marks: Sequence[Marked]) -> dict[int, datetime]:
-    """When the trades of stored marks ended, by their keys."""
+    """When the trades of stored marks ended, by their keys; void ones never were."""
     keys = {key for mark in marks for key in mark.by_trade}
     if not keys:
         return {}
     trades = TradeEntry.objects.filter(trade_id__in=keys)
-    return {one.trade_id: one.ended_at for one in trades if one.ended_at is not None}
+    ended_at = {one.trade_id: one.ended_at for one in trades}
+    ends = {key: ended_at.get(key, EARLIEST) for key in keys}
+    return {key: at for key, at in ends.items() if at is not None}
 
 
 def _trading_days(rows: Sequence[LedgerDay], events: _Events) -> list[TradingDay]:
