@@ -386,6 +386,8 @@ class LimitWalk:
 
     def _add(self, reached: Iterable[Breach]) -> None:
         for breach in reached:
+            if breach.until is not None and breach.until <= breach.at:
+                continue  # its day was over first
             self.breaches.append(breach)
             if breach.cause is HaltCause.HARD_DRAWDOWN:
                 self.is_halted = True

@@ -13,7 +13,7 @@ from goals.decisions.breaches import (
 from goals.decisions.guards.base import RiskState
 from goals.decisions.periods import ONE_DAY
 from goals.enums import HaltCause, MarkRole, PortfolioKind
-from goals.models import LimitMark, Portfolio
+from goals.models import Portfolio
 from goals.services.limit_marks import keep_mark, newest_mark
 from goals.services.risk_state import FiguresAt, read_conditions, read_figures
 
@@ -21,16 +21,17 @@ from goals.services.risk_state import FiguresAt, read_conditions, read_figures
 def breaches_of(
     figures: FiguresAt, risk_state: RiskState, at: datetime
 ) -> list[Breach]:
-    """The limits reached by the figures, dated `at`; by the limits of now.
+    """The limits reached by the figures, dated `at`; by those in force then.
 
     What is reached for the day was not reached before the day began.
     """
     portfolio, day = figures.portfolio, risk_state.day
+    limits = risk_state.limits or portfolio.limits
     ends_at = day_ends_at(portfolio, figures.at)
     in_day = at if day is None else max(at, day.began_at)
     return [
         one if one.cause is HaltCause.HARD_DRAWDOWN else replace(one, at=in_day)
-        for one in find_breaches(portfolio.limits, risk_state, at, ends_at)
+        for one in find_breaches(limits, risk_state, at, ends_at)
     ]
 
 
@@ -62,9 +63,6 @@ def confirm(
     if first is None:  # deleted by hand: begin again
         _set_suspected(portfolio, None)
         return closed
-    if now - portfolio.suspected_at >= LONGEST_WAIT:
-        _set_suspected(portfolio, None)
-        return closed + _breaches_at_mark(portfolio, first, closed)
     if not by_marks:
         first.delete()
         _set_suspected(portfolio, None)
@@ -91,22 +89,31 @@ def _suspect(
     return []
 
 
-def _breaches_at_mark(
-    portfolio: Portfolio, mark: LimitMark, known: list[Breach]
-) -> list[Breach]:
-    """What the first mark had reached, when its waiting time was over."""
+def settle_waiting(
+    portfolio: Portfolio, now: datetime
+) -> tuple[FiguresAt, RiskState, list[Breach]] | None:
+    """What a mark that has waited for long enough had reached; None: none has.
+
+    By the figures, the limits and the peak of the mark, whatever came since.
+    """
+    waits_since = portfolio.suspected_at
+    if waits_since is None or now - waits_since < LONGEST_WAIT:
+        return None
+    _set_suspected(portfolio, None)
+    mark = newest_mark(portfolio, MarkRole.BREACH)
+    if mark is None:  # deleted by hand
+        return None
     figures = replace(
         read_figures(portfolio, mark.at), unrealized_pnl=mark.open_pnl, is_marked=True
     )
-    risk_state = read_conditions(figures, mark.at)
-    causes, at = {breach.cause for breach in known}, mark.at + LONGEST_WAIT
-    return [
+    risk_state, at = read_conditions(figures, now), mark.at + LONGEST_WAIT
+    found = [
         breach
         for breach in breaches_of(figures, risk_state, at)
         if rests_on_marks(breach.cause, risk_state)
-        and breach.cause not in causes
         and (breach.until is None or breach.until > at)  # else its day was over first
     ]
+    return figures, risk_state, found
 
 
 def _set_suspected(portfolio: Portfolio, at: datetime | None) -> None:

@@ -263,13 +263,13 @@ def high_of(limits: Limits, row: LedgerDay) -> Decimal:
 
 def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> Decimal:
     """The unrealised profit when the day began, as far as marks are known."""
-    if figures.is_marked:
+    revalued = figures.portfolio.revalued_day
+    if figures.is_marked and (revalued is None or day >= revalued):
         open_pnl: Decimal = figures.portfolio.unrealized_at_midnight(day)
         return open_pnl
     stored = read_open_pnl(figures.portfolio, began_at)
     if stored is not None:
         return stored
-    revalued = figures.portfolio.revalued_day
     if revalued is None:
         return ZERO
     open_pnl = figures.portfolio.unrealized_at_midnight(max(day, revalued))
