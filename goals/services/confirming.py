@@ -14,19 +14,20 @@ from goals.decisions.guards.base import RiskState
 from goals.decisions.periods import ONE_DAY
 from goals.enums import HaltCause, MarkRole, PortfolioKind
 from goals.models import Portfolio
+from goals.services.floors import limits_at
 from goals.services.limit_marks import keep_mark, newest_mark
 from goals.services.risk_state import FiguresAt, read_conditions, read_figures
 
 
 def breaches_of(
-    figures: FiguresAt, risk_state: RiskState, at: datetime
+    figures: FiguresAt, risk_state: RiskState, at: datetime, now: datetime
 ) -> list[Breach]:
     """The limits reached by the figures, dated `at`; by those in force then.
 
     What is reached for the day was not reached before the day began.
     """
     portfolio, day = figures.portfolio, risk_state.day
-    limits = risk_state.limits or portfolio.limits
+    limits, _ = limits_at(figures, now)
     ends_at = day_ends_at(portfolio, figures.at)
     in_day = at if day is None else max(at, day.began_at)
     return [
@@ -109,7 +110,7 @@ def settle_waiting(
     risk_state, at = read_conditions(figures, now), mark.at + LONGEST_WAIT
     found = [
         breach
-        for breach in breaches_of(figures, risk_state, at)
+        for breach in breaches_of(figures, risk_state, at, now)
         if rests_on_marks(breach.cause, risk_state)
         and (breach.until is None or breach.until > at)  # else its day was over first
     ]

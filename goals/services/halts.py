@@ -114,7 +114,7 @@ def _halt_on_breach(
 ) -> list[TradingHalt]:
     figures = read_figures(portfolio, now)
     risk_state = read_conditions(figures, now)
-    breaches = breaches_of(figures, risk_state, at)
+    breaches = breaches_of(figures, risk_state, at, now)
     if breaches:
         # Whatever the portfolio's copy says: one unresumed halt a cause.
         in_force = list(portfolio.halts.unresumed(now))
@@ -130,7 +130,7 @@ def _halt_past_day(
     figures = read_figures(portfolio, at)
     risk_state = read_conditions(figures, now)
     day = portfolio.day_start(portfolio.trading_day(at))
-    breaches = breaches_of(figures, risk_state, at)
+    breaches = breaches_of(figures, risk_state, at, now)
     daily = [one for one in breaches if one.cause is HaltCause.DAILY_LOSS]
     of_day = portfolio.halts.filter(
         cause=HaltCause.DAILY_LOSS, withdrawn_at=None, halted_at__gte=day
@@ -269,7 +269,7 @@ def refuse_while_halted(
         return None
     figures = read_figures(portfolio, now)
     risk_state = read_conditions(figures, now)
-    breaches = breaches_of(figures, risk_state, now)
+    breaches = breaches_of(figures, risk_state, now, now)
     waiting = find_waiting_reason(portfolio.suspected_at)
     reason = "; ".join([*(breach.reason for breach in breaches), waiting])
     if not override:

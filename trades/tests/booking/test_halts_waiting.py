@@ -170,9 +170,10 @@ def test_a_day_is_judged_by_what_it_began_with_once_it_is_over():
 
 
 def test_the_goals_of_a_mark_that_stood_fail_by_its_limits():
-    trade = fallen(hard_drawdown_pct=Decimal(5), soft_drawdown_pct=Decimal(2))
+    trade = fallen(
+        hard_drawdown_pct=Decimal(5), soft_drawdown_pct=Decimal(2), on_breach="fail"
+    )
     goal = GoalFactory(portfolio=fresh(trade.portfolio), as_of=BEGIN)
-    Portfolio.objects.filter(pk=trade.portfolio_id).update(on_breach="fail")
     change(trade, on_breach="halt")
     failed = FinancialGoal.objects.get(pk=goal.pk)
     assert (failed.status, failed.failed_at) == (GoalStatus.FAILED, HALTED_AT)
