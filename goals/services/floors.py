@@ -13,6 +13,7 @@ from goals.decisions.limits import (
     FloorReference,
     Limits,
     closed_value,
+    is_by_live,
     live_value,
     measure_daily_floor,
     measure_floor,
@@ -36,7 +37,7 @@ from goals.services.limit_history import (
     read_history,
     walk_limits,
 )
-from goals.services.limit_marks import read_open_pnl
+from goals.services.limit_marks import read_start_pnl
 from mastertrade.values.money import ONE, UNIT_VALUE, ZERO, exactly, round_to
 
 if TYPE_CHECKING:  # risk_state reads floors
@@ -119,6 +120,7 @@ def _measure(
         money_per_value=money_per_value(limits.floor_in, account),
         is_live=figures.is_marked,
         currency=figures.portfolio.currency,
+        by_live=is_by_live(limits),
     )
 
 
@@ -135,7 +137,7 @@ def floor_ratio(figures: "FiguresAt", now: datetime, *, closed: bool) -> Decimal
     floor = measure_floor(limits, reference)
     if value <= 0:
         return ZERO
-    if min(values) <= floor:
+    if (values[1] if is_by_live(limits) else min(values)) <= floor:
         present = FloorReference(figures.at, value, value, account.run)
         floor = measure_floor(limits, present)
     return round_to(max(floor, ZERO) / value, UNIT_VALUE)
@@ -159,7 +161,7 @@ def limits_at(figures: "FiguresAt", now: datetime) -> tuple[Limits, FloorReferen
 
 
 def is_at_floor(portfolio: Portfolio, now: datetime) -> bool:
-    """Whether a drawdown floor is reached now; no statement."""
+    """Whether the closed or the live value is at a drawdown floor; no statement."""
     limits, account = portfolio.limits, portfolio.account
     closed = closed_value(limits.floor_in, account)
     live = live_value(limits.floor_in, account, portfolio.unrealized_pnl)
@@ -240,6 +242,7 @@ def _read_day(
         losses_in_a_row=trades.losses,
         last_loss_at=trades.last_loss_at,
         at=at,
+        resumed_at=since,
     )
 
 
@@ -255,7 +258,7 @@ def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> D
     if figures.is_marked:
         open_pnl: Decimal = figures.portfolio.unrealized_at_midnight(day)
         return open_pnl
-    stored = read_open_pnl(figures.portfolio, began_at)
+    stored = read_start_pnl(figures.portfolio, began_at)
     if stored is not None:
         return stored
     revalued = figures.portfolio.revalued_day
