@@ -21,6 +21,7 @@ from goals.services.confirming import (
     breaches_of,
     confirm,
     day_ends_at,
+    keep_close,
     settle_waiting,
 )
 from goals.services.failing import follow_failures
@@ -57,11 +58,19 @@ def enforce_limits(
     is_halted = _halt_by_waiting_mark(portfolio, now, moves) or is_halted
     in_force = list(portfolio.halts.unresumed(now)) if is_halted else []
     if not portfolio.account.is_ruined or portfolio.on_breach == OnBreach.FAIL:
+        is_new = at is not None or portfolio.limits_changed_at == now
+        is_close = is_new and not by_mark
         at, has_limit = at or now, portfolio.daily_loss_limit_pct is not None
         if has_limit and day_ends_at(portfolio, at) <= now:
             _halt_past_day(portfolio, at, now, moves)
-            at = now
-        in_force = _halt_on_breach(portfolio, in_force, now, at, moves, by_mark)
+            at, is_close = now, False
+        figures = read_figures(portfolio, now)
+        risk_state = read_conditions(figures, now)
+        if is_close:
+            keep_close(portfolio, risk_state, {one.cause for one in in_force}, at)
+        in_force = _halt_on_breach(
+            figures, risk_state, in_force, now, at, moves, by_mark
+        )
     _follow(portfolio, is_halted=bool(in_force), now=now)
     return in_force
 
@@ -105,15 +114,15 @@ def _write_halts(
 
 
 def _halt_on_breach(
-    portfolio: Portfolio,
+    figures: FiguresAt,
+    risk_state: RiskState,
     in_force: list[TradingHalt],
     now: datetime,
     at: datetime,
     moves: Sequence[GoalMove],
     by_mark: bool,
 ) -> list[TradingHalt]:
-    figures = read_figures(portfolio, now)
-    risk_state = read_conditions(figures, now)
+    portfolio = figures.portfolio
     breaches = breaches_of(figures, risk_state, at, now)
     if breaches:
         # Whatever the portfolio's copy says: one unresumed halt a cause.
