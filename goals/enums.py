@@ -183,6 +183,7 @@ class MarkRole(StrEnum):
     HIGH = "high"
     BREACH = "breach"
     CLOSE = "close"  # a close below a floor, judged with what was open
+    STOOD = "stood"  # halted at once: it had stood for long when it was looked at
 
 
 class LimitCause(StrEnum):

@@ -80,6 +80,14 @@ class Limits:
 SETS_REFERENCE = ("drawdown_mode", "drawdown_of", "drawdown_locks_at", "floor_in")
 
 
+def is_by_live(limits: Limits) -> bool:
+    """Whether the drawdown floors are tested by the live value alone.
+
+    A peak of live values is not compared with a closed one.
+    """
+    return limits.drawdown_mode is DrawdownMode.TRAILING
+
+
 def needs_day_start(limits: Limits) -> bool:
     """Whether a limit looks at the live value that a trading day began with."""
     by_day_end = (limits.drawdown_mode, limits.end_of_day_of) == (
@@ -238,8 +246,8 @@ class DayFigures:
     """A trading day so far. Values by `floor_in`; trades and losses as counts.
 
     `anchor_*` are the live and the closed value when the day began, or at the last
-    resume of the day. `high_closed` is the highest closed value since then.
-    `losses_in_a_row` are of trades that ended in the day, the newest of them at
+    resume of the day, at `resumed_at`. `high_closed` is the highest closed value since
+    then. `losses_in_a_row` are of trades that ended in the day, the newest of them at
     `last_loss_at`; a trade that broke even ends the row, parts count once. `at` is the
     time of the figures. Trades and losses count from a resume of the day on.
     """
@@ -253,6 +261,12 @@ class DayFigures:
     losses_in_a_row: int = 0
     last_loss_at: datetime | None = None
     at: datetime | None = None
+    resumed_at: datetime | None = None
+
+    @property
+    def since(self) -> datetime:
+        """What the day is measured from."""
+        return self.resumed_at or self.began_at
 
 
 @exactly
@@ -318,9 +332,10 @@ class FloorFigures:
     """Where a portfolio is between its values and its floors. Values by `floor_in`.
 
     `money_per_value` makes money of a value: the units, or 1. `is_live`: open positions
-    were valued at their marks; else only closes were looked at. `daily` is None without
-    a daily limit. Money in the portfolio's `currency`, which only the reasons need.
-    Without `has_floor` there is no hard floor yet.
+    were valued at their marks; else only closes were looked at. `by_live`: the drawdown
+    floors are tested by the live value alone. `daily` is None without a daily limit.
+    Money in the portfolio's `currency`, which only the reasons need. Without
+    `has_floor` there is no hard floor yet.
     """
 
     closed: Decimal
@@ -331,6 +346,7 @@ class FloorFigures:
     money_per_value: Decimal
     is_live: bool
     currency: str = ""
+    by_live: bool = False
     has_floor: bool = True
 
     @property
@@ -340,7 +356,7 @@ class FloorFigures:
     @property
     def lowest(self) -> Decimal:
         """What the drawdown floors are tested by."""
-        return min(self.closed, self.live)
+        return self.live if self.by_live else min(self.closed, self.live)
 
     @exactly
     def headroom(self) -> Decimal:
@@ -379,5 +395,6 @@ def measure_floors(
         money_per_value=money_per_value(limits.floor_in, account),
         is_live=is_live,
         currency=currency,
+        by_live=is_by_live(limits),
         has_floor=has_floor(reference, account),
     )

@@ -2,8 +2,8 @@
 
 from django.db import migrations, models
 
-FORGET = "DELETE FROM limit_marks WHERE role IN ('pending', 'close')"
-ROLES = ["day_start", "pending", "high", "breach", "close"]
+FORGET = "DELETE FROM limit_marks WHERE role IN ('pending', 'close', 'stood')"
+ROLES = ["day_start", "pending", "high", "breach", "close", "stood"]
 
 
 class Migration(migrations.Migration):
@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
                     ("high", "high"),
                     ("breach", "breach"),
                     ("close", "close"),
+                    ("stood", "stood"),
                 ],
                 max_length=10,
             ),

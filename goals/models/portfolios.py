@@ -366,10 +366,10 @@ class Portfolio(models.Model):
     def revalue(
         self, changes: Mapping[int, Decimal], at: datetime, *, is_exit: bool = False
     ) -> None:
-        """Add to the unrealised profit, by trade; keep the day's beginning. Unsaved.
+        """Add to the unrealised profit, by trade; keep what the day began with.
 
-        A change of an earlier day was there when the day began; an exit then is found
-        in the trade's times, with what it had made by then.
+        Unsaved. A change of an earlier day was there when the day began; an exit then
+        is found in the trade's times, with what it had made by then.
         """
         change = sum(changes.values(), Decimal(0))
         day = self.trading_day(at)

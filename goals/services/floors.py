@@ -6,14 +6,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.db.models import Max
-
 from goals.decisions.limits import (
     DayFigures,
     FloorFigures,
     FloorReference,
     Limits,
     closed_value,
+    is_by_live,
     live_value,
     measure_daily_floor,
     measure_floor,
@@ -27,7 +26,7 @@ from goals.enums import (
     FloorIn,
     ValuedBy,
 )
-from goals.models import LedgerDay, Portfolio, TradingHalt
+from goals.models import LedgerDay, Portfolio
 from goals.services.day_trades import read_day_trades
 from goals.services.days import account_before, newest_days
 from goals.services.limit_history import (
@@ -36,7 +35,7 @@ from goals.services.limit_history import (
     walk_day,
     walk_limits,
 )
-from goals.services.limit_marks import read_open_pnl
+from goals.services.limit_marks import read_start_pnl
 from mastertrade.values.money import UNIT_VALUE, ZERO, exactly, round_to
 
 if TYPE_CHECKING:  # risk_state reads floors
@@ -137,7 +136,7 @@ def floor_ratio(figures: "FiguresAt", now: datetime, *, closed: bool) -> Decimal
     floor = measure_floor(limits, reference)
     if value <= 0:
         return ZERO
-    if min(values) <= floor:
+    if (values[1] if is_by_live(limits) else min(values)) <= floor:
         present = FloorReference(figures.at, value, value, account.run)
         floor = measure_floor(limits, present)
     return round_to(max(floor, ZERO) / value, UNIT_VALUE)
@@ -164,7 +163,7 @@ def limits_at(figures: "FiguresAt", now: datetime) -> tuple[Limits, FloorReferen
 
 
 def is_at_floor(portfolio: Portfolio, now: datetime) -> bool:
-    """Whether a drawdown floor is reached now; no statement."""
+    """Whether the closed or the live value is at a drawdown floor; no statement."""
     limits, account = portfolio.limits, portfolio.account
     closed = closed_value(limits.floor_in, account)
     live = live_value(limits.floor_in, account, portfolio.unrealized_pnl)
@@ -224,7 +223,7 @@ def _read_day(
         figured = walk_day(portfolio, until)
     if not counted and not _counts_trades(limits):
         return replace(figured, at=at)
-    since = _newest_resume(figures, began_at) or began_at
+    since = figured.since
     trades = read_day_trades(portfolio, entered_since=since, ended_since=since, at=at)
     return replace(
         figured,
@@ -277,29 +276,14 @@ def high_of(limits: Limits, row: LedgerDay) -> Decimal:
 
 def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> Decimal:
     """The unrealised profit when the day began, as far as marks are known."""
-    if figures.is_marked:
+    revalued = figures.portfolio.revalued_day
+    if figures.is_marked and (revalued is None or day >= revalued):
         open_pnl: Decimal = figures.portfolio.unrealized_at_midnight(day)
         return open_pnl
-    stored = read_open_pnl(figures.portfolio, began_at)
+    stored = read_start_pnl(figures.portfolio, began_at)
     if stored is not None:
         return stored
-    revalued = figures.portfolio.revalued_day
     if revalued is None:
         return ZERO
     open_pnl = figures.portfolio.unrealized_at_midnight(max(day, revalued))
     return Decimal(open_pnl)
-
-
-def _newest_resume(figures: "FiguresAt", began_at: datetime) -> datetime | None:
-    """When a person last ended a halt in the day: its trades count from there."""
-    last = figures.portfolio.last_halted_at  # or resumed
-    if last is None or last < began_at:
-        return None
-    resumed = TradingHalt.objects.filter(
-        portfolio=figures.portfolio,
-        resumed_at__gte=began_at,
-        resumed_at__lte=figures.at,
-        resumed_unit_run=figures.account.run,
-    )
-    newest: datetime | None = resumed.aggregate(at=Max("resumed_at"))["at"]
-    return newest

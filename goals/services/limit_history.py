@@ -265,11 +265,12 @@ class _Events:
         in_play = (begin.limits, *(change.limits for change in history.changes))
         changes = [one for one in history.changes if one.at >= self.from_at]
         was_halted = finds and portfolio.last_halted_at is not None
-        marks = self._read_marks() if was_halted or _any_marks(in_play) else []
+        looks_at_marks = was_halted or _any_marks(in_play) or (finds and self.is_past)
+        marks = self._read_marks() if looks_at_marks else []
         self.starts = [mark for mark in marks if mark.role is MarkRole.DAY_START]
         others = [mark for mark in marks if mark.role is not MarkRole.DAY_START]
-        halts = self._read_halts() if was_halted else []
-        both: list[Event] = [*changes, *others, *halts]
+        resumes = self._read_resumes() if was_halted else []
+        both: list[Event] = [*changes, *others, *resumes]
         self.events = [one for one in both if self.from_at <= one.at <= self.until]
         self.ended_at = _read_ends(marks)
 
@@ -292,21 +293,16 @@ class _Events:
             for mark in marks
         ]
 
-    def _read_halts(self) -> list[Event]:
-        """Resumes, and what limits were seen reached by with open positions."""
+    def _read_resumes(self) -> list[Event]:
+        """Resumes, by the halts that they ended."""
         halts = TradingHalt.objects.filter(
-            Q(halted_at__gte=self.from_at) | Q(resumed_at__gte=self.from_at),
-            portfolio=self.portfolio,
+            portfolio=self.portfolio, resumed_at__gte=self.from_at
         ).order_by("halt_id")
-        events: list[Event] = []
         resumed: dict[datetime, list[TradingHalt]] = {}
         for halt in halts:
-            open_pnl = halt.figures.get("unrealized_pnl")
-            if halt.halted_by == "" and open_pnl and Decimal(open_pnl):
-                events.append(Marked(halt.halted_at, Decimal(open_pnl)))
-            if halt.resumed_at is not None:
-                resumed.setdefault(halt.resumed_at, []).append(halt)
-        return events + [_resumed(ended) for ended in resumed.values()]
+            assert halt.resumed_at is not None  # by the filter
+            resumed.setdefault(halt.resumed_at, []).append(halt)
+        return [_resumed(ended) for ended in resumed.values()]
 
     def open_at_start(self, day: date) -> Marked | None:
         """What open trades had made when the day began, as far as marks are known.
@@ -323,6 +319,7 @@ class _Events:
         return Marked(
             began_at,
             portfolio.midnight_unrealized_pnl if is_past else portfolio.unrealized_pnl,
+            MarkRole.DAY_START,
         )
 
     @property
@@ -335,7 +332,9 @@ class _Events:
 
 def _any_marks(in_play: Iterable[Limits]) -> bool:
     return any(
-        limits.drawdown_mode is DrawdownMode.TRAILING or needs_day_start(limits)
+        limits.drawdown_mode is DrawdownMode.TRAILING
+        or limits.daily_loss_limit_pct is not None
+        or needs_day_start(limits)
         for limits in in_play
     )
 

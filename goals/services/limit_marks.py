@@ -5,10 +5,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection
+from django.db.models import Q
 
 from goals.decisions.limits import needs_day_start
 from goals.enums import MarkRole
-from goals.models import LimitMark, Portfolio
+from goals.models import LimitMark, Portfolio, TradeEntry
 from mastertrade.db.raw_sql import execute
 
 # Of every open trade at its last mark, less what came since; `trades` makes the view.
@@ -117,7 +118,7 @@ def confirm_pending(portfolio: Portfolio) -> None:
     waiting.update(role=MarkRole.HIGH)
 
 
-def read_open_pnl(portfolio: Portfolio, began_at: datetime) -> Decimal | None:
+def read_start_pnl(portfolio: Portfolio, began_at: datetime) -> Decimal | None:
     """What trades that were open when a trading day began had made; None: unknown.
 
     Stored where a day's first mark came: until then all stood as before.
@@ -130,12 +131,23 @@ def read_open_pnl(portfolio: Portfolio, began_at: datetime) -> Decimal | None:
     return None if row is None else Decimal(row[0])
 
 
+def read_open_pnl(portfolio: Portfolio, mark: LimitMark, at: datetime) -> Decimal:
+    """What a stored mark's trades had made, without those that are gone `at`."""
+    entries = TradeEntry.objects.filter(portfolio=portfolio, trade_id__in=mark.by_trade)
+    still_open = entries.filter(Q(ended_at=None) | Q(ended_at__gt=at))
+    keys = set(still_open.values_list("trade_id", flat=True))
+    gone = [
+        Decimal(made) for key, made in mark.by_trade.items() if int(key) not in keys
+    ]
+    return Decimal(mark.open_pnl) - sum(gone, Decimal(0))
+
+
 def follow_midnight(portfolio: Portfolio) -> None:
     """Let what the newest trading day began with follow its stored mark. Unsaved."""
     day = portfolio.revalued_day
     if day is None or portfolio.since_midnight is not None:
         return
-    open_pnl = read_open_pnl(portfolio, portfolio.day_start(day))
+    open_pnl = read_start_pnl(portfolio, portfolio.day_start(day))
     if open_pnl is not None:
         added = sum((portfolio.before_midnight or {}).values(), Decimal(0))
         portfolio.midnight_unrealized_pnl = open_pnl + added

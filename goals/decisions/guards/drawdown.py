@@ -135,7 +135,7 @@ def find_daily_breach(risk_state: RiskState) -> str | None:
         if floors.live > floors.daily:
             return None
         at_floor = _at_floor(floors, floors.live, floors.daily, "the day's floor")
-        since = f"{day.began_at:%FT%TZ}"
+        since = f"{day.since:%FT%TZ}"
     return (
         f"{at_floor}a loss of {in_text.percent(loss, limit)} since {since} reached "
         f"daily_loss_limit_pct {format_plain(limit)} %"

@@ -322,6 +322,7 @@ UNIQUE = [
         "previous_goal_id",
     ),
     ("limit_marks_one_day_start", "limit_marks", "portfolio_id, at"),
+    ("limit_marks_one_pending", "limit_marks", "portfolio_id"),
     (
         "goal_adjustment_log_request_id_unique",
         "goal_adjustment_log",
