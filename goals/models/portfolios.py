@@ -357,8 +357,8 @@ class Portfolio(models.Model):
     ) -> None:
         """Add to the unrealised profit, by trade; keep what the day began with.
 
-        Unsaved. A change of an earlier day was there when the day began; an exit then is found
-        in the trade's times, with what it had made by then.
+        Unsaved. A change of an earlier day was there when the day began; an exit then
+        is found in the trade's times, with what it had made by then.
         """
         change = sum(changes.values(), Decimal(0))
         day = self.trading_day(at)

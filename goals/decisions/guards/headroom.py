@@ -92,7 +92,8 @@ def measure_left(
 
     The closed value loses what each trade loses from its entry, as the trades that win
     may be closed last; the live value what each loses from its mark, which alone counts
-    where the floor is tested by it. An open trade without a stop may lose `worst` times its factor, all of its notional without one.
+    where the floor is tested by it. An open trade without a stop may lose `worst` times
+    its factor, all of its notional without one.
     """
     unstopped = open_risk.notional_without_stop
     if worst is not None:
