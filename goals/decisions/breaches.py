@@ -69,13 +69,17 @@ def confirm_by_second(
 
 
 def rests_on_marks(cause: HaltCause, risk_state: RiskState) -> bool:
-    """Whether the limit was reached by open positions at their marks, not by closes."""
+    """Whether the limit was reached by open positions at their marks, not by closes.
+
+    What is tested by the live value alone may have been held above by an open profit.
+    """
     floors = risk_state.floors
     if floors is None or not floors.is_live:
         return False
+    holds = floors.live > floors.closed
     match cause:
         case HaltCause.HARD_DRAWDOWN:
-            return floors.closed > floors.hard
-        case HaltCause.DAILY_LOSS:
-            return floors.daily is not None and floors.closed > floors.daily
+            return floors.closed > floors.hard or (floors.by_live and holds)
+        case HaltCause.DAILY_LOSS if floors.daily is not None:
+            return floors.closed > floors.daily or holds
     return False

@@ -53,7 +53,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """Open positions at their marks. `by_trade`: what each trade had made, by key."""
+    """Open positions at their marks. `by_trade`: what each had made, by its key."""
 
     at: datetime
     open_pnl: Decimal
@@ -392,7 +392,7 @@ class LimitWalk:
         """By closes; a mark that already waits for a second one may show more now."""
         at_once, by_marks = self._reached(at)
         self._add(at_once)
-        if self.first_mark is not None and self.newest_mark is self.first_mark:
+        if self.first_mark is not None:
             self.suspected = tuple(by_marks)
 
     def _add(self, reached: Iterable[Breach]) -> None:

@@ -322,7 +322,6 @@ UNIQUE = [
         "previous_goal_id",
     ),
     ("limit_marks_one_day_start", "limit_marks", "portfolio_id, at"),
-    ("limit_marks_one_pending", "limit_marks", "portfolio_id"),
     (
         "goal_adjustment_log_request_id_unique",
         "goal_adjustment_log",
@@ -341,6 +340,8 @@ PROVEN_ELSEWHERE = {
     # trades/tests/booking/test_halts.py
     "trading_halts_one_in_force",
     "trading_halts_one_a_day",
+    # trades/tests/booking/test_limit_marks.py
+    "limit_marks_one_pending",
 }
 
 
