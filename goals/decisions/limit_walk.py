@@ -27,6 +27,7 @@ from goals.decisions.limits import (
     FloorReference,
     Limits,
     closed_value,
+    earned_value,
     follow_entry,
     live_value,
     measure_daily_floor,
@@ -35,11 +36,13 @@ from goals.decisions.limits import (
     measure_floor,
     measure_soft_floor,
     money_per_value,
+    paid_in_at,
+    raise_by,
     raise_peak,
     value_of_units,
 )
 from goals.enums import DrawdownMode, FloorIn, HaltCause, MarkRole, OnBreach, ValuedBy
-from mastertrade.values.money import ZERO, exactly
+from mastertrade.values.money import UNIT_VALUE, ZERO, exactly, round_to
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class DayRow(Protocol):
     last_entry_at: datetime
     high_unit_value: Decimal
     high_closed: Decimal | None
+    high_realized_pnl: Decimal
     low_unit_value: Decimal
     low_closed: Decimal
 
@@ -112,7 +116,8 @@ class DayRow(Protocol):
 class TradingDay:
     """A trading day: its ledger rows and what else happened in it.
 
-    `is_cut`: its rows contain entries that are not to be looked at.
+    `is_cut`: its rows contain entries that are not to be looked at. `has_flows`: cash
+    flows are among them, where floors are in money.
     """
 
     day: date
@@ -121,6 +126,7 @@ class TradingDay:
     rows: Sequence[DayRow] = ()
     events: Sequence[Event] = ()
     is_cut: bool = False
+    has_flows: bool = False
 
 
 ORDER = {Entry: 0, Marked: 1, Resumed: 2, Changed: 3}
@@ -161,6 +167,7 @@ class LimitWalk:
     anchors: dict[int, Decimal] = field(default_factory=dict)
     missing: dict[date, Account] = field(default_factory=dict)
     day: DayFigures | None = None
+    day_from: Account | None = None  # what the day is measured from
     is_halted: bool = False
     is_day_halted: bool = False
     waits: bool = False  # the day's halt, until a person resumes
@@ -190,9 +197,11 @@ class LimitWalk:
         set_at = self.reference.set_at
         is_older = set_at is None or set_at < one.began_at
         if limits.drawdown_mode is DrawdownMode.END_OF_DAY and is_older:
-            ended = live if limits.end_of_day_of is ValuedBy.LIVE else closed
-            self.reference = raise_peak(limits, self.reference, ended)
+            by_live = limits.end_of_day_of is ValuedBy.LIVE
+            open_pnl = self._open_pnl(one.began_at) if by_live else None
+            self.reference = raise_by(limits, self.reference, self.account, open_pnl)
         self.day = DayFigures(one.began_at, one.ends_at, live, closed, closed)
+        self.day_from = self.account
         self.is_day_halted = self.is_day_halted and self.waits
 
     def _live(self, open_pnl: Decimal) -> Decimal:
@@ -222,20 +231,43 @@ class LimitWalk:
         is_first = not in_units and reference.start == 0
         new_run = any(row.account.run != self.account.run for row in one.rows)
         # A flow shows the unit value of the close before it, which may count no more.
-        uncounted = raises and in_units and self.account.unit_value > reference.peak
+        uncounted = raises and self._earned(reference.paid_in) > reference.peak
         has_close = any(row.high_closed is not None for row in one.rows)
         moved = one.rows[-1].account.unit_value != self.account.unit_value
         if is_first or new_run or uncounted or (in_units and moved and not has_close):
             return False
-        high = max(_high_of(row, in_units=in_units) for row in one.rows)
+        high = max(self._high_of(row, reference.paid_in) for row in one.rows)
         low = min(_low_of(row, in_units=in_units) for row in one.rows)
         if raises and has_close:
             reference = raise_peak(limits, reference, high)
         if self._finds(one.began_at) and self._may_reach(reference, low, one):
             return False
+        high = max(self._high_of(row, self.day_paid_in) for row in one.rows)
         self.reference, self.account = reference, one.rows[-1].account
         self.day = replace(self.day, high_closed=max(self.day.high_closed, high))
+        self._follow_flows()
         return True
+
+    def _high_of(self, row: DayRow, paid_in: Decimal) -> Decimal:
+        """The highest closed value of the row, without flows since `paid_in`."""
+        if self._in_units:
+            return row.high_unit_value
+        return round_to(paid_in + row.high_realized_pnl, UNIT_VALUE)
+
+    def _earned(self, paid_in: Decimal) -> Decimal:
+        return earned_value(self.limits.floor_in, self.account, paid_in, None)
+
+    @property
+    def _paid_in(self) -> Decimal:
+        return paid_in_at(self.limits.floor_in, self.account)
+
+    @property
+    def day_paid_in(self) -> Decimal:
+        return paid_in_at(self.limits.floor_in, self.day_from or self.account)
+
+    def _follow_flows(self) -> None:
+        assert self.day is not None
+        self.day = replace(self.day, flowed=self._paid_in - self.day_paid_in)
 
     @property
     def _in_units(self) -> bool:
@@ -250,6 +282,8 @@ class LimitWalk:
         floor = measure_daily_floor(self.limits, self.day, reference.start)
         if floor is None or self.is_day_halted:
             return False
+        if one.has_flows:  # they move the day's floor
+            return True
         open_pnl = abs(self._open_pnl(one.began_at))
         fewest = min(row.account.units for row in one.rows)
         if self._in_units and open_pnl:
@@ -289,14 +323,14 @@ class LimitWalk:
             is_close=entry.is_close,
         )
         closed = closed_value(self.limits.floor_in, entry.account)
-        if entry.account.run != before.run:
-            start = self.reference.start
-            self.day = replace(
-                self.day, anchor_live=start, anchor_closed=start, high_closed=start
-            )
+        is_new_run = entry.account.run != before.run
+        if is_new_run or (self.day.anchor_closed == 0 and not entry.is_close):
+            value = self.reference.start if is_new_run else closed
+            self._measure_day_from(value)
         elif entry.is_close or self._in_units:
-            high = max(self.day.high_closed, closed)
+            high = max(self.day.high_closed, self._earned(self.day_paid_in))
             self.day = replace(self.day, high_closed=high)
+        self._follow_flows()
         self._test(entry.at, closed, self._live(self._open_pnl(entry.at)))
 
     def _mark(self, mark: Marked) -> None:
@@ -304,7 +338,10 @@ class LimitWalk:
         closed = closed_value(self.limits.floor_in, self.account)
         if mark.role is MarkRole.HIGH:
             if self.limits.drawdown_mode is DrawdownMode.TRAILING:
-                self.reference = raise_peak(self.limits, self.reference, live)
+                open_pnl = self._open_pnl(mark.at, mark)
+                self.reference = raise_by(
+                    self.limits, self.reference, self.account, open_pnl
+                )
         elif mark.role is None:
             self._test(mark.at, min(closed, live), live)
         elif mark.role is MarkRole.BREACH:
@@ -341,20 +378,49 @@ class LimitWalk:
             worth = measure_live_unit_value(self.account, resumed.open_pnl)
             self.anchors |= dict.fromkeys(resumed.keys, worth)
         value = value_of_units(self.limits.floor_in, self.account, worth)
+        self._measure_day_from(value)
+
+    def _measure_day_from(self, value: Decimal) -> None:
+        assert self.day is not None
+        self.day_from = self.account
         self.day = replace(
-            self.day, anchor_live=value, anchor_closed=value, high_closed=value
+            self.day,
+            anchor_live=value,
+            anchor_closed=value,
+            high_closed=value,
+            flowed=ZERO,
         )
+
+    def _value_day_again(self) -> None:
+        assert self.day is not None
+        assert self.day_from is not None
+        floor_in, open_pnl = self.limits.floor_in, self._open_pnl(self.day.began_at)
+        closed = closed_value(floor_in, self.day_from)
+        self.day = replace(
+            self.day,
+            anchor_live=live_value(floor_in, self.day_from, open_pnl),
+            anchor_closed=closed,
+            high_closed=max(closed, self._earned(self.day_paid_in)),
+        )
+        self._follow_flows()
 
     def _change(self, change: Changed) -> None:
         limits, reference = change.limits, change.reference
+        other_values = limits.floor_in is not self.limits.floor_in
         self.limits = limits
+        if other_values:
+            self._value_day_again()
         if reference is not None:
             if change.open_pnl is not None:
                 closed = closed_value(limits.floor_in, self.account)
                 value = max(min(closed, self._live(change.open_pnl)), ZERO)
                 reference = replace(reference, start=value, peak=value)
             reference = replace(
-                reference, set_at=change.at, run=self.account.run, locked=False
+                reference,
+                set_at=change.at,
+                run=self.account.run,
+                locked=False,
+                paid_in=self._paid_in,
             )
             self.reference = raise_peak(limits, reference, reference.peak)
             self.references[change.key] = self.reference
@@ -424,10 +490,6 @@ class LimitWalk:
             floors=floors,
             day=self.day,
         )
-
-
-def _high_of(row: DayRow, *, in_units: bool) -> Decimal:
-    return row.high_unit_value if in_units else row.high_closed or ZERO
 
 
 def _low_of(row: DayRow, *, in_units: bool) -> Decimal:

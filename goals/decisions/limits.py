@@ -2,7 +2,8 @@
 
 A portfolio's values are those of a unit (`floor_in` units: a cash flow moves none), or
 of the whole portfolio in money (`floor_in` money: cash flows leave the floor). The
-reference is what a floor is measured from:
+reference is what a floor is measured from; in money it remembers what was paid in when
+it was set, so that flows since raise no peak:
 
     floor = peak - hard_drawdown_pct % of the peak, or of the start
     never above start * drawdown_locks_at, and there once it was reached
@@ -101,6 +102,7 @@ class FloorReference:
     `set_at` None: the portfolio's opening, before any entry. `run` is the run of units
     it belongs to; a new run of units begins with a reference of its own, at 1 (in
     money: what was paid in). `locked`: the floor has reached `drawdown_locks_at`.
+    `paid_in`: see `paid_in_at`.
     """
 
     set_at: datetime | None
@@ -108,6 +110,12 @@ class FloorReference:
     peak: Decimal
     run: int = 1
     locked: bool = False
+    paid_in: Decimal = ZERO
+
+
+def paid_in_at(floor_in: FloorIn, account: Account) -> Decimal:
+    """What flows since an account are measured from; 0 in units, which they leave."""
+    return ZERO if floor_in is FloorIn.UNITS else account.paid_in
 
 
 @exactly
@@ -127,6 +135,22 @@ def live_value(floor_in: FloorIn, account: Account, open_pnl: Decimal) -> Decima
 
 
 @exactly
+def earned_value(
+    floor_in: FloorIn, account: Account, paid_in: Decimal, open_pnl: Decimal | None
+) -> Decimal:
+    """The value without flows: what may raise a peak, or is the profit of a day.
+
+    Closed, or live with an `open_pnl`. In money what was paid in at the beginning
+    (`paid_in_at`) and has been realised since.
+    """
+    if floor_in is FloorIn.MONEY:
+        return round_to(paid_in + account.realized_pnl + (open_pnl or 0), UNIT_VALUE)
+    if open_pnl is None:
+        return account.unit_value
+    return measure_live_unit_value(account, open_pnl)
+
+
+@exactly
 def value_of_units(floor_in: FloorIn, account: Account, unit_value: Decimal) -> Decimal:
     """What a unit was worth, as a value."""
     if floor_in is FloorIn.UNITS:
@@ -140,7 +164,13 @@ def first_reference(
     """The reference of a run of units that begins with this account."""
     floor_in = limits.floor_in
     start = ONE if floor_in is FloorIn.UNITS else closed_value(floor_in, account)
-    reference = FloorReference(set_at=at, start=start, peak=start, run=account.run)
+    reference = FloorReference(
+        set_at=at,
+        start=start,
+        peak=start,
+        run=account.run,
+        paid_in=paid_in_at(floor_in, account),
+    )
     return raise_peak(limits, reference, start)
 
 
@@ -203,7 +233,19 @@ def follow_entry(
     is_raising = is_close or (in_units and account.unit_value != before.unit_value)
     if not is_raising or limits.drawdown_mode not in RAISED_BY_CLOSES:
         return reference
-    return raise_peak(limits, reference, closed_value(limits.floor_in, account))
+    return raise_by(limits, reference, account)
+
+
+@exactly
+def raise_by(
+    limits: Limits,
+    reference: FloorReference,
+    account: Account,
+    open_pnl: Decimal | None = None,
+) -> FloorReference:
+    """The reference after what was earned, closed or live, raised the peak."""
+    value = earned_value(limits.floor_in, account, reference.paid_in, open_pnl)
+    return raise_peak(limits, reference, value)
 
 
 def _below_peak(limits: Limits, reference: FloorReference, pct: Decimal) -> Decimal:
@@ -225,7 +267,8 @@ class DayFigures:
     """A trading day so far. Values by `floor_in`; trades and losses as counts.
 
     `anchor_*` are the live and the closed value when the day began, or at the last
-    resume of the day. `high_closed` is the highest closed value since then.
+    resume of the day. `high_closed` is the highest closed value since then, without the
+    flows since then; in money `flowed` is their sum. A flow is no profit of the day.
     `losses_in_a_row` are of trades that ended in the day, the newest of them at
     `last_loss_at`; a trade that broke even ends the row, parts count once. `at` is the
     time of the figures. Trades and losses count from a resume of the day on.
@@ -240,6 +283,7 @@ class DayFigures:
     losses_in_a_row: int = 0
     last_loss_at: datetime | None = None
     at: datetime | None = None
+    flowed: Decimal = ZERO
 
 
 @exactly
@@ -254,7 +298,8 @@ def measure_daily_floor(
         return None
     anchor = daily_anchor(limits, day)
     base = start if limits.daily_loss_of is DailyLossOf.START else anchor
-    return round_to(anchor - base * limits.daily_loss_limit_pct / HUNDRED, UNIT_VALUE)
+    lost = base * limits.daily_loss_limit_pct / HUNDRED
+    return round_to(anchor + day.flowed - lost, UNIT_VALUE)
 
 
 @exactly
@@ -274,7 +319,7 @@ def measure_daily_loss_pct(
     """The day's loss, in percent of what its limit is of; `start` the reference's."""
     anchor = daily_anchor(limits, day)
     base = start if limits.daily_loss_of is DailyLossOf.START else anchor
-    return _fall_pct(anchor, live, base)
+    return _fall_pct(anchor, live - day.flowed, base)
 
 
 def _fall_pct(high: Decimal, value: Decimal, base: Decimal) -> Decimal:

@@ -13,12 +13,13 @@ from goals.decisions.limits import (
     FloorReference,
     Limits,
     closed_value,
+    earned_value,
     live_value,
     measure_daily_floor,
     measure_floor,
     measure_soft_floor,
     money_per_value,
-    raise_peak,
+    raise_by,
     value_of_units,
 )
 from goals.decisions.periods import ONE_DAY
@@ -30,7 +31,12 @@ from goals.enums import (
 )
 from goals.models import LedgerDay, LimitMark, Portfolio, TradingHalt
 from goals.services.day_trades import DayTrades, read_day_trades
-from goals.services.days import account_before, newest_days
+from goals.services.days import (
+    account_at,
+    account_before,
+    newest_days,
+    roll_ledger,
+)
 from goals.services.limit_history import (
     follows_peak,
     read_entries,
@@ -185,11 +191,10 @@ def reference_at(
     is_before = reference.set_at is not None and reference.set_at >= began_at
     if is_behind or is_before:
         return reference
-    value = closed_value(limits.floor_in, portfolio.account)
+    open_pnl = None
     if limits.end_of_day_of is ValuedBy.LIVE:
         open_pnl = portfolio.unrealized_at_midnight(day)
-        value = live_value(limits.floor_in, portfolio.account, open_pnl)
-    return raise_peak(limits, reference, value)
+    return raise_by(limits, reference, portfolio.account, open_pnl)
 
 
 def apply_reference(portfolio: Portfolio, reference: FloorReference) -> None:
@@ -198,6 +203,7 @@ def apply_reference(portfolio: Portfolio, reference: FloorReference) -> None:
     portfolio.floor_start_value = reference.start
     portfolio.floor_peak_value = reference.peak
     portfolio.floor_locked = reference.locked
+    portfolio.floor_paid_in = reference.paid_in
 
 
 def _read_day(
@@ -216,12 +222,27 @@ def _read_day(
     began = account_before(portfolio, portfolio.first_part(day), rows)
     closed = closed_value(floor_in, began)
     live = live_value(floor_in, began, _open_pnl_at_start(figures, day, began_at))
+    in_money, since, paid_in = floor_in is FloorIn.MONEY, None, began.paid_in
     if began.run != figures.account.run:  # what the new run of units began with
-        closed = live = reference.start if reference.run == figures.account.run else ONE
-    resumed, since = _newest_resume(figures, began_at), None
+        is_of_run = reference.run == figures.account.run
+        closed = live = reference.start if is_of_run else ONE
+        paid_in = reference.paid_in
+    elif in_money and closed == 0:  # nothing: it begins with the first deposit
+        closed = live = _first_deposit(figures, began_at)
+        paid_in += closed
+    resumed = _newest_resume(figures, began_at)
     if resumed is not None:
-        since, worth = resumed.resumed_at, resumed.resumed_unit_value or ZERO
-        closed = live = value_of_units(floor_in, figures.account, worth)
+        worth = resumed.resumed_unit_value or ZERO
+        since = resumed.resumed_at or began_at
+        if in_money or limits.daily_profit_lock_pct is not None or counted:
+            began = account_at(portfolio, since, newest_days(portfolio, since))
+        closed = live = value_of_units(floor_in, began, worth)
+        paid_in = began.paid_in
+    flowed = figures.account.paid_in - paid_in if in_money else ZERO
+    high = closed
+    if limits.daily_profit_lock_pct is not None or counted:
+        found = _highest_close(figures, limits, today, began, since, paid_in)
+        high = max(closed, found)
     trades = DayTrades(0, 0, None)
     if counted or _counts_trades(limits):
         trades = read_day_trades(
@@ -235,19 +256,22 @@ def _read_day(
         ends_at=ends_at,
         anchor_live=live,
         anchor_closed=closed,
-        high_closed=max(closed, _highest_close(figures, limits, today, began, since)),
+        high_closed=high,
         trades=trades.entered,
         losses_in_a_row=trades.losses,
         last_loss_at=trades.last_loss_at,
         at=at,
+        flowed=flowed,
     )
 
 
-def high_of(limits: Limits, row: LedgerDay) -> Decimal:
-    """The highest closed value after an entry of the row that may raise a peak."""
-    if limits.floor_in is FloorIn.UNITS:
-        return Decimal(row.high_unit_value)
-    return Decimal(row.high_closed or ZERO)
+def _first_deposit(figures: "FiguresAt", since: datetime) -> Decimal:
+    """What a portfolio that was empty then began with; 0 while it is."""
+    flows = figures.portfolio.cash_flows.filter(
+        voided_at=None, flowed_at__gte=since, flowed_at__lte=figures.at
+    )
+    amounts = flows.order_by("flowed_at", "ledger_key").values_list("amount", flat=True)
+    return round_to(amounts.first() or ZERO, UNIT_VALUE)
 
 
 def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> Decimal:
@@ -289,22 +313,27 @@ def _highest_close(
     today: Sequence[LedgerDay],
     began: Account,
     since: datetime | None,
+    paid_in: Decimal,
 ) -> Decimal:
-    """The highest closed value of the day, after entries later than `since`."""
-    if not today:
+    """The highest closed value of the day, after entries later than `since`.
+
+    `began` is the account of then, or of the day's beginning, `paid_in` what flows are
+    measured from.
+    """
+    portfolio, at, run = figures.portfolio, figures.at, figures.account.run
+    day = portfolio.trading_day(at)
+    rows: Sequence[LedgerDay] = today
+    if began.run != run:  # only the run's own entries count
+        entries = read_entries(portfolio, {day: began}, at)[day]
+        own = [entry.account for entry in entries if entry.account.run == run]
+        values = [earned_value(limits.floor_in, one, paid_in, None) for one in own]
+        return max(values, default=ZERO)
+    if today and (since is not None or today[0].last_entry_at > at):
+        from_at = portfolio.day_start(day) if since is None else since + MICROSECOND
+        rows = roll_ledger(portfolio, began, from_at=from_at, until_at=at + MICROSECOND)
+    if limits.floor_in is FloorIn.UNITS:
+        return max((row.high_unit_value for row in rows), default=ZERO)
+    if not rows:
         return ZERO
-    run = figures.account.run
-    is_whole = today[0].last_entry_at <= figures.at and began.run == run
-    if is_whole and since is None:
-        return max((high_of(limits, row) for row in today), default=ZERO)
-    day = figures.portfolio.trading_day(figures.at)
-    entries = read_entries(figures.portfolio, {day: began}, figures.at)[day]
-    in_units = limits.floor_in is FloorIn.UNITS
-    values = [
-        closed_value(limits.floor_in, entry.account)
-        for entry in entries
-        if (entry.is_close or in_units)
-        and entry.account.run == run
-        and (since is None or entry.at > since)
-    ]
-    return max(values, default=ZERO)
+    highest = max(row.high_realized_pnl for row in rows)
+    return round_to(paid_in + highest, UNIT_VALUE)

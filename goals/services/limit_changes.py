@@ -21,6 +21,7 @@ from goals.decisions.limits import (
     first_reference,
     live_value,
     money_per_value,
+    paid_in_at,
     raise_peak,
 )
 from goals.enums import LimitCause
@@ -36,6 +37,7 @@ REFERENCE = (
     "floor_start_value",
     "floor_peak_value",
     "floor_locked",
+    "floor_paid_in",
     "limits_changed_at",
 )
 
@@ -104,7 +106,8 @@ def write_change(
     if reference is None:
         apply_reference(portfolio, reference_at(portfolio, at, before))
     else:
-        apply_reference(portfolio, replace(reference, set_at=at))
+        paid_in = paid_in_at(portfolio.limits.floor_in, portfolio.account)
+        apply_reference(portfolio, replace(reference, set_at=at, paid_in=paid_in))
     return _write(portfolio, cause, portfolio.limits, at, now, by, reference, open_pnl)
 
 

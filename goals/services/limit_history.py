@@ -30,6 +30,7 @@ from goals.decisions.limits import (
     Limits,
     first_reference,
     needs_day_start,
+    paid_in_at,
     raise_peak,
 )
 from goals.decisions.periods import ONE_DAY
@@ -98,13 +99,14 @@ def read_history(portfolio: Portfolio, until: datetime | None = None) -> LimitHi
 def _changed(row: LimitChange, portfolio: Portfolio) -> Changed:
     limits = from_plain(Limits, row.settings)
     limits = replace(limits, day_starts_at=portfolio.day_starts_at)
-    reference = None
+    opened, reference = open_account(portfolio.opening_balance), None
     if row.start_value is not None:
         reference = FloorReference(
             set_at=row.effective_at,
             start=row.start_value,
             peak=row.peak_value or ZERO,
             run=row.unit_run or 1,
+            paid_in=paid_in_at(limits.floor_in, opened),
         )
         reference = raise_peak(limits, reference, reference.peak)
     at = row.effective_at or portfolio.created_at
@@ -251,6 +253,15 @@ class _Events:
             for limits in in_play
         )
         self.ended_at = _read_ends(marks)
+        in_money = any(limits.floor_in is FloorIn.MONEY for limits in in_play)
+        self.flow_days = self._read_flow_days() if finds and in_money else set()
+
+    def _read_flow_days(self) -> set[date]:
+        flows = self.portfolio.cash_flows.filter(
+            voided_at=None, flowed_at__gte=self.from_at, flowed_at__lte=self.until
+        )
+        times = flows.values_list("flowed_at", flat=True)
+        return {self.portfolio.trading_day(at) for at in times}
 
     def _read_marks(self) -> list[Marked]:
         stored = LimitMark.objects.filter(
@@ -371,6 +382,7 @@ def _trading_days(
             rows=(found := by_day.get(day, [])),
             events=by_event.get(day, ()),
             is_cut=any(row.last_entry_at > events.until for row in found),
+            has_flows=day in events.flow_days,
         )
         for day in sorted(by_day.keys() | events.days | ends)
     ]
