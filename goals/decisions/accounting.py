@@ -60,6 +60,12 @@ class Account:
         return self.unit_value == 0
 
     @property
+    @exactly
+    def paid_in(self) -> Decimal:
+        """Deposits, the opening balance among them, less withdrawals."""
+        return self.equity - self.realized_pnl
+
+    @property
     def drawdown_pct(self) -> Decimal:
         return measure_drawdown_pct(self.unit_value, self.peak_unit_value)
 

@@ -28,13 +28,17 @@ from goals.decisions.limits import (
     FloorReference,
     Limits,
     closed_value,
+    earned_value,
     follow_entry,
+    high_of,
     live_value,
     measure_daily_floor,
     measure_daily_loss_pct,
     measure_fall_pct,
     measure_floor,
     measure_floors,
+    paid_in_at,
+    raise_by,
     raise_peak,
     value_of_units,
 )
@@ -44,11 +48,15 @@ from mastertrade.values.money import UNIT_VALUE, ZERO, exactly, round_to
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A close or a cash flow, and the account after it."""
+    """A close or a cash flow, and the account after it.
+
+    Or, without limits to be tested, all the entries of a `row` of the ledger.
+    """
 
     at: datetime
     account: Account
     is_close: bool
+    row: "DayRow | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,7 @@ class DayRow(Protocol):
     last_entry_at: datetime
     high_unit_value: Decimal
     high_closed: Decimal | None
+    high_realized_pnl: Decimal
     low_unit_value: Decimal
     low_closed: Decimal
 
@@ -109,7 +118,8 @@ class DayRow(Protocol):
 class TradingDay:
     """A trading day: its ledger rows and what else happened in it.
 
-    `is_cut`: its rows contain entries that are not to be looked at.
+    `is_cut`: its rows contain entries that are not to be looked at. `has_flows`: cash
+    flows are among them, where floors are in money.
     """
 
     day: date
@@ -118,6 +128,7 @@ class TradingDay:
     rows: Sequence[DayRow] = ()
     events: Sequence[Event] = ()
     is_cut: bool = False
+    has_flows: bool = False
 
 
 MICROSECOND = timedelta(microseconds=1)
@@ -161,6 +172,8 @@ class LimitWalk:
     anchors: dict[int, Decimal] = field(default_factory=dict)
     missing: dict[date, Account] = field(default_factory=dict)
     day: DayFigures | None = None
+    day_from: Account | None = None  # what the day is measured from
+    is_begun_within: bool = False  # by an entry: a first money, or a new run of units
     is_halted: bool = False
     is_day_halted: bool = False
     waits: bool = False  # the day's halt, until a person resumes
@@ -192,13 +205,16 @@ class LimitWalk:
         )
         self.newest_mark = self.open_at_start(one.day) or self.newest_mark
         closed = closed_value(limits.floor_in, self.account)
-        live = self._live(self._open_pnl(one.began_at - MICROSECOND))
+        open_pnl = self._open_pnl(one.began_at - MICROSECOND)
+        live = self._live(open_pnl)
         set_at = self.reference.set_at
         is_older = set_at is None or set_at < one.began_at
         if limits.drawdown_mode is DrawdownMode.END_OF_DAY and is_older:
-            ended = live if limits.end_of_day_of is ValuedBy.LIVE else closed
-            self.reference = raise_peak(limits, self.reference, ended)
+            by_live = limits.end_of_day_of is ValuedBy.LIVE
+            ended = open_pnl if by_live else None
+            self.reference = raise_by(limits, self.reference, self.account, ended)
         self.day = DayFigures(one.began_at, one.ends_at, live, closed, closed)
+        self.day_from = self.account
         self.is_day_halted = self.is_day_halted and self.waits
 
     def _live(self, open_pnl: Decimal) -> Decimal:
@@ -228,20 +244,40 @@ class LimitWalk:
         is_first = reference.peak == 0
         new_run = any(row.account.run != self.account.run for row in one.rows)
         # A flow shows the unit value of the close before it, which may count no more.
-        uncounted = raises and in_units and self.account.unit_value > reference.peak
+        uncounted = raises and self._earned(reference.paid_in) > reference.peak
         has_close = any(row.high_closed is not None for row in one.rows)
         moved = one.rows[-1].account.unit_value != self.account.unit_value
         if is_first or new_run or uncounted or (in_units and moved and not has_close):
             return False
-        high = max(_high_of(row, in_units=in_units) for row in one.rows)
+        high = max(self._high_of(row, reference.paid_in) for row in one.rows)
         low = min(_low_of(row, in_units=in_units) for row in one.rows)
         if raises and has_close:
             reference = raise_peak(limits, reference, high)
         if self._finds(one.began_at) and self._may_reach(reference, low, one):
             return False
+        high = max(self._high_of(row, self.day_paid_in) for row in one.rows)
         self.reference, self.account = reference, one.rows[-1].account
         self.day = replace(self.day, high_closed=max(self.day.high_closed, high))
+        self._follow_flows()
         return True
+
+    def _high_of(self, row: DayRow, paid_in: Decimal) -> Decimal:
+        return high_of(self.limits.floor_in, row, paid_in)
+
+    def _earned(self, paid_in: Decimal) -> Decimal:
+        return earned_value(self.limits.floor_in, self.account, paid_in, None)
+
+    @property
+    def _paid_in(self) -> Decimal:
+        return paid_in_at(self.limits.floor_in, self.account)
+
+    @property
+    def day_paid_in(self) -> Decimal:
+        return paid_in_at(self.limits.floor_in, self.day_from or self.account)
+
+    def _follow_flows(self) -> None:
+        assert self.day is not None
+        self.day = replace(self.day, flowed=self._paid_in - self.day_paid_in)
 
     @property
     def _in_units(self) -> bool:
@@ -256,6 +292,8 @@ class LimitWalk:
         floor = measure_daily_floor(self.limits, self.day, reference.start)
         if floor is None or self.is_day_halted:
             return False
+        if one.has_flows:  # they move the day's floor
+            return True
         open_pnl = abs(self._open_pnl(one.began_at))
         fewest = min(row.account.units for row in one.rows)
         if self._in_units and open_pnl:
@@ -297,20 +335,24 @@ class LimitWalk:
         closed = closed_value(self.limits.floor_in, entry.account)
         is_first = self.day.anchor_closed <= 0 < closed and not self._in_units
         if entry.account.run != before.run or is_first:
-            self.day = replace(
-                self.day, anchor_live=closed, anchor_closed=closed, high_closed=closed
-            )
-        elif entry.is_close or self._in_units:
-            high = max(self.day.high_closed, closed)
+            self._measure_day_from(closed)
+            self.is_begun_within = True
+        else:
+            high = self._earned(self.day_paid_in)
+            if entry.row is not None:
+                high = self._high_of(entry.row, self.day_paid_in)
+            high = max(self.day.high_closed, high)
             self.day = replace(self.day, high_closed=high)
+        self._follow_flows()
         self._test(entry.at)
 
     def _mark(self, mark: Marked) -> None:
         self.newest_mark = mark
         match mark.role:
             case MarkRole.HIGH if self.limits.drawdown_mode is DrawdownMode.TRAILING:
-                live = self._live(self._open_pnl(mark.at))
-                self.reference = raise_peak(self.limits, self.reference, live)
+                self.reference = raise_by(
+                    self.limits, self.reference, self.account, self._open_pnl(mark.at)
+                )
             case MarkRole.BREACH:
                 self._suspect(
                     mark, [one for part in self._reached(mark.at) for one in part]
@@ -344,12 +386,18 @@ class LimitWalk:
             worth = measure_live_unit_value(self.account, resumed.open_pnl)
             self.anchors |= dict.fromkeys(resumed.keys, worth)
         value = value_of_units(self.limits.floor_in, self.account, worth)
+        self._measure_day_from(value)
+        self.day = replace(self.day, resumed_at=resumed.at)
+
+    def _measure_day_from(self, value: Decimal) -> None:
+        assert self.day is not None
+        self.day_from = self.account
         self.day = replace(
             self.day,
             anchor_live=value,
             anchor_closed=value,
             high_closed=value,
-            resumed_at=resumed.at,
+            flowed=ZERO,
         )
 
     def _change(self, change: Changed) -> None:
@@ -363,14 +411,21 @@ class LimitWalk:
                 value = max(min(closed, self._live(change.open_pnl)), ZERO)
                 reference = replace(reference, start=value, peak=value)
             reference = replace(
-                reference, set_at=change.at, run=self.account.run, locked=False
+                reference,
+                set_at=change.at,
+                run=self.account.run,
+                locked=False,
+                paid_in=self._paid_in,
             )
             self.reference = raise_peak(limits, reference, reference.peak)
             self.references[change.key] = self.reference
         self._test(change.at)
 
     def _convert_day(self, floor_in: FloorIn) -> None:
-        """Measure the day's values by `floor_in`: what it lost so far counts on."""
+        """Measure the day's values by `floor_in`: what it lost so far counts on.
+
+        At the units of now, which hold the day's flows so far.
+        """
         account, day = self.account, self.day
         assert day is not None
 
@@ -379,10 +434,12 @@ class LimitWalk:
                 return value_of_units(floor_in, account, value)
             if account.units == 0:
                 return account.unit_value
-            return round_to(value / account.units, UNIT_VALUE)
+            return round_to((value + day.flowed) / account.units, UNIT_VALUE)
 
+        self.day_from = account
         self.day = replace(
             day,
+            flowed=ZERO,
             anchor_live=convert(day.anchor_live),
             anchor_closed=convert(day.anchor_closed),
             high_closed=convert(day.high_closed),
@@ -452,10 +509,6 @@ class LimitWalk:
             floors=floors,
             day=day,
         )
-
-
-def _high_of(row: DayRow, *, in_units: bool) -> Decimal:
-    return row.high_unit_value if in_units else row.high_closed or ZERO
 
 
 def _low_of(row: DayRow, *, in_units: bool) -> Decimal:

@@ -2,7 +2,8 @@
 
 A portfolio's values are those of a unit (`floor_in` units: a cash flow moves none), or
 of the whole portfolio in money (`floor_in` money: cash flows leave the floor). The
-reference is what a floor is measured from:
+reference is what a floor is measured from; in money it remembers what was paid in when
+it was set, so that flows since raise no peak:
 
     floor = peak - hard_drawdown_pct % of the peak, or of the start
     never above start * drawdown_locks_at, and there once it was reached
@@ -14,6 +15,7 @@ start stays until the next reference.
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from decimal import Decimal
+from typing import Protocol
 
 from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.enums import (
@@ -110,6 +112,7 @@ class FloorReference:
     `set_at` None: the portfolio's opening, before any entry. `run` is the run of units
     it belongs to; a new run of units begins with a reference of its own, at 1 (in
     money: what was paid in). `locked`: the floor has reached `drawdown_locks_at`.
+    `paid_in`: see `paid_in_at`.
     """
 
     set_at: datetime | None
@@ -117,6 +120,12 @@ class FloorReference:
     peak: Decimal
     run: int = 1
     locked: bool = False
+    paid_in: Decimal = ZERO
+
+
+def paid_in_at(floor_in: FloorIn, account: Account) -> Decimal:
+    """What flows since an account are measured from; 0 in units, which they leave."""
+    return ZERO if floor_in is FloorIn.UNITS else account.paid_in
 
 
 @exactly
@@ -136,6 +145,37 @@ def live_value(floor_in: FloorIn, account: Account, open_pnl: Decimal) -> Decima
 
 
 @exactly
+def earned_value(
+    floor_in: FloorIn, account: Account, paid_in: Decimal, open_pnl: Decimal | None
+) -> Decimal:
+    """The value without flows: what may raise a peak, or is the profit of a day.
+
+    Closed, or live with an `open_pnl`. In money what was paid in at the beginning
+    (`paid_in_at`) and has been realised since.
+    """
+    if floor_in is FloorIn.MONEY:
+        return round_to(paid_in + account.realized_pnl + (open_pnl or 0), UNIT_VALUE)
+    if open_pnl is None:
+        return account.unit_value
+    return measure_live_unit_value(account, open_pnl)
+
+
+class Highest(Protocol):
+    """The highest figures after the entries of a day, or a part of it."""
+
+    high_unit_value: Decimal
+    high_realized_pnl: Decimal
+
+
+@exactly
+def high_of(floor_in: FloorIn, row: Highest, paid_in: Decimal) -> Decimal:
+    """The highest closed value of a row, without flows since `paid_in`."""
+    if floor_in is FloorIn.UNITS:
+        return row.high_unit_value
+    return round_to(paid_in + row.high_realized_pnl, UNIT_VALUE)
+
+
+@exactly
 def value_of_units(floor_in: FloorIn, account: Account, unit_value: Decimal) -> Decimal:
     """What a unit was worth, as a value."""
     if floor_in is FloorIn.UNITS:
@@ -149,7 +189,13 @@ def first_reference(
     """The reference of a run of units that begins with this account."""
     floor_in = limits.floor_in
     start = ONE if floor_in is FloorIn.UNITS else closed_value(floor_in, account)
-    reference = FloorReference(set_at=at, start=start, peak=start, run=account.run)
+    reference = FloorReference(
+        set_at=at,
+        start=start,
+        peak=start,
+        run=account.run,
+        paid_in=paid_in_at(floor_in, account),
+    )
     return raise_peak(limits, reference, start)
 
 
@@ -219,11 +265,24 @@ def follow_entry(
     value = closed_value(limits.floor_in, account)
     is_first = reference.peak == 0 and not account.is_ruined and value > 0
     if account.run != before.run or is_first:
-        first = FloorReference(at, start=value, peak=value, run=account.run)
+        paid_in = paid_in_at(limits.floor_in, account)
+        first = FloorReference(at, value, value, account.run, paid_in=paid_in)
         return raise_peak(limits, first, value)
     is_raising = is_close or (in_units and account.unit_value != before.unit_value)
     if not is_raising or limits.drawdown_mode not in RAISED_BY_CLOSES:
         return reference
+    return raise_by(limits, reference, account)
+
+
+@exactly
+def raise_by(
+    limits: Limits,
+    reference: FloorReference,
+    account: Account,
+    open_pnl: Decimal | None = None,
+) -> FloorReference:
+    """The reference after what was earned, closed or live, raised the peak."""
+    value = earned_value(limits.floor_in, account, reference.paid_in, open_pnl)
     return raise_peak(limits, reference, value)
 
 
@@ -247,7 +306,8 @@ class DayFigures:
 
     `anchor_*` are the live and the closed value when the day began, or at the last
     resume of the day, at `resumed_at`. `high_closed` is the highest closed value since
-    then. `losses_in_a_row` are of trades that ended in the day, the newest of them at
+    then, without the flows since then; in money `flowed` is their sum: a flow is no
+    profit of the day. `losses_in_a_row` are of trades that ended in it, the newest at
     `last_loss_at`; a trade that broke even ends the row, parts count once. `at` is the
     time of the figures. Trades and losses count from a resume of the day on.
     """
@@ -262,6 +322,7 @@ class DayFigures:
     last_loss_at: datetime | None = None
     at: datetime | None = None
     resumed_at: datetime | None = None
+    flowed: Decimal = ZERO
 
     @property
     def since(self) -> datetime:
@@ -284,7 +345,8 @@ def measure_daily_floor(
     base = start if limits.daily_loss_of is DailyLossOf.START else anchor
     if anchor <= 0 or base <= 0:
         return None
-    return round_to(anchor - base * limits.daily_loss_limit_pct / HUNDRED, UNIT_VALUE)
+    lost = base * limits.daily_loss_limit_pct / HUNDRED
+    return round_to(anchor + day.flowed - lost, UNIT_VALUE)
 
 
 @exactly
@@ -304,7 +366,7 @@ def measure_daily_loss_pct(
     """The day's loss, in percent of what its limit is of; `start` the reference's."""
     anchor = daily_anchor(limits, day)
     base = start if limits.daily_loss_of is DailyLossOf.START else anchor
-    return _fall_pct(anchor, live, base)
+    return _fall_pct(anchor, live - day.flowed, base)
 
 
 def _fall_pct(high: Decimal, value: Decimal, base: Decimal) -> Decimal:

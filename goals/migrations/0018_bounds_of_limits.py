@@ -1,7 +1,20 @@
 """The database holds what the services refuse of the limits and their goals."""
 
+from decimal import Decimal
+
 import django.db.models.lookups
 from django.db import migrations, models
+
+# When the reference of a floor in money was set.
+PAID_IN = """
+UPDATE portfolios p
+SET floor_paid_in = p.opening_balance + coalesce((
+    SELECT sum(f.amount) FROM cash_flows f
+    WHERE f.portfolio_id = p.portfolio_id AND f.voided_at IS NULL
+      AND f.flowed_at <= p.floor_set_at
+), 0)
+WHERE p.floor_in = 'money'
+"""
 
 
 class Migration(migrations.Migration):
@@ -10,6 +23,18 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AddField(
+            model_name="portfolio",
+            name="floor_paid_in",
+            field=models.DecimalField(
+                db_default=Decimal("0"),
+                decimal_places=8,
+                default=Decimal("0"),
+                editable=False,
+                max_digits=24,
+            ),
+        ),
+        migrations.RunSQL(PAID_IN, migrations.RunSQL.noop),
         migrations.RemoveConstraint(
             model_name="financialgoal",
             name="financial_goals_min_trading_days_positive",

@@ -177,6 +177,10 @@ class Portfolio(models.Model):
         default=Decimal(1), db_default=Decimal(1), editable=False
     )
     floor_locked = models.BooleanField(default=False, db_default=False, editable=False)
+    # In money: what was paid in when it was set.
+    floor_paid_in = columns.money(
+        default=Decimal(0), db_default=Decimal(0), editable=False
+    )
     # The newest dated change, or resume: what is booked before it is judged again.
     limits_changed_at = models.DateTimeField(null=True, editable=False)
     # The newest mark above the peak, while no second one has confirmed it.
@@ -335,6 +339,7 @@ class Portfolio(models.Model):
             peak=self.floor_peak_value,
             run=self.unit_run,
             locked=self.floor_locked,
+            paid_in=self.floor_paid_in,
         )
 
     @property

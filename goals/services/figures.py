@@ -37,6 +37,7 @@ PORTFOLIO_FIGURES |= {
     "floor_start_value": "numeric",
     "floor_peak_value": "numeric",
     "floor_locked": "boolean",
+    "floor_paid_in": "numeric",
     "pending_high_at": "timestamptz",
     "pending_high_pnl": "numeric",
 }

@@ -8,8 +8,8 @@ from goals.decisions.breaches import SECOND_MARK_AFTER
 from goals.decisions.limits import (
     FloorReference,
     Limits,
+    earned_value,
     follow_entry,
-    live_value,
     raise_peak,
 )
 from goals.enums import DrawdownMode, MarkRole
@@ -77,7 +77,8 @@ def _confirm_high(
     portfolio: Portfolio, limits: Limits, reference: FloorReference, at: datetime
 ) -> FloorReference:
     def live(open_pnl: Decimal) -> Decimal:
-        return live_value(limits.floor_in, portfolio.account, open_pnl)
+        account, paid_in = portfolio.account, reference.paid_in
+        return earned_value(limits.floor_in, account, paid_in, open_pnl)
 
     open_pnl = portfolio.unrealized_pnl
     waiting = portfolio.pending_high_at

@@ -12,12 +12,14 @@ from goals.decisions.limits import (
     FloorReference,
     Limits,
     closed_value,
+    high_of,
     is_by_live,
     live_value,
     measure_daily_floor,
     measure_floor,
     measure_floors,
-    raise_peak,
+    paid_in_at,
+    raise_by,
     reaches_floor,
 )
 from goals.decisions.periods import ONE_DAY
@@ -189,11 +191,10 @@ def reference_at(
     is_before = reference.set_at is not None and reference.set_at >= began_at
     if is_behind or is_before:
         return reference
-    value = closed_value(limits.floor_in, portfolio.account)
+    open_pnl = None
     if limits.end_of_day_of is ValuedBy.LIVE:
         open_pnl = portfolio.unrealized_at_midnight(day)
-        value = live_value(limits.floor_in, portfolio.account, open_pnl)
-    return raise_peak(limits, reference, value)
+    return raise_by(limits, reference, portfolio.account, open_pnl)
 
 
 def apply_reference(portfolio: Portfolio, reference: FloorReference) -> None:
@@ -202,6 +203,7 @@ def apply_reference(portfolio: Portfolio, reference: FloorReference) -> None:
     portfolio.floor_start_value = reference.start
     portfolio.floor_peak_value = reference.peak
     portfolio.floor_locked = reference.locked
+    portfolio.floor_paid_in = reference.paid_in
 
 
 def _read_day(
@@ -240,7 +242,7 @@ def _measure_day(
     today: Sequence[LedgerDay],
     rows: Sequence[LedgerDay],
 ) -> DayFigures | None:
-    """The day from its whole rows; None where it must be walked entry by entry.
+    """The day from its whole rows; None where it must be walked.
 
     Where limits changed or a person resumed in it, later entries are not to be looked
     at, or its first money, or a new run of units, came within it.
@@ -255,7 +257,10 @@ def _measure_day(
     is_changed = changed_at is not None and changed_at >= began_at
     if is_changed or is_cut or (today and begins_within):
         return None
-    high = max((high_of(limits, row) for row in today), default=closed)
+    paid_in = paid_in_at(floor_in, began)
+    high = max(
+        (high_of(limits.floor_in, row, paid_in) for row in today), default=closed
+    )
     return DayFigures(
         began_at=began_at,
         ends_at=portfolio.day_start(day + ONE_DAY),
@@ -264,14 +269,8 @@ def _measure_day(
         ),
         anchor_closed=closed,
         high_closed=max(closed, high),
+        flowed=paid_in_at(floor_in, figures.account) - paid_in,
     )
-
-
-def high_of(limits: Limits, row: LedgerDay) -> Decimal:
-    """The highest closed value after an entry of the row that may raise a peak."""
-    if limits.floor_in is FloorIn.UNITS:
-        return Decimal(row.high_unit_value)
-    return Decimal(row.high_closed or ZERO)
 
 
 def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> Decimal:

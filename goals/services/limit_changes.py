@@ -22,6 +22,7 @@ from goals.decisions.limits import (
     live_value,
     measure_floor,
     money_per_value,
+    paid_in_at,
     raise_peak,
 )
 from goals.enums import LimitCause
@@ -40,6 +41,7 @@ REFERENCE = (
     "floor_start_value",
     "floor_peak_value",
     "floor_locked",
+    "floor_paid_in",
     "limits_changed_at",
     "pending_high_at",
     "pending_high_pnl",
@@ -131,7 +133,8 @@ def write_change(
     if reference is None:
         apply_reference(portfolio, reference_at(portfolio, at, before))
     else:
-        apply_reference(portfolio, replace(reference, set_at=at))
+        paid_in = paid_in_at(portfolio.limits.floor_in, portfolio.account)
+        apply_reference(portfolio, replace(reference, set_at=at, paid_in=paid_in))
         # A live high of before it counts no more.
         portfolio.pending_high_at = portfolio.pending_high_pnl = None
     return _write(portfolio, cause, portfolio.limits, at, now, by, reference, open_pnl)

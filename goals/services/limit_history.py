@@ -31,6 +31,7 @@ from goals.decisions.limits import (
     Limits,
     first_reference,
     needs_day_start,
+    paid_in_at,
     raise_peak,
 )
 from goals.decisions.periods import ONE_DAY
@@ -43,7 +44,13 @@ from goals.models import (
     TradeEntry,
     TradingHalt,
 )
-from goals.services.days import MICROSECOND, WALKED, days_since, last_day_before
+from goals.services.days import (
+    MICROSECOND,
+    WALKED,
+    days_since,
+    last_day_before,
+    roll_ledger,
+)
 from goals.services.figures import arrays_of, table_of
 from mastertrade.values.jsonable import from_plain
 from mastertrade.values.money import ONE, ZERO
@@ -102,13 +109,14 @@ def _unchanged(portfolio: Portfolio) -> Changed:
 def _changed(row: LimitChange, portfolio: Portfolio) -> Changed:
     limits = from_plain(Limits, row.settings)
     limits = replace(limits, day_starts_at=portfolio.day_starts_at)
-    reference = None
+    opened, reference = open_account(portfolio.opening_balance), None
     if row.start_value is not None:
         reference = FloorReference(
             set_at=row.effective_at,
             start=row.start_value,
             peak=row.peak_value or ZERO,
             run=row.unit_run or 1,
+            paid_in=paid_in_at(limits.floor_in, opened),
         )
         reference = raise_peak(limits, reference, reference.peak)
     at = row.effective_at or portfolio.created_at
@@ -153,15 +161,49 @@ def walk_limits(
 
 
 def walk_day(portfolio: Portfolio, at: datetime) -> DayFigures:
-    """The trading day up to `at`, entry by entry, by its changes and resumes."""
+    """The trading day up to `at`, by its changes and resumes.
+
+    From each of them to the next at once; entry by entry where the day's first money,
+    or a new run of units, comes within it.
+    """
     history, day = read_history(portfolio, at), portfolio.trading_day(at)
     account = _account_before(portfolio, day)
     limits = history.limits_at(portfolio.day_start(day) - MICROSECOND)
     begin = _Begin(day, account, limits, first_reference(limits, account, None))
     events = _Events(portfolio, history, begin, at, finds=True)
-    walk = _walk(begin, _read_rows(portfolio, day, at, ()), events, None)
+    walk = _walk_within(begin, events)
+    if walk.is_begun_within:
+        walk = _walk(begin, _read_rows(portfolio, day, at, ()), events, None)
     assert walk.day is not None  # the day of `at` is walked at least
     return walk.day
+
+
+def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk:
+    """Walk the one day of these events, entries between two of them at once."""
+    portfolio, day = events.portfolio, begin.day
+    assert day is not None
+    whole = TradingDay(
+        day=day,
+        began_at=portfolio.day_start(day),
+        ends_at=portfolio.day_start(day + ONE_DAY),
+        events=events.events,
+    )
+    rows = roll_ledger(
+        portfolio,
+        begin.account,
+        from_at=whole.began_at,
+        until_at=events.until + MICROSECOND,
+        cuts=sorted({event.at + MICROSECOND for event in events.events}),
+    )
+    between = [Entry(row.last_entry_at, row.account, True, row) for row in rows]
+    return LimitWalk(
+        limits=begin.limits,
+        reference=begin.reference,
+        account=begin.account,
+        open_at_start=events.open_at_start,
+        ended_at=events.ended_at,
+        currency=portfolio.currency,
+    ).walk([replace(whole, events=[*between, *whole.events])])
 
 
 def _walk(
@@ -273,6 +315,15 @@ class _Events:
         both: list[Event] = [*changes, *others, *resumes]
         self.events = [one for one in both if self.from_at <= one.at <= self.until]
         self.ended_at = _read_ends(marks)
+        in_money = any(limits.floor_in is FloorIn.MONEY for limits in in_play)
+        self.flow_days = self._read_flow_days() if finds and in_money else set()
+
+    def _read_flow_days(self) -> set[date]:
+        flows = self.portfolio.cash_flows.filter(
+            voided_at=None, flowed_at__gte=self.from_at, flowed_at__lte=self.until
+        )
+        times = flows.values_list("flowed_at", flat=True)
+        return {self.portfolio.trading_day(at) for at in times}
 
     def _read_marks(self) -> list[Marked]:
         stored = LimitMark.objects.filter(
@@ -388,6 +439,7 @@ def _trading_days(rows: Sequence[LedgerDay], events: _Events) -> list[TradingDay
             rows=(found := by_day.get(day, [])),
             events=by_event.get(day, ()),
             is_cut=any(row.last_entry_at > events.until for row in found),
+            has_flows=day in events.flow_days,
         )
         for day in sorted(by_day.keys() | events.days | ends)
     ]

@@ -16,6 +16,7 @@ FLOOR_COLUMNS = (
     "floor_start_value",
     "floor_peak_value",
     "floor_locked",
+    "floor_paid_in",
 )
 PENDING = ("pending_high_at", "pending_high_pnl")
 

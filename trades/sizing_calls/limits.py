@@ -205,9 +205,10 @@ def _day(state: FloorsState) -> DayNow | None:
     day, floors = state.day, state.floors
     if day is None:
         return None
+    profit = floors.live - day.anchor_live - day.flowed
     return DayNow(
         began_at=day.began_at,
-        profit=round_to(floors.money(floors.live - day.anchor_live), MONEY),
+        profit=round_to(floors.money(profit), MONEY),
         trades=day.trades,
         losses_in_a_row=day.losses_in_a_row,
     )

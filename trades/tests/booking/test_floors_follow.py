@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from goals.enums import MarkRole
+from goals.enums import DrawdownMode, FloorIn, MarkRole
 from goals.models import LedgerDay, LimitMark, Portfolio
+from goals.services import days, limit_history
 from goals.services.floors import FloorsState, read_floors
 from goals.services.portfolios import record_cash_flow
+from goals.services.resuming import halt_trading, resume_trading
 from goals.services.risk_state import read_figures
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from tests.http import count_statements
@@ -170,8 +172,121 @@ def test_a_flow_leaves_a_floor_in_money_where_it_is():
     state = floors_at(portfolio, BEGIN + HOUR)
     assert (state.floors.closed, state.floors.hard) == (1500, 800)
     book_profit(portfolio, Decimal(100), at=BEGIN + 2 * HOUR)
-    assert floors_at(portfolio, BEGIN + 2 * HOUR).floors.hard == 1280
+    assert floors_at(portfolio, BEGIN + 2 * HOUR).floors.hard == 880  # of 1100
     assert_no_drift(portfolio)
+
+
+@pytest.mark.parametrize("mode", DrawdownMode)
+@pytest.mark.parametrize("amount", [300, -100])
+def test_no_flow_is_a_profit_or_a_loss_where_floors_are_in_money(mode, amount):
+    """The same closes halt the same, with a flow before them and without one."""
+    shown = []
+    for flow in (0, amount):
+        portfolio = PortfolioFactory(
+            now=BEGIN,
+            floor_in="money",
+            drawdown_mode=mode,
+            daily_profit_lock_pct=Decimal(5),
+            daily_loss_limit_pct=Decimal(5),
+        )
+        if flow:
+            record_cash_flow(
+                user=portfolio.user,
+                portfolio=portfolio.pk,
+                amount=Decimal(flow),
+                now=BEGIN,
+            )
+        for hours, profit in enumerate([-1, 30, -20], 1):
+            book_profit(portfolio, Decimal(profit), at=BEGIN + hours * HOUR)
+        assert not portfolio.halts.exists()
+        assert_no_drift(portfolio)
+        state = floors_at(portfolio, BEGIN + 4 * HOUR)
+        found, day = state.floors, state.day
+        assert day is not None
+        assert found.daily is not None
+        shown.append(
+            (
+                state.reference.peak,
+                found.hard,
+                found.live - flow,
+                found.daily - flow,
+                day.high_closed,
+                day.flowed - flow,
+            )
+        )
+        book_profit(portfolio, Decimal(45), at=BEGIN + 5 * HOUR)
+        assert [halt.cause for halt in portfolio.halts.all()] == ["profit_lock"]
+    assert shown[0] == shown[1]
+
+
+def test_an_empty_portfolio_begins_its_day_with_the_first_deposit():
+    portfolio = PortfolioFactory(
+        now=BEGIN,
+        floor_in="money",
+        opening_balance=Decimal(0),
+        daily_loss_limit_pct=Decimal(5),
+    )
+    for hours, amount in enumerate([1000, 500], 1):
+        record_cash_flow(
+            user=portfolio.user,
+            portfolio=portfolio.pk,
+            amount=Decimal(amount),
+            now=BEGIN + hours * HOUR,
+        )
+    state = floors_at(portfolio, BEGIN + 3 * HOUR)
+    assert (state.floors.daily, state.floors.hard) == (1450, 800)
+    assert not portfolio.halts.exists()
+    book_profit(portfolio, Decimal(-50), at=BEGIN + 4 * HOUR)
+    assert [halt.cause for halt in portfolio.halts.all()] == ["daily_loss"]
+    assert_no_drift(portfolio)
+
+
+@pytest.mark.parametrize("floor_in", FloorIn)
+@pytest.mark.parametrize("lock", [None, Decimal(50)])
+def test_a_close_after_a_resume_reads_no_entry_of_its_day(floor_in, lock, monkeypatch):
+    portfolio = PortfolioFactory(
+        now=BEGIN,
+        floor_in=floor_in,
+        daily_loss_limit_pct=Decimal(10),
+        daily_profit_lock_pct=lock,
+    )
+    for hours, profit in enumerate([40, -30, 5], 1):
+        book_profit(portfolio, Decimal(profit), at=BEGIN + hours * HOUR)
+    of = {"user": portfolio.user, "portfolio_id": portfolio.pk}
+    halt_trading(**of, reason="a pause", now=BEGIN + 4 * HOUR)
+    resume_trading(**of, now=BEGIN + 5 * HOUR)
+
+    walked = count_walks_by_entry(monkeypatch)
+    for hours, profit in enumerate([10, -5], 6):
+        book_profit(portfolio, Decimal(profit), at=BEGIN + hours * HOUR)
+    state = floors_at(portfolio, BEGIN + 8 * HOUR)
+
+    assert walked == []
+    worth = Decimal(1) if floor_in == "units" else Decimal(1000)
+    day = state.day
+    assert day is not None
+    assert day.anchor_closed == worth * Decimal("1.015")
+    assert day.high_closed == worth * Decimal("1.025")
+
+
+def count_walks_by_entry(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The walks that give a row an entry, from now on."""
+    walked: list[Any] = []
+    whole_days, entries_of = days.roll_ledger, limit_history.read_entries
+
+    def roll(*args: Any, **options: Any) -> Any:
+        if options.get("each_entry"):
+            walked.append(options)
+        return whole_days(*args, **options)
+
+    def read(*args: Any) -> Any:
+        walked.append(args)
+        return entries_of(*args)
+
+    monkeypatch.setattr(days, "roll_ledger", roll)
+    monkeypatch.setattr(limit_history, "roll_ledger", roll)
+    monkeypatch.setattr(limit_history, "read_entries", read)
+    return walked
 
 
 def test_the_first_deposit_is_what_a_floor_in_money_is_measured_from():

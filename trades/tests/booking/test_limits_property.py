@@ -128,6 +128,9 @@ class PlainWalk:
     began_at: datetime = BEGIN
     anchor: Decimal = Decimal(1)
     high: Decimal = Decimal(1)
+    paid_in: Decimal = OPENING  # deposits less withdrawals
+    reference_paid_in: Decimal = OPENING
+    day_paid_in: Decimal = OPENING
     halted: bool = False
     day_halted: bool = False
     waits: bool = False
@@ -136,6 +139,16 @@ class PlainWalk:
     def value(self) -> Decimal:
         in_units = self.limits.floor_in is FloorIn.UNITS
         return round_half_even(self.equity / self.units if in_units else self.equity)
+
+    def earned(self, since: Decimal) -> Decimal:
+        """Without what flowed since; units leave flows out by themselves."""
+        if self.limits.floor_in is FloorIn.UNITS:
+            return self.value()
+        return round_half_even(self.equity - (self.paid_in - since))
+
+    def flowed(self) -> Decimal:
+        in_money = self.limits.floor_in is FloorIn.MONEY
+        return self.paid_in - self.day_paid_in if in_money else Decimal(0)
 
     def floor(self) -> Decimal:
         limits = self.limits
@@ -156,7 +169,8 @@ class PlainWalk:
             return None
         of_start = limits.daily_loss_of is DailyLossOf.START
         base = self.start if of_start else self.anchor
-        return round_half_even(self.anchor - base * limits.daily_loss_limit_pct / 100)
+        lost = base * limits.daily_loss_limit_pct / 100
+        return round_half_even(self.anchor + self.flowed() - lost)
 
     def raise_to(self, value: Decimal) -> None:
         if self.limits.drawdown_mode is DrawdownMode.STATIC:
@@ -195,8 +209,9 @@ class PlainWalk:
         self.began_at = self.day_end()
         is_older = self.set_at is None or self.set_at < self.began_at
         if self.limits.drawdown_mode is DrawdownMode.END_OF_DAY and is_older:
-            self.raise_to(self.value())
+            self.raise_to(self.earned(self.reference_paid_in))
         self.anchor = self.high = self.value()
+        self.day_paid_in = self.paid_in
         self.day_halted = self.day_halted and self.waits
 
     def book(self, entry: LedgerEntry) -> None:
@@ -204,13 +219,14 @@ class PlainWalk:
         if entry.kind == "cash_flow":
             unit_value = round_half_even(self.equity / self.units)
             self.units += round_half_even(entry.amount / unit_value)
+            self.paid_in += entry.amount
         self.equity += entry.amount
         is_close = entry.kind == "trade"
         raised_by = (DrawdownMode.TRAILING, DrawdownMode.TRAILING_CLOSED)
         if is_close and self.limits.drawdown_mode in raised_by:
-            self.raise_to(self.value())
+            self.raise_to(self.earned(self.reference_paid_in))
         if is_close:
-            self.high = max(self.high, self.value())
+            self.high = max(self.high, self.earned(self.day_paid_in))
         assert (
             is_close
             or self.limits.floor_in is FloorIn.MONEY
@@ -224,9 +240,10 @@ class PlainWalk:
             self.anchor, self.high = (
                 value * self.units
                 if limits.floor_in is FloorIn.MONEY
-                else round_half_even(value / self.units)
+                else round_half_even((value + self.flowed()) / self.units)
                 for value in (self.anchor, self.high)
             )
+            self.day_paid_in = self.paid_in
             if limits.floor_in is FloorIn.MONEY:  # to the places of money
                 self.anchor, self.high = (
                     value.quantize(Decimal(1).scaleb(-8))
@@ -236,6 +253,7 @@ class PlainWalk:
         if row.start_value is not None:
             self.set_at, self.locked = row.effective_at, False
             self.start = self.peak = self.value()
+            self.reference_paid_in = self.paid_in
             self.raise_to(self.peak)
         self.test(row.effective_at)
 
@@ -244,6 +262,7 @@ class PlainWalk:
         unit_value = round_half_even(self.equity / self.units)
         in_units = self.limits.floor_in is FloorIn.UNITS
         self.anchor = self.high = unit_value if in_units else self.value()
+        self.day_paid_in = self.paid_in
 
 
 def walk_plainly(portfolio: Portfolio, until: datetime) -> PlainWalk:
@@ -278,9 +297,10 @@ def walk_plainly(portfolio: Portfolio, until: datetime) -> PlainWalk:
             case 1:
                 if walk.limits.drawdown_mode is DrawdownMode.TRAILING:
                     live = walk.equity + event.open_pnl
-                    in_units = walk.limits.floor_in is FloorIn.UNITS
-                    divisor = walk.units if in_units else Decimal(1)
-                    walk.raise_to(round_half_even(live / divisor))
+                    value = round_half_even(live / walk.units)
+                    if walk.limits.floor_in is FloorIn.MONEY:
+                        value = walk.earned(walk.reference_paid_in) + event.open_pnl
+                    walk.raise_to(value)
             case 2:
                 walk.resume()
             case 3:
@@ -356,6 +376,7 @@ def assert_as_walked(portfolio: Portfolio, at: datetime, now: datetime) -> None:
         state.day.began_at,
         state.day.anchor_closed,
         state.day.high_closed,
+        state.day.flowed,
     )
     assert shown == (
         walk.start,
@@ -366,6 +387,7 @@ def assert_as_walked(portfolio: Portfolio, at: datetime, now: datetime) -> None:
         walk.began_at,
         walk.anchor,
         walk.high,
+        walk.flowed(),
     ), at
 
 
@@ -386,6 +408,12 @@ class AnyOrder(TestCase):
             at = BEGIN + 3 * high * HOUR + timedelta(minutes=55)
             LimitMark.objects.create(
                 portfolio=portfolio, role=MarkRole.HIGH, at=at, open_pnl=Decimal(high)
+            )
+            LimitMark.objects.create(  # and back again: nothing is open at the end
+                portfolio=portfolio,
+                role=MarkRole.CLOSE,
+                at=at + timedelta(seconds=1),
+                open_pnl=Decimal(0),
             )
         trades: list[Any] = []
         for one in sorted(came, key=lambda one: one.arrives_at):
