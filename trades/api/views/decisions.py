@@ -66,7 +66,7 @@ RISK_1_PCT = OpenApiExample(
     request_only=True,
 )
 RISK_OF_PORTFOLIO = OpenApiExample(
-    RISK_1_PCT.summary or "",
+    str(RISK_1_PCT.summary),
     value={**RISK_1_PCT.value, "portfolio": "crypto"},
     request_only=True,
 )
