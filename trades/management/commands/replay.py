@@ -129,8 +129,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--user",
             default=DEFAULT_USER,
-            help=f"Whose portfolios, an existing user (default {DEFAULT_USER}, which is "
-            "created if missing).",
+            help=f"Whose portfolios, an existing user (default {DEFAULT_USER}, created "
+            "if missing).",
         )
         parser.add_argument("--page", type=Path, help="Where the HTML report goes.")
 

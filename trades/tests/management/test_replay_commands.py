@@ -412,7 +412,7 @@ def test_the_tables_are_printed_where_they_are_asked_for(
 
 
 @pytest.mark.parametrize(
-    ("settings", "hint"),
+    ("given", "hint"),
     [
         (["hard_drawdown_pct=5"], r" Add --set soft_drawdown_pct=…"),
         (["hard_drawdown_pct=5", "soft_drawdown_pct=6"], ""),
@@ -420,9 +420,9 @@ def test_the_tables_are_printed_where_they_are_asked_for(
     ],
 )
 def test_a_setting_that_lacks_another_says_how_to_give_it(
-    prices: Path, settings: list[str], hint: str
+    prices: Path, given: list[str], hint: str
 ):
-    words = [word for setting in settings for word in ("--set", setting)]
+    words = [word for setting in given for word in ("--set", setting)]
     with pytest.raises(CommandError) as refused:
         call("replay", "--prices", str(prices), *words)
     assert str(refused.value).endswith(f".{hint}")
