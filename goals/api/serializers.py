@@ -9,6 +9,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from goals.decisions.conditions import Condition
 from goals.decisions.floor_reference import GivenReference
 from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
 from goals.enums import (
@@ -387,6 +388,13 @@ class ConditionSerializer(serializers.Serializer[Any]):
     required = DecimalColumnField(PERCENT)  # type: ignore[assignment]  # a field here
     current = DecimalColumnField(PERCENT, allow_null=True)
     met = serializers.BooleanField()
+
+    def to_representation(self, instance: Condition) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        if instance.name is ConditionName.MIN_TRADING_DAYS:  # a count, not a percentage
+            counts = {"required": instance.required, "current": instance.current}
+            shown |= {name: f"{count:f}" for name, count in counts.items()}
+        return shown
 
 
 class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
