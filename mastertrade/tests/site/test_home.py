@@ -468,7 +468,10 @@ def test_the_limits_page_and_the_first_page_say_where_the_floors_are(
     home = text_of(home_of(client, user))
     assert "Hard floor 800 USDT , 144 USDT below the equity" in home
     address = reverse("dashboard:limits", args=[portfolio.pk])
-    page = text_of(client.get(address).content.decode())
+    before = client.get(address).content.decode()
+    book_profit(portfolio, Decimal(-144), at=START + timedelta(days=30))
+    assert "Hard floor 800 USDT , reached" in text_of(home_of(client, user))
+    page = text_of(before)
     assert "Hard drawdown : floor at 800 USDT , 144 USDT ( 15.25 % )" in page
     assert "Daily loss : floor at" in page
     assert re.search(r"below the equity, [0-9.]+ mean losing trades", page)
