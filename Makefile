@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: FORCE help run demo stop test slow attack schema faults readme picture browser freqtrade bench lock security lint types imports format docs clean
+.PHONY: FORCE help run demo stop test slow walks attack schema faults readme picture browser freqtrade bench lock security lint types imports format docs clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: .venv/tests  ## the suite, on a real PostgreSQL, which runs on until 'make
 
 slow: .venv/tests  ## the tests that take seconds each: properties, migrations, servers
 	@$(BIN)/python manage.py test --tag slow -- $(ARGS)
+
+walks: .venv/tests  ## solved challenges against 200,000 random walks each; 7 minutes
+	@$(BIN)/python manage.py test --tag walks -- $(ARGS)
 
 attack: .venv/tests  ## what one client can do to others; bounded, loopback
 	@$(BIN)/python -m tests.attack $(ARGS)

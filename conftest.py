@@ -24,6 +24,19 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
+# Tests with one of these marks run only where it is named.
+ALONE = ("browser", "faults", "walks")
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    unasked = [mark for mark in ALONE if mark not in config.getoption("markexpr")]
+    left_out = [one for one in items if any(map(one.get_closest_marker, unasked))]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [one for one in items if one not in left_out]
+
+
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 

@@ -8,16 +8,6 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 
-def pytest_collection_modifyitems(
-    config: pytest.Config, items: list[pytest.Item]
-) -> None:
-    if "browser" in config.getoption("markexpr"):
-        return
-    asked_for = [item for item in items if not item.get_closest_marker("browser")]
-    config.hook.pytest_deselected(items=[i for i in items if i not in asked_for])
-    items[:] = asked_for
-
-
 def find_chromium() -> str:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     if program is None:

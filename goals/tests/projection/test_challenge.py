@@ -119,37 +119,53 @@ REAL = [
 ]
 
 
-@pytest.mark.slow
+ASKED = {key: LARGE[key] for key in LARGE if key not in ("factors", "stop_penalty")}
+# Three standard errors of a probability over so many walks, where they are few.
+MANY, FEW, FEW_MISS = 200_000, 10_000, 0.015
+
+
+@pytest.mark.walks
 @pytest.mark.parametrize(("rules", "bound"), REAL, ids=str)
 @pytest.mark.parametrize("risk_of", ["equity", "start"])
 def test_a_solved_policy_walked_independently_gives_its_value(
     rules: ChallengeRules, bound: float, risk_of: Any
 ) -> None:
+    assert_walks_to_value(rules, bound, risk_of, paths=MANY)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("case", "risk_of"), [(0, "equity"), (1, "start"), (3, "equity"), (4, "start")]
+)
+def test_a_solved_policy_walked_a_few_times_gives_about_its_value(
+    case: int, risk_of: Any
+) -> None:
+    rules, bound = REAL[case]
+    assert_walks_to_value(rules, bound + FEW_MISS, risk_of, paths=FEW)
+
+
+def assert_walks_to_value(
+    rules: ChallengeRules, bound: float, risk_of: Any, *, paths: int
+) -> None:
     solved = solve_challenge(*TEN, rules=rules, risk_of=risk_of, **LARGE)
-    asked: dict[str, Any] = {
-        key: LARGE[key] for key in LARGE if key not in ("factors", "stop_penalty")
-    }
     passed, breached, _ = walk(
         solved.factor_at,
         *TEN,
         rules=rules,
         of_start=risk_of == "start",
-        paths=200_000,
-        **asked,
+        paths=paths,
+        **ASKED,
     )
     assert passed - 0.2 * breached == pytest.approx(solved.value, abs=bound)
 
 
-@pytest.mark.slow
+@pytest.mark.walks
 @pytest.mark.parametrize(("rules", "bound"), REAL, ids=str)
 def test_constants_come_to_what_independent_walks_come_to(
     rules: ChallengeRules, bound: float
 ) -> None:
-    asked: dict[str, Any] = {
-        key: LARGE[key] for key in LARGE if key not in ("factors", "stop_penalty")
-    }
     passed, breached, days = walk(
-        lambda *_: 1.1, *TEN, rules=rules, of_start=False, paths=200_000, **asked
+        lambda *_: 1.1, *TEN, rules=rules, of_start=False, paths=MANY, **ASKED
     )
     came = evaluate_challenge(1.1, *TEN, rules=rules, **LARGE)
     assert came.probability == pytest.approx(passed, abs=0.005)
