@@ -59,7 +59,7 @@ def find_warnings(
         _warn_of_no_record(factor, risk_state),
         _warn_of_near_floor(factor, exposure, risk_state),
         _warn_of_old_marks(exposure.oldest_mark_seconds, risk_state.floors),
-        None if has_stop else _warn_of_recorded_loss(size, exposure),
+        None if has_stop else _warn_of_recorded_loss(size, risk_state),
     )
     return tuple(warning for warning in found if warning is not None)
 
@@ -144,8 +144,9 @@ def _warn_of_old_marks(
     )
 
 
-def _warn_of_recorded_loss(size: Decimal, exposure: Exposure) -> SizeWarning | None:
-    if size == 0 or exposure.headroom_share_pct is None:
+def _warn_of_recorded_loss(size: Decimal, risk_state: RiskState) -> SizeWarning | None:
+    limits = risk_state.limits
+    if size == 0 or limits is None or limits.headroom_share_pct is None:
         return None
     return SizeWarning(
         HEADROOM_BY_RECORD,
