@@ -347,11 +347,14 @@ class LimitWalk:
         self._test(entry.at)
 
     def _mark(self, mark: Marked) -> None:
-        self.newest_mark = mark
+        # Without the trades it is of, nobody knows how long it counts.
+        if mark.by_trade or mark.role is not MarkRole.HIGH:
+            self.newest_mark = mark
         match mark.role:
             case MarkRole.HIGH if self.limits.drawdown_mode is DrawdownMode.TRAILING:
+                open_pnl = self._open_pnl(mark.at, mark)
                 self.reference = raise_by(
-                    self.limits, self.reference, self.account, self._open_pnl(mark.at)
+                    self.limits, self.reference, self.account, open_pnl
                 )
             case MarkRole.BREACH:
                 self._suspect(

@@ -77,6 +77,11 @@ class Limits:
             or self.pause_after_losses is not None
         )
 
+    @property
+    def guards_sizes(self) -> bool:
+        """Whether a guard besides those of drawdown and daily loss asks the limits."""
+        return self.has_day_rules or self.headroom_share_pct is not None
+
 
 # A change of one of these is a new reference; the percentages alone leave it.
 SETS_REFERENCE = ("drawdown_mode", "drawdown_of", "drawdown_locks_at", "floor_in")

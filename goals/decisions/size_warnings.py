@@ -25,12 +25,14 @@ NO_RECORD = "no_record"
 NEAR_FLOOR = "near_floor"
 STALE_MARKS = "stale_marks"
 CHECKED_AT_CLOSES = "checked_at_closes"
+HEADROOM_BY_RECORD = "headroom_by_record"
 WARNING_CODES = (
     ABOVE_LIVE_EQUITY,
     NO_RECORD,
     NEAR_FLOOR,
     STALE_MARKS,
     CHECKED_AT_CLOSES,
+    HEADROOM_BY_RECORD,
 )
 
 
@@ -44,7 +46,12 @@ class SizeWarning:
 
 @exactly
 def find_warnings(
-    size: Decimal, factor: Decimal, exposure: Exposure, risk_state: RiskState
+    size: Decimal,
+    factor: Decimal,
+    exposure: Exposure,
+    risk_state: RiskState,
+    *,
+    has_stop: bool,
 ) -> tuple[SizeWarning, ...]:
     """The warnings about a size (notional, after all guards) and its factor."""
     found = (
@@ -52,6 +59,7 @@ def find_warnings(
         _warn_of_no_record(factor, risk_state),
         _warn_of_near_floor(factor, exposure, risk_state),
         _warn_of_old_marks(exposure.oldest_mark_seconds, risk_state.floors),
+        None if has_stop else _warn_of_recorded_loss(size, risk_state),
     )
     return tuple(warning for warning in found if warning is not None)
 
@@ -133,4 +141,16 @@ def _warn_of_old_marks(
         CHECKED_AT_CLOSES,
         f"An open position was last marked more than {minutes} minutes ago: until a "
         f"newer mark the {tested} {verb} checked at closes only. {newer}",
+    )
+
+
+def _warn_of_recorded_loss(size: Decimal, risk_state: RiskState) -> SizeWarning | None:
+    limits = risk_state.limits
+    if size == 0 or limits is None or limits.headroom_share_pct is None:
+        return None
+    return SizeWarning(
+        HEADROOM_BY_RECORD,
+        "headroom_share_pct is measured by the worst loss in the record at factor 1, "
+        "whatever the base size is: a larger base size is not held. Send price and "
+        "stop_price, and it is measured by what this trade loses.",
     )

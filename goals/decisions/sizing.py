@@ -85,7 +85,13 @@ def decide_size(inputs: SizingInputs) -> SizingDecision:
         verdict=verdict,
         guards=guards,
         reason=_explain(arbitration, guards, verdict),
-        warnings=find_warnings(size, factor, inputs.exposure, inputs.risk_state),
+        warnings=find_warnings(
+            size,
+            factor,
+            inputs.exposure,
+            inputs.risk_state,
+            has_stop=request.stop_price is not None,
+        ),
         risk_amount=risk_amount,
         risk_pct=risk_pct,
     )

@@ -80,7 +80,15 @@ NEW_GOAL = Action(
     button="Create it",
     explanation="Sizes follow the goal of highest priority in the portfolio.",
     form=GoalForm,
-    fields=("goal_type", "target_value", "target_date", "policy", "recurring"),
+    fields=(
+        "goal_type",
+        "target_value",
+        "target_date",
+        "min_trading_days",
+        "best_day_max_pct",
+        "policy",
+        "recurring",
+    ),
     start=lambda portfolio, now: FinancialGoal(portfolio=portfolio),
     done=lambda goal: f"Created: {goal}.",
 )

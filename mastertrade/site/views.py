@@ -73,7 +73,7 @@ class PortfolioCard:
     realized: SafeString
     drawdown: SafeString
     floor: SafeString
-    headroom: SafeString
+    headroom: SafeString | None
     trading: SafeString
     halts: tuple[TradingHalt, ...]
     waiting: str
@@ -280,7 +280,7 @@ def _show_portfolio(portfolio: Portfolio, now: datetime) -> PortfolioCard:
         realized=figures.gain(portfolio.realized_pnl, currency),
         drawdown=figures.percent(portfolio.drawdown_pct),
         floor=figures.money(floors.money(floors.hard), currency),
-        headroom=figures.money(headroom, currency),
+        headroom=figures.money(headroom, currency) if headroom else None,
         trading=figures.badge(TradingState.HALTED if halts else TradingState.ACTIVE),
         halts=tuple(halts),
         waiting=waiting_words(portfolio),
@@ -329,7 +329,7 @@ def _show_goal(
         way=figures.way(goal),
         badges=(
             figures.badge(goal.progress.band),
-            figures.badge(pace.health),
+            *([figures.badge(pace.health)] if pace.health else []),
             *([figures.badge(status)] if says_status else []),
             *([figures.badge(TRADING_HALTED)] if halts else []),
         ),

@@ -31,7 +31,8 @@ class DayRuleBreach:
 
 def guard_day_rules(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     """Nothing while a rule of the day stops entries."""
-    if inputs.risk_state.limits is None:
+    limits = inputs.risk_state.limits
+    if limits is None or not limits.has_day_rules:
         return GuardAnswer(factor, "no rule of the day is set")
     for breach in find_day_rule_breaches(inputs.risk_state):
         until = f"until {breach.until:%FT%TZ}"
@@ -43,7 +44,7 @@ def guard_day_rules(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
 def find_day_rule_breaches(risk_state: RiskState) -> Iterator[DayRuleBreach]:
     """The rules of the day that stop entries at the time of the figures."""
     limits, day = risk_state.limits, risk_state.day
-    if limits is None:
+    if limits is None or not limits.has_day_rules:
         return
     if day is None:
         raise DayUnknown("The trading day of this portfolio could not be read.")

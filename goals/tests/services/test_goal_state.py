@@ -41,6 +41,9 @@ CONDITIONS: tuple[dict[str, Any], ...] = (
 )
 
 
+NEVER_FAILED = (GoalStatus.ACTIVE, GoalStatus.MISSED)
+
+
 def make_goals(portfolio: Portfolio) -> None:
     """One of every status, progress and way to have ended, in March 2012."""
     made = [
@@ -87,6 +90,7 @@ def make_goals(portfolio: Portfolio) -> None:
         )
         if (status is not GoalStatus.ACHIEVED or achieved_at is not None)
         and (status is not GoalStatus.FAILED or failed_at is not None)
+        and (status not in NEVER_FAILED or failed_at is None)
     ]
     FinancialGoal.objects.bulk_create(made)
 
@@ -116,7 +120,6 @@ def test_the_roll_over_writes_what_was_shown_before_it(now: datetime) -> None:
     FinancialGoal.objects.filter(
         Q(status=GoalStatus.MISSED, ended_at=None)
         | Q(status=GoalStatus.ACTIVE, achieved_at__isnull=False)
-        | Q(status=GoalStatus.ACTIVE, failed_at__isnull=False)
         | Q(status=GoalStatus.FAILED, failed_at__gt=F("achieved_at"))
         | Q(status=GoalStatus.ACHIEVED, failed_at__lt=F("achieved_at"))
     ).delete()

@@ -182,6 +182,18 @@ def test_a_floor_that_cannot_be_is_refused(settings, given, words):
     assert not Portfolio.objects.exclude(name="main").exists()
 
 
+def test_a_floor_given_at_the_opening_is_that_of_past_times_too():
+    given = GivenReference(peak_equity=Decimal(1200))
+    portfolio = PortfolioFactory(floor_reference=given)
+    book_profit(portfolio, Decimal(300), at=NOW)
+    book_profit(portfolio, Decimal(50), at=START + timedelta(days=1))
+    portfolio.refresh_from_db()
+    assert portfolio.floor_peak_value == Decimal("1.35")
+    then = read_floors(read_figures(portfolio, NOW - timedelta(hours=1)), NOW)
+    assert (then.reference.peak, then.floors.hard) == (Decimal("1.2"), Decimal("0.96"))
+    assert list(find_drift([portfolio.pk])) == []
+
+
 def test_an_opening_balance_that_changes_moves_the_floor_in_money():
     portfolio = PortfolioFactory(floor_in=FloorIn.MONEY)
     change(portfolio, opening_balance=Decimal(500))

@@ -428,7 +428,7 @@ def test_the_limits_of_main_are_changed_on_the_site(client: Client) -> None:
     assert f'href="{address}"' in client.get(reverse("dashboard:home")).content.decode()
     form = client.get(address).context["form"]
     names = {*LIMIT_KINDS, "max_position_pct", "edge_guard"} - {"day_starts_at"}
-    assert set(form.fields) == {*names, "start_equity", "floor_equity"}
+    assert set(form.fields) == {*names, "start_equity", "peak_equity", "floor_equity"}
     body = {name: form[name].value() for name in names}
     body = {name: value for name, value in body.items() if value is not None}
 
@@ -468,7 +468,10 @@ def test_the_limits_page_and_the_first_page_say_where_the_floors_are(
     home = text_of(home_of(client, user))
     assert "Hard floor 800 USDT , 144 USDT below the equity" in home
     address = reverse("dashboard:limits", args=[portfolio.pk])
-    page = text_of(client.get(address).content.decode())
+    before = client.get(address).content.decode()
+    book_profit(portfolio, Decimal(-144), at=START + timedelta(days=30))
+    assert "Hard floor 800 USDT , reached" in text_of(home_of(client, user))
+    page = text_of(before)
     assert "Hard drawdown : floor at 800 USDT , 144 USDT ( 15.25 % )" in page
     assert "Daily loss : floor at" in page
     assert re.search(r"below the equity, [0-9.]+ mean losing trades", page)
@@ -485,3 +488,52 @@ def test_pages_show_floors_while_the_record_is_behind(
     address = reverse("dashboard:limits", args=[portfolio.pk])
     page = text_of(client.get(address).content.decode())
     assert "Hard drawdown : floor at 800 USDT" in page
+
+
+def test_the_limits_form_shows_every_mistake_at_once(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    address = reverse("dashboard:limits", args=[portfolio.pk])
+    form = client.get(address).context["form"]
+    body = {name: form[name].value() for name in form.fields}
+    body = {name: value for name, value in body.items() if value is not None}
+    wrong = {
+        "soft_drawdown_pct": "30",
+        "pause_minutes": "5",
+        "drawdown_locks_at": "0",
+        "max_position_pct": "many",
+    }
+    errors = client.post(address, {**body, **wrong}).context["form"].errors
+    assert set(errors) == set(wrong)
+    assert all(len(messages) == 1 for messages in errors.values())
+    portfolio.refresh_from_db()
+    assert portfolio.soft_drawdown_pct == 10
+
+
+def test_the_peak_of_the_floor_is_set_on_the_site(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    address = reverse("dashboard:limits", args=[portfolio.pk])
+    form = client.get(address).context["form"]
+    body = {name: form[name].value() for name in form.fields}
+    body = {name: value for name, value in body.items() if value is not None}
+    client.post(address, {**body, "peak_equity": "1200"})
+    portfolio.refresh_from_db()
+    assert portfolio.floor_peak_value == Decimal("1.2")
+
+
+def test_a_goal_with_conditions_is_made_on_the_site(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    address = reverse("dashboard:new-goal", args=[portfolio.pk])
+    body = {
+        "goal_type": "portfolio_value",
+        "target_value": "2000",
+        "target_date": f"{FAR:%F}",
+        "policy": "ladder",
+        "min_trading_days": "3",
+        "best_day_max_pct": "40",
+    }
+    client.post(address, body)
+    goal = FinancialGoal.objects.get()
+    assert (goal.min_trading_days, goal.best_day_max_pct) == (3, 40)

@@ -164,6 +164,28 @@ def test_without_live_equity_a_percentage_is_refused(trader: Trader) -> None:
     assert (blocked["verdict"], blocked["risk_pct"]) == ("block", "0.000000")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"risk_pct": "1", "cost_pct": "0.5", "side": "LONG", **STOP},
+        {"base_pct": "5"},
+        {"base_size": "100", "price": "50000", "max_size": "90"},
+    ],
+    ids=str,
+)
+def test_the_list_of_decisions_says_what_was_asked_and_answered(
+    trader: Trader, body: dict[str, str]
+) -> None:
+    answer = ask(trader, SIZING, **body)
+    [row] = trader.get("/api/goals/{goal_id}/adjustments/")["results"]
+    assert row["request"].keys() == body.keys()
+    for name, sent in body.items():
+        shown = row["request"][name]
+        assert shown == sent if name == "side" else Decimal(shown) == Decimal(sent)
+    for name in ("quantity", "risk_amount", "risk_pct"):
+        assert row[name] == answer.get(name)
+
+
 TINY = "0.000000000001"
 HUGE = "1000000000000000"
 

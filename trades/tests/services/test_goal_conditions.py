@@ -112,8 +112,8 @@ def test_a_close_says_which_condition_of_a_goal_is_open() -> None:
     assert moved["target_in_force"] == "80.00000000"
     days, best = moved["conditions"]
     assert (days["required"], days["current"], days["met"]) == (
-        "2.000000",
-        "1.000000",
+        "2",
+        "1",
         False,
     )
     assert (best["current"], best["met"]) == ("100.000000", False)
