@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from goals.admin.filters import HEALTH_CONDITIONS, IS_OPEN, pace_gap_at
+from goals.admin.filters import HAS_HEALTH, HEALTH_CONDITIONS, pace_gap_at
 from goals.enums import GoalStatus, GoalType, Health
 from goals.models import FinancialGoal, Portfolio
 from goals.services.goal_state import is_open, with_status
@@ -107,7 +107,7 @@ def test_lists_filter_by_the_very_state_they_show(now: datetime) -> None:
         assert goal.open_now is not goal.is_over(now), goal.__dict__
     assert set(goals.filter(is_open(now))) == {g for g in goals if not g.is_over(now)}
     for health in Health:
-        found = set(gaps.filter(HEALTH_CONDITIONS[health], IS_OPEN))
+        found = set(gaps.filter(HEALTH_CONDITIONS[health], HAS_HEALTH))
         shown = {goal for goal in goals if goal.pace_at(now).health is health}
         assert found == shown, health
 
