@@ -413,6 +413,20 @@ class ResumeForm(ServiceForm[TradingHalt]):
         help_text="Only after a halt at the hard floor: the equity at which entries "
         "stop again. Empty: the floor is measured from the present equity.",
     )
+    start_equity = forms.DecimalField(
+        required=False,
+        label="Start of the floor",
+        max_digits=MONEY[0],
+        decimal_places=MONEY[1],
+        help_text="Only after a halt at the hard floor; in money.",
+    )
+    peak_equity = forms.DecimalField(
+        required=False,
+        label="Peak of the floor",
+        max_digits=MONEY[0],
+        decimal_places=MONEY[1],
+        help_text="The same: the highest equity that counts.",
+    )
     field_names: ClassVar[dict[str, str]] = {"floor_reference": "floor_equity"}
 
     class Meta:
@@ -424,15 +438,16 @@ class ResumeForm(ServiceForm[TradingHalt]):
         self.initial.pop("reason", None)  # that of the halt
 
     def call_service(self) -> TradingHalt:
-        portfolio, floor = self.instance.portfolio, self.cleaned_data["floor_equity"]
-        given = GivenReference(floor_equity=floor)
+        portfolio = self.instance.portfolio
+        given = {name: self.cleaned_data.get(name) for name in REFERENCE}
+        is_given = any(value is not None for value in given.values())
         resume_trading(
             user=portfolio.user,
             portfolio_id=portfolio.pk,
             reason=self.cleaned_data["reason"],
             now=self.now,
             by=self.by,
-            floor_reference=PRESENT if floor is None else given,
+            floor_reference=GivenReference(**given) if is_given else PRESENT,
         )
         self.instance.refresh_from_db()
         return self.instance

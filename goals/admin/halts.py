@@ -55,7 +55,11 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
     """Who may change a portfolio may halt and resume it."""
 
     adding = Deed("Halt trading", HaltForm, ("portfolio", "reason"))
-    ending = Deed("Resume trading", ResumeForm, ("reason", "floor_equity"))
+    ending = Deed(
+        "Resume trading",
+        ResumeForm,
+        ("reason", "floor_equity", "start_equity", "peak_equity"),
+    )
     autocomplete_fields = ("portfolio",)
     list_display = (
         "time",

@@ -181,6 +181,17 @@ def test_the_form_to_resume_takes_the_floor_from_now_on(operator: Client):
     assert portfolio.floor_peak_value == Decimal("0.75")  # 600 is 20 % below 750
 
 
+def test_the_form_to_resume_takes_start_and_peak_too(operator: Client):
+    portfolio = PortfolioFactory(now=START)
+    book_profit(portfolio, Decimal(-300))
+    halt = TradingHalt.objects.get()
+    page = reverse("admin:goals_tradinghalt_change", args=[halt.pk])
+    operator.post(page, {"start_equity": "720", "peak_equity": "750"})
+    portfolio.refresh_from_db()
+    values = (portfolio.floor_start_value, portfolio.floor_peak_value)
+    assert values == (Decimal("0.72"), Decimal("0.75"))
+
+
 def test_a_withdrawn_halt_says_so_and_cannot_be_resumed(operator: Client):
     book_profit(PortfolioFactory(now=START), Decimal(-300))
     halt = TradingHalt.objects.get()
