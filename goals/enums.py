@@ -179,8 +179,11 @@ class MarkRole(StrEnum):
     """What a mark that was kept said of the limits."""
 
     DAY_START = "day_start"
+    PENDING = "pending"  # above the peak, until a second mark confirms it
     HIGH = "high"
     BREACH = "breach"
+    CLOSE = "close"  # a close below a floor, judged with what was open
+    STOOD = "stood"  # halted at once: it had stood for long when it was looked at
 
 
 class LimitCause(StrEnum):

@@ -247,7 +247,7 @@ class Section:
     key: str  # the query parameter of its page number
     title: str
     model: type[Model]
-    rows: Callable[[Any], QuerySet[Any]]
+    rows: Callable[[Any], QuerySet[Any] | list[Any]]
     columns: Sequence[tuple[str, Callable[[Any], Any]]]
 
 

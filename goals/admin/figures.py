@@ -130,6 +130,8 @@ def chance(goal: FinancialGoal, now: datetime, *, idle: bool = False) -> SafeStr
     """
     if goal.status_at(now) is GoalStatus.ACHIEVED:
         return SafeString("reached")
+    if goal.has_failed(now):
+        return SafeString('<span class="none">failed</span>')
     if idle and goal.period_ends_at is not None and not goal.is_over(now):
         return SafeString('<span class="figure">0 %</span> without another trade')
     if goal.probability is None or goal.is_over(now):
@@ -146,7 +148,13 @@ def chance_band(goal: FinancialGoal, now: datetime) -> SafeString:
     """The band and the trades behind the probability; empty where there is none."""
     low, high = goal.probability_low, goal.probability_high
     is_shown = goal.probability is not None and goal.achieved_at is None
-    if goal.is_over(now) or not is_shown or low is None or high is None:
+    if (
+        goal.has_failed(now)
+        or goal.is_over(now)
+        or not is_shown
+        or low is None
+        or high is None
+    ):
         return SafeString("")
     if goal.projected_trades is None:
         return format_html("{} to {}", share(low), share(high))
@@ -169,6 +177,22 @@ def _why_no_chance(goal: FinancialGoal, now: datetime) -> str:
     if trades is not None and trades < FEWEST_TRADES:
         return f"{trades} of {FEWEST_TRADES} trades"
     return "none"
+
+
+def failure(goal: FinancialGoal, now: datetime) -> SafeString:
+    """When a goal failed, and by which limit; empty where it has not.
+
+    The goal is read by `goals.services.failing.with_failure`.
+    """
+    if not goal.has_failed(now):
+        return SafeString("")
+    why = goal.failure or ""  # type: ignore[attr-defined]  # an annotation
+    return format_html("{}<br> <small>{}</small>", instant(goal.failed_at), why)
+
+
+def losing_trades(count: Decimal | None) -> SafeString:
+    """How many mean losing trades reach a floor; nothing without a losing trade."""
+    return NOTHING if count is None else figure(in_text.decimals(count), count)
 
 
 def r(multiple: Decimal) -> SafeString:

@@ -88,6 +88,7 @@ def pace_gap_at(now: datetime) -> Any:
 
 # A stored projection counts only for a goal that runs.
 IS_OPEN = Q(**{"open_now": True})  # annotated, as `status_now` is
+HAS_HEALTH = IS_OPEN & ~Q(**{"status_now": GoalStatus.FAILED})
 RUNS = (
     IS_OPEN
     & Q(**{"status_now__in": (GoalStatus.ACTIVE, GoalStatus.PAUSED)})
@@ -122,7 +123,7 @@ class HealthFilter(admin.SimpleListFilter):
             return queryset
         condition = HEALTH_CONDITIONS[Health(str(self.value()))]
         gaps = queryset.alias(pace_gap=pace_gap_at(now_of(request)))
-        return gaps.filter(condition, IS_OPEN)  # what is over has no health
+        return gaps.filter(condition, HAS_HEALTH)
 
 
 class DeadlineFilter(admin.SimpleListFilter):

@@ -1,6 +1,7 @@
 """Forms whose rules are the services': what a service refuses becomes a form error."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -17,6 +18,7 @@ from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt
 from goals.models.portfolios import LIMIT_KINDS
 from goals.services.goals import create_goal, update_goal
 from goals.services.limit_changes import floor_in_money
+from goals.services.portfolio_settings import find_wrong_settings
 from goals.services.portfolios import (
     create_portfolio,
     record_cash_flow,
@@ -28,6 +30,8 @@ from mastertrade.values.exceptions import DomainError, InvalidInput, TradingHalt
 from mastertrade.values.money import MONEY, ZERO, format_plain
 
 Row = TypeVar("Row", bound=Model)
+# What the floor of a portfolio is measured from, in money.
+REFERENCE = ("start_equity", "peak_equity", "floor_equity")
 
 if TYPE_CHECKING:
     GenericForm = forms.ModelForm
@@ -73,6 +77,10 @@ class ServiceForm(GenericForm[Row]):
         """Create or change the object from `cleaned_data`."""
         raise NotImplementedError
 
+    def find_wrong(self) -> Iterable[InvalidInput]:
+        """All that is wrong with `cleaned_data` together, besides its single fields."""
+        return ()
+
     @property
     def is_new(self) -> bool:
         return self.instance.pk is None
@@ -88,6 +96,8 @@ class ServiceForm(GenericForm[Row]):
 
     def _post_clean(self) -> None:
         """In place of the model's checks: the service makes them, and the database."""
+        for wrong in list(self.find_wrong()):
+            self._add_wrong(wrong)
         if self.errors:
             return
         try:
@@ -95,16 +105,18 @@ class ServiceForm(GenericForm[Row]):
                 self.instance = self.call_service()
         except InvalidInput as error:
             for wrong in (error, *error.also):
-                field = self.field_names.get(wrong.field, wrong.field)
-                if field in self.fields:
-                    self.add_error(field, self._in_words(wrong.detail))
-                else:
-                    words = f"{wrong.field}: {wrong.detail}"
-                    self.add_error(None, self._in_words(words))
+                self._add_wrong(wrong)
         except DomainError as error:
             self.add_error(None, self._in_words(error.on_page))
         except (IntegrityError, DataError) as error:
             self.add_error(None, f"The database refuses this: {_rule_of(error)}.")
+
+    def _add_wrong(self, wrong: InvalidInput) -> None:
+        field = self.field_names.get(wrong.field, wrong.field)
+        if field in self.fields:
+            self.add_error(field, self._in_words(wrong.detail))
+        else:
+            self.add_error(None, self._in_words(f"{wrong.field}: {wrong.detail}"))
 
     def _in_words(self, detail: str) -> str:
         """Columns by the names that their labels have."""
@@ -248,6 +260,11 @@ class PortfolioForm(ServiceForm[Portfolio]):
         label="Start of the floor",
         help_text="In money: for an account that began elsewhere.",
     )
+    peak_equity = forms.DecimalField(
+        required=False,
+        label="Peak of the floor",
+        help_text="In money: the highest equity that counts.",
+    )
     floor_equity = forms.DecimalField(
         required=False,
         label="Floor today",
@@ -263,11 +280,19 @@ class PortfolioForm(ServiceForm[Portfolio]):
             words = in_text.money(floor or ZERO, self.instance.currency)
             self.fields["floor_equity"].help_text += f" Now: {words}."
 
+    def find_wrong(self) -> Iterable[InvalidInput]:
+        cleaned = self.cleaned_data
+        fields = {name: cleaned[name] for name in cleaned if name not in REFERENCE}
+        user = fields.pop("user", None)
+        if not self.is_new:
+            user = self.instance.user
+        if user is None:
+            return ()
+        return find_wrong_settings(user, self.instance.pk, fields)
+
     def call_service(self) -> Portfolio:
         fields = dict(self.cleaned_data if self.is_new else self.changes)
-        given = {
-            name: fields.pop(name, None) for name in ("start_equity", "floor_equity")
-        }
+        given = {name: fields.pop(name, None) for name in REFERENCE}
         call: dict[str, Any] = {"now": self.now, "changed_by": self.by}
         if any(value is not None for value in given.values()):
             call["floor_reference"] = GivenReference(**given)

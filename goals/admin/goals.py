@@ -25,6 +25,7 @@ from goals.admin.tools import deposit_address, lack_of
 from goals.decisions.progress import Pace
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal
+from goals.services.failing import with_failure
 from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import with_status
 from goals.services.goals import cancel_goal, update_goal
@@ -54,6 +55,7 @@ RULES = (
     ("priority", "recurring"),
 )
 CONDITIONS = (("min_trading_days", "best_day_max_pct"),)
+SETTLED = tuple(name for line in (*SHOWN, *CONDITIONS) for name in line)
 SHOWN_RULES = (
     ("policy", "after_achieved"),
     ("factor_bounds",),
@@ -66,6 +68,11 @@ MOST_REFUSALS = 10
 def clock_of(goal: FinancialGoal) -> datetime:
     """The request's clock, which the admin's queryset hands to every row."""
     return cast(datetime, goal.as_of)  # type: ignore[attr-defined]  # an annotation
+
+
+def is_settled(goal: FinancialGoal) -> bool:
+    """Achieved or failed: what it asks for can no longer be changed."""
+    return goal.achieved_at is not None or goal.status == GoalStatus.FAILED
 
 
 def _fieldsets(what: Any, rules: Any) -> Any:
@@ -120,7 +127,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
     def get_queryset(self, request: HttpRequest) -> Goals:
         clock = Value(now_of(request), DateTimeField())
         goals = super().get_queryset(request).annotate(as_of=clock)
-        return with_status(goals, now_of(request))
+        return with_failure(with_status(goals, now_of(request)))
 
     def get_fieldsets(
         self, request: HttpRequest, obj: FinancialGoal | None = None
@@ -128,7 +135,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         if obj is None:
             return _fieldsets(ADDED, RULES)
         if self.has_change_permission(request, obj):
-            return _fieldsets(CHANGED, RULES)
+            return _fieldsets(SHOWN if is_settled(obj) else CHANGED, RULES)
         return _fieldsets(SHOWN, SHOWN_RULES)
 
     def get_readonly_fields(
@@ -137,7 +144,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         if obj is None:
             return ()
         if self.has_change_permission(request, obj):
-            return FIXED
+            return SETTLED if is_settled(obj) else FIXED
         return tuple(
             name for line in (*SHOWN, *CONDITIONS, *SHOWN_RULES) for name in line
         )
@@ -169,6 +176,7 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
         chance = figures.chance(goal, now)
         value = figures.in_measure(goal.current_value, goal)
         required = figures.in_measure(pace.required_per_day, goal)
+        failure = figures.failure(goal, now)
         return (
             Figure(
                 "Progress",
@@ -180,8 +188,14 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
             Figure("Health", figures.badge(pace.health), pace.reason),
             Figure("Pace gap", self.pace_gap(goal), "percentage points"),
             Figure("Expected by now", figures.percent(pace.expected_progress_pct)),
-            Figure("Probability", chance, self._projected(goal)),
-            Figure("Required per day", required),
+            *(
+                [Figure("Failed", failure)]
+                if failure
+                else [
+                    Figure("Probability", chance, self._projected(goal)),
+                    Figure("Required per day", required),
+                ]
+            ),
             Figure("Deadline", self.deadline(goal)),
             *(
                 Figure("Condition", words, badge)

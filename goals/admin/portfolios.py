@@ -40,7 +40,7 @@ DRAWDOWN = (
     ("drawdown_mode", "end_of_day_of"),
     ("drawdown_of", "drawdown_locks_at"),
     ("floor_in", "on_breach"),
-    ("start_equity", "floor_equity"),
+    ("start_equity", "peak_equity", "floor_equity"),
 )
 DAILY = (
     ("daily_loss_limit_pct", "daily_on_breach"),
@@ -355,14 +355,17 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
 
 def _halted(portfolio: Portfolio, now: datetime) -> SafeString:
     """Why nothing is traded, and where to resume; empty while it is."""
-    halts = portfolio.halts.in_force(now).order_by("halt_id")
+    halts = list(portfolio.halts.in_force(now).order_by("halt_id"))
     words = format_html_join("", "{}<br>", ((halt.words,) for halt in halts))
     if not words:
         return format_html("{}", waiting_words(portfolio))
+    how = "Resume it with"
+    if all(halt.halted_until is not None for halt in halts):
+        how = "Entries go on by themselves then. To resume them before, use"
     return format_html(
-        "{}Resume it with “Resume trading” on this page, or with "
-        "POST /api/portfolios/{}/resume/.",
+        "{}{} “Resume trading” on this page, or POST /api/portfolios/{}/resume/.",
         words,
+        how,
         portfolio.pk,
     )
 

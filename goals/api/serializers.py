@@ -9,6 +9,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from goals.decisions.conditions import Condition
 from goals.decisions.floor_reference import GivenReference
 from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
 from goals.enums import (
@@ -388,14 +389,22 @@ class ConditionSerializer(serializers.Serializer[Any]):
     current = DecimalColumnField(PERCENT, allow_null=True)
     met = serializers.BooleanField()
 
+    def to_representation(self, instance: Condition) -> dict[str, Any]:
+        shown = super().to_representation(instance)
+        if instance.name is ConditionName.MIN_TRADING_DAYS:  # a count, not a percentage
+            counts = {"required": instance.required, "current": instance.current}
+            shown |= {name: f"{count:f}" for name, count in counts.items()}
+        return shown
+
 
 class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
     """A goal as of the time of the request.
 
     `status` is by that clock, also where the daily run is late; `band` and
-    `health` are null once the goal is over. A goal is achieved when its progress is 100
-    and its `conditions` hold; where it bounds its best day, `target_in_force` is the
-    value at which that day would be small enough, if that is above `target_value`.
+    `health` are null once the goal is over, `health` also where it failed. A goal
+    is achieved when its progress is 100 and its `conditions` hold; where it bounds its
+    best day, `target_in_force` is the value at which that day would be small enough, if
+    that is above `target_value`.
     """
 
     user_id = serializers.CharField(read_only=True)
@@ -610,10 +619,21 @@ class GoalProgressSerializer(serializers.ModelSerializer[GoalProgressHistory]):
 
 
 class GoalAdjustmentSerializer(serializers.ModelSerializer[GoalAdjustmentLog]):
+    """A decision: `request` is what was sent about the size, in strings.
+
+    `quantity` is null without a price, `risk_amount` and `risk_pct` without a stop.
+    """
+
     goal_id = serializers.IntegerField(read_only=True)
     portfolio_id = serializers.IntegerField(read_only=True)
     guards = serializers.JSONField(source="answer.guards", read_only=True)
     warnings = serializers.JSONField(read_only=True)
+    request = serializers.DictField(
+        child=serializers.CharField(), source="asked", read_only=True
+    )
+    quantity = serializers.SerializerMethodField()
+    risk_amount = serializers.SerializerMethodField()
+    risk_pct = serializers.SerializerMethodField()
 
     class Meta:
         model = GoalAdjustmentLog
@@ -622,8 +642,12 @@ class GoalAdjustmentSerializer(serializers.ModelSerializer[GoalAdjustmentLog]):
             "goal_id",
             "portfolio_id",
             "as_of",
+            "request",
             "base_size",
             "adjusted_size",
+            "quantity",
+            "risk_amount",
+            "risk_pct",
             "adjustment_factor",
             "verdict",
             "reason",
@@ -641,3 +665,17 @@ class GoalAdjustmentSerializer(serializers.ModelSerializer[GoalAdjustmentLog]):
             "created_at",
         )
         read_only_fields = fields
+
+    def get_quantity(self, row: GoalAdjustmentLog) -> str | None:
+        return _answered(row, "quantity")
+
+    def get_risk_amount(self, row: GoalAdjustmentLog) -> str | None:
+        return _answered(row, "risk_amount")
+
+    def get_risk_pct(self, row: GoalAdjustmentLog) -> str | None:
+        return _answered(row, "risk_pct")
+
+
+def _answered(row: GoalAdjustmentLog, name: str) -> str | None:
+    found: str | None = row.answer.get(name)
+    return found

@@ -133,12 +133,15 @@ def _ask_policy(goal: GoalState) -> tuple[str, Decimal, str]:
         frozen = f"its factor is frozen at {format_plain(FROZEN_FACTOR)}"
         return "unreachable", FROZEN_FACTOR, f"{words}: {why_not}): {frozen}"
     version, factor, gives = _ask_own_policy(goal, goal.policy)
-    words = (
-        f"goal {goal.goal_id} is {goal.band.replace('_', ' ')} at {progress} "
-        f"({describe_band(goal.band)})"
-    )
     if goal.still_open:
-        words += f", not achieved yet ({'; '.join(goal.still_open)})"
+        lacks = " and ".join(goal.still_open)
+        words = f"goal {goal.goal_id} is at its target ({progress}), not achieved yet"
+        return version, factor, f"{words}: {lacks}; {gives}"
+    band = goal.band
+    words = (
+        f"goal {goal.goal_id} is {band.replace('_', ' ')} at {progress} "
+        f"({describe_band(band)})"
+    )
     return version, factor, f"{words}: {gives}"
 
 

@@ -1,7 +1,7 @@
 """Limits that were reached: what halts entries, since when and until when. Pure."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from goals.decisions.guards.base import RiskState
@@ -51,14 +51,35 @@ def find_breaches(
         yield Breach(rule.cause, at, rule.until, rule.reason)
 
 
+def split_by_marks(
+    breaches: Iterable[Breach], risk_state: RiskState
+) -> tuple[list[Breach], list[Breach]]:
+    """Those that halt at once, and those that rest on marks: they are confirmed."""
+    found = list(breaches)
+    by_marks = [one for one in found if rests_on_marks(one.cause, risk_state)]
+    return [one for one in found if one not in by_marks], by_marks
+
+
+def confirm_by_second(
+    first: Iterable[Breach], second: Iterable[Breach], at: datetime
+) -> list[Breach]:
+    """What both marks show; `at` is the second one's time."""
+    causes = {breach.cause for breach in first}
+    return [replace(one, at=at) for one in second if one.cause in causes]
+
+
 def rests_on_marks(cause: HaltCause, risk_state: RiskState) -> bool:
-    """Whether the limit was reached by open positions at their marks, not by closes."""
+    """Whether the limit was reached by open positions at their marks, not by closes.
+
+    What is tested by the live value alone may have been held above by an open profit.
+    """
     floors = risk_state.floors
     if floors is None or not floors.is_live:
         return False
+    holds = floors.live > floors.closed
     match cause:
         case HaltCause.HARD_DRAWDOWN:
-            return floors.closed > floors.hard
-        case HaltCause.DAILY_LOSS:
-            return floors.daily is not None and floors.closed > floors.daily
+            return floors.closed > floors.hard or (floors.by_live and holds)
+        case HaltCause.DAILY_LOSS if floors.daily is not None:
+            return floors.closed > floors.daily or holds
     return False

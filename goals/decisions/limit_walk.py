@@ -3,12 +3,12 @@
 Trading day by trading day, in the order of time. Of most days the highest and the
 lowest value say all; where a limit may be reached, or changes within the day, the day's
 entries are walked. Of one instant, entries come first, then marks, resumes, changes of
-the limits, and what halts were written by.
+the limits, and marks that halted at once; what a close was judged with comes first.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Protocol, TypeAlias
 
@@ -17,13 +17,14 @@ from goals.decisions.breaches import (
     LONGEST_WAIT,
     SECOND_MARK_AFTER,
     Breach,
+    confirm_by_second,
     find_breaches,
+    split_by_marks,
 )
 from goals.decisions.guards.base import RiskState
 from goals.decisions.limits import (
     RAISED_BY_CLOSES,
     DayFigures,
-    FloorFigures,
     FloorReference,
     Limits,
     closed_value,
@@ -34,8 +35,7 @@ from goals.decisions.limits import (
     measure_daily_loss_pct,
     measure_fall_pct,
     measure_floor,
-    measure_soft_floor,
-    money_per_value,
+    measure_floors,
     paid_in_at,
     raise_by,
     raise_peak,
@@ -56,14 +56,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """Open positions at their marks: a stored mark; without a role, a halt's figures.
-
-    `by_trade`: what each trade had made, by its key.
-    """
+    """Open positions at their marks. `by_trade`: what each had made, by its key."""
 
     at: datetime
     open_pnl: Decimal
-    role: MarkRole | None = None
+    role: MarkRole
     by_trade: Mapping[int, Decimal] = field(default_factory=dict)
 
 
@@ -129,6 +126,7 @@ class TradingDay:
     has_flows: bool = False
 
 
+MICROSECOND = timedelta(microseconds=1)
 ORDER = {Entry: 0, Marked: 1, Resumed: 2, Changed: 3}
 
 
@@ -138,8 +136,10 @@ def in_order(events: Iterable[Event]) -> list[Event]:
 
 
 def _place(event: Event) -> tuple[datetime, int]:
-    if isinstance(event, Marked) and event.role is None:
+    if isinstance(event, Marked) and event.role is MarkRole.STOOD:
         return event.at, len(ORDER)
+    if isinstance(event, Marked) and event.role is MarkRole.CLOSE:
+        return event.at, -1
     return event.at, ORDER[type(event)]
 
 
@@ -191,14 +191,21 @@ class LimitWalk:
         """The day that ended raises the peak; this one is measured from here."""
         limits = self.limits
         self._stand_alone(one.began_at)
-        self.newest_mark = self.open_at_start(one.day)
+        # A day's floor that is not confirmed before the day ends halts nothing.
+        self.suspected = tuple(
+            breach
+            for breach in self.suspected
+            if breach.cause is not HaltCause.DAILY_LOSS
+        )
+        self.newest_mark = self.open_at_start(one.day) or self.newest_mark
         closed = closed_value(limits.floor_in, self.account)
-        live = self._live(self._open_pnl(one.began_at))
+        live = self._live(self._open_pnl(one.began_at - MICROSECOND))
         set_at = self.reference.set_at
         is_older = set_at is None or set_at < one.began_at
         if limits.drawdown_mode is DrawdownMode.END_OF_DAY and is_older:
             by_live = limits.end_of_day_of is ValuedBy.LIVE
-            open_pnl = self._open_pnl(one.began_at) if by_live else None
+            before = one.began_at - MICROSECOND
+            open_pnl = self._open_pnl(before) if by_live else None
             self.reference = raise_by(limits, self.reference, self.account, open_pnl)
         self.day = DayFigures(one.began_at, one.ends_at, live, closed, closed)
         self.day_from = self.account
@@ -228,7 +235,7 @@ class LimitWalk:
         assert self.day is not None
         limits, reference, in_units = self.limits, self.reference, self._in_units
         raises = limits.drawdown_mode in RAISED_BY_CLOSES
-        is_first = not in_units and reference.start == 0
+        is_first = reference.peak == 0
         new_run = any(row.account.run != self.account.run for row in one.rows)
         # A flow shows the unit value of the close before it, which may count no more.
         uncounted = raises and self._earned(reference.paid_in) > reference.peak
@@ -323,42 +330,36 @@ class LimitWalk:
             is_close=entry.is_close,
         )
         closed = closed_value(self.limits.floor_in, entry.account)
-        is_new_run = entry.account.run != before.run
-        if is_new_run or (self.day.anchor_closed == 0 and not entry.is_close):
-            value = self.reference.start if is_new_run else closed
-            self._measure_day_from(value)
+        is_first = self.day.anchor_closed <= 0 < closed and not self._in_units
+        if entry.account.run != before.run or is_first:
+            self._measure_day_from(closed)
         elif entry.is_close or self._in_units:
             high = max(self.day.high_closed, self._earned(self.day_paid_in))
             self.day = replace(self.day, high_closed=high)
         self._follow_flows()
-        self._test(entry.at, closed, self._live(self._open_pnl(entry.at)))
+        self._test(entry.at)
 
     def _mark(self, mark: Marked) -> None:
-        live = self._live(self._open_pnl(mark.at, mark))
-        closed = closed_value(self.limits.floor_in, self.account)
-        if mark.role is MarkRole.HIGH:
-            if self.limits.drawdown_mode is DrawdownMode.TRAILING:
-                open_pnl = self._open_pnl(mark.at, mark)
+        self.newest_mark = mark
+        match mark.role:
+            case MarkRole.HIGH if self.limits.drawdown_mode is DrawdownMode.TRAILING:
                 self.reference = raise_by(
-                    self.limits, self.reference, self.account, open_pnl
+                    self.limits, self.reference, self.account, self._open_pnl(mark.at)
                 )
-        elif mark.role is None:
-            self._test(mark.at, min(closed, live), live)
-        elif mark.role is MarkRole.BREACH:
-            self.newest_mark = mark
-            self._suspect(mark, self._reached(mark.at, min(closed, live), live))
+            case MarkRole.BREACH:
+                self._suspect(
+                    mark, [one for part in self._reached(mark.at) for one in part]
+                )
+            case MarkRole.STOOD:
+                for part in self._reached(mark.at):
+                    self._add(part)
 
     def _suspect(self, mark: Marked, reached: Sequence[Breach]) -> None:
         first = self.first_mark
         if first is None:
             self.first_mark, self.suspected = mark, tuple(reached)
         elif mark.at - first.at >= SECOND_MARK_AFTER:
-            causes = {breach.cause for breach in reached}
-            self._add(
-                replace(one, at=mark.at)
-                for one in self.suspected
-                if one.cause in causes
-            )
+            self._add(confirm_by_second(self.suspected, reached, mark.at))
             self.first_mark, self.suspected = None, ()
 
     def _stand_alone(self, at: datetime | None) -> None:
@@ -379,6 +380,7 @@ class LimitWalk:
             self.anchors |= dict.fromkeys(resumed.keys, worth)
         value = value_of_units(self.limits.floor_in, self.account, worth)
         self._measure_day_from(value)
+        self.day = replace(self.day, resumed_at=resumed.at)
 
     def _measure_day_from(self, value: Decimal) -> None:
         assert self.day is not None
@@ -391,25 +393,11 @@ class LimitWalk:
             flowed=ZERO,
         )
 
-    def _value_day_again(self) -> None:
-        assert self.day is not None
-        assert self.day_from is not None
-        floor_in, open_pnl = self.limits.floor_in, self._open_pnl(self.day.began_at)
-        closed = closed_value(floor_in, self.day_from)
-        self.day = replace(
-            self.day,
-            anchor_live=live_value(floor_in, self.day_from, open_pnl),
-            anchor_closed=closed,
-            high_closed=max(closed, self._earned(self.day_paid_in)),
-        )
-        self._follow_flows()
-
     def _change(self, change: Changed) -> None:
         limits, reference = change.limits, change.reference
-        other_values = limits.floor_in is not self.limits.floor_in
+        if limits.floor_in is not self.limits.floor_in:
+            self._convert_day(limits.floor_in)
         self.limits = limits
-        if other_values:
-            self._value_day_again()
         if reference is not None:
             if change.open_pnl is not None:
                 closed = closed_value(limits.floor_in, self.account)
@@ -424,71 +412,93 @@ class LimitWalk:
             )
             self.reference = raise_peak(limits, reference, reference.peak)
             self.references[change.key] = self.reference
-        closed = closed_value(limits.floor_in, self.account)
-        self._test(change.at, closed, self._live(self._open_pnl(change.at)))
+        self._test(change.at)
 
-    def _test(self, at: datetime, lowest: Decimal, live: Decimal) -> None:
-        self._add(self._reached(at, lowest, live))
+    def _convert_day(self, floor_in: FloorIn) -> None:
+        """Measure the day's values by `floor_in`: what it lost so far counts on."""
+        account, day = self.account, self.day
+        assert day is not None
+
+        def convert(value: Decimal) -> Decimal:
+            value += day.flowed
+            if floor_in is FloorIn.MONEY:
+                return value_of_units(floor_in, account, value)
+            if account.units == 0:
+                return account.unit_value
+            return round_to(value / account.units, UNIT_VALUE)
+
+        self.day = replace(
+            day,
+            anchor_live=convert(day.anchor_live),
+            anchor_closed=convert(day.anchor_closed),
+            high_closed=convert(day.high_closed),
+            flowed=ZERO,
+        )
+        self.day_from = account
+
+    def _test(self, at: datetime) -> None:
+        """By closes; a mark that already waits for a second one may show more now."""
+        at_once, by_marks = self._reached(at)
+        self._add(at_once)
+        if self.first_mark is not None:
+            self.suspected = tuple(by_marks)
 
     def _add(self, reached: Iterable[Breach]) -> None:
         for breach in reached:
+            if breach.until is not None and breach.until <= breach.at:
+                continue  # its day was over first
             self.breaches.append(breach)
             if breach.cause is HaltCause.HARD_DRAWDOWN:
                 self.is_halted = True
             else:
                 self.is_day_halted, self.waits = True, breach.until is None
 
-    def _reached(self, at: datetime, lowest: Decimal, live: Decimal) -> list[Breach]:
-        """The floors that these values are at or below, but for those that halt now."""
+    def _reached(self, at: datetime) -> tuple[list[Breach], list[Breach]]:
+        """The floors that are reached now, but for those that halt already.
+
+        Those by closes, and those by the newest mark.
+        """
         limits, day = self.limits, self.day
         assert day is not None
         is_over = self.account.is_ruined and limits.on_breach is not OnBreach.FAIL
         if not self._finds(at) or is_over:
-            return []
-        hard = measure_floor(limits, self.reference)
-        daily = measure_daily_floor(limits, day, self.reference.start)
-        is_hard = not self.is_halted and lowest <= hard
-        is_daily = daily is not None and not self.is_day_halted and live <= daily
-        if not is_hard and not is_daily:
-            return []
-        found: list[Breach] = []
-        if is_hard:
-            state = self._state(lowest, lowest, hard, daily)
-            found += find_breaches(limits, state, at, day.ends_at)
-        if is_daily:
-            state = self._state(lowest, live, hard, daily)
-            found += find_breaches(limits, state, at, day.ends_at)
-        wanted = {HaltCause.HARD_DRAWDOWN: is_hard, HaltCause.DAILY_LOSS: is_daily}
-        first = {breach.cause: breach for breach in reversed(found)}
-        return [one for cause, one in first.items() if wanted.get(cause)]
+            return [], []
+        halted = set()
+        if self.is_halted:
+            halted.add(HaltCause.HARD_DRAWDOWN)
+        if self.is_day_halted:
+            halted.add(HaltCause.DAILY_LOSS)
+        state = self._state(self._open_pnl(at), day)
+        found = find_breaches(limits, state, at, day.ends_at)
+        return split_by_marks((one for one in found if one.cause not in halted), state)
 
-    def _state(
-        self, closed: Decimal, live: Decimal, hard: Decimal, daily: Decimal | None
-    ) -> RiskState:
-        limits, start = self.limits, self.reference.start
-        assert self.day is not None
-        floors = FloorFigures(
+    def _state(self, open_pnl: Decimal, day: DayFigures) -> RiskState:
+        limits, reference = self.limits, self.reference
+        closed = closed_value(limits.floor_in, self.account)
+        live = self._live(open_pnl) if self.newest_mark else closed
+        daily = measure_daily_floor(limits, day, reference.start)
+        floors = measure_floors(
+            limits,
+            reference,
+            self.account,
             closed=closed,
             live=live,
-            hard=hard,
-            soft=measure_soft_floor(limits, self.reference),
             daily=daily,
-            money_per_value=money_per_value(limits.floor_in, self.account),
-            is_live=live != closed,
+            is_live=self.newest_mark is not None,
             currency=self.currency,
         )
         loss_pct = None
         if daily is not None:
-            loss_pct = measure_daily_loss_pct(limits, self.day, start, live)
+            loss_pct = measure_daily_loss_pct(limits, day, reference.start, live)
         return RiskState(
-            drawdown_pct=measure_fall_pct(limits, self.reference, floors.lowest),
+            drawdown_pct=measure_fall_pct(limits, reference, floors.lowest),
             soft_drawdown_pct=limits.soft_drawdown_pct,
             hard_drawdown_pct=limits.hard_drawdown_pct,
             record=None,
             daily_loss_pct=loss_pct,
             daily_loss_limit_pct=limits.daily_loss_limit_pct,
             floors=floors,
-            day=self.day,
+            day=day,
         )
 
 

@@ -28,6 +28,7 @@ from goals.enums import (
     ValuedBy,
 )
 from mastertrade.values.money import (
+    EXACT,
     HUNDRED,
     MONEY,
     ONE,
@@ -75,9 +76,22 @@ class Limits:
             or self.pause_after_losses is not None
         )
 
+    @property
+    def are_guarded(self) -> bool:
+        """Whether a guard of a decision looks at them, besides at the floors."""
+        return self.has_day_rules or self.headroom_share_pct is not None
+
 
 # A change of one of these is a new reference; the percentages alone leave it.
 SETS_REFERENCE = ("drawdown_mode", "drawdown_of", "drawdown_locks_at", "floor_in")
+
+
+def is_by_live(limits: Limits) -> bool:
+    """Whether the drawdown floors are tested by the live value alone.
+
+    A peak of live values is not compared with a closed one.
+    """
+    return limits.drawdown_mode is DrawdownMode.TRAILING
 
 
 def needs_day_start(limits: Limits) -> bool:
@@ -189,11 +203,21 @@ def measure_floor(limits: Limits, reference: FloorReference) -> Decimal:
     return floor if lock is None else min(floor, lock)
 
 
-@exactly
-def measure_soft_floor(limits: Limits, reference: FloorReference) -> Decimal:
-    """At or below it no factor is above 1. Never below the hard floor."""
-    soft = _below_peak(limits, reference, limits.soft_drawdown_pct)
-    return max(soft, measure_floor(limits, reference))
+def has_floor(reference: FloorReference, account: Account) -> bool:
+    """Whether there is a hard floor: none before the first money, none after ruin.
+
+    One that was resumed at 0 by marks alone is at its floor of 0.
+    """
+    is_funded = account.units > 0 and not account.is_ruined
+    return reference.peak > 0 or is_funded
+
+
+def reaches_floor(
+    limits: Limits, reference: FloorReference, account: Account, value: Decimal
+) -> bool:
+    """Whether there is a hard floor and the value is at or below it."""
+    is_at_or_below = value <= measure_floor(limits, reference)
+    return is_at_or_below and has_floor(reference, account)
 
 
 @exactly
@@ -222,14 +246,22 @@ def follow_entry(
 ) -> FloorReference:
     """The reference after a ledger entry; the accounts before and after it.
 
-    A new run of units has one of its own; in money the first deposit sets it. Closes
-    raise the peak, and where everything was withdrawn at the marks the deposit that
-    buys units again at what the last one was worth.
+    A new run of units has one of its own; where it is 0, the first entry that leaves
+    money sets it. Closes raise the peak, and where everything was withdrawn
+    at the marks the deposit that buys units again at what the last one was worth.
     """
     in_units = limits.floor_in is FloorIn.UNITS
-    is_first = not in_units and not is_close and reference.start == 0
+    value = closed_value(limits.floor_in, account)
+    is_first = reference.peak == 0 and not account.is_ruined and value > 0
     if account.run != before.run or is_first:
-        return first_reference(limits, account, at)
+        first = FloorReference(
+            at,
+            start=value,
+            peak=value,
+            run=account.run,
+            paid_in=paid_in_at(limits.floor_in, account),
+        )
+        return raise_peak(limits, first, value)
     is_raising = is_close or (in_units and account.unit_value != before.unit_value)
     if not is_raising or limits.drawdown_mode not in RAISED_BY_CLOSES:
         return reference
@@ -267,9 +299,10 @@ class DayFigures:
     """A trading day so far. Values by `floor_in`; trades and losses as counts.
 
     `anchor_*` are the live and the closed value when the day began, or at the last
-    resume of the day. `high_closed` is the highest closed value since then, without the
-    flows since then; in money `flowed` is their sum. A flow is no profit of the day.
-    `losses_in_a_row` are of trades that ended in the day, the newest of them at
+    resume of the day, at `resumed_at`. `high_closed` is the highest closed value since
+    then, without the flows since then; in money `flowed` is their sum: a flow is no
+    profit of the day. `losses_in_a_row` are of trades that ended in the day, the newest
+    of them at
     `last_loss_at`; a trade that broke even ends the row, parts count once. `at` is the
     time of the figures. Trades and losses count from a resume of the day on.
     """
@@ -284,6 +317,12 @@ class DayFigures:
     last_loss_at: datetime | None = None
     at: datetime | None = None
     flowed: Decimal = ZERO
+    resumed_at: datetime | None = None
+
+    @property
+    def since(self) -> datetime:
+        """What the day is measured from."""
+        return self.resumed_at or self.began_at
 
 
 @exactly
@@ -292,12 +331,15 @@ def measure_daily_floor(
 ) -> Decimal | None:
     """The live value at or below which the day is over; None without a limit.
 
-    `start` is the reference's.
+    `start` is the reference's. A day that began with nothing, or less, has no floor:
+    there is nothing to lose.
     """
     if limits.daily_loss_limit_pct is None:
         return None
     anchor = daily_anchor(limits, day)
     base = start if limits.daily_loss_of is DailyLossOf.START else anchor
+    if anchor <= 0 or base <= 0:
+        return None
     lost = base * limits.daily_loss_limit_pct / HUNDRED
     return round_to(anchor + day.flowed - lost, UNIT_VALUE)
 
@@ -347,8 +389,10 @@ class FloorFigures:
     """Where a portfolio is between its values and its floors. Values by `floor_in`.
 
     `money_per_value` makes money of a value: the units, or 1. `is_live`: open positions
-    were valued at their marks; else only closes were looked at. `daily` is None without
-    a daily limit. Money in the portfolio's `currency`, which only the reasons need.
+    were valued at their marks; else only closes were looked at. `by_live`: the drawdown
+    floors are tested by the live value alone. `daily` is None without a daily limit.
+    Money in the portfolio's `currency`, which only the reasons need. Without
+    `has_floor` there is no hard floor yet.
     """
 
     closed: Decimal
@@ -359,11 +403,17 @@ class FloorFigures:
     money_per_value: Decimal
     is_live: bool
     currency: str = ""
+    by_live: bool = False
+    has_floor: bool = True
+
+    @property
+    def is_at_hard(self) -> bool:
+        return self.has_floor and self.lowest <= self.hard
 
     @property
     def lowest(self) -> Decimal:
         """What the drawdown floors are tested by."""
-        return min(self.closed, self.live)
+        return self.live if self.by_live else min(self.closed, self.live)
 
     @exactly
     def headroom(self) -> Decimal:
@@ -373,7 +423,35 @@ class FloorFigures:
             room = min(room, self.live - self.daily)
         return max(self.money(room), ZERO)
 
-    @exactly
     def money(self, value: Decimal) -> Decimal:
         """What a value is in money, at the units of now."""
-        return round_to(value * self.money_per_value, MONEY)
+        return round_to(EXACT.multiply(value, self.money_per_value), MONEY)
+
+
+@exactly
+def measure_floors(
+    limits: Limits,
+    reference: FloorReference,
+    account: Account,
+    *,
+    closed: Decimal,
+    live: Decimal,
+    daily: Decimal | None,
+    is_live: bool,
+    currency: str,
+) -> FloorFigures:
+    """Where these values are between the floors; no soft one is below the hard one."""
+    hard = measure_floor(limits, reference)
+    soft = _below_peak(limits, reference, limits.soft_drawdown_pct)
+    return FloorFigures(
+        closed=closed,
+        live=live,
+        hard=hard,
+        soft=max(soft, hard),
+        daily=daily,
+        money_per_value=money_per_value(limits.floor_in, account),
+        is_live=is_live,
+        currency=currency,
+        by_live=is_by_live(limits),
+        has_floor=has_floor(reference, account),
+    )

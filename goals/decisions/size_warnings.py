@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from goals.decisions.guards.base import Exposure, RiskState
 from goals.decisions.guards.headroom import DAILY_FLOOR, HARD_FLOOR, measure_left
-from goals.decisions.limits import FloorFigures
+from goals.decisions.limits import FloorFigures, Limits
 from goals.decisions.trade_record import FEWEST_TRADES
 from mastertrade.values import in_text
 from mastertrade.values.money import exactly, format_plain
@@ -25,12 +25,14 @@ NO_RECORD = "no_record"
 NEAR_FLOOR = "near_floor"
 STALE_MARKS = "stale_marks"
 CHECKED_AT_CLOSES = "checked_at_closes"
+HEADROOM_BY_RECORD = "headroom_by_record"
 WARNING_CODES = (
     ABOVE_LIVE_EQUITY,
     NO_RECORD,
     NEAR_FLOOR,
     STALE_MARKS,
     CHECKED_AT_CLOSES,
+    HEADROOM_BY_RECORD,
 )
 
 
@@ -42,8 +44,14 @@ class SizeWarning:
     message: str
 
 
+@exactly
 def find_warnings(
-    size: Decimal, factor: Decimal, exposure: Exposure, risk_state: RiskState
+    size: Decimal,
+    factor: Decimal,
+    exposure: Exposure,
+    risk_state: RiskState,
+    *,
+    has_stop: bool,
 ) -> tuple[SizeWarning, ...]:
     """The warnings about a size (notional, after all guards) and its factor."""
     found = (
@@ -51,11 +59,11 @@ def find_warnings(
         _warn_of_no_record(factor, risk_state),
         _warn_of_near_floor(factor, exposure, risk_state),
         _warn_of_old_marks(exposure.oldest_mark_seconds, risk_state.floors),
+        None if has_stop else _warn_of_recorded_loss(size, risk_state.limits),
     )
     return tuple(warning for warning in found if warning is not None)
 
 
-@exactly
 def _warn_of_leverage(size: Decimal, exposure: Exposure) -> SizeWarning | None:
     live_equity = exposure.live_equity
     if size == 0 or size <= live_equity:
@@ -88,7 +96,6 @@ def _warn_of_no_record(factor: Decimal, risk_state: RiskState) -> SizeWarning | 
     )
 
 
-@exactly
 def _warn_of_near_floor(
     factor: Decimal, exposure: Exposure, risk_state: RiskState
 ) -> SizeWarning | None:
@@ -134,4 +141,15 @@ def _warn_of_old_marks(
         CHECKED_AT_CLOSES,
         f"An open position was last marked more than {minutes} minutes ago: until a "
         f"newer mark the {tested} {verb} checked at closes only. {newer}",
+    )
+
+
+def _warn_of_recorded_loss(size: Decimal, limits: Limits | None) -> SizeWarning | None:
+    if size == 0 or limits is None or limits.headroom_share_pct is None:
+        return None
+    return SizeWarning(
+        HEADROOM_BY_RECORD,
+        "headroom_share_pct is measured by the worst loss in the record at factor 1, "
+        "whatever the base size is: a larger base size is not held. Send price and "
+        "stop_price, and it is measured by what this trade loses.",
     )

@@ -9,6 +9,7 @@ from goals.decisions.guards.base import Exposure, GuardResult, SizingInputs
 from goals.decisions.size_request import SizeRequest
 from goals.decisions.size_warnings import SizeWarning, find_warnings
 from goals.enums import Verdict
+from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import (
     HUNDRED,
     MONEY,
@@ -16,10 +17,12 @@ from mastertrade.values.money import (
     PRICE,
     ZERO,
     exactly,
+    fits,
     format_plain,
     quantum,
     round_down,
     round_down_to_step,
+    upper_bound,
 )
 
 # A ratio of min_size.
@@ -54,12 +57,14 @@ def decide_size(inputs: SizingInputs) -> SizingDecision:
     """Scale the base size by the deciding goal's policy, inside every limit.
 
     Live, in a replay, and again from the log. The limits come last, so being behind a
-    goal can never raise one of them, and nothing is rounded up.
+    goal can never raise one of them, and nothing is rounded up. `InvalidInput` where
+    the price or the stop makes a figure that its column does not hold.
     """
     request = inputs.request
     arbitration = arbitrate(inputs.goals)
     own = arbitration.deciding_factor
-    guards, allowed = apply_guards(own.floored_factor, inputs)
+    base_size = inputs.base_size
+    guards, allowed = apply_guards(own.floored_factor, inputs, base_size)
     size, quantity = _round_size(request, allowed)
     too_small = _find_too_small(request, inputs.exposure, allowed, size, quantity)
     if too_small and (allowed > 0 or guards[-1].factor_before > 0):
@@ -73,14 +78,20 @@ def decide_size(inputs: SizingInputs) -> SizingDecision:
         risk_amount, risk_pct = _measure_risk(request, quantity, inputs.exposure)
     return SizingDecision(
         arbitration=arbitration,
-        base_size=inputs.base_size,
+        base_size=base_size,
         adjustment_factor=factor,
         adjusted_size=size,
         quantity=quantity,
         verdict=verdict,
         guards=guards,
         reason=_explain(arbitration, guards, verdict),
-        warnings=find_warnings(size, factor, inputs.exposure, inputs.risk_state),
+        warnings=find_warnings(
+            size,
+            factor,
+            inputs.exposure,
+            inputs.risk_state,
+            has_stop=request.stop_price is not None,
+        ),
         risk_amount=risk_amount,
         risk_pct=risk_pct,
     )
@@ -94,6 +105,8 @@ def _measure_risk(
         return ZERO, ZERO
     loss = request.measure_loss(quantity * (request.price or ZERO))
     pct = loss / exposure.live_equity * HUNDRED
+    _refuse_above("stop_price", "risk_amount", loss, MONEY)
+    _refuse_above("stop_price", "risk_pct", pct, PERCENT)
     return round_down(loss, MONEY), round_down(pct, PERCENT)
 
 
@@ -105,7 +118,20 @@ def _round_size(
         return round_down(notional, MONEY), None
     step = request.lot_step or quantum(PRICE)
     quantity = round_down_to_step(notional / request.price, step)
+    _refuse_above("price", "quantity", quantity, PRICE)
     return round_down(quantity * request.price, MONEY), quantity
+
+
+def _refuse_above(
+    field: str, name: str, value: Decimal, column: tuple[int, int]
+) -> None:
+    if not fits(value, column):
+        most = f"{upper_bound(column):f}"
+        raise InvalidInput(
+            field,
+            f"makes a {name} above {most}: out of range. Check it, or ask about a "
+            "smaller size.",
+        )
 
 
 def _find_too_small(

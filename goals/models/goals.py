@@ -382,6 +382,11 @@ class FinancialGoal(models.Model):
         """Whether a limit that fails was breached before it was achieved."""
         return stands_failed(self.failed_at, self.achieved_at)
 
+    def has_failed(self, at: datetime) -> bool:
+        """Whether it had failed by then, paused or not."""
+        failed_at = self.failed_at
+        return failed_at is not None and self.stands_failed and failed_at <= at
+
     def status_at(self, now: datetime) -> GoalStatus:
         """The status by the clock; the column follows with the roll-over."""
         begun = self.period_starts_at <= now
@@ -399,7 +404,10 @@ class FinancialGoal(models.Model):
         return None if self.is_over(now) else self.progress.band
 
     def pace_at(self, now: datetime) -> Pace:
-        """The pace now, or when it ended; with what was projected while it runs."""
+        """The pace now, or when it ended; with what was projected while it runs.
+
+        A failed goal requires nothing more and has no health.
+        """
         status = self.status_at(now)
         runs = status in {GoalStatus.ACTIVE, GoalStatus.PAUSED}
         is_shown = runs and self.achieved_at is None
@@ -410,5 +418,5 @@ class FinancialGoal(models.Model):
             at=min(now, self.ended_at or now),
             probability=self.probability if is_shown else None,
             unreachable=self.unreachable and is_shown,
-            over=self.is_over(now),
+            over=self.is_over(now) or status is GoalStatus.FAILED,
         )

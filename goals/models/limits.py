@@ -116,10 +116,11 @@ class LimitChange(models.Model):
 class LimitMark(models.Model):
     """What open trades had made at a mark that a limit was judged by.
 
-    Kept, so that a rebuild judges as it was judged: the value at a trading day's start,
-    a confirmed live high, the two marks of a breach. `by_trade` holds the open profit
-    of each trade by its key: a trade that turns out to have closed before counts no
-    more.
+    Stored, so that a rebuild judges as it was judged: the value at a trading day's
+    start, a confirmed live high, the two marks of a breach, what was open at a close
+    below a floor. `by_trade` holds the open profit of each trade at that instant by its
+    key, `open_pnl` their sum: a trade that is void, or turns out to have closed before,
+    counts no more.
     """
 
     limit_mark_id = models.BigAutoField(primary_key=True)
@@ -144,6 +145,11 @@ class LimitMark(models.Model):
                 fields=["portfolio", "at"],
                 condition=Q(role=MarkRole.DAY_START),
                 name="limit_marks_one_day_start",
+            ),
+            models.UniqueConstraint(
+                fields=["portfolio"],
+                condition=Q(role=MarkRole.PENDING),
+                name="limit_marks_one_pending",
             ),
         )
         indexes = (

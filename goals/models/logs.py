@@ -134,3 +134,9 @@ class GoalAdjustmentLog(models.Model):
         """`code` and `message` of each; none in rows older than warnings are."""
         found: list[dict[str, str]] = self.answer.get("warnings", [])
         return found
+
+    @property
+    def asked(self) -> dict[str, str]:
+        """What was sent about the size: its base, prices, stop and bounds."""
+        request = self.inputs["request"]
+        return {name: sent for name, sent in request.items() if sent is not None}

@@ -1,5 +1,6 @@
 """Portfolios."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -196,8 +197,10 @@ class Portfolio(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    # Whether `midnight_unrealized_pnl` was set since the row was read.
-    has_new_midnight = False
+    # Not saved: the profit by trade that came since a new trading day began, or that
+    # turns out to have been there before (of no trade: None).
+    since_midnight: dict[int, Decimal] | None = None
+    before_midnight: dict[int | None, Decimal] | None = None
 
     objects = PortfolioQuerySet.as_manager()
 
@@ -365,20 +368,35 @@ class Portfolio(models.Model):
         """The row that this trading day begins with."""
         return first_part(day, self.day_starts_at)
 
-    def revalue(self, change: Decimal, at: datetime) -> None:
-        """Add to the unrealised profit; keep what the trading day began with. Unsaved.
+    def revalue(
+        self, changes: Mapping[int, Decimal], at: datetime, *, is_exit: bool = False
+    ) -> None:
+        """Add to the unrealised profit, by trade; keep what the day began with.
 
-        A change of an earlier day was there when the day began.
+        Unsaved. A change of an earlier day was there when the day began; an exit then
+        is found in the trade's times, with what it had made by then.
         """
+        change = sum(changes.values(), Decimal(0))
         day = self.trading_day(at)
         if self.revalued_day is None or day > self.revalued_day:
             self.revalued_day = day
             self.midnight_unrealized_pnl = self.unrealized_pnl
-            self.has_new_midnight = True
-        elif day < self.revalued_day:
-            self.midnight_unrealized_pnl += change
-            self.has_new_midnight = True
+            self.since_midnight = {}
+        if day == self.revalued_day and self.since_midnight is not None:
+            for trade_id, made in changes.items():
+                self.since_midnight[trade_id] = made + self.since_midnight.get(
+                    trade_id, Decimal(0)
+                )
+        elif day < self.revalued_day and not is_exit:
+            self._add_before_midnight(changes)
         self.unrealized_pnl += change
+
+    def _add_before_midnight(self, changes: Mapping[Any, Decimal]) -> None:
+        before = self.before_midnight or {}
+        for trade_id, made in changes.items():
+            before[trade_id] = before.get(trade_id, Decimal(0)) + made
+            self.midnight_unrealized_pnl += made
+        self.before_midnight = before
 
     @exactly
     def keep_midnight(self, was: Account, is_now: Account) -> None:
@@ -391,10 +409,8 @@ class Portfolio(models.Model):
         if self.midnight_unrealized_pnl == self.unrealized_pnl == 0:
             return  # nothing is open at the marks, then or now
         value = (was.equity + self.midnight_unrealized_pnl) / was.units
-        self.midnight_unrealized_pnl = round_to(
-            value * is_now.units - is_now.equity, MONEY
-        )
-        self.has_new_midnight = True
+        began_with = round_to(value * is_now.units - is_now.equity, MONEY)
+        self._add_before_midnight({None: began_with - self.midnight_unrealized_pnl})
 
     def unrealized_at_midnight(self, day: date) -> Decimal:
         """The unrealised profit when the trading day began, if it is none before."""

@@ -5,8 +5,6 @@ from datetime import datetime
 from goals.models import Portfolio
 from goals.services.halts import enforce_limits
 from goals.services.ledger import ClosedProfit, Flow, GoalMove, append_entry
-from goals.services.limit_history import read_history
-from goals.services.limit_rebuilding import restate_limits
 from goals.services.rebuilding import rebuild_ledger
 
 
@@ -34,15 +32,6 @@ def book_entry(
         reason=reason,
     )
     if moves is not None:
-        if _is_judged_later(portfolio, effective_at):
-            restate_limits(
-                portfolio,
-                read_history(portfolio),
-                since=effective_at,
-                now=recorded_at,
-                reason=reason,
-                moves=moves,
-            )
         enforce_limits(portfolio, recorded_at, at=effective_at, moves=moves)
         return moves
     return rebuild_ledger(
@@ -52,12 +41,3 @@ def book_entry(
         reason=reason,
         flow=entry.cash_flow if isinstance(entry, Flow) else None,
     )
-
-
-def _is_judged_later(portfolio: Portfolio, effective_at: datetime) -> bool:
-    """Whether a halt, a resume or a reference of the floor came after the newest entry.
-
-    It was judged without the entry, which is late for it.
-    """
-    judged = (portfolio.last_halted_at, portfolio.floor_set_at)
-    return any(at is not None and effective_at < at for at in judged)

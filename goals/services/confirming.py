@@ -1,5 +1,6 @@
 """Limits that are reached now: by closes at once, by marks once they are confirmed."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
@@ -7,30 +8,34 @@ from goals.decisions.breaches import (
     LONGEST_WAIT,
     SECOND_MARK_AFTER,
     Breach,
+    confirm_by_second,
     find_breaches,
-    rests_on_marks,
+    split_by_marks,
 )
 from goals.decisions.guards.base import RiskState
 from goals.decisions.periods import ONE_DAY
 from goals.enums import HaltCause, MarkRole, PortfolioKind
 from goals.models import LimitMark, Portfolio
-from goals.services.limit_marks import keep_mark, newest_mark
+from goals.services.days import MICROSECOND
+from goals.services.floors import limits_at
+from goals.services.limit_marks import keep_mark, newest_mark, read_open_pnl
 from goals.services.risk_state import FiguresAt, read_conditions, read_figures
 
 
 def breaches_of(
-    figures: FiguresAt, risk_state: RiskState, at: datetime
+    figures: FiguresAt, risk_state: RiskState, at: datetime, now: datetime
 ) -> list[Breach]:
-    """The limits reached by the figures, dated `at`; by the limits of now.
+    """The limits reached by the figures, dated `at`; by those in force then.
 
     What is reached for the day was not reached before the day began.
     """
     portfolio, day = figures.portfolio, risk_state.day
+    limits, _ = limits_at(figures, now)
     ends_at = day_ends_at(portfolio, figures.at)
     in_day = at if day is None else max(at, day.began_at)
     return [
         one if one.cause is HaltCause.HARD_DRAWDOWN else replace(one, at=in_day)
-        for one in find_breaches(portfolio.limits, risk_state, at, ends_at)
+        for one in find_breaches(limits, risk_state, at, ends_at)
     ]
 
 
@@ -52,19 +57,15 @@ def confirm(
     The bars of a replay are no marks that may be wrong.
     """
     portfolio = figures.portfolio
+    closed, by_marks = split_by_marks(breaches, risk_state)
     if portfolio.kind == PortfolioKind.SIMULATION:
-        return breaches
-    by_marks = [one for one in breaches if rests_on_marks(one.cause, risk_state)]
-    closed = [one for one in breaches if one not in by_marks]
+        return closed + _halt_at_once(portfolio, by_marks)
     if portfolio.suspected_at is None:
         return closed + _suspect(portfolio, by_marks, now, by_mark=by_mark)
     first = newest_mark(portfolio, MarkRole.BREACH)
     if first is None:  # deleted by hand: begin again
         _set_suspected(portfolio, None)
         return closed
-    if now - portfolio.suspected_at >= LONGEST_WAIT:
-        _set_suspected(portfolio, None)
-        return closed + _breaches_at_mark(portfolio, first, closed)
     if not by_marks:
         first.delete()
         _set_suspected(portfolio, None)
@@ -73,8 +74,15 @@ def confirm(
         return closed
     keep_mark(portfolio, MarkRole.BREACH, marked_at)
     _set_suspected(portfolio, None)
-    at = min(marked_at, first.at + LONGEST_WAIT)
-    return closed + [replace(one, at=at) for one in by_marks]
+    seen = _seen_at(portfolio, first, marked_at, now)
+    shown = _shown_by(first, *seen, marked_at, now)
+    confirmed = confirm_by_second(
+        shown, by_marks, min(marked_at, first.at + LONGEST_WAIT)
+    )
+    causes = {breach.cause for breach in confirmed}
+    rest = [one for one in by_marks if one.cause not in causes]
+    # What only this mark shows waits for another one.
+    return closed + confirmed + _suspect(portfolio, rest, now, by_mark=True)
 
 
 def _suspect(
@@ -84,28 +92,86 @@ def _suspect(
     if not breaches:
         return []
     marked_at = portfolio.marked_at or now
-    keep_mark(portfolio, MarkRole.BREACH, marked_at)
     if not by_mark and now - marked_at >= LONGEST_WAIT:
-        return breaches
+        return _halt_at_once(portfolio, breaches)
+    keep_mark(portfolio, MarkRole.BREACH, marked_at)
     _set_suspected(portfolio, now if by_mark else marked_at)
     return []
 
 
-def _breaches_at_mark(
-    portfolio: Portfolio, mark: LimitMark, known: list[Breach]
-) -> list[Breach]:
-    """What the first mark had reached, when its waiting time was over."""
+def _halt_at_once(portfolio: Portfolio, breaches: list[Breach]) -> list[Breach]:
+    for at in {breach.at for breach in breaches}:
+        keep_mark(portfolio, MarkRole.STOOD, at)
+    return breaches
+
+
+def keep_close(
+    portfolio: Portfolio, risk_state: RiskState, causes: Collection[str], at: datetime
+) -> None:
+    """Store what was open at a close, or a change, that a floor was judged by.
+
+    Only where the closed value alone would say otherwise: at or below the floor.
+    `causes` halt already.
+    """
+    floors = risk_state.floors
+    if floors is None or not floors.is_live or portfolio.marked_at is None:
+        return
+    is_hard = floors.by_live and floors.closed <= floors.hard
+    is_daily = floors.daily is not None and floors.closed <= floors.daily
+    if (is_hard and HaltCause.HARD_DRAWDOWN not in causes) or (
+        is_daily and HaltCause.DAILY_LOSS not in causes
+    ):
+        keep_mark(portfolio, MarkRole.CLOSE, at)
+
+
+def settle_waiting(
+    portfolio: Portfolio, now: datetime
+) -> tuple[FiguresAt, RiskState, list[Breach]] | None:
+    """What a mark that has waited for long enough shows to be reached; None: none has.
+
+    With the closes of until then, and by the limits and the peak of then, whatever came
+    since. A day's floor is no more where that is another trading day.
+    """
+    waits_since = portfolio.suspected_at
+    if waits_since is None or now - waits_since < LONGEST_WAIT:
+        return None
+    _set_suspected(portfolio, None)
+    mark = newest_mark(portfolio, MarkRole.BREACH)
+    if mark is None:  # deleted by hand
+        return None
+    at = mark.at + LONGEST_WAIT
+    figures, risk_state = _seen_at(portfolio, mark, at - MICROSECOND, now)
+    return figures, risk_state, _shown_by(mark, figures, risk_state, at, now)
+
+
+def _seen_at(
+    portfolio: Portfolio, mark: LimitMark, at: datetime, now: datetime
+) -> tuple[FiguresAt, RiskState]:
+    """The figures at a time with the open trades as the mark shows them."""
     figures = replace(
-        read_figures(portfolio, mark.at), unrealized_pnl=mark.open_pnl, is_marked=True
+        read_figures(portfolio, at),
+        unrealized_pnl=read_open_pnl(portfolio, mark, at),
+        is_marked=True,
     )
-    risk_state = read_conditions(figures, mark.at)
-    causes, at = {breach.cause for breach in known}, mark.at + LONGEST_WAIT
+    return figures, read_conditions(figures, now)
+
+
+def _shown_by(
+    mark: LimitMark,
+    figures: FiguresAt,
+    risk_state: RiskState,
+    at: datetime,
+    now: datetime,
+) -> list[Breach]:
+    """What a first mark shows to be reached with the closes until then.
+
+    A day's floor is no more where that is another trading day.
+    """
+    portfolio, found = figures.portfolio, breaches_of(figures, risk_state, at, now)
+    _, by_marks = split_by_marks(found, risk_state)
+    is_same_day = portfolio.trading_day(mark.at) == portfolio.trading_day(at)
     return [
-        breach
-        for breach in breaches_of(figures, risk_state, at)
-        if rests_on_marks(breach.cause, risk_state)
-        and breach.cause not in causes
-        and (breach.until is None or breach.until > at)  # else its day was over first
+        one for one in by_marks if is_same_day or one.cause is HaltCause.HARD_DRAWDOWN
     ]
 
 

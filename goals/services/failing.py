@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from goals.decisions.periods import local_date
 from goals.decisions.progress import status_rebuilt
@@ -79,20 +80,31 @@ def find_failing(
     return next(failing, None)
 
 
+def with_failure(goals: QuerySet[FinancialGoal]) -> QuerySet[FinancialGoal]:
+    """The same goals, each with why it failed as `failure`; None where it has not."""
+    halts = _halts_of(OuterRef("portfolio_id"), OuterRef("failed_at"))
+    return goals.annotate(failure=Subquery(halts.values("reason")[:1]))
+
+
 def describe_failure(goal: FinancialGoal) -> str:
     """When and why a goal failed, and what would undo it: two sentences."""
-    halts = TradingHalt.objects.filter(
-        portfolio=goal.portfolio_id,
-        withdrawn_at=None,
-        figures__fails=True,
-        halted_at=goal.failed_at or goal.updated_at,
-    )
-    halt = halts.order_by("halt_id").first()
+    halt = _halts_of(goal.portfolio_id, goal.failed_at or goal.updated_at).first()
     why = "" if halt is None else f": {halt.reason.rstrip('.')}"
     return (
         f"Goal {goal.pk} failed at {goal.failed_at:%FT%TZ}{why}. It stands until what "
         "caused it is voided or corrected."
     )
+
+
+def _halts_of(portfolio_id: Any, failed_at: Any) -> QuerySet[TradingHalt]:
+    """Those by which a goal failed at that time, the oldest first."""
+    halts = TradingHalt.objects.filter(
+        portfolio=portfolio_id,
+        withdrawn_at=None,
+        figures__fails=True,
+        halted_at=failed_at,
+    )
+    return halts.order_by("halt_id")
 
 
 def _fail(

@@ -10,31 +10,33 @@ from goals.decisions.limits import (
     Limits,
     earned_value,
     follow_entry,
-    needs_day_start,
     raise_peak,
 )
 from goals.enums import DrawdownMode, MarkRole
 from goals.models import Portfolio
 from goals.services.floors import apply_reference, reference_at
-from goals.services.limit_marks import keep_mark
+from goals.services.limit_marks import confirm_pending, keep_day_start, keep_mark
 
 
-def changes_limits(
+def is_judged_later(
     portfolio: Portfolio, effective_at: datetime, recorded_at: datetime
 ) -> bool:
-    """Whether limits were judged by later times without an entry of `effective_at`.
+    """Whether something was judged behind the newest entry, without one of then.
 
-    By a change or a resume, a live high, or because its trading day is over.
+    A change, a resume or a halt, a live high, the start of the newest trading day on
+    which positions moved, and with a daily limit the day that is over.
     """
     limits, changed_at = portfolio.limits, portfolio.limits_changed_at
     if changed_at is not None and effective_at <= changed_at:
         return True
-    marked_at = portfolio.marked_at
-    if limits.drawdown_mode is DrawdownMode.TRAILING and marked_at is not None:
-        return effective_at < marked_at
-    if limits.daily_loss_limit_pct is None:
-        return False
-    return portfolio.trading_day(effective_at) < portfolio.trading_day(recorded_at)
+    judged = [portfolio.last_halted_at]
+    if limits.drawdown_mode is DrawdownMode.TRAILING:
+        judged.append(portfolio.marked_at)
+    if portfolio.revalued_day is not None:
+        judged.append(portfolio.day_start(portfolio.revalued_day))
+    if limits.daily_loss_limit_pct is not None:
+        judged.append(portfolio.day_start(portfolio.trading_day(recorded_at)))
+    return any(at is not None and effective_at < at for at in judged)
 
 
 def follow_booking(
@@ -55,7 +57,7 @@ def follow_booking(
     )
     apply_reference(portfolio, followed)
     portfolio.pending_high_at = portfolio.pending_high_pnl = None
-    keep_day_start(portfolio, limits, at)
+    keep_day_start(portfolio)
 
 
 def follow_mark(portfolio: Portfolio, at: datetime, *, by_mark: bool) -> None:
@@ -68,7 +70,7 @@ def follow_mark(portfolio: Portfolio, at: datetime, *, by_mark: bool) -> None:
     if by_mark and limits.drawdown_mode is DrawdownMode.TRAILING:
         reference = _confirm_high(portfolio, limits, reference, at)
     apply_reference(portfolio, reference)
-    keep_day_start(portfolio, limits, at)
+    keep_day_start(portfolio)
 
 
 def _confirm_high(
@@ -82,26 +84,16 @@ def _confirm_high(
     waiting = portfolio.pending_high_at
     is_above = live(open_pnl) > reference.peak
     if is_above and waiting is not None and at - waiting >= SECOND_MARK_AFTER:
-        marks = [(waiting, portfolio.pending_high_pnl), (at, open_pnl)]
-        lower_at, lower_pnl = min(marks, key=lambda mark: mark[1])
-        keep_mark(portfolio, MarkRole.HIGH, lower_at, lower_pnl)
+        lower_pnl = min(portfolio.pending_high_pnl, open_pnl)
+        if lower_pnl == open_pnl:
+            keep_mark(portfolio, MarkRole.HIGH, at)
+        else:
+            confirm_pending(portfolio)
         reference = raise_peak(limits, reference, live(lower_pnl))
         is_above, waiting = live(open_pnl) > reference.peak, None
     if not is_above:
         portfolio.pending_high_at = portfolio.pending_high_pnl = None
     elif waiting is None:
         portfolio.pending_high_at, portfolio.pending_high_pnl = at, open_pnl
+        keep_mark(portfolio, MarkRole.PENDING, at)
     return reference
-
-
-def keep_day_start(portfolio: Portfolio, limits: Limits, at: datetime) -> None:
-    """Store the open profit that the trading day of the marks began with, if it is new.
-
-    Only where a limit looks at it.
-    """
-    if not portfolio.has_new_midnight or not needs_day_start(limits):
-        return
-    day = portfolio.revalued_day or portfolio.trading_day(at)
-    open_pnl = portfolio.midnight_unrealized_pnl
-    keep_mark(portfolio, MarkRole.DAY_START, portfolio.day_start(day), open_pnl)
-    portfolio.has_new_midnight = False

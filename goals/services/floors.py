@@ -6,44 +6,39 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
-from goals.decisions.accounting import Account
 from goals.decisions.limits import (
     DayFigures,
     FloorFigures,
     FloorReference,
     Limits,
     closed_value,
-    earned_value,
+    is_by_live,
     live_value,
     measure_daily_floor,
     measure_floor,
-    measure_soft_floor,
-    money_per_value,
+    measure_floors,
+    paid_in_at,
     raise_by,
+    reaches_floor,
     value_of_units,
 )
 from goals.decisions.periods import ONE_DAY
 from goals.enums import (
     DrawdownMode,
     FloorIn,
-    MarkRole,
     ValuedBy,
 )
-from goals.models import LedgerDay, LimitMark, Portfolio, TradingHalt
-from goals.services.day_trades import DayTrades, read_day_trades
-from goals.services.days import (
-    account_at,
-    account_before,
-    newest_days,
-    roll_ledger,
-)
+from goals.models import LedgerDay, Portfolio, TradingHalt
+from goals.services.day_trades import read_day_trades
+from goals.services.days import account_at, account_before, newest_days, roll_ledger
 from goals.services.limit_history import (
     follows_peak,
-    read_entries,
     read_history,
+    walk_day,
     walk_limits,
 )
-from mastertrade.values.money import ONE, UNIT_VALUE, ZERO, exactly, round_to
+from goals.services.limit_marks import read_start_pnl
+from mastertrade.values.money import UNIT_VALUE, ZERO, exactly, round_to
 
 if TYPE_CHECKING:  # risk_state reads floors
     from goals.services.risk_state import FiguresAt
@@ -75,9 +70,35 @@ def read_floors(
     limits, reference = limits_at(figures, now)
     day = None
     if with_day or looks_at_day(limits):
-        day = _read_day(figures, limits, reference, counted=with_day)
-    return FloorsState(
-        _measure(figures, limits, reference, day), day, limits, reference
+        day = _read_day(figures, limits, now, counted=with_day)
+    daily = None
+    if day is not None:
+        daily = measure_daily_floor(limits, day, reference.start)
+    floors = _measure(figures, limits, reference, daily)
+    return FloorsState(floors, day, limits, reference)
+
+
+def drawdown_floors(figures: "FiguresAt", now: datetime) -> FloorFigures:
+    """The floors but the day's; no statement for the present."""
+    return _measure(figures, *limits_at(figures, now), None)
+
+
+def _measure(
+    figures: "FiguresAt",
+    limits: Limits,
+    reference: FloorReference,
+    daily: Decimal | None,
+) -> FloorFigures:
+    closed, live = _values(figures, limits)
+    return measure_floors(
+        limits,
+        reference,
+        figures.account,
+        closed=closed,
+        live=live,
+        daily=daily,
+        is_live=figures.is_marked,
+        currency=figures.portfolio.currency,
     )
 
 
@@ -105,30 +126,6 @@ def _counts_trades(limits: Limits) -> bool:
 
 
 @exactly
-def _measure(
-    figures: "FiguresAt",
-    limits: Limits,
-    reference: FloorReference,
-    day: DayFigures | None,
-) -> FloorFigures:
-    account = figures.account
-    closed, live = _values(figures, limits)
-    daily = None
-    if day is not None:
-        daily = measure_daily_floor(limits, day, reference.start)
-    return FloorFigures(
-        closed=closed,
-        live=live,
-        hard=measure_floor(limits, reference),
-        soft=measure_soft_floor(limits, reference),
-        daily=daily,
-        money_per_value=money_per_value(limits.floor_in, account),
-        is_live=figures.is_marked,
-        currency=figures.portfolio.currency,
-    )
-
-
-@exactly
 def floor_ratio(figures: "FiguresAt", now: datetime, *, closed: bool) -> Decimal:
     """The hard floor of then by the live value of then, or by the closed one.
 
@@ -141,7 +138,7 @@ def floor_ratio(figures: "FiguresAt", now: datetime, *, closed: bool) -> Decimal
     floor = measure_floor(limits, reference)
     if value <= 0:
         return ZERO
-    if min(values) <= floor:
+    if (values[1] if is_by_live(limits) else min(values)) <= floor:
         present = FloorReference(figures.at, value, value, account.run)
         floor = measure_floor(limits, present)
     return round_to(max(floor, ZERO) / value, UNIT_VALUE)
@@ -149,6 +146,8 @@ def floor_ratio(figures: "FiguresAt", now: datetime, *, closed: bool) -> Decimal
 
 def _values(figures: "FiguresAt", limits: Limits) -> tuple[Decimal, Decimal]:
     """By closed trades, and live where marks are known."""
+    if limits.floor_in is FloorIn.UNITS:
+        return figures.account.unit_value, figures.live_unit_value
     closed = closed_value(limits.floor_in, figures.account)
     if not figures.is_marked:
         return closed, closed
@@ -160,17 +159,18 @@ def limits_at(figures: "FiguresAt", now: datetime) -> tuple[Limits, FloorReferen
     """The limits in force at the time of the figures, and what they measure from."""
     portfolio, at = figures.portfolio, figures.at
     if at >= now and portfolio.unit_run == figures.account.run:
-        return portfolio.limits, reference_at(portfolio, at)
+        limits = portfolio.limits
+        return limits, reference_at(portfolio, at, limits)
     return figures.past_limits
 
 
 def is_at_floor(portfolio: Portfolio, now: datetime) -> bool:
-    """Whether a drawdown floor is reached now; no statement."""
+    """Whether the closed or the live value is at a drawdown floor; no statement."""
     limits, account = portfolio.limits, portfolio.account
     closed = closed_value(limits.floor_in, account)
     live = live_value(limits.floor_in, account, portfolio.unrealized_pnl)
-    reference = reference_at(portfolio, now)
-    return min(closed, live) <= measure_floor(limits, reference)
+    reference = reference_at(portfolio, now, limits)
+    return reaches_floor(limits, reference, account, min(closed, live))
 
 
 def reference_at(
@@ -207,97 +207,101 @@ def apply_reference(portfolio: Portfolio, reference: FloorReference) -> None:
 
 
 def _read_day(
-    figures: "FiguresAt", limits: Limits, reference: FloorReference, *, counted: bool
+    figures: "FiguresAt", limits: Limits, now: datetime, *, counted: bool
 ) -> DayFigures | None:
     """The trading day so far; None where its figures must be there and are not."""
-    portfolio, at, floor_in = figures.portfolio, figures.at, limits.floor_in
-    day = portfolio.trading_day(at)
-    began_at, ends_at = portfolio.day_start(day), portfolio.day_start(day + ONE_DAY)
+    portfolio, at = figures.portfolio, figures.at
+    began_at = portfolio.day_start(portfolio.trading_day(at))
     rows = newest_days(portfolio, at)
     newest = portfolio.last_entry_at
     is_newest = newest is not None and newest <= at
     if is_newest and (not rows or rows[0].last_entry_at != newest):
         return None
     today = [row for row in rows if row.last_entry_at >= began_at]
-    began = account_before(portfolio, portfolio.first_part(day), rows)
-    closed = closed_value(floor_in, began)
-    live = live_value(floor_in, began, _open_pnl_at_start(figures, day, began_at))
-    in_money, since, paid_in = floor_in is FloorIn.MONEY, None, began.paid_in
-    if began.run != figures.account.run:  # what the new run of units began with
-        is_of_run = reference.run == figures.account.run
-        closed = live = reference.start if is_of_run else ONE
-        paid_in = reference.paid_in
-    elif in_money and closed == 0:  # nothing: it begins with the first deposit
-        closed = live = _first_deposit(figures, began_at)
-        paid_in += closed
-    resumed = _newest_resume(figures, began_at)
-    if resumed is not None:
-        worth = resumed.resumed_unit_value or ZERO
-        since = resumed.resumed_at or began_at
-        if in_money or limits.daily_profit_lock_pct is not None or counted:
-            began = account_at(portfolio, since, newest_days(portfolio, since))
-        closed = live = value_of_units(floor_in, began, worth)
-        paid_in = began.paid_in
-    flowed = figures.account.paid_in - paid_in if in_money else ZERO
-    high = closed
-    if limits.daily_profit_lock_pct is not None or counted:
-        found = _highest_close(figures, limits, today, began, since, paid_in)
-        high = max(closed, found)
-    trades = DayTrades(0, 0, None)
-    if counted or _counts_trades(limits):
-        trades = read_day_trades(
-            portfolio,
-            entered_since=since or began_at,
-            ended_since=since or began_at,
-            at=at,
-        )
-    return DayFigures(
-        began_at=began_at,
-        ends_at=ends_at,
-        anchor_live=live,
-        anchor_closed=closed,
-        high_closed=high,
+    figured = _measure_day(figures, limits, today, rows)
+    if figured is None:
+        changed_at = portfolio.limits_changed_at
+        until = at if at < now or changed_at is None else max(at, changed_at)
+        figured = walk_day(portfolio, until)
+    if not counted and not _counts_trades(limits):
+        return replace(figured, at=at)
+    since = figured.since
+    trades = read_day_trades(portfolio, entered_since=since, ended_since=since, at=at)
+    return replace(
+        figured,
         trades=trades.entered,
         losses_in_a_row=trades.losses,
         last_loss_at=trades.last_loss_at,
         at=at,
-        flowed=flowed,
     )
 
 
-def _first_deposit(figures: "FiguresAt", since: datetime) -> Decimal:
-    """What a portfolio that was empty then began with; 0 while it is."""
-    flows = figures.portfolio.cash_flows.filter(
-        voided_at=None, flowed_at__gte=since, flowed_at__lte=figures.at
+def _measure_day(
+    figures: "FiguresAt",
+    limits: Limits,
+    today: Sequence[LedgerDay],
+    rows: Sequence[LedgerDay],
+) -> DayFigures | None:
+    """The day from its whole rows; None where it must be walked entry by entry.
+
+    Where what is valued changed in it, later entries are not to be looked at, or its
+    first money, or a new run of units, came within it.
+    """
+    portfolio, at, floor_in = figures.portfolio, figures.at, limits.floor_in
+    day = portfolio.trading_day(at)
+    began_at, changed_at = portfolio.day_start(day), portfolio.limits_changed_at
+    began = account_before(portfolio, portfolio.first_part(day), rows)
+    closed = closed_value(floor_in, began)
+    begins_within = began.run != figures.account.run or closed <= 0
+    is_cut = any(row.last_entry_at > at for row in today)
+    if is_cut or (today and begins_within):
+        return None
+    found = DayFigures(
+        began_at=began_at,
+        ends_at=portfolio.day_start(day + ONE_DAY),
+        anchor_live=live_value(
+            floor_in, began, _open_pnl_at_start(figures, day, began_at)
+        ),
+        anchor_closed=closed,
+        high_closed=closed,
     )
-    amounts = flows.order_by("flowed_at", "ledger_key").values_list("amount", flat=True)
-    return round_to(amounts.first() or ZERO, UNIT_VALUE)
+    if changed_at is not None and changed_at >= began_at:
+        history = read_history(portfolio, max(at, changed_at))
+        if any(one is not floor_in for one in history.floors_in(began_at)):
+            return None
+        resumed = _newest_resume(figures, began_at)
+        if resumed is not None and resumed.resumed_at is not None:
+            since = resumed.resumed_at
+            began = account_at(portfolio, since, newest_days(portfolio, since))
+            value = value_of_units(floor_in, began, resumed.resumed_unit_value or ZERO)
+            found = replace(
+                found,
+                anchor_live=value,
+                anchor_closed=value,
+                high_closed=value,
+                resumed_at=since,
+            )
+            after, until = since + MICROSECOND, at + MICROSECOND
+            today = roll_ledger(portfolio, began, from_at=after, until_at=until)
+    paid_in = paid_in_at(floor_in, began)
+    return replace(
+        found,
+        high_closed=max([found.high_closed, *_highs(floor_in, today, paid_in)]),
+        flowed=paid_in_at(floor_in, figures.account) - paid_in,
+    )
 
 
-def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> Decimal:
-    """The unrealised profit when the day began, as far as marks are known."""
-    if figures.is_marked:
-        open_pnl: Decimal = figures.portfolio.unrealized_at_midnight(day)
-        return open_pnl
-    # Stored where a day's first mark came: until then all stood as before.
-    starts = LimitMark.objects.filter(
-        portfolio=figures.portfolio, role=MarkRole.DAY_START, at__gte=began_at
-    )
-    stored = starts.order_by("at").values_list("open_pnl").first()
-    if stored is not None:
-        return Decimal(stored[0])
-    revalued = figures.portfolio.revalued_day
-    if revalued is None:
-        return ZERO
-    open_pnl = figures.portfolio.unrealized_at_midnight(max(day, revalued))
-    return Decimal(open_pnl)
+def _highs(
+    floor_in: FloorIn, rows: Sequence[LedgerDay], paid_in: Decimal
+) -> list[Decimal]:
+    """The highest closed value of each, without flows since so much was paid in."""
+    if floor_in is FloorIn.UNITS:
+        return [row.high_unit_value for row in rows]
+    return [round_to(paid_in + row.high_realized_pnl, UNIT_VALUE) for row in rows]
 
 
 def _newest_resume(figures: "FiguresAt", began_at: datetime) -> TradingHalt | None:
     """The newest halt that a person ended in the day: it is measured from there."""
-    last = figures.portfolio.last_halted_at  # or resumed
-    if last is None or last < began_at:
-        return None
     resumed = TradingHalt.objects.filter(
         portfolio=figures.portfolio,
         resumed_at__gte=began_at,
@@ -307,33 +311,16 @@ def _newest_resume(figures: "FiguresAt", began_at: datetime) -> TradingHalt | No
     return resumed.order_by("-resumed_at", "halt_id").first()
 
 
-def _highest_close(
-    figures: "FiguresAt",
-    limits: Limits,
-    today: Sequence[LedgerDay],
-    began: Account,
-    since: datetime | None,
-    paid_in: Decimal,
-) -> Decimal:
-    """The highest closed value of the day, after entries later than `since`.
-
-    `began` is the account of then, or of the day's beginning, `paid_in` what flows are
-    measured from.
-    """
-    portfolio, at, run = figures.portfolio, figures.at, figures.account.run
-    day = portfolio.trading_day(at)
-    rows: Sequence[LedgerDay] = today
-    if began.run != run:  # only the run's own entries count
-        entries = read_entries(portfolio, {day: began}, at)[day]
-        own = [entry.account for entry in entries if entry.account.run == run]
-        values = [earned_value(limits.floor_in, one, paid_in, None) for one in own]
-        return max(values, default=ZERO)
-    if today and (since is not None or today[0].last_entry_at > at):
-        from_at = portfolio.day_start(day) if since is None else since + MICROSECOND
-        rows = roll_ledger(portfolio, began, from_at=from_at, until_at=at + MICROSECOND)
-    if limits.floor_in is FloorIn.UNITS:
-        return max((row.high_unit_value for row in rows), default=ZERO)
-    if not rows:
+def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> Decimal:
+    """The unrealised profit when the day began, as far as marks are known."""
+    revalued = figures.portfolio.revalued_day
+    if figures.is_marked and (revalued is None or day >= revalued):
+        open_pnl: Decimal = figures.portfolio.unrealized_at_midnight(day)
+        return open_pnl
+    stored = read_start_pnl(figures.portfolio, began_at)
+    if stored is not None:
+        return stored
+    if revalued is None:
         return ZERO
-    highest = max(row.high_realized_pnl for row in rows)
-    return round_to(paid_in + highest, UNIT_VALUE)
+    open_pnl = figures.portfolio.unrealized_at_midnight(max(day, revalued))
+    return Decimal(open_pnl)

@@ -17,7 +17,13 @@ from goals.enums import (
 )
 from goals.models import Portfolio, TradingHalt
 from goals.models.halts import WHAT_STOPS
-from goals.services.confirming import breaches_of, confirm, day_ends_at
+from goals.services.confirming import (
+    breaches_of,
+    confirm,
+    day_ends_at,
+    keep_close,
+    settle_waiting,
+)
 from goals.services.failing import follow_failures
 from goals.services.floors import is_at_floor, looks_at_day
 from goals.services.ledger import GoalMove
@@ -49,13 +55,22 @@ def enforce_limits(
     is_halted = portfolio.trading_state == TradingState.HALTED
     if not is_halted and not _may_breach(portfolio, now):
         return []
+    is_halted = _halt_by_waiting_mark(portfolio, now, moves) or is_halted
     in_force = list(portfolio.halts.unresumed(now)) if is_halted else []
     if not portfolio.account.is_ruined or portfolio.on_breach == OnBreach.FAIL:
+        is_new = at is not None or portfolio.limits_changed_at == now
+        is_close = is_new and not by_mark
         at, has_limit = at or now, portfolio.daily_loss_limit_pct is not None
         if has_limit and day_ends_at(portfolio, at) <= now:
             _halt_past_day(portfolio, at, now, moves)
-            at = now
-        in_force = _halt_on_breach(portfolio, in_force, now, at, moves, by_mark)
+            at, is_close = now, False
+        figures = read_figures(portfolio, now)
+        risk_state = read_conditions(figures, now)
+        if is_close:
+            keep_close(portfolio, risk_state, {one.cause for one in in_force}, at)
+        in_force = _halt_on_breach(
+            figures, risk_state, in_force, now, at, moves, by_mark
+        )
     _follow(portfolio, is_halted=bool(in_force), now=now)
     return in_force
 
@@ -68,27 +83,53 @@ def _may_breach(portfolio: Portfolio, now: datetime) -> bool:
     )
 
 
+def _halt_by_waiting_mark(
+    portfolio: Portfolio, now: datetime, moves: Sequence[GoalMove]
+) -> bool:
+    """Write what a mark that waited for long enough had reached, whatever is now."""
+    settled = settle_waiting(portfolio, now)
+    if settled is None:
+        return False
+    figures, risk_state, breaches = settled
+    in_force = list(portfolio.halts.unresumed(now))
+    new = [one for one in breaches if not _is_known(one, in_force)]
+    _write_halts(figures, risk_state, new, now, moves)
+    return bool(new)
+
+
+def _write_halts(
+    figures: FiguresAt,
+    risk_state: RiskState,
+    breaches: Sequence[Breach],
+    now: datetime,
+    moves: Sequence[GoalMove],
+) -> list[TradingHalt]:
+    written = [write_halt(figures, breach, risk_state) for breach in breaches]
+    if written:
+        figures.portfolio.last_halted_at = now  # also of one that is over by now
+    if any(breach.fails for breach in breaches):
+        since = min(breach.at for breach in breaches)
+        follow_failures(figures.portfolio, since=since, now=now, moves=moves)
+    return written
+
+
 def _halt_on_breach(
-    portfolio: Portfolio,
+    figures: FiguresAt,
+    risk_state: RiskState,
     in_force: list[TradingHalt],
     now: datetime,
     at: datetime,
     moves: Sequence[GoalMove],
     by_mark: bool,
 ) -> list[TradingHalt]:
-    figures = read_figures(portfolio, now)
-    risk_state = read_conditions(figures, now)
-    breaches = breaches_of(figures, risk_state, at)
+    portfolio = figures.portfolio
+    breaches = breaches_of(figures, risk_state, at, now)
     if breaches:
         # Whatever the portfolio's copy says: one unresumed halt a cause.
         in_force = list(portfolio.halts.unresumed(now))
         breaches = [one for one in breaches if not _is_known(one, in_force)]
     breaches = confirm(figures, risk_state, breaches, now, by_mark=by_mark)
-    new = [write_halt(figures, breach, risk_state) for breach in breaches]
-    if any(breach.fails for breach in breaches):
-        since = min(breach.at for breach in breaches)
-        follow_failures(portfolio, since=since, now=now, moves=moves)
-    return in_force + new
+    return in_force + _write_halts(figures, risk_state, breaches, now, moves)
 
 
 def _halt_past_day(
@@ -98,15 +139,13 @@ def _halt_past_day(
     figures = read_figures(portfolio, at)
     risk_state = read_conditions(figures, now)
     day = portfolio.day_start(portfolio.trading_day(at))
-    for breach in breaches_of(figures, risk_state, at):
-        of_day = portfolio.halts.filter(
-            cause=breach.cause, withdrawn_at=None, halted_at__gte=day
-        )
-        is_daily = breach.cause is HaltCause.DAILY_LOSS
-        if is_daily and not of_day.filter(halted_at__lte=at).exists():
-            write_halt(figures, breach, risk_state)
-            if breach.fails:
-                follow_failures(portfolio, since=at, now=now, moves=moves)
+    breaches = breaches_of(figures, risk_state, at, now)
+    daily = [one for one in breaches if one.cause is HaltCause.DAILY_LOSS]
+    of_day = portfolio.halts.filter(
+        cause=HaltCause.DAILY_LOSS, withdrawn_at=None, halted_at__gte=day
+    )
+    if daily and not of_day.filter(halted_at__lte=at).exists():
+        _write_halts(figures, risk_state, daily, now, moves)
 
 
 def _is_known(breach: Breach, in_force: list[TradingHalt]) -> bool:
@@ -239,7 +278,7 @@ def refuse_while_halted(
         return None
     figures = read_figures(portfolio, now)
     risk_state = read_conditions(figures, now)
-    breaches = breaches_of(figures, risk_state, now)
+    breaches = breaches_of(figures, risk_state, now, now)
     waiting = find_waiting_reason(portfolio.suspected_at)
     reason = "; ".join([*(breach.reason for breach in breaches), waiting])
     if not override:

@@ -18,7 +18,7 @@ from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, Portfolio
 from goals.services.conditions import measure_best_days
 from goals.services.figures import HistoryRow, write_figures
-from goals.services.floor_raising import changes_limits, follow_booking
+from goals.services.floor_raising import follow_booking, is_judged_later
 from goals.services.floors import reference_at
 from mastertrade.db.raw_sql import columns_of, load
 from mastertrade.values.money import EXACT
@@ -91,7 +91,7 @@ def append_entry(
     """
     if is_late(portfolio, effective_at):
         return None
-    if changes_limits(portfolio, effective_at, recorded_at):
+    if is_judged_later(portfolio, effective_at, recorded_at):
         return None
     goals = load(FinancialGoal, LOCK_GOALS, [portfolio.portfolio_id, effective_at])
     if any(_is_judged_without(goal, effective_at) for goal in goals):
@@ -140,9 +140,6 @@ def _book(portfolio: Portfolio, entry: ClosedProfit | Flow) -> dict[str, Any] | 
         }
     account, carrying = book_cash_flow(before, entry.amount, entry.marked)
     portfolio.apply_figures(account)
-    day, flowed_at = portfolio.revalued_day, entry.cash_flow.flowed_at
-    if day is not None and portfolio.trading_day(flowed_at) < day:
-        portfolio.keep_midnight(before, account)
     with localcontext(EXACT):
         entry.cash_flow.units = account.units - before.units
         changes = [

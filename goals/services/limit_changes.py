@@ -20,16 +20,20 @@ from goals.decisions.limits import (
     closed_value,
     first_reference,
     live_value,
+    measure_floor,
     money_per_value,
     paid_in_at,
     raise_peak,
 )
 from goals.enums import LimitCause
 from goals.models import LimitChange, Portfolio
+from goals.services.days import MICROSECOND
 from goals.services.floors import apply_reference, reference_at
 from goals.services.risk_state import FiguresAt
+from mastertrade.values import in_text
+from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.jsonable import to_plain
-from mastertrade.values.money import ZERO
+from mastertrade.values.money import MONEY, ZERO, round_to
 
 # Columns of a portfolio that say what its floor is measured from.
 REFERENCE = (
@@ -39,16 +43,49 @@ REFERENCE = (
     "floor_locked",
     "floor_paid_in",
     "limits_changed_at",
+    "pending_high_at",
+    "pending_high_pnl",
 )
+
+
+def effective_at(portfolio: Portfolio, now: datetime) -> datetime:
+    """When a change or a resume takes effect: behind all that is in the figures.
+
+    An entry, a mark or a change of a call that began later may have come first. What
+    the floor is measured from is the value at this time. No two changes or resumes are
+    of one instant: so their order is that of their times.
+    """
+    changed_at = portfolio.limits_changed_at
+    after = None if changed_at is None else changed_at + MICROSECOND
+    newest = (portfolio.last_entry_at, portfolio.marked_at, after)
+    return max([now, *(at for at in newest if at is not None)])
+
+
+def refuse_at_floor(
+    figures: FiguresAt, limits: Limits, reference: FloorReference
+) -> None:
+    """Raise `InvalidInput` for a floor reference that would halt at once."""
+    present = present_reference(figures, limits)
+    floor = measure_floor(limits, reference)
+    if floor < present.start:
+        return
+    per_value = money_per_value(limits.floor_in, figures.account)
+    shown, equity = (
+        in_text.money(round_to(value * per_value, MONEY), figures.portfolio.currency)
+        for value in (floor, present.start)
+    )
+    raise InvalidInput(
+        "floor_reference",
+        f"puts the floor at {shown}, not below the present equity of {equity}: trading "
+        "would be halted at once. Give a lower one.",
+    )
 
 
 def present_reference(figures: FiguresAt, limits: Limits) -> FloorReference:
     """Start and peak are the present value: live, or closed where that is lower."""
     account, floor_in = figures.account, limits.floor_in
-    value = closed_value(floor_in, account)
-    if figures.is_marked:
-        value = min(value, live_value(floor_in, account, figures.unrealized_pnl))
-    value = max(value, ZERO)
+    live = live_value(floor_in, account, figures.unrealized_pnl)
+    value = max(min(closed_value(floor_in, account), live), ZERO)
     reference = FloorReference(figures.at, value, value, account.run)
     return raise_peak(limits, reference, value)
 
@@ -88,26 +125,18 @@ def write_change(
 
     `portfolio` is locked, carries its limits and is saved by the caller; `before` are
     those until now. A `reference` is applied to it; `open_pnl` is the unrealised profit
-    it was made with, None where a person gave its values. It takes effect behind every
-    entry and every change there is.
+    it was made with, None where a person gave its values. Both are of `effective_at`.
     """
-    newest = (
-        LimitChange.objects.filter(portfolio=portfolio)
-        .order_by("-effective_at", "-limit_change_id")
-        .exclude(effective_at=None)
-        .first()
-    )
-    if newest is None:
-        write_opening(portfolio, before)
-    changed_at = None if newest is None else newest.effective_at
-    times = (now, portfolio.last_entry_at, changed_at)
-    at = max(one for one in times if one is not None)
+    write_opening(portfolio, before)
+    at = effective_at(portfolio, now)
     portfolio.limits_changed_at = at
     if reference is None:
         apply_reference(portfolio, reference_at(portfolio, at, before))
     else:
         paid_in = paid_in_at(portfolio.limits.floor_in, portfolio.account)
         apply_reference(portfolio, replace(reference, set_at=at, paid_in=paid_in))
+        # A live high of before it counts no more.
+        portfolio.pending_high_at = portfolio.pending_high_pnl = None
     return _write(portfolio, cause, portfolio.limits, at, now, by, reference, open_pnl)
 
 

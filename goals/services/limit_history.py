@@ -26,6 +26,7 @@ from goals.decisions.limit_walk import (
     TradingDay,
 )
 from goals.decisions.limits import (
+    DayFigures,
     FloorReference,
     Limits,
     first_reference,
@@ -70,13 +71,21 @@ class LimitHistory:
         ]
         return set_before[-1] if set_before else self.opening
 
+    def floors_in(self, since: datetime) -> set[FloorIn]:
+        """What the floors were in at any time from then on."""
+        in_force = [self.limits_at(since - MICROSECOND)]
+        in_force += [change.limits for change in self.changes if change.at >= since]
+        return {limits.floor_in for limits in in_force}
+
     def limits_at(self, at: datetime) -> Limits:
         made = [change.limits for change in self.changes if change.at <= at]
         return made[-1] if made else self.opening.limits
 
 
 def read_history(portfolio: Portfolio, until: datetime | None = None) -> LimitHistory:
-    """The changes up to `until` (None: all); one statement."""
+    """The changes up to `until` (None: all); one statement, or none without changes."""
+    if portfolio.limits_changed_at is None:
+        return LimitHistory(_unchanged(portfolio), ())
     rows = LimitChange.objects.filter(portfolio=portfolio)
     if until is not None:
         rows = rows.filter(Q(effective_at=None) | Q(effective_at__lte=until))
@@ -88,12 +97,13 @@ def read_history(portfolio: Portfolio, until: datetime | None = None) -> LimitHi
             opening = change
         else:
             changes.append(change)
-    if opening is None:
-        opened = open_account(portfolio.opening_balance)
-        limits = portfolio.limits
-        reference = first_reference(limits, opened, None)
-        opening = Changed(portfolio.created_at, 0, limits, reference)
-    return LimitHistory(opening, changes)
+    return LimitHistory(opening or _unchanged(portfolio), changes)
+
+
+def _unchanged(portfolio: Portfolio) -> Changed:
+    limits, opened = portfolio.limits, open_account(portfolio.opening_balance)
+    reference = first_reference(limits, opened, None)
+    return Changed(portfolio.created_at, 0, limits, reference)
 
 
 def _changed(row: LimitChange, portfolio: Portfolio) -> Changed:
@@ -146,8 +156,29 @@ def walk_limits(
     if since is not None or not days:
         rows = _read_rows(portfolio, begin.day, until, days)
     events = _Events(portfolio, history, begin, until, finds=finds)
-    trading_days = _trading_days(portfolio, rows, events, until)
     finds_from = portfolio.day_start(judged) if judged else EARLIEST
+    return _walk(begin, rows, events, finds_from if finds else None)
+
+
+def walk_day(portfolio: Portfolio, at: datetime) -> DayFigures:
+    """The trading day up to `at`, entry by entry, by its changes and resumes."""
+    history, day = read_history(portfolio, at), portfolio.trading_day(at)
+    account = _account_before(portfolio, day)
+    limits = history.limits_at(portfolio.day_start(day) - MICROSECOND)
+    begin = _Begin(day, account, limits, first_reference(limits, account, None))
+    events = _Events(portfolio, history, begin, at, finds=True)
+    walk = _walk(begin, _read_rows(portfolio, day, at, ()), events, None)
+    assert walk.day is not None  # the day of `at` is walked at least
+    return walk.day
+
+
+def _walk(
+    begin: _Begin,
+    rows: Sequence[LedgerDay],
+    events: "_Events",
+    finds_from: datetime | None,
+) -> LimitWalk:
+    portfolio, trading_days = events.portfolio, _trading_days(rows, events)
     entries: dict[date, Sequence[Entry]] = {}
     while True:
         walk = LimitWalk(
@@ -157,12 +188,12 @@ def walk_limits(
             open_at_start=events.open_at_start,
             ended_at=events.ended_at,
             entries=entries,
-            finds_from=finds_from if finds else None,
+            finds_from=finds_from,
             currency=portfolio.currency,
         ).walk(trading_days)
         if not walk.missing:
             return walk
-        entries |= read_entries(portfolio, walk.missing, until)
+        entries |= read_entries(portfolio, walk.missing, events.until)
 
 
 def follows_peak(change: Changed, account: Account) -> bool:
@@ -238,20 +269,17 @@ class _Events:
     ) -> None:
         self.portfolio = portfolio
         self.from_at = EARLIEST if begin.day is None else portfolio.day_start(begin.day)
-        self.until = until or LATEST
+        self.is_past, self.until = until is not None, until or LATEST
         in_play = (begin.limits, *(change.limits for change in history.changes))
         changes = [one for one in history.changes if one.at >= self.from_at]
         was_halted = finds and portfolio.last_halted_at is not None
-        marks = self._read_marks() if was_halted or _any_marks(in_play) else []
+        looks_at_marks = was_halted or _any_marks(in_play) or (finds and self.is_past)
+        marks = self._read_marks() if looks_at_marks else []
         self.starts = [mark for mark in marks if mark.role is MarkRole.DAY_START]
         others = [mark for mark in marks if mark.role is not MarkRole.DAY_START]
-        halts = self._read_halts() if was_halted else []
-        both: list[Event] = [*changes, *others, *halts]
+        resumes = self._read_resumes() if was_halted else []
+        both: list[Event] = [*changes, *others, *resumes]
         self.events = [one for one in both if self.from_at <= one.at <= self.until]
-        self.looks_live = any(
-            limits.daily_loss_limit_pct is not None or needs_day_start(limits)
-            for limits in in_play
-        )
         self.ended_at = _read_ends(marks)
         in_money = any(limits.floor_in is FloorIn.MONEY for limits in in_play)
         self.flow_days = self._read_flow_days() if finds and in_money else set()
@@ -266,7 +294,8 @@ class _Events:
     def _read_marks(self) -> list[Marked]:
         stored = LimitMark.objects.filter(
             portfolio=self.portfolio, at__gte=self.from_at
-        ).order_by("at", "limit_mark_id")
+        ).exclude(role=MarkRole.PENDING)
+        stored = stored.order_by("at", "limit_mark_id")
         marks = list(stored)
         if self.portfolio.suspected_at is not None:  # the newest waits for another one
             breaches = [mark for mark in marks if mark.role == MarkRole.BREACH]
@@ -281,29 +310,22 @@ class _Events:
             for mark in marks
         ]
 
-    def _read_halts(self) -> list[Event]:
-        """Resumes, and what limits were seen reached by with open positions."""
+    def _read_resumes(self) -> list[Event]:
+        """Resumes, by the halts that they ended."""
         halts = TradingHalt.objects.filter(
-            Q(halted_at__gte=self.from_at) | Q(resumed_at__gte=self.from_at),
-            portfolio=self.portfolio,
+            portfolio=self.portfolio, resumed_at__gte=self.from_at
         ).order_by("halt_id")
-        events: list[Event] = []
         resumed: dict[datetime, list[TradingHalt]] = {}
         for halt in halts:
-            open_pnl = halt.figures.get("unrealized_pnl")
-            if halt.halted_by == "" and open_pnl and Decimal(open_pnl):
-                events.append(Marked(halt.halted_at, Decimal(open_pnl)))
-            if halt.resumed_at is not None:
-                resumed.setdefault(halt.resumed_at, []).append(halt)
-        return events + [_resumed(ended) for ended in resumed.values()]
+            assert halt.resumed_at is not None  # by the filter
+            resumed.setdefault(halt.resumed_at, []).append(halt)
+        return [_resumed(ended) for ended in resumed.values()]
 
     def open_at_start(self, day: date) -> Marked | None:
         """What open trades had made when the day began, as far as marks are known.
 
         Marks are stored where a day's first one comes: until then all stood as before.
         """
-        if not self.looks_live:
-            return None
         portfolio, began_at = self.portfolio, self.portfolio.day_start(day)
         later = bisect_left(self.starts, began_at, key=lambda mark: mark.at)
         if later < len(self.starts):
@@ -314,6 +336,7 @@ class _Events:
         return Marked(
             began_at,
             portfolio.midnight_unrealized_pnl if is_past else portfolio.unrealized_pnl,
+            MarkRole.DAY_START,
         )
 
     @property
@@ -326,7 +349,9 @@ class _Events:
 
 def _any_marks(in_play: Iterable[Limits]) -> bool:
     return any(
-        limits.drawdown_mode is DrawdownMode.TRAILING or needs_day_start(limits)
+        limits.drawdown_mode is DrawdownMode.TRAILING
+        or limits.daily_loss_limit_pct is not None
+        or needs_day_start(limits)
         for limits in in_play
     )
 
@@ -345,21 +370,19 @@ def _resumed(halts: Sequence[TradingHalt]) -> Resumed:
 
 
 def _read_ends(marks: Sequence[Marked]) -> dict[int, datetime]:
-    """When the trades of stored marks ended, by their keys."""
+    """When the trades of stored marks ended, by their keys; void ones never were."""
     keys = {key for mark in marks for key in mark.by_trade}
     if not keys:
         return {}
     trades = TradeEntry.objects.filter(trade_id__in=keys)
-    return {one.trade_id: one.ended_at for one in trades if one.ended_at is not None}
+    ended_at = {one.trade_id: one.ended_at for one in trades}
+    ends = {key: ended_at.get(key, EARLIEST) for key in keys}
+    return {key: at for key, at in ends.items() if at is not None}
 
 
-def _trading_days(
-    portfolio: Portfolio,
-    rows: Sequence[LedgerDay],
-    events: _Events,
-    until: datetime | None,
-) -> list[TradingDay]:
+def _trading_days(rows: Sequence[LedgerDay], events: _Events) -> list[TradingDay]:
     """The days on which anything happened, in order, and the one that holds the end."""
+    portfolio, is_past = events.portfolio, events.is_past
     is_split = portfolio.day_starts_at != time.min
 
     def label(row: LedgerDay) -> date:
@@ -370,9 +393,9 @@ def _trading_days(
     by_event: dict[date, list[Event]] = {}
     for event in events.events:
         by_event.setdefault(portfolio.trading_day(event.at), []).append(event)
-    last = events.until if until else portfolio.last_entry_at
+    last = events.until if is_past else portfolio.last_entry_at
     ends = {portfolio.trading_day(last)} if last is not None else set()
-    if until is None and portfolio.revalued_day is not None:
+    if not is_past and portfolio.revalued_day is not None:
         ends.add(portfolio.revalued_day)
     return [
         TradingDay(
@@ -415,10 +438,10 @@ ORDER BY d.n, w.n
 
 
 def read_entries(
-    portfolio: Portfolio, days: dict[date, Account], until: datetime | None
+    portfolio: Portfolio, days: dict[date, Account], until: datetime
 ) -> dict[date, Sequence[Entry]]:
     """The entries of these trading days, from the account before each."""
-    latest = LATEST if until is None else until + MICROSECOND
+    latest = until if until == LATEST else until + MICROSECOND
     ends = [min(portfolio.day_start(day + ONE_DAY), latest) for day in days]
     parameters: dict[str, Any] = {
         "portfolio_id": portfolio.portfolio_id,

@@ -81,10 +81,11 @@ def _wrong_limits(portfolio: Portfolio) -> Iterator[InvalidInput]:
         elif percentage <= 0:
             yield InvalidInput(name, "must be above 0.")
     if portfolio.soft_drawdown_pct > portfolio.hard_drawdown_pct:
+        hard = format_plain(portfolio.hard_drawdown_pct)
         yield InvalidInput(
             "soft_drawdown_pct",
             f"{format_plain(portfolio.soft_drawdown_pct)} must not be above "
-            f"hard_drawdown_pct, {format_plain(portfolio.hard_drawdown_pct)}.",
+            f"hard_drawdown_pct, {hard}: give soft_drawdown_pct too, at most {hard}.",
         )
     lock = portfolio.drawdown_locks_at
     if lock is not None and not 0 < lock <= HIGHEST_LOCK:

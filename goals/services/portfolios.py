@@ -27,8 +27,10 @@ from goals.services.floors import apply_reference, reference_at
 from goals.services.halts import enforce_limits
 from goals.services.ledger import Flow
 from goals.services.limit_changes import (
+    effective_at,
     given_reference,
     present_reference,
+    refuse_at_floor,
     write_change,
     write_opening,
 )
@@ -94,7 +96,9 @@ def create_portfolio(
         limits, figures = portfolio.limits, read_figures(portfolio, now)
         opening = portfolio.floor_reference
         reference = given_reference(figures, limits, opening, floor_reference)
+        refuse_at_floor(figures, limits, reference)
         apply_reference(portfolio, reference)
+        portfolio.limits_changed_at = now
     portfolio.save()
     if floor_reference is not None:
         write_opening(portfolio, limits, reference, changed_by)
@@ -137,7 +141,7 @@ def update_portfolio(
         _open(portfolio)
     _change_limits(portfolio, before, floor_reference, now, changed_by)
     portfolio.save()
-    enforce_limits(portfolio, now)
+    enforce_limits(portfolio, max(now, portfolio.limits_changed_at or now))
     return portfolio
 
 
@@ -176,8 +180,9 @@ def _change_limits(
         getattr(limits, one) != getattr(before, one) for one in SETS_REFERENCE
     )
     if is_anew or given is not None:
-        figures = read_figures(portfolio, now)
-        reference = reference_at(portfolio, now)
+        at = effective_at(portfolio, now)
+        figures = read_figures(portfolio, at)
+        reference = reference_at(portfolio, at)
         if is_anew:
             reference = present_reference(figures, limits)
             open_pnl = figures.unrealized_pnl

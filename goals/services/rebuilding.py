@@ -31,10 +31,10 @@ from goals.services.days import (
 )
 from goals.services.figures import HistoryRow, write_figures
 from goals.services.first_touch import Reached, has_begun, load_reached
-from goals.services.floor_raising import keep_day_start
 from goals.services.halts import enforce_limits
 from goals.services.ledger import GoalMove, measure_by, set_baseline
 from goals.services.limit_history import read_history
+from goals.services.limit_marks import follow_midnight, keep_day_start
 from goals.services.limit_rebuilding import follow_ledger_peak, restate_limits
 from mastertrade.values.money import PERCENT, round_to
 
@@ -115,6 +115,7 @@ def rebuild_ledger(
     portfolio.apply_figures(rebuilt.new.newest)
     portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
     portfolio.updated_at = now
+    follow_midnight(portfolio)
     if flow is not None:
         bought, _ = list_carried(rebuilt.new.days)
         flow.units = bought.get(flow.cash_flow_id, flow.units)
@@ -124,6 +125,7 @@ def rebuild_ledger(
                 ledger.account_before(began) for ledger in (rebuilt.old, rebuilt.new)
             )
             portfolio.keep_midnight(was, is_now)
+    keep_day_start(portfolio)
     history = read_history(portfolio)
     follow_ledger_peak(portfolio, history)
     moves, rows = [], []
@@ -156,7 +158,6 @@ def rebuild_ledger(
         moves=moves,
         days=rebuilt.new.days,
     )
-    keep_day_start(portfolio, portfolio.limits, now)
     enforce_limits(portfolio, now, moves=moves)
     known = {move.goal for move in moves}
     return moves + [move for move in turned if move.goal not in known]

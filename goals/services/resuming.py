@@ -4,34 +4,28 @@ from datetime import datetime
 
 from goals.decisions.breaches import Breach
 from goals.decisions.floor_reference import GivenReference
-from goals.decisions.limits import (
-    FloorReference,
-    Limits,
-    measure_floor,
-    money_per_value,
-)
 from goals.enums import DrawdownMode, HaltCause, LimitCause
 from goals.models import Portfolio, TradingHalt, User
 from goals.services.halts import enforce_limits, follow_halts, write_halt
 from goals.services.limit_changes import (
     REFERENCE,
+    effective_at,
     given_reference,
     present_reference,
+    refuse_at_floor,
     write_change,
 )
 from goals.services.limit_history import RESUMED_PNL
 from goals.services.portfolios import lock_portfolio
-from goals.services.risk_state import FiguresAt, read_conditions, read_figures
+from goals.services.risk_state import read_conditions, read_figures
 from goals.services.voids import LONGEST_REASON, require_reason
 from mastertrade.db.transactions import atomic
-from mastertrade.values import in_text
 from mastertrade.values.exceptions import (
     FloorReferenceRequired,
     InvalidInput,
     NotFound,
     TradingNotHalted,
 )
-from mastertrade.values.money import MONEY, round_to
 
 # A floor reference in words: start and peak are the present value.
 PRESENT = "present"
@@ -92,7 +86,7 @@ def resume_trading(
             "nothing to resume."
         )
     # A halt written while this call waited for the lock began after its now.
-    now = max(now, *(halt.halted_at for halt in halts))
+    now = effective_at(portfolio, max(now, *(halt.halted_at for halt in halts)))
     if any(halt.cause == HaltCause.HARD_DRAWDOWN for halt in halts):
         _measure_from_here(portfolio, now, by or user.username, floor_reference)
     elif isinstance(floor_reference, GivenReference):
@@ -142,7 +136,7 @@ def _measure_from_here(
     is_given = isinstance(given, GivenReference)
     if isinstance(given, GivenReference):
         reference = given_reference(figures, limits, reference, given)
-        _refuse_at_floor(figures, limits, reference)
+        refuse_at_floor(figures, limits, reference)
     write_change(
         portfolio,
         cause=LimitCause.RESUME,
@@ -153,27 +147,6 @@ def _measure_from_here(
         open_pnl=None if is_given else figures.unrealized_pnl,
     )
     portfolio.save(update_fields=[*REFERENCE, "updated_at"])
-
-
-def _refuse_at_floor(
-    figures: FiguresAt, limits: Limits, reference: FloorReference
-) -> None:
-    present, floor = (
-        present_reference(figures, limits),
-        measure_floor(limits, reference),
-    )
-    if floor < present.start:
-        return
-    per_value = money_per_value(limits.floor_in, figures.account)
-    shown, equity = (
-        in_text.money(round_to(value * per_value, MONEY), figures.portfolio.currency)
-        for value in (floor, present.start)
-    )
-    raise InvalidInput(
-        "floor_reference",
-        f"puts the floor at {shown}, not below the present equity of {equity}: trading "
-        "would be halted again at once. Give a lower one.",
-    )
 
 
 def _lock(user: User, portfolio_id: int) -> Portfolio:

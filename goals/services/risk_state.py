@@ -54,11 +54,6 @@ class FiguresAt:
         """The limits in force at a past time, and what they are measured from."""
         return read_past_limits(self)
 
-    @property
-    def lowest_unit_value(self) -> Decimal:
-        """The worse of the realised and the live unit value."""
-        return min(self.account.unit_value, self.live_unit_value)
-
 
 def read_conditions(figures: FiguresAt, now: datetime) -> RiskState:
     """The conditions at the time of the figures, without a record.
@@ -77,13 +72,14 @@ def read_conditions(figures: FiguresAt, now: datetime) -> RiskState:
         halt = in_force.first()
     state = read_floors(figures, now)
     floors, limits, reference = state.floors, state.limits, state.reference
+    lowest = floors.lowest
     daily_loss_pct = None
     if floors.daily is not None and state.day is not None:
         daily_loss_pct = measure_daily_loss_pct(
             limits, state.day, reference.start, floors.live
         )
     return RiskState(
-        drawdown_pct=measure_fall_pct(limits, reference, floors.lowest),
+        drawdown_pct=measure_fall_pct(limits, reference, lowest),
         soft_drawdown_pct=limits.soft_drawdown_pct,
         hard_drawdown_pct=limits.hard_drawdown_pct,
         record=None,
@@ -93,7 +89,7 @@ def read_conditions(figures: FiguresAt, now: datetime) -> RiskState:
         daily_loss_limit_pct=limits.daily_loss_limit_pct,
         floors=floors,
         day=state.day,
-        limits=limits,
+        limits=limits if limits.are_guarded else None,
         suspected_at=portfolio.suspected_at if figures.at >= now else None,
     )
 

@@ -39,7 +39,7 @@ from goals.services.policy_tables import find_table
 from goals.services.risk_state import FiguresAt
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.jsonable import to_plain
-from mastertrade.values.money import RATIO, exactly, round_to
+from mastertrade.values.money import EXACT, RATIO, exactly, round_to
 
 MICROSECOND = timedelta(microseconds=1)
 # One call works out so many goals: solves a table, or looks closely at whether the goal
@@ -82,20 +82,16 @@ class TradeForecast:
             self.worked_out.add(goal_id)
         return goal_id in self.worked_out
 
-    def trades_in(self, days: Decimal) -> Decimal:
-        return trades_in(days, self.trades_per_day)
 
-
-@exactly
 def days_until(until: datetime, from_at: datetime) -> Decimal:
     """Days, with their fraction; 0 where `until` is past."""
-    return Decimal(max((until - from_at) // MICROSECOND, 0)) / DAY_MICROSECONDS
+    left = Decimal(max((until - from_at) // MICROSECOND, 0))
+    return EXACT.divide(left, DAY_MICROSECONDS)
 
 
-@exactly
 def trades_in(days: Decimal, trades_per_day: Decimal) -> Decimal:
     """The trades to expect at the frequency of the last days, to 6 decimals."""
-    return round_to(trades_per_day * days, RATIO)
+    return round_to(EXACT.multiply(trades_per_day, days), RATIO)
 
 
 def needs_forecast(goal: FinancialGoal, as_of: datetime) -> bool:
@@ -175,7 +171,8 @@ def with_forecast(
     if not needs_forecast(goal, figures.at) or not goal_state.reachable:
         return goal_state
     assert goal.period_ends_at is not None  # `needs_forecast` says so
-    left = forecast.trades_in(days_until(goal.period_ends_at, figures.at))
+    days = days_until(goal.period_ends_at, figures.at)
+    left = trades_in(days, forecast.trades_per_day)
     path = None
     if forecast.record.judged:
         live_equity = figures.portfolio_figures.live_equity

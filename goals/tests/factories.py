@@ -6,8 +6,9 @@ from typing import Any
 
 import factory
 
-from goals.enums import GoalType
-from goals.models import FinancialGoal, Portfolio, User
+from goals.enums import GoalStatus, GoalType, HaltCause
+from goals.models import FinancialGoal, Portfolio, TradingHalt, User
+from goals.services.failing import follow_failures
 from goals.services.goals import create_goal
 from goals.services.portfolios import create_portfolio
 
@@ -65,3 +66,29 @@ class GoalFactory(factory.Factory[FinancialGoal]):
         return create_goal(
             user=portfolio.user, portfolio=portfolio.portfolio_id, **kwargs
         )
+
+
+def fail(goal: FinancialGoal, at: datetime | None = None) -> FinancialGoal:
+    """A goal that a breach of the hard floor failed, by default at its begin."""
+    failed_at = at or max(goal.period_starts_at, goal.created_at)
+    TradingHalt.objects.create(
+        portfolio=goal.portfolio,
+        cause=HaltCause.HARD_DRAWDOWN,
+        halted_at=failed_at,
+        reason="equity 800 USDT is at the floor of 800 USDT (hard_drawdown_pct 20 %)",
+        figures={"fails": True},
+    )
+    follow_failures(goal.portfolio, since=None, now=failed_at)
+    goal.refresh_from_db()
+    return goal
+
+
+def achieve(goal: FinancialGoal) -> FinancialGoal:
+    """An achieved goal, as a ledger would leave it, without one."""
+    FinancialGoal.objects.filter(pk=goal.pk).update(
+        status=GoalStatus.ACHIEVED,
+        achieved_at=goal.period_starts_at,
+        progress_pct=Decimal(100),
+    )
+    goal.refresh_from_db()
+    return goal

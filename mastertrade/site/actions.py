@@ -11,6 +11,7 @@ from django.forms import DateInput, Widget, modelform_factory
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST
 
 from goals.admin import figures
@@ -26,6 +27,7 @@ from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
 from goals.models.portfolios import LIMIT_KINDS
 from goals.services.risk_state import find_halt
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
+from trades.sizing_calls.limits import measure_floors
 
 WIDGETS: dict[str, type[Widget] | Widget] = {
     "target_date": DateInput({"type": "date"}, format="%Y-%m-%d")
@@ -44,6 +46,19 @@ class Action:
     start: Callable[[Portfolio, datetime], Any]
     done: Callable[[Any], str]
     nothing: str = ""
+    shows_floors: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FloorLine:
+    """Where a floor of the portfolio is now."""
+
+    limit: str
+    floor: SafeString
+    headroom: SafeString
+    headroom_pct: SafeString
+    losing_trades: SafeString | None
+    at_closes: bool
 
 
 def _booked(flow: CashFlow) -> str:
@@ -65,7 +80,15 @@ NEW_GOAL = Action(
     button="Create it",
     explanation="Sizes follow the goal of highest priority in the portfolio.",
     form=GoalForm,
-    fields=("goal_type", "target_value", "target_date", "policy", "recurring"),
+    fields=(
+        "goal_type",
+        "target_value",
+        "target_date",
+        "min_trading_days",
+        "best_day_max_pct",
+        "policy",
+        "recurring",
+    ),
     start=lambda portfolio, now: FinancialGoal(portfolio=portfolio),
     done=lambda goal: f"Created: {goal}.",
 )
@@ -81,6 +104,7 @@ LIMITS = Action(
     ),
     start=lambda portfolio, now: portfolio,
     done=lambda portfolio: f"The limits of {portfolio.name} are saved.",
+    shows_floors=True,
 )
 HALT = Action(
     title="Halt trading",
@@ -132,6 +156,7 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
         "portfolio": portfolio,
         "equity": equity,
         "form": form,
+        "floors": _floors_of(portfolio, now) if action.shows_floors else [],
     }
     return render(request, "dashboard/action.html", context)
 
@@ -146,6 +171,25 @@ def project(request: HttpRequest, portfolio_id: int) -> HttpResponse:
         refresh_projections(as_of=now, portfolio_id=portfolio.pk)
     messages.success(request, f"The goals of {portfolio.name} are projected.")
     return redirect("dashboard:home")
+
+
+def _floors_of(portfolio: Portfolio, now: datetime) -> list[FloorLine]:
+    found = measure_floors(user=portfolio.user, portfolio_id=portfolio.pk, now=now)
+    return [
+        FloorLine(
+            limit=figures.words(floor.limit).capitalize(),
+            floor=figures.money(floor.floor_equity, portfolio.currency),
+            headroom=figures.money(floor.headroom, portfolio.currency),
+            headroom_pct=figures.percent(floor.headroom_pct),
+            losing_trades=(
+                None
+                if floor.losing_trades is None
+                else figures.losing_trades(floor.losing_trades)
+            ),
+            at_closes=floor.checked == "closes",
+        )
+        for floor in found
+    ]
 
 
 def _mine(request: HttpRequest, portfolio_id: int) -> Portfolio:

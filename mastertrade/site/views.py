@@ -28,10 +28,13 @@ from goals.models import (
     User,
 )
 from goals.models.halts import is_in_force
+from goals.services.failing import with_failure
+from goals.services.floors import drawdown_floors
 from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import is_open
+from goals.services.risk_state import read_figures
 from mastertrade.values.exceptions import DomainError
-from mastertrade.values.money import format_plain
+from mastertrade.values.money import ZERO, exactly, format_plain
 from trades.enums import TradeStatus
 from trades.models import Position, ReplayRun, Trade
 from trades.replay.wording import (
@@ -69,6 +72,8 @@ class PortfolioCard:
     unrealized: SafeString
     realized: SafeString
     drawdown: SafeString
+    floor: SafeString
+    headroom: SafeString | None
     trading: SafeString
     halts: tuple[TradingHalt, ...]
     waiting: str
@@ -94,6 +99,7 @@ class GoalCard:
     policy: str
     deadline: SafeString
     conditions: list[tuple[str, SafeString]]
+    failure: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +193,7 @@ def _overview_of(user: User, now: datetime, key: str, which: Which) -> Overview 
     of_them = {f"portfolio__{name}": value for name, value in which.items()}
     of_them["portfolio__user_id"] = user.username
     demo = None if found[0].is_live else found[0]
-    portfolios = [_show_portfolio(one) for one in found]
+    portfolios = [_show_portfolio(one, now) for one in found]
     halted = {card.portfolio.pk: card.halts for card in portfolios}
     return Overview(
         key=key,
@@ -230,8 +236,10 @@ def _past_halts_of(demo: Portfolio | None, now: datetime) -> list[TradingHalt]:
 def _goals_of(of_them: Which, now: datetime) -> list[FinancialGoal]:
     running = FinancialGoal.objects.filter(is_open(now), **of_them)
     running = running.annotate(not_projected=is_projectable(now) & Q(projected_at=None))
-    nearest_first = running.select_related("portfolio").order_by(
-        "period_ends_at", "goal_id"
+    nearest_first = (
+        with_failure(running)
+        .select_related("portfolio")
+        .order_by("period_ends_at", "goal_id")
     )
     return list(nearest_first[:MOST_GOALS])
 
@@ -259,8 +267,11 @@ def _decisions_of(of_them: Which) -> list[GoalAdjustmentLog]:
     return list(newest[:MOST_DECISIONS])
 
 
-def _show_portfolio(portfolio: Portfolio) -> PortfolioCard:
+@exactly
+def _show_portfolio(portfolio: Portfolio, now: datetime) -> PortfolioCard:
     currency = portfolio.currency
+    floors = drawdown_floors(read_figures(portfolio, now), now)
+    headroom = max(floors.money(floors.lowest - floors.hard), ZERO)
     halts: list[TradingHalt] = portfolio.halts_in_force  # type: ignore[attr-defined]
     return PortfolioCard(
         portfolio=portfolio,
@@ -268,6 +279,8 @@ def _show_portfolio(portfolio: Portfolio) -> PortfolioCard:
         unrealized=figures.gain(portfolio.unrealized_pnl, currency),
         realized=figures.gain(portfolio.realized_pnl, currency),
         drawdown=figures.percent(portfolio.drawdown_pct),
+        floor=figures.money(floors.money(floors.hard), currency),
+        headroom=figures.money(headroom, currency) if headroom else None,
         trading=figures.badge(TradingState.HALTED if halts else TradingState.ACTIVE),
         halts=tuple(halts),
         waiting=waiting_words(portfolio),
@@ -316,7 +329,7 @@ def _show_goal(
         way=figures.way(goal),
         badges=(
             figures.badge(goal.progress.band),
-            figures.badge(pace.health),
+            *([figures.badge(pace.health)] if pace.health else []),
             *([figures.badge(status)] if says_status else []),
             *([figures.badge(TRADING_HALTED)] if halts else []),
         ),
@@ -330,6 +343,7 @@ def _show_goal(
         policy=figures.words(goal.policy),
         deadline=figures.deadline(goal.target_date, goal.period, now),
         conditions=figures.conditions(goal),
+        failure=figures.failure(goal, now),
     )
 
 

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from mastertrade.values.money import (
     EXACT,
+    HUNDRED,
     MONEY,
-    exactly,
     format_plain,
     round_to,
 )
@@ -62,12 +62,10 @@ def quantity(value: Decimal) -> str:
     return format_plain(rounded(value, QUANTITY_PLACES, digits=QUANTITY_PLACES))
 
 
-@exactly
 def in_percent(value: Decimal) -> Decimal:
-    return value * 100
+    return EXACT.multiply(value, HUNDRED)
 
 
-@exactly
 def rounded(
     value: Decimal, places: int, against: Decimal | None = None, *, digits: int = 2
 ) -> Decimal:
@@ -77,10 +75,8 @@ def rounded(
     the figure `against` that it is compared with: 9.9999 is not shown as 10 where 10 is
     the limit.
     """
-    if value:
-        places = (
-            max(places, digits - 1 - value.adjusted()) if abs(value) < 1 else places
-        )
+    if value and value.copy_abs() < 1:
+        places = max(places, digits - 1 - value.adjusted())
     shown = _round(value, places)
     while against is not None and shown.compare(against) != value.compare(against):
         places += 1

@@ -1,9 +1,11 @@
 """The lists on pages: trades on those of goals and portfolios, a trade's history."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from goals.admin import FinancialGoalAdmin, PortfolioAdmin, figures
 from goals.admin.base import Section, Tool
@@ -14,6 +16,7 @@ from goals.models import FinancialGoal, LedgerChange, Portfolio
 from trades.admin.trades import TradeAdmin, entry_of, exit_of, profit_of, trade_link
 from trades.enums import TradeStatus
 from trades.models import Trade, TradeFill
+from trades.sizing_calls.limits import FloorNow, measure_floors
 
 
 def _trades_of_goal(goal: FinancialGoal) -> QuerySet[Trade]:
@@ -66,6 +69,22 @@ class ChangeKindFilter(KindFilter):
         )
 
 
+@dataclass(slots=True)
+class FloorRow:
+    """A floor of a portfolio now; the page sets `shown_at`."""
+
+    floor: FloorNow
+    currency: str
+    shown_at: datetime | None = None
+
+
+def _floors_of(portfolio: Portfolio) -> list[FloorRow]:
+    found = measure_floors(
+        user=portfolio.user, portfolio_id=portfolio.pk, now=timezone.now()
+    )
+    return [FloorRow(floor, portfolio.currency) for floor in found]
+
+
 def _record_address(portfolio: Portfolio, now: datetime) -> str | None:
     return for_portfolio("admin:trades_trade_add", portfolio)
 
@@ -87,6 +106,29 @@ FinancialGoalAdmin.sections.append(
             ("P&L after fees", profit_of),
         ],
     )
+)
+PortfolioAdmin.sections.insert(
+    0,
+    Section(
+        key="floors",
+        title="Floors now",
+        model=Portfolio,
+        rows=_floors_of,
+        columns=[
+            ("Limit", lambda row: figures.words(row.floor.limit)),
+            ("Floor", lambda row: figures.money(row.floor.floor_equity, row.currency)),
+            (
+                "Equity above it",
+                lambda row: figures.money(row.floor.headroom, row.currency),
+            ),
+            ("Of live equity", lambda row: figures.percent(row.floor.headroom_pct)),
+            (
+                "Mean losing trades",
+                lambda row: figures.losing_trades(row.floor.losing_trades),
+            ),
+            ("Checked", lambda row: figures.badge(row.floor.checked or None)),
+        ],
+    ),
 )
 PortfolioAdmin.sections.append(
     Section(

@@ -110,7 +110,7 @@ def _enlarge(
 ) -> None:
     trade.apply_lot(join_lots(trade.lot, more))
     trade.updated_at, trade.updated_by = now, user.username
-    portfolio.revalue(save_open(trade), now)
+    portfolio.revalue({trade.trade_id: save_open(trade)}, now)
     save_live([portfolio], at=now, now=now)
 
 

@@ -178,7 +178,7 @@ def _mark(
         if trade.marked_at is not None and trade.marked_price is not None:
             before = measure_open_pnl(trade, trade.marked_price)
         after = measure_open_pnl(trade, prices[trade.trade_id])
-        portfolio.revalue(after - before, at)
+        portfolio.revalue({trade.trade_id: after - before}, at)
     portfolio.marked_at = max(portfolio.marked_at or at, at)
     portfolio.save(update_fields=["marked_at"])
     with connection.cursor() as cursor:

@@ -142,7 +142,8 @@ def book_close(
 ) -> ClosedTrade:
     """Close a locked open trade of a locked portfolio, in the caller's transaction."""
     apply_exit(trade, exited, now, by)
-    portfolio.revalue(-trade.open_pnl, exited.at)  # it is realised now
+    changes = {trade.trade_id: -trade.open_pnl}  # it is realised now
+    portfolio.revalue(changes, exited.at, is_exit=True)
     save_closed(trade)
     moves = _book(portfolio, trade, trade, exited, now)
     return ClosedTrade(trade, trade, tuple(moves))
@@ -162,7 +163,7 @@ def _book_part(
     part.external_id = external_id
     part.request_fingerprint = fingerprint(given)
     part.save(force_insert=True)
-    portfolio.revalue(save_open(trade), exited.at)
+    portfolio.revalue({trade.trade_id: save_open(trade)}, exited.at, is_exit=True)
     moves = _book(portfolio, trade, part, exited, now)
     return ClosedTrade(trade, part, tuple(moves))
 

@@ -1,5 +1,6 @@
 """Marks: what open positions are worth at the last price seen."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -48,14 +49,14 @@ class Marked:
     moves: tuple[GoalMove, ...]
 
 
-# The open profit that a mark makes, summed up by portfolio, less what there was.
+# The open profit that a mark makes, by trade, less what there was.
 # A mark never goes back in time, nor before the position was opened.
 MARK = f"""
 WITH given AS (
     SELECT * FROM unnest(%(symbols)s::text[], %(prices)s::numeric[],
                          %(times)s::timestamptz[]) AS m(symbol, price, at)
 ), seen AS (
-    SELECT o.position_id, o.portfolio_id, o.symbol, m.price, m.at,
+    SELECT o.position_id, o.trade_id, o.portfolio_id, o.symbol, m.price, m.at,
            {price_profit("m.price")} AS unrealized_pnl,
            open_pnl(t, m.price) AS open_pnl,
            CASE WHEN o.marked_at IS NULL THEN 0 ELSE open_pnl(t, o.current_price) END
@@ -69,7 +70,8 @@ WITH given AS (
         updated_at = %(now)s
     FROM seen s WHERE o.position_id = s.position_id
 )
-SELECT portfolio_id, symbol, count(*), sum(open_pnl - was), max(at)
+SELECT portfolio_id, symbol, count(*),
+       jsonb_object_agg(trade_id, (open_pnl - was)::text), max(at)
 FROM seen GROUP BY portfolio_id, symbol
 """
 
@@ -93,9 +95,10 @@ def mark_positions(
     if not locked:
         return Marked(0, tuple(sorted(newest)), ())
     rows = _mark(locked, list(newest.values()), now)
-    for portfolio_id, _, _, change, at in rows:
+    for portfolio_id, _, _, changes, at in rows:
         row = locked[portfolio_id]
-        row.revalue(change, at)
+        by_trade = json.loads(changes).items()
+        row.revalue({int(key): Decimal(change) for key, change in by_trade}, at)
         row.marked_at = max(row.marked_at or at, at)
     moved = sorted({portfolio_id for portfolio_id, *_ in rows})
     moves: Sequence[GoalMove] = ()
@@ -142,7 +145,7 @@ def _lock_portfolios(
 
 def _mark(
     portfolios: dict[int, Portfolio], marks: list[Mark], now: datetime
-) -> list[tuple[int, str, int, Decimal, datetime]]:
+) -> list[tuple[int, str, int, str, datetime]]:
     with connection.cursor() as cursor, refusing_bad_bookings():
         cursor.execute(
             MARK,
@@ -154,5 +157,5 @@ def _mark(
                 "now": now,
             },
         )
-        rows: list[tuple[int, str, int, Decimal, datetime]] = cursor.fetchall()
+        rows: list[tuple[int, str, int, str, datetime]] = cursor.fetchall()
     return rows

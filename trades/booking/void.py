@@ -33,7 +33,8 @@ def void_trade(
     """Take a trade that was recorded by mistake out of the ledger; it stays readable.
 
     A closed one is as if it had never been: everything since its exit is made again.
-    An open one holds nothing any more. The quantity of a closed part goes back to the
+    An open one holds nothing any more; where it was marked, limits are judged again
+    from its entry on. The quantity of a closed part goes back to the
     trade it was taken from, if that is still open. A void trade stays as it is.
     """
     reason = require_reason(reason)
@@ -42,13 +43,16 @@ def void_trade(
     if trade.status == TradeStatus.VOID:
         return trade, []
     was_open, why = trade.is_open, f"Trade {trade_id} was voided: {reason}"
+    was_marked = was_open and portfolio.marked_at is not None
     _mark_void(trade, reason, now, user)
     if was_open:
-        portfolio.revalue(-_close_position(trade, now), now)
+        portfolio.revalue({trade_id: -_close_position(trade, now)}, now)
         forget_records(portfolio)  # its closed parts end the trade now, in the past
     else:
-        portfolio.revalue(_give_back(trade, now, user), now)
-    entered_at = trade.entry_time if is_counted else None
+        given_back = _give_back(trade, now, user)
+        portfolio.revalue({trade.parent_trade_id or trade_id: given_back}, now)
+    # Limits and goals were judged by its marks, and by its entry.
+    entered_at = trade.entry_time if was_marked or is_counted else None
     known = [at for at in (flowed_at, trade.exit_time, entered_at) if at is not None]
     if not known:
         live_moves = save_live([portfolio], at=now, now=now)

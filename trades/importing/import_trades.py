@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from django.db import connection, transaction
 
 from goals.models import Portfolio, User
+from goals.services.limit_marks import keep_day_start
 from goals.services.live import save_live
 from goals.services.portfolios import find_portfolio, lock_portfolio
 from goals.services.rebuilding import rebuild_ledger
@@ -213,12 +214,15 @@ class _Job:
     def _apply_exits(self) -> None:
         if not self.staging.updates_open_trade:
             return
+        self.portfolio.revalue({}, self.now)
+        keep_day_start(self.portfolio)
         rows = self._ask(writes.UPDATE_OPEN_TRADES)
         self.updated = len(rows)
         self.exits += [exit_time for (exit_time,) in rows if exit_time is not None]
         self._ask(writes.UPDATE_POSITIONS)
         given = self._ask(writes.UNREALIZED)[0][0]
-        self.portfolio.revalue(given - self.portfolio.unrealized_pnl, self.now)
+        # By which trade does not matter: what the day began with is stored.
+        self.portfolio.revalue({0: given - self.portfolio.unrealized_pnl}, self.now)
 
     @property
     def refused(self) -> int:

@@ -21,6 +21,8 @@ class PlanRequest:
     `at` is the close of the bar that gave the signals and `price` its closing price;
     `base_size` is the notional before the goal's factor, in the portfolio's currency.
     `candidates` are the strategies with an entry signal, each with its side.
+    `stop_price`: where the trade would be stopped, None without a stop; that of a SHORT
+    where the sides differ.
     """
 
     at: datetime
@@ -28,6 +30,7 @@ class PlanRequest:
     candidates: Mapping[str, Side]  # strategy_id -> side, never empty
     price: Decimal
     base_size: Decimal
+    stop_price: Decimal | None
 
 
 @dataclass(frozen=True, slots=True)

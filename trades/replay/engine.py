@@ -10,14 +10,14 @@ one exception is the value of an open position at a bar's close, for the equity 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
 
-from mastertrade.values.money import MONEY, PRICE, exactly, round_to
+from mastertrade.values.money import MONEY, PRICE, exactly, quantum, round_to
 from strategies.decisions.signals import PriceArrays, average_ranges, compute_signals
 from trades.enums import Side
 from trades.replay.bars import Bar, PriceSeries
@@ -34,6 +34,7 @@ from trades.replay.records import (
 )
 
 Progress = Callable[[int, int], None]  # bars done, bars in all
+SMALLEST_PRICE = quantum(PRICE)
 
 
 def replay(
@@ -191,6 +192,7 @@ class BarLoop:
             candidates=candidates,
             price=bar.close,
             base_size=base_size,
+            stop_price=self._asked_stop(candidates, index, bar.close),
         )
         plan = self.broker.plan(request)
         if plan.strategy_id not in candidates:
@@ -254,17 +256,34 @@ class BarLoop:
             opened_at=bar.opened_at,
             price=price,
             fees=fees,
-            stop_price=self._stop_price(order, price),
+            stop_price=self._stop_price(order.side, order.decided_index, price),
         )
 
-    def _stop_price(self, order: _EntryOrder, entry_price: Decimal) -> Decimal | None:
-        true_range = float(self.ranges[order.decided_index])
+    def _stop_price(
+        self, side: Side, decided_index: int, entry_price: Decimal
+    ) -> Decimal | None:
+        true_range = float(self.ranges[decided_index])
         if self.settings.stop_ranges is None or not math.isfinite(true_range):
             return None
         distance = self.settings.stop_ranges * Decimal(true_range)
-        if order.side is Side.LONG:
+        if side is Side.LONG:
             return round_to(entry_price - distance, PRICE)
         return round_to(entry_price + distance, PRICE)
+
+    def _asked_stop(
+        self, candidates: Mapping[str, Side], index: int, close: Decimal
+    ) -> Decimal | None:
+        """The stop that the size is asked with: a price, and another than the close.
+
+        One that no price reaches loses all there is.
+        """
+        side = Side.SHORT if Side.SHORT in candidates.values() else Side.LONG
+        stop_price = self._stop_price(side, index, close)
+        if stop_price is None:
+            return None
+        if stop_price == close:
+            stop_price -= side.sign * SMALLEST_PRICE
+        return max(stop_price, SMALLEST_PRICE)
 
     def _close(
         self, position: _Position, order: _ExitOrder, market: Decimal, at: datetime

@@ -211,7 +211,10 @@ def _trade(
         ]
         for walk, place in trading:
             walk.open_bar(place)
+        for walk, place in trading:  # what was due before the closes
+            walk.halts.advance(walk.series.bars[place].at)
         _mark(portfolio, trading)
+        broker.notice_halt()
         for walk, place in trading:
             walk.close_bar(place)
         if progress is not None:

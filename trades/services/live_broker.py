@@ -8,7 +8,7 @@ from django.db.models import Min
 
 from goals.enums import ProgressBand, Verdict
 from goals.models import FinancialGoal, Portfolio, TradingHalt, User
-from goals.services.resuming import resume_trading
+from goals.services.resuming import PRESENT, resume_trading
 from goals.services.rollover import roll_goals
 from strategies.decisions.selection import Candidate
 from strategies.enums import RiskProfile
@@ -73,13 +73,18 @@ class LiveBroker:
         return running.exists()
 
     def resume(self, *, at: datetime, reason: str) -> None:
+        # The floor is measured from there, in every drawdown mode.
         resume_trading(
-            user=self.user, portfolio_id=self.portfolio_id, reason=reason, now=at
+            user=self.user,
+            portfolio_id=self.portfolio_id,
+            reason=reason,
+            now=at,
+            floor_reference=PRESENT,
         )
         self.halt_began_at = None
 
-    def _notice_halt(self) -> None:
-        """Read since when trading is halted; only a close or a decision can halt it."""
+    def notice_halt(self) -> None:
+        """Read since when trading is halted: by a close, a mark or a decision."""
         if self.halt_began_at is None:
             lasting = TradingHalt.objects.filter(
                 portfolio_id=self.portfolio_id,
@@ -114,10 +119,11 @@ class LiveBroker:
             competing=tuple(self.competing[name] for name in request.candidates),
             base_size=request.base_size,
             price=request.price,
+            stop_price=request.stop_price,
         )
         sizing = planned.plan.sizing
         if sizing.verdict == Verdict.BLOCK:
-            self._notice_halt()
+            self.notice_halt()
         return Plan(
             strategy_id=planned.plan.selection.selected.strategy_id,
             quantity=sizing.quantity or Decimal(0),
@@ -167,5 +173,5 @@ class LiveBroker:
             now=at,
         )
         self.known_equity = None
-        self._notice_halt()
+        self.notice_halt()
         return closed.profit_loss

@@ -81,6 +81,12 @@ class ReplayQuestion:
             if name not in REPLAYED_SETTINGS:
                 hint = did_you_mean(name, REPLAYED_SETTINGS)
                 raise InvalidInput(name, f"is no setting of a replay.{hint}")
+        shares = dict(self.portfolio_settings).get("headroom_share_pct")
+        if shares is not None and self.settings.stop_ranges is None:
+            raise InvalidInput(
+                "headroom_share_pct",
+                "needs a stop to say what a trade may lose: set stop_ranges too.",
+            )
 
     def digest(self, series: PriceSeries) -> str:
         """The same for the same question about the same prices."""

@@ -22,6 +22,7 @@ from goals.projection.goal_projection import (
 )
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import DeadlineTable, make_inputs
+from goals.services.failing import describe_failure
 from goals.services.funding import find_lack_of_money
 from goals.services.goals import PROJECTED_BY
 from goals.services.policy_tables import find_solved
@@ -118,7 +119,9 @@ def project(
         edge=edge,
         trades_per_day=per_day,
         trades_left=trades_left,
-        required_per_day=_required_per_day(path, days),
+        required_per_day=(
+            None if goal.has_failed(as_of) else _required_per_day(path, days)
+        ),
         probability=probability,
         figures=figures,
         unreachable=unreachable,
@@ -173,6 +176,8 @@ def _find_certain(
     goal: FinancialGoal, portfolio_figures: PortfolioFigures, as_of: datetime
 ) -> tuple[Decimal | None, str | None, str | None]:
     """Probability, reason and why unreachable, where there is nothing to project."""
+    if goal.has_failed(as_of):
+        return ZERO, describe_failure(goal), None
     if goal.achieved_at is not None and goal.achieved_at <= as_of:
         return ONE, "the goal was achieved", None
     if goal.status == GoalStatus.CANCELLED:
@@ -332,7 +337,7 @@ def _judge(
         certain = Chances(probability, probability, probability)
     if reason is not None or path is None or edge is None or days is None:
         return certain, unreachable is not None
-    left = forecast.trades_in(days)
+    left = trades_in(days, forecast.trades_per_day)
     stop = stop_of(goal, path, figures, as_of)
     why = is_unreachable(
         edge,

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from goals.decisions.arbitration import arbitrate
 from goals.decisions.limits import (
@@ -17,6 +18,7 @@ from goals.services.decision_log import SizingCall
 from goals.services.floors import FloorsState, read_floors
 from goals.services.risk_state import FiguresAt, read_figures
 from mastertrade.db.transactions import atomic
+from mastertrade.values.exceptions import ComeAgain
 from mastertrade.values.money import (
     HUNDRED,
     MONEY,
@@ -30,7 +32,7 @@ from mastertrade.values.money import (
 )
 from trades.sizing_calls.catch_up import catching_up
 from trades.sizing_calls.inputs import TradesSay, find_participants, read_trades
-from trades.sizing_calls.records import WHOLE_PORTFOLIO
+from trades.sizing_calls.records import WHOLE_PORTFOLIO, RecordBehind
 
 # With older marks of open positions a floor is checked at closes only.
 OLDEST_LIVE_MARK = timedelta(minutes=15)
@@ -107,8 +109,33 @@ def measure_limits(
     )
 
 
+def measure_floors(
+    *, user: User, portfolio_id: int, now: datetime
+) -> tuple[FloorNow, ...]:
+    """The floors now, for a page that is shown in any case.
+
+    While the record is behind its ledger, without what follows from it:
+    `losing_trades` is None and `checked` empty.
+    """
+    asked: dict[str, Any] = {"user": user, "portfolio_id": portfolio_id, "now": now}
+    try:
+        return measure_limits(**asked).floors
+    except (ComeAgain, RecordBehind):
+        return _without_record(**asked)
+
+
+@atomic
+@exactly
+def _without_record(
+    user: User, portfolio_id: int, now: datetime
+) -> tuple[FloorNow, ...]:
+    mine = Portfolio.objects.locked().filter(user_id=user.username)
+    figures = read_figures(mine.get(pk=portfolio_id), now)
+    return _floors(figures, read_floors(figures, now), None)
+
+
 def _floors(
-    figures: FiguresAt, state: FloorsState, said: TradesSay
+    figures: FiguresAt, state: FloorsState, said: TradesSay | None
 ) -> tuple[FloorNow, ...]:
     floors = state.floors
     distances = {
@@ -121,9 +148,11 @@ def _floors(
         (name for name in STOPS if name in distances),
         key=lambda name: distances[name][1],
     )
-    checked = "live" if _is_live(figures, said.oldest_mark_at) else "closes"
     live_equity = figures.portfolio_figures.live_equity
-    loss = _mean_loss(live_equity, said)
+    loss, checked = ZERO, ""
+    if said is not None:
+        loss = _mean_loss(live_equity, said)
+        checked = "live" if _is_live(figures, said.oldest_mark_at) else "closes"
     return tuple(
         _floor(name, floors, floor, room, live_equity, loss, name == nearest, checked)
         for name, (floor, room) in distances.items()

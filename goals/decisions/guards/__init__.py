@@ -27,10 +27,9 @@ GUARDS: dict[str, Guard] = {
 
 
 def apply_guards(
-    factor: Decimal, inputs: SizingInputs
+    factor: Decimal, inputs: SizingInputs, base_size: Decimal
 ) -> tuple[tuple[GuardResult, ...], Decimal]:
     """What each guard did to the factor, and the notional that all of them leave."""
-    base_size = inputs.base_size
     size = base_size * factor
     results = []
     for name, guard in GUARDS.items():

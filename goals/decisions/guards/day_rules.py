@@ -53,7 +53,8 @@ def find_day_rule_breaches(risk_state: RiskState) -> Iterator[DayRuleBreach]:
         yield DayRuleBreach(HaltCause.PROFIT_LOCK, day.ends_at, locked)
     most = limits.max_trades_per_day
     if most is not None and day.trades >= most:
-        reason = f"{_count(day.trades, 'trade')} of the day reached max_trades_per_day"
+        since = _since(day, "of the day")
+        reason = f"{_count(day.trades, 'trade')} {since} reached max_trades_per_day"
         yield DayRuleBreach(HaltCause.TRADES_PER_DAY, day.ends_at, f"{reason} {most}")
     yield from _find_pause(limits, day)
 
@@ -70,7 +71,8 @@ def _find_profit_lock(limits: Limits, day: DayFigures) -> str | None:
         return None
     profit = (day.high_closed / anchor - 1) * HUNDRED
     return (
-        f"a profit of {in_text.percent(profit, pct)} since the day began reached "
+        f"a profit of {in_text.percent(profit, pct)} "
+        f"{_since(day, 'since the day began')} reached "
         f"daily_profit_lock_pct {format_plain(pct)} %"
     )
 
@@ -89,6 +91,12 @@ def _find_pause(limits: Limits, day: DayFigures) -> Iterator[DayRuleBreach]:
         f"{last:%FT%TZ}, reached pause_after_losses {most}"
     )
     yield DayRuleBreach(HaltCause.LOSSES_IN_A_ROW, until, reason)
+
+
+def _since(day: DayFigures, usual: str) -> str:
+    if day.resumed_at is None:
+        return usual
+    return f"since trading was resumed at {day.resumed_at:%FT%TZ}"
 
 
 def _count(number: int, one: str, more: str = "") -> str:

@@ -7,7 +7,7 @@ from goals.decisions.guards.base import GuardAnswer, RiskState, SizingInputs
 from goals.decisions.limits import FloorFigures
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError
-from mastertrade.values.money import ONE, ZERO, exactly, format_plain
+from mastertrade.values.money import HUNDRED, ONE, ZERO, exactly, format_plain
 
 WHAT_STOPS = "entries stop, exits, stops and imports go on"
 
@@ -36,9 +36,11 @@ def guard_drawdown(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
         (soft, risk_state.hard_drawdown_pct), key=lambda limit: abs(limit - drawdown)
     )
     fallen = f"drawdown {in_text.percent(drawdown, nearest)}"
-    floors = risk_state.floors
-    left = "" if floors is None else f"; {_room_in_words(floors)}"
-    is_soft = drawdown >= soft if floors is None else floors.lowest <= floors.soft
+    floors, left, is_soft = risk_state.floors, "", drawdown >= soft
+    if floors is not None:
+        lowest = floors.lowest
+        left = f"; {_room_in_words(floors, lowest)}"
+        is_soft = lowest <= floors.soft
     if not is_soft:
         reason = f"{fallen} is below soft_drawdown_pct {format_plain(soft)} %{left}"
         return GuardAnswer(factor, reason)
@@ -49,26 +51,25 @@ def guard_drawdown(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     return GuardAnswer(min(factor, ONE), reason)
 
 
-def _room_in_words(floors: FloorFigures) -> str:
+def _room_in_words(floors: FloorFigures, lowest: Decimal) -> str:
     """How far the floor is away, in money and in percent of what is there."""
-    equity = _equity_in_words(floors, floors.lowest, floors.hard)
-    floor = in_text.money(floors.money(floors.hard), floors.currency)
-    if floors.lowest <= 0:
+    equity, floor = _in_words(floors, lowest, floors.hard)
+    if lowest <= 0:
         return f"{equity} is above the floor of {floor}"
-    room = in_text.ratio((floors.lowest - floors.hard) / floors.lowest)
+    room = in_text.percent((lowest - floors.hard) / lowest * HUNDRED)
     return f"{equity} may fall {room} more, to the floor of {floor}"
 
 
-def _equity_in_words(floors: FloorFigures, value: Decimal, floor: Decimal) -> str:
-    """The equity that is tested, on its side of a floor."""
+def _in_words(floors: FloorFigures, value: Decimal, floor: Decimal) -> tuple[str, str]:
+    """The equity that is tested, on its side of a floor, and that floor."""
     which = "live equity" if value == floors.live != floors.closed else "equity"
-    against = floors.money(floor)
-    return f"{which} {in_text.money(floors.money(value), floors.currency, against)}"
+    equity, limit, currency = floors.money(value), floors.money(floor), floors.currency
+    shown = in_text.money(equity, currency, limit)
+    return f"{which} {shown}", in_text.money(limit, currency)
 
 
 def _at_floor(floors: FloorFigures, value: Decimal, floor: Decimal, which: str) -> str:
-    equity = _equity_in_words(floors, value, floor)
-    shown = in_text.money(floors.money(floor), floors.currency)
+    equity, shown = _in_words(floors, value, floor)
     return f"{equity} is at or below {which} of {shown}: "
 
 
@@ -101,11 +102,15 @@ def find_hard_breach(risk_state: RiskState) -> str | None:
     floors = risk_state.floors
     if drawdown is None:
         raise DrawdownUnknown("The drawdown of this portfolio could not be read.")
-    if drawdown < hard if floors is None else floors.lowest > floors.hard:
-        return None
     at_floor = ""
-    if floors is not None:
-        at_floor = _at_floor(floors, floors.lowest, floors.hard, "the floor")
+    if floors is None:
+        if drawdown < hard:
+            return None
+    else:
+        if not floors.is_at_hard:
+            return None
+        lowest = floors.lowest
+        at_floor = _at_floor(floors, lowest, floors.hard, "the floor")
     return (
         f"{at_floor}drawdown {in_text.percent(drawdown, hard)} reached "
         f"hard_drawdown_pct {format_plain(hard)} %"
@@ -118,6 +123,8 @@ def find_daily_breach(risk_state: RiskState) -> str | None:
     floors, day = risk_state.floors, risk_state.day
     if limit is None:
         return None
+    if floors is not None and day is not None and floors.daily is None:
+        return None  # the day began with nothing to lose
     if loss is None:
         raise DailyLossUnknown("The day's loss of this portfolio could not be read.")
     if floors is None or floors.daily is None or day is None:
@@ -128,7 +135,7 @@ def find_daily_breach(risk_state: RiskState) -> str | None:
         if floors.live > floors.daily:
             return None
         at_floor = _at_floor(floors, floors.live, floors.daily, "the day's floor")
-        since = f"{day.began_at:%FT%TZ}"
+        since = f"{day.since:%FT%TZ}"
     return (
         f"{at_floor}a loss of {in_text.percent(loss, limit)} since {since} reached "
         f"daily_loss_limit_pct {format_plain(limit)} %"

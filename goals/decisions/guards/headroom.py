@@ -30,16 +30,20 @@ class StopPriceRequired(DomainError):
     code = "stop_price_required"
 
 
-@exactly
 def guard_headroom(factor: Decimal, inputs: SizingInputs) -> GuardAnswer:
     """Hold the size so that its loss takes at most its share of what is left."""
-    exposure, request = inputs.exposure, inputs.request
     limits = inputs.risk_state.limits
     share = None if limits is None else limits.headroom_share_pct
     if share is None:
         return GuardAnswer(factor, "headroom_share_pct is not set")
     if factor == 0:
         return GuardAnswer(factor, "nothing is traded")
+    return _hold_share(factor, inputs, share)
+
+
+@exactly
+def _hold_share(factor: Decimal, inputs: SizingInputs, share: Decimal) -> GuardAnswer:
+    exposure, request = inputs.exposure, inputs.request
     floors, open_risk = inputs.risk_state.floors, exposure.open_risk
     if floors is None or open_risk is None:
         raise HeadroomUnknown(
@@ -92,18 +96,19 @@ def measure_left(
     """The nearest floor's name, the money left to it, and what open trades may lose.
 
     The closed value loses what each trade loses from its entry, as the trades that win
-    may be closed last; the live value what each loses from its mark. An open trade
-    without a stop may lose `worst` times its factor, all of its notional without one.
+    may be closed last; the live value what each loses from its mark, which alone counts
+    where the floor is tested by it. An open trade without a stop may lose `worst` times
+    its factor, all of its notional without one.
     """
     unstopped = open_risk.notional_without_stop
     if worst is not None:
         unstopped = worst * open_risk.factors_without_stop
     of_closed, of_live = open_risk.closed + unstopped, open_risk.live + unstopped
     money = floors.money_per_value
-    rooms = [
-        ((floors.closed - floors.hard) * money - of_closed, HARD_FLOOR, of_closed),
-        ((floors.live - floors.hard) * money - of_live, HARD_FLOOR, of_live),
-    ]
+    rooms = [((floors.live - floors.hard) * money - of_live, HARD_FLOOR, of_live)]
+    if not (floors.by_live and floors.is_live):
+        room = (floors.closed - floors.hard) * money - of_closed
+        rooms.insert(0, (room, HARD_FLOOR, of_closed))
     if floors.daily is not None:
         rooms.append(
             ((floors.live - floors.daily) * money - of_live, DAILY_FLOOR, of_live)

@@ -1,5 +1,7 @@
 """The operator's view of users, portfolios, goals and their logs."""
 
+import html
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -12,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from goals.admin import FinancialGoalAdmin, figures
-from goals.admin.filters import HEALTH_CONDITIONS, IS_OPEN, pace_gap_at
+from goals.admin.filters import HAS_HEALTH, HEALTH_CONDITIONS, pace_gap_at
 from goals.admin.readable import readable
 from goals.enums import GoalStatus, GoalType, Health
 from goals.models import (
@@ -21,6 +23,7 @@ from goals.models import (
     GoalAdjustmentLog,
     GoalProgressHistory,
     Portfolio,
+    TradingHalt,
     User,
 )
 from goals.models.users import USERNAME_IS_FIXED
@@ -28,7 +31,13 @@ from goals.services.goal_state import with_status
 from goals.services.goals import cancel_goal
 from goals.services.portfolios import record_cash_flow
 from goals.services.snapshots import snapshot_goals
-from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
+from goals.tests.factories import (
+    GoalFactory,
+    PortfolioFactory,
+    UserFactory,
+    achieve,
+    fail,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -140,12 +149,13 @@ def test_the_health_filter_agrees_with_the_health_that_is_shown(at: datetime) ->
     cancel = GoalFactory()
     cancel_goal(user=cancel.user, goal_id=cancel.pk, as_of=NOW - timedelta(days=9))
     set_progress(GoalFactory(start_date=NOW.date() + timedelta(days=9)), "-3")
+    fail(GoalFactory())
 
     goals = with_status(FinancialGoal.objects.all(), at)
     measured = goals.alias(pace_gap=pace_gap_at(at))
 
     for health, condition in HEALTH_CONDITIONS.items():
-        in_sql = set(measured.filter(condition, IS_OPEN))
+        in_sql = set(measured.filter(condition, HAS_HEALTH))
         in_python = {
             goal
             for goal in FinancialGoal.objects.all()
@@ -341,6 +351,32 @@ def test_changing_a_goal_measures_it_and_leaves_a_history_row(
     goal.refresh_from_db()
     assert goal.target_value == 4
     assert goal.history.filter(kind="change", target_value=4).count() == 1
+
+
+@pytest.mark.parametrize("settle", [fail, achieve])
+def test_what_a_settled_goal_asks_for_is_only_looked_at(
+    operator: Client, settle: Callable[[FinancialGoal], FinancialGoal]
+) -> None:
+    goal = settle(GoalFactory())
+    page = operator.get(page_of(goal))
+    offered = set(page.context["adminform"].form.fields)
+    asked = {"target_value", "target_date", "min_trading_days", "best_day_max_pct"}
+    assert not offered & asked
+    assert {"priority", "recurring"} <= offered
+    assert "5 %" in page.content.decode()
+
+
+def test_a_failed_goal_s_page_and_list_say_when_and_why(operator: Client) -> None:
+    goal = fail(GoalFactory())
+    FinancialGoal.objects.update(probability="0.7", projected_at=NOW)
+    for page in (page_of(goal), reverse("admin:goals_financialgoal_changelist")):
+        text = operator.get(page).content.decode()
+        assert "70 %" not in text
+        assert "not projected yet" not in text
+    text = operator.get(page_of(goal)).content.decode()
+    assert f"{goal.failed_at:%Y-%m-%d %H:%M}" in text
+    assert TradingHalt.objects.get().reason in html.unescape(text)
+    assert "Required per day" not in text
 
 
 def test_a_goal_cannot_be_deleted(operator: Client) -> None:

@@ -78,6 +78,22 @@ def test_a_halted_portfolio_s_page_says_why_and_how_to_resume(operator: Client):
     assert portfolio.name in listed.content.decode()
 
 
+def test_a_day_s_halt_s_page_says_that_it_ends_by_itself(operator: Client):
+    portfolio = PortfolioFactory(now=START)
+    now = timezone.now()
+    TradingHalt.objects.create(
+        portfolio=portfolio,
+        cause=HaltCause.TRADES_PER_DAY,
+        halted_at=now - timedelta(minutes=1),
+        halted_until=now + timedelta(hours=3),
+        reason="3 trades today",
+        figures={},
+    )
+    page = text_of(operator, "goals_portfolio_change", portfolio.pk)
+    assert "Entries go on by themselves then. To resume them before, use" in page
+    assert "Resume it with" not in page
+
+
 def test_an_active_portfolio_s_page_says_nothing_of_resuming(operator: Client):
     page = text_of(operator, "goals_portfolio_change", PortfolioFactory(now=START).pk)
     assert "Resume it with “Resume trading” on this page" not in page

@@ -22,8 +22,12 @@ CALM = RiskState(Decimal(0), Decimal(10), Decimal(20), NO_RECORD)
 sizes = st.decimals(
     min_value=Decimal("0.00000001"), max_value=Decimal(10) ** 12, places=8
 )
-prices = st.decimals(
+steps = st.decimals(
     min_value=Decimal("0.000000000001"), max_value=Decimal(10) ** 7, places=12
+)
+# A quantity at a lower price is out of range.
+prices = st.decimals(
+    min_value=Decimal("0.0000001"), max_value=Decimal(10) ** 7, places=12
 )
 goals = st.lists(
     st.builds(
@@ -53,7 +57,7 @@ requests = st.builds(
         price=st.just(request.price),
         max_size=st.just(request.max_size),
         min_size=st.just(request.min_size),
-        lot_step=st.none() if request.price is None else st.none() | prices,
+        lot_step=st.none() if request.price is None else st.none() | steps,
     )
 )
 exposures = st.builds(

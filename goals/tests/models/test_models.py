@@ -340,6 +340,8 @@ PROVEN_ELSEWHERE = {
     # trades/tests/booking/test_halts.py
     "trading_halts_one_in_force",
     "trading_halts_one_a_day",
+    # trades/tests/booking/test_limit_marks.py
+    "limit_marks_one_pending",
 }
 
 

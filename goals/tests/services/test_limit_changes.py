@@ -107,7 +107,7 @@ def test_the_lower_of_the_live_and_the_closed_value_is_the_present_one():
     ("settings", "given", "start", "peak", "floor"),
     [
         ({}, {"start_equity": "500"}, "0.5", "1", "0.8"),
-        ({}, {"start_equity": "1500"}, "1.5", "1.5", "1.2"),
+        ({}, {"start_equity": "1200"}, "1.2", "1.2", "0.96"),
         ({}, {"peak_equity": "1200"}, "1", "1.2", "0.96"),
         ({}, {"floor_equity": "900"}, "1", "1.125", "0.9"),
         ({"drawdown_of": "start"}, {"floor_equity": "900"}, "1", "1.1", "0.9"),
@@ -122,11 +122,11 @@ def test_the_lower_of_the_live_and_the_closed_value_is_the_present_one():
         ({"drawdown_mode": "static"}, {"peak_equity": "900"}, "0.9", "0.9", "0.72"),
         ({"floor_in": "money"}, {"floor_equity": "960"}, "1000", "1200", "960"),
         (
-            {"drawdown_locks_at": "1", "hard_drawdown_pct": "10"},
-            {"floor_equity": "1000"},
+            {"drawdown_locks_at": "0.99", "hard_drawdown_pct": "10"},
+            {"floor_equity": "990"},
             "1",
-            "1.111111111111111111",
-            "1",
+            "1.1",
+            "0.99",
         ),
     ],
 )
@@ -182,6 +182,18 @@ def test_a_floor_that_cannot_be_is_refused(settings, given, words):
     assert not Portfolio.objects.exclude(name="main").exists()
 
 
+def test_a_floor_given_at_the_opening_is_that_of_past_times_too():
+    given = GivenReference(peak_equity=Decimal(1200))
+    portfolio = PortfolioFactory(floor_reference=given)
+    book_profit(portfolio, Decimal(300), at=NOW)
+    book_profit(portfolio, Decimal(50), at=START + timedelta(days=1))
+    portfolio.refresh_from_db()
+    assert portfolio.floor_peak_value == Decimal("1.35")
+    then = read_floors(read_figures(portfolio, NOW - timedelta(hours=1)), NOW)
+    assert (then.reference.peak, then.floors.hard) == (Decimal("1.2"), Decimal("0.96"))
+    assert list(find_drift([portfolio.pk])) == []
+
+
 def test_an_opening_balance_that_changes_moves_the_floor_in_money():
     portfolio = PortfolioFactory(floor_in=FloorIn.MONEY)
     change(portfolio, opening_balance=Decimal(500))
@@ -192,7 +204,8 @@ def test_a_change_takes_effect_behind_every_entry_and_change():
     portfolio = PortfolioFactory()
     change(portfolio, hard_drawdown_pct=Decimal(12))
     change(portfolio, hard_drawdown_pct=Decimal(14), now=NOW - timedelta(seconds=1))
-    assert [row.effective_at for row in rows_of(portfolio)] == [None, NOW, NOW]
+    at = [None, NOW, NOW + timedelta(microseconds=1)]
+    assert [row.effective_at for row in rows_of(portfolio)] == at
 
 
 def test_in_money_the_first_deposit_is_what_the_floor_is_measured_from():

@@ -422,3 +422,8 @@ def test_a_goal_of_another_portfolio_is_not_moved():
     goal = GoalFactory(goal_type="portfolio_value", target_value=Decimal(2000))
     flow(PortfolioFactory(user=goal.user), 500)
     assert FinancialGoal.objects.get().current_value == 1000
+
+
+def test_a_hard_limit_below_the_soft_one_says_to_give_the_soft_one_too() -> None:
+    with pytest.raises(InvalidInput, match="give soft_drawdown_pct too, at most 5"):
+        PortfolioFactory(hard_drawdown_pct=Decimal(5))

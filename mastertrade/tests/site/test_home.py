@@ -1,7 +1,7 @@
 """The home page and signing in."""
 
 import re
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,10 +12,16 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from goals.enums import GoalType
-from goals.models import CashFlow, FinancialGoal, Portfolio, User
+from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
 from goals.models.portfolios import LIMIT_KINDS
 from goals.services.resuming import halt_trading, resume_trading
-from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
+from goals.tests.factories import (
+    START,
+    GoalFactory,
+    PortfolioFactory,
+    UserFactory,
+    fail,
+)
 from mastertrade.site.site import MasterTradeAdminSite
 from mastertrade.site.views import MOST_PORTFOLIOS, MOST_TRADES
 from trades.services.replay import ReplayQuestion, run_replay
@@ -123,6 +129,25 @@ def test_the_home_page_asks_as_many_queries_for_twelve_goals_as_for_two(
         return len(queries)
 
     assert count_after_adding(2) == count_after_adding(10)
+
+
+def test_failed_goals_say_when_and_why_in_constant_statements(client: Client) -> None:
+    user = UserFactory()
+
+    def count_after_failing(count: int) -> int:
+        for _ in range(count):
+            fail(GoalFactory(portfolio=PortfolioFactory(user=user), target_date=FAR))
+        home_of(client, user)
+        with CaptureQueriesContext(connection) as queries:
+            client.get(HOME)
+        return len(queries)
+
+    assert count_after_failing(1) == count_after_failing(3)
+    text = text_of(home_of(client, user))
+    goal, halt = FinancialGoal.objects.all()[0], TradingHalt.objects.all()[0]
+    assert f"Failed {goal.failed_at:%Y-%m-%d %H:%M} UTC {halt.reason}" in text
+    for words in ("Required per day", "Pace gap", "not projected yet", "at risk"):
+        assert words not in text
 
 
 def test_the_last_closed_trades_of_all_own_portfolios_take_constant_statements(
@@ -403,7 +428,7 @@ def test_the_limits_of_main_are_changed_on_the_site(client: Client) -> None:
     assert f'href="{address}"' in client.get(reverse("dashboard:home")).content.decode()
     form = client.get(address).context["form"]
     names = {*LIMIT_KINDS, "max_position_pct", "edge_guard"} - {"day_starts_at"}
-    assert set(form.fields) == {*names, "start_equity", "floor_equity"}
+    assert set(form.fields) == {*names, "start_equity", "peak_equity", "floor_equity"}
     body = {name: form[name].value() for name in names}
     body = {name: value for name, value in body.items() if value is not None}
 
@@ -419,3 +444,96 @@ def test_another_users_limits_are_not_found(client: Client) -> None:
     address = reverse("dashboard:limits", args=[PortfolioFactory().pk])
     assert client.get(address).status_code == 404
     assert client.post(address, {}).status_code == 404
+
+
+def test_the_limits_page_and_the_first_page_say_where_the_floors_are(
+    client: Client,
+) -> None:
+    user = UserFactory()
+    client.force_login(user)
+
+    def count_with(number: int) -> int:
+        for _ in range(number):
+            PortfolioFactory(user=user, daily_loss_limit_pct=Decimal(4))
+        home_of(client, user)
+        with CaptureQueriesContext(connection) as queries:
+            client.get(HOME)
+        return len(queries)
+
+    assert count_with(1) == count_with(3)
+    portfolio = Portfolio.objects.latest("pk")
+    for number in range(24):
+        at = START + number * timedelta(days=1)
+        book_profit(portfolio, Decimal(1 if number % 3 == 2 else -4), at=at)
+    home = text_of(home_of(client, user))
+    assert "Hard floor 800 USDT , 144 USDT below the equity" in home
+    address = reverse("dashboard:limits", args=[portfolio.pk])
+    before = client.get(address).content.decode()
+    book_profit(portfolio, Decimal(-144), at=START + timedelta(days=30))
+    assert "Hard floor 800 USDT , reached" in text_of(home_of(client, user))
+    page = text_of(before)
+    assert "Hard drawdown : floor at 800 USDT , 144 USDT ( 15.25 % )" in page
+    assert "Daily loss : floor at" in page
+    assert re.search(r"below the equity, [0-9.]+ mean losing trades", page)
+
+
+def test_pages_show_floors_while_the_record_is_behind(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trades.sizing_calls.records.MOST_AT_ONCE", 3)
+    portfolio = PortfolioFactory()
+    for _ in range(6):
+        book_profit(portfolio, Decimal(-4), at=START)
+    client.force_login(portfolio.user)
+    address = reverse("dashboard:limits", args=[portfolio.pk])
+    page = text_of(client.get(address).content.decode())
+    assert "Hard drawdown : floor at 800 USDT" in page
+
+
+def test_the_limits_form_shows_every_mistake_at_once(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    address = reverse("dashboard:limits", args=[portfolio.pk])
+    form = client.get(address).context["form"]
+    body = {name: form[name].value() for name in form.fields}
+    body = {name: value for name, value in body.items() if value is not None}
+    wrong = {
+        "soft_drawdown_pct": "30",
+        "pause_minutes": "5",
+        "drawdown_locks_at": "0",
+        "max_position_pct": "many",
+    }
+    errors = client.post(address, {**body, **wrong}).context["form"].errors
+    assert set(errors) == set(wrong)
+    assert all(len(messages) == 1 for messages in errors.values())
+    portfolio.refresh_from_db()
+    assert portfolio.soft_drawdown_pct == 10
+
+
+def test_the_peak_of_the_floor_is_set_on_the_site(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    address = reverse("dashboard:limits", args=[portfolio.pk])
+    form = client.get(address).context["form"]
+    body = {name: form[name].value() for name in form.fields}
+    body = {name: value for name, value in body.items() if value is not None}
+    client.post(address, {**body, "peak_equity": "1200"})
+    portfolio.refresh_from_db()
+    assert portfolio.floor_peak_value == Decimal("1.2")
+
+
+def test_a_goal_with_conditions_is_made_on_the_site(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    address = reverse("dashboard:new-goal", args=[portfolio.pk])
+    body = {
+        "goal_type": "portfolio_value",
+        "target_value": "2000",
+        "target_date": f"{FAR:%F}",
+        "policy": "ladder",
+        "min_trading_days": "3",
+        "best_day_max_pct": "40",
+    }
+    client.post(address, body)
+    goal = FinancialGoal.objects.get()
+    assert (goal.min_trading_days, goal.best_day_max_pct) == (3, 40)

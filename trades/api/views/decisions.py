@@ -54,8 +54,9 @@ BASE_1000 = OpenApiExample(
     },
     request_only=True,
 )
+AT_RISK = "1 % of live equity at risk, with a stop and 0.2 % costs"
 RISK_1_PCT = OpenApiExample(
-    "1 % of live equity at risk, with a stop and 0.2 % costs",
+    AT_RISK,
     value={
         "risk_pct": "1",
         "symbol": "BTCUSDT",
@@ -66,7 +67,7 @@ RISK_1_PCT = OpenApiExample(
     request_only=True,
 )
 RISK_OF_PORTFOLIO = OpenApiExample(
-    RISK_1_PCT.summary or "",
+    AT_RISK,
     value={**RISK_1_PCT.value, "portfolio": "crypto"},
     request_only=True,
 )

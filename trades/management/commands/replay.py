@@ -27,7 +27,7 @@ from trades.replay.options import Costs, ReplaySettings
 from trades.replay.parsing import ReadingOptions
 from trades.replay.reading import BUILT_IN_NAMES, MINIMUM_BARS, load_prices
 from trades.services.deleting import reports_directory
-from trades.services.replay import ReplayQuestion
+from trades.services.replay import REPLAYED_SETTINGS, ReplayQuestion
 
 DEFAULT_GOAL = "monthly_return:5"
 DEFAULT_USER = "replay"
@@ -129,7 +129,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--user",
             default=DEFAULT_USER,
-            help=f"Whose portfolios (default {DEFAULT_USER}, created if missing).",
+            help=f"Whose portfolios, an existing user (default {DEFAULT_USER}, created "
+            "if missing).",
         )
         parser.add_argument("--page", type=Path, help="Where the HTML report goes.")
 
@@ -138,6 +139,9 @@ class Command(BaseCommand):
         now = timezone.now()
         try:
             question = read_question(options)
+        except (DomainError, ValueError) as error:
+            raise CommandError(str(error)) from error
+        try:
             question.validate()
             check_page(options["page"])
             prices = [read_prices(name, options) for name in options["prices"]]
@@ -151,6 +155,8 @@ class Command(BaseCommand):
                 now=now,
                 command=self.command(),
             )
+        except InvalidInput as error:
+            raise CommandError(f"{error}{_hint_of(error, question)}") from error
         except (BarsError, DomainError, ValueError, OSError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -168,6 +174,14 @@ class Command(BaseCommand):
         if not getattr(self, "_called_from_command_line", False):
             return ""
         return shlex.join(["python", "manage.py", *sys.argv[1:]])
+
+
+def _hint_of(error: InvalidInput, question: ReplayQuestion) -> str:
+    """How to set what was refused, where nobody had set it."""
+    is_setting = error.field in REPLAYED_SETTINGS
+    if not is_setting or error.field in dict(question.portfolio_settings):
+        return ""
+    return f" Add --set {error.field}=…"
 
 
 def read_question(options: dict[str, Any]) -> ReplayQuestion:
@@ -240,7 +254,10 @@ def find_or_make_user(username: str) -> User:
     """
     found = User.objects.filter(username=username).first()
     if found is None and username != DEFAULT_USER:
-        raise CommandError(f"There is no user {username}.")
+        raise CommandError(
+            f"There is no user {username}. Create one in the admin, or leave out "
+            "--user."
+        )
     return found or User.objects.create_user(username)
 
 

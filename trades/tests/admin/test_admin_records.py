@@ -1,10 +1,12 @@
 """Growth records and finished replays, as the admin shows them."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from goals.enums import GoalType
 from goals.tests.factories import START, PortfolioFactory, UserFactory
@@ -62,3 +64,18 @@ def test_a_replay_says_what_the_policy_did_and_every_halt(operator: Client):
     assert "at its hard drawdown (" in page
     assert "resumed by hand after 30 days" in page
     assert "3 % return per month" in text_of(operator, "trades_replayrun_changelist")
+
+
+def test_a_portfolio_s_page_says_where_its_floors_are(operator: Client) -> None:
+    portfolio = PortfolioFactory(daily_loss_limit_pct=Decimal(4))
+    address = reverse("admin:goals_portfolio_change", args=[portfolio.pk])
+    pages = operator.get(address).context["section_pages"]
+    assert pages[0].section.title == "Floors now"
+    rows = [
+        [re.sub("<[^>]+>", "", str(cell)) for _, cell in row] for row in pages[0].rows
+    ]
+    assert rows == [
+        ["soft drawdown", "900 USDT", "100 USDT", "10 %", "—", "live"],
+        ["hard drawdown", "800 USDT", "200 USDT", "20 %", "—", "live"],
+        ["daily loss", "960 USDT", "40 USDT", "4 %", "—", "live"],
+    ]

@@ -1,5 +1,6 @@
 """The base size as a percentage, or as what is lost at a stop, over HTTP."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -161,3 +162,62 @@ def test_without_live_equity_a_percentage_is_refused(trader: Trader) -> None:
             assert refused["code"] == "no_live_equity"
     blocked = ask(trader, SIZING, risk_amount="1", **STOP)
     assert (blocked["verdict"], blocked["risk_pct"]) == ("block", "0.000000")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"risk_pct": "1", "cost_pct": "0.5", "side": "LONG", **STOP},
+        {"base_pct": "5"},
+        {"base_size": "100", "price": "50000", "max_size": "90"},
+    ],
+    ids=str,
+)
+def test_the_list_of_decisions_says_what_was_asked_and_answered(
+    trader: Trader, body: dict[str, str]
+) -> None:
+    answer = ask(trader, SIZING, **body)
+    [row] = trader.get("/api/goals/{goal_id}/adjustments/")["results"]
+    assert row["request"].keys() == body.keys()
+    for name, sent in body.items():
+        shown = row["request"][name]
+        assert shown == sent if name == "side" else Decimal(shown) == Decimal(sent)
+    for name in ("quantity", "risk_amount", "risk_pct"):
+        assert row[name] == answer.get(name)
+
+
+TINY = "0.000000000001"
+HUGE = "1000000000000000"
+
+
+@pytest.mark.parametrize("path", [SIZING, ALL, NEXT])
+@pytest.mark.parametrize(
+    ("body", "field", "name"),
+    [
+        ({"base_size": "10", "price": TINY, "stop_price": "0.5"}, "stop_price", "pct"),
+        (
+            {"base_size": HUGE, "price": "1", "stop_price": "19999999999999999"},
+            "stop_price",
+            "amount",
+        ),
+        ({"base_size": HUGE, "price": TINY}, "price", "quantity"),
+        (
+            {"base_size": HUGE, "price": TINY, "stop_price": "1"},
+            "price",
+            "quantity",
+        ),
+        (
+            {"risk_amount": HUGE, "price": TINY, "stop_price": "0.000000000002"},
+            "price",
+            "quantity",
+        ),
+    ],
+)
+def test_an_answer_that_its_column_does_not_hold_is_refused_by_field(
+    trader: Trader, path: str, body: dict[str, str], field: str, name: str
+) -> None:
+    with nothing_changes():
+        answer = ask(trader, path, 400, **body)
+    assert list(answer) == [field]
+    [message] = answer[field]
+    assert re.search(f"makes a (risk_)?{name} above [0-9.]+: out of range", message)

@@ -63,6 +63,7 @@ changes = st.one_of(
     st.builds(lambda pct: {"hard_drawdown_pct": pct}, percents),
     st.builds(lambda pct: {"daily_loss_limit_pct": pct}, percents),
     st.builds(lambda mode: {"drawdown_mode": mode}, st.sampled_from(DrawdownMode)),
+    st.builds(lambda floor_in: {"floor_in": floor_in}, st.sampled_from(FloorIn)),
 )
 
 
@@ -234,7 +235,20 @@ class PlainWalk:
         self.test(entry.effective_at)
 
     def change(self, row: LimitChange) -> None:
-        self.limits = from_plain(Limits, row.settings)
+        limits = from_plain(Limits, row.settings)
+        if limits.floor_in is not self.limits.floor_in:
+            self.anchor, self.high = (
+                value * self.units
+                if limits.floor_in is FloorIn.MONEY
+                else round_half_even(value / self.units)
+                for value in (self.anchor, self.high)
+            )
+            if limits.floor_in is FloorIn.MONEY:  # to the places of money
+                self.anchor, self.high = (
+                    value.quantize(Decimal(1).scaleb(-8))
+                    for value in (self.anchor, self.high)
+                )
+        self.limits = limits
         if row.start_value is not None:
             self.set_at, self.locked = row.effective_at, False
             self.start = self.peak = self.value()

@@ -89,8 +89,10 @@ def assert_sized_by_decisions(
     assert len(factors) >= 4
     verdicts = {decision["verdict"] for decision in decisions.values()}
     assert verdicts == {"allow", "reduce", "block"}
+    warned = {one["code"] for row in rows.values() for one in row.answer["warnings"]}
+    assert "near_floor" in warned  # before the halt
+    assert warned <= {"no_record", "near_floor"}
     for row in rows.values():
-        assert {one["code"] for one in row.answer["warnings"]} <= {"no_record"}
         again = decide_again(row)
         assert (again.adjusted_size, again.reason) == (row.adjusted_size, row.reason)
 

@@ -409,3 +409,22 @@ def test_the_tables_are_printed_where_they_are_asked_for(
     assert len(summary) <= 22
     assert "the last 2 of" in tables
     assert not [line for line in summary if "the last" in line]
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"),
+    [
+        (["hard_drawdown_pct=5"], r" Add --set soft_drawdown_pct=…"),
+        (["hard_drawdown_pct=5", "soft_drawdown_pct=6"], ""),
+        (["pause_minutes=5"], ""),
+    ],
+)
+def test_a_setting_that_lacks_another_says_how_to_give_it(
+    prices: Path, given: list[str], hint: str
+):
+    words = [word for setting in given for word in ("--set", setting)]
+    with pytest.raises(CommandError) as refused:
+        call("replay", "--prices", str(prices), *words)
+    assert str(refused.value).endswith(f".{hint}")
+    assert ("--set" in str(refused.value)) is bool(hint)
+    assert not ReplayRun.objects.exists()

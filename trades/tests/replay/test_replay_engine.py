@@ -260,6 +260,22 @@ def test_the_stop_ends_a_trade_at_the_open_after_a_close_beyond_it():
     assert trade.closed_at == make_series(closes).bars[33].opened_at
 
 
+@pytest.mark.parametrize(
+    ("stop_ranges", "stop_price"),
+    [(None, None), ("0.00000000000001", "109.999999999999"), ("100", "0.000000000001")],
+)
+def test_the_size_is_asked_with_a_stop_that_is_a_price_of_its_own(
+    stop_ranges: str | None, stop_price: str | None
+):
+    broker = MemoryDesk()
+    ranges = None if stop_ranges is None else Decimal(stop_ranges)
+
+    walk([*FLAT, 110.0, 111.0], broker=broker, rules=ReplaySettings(stop_ranges=ranges))
+
+    asked = broker.requests[0].stop_price
+    assert asked == (None if stop_price is None else Decimal(stop_price))
+
+
 def test_the_stop_of_a_short_lies_above():
     patient = ReplayStrategy(
         "patient", SignalKind.BREAKOUT, {"exit_bars": 200, "allow_short": True}

@@ -112,8 +112,8 @@ def test_a_close_says_which_condition_of_a_goal_is_open() -> None:
     assert moved["target_in_force"] == "80.00000000"
     days, best = moved["conditions"]
     assert (days["required"], days["current"], days["met"]) == (
-        "2.000000",
-        "1.000000",
+        "2",
+        "1",
         False,
     )
     assert (best["current"], best["met"]) == ("100.000000", False)
@@ -130,7 +130,10 @@ def test_the_entry_on_the_last_trading_day_achieves_a_goal_at_its_target() -> No
     decision, _ = size_for_goal(
         user=goal.user, goal_id=goal.pk, base_size=Decimal(10), now=ENTRY
     )
-    assert "not achieved yet (1 of 2 trading days)" in decision.reason
+    says = f"Goal {goal.pk} is at its target ("
+    assert decision.reason.startswith(says)
+    assert "%), not achieved yet: 1 of 2 trading days; the ladder" in decision.reason
+    assert "is achieved" not in decision.reason
     assert decision.adjusted_size > 0
 
     open_at(goal.portfolio, ENTRY + timedelta(hours=3))  # the same day

@@ -3,12 +3,20 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.db.models import Count, Sum
 
 from goals.decisions.policies import PolicyName
-from goals.enums import GoalStatus, GoalType, HaltCause, OnBreach
+from goals.enums import (
+    DrawdownMode,
+    FloorIn,
+    GoalStatus,
+    GoalType,
+    HaltCause,
+    OnBreach,
+)
 from goals.models import (
     FinancialGoal,
     GoalAdjustmentLog,
@@ -350,6 +358,45 @@ def test_a_replay_keeps_the_limits_it_is_given():
     given = read_report(finished).policy_run
     assert {stop.cause: stop.count for stop in given.stops} == counted
     assert len(given.halts) == portfolio.halts.filter(halted_until=None).count()
+
+
+LIMITS: list[dict[str, Any]] = [
+    *[{"drawdown_mode": mode} for mode in DrawdownMode],
+    {"drawdown_mode": DrawdownMode.STATIC, "floor_in": FloorIn.MONEY},
+    {"headroom_share_pct": Decimal(50)},
+    {"daily_on_breach": OnBreach.FAIL, "daily_loss_limit_pct": Decimal(2)},
+    {"daily_profit_lock_pct": Decimal(1), "pause_after_losses": 1},
+]
+
+
+@pytest.mark.parametrize("limits", LIMITS, ids=str)
+def test_a_replay_goes_to_its_end_under_every_limit(limits: dict[str, Any]):
+    tight = {"hard_drawdown_pct": Decimal(5), "soft_drawdown_pct": Decimal(4)}
+    finished = run_with(**tight, **limits)
+    portfolio = finished.policy_portfolio
+    trades = Trade.objects.filter(portfolio=portfolio)
+    halts = portfolio.halts.exclude(resumed_at=None).order_by("halt_id")
+    if "headroom_share_pct" not in limits:
+        assert trades.filter(entry_time__gt=halts[0].resumed_at).exists()
+    assert trades.count() > 3
+
+
+def test_what_a_replay_asks_names_the_stop_that_the_headroom_is_measured_by():
+    finished = run_with(headroom_share_pct=Decimal(20))
+    asked = GoalAdjustmentLog.objects.filter(portfolio=finished.policy_portfolio)
+    assert asked.exists()
+    for decision in asked:
+        request = decision.inputs["request"]
+        assert 0 < Decimal(request["stop_price"]) < Decimal(request["price"])
+    assert any("left to the hard drawdown floor" in one.reason for one in asked)
+
+
+def test_a_share_of_the_headroom_without_a_stop_is_refused_before_the_start():
+    settings = ReplaySettings(stop_ranges=None)
+    limits = (("headroom_share_pct", Decimal(50)),)
+    wrong = replace(MONTHLY, settings=settings, portfolio_settings=limits)
+    with pytest.raises(InvalidInput, match="headroom_share_pct: needs a stop"):
+        run(UserFactory(), PRICES, wrong)
 
 
 def test_a_replays_goal_fails_and_the_next_period_goes_on():

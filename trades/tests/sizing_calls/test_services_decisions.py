@@ -152,7 +152,9 @@ def test_every_decision_is_one_row_with_all_it_looked_at():
     assert [guard["name"] for guard in row.guards] == [
         "bounds",
         "drawdown",
+        "day_rules",
         "edge",
+        "headroom",
         "exposure",
     ]
     assert row.answer["quantity"] == "0.026000000000"

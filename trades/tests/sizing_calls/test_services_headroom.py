@@ -245,6 +245,18 @@ def test_the_worst_recorded_loss_stands_for_a_missing_stop() -> None:
     )
     # 50 of the 100 left to 800; the worst loss is 10 % of 900 at factor 1.
     assert abs(row.adjusted_size - Decimal("555.5556")) < Decimal("0.001")
+    codes = [warning["code"] for warning in row.warnings]
+    assert "headroom_by_record" in codes
+    stopped, _ = size_for_goal(
+        user=portfolio.user,
+        goal_id=goal.pk,
+        now=now,
+        base_size=Decimal(1000),
+        price=Decimal(50000),
+        stop_price=Decimal(49000),
+    )
+    codes = [warning["code"] for warning in stopped.warnings]
+    assert "headroom_by_record" not in codes
 
 
 def test_headroom_takes_no_further_statement(trader: Trader) -> None:

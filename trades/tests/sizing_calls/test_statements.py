@@ -97,11 +97,26 @@ def test_three_goals_add_only_the_kept_table_of_the_one_that_has_one(
     assert ask(portfolio, "/api/sizing/", **asked) == LEAST + 1
 
 
-def test_a_past_time_adds_the_days_the_limits_and_the_record_of_then(
+def test_a_past_time_adds_the_days_and_the_record_of_then(
     portfolio: Portfolio,
 ) -> None:
     goal_id = add_goal(portfolio)
     path = f"/api/goals/{goal_id}/sizing/"
+    ask(portfolio, path)
+    assert ask(portfolio, path, as_of=then(portfolio)) == LEAST + 2
+
+
+def test_a_past_time_after_changes_reads_the_limits_of_then(
+    portfolio: Portfolio,
+) -> None:
+    goal_id = add_goal(portfolio)
+    path = f"/api/goals/{goal_id}/sizing/"
+    update_portfolio(
+        portfolio_id=portfolio.pk,
+        user=portfolio.user,
+        now=datetime.now(UTC),
+        hard_drawdown_pct=Decimal(50),
+    )
     ask(portfolio, path)
     assert ask(portfolio, path, as_of=then(portfolio)) == LEAST + 3
 

@@ -1,0 +1,293 @@
+"""Stored marks of limits: what is void or was closed before counts no more."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from goals.enums import GoalStatus, HaltCause, MarkRole
+from goals.models import LimitMark, Portfolio, TradingHalt
+from goals.services.floors import read_floors
+from goals.services.rebuilding import rebuild_ledger
+from goals.services.resuming import resume_trading
+from goals.services.risk_state import read_figures
+from goals.tests.factories import GoalFactory, PortfolioFactory
+from trades.booking.add import add_to_trade
+from trades.booking.close import close_trade
+from trades.booking.mark import Mark, mark_positions
+from trades.booking.reconcile import find_drift
+from trades.booking.void import void_trade
+from trades.models import Trade
+from trades.tests.factories import TradeFactory, book_profit
+from trades.tests.races import fresh
+
+pytestmark = pytest.mark.django_db
+BEGIN = datetime(2026, 3, 2, 9, tzinfo=UTC)
+MIDNIGHT = datetime(2026, 3, 3, tzinfo=UTC)
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
+LATER = MIDNIGHT + 2 * DAY
+
+
+def opened(portfolio: Portfolio, symbol: str = "BTCUSDT", **more: Any) -> Trade:
+    """10 units at 50: each price above or below makes 10."""
+    given = {"quantity": Decimal(10), "entry_price": Decimal(50), "now": BEGIN, **more}
+    return TradeFactory(portfolio=portfolio, symbol=symbol, override=True, **given)
+
+
+def mark(trade: Trade, profit: int, at: datetime) -> None:
+    price = Decimal(50) + Decimal(profit) / 10
+    marks = [Mark(trade.symbol, price, at)]
+    mark_positions(user=trade.user, marks=marks, now=at)
+
+
+def close(trade: Trade, profit: int, at: datetime, now: datetime) -> None:
+    price = Decimal(50) + Decimal(profit) / 10
+    close_trade(
+        user=trade.user,
+        trade_id=trade.trade_id,
+        exit_price=price,
+        exit_time=at,
+        now=now,
+    )
+
+
+def halts(portfolio: Portfolio) -> list[tuple[str, datetime]]:
+    stored = TradingHalt.objects.filter(portfolio=portfolio, withdrawn_at=None)
+    return sorted(stored.values_list("cause", "halted_at"))
+
+
+def standing(portfolio: Portfolio, at: datetime) -> tuple[Any, ...]:
+    """Peak, daily floor, what the day began with, and halts."""
+    row = fresh(portfolio)
+    state = read_floors(read_figures(row, at), at, with_day=True)
+    assert state.day is not None
+    day = state.day.anchor_live, state.day.anchor_closed
+    return (state.reference.peak, state.floors.daily, *day, halts(portfolio))
+
+
+def assert_rebuilt_alike(portfolio: Portfolio, at: datetime) -> None:
+    before = standing(portfolio, at)
+    assert [str(row) for row in find_drift([portfolio.pk])] == []
+    with transaction.atomic():
+        locked = Portfolio.objects.locked().get(pk=portfolio.pk)
+        rebuild_ledger(locked, since=None, now=at, reason="nothing changed")
+    assert standing(portfolio, at) == before
+
+
+LIMITS: dict[str, dict[str, Any]] = {
+    "end of day": {"drawdown_mode": "end_of_day"},
+    "end of day, live": {"drawdown_mode": "end_of_day", "end_of_day_of": "live"},
+    "trailing": {"drawdown_mode": "trailing"},
+    "trailing by closes": {},
+    "static": {"drawdown_mode": "static"},
+    "the day's loss": {"daily_loss_limit_pct": Decimal(40)},
+    "the day's loss, of closes": {
+        "daily_loss_limit_pct": Decimal(40),
+        "daily_loss_anchor": "balance",
+    },
+}
+
+
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+@pytest.mark.parametrize("profit", [-290, 90])
+def test_a_close_of_the_day_before_stands_as_if_it_had_come_in_time(limits, profit):
+    seen = []
+    for is_late in (False, True):
+        portfolio = PortfolioFactory(now=BEGIN, **limits)
+        stays, goes = opened(portfolio), opened(portfolio, "ETHUSDT")
+        book_profit(portfolio, Decimal(300), at=BEGIN + HOUR)
+        mark(goes, 50, BEGIN + 2 * HOUR)
+        at = MIDNIGHT - 60 * SECOND
+        if not is_late:
+            close(goes, profit, at, at)
+        mark(stays, -20, MIDNIGHT - 30 * SECOND)
+        if is_late:
+            mark(goes, 70, MIDNIGHT + SECOND)
+        mark(stays, 10, MIDNIGHT + 2 * SECOND)
+        if is_late:
+            close(goes, profit, at, MIDNIGHT + 5 * SECOND)
+        seen.append(standing(portfolio, MIDNIGHT + HOUR))
+        assert_rebuilt_alike(portfolio, MIDNIGHT + HOUR)
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("profit", [-400, 900])
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {"on_breach": "fail"},
+        {"daily_loss_limit_pct": Decimal(5), "daily_on_breach": "fail"},
+        {"drawdown_mode": "trailing", "on_breach": "fail"},
+        {"drawdown_mode": "end_of_day", "end_of_day_of": "live", "on_breach": "fail"},
+    ],
+    ids=["hard", "day", "trailing", "end of day"],
+)
+def test_a_void_trade_that_was_open_halts_nothing_and_raises_nothing(limits, profit):
+    goal = GoalFactory(portfolio=PortfolioFactory(now=BEGIN, **limits))
+    portfolio = goal.portfolio
+    untouched = PortfolioFactory(now=BEGIN, **limits)
+    mistaken = opened(portfolio)
+    for at in (BEGIN + HOUR, MIDNIGHT + HOUR):
+        for seconds in (0, 6):
+            mark(mistaken, profit, at + seconds * SECOND)
+    if profit < 0:
+        assert halts(portfolio)
+    void_trade(
+        user=portfolio.user,
+        trade_id=mistaken.trade_id,
+        reason="ten times too large",
+        now=MIDNIGHT + 2 * HOUR,
+    )
+    at = MIDNIGHT + 3 * HOUR
+    assert standing(portfolio, at) == standing(untouched, at)
+    goal.refresh_from_db()
+    assert (goal.status, goal.failed_at) == (GoalStatus.ACTIVE, None)
+    assert fresh(portfolio).trading_state == "active"
+    assert_rebuilt_alike(portfolio, at)
+
+
+@pytest.mark.parametrize("is_contradicted", [False, True])
+def test_each_floor_waits_for_a_second_mark_of_its_own(is_contradicted):
+    portfolio = PortfolioFactory(now=BEGIN, daily_loss_limit_pct=Decimal(5))
+    trade = opened(portfolio)
+    first = BEGIN + HOUR
+    mark(trade, -60, first)  # the day's floor is at 950
+    mark(trade, -250, first + 6 * SECOND)  # one tick below the hard one, 800, too
+    day = (HaltCause.DAILY_LOSS, first + 6 * SECOND)
+    assert halts(portfolio) == [day]
+    mark(trade, -60 if is_contradicted else -250, first + 12 * SECOND)
+    hard = [] if is_contradicted else [(HaltCause.HARD_DRAWDOWN, first + 12 * SECOND)]
+    assert halts(portfolio) == [day, *hard]
+    assert fresh(portfolio).suspected_at is None
+    assert_rebuilt_alike(portfolio, first + HOUR)
+
+
+def test_a_floor_that_trails_live_highs_is_tested_by_live_values():
+    limits = {"drawdown_mode": "trailing", "hard_drawdown_pct": Decimal(10)}
+    limits |= {"soft_drawdown_pct": Decimal(5), "on_breach": "fail"}
+    goal = GoalFactory(portfolio=PortfolioFactory(now=BEGIN, **limits))
+    portfolio = goal.portfolio
+    trade = opened(portfolio)
+    for number in range(4):
+        mark(trade, 200, BEGIN + HOUR + 6 * number * SECOND)
+    book_profit(portfolio, Decimal(-10), at=BEGIN + 2 * HOUR)  # closed 990, live 1190
+    assert halts(portfolio) == []
+    state = read_floors(read_figures(fresh(portfolio), LATER), LATER)
+    assert state.floors.headroom() == 110  # 1190 less 1080
+    assert_rebuilt_alike(portfolio, BEGIN + 3 * HOUR)
+    for seconds in (0, 6):
+        mark(trade, 80, BEGIN + 4 * HOUR + seconds * SECOND)
+    assert halts(portfolio) == [
+        (HaltCause.HARD_DRAWDOWN, BEGIN + 4 * HOUR + 6 * SECOND)
+    ]
+    goal.refresh_from_db()
+    assert goal.status == GoalStatus.FAILED
+    assert_rebuilt_alike(portfolio, BEGIN + 5 * HOUR)
+
+
+@pytest.mark.parametrize("profit", [200, -10])
+def test_a_close_is_judged_again_with_what_was_open_then(profit):
+    portfolio = PortfolioFactory(now=BEGIN, daily_loss_limit_pct=Decimal(5))
+    trade = opened(portfolio)
+    mark(trade, 60, BEGIN + HOUR)
+    mark(trade, profit, BEGIN + 2 * HOUR)
+    at = BEGIN + 3 * HOUR
+    book_profit(portfolio, Decimal(-100), at=at)  # closed 900, the day's floor 950
+    assert halts(portfolio) == ([] if profit > 0 else [(HaltCause.DAILY_LOSS, at)])
+    assert_rebuilt_alike(portfolio, BEGIN + 4 * HOUR)
+
+
+def _mark(trade: Trade, at: datetime) -> None:
+    mark(trade, -70, at)
+
+
+def _close(trade: Trade, at: datetime) -> None:
+    close(trade, -70, at, at)
+
+
+def _void(trade: Trade, at: datetime) -> None:
+    void_trade(user=trade.user, trade_id=trade.trade_id, reason="mistaken", now=at)
+
+
+def _add(trade: Trade, at: datetime) -> None:
+    add_to_trade(
+        user=trade.user,
+        trade_id=trade.trade_id,
+        quantity=Decimal(5),
+        entry_price=Decimal(60),
+        now=at,
+    )
+
+
+def _part(trade: Trade, at: datetime) -> None:
+    close_trade(
+        user=trade.user,
+        trade_id=trade.trade_id,
+        exit_price=Decimal(43),
+        quantity=Decimal(4),
+        external_id="part",
+        now=at,
+    )
+
+
+@pytest.mark.parametrize("begins", [_mark, _close, _void, _add, _part])
+def test_a_day_begins_with_each_trades_profit_of_then(begins):
+    portfolio = PortfolioFactory(now=BEGIN, daily_loss_limit_pct=Decimal(15))
+    one, other = opened(portfolio), opened(portfolio, "ETHUSDT")
+    mark(one, -50, BEGIN + HOUR)
+    mark(other, 20, BEGIN + HOUR)
+    begins(one, MIDNIGHT + HOUR)
+    start = LimitMark.objects.get(role=MarkRole.DAY_START, at=MIDNIGHT)
+    made = {int(key): Decimal(value) for key, value in start.by_trade.items()}
+    assert made == {one.trade_id: -50, other.trade_id: 20}
+    assert start.open_pnl == -30
+
+
+@pytest.mark.parametrize(("first", "second"), [(100, 200), (200, 100)])
+def test_a_high_holds_each_trades_profit_of_its_instant(first, second):
+    portfolio = PortfolioFactory(now=BEGIN, drawdown_mode="trailing")
+    one, other = opened(portfolio), opened(portfolio, "ETHUSDT")
+    mark(other, 0, BEGIN + HOUR - 10 * SECOND)
+    mark(one, first, BEGIN + HOUR)
+    mark(one, second, BEGIN + HOUR + 6 * SECOND)
+    high = LimitMark.objects.get(role=MarkRole.HIGH)
+    made = {int(key): Decimal(value) for key, value in high.by_trade.items()}
+    assert made == {one.trade_id: 100, other.trade_id: 0}
+    assert high.open_pnl == 100
+    assert high.at == BEGIN + HOUR + (0 if first == 100 else 6) * SECOND
+
+
+def test_one_mark_waits_to_be_a_high():
+    portfolio = PortfolioFactory(now=BEGIN)
+    LimitMark.objects.create(portfolio=portfolio, role=MarkRole.PENDING, at=BEGIN)
+    with pytest.raises(IntegrityError, match="limit_marks_one_pending"):
+        LimitMark.objects.create(portfolio=portfolio, role=MarkRole.PENDING, at=LATER)
+
+
+@pytest.mark.parametrize(
+    ("limits", "said"),
+    [
+        ({"daily_loss_limit_pct": Decimal(5)}, "a loss of 5.56 % since {at} reached"),
+        (
+            {"daily_profit_lock_pct": Decimal(5)},
+            "a profit of 5.55 % since trading was resumed at {at} reached",
+        ),
+        (
+            {"max_trades_per_day": 1},
+            "1 trade since trading was resumed at {at} reached",
+        ),
+    ],
+    ids=["loss", "profit", "trades"],
+)
+def test_after_a_resume_reasons_name_what_the_day_is_measured_from(limits, said):
+    portfolio = PortfolioFactory(now=BEGIN, **limits)
+    at = BEGIN + 2 * HOUR
+    is_profit = "daily_profit_lock_pct" in limits
+    amounts = (100, 61) if is_profit else (-100, -50)
+    book_profit(portfolio, Decimal(amounts[0]), at=BEGIN + HOUR)
+    resume_trading(user=portfolio.user, portfolio_id=portfolio.pk, now=at)
+    book_profit(portfolio, Decimal(amounts[1]), at=BEGIN + 3 * HOUR)
+    halt = TradingHalt.objects.filter(portfolio=portfolio).latest("halt_id")
+    assert said.format(at=f"{at:%FT%TZ}") in halt.reason
