@@ -14,6 +14,7 @@ from django.utils import timezone
 from goals.admin.filters import HEALTH_CONDITIONS, IS_OPEN, pace_gap_at
 from goals.enums import GoalStatus, GoalType, Health
 from goals.models import FinancialGoal, Portfolio
+from goals.models.goals import NOT_FAILED
 from goals.services.goal_state import is_open, with_status
 from goals.services.rollover import roll_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
@@ -87,6 +88,7 @@ def make_goals(portfolio: Portfolio) -> None:
         )
         if (status is not GoalStatus.ACHIEVED or achieved_at is not None)
         and (status is not GoalStatus.FAILED or failed_at is not None)
+        and (status not in NOT_FAILED or failed_at is None)
     ]
     FinancialGoal.objects.bulk_create(made)
 
@@ -116,7 +118,6 @@ def test_the_roll_over_writes_what_was_shown_before_it(now: datetime) -> None:
     FinancialGoal.objects.filter(
         Q(status=GoalStatus.MISSED, ended_at=None)
         | Q(status=GoalStatus.ACTIVE, achieved_at__isnull=False)
-        | Q(status=GoalStatus.ACTIVE, failed_at__isnull=False)
         | Q(status=GoalStatus.FAILED, failed_at__gt=F("achieved_at"))
         | Q(status=GoalStatus.ACHIEVED, failed_at__lt=F("achieved_at"))
     ).delete()
