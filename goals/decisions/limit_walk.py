@@ -30,6 +30,7 @@ from goals.decisions.limits import (
     closed_value,
     earned_value,
     follow_entry,
+    high_of,
     live_value,
     measure_daily_floor,
     measure_daily_loss_pct,
@@ -47,11 +48,15 @@ from mastertrade.values.money import UNIT_VALUE, ZERO, exactly, round_to
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A close or a cash flow, and the account after it."""
+    """A close or a cash flow, and the account after it.
+
+    Or, without limits to be tested, all the entries of a `row` of the ledger.
+    """
 
     at: datetime
     account: Account
     is_close: bool
+    row: "DayRow | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +173,7 @@ class LimitWalk:
     missing: dict[date, Account] = field(default_factory=dict)
     day: DayFigures | None = None
     day_from: Account | None = None  # what the day is measured from
+    is_begun_within: bool = False  # by an entry: a first money, or a new run of units
     is_halted: bool = False
     is_day_halted: bool = False
     waits: bool = False  # the day's halt, until a person resumes
@@ -199,14 +205,14 @@ class LimitWalk:
         )
         self.newest_mark = self.open_at_start(one.day) or self.newest_mark
         closed = closed_value(limits.floor_in, self.account)
-        live = self._live(self._open_pnl(one.began_at - MICROSECOND))
+        open_pnl = self._open_pnl(one.began_at - MICROSECOND)
+        live = self._live(open_pnl)
         set_at = self.reference.set_at
         is_older = set_at is None or set_at < one.began_at
         if limits.drawdown_mode is DrawdownMode.END_OF_DAY and is_older:
             by_live = limits.end_of_day_of is ValuedBy.LIVE
-            before = one.began_at - MICROSECOND
-            open_pnl = self._open_pnl(before) if by_live else None
-            self.reference = raise_by(limits, self.reference, self.account, open_pnl)
+            ended = open_pnl if by_live else None
+            self.reference = raise_by(limits, self.reference, self.account, ended)
         self.day = DayFigures(one.began_at, one.ends_at, live, closed, closed)
         self.day_from = self.account
         self.is_day_halted = self.is_day_halted and self.waits
@@ -256,10 +262,7 @@ class LimitWalk:
         return True
 
     def _high_of(self, row: DayRow, paid_in: Decimal) -> Decimal:
-        """The highest closed value of the row, without flows since `paid_in`."""
-        if self._in_units:
-            return row.high_unit_value
-        return round_to(paid_in + row.high_realized_pnl, UNIT_VALUE)
+        return high_of(self.limits.floor_in, row, paid_in)
 
     def _earned(self, paid_in: Decimal) -> Decimal:
         return earned_value(self.limits.floor_in, self.account, paid_in, None)
@@ -333,18 +336,25 @@ class LimitWalk:
         is_first = self.day.anchor_closed <= 0 < closed and not self._in_units
         if entry.account.run != before.run or is_first:
             self._measure_day_from(closed)
-        elif entry.is_close or self._in_units:
-            high = max(self.day.high_closed, self._earned(self.day_paid_in))
+            self.is_begun_within = True
+        else:
+            high = self._earned(self.day_paid_in)
+            if entry.row is not None:
+                high = self._high_of(entry.row, self.day_paid_in)
+            high = max(self.day.high_closed, high)
             self.day = replace(self.day, high_closed=high)
         self._follow_flows()
         self._test(entry.at)
 
     def _mark(self, mark: Marked) -> None:
-        self.newest_mark = mark
+        # Without the trades it is of, nobody knows how long it counts.
+        if mark.by_trade or mark.role is not MarkRole.HIGH:
+            self.newest_mark = mark
         match mark.role:
             case MarkRole.HIGH if self.limits.drawdown_mode is DrawdownMode.TRAILING:
+                open_pnl = self._open_pnl(mark.at, mark)
                 self.reference = raise_by(
-                    self.limits, self.reference, self.account, self._open_pnl(mark.at)
+                    self.limits, self.reference, self.account, open_pnl
                 )
             case MarkRole.BREACH:
                 self._suspect(
@@ -415,26 +425,28 @@ class LimitWalk:
         self._test(change.at)
 
     def _convert_day(self, floor_in: FloorIn) -> None:
-        """Measure the day's values by `floor_in`: what it lost so far counts on."""
+        """Measure the day's values by `floor_in`: what it lost so far counts on.
+
+        At the units of now, which hold the day's flows so far.
+        """
         account, day = self.account, self.day
         assert day is not None
 
         def convert(value: Decimal) -> Decimal:
-            value += day.flowed
             if floor_in is FloorIn.MONEY:
                 return value_of_units(floor_in, account, value)
             if account.units == 0:
                 return account.unit_value
-            return round_to(value / account.units, UNIT_VALUE)
+            return round_to((value + day.flowed) / account.units, UNIT_VALUE)
 
+        self.day_from = account
         self.day = replace(
             day,
+            flowed=ZERO,
             anchor_live=convert(day.anchor_live),
             anchor_closed=convert(day.anchor_closed),
             high_closed=convert(day.high_closed),
-            flowed=ZERO,
         )
-        self.day_from = account
 
     def _test(self, at: datetime) -> None:
         """By closes; a mark that already waits for a second one may show more now."""

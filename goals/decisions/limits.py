@@ -15,6 +15,7 @@ start stays until the next reference.
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from decimal import Decimal
+from typing import Protocol
 
 from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.enums import (
@@ -77,8 +78,8 @@ class Limits:
         )
 
     @property
-    def are_guarded(self) -> bool:
-        """Whether a guard of a decision looks at them, besides at the floors."""
+    def guards_sizes(self) -> bool:
+        """Whether a guard besides those of drawdown and daily loss asks the limits."""
         return self.has_day_rules or self.headroom_share_pct is not None
 
 
@@ -162,6 +163,21 @@ def earned_value(
     if open_pnl is None:
         return account.unit_value
     return measure_live_unit_value(account, open_pnl)
+
+
+class Highest(Protocol):
+    """The highest figures after the entries of a day, or a part of it."""
+
+    high_unit_value: Decimal
+    high_realized_pnl: Decimal
+
+
+@exactly
+def high_of(floor_in: FloorIn, row: Highest, paid_in: Decimal) -> Decimal:
+    """The highest closed value of a row, without flows since `paid_in`."""
+    if floor_in is FloorIn.UNITS:
+        return row.high_unit_value
+    return round_to(paid_in + row.high_realized_pnl, UNIT_VALUE)
 
 
 @exactly
@@ -254,13 +270,8 @@ def follow_entry(
     value = closed_value(limits.floor_in, account)
     is_first = reference.peak == 0 and not account.is_ruined and value > 0
     if account.run != before.run or is_first:
-        first = FloorReference(
-            at,
-            start=value,
-            peak=value,
-            run=account.run,
-            paid_in=paid_in_at(limits.floor_in, account),
-        )
+        paid_in = paid_in_at(limits.floor_in, account)
+        first = FloorReference(at, value, value, account.run, paid_in=paid_in)
         return raise_peak(limits, first, value)
     is_raising = is_close or (in_units and account.unit_value != before.unit_value)
     if not is_raising or limits.drawdown_mode not in RAISED_BY_CLOSES:
@@ -301,8 +312,7 @@ class DayFigures:
     `anchor_*` are the live and the closed value when the day began, or at the last
     resume of the day, at `resumed_at`. `high_closed` is the highest closed value since
     then, without the flows since then; in money `flowed` is their sum: a flow is no
-    profit of the day. `losses_in_a_row` are of trades that ended in the day, the newest
-    of them at
+    profit of the day. `losses_in_a_row` are of trades that ended in it, the newest at
     `last_loss_at`; a trade that broke even ends the row, parts count once. `at` is the
     time of the figures. Trades and losses count from a resume of the day on.
     """
@@ -316,8 +326,8 @@ class DayFigures:
     losses_in_a_row: int = 0
     last_loss_at: datetime | None = None
     at: datetime | None = None
-    flowed: Decimal = ZERO
     resumed_at: datetime | None = None
+    flowed: Decimal = ZERO
 
     @property
     def since(self) -> datetime:

@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, Decimal
 
 from goals.decisions.guards.base import Exposure, RiskState
 from goals.decisions.guards.headroom import DAILY_FLOOR, HARD_FLOOR, measure_left
-from goals.decisions.limits import FloorFigures, Limits
+from goals.decisions.limits import FloorFigures
 from goals.decisions.trade_record import FEWEST_TRADES
 from mastertrade.values import in_text
 from mastertrade.values.money import exactly, format_plain
@@ -59,7 +59,7 @@ def find_warnings(
         _warn_of_no_record(factor, risk_state),
         _warn_of_near_floor(factor, exposure, risk_state),
         _warn_of_old_marks(exposure.oldest_mark_seconds, risk_state.floors),
-        None if has_stop else _warn_of_recorded_loss(size, risk_state.limits),
+        None if has_stop else _warn_of_recorded_loss(size, risk_state),
     )
     return tuple(warning for warning in found if warning is not None)
 
@@ -144,7 +144,8 @@ def _warn_of_old_marks(
     )
 
 
-def _warn_of_recorded_loss(size: Decimal, limits: Limits | None) -> SizeWarning | None:
+def _warn_of_recorded_loss(size: Decimal, risk_state: RiskState) -> SizeWarning | None:
+    limits = risk_state.limits
     if size == 0 or limits is None or limits.headroom_share_pct is None:
         return None
     return SizeWarning(

@@ -21,6 +21,8 @@ from goals.services.floors import limits_at
 from goals.services.limit_marks import keep_mark, newest_mark, read_open_pnl
 from goals.services.risk_state import FiguresAt, read_conditions, read_figures
 
+BY_FLOORS = (HaltCause.HARD_DRAWDOWN, HaltCause.DAILY_LOSS)
+
 
 def breaches_of(
     figures: FiguresAt, risk_state: RiskState, at: datetime, now: datetime
@@ -60,6 +62,10 @@ def confirm(
     closed, by_marks = split_by_marks(breaches, risk_state)
     if portfolio.kind == PortfolioKind.SIMULATION:
         return closed + _halt_at_once(portfolio, by_marks)
+    if not by_marks and portfolio.marked_at is not None:
+        # What a day's end had raised is found by whoever looks first, at any time.
+        by_floors = [one for one in closed if one.cause in BY_FLOORS]
+        _halt_at_once(portfolio, by_floors)
     if portfolio.suspected_at is None:
         return closed + _suspect(portfolio, by_marks, now, by_mark=by_mark)
     first = newest_mark(portfolio, MarkRole.BREACH)

@@ -165,11 +165,13 @@ def roll_ledger(
     until_at: datetime | None = None,
     each_entry: bool = False,
     strict: bool = True,
+    cuts: Sequence[datetime] | None = None,
 ) -> list[LedgerDay]:
     """Walk the ledger from `account` on; the rows of its days, unsaved.
 
     `from_at` is where a part of a day begins (None: the very first), `until_at` is
-    excluded; with `each_entry` there is one row an entry instead. Raises
+    excluded; with `each_entry` there is one row an entry instead, and with `cuts` (in
+    order) one from each of these times to the next. Raises
     `InsufficientEquity` where a withdrawal turns out to be above the equity (which is
     ruin if not `strict`), `OutOfRange` beyond the columns.
     """
@@ -183,11 +185,14 @@ def roll_ledger(
         first_at, last_at = cursor.fetchone()
         if first_at is None:
             return []
-        parts = _parts(portfolio, from_at or first_at, last_at)
+        starts = cuts
+        if starts is None:
+            parts = _parts(portfolio, from_at or first_at, last_at)
+            starts = [portfolio.part_start(part) for part in parts[1:]]
         parameters = {
             **bounds,
             "first_day": FIRST_LABEL,
-            "midnights": [portfolio.part_start(part) for part in parts[1:]],
+            "midnights": list(starts),
             "each_entry": each_entry,
             "strict": strict,
             "in_steps": each_entry or account.equity <= 0,
@@ -204,8 +209,11 @@ def roll_ledger(
             rows = _walk(cursor, parameters)
     walked = []
     for label, *figures, events in rows:
-        day, part = parts[(label - FIRST_LABEL).days]
         values = dict(zip(WALKED, figures, strict=True))
+        if cuts is None:
+            day, part = parts[(label - FIRST_LABEL).days]
+        else:
+            day, part = portfolio.day_part(values["last_entry_at"])
         row = LedgerDay(portfolio=portfolio, day=day, part=part, **values)
         row.events = json.loads(events)
         walked.append(row)

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Q
 
 from goals.decisions.accounting import Account, open_account
-from goals.decisions.conditions import DayProfits, measure_best_day
+from goals.decisions.conditions import DayProfits
 from goals.decisions.periods import DayPart, following_part, local_date
 from goals.decisions.progress import GoalProgress, PortfolioFigures
 from goals.enums import Measure
@@ -229,10 +229,10 @@ def find_first_reach(
     """The first entry that took the goal to its target, among those of `days`.
 
     `days` are the stored local days of the goal's period, in order. Only a day whose
-    highs pass the target, and the bound of its best day, is looked at entry by entry.
-    Entries up to `after` do not count, nor those before the trading days were complete
-    that the goal requires: when they are, it may show its target already. All days are
-    needed where the goal bounds its best day.
+    highs pass the target is looked at entry by entry. Entries up to `after` do not
+    count, nor those before the trading days were complete that the goal requires: when
+    they are, it may show its target already. All days are needed where the goal bounds
+    its best day.
     """
     met_at = goal.trading_days_met_at
     if goal.min_trading_days is not None:
@@ -245,8 +245,7 @@ def find_first_reach(
     profits = DayProfits.since(goal.kind.measures, goal.baseline)
     for day in days:
         late_enough = after is None or day.last_entry_at > after
-        may_reach = late_enough and _may_reach(goal, day)
-        if may_reach and _best_day_may_hold(goal, portfolio, day, profits):
+        if late_enough and _may_reach(goal, day):
             for entry in _entries_of(portfolio, day):
                 add_entry(profits, goal, portfolio, entry)
                 late_enough = after is None or entry.last_entry_at > after
@@ -254,29 +253,6 @@ def find_first_reach(
                     return entry.last_entry_at
         add_entry(profits, goal, portfolio, day)
     return None
-
-
-def _best_day_may_hold(
-    goal: FinancialGoal, portfolio: Portfolio, day: LedgerDay, profits: DayProfits
-) -> bool:
-    """Whether the best day before this one allows the target at this day's highs.
-
-    It does not become smaller, and the profit not larger than there.
-    """
-    is_return = goal.kind.measures is Measure.RETURN
-    other_run = is_return and day.unit_run != goal.start_unit_run
-    if goal.best_day_max_pct is None or other_run:
-        return True
-    is_same_day = profits.day == portfolio.trading_day(day.last_entry_at)
-    largest = profits.largest_before if is_same_day else profits.largest
-    highest = PortfolioFigures(
-        unit_value=day.high_unit_value,
-        realized_pnl=day.high_realized_pnl,
-        live_equity=day.high_equity,
-        run=day.unit_run,
-    )
-    best_day = measure_best_day(goal.kind.measures, goal.baseline, largest)
-    return goal.allows_best_day(best_day, measure_by(goal, highest))
 
 
 def _reaches(goal: FinancialGoal, entry: LedgerDay, profits: DayProfits) -> bool:

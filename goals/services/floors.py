@@ -12,6 +12,7 @@ from goals.decisions.limits import (
     FloorReference,
     Limits,
     closed_value,
+    high_of,
     is_by_live,
     live_value,
     measure_daily_floor,
@@ -20,7 +21,6 @@ from goals.decisions.limits import (
     paid_in_at,
     raise_by,
     reaches_floor,
-    value_of_units,
 )
 from goals.decisions.periods import ONE_DAY
 from goals.enums import (
@@ -28,9 +28,9 @@ from goals.enums import (
     FloorIn,
     ValuedBy,
 )
-from goals.models import LedgerDay, Portfolio, TradingHalt
+from goals.models import LedgerDay, Portfolio
 from goals.services.day_trades import read_day_trades
-from goals.services.days import account_at, account_before, newest_days, roll_ledger
+from goals.services.days import account_before, newest_days
 from goals.services.limit_history import (
     follows_peak,
     read_history,
@@ -242,10 +242,10 @@ def _measure_day(
     today: Sequence[LedgerDay],
     rows: Sequence[LedgerDay],
 ) -> DayFigures | None:
-    """The day from its whole rows; None where it must be walked entry by entry.
+    """The day from its whole rows; None where it must be walked.
 
-    Where what is valued changed in it, later entries are not to be looked at, or its
-    first money, or a new run of units, came within it.
+    Where limits changed or a person resumed in it, later entries are not to be looked
+    at, or its first money, or a new run of units, came within it.
     """
     portfolio, at, floor_in = figures.portfolio, figures.at, limits.floor_in
     day = portfolio.trading_day(at)
@@ -254,61 +254,23 @@ def _measure_day(
     closed = closed_value(floor_in, began)
     begins_within = began.run != figures.account.run or closed <= 0
     is_cut = any(row.last_entry_at > at for row in today)
-    if is_cut or (today and begins_within):
+    is_changed = changed_at is not None and changed_at >= began_at
+    if is_changed or is_cut or (today and begins_within):
         return None
-    found = DayFigures(
+    paid_in = paid_in_at(floor_in, began)
+    high = max(
+        (high_of(limits.floor_in, row, paid_in) for row in today), default=closed
+    )
+    return DayFigures(
         began_at=began_at,
         ends_at=portfolio.day_start(day + ONE_DAY),
         anchor_live=live_value(
             floor_in, began, _open_pnl_at_start(figures, day, began_at)
         ),
         anchor_closed=closed,
-        high_closed=closed,
-    )
-    if changed_at is not None and changed_at >= began_at:
-        history = read_history(portfolio, max(at, changed_at))
-        if any(one is not floor_in for one in history.floors_in(began_at)):
-            return None
-        resumed = _newest_resume(figures, began_at)
-        if resumed is not None and resumed.resumed_at is not None:
-            since = resumed.resumed_at
-            began = account_at(portfolio, since, newest_days(portfolio, since))
-            value = value_of_units(floor_in, began, resumed.resumed_unit_value or ZERO)
-            found = replace(
-                found,
-                anchor_live=value,
-                anchor_closed=value,
-                high_closed=value,
-                resumed_at=since,
-            )
-            after, until = since + MICROSECOND, at + MICROSECOND
-            today = roll_ledger(portfolio, began, from_at=after, until_at=until)
-    paid_in = paid_in_at(floor_in, began)
-    return replace(
-        found,
-        high_closed=max([found.high_closed, *_highs(floor_in, today, paid_in)]),
+        high_closed=max(closed, high),
         flowed=paid_in_at(floor_in, figures.account) - paid_in,
     )
-
-
-def _highs(
-    floor_in: FloorIn, rows: Sequence[LedgerDay], paid_in: Decimal
-) -> list[Decimal]:
-    """The highest closed value of each, without flows since so much was paid in."""
-    if floor_in is FloorIn.UNITS:
-        return [row.high_unit_value for row in rows]
-    return [round_to(paid_in + row.high_realized_pnl, UNIT_VALUE) for row in rows]
-
-
-def _newest_resume(figures: "FiguresAt", began_at: datetime) -> TradingHalt | None:
-    """The newest halt that a person ended in the day: it is measured from there."""
-    resumed = TradingHalt.objects.filter(
-        portfolio=figures.portfolio,
-        resumed_at__gte=began_at,
-        resumed_at__lte=figures.at,
-        resumed_unit_run=figures.account.run,
-    )
-    return resumed.order_by("-resumed_at", "halt_id").first()
 
 
 def _open_pnl_at_start(figures: "FiguresAt", day: date, began_at: datetime) -> Decimal:

@@ -44,7 +44,13 @@ from goals.models import (
     TradeEntry,
     TradingHalt,
 )
-from goals.services.days import MICROSECOND, WALKED, days_since, last_day_before
+from goals.services.days import (
+    MICROSECOND,
+    WALKED,
+    days_since,
+    last_day_before,
+    roll_ledger,
+)
 from goals.services.figures import arrays_of, table_of
 from mastertrade.values.jsonable import from_plain
 from mastertrade.values.money import ONE, ZERO
@@ -70,12 +76,6 @@ class LimitHistory:
             if change.at < before and change.reference is not None
         ]
         return set_before[-1] if set_before else self.opening
-
-    def floors_in(self, since: datetime) -> set[FloorIn]:
-        """What the floors were in at any time from then on."""
-        in_force = [self.limits_at(since - MICROSECOND)]
-        in_force += [change.limits for change in self.changes if change.at >= since]
-        return {limits.floor_in for limits in in_force}
 
     def limits_at(self, at: datetime) -> Limits:
         made = [change.limits for change in self.changes if change.at <= at]
@@ -161,15 +161,49 @@ def walk_limits(
 
 
 def walk_day(portfolio: Portfolio, at: datetime) -> DayFigures:
-    """The trading day up to `at`, entry by entry, by its changes and resumes."""
+    """The trading day up to `at`, by its changes and resumes.
+
+    From each of them to the next at once; entry by entry where the day's first money,
+    or a new run of units, comes within it.
+    """
     history, day = read_history(portfolio, at), portfolio.trading_day(at)
     account = _account_before(portfolio, day)
     limits = history.limits_at(portfolio.day_start(day) - MICROSECOND)
     begin = _Begin(day, account, limits, first_reference(limits, account, None))
     events = _Events(portfolio, history, begin, at, finds=True)
-    walk = _walk(begin, _read_rows(portfolio, day, at, ()), events, None)
+    walk = _walk_within(begin, events)
+    if walk.is_begun_within:
+        walk = _walk(begin, _read_rows(portfolio, day, at, ()), events, None)
     assert walk.day is not None  # the day of `at` is walked at least
     return walk.day
+
+
+def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk:
+    """Walk the one day of these events, entries between two of them at once."""
+    portfolio, day = events.portfolio, begin.day
+    assert day is not None
+    whole = TradingDay(
+        day=day,
+        began_at=portfolio.day_start(day),
+        ends_at=portfolio.day_start(day + ONE_DAY),
+        events=events.events,
+    )
+    rows = roll_ledger(
+        portfolio,
+        begin.account,
+        from_at=whole.began_at,
+        until_at=events.until + MICROSECOND,
+        cuts=sorted({event.at + MICROSECOND for event in events.events}),
+    )
+    between = [Entry(row.last_entry_at, row.account, True, row) for row in rows]
+    return LimitWalk(
+        limits=begin.limits,
+        reference=begin.reference,
+        account=begin.account,
+        open_at_start=events.open_at_start,
+        ended_at=events.ended_at,
+        currency=portfolio.currency,
+    ).walk([replace(whole, events=[*between, *whole.events])])
 
 
 def _walk(

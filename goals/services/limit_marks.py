@@ -145,12 +145,11 @@ def read_open_pnl(portfolio: Portfolio, mark: LimitMark, at: datetime) -> Decima
 def follow_midnight(portfolio: Portfolio) -> None:
     """Let what the newest trading day began with follow its stored mark. Unsaved."""
     day = portfolio.revalued_day
-    if day is None or portfolio.since_midnight is not None:
+    if day is None:
         return
     open_pnl = read_start_pnl(portfolio, portfolio.day_start(day))
     if open_pnl is not None:
-        added = sum((portfolio.before_midnight or {}).values(), Decimal(0))
-        portfolio.midnight_unrealized_pnl = open_pnl + added
+        portfolio.midnight_unrealized_pnl = open_pnl
 
 
 def newest_mark(portfolio: Portfolio, role: MarkRole) -> LimitMark | None:

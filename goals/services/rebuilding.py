@@ -115,6 +115,7 @@ def rebuild_ledger(
     portfolio.apply_figures(rebuilt.new.newest)
     portfolio.last_entry_at = newest_entry_at(portfolio, rebuilt)
     portfolio.updated_at = now
+    keep_day_start(portfolio)
     follow_midnight(portfolio)
     if flow is not None:
         bought, _ = list_carried(rebuilt.new.days)

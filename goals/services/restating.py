@@ -8,13 +8,12 @@ from goals.decisions.guards.day_rules import find_day_rule_breaches
 from goals.enums import HaltCause
 from goals.models import Portfolio, TradingHalt
 from goals.models.halts import FOR_A_WHILE
+from goals.services.confirming import BY_FLOORS
 from goals.services.failing import follow_failures
 from goals.services.halts import follow_halts, withdraw
 from goals.services.ledger import GoalMove
 from goals.services.risk_state import read_conditions, read_figures
 
-# What a rebuild finds again, from the ledger and the stored marks.
-BY_FLOORS = (HaltCause.HARD_DRAWDOWN, HaltCause.DAILY_LOSS)
 NEVER = datetime.max.replace(tzinfo=UTC)
 RESUMED = (
     "resumed_at",

@@ -89,7 +89,7 @@ def read_conditions(figures: FiguresAt, now: datetime) -> RiskState:
         daily_loss_limit_pct=limits.daily_loss_limit_pct,
         floors=floors,
         day=state.day,
-        limits=limits if limits.are_guarded else None,
+        limits=limits if limits.guards_sizes else None,
         suspected_at=portfolio.suspected_at if figures.at >= now else None,
     )
 

@@ -73,9 +73,8 @@ class RiskState:
     means that it could not be read. `record` is that of the strategy named by
     `record_of`, or without one the portfolio's; None: it was not read. `floors` and
     `day` are None in decisions logged before there were floors. `limits` are those in
-    force then, given where a guard looks at them (`Limits.are_guarded`).
-    `suspected_at`: the first mark at or below a floor, while no second one has
-    confirmed it.
+    force then, given where there are rules of the day. `suspected_at`: the first mark
+    at or below a floor, while no second one has confirmed it.
     """
 
     drawdown_pct: Decimal | None

@@ -114,6 +114,7 @@ def test_a_close_of_the_day_before_stands_as_if_it_had_come_in_time(limits, prof
 
 
 @pytest.mark.parametrize("profit", [-400, 900])
+@pytest.mark.parametrize("voided_at", [MIDNIGHT + 2 * HOUR, MIDNIGHT + DAY])
 @pytest.mark.parametrize(
     "limits",
     [
@@ -124,7 +125,9 @@ def test_a_close_of_the_day_before_stands_as_if_it_had_come_in_time(limits, prof
     ],
     ids=["hard", "day", "trailing", "end of day"],
 )
-def test_a_void_trade_that_was_open_halts_nothing_and_raises_nothing(limits, profit):
+def test_a_void_trade_that_was_open_halts_nothing_and_raises_nothing(
+    limits, profit, voided_at
+):
     goal = GoalFactory(portfolio=PortfolioFactory(now=BEGIN, **limits))
     portfolio = goal.portfolio
     untouched = PortfolioFactory(now=BEGIN, **limits)
@@ -138,9 +141,9 @@ def test_a_void_trade_that_was_open_halts_nothing_and_raises_nothing(limits, pro
         user=portfolio.user,
         trade_id=mistaken.trade_id,
         reason="ten times too large",
-        now=MIDNIGHT + 2 * HOUR,
+        now=voided_at,
     )
-    at = MIDNIGHT + 3 * HOUR
+    at = voided_at + HOUR
     assert standing(portfolio, at) == standing(untouched, at)
     goal.refresh_from_db()
     assert (goal.status, goal.failed_at) == (GoalStatus.ACTIVE, None)

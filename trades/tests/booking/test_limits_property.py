@@ -32,6 +32,7 @@ from goals.tests.factories import PortfolioFactory
 from mastertrade.values.exceptions import InsufficientEquity, TradingNotHalted
 from mastertrade.values.jsonable import from_plain
 from trades.booking.close import close_trade
+from trades.booking.mark import Mark, mark_positions
 from trades.booking.reconcile import find_drift, mend_drift
 from trades.booking.void import void_trade
 from trades.tests.factories import TradeFactory
@@ -67,7 +68,10 @@ changes = st.one_of(
 )
 
 
-def arrivals() -> st.SearchStrategy[list[Arrival]]:
+BOOKED = ["trade"] * 6 + ["void", "flow"]
+
+
+def arrivals(*more: str) -> st.SearchStrategy[list[Arrival]]:
     one = st.builds(
         lambda hours, minute, what, amount, late, limits: Arrival(
             what,
@@ -78,7 +82,7 @@ def arrivals() -> st.SearchStrategy[list[Arrival]]:
         ),
         st.integers(1, 8 * 24),
         st.integers(0, 50),
-        st.sampled_from([*["trade"] * 6, "void", "flow", "resume", "change"]),
+        st.sampled_from([*BOOKED, *more]),
         st.integers(-90, 90).filter(bool),
         st.sampled_from([0, 0, 0, 5, 30, 100]),
         changes,
@@ -240,9 +244,10 @@ class PlainWalk:
             self.anchor, self.high = (
                 value * self.units
                 if limits.floor_in is FloorIn.MONEY
-                else round_half_even(value / self.units)
+                else round_half_even((value + self.flowed()) / self.units)
                 for value in (self.anchor, self.high)
             )
+            self.day_paid_in = self.paid_in
             if limits.floor_in is FloorIn.MONEY:  # to the places of money
                 self.anchor, self.high = (
                     value.quantize(Decimal(1).scaleb(-8))
@@ -281,7 +286,9 @@ def walk_plainly(portfolio: Portfolio, until: datetime) -> PlainWalk:
     ]
     events += [
         (mark.at, 1, mark)
-        for mark in LimitMark.objects.filter(portfolio=portfolio, role=MarkRole.HIGH)
+        for mark in LimitMark.objects.filter(
+            portfolio=portfolio, role=MarkRole.HIGH, by_trade={}
+        )
     ]
     resumes = portfolio.halts.exclude(resumed_at=None).values_list("resumed_at")
     events += [(at, 2, None) for (at,) in resumes.distinct()]
@@ -356,6 +363,32 @@ def arrive(portfolio: Portfolio, one: Arrival, trades: list[Any]) -> None:
             update_portfolio(**of, **one.limits)
 
 
+def arrive_open(portfolio: Portfolio, one: Arrival, opened: list[Any]) -> None:
+    """A trade that is open, a pair of marks of all, or one of them is voided."""
+    now = one.arrives_at
+    match one.what:
+        case "open":
+            trade = TradeFactory(
+                portfolio=Portfolio.objects.get(pk=portfolio.pk),
+                symbol="OPEN",
+                quantity=Decimal(1),
+                entry_price=Decimal(100000),
+                entry_time=one.at,
+                now=now,
+                override=True,
+            )
+            opened.append(trade)
+        case "mark":
+            marks = [Mark("OPEN", Decimal(100000 + 4 * one.amount))]
+            for at in (now, now + timedelta(seconds=6)):
+                mark_positions(user=portfolio.user, marks=marks, now=at)
+        case "void open" if opened:
+            gone = opened.pop(abs(one.amount) % len(opened))
+            void_trade(
+                user=portfolio.user, trade_id=gone.pk, reason="mistaken", now=now
+            )
+
+
 def halts_of(portfolio: Portfolio) -> set[tuple[str, datetime, datetime | None]]:
     stored = TradingHalt.objects.filter(portfolio=portfolio, withdrawn_at=None)
     return set(stored.values_list("cause", "halted_at", "halted_until"))
@@ -395,7 +428,7 @@ class AnyOrder(TestCase):
     @settings(max_examples=25, deadline=None)
     @given(
         limits=limit_settings,
-        came=arrivals(),
+        came=arrivals("resume", "change"),
         zone=st.sampled_from(["UTC", "America/New_York"]),
         highs=st.lists(st.integers(1, 60), max_size=2, unique=True),
     )
@@ -417,6 +450,34 @@ class AnyOrder(TestCase):
         assert not drift
         walk = walk_plainly(portfolio, END)
         assert halts_of(portfolio) == walk.halts
+        for hours in (20, 47, 73, 101, 150):
+            assert_as_walked(portfolio, BEGIN + hours * HOUR, END)
+        assert_as_walked(portfolio, END, END)
+
+    @settings(max_examples=25, deadline=None)
+    @given(
+        limits=limit_settings,
+        came=arrivals("open", "open", "mark", "mark", "mark", "void open"),
+        zone=st.sampled_from(["UTC", "America/New_York"]),
+    )
+    def test_what_is_open_at_marks_drifts_not_and_leaves_nothing_once_it_is_void(
+        self, limits: Any, came: list[Arrival], zone: str
+    ) -> None:
+        portfolio = PortfolioFactory(time_zone=zone, now=BEGIN, **limits)
+        trades: list[Any] = []
+        opened: list[Any] = []
+        for one in sorted(came, key=lambda one: one.arrives_at):
+            arrive(portfolio, one, trades)
+            arrive_open(portfolio, one, opened)
+        drift = "; ".join(map(str, find_drift([portfolio.pk])))
+        assert not drift
+        for trade in opened:
+            void_trade(
+                user=portfolio.user, trade_id=trade.pk, reason="mistaken", now=END
+            )
+        drift = "; ".join(map(str, find_drift([portfolio.pk])))
+        assert not drift
+        assert halts_of(portfolio) == walk_plainly(portfolio, END).halts
         for hours in (20, 47, 73, 101, 150):
             assert_as_walked(portfolio, BEGIN + hours * HOUR, END)
         assert_as_walked(portfolio, END, END)

@@ -326,32 +326,6 @@ def test_one_more_trade_costs_as_much_after_many_and_with_many_goals() -> None:
 # Shown
 
 
-@pytest.mark.parametrize("goal_type", ["yearly_income", "yearly_return"])
-def test_a_late_trade_costs_as_much_however_many_days_show_the_target(
-    goal_type: str,
-) -> None:
-    portfolio = PortfolioFactory()
-    goal = GoalFactory(
-        portfolio=portfolio,
-        goal_type=goal_type,
-        target_value=Decimal(1),
-        start_date=date(2026, 3, 1),
-        target_date=date(2027, 2, 28),
-        best_day_max_pct=Decimal(1),
-    )
-    costs = []
-    for days in (range(4), range(4, 20)):
-        for number in days:
-            book_profit(portfolio, Decimal(20), at=ENTRY + timedelta(days=number))
-        with count_statements() as said:
-            late = ENTRY - timedelta(hours=1, seconds=days.stop)
-            book_profit(portfolio, Decimal("0.01"), at=late)
-        costs.append(len(said))
-        assert fresh(goal).achieved_at is None
-        assert list(find_drift([portfolio.pk])) == []
-    assert costs[0] == costs[1]
-
-
 def test_a_projection_says_that_conditions_are_not_modelled() -> None:
     goal = make_goal(min_trading_days=5, best_day_max_pct=Decimal(50))
     for hour in range(25):
