@@ -178,7 +178,7 @@ def assert_as_walked(portfolio: Portfolio, deals: list[Deal]) -> None:
 
 @pytest.mark.slow
 class ConditionsInAnyOrder(TestCase):
-    @settings(max_examples=40)
+    @settings(max_examples=25)
     @given(answer=deals(), zone=st.sampled_from(ZONES), data=st.data())
     def test_goals_are_achieved_as_a_plain_walk_has_it(
         self, answer: list[Deal], zone: tuple[str, time], data: st.DataObject

@@ -89,7 +89,8 @@ def test_todays_limit_is_carried_over_as_a_floor_below_the_same_peak():
     migrate()
 
     assert floor_of(plain) == [None, 1, Decimal("1.1")]
-    assert floor_of(resumed) == [START + 4 * HOUR, Decimal("0.9"), Decimal("0.945")]
+    # A resume takes effect behind every entry: the deposit of 5 hours.
+    assert floor_of(resumed) == [START + 5 * HOUR, Decimal("0.9"), Decimal("0.945")]
     assert floor_of(silent) == [START + 4 * HOUR, Decimal("0.7"), Decimal("0.7")]
     assert floor_of(ruined) == [None, 1, 1]
     assert not LimitChange.objects.filter(portfolio=plain).exists()
