@@ -164,7 +164,7 @@ def test_a_factor_of_zero_may_wait():
         ("factors", {"factors": []}),
         ("factors", {"factors": [-0.1, 1]}),
         ("stop_loss", {"stop_loss": 1}),
-        ("stop_loss", {"stop_loss": 0}),
+        ("stop_loss", {"stop_loss": -1}),
         ("stop_penalty", {"stop_penalty": -1}),
         ("stop_penalty", {"stop_penalty": float("nan")}),
         ("equity", {"equity": 0}),

@@ -319,7 +319,7 @@ def test_monotone_tables_are_monotone(question: dict[str, Any]) -> None:
         ("factors", [-0.1, 1.0]),
         ("factors", []),
         ("stop_loss", 1.0),
-        ("stop_loss", 0.0),
+        ("stop_loss", -1.0),
         ("stop_penalty", -1.0),
         ("equity", 0.0),
     ],

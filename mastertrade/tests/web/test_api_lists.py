@@ -277,6 +277,17 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "name": ("crypto", lambda row, _: row["name"] == "crypto"),
         "currency": ("USDT", lambda row, _: row["currency"] == "USDT"),
         "trading_state": ("active", lambda row, _: row["trading_state"] == "active"),
+        "drawdown_mode": (
+            "trailing_closed",
+            lambda row, _: "closed" in row["drawdown_mode"],
+        ),
+        "floor_in": ("units", lambda row, _: row["floor_in"] == "units"),
+        "on_breach": ("halt", lambda row, _: row["on_breach"] == "halt"),
+        "daily_on_breach": (
+            "halt_day",
+            lambda row, _: row["daily_on_breach"] == "halt_day",
+        ),
+        "edge_guard": ("benefit_of_doubt", lambda row, _: "doubt" in row["edge_guard"]),
     },
     "/api/portfolios/{portfolio_id}/cash-flows/": {
         "external_id": ("flow-1", lambda row, _: row["external_id"] == "flow-1"),
@@ -285,6 +296,7 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
     "/api/portfolios/{portfolio_id}/halts/": {
         "cause": ("person", lambda row, _: row["cause"] == "person"),
         "resumed": ("true", lambda row, _: row["resumed_at"] is not None),
+        "withdrawn": ("false", lambda row, _: row["withdrawn_at"] is None),
     },
     "/api/goals/": {
         "kind": ("live", lambda row, _: True),
@@ -302,7 +314,7 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         ),
     },
     "/api/goals/{goal_id}/progress/": {
-        "kind": ("trade", lambda row, _: row["kind"] == "trade"),
+        "kind": ("start", lambda row, _: row["kind"] == "start"),
         "from": (SINCE, lambda row, _: True),
         "to": (UNTIL, lambda row, _: True),
     },

@@ -395,7 +395,8 @@ def test_a_thousand_rows_take_as_many_statements_as_two(portfolio: Portfolio) ->
         bring(portfolio, rows(2, "few"))
     with count_statements() as many:
         bring(portfolio, rows(1000, "many"))
-    assert len(many) == len(few)
+    # One for all days that may have reached a floor, however many.
+    assert len(many) <= len(few) + 1
 
 
 # There and back.
