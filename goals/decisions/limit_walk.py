@@ -357,9 +357,9 @@ class LimitWalk:
                     self.limits, self.reference, self.account, open_pnl
                 )
             case MarkRole.BREACH:
-                self._suspect(
-                    mark, [one for part in self._reached(mark.at) for one in part]
-                )
+                at_once, by_marks = self._reached(mark.at)
+                self._add(at_once)
+                self._suspect(mark, by_marks)
             case MarkRole.STOOD:
                 for part in self._reached(mark.at):
                     self._add(part)

@@ -129,6 +129,7 @@ class PlainWalk:
     set_at: datetime | None = None
     equity: Decimal = OPENING
     units: Decimal = OPENING
+    unit_value: Decimal = Decimal(1)  # a flow leaves it
     began_at: datetime = BEGIN
     anchor: Decimal = Decimal(1)
     high: Decimal = Decimal(1)
@@ -142,7 +143,7 @@ class PlainWalk:
 
     def value(self) -> Decimal:
         in_units = self.limits.floor_in is FloorIn.UNITS
-        return round_half_even(self.equity / self.units if in_units else self.equity)
+        return self.unit_value if in_units else round_half_even(self.equity)
 
     def earned(self, since: Decimal) -> Decimal:
         """Without what flowed since; units leave flows out by themselves."""
@@ -221,11 +222,12 @@ class PlainWalk:
     def book(self, entry: LedgerEntry) -> None:
         value_before = self.value()
         if entry.kind == "cash_flow":
-            unit_value = round_half_even(self.equity / self.units)
-            self.units += round_half_even(entry.amount / unit_value)
+            self.units += round_half_even(entry.amount / self.unit_value)
             self.paid_in += entry.amount
         self.equity += entry.amount
         is_close = entry.kind == "trade"
+        if is_close:
+            self.unit_value = round_half_even(self.equity / self.units)
         raised_by = (DrawdownMode.TRAILING, DrawdownMode.TRAILING_CLOSED)
         if is_close and self.limits.drawdown_mode in raised_by:
             self.raise_to(self.earned(self.reference_paid_in))
