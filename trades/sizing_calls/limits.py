@@ -13,6 +13,7 @@ from goals.decisions.limits import (
     money_per_value,
 )
 from goals.decisions.size_request import SizeRequest
+from goals.decisions.size_warnings import CURRENT_MARKS_MINUTES
 from goals.models import Portfolio, User
 from goals.services.decision_log import SizingCall
 from goals.services.floors import FloorsState, read_floors
@@ -35,7 +36,7 @@ from trades.sizing_calls.inputs import TradesSay, find_participants, read_trades
 from trades.sizing_calls.records import WHOLE_PORTFOLIO, RecordBehind
 
 # With older marks of open positions a floor is checked at closes only.
-OLDEST_LIVE_MARK = timedelta(minutes=15)
+OLDEST_LIVE_MARK = timedelta(minutes=CURRENT_MARKS_MINUTES)
 # Of all floors, those at which trading stops.
 STOPS = ("hard_drawdown", "daily_loss")
 
