@@ -2,8 +2,9 @@
 
 Trading day by trading day, in the order of time. Of most days the highest and the
 lowest value say all; where a limit may be reached, or changes within the day, the day's
-entries are walked. Of one instant, entries come first, then marks, resumes, changes of
-the limits, and marks that halted at once; what a close was judged with comes first.
+entries are walked. Of one instant, entries come first, then marks, changes of the
+limits, resumes (after the reference that they set), and marks that halted at once; what
+a close was judged with comes first.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -132,7 +133,7 @@ class TradingDay:
 
 
 MICROSECOND = timedelta(microseconds=1)
-ORDER = {Entry: 0, Marked: 1, Resumed: 2, Changed: 3}
+ORDER = {Entry: 0, Marked: 1, Changed: 2, Resumed: 3}
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:
@@ -391,6 +392,8 @@ class LimitWalk:
         value = value_of_units(self.limits.floor_in, self.account, worth)
         self._measure_day_from(value)
         self.day = replace(self.day, resumed_at=resumed.at)
+        # It may have ended a halt at the hard floor that nobody knew of then.
+        self._test(resumed.at)
 
     def _measure_day_from(self, value: Decimal) -> None:
         assert self.day is not None
