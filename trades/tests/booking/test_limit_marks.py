@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from goals.enums import GoalStatus, HaltCause, MarkRole
 from goals.models import LimitMark, Portfolio, TradingHalt
 from goals.services.floors import read_floors
+from goals.services.portfolios import update_portfolio
 from goals.services.rebuilding import rebuild_ledger
 from goals.services.resuming import resume_trading
 from goals.services.risk_state import read_figures
@@ -36,10 +37,12 @@ def opened(portfolio: Portfolio, symbol: str = "BTCUSDT", **more: Any) -> Trade:
     return TradeFactory(portfolio=portfolio, symbol=symbol, override=True, **given)
 
 
-def mark(trade: Trade, profit: int, at: datetime) -> None:
+def mark(
+    trade: Trade, profit: int, at: datetime, *, now: datetime | None = None
+) -> None:
     price = Decimal(50) + Decimal(profit) / 10
     marks = [Mark(trade.symbol, price, at)]
-    mark_positions(user=trade.user, marks=marks, now=at)
+    mark_positions(user=trade.user, marks=marks, now=now or at)
 
 
 def close(trade: Trade, profit: int, at: datetime, now: datetime) -> None:
@@ -294,3 +297,24 @@ def test_after_a_resume_reasons_name_what_the_day_is_measured_from(limits, said)
     book_profit(portfolio, Decimal(amounts[1]), at=BEGIN + 3 * HOUR)
     halt = TradingHalt.objects.filter(portfolio=portfolio).latest("halt_id")
     assert said.format(at=f"{at:%FT%TZ}") in halt.reason
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_mark_not_later_than_a_change_raises_no_peak_of_it(before):
+    portfolio = PortfolioFactory(now=BEGIN)
+    trade = opened(portfolio)
+    at = BEGIN + HOUR
+    update_portfolio(
+        user=portfolio.user,
+        portfolio_id=portfolio.pk,
+        now=at,
+        drawdown_mode="trailing",
+    )
+    mark(trade, 200, at - before * SECOND, now=at)
+    mark(trade, 200, at + 6 * SECOND)
+    assert fresh(portfolio).floor_peak_value == 1
+    mark(trade, 200, at + 12 * SECOND)
+    assert fresh(portfolio).floor_peak_value == Decimal("1.2")
+    high = LimitMark.objects.get(portfolio=portfolio, role=MarkRole.HIGH)
+    assert high.at == at + 12 * SECOND
+    assert_rebuilt_alike(portfolio, at + HOUR)
