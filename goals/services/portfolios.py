@@ -175,7 +175,7 @@ def _change_limits(
     limits = portfolio.limits
     if given is None and limits == before:
         return
-    reference, open_pnl = None, None
+    reference, of_present = None, False
     is_anew = any(
         getattr(limits, one) != getattr(before, one) for one in SETS_REFERENCE
     )
@@ -185,10 +185,9 @@ def _change_limits(
         reference = reference_at(portfolio, at)
         if is_anew:
             reference = present_reference(figures, limits)
-            open_pnl = figures.unrealized_pnl
+            of_present = given is None
         if given is not None:
             reference = given_reference(figures, limits, reference, given)
-            open_pnl = None
     write_change(
         portfolio,
         cause=LimitCause.CHANGE,
@@ -196,7 +195,7 @@ def _change_limits(
         now=now,
         by=changed_by or portfolio.user_id,
         reference=reference,
-        open_pnl=open_pnl,
+        of_present=of_present,
     )
 
 
