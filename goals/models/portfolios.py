@@ -201,6 +201,8 @@ class Portfolio(models.Model):
     # turns out to have been there before (of no trade: None).
     since_midnight: dict[int, Decimal] | None = None
     before_midnight: dict[int | None, Decimal] | None = None
+    # The day before, on which it moved, if that had begun without any.
+    flat_day: date | None = None
 
     objects = PortfolioQuerySet.as_manager()
 
@@ -378,7 +380,9 @@ class Portfolio(models.Model):
         """
         change = sum(changes.values(), Decimal(0))
         day = self.trading_day(at)
+        was_flat = self.midnight_unrealized_pnl == 0
         if self.revalued_day is None or day > self.revalued_day:
+            self.flat_day = self.revalued_day if was_flat else None
             self.revalued_day = day
             self.midnight_unrealized_pnl = self.unrealized_pnl
             self.since_midnight = {}
@@ -388,6 +392,7 @@ class Portfolio(models.Model):
                     trade_id, Decimal(0)
                 )
         elif day < self.revalued_day and not is_exit:
+            self.flat_day = day if was_flat else None
             self._add_before_midnight(changes)
         self.unrealized_pnl += change
 

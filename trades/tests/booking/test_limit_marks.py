@@ -318,3 +318,21 @@ def test_a_mark_not_later_than_a_change_raises_no_peak_of_it(before):
     high = LimitMark.objects.get(portfolio=portfolio, role=MarkRole.HIGH)
     assert high.at == at + 12 * SECOND
     assert_rebuilt_alike(portfolio, at + HOUR)
+
+
+@pytest.mark.parametrize("marked_late", [False, True])
+def test_a_day_before_a_trade_made_anything_is_judged_without_it(marked_late):
+    limits = {"daily_loss_limit_pct": Decimal(8), "daily_loss_anchor": "balance"}
+    portfolio = PortfolioFactory(now=BEGIN, **limits)
+    book_profit(portfolio, Decimal(-90), at=BEGIN + HOUR)
+    trade = opened(portfolio, now=BEGIN + 2 * HOUR)
+    book_profit(portfolio, Decimal(1), at=BEGIN + 2 * DAY)  # the day began with nothing
+    at = BEGIN + 2 * DAY + HOUR
+    if marked_late:
+        book_profit(portfolio, Decimal(1), at=BEGIN + 3 * DAY)
+        mark(trade, 84, at, now=BEGIN + 3 * DAY)
+    else:
+        mark(trade, 84, at)
+        book_profit(portfolio, Decimal(1), at=BEGIN + 3 * DAY)
+    assert halts(portfolio) == [(HaltCause.DAILY_LOSS, BEGIN + HOUR)]
+    assert_rebuilt_alike(portfolio, BEGIN + 4 * DAY)
