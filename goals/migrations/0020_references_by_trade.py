@@ -4,8 +4,8 @@ Of those of before only the sum is known, and it is of no trade.
 """
 
 from django.db import migrations, models
-from django.db.models import F, Q
 from django.db.migrations.operations.base import Operation
+from django.db.models import F, Q
 
 CARRY_OVER = """
 INSERT INTO limit_marks (portfolio_id, role, at, open_pnl, by_trade)
@@ -60,7 +60,9 @@ COMPLETE = models.CheckConstraint(
 )
 
 
-def replace_check(model: str, name: str, check: models.CheckConstraint) -> list[Operation]:
+def replace_check(
+    model: str, name: str, check: models.CheckConstraint
+) -> list[Operation]:
     """Put another check in the place of one of this name."""
     return [
         migrations.RemoveConstraint(model, name),

@@ -118,9 +118,10 @@ class LimitMark(models.Model):
     """What open trades had made at a mark that a limit was judged by.
 
     Stored, so that a rebuild judges as it was judged: the value at a trading day's
-    start, a confirmed live high, the two marks of a breach, what was open at a close
-    below a floor, or where a floor or a day is measured from the value of then. `by_trade` holds the open profit of each trade at that instant by its
-    key, `open_pnl` their sum: a trade that is void, or turns out to have closed before,
+    start, confirmed live highs, the two marks of a breach, what was open at a close
+    below a floor, or where a floor or a day is measured from the value of then.
+    `by_trade` holds the open profit of each trade at that instant by its key,
+    `open_pnl` their sum: a trade that is void, or turns out to have closed before,
     counts no more.
     """
 

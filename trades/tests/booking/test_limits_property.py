@@ -491,7 +491,9 @@ class AnyOrder(TestCase):
     @settings(max_examples=25, deadline=None)
     @given(
         limits=limit_settings,
-        came=arrivals("open", "open", "mark", "mark", "mark", "void open"),
+        came=arrivals(
+            "open", "open", "mark", "mark", "mark", "void open", "resume", "change"
+        ),
         zone=st.sampled_from(["UTC", "America/New_York"]),
     )
     def test_what_is_open_at_marks_drifts_not_and_leaves_nothing_once_it_is_void(
