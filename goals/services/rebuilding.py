@@ -18,9 +18,9 @@ from goals.decisions.progress import GoalProgress, PortfolioFigures, status_rebu
 from goals.enums import GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, LedgerDay, Portfolio
 from goals.services.conditions import (
-    best_day_of,
     count_trading_days,
     profits_of_days,
+    set_best_day,
 )
 from goals.services.days import (
     days_between,
@@ -221,7 +221,7 @@ def measure_again(
     goal.current_value, goal.progress_pct = after.current_value, after.progress_pct
     if goal.best_day_max_pct is not None:
         own = reached.days_of(goal, rebuilt.new.days)
-        goal.best_day = best_day_of(goal, profits_of_days(goal, portfolio, own))
+        set_best_day(goal, profits_of_days(goal, portfolio, own))
     # What a portfolio was worth with open positions is not in the ledger.
     if goal.has_conditions or not (is_value and rebuilt.is_unchanged):
         goal.achieved_at = reached.find(goal, portfolio, rebuilt.new.days)
