@@ -242,7 +242,7 @@ def _newest_reading(
     Those of a period that is over are the ledger's at its end; what open positions
     were worth then, in a portfolio's value, is kept.
     """
-    if not _is_past(goal, portfolio):
+    if not _is_past(goal, portfolio, rebuilt):
         return portfolio.portfolio_figures
     last = goal.target_date or date.max
     portfolio_figures = rebuilt.new.through(last)
@@ -264,11 +264,19 @@ def _set_baseline_again(
         goal.start_unit_value, goal.start_unit_run = unit_value, run
 
 
-def _is_past(goal: FinancialGoal, portfolio: Portfolio) -> bool:
-    """Whether its period ended in the books, or the ledger goes on behind its end."""
-    newest = portfolio.last_entry_at
-    over = newest is not None and goal.period.is_over(newest)
-    return goal.ended_at is not None or over
+def _is_past(goal: FinancialGoal, portfolio: Portfolio, rebuilt: Rebuilt) -> bool:
+    """Whether its period ended in the books, or the portfolio goes on behind its end.
+
+    What changes the live value there, a mark or an addition, does not change the
+    goal's.
+    """
+    known = (portfolio.last_entry_at, portfolio.marked_at)
+    newest = max((at for at in known if at is not None), default=None)
+    if goal.ended_at is not None:
+        return True
+    if newest is not None and goal.period.is_over(newest):
+        return True
+    return goal.period.is_over(portfolio.updated_at) and rebuilt.is_unchanged
 
 
 class _DayByDay:
