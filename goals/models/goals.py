@@ -112,10 +112,14 @@ class FinancialGoal(models.Model):
     min_trading_days = models.PositiveIntegerField(null=True, blank=True)
     best_day_max_pct = columns.percent(null=True, blank=True)
     # How they stand: trading days with an entry in the period, counted up to those
-    # required; when those were reached; the best day's profit in the goal's measure.
+    # required; when those were reached; the best day's profit in the goal's measure,
+    # and that of the days before the newest with an entry.
     trading_days = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     trading_days_met_at = models.DateTimeField(null=True, editable=False)
     best_day = columns.money(default=Decimal(0), db_default=Decimal(0), editable=False)
+    earlier_best_day = columns.money(
+        default=Decimal(0), db_default=Decimal(0), editable=False
+    )
     # When a limit that fails was breached in its period; undone with its cause.
     failed_at = models.DateTimeField(null=True, editable=False)
     # The last projection: the probability to touch the goal by its deadline
@@ -230,6 +234,11 @@ class FinancialGoal(models.Model):
                 ),
             ),
             check("financial_goals_best_day_not_negative", at_least("best_day", 0)),
+            check(
+                "financial_goals_earlier_best_day",
+                at_least("earlier_best_day", 0)
+                & at_most("earlier_best_day", "best_day"),
+            ),
             check(
                 "financial_goals_best_day_range",
                 is_null("best_day_max_pct")
