@@ -39,7 +39,7 @@ from goals.models import (
     Portfolio,
     TradingHalt,
 )
-from goals.models.goals import MOST_TRADING_DAYS
+from goals.models.goals import HIGHEST_STOP_PENALTY, MOST_TRADING_DAYS
 from goals.models.portfolios import HIGHEST_LOCK, LARGEST_COUNT, LIMIT_KINDS
 from goals.services.funding import find_lack_of_money
 from goals.services.goals import (
@@ -445,6 +445,7 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
             "policy",
             "min_factor",
             "max_factor",
+            "stop_penalty",
             "after_achieved",
             "min_trading_days",
             "best_day_max_pct",
@@ -539,6 +540,14 @@ class GoalSettingsSerializer(StrictSerializer):
     )
     max_factor = DecimalColumnField(
         FACTOR, min_value=LOWEST_FACTOR, max_value=HIGHEST_FACTOR, required=False
+    )
+    stop_penalty = DecimalColumnField(
+        FACTOR,
+        min_value=0,
+        max_value=HIGHEST_STOP_PENALTY,
+        required=False,
+        help_text="What a breach of a floor counts against reaching the goal, which "
+        "counts 1: read by the policy deadline_optimal alone. 0: only reaching counts.",
     )
     after_achieved = ChoiceField(choices=choices(AfterAchieved), required=False)
     min_trading_days = serializers.IntegerField(

@@ -211,6 +211,16 @@ REFUSED = [
     ("financial_goals_priority_range", "financial_goals", "priority = 0"),
     ("financial_goals_priority_range", "financial_goals", "priority = 11"),
     ("financial_goals_factor_bounds", "financial_goals", "min_factor = 0.0999"),
+    (
+        "financial_goals_stop_penalty_range",
+        "financial_goals",
+        "stop_penalty = -0.0001",
+    ),
+    (
+        "financial_goals_stop_penalty_range",
+        "financial_goals",
+        "stop_penalty = 100.0001",
+    ),
     ("financial_goals_factor_bounds", "financial_goals", "max_factor = 2.0001"),
     ("financial_goals_factor_bounds", "financial_goals", "min_factor = 1.3001"),
     ("financial_goals_start_unit_run_check", "financial_goals", "start_unit_run = -1"),
