@@ -224,6 +224,7 @@ class PortfolioForm(ServiceForm[Portfolio]):
             *LIMIT_KINDS,
             "max_position_pct",
             "edge_guard",
+            "successor",
         )
         labels = {
             name: name.removesuffix("_pct").replace("_", " ").capitalize() + " in %"
@@ -259,6 +260,8 @@ class PortfolioForm(ServiceForm[Portfolio]):
             "trade may lose. Default: off.",
             "on_breach": "Fail: running goals fail too.",
             "daily_on_breach": "Fail: running goals fail, and a person resumes.",
+            "successor": "Of a challenge's next phase: a portfolio made after this "
+            "one, in which nothing was booked yet.",
             "edge_guard": "Strict: no size above the base size before 20 closed "
             "trades show an edge.",
         }
@@ -308,6 +311,8 @@ class PortfolioForm(ServiceForm[Portfolio]):
             call["floor_reference"] = GivenReference(**given)
         if self.is_new:
             return create_portfolio(**call, **fields)
+        if fields.get("successor") is not None:
+            fields["successor"] = fields["successor"].pk
         return update_portfolio(
             portfolio_id=self.instance.pk, user=self.instance.user, **call, **fields
         )

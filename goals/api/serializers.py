@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
@@ -111,6 +111,14 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
     trading_state = serializers.SerializerMethodField()
     day_starts_at = serializers.TimeField(format=MINUTES, read_only=True)
     floor_reference = serializers.SerializerMethodField()
+    successor_id = serializers.IntegerField(read_only=True, allow_null=True)
+    predecessor_id = serializers.SerializerMethodField()
+
+    def get_predecessor_id(self, portfolio: Portfolio) -> int | None:
+        """Read with a list, asked for with a single one."""
+        if hasattr(portfolio, "predecessor_key"):
+            return cast("int | None", portfolio.predecessor_key)
+        return portfolio.predecessors.values_list("pk", flat=True).first()
 
     @extend_schema_field(ShownReferenceSerializer)
     def get_floor_reference(self, portfolio: Portfolio) -> dict[str, Any]:
@@ -140,6 +148,8 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
             "realized_pnl",
             "drawdown_pct",
             "trading_state",
+            "successor_id",
+            "predecessor_id",
             *LIMIT_KINDS,
             "floor_reference",
             "max_position_pct",
@@ -321,6 +331,10 @@ class PortfolioSettingsSerializer(StrictSerializer):
         PERCENT, above=0, required=False, allow_null=True
     )
     edge_guard = ChoiceField(choices=choices(EdgeGuard), required=False)
+    successor = PortfolioReferenceField(
+        help_text="The portfolio of a challenge's next phase, by key or name: one made "
+        "after this one, in which nothing was booked yet. Null: none."
+    )
 
     def validate_floor_reference(self, given: Any) -> GivenReference | None:
         return None if not given else GivenReference(**given)
@@ -333,6 +347,12 @@ class PortfolioSettingsSerializer(StrictSerializer):
 class PortfolioCreationSerializer(PortfolioSettingsSerializer):
     """A new portfolio; only `name` is required."""
 
+    fixed = {
+        "successor": "A later portfolio is the successor: name this one in a PATCH of "
+        "the portfolio of the phase before it."
+    }
+
+    successor = None  # type: ignore[assignment]  # takes the field away
     name = serializers.CharField(max_length=100)
 
 

@@ -1,6 +1,6 @@
 """HTTP: portfolios, and voiding their cash flows."""
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import generics, status
@@ -64,6 +64,7 @@ MISTAKEN = OpenApiExample(
 
 def _mine(request: Request) -> QuerySet[Portfolio]:
     mine = Portfolio.objects.filter(user_id=request.user.get_username())
+    mine = mine.annotate(predecessor_key=F("predecessors__portfolio_id"))
     return with_trading_state(mine, timezone.now())
 
 

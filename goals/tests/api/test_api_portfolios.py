@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from goals.models import CashFlow, LedgerEntry
+from goals.models import CashFlow, LedgerEntry, Portfolio
 from goals.models.portfolios import LIMIT_KINDS
 from tests.http import (
     Trader,
@@ -93,7 +94,58 @@ def test_a_portfolio_is_answered_with_the_contracts_names(newcomer: Trader) -> N
         "daily_on_breach": "halt_day",
         "max_position_pct": None,
         "edge_guard": "benefit_of_doubt",
+        "successor_id": None,
+        "predecessor_id": None,
     }
+
+
+def test_a_phase_names_the_portfolio_of_the_next(newcomer: Trader) -> None:
+    first = open_portfolio(newcomer, name="one")["portfolio_id"]
+    second = open_portfolio(newcomer, name="two")["portfolio_id"]
+    path = f"/api/portfolios/{first}/"
+    assert newcomer.patch(path, {"successor": "two"})["successor_id"] == second
+    assert newcomer.patch(path, {"successor": second})["successor_id"] == second
+    assert newcomer.get(f"/api/portfolios/{second}/")["predecessor_id"] == first
+    (listed,) = newcomer.get("/api/portfolios/", name="two")["results"]
+    assert listed["predecessor_id"] == first
+    assert newcomer.patch(path, {"successor": None})["successor_id"] is None
+    assert newcomer.get(f"/api/portfolios/{second}/")["predecessor_id"] is None
+
+
+def test_a_successor_is_a_later_fresh_portfolio_of_one_s_own(newcomer: Trader) -> None:
+    """So phases go in no circle, and none begins on a ledger that has begun."""
+    keys = {
+        name: open_portfolio(newcomer, name=name)["portfolio_id"]
+        for name in ("one", "two", "three", "used")
+    }
+    newcomer.post(f"/api/portfolios/{keys['used']}/cash-flows/", {"amount": "5"}, 201)
+    foreign = open_portfolio(make_newcomer(), name="theirs")["portfolio_id"]
+    newcomer.patch(f"/api/portfolios/{keys['one']}/", {"successor": "three"})
+    for name, successor in (
+        ("two", "two"),  # itself
+        ("three", "one"),  # a circle
+        ("two", "three"),  # has one before it
+        ("one", "used"),
+        ("one", foreign),
+        ("one", "nowhere"),
+    ):
+        with nothing_changes():
+            refused = newcomer.patch(
+                f"/api/portfolios/{keys[name]}/", {"successor": successor}, 400
+            )
+        assert "successor" in str(refused)
+    with nothing_changes():
+        assert "PATCH" in str(open_portfolio(newcomer, 400, name="four", successor="three"))
+
+
+def test_deleting_a_phase_by_hand_leaves_its_neighbour(newcomer: Trader) -> None:
+    first = open_portfolio(newcomer, name="one")["portfolio_id"]
+    second = open_portfolio(newcomer, name="two")["portfolio_id"]
+    newcomer.patch(f"/api/portfolios/{first}/", {"successor": "two"})
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM portfolios WHERE portfolio_id = %s", [second])
+    left = Portfolio.objects.get(pk=first)
+    assert (left.successor_id, left.user_id) == (None, newcomer.user.username)
 
 
 def test_a_portfolio_reads_as_it_was_answered(newcomer: Trader) -> None:

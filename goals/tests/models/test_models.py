@@ -45,6 +45,17 @@ LOG_PORTFOLIO = "goal_adjustment_log_portfolio_id_ca04f6de_fk_portfolio"
 # (constraint, table, what an update sets); `{other}` is another user with a portfolio.
 REFUSED = [
     ("portfolios_name_not_empty", "portfolios", "name = ''"),
+    (
+        "portfolios_successor_is_later",
+        "portfolios",
+        "successor_id = portfolio_id",
+    ),
+    (
+        "portfolios_successor_is_later",
+        "portfolios",
+        "successor_id = portfolio_id - 1",
+    ),
+    ("portfolios_successor_fk", "portfolios", "successor_id = portfolio_id + 100000"),
     ("portfolios_currency", "portfolios", "currency = 'usd'"),
     ("portfolios_currency", "portfolios", "currency = 'X'"),
     ("portfolios_time_zone_not_empty", "portfolios", "time_zone = ''"),
