@@ -352,6 +352,8 @@ UNIQUE = [
 PROVEN_ELSEWHERE = {
     # Below: a portfolio without goals shows it.
     "portfolios_user_fk",
+    # Below: only a later portfolio can be a successor.
+    "portfolios_one_predecessor",
     # portfolio_id alone is unique; it exists for foreign keys to point at.
     "portfolios_owner_unique",
     # Every row that breaks it breaks goal_adjustment_log_block_is_zero before.
@@ -501,6 +503,14 @@ def test_the_database_refuses_a_second(name, table, columns):
 def test_every_constraint_of_the_tables_is_proven():
     proven = {name for name, *_ in (*REFUSED, *UNIQUE)} | PROVEN_ELSEWHERE
     assert constraints_of(TABLES) == proven
+
+
+def test_a_portfolio_follows_one_other():
+    one = PortfolioFactory()
+    two, three = PortfolioFactory(user=one.user), PortfolioFactory(user=one.user)
+    Portfolio.objects.filter(pk=one.pk).update(successor=three)
+    with pytest.raises(IntegrityError, match="portfolios_one_predecessor"):
+        Portfolio.objects.filter(pk=two.pk).update(successor=three)
 
 
 def test_several_rows_without_an_external_id_are_fine():
