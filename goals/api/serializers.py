@@ -41,6 +41,7 @@ from goals.models import (
 )
 from goals.models.goals import HIGHEST_STOP_PENALTY, MOST_TRADING_DAYS
 from goals.models.portfolios import HIGHEST_LOCK, LARGEST_COUNT, LIMIT_KINDS
+from goals.projection.presets import MOST_PHASES, PRESETS
 from goals.services.funding import find_lack_of_money
 from goals.services.goals import (
     EARLIEST_DATE,
@@ -345,7 +346,11 @@ class PortfolioSettingsSerializer(StrictSerializer):
 
 
 class PortfolioCreationSerializer(PortfolioSettingsSerializer):
-    """A new portfolio; only `name` is required."""
+    """A new portfolio; only `name` is required.
+
+    With a `preset` it has that challenge's limits and, in the same call, the goal of
+    its `phase` (default 1); fields sent with it go before the preset's.
+    """
 
     fixed = {
         "successor": "A later portfolio is the successor: name this one in a PATCH of "
@@ -354,6 +359,23 @@ class PortfolioCreationSerializer(PortfolioSettingsSerializer):
 
     successor = None  # type: ignore[assignment]  # takes the field away
     name = serializers.CharField(max_length=100)
+    preset = ChoiceField(
+        choices=choices(PRESETS),
+        required=False,
+        help_text="A firm's challenge, as docs/challenges.md describes it: the firm's "
+        "page is authoritative.",
+    )
+    phase = serializers.IntegerField(
+        min_value=1,
+        max_value=MOST_PHASES,
+        required=False,
+        help_text="Which phase of the preset; each begins on a portfolio of its own.",
+    )
+
+    def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        yield from super().find_wrong(fields)
+        if "phase" in fields and "preset" not in fields:
+            yield InvalidInput("phase", "needs a preset: name one, or leave it out.")
 
 
 class CashFlowSerializer(serializers.ModelSerializer[CashFlow]):

@@ -135,7 +135,9 @@ def test_a_successor_is_a_later_fresh_portfolio_of_one_s_own(newcomer: Trader) -
             )
         assert "successor" in str(refused)
     with nothing_changes():
-        assert "PATCH" in str(open_portfolio(newcomer, 400, name="four", successor="three"))
+        assert "PATCH" in str(
+            open_portfolio(newcomer, 400, name="four", successor="three")
+        )
 
 
 def test_deleting_a_phase_by_hand_leaves_its_neighbour(newcomer: Trader) -> None:
