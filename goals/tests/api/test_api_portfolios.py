@@ -99,6 +99,57 @@ def test_a_portfolio_is_answered_with_the_contracts_names(newcomer: Trader) -> N
     }
 
 
+def test_a_preset_makes_a_portfolio_with_its_limits_and_its_goal(
+    newcomer: Trader,
+) -> None:
+    body = {"name": "firm", "preset": "ftmo-2-step-100k", "phase": 2}
+    made = newcomer.post("/api/portfolios/", body, 201)
+    assert made["opening_balance"] == "100000.00000000"
+    assert made["time_zone"] == "Europe/Prague"
+    assert (made["on_breach"], made["daily_on_breach"]) == ("fail", "fail")
+    assert (made["drawdown_mode"], made["floor_in"]) == ("static", "money")
+    (goal,) = newcomer.get("/api/goals/", portfolio="firm")["results"]
+    assert (goal["target_value"], goal["min_trading_days"]) == ("5.00000000", 4)
+    assert (goal["min_factor"], goal["max_factor"]) == ("0.2500", "2.0000")
+    assert (goal["stop_penalty"], goal["after_achieved"]) == ("0.0000", "stop")
+
+
+def test_what_is_sent_goes_before_the_preset(newcomer: Trader) -> None:
+    made = newcomer.post(
+        "/api/portfolios/",
+        {
+            "name": "firm",
+            "preset": "topstep-combine-50k",
+            "opening_balance": "150000",
+            "hard_drawdown_pct": "3",
+            "soft_drawdown_pct": "3",
+        },
+        201,
+    )
+    assert made["opening_balance"] == "150000.00000000"
+    assert made["floor_reference"]["floor_equity"] == "145500.00000000"
+    assert (made["drawdown_mode"], made["day_starts_at"]) == ("end_of_day", "17:00")
+
+
+@pytest.mark.parametrize(
+    ("field", "body"),
+    [
+        ("preset", {"preset": "martingale"}),
+        ("phase", {"preset": "ftmo-2-step-100k", "phase": 3}),
+        ("phase", {"preset": "ftmo-2-step-100k", "phase": 0}),
+        ("phase", {"phase": 1}),
+        ("soft_drawdown_pct", {"preset": "e8-one-100k", "hard_drawdown_pct": "4"}),
+        ("preset", {"preset": None}),
+    ],
+)
+def test_a_preset_that_cannot_be_opens_nothing(
+    newcomer: Trader, field: str, body: dict[str, Any]
+) -> None:
+    with nothing_changes():
+        refused = newcomer.post("/api/portfolios/", {"name": "firm", **body}, 400)
+    assert field in str(refused)
+
+
 def test_a_phase_names_the_portfolio_of_the_next(newcomer: Trader) -> None:
     first = open_portfolio(newcomer, name="one")["portfolio_id"]
     second = open_portfolio(newcomer, name="two")["portfolio_id"]
