@@ -48,6 +48,8 @@ from mastertrade.values.money import HUNDRED, format_plain
 
 # A year of trading days, Sundays and all.
 MOST_TRADING_DAYS = 366
+# What a breach may count against a reached goal, 1: far beyond it nothing changes.
+HIGHEST_STOP_PENALTY = 100
 # A breach leaves none of these to a goal: it fails.
 NOT_FAILED = (GoalStatus.ACTIVE, GoalStatus.MISSED)
 
@@ -103,6 +105,8 @@ class FinancialGoal(models.Model):
     )
     min_factor = columns.factor(default=DEFAULT_MIN_FACTOR)
     max_factor = columns.factor(default=DEFAULT_MAX_FACTOR)
+    # What a breach of a floor counts against reaching the goal, for `deadline_optimal`.
+    stop_penalty = columns.factor(default=Decimal(1), db_default=Decimal(1))
     after_achieved = models.CharField(
         max_length=10,
         default=AfterAchieved.PROTECT,
@@ -253,6 +257,11 @@ class FinancialGoal(models.Model):
                 at_least("min_factor", LOWEST_FACTOR)
                 & at_least("max_factor", "min_factor")
                 & at_most("max_factor", HIGHEST_FACTOR),
+            ),
+            check(
+                "financial_goals_stop_penalty_range",
+                at_least("stop_penalty", 0)
+                & at_most("stop_penalty", HIGHEST_STOP_PENALTY),
             ),
             check(
                 "financial_goals_probability_range",

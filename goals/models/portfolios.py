@@ -145,6 +145,17 @@ class Portfolio(models.Model):
         default=TradingState.ACTIVE,
         choices=columns.choices(TradingState),
     )
+    # The portfolio of a challenge's next phase. Only a later one can be, so that phases
+    # never go in a circle.
+    successor = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="predecessors",
+        db_constraint=False,  # composite with the user, in the migration
+        db_index=False,  # portfolios_one_predecessor begins with it
+    )
     # When a halt last began or was resumed. None: it never was, so no time needs to be
     # looked up.
     last_halted_at = models.DateTimeField(null=True, editable=False)
@@ -215,6 +226,13 @@ class Portfolio(models.Model):
             # What composite foreign keys point to: a goal's owner is its portfolio's.
             models.UniqueConstraint(
                 fields=["portfolio_id", "user"], name="portfolios_owner_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["successor", "user"], name="portfolios_one_predecessor"
+            ),
+            check(
+                "portfolios_successor_is_later",
+                is_null("successor") | above("successor", "portfolio_id"),
             ),
             check("portfolios_name_not_empty", ~Q(name="")),
             check_words("portfolios_kind", "kind", PortfolioKind),
