@@ -24,6 +24,7 @@ from goals.enums import (
     FloorIn,
     GoalStatus,
     GoalType,
+    HaltCause,
     Health,
     OnBreach,
     PortfolioKind,
@@ -51,7 +52,7 @@ from goals.services.goals import (
 from goals.services.limit_changes import floor_in_money
 from goals.services.portfolio_settings import find_wrong_settings
 from goals.services.resuming import PRESENT
-from goals.services.trading_state import trading_state_of
+from goals.services.trading_state import find_waiting, trading_state_of
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import FACTOR, MONEY, PERCENT, RATIO
@@ -96,13 +97,28 @@ class FloorReferenceSerializer(StrictSerializer):
 class ShownReferenceSerializer(serializers.Serializer[Any]):
     """What the floor is measured from, in money at the present units; where it is.
 
-    `set_at` null: since the opening.
+    `set_at` null: since the opening. `floor_equity` null: there is no floor, before the
+    first money and after ruin.
     """
 
     set_at = serializers.DateTimeField(allow_null=True)
     start_equity = DecimalColumnField(MONEY)
     peak_equity = DecimalColumnField(MONEY)
-    floor_equity = DecimalColumnField(MONEY)
+    floor_equity = DecimalColumnField(MONEY, allow_null=True)
+
+
+class WaitingSerializer(serializers.Serializer[Any]):
+    """Entries are refused `since` then: one mark is at or below this floor.
+
+    A second mark at least 5 seconds later that shows it too, or none that does not
+    `until` then, halts trading.
+    """
+
+    cause = serializers.ChoiceField(
+        choices=[HaltCause.HARD_DRAWDOWN, HaltCause.DAILY_LOSS]
+    )
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
 
 
 class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
@@ -111,12 +127,18 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
     trading_state = serializers.SerializerMethodField()
     day_starts_at = serializers.TimeField(format=MINUTES, read_only=True)
     floor_reference = serializers.SerializerMethodField()
+    waiting = serializers.SerializerMethodField()
 
     @extend_schema_field(ShownReferenceSerializer)
     def get_floor_reference(self, portfolio: Portfolio) -> dict[str, Any]:
         in_money = floor_in_money(portfolio, timezone.now())
         shown = {"set_at": portfolio.floor_set_at, **asdict(in_money)}
         return dict(ShownReferenceSerializer(shown).data)
+
+    @extend_schema_field(WaitingSerializer(allow_null=True))
+    def get_waiting(self, portfolio: Portfolio) -> dict[str, Any] | None:
+        waiting = find_waiting(portfolio, timezone.now())
+        return None if waiting is None else dict(WaitingSerializer(waiting).data)
 
     @extend_schema_field(serializers.ChoiceField(choices(TradingState)))
     def get_trading_state(self, portfolio: Portfolio) -> str:
@@ -140,6 +162,7 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
             "realized_pnl",
             "drawdown_pct",
             "trading_state",
+            "waiting",
             *LIMIT_KINDS,
             "floor_reference",
             "max_position_pct",
