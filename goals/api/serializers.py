@@ -24,6 +24,7 @@ from goals.enums import (
     FloorIn,
     GoalStatus,
     GoalType,
+    HaltCause,
     Health,
     OnBreach,
     PortfolioKind,
@@ -52,7 +53,7 @@ from goals.services.goals import (
 from goals.services.limit_changes import floor_in_money
 from goals.services.portfolio_settings import find_wrong_settings
 from goals.services.resuming import PRESENT
-from goals.services.trading_state import trading_state_of
+from goals.services.trading_state import find_waiting, trading_state_of
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import FACTOR, MONEY, PERCENT, RATIO
@@ -97,13 +98,28 @@ class FloorReferenceSerializer(StrictSerializer):
 class ShownReferenceSerializer(serializers.Serializer[Any]):
     """What the floor is measured from, in money at the present units; where it is.
 
-    `set_at` null: since the opening.
+    `set_at` null: since the opening. `floor_equity` null: there is no floor, before the
+    first money and after ruin.
     """
 
     set_at = serializers.DateTimeField(allow_null=True)
     start_equity = DecimalColumnField(MONEY)
     peak_equity = DecimalColumnField(MONEY)
-    floor_equity = DecimalColumnField(MONEY)
+    floor_equity = DecimalColumnField(MONEY, allow_null=True)
+
+
+class WaitingSerializer(serializers.Serializer[Any]):
+    """Entries are refused `since` then: one mark is at or below this floor.
+
+    A second mark at least 5 seconds later that shows it too, or none that does not
+    `until` then, halts trading.
+    """
+
+    cause = serializers.ChoiceField(
+        choices=[HaltCause.HARD_DRAWDOWN, HaltCause.DAILY_LOSS]
+    )
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
 
 
 class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
@@ -120,12 +136,18 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
         if hasattr(portfolio, "predecessor_key"):
             return cast("int | None", portfolio.predecessor_key)
         return portfolio.predecessors.values_list("pk", flat=True).first()
+    waiting = serializers.SerializerMethodField()
 
     @extend_schema_field(ShownReferenceSerializer)
     def get_floor_reference(self, portfolio: Portfolio) -> dict[str, Any]:
         in_money = floor_in_money(portfolio, timezone.now())
         shown = {"set_at": portfolio.floor_set_at, **asdict(in_money)}
         return dict(ShownReferenceSerializer(shown).data)
+
+    @extend_schema_field(WaitingSerializer(allow_null=True))
+    def get_waiting(self, portfolio: Portfolio) -> dict[str, Any] | None:
+        waiting = find_waiting(portfolio, timezone.now())
+        return None if waiting is None else dict(WaitingSerializer(waiting).data)
 
     @extend_schema_field(serializers.ChoiceField(choices(TradingState)))
     def get_trading_state(self, portfolio: Portfolio) -> str:
@@ -151,6 +173,7 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
             "trading_state",
             "successor_id",
             "predecessor_id",
+            "waiting",
             *LIMIT_KINDS,
             "floor_reference",
             "max_position_pct",

@@ -23,6 +23,7 @@ from goals.decisions.limits import (
     money_per_value,
     paid_in_at,
     raise_peak,
+    shows_floor,
 )
 from goals.enums import LimitCause, MarkRole
 from goals.models import LimitChange, Portfolio
@@ -105,10 +106,17 @@ def given_reference(
 
 
 def floor_in_money(portfolio: Portfolio, now: datetime) -> GivenReference:
-    """What the floor is measured from now, and where it is: money at these units."""
-    limits = portfolio.limits
-    per_value = money_per_value(limits.floor_in, portfolio.account)
-    return reference_in_money(limits, reference_at(portfolio, now), per_value)
+    """What the floor is measured from now, and where it is: money at these units.
+
+    `floor_equity` is None where there is none: before the first money and after ruin.
+    """
+    limits, account = portfolio.limits, portfolio.account
+    reference = reference_at(portfolio, now)
+    per_value = money_per_value(limits.floor_in, account)
+    shown = reference_in_money(limits, reference, per_value)
+    if shows_floor(limits, reference, account):
+        return shown
+    return replace(shown, floor_equity=None)
 
 
 def write_change(

@@ -8,7 +8,7 @@ from mastertrade.foreign_keys import foreign_key
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("goals", "0020_stop_penalties"),
+        ("goals", "0022_stop_penalties"),
     ]
 
     operations = [

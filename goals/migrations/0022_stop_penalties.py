@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("goals", "0019_marks_of_limits"),
+        ("goals", "0021_earlier_best_days"),
     ]
 
     operations = [

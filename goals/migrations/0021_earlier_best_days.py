@@ -54,7 +54,7 @@ WHERE g.goal_id = m.goal_id
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("goals", "0019_marks_of_limits"),
+        ("goals", "0020_references_by_trade"),
     ]
 
     operations = [
