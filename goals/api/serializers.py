@@ -136,6 +136,7 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
         if hasattr(portfolio, "predecessor_key"):
             return cast("int | None", portfolio.predecessor_key)
         return portfolio.predecessors.values_list("pk", flat=True).first()
+
     waiting = serializers.SerializerMethodField()
 
     @extend_schema_field(ShownReferenceSerializer)
