@@ -15,7 +15,12 @@ from goals.decisions.limits import (
 from goals.enums import DrawdownMode, MarkRole
 from goals.models import Portfolio
 from goals.services.floors import apply_reference, reference_at
-from goals.services.limit_marks import confirm_pending, keep_day_start, keep_mark
+from goals.services.limit_marks import (
+    confirm_pending,
+    keep_day_start,
+    keep_mark,
+    thin_highs,
+)
 
 
 def is_judged_later(
@@ -92,6 +97,7 @@ def _confirm_high(
             keep_mark(portfolio, MarkRole.HIGH, at)
         else:
             confirm_pending(portfolio)
+        thin_highs(portfolio, at)
         reference = raise_peak(limits, reference, live(lower_pnl))
         is_above, waiting = live(open_pnl) > reference.peak, None
     if not is_above:

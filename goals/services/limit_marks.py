@@ -1,7 +1,7 @@
 """The marks that limits were judged by, stored so that a rebuild judges as then."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection
@@ -62,6 +62,26 @@ DO UPDATE SET open_pnl = m.open_pnl + excluded.open_pnl,
     FROM jsonb_each_text(excluded.by_trade)
 )
 """
+# The newest of an hour's highs is enough where each trade had made as much by then:
+# whatever turns out to be void, the others are no higher. Nothing else lies between.
+THIN_HIGHS = """
+DELETE FROM limit_marks h USING (
+    SELECT * FROM limit_marks
+    WHERE portfolio_id = %(portfolio_id)s AND role = 'high' AND at <= %(until)s
+    ORDER BY at DESC, limit_mark_id DESC LIMIT 1
+) newest
+WHERE h.portfolio_id = %(portfolio_id)s AND h.role = 'high' AND h.at < newest.at
+  AND h.at > greatest(%(since)s, date_trunc('hour', newest.at), (
+      SELECT max(at) FROM limit_marks
+      WHERE portfolio_id = %(portfolio_id)s
+        AND role IN ('breach', 'close', 'stood', 'reference')))
+  AND NOT EXISTS (
+      SELECT 1 FROM jsonb_each_text(h.by_trade || newest.by_trade) made
+      WHERE coalesce((newest.by_trade ->> made.key)::numeric, 0)
+            < coalesce((h.by_trade ->> made.key)::numeric, 0))
+"""
+# As late as that an entry may come and find every high of then.
+HIGHS_STAY = timedelta(minutes=5)
 # Void trades are not among the entries.
 OPEN_PNL = """
 SELECT m.open_pnl - coalesce((
@@ -122,6 +142,18 @@ def _parameters(
         "trade_ids": list(changes),
         "changes": list(changes.values()),
     }
+
+
+def thin_highs(portfolio: Portfolio, at: datetime) -> None:
+    """Forget highs that a later one makes needless, once they are 5 minutes old."""
+    day_began = portfolio.day_start(portfolio.trading_day(at))
+    newest = (day_began, portfolio.last_entry_at, portfolio.limits_changed_at)
+    parameters = {
+        "portfolio_id": portfolio.portfolio_id,
+        "until": at - HIGHS_STAY,
+        "since": max(one for one in newest if one is not None),
+    }
+    execute(THIN_HIGHS, parameters)
 
 
 def confirm_pending(portfolio: Portfolio) -> None:

@@ -411,3 +411,29 @@ def _come(what: str, trade: Trade, at: datetime, now: datetime) -> None:
             _void(trade, now)
         case "part":
             part(trade, at, now)
+
+
+def test_highs_that_a_later_one_contains_are_forgotten():
+    portfolio = PortfolioFactory(now=BEGIN, drawdown_mode="trailing")
+    rises, falls = opened(portfolio), opened(portfolio, "ETHUSDT")
+    mark(falls, 30, BEGIN)
+    shown = {}
+    for minute in range(3, 125, 3):  # from 9:03 to 11:03
+        at = BEGIN + minute * 60 * SECOND
+        mark(rises, 2 * minute, at)
+        if minute == 30:
+            book_profit(portfolio, Decimal(1), at=at + SECOND)
+        if minute == 90:
+            mark(falls, 29, at + SECOND)
+        shown[at] = fresh(portfolio).floor_peak_value
+    highs = LimitMark.objects.filter(portfolio=portfolio, role=MarkRole.HIGH)
+    # The ends of hours, those before the close and before a trade fell, the newest.
+    assert 5 <= highs.count() <= 10
+    assert fresh(portfolio).floor_peak_value == max(shown.values())
+    assert_rebuilt_alike(portfolio, at + HOUR)
+    for kept in highs.values_list("at", flat=True)[:3]:
+        peak = read_floors(read_figures(fresh(portfolio), kept), LATER).reference.peak
+        assert peak <= shown[kept] + Decimal("0.01")
+    _void(falls, LATER)
+    assert fresh(portfolio).floor_peak_value == Decimal("1.241")
+    assert_rebuilt_alike(portfolio, LATER)
