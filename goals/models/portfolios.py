@@ -201,8 +201,8 @@ class Portfolio(models.Model):
     # turns out to have been there before (of no trade: None).
     since_midnight: dict[int, Decimal] | None = None
     before_midnight: dict[int | None, Decimal] | None = None
-    # The day before, on which it moved, if that had begun without any.
-    flat_day: date | None = None
+    # The newest day that began with what is stored of it, or with nothing, so far.
+    day_before: date | None = None
 
     objects = PortfolioQuerySet.as_manager()
 
@@ -380,9 +380,9 @@ class Portfolio(models.Model):
         """
         change = sum(changes.values(), Decimal(0))
         day = self.trading_day(at)
-        was_flat = self.midnight_unrealized_pnl == 0
         if self.revalued_day is None or day > self.revalued_day:
-            self.flat_day = self.revalued_day if was_flat else None
+            was_flat = self.midnight_unrealized_pnl == 0
+            self.day_before = self.revalued_day if was_flat else None
             self.revalued_day = day
             self.midnight_unrealized_pnl = self.unrealized_pnl
             self.since_midnight = {}
@@ -392,7 +392,7 @@ class Portfolio(models.Model):
                     trade_id, Decimal(0)
                 )
         elif day < self.revalued_day and not is_exit:
-            self.flat_day = day if was_flat else None
+            self.day_before = day
             self._add_before_midnight(changes)
         self.unrealized_pnl += change
 
@@ -404,10 +404,13 @@ class Portfolio(models.Model):
         self.before_midnight = before
 
     @exactly
-    def keep_midnight(self, was: Account, is_now: Account) -> None:
+    def keep_midnight(
+        self, was: Account, is_now: Account, at: datetime, shares: Mapping[int, Decimal]
+    ) -> None:
         """Let a flow of before the day leave what a unit was worth when it began.
 
-        The accounts of then, without the flow and with it. Unsaved.
+        The accounts of then, without the flow and with it; the time of the flow, and
+        what each trade carries by it. Unsaved.
         """
         if was.units == is_now.units or was.units == 0 or was.run != is_now.run:
             return
@@ -415,7 +418,13 @@ class Portfolio(models.Model):
             return  # nothing is open at the marks, then or now
         value = (was.equity + self.midnight_unrealized_pnl) / was.units
         began_with = round_to(value * is_now.units - is_now.equity, MONEY)
-        self._add_before_midnight({None: began_with - self.midnight_unrealized_pnl})
+        change = left = began_with - self.midnight_unrealized_pnl
+        total, made = sum(shares.values(), Decimal(0)), {}
+        for trade_id, carried in shares.items() if total else ():
+            made[trade_id] = round_to(change * carried / total, MONEY)
+            left -= made[trade_id]
+        self.day_before = self.trading_day(at)
+        self._add_before_midnight({**made, None: left} if left else made)
 
     def unrealized_at_midnight(self, day: date) -> Decimal:
         """The unrealised profit when the trading day began, if it is none before."""

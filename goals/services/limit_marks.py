@@ -38,12 +38,20 @@ DO UPDATE SET at = excluded.at, open_pnl = excluded.open_pnl,
               by_trade = excluded.by_trade
 """
 ONE_OF = {MarkRole.DAY_START: KEEP_ONE_START, MarkRole.PENDING: KEEP_ONE_PENDING}
-# Trades that had made nothing yet when an earlier day began had not when it did.
-KEEP_FLAT = """
-WITH flat AS (
+# What is new of a day's start says nothing of an earlier day's: that one stays as the
+# next that is stored has it so far, or without any open profit.
+KEEP_BEFORE = """
+WITH before AS (
     INSERT INTO limit_marks (portfolio_id, role, at, open_pnl, by_trade)
-    SELECT %(portfolio_id)s, 'day_start', %(flat_at)s, 0, '{}'
-    WHERE %(flat_at)s::timestamptz IS NOT NULL
+    SELECT %(portfolio_id)s, 'day_start', %(before)s, coalesce(open_pnl, 0),
+           coalesce(by_trade, '{}')
+    FROM (SELECT) one LEFT JOIN LATERAL (
+        SELECT open_pnl, by_trade FROM limit_marks
+        WHERE portfolio_id = %(portfolio_id)s AND role = 'day_start'
+          AND at >= %(before)s
+        ORDER BY at LIMIT 1
+    ) stored ON true
+    WHERE %(before)s::timestamptz IS NOT NULL
     ON CONFLICT (portfolio_id, at) WHERE role = 'day_start' DO NOTHING
 )
 """
@@ -105,7 +113,7 @@ def keep_mark(
 
     `since`: what came since `at`, by trade, and does not count.
     """
-    sql = KEEP_FLAT + KEEP_MARK + ONE_OF.get(role, "")
+    sql = KEEP_BEFORE + KEEP_MARK + ONE_OF.get(role, "")
     execute(sql, _parameters(portfolio, at, since, role))
 
 
@@ -123,8 +131,8 @@ def keep_day_start(portfolio: Portfolio) -> None:
         if needs_day_start(portfolio.limits) or portfolio.midnight_unrealized_pnl != 0:
             keep_mark(portfolio, MarkRole.DAY_START, at, since)
     elif before:
-        execute(KEEP_FLAT + ADD_TO_START, _parameters(portfolio, at, before))
-    portfolio.flat_day = None
+        execute(KEEP_BEFORE + ADD_TO_START, _parameters(portfolio, at, before))
+    portfolio.day_before = None
 
 
 def _parameters(
@@ -133,9 +141,9 @@ def _parameters(
     changes: Mapping[int, Decimal] | Mapping[int | None, Decimal] | None,
     role: MarkRole = MarkRole.DAY_START,
 ) -> dict[str, object]:
-    changes, flat_day = changes or {}, portfolio.flat_day
+    changes, before = changes or {}, portfolio.day_before
     return {
-        "flat_at": None if flat_day is None else portfolio.day_start(flat_day),
+        "before": None if before is None else portfolio.day_start(before),
         "portfolio_id": portfolio.portfolio_id,
         "role": str(role),
         "at": at,

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from goals.enums import GoalStatus, HaltCause, MarkRole
 from goals.models import LimitMark, Portfolio, TradingHalt
 from goals.services.floors import read_floors
-from goals.services.portfolios import update_portfolio
+from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.rebuilding import rebuild_ledger
 from goals.services.resuming import halt_trading, resume_trading
 from goals.services.risk_state import read_figures
@@ -436,4 +436,25 @@ def test_highs_that_a_later_one_contains_are_forgotten():
         assert peak <= shown[kept] + Decimal("0.01")
     _void(falls, LATER)
     assert fresh(portfolio).floor_peak_value == Decimal("1.241")
+    assert_rebuilt_alike(portfolio, LATER)
+
+
+def test_a_late_flow_changes_no_day_before_it_and_forgets_void_trades():
+    portfolio = PortfolioFactory(now=BEGIN, daily_loss_limit_pct=Decimal(8))
+    trade = opened(portfolio)
+    mark(trade, 300, MIDNIGHT + DAY + HOUR)
+    record_cash_flow(
+        user=portfolio.user,
+        portfolio=portfolio.pk,
+        amount=Decimal(80),
+        at=MIDNIGHT + HOUR,
+        now=LATER,
+    )
+    assert_rebuilt_alike(portfolio, LATER)
+    for _ in range(2):
+        for at in (BEGIN, MIDNIGHT, MIDNIGHT + DAY):
+            state = read_floors(read_figures(fresh(portfolio), at), LATER)
+            assert state.floors.daily is not None
+            assert round(state.floors.daily, 9) == Decimal("0.92")
+        _void(trade, LATER)
     assert_rebuilt_alike(portfolio, LATER)
