@@ -17,6 +17,7 @@ from goals.models import Portfolio
 from goals.services.floors import apply_reference, reference_at
 from goals.services.limit_marks import (
     confirm_pending,
+    is_high,
     keep_day_start,
     keep_mark,
     thin_highs,
@@ -29,13 +30,19 @@ def is_judged_later(
     """Whether something was judged behind the newest entry, without one of then.
 
     A change, a resume or a halt, a live high, the start of the newest trading day on
-    which positions moved, and with a daily limit the day that is over.
+    which positions moved, and with a daily limit the day that is over. Of one instant,
+    an entry comes first.
     """
-    limits, changed_at = portfolio.limits, portfolio.limits_changed_at
-    if changed_at is not None and effective_at <= changed_at:
+    limits = portfolio.limits
+    at_once = (portfolio.limits_changed_at, portfolio.last_halted_at)
+    if any(at is not None and effective_at <= at for at in at_once):
         return True
-    judged = [portfolio.last_halted_at]
-    if limits.drawdown_mode is DrawdownMode.TRAILING:
+    is_trailing = limits.drawdown_mode is DrawdownMode.TRAILING
+    is_now = is_trailing and effective_at == portfolio.marked_at
+    if is_now and is_high(portfolio, effective_at):
+        return True
+    judged: list[datetime | None] = []
+    if is_trailing:
         judged.append(portfolio.marked_at)
     if portfolio.revalued_day is not None:
         judged.append(portfolio.day_start(portfolio.revalued_day))

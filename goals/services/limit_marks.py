@@ -164,6 +164,12 @@ def thin_highs(portfolio: Portfolio, at: datetime) -> None:
     execute(THIN_HIGHS, parameters)
 
 
+def is_high(portfolio: Portfolio, at: datetime) -> bool:
+    """Whether a live high of this instant raised the peak."""
+    highs = LimitMark.objects.filter(portfolio=portfolio, role=MarkRole.HIGH, at=at)
+    return highs.exists()
+
+
 def confirm_pending(portfolio: Portfolio) -> None:
     """The mark that waited is a high."""
     waiting = LimitMark.objects.filter(portfolio=portfolio, role=MarkRole.PENDING)

@@ -431,7 +431,7 @@ def test_highs_that_a_later_one_contains_are_forgotten():
     assert 5 <= highs.count() <= 10
     assert fresh(portfolio).floor_peak_value == max(shown.values())
     assert_rebuilt_alike(portfolio, at + HOUR)
-    for kept in highs.values_list("at", flat=True)[:3]:
+    for kept in highs.order_by("-at").values_list("at", flat=True)[:3]:
         peak = read_floors(read_figures(fresh(portfolio), kept), LATER).reference.peak
         assert peak <= shown[kept] + Decimal("0.01")
     _void(falls, LATER)
@@ -458,3 +458,28 @@ def test_a_late_flow_changes_no_day_before_it_and_forgets_void_trades():
             assert round(state.floors.daily, 9) == Decimal("0.92")
         _void(trade, LATER)
     assert_rebuilt_alike(portfolio, LATER)
+
+
+def test_a_close_of_the_instant_of_a_halt_was_before_it():
+    limits = {"daily_loss_limit_pct": Decimal(3), "daily_loss_anchor": "balance"}
+    portfolio = PortfolioFactory(now=BEGIN, **limits)
+    trade = opened(portfolio)
+    mark(trade, -88, MIDNIGHT - HOUR)
+    mark(trade, -88, MIDNIGHT - HOUR + 6 * SECOND)
+    at = MIDNIGHT + HOUR
+    other = opened(portfolio, "ETHUSDT", now=at)  # looks, and halts by what has stood
+    assert len(halts(portfolio)) == 2
+    close(other, 88, at, at)
+    assert_rebuilt_alike(portfolio, at + HOUR)
+    assert len(halts(portfolio)) == 1
+
+
+def test_a_close_of_the_instant_of_a_high_was_before_it():
+    portfolio = PortfolioFactory(now=BEGIN, drawdown_mode="trailing")
+    trade, other = opened(portfolio), opened(portfolio, "ETHUSDT")
+    at = BEGIN + HOUR
+    mark(trade, 80, at - 6 * SECOND)
+    mark(trade, 70, at)
+    close(other, 20, at, at)
+    assert_rebuilt_alike(portfolio, at + HOUR)
+    assert fresh(portfolio).floor_peak_value == Decimal("1.09")
