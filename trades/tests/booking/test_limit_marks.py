@@ -483,3 +483,16 @@ def test_a_close_of_the_instant_of_a_high_was_before_it():
     close(other, 20, at, at)
     assert_rebuilt_alike(portfolio, at + HOUR)
     assert fresh(portfolio).floor_peak_value == Decimal("1.09")
+
+
+def test_a_resume_is_later_than_the_halt_that_it_finds():
+    limits = {"daily_loss_limit_pct": Decimal(3), "daily_loss_anchor": "balance"}
+    portfolio = PortfolioFactory(now=BEGIN, **limits)
+    trade = opened(portfolio)
+    for seconds in (0, 6):
+        mark(trade, -32, BEGIN + HOUR + seconds * SECOND)
+    resume_trading(user=portfolio.user, portfolio_id=portfolio.pk, now=MIDNIGHT)
+    resumed = TradingHalt.objects.get(halted_at=MIDNIGHT)
+    assert resumed.resumed_at is not None
+    assert resumed.resumed_at > MIDNIGHT
+    assert_rebuilt_alike(portfolio, MIDNIGHT + HOUR)
