@@ -47,7 +47,7 @@ from mastertrade.db.model_fields import (
     is_set,
     is_whole_minute,
 )
-from mastertrade.values.money import MONEY, exactly, round_to
+from mastertrade.values.money import MONEY, ZERO, exactly, round_to
 from mastertrade.values.validation import CURRENCY_PATTERN
 
 # A ratio of the start: firms lock at it, or a little above.
@@ -405,26 +405,40 @@ class Portfolio(models.Model):
 
     @exactly
     def keep_midnight(
-        self, was: Account, is_now: Account, at: datetime, shares: Mapping[int, Decimal]
+        self,
+        was: Account,
+        is_now: Account,
+        at: datetime,
+        shares: Mapping[int, Decimal],
+        *,
+        is_void: bool,
     ) -> None:
-        """Let a flow of before the day leave what a unit was worth when it began.
+        """Let a flow of before the day count as one at what was open when it began.
 
-        The accounts of then, without the flow and with it; the time of the flow, and
-        what each trade carries by it. Unsaved.
+        The accounts of then, without the flow and with it (one that is void: with it
+        and without it); the time of the flow, and what each trade that it was valued by
+        carries since. Unsaved.
         """
         if was.units == is_now.units or was.units == 0 or was.run != is_now.run:
             return
-        if self.midnight_unrealized_pnl == self.unrealized_pnl == 0:
-            return  # nothing is open at the marks, then or now
-        value = (was.equity + self.midnight_unrealized_pnl) / was.units
-        began_with = round_to(value * is_now.units - is_now.equity, MONEY)
-        change = left = began_with - self.midnight_unrealized_pnl
-        total, made = sum(shares.values(), Decimal(0)), {}
+        began_with, total = self.midnight_unrealized_pnl, sum(shares.values(), ZERO)
+        if is_void:
+            grown = was.units / is_now.units - 1 if is_now.units else ZERO
+            made = (began_with - total + grown * is_now.carried) / (1 + grown)
+        else:
+            grown = is_now.units / was.units - 1
+            made = began_with + total + grown * (began_with - was.carried)
+        change = left = round_to(made, MONEY) - began_with
+        if (
+            not shares or change == 0
+        ):  # no open trade was in what the flow was valued by
+            return
+        by_trade: dict[int | None, Decimal] = {}
         for trade_id, carried in shares.items() if total else ():
-            made[trade_id] = round_to(change * carried / total, MONEY)
-            left -= made[trade_id]
+            by_trade[trade_id] = round_to(change * carried / total, MONEY)
+            left -= by_trade[trade_id]
         self.day_before = self.trading_day(at)
-        self._add_before_midnight({**made, None: left} if left else made)
+        self._add_before_midnight({**by_trade, None: left} if left else by_trade)
 
     def unrealized_at_midnight(self, day: date) -> Decimal:
         """The unrealised profit when the trading day began, if it is none before."""

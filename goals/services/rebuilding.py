@@ -136,10 +136,13 @@ def rebuild_ledger(
                 for (flow_id, _, trade_id), change in carried.items()
                 if flow_id == flow.cash_flow_id
             }
-            if flow.voided_at is not None and portfolio.marked_at is not None:
+            is_void = flow.voided_at is not None
+            if is_void and portfolio.marked_at is not None:
                 stored = CarriedProfit.objects.filter(cash_flow=flow)
                 shares = dict(stored.values_list("trade_id", "change"))
-            portfolio.keep_midnight(was, is_now, flow.flowed_at, shares)
+            portfolio.keep_midnight(
+                was, is_now, flow.flowed_at, shares, is_void=is_void
+            )
     keep_day_start(portfolio)
     history = read_history(portfolio)
     follow_ledger_peak(portfolio, history)

@@ -496,3 +496,23 @@ def test_a_resume_is_later_than_the_halt_that_it_finds():
     assert resumed.resumed_at is not None
     assert resumed.resumed_at > MIDNIGHT
     assert_rebuilt_alike(portfolio, MIDNIGHT + HOUR)
+
+
+def test_a_late_flow_that_no_open_trade_was_valued_in_dilutes_a_later_day():
+    portfolio = PortfolioFactory(now=BEGIN, daily_loss_limit_pct=Decimal(5))
+    book_profit(portfolio, Decimal(50), at=BEGIN + 2 * HOUR)
+    entered = BEGIN + 3 * HOUR
+    trade = opened(portfolio, now=entered, entry_time=entered)
+    mark(trade, 4, MIDNIGHT + HOUR)
+    record_cash_flow(
+        user=portfolio.user,
+        portfolio=portfolio.pk,
+        amount=Decimal(55),
+        at=BEGIN + HOUR,
+        now=MIDNIGHT + 2 * HOUR,
+    )
+    at = MIDNIGHT + 3 * HOUR
+    floor = read_floors(read_figures(fresh(portfolio), at), at).floors.daily
+    assert floor is not None
+    assert round(floor, 12) == round(Decimal(1105) / 1055 * 95 / 100, 12)
+    assert_rebuilt_alike(portfolio, at)
