@@ -47,7 +47,7 @@ from mastertrade.db.model_fields import (
     is_set,
     is_whole_minute,
 )
-from mastertrade.values.money import MONEY, exactly, round_to
+from mastertrade.values.money import MONEY, ZERO, exactly, round_to
 from mastertrade.values.validation import CURRENCY_PATTERN
 
 # A ratio of the start: firms lock at it, or a little above.
@@ -212,8 +212,8 @@ class Portfolio(models.Model):
     # turns out to have been there before (of no trade: None).
     since_midnight: dict[int, Decimal] | None = None
     before_midnight: dict[int | None, Decimal] | None = None
-    # The day before, on which it moved, if that had begun without any.
-    flat_day: date | None = None
+    # The newest day that began with what is stored of it, or with nothing, so far.
+    day_before: date | None = None
 
     objects = PortfolioQuerySet.as_manager()
 
@@ -398,9 +398,9 @@ class Portfolio(models.Model):
         """
         change = sum(changes.values(), Decimal(0))
         day = self.trading_day(at)
-        was_flat = self.midnight_unrealized_pnl == 0
         if self.revalued_day is None or day > self.revalued_day:
-            self.flat_day = self.revalued_day if was_flat else None
+            was_flat = self.midnight_unrealized_pnl == 0
+            self.day_before = self.revalued_day if was_flat else None
             self.revalued_day = day
             self.midnight_unrealized_pnl = self.unrealized_pnl
             self.since_midnight = {}
@@ -410,7 +410,7 @@ class Portfolio(models.Model):
                     trade_id, Decimal(0)
                 )
         elif day < self.revalued_day and not is_exit:
-            self.flat_day = day if was_flat else None
+            self.day_before = day
             self._add_before_midnight(changes)
         self.unrealized_pnl += change
 
@@ -422,18 +422,41 @@ class Portfolio(models.Model):
         self.before_midnight = before
 
     @exactly
-    def keep_midnight(self, was: Account, is_now: Account) -> None:
-        """Let a flow of before the day leave what a unit was worth when it began.
+    def keep_midnight(
+        self,
+        was: Account,
+        is_now: Account,
+        at: datetime,
+        shares: Mapping[int, Decimal],
+        *,
+        is_void: bool,
+    ) -> None:
+        """Let a flow of before the day count as one at what was open when it began.
 
-        The accounts of then, without the flow and with it. Unsaved.
+        The accounts of then, without the flow and with it (one that is void: with it
+        and without it); the time of the flow, and what each trade that it was valued by
+        carries since. Unsaved.
         """
         if was.units == is_now.units or was.units == 0 or was.run != is_now.run:
             return
-        if self.midnight_unrealized_pnl == self.unrealized_pnl == 0:
-            return  # nothing is open at the marks, then or now
-        value = (was.equity + self.midnight_unrealized_pnl) / was.units
-        began_with = round_to(value * is_now.units - is_now.equity, MONEY)
-        self._add_before_midnight({None: began_with - self.midnight_unrealized_pnl})
+        began_with, total = self.midnight_unrealized_pnl, sum(shares.values(), ZERO)
+        if is_void:
+            grown = was.units / is_now.units - 1 if is_now.units else ZERO
+            made = (began_with - total + grown * is_now.carried) / (1 + grown)
+        else:
+            grown = is_now.units / was.units - 1
+            made = began_with + total + grown * (began_with - was.carried)
+        change = left = round_to(made, MONEY) - began_with
+        if (
+            not shares or change == 0
+        ):  # no open trade was in what the flow was valued by
+            return
+        by_trade: dict[int | None, Decimal] = {}
+        for trade_id, carried in shares.items() if total else ():
+            by_trade[trade_id] = round_to(change * carried / total, MONEY)
+            left -= by_trade[trade_id]
+        self.day_before = self.trading_day(at)
+        self._add_before_midnight({**by_trade, None: left} if left else by_trade)
 
     def unrealized_at_midnight(self, day: date) -> Decimal:
         """The unrealised profit when the trading day began, if it is none before."""

@@ -15,7 +15,13 @@ from goals.decisions.limits import (
 from goals.enums import DrawdownMode, MarkRole
 from goals.models import Portfolio
 from goals.services.floors import apply_reference, reference_at
-from goals.services.limit_marks import confirm_pending, keep_day_start, keep_mark
+from goals.services.limit_marks import (
+    confirm_pending,
+    is_high,
+    keep_day_start,
+    keep_mark,
+    thin_highs,
+)
 
 
 def is_judged_later(
@@ -24,13 +30,19 @@ def is_judged_later(
     """Whether something was judged behind the newest entry, without one of then.
 
     A change, a resume or a halt, a live high, the start of the newest trading day on
-    which positions moved, and with a daily limit the day that is over.
+    which positions moved, and with a daily limit the day that is over. Of one instant,
+    an entry comes first.
     """
-    limits, changed_at = portfolio.limits, portfolio.limits_changed_at
-    if changed_at is not None and effective_at <= changed_at:
+    limits = portfolio.limits
+    at_once = (portfolio.limits_changed_at, portfolio.last_halted_at)
+    if any(at is not None and effective_at <= at for at in at_once):
         return True
-    judged = [portfolio.last_halted_at]
-    if limits.drawdown_mode is DrawdownMode.TRAILING:
+    is_trailing = limits.drawdown_mode is DrawdownMode.TRAILING
+    is_now = is_trailing and effective_at == portfolio.marked_at
+    if is_now and is_high(portfolio, effective_at):
+        return True
+    judged: list[datetime | None] = []
+    if is_trailing:
         judged.append(portfolio.marked_at)
     if portfolio.revalued_day is not None:
         judged.append(portfolio.day_start(portfolio.revalued_day))
@@ -92,6 +104,7 @@ def _confirm_high(
             keep_mark(portfolio, MarkRole.HIGH, at)
         else:
             confirm_pending(portfolio)
+        thin_highs(portfolio, at)
         reference = raise_peak(limits, reference, live(lower_pnl))
         is_above, waiting = live(open_pnl) > reference.peak, None
     if not is_above:

@@ -1,7 +1,7 @@
 """The marks that limits were judged by, stored so that a rebuild judges as then."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection
@@ -38,12 +38,20 @@ DO UPDATE SET at = excluded.at, open_pnl = excluded.open_pnl,
               by_trade = excluded.by_trade
 """
 ONE_OF = {MarkRole.DAY_START: KEEP_ONE_START, MarkRole.PENDING: KEEP_ONE_PENDING}
-# Trades that had made nothing yet when an earlier day began had not when it did.
-KEEP_FLAT = """
-WITH flat AS (
+# What is new of a day's start says nothing of an earlier day's: that one stays as the
+# next that is stored has it so far, or without any open profit.
+KEEP_BEFORE = """
+WITH before AS (
     INSERT INTO limit_marks (portfolio_id, role, at, open_pnl, by_trade)
-    SELECT %(portfolio_id)s, 'day_start', %(flat_at)s, 0, '{}'
-    WHERE %(flat_at)s::timestamptz IS NOT NULL
+    SELECT %(portfolio_id)s, 'day_start', %(before)s, coalesce(open_pnl, 0),
+           coalesce(by_trade, '{}')
+    FROM (SELECT) one LEFT JOIN LATERAL (
+        SELECT open_pnl, by_trade FROM limit_marks
+        WHERE portfolio_id = %(portfolio_id)s AND role = 'day_start'
+          AND at >= %(before)s
+        ORDER BY at LIMIT 1
+    ) stored ON true
+    WHERE %(before)s::timestamptz IS NOT NULL
     ON CONFLICT (portfolio_id, at) WHERE role = 'day_start' DO NOTHING
 )
 """
@@ -62,6 +70,26 @@ DO UPDATE SET open_pnl = m.open_pnl + excluded.open_pnl,
     FROM jsonb_each_text(excluded.by_trade)
 )
 """
+# The newest of an hour's highs is enough where each trade had made as much by then:
+# whatever turns out to be void, the others are no higher. Nothing else lies between.
+THIN_HIGHS = """
+DELETE FROM limit_marks h USING (
+    SELECT * FROM limit_marks
+    WHERE portfolio_id = %(portfolio_id)s AND role = 'high' AND at <= %(until)s
+    ORDER BY at DESC, limit_mark_id DESC LIMIT 1
+) newest
+WHERE h.portfolio_id = %(portfolio_id)s AND h.role = 'high' AND h.at < newest.at
+  AND h.at > greatest(%(since)s, date_trunc('hour', newest.at), (
+      SELECT max(at) FROM limit_marks
+      WHERE portfolio_id = %(portfolio_id)s
+        AND role IN ('breach', 'close', 'stood', 'reference')))
+  AND NOT EXISTS (
+      SELECT 1 FROM jsonb_each_text(h.by_trade || newest.by_trade) made
+      WHERE coalesce((newest.by_trade ->> made.key)::numeric, 0)
+            < coalesce((h.by_trade ->> made.key)::numeric, 0))
+"""
+# As late as that an entry may come and find every high of then.
+HIGHS_STAY = timedelta(minutes=5)
 # Void trades are not among the entries.
 OPEN_PNL = """
 SELECT m.open_pnl - coalesce((
@@ -85,7 +113,7 @@ def keep_mark(
 
     `since`: what came since `at`, by trade, and does not count.
     """
-    sql = KEEP_FLAT + KEEP_MARK + ONE_OF.get(role, "")
+    sql = KEEP_BEFORE + KEEP_MARK + ONE_OF.get(role, "")
     execute(sql, _parameters(portfolio, at, since, role))
 
 
@@ -103,8 +131,8 @@ def keep_day_start(portfolio: Portfolio) -> None:
         if needs_day_start(portfolio.limits) or portfolio.midnight_unrealized_pnl != 0:
             keep_mark(portfolio, MarkRole.DAY_START, at, since)
     elif before:
-        execute(KEEP_FLAT + ADD_TO_START, _parameters(portfolio, at, before))
-    portfolio.flat_day = None
+        execute(KEEP_BEFORE + ADD_TO_START, _parameters(portfolio, at, before))
+    portfolio.day_before = None
 
 
 def _parameters(
@@ -113,15 +141,33 @@ def _parameters(
     changes: Mapping[int, Decimal] | Mapping[int | None, Decimal] | None,
     role: MarkRole = MarkRole.DAY_START,
 ) -> dict[str, object]:
-    changes, flat_day = changes or {}, portfolio.flat_day
+    changes, before = changes or {}, portfolio.day_before
     return {
-        "flat_at": None if flat_day is None else portfolio.day_start(flat_day),
+        "before": None if before is None else portfolio.day_start(before),
         "portfolio_id": portfolio.portfolio_id,
         "role": str(role),
         "at": at,
         "trade_ids": list(changes),
         "changes": list(changes.values()),
     }
+
+
+def thin_highs(portfolio: Portfolio, at: datetime) -> None:
+    """Forget highs that a later one makes needless, once they are 5 minutes old."""
+    day_began = portfolio.day_start(portfolio.trading_day(at))
+    newest = (day_began, portfolio.last_entry_at, portfolio.limits_changed_at)
+    parameters = {
+        "portfolio_id": portfolio.portfolio_id,
+        "until": at - HIGHS_STAY,
+        "since": max(one for one in newest if one is not None),
+    }
+    execute(THIN_HIGHS, parameters)
+
+
+def is_high(portfolio: Portfolio, at: datetime) -> bool:
+    """Whether a live high of this instant raised the peak."""
+    highs = LimitMark.objects.filter(portfolio=portfolio, role=MarkRole.HIGH, at=at)
+    return highs.exists()
 
 
 def confirm_pending(portfolio: Portfolio) -> None:

@@ -16,7 +16,13 @@ from goals.decisions.accounting import Account, open_account
 from goals.decisions.periods import ONE_DAY, DayPart, local_date
 from goals.decisions.progress import GoalProgress, PortfolioFigures, status_rebuilt
 from goals.enums import GoalStatus, HistoryKind, Measure
-from goals.models import CashFlow, FinancialGoal, LedgerDay, Portfolio
+from goals.models import (
+    CarriedProfit,
+    CashFlow,
+    FinancialGoal,
+    LedgerDay,
+    Portfolio,
+)
 from goals.services.conditions import (
     count_trading_days,
     profits_of_days,
@@ -118,14 +124,25 @@ def rebuild_ledger(
     keep_day_start(portfolio)
     follow_midnight(portfolio)
     if flow is not None:
-        bought, _ = list_carried(rebuilt.new.days)
+        bought, carried = list_carried(rebuilt.new.days)
         flow.units = bought.get(flow.cash_flow_id, flow.units)
         if portfolio.revalued_day is not None:
             began = portfolio.first_part(portfolio.revalued_day)
             was, is_now = (
                 ledger.account_before(began) for ledger in (rebuilt.old, rebuilt.new)
             )
-            portfolio.keep_midnight(was, is_now)
+            shares = {
+                trade_id: change
+                for (flow_id, _, trade_id), change in carried.items()
+                if flow_id == flow.cash_flow_id
+            }
+            is_void = flow.voided_at is not None
+            if is_void and portfolio.marked_at is not None:
+                stored = CarriedProfit.objects.filter(cash_flow=flow)
+                shares = dict(stored.values_list("trade_id", "change"))
+            portfolio.keep_midnight(
+                was, is_now, flow.flowed_at, shares, is_void=is_void
+            )
     keep_day_start(portfolio)
     history = read_history(portfolio)
     follow_ledger_peak(portfolio, history)

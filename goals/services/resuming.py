@@ -6,6 +6,8 @@ from goals.decisions.breaches import Breach
 from goals.decisions.floor_reference import GivenReference
 from goals.enums import DrawdownMode, HaltCause, LimitCause, MarkRole
 from goals.models import Portfolio, TradingHalt, User
+from goals.services.confirming import BY_FLOORS
+from goals.services.days import MICROSECOND
 from goals.services.halts import enforce_limits, follow_halts, write_halt
 from goals.services.limit_changes import (
     REFERENCE,
@@ -85,8 +87,11 @@ def resume_trading(
             f"Trading in portfolio {portfolio.name} is not halted; there is "
             "nothing to resume."
         )
-    # A halt written while this call waited for the lock began after its now.
-    now = effective_at(portfolio, max(now, *(halt.halted_at for halt in halts)))
+    # A halt written while this call waited for the lock began after its now; one that
+    # this call found at a floor comes before it.
+    began = [halt.halted_at for halt in halts]
+    found = [one.halted_at + MICROSECOND for one in halts if one.cause in BY_FLOORS]
+    now = effective_at(portfolio, max(now, *began, *found))
     if any(halt.cause == HaltCause.HARD_DRAWDOWN for halt in halts):
         _measure_from_here(portfolio, now, by or user.username, floor_reference)
     elif isinstance(floor_reference, GivenReference):

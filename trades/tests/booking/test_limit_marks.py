@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from goals.enums import GoalStatus, HaltCause, MarkRole
 from goals.models import LimitMark, Portfolio, TradingHalt
 from goals.services.floors import read_floors
-from goals.services.portfolios import update_portfolio
+from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.rebuilding import rebuild_ledger
 from goals.services.resuming import halt_trading, resume_trading
 from goals.services.risk_state import read_figures
@@ -411,3 +411,108 @@ def _come(what: str, trade: Trade, at: datetime, now: datetime) -> None:
             _void(trade, now)
         case "part":
             part(trade, at, now)
+
+
+def test_highs_that_a_later_one_contains_are_forgotten():
+    portfolio = PortfolioFactory(now=BEGIN, drawdown_mode="trailing")
+    rises, falls = opened(portfolio), opened(portfolio, "ETHUSDT")
+    mark(falls, 30, BEGIN)
+    shown = {}
+    for minute in range(3, 125, 3):  # from 9:03 to 11:03
+        at = BEGIN + minute * 60 * SECOND
+        mark(rises, 2 * minute, at)
+        if minute == 30:
+            book_profit(portfolio, Decimal(1), at=at + SECOND)
+        if minute == 90:
+            mark(falls, 29, at + SECOND)
+        shown[at] = fresh(portfolio).floor_peak_value
+    highs = LimitMark.objects.filter(portfolio=portfolio, role=MarkRole.HIGH)
+    # The ends of hours, those before the close and before a trade fell, the newest.
+    assert 5 <= highs.count() <= 10
+    assert fresh(portfolio).floor_peak_value == max(shown.values())
+    assert_rebuilt_alike(portfolio, at + HOUR)
+    for kept in highs.order_by("-at").values_list("at", flat=True)[:3]:
+        peak = read_floors(read_figures(fresh(portfolio), kept), LATER).reference.peak
+        assert peak <= shown[kept] + Decimal("0.01")
+    _void(falls, LATER)
+    assert fresh(portfolio).floor_peak_value == Decimal("1.241")
+    assert_rebuilt_alike(portfolio, LATER)
+
+
+def test_a_late_flow_changes_no_day_before_it_and_forgets_void_trades():
+    portfolio = PortfolioFactory(now=BEGIN, daily_loss_limit_pct=Decimal(8))
+    trade = opened(portfolio)
+    mark(trade, 300, MIDNIGHT + DAY + HOUR)
+    record_cash_flow(
+        user=portfolio.user,
+        portfolio=portfolio.pk,
+        amount=Decimal(80),
+        at=MIDNIGHT + HOUR,
+        now=LATER,
+    )
+    assert_rebuilt_alike(portfolio, LATER)
+    for _ in range(2):
+        for at in (BEGIN, MIDNIGHT, MIDNIGHT + DAY):
+            state = read_floors(read_figures(fresh(portfolio), at), LATER)
+            assert state.floors.daily is not None
+            assert round(state.floors.daily, 9) == Decimal("0.92")
+        _void(trade, LATER)
+    assert_rebuilt_alike(portfolio, LATER)
+
+
+def test_a_close_of_the_instant_of_a_halt_was_before_it():
+    limits = {"daily_loss_limit_pct": Decimal(3), "daily_loss_anchor": "balance"}
+    portfolio = PortfolioFactory(now=BEGIN, **limits)
+    trade = opened(portfolio)
+    mark(trade, -88, MIDNIGHT - HOUR)
+    mark(trade, -88, MIDNIGHT - HOUR + 6 * SECOND)
+    at = MIDNIGHT + HOUR
+    other = opened(portfolio, "ETHUSDT", now=at)  # looks, and halts by what has stood
+    assert len(halts(portfolio)) == 2
+    close(other, 88, at, at)
+    assert_rebuilt_alike(portfolio, at + HOUR)
+    assert len(halts(portfolio)) == 1
+
+
+def test_a_close_of_the_instant_of_a_high_was_before_it():
+    portfolio = PortfolioFactory(now=BEGIN, drawdown_mode="trailing")
+    trade, other = opened(portfolio), opened(portfolio, "ETHUSDT")
+    at = BEGIN + HOUR
+    mark(trade, 80, at - 6 * SECOND)
+    mark(trade, 70, at)
+    close(other, 20, at, at)
+    assert_rebuilt_alike(portfolio, at + HOUR)
+    assert fresh(portfolio).floor_peak_value == Decimal("1.09")
+
+
+def test_a_resume_is_later_than_the_halt_that_it_finds():
+    limits = {"daily_loss_limit_pct": Decimal(3), "daily_loss_anchor": "balance"}
+    portfolio = PortfolioFactory(now=BEGIN, **limits)
+    trade = opened(portfolio)
+    for seconds in (0, 6):
+        mark(trade, -32, BEGIN + HOUR + seconds * SECOND)
+    resume_trading(user=portfolio.user, portfolio_id=portfolio.pk, now=MIDNIGHT)
+    resumed = TradingHalt.objects.get(halted_at=MIDNIGHT)
+    assert resumed.resumed_at is not None
+    assert resumed.resumed_at > MIDNIGHT
+    assert_rebuilt_alike(portfolio, MIDNIGHT + HOUR)
+
+
+def test_a_late_flow_that_no_open_trade_was_valued_in_dilutes_a_later_day():
+    portfolio = PortfolioFactory(now=BEGIN, daily_loss_limit_pct=Decimal(5))
+    book_profit(portfolio, Decimal(50), at=BEGIN + 2 * HOUR)
+    entered = BEGIN + 3 * HOUR
+    trade = opened(portfolio, now=entered, entry_time=entered)
+    mark(trade, 4, MIDNIGHT + HOUR)
+    record_cash_flow(
+        user=portfolio.user,
+        portfolio=portfolio.pk,
+        amount=Decimal(55),
+        at=BEGIN + HOUR,
+        now=MIDNIGHT + 2 * HOUR,
+    )
+    at = MIDNIGHT + 3 * HOUR
+    floor = read_floors(read_figures(fresh(portfolio), at), at).floors.daily
+    assert floor is not None
+    assert round(floor, 12) == round(Decimal(1105) / 1055 * 95 / 100, 12)
+    assert_rebuilt_alike(portfolio, at)

@@ -470,10 +470,13 @@ class AnyOrder(TestCase):
         self, limits: Any, came: list[Arrival], zone: str, highs: list[int]
     ) -> None:
         portfolio = PortfolioFactory(time_zone=zone, now=BEGIN, **limits)
-        for high in highs:
+        for high in highs:  # none that puts a floor above what is left once it is gone
             at = BEGIN + 3 * high * HOUR + timedelta(minutes=55)
             LimitMark.objects.create(
-                portfolio=portfolio, role=MarkRole.HIGH, at=at, open_pnl=Decimal(high)
+                portfolio=portfolio,
+                role=MarkRole.HIGH,
+                at=at,
+                open_pnl=Decimal(high) / 4,
             )
         trades: list[Any] = []
         for one in sorted(came, key=lambda one: one.arrives_at):
