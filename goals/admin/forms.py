@@ -299,8 +299,6 @@ class PortfolioForm(ServiceForm[Portfolio]):
         user = fields.pop("user", None)
         if not self.is_new:
             user = self.instance.user
-        if user is None:
-            return ()
         return find_wrong_settings(user, self.instance.pk, fields)
 
     def call_service(self) -> Portfolio:

@@ -317,14 +317,15 @@ def _refuse_ruin(goal: FinancialGoal, portfolio: Portfolio) -> None:
 def _refuse_same(goal: FinancialGoal, as_of: datetime, **given: Any) -> None:
     """Refuse a goal that the portfolio has: it would decide the same twice.
 
-    It has the same kind, target, last day and settings; its first day only where one
-    is `given`, for its default is today. A return of units that ruin ended is over.
+    It has the same kind, target, last day and settings but `recurring`, which decides
+    nothing in its period; its first day only where one is `given`, for its default is
+    today. A return of units that ruin ended is over.
     """
     same = FinancialGoal.objects.exclude(status=GoalStatus.FAILED).filter(
         _not_ended(as_of),
         portfolio=goal.portfolio,
         goal_type=goal.goal_type,
-        **{name: getattr(goal, name) for name in CHANGEABLE},
+        **{name: getattr(goal, name) for name in CHANGEABLE if name != "recurring"},
         **{name: value for name, value in given.items() if value is not None},
     )
     if goal.kind.measures is Measure.RETURN:
@@ -332,10 +333,13 @@ def _refuse_same(goal: FinancialGoal, as_of: datetime, **given: Any) -> None:
     known = same.exclude(pk=goal.pk).order_by("goal_id").first()
     if known is not None:
         until = "" if goal.target_date is None else f" until {goal.target_date}"
+        recurs = ""
+        if known.recurring != goal.recurring:
+            recurs = " and recurring" if known.recurring else " and not recurring"
         raise GoalExists(
             f"Portfolio {goal.portfolio.name} has this goal already: goal {known.pk}, "
             f"{goal.goal_type} of {format_plain(goal.target_value)}{until}, is "
-            f"{known.status_at(as_of)}.",
+            f"{known.status_at(as_of)}{recurs}.",
             f"Use it, change it with PATCH /api/goals/{known.pk}/, or cancel it first "
             "with DELETE.",
             goal_id=known.pk,

@@ -34,7 +34,7 @@ from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import is_open
 from goals.services.risk_state import read_figures
 from mastertrade.values.exceptions import DomainError
-from mastertrade.values.money import ZERO, exactly, format_plain
+from mastertrade.values.money import HUNDRED, ZERO, exactly, format_plain
 from trades.enums import TradeStatus
 from trades.models import Position, ReplayRun, Trade
 from trades.replay.wording import (
@@ -74,6 +74,8 @@ class PortfolioCard:
     drawdown: SafeString
     floor: SafeString
     headroom: SafeString | None
+    headroom_pct: SafeString
+    is_locked: bool
     trading: SafeString
     halts: tuple[TradingHalt, ...]
     waiting: str
@@ -278,6 +280,8 @@ def _show_portfolio(portfolio: Portfolio, now: datetime) -> PortfolioCard:
     currency = portfolio.currency
     floors = drawdown_floors(read_figures(portfolio, now), now)
     headroom = max(floors.money(floors.lowest - floors.hard), ZERO)
+    live_equity = portfolio.live_equity
+    share = headroom / live_equity * HUNDRED if live_equity > 0 else None
     halts: list[TradingHalt] = portfolio.halts_in_force  # type: ignore[attr-defined]
     return PortfolioCard(
         portfolio=portfolio,
@@ -287,6 +291,8 @@ def _show_portfolio(portfolio: Portfolio, now: datetime) -> PortfolioCard:
         drawdown=figures.percent(portfolio.drawdown_pct),
         floor=figures.money(floors.money(floors.hard), currency),
         headroom=figures.money(headroom, currency) if headroom else None,
+        headroom_pct=figures.percent(share),
+        is_locked=portfolio.floor_locked,
         trading=figures.badge(TradingState.HALTED if halts else TradingState.ACTIVE),
         halts=tuple(halts),
         waiting=waiting_words(portfolio),

@@ -483,6 +483,7 @@ def test_names_are_as_long_as_their_columns() -> None:
             (Trade, "strategy_id"),
             (GoalAdjustmentLog, "strategy_id"),
         ],
+        "strategy_name": [(StrategyInstance, "strategy_name")],
         "strategy_type": [(StrategyInstance, "strategy_type")],
         "symbol": [(Trade, "symbol"), (GoalAdjustmentLog, "symbol")],
         "external_id": [(Trade, "external_id"), (CashFlow, "external_id")],

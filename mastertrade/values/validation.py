@@ -7,7 +7,7 @@ naive times, nothing a numeric column would round or overflow.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -44,6 +44,14 @@ def refuse(wrong: Iterable[InvalidInput]) -> None:
     found = list(wrong)
     if found:
         raise InvalidInput(found[0].field, found[0].detail, also=found[1:])
+
+
+def wrong_by(check: Callable[..., object], *asked: Any) -> Iterator[InvalidInput]:
+    """What one of these checks refuses, if anything, to be listed with others."""
+    try:
+        check(*asked)
+    except InvalidInput as wrong:
+        yield wrong
 
 
 def require_decimal(field: str, value: object, column: tuple[int, int]) -> Decimal:

@@ -216,6 +216,8 @@ REFUSED = [
         "min_trading_days = 2, trading_days = 2",
     ),
     ("financial_goals_best_day_not_negative", "financial_goals", "best_day = -1"),
+    ("financial_goals_earlier_best_day", "financial_goals", "earlier_best_day = -1"),
+    ("financial_goals_earlier_best_day", "financial_goals", "earlier_best_day = 1"),
     ("financial_goals_best_day_range", "financial_goals", "best_day_max_pct = 0"),
     ("financial_goals_best_day_range", "financial_goals", "best_day_max_pct = 101"),
     ("financial_goals_priority_check", "financial_goals", "priority = -1"),

@@ -466,7 +466,7 @@ def test_the_limits_page_and_the_first_page_say_where_the_floors_are(
         at = START + number * timedelta(days=1)
         book_profit(portfolio, Decimal(1 if number % 3 == 2 else -4), at=at)
     home = text_of(home_of(client, user))
-    assert "Hard floor 800 USDT , 144 USDT below the equity" in home
+    assert "Hard floor 800 USDT , 144 USDT ( 15.25 % ) below the equity" in home
     address = reverse("dashboard:limits", args=[portfolio.pk])
     before = client.get(address).content.decode()
     book_profit(portfolio, Decimal(-144), at=START + timedelta(days=30))

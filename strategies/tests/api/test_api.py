@@ -3,7 +3,10 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from mastertrade.values.exceptions import InvalidInput
+from strategies.services import create_strategy
 from tests.http import (
     Trader,
     make_newcomer,
@@ -120,3 +123,13 @@ def test_a_strategy_is_not_deleted(trader: Trader) -> None:
 )
 def test_an_unknown_strategy_is_not_found(trader: Trader, key: str) -> None:
     assert trader.client.get(f"/api/strategies/{key}/").status_code == 404
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\x07", "\u202e"])
+def test_a_name_has_no_hidden_characters(trader: Trader, hidden: str) -> None:
+    named = {"strategy_id": "hidden_1", "strategy_name": f"Mo{hidden}mentum"}
+    refused = trader.post("/api/strategies/", named, 400)
+    assert "hidden" in refused["strategy_name"][0]
+    with pytest.raises(InvalidInput) as found:
+        create_strategy(user=trader.user, now=timezone.now(), **named)
+    assert found.value.field == "strategy_name"
