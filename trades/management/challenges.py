@@ -53,7 +53,7 @@ class PhaseOdds:
     @property
     def best(self) -> Odds:
         """The row that passes most often; of equals the solved policy."""
-        return max(reversed(self.rows), key=lambda row: row.probability)
+        return max((self.solved, *self.rows), key=lambda row: row.probability)
 
 
 def show(
