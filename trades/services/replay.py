@@ -409,14 +409,14 @@ def _challenge_words(portfolio: Portfolio, question: ReplayQuestion) -> str:
     preset = find_preset(question.preset)
     goal = FinancialGoal.objects.get(portfolio=portfolio)
     name = f"{question.preset}, {preset.phase(question.phase).name}"
-    progress = f"{format_plain(round_to(goal.progress_pct, (14, 1)))} % of the target"
     if goal.stands_failed and goal.failed_at is not None:
         halt = portfolio.halts.filter(halted_at=goal.failed_at).first()
         why = "" if halt is None else f": {halt.reason.rstrip('.')}"
-        return f"{name}: failed on {goal.failed_at:%Y-%m-%d} at {progress}{why}"
+        return f"{name}: failed on {goal.failed_at:%Y-%m-%d}{why}"
     if goal.achieved_at is not None:
         days = (goal.achieved_at - goal.period_starts_at).days + 1
         return f"{name}: passed on {goal.achieved_at:%Y-%m-%d}, on day {days:,}"
+    progress = f"{format_plain(round_to(goal.progress_pct, (14, 1)))} % of the target"
     return f"{name}: ran out of prices or days at {progress}"
 
 
