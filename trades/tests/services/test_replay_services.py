@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from math import sin
 from typing import Any
 
 import pytest
@@ -429,13 +430,22 @@ def test_a_setting_there_is_none_of_is_refused():
 # Challenges.
 
 
-def challenge(preset: str, phase: int = 1, **limits: Any) -> ReplayRun:
+def challenge(
+    preset: str, phase: int = 1, series: PriceSeries | None = None, **limits: Any
+) -> ReplayRun:
     question = ReplayQuestion.of_preset(preset, phase, tuple(limits.items()))
-    return run(UserFactory(), wander(160), question)
+    return run(UserFactory(), series or wander(160), question)
+
+
+def climb(bars: int) -> PriceSeries:
+    """Prices that rise in waves."""
+    heights = [100 * 1.003**n + 4 * sin(n / 5) for n in range(bars)]
+    closes = [Decimal(f"{height:.2f}") for height in heights]
+    return PriceSeries("UP", tuple(make_bars(closes)), PRICES.interval)
 
 
 def test_a_replayed_challenge_that_passes_trades_no_more():
-    finished = challenge("ftmo-2-step-100k", 2, headroom_share_pct=None)
+    finished = challenge("ftmo-2-step-100k", 2, climb(160), headroom_share_pct=None)
     goal = FinancialGoal.objects.get(portfolio=finished.policy_portfolio)
     assert goal.status == GoalStatus.ACHIEVED
     words = read_report(finished).policy_run.challenge
