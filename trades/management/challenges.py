@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 
 from rich import box
 from rich.console import Console
@@ -53,7 +54,7 @@ class PhaseOdds:
     @property
     def best(self) -> Odds:
         """The row that passes most often; of equals the solved policy."""
-        return max(reversed(self.rows), key=lambda row: row.probability)
+        return max((self.solved, *self.rows), key=lambda row: row.probability)
 
 
 def show(
@@ -82,7 +83,7 @@ def show(
 
 def describe(preset: Preset, evidence: Evidence, trial: Trial) -> Iterator[str]:
     """Whose rules, which trades, and for how long."""
-    yield f"{preset.firm}'s rules as read on {preset.read_on}. {preset.notice}"
+    yield f"The rules of {preset.firm}, read on {preset.read_on}. {preset.notice}"
     yield preset.source
     yield f"Trades: {evidence.words}."
     limit = "the firm sets no limit" if preset.days is None else "the firm's limit"
@@ -136,11 +137,11 @@ def explain(one: PhaseOdds) -> Iterator[str]:
         "points."
     )
     if one.best is not solved:
-        yield f"Here {one.best.name} does best: adapting the size gains nothing."
+        yield f"Of all rows {one.best.name} passes most often."
     if one.low is not None and one.high is not None:
         yield (
-            f"With the mean growth at its lower and upper 80 % bound it passes in "
-            f"{share(one.low)} and {share(one.high)}."
+            f"With the mean growth at its lower and upper 80 % bound the solved policy "
+            f"passes in {share(one.low)} and {share(one.high)}."
         )
     if one.phase.best_day_max_pct is not None:
         yield (
@@ -157,9 +158,9 @@ def conclude(
     payout: float | None,
 ) -> Iterator[str]:
     """All phases, the fee, and whether the trades speak for it at all."""
-    passing = 1.0
-    for one in phases:
-        passing *= one.best.probability
+    passing = prod(one.best.probability for one in phases)
+    lows = [one.low for one in phases if one.low is not None]
+    low = prod(lows) if lows else None
     if len(phases) > 1:
         yield f"All phases, each by its best row, independently: {share(passing)}."
     yield (
@@ -167,7 +168,7 @@ def conclude(
         "is a lower bound."
     )
     yield "Trades are taken as independent and alike; streaks cost more."
-    yield from _judge_fee(passing, fee, payout)
+    yield from _judge_fee(passing, low, fee, payout)
     if not evidence.allows_more:
         yield (
             "These trades show no edge. A larger P(pass) then only spends the firm's "
@@ -177,7 +178,7 @@ def conclude(
 
 
 def _judge_fee(
-    passing: float, fee: float | None, payout: float | None
+    passing: float, low: float | None, fee: float | None, payout: float | None
 ) -> Iterator[str]:
     if fee is None:
         return
@@ -195,5 +196,9 @@ def _judge_fee(
         "estimate: nothing here says how often one pays, and resets and monthly fees "
         "are not counted."
     )
+    if low is not None:
+        yield (
+            f"At the lower bound of the mean growth it is {low * payout - fee:+,.2f}."
+        )
     if worth < 0:
         yield "It loses money on average: do not buy it."

@@ -51,6 +51,11 @@ def print_summary(console: Console, report: ReplayReport) -> None:
     if halted:
         names = listed_briefly(halted, MOST_NAMES)
         console.print(Text(f"Ends halted, and traded no more: {names}.", "yellow"))
+    for item in ranked:
+        for run in (item.policy_run, item.constant_run):
+            if run.challenge:
+                name = f"{item.symbol}, {run_name(run)}"
+                console.print(Text(f"{name}: {run.challenge}."))
     console.print()
     shown = _first_lines(ranked)
     console.print(_table(shown))

@@ -539,3 +539,15 @@ def test_a_goal_with_conditions_is_made_on_the_site(client: Client) -> None:
     goal = FinancialGoal.objects.get()
     assert goal.stop_penalty == 0
     assert (goal.min_trading_days, goal.best_day_max_pct) == (3, 40)
+
+
+def test_the_first_page_names_the_phases_next_to_a_portfolio(client: Client) -> None:
+    first = PortfolioFactory(name="step 1")
+    second = PortfolioFactory(user=first.user, name="step 2")
+    Portfolio.objects.filter(pk=first.pk).update(successor=second)
+    client.force_login(first.user)
+    (desk,) = client.get("/").context["desks"]
+    cards = {card.portfolio.name: card for card in desk.portfolios}
+    assert cards["step 1"].next_phase == "step 2"  # and it has none before it
+    assert cards["step 1"].phase_before is None
+    assert cards["step 2"].phase_before == "step 1"

@@ -120,7 +120,8 @@ class Command(BaseCommand):
             name = OPTIONS.get(bad.name, bad.name)
             raise CommandError(str(bad).replace(bad.name, f"--{name}", 1)) from bad
         except InvalidInput as bad:
-            raise CommandError(printable(f"--{bad.field}: {bad.detail}")) from bad
+            name = OPTIONS.get(bad.field, bad.field)
+            raise CommandError(printable(f"--{name}: {bad.detail}")) from bad
         except (DomainError, OSError) as error:
             raise CommandError(printable(str(error))) from error
         console = open_console()

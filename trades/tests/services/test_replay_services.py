@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from math import sin
 from typing import Any
 
 import pytest
@@ -424,3 +425,59 @@ def test_a_setting_there_is_none_of_is_refused():
     wrong = replace(MONTHLY, portfolio_settings=(("hard_drawdown", 1),))
     with pytest.raises(InvalidInput, match="hard_drawdown_pct"):
         run(UserFactory(), PRICES, wrong)
+
+
+# Challenges.
+
+
+def challenge(
+    preset: str, phase: int = 1, series: PriceSeries | None = None, **limits: Any
+) -> ReplayRun:
+    question = ReplayQuestion.of_preset(preset, phase, tuple(limits.items()))
+    return run(UserFactory(), series or wander(160), question)
+
+
+def climb(bars: int) -> PriceSeries:
+    """Prices that rise in waves."""
+    heights = [100 * 1.003**n + 4 * sin(n / 5) for n in range(bars)]
+    closes = [Decimal(f"{height:.2f}") for height in heights]
+    return PriceSeries("UP", tuple(make_bars(closes)), PRICES.interval)
+
+
+def test_a_replayed_challenge_that_passes_trades_no_more():
+    finished = challenge("ftmo-2-step-100k", 2, climb(160), headroom_share_pct=None)
+    goal = FinancialGoal.objects.get(portfolio=finished.policy_portfolio)
+    assert goal.status == GoalStatus.ACHIEVED
+    words = read_report(finished).policy_run.challenge
+    assert words.startswith("ftmo-2-step-100k, Verification: passed on 2020-")
+    trades = Trade.objects.filter(portfolio=finished.policy_portfolio)
+    assert not trades.filter(entry_time__gt=goal.achieved_at).exists()
+
+
+def test_a_replayed_challenge_that_fails_says_when_and_by_which_limit():
+    finished = challenge("topstep-combine-50k", headroom_share_pct=None)
+    goal = FinancialGoal.objects.get(portfolio=finished.policy_portfolio)
+    assert goal.failed_at is not None
+    words = read_report(finished).policy_run.challenge
+    assert f"failed on {goal.failed_at:%Y-%m-%d}: equity" in words
+    assert "hard_drawdown_pct 4 %" in words
+    trades = Trade.objects.filter(portfolio=finished.policy_portfolio)
+    assert not trades.filter(entry_time__gt=goal.failed_at).exists()
+
+
+def test_a_replayed_challenge_may_run_out_of_prices():
+    finished = challenge("topstep-combine-50k")
+    run_of = read_report(finished).policy_run
+    assert "ran out of prices or days" in run_of.challenge
+    assert (run_of.periods_reached, run_of.periods_ended) == (0, 0)
+    portfolio = finished.policy_portfolio
+    assert portfolio.opening_balance == 50_000
+    assert portfolio.day_starts_at.hour == 0  # days are those of the prices
+
+
+def test_a_challenge_is_not_found_as_another_one():
+    first = ReplayQuestion.of_preset("ftmo-2-step-100k", 1, ())
+    second = ReplayQuestion.of_preset("ftmo-2-step-100k", 2, ())
+    assert len({one.digest(PRICES) for one in (MONTHLY, first, second)}) == 3
+    with pytest.raises(InvalidInput, match="from 1 to 2"):
+        ReplayQuestion.of_preset("ftmo-2-step-100k", 3, ())
