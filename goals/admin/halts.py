@@ -3,6 +3,7 @@
 A person halts trading by adding one, and resumes it on the page of one in force.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ from django.utils.safestring import SafeString
 from goals.admin import figures
 from goals.admin.base import Deed, RecordedAdmin, now_of
 from goals.admin.filters import KindFilter, PortfolioFilter
-from goals.admin.forms import HaltForm, ResumeForm
+from goals.admin.forms import HaltForm, ResumeForm, in_page_words, is_at_hard_floor
 from goals.enums import TradingState
 from goals.models import Portfolio, TradingHalt
 
@@ -105,6 +106,13 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
         in_force = obj is None or not _has_ended(obj, now_of(request))
         return in_force and request.user.has_perm(MAY_HALT)
 
+    def deed_on(self, request: HttpRequest, obj: TradingHalt | None) -> Deed | None:
+        """With what the floor is measured from only where a resume takes it."""
+        deed = super().deed_on(request, obj)
+        if deed is self.ending and obj is not None and not is_at_hard_floor(obj):
+            return replace(deed, fields=("reason",))
+        return deed
+
     def page_after(self, halt: TradingHalt) -> str:
         return reverse("admin:goals_portfolio_change", args=[halt.portfolio_id])
 
@@ -127,7 +135,7 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
 
     @admin.display(description="why")
     def why(self, halt: TradingHalt) -> SafeString:
-        return format_html('<span class="reason">{}</span>', halt.reason)
+        return format_html('<span class="reason">{}</span>', in_page_words(halt.reason))
 
     @admin.display(description="halted by")
     def who(self, halt: TradingHalt) -> str:

@@ -62,6 +62,7 @@ from mastertrade.web.api_fields import (
     DecimalColumnField,
     PortfolioReferenceField,
     StrictSerializer,
+    WholeNumberField,
 )
 
 GOAL_STATUSES = choices(GoalStatus)
@@ -244,7 +245,7 @@ class ResumeSerializer(StrictSerializer):
 
 def _count(**options: Any) -> serializers.IntegerField:
     """How many, from 1; null is off."""
-    return serializers.IntegerField(
+    return WholeNumberField(
         min_value=1, max_value=LARGEST_COUNT, required=False, allow_null=True, **options
     )
 
@@ -554,7 +555,7 @@ class GoalSettingsSerializer(StrictSerializer):
 
     target_value = DecimalColumnField(MONEY, required=False)
     target_date = DayField(required=False, allow_null=True)
-    priority = serializers.IntegerField(min_value=1, max_value=10, required=False)
+    priority = WholeNumberField(min_value=1, max_value=10, required=False)
     recurring = serializers.BooleanField(required=False)
     policy = ChoiceField(choices=choices(PolicyName), required=False)
     min_factor = DecimalColumnField(
@@ -564,7 +565,7 @@ class GoalSettingsSerializer(StrictSerializer):
         FACTOR, min_value=LOWEST_FACTOR, max_value=HIGHEST_FACTOR, required=False
     )
     after_achieved = ChoiceField(choices=choices(AfterAchieved), required=False)
-    min_trading_days = serializers.IntegerField(
+    min_trading_days = WholeNumberField(
         min_value=1,
         max_value=MOST_TRADING_DAYS,
         required=False,

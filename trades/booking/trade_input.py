@@ -77,6 +77,23 @@ class TradeInput:
             "funding", ZERO if self.funding is None else self.funding, MONEY
         )
 
+    def refuse_winning_stop(self) -> None:
+        """Refuse a stop at which a new trade would lose nothing.
+
+        A stop that trails comes there later: then it is changed.
+        """
+        if self.stop_price is None:
+            return
+        is_long = self.side == Side.LONG
+        loses = self.stop_price < self.entry_price
+        if self.stop_price == self.entry_price or loses != is_long:
+            raise InvalidInput(
+                "stop_price",
+                f"must be {'below' if is_long else 'above'} the entry_price of a "
+                f"{self.side}: a new trade loses at its stop. Leave it out, or move "
+                "it later by changing the trade.",
+            )
+
     def with_defaults(self, portfolio: Portfolio) -> "TradeInput":
         """The same input with the currencies it leaves out, and no needless words."""
         return replace(

@@ -186,6 +186,12 @@ def _hint_of(error: InvalidInput, question: ReplayQuestion) -> str:
 
 def read_question(options: dict[str, Any]) -> ReplayQuestion:
     goal_type, target_value = options["goal"]
+    given = options["portfolio_settings"]
+    portfolio_settings = dict(given)
+    if len(portfolio_settings) < len(given):
+        names = [name for name, _ in given]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"--set {twice} is given more than once: give it once.")
     return ReplayQuestion(
         goal_type=goal_type,
         target_value=target_value,
@@ -196,7 +202,7 @@ def read_question(options: dict[str, Any]) -> ReplayQuestion:
             base_size_pct=options["base_size_pct"],
             resume_after_days=options["resume_after_days"],
         ),
-        portfolio_settings=tuple(sorted(dict(options["portfolio_settings"]).items())),
+        portfolio_settings=tuple(sorted(portfolio_settings.items())),
     )
 
 

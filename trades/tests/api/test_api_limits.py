@@ -189,9 +189,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_whose_limits_cannot_be_answered_is_not_done(
-    transactional_db, name
-):
+def test_a_change_whose_limits_cannot_be_answered_is_not_done(transactional_db, name):
     portfolio = PortfolioFactory()
     if name == "resume":
         asked = {"user": portfolio.user, "portfolio_id": portfolio.pk}
