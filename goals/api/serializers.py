@@ -115,9 +115,7 @@ class WaitingSerializer(serializers.Serializer[Any]):
     `until` then, halts trading.
     """
 
-    cause = serializers.ChoiceField(
-        choices=[HaltCause.HARD_DRAWDOWN, HaltCause.DAILY_LOSS]
-    )
+    cause = serializers.ChoiceField(choices(HaltCause))
     since = serializers.DateTimeField()
     until = serializers.DateTimeField()
 

@@ -36,6 +36,7 @@ class InvalidInput(DomainError):
         super().__init__(detail)
         self.field = field
         self.also = tuple(also)
+        self.on_page = str(self)
 
     @property
     def errors(self) -> dict[str, list[str]]:

@@ -67,6 +67,7 @@ def test_a_portfolio_is_answered_with_the_contracts_names(newcomer: Trader) -> N
         "realized_pnl": "0.00000000",
         "drawdown_pct": "0.000000",
         "trading_state": "active",
+        "waiting": None,
         "drawdown_mode": "trailing_closed",
         "end_of_day_of": "closed",
         "hard_drawdown_pct": "20.000000",
