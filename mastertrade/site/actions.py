@@ -91,6 +91,7 @@ NEW_GOAL = Action(
         "min_trading_days",
         "best_day_max_pct",
         "policy",
+        "stop_penalty",
         "recurring",
     ),
     start=lambda portfolio, now: FinancialGoal(portfolio=portfolio),
