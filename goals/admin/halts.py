@@ -31,11 +31,12 @@ def _figure(halt: TradingHalt, name: str) -> Decimal | None:
 
 def past_halt_words(halt: TradingHalt) -> str:
     """Why trading was halted, and who resumed it when, or that its day ended it."""
-    began = f"Halted on {halt.halted_at:%Y-%m-%d}: {halt.reason.rstrip('.')}."
+    reason = in_page_words(halt.reason.rstrip("."))
+    began = f"Halted on {halt.halted_at:%Y-%m-%d}: {reason}."
     if halt.withdrawn_at is not None:
         return f"{began} Withdrawn: {halt.withdrawn_reason.rstrip('.')}."
     if halt.resumed_at is None:
-        return f"{began} Ended by itself at {halt.halted_until:%H:%M} UTC."
+        return f"{began} Ended by itself at {halt.halted_until:%Y-%m-%d %H:%M} UTC."
     why = f": {halt.resume_reason.rstrip('.')}" if halt.resume_reason else ""
     return f"{began} Resumed on {halt.resumed_at:%Y-%m-%d} by {halt.resumed_by}{why}."
 

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from goals.admin import figures
+from goals.admin.forms import in_page_words
 from goals.admin.halts import past_halt_words, waiting_words
 from goals.enums import GoalStatus, Health, PortfolioKind, TradingState
 from goals.models import (
@@ -76,6 +77,7 @@ class PortfolioCard:
     headroom: SafeString | None
     trading: SafeString
     halts: tuple[TradingHalt, ...]
+    halt_words: tuple[str, ...]
     waiting: str
     lack: DomainError | None
     next_phase: str | None
@@ -289,6 +291,7 @@ def _show_portfolio(portfolio: Portfolio, now: datetime) -> PortfolioCard:
         headroom=figures.money(headroom, currency) if headroom else None,
         trading=figures.badge(TradingState.HALTED if halts else TradingState.ACTIVE),
         halts=tuple(halts),
+        halt_words=tuple(in_page_words(halt.words) for halt in halts),
         waiting=waiting_words(portfolio),
         lack=find_lack_of_money(portfolio),
         next_phase=portfolio.next_phase,  # type: ignore[attr-defined]  # annotated

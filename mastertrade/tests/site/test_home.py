@@ -328,7 +328,7 @@ def test_a_guard_that_halted_is_named(client: Client) -> None:
     assert "halted" in badges.split("Value")[0]
 
     assert "Halted by the drawdown guard since" in page
-    assert "reached hard_drawdown_pct 20 %." in page
+    assert "reached “Hard drawdown in %” 20 %." in page
 
 
 def test_a_halted_portfolio_is_shown_however_many_there_are(client: Client) -> None:
