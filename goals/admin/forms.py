@@ -57,10 +57,10 @@ def in_page_words(text: str, labels: Mapping[str, str] = LABELS) -> str:
     return ISO_TIME.sub(r"\1 \2 UTC", text)
 
 
-def floor_field(name: str, help_text: str) -> forms.DecimalField:
+def floor_field(name: str, help_text: str, label: str = "") -> forms.DecimalField:
     return forms.DecimalField(
         required=False,
-        label=LABELS[name],
+        label=label or LABELS[name],
         max_digits=MONEY[0],
         decimal_places=MONEY[1],
         help_text=help_text,
@@ -358,7 +358,7 @@ class PortfolioForm(ServiceForm[Portfolio]):
         for halt in self.instance.halts.unresumed(self.now):
             yield (
                 f"{in_page_words(halt.words)} Changing a limit does not end it: to go "
-                "on before, resume trading."
+                "on, resume trading."
             )
 
     def find_wrong(self) -> Iterable[InvalidInput]:
@@ -501,6 +501,7 @@ class ResumeForm(ServiceForm[TradingHalt]):
         "floor_equity",
         "In money: the equity at which entries stop again. Default: the floor is "
         "measured from the present equity.",
+        label="Floor from now on",
     )
     start_equity = floor_field("start_equity", "In money: what it began with.")
     peak_equity = floor_field(

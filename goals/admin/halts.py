@@ -41,6 +41,12 @@ def past_halt_words(halt: TradingHalt) -> str:
     return f"{began} Resumed on {halt.resumed_at:%Y-%m-%d} by {halt.resumed_by}{why}."
 
 
+def trading_badge(portfolio: Portfolio, state: str) -> SafeString:
+    """Its state, or that a mark keeps entries waiting, where the state is active."""
+    waits = state == TradingState.ACTIVE and portfolio.suspected_at is not None
+    return figures.badge("waiting" if waits else state)
+
+
 def waiting_words(portfolio: Portfolio) -> str:
     """What a floor that one mark shows waits for; empty where nothing waits."""
     if portfolio.suspected_at is None:

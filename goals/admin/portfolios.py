@@ -15,7 +15,7 @@ from goals.admin import figures
 from goals.admin.base import Figure, Section, SectionsAdmin, Tool, now_of
 from goals.admin.filters import OwnKindFilter
 from goals.admin.forms import PortfolioForm, halt_anew, in_page_words
-from goals.admin.halts import waiting_words
+from goals.admin.halts import trading_badge, waiting_words
 from goals.admin.logs import goal_link
 from goals.admin.tools import PORTFOLIO_TOOLS, ReasonForm, lack_of
 from goals.enums import TradingState
@@ -270,7 +270,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
                 f"peak {in_text.unit_value(portfolio.peak_unit_value)}",
             ),
             Figure("Drawdown", figures.percent(portfolio.drawdown_pct)),
-            Figure("Trading", figures.badge(trading_state_of(portfolio))),
+            Figure("Trading", trading_badge(portfolio, trading_state_of(portfolio))),
             Figure("Newest entry", figures.instant(portfolio.last_entry_at)),
             *_phases(portfolio),
         )
@@ -327,7 +327,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
 
     @admin.display(description="trading", ordering="state_now")
     def state(self, portfolio: Portfolio) -> SafeString:
-        return figures.badge(trading_state_of(portfolio))
+        return trading_badge(portfolio, trading_state_of(portfolio))
 
     @admin.display(description="goals", ordering="goals_count")
     def goals_count(self, portfolio: Portfolio) -> int:

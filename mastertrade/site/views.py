@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 
 from goals.admin import figures
 from goals.admin.forms import in_page_words
-from goals.admin.halts import past_halt_words, waiting_words
+from goals.admin.halts import past_halt_words, trading_badge, waiting_words
 from goals.enums import GoalStatus, Health, PortfolioKind, TradingState
 from goals.models import (
     FinancialGoal,
@@ -289,7 +289,9 @@ def _show_portfolio(portfolio: Portfolio, now: datetime) -> PortfolioCard:
         drawdown=figures.percent(portfolio.drawdown_pct),
         floor=figures.money(floors.money(floors.hard), currency),
         headroom=figures.money(headroom, currency) if headroom else None,
-        trading=figures.badge(TradingState.HALTED if halts else TradingState.ACTIVE),
+        trading=trading_badge(
+            portfolio, TRADING_HALTED if halts else TradingState.ACTIVE
+        ),
         halts=tuple(halts),
         halt_words=tuple(in_page_words(halt.words) for halt in halts),
         waiting=waiting_words(portfolio),

@@ -78,10 +78,7 @@ class TradeInput:
         )
 
     def refuse_winning_stop(self) -> None:
-        """Refuse a stop at which a new trade would lose nothing.
-
-        A stop that trails comes there later: then it is changed.
-        """
+        """Refuse a stop at which a new trade would lose nothing."""
         if self.stop_price is None:
             return
         is_long = self.side == Side.LONG
@@ -90,8 +87,8 @@ class TradeInput:
             raise InvalidInput(
                 "stop_price",
                 f"must be {'below' if is_long else 'above'} the entry_price of a "
-                f"{self.side}: a new trade loses at its stop. Leave it out, or move "
-                "it later by changing the trade.",
+                f"{self.side}: a new trade loses at its stop. Send the one it begins "
+                "with, or leave it out.",
             )
 
     def with_defaults(self, portfolio: Portfolio) -> "TradeInput":

@@ -160,7 +160,7 @@ def test_a_rule_that_is_turned_off_says_that_its_halt_stands(
     _, halted = save(client, portfolio, max_trades_per_day="")
     assert "Halted by the limit of trades a day" in halted
     assert f"until {until:%Y-%m-%d %H:%M} UTC" in halted
-    assert "does not end it: to go on before, resume trading" in halted
+    assert "does not end it: to go on, resume trading" in halted
     page = text_of(client, address_of(portfolio))
     assert "Halted by the limit of trades a day" in page
     assert "Relaxing one ends no halt" in page
@@ -171,6 +171,8 @@ def test_a_mark_that_waits_is_on_the_page(client: Client, portfolio: Portfolio) 
     opened_at = now - timedelta(hours=1)
     TradeFactory(portfolio=portfolio, entry_time=opened_at, now=opened_at)
     mark_positions(user=portfolio.user, marks=[Mark("BTCUSDT", Decimal(1))], now=now)
+    home = text_of(client, reverse("dashboard:home"))
+    assert " waiting " in home
     assert "Entries wait since" in text_of(client, address_of(portfolio))
 
 

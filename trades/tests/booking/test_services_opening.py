@@ -235,7 +235,7 @@ def test_a_stop_at_which_a_new_trade_loses_nothing_is_refused(side, stop):
         open_trade(**asked)
     assert refused.value.field == "stop_price"
     assert not Trade.objects.exists()
-    # What an exchange has made already is booked; and a stop may trail there.
+    # What an exchange has made already is booked: its stop may have trailed there.
     open_trade(**asked, is_fill=True)
 
 
