@@ -14,8 +14,8 @@ from django.utils.safestring import SafeString
 from goals.admin import figures
 from goals.admin.base import Figure, Section, SectionsAdmin, Tool, now_of
 from goals.admin.filters import OwnKindFilter
-from goals.admin.forms import PortfolioForm, halt_anew
-from goals.admin.halts import waiting_words
+from goals.admin.forms import PortfolioForm, halt_anew, in_page_words
+from goals.admin.halts import trading_badge, waiting_words
 from goals.admin.logs import goal_link
 from goals.admin.tools import PORTFOLIO_TOOLS, ReasonForm, lack_of
 from goals.enums import TradingState
@@ -142,7 +142,7 @@ HALTS = Section(
     columns=[
         ("Halted", lambda row: figures.instant(row.halted_at)),
         ("Cause", lambda row: figures.words(row.cause)),
-        ("Why", lambda row: row.reason),
+        ("Why", lambda row: in_page_words(row.reason)),
         ("By", lambda row: row.who),
         ("Until", lambda row: figures.instant(row.halted_until)),
         ("Resumed", lambda row: figures.instant(row.resumed_at)),
@@ -270,7 +270,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
                 f"peak {in_text.unit_value(portfolio.peak_unit_value)}",
             ),
             Figure("Drawdown", figures.percent(portfolio.drawdown_pct)),
-            Figure("Trading", figures.badge(trading_state_of(portfolio))),
+            Figure("Trading", trading_badge(portfolio, trading_state_of(portfolio))),
             Figure("Newest entry", figures.instant(portfolio.last_entry_at)),
             *_phases(portfolio),
         )
@@ -302,7 +302,8 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
                 words = f"{portfolio} {done_word}."
                 self.message_user(request, words, messages.SUCCESS)
             except DomainError as error:
-                self.message_user(request, str(error), messages.ERROR)
+                words = in_page_words(error.on_page)
+                self.message_user(request, words, messages.ERROR)
 
     @admin.display(description="kind", ordering="kind")
     def kind_shown(self, portfolio: Portfolio) -> SafeString:
@@ -326,7 +327,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
 
     @admin.display(description="trading", ordering="state_now")
     def state(self, portfolio: Portfolio) -> SafeString:
-        return figures.badge(trading_state_of(portfolio))
+        return trading_badge(portfolio, trading_state_of(portfolio))
 
     @admin.display(description="goals", ordering="goals_count")
     def goals_count(self, portfolio: Portfolio) -> int:
@@ -369,17 +370,18 @@ def _phases(portfolio: Portfolio) -> Sequence[Figure]:
 def _halted(portfolio: Portfolio, now: datetime) -> SafeString:
     """Why nothing is traded, and where to resume; empty while it is."""
     halts = list(portfolio.halts.in_force(now).order_by("halt_id"))
-    words = format_html_join("", "{}<br>", ((halt.words,) for halt in halts))
+    words = format_html_join(
+        "", "{}<br>", ((in_page_words(halt.words),) for halt in halts)
+    )
     if not words:
         return format_html("{}", waiting_words(portfolio))
     how = "Resume it with"
     if all(halt.halted_until is not None for halt in halts):
         how = "Entries go on by themselves then. To resume them before, use"
     return format_html(
-        "{}{} “Resume trading” on this page, or POST /api/portfolios/{}/resume/.",
+        "{}{} “Resume trading” on this page.",
         words,
         how,
-        portfolio.pk,
     )
 
 

@@ -63,6 +63,7 @@ from mastertrade.web.api_fields import (
     DecimalColumnField,
     PortfolioReferenceField,
     StrictSerializer,
+    WholeNumberField,
 )
 
 GOAL_STATUSES = choices(GoalStatus)
@@ -115,9 +116,7 @@ class WaitingSerializer(serializers.Serializer[Any]):
     `until` then, halts trading.
     """
 
-    cause = serializers.ChoiceField(
-        choices=[HaltCause.HARD_DRAWDOWN, HaltCause.DAILY_LOSS]
-    )
+    cause = serializers.ChoiceField(choices(HaltCause))
     since = serializers.DateTimeField()
     until = serializers.DateTimeField()
 
@@ -256,7 +255,7 @@ class ResumeSerializer(StrictSerializer):
 
 def _count(**options: Any) -> serializers.IntegerField:
     """How many, from 1; null is off."""
-    return serializers.IntegerField(
+    return WholeNumberField(
         min_value=1, max_value=LARGEST_COUNT, required=False, allow_null=True, **options
     )
 
@@ -598,7 +597,7 @@ class GoalSettingsSerializer(StrictSerializer):
 
     target_value = DecimalColumnField(MONEY, required=False)
     target_date = DayField(required=False, allow_null=True)
-    priority = serializers.IntegerField(min_value=1, max_value=10, required=False)
+    priority = WholeNumberField(min_value=1, max_value=10, required=False)
     recurring = serializers.BooleanField(required=False)
     policy = ChoiceField(choices=choices(PolicyName), required=False)
     min_factor = DecimalColumnField(
@@ -616,7 +615,7 @@ class GoalSettingsSerializer(StrictSerializer):
         "counts 1: read by the policy deadline_optimal alone. 0: only reaching counts.",
     )
     after_achieved = ChoiceField(choices=choices(AfterAchieved), required=False)
-    min_trading_days = serializers.IntegerField(
+    min_trading_days = WholeNumberField(
         min_value=1,
         max_value=MOST_TRADING_DAYS,
         required=False,

@@ -265,11 +265,16 @@ def refuse_while_halted(
         if override:
             return in_force[0]
         halt = in_force[0]
-        refusal = TradingHalted(
+        why = (
             f"Trading in portfolio {portfolio.name} is halted since "
             f"{halt.halted_at:%FT%TZ}{_until(halt)}: {halt.reason.rstrip('.')}. "
-            f"{WHAT_STOPS} Resume it with POST "
-            f"/api/portfolios/{portfolio.portfolio_id}/resume/, or send override: true."
+            f"{WHAT_STOPS}"
+        )
+        refusal = TradingHalted(
+            f"{why} Resume it with POST "
+            f"/api/portfolios/{portfolio.portfolio_id}/resume/, or send override: "
+            "true.",
+            on_page=f"{why} Resume trading, or choose Override.",
         )
         if not was_halted:
             refusal.unsaved = portfolio.portfolio_id
@@ -282,10 +287,11 @@ def refuse_while_halted(
     waiting = find_waiting_reason(portfolio.suspected_at)
     reason = "; ".join([*(breach.reason for breach in breaches), waiting])
     if not override:
+        why = f"Entries in portfolio {portfolio.name} wait: {reason}. {WHAT_STOPS}"
         raise TradingHalted(
-            f"Entries in portfolio {portfolio.name} wait: {reason}. {WHAT_STOPS} Mark "
-            "its positions again with POST /api/positions/marks/, or send "
-            "override: true."
+            f"{why} Mark its positions again with POST /api/positions/marks/, or send "
+            "override: true.",
+            on_page=f"{why} Wait for a newer mark, or choose Override.",
         )
     breach = Breach(HaltCause.HARD_DRAWDOWN, now, None, reason)
     if breaches:

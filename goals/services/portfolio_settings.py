@@ -43,8 +43,11 @@ SHARES = (
     "headroom_share_pct",
 )
 PERCENTAGES = (*SHARES, "daily_profit_lock_pct", "max_position_pct")
-MAY_BE_OFF = frozenset(PERCENTAGES) - {"soft_drawdown_pct", "hard_drawdown_pct"}
 COUNTS = ("max_trades_per_day", "pause_after_losses", "pause_minutes")
+MAY_BE_OFF = frozenset({*PERCENTAGES, *COUNTS, "drawdown_locks_at"}) - {
+    "soft_drawdown_pct",
+    "hard_drawdown_pct",
+}
 
 
 def require_settings(portfolio: Portfolio) -> None:

@@ -135,7 +135,9 @@ def _measure_from_here(
             f"The floor of portfolio {portfolio.name} is static, so trading would be "
             'halted again at once. Send floor_reference: "present" to measure it from '
             "the present equity, or an object of start_equity, peak_equity or "
-            "floor_equity."
+            "floor_equity.",
+            on_page=f"The floor of portfolio {portfolio.name} is static: resume "
+            "trading on the portfolio's page, where you say what it is measured from.",
         )
     reference = present_reference(figures, limits)
     if isinstance(given, GivenReference):

@@ -22,6 +22,7 @@ from goals.admin.forms import (
     PortfolioForm,
     ResumeForm,
     ServiceForm,
+    in_page_words,
 )
 from goals.admin.halts import waiting_words
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
@@ -99,10 +100,11 @@ NEW_GOAL = Action(
 LIMITS = Action(
     title="Limits",
     button="Save",
-    explanation="A limit that it has fallen to already halts trading at once.",
+    explanation="A limit that it has fallen to already halts trading at once. Relaxing "
+    "one ends no halt: to go on, resume trading.",
     form=PortfolioForm,
     fields=(
-        *(name for name in LIMIT_KINDS if name != "day_starts_at"),
+        *LIMIT_KINDS,
         "max_position_pct",
         "edge_guard",
     ),
@@ -153,6 +155,8 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
     )
     if request.method == "POST" and form.is_valid():
         messages.success(request, action.done(form.instance))
+        for words in form.notes():
+            messages.info(request, words)
         return redirect("dashboard:home")
     equity = figures.money(portfolio.live_equity, portfolio.currency)
     context = {
@@ -184,7 +188,7 @@ def _standing_of(portfolio: Portfolio, now: datetime) -> dict[str, Any]:
     return {
         "floors": [_floor_line(one, portfolio.currency) for one in found.floors],
         "no_floor": not found.has_floor,
-        "stops": [halt.words for halt in found.halts] or waits,
+        "stops": [in_page_words(halt.words) for halt in found.halts] or waits,
     }
 
 

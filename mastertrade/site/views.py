@@ -18,7 +18,8 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from goals.admin import figures
-from goals.admin.halts import past_halt_words, waiting_words
+from goals.admin.forms import in_page_words
+from goals.admin.halts import past_halt_words, trading_badge, waiting_words
 from goals.enums import GoalStatus, Health, PortfolioKind, TradingState
 from goals.models import (
     FinancialGoal,
@@ -78,6 +79,7 @@ class PortfolioCard:
     is_locked: bool
     trading: SafeString
     halts: tuple[TradingHalt, ...]
+    halt_words: tuple[str, ...]
     waiting: str
     lack: DomainError | None
     next_phase: str | None
@@ -293,8 +295,11 @@ def _show_portfolio(portfolio: Portfolio, now: datetime) -> PortfolioCard:
         headroom=figures.money(headroom, currency) if headroom else None,
         headroom_pct=figures.percent(share),
         is_locked=portfolio.floor_locked,
-        trading=figures.badge(TradingState.HALTED if halts else TradingState.ACTIVE),
+        trading=trading_badge(
+            portfolio, TRADING_HALTED if halts else TradingState.ACTIVE
+        ),
         halts=tuple(halts),
+        halt_words=tuple(in_page_words(halt.words) for halt in halts),
         waiting=waiting_words(portfolio),
         lack=find_lack_of_money(portfolio),
         next_phase=portfolio.next_phase,  # type: ignore[attr-defined]  # annotated

@@ -51,8 +51,8 @@ def open_trade(
     `fields` as in `TradeInput`. The same `external_id` with the same figures returns
     the first one, whatever became of it since. While trading is halted it raises
     `TradingHalted`, but for an `override`, which the trade keeps; a fill that an
-    exchange has made already (`is_fill`) is booked. `recorded_by` is the user unless
-    somebody else does it for them.
+    exchange has made already (`is_fill`) is booked, and with any stop. `recorded_by`
+    is the user unless somebody else does it for them.
     """
     given = TradeInput(**fields)
     given.validate()
@@ -62,6 +62,8 @@ def open_trade(
     known = find_known(locked, trade_input, digest)
     if known is not None:
         return known, False
+    if not is_fill:
+        trade_input.refuse_winning_stop()
     if trade_input.entry_time is not None:
         require_not_future("entry_time", trade_input.entry_time, now)
     entry_time = trade_input.entry_time or newest(locked, now)

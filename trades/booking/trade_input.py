@@ -64,6 +64,20 @@ class TradeInput:
         """Refuse what no column or rule would take; names every field."""
         refuse(find_wrong_figures(asdict(self)))
 
+    def refuse_winning_stop(self) -> None:
+        """Refuse a stop at which a new trade would lose nothing."""
+        if self.stop_price is None:
+            return
+        is_long = self.side == Side.LONG
+        loses = self.stop_price < self.entry_price
+        if self.stop_price == self.entry_price or loses != is_long:
+            raise InvalidInput(
+                "stop_price",
+                f"must be {'below' if is_long else 'above'} the entry_price of a "
+                f"{self.side}: a new trade loses at its stop. Send the one it begins "
+                "with, or leave it out.",
+            )
+
     def with_defaults(self, portfolio: Portfolio) -> "TradeInput":
         """The same input with the currencies it leaves out, and no needless words."""
         return replace(

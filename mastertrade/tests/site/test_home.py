@@ -328,7 +328,7 @@ def test_a_guard_that_halted_is_named(client: Client) -> None:
     assert "halted" in badges.split("Value")[0]
 
     assert "Halted by the drawdown guard since" in page
-    assert "reached hard_drawdown_pct 20 %." in page
+    assert "reached “Hard drawdown in %” 20 %." in page
 
 
 def test_a_halted_portfolio_is_shown_however_many_there_are(client: Client) -> None:
@@ -427,7 +427,7 @@ def test_the_limits_of_main_are_changed_on_the_site(client: Client) -> None:
     address = reverse("dashboard:limits", args=[main.pk])
     assert f'href="{address}"' in client.get(reverse("dashboard:home")).content.decode()
     form = client.get(address).context["form"]
-    names = {*LIMIT_KINDS, "max_position_pct", "edge_guard"} - {"day_starts_at"}
+    names = {*LIMIT_KINDS, "max_position_pct", "edge_guard"}
     assert set(form.fields) == {*names, "start_equity", "peak_equity", "floor_equity"}
     body = {name: form[name].value() for name in names}
     body = {name: value for name, value in body.items() if value is not None}

@@ -196,8 +196,17 @@ def _hint_of(error: InvalidInput, question: ReplayQuestion) -> str:
     return f" Add --set {error.field}=…"
 
 
+def _once_each(given: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What each `--set` gives, by its name."""
+    names = [name for name, _ in given]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"--set {name} is given more than once: give it once.")
+    return dict(given)
+
+
 def read_question(options: dict[str, Any]) -> ReplayQuestion:
-    given = tuple(sorted(dict(options["portfolio_settings"]).items()))
+    given = tuple(sorted(_once_each(options["portfolio_settings"]).items()))
     asked: dict[str, Any] = {
         "policy": PolicyName(options["policy"]),
         "costs": Costs(options["fee_bps"], options["slippage_bps"]),
