@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays: no collection of garbage walks it again."""
+    """What was imported and collected stays; garbage collections pass it by."""
     gc.collect()
     gc.freeze()
 
