@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected stays; garbage collections pass it by."""
+    """What was imported and collected stays: garbage collection skips it then."""
     gc.collect()
     gc.freeze()
 

@@ -220,6 +220,7 @@ def _policy_of(
             stop_loss=stop_loss,
             min_factor=goal.min_factor,
             max_factor=goal.max_factor,
+            stop_penalty=goal.stop_penalty,
         )
         table = find_solved(inputs, as_of)
     return GoalPolicy(
