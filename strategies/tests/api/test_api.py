@@ -9,15 +9,18 @@ from mastertrade.values.exceptions import InvalidInput
 from strategies.services import create_strategy
 from tests.http import (
     Trader,
+    made_once,
     make_newcomer,
     nothing_changes,
     unthrottled,  # noqa: F401
 )
 
+trader_of_module = made_once(make_newcomer)
+
 
 @pytest.fixture
-def trader(db: None) -> Trader:
-    return make_newcomer()
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 def add(trader: Trader, answered: int = 201, **fields: Any) -> Any:

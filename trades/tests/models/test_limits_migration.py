@@ -6,26 +6,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 
 from goals.enums import DrawdownMode, FloorIn, PortfolioKind
 from goals.models import LedgerDay, LimitChange, Portfolio
 from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.resuming import resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
-from mastertrade.tests.schema import execute, fetch
+from mastertrade.tests.schema import execute, fetch, migrate
 from trades.tests.factories import book_profit
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 HOUR = timedelta(hours=1)
-
-
-def migrate(*targets: tuple[str, str]) -> None:
-    for app, name in targets:
-        call_command("migrate", app, name, verbosity=0)
-    if not targets:
-        call_command("migrate", verbosity=0)
 
 
 def go_back() -> None:

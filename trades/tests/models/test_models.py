@@ -18,6 +18,7 @@ from mastertrade.tests.schema import (
     constraints_of,
     execute,
     fetch,
+    migrate,
 )
 from strategies.models import StrategyInstance
 from strategies.tests.factories import StrategyFactory
@@ -782,10 +783,9 @@ def test_each_index_serves_its_query(many_rows):
 @pytest.mark.django_db(transaction=True)
 def test_migrations_run_backwards_and_forwards():
     before = schema_of_ours()
-    for app in ("trades", "strategies", "goals"):
-        call_command("migrate", app, "zero", verbosity=0)
+    migrate(("trades", None), ("strategies", None), ("goals", None))
     emptied = schema_of_ours()
-    call_command("migrate", verbosity=0)
+    migrate()
     assert emptied == []
     assert schema_of_ours() == before
 

@@ -18,7 +18,7 @@ from trades.services.daily import forget_old_tables
 from trades.sizing_calls.decide import size_for_goal, size_for_portfolio
 from trades.sizing_calls.forecasts import project, refresh_projections
 from trades.sizing_calls.trade_frequency import load_trades_per_day
-from trades.tests.factories import TradeFactory, book_profit
+from trades.tests.factories import TradeFactory, book_profit, import_profits
 from trades.tests.races import fresh, run_at_once
 
 pytestmark = pytest.mark.django_db
@@ -30,9 +30,13 @@ def funded(trades=24, win=Decimal(6), loss=Decimal(-4), **goal):
     """A portfolio of 1000 with so many trades in ten days, two wins to each loss."""
     portfolio = PortfolioFactory()
     made = GoalFactory(portfolio=portfolio, **{"target_value": Decimal(10), **goal})
-    for number in range(trades):
-        at = BEGIN + timedelta(hours=10 * (number + 1))
-        book_profit(portfolio, loss if number % 3 == 2 else win, at=at)
+    import_profits(
+        portfolio,
+        [
+            (BEGIN + timedelta(hours=10 * number), win if number % 3 else loss)
+            for number in range(1, trades + 1)
+        ],
+    )
     made.refresh_from_db()
     return portfolio, made
 
