@@ -29,12 +29,16 @@ def breaches_of(
 ) -> list[Breach]:
     """The limits reached by the figures, dated `at`; by those in force then.
 
-    What is reached for the day was not reached before the day began.
+    What is reached for the day was not reached before the day began; a pause that was
+    over by now was none by then.
     """
     portfolio, day = figures.portfolio, risk_state.day
     limits, _ = limits_at(figures, now)
     ends_at = day_ends_at(portfolio, figures.at)
-    in_day = at if day is None else max(at, day.began_at)
+    in_day = at
+    if day is not None:
+        in_day = max(at, day.began_at)
+        risk_state = replace(risk_state, day=replace(day, at=in_day))
     return [
         one if one.cause is HaltCause.HARD_DRAWDOWN else replace(one, at=in_day)
         for one in find_breaches(limits, risk_state, at, ends_at)

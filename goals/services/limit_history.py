@@ -44,6 +44,7 @@ from goals.models import (
     TradeEntry,
     TradingHalt,
 )
+from goals.services.day_trades import read_traded
 from goals.services.days import (
     MICROSECOND,
     WALKED,
@@ -157,6 +158,8 @@ def walk_limits(
         rows = _read_rows(portfolio, begin.day, until, days)
     events = _Events(portfolio, history, begin, until, finds=finds)
     finds_from = portfolio.day_start(judged) if judged else EARLIEST
+    if finds:
+        events.add_trades(history, begin, finds_from)
     return _walk(begin, rows, events, finds_from if finds else None)
 
 
@@ -195,7 +198,10 @@ def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk:
         until_at=events.until + MICROSECOND,
         cuts=sorted({event.at + MICROSECOND for event in events.events}),
     )
-    between = [Entry(row.last_entry_at, row.account, True, row) for row in rows]
+    between = [
+        Entry(row.last_entry_at, row.account, row.high_closed is not None, row)
+        for row in rows
+    ]
     return LimitWalk(
         limits=begin.limits,
         reference=begin.reference,
@@ -317,6 +323,14 @@ class _Events:
         self.ended_at = _read_ends(marks)
         in_money = any(limits.floor_in is FloorIn.MONEY for limits in in_play)
         self.flow_days = self._read_flow_days() if finds and in_money else set()
+
+    def add_trades(
+        self, history: LimitHistory, begin: _Begin, finds_from: datetime
+    ) -> None:
+        """Add what the rules of the days from there on count."""
+        in_play = [begin.limits, *(change.limits for change in history.changes)]
+        traded = read_traded(self.portfolio, in_play, finds_from)
+        self.events += [one for one in traded if one.at <= self.until]
 
     def _read_flow_days(self) -> set[date]:
         flows = self.portfolio.cash_flows.filter(
