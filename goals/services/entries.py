@@ -71,10 +71,11 @@ def judge_entry(
 def _is_judged_without(
     portfolio: Portfolio, entered_at: datetime, now: datetime
 ) -> bool:
-    judged = (portfolio.limits_changed_at, portfolio.last_halted_at)
-    if any(at is not None and entered_at <= at for at in judged):
+    changed_at, halted_at = portfolio.limits_changed_at, portfolio.last_halted_at
+    if changed_at is not None and entered_at <= changed_at:
         return True
-    if entered_at < portfolio.day_start(portfolio.trading_day(now)):
+    began_at = portfolio.day_start(portfolio.trading_day(now))
+    if entered_at < began_at or (halted_at is not None and entered_at < halted_at):
         return True
     later = TradeEntry.objects.filter(portfolio=portfolio, entered_at__gt=entered_at)
     return entered_at < now and later.exists()

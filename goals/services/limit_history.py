@@ -167,7 +167,7 @@ def walk_day(portfolio: Portfolio, at: datetime) -> DayFigures:
     """The trading day up to `at`, by its changes and resumes.
 
     From each of them to the next at once; entry by entry where the day's first money,
-    or a new run of units, comes within it.
+    or a new run of units, comes within it, or a cash flow between closes behind one.
     """
     history, day = read_history(portfolio, at), portfolio.trading_day(at)
     account = _account_before(portfolio, day)
@@ -175,14 +175,17 @@ def walk_day(portfolio: Portfolio, at: datetime) -> DayFigures:
     begin = _Begin(day, account, limits, first_reference(limits, account, None))
     events = _Events(portfolio, history, begin, at, finds=True)
     walk = _walk_within(begin, events)
-    if walk.is_begun_within:
+    if walk is None:
         walk = _walk(begin, _read_rows(portfolio, day, at, ()), events, None)
     assert walk.day is not None  # the day of `at` is walked at least
     return walk.day
 
 
-def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk:
-    """Walk the one day of these events, entries between two of them at once."""
+def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk | None:
+    """Walk the one day of these events, entries between two of them at once.
+
+    None where that does not say all.
+    """
     portfolio, day = events.portfolio, begin.day
     assert day is not None
     whole = TradingDay(
@@ -202,7 +205,7 @@ def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk:
         Entry(row.last_entry_at, row.account, row.high_closed is not None, row)
         for row in rows
     ]
-    return LimitWalk(
+    walk = LimitWalk(
         limits=begin.limits,
         reference=begin.reference,
         account=begin.account,
@@ -210,6 +213,14 @@ def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk:
         ended_at=events.ended_at,
         currency=portfolio.currency,
     ).walk([replace(whole, events=[*between, *whole.events])])
+    # A flow shows the value of before it, which raises nothing.
+    first_at = min((event.at for event in events.events), default=LATEST)
+    later = [row for row in rows if row.last_entry_at > first_at]
+    is_mixed = any(
+        row.high_closed is not None and any("flow" in event for event in row.events)
+        for row in later
+    )
+    return None if walk.is_begun_within or is_mixed else walk
 
 
 def _walk(

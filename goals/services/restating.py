@@ -1,6 +1,6 @@
 """Halts by what the ledger says now: written where missing, withdrawn where wrong."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from goals.decisions.breaches import Breach
 from goals.enums import HaltCause
 from goals.models import Portfolio, TradingHalt
+from goals.models.halts import FOR_A_WHILE
 from goals.services.failing import follow_failures
 from goals.services.halts import follow_halts, withdraw
 from goals.services.ledger import GoalMove
@@ -52,7 +53,9 @@ def apply_breaches(
     justified = {id(halt) for halt in earlier}
     new, dated = [], []
     for breach in sorted(breaches, key=lambda one: one.at):
-        place = bisect_right(resumes, breach.at, key=_ends)
+        # By an entry a rule of the day is reached before a resume of that instant.
+        find_place = bisect_left if breach.cause in FOR_A_WHILE else bisect_right
+        place = find_place(resumes, breach.at, key=_ends)
         resume = resumes[place] if place < len(resumes) else None
         halt = _justify(breach, by_cause[breach.cause], resume, justified)
         if halt is None:
@@ -88,15 +91,18 @@ def _justify(
     `halts` of the cause, the oldest first; those that were over by then are dropped.
     """
     ends_at = breach.until if resume is None else resume.resumed_at
-    while halts and _ends(halts[0]) <= breach.at:
+    while halts and _ends(halts[0]) < breach.at:
         halts.popleft()
     for halt in halts:
         is_justified = id(halt) in justified
         covers = halt.halted_at <= breach.at < _ends(halt)
-        if covers and (is_justified or halt.halted_at == breach.at):
+        if covers if is_justified else halt.halted_at == breach.at:
             return halt
+        began_late = halt.halted_at > breach.at
         is_same = ends_at is None or halt.halted_at <= ends_at
-        if is_same and not is_justified and halt.halted_until == breach.until:
+        if is_justified or halt.halted_until != breach.until:
+            continue
+        if covers or (began_late and is_same):
             return halt
     return None
 
