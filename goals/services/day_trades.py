@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -107,16 +107,14 @@ def read_traded(
     ]
     if fewest == [None, None]:
         return []
+    parameters: dict[str, Any] = {
+        "portfolio_id": portfolio.portfolio_id,
+        "since": since,
+        "time_zone": portfolio.time_zone,
+        "day_starts_at": portfolio.day_starts_at,
+        "trades": fewest[0],
+        "losses": fewest[1],
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            TRADED,
-            {
-                "portfolio_id": portfolio.portfolio_id,
-                "since": since,
-                "time_zone": portfolio.time_zone,
-                "day_starts_at": portfolio.day_starts_at,
-                "trades": fewest[0],
-                "losses": fewest[1],
-            },
-        )
+        cursor.execute(TRADED, parameters)
         return [Traded(at, made) for at, _, made in cursor.fetchall()]
