@@ -21,6 +21,7 @@ from trades.models import Trade
 from trades.sizing_calls.decide import size_for_portfolio
 from trades.sizing_calls.limits import measure_limits
 from trades.tests.factories import ENTRY, TradeFactory, ensure_strategy
+from trades.tests.importing.test_importing import bring, csv_of
 from trades.tests.races import fresh
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +101,18 @@ def test_a_halt_has_the_time_of_its_breach_whenever_that_is_learned(
     is_over = later >= DAY
     state = TradingState.ACTIVE if is_over else TradingState.HALTED
     assert fresh(portfolio).trading_state == state
+    assert no_drift(portfolio)
+
+
+@pytest.mark.parametrize("ends", ["2026-03-02T12:30:00Z", "2026-03-04T12:30:00Z", ""])
+def test_imported_entries_halt_the_day_that_they_are_of(ends: str) -> None:
+    portfolio = portfolio_with(max_trades_per_day=2)
+    price = "51000" if ends else ""
+    row = f"BTCUSDT,LONG,0.001,50000,2026-03-02T09:{{}}0:00Z,{price},{ends}"
+    lines = [f"{number}," + row.format(number) for number in (0, 1)]
+    bring(portfolio, csv_of(*lines), now=ENTRY + 5 * DAY)
+    at = ENTRY + 10 * MINUTE
+    assert halts() == [(HaltCause.TRADES_PER_DAY, at, MIDNIGHT)]
     assert no_drift(portfolio)
 
 
