@@ -14,6 +14,7 @@ from typing import Protocol, TypeAlias
 
 from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.decisions.breaches import (
+    BY_FLOORS,
     LONGEST_WAIT,
     SECOND_MARK_AFTER,
     Breach,
@@ -329,9 +330,7 @@ class LimitWalk:
                 case Entry():
                     self._book(event)
                 case Traded():
-                    assert self.day is not None
-                    self.day = self.day.with_trade(event.at, event.made)
-                    self._test(event.at)
+                    self._count(event)
                 case Marked():
                     self._mark(event)
                 case Resumed():
@@ -363,6 +362,12 @@ class LimitWalk:
             self.day = replace(self.day, high_closed=high)
         self._follow_flows()
         self._test(entry.at)
+
+    def _count(self, traded: Traded) -> None:
+        assert self.day is not None
+        self.day = self.day.with_trade(traded.at, traded.made)
+        at_once, _ = self._reached(traded.at)
+        self._add(one for one in at_once if one.cause not in BY_FLOORS)
 
     def _mark(self, mark: Marked) -> None:
         # Without the trades it is of, nobody knows how long it counts.

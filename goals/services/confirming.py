@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from goals.decisions.breaches import (
+    BY_FLOORS,
     LONGEST_WAIT,
     SECOND_MARK_AFTER,
     Breach,
@@ -20,8 +21,6 @@ from goals.services.days import MICROSECOND
 from goals.services.floors import limits_at
 from goals.services.limit_marks import keep_mark, newest_mark, read_open_pnl
 from goals.services.risk_state import FiguresAt, read_conditions, read_figures
-
-BY_FLOORS = (HaltCause.HARD_DRAWDOWN, HaltCause.DAILY_LOSS)
 
 
 def breaches_of(
