@@ -68,6 +68,7 @@ from mastertrade.web.api_fields import (
 
 GOAL_STATUSES = choices(GoalStatus)
 PORTFOLIO_KINDS = choices(PortfolioKind)
+HALT_CAUSES = choices(HaltCause)
 # How a time of day is written.
 MINUTES = "%H:%M"
 GOAL_SWITCHES = choices([GoalStatus.ACTIVE, GoalStatus.PAUSED])
@@ -116,7 +117,7 @@ class WaitingSerializer(serializers.Serializer[Any]):
     `until` then, halts trading.
     """
 
-    cause = serializers.ChoiceField(choices(HaltCause))
+    cause = serializers.ChoiceField(HALT_CAUSES)
     since = serializers.DateTimeField()
     until = serializers.DateTimeField()
 

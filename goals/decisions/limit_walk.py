@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias
 
 from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.decisions.breaches import (
+    BY_FLOORS,
     LONGEST_WAIT,
     SECOND_MARK_AFTER,
     Breach,
@@ -23,6 +24,7 @@ from goals.decisions.breaches import (
     split_by_marks,
 )
 from goals.decisions.guards.base import RiskState
+from goals.decisions.guards.day_rules import locks_profit
 from goals.decisions.limits import (
     RAISED_BY_CLOSES,
     DayFigures,
@@ -96,7 +98,15 @@ class Changed:
     of_present: bool = False
 
 
-Event: TypeAlias = Entry | Marked | Resumed | Changed
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """A trade was entered, or ended: then `made` is what all its parts made."""
+
+    at: datetime
+    made: Decimal | None = None
+
+
+Event: TypeAlias = Entry | Traded | Marked | Resumed | Changed
 
 
 class DayRow(Protocol):
@@ -131,7 +141,7 @@ class TradingDay:
 
 
 MICROSECOND = timedelta(microseconds=1)
-ORDER = {Entry: 1, Marked: 2, Changed: 4, Resumed: 5}
+ORDER = {Entry: 1, Traded: 1, Marked: 2, Changed: 4, Resumed: 5}
 ORDER_OF_MARKS = {MarkRole.CLOSE: 0, MarkRole.REFERENCE: 3, MarkRole.STOOD: 6}
 
 
@@ -176,6 +186,8 @@ class LimitWalk:
     is_halted: bool = False
     is_day_halted: bool = False
     waits: bool = False  # the day's halt, until a person resumes
+    # The newest breach of each rule of the day since a resume, by its place.
+    stops: dict[HaltCause, int] = field(default_factory=dict)
     first_mark: Marked | None = None
     suspected: tuple[Breach, ...] = ()
     newest_mark: Marked | None = None
@@ -256,8 +268,11 @@ class LimitWalk:
         if self._finds(one.began_at) and self._may_reach(reference, low, one):
             return False
         high = max(self._high_of(row, self.day_paid_in) for row in one.rows)
+        day = replace(self.day, high_closed=max(self.day.high_closed, high))
+        if self._finds(one.began_at) and locks_profit(limits, day):
+            return False
+        self.day = day
         self.reference, self.account = reference, one.rows[-1].account
-        self.day = replace(self.day, high_closed=max(self.day.high_closed, high))
         self._follow_flows()
         return True
 
@@ -314,6 +329,8 @@ class LimitWalk:
             match event:
                 case Entry():
                     self._book(event)
+                case Traded():
+                    self._count(event)
                 case Marked():
                     self._mark(event)
                 case Resumed():
@@ -337,7 +354,7 @@ class LimitWalk:
         if entry.account.run != before.run or is_first:
             self._measure_day_from(closed)
             self.is_begun_within = True
-        else:
+        elif entry.is_close:
             high = self._earned(self.day_paid_in)
             if entry.row is not None:
                 high = self._high_of(entry.row, self.day_paid_in)
@@ -345,6 +362,12 @@ class LimitWalk:
             self.day = replace(self.day, high_closed=high)
         self._follow_flows()
         self._test(entry.at)
+
+    def _count(self, traded: Traded) -> None:
+        assert self.day is not None
+        self.day = self.day.with_trade(traded.at, traded.made)
+        at_once, _ = self._reached(traded.at)
+        self._add(one for one in at_once if one.cause not in BY_FLOORS)
 
     def _mark(self, mark: Marked) -> None:
         # Without the trades it is of, nobody knows how long it counts.
@@ -386,6 +409,7 @@ class LimitWalk:
     def _resume(self, resumed: Resumed) -> None:
         assert self.day is not None
         self.is_halted = self.is_day_halted = self.waits = False
+        self.stops.clear()
         worth = resumed.unit_value
         open_pnl = self._reference_pnl(resumed.at)
         if open_pnl is not None:
@@ -393,7 +417,13 @@ class LimitWalk:
             self.anchors |= dict.fromkeys(resumed.keys, worth)
         value = value_of_units(self.limits.floor_in, self.account, worth)
         self._measure_day_from(value)
-        self.day = replace(self.day, resumed_at=resumed.at)
+        self.day = replace(
+            self.day,
+            resumed_at=resumed.at,
+            trades=0,
+            losses_in_a_row=0,
+            last_loss_at=None,
+        )
         # It may have ended a halt at the hard floor that nobody knew of then.
         self._test(resumed.at)
 
@@ -469,11 +499,30 @@ class LimitWalk:
         for breach in reached:
             if breach.until is not None and breach.until <= breach.at:
                 continue  # its day was over first
+            match breach.cause:
+                case HaltCause.HARD_DRAWDOWN:
+                    self.is_halted = True
+                case HaltCause.DAILY_LOSS:
+                    self.is_day_halted, self.waits = True, breach.until is None
+                case _ if self._is_stopped(breach):
+                    continue
+                case rule:
+                    self.stops[rule] = len(self.breaches)
             self.breaches.append(breach)
-            if breach.cause is HaltCause.HARD_DRAWDOWN:
-                self.is_halted = True
-            else:
-                self.is_day_halted, self.waits = True, breach.until is None
+
+    def _is_stopped(self, breach: Breach) -> bool:
+        """Whether its rule stops entries; a loss in a pause makes it last longer."""
+        place = self.stops.get(breach.cause)
+        if place is None:
+            return False
+        known = self.breaches[place]
+        assert known.until is not None  # each rule of the day ends by itself
+        assert breach.until is not None
+        if known.until <= breach.at:
+            return False
+        until = max(known.until, breach.until)
+        self.breaches[place] = replace(known, until=until)
+        return True
 
     def _reached(
         self, at: datetime, mark: Marked | None = None
@@ -492,7 +541,7 @@ class LimitWalk:
             halted.add(HaltCause.HARD_DRAWDOWN)
         if self.is_day_halted:
             halted.add(HaltCause.DAILY_LOSS)
-        state = self._state(self._open_pnl(at, mark), day)
+        state = self._state(self._open_pnl(at, mark), replace(day, at=at))
         found = find_breaches(limits, state, at, day.ends_at)
         return split_by_marks((one for one in found if one.cause not in halted), state)
 
@@ -523,6 +572,7 @@ class LimitWalk:
             daily_loss_limit_pct=limits.daily_loss_limit_pct,
             floors=floors,
             day=day,
+            limits=limits,
         )
 
 

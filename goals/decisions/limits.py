@@ -341,6 +341,15 @@ class DayFigures:
         """What the day is measured from."""
         return self.resumed_at or self.began_at
 
+    def with_trade(self, at: datetime, made: Decimal | None) -> "DayFigures":
+        """After a trade was entered (`made` None), or ended with what it made."""
+        if made is None:
+            return replace(self, trades=self.trades + 1)
+        if made >= 0:
+            return replace(self, losses_in_a_row=0, last_loss_at=None)
+        losses = self.losses_in_a_row + 1
+        return replace(self, losses_in_a_row=losses, last_loss_at=at)
+
 
 @exactly
 def measure_daily_floor(

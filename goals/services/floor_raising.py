@@ -14,7 +14,7 @@ from goals.decisions.limits import (
 )
 from goals.enums import DrawdownMode, MarkRole
 from goals.models import Portfolio
-from goals.services.floors import apply_reference, reference_at
+from goals.services.floors import apply_reference, looks_at_day, reference_at
 from goals.services.limit_marks import (
     confirm_pending,
     is_high,
@@ -30,8 +30,8 @@ def is_judged_later(
     """Whether something was judged behind the newest entry, without one of then.
 
     A change, a resume or a halt, a live high, the start of the newest trading day on
-    which positions moved, and with a daily limit the day that is over. Of one instant,
-    an entry comes first.
+    which positions moved, and with a limit of the day the day that is over. Of one
+    instant, an entry comes first.
     """
     limits = portfolio.limits
     at_once = (portfolio.limits_changed_at, portfolio.last_halted_at)
@@ -46,7 +46,7 @@ def is_judged_later(
         judged.append(portfolio.marked_at)
     if portfolio.revalued_day is not None:
         judged.append(portfolio.day_start(portfolio.revalued_day))
-    if limits.daily_loss_limit_pct is not None:
+    if looks_at_day(limits):
         judged.append(portfolio.day_start(portfolio.trading_day(recorded_at)))
     return any(at is not None and effective_at < at for at in judged)
 

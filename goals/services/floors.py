@@ -226,6 +226,8 @@ def _read_day(
     if not counted and not _counts_trades(limits):
         return replace(figured, at=at)
     since = figured.since
+    if figured.resumed_at is not None:  # of that instant, entries came first
+        since += MICROSECOND
     trades = read_day_trades(portfolio, entered_since=since, ended_since=since, at=at)
     return replace(
         figured,

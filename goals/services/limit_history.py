@@ -44,6 +44,7 @@ from goals.models import (
     TradeEntry,
     TradingHalt,
 )
+from goals.services.day_trades import read_traded
 from goals.services.days import (
     MICROSECOND,
     WALKED,
@@ -155,6 +156,8 @@ def walk_limits(
         rows = _read_rows(portfolio, begin.day, until, days)
     events = _Events(portfolio, history, begin, until, finds=finds)
     finds_from = portfolio.day_start(judged) if judged else EARLIEST
+    if finds:
+        events.add_trades(history, begin, finds_from)
     return _walk(begin, rows, events, finds_from if finds else None)
 
 
@@ -162,7 +165,7 @@ def walk_day(portfolio: Portfolio, at: datetime) -> DayFigures:
     """The trading day up to `at`, by its changes and resumes.
 
     From each of them to the next at once; entry by entry where the day's first money,
-    or a new run of units, comes within it.
+    or a new run of units, comes within it, or a cash flow between closes behind one.
     """
     history, day = read_history(portfolio, at), portfolio.trading_day(at)
     account = _account_before(portfolio, day)
@@ -170,14 +173,17 @@ def walk_day(portfolio: Portfolio, at: datetime) -> DayFigures:
     begin = _Begin(day, account, limits, first_reference(limits, account, None))
     events = _Events(portfolio, history, begin, at, finds=True)
     walk = _walk_within(begin, events)
-    if walk.is_begun_within:
+    if walk is None:
         walk = _walk(begin, _read_rows(portfolio, day, at, ()), events, None)
     assert walk.day is not None  # the day of `at` is walked at least
     return walk.day
 
 
-def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk:
-    """Walk the one day of these events, entries between two of them at once."""
+def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk | None:
+    """Walk the one day of these events, entries between two of them at once.
+
+    None where that does not say all.
+    """
     portfolio, day = events.portfolio, begin.day
     assert day is not None
     whole = TradingDay(
@@ -193,8 +199,11 @@ def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk:
         until_at=events.until + MICROSECOND,
         cuts=sorted({event.at + MICROSECOND for event in events.events}),
     )
-    between = [Entry(row.last_entry_at, row.account, True, row) for row in rows]
-    return LimitWalk(
+    between = [
+        Entry(row.last_entry_at, row.account, row.high_closed is not None, row)
+        for row in rows
+    ]
+    walk = LimitWalk(
         limits=begin.limits,
         reference=begin.reference,
         account=begin.account,
@@ -202,6 +211,14 @@ def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk:
         ended_at=events.ended_at,
         currency=portfolio.currency,
     ).walk([replace(whole, events=[*between, *whole.events])])
+    # A flow shows the value of before it, which raises nothing.
+    first_at = min((event.at for event in events.events), default=LATEST)
+    later = [row for row in rows if row.last_entry_at > first_at]
+    is_mixed = any(
+        row.high_closed is not None and any("flow" in event for event in row.events)
+        for row in later
+    )
+    return None if walk.is_begun_within or is_mixed else walk
 
 
 def _walk(
@@ -316,6 +333,14 @@ class _Events:
         self.ended_at = _read_ends(marks)
         in_money = any(limits.floor_in is FloorIn.MONEY for limits in in_play)
         self.flow_days = self._read_flow_days() if finds and in_money else set()
+
+    def add_trades(
+        self, history: LimitHistory, begin: _Begin, finds_from: datetime
+    ) -> None:
+        """Add what the rules of the days from there on count."""
+        in_play = [begin.limits, *(change.limits for change in history.changes)]
+        traded = read_traded(self.portfolio, in_play, finds_from)
+        self.events += [one for one in traded if one.at <= self.until]
 
     def _read_flow_days(self) -> set[date]:
         flows = self.portfolio.cash_flows.filter(

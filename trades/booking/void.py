@@ -8,11 +8,10 @@ from django.db.models import OuterRef
 from django.db.models.functions import Coalesce
 
 from goals.models import CarriedProfit, Portfolio, User
-from goals.services.entries import counts_entry
+from goals.services.entries import counts_entry, may_fill_day
 from goals.services.ledger import GoalMove
 from goals.services.live import save_live
 from goals.services.rebuilding import rebuild_ledger
-from goals.services.restating import withdraw_day_halts
 from goals.services.voids import require_reason
 from mastertrade.db.raw_sql import execute
 from mastertrade.db.transactions import atomic
@@ -60,9 +59,7 @@ def void_trade(
     entered_at = trade.entry_time if was_marked or is_counted else None
     known = [at for at in (flowed_at, trade.exit_time, entered_at) if at is not None]
     if not known:
-        live_moves = save_live([portfolio], at=now, now=now)
-        withdraw_day_halts(portfolio, now, why)
-        return trade, live_moves
+        return trade, save_live([portfolio], at=now, now=now)
     moves = rebuild_ledger(
         portfolio,
         since=min(known),
@@ -107,7 +104,7 @@ def _lock(portfolio: Portfolio, trade_id: int) -> tuple[Trade, datetime | None, 
     """The trade, and what is to be made again without it.
 
     When cash first flowed that was valued by it, or by what it is of; and whether a
-    goal counts its entry.
+    goal, or the number of trades of a day, counts its entry.
     """
     flows = CarriedProfit.objects.filter(
         trade_id=Coalesce(OuterRef("parent_trade_id"), OuterRef("trade_id")),
@@ -123,7 +120,8 @@ def _lock(portfolio: Portfolio, trade_id: int) -> tuple[Trade, datetime | None, 
         .get(pk=trade_id)
     )
     is_entry = trade.parent_trade_id is None  # its parts entered with it
-    return trade, trade.flowed_at, trade.is_counted and is_entry
+    counts = trade.is_counted or may_fill_day(portfolio, trade.entry_time)
+    return trade, trade.flowed_at, counts and is_entry
 
 
 def _close_position(trade: Trade, now: datetime) -> Decimal:

@@ -23,7 +23,14 @@ from goals.enums import (
     OnBreach,
     ValuedBy,
 )
-from goals.models import LedgerEntry, LimitChange, LimitMark, Portfolio, TradingHalt
+from goals.models import (
+    LedgerEntry,
+    LimitChange,
+    LimitMark,
+    Portfolio,
+    TradeEntry,
+    TradingHalt,
+)
 from goals.services.floors import read_floors
 from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.resuming import resume_trading
@@ -65,6 +72,9 @@ changes = st.one_of(
     st.builds(lambda pct: {"daily_loss_limit_pct": pct}, percents),
     st.builds(lambda mode: {"drawdown_mode": mode}, st.sampled_from(DrawdownMode)),
     st.builds(lambda floor_in: {"floor_in": floor_in}, st.sampled_from(FloorIn)),
+    st.builds(lambda most: {"max_trades_per_day": most}, st.sampled_from([None, 1, 2])),
+    st.builds(lambda pct: {"daily_profit_lock_pct": pct}, percents),
+    st.builds(lambda row: {"pause_after_losses": row}, st.sampled_from([1, 2, 3])),
 )
 
 
@@ -113,6 +123,20 @@ limit_settings = st.fixed_dictionaries(
 )
 
 
+def consistent(rules: dict[str, Any]) -> bool:
+    return rules["pause_minutes"] is None or rules["pause_after_losses"] is not None
+
+
+day_rules = st.fixed_dictionaries(
+    {
+        "daily_profit_lock_pct": st.sampled_from([None, Decimal(2), Decimal(5)]),
+        "max_trades_per_day": st.sampled_from([None, 1, 2]),
+        "pause_after_losses": st.sampled_from([None, 1, 2]),
+        "pause_minutes": st.sampled_from([None, 40, 700, 3000]),
+    }
+).filter(consistent)
+
+
 def round_half_even(value: Decimal) -> Decimal:
     return value.quantize(PLACES)
 
@@ -140,6 +164,10 @@ class PlainWalk:
     day_halted: bool = False
     waits: bool = False
     halts: set[tuple[str, datetime, datetime | None]] = field(default_factory=set)
+    trades: int = 0
+    losses: int = 0
+    last_loss: datetime = BEGIN
+    stops: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
 
     def value(self) -> Decimal:
         in_units = self.limits.floor_in is FloorIn.UNITS
@@ -199,6 +227,45 @@ class PlainWalk:
             self.waits = self.limits.daily_on_breach is DailyOnBreach.FAIL
             ends = None if self.waits else self.day_end()
             self.halts.add((HaltCause.DAILY_LOSS, at, ends))
+        self.test_rules(at)
+
+    def test_rules(self, at: datetime) -> None:
+        limits, anchor = self.limits, self.anchor
+        lock, most = limits.daily_profit_lock_pct, limits.max_trades_per_day
+        if lock is not None and self.high >= anchor * (100 + lock) / 100:
+            self.stop(HaltCause.PROFIT_LOCK, at, self.day_end())
+        if most is not None and self.trades >= most:
+            self.stop(HaltCause.TRADES_PER_DAY, at, self.day_end())
+        row = limits.pause_after_losses
+        if row is not None and self.losses >= row:
+            until = self.day_end()
+            if limits.pause_minutes is not None:
+                until = self.last_loss + limits.pause_minutes * HOUR / 60
+            self.stop(HaltCause.LOSSES_IN_A_ROW, at, until)
+
+    def stop(self, cause: HaltCause, at: datetime, until: datetime) -> None:
+        if until <= at:
+            return
+        began, ends = self.stops.get(cause, (at, BEGIN))
+        if ends > at:  # in force: it may last longer
+            self.halts.discard((cause, began, ends))
+            until = max(until, ends)
+        else:
+            began = at
+        self.stops[cause] = began, until
+        self.halts.add((cause, began, until))
+
+    def count(self, made: Decimal | None, at: datetime) -> None:
+        if made is None:
+            self.trades += 1
+        elif made < 0:
+            self.losses, self.last_loss = self.losses + 1, at
+        else:
+            self.losses = 0
+        self.test_rules(at)
+
+    def count_anew(self) -> None:
+        self.trades = self.losses = 0
 
     def day_end(self) -> datetime:
         day = self.portfolio.trading_day(self.began_at)
@@ -218,6 +285,7 @@ class PlainWalk:
         self.anchor = self.high = self.value()
         self.day_paid_in = self.paid_in
         self.day_halted = self.day_halted and self.waits
+        self.count_anew()
 
     def book(self, entry: LedgerEntry) -> None:
         value_before = self.value()
@@ -269,6 +337,8 @@ class PlainWalk:
         in_units = self.limits.floor_in is FloorIn.UNITS
         self.anchor = self.high = unit_value if in_units else self.value()
         self.day_paid_in = self.paid_in
+        self.stops.clear()
+        self.count_anew()
         self.test(at)
 
 
@@ -293,6 +363,10 @@ def walk_plainly(portfolio: Portfolio, until: datetime) -> PlainWalk:
             portfolio=portfolio, role=MarkRole.HIGH, by_trade={}
         )
     ]
+    for trade in TradeEntry.objects.filter(portfolio=portfolio).order_by("trade_id"):
+        events.append((trade.entered_at, 0, (None,)))
+        if trade.ended_at is not None:
+            events.append((trade.ended_at, 0, (trade.profit_loss,)))
     resumes = portfolio.halts.exclude(resumed_at=None).values_list("resumed_at")
     events += [(row.effective_at, 2, row) for row in rows if row.effective_at]
     events += [(at, 3, None) for (at,) in resumes.distinct()]
@@ -301,6 +375,8 @@ def walk_plainly(portfolio: Portfolio, until: datetime) -> PlainWalk:
             break
         walk.pass_days(at)
         match order:
+            case 0 if isinstance(event, tuple):
+                walk.count(*event, at)
             case 0:
                 walk.book(event)
             case 1:
@@ -328,7 +404,7 @@ def arrive(portfolio: Portfolio, one: Arrival, trades: list[Any]) -> None:
                 portfolio=fresh,
                 quantity=Decimal(1),
                 entry_price=Decimal(100000),
-                entry_time=one.at,
+                entry_time=max(one.at - abs(one.amount) % 4 * HOUR, BEGIN),
                 now=now,
                 override=True,
             )
@@ -412,6 +488,8 @@ def assert_as_walked(portfolio: Portfolio, at: datetime, now: datetime) -> None:
         state.day.anchor_closed,
         state.day.high_closed,
         state.day.flowed,
+        state.day.trades,
+        state.day.losses_in_a_row,
     )
     assert shown == (
         walk.start,
@@ -423,6 +501,8 @@ def assert_as_walked(portfolio: Portfolio, at: datetime, now: datetime) -> None:
         walk.anchor,
         walk.high,
         walk.flowed(),
+        walk.trades,
+        walk.losses,
     ), at
 
 
@@ -433,6 +513,7 @@ def _at(day: int, hour: int, minute: int) -> datetime:
 NOT_LATE, LATE = timedelta(0), 30 * HOUR
 # A late loss shows that the floor was reached before a resume from the day's loss.
 LATE_BEFORE_A_RESUME = {
+    "rules": {},
     "limits": {
         "drawdown_mode": DrawdownMode.TRAILING,
         "hard_drawdown_pct": Decimal(5),
@@ -461,15 +542,16 @@ class AnyOrder(TestCase):
     @settings(max_examples=25, deadline=None)
     @given(
         limits=limit_settings,
+        rules=st.one_of(st.just({}), day_rules),
         came=arrivals("resume", "change"),
         zone=st.sampled_from(["UTC", "America/New_York"]),
         highs=st.lists(st.integers(1, 60), max_size=2, unique=True),
     )
     @example(**LATE_BEFORE_A_RESUME)
     def test_floors_days_and_halts_are_those_of_a_plain_walk(
-        self, limits: Any, came: list[Arrival], zone: str, highs: list[int]
+        self, limits: Any, rules: Any, came: list[Arrival], zone: str, highs: list[int]
     ) -> None:
-        portfolio = PortfolioFactory(time_zone=zone, now=BEGIN, **limits)
+        portfolio = PortfolioFactory(time_zone=zone, now=BEGIN, **limits, **rules)
         for high in highs:  # none that puts a floor above what is left once it is gone
             at = BEGIN + 3 * high * HOUR + timedelta(minutes=55)
             LimitMark.objects.create(
@@ -494,15 +576,16 @@ class AnyOrder(TestCase):
     @settings(max_examples=25, deadline=None)
     @given(
         limits=limit_settings,
+        rules=st.one_of(st.just({}), day_rules),
         came=arrivals(
             "open", "open", "mark", "mark", "mark", "void open", "resume", "change"
         ),
         zone=st.sampled_from(["UTC", "America/New_York"]),
     )
     def test_what_is_open_at_marks_drifts_not_and_leaves_nothing_once_it_is_void(
-        self, limits: Any, came: list[Arrival], zone: str
+        self, limits: Any, rules: Any, came: list[Arrival], zone: str
     ) -> None:
-        portfolio = PortfolioFactory(time_zone=zone, now=BEGIN, **limits)
+        portfolio = PortfolioFactory(time_zone=zone, now=BEGIN, **limits, **rules)
         trades: list[Any] = []
         opened: list[Any] = []
         for one in sorted(came, key=lambda one: one.arrives_at):
