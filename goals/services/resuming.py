@@ -2,11 +2,10 @@
 
 from datetime import datetime
 
-from goals.decisions.breaches import Breach
+from goals.decisions.breaches import BY_FLOORS, Breach
 from goals.decisions.floor_reference import GivenReference
 from goals.enums import DrawdownMode, HaltCause, LimitCause, MarkRole
 from goals.models import Portfolio, TradingHalt, User
-from goals.services.confirming import BY_FLOORS
 from goals.services.days import MICROSECOND
 from goals.services.halts import enforce_limits, follow_halts, write_halt
 from goals.services.limit_changes import (
