@@ -31,7 +31,7 @@ Number = TypeVar("Number", np.float64, np.int8)
 TIE = 1e-9
 # Numbers read in all, for none, one and two or more states beside equity; more are not
 # begun. 1e8 take about 0.15 s.
-WORK = (0.7e8, 1.4e8, 10e8)
+WORK = (0.7e8, 1.4e8, 20e8)
 MOST_WORK = 200e8
 # As how many days no deadline counts in these.
 LONG = 200
@@ -324,7 +324,10 @@ class ChallengePolicy:
     def _choose(
         self, seen: Seen, day: Indices, trade: Indices, traded: Flags
     ) -> Indices:
-        """The choice at the nearest state from which it ends alike, by outcome."""
+        """The choice at the nearest state from which it ends alike, by outcome.
+
+        Where there is none, the nearest choice here that breaches no sooner than there.
+        """
         table = self.choices.reshape(*self.choices.shape[:2], -1)
         factors = np.append(0.0, self.states.question.factors)
         choice = np.zeros(day.size, dtype=np.intp)
@@ -334,14 +337,18 @@ class ChallengePolicy:
             place, at_node = self.states.near(
                 here, traded[open_], layer_below=layer_below, node_below=node_below
             )
-            found = table[day[open_], trade[open_], place]
+            found = table[day[open_], trade[open_], place].astype(np.intp)
             choice[open_] = found
-            factor = factors[found]
-            mine, its = here.ends_of(factor), at_node.ends_of(factor)
-            unlike = (found > 0) & ((mine[0] != its[0]) | (mine[1] != its[1]))
-            open_ = open_[unlike]
+            factor = factors[found][:, None]
+            its = at_node.ends_of(factor)
+            unlike = (found > 0) & (here.ends_of(factor) != its).any(axis=(0, 2))
+            open_, found, its = open_[unlike], found[unlike], its[:, unlike]
             if not open_.size:
-                break
+                return choice
+        every = np.broadcast_to(factors, (open_.size, factors.size))
+        off = np.abs(np.arange(factors.size) - found[:, None]) / factors.size
+        worse = seen.take(open_).ends_of(every) > its
+        choice[open_] = np.argmin(worse[0] * 4 + worse[1:].sum(axis=0) + off, axis=1)
         return choice
 
 
@@ -520,7 +527,8 @@ def lay_states(question: Question) -> States:
     start = 1.0 if question.of_start else 0.0
     to_goal = question.goal - 1 if question.of_start else log(question.goal)
     step = question.outcomes.typical_step(float(question.factors[-1])) / COARSEST
-    step = min(max(step, (top - bottom) / MOST_NODES), top - start)
+    widest = (top - start) or (start - bottom) or 1.0
+    step = min(max(step, (top - bottom) / MOST_NODES), widest)
     found = None
     while True:
         # The goal lies on a node wherever it is in reach.

@@ -212,18 +212,27 @@ class Seen:
         parts = self.equity, self.opening, self.high_water, self.days_traded
         return Seen(self.question, *(part[which] for part in parts))
 
-    def ends_of(self, factors: Floats) -> tuple[Indices, Indices]:
-        """How many outcomes reach a floor, and how many do not reach the goal."""
+    def ends_of(self, factors: Floats) -> Indices:
+        """How many outcomes breach, end the day, and do not reach the goal.
+
+        `factors` of shape (n, choices); the result has three of these.
+        """
         question = self.question
         values = np.sort(question.outcomes.values)
+        equity = self.equity[:, None]
         at_risk = question.outcomes.base_risk * factors
         at_risk = np.maximum(
-            at_risk if question.of_start else at_risk * self.equity, 1e-300
+            at_risk if question.of_start else at_risk * equity, 1e-300
         )
-        floor = np.maximum(self.floor, self.daily_floor)
-        lost = np.searchsorted(values, (floor + TOUCH - self.equity) / at_risk, "right")
-        goal = np.searchsorted(values, (question.goal - TOUCH - self.equity) / at_risk)
-        return lost, goal
+        hard, daily = self.floor, self.daily_floor
+        if question.rules.daily_on_breach == "fail":
+            hard = np.maximum(hard, daily)
+        ends = [
+            np.searchsorted(values, (level[:, None] + TOUCH - equity) / at_risk, "right")
+            for level in (hard, daily)
+        ]
+        to_goal = (question.goal - TOUCH - equity) / at_risk
+        return np.array([*ends, np.searchsorted(values, to_goal)])
 
     @property
     def passed(self) -> Flags:
