@@ -50,7 +50,7 @@ class States:
         rules = question.rules
         self.days_needed = rules.min_trading_days
         self.blocks = self.days_needed + 1
-        self.start = 1.0 if question.of_start else 0.0
+        self.start = float(self.to_x(np.array(question.equity)))
         bottom, top = bounds(question)
         self.today = max(ceil((self.start - bottom) / step - WHOLE) - 1, 0)
         nodes = self.today + 1 + floor((top - self.start) / step + WHOLE)
@@ -58,7 +58,8 @@ class States:
         x = self.lowest + step * np.arange(nodes)
         at_goal = self.to_x(np.array(question.goal - TOUCH)) - self.lowest
         # It may lie beyond all nodes.
-        self.goal = ceil(float(at_goal) / step)
+        self.goal_place = float(at_goal) / step
+        self.goal = ceil(self.goal_place)
         if not self.days_needed:
             x = x[: max(self.goal, self.today + 1)]
         self.nodes = x.size
@@ -75,35 +76,40 @@ class States:
 
     def _lay_layers(self) -> None:
         rules, question = self.question.rules, self.question
-        self.high_nodes = np.array([self.today])
+        high_now = np.array([question.high_water])
+        base = int(self._node_at(question.high_water))
+        self.high_nodes = np.array([base])
         self.locked = False
         # A whole number of layers from the first floor to today.
-        first = int(np.searchsorted(self.equity, rules.floor(np.ones(1))[0] + TOUCH))
+        first = int(np.searchsorted(self.equity, rules.floor(high_now)[0] + TOUCH))
         way = max(self.today - first, 1)
         apart = way / max(round(way / self.stride), 1)
         if rules.moves:
             lock = int(np.searchsorted(self.equity, rules.locked_from - TOUCH))
             # A soft fall is measured from the high water beyond the lock, too.
             self.locked = lock < self.nodes and rules.soft_drawdown is None
-            last = max(lock if self.locked else self.nodes - 1, self.today)
-            between = np.rint(np.arange(self.today, last, apart)).astype(np.intp)
+            last = max(lock if self.locked else self.nodes - 1, base)
+            between = np.rint(np.arange(base, last, apart)).astype(np.intp)
             self.high_nodes = np.unique(np.append(between, last))
         self.high = self.equity[self.high_nodes]
-        if not rules.moves:
-            self.high = np.ones(1)
-        self.opening_nodes = np.array([self.today])
+        self.high[0] = question.high_water
+        opened = int(self._node_at(question.opening, nearest=True))
+        self.opening_nodes = np.array([opened])
         if rules.daily_loss is not None:
             # Just above each floor is one: the value falls off there.
             above = np.searchsorted(
                 self.equity, rules.floor(self.high) + TOUCH, side="right"
             )
             between = np.rint(np.arange(first, self.nodes - 1, apart)).astype(np.intp)
-            ends = above[above < self.nodes], between, [0, self.today, self.nodes - 1]
+            ends = [0, self.today, opened, self.nodes - 1]
+            ends = above[above < self.nodes], between, ends
             self.opening_nodes = np.unique(np.concatenate(ends))
-        openings = self.equity[self.opening_nodes]
+        self.opened = int(np.searchsorted(self.opening_nodes, opened))
+        self.openings = self.equity[self.opening_nodes]
+        self.openings[self.opened] = question.opening
         floors = rules.floor(self.high)[:, None]
-        daily = rules.daily_floor(openings)[None, :]
-        self.hard = np.broadcast_to(floors, (self.high.size, openings.size))
+        daily = rules.daily_floor(self.openings)[None, :]
+        self.hard = np.broadcast_to(floors, (self.high.size, self.openings.size))
         self.daily = np.broadcast_to(daily, self.hard.shape)
         nearest = np.maximum(floors, daily) + TOUCH
         first_node = np.searchsorted(self.equity, nearest, side="right")
@@ -117,11 +123,24 @@ class States:
         if rules.daily_loss is not None:
             best = float(question.steps(question.factors[-1:]).max())
             rise = ceil(max(best, 0.0) * question.trades_per_day / self.step)
-            reach = self.opening_nodes[None, :] + rise + 1
+            reach = np.maximum(self.opening_nodes[None, :] + rise + 1, self.today)
             last_node = np.minimum(last_node, reach)
         self.first = np.minimum(first_node, self.nodes - 1)
         self.width = max(int((last_node - self.first).max()) + 1, 1)
         self.layers = self.first.size
+
+    def _node_at(self, equity: float, *, nearest: bool = False) -> float:
+        """The last node not above it, or the nearest; of those there are."""
+        place = (float(self.to_x(np.array(equity))) - self.lowest) / self.step
+        return min(max(floor(place + (0.5 if nearest else WHOLE)), 0), self.nodes - 1)
+
+    @cached_property
+    def stop(self) -> Floats:
+        """Where a challenge breaches, by layer; (layers,)."""
+        stop = self.hard
+        if self.question.rules.daily_on_breach == "fail":
+            stop = np.maximum(stop, self.daily)
+        return stop.reshape(-1)
 
     @property
     def size(self) -> int:
@@ -134,6 +153,12 @@ class States:
         layer = high * self.opening_nodes.size + opening
         column = np.clip(node - self.first[high, opening], 0, self.width - 1)
         return np.asarray((block * self.layers + layer) * self.width + column)
+
+    @property
+    def place_now(self) -> int:
+        """Where the start is in all rows."""
+        block = self.days_needed + 1 if self.days_needed else 0
+        return int(self.place(*np.array([block, 0, self.opened, self.today])))
 
     @cached_property
     def axes(self) -> tuple[Indices, Indices]:
@@ -153,7 +178,7 @@ class States:
         equity, water = self.equity[node], self.high[high]
         if self.question.rules.trails:
             water = np.maximum(water, equity)
-        cap = self.question.cap(equity, water, self.equity[self.opening_nodes][opening])
+        cap = self.question.cap(equity, water, self.openings[opening])
         return np.searchsorted(self.question.factors, cap, side="right")
 
     def _above(
@@ -192,7 +217,7 @@ class States:
         before, after, share = self._above(self.opening_nodes, node)
         # At the floor there is no opening.
         floors = self.hard[:, 0][high] + TOUCH
-        over = self.equity[self.opening_nodes[before]] <= floors
+        over = self.openings[before] <= floors
         first = self.place(block, high, before, self.opening_nodes[before])
         second = self.place(block, high, after, self.opening_nodes[after])
         shape = first.shape
@@ -234,7 +259,7 @@ class States:
             if self.locked:
                 at_lock = seen.high_water >= rules.locked_from - TOUCH
                 high = np.where(at_lock, self.high.size - 1, high)
-        levels = self.equity[self.opening_nodes]
+        levels = self.openings
         if rules.daily_loss is not None:
             opening = _nearest(levels, seen.opening, below=layer_below)
         floor = np.maximum(self.hard, self.daily)[high, opening]
@@ -327,12 +352,12 @@ def _nearest(levels: Floats, wanted: Floats, *, below: bool) -> Indices:
 
 def bounds(question: Question) -> tuple[float, float]:
     """The lowest and the highest x that count."""
-    start = 1.0 if question.of_start else 0.0
     to_x = float if question.of_start else np.log
     rules, largest = question.rules, float(question.factors[-1])
     worst = question.steps(question.factors[:1]).min()
     best = float(question.steps(question.factors[-1:]).max())
-    goal, deepest = float(to_x(question.goal)), float(to_x(1 - rules.hard_drawdown))
+    start, goal = float(to_x(question.equity)), float(to_x(question.goal))
+    deepest = float(to_x(rules.floor(np.array(question.high_water))))
     spare = max(-float(worst), 0.0) * rules.min_trading_days
     if rules.min_trading_days:
         goal += spare + max(best, 0.0)

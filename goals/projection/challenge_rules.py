@@ -139,7 +139,8 @@ class Question:
     """A challenge and what trades there are, all checked.
 
     `factors` are above 0, ascending; `days` is None without a deadline. `worst_loss` is
-    the share that the worst outcome takes at factor 1.
+    the share that the worst outcome takes at factor 1. It begins at `equity`, with the
+    high water and the day's opening so far; `trades_now` are left of the first day.
     """
 
     outcomes: Outcomes
@@ -153,13 +154,18 @@ class Question:
     stop_penalty: float
     of_start: bool
     day_cost: float
+    equity: float = 1.0
+    high_water: float = 1.0
+    opening: float = 1.0
+    trades_now: int | None = None
 
-    def steps(self, factors: Floats) -> Floats:
+    def steps(self, factors: Floats, outcomes: Outcomes | None = None) -> Floats:
         """What a trade adds to equity, or to its logarithm; (factors, outcomes)."""
+        drawn = outcomes or self.outcomes
         if self.of_start:
-            moved = np.multiply.outer(factors, self.outcomes.values)
-            return np.asarray(self.outcomes.base_risk * moved)
-        return self.outcomes.log_steps(factors)
+            moved = np.multiply.outer(factors, drawn.values)
+            return np.asarray(drawn.base_risk * moved)
+        return drawn.log_steps(factors)
 
     def cap(self, equity: Floats, high_water: Floats, opening: Floats) -> Floats:
         """The largest factor that soft fall and headroom allow; infinity: any."""
