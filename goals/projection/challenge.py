@@ -18,7 +18,7 @@ from goals.projection.challenge_rules import (
     Seen,
     ask,
 )
-from goals.projection.challenge_steps import TIE, Choices, Trade
+from goals.projection.challenge_steps import BLOCK, TIE, Choices, Trade
 from goals.projection.challenge_walk import ChallengeOutcome, FactorAt, Walk
 from goals.projection.grid import find_unit
 from goals.projection.grouping import Step, fewer
@@ -27,13 +27,17 @@ from goals.projection.types import Flags, Floats, Indices, Numbers
 
 RiskOf: TypeAlias = Literal["equity", "start"]
 Number = TypeVar("Number", np.float64, np.int8)
-# Numbers read in all, for none, one and two or more states beside equity; more are not
-# begun. 1e8 take about 0.15 s.
-WORK = (0.7e8, 1.4e8, 20e8)
-MOST_WORK = 200e8
+# Seconds for none, one, and two or more states next to equity; more are not begun.
+SECONDS = (0.1, 0.22, 1.8)
+MOST_SECONDS = 30.0
+# A state's at one factor: what is around it by numbers, and the rest.
+SECONDS_A_NUMBER = 1.7e-10
+SECONDS_A_CHOICE = 6e-9
 # As how many days no deadline counts in these.
 LONG = 200
 MOST_NODES = 4_000
+# Bytes of a policy.
+MOST_CHOICES = 1_000_000_000
 # Nodes to a typical step at the largest factor on the coarsest grid; how much finer the
 # next one is; and how many nodes layers lie apart.
 COARSEST = 6
@@ -387,17 +391,26 @@ def evaluate_challenge(
 
 def lay_states(question: Question) -> States:
     """The exact lattice where one fits, else the finest grid that does."""
-    rules, outcomes = question.rules, question.outcomes.values.size
+    rules = question.rules
     extra = rules.moves + (rules.daily_loss is not None) + (rules.min_trading_days > 0)
     trades = (question.days or LONG) * question.trades_per_day
-    reads = trades * question.factors.size * outcomes
-    work = WORK[min(extra, 2)]
+    seconds = SECONDS[min(extra, 2)]
+    moves = question.steps(question.factors)
+    wide = float(np.ptp(np.append(moves[np.isfinite(moves)], 0.0)))
+
+    def measure(states: States) -> float:
+        numbers = min(wide / states.step, 2 * states.nodes) + BLOCK
+        a_choice = SECONDS_A_CHOICE + SECONDS_A_NUMBER * numbers
+        rows = states.layers * states.blocks
+        columns = -(-states.width // BLOCK) * BLOCK
+        return trades * rows * columns * question.factors.size * a_choice
+
     bottom, top = bounds(question)
-    unit = find_unit(question.steps(question.factors), (top - bottom) / MOST_NODES)
+    unit = find_unit(moves, (top - bottom) / MOST_NODES)
     if unit is not None:
         for stride in (1, 2, 4):
             states = States(question, unit, stride)
-            if states.size * reads <= work:
+            if measure(states) <= seconds:
                 return states
     to_x = float if question.of_start else log
     start = to_x(question.equity)
@@ -410,10 +423,10 @@ def lay_states(question: Question) -> States:
         # The goal lies on a node wherever it is in reach.
         step = to_goal / ceil(to_goal / step) if to_goal >= step else step
         states = States(question, step, STRIDE)
-        cost = 2 * states.size * reads
-        if found and (cost > work or states.nodes > MOST_NODES):
+        cost = measure(states)
+        if found and (cost > seconds or states.nodes > MOST_NODES):
             return found
-        if cost > MOST_WORK or trades * states.size > MOST_WORK / 10:
+        if cost > MOST_SECONDS or trades * states.size > MOST_CHOICES:
             raise BadArgument(
                 "days",
                 "leave too much to work out: fewer days, trades a day, factors, "
