@@ -171,15 +171,21 @@ class States:
         return self.first.reshape(-1, 1) + np.arange(-below, self.width + above)
 
     @cached_property
-    def most(self) -> Indices:
-        """How many of the factors soft fall and headroom allow; (layers, width)."""
-        node = np.minimum(self.nodes_of_rows(0, 0), self.nodes - 1)
+    def seen(self) -> Seen:
+        """All states of a block; (layers, width)."""
+        node = self.nodes_of_rows(0, 0)
         high, opening = self.axes
-        equity, water = self.equity[node], self.high[high]
+        equity = self.to_equity(self.lowest + self.step * node)
+        water = np.broadcast_to(self.high[high], equity.shape)
         if self.question.rules.trails:
             water = np.maximum(water, equity)
-        cap = self.question.cap(equity, water, self.openings[opening])
-        return np.searchsorted(self.question.factors, cap, side="right")
+        opened = np.broadcast_to(self.openings[opening], equity.shape)
+        return Seen(self.question, equity, opened, water, np.zeros(equity.shape))
+
+    @cached_property
+    def most(self) -> Indices:
+        """How many of the factors soft fall and headroom allow; (layers, width)."""
+        return np.searchsorted(self.question.factors, self.seen.cap, side="right")
 
     def _above(
         self, nodes: Indices, wanted: Indices
@@ -363,7 +369,7 @@ def bounds(question: Question) -> tuple[float, float]:
         goal += spare + max(best, 0.0)
     if question.days is None:
         return deepest, goal
-    trades = question.days * question.trades_per_day
+    trades = question.trades or question.days * question.trades_per_day
     reach = question.outcomes.reach(largest, trades, DEPTH_DEVIATIONS)
     fall = question.outcomes.fall(largest, trades, DEPTH_DEVIATIONS)
     return max(deepest, start - fall), min(goal, start + reach + spare)

@@ -141,6 +141,7 @@ class Question:
     `factors` are above 0, ascending; `days` is None without a deadline. `worst_loss` is
     the share that the worst outcome takes at factor 1. It begins at `equity`, with the
     high water and the day's opening so far; `trades_now` are left of the first day.
+    `trades`: how many there are, where one step stands for several.
     """
 
     outcomes: Outcomes
@@ -158,6 +159,7 @@ class Question:
     high_water: float = 1.0
     opening: float = 1.0
     trades_now: int | None = None
+    trades: int | None = None
 
     def steps(self, factors: Floats, outcomes: Outcomes | None = None) -> Floats:
         """What a trade adds to equity, or to its logarithm; (factors, outcomes)."""

@@ -24,6 +24,8 @@ Choices = NDArray[np.int8]
 TIE = 1e-9
 # Columns of a row that one product gives.
 BLOCK = 32
+# What reaches a level but for this share of a cell is at it.
+AT = 1e-9
 # A correction that is smaller is none.
 NOTHING = 1e-15
 
@@ -38,16 +40,18 @@ class Trade:
         self.states, self.factors = states, factors
         question = states.question
         self.chances = step.outcomes.probabilities
-        grid = Grid(states.lowest, states.step, states.nodes, states.today, 0.0, None)
-        self.landing = land(question.steps(factors, step.outcomes), self.chances, grid)
+        self.grid = Grid(
+            states.lowest, states.step, states.nodes, states.today, 0.0, None
+        )
+        moves = question.steps(factors, step.outcomes)
+        self.landing = land(moves, self.chances, self.grid)
         self.below = int(max(-self.landing.cells.min(), 0)) + 1
         self.above = int(max(self.landing.cells.max(), 0)) + 1
         self.blocks = -(-states.width // BLOCK)
         self.spare = self.blocks * BLOCK - states.width
         self.to = states.landings(self.below, self.above + self.spare)
-        at_risk = factors if not question.of_start else factors * 0
-        # A trailing floor follows highs between the trades of a step, too.
-        self.drawn = at_risk * step.drawn / states.step
+        self.nearer = step.drawn / states.step
+        self.floor = (states.to_x(states.stop + TOUCH) - states.lowest) / states.step
 
     def around(self, pool: Floats) -> Floats:
         """What lies around each row, (rows, below + width + above and spare)."""
@@ -126,12 +130,14 @@ class Trade:
         much of the end's difference to it.
         """
         states, landing = self.states, self.landing
-        floor = (states.to_x(states.stop + TOUCH) - states.lowest) / states.step
-        goal = np.full(floor.shape, states.goal_place)
+        goal = np.full(self.floor.shape, states.goal_place)
+        drawn = self.nearer * self.factors
+        # A trailing floor follows highs between the trades of a step, too.
+        trailing = 1 + states.question.rules.trails
         mirrored = Landing(-1 - landing.cells, 1 - landing.share, -landing.exact)
         return (
-            self._correct(landing, goal, 1, self.drawn),
-            self._correct(mirrored, -floor, -1, self.drawn * (1 + states.question.rules.trails)),
+            self._correct(landing, goal, 1, drawn),
+            self._correct(mirrored, -self.floor, -1, drawn * trailing),
         )
 
     def _correct(
@@ -148,7 +154,7 @@ class Trade:
         column = side * from_node - first[:, None, None]
         near = np.broadcast_to(drawn[:, None], landing.cells.shape)
         reach = from_node + landing.exact
-        touches = reach >= level[:, None, None] - near - 1e-9
+        touches = reach >= level[:, None, None] - near - AT
         inside = (column >= 0) & (column < states.width) & (touches | (back == 0))
         cell, row, factor, outcome = np.nonzero(inside)
         at = cell, row, factor, outcome
@@ -177,40 +183,40 @@ class Trade:
 
 
 class Given:
-    """Steps at given factors, one for each state; `around` as that of a `Trade`."""
+    """A step at given factors, one for each state; `around` as that of the `Trade`."""
 
-    def __init__(self, trade: Trade, factors: Floats) -> None:
-        """`factors` of shape (rows, width), all of them among those of the trade."""
-        states, landing = trade.states, trade.landing
-        which = np.searchsorted(trade.factors, factors.ravel() - TIE)
-        rows = np.arange(factors.shape[0])
-        column = np.tile(np.arange(states.width), rows.size)
-        row = np.repeat(rows, states.width)
-        node = (states.first.reshape(-1)[row] + column)[:, None]
+    def __init__(self, trade: Trade, step: Step, factors: Floats) -> None:
+        """`factors`, (rows, width), at most the largest of the trade; in thousandths."""
+        states, question = trade.states, trade.states.question
+        known, which = np.unique(np.rint(factors.ravel() * 1000), return_inverse=True)
+        known = known / 1000
+        landing = land(question.steps(known, step.outcomes), trade.chances, trade.grid)
+        first = states.first.reshape(-1)
+        row = np.repeat(np.arange(first.size), states.width)
+        node = (first[:, None] + np.arange(states.width)).reshape(-1, 1)
         reach = node + landing.exact.take(which, axis=0)
         place = node + landing.cells.take(which, axis=0)
         share = landing.share.take(which, axis=0)
-        drawn = trade.drawn[which][:, None] + 1e-9
-        floor = (states.to_x(states.stop + TOUCH) - states.lowest) / states.step
-        level = floor[row][:, None]
         # In the cells of the ends: the node on this side.
-        share = np.where(place == np.ceil(states.goal_place) - 1, 0.0, share)
-        in_floor = place == np.floor(level)
-        place, share = place + in_floor, np.where(in_floor, 0.0, share)
+        floor = trade.floor[row][:, None]
+        share[place == np.ceil(states.goal_place) - 1] = 0.0
+        in_floor = place == np.floor(floor)
+        share[in_floor] = 0.0
         wide = trade.to.shape[1]
-        place += (row * wide + trade.below - states.first.reshape(-1)[row])[:, None]
-        size = rows.size * wide
-        moves = (factors.ravel() > 0)[:, None]
-        place[(reach >= states.goal_place - drawn) & moves] = size
-        trailing = 1 + states.question.rules.trails
-        place[(reach <= level + drawn * trailing) & moves] = size + 1
+        place = place + in_floor - first[row][:, None] + trade.below
+        place = np.clip(place, 0, wide - 2) + row[:, None] * wide
+        near = (trade.nearer * known)[which][:, None] + AT
+        moves = (known > 0)[which][:, None]
+        place[(reach >= states.goal_place - near) & moves] = first.size * wide
+        trailing = 1 + question.rules.trails
+        place[(reach <= floor + near * trailing) & moves] = first.size * wide + 1
+        share[place >= first.size * wide] = 0.0
         self.place, self.share, self.chances = place, share, trade.chances
-        self.shape = factors.shape
 
     def expect(self, around: Floats, ends: tuple[float, float]) -> Floats:
-        """Expected values, (rows, width)."""
+        """Expected values of all states."""
         flat = np.concatenate([around.reshape(-1), ends, [0.0]])
         read = (flat[1:] - flat[:-1]).take(self.place)
         read *= self.share
         read += flat.take(self.place)
-        return np.asarray((read @ self.chances).reshape(self.shape))
+        return np.asarray(read @ self.chances)
