@@ -6,29 +6,38 @@ the goal, and at the floor (or at a daily limit that fails); closes alone are kn
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from math import ceil
 from typing import Any
 
 import numpy as np
 
-from goals.projection.challenge import Induction, choose
+from goals.projection.challenge import Induction, Turn, choose
 from goals.projection.challenge_grid import States, bounds
 from goals.projection.challenge_rules import ChallengeRules, Question
 from goals.projection.challenge_steps import Choices, Given, Trade
-from goals.projection.grouping import SETTLED, SHARE, Step, Stretch, plan_steps, sum_of
-from goals.projection.grouping import fewer as compress
+from goals.projection.grouping import (
+    SETTLED,
+    SHARE,
+    Step,
+    Stretch,
+    plan_steps,
+    sum_of,
+    trades_at,
+)
 from goals.projection.outcomes import Outcomes
-from goals.projection.types import Floats, Numbers
+from goals.projection.types import Floats, Indices, Numbers
 
 # (trades left, equity, high water, profit of the day) → factors; equity in units of
 # that at the goal's start, arrays of one shape.
 FactorsAt = Callable[..., Floats]
-# More days, or trades, than this are walked several at a time.
-MOST_STEPS = 240
+# More days, or trades, than this are walked several at a time; where the floor moves.
+MOST_STEPS = (480, 240)
 # Nodes of equity for a floor that stands, one that moves, and one with a day's limit.
 NODES = (400, 200, 80)
-STRIDE = (4, 8, 8)
+STRIDE = (4, 4, 8)
+# Of more trades than this steps are longer, and nodes farther apart.
+LONG, FEWEST = 480, 0.45
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +63,16 @@ class Barrier:
     opening: float | None = None
     trades_per_day: float = 1.0
 
+    def each(self, trades: float) -> "Barrier":
+        """The same where so many trades count as one."""
+        return replace(self, trades_per_day=self.trades_per_day / trades)
+
+    @property
+    def stop_loss(self) -> float:
+        """How far the floor of now lies below the goal's start (a ratio)."""
+        floor = float(self.rules().floor(np.array(self.high_water)))
+        return 1 - floor / self.scale
+
     def rules(self, *, daily: bool = True) -> ChallengeRules:
         return ChallengeRules(
             self.drawdown_mode,  # type: ignore[arg-type]
@@ -77,19 +96,58 @@ class Plan:
 
     @cached_property
     def trades(self) -> Floats:
-        """How many trades are left before each step, from one step on."""
-        return np.cumsum([step.trades for step in self.steps], dtype=np.float64)
+        """How many trades are left before each stretch, from one stretch on."""
+        return trades_at(self.stretches)[1:]
 
-    @cached_property
-    def steps(self) -> list[Step]:
-        return [one.step for one in self.stretches for _ in range(one.times)]
+    def walk_back(
+        self,
+        induction: Induction,
+        ask: Callable[[int, Step], Turn],
+        keep: Callable[[list[Floats]], None],
+    ) -> None:
+        """All steps back; `ask` gives the turn of a stretch, `keep` takes its end.
+
+        Of equal steps no more are taken than change anything.
+        """
+        turns: list[Turn] = []
+
+        def take(number: int, times: int) -> None:
+            turn: list[Turn] = []
+
+            def one(last: bool) -> Turn:
+                def do(pools: list[Floats], following: list[Floats]) -> list[Floats]:
+                    if not turn:
+                        turn.append(ask(number, self.stretches[number].step))
+                    values = following
+                    if turn[0] is not _rest:
+                        values = turn[0](pools, following)
+                        change = np.abs(values[0] - following[0]).max()
+                        if times > 1 and change < SETTLED:
+                            turn[0] = _rest
+                    if last:
+                        keep(values)
+                    return values
+
+                return do
+
+            turns.extend(one(time == times - 1) for time in range(times))
+
+        for number, stretch in enumerate(self.stretches):
+            take(number, stretch.times)
+        day = self.question.trades_per_day
+        for begin in range(0, len(turns), day):
+            induction.step_back(turns[begin : begin + day])
+
+
+def _rest(pools: list[Floats], following: list[Floats]) -> list[Floats]:
+    return following
 
 
 @dataclass(frozen=True, eq=False)
 class BarrierChances:
     """What comes of a policy: P(goal) by trades left, as of now, and P(breach).
 
-    `trades` and `probabilities` have shape (steps,), ascending by trades left.
+    `trades` and `probabilities` have shape (steps + 1,), from no trade left up.
     """
 
     trades: Floats
@@ -120,50 +178,102 @@ def evaluate_under(
     policy is a function as `FactorsAt`; what the guards forbid is lowered to what they
     allow. `fineness` scales the nodes of the grid.
     """
-    plan = _plan(barrier, outcomes, trades_left, goal_return, equity, [max_factor], share)
+    plan = plan_under(
+        barrier,
+        outcomes,
+        [max_factor],
+        trades_left=trades_left,
+        goal_return=goal_return,
+        equity=equity,
+        share=share,
+    )
     question = plan.question
     if question.equity >= question.goal - 1e-12 or trades_left == 0:
         sure = float(question.equity >= question.goal - 1e-12)
         return BarrierChances(np.zeros(1), np.array([sure]), 0.0)
-    states = _lay(question, fineness)
+    states = lay(question, fineness)
     seen, cap = states.seen, np.minimum(states.seen.cap, max_factor)
-    rooms = {step: Trade(states, question.factors, step) for step in set(plan.steps)}
+    rooms: dict[Step, Trade] = {}
     scaled = (seen.equity / barrier.scale, seen.high_water / barrier.scale)
     profit = (seen.equity - seen.opening) / barrier.scale
     ends = [(1.0, 0.0), (0.0, 1.0)][: 1 + breaches]
-    found: list[float] = []
-    given: dict[str, Any] = {"of": None}
+    found = [0.0]
+    given: list[Any] = [None, None, None]
 
-    def take(left: int, step: Step) -> Callable[[list[Floats], list[Floats]], list[Floats]]:
+    def ask(number: int, step: Step) -> Turn:
+        left = round(plan.trades[number])
+        factors = np.minimum(choose_factors(left, *scaled, profit), cap)
+        if step not in rooms:
+            rooms[step] = Trade(states, question.factors, step)
+        if given[0] is not step or not np.array_equal(given[1], factors):
+            given[:] = step, factors, Given(rooms[step], step, factors)
+        reads, around = given[2], rooms[step].around
+
         def turn(pools: list[Floats], following: list[Floats]) -> list[Floats]:
-            asked = np.asarray(choose_factors(left, *scaled, profit))
-            factors = np.minimum(asked, cap)
-            if given["of"] is not step or not np.array_equal(given["factors"], factors):
-                given.update(of=step, factors=factors)
-                given["step"] = Given(rooms[step], step, factors)
-            room, reads = rooms[step], given["step"]
-            values = [
-                reads.expect(room.around(pool), end)
+            return [
+                reads.expect(around(pool), end)
                 for pool, end in zip(pools, ends, strict=True)
             ]
-            found.append(float(values[0][states.place_now]))
-            return values
 
         return turn
 
     induction = Induction(states, ends)
-    turns = [
-        take(round(left), step)
-        for left, step in zip(plan.trades, plan.steps, strict=True)
-    ]
-    days = question.trades_per_day
-    for begin in range(0, len(turns), days):
-        induction.step_back(turns[begin : begin + days])
+    plan.walk_back(
+        induction, ask, lambda values: found.append(values[0][states.place_now])
+    )
     breached = induction.today()[1] if breaches else float("nan")
-    return BarrierChances(plan.trades, np.clip(found, 0.0, 1.0), breached)
+    chances = np.clip(found, 0.0, 1.0)
+    return BarrierChances(np.append(0.0, plan.trades), chances, breached)
 
 
 def solve_under(
+    plan: Plan, states: States, stop_penalty: float
+) -> tuple[Choices, list[Floats]]:
+    """The factors that maximise P(goal) - stop_penalty · P(breach), and their P(goal).
+
+    By step, shape (steps, layers, width), and state; a choice is n for the n-th factor,
+    and 0 where guards allow none of them.
+    """
+    ends = [(1.0, -stop_penalty), (0.0, 1.0)]
+    trades: dict[Step, tuple[Trade, Indices]] = {}
+    shape = len(plan.stretches), states.layers, states.width
+    choices = np.zeros(shape, dtype=np.int8)
+    chances: list[Floats] = []
+
+    def ask(number: int, step: Step) -> Turn:
+        if step not in trades:
+            trade = Trade(states, plan.question.factors, step)
+            trades[step] = trade, trade.forbid(states.most)
+        trade, row = trades[step][0], choices[number]
+        best = choose(*trades[step], ends, row)
+        chosen: list[Choices] = []
+
+        def turn(pools: list[Floats], following: list[Floats]) -> list[Floats]:
+            if chosen:
+                values = [
+                    trade.take(trade.expect(trade.around(pool), end), chosen[0]).ravel()
+                    for pool, end in zip(pools, ends, strict=True)
+                ]
+            else:
+                # Not trading is no choice here, but where no factor is allowed.
+                rest = [np.full_like(following[0], -np.inf), following[1]]
+                values = best(pools, rest)
+                chosen.append(np.maximum(row, 1))
+            return [
+                np.where(row.ravel() == 0, old, new)
+                for old, new in zip(following, values, strict=True)
+            ]
+
+        return turn
+
+    def keep(values: list[Floats]) -> None:
+        chances.append(np.clip(values[0] + stop_penalty * values[1], 0.0, 1.0))
+
+    plan.walk_back(Induction(states, ends), ask, keep)
+    return choices, chances
+
+
+def plan_under(
     barrier: Barrier,
     outcomes: Outcomes,
     factors: Numbers,
@@ -171,62 +281,17 @@ def solve_under(
     trades_left: int,
     goal_return: float,
     equity: float,
-    stop_penalty: float,
-    fineness: float = 1.0,
-) -> tuple[Plan, States, Choices, list[Floats]]:
-    """The factors that maximise P(goal) - stop_penalty · P(breach), and their P(goal).
-
-    Choices and probabilities by step and state; a choice is n for the n-th factor, and
-    0 where guards allow none of them.
-    """
-    plan = _plan(barrier, outcomes, trades_left, goal_return, equity, factors, SHARE)
-    question = plan.question
-    states = _lay(question, fineness)
-    ends = [(1.0, -stop_penalty), (0.0, 1.0)]
-    forbidden: dict[Step, Any] = {}
-    for step in set(plan.steps):
-        trade = Trade(states, question.factors, step)
-        forbidden[step] = trade, trade.forbid(states.most)
-    choices = np.zeros((len(plan.steps), states.layers, states.width), dtype=np.int8)
-    chances: list[Floats] = []
-
-    def keep(turn: Any, pools: list[Floats], following: list[Floats]) -> list[Floats]:
-        rest = [np.full_like(following[0], -np.inf), following[1]]
-        values = turn(pools, rest)
-        # Where no factor is allowed nothing is traded.
-        none = ~np.isfinite(values[0])
-        values = [np.where(none, old, new) for old, new in zip(following, values)]
-        chances.append(np.clip(values[0] + stop_penalty * values[1], 0.0, 1.0))
-        return values
-
-    turns = [
-        partial(keep, choose(*forbidden[step], ends, row))
-        for step, row in zip(plan.steps, choices, strict=True)
-    ]
-    induction = Induction(states, ends)
-    for begin in range(0, len(turns), question.trades_per_day):
-        induction.step_back(turns[begin : begin + question.trades_per_day])
-    return plan, states, choices, chances
-
-
-def _plan(
-    barrier: Barrier,
-    outcomes: Outcomes,
-    trades_left: int,
-    goal_return: float,
-    equity: float,
-    factors: Numbers,
-    share: float,
+    share: float = SHARE,
 ) -> Plan:
-    outcomes = compress(outcomes)
     a_day = max(round(barrier.trades_per_day), 1)
     trades_left = max(trades_left, 1)
     has_days = barrier.drawdown_mode == "end_of_day" or barrier.daily_loss is not None
     a_step, day = 1, 1
     if has_days:
-        days = ceil(trades_left / a_day)
-        a_step = max(ceil(trades_left / MOST_STEPS), 1)
-        day = max(round(a_day / a_step), 1) if days <= MOST_STEPS else 1
+        most = MOST_STEPS[barrier.drawdown_mode != "static"]
+        a_step = ceil(trades_left / most)
+        # Steps that are days, or more, have no limit of a day.
+        day = max(round(a_day / a_step), 1)
     # A day of one trade has no other to halt.
     rules = barrier.rules(daily=day > 1 or barrier.daily_on_breach == "fail")
     at = equity * barrier.scale
@@ -251,16 +316,14 @@ def _plan(
         bottom, top = bounds(question)
         here = float(np.log(at))
         nearest, largest = min(top - here, here - bottom), float(question.factors[-1])
-        plan = plan_steps(
-            outcomes, trades_left, nearest, top - bottom, largest, share
-        )
+        plan = plan_steps(outcomes, trades_left, nearest, top - bottom, largest, share)
         return _with_days(question, plan, sum(one.times for one in plan))
     step = Step(1, outcomes)
     if a_step > 1:
         summed = sum_of(outcomes, a_step)
         drawn = 0.5826 * outcomes.typical_step(1.0) * (a_step**0.5 - 1)
         step = Step(a_step, summed, drawn)
-    return _with_days(question, [Stretch(step, ceil(trades_left / a_step))], day)
+    return _with_days(question, [Stretch(step)] * ceil(trades_left / a_step), day)
 
 
 def _with_days(question: Question, plan: Sequence[Stretch], day: int) -> Plan:
@@ -269,11 +332,13 @@ def _with_days(question: Question, plan: Sequence[Stretch], day: int) -> Plan:
     return Plan(replace(question, days=days, trades_per_day=day), plan)
 
 
-def _lay(question: Question, fineness: float) -> States:
+def lay(question: Question, fineness: float) -> States:
+    """A grid for the question; `fineness` scales its nodes."""
     rules = question.rules
     kind = 2 if rules.daily_loss is not None else int(rules.moves)
     bottom, top = bounds(question)
     goal, here = float(np.log(question.goal)), float(np.log(question.equity))
+    fineness *= max(min((LONG / (question.trades or 1)) ** 0.5, 1.0), FEWEST)
     step = (top - bottom) / (NODES[kind] * fineness)
     if goal - here >= step:
         step = (goal - here) / ceil((goal - here) / step)

@@ -285,6 +285,19 @@ class States:
         at_node = Seen(self.question, equity, opened, self.high[high], seen.days_traded)
         return self.place(block, high, opening, node), at_node
 
+    def read(
+        self, tables: NDArray[Any], equity: Floats, high_water: Floats, opening: Floats
+    ) -> Floats:
+        """Values of tables (rows, states) at one state, between nodes by a line."""
+        here = Seen(self.question, equity, opening, high_water, np.zeros(1))
+        traded = np.ones(1, dtype=bool)
+        place, at = self.near(here, traded, layer_below=False, node_below=True)
+        share = (self.to_x(equity) - self.to_x(at.equity)) / self.step
+        after = np.where((place + 1) % self.width, place + 1, place)
+        share = np.clip(share, 0.0, 1.0)
+        read = tables[:, place] * (1 - share) + tables[:, after] * share
+        return np.asarray(read[:, 0])
+
     def evening(self, days: Indices, high: Indices, node: Indices) -> Indices:
         """Where in a pool a day leads to that ends there."""
         _, morning, raised, ends = self._offsets

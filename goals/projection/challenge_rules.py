@@ -229,14 +229,14 @@ class Seen:
         values = np.sort(question.outcomes.values)
         equity = self.equity[:, None]
         at_risk = question.outcomes.base_risk * factors
-        at_risk = np.maximum(
-            at_risk if question.of_start else at_risk * equity, 1e-300
-        )
+        at_risk = np.maximum(at_risk if question.of_start else at_risk * equity, 1e-300)
         hard, daily = self.floor, self.daily_floor
         if question.rules.daily_on_breach == "fail":
             hard = np.maximum(hard, daily)
         ends = [
-            np.searchsorted(values, (level[:, None] + TOUCH - equity) / at_risk, "right")
+            np.searchsorted(
+                values, (level[:, None] + TOUCH - equity) / at_risk, "right"
+            )
             for level in (hard, daily)
         ]
         to_goal = (question.goal - TOUCH - equity) / at_risk

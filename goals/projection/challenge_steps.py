@@ -17,7 +17,7 @@ from goals.projection.challenge_rules import TOUCH
 from goals.projection.grid import Grid
 from goals.projection.grouping import Step
 from goals.projection.stencils import MOST_PRODUCT, Landing, land
-from goals.projection.types import Flags, Floats, Indices
+from goals.projection.types import Floats, Indices
 
 Choices = NDArray[np.int8]
 # Factors whose values are closer than this are equally good.
@@ -90,9 +90,7 @@ class Trade:
             np.add.at(expected.reshape(-1), place, wrong)
         return expected.reshape(-1, self.factors.size, BLOCK)
 
-    def choose(
-        self, expected: Floats, forbidden: Indices
-    ) -> tuple[Floats, Choices]:
+    def choose(self, expected: Floats, forbidden: Indices) -> tuple[Floats, Choices]:
         """The best of these, and which (1 …); of equal ones the first."""
         expected.reshape(-1)[forbidden] = -np.inf
         best = expected.max(axis=1)
@@ -112,7 +110,7 @@ class Trade:
         return rows[:, : self.states.width]
 
     def forbid(self, most: Indices) -> Indices:
-        """Where in expected values there is more than so many factors, (rows, width)."""
+        """Where in expected values are more than so many factors, (rows, width)."""
         row, column, factor = np.nonzero(
             most[:, :, None] <= np.arange(self.factors.size)
         )
@@ -177,7 +175,9 @@ class Trade:
         a_block = first.size * self.blocks * self.factors.size * BLOCK
         return (
             np.concatenate([place + block * a_block for block in blocks]),
-            np.concatenate([(block * first.size + row) * wide + node for block in blocks]),
+            np.concatenate(
+                [(block * first.size + row) * wide + node for block in blocks]
+            ),
             np.tile(lower, len(blocks)),
         )
 
@@ -186,7 +186,7 @@ class Given:
     """A step at given factors, one for each state; `around` as that of the `Trade`."""
 
     def __init__(self, trade: Trade, step: Step, factors: Floats) -> None:
-        """`factors`, (rows, width), at most the largest of the trade; in thousandths."""
+        """`factors`, (rows, width), at most the trade's largest; in thousandths."""
         states, question = trade.states, trade.states.question
         known, which = np.unique(np.rint(factors.ravel() * 1000), return_inverse=True)
         known = known / 1000

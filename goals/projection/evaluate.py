@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import numpy as np
 
+from goals.projection.barrier import Barrier, evaluate_under
 from goals.projection.deadline import DeadlinePolicy, check_question
 from goals.projection.exact_levels import Reached, walk_levels
 from goals.projection.grid import TOUCH, Grid, log_levels, make_grid
@@ -19,14 +20,17 @@ from goals.projection.grouping import (
     repeat,
     trades_at,
 )
-from goals.projection.outcomes import read_number, take_outcomes
+from goals.projection.outcomes import Outcomes, read_number, take_outcomes
 from goals.projection.stencils import Landing, land
 from goals.projection.types import Floats, Indices, Numbers
 from mastertrade.values.exceptions import InvalidInput
 
-# (trades left, equities of shape (n,)) → factors of shape (n,).
-PolicyFunction: TypeAlias = Callable[[int, Floats], Floats]
+# (trades left, equities of shape (n,)) → factors of shape (n,). Under a barrier that
+# moves, high waters and profits of the day follow, all of one shape.
+PolicyFunction: TypeAlias = Callable[..., Floats]
 Policy: TypeAlias = DeadlinePolicy | PolicyFunction | float
+# How far below the start the stop lies (a ratio), or the barrier.
+Stop: TypeAlias = float | Barrier | None
 # Where a policy's factors are asked to find out how small and large they get.
 PROBES = 65
 # Of a policy with more different factors, those of one time at once are measured.
@@ -60,7 +64,7 @@ def evaluate_policy(
     base_risk: float,
     trades_left: int,
     goal_return: float,
-    stop_loss: float | None = None,
+    stop_loss: Stop = None,
     equity: float = 1.0,
     *,
     nodes: int | None = None,
@@ -75,9 +79,16 @@ def evaluate_policy(
     factor for each. `grouped`: many trades are walked several at once, which is quicker
     and less exact, and the policy is asked again after `share` of the trades left;
     docs/projection.md has figures. Without `stops` the chance of the
-    stop is not worked out, and is NaN.
+    stop is not worked out, and is NaN. `stop_loss` may be the `Barrier` that guards
+    keep: then many trades are always grouped, and probabilities are those of today's
+    equity alone.
     """
     chances = take_outcomes(outcomes, probabilities, base_risk)
+    if isinstance(stop_loss, Barrier):
+        check_question(trades_left, goal_return, None, 0.0, equity)
+        return _evaluate_under(
+            stop_loss, policy, chances, trades_left, goal_return, equity, share, stops
+        )
     check_question(trades_left, goal_return, stop_loss, 0.0, equity)
     goal, stop, today = log_levels(goal_return, stop_loss, equity)
     if today >= goal - 1e-12 or (stop is not None and today <= stop + 1e-12):
@@ -124,14 +135,52 @@ def evaluate_policy(
     )
 
 
+def _evaluate_under(
+    barrier: Barrier,
+    policy: Policy,
+    outcomes: Outcomes,
+    trades_left: int,
+    goal_return: float,
+    equity: float,
+    share: float,
+    stops: bool,
+) -> PolicyOutcome:
+    choose = as_function(policy)
+    probes = np.linspace(1 - barrier.stop_loss, 1 + goal_return, PROBES + 1)[1:-1]
+    most = [choose(left, probes).max() for left in {1, max(trades_left, 1)}]
+    found = evaluate_under(
+        barrier,
+        choose,
+        outcomes,
+        trades_left=trades_left,
+        goal_return=goal_return,
+        equity=equity,
+        max_factor=max(*map(float, most)),
+        share=share,
+        breaches=stops,
+    )
+    return PolicyOutcome(
+        probability=found.probability,
+        stop_probability=found.breach_probability,
+        probabilities=found.probabilities[:, None],
+        equity=np.array([equity]),
+        trades=found.trades,
+    )
+
+
+def level_of(stop_loss: Stop) -> float | None:
+    """The stop, or where the barrier's floor lies now; below the start (a ratio)."""
+    return stop_loss.stop_loss if isinstance(stop_loss, Barrier) else stop_loss
+
+
 def as_function(policy: Policy) -> PolicyFunction:
     """Any policy as a function of trades left and equities."""
     if isinstance(policy, DeadlinePolicy):
-        return policy.factor
+        return lambda left, equity, *seen: policy.factor(left, equity)
     if callable(policy):
         return policy
     constant = read_number(policy)
-    return lambda _, equity: np.full(equity.shape, constant)
+    return lambda _, equity, *seen: np.full(equity.shape, constant)
 
 
 def _factors_of(
