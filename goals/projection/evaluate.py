@@ -155,7 +155,7 @@ def _evaluate_under(
         trades_left=trades_left,
         goal_return=goal_return,
         equity=equity,
-        max_factor=max(*map(float, most)),
+        max_factor=float(max(most)),
         share=share,
         breaches=stops,
     )

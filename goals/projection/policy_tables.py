@@ -205,9 +205,9 @@ def make_inputs(
     min_factor: Decimal,
     max_factor: Decimal,
     equity: Decimal = Decimal(1),
-    stop_penalty: float = STOP_PENALTY,
+    stop_penalty: Decimal = Decimal(1),
 ) -> DeadlineInputs:
-    """What to solve for a goal under its barrier: 13 factors."""
+    """What to solve for a goal under its barrier: λ its own, 13 factors."""
     return DeadlineInputs(
         growths=tuple(float(growth) for growth in edge.growths),
         probabilities=tuple(float(weight) for weight in edge.probabilities),

@@ -222,6 +222,7 @@ def _policy_of(
             min_factor=goal.min_factor,
             max_factor=goal.max_factor,
             equity=anchor_of(path.equity, path.goal_return),
+            stop_penalty=goal.stop_penalty,
         )
         table = find_solved(inputs, as_of)
     return GoalPolicy(
