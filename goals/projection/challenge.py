@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, log
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from goals.projection.challenge_rules import (
     Seen,
     ask,
 )
-from goals.projection.challenge_steps import BLOCK, TIE, Choices, Trade
+from goals.projection.challenge_steps import BLOCK, TIE, Choices, Number, Trade
 from goals.projection.challenge_walk import ChallengeOutcome, FactorAt, Walk
 from goals.projection.grid import find_unit
 from goals.projection.grouping import Step, fewer
@@ -26,7 +26,6 @@ from goals.projection.outcomes import read_number
 from goals.projection.types import Flags, Floats, Indices, Numbers
 
 RiskOf: TypeAlias = Literal["equity", "start"]
-Number = TypeVar("Number", np.float64, np.int8)
 # Seconds for none, one, and two or more states next to equity; more are not begun.
 SECONDS = (0.1, 0.22, 1.8)
 MOST_SECONDS = 30.0

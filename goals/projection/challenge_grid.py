@@ -101,9 +101,9 @@ class States:
                 self.equity, rules.floor(self.high) + TOUCH, side="right"
             )
             between = np.rint(np.arange(first, self.nodes - 1, apart)).astype(np.intp)
-            ends = [0, self.today, opened, self.nodes - 1]
-            ends = above[above < self.nodes], between, ends
-            self.opening_nodes = np.unique(np.concatenate(ends))
+            single = [0, self.today, opened, self.nodes - 1]
+            laid = np.concatenate([above[above < self.nodes], between, single])
+            self.opening_nodes = np.unique(laid)
         self.opened = int(np.searchsorted(self.opening_nodes, opened))
         self.openings = self.equity[self.opening_nodes]
         self.openings[self.opened] = question.opening

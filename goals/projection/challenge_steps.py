@@ -7,6 +7,7 @@ a step stands for several trades, goal and floor count as nearer by `drawn`.
 """
 
 from functools import cached_property
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -19,7 +20,8 @@ from goals.projection.grouping import Step
 from goals.projection.stencils import MOST_PRODUCT, Landing, land
 from goals.projection.types import Floats, Indices
 
-Choices = NDArray[np.int8]
+Choices: TypeAlias = NDArray[np.int8]
+Number = TypeVar("Number", np.float64, np.int8)
 # Factors whose values are closer than this are equally good.
 TIE = 1e-9
 # Columns of a row that one product gives.
@@ -105,7 +107,7 @@ class Trade:
         which = wide.reshape(-1, 1, BLOCK).astype(np.intp) - 1
         return self.by_row(np.take_along_axis(expected, which, axis=1))
 
-    def by_row(self, values: "NDArray[np.generic]") -> "NDArray[np.generic]":
+    def by_row(self, values: NDArray[Number]) -> NDArray[Number]:
         rows = values.reshape(-1, self.blocks * BLOCK)
         return rows[:, : self.states.width]
 

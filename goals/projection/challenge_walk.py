@@ -150,8 +150,8 @@ class Walk:
 
     def _draw_evenly(self, equity: Floats) -> Floats:
         """An outcome for each walk, so that neighbours have all of them."""
-        luck = np.arange(equity.size, dtype=np.uint32) * EVENLY
-        luck = (luck + self.random.integers(DRAWS)) % DRAWS
+        luck = np.arange(equity.size, dtype=np.int64) * EVENLY
+        luck = np.asarray((luck + self.random.integers(DRAWS)) % DRAWS)
         outcome = np.empty(equity.size)
         outcome[np.argsort(equity)] = self.table[luck]
         return outcome

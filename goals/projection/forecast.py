@@ -341,7 +341,7 @@ def fan(
         1.0,
         steps,
         goal_return,
-        stop_loss,
+        level_of(stop_loss),
         equity,
         paths=paths,
         seed=seed,

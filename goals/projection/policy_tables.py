@@ -11,9 +11,11 @@ from functools import cached_property
 from hashlib import sha256
 from json import dumps
 from math import ceil
+from typing import Any
 from zlib import compress, decompress
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goals.decisions.policies.deadline_optimal import DEADLINE_VERSION
 from goals.projection.barrier import Barrier, Plan, lay, plan_under, solve_under
@@ -22,7 +24,7 @@ from goals.projection.challenge_grid import States
 from goals.projection.deadline import row_of
 from goals.projection.edge import Edge
 from goals.projection.outcomes import take_outcomes
-from goals.projection.types import Floats
+from goals.projection.types import Flags, Floats
 from mastertrade.values.jsonable import to_plain
 from mastertrade.values.money import FACTOR, round_to
 
@@ -89,8 +91,8 @@ class DeadlineTable:
     """
 
     inputs: DeadlineInputs
-    choices: np.ndarray
-    chances: np.ndarray
+    choices: NDArray[Any]
+    chances: NDArray[Any]
 
     @cached_property
     def _laid(self) -> tuple[Plan, ChallengePolicy]:
@@ -139,10 +141,10 @@ class DeadlineTable:
             profit = seen[1] * barrier.scale
         return at, water, profit
 
-    def _is_over(self, at: Floats, water: Floats) -> Floats:
+    def _is_over(self, at: Floats, water: Floats) -> Flags:
         question = self._laid[1].states.question
         floor = question.rules.floor(np.asarray(water))
-        return (at >= question.goal - 1e-12) | (at <= floor + 1e-9)
+        return np.asarray((at >= question.goal - 1e-12) | (at <= floor + 1e-9))
 
     def factor_at(self, trades_left: int, equity: Decimal, *seen: float) -> Decimal:
         """The factor at one state, as a decision uses it; `seen` as in `factors_at`."""
@@ -161,10 +163,8 @@ class DeadlineTable:
         if self._is_over(at, water)[0]:
             return Decimal(int(at[0] >= states.question.goal - 1e-12))
         tables = self.chances.reshape(len(self.chances), -1)
-        chance = states.read(tables, at, water, at - profit)
-        chance = float(
-            np.interp(trades_left, np.append(0.0, plan.trades), np.append(0.0, chance))
-        )
+        known = np.append(0.0, states.read(tables, at, water, at - profit))
+        chance = float(np.interp(trades_left, np.append(0.0, plan.trades), known))
         return round_to(Decimal(chance) / CHANCES, (8, 6))
 
     def pack(self) -> bytes:

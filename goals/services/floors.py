@@ -151,10 +151,10 @@ def reference_now(figures: "FiguresAt", now: datetime, *, closed: bool) -> Refer
     opening = None
     if day is not None and state.floors.daily is not None:
         opening = daily_anchor(limits, day) + day.flowed
-    if state.floors.lowest <= state.floors.hard:
+    if min(state.floors.lowest, value) <= state.floors.hard:
         reference = FloorReference(figures.at, value, value, account.run)
         opening = None if opening is None else value
-    elif opening is not None and value <= state.floors.daily:
+    elif state.floors.daily is not None and value <= state.floors.daily:
         opening = value  # the next day's
     return ReferenceNow(limits, reference, value, opening)
 
