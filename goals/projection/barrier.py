@@ -33,9 +33,14 @@ from goals.projection.types import Floats, Indices, Numbers
 FactorsAt = Callable[..., Floats]
 # More days, or trades, than this are walked several at a time; where the floor moves.
 MOST_STEPS = (480, 240)
-# Nodes of equity for a floor that stands, one that moves, and one with a day's limit.
-NODES = (400, 200, 80)
-STRIDE = (4, 4, 8)
+# A loss of 99.9999 % stands for that of everything.
+DEEPEST_STOP = 1 - 1e-6
+# Places that a policy's factors are rounded to.
+ROUGH_PLACES = 3
+# Nodes of equity and how many layers lie apart: for a floor that stands, one that
+# moves, and the two with a day's limit.
+NODES = (400, 200, 160, 80)
+STRIDE = (4, 4, 8, 8)
 # Of more trades than this steps are longer, and nodes farther apart.
 LONG, FEWEST = 480, 0.45
 
@@ -85,6 +90,13 @@ class Barrier:
             self.daily_on_breach,  # type: ignore[arg-type]
             self.headroom_share,
         )
+
+
+def standing(stop_loss: float | None) -> Barrier:
+    """A floor that stands, so far below the goal's start (a ratio; None: no floor)."""
+    if stop_loss is None:
+        return Barrier(hard_drawdown=DEEPEST_STOP)
+    return Barrier(hard_drawdown=0.5, scale=0.5 / (1 - stop_loss))
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,69 +156,48 @@ def _rest(pools: list[Floats], following: list[Floats]) -> list[Floats]:
 
 
 @dataclass(frozen=True, eq=False)
-class BarrierChances:
-    """What comes of a policy: P(goal) by trades left, as of now, and P(breach).
+class Followed:
+    """What comes of a policy: P(goal) by stretch and state, and P(breach) by state.
 
-    `trades` and `probabilities` have shape (steps + 1,), from no trade left up.
+    `probabilities` has shape (stretches + 1, layers · width), from no trade left up;
+    `breaches` (layers · width,) is with all trades left, None where it was not asked.
     """
 
-    trades: Floats
     probabilities: Floats
-    breach_probability: float
-
-    @property
-    def probability(self) -> float:
-        return float(self.probabilities[-1])
+    breaches: Floats | None
 
 
-def evaluate_under(
+def follow_under(
     barrier: Barrier,
+    plan: Plan,
+    states: States,
     choose_factors: FactorsAt,
-    outcomes: Outcomes,
     *,
-    trades_left: int,
-    goal_return: float,
-    equity: float,
-    max_factor: float,
-    fineness: float = 1.0,
-    share: float = SHARE,
-    breaches: bool = False,
-) -> BarrierChances:
+    breaches: bool,
+    places: int = ROUGH_PLACES,
+) -> Followed:
     """The chances of a policy under a barrier, by backward induction.
 
-    A goal and a policy's equities are in units of the equity at the goal's start. The
-    policy is a function as `FactorsAt`; what the guards forbid is lowered to what they
-    allow. `fineness` scales the nodes of the grid.
+    The policy is asked once a stretch, at all states; its equities are in units of that
+    at the goal's start. What the guards forbid is lowered to what they allow, and
+    factors are rounded to so many `places`.
     """
-    plan = plan_under(
-        barrier,
-        outcomes,
-        [max_factor],
-        trades_left=trades_left,
-        goal_return=goal_return,
-        equity=equity,
-        share=share,
-    )
-    question = plan.question
-    if question.equity >= question.goal - 1e-12 or trades_left == 0:
-        sure = float(question.equity >= question.goal - 1e-12)
-        return BarrierChances(np.zeros(1), np.array([sure]), 0.0)
-    states = lay(question, fineness)
-    seen, cap = states.seen, np.minimum(states.seen.cap, max_factor)
-    rooms: dict[Step, Trade] = {}
-    scaled = (seen.equity / barrier.scale, seen.high_water / barrier.scale)
-    profit = (seen.equity - seen.opening) / barrier.scale
+    seen = states.seen
+    cap = np.minimum(seen.cap, plan.question.factors[-1])
+    of_state = seen.equity, seen.high_water, seen.equity - seen.opening
+    asked = [one.ravel() / barrier.scale for one in of_state]
     ends = [(1.0, 0.0), (0.0, 1.0)][: 1 + breaches]
-    found = [0.0]
+    rooms: dict[Step, Trade] = {}
     given: list[Any] = [None, None, None]
 
     def ask(number: int, step: Step) -> Turn:
         left = round(plan.trades[number])
-        factors = np.minimum(choose_factors(left, *scaled, profit), cap)
+        factors = choose_factors(left, *asked).reshape(cap.shape)
+        factors = np.minimum(factors, cap)
         if step not in rooms:
-            rooms[step] = Trade(states, question.factors, step)
+            rooms[step] = Trade(states, plan.question.factors[-1:], step)
         if given[0] is not step or not np.array_equal(given[1], factors):
-            given[:] = step, factors, Given(rooms[step], step, factors)
+            given[:] = step, factors, Given(rooms[step], step, factors, places)
         reads, around = given[2], rooms[step].around
 
         def turn(pools: list[Floats], following: list[Floats]) -> list[Floats]:
@@ -217,13 +208,11 @@ def evaluate_under(
 
         return turn
 
+    found = [np.zeros(states.size)]
     induction = Induction(states, ends)
-    plan.walk_back(
-        induction, ask, lambda values: found.append(values[0][states.place_now])
-    )
-    breached = induction.today()[1] if breaches else float("nan")
-    chances = np.clip(found, 0.0, 1.0)
-    return BarrierChances(np.append(0.0, plan.trades), chances, breached)
+    plan.walk_back(induction, ask, lambda values: found.append(values[0]))
+    chances = np.clip(np.array(found), 0.0, 1.0)
+    return Followed(chances, induction.values[1] if breaches else None)
 
 
 def solve_under(
@@ -281,7 +270,7 @@ def plan_under(
     trades_left: int,
     goal_return: float,
     equity: float,
-    share: float = SHARE,
+    share: float | None = SHARE,
 ) -> Plan:
     a_day = max(round(barrier.trades_per_day), 1)
     trades_left = max(trades_left, 1)
@@ -312,6 +301,9 @@ def plan_under(
         opening=at if barrier.opening is None else barrier.opening,
         trades=trades_left,
     )
+    if share is None:
+        plan = [Stretch(Step(1, outcomes))] * trades_left
+        return _with_days(question, plan, trades_left)
     if not has_days:
         bottom, top = bounds(question)
         here = float(np.log(at))
@@ -332,10 +324,10 @@ def _with_days(question: Question, plan: Sequence[Stretch], day: int) -> Plan:
     return Plan(replace(question, days=days, trades_per_day=day), plan)
 
 
-def lay(question: Question, fineness: float) -> States:
+def lay(question: Question, fineness: float = 1.0) -> States:
     """A grid for the question; `fineness` scales its nodes."""
     rules = question.rules
-    kind = 2 if rules.daily_loss is not None else int(rules.moves)
+    kind = 2 * (rules.daily_loss is not None) + rules.moves
     bottom, top = bounds(question)
     goal, here = float(np.log(question.goal)), float(np.log(question.equity))
     fineness *= max(min((LONG / (question.trades or 1)) ** 0.5, 1.0), FEWEST)

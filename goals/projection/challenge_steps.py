@@ -187,11 +187,11 @@ class Trade:
 class Given:
     """A step at given factors, one for each state; `around` as that of the `Trade`."""
 
-    def __init__(self, trade: Trade, step: Step, factors: Floats) -> None:
-        """`factors`, (rows, width), at most the trade's largest; in thousandths."""
+    def __init__(self, trade: Trade, step: Step, factors: Floats, places: int) -> None:
+        """`factors`, (rows, width), at most the trade's largest; they are rounded."""
         states, question = trade.states, trade.states.question
-        known, which = np.unique(np.rint(factors.ravel() * 1000), return_inverse=True)
-        known = known / 1000
+        rounded = np.round(factors.ravel(), places)
+        known, which = np.unique(rounded, return_inverse=True)
         landing = land(question.steps(known, step.outcomes), trade.chances, trade.grid)
         first = states.first.reshape(-1)
         row = np.repeat(np.arange(first.size), states.width)

@@ -6,13 +6,12 @@ from typing import Protocol
 from goals.decisions.policies import PolicyName
 from goals.decisions.policies.base import Needs
 from goals.enums import AfterAchieved
-from goals.projection.barrier import Barrier
+from goals.projection.barrier import DEEPEST_STOP, Barrier
 from goals.projection.evaluate import PolicyFunction
 from goals.projection.goal_path import GoalPath
 from goals.projection.outcomes import Outcomes
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import (
-    DEEPEST_STOP,
     STOP_PENALTY,
     DeadlineInputs,
     DeadlineTable,

@@ -13,7 +13,7 @@ import numpy as np
 from goals.decisions.limits import FloorReference, Limits
 from goals.decisions.trade_record import ONE_SIDED_80, Bounds, GrowthRecord, shrink_mean
 from goals.enums import DrawdownMode, DrawdownOf
-from goals.projection.barrier import Barrier
+from goals.projection.barrier import DEEPEST_STOP, Barrier
 from goals.projection.edge import Edge
 from goals.projection.evaluate import Stop
 from goals.projection.forecast import (
@@ -22,7 +22,6 @@ from goals.projection.forecast import (
     is_unreachable,
 )
 from goals.projection.goal_path import GoalPath
-from goals.projection.policy_tables import DEEPEST_STOP
 from mastertrade.values.money import HUNDRED, exactly
 
 # Decimal places of what a barrier is made of.

@@ -30,8 +30,6 @@ from mastertrade.values.money import FACTOR, round_to
 
 FACTORS = 13
 STOP_PENALTY = 1.0
-# A loss of 99.9999 % stands for that of everything.
-DEEPEST_STOP = 1 - 1e-6
 # A table is solved for the next so many trades left, and answers all below them: few
 # tables then do for a whole period.
 TRADES_STEP = 20

@@ -8,9 +8,9 @@ import pytest
 
 from goals.decisions.policies import PolicyName
 from goals.enums import AfterAchieved
-from goals.projection import evaluate
 from goals.projection import goal_projection as projecting
 from goals.projection.barrier import Barrier
+from goals.projection.challenge_steps import Given
 from goals.projection.deadline import solve_deadline_policy
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.evaluate import evaluate_policy
@@ -217,13 +217,13 @@ def test_a_projection_of_thousands_of_trades_is_a_bounded_piece_of_work(
     if name is PolicyName.DEADLINE_OPTIMAL:
         policy = replace(policy, table=solve(make_question(edge, 2_000, goal)))
     read = 0
-    original = evaluate._read
+    original = Given.expect
 
-    def count(values, place, share, chances, ends):  # type: ignore[no-untyped-def]
+    def count(given, around, ends):  # type: ignore[no-untyped-def]
         nonlocal read
-        read += place.size
-        return original(values, place, share, chances, ends)
+        read += given.place.size
+        return original(given, around, ends)
 
-    monkeypatch.setattr(evaluate, "_read", count)
+    monkeypatch.setattr(Given, "expect", count)
     project_goal(edge, policy, trades_left=Decimal(24_463), stop_loss=0.1)
     assert 0 < read < 12_000_000
