@@ -39,8 +39,8 @@ DEEPEST_STOP = 1 - 1e-6
 ROUGH_PLACES = 3
 # Nodes of equity and how many layers lie apart: for a floor that stands, one that
 # moves, and the two with a day's limit.
-NODES = (400, 200, 160, 80)
-STRIDE = (4, 4, 8, 8)
+NODES = (400, 200, 160, 90)
+STRIDE = (4, 8, 8, 7)
 # Of more trades than this steps are longer, and nodes farther apart.
 LONG, FEWEST = 480, 0.45
 
@@ -278,6 +278,7 @@ def plan_under(
     a_step, day = 1, 1
     if has_days:
         most = MOST_STEPS[barrier.drawdown_mode != "static"]
+        most = int(most * min(SHARE / (share or SHARE), 1.0))
         a_step = ceil(trades_left / most)
         # Steps that are days, or more, have no limit of a day.
         day = max(round(a_day / a_step), 1)

@@ -6,6 +6,7 @@ the goal on one unless all steps are multiples of one unit, when nothing is roun
 all. High waters and openings are nodes, too, some apart: a layer for each pair.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor
@@ -24,17 +25,52 @@ WHOLE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Values between two places each: share 0 is the first."""
+    """Values between places, some to each: by their weights, of equal shapes."""
 
-    first: Indices
-    second: Indices
-    share: Floats
+    places: Sequence[Indices]
+    weights: Sequence[Floats]
 
     def __call__(self, values: Floats) -> Floats:
-        read = values.take(self.first)
-        if self.share.any():
-            read += self.share * (values.take(self.second) - read)
-        return np.asarray(read)
+        if not self.weights:
+            return np.asarray(values.take(self.places[0]))
+        read = np.zeros(np.broadcast(self.places[0], self.weights[0]).shape)
+        for place, weight in zip(self.places, self.weights, strict=True):
+            read += weight * values.take(place)
+        return read
+
+
+def around(
+    samples: Indices, wanted: Indices, first: Indices
+) -> tuple[list[Indices], list[Floats]]:
+    """Which of these ascending samples a value between them is read from, how much.
+
+    By a cubic through four: a line would spread a walk by the samples' distance, each
+    time anew. By a line next to the `first` one that counts, where values fall off, and
+    held at the ends.
+    """
+    last = samples.size - 1
+    first = np.minimum(first, last)
+    at = np.clip(wanted, samples[first], samples[last]).astype(np.float64)
+    before = np.clip(np.searchsorted(samples, at, "right") - 1, 0, max(last - 1, 0))
+    before = np.maximum(before, np.minimum(first, max(last - 1, 0)))
+    after = np.minimum(before + 1, last)
+    wide = np.maximum(samples[after] - samples[before], 1)
+    share = (at - samples[before]) / wide
+    is_line = (before <= first) | (last - first < 3)
+    base = np.clip(before - 1, 0, max(last - 3, 0))
+    ways = [np.minimum(base + way, last) for way in range(4)]
+    found = []
+    for way, own in enumerate(ways):
+        weight = np.ones(at.shape)
+        for other in (one for place, one in enumerate(ways) if place != way):
+            apart = samples[own] - samples[other]
+            weight *= (at - samples[other]) / np.where(apart == 0, 1, apart)
+        line = (own == before) * (1 - share) + (own == after) * share
+        found.append(np.where(is_line, line, weight))
+    if last < 3:  # fewer than four samples: none counts twice
+        ways = [before, after]
+        found = [1 - share, np.where(after == before, 0.0, share)]
+    return ways, found
 
 
 class States:
@@ -187,29 +223,24 @@ class States:
         """How many of the factors soft fall and headroom allow; (layers, width)."""
         return np.searchsorted(self.question.factors, self.seen.cap, side="right")
 
-    def _above(
-        self, nodes: Indices, wanted: Indices
-    ) -> tuple[Indices, Indices, Floats]:
-        """The two of these ascending nodes around each wanted one, and the share."""
-        after = np.clip(np.searchsorted(nodes, wanted), 0, nodes.size - 1)
-        before = np.maximum(after - 1, 0)
-        wide = np.maximum(nodes[after] - nodes[before], 1)
-        share = np.clip((wanted - nodes[before]) / wide, 0.0, 1.0)
-        return before, after, np.where(before == after, 1.0, share)
-
     @cached_property
     def at_new_high(self) -> Reader:
         """Values of traded blocks at equity = high water; (blocks, openings, nodes)."""
         block, opening, node = np.ogrid[
             : self.blocks, : self.opening_nodes.size, : self.nodes
         ]
-        before, after, share = self._above(self.high_nodes, node)
+        ways, weights = around(self.high_nodes, node, np.zeros_like(node))
         beyond = node >= self.high_nodes[-1]
-        first = self.place(block, before, opening, self.high_nodes[before])
-        second = self.place(
-            block, after, opening, np.where(beyond, node, self.high_nodes[after])
-        )
-        return Reader(first, second, np.broadcast_to(share, first.shape))
+        places = [
+            self.place(
+                block,
+                np.where(beyond, self.high.size - 1, way),
+                opening,
+                np.where(beyond, node, self.high_nodes[way]),
+            )
+            for way in ways
+        ]
+        return Reader(places, weights)
 
     @cached_property
     def of_mornings(self) -> Reader:
@@ -218,34 +249,33 @@ class States:
         needed = self.days_needed
         block = np.where(days < needed, needed + 1 + days, days)
         if self.opening_nodes.size == 1:
-            place = self.place(block, high, np.zeros_like(node), node)
-            return Reader(place, place, np.zeros(1))
-        before, after, share = self._above(self.opening_nodes, node)
+            return Reader([self.place(block, high, np.zeros_like(node), node)], [])
         # At the floor there is no opening.
-        floors = self.hard[:, 0][high] + TOUCH
-        over = self.openings[before] <= floors
-        first = self.place(block, high, before, self.opening_nodes[before])
-        second = self.place(block, high, after, self.opening_nodes[after])
-        shape = first.shape
-        return Reader(first, second, np.broadcast_to(np.where(over, 1.0, share), shape))
+        floors = self.hard[:, 0] + TOUCH
+        first = np.searchsorted(self.openings, floors, side="right")[high]
+        ways, weights = around(self.opening_nodes, node + 0 * high, first)
+        places = [self.place(block, high, way, self.opening_nodes[way]) for way in ways]
+        return Reader(places, weights)
 
     @cached_property
     def of_raised_mornings(self) -> Reader:
         """The same at equity = high water, from them; (days traded, nodes)."""
         days, node = np.ogrid[: self.blocks, : self.nodes]
-        before, after, share = self._above(self.high_nodes, node)
+        ways, weights = around(self.high_nodes, node, np.zeros_like(node))
         beyond = node >= self.high_nodes[-1]
-        base = days * self.high.size
-        first = (base + before) * self.nodes + self.high_nodes[before]
-        at = np.where(beyond, node, self.high_nodes[after])
-        second = (base + after) * self.nodes + at
-        return Reader(first, second, np.broadcast_to(share, first.shape))
+        last, base = self.high.size - 1, days * self.high.size
+        places = [
+            (base + np.where(beyond, last, way)) * self.nodes
+            + np.where(beyond, node, self.high_nodes[way])
+            for way in ways
+        ]
+        return Reader(places, weights)
 
     @cached_property
     def _offsets(self) -> tuple[int, int, int, int]:
         """Where new highs, mornings, raised mornings and ends begin in a pool."""
         new_high = self.blocks * self.layers * self.width
-        highs = self.at_new_high.first.size if self.question.rules.trails else 0
+        highs = self.at_new_high.places[0].size if self.question.rules.trails else 0
         morning = new_high + highs
         raised = morning + self.blocks * self.high.size * self.nodes
         return new_high, morning, raised, raised + self.blocks * self.nodes

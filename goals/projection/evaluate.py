@@ -31,6 +31,8 @@ Policy: TypeAlias = DeadlinePolicy | PolicyFunction | float
 Stop: TypeAlias = float | Barrier | None
 # Where a policy's factors are asked to find out how small and large they get.
 PROBES = 65
+# Nodes that stand for a barrier's whole grid.
+ALL_NODES = 400
 # Places that a policy's factors are rounded to where each trade is walked.
 PLACES = 9
 
@@ -108,7 +110,8 @@ def evaluate_policy(
         share=share if grouped or moves else None,
     )
     if moves:
-        states = lay(plan.question)
+        # As coarse as the grid that is asked for is by its nodes.
+        states = lay(plan.question, min((nodes or ALL_NODES) / ALL_NODES, 1.0))
     else:
         fewest = fewest_nodes(chances, trades_left) if grouped else None
         grid = make_grid(
