@@ -35,8 +35,8 @@ FactorsAt = Callable[..., Floats]
 MOST_STEPS = (480, 240)
 # A loss of 99.9999 % stands for that of everything.
 DEEPEST_STOP = 1 - 1e-6
-# Places that a policy's factors are rounded to.
-ROUGH_PLACES = 3
+# Places that a policy's factors are rounded to; where few of them are used.
+ROUGH_PLACES, FINE_PLACES = 3, 9
 # Nodes of equity and how many layers lie apart: for a floor that stands, one that
 # moves, and the two with a day's limit.
 NODES = (400, 200, 160, 90)
@@ -235,19 +235,22 @@ def solve_under(
             trades[step] = trade, trade.forbid(states.most)
         trade, row = trades[step][0], choices[number]
         best = choose(*trades[step], ends, row)
-        chosen: list[Choices] = []
+        first, again = [True], []
 
         def turn(pools: list[Floats], following: list[Floats]) -> list[Floats]:
-            if chosen:
-                values = [
-                    trade.take(trade.expect(trade.around(pool), end), chosen[0]).ravel()
-                    for pool, end in zip(pools, ends, strict=True)
-                ]
-            else:
+            if first:
                 # Not trading is no choice here, but where no factor is allowed.
+                first.clear()
                 rest = [np.full_like(following[0], -np.inf), following[1]]
                 values = best(pools, rest)
-                chosen.append(np.maximum(row, 1))
+            else:
+                if not again:
+                    factors = plan.question.factors[np.maximum(row, 1) - 1]
+                    again.append(Given(trade, step, factors, FINE_PLACES))
+                values = [
+                    again[0].expect(trade.around(pool), end)
+                    for pool, end in zip(pools, ends, strict=True)
+                ]
             return [
                 np.where(row.ravel() == 0, old, new)
                 for old, new in zip(following, values, strict=True)

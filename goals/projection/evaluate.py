@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 
 from goals.projection.barrier import (
+    FINE_PLACES,
     ROUGH_PLACES,
     Barrier,
     follow_under,
@@ -33,8 +34,6 @@ Stop: TypeAlias = float | Barrier | None
 PROBES = 65
 # Nodes that stand for a barrier's whole grid.
 ALL_NODES = 400
-# Places that a policy's factors are rounded to where each trade is walked.
-PLACES = 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,7 +134,7 @@ def evaluate_policy(
         states,
         lambda left, *seen: ask(choose, left, *seen[: None if moves else 1]),
         breaches=stops,
-        places=ROUGH_PLACES if moves or grouped else PLACES,
+        places=ROUGH_PLACES if moves or grouped else FINE_PLACES,
     )
     exact = None
     if not moves and len(plan.stretches) == trades_left:
