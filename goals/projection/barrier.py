@@ -235,7 +235,8 @@ def solve_under(
             trades[step] = trade, trade.forbid(states.most)
         trade, row = trades[step][0], choices[number]
         best = choose(*trades[step], ends, row)
-        first, again = [True], []
+        first = [True]
+        again: list[Given] = []
 
         def turn(pools: list[Floats], following: list[Floats]) -> list[Floats]:
             if first:

@@ -27,7 +27,7 @@ from goals.projection.types import Flags, Floats, Indices, Numbers
 
 RiskOf: TypeAlias = Literal["equity", "start"]
 # Seconds for none, one, and two or more states next to equity; more are not begun.
-SECONDS = (0.1, 0.22, 1.8)
+SECONDS = (0.1, 0.22, 2.0)
 MOST_SECONDS = 30.0
 # A state's at one factor: what is around it by numbers, and the rest.
 SECONDS_A_NUMBER = 1.7e-10
@@ -41,7 +41,7 @@ MOST_CHOICES = 1_000_000_000
 # next one is; and how many nodes layers lie apart.
 COARSEST = 6
 FINER = 0.85
-STRIDE = 4
+STRIDE = (4, 4, 3)
 # Days are added until the value changes by no more than this, for some days on end.
 SETTLED = 2.5e-4
 CALM_DAYS = 3
@@ -276,6 +276,9 @@ def solve_challenge(
         day_cost=day_cost,
     )
     question = replace(question, outcomes=fewer(question.outcomes))
+    halts = rules.daily_on_breach == "halt_day" and rules.headroom_share is None
+    if halts and trades_per_day == 1:  # no other trade that day to halt
+        question = replace(question, rules=replace(rules, daily_loss=None))
     return solve(question, lay_states(question))
 
 
@@ -421,7 +424,7 @@ def lay_states(question: Question) -> States:
     while True:
         # The goal lies on a node wherever it is in reach.
         step = to_goal / ceil(to_goal / step) if to_goal >= step else step
-        states = States(question, step, STRIDE)
+        states = States(question, step, STRIDE[min(extra, 2)])
         cost = measure(states)
         if found and (cost > seconds or states.nodes > MOST_NODES):
             return found

@@ -39,14 +39,18 @@ class Reader:
         return read
 
 
+# Nothing falls off, and nothing jumps.
+NO_JUMP = np.array(0), np.array(0)
+
+
 def around(
-    samples: Indices, wanted: Indices, first: Indices
+    samples: Indices, wanted: Indices, first: Indices, jump: Indices
 ) -> tuple[list[Indices], list[Floats]]:
     """Which of these ascending samples a value between them is read from, how much.
 
     By a cubic through four: a line would spread a walk by the samples' distance, each
     time anew. By a line next to the `first` one that counts, where values fall off, and
-    held at the ends.
+    across a `jump`; held at the ends.
     """
     last = samples.size - 1
     first = np.minimum(first, last)
@@ -59,6 +63,7 @@ def around(
     is_line = (before <= first) | (last - first < 3)
     base = np.clip(before - 1, 0, max(last - 3, 0))
     ways = [np.minimum(base + way, last) for way in range(4)]
+    is_line |= (samples[ways[0]] < jump) & (samples[ways[3]] >= jump)
     found = []
     for way, own in enumerate(ways):
         weight = np.ones(at.shape)
@@ -229,7 +234,7 @@ class States:
         block, opening, node = np.ogrid[
             : self.blocks, : self.opening_nodes.size, : self.nodes
         ]
-        ways, weights = around(self.high_nodes, node, np.zeros_like(node))
+        ways, weights = around(self.high_nodes, node, *NO_JUMP)
         beyond = node >= self.high_nodes[-1]
         places = [
             self.place(
@@ -246,14 +251,16 @@ class States:
     def of_mornings(self) -> Reader:
         """Values at a day's start, of all states; (days traded, high waters, nodes)."""
         days, high, node = np.ogrid[: self.blocks, : self.high.size, : self.nodes]
-        needed = self.days_needed
+        needed, rules = self.days_needed, self.question.rules
         block = np.where(days < needed, needed + 1 + days, days)
         if self.opening_nodes.size == 1:
             return Reader([self.place(block, high, np.zeros_like(node), node)], [])
         # At the floor there is no opening.
         floors = self.hard[:, 0] + TOUCH
         first = np.searchsorted(self.openings, floors, side="right")[high]
-        ways, weights = around(self.opening_nodes, node + 0 * high, first)
+        # More factors are allowed from there on.
+        jump = rules.is_soft(self.high[:, None], self.equity).sum(axis=1)[high]
+        ways, weights = around(self.opening_nodes, node + 0 * high, first, jump)
         places = [self.place(block, high, way, self.opening_nodes[way]) for way in ways]
         return Reader(places, weights)
 
@@ -261,7 +268,7 @@ class States:
     def of_raised_mornings(self) -> Reader:
         """The same at equity = high water, from them; (days traded, nodes)."""
         days, node = np.ogrid[: self.blocks, : self.nodes]
-        ways, weights = around(self.high_nodes, node, np.zeros_like(node))
+        ways, weights = around(self.high_nodes, node, *NO_JUMP)
         beyond = node >= self.high_nodes[-1]
         last, base = self.high.size - 1, days * self.high.size
         places = [
