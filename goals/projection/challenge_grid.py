@@ -305,8 +305,10 @@ class States:
         levels = self.openings
         if rules.daily_loss is not None:
             opening = _nearest(levels, seen.opening, below=layer_below)
-        floor = np.maximum(self.hard, self.daily)[high, opening]
-        here = np.maximum(seen.floor, seen.daily_floor)
+        floor, here = self.hard[high, opening], seen.floor
+        if rules.daily_on_breach == "fail":
+            floor = np.maximum(floor, self.daily[high, opening])
+            here = np.maximum(here, seen.daily_floor)
         x = self.to_x(seen.equity) - self.to_x(here) + self.to_x(floor)
         place = (x - self.lowest) / self.step + (WHOLE if node_below else 0.5)
         least = self.first[high, opening]
