@@ -188,6 +188,20 @@ def test_a_penalty_that_no_policy_looks_at_is_not_in_a_decision():
     assert size(goal).inputs["goals"][0]["stop_penalty"] is None
 
 
+def test_a_decision_by_an_older_version_is_taken_again_from_what_it_stored():
+    _, goal = funded(policy="deadline_optimal")
+    row = size(goal)
+    old = "deadline_optimal-4"
+    for goal_state in row.inputs["goals"]:
+        goal_state["solved"] |= {"version": old, "factor": "0.8765"}
+    for inputs in row.inputs["tables"].values():
+        inputs |= {"version": old, "stop_loss": 0.2, "nodes": 400}
+        del inputs["barrier"]
+    PolicyTable.objects.all().delete()
+    again = decide_again(row).arbitration.deciding_factor
+    assert (again.policy_version, again.policy_factor) == (old, Decimal("0.8765"))
+
+
 def test_a_table_is_solved_once_and_asked_again(django_assert_max_num_queries):
     _, goal = funded(policy="deadline_optimal")
     first = size(goal)
