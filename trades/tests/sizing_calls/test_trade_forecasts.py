@@ -165,7 +165,7 @@ def test_without_a_deadline_the_ladder_decides_and_says_so(policy):
 def test_a_solved_decision_is_taken_again_with_and_without_its_table():
     _, goal = funded(policy="deadline_optimal")
     row = size(goal)
-    assert row.policy_version == "deadline_optimal-4"
+    assert row.policy_version == "deadline_optimal-5"
     assert PolicyTable.objects.count() == 1
     kept = decide_again(row)
     PolicyTable.objects.all().delete()
@@ -192,6 +192,20 @@ def test_a_penalty_that_no_policy_looks_at_is_not_in_a_decision():
     assert size(goal).inputs["goals"][0]["stop_penalty"] is None
 
 
+def test_a_decision_by_an_older_version_is_taken_again_from_what_it_stored():
+    _, goal = funded(policy="deadline_optimal")
+    row = size(goal)
+    old = "deadline_optimal-4"
+    for goal_state in row.inputs["goals"]:
+        goal_state["solved"] |= {"version": old, "factor": "0.8765"}
+    for inputs in row.inputs["tables"].values():
+        inputs |= {"version": old, "stop_loss": 0.2, "nodes": 400}
+        del inputs["barrier"]
+    PolicyTable.objects.all().delete()
+    again = decide_again(row).arbitration.deciding_factor
+    assert (again.policy_version, again.policy_factor) == (old, Decimal("0.8765"))
+
+
 def test_a_table_is_solved_once_and_asked_again(django_assert_max_num_queries):
     _, goal = funded(policy="deadline_optimal")
     first = size(goal)
@@ -215,7 +229,7 @@ def test_a_decision_over_twenty_goals_solves_the_deciding_one_and_two_more():
     ]
     row = size_all(portfolio)
     assert row.goal_id == others[-1].pk
-    assert row.policy_version == "deadline_optimal-4"
+    assert row.policy_version == "deadline_optimal-5"
     assert PolicyTable.objects.count() == 3
     goal_states = {one["goal_id"]: one for one in row.inputs["goals"]}
     solved = {key for key, one in goal_states.items() if one["solved"]}
