@@ -371,6 +371,7 @@ ON_DELETE = {
     "api_tokens_user_fk": CASCADE,
     "known_addresses_user_fk": CASCADE,
     "portfolios_user_fk": RESTRICT,
+    "portfolios_successor_fk": SET_NULL,
     "financial_goals_user_fk": RESTRICT,
     "financial_goals_portfolio_fk": RESTRICT,
     "financial_goals_previous_goal_fk": SET_NULL,
