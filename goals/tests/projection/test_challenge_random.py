@@ -69,7 +69,9 @@ def test_any_rules_on_a_lattice_are_solved_exactly(seed: int) -> None:
 def test_any_rules_and_outcomes_walk_to_their_values(seed: int) -> None:
     random = np.random.default_rng(1_000 + seed)
     rules = draw_rules(random)
-    world = draw_outcomes(random, int(random.choice([2, 3, 5, 10])))
+    outcomes, probabilities = world = draw_outcomes(
+        random, int(random.choice([2, 3, 5, 10]))
+    )
     risk_of: Any = str(random.choice(["equity", "start"]))
     asked: dict[str, Any] = {
         "base_risk": float(random.choice([0.005, 0.01])),
@@ -86,14 +88,14 @@ def test_any_rules_and_outcomes_walk_to_their_values(seed: int) -> None:
     extra = (rules.drawdown_mode != "static") + (rules.daily_loss is not None)
     bound = (0.005, 0.005, 0.01)[extra]
     of_start = risk_of == "start"
-    solved = solve_challenge(*world, **asked, **more)
+    solved = solve_challenge(outcomes, probabilities, **asked, **more)
     passed, breached, _ = walk(
         solved.factor_at, *world, of_start=of_start, paths=PATHS, **asked
     )
     luck = LUCK * (1 + more["stop_penalty"])
     worth = passed - more["stop_penalty"] * breached
     assert worth == pytest.approx(solved.value, abs=bound + luck)
-    came = evaluate_challenge(1.0, *world, **asked, **more)
+    came = evaluate_challenge(1.0, outcomes, probabilities, **asked, **more)
     passed, breached, _ = walk(
         lambda *_: 1.0, *world, of_start=of_start, paths=PATHS, **asked
     )

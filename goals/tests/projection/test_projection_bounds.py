@@ -9,6 +9,7 @@ import pytest
 from goals.decisions.policies import PolicyName
 from goals.enums import AfterAchieved
 from goals.projection import evaluate
+from goals.projection.barrier import follow_under
 from goals.projection.challenge_steps import Given
 from goals.projection.edge import estimate_edge
 from goals.projection.goal_path import GoalPath
@@ -50,7 +51,7 @@ def test_a_projection_of_many_trades_is_bounded(name: str, goal_return: str) -> 
         after_achieved=AfterAchieved.PROTECT,
         edge=growth(abs(edge.shrunk_mean)),
     )
-    follow, expect = evaluate.follow_under, Given.expect
+    follow, expect = follow_under, Given.expect
     walked, nodes, values = [], [], []
 
     def count_walk(barrier, plan, states, *asked, **more):
