@@ -1,6 +1,6 @@
 """What a goal may come to: all figures of a projection, as values. Pure."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
@@ -14,13 +14,13 @@ from goals.projection.forecast import (
     project,
     required_growth,
 )
-from goals.projection.goal_path import GoalPath
 from goals.projection.grouping import sum_of
 from goals.projection.outcomes import take_outcomes
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import solve
-from goals.projection.suggestions import MOST_SUGGESTED, suggest
-from mastertrade.values.money import RATIO, exactly, round_to
+from goals.projection.suggestions import FEW_EXPECTED, MOST_SUGGESTED, suggest
+from goals.projection.trades_left import TradesLeft
+from mastertrade.values.money import RATIO, round_to
 
 PROBABILITY = (8, 6)
 # More trades are projected as this many.
@@ -55,48 +55,36 @@ class ProjectionFigures:
 
 
 def project_goal(
-    edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: float | None
+    edge: Edge,
+    policy: GoalPolicy,
+    *,
+    trades_left: Decimal,
+    stop_loss: float | None,
+    dispersion: float = 1.0,
 ) -> ProjectionFigures:
     """Project a goal under its own policy; the same question gives the same answer.
 
-    The last `MOST_KEPT` answers are kept. With less than one trade expected there is
-    neither a target to suggest nor a fan.
+    `trades_left` are expected, with that `dispersion` (`TradesLeft`). The last
+    `MOST_KEPT` answers are kept. With less than one trade expected there is neither a
+    target to suggest nor a fan.
     """
-    trades = _at_least_a_part(trades_left)
+    trades = as_random(trades_left, dispersion)
     seed = _seed(edge, policy, trades, stop_loss)
     figures = _answer(_Question(seed, edge, policy, trades, stop_loss))
-    if trades_left < 1:
-        chances = Chances(figures.probability, figures.low, figures.high)
-        figures = replace(
-            figures,
-            **asdict(_expected(chances, policy.path, trades_left)),
-            suggested_return=None,
-            fan=(),
-        )
     needed = required_growth(
         float(trades_left), float(policy.path.goal_return), float(policy.path.equity)
     )
     return replace(figures, required_per_trade=growth(needed))
 
 
-def _at_least_a_part(trades_left: Decimal) -> int:
-    """The trades to walk: one where a part of one is expected."""
-    return 1 if 0 < trades_left < 1 else in_steps(trades_left)
-
-
-@exactly
-def _expected(chances: "Chances", path: GoalPath, trades_left: Decimal) -> "Chances":
-    """What one trade gives, weighed by how probable it is that it comes.
-
-    An expected n < 1 trades are one with probability n, none otherwise:
-    P(n) = n P(1) + (1 - n) P(0), and P(0) is 1 at the goal or beyond it, else 0.
-    """
-    share = min(trades_left, Decimal(1))
-    there = Decimal(path.equity >= 1 + path.goal_return)
-    parts = (chances.probability, chances.low, chances.high)
-    return Chances(
-        *(round_to(share * one + (1 - share) * there, PROBABILITY) for one in parts)
-    )
+def as_random(trades_left: Decimal, dispersion: float) -> TradesLeft:
+    """Expected trades as they are projected, so that an answer is found again."""
+    expected = float(trades_left)
+    if expected >= FEW_EXPECTED:
+        expected = in_steps(trades_left)
+    elif expected >= 1:
+        expected = round(expected, 1)
+    return TradesLeft(expected, round(dispersion, 2))
 
 
 def in_steps(trades_left: Decimal) -> int:
@@ -116,7 +104,7 @@ class _Question:
     seed: int
     edge: Edge = field(compare=False)
     policy: GoalPolicy = field(compare=False)
-    trades: int = field(compare=False)
+    trades: TradesLeft = field(compare=False)
     stop_loss: float | None = field(compare=False)
 
 
@@ -134,7 +122,7 @@ def _answer(asked: _Question) -> ProjectionFigures:
         equity=equity,
         stop_loss=stop_loss,
         max_factor=float(policy.max_factor),
-        seed=seed,
+        reads_time=policy.reads_time,
     )
     better = suggest(
         edge,
@@ -145,7 +133,9 @@ def _answer(asked: _Question) -> ProjectionFigures:
         stop_loss=stop_loss,
         most_trades=MOST_SUGGESTED if policy.table is None else MOST_SOLVED,
         probability=found.probability,
+        reads_time=policy.reads_time,
     )
+    is_part = trades.expected < 1
     return ProjectionFigures(
         probability=ratio(found.probability),
         low=ratio(found.low),
@@ -153,8 +143,8 @@ def _answer(asked: _Question) -> ProjectionFigures:
         unreachable=found.unreachable_reason,
         required_per_trade=None,
         suggested_trades=better.trades_left,
-        suggested_return=growth(better.goal_return),
-        fan=_fan(edge, policy, trades, seed) if trades else (),
+        suggested_return=None if is_part else growth(better.goal_return),
+        fan=() if is_part else _fan(edge, policy, round(trades.expected), seed),
     )
 
 
@@ -168,21 +158,24 @@ class Chances:
 
 
 def measure_chances(
-    edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: float | None
+    edge: Edge,
+    policy: GoalPolicy,
+    *,
+    trades_left: Decimal,
+    stop_loss: float | None,
+    dispersion: float = 1.0,
 ) -> Chances:
     """The same probability and band as `project_goal`, without the rest of it."""
-    trades = _at_least_a_part(trades_left)
     found = measure_chance(
         edge,
         policy.as_function(),
-        trades_left=trades,
+        trades_left=as_random(trades_left, dispersion),
         goal_return=float(policy.path.goal_return),
         equity=float(policy.path.equity),
         stop_loss=stop_loss,
-        seed=_seed(edge, policy, trades, stop_loss),
+        reads_time=policy.reads_time,
     )
-    chances = Chances(ratio(found.probability), ratio(found.low), ratio(found.high))
-    return _expected(chances, policy.path, trades_left)
+    return Chances(ratio(found.probability), ratio(found.low), ratio(found.high))
 
 
 def _policy_toward(policy: GoalPolicy, trades: int, target: float) -> GoalPolicy:
@@ -221,7 +214,9 @@ def _fan(
     )
 
 
-def _seed(edge: Edge, policy: GoalPolicy, trades: int, stop_loss: float | None) -> int:
+def _seed(
+    edge: Edge, policy: GoalPolicy, trades: TradesLeft, stop_loss: float | None
+) -> int:
     """From the question alone, so that it is answered the same each time."""
     path = policy.path
     text = f"{edge.growths.tolist()} {edge.probabilities.tolist()} {trades} {stop_loss}"
@@ -229,7 +224,8 @@ def _seed(edge: Edge, policy: GoalPolicy, trades: int, stop_loss: float | None) 
     text += f" {path.goal_return} {path.equity} {path.start_progress_pct}"
     text += f" {edge.bounds} {edge.best} {policy.after_achieved} {policy.edge}"
     text += f" {policy.table and policy.table.inputs.digest}"
-    return int.from_bytes(sha256(text.encode()).digest()[:8])
+    body = text.encode() + edge.drawn.tobytes()
+    return int.from_bytes(sha256(body).digest()[:8])
 
 
 def ratio(value: float) -> Decimal:

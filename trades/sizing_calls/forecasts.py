@@ -11,7 +11,7 @@ from goals.decisions.progress import GoalProgress, PortfolioFigures, can_still_m
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import AfterAchieved, GoalStatus, Measure, PortfolioKind
 from goals.models import FinancialGoal, Portfolio, TradingHalt
-from goals.projection.edge import Edge, estimate_edge
+from goals.projection.edge import Edge
 from goals.projection.forecast import is_unreachable, required_growth
 from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import (
@@ -30,6 +30,7 @@ from goals.services.risk_state import FiguresAt, find_halt, read_figures
 from goals.services.trade_forecasts import (
     TradeForecast,
     days_until,
+    dispersion_in,
     goal_path_of,
     progress_of,
     solve_for,
@@ -40,7 +41,7 @@ from goals.services.trade_forecasts import (
 from mastertrade.db.transactions import atomic
 from mastertrade.values.money import HUNDRED, ONE, ZERO
 from trades.sizing_calls.projection import GoalProjection
-from trades.sizing_calls.records import load_growths, load_record
+from trades.sizing_calls.records import load_record, load_sample
 from trades.sizing_calls.trade_frequency import load_trades_per_day
 
 FIELDS = (
@@ -77,8 +78,11 @@ def project(
     portfolio = goal.portfolio
     at = read_figures(portfolio, as_of)
     portfolio_figures = at.portfolio_figures
-    edge = estimate_edge(load_growths(portfolio, as_of, strategy_id=strategy_id))
-    per_day = load_trades_per_day(portfolio, as_of)
+    sample = load_sample(portfolio, as_of)
+    edge = sample.edge
+    if strategy_id is not None:
+        edge = load_sample(portfolio, as_of, strategy_id=strategy_id).edge
+    per_day = load_trades_per_day(portfolio, as_of, sample.growths.size)
     halt = find_halt(portfolio, as_of)
     is_halted = halt is not None and halt.lasts_beyond(goal.period_ends_at)
     days = _days_left(goal, _trading_from(goal, as_of, halt))
@@ -102,7 +106,13 @@ def project(
     if reason is None and path and edge and trades_left is not None:
         stop = stop_of(goal, path, at, now or as_of)
         policy = _policy_of(goal, path, edge, trades_left, stop, as_of)
-        figures = project_goal(edge, policy, trades_left=trades_left, stop_loss=stop)
+        figures = project_goal(
+            edge,
+            policy,
+            trades_left=trades_left,
+            stop_loss=stop,
+            dispersion=dispersion_in(sample, days or Decimal(0), as_of),
+        )
         probability, unreachable = figures.probability, figures.unreachable
     is_halted = is_halted and reason is None
     if is_halted:
@@ -285,13 +295,13 @@ def _read(
     goals = list(mine.filter(is_projectable(as_of)).order_by("pk"))
     for goal in goals:
         goal.portfolio = portfolio
-    growths = load_growths(portfolio, as_of)
+    sample = load_sample(portfolio, as_of)
     halt = find_halt(portfolio, as_of)
     forecast = TradeForecast(
         portfolio=portfolio,
         record=load_record(portfolio.user, portfolio, as_of),
-        trades_per_day=load_trades_per_day(portfolio, as_of),
-        read_growths=lambda: growths,
+        trades_per_day=load_trades_per_day(portfolio, as_of, sample.growths.size),
+        read_sample=lambda: sample,
         now=as_of,
     )
     return goals, read_figures(portfolio, as_of), forecast, halt
@@ -341,7 +351,7 @@ def _judge(
     stop = stop_of(goal, path, figures, as_of)
     why = is_unreachable(
         edge,
-        trades_left=whole_trades(left),
+        trades_left=forecast.measure_left(days, as_of),
         goal_return=float(path.goal_return),
         equity=float(path.equity),
         max_factor=float(goal.max_factor),
@@ -350,5 +360,11 @@ def _judge(
     if certain is not None:  # halted: whether it were reachable if trading resumed
         return certain, why is not None
     policy = _policy_of(goal, path, edge, left, stop, as_of, forecast)
-    chances = measure_chances(edge, policy, trades_left=left, stop_loss=stop)
+    chances = measure_chances(
+        edge,
+        policy,
+        trades_left=left,
+        stop_loss=stop,
+        dispersion=dispersion_in(forecast.sample, days, as_of),
+    )
     return chances, why is not None
