@@ -27,6 +27,7 @@ TOPICS = (
     "replay",
     "projection",
     "edge_guard",
+    "bands",
     "challenge",
     "requests",
     "memory",
