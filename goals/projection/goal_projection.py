@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 
+from goals.decisions.policies import PolicyName
 from goals.projection.edge import Edge
 from goals.projection.forecast import (
     fan,
@@ -14,10 +15,18 @@ from goals.projection.forecast import (
     project,
     required_growth,
 )
+from goals.projection.frontier import (
+    Frontier,
+    Sizing,
+    judge,
+    measure_frontier,
+    spread_factors,
+)
 from goals.projection.grouping import sum_of
 from goals.projection.outcomes import take_outcomes
 from goals.projection.policy_functions import GoalPolicy
-from goals.projection.policy_tables import solve
+from goals.projection.policy_tables import DeadlineTable, solve
+from goals.projection.streaks import Streaks, measure_streaks
 from goals.projection.suggestions import FEW_EXPECTED, MOST_SUGGESTED, suggest
 from goals.projection.trades_left import TradesLeft
 from mastertrade.values.money import RATIO, round_to
@@ -40,8 +49,9 @@ SUGGESTED_ROWS = 60
 class ProjectionFigures:
     """Probabilities and growths are ratios; suggestions in trades and as a ratio.
 
-    `fan` has a row for some numbers of trades done: that number and the equities (in
-    units of that at the start) that 5, 25, 50, 75 and 95 % of the walks are below.
+    `streaks` is None where no trade is expected. `fan` has a row for some numbers of
+    trades done: that number and the equities (in units of that at the start) that 5,
+    25, 50, 75 and 95 % of the walks are below.
     """
 
     probability: Decimal
@@ -52,6 +62,7 @@ class ProjectionFigures:
     suggested_trades: int | None
     suggested_return: Decimal | None
     fan: tuple[tuple[int, "np.ndarray"], ...]
+    streaks: Streaks | None = None
 
 
 def project_goal(
@@ -145,7 +156,70 @@ def _answer(asked: _Question) -> ProjectionFigures:
         suggested_trades=better.trades_left,
         suggested_return=None if is_part else growth(better.goal_return),
         fan=() if is_part else _fan(edge, policy, round(trades.expected), seed),
+        streaks=measure_streaks(
+            edge,
+            choose,
+            probability=found.probability,
+            trades_left=trades,
+            goal_return=goal_return,
+            equity=equity,
+            stop_loss=stop_loss,
+            reads_time=policy.reads_time,
+            seed=seed,
+        )
+        if trades.expected
+        else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class GoalFrontier:
+    """The ways to size a goal, and in words what its own is worth."""
+
+    frontier: Frontier
+    verdict: str
+
+
+def measure_goal_frontier(
+    edge: Edge,
+    policy: GoalPolicy,
+    *,
+    trades_left: Decimal,
+    days_left: float,
+    stop_loss: float | None,
+    dispersion: float = 1.0,
+    table: DeadlineTable | None,
+) -> GoalFrontier:
+    """Constant sizes and every policy for a goal; kept as `project_goal`'s answers are.
+
+    No size is above the guard's cap. `table` is that of `deadline_optimal`.
+    """
+    trades = as_random(trades_left, dispersion)
+    asked = replace(policy, table=table)
+    seed = _seed(edge, asked, trades, stop_loss)
+    question = _Question(seed, edge, asked, trades, stop_loss)
+    return _answer_frontier(question, round(days_left, 2))
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _answer_frontier(asked: _Question, days_left: float) -> GoalFrontier:
+    policy = asked.policy
+    most = policy.max_factor
+    if policy.cap is not None:
+        most = min(most, policy.cap)
+    ways = {name: replace(policy, policy=name) for name in PolicyName}
+    found = measure_frontier(
+        asked.edge,
+        {name: Sizing(way.as_function(), way.reads_time) for name, way in ways.items()},
+        spread_factors(float(policy.min_factor), float(most)),
+        trades_left=asked.trades,
+        days_left=days_left,
+        goal_return=float(policy.path.goal_return),
+        equity=float(policy.path.equity),
+        stop_loss=asked.stop_loss,
+        seed=asked.seed,
+    )
+    return GoalFrontier(found, judge(found, policy.policy))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,14 @@ from goals.projection.forecast import is_unreachable, required_growth
 from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import (
     Chances,
+    GoalFrontier,
     growth,
     measure_chances,
+    measure_goal_frontier,
     project_goal,
 )
 from goals.projection.policy_functions import GoalPolicy
-from goals.projection.policy_tables import DeadlineTable, make_inputs
+from goals.projection.policy_tables import DeadlineInputs, DeadlineTable, make_inputs
 from goals.services.failing import describe_failure
 from goals.services.funding import find_lack_of_money
 from goals.services.goals import PROJECTED_BY
@@ -40,7 +42,7 @@ from goals.services.trade_forecasts import (
 )
 from mastertrade.db.transactions import atomic
 from mastertrade.values.money import HUNDRED, ONE, ZERO
-from trades.sizing_calls.projection import GoalProjection
+from trades.sizing_calls.projection import Asked, GoalProjection
 from trades.sizing_calls.records import load_record, load_sample
 from trades.sizing_calls.trade_frequency import load_trades_per_day
 
@@ -91,7 +93,7 @@ def project(
     path = goal_path_of(goal, progress, portfolio_figures.live_equity)
     certain = _find_certain(goal, portfolio_figures, as_of)
     reason, unreachable = certain[1], certain[2]
-    figures = None
+    figures, asked = None, None
     if reason is None and path is None:
         lack = find_lack_of_money(portfolio, at)
         if lack is not None:
@@ -105,13 +107,18 @@ def project(
     probability = certain[0]
     if reason is None and path and edge and trades_left is not None:
         stop = stop_of(goal, path, at, now or as_of)
-        policy = _policy_of(goal, path, edge, trades_left, stop, as_of)
+        asked = Asked(
+            policy=_policy_of(goal, path, edge, trades_left, stop, as_of),
+            days_left=days or ZERO,
+            stop_loss=stop,
+            dispersion=dispersion_in(sample, days or ZERO, as_of),
+        )
         figures = project_goal(
             edge,
-            policy,
+            asked.policy,
             trades_left=trades_left,
             stop_loss=stop,
-            dispersion=dispersion_in(sample, days or Decimal(0), as_of),
+            dispersion=asked.dispersion,
         )
         probability, unreachable = figures.probability, figures.unreachable
     is_halted = is_halted and reason is None
@@ -137,6 +144,31 @@ def project(
         unreachable=unreachable,
         reason=reason,
         is_halted=is_halted,
+        asked=asked,
+    )
+
+
+@atomic
+def measure_frontier_of(
+    goal: FinancialGoal, as_of: datetime, *, now: datetime | None = None
+) -> tuple[GoalProjection, GoalFrontier | None]:
+    """A goal's projection, and its frontier; None where its `reason` says why.
+
+    Writes nothing but a solved table, for the next call.
+    """
+    found = project(goal, as_of, now=now)
+    asked, edge, left = found.asked, found.edge, found.trades_left
+    if asked is None or edge is None or left is None or found.path is None:
+        return found, None
+    inputs = _inputs_of(goal, found.path, edge, left, asked.stop_loss)
+    return found, measure_goal_frontier(
+        edge,
+        asked.policy,
+        trades_left=left,
+        days_left=float(asked.days_left),
+        stop_loss=asked.stop_loss,
+        dispersion=asked.dispersion,
+        table=find_solved(inputs, as_of),
     )
 
 
@@ -223,14 +255,7 @@ def _policy_of(
     if is_solved and forecast is not None:
         table = solve_for(goal, path, trades_left, stop_loss, forecast)
     elif is_solved:
-        inputs = make_inputs(
-            edge,
-            trades_left=whole_trades(trades_left),
-            goal_return=path.goal_return,
-            stop_loss=stop_loss,
-            min_factor=goal.min_factor,
-            max_factor=goal.max_factor,
-        )
+        inputs = _inputs_of(goal, path, edge, trades_left, stop_loss)
         table = find_solved(inputs, as_of)
     return GoalPolicy(
         policy=policy,
@@ -241,6 +266,24 @@ def _policy_of(
         edge=growth(edge.shrunk_mean),
         table=table,
         cap=None if edge.allows_more else ONE,
+    )
+
+
+def _inputs_of(
+    goal: FinancialGoal,
+    path: GoalPath,
+    edge: Edge,
+    trades_left: Decimal,
+    stop_loss: float,
+) -> DeadlineInputs:
+    """What `deadline_optimal` is solved for."""
+    return make_inputs(
+        edge,
+        trades_left=whole_trades(trades_left),
+        goal_return=path.goal_return,
+        stop_loss=stop_loss,
+        min_factor=goal.min_factor,
+        max_factor=goal.max_factor,
     )
 
 
