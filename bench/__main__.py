@@ -28,6 +28,7 @@ TOPICS = (
     "projection",
     "edge_guard",
     "bands",
+    "dependence",
     "challenge",
     "requests",
     "memory",
