@@ -22,6 +22,8 @@ CORRELATIONS = (0.0, 0.3, 0.6)
 EACH, DAYS = 4, 15
 RISK, EDGE = 0.01, 0.1
 GOAL, STOP = 0.05, 0.1
+# Where nothing but the way of drawing differs: near, far, and with a near stop.
+QUESTIONS = ((0.05, 0.1), (0.1, 0.1), (0.15, 0.1), (0.05, 0.05))
 RECORDED_DAYS = (25, 75)
 RECORDS, WALKS, LONG = 300, 200_000, 20_000
 STREAKS, STREAK_TRADES = 300, 100
@@ -29,7 +31,8 @@ STREAKS, STREAK_TRADES = 300, 100
 
 def measure() -> Iterator[Row]:
     for correlation in CORRELATIONS:
-        yield _row_of_cost(correlation)
+        for goal, stop in QUESTIONS:
+            yield _row_of_cost(correlation, goal, stop)
         for days in RECORDED_DAYS:
             yield _row_of_cover(correlation, days)
     for follows in CORRELATIONS:
@@ -53,33 +56,35 @@ def estimate(growths: Floats, *, together: bool) -> Edge:
     return edge
 
 
-def true_chance(correlation: float) -> float:
+def true_chance(correlation: float, goal: float, stop: float) -> float:
     """How often days of the process touch the goal at the close of some trade."""
     generator = np.random.default_rng(5)
     reached = 0
     for _ in range(20):
         drawn = draw_days(generator, correlation, WALKS // 20 * DAYS)
         equity = np.cumprod(1 + drawn.reshape(-1, DAYS * EACH), axis=1)
-        up, down = equity >= 1 + GOAL, equity <= 1 - STOP
+        up, down = equity >= 1 + goal, equity <= 1 - stop
         first_up = np.where(up.any(axis=1), up.argmax(axis=1), DAYS * EACH + 1)
         first_down = np.where(down.any(axis=1), down.argmax(axis=1), DAYS * EACH + 1)
         reached += int((first_up < first_down).sum())
     return reached / WALKS
 
 
-def _row_of_cost(correlation: float) -> Row:
+def _row_of_cost(correlation: float, goal: float, stop: float) -> Row:
     """Of a record so long that nothing but the way of drawing differs."""
     growths = draw_days(np.random.default_rng(1), correlation, LONG)
-    truth = true_chance(correlation)
+    truth = true_chance(correlation, goal, stop)
     errors = []
     for together in (False, True):
         edge = estimate(growths, together=together)
-        walked = Walked(1.0, GOAL, STOP, 1.0, edge.trades_a_step, False)
+        each = edge.trades_a_step
+        walked = Walked(1.0, goal, stop, 1.0, each, False, nearer=edge.nearer)
         drawn = edge.tilted(RISK * EDGE)
         found = walked.chance(drawn, DAYS * EACH, nodes=800)
         errors.append((found - truth) * 100)
     return Row(
-        f"four trades open at once, correlation {correlation:g}: P(reach) too high by",
+        f"four trades open at once, correlation {correlation:g}, goal {goal * 100:g} %, "
+        f"stop {stop * 100:g} %: P(reach) too high by",
         f"{errors[1]:+.1f} points in bunches",
         f"{errors[0]:+.1f} as independent (true {truth * 100:.1f} %)",
         None,
@@ -87,7 +92,7 @@ def _row_of_cost(correlation: float) -> Row:
 
 
 def _row_of_cover(correlation: float, days: int) -> Row:
-    truth = true_chance(correlation)
+    truth = true_chance(correlation, GOAL, STOP)
     generator = np.random.default_rng(2)
     held, width = np.zeros(2), np.zeros(2)
     for _ in range(RECORDS):
@@ -120,9 +125,15 @@ def _row_of_streaks(follows: float) -> Row:
         edge = estimate_edge(RISK * (EDGE + _follow(generator, follows)))
         assert edge is not None
         left = TradesLeft(40)
-        asked = {"goal_return": GOAL, "stop_loss": STOP, "reads_time": False}
         streaks = measure_streaks(
-            edge, 1.0, probability=0.5, trades_left=left, seed=seed, **asked
+            edge,
+            1.0,
+            probability=0.5,
+            trades_left=left,
+            goal_return=GOAL,
+            stop_loss=STOP,
+            reads_time=False,
+            seed=seed,
         )
         found.append(streaks.difference * 100)
     differences = np.array(found)

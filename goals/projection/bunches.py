@@ -6,9 +6,11 @@ open. Where nothing was open at once each trade is its own.
 """
 
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 
+from goals.projection.grouping import OVERSHOOT
 from goals.projection.types import Floats, Indices, Numbers
 
 # However long trades stay open, a record is this many bunches at least.
@@ -20,16 +22,27 @@ class Bunches:
     """Bunches in the order in which they were opened, all of shape (bunches,).
 
     `growths` are the sums of their trades' growths, `sizes` the numbers of trades.
-    `standard_error` is that of the mean growth of a trade.
+    `standard_error` is that of the mean growth of a trade, `within` the deviation of
+    trades around the mean of their bunch.
     """
 
     growths: Floats
     sizes: Floats
     standard_error: float
+    within: float
 
     @property
     def trades_each(self) -> float:
         return float(self.sizes.mean())
+
+    @property
+    def nearer(self) -> float:
+        """How much nearer, in log-equity, what trades touch counts to whole bunches.
+
+        A bunch is one step, and its trades may touch a goal on the way; longer steps
+        jump beyond it by more: see `goals.projection.grouping`.
+        """
+        return OVERSHOOT * self.within * (sqrt(self.trades_each) - 1)
 
 
 def find_bunches(growths: Numbers, opened: Numbers, closed: Numbers) -> Bunches | None:
@@ -48,8 +61,10 @@ def find_bunches(growths: Numbers, opened: Numbers, closed: Numbers) -> Bunches 
     sums = np.bincount(which, each[order], count).astype(np.float64)
     # The mean of a trade is a ratio of two sums over bunches.
     away = sums - each.mean() * sizes
-    error = float(np.sqrt(count / max(count - 1, 1) * (away @ away))) / each.size
-    return Bunches(sums, sizes, error)
+    error = sqrt(count / max(count - 1, 1) * float(away @ away)) / each.size
+    rest = each[order] - (sums / sizes)[which]
+    within = sqrt(float(rest @ rest) / max(each.size - count, 1))
+    return Bunches(sums, sizes, error, within)
 
 
 def _number(begins: Floats, ends: Floats) -> Indices:

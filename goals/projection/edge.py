@@ -56,6 +56,11 @@ class Edge:
         return 1.0 if self.bunches is None else self.bunches.trades_each
 
     @property
+    def nearer(self) -> float:
+        """How much nearer goal and stop count to a draw of several trades."""
+        return 0.0 if self.bunches is None else self.bunches.nearer
+
+    @property
     def standard_error(self) -> float:
         """Of the mean growth; trades that were open at once tell less than others."""
         alone: float = self.bounds.deviation / max(self.bounds.trades, 1) ** 0.5

@@ -126,7 +126,13 @@ def measure_chance(
     expected = expected_trades(trades_left)
     check_question(round(expected), goal_return, stop_loss, 0.0, equity)
     walked = Walked(
-        policy, goal_return, stop_loss, equity, edge.trades_a_step, reads_time
+        policy,
+        goal_return,
+        stop_loss,
+        equity,
+        edge.trades_a_step,
+        reads_time,
+        nearer=edge.nearer,
     )
     few = expected <= MOST_SINGLE
     point = walked.chance(
@@ -200,7 +206,14 @@ def is_unreachable(
     )
     if chance >= SURELY_REACHABLE:
         return None
-    walked = Walked(max_factor, goal_return, stop_loss, equity, edge.trades_a_step)
+    walked = Walked(
+        max_factor,
+        goal_return,
+        stop_loss,
+        equity,
+        edge.trades_a_step,
+        nearer=edge.nearer,
+    )
     upper = walked.chance(
         edge.tilted(edge.highest_mean), trades_left, nodes=COARSE_NODES
     )

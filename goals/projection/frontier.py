@@ -25,6 +25,8 @@ MOST_STEPS, FEW_STEPS = 240, 120
 DEEP = 0.1
 # As well as: a probability no more than a point lower.
 AS_WELL = 0.01
+# Falling as often: within the walks' own error.
+AS_OFTEN = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,7 @@ def measure_frontier(
             equity,
             edge.trades_a_step,
             sizing.reads_time,
+            nearer=edge.nearer,
         )
         probability = walked.chance(
             drawn, trades_left, nodes=COARSE_NODES, counts=NODES_OF_MANY
@@ -136,22 +139,23 @@ def judge(frontier: Frontier, name: str) -> str:
 
 
 def constant_alike(frontier: Frontier, fall: float) -> tuple[float, float]:
-    """The constant size that most probably reaches the goal and falls no oftener.
+    """The constant size that most probably reaches the goal and falls as often.
 
-    Between two sizes by a line. Where each falls oftener, the smallest.
+    Between two sizes by a line; no more than a point oftener. Where each falls oftener,
+    the smallest.
     """
     factors = np.array([factor for factor, _ in frontier.constants])
     points = [point for _, point in frontier.constants]
-    falls = np.maximum.accumulate([point.fall_10_probability for point in points])
+    falls = np.array([point.fall_10_probability for point in points])
     chances = np.array([point.probability for point in points])
-    inside = falls <= fall
+    inside = falls <= fall + AS_OFTEN
     if not inside.any():
         return float(factors[0]), float(chances[0])
     last = int(np.flatnonzero(inside)[-1])
     best = int(np.argmax(np.where(inside, chances, -1.0)))
     found = float(factors[best]), float(chances[best])
     if last + 1 < factors.size:
-        share = (fall - falls[last]) / (falls[last + 1] - falls[last])
+        share = max(fall - falls[last], 0.0) / (falls[last + 1] - falls[last])
         between = chances[last] + share * (chances[last + 1] - chances[last])
         if between > found[1]:
             size = factors[last] + share * (factors[last + 1] - factors[last])

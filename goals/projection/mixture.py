@@ -7,6 +7,7 @@ them what it does beyond a constant size is the polynomial through these.
 """
 
 from dataclasses import dataclass, replace
+from math import exp, log, log1p
 from typing import TypeAlias
 
 import numpy as np
@@ -17,7 +18,7 @@ from goals.projection.evaluate import (
     as_function,
     evaluate_policy,
 )
-from goals.projection.grouping import SHARE
+from goals.projection.grouping import MOST_DRAWN, SHARE
 from goals.projection.trades_left import MOST_COUNT, TradesLeft
 from goals.projection.types import Floats
 
@@ -36,7 +37,8 @@ class Walked:
     """A policy, the goal and the stop that it walks between, and what it draws.
 
     Units as in `evaluate_policy`. A draw is `trades_a_step` trades. `reads_time`:
-    whether the policy's factors depend on the trades left.
+    whether the policy's factors depend on the trades left. Goal and stop count as
+    `nearer` by so much log-equity, at most by an eighth of their distance.
     """
 
     policy: Policy
@@ -46,6 +48,7 @@ class Walked:
     trades_a_step: float = 1.0
     reads_time: bool = True
     share: float = SHARE
+    nearer: float = 0.0
 
     def chance(
         self,
@@ -116,19 +119,31 @@ class Walked:
     def _outcome(
         self, choose: Policy, drawn: Drawn, steps: int, nodes: int, stops: bool
     ) -> PolicyOutcome:
+        goal_return, stop_loss = self._ends()
         return evaluate_policy(
             choose,
             *drawn,
             1.0,
             steps,
-            self.goal_return,
-            self.stop_loss,
+            goal_return,
+            stop_loss,
             self.equity,
             nodes=nodes,
             grouped=True,
             share=self.share,
             stops=stops,
         )
+
+    def _ends(self) -> tuple[float, float | None]:
+        today, goal, stop = log(self.equity), self.goal_return, self.stop_loss
+        up = log1p(goal) - today
+        if self.nearer and up > 0:
+            goal = exp(today + up - min(self.nearer, up * MOST_DRAWN)) - 1
+        if self.nearer and stop is not None:
+            down = today - log1p(-stop)
+            if down > 0:
+                stop = 1 - exp(today - down + min(self.nearer, down * MOST_DRAWN))
+        return goal, stop
 
     def _ahead(self, expected: float, steps: int) -> Policy:
         """The policy by the trades expected, where the walk has so many draws."""

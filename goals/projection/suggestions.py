@@ -99,6 +99,7 @@ def suggest(
             edge.trades_a_step,
             reads_time,
             ROUGH_SHARE,
+            edge.nearer,
         )
 
     def curve(trades: int) -> tuple[Floats, Floats]:
