@@ -83,7 +83,8 @@ def _row_of_cost(correlation: float, goal: float, stop: float) -> Row:
         found = walked.chance(drawn, DAYS * EACH, nodes=800)
         errors.append((found - truth) * 100)
     return Row(
-        f"four trades open at once, correlation {correlation:g}, goal {goal * 100:g} %, "
+        f"four trades open at once, correlation {correlation:g}, goal "
+        f"{goal * 100:g} %, "
         f"stop {stop * 100:g} %: P(reach) too high by",
         f"{errors[1]:+.1f} points in bunches",
         f"{errors[0]:+.1f} as independent (true {truth * 100:.1f} %)",
