@@ -151,6 +151,7 @@ class GoalForm(ServiceForm[FinancialGoal]):
             "policy",
             "min_factor",
             "max_factor",
+            "stop_penalty",
             "after_achieved",
             "min_trading_days",
             "best_day_max_pct",
@@ -159,6 +160,8 @@ class GoalForm(ServiceForm[FinancialGoal]):
             "min_trading_days": "Trading days with an entry, before it is achieved.",
             "best_day_max_pct": "Achieved only while the best trading day made at most "
             "this percent of the profit.",
+            "stop_penalty": "For deadline_optimal: what a breach of a floor counts "
+            "against reaching the goal, which counts 1. 0: only reaching counts.",
             "target_value": "Percent for a return, else in the portfolio's currency.",
             "start_value": "Only for a portfolio value; default: the live equity.",
             "start_date": "Default: today in the portfolio's time zone.",
@@ -172,12 +175,19 @@ class GoalForm(ServiceForm[FinancialGoal]):
                 self.fields[name].required = False
                 self.initial.pop(name, None)
                 self.fields[name].initial = None
+        if "stop_penalty" in self.fields:
+            self.fields["stop_penalty"].required = False
         for field in self.fields.values():
             if isinstance(field, forms.DateField):  # 03/04/2026 is two days
                 field.input_formats = ["%Y-%m-%d"]
                 field.error_messages["invalid"] = "Must be a date, such as 2026-03-31."
         if "target_date" in self.fields:
             self._explain_target_date(self.fields["target_date"])
+
+    def clean_stop_penalty(self) -> Decimal:
+        """An empty field leaves it."""
+        given: Decimal | None = self.cleaned_data["stop_penalty"]
+        return self.instance.stop_penalty if given is None else given
 
     def _explain_target_date(self, field: forms.Field) -> None:
         """Only a new goal's date is chosen for the user, and only some have none."""
@@ -214,6 +224,7 @@ class PortfolioForm(ServiceForm[Portfolio]):
             *LIMIT_KINDS,
             "max_position_pct",
             "edge_guard",
+            "successor",
         )
         labels = {
             name: name.removesuffix("_pct").replace("_", " ").capitalize() + " in %"
@@ -249,6 +260,8 @@ class PortfolioForm(ServiceForm[Portfolio]):
             "trade may lose. Default: off.",
             "on_breach": "Fail: running goals fail too.",
             "daily_on_breach": "Fail: running goals fail, and a person resumes.",
+            "successor": "Of a challenge's next phase: a portfolio made after this "
+            "one, in which nothing was booked yet.",
             "edge_guard": "Strict: no size above the base size before 20 closed "
             "trades show an edge.",
         }
@@ -298,6 +311,8 @@ class PortfolioForm(ServiceForm[Portfolio]):
             call["floor_reference"] = GivenReference(**given)
         if self.is_new:
             return create_portfolio(**call, **fields)
+        if fields.get("successor") is not None:
+            fields["successor"] = fields["successor"].pk
         return update_portfolio(
             portfolio_id=self.instance.pk, user=self.instance.user, **call, **fields
         )

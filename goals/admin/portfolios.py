@@ -49,6 +49,7 @@ DAILY = (
     ("pause_after_losses", "pause_minutes"),
 )
 SIZES = (("max_position_pct", "headroom_share_pct"), ("edge_guard",))
+PHASES = (("successor",),)
 SHOWN_LIMITS = (("drawdown_limits", "other_limits"), ("limits_shown",), ("edge_guard",))
 FROZEN = ("currency", "time_zone", "opening_balance_shown", "day_start_shown")
 # What makes the currency, time zone, opening balance and the day's start frozen.
@@ -212,7 +213,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
     search_fields = ("user__username", "name", "=portfolio_id")
     search_help_text = "Username, portfolio name or id"
     ordering = ("user_id", "name")
-    autocomplete_fields = ("user",)
+    autocomplete_fields = ("user", "successor")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Portfolio]:
         goals = (
@@ -233,12 +234,14 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
         portfolio = ("Portfolio", {"fields": (who, money)})
         if not editable:
             return (portfolio, ("Limits", {"fields": SHOWN_LIMITS}))
-        return (
-            portfolio,
+        limits = (
             ("Limits of the drawdown", {"fields": DRAWDOWN}),
             ("Limits of the day", {"fields": DAILY}),
             ("Limits of sizes", {"fields": SIZES}),
         )
+        if obj is None:  # only an older portfolio can name a new one
+            return (portfolio, *limits)
+        return (portfolio, *limits, ("Phases of a challenge", {"fields": PHASES}))
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Portfolio | None = None
@@ -269,6 +272,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
             Figure("Drawdown", figures.percent(portfolio.drawdown_pct)),
             Figure("Trading", figures.badge(trading_state_of(portfolio))),
             Figure("Newest entry", figures.instant(portfolio.last_entry_at)),
+            *_phases(portfolio),
         )
 
     @admin.action(description="Halt trading (with a reason)", permissions=MAY)
@@ -351,6 +355,15 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
         return ", ".join(
             "off" if limit is None else f"{figures.number(limit)} %" for limit in limits
         )
+
+
+def _phases(portfolio: Portfolio) -> Sequence[Figure]:
+    """Where the challenge goes on, and where it came from; nothing outside one."""
+    others = (
+        ("Next phase", portfolio.successor),
+        ("Phase before", portfolio.predecessors.first()),
+    )
+    return [Figure(title, format_html("{}", one.name)) for title, one in others if one]
 
 
 def _halted(portfolio: Portfolio, now: datetime) -> SafeString:

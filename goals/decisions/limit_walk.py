@@ -2,8 +2,9 @@
 
 Trading day by trading day, in the order of time. Of most days the highest and the
 lowest value say all; where a limit may be reached, or changes within the day, the day's
-entries are walked. Of one instant, entries come first, then marks, resumes, changes of
-the limits, and marks that halted at once; what a close was judged with comes first.
+entries are walked. Of one instant, entries come first, then marks, changes of the
+limits, resumes (after the reference that they set), and marks that halted at once; what
+a close was judged with comes first.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -73,12 +74,11 @@ class Marked:
 class Resumed:
     """A person ended halts (their keys): the day is measured from the live value then.
 
-    `open_pnl` None: it is not known, and a unit was worth `unit_value`.
+    Without a mark of then a unit was worth `unit_value`.
     """
 
     at: datetime
     keys: tuple[int, ...]
-    open_pnl: Decimal | None = None
     unit_value: Decimal = ZERO
 
 
@@ -86,15 +86,14 @@ class Resumed:
 class Changed:
     """Limits in force from then on.
 
-    A `reference` was set with them: by the value of then, with `open_pnl` unrealised,
-    or without it by a person.
+    A `reference` was set with them: by the value of then (`of_present`), or a person.
     """
 
     at: datetime
     key: int
     limits: Limits
     reference: FloorReference | None = None
-    open_pnl: Decimal | None = None
+    of_present: bool = False
 
 
 Event: TypeAlias = Entry | Marked | Resumed | Changed
@@ -132,7 +131,8 @@ class TradingDay:
 
 
 MICROSECOND = timedelta(microseconds=1)
-ORDER = {Entry: 0, Marked: 1, Resumed: 2, Changed: 3}
+ORDER = {Entry: 1, Marked: 2, Changed: 4, Resumed: 5}
+ORDER_OF_MARKS = {MarkRole.CLOSE: 0, MarkRole.REFERENCE: 3, MarkRole.STOOD: 6}
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:
@@ -141,11 +141,10 @@ def in_order(events: Iterable[Event]) -> list[Event]:
 
 
 def _place(event: Event) -> tuple[datetime, int]:
-    if isinstance(event, Marked) and event.role is MarkRole.STOOD:
-        return event.at, len(ORDER)
-    if isinstance(event, Marked) and event.role is MarkRole.CLOSE:
-        return event.at, -1
-    return event.at, ORDER[type(event)]
+    order = ORDER[type(event)]
+    if isinstance(event, Marked):
+        order = ORDER_OF_MARKS.get(event.role, order)
+    return event.at, order
 
 
 @dataclass
@@ -180,6 +179,7 @@ class LimitWalk:
     first_mark: Marked | None = None
     suspected: tuple[Breach, ...] = ()
     newest_mark: Marked | None = None
+    reference_mark: Marked | None = None  # of the newest change, or resume
 
     @exactly
     def walk(self, days: Iterable[TradingDay]) -> "LimitWalk":
@@ -348,9 +348,11 @@ class LimitWalk:
 
     def _mark(self, mark: Marked) -> None:
         # Without the trades it is of, nobody knows how long it counts.
-        if mark.by_trade or mark.role is not MarkRole.HIGH:
+        if mark.by_trade or mark.open_pnl == 0:
             self.newest_mark = mark
         match mark.role:
+            case MarkRole.REFERENCE:
+                self.reference_mark = mark
             case MarkRole.HIGH if self.limits.drawdown_mode is DrawdownMode.TRAILING:
                 open_pnl = self._open_pnl(mark.at, mark)
                 self.reference = raise_by(
@@ -385,12 +387,15 @@ class LimitWalk:
         assert self.day is not None
         self.is_halted = self.is_day_halted = self.waits = False
         worth = resumed.unit_value
-        if resumed.open_pnl is not None:
-            worth = measure_live_unit_value(self.account, resumed.open_pnl)
+        open_pnl = self._reference_pnl(resumed.at)
+        if open_pnl is not None:
+            worth = measure_live_unit_value(self.account, open_pnl)
             self.anchors |= dict.fromkeys(resumed.keys, worth)
         value = value_of_units(self.limits.floor_in, self.account, worth)
         self._measure_day_from(value)
         self.day = replace(self.day, resumed_at=resumed.at)
+        # It may have ended a halt at the hard floor that nobody knew of then.
+        self._test(resumed.at)
 
     def _measure_day_from(self, value: Decimal) -> None:
         assert self.day is not None
@@ -409,9 +414,10 @@ class LimitWalk:
             self._convert_day(limits.floor_in)
         self.limits = limits
         if reference is not None:
-            if change.open_pnl is not None:
+            open_pnl = self._reference_pnl(change.at)
+            if change.of_present and open_pnl is not None:
                 closed = closed_value(limits.floor_in, self.account)
-                value = max(min(closed, self._live(change.open_pnl)), ZERO)
+                value = max(min(closed, self._live(open_pnl)), ZERO)
                 reference = replace(reference, start=value, peak=value)
             reference = replace(
                 reference,
@@ -423,6 +429,11 @@ class LimitWalk:
             self.reference = raise_peak(limits, reference, reference.peak)
             self.references[change.key] = self.reference
         self._test(change.at)
+
+    def _reference_pnl(self, at: datetime) -> Decimal | None:
+        """What was open at a change, or a resume; None: not known."""
+        mark = self.reference_mark
+        return self._open_pnl(at, mark) if mark is not None and mark.at == at else None
 
     def _convert_day(self, floor_in: FloorIn) -> None:
         """Measure the day's values by `floor_in`: what it lost so far counts on.
@@ -450,10 +461,9 @@ class LimitWalk:
 
     def _test(self, at: datetime) -> None:
         """By closes; a mark that already waits for a second one may show more now."""
-        at_once, by_marks = self._reached(at)
-        self._add(at_once)
+        self._add(self._reached(at)[0])
         if self.first_mark is not None:
-            self.suspected = tuple(by_marks)
+            self.suspected = tuple(self._reached(at, self.first_mark)[1])
 
     def _add(self, reached: Iterable[Breach]) -> None:
         for breach in reached:
@@ -465,10 +475,12 @@ class LimitWalk:
             else:
                 self.is_day_halted, self.waits = True, breach.until is None
 
-    def _reached(self, at: datetime) -> tuple[list[Breach], list[Breach]]:
+    def _reached(
+        self, at: datetime, mark: Marked | None = None
+    ) -> tuple[list[Breach], list[Breach]]:
         """The floors that are reached now, but for those that halt already.
 
-        Those by closes, and those by the newest mark.
+        Those by closes, and those by a mark (default: the newest).
         """
         limits, day = self.limits, self.day
         assert day is not None
@@ -480,7 +492,7 @@ class LimitWalk:
             halted.add(HaltCause.HARD_DRAWDOWN)
         if self.is_day_halted:
             halted.add(HaltCause.DAILY_LOSS)
-        state = self._state(self._open_pnl(at), day)
+        state = self._state(self._open_pnl(at, mark), day)
         found = find_breaches(limits, state, at, day.ends_at)
         return split_by_marks((one for one in found if one.cause not in halted), state)
 

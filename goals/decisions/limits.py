@@ -228,6 +228,13 @@ def has_floor(reference: FloorReference, account: Account) -> bool:
     return reference.peak > 0 or is_funded
 
 
+def shows_floor(limits: Limits, reference: FloorReference, account: Account) -> bool:
+    """Whether there is a floor in money: not before the first money, nor after ruin."""
+    in_money = limits.floor_in is FloorIn.MONEY
+    is_funded = account.units > 0 or (in_money and reference.peak > 0)
+    return is_funded and not account.is_ruined
+
+
 def reaches_floor(
     limits: Limits, reference: FloorReference, account: Account, value: Decimal
 ) -> bool:

@@ -145,6 +145,17 @@ class Portfolio(models.Model):
         default=TradingState.ACTIVE,
         choices=columns.choices(TradingState),
     )
+    # The portfolio of a challenge's next phase. Only a later one can be, so that phases
+    # never go in a circle.
+    successor = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="predecessors",
+        db_constraint=False,  # composite with the user, in the migration
+        db_index=False,  # portfolios_one_predecessor begins with it
+    )
     # When a halt last began or was resumed. None: it never was, so no time needs to be
     # looked up.
     last_halted_at = models.DateTimeField(null=True, editable=False)
@@ -201,6 +212,8 @@ class Portfolio(models.Model):
     # turns out to have been there before (of no trade: None).
     since_midnight: dict[int, Decimal] | None = None
     before_midnight: dict[int | None, Decimal] | None = None
+    # The day before, on which it moved, if that had begun without any.
+    flat_day: date | None = None
 
     objects = PortfolioQuerySet.as_manager()
 
@@ -213,6 +226,13 @@ class Portfolio(models.Model):
             # What composite foreign keys point to: a goal's owner is its portfolio's.
             models.UniqueConstraint(
                 fields=["portfolio_id", "user"], name="portfolios_owner_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["successor", "user"], name="portfolios_one_predecessor"
+            ),
+            check(
+                "portfolios_successor_is_later",
+                is_null("successor") | above("successor", "portfolio_id"),
             ),
             check("portfolios_name_not_empty", ~Q(name="")),
             check_words("portfolios_kind", "kind", PortfolioKind),
@@ -378,7 +398,9 @@ class Portfolio(models.Model):
         """
         change = sum(changes.values(), Decimal(0))
         day = self.trading_day(at)
+        was_flat = self.midnight_unrealized_pnl == 0
         if self.revalued_day is None or day > self.revalued_day:
+            self.flat_day = self.revalued_day if was_flat else None
             self.revalued_day = day
             self.midnight_unrealized_pnl = self.unrealized_pnl
             self.since_midnight = {}
@@ -388,6 +410,7 @@ class Portfolio(models.Model):
                     trade_id, Decimal(0)
                 )
         elif day < self.revalued_day and not is_exit:
+            self.flat_day = day if was_flat else None
             self._add_before_midnight(changes)
         self.unrealized_pnl += change
 

@@ -172,15 +172,16 @@ def make_inputs(
     stop_loss: float,
     min_factor: Decimal,
     max_factor: Decimal,
+    stop_penalty: Decimal = Decimal(1),
 ) -> DeadlineInputs:
-    """What to solve for a goal: the stop at the floor, λ = 1, 25 factors."""
+    """What to solve for a goal: the stop at the floor, λ its own, 25 factors."""
     return DeadlineInputs(
         growths=tuple(float(growth) for growth in edge.growths),
         probabilities=tuple(float(weight) for weight in edge.probabilities),
         trades_left=round_up(trades_left),
         goal_return=float(goal_return),
         stop_loss=stop_loss,
-        stop_penalty=STOP_PENALTY,
+        stop_penalty=float(stop_penalty),
         factors=factors_between(min_factor, max_factor),
     )
 

@@ -49,6 +49,7 @@ GOAL_FIGURES = {
     "trading_days": "int",
     "trading_days_met_at": "timestamptz",
     "best_day": "numeric",
+    "earlier_best_day": "numeric",
     "start_unit_value": "numeric",
     "start_unit_run": "int",
     "start_realized_pnl": "numeric",

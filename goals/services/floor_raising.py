@@ -64,10 +64,13 @@ def follow_mark(portfolio: Portfolio, at: datetime, *, by_mark: bool) -> None:
     """Let the reference follow open positions at their marks of `at`. Unsaved.
 
     A live high counts once a second mark, at least 5 seconds later, is above the peak
-    too: the lower one of the two. That one is stored, and what the day began with.
+    too: the lower one of the two. That one is stored, and what the day began with. A
+    mark that is not later than the newest change, or resume, was before it.
     """
     limits, reference = portfolio.limits, reference_at(portfolio, at)
-    if by_mark and limits.drawdown_mode is DrawdownMode.TRAILING:
+    changed_at = portfolio.limits_changed_at
+    is_before = changed_at is not None and at <= changed_at
+    if by_mark and not is_before and limits.drawdown_mode is DrawdownMode.TRAILING:
         reference = _confirm_high(portfolio, limits, reference, at)
     apply_reference(portfolio, reference)
     keep_day_start(portfolio)

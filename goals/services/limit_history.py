@@ -57,8 +57,6 @@ from mastertrade.values.money import ONE, ZERO
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
-# What a halt stores of the open profit when it was resumed, among its figures.
-RESUMED_PNL = "resumed_unrealized_pnl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ def _changed(row: LimitChange, portfolio: Portfolio) -> Changed:
         )
         reference = raise_peak(limits, reference, reference.peak)
     at = row.effective_at or portfolio.created_at
-    return Changed(at, row.limit_change_id, limits, reference, row.open_pnl)
+    return Changed(at, row.limit_change_id, limits, reference, row.of_present)
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,7 +305,8 @@ class _Events:
         in_play = (begin.limits, *(change.limits for change in history.changes))
         changes = [one for one in history.changes if one.at >= self.from_at]
         was_halted = finds and portfolio.last_halted_at is not None
-        looks_at_marks = was_halted or _any_marks(in_play) or (finds and self.is_past)
+        is_anew = was_halted or any(change.of_present for change in changes)
+        looks_at_marks = is_anew or _any_marks(in_play) or (finds and self.is_past)
         marks = self._read_marks() if looks_at_marks else []
         self.starts = [mark for mark in marks if mark.role is MarkRole.DAY_START]
         others = [mark for mark in marks if mark.role is not MarkRole.DAY_START]
@@ -353,7 +352,14 @@ class _Events:
         for halt in halts:
             assert halt.resumed_at is not None  # by the filter
             resumed.setdefault(halt.resumed_at, []).append(halt)
-        return [_resumed(ended) for ended in resumed.values()]
+        return [
+            Resumed(
+                at=at,
+                keys=tuple(halt.halt_id for halt in ended),
+                unit_value=ended[0].resumed_unit_value or ZERO,
+            )
+            for at, ended in resumed.items()
+        ]
 
     def open_at_start(self, day: date) -> Marked | None:
         """What open trades had made when the day began, as far as marks are known.
@@ -387,19 +393,6 @@ def _any_marks(in_play: Iterable[Limits]) -> bool:
         or limits.daily_loss_limit_pct is not None
         or needs_day_start(limits)
         for limits in in_play
-    )
-
-
-def _resumed(halts: Sequence[TradingHalt]) -> Resumed:
-    """One resume, by the halts that it ended; one of them at least stored its value."""
-    stored = [halt for halt in halts if RESUMED_PNL in halt.figures] or halts
-    open_pnl = stored[0].figures.get(RESUMED_PNL)
-    assert halts[0].resumed_at is not None
-    return Resumed(
-        at=halts[0].resumed_at,
-        keys=tuple(halt.halt_id for halt in halts),
-        open_pnl=None if open_pnl is None else Decimal(open_pnl),
-        unit_value=stored[0].resumed_unit_value or ZERO,
     )
 
 

@@ -38,6 +38,15 @@ DO UPDATE SET at = excluded.at, open_pnl = excluded.open_pnl,
               by_trade = excluded.by_trade
 """
 ONE_OF = {MarkRole.DAY_START: KEEP_ONE_START, MarkRole.PENDING: KEEP_ONE_PENDING}
+# Trades that had made nothing yet when an earlier day began had not when it did.
+KEEP_FLAT = """
+WITH flat AS (
+    INSERT INTO limit_marks (portfolio_id, role, at, open_pnl, by_trade)
+    SELECT %(portfolio_id)s, 'day_start', %(flat_at)s, 0, '{}'
+    WHERE %(flat_at)s::timestamptz IS NOT NULL
+    ON CONFLICT (portfolio_id, at) WHERE role = 'day_start' DO NOTHING
+)
+"""
 # What turns out to have been there when the day began.
 ADD_TO_START = """
 INSERT INTO limit_marks AS m (portfolio_id, role, at, open_pnl, by_trade)
@@ -76,7 +85,8 @@ def keep_mark(
 
     `since`: what came since `at`, by trade, and does not count.
     """
-    execute(KEEP_MARK + ONE_OF.get(role, ""), _parameters(portfolio, at, since, role))
+    sql = KEEP_FLAT + KEEP_MARK + ONE_OF.get(role, "")
+    execute(sql, _parameters(portfolio, at, since, role))
 
 
 def keep_day_start(portfolio: Portfolio) -> None:
@@ -93,7 +103,8 @@ def keep_day_start(portfolio: Portfolio) -> None:
         if needs_day_start(portfolio.limits) or portfolio.midnight_unrealized_pnl != 0:
             keep_mark(portfolio, MarkRole.DAY_START, at, since)
     elif before:
-        execute(ADD_TO_START, _parameters(portfolio, at, before))
+        execute(KEEP_FLAT + ADD_TO_START, _parameters(portfolio, at, before))
+    portfolio.flat_day = None
 
 
 def _parameters(
@@ -102,8 +113,9 @@ def _parameters(
     changes: Mapping[int, Decimal] | Mapping[int | None, Decimal] | None,
     role: MarkRole = MarkRole.DAY_START,
 ) -> dict[str, object]:
-    changes = changes or {}
+    changes, flat_day = changes or {}, portfolio.flat_day
     return {
+        "flat_at": None if flat_day is None else portfolio.day_start(flat_day),
         "portfolio_id": portfolio.portfolio_id,
         "role": str(role),
         "at": at,

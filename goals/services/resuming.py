@@ -4,7 +4,7 @@ from datetime import datetime
 
 from goals.decisions.breaches import Breach
 from goals.decisions.floor_reference import GivenReference
-from goals.enums import DrawdownMode, HaltCause, LimitCause
+from goals.enums import DrawdownMode, HaltCause, LimitCause, MarkRole
 from goals.models import Portfolio, TradingHalt, User
 from goals.services.halts import enforce_limits, follow_halts, write_halt
 from goals.services.limit_changes import (
@@ -15,7 +15,7 @@ from goals.services.limit_changes import (
     refuse_at_floor,
     write_change,
 )
-from goals.services.limit_history import RESUMED_PNL
+from goals.services.limit_marks import keep_mark
 from goals.services.portfolios import lock_portfolio
 from goals.services.risk_state import read_conditions, read_figures
 from goals.services.voids import LONGEST_REASON, require_reason
@@ -99,6 +99,7 @@ def resume_trading(
     for halt in halts:
         _end(halt, portfolio, now, reason, by or user.username)
     # The day is measured from here.
+    keep_mark(portfolio, MarkRole.REFERENCE, now)
     portfolio.last_halted_at = portfolio.limits_changed_at = now
     portfolio.save(update_fields=["limits_changed_at"])
     follow_halts(portfolio, now)
@@ -114,7 +115,6 @@ def _end(
     halt.resume_reason = reason
     halt.resumed_unit_value = figures.live_unit_value
     halt.resumed_unit_run = figures.account.run
-    halt.figures = {**halt.figures, RESUMED_PNL: f"{figures.unrealized_pnl:f}"}
     halt.save()
 
 
@@ -133,7 +133,6 @@ def _measure_from_here(
             "floor_equity."
         )
     reference = present_reference(figures, limits)
-    is_given = isinstance(given, GivenReference)
     if isinstance(given, GivenReference):
         reference = given_reference(figures, limits, reference, given)
         refuse_at_floor(figures, limits, reference)
@@ -144,7 +143,7 @@ def _measure_from_here(
         now=now,
         by=by,
         reference=reference,
-        open_pnl=None if is_given else figures.unrealized_pnl,
+        of_present=not isinstance(given, GivenReference),
     )
     portfolio.save(update_fields=[*REFERENCE, "updated_at"])
 

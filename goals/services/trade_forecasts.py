@@ -165,6 +165,9 @@ def _goal_state_of(
         max_factor=goal.max_factor,
         after_achieved=AfterAchieved(goal.after_achieved),
         time_left_ratio=time_left_ratio,
+        stop_penalty=goal.stop_penalty
+        if goal.policy == PolicyName.DEADLINE_OPTIMAL
+        else None,
         reachable=can_still_move(goal.kind.measures, goal.baseline, portfolio_figures),
         still_open=tuple(
             condition.words for condition in goal.find_open_at_target(progress)
@@ -300,6 +303,7 @@ def solve_for(
         "stop_loss": stop_loss,
         "min_factor": goal.min_factor,
         "max_factor": goal.max_factor,
+        "stop_penalty": goal.stop_penalty,
     }
 
     def make() -> DeadlineInputs:

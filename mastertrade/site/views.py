@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Prefetch, Q
+from django.db.models import Exists, F, OuterRef, Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -78,6 +78,8 @@ class PortfolioCard:
     halts: tuple[TradingHalt, ...]
     waiting: str
     lack: DomainError | None
+    next_phase: str | None
+    phase_before: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +221,11 @@ def _portfolios_of(user: User, now: datetime, which: Which) -> list[Portfolio]:
     closed = Trade.objects.filter(portfolio=OuterRef("pk"), status=TradeStatus.CLOSED)
     # Of each portfolio, where an index finds them however many there are.
     last = closed.order_by("-exit_time", "-ledger_key").values("pk")[:MOST_TRADES]
-    with_last = mine.annotate(last_trades=ArraySubquery(last))
+    with_last = mine.annotate(
+        last_trades=ArraySubquery(last),
+        next_phase=F("successor__name"),
+        phase_before=F("predecessors__name"),
+    )
     ordered = with_last.prefetch_related(halts).order_by(
         is_halted.desc(), "portfolio_id"
     )
@@ -285,6 +291,8 @@ def _show_portfolio(portfolio: Portfolio, now: datetime) -> PortfolioCard:
         halts=tuple(halts),
         waiting=waiting_words(portfolio),
         lack=find_lack_of_money(portfolio),
+        next_phase=portfolio.next_phase,  # type: ignore[attr-defined]  # annotated
+        phase_before=portfolio.phase_before,  # type: ignore[attr-defined]
     )
 
 

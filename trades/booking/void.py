@@ -18,7 +18,12 @@ from mastertrade.db.raw_sql import execute
 from mastertrade.db.transactions import atomic
 from mastertrade.values.money import ZERO, exactly
 from trades.booking.exits import measure_open_pnl
-from trades.booking.rows import lock_portfolio_of_trade, lock_trade, save_open
+from trades.booking.rows import (
+    lock_portfolio_of_trade,
+    lock_trade,
+    move_part,
+    save_open,
+)
 from trades.decisions.lots import join_lots
 from trades.decisions.pnl import measure_exact_profit
 from trades.enums import Side, TradeStatus
@@ -49,7 +54,7 @@ def void_trade(
         portfolio.revalue({trade_id: -_close_position(trade, now)}, now)
         forget_records(portfolio)  # its closed parts end the trade now, in the past
     else:
-        given_back = _give_back(trade, now, user)
+        given_back = _give_back(portfolio, trade, now, user)
         portfolio.revalue({trade.parent_trade_id or trade_id: given_back}, now)
     # Limits and goals were judged by its marks, and by its entry.
     entered_at = trade.entry_time if was_marked or is_counted else None
@@ -136,7 +141,7 @@ def _close_position(trade: Trade, now: datetime) -> Decimal:
 
 
 @exactly
-def _give_back(part: Trade, now: datetime, user: User) -> Decimal:
+def _give_back(portfolio: Portfolio, part: Trade, now: datetime, user: User) -> Decimal:
     """Return a part's quantity to its trade, if that is open; what is unrealised more.
 
     What rounding left over of the part goes with it.
@@ -155,4 +160,5 @@ def _give_back(part: Trade, now: datetime, user: User) -> Decimal:
     parent.unbooked_profit -= exact - (part.profit_loss or ZERO)
     parent.apply_lot(join_lots(parent.lot, part.lot))
     parent.updated_at, parent.updated_by = now, user.username
+    move_part(portfolio, parent, part, back=True)
     return save_open(parent)

@@ -284,6 +284,7 @@ def _inputs_of(
         stop_loss=stop_loss,
         min_factor=goal.min_factor,
         max_factor=goal.max_factor,
+        stop_penalty=goal.stop_penalty,
     )
 
 

@@ -531,9 +531,11 @@ def test_a_goal_with_conditions_is_made_on_the_site(client: Client) -> None:
         "target_value": "2000",
         "target_date": f"{FAR:%F}",
         "policy": "ladder",
+        "stop_penalty": "0",
         "min_trading_days": "3",
         "best_day_max_pct": "40",
     }
     client.post(address, body)
     goal = FinancialGoal.objects.get()
+    assert goal.stop_penalty == 0
     assert (goal.min_trading_days, goal.best_day_max_pct) == (3, 40)

@@ -224,5 +224,6 @@ def test_marks_add_one_statement_a_day_to_bookings(portfolio: Portfolio, is_mark
         "late close": 13,
         "late flow": 12 + of_the_day,
         "void flow": 14 + of_the_day,
-        "void part": 16 + of_the_day,
+        # And what the marks since its close say of the trade.
+        "void part": 16 + 2 * of_the_day,
     }

@@ -10,12 +10,13 @@ from django.db import IntegrityError, transaction
 from goals.enums import GoalStatus, HaltCause, MarkRole
 from goals.models import LimitMark, Portfolio, TradingHalt
 from goals.services.floors import read_floors
+from goals.services.portfolios import update_portfolio
 from goals.services.rebuilding import rebuild_ledger
-from goals.services.resuming import resume_trading
+from goals.services.resuming import halt_trading, resume_trading
 from goals.services.risk_state import read_figures
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from trades.booking.add import add_to_trade
-from trades.booking.close import close_trade
+from trades.booking.close import ClosedTrade, close_trade
 from trades.booking.mark import Mark, mark_positions
 from trades.booking.reconcile import find_drift
 from trades.booking.void import void_trade
@@ -36,10 +37,12 @@ def opened(portfolio: Portfolio, symbol: str = "BTCUSDT", **more: Any) -> Trade:
     return TradeFactory(portfolio=portfolio, symbol=symbol, override=True, **given)
 
 
-def mark(trade: Trade, profit: int, at: datetime) -> None:
+def mark(
+    trade: Trade, profit: int, at: datetime, *, now: datetime | None = None
+) -> None:
     price = Decimal(50) + Decimal(profit) / 10
     marks = [Mark(trade.symbol, price, at)]
-    mark_positions(user=trade.user, marks=marks, now=at)
+    mark_positions(user=trade.user, marks=marks, now=now or at)
 
 
 def close(trade: Trade, profit: int, at: datetime, now: datetime) -> None:
@@ -294,3 +297,117 @@ def test_after_a_resume_reasons_name_what_the_day_is_measured_from(limits, said)
     book_profit(portfolio, Decimal(amounts[1]), at=BEGIN + 3 * HOUR)
     halt = TradingHalt.objects.filter(portfolio=portfolio).latest("halt_id")
     assert said.format(at=f"{at:%FT%TZ}") in halt.reason
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_mark_not_later_than_a_change_raises_no_peak_of_it(before):
+    portfolio = PortfolioFactory(now=BEGIN)
+    trade = opened(portfolio)
+    at = BEGIN + HOUR
+    update_portfolio(
+        user=portfolio.user,
+        portfolio_id=portfolio.pk,
+        now=at,
+        drawdown_mode="trailing",
+    )
+    mark(trade, 200, at - before * SECOND, now=at)
+    mark(trade, 200, at + 6 * SECOND)
+    assert fresh(portfolio).floor_peak_value == 1
+    mark(trade, 200, at + 12 * SECOND)
+    assert fresh(portfolio).floor_peak_value == Decimal("1.2")
+    high = LimitMark.objects.get(portfolio=portfolio, role=MarkRole.HIGH)
+    assert high.at == at + 12 * SECOND
+    assert_rebuilt_alike(portfolio, at + HOUR)
+
+
+@pytest.mark.parametrize("marked_late", [False, True])
+def test_a_day_before_a_trade_made_anything_is_judged_without_it(marked_late):
+    limits = {"daily_loss_limit_pct": Decimal(8), "daily_loss_anchor": "balance"}
+    portfolio = PortfolioFactory(now=BEGIN, **limits)
+    book_profit(portfolio, Decimal(-90), at=BEGIN + HOUR)
+    trade = opened(portfolio, now=BEGIN + 2 * HOUR)
+    book_profit(portfolio, Decimal(1), at=BEGIN + 2 * DAY)  # the day began with nothing
+    at = BEGIN + 2 * DAY + HOUR
+    if marked_late:
+        book_profit(portfolio, Decimal(1), at=BEGIN + 3 * DAY)
+        mark(trade, 84, at, now=BEGIN + 3 * DAY)
+    else:
+        mark(trade, 84, at)
+        book_profit(portfolio, Decimal(1), at=BEGIN + 3 * DAY)
+    assert halts(portfolio) == [(HaltCause.DAILY_LOSS, BEGIN + HOUR)]
+    assert_rebuilt_alike(portfolio, BEGIN + 4 * DAY)
+
+
+def part(trade: Trade, at: datetime, now: datetime) -> ClosedTrade:
+    """4 of 10 are closed with a profit of 20."""
+    return close_trade(
+        user=trade.user,
+        trade_id=trade.trade_id,
+        exit_price=Decimal(55),
+        quantity=Decimal(4),
+        exit_time=at,
+        external_id="part",
+        now=now,
+    )
+
+
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+def test_a_part_closed_late_or_voided_stands_as_if_it_had_come_in_time(limits):
+    seen = []
+    at, now = BEGIN + 2 * HOUR, MIDNIGHT + 2 * HOUR
+    for case in ("in time", "late", "void", "never"):
+        portfolio = PortfolioFactory(now=BEGIN, **limits)
+        trade = opened(portfolio)
+        mark(trade, 50, BEGIN + HOUR)
+        if case in ("in time", "void"):
+            booked = part(trade, at, at).booked
+        # What is open is worth the same price, whatever is left of it.
+        for profit, marked_at in ((80, MIDNIGHT - HOUR), (70, MIDNIGHT + HOUR)):
+            for seconds in (0, 6, 12):
+                mark(trade, profit, marked_at + seconds * SECOND)
+        if case == "late":
+            part(trade, at, now)
+        elif case == "void":
+            key = booked.trade_id
+            void_trade(user=trade.user, trade_id=key, reason="mistaken", now=now)
+        seen.append(standing(portfolio, now + HOUR))
+        assert_rebuilt_alike(portfolio, now + HOUR)
+    assert seen[0] == seen[1]
+    assert seen[2] == seen[3]
+
+
+@pytest.mark.parametrize("is_halted", [False, True])
+@pytest.mark.parametrize("comes", ["late", "void", "part"])
+def test_a_reference_of_then_counts_no_trade_twice(comes, is_halted):
+    seen = []
+    for is_late in (False, True):
+        portfolio = PortfolioFactory(now=BEGIN, drawdown_of="start")
+        goes, stays = opened(portfolio), opened(portfolio, "ETHUSDT")
+        at, now = BEGIN + 3 * HOUR, BEGIN + 5 * HOUR
+        if not is_late:
+            _come(comes, goes, at, at)
+        mark(stays, 20, BEGIN + 4 * HOUR)
+        if is_late or comes == "part":
+            mark(goes, 50, BEGIN + 4 * HOUR)
+        of = {"user": portfolio.user, "portfolio_id": portfolio.pk, "now": now}
+        if is_halted:
+            halt_trading(**of, reason="lunch")
+            resume_trading(**of)
+        else:
+            update_portfolio(**of, drawdown_mode="static")
+        if is_late:
+            _come(comes, goes, at, now + HOUR)
+        state = standing(portfolio, now + 2 * HOUR)
+        seen.append([*state[:4], len(state[4])])
+        assert_rebuilt_alike(portfolio, now + 2 * HOUR)
+    assert seen[0] == seen[1]
+
+
+def _come(what: str, trade: Trade, at: datetime, now: datetime) -> None:
+    match what:
+        case "late":
+            close(trade, 40, at, now)
+        case "void":
+            _void(trade, now)
+        case "part":
+            part(trade, at, now)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -263,12 +263,13 @@ class PlainWalk:
             self.raise_to(self.peak)
         self.test(row.effective_at)
 
-    def resume(self) -> None:
+    def resume(self, at: datetime) -> None:
         self.halted = self.day_halted = self.waits = False
         unit_value = round_half_even(self.equity / self.units)
         in_units = self.limits.floor_in is FloorIn.UNITS
         self.anchor = self.high = unit_value if in_units else self.value()
         self.day_paid_in = self.paid_in
+        self.test(at)
 
 
 def walk_plainly(portfolio: Portfolio, until: datetime) -> PlainWalk:
@@ -293,8 +294,8 @@ def walk_plainly(portfolio: Portfolio, until: datetime) -> PlainWalk:
         )
     ]
     resumes = portfolio.halts.exclude(resumed_at=None).values_list("resumed_at")
-    events += [(at, 2, None) for (at,) in resumes.distinct()]
-    events += [(row.effective_at, 3, row) for row in rows if row.effective_at]
+    events += [(row.effective_at, 2, row) for row in rows if row.effective_at]
+    events += [(at, 3, None) for (at,) in resumes.distinct()]
     for at, order, event in sorted(events, key=lambda one: one[:2]):
         if at > until:
             break
@@ -310,9 +311,9 @@ def walk_plainly(portfolio: Portfolio, until: datetime) -> PlainWalk:
                         value = walk.earned(walk.reference_paid_in) + event.open_pnl
                     walk.raise_to(value)
             case 2:
-                walk.resume()
-            case 3:
                 walk.change(event)
+            case 3:
+                walk.resume(at)
     walk.pass_days(until)
     return walk
 
@@ -425,6 +426,36 @@ def assert_as_walked(portfolio: Portfolio, at: datetime, now: datetime) -> None:
     ), at
 
 
+def _at(day: int, hour: int, minute: int) -> datetime:
+    return datetime(2026, 3, day, hour, minute, tzinfo=UTC)
+
+
+NOT_LATE, LATE = timedelta(0), 30 * HOUR
+# A late loss shows that the floor was reached before a resume from the day's loss.
+LATE_BEFORE_A_RESUME = {
+    "limits": {
+        "drawdown_mode": DrawdownMode.TRAILING,
+        "hard_drawdown_pct": Decimal(5),
+        "soft_drawdown_pct": Decimal(5),
+        "drawdown_of": DrawdownOf.START,
+        "drawdown_locks_at": Decimal("0.95"),
+        "daily_loss_limit_pct": Decimal(3),
+        "daily_loss_of": DailyLossOf.START,
+        "day_starts_at": time(17),
+    },
+    "came": [
+        Arrival("trade", _at(10, 13, 49), -64, NOT_LATE),
+        Arrival("trade", _at(12, 6, 28), -36, NOT_LATE),
+        Arrival("resume", _at(12, 6, 35), 1, NOT_LATE),
+        Arrival("trade", _at(14, 0, 18), -49, NOT_LATE),
+        Arrival("trade", _at(7, 13, 13), 109, NOT_LATE),
+        Arrival("trade", _at(11, 9, 21), -67, LATE),
+    ],
+    "zone": "America/New_York",
+    "highs": [],
+}
+
+
 @pytest.mark.slow
 class AnyOrder(TestCase):
     @settings(max_examples=25, deadline=None)
@@ -434,6 +465,7 @@ class AnyOrder(TestCase):
         zone=st.sampled_from(["UTC", "America/New_York"]),
         highs=st.lists(st.integers(1, 60), max_size=2, unique=True),
     )
+    @example(**LATE_BEFORE_A_RESUME)
     def test_floors_days_and_halts_are_those_of_a_plain_walk(
         self, limits: Any, came: list[Arrival], zone: str, highs: list[int]
     ) -> None:
@@ -459,7 +491,9 @@ class AnyOrder(TestCase):
     @settings(max_examples=25, deadline=None)
     @given(
         limits=limit_settings,
-        came=arrivals("open", "open", "mark", "mark", "mark", "void open"),
+        came=arrivals(
+            "open", "open", "mark", "mark", "mark", "void open", "resume", "change"
+        ),
         zone=st.sampled_from(["UTC", "America/New_York"]),
     )
     def test_what_is_open_at_marks_drifts_not_and_leaves_nothing_once_it_is_void(

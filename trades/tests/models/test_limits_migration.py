@@ -160,3 +160,24 @@ def test_each_step_goes_back_and_on_again_and_leaves_the_limits_as_they_are():
         migrate(step)
         migrate()
         assert state_of_limits() == before, step
+
+
+def test_the_best_day_of_earlier_days_is_measured_for_goals_there_are():
+    portfolio = PortfolioFactory(time_zone="America/New_York")
+    Portfolio.objects.filter(pk=portfolio.pk).update(day_starts_at=time(17))
+    portfolio.refresh_from_db()
+    for kind, target in (("monthly_return", 70), ("monthly_income", 700)):
+        GoalFactory(
+            portfolio=portfolio,
+            goal_type=kind,
+            target_value=Decimal(target),
+            best_day_max_pct=Decimal(40),
+        )
+    for hours, profit in ((0, 7), (2, 30), (24, 11), (30, -5), (48, 80)):
+        book(portfolio, 30 + hours, profit)
+    asked = "SELECT earlier_best_day, best_day FROM financial_goals ORDER BY goal_id"
+    measured = fetch(asked)
+    assert all(0 < earlier < best for earlier, best in measured)
+    migrate(("goals", "0019_marks_of_limits"))
+    migrate()
+    assert fetch(asked) == measured

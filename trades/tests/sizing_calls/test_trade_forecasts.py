@@ -173,6 +173,23 @@ def test_a_solved_decision_is_taken_again_with_and_without_its_table():
     assert kept.arbitration.deciding_factor.policy_factor == row.policy_factor
 
 
+def test_a_breach_counts_as_much_as_the_goal_says():
+    """The table is solved with the goal's penalty, and the decision stores it."""
+    _, careful = funded(policy="deadline_optimal", stop_penalty=Decimal(5))
+    _, bold = funded(policy="deadline_optimal", stop_penalty=Decimal(0))
+    rows = [size(careful), size(bold)]
+    logged = [row.inputs["goals"][0]["stop_penalty"] for row in rows]
+    assert [Decimal(penalty) for penalty in logged] == [5, 0]
+    tables = [next(iter(row.inputs["tables"].values())) for row in rows]
+    assert [float(table["stop_penalty"]) for table in tables] == [5, 0]
+    assert decide_again(rows[1]).adjustment_factor == rows[1].adjustment_factor
+
+
+def test_a_penalty_that_no_policy_looks_at_is_not_in_a_decision():
+    _, goal = funded(policy="ladder", stop_penalty=Decimal(5))
+    assert size(goal).inputs["goals"][0]["stop_penalty"] is None
+
+
 def test_a_table_is_solved_once_and_asked_again(django_assert_max_num_queries):
     _, goal = funded(policy="deadline_optimal")
     first = size(goal)
