@@ -14,7 +14,7 @@ from statistics import NormalDist
 from goals.projection.deadline import check_question
 from goals.projection.edge import Edge
 from goals.projection.evaluate import Policy, as_function
-from goals.projection.grouping import MOST_SINGLE, ROUGH_SHARE, sum_of
+from goals.projection.grouping import MOST_SINGLE, sum_of
 from goals.projection.mixture import FEW_NODES, NODES, NODES_OF_MANY, Walked
 from goals.projection.outcomes import take_outcomes
 from goals.projection.simulation import SimulatedPaths, simulate_policy
@@ -141,9 +141,8 @@ def measure_chance(
         nodes=COARSE_NODES,
         counts=NODES if few else NODES_OF_MANY,
     )
-    ends = walked if few else replace(walked, share=ROUGH_SHARE)
     low, high = (
-        ends.chance(
+        walked.chance(
             edge.tilted(mean),
             trades_left,
             nodes=COARSE_NODES if few else BAND_NODES,

@@ -18,7 +18,7 @@ from goals.projection.evaluate import (
     as_function,
     evaluate_policy,
 )
-from goals.projection.grouping import MOST_DRAWN, SHARE
+from goals.projection.grouping import MOST_DRAWN, ROUGH_SHARE, SHARE
 from goals.projection.trades_left import MOST_COUNT, TradesLeft
 from goals.projection.types import Floats
 
@@ -70,9 +70,11 @@ class Walked:
             at, found = self._curve(drawn, _whole(float(steps[-1])), nodes)
             return float(weights @ np.interp(steps, at, found))
         asked = place_nodes(steps, counts)
+        # Asked less often: it changes less than a fifth of a point.
+        roughly = replace(self, share=max(self.share, ROUGH_SHARE))
         values = np.array(
             [
-                self._evaluate(self._ahead(left.expected, n), drawn, n, nodes, stops)
+                roughly._evaluate(self._ahead(left.expected, n), drawn, n, nodes, stops)
                 for n in asked.astype(int).tolist()
             ]
         )
@@ -80,15 +82,17 @@ class Walked:
         if asked.size > steps[-1] - steps[0] or stops:
             return min(max(float(weigh @ values), 0.0), 1.0)
         # Only what the policy does beyond a constant size is read between the nodes.
-        alike = replace(self, policy=self._factor_now(left.expected))
+        alike = self.at_constant(left.expected)
         at, found = alike._curve(drawn, _whole(float(steps[-1])), nodes)
         values -= np.interp(asked, at, found)
         mixed = float(weigh @ values + weights @ np.interp(steps, at, found))
         return min(max(mixed, 0.0), 1.0)
 
-    def _factor_now(self, expected: float) -> float:
+    def at_constant(self, expected: float) -> "Walked":
+        """The same with the size that the policy gives now, for always."""
         choose = as_function(self.policy)
-        return float(choose(max(round(expected), 1), np.array([self.equity]))[0])
+        factor = choose(max(round(expected), 1), np.array([self.equity]))[0]
+        return replace(self, policy=float(factor))
 
     def curve(self, drawn: Drawn, most: int, *, nodes: int) -> tuple[Floats, Floats]:
         """Numbers of trades up to `most`, ascending, and the probability with each.

@@ -5,13 +5,13 @@ the American Statistical Association 89: blocks of the record in its order, each
 random length, geometrically distributed, the record closed to a ring.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from goals.projection.edge import Edge, summarise
 from goals.projection.evaluate import Policy, as_function
-from goals.projection.mixture import FEW_NODES, Walked
+from goals.projection.mixture import Walked
 from goals.projection.trades_left import TradesLeft
 from goals.projection.types import Floats, Indices
 from goals.projection.walks import walk
@@ -91,7 +91,15 @@ def measure_streaks(
         equity,
     )
     walked = Walked(policy, goal_return, stop_loss, equity, each, reads_time)
-    alone = walked.chance(summarise(drawn), trades_left, nodes=NODES, counts=FEW_NODES)
+    shifted, tilted = summarise(drawn), edge.tilted(edge.shrunk_mean)
+    if reads_time:
+        # What the shift changes is that of a constant size: more would cost too much.
+        steady = walked.at_constant(expected)
+        alone = probability + steady.chance(shifted, trades_left, nodes=NODES)
+        steady = replace(steady, nearer=edge.nearer)
+        alone -= steady.chance(tilted, trades_left, nodes=NODES)
+    else:
+        alone = walked.chance(shifted, trades_left, nodes=NODES)
     difference = float(found.reached.mean()) - alone
     moved = min(max(probability + difference, 0.0), 1.0)
     return Streaks(moved, difference, block)

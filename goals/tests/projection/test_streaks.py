@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from goals.projection.edge import estimate_edge
+from goals.projection.mixture import Walked
 from goals.projection.streaks import Streaks, draw_blocks, measure_streaks
 from goals.projection.trades_left import TradesLeft
 
@@ -52,3 +53,22 @@ def test_blocks_follow_the_record_round_and_are_as_long_as_asked() -> None:
     # A fifth begin anew, of which one in 50 is the next one by chance.
     assert follows.mean() == pytest.approx(0.8 + 0.2 / 50, abs=0.01)
     assert np.bincount(places.ravel(), minlength=50).min() > 1_000
+
+
+def test_a_policy_that_reads_the_time_left_is_compared_with_its_own_chance() -> None:
+    """A constant size in disguise differs as the constant size does."""
+    runs = np.tile(np.repeat([0.01, -0.01], 10), 15)
+    edge = estimate_edge(runs)
+    left = TradesLeft(40)
+    own = Walked(1.0, 0.05, 0.1).chance(edge.tilted(edge.shrunk_mean), left, nodes=400)
+    found = [
+        measure_streaks(
+            edge,
+            lambda _, equity: np.ones_like(equity),
+            probability=own,
+            trades_left=left,
+            **ASKED | {"reads_time": reads_time},
+        ).difference
+        for reads_time in (False, True)
+    ]
+    assert found[0] == pytest.approx(found[1], abs=0.005)

@@ -245,9 +245,9 @@ def test_a_goal_that_waits_for_its_table_says_so_and_goes_by_the_ladder():
 
 
 def test_goals_nearly_out_of_reach_are_looked_at_closely_three_at_a_time(monkeypatch):
-    portfolio, _ = funded(target_value=Decimal(25))
+    portfolio, _ = funded(target_value=Decimal(40))
     for number in range(1, 8):
-        GoalFactory(portfolio=portfolio, target_value=25 + Decimal(number) / 10)
+        GoalFactory(portfolio=portfolio, target_value=40 + Decimal(number) / 10)
     closely = []
     original = mixture.evaluate_policy
     monkeypatch.setattr(
