@@ -67,7 +67,9 @@ def test_a_policy_that_reads_the_time_left_is_compared_with_its_own_chance() -> 
             lambda _, equity: np.ones_like(equity),
             probability=own,
             trades_left=left,
-            **ASKED | {"reads_time": reads_time},
+            goal_return=0.05,
+            stop_loss=0.1,
+            reads_time=reads_time,
         ).difference
         for reads_time in (False, True)
     ]
