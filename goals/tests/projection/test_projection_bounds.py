@@ -20,7 +20,7 @@ from goals.projection.types import Floats
 # and three numbers of trades.
 MOST_INDUCTIONS = 14 + 2 * MOST_TARGETS + 4
 # Stretches for which a policy is asked, in all of them, and nodes of each.
-MOST_STRETCHES = 2_000
+MOST_STRETCHES = 3_000
 MOST_NODES = 420
 # Values read: an outcome of a node in a step.
 MOST_READ = 100_000_000
