@@ -27,6 +27,8 @@ FEW_TRADES = MOST_SINGLE
 SUGGESTING_NODES = 200
 # Where so few are expected, the targets are judged by several numbers of trades.
 FEW_EXPECTED = 10
+# And where so many are, as if their number were known.
+MANY_EXPECTED = 240
 # The trades that are asked about first; four times as many where those do not do.
 FIRST_TRADES = 64
 MOST_SUGGESTED = 1_000
@@ -109,7 +111,7 @@ def suggest(
     def chance(target: float) -> float:
         return walked(expected, target).chance(
             drawn,
-            trades_left,
+            expected if expected > MANY_EXPECTED else trades_left,
             nodes=SUGGESTING_NODES if expected > FEW_TRADES else COARSE_NODES,
             counts=FEW_NODES if expected <= FEW_EXPECTED else 1,
         )
