@@ -28,8 +28,10 @@ UNREACHABLE = 0.05
 LEAST_SHOWN = Decimal("0.0001")
 # Nodes of a grid where a fifth of a percentage point is of no account.
 COARSE_NODES = 400
-# And of many trades for the ends of a band.
+# And of many trades for the ends of a band, and for a policy that reads the time left
+# where so many are expected.
 BAND_NODES = 200
+MANY_EXPECTED = 240
 FAN_PATHS = 10_000
 FAN_STEPS = 60
 # How far above the unreachable limit the cheap estimate must be to be believed: no
@@ -135,10 +137,11 @@ def measure_chance(
         nearer=edge.nearer,
     )
     few = expected <= MOST_SINGLE
+    roughly = reads_time and expected > MANY_EXPECTED
     point = walked.chance(
         edge.tilted(edge.shrunk_mean),
         trades_left,
-        nodes=COARSE_NODES,
+        nodes=BAND_NODES if roughly else COARSE_NODES,
         counts=NODES if few else NODES_OF_MANY,
     )
     low, high = (

@@ -15,7 +15,7 @@ import numpy as np
 from goals.projection.deadline import check_question
 from goals.projection.edge import Edge
 from goals.projection.evaluate import Policy
-from goals.projection.forecast import COARSE_NODES, expected_trades
+from goals.projection.forecast import COARSE_NODES, MANY_EXPECTED, expected_trades
 from goals.projection.grouping import MOST_SINGLE, ROUGH_SHARE
 from goals.projection.mixture import FEW_NODES, Walked
 from goals.projection.trades_left import TradesLeft
@@ -25,10 +25,9 @@ EVEN = 0.5
 # More trades than that are asked about on a coarser grid.
 FEW_TRADES = MOST_SINGLE
 SUGGESTING_NODES = 200
-# Where so few are expected, the targets are judged by several numbers of trades.
+# Where so few are expected, the targets are judged by several numbers of trades; where
+# `MANY_EXPECTED` are, as if their number were known.
 FEW_EXPECTED = 10
-# And where so many are, as if their number were known.
-MANY_EXPECTED = 240
 # The trades that are asked about first; four times as many where those do not do.
 FIRST_TRADES = 64
 MOST_SUGGESTED = 1_000

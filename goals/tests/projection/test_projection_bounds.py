@@ -23,7 +23,7 @@ MOST_INDUCTIONS = 14 + 2 * MOST_TARGETS + 4
 MOST_STRETCHES = 3_000
 MOST_NODES = 420
 # Values read: an outcome of a node in a step.
-MOST_READ = 110_000_000
+MOST_READ = 260_000_000
 DRAWN = np.random.default_rng(3)
 RARE = DRAWN.random(20_000)
 RECORDS = {
