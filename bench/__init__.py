@@ -20,6 +20,8 @@ One module a topic, each with `measure() -> Iterator[Row]`:
     history      closing after 100,000 trades, against after 100
     import_trades  1,000,000 trades from a file, against COPY of the finished rows
     snapshot     100,000 goals, against one INSERT … SELECT
+    bands        how often the band of a probability holds the true one
+    dependence   what it costs to draw trades as if independent
     replay       bars a second, against recorded answers
     memory       of the four flows' test process
 """

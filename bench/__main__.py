@@ -27,6 +27,8 @@ TOPICS = (
     "replay",
     "projection",
     "edge_guard",
+    "bands",
+    "dependence",
     "challenge",
     "requests",
     "memory",

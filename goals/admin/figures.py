@@ -159,7 +159,8 @@ def chance_band(goal: FinancialGoal, now: datetime) -> SafeString:
     if goal.projected_trades is None:
         return format_html("{} to {}", share(low), share(high))
     return format_html(
-        '<span title="10 % and 90 % quantile">{} to {}</span>, from {} trades',
+        '<span title="at the 10 % and the 90 % bound of the edge">{} to {}</span>, '
+        "from {} trades",
         share(low),
         share(high),
         number(Decimal(goal.projected_trades)),

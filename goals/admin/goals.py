@@ -7,6 +7,7 @@ from typing import Any, ClassVar, cast
 from django.contrib import admin, messages
 from django.db.models import DateTimeField, QuerySet, Value
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -208,7 +209,11 @@ class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
             return ""
         as_of = figures.instant(goal.projected_at)
         band = figures.chance_band(goal, clock_of(goal))
-        return format_html("{}<br> {}", band, as_of)
+        frontier = format_html(
+            '<a href="{}">next to constant sizes</a>',
+            reverse("goal-frontier", args=[goal.pk]),
+        )
+        return format_html("{}<br> {}<br> {}", band, as_of, frontier)
 
     def _since(self, goal: FinancialGoal) -> SafeString | str:
         at = goal.ended_at or goal.achieved_at

@@ -7,7 +7,7 @@ the goal, and at the floor (or at a daily limit that fails); closes alone are kn
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from math import ceil
+from math import ceil, exp
 from typing import Any
 
 import numpy as np
@@ -72,11 +72,27 @@ class Barrier:
         """The same where so many trades count as one."""
         return replace(self, trades_per_day=self.trades_per_day / trades)
 
+    def closer(self, by: float) -> "Barrier":
+        """The same with a floor that is closer by so much log-equity."""
+        if not by:
+            return self
+        lift, share = exp(by), self.hard_drawdown
+        lock = None if self.locks_at is None else self.locks_at * lift
+        # At least a tenth of the fall is left.
+        share = max(1 - (1 - share) * lift, share / 10)
+        return replace(self, hard_drawdown=share, locks_at=lock)
+
     @property
     def stop_loss(self) -> float:
         """How far the floor of now lies below the goal's start (a ratio)."""
         floor = float(self.rules().floor(np.array(self.high_water)))
         return 1 - floor / self.scale
+
+    @property
+    def day(self) -> tuple[int, ChallengeRules]:
+        """The trades of a day, and the rules: one trade has no other to halt."""
+        trades = max(round(self.trades_per_day), 1)
+        return trades, self.rules(daily=trades > 1 or self.daily_on_breach == "fail")
 
     def rules(self, *, daily: bool = True) -> ChallengeRules:
         return ChallengeRules(
@@ -276,18 +292,15 @@ def plan_under(
     equity: float,
     share: float | None = SHARE,
 ) -> Plan:
-    a_day = max(round(barrier.trades_per_day), 1)
     trades_left = max(trades_left, 1)
     has_days = barrier.drawdown_mode == "end_of_day" or barrier.daily_loss is not None
-    a_step, day = 1, 1
+    a_step = 1
     if has_days:
         most = MOST_STEPS[barrier.drawdown_mode != "static"]
         most = int(most * min(SHARE / (share or SHARE), 1.0))
         a_step = ceil(trades_left / most)
-        # Steps that are days, or more, have no limit of a day.
-        day = max(round(a_day / a_step), 1)
-    # A day of one trade has no other to halt.
-    rules = barrier.rules(daily=day > 1 or barrier.daily_on_breach == "fail")
+    # Steps that are days, or more, have no limit of a day.
+    day, rules = barrier.each(a_step).day
     at = equity * barrier.scale
     question = Question(
         outcomes=outcomes,

@@ -128,6 +128,24 @@ class ChallengeRules:
             return np.zeros(np.broadcast(high_water, equity).shape, dtype=bool)
         return np.asarray(equity <= self._below(high_water, self.soft_drawdown) + TOUCH)
 
+    def cap(
+        self,
+        equity: Floats,
+        high_water: Floats,
+        opening: Floats,
+        at_risk: Floats | float,
+    ) -> Floats:
+        """The largest factor that soft fall and headroom allow; infinity: any.
+
+        `at_risk` is what the worst outcome takes at factor 1.
+        """
+        most = np.where(self.is_soft(high_water, equity), 1.0, inf)
+        if self.headroom_share is None or not np.any(np.asarray(at_risk) > 0):
+            return most
+        nearest = np.maximum(self.floor(high_water), self.daily_floor(opening))
+        room = self.headroom_share * (equity - nearest) + TOUCH
+        return np.minimum(most, np.maximum(room / at_risk, 0.0))
+
     def _below(self, high_water: Floats, share: float) -> Floats:
         of = high_water if self.drawdown_of == "peak" else 1.0
         reference = high_water if self.moves else np.ones_like(high_water)
@@ -171,14 +189,8 @@ class Question:
 
     def cap(self, equity: Floats, high_water: Floats, opening: Floats) -> Floats:
         """The largest factor that soft fall and headroom allow; infinity: any."""
-        rules = self.rules
-        most = np.where(rules.is_soft(high_water, equity), 1.0, inf)
-        if rules.headroom_share is None or self.worst_loss <= 0:
-            return most
-        nearest = np.maximum(rules.floor(high_water), rules.daily_floor(opening))
-        room = rules.headroom_share * (equity - nearest) + TOUCH
         at_risk = self.worst_loss * (1.0 if self.of_start else equity)
-        return np.minimum(most, np.maximum(room / at_risk, 0.0))
+        return self.rules.cap(equity, high_water, opening, at_risk)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,6 +6,7 @@ there is no estimate below `FEWEST_TRADES`.
 """
 
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from goals.decisions.trade_record import (
     measure_bounds,
     shrink_mean,
 )
+from goals.projection.bunches import Bunches, find_bunches
 from goals.projection.edge_guard import Records, allow_more
 from goals.projection.types import Floats, Numbers
 
@@ -23,6 +25,8 @@ from goals.projection.types import Floats, Numbers
 MOST_OUTCOMES = 41
 # A tilt that moves weights by more than this (in natural logarithms) says nothing.
 STRONGEST_TILT = 30.0
+# The one-sided 90 % bounds of the unshrunk mean: the band's ends.
+ONE_SIDED_90 = NormalDist().inv_cdf(0.9)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +36,8 @@ class Edge:
     `growths` and `probabilities` have shape (outcomes,); their mean is `shrunk_mean`.
     `posterior_deviation` is the standard deviation of what is known of the mean;
     `best` the largest growth there ever was, `allows_more` whether the edge guard lets
-    a factor above 1 pass.
+    a factor above 1 pass. `bunches` are the trades that were open at once, None where
+    none were; `drawn` is what a walk draws: bunches, or the growths in their order.
     """
 
     bounds: Bounds
@@ -42,6 +47,38 @@ class Edge:
     growths: Floats
     probabilities: Floats
     allows_more: bool
+    drawn: Floats
+    bunches: Bunches | None = None
+
+    @property
+    def trades_a_step(self) -> float:
+        """The trades that one draw stands for, on average."""
+        return 1.0 if self.bunches is None else self.bunches.trades_each
+
+    @property
+    def nearer(self) -> float:
+        """How much nearer goal and stop count to a draw of several trades."""
+        return 0.0 if self.bunches is None else self.bunches.nearer
+
+    @property
+    def standard_error(self) -> float:
+        """Of the mean growth; trades that were open at once tell less than others."""
+        alone: float = self.bounds.deviation / max(self.bounds.trades, 1) ** 0.5
+        if self.bunches is None:
+            return alone
+        return max(alone, self.bunches.standard_error)
+
+    @property
+    def lowest_mean(self) -> float:
+        """The 10 % confidence bound of the unshrunk mean, at most the shrunk one."""
+        lowest = self.bounds.mean - ONE_SIDED_90 * self.standard_error
+        return min(lowest, self.shrunk_mean)
+
+    @property
+    def highest_mean(self) -> float:
+        """The 90 % confidence bound of the unshrunk mean, at least the shrunk one."""
+        highest = self.bounds.mean + ONE_SIDED_90 * self.standard_error
+        return max(highest, self.shrunk_mean)
 
     @property
     def low_confidence(self) -> bool:
@@ -49,8 +86,11 @@ class Edge:
         return self.bounds.trades < CONFIDENT_TRADES
 
     def tilted(self, mean: float) -> tuple[Floats, Floats]:
-        """The same outcomes with another mean: growths and probabilities."""
-        return tilt(self.growths, self.probabilities, mean)
+        """What a walk draws, with another mean a trade: outcomes and probabilities."""
+        if self.bunches is None:
+            return tilt(self.growths, self.probabilities, mean)
+        values, weights = summarise(self.bunches.growths)
+        return tilt(values, weights, mean * self.trades_a_step)
 
 
 def measure_typical_loss(growths: Floats) -> float:
@@ -59,8 +99,14 @@ def measure_typical_loss(growths: Floats) -> float:
     return float(np.abs(losses if losses.size else growths).mean())
 
 
-def estimate_edge(growths: Numbers) -> Edge | None:
-    """The edge of a record; None below 20 trades, which say nothing."""
+def estimate_edge(
+    growths: Numbers, opened: Numbers | None = None, closed: Numbers | None = None
+) -> Edge | None:
+    """The edge of a record; None below 20 trades, which say nothing.
+
+    `growths` in the order of their closes; `opened` and `closed` are the times of each
+    trade, in one unit. Without them no two trades were open at once.
+    """
     sample = np.asarray(growths, dtype=np.float64)
     if sample.size < FEWEST_TRADES:
         return None
@@ -70,7 +116,13 @@ def estimate_edge(growths: Numbers) -> Edge | None:
     values, weights = tilt(values, weights, shrunk)
     allows_more = bool(allow_more(Records.of(sample[:, None]))[0])
     best = float(sample.max())
-    return Edge(bounds, shrunk, deviation, best, values, weights, allows_more)
+    bunches = None
+    if opened is not None and closed is not None:
+        bunches = find_bunches(sample, opened, closed)
+    drawn = sample if bunches is None else bunches.growths
+    return Edge(
+        bounds, shrunk, deviation, best, values, weights, allows_more, drawn, bunches
+    )
 
 
 def summarise(sample: Floats) -> tuple[Floats, Floats]:

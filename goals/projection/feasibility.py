@@ -20,8 +20,10 @@ from goals.projection.forecast import (
     SURELY_REACHABLE,
     estimate_chance,
     is_unreachable,
+    most_trades,
 )
 from goals.projection.goal_path import GoalPath
+from goals.projection.trades_left import TradesLeft
 from mastertrade.values.money import HUNDRED, exactly
 
 # Decimal places of what a barrier is made of.
@@ -88,26 +90,30 @@ def find_unreachable(
     record: GrowthRecord,
     path: GoalPath,
     *,
-    trades_left: int,
+    expected: float,
     max_factor: Decimal,
     stop_loss: Stop,
     read_edge: Callable[[], Edge | None],
+    measure_left: Callable[[], TradesLeft],
 ) -> str | None:
     """Why the goal cannot be reached any more; None if it can, or nobody knows.
 
-    Nobody knows below 20 trades. `read_edge` reads the trades.
+    Nobody knows below 20 trades. `expected` are the trades left, at least 1.
+    `read_edge` reads the trades, and `measure_left`, which is asked after it, how the
+    trades left are dispersed.
     """
     if not record.judged:
         return None
     factor = float(max_factor)
     goal_return, equity = float(path.goal_return), float(path.equity)
     needed = log1p(goal_return) - log(equity)
-    most = trades_left * log1p(max(float(record.best), 0.0) * factor)
-    edge: Edge | None = _told_by_sums(record)
-    if most >= needed - 1e-12 and edge is not None:
+    left = TradesLeft(expected)
+    most = most_trades(left) * log1p(max(float(record.best), 0.0) * factor)
+    edge = _told_by_sums(record)
+    if most >= needed - 1e-12:
         chance = estimate_chance(
             edge,
-            trades_left=trades_left,
+            trades_left=expected,
             goal_return=goal_return,
             equity=equity,
             factor=factor,
@@ -115,12 +121,13 @@ def find_unreachable(
         )
         if chance >= SURELY_REACHABLE:
             return None
-        edge = read_edge()
-    if edge is None:
-        return None
+        found = read_edge()
+        if found is None:
+            return None
+        edge, left = found, measure_left()
     return is_unreachable(
         edge,
-        trades_left=trades_left,
+        trades_left=left,
         goal_return=goal_return,
         equity=equity,
         max_factor=factor,
@@ -143,4 +150,5 @@ def _told_by_sums(record: GrowthRecord) -> Edge:
         nothing,
         nothing,
         record.allows_more,
+        nothing,
     )

@@ -3,50 +3,40 @@
 Everything here starts from an `Edge`; without one (fewer than 20 trades) there is no
 projection. Equity is in units of the equity at the goal's start, the goal lies at
 1 + goal_return, the stop at 1 - stop_loss; growths and probabilities are ratios.
+Trades left are a random number (`TradesLeft`), or a known one as an int.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import exp, log, log1p
 from statistics import NormalDist
 
-import numpy as np
-
 from goals.projection.deadline import check_question
 from goals.projection.edge import Edge
-from goals.projection.evaluate import (
-    Policy,
-    Stop,
-    as_function,
-    evaluate_policy,
-    level_of,
-)
+from goals.projection.evaluate import Policy, Stop, as_function, level_of
 from goals.projection.grouping import MOST_SINGLE, sum_of
+from goals.projection.mixture import FEW_NODES, NODES, NODES_OF_MANY, Walked
 from goals.projection.outcomes import take_outcomes
 from goals.projection.simulation import SimulatedPaths, simulate_policy
+from goals.projection.trades_left import TradesLeft, likely_most
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import InvalidInput
 
-# What the posterior's deviation is widened by: trades are less alike than assumed.
-WIDENED = 1.25
-BAND_QUANTILES = (0.1, 0.9)
 # Below this probability at the upper end of the band a goal is unreachable.
 UNREACHABLE = 0.05
 # A smaller probability is written as less than this one.
 LEAST_SHOWN = Decimal("0.0001")
-RESAMPLES = 400
 # Nodes of a grid where a fifth of a percentage point is of no account.
 COARSE_NODES = 400
-# And of many trades for the ends of a band.
+# And of many trades for the ends of a band, and for a policy that reads the time left
+# where so many are expected.
 BAND_NODES = 200
+MANY_EXPECTED = 240
 FAN_PATHS = 10_000
 FAN_STEPS = 60
 # How far above the unreachable limit the cheap estimate must be to be believed: no
 # record is a normal distribution.
 SURELY_REACHABLE = 0.15
-# The upper end of the band, in standard deviations.
-UPPER_END = NormalDist().inv_cdf(BAND_QUANTILES[1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +52,9 @@ class Chance:
 class Projection:
     """What may come of a goal by its deadline (probabilities as ratios).
 
-    `probability` is that of touching the goal by the deadline, `low` and `high` its
-    10 % and 90 % quantiles, given how little the record knows of the edge.
+    `probability` is that of touching the goal by the deadline at the shrunk mean, `low`
+    and `high` those at the 10 % and 90 % confidence bound of the unshrunk mean, widened
+    to hold `probability`.
     `required_per_trade` is the log-growth each trade left must bring.
     `unreachable_reason` is None while the goal can be reached.
     """
@@ -84,17 +75,17 @@ def project(
     edge: Edge,
     policy: Policy,
     *,
-    trades_left: int,
+    trades_left: TradesLeft | int,
     goal_return: float,
     equity: float = 1.0,
     stop_loss: Stop = None,
     max_factor: float = 1.0,
-    seed: int = 0,
+    reads_time: bool = True,
 ) -> Projection:
     """The probability to touch the goal by the deadline under this policy, with a band.
 
-    The band is a Bayesian bootstrap of the mean growth, `draw_means`: the policy is
-    evaluated at its 10 % and 90 % quantiles. The same `seed` gives the same band.
+    `reads_time`: whether the policy's factors depend on the trades left; one that does
+    not is walked once.
     """
     found = measure_chance(
         edge,
@@ -103,8 +94,9 @@ def project(
         goal_return=goal_return,
         equity=equity,
         stop_loss=stop_loss,
-        seed=seed,
+        reads_time=reads_time,
     )
+    expected = expected_trades(trades_left)
     return Projection(
         probability=found.probability,
         low=found.low,
@@ -112,13 +104,13 @@ def project(
         # The next trade is one of those left, so sizing it asks about one at least.
         unreachable_reason=is_unreachable(
             edge,
-            trades_left=max(trades_left, 1),
+            trades_left=_at_least_one(trades_left),
             goal_return=goal_return,
             equity=equity,
             max_factor=max_factor,
             stop_loss=stop_loss,
         ),
-        required_per_trade=required_growth(trades_left, goal_return, equity),
+        required_per_trade=required_growth(expected, goal_return, equity),
     )
 
 
@@ -126,98 +118,89 @@ def measure_chance(
     edge: Edge,
     policy: Policy,
     *,
-    trades_left: int,
+    trades_left: TradesLeft | int,
     goal_return: float,
     equity: float = 1.0,
     stop_loss: Stop = None,
-    seed: int = 0,
+    reads_time: bool = True,
 ) -> Chance:
-    """The probability and its band alone: three inductions, and no suggestion."""
-    check_question(trades_left, goal_return, level_of(stop_loss), 0.0, equity)
-
-    def chance(mean: float, nodes: int) -> float:
-        return evaluate_policy(
-            policy,
-            *edge.tilted(mean),
-            1.0,
-            trades_left,
-            goal_return,
-            stop_loss,
-            equity,
-            nodes=nodes,
-            grouped=True,
-            stops=False,
-        ).probability
-
-    nodes = COARSE_NODES if trades_left <= MOST_SINGLE else BAND_NODES
-    point = chance(edge.shrunk_mean, COARSE_NODES)
-    return Chance(point, *_band(edge, lambda mean: chance(mean, nodes), point, seed))
-
-
-def draw_means(edge: Edge, seed: int, count: int = RESAMPLES) -> "np.ndarray":
-    """Draws of the mean growth: a Bayesian bootstrap, scaled to what is known of it.
-
-    Dirichlet weights over the sample's outcomes (n trades' worth of them) give the
-    shape; centre and deviation are the shrunk mean and its posterior deviation, the
-    deviation widened by `WIDENED`. Source: Rubin, D. B. (1981), *The Bayesian
-    bootstrap*, Annals of Statistics 9.
-    """
-    centre = edge.shrunk_mean
-    generator = np.random.default_rng(seed)
-    weights = generator.gamma(
-        edge.bounds.trades * edge.probabilities, size=(count, edge.growths.size)
+    """The probability and its band alone, without a suggestion."""
+    expected = expected_trades(trades_left)
+    check_question(round(expected), goal_return, level_of(stop_loss), 0.0, equity)
+    walked = Walked(
+        policy,
+        goal_return,
+        stop_loss,
+        equity,
+        edge.trades_a_step,
+        reads_time,
+        nearer=edge.nearer,
     )
-    drawn = (weights @ edge.growths) / weights.sum(axis=1)
-    spread = float(drawn.std())
-    if spread == 0 or edge.posterior_deviation == 0:
-        return np.full(count, centre)
-    scaled = (drawn - drawn.mean()) / spread
-    return np.asarray(centre + scaled * WIDENED * edge.posterior_deviation)
+    few = expected <= MOST_SINGLE
+    roughly = reads_time and expected > MANY_EXPECTED
+    point = walked.chance(
+        edge.tilted(edge.shrunk_mean),
+        trades_left,
+        nodes=BAND_NODES if roughly else COARSE_NODES,
+        counts=NODES if few else NODES_OF_MANY,
+    )
+    low, high = (
+        walked.chance(
+            edge.tilted(mean),
+            trades_left,
+            nodes=COARSE_NODES if few else BAND_NODES,
+            counts=FEW_NODES,
+        )
+        for mean in (edge.lowest_mean, edge.highest_mean)
+    )
+    return Chance(point, min(low, point), max(high, point))
 
 
-def _band(
-    edge: Edge, chance: Callable[[float], float], point: float, seed: int
-) -> tuple[float, float]:
-    """The band's ends; they hold the point estimate between them."""
-    means = draw_means(edge, seed)
-    low, high = np.quantile(means, BAND_QUANTILES)
-    if low == high:
-        return point, point
-    # A probability grows with the mean: its quantiles are those of the mean.
-    return min(chance(float(low)), point), max(chance(float(high)), point)
+def _at_least_one(trades_left: TradesLeft | int) -> TradesLeft | int:
+    if isinstance(trades_left, TradesLeft):
+        return replace(trades_left, expected=max(trades_left.expected, 1.0))
+    return max(trades_left, 1)
+
+
+def expected_trades(trades_left: TradesLeft | int) -> float:
+    """How many trades are expected."""
+    if isinstance(trades_left, TradesLeft):
+        return trades_left.expected
+    return trades_left
 
 
 def is_unreachable(
     edge: Edge,
     *,
-    trades_left: int,
+    trades_left: TradesLeft | int,
     goal_return: float,
     equity: float = 1.0,
     max_factor: float = 1.0,
     stop_loss: Stop = None,
-    seed: int = 0,
 ) -> str | None:
     """Why the goal cannot be reached any more; None if it can.
 
     It cannot if not even the best trade ever seen, at `max_factor`, by every trade left
-    would do, or if the band's upper end at constant `max_factor` is below 5 %. What a
-    normal distribution says to be far from that is not looked at any closer.
+    would do (of a random number its 99 % quantile), or if the band's upper end at
+    constant `max_factor` is below 5 %. What a normal distribution says to be far from
+    that is not looked at any closer.
     """
-    check_question(trades_left, goal_return, None, 0.0, equity)
+    expected = expected_trades(trades_left)
+    check_question(round(expected), goal_return, None, 0.0, equity)
     require_factor(max_factor)
     needed = log(1 + goal_return) - log(equity)
     if needed <= 0:
         return None
-    most = trades_left * log(1 + max(edge.best, 0.0) * max_factor)
-    if most < needed - 1e-12:
-        trades = f"{trades_left} trades" if trades_left > 1 else "one trade"
+    most = most_trades(trades_left)
+    if most * log(1 + max(edge.best, 0.0) * max_factor) < needed - 1e-12:
+        trades = f"{most} trades" if most > 1 else "one trade"
         return (
             f"not even {trades} like the best one yet, at factor {max_factor:g}, would "
             f"reach it"
         )
     chance = estimate_chance(
         edge,
-        trades_left=trades_left,
+        trades_left=expected,
         goal_return=goal_return,
         equity=equity,
         factor=max_factor,
@@ -225,26 +208,33 @@ def is_unreachable(
     )
     if chance >= SURELY_REACHABLE:
         return None
-    means = draw_means(edge, seed)
-    best_mean = float(np.quantile(means, BAND_QUANTILES[1]))
-    upper = evaluate_policy(
+    walked = Walked(
         max_factor,
-        *edge.tilted(best_mean),
-        1.0,
-        trades_left,
         goal_return,
         stop_loss,
         equity,
-        nodes=COARSE_NODES,
-        grouped=True,
-        stops=False,
-    ).probability
+        edge.trades_a_step,
+        nearer=edge.nearer,
+    )
+    upper = walked.chance(
+        edge.tilted(edge.highest_mean), trades_left, nodes=COARSE_NODES
+    )
     if upper < UNREACHABLE:
         return (
             f"even at factor {max_factor:g} and the upper bound of the edge, the "
             f"probability is {_below_unreachable(upper)}"
         )
     return None
+
+
+def most_trades(trades_left: TradesLeft | int) -> int:
+    """So many trades at most; of a random number the 99 % quantile of a Poisson count.
+
+    So a decision, which knows no dispersion, says the same as a projection.
+    """
+    if isinstance(trades_left, TradesLeft):
+        return likely_most(trades_left.expected)
+    return trades_left
 
 
 def _below_unreachable(probability: float) -> str:
@@ -258,7 +248,7 @@ def _below_unreachable(probability: float) -> str:
 def estimate_chance(
     edge: Edge,
     *,
-    trades_left: int,
+    trades_left: float,
     goal_return: float,
     equity: float,
     factor: float,
@@ -269,7 +259,7 @@ def estimate_chance(
     How often a Brownian motion touches the goal in time, by the reflection principle,
     less how often it touches the stop.
     """
-    upper = edge.shrunk_mean + UPPER_END * WIDENED * edge.posterior_deviation
+    upper = edge.highest_mean
     spread = edge.bounds.deviation * factor
     drift = upper * factor - spread**2 / 2
     up = log1p(goal_return) - log(equity)
@@ -281,7 +271,7 @@ def estimate_chance(
     return touches - _touch(down, -drift, spread, trades_left)
 
 
-def _touch(distance: float, drift: float, spread: float, steps: int) -> float:
+def _touch(distance: float, drift: float, spread: float, steps: float) -> float:
     if distance <= 0:
         return 1.0
     if spread == 0 or steps == 0:
@@ -328,11 +318,12 @@ def fan(
     They trade on beyond the goal, so that the fan shows what the account may come to.
     More trades than `FAN_STEPS` are walked in so many steps of equally many trades.
     """
-    steps = min(trades_left, FAN_STEPS)
+    steps = min(max(round(trades_left / edge.trades_a_step), 1), FAN_STEPS)
+    steps = min(steps, trades_left)
     each = trades_left / steps if steps else 1.0
-    outcomes = take_outcomes(edge.growths, edge.probabilities, 1.0)
-    if each > 1:
-        outcomes = sum_of(outcomes, each)
+    outcomes = take_outcomes(*edge.tilted(edge.shrunk_mean), 1.0)
+    if each > edge.trades_a_step:
+        outcomes = sum_of(outcomes, each / edge.trades_a_step)
     choose = as_function(policy)
     return simulate_policy(
         lambda left, at: choose(round(left * each), at),

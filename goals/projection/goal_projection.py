@@ -1,12 +1,13 @@
 """What a goal may come to: all figures of a projection, as values. Pure."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
 
 import numpy as np
 
+from goals.decisions.policies import PolicyName
 from goals.projection.edge import Edge
 from goals.projection.evaluate import Stop
 from goals.projection.forecast import (
@@ -15,13 +16,21 @@ from goals.projection.forecast import (
     project,
     required_growth,
 )
-from goals.projection.goal_path import GoalPath
+from goals.projection.frontier import (
+    Frontier,
+    Sizing,
+    judge,
+    measure_frontier,
+    spread_factors,
+)
 from goals.projection.grouping import sum_of
 from goals.projection.outcomes import take_outcomes
 from goals.projection.policy_functions import GoalPolicy
-from goals.projection.policy_tables import solve
-from goals.projection.suggestions import MOST_SUGGESTED, suggest
-from mastertrade.values.money import RATIO, exactly, round_to
+from goals.projection.policy_tables import DeadlineTable, solve
+from goals.projection.streaks import Streaks, measure_streaks
+from goals.projection.suggestions import FEW_EXPECTED, MOST_SUGGESTED, suggest
+from goals.projection.trades_left import TradesLeft
+from mastertrade.values.money import RATIO, round_to
 
 PROBABILITY = (8, 6)
 # More trades are projected as this many.
@@ -41,8 +50,9 @@ SUGGESTED_ROWS = 60
 class ProjectionFigures:
     """Probabilities and growths are ratios; suggestions in trades and as a ratio.
 
-    `fan` has a row for some numbers of trades done: that number and the equities (in
-    units of that at the start) that 5, 25, 50, 75 and 95 % of the walks are below.
+    `streaks` is None where no trade is expected. `fan` has a row for some numbers of
+    trades done: that number and the equities (in units of that at the start) that 5,
+    25, 50, 75 and 95 % of the walks are below.
     """
 
     probability: Decimal
@@ -53,51 +63,40 @@ class ProjectionFigures:
     suggested_trades: int | None
     suggested_return: Decimal | None
     fan: tuple[tuple[int, "np.ndarray"], ...]
+    streaks: Streaks | None = None
 
 
 def project_goal(
-    edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: Stop
+    edge: Edge,
+    policy: GoalPolicy,
+    *,
+    trades_left: Decimal,
+    stop_loss: Stop,
+    dispersion: float = 1.0,
 ) -> ProjectionFigures:
     """Project a goal under its own policy; the same question gives the same answer.
 
-    The last `MOST_KEPT` answers are kept. With less than one trade expected there is
-    neither a target to suggest nor a fan.
+    `trades_left` are expected, with that `dispersion` (`TradesLeft`). The last
+    `MOST_KEPT` answers are kept. With less than one trade expected there is neither a
+    target to suggest nor a fan.
     """
-    trades = _at_least_a_part(trades_left)
+    trades = as_random(trades_left, dispersion)
     seed = _seed(edge, policy, trades, stop_loss)
     figures = _answer(_Question(seed, edge, policy, trades, stop_loss))
-    if trades_left < 1:
-        chances = Chances(figures.probability, figures.low, figures.high)
-        figures = replace(
-            figures,
-            **asdict(_expected(chances, policy.path, trades_left)),
-            suggested_return=None,
-            fan=(),
-        )
     needed = required_growth(
         float(trades_left), float(policy.path.goal_return), float(policy.path.equity)
     )
     return replace(figures, required_per_trade=growth(needed))
 
 
-def _at_least_a_part(trades_left: Decimal) -> int:
-    """The trades to walk: one where a part of one is expected."""
-    return 1 if 0 < trades_left < 1 else in_steps(trades_left)
-
-
-@exactly
-def _expected(chances: "Chances", path: GoalPath, trades_left: Decimal) -> "Chances":
-    """What one trade gives, weighed by how probable it is that it comes.
-
-    An expected n < 1 trades are one with probability n, none otherwise:
-    P(n) = n P(1) + (1 - n) P(0), and P(0) is 1 at the goal or beyond it, else 0.
-    """
-    share = min(trades_left, Decimal(1))
-    there = Decimal(path.equity >= 1 + path.goal_return)
-    parts = (chances.probability, chances.low, chances.high)
-    return Chances(
-        *(round_to(share * one + (1 - share) * there, PROBABILITY) for one in parts)
-    )
+def as_random(trades_left: Decimal, dispersion: float) -> TradesLeft:
+    """Expected trades as they are projected, so that an answer is found again."""
+    expected = float(trades_left)
+    if expected >= FEW_EXPECTED:
+        expected = in_steps(trades_left)
+    elif expected >= 1:
+        expected = round(expected, 1)
+    return TradesLeft(expected, round(dispersion, 2))
 
 
 def in_steps(trades_left: Decimal) -> int:
@@ -117,7 +116,7 @@ class _Question:
     seed: int
     edge: Edge = field(compare=False)
     policy: GoalPolicy = field(compare=False)
-    trades: int = field(compare=False)
+    trades: TradesLeft = field(compare=False)
     stop_loss: Stop = field(compare=False)
 
 
@@ -135,7 +134,7 @@ def _answer(asked: _Question) -> ProjectionFigures:
         equity=equity,
         stop_loss=stop_loss,
         max_factor=float(policy.max_factor),
-        seed=seed,
+        reads_time=policy.reads_time,
     )
     better = suggest(
         edge,
@@ -146,7 +145,9 @@ def _answer(asked: _Question) -> ProjectionFigures:
         stop_loss=stop_loss,
         most_trades=MOST_SUGGESTED if policy.table is None else MOST_SOLVED,
         probability=found.probability,
+        reads_time=policy.reads_time,
     )
+    is_part = trades.expected < 1
     return ProjectionFigures(
         probability=ratio(found.probability),
         low=ratio(found.low),
@@ -154,9 +155,72 @@ def _answer(asked: _Question) -> ProjectionFigures:
         unreachable=found.unreachable_reason,
         required_per_trade=None,
         suggested_trades=better.trades_left,
-        suggested_return=growth(better.goal_return),
-        fan=_fan(edge, policy, trades, seed) if trades else (),
+        suggested_return=None if is_part else growth(better.goal_return),
+        fan=() if is_part else _fan(edge, policy, round(trades.expected), seed),
+        streaks=measure_streaks(
+            edge,
+            choose,
+            probability=found.probability,
+            trades_left=trades,
+            goal_return=goal_return,
+            equity=equity,
+            stop_loss=stop_loss,
+            reads_time=policy.reads_time,
+            seed=seed,
+        )
+        if trades.expected
+        else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class GoalFrontier:
+    """The ways to size a goal, and in words what its own is worth."""
+
+    frontier: Frontier
+    verdict: str
+
+
+def measure_goal_frontier(
+    edge: Edge,
+    policy: GoalPolicy,
+    *,
+    trades_left: Decimal,
+    days_left: float,
+    stop_loss: Stop,
+    dispersion: float = 1.0,
+    table: DeadlineTable | None,
+) -> GoalFrontier:
+    """Constant sizes and every policy for a goal; kept as `project_goal`'s answers are.
+
+    No size is above the guard's cap. `table` is that of `deadline_optimal`.
+    """
+    trades = as_random(trades_left, dispersion)
+    asked = replace(policy, table=table)
+    seed = _seed(edge, asked, trades, stop_loss)
+    question = _Question(seed, edge, asked, trades, stop_loss)
+    return _answer_frontier(question, round(days_left, 2))
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _answer_frontier(asked: _Question, days_left: float) -> GoalFrontier:
+    policy = asked.policy
+    most = policy.max_factor
+    if policy.cap is not None:
+        most = min(most, policy.cap)
+    ways = {name: replace(policy, policy=name) for name in PolicyName}
+    found = measure_frontier(
+        asked.edge,
+        {name: Sizing(way.as_function(), way.reads_time) for name, way in ways.items()},
+        spread_factors(float(policy.min_factor), float(most)),
+        trades_left=asked.trades,
+        days_left=days_left,
+        goal_return=float(policy.path.goal_return),
+        equity=float(policy.path.equity),
+        stop_loss=asked.stop_loss,
+        seed=asked.seed,
+    )
+    return GoalFrontier(found, judge(found, policy.policy))
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,21 +233,24 @@ class Chances:
 
 
 def measure_chances(
-    edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: Stop
+    edge: Edge,
+    policy: GoalPolicy,
+    *,
+    trades_left: Decimal,
+    stop_loss: Stop,
+    dispersion: float = 1.0,
 ) -> Chances:
     """The same probability and band as `project_goal`, without the rest of it."""
-    trades = _at_least_a_part(trades_left)
     found = measure_chance(
         edge,
         policy.as_function(),
-        trades_left=trades,
+        trades_left=as_random(trades_left, dispersion),
         goal_return=float(policy.path.goal_return),
         equity=float(policy.path.equity),
         stop_loss=stop_loss,
-        seed=_seed(edge, policy, trades, stop_loss),
+        reads_time=policy.reads_time,
     )
-    chances = Chances(ratio(found.probability), ratio(found.low), ratio(found.high))
-    return _expected(chances, policy.path, trades_left)
+    return Chances(ratio(found.probability), ratio(found.low), ratio(found.high))
 
 
 def _policy_toward(policy: GoalPolicy, trades: int, target: float) -> GoalPolicy:
@@ -223,7 +290,7 @@ def _fan(
     )
 
 
-def _seed(edge: Edge, policy: GoalPolicy, trades: int, stop_loss: Stop) -> int:
+def _seed(edge: Edge, policy: GoalPolicy, trades: TradesLeft, stop_loss: Stop) -> int:
     """From the question alone, so that it is answered the same each time."""
     path = policy.path
     text = f"{edge.growths.tolist()} {edge.probabilities.tolist()} {trades} {stop_loss}"
@@ -231,7 +298,8 @@ def _seed(edge: Edge, policy: GoalPolicy, trades: int, stop_loss: Stop) -> int:
     text += f" {path.goal_return} {path.equity} {path.start_progress_pct}"
     text += f" {edge.bounds} {edge.best} {policy.after_achieved} {policy.edge}"
     text += f" {policy.table and policy.table.inputs.digest}"
-    return int.from_bytes(sha256(text.encode()).digest()[:8])
+    body = text.encode() + edge.drawn.tobytes()
+    return int.from_bytes(sha256(body).digest()[:8])
 
 
 def ratio(value: float) -> Decimal:

@@ -34,6 +34,13 @@ class GoalPolicy:
     # How many trades a row of the table stands for.
     trades_a_row: float = 1.0
 
+    @property
+    def reads_time(self) -> bool:
+        """Whether a factor depends on the trades left, and not on progress alone."""
+        if self.policy is PolicyName.PACE:
+            return self.edge is not None
+        return self.policy is PolicyName.DEADLINE_OPTIMAL and self.table is not None
+
     def as_function(self) -> PolicyFunction:
         """Factors for (trades left, equities, …), inside bounds and below the cap.
 

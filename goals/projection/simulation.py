@@ -121,7 +121,7 @@ class _Stage:
                 self.rows[:, 0] = 0
         moving = np.maximum(outcomes.log_steps(factors), LOWEST_LEVEL)
         self.steps = np.concatenate([np.zeros((1, moving.shape[1])), moving])
-        self.draws = _draw_table(outcomes.probabilities)
+        self.draws = draw_table(outcomes.probabilities)
 
     def _ask_all(self, choose: PolicyFunction, trades_left: int) -> Floats:
         """The factor of each cell, at its bottom, with each number of trades left."""
@@ -159,7 +159,7 @@ class _Stage:
         return _Part(int(reached.sum()), stopped, level, fall, levels)
 
 
-def _draw_table(probabilities: Floats) -> Indices:
+def draw_table(probabilities: Floats) -> Indices:
     """Which outcome each of 65,536 equally likely draws is; rounded to the nearest."""
     edges = np.rint(np.cumsum(probabilities) / probabilities.sum() * DRAWS)
     return np.searchsorted(edges, np.arange(DRAWS), side="right").astype(np.intp)

@@ -6,7 +6,7 @@ the other, and the policy is the one that the goal would have then.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, exp, log, log1p
+from math import exp, log, log1p
 from statistics import NormalDist
 from typing import TypeAlias
 
@@ -14,14 +14,20 @@ import numpy as np
 
 from goals.projection.deadline import check_question
 from goals.projection.edge import Edge
-from goals.projection.evaluate import Policy, Stop, evaluate_policy, level_of
-from goals.projection.forecast import COARSE_NODES
+from goals.projection.evaluate import Policy, Stop, level_of
+from goals.projection.forecast import COARSE_NODES, MANY_EXPECTED, expected_trades
 from goals.projection.grouping import MOST_SINGLE, ROUGH_SHARE
+from goals.projection.mixture import FEW_NODES, Walked
+from goals.projection.trades_left import TradesLeft
+from goals.projection.types import Floats
 
 EVEN = 0.5
 # More trades than that are asked about on a coarser grid.
 FEW_TRADES = MOST_SINGLE
 SUGGESTING_NODES = 200
+# Where so few are expected, the targets are judged by several numbers of trades; where
+# `MANY_EXPECTED` are, as if their number were known.
+FEW_EXPECTED = 10
 # The trades that are asked about first; four times as many where those do not do.
 FIRST_TRADES = 64
 MOST_SUGGESTED = 1_000
@@ -64,12 +70,13 @@ def suggest(
     edge: Edge,
     policy_for: PolicyMaker,
     *,
-    trades_left: int,
+    trades_left: TradesLeft | int,
     goal_return: float,
     equity: float = 1.0,
     stop_loss: Stop = None,
     most_trades: int = MOST_SUGGESTED,
     probability: float | None = None,
+    reads_time: bool = True,
 ) -> Suggestion:
     """The deadline, and the target, at which the probability is 50 %.
 
@@ -77,75 +84,99 @@ def suggest(
     probable as not. The target is the largest found, above today's equity, that is as
     probable as not with the trades left; it may lie beyond the goal. `policy_for` gives
     the policy for a number of trades left and a target. `probability` is that of the
-    goal as it is, where it is known: the searches begin from there.
+    goal as it is, where it is known: the searches begin from there. Of random trades
+    left the deadline is the expected number, dispersed as they are.
     """
-    check_question(trades_left, goal_return, level_of(stop_loss), 0.0, equity)
+    expected = round(expected_trades(trades_left))
+    check_question(expected, goal_return, level_of(stop_loss), 0.0, equity)
+    drawn = edge.tilted(edge.shrunk_mean)
 
-    def chances(trades: int, target: float) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers of trades left, up to `trades`, and the probabilities from today."""
-        outcome = evaluate_policy(
+    def walked(trades: int, target: float) -> Walked:
+        return Walked(
             policy_for(trades, target),
-            edge.growths,
-            edge.probabilities,
-            1.0,
-            trades,
             target,
             stop_loss,
             equity,
-            nodes=SUGGESTING_NODES if trades > FEW_TRADES else COARSE_NODES,
-            grouped=True,
-            share=ROUGH_SHARE,
-            stops=False,
+            edge.trades_a_step,
+            reads_time,
+            ROUGH_SHARE,
+            edge.nearer,
         )
-        today = int(np.argmin(np.abs(outcome.equity - equity)))
-        found = outcome.probabilities[:, today].copy()
-        found[-1] = outcome.probability  # which may be known exactly
-        return outcome.trades, found
+
+    def curve(trades: int) -> tuple[Floats, Floats]:
+        nodes = SUGGESTING_NODES if trades > FEW_TRADES else COARSE_NODES
+        return walked(trades, goal_return).curve(drawn, trades, nodes=nodes)
+
+    def chance(target: float) -> float:
+        return walked(expected, target).chance(
+            drawn,
+            expected if expected > MANY_EXPECTED else trades_left,
+            nodes=SUGGESTING_NODES if expected > FEW_TRADES else COARSE_NODES,
+            counts=FEW_NODES if expected <= FEW_EXPECTED else 1,
+        )
 
     if goal_return <= max(equity - 1, 0.0):
         return Suggestion(None, None)
     found = None
-    if trades_left > 0:
+    if expected > 0:
         found = _find_target(
-            lambda target: float(chances(trades_left, target)[1][-1]),
+            chance,
             equity,
-            max(edge.shrunk_mean, 0.0) * trades_left,
-            edge.bounds.deviation * trades_left**0.5,
+            max(edge.shrunk_mean, 0.0) * expected,
+            edge.bounds.deviation * expected**0.5,
             None if probability is None else (goal_return, probability),
         )
     fewest = 0
     if probability is not None and probability < EVEN:
-        fewest = trades_left
+        fewest = expected
+    dispersion = None
+    if isinstance(trades_left, TradesLeft):
+        dispersion = trades_left.dispersion
     return Suggestion(
-        trades_left=_find_trades(
-            lambda n: chances(n, goal_return), fewest, most_trades
-        ),
+        trades_left=_find_trades(curve, fewest, most_trades, dispersion),
         goal_return=found,
     )
 
 
 def _find_trades(
-    chances: Callable[[int], tuple[np.ndarray, np.ndarray]],
+    curve: Callable[[int], tuple[Floats, Floats]],
     fewest: int,
     most_trades: int,
+    dispersion: float | None,
 ) -> int | None:
     """One induction answers for all trades up to those it began with.
 
     More than `fewest` are needed. Where several were walked at once, between those
-    looked at it is read by a line.
+    looked at it is read by a line. With a `dispersion` the number found is an expected
+    one.
     """
     if fewest >= most_trades:
         return None
     asked = min(max(FIRST_TRADES, fewest * 2), most_trades)
     while True:
-        trades, found = chances(asked)
-        enough = np.flatnonzero(found >= EVEN)
-        if enough.size:
-            row = slice(max(enough[0] - 1, 0), enough[0] + 1)
-            return ceil(float(np.interp(EVEN, found[row], trades[row])) - 1e-9)
+        trades, found = curve(asked)
+        if _mix(trades, found, asked, dispersion) >= EVEN:
+            low, high = 0, asked
+            while high - low > 1:
+                middle = (low + high) // 2
+                if _mix(trades, found, middle, dispersion) >= EVEN:
+                    high = middle
+                else:
+                    low = middle
+            return high
         if asked >= most_trades:
             return None
         asked = min(asked * 4, most_trades)
+
+
+def _mix(
+    trades: Floats, found: Floats, expected: int, dispersion: float | None
+) -> float:
+    """The chance with so many trades, from those with each number of them."""
+    if dispersion is None:
+        return float(np.interp(expected, trades, found))
+    numbers, weights = TradesLeft(expected, dispersion).chances()
+    return float(weights @ np.interp(numbers, trades, found))
 
 
 def _find_target(

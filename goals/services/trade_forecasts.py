@@ -23,10 +23,10 @@ from goals.decisions.trade_record import GrowthRecord
 from goals.enums import AfterAchieved, Measure
 from goals.models import FinancialGoal, Portfolio
 from goals.projection.barrier import Barrier
-from goals.projection.edge import Edge, estimate_edge
+from goals.projection.edge import Edge
 from goals.projection.feasibility import barrier_on, find_unreachable
 from goals.projection.goal_path import GoalPath, goal_path
-from goals.projection.goal_projection import MOST_TRADES_AHEAD
+from goals.projection.goal_projection import MOST_TRADES_AHEAD, as_random
 from goals.projection.policy_tables import (
     MOST_TABLE_TRADES,
     TRADES_STEP,
@@ -35,7 +35,8 @@ from goals.projection.policy_tables import (
     anchor_of,
     make_inputs,
 )
-from goals.projection.types import Floats
+from goals.projection.trade_sample import TradeSample
+from goals.projection.trades_left import TradesLeft
 from goals.services.floors import reference_now
 from goals.services.policy_tables import find_table
 from goals.services.risk_state import FiguresAt
@@ -48,6 +49,7 @@ MICROSECOND = timedelta(microseconds=1)
 # can be reached. Others are read from what is stored, or wait for a later call.
 MOST_WORKED_OUT = 3
 DAY_MICROSECONDS = 86_400_000_000
+DAY_SECONDS = 86_400
 
 
 class EdgeUnknown(DomainError):
@@ -60,7 +62,7 @@ class EdgeUnknown(DomainError):
 class TradeForecast:
     """What a portfolio's closed trades say, as of the time of a decision.
 
-    `trades_per_day` is the frequency of the last days. `read_growths` reads the growths
+    `trades_per_day` is the frequency to expect. `read_sample` reads the trades
     themselves and is asked at most once, where the record's sums do not do. `tables`
     collects the solved tables that were looked at, by their hash; `worked_out` the
     goals that cost work.
@@ -69,14 +71,23 @@ class TradeForecast:
     portfolio: Portfolio
     record: GrowthRecord
     trades_per_day: Decimal
-    read_growths: Callable[[], Floats]
+    read_sample: Callable[[], TradeSample]
     now: datetime
     tables: dict[str, DeadlineInputs] = field(default_factory=dict)
     worked_out: set[int] = field(default_factory=set)
 
     @cached_property
+    def sample(self) -> TradeSample:
+        return self.read_sample()
+
+    @property
     def edge(self) -> Edge | None:
-        return estimate_edge(self.read_growths())
+        return self.sample.edge
+
+    def measure_left(self, days: Decimal, at: datetime) -> TradesLeft:
+        """The trades of so many days from `at` on, at least one: a random number."""
+        left = max(trades_in(days, self.trades_per_day), Decimal(1))
+        return as_random(left, dispersion_in(self.sample, days, at))
 
     def may_work_out(self, goal_id: int) -> bool:
         """Whether this call may do more for the goal than read what is stored."""
@@ -94,6 +105,11 @@ def days_until(until: datetime, from_at: datetime) -> Decimal:
 def trades_in(days: Decimal, trades_per_day: Decimal) -> Decimal:
     """The trades to expect at the frequency of the last days, to 6 decimals."""
     return round_to(EXACT.multiply(trades_per_day, days), RATIO)
+
+
+def dispersion_in(sample: TradeSample, days: Decimal, at: datetime) -> float:
+    """The dispersion of the trades in so many days, by those that ended up to `at`."""
+    return sample.dispersion(float(days), at.timestamp() / DAY_SECONDS)
 
 
 def needs_forecast(goal: FinancialGoal, as_of: datetime) -> bool:
@@ -196,10 +212,11 @@ def with_forecast(
     unreachable = find_unreachable(
         forecast.record,
         path,
-        trades_left=whole_trades(left),
+        expected=as_random(max(left, Decimal(1)), 1.0).expected,
         max_factor=goal.max_factor,
         stop_loss=barrier,
         read_edge=lambda: forecast.edge if may_work() else None,
+        measure_left=lambda: forecast.measure_left(days, figures.at),
     )
     ahead = replace(
         goal_state,

@@ -17,7 +17,7 @@ from trades.api.views.limits import (
 )
 from trades.api.views.performance import PerformanceListView, PerformanceView
 from trades.api.views.positions import MarkPositionsView, PositionListView
-from trades.api.views.projection import ProjectionView
+from trades.api.views.projection import FrontierView, ProjectionView
 from trades.api.views.replays import (
     PortfolioWithDeletionView,
     ReplayDetailView,
@@ -49,6 +49,7 @@ urlpatterns = [
         ProjectionView.as_view(),
         name="goal-projection",
     ),
+    path("goals/<int:goal_id>/frontier/", FrontierView.as_view(), name="goal-frontier"),
     path(
         "portfolios/<int:portfolio_id>/",
         PortfolioWithDeletionView.as_view(),

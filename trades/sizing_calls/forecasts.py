@@ -12,17 +12,24 @@ from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import AfterAchieved, GoalStatus, Measure, PortfolioKind
 from goals.models import FinancialGoal, Portfolio, TradingHalt
 from goals.projection.barrier import Barrier
-from goals.projection.edge import Edge, estimate_edge
+from goals.projection.edge import Edge
 from goals.projection.forecast import is_unreachable, required_growth
 from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import (
     Chances,
+    GoalFrontier,
     growth,
     measure_chances,
+    measure_goal_frontier,
     project_goal,
 )
 from goals.projection.policy_functions import GoalPolicy
-from goals.projection.policy_tables import DeadlineTable, anchor_of, make_inputs
+from goals.projection.policy_tables import (
+    DeadlineInputs,
+    DeadlineTable,
+    anchor_of,
+    make_inputs,
+)
 from goals.services.failing import describe_failure
 from goals.services.funding import find_lack_of_money
 from goals.services.goals import PROJECTED_BY
@@ -32,6 +39,7 @@ from goals.services.trade_forecasts import (
     TradeForecast,
     barrier_of,
     days_until,
+    dispersion_in,
     goal_path_of,
     progress_of,
     solve_for,
@@ -40,8 +48,8 @@ from goals.services.trade_forecasts import (
 )
 from mastertrade.db.transactions import atomic
 from mastertrade.values.money import HUNDRED, ONE, ZERO
-from trades.sizing_calls.projection import GoalProjection
-from trades.sizing_calls.records import load_growths, load_record
+from trades.sizing_calls.projection import Asked, GoalProjection
+from trades.sizing_calls.records import load_record, load_sample
 from trades.sizing_calls.trade_frequency import load_trades_per_day
 
 FIELDS = (
@@ -78,8 +86,11 @@ def project(
     portfolio = goal.portfolio
     at = read_figures(portfolio, as_of)
     portfolio_figures = at.portfolio_figures
-    edge = estimate_edge(load_growths(portfolio, as_of, strategy_id=strategy_id))
-    per_day = load_trades_per_day(portfolio, as_of)
+    sample = load_sample(portfolio, as_of)
+    edge = sample.edge
+    if strategy_id is not None:
+        edge = load_sample(portfolio, as_of, strategy_id=strategy_id).edge
+    per_day = load_trades_per_day(portfolio, as_of, sample.growths.size)
     halt = find_halt(portfolio, as_of)
     is_halted = halt is not None and halt.lasts_beyond(goal.period_ends_at)
     days = _days_left(goal, _trading_from(goal, as_of, halt))
@@ -88,7 +99,7 @@ def project(
     path = goal_path_of(goal, progress, portfolio_figures.live_equity)
     certain = _find_certain(goal, portfolio_figures, as_of)
     reason, unreachable = certain[1], certain[2]
-    figures = None
+    figures, asked = None, None
     if reason is None and path is None:
         lack = find_lack_of_money(portfolio, at)
         if lack is not None:
@@ -102,8 +113,19 @@ def project(
     probability = certain[0]
     if reason is None and path and edge and trades_left is not None:
         stop = barrier_of(goal, path, at, now or as_of, per_day)
-        policy = _policy_of(goal, path, edge, trades_left, stop, as_of)
-        figures = project_goal(edge, policy, trades_left=trades_left, stop_loss=stop)
+        asked = Asked(
+            policy=_policy_of(goal, path, edge, trades_left, stop, as_of),
+            days_left=days or ZERO,
+            stop_loss=stop,
+            dispersion=dispersion_in(sample, days or ZERO, as_of),
+        )
+        figures = project_goal(
+            edge,
+            asked.policy,
+            trades_left=trades_left,
+            stop_loss=stop,
+            dispersion=asked.dispersion,
+        )
         probability, unreachable = figures.probability, figures.unreachable
     is_halted = is_halted and reason is None
     if is_halted:
@@ -128,6 +150,31 @@ def project(
         unreachable=unreachable,
         reason=reason,
         is_halted=is_halted,
+        asked=asked,
+    )
+
+
+@atomic
+def measure_frontier_of(
+    goal: FinancialGoal, as_of: datetime, *, now: datetime | None = None
+) -> tuple[GoalProjection, GoalFrontier | None]:
+    """A goal's projection, and its frontier; None where its `reason` says why.
+
+    Writes nothing but a solved table, for the next call.
+    """
+    found = project(goal, as_of, now=now)
+    asked, edge, left = found.asked, found.edge, found.trades_left
+    if asked is None or edge is None or left is None or found.path is None:
+        return found, None
+    inputs = _inputs_of(goal, found.path, edge, left, asked.stop_loss)
+    return found, measure_goal_frontier(
+        edge,
+        asked.policy,
+        trades_left=left,
+        days_left=float(asked.days_left),
+        stop_loss=asked.stop_loss,
+        dispersion=asked.dispersion,
+        table=find_solved(inputs, as_of),
     )
 
 
@@ -214,16 +261,7 @@ def _policy_of(
     if is_solved and forecast is not None:
         table = solve_for(goal, path, trades_left, barrier, forecast)
     elif is_solved:
-        inputs = make_inputs(
-            edge,
-            trades_left=whole_trades(trades_left),
-            goal_return=path.goal_return,
-            barrier=barrier,
-            min_factor=goal.min_factor,
-            max_factor=goal.max_factor,
-            equity=anchor_of(path.equity, path.goal_return),
-            stop_penalty=goal.stop_penalty,
-        )
+        inputs = _inputs_of(goal, path, edge, trades_left, barrier)
         table = find_solved(inputs, as_of)
     return GoalPolicy(
         policy=policy,
@@ -234,6 +272,26 @@ def _policy_of(
         edge=growth(edge.shrunk_mean),
         table=table,
         cap=None if edge.allows_more else ONE,
+    )
+
+
+def _inputs_of(
+    goal: FinancialGoal,
+    path: GoalPath,
+    edge: Edge,
+    trades_left: Decimal,
+    barrier: Barrier,
+) -> DeadlineInputs:
+    """What `deadline_optimal` is solved for."""
+    return make_inputs(
+        edge,
+        trades_left=whole_trades(trades_left),
+        goal_return=path.goal_return,
+        barrier=barrier,
+        min_factor=goal.min_factor,
+        max_factor=goal.max_factor,
+        equity=anchor_of(path.equity, path.goal_return),
+        stop_penalty=goal.stop_penalty,
     )
 
 
@@ -288,13 +346,13 @@ def _read(
     goals = list(mine.filter(is_projectable(as_of)).order_by("pk"))
     for goal in goals:
         goal.portfolio = portfolio
-    growths = load_growths(portfolio, as_of)
+    sample = load_sample(portfolio, as_of)
     halt = find_halt(portfolio, as_of)
     forecast = TradeForecast(
         portfolio=portfolio,
         record=load_record(portfolio.user, portfolio, as_of),
-        trades_per_day=load_trades_per_day(portfolio, as_of),
-        read_growths=lambda: growths,
+        trades_per_day=load_trades_per_day(portfolio, as_of, sample.growths.size),
+        read_sample=lambda: sample,
         now=as_of,
     )
     return goals, read_figures(portfolio, as_of), forecast, halt
@@ -344,7 +402,7 @@ def _judge(
     stop = barrier_of(goal, path, figures, as_of, forecast.trades_per_day)
     why = is_unreachable(
         edge,
-        trades_left=whole_trades(left),
+        trades_left=forecast.measure_left(days, as_of),
         goal_return=float(path.goal_return),
         equity=float(path.equity),
         max_factor=float(goal.max_factor),
@@ -353,5 +411,11 @@ def _judge(
     if certain is not None:  # halted: whether it were reachable if trading resumed
         return certain, why is not None
     policy = _policy_of(goal, path, edge, left, stop, as_of, forecast)
-    chances = measure_chances(edge, policy, trades_left=left, stop_loss=stop)
+    chances = measure_chances(
+        edge,
+        policy,
+        trades_left=left,
+        stop_loss=stop,
+        dispersion=dispersion_in(forecast.sample, days, as_of),
+    )
     return chances, why is not None

@@ -39,7 +39,7 @@ from strategies.enums import StrategyStatus
 from strategies.models import StrategyInstance
 from strategies.services import load_candidates, no_strategy
 from trades.sizing_calls.record_sql import BASED, FOUND
-from trades.sizing_calls.records import WHOLE_PORTFOLIO, ask_records, load_growths
+from trades.sizing_calls.records import WHOLE_PORTFOLIO, ask_records, load_sample
 from trades.sizing_calls.trade_frequency import RATE, per_day
 
 TAKES_PART = (GoalStatus.ACTIVE, GoalStatus.ACHIEVED)
@@ -103,7 +103,7 @@ OPEN_RISK = """
 """
 NO_RISK = "SELECT NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric"
 SECOND = timedelta(seconds=1)
-NO_RATE = "SELECT NULL::numeric AS seconds, NULL::bigint AS trades"
+NO_RATE = "SELECT NULL::numeric AS seconds, NULL::numeric, NULL::bigint AS trades"
 
 
 @cache
@@ -293,7 +293,7 @@ def read_trades(
         more=asked,
         is_locked=is_locked,
     )
-    seconds, trades, open_notional, status, oldest_mark, *open_risk = further
+    seconds, age, lately, open_notional, status, oldest_mark, *open_risk = further
     if call.strategy_id is not None and status != StrategyStatus.ACTIVE:
         if status is None:
             mine = StrategyInstance.objects.tradable_in(portfolio)
@@ -304,8 +304,10 @@ def read_trades(
         forecast = TradeForecast(
             portfolio=portfolio,
             record=records[WHOLE_PORTFOLIO],
-            trades_per_day=per_day(seconds, trades),
-            read_growths=lambda: load_growths(portfolio, at),
+            trades_per_day=per_day(
+                seconds, age, lately, records[WHOLE_PORTFOLIO].trades
+            ),
+            read_sample=lambda: load_sample(portfolio, at),
             now=call.now,
         )
     mark_seconds = None

@@ -9,9 +9,12 @@ import numpy as np
 
 from goals.decisions.progress import GoalProgress, measure_pace
 from goals.models import FinancialGoal
+from goals.projection.barrier import Barrier
 from goals.projection.edge import Edge
 from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import ProjectionFigures
+from goals.projection.policy_functions import GoalPolicy
+from goals.projection.streaks import Streaks
 from mastertrade.values.money import MONEY, hold_within
 
 LATEST = timedelta(days=36_500)
@@ -32,6 +35,16 @@ class FanPoint(NamedTuple):
     p50: Decimal
     p75: Decimal
     p95: Decimal
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What the figures of a projection answer, next to its edge and trades left."""
+
+    policy: GoalPolicy
+    days_left: Decimal
+    stop_loss: Barrier
+    dispersion: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +70,7 @@ class GoalProjection:
     unreachable: str | None
     reason: str | None
     is_halted: bool
+    asked: Asked | None = None
 
     @property
     def band(self) -> ProjectionFigures | None:
@@ -66,6 +80,15 @@ class GoalProjection:
     @property
     def if_resumed(self) -> ProjectionFigures | None:
         return self.figures if self.is_halted else None
+
+    @property
+    def streaks(self) -> Streaks | None:
+        return None if self.figures is None else self.figures.streaks
+
+    @property
+    def dispersion(self) -> float | None:
+        """The variance of the trades left by their expected number."""
+        return None if self.asked is None else self.asked.dispersion
 
     @property
     def confidence(self) -> str:

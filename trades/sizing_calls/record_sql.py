@@ -213,9 +213,12 @@ CROSS JOIN LATERAL (
 CROSS JOIN LATERAL portfolio_growths(
     p.portfolio_id, before.at, before.key, %(as_of)s, begin.equity) g
 """
+# With when each trade was opened and ended, in days.
 GROWTHS = f"""
-SELECT g.growth::float8
+SELECT g.growth::float8, extract(epoch FROM t.entry_time)::float8 / 86400 AS opened,
+       extract(epoch FROM g.closed_at)::float8 / 86400 AS closed
 FROM portfolios p {WALKED}
+JOIN trades t ON t.trade_id = g.trade_id
 WHERE p.user_id = %(user_id)s AND g.growth IS NOT NULL
   AND {COUNTED}
   AND (%(strategy_id)s::text IS NULL OR g.strategy_id = %(strategy_id)s)

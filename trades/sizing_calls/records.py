@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from goals.decisions.trade_record import NO_RECORD, GrowthRecord, make_record
 from goals.models import Portfolio, User
+from goals.projection.trade_sample import TradeSample
 from mastertrade.db.raw_sql import execute, prepared_cursor
 from trades.sizing_calls import record_sql as sql
 
@@ -116,11 +117,19 @@ def ask_records(
 def load_growths(
     portfolio: Portfolio, as_of: datetime, *, strategy_id: str | None = None
 ) -> NDArray[np.float64]:
-    """The growths themselves in the ledger's order, of shape (trades,).
+    """The growths of `load_sample` alone, shape (trades,)."""
+    return load_sample(portfolio, as_of, strategy_id=strategy_id).growths
+
+
+def load_sample(
+    portfolio: Portfolio, as_of: datetime, *, strategy_id: str | None = None
+) -> TradeSample:
+    """The growths themselves in the ledger's order, with each trade's times.
 
     Of the portfolio's trades; with a strategy of its trades in all live portfolios of
     the same user, or in this one where it is not live. Of a long ledger those of its
-    last `MOST_GROWTHS` entries, of several ledgers an equal share of them each.
+    last `MOST_GROWTHS` entries, of several ledgers an equal share of them each. One
+    statement.
     """
     is_alone = strategy_id is None or not portfolio.is_live
     with connection.cursor() as cursor:
@@ -136,7 +145,8 @@ def load_growths(
             },
         )
         rows = cursor.fetchall()
-    return np.fromiter((growth for (growth,) in rows), np.float64, count=len(rows))
+    columns = np.array(rows, dtype=np.float64).reshape(len(rows), 3).T
+    return TradeSample(*columns)
 
 
 def forget_records(portfolio: Portfolio) -> None:

@@ -20,12 +20,12 @@ from goals.projection.types import Floats
 
 # Of many trades: the point and the band's ends, whether it can be reached, the targets,
 # and three numbers of trades.
-MOST_INDUCTIONS = 4 + MOST_TARGETS + 3
+MOST_INDUCTIONS = 14 + 2 * MOST_TARGETS + 4
 # Stretches for which a policy is asked, in all of them, and nodes of each.
-MOST_STRETCHES = 1_000
+MOST_STRETCHES = 3_000
 MOST_NODES = 420
 # Values read: an outcome of a node in a step.
-MOST_READ = 100_000_000
+MOST_READ = 260_000_000
 DRAWN = np.random.default_rng(3)
 RARE = DRAWN.random(20_000)
 RECORDS = {

@@ -1,6 +1,5 @@
 """The projection of an edge: its band, what is unreachable, what is offered instead."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import pytest
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.evaluate import evaluate_policy
 from goals.projection.forecast import fan, is_unreachable, project, required_growth
+from goals.projection.mixture import Walked
 from goals.projection.suggestions import suggest
 from mastertrade.values.exceptions import InvalidInput
 
@@ -40,16 +40,29 @@ def test_the_band_holds_the_probability_and_narrows_with_trades() -> None:
     assert many.high - many.low < few.high - few.low
 
 
-def test_the_same_seed_gives_the_same_band() -> None:
-    edge = make_edge()
-    one, same, other = (
-        project(edge, 1.0, trades_left=40, goal_return=0.1, seed=seed)
-        for seed in (1, 1, 2)
-    )
-    assert one == same
-    assert one.probability == other.probability
-    assert (one.low, one.high) != (other.low, other.high)
-    assert one.low == pytest.approx(other.low, abs=0.05)
+def test_the_bands_ends_are_chances_at_the_bounds_of_the_unshrunk_mean() -> None:
+    edge = make_edge(40)
+    error = edge.bounds.deviation / 40**0.5
+    found = project(edge, 1.0, trades_left=60, goal_return=0.1)
+    for end, side in ((found.low, -1), (found.high, 1)):
+        mean = edge.bounds.mean + side * 1.2815516 * error
+        exact = evaluate_policy(
+            1.0,
+            *edge.tilted(min(mean, edge.shrunk_mean) if side < 0 else mean),
+            1.0,
+            60,
+            0.1,
+        )
+        assert end == pytest.approx(exact.probability, abs=0.01)
+
+
+def test_a_band_is_widened_to_hold_the_chance_at_the_shrunk_mean() -> None:
+    edge = estimate_edge([0.01, 0.011] * 10 + [-0.002])
+    assert edge is not None
+    assert edge.bounds.mean - 1.2816 * edge.standard_error > edge.shrunk_mean
+    assert edge.lowest_mean == edge.shrunk_mean
+    found = project(edge, 1.0, trades_left=10, goal_return=0.1)
+    assert found.low == found.probability <= found.high
 
 
 def test_the_probability_is_that_of_the_policy() -> None:
@@ -95,10 +108,7 @@ def test_a_goal_far_above_the_band_is_unreachable() -> None:
 def test_an_upper_end_below_the_limit_is_shown_below_it_and_never_as_zero(
     probability: float, shown: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    end = SimpleNamespace(probability=probability)
-    monkeypatch.setattr(
-        "goals.projection.forecast.evaluate_policy", lambda *_, **__: end
-    )
+    monkeypatch.setattr(Walked, "chance", lambda *_, **__: probability)
     reason = is_unreachable(make_edge(), trades_left=60, goal_return=0.9)
     assert reason is not None
     assert reason.endswith(f"the probability is {shown}")
@@ -110,7 +120,7 @@ def test_a_goal_within_reach_is_not_looked_at_any_closer(
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("evaluated")
 
-    monkeypatch.setattr("goals.projection.forecast.evaluate_policy", refuse)
+    monkeypatch.setattr(Walked, "chance", refuse)
     edge = make_edge()
     assert is_unreachable(edge, trades_left=60, goal_return=0.05) is None
     assert is_unreachable(edge, trades_left=0, goal_return=0.1, equity=1.1) is None

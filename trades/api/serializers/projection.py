@@ -5,12 +5,15 @@ from typing import Any
 from rest_framework import serializers
 
 from goals.projection.goal_projection import PROBABILITY
-from mastertrade.values.money import MONEY, PERCENT, RATIO
+from mastertrade.values.money import FACTOR, MONEY, PERCENT, RATIO
 from mastertrade.web.api_fields import DecimalColumnField
 
 
 class ProjectedEdgeSerializer(serializers.Serializer[Any]):
-    """Growth per trade at factor 1 (ratios); `lower`, `upper`: one-sided 80 %."""
+    """Growth per trade at factor 1 (ratios); `lower`, `upper`: one-sided 80 %.
+
+    `trades_at_once` are drawn together, on average: those that were open at once.
+    """
 
     trades = serializers.IntegerField(source="bounds.trades")
     mean = DecimalColumnField(RATIO, source="bounds.mean")
@@ -18,6 +21,7 @@ class ProjectedEdgeSerializer(serializers.Serializer[Any]):
     lower = DecimalColumnField(RATIO, source="bounds.lower")
     upper = DecimalColumnField(RATIO, source="bounds.upper")
     best = DecimalColumnField(RATIO)
+    trades_at_once = DecimalColumnField(PERCENT, source="trades_a_step")
 
 
 class SuggestionsSerializer(serializers.Serializer[Any]):
@@ -28,6 +32,20 @@ class SuggestionsSerializer(serializers.Serializer[Any]):
     )
     deadline = serializers.DateTimeField(allow_null=True, source="suggested_deadline")
     target_value = DecimalColumnField(MONEY, allow_null=True, source="suggested_target")
+
+
+class StreaksSerializer(serializers.Serializer[Any]):
+    """The probability if trades come in streaks as they did in the record.
+
+    `difference` is in streaks less independently (a ratio), by walks in blocks of
+    `block` draws on average; `differ`: by more than 5 points, and `words` say so.
+    """
+
+    probability = DecimalColumnField(PROBABILITY)
+    difference = DecimalColumnField(PROBABILITY)
+    block = DecimalColumnField(PERCENT)
+    differ = serializers.BooleanField()
+    words = serializers.CharField(allow_null=True)
 
 
 class PacePointSerializer(serializers.Serializer[Any]):
@@ -50,7 +68,11 @@ class FanPointSerializer(serializers.Serializer[Any]):
 
 
 class ProjectionSerializer(serializers.Serializer[Any]):
-    """Probabilities as ratios; `probability_low`, `_high`: 10 and 90 % quantiles.
+    """Probabilities as ratios, of touching the goal by the deadline.
+
+    `probability_low` and `_high` are those at the 10 % and the 90 % confidence bound of
+    the unshrunk mean, widened to hold `probability`. `trades_left` are expected; their
+    variance is `dispersion` times that.
 
     `required_per_trade` and `required_per_day` are log-growths (ratios). While trading
     is halted `probability` is that without another trade, `reason` says so, and
@@ -79,6 +101,7 @@ class ProjectionSerializer(serializers.Serializer[Any]):
     progress_pct = DecimalColumnField(PERCENT, source="progress.progress_pct")
     trades_per_day = DecimalColumnField(RATIO)
     trades_left = DecimalColumnField(PERCENT, allow_null=True)
+    dispersion = DecimalColumnField(PERCENT, allow_null=True)
     required_per_trade = DecimalColumnField(
         RATIO, allow_null=True, source="figures.required_per_trade"
     )
@@ -86,6 +109,42 @@ class ProjectionSerializer(serializers.Serializer[Any]):
     edge = ProjectedEdgeSerializer(allow_null=True)
     unreachable = serializers.BooleanField(source="is_unreachable")
     unreachable_reason = serializers.CharField(allow_null=True, source="unreachable")
+    streaks = StreaksSerializer(allow_null=True)
     suggestions = SuggestionsSerializer(source="*")
     pace_line = PacePointSerializer(many=True)
     fan = FanPointSerializer(many=True)
+
+
+class FrontierPointSerializer(serializers.Serializer[Any]):
+    """By the deadline, as ratios; `median_days` of the walks that reach the goal."""
+
+    probability = DecimalColumnField(PROBABILITY)
+    fall_10_probability = DecimalColumnField(PROBABILITY)
+    breach_probability = DecimalColumnField(PROBABILITY)
+    median_days = DecimalColumnField(PERCENT, allow_null=True)
+
+
+class ConstantPointSerializer(FrontierPointSerializer):
+    factor = DecimalColumnField(FACTOR)
+
+
+class PolicyPointSerializer(FrontierPointSerializer):
+    policy = serializers.CharField()
+
+
+class FrontierSerializer(serializers.Serializer[Any]):
+    """What constant sizes and every policy come to; `verdict` of the goal's own.
+
+    `fall_10_probability` is that of falling more than 10 % below the highest equity
+    before the goal, the floor or the deadline, `breach_probability` that of touching
+    the floor. While there is nothing to project the lists are empty, `verdict` is null
+    and `reason` says why.
+    """
+
+    goal_id = serializers.IntegerField()
+    as_of = serializers.DateTimeField()
+    reason = serializers.CharField(allow_null=True)
+    policy = serializers.CharField()
+    constants = ConstantPointSerializer(many=True)
+    policies = PolicyPointSerializer(many=True)
+    verdict = serializers.CharField(allow_null=True)

@@ -36,6 +36,8 @@ FIELDS = {
     "trades_left",
     "required_per_trade",
     "required_per_day",
+    "dispersion",
+    "streaks",
     "edge",
     "unreachable",
     "unreachable_reason",

@@ -19,6 +19,7 @@ from goals.services.portfolios import record_cash_flow
 from goals.services.voids import void_cash_flow
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.tests.factories import StrategyFactory
+from tests.http import count_statements
 from trades.booking.close import close_trade
 from trades.booking.reconcile import find_drift, mend_drift
 from trades.booking.void import void_trade
@@ -31,7 +32,12 @@ from trades.services.performance import Span, load_performances
 from trades.sizing_calls import record_sql as sql
 from trades.sizing_calls import records
 from trades.sizing_calls.decide import size_for_portfolio
-from trades.sizing_calls.records import load_growths, load_record, load_records
+from trades.sizing_calls.records import (
+    load_growths,
+    load_record,
+    load_records,
+    load_sample,
+)
 from trades.tests.factories import TradeFactory, book_profit
 from trades.tests.growths import plain_record
 from trades.tests.races import run_at_once
@@ -578,6 +584,37 @@ def test_a_long_record_is_told_by_its_last_trades(
         monkeypatch.setattr(records, "MOST_GROWTHS", most)
         # A portfolio has a user with an empty one besides.
         assert load_growths(portfolio, NOW).tolist() == whole[-most:].tolist()
+
+
+def test_a_sample_has_the_times_of_each_trade_in_one_statement() -> None:
+    """So trades that were open at once are known, and their parts count once."""
+    portfolio = PortfolioFactory()
+    for number in range(24):
+        opened = at(24 * (number // 3) + number % 3)
+        trade = TradeFactory(portfolio=portfolio, entry_time=opened)
+        closed = at(24 * (number // 3) + 10 + number % 3)
+        quantities = [Decimal("0.01"), None] if number == 5 else [None]
+        for hours, quantity in enumerate(quantities):
+            close_trade(
+                user=portfolio.user,
+                trade_id=trade.pk,
+                quantity=quantity,
+                exit_price=Decimal(50000 + 100 * (number % 5 - 2)),
+                exit_time=closed + timedelta(minutes=hours),
+                now=NOW,
+            )
+    with count_statements() as asked:
+        sample = load_sample(portfolio, NOW)
+    assert len(asked) == 1
+    assert sample.growths.size == 24
+    held = (sample.closed - sample.opened) * 24
+    assert held.min() == pytest.approx(10)
+    assert held.max() == pytest.approx(10 + 1 / 60)
+    first = (DAY_ONE - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(days=1)
+    assert sample.opened.min() == pytest.approx(first)
+    assert sample.edge is not None
+    # Three a day: ten bunches at least, of two trades each of 24 at most.
+    assert sample.edge.trades_a_step == pytest.approx(24 / 16)
 
 
 def test_a_long_performance_says_from_when_on_it_counts(

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from goals.models import FinancialGoal, PolicyTable
-from goals.projection import forecast
+from goals.projection import mixture
 from goals.services import policy_tables
 from goals.services.decision_log import decide_again
 from goals.tests.factories import GoalFactory, PortfolioFactory
@@ -17,6 +17,7 @@ from trades.booking.mark import Mark, mark_positions
 from trades.services.daily import forget_old_tables
 from trades.sizing_calls.decide import size_for_goal, size_for_portfolio
 from trades.sizing_calls.forecasts import project, refresh_projections
+from trades.sizing_calls.records import load_growths
 from trades.sizing_calls.trade_frequency import load_trades_per_day
 from trades.tests.factories import TradeFactory, book_profit, import_profits
 from trades.tests.races import fresh, run_at_once
@@ -59,7 +60,8 @@ def size_all(portfolio, at=NOW):
 
 
 def rate_of(portfolio, at):
-    return round(load_trades_per_day(portfolio, at), 12)
+    trades = load_growths(portfolio, at).size
+    return round(load_trades_per_day(portfolio, at, trades), 12)
 
 
 def share(trades, days):
@@ -68,7 +70,7 @@ def share(trades, days):
 
 def test_the_rate_looks_back_to_the_first_trade_but_a_week_at_least():
     portfolio = PortfolioFactory()
-    assert load_trades_per_day(portfolio, NOW) == 0
+    assert rate_of(portfolio, NOW) == 0
     book_profit(portfolio, Decimal(1), at=NOW - timedelta(days=2))
     assert rate_of(portfolio, NOW) == share(1, 7)
     later = NOW + timedelta(days=8)
@@ -76,12 +78,12 @@ def test_the_rate_looks_back_to_the_first_trade_but_a_week_at_least():
     assert rate_of(portfolio, later) == share(2, 10)
 
 
-def test_the_rate_looks_back_ninety_days_at_most():
+def test_the_rate_is_half_that_of_ninety_days_and_half_that_since_the_first_trade():
     portfolio = PortfolioFactory()
     for days in (0, 11, 60):
         book_profit(portfolio, Decimal(1), at=NOW + timedelta(days=days))
     at = NOW + timedelta(days=100)
-    assert rate_of(portfolio, at) == share(2, 90)
+    assert rate_of(portfolio, at) == round((share(2, 90) + share(3, 100)) / 2, 12)
 
 
 def test_the_rate_sees_nothing_later_than_the_time_asked_about():
@@ -90,7 +92,7 @@ def test_the_rate_sees_nothing_later_than_the_time_asked_about():
     book_profit(portfolio, Decimal(1), at=NOW)
     before = NOW - timedelta(microseconds=1)
     assert rate_of(portfolio, NOW) == share(2, 12)
-    assert load_trades_per_day(portfolio, before) * 12 < Decimal("1.01")
+    assert rate_of(portfolio, before) * 12 < Decimal("1.01")
 
 
 def test_the_parts_of_a_trade_count_once_and_only_when_it_has_ended():
@@ -99,13 +101,13 @@ def test_the_parts_of_a_trade_count_once_and_only_when_it_has_ended():
     at = BEGIN + timedelta(days=1)
     part = {"quantity": Decimal("0.01"), "exit_price": Decimal(50000)}
     for day in (1, 2):
-        assert load_trades_per_day(portfolio, at) == 0
+        assert rate_of(portfolio, at) == 0
         at = BEGIN + timedelta(days=day)
         close_trade(
             user=portfolio.user, trade_id=trade.pk, exit_time=at, now=at, **part
         )
     assert rate_of(portfolio, at) == share(1, 7)
-    assert load_trades_per_day(portfolio, at - timedelta(hours=1)) == 0
+    assert rate_of(portfolio, at - timedelta(hours=1)) == 0
 
 
 # Pace
@@ -261,13 +263,13 @@ def test_a_goal_that_waits_for_its_table_says_so_and_goes_by_the_ladder():
 
 
 def test_goals_nearly_out_of_reach_are_looked_at_closely_three_at_a_time(monkeypatch):
-    portfolio, _ = funded(target_value=Decimal(25))
+    portfolio, _ = funded(target_value=Decimal(40))
     for number in range(1, 8):
-        GoalFactory(portfolio=portfolio, target_value=25 + Decimal(number) / 10)
+        GoalFactory(portfolio=portfolio, target_value=40 + Decimal(number) / 10)
     closely = []
-    original = forecast.evaluate_policy
+    original = mixture.evaluate_policy
     monkeypatch.setattr(
-        forecast,
+        mixture,
         "evaluate_policy",
         lambda *asked, **more: closely.append(1) or original(*asked, **more),
     )

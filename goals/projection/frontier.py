@@ -1,0 +1,213 @@
+"""What a goal's policy is worth next to constant sizes: reach, falls, breaches. Pure.
+
+All walk the same draws, so that their differences are surer than each figure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from goals.projection.barrier import Barrier
+from goals.projection.edge import Edge
+from goals.projection.evaluate import Policy, PolicyFunction, Stop, as_function
+from goals.projection.forecast import COARSE_NODES
+from goals.projection.mixture import NODES_OF_MANY, Walked
+from goals.projection.simulation import draw_table
+from goals.projection.trades_left import TradesLeft
+from goals.projection.types import Floats, Indices
+from goals.projection.walks import walk
+
+# Constant sizes that are tried, both ends among them.
+SIZES = 9
+WALKS, WALKS_OF_MANY = 4_000, 2_000
+# More draws than this are walked several at once, and so many of them by fewer walks.
+MOST_STEPS, FEW_STEPS = 240, 120
+DEEP = 0.1
+# As well as: a probability no more than a point lower.
+AS_WELL = 0.01
+# Falling as often: within the walks' own error.
+AS_OFTEN = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Sizing:
+    """A way to size: its policy, and whether its factors depend on the trades left."""
+
+    policy: Policy
+    reads_time: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FrontierPoint:
+    """What a way to size comes to by the deadline (ratios).
+
+    `probability` to touch the goal; `fall_10_probability` to fall more than 10 % below
+    the highest equity before goal, floor or deadline; `breach_probability` to touch the
+    floor. `median_days` are those of the walks that reach the goal, None without one.
+    """
+
+    probability: float
+    fall_10_probability: float
+    breach_probability: float
+    median_days: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Frontier:
+    """Points of constant factors, ascending, and of policies by their names."""
+
+    constants: tuple[tuple[float, FrontierPoint], ...]
+    policies: Mapping[str, FrontierPoint]
+
+
+def measure_frontier(
+    edge: Edge,
+    sizings: Mapping[str, Sizing],
+    factors: Sequence[float],
+    *,
+    trades_left: TradesLeft,
+    days_left: float,
+    goal_return: float,
+    equity: float = 1.0,
+    stop_loss: Stop = None,
+    seed: int = 0,
+) -> Frontier:
+    """The frontier of a goal; units as in `goals.projection.forecast`.
+
+    P(reach) is by induction, as in a projection; the rest by 4,000 walks, of many
+    trades by 2,000.
+    """
+    drawn = edge.tilted(edge.shrunk_mean)
+    walks = _Draws.make(drawn, trades_left, edge.trades_a_step, seed)
+    a_day = trades_left.expected / days_left if days_left > 0 else 0.0
+
+    stop = stop_loss
+    if isinstance(stop, Barrier):
+        stop = stop.each(walks.each)
+
+    def point(sizing: Sizing) -> FrontierPoint:
+        walked = Walked(
+            sizing.policy,
+            goal_return,
+            stop_loss,
+            equity,
+            edge.trades_a_step,
+            sizing.reads_time,
+            nearer=edge.nearer,
+        )
+        probability = walked.chance(
+            drawn, trades_left, nodes=COARSE_NODES, counts=NODES_OF_MANY
+        )
+        choose = walks.by_steps(as_function(sizing.policy))
+        found = walk(choose, walks.growths, walks.ends, goal_return, stop, equity)
+        days = None
+        if a_day > 0 and found.reached.any():
+            days = float(np.median(found.steps[found.reached])) * walks.each / a_day
+        return FrontierPoint(
+            probability,
+            float((found.falls > DEEP).mean()),
+            float(found.stopped.mean()),
+            days,
+        )
+
+    return Frontier(
+        tuple((factor, point(Sizing(factor, False))) for factor in factors),
+        {name: point(sizing) for name, sizing in sizings.items()},
+    )
+
+
+def spread_factors(lowest: float, highest: float) -> list[float]:
+    """Constant sizes from the lowest to the highest; one where they are equal."""
+    spread = np.linspace(lowest, max(highest, lowest), SIZES)
+    return [float(factor) for factor in np.unique(np.round(spread, 4))]
+
+
+def judge(frontier: Frontier, name: str) -> str:
+    """In words: whether a constant size does as well as this policy."""
+    own = frontier.policies[name]
+    factor, probability = constant_alike(frontier, own.fall_10_probability)
+    reach = f"{own.probability * 100:.1f} %"
+    other = f"{probability * 100:.1f} %"
+    at = f"the same probability of falling more than {DEEP * 100:.0f} %"
+    if probability >= own.probability - AS_WELL:
+        return (
+            f"A constant size of {factor:.2f} does as well as {name}: at {at} it "
+            f"reaches the goal with {other}, {name} with {reach}."
+        )
+    points = (own.probability - probability) * 100
+    return (
+        f"At {at} {name} reaches the goal with {reach}, the best constant size "
+        f"({factor:.2f}) with {other}: {points:.1f} points less. So it is if trades "
+        f"are independent; on real prices no such gain is established."
+    )
+
+
+def constant_alike(frontier: Frontier, fall: float) -> tuple[float, float]:
+    """The constant size that most probably reaches the goal and falls as often.
+
+    Between two sizes by a line; no more than a point oftener. Where each falls oftener,
+    the smallest.
+    """
+    factors = np.array([factor for factor, _ in frontier.constants])
+    points = [point for _, point in frontier.constants]
+    falls = np.array([point.fall_10_probability for point in points])
+    chances = np.array([point.probability for point in points])
+    inside = falls <= fall + AS_OFTEN
+    if not inside.any():
+        return float(factors[0]), float(chances[0])
+    last = int(np.flatnonzero(inside)[-1])
+    best = int(np.argmax(np.where(inside, chances, -1.0)))
+    found = float(factors[best]), float(chances[best])
+    if last + 1 < factors.size:
+        share = max(fall - falls[last], 0.0) / (falls[last + 1] - falls[last])
+        between = chances[last] + share * (chances[last + 1] - chances[last])
+        if between > found[1]:
+            size = factors[last] + share * (factors[last + 1] - factors[last])
+            found = float(size), float(between)
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Draws:
+    """The same growths for all: shape (steps, walks), and the steps of each walk.
+
+    A step is `each` trades, of which `expected` are expected.
+    """
+
+    growths: Floats
+    ends: Indices
+    each: float
+    expected: float
+
+    @classmethod
+    def make(
+        cls,
+        drawn: tuple[Floats, Floats],
+        trades_left: TradesLeft,
+        trades_a_step: float,
+        seed: int,
+    ) -> "_Draws":
+        generator = np.random.default_rng(seed)
+        numbers, weights = trades_left.chances()
+        longest = max(int(np.ceil(numbers[-1] / trades_a_step)), 1)
+        together = -(-longest // MOST_STEPS)
+        steps = -(-longest // together)
+        walks = WALKS if steps <= FEW_STEPS else WALKS_OF_MANY
+        values, table = drawn[0], draw_table(drawn[1])
+        growths = np.zeros((steps, walks))
+        for _ in range(together):
+            places = generator.integers(0, table.size, growths.shape, dtype=np.uint16)
+            growths += values[table[places]]
+        each = trades_a_step * together
+        counts = generator.choice(numbers, walks, p=weights) / each
+        below = np.floor(counts)
+        ends = below + (generator.random(walks) < counts - below)
+        return cls(growths, ends.astype(np.intp), each, trades_left.expected)
+
+    def by_steps(self, choose: PolicyFunction) -> PolicyFunction:
+        def at_step(step: int, equity: Floats, *seen: Floats) -> Floats:
+            left = max(round(self.expected - step * self.each), 1)
+            return choose(left, equity, *seen)
+
+        return at_step

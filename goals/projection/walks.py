@@ -1,0 +1,93 @@
+"""Walks over given growths, trade by trade: when each touched goal or stop. Pure.
+
+Slower than `simulation`, which draws for itself: here the growths come in their order,
+each walk ends after its own number of trades, and what is asked is when, too.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from goals.projection.barrier import Barrier, standing
+from goals.projection.evaluate import PolicyFunction, Stop
+from goals.projection.types import Flags, Floats, Indices
+
+TOUCH = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Walks:
+    """What came of each walk; all of shape (walks,).
+
+    `steps` are those it took, to the goal, to the stop or to its end; `falls` its
+    deepest fall below its own peak until then, a ratio.
+    """
+
+    reached: Flags
+    stopped: Flags
+    steps: Indices
+    falls: Floats
+
+
+def walk(
+    choose: PolicyFunction,
+    growths: Floats,
+    ends: Indices,
+    goal_return: float,
+    stop_loss: Stop,
+    equity: float,
+) -> Walks:
+    """Walk along `growths` at factor 1, of shape (steps, walks).
+
+    A walk has `ends` steps, shape (walks,). `choose` gives the factors by the number of
+    the step, from 0, and the equities; under a `Barrier`, whose day has as many steps
+    as trades, by high waters and profits of the day, too. Other units as in
+    `evaluate_policy`.
+    """
+    size = growths.shape[1]
+    moves = isinstance(stop_loss, Barrier)
+    barrier = stop_loss if isinstance(stop_loss, Barrier) else standing(stop_loss)
+    goal, scale = (1 + goal_return) * (1 - TOUCH), barrier.scale
+    day, rules = barrier.day
+    worst = -float(growths.min(initial=0.0))
+    steps, falls = np.zeros(size, dtype=np.intp), np.zeros(size)
+    last, over = np.full(size, equity), np.zeros(size, dtype=bool)
+    # Only those that go on are walked: equity, its peak; in the barrier's units the
+    # high water and the day's opening; whether the day is over.
+    on = np.arange(size)
+    at, peak = last.copy(), last.copy()
+    opened = equity * scale if barrier.opening is None else barrier.opening
+    opening, water = np.full(size, opened), np.full(size, barrier.high_water)
+    water = rules.raise_high_water(water, at * scale, False)
+    over[:] = at * scale <= rules.floor(water) + TOUCH
+    rests = np.zeros(size, dtype=bool)
+    for step, growth in enumerate(growths):
+        going = (at < goal) & ~over[on] & (ends[on] > step)
+        if not going.all():
+            on, at, peak = on[going], at[going], peak[going]
+            opening, water, rests = opening[going], water[going], rests[going]
+        if not on.size:
+            break
+        now = at * scale
+        seen = (water / scale, (now - opening) / scale) if moves else ()
+        cap = rules.cap(now, water, opening, worst * now)
+        factors = np.where(rests, 0.0, np.minimum(choose(step, at, *seen), cap))
+        at = np.maximum(at * (1 + factors * growth[on]), 0.0)
+        peak = np.maximum(peak, at)
+        falls[on] = np.maximum(falls[on], 1 - at / peak)
+        last[on] = at
+        steps[on] += 1
+        now = at * scale
+        water = rules.raise_high_water(water, now, False)
+        breached = now <= rules.floor(water) + TOUCH
+        halted = now <= rules.daily_floor(opening) + TOUCH
+        if rules.daily_on_breach == "fail":
+            breached |= halted
+        over[on] = breached
+        # Days are counted from the deadline, as in an induction.
+        day_ends = (ends[on] - step - 1) % day == 0
+        rests = (rests | halted) & ~day_ends
+        raised = rules.raise_high_water(water, now, True)
+        water = np.where(day_ends, raised, water)
+        opening = np.where(day_ends, now, opening)
+    return Walks(last >= goal, over, steps, falls)
