@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "knox",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "procrastinate.contrib.django",
     "goals",
     "strategies",
     "trades",
@@ -104,6 +105,8 @@ WEB_LIMITS = Limits(
     ),
     crowded_lock_timeout=read_int("DATABASE_CROWDED_LOCK_TIMEOUT_MS", default=100),
 )
+# The jobs that there are are named in `trades.jobs`.
+PROCRASTINATE_ON_APP_READY = "trades.jobs.register"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TEST_RUNNER = "mastertrade.test_runner.PytestRunner"
