@@ -270,6 +270,8 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         # It reports every font it finds, in the middle of a report.
         "matplotlib": {"level": "WARNING"},
+        # A line for every job, twice.
+        "procrastinate": {"level": "WARNING"},
         # A warning for each request that waits for a thread.
         "waitress.queue": {"level": "ERROR"},
     },
