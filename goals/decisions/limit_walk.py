@@ -74,7 +74,9 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A person ended halts (their keys): the day is measured from the live value then.
+    """A person ended halts (their keys): the day is measured anew.
+
+    Its loss from the live value then, what closes earn in it from the closed one.
 
     Without a mark of then a unit was worth `unit_value`.
     """
@@ -417,9 +419,12 @@ class LimitWalk:
             self.anchors |= dict.fromkeys(resumed.keys, worth)
         value = value_of_units(self.limits.floor_in, self.account, worth)
         self._measure_day_from(value)
+        closed = closed_value(self.limits.floor_in, self.account)
         self.day = replace(
             self.day,
+            high_closed=closed,
             resumed_at=resumed.at,
+            resumed_closed=closed,
             trades=0,
             losses_in_a_row=0,
             last_loss_at=None,
@@ -436,6 +441,7 @@ class LimitWalk:
             anchor_closed=value,
             high_closed=value,
             flowed=ZERO,
+            resumed_closed=None,
         )
 
     def _change(self, change: Changed) -> None:
@@ -487,6 +493,9 @@ class LimitWalk:
             anchor_live=convert(day.anchor_live),
             anchor_closed=convert(day.anchor_closed),
             high_closed=convert(day.high_closed),
+            resumed_closed=None
+            if day.resumed_closed is None
+            else convert(day.resumed_closed),
         )
 
     def _test(self, at: datetime) -> None:

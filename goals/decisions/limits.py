@@ -316,12 +316,13 @@ def lock_value(limits: Limits, reference: FloorReference) -> Decimal | None:
 class DayFigures:
     """A trading day so far. Values by `floor_in`; trades and losses as counts.
 
-    `anchor_*` are the live and the closed value when the day began, or at the last
-    resume of the day, at `resumed_at`. `high_closed` is the highest closed value since
-    then, without the flows since then; in money `flowed` is their sum: a flow is no
-    profit of the day. `losses_in_a_row` are of trades that ended in it, the newest at
-    `last_loss_at`; a trade that broke even ends the row, parts count once. `at` is the
-    time of the figures. Trades and losses count from a resume of the day on.
+    `anchor_*` are the live and the closed value when the day began; after a resume of
+    the day, at `resumed_at`, both are the live value then, and `resumed_closed` is the
+    closed one. `high_closed` is the highest closed value since then, without the flows
+    since then; in money `flowed` is their sum: a flow is no profit of the day.
+    `losses_in_a_row` are of trades that ended in it, the newest at `last_loss_at`; a
+    trade that broke even ends the row, parts count once. `at` is the time of the
+    figures. Trades and losses count from a resume of the day on.
     """
 
     began_at: datetime
@@ -335,6 +336,16 @@ class DayFigures:
     at: datetime | None = None
     resumed_at: datetime | None = None
     flowed: Decimal = ZERO
+    resumed_closed: Decimal | None = None
+
+    @property
+    def profit_anchor(self) -> Decimal:
+        """The closed value that profits of closes are measured from.
+
+        An open loss, or profit, of a resume is none of the closes since.
+        """
+        closed = self.resumed_closed
+        return self.anchor_closed if closed is None else closed
 
     @property
     def since(self) -> datetime:
