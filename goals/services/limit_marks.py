@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
@@ -246,7 +247,10 @@ def read_made(
     made: dict[datetime, list[Made]] = {at: [] for at in times}
     if not made:
         return made
-    parameters = {"portfolio_id": portfolio.portfolio_id, "times": list(made)}
+    parameters: dict[str, Any] = {
+        "portfolio_id": portfolio.portfolio_id,
+        "times": list(made),
+    }
     with connection.cursor() as cursor:
         cursor.execute(MADE_AT_REFERENCES, parameters)
         for at, since, place, _, trade_id, profit in cursor.fetchall():
