@@ -1,5 +1,6 @@
 """Fixtures that every test may use."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(
     left_out = [one for one in items if any(map(one.get_closest_marker, unasked))]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [one for one in items if one not in left_out]
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: garbage collection skips it then."""
+    gc.collect()
+    gc.freeze()
 
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -184,6 +184,7 @@ class MarkRole(StrEnum):
     BREACH = "breach"
     CLOSE = "close"  # a close below a floor, judged with what was open
     STOOD = "stood"  # halted at once: it had stood for long when it was looked at
+    REFERENCE = "reference"  # at a change, or a resume, measured from the value of then
 
 
 class LimitCause(StrEnum):

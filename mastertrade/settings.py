@@ -231,6 +231,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "GoalStatusEnum": "goals.api.serializers.GOAL_STATUSES",
         "GoalSwitchEnum": "goals.api.serializers.GOAL_SWITCHES",
+        "HaltCauseEnum": "goals.api.serializers.HALT_CAUSES",
         "PortfolioKindEnum": "goals.api.serializers.PORTFOLIO_KINDS",
         "StrategyStatusEnum": "strategies.api.serializers.STRATEGY_STATUSES",
         "TradeStatusEnum": "trades.api.serializers.trades.TRADE_STATUSES",

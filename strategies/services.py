@@ -130,6 +130,7 @@ def _apply(strategy: StrategyInstance, changes: dict[str, Any]) -> None:
         if name not in CHANGEABLE:
             raise InvalidInput(name, "cannot be changed.")
         setattr(strategy, name, value)
+    require_visible("strategy_name", strategy.strategy_name)
     if not re.fullmatch(STRATEGY_TYPE_PATTERN, strategy.strategy_type):
         raise InvalidInput(
             "strategy_type", "must be a word such as momentum or mean_reversion."

@@ -82,6 +82,7 @@ def goal_settings(trader: Trader) -> dict[str, Any]:
         "after_achieved": "continue",
         "min_trading_days": 5,
         "best_day_max_pct": "40",
+        "stop_penalty": "2",
     }
 
 
@@ -121,8 +122,13 @@ BODIES: dict[str, Callable[[Trader], dict[str, Any]]] = {
         "name": "stocks",
         "currency": "EUR",
         "time_zone": "Europe/Vienna",
+        "preset": "ftmo-2-step-100k",
+        "phase": 2,
     },
-    "PATCH /api/portfolios/{portfolio_id}/": portfolio_settings,
+    "PATCH /api/portfolios/{portfolio_id}/": lambda trader: {
+        **portfolio_settings(trader),
+        "successor": None,
+    },
     "POST /api/portfolios/{portfolio_id}/cash-flows/": lambda trader: {
         "amount": "-5.25",
         "at": ago(seconds=0),

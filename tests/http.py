@@ -140,8 +140,8 @@ def read(response: Any, status: int) -> Any:
     return response.json() if response.content else None
 
 
-def made_once(make: Callable[[], Trader]) -> Any:
-    """A fixture that makes a trader for all tests of a module.
+def made_once(make: Callable[[], Any]) -> Any:
+    """A fixture of what is made for all tests of a module, such as a trader.
 
     Its rows are in a transaction around those of the tests, which undo their own:
     so a test with `transaction=True` must be in another module.
@@ -152,7 +152,7 @@ def made_once(make: Callable[[], Trader]) -> Any:
         request: pytest.FixtureRequest,
         django_db_setup: None,
         django_db_blocker: pytest_django.DjangoDbBlocker,
-    ) -> Iterator[Trader]:
+    ) -> Iterator[Any]:
         mine = [one for one in request.session.items if one.path == request.path]
         marks = [mark for one in mine for mark in one.iter_markers("django_db")]
         assert not any(mark.kwargs.get("transaction") for mark in marks), request.path
@@ -160,8 +160,8 @@ def made_once(make: Callable[[], Trader]) -> Any:
         around._from_testcase = True  # type: ignore[attr-defined]
         with django_db_blocker.unblock():
             around.__enter__()
-            trader = make()
-        yield trader
+            once = make()
+        yield once
         with django_db_blocker.unblock():
             transaction.set_rollback(True)
             around.__exit__(None, None, None)

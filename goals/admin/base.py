@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten_fieldsets
 from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
@@ -132,7 +132,9 @@ class ServiceAdmin(InspectionAdmin[Row]):
     def save_model(
         self, request: HttpRequest, obj: Row, form: Any, change: bool
     ) -> None:
-        """Nothing: the form's service has saved it."""
+        """The form's service has saved it; what followed from that is said."""
+        for words in form.notes():
+            self.message_user(request, words, messages.INFO)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Forms whose rules are the services': what a service refuses becomes a form error."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from django.db import DataError, IntegrityError, transaction
 from django.db.models import Model
 
 from goals.decisions.floor_reference import GivenReference
+from goals.decisions.limits import SETS_REFERENCE
 from goals.enums import HaltCause
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt
 from goals.models.portfolios import LIMIT_KINDS
@@ -27,11 +29,43 @@ from goals.services.portfolios import (
 from goals.services.resuming import PRESENT, halt_trading, resume_trading
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError, InvalidInput, TradingHalted
-from mastertrade.values.money import MONEY, ZERO, format_plain
+from mastertrade.values.money import MONEY, format_plain
+from mastertrade.values.validation import is_plain_number
 
 Row = TypeVar("Row", bound=Model)
 # What the floor of a portfolio is measured from, in money.
 REFERENCE = ("start_equity", "peak_equity", "floor_equity")
+# What pages call the settings of a portfolio.
+LABELS = {
+    name: name.removesuffix("_pct").replace("_", " ").capitalize()
+    + (" in %" if name.endswith("_pct") else "")
+    for name in (*LIMIT_KINDS, "max_position_pct", "edge_guard")
+} | {
+    "start_equity": "Start of the floor",
+    "peak_equity": "Peak of the floor",
+    "floor_equity": "Floor today",
+}
+# A time as sentences of the API have it.
+ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
+
+
+def in_page_words(text: str, labels: Mapping[str, str] = LABELS) -> str:
+    """A sentence with fields by the names of their labels, times as pages have them."""
+    for name, label in labels.items():
+        if "_" in name:
+            text = re.sub(rf"\b{name}\b", f"“{label}”", text)
+    return ISO_TIME.sub(r"\1 \2 UTC", text)
+
+
+def floor_field(name: str, help_text: str, label: str = "") -> forms.DecimalField:
+    return forms.DecimalField(
+        required=False,
+        label=label or LABELS[name],
+        max_digits=MONEY[0],
+        decimal_places=MONEY[1],
+        help_text=help_text,
+    )
+
 
 if TYPE_CHECKING:
     GenericForm = forms.ModelForm
@@ -54,6 +88,13 @@ class Autocomplete(AutocompleteSelect):
             return super().optgroups(name, [], attrs)
 
 
+def _read_number(field: forms.IntegerField, value: Any) -> Any:
+    """In plain digits, as the API reads it."""
+    if isinstance(value, str) and value.strip() and not is_plain_number(value):
+        raise forms.ValidationError(field.error_messages["invalid"], code="invalid")
+    return type(field).to_python(field, value)
+
+
 class ServiceForm(GenericForm[Row]):
     """A form that a service checks and saves, inside the request's transaction.
 
@@ -69,6 +110,9 @@ class ServiceForm(GenericForm[Row]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for field in self.fields.values():
+            if isinstance(field, forms.IntegerField):  # decimals are such fields too
+                setattr(field, "to_python", partial(_read_number, field))  # noqa: B010
         for name, value in self.initial.items():
             if isinstance(value, Decimal):
                 self.initial[name] = Decimal(format_plain(value))
@@ -116,15 +160,18 @@ class ServiceForm(GenericForm[Row]):
         if field in self.fields:
             self.add_error(field, self._in_words(wrong.detail))
         else:
-            self.add_error(None, self._in_words(f"{wrong.field}: {wrong.detail}"))
+            label = LABELS.get(wrong.field, wrong.field)
+            self.add_error(None, self._in_words(f"{label}: {wrong.detail}"))
+
+    def notes(self) -> Iterable[str]:
+        """What else followed from saving it, as sentences."""
+        return ()
 
     def _in_words(self, detail: str) -> str:
-        """Columns by the names that their labels have."""
-        for column in self._meta.model._meta.concrete_fields:
-            if "_" in column.name:
-                words = str(column.verbose_name)
-                detail = re.sub(rf"\b{column.name}\b", words, detail)
-        return detail
+        columns = self._meta.model._meta.concrete_fields
+        labels = {one.name: str(one.verbose_name).capitalize() for one in columns}
+        shown = {name: str(field.label) for name, field in self.fields.items()}
+        return in_page_words(detail, {**LABELS, **labels, **shown})
 
 
 def _rule_of(error: Exception) -> str:
@@ -151,6 +198,7 @@ class GoalForm(ServiceForm[FinancialGoal]):
             "policy",
             "min_factor",
             "max_factor",
+            "stop_penalty",
             "after_achieved",
             "min_trading_days",
             "best_day_max_pct",
@@ -159,6 +207,8 @@ class GoalForm(ServiceForm[FinancialGoal]):
             "min_trading_days": "Trading days with an entry, before it is achieved.",
             "best_day_max_pct": "Achieved only while the best trading day made at most "
             "this percent of the profit.",
+            "stop_penalty": "For deadline_optimal: what a breach of a floor counts "
+            "against reaching the goal, which counts 1. 0: only reaching counts.",
             "target_value": "Percent for a return, else in the portfolio's currency.",
             "start_value": "Only for a portfolio value; default: the live equity.",
             "start_date": "Default: today in the portfolio's time zone.",
@@ -172,12 +222,19 @@ class GoalForm(ServiceForm[FinancialGoal]):
                 self.fields[name].required = False
                 self.initial.pop(name, None)
                 self.fields[name].initial = None
+        if "stop_penalty" in self.fields:
+            self.fields["stop_penalty"].required = False
         for field in self.fields.values():
             if isinstance(field, forms.DateField):  # 03/04/2026 is two days
                 field.input_formats = ["%Y-%m-%d"]
                 field.error_messages["invalid"] = "Must be a date, such as 2026-03-31."
         if "target_date" in self.fields:
             self._explain_target_date(self.fields["target_date"])
+
+    def clean_stop_penalty(self) -> Decimal:
+        """An empty field leaves it."""
+        given: Decimal | None = self.cleaned_data["stop_penalty"]
+        return self.instance.stop_penalty if given is None else given
 
     def _explain_target_date(self, field: forms.Field) -> None:
         """Only a new goal's date is chosen for the user, and only some have none."""
@@ -202,6 +259,9 @@ class GoalForm(ServiceForm[FinancialGoal]):
         )
 
 
+MEASURED_ANEW = " A change measures the floor anew, from the present equity on."
+
+
 class PortfolioForm(ServiceForm[Portfolio]):
     class Meta:
         model = Portfolio
@@ -214,12 +274,9 @@ class PortfolioForm(ServiceForm[Portfolio]):
             *LIMIT_KINDS,
             "max_position_pct",
             "edge_guard",
+            "successor",
         )
-        labels = {
-            name: name.removesuffix("_pct").replace("_", " ").capitalize() + " in %"
-            for name in (*LIMIT_KINDS, "max_position_pct")
-            if name.endswith("_pct")
-        }
+        labels = LABELS
         help_texts = {
             "currency": "2 to 10 capital letters or digits, such as USDT.",
             "time_zone": "Such as Europe/Vienna: its days and months begin there.",
@@ -238,7 +295,8 @@ class PortfolioForm(ServiceForm[Portfolio]):
             "daily_loss_of": "What the daily loss limit is a percentage of.",
             "daily_loss_anchor": "What the day's loss is measured from when the day "
             "began: the live value, the closed one, or the higher.",
-            "day_starts_at": "When a trading day begins, in the time zone.",
+            "day_starts_at": "When a trading day begins, in the time zone. It can be "
+            "changed until the first goal, trade or cash flow.",
             "daily_profit_lock_pct": "At this profit of the day entries stop until the "
             "next. Default: off.",
             "max_trades_per_day": "Default: off.",
@@ -249,36 +307,59 @@ class PortfolioForm(ServiceForm[Portfolio]):
             "trade may lose. Default: off.",
             "on_breach": "Fail: running goals fail too.",
             "daily_on_breach": "Fail: running goals fail, and a person resumes.",
+            "successor": "Of a challenge's next phase: a portfolio made after this "
+            "one, in which nothing was booked yet.",
             "edge_guard": "Strict: no size above the base size before 20 closed "
             "trades show an edge.",
         }
 
     field_names: ClassVar[dict[str, str]] = {"floor_reference": "floor_equity"}
 
-    start_equity = forms.DecimalField(
-        required=False,
-        label="Start of the floor",
-        help_text="In money: for an account that began elsewhere.",
+    start_equity = floor_field(
+        "start_equity", "In money: for an account that began elsewhere."
     )
-    peak_equity = forms.DecimalField(
-        required=False,
-        label="Peak of the floor",
-        help_text="In money: the highest equity that counts.",
+    peak_equity = floor_field(
+        "peak_equity", "In money: the highest equity that counts."
     )
-    floor_equity = forms.DecimalField(
-        required=False,
-        label="Floor today",
-        help_text="In money, where a firm says it is. Default: it stays where it is.",
+    floor_equity = floor_field(
+        "floor_equity",
+        "In money, where a firm says it is. Default: where the other limits put it.",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "day_starts_at" in self.fields:
             self.fields["day_starts_at"].widget = forms.TimeInput(format="%H:%M")
-        if not self.is_new:
-            floor = floor_in_money(self.instance, self.now).floor_equity
-            words = in_text.money(floor or ZERO, self.instance.currency)
-            self.fields["floor_equity"].help_text += f" Now: {words}."
+        for name in SETS_REFERENCE:
+            if name in self.fields and not self.is_new:
+                self.fields[name].help_text += MEASURED_ANEW
+        self.floor_before = None if self.is_new else self._floor()
+        if self.floor_before is not None:
+            self.fields["floor_equity"].help_text += f" Now: {self.floor_before}."
+
+    def _floor(self) -> str | None:
+        """Where the hard floor is, in words; None where there is none."""
+        floor = floor_in_money(self.instance, self.now).floor_equity
+        currency = self.instance.currency
+        return None if floor is None else f"{in_text.money(floor, currency)} {currency}"
+
+    def notes(self) -> Iterator[str]:
+        """Where the floor is if it moved, and the halts that a change does not end."""
+        if self.floor_before is None:
+            return
+        floor, changed = self._floor(), set(self.changed_data)
+        if floor != self.floor_before:
+            why = "the percentages changed"
+            if changed & {*REFERENCE}:
+                why = "it is measured from what you gave"
+            elif changed & {*SETS_REFERENCE}:
+                why = "it is measured from the present equity on"
+            yield f"The floor is now {floor} (was {self.floor_before}): {why}."
+        for halt in self.instance.halts.unresumed(self.now):
+            yield (
+                f"{in_page_words(halt.words)} Changing a limit does not end it: to go "
+                "on, resume trading."
+            )
 
     def find_wrong(self) -> Iterable[InvalidInput]:
         cleaned = self.cleaned_data
@@ -286,8 +367,6 @@ class PortfolioForm(ServiceForm[Portfolio]):
         user = fields.pop("user", None)
         if not self.is_new:
             user = self.instance.user
-        if user is None:
-            return ()
         return find_wrong_settings(user, self.instance.pk, fields)
 
     def call_service(self) -> Portfolio:
@@ -298,6 +377,8 @@ class PortfolioForm(ServiceForm[Portfolio]):
             call["floor_reference"] = GivenReference(**given)
         if self.is_new:
             return create_portfolio(**call, **fields)
+        if fields.get("successor") is not None:
+            fields["successor"] = fields["successor"].pk
         return update_portfolio(
             portfolio_id=self.instance.pk, user=self.instance.user, **call, **fields
         )
@@ -395,37 +476,34 @@ class HaltForm(ServiceForm[TradingHalt]):
         )
 
 
+def is_at_hard_floor(halt: TradingHalt) -> bool:
+    """Whether a resume measures the floor anew: only after a halt at the hard floor."""
+    halts = halt.portfolio.halts.filter(resumed_at=None, withdrawn_at=None)
+    return bool(halts.filter(cause=HaltCause.HARD_DRAWDOWN).exists())
+
+
 class ResumeForm(ServiceForm[TradingHalt]):
-    """Ends every halt in force of the halt's portfolio."""
+    """Ends every halt in force of the halt's portfolio.
+
+    What the floor is measured from is asked after a halt at the hard floor.
+    """
 
     reason = forms.CharField(
         required=False,
         label="Reason",
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Optional. Every halt of the portfolio ends; the floors, and the "
-        "day's loss, profit, trades and losses in a row, count from here on.",
+        help_text="Optional. Every halt of the portfolio ends; the day's loss, profit, "
+        "trades and losses in a row count from here on.",
     )
-    floor_equity = forms.DecimalField(
-        required=False,
+    floor_equity = floor_field(
+        "floor_equity",
+        "In money: the equity at which entries stop again. Default: the floor is "
+        "measured from the present equity.",
         label="Floor from now on",
-        max_digits=MONEY[0],
-        decimal_places=MONEY[1],
-        help_text="Only after a halt at the hard floor: the equity at which entries "
-        "stop again. Empty: the floor is measured from the present equity.",
     )
-    start_equity = forms.DecimalField(
-        required=False,
-        label="Start of the floor",
-        max_digits=MONEY[0],
-        decimal_places=MONEY[1],
-        help_text="Only after a halt at the hard floor; in money.",
-    )
-    peak_equity = forms.DecimalField(
-        required=False,
-        label="Peak of the floor",
-        max_digits=MONEY[0],
-        decimal_places=MONEY[1],
-        help_text="The same: the highest equity that counts.",
+    start_equity = floor_field("start_equity", "In money: what it began with.")
+    peak_equity = floor_field(
+        "peak_equity", "In money: the highest equity that counts."
     )
     field_names: ClassVar[dict[str, str]] = {"floor_reference": "floor_equity"}
 
@@ -436,6 +514,9 @@ class ResumeForm(ServiceForm[TradingHalt]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial.pop("reason", None)  # that of the halt
+        if not is_at_hard_floor(self.instance):
+            for name in REFERENCE:
+                del self.fields[name]
 
     def call_service(self) -> TradingHalt:
         portfolio = self.instance.portfolio

@@ -51,14 +51,14 @@ SHOWN = (
 )
 RULES = (
     ("policy", "after_achieved"),
-    ("min_factor", "max_factor"),
+    ("min_factor", "max_factor", "stop_penalty"),
     ("priority", "recurring"),
 )
 CONDITIONS = (("min_trading_days", "best_day_max_pct"),)
 SETTLED = tuple(name for line in (*SHOWN, *CONDITIONS) for name in line)
 SHOWN_RULES = (
     ("policy", "after_achieved"),
-    ("factor_bounds",),
+    ("factor_bounds", "stop_penalty"),
     ("priority", "recurring"),
 )
 # More refusals than these are only counted.

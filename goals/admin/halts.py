@@ -3,6 +3,7 @@
 A person halts trading by adding one, and resumes it on the page of one in force.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ from django.utils.safestring import SafeString
 from goals.admin import figures
 from goals.admin.base import Deed, RecordedAdmin, now_of
 from goals.admin.filters import KindFilter, PortfolioFilter
-from goals.admin.forms import HaltForm, ResumeForm
+from goals.admin.forms import HaltForm, ResumeForm, in_page_words, is_at_hard_floor
 from goals.enums import TradingState
 from goals.models import Portfolio, TradingHalt
 
@@ -30,13 +31,20 @@ def _figure(halt: TradingHalt, name: str) -> Decimal | None:
 
 def past_halt_words(halt: TradingHalt) -> str:
     """Why trading was halted, and who resumed it when, or that its day ended it."""
-    began = f"Halted on {halt.halted_at:%Y-%m-%d}: {halt.reason.rstrip('.')}."
+    reason = in_page_words(halt.reason.rstrip("."))
+    began = f"Halted on {halt.halted_at:%Y-%m-%d}: {reason}."
     if halt.withdrawn_at is not None:
         return f"{began} Withdrawn: {halt.withdrawn_reason.rstrip('.')}."
     if halt.resumed_at is None:
-        return f"{began} Ended by itself at {halt.halted_until:%H:%M} UTC."
+        return f"{began} Ended by itself at {halt.halted_until:%Y-%m-%d %H:%M} UTC."
     why = f": {halt.resume_reason.rstrip('.')}" if halt.resume_reason else ""
     return f"{began} Resumed on {halt.resumed_at:%Y-%m-%d} by {halt.resumed_by}{why}."
+
+
+def trading_badge(portfolio: Portfolio, state: str) -> SafeString:
+    """Its state, or that a mark keeps entries waiting, where the state is active."""
+    waits = state == TradingState.ACTIVE and portfolio.suspected_at is not None
+    return figures.badge("waiting" if waits else state)
 
 
 def waiting_words(portfolio: Portfolio) -> str:
@@ -105,6 +113,13 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
         in_force = obj is None or not _has_ended(obj, now_of(request))
         return in_force and request.user.has_perm(MAY_HALT)
 
+    def deed_on(self, request: HttpRequest, obj: TradingHalt | None) -> Deed | None:
+        """With what the floor is measured from only where a resume takes it."""
+        deed = super().deed_on(request, obj)
+        if deed is self.ending and obj is not None and not is_at_hard_floor(obj):
+            return replace(deed, fields=("reason",))
+        return deed
+
     def page_after(self, halt: TradingHalt) -> str:
         return reverse("admin:goals_portfolio_change", args=[halt.portfolio_id])
 
@@ -127,7 +142,7 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
 
     @admin.display(description="why")
     def why(self, halt: TradingHalt) -> SafeString:
-        return format_html('<span class="reason">{}</span>', halt.reason)
+        return format_html('<span class="reason">{}</span>', in_page_words(halt.reason))
 
     @admin.display(description="halted by")
     def who(self, halt: TradingHalt) -> str:

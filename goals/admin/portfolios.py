@@ -14,8 +14,8 @@ from django.utils.safestring import SafeString
 from goals.admin import figures
 from goals.admin.base import Figure, Section, SectionsAdmin, Tool, now_of
 from goals.admin.filters import OwnKindFilter
-from goals.admin.forms import PortfolioForm, halt_anew
-from goals.admin.halts import waiting_words
+from goals.admin.forms import PortfolioForm, halt_anew, in_page_words
+from goals.admin.halts import trading_badge, waiting_words
 from goals.admin.logs import goal_link
 from goals.admin.tools import PORTFOLIO_TOOLS, ReasonForm, lack_of
 from goals.enums import TradingState
@@ -49,6 +49,7 @@ DAILY = (
     ("pause_after_losses", "pause_minutes"),
 )
 SIZES = (("max_position_pct", "headroom_share_pct"), ("edge_guard",))
+PHASES = (("successor",),)
 SHOWN_LIMITS = (("drawdown_limits", "other_limits"), ("limits_shown",), ("edge_guard",))
 FROZEN = ("currency", "time_zone", "opening_balance_shown", "day_start_shown")
 # What makes the currency, time zone, opening balance and the day's start frozen.
@@ -141,7 +142,7 @@ HALTS = Section(
     columns=[
         ("Halted", lambda row: figures.instant(row.halted_at)),
         ("Cause", lambda row: figures.words(row.cause)),
-        ("Why", lambda row: row.reason),
+        ("Why", lambda row: in_page_words(row.reason)),
         ("By", lambda row: row.who),
         ("Until", lambda row: figures.instant(row.halted_until)),
         ("Resumed", lambda row: figures.instant(row.resumed_at)),
@@ -212,7 +213,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
     search_fields = ("user__username", "name", "=portfolio_id")
     search_help_text = "Username, portfolio name or id"
     ordering = ("user_id", "name")
-    autocomplete_fields = ("user",)
+    autocomplete_fields = ("user", "successor")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Portfolio]:
         goals = (
@@ -233,12 +234,14 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
         portfolio = ("Portfolio", {"fields": (who, money)})
         if not editable:
             return (portfolio, ("Limits", {"fields": SHOWN_LIMITS}))
-        return (
-            portfolio,
+        limits = (
             ("Limits of the drawdown", {"fields": DRAWDOWN}),
             ("Limits of the day", {"fields": DAILY}),
             ("Limits of sizes", {"fields": SIZES}),
         )
+        if obj is None:  # only an older portfolio can name a new one
+            return (portfolio, *limits)
+        return (portfolio, *limits, ("Phases of a challenge", {"fields": PHASES}))
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Portfolio | None = None
@@ -267,8 +270,9 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
                 f"peak {in_text.unit_value(portfolio.peak_unit_value)}",
             ),
             Figure("Drawdown", figures.percent(portfolio.drawdown_pct)),
-            Figure("Trading", figures.badge(trading_state_of(portfolio))),
+            Figure("Trading", trading_badge(portfolio, trading_state_of(portfolio))),
             Figure("Newest entry", figures.instant(portfolio.last_entry_at)),
+            *_phases(portfolio),
         )
 
     @admin.action(description="Halt trading (with a reason)", permissions=MAY)
@@ -298,7 +302,8 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
                 words = f"{portfolio} {done_word}."
                 self.message_user(request, words, messages.SUCCESS)
             except DomainError as error:
-                self.message_user(request, str(error), messages.ERROR)
+                words = in_page_words(error.on_page)
+                self.message_user(request, words, messages.ERROR)
 
     @admin.display(description="kind", ordering="kind")
     def kind_shown(self, portfolio: Portfolio) -> SafeString:
@@ -322,7 +327,7 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
 
     @admin.display(description="trading", ordering="state_now")
     def state(self, portfolio: Portfolio) -> SafeString:
-        return figures.badge(trading_state_of(portfolio))
+        return trading_badge(portfolio, trading_state_of(portfolio))
 
     @admin.display(description="goals", ordering="goals_count")
     def goals_count(self, portfolio: Portfolio) -> int:
@@ -353,20 +358,30 @@ class PortfolioAdmin(SectionsAdmin[Portfolio]):
         )
 
 
+def _phases(portfolio: Portfolio) -> Sequence[Figure]:
+    """Where the challenge goes on, and where it came from; nothing outside one."""
+    others = (
+        ("Next phase", portfolio.successor),
+        ("Phase before", portfolio.predecessors.first()),
+    )
+    return [Figure(title, format_html("{}", one.name)) for title, one in others if one]
+
+
 def _halted(portfolio: Portfolio, now: datetime) -> SafeString:
     """Why nothing is traded, and where to resume; empty while it is."""
     halts = list(portfolio.halts.in_force(now).order_by("halt_id"))
-    words = format_html_join("", "{}<br>", ((halt.words,) for halt in halts))
+    words = format_html_join(
+        "", "{}<br>", ((in_page_words(halt.words),) for halt in halts)
+    )
     if not words:
         return format_html("{}", waiting_words(portfolio))
     how = "Resume it with"
     if all(halt.halted_until is not None for halt in halts):
         how = "Entries go on by themselves then. To resume them before, use"
     return format_html(
-        "{}{} “Resume trading” on this page, or POST /api/portfolios/{}/resume/.",
+        "{}{} “Resume trading” on this page.",
         words,
         how,
-        portfolio.pk,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
@@ -24,6 +24,7 @@ from goals.enums import (
     FloorIn,
     GoalStatus,
     GoalType,
+    HaltCause,
     Health,
     OnBreach,
     PortfolioKind,
@@ -39,8 +40,9 @@ from goals.models import (
     Portfolio,
     TradingHalt,
 )
-from goals.models.goals import MOST_TRADING_DAYS
+from goals.models.goals import HIGHEST_STOP_PENALTY, MOST_TRADING_DAYS
 from goals.models.portfolios import HIGHEST_LOCK, LARGEST_COUNT, LIMIT_KINDS
+from goals.projection.presets import MOST_PHASES, PRESETS
 from goals.services.funding import find_lack_of_money
 from goals.services.goals import (
     EARLIEST_DATE,
@@ -51,7 +53,7 @@ from goals.services.goals import (
 from goals.services.limit_changes import floor_in_money
 from goals.services.portfolio_settings import find_wrong_settings
 from goals.services.resuming import PRESENT
-from goals.services.trading_state import trading_state_of
+from goals.services.trading_state import find_waiting, trading_state_of
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import FACTOR, MONEY, PERCENT, RATIO
@@ -61,10 +63,12 @@ from mastertrade.web.api_fields import (
     DecimalColumnField,
     PortfolioReferenceField,
     StrictSerializer,
+    WholeNumberField,
 )
 
 GOAL_STATUSES = choices(GoalStatus)
 PORTFOLIO_KINDS = choices(PortfolioKind)
+HALT_CAUSES = choices(HaltCause)
 # How a time of day is written.
 MINUTES = "%H:%M"
 GOAL_SWITCHES = choices([GoalStatus.ACTIVE, GoalStatus.PAUSED])
@@ -96,13 +100,26 @@ class FloorReferenceSerializer(StrictSerializer):
 class ShownReferenceSerializer(serializers.Serializer[Any]):
     """What the floor is measured from, in money at the present units; where it is.
 
-    `set_at` null: since the opening.
+    `set_at` null: since the opening. `floor_equity` null: there is no floor, before the
+    first money and after ruin.
     """
 
     set_at = serializers.DateTimeField(allow_null=True)
     start_equity = DecimalColumnField(MONEY)
     peak_equity = DecimalColumnField(MONEY)
-    floor_equity = DecimalColumnField(MONEY)
+    floor_equity = DecimalColumnField(MONEY, allow_null=True)
+
+
+class WaitingSerializer(serializers.Serializer[Any]):
+    """Entries are refused `since` then: one mark is at or below this floor.
+
+    A second mark at least 5 seconds later that shows it too, or none that does not
+    `until` then, halts trading.
+    """
+
+    cause = serializers.ChoiceField(HALT_CAUSES)
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField()
 
 
 class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
@@ -111,12 +128,27 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
     trading_state = serializers.SerializerMethodField()
     day_starts_at = serializers.TimeField(format=MINUTES, read_only=True)
     floor_reference = serializers.SerializerMethodField()
+    successor_id = serializers.IntegerField(read_only=True, allow_null=True)
+    predecessor_id = serializers.SerializerMethodField()
+
+    def get_predecessor_id(self, portfolio: Portfolio) -> int | None:
+        """Read with a list, asked for with a single one."""
+        if hasattr(portfolio, "predecessor_key"):
+            return cast("int | None", portfolio.predecessor_key)
+        return portfolio.predecessors.values_list("pk", flat=True).first()
+
+    waiting = serializers.SerializerMethodField()
 
     @extend_schema_field(ShownReferenceSerializer)
     def get_floor_reference(self, portfolio: Portfolio) -> dict[str, Any]:
         in_money = floor_in_money(portfolio, timezone.now())
         shown = {"set_at": portfolio.floor_set_at, **asdict(in_money)}
         return dict(ShownReferenceSerializer(shown).data)
+
+    @extend_schema_field(WaitingSerializer(allow_null=True))
+    def get_waiting(self, portfolio: Portfolio) -> dict[str, Any] | None:
+        waiting = find_waiting(portfolio, timezone.now())
+        return None if waiting is None else dict(WaitingSerializer(waiting).data)
 
     @extend_schema_field(serializers.ChoiceField(choices(TradingState)))
     def get_trading_state(self, portfolio: Portfolio) -> str:
@@ -140,6 +172,9 @@ class PortfolioSerializer(serializers.ModelSerializer[Portfolio]):
             "realized_pnl",
             "drawdown_pct",
             "trading_state",
+            "successor_id",
+            "predecessor_id",
+            "waiting",
             *LIMIT_KINDS,
             "floor_reference",
             "max_position_pct",
@@ -221,7 +256,7 @@ class ResumeSerializer(StrictSerializer):
 
 def _count(**options: Any) -> serializers.IntegerField:
     """How many, from 1; null is off."""
-    return serializers.IntegerField(
+    return WholeNumberField(
         min_value=1, max_value=LARGEST_COUNT, required=False, allow_null=True, **options
     )
 
@@ -321,6 +356,10 @@ class PortfolioSettingsSerializer(StrictSerializer):
         PERCENT, above=0, required=False, allow_null=True
     )
     edge_guard = ChoiceField(choices=choices(EdgeGuard), required=False)
+    successor = PortfolioReferenceField(
+        help_text="The portfolio of a challenge's next phase, by key or name: one made "
+        "after this one, in which nothing was booked yet. Null: none."
+    )
 
     def validate_floor_reference(self, given: Any) -> GivenReference | None:
         return None if not given else GivenReference(**given)
@@ -331,9 +370,36 @@ class PortfolioSettingsSerializer(StrictSerializer):
 
 
 class PortfolioCreationSerializer(PortfolioSettingsSerializer):
-    """A new portfolio; only `name` is required."""
+    """A new portfolio; only `name` is required.
 
+    With a `preset` it has that challenge's limits and, in the same call, the goal of
+    its `phase` (default 1); fields sent with it go before the preset's.
+    """
+
+    fixed = {
+        "successor": "A later portfolio is the successor: name this one in a PATCH of "
+        "the portfolio of the phase before it."
+    }
+
+    successor = None  # type: ignore[assignment]  # takes the field away
     name = serializers.CharField(max_length=100)
+    preset = ChoiceField(
+        choices=choices(PRESETS),
+        required=False,
+        help_text="A firm's challenge, as docs/challenges.md describes it: the firm's "
+        "page is authoritative.",
+    )
+    phase = serializers.IntegerField(
+        min_value=1,
+        max_value=MOST_PHASES,
+        required=False,
+        help_text="Which phase of the preset; each begins on a portfolio of its own.",
+    )
+
+    def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        yield from super().find_wrong(fields)
+        if "phase" in fields and "preset" not in fields:
+            yield InvalidInput("phase", "needs a preset: name one, or leave it out.")
 
 
 class CashFlowSerializer(serializers.ModelSerializer[CashFlow]):
@@ -445,6 +511,7 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
             "policy",
             "min_factor",
             "max_factor",
+            "stop_penalty",
             "after_achieved",
             "min_trading_days",
             "best_day_max_pct",
@@ -531,7 +598,7 @@ class GoalSettingsSerializer(StrictSerializer):
 
     target_value = DecimalColumnField(MONEY, required=False)
     target_date = DayField(required=False, allow_null=True)
-    priority = serializers.IntegerField(min_value=1, max_value=10, required=False)
+    priority = WholeNumberField(min_value=1, max_value=10, required=False)
     recurring = serializers.BooleanField(required=False)
     policy = ChoiceField(choices=choices(PolicyName), required=False)
     min_factor = DecimalColumnField(
@@ -540,8 +607,16 @@ class GoalSettingsSerializer(StrictSerializer):
     max_factor = DecimalColumnField(
         FACTOR, min_value=LOWEST_FACTOR, max_value=HIGHEST_FACTOR, required=False
     )
+    stop_penalty = DecimalColumnField(
+        FACTOR,
+        min_value=0,
+        max_value=HIGHEST_STOP_PENALTY,
+        required=False,
+        help_text="What a breach of a floor counts against reaching the goal, which "
+        "counts 1: read by the policy deadline_optimal alone. 0: only reaching counts.",
+    )
     after_achieved = ChoiceField(choices=choices(AfterAchieved), required=False)
-    min_trading_days = serializers.IntegerField(
+    min_trading_days = WholeNumberField(
         min_value=1,
         max_value=MOST_TRADING_DAYS,
         required=False,

@@ -28,7 +28,8 @@ class GoalState(PolicyInputs):
     `reachable` whatever is traded (its run of units ended in ruin) asks for 1; so does
     one that is `unreachable`, for the reason that says. Where what its policy needs is
     not known, the policy is the ladder. `postponed`: what costs work was not done for
-    it in this call, as it does not decide. `still_open`: the conditions, in words, that
+    it in this call, as it does not decide. `stop_penalty` is what a breach counts where
+    the policy looks at it, else None. `still_open`: the conditions, in words, that
     keep a goal at its target from being achieved.
     """
 
@@ -42,6 +43,7 @@ class GoalState(PolicyInputs):
     unreachable: str | None = None
     postponed: bool = False
     still_open: tuple[str, ...] = ()
+    stop_penalty: Decimal | None = None
 
     @property
     def band(self) -> ProgressBand:

@@ -14,6 +14,7 @@ from goals.enums import DailyOnBreach, HaltCause, OnBreach
 # for so long by the clock without one that contradicts it.
 SECOND_MARK_AFTER = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(seconds=60)
+BY_FLOORS = (HaltCause.HARD_DRAWDOWN, HaltCause.DAILY_LOSS)
 
 
 @dataclass(frozen=True, slots=True)

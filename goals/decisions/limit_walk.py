@@ -2,8 +2,9 @@
 
 Trading day by trading day, in the order of time. Of most days the highest and the
 lowest value say all; where a limit may be reached, or changes within the day, the day's
-entries are walked. Of one instant, entries come first, then marks, resumes, changes of
-the limits, and marks that halted at once; what a close was judged with comes first.
+entries are walked. Of one instant, entries come first, then marks, changes of the
+limits, resumes (after the reference that they set), and marks that halted at once; what
+a close was judged with comes first.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,6 +15,7 @@ from typing import Protocol, TypeAlias
 
 from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.decisions.breaches import (
+    BY_FLOORS,
     LONGEST_WAIT,
     SECOND_MARK_AFTER,
     Breach,
@@ -22,15 +24,18 @@ from goals.decisions.breaches import (
     split_by_marks,
 )
 from goals.decisions.guards.base import RiskState
+from goals.decisions.guards.day_rules import locks_profit
 from goals.decisions.limits import (
     RAISED_BY_CLOSES,
     DayFigures,
     FloorReference,
     Limits,
+    Made,
     closed_value,
     earned_value,
     follow_entry,
     high_of,
+    hold,
     live_value,
     measure_daily_floor,
     measure_daily_loss_pct,
@@ -71,14 +76,15 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A person ended halts (their keys): the day is measured from the live value then.
+    """A person ended halts (their keys): the day is measured anew.
 
-    `open_pnl` None: it is not known, and a unit was worth `unit_value`.
+    Its loss from the live value then, what closes earn in it from the closed one.
+
+    Without a mark of then a unit was worth `unit_value`.
     """
 
     at: datetime
     keys: tuple[int, ...]
-    open_pnl: Decimal | None = None
     unit_value: Decimal = ZERO
 
 
@@ -86,18 +92,25 @@ class Resumed:
 class Changed:
     """Limits in force from then on.
 
-    A `reference` was set with them: by the value of then, with `open_pnl` unrealised,
-    or without it by a person.
+    A `reference` was set with them: by the value of then (`of_present`), or a person.
     """
 
     at: datetime
     key: int
     limits: Limits
     reference: FloorReference | None = None
-    open_pnl: Decimal | None = None
+    of_present: bool = False
 
 
-Event: TypeAlias = Entry | Marked | Resumed | Changed
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """A trade was entered, or ended: then `made` is what all its parts made."""
+
+    at: datetime
+    made: Decimal | None = None
+
+
+Event: TypeAlias = Entry | Traded | Marked | Resumed | Changed
 
 
 class DayRow(Protocol):
@@ -132,7 +145,8 @@ class TradingDay:
 
 
 MICROSECOND = timedelta(microseconds=1)
-ORDER = {Entry: 0, Marked: 1, Resumed: 2, Changed: 3}
+ORDER = {Entry: 1, Traded: 1, Marked: 2, Changed: 4, Resumed: 5}
+ORDER_OF_MARKS = {MarkRole.CLOSE: 0, MarkRole.REFERENCE: 3, MarkRole.STOOD: 6}
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:
@@ -141,11 +155,10 @@ def in_order(events: Iterable[Event]) -> list[Event]:
 
 
 def _place(event: Event) -> tuple[datetime, int]:
-    if isinstance(event, Marked) and event.role is MarkRole.STOOD:
-        return event.at, len(ORDER)
-    if isinstance(event, Marked) and event.role is MarkRole.CLOSE:
-        return event.at, -1
-    return event.at, ORDER[type(event)]
+    order = ORDER[type(event)]
+    if isinstance(event, Marked):
+        order = ORDER_OF_MARKS.get(event.role, order)
+    return event.at, order
 
 
 @dataclass
@@ -155,8 +168,9 @@ class LimitWalk:
     `limits`, `reference` and `account` are those before the first day. `entries`: those
     of days that must be walked, by day; the account before each such day that is not
     there is put into `missing`, and it is taken as a whole. `references` are those that
-    changes set, and `anchors` the unit values of resumes, by key. Nothing is tested
-    before `finds_from` (None: never).
+    changes set, and `anchors` the unit values of resumes, by key. `held_at`: what was
+    open at references of the present value, by their times. Nothing is tested before
+    `finds_from` (None: never).
     """
 
     limits: Limits
@@ -165,6 +179,7 @@ class LimitWalk:
     open_at_start: Callable[[date], Marked | None]
     ended_at: Mapping[int, datetime] = field(default_factory=dict)
     entries: Mapping[date, Sequence[Entry]] = field(default_factory=dict)
+    held_at: Mapping[datetime, Sequence[Made]] = field(default_factory=dict)
     finds_from: datetime | None = None
     currency: str = ""
     breaches: list[Breach] = field(default_factory=list)
@@ -177,9 +192,13 @@ class LimitWalk:
     is_halted: bool = False
     is_day_halted: bool = False
     waits: bool = False  # the day's halt, until a person resumes
+    # The newest breach of each rule of the day since a resume, by its place.
+    stops: dict[HaltCause, int] = field(default_factory=dict)
     first_mark: Marked | None = None
     suspected: tuple[Breach, ...] = ()
     newest_mark: Marked | None = None
+    reference_mark: Marked | None = None  # of the newest change, or resume
+    newest_entry: tuple[datetime, int] | None = None  # and its place in its instant
 
     @exactly
     def walk(self, days: Iterable[TradingDay]) -> "LimitWalk":
@@ -247,7 +266,8 @@ class LimitWalk:
         uncounted = raises and self._earned(reference.paid_in) > reference.peak
         has_close = any(row.high_closed is not None for row in one.rows)
         moved = one.rows[-1].account.unit_value != self.account.unit_value
-        if is_first or new_run or uncounted or (in_units and moved and not has_close):
+        by_entry = is_first or new_run or uncounted or reference.held is not None
+        if by_entry or (in_units and moved and not has_close):
             return False
         high = max(self._high_of(row, reference.paid_in) for row in one.rows)
         low = min(_low_of(row, in_units=in_units) for row in one.rows)
@@ -256,8 +276,11 @@ class LimitWalk:
         if self._finds(one.began_at) and self._may_reach(reference, low, one):
             return False
         high = max(self._high_of(row, self.day_paid_in) for row in one.rows)
+        day = replace(self.day, high_closed=max(self.day.high_closed, high))
+        if self._finds(one.began_at) and locks_profit(limits, day):
+            return False
+        self.day = day
         self.reference, self.account = reference, one.rows[-1].account
-        self.day = replace(self.day, high_closed=max(self.day.high_closed, high))
         self._follow_flows()
         return True
 
@@ -314,6 +337,8 @@ class LimitWalk:
             match event:
                 case Entry():
                     self._book(event)
+                case Traded():
+                    self._count(event)
                 case Marked():
                     self._mark(event)
                 case Resumed():
@@ -324,6 +349,7 @@ class LimitWalk:
     def _book(self, entry: Entry) -> None:
         assert self.day is not None
         before, self.account = self.account, entry.account
+        self._release(entry.at)
         self.reference = follow_entry(
             self.limits,
             self.reference,
@@ -337,7 +363,7 @@ class LimitWalk:
         if entry.account.run != before.run or is_first:
             self._measure_day_from(closed)
             self.is_begun_within = True
-        else:
+        elif entry.is_close:
             high = self._earned(self.day_paid_in)
             if entry.row is not None:
                 high = self._high_of(entry.row, self.day_paid_in)
@@ -346,11 +372,30 @@ class LimitWalk:
         self._follow_flows()
         self._test(entry.at)
 
+    def _release(self, at: datetime) -> None:
+        """Let the reference hold what is open after the next entry, of this instant."""
+        newest_at, place = self.newest_entry or (at, 0)
+        place = place + 1 if newest_at == at else 1
+        self.newest_entry = at, place
+        reference = self.reference
+        if reference.held is not None and reference.set_at is not None:
+            made = self.held_at[reference.set_at]
+            held = hold(self.limits, made, at, place)
+            self.reference = replace(reference, held=held)
+
+    def _count(self, traded: Traded) -> None:
+        assert self.day is not None
+        self.day = self.day.with_trade(traded.at, traded.made)
+        at_once, _ = self._reached(traded.at)
+        self._add(one for one in at_once if one.cause not in BY_FLOORS)
+
     def _mark(self, mark: Marked) -> None:
         # Without the trades it is of, nobody knows how long it counts.
-        if mark.by_trade or mark.role is not MarkRole.HIGH:
+        if mark.by_trade or mark.open_pnl == 0:
             self.newest_mark = mark
         match mark.role:
+            case MarkRole.REFERENCE:
+                self.reference_mark = mark
             case MarkRole.HIGH if self.limits.drawdown_mode is DrawdownMode.TRAILING:
                 open_pnl = self._open_pnl(mark.at, mark)
                 self.reference = raise_by(
@@ -384,13 +429,26 @@ class LimitWalk:
     def _resume(self, resumed: Resumed) -> None:
         assert self.day is not None
         self.is_halted = self.is_day_halted = self.waits = False
+        self.stops.clear()
         worth = resumed.unit_value
-        if resumed.open_pnl is not None:
-            worth = measure_live_unit_value(self.account, resumed.open_pnl)
+        open_pnl = self._reference_pnl(resumed.at)
+        if open_pnl is not None:
+            worth = measure_live_unit_value(self.account, open_pnl)
             self.anchors |= dict.fromkeys(resumed.keys, worth)
         value = value_of_units(self.limits.floor_in, self.account, worth)
         self._measure_day_from(value)
-        self.day = replace(self.day, resumed_at=resumed.at)
+        closed = closed_value(self.limits.floor_in, self.account)
+        self.day = replace(
+            self.day,
+            high_closed=closed,
+            resumed_at=resumed.at,
+            resumed_closed=closed,
+            trades=0,
+            losses_in_a_row=0,
+            last_loss_at=None,
+        )
+        # It may have ended a halt at the hard floor that nobody knew of then.
+        self._test(resumed.at)
 
     def _measure_day_from(self, value: Decimal) -> None:
         assert self.day is not None
@@ -401,6 +459,7 @@ class LimitWalk:
             anchor_closed=value,
             high_closed=value,
             flowed=ZERO,
+            resumed_closed=None,
         )
 
     def _change(self, change: Changed) -> None:
@@ -409,20 +468,28 @@ class LimitWalk:
             self._convert_day(limits.floor_in)
         self.limits = limits
         if reference is not None:
-            if change.open_pnl is not None:
+            open_pnl = self._reference_pnl(change.at)
+            if change.of_present and open_pnl is not None:
                 closed = closed_value(limits.floor_in, self.account)
-                value = max(min(closed, self._live(change.open_pnl)), ZERO)
+                value = max(min(closed, self._live(open_pnl)), ZERO)
                 reference = replace(reference, start=value, peak=value)
+            made = self.held_at.get(change.at, ()) if change.of_present else ()
             reference = replace(
                 reference,
                 set_at=change.at,
                 run=self.account.run,
                 locked=False,
                 paid_in=self._paid_in,
+                held=hold(limits, made, change.at),
             )
             self.reference = raise_peak(limits, reference, reference.peak)
             self.references[change.key] = self.reference
         self._test(change.at)
+
+    def _reference_pnl(self, at: datetime) -> Decimal | None:
+        """What was open at a change, or a resume; None: not known."""
+        mark = self.reference_mark
+        return self._open_pnl(at, mark) if mark is not None and mark.at == at else None
 
     def _convert_day(self, floor_in: FloorIn) -> None:
         """Measure the day's values by `floor_in`: what it lost so far counts on.
@@ -446,29 +513,52 @@ class LimitWalk:
             anchor_live=convert(day.anchor_live),
             anchor_closed=convert(day.anchor_closed),
             high_closed=convert(day.high_closed),
+            resumed_closed=None
+            if day.resumed_closed is None
+            else convert(day.resumed_closed),
         )
 
     def _test(self, at: datetime) -> None:
         """By closes; a mark that already waits for a second one may show more now."""
-        at_once, by_marks = self._reached(at)
-        self._add(at_once)
+        self._add(self._reached(at)[0])
         if self.first_mark is not None:
-            self.suspected = tuple(by_marks)
+            self.suspected = tuple(self._reached(at, self.first_mark)[1])
 
     def _add(self, reached: Iterable[Breach]) -> None:
         for breach in reached:
             if breach.until is not None and breach.until <= breach.at:
                 continue  # its day was over first
+            match breach.cause:
+                case HaltCause.HARD_DRAWDOWN:
+                    self.is_halted = True
+                case HaltCause.DAILY_LOSS:
+                    self.is_day_halted, self.waits = True, breach.until is None
+                case _ if self._is_stopped(breach):
+                    continue
+                case rule:
+                    self.stops[rule] = len(self.breaches)
             self.breaches.append(breach)
-            if breach.cause is HaltCause.HARD_DRAWDOWN:
-                self.is_halted = True
-            else:
-                self.is_day_halted, self.waits = True, breach.until is None
 
-    def _reached(self, at: datetime) -> tuple[list[Breach], list[Breach]]:
+    def _is_stopped(self, breach: Breach) -> bool:
+        """Whether its rule stops entries; a loss in a pause makes it last longer."""
+        place = self.stops.get(breach.cause)
+        if place is None:
+            return False
+        known = self.breaches[place]
+        assert known.until is not None  # each rule of the day ends by itself
+        assert breach.until is not None
+        if known.until <= breach.at:
+            return False
+        until = max(known.until, breach.until)
+        self.breaches[place] = replace(known, until=until)
+        return True
+
+    def _reached(
+        self, at: datetime, mark: Marked | None = None
+    ) -> tuple[list[Breach], list[Breach]]:
         """The floors that are reached now, but for those that halt already.
 
-        Those by closes, and those by the newest mark.
+        Those by closes, and those by a mark (default: the newest).
         """
         limits, day = self.limits, self.day
         assert day is not None
@@ -480,7 +570,7 @@ class LimitWalk:
             halted.add(HaltCause.HARD_DRAWDOWN)
         if self.is_day_halted:
             halted.add(HaltCause.DAILY_LOSS)
-        state = self._state(self._open_pnl(at), day)
+        state = self._state(self._open_pnl(at, mark), replace(day, at=at))
         found = find_breaches(limits, state, at, day.ends_at)
         return split_by_marks((one for one in found if one.cause not in halted), state)
 
@@ -511,6 +601,7 @@ class LimitWalk:
             daily_loss_limit_pct=limits.daily_loss_limit_pct,
             floors=floors,
             day=day,
+            limits=limits,
         )
 
 

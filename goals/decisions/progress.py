@@ -313,5 +313,7 @@ def _hold_progress(progress_pct: Decimal) -> Decimal:
 def _required_per_day(left: Decimal, seconds_left: Decimal) -> Decimal | None:
     if seconds_left <= 0:
         return None
-    per_day = max(left, Decimal(0)) * SECONDS_PER_DAY / seconds_left
+    # Within the last day no more than what is left.
+    counted = max(seconds_left, Decimal(SECONDS_PER_DAY))
+    per_day = max(left, Decimal(0)) * SECONDS_PER_DAY / counted
     return round_to(hold_within(per_day, MONEY), MONEY)

@@ -48,6 +48,8 @@ from mastertrade.values.money import HUNDRED, format_plain
 
 # A year of trading days, Sundays and all.
 MOST_TRADING_DAYS = 366
+# What a breach may count against a reached goal, 1: far beyond it nothing changes.
+HIGHEST_STOP_PENALTY = 100
 # A breach leaves none of these to a goal: it fails.
 NOT_FAILED = (GoalStatus.ACTIVE, GoalStatus.MISSED)
 
@@ -103,6 +105,8 @@ class FinancialGoal(models.Model):
     )
     min_factor = columns.factor(default=DEFAULT_MIN_FACTOR)
     max_factor = columns.factor(default=DEFAULT_MAX_FACTOR)
+    # What a breach of a floor counts against reaching the goal, for `deadline_optimal`.
+    stop_penalty = columns.factor(default=Decimal(1), db_default=Decimal(1))
     after_achieved = models.CharField(
         max_length=10,
         default=AfterAchieved.PROTECT,
@@ -112,10 +116,14 @@ class FinancialGoal(models.Model):
     min_trading_days = models.PositiveIntegerField(null=True, blank=True)
     best_day_max_pct = columns.percent(null=True, blank=True)
     # How they stand: trading days with an entry in the period, counted up to those
-    # required; when those were reached; the best day's profit in the goal's measure.
+    # required; when those were reached; the best day's profit in the goal's measure,
+    # and that of the days before the newest with an entry.
     trading_days = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     trading_days_met_at = models.DateTimeField(null=True, editable=False)
     best_day = columns.money(default=Decimal(0), db_default=Decimal(0), editable=False)
+    earlier_best_day = columns.money(
+        default=Decimal(0), db_default=Decimal(0), editable=False
+    )
     # When a limit that fails was breached in its period; undone with its cause.
     failed_at = models.DateTimeField(null=True, editable=False)
     # The last projection: the probability to touch the goal by its deadline
@@ -231,6 +239,11 @@ class FinancialGoal(models.Model):
             ),
             check("financial_goals_best_day_not_negative", at_least("best_day", 0)),
             check(
+                "financial_goals_earlier_best_day",
+                at_least("earlier_best_day", 0)
+                & at_most("earlier_best_day", "best_day"),
+            ),
+            check(
                 "financial_goals_best_day_range",
                 is_null("best_day_max_pct")
                 | (above("best_day_max_pct", 0) & at_most("best_day_max_pct", 100)),
@@ -244,6 +257,11 @@ class FinancialGoal(models.Model):
                 at_least("min_factor", LOWEST_FACTOR)
                 & at_least("max_factor", "min_factor")
                 & at_most("max_factor", HIGHEST_FACTOR),
+            ),
+            check(
+                "financial_goals_stop_penalty_range",
+                at_least("stop_penalty", 0)
+                & at_most("stop_penalty", HIGHEST_STOP_PENALTY),
             ),
             check(
                 "financial_goals_probability_range",

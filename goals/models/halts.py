@@ -195,6 +195,10 @@ class TradingHalt(models.Model):
             return self.halted_until is None
         return bool(self.halted_until >= at)
 
+    def stops_at(self, at: datetime) -> bool:
+        """Whether it is not over by itself then."""
+        return self.halted_until is None or bool(self.halted_until > at)
+
     @property
     def value(self) -> Halt:
         """The halt as the pure decision sees it."""

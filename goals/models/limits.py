@@ -33,9 +33,10 @@ class LimitChange(models.Model):
     """The limits in force from a time on, and the reference that it set, if any.
 
     A past floor is judged by the newest change up to then. `effective_at` None is the
-    opening: in force before any entry. Values by `floor_in` of `settings`; `open_pnl`
-    is the unrealised profit that a reference taken from the live value was made with
-    (a late entry makes it again), None where the values were given by a person.
+    opening: in force before any entry. Values by `floor_in` of `settings`. A
+    reference `of_present` is taken from the value of then, with the open profit that
+    the mark of role `reference` of then holds: a late entry makes it again. Else a
+    person gave its values.
     """
 
     limit_change_id = models.BigAutoField(primary_key=True)
@@ -54,7 +55,7 @@ class LimitChange(models.Model):
     start_value = columns.unit_value(null=True)
     peak_value = columns.unit_value(null=True)
     unit_run = models.PositiveIntegerField(null=True)
-    open_pnl = columns.money(null=True)
+    of_present = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         db_table = "limit_changes"
@@ -71,7 +72,7 @@ class LimitChange(models.Model):
                     is_null("start_value")
                     & is_null("peak_value")
                     & is_null("unit_run")
-                    & is_null("open_pnl")
+                    & Q(of_present=False)
                     & Q(cause=LimitCause.CHANGE)
                 )
                 | (
@@ -117,9 +118,10 @@ class LimitMark(models.Model):
     """What open trades had made at a mark that a limit was judged by.
 
     Stored, so that a rebuild judges as it was judged: the value at a trading day's
-    start, a confirmed live high, the two marks of a breach, what was open at a close
-    below a floor. `by_trade` holds the open profit of each trade at that instant by its
-    key, `open_pnl` their sum: a trade that is void, or turns out to have closed before,
+    start, confirmed live highs, the two marks of a breach, what was open at a close
+    below a floor, or where a floor or a day is measured from the value of then.
+    `by_trade` holds the open profit of each trade at that instant by its key,
+    `open_pnl` their sum: a trade that is void, or turns out to have closed before,
     counts no more.
     """
 

@@ -47,7 +47,7 @@ from mastertrade.db.model_fields import (
     is_set,
     is_whole_minute,
 )
-from mastertrade.values.money import MONEY, exactly, round_to
+from mastertrade.values.money import MONEY, ZERO, exactly, round_to
 from mastertrade.values.validation import CURRENCY_PATTERN
 
 # A ratio of the start: firms lock at it, or a little above.
@@ -145,6 +145,17 @@ class Portfolio(models.Model):
         default=TradingState.ACTIVE,
         choices=columns.choices(TradingState),
     )
+    # The portfolio of a challenge's next phase. Only a later one can be, so that phases
+    # never go in a circle.
+    successor = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="predecessors",
+        db_constraint=False,  # composite with the user, in the migration
+        db_index=False,  # portfolios_one_predecessor begins with it
+    )
     # When a halt last began or was resumed. None: it never was, so no time needs to be
     # looked up.
     last_halted_at = models.DateTimeField(null=True, editable=False)
@@ -181,6 +192,8 @@ class Portfolio(models.Model):
     floor_paid_in = columns.money(
         default=Decimal(0), db_default=Decimal(0), editable=False
     )
+    # What trades that are still open had made when it was taken from the present value.
+    floor_held_pnl = columns.money(null=True, editable=False)
     # The newest dated change, or resume: what is booked before it is judged again.
     limits_changed_at = models.DateTimeField(null=True, editable=False)
     # The newest mark above the peak, while no second one has confirmed it.
@@ -201,6 +214,8 @@ class Portfolio(models.Model):
     # turns out to have been there before (of no trade: None).
     since_midnight: dict[int, Decimal] | None = None
     before_midnight: dict[int | None, Decimal] | None = None
+    # The newest day that began with what is stored of it, or with nothing, so far.
+    day_before: date | None = None
 
     objects = PortfolioQuerySet.as_manager()
 
@@ -213,6 +228,13 @@ class Portfolio(models.Model):
             # What composite foreign keys point to: a goal's owner is its portfolio's.
             models.UniqueConstraint(
                 fields=["portfolio_id", "user"], name="portfolios_owner_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["successor", "user"], name="portfolios_one_predecessor"
+            ),
+            check(
+                "portfolios_successor_is_later",
+                is_null("successor") | above("successor", "portfolio_id"),
             ),
             check("portfolios_name_not_empty", ~Q(name="")),
             check_words("portfolios_kind", "kind", PortfolioKind),
@@ -340,6 +362,7 @@ class Portfolio(models.Model):
             run=self.unit_run,
             locked=self.floor_locked,
             paid_in=self.floor_paid_in,
+            held=self.floor_held_pnl,
         )
 
     @property
@@ -379,6 +402,8 @@ class Portfolio(models.Model):
         change = sum(changes.values(), Decimal(0))
         day = self.trading_day(at)
         if self.revalued_day is None or day > self.revalued_day:
+            was_flat = self.midnight_unrealized_pnl == 0
+            self.day_before = self.revalued_day if was_flat else None
             self.revalued_day = day
             self.midnight_unrealized_pnl = self.unrealized_pnl
             self.since_midnight = {}
@@ -388,6 +413,7 @@ class Portfolio(models.Model):
                     trade_id, Decimal(0)
                 )
         elif day < self.revalued_day and not is_exit:
+            self.day_before = day
             self._add_before_midnight(changes)
         self.unrealized_pnl += change
 
@@ -399,18 +425,41 @@ class Portfolio(models.Model):
         self.before_midnight = before
 
     @exactly
-    def keep_midnight(self, was: Account, is_now: Account) -> None:
-        """Let a flow of before the day leave what a unit was worth when it began.
+    def keep_midnight(
+        self,
+        was: Account,
+        is_now: Account,
+        at: datetime,
+        shares: Mapping[int, Decimal],
+        *,
+        is_void: bool,
+    ) -> None:
+        """Let a flow of before the day count as one at what was open when it began.
 
-        The accounts of then, without the flow and with it. Unsaved.
+        The accounts of then, without the flow and with it (one that is void: with it
+        and without it); the time of the flow, and what each trade that it was valued by
+        carries since. Unsaved.
         """
         if was.units == is_now.units or was.units == 0 or was.run != is_now.run:
             return
-        if self.midnight_unrealized_pnl == self.unrealized_pnl == 0:
-            return  # nothing is open at the marks, then or now
-        value = (was.equity + self.midnight_unrealized_pnl) / was.units
-        began_with = round_to(value * is_now.units - is_now.equity, MONEY)
-        self._add_before_midnight({None: began_with - self.midnight_unrealized_pnl})
+        began_with, total = self.midnight_unrealized_pnl, sum(shares.values(), ZERO)
+        if is_void:
+            grown = was.units / is_now.units - 1 if is_now.units else ZERO
+            made = (began_with - total + grown * is_now.carried) / (1 + grown)
+        else:
+            grown = is_now.units / was.units - 1
+            made = began_with + total + grown * (began_with - was.carried)
+        change = left = round_to(made, MONEY) - began_with
+        if (
+            not shares or change == 0
+        ):  # no open trade was in what the flow was valued by
+            return
+        by_trade: dict[int | None, Decimal] = {}
+        for trade_id, carried in shares.items() if total else ():
+            by_trade[trade_id] = round_to(change * carried / total, MONEY)
+            left -= by_trade[trade_id]
+        self.day_before = self.trading_day(at)
+        self._add_before_midnight({**by_trade, None: left} if left else by_trade)
 
     def unrealized_at_midnight(self, day: date) -> Decimal:
         """The unrealised profit when the trading day began, if it is none before."""

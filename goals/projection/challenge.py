@@ -1,8 +1,9 @@
 """The sizes that most probably pass a challenge, by backward induction. Pure."""
 
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, log
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,192 +18,58 @@ from goals.projection.challenge_rules import (
     Seen,
     ask,
 )
+from goals.projection.challenge_steps import BLOCK, TIE, Choices, Number, Trade
 from goals.projection.challenge_walk import ChallengeOutcome, FactorAt, Walk
-from goals.projection.grid import Grid, find_unit
-from goals.projection.grouping import fewer
+from goals.projection.grid import find_unit
+from goals.projection.grouping import Step, fewer
 from goals.projection.outcomes import read_number
-from goals.projection.stencils import Landing, land
 from goals.projection.types import Flags, Floats, Indices, Numbers
 
 RiskOf: TypeAlias = Literal["equity", "start"]
-Choices: TypeAlias = NDArray[np.int8]
-Number = TypeVar("Number", np.float64, np.int8)
-# Factors whose values are closer than this are equally good.
-TIE = 1e-9
-# Numbers read in all, for none, one and two or more states beside equity; more are not
-# begun. 1e8 take about 0.15 s.
-WORK = (0.7e8, 1.4e8, 10e8)
-MOST_WORK = 200e8
+# Seconds for none, one, and two or more states next to equity; more are not begun.
+SECONDS = (0.1, 0.22, 2.0)
+MOST_SECONDS = 30.0
+# A state's at one factor: what is around it by numbers, and the rest.
+SECONDS_A_NUMBER = 1.7e-10
+SECONDS_A_CHOICE = 6e-9
 # As how many days no deadline counts in these.
 LONG = 200
 MOST_NODES = 4_000
+# Bytes of a policy.
+MOST_CHOICES = 1_000_000_000
 # Nodes to a typical step at the largest factor on the coarsest grid; how much finer the
 # next one is; and how many nodes layers lie apart.
 COARSEST = 6
 FINER = 0.85
-STRIDE = 4
+STRIDE = (4, 4, 3)
 # Days are added until the value changes by no more than this, for some days on end.
 SETTLED = 2.5e-4
 CALM_DAYS = 3
 
 
-class _Trade:
-    """One trade at each factor from all states: which nodes are read, how much."""
-
-    def __init__(self, states: States) -> None:
-        self.states, question = states, states.question
-        chances = question.outcomes.probabilities
-        steps = question.steps(question.factors)
-        grid = Grid(states.lowest, states.step, states.nodes, states.today, 0.0, None)
-        landing = land(steps, chances, grid)
-        self.below = int(max(-landing.cells.min(), 0)) + 1
-        self.above = int(max(landing.cells.max(), 0)) + 1
-        self.to = states.landings(self.below, self.above)
-        self.taps = [
-            _taps(cells, share, chances)
-            for cells, share in zip(landing.cells, landing.share, strict=True)
-        ]
-        self.jumps = [
-            self._jumps(landing, factor, chances)
-            for factor in range(question.factors.size)
-        ]
-        rows, wide = self.to.shape
-        self.own = (
-            np.arange(rows)[:, None] * wide + self.below + np.arange(states.width)
-        )
-
-    def _jumps(
-        self, landing: Landing, factor: int, chances: Floats
-    ) -> list[tuple[Indices, Indices, Floats, int]]:
-        """What is read wrongly in the cells that hold the floor or the goal.
-
-        There a step reaches the end if it does, exactly, and else the node on this side
-        of it. Per kind: the states, the places around rows whose value counts, how much
-        of the end's difference to it, and which end.
-        """
-        states = self.states
-        question, rules = states.question, states.question.rules
-        stop = states.hard
-        if rules.daily_on_breach == "fail":
-            stop = np.maximum(stop, states.daily)
-        first, wide = states.first.reshape(-1), self.to.shape[1]
-        floor = (states.to_x(stop.reshape(-1) + TOUCH) - states.lowest) / states.step
-        goal = (
-            states.to_x(np.array(question.goal - TOUCH)) - states.lowest
-        ) / states.step
-        found = []
-        for kind, level in ((1, floor), (0, np.full(first.shape, goal))):
-            cell = np.floor(level).astype(np.intp)
-            coefficient = np.zeros((first.size, states.width))
-            for cells, share, exact, chance in zip(
-                landing.cells[factor],
-                landing.share[factor],
-                landing.exact[factor],
-                chances,
-                strict=True,
-            ):
-                column = cell - cells - first
-                rows = np.flatnonzero((column >= 0) & (column < states.width))
-                beyond = exact - cells > (level - cell)[rows]
-                # Read as 1 - share of the lower node, share of the upper.
-                wrong = (1 - beyond) - (1 - share) if kind else beyond - share
-                coefficient[rows, column[rows]] += chance * wrong
-            rows, columns = np.nonzero(np.abs(coefficient) > 1e-15)
-            side = cell[rows] + (1 if kind else 0) - first[rows] + self.below
-            side = np.clip(side, 0, wide - 1)
-            blocks = np.arange(states.blocks) if kind else [states.blocks - 1]
-            row = (np.array(blocks)[:, None] * first.size + rows).ravel()
-            times = len(blocks)
-            found.append(
-                (
-                    row * states.width + np.tile(columns, times),
-                    row * wide + np.tile(side, times),
-                    np.tile(coefficient[rows, columns], times),
-                    kind,
-                )
-            )
-        return found
-
-    def choose(
-        self, around: Floats, ends: tuple[float, float], most: Indices
-    ) -> tuple[Floats, Choices]:
-        """The best expected values over all factors, and which (1 …), (rows, width)."""
-        states = self.states
-        best = np.full((self.to.shape[0], states.width), -np.inf)
-        chosen = np.zeros(best.shape, dtype=np.int8)
-        part, read = np.empty_like(best), np.empty_like(best)
-        limited = int(most.min())
-        flat = around.reshape(-1)
-        for factor, (cells, weights) in enumerate(self.taps):
-            read[:] = 0.0
-            for cell, weight in zip(cells, weights, strict=True):
-                begin = self.below + cell
-                np.multiply(around[:, begin : begin + states.width], weight, out=part)
-                read += part
-            for state, side, coefficient, kind in self.jumps[factor]:
-                read.reshape(-1)[state] += coefficient * (ends[kind] - flat[side])
-            if factor >= limited:
-                np.copyto(read, -np.inf, where=most <= factor)
-            better = read > best + TIE if factor else read > best
-            np.copyto(best, read, where=better)
-            chosen[better] = factor + 1
-        return best, chosen
-
-    def follow(
-        self, around: Floats, ends: tuple[float, float], chosen: Choices
-    ) -> Floats:
-        """Expected values at the chosen factors, (rows, width)."""
-        flat, own = around.reshape(-1), self.own.reshape(-1)
-        which = chosen.reshape(-1)
-        expected = np.zeros(which.size)
-        for factor, (cells, weights) in enumerate(self.taps):
-            states = np.flatnonzero(which == factor + 1)
-            if not states.size:
-                continue
-            at = own[states]
-            read = np.zeros(states.size)
-            for cell, weight in zip(cells, weights, strict=True):
-                read += weight * flat.take(at + cell)
-            expected[states] = read
-            for state, side, coefficient, kind in self.jumps[factor]:
-                here = which[state] == factor + 1
-                wrong = coefficient * (ends[kind] - flat[side])
-                expected[state[here]] += wrong[here]
-        return expected.reshape(chosen.shape)
+# Values of all states follow from others: those after a trade from those before.
+Turn: TypeAlias = Callable[[list[Floats], list[Floats]], list[Floats]]
 
 
-def _taps(
-    cells: Indices, share: Floats, chances: Floats
-) -> tuple[list[int], list[float]]:
-    weights: dict[int, float] = {}
-    for cell, part, chance in zip(cells.tolist(), share, chances, strict=True):
-        weights[cell] = weights.get(cell, 0.0) + chance * (1 - part)
-        if part > 0:
-            weights[cell + 1] = weights.get(cell + 1, 0.0) + chance * part
-    return list(weights), [float(weight) for weight in weights.values()]
-
-
-class _Induction:
+class Induction:
     """Values of all states, day by day back from the deadline.
 
-    Each channel is an expected value: of passing less penalties, of a breach and,
-    without a deadline, of days. `ends` are its values of a pass and of a breach.
+    Each channel is an expected value; `ends` are its values of a pass and of a breach,
+    and `a_day` what a day adds.
     """
 
-    def __init__(self, states: States) -> None:
-        self.states, self.trade = states, _Trade(states)
-        question = states.question
-        self.ends = [(1.0, -question.stop_penalty), (0.0, 1.0)]
-        self.a_day = [-question.day_cost, 0.0]
-        if question.days is None:
-            self.ends.append((0.0, 0.0))
-            self.a_day.append(1.0)
-        self.values = [np.zeros(states.size) for _ in self.ends]
-        self.rows = (2 * states.blocks - 1) * states.layers
-        self.most = np.tile(states.most, (states.blocks, 1))
+    def __init__(
+        self,
+        states: States,
+        ends: Sequence[tuple[float, float]],
+        a_day: Sequence[float] | None = None,
+    ) -> None:
+        self.states, self.ends = states, ends
+        self.a_day = a_day or [0.0] * len(ends)
+        self.values = [np.zeros(states.size) for _ in ends]
 
-    def step_back(self, choices: Choices, most_last: Indices) -> None:
-        """One day back; `choices` of shape (trades a day, rows, width) are filled."""
+    def step_back(self, turns: Iterable[Turn]) -> None:
+        """One day back; each turn is given the pools and what follows without it."""
         states = self.states
         mornings = [states.mornings(values) for values in self.values]
         following = []
@@ -211,53 +78,53 @@ class _Induction:
             following.append(
                 np.concatenate([pool.take(to).ravel() for to in states.evenings])
             )
-        trades = len(choices)
-        for left in range(trades):
-            most = most_last if left == trades - 1 else self.most
-            following = self._trade(following, mornings, choices[left], most)
+        for turn in turns:
+            pools = [
+                states.pool(values, morning, ends)
+                for values, morning, ends in zip(
+                    following, mornings, self.ends, strict=True
+                )
+            ]
+            following = turn(pools, following)
         self.values = [
             values + cost for values, cost in zip(following, self.a_day, strict=True)
         ]
 
-    def _trade(
-        self,
-        following: list[Floats],
-        mornings: list[Floats],
-        choices: Choices,
-        most: Indices,
-    ) -> list[Floats]:
-        states, trade = self.states, self.trade
-        around = [
-            states.pool(values, morning, ends).take(trade.to)
-            for values, morning, ends in zip(
-                following, mornings, self.ends, strict=True
-            )
-        ]
-        best, chosen = trade.choose(around[0], self.ends[0], most)
+    def today(self) -> list[float]:
+        """The values of the channels at the start."""
+        return [float(values[self.states.place_now]) for values in self.values]
+
+
+def choose(
+    trade: Trade,
+    forbidden: Indices,
+    ends: Sequence[tuple[float, float]],
+    choices: Choices,
+) -> Turn:
+    """A trade at the factor that is best by the first channel; fills `choices`."""
+    states = trade.states
+    part = states.days_needed * states.layers * states.width
+
+    def twice(values: NDArray[Number]) -> NDArray[Number]:
         # The blocks of days without a trade so far may begin with the same trades.
-        both = self._twice(best) > following[0] + TIE
-        choices[:] = np.where(both, self._twice(chosen), 0).reshape(choices.shape)
-        traded = [best] + [
-            trade.follow(values, ends, chosen)
-            for values, ends in zip(around[1:], self.ends[1:], strict=True)
-        ]
+        flat = values.ravel()
+        return np.concatenate([flat, flat[:part]]) if part else flat
+
+    def turn(pools: list[Floats], following: list[Floats]) -> list[Floats]:
+        expected = trade.expect(trade.around(pools[0]), ends[0])
+        best, chosen = trade.choose(expected, forbidden)
+        both = twice(best) > following[0] + TIE
+        choices[:] = np.where(both, twice(chosen), 0).reshape(choices.shape)
+        traded = [best]
+        for pool, end in zip(pools[1:], ends[1:], strict=True):
+            expected = trade.expect(trade.around(pool), end)
+            traded.append(trade.take(expected, chosen))
         return [
-            np.where(both, self._twice(new), old)
+            np.where(both, twice(new), old)
             for new, old in zip(traded, following, strict=True)
         ]
 
-    def today(self) -> list[float]:
-        """The values of the channels at the start."""
-        states = self.states
-        block = states.days_needed + 1 if states.days_needed else 0
-        opening = int(np.searchsorted(states.opening_nodes, states.today))
-        place = states.place(*np.array([block, 0, opening, states.today]))
-        return [float(values[place]) for values in self.values]
-
-    def _twice(self, values: NDArray[Number]) -> NDArray[Number]:
-        flat = values.ravel()
-        part = self.states.days_needed * self.states.layers * self.states.width
-        return np.concatenate([flat, flat[:part]]) if part else flat
+    return turn
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -324,7 +191,10 @@ class ChallengePolicy:
     def _choose(
         self, seen: Seen, day: Indices, trade: Indices, traded: Flags
     ) -> Indices:
-        """The choice at the nearest state from which it ends alike, by outcome."""
+        """The choice at the nearest state from which it ends alike, by outcome.
+
+        Where there is none, the nearest choice here that breaches no sooner than there.
+        """
         table = self.choices.reshape(*self.choices.shape[:2], -1)
         factors = np.append(0.0, self.states.question.factors)
         choice = np.zeros(day.size, dtype=np.intp)
@@ -334,14 +204,18 @@ class ChallengePolicy:
             place, at_node = self.states.near(
                 here, traded[open_], layer_below=layer_below, node_below=node_below
             )
-            found = table[day[open_], trade[open_], place]
+            found = table[day[open_], trade[open_], place].astype(np.intp)
             choice[open_] = found
-            factor = factors[found]
-            mine, its = here.ends_of(factor), at_node.ends_of(factor)
-            unlike = (found > 0) & ((mine[0] != its[0]) | (mine[1] != its[1]))
-            open_ = open_[unlike]
+            factor = factors[found][:, None]
+            its = at_node.ends_of(factor)
+            unlike = (found > 0) & (here.ends_of(factor) != its).any(axis=(0, 2))
+            open_, found, its = open_[unlike], found[unlike], its[:, unlike]
             if not open_.size:
-                break
+                return choice
+        every = np.broadcast_to(factors, (open_.size, factors.size))
+        off = np.abs(np.arange(factors.size) - found[:, None]) / factors.size
+        worse = seen.take(open_).ends_of(every) > its
+        choice[open_] = np.argmin(worse[0] * 4 + worse[1:].sum(axis=0) + off, axis=1)
         return choice
 
 
@@ -402,42 +276,56 @@ def solve_challenge(
         day_cost=day_cost,
     )
     question = replace(question, outcomes=fewer(question.outcomes))
+    halts = rules.daily_on_breach == "halt_day" and rules.headroom_share is None
+    if halts and trades_per_day == 1:  # no other trade that day to halt
+        question = replace(question, rules=replace(rules, daily_loss=None))
     return solve(question, lay_states(question))
 
 
 def solve(question: Question, states: States) -> ChallengePolicy:
     """The same on a given grid."""
-    induction = _Induction(states)
-    shape = (question.trades_per_day, induction.rows, states.width)
+    ends, a_day = [(1.0, -question.stop_penalty), (0.0, 1.0)], [0.0, 0.0]
     if question.days is None:
-        choices = np.zeros((1, *shape), dtype=np.int8)
-        _settle(induction, choices[0])
+        ends.append((0.0, 0.0))
+        a_day = [-question.day_cost, 0.0, 1.0]
+    induction = Induction(states, ends, a_day)
+    trade = Trade(states, question.factors, Step(1, question.outcomes))
+    most = np.tile(states.most, (states.blocks, 1))
+    forbidden = trade.forbid(most)
+    rows = (2 * states.blocks - 1) * states.layers
+    shape = (question.days or 1, question.trades_per_day, rows, states.width)
+    choices = np.zeros(shape, dtype=np.int8)
+    days = [[choose(trade, forbidden, ends, one) for one in day] for day in choices]
+    if question.days is None:
+        _settle(induction, days[0])
     else:
-        choices = np.zeros((question.days, *shape), dtype=np.int8)
         now = question.max_factor_now + TOUCH
         most_now = np.searchsorted(question.factors, now, side="right")
-        for day in range(question.days):
-            first = day == question.days - 1
-            most = np.minimum(induction.most, most_now) if first else induction.most
-            induction.step_back(choices[day], most)
-    value, breach, *days = induction.today()
-    spent = question.day_cost * days[0] if days else 0.0
+        trades_now = question.trades_now or question.trades_per_day
+        first = trade.forbid(np.minimum(most, most_now))
+        last = choices[-1, trades_now - 1]
+        days[-1] = [*days[-1][: trades_now - 1], choose(trade, first, ends, last)]
+        for day in days:
+            induction.step_back(day)
+    value, breach, *spent = induction.today()
     return ChallengePolicy(
         value=value,
-        probability=value + question.stop_penalty * breach + spent,
+        probability=value
+        + question.stop_penalty * breach
+        + question.day_cost * sum(spent),
         breach_probability=breach,
-        expected_days=days[0] if days else None,
+        expected_days=spent[0] if spent else None,
         states=states,
         choices=choices,
     )
 
 
-def _settle(induction: _Induction, choices: Choices) -> None:
+def _settle(induction: Induction, day: list[Turn]) -> None:
     """Days back until the value from the start changes by `SETTLED` at most."""
     cost = np.array([1.0, 1.0, induction.states.question.day_cost])
     before, change, calm = np.array(induction.today()) * cost, np.inf, 0
     for _ in range(MOST_DAYS):
-        induction.step_back(choices, induction.most)
+        induction.step_back(day)
         now = np.array(induction.today()) * cost
         last, change = change, float(np.abs(now - before).max())
         shrinks = change / last if last > 0 else 0.0
@@ -505,31 +393,42 @@ def evaluate_challenge(
 
 def lay_states(question: Question) -> States:
     """The exact lattice where one fits, else the finest grid that does."""
-    rules, outcomes = question.rules, question.outcomes.values.size
+    rules = question.rules
     extra = rules.moves + (rules.daily_loss is not None) + (rules.min_trading_days > 0)
     trades = (question.days or LONG) * question.trades_per_day
-    reads = trades * question.factors.size * outcomes
-    work = WORK[min(extra, 2)]
+    seconds = SECONDS[min(extra, 2)]
+    moves = question.steps(question.factors)
+    wide = float(np.ptp(np.append(moves[np.isfinite(moves)], 0.0)))
+
+    def measure(states: States) -> float:
+        numbers = min(wide / states.step, 2 * states.nodes) + BLOCK
+        a_choice = SECONDS_A_CHOICE + SECONDS_A_NUMBER * numbers
+        rows = states.layers * states.blocks
+        columns = -(-states.width // BLOCK) * BLOCK
+        return trades * rows * columns * question.factors.size * a_choice
+
     bottom, top = bounds(question)
-    unit = find_unit(question.steps(question.factors), (top - bottom) / MOST_NODES)
+    unit = find_unit(moves, (top - bottom) / MOST_NODES)
     if unit is not None:
         for stride in (1, 2, 4):
             states = States(question, unit, stride)
-            if states.size * reads <= work:
+            if measure(states) <= seconds:
                 return states
-    start = 1.0 if question.of_start else 0.0
-    to_goal = question.goal - 1 if question.of_start else log(question.goal)
+    to_x = float if question.of_start else log
+    start = to_x(question.equity)
+    to_goal = to_x(question.goal) - start
     step = question.outcomes.typical_step(float(question.factors[-1])) / COARSEST
-    step = min(max(step, (top - bottom) / MOST_NODES), top - start)
+    widest = (top - start) or (start - bottom) or 1.0
+    step = min(max(step, (top - bottom) / MOST_NODES), widest)
     found = None
     while True:
         # The goal lies on a node wherever it is in reach.
         step = to_goal / ceil(to_goal / step) if to_goal >= step else step
-        states = States(question, step, STRIDE)
-        cost = 2 * states.size * reads
-        if found and (cost > work or states.nodes > MOST_NODES):
+        states = States(question, step, STRIDE[min(extra, 2)])
+        cost = measure(states)
+        if found and (cost > seconds or states.nodes > MOST_NODES):
             return found
-        if cost > MOST_WORK or trades * states.size > MOST_WORK / 10:
+        if cost > MOST_SECONDS or trades * states.size > MOST_CHOICES:
             raise BadArgument(
                 "days",
                 "leave too much to work out: fewer days, trades a day, factors, "

@@ -6,6 +6,7 @@ the goal on one unless all steps are multiples of one unit, when nothing is roun
 all. High waters and openings are nodes, too, some apart: a layer for each pair.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor
@@ -24,17 +25,57 @@ WHOLE = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Values between two places each: share 0 is the first."""
+    """Values between places, some to each: by their weights, of equal shapes."""
 
-    first: Indices
-    second: Indices
-    share: Floats
+    places: Sequence[Indices]
+    weights: Sequence[Floats]
 
     def __call__(self, values: Floats) -> Floats:
-        read = values.take(self.first)
-        if self.share.any():
-            read += self.share * (values.take(self.second) - read)
-        return np.asarray(read)
+        if not self.weights:
+            return np.asarray(values.take(self.places[0]))
+        read = np.zeros(np.broadcast(self.places[0], self.weights[0]).shape)
+        for place, weight in zip(self.places, self.weights, strict=True):
+            read += weight * values.take(place)
+        return read
+
+
+# Nothing falls off, and nothing jumps.
+NO_JUMP = np.array(0), np.array(0)
+
+
+def around(
+    samples: Indices, wanted: Indices, first: Indices, jump: Indices
+) -> tuple[list[Indices], list[Floats]]:
+    """Which of these ascending samples a value between them is read from, how much.
+
+    By a cubic through four: a line would spread a walk by the samples' distance, each
+    time anew. By a line next to the `first` one that counts, where values fall off, and
+    across a `jump`; held at the ends.
+    """
+    last = samples.size - 1
+    first = np.minimum(first, last)
+    at = np.clip(wanted, samples[first], samples[last]).astype(np.float64)
+    before = np.clip(np.searchsorted(samples, at, "right") - 1, 0, max(last - 1, 0))
+    before = np.maximum(before, np.minimum(first, max(last - 1, 0)))
+    after = np.minimum(before + 1, last)
+    wide = np.maximum(samples[after] - samples[before], 1)
+    share = (at - samples[before]) / wide
+    is_line = (before <= first) | (last - first < 3)
+    base = np.clip(before - 1, 0, max(last - 3, 0))
+    ways = [np.minimum(base + way, last) for way in range(4)]
+    is_line |= (samples[ways[0]] < jump) & (samples[ways[3]] >= jump)
+    found = []
+    for way, own in enumerate(ways):
+        weight = np.ones(at.shape)
+        for other in (one for place, one in enumerate(ways) if place != way):
+            apart = samples[own] - samples[other]
+            weight *= (at - samples[other]) / np.where(apart == 0, 1, apart)
+        line = (own == before) * (1 - share) + (own == after) * share
+        found.append(np.where(is_line, line, weight))
+    if last < 3:  # fewer than four samples: none counts twice
+        ways = [before, after]
+        found = [1 - share, np.where(after == before, 0.0, share)]
+    return ways, found
 
 
 class States:
@@ -50,7 +91,7 @@ class States:
         rules = question.rules
         self.days_needed = rules.min_trading_days
         self.blocks = self.days_needed + 1
-        self.start = 1.0 if question.of_start else 0.0
+        self.start = float(self.to_x(np.array(question.equity)))
         bottom, top = bounds(question)
         self.today = max(ceil((self.start - bottom) / step - WHOLE) - 1, 0)
         nodes = self.today + 1 + floor((top - self.start) / step + WHOLE)
@@ -58,7 +99,8 @@ class States:
         x = self.lowest + step * np.arange(nodes)
         at_goal = self.to_x(np.array(question.goal - TOUCH)) - self.lowest
         # It may lie beyond all nodes.
-        self.goal = ceil(float(at_goal) / step)
+        self.goal_place = float(at_goal) / step
+        self.goal = ceil(self.goal_place)
         if not self.days_needed:
             x = x[: max(self.goal, self.today + 1)]
         self.nodes = x.size
@@ -75,35 +117,40 @@ class States:
 
     def _lay_layers(self) -> None:
         rules, question = self.question.rules, self.question
-        self.high_nodes = np.array([self.today])
+        high_now = np.array([question.high_water])
+        base = int(self._node_at(question.high_water))
+        self.high_nodes = np.array([base])
         self.locked = False
         # A whole number of layers from the first floor to today.
-        first = int(np.searchsorted(self.equity, rules.floor(np.ones(1))[0] + TOUCH))
+        first = int(np.searchsorted(self.equity, rules.floor(high_now)[0] + TOUCH))
         way = max(self.today - first, 1)
         apart = way / max(round(way / self.stride), 1)
         if rules.moves:
             lock = int(np.searchsorted(self.equity, rules.locked_from - TOUCH))
             # A soft fall is measured from the high water beyond the lock, too.
             self.locked = lock < self.nodes and rules.soft_drawdown is None
-            last = max(lock if self.locked else self.nodes - 1, self.today)
-            between = np.rint(np.arange(self.today, last, apart)).astype(np.intp)
+            last = max(lock if self.locked else self.nodes - 1, base)
+            between = np.rint(np.arange(base, last, apart)).astype(np.intp)
             self.high_nodes = np.unique(np.append(between, last))
         self.high = self.equity[self.high_nodes]
-        if not rules.moves:
-            self.high = np.ones(1)
-        self.opening_nodes = np.array([self.today])
+        self.high[0] = question.high_water
+        opened = int(self._node_at(question.opening, nearest=True))
+        self.opening_nodes = np.array([opened])
         if rules.daily_loss is not None:
             # Just above each floor is one: the value falls off there.
             above = np.searchsorted(
                 self.equity, rules.floor(self.high) + TOUCH, side="right"
             )
             between = np.rint(np.arange(first, self.nodes - 1, apart)).astype(np.intp)
-            ends = above[above < self.nodes], between, [0, self.today, self.nodes - 1]
-            self.opening_nodes = np.unique(np.concatenate(ends))
-        openings = self.equity[self.opening_nodes]
+            single = [0, self.today, opened, self.nodes - 1]
+            laid = np.concatenate([above[above < self.nodes], between, single])
+            self.opening_nodes = np.unique(laid)
+        self.opened = int(np.searchsorted(self.opening_nodes, opened))
+        self.openings = self.equity[self.opening_nodes]
+        self.openings[self.opened] = question.opening
         floors = rules.floor(self.high)[:, None]
-        daily = rules.daily_floor(openings)[None, :]
-        self.hard = np.broadcast_to(floors, (self.high.size, openings.size))
+        daily = rules.daily_floor(self.openings)[None, :]
+        self.hard = np.broadcast_to(floors, (self.high.size, self.openings.size))
         self.daily = np.broadcast_to(daily, self.hard.shape)
         nearest = np.maximum(floors, daily) + TOUCH
         first_node = np.searchsorted(self.equity, nearest, side="right")
@@ -117,11 +164,24 @@ class States:
         if rules.daily_loss is not None:
             best = float(question.steps(question.factors[-1:]).max())
             rise = ceil(max(best, 0.0) * question.trades_per_day / self.step)
-            reach = self.opening_nodes[None, :] + rise + 1
+            reach = np.maximum(self.opening_nodes[None, :] + rise + 1, self.today)
             last_node = np.minimum(last_node, reach)
         self.first = np.minimum(first_node, self.nodes - 1)
         self.width = max(int((last_node - self.first).max()) + 1, 1)
         self.layers = self.first.size
+
+    def _node_at(self, equity: float, *, nearest: bool = False) -> float:
+        """The last node not above it, or the nearest; of those there are."""
+        place = (float(self.to_x(np.array(equity))) - self.lowest) / self.step
+        return min(max(floor(place + (0.5 if nearest else WHOLE)), 0), self.nodes - 1)
+
+    @cached_property
+    def stop(self) -> Floats:
+        """Where a challenge breaches, by layer; (layers,)."""
+        stop = self.hard
+        if self.question.rules.daily_on_breach == "fail":
+            stop = np.maximum(stop, self.daily)
+        return stop.reshape(-1)
 
     @property
     def size(self) -> int:
@@ -135,6 +195,12 @@ class States:
         column = np.clip(node - self.first[high, opening], 0, self.width - 1)
         return np.asarray((block * self.layers + layer) * self.width + column)
 
+    @property
+    def place_now(self) -> int:
+        """Where the start is in all rows."""
+        block = self.days_needed + 1 if self.days_needed else 0
+        return int(self.place(*np.array([block, 0, self.opened, self.today])))
+
     @cached_property
     def axes(self) -> tuple[Indices, Indices]:
         """High water and opening of each layer, shape (layers, 1)."""
@@ -146,25 +212,21 @@ class States:
         return self.first.reshape(-1, 1) + np.arange(-below, self.width + above)
 
     @cached_property
-    def most(self) -> Indices:
-        """How many of the factors soft fall and headroom allow; (layers, width)."""
-        node = np.minimum(self.nodes_of_rows(0, 0), self.nodes - 1)
+    def seen(self) -> Seen:
+        """All states of a block; (layers, width)."""
+        node = self.nodes_of_rows(0, 0)
         high, opening = self.axes
-        equity, water = self.equity[node], self.high[high]
+        equity = self.to_equity(self.lowest + self.step * node)
+        water = np.broadcast_to(self.high[high], equity.shape)
         if self.question.rules.trails:
             water = np.maximum(water, equity)
-        cap = self.question.cap(equity, water, self.equity[self.opening_nodes][opening])
-        return np.searchsorted(self.question.factors, cap, side="right")
+        opened = np.broadcast_to(self.openings[opening], equity.shape)
+        return Seen(self.question, equity, opened, water, np.zeros(equity.shape))
 
-    def _above(
-        self, nodes: Indices, wanted: Indices
-    ) -> tuple[Indices, Indices, Floats]:
-        """The two of these ascending nodes around each wanted one, and the share."""
-        after = np.clip(np.searchsorted(nodes, wanted), 0, nodes.size - 1)
-        before = np.maximum(after - 1, 0)
-        wide = np.maximum(nodes[after] - nodes[before], 1)
-        share = np.clip((wanted - nodes[before]) / wide, 0.0, 1.0)
-        return before, after, np.where(before == after, 1.0, share)
+    @cached_property
+    def most(self) -> Indices:
+        """How many of the factors soft fall and headroom allow; (layers, width)."""
+        return np.searchsorted(self.question.factors, self.seen.cap, side="right")
 
     @cached_property
     def at_new_high(self) -> Reader:
@@ -172,49 +234,55 @@ class States:
         block, opening, node = np.ogrid[
             : self.blocks, : self.opening_nodes.size, : self.nodes
         ]
-        before, after, share = self._above(self.high_nodes, node)
+        ways, weights = around(self.high_nodes, node, *NO_JUMP)
         beyond = node >= self.high_nodes[-1]
-        first = self.place(block, before, opening, self.high_nodes[before])
-        second = self.place(
-            block, after, opening, np.where(beyond, node, self.high_nodes[after])
-        )
-        return Reader(first, second, np.broadcast_to(share, first.shape))
+        places = [
+            self.place(
+                block,
+                np.where(beyond, self.high.size - 1, way),
+                opening,
+                np.where(beyond, node, self.high_nodes[way]),
+            )
+            for way in ways
+        ]
+        return Reader(places, weights)
 
     @cached_property
     def of_mornings(self) -> Reader:
         """Values at a day's start, of all states; (days traded, high waters, nodes)."""
         days, high, node = np.ogrid[: self.blocks, : self.high.size, : self.nodes]
-        needed = self.days_needed
+        needed, rules = self.days_needed, self.question.rules
         block = np.where(days < needed, needed + 1 + days, days)
         if self.opening_nodes.size == 1:
-            place = self.place(block, high, np.zeros_like(node), node)
-            return Reader(place, place, np.zeros(1))
-        before, after, share = self._above(self.opening_nodes, node)
+            return Reader([self.place(block, high, np.zeros_like(node), node)], [])
         # At the floor there is no opening.
-        floors = self.hard[:, 0][high] + TOUCH
-        over = self.equity[self.opening_nodes[before]] <= floors
-        first = self.place(block, high, before, self.opening_nodes[before])
-        second = self.place(block, high, after, self.opening_nodes[after])
-        shape = first.shape
-        return Reader(first, second, np.broadcast_to(np.where(over, 1.0, share), shape))
+        floors = self.hard[:, 0] + TOUCH
+        first = np.searchsorted(self.openings, floors, side="right")[high]
+        # More factors are allowed from there on.
+        jump = rules.is_soft(self.high[:, None], self.equity).sum(axis=1)[high]
+        ways, weights = around(self.opening_nodes, node + 0 * high, first, jump)
+        places = [self.place(block, high, way, self.opening_nodes[way]) for way in ways]
+        return Reader(places, weights)
 
     @cached_property
     def of_raised_mornings(self) -> Reader:
         """The same at equity = high water, from them; (days traded, nodes)."""
         days, node = np.ogrid[: self.blocks, : self.nodes]
-        before, after, share = self._above(self.high_nodes, node)
+        ways, weights = around(self.high_nodes, node, *NO_JUMP)
         beyond = node >= self.high_nodes[-1]
-        base = days * self.high.size
-        first = (base + before) * self.nodes + self.high_nodes[before]
-        at = np.where(beyond, node, self.high_nodes[after])
-        second = (base + after) * self.nodes + at
-        return Reader(first, second, np.broadcast_to(share, first.shape))
+        last, base = self.high.size - 1, days * self.high.size
+        places = [
+            (base + np.where(beyond, last, way)) * self.nodes
+            + np.where(beyond, node, self.high_nodes[way])
+            for way in ways
+        ]
+        return Reader(places, weights)
 
     @cached_property
     def _offsets(self) -> tuple[int, int, int, int]:
         """Where new highs, mornings, raised mornings and ends begin in a pool."""
         new_high = self.blocks * self.layers * self.width
-        highs = self.at_new_high.first.size if self.question.rules.trails else 0
+        highs = self.at_new_high.places[0].size if self.question.rules.trails else 0
         morning = new_high + highs
         raised = morning + self.blocks * self.high.size * self.nodes
         return new_high, morning, raised, raised + self.blocks * self.nodes
@@ -234,11 +302,13 @@ class States:
             if self.locked:
                 at_lock = seen.high_water >= rules.locked_from - TOUCH
                 high = np.where(at_lock, self.high.size - 1, high)
-        levels = self.equity[self.opening_nodes]
+        levels = self.openings
         if rules.daily_loss is not None:
             opening = _nearest(levels, seen.opening, below=layer_below)
-        floor = np.maximum(self.hard, self.daily)[high, opening]
-        here = np.maximum(seen.floor, seen.daily_floor)
+        floor, here = self.hard[high, opening], seen.floor
+        if rules.daily_on_breach == "fail":
+            floor = np.maximum(floor, self.daily[high, opening])
+            here = np.maximum(here, seen.daily_floor)
         x = self.to_x(seen.equity) - self.to_x(here) + self.to_x(floor)
         place = (x - self.lowest) / self.step + (WHOLE if node_below else 0.5)
         least = self.first[high, opening]
@@ -253,6 +323,19 @@ class States:
         opened = levels[opening] if rules.daily_loss is not None else seen.opening
         at_node = Seen(self.question, equity, opened, self.high[high], seen.days_traded)
         return self.place(block, high, opening, node), at_node
+
+    def read(
+        self, tables: NDArray[Any], equity: Floats, high_water: Floats, opening: Floats
+    ) -> Floats:
+        """Values of tables (rows, states) at one state, between nodes by a line."""
+        here = Seen(self.question, equity, opening, high_water, np.zeros(1))
+        traded = np.ones(1, dtype=bool)
+        place, at = self.near(here, traded, layer_below=False, node_below=True)
+        share = (self.to_x(equity) - self.to_x(at.equity)) / self.step
+        after = np.where((place + 1) % self.width, place + 1, place)
+        share = np.clip(share, 0.0, 1.0)
+        read = tables[:, place] * (1 - share) + tables[:, after] * share
+        return np.asarray(read[:, 0])
 
     def evening(self, days: Indices, high: Indices, node: Indices) -> Indices:
         """Where in a pool a day leads to that ends there."""
@@ -327,18 +410,18 @@ def _nearest(levels: Floats, wanted: Floats, *, below: bool) -> Indices:
 
 def bounds(question: Question) -> tuple[float, float]:
     """The lowest and the highest x that count."""
-    start = 1.0 if question.of_start else 0.0
     to_x = float if question.of_start else np.log
     rules, largest = question.rules, float(question.factors[-1])
     worst = question.steps(question.factors[:1]).min()
     best = float(question.steps(question.factors[-1:]).max())
-    goal, deepest = float(to_x(question.goal)), float(to_x(1 - rules.hard_drawdown))
+    start, goal = float(to_x(question.equity)), float(to_x(question.goal))
+    deepest = float(to_x(rules.floor(np.array(question.high_water))))
     spare = max(-float(worst), 0.0) * rules.min_trading_days
     if rules.min_trading_days:
         goal += spare + max(best, 0.0)
     if question.days is None:
         return deepest, goal
-    trades = question.days * question.trades_per_day
+    trades = question.trades or question.days * question.trades_per_day
     reach = question.outcomes.reach(largest, trades, DEPTH_DEVIATIONS)
     fall = question.outcomes.fall(largest, trades, DEPTH_DEVIATIONS)
     return max(deepest, start - fall), min(goal, start + reach + spare)

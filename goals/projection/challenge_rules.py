@@ -139,7 +139,9 @@ class Question:
     """A challenge and what trades there are, all checked.
 
     `factors` are above 0, ascending; `days` is None without a deadline. `worst_loss` is
-    the share that the worst outcome takes at factor 1.
+    the share that the worst outcome takes at factor 1. It begins at `equity`, with the
+    high water and the day's opening so far; `trades_now` are left of the first day.
+    `trades`: how many there are, where one step stands for several.
     """
 
     outcomes: Outcomes
@@ -153,13 +155,19 @@ class Question:
     stop_penalty: float
     of_start: bool
     day_cost: float
+    equity: float = 1.0
+    high_water: float = 1.0
+    opening: float = 1.0
+    trades_now: int | None = None
+    trades: int | None = None
 
-    def steps(self, factors: Floats) -> Floats:
+    def steps(self, factors: Floats, outcomes: Outcomes | None = None) -> Floats:
         """What a trade adds to equity, or to its logarithm; (factors, outcomes)."""
+        drawn = outcomes or self.outcomes
         if self.of_start:
-            moved = np.multiply.outer(factors, self.outcomes.values)
-            return np.asarray(self.outcomes.base_risk * moved)
-        return self.outcomes.log_steps(factors)
+            moved = np.multiply.outer(factors, drawn.values)
+            return np.asarray(drawn.base_risk * moved)
+        return drawn.log_steps(factors)
 
     def cap(self, equity: Floats, high_water: Floats, opening: Floats) -> Floats:
         """The largest factor that soft fall and headroom allow; infinity: any."""
@@ -212,18 +220,27 @@ class Seen:
         parts = self.equity, self.opening, self.high_water, self.days_traded
         return Seen(self.question, *(part[which] for part in parts))
 
-    def ends_of(self, factors: Floats) -> tuple[Indices, Indices]:
-        """How many outcomes reach a floor, and how many do not reach the goal."""
+    def ends_of(self, factors: Floats) -> Indices:
+        """How many outcomes breach, end the day, and do not reach the goal.
+
+        `factors` of shape (n, choices); the result has three of these.
+        """
         question = self.question
         values = np.sort(question.outcomes.values)
+        equity = self.equity[:, None]
         at_risk = question.outcomes.base_risk * factors
-        at_risk = np.maximum(
-            at_risk if question.of_start else at_risk * self.equity, 1e-300
-        )
-        floor = np.maximum(self.floor, self.daily_floor)
-        lost = np.searchsorted(values, (floor + TOUCH - self.equity) / at_risk, "right")
-        goal = np.searchsorted(values, (question.goal - TOUCH - self.equity) / at_risk)
-        return lost, goal
+        at_risk = np.maximum(at_risk if question.of_start else at_risk * equity, 1e-300)
+        hard, daily = self.floor, self.daily_floor
+        if question.rules.daily_on_breach == "fail":
+            hard = np.maximum(hard, daily)
+        ends = [
+            np.searchsorted(
+                values, (level[:, None] + TOUCH - equity) / at_risk, "right"
+            )
+            for level in (hard, daily)
+        ]
+        to_goal = (question.goal - TOUCH - equity) / at_risk
+        return np.array([*ends, np.searchsorted(values, to_goal)])
 
     @property
     def passed(self) -> Flags:

@@ -22,8 +22,10 @@ from goals.projection.types import Flags, Floats, Indices
 FactorAt: TypeAlias = Callable[[int, int, Floats, Floats, Floats, Floats], Floats]
 # States times outcomes that are walked one by one; and how many are drawn of more.
 MOST_STATES = 40_000
-PATHS = 200_000
+PATHS = 1 << 15
 DRAWS = 1 << 16
+# The golden section: its multiples lie evenly.
+EVENLY = 40_503
 # States closer than this are one.
 SAME = 1e-11
 # Without a deadline a walk ends when no more than this share of it is left.
@@ -129,7 +131,7 @@ class Walk:
             self._draw()
             walks, factor = self.walks, factor[self.origin]
         if self.drawn:
-            outcome = self.table[self.random.integers(0, DRAWS, factor.size, np.uint16)]
+            outcome = self._draw_evenly(walks.equity)
         else:
             count = question.outcomes.values.size
             walks = walks.take(np.repeat(np.arange(factor.size), count))
@@ -145,6 +147,14 @@ class Walk:
         walks.traded = walks.traded | (factor > 0)
         self.walks = walks
         self._close(day_ends=False)
+
+    def _draw_evenly(self, equity: Floats) -> Floats:
+        """An outcome for each walk, so that neighbours have all of them."""
+        luck = np.arange(equity.size, dtype=np.int64) * EVENLY
+        luck = np.asarray((luck + self.random.integers(DRAWS)) % DRAWS)
+        outcome = np.empty(equity.size)
+        outcome[np.argsort(equity)] = self.table[luck]
+        return outcome
 
     def _factors(self, days_left: int, trades_left: int) -> Floats:
         walks, question = self.walks, self.question

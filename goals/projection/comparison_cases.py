@@ -4,6 +4,7 @@ Outcomes are in R: multiples of what a trade at factor 1 risks. They are chosen 
 simple, not fitted to any market; costs are inside them.
 """
 
+import re
 from dataclasses import dataclass
 from math import exp
 
@@ -33,6 +34,16 @@ def _win_two_or_lose_one(name: str, edge: float, meaning: str) -> Case:
     """Wins of 2 R and losses of 1 R; `edge` is their mean in R."""
     wins = (1 + edge) / 3
     return Case(name, meaning, (-1.0, 2.0), (1 - wins, wins))
+
+
+def _two_outcomes(name: str, win: float, loss: float, edge: float) -> Case:
+    if win == 0 or loss == 0 or not -loss < edge < win:
+        raise InvalidInput(
+            "case", f"{name}: win and loss are not 0, and the edge lies between them."
+        )
+    wins = (edge + loss) / (win + loss)
+    meaning = f"wins {win:g} R or loses {loss:g} R, {edge:+g} R"
+    return Case(name, meaning, (-loss, win), (1 - wins, wins))
 
 
 def _bell(name: str, edge: float, meaning: str) -> Case:
@@ -71,8 +82,21 @@ CASES = {
 }
 
 
+# Such as "2R/-1R, edge 0.08": a win, a loss, and their mean, all in R.
+TWO_OUTCOMES = re.compile(
+    r"\s*\+?(?P<win>\d+(\.\d+)?)\s*R?\s*/\s*-(?P<loss>\d+(\.\d+)?)\s*R?\s*,"
+    r"\s*edge\s*(?P<edge>[+-]?\d+(\.\d+)?)\s*R?\s*",
+    re.IGNORECASE,
+)
+
+
 def find_case(name: str) -> Case:
-    """The case of this name; `InvalidInput` lists those there are."""
+    """The case of this name, or one written as "2R/-1R, edge 0.08"."""
+    written = TWO_OUTCOMES.fullmatch(name)
+    if written is not None:
+        return _two_outcomes(
+            name, *(float(written[part]) for part in ("win", "loss", "edge"))
+        )
     if name not in CASES:
         raise InvalidInput("case", no_choice(name, CASES))
     return CASES[name]

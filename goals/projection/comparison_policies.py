@@ -6,12 +6,12 @@ from typing import Protocol
 from goals.decisions.policies import PolicyName
 from goals.decisions.policies.base import Needs
 from goals.enums import AfterAchieved
+from goals.projection.barrier import DEEPEST_STOP, Barrier
 from goals.projection.evaluate import PolicyFunction
 from goals.projection.goal_path import GoalPath
 from goals.projection.outcomes import Outcomes
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import (
-    DEEPEST_STOP,
     STOP_PENALTY,
     DeadlineInputs,
     DeadlineTable,
@@ -78,7 +78,7 @@ def _solve(question: GoalQuestion, low: Decimal, high: Decimal) -> DeadlineTable
             probabilities=tuple(chances.probabilities.tolist()),
             trades_left=question.trades,
             goal_return=question.goal_return,
-            stop_loss=question.stop_loss or DEEPEST_STOP,
+            barrier=Barrier(hard_drawdown=question.stop_loss or DEEPEST_STOP),
             stop_penalty=STOP_PENALTY if has_stop else 0.0,
             factors=factors_between(low, high),
         )

@@ -3,7 +3,9 @@
 With one factor for always an equity depends on how often each outcome came, not on the
 order, so few outcomes lead to few equities. These are walked one by one and nothing is
 read between nodes: a goal that a sum of steps hits by a hair is hit. With a choice of
-factors and few trades left it is the same, and the best choice is known exactly.
+factors and few trades left it is the same, and the best choice is known exactly. It
+stays next to the grids, as those are off by a point where a sum of few steps hits a
+goal by a hair.
 """
 
 from collections.abc import Callable

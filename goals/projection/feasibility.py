@@ -10,27 +10,78 @@ from math import log, log1p, sqrt
 
 import numpy as np
 
+from goals.decisions.limits import FloorReference, Limits
 from goals.decisions.trade_record import ONE_SIDED_80, Bounds, GrowthRecord, shrink_mean
+from goals.enums import DrawdownMode, DrawdownOf
+from goals.projection.barrier import DEEPEST_STOP, Barrier
 from goals.projection.edge import Edge
+from goals.projection.evaluate import Stop
 from goals.projection.forecast import (
     SURELY_REACHABLE,
     estimate_chance,
     is_unreachable,
 )
 from goals.projection.goal_path import GoalPath
-from goals.projection.policy_tables import DEEPEST_STOP
-from mastertrade.values.money import ONE, PERCENT, exactly, round_to
+from mastertrade.values.money import HUNDRED, exactly
+
+# Decimal places of what a barrier is made of.
+PLACES = 6
 
 
 @exactly
-def stop_below(path: GoalPath, floor_ratio: Decimal) -> float:
-    """How far below the path's start (a ratio) the floor in force now lies.
+def barrier_on(
+    path: GoalPath,
+    limits: Limits,
+    reference: FloorReference,
+    *,
+    value: Decimal,
+    opening: Decimal | None,
+    trades_per_day: Decimal,
+) -> Barrier:
+    """The limits in force as a goal's walk meets them.
 
-    `floor_ratio` is the floor by the value of now. Below 0 where the floor lies above
-    the start. Rounded, so that marks, which move both, leave the question the same.
+    `value` is what the floors are compared with now, `opening` the day's (None: it has
+    no limit); both as the reference's. Rounded, so that marks, which move equity and
+    value alike, leave the question the same.
     """
-    level = round_to(path.equity * floor_ratio, PERCENT)
-    return min(float(ONE - level), DEEPEST_STOP)
+    start = reference.start
+    if value <= 0 or start <= 0:
+        return Barrier(hard_drawdown=DEEPEST_STOP)
+    hard = min(_share(limits.hard_drawdown_pct), DEEPEST_STOP)
+    lock, high = limits.drawdown_locks_at, max(float(reference.peak / start), 1.0)
+    mode = limits.drawdown_mode
+    if lock is not None and float(lock) < 1 - hard:
+        # The floor lies at the lock from the start on.
+        mode, hard, lock = DrawdownMode.STATIC, 1 - float(lock), None
+    elif lock is not None and reference.locked:
+        of_peak = limits.drawdown_of is DrawdownOf.PEAK
+        locked_from = float(lock) / (1 - hard) if of_peak else float(lock) + hard
+        high = max(high, locked_from)
+    daily = opened = None
+    if limits.daily_loss_limit_pct is not None and opening is not None:
+        daily = min(_share(limits.daily_loss_limit_pct), DEEPEST_STOP)
+        opened = round(float(opening / start), PLACES)
+    headroom = limits.headroom_share_pct
+    return Barrier(
+        drawdown_mode=mode.value,
+        hard_drawdown=hard,
+        drawdown_of=limits.drawdown_of.value,
+        locks_at=None if lock is None else float(lock),
+        soft_drawdown=min(_share(limits.soft_drawdown_pct), DEEPEST_STOP) or None,
+        daily_loss=daily,
+        daily_loss_of=limits.daily_loss_of.value,
+        daily_on_breach=limits.daily_on_breach.value,
+        headroom_share=None if headroom is None else min(_share(headroom), 1.0),
+        scale=float(f"{value / start / path.equity:.{PLACES}g}"),
+        high_water=round(high, PLACES),
+        opening=opened,
+        # A rate changes all the time; how many come a day is a whole number here.
+        trades_per_day=float(max(round(trades_per_day), 1)),
+    )
+
+
+def _share(pct: Decimal) -> float:
+    return float(pct / HUNDRED)
 
 
 def find_unreachable(
@@ -39,7 +90,7 @@ def find_unreachable(
     *,
     trades_left: int,
     max_factor: Decimal,
-    stop_loss: float | None,
+    stop_loss: Stop,
     read_edge: Callable[[], Edge | None],
 ) -> str | None:
     """Why the goal cannot be reached any more; None if it can, or nobody knows.

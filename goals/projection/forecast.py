@@ -15,7 +15,13 @@ import numpy as np
 
 from goals.projection.deadline import check_question
 from goals.projection.edge import Edge
-from goals.projection.evaluate import Policy, as_function, evaluate_policy
+from goals.projection.evaluate import (
+    Policy,
+    Stop,
+    as_function,
+    evaluate_policy,
+    level_of,
+)
 from goals.projection.grouping import MOST_SINGLE, sum_of
 from goals.projection.outcomes import take_outcomes
 from goals.projection.simulation import SimulatedPaths, simulate_policy
@@ -81,7 +87,7 @@ def project(
     trades_left: int,
     goal_return: float,
     equity: float = 1.0,
-    stop_loss: float | None = None,
+    stop_loss: Stop = None,
     max_factor: float = 1.0,
     seed: int = 0,
 ) -> Projection:
@@ -123,11 +129,11 @@ def measure_chance(
     trades_left: int,
     goal_return: float,
     equity: float = 1.0,
-    stop_loss: float | None = None,
+    stop_loss: Stop = None,
     seed: int = 0,
 ) -> Chance:
     """The probability and its band alone: three inductions, and no suggestion."""
-    check_question(trades_left, goal_return, stop_loss, 0.0, equity)
+    check_question(trades_left, goal_return, level_of(stop_loss), 0.0, equity)
 
     def chance(mean: float, nodes: int) -> float:
         return evaluate_policy(
@@ -188,7 +194,7 @@ def is_unreachable(
     goal_return: float,
     equity: float = 1.0,
     max_factor: float = 1.0,
-    stop_loss: float | None = None,
+    stop_loss: Stop = None,
     seed: int = 0,
 ) -> str | None:
     """Why the goal cannot be reached any more; None if it can.
@@ -256,7 +262,7 @@ def estimate_chance(
     goal_return: float,
     equity: float,
     factor: float,
-    stop_loss: float | None,
+    stop_loss: Stop,
 ) -> float:
     """A cheap estimate of the upper end of the band, from the edge's sums alone.
 
@@ -268,9 +274,10 @@ def estimate_chance(
     drift = upper * factor - spread**2 / 2
     up = log1p(goal_return) - log(equity)
     touches = _touch(up, drift, spread, trades_left)
-    if stop_loss is None:
+    level = level_of(stop_loss)
+    if level is None:
         return touches
-    down = log(equity) - log1p(-stop_loss)
+    down = log(equity) - log1p(-level)
     return touches - _touch(down, -drift, spread, trades_left)
 
 
@@ -312,7 +319,7 @@ def fan(
     trades_left: int,
     goal_return: float,
     equity: float = 1.0,
-    stop_loss: float | None = None,
+    stop_loss: Stop = None,
     paths: int = FAN_PATHS,
     seed: int = 0,
 ) -> SimulatedPaths:
@@ -334,7 +341,7 @@ def fan(
         1.0,
         steps,
         goal_return,
-        stop_loss,
+        level_of(stop_loss),
         equity,
         paths=paths,
         seed=seed,

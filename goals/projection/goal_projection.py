@@ -8,6 +8,7 @@ from hashlib import sha256
 import numpy as np
 
 from goals.projection.edge import Edge
+from goals.projection.evaluate import Stop
 from goals.projection.forecast import (
     fan,
     measure_chance,
@@ -30,8 +31,8 @@ HUNDREDTHS = 100
 MOST_KEPT = 200
 # The same as `MOST_SUGGESTED` where each number of trades has a table to solve.
 MOST_SOLVED = 400
-# Nodes of a table that is solved to find a suggestion, and not kept.
-SUGGESTED_NODES = 200
+# How fine a table is that is solved to find a suggestion, and not kept.
+SUGGESTED_FINENESS = 0.5
 # Rows of such a table: of more trades, a row stands for several.
 SUGGESTED_ROWS = 60
 
@@ -55,7 +56,7 @@ class ProjectionFigures:
 
 
 def project_goal(
-    edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: float | None
+    edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: Stop
 ) -> ProjectionFigures:
     """Project a goal under its own policy; the same question gives the same answer.
 
@@ -117,7 +118,7 @@ class _Question:
     edge: Edge = field(compare=False)
     policy: GoalPolicy = field(compare=False)
     trades: int = field(compare=False)
-    stop_loss: float | None = field(compare=False)
+    stop_loss: Stop = field(compare=False)
 
 
 @lru_cache(maxsize=MOST_KEPT)
@@ -168,7 +169,7 @@ class Chances:
 
 
 def measure_chances(
-    edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: float | None
+    edge: Edge, policy: GoalPolicy, *, trades_left: Decimal, stop_loss: Stop
 ) -> Chances:
     """The same probability and band as `project_goal`, without the rest of it."""
     trades = _at_least_a_part(trades_left)
@@ -197,7 +198,8 @@ def _policy_toward(policy: GoalPolicy, trades: int, target: float) -> GoalPolicy
         asked,
         growths=tuple(compressed.values.tolist()),
         probabilities=tuple(compressed.probabilities.tolist()),
-        nodes=SUGGESTED_NODES,
+        barrier=asked.barrier.each(each),
+        fineness=SUGGESTED_FINENESS,
     )
     return replace(policy, path=path, table=solve(asked), trades_a_row=each)
 
@@ -221,7 +223,7 @@ def _fan(
     )
 
 
-def _seed(edge: Edge, policy: GoalPolicy, trades: int, stop_loss: float | None) -> int:
+def _seed(edge: Edge, policy: GoalPolicy, trades: int, stop_loss: Stop) -> int:
     """From the question alone, so that it is answered the same each time."""
     path = policy.path
     text = f"{edge.growths.tolist()} {edge.probabilities.tolist()} {trades} {stop_loss}"

@@ -35,19 +35,28 @@ class GoalPolicy:
     trades_a_row: float = 1.0
 
     def as_function(self) -> PolicyFunction:
-        """Factors for (trades left, equities), inside bounds and below the cap."""
+        """Factors for (trades left, equities, …), inside bounds and below the cap.
+
+        High waters and profits of the day may follow, for a table that looks at them.
+        """
         return self._factors
 
-    def _factors(self, trades_left: int, equity: Floats) -> Floats:
+    def _factors(self, trades_left: int, equity: Floats, *seen: Floats) -> Floats:
         progress = self.path.progress_at(equity)
-        found = self._ask(trades_left, equity, progress)
+        found = self._ask(trades_left, equity, progress, seen)
         found = np.clip(found, float(self.min_factor), float(self.max_factor))
         after = float(AFTER_ACHIEVED_FACTORS[self.after_achieved])
         achieved = min(after, float(self.max_factor))
         found = np.where(progress >= 100.0, achieved, found)
         return found if self.cap is None else np.minimum(found, float(self.cap))
 
-    def _ask(self, trades_left: int, equity: Floats, progress: Floats) -> Floats:
+    def _ask(
+        self,
+        trades_left: int,
+        equity: Floats,
+        progress: Floats,
+        seen: tuple[Floats, ...],
+    ) -> Floats:
         asked = ArrayInputs(
             progress_pct=progress,
             equity=equity,
@@ -58,6 +67,7 @@ class GoalPolicy:
             edge=self.edge,
             table=self.table,
             trades_a_row=self.trades_a_row,
+            seen=seen,
         )
         found = self.policy.rule.ask_arrays(asked)
         if found is None:

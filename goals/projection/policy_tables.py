@@ -7,47 +7,52 @@ a probability, solved or read from the cache, so that both give the same numbers
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cached_property
 from hashlib import sha256
 from json import dumps
-from math import ceil, log
+from math import ceil
+from typing import Any
 from zlib import compress, decompress
 
 import numpy as np
+from numpy.typing import NDArray
 
 from goals.decisions.policies.deadline_optimal import DEADLINE_VERSION
-from goals.projection.deadline import row_of, solve_deadline_policy
+from goals.projection.barrier import Barrier, Plan, lay, plan_under, solve_under
+from goals.projection.challenge import ChallengePolicy
+from goals.projection.challenge_grid import States
+from goals.projection.deadline import row_of
 from goals.projection.edge import Edge
-from goals.projection.types import Floats
+from goals.projection.outcomes import take_outcomes
+from goals.projection.types import Flags, Floats
 from mastertrade.values.jsonable import to_plain
 from mastertrade.values.money import FACTOR, round_to
 
-FACTORS = 25
-NODES = 400
+FACTORS = 13
 STOP_PENALTY = 1.0
-# A loss of 99.9999 % stands for that of everything.
-DEEPEST_STOP = 1 - 1e-6
 # A table is solved for the next so many trades left, and answers all below them: few
 # tables then do for a whole period.
 TRADES_STEP = 20
 MOST_TABLE_TRADES = 2_000
 CHANCES = 65_535  # a probability is stored as n parts of this
-TOUCH = 1e-12
-# A level that misses a node by less than this share of a step lies on it.
-NODE_TOUCH = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
 class DeadlineInputs:
-    """All that a table follows from. Ratios; equity in units of that at the start."""
+    """All that a table follows from. Ratios; equity in units of that at the start.
+
+    The grid is laid around `equity`; `fineness` scales its nodes.
+    """
 
     growths: tuple[float, ...]
     probabilities: tuple[float, ...]
     trades_left: int
     goal_return: float
-    stop_loss: float
+    barrier: Barrier
     stop_penalty: float
     factors: tuple[float, ...]
-    nodes: int = NODES
+    equity: float = 1.0
+    fineness: float = 1.0
     version: str = DEADLINE_VERSION
 
     @property
@@ -61,107 +66,132 @@ class DeadlineInputs:
             self, trades_left=round_up(trades_left), goal_return=float(goal_return)
         )
 
+    def lay(self) -> tuple[Plan, States]:
+        """The steps and the grid that the table is solved on."""
+        plan = plan_under(
+            self.barrier,
+            take_outcomes(self.growths, self.probabilities, 1.0),
+            self.factors,
+            trades_left=self.trades_left,
+            goal_return=self.goal_return,
+            equity=self.equity,
+        )
+        return plan, lay(plan.question, self.fineness)
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class DeadlineTable:
-    """Factors and probabilities over (trades left, equity).
+    """Factors and probabilities over (trades left, equity, high water, day's opening).
 
     A row holds with as many trades left as `trades` says, shape (rows,), ascending, and
-    with fewer down to the row before it. Nodes lie `step` apart in log-equity from
-    `lowest` on.
+    with fewer down to the row before it. `choices` and `chances`, shape (rows, layers,
+    width), are by state of the grid.
     """
 
     inputs: DeadlineInputs
-    lowest: float
-    step: float
-    trades: Floats
-    choices: np.ndarray
-    chances: np.ndarray
+    choices: NDArray[Any]
+    chances: NDArray[Any]
 
-    def factors_at(self, trades_left: int, equity: Floats) -> Floats:
-        """The factors at these equities; 1.0 beyond the goal and below the stop."""
-        row = row_of(self.trades, trades_left)
-        level = np.log(np.maximum(equity, 1e-300))
-        # At the node below, as in `DeadlinePolicy.factor`.
-        place = np.floor((level - self.lowest) / self.step + NODE_TOUCH)
-        node = np.clip(place, 0, self.choices.shape[1] - 1).astype(np.intp)
-        found = np.array(self.inputs.factors)[self.choices[row][node]]
-        goal, stop = self._ends
-        over = (level >= goal - TOUCH) | (level <= stop + TOUCH)
-        return np.asarray(np.where(over, 1.0, found))
-
-    def factor_at(self, trades_left: int, equity: Decimal) -> Decimal:
-        """The factor at one equity, as a decision uses it."""
-        found = self.factors_at(trades_left, np.array([float(equity)]))[0]
-        return round_to(Decimal(float(found)), FACTOR)
-
-    def probability_at(self, trades_left: int, equity: Decimal) -> Decimal:
-        """The probability of touching the goal from there under this policy (ratio)."""
-        level = log(max(float(equity), 1e-300))
-        goal, stop = self._ends
-        if level >= goal - TOUCH:
-            return Decimal(1)
-        if level <= stop + TOUCH:
-            return Decimal(0)
-        node = round((level - self.lowest) / self.step)
-        node = min(max(node, 0), self.chances.shape[1] - 1)
-        chance = float(np.interp(trades_left, self.trades, self.chances[:, node]))
-        return round_to(Decimal(chance) / CHANCES, (8, 6))
+    @cached_property
+    def _laid(self) -> tuple[Plan, ChallengePolicy]:
+        plan, states = self.inputs.lay()
+        days = states.question.trades_per_day
+        rows = np.zeros(
+            (len(plan.trades) + -len(plan.trades) % days, *self.choices.shape[1:]),
+            np.int8,
+        )
+        rows[: len(self.choices)] = self.choices
+        by_day = rows.reshape(-1, days, *rows.shape[1:])
+        return plan, ChallengePolicy(0.0, 0.0, 0.0, None, states, by_day)
 
     @property
-    def _ends(self) -> tuple[float, float]:
-        return log(1 + self.inputs.goal_return), log(1 - self.inputs.stop_loss)
+    def trades(self) -> Floats:
+        return self._laid[0].trades
+
+    def factors_at(self, trades_left: int, equity: Floats, *seen: Floats) -> Floats:
+        """The factors at these states; 1.0 beyond the goal and below the floor.
+
+        `seen` may be high water and profit of the day; all in units of the equity at
+        the goal's start. The high water is at least that which the table began with.
+        """
+        plan, policy = self._laid
+        day = policy.states.question.trades_per_day
+        row = row_of(plan.trades, trades_left)
+        at, water, profit = self._scaled(equity, *seen)
+        found = policy.factor_at(row // day + 1, row % day + 1, at, profit, water)
+        return np.where(
+            found > 0,
+            found,
+            np.where(self._is_over(at, water), 1.0, self.inputs.factors[0]),
+        )
+
+    def _scaled(self, equity: Floats, *seen: Floats) -> tuple[Floats, Floats, Floats]:
+        """Equity, high water and profit of the day in units of the limits' start."""
+        barrier = self.inputs.barrier
+        at = np.maximum(np.asarray(equity, np.float64) * barrier.scale, 1e-12)
+        water = np.full(at.shape, barrier.high_water)
+        if seen:
+            water = np.maximum(seen[0] * barrier.scale, water)
+        if self._laid[1].states.question.rules.trails:
+            water = np.maximum(water, at)
+        profit = at - (at if barrier.opening is None else barrier.opening)
+        if len(seen) > 1:
+            profit = seen[1] * barrier.scale
+        return at, water, profit
+
+    def _is_over(self, at: Floats, water: Floats) -> Flags:
+        question = self._laid[1].states.question
+        floor = question.rules.floor(np.asarray(water))
+        return np.asarray((at >= question.goal - 1e-12) | (at <= floor + 1e-9))
+
+    def factor_at(self, trades_left: int, equity: Decimal, *seen: float) -> Decimal:
+        """The factor at one state, as a decision uses it; `seen` as in `factors_at`."""
+        given = [np.array([one]) for one in seen]
+        found = self.factors_at(trades_left, np.array([float(equity)]), *given)[0]
+        return round_to(Decimal(float(found)), FACTOR)
+
+    def probability_at(
+        self, trades_left: int, equity: Decimal, *seen: float
+    ) -> Decimal:
+        """The probability of touching the goal from there under this policy (ratio)."""
+        plan, policy = self._laid
+        states = policy.states
+        given = [np.array([one]) for one in (float(equity), *seen)]
+        at, water, profit = self._scaled(*given)
+        if self._is_over(at, water)[0]:
+            return Decimal(int(at[0] >= states.question.goal - 1e-12))
+        tables = self.chances.reshape(len(self.chances), -1)
+        known = np.append(0.0, states.read(tables, at, water, at - profit))
+        chance = float(np.interp(trades_left, np.append(0.0, plan.trades), known))
+        return round_to(Decimal(chance) / CHANCES, (8, 6))
 
     def pack(self) -> bytes:
         """The table without its inputs, compressed."""
-        head = [self.lowest, self.step, self.trades.size, *self.trades.tolist()]
-        body = np.array(head, np.dtype("<f8")).tobytes()
-        body += self.choices.astype("u1").tobytes()
-        body += self.chances.astype("<u2").tobytes()
-        return compress(body, 6)
+        head = np.array(self.choices.shape, "<u4").tobytes()
+        body = (
+            self.choices.astype("u1").tobytes() + self.chances.astype("<u2").tobytes()
+        )
+        return compress(head + body, 1)
 
 
 def unpack(inputs: DeadlineInputs, packed: bytes) -> DeadlineTable:
     """The table of these inputs from what `pack` made."""
     raw = decompress(packed)
-    lowest, step, rows = np.frombuffer(raw, "<f8", 3)
-    begin = 8 * (3 + int(rows))
-    cells = (len(raw) - begin) // 3
+    shape = tuple(np.frombuffer(raw, "<u4", 3).tolist())
+    cells = int(np.prod(shape))
     return DeadlineTable(
         inputs=inputs,
-        lowest=float(lowest),
-        step=float(step),
-        trades=np.frombuffer(raw, "<f8", int(rows), 24),
-        choices=np.frombuffer(raw, "u1", cells, begin).reshape(int(rows), -1),
-        chances=np.frombuffer(raw, "<u2", cells, begin + cells).reshape(int(rows), -1),
+        choices=np.frombuffer(raw, "u1", cells, 12).reshape(shape),
+        chances=np.frombuffer(raw, "<u2", cells, 12 + cells).reshape(shape),
     )
 
 
 def solve(inputs: DeadlineInputs) -> DeadlineTable:
     """Solve the table; of many trades left, several at once."""
-    solved = solve_deadline_policy(
-        inputs.growths,
-        inputs.probabilities,
-        1.0,
-        inputs.trades_left,
-        inputs.goal_return,
-        inputs.factors,
-        stop_loss=inputs.stop_loss,
-        stop_penalty=inputs.stop_penalty,
-        nodes=inputs.nodes,
-        grouped=True,
-    )
-    choices = np.searchsorted(np.array(inputs.factors), solved.factors[1:] - 1e-9)
-    chances = np.rint(np.clip(solved.probabilities[1:], 0.0, 1.0) * CHANCES)
-    lowest, step = solved.grid.lowest, solved.grid.step
-    return DeadlineTable(
-        inputs=inputs,
-        lowest=lowest,
-        step=step,
-        trades=solved.trades[1:],
-        choices=choices.astype("u1"),
-        chances=chances.astype("<u2"),
-    )
+    plan, states = inputs.lay()
+    choices, chances = solve_under(plan, states, inputs.stop_penalty)
+    stored = np.rint(np.reshape(chances, choices.shape) * CHANCES)
+    return DeadlineTable(inputs, choices.astype("u1"), stored.astype("<u2"))
 
 
 def make_inputs(
@@ -169,20 +199,32 @@ def make_inputs(
     *,
     trades_left: int,
     goal_return: Decimal,
-    stop_loss: float,
+    barrier: Barrier,
     min_factor: Decimal,
     max_factor: Decimal,
+    equity: Decimal = Decimal(1),
+    stop_penalty: Decimal = Decimal(1),
 ) -> DeadlineInputs:
-    """What to solve for a goal: the stop at the floor, λ = 1, 25 factors."""
+    """What to solve for a goal under its barrier: λ its own, 13 factors."""
     return DeadlineInputs(
         growths=tuple(float(growth) for growth in edge.growths),
         probabilities=tuple(float(weight) for weight in edge.probabilities),
         trades_left=round_up(trades_left),
         goal_return=float(goal_return),
-        stop_loss=stop_loss,
-        stop_penalty=STOP_PENALTY,
+        barrier=barrier,
+        stop_penalty=float(stop_penalty),
         factors=factors_between(min_factor, max_factor),
+        equity=float(anchor_of(equity, goal_return)),
     )
+
+
+def anchor_of(equity: Decimal, goal_return: Decimal) -> Decimal:
+    """The equity that a grid is laid around: rounded, as marks move it."""
+    rounded = round_to(equity, (20, 2))
+    if 0 < rounded < 1 + goal_return:
+        return rounded
+    # At the goal a table is that of just before it.
+    return min(equity, (1 + goal_return) * Decimal("0.999"))
 
 
 def round_up(trades_left: int) -> int:
@@ -191,6 +233,6 @@ def round_up(trades_left: int) -> int:
 
 
 def factors_between(low: Decimal, high: Decimal) -> tuple[float, ...]:
-    """25 factors of four places, both ends among them; fewer where they are equal."""
+    """13 factors of four places, both ends among them; fewer where they are equal."""
     steps = [low + (high - low) * place / (FACTORS - 1) for place in range(FACTORS)]
     return tuple(sorted({float(round_to(step, FACTOR)) for step in steps}))

@@ -14,7 +14,7 @@ import numpy as np
 
 from goals.projection.deadline import check_question
 from goals.projection.edge import Edge
-from goals.projection.evaluate import Policy, evaluate_policy
+from goals.projection.evaluate import Policy, Stop, evaluate_policy, level_of
 from goals.projection.forecast import COARSE_NODES
 from goals.projection.grouping import MOST_SINGLE, ROUGH_SHARE
 
@@ -67,7 +67,7 @@ def suggest(
     trades_left: int,
     goal_return: float,
     equity: float = 1.0,
-    stop_loss: float | None = None,
+    stop_loss: Stop = None,
     most_trades: int = MOST_SUGGESTED,
     probability: float | None = None,
 ) -> Suggestion:
@@ -79,7 +79,7 @@ def suggest(
     the policy for a number of trades left and a target. `probability` is that of the
     goal as it is, where it is known: the searches begin from there.
     """
-    check_question(trades_left, goal_return, stop_loss, 0.0, equity)
+    check_question(trades_left, goal_return, level_of(stop_loss), 0.0, equity)
 
     def chances(trades: int, target: float) -> tuple[np.ndarray, np.ndarray]:
         """Numbers of trades left, up to `trades`, and the probabilities from today."""

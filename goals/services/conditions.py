@@ -5,13 +5,14 @@ Read only for goals that have the condition. A trading day begins at the portfol
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, Q, Value
+from django.db.models import F, Q, QuerySet, Value
 from django.db.models.lookups import LessThanOrEqual
 
 from goals.decisions.conditions import (
@@ -24,7 +25,8 @@ from goals.decisions.periods import ONE_DAY, day_start, trading_day
 from goals.decisions.progress import PortfolioFigures
 from goals.enums import Measure
 from goals.models import FinancialGoal, LedgerDay, Portfolio
-from mastertrade.values.money import HUNDRED, exactly
+from goals.services.days import last_day_before
+from mastertrade.values.money import HUNDRED
 
 # As `FinancialGoal.conditions_hold` of a goal that shows its target.
 DAYS_MET = Q(min_trading_days=None) | Q(trading_days_met_at__isnull=False)
@@ -59,34 +61,6 @@ LEFT JOIN LATERAL (
     ORDER BY d.starts_at LIMIT g.needed
 ) e ON true
 GROUP BY g.n, g.needed ORDER BY g.n
-"""
-# Of the trading days of the goal's period before this one: the largest profit, and the
-# figure after the last entry.
-BEST_DAYS = """
-SELECT coalesce(max(d.value - d.before), 0),
-       coalesce((array_agg(d.value ORDER BY d.day DESC))[1], g.start)
-FROM unnest(%(starts)s::numeric[], %(returns)s::bool[], %(runs)s::int[],
-            %(first_days)s::date[], %(last_days)s::date[])
-    WITH ORDINALITY AS g(start, is_return, run, first_day, last_day, n)
-LEFT JOIN LATERAL (
-    SELECT t.day, t.value, lag(t.value, 1, g.start) OVER (ORDER BY t.day) AS before
-    FROM (
-        SELECT DISTINCT ON (l.trading_day) l.trading_day AS day, l.value
-        FROM (
-            SELECT day, part,
-                   CASE WHEN %(at_midnight)s OR part = 1 THEN day ELSE day - 1 END
-                       AS trading_day,
-                   CASE WHEN g.is_return THEN unit_value ELSE realized_pnl END AS value
-            FROM ledger_days
-            WHERE portfolio_id = %(portfolio_id)s
-              AND day BETWEEN g.first_day AND g.last_day
-              AND (NOT g.is_return OR unit_run = g.run)
-        ) l
-        WHERE l.trading_day < %(today)s
-        ORDER BY l.trading_day, l.day DESC, l.part DESC
-    ) t
-) d ON true
-GROUP BY g.n, g.start ORDER BY g.n
 """
 
 
@@ -137,38 +111,70 @@ def _day_starts(
     return starts
 
 
-@exactly
+@dataclass(frozen=True, slots=True)
+class LastEntry:
+    """The portfolio's figures behind an entry, and when that was (None: no entry)."""
+
+    figures: PortfolioFigures
+    at: datetime | None
+
+    @classmethod
+    def of(cls, portfolio: Portfolio) -> "LastEntry":
+        return cls(portfolio.portfolio_figures, portfolio.last_entry_at)
+
+
 def measure_best_days(
-    portfolio: Portfolio, goals: Iterable[FinancialGoal], at: datetime
+    portfolio: Portfolio,
+    goals: Iterable[FinancialGoal],
+    at: datetime,
+    before: LastEntry,
 ) -> None:
     """The best day of goals that bound it, behind an entry at `at`; saves nothing.
 
-    The portfolio has its figures of then, its days in the database not yet. One
-    statement for all goals, none where none bounds it.
+    The portfolio has its figures of then, its days in the database not yet; `before`
+    is the entry before. One statement where that was on the same trading day.
     """
     asked = [goal for goal in goals if goal.best_day_max_pct is not None]
     if not asked:
         return
-    zone, starts_at = portfolio.time_zone, portfolio.day_starts_at
-    returns = [goal.kind.measures is Measure.RETURN for goal in asked]
-    began = [DayProfits.since(g.kind.measures, g.baseline).value for g in asked]
-    parameters: dict[str, Any] = {
-        "portfolio_id": portfolio.portfolio_id,
-        "starts": began,
-        "returns": returns,
-        "runs": [goal.start_unit_run for goal in asked],
-        "first_days": [goal.start_date for goal in asked],
-        "last_days": [goal.target_date or date.max for goal in asked],
-        "at_midnight": not any((starts_at.hour, starts_at.minute, starts_at.second)),
-        "today": trading_day(at, zone, starts_at),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(BEST_DAYS, parameters)
-        rows = cursor.fetchall()
-    for goal, (largest, value) in zip(asked, rows, strict=True):
-        days = DayProfits(value=value, day_began_at=value, largest_before=largest)
-        _add(days, goal, portfolio, at, portfolio.portfolio_figures)
-        goal.best_day = best_day_of(goal, days)
+    today, began = portfolio.trading_day(at), before
+    is_first = before.at is None or portfolio.trading_day(before.at) != today
+    if not is_first:
+        row = last_day_before(portfolio, portfolio.first_part(today))
+        began = LastEntry(before.figures, None)
+        if row is not None:
+            began = LastEntry(row.portfolio_figures, row.last_entry_at)
+    for goal in asked:
+        if not _counts(goal, portfolio.portfolio_figures):
+            if _counts(goal, before.figures):
+                _end_best_day(goal, portfolio, at)
+            continue
+        if is_first:
+            goal.earlier_best_day = goal.best_day
+        profits = DayProfits.since(goal.kind.measures, goal.baseline)
+        if began.at is not None and began.at >= goal.period_starts_at:
+            _add(profits, goal, portfolio, began.at, began.figures)
+        _add(profits, goal, portfolio, at, portfolio.portfolio_figures)
+        today_made = profits.value - profits.day_began_at
+        best = measure_best_day(goal.kind.measures, goal.baseline, today_made)
+        goal.best_day = max(goal.earlier_best_day, best)
+
+
+def _end_best_day(goal: FinancialGoal, portfolio: Portfolio, at: datetime) -> None:
+    """By the days before: the entry at `at` ended the units that the goal measures."""
+    part = portfolio.day_part(at)
+    days = [day for day in days_of_goal(goal) if day.day_part < part]
+    set_best_day(goal, profits_of_days(goal, portfolio, days))
+
+
+def days_of_goal(goal: FinancialGoal) -> QuerySet[LedgerDay]:
+    """The rows of the local days of the goal's period, in order."""
+    days = LedgerDay.objects.filter(
+        portfolio_id=goal.portfolio_id, day__gte=goal.start_date
+    )
+    if goal.target_date is not None:
+        days = days.filter(day__lte=goal.target_date)
+    return days.order_by("day", "part")
 
 
 def profits_of_days(
@@ -195,11 +201,23 @@ def _add(
     at: datetime,
     figures: PortfolioFigures,
 ) -> None:
-    measure = goal.kind.measures
-    if measure is Measure.RETURN and figures.run != goal.start_unit_run:
-        return  # the units that it measures are gone
-    day = trading_day(at, portfolio.time_zone, portfolio.day_starts_at)
-    profits.add(day, profit_figure(measure, figures))
+    if _counts(goal, figures):
+        day = portfolio.trading_day(at)
+        profits.add(day, profit_figure(goal.kind.measures, figures))
+
+
+def _counts(goal: FinancialGoal, figures: PortfolioFigures) -> bool:
+    """Whether the units are still those that a return is measured of."""
+    is_return = goal.kind.measures is Measure.RETURN
+    return not is_return or figures.run == goal.start_unit_run
+
+
+def set_best_day(goal: FinancialGoal, profits: DayProfits) -> None:
+    """The largest of all days of the period, and that of those before the newest."""
+    goal.best_day = best_day_of(goal, profits)
+    goal.earlier_best_day = measure_best_day(
+        goal.kind.measures, goal.baseline, profits.largest_before
+    )
 
 
 def best_day_of(goal: FinancialGoal, profits: DayProfits) -> Decimal:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from goals.decisions.breaches import (
+    BY_FLOORS,
     LONGEST_WAIT,
     SECOND_MARK_AFTER,
     Breach,
@@ -21,20 +22,22 @@ from goals.services.floors import limits_at
 from goals.services.limit_marks import keep_mark, newest_mark, read_open_pnl
 from goals.services.risk_state import FiguresAt, read_conditions, read_figures
 
-BY_FLOORS = (HaltCause.HARD_DRAWDOWN, HaltCause.DAILY_LOSS)
-
 
 def breaches_of(
     figures: FiguresAt, risk_state: RiskState, at: datetime, now: datetime
 ) -> list[Breach]:
     """The limits reached by the figures, dated `at`; by those in force then.
 
-    What is reached for the day was not reached before the day began.
+    What is reached for the day was not reached before the day began; a pause that was
+    over by now was none by then.
     """
     portfolio, day = figures.portfolio, risk_state.day
     limits, _ = limits_at(figures, now)
     ends_at = day_ends_at(portfolio, figures.at)
-    in_day = at if day is None else max(at, day.began_at)
+    in_day = at
+    if day is not None:
+        in_day = max(at, day.began_at)
+        risk_state = replace(risk_state, day=replace(day, at=in_day))
     return [
         one if one.cause is HaltCause.HARD_DRAWDOWN else replace(one, at=in_day)
         for one in find_breaches(limits, risk_state, at, ends_at)

@@ -1,10 +1,13 @@
 """The trades of a trading day, as its rules count them: read, never written."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
+from goals.decisions.limit_walk import Traded
+from goals.decisions.limits import Limits
 from goals.models import Portfolio
 
 # Parts of a trade count once, with the profit of all of them. The index of the ledger
@@ -25,6 +28,33 @@ SELECT (
 ), count(e.trade_id), max(e.ended_at)
 FROM ended e LEFT JOIN other o ON true
 WHERE o.trade_id IS NULL OR (e.ended_at, e.trade_id) > (o.ended_at, o.trade_id)
+"""
+
+
+# What happened with trades on days that may reach a rule. Days are by the wall clock,
+# and what is near a day's beginning counts for both: clocks change.
+TRADED = """
+WITH event AS (
+    SELECT trade_id, entered_at AS at, NULL::numeric AS made FROM trade_entries
+    WHERE portfolio_id = %(portfolio_id)s AND entered_at >= %(since)s
+    UNION ALL
+    SELECT trade_id, ended_at, profit_loss FROM trade_entries
+    WHERE portfolio_id = %(portfolio_id)s AND status = 'closed'
+      AND ended_at >= %(since)s
+), by_day AS (
+    SELECT e.*, d.day FROM event e CROSS JOIN LATERAL (
+        SELECT DISTINCT (
+            e.at AT TIME ZONE %(time_zone)s - %(day_starts_at)s::interval + near
+        )::date AS day
+        FROM unnest('{-2h,2h}'::interval[]) AS n(near)
+    ) d
+), full_day AS (
+    SELECT day FROM by_day GROUP BY day
+    HAVING count(*) FILTER (WHERE made IS NULL) >= %(trades)s::int
+        OR count(*) FILTER (WHERE made < 0) >= %(losses)s::int
+)
+SELECT DISTINCT at, trade_id, made FROM by_day JOIN full_day USING (day)
+ORDER BY at, trade_id, made NULLS FIRST
 """
 
 
@@ -59,3 +89,32 @@ def read_day_trades(
             },
         )
         return DayTrades(*cursor.fetchone())
+
+
+def read_traded(
+    portfolio: Portfolio, in_play: Iterable[Limits], since: datetime
+) -> list[Traded]:
+    """Trades entered and ended since then, of days that may reach a rule of these.
+
+    In order; one statement where a limit counts trades, else none.
+    """
+    limits = list(in_play)
+    most = [one.max_trades_per_day for one in limits]
+    losses = [one.pause_after_losses for one in limits]
+    fewest = [
+        min((count for count in counts if count is not None), default=None)
+        for counts in (most, losses)
+    ]
+    if fewest == [None, None]:
+        return []
+    parameters: dict[str, Any] = {
+        "portfolio_id": portfolio.portfolio_id,
+        "since": since,
+        "time_zone": portfolio.time_zone,
+        "day_starts_at": portfolio.day_starts_at,
+        "trades": fewest[0],
+        "losses": fewest[1],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(TRADED, parameters)
+        return [Traded(at, made) for at, _, made in cursor.fetchall()]

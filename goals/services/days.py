@@ -7,7 +7,9 @@ import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -67,6 +69,8 @@ FROM walk_ledger(
     %(peak_unit_value)s, %(carried)s, %(redeemed_value)s
 )
 """
+# A row without a day says that the walk has to be made in steps.
+ONLY = "WHERE day IS NULL OR day = ANY(%(labels)s)"
 # What `walk_ledger` raises, and the database where a figure leaves its column.
 REFUSALS: dict[str, type[DomainError]] = {
     "MT001": InsufficientEquity,
@@ -77,6 +81,25 @@ SAVE_DAYS = f"""
 INSERT INTO ledger_days (portfolio_id, {", ".join(FIGURES)})
 SELECT %(portfolio_id)s, * FROM {table_of("", FIGURES)}
 """
+
+
+@dataclass(frozen=True, slots=True)
+class LowestFigure:
+    """A high of ledger rows, by name, and what it is at least in those asked for."""
+
+    name: str
+    bound: Decimal
+
+    def is_passed_by(self, row: LedgerDay) -> bool:
+        return bool(getattr(row, self.name) >= self.bound)
+
+
+@dataclass(frozen=True, slots=True)
+class OnlyRows:
+    """Of a walk, the rows of these parts of days, with a figure of at least so much."""
+
+    parts: Sequence[DayPart]
+    at_least: LowestFigure | None = None
 
 
 def read_ledger_at(portfolio: Portfolio, at: datetime) -> PortfolioFigures:
@@ -166,12 +189,13 @@ def roll_ledger(
     each_entry: bool = False,
     strict: bool = True,
     cuts: Sequence[datetime] | None = None,
+    only: OnlyRows | None = None,
 ) -> list[LedgerDay]:
     """Walk the ledger from `account` on; the rows of its days, unsaved.
 
     `from_at` is where a part of a day begins (None: the very first), `until_at` is
     excluded; with `each_entry` there is one row an entry instead, and with `cuts` (in
-    order) one from each of these times to the next. Raises
+    order) one from each of these times to the next; `only` these of them. Raises
     `InsufficientEquity` where a withdrawal turns out to be above the equity (which is
     ruin if not `strict`), `OutOfRange` beyond the columns.
     """
@@ -205,8 +229,20 @@ def roll_ledger(
             "carried": account.carried,
             "redeemed_value": account.redeemed_value,
         }
+        statement = WALK
+        if only is not None:
+            wanted = set(only.parts)
+            parameters["labels"] = [
+                FIRST_LABEL + timedelta(days=n)
+                for n, part in enumerate(parts)
+                if part in wanted
+            ]
+            statement += ONLY
+            if only.at_least is not None:
+                parameters["at_least"] = only.at_least.bound
+                statement += f" AND {only.at_least.name} >= %(at_least)s"
         with refusing_bad_bookings():
-            rows = _walk(cursor, parameters)
+            rows = _walk(cursor, statement, parameters)
     walked = []
     for label, *figures, events in rows:
         values = dict(zip(WALKED, figures, strict=True))
@@ -220,13 +256,15 @@ def roll_ledger(
     return walked
 
 
-def _walk(cursor: Any, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+def _walk(
+    cursor: Any, statement: str, parameters: dict[str, Any]
+) -> list[tuple[Any, ...]]:
     """The quick way, or the other where the equity turns out to have been spent."""
-    cursor.execute(WALK, parameters)
+    cursor.execute(statement, parameters)
     rows: list[tuple[Any, ...]] = cursor.fetchall()
     if not rows or rows[-1][0] is not None:
         return rows
-    cursor.execute(WALK, {**parameters, "in_steps": True})
+    cursor.execute(statement, {**parameters, "in_steps": True})
     again: list[tuple[Any, ...]] = cursor.fetchall()
     return again
 

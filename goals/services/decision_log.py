@@ -10,6 +10,7 @@ from typing import Any
 
 from goals.decisions.arbitration import GoalState
 from goals.decisions.guards.base import Exposure, RiskState, SizingInputs
+from goals.decisions.policies.deadline_optimal import DEADLINE_VERSION
 from goals.decisions.size_request import SizeRequest
 from goals.decisions.sizing import SizingDecision, decide_size
 from goals.models import GoalAdjustmentLog, Portfolio
@@ -116,12 +117,14 @@ def decide_again(row: GoalAdjustmentLog) -> SizingDecision:
     """Take a logged decision once more, from nothing but what its row holds.
 
     A newer policy may answer otherwise; `policy_version` says which one this was. A
-    solved table is the kept one, or solved again from the inputs in the row.
+    solved table is the kept one, or solved again from the inputs in the row; what the
+    table of an older version answered is in the row itself.
     """
     stored = row.inputs
     tables = {
         digest: load_table(digest, from_plain(DeadlineInputs, solved))
         for digest, solved in stored.get("tables", {}).items()
+        if solved["version"] == DEADLINE_VERSION
     }
     return decide_size(
         SizingInputs(
@@ -137,7 +140,7 @@ def _read_goal_state(
     stored: Mapping[str, Any], tables: Mapping[str, DeadlineTable]
 ) -> GoalState:
     goal_state = from_plain(GoalState, stored)
-    if goal_state.solved is None:
+    if goal_state.solved is None or goal_state.solved.version != DEADLINE_VERSION:
         return goal_state
     return apply_table(goal_state, tables[goal_state.solved.table])
 

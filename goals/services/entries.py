@@ -1,7 +1,7 @@
-"""A trade is entered, or an entry turns out to be none: goals that count their days.
+"""A trade is entered, or an entry turns out to be none.
 
-Nothing is booked by it; but with the last trading day that a goal requires it may be
-achieved, where it shows its target already.
+Nothing is booked by it; but with the last trading day that a goal requires this may be
+achieved, where it shows its target already, and it may be a day's last trade.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,14 @@ from django.db.models import Exists, OuterRef, Q
 from goals.decisions.periods import local_date
 from goals.decisions.progress import status_after
 from goals.enums import GoalStatus, HistoryKind
-from goals.models import FinancialGoal, Portfolio
+from goals.models import FinancialGoal, Portfolio, TradeEntry
 from goals.models.goals import FinancialGoalQuerySet
 from goals.services.conditions import count_trading_days
 from goals.services.figures import HistoryRow, write_figures
+from goals.services.halts import enforce_limits
 from goals.services.ledger import GoalMove, needs_marks
+from goals.services.limit_history import read_history
+from goals.services.limit_rebuilding import restate_limits
 from goals.services.rebuilding import rebuild_ledger
 
 
@@ -39,6 +42,43 @@ def _counting(
         period_starts_at__lte=entered_at,
     )
     return counting.exclude(status=GoalStatus.CANCELLED)
+
+
+def may_fill_day(portfolio: Portfolio, entered_at: datetime) -> bool:
+    """Whether a number of trades a day is set, or limits were changed since."""
+    changed_at = portfolio.limits_changed_at
+    is_before_change = changed_at is not None and entered_at <= changed_at
+    return portfolio.max_trades_per_day is not None or is_before_change
+
+
+def judge_entry(
+    portfolio: Portfolio, entered_at: datetime, now: datetime, reason: str
+) -> None:
+    """Halt entries where the day's number of trades is reached by one just written.
+
+    `portfolio` must be locked. One of before other entries, or halts, or changes of
+    limits, or of a day that is over, is judged as if it had come in order.
+    """
+    if not may_fill_day(portfolio, entered_at):
+        return
+    if _is_judged_without(portfolio, entered_at, now):
+        history = read_history(portfolio)
+        restate_limits(portfolio, history, since=entered_at, now=now, reason=reason)
+    else:
+        enforce_limits(portfolio, now, at=entered_at)
+
+
+def _is_judged_without(
+    portfolio: Portfolio, entered_at: datetime, now: datetime
+) -> bool:
+    changed_at, halted_at = portfolio.limits_changed_at, portfolio.last_halted_at
+    if changed_at is not None and entered_at <= changed_at:
+        return True
+    began_at = portfolio.day_start(portfolio.trading_day(now))
+    if entered_at < began_at or (halted_at is not None and entered_at < halted_at):
+        return True
+    later = TradeEntry.objects.filter(portfolio=portfolio, entered_at__gt=entered_at)
+    return entered_at < now and later.exists()
 
 
 def note_entry(

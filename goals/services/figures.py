@@ -38,6 +38,7 @@ PORTFOLIO_FIGURES |= {
     "floor_peak_value": "numeric",
     "floor_locked": "boolean",
     "floor_paid_in": "numeric",
+    "floor_held_pnl": "numeric",
     "pending_high_at": "timestamptz",
     "pending_high_pnl": "numeric",
 }
@@ -49,6 +50,7 @@ GOAL_FIGURES = {
     "trading_days": "int",
     "trading_days_met_at": "timestamptz",
     "best_day": "numeric",
+    "earlier_best_day": "numeric",
     "start_unit_value": "numeric",
     "start_unit_run": "int",
     "start_realized_pnl": "numeric",

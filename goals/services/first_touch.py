@@ -17,6 +17,8 @@ from goals.models import FinancialGoal, LedgerDay, Portfolio
 from goals.services.conditions import add_entry, best_day_of
 from goals.services.days import (
     MICROSECOND,
+    LowestFigure,
+    OnlyRows,
     days_between,
     last_day_before,
     read_ledger_at,
@@ -29,6 +31,8 @@ from mastertrade.values.money import HUNDRED, MONEY, exactly, quantum
 # A progress is rounded to 6 places of a percent before it is compared; this share of
 # the way is certainly below what rounds to 100 %.
 ALMOST_THERE = Decimal("0.99999999")
+# More than what rounding the figures of a best day can add, in the goal's measure.
+ROUNDINGS = 4 * quantum(MONEY)
 REACHED = """
 SELECT goal_id, max(effective_at) FILTER (WHERE kind = 'change'),
        array_agg(effective_at ORDER BY effective_at) FILTER (WHERE is_mark),
@@ -212,7 +216,7 @@ def _best_day_holds(
         if day.last_entry_at <= at:
             add_entry(profits, goal, portfolio, day)
             continue
-        for entry in _entries_of(portfolio, day):
+        for entry in _entries_of(portfolio, [day.day_part]):
             if entry.last_entry_at <= at:
                 add_entry(profits, goal, portfolio, entry)
         break
@@ -242,16 +246,31 @@ def find_first_reach(
             if _shows_target(goal, portfolio, days, met_at):
                 return met_at
             after = met_at - MICROSECOND
+    shown = _bound_of(goal)
     profits = DayProfits.since(goal.kind.measures, goal.baseline)
+    possible: dict[DayPart, DayProfits] = {}
     for day in days:
-        late_enough = after is None or day.last_entry_at > after
-        if late_enough and _may_reach(goal, day):
-            for entry in _entries_of(portfolio, day):
-                add_entry(profits, goal, portfolio, entry)
-                late_enough = after is None or entry.last_entry_at > after
-                if late_enough and _reaches(goal, entry, profits):
-                    return entry.last_entry_at
+        before = replace(profits)
         add_entry(profits, goal, portfolio, day)
+        if after is not None and day.last_entry_at <= after:
+            continue
+        if not shown.is_passed_by(day):
+            continue
+        if day.entries == 1:
+            is_possible = _reaches(goal, day, profits)
+        else:
+            is_possible = _may_be_allowed(goal, portfolio, day, before, shown)
+        if is_possible:
+            possible[day.day_part] = before
+    # The first of them is the one, but where its entries went past what is asked.
+    parts = list(possible)
+    for some in (parts[:1], parts[1:]):
+        for entry in _entries_of(portfolio, some, shown):
+            profits = possible[entry.day_part]
+            add_entry(profits, goal, portfolio, entry)
+            late_enough = after is None or entry.last_entry_at > after
+            if late_enough and _reaches(goal, entry, profits):
+                return entry.last_entry_at
     return None
 
 
@@ -262,33 +281,70 @@ def _reaches(goal: FinancialGoal, entry: LedgerDay, profits: DayProfits) -> bool
     return goal.allows_best_day(best_day_of(goal, profits), progress)
 
 
-def _entries_of(portfolio: Portfolio, day: LedgerDay) -> list[LedgerDay]:
-    part = day.day_part
-    before = last_day_before(portfolio, part)
+def _entries_of(
+    portfolio: Portfolio, parts: Sequence[DayPart], at_least: LowestFigure | None = None
+) -> list[LedgerDay]:
+    """The entries of these parts of days, which are in order, one row each."""
+    if not parts:
+        return []
+    before = last_day_before(portfolio, parts[0])
     account: Account = (
         before.account if before else open_account(portfolio.opening_balance)
     )
-    following = following_part(part, portfolio.day_starts_at)
+    following = following_part(parts[-1], portfolio.day_starts_at)
     return roll_ledger(
         portfolio,
         account,
-        from_at=portfolio.part_start(part),
+        from_at=portfolio.part_start(parts[0]),
         until_at=portfolio.part_start(following),
         each_entry=True,
+        only=OnlyRows(parts, at_least),
     )
 
 
 @exactly
-def _may_reach(goal: FinancialGoal, day: LedgerDay) -> bool:
-    """Whether the day's highs pass a bound that everything at the target passes."""
+def _bound_of(goal: FinancialGoal) -> LowestFigure:
+    """The figure that shows the target, and what it is at least where it does."""
     way = goal.target_value - goal.start_value
     # The value itself is rounded to its column's places before it is compared.
     value = goal.start_value + way * ALMOST_THERE - quantum(MONEY)
     match goal.kind.measures:
         case Measure.RETURN:
             bound = goal.start_unit_value * (1 + value / HUNDRED)
-            return bool(day.high_unit_value >= bound)
+            return LowestFigure("high_unit_value", bound)
         case Measure.INCOME:
-            return bool(day.high_realized_pnl >= goal.start_realized_pnl + value)
+            return LowestFigure("high_realized_pnl", goal.start_realized_pnl + value)
         case Measure.VALUE:
-            return bool(day.high_equity >= value)
+            return LowestFigure("high_equity", value)
+
+
+@exactly
+def _may_be_allowed(
+    goal: FinancialGoal,
+    portfolio: Portfolio,
+    day: LedgerDay,
+    before: DayProfits,
+    shown: LowestFigure,
+) -> bool:
+    """Whether the best day may allow a figure of the day that shows the target.
+
+    With s the best day's share, a figure f is at least start + earlier best day / s,
+    and f - began at most s * (f - start): as s <= 1, the lowest f decides for all.
+    """
+    if goal.best_day_max_pct is None:
+        return True
+    measure, start, unit = goal.kind.measures, goal.start_realized_pnl, Decimal(1)
+    if measure is Measure.RETURN:
+        start, unit = goal.start_unit_value, goal.start_unit_value / HUNDRED
+    elif measure is Measure.VALUE:
+        start = goal.start_value
+    profits = replace(before)
+    profits.add(portfolio.trading_day(day.last_entry_at), profits.value)
+    rounding, share = unit * ROUNDINGS, goal.best_day_max_pct / HUNDRED
+    lowest = max(shown.bound, start + (profits.largest_before - rounding) / share)
+    if getattr(day, shown.name) < lowest:
+        return False
+    if measure is Measure.VALUE:
+        return True  # a flow moves the one and not the other
+    made = lowest - profits.day_began_at
+    return bool(made <= share * (lowest - start) + rounding)

@@ -1,5 +1,6 @@
 """What raises the reference of a portfolio's floor: entries, days that end, marks."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,8 +15,15 @@ from goals.decisions.limits import (
 )
 from goals.enums import DrawdownMode, MarkRole
 from goals.models import Portfolio
-from goals.services.floors import apply_reference, reference_at
-from goals.services.limit_marks import confirm_pending, keep_day_start, keep_mark
+from goals.services.floors import apply_reference, looks_at_day, reference_at
+from goals.services.limit_marks import (
+    confirm_pending,
+    is_high,
+    keep_day_start,
+    keep_mark,
+    read_held,
+    thin_highs,
+)
 
 
 def is_judged_later(
@@ -24,17 +32,23 @@ def is_judged_later(
     """Whether something was judged behind the newest entry, without one of then.
 
     A change, a resume or a halt, a live high, the start of the newest trading day on
-    which positions moved, and with a daily limit the day that is over.
+    which positions moved, and with a limit of the day the day that is over. Of one
+    instant, an entry comes first.
     """
-    limits, changed_at = portfolio.limits, portfolio.limits_changed_at
-    if changed_at is not None and effective_at <= changed_at:
+    limits = portfolio.limits
+    at_once = (portfolio.limits_changed_at, portfolio.last_halted_at)
+    if any(at is not None and effective_at <= at for at in at_once):
         return True
-    judged = [portfolio.last_halted_at]
-    if limits.drawdown_mode is DrawdownMode.TRAILING:
+    is_trailing = limits.drawdown_mode is DrawdownMode.TRAILING
+    is_now = is_trailing and effective_at == portfolio.marked_at
+    if is_now and is_high(portfolio, effective_at):
+        return True
+    judged: list[datetime | None] = []
+    if is_trailing:
         judged.append(portfolio.marked_at)
     if portfolio.revalued_day is not None:
         judged.append(portfolio.day_start(portfolio.revalued_day))
-    if limits.daily_loss_limit_pct is not None:
+    if looks_at_day(limits):
         judged.append(portfolio.day_start(portfolio.trading_day(recorded_at)))
     return any(at is not None and effective_at < at for at in judged)
 
@@ -52,6 +66,9 @@ def follow_booking(
     `before` and `reference` are the account and the reference of right before it.
     """
     limits = portfolio.limits
+    if is_close and reference.held is not None and reference.set_at is not None:
+        held = read_held(portfolio, reference.set_at, at)
+        reference = replace(reference, held=held)
     followed = follow_entry(
         limits, reference, before, portfolio.account, at, is_close=is_close
     )
@@ -64,10 +81,13 @@ def follow_mark(portfolio: Portfolio, at: datetime, *, by_mark: bool) -> None:
     """Let the reference follow open positions at their marks of `at`. Unsaved.
 
     A live high counts once a second mark, at least 5 seconds later, is above the peak
-    too: the lower one of the two. That one is stored, and what the day began with.
+    too: the lower one of the two. That one is stored, and what the day began with. A
+    mark that is not later than the newest change, or resume, was before it.
     """
     limits, reference = portfolio.limits, reference_at(portfolio, at)
-    if by_mark and limits.drawdown_mode is DrawdownMode.TRAILING:
+    changed_at = portfolio.limits_changed_at
+    is_before = changed_at is not None and at <= changed_at
+    if by_mark and not is_before and limits.drawdown_mode is DrawdownMode.TRAILING:
         reference = _confirm_high(portfolio, limits, reference, at)
     apply_reference(portfolio, reference)
     keep_day_start(portfolio)
@@ -89,6 +109,7 @@ def _confirm_high(
             keep_mark(portfolio, MarkRole.HIGH, at)
         else:
             confirm_pending(portfolio)
+        thin_highs(portfolio, at)
         reference = raise_peak(limits, reference, live(lower_pnl))
         is_above, waiting = live(open_pnl) > reference.peak, None
     if not is_above:

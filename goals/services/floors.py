@@ -12,11 +12,10 @@ from goals.decisions.limits import (
     FloorReference,
     Limits,
     closed_value,
+    daily_anchor,
     high_of,
-    is_by_live,
     live_value,
     measure_daily_floor,
-    measure_floor,
     measure_floors,
     paid_in_at,
     raise_by,
@@ -38,7 +37,7 @@ from goals.services.limit_history import (
     walk_limits,
 )
 from goals.services.limit_marks import read_start_pnl
-from mastertrade.values.money import UNIT_VALUE, ZERO, exactly, round_to
+from mastertrade.values.money import ZERO, exactly
 
 if TYPE_CHECKING:  # risk_state reads floors
     from goals.services.risk_state import FiguresAt
@@ -125,23 +124,39 @@ def _counts_trades(limits: Limits) -> bool:
     return (limits.max_trades_per_day, limits.pause_after_losses) != (None, None)
 
 
-@exactly
-def floor_ratio(figures: "FiguresAt", now: datetime, *, closed: bool) -> Decimal:
-    """The hard floor of then by the live value of then, or by the closed one.
+class ReferenceNow(NamedTuple):
+    """What floors measure from, the value they are compared with, the day's opening.
 
-    Where it is reached, the one that a resume would set: below the present value.
+    `opening` is None without a daily limit.
+    """
+
+    limits: Limits
+    reference: FloorReference
+    value: Decimal
+    opening: Decimal | None
+
+
+@exactly
+def reference_now(figures: "FiguresAt", now: datetime, *, closed: bool) -> ReferenceNow:
+    """As of the figures, by the live value or the closed one.
+
+    Where the floor is reached, as a resume would set it: from the present value. A
+    statement where there is a daily limit.
     """
     account = figures.account
-    limits, reference = limits_at(figures, now)
+    state = read_floors(figures, now)
+    limits, reference, day = state.limits, state.reference, state.day
     values = _values(figures, limits)
     value = values[0] if closed else values[1]
-    floor = measure_floor(limits, reference)
-    if value <= 0:
-        return ZERO
-    if (values[1] if is_by_live(limits) else min(values)) <= floor:
-        present = FloorReference(figures.at, value, value, account.run)
-        floor = measure_floor(limits, present)
-    return round_to(max(floor, ZERO) / value, UNIT_VALUE)
+    opening = None
+    if day is not None and state.floors.daily is not None:
+        opening = daily_anchor(limits, day) + day.flowed
+    if min(state.floors.lowest, value) <= state.floors.hard:
+        reference = FloorReference(figures.at, value, value, account.run)
+        opening = None if opening is None else value
+    elif state.floors.daily is not None and value <= state.floors.daily:
+        opening = value  # the next day's
+    return ReferenceNow(limits, reference, value, opening)
 
 
 def _values(figures: "FiguresAt", limits: Limits) -> tuple[Decimal, Decimal]:
@@ -204,6 +219,7 @@ def apply_reference(portfolio: Portfolio, reference: FloorReference) -> None:
     portfolio.floor_peak_value = reference.peak
     portfolio.floor_locked = reference.locked
     portfolio.floor_paid_in = reference.paid_in
+    portfolio.floor_held_pnl = reference.held
 
 
 def _read_day(
@@ -226,6 +242,8 @@ def _read_day(
     if not counted and not _counts_trades(limits):
         return replace(figured, at=at)
     since = figured.since
+    if figured.resumed_at is not None:  # of that instant, entries came first
+        since += MICROSECOND
     trades = read_day_trades(portfolio, entered_since=since, ended_since=since, at=at)
     return replace(
         figured,

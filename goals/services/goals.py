@@ -13,7 +13,7 @@ from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR, PolicyName
 from goals.decisions.progress import status_rebuilt
 from goals.enums import AfterAchieved, GoalStatus, GoalType, HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio, User
-from goals.models.goals import MOST_TRADING_DAYS
+from goals.models.goals import HIGHEST_STOP_PENALTY, MOST_TRADING_DAYS
 from goals.services.failing import describe_failure, fail_from_start
 from goals.services.funding import deposit_call
 from goals.services.ledger import judge_beginning, measure_goal
@@ -50,6 +50,7 @@ PROJECTED_BY = (
     "policy",
     "min_factor",
     "max_factor",
+    "stop_penalty",
     "after_achieved",
 )
 # What says when a goal is achieved: a change is measured at once.
@@ -61,6 +62,7 @@ CHANGEABLE = (
     "policy",
     "min_factor",
     "max_factor",
+    "stop_penalty",
     "after_achieved",
 )
 
@@ -83,8 +85,8 @@ def create_goal(
     Dates default to today and the end of the calendar period. A start in the past
     takes its baseline from the ledger as of then, and what happened since counts; a
     start in the future takes it when the period begins. `settings`: priority,
-    recurring, policy, min_factor, max_factor, after_achieved, min_trading_days,
-    best_day_max_pct.
+    recurring, policy, min_factor, max_factor, stop_penalty, after_achieved,
+    min_trading_days, best_day_max_pct.
     """
     locked = lock_portfolio(user=user, portfolio=portfolio)
     today = local_date(as_of, locked.time_zone)
@@ -166,7 +168,7 @@ def _apply(goal: FinancialGoal, changes: dict[str, Any]) -> None:
             raise InvalidInput(name, "cannot be changed.")
         setattr(goal, name, value)
     require_decimal("target_value", goal.target_value, MONEY)
-    for name in ("min_factor", "max_factor"):
+    for name in ("min_factor", "max_factor", "stop_penalty"):
         require_decimal(name, getattr(goal, name), FACTOR)
     if goal.best_day_max_pct is not None:
         require_decimal("best_day_max_pct", goal.best_day_max_pct, PERCENT)
@@ -271,6 +273,11 @@ def _wrong_settings(goal: FinancialGoal) -> Iterator[InvalidInput]:
             f"{format_plain(goal.min_factor)} must not be above max_factor, "
             f"{format_plain(goal.max_factor)}.",
         )
+    if not 0 <= goal.stop_penalty <= HIGHEST_STOP_PENALTY:
+        yield InvalidInput(
+            "stop_penalty",
+            f"must be from 0 (only passing counts) to {HIGHEST_STOP_PENALTY}.",
+        )
     if goal.priority not in PRIORITIES:
         yield InvalidInput("priority", "must be from 1 (highest) to 10.")
     if goal.recurring and goal.target_date is None:
@@ -310,14 +317,15 @@ def _refuse_ruin(goal: FinancialGoal, portfolio: Portfolio) -> None:
 def _refuse_same(goal: FinancialGoal, as_of: datetime, **given: Any) -> None:
     """Refuse a goal that the portfolio has: it would decide the same twice.
 
-    It has the same kind, target, last day and settings; its first day only where one
-    is `given`, for its default is today. A return of units that ruin ended is over.
+    It has the same kind, target, last day and settings but `recurring`, which decides
+    nothing in its period; its first day only where one is `given`, for its default is
+    today. A return of units that ruin ended is over.
     """
     same = FinancialGoal.objects.exclude(status=GoalStatus.FAILED).filter(
         _not_ended(as_of),
         portfolio=goal.portfolio,
         goal_type=goal.goal_type,
-        **{name: getattr(goal, name) for name in CHANGEABLE},
+        **{name: getattr(goal, name) for name in CHANGEABLE if name != "recurring"},
         **{name: value for name, value in given.items() if value is not None},
     )
     if goal.kind.measures is Measure.RETURN:
@@ -325,10 +333,13 @@ def _refuse_same(goal: FinancialGoal, as_of: datetime, **given: Any) -> None:
     known = same.exclude(pk=goal.pk).order_by("goal_id").first()
     if known is not None:
         until = "" if goal.target_date is None else f" until {goal.target_date}"
+        recurs = ""
+        if known.recurring != goal.recurring:
+            recurs = " and recurring" if known.recurring else " and not recurring"
         raise GoalExists(
             f"Portfolio {goal.portfolio.name} has this goal already: goal {known.pk}, "
             f"{goal.goal_type} of {format_plain(goal.target_value)}{until}, is "
-            f"{known.status_at(as_of)}.",
+            f"{known.status_at(as_of)}{recurs}.",
             f"Use it, change it with PATCH /api/goals/{known.pk}/, or cancel it first "
             "with DELETE.",
             goal_id=known.pk,

@@ -20,7 +20,6 @@ from goals.models.halts import WHAT_STOPS
 from goals.services.confirming import (
     breaches_of,
     confirm,
-    day_ends_at,
     keep_close,
     settle_waiting,
 )
@@ -60,10 +59,7 @@ def enforce_limits(
     if not portfolio.account.is_ruined or portfolio.on_breach == OnBreach.FAIL:
         is_new = at is not None or portfolio.limits_changed_at == now
         is_close = is_new and not by_mark
-        at, has_limit = at or now, portfolio.daily_loss_limit_pct is not None
-        if has_limit and day_ends_at(portfolio, at) <= now:
-            _halt_past_day(portfolio, at, now, moves)
-            at, is_close = now, False
+        at = at or now
         figures = read_figures(portfolio, now)
         risk_state = read_conditions(figures, now)
         if is_close:
@@ -125,27 +121,13 @@ def _halt_on_breach(
     portfolio = figures.portfolio
     breaches = breaches_of(figures, risk_state, at, now)
     if breaches:
-        # Whatever the portfolio's copy says: one unresumed halt a cause.
-        in_force = list(portfolio.halts.unresumed(now))
+        # Whatever the portfolio's copy says: one unresumed halt a cause. What is over
+        # by now, and was not at the breach, is one too.
+        in_force = list(portfolio.halts.unresumed(min(at, now)))
         breaches = [one for one in breaches if not _is_known(one, in_force)]
     breaches = confirm(figures, risk_state, breaches, now, by_mark=by_mark)
-    return in_force + _write_halts(figures, risk_state, breaches, now, moves)
-
-
-def _halt_past_day(
-    portfolio: Portfolio, at: datetime, now: datetime, moves: Sequence[GoalMove]
-) -> None:
-    """Write a daily loss of a day that was over when its newest entry came."""
-    figures = read_figures(portfolio, at)
-    risk_state = read_conditions(figures, now)
-    day = portfolio.day_start(portfolio.trading_day(at))
-    breaches = breaches_of(figures, risk_state, at, now)
-    daily = [one for one in breaches if one.cause is HaltCause.DAILY_LOSS]
-    of_day = portfolio.halts.filter(
-        cause=HaltCause.DAILY_LOSS, withdrawn_at=None, halted_at__gte=day
-    )
-    if daily and not of_day.filter(halted_at__lte=at).exists():
-        _write_halts(figures, risk_state, daily, now, moves)
+    written = _write_halts(figures, risk_state, breaches, now, moves)
+    return [halt for halt in in_force + written if halt.stops_at(now)]
 
 
 def _is_known(breach: Breach, in_force: list[TradingHalt]) -> bool:
@@ -265,11 +247,16 @@ def refuse_while_halted(
         if override:
             return in_force[0]
         halt = in_force[0]
-        refusal = TradingHalted(
+        why = (
             f"Trading in portfolio {portfolio.name} is halted since "
             f"{halt.halted_at:%FT%TZ}{_until(halt)}: {halt.reason.rstrip('.')}. "
-            f"{WHAT_STOPS} Resume it with POST "
-            f"/api/portfolios/{portfolio.portfolio_id}/resume/, or send override: true."
+            f"{WHAT_STOPS}"
+        )
+        refusal = TradingHalted(
+            f"{why} Resume it with POST "
+            f"/api/portfolios/{portfolio.portfolio_id}/resume/, or send override: "
+            "true.",
+            on_page=f"{why} Resume trading, or choose Override.",
         )
         if not was_halted:
             refusal.unsaved = portfolio.portfolio_id
@@ -282,10 +269,11 @@ def refuse_while_halted(
     waiting = find_waiting_reason(portfolio.suspected_at)
     reason = "; ".join([*(breach.reason for breach in breaches), waiting])
     if not override:
+        why = f"Entries in portfolio {portfolio.name} wait: {reason}. {WHAT_STOPS}"
         raise TradingHalted(
-            f"Entries in portfolio {portfolio.name} wait: {reason}. {WHAT_STOPS} Mark "
-            "its positions again with POST /api/positions/marks/, or send "
-            "override: true."
+            f"{why} Mark its positions again with POST /api/positions/marks/, or send "
+            "override: true.",
+            on_page=f"{why} Wait for a newer mark, or choose Override.",
         )
     breach = Breach(HaltCause.HARD_DRAWDOWN, now, None, reason)
     if breaches:

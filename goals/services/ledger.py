@@ -16,7 +16,7 @@ from goals.decisions.progress import (
 )
 from goals.enums import EntryKind, GoalStatus, HistoryKind, Measure
 from goals.models import CashFlow, FinancialGoal, Portfolio
-from goals.services.conditions import measure_best_days
+from goals.services.conditions import LastEntry, measure_best_days
 from goals.services.figures import HistoryRow, write_figures
 from goals.services.floor_raising import follow_booking, is_judged_later
 from goals.services.floors import reference_at
@@ -97,6 +97,7 @@ def append_entry(
     if any(_is_judged_without(goal, effective_at) for goal in goals):
         return None
     before, reference = portfolio.account, reference_at(portfolio, effective_at)
+    last_entry = LastEntry.of(portfolio)
     carries = _book(portfolio, entry)
     is_close = isinstance(entry, ClosedProfit)
     follow_booking(portfolio, before, reference, effective_at, is_close=is_close)
@@ -104,7 +105,7 @@ def append_entry(
     portfolio.last_entry_at = effective_at
     portfolio.updated_at = recorded_at
     kind = EntryKind.CASH_FLOW if isinstance(entry, Flow) else EntryKind.TRADE
-    moves, changed = _measure_goals(portfolio, goals, kind, effective_at)
+    moves, changed = _measure_goals(portfolio, goals, kind, effective_at, last_entry)
     write_figures(
         [portfolio],
         changed,
@@ -185,6 +186,7 @@ def _measure_goals(
     goals: list[FinancialGoal],
     kind: EntryKind,
     effective_at: datetime,
+    before: LastEntry,
 ) -> tuple[list[GoalMove], list[FinancialGoal]]:
     """Measure every goal whose period contains the entry; carry baselines to come.
 
@@ -197,11 +199,15 @@ def _measure_goals(
         carry_baseline(goal, portfolio_figures)
     for goal in running:
         judge_beginning(goal)
-    measure_best_days(portfolio, running, effective_at)
+    measure_best_days(portfolio, running, effective_at, before)
     moves = [measure_goal(goal, portfolio_figures, effective_at) for goal in running]
+    changed = running
     if kind is EntryKind.CASH_FLOW:
         moves = [move for move in moves if move.before != move.after]
-    return moves, [*coming, *(move.goal for move in moves)]
+        moved = {move.goal for move in moves}
+        # A flow may be the first entry of a day, and the best day is by day.
+        changed = [g for g in running if g in moved or g.best_day_max_pct is not None]
+    return moves, [*coming, *changed]
 
 
 def set_baseline(goal: FinancialGoal, portfolio_figures: PortfolioFigures) -> None:

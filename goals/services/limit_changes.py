@@ -6,7 +6,6 @@ writes what was in force before it too. What is in force now is on the portfolio
 
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 from goals.decisions.accounting import open_account
 from goals.decisions.floor_reference import (
@@ -24,11 +23,13 @@ from goals.decisions.limits import (
     money_per_value,
     paid_in_at,
     raise_peak,
+    shows_floor,
 )
-from goals.enums import LimitCause
+from goals.enums import LimitCause, MarkRole
 from goals.models import LimitChange, Portfolio
 from goals.services.days import MICROSECOND
 from goals.services.floors import apply_reference, reference_at
+from goals.services.limit_marks import keep_mark, read_held
 from goals.services.risk_state import FiguresAt
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import InvalidInput
@@ -42,6 +43,7 @@ REFERENCE = (
     "floor_peak_value",
     "floor_locked",
     "floor_paid_in",
+    "floor_held_pnl",
     "limits_changed_at",
     "pending_high_at",
     "pending_high_pnl",
@@ -105,10 +107,17 @@ def given_reference(
 
 
 def floor_in_money(portfolio: Portfolio, now: datetime) -> GivenReference:
-    """What the floor is measured from now, and where it is: money at these units."""
-    limits = portfolio.limits
-    per_value = money_per_value(limits.floor_in, portfolio.account)
-    return reference_in_money(limits, reference_at(portfolio, now), per_value)
+    """What the floor is measured from now, and where it is: money at these units.
+
+    `floor_equity` is None where there is none: before the first money and after ruin.
+    """
+    limits, account = portfolio.limits, portfolio.account
+    reference = reference_at(portfolio, now)
+    per_value = money_per_value(limits.floor_in, account)
+    shown = reference_in_money(limits, reference, per_value)
+    if shows_floor(limits, reference, account):
+        return shown
+    return replace(shown, floor_equity=None)
 
 
 def write_change(
@@ -119,13 +128,13 @@ def write_change(
     now: datetime,
     by: str,
     reference: FloorReference | None = None,
-    open_pnl: Decimal | None = None,
+    of_present: bool = False,
 ) -> LimitChange:
     """Write that the portfolio's limits of now are in force, and from what measured.
 
     `portfolio` is locked, carries its limits and is saved by the caller; `before` are
-    those until now. A `reference` is applied to it; `open_pnl` is the unrealised profit
-    it was made with, None where a person gave its values. Both are of `effective_at`.
+    those until now. A `reference` is applied to it; where it is `of_present`, what is
+    open is stored for a late entry to make it again. Both are of `effective_at`.
     """
     write_opening(portfolio, before)
     at = effective_at(portfolio, now)
@@ -137,7 +146,11 @@ def write_change(
         apply_reference(portfolio, replace(reference, set_at=at, paid_in=paid_in))
         # A live high of before it counts no more.
         portfolio.pending_high_at = portfolio.pending_high_pnl = None
-    return _write(portfolio, cause, portfolio.limits, at, now, by, reference, open_pnl)
+    if of_present:
+        keep_mark(portfolio, MarkRole.REFERENCE, at)
+        portfolio.floor_held_pnl = read_held(portfolio, at, at)
+    limits = portfolio.limits
+    return _write(portfolio, cause, limits, at, now, by, reference, of_present)
 
 
 def write_opening(
@@ -163,7 +176,7 @@ def _write(
     now: datetime,
     by: str,
     reference: FloorReference | None = None,
-    open_pnl: Decimal | None = None,
+    of_present: bool = False,
 ) -> LimitChange:
     return LimitChange.objects.create(
         portfolio=portfolio,
@@ -175,5 +188,5 @@ def _write(
         start_value=None if reference is None else reference.start,
         peak_value=None if reference is None else reference.peak,
         unit_run=None if reference is None else reference.run,
-        open_pnl=open_pnl,
+        of_present=of_present,
     )

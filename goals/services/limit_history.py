@@ -5,7 +5,7 @@ with the trades of days on which no limit can have been reached.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -29,6 +29,7 @@ from goals.decisions.limits import (
     DayFigures,
     FloorReference,
     Limits,
+    Made,
     first_reference,
     needs_day_start,
     paid_in_at,
@@ -44,6 +45,7 @@ from goals.models import (
     TradeEntry,
     TradingHalt,
 )
+from goals.services.day_trades import read_traded
 from goals.services.days import (
     MICROSECOND,
     WALKED,
@@ -52,13 +54,12 @@ from goals.services.days import (
     roll_ledger,
 )
 from goals.services.figures import arrays_of, table_of
+from goals.services.limit_marks import read_made
 from mastertrade.values.jsonable import from_plain
 from mastertrade.values.money import ONE, ZERO
 
 EARLIEST = datetime.min.replace(tzinfo=UTC)
 LATEST = datetime.max.replace(tzinfo=UTC)
-# What a halt stores of the open profit when it was resumed, among its figures.
-RESUMED_PNL = "resumed_unrealized_pnl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def _changed(row: LimitChange, portfolio: Portfolio) -> Changed:
         )
         reference = raise_peak(limits, reference, reference.peak)
     at = row.effective_at or portfolio.created_at
-    return Changed(at, row.limit_change_id, limits, reference, row.open_pnl)
+    return Changed(at, row.limit_change_id, limits, reference, row.of_present)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,9 @@ def walk_limits(
         rows = _read_rows(portfolio, begin.day, until, days)
     events = _Events(portfolio, history, begin, until, finds=finds)
     finds_from = portfolio.day_start(judged) if judged else EARLIEST
+    events.add_made(history)
+    if finds:
+        events.add_trades(history, begin, finds_from)
     return _walk(begin, rows, events, finds_from if finds else None)
 
 
@@ -164,7 +168,7 @@ def walk_day(portfolio: Portfolio, at: datetime) -> DayFigures:
     """The trading day up to `at`, by its changes and resumes.
 
     From each of them to the next at once; entry by entry where the day's first money,
-    or a new run of units, comes within it.
+    or a new run of units, comes within it, or a cash flow between closes behind one.
     """
     history, day = read_history(portfolio, at), portfolio.trading_day(at)
     account = _account_before(portfolio, day)
@@ -172,14 +176,17 @@ def walk_day(portfolio: Portfolio, at: datetime) -> DayFigures:
     begin = _Begin(day, account, limits, first_reference(limits, account, None))
     events = _Events(portfolio, history, begin, at, finds=True)
     walk = _walk_within(begin, events)
-    if walk.is_begun_within:
+    if walk is None:
         walk = _walk(begin, _read_rows(portfolio, day, at, ()), events, None)
     assert walk.day is not None  # the day of `at` is walked at least
     return walk.day
 
 
-def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk:
-    """Walk the one day of these events, entries between two of them at once."""
+def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk | None:
+    """Walk the one day of these events, entries between two of them at once.
+
+    None where that does not say all.
+    """
     portfolio, day = events.portfolio, begin.day
     assert day is not None
     whole = TradingDay(
@@ -195,8 +202,11 @@ def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk:
         until_at=events.until + MICROSECOND,
         cuts=sorted({event.at + MICROSECOND for event in events.events}),
     )
-    between = [Entry(row.last_entry_at, row.account, True, row) for row in rows]
-    return LimitWalk(
+    between = [
+        Entry(row.last_entry_at, row.account, row.high_closed is not None, row)
+        for row in rows
+    ]
+    walk = LimitWalk(
         limits=begin.limits,
         reference=begin.reference,
         account=begin.account,
@@ -204,6 +214,14 @@ def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk:
         ended_at=events.ended_at,
         currency=portfolio.currency,
     ).walk([replace(whole, events=[*between, *whole.events])])
+    # A flow shows the value of before it, which raises nothing.
+    first_at = min((event.at for event in events.events), default=LATEST)
+    later = [row for row in rows if row.last_entry_at > first_at]
+    is_mixed = any(
+        row.high_closed is not None and any("flow" in event for event in row.events)
+        for row in later
+    )
+    return None if walk.is_begun_within or is_mixed else walk
 
 
 def _walk(
@@ -222,6 +240,7 @@ def _walk(
             open_at_start=events.open_at_start,
             ended_at=events.ended_at,
             entries=entries,
+            held_at=events.held_at,
             finds_from=finds_from,
             currency=portfolio.currency,
         ).walk(trading_days)
@@ -307,7 +326,8 @@ class _Events:
         in_play = (begin.limits, *(change.limits for change in history.changes))
         changes = [one for one in history.changes if one.at >= self.from_at]
         was_halted = finds and portfolio.last_halted_at is not None
-        looks_at_marks = was_halted or _any_marks(in_play) or (finds and self.is_past)
+        is_anew = was_halted or any(change.of_present for change in changes)
+        looks_at_marks = is_anew or _any_marks(in_play) or (finds and self.is_past)
         marks = self._read_marks() if looks_at_marks else []
         self.starts = [mark for mark in marks if mark.role is MarkRole.DAY_START]
         others = [mark for mark in marks if mark.role is not MarkRole.DAY_START]
@@ -317,6 +337,26 @@ class _Events:
         self.ended_at = _read_ends(marks)
         in_money = any(limits.floor_in is FloorIn.MONEY for limits in in_play)
         self.flow_days = self._read_flow_days() if finds and in_money else set()
+        self.held_at: Mapping[datetime, Sequence[Made]] = {}
+
+    def add_made(self, history: LimitHistory) -> None:
+        """Add what was open at references of the present value."""
+        self.held_at = read_made(
+            self.portfolio,
+            [
+                change.at
+                for change in history.changes
+                if change.of_present and change.at >= self.from_at
+            ],
+        )
+
+    def add_trades(
+        self, history: LimitHistory, begin: _Begin, finds_from: datetime
+    ) -> None:
+        """Add what the rules of the days from there on count."""
+        in_play = [begin.limits, *(change.limits for change in history.changes)]
+        traded = read_traded(self.portfolio, in_play, finds_from)
+        self.events += [one for one in traded if one.at <= self.until]
 
     def _read_flow_days(self) -> set[date]:
         flows = self.portfolio.cash_flows.filter(
@@ -353,7 +393,14 @@ class _Events:
         for halt in halts:
             assert halt.resumed_at is not None  # by the filter
             resumed.setdefault(halt.resumed_at, []).append(halt)
-        return [_resumed(ended) for ended in resumed.values()]
+        return [
+            Resumed(
+                at=at,
+                keys=tuple(halt.halt_id for halt in ended),
+                unit_value=ended[0].resumed_unit_value or ZERO,
+            )
+            for at, ended in resumed.items()
+        ]
 
     def open_at_start(self, day: date) -> Marked | None:
         """What open trades had made when the day began, as far as marks are known.
@@ -387,19 +434,6 @@ def _any_marks(in_play: Iterable[Limits]) -> bool:
         or limits.daily_loss_limit_pct is not None
         or needs_day_start(limits)
         for limits in in_play
-    )
-
-
-def _resumed(halts: Sequence[TradingHalt]) -> Resumed:
-    """One resume, by the halts that it ended; one of them at least stored its value."""
-    stored = [halt for halt in halts if RESUMED_PNL in halt.figures] or halts
-    open_pnl = stored[0].figures.get(RESUMED_PNL)
-    assert halts[0].resumed_at is not None
-    return Resumed(
-        at=halts[0].resumed_at,
-        keys=tuple(halt.halt_id for halt in halts),
-        open_pnl=None if open_pnl is None else Decimal(open_pnl),
-        unit_value=stored[0].resumed_unit_value or ZERO,
     )
 
 

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from django.db.models import Min
+
 from goals.decisions.limit_walk import LimitWalk
+from goals.enums import HaltCause
 from goals.models import LedgerDay, LimitChange, Portfolio, TradingHalt
 from goals.services.floors import apply_reference
 from goals.services.ledger import GoalMove
@@ -17,6 +20,7 @@ FLOOR_COLUMNS = (
     "floor_peak_value",
     "floor_locked",
     "floor_paid_in",
+    "floor_held_pnl",
 )
 PENDING = ("pending_high_at", "pending_high_pnl")
 
@@ -54,6 +58,7 @@ def restate_limits(
     were taken from the value of then, what days were measured from after a resume, the
     portfolio's reference of now, and its halts follow; returns goals that turned.
     """
+    since = _with_pause(portfolio, since)
     walk = walk_limits(portfolio, history, since=since, finds=True, days=days)
     _save_references(walk)
     before = [getattr(portfolio, name) for name in (*FLOOR_COLUMNS, *PENDING)]
@@ -69,6 +74,24 @@ def restate_limits(
     return apply_breaches(
         portfolio, walk.breaches, since=began_at, now=now, reason=reason, moves=moves
     )
+
+
+def _with_pause(portfolio: Portfolio, since: datetime | None) -> datetime | None:
+    """From then on; from the day on in which a pause began that lasted until that day.
+
+    Losses of the day may have made it last longer.
+    """
+    if since is None or portfolio.last_halted_at is None:
+        return since
+    began_at = portfolio.day_start(portfolio.trading_day(since))
+    pauses = portfolio.halts.filter(
+        cause=HaltCause.LOSSES_IN_A_ROW,
+        withdrawn_at=None,
+        halted_at__lt=began_at,
+        halted_until__gt=began_at,
+    )
+    first: datetime | None = pauses.aggregate(first=Min("halted_at"))["first"]
+    return first or since
 
 
 def _save_references(walk: LimitWalk) -> None:

@@ -14,9 +14,10 @@ from goals.decisions.progress import GoalProgress, PortfolioFigures
 from goals.enums import GoalType, HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory, LedgerDay, Portfolio
 from goals.services.conditions import (
-    best_day_of,
     count_trading_days,
+    days_of_goal,
     profits_of_days,
+    set_best_day,
 )
 from goals.services.days import read_ledger_before
 from goals.services.first_touch import begins_reached, find_first_reach
@@ -182,11 +183,12 @@ def measure_conditions(
     goal: FinancialGoal, portfolio: Portfolio, as_of: datetime
 ) -> None:
     """How the goal's conditions stand by the ledger and the entries of its period."""
-    goal.trading_days, goal.trading_days_met_at, goal.best_day = 0, None, ZERO
+    goal.trading_days, goal.trading_days_met_at = 0, None
+    goal.best_day = goal.earlier_best_day = ZERO
     count_trading_days(portfolio, [goal], as_of)
     if goal.best_day_max_pct is not None:
         days = days_of_period(goal, portfolio)
-        goal.best_day = best_day_of(goal, profits_of_days(goal, portfolio, days))
+        set_best_day(goal, profits_of_days(goal, portfolio, days))
 
 
 def days_of_period(goal: FinancialGoal, portfolio: Portfolio) -> list[LedgerDay]:
@@ -194,10 +196,7 @@ def days_of_period(goal: FinancialGoal, portfolio: Portfolio) -> list[LedgerDay]
     newest = portfolio.last_entry_at
     if newest is None or newest < goal.period_starts_at:
         return []  # known without asking the database
-    days = LedgerDay.objects.filter(portfolio=portfolio, day__gte=goal.start_date)
-    if goal.target_date is not None:
-        days = days.filter(day__lte=goal.target_date)
-    return list(days.order_by("day", "part"))
+    return list(days_of_goal(goal))
 
 
 def _row(

@@ -16,9 +16,11 @@ from mastertrade.values.messages import did_you_mean
 from mastertrade.values.money import HUNDRED, MONEY, PERCENT, RATIO, format_plain
 from mastertrade.values.validation import (
     CURRENCY_PATTERN,
+    refuse,
     require_decimal,
     require_not_negative,
     require_positive,
+    wrong_by,
 )
 
 FROZEN_ONCE_USED = ("currency", "time_zone", "opening_balance", "day_starts_at")
@@ -41,22 +43,31 @@ SHARES = (
     "headroom_share_pct",
 )
 PERCENTAGES = (*SHARES, "daily_profit_lock_pct", "max_position_pct")
-MAY_BE_OFF = frozenset(PERCENTAGES) - {"soft_drawdown_pct", "hard_drawdown_pct"}
 COUNTS = ("max_trades_per_day", "pause_after_losses", "pause_minutes")
+MAY_BE_OFF = frozenset({*PERCENTAGES, *COUNTS, "drawdown_locks_at"}) - {
+    "soft_drawdown_pct",
+    "hard_drawdown_pct",
+}
 
 
 def require_settings(portfolio: Portfolio) -> None:
     """Every setting is a figure that its column holds."""
-    require_not_negative("opening_balance", portfolio.opening_balance, MONEY)
+    refuse(_wrong_figures(portfolio))
+
+
+def _wrong_figures(portfolio: Portfolio) -> Iterator[InvalidInput]:
+    balance = portfolio.opening_balance
+    yield from wrong_by(require_not_negative, "opening_balance", balance, MONEY)
     for name in PERCENTAGES:
         percentage = getattr(portfolio, name)
         if percentage is not None or name not in MAY_BE_OFF:
-            require_decimal(name, percentage, PERCENT)
-    if portfolio.drawdown_locks_at is not None:
-        require_positive("drawdown_locks_at", portfolio.drawdown_locks_at, RATIO)
+            yield from wrong_by(require_decimal, name, percentage, PERCENT)
+    lock = portfolio.drawdown_locks_at
+    if lock is not None:
+        yield from wrong_by(require_positive, "drawdown_locks_at", lock, RATIO)
     starts_at: object = portfolio.day_starts_at
     if not isinstance(starts_at, time) or starts_at.second or starts_at.microsecond:
-        raise InvalidInput(
+        yield InvalidInput(
             "day_starts_at", "must be a time of day in whole minutes, such as 17:00."
         )
 
@@ -105,21 +116,23 @@ def _wrong_limits(portfolio: Portfolio) -> Iterator[InvalidInput]:
 
 
 def find_wrong_settings(
-    user: User, portfolio_id: int | None, fields: Mapping[str, Any]
+    user: User | None, portfolio_id: int | None, fields: Mapping[str, Any]
 ) -> Iterator[InvalidInput]:
     """What creating a portfolio, or changing one, would refuse in `fields`.
 
     Some may be missing: those of a new portfolio then have their defaults.
     """
     portfolio = Portfolio(user=user, name="name")
-    if portfolio_id is not None:
+    if user is not None and portfolio_id is not None:
         portfolio = Portfolio.objects.get(user_id=user.username, pk=portfolio_id)
         yield from wrong_renaming(portfolio, fields)
     for name in (*FROZEN_ONCE_USED, *SETTINGS):
         if name in fields:
             setattr(portfolio, name, fields[name])
-    wrong = wrong_in_portfolio(portfolio)
-    yield from (one for one in wrong if one.field != "name" or "name" in fields)
+    wrong = list(_wrong_figures(portfolio))
+    yield from wrong
+    named = {one.field for one in wrong} | ({"name"} - fields.keys())
+    yield from (one for one in wrong_in_portfolio(portfolio) if one.field not in named)
 
 
 def wrong_renaming(

@@ -119,8 +119,9 @@ def update_portfolio(
 
     A change of the limits is a dated row. Where it changes what a floor is measured
     by, it is measured from the present value, or from `floor_reference`. A limit that
-    the portfolio has fallen to already halts trading at once. `changed_by` is the user
-    unless somebody else does it for them.
+    the portfolio has fallen to already halts trading at once. `successor` names the
+    portfolio of a challenge's next phase, None none. `changed_by` is the user unless
+    somebody else does it for them.
     """
     portfolio = lock_portfolio(user=user, portfolio=portfolio_id)
     frozen = [
@@ -136,6 +137,8 @@ def update_portfolio(
     refuse(wrong_renaming(portfolio, fields))
     before = portfolio.limits
     balance_before = portfolio.opening_balance
+    if "successor" in fields:
+        _name_successor(portfolio, fields.pop("successor"))
     _set(portfolio, fields, now)
     if portfolio.opening_balance != balance_before:
         _open(portfolio)
@@ -175,7 +178,7 @@ def _change_limits(
     limits = portfolio.limits
     if given is None and limits == before:
         return
-    reference, open_pnl = None, None
+    reference, of_present = None, False
     is_anew = any(
         getattr(limits, one) != getattr(before, one) for one in SETS_REFERENCE
     )
@@ -185,10 +188,9 @@ def _change_limits(
         reference = reference_at(portfolio, at)
         if is_anew:
             reference = present_reference(figures, limits)
-            open_pnl = figures.unrealized_pnl
+            of_present = given is None
         if given is not None:
             reference = given_reference(figures, limits, reference, given)
-            open_pnl = None
     write_change(
         portfolio,
         cause=LimitCause.CHANGE,
@@ -196,8 +198,45 @@ def _change_limits(
         now=now,
         by=changed_by or portfolio.user_id,
         reference=reference,
-        open_pnl=open_pnl,
+        of_present=of_present,
     )
+
+
+def _name_successor(portfolio: Portfolio, reference: int | str | None) -> None:
+    """The next phase begins on a later portfolio in which nothing was booked yet."""
+    if reference is None:
+        portfolio.successor = None
+        return
+    mine = Portfolio.objects.locked().filter(pk__gt=portfolio.pk)
+    try:
+        successor = _find(mine, portfolio.user, reference)
+    except InvalidInput:
+        raise InvalidInput(
+            "successor",
+            f"must be a portfolio of yours made after {portfolio.name}, by key or by "
+            f"name; {reference} is none. A phase begins on a fresh portfolio: make one "
+            "and name it.",
+        ) from None
+    if portfolio.successor_id == successor.pk:
+        return
+    before = successor.predecessors.first()
+    if before is not None:
+        raise InvalidInput(
+            "successor",
+            f"{successor.name} follows {before.name} already: a phase has one before "
+            "it. Name another portfolio.",
+        )
+    if successor.ledger_entries.exists() or successor.trades.exists():
+        raise InvalidInput(
+            "successor",
+            f"{successor.name} has trades or cash flows: a phase begins on a fresh "
+            "portfolio. Make one and name it.",
+        )
+    if PortfolioKind(successor.kind) is not PortfolioKind(portfolio.kind):
+        raise InvalidInput(
+            "successor", f"must be {portfolio.kind}, as {portfolio.name} is."
+        )
+    portfolio.successor = successor
 
 
 def _is_used(portfolio: Portfolio) -> bool:

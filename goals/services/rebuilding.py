@@ -16,11 +16,17 @@ from goals.decisions.accounting import Account, open_account
 from goals.decisions.periods import ONE_DAY, DayPart, local_date
 from goals.decisions.progress import GoalProgress, PortfolioFigures, status_rebuilt
 from goals.enums import GoalStatus, HistoryKind, Measure
-from goals.models import CashFlow, FinancialGoal, LedgerDay, Portfolio
+from goals.models import (
+    CarriedProfit,
+    CashFlow,
+    FinancialGoal,
+    LedgerDay,
+    Portfolio,
+)
 from goals.services.conditions import (
-    best_day_of,
     count_trading_days,
     profits_of_days,
+    set_best_day,
 )
 from goals.services.days import (
     days_between,
@@ -118,14 +124,25 @@ def rebuild_ledger(
     keep_day_start(portfolio)
     follow_midnight(portfolio)
     if flow is not None:
-        bought, _ = list_carried(rebuilt.new.days)
+        bought, carried = list_carried(rebuilt.new.days)
         flow.units = bought.get(flow.cash_flow_id, flow.units)
         if portfolio.revalued_day is not None:
             began = portfolio.first_part(portfolio.revalued_day)
             was, is_now = (
                 ledger.account_before(began) for ledger in (rebuilt.old, rebuilt.new)
             )
-            portfolio.keep_midnight(was, is_now)
+            shares = {
+                trade_id: change
+                for (flow_id, _, trade_id), change in carried.items()
+                if flow_id == flow.cash_flow_id
+            }
+            is_void = flow.voided_at is not None
+            if is_void and portfolio.marked_at is not None:
+                stored = CarriedProfit.objects.filter(cash_flow=flow)
+                shares = dict(stored.values_list("trade_id", "change"))
+            portfolio.keep_midnight(
+                was, is_now, flow.flowed_at, shares, is_void=is_void
+            )
     keep_day_start(portfolio)
     history = read_history(portfolio)
     follow_ledger_peak(portfolio, history)
@@ -221,7 +238,7 @@ def measure_again(
     goal.current_value, goal.progress_pct = after.current_value, after.progress_pct
     if goal.best_day_max_pct is not None:
         own = reached.days_of(goal, rebuilt.new.days)
-        goal.best_day = best_day_of(goal, profits_of_days(goal, portfolio, own))
+        set_best_day(goal, profits_of_days(goal, portfolio, own))
     # What a portfolio was worth with open positions is not in the ledger.
     if goal.has_conditions or not (is_value and rebuilt.is_unchanged):
         goal.achieved_at = reached.find(goal, portfolio, rebuilt.new.days)
@@ -242,7 +259,7 @@ def _newest_reading(
     Those of a period that is over are the ledger's at its end; what open positions
     were worth then, in a portfolio's value, is kept.
     """
-    if not _is_past(goal, portfolio):
+    if not _is_past(goal, portfolio, rebuilt):
         return portfolio.portfolio_figures
     last = goal.target_date or date.max
     portfolio_figures = rebuilt.new.through(last)
@@ -264,11 +281,19 @@ def _set_baseline_again(
         goal.start_unit_value, goal.start_unit_run = unit_value, run
 
 
-def _is_past(goal: FinancialGoal, portfolio: Portfolio) -> bool:
-    """Whether its period ended in the books, or the ledger goes on behind its end."""
-    newest = portfolio.last_entry_at
-    over = newest is not None and goal.period.is_over(newest)
-    return goal.ended_at is not None or over
+def _is_past(goal: FinancialGoal, portfolio: Portfolio, rebuilt: Rebuilt) -> bool:
+    """Whether its period ended in the books, or the portfolio goes on behind its end.
+
+    What changes the live value there, a mark or an addition, does not change the
+    goal's.
+    """
+    known = (portfolio.last_entry_at, portfolio.marked_at)
+    newest = max((at for at in known if at is not None), default=None)
+    if goal.ended_at is not None:
+        return True
+    if newest is not None and goal.period.is_over(newest):
+        return True
+    return goal.period.is_over(portfolio.updated_at) and rebuilt.is_unchanged
 
 
 class _DayByDay:

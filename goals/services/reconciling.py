@@ -117,17 +117,18 @@ def _limit_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:
     transaction.savepoint_rollback(point)
     apply_reference(portfolio, reference_at(portfolio, now))
     yield from _compare(portfolio.portfolio_id, "itself", before, portfolio)
-    for halt in sorted(halts ^ found):
+    for halt in sorted(halts ^ found, key=str):
         is_stored = halt in halts
-        cause, halted_at = halt
+        cause, halted_at, until = halt
         of = f"halt {cause} of {halted_at:%FT%TZ}"
+        of += "" if until is None else f" until {until:%FT%TZ}"
         there = ("there", "missing") if is_stored else ("missing", "there")
         yield Drift(portfolio.portfolio_id, of, "row", *there)
 
 
-def _halts_of(portfolio: Portfolio) -> set[tuple[str, datetime]]:
+def _halts_of(portfolio: Portfolio) -> set[tuple[str, datetime, datetime | None]]:
     stored = TradingHalt.objects.filter(portfolio=portfolio, withdrawn_at=None)
-    return set(stored.values_list("cause", "halted_at"))
+    return set(stored.values_list("cause", "halted_at", "halted_until"))
 
 
 def _carried_drift(portfolio: Portfolio, rebuilt: Rebuilt) -> Iterator[Drift]:

@@ -1,18 +1,17 @@
 """Halts by what the ledger says now: written where missing, withdrawn where wrong."""
 
-from collections.abc import Collection, Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections import deque
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from goals.decisions.breaches import Breach
-from goals.decisions.guards.day_rules import find_day_rule_breaches
 from goals.enums import HaltCause
 from goals.models import Portfolio, TradingHalt
 from goals.models.halts import FOR_A_WHILE
-from goals.services.confirming import BY_FLOORS
 from goals.services.failing import follow_failures
 from goals.services.halts import follow_halts, withdraw
 from goals.services.ledger import GoalMove
-from goals.services.risk_state import read_conditions, read_figures
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 RESUMED = (
@@ -32,9 +31,8 @@ def apply_breaches(
     now: datetime,
     reason: str,
     moves: Sequence[GoalMove] = (),
-    causes: Collection[HaltCause] = BY_FLOORS,
 ) -> list[GoalMove]:
-    """Make the halts of these causes what the ledger says from `since` on.
+    """Make the halts by limits what the ledger says from `since` on.
 
     `breaches` are all that the ledger and the stored marks show from `since` (None: the
     beginning) on; one that a halt in force at its time covers is no new one. A missing
@@ -45,61 +43,74 @@ def apply_breaches(
     stored = list(portfolio.halts.order_by("halted_at", "halt_id"))
     rows = [halt for halt in stored if halt.withdrawn_at is None]
     by_cause = {
-        cause: [halt for halt in rows if halt.cause == cause] for cause in causes
+        cause: deque(halt for halt in rows if halt.cause == cause)
+        for cause in HaltCause
     }
+    untils = {halt.halt_id: halt.halted_until for halt in rows}
     resumed = [halt for halt in stored if halt.resumed_at is not None]
     resumes = sorted(resumed, key=_ends)
     earlier = [halt for halt in rows if since is not None and halt.halted_at < since]
-    justified = {halt.halt_id for halt in earlier}
+    justified = {id(halt) for halt in earlier}
+    new, dated = [], []
     for breach in sorted(breaches, key=lambda one: one.at):
-        halt = _justify(breach, portfolio, by_cause[breach.cause], resumes, justified)
-        justified.add(halt.halt_id)
+        # By an entry a rule of the day is reached before a resume of that instant.
+        find_place = bisect_left if breach.cause in FOR_A_WHILE else bisect_right
+        place = find_place(resumes, breach.at, key=_ends)
+        resume = resumes[place] if place < len(resumes) else None
+        halt = _justify(breach, by_cause[breach.cause], resume, justified)
+        if halt is None:
+            halt = _write(breach, portfolio, resume)
+            by_cause[breach.cause].appendleft(halt)
+            new.append(halt)
+        elif id(halt) not in justified and _date(halt, breach):
+            dated.append(halt)
+        justified.add(id(halt))
     for halt in rows:
         # One of before limits were dated stands: nobody knows by what it was judged.
-        is_judged = halt.cause in causes and "fails" in halt.figures
-        if is_judged and halt.halt_id not in justified:
+        is_judged = halt.cause != HaltCause.PERSON and "fails" in halt.figures
+        if is_judged and id(halt) not in justified:
             withdraw(halt, now, reason)
-    withdraw_day_halts(portfolio, now, reason)
-    return follow_failures(portfolio, since=since, now=now, reason=reason, moves=moves)
-
-
-def withdraw_day_halts(portfolio: Portfolio, now: datetime, reason: str) -> None:
-    """Withdraw halts in force by rules of the day that did not stop entries then.
-
-    The state follows. Asked of the time each began, for what came later ends none.
-    """
-    for halt in portfolio.halts.unresumed(now).filter(cause__in=FOR_A_WHILE):
-        figures = read_figures(portfolio, halt.halted_at)
-        rules = find_day_rule_breaches(read_conditions(figures, now))
-        if all(rule.cause != halt.cause for rule in rules):
-            withdraw(halt, now, reason)
+    _save(dated, untils)
+    TradingHalt.objects.bulk_create(new)
+    if new:
+        times = [portfolio.last_halted_at, *(halt.halted_at for halt in new)]
+        portfolio.last_halted_at = max(at for at in times if at is not None)
+        portfolio.save(update_fields=["last_halted_at"])
     follow_halts(portfolio, now)
+    return follow_failures(portfolio, since=since, now=now, reason=reason, moves=moves)
 
 
 def _justify(
     breach: Breach,
-    portfolio: Portfolio,
-    halts: list[TradingHalt],
-    resumes: Sequence[TradingHalt],
+    halts: deque[TradingHalt],
+    resume: TradingHalt | None,
     justified: Collection[int],
-) -> TradingHalt:
-    """The halt of this breach: one that covers it, one to be dated by it, or new.
+) -> TradingHalt | None:
+    """The halt of this breach: one that covers it, or one to be dated by it.
 
-    `halts` of the cause, the oldest first; a new one is put among them.
+    `halts` of the cause, the oldest first; those that were over by then are dropped.
     """
-    resume = next((halt for halt in resumes if _ends(halt) > breach.at), None)
     ends_at = breach.until if resume is None else resume.resumed_at
+    while halts and _ends(halts[0]) < breach.at:
+        halts.popleft()
     for halt in halts:
-        is_justified = halt.halt_id in justified
+        is_justified = id(halt) in justified
         covers = halt.halted_at <= breach.at < _ends(halt)
-        if covers and (is_justified or halt.halted_at == breach.at):
+        if covers if is_justified else halt.halted_at == breach.at:
             return halt
         began_late = halt.halted_at > breach.at
         is_same = ends_at is None or halt.halted_at <= ends_at
         if is_justified or halt.halted_until != breach.until:
             continue
         if covers or (began_late and is_same):
-            return _date(halt, breach)
+            return halt
+    return None
+
+
+def _write(
+    breach: Breach, portfolio: Portfolio, resume: TradingHalt | None
+) -> TradingHalt:
+    """A new halt, unsaved; resumed where a person resumed trading while it lasted."""
     new = TradingHalt(
         portfolio=portfolio,
         cause=breach.cause,
@@ -111,12 +122,22 @@ def _justify(
     if resume is not None and _ends(resume) < _ends(new):
         for name in RESUMED:
             setattr(new, name, getattr(resume, name))
-    new.save(force_insert=True)
-    portfolio.last_halted_at = max(portfolio.last_halted_at or breach.at, breach.at)
-    portfolio.save(update_fields=["last_halted_at"])
-    halts.append(new)
-    halts.sort(key=lambda halt: halt.halted_at)
     return new
+
+
+def _save(dated: Iterable[TradingHalt], untils: Mapping[int, datetime | None]) -> None:
+    """Save halts of other dates; no two of a cause have the same end at any time.
+
+    The newest first of those that last longer, then the oldest first of the others.
+    """
+    longer = [
+        halt
+        for halt in dated
+        if (halt.halted_until or NEVER) > (untils[halt.halt_id] or NEVER)
+    ]
+    others = [one for one in dated if one not in longer]
+    for halt in [*reversed(longer), *others]:
+        halt.save(update_fields=["halted_at", "halted_until", "reason", "figures"])
 
 
 def _ends(halt: TradingHalt) -> datetime:
@@ -125,9 +146,11 @@ def _ends(halt: TradingHalt) -> datetime:
     return min((end for end in ends if end is not None), default=NEVER)
 
 
-def _date(halt: TradingHalt, breach: Breach) -> TradingHalt:
-    """Let it begin with the breach, which was learned later."""
-    halt.halted_at, halt.reason = breach.at, breach.reason
+def _date(halt: TradingHalt, breach: Breach) -> bool:
+    """Let it begin, and end, with the breach; whether that is another time."""
+    if (halt.halted_at, halt.halted_until) == (breach.at, breach.until):
+        return False
+    halt.halted_at, halt.halted_until = breach.at, breach.until
+    halt.reason = breach.reason
     halt.figures = {**halt.figures, "fails": breach.fails}
-    halt.save(update_fields=["halted_at", "reason", "figures"])
-    return halt
+    return True

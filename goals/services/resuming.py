@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
-from goals.decisions.breaches import Breach
+from goals.decisions.breaches import BY_FLOORS, Breach
 from goals.decisions.floor_reference import GivenReference
-from goals.enums import DrawdownMode, HaltCause, LimitCause
+from goals.enums import DrawdownMode, HaltCause, LimitCause, MarkRole
 from goals.models import Portfolio, TradingHalt, User
+from goals.services.days import MICROSECOND
 from goals.services.halts import enforce_limits, follow_halts, write_halt
 from goals.services.limit_changes import (
     REFERENCE,
@@ -15,7 +16,7 @@ from goals.services.limit_changes import (
     refuse_at_floor,
     write_change,
 )
-from goals.services.limit_history import RESUMED_PNL
+from goals.services.limit_marks import keep_mark
 from goals.services.portfolios import lock_portfolio
 from goals.services.risk_state import read_conditions, read_figures
 from goals.services.voids import LONGEST_REASON, require_reason
@@ -85,9 +86,14 @@ def resume_trading(
             f"Trading in portfolio {portfolio.name} is not halted; there is "
             "nothing to resume."
         )
-    # A halt written while this call waited for the lock began after its now.
-    now = effective_at(portfolio, max(now, *(halt.halted_at for halt in halts)))
+    # A halt written while this call waited for the lock began after its now; one that
+    # this call found at a floor comes before it.
+    began = [halt.halted_at for halt in halts]
+    found = [one.halted_at + MICROSECOND for one in halts if one.cause in BY_FLOORS]
+    now = effective_at(portfolio, max(now, *began, *found))
+    is_of_present = False
     if any(halt.cause == HaltCause.HARD_DRAWDOWN for halt in halts):
+        is_of_present = not isinstance(floor_reference, GivenReference)
         _measure_from_here(portfolio, now, by or user.username, floor_reference)
     elif isinstance(floor_reference, GivenReference):
         raise InvalidInput(
@@ -98,6 +104,8 @@ def resume_trading(
         )
     for halt in halts:
         _end(halt, portfolio, now, reason, by or user.username)
+    if not is_of_present:  # else it is stored with the reference
+        keep_mark(portfolio, MarkRole.REFERENCE, now)
     # The day is measured from here.
     portfolio.last_halted_at = portfolio.limits_changed_at = now
     portfolio.save(update_fields=["limits_changed_at"])
@@ -114,7 +122,6 @@ def _end(
     halt.resume_reason = reason
     halt.resumed_unit_value = figures.live_unit_value
     halt.resumed_unit_run = figures.account.run
-    halt.figures = {**halt.figures, RESUMED_PNL: f"{figures.unrealized_pnl:f}"}
     halt.save()
 
 
@@ -130,10 +137,11 @@ def _measure_from_here(
             f"The floor of portfolio {portfolio.name} is static, so trading would be "
             'halted again at once. Send floor_reference: "present" to measure it from '
             "the present equity, or an object of start_equity, peak_equity or "
-            "floor_equity."
+            "floor_equity.",
+            on_page=f"The floor of portfolio {portfolio.name} is static: resume "
+            "trading on the portfolio's page, where you say what it is measured from.",
         )
     reference = present_reference(figures, limits)
-    is_given = isinstance(given, GivenReference)
     if isinstance(given, GivenReference):
         reference = given_reference(figures, limits, reference, given)
         refuse_at_floor(figures, limits, reference)
@@ -144,7 +152,7 @@ def _measure_from_here(
         now=now,
         by=by,
         reference=reference,
-        open_pnl=None if is_given else figures.unrealized_pnl,
+        of_present=not isinstance(given, GivenReference),
     )
     portfolio.save(update_fields=[*REFERENCE, "updated_at"])
 

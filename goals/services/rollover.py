@@ -34,6 +34,7 @@ CARRIED = (
     "policy",
     "min_factor",
     "max_factor",
+    "stop_penalty",
     "after_achieved",
     "min_trading_days",
     "best_day_max_pct",

@@ -22,8 +22,9 @@ from goals.decisions.progress import (
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import AfterAchieved, Measure
 from goals.models import FinancialGoal, Portfolio
+from goals.projection.barrier import Barrier
 from goals.projection.edge import Edge, estimate_edge
-from goals.projection.feasibility import find_unreachable, stop_below
+from goals.projection.feasibility import barrier_on, find_unreachable
 from goals.projection.goal_path import GoalPath, goal_path
 from goals.projection.goal_projection import MOST_TRADES_AHEAD
 from goals.projection.policy_tables import (
@@ -31,10 +32,11 @@ from goals.projection.policy_tables import (
     TRADES_STEP,
     DeadlineInputs,
     DeadlineTable,
+    anchor_of,
     make_inputs,
 )
 from goals.projection.types import Floats
-from goals.services.floors import floor_ratio
+from goals.services.floors import reference_now
 from goals.services.policy_tables import find_table
 from goals.services.risk_state import FiguresAt
 from mastertrade.values.exceptions import DomainError
@@ -149,6 +151,9 @@ def _goal_state_of(
         max_factor=goal.max_factor,
         after_achieved=AfterAchieved(goal.after_achieved),
         time_left_ratio=time_left_ratio,
+        stop_penalty=goal.stop_penalty
+        if goal.policy == PolicyName.DEADLINE_OPTIMAL
+        else None,
         reachable=can_still_move(goal.kind.measures, goal.baseline, portfolio_figures),
         still_open=tuple(
             condition.words for condition in goal.find_open_at_target(progress)
@@ -180,7 +185,7 @@ def with_forecast(
     if path is None:  # too few trades, or no equity at the last marks
         edge = forecast.record.shrunk_mean if forecast.record.judged else None
         return replace(goal_state, trades_left=left, edge=edge)
-    stop_loss = stop_of(goal, path, figures, forecast.now)
+    barrier = barrier_of(goal, path, figures, forecast.now, forecast.trades_per_day)
     postponed = False
 
     def may_work() -> bool:
@@ -193,7 +198,7 @@ def with_forecast(
         path,
         trades_left=whole_trades(left),
         max_factor=goal.max_factor,
-        stop_loss=stop_loss,
+        stop_loss=barrier,
         read_edge=lambda: forecast.edge if may_work() else None,
     )
     ahead = replace(
@@ -208,7 +213,7 @@ def with_forecast(
     is_solved = goal_state.policy.rule.needs is Needs.SOLVED_TABLE
     if not is_solved or unreachable is not None:
         return ahead
-    table = solve_for(goal, path, left, stop_loss, forecast, may_work)
+    table = solve_for(goal, path, left, barrier, forecast, may_work)
     return (
         replace(ahead, postponed=True) if table is None else apply_table(ahead, table)
     )
@@ -249,15 +254,27 @@ def progress_of(
     )
 
 
-def stop_of(
-    goal: FinancialGoal, path: GoalPath, figures: FiguresAt, now: datetime
-) -> float:
-    """Where on the goal's path the floor in force then lies: see `stop_below`.
+def barrier_of(
+    goal: FinancialGoal,
+    path: GoalPath,
+    figures: FiguresAt,
+    now: datetime,
+    trades_per_day: Decimal,
+) -> Barrier:
+    """The limits in force then as the goal's walk meets them: see `barrier_on`.
 
     A return is measured by closed trades; what is money by the live value.
     """
     is_closed = goal.kind.measures is Measure.RETURN
-    return stop_below(path, floor_ratio(figures, now, closed=is_closed))
+    state = reference_now(figures, now, closed=is_closed)
+    return barrier_on(
+        path,
+        state.limits,
+        state.reference,
+        value=state.value,
+        opening=state.opening,
+        trades_per_day=trades_per_day,
+    )
 
 
 def whole_trades(trades_left: Decimal) -> int:
@@ -269,7 +286,7 @@ def solve_for(
     goal: FinancialGoal,
     path: GoalPath,
     trades_left: Decimal,
-    stop_loss: float,
+    barrier: Barrier,
     forecast: TradeForecast,
     may_solve: Callable[[], bool] = lambda: True,
 ) -> DeadlineTable | None:
@@ -280,9 +297,11 @@ def solve_for(
     asked: dict[str, Any] = {
         "trades_left": whole_trades(trades_left),
         "goal_return": path.goal_return,
-        "stop_loss": stop_loss,
+        "barrier": barrier,
+        "equity": anchor_of(path.equity, path.goal_return),
         "min_factor": goal.min_factor,
         "max_factor": goal.max_factor,
+        "stop_penalty": goal.stop_penalty,
     }
 
     def make() -> DeadlineInputs:

@@ -4,6 +4,7 @@ The column follows at the next call that looks at the limits; until then a day's
 that is over still stands in it.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import (
@@ -18,8 +19,35 @@ from django.db.models import (
     When,
 )
 
-from goals.enums import TradingState
+from goals.decisions.breaches import LONGEST_WAIT
+from goals.enums import HaltCause, TradingState
 from goals.models import Portfolio, TradingHalt
+from goals.services.floors import drawdown_floors
+from goals.services.limit_changes import effective_at
+from goals.services.risk_state import read_figures
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Entries are refused since a mark showed this floor reached.
+
+    A second mark, or none that says otherwise `until` then, halts trading.
+    """
+
+    cause: HaltCause
+    since: datetime
+    until: datetime
+
+
+def find_waiting(portfolio: Portfolio, now: datetime) -> Waiting | None:
+    """What waits for a second mark; no statement."""
+    since = portfolio.suspected_at
+    if since is None:
+        return None
+    at = effective_at(portfolio, now)
+    is_hard = drawdown_floors(read_figures(portfolio, at), at).is_at_hard
+    cause = HaltCause.HARD_DRAWDOWN if is_hard else HaltCause.DAILY_LOSS
+    return Waiting(cause, since, since + LONGEST_WAIT)
 
 
 def with_trading_state(

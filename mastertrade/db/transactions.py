@@ -49,6 +49,28 @@ def atomic(function: Callable[Parameters, Result]) -> Callable[Parameters, Resul
     return run
 
 
+def snapshot(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Run what only reads in one transaction that sees one moment, without locks.
+
+    Inside a transaction it reads what that one sees. What it adds to a cache and others
+    added meanwhile is found when it runs again.
+    """
+
+    @atomic
+    def of_one_moment(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        return function(*args, **kwargs)
+
+    @wraps(function)
+    def run(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        if connection.in_atomic_block:
+            return function(*args, **kwargs)
+        return of_one_moment(*args, **kwargs)
+
+    return run
+
+
 def atomic_for_long(
     function: Callable[Parameters, Result],
 ) -> Callable[Parameters, Result]:

@@ -22,12 +22,14 @@ from goals.admin.forms import (
     PortfolioForm,
     ResumeForm,
     ServiceForm,
+    in_page_words,
 )
+from goals.admin.halts import waiting_words
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
 from goals.models.portfolios import LIMIT_KINDS
 from goals.services.risk_state import find_halt
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
-from trades.sizing_calls.limits import measure_floors
+from trades.sizing_calls.limits import FloorNow, measure_limits
 
 WIDGETS: dict[str, type[Widget] | Widget] = {
     "target_date": DateInput({"type": "date"}, format="%Y-%m-%d")
@@ -55,8 +57,10 @@ class FloorLine:
 
     limit: str
     floor: SafeString
+    reached: bool
     headroom: SafeString
     headroom_pct: SafeString
+    shortfall: SafeString
     losing_trades: SafeString | None
     at_closes: bool
 
@@ -87,6 +91,7 @@ NEW_GOAL = Action(
         "min_trading_days",
         "best_day_max_pct",
         "policy",
+        "stop_penalty",
         "recurring",
     ),
     start=lambda portfolio, now: FinancialGoal(portfolio=portfolio),
@@ -95,10 +100,11 @@ NEW_GOAL = Action(
 LIMITS = Action(
     title="Limits",
     button="Save",
-    explanation="A limit that it has fallen to already halts trading at once.",
+    explanation="A limit that it has fallen to already halts trading at once. Relaxing "
+    "one ends no halt: to go on, resume trading.",
     form=PortfolioForm,
     fields=(
-        *(name for name in LIMIT_KINDS if name != "day_starts_at"),
+        *LIMIT_KINDS,
         "max_position_pct",
         "edge_guard",
     ),
@@ -149,6 +155,8 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
     )
     if request.method == "POST" and form.is_valid():
         messages.success(request, action.done(form.instance))
+        for words in form.notes():
+            messages.info(request, words)
         return redirect("dashboard:home")
     equity = figures.money(portfolio.live_equity, portfolio.currency)
     context = {
@@ -156,7 +164,7 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
         "portfolio": portfolio,
         "equity": equity,
         "form": form,
-        "floors": _floors_of(portfolio, now) if action.shows_floors else [],
+        **(_standing_of(portfolio, now) if action.shows_floors else {}),
     }
     return render(request, "dashboard/action.html", context)
 
@@ -173,23 +181,29 @@ def project(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     return redirect("dashboard:home")
 
 
-def _floors_of(portfolio: Portfolio, now: datetime) -> list[FloorLine]:
-    found = measure_floors(user=portfolio.user, portfolio_id=portfolio.pk, now=now)
-    return [
-        FloorLine(
-            limit=figures.words(floor.limit).capitalize(),
-            floor=figures.money(floor.floor_equity, portfolio.currency),
-            headroom=figures.money(floor.headroom, portfolio.currency),
-            headroom_pct=figures.percent(floor.headroom_pct),
-            losing_trades=(
-                None
-                if floor.losing_trades is None
-                else figures.losing_trades(floor.losing_trades)
-            ),
-            at_closes=floor.checked == "closes",
-        )
-        for floor in found
-    ]
+def _standing_of(portfolio: Portfolio, now: datetime) -> dict[str, Any]:
+    """The floors now, and what stops entries."""
+    found = measure_limits(user=portfolio.user, portfolio_id=portfolio.pk, now=now)
+    waits = [waiting_words(portfolio)] if found.waiting else []
+    return {
+        "floors": [_floor_line(one, portfolio.currency) for one in found.floors],
+        "no_floor": not found.has_floor,
+        "stops": [in_page_words(halt.words) for halt in found.halts] or waits,
+    }
+
+
+def _floor_line(floor: FloorNow, currency: str) -> FloorLine:
+    count = floor.losing_trades
+    return FloorLine(
+        limit=figures.words(floor.limit).capitalize(),
+        floor=figures.money(floor.floor_equity, currency),
+        reached=floor.reached,
+        headroom=figures.money(floor.headroom, currency),
+        headroom_pct=figures.percent(floor.headroom_pct),
+        shortfall=figures.money(floor.shortfall, currency),
+        losing_trades=None if count is None else figures.losing_trades(count),
+        at_closes=floor.checked == "closes",
+    )
 
 
 def _mine(request: HttpRequest, portfolio_id: int) -> Portfolio:

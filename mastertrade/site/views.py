@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, Prefetch, Q
+from django.db.models import Exists, F, OuterRef, Prefetch, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -18,7 +18,8 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from goals.admin import figures
-from goals.admin.halts import past_halt_words, waiting_words
+from goals.admin.forms import in_page_words
+from goals.admin.halts import past_halt_words, trading_badge, waiting_words
 from goals.enums import GoalStatus, Health, PortfolioKind, TradingState
 from goals.models import (
     FinancialGoal,
@@ -34,7 +35,7 @@ from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import is_open
 from goals.services.risk_state import read_figures
 from mastertrade.values.exceptions import DomainError
-from mastertrade.values.money import ZERO, exactly, format_plain
+from mastertrade.values.money import HUNDRED, ZERO, exactly, format_plain
 from trades.enums import TradeStatus
 from trades.models import Position, ReplayRun, Trade
 from trades.replay.wording import (
@@ -74,10 +75,15 @@ class PortfolioCard:
     drawdown: SafeString
     floor: SafeString
     headroom: SafeString | None
+    headroom_pct: SafeString
+    is_locked: bool
     trading: SafeString
     halts: tuple[TradingHalt, ...]
+    halt_words: tuple[str, ...]
     waiting: str
     lack: DomainError | None
+    next_phase: str | None
+    phase_before: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +225,11 @@ def _portfolios_of(user: User, now: datetime, which: Which) -> list[Portfolio]:
     closed = Trade.objects.filter(portfolio=OuterRef("pk"), status=TradeStatus.CLOSED)
     # Of each portfolio, where an index finds them however many there are.
     last = closed.order_by("-exit_time", "-ledger_key").values("pk")[:MOST_TRADES]
-    with_last = mine.annotate(last_trades=ArraySubquery(last))
+    with_last = mine.annotate(
+        last_trades=ArraySubquery(last),
+        next_phase=F("successor__name"),
+        phase_before=F("predecessors__name"),
+    )
     ordered = with_last.prefetch_related(halts).order_by(
         is_halted.desc(), "portfolio_id"
     )
@@ -272,6 +282,8 @@ def _show_portfolio(portfolio: Portfolio, now: datetime) -> PortfolioCard:
     currency = portfolio.currency
     floors = drawdown_floors(read_figures(portfolio, now), now)
     headroom = max(floors.money(floors.lowest - floors.hard), ZERO)
+    live_equity = portfolio.live_equity
+    share = headroom / live_equity * HUNDRED if live_equity > 0 else None
     halts: list[TradingHalt] = portfolio.halts_in_force  # type: ignore[attr-defined]
     return PortfolioCard(
         portfolio=portfolio,
@@ -281,10 +293,17 @@ def _show_portfolio(portfolio: Portfolio, now: datetime) -> PortfolioCard:
         drawdown=figures.percent(portfolio.drawdown_pct),
         floor=figures.money(floors.money(floors.hard), currency),
         headroom=figures.money(headroom, currency) if headroom else None,
-        trading=figures.badge(TradingState.HALTED if halts else TradingState.ACTIVE),
+        headroom_pct=figures.percent(share),
+        is_locked=portfolio.floor_locked,
+        trading=trading_badge(
+            portfolio, TRADING_HALTED if halts else TradingState.ACTIVE
+        ),
         halts=tuple(halts),
+        halt_words=tuple(in_page_words(halt.words) for halt in halts),
         waiting=waiting_words(portfolio),
         lack=find_lack_of_money(portfolio),
+        next_phase=portfolio.next_phase,  # type: ignore[attr-defined]  # annotated
+        phase_before=portfolio.phase_before,  # type: ignore[attr-defined]
     )
 
 

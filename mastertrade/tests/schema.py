@@ -5,6 +5,21 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+
+
+def migrate(*targets: tuple[str, str | None]) -> None:
+    """In one plan to these migrations, by what their names begin with; to all if none.
+
+    With None an app has no tables.
+    """
+    executor = MigrationExecutor(connection)
+    loader = executor.loader
+    to = [
+        (app, name and loader.get_migration_by_prefix(app, name).name)
+        for app, name in targets
+    ]
+    executor.migrate(to or loader.graph.leaf_nodes())
 
 
 def fetch(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:

@@ -71,6 +71,7 @@ from goals.enums import (
     Verdict,
 )
 from goals.models import CashFlow, FinancialGoal, GoalAdjustmentLog, Portfolio
+from goals.models.goals import HIGHEST_STOP_PENALTY
 from goals.models.portfolios import LIMIT_KINDS
 from goals.services import sign_ins
 from goals.services.goals import CHANGEABLE, EARLIEST_DATE, LATEST_DATE, PRIORITIES
@@ -373,6 +374,7 @@ def test_bounds() -> None:
     } == {
         "min_factor": [DEFAULT_MIN_FACTOR, LOWEST_FACTOR, HIGHEST_FACTOR],
         "max_factor": [DEFAULT_MAX_FACTOR, LOWEST_FACTOR, HIGHEST_FACTOR],
+        "stop_penalty": [1, 0, HIGHEST_STOP_PENALTY],
     }
     for name, cells in given.items():
         assert default_of(FinancialGoal, name) == number(cells[0])
@@ -481,6 +483,7 @@ def test_names_are_as_long_as_their_columns() -> None:
             (Trade, "strategy_id"),
             (GoalAdjustmentLog, "strategy_id"),
         ],
+        "strategy_name": [(StrategyInstance, "strategy_name")],
         "strategy_type": [(StrategyInstance, "strategy_type")],
         "symbol": [(Trade, "symbol"), (GoalAdjustmentLog, "symbol")],
         "external_id": [(Trade, "external_id"), (CashFlow, "external_id")],

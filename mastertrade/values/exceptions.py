@@ -8,21 +8,18 @@ class DomainError(Exception):
     """Something the present state refuses; the HTTP interface answers 409.
 
     `code` is stable and meant for programs, `detail` for people; `facts` are what a
-    program needs besides, by name.
+    program needs besides, by name. `on_page` is `detail` for a person at a form, who
+    calls no API, where that must differ.
     """
 
     code: ClassVar[str] = "refused"
     facts: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(self, detail: str, **facts: Any) -> None:
+    def __init__(self, detail: str, *, on_page: str = "", **facts: Any) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.on_page = on_page or detail
         self.given = facts
-
-    @property
-    def on_page(self) -> str:
-        """`detail` for a person at a form, who calls no API."""
-        return self.detail
 
 
 class InvalidInput(DomainError):
@@ -39,6 +36,7 @@ class InvalidInput(DomainError):
         super().__init__(detail)
         self.field = field
         self.also = tuple(also)
+        self.on_page = str(self)
 
     @property
     def errors(self) -> dict[str, list[str]]:
@@ -141,12 +139,8 @@ class GoalExists(DomainError):
     facts = ("goal_id",)
 
     def __init__(self, known: str, calls: str = "", **facts: Any) -> None:
-        super().__init__(f"{known} {calls}".rstrip(), **facts)
-        self.known = known
-
-    @property
-    def on_page(self) -> str:
-        return f"{self.known} Use it, change it, or cancel it first."
+        on_page = f"{known} Use it, change it, or cancel it first."
+        super().__init__(f"{known} {calls}".rstrip(), on_page=on_page, **facts)
 
 
 class TooManyGoals(DomainError):

@@ -7,7 +7,7 @@ naive times, nothing a numeric column would round or overflow.
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -35,6 +35,9 @@ HIDDEN_FOUND = "must not contain control or hidden characters."
 # A symbol as trades, marks and sizing take it.
 SYMBOL_PATTERN = r"^\S{1,50}$"
 
+# Digits 0 to 9 alone: Python reads those of every script, and 1_000.
+PLAIN_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
 # Before it the calendars of time zones, and a trader's records, mean nothing.
 EARLIEST_YEAR = 1970
 
@@ -44,6 +47,19 @@ def refuse(wrong: Iterable[InvalidInput]) -> None:
     found = list(wrong)
     if found:
         raise InvalidInput(found[0].field, found[0].detail, also=found[1:])
+
+
+def wrong_by(check: Callable[..., object], *asked: Any) -> Iterator[InvalidInput]:
+    """What one of these checks refuses, if anything, to be listed with others."""
+    try:
+        check(*asked)
+    except InvalidInput as wrong:
+        yield wrong
+
+
+def is_plain_number(text: str) -> bool:
+    """Whether it is a number in the digits 0 to 9, with spaces around it at most."""
+    return PLAIN_NUMBER.fullmatch(text.strip()) is not None
 
 
 def require_decimal(field: str, value: object, column: tuple[int, int]) -> Decimal:

@@ -1,5 +1,6 @@
 """Which of the addresses that ask are proxies, and which count as one."""
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -8,6 +9,10 @@ Networks = Sequence[IPv4Network | IPv6Network]
 UNIX_SOCKET = "unix"  # has no address to name
 # What one household or company is given of IPv6.
 IPV6_PREFIX = 64
+# As proxies write it; without brackets an IPv6 address has no port.
+WITH_PORT = re.compile(
+    r"(?:\[(?P<bracketed>[^\[\]]+)\](?::\d{1,5})?|(?P<plain>[^:]+):\d{1,5})"
+)
 
 
 def networks_of(words: Sequence[str]) -> Networks:
@@ -30,6 +35,12 @@ def is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def without_port(text: str) -> str:
+    """The address of "1.2.3.4:5678" or "[::1]:80"; any other text as it is."""
+    found = WITH_PORT.fullmatch(text)
+    return text if found is None else found["bracketed"] or found["plain"]
 
 
 def normalized_address(address: str) -> str:

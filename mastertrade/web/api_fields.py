@@ -1,7 +1,6 @@
 """Fields of request bodies and answers, and the body in which every field counts."""
 
 import math
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from copy import copy, deepcopy
 from decimal import Decimal
@@ -25,11 +24,13 @@ from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.jsonable import show
 from mastertrade.values.messages import no_choice, unknown_field
 from mastertrade.values.money import format_plain
-from mastertrade.values.validation import EARLIEST_YEAR, HIDDEN, HIDDEN_FOUND
+from mastertrade.values.validation import (
+    EARLIEST_YEAR,
+    HIDDEN,
+    HIDDEN_FOUND,
+    is_plain_number,
+)
 from mastertrade.web.json_parser import MAX_JSON_DEPTH
-
-PLAIN_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-
 
 # Unknown names that a nearest one is looked for; an answer shows no more of them.
 MOST_COMPARED = 20
@@ -255,6 +256,15 @@ class VisibleTextField(serializers.CharField):
         return text
 
 
+class WholeNumberField(serializers.IntegerField):
+    """A whole number, as JSON or in plain digits."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, str) and not is_plain_number(data):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class DecimalColumnField(serializers.DecimalField):
     """An exact decimal, as wide as its column; a string in the answer.
 
@@ -290,9 +300,7 @@ class DecimalColumnField(serializers.DecimalField):
 
     def to_internal_value(self, data: Any) -> Decimal:
         is_number = isinstance(data, (int, Decimal)) and not isinstance(data, bool)
-        if not is_number and not (
-            isinstance(data, str) and PLAIN_NUMBER.fullmatch(data.strip())
-        ):
+        if not is_number and not (isinstance(data, str) and is_plain_number(data)):
             self.fail("invalid")
         number = super().to_internal_value(data)
         if self.above is not None and number <= self.above:

@@ -12,6 +12,7 @@ from mastertrade.web.addresses import (
     is_address,
     is_within,
     networks_of,
+    without_port,
 )
 from mastertrade.web.health import CHECKS
 
@@ -95,7 +96,7 @@ def _lacks_slash(path: str) -> bool:
 def _client(forwarded_for: str, peer: str, proxies: Networks) -> str:
     client = peer
     for hop in reversed(forwarded_for.split(",")):
-        hop = hop.strip()
+        hop = without_port(hop.strip())
         if not is_address(hop):
             break
         client = hop

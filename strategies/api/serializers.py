@@ -8,7 +8,12 @@ from rest_framework import serializers
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.validation import STRATEGY_TYPE_PATTERN
-from mastertrade.web.api_fields import ChoiceField, JSONObjectField, StrictSerializer
+from mastertrade.web.api_fields import (
+    ChoiceField,
+    JSONObjectField,
+    StrictSerializer,
+    VisibleTextField,
+)
 from strategies.enums import RiskProfile, StrategyStatus
 from strategies.models import StrategyInstance
 from strategies.services import wrong_in_strategy_id
@@ -45,7 +50,7 @@ class StrategyChangeSerializer(StrictSerializer):
         "another.",
     }
 
-    strategy_name = serializers.CharField(max_length=200, required=False)
+    strategy_name = VisibleTextField(max_length=200, required=False)
     strategy_type = serializers.RegexField(
         STRATEGY_TYPE_PATTERN,
         max_length=50,

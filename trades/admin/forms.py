@@ -1,5 +1,6 @@
 """Forms that record and close trades, by the services."""
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django import forms
@@ -8,9 +9,13 @@ from goals.admin.forms import OnceForm
 from goals.enums import PortfolioKind
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import MONEY
+from mastertrade.values.validation import require_not_future, wrong_by
 from strategies.models import StrategyInstance
 from trades.booking.close import close_trade
+from trades.booking.exits import before_entry
 from trades.booking.open import open_trade, record_closed_trade
+from trades.booking.references import find_unknown, find_wrong_exit
+from trades.booking.trade_input import find_wrong_figures
 from trades.models import Trade
 
 MOST_STRATEGIES = 200
@@ -90,6 +95,23 @@ class TradeForm(OnceForm[Trade]):
         none = "Choose a strategy" if listed else f"{portfolio.user_id} has no strategy"
         return [("", none), *listed]
 
+    def find_wrong(self) -> Iterator[InvalidInput]:
+        """As the API: all that is wrong with the fields, alone and together."""
+        given = self.given
+        yield from find_wrong_figures(given)
+        for name in ("entry_time", "exit_time"):
+            if name in given:
+                yield from wrong_by(require_not_future, name, given[name], self.now)
+        if "exit_time" in given and "exit_price" not in given:
+            yield InvalidInput("exit_time", "needs an exit price.")
+        entered, left = given.get("entry_time"), given.get("exit_time")
+        if entered is not None and left is not None and left < entered:
+            yield before_entry(entered)
+        portfolio = given.pop("portfolio", None)
+        if portfolio is not None:
+            named = {**given, "portfolio": portfolio.pk}
+            yield from find_unknown(portfolio.user, named)
+
     def call_service(self) -> Trade:
         given = self.given
         portfolio, override = given.pop("portfolio"), given.pop("override")
@@ -103,8 +125,6 @@ class TradeForm(OnceForm[Trade]):
         if "exit_price" in given:
             closed, _ = record_closed_trade(**call)
             return closed.booked
-        if "exit_time" in given:
-            raise InvalidInput("exit_time", "needs an exit price.")
         trade, _ = open_trade(override=override, **call)
         return trade
 
@@ -127,6 +147,16 @@ class CloseForm(OnceForm[Trade]):
         self.fields["exit_price"].required = True
         self.fields["quantity"].required = False
         self.fields["exit_time"].required = False
+
+    def find_wrong(self) -> Iterator[InvalidInput]:
+        given = self.given
+        yield from find_wrong_figures(given)
+        if "exit_time" in given:
+            yield from wrong_by(
+                require_not_future, "exit_time", given["exit_time"], self.now
+            )
+        trade = self.instance
+        yield from find_wrong_exit(trade.user, trade.pk, given)
 
     def call_service(self) -> Trade:
         closed = close_trade(

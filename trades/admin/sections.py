@@ -6,6 +6,8 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from goals.admin import FinancialGoalAdmin, PortfolioAdmin, figures
 from goals.admin.base import Section, Tool
@@ -16,7 +18,7 @@ from goals.models import FinancialGoal, LedgerChange, Portfolio
 from trades.admin.trades import TradeAdmin, entry_of, exit_of, profit_of, trade_link
 from trades.enums import TradeStatus
 from trades.models import Trade, TradeFill
-from trades.sizing_calls.limits import FloorNow, measure_floors
+from trades.sizing_calls.limits import FloorNow, measure_limits
 
 
 def _trades_of_goal(goal: FinancialGoal) -> QuerySet[Trade]:
@@ -79,10 +81,17 @@ class FloorRow:
 
 
 def _floors_of(portfolio: Portfolio) -> list[FloorRow]:
-    found = measure_floors(
+    found = measure_limits(
         user=portfolio.user, portfolio_id=portfolio.pk, now=timezone.now()
     )
-    return [FloorRow(floor, portfolio.currency) for floor in found]
+    return [FloorRow(floor, portfolio.currency) for floor in found.floors]
+
+
+def _distance_to(row: FloorRow) -> SafeString:
+    floor, currency = row.floor, row.currency
+    if not floor.reached:
+        return figures.money(floor.headroom, currency)
+    return format_html("reached, {} under it", figures.money(floor.shortfall, currency))
 
 
 def _record_address(portfolio: Portfolio, now: datetime) -> str | None:
@@ -117,16 +126,13 @@ PortfolioAdmin.sections.insert(
         columns=[
             ("Limit", lambda row: figures.words(row.floor.limit)),
             ("Floor", lambda row: figures.money(row.floor.floor_equity, row.currency)),
-            (
-                "Equity above it",
-                lambda row: figures.money(row.floor.headroom, row.currency),
-            ),
+            ("Equity above it", _distance_to),
             ("Of live equity", lambda row: figures.percent(row.floor.headroom_pct)),
             (
                 "Mean losing trades",
                 lambda row: figures.losing_trades(row.floor.losing_trades),
             ),
-            ("Checked", lambda row: figures.badge(row.floor.checked or None)),
+            ("Checked", lambda row: figures.badge(row.floor.checked)),
         ],
     ),
 )

@@ -41,6 +41,7 @@ from trades.booking.exits import Exit, apply_exit, before_entry, split_trade
 from trades.booking.rows import (
     lock_portfolio_of_trade,
     lock_trade,
+    move_part,
     save_closed,
     save_open,
 )
@@ -163,6 +164,7 @@ def _book_part(
     part.external_id = external_id
     part.request_fingerprint = fingerprint(given)
     part.save(force_insert=True)
+    move_part(portfolio, trade, part, back=False)
     portfolio.revalue({trade.trade_id: save_open(trade)}, exited.at, is_exit=True)
     moves = _book(portfolio, trade, part, exited, now)
     return ClosedTrade(trade, part, tuple(moves))

@@ -8,9 +8,9 @@ from typing import Any
 from django.db.models import Exists
 
 from goals.models import GoalAdjustmentLog, Portfolio, TradingHalt, User
-from goals.services.entries import counts_entry, note_entry
+from goals.services.entries import counts_entry, judge_entry, note_entry
 from goals.services.funding import deposit_call
-from goals.services.halts import enforce_limits, refuse_while_halted, saving_halts
+from goals.services.halts import refuse_while_halted, saving_halts
 from goals.services.portfolios import lock_portfolio, newest
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import (
@@ -51,8 +51,8 @@ def open_trade(
     `fields` as in `TradeInput`. The same `external_id` with the same figures returns
     the first one, whatever became of it since. While trading is halted it raises
     `TradingHalted`, but for an `override`, which the trade keeps; a fill that an
-    exchange has made already (`is_fill`) is booked. `recorded_by` is the user unless
-    somebody else does it for them.
+    exchange has made already (`is_fill`) is booked, and with any stop. `recorded_by`
+    is the user unless somebody else does it for them.
     """
     given = TradeInput(**fields)
     given.validate()
@@ -62,6 +62,8 @@ def open_trade(
     known = find_known(locked, trade_input, digest)
     if known is not None:
         return known, False
+    if not is_fill:
+        trade_input.refuse_winning_stop()
     if trade_input.entry_time is not None:
         require_not_future("entry_time", trade_input.entry_time, now)
     entry_time = trade_input.entry_time or newest(locked, now)
@@ -70,8 +72,6 @@ def open_trade(
     if not is_fill:
         halt = refuse_while_halted(locked, now, override=override, by=by)
     trade = _insert(user, locked, trade_input, digest, entry_time, now, by, halt)
-    if locked.max_trades_per_day is not None:  # it may have been the day's last
-        enforce_limits(locked, now, at=entry_time)
     return trade, True
 
 
@@ -168,9 +168,11 @@ def _insert(
     )
     trade.save(force_insert=True)
     trade.position = _open_position(trade)
+    what = f"Trade {trade.trade_id} entered at {entry_time:%Y-%m-%d %H:%M} UTC"
+    reason = f"{what} arrived late"
     if is_counted:
-        reason = f"Trade {trade.trade_id} entered at {entry_time:%Y-%m-%d %H:%M} UTC"
-        note_entry(portfolio, entry_time, now, f"{reason} arrived late")
+        note_entry(portfolio, entry_time, now, reason)
+    judge_entry(portfolio, entry_time, now, reason)
     return trade
 
 

@@ -82,6 +82,32 @@ SET quantity = %(quantity)s, entry_price = %(entry_price)s,
     updated_at = %(updated_at)s
 WHERE trade_id = %(trade_id)s
 """
+# What a part of an open trade had made at marks of after its exit goes, or comes back:
+# of what was held at each mark besides, as much as of the part.
+MOVE_PART = """
+UPDATE limit_marks m
+SET by_trade = m.by_trade || jsonb_build_object(%(trade)s::text, made::text),
+    open_pnl = m.open_pnl + made - was
+FROM (
+    SELECT limit_mark_id, was, round_money(was * (held + %(after)s)
+               / nullif(held + %(before)s, 0))::numeric(24, 8) AS made
+    FROM limit_marks
+    CROSS JOIN LATERAL (SELECT (by_trade ->> %(trade)s)::numeric AS was) w
+    CROSS JOIN LATERAL (
+        SELECT %(left)s + coalesce((
+            SELECT sum(quantity) FROM trades
+            WHERE parent_trade_id = %(trade_id)s AND status = 'closed'
+              AND exit_time > at
+        ), 0) - coalesce((
+            SELECT sum(quantity) FROM trade_fills
+            WHERE trade_id = %(trade_id)s AND kind = 'entry' AND filled_at > at
+        ), 0) AS held
+    ) h
+    WHERE portfolio_id = %(portfolio_id)s AND at >= %(exit_time)s
+      AND by_trade ? %(trade)s
+) seen
+WHERE m.limit_mark_id = seen.limit_mark_id AND made IS NOT NULL
+"""
 COLUMNS = (
     "trade_id",
     "quantity",
@@ -140,6 +166,32 @@ def save_open(trade: Trade) -> Decimal:
     trade.open_pnl = open_pnl
     _save(SAVE_OPEN, trade, unrealized_pnl=unrealized, current_price=price)
     return change
+
+
+def move_part(portfolio: Portfolio, trade: Trade, part: Trade, *, back: bool) -> None:
+    """Let stored marks of after a part's exit hold its trade without it, or with it.
+
+    The part is booked, or void (`back`), and the trade holds what is left of it.
+    """
+    newest = (
+        portfolio.last_entry_at,
+        portfolio.marked_at,
+        portfolio.limits_changed_at,
+    )
+    known = [at for at in newest if at is not None]
+    exit_time = part.exit_time
+    if portfolio.marked_at is None or exit_time is None or exit_time > max(known):
+        return
+    parameters = {
+        "portfolio_id": portfolio.portfolio_id,
+        "trade_id": trade.trade_id,
+        "trade": str(trade.trade_id),
+        "exit_time": exit_time,
+        "left": trade.quantity - (part.quantity if back else ZERO),
+        "before": ZERO if back else part.quantity,
+        "after": part.quantity if back else ZERO,
+    }
+    execute(MOVE_PART, parameters)
 
 
 def _measure_marked(trade: Trade) -> Decimal:

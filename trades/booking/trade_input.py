@@ -1,18 +1,22 @@
 """What a caller says of a trade to record, and whether it is known."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from goals.models import Portfolio
 from mastertrade.values.exceptions import IdempotencyConflict, InvalidInput
 from mastertrade.values.money import FACTOR, MONEY, ONE, PRICE, ZERO
 from mastertrade.values.validation import (
+    refuse,
     require_decimal,
     require_not_negative,
     require_positive,
     require_visible,
     require_word,
+    wrong_by,
 )
 from trades.decisions.pnl import Rates, resolve_rates
 from trades.enums import Side
@@ -57,25 +61,22 @@ class TradeInput:
     funding: Decimal | None = None
 
     def validate(self) -> None:
-        """Refuse what no column or rule would take; names the field."""
-        if not self.symbol.strip():
-            raise InvalidInput("symbol", "must not be empty.")
-        require_visible("symbol", self.symbol)
-        require_visible("external_id", self.external_id)
-        require_word("side", self.side, Side)
-        require_positive("quantity", self.quantity, PRICE)
-        require_positive("entry_price", self.entry_price, PRICE)
-        require_not_negative("fees", self.fees, MONEY)
-        for name in ("stop_price", "fx_rate", "fee_fx_rate"):
-            value = getattr(self, name)
-            if value is not None:
-                require_positive(name, value, PRICE)
-        leverage = ONE if self.leverage is None else self.leverage
-        if require_decimal("leverage", leverage, FACTOR) < 1:
-            raise InvalidInput("leverage", "must be 1 or more.")
-        require_decimal(
-            "funding", ZERO if self.funding is None else self.funding, MONEY
-        )
+        """Refuse what no column or rule would take; names every field."""
+        refuse(find_wrong_figures(asdict(self)))
+
+    def refuse_winning_stop(self) -> None:
+        """Refuse a stop at which a new trade would lose nothing."""
+        if self.stop_price is None:
+            return
+        is_long = self.side == Side.LONG
+        loses = self.stop_price < self.entry_price
+        if self.stop_price == self.entry_price or loses != is_long:
+            raise InvalidInput(
+                "stop_price",
+                f"must be {'below' if is_long else 'above'} the entry_price of a "
+                f"{self.side}: a new trade loses at its stop. Send the one it begins "
+                "with, or leave it out.",
+            )
 
     def with_defaults(self, portfolio: Portfolio) -> "TradeInput":
         """The same input with the currencies it leaves out, and no needless words."""
@@ -96,6 +97,35 @@ class TradeInput:
             fx_rate=self.fx_rate,
             fee_fx_rate=self.fee_fx_rate,
         )
+
+
+def find_wrong_figures(fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+    """What no column or rule would take of these, some of which may be missing."""
+    symbol = fields.get("symbol")
+    if symbol is not None and not symbol.strip():
+        yield InvalidInput("symbol", "must not be empty.")
+    for name in ("symbol", "external_id"):
+        yield from wrong_by(require_visible, name, fields.get(name))
+    checks = (
+        ("side", require_word, Side),
+        ("quantity", require_positive, PRICE),
+        ("entry_price", require_positive, PRICE),
+        ("exit_price", require_positive, PRICE),
+        ("fees", require_not_negative, MONEY),
+        ("stop_price", require_positive, PRICE),
+        ("fx_rate", require_positive, PRICE),
+        ("fee_fx_rate", require_positive, PRICE),
+        ("leverage", _require_leverage, FACTOR),
+        ("funding", require_decimal, MONEY),
+    )
+    for name, check, kind in checks:
+        if fields.get(name) is not None:
+            yield from wrong_by(check, name, fields[name], kind)
+
+
+def _require_leverage(field: str, value: object, column: tuple[int, int]) -> None:
+    if require_decimal(field, value, column) < 1:
+        raise InvalidInput(field, "must be 1 or more.")
 
 
 @dataclass(frozen=True, slots=True)

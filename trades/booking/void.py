@@ -8,17 +8,21 @@ from django.db.models import OuterRef
 from django.db.models.functions import Coalesce
 
 from goals.models import CarriedProfit, Portfolio, User
-from goals.services.entries import counts_entry
+from goals.services.entries import counts_entry, may_fill_day
 from goals.services.ledger import GoalMove
 from goals.services.live import save_live
 from goals.services.rebuilding import rebuild_ledger
-from goals.services.restating import withdraw_day_halts
 from goals.services.voids import require_reason
 from mastertrade.db.raw_sql import execute
 from mastertrade.db.transactions import atomic
 from mastertrade.values.money import ZERO, exactly
 from trades.booking.exits import measure_open_pnl
-from trades.booking.rows import lock_portfolio_of_trade, lock_trade, save_open
+from trades.booking.rows import (
+    lock_portfolio_of_trade,
+    lock_trade,
+    move_part,
+    save_open,
+)
 from trades.decisions.lots import join_lots
 from trades.decisions.pnl import measure_exact_profit
 from trades.enums import Side, TradeStatus
@@ -49,15 +53,13 @@ def void_trade(
         portfolio.revalue({trade_id: -_close_position(trade, now)}, now)
         forget_records(portfolio)  # its closed parts end the trade now, in the past
     else:
-        given_back = _give_back(trade, now, user)
+        given_back = _give_back(portfolio, trade, now, user)
         portfolio.revalue({trade.parent_trade_id or trade_id: given_back}, now)
     # Limits and goals were judged by its marks, and by its entry.
     entered_at = trade.entry_time if was_marked or is_counted else None
     known = [at for at in (flowed_at, trade.exit_time, entered_at) if at is not None]
     if not known:
-        live_moves = save_live([portfolio], at=now, now=now)
-        withdraw_day_halts(portfolio, now, why)
-        return trade, live_moves
+        return trade, save_live([portfolio], at=now, now=now)
     moves = rebuild_ledger(
         portfolio,
         since=min(known),
@@ -102,7 +104,7 @@ def _lock(portfolio: Portfolio, trade_id: int) -> tuple[Trade, datetime | None, 
     """The trade, and what is to be made again without it.
 
     When cash first flowed that was valued by it, or by what it is of; and whether a
-    goal counts its entry.
+    goal, or the number of trades of a day, counts its entry.
     """
     flows = CarriedProfit.objects.filter(
         trade_id=Coalesce(OuterRef("parent_trade_id"), OuterRef("trade_id")),
@@ -118,7 +120,8 @@ def _lock(portfolio: Portfolio, trade_id: int) -> tuple[Trade, datetime | None, 
         .get(pk=trade_id)
     )
     is_entry = trade.parent_trade_id is None  # its parts entered with it
-    return trade, trade.flowed_at, trade.is_counted and is_entry
+    counts = trade.is_counted or may_fill_day(portfolio, trade.entry_time)
+    return trade, trade.flowed_at, counts and is_entry
 
 
 def _close_position(trade: Trade, now: datetime) -> Decimal:
@@ -136,7 +139,7 @@ def _close_position(trade: Trade, now: datetime) -> Decimal:
 
 
 @exactly
-def _give_back(part: Trade, now: datetime, user: User) -> Decimal:
+def _give_back(portfolio: Portfolio, part: Trade, now: datetime, user: User) -> Decimal:
     """Return a part's quantity to its trade, if that is open; what is unrealised more.
 
     What rounding left over of the part goes with it.
@@ -155,4 +158,5 @@ def _give_back(part: Trade, now: datetime, user: User) -> Decimal:
     parent.unbooked_profit -= exact - (part.profit_loss or ZERO)
     parent.apply_lot(join_lots(parent.lot, part.lot))
     parent.updated_at, parent.updated_by = now, user.username
+    move_part(portfolio, parent, part, back=True)
     return save_open(parent)

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from django.db import connection, transaction
 
 from goals.models import Portfolio, User
+from goals.services.entries import may_fill_day
 from goals.services.limit_marks import keep_day_start
 from goals.services.live import save_live
 from goals.services.portfolios import find_portfolio, lock_portfolio
@@ -293,10 +294,15 @@ class _Job:
         return [at for (at,) in self._ask(writes.FIRST_FLOW) if at is not None]
 
     def _first_entry(self) -> list[datetime]:
-        """The first entry, where a goal counts trading days."""
+        """The first entry, where a goal counts trading days, or limits count trades."""
         if not self.created:
             return []
-        return [at for (at,) in self._ask(writes.FIRST_ENTRY) if at is not None]
+        of_limits: list[datetime] = []
+        if self.portfolio.max_trades_per_day or self.portfolio.limits_changed_at:
+            entered = [at for (at,) in self._ask(writes.FIRST_OF_ALL) if at is not None]
+            of_limits = [at for at in entered if may_fill_day(self.portfolio, at)]
+        of_goals = self._ask(writes.FIRST_ENTRY)
+        return of_limits + [at for (at,) in of_goals if at is not None]
 
     def _ask(self, statement: str) -> list[tuple[Any, ...]]:
         self.cursor.execute(statement, self.values)

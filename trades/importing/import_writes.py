@@ -191,6 +191,10 @@ SELECT CASE WHEN EXISTS (
       AND (g.trading_days_met_at IS NULL OR t.entry_time <= g.trading_days_met_at)
 ) END
 """
+FIRST_OF_ALL = """
+SELECT min(entry_time) FROM trades
+WHERE source_import_id = %(import_id)s AND parent_trade_id IS NULL
+"""
 FIRST_FLOW = """
 SELECT min(f.flowed_at) FROM carried_profits c JOIN cash_flows f USING (cash_flow_id)
 WHERE c.portfolio_id = %(portfolio_id)s AND f.voided_at IS NULL

@@ -62,7 +62,7 @@ def draw(comparisons: Sequence[Comparison], path: Path) -> None:
         metadata = {"Date": None} if path.suffix == ".svg" else None
         figure.savefig(path, dpi=150, metadata=metadata)
     if path.suffix == ".svg":
-        _trim(path)
+        trim(path)
 
 
 def _draw_row(row: Any, comparison: Comparison) -> None:
@@ -96,7 +96,7 @@ def _keys() -> list[Any]:
     ]
 
 
-def _trim(path: Path) -> None:
+def trim(path: Path) -> None:
     """No blanks at the ends of lines: the file is kept in the repository."""
     lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join(line.rstrip() for line in lines) + "\n", encoding="utf-8")

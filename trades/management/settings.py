@@ -5,8 +5,9 @@ from datetime import time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from goals.services.portfolio_settings import COUNTS, WORDS
+from goals.services.portfolio_settings import COUNTS, MAY_BE_OFF, WORDS
 from mastertrade.values.messages import did_you_mean
+from mastertrade.values.validation import is_plain_number
 from trades.services.replay import REPLAYED_SETTINGS
 
 OFF = "none"
@@ -25,18 +26,24 @@ def read_setting(text: str) -> tuple[str, Any]:
         return name, _read(name, value)
     except (ValueError, InvalidOperation):
         allowed = _allowed(name)
+        if value == OFF:
+            allowed += f": {name} cannot be off"
         raise ArgumentTypeError(f"{name}: {value!r} is not {allowed}") from None
 
 
 def _read(name: str, value: str) -> Any:
     if value == OFF:
+        if name not in MAY_BE_OFF:
+            raise ValueError(value)
         return None
     if name in WORDS:
         return WORDS[name](value)
-    if name in COUNTS:
-        return int(value)
     if name == "day_starts_at":
         return time.fromisoformat(value)
+    if not is_plain_number(value):
+        raise ValueError(value)
+    if name in COUNTS:
+        return int(value)
     number = Decimal(value)
     if not number.is_finite():
         raise ValueError(value)

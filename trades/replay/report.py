@@ -127,6 +127,7 @@ class RunSummary:
     halts: tuple[HaltSpan, ...] = ()
     days_halted: int = 0  # of all halts; one that nobody ended lasts until the last bar
     stops: tuple[EntryStops, ...] = ()
+    challenge: str = ""  # of a preset: passed, failed or ran out, in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +194,9 @@ def build_report(
     constant_goals: Sequence[GoalOutcome],
     hold: BuyAndHold | None = None,
     hard_drawdown_pct: Decimal | None = None,
+    challenges: tuple[str, str] = ("", ""),
 ) -> InstrumentReport:
-    """Summarise both runs over the same prices."""
+    """Summarise both runs over the same prices; `challenges` are what came of each."""
     if policy_result.symbol != constant_result.symbol:
         raise ValueError("both runs must be over the same instrument")
     return InstrumentReport(
@@ -204,9 +206,9 @@ def build_report(
         bars=policy_result.bars,
         goal_type=goal_type,
         target_value=target_value,
-        policy_run=summarise_run(policy, policy_result, policy_goals),
+        policy_run=summarise_run(policy, policy_result, policy_goals, challenges[0]),
         constant_run=summarise_run(
-            PolicyName.CONSTANT, constant_result, constant_goals
+            PolicyName.CONSTANT, constant_result, constant_goals, challenges[1]
         ),
         hold=hold,
         hard_drawdown_pct=hard_drawdown_pct,
@@ -214,7 +216,10 @@ def build_report(
 
 
 def summarise_run(
-    policy: PolicyName, result: ReplayResult, goals: Sequence[GoalOutcome]
+    policy: PolicyName,
+    result: ReplayResult,
+    goals: Sequence[GoalOutcome],
+    challenge: str = "",
 ) -> RunSummary:
     """Count and sum one run; `goals` are its periods' goals in order of time."""
     traded = [made for made in result.decisions if not made.plan.is_blocked]
@@ -224,6 +229,7 @@ def summarise_run(
     wins = sum(trade.profit_loss > 0 for trade in result.trades)
     final_equity = result.equity[-1].realised
     return RunSummary(
+        challenge=challenge,
         policy=policy,
         opening_equity=result.opening_equity,
         final_equity=final_equity,

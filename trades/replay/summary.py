@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mastertrade.values.money import ZERO
 from trades.replay.rendering import EFFECT_STYLES
 from trades.replay.report import Effect, InstrumentReport, ReplayReport
 from trades.replay.wording import (
@@ -26,6 +27,7 @@ from trades.replay.wording import (
 MOST_LINES = 7
 NAME_WIDTH = 9
 MOST_NAMES = 3
+THOUSAND = 1_000
 EFFECTS = {
     Effect.HURT: "worse",
     Effect.MIXED: "mixed",
@@ -49,6 +51,11 @@ def print_summary(console: Console, report: ReplayReport) -> None:
     if halted:
         names = listed_briefly(halted, MOST_NAMES)
         console.print(Text(f"Ends halted, and traded no more: {names}.", "yellow"))
+    for item in ranked:
+        for run in (item.policy_run, item.constant_run):
+            if run.challenge:
+                name = f"{item.symbol}, {run_name(run)}"
+                console.print(Text(f"{name}: {run.challenge}."))
     console.print()
     shown = _first_lines(ranked)
     console.print(_table(shown))
@@ -79,6 +86,19 @@ def _first_lines(ranked: list[InstrumentReport]) -> list[InstrumentReport]:
     return ranked[: max(1, count)]
 
 
+def _return(value: Decimal | None) -> str:
+    """In percent, at most six characters: +999.9, +9,999, +999k, +999M, +9e+24."""
+    size = ZERO if value is None else abs(value)
+    if value is None or round(size, 1) < THOUSAND:
+        return figure(value, signed=True, places=1)
+    if round(size) < 10 * THOUSAND:
+        return figure(value, signed=True)
+    for unit, name in ((THOUSAND, "k"), (THOUSAND**2, "M")):
+        if round(size / unit) < THOUSAND:
+            return figure(value / unit, signed=True, unit=name)
+    return f"{value:+.0e}"
+
+
 def _table(reports: list[InstrumentReport]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=0)
     # A long name goes on in the next line, so that no figure is cut.
@@ -96,11 +116,9 @@ def _table(reports: list[InstrumentReport]) -> Table:
         table.add_row(
             Text(report.symbol, "bold"),
             Text(EFFECTS[effect], EFFECT_STYLES[effect]),
-            figure(own.return_pct, signed=True, places=1),
-            figure(constant.return_pct, signed=True, places=1),
-            NOTHING
-            if report.hold is None
-            else figure(report.hold.return_pct, signed=True, places=1),
+            _return(own.return_pct),
+            _return(constant.return_pct),
+            NOTHING if report.hold is None else _return(report.hold.return_pct),
             figure(own.max_drawdown_pct, places=1),
             figure(constant.max_drawdown_pct, places=1),
             f"{own.periods_reached}/{own.periods_ended}",

@@ -103,6 +103,8 @@ def period_name(period: PeriodSummary, goal_type: GoalType) -> str:
 
 def goal_words(report: InstrumentReport) -> str:
     """The goal as a person would say it: 5 % return per month."""
+    if report.policy_run.challenge:
+        return report.policy_run.challenge.partition(":")[0]
     target = plain_number(report.target_value)
     word = period_word(report.goal_type)
     match report.goal_type.measures:
@@ -242,11 +244,11 @@ def lasting_halts(report: InstrumentReport) -> list[str]:
 
 
 def halt_sentences(report: InstrumentReport) -> list[str]:
-    """Which run was halted, how often, from when and for how long."""
+    """What came of a challenge; which run was halted, how often and for how long."""
     return [
         f"{run_name(run).capitalize()}: {words}."
         for run in (report.policy_run, report.constant_run)
-        for words in (halt_words(run), stop_words(run))
+        for words in (run.challenge, halt_words(run), stop_words(run))
         if words
     ]
 

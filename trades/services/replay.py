@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db import connection
 
+from goals.decisions.periods import local_date
 from goals.decisions.policies import PolicyName
 from goals.enums import (
     AfterAchieved,
@@ -18,6 +19,8 @@ from goals.enums import (
     PortfolioKind,
 )
 from goals.models import FinancialGoal, Portfolio, User
+from goals.projection.presets import find_preset
+from goals.services.challenges import goal_settings
 from goals.services.goals import create_goal, update_goal
 from goals.services.portfolio_settings import SETTINGS
 from goals.services.portfolios import create_portfolio
@@ -25,6 +28,7 @@ from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.jsonable import to_plain
 from mastertrade.values.messages import did_you_mean
+from mastertrade.values.money import format_plain, round_to
 from mastertrade.values.validation import fingerprint
 from strategies.decisions.signals import SignalKind
 from strategies.models import StrategyInstance
@@ -68,6 +72,35 @@ class ReplayQuestion:
     settings: ReplaySettings = field(default_factory=ReplaySettings)
     # Limits and other settings of the portfolios, by name; the rest as in live trading.
     portfolio_settings: tuple[tuple[str, Any], ...] = ()
+    # A phase of a challenge in place of a goal of each calendar period; "" is none.
+    preset: str = ""
+    phase: int = 1
+
+    @classmethod
+    def of_preset(
+        cls, name: str, phase: int, given: tuple[tuple[str, Any], ...], **others: Any
+    ) -> "ReplayQuestion":
+        """The question of a preset's phase: its goal, money and limits.
+
+        What is `given` goes before its limits. Days are those of the prices, so it
+        takes no start of the day and no time zone from the preset.
+        """
+        preset = find_preset(name)
+        settings = {**asdict(preset.limits), **dict(given)}
+        if "day_starts_at" not in dict(given):
+            del settings["day_starts_at"]
+        money = {
+            "opening_balance": preset.opening_balance,
+            "currency": preset.currency,
+        }
+        return cls(
+            goal_type=GoalType.YEARLY_RETURN,
+            target_value=preset.phase(phase).target_pct,
+            portfolio_settings=tuple(sorted(settings.items())),
+            preset=name,
+            phase=phase,
+            **{**money, **others},
+        )
 
     def validate(self) -> None:
         """Refuse what cannot be replayed; names the field."""
@@ -102,6 +135,8 @@ class ReplayQuestion:
         }
         if not self.portfolio_settings:  # runs of before there were any are found
             del body["portfolio_settings"]
+        if not self.preset:
+            del body["preset"], body["phase"]
         return fingerprint({key: to_plain(value) for key, value in body.items()})
 
 
@@ -172,11 +207,15 @@ def run_replay(
         target_value=question.target_value,
         policy=question.policy,
         policy_result=policy_result,
-        policy_goals=_read_outcomes(policy_portfolio),
+        policy_goals=_read_outcomes(policy_portfolio, question),
         constant_result=constant_result,
-        constant_goals=_read_outcomes(constant_portfolio),
+        constant_goals=_read_outcomes(constant_portfolio, question),
         hold=hold(series, question.opening_balance, question.costs),
         hard_drawdown_pct=policy_portfolio.hard_drawdown_pct,
+        challenges=(
+            _challenge_words(policy_portfolio, question),
+            _challenge_words(constant_portfolio, question),
+        ),
     )
     for portfolio in (policy_portfolio, constant_portfolio):
         _finish(portfolio, now)
@@ -321,6 +360,9 @@ def _open_portfolio(
         now=start,
         **dict(question.portfolio_settings),
     )
+    if question.preset:
+        _create_challenge_goal(portfolio, policy, question, series)
+        return portfolio
     create_goal(
         user=user,
         portfolio=portfolio.portfolio_id,
@@ -338,7 +380,47 @@ def _open_portfolio(
     return portfolio
 
 
-def _read_outcomes(portfolio: Portfolio) -> list[GoalOutcome]:
+def _create_challenge_goal(
+    portfolio: Portfolio,
+    policy: PolicyName,
+    question: ReplayQuestion,
+    series: PriceSeries,
+) -> None:
+    """The goal of a preset's phase: to its limit of days, or to the last bar."""
+    preset, start = find_preset(question.preset), series.bars[0].opened_at
+    last = local_date(series.bars[-1].at, portfolio.time_zone)
+    if preset.days is not None:
+        first = local_date(start, portfolio.time_zone)
+        last = min(last, first + timedelta(days=preset.days - 1))
+    settings = goal_settings(preset, preset.phase(question.phase))
+    create_goal(
+        user=portfolio.user,
+        portfolio=portfolio.portfolio_id,
+        target_date=last,
+        as_of=start,
+        **{**settings, "policy": policy},
+    )
+
+
+def _challenge_words(portfolio: Portfolio, question: ReplayQuestion) -> str:
+    """Passed, failed or ran out; nothing without a preset."""
+    if not question.preset:
+        return ""
+    preset = find_preset(question.preset)
+    goal = FinancialGoal.objects.get(portfolio=portfolio)
+    name = f"{question.preset}, {preset.phase(question.phase).name}"
+    if goal.stands_failed and goal.failed_at is not None:
+        halt = portfolio.halts.filter(halted_at=goal.failed_at).first()
+        why = "" if halt is None else f": {halt.reason.rstrip('.')}"
+        return f"{name}: failed on {goal.failed_at:%Y-%m-%d}{why}"
+    if goal.achieved_at is not None:
+        days = (goal.achieved_at - goal.period_starts_at).days + 1
+        return f"{name}: passed on {goal.achieved_at:%Y-%m-%d}, on day {days:,}"
+    progress = f"{format_plain(round_to(goal.progress_pct, (14, 1)))} % of the target"
+    return f"{name}: ran out of prices or days at {progress}"
+
+
+def _read_outcomes(portfolio: Portfolio, question: ReplayQuestion) -> list[GoalOutcome]:
     goals = FinancialGoal.objects.filter(portfolio=portfolio).order_by("start_date")
     return [
         GoalOutcome(
@@ -346,8 +428,10 @@ def _read_outcomes(portfolio: Portfolio) -> list[GoalOutcome]:
             target_date=goal.target_date,
             target_value=goal.target_value,
             progress_pct=goal.progress_pct,
-            # Only a period that is over is reached or missed.
-            status=GoalStatus(goal.status) if goal.ended_at else GoalStatus.ACTIVE,
+            # Only a period that is over is reached or missed, or a challenge.
+            status=GoalStatus(goal.status)
+            if goal.ended_at or question.preset
+            else GoalStatus.ACTIVE,
         )
         for goal in goals
     ]

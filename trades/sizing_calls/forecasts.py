@@ -11,6 +11,7 @@ from goals.decisions.progress import GoalProgress, PortfolioFigures, can_still_m
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import AfterAchieved, GoalStatus, Measure, PortfolioKind
 from goals.models import FinancialGoal, Portfolio, TradingHalt
+from goals.projection.barrier import Barrier
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.forecast import is_unreachable, required_growth
 from goals.projection.goal_path import GoalPath
@@ -21,7 +22,7 @@ from goals.projection.goal_projection import (
     project_goal,
 )
 from goals.projection.policy_functions import GoalPolicy
-from goals.projection.policy_tables import DeadlineTable, make_inputs
+from goals.projection.policy_tables import DeadlineTable, anchor_of, make_inputs
 from goals.services.failing import describe_failure
 from goals.services.funding import find_lack_of_money
 from goals.services.goals import PROJECTED_BY
@@ -29,11 +30,11 @@ from goals.services.policy_tables import find_solved
 from goals.services.risk_state import FiguresAt, find_halt, read_figures
 from goals.services.trade_forecasts import (
     TradeForecast,
+    barrier_of,
     days_until,
     goal_path_of,
     progress_of,
     solve_for,
-    stop_of,
     trades_in,
     whole_trades,
 )
@@ -100,7 +101,7 @@ def project(
         reason = f"fewer than {FEWEST_TRADES} closed trades allow no estimate"
     probability = certain[0]
     if reason is None and path and edge and trades_left is not None:
-        stop = stop_of(goal, path, at, now or as_of)
+        stop = barrier_of(goal, path, at, now or as_of, per_day)
         policy = _policy_of(goal, path, edge, trades_left, stop, as_of)
         figures = project_goal(edge, policy, trades_left=trades_left, stop_loss=stop)
         probability, unreachable = figures.probability, figures.unreachable
@@ -199,7 +200,7 @@ def _policy_of(
     path: GoalPath,
     edge: Edge,
     trades_left: Decimal,
-    stop_loss: float,
+    barrier: Barrier,
     as_of: datetime,
     forecast: TradeForecast | None = None,
 ) -> GoalPolicy:
@@ -211,15 +212,17 @@ def _policy_of(
     table: DeadlineTable | None = None
     is_solved = policy.rule.needs is Needs.SOLVED_TABLE
     if is_solved and forecast is not None:
-        table = solve_for(goal, path, trades_left, stop_loss, forecast)
+        table = solve_for(goal, path, trades_left, barrier, forecast)
     elif is_solved:
         inputs = make_inputs(
             edge,
             trades_left=whole_trades(trades_left),
             goal_return=path.goal_return,
-            stop_loss=stop_loss,
+            barrier=barrier,
             min_factor=goal.min_factor,
             max_factor=goal.max_factor,
+            equity=anchor_of(path.equity, path.goal_return),
+            stop_penalty=goal.stop_penalty,
         )
         table = find_solved(inputs, as_of)
     return GoalPolicy(
@@ -338,7 +341,7 @@ def _judge(
     if reason is not None or path is None or edge is None or days is None:
         return certain, unreachable is not None
     left = trades_in(days, forecast.trades_per_day)
-    stop = stop_of(goal, path, figures, as_of)
+    stop = barrier_of(goal, path, figures, as_of, forecast.trades_per_day)
     why = is_unreachable(
         edge,
         trades_left=whole_trades(left),

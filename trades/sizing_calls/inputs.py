@@ -264,6 +264,7 @@ def read_trades(
     call: SizingCall,
     *,
     strategy_ids: Sequence[str],
+    is_locked: bool = True,
 ) -> TradesSay:
     """All that trades say for a decision at the time of the figures.
 
@@ -290,6 +291,7 @@ def read_trades(
         at,
         locked=portfolio,
         more=asked,
+        is_locked=is_locked,
     )
     seconds, trades, open_notional, status, oldest_mark, *open_risk = further
     if call.strategy_id is not None and status != StrategyStatus.ACTIVE:

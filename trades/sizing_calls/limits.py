@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+
+from django.db.models import Min
+from django.db.models.functions import Coalesce
 
 from goals.decisions.arbitration import arbitrate
 from goals.decisions.limits import (
@@ -11,15 +13,18 @@ from goals.decisions.limits import (
     FloorReference,
     Limits,
     money_per_value,
+    shows_floor,
 )
 from goals.decisions.size_request import SizeRequest
 from goals.decisions.size_warnings import CURRENT_MARKS_MINUTES
-from goals.models import Portfolio, User
+from goals.models import Portfolio, TradingHalt, User
 from goals.services.decision_log import SizingCall
 from goals.services.floors import FloorsState, read_floors
+from goals.services.limit_changes import effective_at
 from goals.services.risk_state import FiguresAt, read_figures
-from mastertrade.db.transactions import atomic
-from mastertrade.values.exceptions import ComeAgain
+from goals.services.trading_state import Waiting, find_waiting
+from mastertrade.db.transactions import snapshot
+from mastertrade.values.exceptions import NotFound
 from mastertrade.values.money import (
     HUNDRED,
     MONEY,
@@ -31,7 +36,8 @@ from mastertrade.values.money import (
     hold_within,
     round_to,
 )
-from trades.sizing_calls.catch_up import catching_up
+from trades.enums import TradeStatus
+from trades.models import Position
 from trades.sizing_calls.inputs import TradesSay, find_participants, read_trades
 from trades.sizing_calls.records import WHOLE_PORTFOLIO, RecordBehind
 
@@ -45,12 +51,15 @@ STOPS = ("hard_drawdown", "daily_loss")
 class FloorNow:
     """A floor, and how far the equity is above it. Money, percent of live equity.
 
+    `reached`: the equity is at the floor or below it, by `shortfall`.
     `losing_trades`: mean losing trades at the present factor; None without a loss.
     """
 
     limit: str
     floor_equity: Decimal
+    reached: bool
     headroom: Decimal
+    shortfall: Decimal
     headroom_pct: Decimal | None
     losing_trades: Decimal | None
     binding: bool
@@ -71,73 +80,94 @@ class DayNow:
 class LimitsNow:
     """The limits in force at a time, what floors are measured from, and where they are.
 
-    `money_per_value` makes money of the reference's values.
+    `money_per_value` makes money of the reference's values. Without `has_floor`, before
+    the first money or after ruin, there are no `floors`. `halts` stop entries then, the
+    longest first; `waiting` is what a mark shows and the next may confirm.
     """
 
     as_of: datetime
     limits: Limits
     reference: FloorReference
     money_per_value: Decimal
+    has_floor: bool
     floors: tuple[FloorNow, ...]
     day: DayNow | None
+    halts: tuple[TradingHalt, ...]
+    waiting: Waiting | None
 
 
-@catching_up
-@atomic
+@snapshot
 @exactly
 def measure_limits(
     *, user: User, portfolio_id: int, now: datetime, as_of: datetime | None = None
 ) -> LimitsNow:
     """The limits of one of the user's portfolios at `as_of`, or now.
 
-    Nothing is booked, decided or halted; a constant number of statements.
+    Nothing is booked, decided, halted or locked; a constant number of statements.
+    While more trades are missing from the record than a request walks, the floors are
+    without `losing_trades`. `NotFound` where the user has no such portfolio.
     """
-    mine = Portfolio.objects.locked().filter(user_id=user.username)
-    portfolio = mine.get(pk=portfolio_id)
-    figures = read_figures(portfolio, as_of or now)
+    mine = Portfolio.objects.filter(user_id=user.username, pk=portfolio_id)
+    portfolio = mine.first()
+    if portfolio is None:
+        raise NotFound(f"You have no portfolio {portfolio_id}.")
+    if as_of is None:  # what came since the clock was read is seen too
+        now = as_of = effective_at(portfolio, now)
+    figures = read_figures(portfolio, as_of)
     state = read_floors(figures, now, with_day=True)
-    goals = find_participants(portfolio, figures.at)
-    request = SizeRequest(base_size=ONE)
-    call = SizingCall(request, as_of=figures.at, now=now, fingerprint="")
-    said = read_trades(user, figures, goals, call, strategy_ids=[WHOLE_PORTFOLIO])
+    is_now = as_of >= now
     return LimitsNow(
-        as_of=figures.at,
+        as_of=as_of,
         limits=state.limits,
         reference=state.reference,
         money_per_value=money_per_value(state.limits.floor_in, figures.account),
-        floors=_floors(figures, state, said),
+        has_floor=shows_floor(state.limits, state.reference, figures.account),
+        floors=_floors(figures, state, *_read_record(user, figures, now)),
         day=_day(state),
+        halts=_halts(portfolio, as_of, is_now=is_now),
+        waiting=find_waiting(portfolio, now) if is_now else None,
     )
 
 
-def measure_floors(
-    *, user: User, portfolio_id: int, now: datetime
-) -> tuple[FloorNow, ...]:
-    """The floors now, for a page that is shown in any case.
+def _halts(
+    portfolio: Portfolio, at: datetime, *, is_now: bool
+) -> tuple[TradingHalt, ...]:
+    """What stops entries then; no statement where nothing ever did."""
+    if portfolio.last_halted_at is None:
+        return ()
+    halts = portfolio.halts
+    return tuple(halts.unresumed(at) if is_now else halts.in_force(at))
 
-    While the record is behind its ledger, without what follows from it:
-    `losing_trades` is None and `checked` empty.
-    """
-    asked: dict[str, Any] = {"user": user, "portfolio_id": portfolio_id, "now": now}
+
+def _read_record(
+    user: User, figures: FiguresAt, now: datetime
+) -> tuple[Decimal, datetime | None]:
+    """The mean loss in money, 0 where it is unknown, and the oldest open mark."""
+    portfolio, at = figures.portfolio, figures.at
+    goals = find_participants(portfolio, at)
+    call = SizingCall(SizeRequest(base_size=ONE), as_of=at, now=now, fingerprint="")
     try:
-        return measure_limits(**asked).floors
-    except (ComeAgain, RecordBehind):
-        return _without_record(**asked)
-
-
-@atomic
-@exactly
-def _without_record(
-    user: User, portfolio_id: int, now: datetime
-) -> tuple[FloorNow, ...]:
-    mine = Portfolio.objects.locked().filter(user_id=user.username)
-    figures = read_figures(mine.get(pk=portfolio_id), now)
-    return _floors(figures, read_floors(figures, now), None)
+        said = read_trades(
+            user, figures, goals, call, strategy_ids=[WHOLE_PORTFOLIO], is_locked=False
+        )
+    except RecordBehind:
+        held = Position.objects.filter(
+            portfolio=portfolio, status=TradeStatus.OPEN, opened_at__lte=at
+        )
+        seen = Coalesce("marked_at", "opened_at")
+        return ZERO, held.aggregate(oldest=Min(seen))["oldest"]
+    live_equity = figures.portfolio_figures.live_equity
+    return _mean_loss(live_equity, said), said.oldest_mark_at
 
 
 def _floors(
-    figures: FiguresAt, state: FloorsState, said: TradesSay | None
+    figures: FiguresAt,
+    state: FloorsState,
+    loss: Decimal,
+    oldest_mark_at: datetime | None,
 ) -> tuple[FloorNow, ...]:
+    if not shows_floor(state.limits, state.reference, figures.account):
+        return ()
     floors = state.floors
     distances = {
         "soft_drawdown": (floors.soft, floors.lowest - floors.soft),
@@ -150,10 +180,7 @@ def _floors(
         key=lambda name: distances[name][1],
     )
     live_equity = figures.portfolio_figures.live_equity
-    loss, checked = ZERO, ""
-    if said is not None:
-        loss = _mean_loss(live_equity, said)
-        checked = "live" if _is_live(figures, said.oldest_mark_at) else "closes"
+    checked = "live" if _is_live(figures, oldest_mark_at) else "closes"
     return tuple(
         _floor(name, floors, floor, room, live_equity, loss, name == nearest, checked)
         for name, (floor, room) in distances.items()
@@ -170,7 +197,8 @@ def _floor(
     binding: bool,
     checked: str,
 ) -> FloorNow:
-    headroom = max(floors.money(room), ZERO)
+    in_money = floors.money(room)
+    headroom, shortfall = max(in_money, ZERO), max(-in_money, ZERO)
     headroom_pct = losing_trades = None
     if live_equity > 0:
         headroom_pct = round_to(headroom / live_equity * HUNDRED, PERCENT)
@@ -179,7 +207,9 @@ def _floor(
     return FloorNow(
         limit=name,
         floor_equity=floors.money(floor),
+        reached=room <= 0,
         headroom=headroom,
+        shortfall=shortfall,
         headroom_pct=headroom_pct,
         losing_trades=losing_trades,
         binding=binding,

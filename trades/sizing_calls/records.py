@@ -80,10 +80,12 @@ def ask_records(
     *,
     locked: Portfolio,
     more: Mapping[str, Any] | None = None,
+    is_locked: bool = True,
 ) -> tuple[dict[str, GrowthRecord], tuple[Any, ...]]:
     """`load_records`, by a statement like `record_sql.READ` that answers more.
 
     `more` are its further parameters; what it selects behind the sums comes second.
+    Of a portfolio that is not locked, what is lacking is walked and not stored.
     """
     own, wanted = locked.portfolio_id, list(strategy_ids)
     is_alone = not locked.is_live or set(wanted) == {WHOLE_PORTFOLIO}
@@ -103,7 +105,9 @@ def ask_records(
         raise RecordBehind(far_behind, as_of)
     if is_behind:
         others = [key for key in may_catch_up or () if key != own]
-        held = [own, *(key for (key,) in _ask(sql.HOLD, [others]))] if others else [own]
+        held = [own] if is_locked else []
+        if is_locked and others:
+            held += [key for (key,) in _ask(sql.HOLD, [others])]
         found = _ask(sql.CATCH_UP, {**values, "held": held})
     records = {row[0]: _record_of(row[1:]) for row in found if row[0] is not None}
     return {name: records.get(name, NO_RECORD) for name in wanted}, further

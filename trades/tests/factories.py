@@ -1,5 +1,8 @@
 """Factories of trades, through the real services."""
 
+import io
+import json
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +16,7 @@ from strategies.tests.factories import StrategyFactory
 from trades.booking.close import close_trade
 from trades.booking.open import open_trade
 from trades.enums import Side
+from trades.importing.import_trades import import_trades
 from trades.models import Trade
 
 ENTRY = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -70,3 +74,31 @@ def book_profit(
         now=at,
     )
     return closed.trade
+
+
+def import_profits(
+    portfolio: Portfolio, profits: Iterable[tuple[datetime, Decimal]]
+) -> None:
+    """Trades as `book_profit` makes them, all at once: for a record of many."""
+    strategy_id = ensure_strategy(portfolio).strategy_id
+    rows = [
+        {
+            "strategy_id": strategy_id,
+            "symbol": "BTCUSDT",
+            "side": Side.LONG,
+            "quantity": "1",
+            "entry_price": "100000",
+            "entry_time": at.isoformat(),
+            "exit_price": str(100000 + profit),
+            "exit_time": at.isoformat(),
+        }
+        for at, profit in profits
+    ]
+    import_trades(
+        user=portfolio.user,
+        portfolio=portfolio.portfolio_id,
+        source=io.BytesIO(json.dumps(rows).encode()),
+        file_name="profits",
+        format_name="mastertrade-json",
+        now=datetime.fromisoformat(rows[-1]["exit_time"]),
+    )

@@ -63,7 +63,10 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 @dataclass
 class _Question:
-    """What was asked for a pair in its newest candle, and what came back."""
+    """What was asked for a pair in its newest candle, and what came back.
+
+    `key` is all that was asked but freqtrade's limits, which hold for every answer.
+    """
 
     key: tuple[Any, ...]
     body: dict[str, str]
@@ -188,7 +191,6 @@ class MasterTradeSizing:
             # MasterTrade's sizes are notional: the stake times the leverage.
             "base_size": _money(base, lever, ROUND_HALF_EVEN),
             "symbol": pair,
-            **_limits(limits, lever),
             **_stop(prices, side),
         }
         if self.mastertrade_risk_pct is not None:
@@ -196,8 +198,12 @@ class MasterTradeSizing:
                 raise Refused("mastertrade_risk_pct needs a stop, and there is none")
             del body["base_size"]
             body["risk_pct"] = f"{Decimal(repr(float(self.mastertrade_risk_pct))):f}"
-        key = pair, side, self._candle(at), base, leverage
-        answer = self._answer(pair, side, at, key, body)
+        if self.mastertrade_portfolio is not None:
+            body["portfolio"] = str(self.mastertrade_portfolio)
+        if self.mastertrade_strategy_id is not None:
+            body["strategy_id"] = self.mastertrade_strategy_id
+        key = self._candle(at), leverage, *body.items()
+        answer = self._answer(pair, side, at, key, body | _limits(limits, lever))
         stake = float(Decimal(answer["adjusted_size"]) / lever)
         smallest, largest = limits
         # freqtrade would lift a stake that is somewhat too small: to more than allowed.
@@ -233,13 +239,9 @@ class MasterTradeSizing:
         return known.answer
 
     def _complete(self, body: dict[str, str], at: datetime) -> dict[str, str]:
-        """The question with its id, its portfolio and its time."""
+        """The question with its id and its time."""
         bot = self._config().get("bot_name") or "freqtrade"
         body = {**body, "request_id": f"freqtrade:{bot[:100]}:{uuid.uuid4()}"}
-        if self.mastertrade_portfolio is not None:
-            body["portfolio"] = str(self.mastertrade_portfolio)
-        if self.mastertrade_strategy_id is not None:
-            body["strategy_id"] = self.mastertrade_strategy_id
         if not self._is_running_bot():
             # A running bot asks about now, and whose clock is right is no question.
             moment = at if at.tzinfo else at.replace(tzinfo=UTC)

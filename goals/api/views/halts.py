@@ -81,10 +81,10 @@ class ResumeView(APIView):
         examples=[RESUME, RESUME_FROM],
     )
     def post(self, request: Request, portfolio_id: int) -> Response:
-        """End every halt; the floors are measured from the present equity on.
+        """End every halt; the day's loss, profit, trades and losses count anew.
 
-        After a halt at the hard floor this may be another value (`floor_reference`).
-        The day's loss, profit, trades and losses in a row count anew.
+        After a halt at the hard floor, the floors are measured from the present equity
+        on, or from a given `floor_reference`; after any other halt they stay.
         """
         body = read_body(self, ResumeSerializer)
         portfolio = resume_trading(

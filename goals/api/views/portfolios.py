@@ -1,6 +1,6 @@
 """HTTP: portfolios, and voiding their cash flows."""
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import generics, status
@@ -18,6 +18,7 @@ from goals.api.serializers import (
     VoidSerializer,
 )
 from goals.models import CashFlow, Portfolio
+from goals.services.challenges import create_challenge
 from goals.services.portfolios import create_portfolio, update_portfolio
 from goals.services.trading_state import with_trading_state
 from goals.services.voids import void_cash_flow
@@ -33,6 +34,11 @@ from mastertrade.web.api_lists import ListView
 OPEN_WITH_1000 = OpenApiExample(
     "Open a portfolio with 1000",
     value={"name": "crypto", "currency": "USDT", "opening_balance": "1000"},
+    request_only=True,
+)
+OPEN_CHALLENGE = OpenApiExample(
+    "Open the account of a firm's challenge",
+    value={"name": "combine", "preset": "topstep-combine-50k"},
     request_only=True,
 )
 TIGHTER_LIMITS = OpenApiExample(
@@ -64,6 +70,7 @@ MISTAKEN = OpenApiExample(
 
 def _mine(request: Request) -> QuerySet[Portfolio]:
     mine = Portfolio.objects.filter(user_id=request.user.get_username())
+    mine = mine.annotate(predecessor_key=F("predecessors__portfolio_id"))
     return with_trading_state(mine, timezone.now())
 
 
@@ -81,14 +88,13 @@ class PortfolioListView(ListView[Portfolio]):
     @extend_schema(
         request=PortfolioCreationSerializer,
         responses={201: PortfolioSerializer},
-        examples=[OPEN_WITH_1000],
+        examples=[OPEN_WITH_1000, OPEN_CHALLENGE],
     )
     def post(self, request: Request) -> Response:
         """Open a portfolio."""
         body = read_body(self, PortfolioCreationSerializer)
-        portfolio = create_portfolio(
-            user=signed_in(request), now=timezone.now(), **body
-        )
+        create = create_challenge if "preset" in body else create_portfolio
+        portfolio = create(user=signed_in(request), now=timezone.now(), **body)
         return Response(
             PortfolioSerializer(portfolio).data, status=status.HTTP_201_CREATED
         )

@@ -15,7 +15,7 @@ from goals.api.authentication import signed_in
 from goals.models import ApiToken
 from goals.services.sign_ins import issue_token
 from mastertrade.values.exceptions import TooManyTokens
-from mastertrade.web.api_fields import StrictSerializer, read_body
+from mastertrade.web.api_fields import StrictSerializer, WholeNumberField, read_body
 from mastertrade.web.api_lists import ListView
 from mastertrade.web.permissions import KnowsParameters
 
@@ -53,7 +53,7 @@ class TokenRequestSerializer(StrictSerializer):
     name = serializers.CharField(
         max_length=100, required=False, help_text="What it is for, as shown in lists."
     )
-    expires_in_days = serializers.IntegerField(
+    expires_in_days = WholeNumberField(
         min_value=1, max_value=3650, required=False, allow_null=True
     )
 

@@ -72,9 +72,9 @@ class PolicyInputs:
 
 
 class SolvedTable(Protocol):
-    """Factors by row (the trades left) and equity."""
+    """Factors by row (the trades left), equity, high water and profit of the day."""
 
-    def factors_at(self, trades_left: int, equity: Floats) -> Floats: ...
+    def factors_at(self, trades_left: int, equity: Floats, *seen: Floats) -> Floats: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,8 @@ class ArrayInputs:
     """The same for many equities at once, each with so many trades left.
 
     Equity 1 is that at the goal's start, the goal lies at 1 + `goal_return`. A row of
-    `table` stands for `trades_a_row` trades.
+    `table` stands for `trades_a_row` trades. `seen` are high water and profit of the
+    day, where they are known.
     """
 
     progress_pct: Floats
@@ -94,6 +95,7 @@ class ArrayInputs:
     edge: Decimal | None
     table: SolvedTable | None
     trades_a_row: float
+    seen: tuple[Floats, ...] = ()
 
     def need(self) -> Floats:
         """The log-growth that each trade left must bring."""

@@ -14,7 +14,7 @@ from goals.decisions.policies.base import (
 from mastertrade.values import in_text
 from mastertrade.values.money import format_plain
 
-DEADLINE_VERSION = "deadline_optimal-4"
+DEADLINE_VERSION = "deadline_optimal-5"
 
 
 def _ask(goal: PolicyInputs) -> PolicyAnswer | None:
@@ -40,7 +40,7 @@ def _ask_arrays(goal: ArrayInputs) -> Floats | None:
     if goal.table is None:
         return None
     row = max(round(goal.trades_left / goal.trades_a_row), 1)
-    return goal.table.factors_at(row, goal.equity)
+    return goal.table.factors_at(row, goal.equity, *goal.seen)
 
 
 POLICY = Policy(DEADLINE_VERSION, Needs.SOLVED_TABLE, _ask, _ask_arrays)

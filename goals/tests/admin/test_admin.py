@@ -325,7 +325,7 @@ def test_what_create_goal_refuses_shows_at_its_field(operator: Client) -> None:
     answer = operator.post(reverse("admin:goals_financialgoal_add"), body)
 
     assert answer.context["adminform"].form.errors == {
-        "min_factor": ["1.4 must not be above max factor, 1.3."]
+        "min_factor": ["1.4 must not be above “Max factor”, 1.3."]
     }
     assert not FinancialGoal.objects.exists()
 
@@ -610,7 +610,7 @@ def test_a_floor_that_cannot_be_is_an_error_of_its_field(operator: Client) -> No
     answer = operator.post(reverse("admin:goals_portfolio_add"), body)
 
     (error,) = answer.context["adminform"].form.errors["floor_equity"]
-    assert "start_equity" in error
+    assert "“Start of the floor”" in error
 
 
 # Logs, users, tokens, permissions

@@ -88,6 +88,7 @@ def test_a_goal_is_answered_with_the_contracts_names(trader: Trader) -> None:
         "policy": "ladder",
         "min_factor": "0.5000",
         "max_factor": "1.3000",
+        "stop_penalty": "1.0000",
         "after_achieved": "protect",
         "min_trading_days": None,
         "best_day_max_pct": None,
@@ -471,3 +472,14 @@ def test_an_achieved_goal_says_when(trader: Trader) -> None:
     assert (goal["status"], goal["band"]) == ("achieved", "achieved")
     assert goal["achieved_at"] == trader.get(HISTORY)["results"][-1]["effective_at"]
     assert goal["ended_at"] is None
+
+
+@pytest.mark.parametrize("penalty", ["-0.1", "100.1", "1.00001", "none"])
+def test_a_stop_penalty_out_of_bounds_is_refused_by_name(
+    trader: Trader, penalty: str
+) -> None:
+    goal_id = create(trader, stop_penalty="0")["goal_id"]
+    changed = trader.patch(f"/api/goals/{goal_id}/", {"stop_penalty": "2.5"})
+    assert changed["stop_penalty"] == "2.5000"
+    refused = trader.patch(f"/api/goals/{goal_id}/", {"stop_penalty": penalty}, 400)
+    assert "stop_penalty" in str(refused)

@@ -4,10 +4,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from goals.models import CashFlow, LedgerEntry
+from goals.models import CashFlow, LedgerEntry, Portfolio
 from goals.models.portfolios import LIMIT_KINDS
 from tests.http import (
     Trader,
@@ -67,6 +68,7 @@ def test_a_portfolio_is_answered_with_the_contracts_names(newcomer: Trader) -> N
         "realized_pnl": "0.00000000",
         "drawdown_pct": "0.000000",
         "trading_state": "active",
+        "waiting": None,
         "drawdown_mode": "trailing_closed",
         "end_of_day_of": "closed",
         "hard_drawdown_pct": "20.000000",
@@ -93,7 +95,111 @@ def test_a_portfolio_is_answered_with_the_contracts_names(newcomer: Trader) -> N
         "daily_on_breach": "halt_day",
         "max_position_pct": None,
         "edge_guard": "benefit_of_doubt",
+        "successor_id": None,
+        "predecessor_id": None,
     }
+
+
+def test_a_preset_makes_a_portfolio_with_its_limits_and_its_goal(
+    newcomer: Trader,
+) -> None:
+    body = {"name": "firm", "preset": "ftmo-2-step-100k", "phase": 2}
+    made = newcomer.post("/api/portfolios/", body, 201)
+    assert made["opening_balance"] == "100000.00000000"
+    assert made["time_zone"] == "Europe/Prague"
+    assert (made["on_breach"], made["daily_on_breach"]) == ("fail", "fail")
+    assert (made["drawdown_mode"], made["floor_in"]) == ("static", "money")
+    (goal,) = newcomer.get("/api/goals/", portfolio="firm")["results"]
+    assert (goal["target_value"], goal["min_trading_days"]) == ("5.00000000", 4)
+    assert (goal["min_factor"], goal["max_factor"]) == ("0.2500", "2.0000")
+    assert (goal["stop_penalty"], goal["after_achieved"]) == ("0.0000", "stop")
+
+
+def test_what_is_sent_goes_before_the_preset(newcomer: Trader) -> None:
+    made = newcomer.post(
+        "/api/portfolios/",
+        {
+            "name": "firm",
+            "preset": "topstep-combine-50k",
+            "opening_balance": "150000",
+            "hard_drawdown_pct": "3",
+            "soft_drawdown_pct": "3",
+        },
+        201,
+    )
+    assert made["opening_balance"] == "150000.00000000"
+    assert made["floor_reference"]["floor_equity"] == "145500.00000000"
+    assert (made["drawdown_mode"], made["day_starts_at"]) == ("end_of_day", "17:00")
+
+
+@pytest.mark.parametrize(
+    ("field", "body"),
+    [
+        ("preset", {"preset": "martingale"}),
+        ("phase", {"preset": "ftmo-2-step-100k", "phase": 3}),
+        ("phase", {"preset": "ftmo-2-step-100k", "phase": 0}),
+        ("phase", {"phase": 1}),
+        ("soft_drawdown_pct", {"preset": "e8-one-100k", "hard_drawdown_pct": "4"}),
+        ("preset", {"preset": None}),
+    ],
+)
+def test_a_preset_that_cannot_be_opens_nothing(
+    newcomer: Trader, field: str, body: dict[str, Any]
+) -> None:
+    with nothing_changes():
+        refused = newcomer.post("/api/portfolios/", {"name": "firm", **body}, 400)
+    assert field in str(refused)
+
+
+def test_a_phase_names_the_portfolio_of_the_next(newcomer: Trader) -> None:
+    first = open_portfolio(newcomer, name="one")["portfolio_id"]
+    second = open_portfolio(newcomer, name="two")["portfolio_id"]
+    path = f"/api/portfolios/{first}/"
+    assert newcomer.patch(path, {"successor": "two"})["successor_id"] == second
+    assert newcomer.patch(path, {"successor": second})["successor_id"] == second
+    assert newcomer.get(f"/api/portfolios/{second}/")["predecessor_id"] == first
+    (listed,) = newcomer.get("/api/portfolios/", name="two")["results"]
+    assert listed["predecessor_id"] == first
+    assert newcomer.patch(path, {"successor": None})["successor_id"] is None
+    assert newcomer.get(f"/api/portfolios/{second}/")["predecessor_id"] is None
+
+
+def test_a_successor_is_a_later_fresh_portfolio_of_one_s_own(newcomer: Trader) -> None:
+    """So phases go in no circle, and none begins on a ledger that has begun."""
+    keys = {
+        name: open_portfolio(newcomer, name=name)["portfolio_id"]
+        for name in ("one", "two", "three", "used")
+    }
+    newcomer.post(f"/api/portfolios/{keys['used']}/cash-flows/", {"amount": "5"}, 201)
+    foreign = open_portfolio(make_newcomer(), name="theirs")["portfolio_id"]
+    newcomer.patch(f"/api/portfolios/{keys['one']}/", {"successor": "three"})
+    for name, successor in (
+        ("two", "two"),  # itself
+        ("three", "one"),  # a circle
+        ("two", "three"),  # has one before it
+        ("one", "used"),
+        ("one", foreign),
+        ("one", "nowhere"),
+    ):
+        with nothing_changes():
+            refused = newcomer.patch(
+                f"/api/portfolios/{keys[name]}/", {"successor": successor}, 400
+            )
+        assert "successor" in str(refused)
+    with nothing_changes():
+        assert "PATCH" in str(
+            open_portfolio(newcomer, 400, name="four", successor="three")
+        )
+
+
+def test_deleting_a_phase_by_hand_leaves_its_neighbour(newcomer: Trader) -> None:
+    first = open_portfolio(newcomer, name="one")["portfolio_id"]
+    second = open_portfolio(newcomer, name="two")["portfolio_id"]
+    newcomer.patch(f"/api/portfolios/{first}/", {"successor": "two"})
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM portfolios WHERE portfolio_id = %s", [second])
+    left = Portfolio.objects.get(pk=first)
+    assert (left.successor_id, left.user_id) == (None, newcomer.user.username)
 
 
 def test_a_portfolio_reads_as_it_was_answered(newcomer: Trader) -> None:

@@ -268,7 +268,9 @@ def test_the_pace_gap_is_progress_less_expected():
     [
         (START, "0", "1"),
         (START + timedelta(days=30), "16", "15"),
-        (START + timedelta(days=30, hours=12), "30", "2"),
+        # Within the last day no more than what is left.
+        (START + timedelta(days=30, hours=12), "30", "1"),
+        (MARCH.ends_at - timedelta(microseconds=1), "0", "31"),
         (START, "31", "0"),
         (START, "40", "0"),
     ],

@@ -45,6 +45,17 @@ LOG_PORTFOLIO = "goal_adjustment_log_portfolio_id_ca04f6de_fk_portfolio"
 # (constraint, table, what an update sets); `{other}` is another user with a portfolio.
 REFUSED = [
     ("portfolios_name_not_empty", "portfolios", "name = ''"),
+    (
+        "portfolios_successor_is_later",
+        "portfolios",
+        "successor_id = portfolio_id",
+    ),
+    (
+        "portfolios_successor_is_later",
+        "portfolios",
+        "successor_id = portfolio_id - 1",
+    ),
+    ("portfolios_successor_fk", "portfolios", "successor_id = portfolio_id + 100000"),
     ("portfolios_currency", "portfolios", "currency = 'usd'"),
     ("portfolios_currency", "portfolios", "currency = 'X'"),
     ("portfolios_time_zone_not_empty", "portfolios", "time_zone = ''"),
@@ -205,12 +216,24 @@ REFUSED = [
         "min_trading_days = 2, trading_days = 2",
     ),
     ("financial_goals_best_day_not_negative", "financial_goals", "best_day = -1"),
+    ("financial_goals_earlier_best_day", "financial_goals", "earlier_best_day = -1"),
+    ("financial_goals_earlier_best_day", "financial_goals", "earlier_best_day = 1"),
     ("financial_goals_best_day_range", "financial_goals", "best_day_max_pct = 0"),
     ("financial_goals_best_day_range", "financial_goals", "best_day_max_pct = 101"),
     ("financial_goals_priority_check", "financial_goals", "priority = -1"),
     ("financial_goals_priority_range", "financial_goals", "priority = 0"),
     ("financial_goals_priority_range", "financial_goals", "priority = 11"),
     ("financial_goals_factor_bounds", "financial_goals", "min_factor = 0.0999"),
+    (
+        "financial_goals_stop_penalty_range",
+        "financial_goals",
+        "stop_penalty = -0.0001",
+    ),
+    (
+        "financial_goals_stop_penalty_range",
+        "financial_goals",
+        "stop_penalty = 100.0001",
+    ),
     ("financial_goals_factor_bounds", "financial_goals", "max_factor = 2.0001"),
     ("financial_goals_factor_bounds", "financial_goals", "min_factor = 1.3001"),
     ("financial_goals_start_unit_run_check", "financial_goals", "start_unit_run = -1"),
@@ -331,6 +354,8 @@ UNIQUE = [
 PROVEN_ELSEWHERE = {
     # Below: a portfolio without goals shows it.
     "portfolios_user_fk",
+    # Below: only a later portfolio can be a successor.
+    "portfolios_one_predecessor",
     # portfolio_id alone is unique; it exists for foreign keys to point at.
     "portfolios_owner_unique",
     # Every row that breaks it breaks goal_adjustment_log_block_is_zero before.
@@ -480,6 +505,14 @@ def test_the_database_refuses_a_second(name, table, columns):
 def test_every_constraint_of_the_tables_is_proven():
     proven = {name for name, *_ in (*REFUSED, *UNIQUE)} | PROVEN_ELSEWHERE
     assert constraints_of(TABLES) == proven
+
+
+def test_a_portfolio_follows_one_other():
+    one = PortfolioFactory()
+    two, three = PortfolioFactory(user=one.user), PortfolioFactory(user=one.user)
+    Portfolio.objects.filter(pk=one.pk).update(successor=three)
+    with pytest.raises(IntegrityError, match="portfolios_one_predecessor"):
+        Portfolio.objects.filter(pk=two.pk).update(successor=three)
 
 
 def test_several_rows_without_an_external_id_are_fine():

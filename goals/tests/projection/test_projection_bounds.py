@@ -9,6 +9,8 @@ import pytest
 from goals.decisions.policies import PolicyName
 from goals.enums import AfterAchieved
 from goals.projection import evaluate
+from goals.projection.barrier import follow_under
+from goals.projection.challenge_steps import Given
 from goals.projection.edge import estimate_edge
 from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import growth, project_goal
@@ -49,21 +51,21 @@ def test_a_projection_of_many_trades_is_bounded(name: str, goal_return: str) -> 
         after_achieved=AfterAchieved.PROTECT,
         edge=growth(abs(edge.shrunk_mean)),
     )
-    walk, read = evaluate._walk, evaluate._read
+    follow, expect = follow_under, Given.expect
     walked, nodes, values = [], [], []
 
-    def count_walk(choose, plan, grid, stops):
-        walked.append(len(plan))
-        nodes.append(grid.size)
-        return walk(choose, plan, grid, stops)
+    def count_walk(barrier, plan, states, *asked, **more):
+        walked.append(len(plan.stretches))
+        nodes.append(states.nodes)
+        return follow(barrier, plan, states, *asked, **more)
 
-    def count_read(given: Floats, place, **more):
-        values.append(place.size)
-        return read(given, place, **more)
+    def count_read(given: Given, around: Floats, ends):
+        values.append(given.place.size)
+        return expect(given, around, ends)
 
     with (
-        patch.object(evaluate, "_walk", count_walk),
-        patch.object(evaluate, "_read", count_read),
+        patch.object(evaluate, "follow_under", count_walk),
+        patch.object(Given, "expect", count_read),
     ):
         figures = project_goal(edge, policy, trades_left=Decimal(24_463), stop_loss=0.6)
 

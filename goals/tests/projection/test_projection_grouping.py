@@ -8,8 +8,9 @@ import pytest
 
 from goals.decisions.policies import PolicyName
 from goals.enums import AfterAchieved
-from goals.projection import evaluate
 from goals.projection import goal_projection as projecting
+from goals.projection.barrier import Barrier
+from goals.projection.challenge_steps import Given
 from goals.projection.deadline import solve_deadline_policy
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.evaluate import evaluate_policy
@@ -38,7 +39,7 @@ def make_question(
         edge,
         trades_left=trades,
         goal_return=Decimal(goal),
-        stop_loss=stop_pct / 100,
+        barrier=Barrier(hard_drawdown=stop_pct / 100),
         min_factor=Decimal("0.5"),
         max_factor=Decimal("1.3"),
     )
@@ -107,10 +108,11 @@ def test_a_table_of_many_trades_has_a_bounded_number_of_rows_and_nodes(
     trades: int, deviation: float, goal: str
 ) -> None:
     table = solve(make_question(make_edge(0.0, deviation), trades, goal))
-    rows, nodes = table.choices.shape
+    rows, layers, nodes = table.choices.shape
+    assert layers == 1
     assert rows <= 160
-    assert nodes <= 410
-    assert (table.trades[-1], table.chances.shape) == (trades, (rows, nodes))
+    assert nodes <= 420
+    assert (table.trades[-1], table.chances.shape) == (trades, (rows, layers, nodes))
 
 
 @pytest.mark.slow
@@ -133,10 +135,10 @@ def test_a_table_of_grouped_trades_is_near_the_best(
     asked = make_question(edge, trades, goal, stop_pct)
     world = (asked.growths, asked.probabilities, 1.0, trades, asked.goal_return)
     best = solve_deadline_policy(
-        *world, asked.factors, asked.stop_loss, asked.stop_penalty, nodes=800
+        *world, asked.factors, stop_pct / 100, asked.stop_penalty, nodes=800
     )
     table = solve(asked)
-    followed = evaluate_policy(table.factors_at, *world, asked.stop_loss, nodes=1_200)
+    followed = evaluate_policy(table.factors_at, *world, stop_pct / 100, nodes=1_200)
     assert followed.value(asked.stop_penalty) == pytest.approx(best.value, abs=0.005)
     answer = float(table.probability_at(trades, Decimal(1)))
     assert answer == pytest.approx(followed.probability, abs=0.005)
@@ -215,13 +217,13 @@ def test_a_projection_of_thousands_of_trades_is_a_bounded_piece_of_work(
     if name is PolicyName.DEADLINE_OPTIMAL:
         policy = replace(policy, table=solve(make_question(edge, 2_000, goal)))
     read = 0
-    original = evaluate._read
+    original = Given.expect
 
-    def count(values, place, share, chances, ends):  # type: ignore[no-untyped-def]
+    def count(given, around, ends):  # type: ignore[no-untyped-def]
         nonlocal read
-        read += place.size
-        return original(values, place, share, chances, ends)
+        read += given.place.size
+        return original(given, around, ends)
 
-    monkeypatch.setattr(evaluate, "_read", count)
+    monkeypatch.setattr(Given, "expect", count)
     project_goal(edge, policy, trades_left=Decimal(24_463), stop_loss=0.1)
     assert 0 < read < 12_000_000

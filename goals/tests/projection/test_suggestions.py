@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from goals.decisions.policies import PolicyName
 from goals.enums import AfterAchieved
+from goals.projection.barrier import Barrier
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import project_goal
@@ -38,7 +39,7 @@ def make_policy(policy: PolicyName, edge: Edge, target: str, trades: int) -> Goa
                 edge,
                 trades_left=trades,
                 goal_return=Decimal(target),
-                stop_loss=float(STOP_PCT) / 100,
+                barrier=Barrier(hard_drawdown=float(STOP_PCT) / 100),
                 min_factor=LEAST,
                 max_factor=MOST,
             )

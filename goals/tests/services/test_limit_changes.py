@@ -92,7 +92,7 @@ def test_another_measure_begins_at_the_present_value(fields, floor):
         portfolio.floor_start_value,
         portfolio.floor_peak_value,
     )
-    assert (row.unit_run, row.open_pnl) == (1, 0)
+    assert (row.unit_run, row.of_present) == (1, True)
 
 
 def test_the_lower_of_the_live_and_the_closed_value_is_the_present_one():
@@ -100,7 +100,7 @@ def test_the_lower_of_the_live_and_the_closed_value_is_the_present_one():
     Portfolio.objects.filter(pk=portfolio.pk).update(unrealized_pnl=Decimal(-50))
     change(portfolio, drawdown_mode=DrawdownMode.STATIC)
     assert floor_of(portfolio) == Decimal("0.76")
-    assert rows_of(portfolio)[-1].open_pnl == -50
+    assert rows_of(portfolio)[-1].of_present
 
 
 @pytest.mark.parametrize(
@@ -148,10 +148,8 @@ def test_the_floor_is_where_a_person_says_it_is(
     assert portfolio.floor_start_value == Decimal(start)
     assert portfolio.floor_peak_value == Decimal(peak)
     newest = rows_of(portfolio)[-1]
-    assert (newest.cause, newest.open_pnl) == (
-        "opening" if is_new else "change",
-        None,
-    )
+    assert newest.cause == ("opening" if is_new else "change")
+    assert not newest.of_present
     assert (newest.start_value, newest.peak_value) == (Decimal(start), Decimal(peak))
 
 

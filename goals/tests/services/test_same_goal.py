@@ -71,7 +71,6 @@ def test_a_goal_that_has_not_ended_is_the_same(
         {"priority": 1},
         {"policy": "pace"},
         {"max_factor": Decimal("1.1")},
-        {"recurring": True},
         {"after_achieved": "stop"},
     ],
     ids=str,
@@ -80,6 +79,18 @@ def test_a_goal_that_differs_is_another(
     portfolio: Portfolio, fields: dict[str, Any]
 ) -> None:
     assert create(portfolio, **fields).pk
+
+
+def test_a_goal_that_recurs_decides_the_same_in_its_period(
+    portfolio: Portfolio,
+) -> None:
+    known = FinancialGoal.objects.get()
+    with pytest.raises(GoalExists, match="and not recurring"):
+        create(portfolio, recurring=True)
+    changed = {"recurring": True, "as_of": START}
+    assert update_goal(user=portfolio.user, goal_id=known.pk, **changed).recurring
+    with pytest.raises(GoalExists, match="and recurring"):
+        create(portfolio)
 
 
 def test_another_portfolio_has_goals_of_its_own(portfolio: Portfolio) -> None:
@@ -120,7 +131,6 @@ def test_changing_a_goal_into_another_that_exists_is_refused(
         ("target_value", Decimal(6)),
         ("target_date", date(2026, 4, 30)),
         ("priority", 1),
-        ("recurring", True),
         ("policy", "pace"),
         ("min_factor", Decimal("0.7")),
         ("max_factor", Decimal("1.1")),

@@ -16,7 +16,7 @@ from django.db import transaction as django_transaction
 from goals.models import User
 from goals.tests.factories import UserFactory
 from mastertrade.db import transactions
-from mastertrade.db.transactions import ATTEMPTS, atomic
+from mastertrade.db.transactions import ATTEMPTS, atomic, snapshot
 from tests.http import Trader, make_trader, open_body
 
 DEADLOCK, SERIALIZATION, CANCELLED = "40P01", "40001", "57014"
@@ -202,6 +202,28 @@ def test_a_serialization_failure_ends_with_both_counted(transactional_db: None) 
     assert run_at_once(count_one_more, count_one_more) == []
     assert User.objects.get(username="anna").last_name == "2"
     assert len(tries) == 3
+
+
+def test_a_snapshot_sees_one_moment_and_waits_for_nobody(
+    transactional_db: None,
+) -> None:
+    UserFactory(username="anna")
+
+    @snapshot
+    def read_twice() -> list[str]:
+        found = [User.objects.get(username="anna").last_name]
+        writer = Thread(target=lambda: append_and_close("anna"))
+        writer.start()
+        writer.join()
+        return [*found, User.objects.get(username="anna").last_name]
+
+    assert read_twice() == ["", ""]
+    assert read_twice() == [" x", " x"]
+
+
+def append_and_close(username: str) -> None:
+    append_to_last_name(username, "x")
+    connection.close()
 
 
 def append_to_last_name(username: str, word: str) -> None:

@@ -328,7 +328,7 @@ def test_a_guard_that_halted_is_named(client: Client) -> None:
     assert "halted" in badges.split("Value")[0]
 
     assert "Halted by the drawdown guard since" in page
-    assert "reached hard_drawdown_pct 20 %." in page
+    assert "reached “Hard drawdown in %” 20 %." in page
 
 
 def test_a_halted_portfolio_is_shown_however_many_there_are(client: Client) -> None:
@@ -427,7 +427,7 @@ def test_the_limits_of_main_are_changed_on_the_site(client: Client) -> None:
     address = reverse("dashboard:limits", args=[main.pk])
     assert f'href="{address}"' in client.get(reverse("dashboard:home")).content.decode()
     form = client.get(address).context["form"]
-    names = {*LIMIT_KINDS, "max_position_pct", "edge_guard"} - {"day_starts_at"}
+    names = {*LIMIT_KINDS, "max_position_pct", "edge_guard"}
     assert set(form.fields) == {*names, "start_equity", "peak_equity", "floor_equity"}
     body = {name: form[name].value() for name in names}
     body = {name: value for name, value in body.items() if value is not None}
@@ -466,7 +466,7 @@ def test_the_limits_page_and_the_first_page_say_where_the_floors_are(
         at = START + number * timedelta(days=1)
         book_profit(portfolio, Decimal(1 if number % 3 == 2 else -4), at=at)
     home = text_of(home_of(client, user))
-    assert "Hard floor 800 USDT , 144 USDT below the equity" in home
+    assert "Hard floor 800 USDT , 144 USDT ( 15.25 % ) below the equity" in home
     address = reverse("dashboard:limits", args=[portfolio.pk])
     before = client.get(address).content.decode()
     book_profit(portfolio, Decimal(-144), at=START + timedelta(days=30))
@@ -531,9 +531,23 @@ def test_a_goal_with_conditions_is_made_on_the_site(client: Client) -> None:
         "target_value": "2000",
         "target_date": f"{FAR:%F}",
         "policy": "ladder",
+        "stop_penalty": "0",
         "min_trading_days": "3",
         "best_day_max_pct": "40",
     }
     client.post(address, body)
     goal = FinancialGoal.objects.get()
+    assert goal.stop_penalty == 0
     assert (goal.min_trading_days, goal.best_day_max_pct) == (3, 40)
+
+
+def test_the_first_page_names_the_phases_next_to_a_portfolio(client: Client) -> None:
+    first = PortfolioFactory(name="step 1")
+    second = PortfolioFactory(user=first.user, name="step 2")
+    Portfolio.objects.filter(pk=first.pk).update(successor=second)
+    client.force_login(first.user)
+    (desk,) = client.get("/").context["desks"]
+    cards = {card.portfolio.name: card for card in desk.portfolios}
+    assert cards["step 1"].next_phase == "step 2"  # and it has none before it
+    assert cards["step 1"].phase_before is None
+    assert cards["step 2"].phase_before == "step 1"

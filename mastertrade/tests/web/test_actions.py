@@ -115,10 +115,10 @@ def test_a_refused_goal_is_explained_in_the_form_s_words(client: Client) -> None
     unclear = ["Must be a date, such as 2026-03-31."]
     assert refuse(target_date="03/04/2199") == {"target_date": unclear}
     assert refuse(recurring="on")["recurring"] == [
-        "A goal needs a target date to recur."
+        "A goal needs a “Target date” to recur."
     ]
     (early,) = refuse(target_date="2001-01-01")["target_date"]
-    assert early.startswith("must not be before the start date, 20")
+    assert early.startswith("must not be before the “Start date”, 20")
     known = GoalFactory(
         portfolio=portfolio, target_date=date(2199, 12, 31), policy="ladder"
     )

@@ -26,6 +26,7 @@ from tests.http import (
     client_of,
     client_with,
     count_statements,
+    made_once,
     make_newcomer,
     make_trader,
     nothing_changes,
@@ -41,9 +42,12 @@ LATER_ROUTES = [
 ]
 
 
+trader_of_module = made_once(make_trader)
+
+
 @pytest.fixture
-def trader(db: None) -> Trader:
-    return make_trader()
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 @pytest.fixture

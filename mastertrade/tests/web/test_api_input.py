@@ -57,6 +57,8 @@ BAD_NUMBERS = (
 BAD_WHOLE_NUMBERS = (
     *NOT_TEXT,
     *UNREADABLE,
+    "１",  # noqa: RUF001
+    "1_0",
     *BLANK,
     "abc",
     "1.5",

@@ -142,12 +142,13 @@ MAKERS: dict[str, Callable[[Trader, int], None]] = {
 }
 
 
-@pytest.fixture
-def trader(db: None) -> Trader:
-    return make_trader()
-
-
+trader_of_module = made_once(make_trader)
 busy_of_module = made_once(make_busy_trader)
+
+
+@pytest.fixture
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 @pytest.fixture

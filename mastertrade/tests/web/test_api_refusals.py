@@ -45,11 +45,17 @@ CHOSEN = [
 
 
 busy_of_module = made_once(make_busy_trader)
+stranger_of_module = made_once(make_busy_trader)
 
 
 @pytest.fixture
 def trader(db: None, busy_of_module: Trader) -> Trader:
     return busy_of_module.for_one_test()
+
+
+@pytest.fixture
+def stranger(db: None, stranger_of_module: Trader) -> Trader:
+    return stranger_of_module.for_one_test()
 
 
 def refuse(trader: Trader, name: str, body: Any) -> Any:
@@ -392,9 +398,8 @@ def test_bad_input_comes_before_what_the_state_refuses(trader: Trader) -> None:
 
 @pytest.mark.parametrize("name", [one for one in BODIES if "{" in one])
 def test_an_unknown_object_of_the_address_comes_before_a_bad_body(
-    name: str, trader: Trader
+    name: str, trader: Trader, stranger: Trader
 ) -> None:
-    stranger = make_busy_trader()
     operation = operations()[name]
     path = operation.path.format(**{**stranger.ids, "strategy_id": "nosuch"})
     for body in ({"nonsense": 1}, [], "{", "null"):
@@ -614,9 +619,8 @@ LISTS_BY_PORTFOLIO = [
 
 @pytest.mark.parametrize("name", LISTS_BY_PORTFOLIO)
 def test_an_unknown_portfolio_in_a_query_is_answered_with_ones_own(
-    name: str, trader: Trader
+    name: str, trader: Trader, stranger: Trader
 ) -> None:
-    stranger = make_busy_trader()
     for asked in ("cripto", stranger["portfolio_id"]):
         path = trader.address(operations()[name].path)
         (words,) = read(trader.client.get(path, {"portfolio": asked}), 400)["portfolio"]

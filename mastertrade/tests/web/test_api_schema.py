@@ -13,6 +13,8 @@ from goals.models import GoalAdjustmentLog
 from goals.services.goals import cancel_goal
 from goals.tests.factories import UserFactory
 from tests.http import (
+    Trader,
+    made_once,
     make_busy_trader,
     make_newcomer,
     operations,
@@ -100,10 +102,17 @@ def test_every_body_has_an_example(name: str) -> None:
     assert operations()[name].examples
 
 
+busy_of_module = made_once(make_busy_trader)
+
+
+@pytest.fixture
+def busy(db: None, busy_of_module: Trader) -> Trader:
+    return busy_of_module.for_one_test()
+
+
 @pytest.mark.parametrize(("name", "example"), EXAMPLES)
-def test_every_example_is_accepted(name: str, example: str, db: None) -> None:
-    make = make_newcomer if name in MAKES_ANEW else make_busy_trader
-    trader = make(username="trader")
+def test_every_example_is_accepted(name: str, example: str, busy: Trader) -> None:
+    trader = make_newcomer() if name in MAKES_ANEW else busy
     UserFactory(username="ada", password="…")
     if name not in MAKES_ANEW:
         decision = GoalAdjustmentLog.objects.filter(pk=trader["adjustment_id"])
@@ -122,11 +131,10 @@ def test_every_example_is_accepted(name: str, example: str, db: None) -> None:
 
 
 @pytest.mark.parametrize("name", [one for one in operations() if one[:3] == "GET"])
-def test_an_answer_has_the_fields_that_are_described(name: str, db: None) -> None:
+def test_an_answer_has_the_fields_that_are_described(name: str, busy: Trader) -> None:
     """And no other: a client that was made from the description reads them all."""
     operation = operations()[name]
-    trader = make_busy_trader()
-    answer = trader.get(operation.path)
+    answer = busy.get(operation.path)
     row = answer["results"][0] if operation.is_list else answer
     content = operation.description["responses"]["200"]["content"]["application/json"]
     described = resolve(content["schema"])["properties"]

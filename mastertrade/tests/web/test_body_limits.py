@@ -16,6 +16,7 @@ from tests.http import (
     ANYBODYS,
     PASSWORD,
     Trader,
+    made_once,
     make_busy_trader,
     make_newcomer,
     nothing_changes,
@@ -28,6 +29,14 @@ JSON = {"content_type": "application/json"}
 WITH_BODY = sorted(one for one in operations() if one[:3] in {"POS", "PAT"})
 
 
+busy_of_module = made_once(make_busy_trader)
+
+
+@pytest.fixture
+def busy(db: None, busy_of_module: Trader) -> Trader:
+    return busy_of_module.for_one_test()
+
+
 @pytest.fixture
 def newcomer(db: None) -> Trader:
     return make_newcomer()
@@ -35,14 +44,14 @@ def newcomer(db: None) -> Trader:
 
 @pytest.mark.parametrize("name", WITH_BODY)
 def test_every_endpoint_refuses_a_body_above_its_limit_unread(
-    name: str, db: None, settings: Any, monkeypatch: pytest.MonkeyPatch
+    name: str, busy: Trader, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.BODY_LIMITS = dict.fromkeys(settings.BODY_LIMITS, 1_000)
     refuse_to_parse(monkeypatch)
-    trader, one = make_busy_trader(), operations()[name]
+    one = operations()[name]
     with nothing_changes():
-        answer = trader.client.generic(
-            one.method, trader.address(one.path), " " * 1_001, **JSON
+        answer = busy.client.generic(
+            one.method, busy.address(one.path), " " * 1_001, **JSON
         )
     assert read(answer, 413)["code"] == "too_large"
 
@@ -55,12 +64,12 @@ def test_a_page_refuses_a_body_above_its_limit(db: None, settings: Any) -> None:
 
 
 @pytest.mark.parametrize("name", WITH_BODY)
-def test_a_body_in_chunks_is_not_taken_as_none(name: str, db: None) -> None:
-    trader, one = make_busy_trader(), operations()[name]
+def test_a_body_in_chunks_is_not_taken_as_none(name: str, busy: Trader) -> None:
+    one = operations()[name]
     with nothing_changes():
-        answer = trader.client.generic(
+        answer = busy.client.generic(
             one.method,
-            trader.address(one.path),
+            busy.address(one.path),
             "",
             HTTP_TRANSFER_ENCODING="chunked",
             **JSON,
@@ -125,26 +134,25 @@ def _subclasses(of: type) -> set[type]:
     return found.union(*(_subclasses(one) for one in found))
 
 
-@pytest.mark.parametrize("name", WITH_BODY)
-@pytest.mark.parametrize("who", ["a token", "a session", "nobody"])
+COUNTED = [(name, who) for name in WITH_BODY for who in ("a token", "a session")]
+COUNTED += [(name, "nobody") for name in sorted(ANYBODYS)]
+
+
+@pytest.mark.parametrize(("name", "who"), COUNTED)
 def test_a_request_is_counted_before_its_body_is_parsed(
-    name: str, who: str, db: None, monkeypatch: pytest.MonkeyPatch
+    name: str, who: str, busy: Trader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one, trader = operations()[name], make_busy_trader()
-    client: Any = trader.client
+    one = operations()[name]
+    client: Any = busy.client if who == "a token" else Client()
     if who == "a session":
         client = Client(enforce_csrf_checks=True)
-        assert client.login(username=trader.user.username, password=PASSWORD)
-    if who == "nobody":
-        if name not in ANYBODYS:
-            return
-        client = Client()
+        assert client.login(username=busy.user.username, password=PASSWORD)
     refuse_to_parse(monkeypatch)
     for throttle in (UserRateThrottle, AnonRateThrottle):
         monkeypatch.setattr(throttle, "allow_request", lambda *_: False)
         monkeypatch.setattr(throttle, "wait", lambda _: 1.0)
     answer = client.generic(
-        one.method, trader.address(one.path), '{"password": 1}', **_csrf(client), **JSON
+        one.method, busy.address(one.path), '{"password": 1}', **_csrf(client), **JSON
     )
     assert read(answer, 429)["code"] == "throttled"
 
@@ -170,12 +178,11 @@ def test_a_session_needs_its_csrf_token_in_the_header(newcomer: Trader) -> None:
     assert answer.status_code == 201
 
 
-def test_no_webhook_form_of_too_many_fields_is_read(db: None) -> None:
-    trader = make_busy_trader()
+def test_no_webhook_form_of_too_many_fields_is_read(busy: Trader) -> None:
     body = "&".join(f"a{number}=1" for number in range(2_000))
     answer = Client().generic(
         "POST",
-        trader.address("/api/webhooks/freqtrade/{token}/"),
+        busy.address("/api/webhooks/freqtrade/{token}/"),
         body,
         content_type="application/x-www-form-urlencoded",
     )

@@ -52,6 +52,13 @@ def test_nobody_is_believed_by_default() -> None:
         (f"{CLIENT}, nonsense", PROXY),
         ("nonsense, 10.0.0.9", "10.0.0.9"),
         ("2001:db8::1", "2001:db8::1"),
+        (f"{CLIENT}:5678", CLIENT),
+        (f"{CLIENT}:5678, 10.0.0.9:80", CLIENT),
+        ("[2001:db8::1]:80", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        (f"{CLIENT}:port", PROXY),
+        (f"{CLIENT}:123456", PROXY),
+        ("[nonsense]:80", PROXY),
     ],
 )
 def test_the_client_is_the_last_address_that_is_no_proxy(

@@ -3,18 +3,24 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from mastertrade.values.exceptions import InvalidInput
+from strategies.services import create_strategy
 from tests.http import (
     Trader,
+    made_once,
     make_newcomer,
     nothing_changes,
     unthrottled,  # noqa: F401
 )
 
+trader_of_module = made_once(make_newcomer)
+
 
 @pytest.fixture
-def trader(db: None) -> Trader:
-    return make_newcomer()
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 def add(trader: Trader, answered: int = 201, **fields: Any) -> Any:
@@ -120,3 +126,13 @@ def test_a_strategy_is_not_deleted(trader: Trader) -> None:
 )
 def test_an_unknown_strategy_is_not_found(trader: Trader, key: str) -> None:
     assert trader.client.get(f"/api/strategies/{key}/").status_code == 404
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\x07", "\u202e"])
+def test_a_name_has_no_hidden_characters(trader: Trader, hidden: str) -> None:
+    named = {"strategy_id": "hidden_1", "strategy_name": f"Mo{hidden}mentum"}
+    refused = trader.post("/api/strategies/", named, 400)
+    assert "hidden" in refused["strategy_name"][0]
+    with pytest.raises(InvalidInput) as found:
+        create_strategy(user=trader.user, now=timezone.now(), **named)
+    assert found.value.field == "strategy_name"

@@ -13,6 +13,7 @@ from mastertrade.web.api_fields import (
     InstantField,
     StrictSerializer,
     VisibleTextField,
+    WholeNumberField,
 )
 from trades.booking.cash_flows import UnrealizedProfit, find_wrong_trades
 
@@ -26,7 +27,7 @@ class UnrealizedProfitSerializer(StrictSerializer):
     As `positions` shows it, in the portfolio's currency, of all that was open then.
     """
 
-    trade_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    trade_id = WholeNumberField(min_value=1, max_value=2**63 - 1)
     unrealized_pnl = DecimalColumnField(MONEY)
 
 

@@ -18,6 +18,7 @@ from mastertrade.web.api_fields import (
     PortfolioReferenceField,
     StrictSerializer,
     VisibleTextField,
+    WholeNumberField,
 )
 from trades.booking.close import ClosedTrade
 from trades.booking.exits import before_entry
@@ -75,7 +76,7 @@ class CurrencyField(serializers.RegexField):
 class TradeSerializer(serializers.ModelSerializer[Any]):
     user_id = serializers.CharField(read_only=True)
     portfolio_id = serializers.IntegerField(read_only=True)
-    adjustment_id = serializers.IntegerField(read_only=True, allow_null=True)
+    adjustment_id = WholeNumberField(read_only=True, allow_null=True)
     override_halt_id = serializers.IntegerField(read_only=True, allow_null=True)
     parent_trade_id = serializers.IntegerField(read_only=True, allow_null=True)
     source_import_id = serializers.IntegerField(read_only=True, allow_null=True)
@@ -199,7 +200,7 @@ class TradeCreationSerializer(StrictSerializer):
     entry_time = InstantField(required=False, allow_null=True)
     fees = DecimalColumnField(MONEY, min_value=0, required=False)
     stop_price = DecimalColumnField(PRICE, above=0, required=False, allow_null=True)
-    adjustment_id = serializers.IntegerField(
+    adjustment_id = WholeNumberField(
         min_value=1, max_value=2**63 - 1, required=False, allow_null=True
     )
     external_id = VisibleTextField(max_length=200, required=False, allow_null=True)

@@ -19,6 +19,7 @@ from goals.api.serializers import (
 from goals.api.views.halts import HALT, RESUME, RESUME_FROM, HaltView, ResumeView
 from goals.api.views.portfolios import OPEN_WITH_1000, PortfolioListView
 from goals.models import Portfolio
+from mastertrade.db.transactions import atomic
 from mastertrade.values.validation import require_not_future
 from mastertrade.web.api_fields import InstantField, StrictSerializer, read_body
 from trades.api.serializers.limits import (
@@ -68,7 +69,10 @@ class LimitsView(APIView):
 
 
 def with_limits(request: Request, answer: Response) -> Response:
-    """The answer about a portfolio with its limits now."""
+    """The answer about a portfolio with its limits now.
+
+    Inside the transaction that changed it: what could not be answered was not done.
+    """
     limits = measure_limits(
         user=signed_in(request),
         portfolio_id=answer.data["portfolio_id"],
@@ -86,6 +90,7 @@ class PortfolioListWithLimitsView(PortfolioListView):
         responses={201: PortfolioWithLimitsSerializer},
         examples=[OPEN_WITH_1000],
     )
+    @atomic
     def post(self, request: Request) -> Response:
         """Open a portfolio."""
         return with_limits(request, super().post(request))
@@ -95,6 +100,7 @@ class HaltWithLimitsView(HaltView):
     @extend_schema(
         request=HaltSerializer, responses=PortfolioWithLimitsSerializer, examples=[HALT]
     )
+    @atomic
     def post(self, request: Request, portfolio_id: int) -> Response:
         """Stop entries until you resume trading; exits, stops and imports go on."""
         return with_limits(request, super().post(request, portfolio_id))
@@ -106,10 +112,11 @@ class ResumeWithLimitsView(ResumeView):
         responses=PortfolioWithLimitsSerializer,
         examples=[RESUME, RESUME_FROM],
     )
+    @atomic
     def post(self, request: Request, portfolio_id: int) -> Response:
-        """End every halt; the floors are measured from the present equity on.
+        """End every halt; the day's loss, profit, trades and losses count anew.
 
-        After a halt at the hard floor this may be another value (`floor_reference`).
-        The day's loss, profit, trades and losses in a row count anew.
+        After a halt at the hard floor, the floors are measured from the present equity
+        on, or from a given `floor_reference`; after any other halt they stay.
         """
         return with_limits(request, super().post(request, portfolio_id))

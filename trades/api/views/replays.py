@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from goals.api.authentication import signed_in
 from goals.api.serializers import PortfolioSerializer, PortfolioSettingsSerializer
 from goals.api.views.portfolios import FIRM, TIGHTER_LIMITS, PortfolioDetailView
+from mastertrade.db.transactions import atomic, snapshot
 from mastertrade.values.exceptions import PortfolioIsLive
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import ReplayFilter
@@ -61,6 +62,7 @@ class PortfolioWithDeletionView(PortfolioDetailView):
     serializer_class = PortfolioWithLimitsSerializer
     refusals = {**PortfolioDetailView.refusals, "DELETE": (PortfolioIsLive,)}
 
+    @snapshot
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """A portfolio, the figures that follow from its ledger, and its limits now."""
         shown = PortfolioSerializer(self.get_object()).data
@@ -71,6 +73,7 @@ class PortfolioWithDeletionView(PortfolioDetailView):
         responses=PortfolioWithLimitsSerializer,
         examples=[TIGHTER_LIMITS, FIRM],
     )
+    @atomic
     def patch(self, request: Request, portfolio_id: int) -> Response:
         """Change settings; what figures rest on only until first use."""
         return with_limits(request, super().patch(request, portfolio_id))

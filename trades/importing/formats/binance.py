@@ -1,13 +1,9 @@
-"""Binance's spot trade history as CSV, in its two layouts. Pure.
-
-`Date(UTC),Pair,Side,Price,Executed,Amount,Fee`, quantities with the coin behind them;
-and the older `Date(UTC),Market,Type,Price,Amount,Total,Fee,Fee Coin`.
-"""
+"""Binance's spot trade history as CSV, in its two layouts. Pure."""
 
 import csv
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
@@ -21,6 +17,12 @@ from trades.importing.numbers import Amount, read_amount, read_suffixed
 from trades.importing.options import DateOrder, ImportOptions
 from trades.importing.rows import Refusal, Unreadable
 
+# The columns after Date(UTC), in Binance's order: what they hold, and what the newer
+# layout (figures with the coin behind them) and the older one call them.
+FIGURES = ("pair", "side", "price", "quantity", "total", "fee")
+NEWER = ("Pair", "Side", "Price", "Executed", "Amount", "Fee")
+OLDER = ("Market", "Type", "Price", "Amount", "Total", "Fee")
+FEE_COIN = "Fee Coin"  # the older layout's last
 LONGEST_FIELD = 10_000
 FIRST_YEAR = 2017  # in July the exchange opened
 DATE_COLUMN = re.compile(r"Date\(UTC(?:([+-]\d{1,2})(?::?(\d{2}))?)?\)", re.IGNORECASE)
@@ -35,7 +37,6 @@ SHORTENED = re.compile(r"\dE(?:\+\d|-0)\d*")
 SEPARATORS = (",", ";", "\t")
 # The rows of most files, read in one match: every field as Binance writes it, every
 # coin of letters only. What does not match is not wrong, only read field by field.
-FAST_LAYOUT = ["pair", "side", "price", "executed", "amount", "fee"]
 FAST_FIGURE = r"([0-9]{1,15}(?:\.[0-9]{1,12})?)"
 FAST_ROW = re.compile(
     r"(20(?:1[7-9]|[2-9][0-9])-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}),"
@@ -65,17 +66,21 @@ class _Layout:
     @property
     def has_fast_layout(self) -> bool:
         """Whether `FAST_ROW` is in this order of columns."""
-        order = [name.casefold() for name in self.names]
-        return order[1:] == FAST_LAYOUT and self.date == 0 and self.zone == UTC
+        order = _fold(self.names[1:])
+        return order == _fold(NEWER) and self.date == 0 and self.zone == UTC
 
     def wrong(self, place: int, reason: str) -> Unreadable:
         return Unreadable(self.names[place], reason)
 
 
-LAYOUTS = (
-    {"pair", "side", "price", "executed", "amount", "fee"},
-    {"market", "type", "price", "amount", "total", "fee"},
-)
+def _fold(names: Iterable[str]) -> list[str]:
+    return [name.casefold() for name in names]
+
+
+def _columns_of(names: Collection[str]) -> list[str] | None:
+    """What a header in small letters calls `FIGURES`; None where one is missing."""
+    found = (_fold(layout) for layout in (NEWER, OLDER))
+    return next((columns for columns in found if {*columns} <= {*names}), None)
 
 
 def open_binance(source: io.BufferedReader, options: ImportOptions) -> FillFile:
@@ -113,7 +118,7 @@ BINANCE_CSV = ImportFormat(
     words="Binance's trade history",
     read=FillFormat(open_binance, name="binance", separator="", asks_venue=False),
     rows_per_second=2_500,
-    looks_like=lambda names: any(names >= layout for layout in LAYOUTS),
+    looks_like=lambda names: _columns_of(names) is not None,
 )
 
 
@@ -122,27 +127,18 @@ def _find_layout(
 ) -> _Layout:
     places = {name.casefold(): place for place, name in enumerate(names)}
     date = next(filter(None, map(DATE_COLUMN.fullmatch, names)), None)
-    newer = "executed" in places
-    wanted = ["price", "amount", "fee"]
-    wanted += ["pair", "side", "executed"] if newer else ["market", "type", "total"]
-    missing = [name for name in wanted if name not in places]
-    if date is None or missing:
+    columns = _columns_of(places)
+    if date is None or columns is None:
         raise InvalidInput(
             "file",
             "is not a trade history of Binance: its first line must be "
-            "Date(UTC),Pair,Side,Price,Executed,Amount,Fee or "
-            "Date(UTC),Market,Type,Price,Amount,Total,Fee,Fee Coin.",
+            f"Date(UTC),{','.join(NEWER)} or Date(UTC),{','.join(OLDER)},{FEE_COIN}.",
         )
     return _Layout(
         names=tuple(names),
         date=names.index(date[0]),
-        pair=places["pair" if newer else "market"],
-        side=places["side" if newer else "type"],
-        price=places["price"],
-        quantity=places["executed" if newer else "amount"],
-        total=places["amount" if newer else "total"],
-        fee=places["fee"],
-        fee_coin=places.get("fee coin"),
+        **{figure: places[name] for figure, name in zip(FIGURES, columns, strict=True)},
+        fee_coin=places.get(FEE_COIN.casefold()),
         zone=_zone(date),
         date_order=options.date_order,
         has_commas=has_commas,

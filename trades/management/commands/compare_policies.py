@@ -61,7 +61,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        _check_plot(options["plot"])
+        check_plot(options["plot"])
         try:
             comparisons = _compare_all(_read_worlds(options), options)
         except InvalidInput as wrong:
@@ -139,7 +139,7 @@ def _add_question(parser: CommandParser) -> None:
     )
 
 
-def _check_plot(path: Path | None) -> None:
+def check_plot(path: Path | None) -> None:
     if path is None:
         return
     if path.suffix not in (".svg", ".png"):

@@ -15,6 +15,7 @@ from django.utils import timezone
 from goals.decisions.policies import PolicyName
 from goals.enums import GoalType
 from goals.models import User
+from goals.projection.presets import PRESETS
 from goals.services.portfolio_settings import require_time_zone
 from mastertrade.terminal import open_console
 from mastertrade.values.exceptions import DomainError, InvalidInput
@@ -49,7 +50,6 @@ class Command(BaseCommand):
         parser.add_argument(
             "--goal",
             type=read_goal,
-            default=DEFAULT_GOAL,
             metavar="TYPE:TARGET",
             help=f"The recurring goal (default {DEFAULT_GOAL}).",
         )
@@ -60,7 +60,19 @@ class Command(BaseCommand):
         parser.add_argument("--from", dest="first", type=read_day, metavar="DATE")
         parser.add_argument("--to", dest="last", type=read_day, metavar="DATE")
         parser.add_argument(
-            "--opening-balance", type=read_decimal, default=Decimal(10_000)
+            "--opening-balance",
+            type=read_decimal,
+            help="default 10000; with --preset the challenge's account",
+        )
+        parser.add_argument(
+            "--preset",
+            choices=PRESETS,
+            metavar="NAME",
+            help="Replay a firm's challenge in place of --goal: its target, conditions "
+            f"and limits, until it is passed or failed. One of {', '.join(PRESETS)}.",
+        )
+        parser.add_argument(
+            "--phase", type=int, default=1, help="Which phase of the preset."
         )
         parser.add_argument(
             "--base-size-pct",
@@ -184,19 +196,38 @@ def _hint_of(error: InvalidInput, question: ReplayQuestion) -> str:
     return f" Add --set {error.field}=…"
 
 
+def _once_each(given: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What each `--set` gives, by its name."""
+    names = [name for name, _ in given]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"--set {name} is given more than once: give it once.")
+    return dict(given)
+
+
 def read_question(options: dict[str, Any]) -> ReplayQuestion:
-    goal_type, target_value = options["goal"]
-    return ReplayQuestion(
-        goal_type=goal_type,
-        target_value=target_value,
-        policy=PolicyName(options["policy"]),
-        opening_balance=options["opening_balance"],
-        costs=Costs(options["fee_bps"], options["slippage_bps"]),
-        settings=ReplaySettings(
+    given = tuple(sorted(_once_each(options["portfolio_settings"]).items()))
+    asked: dict[str, Any] = {
+        "policy": PolicyName(options["policy"]),
+        "costs": Costs(options["fee_bps"], options["slippage_bps"]),
+        "settings": ReplaySettings(
             base_size_pct=options["base_size_pct"],
             resume_after_days=options["resume_after_days"],
         ),
-        portfolio_settings=tuple(sorted(dict(options["portfolio_settings"]).items())),
+    }
+    if options["opening_balance"] is not None:
+        asked["opening_balance"] = options["opening_balance"]
+    if options["preset"]:
+        if options["goal"] is not None:
+            raise InvalidInput("goal", "--goal does not go with --preset.")
+        name, phase = options["preset"], options["phase"]
+        return ReplayQuestion.of_preset(name, phase, given, **asked)
+    goal_type, target_value = options["goal"] or read_goal(DEFAULT_GOAL)
+    return ReplayQuestion(
+        goal_type=goal_type,
+        target_value=target_value,
+        portfolio_settings=given,
+        **asked,
     )
 
 

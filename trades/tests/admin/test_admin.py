@@ -203,7 +203,8 @@ def test_the_r_multiple_is_profit_over_what_the_stop_put_at_risk(
 ) -> None:
     goal = GoalFactory()
 
-    trade = book_profit(goal.portfolio, Decimal(20), stop_price=stop_price)
+    trade = book_profit(goal.portfolio, Decimal(20))
+    trade.stop_price = stop_price
 
     assert measure_r_multiple(trade) == r_multiple
 

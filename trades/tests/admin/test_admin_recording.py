@@ -276,6 +276,80 @@ def test_what_a_trade_refuses_shows_at_its_field(
     assert error in errors[field][0]
 
 
+def test_all_that_is_wrong_with_a_trade_shows_at_once(
+    operator: Client, portfolio: Portfolio
+):
+    body = trade_body(
+        portfolio,
+        symbol="BTC\u202e",
+        quantity="0",
+        entry_price="-1",
+        fees="-2",
+        stop_price="0",
+        adjustment_id="77",
+        exit_price="5",
+        entry_time_0="2026-03-02",
+        entry_time_1="12:00",
+        exit_time_0="2026-03-01",
+        exit_time_1="12:00",
+    )
+    with nothing_changes():
+        errors = errors_of(operator.post(RECORD, body))
+    assert set(errors) == {
+        "symbol",
+        "quantity",
+        "entry_price",
+        "fees",
+        "stop_price",
+        "adjustment_id",
+        "exit_time",
+    }
+    assert all(len(texts) == 1 for texts in errors.values())
+
+
+def test_all_that_is_wrong_with_a_close_shows_at_once(
+    operator: Client, portfolio: Portfolio
+):
+    trade = TradeFactory(portfolio=portfolio)
+    body = {
+        "exit_price": "0",
+        "quantity": "99999",
+        "fees": "-1",
+        "exit_time_0": "2999-01-01",
+        "exit_time_1": "12:00",
+    }
+    with nothing_changes():
+        errors = errors_of(operator.post(page_of(trade), body))
+    assert set(errors) == {"exit_price", "quantity", "fees", "exit_time"}
+
+
+@pytest.mark.parametrize("owned", [True, False])
+def test_all_that_is_wrong_with_a_portfolio_shows_at_once(
+    operator: Client, portfolio: Portfolio, owned: bool
+):
+    address = reverse("admin:goals_portfolio_add")
+    form = operator.get(address).context["adminform"].form
+    initial = {
+        name: "" if field.initial is None else field.initial
+        for name, field in form.fields.items()
+    }
+    wrong = {
+        "user": portfolio.user_id if owned else "",
+        "name": "42",
+        "currency": "usd",
+        "time_zone": "Nowhere",
+        "opening_balance": "-5",
+        "hard_drawdown_pct": "120",
+        "daily_loss_limit_pct": "0",
+        "drawdown_locks_at": "0",
+        "pause_minutes": "5",
+        "max_trades_per_day": "0",
+    }
+    with nothing_changes():
+        errors = errors_of(operator.post(address, {**initial, **wrong}))
+    assert set(errors) == wrong.keys() - ({"user"} if owned else set())
+
+
 def test_the_portfolio_s_own_strategies_are_offered(
     operator: Client, portfolio: Portfolio
 ):

@@ -1,17 +1,25 @@
 """A portfolio's limits over HTTP: floors in money, in percent, in losing trades."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from threading import Event, Thread
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 
-from goals.models import Portfolio, TradingHalt
+from goals.models import LimitChange, Portfolio, TradingHalt
 from goals.services.portfolios import update_portfolio
+from goals.services.resuming import halt_trading
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from tests.http import count_statements
 from trades.booking.mark import Mark, mark_positions
+from trades.models import GrowthRecord
+from trades.sizing_calls import records
 from trades.tests.factories import TradeFactory, book_profit
 
 pytestmark = pytest.mark.django_db
@@ -152,11 +160,10 @@ def test_the_portfolios_answer_contains_its_limits(portfolio):
     assert hard["floor_equity"] == "700.00000000"
 
 
-@pytest.mark.parametrize("past", [False, True])
-def test_limits_take_a_constant_number_of_statements(portfolio, past):
-    query = {"as_of": ago(days=1).isoformat()} if past else {}
+def test_limits_take_a_constant_number_of_statements(portfolio):
+    past = {"as_of": ago(days=1).isoformat()}
 
-    def statements() -> int:
+    def statements(**query: str) -> int:
         ask(portfolio, **query)  # the records are brought up to the ledger
         with count_statements() as sent:
             ask(portfolio, **query)
@@ -165,8 +172,163 @@ def test_limits_take_a_constant_number_of_statements(portfolio, past):
     change(portfolio, daily_loss_limit_pct=Decimal(50), hard_drawdown_pct=Decimal(90))
     for n in range(2):
         book(portfolio, n - 1, ago(days=20, hours=-n))
-    few = statements()
-    for n in range(60):
-        book(portfolio, n % 3 - 1, ago(days=19, hours=-7 * n))
-    assert statements() == few
+    few = statements(), statements(**past)
+    for n in range(20):
+        book(portfolio, n % 3 - 1, ago(days=19, hours=-21 * n))
+    assert (statements(), statements(**past)) == few
     assert not TradingHalt.objects.exists()
+
+
+CHANGES = {
+    "create": ("post", "/api/portfolios/", {"name": "new", "currency": "USD"}),
+    "change": ("patch", "/api/portfolios/{}/", {"hard_drawdown_pct": "30"}),
+    "halt": ("post", "/api/portfolios/{}/halt/", {"reason": "again"}),
+    "resume": ("post", "/api/portfolios/{}/resume/", {}),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_change_whose_limits_cannot_be_answered_is_not_done(transactional_db, name):
+    portfolio = PortfolioFactory()
+    if name == "resume":
+        asked = {"user": portfolio.user, "portfolio_id": portfolio.pk}
+        halt_trading(reason="a pause", now=datetime.now(UTC), **asked)
+    before = everything()
+    method, address, body = CHANGES[name]
+    client = Client()
+    client.force_login(portfolio.user)
+    send = getattr(client, method)
+    address = address.format(portfolio.pk)
+    refuses = patch(
+        "trades.api.views.limits.measure_limits", side_effect=OperationalError("busy")
+    )
+    with refuses:
+        assert send(address, body, "application/json").status_code == 503
+    assert everything() == before
+    answer = send(address, body, "application/json")
+    assert answer.status_code in (200, 201), answer.json()
+    assert everything() != before
+
+
+def everything() -> list[Any]:
+    models = Portfolio, TradingHalt, LimitChange
+    return [list(model.objects.order_by("pk").values()) for model in models]
+
+
+READINGS = (
+    "/api/portfolios/{}/limits/",
+    "/api/portfolios/{}/limits/?as_of=2026-01-01T00:00:00Z",
+    "/api/portfolios/{}/",
+    "/api/portfolios/{}/halts/",
+    "/api/portfolios/",
+    "/portfolios/{}/limits/",
+    "/",
+)
+
+
+@contextmanager
+def held(portfolio: Portfolio) -> Iterator[None]:
+    """Somebody else has locked the portfolio, as who books in it does."""
+    is_locked, may_go_on = Event(), Event()
+
+    def hold() -> None:
+        with transaction.atomic():
+            Portfolio.objects.select_for_update().get(pk=portfolio.pk)
+            is_locked.set()
+            may_go_on.wait(timeout=30)
+        connection.close()
+
+    thread = Thread(target=hold)
+    thread.start()
+    assert is_locked.wait(timeout=10)
+    try:
+        yield
+    finally:
+        may_go_on.set()
+        thread.join()
+
+
+def test_whoever_reads_limits_waits_for_nobody_who_books(transactional_db):
+    portfolio = PortfolioFactory(now=NOW - timedelta(days=30))
+    GoalFactory(portfolio=portfolio, policy="deadline_optimal")
+    for n in range(21):  # judged, and behind what is stored of them
+        book(portfolio, 7 - n % 3 * 6, ago(days=3, minutes=-n))
+    client = Client()
+    client.force_login(portfolio.user)
+    with held(portfolio):
+        for address in READINGS:
+            answer = client.get(address.format(portfolio.pk))
+            assert answer.status_code == 200, (address, answer.content)
+    assert not GrowthRecord.objects.exists()  # nor does it store what it walked
+
+
+def test_a_record_that_is_far_behind_leaves_the_floors_without_losing_trades(
+    portfolio, monkeypatch
+):
+    for n in range(4):
+        book(portfolio, -n - 1, ago(days=3, minutes=-n))
+    TradeFactory(portfolio=portfolio, entry_time=ago(hours=2), now=ago(hours=2))
+    assert floors_of(ask(portfolio))["hard_drawdown"]["losing_trades"] is not None
+    monkeypatch.setattr(records, "MOST_AT_ONCE", 2)
+    hard = floors_of(ask(portfolio))["hard_drawdown"]
+    assert (hard["losing_trades"], hard["checked"]) == (None, "closes")
+
+
+def test_below_a_floor_the_answer_says_by_how_much(portfolio):
+    change(portfolio, daily_loss_limit_pct=Decimal(5))
+    book(portfolio, -300, datetime.now(UTC))
+    floors = floors_of(ask(portfolio))
+    hard = floors["hard_drawdown"]
+    assert (hard["reached"], hard["headroom"]) == (True, "0.00000000")
+    assert hard["shortfall"] == "100.00000000"  # 700, below 800
+    assert floors["daily_loss"]["shortfall"] == "250.00000000"
+
+
+@pytest.mark.parametrize("floor_in", ["units", "money"])
+def test_without_money_there_is_no_floor(floor_in):
+    owner = PortfolioFactory(opening_balance=Decimal(0), floor_in=floor_in)
+    unfunded = ask(owner)
+    assert unfunded["floors"] == []
+    assert unfunded["floor_reference"]["floor_equity"] is None
+    ruined = PortfolioFactory(opening_balance=Decimal(100), floor_in=floor_in)
+    book(ruined, -150, datetime.now(UTC))
+    assert ask(ruined)["floors"] == []
+    client = Client()
+    client.force_login(ruined.user)
+    shown = client.get(f"/api/portfolios/{ruined.pk}/").json()
+    assert shown["floor_reference"]["floor_equity"] is None
+    assert "There is no floor until a deposit" in (
+        client.get(f"/portfolios/{ruined.pk}/limits/").content.decode()
+    )
+
+
+def test_a_rule_that_is_turned_off_leaves_its_halt_to_be_seen(portfolio):
+    change(portfolio, max_trades_per_day=1)
+    book(portfolio, -1, datetime.now(UTC))
+    client = Client()
+    client.force_login(portfolio.user)
+    off, address = {"max_trades_per_day": None}, f"/api/portfolios/{portfolio.pk}/"
+    answer = client.patch(address, off, content_type="application/json").json()
+    (halt,) = answer["limits"]["halts"]
+    assert halt["cause"] == "trades_per_day"
+    assert halt["halted_until"] is not None
+    resumed = client.post(f"{address}resume/", {}, content_type="application/json")
+    assert resumed.json()["limits"]["halts"] == []
+
+
+def test_a_mark_that_waits_for_a_second_one_is_seen(portfolio):
+    opened_at = ago(hours=2)
+    TradeFactory(portfolio=portfolio, entry_time=opened_at, now=opened_at)
+    assert ask(portfolio)["waiting"] is None
+    now = datetime.now(UTC)
+    mark_positions(user=portfolio.user, marks=[Mark("BTCUSDT", Decimal(1))], now=now)
+    waiting = ask(portfolio)["waiting"]
+    assert waiting["cause"] == "hard_drawdown"
+    since, until = map(datetime.fromisoformat, (waiting["since"], waiting["until"]))
+    assert (since, until) == (now, now + timedelta(seconds=60))
+    client = Client()
+    client.force_login(portfolio.user)
+    shown = client.get(f"/api/portfolios/{portfolio.pk}/").json()
+    assert shown["waiting"] == shown["limits"]["waiting"] == waiting
+    page = client.get(f"/portfolios/{portfolio.pk}/limits/").content.decode()
+    assert "Entries wait since" in page

@@ -11,6 +11,7 @@ from goals.services.decision_log import decide_again
 from mastertrade.values.validation import fingerprint
 from tests.http import (
     Trader,
+    made_once,
     make_trader,
     nothing_changes,
     open_body,
@@ -23,10 +24,13 @@ NEXT = "/api/next-trade/"
 STOP = {"price": "50000", "stop_price": "49000"}
 
 
+trader_of_module = made_once(make_trader)
+
+
 @pytest.fixture
-def trader(db: None) -> Trader:
+def trader(db: None, trader_of_module: Trader) -> Trader:
     """1000 of equity, a goal at 0 %: the ladder gives 1.3."""
-    return make_trader()
+    return trader_of_module.for_one_test()
 
 
 def ask(trader: Trader, path: str, status: int = 200, **body: Any) -> Any:

@@ -13,6 +13,7 @@ from goals.services.portfolios import record_cash_flow
 from tests.http import (
     Trader,
     count_statements,
+    made_once,
     make_newcomer,
     make_trader,
     open_body,
@@ -25,13 +26,20 @@ CRYPTO = {"portfolio": "crypto"}
 GOAL = {"goal_type": "monthly_return", "target_value": "5"}
 
 
-@pytest.fixture
-def newcomer(db: None) -> Trader:
+def make_newcomer_with_goal() -> Trader:
     trader = make_newcomer()
     body = {"strategy_id": "momentum_001", "strategy_type": "momentum"}
     trader.post("/api/strategies/", body, 201)
     trader.ids["goal_id"] = trader.post("/api/goals/", GOAL, 201)["goal_id"]
     return trader
+
+
+newcomer_of_module = made_once(make_newcomer_with_goal)
+
+
+@pytest.fixture
+def newcomer(db: None, newcomer_of_module: Trader) -> Trader:
+    return newcomer_of_module.for_one_test()
 
 
 def deposit_as_told(trader: Trader, message: str) -> None:

@@ -276,7 +276,7 @@ WRITERS = {
     ),
     "roll": (lambda goal, trade: rolling(), ("portfolios", "financial_goals")),
     "create a goal": (
-        lambda goal, trade: GoalFactory(portfolio=goal.portfolio),
+        lambda goal, trade: GoalFactory(portfolio=goal.portfolio, priority=2),
         ("portfolios",),
     ),
     "change a goal": (

@@ -121,7 +121,7 @@ def test_a_days_end_raises_the_peak_by_its_last_mark(of, raised):
     assert peak(portfolio, next_day + 24 * HOUR) == Decimal(raised)
     starts = LimitMark.objects.filter(role=MarkRole.DAY_START).order_by("at")
     shown = [one.open_pnl for one in starts]
-    assert shown == ([0, 80, 10] if of == "live" else [80, 10])
+    assert shown == [0, 80, 10]
     assert_no_drift(portfolio)
     past = floors_at(portfolio, next_day + HOUR, next_day + 48 * HOUR)
     assert past.reference.peak == Decimal(raised)

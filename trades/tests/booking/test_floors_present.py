@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from goals.enums import DrawdownMode, FloorIn, LimitCause
-from goals.models import LimitChange, Portfolio
+from goals.enums import DrawdownMode, FloorIn, LimitCause, MarkRole
+from goals.models import LimitChange, LimitMark, Portfolio
 from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.resuming import resume_trading
 from goals.services.risk_state import read_figures
@@ -67,6 +67,15 @@ def measure_anew(portfolio: Portfolio, by: LimitCause, now: datetime) -> LimitCh
     return LimitChange.objects.get(cause=by)
 
 
+def stored_pnl(change: LimitChange) -> Decimal:
+    """The open profit that a reference of the present value was taken with."""
+    assert change.of_present
+    at, role = change.effective_at, MarkRole.REFERENCE
+    mark = LimitMark.objects.get(portfolio=change.portfolio_id, role=role, at=at)
+    assert mark.open_pnl == sum(map(Decimal, mark.by_trade.values()))
+    return Decimal(mark.open_pnl)
+
+
 def assert_no_drift(portfolio: Portfolio) -> None:
     assert [str(row) for row in find_drift([portfolio.pk])] == []
 
@@ -111,7 +120,7 @@ def test_it_is_the_lower_of_the_live_and_the_closed_value(
     live = live_unit if in_units else now.equity + profit
     closed = now.unit_value if in_units else now.equity + now.carried
     assert row.start_value == min(live, closed)
-    assert row.open_pnl == profit
+    assert stored_pnl(row) == profit
 
 
 @pytest.mark.parametrize("by", CAUSES)
@@ -128,7 +137,7 @@ def test_what_a_later_call_booked_first_is_in_it(
     row = measure_anew(portfolio, by, NOW)
     now = fresh(portfolio)
     assert row.effective_at == now.floor_set_at == now.limits_changed_at == later
-    assert row.open_pnl == now.unrealized_pnl
+    assert stored_pnl(row) == now.unrealized_pnl
     assert row.start_value == now.floor_start_value
 
 

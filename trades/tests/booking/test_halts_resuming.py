@@ -86,7 +86,7 @@ def test_a_person_says_where_the_floor_is_now() -> None:
     assert not blocks(portfolio, 2)
     lose(portfolio, 1, 3)
     assert blocks(portfolio, 3)
-    assert LimitChange.objects.get(cause=LimitCause.RESUME).open_pnl is None
+    assert not LimitChange.objects.get(cause=LimitCause.RESUME).of_present
 
 
 def test_a_floor_that_would_halt_again_is_refused() -> None:

@@ -16,7 +16,14 @@ from goals.tests.factories import PortfolioFactory, UserFactory
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.validation import HIDDEN, require_visible
 from strategies.tests.factories import StrategyFactory
-from tests.http import Trader, make_trader, nothing_changes, open_body, unthrottled
+from tests.http import (
+    Trader,
+    made_once,
+    make_trader,
+    nothing_changes,
+    open_body,
+    unthrottled,
+)
 from trades.booking.open import record_closed_trade
 from trades.enums import Side
 from trades.importing.export import export_trades
@@ -138,12 +145,19 @@ ASKED: dict[tuple[str, str], dict[str, Any]] = {
 }
 
 
-@pytest.fixture
-def trader(db: None) -> Trader:
+def make_trader_with_trade() -> Trader:
     trader = make_trader()
     trade = trader.post("/api/trades/", open_body(), 201)
     trader.ids["trade_id"] = trade["trade_id"]
     return trader
+
+
+trader_of_module = made_once(make_trader_with_trade)
+
+
+@pytest.fixture
+def trader(db: None, trader_of_module: Trader) -> Trader:
+    return trader_of_module.for_one_test()
 
 
 @pytest.mark.parametrize(("path", "field"), ASKED, ids=" ".join)

@@ -10,12 +10,13 @@ from django.db import IntegrityError, transaction
 from goals.enums import GoalStatus, HaltCause, MarkRole
 from goals.models import LimitMark, Portfolio, TradingHalt
 from goals.services.floors import read_floors
+from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.rebuilding import rebuild_ledger
-from goals.services.resuming import resume_trading
+from goals.services.resuming import halt_trading, resume_trading
 from goals.services.risk_state import read_figures
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from trades.booking.add import add_to_trade
-from trades.booking.close import close_trade
+from trades.booking.close import ClosedTrade, close_trade
 from trades.booking.mark import Mark, mark_positions
 from trades.booking.reconcile import find_drift
 from trades.booking.void import void_trade
@@ -36,10 +37,12 @@ def opened(portfolio: Portfolio, symbol: str = "BTCUSDT", **more: Any) -> Trade:
     return TradeFactory(portfolio=portfolio, symbol=symbol, override=True, **given)
 
 
-def mark(trade: Trade, profit: int, at: datetime) -> None:
+def mark(
+    trade: Trade, profit: int, at: datetime, *, now: datetime | None = None
+) -> None:
     price = Decimal(50) + Decimal(profit) / 10
     marks = [Mark(trade.symbol, price, at)]
-    mark_positions(user=trade.user, marks=marks, now=at)
+    mark_positions(user=trade.user, marks=marks, now=now or at)
 
 
 def close(trade: Trade, profit: int, at: datetime, now: datetime) -> None:
@@ -294,3 +297,222 @@ def test_after_a_resume_reasons_name_what_the_day_is_measured_from(limits, said)
     book_profit(portfolio, Decimal(amounts[1]), at=BEGIN + 3 * HOUR)
     halt = TradingHalt.objects.filter(portfolio=portfolio).latest("halt_id")
     assert said.format(at=f"{at:%FT%TZ}") in halt.reason
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_mark_not_later_than_a_change_raises_no_peak_of_it(before):
+    portfolio = PortfolioFactory(now=BEGIN)
+    trade = opened(portfolio)
+    at = BEGIN + HOUR
+    update_portfolio(
+        user=portfolio.user,
+        portfolio_id=portfolio.pk,
+        now=at,
+        drawdown_mode="trailing",
+    )
+    mark(trade, 200, at - before * SECOND, now=at)
+    mark(trade, 200, at + 6 * SECOND)
+    assert fresh(portfolio).floor_peak_value == 1
+    mark(trade, 200, at + 12 * SECOND)
+    assert fresh(portfolio).floor_peak_value == Decimal("1.2")
+    high = LimitMark.objects.get(portfolio=portfolio, role=MarkRole.HIGH)
+    assert high.at == at + 12 * SECOND
+    assert_rebuilt_alike(portfolio, at + HOUR)
+
+
+@pytest.mark.parametrize("marked_late", [False, True])
+def test_a_day_before_a_trade_made_anything_is_judged_without_it(marked_late):
+    limits = {"daily_loss_limit_pct": Decimal(8), "daily_loss_anchor": "balance"}
+    portfolio = PortfolioFactory(now=BEGIN, **limits)
+    book_profit(portfolio, Decimal(-90), at=BEGIN + HOUR)
+    trade = opened(portfolio, now=BEGIN + 2 * HOUR)
+    book_profit(portfolio, Decimal(1), at=BEGIN + 2 * DAY)  # the day began with nothing
+    at = BEGIN + 2 * DAY + HOUR
+    if marked_late:
+        book_profit(portfolio, Decimal(1), at=BEGIN + 3 * DAY)
+        mark(trade, 84, at, now=BEGIN + 3 * DAY)
+    else:
+        mark(trade, 84, at)
+        book_profit(portfolio, Decimal(1), at=BEGIN + 3 * DAY)
+    assert halts(portfolio) == [(HaltCause.DAILY_LOSS, BEGIN + HOUR)]
+    assert_rebuilt_alike(portfolio, BEGIN + 4 * DAY)
+
+
+def part(trade: Trade, at: datetime, now: datetime) -> ClosedTrade:
+    """4 of 10 are closed with a profit of 20."""
+    return close_trade(
+        user=trade.user,
+        trade_id=trade.trade_id,
+        exit_price=Decimal(55),
+        quantity=Decimal(4),
+        exit_time=at,
+        external_id="part",
+        now=now,
+    )
+
+
+@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
+def test_a_part_closed_late_or_voided_stands_as_if_it_had_come_in_time(limits):
+    seen = []
+    at, now = BEGIN + 2 * HOUR, MIDNIGHT + 2 * HOUR
+    for case in ("in time", "late", "void", "never"):
+        portfolio = PortfolioFactory(now=BEGIN, **limits)
+        trade = opened(portfolio)
+        mark(trade, 50, BEGIN + HOUR)
+        if case in ("in time", "void"):
+            booked = part(trade, at, at).booked
+        # What is open is worth the same price, whatever is left of it.
+        for profit, marked_at in ((80, MIDNIGHT - HOUR), (70, MIDNIGHT + HOUR)):
+            for seconds in (0, 6, 12):
+                mark(trade, profit, marked_at + seconds * SECOND)
+        if case == "late":
+            part(trade, at, now)
+        elif case == "void":
+            key = booked.trade_id
+            void_trade(user=trade.user, trade_id=key, reason="mistaken", now=now)
+        seen.append(standing(portfolio, now + HOUR))
+        assert_rebuilt_alike(portfolio, now + HOUR)
+    assert seen[0] == seen[1]
+    assert seen[2] == seen[3]
+
+
+@pytest.mark.parametrize("is_halted", [False, True])
+@pytest.mark.parametrize("comes", ["late", "void", "part"])
+def test_a_reference_of_then_counts_no_trade_twice(comes, is_halted):
+    seen = []
+    for is_late in (False, True):
+        portfolio = PortfolioFactory(now=BEGIN, drawdown_of="start")
+        goes, stays = opened(portfolio), opened(portfolio, "ETHUSDT")
+        at, now = BEGIN + 3 * HOUR, BEGIN + 5 * HOUR
+        if not is_late:
+            _come(comes, goes, at, at)
+        mark(stays, 20, BEGIN + 4 * HOUR)
+        if is_late or comes == "part":
+            mark(goes, 50, BEGIN + 4 * HOUR)
+        of = {"user": portfolio.user, "portfolio_id": portfolio.pk, "now": now}
+        if is_halted:
+            halt_trading(**of, reason="lunch")
+            resume_trading(**of)
+        else:
+            update_portfolio(**of, drawdown_mode="static")
+        if is_late:
+            _come(comes, goes, at, now + HOUR)
+        state = standing(portfolio, now + 2 * HOUR)
+        seen.append([*state[:4], len(state[4])])
+        assert_rebuilt_alike(portfolio, now + 2 * HOUR)
+    assert seen[0] == seen[1]
+
+
+def _come(what: str, trade: Trade, at: datetime, now: datetime) -> None:
+    match what:
+        case "late":
+            close(trade, 40, at, now)
+        case "void":
+            _void(trade, now)
+        case "part":
+            part(trade, at, now)
+
+
+def test_highs_that_a_later_one_contains_are_forgotten():
+    portfolio = PortfolioFactory(now=BEGIN, drawdown_mode="trailing")
+    rises, falls = opened(portfolio), opened(portfolio, "ETHUSDT")
+    mark(falls, 30, BEGIN)
+    shown = {}
+    for minute in range(3, 125, 3):  # from 9:03 to 11:03
+        at = BEGIN + minute * 60 * SECOND
+        mark(rises, 2 * minute, at)
+        if minute == 30:
+            book_profit(portfolio, Decimal(1), at=at + SECOND)
+        if minute == 90:
+            mark(falls, 29, at + SECOND)
+        shown[at] = fresh(portfolio).floor_peak_value
+    highs = LimitMark.objects.filter(portfolio=portfolio, role=MarkRole.HIGH)
+    # The ends of hours, those before the close and before a trade fell, the newest.
+    assert 5 <= highs.count() <= 10
+    assert fresh(portfolio).floor_peak_value == max(shown.values())
+    assert_rebuilt_alike(portfolio, at + HOUR)
+    for kept in highs.order_by("-at").values_list("at", flat=True)[:3]:
+        peak = read_floors(read_figures(fresh(portfolio), kept), LATER).reference.peak
+        assert peak <= shown[kept] + Decimal("0.01")
+    _void(falls, LATER)
+    assert fresh(portfolio).floor_peak_value == Decimal("1.241")
+    assert_rebuilt_alike(portfolio, LATER)
+
+
+def test_a_late_flow_changes_no_day_before_it_and_forgets_void_trades():
+    portfolio = PortfolioFactory(now=BEGIN, daily_loss_limit_pct=Decimal(8))
+    trade = opened(portfolio)
+    mark(trade, 300, MIDNIGHT + DAY + HOUR)
+    record_cash_flow(
+        user=portfolio.user,
+        portfolio=portfolio.pk,
+        amount=Decimal(80),
+        at=MIDNIGHT + HOUR,
+        now=LATER,
+    )
+    assert_rebuilt_alike(portfolio, LATER)
+    for _ in range(2):
+        for at in (BEGIN, MIDNIGHT, MIDNIGHT + DAY):
+            state = read_floors(read_figures(fresh(portfolio), at), LATER)
+            assert state.floors.daily is not None
+            assert round(state.floors.daily, 9) == Decimal("0.92")
+        _void(trade, LATER)
+    assert_rebuilt_alike(portfolio, LATER)
+
+
+def test_a_close_of_the_instant_of_a_halt_was_before_it():
+    limits = {"daily_loss_limit_pct": Decimal(3), "daily_loss_anchor": "balance"}
+    portfolio = PortfolioFactory(now=BEGIN, **limits)
+    trade = opened(portfolio)
+    mark(trade, -88, MIDNIGHT - HOUR)
+    mark(trade, -88, MIDNIGHT - HOUR + 6 * SECOND)
+    at = MIDNIGHT + HOUR
+    other = opened(portfolio, "ETHUSDT", now=at)  # looks, and halts by what has stood
+    assert len(halts(portfolio)) == 2
+    close(other, 88, at, at)
+    assert_rebuilt_alike(portfolio, at + HOUR)
+    assert len(halts(portfolio)) == 1
+
+
+def test_a_close_of_the_instant_of_a_high_was_before_it():
+    portfolio = PortfolioFactory(now=BEGIN, drawdown_mode="trailing")
+    trade, other = opened(portfolio), opened(portfolio, "ETHUSDT")
+    at = BEGIN + HOUR
+    mark(trade, 80, at - 6 * SECOND)
+    mark(trade, 70, at)
+    close(other, 20, at, at)
+    assert_rebuilt_alike(portfolio, at + HOUR)
+    assert fresh(portfolio).floor_peak_value == Decimal("1.09")
+
+
+def test_a_resume_is_later_than_the_halt_that_it_finds():
+    limits = {"daily_loss_limit_pct": Decimal(3), "daily_loss_anchor": "balance"}
+    portfolio = PortfolioFactory(now=BEGIN, **limits)
+    trade = opened(portfolio)
+    for seconds in (0, 6):
+        mark(trade, -32, BEGIN + HOUR + seconds * SECOND)
+    resume_trading(user=portfolio.user, portfolio_id=portfolio.pk, now=MIDNIGHT)
+    resumed = TradingHalt.objects.get(halted_at=MIDNIGHT)
+    assert resumed.resumed_at is not None
+    assert resumed.resumed_at > MIDNIGHT
+    assert_rebuilt_alike(portfolio, MIDNIGHT + HOUR)
+
+
+def test_a_late_flow_that_no_open_trade_was_valued_in_dilutes_a_later_day():
+    portfolio = PortfolioFactory(now=BEGIN, daily_loss_limit_pct=Decimal(5))
+    book_profit(portfolio, Decimal(50), at=BEGIN + 2 * HOUR)
+    entered = BEGIN + 3 * HOUR
+    trade = opened(portfolio, now=entered, entry_time=entered)
+    mark(trade, 4, MIDNIGHT + HOUR)
+    record_cash_flow(
+        user=portfolio.user,
+        portfolio=portfolio.pk,
+        amount=Decimal(55),
+        at=BEGIN + HOUR,
+        now=MIDNIGHT + 2 * HOUR,
+    )
+    at = MIDNIGHT + 3 * HOUR
+    floor = read_floors(read_figures(fresh(portfolio), at), at).floors.daily
+    assert floor is not None
+    assert round(floor, 12) == round(Decimal(1105) / 1055 * 95 / 100, 12)
+    assert_rebuilt_alike(portfolio, at)

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from django.db.models import Q
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -23,7 +24,14 @@ from goals.enums import (
     OnBreach,
     ValuedBy,
 )
-from goals.models import LedgerEntry, LimitChange, LimitMark, Portfolio, TradingHalt
+from goals.models import (
+    LedgerEntry,
+    LimitChange,
+    LimitMark,
+    Portfolio,
+    TradeEntry,
+    TradingHalt,
+)
 from goals.services.floors import read_floors
 from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.resuming import resume_trading
@@ -35,6 +43,7 @@ from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
 from trades.booking.reconcile import find_drift, mend_drift
 from trades.booking.void import void_trade
+from trades.models import Trade
 from trades.tests.factories import TradeFactory
 
 BEGIN = datetime(2026, 3, 6, tzinfo=UTC)  # clocks change in New York on the 8th
@@ -65,6 +74,9 @@ changes = st.one_of(
     st.builds(lambda pct: {"daily_loss_limit_pct": pct}, percents),
     st.builds(lambda mode: {"drawdown_mode": mode}, st.sampled_from(DrawdownMode)),
     st.builds(lambda floor_in: {"floor_in": floor_in}, st.sampled_from(FloorIn)),
+    st.builds(lambda most: {"max_trades_per_day": most}, st.sampled_from([None, 1, 2])),
+    st.builds(lambda pct: {"daily_profit_lock_pct": pct}, percents),
+    st.builds(lambda row: {"pause_after_losses": row}, st.sampled_from([1, 2, 3])),
 )
 
 
@@ -113,6 +125,20 @@ limit_settings = st.fixed_dictionaries(
 )
 
 
+def consistent(rules: dict[str, Any]) -> bool:
+    return rules["pause_minutes"] is None or rules["pause_after_losses"] is not None
+
+
+day_rules = st.fixed_dictionaries(
+    {
+        "daily_profit_lock_pct": st.sampled_from([None, Decimal(2), Decimal(5)]),
+        "max_trades_per_day": st.sampled_from([None, 1, 2]),
+        "pause_after_losses": st.sampled_from([None, 1, 2]),
+        "pause_minutes": st.sampled_from([None, 40, 700, 3000]),
+    }
+).filter(consistent)
+
+
 def round_half_even(value: Decimal) -> Decimal:
     return value.quantize(PLACES)
 
@@ -140,6 +166,29 @@ class PlainWalk:
     day_halted: bool = False
     waits: bool = False
     halts: set[tuple[str, datetime, datetime | None]] = field(default_factory=set)
+    trades: int = 0
+    losses: int = 0
+    last_loss: datetime = BEGIN
+    stops: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
+    mark: LimitMark | None = None  # of a reference of the present value
+
+    def held(self, at: datetime) -> Decimal:
+        """What is still open after `at` had lost at the reference; 0 without a loss."""
+        if self.mark is None or self.limits.drawdown_mode is DrawdownMode.STATIC:
+            return Decimal(0)
+        held = Decimal(0)
+        for key, made in self.mark.by_trade.items():
+            then, now = (open_quantity(int(key), one) for one in (self.mark.at, at))
+            held += Decimal(made) * min(then, now) / then if then else 0
+        return min(held, Decimal(0))
+
+    def raise_by_close(self, at: datetime) -> None:
+        value, held = self.earned(self.reference_paid_in), self.held(at)
+        if self.limits.floor_in is FloorIn.MONEY:
+            value += held
+        elif held:
+            value = round_half_even((self.equity + held) / self.units)
+        self.raise_to(value)
 
     def value(self) -> Decimal:
         in_units = self.limits.floor_in is FloorIn.UNITS
@@ -199,6 +248,45 @@ class PlainWalk:
             self.waits = self.limits.daily_on_breach is DailyOnBreach.FAIL
             ends = None if self.waits else self.day_end()
             self.halts.add((HaltCause.DAILY_LOSS, at, ends))
+        self.test_rules(at)
+
+    def test_rules(self, at: datetime) -> None:
+        limits, anchor = self.limits, self.anchor
+        lock, most = limits.daily_profit_lock_pct, limits.max_trades_per_day
+        if lock is not None and self.high >= anchor * (100 + lock) / 100:
+            self.stop(HaltCause.PROFIT_LOCK, at, self.day_end())
+        if most is not None and self.trades >= most:
+            self.stop(HaltCause.TRADES_PER_DAY, at, self.day_end())
+        row = limits.pause_after_losses
+        if row is not None and self.losses >= row:
+            until = self.day_end()
+            if limits.pause_minutes is not None:
+                until = self.last_loss + limits.pause_minutes * HOUR / 60
+            self.stop(HaltCause.LOSSES_IN_A_ROW, at, until)
+
+    def stop(self, cause: HaltCause, at: datetime, until: datetime) -> None:
+        if until <= at:
+            return
+        began, ends = self.stops.get(cause, (at, BEGIN))
+        if ends > at:  # in force: it may last longer
+            self.halts.discard((cause, began, ends))
+            until = max(until, ends)
+        else:
+            began = at
+        self.stops[cause] = began, until
+        self.halts.add((cause, began, until))
+
+    def count(self, made: Decimal | None, at: datetime) -> None:
+        if made is None:
+            self.trades += 1
+        elif made < 0:
+            self.losses, self.last_loss = self.losses + 1, at
+        else:
+            self.losses = 0
+        self.test_rules(at)
+
+    def count_anew(self) -> None:
+        self.trades = self.losses = 0
 
     def day_end(self) -> datetime:
         day = self.portfolio.trading_day(self.began_at)
@@ -214,10 +302,11 @@ class PlainWalk:
         self.began_at = self.day_end()
         is_older = self.set_at is None or self.set_at < self.began_at
         if self.limits.drawdown_mode is DrawdownMode.END_OF_DAY and is_older:
-            self.raise_to(self.earned(self.reference_paid_in))
+            self.raise_by_close(self.began_at - timedelta(microseconds=1))
         self.anchor = self.high = self.value()
         self.day_paid_in = self.paid_in
         self.day_halted = self.day_halted and self.waits
+        self.count_anew()
 
     def book(self, entry: LedgerEntry) -> None:
         value_before = self.value()
@@ -230,7 +319,7 @@ class PlainWalk:
             self.unit_value = round_half_even(self.equity / self.units)
         raised_by = (DrawdownMode.TRAILING, DrawdownMode.TRAILING_CLOSED)
         if is_close and self.limits.drawdown_mode in raised_by:
-            self.raise_to(self.earned(self.reference_paid_in))
+            self.raise_by_close(entry.effective_at)
         if is_close:
             self.high = max(self.high, self.earned(self.day_paid_in))
         assert (
@@ -258,17 +347,43 @@ class PlainWalk:
         self.limits = limits
         if row.start_value is not None:
             self.set_at, self.locked = row.effective_at, False
-            self.start = self.peak = self.value()
+            self.mark = LimitMark.objects.get(
+                portfolio=self.portfolio, role=MarkRole.REFERENCE, at=row.effective_at
+            )
+            was_open = [
+                Decimal(made)
+                for key, made in self.mark.by_trade.items()
+                if open_quantity(int(key), row.effective_at)
+            ]
+            live = self.equity + sum(was_open, Decimal(0))
+            if limits.floor_in is FloorIn.UNITS:
+                live /= self.units
+            self.start = self.peak = max(
+                min(self.value(), round_half_even(live)), Decimal(0)
+            )
             self.reference_paid_in = self.paid_in
             self.raise_to(self.peak)
         self.test(row.effective_at)
 
-    def resume(self) -> None:
+    def resume(self, at: datetime) -> None:
         self.halted = self.day_halted = self.waits = False
         unit_value = round_half_even(self.equity / self.units)
         in_units = self.limits.floor_in is FloorIn.UNITS
         self.anchor = self.high = unit_value if in_units else self.value()
         self.day_paid_in = self.paid_in
+        self.stops.clear()
+        self.count_anew()
+        self.test(at)
+
+
+def open_quantity(trade_id: int, at: datetime) -> Decimal:
+    """What of a trade is closed later, or not yet; 0 of one that is void."""
+    if Trade.objects.filter(pk=trade_id, status="void").exists():
+        return Decimal(0)
+    rows = Trade.objects.filter(Q(pk=trade_id) | Q(parent_trade=trade_id))
+    still = rows.filter(Q(exit_time=None) | Q(exit_time__gt=at))
+    held = still.exclude(status="void").values_list("quantity", flat=True)
+    return sum(held, Decimal(0))
 
 
 def walk_plainly(portfolio: Portfolio, until: datetime) -> PlainWalk:
@@ -292,14 +407,20 @@ def walk_plainly(portfolio: Portfolio, until: datetime) -> PlainWalk:
             portfolio=portfolio, role=MarkRole.HIGH, by_trade={}
         )
     ]
+    for trade in TradeEntry.objects.filter(portfolio=portfolio).order_by("trade_id"):
+        events.append((trade.entered_at, 0, (None,)))
+        if trade.ended_at is not None:
+            events.append((trade.ended_at, 0, (trade.profit_loss,)))
     resumes = portfolio.halts.exclude(resumed_at=None).values_list("resumed_at")
-    events += [(at, 2, None) for (at,) in resumes.distinct()]
-    events += [(row.effective_at, 3, row) for row in rows if row.effective_at]
+    events += [(row.effective_at, 2, row) for row in rows if row.effective_at]
+    events += [(at, 3, None) for (at,) in resumes.distinct()]
     for at, order, event in sorted(events, key=lambda one: one[:2]):
         if at > until:
             break
         walk.pass_days(at)
         match order:
+            case 0 if isinstance(event, tuple):
+                walk.count(*event, at)
             case 0:
                 walk.book(event)
             case 1:
@@ -310,9 +431,9 @@ def walk_plainly(portfolio: Portfolio, until: datetime) -> PlainWalk:
                         value = walk.earned(walk.reference_paid_in) + event.open_pnl
                     walk.raise_to(value)
             case 2:
-                walk.resume()
-            case 3:
                 walk.change(event)
+            case 3:
+                walk.resume(at)
     walk.pass_days(until)
     return walk
 
@@ -327,7 +448,7 @@ def arrive(portfolio: Portfolio, one: Arrival, trades: list[Any]) -> None:
                 portfolio=fresh,
                 quantity=Decimal(1),
                 entry_price=Decimal(100000),
-                entry_time=one.at,
+                entry_time=max(one.at - abs(one.amount) % 4 * HOUR, BEGIN),
                 now=now,
                 override=True,
             )
@@ -384,6 +505,23 @@ def arrive_open(portfolio: Portfolio, one: Arrival, opened: list[Any]) -> None:
             marks = [Mark("OPEN", Decimal(100000 + 4 * one.amount))]
             for at in (now, now + timedelta(seconds=6)):
                 mark_positions(user=portfolio.user, marks=marks, now=at)
+        case "close open" | "part" if opened:
+            trade = opened[abs(one.amount) % len(opened)]
+            trade.refresh_from_db()
+            is_part = one.what == "part"
+            if trade.quantity <= Decimal("0.2") and is_part:
+                return
+            close_trade(
+                user=portfolio.user,
+                trade_id=trade.pk,
+                exit_price=Decimal(100000 + one.amount),
+                exit_time=max(one.at, trade.entry_time),
+                quantity=Decimal("0.2") if is_part else None,
+                external_id=f"part of {one.at}" if is_part else None,
+                now=now,
+            )
+            if not is_part:
+                opened.remove(trade)
         case "void open" if opened:
             gone = opened.pop(abs(one.amount) % len(opened))
             void_trade(
@@ -411,6 +549,8 @@ def assert_as_walked(portfolio: Portfolio, at: datetime, now: datetime) -> None:
         state.day.anchor_closed,
         state.day.high_closed,
         state.day.flowed,
+        state.day.trades,
+        state.day.losses_in_a_row,
     )
     assert shown == (
         walk.start,
@@ -422,7 +562,40 @@ def assert_as_walked(portfolio: Portfolio, at: datetime, now: datetime) -> None:
         walk.anchor,
         walk.high,
         walk.flowed(),
+        walk.trades,
+        walk.losses,
     ), at
+
+
+def _at(day: int, hour: int, minute: int) -> datetime:
+    return datetime(2026, 3, day, hour, minute, tzinfo=UTC)
+
+
+NOT_LATE, LATE = timedelta(0), 30 * HOUR
+# A late loss shows that the floor was reached before a resume from the day's loss.
+LATE_BEFORE_A_RESUME = {
+    "rules": {},
+    "limits": {
+        "drawdown_mode": DrawdownMode.TRAILING,
+        "hard_drawdown_pct": Decimal(5),
+        "soft_drawdown_pct": Decimal(5),
+        "drawdown_of": DrawdownOf.START,
+        "drawdown_locks_at": Decimal("0.95"),
+        "daily_loss_limit_pct": Decimal(3),
+        "daily_loss_of": DailyLossOf.START,
+        "day_starts_at": time(17),
+    },
+    "came": [
+        Arrival("trade", _at(10, 13, 49), -64, NOT_LATE),
+        Arrival("trade", _at(12, 6, 28), -36, NOT_LATE),
+        Arrival("resume", _at(12, 6, 35), 1, NOT_LATE),
+        Arrival("trade", _at(14, 0, 18), -49, NOT_LATE),
+        Arrival("trade", _at(7, 13, 13), 109, NOT_LATE),
+        Arrival("trade", _at(11, 9, 21), -67, LATE),
+    ],
+    "zone": "America/New_York",
+    "highs": [],
+}
 
 
 @pytest.mark.slow
@@ -430,18 +603,23 @@ class AnyOrder(TestCase):
     @settings(max_examples=25, deadline=None)
     @given(
         limits=limit_settings,
+        rules=st.one_of(st.just({}), day_rules),
         came=arrivals("resume", "change"),
         zone=st.sampled_from(["UTC", "America/New_York"]),
         highs=st.lists(st.integers(1, 60), max_size=2, unique=True),
     )
+    @example(**LATE_BEFORE_A_RESUME)
     def test_floors_days_and_halts_are_those_of_a_plain_walk(
-        self, limits: Any, came: list[Arrival], zone: str, highs: list[int]
+        self, limits: Any, rules: Any, came: list[Arrival], zone: str, highs: list[int]
     ) -> None:
-        portfolio = PortfolioFactory(time_zone=zone, now=BEGIN, **limits)
-        for high in highs:
+        portfolio = PortfolioFactory(time_zone=zone, now=BEGIN, **limits, **rules)
+        for high in highs:  # none that puts a floor above what is left once it is gone
             at = BEGIN + 3 * high * HOUR + timedelta(minutes=55)
             LimitMark.objects.create(
-                portfolio=portfolio, role=MarkRole.HIGH, at=at, open_pnl=Decimal(high)
+                portfolio=portfolio,
+                role=MarkRole.HIGH,
+                at=at,
+                open_pnl=Decimal(high) / 4,
             )
         trades: list[Any] = []
         for one in sorted(came, key=lambda one: one.arrives_at):
@@ -459,13 +637,16 @@ class AnyOrder(TestCase):
     @settings(max_examples=25, deadline=None)
     @given(
         limits=limit_settings,
-        came=arrivals("open", "open", "mark", "mark", "mark", "void open"),
+        rules=st.one_of(st.just({}), day_rules),
+        came=arrivals(
+            "open", "open", "mark", "mark", "mark", "void open", "resume", "change"
+        ),
         zone=st.sampled_from(["UTC", "America/New_York"]),
     )
     def test_what_is_open_at_marks_drifts_not_and_leaves_nothing_once_it_is_void(
-        self, limits: Any, came: list[Arrival], zone: str
+        self, limits: Any, rules: Any, came: list[Arrival], zone: str
     ) -> None:
-        portfolio = PortfolioFactory(time_zone=zone, now=BEGIN, **limits)
+        portfolio = PortfolioFactory(time_zone=zone, now=BEGIN, **limits, **rules)
         trades: list[Any] = []
         opened: list[Any] = []
         for one in sorted(came, key=lambda one: one.arrives_at):
@@ -483,3 +664,45 @@ class AnyOrder(TestCase):
         for hours in (20, 47, 73, 101, 150):
             assert_as_walked(portfolio, BEGIN + hours * HOUR, END)
         assert_as_walked(portfolio, END, END)
+
+    @settings(max_examples=25, deadline=None)
+    @given(
+        limits=limit_settings,
+        came=arrivals(
+            "open", "mark", "resume", "change", *["close open", "part", "void open"] * 2
+        ),
+        loss=st.integers(14, 60),
+        zone=st.sampled_from(["UTC", "America/New_York"]),
+    )
+    def test_references_next_to_open_trades_are_those_of_a_plain_walk(
+        self, limits: Any, came: list[Arrival], loss: int, zone: str
+    ) -> None:
+        # Live highs, and what flows buy at live values, are not in the plain walk.
+        limits |= {"end_of_day_of": ValuedBy.CLOSED, "hard_drawdown_pct": Decimal(5)}
+        if limits["drawdown_mode"] is DrawdownMode.TRAILING:
+            limits["drawdown_mode"] = DrawdownMode.TRAILING_CLOSED
+        portfolio = PortfolioFactory(time_zone=zone, now=BEGIN, **limits)
+        trades: list[Any] = []
+        opened: list[Any] = []
+        halted = ("open", 5), ("open", 10), ("mark", 15), ("resume", 20)
+        came += [
+            Arrival(what, BEGIN + timedelta(minutes=minutes), -loss, timedelta(0))
+            for what, minutes in halted
+        ]
+        for one in sorted(came, key=lambda one: one.arrives_at):
+            trails = one.limits.get("drawdown_mode") is DrawdownMode.TRAILING
+            if one.what == "flow" or trails:
+                continue
+            arrive(portfolio, one, trades)
+            arrive_open(portfolio, one, opened)
+        drift = "; ".join(map(str, find_drift([portfolio.pk])))
+        assert not drift
+        for at in [*(BEGIN + hours * HOUR for hours in (20, 47, 73, 101, 150)), END]:
+            walk = walk_plainly(portfolio, at)
+            figures = read_figures(Portfolio.objects.get(pk=portfolio.pk), at)
+            shown = read_floors(figures, END).reference
+            assert (shown.start, shown.peak, shown.locked) == (
+                walk.start,
+                walk.peak,
+                walk.locked,
+            ), at

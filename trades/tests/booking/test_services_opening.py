@@ -225,6 +225,21 @@ def test_the_same_external_id_with_the_same_figures_is_the_same_trade():
 
 
 @pytest.mark.parametrize(
+    ("side", "stop"),
+    [("LONG", 90000), ("LONG", 50000), ("SHORT", 10000), ("SHORT", 50000)],
+)
+def test_a_stop_at_which_a_new_trade_loses_nothing_is_refused(side, stop):
+    portfolio, prices = PortfolioFactory(), {"stop_price": Decimal(stop)}
+    asked = trade_input(portfolio, side=side, entry_price=Decimal(50000), **prices)
+    with pytest.raises(InvalidInput, match="the entry_price of a") as refused:
+        open_trade(**asked)
+    assert refused.value.field == "stop_price"
+    assert not Trade.objects.exists()
+    # What an exchange has made already is booked: its stop may have trailed there.
+    open_trade(**asked, is_fill=True)
+
+
+@pytest.mark.parametrize(
     "other",
     [
         {"quantity": Decimal("0.03")},

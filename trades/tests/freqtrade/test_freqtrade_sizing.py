@@ -275,6 +275,41 @@ def test_a_strategy_may_know_its_stop_better(
     assert stake_of(bot, side="short") == 0.0
 
 
+def test_no_answer_is_used_for_another_question(
+    portfolio: Portfolio, live_server: Any
+) -> None:
+    class Knowing(Stopped):
+        stop = 0.99
+
+        def mastertrade_stop_price(self, current_rate: float, **call: Any) -> float:
+            return current_rate * self.stop
+
+    bot = connect(Knowing(), portfolio, live_server.url)
+    bot.mastertrade_risk_pct = 0.05
+    changes: list[tuple[Any, dict[str, Any]]] = [
+        (bot, {"stop": 0.9}),
+        (bot, {"mastertrade_risk_pct": 0.1}),
+        (bot, {"mastertrade_risk_pct": None}),
+        (bot, {"mastertrade_portfolio": portfolio.pk}),
+        (bot, {"mastertrade_strategy_id": "bot"}),
+    ]
+    call: dict[str, Any] = {"min_stake": None}
+    stakes = [stake_of(bot, **call)]
+    for asked, (strategy, change) in enumerate(changes, start=1):
+        for name, value in change.items():
+            setattr(strategy, name, value)
+        stakes.append(stake_of(bot, **call))
+        assert decisions().count() == asked + 1, change
+        stake_of(bot, **call)
+        assert decisions().count() == asked + 1, change
+    assert stakes[:4] == [65.0, 6.5, 13.0, 130.0]
+    for change in ({"current_rate": 63000.0}, {"leverage": 2.0}):
+        asked = decisions().count()
+        call |= change
+        stake_of(bot, **call)
+        assert decisions().count() == asked + 1, change
+
+
 @pytest.mark.parametrize(
     ("limits", "stake", "size"),
     [

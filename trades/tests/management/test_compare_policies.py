@@ -13,7 +13,7 @@ from django.utils import timezone
 from goals.projection.edge import estimate_edge
 from goals.tests.factories import PortfolioFactory
 from trades.sizing_calls.records import load_growths
-from trades.tests.factories import book_profit
+from trades.tests.factories import import_profits
 
 DAY_ONE = datetime(2026, 3, 2, 9, tzinfo=UTC)
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "policies.md"
@@ -117,9 +117,9 @@ def test_too_few_trades_say_nothing():
 @pytest.mark.slow
 def test_a_users_own_trades_are_the_distribution_and_the_record(profit, proven):
     portfolio = PortfolioFactory(opening_balance=Decimal(100_000))
-    for day in range(24):
-        made = Decimal(profit) if day % 2 else Decimal(-10)
-        book_profit(portfolio, made, at=DAY_ONE + timedelta(days=day))
+    profits = [Decimal(-10), Decimal(profit)] * 12
+    times = [DAY_ONE + timedelta(days=day) for day in range(24)]
+    import_profits(portfolio, zip(times, profits, strict=True))
 
     asked = ("--user", portfolio.user_id, "--portfolio", str(portfolio.pk))
     (answer,) = json.loads(run(*asked, "--paths", "50", "--json"))

@@ -428,3 +428,10 @@ def test_a_setting_that_lacks_another_says_how_to_give_it(
     assert str(refused.value).endswith(f".{hint}")
     assert ("--set" in str(refused.value)) is bool(hint)
     assert not ReplayRun.objects.exists()
+
+
+def test_a_setting_given_twice_is_refused(prices: Path):
+    twice = ("--set", "hard_drawdown_pct=10", "--set", "hard_drawdown_pct=12")
+    with pytest.raises(CommandError, match="--set hard_drawdown_pct is given more"):
+        call("replay", "--prices", str(prices), *twice)
+    assert not ReplayRun.objects.exists()

@@ -37,6 +37,11 @@ def test_a_setting_is_read_as_its_column_takes_it(text: str, value: Any) -> None
         ("hard_drawdown_pct=ten", "a number"),
         ("hard_drawdown_pct=nan", "a number"),
         ("day_starts_at=5pm", "a time"),
+        ("hard_drawdown_pct=none", "a number, .*: hard_drawdown_pct cannot be off"),
+        ("drawdown_mode=none", "drawdown_mode cannot be off"),
+        ("day_starts_at=none", "day_starts_at cannot be off"),
+        ("max_trades_per_day=\uff11", "a whole number"),
+        ("hard_drawdown_pct=1_0", "a number"),
     ],
 )
 def test_what_is_no_setting_is_refused_with_what_is(text: str, words: str) -> None:

@@ -4,8 +4,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from django.core.management import call_command
 from django.db import connection
+
+from mastertrade.tests.schema import migrate
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -49,11 +50,9 @@ VALUES (%s, '', false, '', '', '', false, true, now())
 @pytest.fixture
 def before() -> Iterator[None]:
     """The database as it was before kinds, and as it is again afterwards."""
-    call_command("migrate", "trades", "0010", verbosity=0)
-    call_command("migrate", "strategies", "0002", verbosity=0)
-    call_command("migrate", "goals", "0007", verbosity=0)
+    migrate(("trades", "0010"), ("strategies", "0002"), ("goals", "0007"))
     yield
-    call_command("migrate", verbosity=0)
+    migrate()
 
 
 def ask(statement: str, *values: object) -> list[tuple[object, ...]]:
@@ -80,7 +79,7 @@ def test_replays_made_before_are_marked_and_unmarked(before: None) -> None:
     add_run("demo", "TSLA", "other prices")
     add_run("ada", "AAPL", "same question")
 
-    call_command("migrate", verbosity=0)
+    migrate()
 
     kinds = dict(ask("SELECT name, kind FROM portfolios WHERE name <> 'main'"))
     assert kinds == {
@@ -106,7 +105,7 @@ def test_replays_made_before_are_marked_and_unmarked(before: None) -> None:
     pages = {page for (page,) in ask("SELECT page FROM replay_runs")}
     assert "demo.html" in pages
 
-    call_command("migrate", "trades", "0010", verbosity=0)
+    migrate(("trades", "0010"))
     assert set(ask("SELECT kind FROM portfolios")) == {("live",)}
     for table in ("replay_runs", "strategy_instances", "portfolios", "users"):
         ask(f"DELETE FROM {table}")

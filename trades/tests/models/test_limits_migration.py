@@ -6,26 +6,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 
 from goals.enums import DrawdownMode, FloorIn, PortfolioKind
 from goals.models import LedgerDay, LimitChange, Portfolio
 from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.resuming import resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
-from mastertrade.tests.schema import execute, fetch
+from mastertrade.tests.schema import execute, fetch, migrate
 from trades.tests.factories import book_profit
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
 HOUR = timedelta(hours=1)
-
-
-def migrate(*targets: tuple[str, str]) -> None:
-    for app, name in targets:
-        call_command("migrate", app, name, verbosity=0)
-    if not targets:
-        call_command("migrate", verbosity=0)
 
 
 def go_back() -> None:
@@ -136,7 +128,11 @@ def state_of_limits() -> list[Any]:
     )
     changes = fetch("SELECT to_jsonb(c) FROM limit_changes c ORDER BY limit_change_id")
     days = fetch("SELECT to_jsonb(d) FROM ledger_days d ORDER BY portfolio_id, day")
-    return [portfolios, changes, days]
+    marks = fetch(
+        "SELECT portfolio_id, role, at, open_pnl FROM limit_marks "
+        "WHERE role = 'reference' ORDER BY portfolio_id, at"
+    )
+    return [portfolios, changes, days, marks]
 
 
 def test_each_step_goes_back_and_on_again_and_leaves_the_limits_as_they_are():
@@ -155,8 +151,36 @@ def test_each_step_goes_back_and_on_again_and_leaves_the_limits_as_they_are():
                 **limits,
             )
             book(portfolio, 9, 30, -10)
+    execute("UPDATE limit_marks SET open_pnl = limit_mark_id WHERE role = 'reference'")
     before = state_of_limits()
-    for step in (("trades", "0020"), ("trades", "0019"), ("goals", "0015")):
+    steps = (
+        ("goals", "0019"),
+        ("trades", "0020"),
+        ("trades", "0019"),
+        ("goals", "0015"),
+    )
+    for step in steps:
         migrate(step)
         migrate()
         assert state_of_limits() == before, step
+
+
+def test_the_best_day_of_earlier_days_is_measured_for_goals_there_are():
+    portfolio = PortfolioFactory(time_zone="America/New_York")
+    Portfolio.objects.filter(pk=portfolio.pk).update(day_starts_at=time(17))
+    portfolio.refresh_from_db()
+    for kind, target in (("monthly_return", 70), ("monthly_income", 700)):
+        GoalFactory(
+            portfolio=portfolio,
+            goal_type=kind,
+            target_value=Decimal(target),
+            best_day_max_pct=Decimal(40),
+        )
+    for hours, profit in ((0, 7), (2, 30), (24, 11), (30, -5), (48, 80)):
+        book(portfolio, 30 + hours, profit)
+    asked = "SELECT earlier_best_day, best_day FROM financial_goals ORDER BY goal_id"
+    measured = fetch(asked)
+    assert all(0 < earlier < best for earlier, best in measured)
+    migrate(("goals", "0019_marks_of_limits"))
+    migrate()
+    assert fetch(asked) == measured

@@ -5,22 +5,17 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
 from goals.models import CashFlow, Portfolio
 from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import PortfolioFactory
+from mastertrade.tests.schema import migrate
 from trades.booking.mark import Mark, mark_positions
 from trades.booking.reconcile import find_drift
 from trades.tests.factories import TradeFactory, book_profit
 
 BEFORE = [("goals", "0007_probability_band"), ("trades", "0010_growths_of_parts")]
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
-
-
-def migrate(targets: list[tuple[str, str]] | None = None) -> None:
-    executor = MigrationExecutor(connection)
-    executor.migrate(targets or executor.loader.graph.leaf_nodes())
 
 
 @pytest.mark.slow
@@ -34,7 +29,7 @@ def test_flows_of_before_stay_and_say_that_marks_are_unknown():
     marks = [Mark("BTCUSDT", Decimal(51000), BEGIN + timedelta(days=4))]
     mark_positions(user=portfolio.user, marks=marks, now=BEGIN + timedelta(days=4))
     try:
-        migrate(BEFORE)
+        migrate(*BEFORE)
         with connection.cursor() as cursor:
             cursor.execute("SELECT unrealized_pnl FROM portfolios ORDER BY 1 DESC")
             assert cursor.fetchone()[0] == 20

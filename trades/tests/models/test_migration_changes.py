@@ -10,13 +10,13 @@ from goals.models import LedgerChange
 from goals.services.portfolios import record_cash_flow
 from goals.services.voids import void_cash_flow
 from goals.tests.factories import PortfolioFactory
+from mastertrade.tests.schema import migrate
 from trades.booking.reconcile import find_drift
 from trades.booking.void import void_trade
 from trades.models import GrowthRecord
 from trades.sizing_calls.records import load_record
 from trades.tests.factories import book_profit
 from trades.tests.growths import plain_record
-from trades.tests.models.test_migration_cash_flows import migrate
 
 BEFORE = [("goals", "0013_daily_and_weekly_goals"), ("trades", "0016_finish_replays")]
 BEFORE_CUBES = [("trades", "0018_webhooks_of_tokens")]
@@ -35,7 +35,7 @@ def test_what_was_stored_before_is_found_by_portfolio_and_block():
     book_profit(one, Decimal(-4), at=BEGIN + timedelta(days=2))
     void_trade(user=one.user, trade_id=trade.pk, reason="mistaken", now=NOW)
     try:
-        migrate(BEFORE)
+        migrate(*BEFORE)
         migrate()
         void_cash_flow(
             user=other.user,
@@ -61,7 +61,7 @@ def test_records_stored_before_cubes_were_are_made_again():
         book_profit(portfolio, Decimal(profit), at=BEGIN + timedelta(days=day))
     load_record(portfolio.user, portfolio, NOW)
     try:
-        migrate(BEFORE_CUBES)  # keeps what is stored, without its cubes
+        migrate(*BEFORE_CUBES)  # keeps what is stored, without its cubes
         with connection.cursor() as cursor:
             cursor.execute("SELECT sum(trades) FROM growth_records")
             assert cursor.fetchone() == (6,)  # of all and of the strategy

@@ -18,6 +18,7 @@ from mastertrade.tests.schema import (
     constraints_of,
     execute,
     fetch,
+    migrate,
 )
 from strategies.models import StrategyInstance
 from strategies.tests.factories import StrategyFactory
@@ -370,6 +371,7 @@ ON_DELETE = {
     "api_tokens_user_fk": CASCADE,
     "known_addresses_user_fk": CASCADE,
     "portfolios_user_fk": RESTRICT,
+    "portfolios_successor_fk": SET_NULL,
     "financial_goals_user_fk": RESTRICT,
     "financial_goals_portfolio_fk": RESTRICT,
     "financial_goals_previous_goal_fk": SET_NULL,
@@ -782,10 +784,9 @@ def test_each_index_serves_its_query(many_rows):
 @pytest.mark.django_db(transaction=True)
 def test_migrations_run_backwards_and_forwards():
     before = schema_of_ours()
-    for app in ("trades", "strategies", "goals"):
-        call_command("migrate", app, "zero", verbosity=0)
+    migrate(("trades", None), ("strategies", None), ("goals", None))
     emptied = schema_of_ours()
-    call_command("migrate", verbosity=0)
+    migrate()
     assert emptied == []
     assert schema_of_ours() == before
 

@@ -21,6 +21,7 @@ from tests.http import (
     all_rows,
     make_busy_trader,
     make_newcomer,
+    make_replay,
     make_trader,
     nothing_changes,
     read,
@@ -130,7 +131,7 @@ def test_a_live_portfolio_is_never_deleted():
 
 
 def test_nobody_deletes_anothers_replay():
-    finished, stranger = replay(UserFactory()), UserFactory()
+    finished, stranger = make_replay(UserFactory()), UserFactory()
 
     with nothing_changes():
         with pytest.raises(NotFound):
@@ -153,7 +154,7 @@ def test_a_page_goes_with_the_last_replay_on_it(
     reports: Path, django_capture_on_commit_callbacks: Any
 ):
     user = UserFactory()
-    both = [replay(user), replay(user, seed=8)]
+    both = [make_replay(user), make_replay(user)]
     page, other = reports / "both.html", reports / "other.html"
     for path in (page, other):
         path.write_text("a page")
@@ -179,7 +180,7 @@ def test_a_page_is_removed_from_the_reports_directory_only(reports: Path):
 
 def test_the_api_deletes_a_replay_and_refuses_a_live_portfolio():
     trader, stranger = make_trader(), make_busy_trader()
-    first, second = replay(trader.user), replay(trader.user, seed=8)
+    first, second = make_replay(trader.user), make_replay(trader.user)
     listed = trader.get("/api/replays/")["results"]
     assert [row["replay_id"] for row in listed] == [second.pk, first.pk]
     assert "report" not in listed[0]
@@ -204,7 +205,7 @@ def test_the_api_deletes_a_replay_and_refuses_a_live_portfolio():
 def test_replays_are_listed_by_kind():
     trader = make_newcomer()
     for kind in (PortfolioKind.SIMULATION, PortfolioKind.DEMO):
-        replay(trader.user, kind=kind)
+        make_replay(trader.user, kind=kind)
 
     def kinds(**asked: Any) -> list[str]:
         rows = trader.get("/api/replays/", **asked)["results"]
@@ -221,7 +222,7 @@ def test_the_command_deletes_what_is_named_and_shows_it_before(
     capsys: pytest.CaptureFixture[str],
 ):
     own, others = UserFactory(), UserFactory()
-    first, second, third = replay(own), replay(own, seed=8), replay(others)
+    first, second, third = map(make_replay, (own, own, others))
 
     with nothing_changes():
         call_command("delete_replays", "--all", "--dry-run")
@@ -244,7 +245,7 @@ def test_the_command_deletes_what_is_named_and_shows_it_before(
     ],
 )
 def test_the_command_refuses_what_names_nothing(words: list[str], refusal: str):
-    replay(UserFactory())
+    make_replay(UserFactory())
     with nothing_changes(), pytest.raises(CommandError, match=refusal):
         call_command("delete_replays", *words)
 

@@ -6,6 +6,7 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -13,6 +14,8 @@ from django.utils import timezone
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio
 from goals.services.conditions import count_trading_days
 from goals.services.goals import update_goal
+from goals.services.portfolios import record_cash_flow
+from goals.services.rebuilding import rebuild_ledger
 from goals.services.rollover import roll_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade.values.exceptions import GoalNotActive, InvalidInput
@@ -28,6 +31,7 @@ from trades.sizing_calls.forecasts import project
 from trades.tests.factories import ENTRY, TradeFactory, book_profit, ensure_strategy
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 NOW = ENTRY + 20 * DAY
 
 pytestmark = pytest.mark.django_db
@@ -305,6 +309,8 @@ def test_without_conditions_no_statement_is_more() -> None:
     # Once the trading days are complete nothing is asked any more.
     assert statements_of(met, met.portfolio, 1) == (opened, closed)
     bounded = make_goal(target_value=Decimal(500), best_day_max_pct=Decimal(40))
+    assert statements_of(bounded, bounded.portfolio, 0) == (opened, closed)
+    # The second close of a day asks what it began with.
     assert statements_of(bounded, bounded.portfolio, 0) == (opened, closed + 1)
 
 
@@ -321,6 +327,75 @@ def test_one_more_trade_costs_as_much_after_many_and_with_many_goals() -> None:
     for day in range(1, 7):
         statements_of(None, portfolio, day)
     assert statements_of(None, portfolio, 8) == few
+
+
+def jump(portfolio: Portfolio, days: range) -> None:
+    """Days of which every second one passes the target as its own best day.
+
+    What it begins with would allow a smaller profit, so its entries must be read.
+    """
+    for n in days:
+        at = ENTRY + 2 * n * DAY
+        for hour, profit in ((0, 1), (1, 99 + n), (24, 1.5 - (100 + n))):
+            book_profit(portfolio, Decimal(profit), at=at + hour * HOUR)
+
+
+def statements_of_a_rebuild(goal: FinancialGoal) -> int:
+    with transaction.atomic(), count_statements() as statements:
+        portfolio = Portfolio.objects.locked().get(pk=goal.portfolio_id)
+        rebuild_ledger(portfolio, since=None, now=NOW, reason="again")
+    return len(statements)
+
+
+def test_a_rebuild_asks_as_much_after_many_days_that_are_their_own_best_day() -> None:
+    goal = make_goal(
+        goal_type="yearly_income",
+        target_value=Decimal(240),
+        best_day_max_pct=Decimal(40),
+    )
+    for hours, profit in ((-24, 76), (0, 75)):
+        book_profit(goal.portfolio, Decimal(profit), at=ENTRY + hours * HOUR)
+    jump(goal.portfolio, range(1, 3))
+    few = statements_of_a_rebuild(goal)
+    jump(goal.portfolio, range(3, 7))
+    assert statements_of_a_rebuild(goal) == few
+    assert fresh(goal).achieved_at is None
+    allowed_at = ENTRY + 14 * DAY
+    for hours, profit in ((0, 9), (1, 97), (2, 10)):
+        book_profit(goal.portfolio, Decimal(profit), at=allowed_at + hours * HOUR)
+    # Appended and made again: the same moment, inside a day.
+    assert fresh(goal).achieved_at == allowed_at + HOUR
+    FinancialGoal.objects.filter(pk=goal.pk).update(status="active", achieved_at=None)
+    statements_of_a_rebuild(goal)
+    assert fresh(goal).achieved_at == allowed_at + HOUR
+
+
+def test_a_cash_flow_may_be_a_days_first_entry() -> None:
+    goal = make_goal(target_value=Decimal(500), best_day_max_pct=Decimal(40))
+    book_profit(goal.portfolio, Decimal(30), at=ENTRY)
+    flow = {"amount": Decimal(10), "at": ENTRY + DAY, "now": ENTRY + DAY}
+    record_cash_flow(user=goal.user, portfolio=goal.portfolio_id, **flow)
+    book_profit(goal.portfolio, Decimal(40), at=ENTRY + DAY + HOUR)
+    book_profit(goal.portfolio, Decimal(-20), at=ENTRY + DAY + 2 * HOUR)
+    assert fresh(goal).best_day == 30
+    assert list(find_drift([goal.portfolio_id])) == []
+
+
+@pytest.mark.parametrize("kind", ["monthly_return", "monthly_income"])
+def test_the_best_day_stays_where_the_units_of_a_return_end(kind: str) -> None:
+    goal = make_goal(
+        goal_type=kind, target_value=Decimal(500), best_day_max_pct=Decimal(40)
+    )
+    book_profit(goal.portfolio, Decimal(30), at=ENTRY)
+    book_profit(goal.portfolio, Decimal(50), at=ENTRY + DAY)
+    book_profit(goal.portfolio, Decimal(-2000), at=ENTRY + DAY + HOUR)
+    deposit = {"amount": Decimal(3000), "at": ENTRY + DAY + 2 * HOUR}
+    record_cash_flow(
+        user=goal.user, portfolio=goal.portfolio_id, now=deposit["at"], **deposit
+    )
+    book_profit(goal.portfolio, Decimal(90), at=ENTRY + 2 * DAY, override=True)
+    assert fresh(goal).best_day == (3 if kind == "monthly_return" else 90)
+    assert list(find_drift([goal.portfolio_id])) == []
 
 
 # Shown

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from math import sin
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from goals.models import (
 from goals.services.rollover import roll_goals
 from goals.tests.factories import UserFactory
 from mastertrade.values.exceptions import InvalidInput
+from tests.http import made_once
 from trades.models import ReplayRun, Trade
 from trades.replay.bars import PriceSeries
 from trades.replay.days import in_zone
@@ -47,15 +49,38 @@ PRICES = wander(250)
 pytestmark = pytest.mark.django_db
 
 
+replay_of_module = made_once(lambda: run(UserFactory()))
+halted_of_module = made_once(lambda: run_too_large())
+resumed_of_module = made_once(lambda: run_too_large(resume_after_days=10))
+
+
+@pytest.fixture
+def finished(db: None, replay_of_module: ReplayRun) -> ReplayRun:
+    """`MONTHLY` over `PRICES`."""
+    return ReplayRun.objects.get(pk=replay_of_module.pk)
+
+
+@pytest.fixture
+def halted(db: None, halted_of_module: ReplayRun) -> ReplayRun:
+    """Halted by trades that are too large, to its end."""
+    return ReplayRun.objects.get(pk=halted_of_module.pk)
+
+
+@pytest.fixture
+def resumed(db: None, resumed_of_module: ReplayRun) -> ReplayRun:
+    """The same, resumed 10 days after each halt."""
+    return ReplayRun.objects.get(pk=resumed_of_module.pk)
+
+
 def run(
     user: User, series: PriceSeries = PRICES, question: ReplayQuestion = MONTHLY
 ) -> ReplayRun:
     return run_replay(user=user, question=question, series=series, now=NOW)
 
 
-def test_a_replay_leaves_two_portfolios_whose_money_is_their_trades_profit():
-    finished = run(UserFactory())
-
+def test_a_replay_leaves_two_portfolios_whose_money_is_their_trades_profit(
+    finished: ReplayRun,
+):
     for portfolio in (finished.policy_portfolio, finished.constant_portfolio):
         portfolio.refresh_from_db()
         booked = Trade.objects.filter(portfolio=portfolio).aggregate(
@@ -65,9 +90,9 @@ def test_a_replay_leaves_two_portfolios_whose_money_is_their_trades_profit():
         assert portfolio.equity == portfolio.opening_balance + booked["profit"]
 
 
-def test_every_replayed_trade_has_the_size_its_logged_decision_gave():
-    finished = run(UserFactory())
-
+def test_every_replayed_trade_has_the_size_its_logged_decision_gave(
+    finished: ReplayRun,
+):
     trades = Trade.objects.filter(portfolio=finished.policy_portfolio)
     assert trades.count() > 5
     for trade in trades.select_related("adjustment"):
@@ -77,9 +102,7 @@ def test_every_replayed_trade_has_the_size_its_logged_decision_gave():
         assert trade.adjustment.as_of < trade.entry_time
 
 
-def test_the_policy_sizes_by_progress_and_its_twin_always_by_one():
-    finished = run(UserFactory())
-
+def test_the_policy_sizes_by_progress_and_its_twin_always_by_one(finished: ReplayRun):
     def factors(portfolio: Portfolio) -> set[Decimal]:
         decisions = GoalAdjustmentLog.objects.filter(portfolio=portfolio)
         return set(decisions.values_list("adjustment_factor", flat=True))
@@ -91,9 +114,7 @@ def test_the_policy_sizes_by_progress_and_its_twin_always_by_one():
     assert factors(finished.constant_portfolio) == {Decimal(1)}
 
 
-def test_every_month_has_its_own_goal_in_one_chain():
-    finished = run(UserFactory())
-
+def test_every_month_has_its_own_goal_in_one_chain(finished: ReplayRun):
     goals = list(
         FinancialGoal.objects.filter(portfolio=finished.policy_portfolio).order_by(
             "start_date"
@@ -107,9 +128,7 @@ def test_every_month_has_its_own_goal_in_one_chain():
     assert all(goal.ended_at is not None for goal in goals[:-1])
 
 
-def test_the_stored_report_says_what_the_database_says():
-    finished = run(UserFactory())
-
+def test_the_stored_report_says_what_the_database_says(finished: ReplayRun):
     report = read_report(finished)
     portfolio = finished.policy_portfolio
     portfolio.refresh_from_db()
@@ -222,8 +241,9 @@ def test_every_policy_can_be_replayed(policy):
     assert {goal.policy for goal in goals} == {policy}
 
 
-def test_no_goal_follows_the_last_one_when_goals_are_rolled_years_later():
-    finished = run(UserFactory())
+def test_no_goal_follows_the_last_one_when_goals_are_rolled_years_later(
+    finished: ReplayRun,
+):
     goals = FinancialGoal.objects.filter(portfolio=finished.policy_portfolio)
     before = goals.count()
 
@@ -239,14 +259,14 @@ def run_too_large(series: PriceSeries = PRICES, **options) -> ReplayRun:
     return run(UserFactory(), series, replace(MONTHLY, settings=rules))
 
 
-def test_a_halted_replay_trades_no_more_unless_it_is_told_when_to_resume():
-    finished = run_too_large()
-
-    halt = TradingHalt.objects.get(portfolio=finished.policy_portfolio)
-    last = Trade.objects.filter(portfolio=finished.policy_portfolio).latest("pk")
+def test_a_halted_replay_trades_no_more_unless_it_is_told_when_to_resume(
+    halted: ReplayRun,
+):
+    halt = TradingHalt.objects.get(portfolio=halted.policy_portfolio)
+    last = Trade.objects.filter(portfolio=halted.policy_portfolio).latest("pk")
     assert halt.resumed_at is None
     assert last.entry_time <= halt.halted_at
-    given = read_report(finished).policy_run
+    given = read_report(halted).policy_run
     assert given.halted_at == halt.halted_at
     cause = HaltCause.HARD_DRAWDOWN
     assert given.halts == (HaltSpan(halt.halted_at, None, cause),)
@@ -273,40 +293,37 @@ def test_a_replay_resumes_by_hand_so_many_days_after_a_halt():
     assert len(given.halts) == halts.count()
 
 
-def test_every_halt_in_the_database_is_in_the_report_with_its_dates():
-    finished = run_too_large(resume_after_days=10)
-
-    given = read_report(finished)
+def test_every_halt_in_the_database_is_in_the_report_with_its_dates(resumed: ReplayRun):
+    given = read_report(resumed)
     for portfolio, summary in (
-        (finished.policy_portfolio, given.policy_run),
-        (finished.constant_portfolio, given.constant_run),
+        (resumed.policy_portfolio, given.policy_run),
+        (resumed.constant_portfolio, given.constant_run),
     ):
         halts = TradingHalt.objects.filter(portfolio=portfolio).order_by("halt_id")
         spans = halts.values_list("halted_at", "resumed_at")
         assert [(halt.began, halt.ended) for halt in summary.halts] == list(spans)
 
 
-def test_a_resumption_moves_what_the_drawdown_is_measured_from():
-    finished = run_too_large(resume_after_days=10)
-
-    halts = TradingHalt.objects.filter(portfolio=finished.policy_portfolio)
+def test_a_resumption_moves_what_the_drawdown_is_measured_from(resumed: ReplayRun):
+    halts = TradingHalt.objects.filter(portfolio=resumed.policy_portfolio)
     first = halts.earliest("halt_id")
     after = Trade.objects.filter(
-        portfolio=finished.policy_portfolio, entry_time__gte=first.resumed_at
+        portfolio=resumed.policy_portfolio, entry_time__gte=first.resumed_at
     )
-    portfolio = finished.policy_portfolio
+    portfolio = resumed.policy_portfolio
     portfolio.refresh_from_db()
     assert first.resumed_unit_value < portfolio.peak_unit_value * Decimal("0.8")
     assert after.exists()
 
 
-@pytest.mark.parametrize("days", [None, 10])
-def test_the_goals_of_a_halted_portfolio_still_follow_one_another(days):
-    finished = run_too_large(resume_after_days=days)
-
-    goals = FinancialGoal.objects.filter(portfolio=finished.policy_portfolio)
+@pytest.mark.parametrize("kind", ["halted", "resumed"])
+def test_the_goals_of_a_halted_portfolio_still_follow_one_another(
+    kind: str, request: pytest.FixtureRequest
+):
+    portfolio = request.getfixturevalue(kind).policy_portfolio
+    goals = FinancialGoal.objects.filter(portfolio=portfolio)
     months = goals.order_by("start_date").values_list("start_date__month", flat=True)
-    assert TradingHalt.objects.filter(portfolio=finished.policy_portfolio).exists()
+    assert TradingHalt.objects.filter(portfolio=portfolio).exists()
     assert list(months) == [*range(1, 10)]
     assert goals.filter(ended_at=None).count() <= 1
 
@@ -317,7 +334,7 @@ def test_days_until_a_resumption_that_make_no_sense_are_refused_by_name(days):
         ReplaySettings(resume_after_days=days)
 
 
-def test_a_halt_is_dated_by_the_days_of_the_series():
+def test_a_halt_is_dated_by_the_days_of_the_series(resumed: ReplayRun):
     zone = "Asia/Tokyo"
 
     def moved(at: datetime) -> datetime:
@@ -329,14 +346,14 @@ def test_a_halt_is_dated_by_the_days_of_the_series():
         for bar in PRICES.bars
     )
 
-    def halts(series: PriceSeries) -> list[str]:
-        report = read_report(run_too_large(resume_after_days=10, series=series))
-        spans = report.policy_run.halts
+    def halts(replayed: ReplayRun) -> list[str]:
+        spans = read_report(replayed).policy_run.halts
         return [f"{span.began:%Y-%m-%d %H:%M}, {span.days(NOW)} days" for span in spans]
 
-    expected = halts(PRICES)
+    expected = halts(resumed)
     assert expected
-    assert halts(replace(PRICES, bars=bars, time_zone=zone)) == expected
+    elsewhere = replace(PRICES, bars=bars, time_zone=zone)
+    assert halts(run_too_large(elsewhere, resume_after_days=10)) == expected
 
 
 def run_with(**limits: object) -> ReplayRun:
@@ -424,3 +441,59 @@ def test_a_setting_there_is_none_of_is_refused():
     wrong = replace(MONTHLY, portfolio_settings=(("hard_drawdown", 1),))
     with pytest.raises(InvalidInput, match="hard_drawdown_pct"):
         run(UserFactory(), PRICES, wrong)
+
+
+# Challenges.
+
+
+def challenge(
+    preset: str, phase: int = 1, series: PriceSeries | None = None, **limits: Any
+) -> ReplayRun:
+    question = ReplayQuestion.of_preset(preset, phase, tuple(limits.items()))
+    return run(UserFactory(), series or wander(160), question)
+
+
+def climb(bars: int) -> PriceSeries:
+    """Prices that rise in waves."""
+    heights = [100 * 1.003**n + 4 * sin(n / 5) for n in range(bars)]
+    closes = [Decimal(f"{height:.2f}") for height in heights]
+    return PriceSeries("UP", tuple(make_bars(closes)), PRICES.interval)
+
+
+def test_a_replayed_challenge_that_passes_trades_no_more():
+    finished = challenge("ftmo-2-step-100k", 2, climb(160), headroom_share_pct=None)
+    goal = FinancialGoal.objects.get(portfolio=finished.policy_portfolio)
+    assert goal.status == GoalStatus.ACHIEVED
+    words = read_report(finished).policy_run.challenge
+    assert words.startswith("ftmo-2-step-100k, Verification: passed on 2020-")
+    trades = Trade.objects.filter(portfolio=finished.policy_portfolio)
+    assert not trades.filter(entry_time__gt=goal.achieved_at).exists()
+
+
+def test_a_replayed_challenge_that_fails_says_when_and_by_which_limit():
+    finished = challenge("topstep-combine-50k", headroom_share_pct=None)
+    goal = FinancialGoal.objects.get(portfolio=finished.policy_portfolio)
+    assert goal.failed_at is not None
+    words = read_report(finished).policy_run.challenge
+    assert f"failed on {goal.failed_at:%Y-%m-%d}: equity" in words
+    assert "hard_drawdown_pct 4 %" in words
+    trades = Trade.objects.filter(portfolio=finished.policy_portfolio)
+    assert not trades.filter(entry_time__gt=goal.failed_at).exists()
+
+
+def test_a_replayed_challenge_may_run_out_of_prices():
+    finished = challenge("topstep-combine-50k")
+    run_of = read_report(finished).policy_run
+    assert "ran out of prices or days" in run_of.challenge
+    assert (run_of.periods_reached, run_of.periods_ended) == (0, 0)
+    portfolio = finished.policy_portfolio
+    assert portfolio.opening_balance == 50_000
+    assert portfolio.day_starts_at.hour == 0  # days are those of the prices
+
+
+def test_a_challenge_is_not_found_as_another_one():
+    first = ReplayQuestion.of_preset("ftmo-2-step-100k", 1, ())
+    second = ReplayQuestion.of_preset("ftmo-2-step-100k", 2, ())
+    assert len({one.digest(PRICES) for one in (MONTHLY, first, second)}) == 3
+    with pytest.raises(InvalidInput, match="from 1 to 2"):
+        ReplayQuestion.of_preset("ftmo-2-step-100k", 3, ())

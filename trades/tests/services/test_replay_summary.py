@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from trades.replay.halts import HaltSpan
-from trades.replay.report import InstrumentReport, ReplayReport
+from trades.replay.report import BuyAndHold, InstrumentReport, ReplayReport
 from trades.replay.summary import print_summary
 from trades.tests.replay.test_replay_report import instrument, make_run  # noqa: F401
 
@@ -92,33 +92,49 @@ def test_runs_that_end_halted_are_named_before_the_figures(
     assert printed(named)[1] == "Ends halted, and traded no more: ACME (factor 1.0)."
 
 
-def test_no_figure_of_a_long_name_is_cut(instrument: InstrumentReport) -> None:  # noqa: F811
+@pytest.mark.parametrize(
+    ("returned", "shown"),
+    [
+        ("-999.9", "-999.9"),
+        ("-1234.4", "-1,234"),
+        ("9999.9", "+10k"),
+        ("-999499", "-999k"),
+        ("1234567.8", "+1M"),
+        ("-9e24", "-9e+24"),
+    ],
+)
+def test_no_figure_of_a_long_name_is_cut(
+    instrument: InstrumentReport,  # noqa: F811
+    returned: str,
+    shown: str,
+) -> None:
     run = replace(
         instrument.policy_run,
-        return_pct=Decimal("-1234.5"),
+        return_pct=Decimal(returned),
         max_drawdown_pct=Decimal(100),
         periods_reached=115,
         periods_ended=160,
         halts=(HaltSpan(instrument.first_at, None),) * 12,
         days_halted=1500,
     )
-    baseline = replace(instrument.constant_run, return_pct=Decimal("-1234.5"))
-    text = "\n".join(
-        printed(
-            replace(
-                instrument,
-                symbol="BINANCE_BTCUSDT_1h_2024",
-                policy_run=run,
-                constant_run=baseline,
-            )
+    baseline = replace(instrument.constant_run, return_pct=Decimal(returned))
+    hold = BuyAndHold(Decimal(returned), Decimal(100), Decimal(0), ())
+    lines = printed(
+        replace(
+            instrument,
+            symbol="BINANCE_BTCUSDT_1h_2024",
+            policy_run=run,
+            constant_run=baseline,
+            hold=hold,
         )
     )
+    text = "\n".join(lines)
+    assert max(map(len, lines)) <= 80
+    assert text.count(shown) == 3
 
     assert "Prices" in text
     assert "…" not in text
-    assert all(
-        figure in text for figure in ("-1,234.5", "100.0", "115/160", "(1,500 d)")
-    )
+    assert all(figure in text for figure in (shown, "100.0", "115/160", "(1,500 d)"))
 
 
 def test_colours_are_for_terminals_alone(instrument: InstrumentReport) -> None:  # noqa: F811

@@ -26,6 +26,7 @@ from tests.http import (
 from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
 from trades.enums import Side
+from trades.models import Trade
 from trades.sizing_calls.decide import size_for_goal
 from trades.sizing_calls.inputs import read_inputs
 from trades.tests.factories import ENTRY, TradeFactory, book_profit
@@ -82,7 +83,8 @@ def test_an_open_trade_loses_what_its_stop_says(
     portfolio: Portfolio, fields: dict[str, Any], loss: int
 ) -> None:
     stop_price = Decimal(fields.pop("stop_price"))
-    TradeFactory(portfolio=portfolio, stop_price=stop_price, **fields)
+    trade = TradeFactory(portfolio=portfolio, **fields)
+    Trade.objects.filter(pk=trade.pk).update(stop_price=stop_price)  # it trailed there
     assert open_risk(portfolio) == risk(loss, loss)
 
 
@@ -93,7 +95,8 @@ def test_the_live_value_loses_from_the_mark_on(portfolio: Portfolio) -> None:
     assert open_risk(portfolio) == risk(20, 10)
     mark(portfolio, 48000, ENTRY + 2 * HOUR)  # beyond its stop
     assert open_risk(portfolio) == risk(20, 0)
-    TradeFactory(portfolio=portfolio, stop_price=Decimal(51000))
+    winner = TradeFactory(portfolio=portfolio)
+    Trade.objects.filter(pk=winner.pk).update(stop_price=Decimal(51000))
     mark(portfolio, 52000, ENTRY + 3 * HOUR)
     assert open_risk(portfolio) == risk(20, 20 + 60)
 

@@ -10,7 +10,7 @@ from goals.models import Portfolio
 from goals.services.portfolios import update_portfolio
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from tests.http import client_of, count_statements
-from trades.tests.factories import book_profit
+from trades.tests.factories import import_profits
 
 pytestmark = pytest.mark.django_db
 # What every one of them says: token, portfolio, goals, evidence, the row of the log.
@@ -22,9 +22,10 @@ def portfolio() -> Portfolio:
     """Of 20 days with 30 trades, the last of them half a day ago."""
     begin = datetime.now(UTC) - timedelta(days=20)
     portfolio = PortfolioFactory(now=begin)
-    for number in range(30):
-        profit = Decimal(-3 if number % 3 else 8)
-        book_profit(portfolio, profit, at=begin + timedelta(hours=15 * number))
+    hours = range(0, 30 * 15, 15)
+    profits = [Decimal(-3 if hour % 45 else 8) for hour in hours]
+    times = [begin + timedelta(hours=hour) for hour in hours]
+    import_profits(portfolio, zip(times, profits, strict=True))
     return portfolio
 
 

@@ -18,7 +18,7 @@ from trades.services.daily import forget_old_tables
 from trades.sizing_calls.decide import size_for_goal, size_for_portfolio
 from trades.sizing_calls.forecasts import project, refresh_projections
 from trades.sizing_calls.trade_frequency import load_trades_per_day
-from trades.tests.factories import TradeFactory, book_profit
+from trades.tests.factories import TradeFactory, book_profit, import_profits
 from trades.tests.races import fresh, run_at_once
 
 pytestmark = pytest.mark.django_db
@@ -30,9 +30,13 @@ def funded(trades=24, win=Decimal(6), loss=Decimal(-4), **goal):
     """A portfolio of 1000 with so many trades in ten days, two wins to each loss."""
     portfolio = PortfolioFactory()
     made = GoalFactory(portfolio=portfolio, **{"target_value": Decimal(10), **goal})
-    for number in range(trades):
-        at = BEGIN + timedelta(hours=10 * (number + 1))
-        book_profit(portfolio, loss if number % 3 == 2 else win, at=at)
+    import_profits(
+        portfolio,
+        [
+            (BEGIN + timedelta(hours=10 * number), win if number % 3 else loss)
+            for number in range(1, trades + 1)
+        ],
+    )
     made.refresh_from_db()
     return portfolio, made
 
@@ -161,7 +165,7 @@ def test_without_a_deadline_the_ladder_decides_and_says_so(policy):
 def test_a_solved_decision_is_taken_again_with_and_without_its_table():
     _, goal = funded(policy="deadline_optimal")
     row = size(goal)
-    assert row.policy_version == "deadline_optimal-4"
+    assert row.policy_version == "deadline_optimal-5"
     assert PolicyTable.objects.count() == 1
     kept = decide_again(row)
     PolicyTable.objects.all().delete()
@@ -169,6 +173,37 @@ def test_a_solved_decision_is_taken_again_with_and_without_its_table():
     assert kept == solved
     assert (kept.adjustment_factor, kept.reason) == (row.adjustment_factor, row.reason)
     assert kept.arbitration.deciding_factor.policy_factor == row.policy_factor
+
+
+def test_a_breach_counts_as_much_as_the_goal_says():
+    """The table is solved with the goal's penalty, and the decision stores it."""
+    _, careful = funded(policy="deadline_optimal", stop_penalty=Decimal(5))
+    _, bold = funded(policy="deadline_optimal", stop_penalty=Decimal(0))
+    rows = [size(careful), size(bold)]
+    logged = [row.inputs["goals"][0]["stop_penalty"] for row in rows]
+    assert [Decimal(penalty) for penalty in logged] == [5, 0]
+    tables = [next(iter(row.inputs["tables"].values())) for row in rows]
+    assert [float(table["stop_penalty"]) for table in tables] == [5, 0]
+    assert decide_again(rows[1]).adjustment_factor == rows[1].adjustment_factor
+
+
+def test_a_penalty_that_no_policy_looks_at_is_not_in_a_decision():
+    _, goal = funded(policy="ladder", stop_penalty=Decimal(5))
+    assert size(goal).inputs["goals"][0]["stop_penalty"] is None
+
+
+def test_a_decision_by_an_older_version_is_taken_again_from_what_it_stored():
+    _, goal = funded(policy="deadline_optimal")
+    row = size(goal)
+    old = "deadline_optimal-4"
+    for goal_state in row.inputs["goals"]:
+        goal_state["solved"] |= {"version": old, "factor": "0.8765"}
+    for inputs in row.inputs["tables"].values():
+        inputs |= {"version": old, "stop_loss": 0.2, "nodes": 400}
+        del inputs["barrier"]
+    PolicyTable.objects.all().delete()
+    again = decide_again(row).arbitration.deciding_factor
+    assert (again.policy_version, again.policy_factor) == (old, Decimal("0.8765"))
 
 
 def test_a_table_is_solved_once_and_asked_again(django_assert_max_num_queries):
@@ -194,7 +229,7 @@ def test_a_decision_over_twenty_goals_solves_the_deciding_one_and_two_more():
     ]
     row = size_all(portfolio)
     assert row.goal_id == others[-1].pk
-    assert row.policy_version == "deadline_optimal-4"
+    assert row.policy_version == "deadline_optimal-5"
     assert PolicyTable.objects.count() == 3
     goal_states = {one["goal_id"]: one for one in row.inputs["goals"]}
     solved = {key for key, one in goal_states.items() if one["solved"]}

@@ -1,0 +1,342 @@
+"""P(reach), and the best factors, under the very barrier that the guards keep. Pure.
+
+The floor in force now moves as it will move; caps of the guards hold. A walk ends at
+the goal, and at the floor (or at a daily limit that fails); closes alone are known.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import ceil
+from typing import Any
+
+import numpy as np
+
+from goals.projection.challenge import Induction, Turn, choose
+from goals.projection.challenge_grid import States, bounds
+from goals.projection.challenge_rules import ChallengeRules, Question
+from goals.projection.challenge_steps import Choices, Given, Trade
+from goals.projection.grouping import (
+    SETTLED,
+    SHARE,
+    Step,
+    Stretch,
+    plan_steps,
+    sum_of,
+    trades_at,
+)
+from goals.projection.outcomes import Outcomes
+from goals.projection.types import Floats, Indices, Numbers
+
+# (trades left, equity, high water, profit of the day) → factors; equity in units of
+# that at the goal's start, arrays of one shape.
+FactorsAt = Callable[..., Floats]
+# More days, or trades, than this are walked several at a time; where the floor moves.
+MOST_STEPS = (480, 240)
+# A loss of 99.9999 % stands for that of everything.
+DEEPEST_STOP = 1 - 1e-6
+# Places that a policy's factors are rounded to; where few of them are used.
+ROUGH_PLACES, FINE_PLACES = 3, 9
+# Nodes of equity and how many layers lie apart: for a floor that stands, one that
+# moves, and the two with a day's limit.
+NODES = (400, 200, 160, 90)
+STRIDE = (4, 8, 8, 7)
+# Of more trades than this steps are longer, and nodes farther apart.
+LONG, FEWEST = 480, 0.45
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Barrier:
+    """The limits in force and where the portfolio is between them; ratios.
+
+    `scale` makes units of the limits' start of equities in units of the goal's start.
+    `high_water`, and the day's `opening` (None: as now), in units of the limits' start.
+    The settings are those of `ChallengeRules`.
+    """
+
+    drawdown_mode: str = "static"
+    hard_drawdown: float = 0.2
+    drawdown_of: str = "start"
+    locks_at: float | None = None
+    soft_drawdown: float | None = None
+    daily_loss: float | None = None
+    daily_loss_of: str = "day_start"
+    daily_on_breach: str = "halt_day"
+    headroom_share: float | None = None
+    scale: float = 1.0
+    high_water: float = 1.0
+    opening: float | None = None
+    trades_per_day: float = 1.0
+
+    def each(self, trades: float) -> "Barrier":
+        """The same where so many trades count as one."""
+        return replace(self, trades_per_day=self.trades_per_day / trades)
+
+    @property
+    def stop_loss(self) -> float:
+        """How far the floor of now lies below the goal's start (a ratio)."""
+        floor = float(self.rules().floor(np.array(self.high_water)))
+        return 1 - floor / self.scale
+
+    def rules(self, *, daily: bool = True) -> ChallengeRules:
+        return ChallengeRules(
+            self.drawdown_mode,  # type: ignore[arg-type]
+            self.hard_drawdown,
+            self.drawdown_of,  # type: ignore[arg-type]
+            self.locks_at,
+            self.soft_drawdown,
+            self.daily_loss if daily else None,
+            self.daily_loss_of,  # type: ignore[arg-type]
+            self.daily_on_breach,  # type: ignore[arg-type]
+            self.headroom_share,
+        )
+
+
+def standing(stop_loss: float | None) -> Barrier:
+    """A floor that stands, so far below the goal's start (a ratio; None: no floor)."""
+    if stop_loss is None:
+        return Barrier(hard_drawdown=DEEPEST_STOP)
+    return Barrier(hard_drawdown=0.5, scale=0.5 / (1 - stop_loss))
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The steps of all trades left, by days, the one before the deadline first."""
+
+    question: Question
+    stretches: Sequence[Stretch]
+
+    @cached_property
+    def trades(self) -> Floats:
+        """How many trades are left before each stretch, from one stretch on."""
+        return trades_at(self.stretches)[1:]
+
+    def walk_back(
+        self,
+        induction: Induction,
+        ask: Callable[[int, Step], Turn],
+        keep: Callable[[list[Floats]], None],
+    ) -> None:
+        """All steps back; `ask` gives the turn of a stretch, `keep` takes its end.
+
+        Of equal steps no more are taken than change anything.
+        """
+        turns: list[Turn] = []
+
+        def take(number: int, times: int) -> None:
+            turn: list[Turn] = []
+
+            def one(last: bool) -> Turn:
+                def do(pools: list[Floats], following: list[Floats]) -> list[Floats]:
+                    if not turn:
+                        turn.append(ask(number, self.stretches[number].step))
+                    values = following
+                    if turn[0] is not _rest:
+                        values = turn[0](pools, following)
+                        change = np.abs(values[0] - following[0]).max()
+                        if times > 1 and change < SETTLED:
+                            turn[0] = _rest
+                    if last:
+                        keep(values)
+                    return values
+
+                return do
+
+            turns.extend(one(time == times - 1) for time in range(times))
+
+        for number, stretch in enumerate(self.stretches):
+            take(number, stretch.times)
+        day = self.question.trades_per_day
+        for begin in range(0, len(turns), day):
+            induction.step_back(turns[begin : begin + day])
+
+
+def _rest(pools: list[Floats], following: list[Floats]) -> list[Floats]:
+    return following
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """What comes of a policy: P(goal) by stretch and state, and P(breach) by state.
+
+    `probabilities` has shape (stretches + 1, layers · width), from no trade left up;
+    `breaches` (layers · width,) is with all trades left, None where it was not asked.
+    """
+
+    probabilities: Floats
+    breaches: Floats | None
+
+
+def follow_under(
+    barrier: Barrier,
+    plan: Plan,
+    states: States,
+    choose_factors: FactorsAt,
+    *,
+    breaches: bool,
+    places: int = ROUGH_PLACES,
+) -> Followed:
+    """The chances of a policy under a barrier, by backward induction.
+
+    The policy is asked once a stretch, at all states; its equities are in units of that
+    at the goal's start. What the guards forbid is lowered to what they allow, and
+    factors are rounded to so many `places`.
+    """
+    seen = states.seen
+    cap = np.minimum(seen.cap, plan.question.factors[-1])
+    of_state = seen.equity, seen.high_water, seen.equity - seen.opening
+    asked = [one.ravel() / barrier.scale for one in of_state]
+    ends = [(1.0, 0.0), (0.0, 1.0)][: 1 + breaches]
+    rooms: dict[Step, Trade] = {}
+    given: list[Any] = [None, None, None]
+
+    def ask(number: int, step: Step) -> Turn:
+        left = round(plan.trades[number])
+        factors = choose_factors(left, *asked).reshape(cap.shape)
+        factors = np.minimum(factors, cap)
+        if step not in rooms:
+            rooms[step] = Trade(states, plan.question.factors[-1:], step)
+        if given[0] is not step or not np.array_equal(given[1], factors):
+            given[:] = step, factors, Given(rooms[step], step, factors, places)
+        reads, around = given[2], rooms[step].around
+
+        def turn(pools: list[Floats], following: list[Floats]) -> list[Floats]:
+            return [
+                reads.expect(around(pool), end)
+                for pool, end in zip(pools, ends, strict=True)
+            ]
+
+        return turn
+
+    found = [np.zeros(states.size)]
+    induction = Induction(states, ends)
+    plan.walk_back(induction, ask, lambda values: found.append(values[0]))
+    chances = np.clip(np.array(found), 0.0, 1.0)
+    return Followed(chances, induction.values[1] if breaches else None)
+
+
+def solve_under(
+    plan: Plan, states: States, stop_penalty: float
+) -> tuple[Choices, list[Floats]]:
+    """The factors that maximise P(goal) - stop_penalty · P(breach), and their P(goal).
+
+    By step, shape (steps, layers, width), and state; a choice is n for the n-th factor,
+    and 0 where guards allow none of them.
+    """
+    ends = [(1.0, -stop_penalty), (0.0, 1.0)]
+    trades: dict[Step, tuple[Trade, Indices]] = {}
+    shape = len(plan.stretches), states.layers, states.width
+    choices = np.zeros(shape, dtype=np.int8)
+    chances: list[Floats] = []
+
+    def ask(number: int, step: Step) -> Turn:
+        if step not in trades:
+            trade = Trade(states, plan.question.factors, step)
+            trades[step] = trade, trade.forbid(states.most)
+        trade, row = trades[step][0], choices[number]
+        best = choose(*trades[step], ends, row)
+        first = [True]
+        again: list[Given] = []
+
+        def turn(pools: list[Floats], following: list[Floats]) -> list[Floats]:
+            if first:
+                # Not trading is no choice here, but where no factor is allowed.
+                first.clear()
+                rest = [np.full_like(following[0], -np.inf), following[1]]
+                values = best(pools, rest)
+            else:
+                if not again:
+                    factors = plan.question.factors[np.maximum(row, 1) - 1]
+                    again.append(Given(trade, step, factors, FINE_PLACES))
+                values = [
+                    again[0].expect(trade.around(pool), end)
+                    for pool, end in zip(pools, ends, strict=True)
+                ]
+            return [
+                np.where(row.ravel() == 0, old, new)
+                for old, new in zip(following, values, strict=True)
+            ]
+
+        return turn
+
+    def keep(values: list[Floats]) -> None:
+        chances.append(np.clip(values[0] + stop_penalty * values[1], 0.0, 1.0))
+
+    plan.walk_back(Induction(states, ends), ask, keep)
+    return choices, chances
+
+
+def plan_under(
+    barrier: Barrier,
+    outcomes: Outcomes,
+    factors: Numbers,
+    *,
+    trades_left: int,
+    goal_return: float,
+    equity: float,
+    share: float | None = SHARE,
+) -> Plan:
+    a_day = max(round(barrier.trades_per_day), 1)
+    trades_left = max(trades_left, 1)
+    has_days = barrier.drawdown_mode == "end_of_day" or barrier.daily_loss is not None
+    a_step, day = 1, 1
+    if has_days:
+        most = MOST_STEPS[barrier.drawdown_mode != "static"]
+        most = int(most * min(SHARE / (share or SHARE), 1.0))
+        a_step = ceil(trades_left / most)
+        # Steps that are days, or more, have no limit of a day.
+        day = max(round(a_day / a_step), 1)
+    # A day of one trade has no other to halt.
+    rules = barrier.rules(daily=day > 1 or barrier.daily_on_breach == "fail")
+    at = equity * barrier.scale
+    question = Question(
+        outcomes=outcomes,
+        worst_loss=-outcomes.base_risk * float(outcomes.values.min()),
+        factors=np.asarray(factors, dtype=np.float64),
+        goal=(1 + goal_return) * barrier.scale,
+        days=1,
+        trades_per_day=1,
+        rules=rules,
+        max_factor_now=np.inf,
+        stop_penalty=0.0,
+        of_start=False,
+        day_cost=0.0,
+        equity=at,
+        high_water=max(barrier.high_water, at if rules.trails else 0.0),
+        opening=at if barrier.opening is None else barrier.opening,
+        trades=trades_left,
+    )
+    if share is None:
+        plan = [Stretch(Step(1, outcomes))] * trades_left
+        return _with_days(question, plan, trades_left)
+    if not has_days:
+        bottom, top = bounds(question)
+        here = float(np.log(at))
+        nearest, largest = min(top - here, here - bottom), float(question.factors[-1])
+        plan = plan_steps(outcomes, trades_left, nearest, top - bottom, largest, share)
+        return _with_days(question, plan, sum(one.times for one in plan))
+    step = Step(1, outcomes)
+    if a_step > 1:
+        summed = sum_of(outcomes, a_step)
+        drawn = 0.5826 * outcomes.typical_step(1.0) * (a_step**0.5 - 1)
+        step = Step(a_step, summed, drawn)
+    return _with_days(question, [Stretch(step)] * ceil(trades_left / a_step), day)
+
+
+def _with_days(question: Question, plan: Sequence[Stretch], day: int) -> Plan:
+    steps = sum(one.times for one in plan)
+    days = ceil(steps / day)
+    return Plan(replace(question, days=days, trades_per_day=day), plan)
+
+
+def lay(question: Question, fineness: float = 1.0) -> States:
+    """A grid for the question; `fineness` scales its nodes."""
+    rules = question.rules
+    kind = 2 * (rules.daily_loss is not None) + rules.moves
+    bottom, top = bounds(question)
+    goal, here = float(np.log(question.goal)), float(np.log(question.equity))
+    fineness *= max(min((LONG / (question.trades or 1)) ** 0.5, 1.0), FEWEST)
+    step = (top - bottom) / (NODES[kind] * fineness)
+    if goal - here >= step:
+        step = (goal - here) / ceil((goal - here) / step)
+    return States(question, max(step, 1e-9), STRIDE[kind])
