@@ -4,10 +4,11 @@ import asyncio
 import os
 import signal
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from django.core.management.base import BaseCommand, CommandParser
 from procrastinate.contrib.django import DjangoApp, app
+from procrastinate.contrib.django.django_connector import DjangoConnector
 
 from trades.jobs import register
 from trades.jobs.job import LONG, QUICK
@@ -48,7 +49,8 @@ async def work(*, wait: bool, grace: float) -> None:
     Its own app, on connections that listen; what a job defers itself goes through
     Django's connection, in the job's transaction.
     """
-    own = DjangoApp(connector=app.connector.get_worker_connector())
+    connector = cast(DjangoConnector, app.connector).get_worker_connector()
+    own = DjangoApp(connector=connector)
     register(own)
     async with own.open_async():
         running = [
