@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "knox",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "procrastinate.contrib.django",
     "goals",
     "strategies",
     "trades",
@@ -104,6 +105,8 @@ WEB_LIMITS = Limits(
     ),
     crowded_lock_timeout=read_int("DATABASE_CROWDED_LOCK_TIMEOUT_MS", default=100),
 )
+# The jobs that there are are named in `trades.jobs`.
+PROCRASTINATE_ON_APP_READY = "trades.jobs.register"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TEST_RUNNER = "mastertrade.test_runner.PytestRunner"
@@ -268,6 +271,8 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         # It reports every font it finds, in the middle of a report.
         "matplotlib": {"level": "WARNING"},
+        # A line for every job, twice.
+        "procrastinate": {"level": "WARNING"},
         # A warning for each request that waits for a thread.
         "waitress.queue": {"level": "ERROR"},
     },

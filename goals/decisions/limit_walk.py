@@ -30,10 +30,12 @@ from goals.decisions.limits import (
     DayFigures,
     FloorReference,
     Limits,
+    Made,
     closed_value,
     earned_value,
     follow_entry,
     high_of,
+    hold,
     live_value,
     measure_daily_floor,
     measure_daily_loss_pct,
@@ -74,7 +76,9 @@ class Marked:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A person ended halts (their keys): the day is measured from the live value then.
+    """A person ended halts (their keys): the day is measured anew.
+
+    Its loss from the live value then, what closes earn in it from the closed one.
 
     Without a mark of then a unit was worth `unit_value`.
     """
@@ -164,8 +168,9 @@ class LimitWalk:
     `limits`, `reference` and `account` are those before the first day. `entries`: those
     of days that must be walked, by day; the account before each such day that is not
     there is put into `missing`, and it is taken as a whole. `references` are those that
-    changes set, and `anchors` the unit values of resumes, by key. Nothing is tested
-    before `finds_from` (None: never).
+    changes set, and `anchors` the unit values of resumes, by key. `held_at`: what was
+    open at references of the present value, by their times. Nothing is tested before
+    `finds_from` (None: never).
     """
 
     limits: Limits
@@ -174,6 +179,7 @@ class LimitWalk:
     open_at_start: Callable[[date], Marked | None]
     ended_at: Mapping[int, datetime] = field(default_factory=dict)
     entries: Mapping[date, Sequence[Entry]] = field(default_factory=dict)
+    held_at: Mapping[datetime, Sequence[Made]] = field(default_factory=dict)
     finds_from: datetime | None = None
     currency: str = ""
     breaches: list[Breach] = field(default_factory=list)
@@ -192,6 +198,7 @@ class LimitWalk:
     suspected: tuple[Breach, ...] = ()
     newest_mark: Marked | None = None
     reference_mark: Marked | None = None  # of the newest change, or resume
+    newest_entry: tuple[datetime, int] | None = None  # and its place in its instant
 
     @exactly
     def walk(self, days: Iterable[TradingDay]) -> "LimitWalk":
@@ -259,7 +266,8 @@ class LimitWalk:
         uncounted = raises and self._earned(reference.paid_in) > reference.peak
         has_close = any(row.high_closed is not None for row in one.rows)
         moved = one.rows[-1].account.unit_value != self.account.unit_value
-        if is_first or new_run or uncounted or (in_units and moved and not has_close):
+        by_entry = is_first or new_run or uncounted or reference.held is not None
+        if by_entry or (in_units and moved and not has_close):
             return False
         high = max(self._high_of(row, reference.paid_in) for row in one.rows)
         low = min(_low_of(row, in_units=in_units) for row in one.rows)
@@ -341,6 +349,7 @@ class LimitWalk:
     def _book(self, entry: Entry) -> None:
         assert self.day is not None
         before, self.account = self.account, entry.account
+        self._release(entry.at)
         self.reference = follow_entry(
             self.limits,
             self.reference,
@@ -362,6 +371,17 @@ class LimitWalk:
             self.day = replace(self.day, high_closed=high)
         self._follow_flows()
         self._test(entry.at)
+
+    def _release(self, at: datetime) -> None:
+        """Let the reference hold what is open after the next entry, of this instant."""
+        newest_at, place = self.newest_entry or (at, 0)
+        place = place + 1 if newest_at == at else 1
+        self.newest_entry = at, place
+        reference = self.reference
+        if reference.held is not None and reference.set_at is not None:
+            made = self.held_at[reference.set_at]
+            held = hold(self.limits, made, at, place)
+            self.reference = replace(reference, held=held)
 
     def _count(self, traded: Traded) -> None:
         assert self.day is not None
@@ -417,9 +437,12 @@ class LimitWalk:
             self.anchors |= dict.fromkeys(resumed.keys, worth)
         value = value_of_units(self.limits.floor_in, self.account, worth)
         self._measure_day_from(value)
+        closed = closed_value(self.limits.floor_in, self.account)
         self.day = replace(
             self.day,
+            high_closed=closed,
             resumed_at=resumed.at,
+            resumed_closed=closed,
             trades=0,
             losses_in_a_row=0,
             last_loss_at=None,
@@ -436,6 +459,7 @@ class LimitWalk:
             anchor_closed=value,
             high_closed=value,
             flowed=ZERO,
+            resumed_closed=None,
         )
 
     def _change(self, change: Changed) -> None:
@@ -449,12 +473,14 @@ class LimitWalk:
                 closed = closed_value(limits.floor_in, self.account)
                 value = max(min(closed, self._live(open_pnl)), ZERO)
                 reference = replace(reference, start=value, peak=value)
+            made = self.held_at.get(change.at, ()) if change.of_present else ()
             reference = replace(
                 reference,
                 set_at=change.at,
                 run=self.account.run,
                 locked=False,
                 paid_in=self._paid_in,
+                held=hold(limits, made, change.at),
             )
             self.reference = raise_peak(limits, reference, reference.peak)
             self.references[change.key] = self.reference
@@ -487,6 +513,9 @@ class LimitWalk:
             anchor_live=convert(day.anchor_live),
             anchor_closed=convert(day.anchor_closed),
             high_closed=convert(day.high_closed),
+            resumed_closed=None
+            if day.resumed_closed is None
+            else convert(day.resumed_closed),
         )
 
     def _test(self, at: datetime) -> None:

@@ -12,6 +12,7 @@ The peak begins at the start's value and is raised by what `drawdown_mode` says;
 start stays until the next reference.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from decimal import Decimal
@@ -117,7 +118,8 @@ class FloorReference:
     `set_at` None: the portfolio's opening, before any entry. `run` is the run of units
     it belongs to; a new run of units begins with a reference of its own, at 1 (in
     money: what was paid in). `locked`: the floor has reached `drawdown_locks_at`.
-    `paid_in`: see `paid_in_at`.
+    `paid_in`: see `paid_in_at`. `held`: what trades that are still open had made when
+    it was taken from the present value, in money; None where none of them had lost.
     """
 
     set_at: datetime | None
@@ -126,6 +128,40 @@ class FloorReference:
     run: int = 1
     locked: bool = False
     paid_in: Decimal = ZERO
+    held: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a trade that was open at a reference had made there, as far as it is open.
+
+    In money; from the n-th ledger entry (`place`) of an instant on.
+    """
+
+    at: datetime
+    place: int
+    trade_id: int
+    made: Decimal
+
+
+@exactly
+def hold(
+    limits: Limits, made: Iterable[Made], at: datetime, place: int = 0
+) -> Decimal | None:
+    """What a reference holds of open trades right after an entry (see `held`).
+
+    `made` in the order of time. A trade that is closed counts no more: what it lost is
+    in the closed value.
+    """
+    known = {one.trade_id: one.made for one in made if _is_by(one, at, place)}
+    lost = any(one < 0 for one in known.values())
+    if not lost or limits.drawdown_mode is DrawdownMode.STATIC:
+        return None
+    return sum(known.values(), ZERO)
+
+
+def _is_by(one: Made, at: datetime, place: int) -> bool:
+    return (one.at, one.place) <= (at, place)
 
 
 def paid_in_at(floor_in: FloorIn, account: Account) -> Decimal:
@@ -293,8 +329,15 @@ def raise_by(
     account: Account,
     open_pnl: Decimal | None = None,
 ) -> FloorReference:
-    """The reference after what was earned, closed or live, raised the peak."""
-    value = earned_value(limits.floor_in, account, reference.paid_in, open_pnl)
+    """The reference after what was earned, closed or live, raised the peak.
+
+    Closed values raise it only less the losses that it holds: a reference of the
+    present value is below them by the open loss of then.
+    """
+    floor_in, paid_in = limits.floor_in, reference.paid_in
+    value = earned_value(floor_in, account, paid_in, open_pnl)
+    if open_pnl is None and reference.held is not None:
+        value = min(value, earned_value(floor_in, account, paid_in, reference.held))
     return raise_peak(limits, reference, value)
 
 
@@ -316,12 +359,13 @@ def lock_value(limits: Limits, reference: FloorReference) -> Decimal | None:
 class DayFigures:
     """A trading day so far. Values by `floor_in`; trades and losses as counts.
 
-    `anchor_*` are the live and the closed value when the day began, or at the last
-    resume of the day, at `resumed_at`. `high_closed` is the highest closed value since
-    then, without the flows since then; in money `flowed` is their sum: a flow is no
-    profit of the day. `losses_in_a_row` are of trades that ended in it, the newest at
-    `last_loss_at`; a trade that broke even ends the row, parts count once. `at` is the
-    time of the figures. Trades and losses count from a resume of the day on.
+    `anchor_*` are the live and the closed value when the day began; after a resume of
+    the day, at `resumed_at`, both are the live value then, and `resumed_closed` is the
+    closed one. `high_closed` is the highest closed value since then, without the flows
+    since then; in money `flowed` is their sum: a flow is no profit of the day.
+    `losses_in_a_row` are of trades that ended in it, the newest at `last_loss_at`; a
+    trade that broke even ends the row, parts count once. `at` is the time of the
+    figures. Trades and losses count from a resume of the day on.
     """
 
     began_at: datetime
@@ -335,6 +379,16 @@ class DayFigures:
     at: datetime | None = None
     resumed_at: datetime | None = None
     flowed: Decimal = ZERO
+    resumed_closed: Decimal | None = None
+
+    @property
+    def profit_anchor(self) -> Decimal:
+        """The closed value that profits of closes are measured from.
+
+        An open loss, or profit, of a resume is none of the closes since.
+        """
+        closed = self.resumed_closed
+        return self.anchor_closed if closed is None else closed
 
     @property
     def since(self) -> datetime:

@@ -192,6 +192,8 @@ class Portfolio(models.Model):
     floor_paid_in = columns.money(
         default=Decimal(0), db_default=Decimal(0), editable=False
     )
+    # What trades that are still open had made when it was taken from the present value.
+    floor_held_pnl = columns.money(null=True, editable=False)
     # The newest dated change, or resume: what is booked before it is judged again.
     limits_changed_at = models.DateTimeField(null=True, editable=False)
     # The newest mark above the peak, while no second one has confirmed it.
@@ -360,6 +362,7 @@ class Portfolio(models.Model):
             run=self.unit_run,
             locked=self.floor_locked,
             paid_in=self.floor_paid_in,
+            held=self.floor_held_pnl,
         )
 
     @property

@@ -38,6 +38,7 @@ PORTFOLIO_FIGURES |= {
     "floor_peak_value": "numeric",
     "floor_locked": "boolean",
     "floor_paid_in": "numeric",
+    "floor_held_pnl": "numeric",
     "pending_high_at": "timestamptz",
     "pending_high_pnl": "numeric",
 }

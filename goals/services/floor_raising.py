@@ -1,5 +1,6 @@
 """What raises the reference of a portfolio's floor: entries, days that end, marks."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -20,6 +21,7 @@ from goals.services.limit_marks import (
     is_high,
     keep_day_start,
     keep_mark,
+    read_held,
     thin_highs,
 )
 
@@ -64,6 +66,9 @@ def follow_booking(
     `before` and `reference` are the account and the reference of right before it.
     """
     limits = portfolio.limits
+    if is_close and reference.held is not None and reference.set_at is not None:
+        held = read_held(portfolio, reference.set_at, at)
+        reference = replace(reference, held=held)
     followed = follow_entry(
         limits, reference, before, portfolio.account, at, is_close=is_close
     )

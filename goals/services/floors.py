@@ -219,6 +219,7 @@ def apply_reference(portfolio: Portfolio, reference: FloorReference) -> None:
     portfolio.floor_peak_value = reference.peak
     portfolio.floor_locked = reference.locked
     portfolio.floor_paid_in = reference.paid_in
+    portfolio.floor_held_pnl = reference.held
 
 
 def _read_day(

@@ -29,7 +29,7 @@ from goals.enums import LimitCause, MarkRole
 from goals.models import LimitChange, Portfolio
 from goals.services.days import MICROSECOND
 from goals.services.floors import apply_reference, reference_at
-from goals.services.limit_marks import keep_mark
+from goals.services.limit_marks import keep_mark, read_held
 from goals.services.risk_state import FiguresAt
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import InvalidInput
@@ -43,6 +43,7 @@ REFERENCE = (
     "floor_peak_value",
     "floor_locked",
     "floor_paid_in",
+    "floor_held_pnl",
     "limits_changed_at",
     "pending_high_at",
     "pending_high_pnl",
@@ -145,8 +146,9 @@ def write_change(
         apply_reference(portfolio, replace(reference, set_at=at, paid_in=paid_in))
         # A live high of before it counts no more.
         portfolio.pending_high_at = portfolio.pending_high_pnl = None
-    if of_present and cause is LimitCause.CHANGE:  # a resume stores it anyway
+    if of_present:
         keep_mark(portfolio, MarkRole.REFERENCE, at)
+        portfolio.floor_held_pnl = read_held(portfolio, at, at)
     limits = portfolio.limits
     return _write(portfolio, cause, limits, at, now, by, reference, of_present)
 

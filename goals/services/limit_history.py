@@ -5,7 +5,7 @@ with the trades of days on which no limit can have been reached.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -29,6 +29,7 @@ from goals.decisions.limits import (
     DayFigures,
     FloorReference,
     Limits,
+    Made,
     first_reference,
     needs_day_start,
     paid_in_at,
@@ -53,6 +54,7 @@ from goals.services.days import (
     roll_ledger,
 )
 from goals.services.figures import arrays_of, table_of
+from goals.services.limit_marks import read_made
 from mastertrade.values.jsonable import from_plain
 from mastertrade.values.money import ONE, ZERO
 
@@ -156,6 +158,7 @@ def walk_limits(
         rows = _read_rows(portfolio, begin.day, until, days)
     events = _Events(portfolio, history, begin, until, finds=finds)
     finds_from = portfolio.day_start(judged) if judged else EARLIEST
+    events.add_made(history)
     if finds:
         events.add_trades(history, begin, finds_from)
     return _walk(begin, rows, events, finds_from if finds else None)
@@ -237,6 +240,7 @@ def _walk(
             open_at_start=events.open_at_start,
             ended_at=events.ended_at,
             entries=entries,
+            held_at=events.held_at,
             finds_from=finds_from,
             currency=portfolio.currency,
         ).walk(trading_days)
@@ -333,6 +337,18 @@ class _Events:
         self.ended_at = _read_ends(marks)
         in_money = any(limits.floor_in is FloorIn.MONEY for limits in in_play)
         self.flow_days = self._read_flow_days() if finds and in_money else set()
+        self.held_at: Mapping[datetime, Sequence[Made]] = {}
+
+    def add_made(self, history: LimitHistory) -> None:
+        """Add what was open at references of the present value."""
+        self.held_at = read_made(
+            self.portfolio,
+            [
+                change.at
+                for change in history.changes
+                if change.of_present and change.at >= self.from_at
+            ],
+        )
 
     def add_trades(
         self, history: LimitHistory, begin: _Begin, finds_from: datetime

@@ -1,13 +1,15 @@
 """The marks that limits were judged by, stored so that a rebuild judges as then."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
 
-from goals.decisions.limits import needs_day_start
+from goals.decisions.limits import Made, hold, needs_day_start
 from goals.enums import MarkRole
 from goals.models import LimitMark, Portfolio, TradeEntry
 from mastertrade.db.raw_sql import execute
@@ -100,6 +102,44 @@ SELECT m.open_pnl - coalesce((
 FROM limit_marks m
 WHERE m.portfolio_id = %(portfolio_id)s AND m.role = 'day_start' AND m.at >= %(at)s
 ORDER BY m.at LIMIT 1
+"""
+
+# Of each trade that was open at a reference what it had made: at first, and behind each
+# close of a part of it, or of the rest, by quantity. What was added since is no part of
+# it. A close's place is that among the entries of its instant.
+MADE_AT_REFERENCES = """
+WITH open_then AS (
+    SELECT m.at, t.trade_id, made.value::numeric AS made,
+           open_quantity(t.trade_id, m.at, 9223372036854775807) AS quantity
+    FROM limit_marks m CROSS JOIN LATERAL jsonb_each_text(m.by_trade) made
+    JOIN trades t ON t.trade_id = made.key::bigint AND t.status <> 'void'
+    WHERE m.portfolio_id = %(portfolio_id)s AND m.role = 'reference'
+      AND m.at = ANY(%(times)s) AND (t.exit_time IS NULL OR t.exit_time > m.at)
+)
+SELECT at, at AS since, 0 AS place, 0 AS ledger_key, trade_id, made FROM open_then
+UNION ALL
+SELECT o.at, c.exit_time, (
+           SELECT count(*) FROM trades s
+           WHERE s.portfolio_id = %(portfolio_id)s AND s.status = 'closed'
+             AND s.exit_time = c.exit_time AND s.ledger_key <= c.ledger_key
+       ) + (
+           SELECT count(*) FROM cash_flows f
+           WHERE f.portfolio_id = %(portfolio_id)s AND f.voided_at IS NULL
+             AND f.flowed_at = c.exit_time AND f.ledger_key <= c.ledger_key
+       ), c.ledger_key, o.trade_id, round_money(o.made * min(least(
+           o.quantity, open_quantity(o.trade_id, c.exit_time, c.ledger_key)
+       )) OVER (
+           PARTITION BY o.at, o.trade_id ORDER BY c.exit_time, c.ledger_key
+       ) / o.quantity)
+FROM open_then o CROSS JOIN LATERAL (
+    SELECT exit_time, ledger_key FROM trades
+    WHERE trade_id = o.trade_id AND status = 'closed'
+    UNION ALL
+    SELECT exit_time, ledger_key FROM trades
+    WHERE parent_trade_id = o.trade_id AND status = 'closed'
+) c
+WHERE c.exit_time > o.at AND o.quantity > 0
+ORDER BY 1, 2, 4
 """
 
 
@@ -198,6 +238,30 @@ def read_open_pnl(portfolio: Portfolio, mark: LimitMark, at: datetime) -> Decima
         Decimal(made) for key, made in mark.by_trade.items() if int(key) not in keys
     ]
     return Decimal(mark.open_pnl) - sum(gone, Decimal(0))
+
+
+def read_made(
+    portfolio: Portfolio, times: Iterable[datetime]
+) -> dict[datetime, list[Made]]:
+    """What trades that were open at references of these times had made, by time."""
+    made: dict[datetime, list[Made]] = {at: [] for at in times}
+    if not made:
+        return made
+    parameters: dict[str, Any] = {
+        "portfolio_id": portfolio.portfolio_id,
+        "times": list(made),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(MADE_AT_REFERENCES, parameters)
+        for at, since, place, _, trade_id, profit in cursor.fetchall():
+            made[at].append(Made(since, place, trade_id, Decimal(profit)))
+    return made
+
+
+def read_held(portfolio: Portfolio, set_at: datetime, at: datetime) -> Decimal | None:
+    """What a reference of the present value holds after the entries up to `at`."""
+    made = read_made(portfolio, [set_at])[set_at]
+    return hold(portfolio.limits, made, at, sys.maxsize)
 
 
 def follow_midnight(portfolio: Portfolio) -> None:

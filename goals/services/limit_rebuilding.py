@@ -20,6 +20,7 @@ FLOOR_COLUMNS = (
     "floor_peak_value",
     "floor_locked",
     "floor_paid_in",
+    "floor_held_pnl",
 )
 PENDING = ("pending_high_at", "pending_high_pnl")
 

@@ -91,7 +91,9 @@ def resume_trading(
     began = [halt.halted_at for halt in halts]
     found = [one.halted_at + MICROSECOND for one in halts if one.cause in BY_FLOORS]
     now = effective_at(portfolio, max(now, *began, *found))
+    is_of_present = False
     if any(halt.cause == HaltCause.HARD_DRAWDOWN for halt in halts):
+        is_of_present = not isinstance(floor_reference, GivenReference)
         _measure_from_here(portfolio, now, by or user.username, floor_reference)
     elif isinstance(floor_reference, GivenReference):
         raise InvalidInput(
@@ -102,8 +104,9 @@ def resume_trading(
         )
     for halt in halts:
         _end(halt, portfolio, now, reason, by or user.username)
+    if not is_of_present:  # else it is stored with the reference
+        keep_mark(portfolio, MarkRole.REFERENCE, now)
     # The day is measured from here.
-    keep_mark(portfolio, MarkRole.REFERENCE, now)
     portfolio.last_halted_at = portfolio.limits_changed_at = now
     portfolio.save(update_fields=["limits_changed_at"])
     follow_halts(portfolio, now)

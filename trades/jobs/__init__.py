@@ -1,20 +1,28 @@
 """Work that is done outside a request, by name: one module each.
 
-None yet; what is due once a day is in `trades.services.daily`.
 Adding one: docs/architecture.md, "Which files you touch".
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from procrastinate import App, RetryStrategy
+
+from trades.jobs import daily
+from trades.jobs.job import Job
+
+JOBS: dict[str, Job] = {
+    "daily": daily.JOB,
+}
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """`run` gets what was asked, as JSON, and the clock. Run twice it does no more."""
-
-    run: Callable[[dict[str, Any], datetime], None]
-
-
-JOBS: dict[str, Job] = {}
+def register(app: App) -> None:
+    """Make each job a task of the queue; called once, when Django is ready."""
+    for name, job in JOBS.items():
+        task = app.task(
+            name=name,
+            queue=job.queue,
+            retry=RetryStrategy(
+                max_attempts=job.attempts, exponential_wait=job.first_wait
+            ),
+            pass_context=True,
+        )(job.run)
+        if job.every is not None:
+            app.periodic(cron=job.every)(task)

@@ -62,7 +62,7 @@ def find_day_rule_breaches(risk_state: RiskState) -> Iterator[DayRuleBreach]:
 @exactly
 def locks_profit(limits: Limits, day: DayFigures) -> bool:
     """By closed values: what was locked is not given back to an open loss."""
-    pct, anchor = limits.daily_profit_lock_pct, day.anchor_closed
+    pct, anchor = limits.daily_profit_lock_pct, day.profit_anchor
     if pct is None or anchor <= 0:
         return False
     return day.high_closed * HUNDRED >= anchor * (HUNDRED + pct)
@@ -70,7 +70,7 @@ def locks_profit(limits: Limits, day: DayFigures) -> bool:
 
 @exactly
 def _find_profit_lock(limits: Limits, day: DayFigures) -> str | None:
-    pct, anchor = limits.daily_profit_lock_pct, day.anchor_closed
+    pct, anchor = limits.daily_profit_lock_pct, day.profit_anchor
     if pct is None or not locks_profit(limits, day):
         return None
     profit = (day.high_closed / anchor - 1) * HUNDRED

@@ -53,6 +53,19 @@ def test_a_days_profit_locks_at_its_percentage(high: str, locked: bool) -> None:
     assert [(one.cause, one.until) for one in found] == expected
 
 
+@pytest.mark.parametrize(("high", "locked"), [("1.01", False), ("1.02", True)])
+def test_after_a_resume_profit_is_measured_from_the_closed_value_of_then(
+    high: str, locked: bool
+) -> None:
+    resumed = {
+        "anchor_closed": Decimal("0.95"),
+        "resumed_closed": Decimal(1),
+        "high_closed": Decimal(high),
+    }
+    state = risk(resumed, daily_profit_lock_pct=Decimal(2))
+    assert bool(list(find_day_rule_breaches(state))) is locked
+
+
 def test_a_day_that_began_with_nothing_locks_no_profit() -> None:
     nothing = {"anchor_closed": Decimal(0), "high_closed": Decimal(1)}
     state = risk(nothing, daily_profit_lock_pct=Decimal(2))

@@ -195,7 +195,7 @@ def test_the_admin_lists_goals_first(admin_user: User) -> None:
 
     labels = [app["app_label"] for app in site.get_app_list(request)]
 
-    assert labels == ["goals", "trades", "strategies", "auth"]
+    assert labels == ["goals", "trades", "strategies", "auth", "procrastinate"]
 
 
 def test_a_goal_whose_period_is_over_is_no_longer_running(client: Client) -> None:

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db.models import Q
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -42,6 +43,7 @@ from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
 from trades.booking.reconcile import find_drift, mend_drift
 from trades.booking.void import void_trade
+from trades.models import Trade
 from trades.tests.factories import TradeFactory
 
 BEGIN = datetime(2026, 3, 6, tzinfo=UTC)  # clocks change in New York on the 8th
@@ -168,6 +170,25 @@ class PlainWalk:
     losses: int = 0
     last_loss: datetime = BEGIN
     stops: dict[str, tuple[datetime, datetime]] = field(default_factory=dict)
+    mark: LimitMark | None = None  # of a reference of the present value
+
+    def held(self, at: datetime) -> Decimal:
+        """What is still open after `at` had lost at the reference; 0 without a loss."""
+        if self.mark is None or self.limits.drawdown_mode is DrawdownMode.STATIC:
+            return Decimal(0)
+        held = Decimal(0)
+        for key, made in self.mark.by_trade.items():
+            then, now = (open_quantity(int(key), one) for one in (self.mark.at, at))
+            held += Decimal(made) * min(then, now) / then if then else 0
+        return min(held, Decimal(0))
+
+    def raise_by_close(self, at: datetime) -> None:
+        value, held = self.earned(self.reference_paid_in), self.held(at)
+        if self.limits.floor_in is FloorIn.MONEY:
+            value += held
+        elif held:
+            value = round_half_even((self.equity + held) / self.units)
+        self.raise_to(value)
 
     def value(self) -> Decimal:
         in_units = self.limits.floor_in is FloorIn.UNITS
@@ -281,7 +302,7 @@ class PlainWalk:
         self.began_at = self.day_end()
         is_older = self.set_at is None or self.set_at < self.began_at
         if self.limits.drawdown_mode is DrawdownMode.END_OF_DAY and is_older:
-            self.raise_to(self.earned(self.reference_paid_in))
+            self.raise_by_close(self.began_at - timedelta(microseconds=1))
         self.anchor = self.high = self.value()
         self.day_paid_in = self.paid_in
         self.day_halted = self.day_halted and self.waits
@@ -298,7 +319,7 @@ class PlainWalk:
             self.unit_value = round_half_even(self.equity / self.units)
         raised_by = (DrawdownMode.TRAILING, DrawdownMode.TRAILING_CLOSED)
         if is_close and self.limits.drawdown_mode in raised_by:
-            self.raise_to(self.earned(self.reference_paid_in))
+            self.raise_by_close(entry.effective_at)
         if is_close:
             self.high = max(self.high, self.earned(self.day_paid_in))
         assert (
@@ -326,7 +347,20 @@ class PlainWalk:
         self.limits = limits
         if row.start_value is not None:
             self.set_at, self.locked = row.effective_at, False
-            self.start = self.peak = self.value()
+            self.mark = LimitMark.objects.get(
+                portfolio=self.portfolio, role=MarkRole.REFERENCE, at=row.effective_at
+            )
+            was_open = [
+                Decimal(made)
+                for key, made in self.mark.by_trade.items()
+                if open_quantity(int(key), row.effective_at)
+            ]
+            live = self.equity + sum(was_open, Decimal(0))
+            if limits.floor_in is FloorIn.UNITS:
+                live /= self.units
+            self.start = self.peak = max(
+                min(self.value(), round_half_even(live)), Decimal(0)
+            )
             self.reference_paid_in = self.paid_in
             self.raise_to(self.peak)
         self.test(row.effective_at)
@@ -340,6 +374,16 @@ class PlainWalk:
         self.stops.clear()
         self.count_anew()
         self.test(at)
+
+
+def open_quantity(trade_id: int, at: datetime) -> Decimal:
+    """What of a trade is closed later, or not yet; 0 of one that is void."""
+    if Trade.objects.filter(pk=trade_id, status="void").exists():
+        return Decimal(0)
+    rows = Trade.objects.filter(Q(pk=trade_id) | Q(parent_trade=trade_id))
+    still = rows.filter(Q(exit_time=None) | Q(exit_time__gt=at))
+    held = still.exclude(status="void").values_list("quantity", flat=True)
+    return sum(held, Decimal(0))
 
 
 def walk_plainly(portfolio: Portfolio, until: datetime) -> PlainWalk:
@@ -461,6 +505,23 @@ def arrive_open(portfolio: Portfolio, one: Arrival, opened: list[Any]) -> None:
             marks = [Mark("OPEN", Decimal(100000 + 4 * one.amount))]
             for at in (now, now + timedelta(seconds=6)):
                 mark_positions(user=portfolio.user, marks=marks, now=at)
+        case "close open" | "part" if opened:
+            trade = opened[abs(one.amount) % len(opened)]
+            trade.refresh_from_db()
+            is_part = one.what == "part"
+            if trade.quantity <= Decimal("0.2") and is_part:
+                return
+            close_trade(
+                user=portfolio.user,
+                trade_id=trade.pk,
+                exit_price=Decimal(100000 + one.amount),
+                exit_time=max(one.at, trade.entry_time),
+                quantity=Decimal("0.2") if is_part else None,
+                external_id=f"part of {one.at}" if is_part else None,
+                now=now,
+            )
+            if not is_part:
+                opened.remove(trade)
         case "void open" if opened:
             gone = opened.pop(abs(one.amount) % len(opened))
             void_trade(
@@ -603,3 +664,45 @@ class AnyOrder(TestCase):
         for hours in (20, 47, 73, 101, 150):
             assert_as_walked(portfolio, BEGIN + hours * HOUR, END)
         assert_as_walked(portfolio, END, END)
+
+    @settings(max_examples=25, deadline=None)
+    @given(
+        limits=limit_settings,
+        came=arrivals(
+            "open", "mark", "resume", "change", *["close open", "part", "void open"] * 2
+        ),
+        loss=st.integers(14, 60),
+        zone=st.sampled_from(["UTC", "America/New_York"]),
+    )
+    def test_references_next_to_open_trades_are_those_of_a_plain_walk(
+        self, limits: Any, came: list[Arrival], loss: int, zone: str
+    ) -> None:
+        # Live highs, and what flows buy at live values, are not in the plain walk.
+        limits |= {"end_of_day_of": ValuedBy.CLOSED, "hard_drawdown_pct": Decimal(5)}
+        if limits["drawdown_mode"] is DrawdownMode.TRAILING:
+            limits["drawdown_mode"] = DrawdownMode.TRAILING_CLOSED
+        portfolio = PortfolioFactory(time_zone=zone, now=BEGIN, **limits)
+        trades: list[Any] = []
+        opened: list[Any] = []
+        halted = ("open", 5), ("open", 10), ("mark", 15), ("resume", 20)
+        came += [
+            Arrival(what, BEGIN + timedelta(minutes=minutes), -loss, timedelta(0))
+            for what, minutes in halted
+        ]
+        for one in sorted(came, key=lambda one: one.arrives_at):
+            trails = one.limits.get("drawdown_mode") is DrawdownMode.TRAILING
+            if one.what == "flow" or trails:
+                continue
+            arrive(portfolio, one, trades)
+            arrive_open(portfolio, one, opened)
+        drift = "; ".join(map(str, find_drift([portfolio.pk])))
+        assert not drift
+        for at in [*(BEGIN + hours * HOUR for hours in (20, 47, 73, 101, 150)), END]:
+            walk = walk_plainly(portfolio, at)
+            figures = read_figures(Portfolio.objects.get(pk=portfolio.pk), at)
+            shown = read_floors(figures, END).reference
+            assert (shown.start, shown.peak, shown.locked) == (
+                walk.start,
+                walk.peak,
+                walk.locked,
+            ), at
