@@ -16,6 +16,7 @@ from goals.projection.frontier import (
 )
 from goals.projection.trades_left import TradesLeft
 from goals.projection.walks import walk
+from goals.tests.projection.test_barrier import BARRIERS, EDGE
 
 FACTORS = (0.5, 1.0, 1.5)
 
@@ -86,3 +87,22 @@ def test_constant_sizes_lie_between_the_goals_bounds() -> None:
     spread = spread_factors(0.5, 1.3)
     assert (spread[0], spread[-1], len(spread)) == (0.5, 1.3, 9)
     assert spread_factors(1.0, 1.0) == spread_factors(1.0, 0.5) == [1.0]
+
+
+@pytest.mark.parametrize("name", sorted(BARRIERS))
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+def test_walks_meet_a_barrier_as_an_induction_does(name: str, factor: float) -> None:
+    barrier, trades, walks = BARRIERS[name], 60, 40_000
+    drawn = EDGE.tilted(EDGE.shrunk_mean)
+    alike = evaluate_policy(factor, *drawn, 1.0, trades, 0.06, barrier, 0.99)
+    places = np.random.default_rng(7).choice(drawn[0].size, (trades, walks), p=drawn[1])
+    found = walk(
+        lambda _, equity, *seen: np.full(equity.shape, factor),
+        drawn[0][places],
+        np.full(walks, trades),
+        0.06,
+        barrier,
+        0.99,
+    )
+    assert found.reached.mean() == pytest.approx(alike.probability, abs=0.01)
+    assert found.stopped.mean() == pytest.approx(alike.stop_probability, abs=0.01)
