@@ -117,15 +117,31 @@ def standing(stop_loss: float | None) -> Barrier:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """The steps of all trades left, by days, the one before the deadline first."""
+    """The steps of all trades left, by days, the one before the deadline first.
+
+    Where steps are not grouped, a policy is asked again after `share` of the trades.
+    """
 
     question: Question
     stretches: Sequence[Stretch]
+    share: float = 0.0
 
     @cached_property
     def trades(self) -> Floats:
         """How many trades are left before each stretch, from one stretch on."""
         return trades_at(self.stretches)[1:]
+
+    @cached_property
+    def asked(self) -> Floats:
+        """The trades left that a policy is asked with: again after `share` of them."""
+        asked, end = self.trades.copy(), len(self.trades)
+        while end:
+            above = (1 - self.share) * self.trades[end - 1]
+            first = int(np.searchsorted(self.trades, above, side="right"))
+            first = min(first, end - 1)
+            asked[first:end] = self.trades[first:end].mean()
+            end = first
+        return asked
 
     def walk_back(
         self,
@@ -207,7 +223,7 @@ def follow_under(
     given: list[Any] = [None, None, None]
 
     def ask(number: int, step: Step) -> Turn:
-        left = round(plan.trades[number])
+        left = round(plan.asked[number])
         factors = choose_factors(left, *asked).reshape(cap.shape)
         factors = np.minimum(factors, cap)
         if step not in rooms:
@@ -333,7 +349,8 @@ def plan_under(
         summed = sum_of(outcomes, a_step)
         drawn = 0.5826 * outcomes.typical_step(1.0) * (a_step**0.5 - 1)
         step = Step(a_step, summed, drawn)
-    return _with_days(question, [Stretch(step)] * ceil(trades_left / a_step), day)
+    steps = [Stretch(step)] * ceil(trades_left / a_step)
+    return replace(_with_days(question, steps, day), share=share)
 
 
 def _with_days(question: Question, plan: Sequence[Stretch], day: int) -> Plan:

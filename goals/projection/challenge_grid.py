@@ -324,18 +324,41 @@ class States:
         at_node = Seen(self.question, equity, opened, self.high[high], seen.days_traded)
         return self.place(block, high, opening, node), at_node
 
-    def read(
-        self, tables: NDArray[Any], equity: Floats, high_water: Floats, opening: Floats
-    ) -> Floats:
-        """Values of tables (rows, states) at one state, between nodes by a line."""
-        here = Seen(self.question, equity, opening, high_water, np.zeros(1))
-        traded = np.ones(1, dtype=bool)
-        place, at = self.near(here, traded, layer_below=False, node_below=True)
-        share = (self.to_x(equity) - self.to_x(at.equity)) / self.step
-        after = np.where((place + 1) % self.width, place + 1, place)
-        share = np.clip(share, 0.0, 1.0)
-        read = tables[:, place] * (1 - share) + tables[:, after] * share
-        return np.asarray(read[:, 0])
+    def between(self, seen: Seen) -> list[tuple[Indices, Floats]]:
+        """States around these and their weights, of blocks that have days enough.
+
+        Between nodes, and between layers, by lines; a corner that its layer has no node
+        for counts for nothing.
+        """
+        rules = self.question.rules
+        place = (self.to_x(seen.equity) - self.lowest) / self.step
+        below = np.clip(np.floor(place + WHOLE), 0, self.nodes - 1)
+        share = np.clip(place - below, 0.0, 1.0)
+        below = below.astype(np.intp)
+        nodes = [(below, 1 - share), (np.minimum(below + 1, self.nodes - 1), share)]
+        one = [(np.zeros_like(below), np.ones(below.shape))]
+        highs = around_line(self.high, seen.high_water) if rules.moves else one
+        opened = one
+        if rules.daily_loss is not None:
+            opened = around_line(self.openings, seen.opening)
+        found = []
+        for high, of_high in highs:
+            for opening, of_opening in opened:
+                first = self.first[high, opening]
+                for node, of_node in nodes:
+                    has = (node >= first) & (node < first + self.width)
+                    where = self.place(
+                        np.full_like(node, self.days_needed), high, opening, node
+                    )
+                    found.append((where, of_high * of_opening * of_node * has))
+        return found
+
+    def read(self, table: NDArray[Any], seen: Seen) -> Floats:
+        """A table's values, (…, states), at these states; 0 where it has none near."""
+        corners = self.between(seen)
+        total = np.sum([table[..., place] * weight for place, weight in corners], 0)
+        weights = np.sum([weight for _, weight in corners], 0)
+        return np.asarray(total / np.maximum(weights, TOUCH))
 
     def evening(self, days: Indices, high: Indices, node: Indices) -> Indices:
         """Where in a pool a day leads to that ends there."""
@@ -400,6 +423,15 @@ class States:
         """The part of a pool that a day's first values make."""
         morning = self.of_mornings(values).ravel()
         return np.concatenate([morning, self.of_raised_mornings(morning).ravel()])
+
+
+def around_line(levels: Floats, wanted: Floats) -> list[tuple[Indices, Floats]]:
+    """The two of these ascending levels around each wanted one, and their weights."""
+    above = np.clip(np.searchsorted(levels, wanted), 1, max(levels.size - 1, 1))
+    below, above = above - 1, np.minimum(above, levels.size - 1)
+    apart = np.maximum(levels[above] - levels[below], TOUCH)
+    share = np.clip((wanted - levels[below]) / apart, 0.0, 1.0)
+    return [(below, 1 - share), (above, share)]
 
 
 def _nearest(levels: Floats, wanted: Floats, *, below: bool) -> Indices:

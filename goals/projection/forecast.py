@@ -15,7 +15,7 @@ from goals.projection.deadline import check_question
 from goals.projection.edge import Edge
 from goals.projection.evaluate import Policy, Stop, as_function, level_of
 from goals.projection.grouping import MOST_SINGLE, sum_of
-from goals.projection.mixture import FEW_NODES, NODES, NODES_OF_MANY, Walked
+from goals.projection.mixture import FEW_NODES, NODES, Walked
 from goals.projection.outcomes import take_outcomes
 from goals.projection.simulation import SimulatedPaths, simulate_policy
 from goals.projection.trades_left import TradesLeft, likely_most
@@ -142,7 +142,7 @@ def measure_chance(
         edge.tilted(edge.shrunk_mean),
         trades_left,
         nodes=BAND_NODES if roughly else COARSE_NODES,
-        counts=NODES if few else NODES_OF_MANY,
+        counts=NODES,
     )
     low, high = (
         walked.chance(

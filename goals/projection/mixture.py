@@ -26,9 +26,8 @@ from goals.projection.trades_left import MOST_COUNT, TradesLeft
 from goals.projection.types import Floats
 
 # Numbers of trades that a policy is walked for which reads how many are left.
-NODES = 7
-# The same of many trades, and for the ends of a band.
-NODES_OF_MANY = 5
+NODES = 5
+# The same for the ends of a band.
 FEW_NODES = 3
 
 # Growths at factor 1 and their probabilities.

@@ -21,6 +21,7 @@ from goals.decisions.policies.deadline_optimal import DEADLINE_VERSION
 from goals.projection.barrier import Barrier, Plan, lay, plan_under, solve_under
 from goals.projection.challenge import ChallengePolicy
 from goals.projection.challenge_grid import States
+from goals.projection.challenge_rules import Seen
 from goals.projection.deadline import row_of
 from goals.projection.edge import Edge
 from goals.projection.outcomes import take_outcomes
@@ -118,11 +119,19 @@ class DeadlineTable:
         day = policy.states.question.trades_per_day
         row = row_of(plan.trades, trades_left)
         at, water, profit = self._scaled(equity, *seen)
+        smallest = self.inputs.factors[0]
+        rules = policy.states.question.rules
+        if rules.daily_loss is not None and rules.daily_on_breach == "halt_day":
+            # Nothing ends with the day's limit: between layers factors lie on lines.
+            here = Seen(policy.states.question, at, at - profit, water, np.zeros(1))
+            chosen = policy.choices.reshape(*policy.choices.shape[:2], -1)
+            known = np.append(smallest, self.inputs.factors)
+            found = policy.states.read(known[chosen[row // day, row % day]], here)
+            found = np.clip(found, smallest, np.maximum(here.cap, smallest))
+            return np.where(self._is_over(at, water), 1.0, found)
         found = policy.factor_at(row // day + 1, row % day + 1, at, profit, water)
         return np.where(
-            found > 0,
-            found,
-            np.where(self._is_over(at, water), 1.0, self.inputs.factors[0]),
+            found > 0, found, np.where(self._is_over(at, water), 1.0, smallest)
         )
 
     def _scaled(self, equity: Floats, *seen: Floats) -> tuple[Floats, Floats, Floats]:
@@ -161,7 +170,8 @@ class DeadlineTable:
         if self._is_over(at, water)[0]:
             return Decimal(int(at[0] >= states.question.goal - 1e-12))
         tables = self.chances.reshape(len(self.chances), -1)
-        known = np.append(0.0, states.read(tables, at, water, at - profit))
+        here = Seen(states.question, at, at - profit, water, np.zeros(1))
+        known = np.append(0.0, states.read(tables, here))
         chance = float(np.interp(trades_left, np.append(0.0, plan.trades), known))
         return round_to(Decimal(chance) / CHANCES, (8, 6))
 
