@@ -11,11 +11,12 @@ from decimal import Decimal
 from math import exp, log, log1p
 from statistics import NormalDist
 
+from goals.projection.barrier import Barrier
 from goals.projection.deadline import check_question
 from goals.projection.edge import Edge
 from goals.projection.evaluate import Policy, Stop, as_function, level_of
 from goals.projection.grouping import MOST_SINGLE, sum_of
-from goals.projection.mixture import FEW_NODES, NODES, Walked
+from goals.projection.mixture import FEW_NODES, NODES, NODES_OF_MANY, Walked
 from goals.projection.outcomes import take_outcomes
 from goals.projection.simulation import SimulatedPaths, simulate_policy
 from goals.projection.trades_left import TradesLeft, likely_most
@@ -137,12 +138,13 @@ def measure_chance(
         nearer=edge.nearer,
     )
     few = expected <= MOST_SINGLE
+    has_days = isinstance(stop_loss, Barrier) and stop_loss.daily_loss is not None
     roughly = reads_time and expected > MANY_EXPECTED
     point = walked.chance(
         edge.tilted(edge.shrunk_mean),
         trades_left,
         nodes=BAND_NODES if roughly else COARSE_NODES,
-        counts=NODES,
+        counts=NODES if few and not has_days else NODES_OF_MANY,
     )
     low, high = (
         walked.chance(

@@ -12,7 +12,7 @@ from goals.projection.barrier import Barrier
 from goals.projection.edge import Edge
 from goals.projection.evaluate import Policy, PolicyFunction, Stop, as_function
 from goals.projection.forecast import COARSE_NODES
-from goals.projection.mixture import NODES, Walked
+from goals.projection.mixture import NODES_OF_MANY, Walked
 from goals.projection.simulation import draw_table
 from goals.projection.trades_left import TradesLeft
 from goals.projection.types import Floats, Indices
@@ -97,7 +97,7 @@ def measure_frontier(
             nearer=edge.nearer,
         )
         probability = walked.chance(
-            drawn, trades_left, nodes=COARSE_NODES, counts=NODES
+            drawn, trades_left, nodes=COARSE_NODES, counts=NODES_OF_MANY
         )
         choose = walks.by_steps(as_function(sizing.policy))
         found = walk(choose, walks.growths, walks.ends, goal_return, stop, equity)

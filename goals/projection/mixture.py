@@ -26,8 +26,9 @@ from goals.projection.trades_left import MOST_COUNT, TradesLeft
 from goals.projection.types import Floats
 
 # Numbers of trades that a policy is walked for which reads how many are left.
-NODES = 5
-# The same for the ends of a band.
+NODES = 7
+# The same of many trades, or under a day's limit; and for the ends of a band.
+NODES_OF_MANY = 5
 FEW_NODES = 3
 
 # Growths at factor 1 and their probabilities.
