@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.db import connection as django_connection
 from procrastinate import JobContext, PsycopgConnector
@@ -39,7 +40,7 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
 LASTED_SECONDS = 60.0
 # A period that began before a worker did is made up for, as after a restart.
 MAKE_UP_SECONDS = 3600
-AWAY = (OperationalError, InterfaceError, ConnectorException, OSError)
+AWAY = (OperationalError, InterfaceError, ConnectorException, psycopg.Error, OSError)
 
 
 class Worker:
