@@ -81,6 +81,7 @@ class QueueAdmin(ReadOnlyAdmin[ProcrastinateJob]):
     ) -> HttpResponse:
         now, last_seen = now_of(request), find_last_seen()
         context = {
+            "title": "Queue and workers",
             "now": now,
             "queues": read_queues(),
             "workers": read_workers(),
