@@ -24,6 +24,7 @@ from tests.faults.stand import ROOT, Stand, stand
 pytestmark = pytest.mark.slow
 LONGEST_SECONDS = 60.0
 HEARTBEAT = "0.5"
+started: list["subprocess.Popen[bytes]"] = []
 EACH_AT_ONCE = {"daily", "prune", "day_turns", "stale_marks"}
 MIDNIGHT = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
 DEFER = """
@@ -47,19 +48,25 @@ def place() -> Iterator[Stand]:
 
 
 @pytest.fixture
-def empty(place: Stand) -> Stand:
+def empty(place: Stand) -> Iterator[Stand]:
     """The queue as if nothing had ever been in it; goals without snapshots."""
     with place.postgres.connect() as connection:
         connection.execute(
             "TRUNCATE procrastinate_jobs, procrastinate_workers, procrastinate_events,"
             " procrastinate_periodic_defers, job_errors, goal_progress_history"
         )
-    return place
+    yield place
+    while started:  # none is left behind by a test that fails
+        worker = started.pop()
+        if worker.poll() is None:
+            processes.kill(worker.pid)
+            worker.wait()
 
 
 def start_worker(place: Stand, *options: str) -> "subprocess.Popen[bytes]":
     arguments = ("manage.py", "work", "--heartbeat", HEARTBEAT, *options)
-    return place.start(*arguments, log="worker.log")
+    started.append(place.start(*arguments, log="worker.log"))
+    return started[-1]
 
 
 def end(process: "subprocess.Popen[bytes]") -> int:
