@@ -36,6 +36,8 @@ CONCURRENCY = {QUICK: 4, LONG: 1}
 OTHER_THREADS = 1 + len(CONCURRENCY)
 # Before the database is tried again; twice as long each time.
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 15.0
+# What asks the queue waits so long for one of its connections.
+CONNECT_SECONDS = 5.0
 # A worker that found work for so long was not stopped by what stopped the one before.
 LASTED_SECONDS = 60.0
 # A period that began before a worker did is made up for, as after a restart.
@@ -116,7 +118,7 @@ class Worker:
             configure=_commit_at_once,
             min_size=1,
             max_size=2,
-            timeout=self.heartbeat,
+            timeout=CONNECT_SECONDS,
         )
         app = DjangoApp(
             connector=connector, periodic_defaults={"max_delay": MAKE_UP_SECONDS}
