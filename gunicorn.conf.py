@@ -17,6 +17,8 @@ from mastertrade.interrupts import EXIT_CODE, say_stopped
 from mastertrade.port import HOST, explain_address
 from mastertrade.postgres import DatabaseUnavailable, Embedded
 
+# `make run` says it, when both the site and the worker have ended.
+SUPERVISED = "MASTERTRADE_SUPERVISED" in os.environ
 bind = f"{HOST}:{os.environ.get('PORT', '8000')}"
 workers = 2
 worker_class = "mastertrade.web.server.BufferingWorker"
@@ -37,7 +39,8 @@ def stop_database() -> None:
 def stop_early(number: int, frame: FrameType | None) -> None:
     """Ctrl-C before gunicorn looks after it; `make run` blocks it until here."""
     stop_database()
-    say_stopped()
+    if not SUPERVISED:
+        say_stopped()
     sys.exit(EXIT_CODE)
 
 
@@ -47,7 +50,8 @@ signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 def on_exit(server: Any) -> None:
     stop_database()
-    say_stopped()
+    if not SUPERVISED:
+        say_stopped()
 
 
 def on_starting(server: Any) -> None:

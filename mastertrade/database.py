@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from mastertrade.postgres import DATABASE, DatabaseUnavailable, Embedded
 
-__all__ = ["DatabaseUnavailable", "database_settings"]
+__all__ = ["DatabaseUnavailable", "database_settings", "worker_settings"]
 
 ENGINE = "django.db.backends.postgresql"
 #: The same, with time limits.
@@ -56,6 +56,20 @@ def database_settings(*, base_dir: Path, testing: bool) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": CONNECTING | settings.get("OPTIONS", {}),
     }
+
+
+def worker_settings() -> dict[str, Any]:
+    """What the worker has instead: a way past a pooler, where it may listen.
+
+    Empty unless MASTERTRADE_WORKER_DATABASE_URL is given.
+    """
+    variable = "MASTERTRADE_WORKER_DATABASE_URL"
+    url = os.environ.get(variable, "").strip()
+    if not url:
+        return {}
+    settings = _from_url(url, variable)
+    options = CONNECTING | settings.get("OPTIONS", {})
+    return settings | {"ENGINE": OUR_ENGINE, "OPTIONS": options, "EMBEDDED": None}
 
 
 def _from_url(url: str, variable: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from django.contrib.admin import AdminSite
 from django.http import HttpRequest
 from django.shortcuts import redirect
 
-APP_ORDER = ("goals", "trades", "strategies", "auth")
+APP_ORDER = ("goals", "trades", "strategies", "auth", "procrastinate")
 
 
 class MasterTradeAdminSite(AdminSite):

@@ -34,6 +34,7 @@ from goals.services.floors import drawdown_floors
 from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import is_open
 from goals.services.risk_state import read_figures
+from mastertrade.db.queue import find_last_seen, is_missing
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import HUNDRED, ZERO, exactly, format_plain
 from trades.enums import TradeStatus
@@ -181,7 +182,10 @@ def home(request: HttpRequest) -> HttpResponse:
         _overview_of(user, now, "demo", DEMO),
     )
     desks = [live, demo] if live and live.goals else [demo, live]
+    worker_seen_at = find_last_seen()
     context = {
+        "no_worker": is_missing(worker_seen_at, now),
+        "worker_seen_at": worker_seen_at,
         "now": now,
         "desks": [overview for overview in desks if overview is not None],
         "what_the_baseline_is": WHAT_THE_BASELINE_IS,

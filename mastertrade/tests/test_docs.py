@@ -122,7 +122,7 @@ VARIABLE = re.compile(
     r"MASTERTRADE_[A-Z_]+|(?:TEST_|BENCH_)?DATABASE_URL|DATABASE_CONN_MAX_AGE"
 )
 # Processes set these for the ones they start; nobody else does.
-NOT_FOR_PEOPLE = {"MASTERTRADE_TESTING"}
+NOT_FOR_PEOPLE = {"MASTERTRADE_SUPERVISED", "MASTERTRADE_TESTING"}
 
 Row = list[str]
 

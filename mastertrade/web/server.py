@@ -8,10 +8,12 @@ send, is in `mastertrade.web.connections`.
 """
 
 import os
+import signal
 import sys
 import threading
 import time
 from collections.abc import Iterable
+from types import FrameType
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -38,6 +40,23 @@ class BufferingWorker(Worker):  # type: ignore[misc]
 
     A request that takes longer than `--timeout` ends its worker, as gunicorn's own do.
     """
+
+    # Asked to end without answering what has come in.
+    in_a_hurry = False
+
+    def init_signals(self) -> None:
+        """No signal finds its default action, which gunicorn sets for a moment."""
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, self.SIGNALS)
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    def handle_quit(self, number: int, frame: FrameType | None) -> None:
+        """SIGINT and SIGQUIT end `run`; gunicorn's own raises wherever it strikes.
+
+        In the middle of an import or of starting a thread that is a traceback.
+        """
+        self.in_a_hurry = True
+        self.alive = False
 
     def run(self) -> None:
         self.working: dict[int, float] = {}
@@ -71,7 +90,11 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         while self.alive and os.getppid() == self.ppid:
             self._show_life()
             self._turn()
-        self._finish()
+        if not self.in_a_hurry:
+            self._finish()
+        # As Python ends it gives every handled signal its default action back.
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
 
     def _turn(self) -> None:
         wasyncore.loop(HEARTBEAT_SECONDS, use_poll=True, map=self.connections, count=1)
@@ -105,7 +128,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         for one in self.connections.values():
             if isinstance(one, BaseWSGIServer):
                 one.accepting = False
-        while self._is_busy() and time.monotonic() < end:
+        while self._is_busy() and time.monotonic() < end and not self.in_a_hurry:
             self._show_life()
             self._turn()
         self.server.task_dispatcher.shutdown(timeout=1)

@@ -24,7 +24,7 @@ from goals.services.sign_ins import (
 )
 from mastertrade.web.server import MOST_CONNECTIONS
 from tests.attack import logins, sockets
-from tests.attack.site import ROOT, gunicorn
+from tests.attack.site import ROOT, free_port, gunicorn
 
 pytestmark = pytest.mark.slow
 NO_DATABASE = "postgresql://nobody@127.0.0.1:1/none"
@@ -180,6 +180,47 @@ def test_it_ends_at_once_and_in_one_line(
     assert time.monotonic() - began < 5
     site = f"Site      {base}/ (also admin/ and api/docs/)"
     assert printed(log) == [site, STOP_WITH, "Stopped."]
+
+
+STRUCK = """
+import os, signal, threading
+
+def strike():
+    os.killpg(0, signal.SIGINT)
+
+started = threading.Event()
+threading.Thread(target=lambda: (strike(), started.set())).start()
+started.wait()
+open("started", "a").write("imported\\n")
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Length", "0")])
+    return []
+"""
+
+
+def test_an_interrupt_while_it_starts_is_no_error(tmp_path: Path) -> None:
+    """It reaches each process in the middle of importing the application."""
+    (tmp_path / "struck.py").write_text(STRUCK)
+    log = tmp_path / "log"
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "gunicorn", "struck"),
+                *("--bind", f"127.0.0.1:{free_port()}", "--chdir", str(tmp_path)),
+                *("--config", str(ROOT / "gunicorn.conf.py")),
+            ],
+            cwd=ROOT,
+            env=environment(tmp_path) | {"PYTHONPATH": str(ROOT)},
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            timeout=30,
+            check=False,
+        )
+    assert (tmp_path / "started").read_text().startswith("imported")
+    said = [line for line in printed(log) if not line.startswith(("Site", STOP_WITH))]
+    assert (done.returncode, said) == (0, ["Stopped."])
 
 
 def wait_for_start(log: Path) -> None:

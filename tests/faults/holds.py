@@ -22,6 +22,9 @@ class Place(IntEnum):
 
     TRADE_WRITTEN = 1  # a trade's row is written, nothing is booked
     BOOKED = 2  # the portfolio's figures are written, nothing is committed
+    SNAPSHOT = 3  # the daily run has written its snapshots, nothing is committed
+    PRUNED = 4  # old rows of the queue are deleted, nothing is committed
+    DEFERRED = 5  # a daily run is in the queue, nothing is committed
 
     @property
     def words(self) -> str:
@@ -38,6 +41,13 @@ CREATE TRIGGER hold_here AFTER INSERT OR UPDATE ON trades
     FOR EACH STATEMENT EXECUTE FUNCTION hold_here({Place.TRADE_WRITTEN:d});
 CREATE TRIGGER hold_here AFTER UPDATE ON portfolios
     FOR EACH STATEMENT EXECUTE FUNCTION hold_here({Place.BOOKED:d});
+CREATE TRIGGER hold_here AFTER INSERT ON goal_progress_history
+    FOR EACH STATEMENT EXECUTE FUNCTION hold_here({Place.SNAPSHOT:d});
+CREATE TRIGGER hold_here AFTER DELETE ON procrastinate_jobs
+    FOR EACH STATEMENT EXECUTE FUNCTION hold_here({Place.PRUNED:d});
+CREATE TRIGGER hold_here_too AFTER INSERT ON procrastinate_jobs
+    FOR EACH ROW WHEN (NEW.task_name = 'daily')
+    EXECUTE FUNCTION hold_here({Place.DEFERRED:d});
 """
 WAITING = """
 SELECT count(*) FROM pg_locks

@@ -6,6 +6,7 @@ from trades.admin.imports_webhooks import (
     TradeImportAdmin,
     WebhookTokenAdmin,
 )
+from trades.admin.queue import QueueAdmin
 from trades.admin.records import GrowthRecordAdmin, ReplayRunAdmin
 from trades.admin.strategies import StrategyWithTradesAdmin
 from trades.admin.trades import PositionAdmin, TradeAdmin
@@ -13,6 +14,7 @@ from trades.admin.trades import PositionAdmin, TradeAdmin
 __all__ = [
     "GrowthRecordAdmin",
     "PositionAdmin",
+    "QueueAdmin",
     "ReplayRunAdmin",
     "StrategyWithTradesAdmin",
     "TradeAdmin",

@@ -3,13 +3,17 @@
 Adding one: docs/architecture.md, "Which files you touch".
 """
 
-from procrastinate import App, RetryStrategy
+from procrastinate import App
 
-from trades.jobs import daily
-from trades.jobs.job import Job
+from trades.jobs import daily, day_turns, prune, reconcile, stale_marks
+from trades.jobs.job import Job, Retry
 
 JOBS: dict[str, Job] = {
     "daily": daily.JOB,
+    "day_turns": day_turns.JOB,
+    "prune": prune.JOB,
+    "reconcile": reconcile.JOB,
+    "stale_marks": stale_marks.JOB,
 }
 
 
@@ -19,9 +23,7 @@ def register(app: App) -> None:
         task = app.task(
             name=name,
             queue=job.queue,
-            retry=RetryStrategy(
-                max_attempts=job.attempts, exponential_wait=job.first_wait
-            ),
+            retry=Retry(job),
             pass_context=True,
         )(job.run)
         if job.every is not None:

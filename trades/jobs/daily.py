@@ -1,21 +1,25 @@
 """What is due once a day, for every portfolio: the same steps as `run_daily`."""
 
-import logging
-
 from django.utils import timezone
 from procrastinate import JobContext
 
 from trades.jobs.job import LONG, Job
 from trades.services.daily import run_day
 
-logger = logging.getLogger(__name__)
+
+class DailyRunFailed(Exception):
+    """The rest is done; a second run does what is left."""
 
 
 def run(context: JobContext, timestamp: int) -> None:
     """Do what is left to do at the present time; a second run finds nothing left."""
-    for outcome in run_day(as_of=timezone.now()):
-        for failure in outcome.done.failures:
-            logger.error("%s: %s", outcome.step.name, failure)
+    failures = [
+        f"{outcome.step.name}: {failure}"
+        for outcome in run_day(as_of=timezone.now())
+        for failure in outcome.done.failures
+    ]
+    if failures:
+        raise DailyRunFailed("; ".join(failures))
 
 
-JOB = Job(run, queue=LONG, every="5 * * * *", attempts=5, first_wait=30)
+JOB = Job(run, queue=LONG, every="5 * * * *", attempts=3, first_wait=60)

@@ -2,6 +2,7 @@
 
 from trades.models.fills import TradeFill
 from trades.models.imports import TradeImport
+from trades.models.jobs import JobError
 from trades.models.positions import Position
 from trades.models.records import GrowthRecord
 from trades.models.replays import ReplayRun
@@ -10,6 +11,7 @@ from trades.models.webhooks import WebhookFill, WebhookToken
 
 __all__ = [
     "GrowthRecord",
+    "JobError",
     "Position",
     "ReplayRun",
     "Trade",

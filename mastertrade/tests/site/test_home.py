@@ -101,6 +101,19 @@ def test_the_home_page_shows_nothing_of_other_users(client: Client) -> None:
     assert "mallory" not in page
 
 
+def test_it_says_that_no_worker_was_seen_for_some_time(client: Client) -> None:
+    user = UserFactory()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_periodic_defers")
+        assert "No worker has run yet" in home_of(client, user)
+        cursor.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")
+        assert "No worker" not in home_of(client, user)
+        cursor.execute(
+            "UPDATE procrastinate_workers SET last_heartbeat = '2026-01-02 03:04Z'"
+        )
+    assert "No worker has been seen since 2026-01-02 03:04 UTC" in home_of(client, user)
+
+
 def test_only_staff_get_the_link_to_the_admin(client: Client) -> None:
     address = reverse("admin:index")
 

@@ -116,14 +116,14 @@ def alone() -> Iterator[None]:
 
 
 def serve(port: int) -> NoReturn:
-    """This process goes on as the web server, which `gunicorn.conf.py` describes."""
+    """This process goes on as the one that looks after the site and the worker."""
     call_command("show_login")
-    print("Starting the site …", flush=True)
+    print("Starting the site and the worker …", flush=True)
     connections.close_all()
     # It lets SIGINT through when it can end in one line.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    command = [sys.executable, "-m", "gunicorn", "mastertrade.wsgi"]
-    os.execv(sys.executable, [*command, "--bind", f"127.0.0.1:{port}"])
+    command = [sys.executable, "-m", "mastertrade.serve", str(port)]
+    os.execv(sys.executable, command)
 
 
 def delete_outdated(runs: Sequence[ReplayRun]) -> None:

@@ -2,19 +2,16 @@
 
 import asyncio
 import os
-import signal
-from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
-from procrastinate.contrib.django import DjangoApp, app
-from procrastinate.contrib.django.django_connector import DjangoConnector
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError, connection
 
-from trades.jobs import register
-from trades.jobs.job import LONG, QUICK
+from mastertrade.database import worker_settings
+from mastertrade.db.queue import HEARTBEAT_SECONDS
+from mastertrade.web.health import find_pending_migrations
+from trades.jobs.worker import CONCURRENCY, Worker, end_now
 
-# Jobs of a queue at once; what takes long is computation, and gains nothing by more.
-CONCURRENCY = {QUICK: 4, LONG: 1}
 NICENESS = 10
 
 
@@ -36,43 +33,54 @@ class Command(BaseCommand):
             metavar="SECONDS",
             help="how long running jobs may go on after a stop (20)",
         )
+        parser.add_argument(
+            "--heartbeat",
+            type=float,
+            default=HEARTBEAT_SECONDS,
+            metavar="SECONDS",
+            help="how often it shows that it lives; the same for all workers (10)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         os.nice(NICENESS)
-        asyncio.run(work(wait=not options["once"], grace=options["grace"]))
-        self.stdout.write("Worker stopped; what was not done waits in the queue.")
+        connection.settings_dict.update(worker_settings())
+        _check_database()
+        jobs = ", ".join(f"{most} {queue}" for queue, most in CONCURRENCY.items())
+        self._say(f"Worker started; jobs at once: {jobs}.")
+        asyncio.run(self._work(options))
+        self._say("Worker stopped; what was not done waits in the queue.")
 
-
-async def work(*, wait: bool, grace: float) -> None:
-    """Run a worker for each queue in this process, until asked to stop.
-
-    Its own app, on connections that listen; what a job defers itself goes through
-    Django's connection, in the job's transaction.
-    """
-    connector = cast(DjangoConnector, app.connector).get_worker_connector()
-    own = DjangoApp(connector=connector)
-    register(own)
-    async with own.open_async():
-        running = [
-            asyncio.create_task(
-                own.run_worker_async(
-                    queues=[queue],
-                    name=queue,
-                    concurrency=concurrency,
-                    wait=wait,
-                    shutdown_graceful_timeout=grace,
-                    install_signal_handlers=False,
-                )
+    async def _work(self, options: dict[str, Any]) -> None:
+        grace = options["grace"]
+        worker = Worker(
+            wait=not options["once"], grace=grace, heartbeat=options["heartbeat"]
+        )
+        left = await worker.run()
+        if left is not None:
+            self._say(
+                f"Worker stopped; jobs that went on for {grace:g} s, {len(left)}, are "
+                "undone and wait in the queue again."
             )
-            for queue, concurrency in CONCURRENCY.items()
-        ]
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop, running)
-        await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.to_thread(end_now, left)
+
+    def _say(self, words: str) -> None:
+        self.stdout.write(words)
+        self.stdout.flush()
 
 
-def stop(running: Iterable[asyncio.Task[None]]) -> None:
-    """Take no further job; those that run have the time of `grace`."""
-    for task in running:
-        task.cancel()
+def _check_database() -> None:
+    """Refuse in one line what would fail at every job."""
+    try:
+        pending = find_pending_migrations()
+    except (OperationalError, InterfaceError) as failure:
+        words = " ".join(str(failure).split())
+        raise CommandError(
+            f"The database does not answer, and the worker was not started: {words}"
+        ) from None
+    finally:
+        connection.close()
+    if pending:
+        raise CommandError(
+            f"Migrations are missing: {len(pending)}. Run manage.py migrate, then "
+            "start the worker again."
+        )

@@ -357,7 +357,7 @@ def test_the_site_is_served_after_the_demo_in_the_same_process(
         demo.serve(8123)
 
     python = sys.executable
-    command = ["-m", "gunicorn", "mastertrade.wsgi", "--bind", "127.0.0.1:8123"]
+    command = ["-m", "mastertrade.serve", "8123"]
     assert replaced.value.args == (python, python, *command)
     assert masks == [(signal.SIG_BLOCK, {signal.SIGINT})]
     assert "Password" in capsys.readouterr().out
