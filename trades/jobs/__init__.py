@@ -5,11 +5,13 @@ Adding one: docs/architecture.md, "Which files you touch".
 
 from procrastinate import App, RetryStrategy
 
-from trades.jobs import daily
+from trades.jobs import daily, deliver
 from trades.jobs.job import Job
 
 JOBS: dict[str, Job] = {
     "daily": daily.JOB,
+    "deliver": deliver.JOB,
+    "deliver_due": deliver.DUE,
 }
 
 
