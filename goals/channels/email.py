@@ -1,6 +1,6 @@
 """E-mail, over the mail server of the operator's choice."""
 
-from smtplib import SMTPException
+from smtplib import SMTPConnectError, SMTPException, SMTPServerDisconnected
 
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
@@ -10,6 +10,9 @@ from goals.channels.channel import Channel, Message, NotSent, shown_answer
 from mastertrade.values.exceptions import InvalidInput
 
 LONGEST_SUBJECT = 150
+NO_SERVER = (
+    "The mail server did not answer. The operator names it: MASTERTRADE_EMAIL_HOST."
+)
 
 
 def check(address: str) -> str:
@@ -35,14 +38,12 @@ def send(address: str, secret: str, message: Message) -> str:
     mail.attach_alternative(message.html, "text/html")
     try:
         mail.send()
+    except (SMTPConnectError, SMTPServerDisconnected) as error:
+        raise NotSent(NO_SERVER, no_answer=True) from error
     except SMTPException as error:
         raise NotSent(f"The mail server refused it: {_words(error)}") from error
     except OSError as error:
-        raise NotSent(
-            "The mail server did not answer. The operator sets it: "
-            "MASTERTRADE_EMAIL_HOST.",
-            no_answer=True,
-        ) from error
+        raise NotSent(NO_SERVER, no_answer=True) from error
     return "The mail server took it."
 
 

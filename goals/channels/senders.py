@@ -109,7 +109,7 @@ class Senders:
 
         `seconds` bound the whole of it: name, connection, handshake and answer.
         """
-        request = {
+        request: dict[str, object] = {
             "kind": kind,
             "address": address,
             "secret": secret,

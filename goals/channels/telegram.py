@@ -8,9 +8,10 @@ from goals.channels.http import post, require_success
 from mastertrade.values.exceptions import InvalidInput
 
 API = "https://api.telegram.org"
-# What a bot's name father gives, and a chat's number or its public name.
+# A bot's token, as Telegram issues it, and a chat's number or public name.
 ADDRESS = re.compile(
-    r"(?P<bot>\d{6,12}):(?P<key>[\w-]{30,50})/(?P<chat>-?\d{1,20}|@\w{5,32})"
+    r"(?P<bot>\d{6,12}):(?P<key>[\w-]{30,50})/(?P<chat>-?\d{1,20}|@\w{5,32})",
+    re.ASCII,
 )
 LONGEST_TEXT = 4096
 

@@ -31,7 +31,8 @@ def wait_after(attempts: int) -> timedelta | None:
     """How long to wait after that many attempts have failed; None: no more tries."""
     if attempts >= MOST_ATTEMPTS:
         return None
-    return min(FIRST_WAIT * WAIT_FACTOR ** (attempts - 1), LONGEST_WAIT)
+    factor: int = WAIT_FACTOR ** (attempts - 1)
+    return min(FIRST_WAIT * factor, LONGEST_WAIT)
 
 
 def quiet_until(times: DeliveryTimes, now: datetime) -> datetime | None:

@@ -33,7 +33,7 @@ def encrypt(text: str) -> str:
 
 
 def decrypt(token: str) -> str:
-    """With whichever key encrypted it; empty stays empty. Raises `AddressUnreadable`."""
+    """With any of the keys; empty stays empty. Raises `AddressUnreadable`."""
     if not token:
         return ""
     try:

@@ -1,7 +1,6 @@
 """Sending alerts to their channels, at least once each, and writing what became of it.
 
-One call at a time sends to a channel: it takes the channel until a time, and takes it
-longer while it sends. What was sent is written at once after it, so that a call that is
+One call at a time sends to a channel: it takes the channel until a time. What was sent is written at once after it, so that a call that is
 killed leaves at most one message to be sent twice. No transaction is open meanwhile.
 """
 
@@ -31,10 +30,10 @@ from mastertrade.db.transactions import atomic
 
 # Read at once; also the most alerts in one message of a digest.
 BATCH = 100
-# Longer than a message may take. What was taken is taken again in time.
-TAKEN_FOR = timedelta(seconds=40)
 # A channel whose messages take long lets others go on after this.
 TURN = timedelta(seconds=10)
+# Longer than a turn and one more message take: what a killed call took is free then.
+TAKEN_FOR = timedelta(seconds=40)
 WINDOW = timedelta(minutes=1)
 LONGEST_ERROR = 500
 
@@ -55,7 +54,7 @@ def deliver(
     try:
         _send_due(channel, clock, stopping)
     finally:
-        AlertChannel.objects.filter(pk=channel_id).update(delivering_until=None)
+        _leave(channel)
     # Only now: whoever added some before was turned away.
     return _room(channel, clock()) > 0 and _due(channel, clock()).exists()
 
@@ -123,9 +122,18 @@ def _deliverable(now: datetime) -> QuerySet[AlertChannel]:
 def _take(channel_id: int, now: datetime) -> AlertChannel | None:
     """The channel, for this call alone; None where there is nothing to do."""
     this = _deliverable(now).filter(pk=channel_id)
-    if not this.update(delivering_until=now + TAKEN_FOR):
+    until = now + TAKEN_FOR
+    if not this.update(delivering_until=until):
         return None
-    return AlertChannel.objects.filter(pk=channel_id).first()
+    return AlertChannel.objects.filter(pk=channel_id, delivering_until=until).first()
+
+
+def _leave(channel: AlertChannel) -> None:
+    """Let others take it, unless one has already, since this call took too long."""
+    taken = AlertChannel.objects.filter(
+        pk=channel.pk, delivering_until=channel.delivering_until
+    )
+    taken.update(delivering_until=None)
 
 
 def _due(channel: AlertChannel, now: datetime) -> QuerySet[AlertDelivery]:
@@ -136,17 +144,11 @@ def _due(channel: AlertChannel, now: datetime) -> QuerySet[AlertDelivery]:
 def _send_due(
     channel: AlertChannel, clock: Clock, stopping: Callable[[], bool]
 ) -> None:
-    begin = taken = clock()
+    begin = clock()
     _postpone(channel, begin)
     for group in _groups(channel, begin):
-        now = clock()
-        if stopping() or now - begin > TURN:
-            return
-        if now - taken > TAKEN_FOR / 4:
-            taken = now
-            until = now + TAKEN_FOR
-            AlertChannel.objects.filter(pk=channel.pk).update(delivering_until=until)
-        if not _send(channel, group, clock):
+        # A process that was stopped meanwhile finds its turn over.
+        if stopping() or clock() - begin > TURN or not _send(channel, group, clock):
             return
 
 
@@ -207,6 +209,10 @@ def _send(channel: AlertChannel, group: Sequence[AlertDelivery], clock: Clock) -
             words = f"Not tried, as one before it failed: {error.reason}"
             _write_failure(rest, at, words)
         return not error.no_answer
+    except Exception as error:
+        # No receiver's fault: counted, so that it comes to an end, and reported.
+        _write_failure(group, clock(), f"Sending failed ({type(error).__name__}).")
+        raise
     at = clock()
     AlertDelivery.objects.filter(pk__in=[one.pk for one in group]).update(
         state=DeliveryState.SENT,
