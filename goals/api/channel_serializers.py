@@ -29,8 +29,8 @@ ALERT_KINDS = choices(AlertKind)
 DELIVERY_STATES = choices(DeliveryState)
 CHANNEL_KINDS = choices(ChannelKind)
 BY_KIND = (
-    "By kind: an e-mail address; an http or https address; a bot's token, a slash and a "
-    "chat's id; one of apprise's URLs."
+    "By kind: an e-mail address; an http or https address; a bot's token, a slash and "
+    "a chat's id; one of apprise's URLs."
 )
 
 
