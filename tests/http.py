@@ -199,7 +199,7 @@ def make_trader(**fields: Any) -> Trader:
         as_of=now,
     )
     # No alert of a test goes there.
-    channel = make_channel(user, ChannelKind.WEBHOOK, kinds=[])
+    channel = make_channel(user, ChannelKind.WEBHOOK, kinds=["drift"])
     make_delivery(channel)
     trader.ids.update(
         channel_id=channel.pk,

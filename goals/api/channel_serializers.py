@@ -104,8 +104,12 @@ class ChannelSettingsSerializer(StrictSerializer):
     name = VisibleTextField(max_length=100, required=False, allow_blank=True)
     kinds = serializers.ListField(
         child=ChoiceField(choices=ALERT_KINDS),
+        allow_empty=False,
         max_length=len(AlertKind),
         required=False,
+        error_messages={
+            "empty": "Must name a kind. For none, switch the channel off: is_active."
+        },
         allow_null=True,
         help_text="The kinds of alerts that go there; null: every kind.",
     )
