@@ -18,6 +18,7 @@ TOPICS = (
     "decision_path",
     "close_trade",
     "closing_load",
+    "deliveries",
     "history",
     "records",
     "rebuild",

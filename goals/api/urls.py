@@ -1,5 +1,12 @@
 from django.urls import path
 
+from goals.api.views.channels import (
+    ChannelDeliveryListView,
+    ChannelDetailView,
+    ChannelListView,
+    ChannelRetryView,
+    ChannelTestView,
+)
 from goals.api.views.goals import (
     GoalAdjustmentView,
     GoalDetailView,
@@ -28,6 +35,23 @@ urlpatterns = [
         "goals/<int:goal_id>/adjustments/",
         GoalAdjustmentView.as_view(),
         name="goal-adjustments",
+    ),
+    path("channels/", ChannelListView.as_view(), name="channels"),
+    path("channels/<int:channel_id>/", ChannelDetailView.as_view(), name="channel"),
+    path(
+        "channels/<int:channel_id>/test/",
+        ChannelTestView.as_view(),
+        name="channel-test",
+    ),
+    path(
+        "channels/<int:channel_id>/retry/",
+        ChannelRetryView.as_view(),
+        name="channel-retry",
+    ),
+    path(
+        "channels/<int:channel_id>/deliveries/",
+        ChannelDeliveryListView.as_view(),
+        name="channel-deliveries",
     ),
     path("tokens/", TokenListView.as_view(), name="tokens"),
     path("tokens/<text:token_key>/", TokenDetailView.as_view(), name="token"),

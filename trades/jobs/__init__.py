@@ -5,12 +5,14 @@ Adding one: docs/architecture.md, "Which files you touch".
 
 from procrastinate import App
 
-from trades.jobs import daily, day_turns, prune, reconcile, stale_marks
+from trades.jobs import daily, day_turns, deliver, prune, reconcile, stale_marks
 from trades.jobs.job import Job, Retry
 
 JOBS: dict[str, Job] = {
     "daily": daily.JOB,
     "day_turns": day_turns.JOB,
+    "deliver": deliver.JOB,
+    "deliver_due": deliver.DUE,
     "prune": prune.JOB,
     "reconcile": reconcile.JOB,
     "stale_marks": stale_marks.JOB,

@@ -9,10 +9,11 @@ import pytest
 from django.urls import resolve as resolve_address
 from django.utils import timezone
 
-from goals.models import ApiToken, Portfolio
+from goals.models import AlertChannel, ApiToken, Portfolio
 from goals.services.portfolios import record_cash_flow
 from goals.services.resuming import halt_trading, resume_trading
 from goals.services.snapshots import snapshot_goals
+from goals.tests.channel_factories import make_delivery
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.tests.factories import StrategyFactory
 from tests.http import (
@@ -123,6 +124,18 @@ def add_halt(trader: Trader, number: int) -> None:
     resume_trading(**of_portfolio, now=timezone.now())
 
 
+def add_channel(trader: Trader, number: int) -> None:
+    """More than a user may make."""
+    channel = AlertChannel.objects.get(pk=trader["channel_id"])
+    channel.pk, channel._state.adding = None, True
+    channel.save()
+    make_delivery(channel)
+
+
+def add_delivery(trader: Trader, number: int) -> None:
+    make_delivery(AlertChannel.objects.get(pk=trader["channel_id"]))
+
+
 MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/portfolios/": add_portfolio,
     "/api/portfolios/{portfolio_id}/cash-flows/": add_cash_flow,
@@ -139,6 +152,8 @@ MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/trades/imports/": add_import,
     "/api/webhooks/": add_webhook,
     "/api/replays/": add_replay,
+    "/api/channels/": add_channel,
+    "/api/channels/{channel_id}/deliveries/": add_delivery,
 }
 
 
@@ -391,6 +406,13 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "kind": ("live", lambda row, _: True),
         "bot": ("freqtrade", lambda row, _: row["bot"] == "freqtrade"),
         "strategy_id": ("momentum_001", lambda row, _: "mom" in row["strategy_id"]),
+    },
+    "/api/channels/": {
+        "kind": ("webhook", lambda row, _: row["kind"] == "webhook"),
+        "digest": ("off", lambda row, _: row["digest"] == "off"),
+    },
+    "/api/channels/{channel_id}/deliveries/": {
+        "state": ("waiting", lambda row, _: row["state"] == "waiting"),
     },
     "/api/replays/": {
         "kind": ("simulation", lambda row, _: row["kind"] == "simulation"),
