@@ -620,6 +620,9 @@ class AnyOrder(TestCase):
                 role=MarkRole.HIGH,
                 at=at,
                 open_pnl=Decimal(high) / 4,
+                first_at=at - 10 * HOUR,
+                first_open_pnl=Decimal(high) / 3,
+                first_by_trade={},
             )
         trades: list[Any] = []
         for one in sorted(came, key=lambda one: one.arrives_at):
