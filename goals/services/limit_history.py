@@ -432,7 +432,7 @@ def _any_marks(in_play: Iterable[Limits]) -> bool:
 
 def _marked(mark: LimitMark) -> Iterator[Marked]:
     """A stored mark; of a live high both."""
-    if mark.first_at is not None:
+    if mark.first_at is not None and mark.first_by_trade is not None:
         made, waited = _by_key(mark.first_by_trade), MarkRole.PENDING
         yield Marked(mark.first_at, mark.first_open_pnl, waited, made)
     role = MarkRole(mark.role)
