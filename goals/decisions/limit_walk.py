@@ -47,6 +47,7 @@ from goals.decisions.limits import (
     raise_peak,
     value_of_units,
 )
+from goals.decisions.live_highs import Seen, follow_high
 from goals.enums import DrawdownMode, FloorIn, HaltCause, MarkRole, OnBreach, ValuedBy
 from mastertrade.values.money import UNIT_VALUE, ZERO, exactly, round_to
 
@@ -66,12 +67,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """Open positions at their marks. `by_trade`: what each had made, by its key."""
+    """Open positions at their marks. `by_trade`: what each had made, by its key.
+
+    One that `waits` for a second mark may be gone later: closes are judged without it.
+    """
 
     at: datetime
     open_pnl: Decimal
     role: MarkRole
     by_trade: Mapping[int, Decimal] = field(default_factory=dict)
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,12 @@ class TradingDay:
 
 MICROSECOND = timedelta(microseconds=1)
 ORDER = {Entry: 1, Traded: 1, Marked: 2, Changed: 4, Resumed: 5}
-ORDER_OF_MARKS = {MarkRole.CLOSE: 0, MarkRole.REFERENCE: 3, MarkRole.STOOD: 6}
+ORDER_OF_MARKS = {
+    MarkRole.CLOSE: 0,
+    MarkRole.PENDING: 3,  # after the high that it confirms
+    MarkRole.REFERENCE: 3,
+    MarkRole.STOOD: 6,
+}
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:
@@ -199,6 +209,7 @@ class LimitWalk:
     newest_mark: Marked | None = None
     reference_mark: Marked | None = None  # of the newest change, or resume
     newest_entry: tuple[datetime, int] | None = None  # and its place in its instant
+    waiting: Seen | None = None  # above the peak, for a second mark
 
     @exactly
     def walk(self, days: Iterable[TradingDay]) -> "LimitWalk":
@@ -281,6 +292,7 @@ class LimitWalk:
             return False
         self.day = day
         self.reference, self.account = reference, one.rows[-1].account
+        self.waiting = None
         self._follow_flows()
         return True
 
@@ -348,7 +360,7 @@ class LimitWalk:
 
     def _book(self, entry: Entry) -> None:
         assert self.day is not None
-        before, self.account = self.account, entry.account
+        before, self.account, self.waiting = self.account, entry.account, None
         self._release(entry.at)
         self.reference = follow_entry(
             self.limits,
@@ -391,16 +403,13 @@ class LimitWalk:
 
     def _mark(self, mark: Marked) -> None:
         # Without the trades it is of, nobody knows how long it counts.
-        if mark.by_trade or mark.open_pnl == 0:
+        if not mark.waits and (mark.by_trade or mark.open_pnl == 0):
             self.newest_mark = mark
         match mark.role:
             case MarkRole.REFERENCE:
                 self.reference_mark = mark
-            case MarkRole.HIGH if self.limits.drawdown_mode is DrawdownMode.TRAILING:
-                open_pnl = self._open_pnl(mark.at, mark)
-                self.reference = raise_by(
-                    self.limits, self.reference, self.account, open_pnl
-                )
+            case MarkRole.PENDING | MarkRole.HIGH:
+                self._follow_high(mark)
             case MarkRole.BREACH:
                 at_once, by_marks = self._reached(mark.at)
                 self._add(at_once)
@@ -408,6 +417,15 @@ class LimitWalk:
             case MarkRole.STOOD:
                 for part in self._reached(mark.at):
                     self._add(part)
+
+    def _follow_high(self, mark: Marked) -> None:
+        """A high is the second of two marks: only the first one begins to wait anew."""
+        limits, seen = self.limits, Seen(mark.at, self._open_pnl(mark.at, mark))
+        if limits.drawdown_mode is DrawdownMode.TRAILING:
+            waiting = self.waiting if mark.role is MarkRole.HIGH else None
+            self.reference, self.waiting = follow_high(
+                limits, self.reference, self.account, waiting, seen
+            )
 
     def _suspect(self, mark: Marked, reached: Sequence[Breach]) -> None:
         first = self.first_mark
@@ -484,6 +502,7 @@ class LimitWalk:
             )
             self.reference = raise_peak(limits, reference, reference.peak)
             self.references[change.key] = self.reference
+            self.waiting = None
         self._test(change.at)
 
     def _reference_pnl(self, at: datetime) -> Decimal | None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from goals.decisions.limits import Limits
 from goals.enums import LimitCause, MarkRole
@@ -122,7 +122,8 @@ class LimitMark(models.Model):
     below a floor, or where a floor or a day is measured from the value of then.
     `by_trade` holds the open profit of each trade at that instant by its key,
     `open_pnl` their sum: a trade that is void, or turns out to have closed before,
-    counts no more.
+    counts no more. A live high is dated at the mark that confirmed it; `first_*` are
+    of the mark that waited for that.
     """
 
     limit_mark_id = models.BigAutoField(primary_key=True)
@@ -137,12 +138,31 @@ class LimitMark(models.Model):
     at = models.DateTimeField()
     open_pnl = columns.money(default=Decimal(0))
     by_trade = models.JSONField(default=dict)
+    first_at = models.DateTimeField(null=True)
+    first_open_pnl = columns.money(null=True)
+    first_by_trade = models.JSONField(null=True)
 
     class Meta:
         db_table = "limit_marks"
         constraints = (
             check_words("limit_marks_role", "role", MarkRole),
             check("limit_marks_by_trade_is_an_object", is_object("by_trade")),
+            check(
+                "limit_marks_first_is_complete",
+                (
+                    ~Q(role=MarkRole.HIGH)
+                    & is_null("first_at")
+                    & is_null("first_open_pnl")
+                    & is_null("first_by_trade")
+                )
+                | (
+                    Q(role=MarkRole.HIGH, first_at__lt=F("at"))
+                    & is_set("first_at")
+                    & is_set("first_open_pnl")
+                    & is_set("first_by_trade")
+                    & is_object("first_by_trade")
+                ),
+            ),
             models.UniqueConstraint(
                 fields=["portfolio", "at"],
                 condition=Q(role=MarkRole.DAY_START),

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from goals.decisions.accounting import Account, measure_live_drawdown_pct
 from goals.decisions.limits import FloorReference, Limits
+from goals.decisions.live_highs import Seen
 from goals.decisions.periods import (
     DayPart,
     day_part,
@@ -364,6 +365,17 @@ class Portfolio(models.Model):
             paid_in=self.floor_paid_in,
             held=self.floor_held_pnl,
         )
+
+    @property
+    def waiting_high(self) -> Seen | None:
+        """The mark above the peak that waits for a second one."""
+        if self.pending_high_at is None:
+            return None
+        return Seen(self.pending_high_at, self.pending_high_pnl)
+
+    @waiting_high.setter
+    def waiting_high(self, seen: Seen | None) -> None:
+        self.pending_high_at, self.pending_high_pnl = seen or (None, None)
 
     @property
     def live_equity(self) -> Decimal:

@@ -2,22 +2,14 @@
 
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 from goals.decisions.accounting import Account
-from goals.decisions.breaches import SECOND_MARK_AFTER
-from goals.decisions.limits import (
-    FloorReference,
-    Limits,
-    earned_value,
-    follow_entry,
-    raise_peak,
-)
+from goals.decisions.limits import FloorReference, Limits, follow_entry
+from goals.decisions.live_highs import Seen, follow_high
 from goals.enums import DrawdownMode, MarkRole
 from goals.models import Portfolio
 from goals.services.floors import apply_reference, looks_at_day, reference_at
 from goals.services.limit_marks import (
-    confirm_pending,
     is_high,
     keep_day_start,
     keep_mark,
@@ -31,9 +23,9 @@ def is_judged_later(
 ) -> bool:
     """Whether something was judged behind the newest entry, without one of then.
 
-    A change, a resume or a halt, a live high, the start of the newest trading day on
-    which positions moved, and with a limit of the day the day that is over. Of one
-    instant, an entry comes first.
+    A change, a resume or a halt, a mark of a live high, the start of the newest trading
+    day on which positions moved, and with a limit of the day the day that is over. Of
+    one instant, an entry comes first.
     """
     limits = portfolio.limits
     at_once = (portfolio.limits_changed_at, portfolio.last_halted_at)
@@ -41,7 +33,8 @@ def is_judged_later(
         return True
     is_trailing = limits.drawdown_mode is DrawdownMode.TRAILING
     is_now = is_trailing and effective_at == portfolio.marked_at
-    if is_now and is_high(portfolio, effective_at):
+    waits = effective_at == portfolio.pending_high_at
+    if is_now and (waits or is_high(portfolio, effective_at)):
         return True
     judged: list[datetime | None] = []
     if is_trailing:
@@ -73,16 +66,15 @@ def follow_booking(
         limits, reference, before, portfolio.account, at, is_close=is_close
     )
     apply_reference(portfolio, followed)
-    portfolio.pending_high_at = portfolio.pending_high_pnl = None
+    portfolio.waiting_high = None
     keep_day_start(portfolio)
 
 
 def follow_mark(portfolio: Portfolio, at: datetime, *, by_mark: bool) -> None:
     """Let the reference follow open positions at their marks of `at`. Unsaved.
 
-    A live high counts once a second mark, at least 5 seconds later, is above the peak
-    too: the lower one of the two. That one is stored, and what the day began with. A
-    mark that is not later than the newest change, or resume, was before it.
+    Both marks of a live high are stored, and what the day began with. A mark that is
+    not later than the newest change, or resume, was before it.
     """
     limits, reference = portfolio.limits, reference_at(portfolio, at)
     changed_at = portfolio.limits_changed_at
@@ -96,25 +88,12 @@ def follow_mark(portfolio: Portfolio, at: datetime, *, by_mark: bool) -> None:
 def _confirm_high(
     portfolio: Portfolio, limits: Limits, reference: FloorReference, at: datetime
 ) -> FloorReference:
-    def live(open_pnl: Decimal) -> Decimal:
-        account, paid_in = portfolio.account, reference.paid_in
-        return earned_value(limits.floor_in, account, paid_in, open_pnl)
-
-    open_pnl = portfolio.unrealized_pnl
-    waiting = portfolio.pending_high_at
-    is_above = live(open_pnl) > reference.peak
-    if is_above and waiting is not None and at - waiting >= SECOND_MARK_AFTER:
-        lower_pnl = min(portfolio.pending_high_pnl, open_pnl)
-        if lower_pnl == open_pnl:
-            keep_mark(portfolio, MarkRole.HIGH, at)
-        else:
-            confirm_pending(portfolio)
+    seen, waiting = Seen(at, portfolio.unrealized_pnl), portfolio.waiting_high
+    followed = follow_high(limits, reference, portfolio.account, waiting, seen)
+    if followed.reference is not reference:
+        keep_mark(portfolio, MarkRole.HIGH, at)
         thin_highs(portfolio, at)
-        reference = raise_peak(limits, reference, live(lower_pnl))
-        is_above, waiting = live(open_pnl) > reference.peak, None
-    if not is_above:
-        portfolio.pending_high_at = portfolio.pending_high_pnl = None
-    elif waiting is None:
-        portfolio.pending_high_at, portfolio.pending_high_pnl = at, open_pnl
+    if followed.waiting == seen:
         keep_mark(portfolio, MarkRole.PENDING, at)
-    return reference
+    portfolio.waiting_high = followed.waiting
+    return followed.reference

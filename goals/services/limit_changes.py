@@ -145,7 +145,7 @@ def write_change(
         paid_in = paid_in_at(portfolio.limits.floor_in, portfolio.account)
         apply_reference(portfolio, replace(reference, set_at=at, paid_in=paid_in))
         # A live high of before it counts no more.
-        portfolio.pending_high_at = portfolio.pending_high_pnl = None
+        portfolio.waiting_high = None
     if of_present:
         keep_mark(portfolio, MarkRole.REFERENCE, at)
         portfolio.floor_held_pnl = read_held(portfolio, at, at)

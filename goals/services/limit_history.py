@@ -5,7 +5,7 @@ with the trades of days on which no limit can have been reached.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -366,23 +366,16 @@ class _Events:
         return {self.portfolio.trading_day(at) for at in times}
 
     def _read_marks(self) -> list[Marked]:
+        waits_since = self.portfolio.pending_high_at
+        over = Q(role=MarkRole.PENDING) & ~Q(at=waits_since or LATEST)
         stored = LimitMark.objects.filter(
             portfolio=self.portfolio, at__gte=self.from_at
-        ).exclude(role=MarkRole.PENDING)
-        stored = stored.order_by("at", "limit_mark_id")
-        marks = list(stored)
+        ).exclude(over)
+        marks = list(stored.order_by("at", "limit_mark_id"))
         if self.portfolio.suspected_at is not None:  # the newest waits for another one
             breaches = [mark for mark in marks if mark.role == MarkRole.BREACH]
             marks = [mark for mark in marks if mark not in breaches[-1:]]
-        return [
-            Marked(
-                mark.at,
-                mark.open_pnl,
-                MarkRole(mark.role),
-                {int(key): Decimal(made) for key, made in mark.by_trade.items()},
-            )
-            for mark in marks
-        ]
+        return [one for mark in marks for one in _marked(mark)]
 
     def _read_resumes(self) -> list[Event]:
         """Resumes, by the halts that they ended."""
@@ -435,6 +428,20 @@ def _any_marks(in_play: Iterable[Limits]) -> bool:
         or needs_day_start(limits)
         for limits in in_play
     )
+
+
+def _marked(mark: LimitMark) -> Iterator[Marked]:
+    """A stored mark; of a live high both."""
+    if mark.first_at is not None and mark.first_by_trade is not None:
+        made, waited = _by_key(mark.first_by_trade), MarkRole.PENDING
+        yield Marked(mark.first_at, mark.first_open_pnl, waited, made)
+    role = MarkRole(mark.role)
+    waits = role is MarkRole.PENDING
+    yield Marked(mark.at, mark.open_pnl, role, _by_key(mark.by_trade), waits)
+
+
+def _by_key(by_trade: Mapping[str, str]) -> dict[int, Decimal]:
+    return {int(key): Decimal(made) for key, made in by_trade.items()}
 
 
 def _read_ends(marks: Sequence[Marked]) -> dict[int, datetime]:

@@ -15,10 +15,9 @@ from goals.models import LimitMark, Portfolio, TradeEntry
 from mastertrade.db.raw_sql import execute
 
 # Of every open trade at its last mark, less what came since; `trades` makes the view.
-KEEP_MARK = """
-INSERT INTO limit_marks (portfolio_id, role, at, open_pnl, by_trade)
-SELECT %(portfolio_id)s, %(role)s, %(at)s, coalesce(sum(open_pnl), 0),
-       coalesce(jsonb_object_agg(trade_id, open_pnl::text), '{}')
+MADE = """
+SELECT coalesce(sum(open_pnl), 0) AS open_pnl,
+       coalesce(jsonb_object_agg(trade_id, open_pnl::text), '{}') AS by_trade
 FROM (
     SELECT trade_id, sum(open_pnl)::numeric(24, 8) AS open_pnl FROM (
         SELECT trade_id, open_pnl FROM open_profits
@@ -28,7 +27,11 @@ FROM (
         FROM unnest(%(trade_ids)s::bigint[], %(changes)s::numeric[])
             AS c(trade_id, change)
     ) part GROUP BY trade_id
-) made
+) by_trade
+"""
+KEEP_MARK = f"""
+INSERT INTO limit_marks (portfolio_id, role, at, open_pnl, by_trade)
+SELECT %(portfolio_id)s, %(role)s, %(at)s, made.* FROM ({MADE}) made
 """
 KEEP_ONE_START = """
 ON CONFLICT (portfolio_id, at) WHERE role = 'day_start'
@@ -39,7 +42,19 @@ ON CONFLICT (portfolio_id) WHERE role = 'pending'
 DO UPDATE SET at = excluded.at, open_pnl = excluded.open_pnl,
               by_trade = excluded.by_trade
 """
-ONE_OF = {MarkRole.DAY_START: KEEP_ONE_START, MarkRole.PENDING: KEEP_ONE_PENDING}
+# The mark that waited is the first one of the high.
+CONFIRM_PENDING = f"""
+UPDATE limit_marks m
+SET role = %(role)s, first_at = m.at, first_open_pnl = m.open_pnl,
+    first_by_trade = m.by_trade, at = %(at)s, open_pnl = made.open_pnl,
+    by_trade = made.by_trade
+FROM ({MADE}) made WHERE m.portfolio_id = %(portfolio_id)s AND m.role = 'pending'
+"""
+KEEP = {
+    MarkRole.DAY_START: KEEP_MARK + KEEP_ONE_START,
+    MarkRole.PENDING: KEEP_MARK + KEEP_ONE_PENDING,
+    MarkRole.HIGH: CONFIRM_PENDING,
+}
 # What is new of a day's start says nothing of an earlier day's: that one stays as the
 # next that is stored has it so far, or without any open profit.
 KEEP_BEFORE = """
@@ -72,8 +87,9 @@ DO UPDATE SET open_pnl = m.open_pnl + excluded.open_pnl,
     FROM jsonb_each_text(excluded.by_trade)
 )
 """
-# The newest of an hour's highs is enough where each trade had made as much by then:
-# whatever turns out to be void, the others are no higher. Nothing else lies between.
+# The newest of an hour's highs is enough where each trade had made as much at both its
+# marks as at one of another's: whatever turns out to be void, that other is no higher.
+# Nothing else lies between.
 THIN_HIGHS = """
 DELETE FROM limit_marks h USING (
     SELECT * FROM limit_marks
@@ -81,14 +97,19 @@ DELETE FROM limit_marks h USING (
     ORDER BY at DESC, limit_mark_id DESC LIMIT 1
 ) newest
 WHERE h.portfolio_id = %(portfolio_id)s AND h.role = 'high' AND h.at < newest.at
-  AND h.at > greatest(%(since)s, date_trunc('hour', newest.at), (
+  AND h.first_at > greatest(%(since)s, date_trunc('hour', newest.at), (
       SELECT max(at) FROM limit_marks
       WHERE portfolio_id = %(portfolio_id)s
         AND role IN ('breach', 'close', 'stood', 'reference')))
-  AND NOT EXISTS (
-      SELECT 1 FROM jsonb_each_text(h.by_trade || newest.by_trade) made
-      WHERE coalesce((newest.by_trade ->> made.key)::numeric, 0)
-            < coalesce((h.by_trade ->> made.key)::numeric, 0))
+  AND EXISTS (
+      SELECT 1 FROM (VALUES (h.by_trade), (h.first_by_trade)) one(by_trade)
+      WHERE one.by_trade IS NOT NULL AND NOT EXISTS (
+          SELECT 1 FROM (
+              VALUES (newest.by_trade), (newest.first_by_trade)
+          ) other(by_trade)
+          CROSS JOIN LATERAL jsonb_each_text(one.by_trade || other.by_trade) made
+          WHERE coalesce((other.by_trade ->> made.key)::numeric, 0)
+                < coalesce((one.by_trade ->> made.key)::numeric, 0)))
 """
 # As late as that an entry may come and find every high of then.
 HIGHS_STAY = timedelta(minutes=5)
@@ -153,7 +174,7 @@ def keep_mark(
 
     `since`: what came since `at`, by trade, and does not count.
     """
-    sql = KEEP_BEFORE + KEEP_MARK + ONE_OF.get(role, "")
+    sql = KEEP_BEFORE + KEEP.get(role, KEEP_MARK)
     execute(sql, _parameters(portfolio, at, since, role))
 
 
@@ -205,15 +226,9 @@ def thin_highs(portfolio: Portfolio, at: datetime) -> None:
 
 
 def is_high(portfolio: Portfolio, at: datetime) -> bool:
-    """Whether a live high of this instant raised the peak."""
+    """Whether a mark of this instant confirmed a live high."""
     highs = LimitMark.objects.filter(portfolio=portfolio, role=MarkRole.HIGH, at=at)
     return highs.exists()
-
-
-def confirm_pending(portfolio: Portfolio) -> None:
-    """The mark that waited is a high."""
-    waiting = LimitMark.objects.filter(portfolio=portfolio, role=MarkRole.PENDING)
-    waiting.update(role=MarkRole.HIGH)
 
 
 def read_start_pnl(portfolio: Portfolio, began_at: datetime) -> Decimal | None:

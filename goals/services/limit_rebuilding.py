@@ -7,11 +7,13 @@ from datetime import datetime
 from django.db.models import Min
 
 from goals.decisions.limit_walk import LimitWalk
-from goals.enums import HaltCause
+from goals.decisions.live_highs import Seen
+from goals.enums import HaltCause, MarkRole
 from goals.models import LedgerDay, LimitChange, Portfolio, TradingHalt
 from goals.services.floors import apply_reference
 from goals.services.ledger import GoalMove
 from goals.services.limit_history import LimitHistory, follows_peak, walk_limits
+from goals.services.limit_marks import keep_mark
 from goals.services.restating import apply_breaches
 
 FLOOR_COLUMNS = (
@@ -39,7 +41,7 @@ def follow_ledger_peak(portfolio: Portfolio, history: LimitHistory) -> None:
     ):
         return
     apply_reference(portfolio, replace(opening, peak=portfolio.peak_unit_value))
-    portfolio.pending_high_at = portfolio.pending_high_pnl = None
+    portfolio.waiting_high = None
 
 
 def restate_limits(
@@ -63,7 +65,7 @@ def restate_limits(
     _save_references(walk)
     before = [getattr(portfolio, name) for name in (*FLOOR_COLUMNS, *PENDING)]
     apply_reference(portfolio, walk.reference)
-    portfolio.pending_high_at = portfolio.pending_high_pnl = None
+    _wait_on(portfolio, walk.waiting)
     if before != [getattr(portfolio, name) for name in (*FLOOR_COLUMNS, *PENDING)]:
         portfolio.save(update_fields=[*FLOOR_COLUMNS, *PENDING])
     if portfolio.last_halted_at is None and not walk.breaches:
@@ -74,6 +76,16 @@ def restate_limits(
     return apply_breaches(
         portfolio, walk.breaches, since=began_at, now=now, reason=reason, moves=moves
     )
+
+
+def _wait_on(portfolio: Portfolio, waiting: Seen | None) -> None:
+    """Let a mark wait for a second one, unless a later one has ended that. Unsaved."""
+    if waiting is not None and waiting.at != portfolio.pending_high_at:
+        if waiting.at == portfolio.marked_at:
+            keep_mark(portfolio, MarkRole.PENDING, waiting.at)
+        else:
+            waiting = None
+    portfolio.waiting_high = waiting
 
 
 def _with_pause(portfolio: Portfolio, since: datetime | None) -> datetime | None:

@@ -86,25 +86,26 @@ WHERE trade_id = %(trade_id)s
 # of what was held at each mark besides, as much as of the part.
 MOVE_PART = """
 UPDATE limit_marks m
-SET by_trade = m.by_trade || jsonb_build_object(%(trade)s::text, made::text),
-    open_pnl = m.open_pnl + made - was
+SET {first}by_trade = m.{first}by_trade
+        || jsonb_build_object(%(trade)s::text, made::text),
+    {first}open_pnl = m.{first}open_pnl + made - was
 FROM (
     SELECT limit_mark_id, was, round_money(was * (held + %(after)s)
                / nullif(held + %(before)s, 0))::numeric(24, 8) AS made
     FROM limit_marks
-    CROSS JOIN LATERAL (SELECT (by_trade ->> %(trade)s)::numeric AS was) w
+    CROSS JOIN LATERAL (SELECT ({first}by_trade ->> %(trade)s)::numeric AS was) w
     CROSS JOIN LATERAL (
         SELECT %(left)s + coalesce((
             SELECT sum(quantity) FROM trades
             WHERE parent_trade_id = %(trade_id)s AND status = 'closed'
-              AND exit_time > at
+              AND exit_time > {first}at
         ), 0) - coalesce((
             SELECT sum(quantity) FROM trade_fills
-            WHERE trade_id = %(trade_id)s AND kind = 'entry' AND filled_at > at
+            WHERE trade_id = %(trade_id)s AND kind = 'entry' AND filled_at > {first}at
         ), 0) AS held
     ) h
-    WHERE portfolio_id = %(portfolio_id)s AND at >= %(exit_time)s
-      AND by_trade ? %(trade)s
+    WHERE portfolio_id = %(portfolio_id)s AND {first}at >= %(exit_time)s
+      AND {first}by_trade ? %(trade)s
 ) seen
 WHERE m.limit_mark_id = seen.limit_mark_id AND made IS NOT NULL
 """
@@ -191,7 +192,8 @@ def move_part(portfolio: Portfolio, trade: Trade, part: Trade, *, back: bool) ->
         "before": ZERO if back else part.quantity,
         "after": part.quantity if back else ZERO,
     }
-    execute(MOVE_PART, parameters)
+    for first in ("", "first_"):
+        execute(MOVE_PART.format(first=first), parameters)
 
 
 def _measure_marked(trade: Trade) -> Decimal:

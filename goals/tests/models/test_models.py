@@ -326,6 +326,19 @@ REFUSED += [
     ("limit_changes_settings_are_an_object", "limit_changes", "settings = '[]'"),
     ("limit_marks_by_trade_is_an_object", "limit_marks", "by_trade = '[]'"),
     ("limit_changes_portfolio_fk", "limit_changes", "portfolio_id = 0"),
+    ("limit_marks_first_is_complete", "limit_marks", "role = 'high'"),
+    ("limit_marks_first_is_complete", "limit_marks", "first_at = at"),
+    (
+        "limit_marks_first_is_complete",
+        "limit_marks",
+        "role = 'high', first_at = at, first_open_pnl = 0, first_by_trade = '{}'",
+    ),
+    (
+        "limit_marks_first_is_complete",
+        "limit_marks",
+        "role = 'high', first_at = at - interval '1 second', first_open_pnl = 0, "
+        "first_by_trade = '[]'",
+    ),
     ("limit_marks_role", "limit_marks", "role = 'guess'"),
     ("limit_marks_portfolio_fk", "limit_marks", "portfolio_id = 0"),
 ]
@@ -449,7 +462,7 @@ def make_row(table):
             hard_drawdown_pct=Decimal(15),
         )
     elif table == "limit_marks":
-        make_mark(portfolio, MarkRole.HIGH)
+        make_mark(portfolio, MarkRole.BREACH)
     elif table != "portfolios":
         goal = GoalFactory(portfolio=portfolio)
         if table == "goal_adjustment_log":

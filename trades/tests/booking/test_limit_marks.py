@@ -252,17 +252,108 @@ def test_a_day_begins_with_each_trades_profit_of_then(begins):
 
 
 @pytest.mark.parametrize(("first", "second"), [(100, 200), (200, 100)])
-def test_a_high_holds_each_trades_profit_of_its_instant(first, second):
+def test_a_high_holds_each_trades_profit_at_both_its_marks(first, second):
     portfolio = PortfolioFactory(now=BEGIN, drawdown_mode="trailing")
     one, other = opened(portfolio), opened(portfolio, "ETHUSDT")
     mark(other, 0, BEGIN + HOUR - 10 * SECOND)
     mark(one, first, BEGIN + HOUR)
     mark(one, second, BEGIN + HOUR + 6 * SECOND)
     high = LimitMark.objects.get(role=MarkRole.HIGH)
-    made = {int(key): Decimal(value) for key, value in high.by_trade.items()}
-    assert made == {one.trade_id: 100, other.trade_id: 0}
-    assert high.open_pnl == 100
-    assert high.at == BEGIN + HOUR + (0 if first == 100 else 6) * SECOND
+    for profit, by_trade in ((first, high.first_by_trade), (second, high.by_trade)):
+        made = {int(key): Decimal(value) for key, value in by_trade.items()}
+        assert made == {one.trade_id: profit, other.trade_id: 0}
+    assert (high.first_open_pnl, high.open_pnl) == (first, second)
+    assert (high.first_at, high.at) == (BEGIN + HOUR, BEGIN + HOUR + 6 * SECOND)
+    assert fresh(portfolio).floor_peak_value == Decimal("1.1")
+
+
+TRAILING = {
+    "drawdown_mode": "trailing",
+    "hard_drawdown_pct": Decimal(5),
+    "soft_drawdown_pct": Decimal(5),
+    "on_breach": "fail",
+}
+
+
+@pytest.mark.parametrize("gap", [30 * SECOND, 2 * DAY])
+def test_a_mark_of_a_trade_that_had_ended_confirms_no_high(gap):
+    seen = []
+    for is_late in (False, True):
+        goal = GoalFactory(portfolio=PortfolioFactory(now=BEGIN, **TRAILING))
+        portfolio, first = goal.portfolio, BEGIN + HOUR
+        trade = opened(portfolio)
+        mark(trade, 40, first)
+        if not is_late:
+            close(trade, -15, first + gap / 2, first + gap / 2)
+        mark(trade, 100, first + gap)
+        if is_late:
+            assert fresh(portfolio).floor_peak_value == Decimal("1.04")
+            close(trade, -15, first + gap / 2, first + gap + SECOND)
+        goal.refresh_from_db()
+        seen.append((goal.status, standing(portfolio, LATER + DAY)))
+        assert_rebuilt_alike(portfolio, LATER + DAY)
+    status, (peak, *_, halted) = seen[1]
+    assert (status, peak, halted) == (GoalStatus.ACTIVE, 1, [])
+    assert seen[0] == seen[1]
+
+
+@pytest.mark.parametrize("told_after", [2 * HOUR, 4 * HOUR])
+@pytest.mark.parametrize("profit", [-55, 10])
+def test_an_entry_between_its_two_marks_voids_a_high_whenever_it_comes(
+    told_after, profit
+):
+    portfolio = PortfolioFactory(now=BEGIN, **TRAILING)
+    trade = opened(portfolio)
+    at = BEGIN + 2 * HOUR
+    for after in (HOUR, 2 * HOUR, 3 * HOUR, 4 * HOUR):
+        if after == told_after:
+            given = {"entry_time": at, "now": BEGIN + told_after}
+            close(opened(portfolio, "ETHUSDT", **given), profit, at, given["now"])
+        if after in (HOUR, 3 * HOUR):
+            mark(trade, 40 if after == HOUR else 100, BEGIN + after)
+    peak = max(Decimal(1000 + profit), Decimal(1000)) / 1000
+    assert standing(portfolio, LATER)[::4] == (peak, [])
+    for hours, expected in ((1.5, 1), (2, peak), (3, peak)):
+        past = read_figures(fresh(portfolio), BEGIN + hours * HOUR)
+        assert read_floors(past, LATER).reference.peak == expected
+    assert_rebuilt_alike(portfolio, LATER)
+
+
+def test_a_high_counts_from_the_mark_that_confirms_it_at_a_past_time_too():
+    portfolio = PortfolioFactory(now=BEGIN, floor_in="money", **TRAILING)
+    trade, answered = opened(portfolio), {}
+    for at, profit in ((BEGIN + HOUR, 40), (MIDNIGHT + 2 * HOUR, 80), (LATER, 60)):
+        mark(trade, profit, at)
+        for when in (at, at + HOUR):
+            state = read_floors(read_figures(fresh(portfolio), when), when)
+            answered[when] = state.floors.hard
+    assert list(answered.values()) == [950, 950, 988, 988, 1007, 1007]
+    for when, hard in answered.items():
+        past = read_figures(fresh(portfolio), when)
+        assert read_floors(past, LATER + DAY).floors.hard == hard, when
+    assert_rebuilt_alike(portfolio, LATER + DAY)
+
+
+def test_an_entry_of_before_a_waiting_mark_leaves_it_waiting():
+    portfolio = PortfolioFactory(now=BEGIN, **TRAILING)
+    trade = opened(portfolio)
+    mark(trade, 40, BEGIN + 2 * HOUR)
+    book_profit(portfolio, Decimal(5), at=BEGIN + HOUR)
+    mark(trade, 50, BEGIN + 4 * HOUR)
+    assert fresh(portfolio).floor_peak_value == Decimal("1.045")
+    assert_rebuilt_alike(portfolio, LATER)
+
+
+def test_a_part_closed_late_is_in_neither_mark_of_a_high():
+    portfolio = PortfolioFactory(now=BEGIN, drawdown_mode="trailing")
+    trade = opened(portfolio)
+    for hours, profit in ((2, 50), (3, 60)):
+        mark(trade, profit, BEGIN + hours * HOUR)
+    part(trade, BEGIN + HOUR, BEGIN + 4 * HOUR)
+    high = LimitMark.objects.get(portfolio=portfolio, role=MarkRole.HIGH)
+    assert (high.first_open_pnl, high.open_pnl) == (30, 36)
+    assert fresh(portfolio).floor_peak_value == Decimal("1.05")
+    assert_rebuilt_alike(portfolio, LATER)
 
 
 def test_one_mark_waits_to_be_a_high():
@@ -428,7 +519,7 @@ def test_highs_that_a_later_one_contains_are_forgotten():
         shown[at] = fresh(portfolio).floor_peak_value
     highs = LimitMark.objects.filter(portfolio=portfolio, role=MarkRole.HIGH)
     # The ends of hours, those before the close and before a trade fell, the newest.
-    assert 5 <= highs.count() <= 10
+    assert 5 <= highs.count() <= 12
     assert fresh(portfolio).floor_peak_value == max(shown.values())
     assert_rebuilt_alike(portfolio, at + HOUR)
     for kept in highs.order_by("-at").values_list("at", flat=True)[:3]:
@@ -474,15 +565,22 @@ def test_a_close_of_the_instant_of_a_halt_was_before_it():
     assert len(halts(portfolio)) == 1
 
 
-def test_a_close_of_the_instant_of_a_high_was_before_it():
-    portfolio = PortfolioFactory(now=BEGIN, drawdown_mode="trailing")
-    trade, other = opened(portfolio), opened(portfolio, "ETHUSDT")
-    at = BEGIN + HOUR
-    mark(trade, 80, at - 6 * SECOND)
-    mark(trade, 70, at)
-    close(other, 20, at, at)
-    assert_rebuilt_alike(portfolio, at + HOUR)
-    assert fresh(portfolio).floor_peak_value == Decimal("1.09")
+@pytest.mark.parametrize(("seconds", "peak"), [(0, "1.09"), (6, "1.08"), (12, "1.07")])
+def test_a_close_of_the_instant_of_a_mark_was_before_it(seconds, peak):
+    seen = []
+    for is_late in (False, True):
+        portfolio = PortfolioFactory(now=BEGIN, drawdown_mode="trailing")
+        trade, other = opened(portfolio), opened(portfolio, "ETHUSDT")
+        for after, profit in ((0, 80), (6, 70), (12, 60)):
+            at = BEGIN + HOUR + after * SECOND
+            if seconds == after and not is_late:
+                close(other, 20, at, at)
+            mark(trade, profit, at)
+            if seconds == after and is_late:
+                close(other, 20, at, at)
+        assert_rebuilt_alike(portfolio, BEGIN + 2 * HOUR)
+        seen.append(fresh(portfolio).floor_peak_value)
+    assert seen == [Decimal(peak)] * 2
 
 
 def test_a_resume_is_later_than_the_halt_that_it_finds():

@@ -184,3 +184,28 @@ def test_the_best_day_of_earlier_days_is_measured_for_goals_there_are():
     migrate(("goals", "0019_marks_of_limits"))
     migrate()
     assert fetch(asked) == measured
+
+
+def test_a_live_high_of_before_has_two_marks_and_goes_back_to_the_lower():
+    portfolio = PortfolioFactory(drawdown_mode=DrawdownMode.TRAILING)
+    execute(
+        """
+        INSERT INTO limit_marks (portfolio_id, role, at, open_pnl, by_trade, first_at,
+            first_open_pnl, first_by_trade)
+        SELECT %s, 'high', at, made, '{}', at - interval '7 seconds', 30, '{}'
+        FROM (VALUES (%s::timestamptz, 20), (%s::timestamptz, 40)) AS h(at, made)
+        """,
+        portfolio.pk,
+        START,
+        START + HOUR,
+    )
+    migrate(("goals", "0024_held_losses"))
+    lower = fetch("SELECT at, open_pnl FROM limit_marks ORDER BY at")
+    assert lower == [(START, 20), (START + HOUR - timedelta(seconds=7), 30)]
+    migrate()
+    marks = fetch(
+        "SELECT at, open_pnl, at - first_at, first_open_pnl FROM limit_marks "
+        "ORDER BY at"
+    )
+    gap = timedelta(seconds=5)
+    assert marks == [(at, made, gap, made) for at, made in lower]

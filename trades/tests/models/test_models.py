@@ -512,7 +512,7 @@ def live_through_everything(username):
         now=ENTRY,
         hard_drawdown_pct=Decimal(15),
     )
-    LimitMark.objects.create(portfolio=portfolio, role=MarkRole.HIGH, at=ENTRY)
+    LimitMark.objects.create(portfolio=portfolio, role=MarkRole.BREACH, at=ENTRY)
     return portfolio
 
 
@@ -694,7 +694,7 @@ QUERIES = {
         "ORDER BY effective_at DESC, limit_change_id DESC LIMIT 1"
     ),
     "limit_marks_by_time": (
-        "SELECT * FROM limit_marks WHERE portfolio_id = 7 AND role = 'high' "
+        "SELECT * FROM limit_marks WHERE portfolio_id = 7 AND role = 'breach' "
         "AND at <= '2026-02-01' ORDER BY at DESC, limit_mark_id DESC LIMIT 1"
     ),
     "financial_goals_running": (
@@ -775,7 +775,7 @@ def many_rows():
     execute(
         """
         INSERT INTO limit_marks (portfolio_id, role, at, open_pnl, by_trade)
-        SELECT n %% 100, 'high', t, 0, '{}'
+        SELECT n %% 100, 'breach', t, 0, '{}'
         FROM generate_series(1, 2000) n,
              LATERAL (SELECT timestamptz '2026-01-01' + n * interval '1 hour' AS t) x
         """

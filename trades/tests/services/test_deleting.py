@@ -114,7 +114,7 @@ def test_what_limits_were_judged_by_goes_with_the_portfolio(kind: PortfolioKind)
         now=NOW,
         drawdown_mode=DrawdownMode.STATIC,
     )
-    LimitMark.objects.create(portfolio=portfolio, role=MarkRole.HIGH, at=NOW)
+    LimitMark.objects.create(portfolio=portfolio, role=MarkRole.BREACH, at=NOW)
     book_profit(portfolio, Decimal(-300), at=NOW)
     assert portfolio.halts.exists()
 
