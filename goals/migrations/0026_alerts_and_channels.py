@@ -11,7 +11,7 @@ from mastertrade.foreign_keys import foreign_key
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("goals", "0024_held_losses"),
+        ("goals", "0025_live_highs_in_pairs"),
     ]
 
     operations = [
