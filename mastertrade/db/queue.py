@@ -19,3 +19,14 @@ def defer(job: str, *, at: datetime | None = None, **arguments: Any) -> int:
     """
     task = app.configure_task(job, allow_unknown=False, schedule_at=at)
     return task.defer(**arguments)
+
+
+def withdraw(key: int) -> bool:
+    """Take a job out of the queue, in the caller's transaction.
+
+    False where a worker has begun it: then it is asked to stop, by `should_abort`.
+    """
+    if app.job_manager.cancel_job_by_id(key):
+        return True
+    app.job_manager.cancel_job_by_id(key, abort=True)
+    return False

@@ -155,6 +155,18 @@ class TooManyTokens(DomainError):
     code = "too_many_tokens"
 
 
+class TooManyJobs(DomainError):
+    """The user has as many jobs as one may have."""
+
+    code = "too_many_jobs"
+
+
+class JobHasEnded(DomainError):
+    """The job was done, or failed, before it could be cancelled."""
+
+    code = "job_has_ended"
+
+
 class NoActiveStrategy(DomainError):
     """No active strategy competes."""
 

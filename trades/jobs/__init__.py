@@ -5,11 +5,14 @@ Adding one: docs/architecture.md, "Which files you touch".
 
 from procrastinate import App, RetryStrategy
 
-from trades.jobs import daily
+from trades.jobs import daily, forget_jobs, user_job
 from trades.jobs.job import Job
+from trades.services.jobs import QUEUED_AS
 
 JOBS: dict[str, Job] = {
     "daily": daily.JOB,
+    "forget_jobs": forget_jobs.JOB,
+    QUEUED_AS: user_job.JOB,
 }
 
 

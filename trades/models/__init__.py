@@ -2,6 +2,7 @@
 
 from trades.models.fills import TradeFill
 from trades.models.imports import TradeImport
+from trades.models.jobs import UserJob
 from trades.models.positions import Position
 from trades.models.records import GrowthRecord
 from trades.models.replays import ReplayRun
@@ -15,6 +16,7 @@ __all__ = [
     "Trade",
     "TradeFill",
     "TradeImport",
+    "UserJob",
     "WebhookFill",
     "WebhookToken",
 ]

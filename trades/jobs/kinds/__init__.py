@@ -1,0 +1,12 @@
+"""What users may have done in the background, by name: one module each.
+
+Adding one: docs/architecture.md, "Which files you touch".
+"""
+
+from trades.enums import JobKind
+from trades.jobs.kinds import imports
+from trades.jobs.kinds.base import Kind
+
+KINDS: dict[JobKind, Kind] = {
+    JobKind.IMPORT: imports.KIND,
+}
