@@ -12,4 +12,4 @@ def run(context: JobContext, timestamp: int) -> None:
     forget_jobs(timezone.now())
 
 
-JOB = Job(run, every="23 * * * *")
+JOB = Job(run, every="*/5 * * * *")

@@ -2,11 +2,11 @@
 
 from trades.models.fills import TradeFill
 from trades.models.imports import TradeImport
-from trades.models.jobs import UserJob
 from trades.models.positions import Position
 from trades.models.records import GrowthRecord
 from trades.models.replays import ReplayRun
 from trades.models.trades import Trade
+from trades.models.user_jobs import UserJob
 from trades.models.webhooks import WebhookFill, WebhookToken
 
 __all__ = [

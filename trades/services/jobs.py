@@ -24,7 +24,7 @@ from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import JobHasEnded, NotFound, TooManyJobs
 from trades.enums import JobKind, JobState
 from trades.models import UserJob
-from trades.models.jobs import ENDED, LARGEST_RESULT, LONGEST_ERROR
+from trades.models.user_jobs import ENDED, LARGEST_RESULT, LONGEST_ERROR
 
 # What stays of a file's name on the disk.
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]|^\.+")
@@ -36,8 +36,12 @@ MOST_KEPT = 1000
 # A file is on the disk before its row is in the database.
 YOUNGEST_STRAY = timedelta(hours=1)
 TAKE_TURNS = "SELECT pg_advisory_xact_lock(hashtextextended('jobs of ' || %s, 0))"
+# What the queue does no more: its worker died on a cancelled one, or on one that had
+# been begun too often.
 GIVE_UP = """
-UPDATE jobs j SET state = 'failed', error = %(error)s, finished_at = %(now)s
+UPDATE jobs j SET finished_at = %(now)s, step = '',
+    state = CASE WHEN cancel_requested THEN 'cancelled' ELSE 'failed' END,
+    error = CASE WHEN cancel_requested THEN '' ELSE %(error)s END
 WHERE state IN ('waiting', 'running') AND NOT EXISTS (
     SELECT 1 FROM procrastinate_jobs q
     WHERE q.id = j.queue_key AND q.status IN ('todo', 'doing'))
@@ -219,7 +223,7 @@ def put_back(job: UserJob) -> None:
 def forget_jobs(now: datetime) -> int:
     """Delete what ended a week ago, and files of no job; returns how many jobs.
 
-    What the queue has given up, after all its attempts, is failed from now on.
+    What the queue has given up is failed, or cancelled, from now on.
     """
     with connection.cursor() as cursor:
         cursor.execute(GIVE_UP, {"error": GIVEN_UP, "now": now})
