@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
 from goals.models import User
-from mastertrade.values.exceptions import InvalidInput, OutOfRange, TooManyJobs
+from mastertrade.values.exceptions import OutOfRange, TooManyJobs
 from mastertrade.web.api_fields import read_body
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import ImportFilter
@@ -25,7 +25,7 @@ from trades.api.serializers.imports import (
     TradeImportSerializer,
 )
 from trades.api.serializers.jobs import JobSerializer
-from trades.api.views.jobs import BACKGROUND, accepted
+from trades.api.views.jobs import BACKGROUND, accepted, read_flag
 from trades.api.views.uploads import (
     CSVBodyParser,
     JSONBodyParser,
@@ -46,7 +46,6 @@ from trades.services.jobs import create_job
 
 FILES = ("file", "fx_rates_file")
 logger = logging.getLogger(__name__)
-YES = {"1": True, "true": True, "0": False, "false": False, "": False}
 
 
 class ImportTradesView(APIView):
@@ -96,8 +95,8 @@ class ImportTradesView(APIView):
     def _import(self, request: Request, data: Any) -> Response:
         asked = read_body(self, ImportUploadSerializer, data)
         user, now = signed_in(request), timezone.now()
-        partial = _read_flag(request, "partial")
-        if _read_flag(request, "background"):
+        partial = read_flag(request, "partial")
+        if read_flag(request, "background"):
             return _defer(user, asked, partial, now)
         refuse_slow_upload(asked, user.username)
         report = import_trades(
@@ -151,10 +150,3 @@ def _catch_up(
         catch_up_imported(user, portfolio, report, now)
     except Exception:
         logger.exception("The records after import %s are behind", report.import_id)
-
-
-def _read_flag(request: Request, name: str) -> bool:
-    asked = request.query_params.get(name, "").lower()
-    if asked not in YES:
-        raise InvalidInput(name, "must be 1 or 0.")
-    return YES[asked]

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
-from mastertrade.values.exceptions import JobHasEnded
+from mastertrade.values.exceptions import InvalidInput, JobHasEnded
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import JobFilter
 from trades.api.serializers.jobs import JobListSerializer, JobSerializer
@@ -24,6 +24,26 @@ BACKGROUND = OpenApiParameter(
     bool,
     description="Answer 202 at once with a job, whose address is in `Location`.",
 )
+
+BACKGROUND_ONLY = OpenApiParameter(
+    "background",
+    bool,
+    description="1, as if it were not given: no request waits for this.",
+)
+YES = {"1": True, "true": True, "0": False, "false": False, "": False}
+
+
+def read_flag(request: Request, name: str, *, default: bool = False) -> bool:
+    """A parameter of the query that is 1 or 0."""
+    asked = request.query_params.get(name, "").lower()
+    if asked not in YES:
+        raise InvalidInput(name, "must be 1 or 0.")
+    return YES[asked] if asked else default
+
+
+def require_background(request: Request) -> None:
+    if not read_flag(request, "background", default=True):
+        raise InvalidInput("background", "must be 1: this takes a while.")
 
 
 def accepted(job: UserJob) -> Response:

@@ -4,9 +4,10 @@ Adding one: docs/architecture.md, "Which files you touch".
 """
 
 from trades.enums import JobKind
-from trades.jobs.kinds import imports
+from trades.jobs.kinds import imports, replays
 from trades.jobs.kinds.base import Kind
 
 KINDS: dict[JobKind, Kind] = {
     JobKind.IMPORT: imports.KIND,
+    JobKind.REPLAY: replays.KIND,
 }
