@@ -20,6 +20,7 @@ from tests.http import (
     count_statements,
     made_once,
     make_busy_trader,
+    make_job,
     make_replay,
     make_trader,
     operations,
@@ -27,8 +28,9 @@ from tests.http import (
     unthrottled,  # noqa: F401
 )
 from trades.booking.void import void_trade
+from trades.enums import JobState
 from trades.freqtrade.tokens import issue_webhook
-from trades.models import Trade, TradeImport
+from trades.models import Trade, TradeImport, UserJob
 from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import TradeFactory
 
@@ -123,6 +125,14 @@ def add_halt(trader: Trader, number: int) -> None:
     resume_trading(**of_portfolio, now=timezone.now())
 
 
+def add_job(trader: Trader, number: int) -> None:
+    """As one that was cancelled, so that there may be any number."""
+    job = make_job(trader.user)
+    UserJob.objects.filter(pk=job.pk).update(
+        state=JobState.CANCELLED, finished_at=timezone.now()
+    )
+
+
 MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/portfolios/": add_portfolio,
     "/api/portfolios/{portfolio_id}/cash-flows/": add_cash_flow,
@@ -139,6 +149,7 @@ MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/trades/imports/": add_import,
     "/api/webhooks/": add_webhook,
     "/api/replays/": add_replay,
+    "/api/jobs/": add_job,
 }
 
 

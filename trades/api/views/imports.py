@@ -25,7 +25,7 @@ from trades.api.serializers.imports import (
     TradeImportSerializer,
 )
 from trades.api.serializers.jobs import JobSerializer
-from trades.api.views.jobs import BACKGROUND, accepted, read_flag
+from trades.api.views.jobs import BACKGROUND, accepted, read_flag, refuse_unknown
 from trades.api.views.uploads import (
     CSVBodyParser,
     JSONBodyParser,
@@ -97,6 +97,7 @@ class ImportTradesView(APIView):
         user, now = signed_in(request), timezone.now()
         partial = read_flag(request, "partial")
         if read_flag(request, "background"):
+            refuse_unknown(self)
             return _defer(user, asked, partial, now)
         refuse_slow_upload(asked, user.username)
         report = import_trades(

@@ -46,6 +46,16 @@ def require_background(request: Request) -> None:
         raise InvalidInput("background", "must be 1: this takes a while.")
 
 
+def refuse_unknown(view: Any) -> None:
+    """Refuse at once what the body names and its user does not have.
+
+    A call that is answered itself finds that out in its service.
+    """
+    wrong = list(view.body.more_errors())
+    if wrong:
+        raise InvalidInput(wrong[0].field, wrong[0].detail, also=wrong[1:])
+
+
 def accepted(job: UserJob) -> Response:
     """202 with a new job, and where to ask for it."""
     return Response(

@@ -12,14 +12,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from goals.api.authentication import signed_in
 from goals.models import FinancialGoal
-from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput, TooManyJobs
+from mastertrade.values.jsonable import to_plain
 from mastertrade.values.validation import require_not_future
 from mastertrade.web.api_fields import InstantField, StrictSerializer, read_body
 from strategies.models import StrategyInstance
 from strategies.services import no_strategy
+from trades.api.serializers.jobs import JobSerializer
 from trades.api.serializers.projection import ProjectionSerializer
+from trades.api.views.jobs import BACKGROUND_ONLY, accepted, require_background
 from trades.booking.references import find_unknown
+from trades.enums import JobKind
+from trades.services.jobs import create_job
 from trades.sizing_calls.forecasts import project
 
 
@@ -33,7 +39,8 @@ class _Question(StrictSerializer):
 
 
 class ProjectionView(APIView):
-    parameters = {"GET": ("as_of", "strategy_id")}
+    parameters = {"GET": ("as_of", "strategy_id"), "POST": ("background",)}
+    refusals = {"POST": (TooManyJobs,)}
 
     @extend_schema(
         parameters=[
@@ -57,16 +64,46 @@ class ProjectionView(APIView):
         `probability` is null and `reason` says why. Nothing is booked or decided.
         """
         now = timezone.now()
-        username = request.user.get_username()
-        mine = FinancialGoal.objects.filter(user_id=username)
-        goal = get_object_or_404(mine.select_related("portfolio"), pk=goal_id)
+        goal = _my_goal(request, goal_id)
         asked = read_body(self, _Question, request.query_params.dict())
         as_of = asked.get("as_of")
         at = now if as_of is None else require_not_future("as_of", as_of, now)
-        strategy_id = asked.get("strategy_id")
-        if strategy_id is not None:
-            own = StrategyInstance.objects.tradable_in(goal.portfolio)
-            if not own.filter(strategy_id=strategy_id).exists():
-                raise no_strategy("strategy_id", own, strategy_id)
+        strategy_id = _tradable(goal, asked.get("strategy_id"))
         found = project(goal, at, strategy_id=strategy_id, now=now)
         return Response(ProjectionSerializer(found).data)
+
+    @extend_schema(
+        request=_Question,
+        parameters=[BACKGROUND_ONLY],
+        responses={202: JobSerializer},
+    )
+    def post(self, request: Request, goal_id: int) -> Response:
+        """The same without waiting for it: 202 with a job, whose result is the answer.
+
+        Nothing is booked or decided.
+        """
+        require_background(request)
+        goal = _my_goal(request, goal_id)
+        asked = read_body(self, _Question)
+        _tradable(goal, asked.get("strategy_id"))
+        job = create_job(
+            user=signed_in(request),
+            kind=JobKind.PROJECTION,
+            arguments={**to_plain(asked), "goal_id": goal_id},
+            now=timezone.now(),
+        )
+        return accepted(job)
+
+
+def _my_goal(request: Request, goal_id: int) -> FinancialGoal:
+    mine = FinancialGoal.objects.filter(user_id=request.user.get_username())
+    return get_object_or_404(mine.select_related("portfolio"), pk=goal_id)
+
+
+def _tradable(goal: FinancialGoal, strategy_id: str | None) -> str | None:
+    """The strategy, which must be one of the goal's portfolio."""
+    if strategy_id is not None:
+        own = StrategyInstance.objects.tradable_in(goal.portfolio)
+        if not own.filter(strategy_id=strategy_id).exists():
+            raise no_strategy("strategy_id", own, strategy_id)
+    return strategy_id
