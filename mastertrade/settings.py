@@ -235,8 +235,12 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "GoalStatusEnum": "goals.api.serializers.GOAL_STATUSES",
         "GoalSwitchEnum": "goals.api.serializers.GOAL_SWITCHES",
+        "GoalTypeEnum": "goals.api.serializers.GOAL_TYPES",
         "HaltCauseEnum": "goals.api.serializers.HALT_CAUSES",
+        "JobKindEnum": "trades.api.serializers.jobs.JOB_KINDS",
+        "JobStateEnum": "trades.api.serializers.jobs.JOB_STATES",
         "PortfolioKindEnum": "goals.api.serializers.PORTFOLIO_KINDS",
+        "ReplayedGoalTypeEnum": "trades.api.serializers.replays.GOAL_TYPES",
         "StrategyStatusEnum": "strategies.api.serializers.STRATEGY_STATUSES",
         "TradeStatusEnum": "trades.api.serializers.trades.TRADE_STATUSES",
     },

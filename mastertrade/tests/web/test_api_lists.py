@@ -407,6 +407,10 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "kind": ("simulation", lambda row, _: row["kind"] == "simulation"),
         "symbol": ("TEST", lambda row, _: row["symbol"] == "TEST"),
     },
+    "/api/jobs/": {
+        "kind": ("comparison", lambda row, _: row["kind"] == "comparison"),
+        "state": ("waiting", lambda row, _: row["state"] == "waiting"),
+    },
     "/api/changes/": {
         "kind": ("live", lambda row, _: True),
         "trade_id": ("{trade_id}", lambda row, t: row["trade_id"] == t["trade_id"]),

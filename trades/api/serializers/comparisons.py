@@ -37,11 +37,11 @@ class ComparisonRequestSerializer(StrictSerializer):
     the first trade.
     """
 
-    case = serializers.CharField(max_length=100, required=False)
+    case = serializers.CharField(max_length=100, required=False, allow_null=True)
     risk_pct = DecimalColumnField(PERCENT, above=0, max_value=100, required=False)
     record = WholeNumberField(min_value=0, max_value=MOST_RECORD, required=False)
     portfolio = PortfolioReferenceField()
-    strategy_id = serializers.CharField(max_length=100, required=False)
+    strategy_id = serializers.CharField(max_length=100, required=False, allow_null=True)
     trades = WholeNumberField(min_value=1, max_value=MOST_TRADES_LEFT, required=False)
     goal_pct = DecimalColumnField(PERCENT, above=0, max_value=1000, required=False)
     stop_pct = DecimalColumnField(PERCENT, min_value=0, max_value=99, required=False)
@@ -58,7 +58,7 @@ class ComparisonRequestSerializer(StrictSerializer):
     seed = WholeNumberField(min_value=0, max_value=2**31 - 1, required=False)
 
     def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
-        if "case" in fields:
+        if fields.get("case") is not None:
             yield from _misfits(fields, OF_RECORDS, "is of a record; there is a case.")
             try:
                 find_case(fields["case"])

@@ -9,6 +9,7 @@ from goals.api.serializers import PORTFOLIO_KINDS
 from goals.decisions.policies import PolicyName
 from goals.enums import GoalType
 from goals.projection.presets import PRESETS
+from goals.services.goals import EARLIEST_DATE, LATEST_DATE
 from goals.services.portfolio_settings import require_time_zone
 from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
@@ -24,7 +25,8 @@ from trades.models import ReplayRun
 from trades.replay.reading import BUILT_IN_NAMES
 from trades.services.replay_asked import question_of
 
-REPLAYABLE = [kind for kind in GoalType if kind.calendar]
+GOAL_TYPES = choices(kind for kind in GoalType if kind.calendar)
+DATES = ("start_date", "end_date")
 
 
 class ReplayListSerializer(serializers.ModelSerializer[ReplayRun]):
@@ -61,11 +63,11 @@ class ReplaySerializer(ReplayListSerializer):
 
 
 class _ReplayFields(StrictSerializer):
-    goal_type = ChoiceField(choices=choices(REPLAYABLE), required=False)
+    goal_type = ChoiceField(choices=GOAL_TYPES, required=False)
     target_value = DecimalColumnField(MONEY, above=0, required=False)
     policy = ChoiceField(choices=choices(PolicyName), required=False)
-    preset = ChoiceField(choices=choices(PRESETS), required=False)
-    phase = WholeNumberField(min_value=1, required=False)
+    preset = ChoiceField(choices=choices(PRESETS), required=False, allow_null=True)
+    phase = WholeNumberField(min_value=1, required=False, allow_null=True)
     opening_balance = DecimalColumnField(MONEY, above=0, required=False)
     start_date = serializers.DateField(required=False)
     end_date = serializers.DateField(required=False)
@@ -81,31 +83,39 @@ class _ReplayFields(StrictSerializer):
     time_zone = serializers.CharField(max_length=50, required=False)
 
     def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
-        goal = [name for name in ("goal_type", "target_value") if name in fields]
-        if "preset" in fields:
-            yield from (
-                InvalidInput(name, "does not go with preset, which has its own goal.")
-                for name in goal
-            )
-        else:
-            yield from (
-                InvalidInput(name, "is needed, or a preset.")
-                for name in ("goal_type", "target_value")
-                if name not in goal and name not in self.unreadable
-            )
-            if "phase" in fields:
-                yield InvalidInput("phase", "is of a preset; name it too.")
-        if "time_zone" in fields:
+        given = {name: one for name, one in fields.items() if one is not None}
+        yield from self._wrong_goal(given)
+        yield from _wrong_dates(given)
+        if "time_zone" in given:
             try:
-                require_time_zone(fields["time_zone"])
+                require_time_zone(given["time_zone"])
             except InvalidInput as wrong:
                 yield InvalidInput("time_zone", wrong.detail)
         try:
-            question_of(to_plain(fields))
+            question_of(to_plain(given))
         except InvalidInput as wrong:
             yield wrong
         except KeyError:  # of the goal, which is missing
             pass
+
+    def _wrong_goal(self, given: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        """Either a type and a target, or a preset and perhaps its phase."""
+        for name in ("goal_type", "target_value"):
+            if "preset" in given and name in given:
+                yield InvalidInput(name, "does not go with preset, which has its own.")
+            elif not {"preset", name} & {*given, *self.unreadable}:
+                yield InvalidInput(name, "is needed, or a preset.")
+        if "phase" in given and not {"preset"} & {*given, *self.unreadable}:
+            yield InvalidInput("phase", "is of a preset; name it too.")
+
+
+def _wrong_dates(given: Mapping[str, Any]) -> Iterator[InvalidInput]:
+    for name in DATES:
+        if name in given and not EARLIEST_DATE <= given[name] <= LATEST_DATE:
+            yield InvalidInput(name, f"must be from {EARLIEST_DATE} to {LATEST_DATE}.")
+    first, last = (given.get(name) for name in DATES)
+    if first is not None and last is not None and first > last:
+        yield InvalidInput("end_date", "must not be before start_date.")
 
 
 class ReplayRequestSerializer(_ReplayFields):

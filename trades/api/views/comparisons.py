@@ -8,13 +8,13 @@ from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
 from mastertrade.values.exceptions import TooManyJobs
-from mastertrade.values.jsonable import to_plain
 from mastertrade.web.api_fields import read_body
 from trades.api.serializers.comparisons import ComparisonRequestSerializer
 from trades.api.serializers.jobs import JobSerializer
 from trades.api.views.jobs import (
     BACKGROUND_ONLY,
     accepted,
+    plain_arguments,
     refuse_unknown,
     require_background,
 )
@@ -51,7 +51,7 @@ class ComparisonView(APIView):
         job = create_job(
             user=signed_in(request),
             kind=JobKind.COMPARISON,
-            arguments={key: to_plain(one) for key, one in asked.items()},
+            arguments=plain_arguments(asked),
             now=timezone.now(),
         )
         return accepted(job)

@@ -1,5 +1,6 @@
 """HTTP: jobs of users, and the answer of a call that makes one."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -13,6 +14,7 @@ from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
 from mastertrade.values.exceptions import InvalidInput, JobHasEnded
+from mastertrade.values.jsonable import to_plain
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import JobFilter
 from trades.api.serializers.jobs import JobListSerializer, JobSerializer
@@ -56,6 +58,11 @@ def refuse_unknown(view: Any) -> None:
         raise InvalidInput(wrong[0].field, wrong[0].detail, also=wrong[1:])
 
 
+def plain_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What is given, as JSON; decimals are texts."""
+    return {name: to_plain(one) for name, one in asked.items() if one is not None}
+
+
 def accepted(job: UserJob) -> Response:
     """202 with a new job, and where to ask for it."""
     return Response(
@@ -92,6 +99,7 @@ class JobDetailView(generics.RetrieveAPIView[UserJob]):
 
 
 class CancelJobView(APIView):
+    subject = (UserJob, "user_id")
     refusals = {"POST": (JobHasEnded,)}
 
     @extend_schema(request=None, responses=JobSerializer)

@@ -6,7 +6,7 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,18 +15,26 @@ from rest_framework.views import APIView
 from goals.api.authentication import signed_in
 from goals.models import FinancialGoal
 from mastertrade.values.exceptions import InvalidInput, TooManyJobs
-from mastertrade.values.jsonable import to_plain
 from mastertrade.values.validation import require_not_future
 from mastertrade.web.api_fields import InstantField, StrictSerializer, read_body
 from strategies.models import StrategyInstance
 from strategies.services import no_strategy
 from trades.api.serializers.jobs import JobSerializer
 from trades.api.serializers.projection import ProjectionSerializer
-from trades.api.views.jobs import BACKGROUND_ONLY, accepted, require_background
+from trades.api.views.jobs import (
+    BACKGROUND_ONLY,
+    accepted,
+    plain_arguments,
+    require_background,
+)
 from trades.booking.references import find_unknown
 from trades.enums import JobKind
 from trades.services.jobs import create_job
 from trades.sizing_calls.forecasts import project
+
+OF_A_STRATEGY = OpenApiExample(
+    "By one strategy's edge", value={"strategy_id": "momentum_001"}, request_only=True
+)
 
 
 class _Question(StrictSerializer):
@@ -39,6 +47,7 @@ class _Question(StrictSerializer):
 
 
 class ProjectionView(APIView):
+    subject = (FinancialGoal, "user_id")
     parameters = {"GET": ("as_of", "strategy_id"), "POST": ("background",)}
     refusals = {"POST": (TooManyJobs,)}
 
@@ -76,6 +85,7 @@ class ProjectionView(APIView):
         request=_Question,
         parameters=[BACKGROUND_ONLY],
         responses={202: JobSerializer},
+        examples=[OF_A_STRATEGY],
     )
     def post(self, request: Request, goal_id: int) -> Response:
         """The same without waiting for it: 202 with a job, whose result is the answer.
@@ -89,7 +99,7 @@ class ProjectionView(APIView):
         job = create_job(
             user=signed_in(request),
             kind=JobKind.PROJECTION,
-            arguments={**to_plain(asked), "goal_id": goal_id},
+            arguments={**plain_arguments(asked), "goal_id": goal_id},
             now=timezone.now(),
         )
         return accepted(job)

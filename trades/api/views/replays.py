@@ -16,7 +16,6 @@ from goals.api.serializers import PortfolioSerializer, PortfolioSettingsSerializ
 from goals.api.views.portfolios import FIRM, TIGHTER_LIMITS, PortfolioDetailView
 from mastertrade.db.transactions import atomic, snapshot
 from mastertrade.values.exceptions import PortfolioIsLive, TooManyJobs
-from mastertrade.values.jsonable import to_plain
 from mastertrade.web.api_fields import read_body
 from mastertrade.web.api_lists import ListView
 from mastertrade.web.json_parser import ExactJSONParser
@@ -29,7 +28,12 @@ from trades.api.serializers.replays import (
     ReplaySerializer,
     ReplayUploadSerializer,
 )
-from trades.api.views.jobs import BACKGROUND_ONLY, accepted, require_background
+from trades.api.views.jobs import (
+    BACKGROUND_ONLY,
+    accepted,
+    plain_arguments,
+    require_background,
+)
 from trades.api.views.limits import with_limits
 from trades.enums import JobKind
 from trades.models import ReplayRun
@@ -92,7 +96,7 @@ class ReplayListView(ListView[ReplayRun]):
         job = create_job(
             user=signed_in(request),
             kind=JobKind.REPLAY,
-            arguments=to_plain(asked),
+            arguments=plain_arguments(asked),
             files={} if file is None else {"file": file},
             now=timezone.now(),
         )
