@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 ("arguments", models.JSONField()),
                 ("directory", models.CharField(blank=True, default="", max_length=32)),
                 ("queue_key", models.BigIntegerField(null=True)),
-                ("progress", models.PositiveSmallIntegerField(default=0)),
+                ("progress", models.SmallIntegerField(default=0)),
                 ("step", models.CharField(blank=True, default="", max_length=200)),
                 ("cancel_requested", models.BooleanField(default=False)),
                 ("result", models.JSONField(blank=True, null=True)),

@@ -20,7 +20,7 @@ from trades.enums import JobState
 # In bytes as text.
 LARGEST_ARGUMENTS = 1 << 16
 LARGEST_RESULT = 1 << 20
-LONGEST_ERROR = 4000
+LARGEST_ERROR = 4000
 LONGEST_STEP = 200
 DONE, FAILED, RUNNING = map(str, (JobState.DONE, JobState.FAILED, JobState.RUNNING))
 ENDED = [str(state) for state in JobState if state.has_ended]
@@ -63,7 +63,7 @@ class UserJob(models.Model):
     directory = models.CharField(max_length=32, default="", blank=True)
     # Its row in the queue.
     queue_key = models.BigIntegerField(null=True)
-    progress = models.PositiveSmallIntegerField(default=0)
+    progress = models.SmallIntegerField(default=0)
     step = models.CharField(max_length=LONGEST_STEP, default="", blank=True)
     cancel_requested = models.BooleanField(default=False)
     result = models.JSONField(null=True, blank=True)
@@ -97,7 +97,7 @@ class UserJob(models.Model):
                 "jobs_error_of_failed",
                 (Q(state=FAILED) & ~Q(error="")) | (~Q(state=FAILED) & Q(error="")),
             ),
-            check("jobs_error_size", _is_at_most("error", LONGEST_ERROR)),
+            check("jobs_error_size", _is_at_most("error", LARGEST_ERROR)),
             check(
                 "jobs_running_started",
                 ~Q(state__in=[RUNNING, DONE]) | is_set("started_at"),

@@ -24,7 +24,7 @@ from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import JobHasEnded, NotFound, TooManyJobs
 from trades.enums import JobKind, JobState
 from trades.models import UserJob
-from trades.models.user_jobs import ENDED, LARGEST_RESULT, LONGEST_ERROR
+from trades.models.user_jobs import ENDED, LARGEST_ERROR, LARGEST_RESULT
 
 # What stays of a file's name on the disk.
 UNSAFE = re.compile(r"[^A-Za-z0-9._-]|^\.+")
@@ -201,7 +201,7 @@ def end_job(
     ended = unfinished.update(
         state=state,
         step="",
-        error=error.encode()[:LONGEST_ERROR].decode(errors="ignore"),
+        error=error.encode()[:LARGEST_ERROR].decode(errors="ignore"),
         result=result if _fits(result) else None,
         finished_at=now,
     )

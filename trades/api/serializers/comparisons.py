@@ -5,7 +5,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from goals.decisions.policies import HIGHEST_FACTOR, LOWEST_FACTOR
+from goals.decisions.policies import (
+    DEFAULT_MAX_FACTOR,
+    DEFAULT_MIN_FACTOR,
+    HIGHEST_FACTOR,
+    LOWEST_FACTOR,
+)
 from goals.enums import AfterAchieved, EdgeGuard
 from goals.projection.comparison import MOST_RECORD, GuardKind
 from goals.projection.comparison_cases import find_case
@@ -66,6 +71,9 @@ class ComparisonRequestSerializer(StrictSerializer):
                 yield wrong
         else:
             yield from _misfits(fields, OF_CASES, "is of a case; none is named.")
+        lowest = fields.get("min_factor", DEFAULT_MIN_FACTOR)
+        if lowest > fields.get("max_factor", DEFAULT_MAX_FACTOR):
+            yield InvalidInput("min_factor", "must not be above max_factor.")
         paths = fields.get("paths", DEFAULT_PATHS)
         most = MOST_STEPS // fields.get("trades", DEFAULT_TRADES)
         if paths > most:

@@ -6,18 +6,17 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 import pytest_django
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.utils import timezone
-from procrastinate import JobContext
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import AbortReason
-from procrastinate.jobs import Job as QueuedJob
 
 from tests.http import (
     Trader,
@@ -28,11 +27,11 @@ from tests.http import (
     unthrottled,  # noqa: F401
 )
 from trades.enums import JobKind, JobState
-from trades.jobs import user_job
 from trades.jobs.kinds import KINDS
 from trades.jobs.kinds.base import Given, Kind
 from trades.models import Trade, TradeImport, UserJob
 from trades.services.jobs import KEPT, create_job, forget_jobs
+from trades.tests.jobs.worker import do
 
 IMPORT = "/api/trades/import/"
 HEADER = "external_id,symbol,side,quantity,entry_price,entry_time,exit_price,exit_time"
@@ -70,16 +69,6 @@ def upload(trader: Trader, *rows: str, query: str = "?background=1") -> Any:
         "file": SimpleUploadedFile("../my trades.csv", content.encode()),
     }
     return trader.client.post(IMPORT + query, body, format="multipart")
-
-
-def context_of(reason: Callable[[], AbortReason | None]) -> JobContext:
-    queued = QueuedJob(id=1, lock=None, queueing_lock=None, queue="", task_name="")
-    return JobContext(app=app, job=queued, start_timestamp=0, abort_reason=reason)
-
-
-def do(job_id: int, reason: Callable[[], AbortReason | None] = lambda: None) -> None:
-    """As a worker does it."""
-    user_job.run(context_of(reason), job_id)
 
 
 def do_all() -> None:
@@ -290,6 +279,23 @@ def test_asking_costs_the_same_however_many_jobs_there_are(trader: Trader) -> No
     with count_statements() as many:
         read(upload(trader, ROW), 202)
     assert len(many) == len(few)
+
+
+def test_what_another_user_owns_makes_no_job(trader: Trader, files: Path) -> None:
+    eve = make_trader(username="eve")
+    strategy = {"strategy_id": "eves_own", "strategy_type": "momentum"}
+    eve.post("/api/strategies/", strategy, 201)
+    for field, value in (
+        ("portfolio", str(eve["portfolio_id"])),
+        ("portfolio", "nobody's"),
+        ("strategy_id", "eves_own"),
+    ):
+        given = {"portfolio": "crypto", field: value}
+        query = urlencode({"background": "1", **given})
+        answer = trader.client.generic("POST", f"{IMPORT}?{query}", b"x", "text/csv")
+        assert (answer.status_code, set(answer.json())) == (400, {field})
+    assert not UserJob.objects.exists()
+    assert stored(files) == []
 
 
 # What any kind does.
