@@ -232,6 +232,10 @@ REST_FRAMEWORK = {
 }
 # API tokens, and webhooks, that a user may have.
 TOKENS_PER_USER = read_int("MASTERTRADE_TOKENS_PER_USER", default=100)
+# Jobs of a user that have not ended; and where the files are that came with them, which
+# every worker reads.
+JOBS_PER_USER = read_int("MASTERTRADE_JOBS_PER_USER", default=10)
+JOB_FILES = Path(read_text("MASTERTRADE_JOB_FILES", str(VAR_DIR / "jobs")))
 KNOX_TOKEN_MODEL = "goals.ApiToken"
 REST_KNOX = {
     # A bot's token lasts until it is revoked, unless it was issued with an end.
@@ -262,8 +266,12 @@ SPECTACULAR_SETTINGS = {
         "DeliveryStateEnum": "goals.api.channel_serializers.DELIVERY_STATES",
         "GoalStatusEnum": "goals.api.serializers.GOAL_STATUSES",
         "GoalSwitchEnum": "goals.api.serializers.GOAL_SWITCHES",
+        "GoalTypeEnum": "goals.api.serializers.GOAL_TYPES",
         "HaltCauseEnum": "goals.api.serializers.HALT_CAUSES",
+        "JobKindEnum": "trades.api.serializers.jobs.JOB_KINDS",
+        "JobStateEnum": "trades.api.serializers.jobs.JOB_STATES",
         "PortfolioKindEnum": "goals.api.serializers.PORTFOLIO_KINDS",
+        "ReplayedGoalTypeEnum": "trades.api.serializers.replays.GOAL_TYPES",
         "StrategyStatusEnum": "strategies.api.serializers.STRATEGY_STATUSES",
         "TradeStatusEnum": "trades.api.serializers.trades.TRADE_STATUSES",
     },

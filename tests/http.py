@@ -34,9 +34,10 @@ from goals.tests.factories import UserFactory
 from strategies.services import create_strategy
 from trades.booking.close import close_trade
 from trades.booking.open import open_trade, record_closed_trade
-from trades.enums import Side
+from trades.enums import JobKind, Side
 from trades.freqtrade.tokens import issue_webhook
-from trades.models import GrowthRecord, ReplayRun, TradeImport
+from trades.models import GrowthRecord, ReplayRun, TradeImport, UserJob
+from trades.services.jobs import create_job
 from trades.sizing_calls.decide import select_strategy, size_for_goal
 
 PASSWORD = "correct horse battery"
@@ -259,6 +260,7 @@ def make_busy_trader(**fields: Any) -> Trader:
         portfolio=trader["portfolio_id"],
     )
     replay = make_replay(user)
+    job = make_job(user)
     trader.ids.update(
         adjustment_id=decision.adjustment_id,
         trade_id=trade.trade_id,
@@ -267,6 +269,7 @@ def make_busy_trader(**fields: Any) -> Trader:
         webhook_id=webhook.webhook_id,
         token=secret,
         replay_id=replay.pk,
+        job_id=job.pk,
         simulated=replay.policy_portfolio_id,
     )
     return trader
@@ -296,6 +299,16 @@ def make_replay(
         parameters_digest="0" * 64,
         report={"version": 1, "instruments": []},
         created_at=timezone.now(),
+    )
+
+
+def make_job(user: User) -> UserJob:
+    """One that waits; nothing came with it."""
+    return create_job(
+        user=user,
+        kind=JobKind.COMPARISON,
+        arguments={"case": "no-edge"},
+        now=timezone.now(),
     )
 
 

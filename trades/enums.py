@@ -24,3 +24,26 @@ class FillKind(StrEnum):
     ENTRY = "entry"
     EXIT = "exit"
     FUNDING = "funding"
+
+
+class JobKind(StrEnum):
+    """What a user may have done; how, is in `trades.jobs.kinds`."""
+
+    IMPORT = "import"
+    REPLAY = "replay"
+    COMPARISON = "comparison"
+    PROJECTION = "projection"
+
+
+class JobState(StrEnum):
+    """How far a job of a user is; the last three are its end."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def has_ended(self) -> bool:
+        return self not in (JobState.WAITING, JobState.RUNNING)

@@ -67,6 +67,7 @@ from mastertrade.web.api_fields import (
 )
 
 GOAL_STATUSES = choices(GoalStatus)
+GOAL_TYPES = choices(GoalType)
 PORTFOLIO_KINDS = choices(PortfolioKind)
 HALT_CAUSES = choices(HaltCause)
 # How a time of day is written.
@@ -642,7 +643,7 @@ class GoalCreationSerializer(GoalSettingsSerializer):
         "status": "A new goal is active; pause it with PATCH once it exists.",
     }
 
-    goal_type = ChoiceField(choices=choices(GoalType))
+    goal_type = ChoiceField(choices=GOAL_TYPES)
     target_value = DecimalColumnField(MONEY)
     start_date = DayField(required=False, allow_null=True)
     start_value = DecimalColumnField(MONEY, required=False, allow_null=True)

@@ -178,3 +178,14 @@ def _ask(statement: str, values: Any = ()) -> list[tuple[Any, ...]]:
         cursor.execute(statement, values)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
+
+
+def withdraw(key: int) -> bool:
+    """Take a job out of the queue, in the caller's transaction.
+
+    False where a worker has begun it: then it is asked to stop, by `should_abort`.
+    """
+    if app.job_manager.cancel_job_by_id(key):
+        return True
+    app.job_manager.cancel_job_by_id(key, abort=True)
+    return False

@@ -167,6 +167,18 @@ class ChannelNotActive(DomainError):
     code = "channel_not_active"
 
 
+class TooManyJobs(DomainError):
+    """The user has as many jobs as one may have."""
+
+    code = "too_many_jobs"
+
+
+class JobHasEnded(DomainError):
+    """The job was done, or failed, before it could be cancelled."""
+
+    code = "job_has_ended"
+
+
 class NoActiveStrategy(DomainError):
     """No active strategy competes."""
 

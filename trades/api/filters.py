@@ -15,8 +15,15 @@ from goals.models import LedgerChange, Portfolio
 from mastertrade.db.model_fields import choices
 from mastertrade.web.filters import FilterSet, WordFilter, WordsFilter
 from strategies.models import StrategyInstance
-from trades.enums import Side, TradeStatus
-from trades.models import Position, ReplayRun, Trade, TradeImport, WebhookToken
+from trades.enums import JobKind, JobState, Side, TradeStatus
+from trades.models import (
+    Position,
+    ReplayRun,
+    Trade,
+    TradeImport,
+    UserJob,
+    WebhookToken,
+)
 
 REPLAY_KINDS = [PortfolioKind.SIMULATION, PortfolioKind.DEMO, KindFilter.ALL]
 POSITION_STATUSES = choices([TradeStatus.OPEN, TradeStatus.CLOSED])
@@ -62,6 +69,15 @@ class ImportFilter(FilterSet):
     class Meta:
         model = TradeImport
         fields = ("file_name", "content_sha256")
+
+
+class JobFilter(FilterSet):
+    kind = WordFilter(choices=choices(JobKind))
+    state = WordsFilter(choices=choices(JobState))
+
+    class Meta:
+        model = UserJob
+        fields = ()
 
 
 class WebhookFilter(FilterSet):

@@ -2,6 +2,7 @@ from django.urls import path
 
 from trades.api.views.cash_flows import CashFlowListView
 from trades.api.views.changes import ChangeListView
+from trades.api.views.comparisons import ComparisonView
 from trades.api.views.decisions import (
     GoalSizingView,
     GoalStrategyView,
@@ -9,6 +10,7 @@ from trades.api.views.decisions import (
     PortfolioSizingView,
 )
 from trades.api.views.imports import ImportListView, ImportTradesView
+from trades.api.views.jobs import CancelJobView, JobDetailView, JobListView
 from trades.api.views.limits import (
     HaltWithLimitsView,
     LimitsView,
@@ -73,6 +75,10 @@ urlpatterns = [
     ),
     path("replays/", ReplayListView.as_view(), name="replays"),
     path("replays/<int:replay_id>/", ReplayDetailView.as_view(), name="replay"),
+    path("comparisons/", ComparisonView.as_view(), name="comparisons"),
+    path("jobs/", JobListView.as_view(), name="jobs"),
+    path("jobs/<int:job_id>/", JobDetailView.as_view(), name="job"),
+    path("jobs/<int:job_id>/cancel/", CancelJobView.as_view(), name="cancel-job"),
     path("sizing/", PortfolioSizingView.as_view(), name="sizing"),
     path("next-trade/", NextTradeView.as_view(), name="next-trade"),
     path(

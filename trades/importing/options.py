@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any, BinaryIO
 
-from trades.importing.rates import DayRates
+from trades.importing.rates import DayRates, read_day_rates, read_rates
 
 
 class EqualFills(StrEnum):
@@ -52,3 +53,36 @@ class ImportOptions:
     date_order: DateOrder | None = None
     equal_fills: EqualFills = EqualFills.REFUSE
     known_strategies: frozenset[str] = frozenset()
+
+
+def read_options(
+    asked: Mapping[str, Any], fx_rates_file: BinaryIO | None = None
+) -> ImportOptions:
+    """The options as an upload's fields give them: texts, and a file of rates by day.
+
+    Raises `InvalidInput` for the field that is wrong.
+    """
+    return ImportOptions(
+        strategy_id=asked.get("strategy_id"),
+        account=asked.get("account", "main"),
+        venue=asked.get("venue"),
+        fx_rates=read_rates("fx_rates", split_pairs(asked.get("fx_rates", ""))),
+        fee_rates=read_rates("fee_rates", split_pairs(asked.get("fee_rates", ""))),
+        day_rates=(
+            read_day_rates("fx_rates_file", fx_rates_file)
+            if fx_rates_file is not None
+            else DayRates()
+        ),
+        quote_currency=asked.get("quote_currency"),
+        fee_currency=asked.get("fee_currency"),
+        contract_sizes=read_rates(
+            "contract_sizes", split_pairs(asked.get("contract_sizes", ""))
+        ),
+        date_order=DateOrder(asked["date_order"]) if "date_order" in asked else None,
+        equal_fills=EqualFills(asked.get("equal_fills", EqualFills.REFUSE)),
+    )
+
+
+def split_pairs(text: str) -> list[str]:
+    """`USDT=0.92,BTC=60000` as its pairs."""
+    return [pair for pair in text.split(",") if pair.strip()]

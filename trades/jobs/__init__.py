@@ -5,17 +5,29 @@ Adding one: docs/architecture.md, "Which files you touch".
 
 from procrastinate import App
 
-from trades.jobs import daily, day_turns, deliver, prune, reconcile, stale_marks
+from trades.jobs import (
+    daily,
+    day_turns,
+    deliver,
+    forget_jobs,
+    prune,
+    reconcile,
+    stale_marks,
+    user_job,
+)
 from trades.jobs.job import Job, Retry
+from trades.services.jobs import QUEUED_AS
 
 JOBS: dict[str, Job] = {
     "daily": daily.JOB,
     "day_turns": day_turns.JOB,
     "deliver": deliver.JOB,
     "deliver_due": deliver.DUE,
+    "forget_jobs": forget_jobs.JOB,
     "prune": prune.JOB,
     "reconcile": reconcile.JOB,
     "stale_marks": stale_marks.JOB,
+    QUEUED_AS: user_job.JOB,
 }
 
 

@@ -13,6 +13,7 @@ from goals.decisions.policies import PolicyName
 from goals.projection.comparison import DEEP_FALL, GuardKind, Question, Result
 from goals.projection.comparison_policies import ORDER
 from trades.replay.wording import NOTHING
+from trades.services.comparisons import NO_EDGE
 
 DEEP = f"drawdown > {DEEP_FALL:.0%}".replace("%", " %")
 HEADS = ("policy", "guard", "P(reach)", "by induction", "mean end", "5 % end")
@@ -23,8 +24,6 @@ SHORT_COLUMNS = (*HEADS[:3], "induction", *HEADS[4:], NARROW_DEEP)
 COMPARED = [policy for policy in ORDER if policy is not PolicyName.CONSTANT]
 # Differences below this many standard errors of a simulated share are not spoken of.
 CLEAR_ERRORS = 3.0
-# A mean growth nearer to 0 is none: binary fractions are.
-NO_EDGE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)

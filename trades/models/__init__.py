@@ -7,6 +7,7 @@ from trades.models.positions import Position
 from trades.models.records import GrowthRecord
 from trades.models.replays import ReplayRun
 from trades.models.trades import Trade
+from trades.models.user_jobs import UserJob
 from trades.models.webhooks import WebhookFill, WebhookToken
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Trade",
     "TradeFill",
     "TradeImport",
+    "UserJob",
     "WebhookFill",
     "WebhookToken",
 ]

@@ -25,13 +25,15 @@ DELETIONS = (
     "DELETE FROM financial_goals WHERE portfolio_id = ANY(%(portfolios)s)",
     "DELETE FROM portfolios WHERE portfolio_id = ANY(%(portfolios)s)",
 )
+# What one replay of a user at a time holds.
+REPLAYS_OF = "hashtextextended('replays of ' || %(user_id)s, 0)"
 # With a user's last replay go its strategies, with the demo portfolio its own. One that
-# is being made holds its user's row, and refers to strategies that nothing else does
-# yet: then they are left to the next time.
-UNUSED_STRATEGIES = """
+# is being made holds the lock, and refers to strategies that nothing else does yet:
+# then they are left to the next time.
+UNUSED_STRATEGIES = f"""
 DELETE FROM strategy_instances s
 USING (SELECT username FROM users WHERE username = %(user_id)s
-       FOR NO KEY UPDATE SKIP LOCKED) u
+       AND pg_try_advisory_xact_lock({REPLAYS_OF})) u
 WHERE s.user_id = u.username AND s.kind <> 'live'
   AND CASE WHEN s.strategy_id = ANY(%(demo_strategies)s) THEN NOT EXISTS (
           SELECT 1 FROM portfolios p WHERE p.user_id = s.user_id AND p.kind = 'demo'

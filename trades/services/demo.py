@@ -29,7 +29,7 @@ from trades.replay.moving import MovedPrices, last_trading_day, move_prices
 from trades.replay.options import DEMO_STRATEGIES, Costs, ReplaySettings
 from trades.services.deleting import delete_simulation
 from trades.services.live_broker import LiveBroker
-from trades.services.replay import ensure_strategies
+from trades.services.replay import ensure_strategies, lock_replays
 from trades.sizing_calls.catch_up import catch_up
 from trades.sizing_calls.forecasts import refresh_projections
 
@@ -92,7 +92,7 @@ def renew_demo(
     `progress` is called after each day with the days done and their total.
     """
     # As replays do: they share the strategies.
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    lock_replays(user)
     standing = find_demo(user)
     if standing is not None:
         Portfolio.objects.locked().get(pk=standing.pk)

@@ -47,6 +47,7 @@ from trades.replay.report import (
     build_report,
 )
 from trades.replay.storing import report_from_dict, report_to_dict
+from trades.services.deleting import REPLAYS_OF
 from trades.services.live_broker import LiveBroker
 
 # Raised whenever the same question gets other figures: what was stored is not reused.
@@ -180,8 +181,7 @@ def run_replay(
     by, for the report.
     """
     question.validate()
-    # One replay of a user at a time: they share the strategies.
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    lock_replays(user)
     ensure_strategies(user, kind, series.bars[0].opened_at, STRATEGIES)
     run_id = _next_run_id()
     title = f"replay {run_id} {series.symbol}"
@@ -229,6 +229,17 @@ def run_replay(
         report=report_to_dict(ReplayReport((report,), now, command)),
         created_at=now,
     )
+
+
+def lock_replays(user: User) -> None:
+    """One replay of a user at a time until the transaction ends: strategies are shared.
+
+    The user's row is left alone: who signs in meanwhile does not wait.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT pg_advisory_xact_lock({REPLAYS_OF})", {"user_id": user.username}
+        )
 
 
 def _next_run_id() -> int:
@@ -320,7 +331,7 @@ def ensure_strategies(
 ) -> None:
     """Rows for the trades to refer to; one of the user's own stays what it is.
 
-    The user's row must be locked by the caller.
+    After `lock_replays`.
     """
     have = set(
         StrategyInstance.objects.filter(user_id=user.username).values_list(

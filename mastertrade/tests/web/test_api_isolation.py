@@ -305,6 +305,7 @@ NOBODY = Trader(
         "webhook_id": 1,
         "channel_id": 1,
         "replay_id": 1,
+        "job_id": 1,
         "token": "0" * 43,
     },
 )

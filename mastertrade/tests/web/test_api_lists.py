@@ -21,6 +21,7 @@ from tests.http import (
     count_statements,
     made_once,
     make_busy_trader,
+    make_job,
     make_replay,
     make_trader,
     operations,
@@ -28,8 +29,9 @@ from tests.http import (
     unthrottled,  # noqa: F401
 )
 from trades.booking.void import void_trade
+from trades.enums import JobState
 from trades.freqtrade.tokens import issue_webhook
-from trades.models import Trade, TradeImport
+from trades.models import Trade, TradeImport, UserJob
 from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import TradeFactory
 
@@ -136,6 +138,14 @@ def add_delivery(trader: Trader, number: int) -> None:
     make_delivery(AlertChannel.objects.get(pk=trader["channel_id"]))
 
 
+def add_job(trader: Trader, number: int) -> None:
+    """As one that was cancelled, so that there may be any number."""
+    job = make_job(trader.user)
+    UserJob.objects.filter(pk=job.pk).update(
+        state=JobState.CANCELLED, finished_at=timezone.now()
+    )
+
+
 MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/portfolios/": add_portfolio,
     "/api/portfolios/{portfolio_id}/cash-flows/": add_cash_flow,
@@ -154,6 +164,7 @@ MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/replays/": add_replay,
     "/api/channels/": add_channel,
     "/api/channels/{channel_id}/deliveries/": add_delivery,
+    "/api/jobs/": add_job,
 }
 
 
@@ -417,6 +428,10 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
     "/api/replays/": {
         "kind": ("simulation", lambda row, _: row["kind"] == "simulation"),
         "symbol": ("TEST", lambda row, _: row["symbol"] == "TEST"),
+    },
+    "/api/jobs/": {
+        "kind": ("comparison", lambda row, _: row["kind"] == "comparison"),
+        "state": ("waiting", lambda row, _: row["state"] == "waiting"),
     },
     "/api/changes/": {
         "kind": ("live", lambda row, _: True),

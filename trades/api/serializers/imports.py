@@ -10,7 +10,7 @@ from mastertrade.values.exceptions import InvalidInput
 from mastertrade.web.api_fields import ChoiceField, StrictSerializer
 from trades.booking.references import find_unknown
 from trades.importing.formats import FORMAT_NAMES
-from trades.importing.options import DateOrder, EqualFills
+from trades.importing.options import DateOrder, EqualFills, split_pairs
 from trades.importing.rates import read_rates
 from trades.models import TradeImport
 
@@ -80,10 +80,6 @@ class ImportUploadSerializer(StrictSerializer):
 
     def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
         return find_unknown(self.context["user"], fields)
-
-
-def split_pairs(text: str) -> list[str]:
-    return [pair for pair in text.split(",") if pair.strip()]
 
 
 class RefusalSerializer(serializers.Serializer[Any]):

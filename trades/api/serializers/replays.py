@@ -1,11 +1,32 @@
-"""Answers about replays."""
+"""Requests for replays, and answers about them."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rest_framework import serializers
 
 from goals.api.serializers import PORTFOLIO_KINDS
+from goals.decisions.policies import PolicyName
+from goals.enums import GoalType
+from goals.projection.presets import PRESETS
+from goals.services.goals import EARLIEST_DATE, LATEST_DATE
+from goals.services.portfolio_settings import require_time_zone
+from mastertrade.db.model_fields import choices
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.jsonable import to_plain
+from mastertrade.values.money import MONEY, PERCENT
+from mastertrade.web.api_fields import (
+    ChoiceField,
+    DecimalColumnField,
+    StrictSerializer,
+    WholeNumberField,
+)
 from trades.models import ReplayRun
+from trades.replay.reading import BUILT_IN_NAMES
+from trades.services.replay_asked import question_of
+
+GOAL_TYPES = choices(kind for kind in GoalType if kind.calendar)
+DATES = ("start_date", "end_date")
 
 
 class ReplayListSerializer(serializers.ModelSerializer[ReplayRun]):
@@ -39,3 +60,76 @@ class ReplaySerializer(ReplayListSerializer):
     class Meta(ReplayListSerializer.Meta):
         fields = (*ReplayListSerializer.Meta.fields, "report")
         read_only_fields = fields
+
+
+class _ReplayFields(StrictSerializer):
+    goal_type = ChoiceField(choices=GOAL_TYPES, required=False)
+    target_value = DecimalColumnField(MONEY, above=0, required=False)
+    policy = ChoiceField(choices=choices(PolicyName), required=False)
+    preset = ChoiceField(choices=choices(PRESETS), required=False, allow_null=True)
+    phase = WholeNumberField(min_value=1, required=False, allow_null=True)
+    opening_balance = DecimalColumnField(MONEY, above=0, required=False)
+    start_date = serializers.DateField(required=False)
+    end_date = serializers.DateField(required=False)
+    base_size_pct = DecimalColumnField(PERCENT, required=False)
+    resume_after_days = WholeNumberField(required=False)
+    fee_bps = DecimalColumnField(PERCENT, required=False)
+    slippage_bps = DecimalColumnField(PERCENT, required=False)
+    raw_prices = serializers.BooleanField(required=False)
+    allow_gaps = serializers.BooleanField(required=False)
+    skip_null_rows = serializers.BooleanField(required=False)
+    tolerate_closes = serializers.BooleanField(required=False)
+    decimal_comma = serializers.BooleanField(required=False)
+    time_zone = serializers.CharField(max_length=50, required=False)
+
+    def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        given = {name: one for name, one in fields.items() if one is not None}
+        yield from self._wrong_goal(given)
+        yield from _wrong_dates(given)
+        if "time_zone" in given:
+            try:
+                require_time_zone(given["time_zone"])
+            except InvalidInput as wrong:
+                yield InvalidInput("time_zone", wrong.detail)
+        try:
+            question_of(to_plain(given))
+        except InvalidInput as wrong:
+            yield wrong
+        except KeyError:  # of the goal, which is missing
+            pass
+
+    def _wrong_goal(self, given: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        """Either a type and a target, or a preset and perhaps its phase."""
+        for name in ("goal_type", "target_value"):
+            if "preset" in given and name in given:
+                yield InvalidInput(name, "does not go with preset, which has its own.")
+            elif not {"preset", name} & {*given, *self.unreadable}:
+                yield InvalidInput(name, "is needed, or a preset.")
+        if "phase" in given and not {"preset"} & {*given, *self.unreadable}:
+            yield InvalidInput("phase", "is of a preset; name it too.")
+
+
+def _wrong_dates(given: Mapping[str, Any]) -> Iterator[InvalidInput]:
+    for name in DATES:
+        if name in given and not EARLIEST_DATE <= given[name] <= LATEST_DATE:
+            yield InvalidInput(name, f"must be from {EARLIEST_DATE} to {LATEST_DATE}.")
+    first, last = (given.get(name) for name in DATES)
+    if first is not None and last is not None and first > last:
+        yield InvalidInput("end_date", "must not be before start_date.")
+
+
+class ReplayRequestSerializer(_ReplayFields):
+    """Prices, and a goal of each calendar period or a firm's challenge (`preset`).
+
+    `start_date` and `end_date` cut the prices; `base_size_pct` is the base size in
+    percent of equity; after `resume_after_days` a halt that lasts is ended (default:
+    never). The others are for price files: see `docs/prices.md`.
+    """
+
+    prices = ChoiceField(choices=choices(BUILT_IN_NAMES))
+
+
+class ReplayUploadSerializer(_ReplayFields):
+    """The same with a file of prices (CSV, gzip too) in place of a name."""
+
+    file = serializers.FileField()

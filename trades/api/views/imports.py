@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
 from goals.models import User
-from mastertrade.values.exceptions import InvalidInput, OutOfRange
+from mastertrade.values.exceptions import OutOfRange, TooManyJobs
 from mastertrade.web.api_fields import read_body
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import ImportFilter
@@ -23,8 +23,9 @@ from trades.api.serializers.imports import (
     ImportReportSerializer,
     ImportUploadSerializer,
     TradeImportSerializer,
-    split_pairs,
 )
+from trades.api.serializers.jobs import JobSerializer
+from trades.api.views.jobs import BACKGROUND, accepted, read_flag, refuse_unknown
 from trades.api.views.uploads import (
     CSVBodyParser,
     JSONBodyParser,
@@ -33,23 +34,24 @@ from trades.api.views.uploads import (
     refuse_slow_reading,
     refuse_slow_upload,
 )
+from trades.enums import JobKind
 from trades.importing.import_trades import (
     ImportReport,
     catch_up_imported,
     import_trades,
 )
-from trades.importing.options import DateOrder, EqualFills, ImportOptions
-from trades.importing.rates import DayRates, read_day_rates, read_rates
+from trades.importing.options import read_options
 from trades.models import TradeImport
+from trades.services.jobs import create_job
 
+FILES = ("file", "fx_rates_file")
 logger = logging.getLogger(__name__)
-YES = {"1": True, "true": True, "0": False, "false": False, "": False}
 
 
 class ImportTradesView(APIView):
     body_limit = "upload"
-    parameters = {"POST": (*ImportUploadSerializer().fields, "partial")}
-    refusals = {"POST": (OutOfRange,)}
+    parameters = {"POST": (*ImportUploadSerializer().fields, "partial", "background")}
+    refusals = {"POST": (OutOfRange, TooManyJobs)}
     parser_classes = (
         MultiPartParser,
         CSVBodyParser,
@@ -63,9 +65,14 @@ class ImportTradesView(APIView):
         parameters=[
             OpenApiParameter(
                 "partial", bool, description="Import the rows that are not refused."
-            )
+            ),
+            BACKGROUND,
         ],
-        responses={200: ImportReportSerializer, 201: ImportReportSerializer},
+        responses={
+            200: ImportReportSerializer,
+            201: ImportReportSerializer,
+            202: JobSerializer,
+        },
     )
     def post(self, request: Request) -> Response:
         """Import a file of trades; rows that are known already are not added again.
@@ -74,7 +81,8 @@ class ImportTradesView(APIView):
         `application/json`, `application/x-ndjson`) with the other fields in the query.
         If a row is refused the answer is 400 and nothing is imported, unless
         `?partial=1`: then all others are. A file that would take longer than a request
-        may is refused before it is read, with the command that takes it.
+        may is refused before it is read, unless `?background=1`: then the answer is 202
+        with the job that imports it, whose result is the same report.
         """
         data: Any = request.data
         try:
@@ -87,6 +95,10 @@ class ImportTradesView(APIView):
     def _import(self, request: Request, data: Any) -> Response:
         asked = read_body(self, ImportUploadSerializer, data)
         user, now = signed_in(request), timezone.now()
+        partial = read_flag(request, "partial")
+        if read_flag(request, "background"):
+            refuse_unknown(self)
+            return _defer(user, asked, partial, now)
         refuse_slow_upload(asked, user.username)
         report = import_trades(
             user=user,
@@ -95,13 +107,13 @@ class ImportTradesView(APIView):
             format_name=asked["format"],
             now=now,
             portfolio=asked.get("portfolio"),
-            partial=_read_partial(request),
-            options=_read_options(asked),
+            partial=partial,
+            options=read_options(asked, asked.get("fx_rates_file")),
             progress=refuse_slow_reading(),
         )
         _catch_up(user, asked.get("portfolio"), report, now)
         answer = ImportReportSerializer(report).data
-        if report.refused and report.import_id is None and not _read_partial(request):
+        if report.refused and report.import_id is None and not partial:
             words = f"{report.refused} rows are refused, so nothing was imported."
             return Response({"file": [words], **answer}, status.HTTP_400_BAD_REQUEST)
         made = report.import_id is not None
@@ -120,6 +132,17 @@ class ImportListView(ListView[TradeImport]):
         return TradeImport.objects.filter(user_id=self.request.user.get_username())
 
 
+def _defer(user: User, asked: dict[str, Any], partial: bool, now: datetime) -> Response:
+    files = {name: asked[name] for name in FILES if name in asked}
+    texts = {name: asked[name] for name in asked if name not in FILES}
+    arguments = {**texts, "partial": partial, "file_name": asked["file"].name}
+    return accepted(
+        create_job(
+            user=user, kind=JobKind.IMPORT, arguments=arguments, files=files, now=now
+        )
+    )
+
+
 def _catch_up(
     user: User, portfolio: int | str | None, report: ImportReport, now: datetime
 ) -> None:
@@ -128,32 +151,3 @@ def _catch_up(
         catch_up_imported(user, portfolio, report, now)
     except Exception:
         logger.exception("The records after import %s are behind", report.import_id)
-
-
-def _read_partial(request: Request) -> bool:
-    asked = request.query_params.get("partial", "").lower()
-    if asked not in YES:
-        raise InvalidInput("partial", "must be 1 or 0.")
-    return YES[asked]
-
-
-def _read_options(asked: dict[str, Any]) -> ImportOptions:
-    return ImportOptions(
-        strategy_id=asked.get("strategy_id"),
-        account=asked.get("account", "main"),
-        venue=asked.get("venue"),
-        fx_rates=read_rates("fx_rates", split_pairs(asked.get("fx_rates", ""))),
-        fee_rates=read_rates("fee_rates", split_pairs(asked.get("fee_rates", ""))),
-        day_rates=_read_day_rates(asked.get("fx_rates_file")),
-        quote_currency=asked.get("quote_currency"),
-        fee_currency=asked.get("fee_currency"),
-        contract_sizes=read_rates(
-            "contract_sizes", split_pairs(asked.get("contract_sizes", ""))
-        ),
-        date_order=DateOrder(asked["date_order"]) if "date_order" in asked else None,
-        equal_fills=EqualFills(asked.get("equal_fills", EqualFills.REFUSE)),
-    )
-
-
-def _read_day_rates(file: Any) -> DayRates:
-    return DayRates() if file is None else read_day_rates("fx_rates_file", file)

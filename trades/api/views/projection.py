@@ -8,21 +8,35 @@ from typing import Any
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from goals.api.authentication import signed_in
 from goals.models import FinancialGoal
-from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.exceptions import InvalidInput, TooManyJobs
 from mastertrade.values.validation import require_not_future
 from mastertrade.web.api_fields import InstantField, StrictSerializer, read_body
 from strategies.models import StrategyInstance
 from strategies.services import no_strategy
+from trades.api.serializers.jobs import JobSerializer
 from trades.api.serializers.projection import FrontierSerializer, ProjectionSerializer
+from trades.api.views.jobs import (
+    BACKGROUND_ONLY,
+    accepted,
+    plain_arguments,
+    require_background,
+)
 from trades.booking.references import find_unknown
+from trades.enums import JobKind
+from trades.services.jobs import create_job
 from trades.sizing_calls.forecasts import measure_frontier_of, project
+
+OF_A_STRATEGY = OpenApiExample(
+    "By one strategy's edge", value={"strategy_id": "momentum_001"}, request_only=True
+)
 
 
 class _AsOf(StrictSerializer):
@@ -42,8 +56,7 @@ def _read(
 ) -> tuple[FinancialGoal, Mapping[str, Any], datetime, datetime]:
     """The user's goal, what is asked, as of when, and now."""
     now = timezone.now()
-    mine = FinancialGoal.objects.filter(user_id=request.user.get_username())
-    goal = get_object_or_404(mine.select_related("portfolio"), pk=goal_id)
+    goal = _my_goal(request, goal_id)
     asked = read_body(view, question, request.query_params.dict())
     as_of = asked.get("as_of")
     at = now if as_of is None else require_not_future("as_of", as_of, now)
@@ -56,7 +69,9 @@ AS_OF = OpenApiParameter(
 
 
 class ProjectionView(APIView):
-    parameters = {"GET": ("as_of", "strategy_id")}
+    subject = (FinancialGoal, "user_id")
+    parameters = {"GET": ("as_of", "strategy_id"), "POST": ("background",)}
+    refusals = {"POST": (TooManyJobs,)}
 
     @extend_schema(
         parameters=[
@@ -76,13 +91,32 @@ class ProjectionView(APIView):
         `probability` is null and `reason` says why. Nothing is booked or decided.
         """
         goal, asked, at, now = _read(self, request, goal_id, _Question)
-        strategy_id = asked.get("strategy_id")
-        if strategy_id is not None:
-            own = StrategyInstance.objects.tradable_in(goal.portfolio)
-            if not own.filter(strategy_id=strategy_id).exists():
-                raise no_strategy("strategy_id", own, strategy_id)
+        strategy_id = _tradable(goal, asked.get("strategy_id"))
         found = project(goal, at, strategy_id=strategy_id, now=now)
         return Response(ProjectionSerializer(found).data)
+
+    @extend_schema(
+        request=_Question,
+        parameters=[BACKGROUND_ONLY],
+        responses={202: JobSerializer},
+        examples=[OF_A_STRATEGY],
+    )
+    def post(self, request: Request, goal_id: int) -> Response:
+        """The same without waiting for it: 202 with a job, whose result is the answer.
+
+        Nothing is booked or decided.
+        """
+        require_background(request)
+        goal = _my_goal(request, goal_id)
+        asked = read_body(self, _Question)
+        _tradable(goal, asked.get("strategy_id"))
+        job = create_job(
+            user=signed_in(request),
+            kind=JobKind.PROJECTION,
+            arguments={**plain_arguments(asked), "goal_id": goal_id},
+            now=timezone.now(),
+        )
+        return accepted(job)
 
 
 class FrontierView(APIView):
@@ -114,3 +148,17 @@ class FrontierView(APIView):
             "verdict": None if frontier is None else frontier.verdict,
         }
         return Response(FrontierSerializer(answer).data)
+
+
+def _my_goal(request: Request, goal_id: int) -> FinancialGoal:
+    mine = FinancialGoal.objects.filter(user_id=request.user.get_username())
+    return get_object_or_404(mine.select_related("portfolio"), pk=goal_id)
+
+
+def _tradable(goal: FinancialGoal, strategy_id: str | None) -> str | None:
+    """The strategy, which must be one of the goal's portfolio."""
+    if strategy_id is not None:
+        own = StrategyInstance.objects.tradable_in(goal.portfolio)
+        if not own.filter(strategy_id=strategy_id).exists():
+            raise no_strategy("strategy_id", own, strategy_id)
+    return strategy_id

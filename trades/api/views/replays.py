@@ -3,8 +3,11 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from django.http import QueryDict
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import generics, status
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -12,14 +15,42 @@ from goals.api.authentication import signed_in
 from goals.api.serializers import PortfolioSerializer, PortfolioSettingsSerializer
 from goals.api.views.portfolios import FIRM, TIGHTER_LIMITS, PortfolioDetailView
 from mastertrade.db.transactions import atomic, snapshot
-from mastertrade.values.exceptions import PortfolioIsLive
+from mastertrade.values.exceptions import PortfolioIsLive, TooManyJobs
+from mastertrade.web.api_fields import read_body
 from mastertrade.web.api_lists import ListView
+from mastertrade.web.json_parser import ExactJSONParser
 from trades.api.filters import ReplayFilter
+from trades.api.serializers.jobs import JobSerializer
 from trades.api.serializers.limits import PortfolioWithLimitsSerializer
-from trades.api.serializers.replays import ReplayListSerializer, ReplaySerializer
+from trades.api.serializers.replays import (
+    ReplayListSerializer,
+    ReplayRequestSerializer,
+    ReplaySerializer,
+    ReplayUploadSerializer,
+)
+from trades.api.views.jobs import (
+    BACKGROUND_ONLY,
+    accepted,
+    plain_arguments,
+    require_background,
+)
 from trades.api.views.limits import with_limits
+from trades.enums import JobKind
 from trades.models import ReplayRun
 from trades.services.deleting import delete_replay, delete_simulation
+from trades.services.jobs import create_job
+
+MONTHLY = OpenApiExample(
+    "5 % a month",
+    value={
+        "prices": "AAPL",
+        "goal_type": "monthly_return",
+        "target_value": "5",
+        "policy": "ladder",
+    },
+    request_only=True,
+    media_type="application/json",
+)
 
 
 def _mine(request: Request) -> QuerySet[ReplayRun]:
@@ -30,6 +61,10 @@ def _mine(request: Request) -> QuerySet[ReplayRun]:
 class ReplayListView(ListView[ReplayRun]):
     """The signed-in user's finished replays, newest first, without their reports."""
 
+    body_limit = "upload"
+    parameters = {"POST": ("background",)}
+    refusals = {"POST": (TooManyJobs,)}
+    parser_classes = (ExactJSONParser, MultiPartParser)
     serializer_class: Any = ReplayListSerializer
     filterset_class = ReplayFilter
     ordering_fields = ("run_id", "created_at", "symbol")
@@ -37,6 +72,35 @@ class ReplayListView(ListView[ReplayRun]):
 
     def get_queryset(self) -> QuerySet[ReplayRun]:
         return _mine(self.request).defer("report")
+
+    @extend_schema(
+        request={
+            "application/json": ReplayRequestSerializer,
+            "multipart/form-data": ReplayUploadSerializer,
+        },
+        parameters=[BACKGROUND_ONLY],
+        responses={202: JobSerializer},
+        examples=[MONTHLY],
+    )
+    def post(self, request: Request) -> Response:
+        """Have recorded prices replayed, by name or from a file: 202 with the job.
+
+        Its result names the replay; the same question about the same prices gives the
+        one that there is.
+        """
+        require_background(request)
+        is_upload = isinstance(request.data, QueryDict)
+        kind = ReplayUploadSerializer if is_upload else ReplayRequestSerializer
+        asked = read_body(self, kind)
+        file = asked.pop("file", None)
+        job = create_job(
+            user=signed_in(request),
+            kind=JobKind.REPLAY,
+            arguments=plain_arguments(asked),
+            files={} if file is None else {"file": file},
+            now=timezone.now(),
+        )
+        return accepted(job)
 
 
 class ReplayDetailView(generics.RetrieveAPIView[ReplayRun]):

@@ -27,6 +27,8 @@ COMMAND_OPTIONS = {
     "date_order": "--date-order",
     "equal_fills": "--equal-fills",
 }
+# Of the query, next to a file that is the body.
+NO_FIELDS = {"file", "partial", "background"}
 REPEATED_OPTIONS = {
     "fx_rates": "--fx-rate",
     "fee_rates": "--fee-rate",
@@ -49,7 +51,7 @@ def refuse_slow_reading() -> Callable[[int], None]:
                 "file",
                 f"takes longer to read than {most:g} s, half of what a request may "
                 "take here (MASTERTRADE_REQUEST_SECONDS). Nothing was imported: send "
-                "it in parts, oldest first, or import it on the server with "
+                "it with ?background=1, or import it on the server with "
                 "manage.py import_trades.",
             )
 
@@ -68,8 +70,8 @@ def refuse_slow_upload(asked: Mapping[str, Any], user_name: str) -> None:
     raise InvalidInput(
         "file",
         f"holds about {rows:,} rows, which may take {seconds} s; a request may take "
-        f"{settings.REQUEST_SECONDS} s here (MASTERTRADE_REQUEST_SECONDS). Send it in "
-        f"parts, oldest first, or import it on the server: "
+        f"{settings.REQUEST_SECONDS} s here (MASTERTRADE_REQUEST_SECONDS). Send it "
+        f"with ?background=1, or import it on the server: "
         f"{_show_command(asked, user_name)}",
     )
 
@@ -103,7 +105,7 @@ class FileBodyParser(BaseParser):
         parser_context: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         query = parser_context["request"].query_params if parser_context else {}
-        asked = {name: query[name] for name in query if name not in {"file", "partial"}}
+        asked = {name: query[name] for name in query if name not in NO_FIELDS}
         file = nameless_file("body", media_type)
         try:
             while chunk := stream.read(CHUNK_BYTES):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +12,20 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from goals.decisions.policies import DEFAULT_MAX_FACTOR, DEFAULT_MIN_FACTOR
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import AfterAchieved, EdgeGuard
-from goals.projection.comparison import GuardKind, Question, StartingRecord, compare
-from goals.projection.comparison_cases import BASE_RISK, CASES, find_case
-from goals.projection.edge import estimate_edge
-from goals.projection.outcomes import Outcomes, take_outcomes
+from goals.projection.comparison import GuardKind, Question, compare
+from goals.projection.comparison_cases import BASE_RISK, CASES
+from goals.projection.outcomes import take_outcomes
 from mastertrade.terminal import open_console
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from trades.management.comparing import Comparison, as_json, markdown, show
 from trades.management.importing import find_user, portfolio_of
+from trades.services.comparisons import (
+    DEFAULT_RECORD,
+    World,
+    world_of,
+    world_of_case,
+    world_of_record,
+)
 from trades.services.demo import find_demo
 from trades.sizing_calls.records import load_growths
 
@@ -28,18 +33,6 @@ from trades.sizing_calls.records import load_growths
 OPTIONS = {"goal_return": "goal", "stop_loss": "stop", "base_risk": "risk"}
 OPTIONS |= {"trades_left": "trades"}
 POLICIES = 4
-DEFAULT_RECORD = 40
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """A distribution with its name, and what the edge guard knows of it."""
-
-    name: str
-    meaning: str
-    outcomes: Outcomes
-    record: StartingRecord
-    speaks_for_edge: bool
 
 
 class Command(BaseCommand):
@@ -170,47 +163,34 @@ def _read_worlds(options: dict[str, Any]) -> list[World]:
 def _worlds_of_names(options: dict[str, Any]) -> Iterator[World]:
     risk = BASE_RISK if options["risk"] is None else options["risk"] / 100
     count = DEFAULT_RECORD if options["record"] is None else options["record"]
-    cases = [find_case(name) for name in options["case"] or ()]
-    worlds = [(one.name, one.meaning, one.at_risk(risk)) for one in cases]
+    for name in options["case"] or ():
+        yield world_of_case(name, risk, count)
     if options["outcomes"] is not None:
         if options["probabilities"] is None:
             raise InvalidInput("probabilities", "is needed with --outcomes.")
         values = _numbers(options, "outcomes")
         outcomes = take_outcomes(values, _numbers(options, "probabilities"), risk)
-        worlds.append(("outcomes", f"{options['outcomes']} R", outcomes))
-    for name, meaning, outcomes in worlds:
-        mean = float(outcomes.values @ outcomes.probabilities)
-        given = f"{meaning}; 1 R is {risk * 100:g} % of equity"
-        yield World(name, given, outcomes, StartingRecord(count), mean > 1e-12)
+        yield world_of("outcomes", f"{options['outcomes']} R", outcomes, count)
 
 
 def _world_of_user(options: dict[str, Any]) -> World:
     user, strategy = find_user(options["user"]), options["strategy"]
     portfolio = portfolio_of(user, options["portfolio"])
     now = timezone.now()
-    growths = load_growths(portfolio, now, strategy_id=strategy)
-    if options["portfolio"] is None and not growths.size:
-        portfolio = find_demo(user) or portfolio
+    if options["portfolio"] is None:
         growths = load_growths(portfolio, now, strategy_id=strategy)
-    edge = estimate_edge(growths)
+        portfolio = portfolio if growths.size else find_demo(user) or portfolio
     name = strategy or f"{options['user']}, {portfolio.name}"
     if not portfolio.is_live:
         made = "replayed trades"
         if portfolio.finished_at is None:
             made = "trades of the demo at shifted prices, nobody's record"
         name += f" ({made})"
-    if edge is None:
-        raise InvalidInput(
-            "user" if strategy is None else "strategy",
-            f"{name} has {growths.size} closed trades, {FEWEST_TRADES} are needed.",
-        )
-    record = StartingRecord(growths.size, growths)
-    meaning = (
-        f"{growths.size} closed trades, {edge.bounds.mean * 100:+.3f} % of equity "
-        f"each, shrunk to {edge.shrunk_mean * 100:+.3f} %"
-    )
-    outcomes = take_outcomes(list(edge.growths), list(edge.probabilities), 1.0)
-    return World(name, meaning, outcomes, record, edge.allows_more)
+    try:
+        return world_of_record(portfolio, strategy, now, name)
+    except InvalidInput as few:
+        field = "user" if strategy is None else "strategy"
+        raise InvalidInput(field, few.detail) from few
 
 
 def _numbers(options: dict[str, Any], name: str) -> list[float]:

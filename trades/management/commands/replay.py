@@ -3,8 +3,7 @@
 import shlex
 import sys
 from argparse import ArgumentTypeError
-from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -20,20 +19,19 @@ from goals.services.portfolio_settings import require_time_zone
 from mastertrade.terminal import open_console
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.messages import did_you_mean
-from mastertrade.values.validation import EARLIEST_YEAR
 from trades.management.replaying import replay_all, show_runs
 from trades.management.settings import read_setting
 from trades.replay.bars import BarsError, PriceSeries
 from trades.replay.options import Costs, ReplaySettings
 from trades.replay.parsing import ReadingOptions
-from trades.replay.reading import BUILT_IN_NAMES, MINIMUM_BARS, load_prices
+from trades.replay.reading import BUILT_IN_NAMES
 from trades.services.deleting import reports_directory
 from trades.services.replay import REPLAYED_SETTINGS, ReplayQuestion
+from trades.services.replay_asked import load_between
 
 DEFAULT_GOAL = "monthly_return:5"
 DEFAULT_USER = "replay"
 DEFAULT_PERIODS = 12
-DAY = timedelta(days=1)
 
 
 class Command(BaseCommand):
@@ -233,7 +231,7 @@ def read_question(options: dict[str, Any]) -> ReplayQuestion:
 
 def read_prices(name: str, options: dict[str, Any]) -> PriceSeries:
     """The series, cut to the dates asked for."""
-    series = load_prices(
+    return load_between(
         name,
         ReadingOptions(
             adjust=not options["raw_prices"],
@@ -243,30 +241,10 @@ def read_prices(name: str, options: dict[str, Any]) -> PriceSeries:
             decimal_comma=options["decimal_comma"],
             time_zone=options["time_zone"],
         ),
+        options["first"],
+        options["last"],
+        timezone.now(),
     )
-    refuse_times(series)
-    first, last = options["first"], options["last"]
-    bars = tuple(
-        bar
-        for bar in series.bars
-        if (first is None or first <= bar.opened_at.date())
-        and (last is None or bar.opened_at.date() <= last)
-    )
-    if len(bars) < MINIMUM_BARS:
-        raise BarsError(
-            series.symbol,
-            f"{len(bars)} bars between these dates; {MINIMUM_BARS} are needed",
-        )
-    return replace(series, bars=bars)
-
-
-def refuse_times(series: PriceSeries) -> None:
-    """Bars of a time that no goal and no ledger takes."""
-    first, last = series.bars[0].opened_at, series.bars[-1].at
-    if first.year < EARLIEST_YEAR:
-        raise BarsError(series.symbol, f"bars before {EARLIEST_YEAR}: {first:%Y-%m-%d}")
-    if last > timezone.now() + DAY:
-        raise BarsError(series.symbol, f"bars of the future: {last:%Y-%m-%d}")
 
 
 def check_page(page: Path | None) -> None:
