@@ -28,6 +28,9 @@ VAR_DIR = BASE_DIR / "var"
 TESTING = read_bool("MASTERTRADE_TESTING", default=False)
 DEBUG = read_bool("MASTERTRADE_DEBUG", default=False)
 HTTPS = read_bool("MASTERTRADE_HTTPS", default=False)
+# A connection pooler in transaction mode stands before the database: nothing is left on
+# a connection for the next transaction.
+POOLER = read_bool("MASTERTRADE_POOLER", default=False)
 SECRET_KEY = (
     "only-for-tests"
     if TESTING
@@ -92,7 +95,8 @@ TEMPLATES = [
 ]
 
 DATABASES = {
-    "default": database_settings(base_dir=BASE_DIR, testing=TESTING) | {"LIMITS": LONG}
+    "default": database_settings(base_dir=BASE_DIR, testing=TESTING)
+    | {"LIMITS": LONG, "DISABLE_SERVER_SIDE_CURSORS": POOLER}
 }
 # A lock is waited for longer than PostgreSQL waits before it looks for a deadlock
 # (1 s), for what is deadlocked is tried again; a statement less than the 30 s that
