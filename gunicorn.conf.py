@@ -4,6 +4,7 @@ Its command line goes before: `gunicorn mastertrade.wsgi --bind 0.0.0.0:8000`.
 """
 
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -41,18 +42,23 @@ def stop_early(number: int, frame: FrameType | None) -> None:
     sys.exit(EXIT_CODE)
 
 
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
+
 signal.signal(signal.SIGINT, stop_early)
 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def on_exit(server: Any) -> None:
     stop_database()
+    shutil.rmtree(os.environ.get(METRICS, ""), ignore_errors=True)
     say_stopped()
 
 
 def on_starting(server: Any) -> None:
     """End in one line where the port is taken; gunicorn tries five times, in eleven."""
     forget_killed_imports()
+    # Before a worker loads the application: each counts in a file there.
+    os.environ[METRICS] = tempfile.mkdtemp(prefix=f"mastertrade-metrics-{os.getpid()}-")
     if "GUNICORN_FD" in os.environ:  # taken over from the one before
         return
     for address in server.cfg.address:

@@ -14,13 +14,14 @@ from mastertrade.db.limits import LONG, Limits
 from mastertrade.environment import (
     SettingError,
     read_bool,
+    read_choice,
     read_int,
     read_list,
     read_networks,
     read_secret,
     read_text,
 )
-from mastertrade.logs import without_clients_traceback
+from mastertrade.logs import FORMATTERS, without_clients_traceback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -61,8 +62,10 @@ INSTALLED_APPS = [
     "mastertrade.site",
 ]
 MIDDLEWARE = [
+    "mastertrade.site.metrics.answer_metrics",
     "mastertrade.web.middleware.believe_trusted_proxies",
     "mastertrade.web.middleware.answer_health_checks",
+    "mastertrade.web.metrics.measure_requests",
     "mastertrade.web.middleware.restrict_content",
     "mastertrade.web.middleware.complete_api_addresses",
     "mastertrade.web.body_limits.BodyLimitMiddleware",
@@ -242,6 +245,10 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+# Who sends it may read /metrics; without one it is this machine's.
+METRICS_TOKEN = read_text("MASTERTRADE_METRICS_TOKEN", "")
+
+LOG_FORMAT = read_choice("MASTERTRADE_LOG_FORMAT", "line", FORMATTERS)
 LOG_LEVEL = read_text("MASTERTRADE_LOG_LEVEL", "INFO")
 LOGGING = {
     "version": 1,
@@ -254,7 +261,7 @@ LOGGING = {
     },
     "formatters": {
         "line": {
-            "()": "mastertrade.logs.DiscreetFormatter",
+            "()": FORMATTERS[LOG_FORMAT],
             "format": "{asctime} {levelname} {name}: {message}",
             "style": "{",
         }
@@ -273,6 +280,10 @@ LOGGING = {
         "django.server": {"handlers": [], "propagate": True},
         # What a request got wrong is in its answer; only what we got wrong is logged.
         "django.request": {"level": "ERROR"},
+        # A line for each request, with its id, where programs read the logs.
+        "mastertrade.requests": {
+            "level": "INFO" if LOG_FORMAT == "json" else "WARNING"
+        },
         # It reports every font it finds, in the middle of a report.
         "matplotlib": {"level": "WARNING"},
         # A line for every job, twice.

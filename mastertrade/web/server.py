@@ -21,7 +21,8 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 
-from mastertrade.logs import DiscreetFormatter
+from mastertrade.environment import read_choice
+from mastertrade.logs import FORMATTERS
 from mastertrade.web.connections import IDLE_SECONDS, FairQueue, Gate
 
 # Connections of one worker; each takes up to three of the 1,024 files that a process
@@ -129,6 +130,7 @@ class DiscreetLogger(Logger):  # type: ignore[misc]
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
+        kind = FORMATTERS[read_choice("MASTERTRADE_LOG_FORMAT", "line", FORMATTERS)]
         for handler in (*self.error_log.handlers, *self.access_log.handlers):
             wanted = handler.formatter
-            handler.setFormatter(DiscreetFormatter(wanted._fmt, wanted.datefmt))
+            handler.setFormatter(kind(wanted._fmt, wanted.datefmt))

@@ -231,7 +231,9 @@ def test_another_program_s_database_is_no_backup_of_this_one(
 def test_the_password_is_in_no_list_of_processes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setitem(connection.settings_dict, "PASSWORD", "a-secret")
+    connection.ensure_connection()
+    given = {**connection.get_connection_params(), "password": "a-secret"}
+    monkeypatch.setattr(connection, "get_connection_params", lambda: given)
     target = find_target()
     assert "a-secret" not in target.conninfo
     assert target.environment["PGPASSWORD"] == "a-secret"
