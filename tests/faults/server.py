@@ -68,6 +68,16 @@ class WebServer:
         except NoAnswer:
             return False
 
+    def reload(self) -> None:
+        """New workers in place of the present ones, which end when they have answered.
+
+        Waits until all of those are gone.
+        """
+        assert self._process is not None
+        before = processes.children_of(self._process.pid)
+        self._process.send_signal(signal.SIGHUP)
+        processes.await_end(before)
+
     def kill(self) -> None:
         """SIGKILL to the master and all workers."""
         assert self._process is not None
@@ -106,6 +116,15 @@ class WebServer:
                 return len(list(self._directory.glob(f"{HELD_PREFIX}*")))
             time.sleep(0.005)
         raise RuntimeError("no answer was made")
+
+    def status(self, method: str, path: str) -> int:
+        """Of an answer, 503 too."""
+        try:
+            return self.ask(method, path)[0]
+        except NoAnswer as failure:
+            if str(failure) != "503":
+                raise
+            return http.client.SERVICE_UNAVAILABLE
 
     def ask(
         self, method: str, path: str, body: Any = None, token: str | None = None
