@@ -17,13 +17,12 @@ from typing import Any
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 
 from mastertrade.environment import read_choice
 from mastertrade.logs import FORMATTERS
-from mastertrade.web.connections import IDLE_SECONDS, FairQueue, Gate
+from mastertrade.web.connections import IDLE_SECONDS, Channel, FairQueue, Gate
 
 # Connections of one worker; each takes up to three of the 1,024 files that a process
 # may commonly have open.
@@ -112,8 +111,9 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         self.server.task_dispatcher.shutdown(timeout=1)
 
     def _is_busy(self) -> bool:
+        now = time.monotonic()
         return any(
-            isinstance(one, HTTPChannel) and (one.requests or one.total_outbufs_len)
+            isinstance(one, Channel) and one.awaits_answer(now)
             for one in self.connections.values()
         )
 

@@ -71,12 +71,16 @@ class WebServer:
     def reload(self) -> None:
         """New workers in place of the present ones, which end when they have answered.
 
-        Waits until all of those are gone.
+        Waits until all of those are gone, and a new one answers.
         """
         assert self._process is not None
         before = processes.children_of(self._process.pid)
         self._process.send_signal(signal.SIGHUP)
-        processes.await_end(before)
+        end = time.monotonic() + LONGEST_START_SECONDS
+        while any(map(processes.is_running, before)) or not self._is_ready():
+            if time.monotonic() > end:
+                raise RuntimeError(f"no reload:\n{self.log_tail()}")
+            time.sleep(0.05)
 
     def kill(self) -> None:
         """SIGKILL to the master and all workers."""

@@ -18,7 +18,8 @@ from tests.faults.report import Report
 from tests.faults.server import NoAnswer, WebServer
 from tests.faults.stand import Stand
 
-REQUESTS, BOTS, PORTFOLIOS = 600, 8, 4
+# A bot a portfolio, so that none is refused because it waits for another's lock.
+REQUESTS, BOTS, PORTFOLIOS = 600, 6, 6
 JOBS = 40
 GRACE_SECONDS = 60.0
 GONE_SECONDS = 60.0
@@ -235,7 +236,7 @@ def fill_the_disk(stand: Stand, report: Report) -> None:
 
 
 def fill(stand: Stand, path: Any) -> None:
-    """Until nothing is left, while others write; PostgreSQL's files stay as they are."""
+    """Until nothing is left, while others write; their files stay as they are."""
     with path.open("wb", buffering=0) as file:
         end = time.monotonic() + 5
         while time.monotonic() < end:
