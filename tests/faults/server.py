@@ -29,8 +29,11 @@ class NoAnswer(Exception):
 class WebServer:
     """gunicorn's master and workers; asked over HTTP."""
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str], workers: int = WORKERS
+    ) -> None:
         self._directory = directory
+        self._workers = workers
         self._environment = {**environment, "FAULTS_DIRECTORY": str(directory)}
         self._process: subprocess.Popen[bytes] | None = None
         with socket.socket() as probe:
@@ -44,7 +47,7 @@ class WebServer:
                 [
                     *(sys.executable, "-m", "gunicorn", "tests.faults.wsgi"),
                     *("--bind", f"{LOOPBACK}:{self._port}"),
-                    *("--workers", str(WORKERS)),
+                    *("--workers", str(self._workers)),
                 ],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,

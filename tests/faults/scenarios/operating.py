@@ -74,7 +74,9 @@ def restart_in_turn(stand: Stand, report: Report) -> None:
         "MASTERTRADE_POOLER": "1",
         "MASTERTRADE_WORKER_DATABASE_URL": direct,
     }
-    servers = [WebServer(stand.directory, stand.environment) for _ in range(2)]
+    servers = [
+        WebServer(stand.directory, stand.environment, workers=2) for _ in range(2)
+    ]
     workers = [stand.start("manage.py", "work", log="worker.log") for _ in range(2)]
     try:
         for server in servers:
@@ -138,7 +140,8 @@ def check_jobs(stand: Stand, report: Report) -> None:
     found = dict(
         stand.ask_database(
             "SELECT status::text, count(*) FROM procrastinate_jobs"
-            " WHERE task_name = 'daily' AND args->>'timestamp' < '1000000' GROUP BY 1"
+            f" WHERE task_name = 'daily' AND (args->>'timestamp')::bigint < {JOBS}"
+            " GROUP BY 1"
         )
     )
     report.note("jobs", found)
