@@ -57,6 +57,7 @@ def on_exit(server: Any) -> None:
 def on_starting(server: Any) -> None:
     """End in one line where the port is taken; gunicorn tries five times, in eleven."""
     forget_killed_imports()
+    forget_killed_metrics()
     # Before a worker loads the application: each counts in a file there.
     os.environ[METRICS] = tempfile.mkdtemp(prefix=f"mastertrade-metrics-{os.getpid()}-")
     if "GUNICORN_FD" in os.environ:  # taken over from the one before
@@ -72,6 +73,13 @@ def post_worker_init(worker: Any) -> None:
         for listener in worker.sockets:
             print(f"Site      {listener}/ (also admin/ and api/docs/)", flush=True)
         print("Stop with Ctrl-C; nothing is lost.", flush=True)
+
+
+def forget_killed_metrics() -> None:
+    """Delete the counts of a gunicorn that was killed; its name has its process id."""
+    for path in Path(tempfile.gettempdir()).glob("mastertrade-metrics-*"):
+        if not Path(f"/proc/{path.name.split('-')[2]}").exists():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def forget_killed_imports() -> None:

@@ -19,7 +19,7 @@ from tests.faults.server import NoAnswer, WebServer
 from tests.faults.stand import Stand
 
 # A bot a portfolio, so that none is refused because it waits for another's lock.
-REQUESTS, BOTS, PORTFOLIOS = 600, 6, 6
+REQUESTS, BOTS, PORTFOLIOS = 360, 6, 6
 JOBS = 40
 GRACE_SECONDS = 60.0
 GONE_SECONDS = 60.0
