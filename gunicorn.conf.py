@@ -78,8 +78,12 @@ def post_worker_init(worker: Any) -> None:
 def forget_killed_metrics() -> None:
     """Delete the counts of a gunicorn that was killed; its name has its process id."""
     for path in Path(tempfile.gettempdir()).glob("mastertrade-metrics-*"):
-        if not Path(f"/proc/{path.name.split('-')[2]}").exists():
+        try:
+            os.kill(int(path.name.split("-")[2]), 0)
+        except ProcessLookupError:
             shutil.rmtree(path, ignore_errors=True)
+        except PermissionError:  # it is another user's, and lives
+            pass
 
 
 def forget_killed_imports() -> None:
