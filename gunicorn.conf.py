@@ -4,6 +4,7 @@ Its command line goes before: `gunicorn mastertrade.wsgi --bind 0.0.0.0:8000`.
 """
 
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -44,12 +45,15 @@ def stop_early(number: int, frame: FrameType | None) -> None:
     sys.exit(EXIT_CODE)
 
 
+METRICS = "PROMETHEUS_MULTIPROC_DIR"
+
 signal.signal(signal.SIGINT, stop_early)
 signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def on_exit(server: Any) -> None:
     stop_database()
+    shutil.rmtree(os.environ.get(METRICS, ""), ignore_errors=True)
     if not SUPERVISED:
         say_stopped()
 
@@ -57,6 +61,9 @@ def on_exit(server: Any) -> None:
 def on_starting(server: Any) -> None:
     """End in one line where the port is taken; gunicorn tries five times, in eleven."""
     forget_killed_imports()
+    forget_killed_metrics()
+    # Before a worker loads the application: each counts in a file there.
+    os.environ[METRICS] = tempfile.mkdtemp(prefix=f"mastertrade-metrics-{os.getpid()}-")
     if "GUNICORN_FD" in os.environ:  # taken over from the one before
         return
     for address in server.cfg.address:
@@ -70,6 +77,17 @@ def post_worker_init(worker: Any) -> None:
         for listener in worker.sockets:
             print(f"Site      {listener}/ (also admin/ and api/docs/)", flush=True)
         print("Stop with Ctrl-C; nothing is lost.", flush=True)
+
+
+def forget_killed_metrics() -> None:
+    """Delete the counts of a gunicorn that was killed; its name has its process id."""
+    for path in Path(tempfile.gettempdir()).glob("mastertrade-metrics-*"):
+        try:
+            os.kill(int(path.name.split("-")[2]), 0)
+        except ProcessLookupError:
+            shutil.rmtree(path, ignore_errors=True)
+        except PermissionError:  # it is another user's, and lives
+            pass
 
 
 def forget_killed_imports() -> None:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from collections.abc import Iterable
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -26,6 +27,15 @@ def read_bool(name: str, *, default: bool) -> bool:
     if value.lower() in FALSE:
         return False
     raise SettingError(f"{name} must be one of 1, 0, true, false; it is {value!r}.")
+
+
+def read_choice(name: str, default: str, allowed: Iterable[str]) -> str:
+    value = os.environ.get(name, default)
+    if value not in allowed:
+        raise SettingError(
+            f"{name} must be one of {', '.join(allowed)}; it is {value!r}."
+        )
+    return value
 
 
 def read_int(name: str, *, default: int) -> int:

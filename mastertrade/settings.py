@@ -14,13 +14,14 @@ from mastertrade.db.limits import LONG, Limits
 from mastertrade.environment import (
     SettingError,
     read_bool,
+    read_choice,
     read_int,
     read_list,
     read_networks,
     read_secret,
     read_text,
 )
-from mastertrade.logs import without_clients_traceback
+from mastertrade.logs import FORMATTERS, without_clients_traceback
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = BASE_DIR / "var"
@@ -28,6 +29,9 @@ VAR_DIR = BASE_DIR / "var"
 TESTING = read_bool("MASTERTRADE_TESTING", default=False)
 DEBUG = read_bool("MASTERTRADE_DEBUG", default=False)
 HTTPS = read_bool("MASTERTRADE_HTTPS", default=False)
+# A connection pooler in transaction mode stands before the database: nothing is left on
+# a connection for the next transaction.
+POOLER = read_bool("MASTERTRADE_POOLER", default=False)
 SECRET_KEY = (
     "only-for-tests"
     if TESTING
@@ -58,8 +62,10 @@ INSTALLED_APPS = [
     "mastertrade.site",
 ]
 MIDDLEWARE = [
+    "mastertrade.site.metrics.answer_metrics",
     "mastertrade.web.middleware.believe_trusted_proxies",
     "mastertrade.web.middleware.answer_health_checks",
+    "mastertrade.web.metrics.measure_requests",
     "mastertrade.web.middleware.restrict_content",
     "mastertrade.web.middleware.complete_api_addresses",
     "mastertrade.web.body_limits.BodyLimitMiddleware",
@@ -92,7 +98,8 @@ TEMPLATES = [
 ]
 
 DATABASES = {
-    "default": database_settings(base_dir=BASE_DIR, testing=TESTING) | {"LIMITS": LONG}
+    "default": database_settings(base_dir=BASE_DIR, testing=TESTING)
+    | {"LIMITS": LONG, "DISABLE_SERVER_SIDE_CURSORS": POOLER}
 }
 # A lock is waited for longer than PostgreSQL waits before it looks for a deadlock
 # (1 s), for what is deadlocked is tried again; a statement less than the 30 s that
@@ -277,6 +284,10 @@ SPECTACULAR_SETTINGS = {
     },
 }
 
+# Who sends it may read /metrics; without one it is this machine's.
+METRICS_TOKEN = read_text("MASTERTRADE_METRICS_TOKEN", "")
+
+LOG_FORMAT = read_choice("MASTERTRADE_LOG_FORMAT", "line", FORMATTERS)
 LOG_LEVEL = read_text("MASTERTRADE_LOG_LEVEL", "INFO")
 LOGGING = {
     "version": 1,
@@ -289,7 +300,7 @@ LOGGING = {
     },
     "formatters": {
         "line": {
-            "()": "mastertrade.logs.DiscreetFormatter",
+            "()": FORMATTERS[LOG_FORMAT],
             "format": "{asctime} {levelname} {name}: {message}",
             "style": "{",
         }
@@ -308,6 +319,10 @@ LOGGING = {
         "django.server": {"handlers": [], "propagate": True},
         # What a request got wrong is in its answer; only what we got wrong is logged.
         "django.request": {"level": "ERROR"},
+        # A line for each request, with its id, where programs read the logs.
+        "mastertrade.requests": {
+            "level": "INFO" if LOG_FORMAT == "json" else "WARNING"
+        },
         # It reports every font it finds, in the middle of a report.
         "matplotlib": {"level": "WARNING"},
         # A line for every job, twice.

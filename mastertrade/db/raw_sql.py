@@ -2,7 +2,8 @@
 
 Django's `raw` looks every column up by its name, anew each time; here they are asked
 for in the order of the model's fields, so that a row is an instance as it comes. And
-what is run again and again is planned once: the statements go as prepared ones.
+what is run again and again is planned once: the statements go as prepared ones, except
+through a connection pooler (`MASTERTRADE_POOLER`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 import psycopg
+from django.conf import settings
 from django.db import connection, connections
 from django.db.models import Model
 
@@ -22,7 +24,10 @@ NEVER_BY_ITSELF = 2**31
 
 
 class PreparedCursor(psycopg.Cursor[Any]):
-    """Every statement is prepared on its connection, which keeps the plan."""
+    """Every statement is prepared on its connection, which keeps the plan.
+
+    Where the connection prepares nothing (its `prepare_threshold` is None) none is.
+    """
 
     def execute(self, *args: Any, **options: Any) -> Any:
         return super().execute(*args, **options, prepare=True)
@@ -42,7 +47,7 @@ def prepared_cursor() -> Any:
     """A cursor of Django's connection, seen by all that watches its statements."""
     connection.ensure_connection()
     raw: psycopg.Connection[Any] = connection.connection
-    if raw.prepare_threshold is None:
+    if raw.prepare_threshold is None and not settings.POOLER:
         raw.prepare_threshold = NEVER_BY_ITSELF
     wrap: Any = connection
     if connection.queries_logged:

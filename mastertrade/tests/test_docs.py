@@ -77,10 +77,12 @@ from goals.services import sign_ins
 from goals.services.goals import CHANGEABLE, EARLIEST_DATE, LATEST_DATE, PRIORITIES
 from goals.services.portfolio_settings import COUNTS, LARGEST_COUNT, SHARES, WORDS
 from goals.services.rollover import MOST_IN_A_RUN
+from mastertrade.site.metrics import MEASURES
 from mastertrade.values import money
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.validation import EARLIEST_YEAR
 from mastertrade.web import connections
+from mastertrade.web.metrics import DECISIONS, REQUESTS, SECONDS
 from mastertrade.web.server import MOST_CONNECTIONS
 from strategies.decisions.selection import (
     PROFILE_SHIFTS,
@@ -837,3 +839,22 @@ def test_what_a_delete_does() -> None:
 
 def test_the_exactness_that_the_page_promises() -> None:
     assert f"context of {money.EXACT.prec} digits" in ARCHITECTURE
+
+
+# --- docs/operations.md ---------------------------------------------------------------
+
+
+def test_every_metric_is_documented_with_its_labels() -> None:
+    counters = {f"{one._name}_total": one._labelnames for one in (REQUESTS, DECISIONS)}
+    expected = {
+        **counters,
+        SECONDS._name: SECONDS._labelnames,
+        **{measure.name: measure.labels for measure in MEASURES},
+        "mastertrade_database_up": (),
+    }
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    given = {
+        word(row[0]): () if row[1] == "none" else tuple(row[1].split(", "))
+        for row in table(text, "Health and metrics")
+    }
+    assert given == expected

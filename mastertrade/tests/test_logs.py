@@ -1,7 +1,9 @@
 """A webhook's address is all its credentials: no log holds it."""
 
+import json
 import logging
 import logging.config
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,7 +11,14 @@ from django.conf import settings
 from django.db import OperationalError
 from django.test import Client
 
-from mastertrade.logs import DiscreetFormatter, cut_tokens
+from mastertrade.logs import (
+    FORMATTERS,
+    JOB_ID,
+    REQUEST_ID,
+    DiscreetFormatter,
+    JsonFormatter,
+    cut_tokens,
+)
 from trades.api.views import webhooks
 
 TOKEN = "t_YrQfz9rLH5buTRDhmGOBAElDzm6jYCBkPoqQADsDY"
@@ -46,6 +55,67 @@ def test_other_addresses_are_left_alone() -> None:
         assert cut_tokens(line) == line
 
 
+SECRET = "1234567890-secret_OF-somebody"
+CUT = {
+    f"postgresql://mt:{SECRET}@db.example/mt": "postgresql://…@db.example/mt",
+    f"mailtos://me:{SECRET}@mail.example?a=1": "mailtos://…@mail.example?a=1",
+    f"https://api.telegram.org/bot123:{SECRET}/sendMessage": (
+        "https://api.telegram.org/bot…/sendMessage"
+    ),
+    f"Authorization: Token {SECRET}": "Authorization: Token …",
+    f"'Authorization': 'Bearer {SECRET}'": "'Authorization': 'Bearer …'",
+    f"550 no such user <{SECRET}@mail.example>": "550 no such user <…@mail.example>",
+}
+
+
+@pytest.mark.parametrize("line", CUT)
+def test_credentials_and_names_of_mail_addresses_are_cut_out(line: str) -> None:
+    assert cut_tokens(line) == CUT[line]
+
+
+def test_words_about_tokens_stay_whole() -> None:
+    for line in (
+        "Token authentication failed",
+        "the basic currency is missing",
+        "trader@home",
+        "http://127.0.0.1:8000/a@b",
+    ):
+        assert cut_tokens(line) == line
+
+
+def record_of(message: str, *, error: Exception | None = None) -> logging.LogRecord:
+    given = (type(error), error, None) if error else None
+    return logging.LogRecord("a.logger", 40, "", 1, "%s", (message,), given)
+
+
+def test_as_json_a_record_is_one_line_with_its_ids_and_without_secrets() -> None:
+    request_id, job_id = REQUEST_ID.set("request-1"), JOB_ID.set(7)
+    try:
+        error = RuntimeError(f"POST {ADDRESS}\nToken {SECRET}")
+        line = JsonFormatter().format(record_of(f"{ADDRESS}\nforged", error=error))
+    finally:
+        REQUEST_ID.reset(request_id)
+        JOB_ID.reset(job_id)
+    assert len(line.splitlines()) == 1
+    assert SECRET not in line
+    assert TOKEN not in line
+    shown = json.loads(line)
+    assert datetime.fromisoformat(shown.pop("time")).tzinfo is not None
+    assert shown == {
+        "level": "ERROR",
+        "logger": "a.logger",
+        "message": "/api/webhooks/freqtrade/…/\nforged",
+        "request_id": "request-1",
+        "job_id": 7,
+        "exception": "RuntimeError: POST /api/webhooks/freqtrade/…/\nToken …",
+    }
+
+
+def test_as_json_a_record_of_no_request_and_no_job_has_no_ids() -> None:
+    shown = json.loads(JsonFormatter().format(record_of("x")))
+    assert set(shown) == {"time", "level", "logger", "message"}
+
+
 def handlers() -> list[logging.Handler]:
     """Of every logger there is."""
     loggers: list[Any] = [
@@ -58,7 +128,8 @@ def handlers() -> list[logging.Handler]:
 def test_every_handler_of_the_settings_cuts_tokens() -> None:
     for handler in settings.LOGGING["handlers"].values():
         formatter = settings.LOGGING["formatters"][handler["formatter"]]
-        assert formatter["()"] == "mastertrade.logs.DiscreetFormatter"
+        assert formatter["()"] in FORMATTERS.values()
+    assert all(issubclass(one, DiscreetFormatter) for one in FORMATTERS.values())
     ours = [one for one in handlers() if type(one).__module__.startswith("logging")]
     assert [one for one in ours if isinstance(one.formatter, DiscreetFormatter)]
     for name in ("django", "django.server", "django.request"):

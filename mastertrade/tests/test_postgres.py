@@ -126,7 +126,7 @@ class TestPrograms:
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fake_programs: Path
     ) -> None:
         monkeypatch.delenv("MASTERTRADE_POSTGRES_BIN", raising=False)
-        monkeypatch.setattr(postgres, "_wheel_directories", list)
+        monkeypatch.setattr(postgres, "wheel_directories", list)
         monkeypatch.setattr(postgres, "DEBIAN_DIR", tmp_path)
         for major in ("9", "16"):
             shutil.copytree(fake_programs, tmp_path / major / "bin")
@@ -138,7 +138,7 @@ class TestPrograms:
 
     def test_none(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.delenv("MASTERTRADE_POSTGRES_BIN", raising=False)
-        monkeypatch.setattr(postgres, "_wheel_directories", lambda: [tmp_path / "no"])
+        monkeypatch.setattr(postgres, "wheel_directories", lambda: [tmp_path / "no"])
         monkeypatch.setattr(postgres, "DEBIAN_DIR", tmp_path)
         with pytest.raises(DatabaseUnavailable) as refused:
             postgres.find_programs(None, tmp_path)
@@ -569,7 +569,7 @@ class TestServerOfTheTests:
 
 
 def wheel_programs() -> Path:
-    return next(iter(postgres._wheel_directories()))
+    return next(iter(postgres.wheel_directories()))
 
 
 def python_for(uid: int) -> str | None:

@@ -39,6 +39,8 @@ SLOWEST_BODY = 16_384
 # A client that was refused while it sends hears why before it hears of a reset.
 LINGER_SECONDS = 2
 WAIT_SECONDS = 5
+# How long a process that is to end waits for the request of who has just connected.
+FIRST_REQUEST_SECONDS = 2
 # Of what waitress refuses by itself.
 CODES = {413: TOO_LARGE, 431: "headers_too_large", 500: "internal_error"}
 
@@ -202,6 +204,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     request: Any
     will_close: bool
     refused = False
+    has_served = False
     lingers_until: float | None = None
 
     def __init__(self, gate: "Gate", whose: str | None, *connection: Any) -> None:
@@ -214,6 +217,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def service(self) -> None:
         """Answer a request; none that came before the answer to another was read."""
+        self.has_served = True
         if not self.total_outbufs_len:
             super().service()
             return
@@ -246,6 +250,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]
         if self.request is not None:  # now: as garbage its file would stay for long
             self.request.close()
         super().handle_close()
+
+    def awaits_answer(self, now: float) -> bool:
+        """Whether a request has come in or is coming, or the first one may."""
+        if self.requests or self.total_outbufs_len or self.request is not None:
+            return True
+        return not self.has_served and now - self.free_since < FIRST_REQUEST_SECONDS
 
     def look_after(self, now: float) -> None:
         """Close it, or refuse its request, where that takes too long."""

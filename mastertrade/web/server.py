@@ -19,12 +19,12 @@ from typing import Any
 from gunicorn.glogging import Logger
 from gunicorn.workers.base import Worker
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import ThreadedTaskDispatcher
 
-from mastertrade.logs import DiscreetFormatter
-from mastertrade.web.connections import IDLE_SECONDS, FairQueue, Gate
+from mastertrade.environment import read_choice
+from mastertrade.logs import FORMATTERS
+from mastertrade.web.connections import IDLE_SECONDS, Channel, FairQueue, Gate
 
 # Connections of one worker; each takes up to three of the 1,024 files that a process
 # may commonly have open.
@@ -134,8 +134,9 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         self.server.task_dispatcher.shutdown(timeout=1)
 
     def _is_busy(self) -> bool:
+        now = time.monotonic()
         return any(
-            isinstance(one, HTTPChannel) and (one.requests or one.total_outbufs_len)
+            isinstance(one, Channel) and one.awaits_answer(now)
             for one in self.connections.values()
         )
 
@@ -152,6 +153,7 @@ class DiscreetLogger(Logger):  # type: ignore[misc]
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
+        kind = FORMATTERS[read_choice("MASTERTRADE_LOG_FORMAT", "line", FORMATTERS)]
         for handler in (*self.error_log.handlers, *self.access_log.handlers):
             wanted = handler.formatter
-            handler.setFormatter(DiscreetFormatter(wanted._fmt, wanted.datefmt))
+            handler.setFormatter(kind(wanted._fmt, wanted.datefmt))

@@ -250,6 +250,25 @@ def test_told_to_end_it_answers_what_has_come_in(directory: Path) -> None:
     assert answers[0].startswith("HTTP/1.1 200")
 
 
+@pytest.mark.parametrize("begun", ["", "GET /healthz HTTP/1.1\r\n"])
+def test_told_to_end_it_answers_who_has_just_connected(
+    directory: Path, begun: str
+) -> None:
+    """What reaches a process that ends is not sent again by anybody."""
+    request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with gunicorn(environment(directory), directory / "new") as (base, process):
+        address: Any = urlsplit(base)
+        asked = (address.hostname, address.port)
+        with socket.create_connection(asked, 15) as connection:
+            connection.sendall(begun.encode())
+            time.sleep(0.5)  # accepted
+            process.terminate()
+            time.sleep(0.5)
+            connection.sendall(request.removeprefix(begun).encode())
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        assert process.wait(20) == 0
+
+
 def ask(site: str, request: str) -> str:
     address: Any = urlsplit(site)
     parts = []

@@ -27,41 +27,49 @@ class Postgres:
     def __init__(self, directory: Path) -> None:
         self._account = server_account(directory / "data")
         self._programs = find_programs(self._account, directory).directory
-        self._data = directory / "data"
+        self.data = directory / "data"
         self._log = directory / "postgres.log"
-        self._socket = directory / "socket"
+        self.socket = directory / "socket"
         self._process: subprocess.Popen[bytes] | None = None
         self.starts = 0
 
     @property
     def url(self) -> str:
-        return f"postgresql://{USER}@{quote(str(self._socket), safe='')}/{DATABASE}"
+        return f"postgresql://{USER}@{quote(str(self.socket), safe='')}/{DATABASE}"
 
     def connect(self) -> "psycopg.Connection[Any]":
         """A connection to look in from outside; each statement its own transaction."""
         return psycopg.connect(
-            host=str(self._socket), user=USER, dbname=DATABASE, autocommit=True
+            host=str(self.socket), user=USER, dbname=DATABASE, autocommit=True
         )
 
     def create(self) -> None:
-        for directory in (self._data, self._socket):
+        for directory in (self.data, self.socket):
             directory.mkdir(mode=0o700)
-            if self._account is not None:
-                os.chown(directory, self._account.uid, self._account.gid)
+            self.own(directory)
         self._run(
-            *("initdb", "--pgdata", str(self._data), "--username", USER),
+            *("initdb", "--pgdata", str(self.data), "--username", USER),
             *("--auth", "trust", "--encoding", "UTF8", "--locale", "C"),
         )
         self.start()
         with psycopg.connect(
-            host=str(self._socket), user=USER, dbname="postgres", autocommit=True
+            host=str(self.socket), user=USER, dbname="postgres", autocommit=True
         ) as connection:
             connection.execute(f"CREATE DATABASE {DATABASE}")
 
+    def own(self, directory: Path) -> None:
+        """Give a directory to the account that it runs as."""
+        if self._account is not None:
+            os.chown(directory, self._account.uid, self._account.gid)
+
+    @property
+    def is_running(self) -> bool:
+        return not self._ended()
+
     def start(self) -> None:
         """Start it and wait until it answers: a killed one recovers first."""
-        program = [str(self._programs / "postgres"), "-D", str(self._data)]
-        options = ["-k", str(self._socket)]
+        program = [str(self._programs / "postgres"), "-D", str(self.data)]
+        options = ["-k", str(self.socket)]
         for setting in SETTINGS:
             options += ["-c", setting]
         with self._log.open("ab") as log:
@@ -76,7 +84,7 @@ class Postgres:
         while True:
             try:
                 psycopg.connect(
-                    host=str(self._socket), user=USER, dbname="postgres"
+                    host=str(self.socket), user=USER, dbname="postgres"
                 ).close()
             except psycopg.OperationalError:
                 if self._ended() or time.monotonic() > end:
@@ -120,7 +128,7 @@ class Postgres:
 
     def forget_holding_commits(self) -> None:
         """While it is down."""
-        settings = self._data / "postgresql.auto.conf"
+        settings = self.data / "postgresql.auto.conf"
         settings.write_text("")
 
     def log_tail(self) -> str:

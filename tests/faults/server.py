@@ -29,8 +29,11 @@ class NoAnswer(Exception):
 class WebServer:
     """gunicorn's master and workers; asked over HTTP."""
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, directory: Path, environment: Mapping[str, str], workers: int = WORKERS
+    ) -> None:
         self._directory = directory
+        self._workers = workers
         self._environment = {**environment, "FAULTS_DIRECTORY": str(directory)}
         self._process: subprocess.Popen[bytes] | None = None
         with socket.socket() as probe:
@@ -44,7 +47,7 @@ class WebServer:
                 [
                     *(sys.executable, "-m", "gunicorn", "tests.faults.wsgi"),
                     *("--bind", f"{LOOPBACK}:{self._port}"),
-                    *("--workers", str(WORKERS)),
+                    *("--workers", str(self._workers)),
                 ],
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
@@ -67,6 +70,20 @@ class WebServer:
             return self.ask("GET", "/readyz")[0] == http.client.OK
         except NoAnswer:
             return False
+
+    def reload(self) -> None:
+        """New workers in place of the present ones, which end when they have answered.
+
+        Waits until all of those are gone, and a new one answers.
+        """
+        assert self._process is not None
+        before = processes.children_of(self._process.pid)
+        self._process.send_signal(signal.SIGHUP)
+        end = time.monotonic() + LONGEST_START_SECONDS
+        while any(map(processes.is_running, before)) or not self._is_ready():
+            if time.monotonic() > end:
+                raise RuntimeError(f"no reload:\n{self.log_tail()}")
+            time.sleep(0.05)
 
     def kill(self) -> None:
         """SIGKILL to the master and all workers."""
@@ -106,6 +123,15 @@ class WebServer:
                 return len(list(self._directory.glob(f"{HELD_PREFIX}*")))
             time.sleep(0.005)
         raise RuntimeError("no answer was made")
+
+    def status(self, method: str, path: str) -> int:
+        """Of an answer, 503 too."""
+        try:
+            return self.ask(method, path)[0]
+        except NoAnswer as failure:
+            if str(failure) != "503":
+                raise
+            return http.client.SERVICE_UNAVAILABLE
 
     def ask(
         self, method: str, path: str, body: Any = None, token: str | None = None

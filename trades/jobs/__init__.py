@@ -3,8 +3,13 @@
 Adding one: docs/architecture.md, "Which files you touch".
 """
 
-from procrastinate import App
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
+from procrastinate import App, JobContext
+
+from mastertrade.logs import JOB_ID
 from trades.jobs import (
     daily,
     day_turns,
@@ -39,6 +44,20 @@ def register(app: App) -> None:
             queue=job.queue,
             retry=Retry(job),
             pass_context=True,
-        )(job.run)
+        )(with_id(job.run))
         if job.every is not None:
             app.periodic(cron=job.every)(task)
+
+
+def with_id(run: Callable[..., None]) -> Callable[..., None]:
+    """What is logged meanwhile has the job's id."""
+
+    @wraps(run)
+    def run_with_id(context: JobContext, **arguments: Any) -> None:
+        token = JOB_ID.set(context.job.id)
+        try:
+            run(context, **arguments)
+        finally:
+            JOB_ID.reset(token)
+
+    return run_with_id

@@ -53,6 +53,23 @@ def test_what_a_killed_import_left_is_deleted_at_the_next_start(
     ]
 
 
+def test_what_a_killed_server_counted_is_deleted_at_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    left, in_use = (
+        tmp_path / f"mastertrade-metrics-{pid}-x" for pid in (ended.pid, os.getpid())
+    )
+    for path in (left, in_use):
+        path.mkdir()
+
+    runpy.run_path("gunicorn.conf.py")["forget_killed_metrics"]()
+
+    assert list(tmp_path.iterdir()) == [in_use]
+
+
 def test_an_interrupt_before_it_serves_is_one_line() -> None:
     """Also one that came while the signal was blocked, as `make run` hands it over."""
     program = (

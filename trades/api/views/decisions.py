@@ -1,5 +1,7 @@
 """HTTP: how large, and with which strategy."""
 
+from typing import Any
+
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
@@ -12,7 +14,7 @@ from goals.decisions.guards.edge import RecordUnknown
 from goals.decisions.guards.exposure import ExposureUnknown
 from goals.decisions.guards.headroom import HeadroomUnknown, StopPriceRequired
 from goals.decisions.size_request import NoLiveEquity
-from goals.models import FinancialGoal
+from goals.models import FinancialGoal, GoalAdjustmentLog
 from goals.services.trade_forecasts import EdgeUnknown
 from mastertrade.values.exceptions import (
     GoalNotActive,
@@ -25,6 +27,7 @@ from mastertrade.values.exceptions import (
     StrategyNotActive,
 )
 from mastertrade.web.api_fields import read_body
+from mastertrade.web.metrics import DECISIONS
 from trades.api.serializers.decisions import (
     GoalSizingRequestSerializer,
     NextTradeAnswerSerializer,
@@ -116,6 +119,12 @@ BEHIND = OpenApiExample(
 )
 
 
+def count_decision(row: GoalAdjustmentLog) -> dict[str, Any]:
+    """The decision as it is answered, counted for /metrics."""
+    DECISIONS.labels(row.verdict).inc()
+    return show_decision(row)
+
+
 # What forbids any decision about a size.
 UNSIZED = (
     DailyLossUnknown,
@@ -152,7 +161,7 @@ class GoalSizingView(APIView):
             now=timezone.now(),
             **body,
         )
-        return Response(show_decision(row))
+        return Response(count_decision(row))
 
 
 class PortfolioSizingView(APIView):
@@ -169,7 +178,7 @@ class PortfolioSizingView(APIView):
         """How large to trade, over all active goals of a portfolio."""
         body = read_body(self, PortfolioSizingRequestSerializer)
         row, _ = size_for_portfolio(user=signed_in(request), now=timezone.now(), **body)
-        return Response(show_decision(row))
+        return Response(count_decision(row))
 
 
 class GoalStrategyView(APIView):
@@ -233,7 +242,7 @@ class NextTradeView(APIView):
         chosen = show_selection(planned.selection)
         return Response(
             {
-                **show_decision(planned.decision),
+                **count_decision(planned.decision),
                 "selected_strategy": chosen["selected_strategy"],
                 "strategy_type": chosen["strategy_type"],
                 "stance": chosen["stance"],

@@ -1,0 +1,32 @@
+"""Write the whole database into one file."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from mastertrade.backups import BackupError, back_up
+from trades.management.databases import find_target
+
+NOT_IN_IT = (
+    "Not in it: the secret key (MASTERTRADE_SECRET_KEY, or var/secret-key) and the "
+    "other settings of the environment. Store them apart from it."
+)
+
+
+class Command(BaseCommand):
+    help = (
+        "Write the whole database, the embedded one too, into a new file, which only "
+        "you can read, while everything goes on. `restore` brings it back."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path, help="must not exist yet")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        path: Path = options["file"]
+        try:
+            size = back_up(find_target(), path)
+        except BackupError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{path}: {size:,} bytes.\n{NOT_IN_IT}")
