@@ -209,6 +209,7 @@ BODIES: dict[str, Callable[[Trader], dict[str, Any]]] = {
         "as_of": ago(seconds=0),
         "strategy_id": "momentum_001",
     },
+    "POST /api/goals/{goal_id}/frontier/": lambda trader: {"as_of": ago(seconds=0)},
     "POST /api/replays/": lambda trader: {
         "prices": "MSFT",
         "goal_type": "monthly_return",

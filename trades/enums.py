@@ -33,6 +33,7 @@ class JobKind(StrEnum):
     REPLAY = "replay"
     COMPARISON = "comparison"
     PROJECTION = "projection"
+    FRONTIER = "frontier"
 
 
 class JobState(StrEnum):

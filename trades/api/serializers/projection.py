@@ -1,12 +1,15 @@
 """Answers about what a goal may come to."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from rest_framework import serializers
 
-from goals.projection.goal_projection import PROBABILITY
+from goals.projection.goal_projection import PROBABILITY, GoalFrontier
 from mastertrade.values.money import FACTOR, MONEY, PERCENT, RATIO
 from mastertrade.web.api_fields import DecimalColumnField
+from trades.sizing_calls.projection import GoalProjection
 
 
 class ProjectedEdgeSerializer(serializers.Serializer[Any]):
@@ -148,3 +151,26 @@ class FrontierSerializer(serializers.Serializer[Any]):
     constants = ConstantPointSerializer(many=True)
     policies = PolicyPointSerializer(many=True)
     verdict = serializers.CharField(allow_null=True)
+
+
+def describe_frontier(
+    found: GoalProjection, frontier: GoalFrontier | None
+) -> Mapping[str, Any]:
+    """The answer about a goal's frontier."""
+    points = None if frontier is None else frontier.frontier
+    answer = {
+        "goal_id": found.goal.pk,
+        "as_of": found.as_of,
+        "reason": found.reason,
+        "policy": found.goal.policy,
+        "constants": [
+            {"factor": factor, **asdict(point)}
+            for factor, point in (points.constants if points else ())
+        ],
+        "policies": [
+            {"policy": str(name), **asdict(point)}
+            for name, point in (points.policies.items() if points else ())
+        ],
+        "verdict": None if frontier is None else frontier.verdict,
+    }
+    return FrontierSerializer(answer).data

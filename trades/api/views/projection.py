@@ -1,7 +1,6 @@
 """HTTP: the projection of a goal, and its frontier."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -22,7 +21,11 @@ from mastertrade.web.api_fields import InstantField, StrictSerializer, read_body
 from strategies.models import StrategyInstance
 from strategies.services import no_strategy
 from trades.api.serializers.jobs import JobSerializer
-from trades.api.serializers.projection import FrontierSerializer, ProjectionSerializer
+from trades.api.serializers.projection import (
+    FrontierSerializer,
+    ProjectionSerializer,
+    describe_frontier,
+)
 from trades.api.views.jobs import (
     BACKGROUND_ONLY,
     accepted,
@@ -106,21 +109,13 @@ class ProjectionView(APIView):
 
         Nothing is booked or decided.
         """
-        require_background(request)
-        goal = _my_goal(request, goal_id)
-        asked = read_body(self, _Question)
-        _tradable(goal, asked.get("strategy_id"))
-        job = create_job(
-            user=signed_in(request),
-            kind=JobKind.PROJECTION,
-            arguments={**plain_arguments(asked), "goal_id": goal_id},
-            now=timezone.now(),
-        )
-        return accepted(job)
+        return _put_off(self, request, goal_id, JobKind.PROJECTION, _Question)
 
 
 class FrontierView(APIView):
-    parameters = {"GET": ("as_of",)}
+    subject = (FinancialGoal, "user_id")
+    parameters = {"GET": ("as_of",), "POST": ("background",)}
+    refusals = {"POST": (TooManyJobs,)}
 
     @extend_schema(parameters=[AS_OF], responses=FrontierSerializer)
     def get(self, request: Request, goal_id: int) -> Response:
@@ -130,24 +125,38 @@ class FrontierView(APIView):
         edge guard allows now. Nothing is booked or decided.
         """
         goal, _, at, now = _read(self, request, goal_id, _AsOf)
-        found, frontier = measure_frontier_of(goal, at, now=now)
-        points = None if frontier is None else frontier.frontier
-        answer = {
-            "goal_id": goal.pk,
-            "as_of": at,
-            "reason": found.reason,
-            "policy": goal.policy,
-            "constants": [
-                {"factor": factor, **asdict(point)}
-                for factor, point in (points.constants if points else ())
-            ],
-            "policies": [
-                {"policy": str(name), **asdict(point)}
-                for name, point in (points.policies.items() if points else ())
-            ],
-            "verdict": None if frontier is None else frontier.verdict,
-        }
-        return Response(FrontierSerializer(answer).data)
+        return Response(describe_frontier(*measure_frontier_of(goal, at, now=now)))
+
+    @extend_schema(
+        request=_AsOf, parameters=[BACKGROUND_ONLY], responses={202: JobSerializer}
+    )
+    def post(self, request: Request, goal_id: int) -> Response:
+        """The same without waiting for it: 202 with a job, whose result is the answer.
+
+        Nothing is booked or decided.
+        """
+        return _put_off(self, request, goal_id, JobKind.FRONTIER, _AsOf)
+
+
+def _put_off(
+    view: APIView,
+    request: Request,
+    goal_id: int,
+    kind: JobKind,
+    question: type[StrictSerializer],
+) -> Response:
+    """A job for the question in the request's body."""
+    require_background(request)
+    goal = _my_goal(request, goal_id)
+    asked = read_body(view, question)
+    _tradable(goal, asked.get("strategy_id"))
+    job = create_job(
+        user=signed_in(request),
+        kind=kind,
+        arguments={**plain_arguments(asked), "goal_id": goal_id},
+        now=timezone.now(),
+    )
+    return accepted(job)
 
 
 def _my_goal(request: Request, goal_id: int) -> FinancialGoal:

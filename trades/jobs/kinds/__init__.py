@@ -12,4 +12,5 @@ KINDS: dict[JobKind, Kind] = {
     JobKind.REPLAY: replays.KIND,
     JobKind.COMPARISON: comparisons.KIND,
     JobKind.PROJECTION: projections.KIND,
+    JobKind.FRONTIER: projections.FRONTIER,
 }

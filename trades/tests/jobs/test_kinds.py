@@ -197,21 +197,29 @@ def test_anothers_portfolio_is_no_record(trader: Trader) -> None:
         assert list(trader.post("/api/comparisons/", body, 400)) == ["portfolio"]
 
 
-def test_a_projection_is_what_the_request_answers(trader: Trader) -> None:
+OF_A_GOAL = pytest.mark.parametrize(
+    "path", ["/api/goals/{goal_id}/projection/", "/api/goals/{goal_id}/frontier/"]
+)
+
+
+@OF_A_GOAL
+def test_what_is_asked_of_a_goal_is_what_the_request_answers(
+    trader: Trader, path: str
+) -> None:
     record(trader)
     as_of = {"as_of": timezone.now().isoformat()}
-    job = done(trader, "/api/goals/{goal_id}/projection/", as_of)
+    job = done(trader, path, as_of)
     assert (job["state"], job["error"]) == ("done", "")
-    answered = trader.get("/api/goals/{goal_id}/projection/", **as_of)
+    answered = trader.get(path, **as_of)
     assert answered == job["result"]
-    assert answered["probability"] is not None
+    assert answered.get("probability") or answered["policies"]
 
 
-def test_a_projection_of_anothers_goal_is_not_found(trader: Trader) -> None:
+@OF_A_GOAL
+def test_what_is_asked_of_anothers_goal_is_not_found(trader: Trader, path: str) -> None:
     eve = make_trader(username="eve")
-    path = eve.address("/api/goals/{goal_id}/projection/")
-    assert trader.client.post(path, {}).status_code == 404
-    job = trader.post("/api/goals/{goal_id}/projection/", {}, 202)
+    assert trader.client.post(eve.address(path), {}).status_code == 404
+    job = trader.post(path, {}, 202)
     UserJob.objects.update(arguments={"goal_id": eve["goal_id"]})
     do(job["job_id"])
     failed = trader.get(f"/api/jobs/{job['job_id']}/")
@@ -224,6 +232,7 @@ def test_a_projection_of_anothers_goal_is_not_found(trader: Trader) -> None:
         ("/api/replays/", REPLAY),
         ("/api/comparisons/", COMPARISON),
         ("/api/goals/{goal_id}/projection/", {}),
+        ("/api/goals/{goal_id}/frontier/", {}),
     ],
 )
 def test_what_takes_a_while_is_never_waited_for(
