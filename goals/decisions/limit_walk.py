@@ -167,8 +167,9 @@ class LimitWalk:
 
     `limits`, `reference` and `account` are those before the first day. `entries`: those
     of days that must be walked, by day; the account before each such day that is not
-    there is put into `missing`, and it is taken as a whole. `references` are those that
-    changes set, and `anchors` the unit values of resumes, by key. `held_at`: what was
+    there is put into `missing`, and it is taken as a whole. `opened_at`: when the
+    account was made, or first booked in where that is earlier. `references` are those
+    that changes set, and `anchors` the unit values of resumes, by key. `held_at`: what was
     open at references of the present value, by their times. Nothing is tested before
     `finds_from` (None: never).
     """
@@ -176,6 +177,7 @@ class LimitWalk:
     limits: Limits
     reference: FloorReference
     account: Account
+    opened_at: datetime
     open_at_start: Callable[[date], Marked | None]
     ended_at: Mapping[int, datetime] = field(default_factory=dict)
     entries: Mapping[date, Sequence[Entry]] = field(default_factory=dict)
@@ -226,8 +228,7 @@ class LimitWalk:
         closed = closed_value(limits.floor_in, self.account)
         open_pnl = self._open_pnl(one.began_at - MICROSECOND)
         live = self._live(open_pnl)
-        set_at = self.reference.set_at
-        is_older = set_at is None or set_at < one.began_at
+        is_older = (self.reference.set_at or self.opened_at) < one.began_at
         if limits.drawdown_mode is DrawdownMode.END_OF_DAY and is_older:
             by_live = limits.end_of_day_of is ValuedBy.LIVE
             ended = open_pnl if by_live else None

@@ -203,8 +203,10 @@ def reference_at(
     began_at = portfolio.day_start(day)
     newest = portfolio.last_entry_at
     is_behind = newest is not None and newest >= began_at  # raised by that entry
-    is_before = reference.set_at is not None and reference.set_at >= began_at
-    if is_behind or is_before:
+    set_at = reference.set_at
+    if set_at is None and newest is None:
+        set_at = portfolio.created_at  # what it opened with is the value of that day
+    if is_behind or (set_at is not None and set_at >= began_at):
         return reference
     open_pnl = None
     if limits.end_of_day_of is ValuedBy.LIVE:
