@@ -169,9 +169,9 @@ class LimitWalk:
     of days that must be walked, by day; the account before each such day that is not
     there is put into `missing`, and it is taken as a whole. `opened_at`: when the
     account was made, or first booked in where that is earlier. `references` are those
-    that changes set, and `anchors` the unit values of resumes, by key. `held_at`: what was
-    open at references of the present value, by their times. Nothing is tested before
-    `finds_from` (None: never).
+    that changes set, and `anchors` the unit values of resumes, by key. `held_at`: what
+    was open at references of the present value, by their times. Nothing is tested
+    before `finds_from` (None: never).
     """
 
     limits: Limits
