@@ -6,6 +6,7 @@ All that trades say comes by one statement: records, trades a day, what is open.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -344,7 +345,13 @@ def read_trades(
     return TradesSay(records, states, exposure, tables, oldest_mark)
 
 
-def _open_risk(*figures: Any) -> OpenRisk:
-    *sums, base_sizes, factors = figures
-    longs = map(LongsWithoutStop, base_sizes, factors)
-    return OpenRisk(*sums, tuple(longs))
+def _open_risk(
+    closed: Decimal,
+    live: Decimal,
+    notional: Decimal,
+    factors: Decimal,
+    base_sizes: Sequence[Decimal],
+    factors_by_size: Sequence[Decimal],
+) -> OpenRisk:
+    longs = tuple(map(LongsWithoutStop, base_sizes, factors_by_size))
+    return OpenRisk(closed, live, notional, factors, longs)
