@@ -63,6 +63,7 @@ from mastertrade.web.api_fields import (
     DecimalColumnField,
     PortfolioReferenceField,
     StrictSerializer,
+    TrueOrFalseField,
     WholeNumberField,
 )
 
@@ -467,7 +468,7 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
     """A goal as of the time of the request.
 
     `status` is by that clock, also where the daily run is late; `band` and
-    `health` are null once the goal is over, `health` also where it failed. A goal
+    `health` are null once the goal is over or failed. A goal
     is achieved when its progress is 100 and its `conditions` hold; where it bounds its
     best day, `target_in_force` is the value at which that day would be small enough, if
     that is above `target_value`.
@@ -599,7 +600,7 @@ class GoalSettingsSerializer(StrictSerializer):
     target_value = DecimalColumnField(MONEY, required=False)
     target_date = DayField(required=False, allow_null=True)
     priority = WholeNumberField(min_value=1, max_value=10, required=False)
-    recurring = serializers.BooleanField(required=False)
+    recurring = TrueOrFalseField(required=False)
     policy = ChoiceField(choices=choices(PolicyName), required=False)
     min_factor = DecimalColumnField(
         FACTOR, min_value=LOWEST_FACTOR, max_value=HIGHEST_FACTOR, required=False

@@ -21,6 +21,7 @@ from goals.decisions.breaches import (
     Breach,
     confirm_by_second,
     find_breaches,
+    halt_figures,
     split_by_marks,
 )
 from goals.decisions.guards.base import RiskState
@@ -571,9 +572,18 @@ class LimitWalk:
             halted.add(HaltCause.HARD_DRAWDOWN)
         if self.is_day_halted:
             halted.add(HaltCause.DAILY_LOSS)
-        state = self._state(self._open_pnl(at, mark), replace(day, at=at))
-        found = find_breaches(limits, state, at, day.ends_at)
-        return split_by_marks((one for one in found if one.cause not in halted), state)
+        open_pnl = self._open_pnl(at, mark)
+        state = self._state(open_pnl, replace(day, at=at))
+        live = self.account.unit_value
+        if self.newest_mark is not None:
+            live = measure_live_unit_value(self.account, open_pnl)
+        figures = halt_figures(state, self.account, live, open_pnl)
+        found = [
+            replace(one, figures=figures)
+            for one in find_breaches(limits, state, at, day.ends_at)
+            if one.cause not in halted
+        ]
+        return split_by_marks(found, state)
 
     def _state(self, open_pnl: Decimal, day: DayFigures) -> RiskState:
         limits, reference = self.limits, self.reference

@@ -62,6 +62,7 @@ from mastertrade.values.messages import (
 from mastertrade.values.money import MONEY
 from mastertrade.values.validation import (
     fingerprint,
+    is_whole_number,
     refuse,
     require_decimal,
     require_not_future,
@@ -279,7 +280,7 @@ def _find(
 ) -> Portfolio:
     mine = portfolios.filter(user_id=user.username)
     reference = MAIN_PORTFOLIO if portfolio is None else portfolio
-    is_key = isinstance(reference, int) or reference.isdecimal()
+    is_key = isinstance(reference, int) or is_whole_number(reference)
     found = mine.filter(pk=int(reference)) if is_key else mine.filter(name=reference)
     first = found.first()
     if first is None:

@@ -353,7 +353,7 @@ def _show_trade(trade: Trade) -> TradeRow:
 def _show_goal(
     goal: FinancialGoal, now: datetime, halted: dict[int, tuple[TradingHalt, ...]]
 ) -> GoalCard:
-    pace, status = goal.pace_at(now), goal.status_at(now)
+    pace, status, band = goal.pace_at(now), goal.status_at(now), goal.band_at(now)
     # At its target with an open condition, its band alone would say "achieved".
     is_open = bool(goal.find_open_at_target(goal.progress))
     says_status = is_open or status in SHOWN_STATUSES
@@ -367,7 +367,7 @@ def _show_goal(
         value=figures.in_measure(goal.current_value, goal),
         way=figures.way(goal),
         badges=(
-            figures.badge(goal.progress.band),
+            *([figures.badge(band)] if band else []),
             *([figures.badge(pace.health)] if pace.health else []),
             *([figures.badge(status)] if says_status else []),
             *([figures.badge(TRADING_HALTED)] if halts else []),
