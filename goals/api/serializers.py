@@ -95,6 +95,8 @@ class FloorReferenceSerializer(StrictSerializer):
         if not isinstance(data, Mapping):
             raise serializers.ValidationError([NOT_A_REFERENCE])
         given: dict[str, Any] = super().to_internal_value(data)
+        if all(value is None for value in given.values()):
+            raise serializers.ValidationError([NOT_A_REFERENCE])
         return given
 
 
@@ -239,8 +241,6 @@ class ResumeReferenceField(serializers.Field[Any, Any, Any, Any]):
             self.fail("invalid")
         given = FloorReferenceSerializer(data=data)
         given.is_valid(raise_exception=True)
-        if all(value is None for value in given.validated_data.values()):
-            self.fail("invalid")
         return GivenReference(**given.validated_data)
 
 

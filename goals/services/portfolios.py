@@ -130,7 +130,7 @@ def update_portfolio(
         for name in FROZEN_ONCE_USED
         if name in fields and fields[name] != getattr(portfolio, name)
     ]
-    if frozen and _is_used(portfolio):
+    if frozen and is_used(portfolio):
         raise PortfolioFrozen(
             f"{', '.join(frozen)} cannot be changed: portfolio {portfolio.name} is "
             "already used by a goal, a trade or a cash flow."
@@ -240,7 +240,7 @@ def _name_successor(portfolio: Portfolio, reference: int | str | None) -> None:
     portfolio.successor = successor
 
 
-def _is_used(portfolio: Portfolio) -> bool:
+def is_used(portfolio: Portfolio) -> bool:
     """Whether a goal, a cash flow or a trade (closed, or open) refers to it."""
     return (
         LedgerEntry.objects.filter(portfolio=portfolio).exists()

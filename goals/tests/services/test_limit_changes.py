@@ -158,8 +158,14 @@ def test_the_floor_is_where_a_person_says_it_is(
     [
         ({}, {"floor_equity": 900, "peak_equity": 1200}, "give one of the two"),
         ({"drawdown_mode": "static"}, {"start_equity": 1, "peak_equity": 1}, "static"),
-        ({}, {"peak_equity": 900}, "below the start's 1000"),
-        ({}, {"floor_equity": 700}, "below the start's 1000"),
+        ({}, {"peak_equity": 900}, "of 1000 or more, or a start_equity of 900 or"),
+        ({}, {"floor_equity": 700}, "of 800 or more, or a start_equity of 875 or less"),
+        (
+            {"drawdown_of": "start"},
+            {"floor_equity": 700},
+            "of 800 or more, or a start_equity of 875 or less",
+        ),
+        ({}, {"floor_equity": "1249.99999999"}, "puts the floor at 1249.99999999, not"),
         ({}, {"floor_equity": 0}, "must be above 0"),
         ({}, {"start_equity": "1e-18"}, "out of range"),
         ({"hard_drawdown_pct": Decimal(100)}, {"floor_equity": 5}, "the floor is 0"),
