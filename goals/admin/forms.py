@@ -531,13 +531,13 @@ class ResumeForm(ServiceForm[TradingHalt]):
         help_text="Optional. Every halt of the portfolio ends; the day's loss, profit, "
         "trades and losses in a row count from here on.",
     )
+    from_present = forms.BooleanField(
+        required=False, label="Measure the floor from the present equity"
+    )
     floor_equity = floor_field(
         "floor_equity",
         "In money: the equity at which entries stop again.",
         label="Floor from now on",
-    )
-    from_present = forms.BooleanField(
-        required=False, label="Measure the floor from the present equity"
     )
     start_equity = floor_field("start_equity", "In money: what it began with.")
     peak_equity = floor_field(

@@ -78,6 +78,10 @@ GOAL_SWITCHES = choices([GoalStatus.ACTIVE, GoalStatus.PAUSED])
 NOT_A_REFERENCE = "Must be an object with start_equity, peak_equity or floor_equity."
 
 
+def _says_something(data: Mapping[str, Any]) -> bool:
+    return any(value is not None for value in data.values())
+
+
 class FloorReferenceSerializer(StrictSerializer):
     """What the floor is measured from, in money; what is not given stays.
 
@@ -95,7 +99,7 @@ class FloorReferenceSerializer(StrictSerializer):
         if not isinstance(data, Mapping):
             raise serializers.ValidationError([NOT_A_REFERENCE])
         given: dict[str, Any] = super().to_internal_value(data)
-        if all(value is None for value in given.values()):
+        if not _says_something(data):
             raise serializers.ValidationError([NOT_A_REFERENCE])
         return given
 
@@ -237,7 +241,7 @@ class ResumeReferenceField(serializers.Field[Any, Any, Any, Any]):
     def to_internal_value(self, data: Any) -> GivenReference | str:
         if data == PRESENT:
             return PRESENT
-        if not isinstance(data, Mapping):
+        if not isinstance(data, Mapping) or not _says_something(data):
             self.fail("invalid")
         given = FloorReferenceSerializer(data=data)
         given.is_valid(raise_exception=True)

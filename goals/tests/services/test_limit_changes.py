@@ -237,6 +237,16 @@ def peak_on(portfolio: Portfolio, day: int, now: datetime) -> Decimal:
     return peak if in_money else round(peak * 50700, 2)
 
 
+def test_a_halt_at_a_floor_that_a_person_gave_names_the_floor():
+    """At 960, 4 % down: the fall is not 20.83 % below the peak of 1212.5."""
+    portfolio = PortfolioFactory()
+    book_profit(portfolio, Decimal(-40), at=START + timedelta(days=1))
+    change(portfolio, floor_reference=GivenReference(floor_equity=Decimal(970)))
+    assert portfolio.halts.get().reason == (
+        "equity 960 is at or below the floor of 970: reached hard_drawdown_pct 20 %"
+    )
+
+
 def test_an_opening_balance_that_changes_moves_the_floor_in_money():
     portfolio = PortfolioFactory(floor_in=FloorIn.MONEY)
     change(portfolio, opening_balance=Decimal(500))

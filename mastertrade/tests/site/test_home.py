@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from goals.admin.forms import in_page_words
 from goals.enums import GoalType
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
 from goals.models.portfolios import LIMIT_KINDS
@@ -147,8 +148,17 @@ def test_failed_goals_say_when_and_why_in_constant_statements(client: Client) ->
     assert count_after_failing(1) == count_after_failing(3)
     text = text_of(home_of(client, user))
     goal, halt = FinancialGoal.objects.all()[0], TradingHalt.objects.all()[0]
-    assert f"Failed {goal.failed_at:%Y-%m-%d %H:%M} UTC {halt.reason}" in text
-    for words in ("Required per day", "Pace gap", "not projected yet", "at risk"):
+    assert (
+        f"Failed {goal.failed_at:%Y-%m-%d %H:%M} UTC {in_page_words(halt.reason)}"
+        in text
+    )
+    for words in (
+        "Required per day",
+        "Pace gap",
+        "not projected yet",
+        "at risk",
+        "hard_drawdown",
+    ):
         assert words not in text
 
 
