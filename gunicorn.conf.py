@@ -23,8 +23,9 @@ SUPERVISED = "MASTERTRADE_SUPERVISED" in os.environ
 bind = f"{HOST}:{os.environ.get('PORT', '8000')}"
 workers = 2
 worker_class = "mastertrade.web.server.BufferingWorker"
-# Of each worker; each keeps a connection of its own to the database.
-threads = 4
+# Of each worker; each keeps a connection of its own to the database. Two more than may
+# wait for a lock for as long as a lock may be waited for (`mastertrade.backend.base`).
+threads = 12
 loglevel = "warning"
 # A socket for gunicornc would be one for all sites of a user.
 control_socket_disable = True

@@ -6,6 +6,7 @@ from decimal import Decimal
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from goals.admin.forms import in_page_words
 from goals.decisions.periods import Period
 from goals.decisions.progress import band_for, show_progress
 from goals.decisions.trade_record import FEWEST_TRADES
@@ -187,7 +188,7 @@ def failure(goal: FinancialGoal, now: datetime) -> SafeString:
     """
     if not goal.has_failed(now):
         return SafeString("")
-    why = goal.failure or ""  # type: ignore[attr-defined]  # an annotation
+    why = in_page_words(goal.failure or "")  # type: ignore[attr-defined]  # annotated
     return format_html("{}<br> <small>{}</small>", instant(goal.failed_at), why)
 
 

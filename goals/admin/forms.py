@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -15,14 +16,15 @@ from django.db.models import Model
 
 from goals.decisions.floor_reference import GivenReference
 from goals.decisions.limits import SETS_REFERENCE
-from goals.enums import HaltCause
+from goals.enums import DrawdownMode, HaltCause
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt
 from goals.models.portfolios import LIMIT_KINDS
 from goals.services.goals import create_goal, update_goal
-from goals.services.limit_changes import floor_in_money
+from goals.services.limit_changes import floor_in_money, present_floor
 from goals.services.portfolio_settings import find_wrong_settings
 from goals.services.portfolios import (
     create_portfolio,
+    is_used,
     record_cash_flow,
     update_portfolio,
 )
@@ -203,10 +205,15 @@ class GoalForm(ServiceForm[FinancialGoal]):
             "min_trading_days",
             "best_day_max_pct",
         )
+        labels = {
+            "min_trading_days": "Trading days at least",
+            "best_day_max_pct": "Best day at most, in %",
+        }
         help_texts = {
-            "min_trading_days": "Trading days with an entry, before it is achieved.",
+            "min_trading_days": "Trading days with an entry, before it is achieved. "
+            "Default: off.",
             "best_day_max_pct": "Achieved only while the best trading day made at most "
-            "this percent of the profit.",
+            "this percent of the profit. Default: off.",
             "stop_penalty": "For deadline_optimal: what a breach of a floor counts "
             "against reaching the goal, which counts 1. 0: only reaching counts.",
             "target_value": "Percent for a return, else in the portfolio's currency.",
@@ -282,10 +289,12 @@ class PortfolioForm(ServiceForm[Portfolio]):
             "time_zone": "Such as Europe/Vienna: its days and months begin there.",
             "soft_drawdown_pct": "From this drawdown on, no size above the base size.",
             "hard_drawdown_pct": "At this drawdown trading halts until it is resumed.",
-            "daily_loss_limit_pct": "Default: off.",
+            "daily_loss_limit_pct": "At this loss of the day trading halts until the "
+            "next. Default: off.",
             "max_position_pct": "Percent of live equity per symbol. Default: off.",
-            "drawdown_mode": "What raises the peak: closes; live highs that a second "
-            "mark confirms; the value at a trading day's end; nothing.",
+            "drawdown_mode": "What raises the peak. Trailing closed: closes. Trailing: "
+            "closes, and live highs that a second mark confirms. End of day: the value "
+            "at a trading day's end. Static: nothing.",
             "end_of_day_of": "Which value counts at a day's end; only read with end "
             "of day.",
             "drawdown_of": "What the drawdown's percentages are of.",
@@ -299,7 +308,8 @@ class PortfolioForm(ServiceForm[Portfolio]):
             "changed until the first goal, trade or cash flow.",
             "daily_profit_lock_pct": "At this profit of the day entries stop until the "
             "next. Default: off.",
-            "max_trades_per_day": "Default: off.",
+            "max_trades_per_day": "After this many entries in a day they stop until "
+            "the next. Default: off.",
             "pause_after_losses": "This many losing trades in a row stop entries. "
             "Default: off.",
             "pause_minutes": "For how long. Default: until the next day.",
@@ -330,18 +340,32 @@ class PortfolioForm(ServiceForm[Portfolio]):
         super().__init__(*args, **kwargs)
         if "day_starts_at" in self.fields:
             self.fields["day_starts_at"].widget = forms.TimeInput(format="%H:%M")
+            if not self.is_new and is_used(self.instance):
+                self._freeze(self.fields["day_starts_at"])
         for name in SETS_REFERENCE:
             if name in self.fields and not self.is_new:
                 self.fields[name].help_text += MEASURED_ANEW
         self.floor_before = None if self.is_new else self._floor()
         if self.floor_before is not None:
-            self.fields["floor_equity"].help_text += f" Now: {self.floor_before}."
+            for name, money in asdict(floor_in_money(self.instance, self.now)).items():
+                self.fields[name].help_text += f" Now: {self._in_money(money)}."
+
+    def _freeze(self, field: forms.Field) -> None:
+        """It is shown; a page that was opened before the first use is refused."""
+        field.widget.attrs["readonly"] = True
+        field.help_text = (
+            "When a trading day begins, in the time zone. The portfolio is used, so it "
+            "stays."
+        )
+
+    def _in_money(self, amount: Decimal) -> str:
+        currency = self.instance.currency
+        return f"{in_text.money(amount, currency)} {currency}"
 
     def _floor(self) -> str | None:
         """Where the hard floor is, in words; None where there is none."""
         floor = floor_in_money(self.instance, self.now).floor_equity
-        currency = self.instance.currency
-        return None if floor is None else f"{in_text.money(floor, currency)} {currency}"
+        return None if floor is None else self._in_money(floor)
 
     def notes(self) -> Iterator[str]:
         """Where the floor is if it moved, and the halts that a change does not end."""
@@ -482,6 +506,18 @@ def is_at_hard_floor(halt: TradingHalt) -> bool:
     return bool(halts.filter(cause=HaltCause.HARD_DRAWDOWN).exists())
 
 
+def fields_to_resume(halt: TradingHalt) -> tuple[str, ...]:
+    """With what the floor is measured from where a resume takes it.
+
+    A static floor stays unless a person says so.
+    """
+    if not is_at_hard_floor(halt):
+        return ("reason",)
+    is_static = halt.portfolio.drawdown_mode == DrawdownMode.STATIC
+    choice = ("from_present",) if is_static else ()
+    return ("reason", *choice, "floor_equity", "start_equity", "peak_equity")
+
+
 class ResumeForm(ServiceForm[TradingHalt]):
     """Ends every halt in force of the halt's portfolio.
 
@@ -495,10 +531,12 @@ class ResumeForm(ServiceForm[TradingHalt]):
         help_text="Optional. Every halt of the portfolio ends; the day's loss, profit, "
         "trades and losses in a row count from here on.",
     )
+    from_present = forms.BooleanField(
+        required=False, label="Measure the floor from the present equity"
+    )
     floor_equity = floor_field(
         "floor_equity",
-        "In money: the equity at which entries stop again. Default: the floor is "
-        "measured from the present equity.",
+        "In money: the equity at which entries stop again.",
         label="Floor from now on",
     )
     start_equity = floor_field("start_equity", "In money: what it began with.")
@@ -514,13 +552,39 @@ class ResumeForm(ServiceForm[TradingHalt]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial.pop("reason", None)  # that of the halt
-        if not is_at_hard_floor(self.instance):
-            for name in REFERENCE:
-                del self.fields[name]
+        asked = fields_to_resume(self.instance)
+        for name in {*REFERENCE, "from_present"} - {*asked}:
+            del self.fields[name]
+        self.must_choose = "from_present" in asked
+        if "floor_equity" in asked:
+            self._explain_floor(self.instance.portfolio)
+
+    def _explain_floor(self, portfolio: Portfolio) -> None:
+        floor = in_text.money(present_floor(portfolio, self.now), portfolio.currency)
+        at = f"{floor} {portfolio.currency}"
+        if self.must_choose:
+            self.fields["from_present"].help_text = f"The floor is at {at} then."
+        else:
+            self.fields[
+                "floor_equity"
+            ].help_text += f" Default: measured from the present equity, at {at}."
+
+    @property
+    def _given(self) -> dict[str, Decimal | None]:
+        return {name: self.cleaned_data.get(name) for name in REFERENCE}
+
+    def find_wrong(self) -> Iterable[InvalidInput]:
+        is_given = any(value is not None for value in self._given.values())
+        if self.must_choose and is_given == bool(self.cleaned_data["from_present"]):
+            yield InvalidInput(
+                "from_present",
+                "The floor is static, and stays where it was reached unless you say "
+                "otherwise: tick this, or give where the floor is from now on, one of "
+                "the two.",
+            )
 
     def call_service(self) -> TradingHalt:
-        portfolio = self.instance.portfolio
-        given = {name: self.cleaned_data.get(name) for name in REFERENCE}
+        portfolio, given = self.instance.portfolio, self._given
         is_given = any(value is not None for value in given.values())
         resume_trading(
             user=portfolio.user,

@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from goals.admin import figures
 from goals.admin.base import Deed, RecordedAdmin, now_of
 from goals.admin.filters import KindFilter, PortfolioFilter
-from goals.admin.forms import HaltForm, ResumeForm, in_page_words, is_at_hard_floor
+from goals.admin.forms import HaltForm, ResumeForm, fields_to_resume, in_page_words
 from goals.enums import TradingState
 from goals.models import Portfolio, TradingHalt
 
@@ -66,7 +66,7 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
     ending = Deed(
         "Resume trading",
         ResumeForm,
-        ("reason", "floor_equity", "start_equity", "peak_equity"),
+        ("reason", "from_present", "floor_equity", "start_equity", "peak_equity"),
     )
     autocomplete_fields = ("portfolio",)
     list_display = (
@@ -116,8 +116,8 @@ class TradingHaltAdmin(RecordedAdmin[TradingHalt]):
     def deed_on(self, request: HttpRequest, obj: TradingHalt | None) -> Deed | None:
         """With what the floor is measured from only where a resume takes it."""
         deed = super().deed_on(request, obj)
-        if deed is self.ending and obj is not None and not is_at_hard_floor(obj):
-            return replace(deed, fields=("reason",))
+        if deed is self.ending and obj is not None:
+            return replace(deed, fields=fields_to_resume(obj))
         return deed
 
     def page_after(self, halt: TradingHalt) -> str:

@@ -216,11 +216,14 @@ class GoalFilter(FilterSet):
         return filter_by_band(goals, ProgressBand(value))
 
 
+FAILED_NOW = Q(**{"status_now": GoalStatus.FAILED})  # annotated, as `open_now` is
+
+
 def filter_by_band(
     goals: QuerySet[FinancialGoal], band: ProgressBand
 ) -> QuerySet[FinancialGoal]:
-    """Of goals read `with_status` those that are open and lie in the band."""
-    goals = goals.filter(Q(**{"open_now": True}))
+    """Of goals read `with_status` those that have a band, and lie in this one."""
+    goals = goals.filter(Q(**{"open_now": True}) & ~FAILED_NOW)
     bands = list(ProgressBand)
     index = bands.index(band)
     if band in BAND_FLOORS_PCT:

@@ -63,6 +63,7 @@ from mastertrade.web.api_fields import (
     DecimalColumnField,
     PortfolioReferenceField,
     StrictSerializer,
+    TrueOrFalseField,
     WholeNumberField,
 )
 
@@ -76,6 +77,10 @@ GOAL_SWITCHES = choices([GoalStatus.ACTIVE, GoalStatus.PAUSED])
 
 
 NOT_A_REFERENCE = "Must be an object with start_equity, peak_equity or floor_equity."
+
+
+def _says_something(data: Mapping[str, Any]) -> bool:
+    return any(value is not None for value in data.values())
 
 
 class FloorReferenceSerializer(StrictSerializer):
@@ -95,6 +100,8 @@ class FloorReferenceSerializer(StrictSerializer):
         if not isinstance(data, Mapping):
             raise serializers.ValidationError([NOT_A_REFERENCE])
         given: dict[str, Any] = super().to_internal_value(data)
+        if not _says_something(data):
+            raise serializers.ValidationError([NOT_A_REFERENCE])
         return given
 
 
@@ -235,12 +242,10 @@ class ResumeReferenceField(serializers.Field[Any, Any, Any, Any]):
     def to_internal_value(self, data: Any) -> GivenReference | str:
         if data == PRESENT:
             return PRESENT
-        if not isinstance(data, Mapping):
+        if not isinstance(data, Mapping) or not _says_something(data):
             self.fail("invalid")
         given = FloorReferenceSerializer(data=data)
         given.is_valid(raise_exception=True)
-        if all(value is None for value in given.validated_data.values()):
-            self.fail("invalid")
         return GivenReference(**given.validated_data)
 
 
@@ -468,7 +473,7 @@ class GoalSerializer(serializers.ModelSerializer[FinancialGoal]):
     """A goal as of the time of the request.
 
     `status` is by that clock, also where the daily run is late; `band` and
-    `health` are null once the goal is over, `health` also where it failed. A goal
+    `health` are null once the goal is over or failed. A goal
     is achieved when its progress is 100 and its `conditions` hold; where it bounds its
     best day, `target_in_force` is the value at which that day would be small enough, if
     that is above `target_value`.
@@ -600,7 +605,7 @@ class GoalSettingsSerializer(StrictSerializer):
     target_value = DecimalColumnField(MONEY, required=False)
     target_date = DayField(required=False, allow_null=True)
     priority = WholeNumberField(min_value=1, max_value=10, required=False)
-    recurring = serializers.BooleanField(required=False)
+    recurring = TrueOrFalseField(required=False)
     policy = ChoiceField(choices=choices(PolicyName), required=False)
     min_factor = DecimalColumnField(
         FACTOR, min_value=LOWEST_FACTOR, max_value=HIGHEST_FACTOR, required=False

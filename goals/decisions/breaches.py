@@ -1,9 +1,11 @@
 """Limits that were reached: what halts entries, since when and until when. Pure."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
+from goals.decisions.accounting import Account
 from goals.decisions.guards.base import RiskState
 from goals.decisions.guards.day_rules import find_day_rule_breaches
 from goals.decisions.guards.drawdown import find_daily_breach, find_hard_breach
@@ -22,7 +24,7 @@ class Breach:
     """One limit reached at a time, and why in words.
 
     `until` None: a person resumes trading. `fails`: the goals whose period contains it
-    fail.
+    fail. `figures` are those of then by name, where a walk found it (`halt_figures`).
     """
 
     cause: HaltCause
@@ -30,6 +32,24 @@ class Breach:
     until: datetime | None
     reason: str
     fails: bool = False
+    figures: Mapping[str, Decimal | None] = field(default_factory=dict, compare=False)
+
+
+def halt_figures(
+    risk_state: RiskState,
+    account: Account,
+    live_unit_value: Decimal,
+    unrealized_pnl: Decimal,
+) -> dict[str, Decimal | None]:
+    """What a halt's row says of the portfolio at its breach."""
+    return {
+        "drawdown_pct": risk_state.drawdown_pct,
+        "daily_loss_pct": risk_state.daily_loss_pct,
+        "unit_value": account.unit_value,
+        "live_unit_value": live_unit_value,
+        "equity": account.equity,
+        "unrealized_pnl": unrealized_pnl,
+    }
 
 
 def find_breaches(

@@ -109,10 +109,15 @@ def _refuse_impossible(
         return format_plain(round_to(value * per_value, MONEY))
 
     if reference.peak < reference.start:
-        what = "peak_equity" if floor is None else "the peak of that floor_equity"
+        what, lowest, highest = "peak_equity", reference.start, reference.peak
+        if floor is not None:
+            what = "floor_equity"
+            lowest = measure_floor(limits, replace(reference, peak=reference.start))
+            highest = _peak_above(limits, floor, None)
         raise _wrong(
-            f"{what} is {money(reference.peak)}, below the start's "
-            f"{money(reference.start)}. Give a start_equity that is not above it."
+            f"with that {what} the peak is {money(reference.peak)}, below the start's "
+            f"{money(reference.start)}. Give a {what} of {money(lowest)} or more, or a "
+            f"start_equity of {money(highest)} or less with it."
         )
     lock = lock_value(limits, reference)
     if floor is not None and lock is not None and floor > lock:

@@ -21,6 +21,7 @@ from goals.decisions.breaches import (
     Breach,
     confirm_by_second,
     find_breaches,
+    halt_figures,
     split_by_marks,
 )
 from goals.decisions.guards.base import RiskState
@@ -177,15 +178,17 @@ class LimitWalk:
 
     `limits`, `reference` and `account` are those before the first day. `entries`: those
     of days that must be walked, by day; the account before each such day that is not
-    there is put into `missing`, and it is taken as a whole. `references` are those that
-    changes set, and `anchors` the unit values of resumes, by key. `held_at`: what was
-    open at references of the present value, by their times. Nothing is tested before
-    `finds_from` (None: never).
+    there is put into `missing`, and it is taken as a whole. `opened_at`: when the
+    account was made, or first booked in where that is earlier. `references` are those
+    that changes set, and `anchors` the unit values of resumes, by key. `held_at`: what
+    was open at references of the present value, by their times. Nothing is tested
+    before `finds_from` (None: never).
     """
 
     limits: Limits
     reference: FloorReference
     account: Account
+    opened_at: datetime
     open_at_start: Callable[[date], Marked | None]
     ended_at: Mapping[int, datetime] = field(default_factory=dict)
     entries: Mapping[date, Sequence[Entry]] = field(default_factory=dict)
@@ -237,8 +240,7 @@ class LimitWalk:
         closed = closed_value(limits.floor_in, self.account)
         open_pnl = self._open_pnl(one.began_at - MICROSECOND)
         live = self._live(open_pnl)
-        set_at = self.reference.set_at
-        is_older = set_at is None or set_at < one.began_at
+        is_older = (self.reference.set_at or self.opened_at) < one.began_at
         if limits.drawdown_mode is DrawdownMode.END_OF_DAY and is_older:
             by_live = limits.end_of_day_of is ValuedBy.LIVE
             ended = open_pnl if by_live else None
@@ -589,9 +591,18 @@ class LimitWalk:
             halted.add(HaltCause.HARD_DRAWDOWN)
         if self.is_day_halted:
             halted.add(HaltCause.DAILY_LOSS)
-        state = self._state(self._open_pnl(at, mark), replace(day, at=at))
-        found = find_breaches(limits, state, at, day.ends_at)
-        return split_by_marks((one for one in found if one.cause not in halted), state)
+        open_pnl = self._open_pnl(at, mark)
+        state = self._state(open_pnl, replace(day, at=at))
+        live = self.account.unit_value
+        if self.newest_mark is not None:
+            live = measure_live_unit_value(self.account, open_pnl)
+        figures = halt_figures(state, self.account, live, open_pnl)
+        found = [
+            replace(one, figures=figures)
+            for one in find_breaches(limits, state, at, day.ends_at)
+            if one.cause not in halted
+        ]
+        return split_by_marks(found, state)
 
     def _state(self, open_pnl: Decimal, day: DayFigures) -> RiskState:
         limits, reference = self.limits, self.reference

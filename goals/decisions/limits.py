@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, time
 from decimal import Decimal
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.enums import (
@@ -464,6 +464,14 @@ def daily_anchor(limits: Limits, day: DayFigures) -> Decimal:
             return max(day.anchor_live, day.anchor_closed)
 
 
+class NearestFloor(NamedTuple):
+    """A floor by its limit's name, and how far above it the value is."""
+
+    limit: str
+    floor: Decimal
+    room: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class FloorFigures:
     """Where a portfolio is between its values and its floors. Values by `floor_in`.
@@ -495,13 +503,18 @@ class FloorFigures:
         """What the drawdown floors are tested by."""
         return self.live if self.by_live else min(self.closed, self.live)
 
+    @property
     @exactly
+    def nearest(self) -> "NearestFloor":
+        """Of the floors at which trading stops."""
+        hard = NearestFloor("hard_drawdown", self.hard, self.lowest - self.hard)
+        if self.daily is None or self.live - self.daily >= hard.room:
+            return hard
+        return NearestFloor("daily_loss", self.daily, self.live - self.daily)
+
     def headroom(self) -> Decimal:
         """Money to the nearest floor; 0 at or below it."""
-        room = self.lowest - self.hard
-        if self.daily is not None:
-            room = min(room, self.live - self.daily)
-        return max(self.money(room), ZERO)
+        return max(self.money(self.nearest.room), ZERO)
 
     def money(self, value: Decimal) -> Decimal:
         """What a value is in money, at the units of now."""

@@ -418,8 +418,9 @@ class FinancialGoal(models.Model):
         )
 
     def band_at(self, now: datetime) -> ProgressBand | None:
-        """The band; None once it is over, for then it decides nothing."""
-        return None if self.is_over(now) else self.progress.band
+        """The band; None once it is over or failed, for then it decides nothing."""
+        has_none = self.is_over(now) or self.status_at(now) is GoalStatus.FAILED
+        return None if has_none else self.progress.band
 
     def pace_at(self, now: datetime) -> Pace:
         """The pace now, or when it ended; with what was projected while it runs.

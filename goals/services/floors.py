@@ -1,6 +1,6 @@
 """A portfolio's floors now and at any past time, and what they are measured from."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -29,7 +29,7 @@ from goals.enums import (
 )
 from goals.models import LedgerDay, Portfolio
 from goals.services.day_trades import read_day_trades
-from goals.services.days import account_before, newest_days
+from goals.services.days import account_before, newest_days, newest_days_of
 from goals.services.limit_history import (
     follows_peak,
     read_history,
@@ -80,6 +80,29 @@ def read_floors(
 def drawdown_floors(figures: "FiguresAt", now: datetime) -> FloorFigures:
     """The floors but the day's; no statement for the present."""
     return _measure(figures, *limits_at(figures, now), None)
+
+
+def floors_of_each(
+    many: Sequence["FiguresAt"], now: datetime
+) -> Mapping[int, FloorFigures]:
+    """All floors of present figures, by the portfolio's key.
+
+    One statement for all that have a daily limit. A day within which limits changed,
+    a person resumed or the first money came is walked, by some for each.
+    """
+    limited = [one.portfolio for one in many if one.portfolio.daily_loss_limit_pct]
+    rows = newest_days_of(limited, now) if limited else {}
+    floors = {}
+    for figures in many:
+        key = figures.portfolio.pk
+        limits, reference = limits_at(figures, now)
+        day = daily = None
+        if key in rows:
+            day = _figure_day(figures, limits, now, rows[key])
+        if day is not None:
+            daily = measure_daily_floor(limits, day, reference.start)
+        floors[key] = _measure(figures, limits, reference, daily)
+    return floors
 
 
 def _measure(
@@ -203,8 +226,10 @@ def reference_at(
     began_at = portfolio.day_start(day)
     newest = portfolio.last_entry_at
     is_behind = newest is not None and newest >= began_at  # raised by that entry
-    is_before = reference.set_at is not None and reference.set_at >= began_at
-    if is_behind or is_before:
+    set_at = reference.set_at
+    if set_at is None and newest is None:
+        set_at = portfolio.created_at  # what it opened with is the value of that day
+    if is_behind or (set_at is not None and set_at >= began_at):
         return reference
     open_pnl = None
     if limits.end_of_day_of is ValuedBy.LIVE:
@@ -227,18 +252,9 @@ def _read_day(
 ) -> DayFigures | None:
     """The trading day so far; None where its figures must be there and are not."""
     portfolio, at = figures.portfolio, figures.at
-    began_at = portfolio.day_start(portfolio.trading_day(at))
-    rows = newest_days(portfolio, at)
-    newest = portfolio.last_entry_at
-    is_newest = newest is not None and newest <= at
-    if is_newest and (not rows or rows[0].last_entry_at != newest):
-        return None
-    today = [row for row in rows if row.last_entry_at >= began_at]
-    figured = _measure_day(figures, limits, today, rows)
+    figured = _figure_day(figures, limits, now, newest_days(portfolio, at))
     if figured is None:
-        changed_at = portfolio.limits_changed_at
-        until = at if at < now or changed_at is None else max(at, changed_at)
-        figured = walk_day(portfolio, until)
+        return None
     if not counted and not _counts_trades(limits):
         return replace(figured, at=at)
     since = figured.since
@@ -252,6 +268,25 @@ def _read_day(
         last_loss_at=trades.last_loss_at,
         at=at,
     )
+
+
+def _figure_day(
+    figures: "FiguresAt", limits: Limits, now: datetime, rows: Sequence[LedgerDay]
+) -> DayFigures | None:
+    """The same without its trades; `rows` are the `newest_days`."""
+    portfolio, at = figures.portfolio, figures.at
+    began_at = portfolio.day_start(portfolio.trading_day(at))
+    newest = portfolio.last_entry_at
+    is_newest = newest is not None and newest <= at
+    if is_newest and (not rows or rows[0].last_entry_at != newest):
+        return None
+    today = [row for row in rows if row.last_entry_at >= began_at]
+    figured = _measure_day(figures, limits, today, rows)
+    if figured is not None:
+        return figured
+    changed_at = portfolio.limits_changed_at
+    until = at if at < now or changed_at is None else max(at, changed_at)
+    return walk_day(portfolio, until)
 
 
 def _measure_day(

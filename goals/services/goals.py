@@ -156,6 +156,8 @@ def cancel_goal(*, user: User, goal_id: int, as_of: datetime) -> FinancialGoal:
     if goal.status == GoalStatus.CANCELLED:
         return goal
     _refuse_ended(goal, as_of)
+    if goal.stands_failed:
+        raise GoalNotActive(f"{describe_failure(goal)} It cannot be cancelled.")
     goal.status = GoalStatus.CANCELLED
     goal.ended_at = goal.updated_at = as_of
     goal.save(update_fields=["status", "ended_at", "updated_at"])

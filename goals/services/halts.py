@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from goals.decisions.breaches import Breach
+from goals.decisions.breaches import Breach, halt_figures
 from goals.decisions.guards.base import RiskState
 from goals.decisions.guards.day_rules import find_day_rule_breaches
 from goals.decisions.guards.drawdown import find_halt_reason, find_waiting_reason
@@ -156,12 +156,12 @@ def write_halt(
         reason=breach.reason,
         figures=to_plain(
             {
-                "drawdown_pct": risk_state.drawdown_pct,
-                "daily_loss_pct": risk_state.daily_loss_pct,
-                "unit_value": figures.account.unit_value,
-                "live_unit_value": figures.live_unit_value,
-                "equity": figures.account.equity,
-                "unrealized_pnl": figures.unrealized_pnl,
+                **halt_figures(
+                    risk_state,
+                    figures.account,
+                    figures.live_unit_value,
+                    figures.unrealized_pnl,
+                ),
                 "fails": breach.fails,
             }
         ),

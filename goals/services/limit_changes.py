@@ -6,6 +6,7 @@ writes what was in force before it too. What is in force now is on the portfolio
 
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
 from goals.decisions.accounting import open_account
 from goals.decisions.floor_reference import (
@@ -30,11 +31,10 @@ from goals.models import LimitChange, Portfolio
 from goals.services.days import MICROSECOND
 from goals.services.floors import apply_reference, reference_at
 from goals.services.limit_marks import keep_mark, read_held
-from goals.services.risk_state import FiguresAt
-from mastertrade.values import in_text
+from goals.services.risk_state import FiguresAt, read_figures
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.jsonable import to_plain
-from mastertrade.values.money import MONEY, ZERO, round_to
+from mastertrade.values.money import MONEY, ZERO, exactly, format_plain, round_to
 
 # Columns of a portfolio that say what its floor is measured from.
 REFERENCE = (
@@ -73,7 +73,7 @@ def refuse_at_floor(
         return
     per_value = money_per_value(limits.floor_in, figures.account)
     shown, equity = (
-        in_text.money(round_to(value * per_value, MONEY), figures.portfolio.currency)
+        format_plain(round_to(value * per_value, MONEY))
         for value in (floor, present.start)
     )
     raise InvalidInput(
@@ -90,6 +90,14 @@ def present_reference(figures: FiguresAt, limits: Limits) -> FloorReference:
     value = max(min(closed_value(floor_in, account), live), ZERO)
     reference = FloorReference(figures.at, value, value, account.run)
     return raise_peak(limits, reference, value)
+
+
+@exactly
+def present_floor(portfolio: Portfolio, now: datetime) -> Decimal:
+    """Where the hard floor would be in money, measured from the present value."""
+    limits, figures = portfolio.limits, read_figures(portfolio, now)
+    floor = measure_floor(limits, present_reference(figures, limits))
+    return round_to(floor * money_per_value(limits.floor_in, figures.account), MONEY)
 
 
 def given_reference(

@@ -210,6 +210,7 @@ def _walk_within(begin: _Begin, events: "_Events") -> LimitWalk | None:
         limits=begin.limits,
         reference=begin.reference,
         account=begin.account,
+        opened_at=portfolio.created_at,
         open_at_start=events.open_at_start,
         ended_at=events.ended_at,
         currency=portfolio.currency,
@@ -231,12 +232,15 @@ def _walk(
     finds_from: datetime | None,
 ) -> LimitWalk:
     portfolio, trading_days = events.portfolio, _trading_days(rows, events)
+    first = [row.last_entry_at for row in rows[:1]]
+    opened_at = min([portfolio.created_at, *first])
     entries: dict[date, Sequence[Entry]] = {}
     while True:
         walk = LimitWalk(
             limits=begin.limits,
             reference=begin.reference,
             account=begin.account,
+            opened_at=opened_at,
             open_at_start=events.open_at_start,
             ended_at=events.ended_at,
             entries=entries,

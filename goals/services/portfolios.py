@@ -62,6 +62,7 @@ from mastertrade.values.messages import (
 from mastertrade.values.money import MONEY
 from mastertrade.values.validation import (
     fingerprint,
+    is_whole_number,
     refuse,
     require_decimal,
     require_not_future,
@@ -129,7 +130,7 @@ def update_portfolio(
         for name in FROZEN_ONCE_USED
         if name in fields and fields[name] != getattr(portfolio, name)
     ]
-    if frozen and _is_used(portfolio):
+    if frozen and is_used(portfolio):
         raise PortfolioFrozen(
             f"{', '.join(frozen)} cannot be changed: portfolio {portfolio.name} is "
             "already used by a goal, a trade or a cash flow."
@@ -239,7 +240,7 @@ def _name_successor(portfolio: Portfolio, reference: int | str | None) -> None:
     portfolio.successor = successor
 
 
-def _is_used(portfolio: Portfolio) -> bool:
+def is_used(portfolio: Portfolio) -> bool:
     """Whether a goal, a cash flow or a trade (closed, or open) refers to it."""
     return (
         LedgerEntry.objects.filter(portfolio=portfolio).exists()
@@ -279,7 +280,7 @@ def _find(
 ) -> Portfolio:
     mine = portfolios.filter(user_id=user.username)
     reference = MAIN_PORTFOLIO if portfolio is None else portfolio
-    is_key = isinstance(reference, int) or reference.isdecimal()
+    is_key = isinstance(reference, int) or is_whole_number(reference)
     found = mine.filter(pk=int(reference)) if is_key else mine.filter(name=reference)
     first = found.first()
     if first is None:

@@ -4,6 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from goals.decisions.breaches import Breach
 from goals.enums import HaltCause
@@ -12,6 +13,7 @@ from goals.models.halts import FOR_A_WHILE
 from goals.services.failing import follow_failures
 from goals.services.halts import follow_halts, withdraw
 from goals.services.ledger import GoalMove
+from mastertrade.values.jsonable import to_plain
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 RESUMED = (
@@ -117,12 +119,17 @@ def _write(
         halted_at=breach.at,
         halted_until=breach.until,
         reason=breach.reason,
-        figures={"fails": breach.fails},
+        figures=_figures_of(breach),
     )
     if resume is not None and _ends(resume) < _ends(new):
         for name in RESUMED:
             setattr(new, name, getattr(resume, name))
     return new
+
+
+def _figures_of(breach: Breach) -> dict[str, Any]:
+    plain: dict[str, Any] = to_plain({**breach.figures, "fails": breach.fails})
+    return plain
 
 
 def _save(dated: Iterable[TradingHalt], untils: Mapping[int, datetime | None]) -> None:
@@ -152,5 +159,5 @@ def _date(halt: TradingHalt, breach: Breach) -> bool:
         return False
     halt.halted_at, halt.halted_until = breach.at, breach.until
     halt.reason = breach.reason
-    halt.figures = {**halt.figures, "fails": breach.fails}
+    halt.figures = _figures_of(breach)
     return True

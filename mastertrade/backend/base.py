@@ -11,8 +11,9 @@ from django.db.backends.utils import debug_transaction
 from mastertrade.db.limits import Limits
 from mastertrade.postgres import DatabaseUnavailable
 
-# Transactions of one process at once, beyond which there is a crowd.
-FEW_BUSY = 2
+# Transactions of one process at once, beyond which there is a crowd. The threads that
+# are left (gunicorn.conf.py) answer those who want another portfolio than a locked one.
+FEW_BUSY = 10
 
 
 class DatabaseClient(client.DatabaseClient):

@@ -1,6 +1,6 @@
 """What a user does to an own portfolio on the site: forms, saved by services."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -25,6 +25,8 @@ from goals.admin.forms import (
     in_page_words,
 )
 from goals.admin.halts import waiting_words
+from goals.admin.portfolios import LIMIT_GROUPS
+from goals.enums import GoalStatus
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
 from goals.models.portfolios import LIMIT_KINDS
 from goals.services.risk_state import find_halt
@@ -49,6 +51,7 @@ class Action:
     done: Callable[[Any], str]
     nothing: str = ""
     shows_floors: bool = False
+    groups: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +114,7 @@ LIMITS = Action(
     start=lambda portfolio, now: portfolio,
     done=lambda portfolio: f"The limits of {portfolio.name} are saved.",
     shows_floors=True,
+    groups=LIMIT_GROUPS,
 )
 HALT = Action(
     title="Halt trading",
@@ -127,10 +131,11 @@ RESUME = Action(
     button="Resume trading",
     explanation="Every halt of the portfolio ends; entries go on.",
     form=ResumeForm,
-    fields=("reason", "floor_equity", "start_equity", "peak_equity"),
+    fields=("reason",),
     start=find_halt,
     done=lambda halt: f"Trading in {halt.portfolio.name} is resumed.",
     nothing="Trading in portfolio {} is not halted; there is nothing to resume.",
+    shows_floors=True,
 )
 
 
@@ -164,6 +169,9 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
         "portfolio": portfolio,
         "equity": equity,
         "form": form,
+        "groups": [(title, _fields_of(form, lines)) for title, lines in action.groups]
+        or [("", form.visible_fields())],
+        "failed": _count_failed(portfolio) if action is RESUME else 0,
         **(_standing_of(portfolio, now) if action.shows_floors else {}),
     }
     return render(request, "dashboard/action.html", context)
@@ -190,6 +198,16 @@ def _standing_of(portfolio: Portfolio, now: datetime) -> dict[str, Any]:
         "no_floor": not found.has_floor,
         "stops": [in_page_words(halt.words) for halt in found.halts] or waits,
     }
+
+
+def _count_failed(portfolio: Portfolio) -> int:
+    """Goals that failed in a period that is not over."""
+    failed = portfolio.goals.filter(status=GoalStatus.FAILED, ended_at=None)
+    return int(failed.count())
+
+
+def _fields_of(form: Any, lines: Iterable[Iterable[str]]) -> list[Any]:
+    return [form[name] for line in lines for name in line]
 
 
 def _floor_line(floor: FloorNow, currency: str) -> FloorLine:

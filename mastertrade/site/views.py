@@ -10,7 +10,15 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, F, OuterRef, Prefetch, Q
+from django.core.paginator import Page, Paginator
+from django.db.models import (
+    Exists,
+    F,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+)
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -20,6 +28,7 @@ from django.views.decorators.http import require_safe
 from goals.admin import figures
 from goals.admin.forms import in_page_words
 from goals.admin.halts import past_halt_words, trading_badge, waiting_words
+from goals.decisions.limits import FloorFigures
 from goals.enums import GoalStatus, Health, PortfolioKind, TradingState
 from goals.models import (
     FinancialGoal,
@@ -30,13 +39,13 @@ from goals.models import (
 )
 from goals.models.halts import is_in_force
 from goals.services.failing import with_failure
-from goals.services.floors import drawdown_floors
+from goals.services.floors import floors_of_each
 from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import is_open
 from goals.services.risk_state import read_figures
 from mastertrade.db.queue import find_last_seen, is_missing
 from mastertrade.values.exceptions import DomainError
-from mastertrade.values.money import HUNDRED, ZERO, exactly, format_plain
+from mastertrade.values.money import HUNDRED, exactly, format_plain
 from trades.enums import TradeStatus
 from trades.models import Position, ReplayRun, Trade
 from trades.replay.wording import (
@@ -61,6 +70,7 @@ MOST_REPLAYS = 8
 MOST_POSITIONS = 12
 MOST_TRADES = 8
 MOST_PAST_HALTS = 3
+FLOOR_NAMES = {"hard_drawdown": "Hard floor", "daily_loss": "Daily floor"}
 Which = Mapping[str, Any]
 # Which portfolios belong to a desk.
 LIVE: Which = {"kind": PortfolioKind.LIVE}
@@ -74,6 +84,7 @@ class PortfolioCard:
     unrealized: SafeString
     realized: SafeString
     drawdown: SafeString
+    floor_name: str
     floor: SafeString
     headroom: SafeString | None
     headroom_pct: SafeString
@@ -165,6 +176,8 @@ class Overview:
     key: str
     notice: str
     portfolios: list[PortfolioCard]
+    page: Page[Portfolio]
+    further: int
     past_halts: list[str]
     goals: list[GoalCard]
     positions: list[PositionRow]
@@ -175,10 +188,10 @@ class Overview:
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """GET /"""
+    """GET /, `?page=2` of own portfolios"""
     user, now = cast(User, request.user), timezone.now()
     live, demo = (
-        _overview_of(user, now, "live", LIVE),
+        _overview_of(user, now, "live", LIVE, request.GET.get("page")),
         _overview_of(user, now, "demo", DEMO),
     )
     desks = [live, demo] if live and live.goals else [demo, live]
@@ -195,20 +208,26 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/home.html", context)
 
 
-def _overview_of(user: User, now: datetime, key: str, which: Which) -> Overview | None:
+def _overview_of(
+    user: User, now: datetime, key: str, which: Which, page: str | None = None
+) -> Overview | None:
     """None where the user has no such portfolio."""
-    found = _portfolios_of(user, now, which)
+    paged = Paginator(_portfolios_of(user, now, which), MOST_PORTFOLIOS).get_page(page)
+    found = list(paged)
     if not found:
         return None
     of_them = {f"portfolio__{name}": value for name, value in which.items()}
     of_them["portfolio__user_id"] = user.username
     demo = None if found[0].is_live else found[0]
-    portfolios = [_show_portfolio(one, now) for one in found]
+    floors = floors_of_each([read_figures(one, now) for one in found], now)
+    portfolios = [_show_portfolio(one, floors[one.pk]) for one in found]
     halted = {card.portfolio.pk: card.halts for card in portfolios}
     return Overview(
         key=key,
         notice=figures.kind_notice(demo),
         portfolios=portfolios,
+        page=paged,
+        further=max(paged.paginator.count - paged.end_index(), 0),
         past_halts=[past_halt_words(halt) for halt in _past_halts_of(demo, now)],
         goals=[_show_goal(goal, now, halted) for goal in _goals_of(of_them, now)],
         positions=[_show_position(one) for one in _positions_of(of_them)],
@@ -217,8 +236,10 @@ def _overview_of(user: User, now: datetime, key: str, which: Which) -> Overview 
     )
 
 
-def _portfolios_of(user: User, now: datetime, which: Which) -> list[Portfolio]:
-    """The halted ones first, what halts them, and the keys of their last trades.
+def _portfolios_of(user: User, now: datetime, which: Which) -> QuerySet[Portfolio]:
+    """The halted ones first, then those that wait for a second mark.
+
+    With what halts them, and the keys of their last trades.
 
     Replays have a table of their own.
     """
@@ -234,10 +255,9 @@ def _portfolios_of(user: User, now: datetime, which: Which) -> list[Portfolio]:
         next_phase=F("successor__name"),
         phase_before=F("predecessors__name"),
     )
-    ordered = with_last.prefetch_related(halts).order_by(
-        is_halted.desc(), "portfolio_id"
+    return with_last.prefetch_related(halts).order_by(
+        is_halted.desc(), F("suspected_at").desc(nulls_last=True), "portfolio_id"
     )
-    return list(ordered[:MOST_PORTFOLIOS])
 
 
 def _past_halts_of(demo: Portfolio | None, now: datetime) -> list[TradingHalt]:
@@ -282,10 +302,9 @@ def _decisions_of(of_them: Which) -> list[GoalAdjustmentLog]:
 
 
 @exactly
-def _show_portfolio(portfolio: Portfolio, now: datetime) -> PortfolioCard:
-    currency = portfolio.currency
-    floors = drawdown_floors(read_figures(portfolio, now), now)
-    headroom = max(floors.money(floors.lowest - floors.hard), ZERO)
+def _show_portfolio(portfolio: Portfolio, floors: FloorFigures) -> PortfolioCard:
+    currency, nearest = portfolio.currency, floors.nearest
+    headroom = floors.headroom()
     live_equity = portfolio.live_equity
     share = headroom / live_equity * HUNDRED if live_equity > 0 else None
     halts: list[TradingHalt] = portfolio.halts_in_force  # type: ignore[attr-defined]
@@ -295,10 +314,11 @@ def _show_portfolio(portfolio: Portfolio, now: datetime) -> PortfolioCard:
         unrealized=figures.gain(portfolio.unrealized_pnl, currency),
         realized=figures.gain(portfolio.realized_pnl, currency),
         drawdown=figures.percent(portfolio.drawdown_pct),
-        floor=figures.money(floors.money(floors.hard), currency),
+        floor_name=FLOOR_NAMES[nearest.limit],
+        floor=figures.money(floors.money(nearest.floor), currency),
         headroom=figures.money(headroom, currency) if headroom else None,
         headroom_pct=figures.percent(share),
-        is_locked=portfolio.floor_locked,
+        is_locked=portfolio.floor_locked and nearest.limit == "hard_drawdown",
         trading=trading_badge(
             portfolio, TRADING_HALTED if halts else TradingState.ACTIVE
         ),
@@ -337,7 +357,7 @@ def _show_trade(trade: Trade) -> TradeRow:
 def _show_goal(
     goal: FinancialGoal, now: datetime, halted: dict[int, tuple[TradingHalt, ...]]
 ) -> GoalCard:
-    pace, status = goal.pace_at(now), goal.status_at(now)
+    pace, status, band = goal.pace_at(now), goal.status_at(now), goal.band_at(now)
     # At its target with an open condition, its band alone would say "achieved".
     is_open = bool(goal.find_open_at_target(goal.progress))
     says_status = is_open or status in SHOWN_STATUSES
@@ -351,7 +371,7 @@ def _show_goal(
         value=figures.in_measure(goal.current_value, goal),
         way=figures.way(goal),
         badges=(
-            figures.badge(goal.progress.band),
+            *([figures.badge(band)] if band else []),
             *([figures.badge(pace.health)] if pace.health else []),
             *([figures.badge(status)] if says_status else []),
             *([figures.badge(TRADING_HALTED)] if halts else []),

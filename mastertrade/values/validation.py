@@ -62,6 +62,11 @@ def is_plain_number(text: str) -> bool:
     return PLAIN_NUMBER.fullmatch(text.strip()) is not None
 
 
+def is_whole_number(text: str) -> bool:
+    """Whether it is nothing but digits, 0 to 9."""
+    return text.isascii() and text.isdecimal()
+
+
 def require_decimal(field: str, value: object, column: tuple[int, int]) -> Decimal:
     """A finite Decimal that the column holds without rounding."""
     if not isinstance(value, Decimal):

@@ -256,6 +256,15 @@ class VisibleTextField(serializers.CharField):
         return text
 
 
+class TrueOrFalseField(serializers.BooleanField):
+    """JSON's true or false, and nothing that only looks like one."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
 class WholeNumberField(serializers.IntegerField):
     """A whole number, as JSON or in plain digits."""
 

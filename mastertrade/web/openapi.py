@@ -52,7 +52,6 @@ NUMBER: dict[str, Any] = {"type": "number"}
 ALSO_READ: list[tuple[type, list[dict[str, Any]]]] = [
     (serializers.DecimalField, [NUMBER]),
     (serializers.IntegerField, [{"type": "string", "pattern": r"^\s*-?[0-9]+"}]),
-    (serializers.BooleanField, [NUMBER, {"type": "string"}]),
     (serializers.CharField, [NUMBER]),
 ]
 UNSAFE = {

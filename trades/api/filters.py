@@ -5,6 +5,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from goals.api.filters import (
+    BooleanFilter,
     InstantFilter,
     KindFilter,
     PortfolioFilter,
@@ -30,7 +31,7 @@ POSITION_STATUSES = choices([TradeStatus.OPEN, TradeStatus.CLOSED])
 
 
 class TradeFilter(FilterSet):
-    """`portfolio` by key or name."""
+    """`portfolio` by key or name. `overridden`: opened while trading was halted."""
 
     kind = KindFilter()
     portfolio = PortfolioFilter()
@@ -40,6 +41,9 @@ class TradeFilter(FilterSet):
     entry_time_before = InstantFilter("entry_time", "lte")
     exit_time_after = InstantFilter("exit_time", "gte")
     exit_time_before = InstantFilter("exit_time", "lte")
+    overridden = BooleanFilter(
+        field_name="override_halt", lookup_expr="isnull", exclude=True
+    )
     parent_trade_id = WholeNumberFilter(field_name="parent_trade_id")
     source_import_id = WholeNumberFilter(field_name="source_import_id")
 

@@ -6,13 +6,19 @@ All that trades say comes by one statement: records, trades a day, what is open.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
 from django.db.models import Q
 
 from goals.decisions.arbitration import GoalState
-from goals.decisions.guards.base import Exposure, OpenRisk, SizingInputs
+from goals.decisions.guards.base import (
+    Exposure,
+    LongsWithoutStop,
+    OpenRisk,
+    SizingInputs,
+)
 from goals.decisions.trade_record import GrowthRecord
 from goals.enums import GoalStatus
 from goals.models import FinancialGoal, Portfolio, User
@@ -73,16 +79,13 @@ OLDEST_MARK = """
      WHERE portfolio_id = %(portfolio_id)s AND status = 'open'
        AND opened_at <= %(as_of)s)
 """
+# Base sizes by which LONGs are capped; those of larger ones lose as the worst did.
+MOST_BASES = 100
 # What is open at `as_of` may lose, as in `OpenRisk`. A trade without a stop of its own
 # has that of its decision, unless it lies where the trade wins.
-OPEN_RISK = """
-    SELECT coalesce(sum(greatest(-at_stop, 0)), 0) AS closed,
-           coalesce(sum(greatest(at_mark - at_stop, 0)), 0) AS live,
-           coalesce(sum(notional) FILTER (WHERE at_stop IS NULL), 0) AS notional,
-           coalesce(sum(round(notional / coalesce(base_size, notional), 12))
-               FILTER (WHERE at_stop IS NULL), 0) AS factors
-    FROM (
-        SELECT a.base_size,
+OPEN_RISK = f"""
+    WITH open_trades AS (
+        SELECT t.side, a.base_size,
                coalesce(t.entry_notional, t.quantity * t.entry_price) * t.fx_rate
                    AS notional,
                CASE WHEN o.trade_id IS NULL THEN 0
@@ -93,15 +96,32 @@ OPEN_RISK = """
             AND o.marked_at IS NOT NULL AND %(is_marked)s
         LEFT JOIN goal_adjustment_log a ON a.adjustment_id = t.adjustment_id
         LEFT JOIN LATERAL (
-            SELECT (a.inputs #>> '{request,stop_price}')::numeric AS stop_price
+            SELECT (a.inputs #>> '{{request,stop_price}}')::numeric AS stop_price
             WHERE t.stop_price IS NULL
         ) asked ON (asked.stop_price < t.entry_price) = (t.side = 'LONG')
         WHERE t.portfolio_id = %(portfolio_id)s
           AND (t.status = 'open' OR t.status = 'closed' AND t.exit_time > %(as_of)s)
           AND t.entry_time <= %(as_of)s
-    ) open_trades
+    ), without_stop AS (
+        SELECT side, notional, coalesce(base_size, notional) AS base_size,
+               round(notional / coalesce(base_size, notional), 12) AS factor
+        FROM open_trades WHERE at_stop IS NULL
+    ), longs AS (
+        SELECT base_size, sum(factor) AS factors FROM without_stop
+        WHERE side = 'LONG' GROUP BY base_size ORDER BY base_size LIMIT {MOST_BASES}
+    )
+    SELECT coalesce(sum(greatest(-at_stop, 0)), 0),
+           coalesce(sum(greatest(at_mark - at_stop, 0)), 0),
+           (SELECT coalesce(sum(notional), 0) FROM without_stop),
+           (SELECT coalesce(sum(factor), 0) FROM without_stop),
+           ARRAY(SELECT base_size FROM longs ORDER BY base_size),
+           ARRAY(SELECT factors FROM longs ORDER BY base_size)
+    FROM open_trades
 """
-NO_RISK = "SELECT NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric"
+NO_RISK = """
+    SELECT NULL::numeric, NULL::numeric, NULL::numeric, NULL::numeric,
+           NULL::numeric[], NULL::numeric[]
+"""
 SECOND = timedelta(seconds=1)
 NO_RATE = "SELECT NULL::numeric AS seconds, NULL::numeric, NULL::bigint AS trades"
 
@@ -320,8 +340,20 @@ def read_trades(
         open_notional=open_notional,
         symbol_assumed=limited and call.symbol is None,
         oldest_mark_seconds=mark_seconds,
-        open_risk=OpenRisk(*open_risk) if shared else None,
+        open_risk=_open_risk(*open_risk) if shared else None,
     )
     states = read_goal_states(goals, figures, forecast)
     tables = {} if forecast is None else forecast.tables
     return TradesSay(records, states, exposure, tables, oldest_mark)
+
+
+def _open_risk(
+    closed: Decimal,
+    live: Decimal,
+    notional: Decimal,
+    factors: Decimal,
+    base_sizes: Sequence[Decimal],
+    factors_by_size: Sequence[Decimal],
+) -> OpenRisk:
+    longs = tuple(map(LongsWithoutStop, base_sizes, factors_by_size))
+    return OpenRisk(closed, live, notional, factors, longs)

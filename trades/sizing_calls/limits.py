@@ -43,8 +43,6 @@ from trades.sizing_calls.records import WHOLE_PORTFOLIO, RecordBehind
 
 # With older marks of open positions a floor is checked at closes only.
 OLDEST_LIVE_MARK = timedelta(minutes=CURRENT_MARKS_MINUTES)
-# Of all floors, those at which trading stops.
-STOPS = ("hard_drawdown", "daily_loss")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +173,7 @@ def _floors(
     }
     if floors.daily is not None:
         distances["daily_loss"] = (floors.daily, floors.live - floors.daily)
-    nearest = min(
-        (name for name in STOPS if name in distances),
-        key=lambda name: distances[name][1],
-    )
+    nearest = floors.nearest.limit
     live_equity = figures.portfolio_figures.live_equity
     checked = "live" if _is_live(figures, oldest_mark_at) else "closes"
     return tuple(

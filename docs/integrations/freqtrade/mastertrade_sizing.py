@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 
 CENT = Decimal("0.00000001")  # MasterTrade's places of money
 TICK = Decimal("0.000000000001")  # and of prices
+PERCENT = Decimal("0.000001")  # and of percentages
 LARGEST_ANSWER = 1_000_000  # bytes
 LONGEST_WAIT = 60.0  # seconds, where a backtest asks faster than is allowed
 TRIES_OF_A_BACKTEST = 3
@@ -197,7 +198,8 @@ class MasterTradeSizing:
             if "stop_price" not in body:
                 raise Refused("mastertrade_risk_pct needs a stop, and there is none")
             del body["base_size"]
-            body["risk_pct"] = f"{Decimal(repr(float(self.mastertrade_risk_pct))):f}"
+            risk = Decimal(repr(float(self.mastertrade_risk_pct)))
+            body["risk_pct"] = f"{risk.quantize(PERCENT, ROUND_FLOOR):f}"
         if self.mastertrade_portfolio is not None:
             body["portfolio"] = str(self.mastertrade_portfolio)
         if self.mastertrade_strategy_id is not None:

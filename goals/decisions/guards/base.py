@@ -16,18 +16,31 @@ from mastertrade.values.money import ZERO
 
 
 @dataclass(frozen=True, slots=True)
+class LongsWithoutStop:
+    """LONGs of one base size: the sum of their effective factors.
+
+    None can lose more than its entry notional, its factor times the base size.
+    """
+
+    base_size: Decimal
+    factors: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class OpenRisk:
     """What the open trades may still lose, in the portfolio's currency.
 
     At their stops: `closed` from their entries, `live` from their last marks; one that
     wins there counts as 0. Of those without a stop the entry notional, and the sum of
-    their effective factors (entry notional / base size of the decision, 1 without one).
+    their effective factors (entry notional / base size of the decision, 1 without one);
+    `longs_without_stop` are part of both.
     """
 
     closed: Decimal
     live: Decimal
     notional_without_stop: Decimal = ZERO
     factors_without_stop: Decimal = ZERO
+    longs_without_stop: tuple[LongsWithoutStop, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

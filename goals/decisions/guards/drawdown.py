@@ -102,19 +102,15 @@ def find_hard_breach(risk_state: RiskState) -> str | None:
     floors = risk_state.floors
     if drawdown is None:
         raise DrawdownUnknown("The drawdown of this portfolio could not be read.")
-    at_floor = ""
+    limit = f"reached hard_drawdown_pct {format_plain(hard)} %"
     if floors is None:
         if drawdown < hard:
             return None
-    else:
-        if not floors.is_at_hard:
-            return None
-        lowest = floors.lowest
-        at_floor = _at_floor(floors, lowest, floors.hard, "the floor")
-    return (
-        f"{at_floor}drawdown {in_text.percent(drawdown, hard)} reached "
-        f"hard_drawdown_pct {format_plain(hard)} %"
-    )
+        return f"drawdown {in_text.percent(drawdown, hard)} {limit}"
+    if not floors.is_at_hard:
+        return None
+    # The fall below a peak that a person gave is none of the portfolio's.
+    return _at_floor(floors, floors.lowest, floors.hard, "the floor") + limit
 
 
 def find_daily_breach(risk_state: RiskState) -> str | None:

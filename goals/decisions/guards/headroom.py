@@ -98,11 +98,15 @@ def measure_left(
     The closed value loses what each trade loses from its entry, as the trades that win
     may be closed last; the live value what each loses from its mark, which alone counts
     where the floor is tested by it. An open trade without a stop may lose `worst` times
-    its factor, all of its notional without one.
+    its factor, a LONG its notional at most; all of its notional without a `worst`.
     """
     unstopped = open_risk.notional_without_stop
     if worst is not None:
-        unstopped = worst * open_risk.factors_without_stop
+        spared = (
+            max(worst - longs.base_size, ZERO) * longs.factors
+            for longs in open_risk.longs_without_stop
+        )
+        unstopped = worst * open_risk.factors_without_stop - sum(spared, ZERO)
     of_closed, of_live = open_risk.closed + unstopped, open_risk.live + unstopped
     money = floors.money_per_value
     rooms = [((floors.live - floors.hard) * money - of_live, HARD_FLOOR, of_live)]

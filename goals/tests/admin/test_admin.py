@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from goals.admin import FinancialGoalAdmin, figures
 from goals.admin.filters import HAS_HEALTH, HEALTH_CONDITIONS, pace_gap_at
+from goals.admin.forms import in_page_words
 from goals.admin.readable import readable
 from goals.enums import GoalStatus, GoalType, Health
 from goals.models import (
@@ -375,7 +376,7 @@ def test_a_failed_goal_s_page_and_list_say_when_and_why(operator: Client) -> Non
         assert "not projected yet" not in text
     text = operator.get(page_of(goal)).content.decode()
     assert f"{goal.failed_at:%Y-%m-%d %H:%M}" in text
-    assert TradingHalt.objects.get().reason in html.unescape(text)
+    assert in_page_words(TradingHalt.objects.get().reason) in html.unescape(text)
     assert "Required per day" not in text
 
 

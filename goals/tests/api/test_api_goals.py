@@ -12,6 +12,7 @@ from goals.decisions.periods import calendar_end
 from goals.decisions.policies import PolicyName
 from goals.enums import GoalType
 from goals.models import FinancialGoal
+from goals.tests.factories import fail
 from tests.http import (
     Trader,
     ago,
@@ -388,6 +389,29 @@ def test_a_goal_whose_period_is_over_is_not_cancelled(trader: Trader) -> None:
     with nothing_changes():
         answer = trader.client.delete(trader.address(PATH))
     assert (answer.status_code, answer.json()["code"]) == (409, "goal_not_active")
+
+
+@pytest.mark.parametrize("status", ["active", "paused"])
+def test_a_goal_that_failed_stays_failed(trader: Trader, status: str) -> None:
+    """Paused when its limit is breached, it shows so once it is resumed."""
+    trader.patch(PATH, {"status": status})
+    goal = fail(FinancialGoal.objects.get(pk=trader["goal_id"]), timezone.now())
+    assert goal.stands_failed
+    with nothing_changes():
+        answer = trader.client.delete(trader.address(PATH))
+        assert (answer.status_code, answer.json()["code"]) == (409, "goal_not_active")
+        assert "It stands until what caused it is voided" in answer.json()["detail"]
+        assert "cannot be cancelled" in answer.json()["detail"]
+    trader.patch(PATH, {"status": "active"}, 409 if status == "active" else 200)
+    assert trader.get("/api/goals/", status="failed")["count"] == 1
+
+
+def test_a_goal_that_failed_has_no_band(trader: Trader) -> None:
+    assert trader.get(PATH)["band"] == "behind"
+    assert trader.get("/api/goals/", band="behind")["count"] == 1
+    fail(FinancialGoal.objects.get(pk=trader["goal_id"]), timezone.now())
+    assert trader.get(PATH)["band"] is None
+    assert trader.get("/api/goals/", band="behind")["count"] == 0
 
 
 def end_period(trader: Trader) -> None:

@@ -256,6 +256,8 @@ def test_a_currency_is_capital_letters_and_digits(
         {"drawdown_locks_at": "0.0000000000001"},
         {"floor_in": "EUR"},
         {"floor_reference": "500"},
+        {"floor_reference": {}},
+        {"floor_reference": {"floor_equity": None}},
         {"floor_reference": {"floor_equity": "0"}},
         {"floor_reference": {"floor_equity": "700"}},
         {"floor_reference": {"low": "700"}},

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from goals.decisions.guards.base import Exposure, OpenRisk, RiskState, SizingInputs
+from goals.decisions.guards.base import (
+    Exposure,
+    LongsWithoutStop,
+    OpenRisk,
+    RiskState,
+    SizingInputs,
+)
 from goals.decisions.guards.headroom import (
     HeadroomUnknown,
     StopPriceRequired,
@@ -167,6 +173,18 @@ def test_an_open_trade_without_a_stop_loses_as_the_worst_or_all() -> None:
     assert decide(open_risk=open_risk, **STOP).risk_amount == 5  # of 100 - 90
     known = decide(open_risk=open_risk, record=LOSING, **STOP)
     assert known.risk_amount == 20  # of 100 - 1.5 * 40
+
+
+def test_an_open_long_without_a_stop_loses_its_notional_at_most() -> None:
+    """Of factor 1 each: one of 1, one of 39, one of 500 and a SHORT of 1."""
+    longs = [LongsWithoutStop(Decimal(base), Decimal(1)) for base in (1, 39, 500)]
+    open_risk = OpenRisk(
+        Decimal(0), Decimal(0), Decimal(541), Decimal(4), longs_without_stop=(*longs,)
+    )
+    floors = replace(FLOORS, hard=Decimal("0.8"))  # the worst was 40 at factor 1
+    held = decide(open_risk=open_risk, floors=floors, record=LOSING, **STOP)
+    assert held.risk_amount == (200 - (1 + 39 + 40 + 40)) / 2
+    assert "after 120 that open trades may lose" in held.reason
 
 
 def test_what_cannot_be_read_is_an_error() -> None:

@@ -1,6 +1,6 @@
 """Changes of limits: dated rows, and what a floor is measured from since then."""
 
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -158,8 +158,14 @@ def test_the_floor_is_where_a_person_says_it_is(
     [
         ({}, {"floor_equity": 900, "peak_equity": 1200}, "give one of the two"),
         ({"drawdown_mode": "static"}, {"start_equity": 1, "peak_equity": 1}, "static"),
-        ({}, {"peak_equity": 900}, "below the start's 1000"),
-        ({}, {"floor_equity": 700}, "below the start's 1000"),
+        ({}, {"peak_equity": 900}, "of 1000 or more, or a start_equity of 900 or"),
+        ({}, {"floor_equity": 700}, "of 800 or more, or a start_equity of 875 or less"),
+        (
+            {"drawdown_of": "start"},
+            {"floor_equity": 700},
+            "of 800 or more, or a start_equity of 875 or less",
+        ),
+        ({}, {"floor_equity": "1249.99999999"}, "puts the floor at 1249.99999999, not"),
         ({}, {"floor_equity": 0}, "must be above 0"),
         ({}, {"start_equity": "1e-18"}, "out of range"),
         ({"hard_drawdown_pct": Decimal(100)}, {"floor_equity": 5}, "the floor is 0"),
@@ -190,6 +196,55 @@ def test_a_floor_given_at_the_opening_is_that_of_past_times_too():
     then = read_floors(read_figures(portfolio, NOW - timedelta(hours=1)), NOW)
     assert (then.reference.peak, then.floors.hard) == (Decimal("1.2"), Decimal("0.96"))
     assert list(find_drift([portfolio.pk])) == []
+
+
+@pytest.mark.parametrize("booked_on", [None, -3, 0, 2])
+@pytest.mark.parametrize("floor_in", ["money", "units"])
+@pytest.mark.parametrize("of", ["peak", "start"])
+@pytest.mark.parametrize("value", ["closed", "live"])
+def test_what_a_portfolio_opens_with_counts_at_the_end_of_its_first_day(
+    value, of, floor_in, booked_on
+):
+    """The day it was made, or that of the first entry where that is earlier."""
+    portfolio = PortfolioFactory(
+        opening_balance=Decimal(50700),
+        drawdown_mode=DrawdownMode.END_OF_DAY,
+        end_of_day_of=value,
+        drawdown_of=of,
+        hard_drawdown_pct=Decimal(4),
+        soft_drawdown_pct=Decimal(2),
+        floor_in=floor_in,
+        floor_reference=GivenReference(
+            start_equity=Decimal(50000), peak_equity=Decimal(50500)
+        ),
+    )
+    now = START + timedelta(days=5)
+    assert peak_on(portfolio, 0, now=START) == 50500
+    if booked_on is not None:
+        book_profit(portfolio, Decimal(0), at=START + timedelta(days=booked_on))
+    first = min(0, booked_on or 0)
+    peaks = [peak_on(portfolio, day, now=now) for day in (first - 1, first, first + 1)]
+    assert peaks == [50500, 50500, 50700]
+    assert [str(drift) for drift in find_drift([portfolio.pk])] == []
+
+
+def peak_on(portfolio: Portfolio, day: int, now: datetime) -> Decimal:
+    """The peak in money an hour after `START`'s time of that day."""
+    at = START + timedelta(days=day, hours=1)
+    figures = read_figures(Portfolio.objects.get(pk=portfolio.pk), at)
+    peak = read_floors(figures, max(at, now)).reference.peak
+    in_money = portfolio.floor_in == FloorIn.MONEY
+    return peak if in_money else round(peak * 50700, 2)
+
+
+def test_a_halt_at_a_floor_that_a_person_gave_names_the_floor():
+    """At 960, 4 % down: the fall is not 20.83 % below the peak of 1212.5."""
+    portfolio = PortfolioFactory()
+    book_profit(portfolio, Decimal(-40), at=START + timedelta(days=1))
+    change(portfolio, floor_reference=GivenReference(floor_equity=Decimal(970)))
+    assert portfolio.halts.get().reason == (
+        "equity 960 is at or below the floor of 970: reached hard_drawdown_pct 20 %"
+    )
 
 
 def test_an_opening_balance_that_changes_moves_the_floor_in_money():

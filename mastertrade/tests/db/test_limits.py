@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from django.test import Client
 
 from goals.services import ledger
+from mastertrade.backend.base import FEW_BUSY
 from mastertrade.db import limits
 from mastertrade.db.limits import (
     LONG,
@@ -228,7 +229,7 @@ def test_only_a_time_limit_is_one() -> None:
 def test_a_lock_is_waited_for_less_where_most_threads_wait(brief: Limits) -> None:
     """One locked portfolio must not take every thread from those who want another."""
     seen: list[str] = []
-    inside = Barrier(3)
+    inside = Barrier(FEW_BUSY + 1)
 
     def look() -> None:
         try:
@@ -239,7 +240,7 @@ def test_a_lock_is_waited_for_less_where_most_threads_wait(brief: Limits) -> Non
         finally:
             connection.close()
 
-    threads = [Thread(target=look) for _ in range(2)]
+    threads = [Thread(target=look) for _ in range(FEW_BUSY)]
     for thread in threads:
         thread.start()
     inside.wait(timeout=10)
@@ -248,6 +249,6 @@ def test_a_lock_is_waited_for_less_where_most_threads_wait(brief: Limits) -> Non
     inside.wait(timeout=10)
     for thread in threads:
         thread.join()
-    assert seen == ["100ms", "100ms", "50ms"]
+    assert seen == ["100ms"] * FEW_BUSY + ["50ms"]
     with transaction.atomic():
         assert show("lock_timeout") == "100ms"

@@ -10,10 +10,13 @@ from django.db import connection
 from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
+from goals.admin.forms import in_page_words
 from goals.enums import GoalType
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
 from goals.models.portfolios import LIMIT_KINDS
+from goals.services.portfolios import update_portfolio
 from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import (
     START,
@@ -158,8 +161,17 @@ def test_failed_goals_say_when_and_why_in_constant_statements(client: Client) ->
     assert count_after_failing(1) == count_after_failing(3)
     text = text_of(home_of(client, user))
     goal, halt = FinancialGoal.objects.all()[0], TradingHalt.objects.all()[0]
-    assert f"Failed {goal.failed_at:%Y-%m-%d %H:%M} UTC {halt.reason}" in text
-    for words in ("Required per day", "Pace gap", "not projected yet", "at risk"):
+    assert (
+        f"Failed {goal.failed_at:%Y-%m-%d %H:%M} UTC {in_page_words(halt.reason)}"
+        in text
+    )
+    for words in (
+        "Required per day",
+        "Pace gap",
+        "not projected yet",
+        "at risk",
+        "hard_drawdown",
+    ):
         assert words not in text
 
 
@@ -358,6 +370,60 @@ def test_a_halted_portfolio_is_shown_however_many_there_are(client: Client) -> N
     assert page.count("badge-halted") == 2  # the portfolio's and its goal's
 
 
+def test_a_portfolio_that_waits_for_a_second_mark_comes_after_the_halted_ones(
+    client: Client,
+) -> None:
+    """Of 27: the 25th waits, the 26th is halted; 15 are on further pages."""
+    user = UserFactory()
+    main = user.portfolios.get()
+    made = [PortfolioFactory(user=user, name=f"p{number:02}") for number in range(26)]
+    waiting, halted = made[23:25]
+    Portfolio.objects.filter(pk=waiting.pk).update(suspected_at=START)
+    halt_trading(user=user, portfolio_id=halted.pk, reason="gone sailing", now=START)
+
+    first = home_of(client, user)
+    names = re.findall(r"<h3>(main|p\d\d)</h3>", first)
+    assert names[:4] == [halted.name, waiting.name, main.name, "p00"]
+    assert len(names) == MOST_PORTFOLIOS
+    assert ">15 more portfolios</a>" in first
+    address = re.findall(r'href="(\?page=2[^"]*)"', first)[0]
+    second = client.get(f"{HOME}{address}").content.decode()
+    assert ">3 more portfolios</a>" in second
+    third = client.get(f"{HOME}?page=3").content.decode()
+    assert "more portfolio" not in third
+    further = re.findall(r"<h3>(main|p\d\d)</h3>", second + third)
+    assert sorted(names + further) == sorted(["main", *(one.name for one in made)])
+    assert client.get(f"{HOME}?page=x").status_code == 200
+
+
+def test_the_first_page_shows_the_nearest_floor_at_which_trading_stops(
+    client: Client,
+) -> None:
+    user = UserFactory()
+    now = timezone.now()
+    made = now - timedelta(days=2)
+    portfolio = PortfolioFactory(
+        user=user, daily_loss_limit_pct=Decimal(5), max_trades_per_day=50, now=made
+    )
+    book_profit(portfolio, Decimal(-45), at=now)
+    assert "Daily floor 950 USDT , 5 USDT" in text_of(home_of(client, user))
+    # The day is walked where limits changed within it.
+    update_portfolio(
+        user=user,
+        portfolio_id=portfolio.pk,
+        now=timezone.now(),
+        daily_loss_limit_pct=Decimal(30),
+    )
+    assert "Hard floor 800 USDT , 155 USDT" in text_of(home_of(client, user))
+    update_portfolio(
+        user=user,
+        portfolio_id=portfolio.pk,
+        now=timezone.now(),
+        daily_loss_limit_pct=Decimal(5),
+    )
+    assert "Daily floor 950 USDT , 5 USDT" in text_of(home_of(client, user))
+
+
 # Money
 
 
@@ -479,7 +545,7 @@ def test_the_limits_page_and_the_first_page_say_where_the_floors_are(
         at = START + number * timedelta(days=1)
         book_profit(portfolio, Decimal(1 if number % 3 == 2 else -4), at=at)
     home = text_of(home_of(client, user))
-    assert "Hard floor 800 USDT , 144 USDT ( 15.25 % ) below the equity" in home
+    assert "Daily floor 906.24 USDT , 37.76 USDT ( 4 % ) below the equity" in home
     address = reverse("dashboard:limits", args=[portfolio.pk])
     before = client.get(address).content.decode()
     book_profit(portfolio, Decimal(-144), at=START + timedelta(days=30))

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ from trades.booking.mark import Mark, mark_positions
 from trades.tests.factories import TradeFactory, book_profit
 
 pytestmark = pytest.mark.django_db
+FAR = date(2199, 12, 31)
 
 
 def address_of(portfolio: Portfolio, page: str = "limits") -> str:
@@ -227,3 +228,79 @@ def test_a_resume_asks_for_the_floor_only_where_it_takes_it(
     portfolio.refresh_from_db()
     assert portfolio.trading_state == "active"
     assert portfolio.floor_peak_value == (Decimal("0.75") if is_hard else 1)
+
+
+def test_every_limit_is_in_one_group_of_the_page(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    context = client.get(address_of(portfolio)).context
+    shown = [field.name for _, fields in context["groups"] for field in fields]
+    assert sorted(shown) == sorted(context["form"].fields)
+    page = text_of(client, address_of(portfolio))
+    for words in ("Limits of the drawdown", "Limits of the day", "Limits of sizes"):
+        assert words in page
+    for name in ("Start", "Peak"):
+        assert re.search(rf"{name} of the floor In money[^.]*\. Now: 1000 USDT\.", page)
+
+
+def test_a_days_start_that_stays_is_not_offered(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    opened = client.get(address_of(portfolio)).context["form"]["day_starts_at"]
+    assert "readonly" not in str(opened)
+    GoalFactory(portfolio=portfolio)
+    used = client.get(address_of(portfolio)).context["form"]["day_starts_at"]
+    assert "readonly" in str(used)
+    assert used.help_text.endswith("The portfolio is used, so it stays.")
+
+
+def test_resuming_says_what_ends_where_the_floor_is_and_will_be(client: Client) -> None:
+    portfolio = PortfolioFactory(on_breach="fail")
+    client.force_login(portfolio.user)
+    GoalFactory(portfolio=portfolio, target_date=FAR)
+    book_profit(portfolio, Decimal(-300))
+    page = text_of(client, address_of(portfolio, "resume"))
+    assert "Halted by the drawdown guard since" in page
+    assert "equity 700 is at or below the floor of 800" in page
+    assert "Hard drawdown : reached: the floor is at 800 USDT" in page
+    assert "Default: measured from the present equity, at 560 USDT." in page
+    assert "1 goal that failed stays failed." in page
+    answer = client.post(address_of(portfolio, "resume"), {"floor_equity": "500"})
+    (refused,) = answer.context["form"].errors["floor_equity"]
+    assert "Give a “Floor from now on” of 560 or more" in refused
+    client.post(address_of(portfolio, "resume"), {"floor_equity": "560"})
+    portfolio.refresh_from_db()
+    assert portfolio.trading_state == "active"
+
+
+@pytest.mark.parametrize(
+    ("sent", "peak"),
+    [
+        ({}, None),
+        ({"from_present": "on", "floor_equity": "600"}, None),
+        ({"from_present": "on"}, "0.7"),
+        ({"floor_equity": "600"}, "0.75"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("place", ["site", "admin"])
+def test_where_a_static_floor_goes_is_said_by_who_resumes(
+    client: Client, place: str, sent: dict[str, str], peak: str | None
+) -> None:
+    root = UserFactory(is_staff=True, is_superuser=True)
+    client.force_login(root)
+    portfolio = PortfolioFactory(user=root, drawdown_mode="static")
+    book_profit(portfolio, Decimal(-300))
+    address = address_of(portfolio, "resume")
+    if place == "admin":
+        halt = TradingHalt.objects.latest("halt_id")
+        address = reverse("admin:goals_tradinghalt_change", args=[halt.pk])
+    assert "The floor is at 560 USDT then." in text_of(client, address)
+    answer = client.post(address, {"reason": "", **sent})
+    portfolio.refresh_from_db()
+    if peak is None:
+        assert "one of the two" in answer.content.decode()
+        assert portfolio.trading_state == "halted"
+    else:
+        assert portfolio.floor_peak_value == Decimal(peak)
+        assert portfolio.trading_state == "active"

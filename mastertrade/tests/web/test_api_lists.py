@@ -398,6 +398,7 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
             "2026-03-01T00:00:00+05:00",
             lambda row, _: row["exit_time"] and row["exit_time"] < "2026-03",
         ),
+        "overridden": ("true", lambda row, _: row["override_halt_id"] is not None),
         "parent_trade_id": (
             "{trade_id}",
             lambda row, t: row["parent_trade_id"] == t["trade_id"],
@@ -495,6 +496,11 @@ def varied(busy: Trader) -> Trader:
         },
         201,
     )
+    halted = f"/api/portfolios/{main.pk}"
+    busy.post(f"{halted}/halt/", {"reason": "a holiday"})
+    order = {**trade, "strategy_id": "momentum_001", "override": True}
+    busy.post("/api/trades/", {**order, "symbol": "BTCUSDT"}, 201)
+    busy.post(f"{halted}/resume/", {})
     imported = TradeImport.objects.create(
         user=busy.user,
         portfolio_id=busy["portfolio_id"],

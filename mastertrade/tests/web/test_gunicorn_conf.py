@@ -14,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from mastertrade.backend.base import FEW_BUSY
 from mastertrade.tests.clones import CHECKOUT, make_clone
 
 
@@ -21,6 +22,12 @@ from mastertrade.tests.clones import CHECKOUT, make_clone
 def test_the_port_is_the_environment_s(port: str, monkeypatch) -> None:
     monkeypatch.setenv("PORT", port)
     assert runpy.run_path("gunicorn.conf.py")["bind"] == f"127.0.0.1:{port}"
+
+
+def test_a_crowd_leaves_threads_to_those_who_want_no_locked_portfolio() -> None:
+    """And is more than a handful: these wait for a lock for as long as is allowed."""
+    threads = runpy.run_path("gunicorn.conf.py")["threads"]
+    assert 8 < FEW_BUSY <= threads - 2
 
 
 @pytest.fixture(autouse=True)

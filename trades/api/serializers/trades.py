@@ -17,6 +17,7 @@ from mastertrade.web.api_fields import (
     InstantField,
     PortfolioReferenceField,
     StrictSerializer,
+    TrueOrFalseField,
     VisibleTextField,
     WholeNumberField,
 )
@@ -213,7 +214,7 @@ class TradeCreationSerializer(StrictSerializer):
     exit_price = DecimalColumnField(PRICE, above=0, required=False, allow_null=True)
     exit_time = InstantField(required=False, allow_null=True)
     profit_loss = DecimalColumnField(MONEY, required=False, allow_null=True)
-    override = serializers.BooleanField(required=False)
+    override = TrueOrFalseField(required=False)
 
     def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
         sent: Mapping[str, Any] = self.initial_data

@@ -81,6 +81,49 @@ def test_a_halt_that_began_too_late_begins_with_its_breach(portfolio: Any) -> No
     assert TradingHalt.objects.get().reason == "fell"
 
 
+@pytest.mark.parametrize("mode", ["trailing_closed", "trailing", "static"])
+@pytest.mark.parametrize("floor_in", ["units", "money"])
+def test_a_halt_has_the_figures_of_its_breach_however_it_was_found(
+    mode: str, floor_in: str
+) -> None:
+    """By the hard floor, the day's and a rule of the day: in order, late, redated."""
+    limits = {"drawdown_mode": mode, "floor_in": floor_in, "pause_after_losses": 1}
+    orders = {"in order": (1, 2, 3), "late": (3, 2, 1), "redated": (2, 1, 3)}
+    profits = {1: Decimal(-250), 2: Decimal(-20), 3: Decimal(5)}
+    found = {}
+    for name, order in orders.items():
+        portfolio = PortfolioFactory(daily_loss_limit_pct=Decimal(2), **limits)
+        for hours in order:
+            at = ENTRY + hours * HOUR
+            book_profit(fresh(portfolio), profits[hours], at=at, override=True)
+        stored = portfolio.halts.filter(withdrawn_at=None).order_by("cause")
+        found[name] = [
+            (halt.cause, halt.halted_at, figured(halt.figures)) for halt in stored
+        ]
+    causes = [(cause, at) for cause, at, _ in found["in order"]]
+    assert causes == [
+        (cause, ENTRY + HOUR)
+        for cause in ("daily_loss", "hard_drawdown", "losses_in_a_row")
+    ]
+    assert found["late"] == found["redated"] == found["in order"]
+    assert found["late"][0][2] | {"fails": False} == {
+        "drawdown_pct": 25,
+        "daily_loss_pct": 25,
+        "unit_value": Decimal("0.75"),
+        "live_unit_value": Decimal("0.75"),
+        "equity": 750,
+        "unrealized_pnl": 0,
+        "fails": False,
+    }
+
+
+def figured(figures: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: Decimal(one) if isinstance(one, str) else one
+        for name, one in figures.items()
+    }
+
+
 def test_a_breach_before_a_resume_is_resumed_by_it(portfolio: Any) -> None:
     """By a halt of another cause, which ended all there were."""
     halt_trading(

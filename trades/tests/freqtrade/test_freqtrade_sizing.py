@@ -247,6 +247,17 @@ def test_a_risk_replaces_the_base_size(portfolio: Portfolio, live_server: Any) -
     assert stake_of(bot, pair="SOL/USDT", max_stake=20.0) == 20.0
 
 
+def test_a_risk_of_any_number_of_places_is_rounded_down(
+    portfolio: Portfolio, live_server: Any
+) -> None:
+    bot = connect(Stopped(), portfolio, live_server.url)
+    for number, (risk, sent) in enumerate([(1 / 3, "0.333333"), (2 / 3, "0.666666")]):
+        bot.mastertrade_risk_pct = risk
+        assert stake_of(bot, pair=f"P{number}/USDT") > 0
+        asked = decisions().latest("pk").inputs["request"]
+        assert Decimal(asked["risk_pct"]) == Decimal(sent)
+
+
 @pytest.mark.parametrize("stoploss", [None, -1.0, -1.5])
 def test_without_a_stop_there_is_none_to_send_and_no_risk_to_size_by(
     portfolio: Portfolio, live_server: Any, stoploss: float | None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from goals.decisions.guards.base import Exposure, OpenRisk
+from goals.decisions.guards.base import Exposure, LongsWithoutStop, OpenRisk
 from goals.decisions.limits import Limits
 from goals.decisions.size_request import SizeRequest
 from goals.models import GoalAdjustmentLog, Portfolio
@@ -52,9 +52,19 @@ def open_risk(portfolio: Portfolio, at: datetime = ENTRY + 4 * HOUR) -> OpenRisk
 
 
 def risk(
-    closed: object, live: object, notional: object = 0, factors: object = 0
+    closed: object,
+    live: object,
+    notional: object = 0,
+    factors: object = 0,
+    **longs: object,
 ) -> OpenRisk:
-    return OpenRisk(*(Decimal(str(one)) for one in (closed, live, notional, factors)))
+    """`longs`: factors of LONGs without a stop by their base size, as `of_400`."""
+    sums = [Decimal(str(one)) for one in (closed, live, notional, factors)]
+    by_base_size = [
+        LongsWithoutStop(Decimal(name.removeprefix("of_")), Decimal(str(one)))
+        for name, one in longs.items()
+    ]
+    return OpenRisk(*sums, longs_without_stop=tuple(by_base_size))
 
 
 def mark(portfolio: Portfolio, price: int, at: datetime = ENTRY + HOUR) -> None:
@@ -105,9 +115,15 @@ def test_a_trade_without_a_stop_counts_by_notional_and_factor(
     portfolio: Portfolio,
 ) -> None:
     TradeFactory(portfolio=portfolio)
-    assert open_risk(portfolio) == risk(0, 0, 1000, 1)
+    assert open_risk(portfolio) == risk(0, 0, 1000, 1, of_1000=1)
     TradeFactory(portfolio=portfolio, adjustment_id=decide(portfolio).pk)
-    assert open_risk(portfolio) == risk(0, 0, 2000, "3.5")  # 1000 of a base size of 400
+    # 1000 of a base size of 400.
+    once = risk(0, 0, 2000, "3.5", of_400="2.5", of_1000=1)
+    assert open_risk(portfolio) == once
+    TradeFactory(portfolio=portfolio, side=Side.SHORT)  # may lose more than all of it
+    TradeFactory(portfolio=portfolio)
+    twice = risk(0, 0, 4000, "5.5", of_400="2.5", of_1000=2)
+    assert open_risk(portfolio) == twice
 
 
 def test_a_trade_without_a_stop_has_that_of_its_decision(portfolio: Portfolio) -> None:
@@ -243,11 +259,16 @@ def test_the_worst_recorded_loss_stands_for_a_missing_stop() -> None:
         now=now,
         headroom_share_pct=Decimal(50),
     )
+    TradeFactory(
+        portfolio=portfolio, quantity=Decimal("0.00000002"), entry_time=now, now=now
+    )
     row, _ = size_for_goal(
         user=portfolio.user, goal_id=goal.pk, now=now, base_size=Decimal(1000)
     )
-    # 50 of the 100 left to 800; the worst loss is 10 % of 900 at factor 1.
-    assert abs(row.adjusted_size - Decimal("555.5556")) < Decimal("0.001")
+    # The open LONG, of 0.001, takes none of it. 50 of the 100 left to 800; the worst
+    # loss is 10 % of 900 at factor 1.
+    assert abs(row.adjusted_size - Decimal("555.55")) < Decimal("0.01")
+    assert decide_again(row).adjusted_size == row.adjusted_size
     codes = [warning["code"] for warning in row.warnings]
     assert "headroom_by_record" in codes
     stopped, _ = size_for_goal(
