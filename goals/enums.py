@@ -212,3 +212,62 @@ class HistoryKind(StrEnum):
     CHANGE = "change"
     MARK = "mark"
     RESTATED = "restated"
+
+
+class AlertKind(StrEnum):
+    """What an alert is about."""
+
+    MILESTONE = "milestone"  # 25, 50, 75 or 100 % of the way to the target
+    HEALTH_LAGGING = "health_lagging"
+    HEALTH_AT_RISK = "health_at_risk"
+    HEALTH_UNREACHABLE = "health_unreachable"
+    GOAL_MISSED = "goal_missed"
+    GOAL_FAILED = "goal_failed"
+    FLOOR_NEAR = "floor_near"  # 80 % of the way to a floor
+    DAILY_LIMIT_NEAR = "daily_limit_near"  # 80 % of a daily limit used up
+    DRAWDOWN_SOFT = "drawdown_soft"
+    DRAWDOWN_HARD = "drawdown_hard"
+    DAILY_LOSS = "daily_loss"
+    HALTED = "halted"
+    RESUMED = "resumed"
+    DECISION_OVERRIDDEN = "decision_overridden"
+    IMPORT_REFUSALS = "import_refusals"
+    JOB_FAILED = "job_failed"
+    DAILY_RUN_FAILED = "daily_run_failed"
+    MARKS_STALE = "marks_stale"
+    DRIFT = "drift"  # found by `reconcile`
+
+
+class Severity(StrEnum):
+    """Critical alerts pass quiet hours and digests."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class DeliveryState(StrEnum):
+    """Where the delivery of an alert to a channel stands."""
+
+    WAITING = "waiting"  # not tried yet
+    SENT = "sent"
+    FAILED = "failed"  # tried, and to be tried again
+    DEAD = "dead"  # tried for the last time; a person may retry
+    SKIPPED = "skipped"  # the channel was switched off before it was sent
+
+
+class ChannelKind(StrEnum):
+    """How a channel reaches its user."""
+
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+    TELEGRAM = "telegram"
+    APPRISE = "apprise"
+
+
+class Digest(StrEnum):
+    """Whether alerts that are not critical are collected into one message."""
+
+    OFF = "off"
+    HOURLY = "hourly"
+    DAILY = "daily"

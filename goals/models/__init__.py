@@ -1,5 +1,6 @@
 """The tables of users, portfolios, goals and their logs."""
 
+from goals.models.alerts import AlertChannel, AlertDelivery, GoalAlert
 from goals.models.goals import FinancialGoal
 from goals.models.halts import TradingHalt
 from goals.models.ledger import (
@@ -18,11 +19,14 @@ from goals.models.sign_ins import ApiToken, KnownAddress, SignInCount
 from goals.models.users import User
 
 __all__ = [
+    "AlertChannel",
+    "AlertDelivery",
     "ApiToken",
     "CarriedProfit",
     "CashFlow",
     "FinancialGoal",
     "GoalAdjustmentLog",
+    "GoalAlert",
     "GoalProgressHistory",
     "KnownAddress",
     "LedgerChange",
