@@ -104,6 +104,7 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         db_column="user_id",
                         db_constraint=False,
+                        db_index=False,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="alert_channels",
                         to=settings.AUTH_USER_MODEL,
@@ -426,6 +427,12 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("per_minute__gte", 1), ("per_minute__lte", 60000)),
                 name="alert_channels_per_minute",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="alertchannel",
+            index=models.Index(
+                fields=["user", "channel_id"], name="alert_channels_by_user"
             ),
         ),
         migrations.AddIndex(

@@ -139,6 +139,7 @@ class AlertChannel(models.Model):
         db_column="user_id",
         related_name="alert_channels",
         db_constraint=False,  # ON DELETE CASCADE in the migration
+        db_index=False,
     )
     kind = models.CharField(max_length=10, choices=columns.choices(ChannelKind))
     name = models.CharField(max_length=100, default="", db_default="", blank=True)
@@ -213,6 +214,9 @@ class AlertChannel(models.Model):
                 "alert_channels_per_minute",
                 at_least("per_minute", 1) & at_most("per_minute", MOST_PER_MINUTE),
             ),
+        )
+        indexes = (
+            models.Index(fields=["user", "channel_id"], name="alert_channels_by_user"),
         )
 
     def __str__(self) -> str:

@@ -338,13 +338,18 @@ def test_no_column_is_a_float():
 
 
 def test_every_instant_knows_its_zone():
-    # A time of day, in the portfolio's time zone, is no instant.
+    # A time of day, in the row's time zone, is no instant.
     assert fetch(
         """
         SELECT table_name, column_name FROM information_schema.columns
         WHERE table_schema = 'public' AND udt_name IN ('timestamp', 'time')
         """
-    ) == [("portfolios", "day_starts_at")]
+    ) == [
+        ("portfolios", "day_starts_at"),
+        ("alert_channels", "quiet_from"),
+        ("alert_channels", "quiet_until"),
+        ("alert_channels", "digest_at"),
+    ]
 
 
 def test_every_numeric_column_says_its_places():
@@ -408,6 +413,12 @@ ON_DELETE = {
     "ledger_changes_cash_flow_fk": CASCADE,
     "ledger_changes_portfolio_fk": CASCADE,
     "ledger_changes_trade_fk": CASCADE,
+    "goal_alerts_user_fk": CASCADE,
+    "goal_alerts_portfolio_fk": CASCADE,
+    "goal_alerts_goal_fk": CASCADE,
+    "alert_channels_user_fk": CASCADE,
+    "goal_alert_deliveries_alert_fk": CASCADE,
+    "goal_alert_deliveries_channel_fk": CASCADE,
 }
 # Made by Django, deferred, never in the way of the clean-up.
 PLAIN = {
@@ -602,6 +613,13 @@ INDEXES = {
     "api_tokens_token_key_3a85d49f",
     "api_tokens_token_key_3a85d49f_like",
     "api_tokens_user_id_2db24e1c",
+    "alert_channels_by_user",
+    "goal_alerts_by_user",
+    "goal_alerts_goal_id_423ec700",
+    "goal_alerts_open_by_kind",
+    "goal_alerts_portfolio_id_da5d1822",
+    "goal_alert_deliveries_due",
+    "goal_alert_deliveries_tried",
     "financial_goals_by_period",
     "financial_goals_by_user",
     "financial_goals_running",
