@@ -1,4 +1,4 @@
-"""Which alerts a change causes: thresholds with hysteresis, and each alert's words. Pure.
+"""Which alerts a change causes: thresholds with hysteresis, and words. Pure.
 
 What was alerted is remembered by the portfolio and the goal (`FloorAlerted`, a goal's
 health), so that a figure that trembles at a threshold is one alert. A milestone is one
@@ -213,7 +213,9 @@ def _ending(change: GoalChange) -> Iterator[Alert]:
     is_missed = kind is AlertKind.GOAL_MISSED
     why = f" {change.reason.rstrip('.')}." if change.reason else ""
     shown = f"{in_text.percent(change.after_pct, HUNDRED)} of the way"
-    how = f"Its period ended at {shown}" if is_missed else f"A limit failed it at {shown}"
+    how = (
+        f"Its period ended at {shown}" if is_missed else f"A limit failed it at {shown}"
+    )
     yield Alert(
         kind=kind,
         cause=f"goal:{change.goal_id}:{change.status}",
@@ -414,4 +416,3 @@ def repetition_due(
         return None
     day = (created_at + whole * REPEATS_EVERY).date()
     return None if repeated_on is not None and day <= repeated_on else day
-

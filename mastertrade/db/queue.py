@@ -4,6 +4,7 @@ The queue is procrastinate's, in the same PostgreSQL. What a job does by its nam
 in `trades.jobs`; what defers one needs only the name.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,3 +20,10 @@ def defer(job: str, *, at: datetime | None = None, **arguments: Any) -> int:
     """
     task = app.configure_task(job, allow_unknown=False, schedule_at=at)
     return task.defer(**arguments)
+
+
+def defer_each(job: str, arguments: Sequence[Mapping[str, Any]]) -> None:
+    """The same for several jobs of one name in one statement; none, none."""
+    if arguments:
+        task = app.configure_task(job, allow_unknown=False)
+        task.batch_defer(*(dict(one) for one in arguments))

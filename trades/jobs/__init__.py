@@ -5,10 +5,12 @@ Adding one: docs/architecture.md, "Which files you touch".
 
 from procrastinate import App, RetryStrategy
 
-from trades.jobs import daily
+from trades.jobs import alerts, daily
+from trades.jobs.failing import alerting
 from trades.jobs.job import Job
 
 JOBS: dict[str, Job] = {
+    "alerts": alerts.JOB,
     "daily": daily.JOB,
 }
 
@@ -23,6 +25,6 @@ def register(app: App) -> None:
                 max_attempts=job.attempts, exponential_wait=job.first_wait
             ),
             pass_context=True,
-        )(job.run)
+        )(alerting(name, job))
         if job.every is not None:
             app.periodic(cron=job.every)(task)
