@@ -56,10 +56,15 @@ def alert_change(
     """
     if not portfolio.is_live:
         return
-    alerts = _floor_alerts(portfolio, occasion, risk_state)
-    for move in moves:
-        alerts += _goal_alerts(portfolio, move, occasion)
-    write_alerts(alerts, user_id=portfolio.user_id, now=occasion.now)
+    alerts, is_changed = _floor_alerts(portfolio, occasion, risk_state)
+    found, goals = _goal_alerts(portfolio, moves, occasion)
+    write_alerts(
+        alerts + found,
+        user_id=portfolio.user_id,
+        now=occasion.now,
+        portfolio=portfolio if is_changed else None,
+        goals=goals,
+    )
 
 
 def alert_goals(
@@ -68,10 +73,8 @@ def alert_goals(
     """The same of goals alone."""
     if not portfolio.is_live:
         return
-    alerts = [
-        alert for move in moves for alert in _goal_alerts(portfolio, move, occasion)
-    ]
-    write_alerts(alerts, user_id=portfolio.user_id, now=occasion.now)
+    alerts, goals = _goal_alerts(portfolio, moves, occasion)
+    write_alerts(alerts, user_id=portfolio.user_id, now=occasion.now, goals=goals)
 
 
 def alert_halts(
@@ -118,10 +121,11 @@ def facts_of(halt: TradingHalt, portfolio: Portfolio) -> HaltFacts:
 
 def _floor_alerts(
     portfolio: Portfolio, occasion: Occasion, risk_state: RiskState | None
-) -> list[Alert]:
+) -> tuple[list[Alert], bool]:
+    """The alerts, and whether what counts as alerted is other than before. Unsaved."""
     floors, peak = present_floors(portfolio, occasion.now)
     if not floors.has_floor:
-        return []
+        return [], False
     day_since, day_used = _day_used(risk_state)
     way = FloorWay(
         portfolio_id=portfolio.portfolio_id,
@@ -138,13 +142,9 @@ def _floor_alerts(
     )
     before = FloorAlerted(*(getattr(portfolio, name) for name in ALERTED))
     alerts, after = find_floor_alerts(way, before, rearms=occasion.rearms)
-    if after != before:
-        for name, value in zip(
-            ALERTED, (after.soft, after.near, after.day), strict=True
-        ):
-            setattr(portfolio, name, value)
-        portfolio.save(update_fields=ALERTED)
-    return alerts
+    for name, value in zip(ALERTED, (after.soft, after.near, after.day), strict=True):
+        setattr(portfolio, name, value)
+    return alerts, after != before
 
 
 def _day_used(
@@ -161,15 +161,19 @@ def _day_used(
 
 
 def _goal_alerts(
-    portfolio: Portfolio, move: GoalMove, occasion: Occasion
-) -> list[Alert]:
-    goal = move.goal
-    change = change_of(goal, portfolio, move, occasion)
-    alerts, alerted = find_goal_alerts(change, rearms=occasion.rearms)
-    if alerted != change.alerted:
-        goal.alerted_health = "" if alerted is None else str(alerted)
-        goal.save(update_fields=["alerted_health"])
-    return alerts
+    portfolio: Portfolio, moves: Iterable[GoalMove], occasion: Occasion
+) -> tuple[list[Alert], list[FinancialGoal]]:
+    """The alerts, and the goals of which another health counts as alerted. Unsaved."""
+    alerts: list[Alert] = []
+    changed = []
+    for move in moves:
+        change = change_of(move.goal, portfolio, move, occasion)
+        found, alerted = find_goal_alerts(change, rearms=occasion.rearms)
+        alerts += found
+        if alerted != change.alerted:
+            move.goal.alerted_health = "" if alerted is None else str(alerted)
+            changed.append(move.goal)
+    return alerts, changed
 
 
 def change_of(

@@ -11,8 +11,8 @@ from django.db import connection
 from psycopg.types.json import Jsonb
 
 from goals.decisions.alerts import REPEATED, REPEATS_EVERY, Alert, repetition_due
-from goals.enums import AlertKind
-from goals.models import GoalAlert, User
+from goals.models import FinancialGoal, GoalAlert, Portfolio, User
+from goals.services.figures import arrays_of, table_of
 from mastertrade.db.queue import defer_each
 from mastertrade.db.raw_sql import prepared_cursor
 from mastertrade.db.transactions import atomic
@@ -36,12 +36,21 @@ WHERE c.is_active AND (c.kinds IS NULL OR n.kind = ANY(c.kinds))
 ON CONFLICT ON CONSTRAINT goal_alert_deliveries_unique DO NOTHING
 RETURNING channel_id
 """
+# Next to what counts as alerted from now on, of a portfolio and of goals.
 WRITE = f"""
-WITH new AS (
+WITH way AS (
+    UPDATE portfolios SET alerted_soft_at = %(soft)s, alerted_near_at = %(near)s,
+                          alerted_day = %(day)s
+    WHERE portfolio_id = %(portfolio_id)s
+), health AS (
+    UPDATE financial_goals g SET alerted_health = m.health
+    FROM unnest(%(goal_ids)s::bigint[], %(healths)s::text[]) AS m(goal_id, health)
+    WHERE g.goal_id = m.goal_id
+), new AS (
     INSERT INTO goal_alerts ({", ".join(COLUMNS)}, figures, user_id, created_at)
     SELECT {", ".join(COLUMNS)}, figures, %(user_id)s, %(now)s
-    FROM unnest({", ".join(f"%({name})s::{kind}[]" for name, kind in COLUMNS.items())},
-                %(figures)s::jsonb[]) AS m({", ".join(COLUMNS)}, figures)
+    FROM {table_of("a_", {**COLUMNS, "figures": "jsonb"})}
+        AS m({", ".join(COLUMNS)}, figures)
     ON CONFLICT ON CONSTRAINT goal_alerts_once_per_cause DO NOTHING
     RETURNING alert_id, user_id, kind, repeats_on
 ) {SEND}
@@ -71,19 +80,31 @@ ORDER BY a.alert_id
 MOST_AT_ONCE = 1_000
 
 
-def write_alerts(alerts: Sequence[Alert], *, user_id: str, now: datetime) -> None:
+def write_alerts(
+    alerts: Sequence[Alert],
+    *,
+    user_id: str,
+    now: datetime,
+    portfolio: Portfolio | None = None,
+    goals: Sequence[FinancialGoal] = (),
+) -> None:
     """Write a user's alerts, and one delivery to each channel that wants them.
 
     In the caller's transaction: one statement, one more where a channel has to deliver;
-    none without alerts. A cause that the user was alerted of already adds nothing.
+    none where nothing is given. A cause that the user was alerted of already adds
+    nothing. What locked rows of `portfolio` and `goals` say was alerted is saved too.
     """
-    if not alerts:
+    if not alerts and portfolio is None and not goals:
         return
     parameters = {
-        **{
-            name: [_plain(getattr(alert, name)) for alert in alerts] for name in COLUMNS
-        },
-        "figures": [Jsonb(dict(alert.figures)) for alert in alerts],
+        **arrays_of("a_", COLUMNS, alerts),
+        "a_figures": [Jsonb(dict(alert.figures)) for alert in alerts],
+        "goal_ids": [goal.goal_id for goal in goals],
+        "healths": [goal.alerted_health for goal in goals],
+        "portfolio_id": None if portfolio is None else portfolio.portfolio_id,
+        "soft": None if portfolio is None else portfolio.alerted_soft_at,
+        "near": None if portfolio is None else portfolio.alerted_near_at,
+        "day": None if portfolio is None else portfolio.alerted_day,
         "user_id": user_id,
         "now": now,
     }
@@ -132,10 +153,6 @@ def _write(statement: str, parameters: dict[str, Any]) -> None:
         cursor.execute(statement, parameters)
         channels = sorted({key for (key,) in cursor.fetchall()})
     defer_each("deliver", [{"channel_id": key} for key in channels])
-
-
-def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, AlertKind) else value
 
 
 def count_unread(user: User) -> int:
