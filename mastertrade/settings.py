@@ -105,6 +105,32 @@ WEB_LIMITS = Limits(
     ),
     crowded_lock_timeout=read_int("DATABASE_CROWDED_LOCK_TIMEOUT_MS", default=100),
 )
+# Encrypt the addresses of alert channels: the first, and of what older ones encrypted
+# all read. `manage.py encrypt_channels` encrypts everything with the first again.
+CHANNEL_KEYS = [
+    word.strip()
+    for word in (
+        "only-for-tests"
+        if TESTING
+        else read_secret("MASTERTRADE_CHANNEL_KEYS", VAR_DIR / "channel-key")
+    ).split(",")
+]
+# Alert channels that a user may have.
+CHANNELS_PER_USER = read_int("MASTERTRADE_CHANNELS_PER_USER", default=20)
+# Whether users may have alerts sent to addresses that are not on the internet.
+ALLOW_PRIVATE_TARGETS = read_bool("MASTERTRADE_ALLOW_PRIVATE_TARGETS", default=False)
+# The mail server that alerts are handed to.
+EMAIL_HOST = read_text("MASTERTRADE_EMAIL_HOST", "localhost")
+EMAIL_PORT = read_int("MASTERTRADE_EMAIL_PORT", default=25)
+EMAIL_HOST_USER = read_text("MASTERTRADE_EMAIL_USER", "")
+EMAIL_HOST_PASSWORD = read_text("MASTERTRADE_EMAIL_PASSWORD", "")
+# At most one: TLS from the first byte (port 465), or begun by STARTTLS (port 587).
+EMAIL_USE_SSL = read_bool("MASTERTRADE_EMAIL_SSL", default=False)
+EMAIL_USE_TLS = read_bool("MASTERTRADE_EMAIL_STARTTLS", default=False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = read_text("MASTERTRADE_EMAIL_FROM", "mastertrade@localhost")
+# Where links in alerts lead, such as https://mastertrade.example; empty: no links.
+SITE_URL = read_text("MASTERTRADE_URL", "").rstrip("/")
 # The jobs that there are are named in `trades.jobs`.
 PROCRASTINATE_ON_APP_READY = "trades.jobs.register"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -197,6 +223,8 @@ REST_FRAMEWORK = {
         "anon": read_text("MASTERTRADE_ANONYMOUS_RATE", "60/min"),
         # Wrong tokens, and addresses of webhooks that there are not.
         "failed": read_text("MASTERTRADE_FAILED_RATE", "60/min"),
+        # Test messages to alert channels.
+        "channel_tests": read_text("MASTERTRADE_CHANNEL_TEST_RATE", "10/min"),
     },
     "EXCEPTION_HANDLER": "mastertrade.web.errors.handle_exception",
     "COERCE_DECIMAL_TO_STRING": True,

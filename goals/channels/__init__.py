@@ -1,21 +1,15 @@
 """How an alert reaches a user, by name: one module each.
 
-None yet. Adding one: docs/architecture.md, "Which files you touch".
+Adding one: docs/architecture.md, "Which files you touch".
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from goals.channels import apprise, email, telegram, webhook
+from goals.channels.channel import Channel
+from goals.enums import ChannelKind
 
-
-@dataclass(frozen=True, slots=True)
-class Channel:
-    """`check` raises `InvalidInput` for an address (first) that nothing can be sent to.
-
-    `send` sends a text (second) to an address, once; it raises where that failed.
-    """
-
-    check: Callable[[str], None]
-    send: Callable[[str, str], None]
-
-
-CHANNELS: dict[str, Channel] = {}
+CHANNELS: dict[ChannelKind, Channel] = {
+    ChannelKind.EMAIL: email.CHANNEL,
+    ChannelKind.WEBHOOK: webhook.CHANNEL,
+    ChannelKind.TELEGRAM: telegram.CHANNEL,
+    ChannelKind.APPRISE: apprise.CHANNEL,
+}

@@ -133,7 +133,7 @@ def import_refused(
 
 
 def job_failed(job: str, key: int | str, error: str, at: datetime) -> Alert:
-    """A job was given up; `key` is that of its row."""
+    """A job was given up; once for a `key`: a row's, or a day."""
     return Alert(
         kind=AlertKind.JOB_FAILED,
         cause=f"job:{job}:{key}",

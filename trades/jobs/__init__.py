@@ -5,13 +5,15 @@ Adding one: docs/architecture.md, "Which files you touch".
 
 from procrastinate import App, RetryStrategy
 
-from trades.jobs import alerts, daily
+from trades.jobs import alerts, daily, deliver
 from trades.jobs.failing import alerting
 from trades.jobs.job import Job
 
 JOBS: dict[str, Job] = {
     "alerts": alerts.JOB,
     "daily": daily.JOB,
+    "deliver": deliver.JOB,
+    "deliver_due": deliver.DUE,
 }
 
 

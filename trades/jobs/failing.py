@@ -23,7 +23,10 @@ def alerting(name: str, job: Job) -> Callable[..., None]:
             row = context.job
             if context.task.get_retry_exception(failure, row) is None:
                 words, now = f"{type(failure).__name__}: {failure}", timezone.now()
-                alert_operators([job_failed(name, row.id or 0, words, now)], now)
+                # Once a day: what fails every minute, or delivers this alert, does so
+                # without end.
+                alert = job_failed(name, f"{now:%Y-%m-%d}", words, now)
+                alert_operators([alert], now)
             raise
 
     return run

@@ -1,0 +1,86 @@
+"""When an alert may be sent: quiet hours, digests, and the next try. Pure.
+
+Times of day are local: where the clocks skip one, it is the instant an hour later.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from goals.enums import Digest
+
+FIRST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(hours=24)
+WAIT_FACTOR = 4
+# Waits of 30 s, 2 min, 8 min, 32 min, 2.1 h, 8.5 h and 24 h: in all 36 hours.
+MOST_ATTEMPTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryTimes:
+    """When a channel wants what is not critical; quiet hours both or neither."""
+
+    time_zone: str
+    quiet_from: time | None = None
+    quiet_until: time | None = None
+    digest: Digest = Digest.OFF
+    digest_at: time | None = None
+
+
+def wait_after(attempts: int) -> timedelta | None:
+    """How long to wait after that many attempts have failed; None: no more tries."""
+    if attempts >= MOST_ATTEMPTS:
+        return None
+    factor: int = WAIT_FACTOR ** (attempts - 1)
+    return min(FIRST_WAIT * factor, LONGEST_WAIT)
+
+
+def quiet_until(times: DeliveryTimes, now: datetime) -> datetime | None:
+    """The end of the quiet hours that `now` is in, in UTC; None outside of them."""
+    begin, end = times.quiet_from, times.quiet_until
+    if begin is None or end is None:
+        return None
+    local = now.astimezone(ZoneInfo(times.time_zone))
+    clock = local.time()
+    within = begin <= clock < end if begin < end else clock >= begin or clock < end
+    return _next(times.time_zone, end, now) if within else None
+
+
+def digest_moments(
+    times: DeliveryTimes, now: datetime
+) -> tuple[datetime, datetime] | None:
+    """The last time up to `now` that a digest was due, and the next; None: no digest.
+
+    What was made before the first is due, what was made since then waits for the
+    second.
+    """
+    match times.digest:
+        case Digest.OFF:
+            return None
+        case Digest.HOURLY:
+            zone = ZoneInfo(times.time_zone)
+            local = now.astimezone(zone)
+            into_hour = timedelta(
+                minutes=local.minute,
+                seconds=local.second,
+                microseconds=local.microsecond,
+            )
+            last = now.astimezone(UTC) - into_hour
+            return last, last + timedelta(hours=1)
+        case Digest.DAILY:
+            at = times.digest_at or time(8)
+            following = _next(times.time_zone, at, now)
+            day_before = following - timedelta(days=1, hours=2)
+            last = _next(times.time_zone, at, day_before)
+            return last, following
+
+
+def _next(time_zone: str, at: time, now: datetime) -> datetime:
+    """The first instant after `now` at that local time."""
+    zone = ZoneInfo(time_zone)
+    day = now.astimezone(zone).date() - timedelta(days=1)
+    while True:
+        instant = datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
+        if instant > now:
+            return instant
+        day += timedelta(days=1)
