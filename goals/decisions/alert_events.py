@@ -30,6 +30,7 @@ class HaltFacts:
     at: datetime
     until: datetime | None
     reason: str
+    currency: str
     figures: Mapping[str, Any]
 
 
@@ -46,6 +47,7 @@ def halted(halt: HaltFacts) -> Alert:
         text=f"Halted by {halt.who}, {until}: {halt.reason.rstrip('.')}.",
         figures={
             "portfolio": halt.portfolio,
+            "currency": halt.currency,
             "cause": str(halt.cause),
             "halted_at": halt.at.isoformat(),
             "halted_until": None if halt.until is None else halt.until.isoformat(),

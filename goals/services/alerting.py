@@ -115,6 +115,7 @@ def facts_of(halt: TradingHalt, portfolio: Portfolio) -> HaltFacts:
         at=halt.halted_at,
         until=halt.halted_until,
         reason=halt.reason,
+        currency=portfolio.currency,
         figures=halt.figures,
     )
 
