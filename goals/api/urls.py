@@ -1,5 +1,11 @@
 from django.urls import path
 
+from goals.api.views.alerts import (
+    AcknowledgeAlertView,
+    AlertDetailView,
+    AlertListView,
+    ReadAlertView,
+)
 from goals.api.views.goals import (
     GoalAdjustmentView,
     GoalDetailView,
@@ -28,6 +34,14 @@ urlpatterns = [
         "goals/<int:goal_id>/adjustments/",
         GoalAdjustmentView.as_view(),
         name="goal-adjustments",
+    ),
+    path("alerts/", AlertListView.as_view(), name="alerts"),
+    path("alerts/<int:alert_id>/", AlertDetailView.as_view(), name="alert"),
+    path("alerts/<int:alert_id>/read/", ReadAlertView.as_view(), name="read-alert"),
+    path(
+        "alerts/<int:alert_id>/acknowledge/",
+        AcknowledgeAlertView.as_view(),
+        name="acknowledge-alert",
     ),
     path("tokens/", TokenListView.as_view(), name="tokens"),
     path("tokens/<text:token_key>/", TokenDetailView.as_view(), name="token"),

@@ -40,8 +40,8 @@ NOW = {
     "acknowledged.",
     AlertKind.RESUMED: "Entries are sized again.",
     AlertKind.DECISION_OVERRIDDEN: "The trade is booked; trading stays halted.",
-    AlertKind.IMPORT_REFUSALS: "Correct these rows and import the file again: rows that "
-    "are known add nothing.",
+    AlertKind.IMPORT_REFUSALS: "Correct these rows and import the file again: what "
+    "is known adds nothing.",
     AlertKind.JOB_FAILED: f"It is not tried again. {OPERATES}",
     AlertKind.DAILY_RUN_FAILED: f"The rest is done; the next run tries it again. "
     f"{OPERATES}",

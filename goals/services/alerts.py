@@ -3,11 +3,14 @@
 Which ones there are is decided by `goals.decisions.alerts` and `alert_events`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Any
 
 from django.db import connection
+from django.db.models import DateTimeField, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, Greatest
 from psycopg.types.json import Jsonb
 
 from goals.decisions.alerts import REPEATED, REPEATS_EVERY, Alert, repetition_due
@@ -16,6 +19,7 @@ from goals.services.figures import arrays_of, table_of
 from mastertrade.db.queue import defer_each
 from mastertrade.db.raw_sql import prepared_cursor
 from mastertrade.db.transactions import atomic
+from mastertrade.values.exceptions import NotFound
 
 COLUMNS = {
     "portfolio_id": "bigint",
@@ -76,8 +80,6 @@ WHERE a.kind = ANY(%(kinds)s) AND a.acknowledged_at IS NULL
   AND (h.halted_until IS NULL OR h.halted_until > %(now)s)
 ORDER BY a.alert_id
 """
-# Alerts that one call acknowledges, or marks as read.
-MOST_AT_ONCE = 1_000
 
 
 def write_alerts(
@@ -158,3 +160,59 @@ def _write(statement: str, parameters: dict[str, Any]) -> None:
 def count_unread(user: User) -> int:
     """How many alerts the user has not read: one statement, by an index."""
     return GoalAlert.objects.filter(user=user, read_at=None).count()
+
+
+class AlertState(StrEnum):
+    """What the user has done with an alert."""
+
+    UNREAD = "unread"
+    READ = "read"  # and not acknowledged
+    ACKNOWLEDGED = "acknowledged"
+
+    @classmethod
+    def of(cls, alert: GoalAlert) -> "AlertState":
+        if alert.acknowledged_at is not None:
+            return cls.ACKNOWLEDGED
+        return cls.UNREAD if alert.read_at is None else cls.READ
+
+
+STATES = {
+    AlertState.UNREAD: Q(read_at=None),
+    AlertState.READ: Q(read_at__isnull=False, acknowledged_at=None),
+    AlertState.ACKNOWLEDGED: Q(acknowledged_at__isnull=False),
+}
+
+
+def of_states(
+    alerts: QuerySet[GoalAlert], states: Iterable[AlertState]
+) -> QuerySet[GoalAlert]:
+    """Those in any of these states; none given: all."""
+    found = Q()
+    for state in states:
+        found |= STATES[state]
+    return alerts.filter(found)
+
+
+@atomic
+def mark_read(*, user: User, alert_id: int, now: datetime) -> None:
+    """Raises `NotFound`; one that was read keeps its time."""
+    _mark(user, alert_id, read_at=Coalesce("read_at", _not_before_it(now)))
+
+
+@atomic
+def acknowledge(*, user: User, alert_id: int, now: datetime) -> None:
+    """Read it too, where it was not; a halt's alert repeats no more."""
+    at = _not_before_it(now)
+    read_at = Coalesce("read_at", at)
+    acknowledged_at = Coalesce("acknowledged_at", Greatest(at, read_at))
+    _mark(user, alert_id, read_at=read_at, acknowledged_at=acknowledged_at)
+
+
+def _not_before_it(now: datetime) -> Greatest:
+    """A request that waited has read its clock before the alert was written."""
+    return Greatest(Value(now, DateTimeField()), "created_at")
+
+
+def _mark(user: User, alert_id: int, **times: Any) -> None:
+    if not GoalAlert.objects.filter(user=user, pk=alert_id).update(**times):
+        raise NotFound(f"You have no alert {alert_id}.")
