@@ -25,7 +25,7 @@ from rest_framework.test import APIClient, ForceAuthClientHandler
 from rest_framework.throttling import SimpleRateThrottle
 
 from goals.enums import GoalType, PortfolioKind
-from goals.models import ApiToken, User
+from goals.models import ApiToken, GoalAlert, User
 from goals.services.goals import create_goal
 from goals.services.portfolios import create_portfolio, record_cash_flow
 from goals.services.resuming import halt_trading, resume_trading
@@ -262,6 +262,7 @@ def make_busy_trader(**fields: Any) -> Trader:
         webhook_id=webhook.webhook_id,
         token=secret,
         replay_id=replay.pk,
+        alert_id=GoalAlert.objects.filter(user=user).earliest("pk").pk,
         simulated=replay.policy_portfolio_id,
     )
     return trader

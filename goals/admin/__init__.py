@@ -1,5 +1,6 @@
 """The operator's view of users, portfolios, goals and their logs."""
 
+from goals.admin.alerts import GoalAlertAdmin
 from goals.admin.goals import FinancialGoalAdmin
 from goals.admin.halts import TradingHaltAdmin
 from goals.admin.ledger import (
@@ -16,6 +17,7 @@ __all__ = [
     "CashFlowAdmin",
     "FinancialGoalAdmin",
     "GoalAdjustmentLogAdmin",
+    "GoalAlertAdmin",
     "GoalProgressHistoryAdmin",
     "LedgerChangeAdmin",
     "LedgerDayAdmin",

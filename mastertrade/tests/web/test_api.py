@@ -37,7 +37,6 @@ from tests.http import (
 )
 
 LATER_ROUTES = [
-    "/api/alerts/",
     "/metrics",
 ]
 
@@ -93,6 +92,7 @@ ANYBODY = Trader(
         "token_key": "a",
         "webhook_id": 1,
         "replay_id": 1,
+        "alert_id": 1,
         "token": "a",
     },
 )

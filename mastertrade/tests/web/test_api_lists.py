@@ -9,7 +9,11 @@ import pytest
 from django.urls import resolve as resolve_address
 from django.utils import timezone
 
-from goals.models import ApiToken, Portfolio
+from goals.decisions.alerts import Alert
+from goals.enums import AlertKind, ChannelKind, Severity
+from goals.models import AlertChannel, AlertDelivery, ApiToken, GoalAlert, Portfolio
+from goals.services.alerts import write_alerts
+from goals.services.channel_keys import encrypt
 from goals.services.portfolios import record_cash_flow
 from goals.services.resuming import halt_trading, resume_trading
 from goals.services.snapshots import snapshot_goals
@@ -123,6 +127,26 @@ def add_halt(trader: Trader, number: int) -> None:
     resume_trading(**of_portfolio, now=timezone.now())
 
 
+def add_alert(trader: Trader, number: int) -> None:
+    add_halt(trader, number)  # one of the halt, one of the resume
+    alert = GoalAlert.objects.filter(user=trader.user).latest("pk")
+    AlertDelivery.objects.create(
+        alert=alert, channel=channel_of(trader), next_try_at=timezone.now()
+    )
+
+
+def channel_of(trader: Trader) -> AlertChannel:
+    known = AlertChannel.objects.filter(user=trader.user).first()
+    return known or AlertChannel.objects.create(
+        user=trader.user,
+        kind=ChannelKind.EMAIL,
+        address=encrypt("ada@example.com"),
+        masked_address="a…@example.com",
+        is_active=False,
+        created_at=timezone.now(),
+    )
+
+
 MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/portfolios/": add_portfolio,
     "/api/portfolios/{portfolio_id}/cash-flows/": add_cash_flow,
@@ -139,6 +163,7 @@ MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/trades/imports/": add_import,
     "/api/webhooks/": add_webhook,
     "/api/replays/": add_replay,
+    "/api/alerts/": add_alert,
 }
 
 
@@ -396,6 +421,13 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "kind": ("simulation", lambda row, _: row["kind"] == "simulation"),
         "symbol": ("TEST", lambda row, _: row["symbol"] == "TEST"),
     },
+    "/api/alerts/": {
+        "kind": ("resumed", lambda row, _: row["kind"] == "resumed"),
+        "severity": ("critical", lambda row, _: row["severity"] == "critical"),
+        "state": ("read", lambda row, _: row["state"] == "read"),
+        "portfolio": ("main", lambda row, t: row["portfolio_id"] != t["portfolio_id"]),
+        "goal": ("{goal_id}", lambda row, t: row["goal_id"] == t["goal_id"]),
+    },
     "/api/changes/": {
         "kind": ("live", lambda row, _: True),
         "trade_id": ("{trade_id}", lambda row, t: row["trade_id"] == t["trade_id"]),
@@ -478,8 +510,27 @@ def varied(busy: Trader) -> Trader:
         f"/api/portfolios/{busy['portfolio_id']}/cash-flows/{flow}/void/",
         {"reason": "mistaken"},
     )
+    halt_trading(
+        user=busy.user, portfolio_id=main.pk, reason="a look", now=timezone.now()
+    )
+    write_alerts([milestone_of(busy)], user_id=busy.user.username, now=timezone.now())
+    busy.post("/api/alerts/{alert_id}/read/", None)
     busy.ids.update(import_id=imported.pk, flow_id=flow, name=busy.user.username)
     return busy
+
+
+def milestone_of(trader: Trader) -> Alert:
+    return Alert(
+        kind=AlertKind.MILESTONE,
+        cause="a milestone",
+        severity=Severity.INFO,
+        title="Half of the way",
+        text="The goal is at 50 %.",
+        figures={},
+        occurred_at=timezone.now(),
+        portfolio_id=trader["portfolio_id"],
+        goal_id=trader["goal_id"],
+    )
 
 
 def test_every_filter_is_covered() -> None:
