@@ -62,7 +62,7 @@ class AlertSerializer(serializers.ModelSerializer[GoalAlert]):
     severity = serializers.ChoiceField(choices(Severity), read_only=True)
     state = serializers.SerializerMethodField()
     now = serializers.SerializerMethodField()
-    deliveries = DeliverySerializer(many=True, read_only=True)
+    deliveries = DeliverySerializer(source="newest", many=True, read_only=True)
 
     class Meta:
         model = GoalAlert
@@ -117,7 +117,8 @@ class AlertFilter(FilterSet):
 def _mine(request: Request) -> QuerySet[GoalAlert]:
     newest = AlertDelivery.objects.select_related("channel").order_by("-delivery_id")
     mine = GoalAlert.objects.filter(user_id=request.user.get_username())
-    return mine.prefetch_related(Prefetch("deliveries", newest[:MOST_DELIVERIES]))
+    newest = newest[:MOST_DELIVERIES]
+    return mine.prefetch_related(Prefetch("deliveries", newest, to_attr="newest"))
 
 
 class AlertListView(ListView[GoalAlert]):

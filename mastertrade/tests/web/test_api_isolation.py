@@ -304,6 +304,7 @@ NOBODY = Trader(
         "token_key": "0123456789abcde",
         "webhook_id": 1,
         "replay_id": 1,
+        "alert_id": 1,
         "token": "0" * 43,
     },
 )
