@@ -257,6 +257,9 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
     "ENUM_NAME_OVERRIDES": {
+        "AlertKindEnum": "goals.api.channel_serializers.ALERT_KINDS",
+        "ChannelKindEnum": "goals.api.channel_serializers.CHANNEL_KINDS",
+        "DeliveryStateEnum": "goals.api.channel_serializers.DELIVERY_STATES",
         "GoalStatusEnum": "goals.api.serializers.GOAL_STATUSES",
         "GoalSwitchEnum": "goals.api.serializers.GOAL_SWITCHES",
         "HaltCauseEnum": "goals.api.serializers.HALT_CAUSES",

@@ -9,6 +9,21 @@ from typing import Any
 from tests.http import PASSWORD, Trader, Upload, ago, open_body
 
 
+def channel_settings(trader: Trader) -> dict[str, Any]:
+    return {
+        "address": "http://127.0.0.1:9/another",
+        "secret": "correct-horse-battery",
+        "name": "desk",
+        "kinds": ["halted", "milestone"],
+        "quiet_hours": "22:00-07:00",
+        "time_zone": "Europe/Vienna",
+        "digest": "daily",
+        "digest_at": "08:30",
+        "per_minute": 30,
+        "is_active": True,
+    }
+
+
 def sizing(trader: Trader) -> dict[str, Any]:
     return {
         "base_size": "1000",
@@ -195,6 +210,11 @@ BODIES: dict[str, Callable[[Trader], dict[str, Any]]] = {
         "portfolio": "crypto",
         "strategy_id": "momentum_001",
     },
+    "POST /api/channels/": lambda trader: {
+        **channel_settings(trader),
+        "kind": "webhook",
+    },
+    "PATCH /api/channels/{channel_id}/": channel_settings,
     "POST /api/tokens/": lambda trader: {
         "username": trader.user.username,
         "password": PASSWORD,

@@ -24,11 +24,12 @@ from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient, ForceAuthClientHandler
 from rest_framework.throttling import SimpleRateThrottle
 
-from goals.enums import GoalType, PortfolioKind
+from goals.enums import ChannelKind, GoalType, PortfolioKind
 from goals.models import ApiToken, GoalAlert, User
 from goals.services.goals import create_goal
 from goals.services.portfolios import create_portfolio, record_cash_flow
 from goals.services.resuming import halt_trading, resume_trading
+from goals.tests.channel_factories import make_channel, make_delivery
 from goals.tests.factories import UserFactory
 from strategies.services import create_strategy
 from trades.booking.close import close_trade
@@ -176,7 +177,7 @@ def make_newcomer(**fields: Any) -> Trader:
 
 
 def make_trader(**fields: Any) -> Trader:
-    """A funded portfolio `crypto` with a goal of 5 % and two strategies."""
+    """A funded portfolio `crypto` with a goal of 5 %, two strategies, a channel."""
     trader = make_newcomer(**fields)
     user, now = trader.user, timezone.now()
     for word in ("momentum", "mean_reversion"):
@@ -197,7 +198,11 @@ def make_trader(**fields: Any) -> Trader:
         portfolio=portfolio.portfolio_id,
         as_of=now,
     )
+    # No alert of a test goes there.
+    channel = make_channel(user, ChannelKind.WEBHOOK, kinds=["drift"])
+    make_delivery(channel)
     trader.ids.update(
+        channel_id=channel.pk,
         portfolio_id=portfolio.portfolio_id,
         goal_id=goal.goal_id,
         strategy_id="momentum_001",

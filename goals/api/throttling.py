@@ -27,6 +27,12 @@ class UserThrottle(ByNetwork, UserRateThrottle):
     """Requests of a user; of nobody, by address."""
 
 
+class ChannelTestThrottle(ByNetwork, UserRateThrottle):
+    """Test messages of a user: each goes to an address that the user names."""
+
+    scope = "channel_tests"
+
+
 class FailedThrottle(ByNetwork, SimpleRateThrottle):
     """Wrong tokens, and webhooks that there are not, by address."""
 

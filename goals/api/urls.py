@@ -6,6 +6,13 @@ from goals.api.views.alerts import (
     AlertListView,
     ReadAlertView,
 )
+from goals.api.views.channels import (
+    ChannelDeliveryListView,
+    ChannelDetailView,
+    ChannelListView,
+    ChannelRetryView,
+    ChannelTestView,
+)
 from goals.api.views.goals import (
     GoalAdjustmentView,
     GoalDetailView,
@@ -42,6 +49,23 @@ urlpatterns = [
         "alerts/<int:alert_id>/acknowledge/",
         AcknowledgeAlertView.as_view(),
         name="acknowledge-alert",
+    ),
+    path("channels/", ChannelListView.as_view(), name="channels"),
+    path("channels/<int:channel_id>/", ChannelDetailView.as_view(), name="channel"),
+    path(
+        "channels/<int:channel_id>/test/",
+        ChannelTestView.as_view(),
+        name="channel-test",
+    ),
+    path(
+        "channels/<int:channel_id>/retry/",
+        ChannelRetryView.as_view(),
+        name="channel-retry",
+    ),
+    path(
+        "channels/<int:channel_id>/deliveries/",
+        ChannelDeliveryListView.as_view(),
+        name="channel-deliveries",
     ),
     path("tokens/", TokenListView.as_view(), name="tokens"),
     path("tokens/<text:token_key>/", TokenDetailView.as_view(), name="token"),

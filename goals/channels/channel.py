@@ -40,7 +40,8 @@ class Channel:
     """A way to reach a user.
 
     `check` raises `InvalidInput` for an address that nothing can be sent to, and
-    returns what may be shown of it. `send` takes address, secret (empty but for
+    returns what may be shown of it. `check_guarded` does what of that a library does
+    with the address, in the sender. `send` takes address, secret (empty but for
     webhooks) and message; it returns what the receiver answered, or raises `NotSent`.
     `guarded`: the user names the machine to connect to, so that it is sent by a process
     whose connects are checked (`sender`).
@@ -49,6 +50,7 @@ class Channel:
     check: Callable[[str], str]
     send: Callable[[str, str, Message], str]
     guarded: bool = True
+    check_guarded: Callable[[str], None] | None = None
 
 
 def shown_answer(body: bytes) -> str:

@@ -100,8 +100,8 @@ def _words(error: BaseException | None) -> str:
     match error:
         case SSLError():
             return "The receiver's certificate could not be verified, or TLS failed."
-        case ConnectTimeoutError() | ReadTimeoutError():
-            return f"The receiver did not answer within {SECONDS} seconds."
         case NewConnectionError():
             return "The receiver could not be connected to."
+        case ConnectTimeoutError() | ReadTimeoutError():
+            return f"The receiver did not answer within {SECONDS} seconds."
     return "The receiver closed the connection before it had answered."

@@ -16,6 +16,7 @@ from goals.channels import CHANNELS
 from goals.channels.channel import Message, NotSent
 from goals.channels.guard import guard_process
 from goals.enums import ChannelKind
+from mastertrade.values.exceptions import InvalidInput
 
 # What an answer, or its decompression, can use up at most.
 MOST_MEMORY = 2**30
@@ -34,11 +35,20 @@ def main() -> None:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """`{"answer": …}`, or `{"error": …, "no_answer": …}`."""
+    """`{"answer": …}`, `{"wrong": …}` or `{"error": …, "no_answer": …}`.
+
+    Without a message the address is only checked.
+    """
     channel = CHANNELS[ChannelKind(request["kind"])]
-    message = Message(**request["message"])
     try:
+        if request["message"] is None:
+            if channel.check_guarded is not None:
+                channel.check_guarded(request["address"])
+            return {"answer": ""}
+        message = Message(**request["message"])
         given = channel.send(request["address"], request["secret"], message)
+    except InvalidInput as error:
+        return {"wrong": error.detail}
     except NotSent as error:
         return {"error": error.reason, "no_answer": error.no_answer}
     except Exception as error:

@@ -16,6 +16,7 @@ from threading import BoundedSemaphore, Lock
 from time import monotonic
 
 from goals.channels.channel import LARGEST_ANSWER, Message, NotSent
+from mastertrade.values.exceptions import InvalidInput
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MOST_SENDERS = 8
@@ -109,11 +110,28 @@ class Senders:
 
         `seconds` bound the whole of it: name, connection, handshake and answer.
         """
+        return self._request(kind, address, secret, asdict(message), seconds)
+
+    def check(self, *, kind: str, address: str, seconds: float = SECONDS) -> None:
+        """Have the library of a channel look at an address; may raise `InvalidInput`.
+
+        `NotSent` without an answer in time.
+        """
+        self._request(kind, address, "", None, seconds)
+
+    def _request(
+        self,
+        kind: str,
+        address: str,
+        secret: str,
+        message: dict[str, object] | None,
+        seconds: float,
+    ) -> str:
         request: dict[str, object] = {
             "kind": kind,
             "address": address,
             "secret": secret,
-            "message": asdict(message),
+            "message": message,
         }
         if not self._room.acquire(timeout=seconds):
             raise Busy
@@ -121,6 +139,8 @@ class Senders:
             answer = self._ask(request, seconds)
         finally:
             self._room.release()
+        if "wrong" in answer:
+            raise InvalidInput("address", str(answer["wrong"]))
         if "error" in answer:
             raise NotSent(str(answer["error"]), no_answer=bool(answer["no_answer"]))
         return str(answer["answer"])

@@ -570,9 +570,9 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="alertdelivery",
             index=models.Index(
-                condition=models.Q(("state__in", ["waiting", "failed"])),
+                condition=models.Q(("state__in", ["waiting", "failed", "dead"])),
                 fields=["channel", "next_try_at"],
-                name="goal_alert_deliveries_due",
+                name="goal_alert_deliveries_open",
             ),
         ),
         migrations.AddIndex(

@@ -27,6 +27,7 @@ from mastertrade.db.model_fields import (
 ENCRYPTED = r"^gAAAAA[A-Za-z0-9_=-]+$"
 MOST_PER_MINUTE = 60_000
 TO_BE_SENT = (DeliveryState.WAITING, DeliveryState.FAILED)
+NOT_SENT = (*TO_BE_SENT, DeliveryState.DEAD)
 
 
 def _is_array(field: str) -> Q:
@@ -310,8 +311,8 @@ class AlertDelivery(models.Model):
         indexes = (
             models.Index(
                 fields=["channel", "next_try_at"],
-                condition=Q(state__in=[str(one) for one in TO_BE_SENT]),
-                name="goal_alert_deliveries_due",
+                condition=Q(state__in=[str(one) for one in NOT_SENT]),
+                name="goal_alert_deliveries_open",
             ),
             models.Index(
                 fields=["channel", "-tried_at"], name="goal_alert_deliveries_tried"

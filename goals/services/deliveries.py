@@ -1,7 +1,8 @@
 """Sending alerts to their channels, at least once each, and writing what became of it.
 
-One call at a time sends to a channel: it takes the channel until a time. What was sent is written at once after it, so that a call that is
-killed leaves at most one message to be sent twice. No transaction is open meanwhile.
+One call at a time sends to a channel: it takes the channel until a time. What was sent
+is written at once after it, so that a call that is killed leaves at most one message to
+be sent twice. No transaction is open meanwhile.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -155,6 +155,18 @@ class TooManyTokens(DomainError):
     code = "too_many_tokens"
 
 
+class TooManyChannels(DomainError):
+    """The user has as many alert channels as one may have."""
+
+    code = "too_many_channels"
+
+
+class ChannelNotActive(DomainError):
+    """The channel is switched off: nothing is sent to it."""
+
+    code = "channel_not_active"
+
+
 class NoActiveStrategy(DomainError):
     """No active strategy competes."""
 

@@ -91,6 +91,7 @@ ANYBODY = Trader(
         "cash_flow_id": 1,
         "token_key": "a",
         "webhook_id": 1,
+        "channel_id": 1,
         "replay_id": 1,
         "alert_id": 1,
         "token": "a",

@@ -303,6 +303,7 @@ NOBODY = Trader(
         "cash_flow_id": 1,
         "token_key": "0123456789abcde",
         "webhook_id": 1,
+        "channel_id": 1,
         "replay_id": 1,
         "alert_id": 1,
         "token": "0" * 43,

@@ -10,13 +10,13 @@ from django.urls import resolve as resolve_address
 from django.utils import timezone
 
 from goals.decisions.alerts import Alert
-from goals.enums import AlertKind, ChannelKind, Severity
-from goals.models import AlertChannel, AlertDelivery, ApiToken, GoalAlert, Portfolio
+from goals.enums import AlertKind, Severity
+from goals.models import AlertChannel, ApiToken, Portfolio
 from goals.services.alerts import write_alerts
-from goals.services.channel_keys import encrypt
 from goals.services.portfolios import record_cash_flow
 from goals.services.resuming import halt_trading, resume_trading
 from goals.services.snapshots import snapshot_goals
+from goals.tests.channel_factories import make_delivery
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from strategies.tests.factories import StrategyFactory
 from tests.http import (
@@ -129,22 +129,19 @@ def add_halt(trader: Trader, number: int) -> None:
 
 def add_alert(trader: Trader, number: int) -> None:
     add_halt(trader, number)  # one of the halt, one of the resume
-    alert = GoalAlert.objects.filter(user=trader.user).latest("pk")
-    AlertDelivery.objects.create(
-        alert=alert, channel=channel_of(trader), next_try_at=timezone.now()
-    )
+    add_delivery(trader, number)
 
 
-def channel_of(trader: Trader) -> AlertChannel:
-    known = AlertChannel.objects.filter(user=trader.user).first()
-    return known or AlertChannel.objects.create(
-        user=trader.user,
-        kind=ChannelKind.EMAIL,
-        address=encrypt("ada@example.com"),
-        masked_address="a…@example.com",
-        is_active=False,
-        created_at=timezone.now(),
-    )
+def add_channel(trader: Trader, number: int) -> None:
+    """More than a user may make."""
+    channel = AlertChannel.objects.get(pk=trader["channel_id"])
+    channel.pk, channel._state.adding = None, True
+    channel.save()
+    make_delivery(channel)
+
+
+def add_delivery(trader: Trader, number: int) -> None:
+    make_delivery(AlertChannel.objects.get(pk=trader["channel_id"]))
 
 
 MAKERS: dict[str, Callable[[Trader, int], None]] = {
@@ -164,6 +161,8 @@ MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/webhooks/": add_webhook,
     "/api/replays/": add_replay,
     "/api/alerts/": add_alert,
+    "/api/channels/": add_channel,
+    "/api/channels/{channel_id}/deliveries/": add_delivery,
 }
 
 
@@ -416,6 +415,13 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "kind": ("live", lambda row, _: True),
         "bot": ("freqtrade", lambda row, _: row["bot"] == "freqtrade"),
         "strategy_id": ("momentum_001", lambda row, _: "mom" in row["strategy_id"]),
+    },
+    "/api/channels/": {
+        "kind": ("webhook", lambda row, _: row["kind"] == "webhook"),
+        "digest": ("off", lambda row, _: row["digest"] == "off"),
+    },
+    "/api/channels/{channel_id}/deliveries/": {
+        "state": ("waiting", lambda row, _: row["state"] == "waiting"),
     },
     "/api/replays/": {
         "kind": ("simulation", lambda row, _: row["kind"] == "simulation"),

@@ -107,6 +107,8 @@ def test_an_unknown_field_of_a_row_is_named_in_its_row(trader: Trader) -> None:
             for field in ("symbol", "side", "strategy_id", "status", "portfolio")
         ],
         ("POST /api/webhooks/", "path", "is set by MasterTrade"),
+        ("POST /api/channels/", "waiting", "is set by MasterTrade"),
+        ("PATCH /api/channels/{channel_id}/", "kind", "cannot be changed"),
     ],
 )
 def test_a_field_that_is_known_but_not_taken_says_why(

@@ -618,7 +618,7 @@ INDEXES = {
     "goal_alerts_goal_id_423ec700",
     "goal_alerts_open_by_kind",
     "goal_alerts_portfolio_id_da5d1822",
-    "goal_alert_deliveries_due",
+    "goal_alert_deliveries_open",
     "goal_alert_deliveries_tried",
     "financial_goals_by_period",
     "financial_goals_by_user",
