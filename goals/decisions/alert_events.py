@@ -6,7 +6,8 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from goals.decisions.alerts import STALE_AFTER, Alert
+from goals.decisions.alerts import Alert
+from goals.decisions.size_warnings import STALE_MARKS_HOURS
 from goals.enums import AlertKind, HaltCause, Severity
 
 HALT_KINDS = {
@@ -170,16 +171,16 @@ def marks_stale(
     at: datetime,
 ) -> Alert:
     """Once for each oldest mark; `symbols` are those whose marks are stale."""
-    hours = int(STALE_AFTER.total_seconds()) // 3600
     names = ", ".join(symbols[:MOST_LISTED])
-    more = len(symbols) - MOST_LISTED
+    if len(symbols) > MOST_LISTED:
+        names += f" and {len(symbols) - MOST_LISTED} more"
     return Alert(
         kind=AlertKind.MARKS_STALE,
         cause=f"portfolio:{portfolio_id}:marks:{oldest.isoformat()}",
         severity=Severity.WARNING,
         title=f"Portfolio {portfolio}: marks are stale",
-        text=f"The last marks of {names}{f' and {more} more' if more > 0 else ''} are "
-        f"older than {hours} hours; the oldest is of {oldest:%Y-%m-%d %H:%M} UTC.",
+        text=f"The last marks of {names} are older than {STALE_MARKS_HOURS} hours; the "
+        f"oldest is of {oldest:%Y-%m-%d %H:%M} UTC.",
         figures={
             "portfolio": portfolio,
             "symbols": len(symbols),

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from goals.decisions.progress import health_for
+from goals.decisions.size_warnings import STALE_MARKS_HOURS
 from goals.enums import AfterAchieved, AlertKind, GoalStatus, Health, Severity
 from mastertrade.values import in_text
 from mastertrade.values.money import HUNDRED, PERCENT, ZERO, exactly, round_to
@@ -26,7 +27,7 @@ REARM_GAP_PCT = Decimal(5)
 REARM_PROBABILITY = Decimal("0.05")
 REPEATS_EVERY = timedelta(days=1)
 # Marks of open positions older than that are stale, as for the warnings of a size.
-STALE_AFTER = timedelta(hours=24)
+STALE_AFTER = timedelta(hours=STALE_MARKS_HOURS)
 
 HEALTH_KINDS = {
     Health.LAGGING: AlertKind.HEALTH_LAGGING,

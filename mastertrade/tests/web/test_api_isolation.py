@@ -363,6 +363,7 @@ def rows_below(trader: Trader) -> dict[str, list[Any]]:
         "goal_id": {row["goal_id"] for row in rows["financial_goals"]},
         "trade_id": {row["trade_id"] for row in rows["trades"]} | {None},
     }
+    mine["channel_id"] = {row["channel_id"] for row in rows["alert_channels"]}
     flows = [
         row["cash_flow_id"]
         for row in rows["cash_flows"]

@@ -431,7 +431,10 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "kind": ("resumed", lambda row, _: row["kind"] == "resumed"),
         "severity": ("critical", lambda row, _: row["severity"] == "critical"),
         "state": ("read", lambda row, _: row["state"] == "read"),
-        "portfolio": ("main", lambda row, t: row["portfolio_id"] != t["portfolio_id"]),
+        "portfolio": (
+            "main",
+            lambda row, t: row["portfolio_id"] not in {None, t["portfolio_id"]},
+        ),
         "goal": ("{goal_id}", lambda row, t: row["goal_id"] == t["goal_id"]),
     },
     "/api/changes/": {
