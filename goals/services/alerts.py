@@ -16,8 +16,8 @@ from psycopg.types.json import Jsonb
 from goals.decisions.alerts import REPEATED, REPEATS_EVERY, Alert, repetition_due
 from goals.models import FinancialGoal, GoalAlert, Portfolio, User
 from goals.services.figures import arrays_of, table_of
-from mastertrade.db.queue import defer_each
-from mastertrade.db.raw_sql import prepared_cursor
+from mastertrade.db.queue import DEFER_EACH, deferring
+from mastertrade.db.raw_sql import execute
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import NotFound
 
@@ -31,14 +31,20 @@ COLUMNS = {
     "text": "text",
     "occurred_at": "timestamptz",
 }
-# A channel of the user that wants the kind gets each new alert once.
-SEND = """
-INSERT INTO goal_alert_deliveries (alert_id, channel_id, repeated_on, next_try_at)
-SELECT n.alert_id, c.channel_id, n.repeats_on, %(now)s
-FROM new n JOIN alert_channels c ON c.user_id = n.user_id
-WHERE c.is_active AND (c.kinds IS NULL OR n.kind = ANY(c.kinds))
-ON CONFLICT ON CONSTRAINT goal_alert_deliveries_unique DO NOTHING
-RETURNING channel_id
+# A channel of the user that wants the kind gets each new alert once; a job sends them.
+SEND = f"""
+sent AS (
+    INSERT INTO goal_alert_deliveries (alert_id, channel_id, repeated_on, next_try_at)
+    SELECT n.alert_id, c.channel_id, n.repeats_on, %(now)s
+    FROM new n JOIN alert_channels c ON c.user_id = n.user_id
+    WHERE c.is_active AND (c.kinds IS NULL OR n.kind = ANY(c.kinds))
+    ON CONFLICT ON CONSTRAINT goal_alert_deliveries_unique DO NOTHING
+    RETURNING channel_id
+)
+SELECT {DEFER_EACH} FROM (
+    SELECT DISTINCT jsonb_build_object('channel_id', channel_id) AS arguments FROM sent
+) deferred
+HAVING count(*) > 0
 """
 # Next to what counts as alerted from now on, of a portfolio and of goals.
 WRITE = f"""
@@ -57,7 +63,7 @@ WITH way AS (
         AS m({", ".join(COLUMNS)}, figures)
     ON CONFLICT ON CONSTRAINT goal_alerts_once_per_cause DO NOTHING
     RETURNING alert_id, user_id, kind, repeats_on
-) {SEND}
+), {SEND}
 """
 # What was acknowledged meanwhile is not repeated.
 REPEAT = f"""
@@ -67,7 +73,7 @@ WITH new AS (
     WHERE a.alert_id = m.alert_id AND a.acknowledged_at IS NULL
       AND (a.repeats_on IS NULL OR a.repeats_on < m.day)
     RETURNING a.alert_id, a.user_id, a.kind, a.repeats_on
-) {SEND}
+), {SEND}
 """
 # Halts in force whose alert is a day old or more. A cause names its halt.
 UNANSWERED = """
@@ -92,8 +98,8 @@ def write_alerts(
 ) -> None:
     """Write a user's alerts, and one delivery to each channel that wants them.
 
-    In the caller's transaction: one statement, one more where a channel has to deliver;
-    none where nothing is given. A cause that the user was alerted of already adds
+    In the caller's transaction, in one statement, the channels' jobs among it; none
+    where nothing is given. A cause that the user was alerted of already adds
     nothing. What locked rows of `portfolio` and `goals` say was alerted is saved too.
     """
     if not alerts and portfolio is None and not goals:
@@ -151,10 +157,7 @@ def repeat_halts(now: datetime) -> int:
 
 
 def _write(statement: str, parameters: dict[str, Any]) -> None:
-    with prepared_cursor() as cursor:
-        cursor.execute(statement, parameters)
-        channels = sorted({key for (key,) in cursor.fetchall()})
-    defer_each("deliver", [{"channel_id": key} for key in channels])
+    execute(statement, {**parameters, **deferring("deliver")})
 
 
 def count_unread(user: User) -> int:

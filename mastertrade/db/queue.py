@@ -4,7 +4,6 @@ The queue is procrastinate's, in the same PostgreSQL. What a job does by its nam
 in `trades.jobs`; what defers one needs only the name.
 """
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,8 +21,16 @@ def defer(job: str, *, at: datetime | None = None, **arguments: Any) -> int:
     return task.defer(**arguments)
 
 
-def defer_each(job: str, arguments: Sequence[Mapping[str, Any]]) -> None:
-    """The same for several jobs of one name in one statement; none, none."""
-    if arguments:
-        task = app.configure_task(job, allow_unknown=False)
-        task.batch_defer(*(dict(one) for one in arguments))
+# The same as part of a statement, for a table `deferred` with a column `arguments`
+# (jsonb): one more statement costs a close more than the job itself.
+DEFER_EACH = """
+procrastinate_defer_jobs_v1(array_agg(ROW(
+    %(job_queue)s, %(job)s, %(job_priority)s, NULL, NULL, deferred.arguments, NULL
+)::procrastinate_job_to_defer_v1))
+"""
+
+
+def deferring(job: str) -> dict[str, Any]:
+    """The parameters of `DEFER_EACH`, for a job by its name."""
+    task = app.tasks[job]
+    return {"job": job, "job_queue": task.queue, "job_priority": task.priority}

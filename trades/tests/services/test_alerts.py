@@ -433,12 +433,13 @@ def jobs(task):
         return [key for (key,) in cursor.fetchall()]
 
 
-def test_a_close_with_an_alert_takes_two_statements_more(portfolio):
+def test_a_close_with_an_alert_takes_one_statement_more(portfolio):
     make_channel(portfolio.user)
     GoalFactory(portfolio=portfolio, target_value=Decimal(50))
     trades = [TradeFactory(portfolio=portfolio, now=ENTRY) for _ in range(2)]
     without = closing(trades[0], 50100)  # 0.2 %
-    assert closing(trades[1], 58000) == without + 2  # the alert, and its job
+    assert closing(trades[1], 58000) == without + 1  # alert, delivery and job
+    assert len(jobs("deliver")) == 1
     assert GoalAlert.objects.count() == AlertDelivery.objects.count() == 1
 
 
