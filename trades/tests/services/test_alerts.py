@@ -10,6 +10,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from procrastinate import JobContext
+from procrastinate.contrib.django import app
+from procrastinate.jobs import Job as QueueJob
 
 from goals.enums import (
     AlertKind,
@@ -39,6 +42,9 @@ from trades.booking.mark import Mark, mark_positions
 from trades.booking.open import open_trade
 from trades.booking.void import void_trade
 from trades.importing.import_trades import import_trades
+from trades.jobs import JOBS
+from trades.jobs.failing import alerting
+from trades.jobs.job import Job
 from trades.services.daily import Done, Step, run_day
 from trades.services.stale_marks import watch_marks
 from trades.tests.factories import ENTRY, TradeFactory, book_profit, ensure_strategy
@@ -496,3 +502,46 @@ def test_the_unread_are_counted_in_one_statement(portfolio, django_assert_num_qu
     )
     with django_assert_num_queries(1):
         assert count_unread(portfolio.user) == 1
+
+
+# Jobs
+
+
+@pytest.mark.parametrize(("attempts", "alerts"), [(0, 0), (9, 1)])
+def test_a_job_alerts_operators_when_it_is_given_up(attempts, alerts):
+    operator = UserFactory(is_superuser=True)
+    job = Job(fail, attempts=3)
+    context = JobContext(
+        start_timestamp=0.0,
+        app=app,
+        job=QueueJob(
+            id=7,
+            queue="quick",
+            lock=None,
+            queueing_lock=None,
+            task_name="daily",  # whose retries are asked
+            attempts=attempts,
+        ),
+        abort_reason=lambda: None,
+    )
+    with pytest.raises(ValueError, match="broken"):
+        alerting("daily", job)(context, timestamp=0)
+    found = GoalAlert.objects.filter(user=operator, kind=AlertKind.JOB_FAILED)
+    assert found.count() == alerts
+    assert all("ValueError: broken" in alert.text for alert in found)
+
+
+def fail(context, timestamp):
+    raise ValueError("broken")
+
+
+def test_the_job_of_alerts_finds_each_once(portfolio):
+    TradeFactory(portfolio=portfolio, now=ENTRY)
+    mark(portfolio, 50000, ENTRY + HOUR)
+    halt_trading(
+        user=portfolio.user, portfolio_id=portfolio.pk, reason="a look", now=ENTRY
+    )
+    for _ in range(2):
+        JOBS["alerts"].run(None, timestamp=0)
+    assert kinds(portfolio) == [AlertKind.HALTED, AlertKind.MARKS_STALE]
+    assert the(AlertKind.HALTED).repeats_on is not None
