@@ -1,5 +1,6 @@
 """The operator's view of users, portfolios, goals and their logs."""
 
+from goals.admin.channels import AlertChannelAdmin, AlertDeliveryAdmin
 from goals.admin.goals import FinancialGoalAdmin
 from goals.admin.halts import TradingHaltAdmin
 from goals.admin.ledger import (
@@ -13,6 +14,8 @@ from goals.admin.portfolios import PortfolioAdmin
 from goals.admin.users import TokenAdmin, UserAdmin
 
 __all__ = [
+    "AlertChannelAdmin",
+    "AlertDeliveryAdmin",
     "CashFlowAdmin",
     "FinancialGoalAdmin",
     "GoalAdjustmentLogAdmin",
