@@ -40,7 +40,7 @@ REFUSED = [
     ("goal_alerts_portfolio_fk", ALERT, "portfolio_id = 0"),
     ("goal_alerts_goal_fk", ALERT, "goal_id = 0"),
     ("alert_channels_kind", CHANNEL, "kind = 'pigeon', secret = ''"),
-    ("alert_channels_digest", CHANNEL, "digest = 'yearly'"),
+    ("alert_channels_digest", CHANNEL, "digest = 'yearly', digest_at = NULL"),
     ("alert_channels_address_encrypted", CHANNEL, "address = 'https://example.com'"),
     ("alert_channels_secret_encrypted", CHANNEL, "secret = 'in plain text'"),
     ("alert_channels_secret_of_webhooks", CHANNEL, "secret = ''"),
