@@ -19,6 +19,7 @@ TOPICS = (
     "close_trade",
     "alerts",
     "closing_load",
+    "deliveries",
     "history",
     "records",
     "rebuild",

@@ -1,6 +1,7 @@
 """The operator's view of users, portfolios, goals and their logs."""
 
 from goals.admin.alerts import GoalAlertAdmin
+from goals.admin.channels import AlertChannelAdmin, AlertDeliveryAdmin
 from goals.admin.goals import FinancialGoalAdmin
 from goals.admin.halts import TradingHaltAdmin
 from goals.admin.ledger import (
@@ -14,6 +15,8 @@ from goals.admin.portfolios import PortfolioAdmin
 from goals.admin.users import TokenAdmin, UserAdmin
 
 __all__ = [
+    "AlertChannelAdmin",
+    "AlertDeliveryAdmin",
     "CashFlowAdmin",
     "FinancialGoalAdmin",
     "GoalAdjustmentLogAdmin",

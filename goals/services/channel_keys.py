@@ -10,21 +10,18 @@ from django.conf import settings
 
 from goals.models import AlertChannel
 from mastertrade.db.transactions import atomic
-from mastertrade.values.exceptions import DomainError
 
 AT_ONCE = 500
 
 
-class AddressUnreadable(DomainError):
+UNREADABLE = (
+    "The channel's address cannot be decrypted. The operator gives the key it was "
+    "encrypted with in MASTERTRADE_CHANNEL_KEYS; or send the address again."
+)
+
+
+class AddressUnreadable(Exception):
     """None of the keys decrypts the channel's address."""
-
-    code = "address_unreadable"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The channel's address cannot be decrypted. The operator gives the key it "
-            "was encrypted with in MASTERTRADE_CHANNEL_KEYS; or send the address again."
-        )
 
 
 def encrypt(text: str) -> str:

@@ -26,7 +26,7 @@ from goals.decisions.delivery_times import (
 from goals.enums import ChannelKind, DeliveryState, Digest, Severity
 from goals.models import AlertChannel, AlertDelivery
 from goals.services.alert_messages import compose
-from goals.services.channel_keys import AddressUnreadable, decrypt
+from goals.services.channel_keys import UNREADABLE, AddressUnreadable, decrypt
 from mastertrade.db.transactions import atomic
 
 # Read at once; also the most alerts in one message of a digest.
@@ -72,8 +72,8 @@ def send_to(channel: AlertChannel, message: Message, **options: float) -> str:
     way = CHANNELS[ChannelKind(channel.kind)]
     try:
         address, secret = decrypt(channel.address), decrypt(channel.secret)
-    except AddressUnreadable as error:
-        raise NotSent(error.detail, no_answer=True) from None
+    except AddressUnreadable:
+        raise NotSent(UNREADABLE, no_answer=True) from None
     if not way.guarded:
         return way.send(address, secret, message)
     return senders().send(

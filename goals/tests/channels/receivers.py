@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
+from email import message_from_bytes
+from email.policy import default as default_policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
@@ -15,7 +16,6 @@ from threading import Event, Thread
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Message as MessageHandler
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -177,16 +177,17 @@ def make_certificate(folder: Path, name: str) -> tuple[ssl.SSLContext, Path]:
     return context, path
 
 
-class Mailbox(MessageHandler):
+class Mailbox:
     """A mail server's: keeps what it took; `refuses` names who gets no mail."""
 
     def __init__(self) -> None:
-        super().__init__(EmailMessage)
         self.mails: list[Any] = []
         self.refuses: set[str] = set()
 
-    def handle_message(self, message: Any) -> None:
-        self.mails.append(message)
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        mail = message_from_bytes(envelope.content, policy=default_policy)
+        self.mails.append(mail)
+        return "250 OK"
 
     async def handle_RCPT(  # noqa: N802
         self, server: Any, session: Any, envelope: Any, address: str, options: Any
