@@ -17,6 +17,7 @@ One module a topic, each with `measure() -> Iterator[Row]`:
 
     sizing       a sizing request through gunicorn, against a bare view; its memory
     close_trade  the service against raw psycopg, and against one statement
+    alerts       closing with an alert, against closing without
     history      closing after 100,000 trades, against after 100
     import_trades  1,000,000 trades from a file, against COPY of the finished rows
     snapshot     100,000 goals, against one INSERT … SELECT

@@ -17,6 +17,7 @@ TOPICS = (
     "sizing",
     "decision_path",
     "close_trade",
+    "alerts",
     "closing_load",
     "deliveries",
     "history",

@@ -25,7 +25,7 @@ from rest_framework.test import APIClient, ForceAuthClientHandler
 from rest_framework.throttling import SimpleRateThrottle
 
 from goals.enums import ChannelKind, GoalType, PortfolioKind
-from goals.models import ApiToken, User
+from goals.models import ApiToken, GoalAlert, User
 from goals.services.goals import create_goal
 from goals.services.portfolios import create_portfolio, record_cash_flow
 from goals.services.resuming import halt_trading, resume_trading
@@ -270,6 +270,7 @@ def make_busy_trader(**fields: Any) -> Trader:
         token=secret,
         replay_id=replay.pk,
         job_id=job.pk,
+        alert_id=GoalAlert.objects.filter(user=user).earliest("pk").pk,
         simulated=replay.policy_portfolio_id,
     )
     return trader

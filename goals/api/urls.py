@@ -1,5 +1,11 @@
 from django.urls import path
 
+from goals.api.views.alerts import (
+    AcknowledgeAlertView,
+    AlertDetailView,
+    AlertListView,
+    ReadAlertView,
+)
 from goals.api.views.channels import (
     ChannelDeliveryListView,
     ChannelDetailView,
@@ -35,6 +41,14 @@ urlpatterns = [
         "goals/<int:goal_id>/adjustments/",
         GoalAdjustmentView.as_view(),
         name="goal-adjustments",
+    ),
+    path("alerts/", AlertListView.as_view(), name="alerts"),
+    path("alerts/<int:alert_id>/", AlertDetailView.as_view(), name="alert"),
+    path("alerts/<int:alert_id>/read/", ReadAlertView.as_view(), name="read-alert"),
+    path(
+        "alerts/<int:alert_id>/acknowledge/",
+        AcknowledgeAlertView.as_view(),
+        name="acknowledge-alert",
     ),
     path("channels/", ChannelListView.as_view(), name="channels"),
     path("channels/<int:channel_id>/", ChannelDetailView.as_view(), name="channel"),

@@ -114,6 +114,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "alert_channels",
+                "verbose_name": "alert channel",
+                "verbose_name_plural": "alert channels",
             },
         ),
         migrations.CreateModel(
@@ -261,6 +263,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 "db_table": "goal_alert_deliveries",
+                "verbose_name": "alert delivery",
+                "verbose_name_plural": "alert deliveries",
             },
         ),
         migrations.AddConstraint(

@@ -170,6 +170,8 @@ class AlertChannel(models.Model):
 
     class Meta:
         db_table = "alert_channels"
+        verbose_name = "alert channel"
+        verbose_name_plural = "alert channels"
         constraints = (
             check_words("alert_channels_kind", "kind", ChannelKind),
             check_words("alert_channels_digest", "digest", Digest),
@@ -272,6 +274,8 @@ class AlertDelivery(models.Model):
 
     class Meta:
         db_table = "goal_alert_deliveries"
+        verbose_name = "alert delivery"
+        verbose_name_plural = "alert deliveries"
         constraints = (
             check_words("goal_alert_deliveries_state", "state", DeliveryState),
             check(

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 
+from goals.decisions.alerts import HEALTH_KINDS
 from goals.decisions.conditions import (
     Condition,
     measure_best_day_share,
@@ -141,6 +142,15 @@ class FinancialGoal(models.Model):
     projected_trades = models.BigIntegerField(null=True, editable=False)
     projected_at = models.DateTimeField(null=True, editable=False)
     unreachable = models.BooleanField(default=False, db_default=False, editable=False)
+    # The worst health that was alerted since it was well; empty: none.
+    alerted_health = models.CharField(
+        max_length=15,
+        default="",
+        db_default="",
+        blank=True,
+        editable=False,
+        choices=columns.choices(HEALTH_KINDS),
+    )
     # The ledger's figures when the period began.
     start_unit_value = columns.unit_value(editable=False)
     start_unit_run = models.PositiveIntegerField(editable=False)
@@ -284,6 +294,10 @@ class FinancialGoal(models.Model):
             check(
                 "financial_goals_probability_dated",
                 is_null("probability") | is_set("projected_at"),
+            ),
+            check(
+                "financial_goals_alerted_health",
+                Q(alerted_health__in=["", *map(str, HEALTH_KINDS)]),
             ),
             check(
                 "financial_goals_start_unit_run_positive", at_least("start_unit_run", 1)

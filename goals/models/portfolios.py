@@ -202,6 +202,11 @@ class Portfolio(models.Model):
     pending_high_pnl = columns.money(null=True, editable=False)
     # The first mark at or below a floor, while no second one has confirmed it.
     suspected_at = models.DateTimeField(null=True, editable=False)
+    # What was alerted and not come back from: since when the soft floor, and 80 % of
+    # the way to the hard one; and of which day that 80 % of its limit are used up.
+    alerted_soft_at = models.DateTimeField(null=True, editable=False)
+    alerted_near_at = models.DateTimeField(null=True, editable=False)
+    alerted_day = models.DateTimeField(null=True, editable=False)
     max_position_pct = columns.percent(null=True, blank=True)
     edge_guard = models.CharField(
         max_length=20,

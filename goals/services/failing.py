@@ -15,6 +15,7 @@ from goals.models import (
     Portfolio,
     TradingHalt,
 )
+from goals.services.alerting import Occasion, alert_goals
 from goals.services.ledger import GoalMove
 
 
@@ -51,11 +52,15 @@ def follow_failures(
     found = [known.get(goal.pk, goal) for goal in goals]
     begins = min((goal.period_starts_at for goal in found), default=since)
     halts = failing_halts(portfolio, begins) if found else []
-    return [
+    turned = [
         move
         for goal in found
         if (move := _fail(goal, portfolio, halts, now, reason)) is not None
     ]
+    others = [move for move in turned if move.goal.pk not in known]
+    occasion = Occasion(now, now, reason=halts[0].reason if halts else "")
+    alert_goals(portfolio, others, occasion)  # of `moves` their caller does
+    return turned
 
 
 def fail_from_start(goal: FinancialGoal, portfolio: Portfolio, now: datetime) -> None:
@@ -64,7 +69,9 @@ def fail_from_start(goal: FinancialGoal, portfolio: Portfolio, now: datetime) ->
     if last is None or last < goal.period_starts_at:
         return
     halts = failing_halts(portfolio, goal.period_starts_at)
-    _fail(goal, portfolio, halts, now, "")
+    move = _fail(goal, portfolio, halts, now, "")
+    if move is not None:
+        alert_goals(portfolio, [move], Occasion(now, now, reason=halts[0].reason))
 
 
 def find_failing(

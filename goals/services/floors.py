@@ -211,6 +211,26 @@ def is_at_floor(portfolio: Portfolio, now: datetime) -> bool:
     return reaches_floor(limits, reference, account, min(closed, live))
 
 
+def present_floors(portfolio: Portfolio, now: datetime) -> tuple[FloorFigures, Decimal]:
+    """The drawdown floors by the newest entry and mark, and the peak they are below.
+
+    No statement.
+    """
+    limits, account = portfolio.limits, portfolio.account
+    reference = reference_at(portfolio, now, limits)
+    floors = measure_floors(
+        limits,
+        reference,
+        account,
+        closed=closed_value(limits.floor_in, account),
+        live=live_value(limits.floor_in, account, portfolio.unrealized_pnl),
+        daily=None,
+        is_live=portfolio.marked_at is not None,
+        currency=portfolio.currency,
+    )
+    return floors, reference.peak
+
+
 def reference_at(
     portfolio: Portfolio, at: datetime, limits: Limits | None = None
 ) -> FloorReference:

@@ -14,9 +14,10 @@ from goals.decisions.progress import status_rebuilt
 from goals.enums import AfterAchieved, GoalStatus, GoalType, HistoryKind, Measure
 from goals.models import FinancialGoal, GoalProgressHistory, Portfolio, User
 from goals.models.goals import HIGHEST_STOP_PENALTY, MOST_TRADING_DAYS
+from goals.services.alerting import Occasion, alert_goals
 from goals.services.failing import describe_failure, fail_from_start
 from goals.services.funding import deposit_call
-from goals.services.ledger import judge_beginning, measure_goal
+from goals.services.ledger import GoalMove, judge_beginning, measure_goal
 from goals.services.opening import (
     measure_conditions,
     open_period,
@@ -127,6 +128,7 @@ def update_goal(
     goal = FinancialGoal.objects.locked().get(pk=goal_id)
     status = changes.pop("status", None)
     _refuse_ended(goal, as_of)
+    progress, status_before = goal.progress, GoalStatus(goal.status)
     if status is not None:
         _change_status(goal, require_word("status", status, GoalStatus))
     if goal.period_starts_at <= as_of:
@@ -145,6 +147,8 @@ def update_goal(
         start = {"start_date": goal.start_date, "start_value": goal.start_value}
         _refuse_same(goal, as_of, **start)
     goal.save()
+    move = GoalMove(goal, progress, goal.progress, status_before)
+    alert_goals(portfolio, [move], Occasion(as_of, as_of))
     return goal
 
 

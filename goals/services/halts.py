@@ -17,6 +17,7 @@ from goals.enums import (
 )
 from goals.models import Portfolio, TradingHalt
 from goals.models.halts import WHAT_STOPS
+from goals.services.alerting import Occasion, alert_change, alert_halts
 from goals.services.confirming import (
     breaches_of,
     confirm,
@@ -42,18 +43,26 @@ def enforce_limits(
     at: datetime | None = None,
     moves: Sequence[GoalMove] = (),
     by_mark: bool = False,
+    rebuilt: bool = False,
 ) -> list[TradingHalt]:
     """Halt entries where a limit is reached; returns the halts in force.
 
+    And alert of what the change gives to alert: here, because every change of figures
+    comes by.
+
     `portfolio` must be locked and its figures saved. `at` is the time of what was
     booked (default: now), by which a breach is dated; `moves` are goals that it moved
-    and that may fail; `by_mark`: a mark was just made. Above its floors and without a
+    and that may fail; `by_mark`: a mark was just made; `rebuilt`: the ledger was made
+    again. Above its floors and without a
     rule of the day this needs no statement. A ruined portfolio trades nothing anyway:
     it is halted only where goals fail.
     """
+    occasion = Occasion(now, at or now, rearms=not rebuilt)
     is_halted = portfolio.trading_state == TradingState.HALTED
     if not is_halted and not _may_breach(portfolio, now):
+        alert_change(portfolio, occasion, moves)
         return []
+    risk_state = None
     is_halted = _halt_by_waiting_mark(portfolio, now, moves) or is_halted
     in_force = list(portfolio.halts.unresumed(now)) if is_halted else []
     if not portfolio.account.is_ruined or portfolio.on_breach == OnBreach.FAIL:
@@ -68,6 +77,8 @@ def enforce_limits(
             figures, risk_state, in_force, now, at, moves, by_mark
         )
     _follow(portfolio, is_halted=bool(in_force), now=now)
+    why = in_force[0].reason if in_force else ""
+    alert_change(portfolio, replace(occasion, reason=why), moves, risk_state)
     return in_force
 
 
@@ -103,6 +114,7 @@ def _write_halts(
     written = [write_halt(figures, breach, risk_state) for breach in breaches]
     if written:
         figures.portfolio.last_halted_at = now  # also of one that is over by now
+        alert_halts(figures.portfolio, written, now)
     if any(breach.fails for breach in breaches):
         since = min(breach.at for breach in breaches)
         follow_failures(figures.portfolio, since=since, now=now, moves=moves)

@@ -176,9 +176,10 @@ def rebuild_ledger(
         moves=moves,
         days=rebuilt.new.days,
     )
-    enforce_limits(portfolio, now, moves=moves)
     known = {move.goal for move in moves}
-    return moves + [move for move in turned if move.goal not in known]
+    moves += [move for move in turned if move.goal not in known]
+    enforce_limits(portfolio, now, moves=moves, rebuilt=True)
+    return moves
 
 
 def load_rebuilt(

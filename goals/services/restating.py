@@ -10,6 +10,7 @@ from goals.decisions.breaches import Breach
 from goals.enums import HaltCause
 from goals.models import Portfolio, TradingHalt
 from goals.models.halts import FOR_A_WHILE
+from goals.services.alerting import alert_halts, alert_resumed
 from goals.services.failing import follow_failures
 from goals.services.halts import follow_halts, withdraw
 from goals.services.ledger import GoalMove
@@ -67,10 +68,13 @@ def apply_breaches(
         elif id(halt) not in justified and _date(halt, breach):
             dated.append(halt)
         justified.add(id(halt))
+    undone = []
     for halt in rows:
         # One of before limits were dated stands: nobody knows by what it was judged.
         is_judged = halt.cause != HaltCause.PERSON and "fails" in halt.figures
         if is_judged and id(halt) not in justified:
+            if halt.resumed_at is None and halt.stops_at(now):
+                undone.append(halt)
             withdraw(halt, now, reason)
     _save(dated, untils)
     TradingHalt.objects.bulk_create(new)
@@ -79,6 +83,8 @@ def apply_breaches(
         portfolio.last_halted_at = max(at for at in times if at is not None)
         portfolio.save(update_fields=["last_halted_at"])
     follow_halts(portfolio, now)
+    alert_halts(portfolio, new, now)
+    alert_resumed(portfolio, undone, now, "withdrawn", reason)
     return follow_failures(portfolio, since=since, now=now, reason=reason, moves=moves)
 
 

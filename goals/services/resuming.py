@@ -6,6 +6,7 @@ from goals.decisions.breaches import BY_FLOORS, Breach
 from goals.decisions.floor_reference import GivenReference
 from goals.enums import DrawdownMode, HaltCause, LimitCause, MarkRole
 from goals.models import Portfolio, TradingHalt, User
+from goals.services.alerting import alert_halts, alert_resumed
 from goals.services.days import MICROSECOND
 from goals.services.halts import enforce_limits, follow_halts, write_halt
 from goals.services.limit_changes import (
@@ -53,8 +54,9 @@ def halt_trading(
         risk_state = read_conditions(figures, now)
         name = by or user.username
         breach = Breach(HaltCause.PERSON, now, None, reason)
-        write_halt(figures, breach, risk_state, by=name)
+        halt = write_halt(figures, breach, risk_state, by=name)
         follow_halts(portfolio, now)
+        alert_halts(portfolio, [halt], now)
     return portfolio
 
 
@@ -110,6 +112,8 @@ def resume_trading(
     portfolio.last_halted_at = portfolio.limits_changed_at = now
     portfolio.save(update_fields=["limits_changed_at"])
     follow_halts(portfolio, now)
+    why = f"{by or user.username} resumed trading{f': {reason}' if reason else ''}"
+    alert_resumed(portfolio, halts, now, "resumed", why)
     return portfolio
 
 

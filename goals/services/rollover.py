@@ -3,28 +3,32 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Q
 
 from goals.decisions.periods import following_period
-from goals.decisions.progress import status_after, status_at_end
+from goals.decisions.progress import GoalProgress, status_after, status_at_end
 from goals.enums import GoalStatus, PortfolioKind
 from goals.models import FinancialGoal, Portfolio
+from goals.services.alerting import Occasion, alert_goals
 from goals.services.conditions import CONDITIONS_HOLD
 from goals.services.failing import fail_from_start
 from goals.services.goals import LATEST_DATE
+from goals.services.ledger import GoalMove
 from goals.services.opening import open_period
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import InvalidInput
-from mastertrade.values.money import HUNDRED
+from mastertrade.values.money import HUNDRED, ZERO
 
 logger = logging.getLogger(__name__)
 # Periods that one transaction ends: others wait for its locks. And those that one run
 # ends in a portfolio: some three years of a daily goal that was not rolled.
 MOST_AT_ONCE = 50
 MOST_IN_A_RUN = 1_000
+# Of a period that ended earlier nobody is alerted: many may be caught up at once.
+OLD_NEWS = timedelta(days=7)
 
 CARRIED = (
     "user_id",
@@ -125,17 +129,30 @@ def _catch_up(portfolio_id: int, as_of: datetime) -> Iterator[Rolled]:
 @atomic
 def _roll_portfolio(portfolio_id: int, as_of: datetime) -> Rolled:
     portfolio = Portfolio.objects.locked().get(pk=portfolio_id)
+    moves: list[GoalMove] = []
+    rolled = _roll_goals(portfolio, as_of, moves)
+    alert_goals(portfolio, moves, Occasion(as_of, as_of))
+    return rolled
+
+
+def _roll_goals(portfolio: Portfolio, as_of: datetime, moves: list[GoalMove]) -> Rolled:
+    """End what is over, `MOST_AT_ONCE` at the most; adds to `moves` what it did."""
     goals = FinancialGoal.objects.locked().filter(portfolio=portfolio)
     ended = 0
     opened: list[FinancialGoal] = []
     for goal in goals.filter(_is_over(as_of) | _begins_reached(as_of)):
-        _judge_beginning(goal, as_of)
+        moves += _judge_beginning(goal, as_of)
         if not goal.period.is_over(as_of):
             continue
         link: FinancialGoal | None = goal
         while link is not None and link.period.is_over(as_of):
             if ended == MOST_AT_ONCE:
                 return Rolled(ended, tuple(opened))
+            if not link.period.is_over(as_of - OLD_NEWS):
+                status_before = GoalStatus(link.status)
+                moves.append(
+                    GoalMove(link, link.progress, link.progress, status_before)
+                )
             link = _end(link, portfolio, as_of)
             ended += 1
             if link is not None:
@@ -143,18 +160,24 @@ def _roll_portfolio(portfolio_id: int, as_of: datetime) -> Rolled:
     return Rolled(ended, tuple(opened))
 
 
-def _judge_beginning(goal: FinancialGoal, as_of: datetime) -> None:
-    """Achieve a goal that has begun with its target in sight; saved here."""
+def _judge_beginning(goal: FinancialGoal, as_of: datetime) -> list[GoalMove]:
+    """Achieve a goal that has begun with its target in sight; saved here.
+
+    Returns its move, from the beginning on; none where it is not achieved so.
+    """
     undecided = goal.achieved_at is None and goal.failed_at is None
     if goal.status == GoalStatus.CANCELLED or not undecided:
-        return
+        return []
     if not goal.is_reached_by(goal.progress):
-        return
+        return []
+    status_before = GoalStatus(goal.status)
     goal.achieved_at, goal.updated_at = goal.period_starts_at, as_of
     goal.status, _ = status_after(
         GoalStatus(goal.status), was_achieved=True, progress_pct=goal.progress_pct
     )
     goal.save(update_fields=["status", "achieved_at", "updated_at"])
+    beginning = GoalProgress(goal.start_value, ZERO)
+    return [GoalMove(goal, beginning, goal.progress, status_before)]
 
 
 def _end(

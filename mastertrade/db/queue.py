@@ -189,3 +189,18 @@ def withdraw(key: int) -> bool:
         return True
     app.job_manager.cancel_job_by_id(key, abort=True)
     return False
+
+
+# The same as part of a statement, for a table `deferred` with a column `arguments`
+# (jsonb): one more statement costs a close more than the job itself.
+DEFER_EACH = """
+procrastinate_defer_jobs_v1(array_agg(ROW(
+    %(job_queue)s, %(job)s, %(job_priority)s, NULL, NULL, deferred.arguments, NULL
+)::procrastinate_job_to_defer_v1))
+"""
+
+
+def deferring(job: str) -> dict[str, Any]:
+    """The parameters of `DEFER_EACH`, for a job by its name."""
+    task = app.tasks[job]
+    return {"job": job, "job_queue": task.queue, "job_priority": task.priority}

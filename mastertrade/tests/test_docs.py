@@ -22,6 +22,14 @@ import goals
 import mastertrade
 import strategies
 import trades
+from goals.decisions.alerts import (
+    MILESTONES_PCT,
+    NEAR_PCT,
+    REARM_GAP_PCT,
+    REARM_PROBABILITY,
+    REARM_WAY_PCT,
+    REPEATED,
+)
 from goals.decisions.floor_reference import (
     GivenReference,
     adjust_reference,
@@ -59,6 +67,7 @@ from goals.decisions.size_warnings import (
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import (
     AfterAchieved,
+    AlertKind,
     DrawdownMode,
     DrawdownOf,
     FloorIn,
@@ -74,9 +83,10 @@ from goals.models import CashFlow, FinancialGoal, GoalAdjustmentLog, Portfolio
 from goals.models.goals import HIGHEST_STOP_PENALTY
 from goals.models.portfolios import LIMIT_KINDS
 from goals.services import sign_ins
+from goals.services.alert_texts import NOW
 from goals.services.goals import CHANGEABLE, EARLIEST_DATE, LATEST_DATE, PRIORITIES
 from goals.services.portfolio_settings import COUNTS, LARGEST_COUNT, SHARES, WORDS
-from goals.services.rollover import MOST_IN_A_RUN
+from goals.services.rollover import MOST_IN_A_RUN, OLD_NEWS
 from mastertrade.site.metrics import MEASURES
 from mastertrade.values import money
 from mastertrade.values.exceptions import DomainError, InvalidInput
@@ -287,6 +297,27 @@ def test_health() -> None:
 
 
 # --- docs/rules.md: portfolios and sizing ---------------------------------------------
+
+
+def test_every_kind_of_alert_with_its_thresholds() -> None:
+    rows = by_word(table(RULES, "Alerts"))
+    assert list(rows) == [str(kind) for kind in AlertKind]
+    assert set(NOW) == set(AlertKind)
+    assert numbers(rows["milestone"][1])[: len(MILESTONES_PCT)] == list(MILESTONES_PCT)
+    again = {kind: numbers(row[2]) for kind, row in rows.items()}
+    assert again["health_lagging"] == [LAGGING_GAP_PCT + REARM_GAP_PCT]
+    assert again["health_at_risk"] == [
+        AT_RISK_GAP_PCT + REARM_GAP_PCT,
+        (AT_RISK_PROBABILITY + REARM_PROBABILITY) * 100,
+    ]
+    assert again["floor_near"] == [NEAR_PCT - REARM_WAY_PCT]
+    assert again["drawdown_soft"] == [money.HUNDRED - REARM_WAY_PCT]
+    assert number(rows["floor_near"][1]) == NEAR_PCT
+    assert number(rows["daily_limit_near"][1]) == NEAR_PCT
+    assert number(rows["marks_stale"][1]) == STALE_MARKS_HOURS
+    assert number(rows["goal_missed"][1]) == OLD_NEWS.days
+    critical = {kind for kind, row in rows.items() if row[0] == "critical"}
+    assert critical == {str(kind) for kind in REPEATED}
 
 
 def test_settings_of_a_portfolio() -> None:

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.slow
 LONGEST_SECONDS = 60.0
 HEARTBEAT = "0.5"
 started: list["subprocess.Popen[bytes]"] = []
-EACH_AT_ONCE = {"daily", "prune", "day_turns", "stale_marks"}
+EACH_AT_ONCE = {"daily", "prune", "day_turns", "alerts"}
 MIDNIGHT = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
 DEFER = """
 SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(%s, %s, 0, NULL, NULL, %s::jsonb, NULL)
@@ -130,7 +130,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_each_kind_of_job(
         stack.enter_context(holds.held(watcher, Place.DEFERRED))
         with lock.transaction():
             lock.execute("LOCK TABLE positions IN ACCESS EXCLUSIVE MODE")
-            for name in ("day_turns", "stale_marks"):
+            for name in ("day_turns", "alerts"):
                 defer(empty, "quick", name, MIDNIGHT)
             holds.await_held(watcher, Place.DEFERRED)
             await_that(lambda: running(empty) >= EACH_AT_ONCE, empty)
@@ -209,7 +209,7 @@ def test_postgresql_is_killed_in_the_middle_of_jobs_and_the_worker_goes_on(
         empty.postgres.kill()
     time.sleep(2)
     empty.postgres.start()
-    defer(empty, "quick", "stale_marks", MIDNIGHT)
+    defer(empty, "quick", "alerts", MIDNIGHT)
     await_done(empty)
     assert worker.poll() is None, (empty.directory / "worker.log").read_text()
     assert end(worker) == 0

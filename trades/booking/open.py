@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Exists
 
 from goals.models import GoalAdjustmentLog, Portfolio, TradingHalt, User
+from goals.services.alerting import alert_overridden
 from goals.services.entries import counts_entry, judge_entry, note_entry
 from goals.services.funding import deposit_call
 from goals.services.halts import refuse_while_halted, saving_halts
@@ -72,6 +73,8 @@ def open_trade(
     if not is_fill:
         halt = refuse_while_halted(locked, now, override=override, by=by)
     trade = _insert(user, locked, trade_input, digest, entry_time, now, by, halt)
+    if halt is not None:
+        alert_overridden(locked, halt, trade.trade_id, str(trade), by, now)
     return trade, True
 
 

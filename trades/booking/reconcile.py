@@ -7,7 +7,9 @@ from typing import Any
 
 from django.db import connection
 
+from goals.decisions.alert_events import drift_found
 from goals.models import Portfolio
+from goals.services.alerts import write_alerts
 from goals.services.reconciling import Drift, find_portfolio_drift, mend_portfolio
 from mastertrade.db.transactions import atomic
 from trades.booking.rows import NEW_POSITION, price_profit
@@ -94,6 +96,18 @@ def check_portfolio(portfolio_id: int) -> list[Drift]:
         of = f"position of trade {trade_id}"
         drift.append(Drift(portfolio_id, of, figure, cached, expected))
     drift += [Drift(portfolio_id, *row) for row in find_record_drift(portfolio)]
+    return drift
+
+
+@atomic
+def report_drift(portfolio_id: int, now: datetime) -> list[Drift]:
+    """The same, and alert the portfolio's owner of it; once for the same figures."""
+    drift = check_portfolio(portfolio_id)
+    portfolio = Portfolio.objects.get(pk=portfolio_id)
+    if drift and portfolio.is_live:
+        words = [str(row) for row in drift]
+        alert = drift_found(portfolio_id, portfolio.name, words, now)
+        write_alerts([alert], user_id=portfolio.user_id, now=now)
     return drift
 
 

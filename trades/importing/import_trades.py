@@ -8,13 +8,16 @@ from typing import Any, BinaryIO
 
 from django.db import connection, transaction
 
+from goals.decisions.alert_events import import_refused
+from goals.decisions.alerts import Alert
 from goals.models import Portfolio, User
+from goals.services.alerts import write_alerts
 from goals.services.entries import may_fill_day
 from goals.services.limit_marks import keep_day_start
 from goals.services.live import save_live
 from goals.services.portfolios import find_portfolio, lock_portfolio
 from goals.services.rebuilding import rebuild_ledger
-from mastertrade.db.transactions import atomic_for_long
+from mastertrade.db.transactions import atomic, atomic_for_long
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.messages import no_choice
 from strategies.models import StrategyInstance
@@ -57,7 +60,6 @@ class ImportReport:
     warnings: tuple[str, ...] = ()
 
 
-@atomic_for_long
 def import_trades(
     *,
     user: User,
@@ -75,10 +77,32 @@ def import_trades(
     Rows that are known already add nothing. If a row is refused, nothing is imported,
     unless `partial`: then all others are. Raises `InvalidInput` for `file` where it is
     not of that format at all. `source` is read from its beginning;
-    `progress` is called with the number of bytes read since its last call.
+    `progress` is called with the number of bytes read since its last call. The user is
+    alerted of refused rows: where they undo the import, in a transaction of its own.
     """
     if format_name not in FORMAT_NAMES:
         raise InvalidInput("format", no_choice(format_name, FORMAT_NAMES))
+    report, undone = _import(
+        user, source, file_name, format_name, now, portfolio, options, partial, progress
+    )
+    if undone is not None:
+        atomic(write_alerts)([undone], user_id=user.username, now=now)
+    return report
+
+
+@atomic_for_long
+def _import(
+    user: User,
+    source: BinaryIO,
+    file_name: str,
+    format_name: str,
+    now: datetime,
+    portfolio: int | str | None,
+    options: ImportOptions | None,
+    partial: bool,
+    progress: Progress | None,
+) -> tuple[ImportReport, Alert | None]:
+    """The report, and the alert that is to be written where nothing was imported."""
     locked = lock_portfolio(user=user, portfolio=portfolio)
     given = replace(options or ImportOptions(), known_strategies=_strategies_of(locked))
     source.seek(0)  # an attempt before this one may have read it
@@ -93,9 +117,37 @@ def import_trades(
         report = job.report()
         if (report.refused and not partial) or not job.is_complete or not job.changed:
             transaction.set_rollback(True)
-            return replace(report, import_id=None, created=0)
+            report = replace(report, import_id=None, created=0)
+            return report, _refused(locked, file_name, tracked.sha256, report, now)
         job.finish(file_name, report)
-        return report
+        refused = _refused(locked, file_name, tracked.sha256, report, now)
+        if refused is not None:
+            write_alerts([refused], user_id=user.username, now=now)
+        return report, None
+
+
+def _refused(
+    portfolio: Portfolio,
+    file_name: str,
+    sha256: str,
+    report: ImportReport,
+    now: datetime,
+) -> Alert | None:
+    """One for a file's content, and one more where its other rows were imported."""
+    if not report.refused or not portfolio.is_live:
+        return None
+    return import_refused(
+        portfolio_id=portfolio.portfolio_id,
+        portfolio=portfolio.name,
+        file_name=file_name[-LONGEST_NAME:],
+        file_id=f"{sha256}:{'in part' if report.import_id else 'whole'}",
+        created=report.created,
+        refused=report.refused,
+        first=[
+            f"line {one.line} {one.column}: {one.reason}" for one in report.refusals
+        ],
+        at=now,
+    )
 
 
 def _read(

@@ -11,19 +11,21 @@ from procrastinate import App, JobContext
 
 from mastertrade.logs import JOB_ID
 from trades.jobs import (
+    alerts,
     daily,
     day_turns,
     deliver,
     forget_jobs,
     prune,
     reconcile,
-    stale_marks,
     user_job,
 )
+from trades.jobs.failing import alerting
 from trades.jobs.job import Job, Retry
 from trades.services.jobs import QUEUED_AS
 
 JOBS: dict[str, Job] = {
+    "alerts": alerts.JOB,
     "daily": daily.JOB,
     "day_turns": day_turns.JOB,
     "deliver": deliver.JOB,
@@ -31,7 +33,6 @@ JOBS: dict[str, Job] = {
     "forget_jobs": forget_jobs.JOB,
     "prune": prune.JOB,
     "reconcile": reconcile.JOB,
-    "stale_marks": stale_marks.JOB,
     QUEUED_AS: user_job.JOB,
 }
 
@@ -44,7 +45,7 @@ def register(app: App) -> None:
             queue=job.queue,
             retry=Retry(job),
             pass_context=True,
-        )(with_id(job.run))
+        )(with_id(alerting(name, job)))
         if job.every is not None:
             app.periodic(cron=job.every)(task)
 

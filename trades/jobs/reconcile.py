@@ -4,12 +4,13 @@ import logging
 
 from django.db.models import F
 from django.db.models.functions import Mod
+from django.utils import timezone
 from procrastinate import JobContext
 
 from goals.enums import PortfolioKind
 from goals.models import Portfolio
 from mastertrade.values.exceptions import DomainError
-from trades.booking.reconcile import check_portfolio
+from trades.booking.reconcile import report_drift
 from trades.jobs.job import LONG, Job
 
 logger = logging.getLogger(__name__)
@@ -19,10 +20,10 @@ SHOWN = 5
 
 
 def run(context: JobContext, timestamp: int) -> None:
-    """Compare this hour's portfolios with their ledgers; repairs nothing."""
+    """Compare this hour's portfolios with their ledgers and alert; repairs nothing."""
     for key in find_sample(timestamp):
         try:
-            drift = check_portfolio(key)
+            drift = report_drift(key, timezone.now())
         except DomainError as refused:
             logger.error("Portfolio %s cannot be reconciled: %s", key, refused.detail)
             continue

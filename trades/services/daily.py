@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from goals.decisions.alert_events import daily_run_failed
+from goals.services.alerts import alert_operators
 from goals.services.policy_tables import forget_tables
 from goals.services.rollover import roll_portfolios
 from goals.services.sign_ins import forget_sessions
@@ -117,7 +119,10 @@ STEPS = (
 def run_day(
     *, as_of: datetime, steps: tuple[Step, ...] = STEPS
 ) -> Iterator[StepOutcome]:
-    """Run the steps one by one; one that fails is reported and stops no later one."""
+    """Run the steps one by one; one that fails is reported and stops no later one.
+
+    Operators are alerted of it, once a day for each step.
+    """
     for step in steps:
         began = time.monotonic()
         try:
@@ -125,6 +130,8 @@ def run_day(
         except Exception as failure:
             logger.exception("The daily step %s failed", step.name)
             done = Done("failed", (describe(failure),))
+        if done.failures:
+            alert_operators([daily_run_failed(step.name, done.failures, as_of)], as_of)
         yield StepOutcome(step, done, time.monotonic() - began)
 
 

@@ -225,6 +225,11 @@ REFUSED = [
     ("financial_goals_priority_range", "financial_goals", "priority = 11"),
     ("financial_goals_factor_bounds", "financial_goals", "min_factor = 0.0999"),
     (
+        "financial_goals_alerted_health",
+        "financial_goals",
+        "alerted_health = 'on_pace'",
+    ),
+    (
         "financial_goals_stop_penalty_range",
         "financial_goals",
         "stop_penalty = -0.0001",

@@ -37,7 +37,6 @@ from tests.http import (
 )
 
 LATER_ROUTES = [
-    "/api/alerts/",
     "/metrics",
 ]
 
@@ -94,6 +93,7 @@ ANYBODY = Trader(
         "webhook_id": 1,
         "channel_id": 1,
         "replay_id": 1,
+        "alert_id": 1,
         "token": "a",
     },
 )

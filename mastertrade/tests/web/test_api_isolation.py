@@ -306,6 +306,7 @@ NOBODY = Trader(
         "channel_id": 1,
         "replay_id": 1,
         "job_id": 1,
+        "alert_id": 1,
         "token": "0" * 43,
     },
 )
@@ -363,6 +364,7 @@ def rows_below(trader: Trader) -> dict[str, list[Any]]:
         "goal_id": {row["goal_id"] for row in rows["financial_goals"]},
         "trade_id": {row["trade_id"] for row in rows["trades"]} | {None},
     }
+    mine["channel_id"] = {row["channel_id"] for row in rows["alert_channels"]}
     flows = [
         row["cash_flow_id"]
         for row in rows["cash_flows"]

@@ -9,7 +9,10 @@ import pytest
 from django.urls import resolve as resolve_address
 from django.utils import timezone
 
+from goals.decisions.alerts import Alert
+from goals.enums import AlertKind, Severity
 from goals.models import AlertChannel, ApiToken, Portfolio
+from goals.services.alerts import write_alerts
 from goals.services.portfolios import record_cash_flow
 from goals.services.resuming import halt_trading, resume_trading
 from goals.services.snapshots import snapshot_goals
@@ -126,6 +129,11 @@ def add_halt(trader: Trader, number: int) -> None:
     resume_trading(**of_portfolio, now=timezone.now())
 
 
+def add_alert(trader: Trader, number: int) -> None:
+    add_halt(trader, number)  # one of the halt, one of the resume
+    add_delivery(trader, number)
+
+
 def add_channel(trader: Trader, number: int) -> None:
     """More than a user may make."""
     channel = AlertChannel.objects.get(pk=trader["channel_id"])
@@ -162,6 +170,7 @@ MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/trades/imports/": add_import,
     "/api/webhooks/": add_webhook,
     "/api/replays/": add_replay,
+    "/api/alerts/": add_alert,
     "/api/channels/": add_channel,
     "/api/channels/{channel_id}/deliveries/": add_delivery,
     "/api/jobs/": add_job,
@@ -434,6 +443,16 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "kind": ("comparison", lambda row, _: row["kind"] == "comparison"),
         "state": ("waiting", lambda row, _: row["state"] == "waiting"),
     },
+    "/api/alerts/": {
+        "kind": ("resumed", lambda row, _: row["kind"] == "resumed"),
+        "severity": ("critical", lambda row, _: row["severity"] == "critical"),
+        "state": ("read", lambda row, _: row["state"] == "read"),
+        "portfolio": (
+            "main",
+            lambda row, t: row["portfolio_id"] not in {None, t["portfolio_id"]},
+        ),
+        "goal": ("{goal_id}", lambda row, t: row["goal_id"] == t["goal_id"]),
+    },
     "/api/changes/": {
         "kind": ("live", lambda row, _: True),
         "trade_id": ("{trade_id}", lambda row, t: row["trade_id"] == t["trade_id"]),
@@ -521,8 +540,27 @@ def varied(busy: Trader) -> Trader:
         f"/api/portfolios/{busy['portfolio_id']}/cash-flows/{flow}/void/",
         {"reason": "mistaken"},
     )
+    halt_trading(
+        user=busy.user, portfolio_id=main.pk, reason="a look", now=timezone.now()
+    )
+    write_alerts([milestone_of(busy)], user_id=busy.user.username, now=timezone.now())
+    busy.post("/api/alerts/{alert_id}/read/", None)
     busy.ids.update(import_id=imported.pk, flow_id=flow, name=busy.user.username)
     return busy
+
+
+def milestone_of(trader: Trader) -> Alert:
+    return Alert(
+        kind=AlertKind.MILESTONE,
+        cause="a milestone",
+        severity=Severity.INFO,
+        title="Half of the way",
+        text="The goal is at 50 %.",
+        figures={},
+        occurred_at=timezone.now(),
+        portfolio_id=trader["portfolio_id"],
+        goal_id=trader["goal_id"],
+    )
 
 
 def test_every_filter_is_covered() -> None:

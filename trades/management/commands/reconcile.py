@@ -14,7 +14,7 @@ from goals.services.reconciling import Drift
 from mastertrade.terminal import open_console
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import UNIT_VALUE, exactly, format_plain
-from trades.booking.reconcile import check_portfolio, mend_drift
+from trades.booking.reconcile import check_portfolio, mend_drift, report_drift
 from trades.sizing_calls.catch_up import catch_up
 
 SHOWN = 200
@@ -56,7 +56,7 @@ class Command(BaseCommand):
 
     def _reconcile(self, portfolio_id: int, *, fix: bool) -> list[Drift]:
         try:
-            drift = check_portfolio(portfolio_id)
+            drift = report_drift(portfolio_id, timezone.now())
             if drift and fix:
                 mend_drift(portfolio_id, timezone.now())
                 catch_up(portfolio_id, timezone.now())

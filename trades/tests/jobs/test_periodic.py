@@ -1,6 +1,5 @@
 """What is due by the clock."""
 
-import logging
 from datetime import UTC, datetime, time, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +10,8 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from goals.enums import PortfolioKind
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
-from trades.jobs import daily, day_turns, reconcile, stale_marks
-from trades.models import Position
+from trades.jobs import daily, day_turns, reconcile
 from trades.services import daily as day_steps
-from trades.tests.factories import TradeFactory
 
 CONTEXT: Any = SimpleNamespace()
 
@@ -74,20 +71,6 @@ def test_a_daily_run_with_a_failure_fails_after_the_rest(
     with pytest.raises(daily.DailyRunFailed, match=r"one: portfolio 7.*two: portfolio"):
         daily.run(CONTEXT, 0)
     assert len(done) == 2
-
-
-@pytest.mark.django_db
-def test_a_mark_that_went_stale_is_logged_once(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    trade = TradeFactory()
-    Position.objects.filter(trade=trade).update(marked_at=at("2026-03-02T12:00"))
-    caplog.set_level(logging.WARNING)
-    for minutes in range(-20, 40, 10):
-        due = at("2026-03-03T12:00") + timedelta(minutes=minutes)
-        stale_marks.run(CONTEXT, int(due.timestamp()))
-    assert len(caplog.messages) == 1
-    assert f"Portfolio {trade.portfolio_id}:" in caplog.messages[0]
 
 
 @pytest.mark.django_db
