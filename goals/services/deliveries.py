@@ -27,6 +27,7 @@ from goals.enums import ChannelKind, DeliveryState, Digest, Severity
 from goals.models import AlertChannel, AlertDelivery
 from goals.services.alert_messages import compose
 from goals.services.channel_keys import UNREADABLE, AddressUnreadable, decrypt
+from mastertrade.db.queue import drop_waiting
 from mastertrade.db.transactions import atomic
 
 # Read at once; also the most alerts in one message of a digest.
@@ -146,6 +147,8 @@ def _send_due(
     channel: AlertChannel, clock: Clock, stopping: Callable[[], bool]
 ) -> None:
     begin = clock()
+    # Each alert has a job: what they were deferred for is all sent by this call.
+    drop_waiting("deliver", channel_id=channel.pk)
     _postpone(channel, begin)
     for group in _groups(channel, begin):
         # A process that was stopped meanwhile finds its turn over.

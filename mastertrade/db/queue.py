@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db import connection
 from procrastinate.contrib.django import app
+from psycopg.types.json import Jsonb
 
 # How often a worker shows that it lives; one that is silent for three times that is
 # dead, and its jobs go to others.
@@ -204,3 +205,23 @@ def deferring(job: str) -> dict[str, Any]:
     """The parameters of `DEFER_EACH`, for a job by its name."""
     task = app.tasks[job]
     return {"job": job, "job_queue": task.queue, "job_priority": task.priority}
+
+
+DROP = """
+DELETE FROM procrastinate_jobs WHERE id IN (
+    SELECT id FROM procrastinate_jobs
+    WHERE status = 'todo' AND task_name = %(job)s AND args @> %(arguments)s
+    FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+def drop_waiting(job: str, **arguments: Any) -> int:
+    """Take out of the queue what waits there to be done alike; how many they were.
+
+    For whoever is about to do the work of all of them. One that runs already stays.
+    """
+    parameters: dict[str, Any] = {"job": job, "arguments": Jsonb(arguments)}
+    with connection.cursor() as cursor:
+        cursor.execute(DROP, parameters)
+        return int(cursor.rowcount)

@@ -24,7 +24,7 @@ from mastertrade.web.filters import FilterSet, WordsFilter
 MOST_DELIVERIES = 50
 
 
-class DeliverySerializer(serializers.ModelSerializer[AlertDelivery]):
+class AlertDeliverySerializer(serializers.ModelSerializer[AlertDelivery]):
     """One alert on its way to one channel; `error` of the last attempt that failed."""
 
     channel = serializers.IntegerField(source="channel_id", read_only=True)
@@ -62,7 +62,7 @@ class AlertSerializer(serializers.ModelSerializer[GoalAlert]):
     severity = serializers.ChoiceField(choices(Severity), read_only=True)
     state = serializers.SerializerMethodField()
     now = serializers.SerializerMethodField()
-    deliveries = DeliverySerializer(source="newest", many=True, read_only=True)
+    deliveries = AlertDeliverySerializer(source="newest", many=True, read_only=True)
 
     class Meta:
         model = GoalAlert

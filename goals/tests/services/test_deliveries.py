@@ -6,6 +6,7 @@ from threading import Barrier, Thread
 import pytest
 from django.core import mail
 from django.db import connection
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from goals.channels.channel import NotSent
 from goals.decisions.delivery_times import MOST_ATTEMPTS
@@ -17,6 +18,7 @@ from goals.services.deliveries import TAKEN_FOR, deliver, find_due_channels
 from goals.tests.channel_factories import NOW, make_channel, make_delivery
 from goals.tests.channels.receivers import http_receiver, mail_server
 from goals.tests.factories import UserFactory
+from mastertrade.db.queue import defer
 from mastertrade.values.exceptions import ChannelNotActive
 
 pytestmark = pytest.mark.django_db
@@ -227,6 +229,17 @@ def test_what_comes_while_a_call_sends_is_left_to_a_further_call(channel, monkey
     assert AlertDelivery.objects.filter(state="sent").count() == 2
 
 
+def test_one_call_does_the_work_of_all_jobs_that_wait_for_the_channel(channel, sent):
+    other = make_channel(channel.user)
+    for one in (channel, channel, channel, other):
+        make_delivery(one)
+        defer("deliver", channel_id=one.pk)
+    deliver_at(channel)
+    assert len(sent) == 3
+    waiting = ProcrastinateJob.objects.filter(task_name="deliver", status="todo")
+    assert [one.args for one in waiting] == [{"channel_id": other.pk}]
+
+
 # Failures
 
 
@@ -424,6 +437,6 @@ def test_each_of_many_deliveries_of_a_channel_costs_one_statement(
 ):
     for _ in range(20):
         make_delivery(channel)
-    shared = 8
+    shared = 9
     with django_assert_num_queries(shared + 20):
         deliver(channel.pk, clock=lambda: NOW)
