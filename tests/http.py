@@ -17,6 +17,7 @@ from django.apps import apps
 from django.core.cache import cache as throttle_cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
+from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
 from django.urls import Resolver404
 from django.utils import timezone
@@ -346,13 +347,13 @@ def rows_of(user: User | None = None) -> dict[str, list[Any]]:
 
 
 @contextmanager
-def nothing_changes() -> Iterator[None]:
+def nothing_changes(*but: type[Model]) -> Iterator[None]:
     """But for stored growth records: a cache that whoever reads fills."""
     before = all_rows()
     yield
     after = all_rows()
-    caches = {GrowthRecord._meta.db_table: None}
-    assert after | caches == before | caches
+    apart = {model._meta.db_table: None for model in (GrowthRecord, *but)}
+    assert after | apart == before | apart
 
 
 def all_rows() -> dict[str, list[str]]:
@@ -362,6 +363,11 @@ def all_rows() -> dict[str, list[str]]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT " + ", ".join(arrays))
         return dict(zip(tables, cursor.fetchone(), strict=True))
+
+
+def without_alerts(statements: list[str]) -> list[str]:
+    """Those that write no alert: the first of its kind is one statement more."""
+    return [one for one in statements if "goal_alerts" not in one]
 
 
 @contextmanager

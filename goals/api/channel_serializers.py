@@ -21,6 +21,7 @@ from mastertrade.values.exceptions import InvalidInput
 from mastertrade.web.api_fields import (
     ChoiceField,
     StrictSerializer,
+    TrueOrFalseField,
     VisibleTextField,
     WholeNumberField,
 )
@@ -101,7 +102,7 @@ class ChannelSettingsSerializer(StrictSerializer):
         },
         help_text="Of a webhook: what its messages are signed with.",
     )
-    name = VisibleTextField(max_length=100, required=False, allow_blank=True)
+    name = VisibleTextField(max_length=100, required=False)
     kinds = serializers.ListField(
         child=ChoiceField(choices=ALERT_KINDS),
         allow_empty=False,
@@ -140,7 +141,7 @@ class ChannelSettingsSerializer(StrictSerializer):
         required=False,
         help_text="The most messages in a minute; the others wait.",
     )
-    is_active = serializers.BooleanField(required=False)
+    is_active = TrueOrFalseField(required=False)
 
 
 class ChannelCreationSerializer(ChannelSettingsSerializer):

@@ -19,6 +19,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.fields import SkipField, empty
 from rest_framework.request import Request
+from rest_framework.utils.html import is_html_input
 
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.jsonable import show
@@ -257,9 +258,13 @@ class VisibleTextField(serializers.CharField):
 
 
 class TrueOrFalseField(serializers.BooleanField):
-    """JSON's true or false, and nothing that only looks like one."""
+    """JSON's true or false, in a form these words; nothing that only looks like one."""
 
     def to_internal_value(self, data: Any) -> bool:
+        if data in ("true", "false") and is_html_input(
+            getattr(self.root, "initial_data", None)
+        ):
+            return bool(data == "true")
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
         return data

@@ -33,7 +33,6 @@ from tests.http import (
     read,
     unthrottled,  # noqa: F401
 )
-from trades.importing import import_trades as importing
 
 BRIEF = Limits(100, 400, 300, 50)
 
@@ -183,7 +182,6 @@ def test_an_import_may_take_long_but_waits_for_no_lock(
     assert seen == [("100ms", "1h")]
     atomic(lambda: seen.append((show("lock_timeout"), show("statement_timeout"))))()
     assert seen[1] == ("100ms", "400ms")
-    assert importing.import_trades.__wrapped__ is not None
     trader = make_trader()
     with locked(trader["portfolio_id"]):
         form = {"file": BytesIO(b"x"), "format": "binance-csv", "portfolio": "crypto"}

@@ -36,11 +36,6 @@ from tests.http import (
     unthrottled,  # noqa: F401
 )
 
-LATER_ROUTES = [
-    "/metrics",
-]
-
-
 trader_of_module = made_once(make_trader)
 
 
@@ -55,14 +50,6 @@ def newcomer(db: None) -> Trader:
 
 
 # Addresses.
-
-
-@pytest.mark.parametrize("path", LATER_ROUTES)
-@pytest.mark.parametrize("method", ["get", "post"])
-def test_what_later_versions_serve_is_not_found(
-    newcomer: Trader, path: str, method: str
-) -> None:
-    assert getattr(newcomer.client, method)(path, []).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -92,6 +79,7 @@ ANYBODY = Trader(
         "token_key": "a",
         "webhook_id": 1,
         "channel_id": 1,
+        "job_id": 1,
         "replay_id": 1,
         "alert_id": 1,
         "token": "a",
@@ -261,14 +249,15 @@ print(*REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"].values())
 @pytest.mark.parametrize(
     ("variables", "rates"),
     [
-        ({}, "1200/min 60/min 60/min"),
+        ({}, "1200/min 60/min 60/min 10/min"),
         (
             {
                 "MASTERTRADE_USER_RATE": "7/s",
                 "MASTERTRADE_ANONYMOUS_RATE": "5/h",
                 "MASTERTRADE_FAILED_RATE": "3/s",
+                "MASTERTRADE_CHANNEL_TEST_RATE": "2/h",
             },
-            "7/s 5/h 3/s",
+            "7/s 5/h 3/s 2/h",
         ),
     ],
 )

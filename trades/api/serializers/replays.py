@@ -19,6 +19,7 @@ from mastertrade.web.api_fields import (
     ChoiceField,
     DecimalColumnField,
     StrictSerializer,
+    TrueOrFalseField,
     WholeNumberField,
 )
 from trades.models import ReplayRun
@@ -75,11 +76,11 @@ class _ReplayFields(StrictSerializer):
     resume_after_days = WholeNumberField(required=False)
     fee_bps = DecimalColumnField(PERCENT, required=False)
     slippage_bps = DecimalColumnField(PERCENT, required=False)
-    raw_prices = serializers.BooleanField(required=False)
-    allow_gaps = serializers.BooleanField(required=False)
-    skip_null_rows = serializers.BooleanField(required=False)
-    tolerate_closes = serializers.BooleanField(required=False)
-    decimal_comma = serializers.BooleanField(required=False)
+    raw_prices = TrueOrFalseField(required=False)
+    allow_gaps = TrueOrFalseField(required=False)
+    skip_null_rows = TrueOrFalseField(required=False)
+    tolerate_closes = TrueOrFalseField(required=False)
+    decimal_comma = TrueOrFalseField(required=False)
     time_zone = serializers.CharField(max_length=50, required=False)
 
     def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:

@@ -40,6 +40,9 @@ from trades.sizing_calls.forecasts import measure_frontier_of, project
 OF_A_STRATEGY = OpenApiExample(
     "By one strategy's edge", value={"strategy_id": "momentum_001"}, request_only=True
 )
+AT_AN_INSTANT = OpenApiExample(
+    "As of an instant", value={"as_of": "2026-03-02T12:00:00Z"}, request_only=True
+)
 
 
 class _AsOf(StrictSerializer):
@@ -128,7 +131,10 @@ class FrontierView(APIView):
         return Response(describe_frontier(*measure_frontier_of(goal, at, now=now)))
 
     @extend_schema(
-        request=_AsOf, parameters=[BACKGROUND_ONLY], responses={202: JobSerializer}
+        request=_AsOf,
+        parameters=[BACKGROUND_ONLY],
+        responses={202: JobSerializer},
+        examples=[AT_AN_INSTANT],
     )
     def post(self, request: Request, goal_id: int) -> Response:
         """The same without waiting for it: 202 with a job, whose result is the answer.

@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from goals.models import GoalAlert
 from tests.http import (
     Trader,
     made_once,
@@ -85,7 +86,7 @@ def test_the_body_may_be_the_file_itself(trader: Trader) -> None:
 
 
 def test_a_refused_row_is_named_and_nothing_is_imported(trader: Trader) -> None:
-    with nothing_changes():
+    with nothing_changes(GoalAlert):
         answer = send_form(trader, csv_of(ROW, WRONG))
     assert answer.status_code == 400
     assert answer.json() == {
@@ -240,7 +241,7 @@ def test_what_another_user_owns_does_not_exist(trader: Trader) -> None:
         {"strategy_id": "eves_own", "strategy_type": "momentum"},
         201,
     )
-    with nothing_changes():
+    with nothing_changes(GoalAlert):
         key = str(eve["portfolio_id"])
         answer = send_form(trader, csv_of(ROW), portfolio=key)
         assert (answer.status_code, set(answer.json())) == (400, {"portfolio"})

@@ -10,7 +10,7 @@ from goals.services.risk_state import read_conditions, read_figures
 from goals.services.voids import void_cash_flow
 from goals.tests.factories import PortfolioFactory
 from mastertrade.values.exceptions import InvalidInput
-from tests.http import count_statements
+from tests.http import count_statements, without_alerts
 from trades.booking.add import add_to_trade
 from trades.booking.cash_flows import UnrealizedProfit, record_valued_cash_flow
 from trades.booking.void import void_trade
@@ -195,7 +195,7 @@ def test_what_is_carried_is_in_what_a_record_has_counted(portfolio):
 def statements_of(what) -> int:
     with count_statements() as said:
         what()
-    return len(said)
+    return len(without_alerts(said))
 
 
 @pytest.mark.parametrize("is_marked", [False, True])

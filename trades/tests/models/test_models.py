@@ -343,12 +343,13 @@ def test_every_instant_knows_its_zone():
         """
         SELECT table_name, column_name FROM information_schema.columns
         WHERE table_schema = 'public' AND udt_name IN ('timestamp', 'time')
+        ORDER BY table_name, column_name
         """
     ) == [
-        ("portfolios", "day_starts_at"),
+        ("alert_channels", "digest_at"),
         ("alert_channels", "quiet_from"),
         ("alert_channels", "quiet_until"),
-        ("alert_channels", "digest_at"),
+        ("portfolios", "day_starts_at"),
     ]
 
 
@@ -419,6 +420,8 @@ ON_DELETE = {
     "alert_channels_user_fk": CASCADE,
     "goal_alert_deliveries_alert_fk": CASCADE,
     "goal_alert_deliveries_channel_fk": CASCADE,
+    "jobs_user_fk": CASCADE,
+    "job_errors_job_fk": CASCADE,
 }
 # Made by Django, deferred, never in the way of the clean-up.
 PLAIN = {
@@ -620,6 +623,9 @@ INDEXES = {
     "goal_alerts_portfolio_id_da5d1822",
     "goal_alert_deliveries_open",
     "goal_alert_deliveries_tried",
+    "jobs_by_end",
+    "jobs_by_user",
+    "jobs_unfinished",
     "financial_goals_by_period",
     "financial_goals_by_user",
     "financial_goals_running",

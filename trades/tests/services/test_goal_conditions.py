@@ -19,7 +19,7 @@ from goals.services.rebuilding import rebuild_ledger
 from goals.services.rollover import roll_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade.values.exceptions import GoalNotActive, InvalidInput
-from tests.http import Trader, count_statements, make_trader
+from tests.http import Trader, count_statements, make_trader, without_alerts
 from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
 from trades.booking.reconcile import find_drift
@@ -297,7 +297,7 @@ def statements_of(goal: FinancialGoal | None, portfolio: Portfolio, day: int) ->
             exit_time=at,
             now=NOW,
         )
-    return len(opening), len(closing)
+    return len(opening), len(without_alerts(closing))
 
 
 def test_without_conditions_no_statement_is_more() -> None:
