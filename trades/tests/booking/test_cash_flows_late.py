@@ -225,5 +225,5 @@ def test_marks_add_one_statement_a_day_to_bookings(portfolio: Portfolio, is_mark
         "late close": 13,
         "late flow": 12 + of_the_day,
         "void flow": 14 + 2 * of_the_day,
-        "void part": 16 + 2 * of_the_day,
+        "void part": 16 + 3 * of_the_day,
     }
