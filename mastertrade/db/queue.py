@@ -4,12 +4,12 @@ The queue is procrastinate's, in the same PostgreSQL. What a job does by its nam
 in `trades.jobs`; what defers one needs only the name.
 """
 
+import json
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 from procrastinate.contrib.django import app
-from psycopg.types.json import Jsonb
 
 
 def defer(job: str, *, at: datetime | None = None, **arguments: Any) -> int:
@@ -26,7 +26,7 @@ def defer(job: str, *, at: datetime | None = None, **arguments: Any) -> int:
 DROP = """
 DELETE FROM procrastinate_jobs WHERE id IN (
     SELECT id FROM procrastinate_jobs
-    WHERE status = 'todo' AND task_name = %(job)s AND args @> %(arguments)s
+    WHERE status = 'todo' AND task_name = %(job)s AND args @> %(arguments)s::jsonb
     FOR UPDATE SKIP LOCKED
 )
 """
@@ -38,5 +38,5 @@ def drop_waiting(job: str, **arguments: Any) -> int:
     For whoever is about to do the work of all of them. One that runs already stays.
     """
     with connection.cursor() as cursor:
-        cursor.execute(DROP, {"job": job, "arguments": Jsonb(arguments)})
+        cursor.execute(DROP, {"job": job, "arguments": json.dumps(arguments)})
         return int(cursor.rowcount)
