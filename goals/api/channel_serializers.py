@@ -101,7 +101,7 @@ class ChannelSettingsSerializer(StrictSerializer):
         },
         help_text="Of a webhook: what its messages are signed with.",
     )
-    name = VisibleTextField(max_length=100, required=False, allow_blank=True)
+    name = VisibleTextField(max_length=100, required=False)
     kinds = serializers.ListField(
         child=ChoiceField(choices=ALERT_KINDS),
         allow_empty=False,
