@@ -75,4 +75,4 @@ def test_what_became_due_is_found_and_what_is_not_due_is_left():
 def test_a_channel_that_is_gone_is_no_failure():
     defer("deliver", channel_id=0)
     work()
-    assert ProcrastinateJob.objects.get().status == "succeeded"
+    assert ProcrastinateJob.objects.get(task_name="deliver").status == "succeeded"
