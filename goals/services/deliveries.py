@@ -24,7 +24,7 @@ from goals.decisions.delivery_times import (
     wait_after,
 )
 from goals.enums import ChannelKind, DeliveryState, Digest, Severity
-from goals.models import AlertChannel, AlertDelivery
+from goals.models import AlertChannel, AlertDelivery, User
 from goals.services.alert_messages import compose
 from goals.services.channel_keys import UNREADABLE, AddressUnreadable, decrypt
 from mastertrade.db.queue import drop_waiting
@@ -116,9 +116,10 @@ def _deliverable(now: datetime) -> QuerySet[AlertChannel]:
         channel_id=OuterRef("pk"), next_try_at__lte=now
     )
     free = Q(delivering_until=None) | Q(delivering_until__lt=now)
-    return AlertChannel.objects.filter(
-        free, Exists(due), is_active=True, user__is_active=True
-    )
+    # No join: an UPDATE with one asks a subquery, which sees what was before it waited
+    # for another's, and so two would take the same channel.
+    user = User.objects.filter(username=OuterRef("user_id"), is_active=True)
+    return AlertChannel.objects.filter(free, Exists(due), Exists(user), is_active=True)
 
 
 def _take(channel_id: int, now: datetime) -> AlertChannel | None:

@@ -5,6 +5,7 @@ in `trades.jobs`; what defers one needs only the name. Here is also what the lib
 lacks: jobs of killed workers given back, old rows deleted, the queue at a glance.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,7 +13,6 @@ from typing import Any
 
 from django.db import connection
 from procrastinate.contrib.django import app
-from psycopg.types.json import Jsonb
 
 # How often a worker shows that it lives; one that is silent for three times that is
 # dead, and its jobs go to others.
@@ -210,7 +210,7 @@ def deferring(job: str) -> dict[str, Any]:
 DROP = """
 DELETE FROM procrastinate_jobs WHERE id IN (
     SELECT id FROM procrastinate_jobs
-    WHERE status = 'todo' AND task_name = %(job)s AND args @> %(arguments)s
+    WHERE status = 'todo' AND task_name = %(job)s AND args @> %(arguments)s::jsonb
     FOR UPDATE SKIP LOCKED
 )
 """
@@ -221,7 +221,6 @@ def drop_waiting(job: str, **arguments: Any) -> int:
 
     For whoever is about to do the work of all of them. One that runs already stays.
     """
-    parameters: dict[str, Any] = {"job": job, "arguments": Jsonb(arguments)}
     with connection.cursor() as cursor:
-        cursor.execute(DROP, parameters)
+        cursor.execute(DROP, {"job": job, "arguments": json.dumps(arguments)})
         return int(cursor.rowcount)

@@ -2,10 +2,11 @@
 
 from datetime import time, timedelta
 from threading import Barrier, Thread
+from time import monotonic, sleep
 
 import pytest
 from django.core import mail
-from django.db import connection
+from django.db import connection, transaction
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from goals.channels.channel import NotSent
@@ -19,6 +20,7 @@ from goals.tests.channel_factories import NOW, make_channel, make_delivery
 from goals.tests.channels.receivers import http_receiver, mail_server
 from goals.tests.factories import UserFactory
 from mastertrade.db.queue import defer
+from mastertrade.tests.schema import fetch
 from mastertrade.values.exceptions import ChannelNotActive
 
 pytestmark = pytest.mark.django_db
@@ -211,6 +213,38 @@ def test_four_at_once_send_each_alert_once(monkeypatch):
         one.join()
     assert len(taken) == len(set(taken)) == count
     assert set(AlertDelivery.objects.values_list("state", "attempts")) == {("sent", 1)}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waited_for_another_to_take_the_channel_does_not_take_it_too(sent):
+    channel = make_channel(UserFactory())
+    make_delivery(channel)
+    ours = []
+
+    def work():
+        ours.append(connection.cursor().connection.info.backend_pid)
+        deliver_at(channel)
+        connection.close()
+
+    other = Thread(target=work)
+    with transaction.atomic():
+        assert deliveries._take(channel.pk, NOW) is not None
+        other.start()
+        wait_until(lambda: ours and is_blocked(ours[0]))
+    other.join()
+    assert sent == []
+
+
+def is_blocked(pid):
+    [(found,)] = fetch("SELECT cardinality(pg_blocking_pids(%s)) > 0", pid)
+    return found
+
+
+def wait_until(condition):
+    until = monotonic() + 10
+    while not condition():
+        assert monotonic() < until
+        sleep(0.01)
 
 
 def test_what_comes_while_a_call_sends_is_left_to_a_further_call(channel, monkeypatch):
