@@ -15,7 +15,7 @@ import numpy as np
 from goals.projection.challenge import Induction, Turn, choose
 from goals.projection.challenge_grid import States, bounds
 from goals.projection.challenge_rules import ChallengeRules, Question
-from goals.projection.challenge_steps import Choices, Given, Trade
+from goals.projection.challenge_steps import Allowed, Choices, Given, Trade
 from goals.projection.grouping import (
     SETTLED,
     SHARE,
@@ -26,7 +26,7 @@ from goals.projection.grouping import (
     trades_at,
 )
 from goals.projection.outcomes import Outcomes
-from goals.projection.types import Floats, Indices, Numbers
+from goals.projection.types import Floats, Numbers
 
 # (trades left, equity, high water, profit of the day) → factors; equity in units of
 # that at the goal's start, arrays of one shape.
@@ -215,7 +215,7 @@ def follow_under(
     factors are rounded to so many `places`.
     """
     seen = states.seen
-    cap = np.minimum(seen.cap, plan.question.factors[-1])
+    cap = np.minimum(states.cap, plan.question.factors[-1])
     of_state = seen.equity, seen.high_water, seen.equity - seen.opening
     asked = [one.ravel() / barrier.scale for one in of_state]
     ends = [(1.0, 0.0), (0.0, 1.0)][: 1 + breaches]
@@ -253,10 +253,10 @@ def solve_under(
     """The factors that maximise P(goal) - stop_penalty · P(breach), and their P(goal).
 
     By step, shape (steps, layers, width), and state; a choice is n for the n-th factor,
-    and 0 where guards allow none of them.
+    lowered to what guards allow, and 0 where they allow nothing.
     """
     ends = [(1.0, -stop_penalty), (0.0, 1.0)]
-    trades: dict[Step, tuple[Trade, Indices]] = {}
+    trades: dict[Step, tuple[Trade, Allowed]] = {}
     shape = len(plan.stretches), states.layers, states.width
     choices = np.zeros(shape, dtype=np.int8)
     chances: list[Floats] = []
@@ -264,7 +264,7 @@ def solve_under(
     def ask(number: int, step: Step) -> Turn:
         if step not in trades:
             trade = Trade(states, plan.question.factors, step)
-            trades[step] = trade, trade.forbid(states.most)
+            trades[step] = trade, Allowed(trade, step)
         trade, row = trades[step][0], choices[number]
         best = choose(*trades[step], ends, row)
         first = [True]
@@ -279,6 +279,7 @@ def solve_under(
             else:
                 if not again:
                     factors = plan.question.factors[np.maximum(row, 1) - 1]
+                    factors = np.minimum(factors, states.cap)
                     again.append(Given(trade, step, factors, FINE_PLACES))
                 values = [
                     again[0].expect(trade.around(pool), end)

@@ -18,7 +18,14 @@ from goals.projection.challenge_rules import (
     Seen,
     ask,
 )
-from goals.projection.challenge_steps import BLOCK, TIE, Choices, Number, Trade
+from goals.projection.challenge_steps import (
+    BLOCK,
+    TIE,
+    Allowed,
+    Choices,
+    Number,
+    Trade,
+)
 from goals.projection.challenge_walk import ChallengeOutcome, FactorAt, Walk
 from goals.projection.grid import find_unit
 from goals.projection.grouping import Step, fewer
@@ -32,6 +39,8 @@ MOST_SECONDS = 30.0
 # A state's at one factor: what is around it by numbers, and the rest.
 SECONDS_A_NUMBER = 1.7e-10
 SECONDS_A_CHOICE = 6e-9
+# One whose factor is lowered to its cap, by outcome.
+SECONDS_AT_CAP = 3e-8
 # As how many days no deadline counts in these.
 LONG = 200
 MOST_NODES = 4_000
@@ -42,6 +51,14 @@ MOST_CHOICES = 1_000_000_000
 COARSEST = 6
 FINER = 0.85
 STRIDE = (4, 4, 3)
+# Nodes to a unit that all steps are multiples of, but for those of lowered factors, and
+# how many lie between layers; the first that there is time for is taken.
+FINEST = [(parts, 1) for parts in (16, 8, 4)]
+LATTICES = [
+    *FINEST,
+    *((parts, stride) for parts in (16, 8, 4, 2, 1) for stride in (1, 2, 4)),
+]
+LAID_IN = 24
 # Days are added until the value changes by no more than this, for some days on end.
 SETTLED = 2.5e-4
 CALM_DAYS = 3
@@ -97,7 +114,7 @@ class Induction:
 
 def choose(
     trade: Trade,
-    forbidden: Indices,
+    allowed: Allowed,
     ends: Sequence[tuple[float, float]],
     choices: Choices,
 ) -> Turn:
@@ -110,15 +127,24 @@ def choose(
         flat = values.ravel()
         return np.concatenate([flat, flat[:part]]) if part else flat
 
+    row, column = allowed.row, allowed.column
+
     def turn(pools: list[Floats], following: list[Floats]) -> list[Floats]:
-        expected = trade.expect(trade.around(pools[0]), ends[0])
-        best, chosen = trade.choose(expected, forbidden)
+        around = trade.around(pools[0])
+        best, chosen = trade.choose(trade.expect(around, ends[0]), allowed.forbidden)
+        if row.size:
+            at_cap = allowed.given.expect(around, ends[0])
+            better = at_cap > best[row, column] + TIE
+            lowered = row[better], column[better]
+            best[lowered], chosen[lowered] = at_cap[better], allowed.choice[better]
         both = twice(best) > following[0] + TIE
         choices[:] = np.where(both, twice(chosen), 0).reshape(choices.shape)
         traded = [best]
         for pool, end in zip(pools[1:], ends[1:], strict=True):
-            expected = trade.expect(trade.around(pool), end)
-            traded.append(trade.take(expected, chosen))
+            around = trade.around(pool)
+            traded.append(trade.take(trade.expect(around, end), chosen))
+            if row.size:
+                traded[-1][lowered] = allowed.given.expect(around, end)[better]
         return [
             np.where(both, twice(new), old)
             for new, old in zip(traded, following, strict=True)
@@ -134,7 +160,8 @@ class ChallengePolicy:
     `value` is probability - stop_penalty · breach_probability, without a deadline less
     day_cost · expected days. Probabilities are ratios: of passing, of a breach.
     `choices` has shape (days, trades a day, rows, width): 0 is no trade, n the n-th
-    factor; without a deadline it has one day, which holds always.
+    factor, lowered to what soft fall and headroom allow at the state; without a
+    deadline it has one day, which holds always.
     """
 
     value: float
@@ -183,10 +210,9 @@ class ChallengePolicy:
             days.astype(np.intp) - 1 if question.days else np.zeros(days.size, np.intp)
         )
         choice = self._choose(seen, row, trades.astype(np.intp) - 1, has_traded)
-        allowed = np.searchsorted(question.factors, seen.cap, side="right")
         over = seen.passed | seen.breached | seen.halted
-        choice = np.where(over, 0, np.minimum(choice, allowed))
-        return np.append(0.0, question.factors)[choice].reshape(asked[0].shape)
+        chosen = np.append(0.0, question.factors)[np.where(over, 0, choice)]
+        return np.minimum(chosen, seen.cap).reshape(asked[0].shape)
 
     def _choose(
         self, seen: Seen, day: Indices, trade: Indices, traded: Flags
@@ -206,15 +232,18 @@ class ChallengePolicy:
             )
             found = table[day[open_], trade[open_], place].astype(np.intp)
             choice[open_] = found
-            factor = factors[found][:, None]
-            its = at_node.ends_of(factor)
-            unlike = (found > 0) & (here.ends_of(factor) != its).any(axis=(0, 2))
+            factor, cap = factors[found], self.states.cap
+            at_cap = np.minimum(factor, cap.take(place % cap.size))[:, None]
+            its = at_node.ends_of(at_cap)
+            at_cap = np.minimum(factor, here.cap)[:, None]
+            unlike = (found > 0) & (here.ends_of(at_cap) != its).any(axis=(0, 2))
             open_, found, its = open_[unlike], found[unlike], its[:, unlike]
             if not open_.size:
                 return choice
-        every = np.broadcast_to(factors, (open_.size, factors.size))
+        here = seen.take(open_)
+        every = np.minimum(factors, here.cap[:, None])
         off = np.abs(np.arange(factors.size) - found[:, None]) / factors.size
-        worse = seen.take(open_).ends_of(every) > its
+        worse = here.ends_of(every) > its
         choice[open_] = np.argmin(worse[0] * 4 + worse[1:].sum(axis=0) + off, axis=1)
         return choice
 
@@ -289,22 +318,21 @@ def solve(question: Question, states: States) -> ChallengePolicy:
         ends.append((0.0, 0.0))
         a_day = [-question.day_cost, 0.0, 1.0]
     induction = Induction(states, ends, a_day)
-    trade = Trade(states, question.factors, Step(1, question.outcomes))
-    most = np.tile(states.most, (states.blocks, 1))
-    forbidden = trade.forbid(most)
+    step = Step(1, question.outcomes)
+    trade = Trade(states, question.factors, step)
+    allowed = Allowed(trade, step)
     rows = (2 * states.blocks - 1) * states.layers
     shape = (question.days or 1, question.trades_per_day, rows, states.width)
     choices = np.zeros(shape, dtype=np.int8)
-    days = [[choose(trade, forbidden, ends, one) for one in day] for day in choices]
+    days = [[choose(trade, allowed, ends, one) for one in day] for day in choices]
     if question.days is None:
         _settle(induction, days[0])
     else:
-        now = question.max_factor_now + TOUCH
-        most_now = np.searchsorted(question.factors, now, side="right")
         trades_now = question.trades_now or question.trades_per_day
-        first = trade.forbid(np.minimum(most, most_now))
-        last = choices[-1, trades_now - 1]
-        days[-1] = [*days[-1][: trades_now - 1], choose(trade, first, ends, last)]
+        if question.max_factor_now < question.factors[-1]:
+            allowed = Allowed(trade, step, question.max_factor_now + TOUCH)
+        first = choose(trade, allowed, ends, choices[-1, trades_now - 1])
+        days[-1] = [*days[-1][: trades_now - 1], first]
         for day in days:
             induction.step_back(day)
     value, breach, *spent = induction.today()
@@ -397,22 +425,36 @@ def lay_states(question: Question) -> States:
     extra = rules.moves + (rules.daily_loss is not None) + (rules.min_trading_days > 0)
     trades = (question.days or LONG) * question.trades_per_day
     seconds = SECONDS[min(extra, 2)]
-    moves = question.steps(question.factors)
+    known = question.factors
+    if rules.soft_drawdown is not None and known[-1] > 1:
+        known = np.append(known, 1.0)
+    moves = question.steps(known)
     wide = float(np.ptp(np.append(moves[np.isfinite(moves)], 0.0)))
+
+    # As far from a floor, or everywhere below a soft fall, factors are lowered.
+    narrow, outcomes = question.lowered_within, question.outcomes.values.size
 
     def measure(states: States) -> float:
         numbers = min(wide / states.step, 2 * states.nodes) + BLOCK
         a_choice = SECONDS_A_CHOICE + SECONDS_A_NUMBER * numbers
         rows = states.layers * states.blocks
         columns = -(-states.width // BLOCK) * BLOCK
-        return trades * rows * columns * question.factors.size * a_choice
+        lowered = min(narrow / states.step, states.width) * outcomes
+        a_row = columns * question.factors.size * a_choice + lowered * SECONDS_AT_CAP
+        return trades * rows * a_row
 
     bottom, top = bounds(question)
     unit = find_unit(moves, (top - bottom) / MOST_NODES)
     if unit is not None:
-        for stride in (1, 2, 4):
-            states = States(question, unit, stride)
-            if measure(states) <= seconds:
+        for parts, stride in LATTICES:
+            if parts > 1 and rules.headroom_share is None:
+                continue
+            if parts > 1 and (top - bottom) * parts > unit * MOST_NODES:
+                continue
+            states = States(question, unit / parts, stride)
+            # Laying a grid out takes as long as some trades on it.
+            laid = max(LAID_IN / trades, 1.0) if parts > 1 else 1.0
+            if measure(states) * laid <= seconds:
                 return states
     to_x = float if question.of_start else log
     start = to_x(question.equity)

@@ -224,9 +224,19 @@ class States:
         return Seen(self.question, equity, opened, water, np.zeros(equity.shape))
 
     @cached_property
-    def most(self) -> Indices:
-        """How many of the factors soft fall and headroom allow; (layers, width)."""
-        return np.searchsorted(self.question.factors, self.seen.cap, side="right")
+    def cap(self) -> Floats:
+        """The largest factor that soft fall and headroom allow; (layers, width)."""
+        return self.seen.cap
+
+    @cached_property
+    def fades(self) -> Flags:
+        """Whether headroom leaves nothing to win just above the hard floor; (layers,).
+
+        Without a deadline what is left there costs its days.
+        """
+        if self.question.rules.headroom_share is None or self.question.days is None:
+            return np.zeros(self.layers, dtype=bool)
+        return (self.hard >= self.daily).reshape(-1)
 
     @cached_property
     def at_new_high(self) -> Reader:

@@ -187,6 +187,17 @@ class Question:
             return np.asarray(drawn.base_risk * moved)
         return drawn.log_steps(factors)
 
+    @property
+    def lowered_within(self) -> float:
+        """How far above a floor soft fall or headroom lower the largest factor."""
+        rules, most = self.rules, 0.0
+        if rules.soft_drawdown is not None and 1.0 not in self.factors:
+            most = rules.hard_drawdown - rules.soft_drawdown
+        if rules.headroom_share is not None:
+            largest = float(self.factors[-1])
+            most = max(most, self.worst_loss * largest / rules.headroom_share)
+        return max(most, 0.0)
+
     def cap(self, equity: Floats, high_water: Floats, opening: Floats) -> Floats:
         """The largest factor that soft fall and headroom allow; infinity: any."""
         at_risk = self.worst_loss * (1.0 if self.of_start else equity)

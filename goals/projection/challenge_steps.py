@@ -28,6 +28,8 @@ TIE = 1e-9
 BLOCK = 32
 # What reaches a level but for this share of a cell is at it.
 AT = 1e-9
+# A cap no farther above a factor is that factor; to so many places it is rounded.
+CAP_APART, CAP_PLACES = 1e-5, 6
 # A correction that is smaller is none.
 NOTHING = 1e-15
 
@@ -187,38 +189,85 @@ class Trade:
 class Given:
     """A step at given factors, one for each state; `around` as that of the `Trade`."""
 
-    def __init__(self, trade: Trade, step: Step, factors: Floats, places: int) -> None:
-        """`factors`, (rows, width), at most the trade's largest; they are rounded."""
+    def __init__(
+        self,
+        trade: Trade,
+        step: Step,
+        factors: Floats,
+        places: int,
+        where: Indices | None = None,
+    ) -> None:
+        """`factors`, at most the trade's largest; they are rounded.
+
+        Of the states at `where` in all rows laid end to end; None: of all, (rows,
+        width).
+        """
         states, question = trade.states, trade.states.question
         rounded = np.round(factors.ravel(), places)
         known, which = np.unique(rounded, return_inverse=True)
         landing = land(question.steps(known, step.outcomes), trade.chances, trade.grid)
-        first = states.first.reshape(-1)
-        row = np.repeat(np.arange(first.size), states.width)
-        node = (first[:, None] + np.arange(states.width)).reshape(-1, 1)
+        at = np.arange(rounded.size) if where is None else where
+        row, column = np.divmod(at[:, None], states.width)
+        block, layer = np.divmod(row, states.layers)
+        first, floor = states.first.reshape(-1)[layer], trade.floor[layer]
+        # With days missing the goal is no end.
+        goal = np.where(block == states.days_needed, states.goal_place, np.inf)
+        node = first + column
         reach = node + landing.exact.take(which, axis=0)
         place = node + landing.cells.take(which, axis=0)
         share = landing.share.take(which, axis=0)
         # In the cells of the ends: the node on this side.
-        floor = trade.floor[row][:, None]
-        share[place == np.ceil(states.goal_place) - 1] = 0.0
+        share[place == np.ceil(goal) - 1] = 0.0
         in_floor = place == np.floor(floor)
         share[in_floor] = 0.0
         wide = trade.to.shape[1]
-        place = place + in_floor - first[row][:, None] + trade.below
-        place = np.clip(place, 0, wide - 2) + row[:, None] * wide
+        place = place + in_floor - first + trade.below
+        place = np.clip(place, 0, wide - 2) + row * wide
         near = (trade.nearer * known)[which][:, None] + AT
         moves = (known > 0)[which][:, None]
-        place[(reach >= states.goal_place - near) & moves] = first.size * wide
+        ends = len(trade.to) * wide
+        place[(reach >= goal - near) & moves] = ends
         trailing = 1 + question.rules.trails
-        place[(reach <= floor + near * trailing) & moves] = first.size * wide + 1
-        share[place >= first.size * wide] = 0.0
+        place[(reach <= floor + near * trailing) & moves] = ends + 1
+        share[place >= ends] = 0.0
         self.place, self.share, self.chances = place, share, trade.chances
+        # Under headroom nothing is left to win just above the floor, where all that
+        # may be risked is nothing: in its cell the node on this side counts by a line.
+        near_floor = in_floor & (place < ends) & states.fades[layer] & (floor < goal)
+        state, outcome = np.nonzero(near_floor)
+        above = (floor - reach)[near_floor] / (np.ceil(floor) - floor)[state, 0]
+        lost = trade.chances[outcome] * np.clip(1 + above, 0.0, 1.0)
+        self.at_floor = state, place[near_floor], lost
 
     def expect(self, around: Floats, ends: tuple[float, float]) -> Floats:
-        """Expected values of all states."""
+        """Expected values of all its states."""
         flat = np.concatenate([around.reshape(-1), ends, [0.0]])
         read = (flat[1:] - flat[:-1]).take(self.place)
         read *= self.share
         read += flat.take(self.place)
-        return np.asarray(read @ self.chances)
+        expected = np.asarray(read @ self.chances)
+        state, place, lost = self.at_floor
+        expected -= np.bincount(state, lost * flat.take(place), expected.size)
+        return expected
+
+
+class Allowed:
+    """The factors that guards allow at each state: those up to its cap, and the cap.
+
+    A factor above the cap is lowered to it: of these the first one stands for all. A
+    cap next to one that is allowed anyhow is none.
+    """
+
+    def __init__(self, trade: Trade, step: Step, most_now: float = np.inf) -> None:
+        """`most_now` is the largest factor of now, whatever the states' caps."""
+        states = trade.states
+        cap = np.tile(states.cap, (states.blocks, 1))
+        factors = np.append(0.0, trade.factors)
+        most = np.searchsorted(trade.factors, np.minimum(cap, most_now), side="right")
+        self.forbidden = trade.forbid(most)
+        lowers = (cap > factors[most] + CAP_APART) & (cap < trade.factors[-1])
+        lowers &= cap <= most_now
+        self.row, self.column = np.nonzero(lowers)
+        self.choice = (most[lowers] + 1).astype(np.int8)
+        where = self.row * states.width + self.column
+        self.given = Given(trade, step, cap[lowers], CAP_PLACES, where)

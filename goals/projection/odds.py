@@ -27,9 +27,7 @@ from mastertrade.values.money import RATIO, round_to
 
 # Constants that are shown, as far as the bounds allow.
 CONSTANTS = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
-# How many factors the solver chooses from. It lowers none to a cap between two, as a
-# guard does: with 4 under a headroom of 50 % it passed 0.7 % where a constant passed
-# 2.7 %, with 20 2.5 %.
+# How many factors the solver chooses from, next to what guards lower them to.
 CHOICES = 20
 # At its target with trading days missing a fixed policy goes on as near to it.
 NEAR_TARGET = 1e-6

@@ -130,9 +130,8 @@ class DeadlineTable:
             found = np.clip(found, smallest, np.maximum(here.cap, smallest))
             return np.where(self._is_over(at, water), 1.0, found)
         found = policy.factor_at(row // day + 1, row % day + 1, at, profit, water)
-        return np.where(
-            found > 0, found, np.where(self._is_over(at, water), 1.0, smallest)
-        )
+        found = np.maximum(found, smallest)
+        return np.where(self._is_over(at, water), 1.0, found)
 
     def _scaled(self, equity: Floats, *seen: Floats) -> tuple[Floats, Floats, Floats]:
         """Equity, high water and profit of the day in units of the limits' start."""

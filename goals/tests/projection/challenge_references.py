@@ -46,7 +46,10 @@ def exact(
     stop_penalty: float = 0.0,
     constant: float | None = None,
 ) -> Chances:
-    """Value, P(pass), P(breach); risk of the start, every state by itself."""
+    """Value, P(pass), P(breach); risk of the start, every state by itself.
+
+    What soft fall and headroom forbid is lowered to what they allow.
+    """
     unit = Fraction(str(base_risk))
     choices = [Fraction(0), *(Fraction(str(factor)) for factor in sorted(factors))]
     if constant is not None:
@@ -54,17 +57,16 @@ def exact(
     goal = 1 + Fraction(str(goal_return))
     needed, trails = rules.min_trading_days, rules.drawdown_mode.startswith("trailing")
 
-    def may(factor: Fraction, equity: Fraction, high: Fraction, day: Fraction) -> bool:
+    def cap(equity: Fraction, high: Fraction, day: Fraction) -> Fraction:
         at, peak = float(equity), float(high)
         soft = rules.soft_drawdown
         is_soft = soft is not None and at <= floor_of(rules, peak, soft) + EPSILON
-        if is_soft and factor > 1:
-            return False
+        most = Fraction(1) if is_soft else choices[-1]
         if rules.headroom_share is None:
-            return True
+            return most
         left = at - max(hard_floor(rules, peak), daily_floor(rules, float(day)))
-        loss = -min(outcomes) * float(unit * factor)
-        return loss <= rules.headroom_share * left + EPSILON
+        room = rules.headroom_share * max(left, 0.0) / -min(outcomes)
+        return min(most, Fraction(room / base_risk).limit_denominator(10**8))
 
     @cache
     def evening(left: int, equity: Fraction, high: Fraction, traded: int) -> Chances:
@@ -120,9 +122,8 @@ def exact(
         today: bool,
     ) -> Chances:
         best: Chances | None = None
-        for factor in choices:
-            if not may(factor, equity, high, day):
-                continue
+        most = cap(equity, high, day)
+        for factor in sorted({min(factor, most) for factor in choices}):
             if (left, trades) == (days, trades_per_day) and factor > max_factor_now:
                 continue
             if factor == 0:

@@ -19,6 +19,8 @@ SMALL: dict[str, Any] = {
     "trades_per_day": 2,
     "stop_penalty": 0.3,
 }
+# Half of the headroom halves at each loss: so few trades end on parts of a step.
+SHORT = SMALL | {"days": 2}
 FLOORS = [
     ("static", "start", None),
     *product(
@@ -66,9 +68,11 @@ def test_the_optimum_on_a_lattice_is_that_over_every_state(
             min_trading_days=needed,
             **daily,
         )
-        solved = solve_challenge(*DICE, rules=rules, risk_of="start", **SMALL)
+        asked = SMALL if share is None else SHORT
+        solved = solve_challenge(*DICE, rules=rules, risk_of="start", **asked)
         found = solved.value, solved.probability, solved.breach_probability
-        assert found == pytest.approx(exact(*DICE, rules=rules, **SMALL), abs=1e-9)
+        near = 1e-9 if share is None else 1e-6
+        assert found == pytest.approx(exact(*DICE, rules=rules, **asked), abs=near)
 
 
 @pytest.mark.parametrize(
@@ -83,12 +87,13 @@ def test_constants_and_solved_policies_walk_to_their_exact_chances(
         rules = R(
             mode, 0.03, of, lock, headroom_share=share, min_trading_days=needed, **daily
         )
-        asked: dict[str, Any] = {"rules": rules, "risk_of": "start", **SMALL}
+        near, small = (1e-9, SMALL) if share is None else (1e-6, SHORT)
+        asked: dict[str, Any] = {"rules": rules, "risk_of": "start", **small}
         solved = solve_challenge(*DICE, **asked)
         came = evaluate_challenge(solved, *DICE, **asked)
-        assert came.probability == pytest.approx(solved.probability, abs=1e-9)
+        assert came.probability == pytest.approx(solved.probability, abs=near)
         assert came.breach_probability == pytest.approx(
-            solved.breach_probability, abs=1e-9
+            solved.breach_probability, abs=near
         )
         if share is None:
             came = evaluate_challenge(1.0, *DICE, **asked)

@@ -64,6 +64,46 @@ def test_any_rules_on_a_lattice_are_solved_exactly(seed: int) -> None:
     assert came.probability == pytest.approx(true[1], abs=1e-9)
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_no_policy_that_guards_lower_beats_the_solved_one(seed: int) -> None:
+    """Few factors under headroom, or a soft fall: each is lowered to what is allowed."""
+    random = np.random.default_rng(500 + seed)
+    share = float(random.choice([0.2, 0.35, 0.5]))
+    hard = float(random.choice([0.03, 0.05]))
+    mode: Any = str(random.choice(["static", "end_of_day", "trailing"]))
+    rules = ChallengeRules(
+        mode,
+        hard,
+        headroom_share=share if seed % 4 else None,
+        soft_drawdown=None if seed % 4 else hard / 4,
+    )
+    factors = np.array([[1.5], [0.6, 2.0], [0.5, 0.9, 1.6]][seed % 3])
+    asked: dict[str, Any] = {
+        "base_risk": 0.01,
+        "factors": factors,
+        "goal_return": float(random.integers(4, 9)) / 100,
+        "days": 10,
+        "trades_per_day": 3,
+        "rules": rules,
+        "risk_of": str(random.choice(["equity", "start"])),
+    }
+    world = draw_outcomes(random, int(random.choice([2, 5])))
+    solved = solve_challenge(*world, **asked)
+    came = evaluate_challenge(solved, *world, **asked)
+    assert came.probability == pytest.approx(solved.value, abs=0.005)
+    behind, ahead = float(factors[-1]), float(factors[0])
+
+    def ladder(left: int, trades: int, equity: Any, *_: Any) -> Any:
+        return np.where(equity < 1.02, behind, ahead)
+
+    def ladder_up(left: int, trades: int, equity: Any, *_: Any) -> Any:
+        return np.where(equity < 1.0, ahead, behind)
+
+    for policy in (*factors.tolist(), ladder, ladder_up):
+        other = evaluate_challenge(policy, *world, **asked)
+        assert solved.value >= other.probability - 0.005
+
+
 @pytest.mark.walks
 @pytest.mark.parametrize("seed", range(40))
 def test_any_rules_and_outcomes_walk_to_their_values(seed: int) -> None:

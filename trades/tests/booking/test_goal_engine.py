@@ -9,6 +9,7 @@ from unittest.mock import patch
 import pytest
 
 from goals.models import FinancialGoal, Portfolio
+from goals.projection.forecast import measure_chance
 from goals.projection.policy_tables import solve
 from goals.services.goals import MOST_GOALS
 from goals.services.policy_tables import find_solved
@@ -119,10 +120,18 @@ def test_sizing_and_projection_go_by_the_same_table_factor_and_probability() -> 
     assert Decimal(sized["factor"]) == row.policy_factor
     at_table = table.probability_at(trades, given.path.equity)
     assert at_table == Decimal(sized["probability"])
-    # The table is solved on a grid and read between its nodes; the projection walks its
-    # rule over a grid of its own.
-    assert given.probability is not None
-    assert abs(given.probability - at_table) < Decimal("0.02")
+    # The table is solved for a known number of trades, on a grid of its own.
+    assert given.asked is not None
+    assert given.edge is not None
+    known = measure_chance(
+        given.edge,
+        given.asked.policy.as_function(),
+        trades_left=trades,
+        goal_return=float(given.path.goal_return),
+        equity=float(given.path.equity),
+        stop_loss=given.asked.stop_loss,
+    )
+    assert known.probability == pytest.approx(float(at_table), abs=0.02)
     assert Decimal(read_projection(goal)["probability"]) == given.probability
 
 
