@@ -58,7 +58,7 @@ LATTICES = [
     *FINEST,
     *((parts, stride) for parts in (16, 8, 4, 2, 1) for stride in (1, 2, 4)),
 ]
-LAID_IN = 24
+LAID_IN = 40
 # Days are added until the value changes by no more than this, for some days on end.
 SETTLED = 2.5e-4
 CALM_DAYS = 3
@@ -212,7 +212,8 @@ class ChallengePolicy:
         choice = self._choose(seen, row, trades.astype(np.intp) - 1, has_traded)
         over = seen.passed | seen.breached | seen.halted
         chosen = np.append(0.0, question.factors)[np.where(over, 0, choice)]
-        return np.minimum(chosen, seen.cap).reshape(asked[0].shape)
+        factors = np.minimum(chosen, seen.cap)
+        return np.asarray(factors.reshape(asked[0].shape))
 
     def _choose(
         self, seen: Seen, day: Indices, trade: Indices, traded: Flags

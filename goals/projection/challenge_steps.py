@@ -235,8 +235,9 @@ class Given:
         # may be risked is nothing: in its cell the node on this side counts by a line.
         near_floor = in_floor & (place < ends) & states.fades[layer] & (floor < goal)
         state, outcome = np.nonzero(near_floor)
-        above = (floor - reach)[near_floor] / (np.ceil(floor) - floor)[state, 0]
-        lost = trade.chances[outcome] * np.clip(1 + above, 0.0, 1.0)
+        way = (np.floor(floor) + 1 - floor)[state, 0]
+        short = 1 - (reach - floor)[near_floor] / way
+        lost = trade.chances[outcome] * np.clip(short, 0.0, 1.0)
         self.at_floor = state, place[near_floor], lost
 
     def expect(self, around: Floats, ends: tuple[float, float]) -> Floats:

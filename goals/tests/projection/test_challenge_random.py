@@ -66,7 +66,7 @@ def test_any_rules_on_a_lattice_are_solved_exactly(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(8))
 def test_no_policy_that_guards_lower_beats_the_solved_one(seed: int) -> None:
-    """Few factors under headroom, or a soft fall: each is lowered as guards do it."""
+    """Few factors under headroom, or a soft fall: each is lowered to the cap."""
     random = np.random.default_rng(500 + seed)
     share = float(random.choice([0.2, 0.35, 0.5]))
     hard = float(random.choice([0.03, 0.05]))
