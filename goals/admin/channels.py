@@ -1,8 +1,11 @@
 """Alert channels and deliveries: tested, and tried again by hand."""
 
+from datetime import datetime
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from goals.admin import figures
@@ -79,7 +82,7 @@ class AlertChannelAdmin(ActedOn, ReadOnlyAdmin[AlertChannel]):
 class AlertDeliveryAdmin(ActedOn, ReadOnlyAdmin[AlertDelivery]):
     """Dead ones were tried for the last time, and are tried again by the action."""
 
-    list_display = ("alert", "channel", "state", "attempts", "tried", "next_try", "why")
+    list_display = ("alert", "channel", "state", "next_try", "why")
     list_filter = ("state", "channel__kind")
     list_select_related = ("alert", "channel")
     search_fields = ("alert__user__username", "alert__title")
@@ -127,5 +130,8 @@ class AlertDeliveryAdmin(ActedOn, ReadOnlyAdmin[AlertDelivery]):
 
     @admin.display(description="each attempt")
     def attempts_shown(self, delivery: AlertDelivery) -> SafeString | str:
-        tries = [f"{one['at']}: {one['error'] or 'sent'}" for one in delivery.tries]
-        return "; ".join(tries) or figures.NOTHING
+        tries = [
+            (figures.instant(datetime.fromisoformat(one["at"])), one["error"] or "sent")
+            for one in delivery.tries
+        ]
+        return format_html_join("", "{}: {}<br>", tries) or figures.NOTHING
