@@ -1,8 +1,8 @@
 """The site and the worker, started and stopped together; standard library only.
 
-    python -m mastertrade.serve 8000
+    python -m mastertrade.serve [PORT]
 
-The two are in process groups of their own, so Ctrl-C reaches this process alone, which
+Without it the port is that of the environment's PORT, else 8000. The two are in process groups of their own, so Ctrl-C reaches this process alone, which
 asks both to end. Where one ends by itself the other is stopped. When this process is
 killed, Linux ends both.
 """
@@ -118,4 +118,4 @@ def stop_all(processes: Iterable["subprocess.Popen[bytes]"]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(*sys.argv[1:2] or [os.environ.get("PORT", "8000")]))
