@@ -2,9 +2,9 @@
 
     python -m mastertrade.serve [PORT]
 
-Without it the port is that of the environment's PORT, else 8000. The two are in process groups of their own, so Ctrl-C reaches this process alone, which
-asks both to end. Where one ends by itself the other is stopped. When this process is
-killed, Linux ends both.
+Without it the port is that of the environment's PORT, else 8000. The two are in process
+groups of their own, so Ctrl-C reaches this process alone, which asks both to end. Where
+one ends by itself the other is stopped. When this process is killed, Linux ends both.
 """
 
 import ctypes
