@@ -21,7 +21,7 @@ from tests.faults.holds import Place
 from tests.faults.report import Report
 from tests.faults.stand import ROOT, Stand, stand
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.faults
 LONGEST_SECONDS = 60.0
 HEARTBEAT = "0.5"
 started: list["subprocess.Popen[bytes]"] = []
