@@ -367,7 +367,8 @@ def lay(question: Question, fineness: float = 1.0) -> States:
     bottom, top = bounds(question)
     goal, here = float(np.log(question.goal)), float(np.log(question.equity))
     fineness *= max(min((LONG / (question.trades or 1)) ** 0.5, 1.0), FEWEST)
-    step = (top - bottom) / (NODES[kind] * fineness)
+    # Nothing moves where every trade broke even.
+    step = max((top - bottom) / (NODES[kind] * fineness), 1e-9)
     if goal - here >= step:
         step = (goal - here) / ceil((goal - here) / step)
-    return States(question, max(step, 1e-9), STRIDE[kind])
+    return States(question, step, STRIDE[kind])

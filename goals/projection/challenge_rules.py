@@ -293,6 +293,8 @@ def ask(
         choices = take_factors(factors)
         choices = choices[choices > 0]
         require("goal_return", goal_return, above=0.0)
+        if not chances.values.any():
+            raise InvalidInput("outcomes", "must not all be 0: nothing would move.")
     except InvalidInput as bad:
         raise BadArgument(bad.field, bad.detail) from None
     if not isinstance(rules, ChallengeRules):

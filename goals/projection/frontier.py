@@ -26,6 +26,8 @@ MOST_STEPS, FEW_STEPS = 240, 120
 DEEP = 0.1
 # As well as: a probability no more than a point lower.
 AS_WELL = 0.01
+# A probability below this is none.
+LEAST = 0.001
 # Falling as often: within the walks' own error.
 AS_OFTEN = 0.01
 
@@ -126,6 +128,17 @@ def spread_factors(lowest: float, highest: float) -> list[float]:
 def judge(frontier: Frontier, name: str) -> str:
     """In words: whether a constant size does as well as this policy."""
     own = frontier.policies[name]
+    others = [point for _, point in frontier.constants]
+    if max(point.probability for point in [own, *others]) < LEAST:
+        return "No way of sizing reaches the goal in one walk of a thousand."
+    rarest = min(point.fall_10_probability for point in others)
+    if rarest > own.fall_10_probability + AS_OFTEN:
+        return (
+            f"{name} reaches the goal with {own.probability * 100:.1f} % and falls "
+            f"more than {DEEP * 100:.0f} % in {own.fall_10_probability * 100:.1f} %; "
+            f"every constant size falls so in {rarest * 100:.1f} % or more, so none "
+            f"compares."
+        )
     factor, probability = constant_alike(frontier, own.fall_10_probability)
     reach = f"{own.probability * 100:.1f} %"
     other = f"{probability * 100:.1f} %"

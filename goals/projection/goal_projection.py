@@ -42,6 +42,10 @@ MOST_KEPT = 200
 MOST_SOLVED = 400
 # How fine a table is that is solved to find a suggestion, and not kept.
 SUGGESTED_FINENESS = 0.5
+NO_EVIDENCE = (
+    "The record is no evidence of an edge: a larger size then buys probability with "
+    "deeper falls, and the guard allows no factor above 1."
+)
 # Rows of such a table: of more trades, a row stands for several.
 SUGGESTED_ROWS = 60
 
@@ -220,7 +224,10 @@ def _answer_frontier(asked: _Question, days_left: float) -> GoalFrontier:
         stop_loss=asked.stop_loss,
         seed=asked.seed,
     )
-    return GoalFrontier(found, judge(found, policy.policy))
+    verdict = judge(found, policy.policy)
+    if not asked.edge.allows_more:
+        verdict += f" {NO_EVIDENCE}"
+    return GoalFrontier(found, verdict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -229,3 +229,12 @@ def test_a_barrier_begins_at_the_floor_in_force(
     now = 1 - barrier.stop_loss
     assert now * barrier.scale == pytest.approx(floor)
     assert barrier.scale * 1.05 == pytest.approx(1.1, abs=1e-5)
+
+
+@pytest.mark.parametrize("growth", [0.0, 0.01, -0.01])
+@pytest.mark.parametrize("name", sorted(BARRIERS))
+def test_trades_that_are_all_alike_are_no_error(name: str, growth: float) -> None:
+    found = evaluate_policy(
+        1.0, [growth], [1.0], 1.0, 20, 0.05, BARRIERS[name], 0.99, grouped=True
+    )
+    assert found.probability == (growth > 0)

@@ -106,3 +106,15 @@ def test_walks_meet_a_barrier_as_an_induction_does(name: str, factor: float) -> 
     )
     assert found.reached.mean() == pytest.approx(alike.probability, abs=0.01)
     assert found.stopped.mean() == pytest.approx(alike.stop_probability, abs=0.01)
+
+
+def test_the_verdict_compares_nothing_where_every_constant_falls_oftener() -> None:
+    verdict = judge(frontier_of(0.45, 0.05), "ladder")
+    assert verdict.startswith("ladder reaches the goal with 45.0 %")
+    assert "every constant size falls so in 10.0 % or more, so none compares" in verdict
+
+
+def test_the_verdict_says_where_nothing_reaches_the_goal() -> None:
+    none = point(0.0, 0.1)
+    found = Frontier(((0.5, none), (1.0, none)), {"ladder": none})
+    assert judge(found, "ladder").startswith("No way of sizing reaches the goal")
