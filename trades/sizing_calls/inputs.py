@@ -103,12 +103,15 @@ OPEN_RISK = f"""
           AND (t.status = 'open' OR t.status = 'closed' AND t.exit_time > %(as_of)s)
           AND t.entry_time <= %(as_of)s
     ), without_stop AS (
-        SELECT side, notional, coalesce(base_size, notional) AS base_size,
+        SELECT side, notional, greatest(1 + at_mark / notional, 1) AS rise,
+               coalesce(base_size, notional) AS base_size,
                round(notional / coalesce(base_size, notional), 12) AS factor
         FROM open_trades WHERE at_stop IS NULL
     ), longs AS (
-        SELECT base_size, sum(factor) AS factors FROM without_stop
-        WHERE side = 'LONG' GROUP BY base_size ORDER BY base_size LIMIT {MOST_BASES}
+        -- What has risen may lose its open profit, too.
+        SELECT round(base_size * rise, 8) AS base_size, sum(factor) AS factors
+        FROM without_stop WHERE side = 'LONG'
+        GROUP BY 1 ORDER BY 1 LIMIT {MOST_BASES}
     )
     SELECT coalesce(sum(greatest(-at_stop, 0)), 0),
            coalesce(sum(greatest(at_mark - at_stop, 0)), 0),

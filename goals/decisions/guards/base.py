@@ -19,7 +19,8 @@ from mastertrade.values.money import ZERO
 class LongsWithoutStop:
     """LONGs of one base size: the sum of their effective factors.
 
-    None can lose more than its entry notional, its factor times the base size.
+    None can lose more than its notional, its factor times the base size: that of its
+    entry, or where it has risen that at its last mark.
     """
 
     base_size: Decimal

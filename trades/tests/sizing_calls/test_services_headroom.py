@@ -126,6 +126,16 @@ def test_a_trade_without_a_stop_counts_by_notional_and_factor(
     assert open_risk(portfolio) == twice
 
 
+def test_a_long_without_a_stop_may_lose_what_it_has_won_too(
+    portfolio: Portfolio,
+) -> None:
+    TradeFactory(portfolio=portfolio)
+    mark(portfolio, 75000)
+    assert open_risk(portfolio) == risk(0, 0, 1000, 1, of_1500=1)
+    mark(portfolio, 25000, ENTRY + 2 * HOUR)
+    assert open_risk(portfolio) == risk(0, 0, 1000, 1, of_1000=1)
+
+
 def test_a_trade_without_a_stop_has_that_of_its_decision(portfolio: Portfolio) -> None:
     decided = {"price": Decimal(50000), "stop_price": Decimal(49500)}
     row = decide(portfolio, **decided)
