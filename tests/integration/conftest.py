@@ -8,6 +8,7 @@ from django.db import connection
 
 from goals.models import User
 from tests.integration.traders import HttpTrader, ServiceTrader, Trader
+from trades.tests.jobs.conftest import EMPTY
 
 USERNAME = "test_user_goal_integration"
 PASSWORD = "a-long-word-for-tests"
@@ -55,6 +56,8 @@ def count_rows() -> dict[str, int]:
 def clean_goal_data(transactional_db: None) -> Iterator[None]:
     """Nothing of the test traders before a test, and nothing after it."""
     clean_up()
+    with connection.cursor() as cursor:  # unmanaged: other tests may leave jobs
+        cursor.execute(EMPTY)
     yield
     call_command("reconcile")  # fails if a figure is not what the ledger says
     clean_up()
