@@ -35,7 +35,7 @@ from trades.jobs.kinds.base import Given, Kind
 from trades.models import Trade, TradeImport, UserJob
 from trades.services.jobs import cancel_job, create_job
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("queue")]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 HEADER = "external_id,symbol,side,quantity,entry_price,entry_time,exit_price,exit_time"
 ROWS = [
