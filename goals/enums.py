@@ -93,6 +93,14 @@ class PortfolioKind(StrEnum):
     DEMO = "demo"  # made by `manage.py demo`
 
 
+class NumberFormat(StrEnum):
+    """How a user's pages write 1234.5."""
+
+    POINT = "point"  # 1,234.5
+    COMMA = "comma"  # 1.234,5
+    SPACE = "space"  # 1 234,5
+
+
 class Verdict(StrEnum):
     ALLOW = "allow"
     REDUCE = "reduce"

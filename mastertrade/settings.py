@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "procrastinate.contrib.django",
+    "django_htmx",
     "goals",
     "strategies",
     "trades",
@@ -78,6 +79,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "mastertrade.site.sign_in.TooManyTriesMiddleware",
 ]
@@ -92,6 +94,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "mastertrade.site.shell.shell",
             ],
         },
     },
@@ -146,8 +149,8 @@ TEST_RUNNER = "mastertrade.test_runner.PytestRunner"
 
 AUTH_USER_MODEL = "goals.User"
 AUTHENTICATION_BACKENDS = ["goals.api.authentication.CountingBackend"]
-LOGIN_URL = "dashboard:login"
-LOGIN_REDIRECT_URL = "dashboard:home"
+LOGIN_URL = "site:login"
+LOGIN_REDIRECT_URL = "site:home"
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

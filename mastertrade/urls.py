@@ -21,7 +21,7 @@ handler404 = "mastertrade.web.error_pages.answer_unknown_address"
 handler500 = "mastertrade.web.error_pages.answer_failure"
 
 urlpatterns = [
-    path("favicon.ico", RedirectView.as_view(url=static("dashboard/icon.svg"))),
+    path("favicon.ico", RedirectView.as_view(url=static("site/icon.svg"))),
     path("admin/", admin.site.urls),
     path("api/", include(api)),
     path("", include("mastertrade.site.urls")),

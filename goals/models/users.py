@@ -4,7 +4,11 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import models, transaction
+from django.db.models import Q
+
+from goals.enums import NumberFormat
+from mastertrade.db.model_fields import check, check_words, choices
 
 MAIN_PORTFOLIO = "main"
 USERNAME_IS_FIXED = (
@@ -19,8 +23,20 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]  # of knox
     well in psql; the database therefore refuses to rename one that is referred to.
     """
 
+    time_zone = models.CharField(max_length=64, default="UTC", db_default="UTC")
+    number_format = models.CharField(
+        max_length=8,
+        choices=choices(NumberFormat),
+        default=NumberFormat.POINT,
+        db_default=NumberFormat.POINT,
+    )
+
     class Meta(AbstractUser.Meta):
         db_table = "users"
+        constraints = [
+            check("users_time_zone_not_empty", ~Q(time_zone="")),
+            check_words("users_number_format_valid", "number_format", NumberFormat),
+        ]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save; a new user gets the portfolio `main` in the same transaction.

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
 from django.forms import DateInput, Widget, modelform_factory
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -30,6 +29,7 @@ from goals.enums import GoalStatus
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
 from goals.models.portfolios import LIMIT_KINDS
 from goals.services.risk_state import find_halt
+from mastertrade.site.shell import page
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
 from trades.sizing_calls.limits import FloorNow, measure_limits
 
@@ -140,7 +140,7 @@ RESUME = Action(
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@login_required
+@page
 def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse:
     """GET asks, POST does it once; another user's portfolio is a 404.
 
@@ -150,7 +150,7 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
     row = action.start(portfolio, now)
     if row is None:
         messages.info(request, action.nothing.format(portfolio.name))
-        return redirect("dashboard:home")
+        return redirect("site:home")
     asked = modelform_factory(
         type(row), form=action.form, fields=action.fields, widgets=WIDGETS
     )
@@ -162,7 +162,7 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
         messages.success(request, action.done(form.instance))
         for words in form.notes():
             messages.info(request, words)
-        return redirect("dashboard:home")
+        return redirect("site:home")
     equity = figures.money(portfolio.live_equity, portfolio.currency)
     context = {
         "action": action,
@@ -174,11 +174,11 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
         "failed": _count_failed(portfolio) if action is RESUME else 0,
         **(_standing_of(portfolio, now) if action.shows_floors else {}),
     }
-    return render(request, "dashboard/action.html", context)
+    return render(request, "site/action.html", context)
 
 
 @require_POST
-@login_required
+@page
 def project(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """Project a portfolio's goals where one is not yet, as the daily run does."""
     portfolio = _mine(request, portfolio_id)
@@ -186,7 +186,7 @@ def project(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     if portfolio.goals.filter(is_projectable(now), projected_at=None).exists():
         refresh_projections(as_of=now, portfolio_id=portfolio.pk)
     messages.success(request, f"The goals of {portfolio.name} are projected.")
-    return redirect("dashboard:home")
+    return redirect("site:home")
 
 
 def _standing_of(portfolio: Portfolio, now: datetime) -> dict[str, Any]:

@@ -29,7 +29,7 @@ class TooManyTriesMiddleware(MiddlewareMixin):
             "seconds": seconds,
             "minutes": -(-seconds // 60),
         }
-        page = render(request, "dashboard/too_many_tries.html", context, status=429)
+        page = render(request, "site/too_many_tries.html", context, status=429)
         page["Retry-After"] = str(seconds)
         return page
 
@@ -52,8 +52,8 @@ class PasswordForm(RevokesTokens, PasswordChangeForm):
 
 class PasswordView(PasswordChangeView):
     form_class = PasswordForm
-    template_name = "dashboard/password.html"
-    success_url = reverse_lazy("dashboard:home")
+    template_name = "site/password.html"
+    success_url = reverse_lazy("site:home")
 
     def get_form(self, form_class: Any = None) -> Any:
         form: Any = super().get_form(form_class)

@@ -25,7 +25,7 @@ class MasterTradeAdminSite(AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> Any:
         """The site has a page for it, which offers to revoke tokens too."""
-        return redirect("dashboard:password")
+        return redirect("site:password")
 
 
 def _place_of(app_label: str) -> int:

@@ -17,7 +17,7 @@ from mastertrade.site.actions import (
 from mastertrade.site.sign_in import PasswordView
 from mastertrade.site.views import home
 
-app_name = "dashboard"
+app_name = "site"
 ACTIONS: dict[str, Action] = {
     "deposit": DEPOSIT,
     "new-goal": NEW_GOAL,
@@ -38,13 +38,13 @@ urlpatterns = [
     path(
         "login/",
         LoginView.as_view(
-            template_name="dashboard/login.html", redirect_authenticated_user=True
+            template_name="site/login.html", redirect_authenticated_user=True
         ),
         name="login",
     ),
     path(
         "logout/",
-        LogoutView.as_view(next_page="dashboard:login"),
+        LogoutView.as_view(next_page="site:login"),
         name="logout",
     ),
 ]

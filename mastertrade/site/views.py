@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from django.contrib.auth.decorators import login_required
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.paginator import Page, Paginator
 from django.db.models import (
@@ -44,6 +43,7 @@ from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import is_open
 from goals.services.risk_state import read_figures
 from mastertrade.db.queue import find_last_seen, is_missing
+from mastertrade.site.shell import page
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import HUNDRED, exactly, format_plain
 from trades.enums import TradeStatus
@@ -186,7 +186,7 @@ class Overview:
 
 
 @require_safe
-@login_required
+@page
 def home(request: HttpRequest) -> HttpResponse:
     """GET /, `?page=2` of own portfolios"""
     user, now = cast(User, request.user), timezone.now()
@@ -205,7 +205,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "why_one_run_says_little": WHY_ONE_RUN_SAYS_LITTLE,
         "replays": [_show_replay(run) for run in _replays_of(user)],
     }
-    return render(request, "dashboard/home.html", context)
+    return render(request, "site/home.html", context)
 
 
 def _overview_of(

@@ -213,10 +213,10 @@ def test_ones_own_new_password_may_revoke_the_tokens(
     user = UserFactory(password="the old one")
     ApiToken.objects.create(user)
     client.force_login(user)
-    page = client.get(reverse("dashboard:password")).content.decode()
+    page = client.get(reverse("site:password")).content.decode()
     assert "Revoke the API token" in page
     form = {"old_password": "the old one", "new_password1": NEW, "new_password2": NEW}
-    answer = client.post(reverse("dashboard:password"), {**form, **ticked})
+    answer = client.post(reverse("site:password"), {**form, **ticked})
     assert answer.status_code == 302
     assert reread(user).check_password(NEW)
     assert ApiToken.objects.count() == left
@@ -228,7 +228,7 @@ def test_a_wrong_old_password_changes_and_revokes_nothing(client: Client) -> Non
     ApiToken.objects.create(user)
     client.force_login(user)
     form = {"old_password": "wrong", "new_password1": NEW, "new_password2": NEW}
-    client.post(reverse("dashboard:password"), {**form, "revoke_tokens": "on"})
+    client.post(reverse("site:password"), {**form, "revoke_tokens": "on"})
     assert reread(user).check_password("the old one")
     assert ApiToken.objects.count() == 1
 
@@ -237,7 +237,7 @@ def test_the_old_password_is_guessed_as_slowly_as_at_the_door(client: Client) ->
     user = UserFactory(password="the old one")
     client.force_login(user)
     form = {"new_password1": NEW, "new_password2": NEW}
-    address = reverse("dashboard:password")
+    address = reverse("site:password")
     for _ in range(BY_NAME_AND_ADDRESS.tries):
         assert client.post(address, {**form, "old_password": "no"}).status_code == 200
     answer = client.post(address, {**form, "old_password": "the old one"})
@@ -247,15 +247,15 @@ def test_the_old_password_is_guessed_as_slowly_as_at_the_door(client: Client) ->
 
 def test_without_tokens_nothing_is_offered(client: Client) -> None:
     client.force_login(UserFactory())
-    page = client.get(reverse("dashboard:password")).content.decode()
+    page = client.get(reverse("site:password")).content.decode()
     assert "Revoke" not in page
 
 
 def test_the_admin_leads_to_the_page_for_ones_own_password(operator: Client) -> None:
     answer = operator.get(reverse("admin:password_change"))
-    assert answer["Location"] == reverse("dashboard:password")
+    assert answer["Location"] == reverse("site:password")
 
 
 def test_a_stranger_is_asked_to_sign_in(client: Client) -> None:
-    answer = client.get(reverse("dashboard:password"))
-    assert answer["Location"].startswith(reverse("dashboard:login"))
+    answer = client.get(reverse("site:password"))
+    assert answer["Location"].startswith(reverse("site:login"))

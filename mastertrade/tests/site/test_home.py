@@ -37,8 +37,8 @@ FAR = date(2199, 12, 31)
 
 pytestmark = pytest.mark.django_db
 
-HOME = reverse("dashboard:home")
-LOGIN = reverse("dashboard:login")
+HOME = reverse("site:home")
+LOGIN = reverse("site:login")
 
 
 def decide(goal: FinancialGoal) -> None:
@@ -66,7 +66,7 @@ def test_a_user_who_is_not_staff_signs_in_and_out(client: Client) -> None:
     assert signed_in["Location"] == HOME
     assert client.get(HOME).status_code == 200
 
-    client.post(reverse("dashboard:logout"))
+    client.post(reverse("site:logout"))
     assert client.get(HOME).status_code == 302
 
 
@@ -114,7 +114,7 @@ def test_it_says_that_no_worker_was_seen_for_some_time(client: Client) -> None:
         cursor.execute(
             "UPDATE procrastinate_workers SET last_heartbeat = '2026-01-02 03:04Z'"
         )
-    assert "No worker has been seen since 2026-01-02 03:04 UTC" in home_of(client, user)
+    assert "The worker has been silent for" in home_of(client, user)
 
 
 def test_only_staff_get_the_link_to_the_admin(client: Client) -> None:
@@ -201,7 +201,7 @@ def test_the_last_closed_trades_of_all_own_portfolios_take_constant_statements(
 def test_a_page_runs_under_a_strict_content_security_policy(
     client: Client, address: str
 ) -> None:
-    """No script, no inline style, nothing from another site."""
+    """No inline script or style, nothing from another site."""
     if address == HOME:
         goal = GoalFactory(target_date=FAR)
         decide(goal)
@@ -209,7 +209,8 @@ def test_a_page_runs_under_a_strict_content_security_policy(
 
     page = client.get(address).content.decode()
 
-    assert not re.search(r"<script|<style|\bstyle=|\bon\w+=|https?://", page)
+    assert page.count("<script") == page.count('<script src="/static/')
+    assert not re.search(r"<style|\bstyle=|\bon\w+=|https?://", page)
 
 
 def test_the_admin_lists_goals_first(admin_user: User) -> None:
@@ -428,7 +429,7 @@ def test_the_first_page_shows_the_nearest_floor_at_which_trading_stops(
 
 
 def deposit_page(portfolio: Portfolio) -> str:
-    return reverse("dashboard:deposit", args=[portfolio.pk])
+    return reverse("site:deposit", args=[portfolio.pk])
 
 
 def test_a_newcomer_without_money_is_led_to_the_deposit(client: Client) -> None:
@@ -503,8 +504,8 @@ def test_the_limits_of_main_are_changed_on_the_site(client: Client) -> None:
     user = UserFactory()
     client.force_login(user)
     main = user.portfolios.get()
-    address = reverse("dashboard:limits", args=[main.pk])
-    assert f'href="{address}"' in client.get(reverse("dashboard:home")).content.decode()
+    address = reverse("site:limits", args=[main.pk])
+    assert f'href="{address}"' in client.get(reverse("site:home")).content.decode()
     form = client.get(address).context["form"]
     names = {*LIMIT_KINDS, "max_position_pct", "edge_guard"}
     assert set(form.fields) == {*names, "start_equity", "peak_equity", "floor_equity"}
@@ -520,7 +521,7 @@ def test_the_limits_of_main_are_changed_on_the_site(client: Client) -> None:
 
 def test_another_users_limits_are_not_found(client: Client) -> None:
     client.force_login(UserFactory())
-    address = reverse("dashboard:limits", args=[PortfolioFactory().pk])
+    address = reverse("site:limits", args=[PortfolioFactory().pk])
     assert client.get(address).status_code == 404
     assert client.post(address, {}).status_code == 404
 
@@ -546,7 +547,7 @@ def test_the_limits_page_and_the_first_page_say_where_the_floors_are(
         book_profit(portfolio, Decimal(1 if number % 3 == 2 else -4), at=at)
     home = text_of(home_of(client, user))
     assert "Daily floor 906.24 USDT , 37.76 USDT ( 4 % ) below the equity" in home
-    address = reverse("dashboard:limits", args=[portfolio.pk])
+    address = reverse("site:limits", args=[portfolio.pk])
     before = client.get(address).content.decode()
     book_profit(portfolio, Decimal(-144), at=START + timedelta(days=30))
     assert "Hard floor 800 USDT , reached" in text_of(home_of(client, user))
@@ -564,7 +565,7 @@ def test_pages_show_floors_while_the_record_is_behind(
     for _ in range(6):
         book_profit(portfolio, Decimal(-4), at=START)
     client.force_login(portfolio.user)
-    address = reverse("dashboard:limits", args=[portfolio.pk])
+    address = reverse("site:limits", args=[portfolio.pk])
     page = text_of(client.get(address).content.decode())
     assert "Hard drawdown : floor at 800 USDT" in page
 
@@ -572,7 +573,7 @@ def test_pages_show_floors_while_the_record_is_behind(
 def test_the_limits_form_shows_every_mistake_at_once(client: Client) -> None:
     portfolio = PortfolioFactory()
     client.force_login(portfolio.user)
-    address = reverse("dashboard:limits", args=[portfolio.pk])
+    address = reverse("site:limits", args=[portfolio.pk])
     form = client.get(address).context["form"]
     body = {name: form[name].value() for name in form.fields}
     body = {name: value for name, value in body.items() if value is not None}
@@ -592,7 +593,7 @@ def test_the_limits_form_shows_every_mistake_at_once(client: Client) -> None:
 def test_the_peak_of_the_floor_is_set_on_the_site(client: Client) -> None:
     portfolio = PortfolioFactory()
     client.force_login(portfolio.user)
-    address = reverse("dashboard:limits", args=[portfolio.pk])
+    address = reverse("site:limits", args=[portfolio.pk])
     form = client.get(address).context["form"]
     body = {name: form[name].value() for name in form.fields}
     body = {name: value for name, value in body.items() if value is not None}
@@ -604,7 +605,7 @@ def test_the_peak_of_the_floor_is_set_on_the_site(client: Client) -> None:
 def test_a_goal_with_conditions_is_made_on_the_site(client: Client) -> None:
     portfolio = PortfolioFactory()
     client.force_login(portfolio.user)
-    address = reverse("dashboard:new-goal", args=[portfolio.pk])
+    address = reverse("site:new-goal", args=[portfolio.pk])
     body = {
         "goal_type": "portfolio_value",
         "target_value": "2000",

@@ -25,7 +25,7 @@ FAR = date(2199, 12, 31)
 
 
 def address_of(portfolio: Portfolio, page: str = "limits") -> str:
-    return reverse(f"dashboard:{page}", args=[portfolio.pk])
+    return reverse(f"site:{page}", args=[portfolio.pk])
 
 
 def form_of(client: Client, address: str) -> dict[str, Any]:
@@ -172,7 +172,7 @@ def test_a_mark_that_waits_is_on_the_page(client: Client, portfolio: Portfolio) 
     opened_at = now - timedelta(hours=1)
     TradeFactory(portfolio=portfolio, entry_time=opened_at, now=opened_at)
     mark_positions(user=portfolio.user, marks=[Mark("BTCUSDT", Decimal(1))], now=now)
-    home = text_of(client, reverse("dashboard:home"))
+    home = text_of(client, reverse("site:home"))
     assert " waiting " in home
     assert "Entries wait since" in text_of(client, address_of(portfolio))
 

@@ -17,7 +17,7 @@ from trades.tests.factories import book_profit
 
 pytestmark = pytest.mark.django_db
 FAR = date(2199, 12, 31)
-HOME = reverse("dashboard:home")
+HOME = reverse("site:home")
 BODIES = {
     "deposit": {"amount": "5"},
     "new-goal": {"goal_type": "monthly_return", "target_value": "5"},
@@ -29,7 +29,7 @@ PATHS = [*ACTIONS, "project"]
 
 
 def page_of(action: str, portfolio: Portfolio) -> str:
-    return reverse(f"dashboard:{action}", args=[portfolio.pk])
+    return reverse(f"site:{action}", args=[portfolio.pk])
 
 
 def halted() -> Portfolio:
@@ -61,7 +61,7 @@ def test_a_visitor_is_asked_to_sign_in(client: Client, action: str) -> None:
     with nothing_changes():
         answer = client.post(page_of(action, portfolio), BODIES.get(action, {}))
     assert answer.status_code == 302
-    assert answer["Location"].startswith(reverse("dashboard:login"))
+    assert answer["Location"].startswith(reverse("site:login"))
 
 
 @pytest.mark.parametrize("action", PATHS)

@@ -151,8 +151,8 @@ def test_a_page_that_fails_is_one_of_the_site(
 
     assert answer.status_code == status
     assert said in page
-    assert "dashboard/dashboard.css" in page
-    assert "<script" not in page
+    assert "site/site.css" in page
+    assert page.count("<script") == page.count('<script src="/static/')
     assert "style=" not in page
     assert "secret detail" not in page
     assert answer["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
@@ -198,7 +198,7 @@ def test_a_browser_that_asks_for_the_icon_is_sent_to_it(db: None) -> None:
 
 def test_every_page_names_the_icon_of_the_site(db: None) -> None:
     for asked in ("/login/", "/api/docs/", "/nothing/"):
-        assert b"dashboard/icon.svg" in Client().get(asked).content
+        assert b"site/icon.svg" in Client().get(asked).content
 
 
 def test_a_goal_posted_without_the_slash_is_one_goal(trader: Trader) -> None:

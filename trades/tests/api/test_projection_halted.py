@@ -141,7 +141,7 @@ def test_the_home_page_says_what_a_halt_makes_of_the_probability(client: Client)
     client.force_login(portfolio.user)
 
     def page() -> str:
-        return client.get(reverse("dashboard:home")).content.decode()
+        return client.get(reverse("site:home")).content.decode()
 
     assert "without another trade" not in page()
     halt(portfolio)

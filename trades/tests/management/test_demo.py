@@ -50,7 +50,7 @@ from trades.tests.prices import wander
 TUESDAY = datetime(2026, 12, 1, 9, tzinfo=UTC)
 WEDNESDAY = TUESDAY + timedelta(days=1)
 LATER = TUESDAY + timedelta(hours=1)
-HOME = reverse("dashboard:home")
+HOME = reverse("site:home")
 # Solved tables are a cache that names no portfolio; the clients' tokens are not its.
 CACHES = ("policy_tables", "api_tokens")
 

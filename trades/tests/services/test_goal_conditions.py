@@ -430,9 +430,7 @@ def test_a_failed_goal_is_listed_filtered_and_shown_as_such(
     assert row["failed_at"] is not None
     assert trader.get("/api/goals/", status="active")["count"] == 0
     trader.client.force_login(trader.user)
-    assert (
-        "badge-failed" in trader.client.get(reverse("dashboard:home")).content.decode()
-    )
+    assert "badge-failed" in trader.client.get(reverse("site:home")).content.decode()
     goals = reverse("admin:goals_financialgoal_changelist")
     found = operator.get(goals, {"status": "failed"})
     assert [one.pk for one in found.context["cl"].result_list] == [goal.pk]
@@ -452,7 +450,7 @@ def test_pages_say_which_condition_is_open(operator: Client) -> None:
     trader.client.force_login(trader.user)
     page = reverse("admin:goals_financialgoal_change", args=[trader["goal_id"]])
     for answer in (
-        trader.client.get(reverse("dashboard:home")),
+        trader.client.get(reverse("site:home")),
         operator.get(page),
     ):
         text = answer.content.decode()

@@ -1,0 +1,190 @@
+"""Figures as the pages show them: in the user's form of numbers and time zone.
+
+Money stands in `<span class="money">`, which the page can blur. What is shown is
+rounded (`mastertrade.values.in_text`); the exact figure shows when pointed at.
+"""
+
+from contextvars import ContextVar
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from goals.enums import NumberFormat
+from mastertrade.values import in_text
+from mastertrade.values.money import HUNDRED, format_plain, round_to
+
+MINUS = "\N{MINUS SIGN}"
+UNKNOWN = SafeString('<span class="quiet">not known</span>')
+# Of the user whose request this thread answers; see `mastertrade.site.shell`.
+number_format: ContextVar[NumberFormat] = ContextVar(
+    "number_format", default=NumberFormat.POINT
+)
+SEPARATORS = {
+    NumberFormat.POINT: (",", "."),
+    NumberFormat.COMMA: (".", ","),
+    NumberFormat.SPACE: ("\N{NO-BREAK SPACE}", ","),
+}
+ONE_PLACE = 1
+LEAST_CHANCE = Decimal("0.01")
+# The parts of an icon, drawn in 16 by 16.
+ICONS = {
+    "warn": '<path d="M8 1.8 15 14H1z" fill="none" stroke="currentColor" '
+    'stroke-width="1.6" stroke-linejoin="round"/><path d="M8 6v4M8 11.6v.8" '
+    'stroke="currentColor" stroke-width="1.6"/>',
+    "good": '<path d="m2.5 8.5 3.5 3.5 7.5-8" fill="none" stroke="currentColor" '
+    'stroke-width="1.8"/>',
+    "bad": '<path d="m3.5 3.5 9 9m0-9-9 9" fill="none" stroke="currentColor" '
+    'stroke-width="1.8"/>',
+    "off": '<path d="M3 8h10" fill="none" stroke="currentColor" stroke-width="1.8"/>',
+    "down": '<path d="M8 3v10M3.5 8.5 8 13l4.5-4.5" fill="none" '
+    'stroke="currentColor" stroke-width="1.8"/>',
+    "stop": '<path d="M3.5 3.5h9v9h-9z" fill="currentColor"/>',
+    "eye": '<path d="M1.5 8S4 3.5 8 3.5 14.5 8 14.5 8 12 12.5 8 12.5 1.5 8 1.5 8z" '
+    'fill="none" stroke="currentColor" stroke-width="1.4"/>'
+    '<circle cx="8" cy="8" r="2" fill="currentColor"/>',
+}
+
+
+def in_format(plain: str) -> str:
+    """Plain "1234.50" as "1,234.50" or as the user writes it, with a minus sign."""
+    thousands, point = SEPARATORS[number_format.get()]
+    whole, dot, places = plain.lstrip("+-").partition(".")
+    grouped = f"{int(whole or 0):,}".replace(",", thousands)
+    sign = {"-": MINUS, "+": "+"}.get(plain[:1], "")
+    return f"{sign}{grouped}{point if dot else ''}{places}"
+
+
+def number(value: Decimal | int) -> str:
+    """Without trailing zeros: quantities, counts, factors."""
+    return in_format(format_plain(Decimal(value)))
+
+
+def money(value: Decimal | None, currency: str, *, signed: bool = False) -> SafeString:
+    """An amount to the places of its currency, without naming it."""
+    if value is None:
+        return UNKNOWN
+    places = in_text.PLACES.get(currency, in_text.CENTS)
+    shown = f"{round_to(value, (60, min(places, in_text.CENTS))):f}"
+    if value and not Decimal(shown):  # less than a cent
+        shown = in_text.money(value, currency)
+    sign = "+" if signed and value > 0 else ""
+    return format_html(
+        '<span class="money" title="{}">{}</span>',
+        number(value),
+        in_format(f"{sign}{shown}"),
+    )
+
+
+def amount(value: Decimal | None, currency: str) -> SafeString:
+    """An amount and its currency."""
+    return format_html(
+        '{}<span class="unit"> {}</span>', money(value, currency), currency
+    )
+
+
+def gain(value: Decimal | None, currency: str) -> SafeString:
+    """A profit or a loss: signed and coloured, without the currency."""
+    if value is None:
+        return UNKNOWN
+    tone = "up" if value > 0 else "down" if value < 0 else "even"
+    return format_html(
+        '<b class="{}">{}</b>', tone, money(value, currency, signed=True)
+    )
+
+
+def price(value: Decimal | None) -> str:
+    """Six digits, cents at the least."""
+    return "not known" if value is None else in_format(in_text.price(value))
+
+
+def quantity(value: Decimal) -> str:
+    return in_format(in_text.quantity(value))
+
+
+def decimals(value: Decimal) -> str:
+    """To one place, and to more where it would read as 0."""
+    return in_format(format_plain(in_text.rounded(value, ONE_PLACE, digits=1)))
+
+
+def percent(value: Decimal | None) -> str:
+    """A percentage to one place, and to more where it is below 0.1."""
+    return "not known" if value is None else f"{decimals(value)} %"
+
+
+def signed_percent(value: Decimal) -> str:
+    return f"{'+' if value > 0 else ''}{percent(value)}"
+
+
+def points(value: Decimal) -> str:
+    """A difference of percentages, without its sign: "2.1 points"."""
+    shown = decimals(abs(value))
+    return f"{shown} point{'' if shown == '1' else 's'}"
+
+
+def chance(ratio: Decimal | float) -> str:
+    """A probability in whole percent; what is not certain is neither 0 nor 100."""
+    ratio = Decimal(str(ratio))
+    if 0 < ratio < LEAST_CHANCE:
+        return "under 1 %"
+    if 1 - LEAST_CHANCE < ratio < 1:
+        return "over 99 %"
+    return f"{number(round_to(ratio * HUNDRED, (6, 0)))} %"
+
+
+def when(at: datetime | None, now: datetime | None = None) -> SafeString:
+    """A time in the user's zone: of today by its hour, of this year by its day."""
+    if at is None:
+        return SafeString("never")
+    here = timezone.localtime(at)
+    today = timezone.localtime(now or timezone.now())
+    days = (today.date() - here.date()) // timedelta(days=1)
+    clock = f"{here:%H:%M}"
+    if days == 0:
+        words = clock
+    elif days in {1, -1}:
+        words = f"{'yesterday' if days == 1 else 'tomorrow'} {clock}"
+    else:
+        words = f"{day(here, today)} {clock}"
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        here.isoformat(timespec="seconds"),
+        f"{here:%A %-d %B %Y, %H:%M:%S %Z}",
+        words,
+    )
+
+
+def day(at: datetime, today: datetime | None = None) -> str:
+    """ "18 Nov", with its year where it is another than today's."""
+    today = today or timezone.localtime()
+    return f"{at:%-d %b}" if at.year == today.year else f"{at:%-d %b %Y}"
+
+
+def ago(at: datetime, now: datetime | None = None) -> str:
+    """How long ago, or how far ahead: "40 minutes", "11 days"."""
+    away = abs((now or timezone.now()) - at)
+    for unit, name in (
+        (timedelta(days=1), "day"),
+        (timedelta(hours=1), "hour"),
+        (timedelta(minutes=1), "minute"),
+    ):
+        if count := away // unit:
+            return f"{count} {name}{'' if count == 1 else 's'}"
+    return "less than a minute"
+
+
+def icon(name: str, size: int = 14) -> SafeString:
+    return mark_safe(  # constants of this module
+        f'<svg class="{name}" width="{size}" height="{size}" viewBox="0 0 16 16" '
+        f'aria-hidden="true">{ICONS[name]}</svg>'
+    )
+
+
+def pill(tone: str, words: str) -> SafeString:
+    """A state that needs attention, or a result: its shape and its word.
+
+    `tone` is "good", "warn", "bad" or "off".
+    """
+    return format_html('<span class="pill {}">{}{}</span>', tone, icon(tone, 12), words)

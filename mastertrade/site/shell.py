@@ -1,0 +1,124 @@
+"""What stands around every page: who looks, in which portfolio, what needs care."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import wraps
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Exists, OuterRef, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
+
+from goals.enums import NumberFormat, PortfolioKind
+from goals.models import Portfolio, TradingHalt, User
+from goals.services.alerts import count_unread
+from mastertrade.db.queue import find_last_seen, is_missing
+from mastertrade.site.figures import number_format
+
+View = Callable[..., HttpResponse]
+CHOSEN = "portfolio"  # in the address and in the session
+MOST_IN_SWITCH = 24
+# What the pages are called, and the name of each one's address.
+PAGES: tuple[tuple[str, str], ...] = (("Today", "site:home"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """Read once a page by `site/base.html`."""
+
+    pages: tuple[tuple[str, str, bool], ...]
+    unread: int
+    worker_seen_at: datetime | None
+    worker_missing: bool
+
+
+def page(view: View) -> View:
+    """A page of whoever signed in: times in their zone, numbers in their form."""
+
+    @login_required
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        user = cast(User, request.user)
+        token = number_format.set(NumberFormat(user.number_format))
+        try:
+            with timezone.override(ZoneInfo(user.time_zone)):
+                return view(request, *args, **kwargs)
+        finally:
+            number_format.reset(token)
+
+    return answer
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    """The context processor of `site/base.html`; asks nothing until it is read."""
+    return {"shell": SimpleLazyObject(lambda: _read(request))}
+
+
+def _read(request: HttpRequest) -> Shell | None:
+    user = getattr(request, "user", None)
+    if not isinstance(user, User) or not user.is_authenticated:
+        return None
+    seen_at = find_last_seen()
+    addresses = [(title, reverse(name)) for title, name in PAGES]
+    home = reverse("site:home")
+    return Shell(
+        pages=tuple(
+            (
+                title,
+                address,
+                request.path == address
+                or (address != home and request.path.startswith(address)),
+            )
+            for title, address in addresses
+        ),
+        unread=count_unread(user),
+        worker_seen_at=seen_at,
+        worker_missing=is_missing(seen_at, timezone.now()),
+    )
+
+
+def portfolios_of(user: User) -> QuerySet[Portfolio]:
+    """A user's own, live ones first; replays have pages of their own."""
+    kinds = (PortfolioKind.LIVE, PortfolioKind.DEMO)
+    mine = Portfolio.objects.filter(
+        user_id=user.username, kind__in=kinds, finished_at=None
+    )
+    in_force = TradingHalt.objects.in_force(timezone.now())
+    halted = Exists(in_force.filter(portfolio=OuterRef("pk")))
+    return mine.annotate(halted=halted).order_by("-kind", "portfolio_id")
+
+
+def choose_portfolio(
+    request: HttpRequest,
+) -> tuple[Portfolio | None, list[Portfolio]]:
+    """The portfolio the page is about, and those that can be switched to.
+
+    `?portfolio=ID`, which the session remembers; else the first; None where the user
+    has none. Raises `Http404` for one that is not the user's.
+    """
+    user = cast(User, request.user)
+    mine = list(portfolios_of(user)[:MOST_IN_SWITCH])
+    asked = request.GET.get(CHOSEN)
+    if asked is not None:
+        chosen = _find(user, mine, asked)
+        if chosen is None:
+            raise Http404
+        request.session[CHOSEN] = chosen.pk
+    else:
+        chosen = _find(user, mine, str(request.session.get(CHOSEN, "")))
+        chosen = chosen or next(iter(mine), None)
+    return chosen, mine
+
+
+def _find(user: User, mine: list[Portfolio], asked: str) -> Portfolio | None:
+    if not (asked.isascii() and asked.isdigit() and len(asked) < 19):
+        return None
+    for one in mine:
+        if one.pk == int(asked):
+            return one
+    return portfolios_of(user).filter(pk=int(asked)).first()

@@ -1,0 +1,51 @@
+// Before the page is drawn: the theme and whether money is hidden, as last chosen here.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const stored = (key) => {
+    try { return localStorage.getItem(key); } catch { return null; }
+  };
+  const store = (key, value) => {
+    try { localStorage.setItem(key, value); } catch { /* chosen for this page alone */ }
+  };
+  const theme = stored("theme");
+  if (theme) root.dataset.theme = theme;
+  if (stored("privacy") === "on") root.dataset.privacy = "on";
+
+  function showPrivacy() {
+    const on = root.dataset.privacy === "on";
+    for (const button of document.querySelectorAll("[data-privacy-switch]")) {
+      button.setAttribute("aria-pressed", String(on));
+    }
+  }
+
+  document.addEventListener("DOMContentLoaded", () => {
+    showPrivacy();
+    // A dialog that a failed form has to show again.
+    for (const dialog of document.querySelectorAll("dialog[data-open]")) dialog.showModal();
+  });
+
+  document.addEventListener("click", (event) => {
+    const asked = event.target.closest(
+      "[data-privacy-switch], [data-theme-choice], [data-copy], [data-dialog], [data-close]",
+    );
+    if (!asked) return;
+    if (asked.hasAttribute("data-privacy-switch")) {
+      const on = root.dataset.privacy !== "on";
+      if (on) root.dataset.privacy = "on"; else delete root.dataset.privacy;
+      store("privacy", on ? "on" : "off");
+      showPrivacy();
+    } else if (asked.hasAttribute("data-theme-choice")) {
+      const choice = asked.dataset.themeChoice;
+      if (choice) root.dataset.theme = choice; else delete root.dataset.theme;
+      store("theme", choice);
+    } else if (asked.hasAttribute("data-copy")) {
+      const text = document.querySelector(asked.dataset.copy).textContent;
+      navigator.clipboard.writeText(text).then(() => { asked.textContent = "Copied"; });
+    } else if (asked.hasAttribute("data-dialog")) {
+      document.querySelector(asked.dataset.dialog).showModal();
+    } else {
+      asked.closest("dialog").close();
+    }
+  });
+})();

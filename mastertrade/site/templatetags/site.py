@@ -1,0 +1,28 @@
+"""`{% load site %}`: figures, icons and pills as the pages show them."""
+
+from django import template
+
+from goals.admin.figures import words
+from mastertrade.site import figures
+
+register = template.Library()
+for name in (
+    "money",
+    "amount",
+    "gain",
+    "price",
+    "quantity",
+    "number",
+    "decimals",
+    "percent",
+    "signed_percent",
+    "points",
+    "chance",
+    "when",
+    "day",
+    "ago",
+):
+    register.filter(name, getattr(figures, name))
+register.filter("words", words)
+register.simple_tag(figures.icon, name="icon")
+register.simple_tag(figures.pill, name="pill")
