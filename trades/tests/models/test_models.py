@@ -804,7 +804,7 @@ def test_each_index_serves_its_query(many_rows):
 # Migrations
 
 
-@pytest.mark.slow
+@pytest.mark.migrations
 @pytest.mark.django_db(transaction=True)
 def test_migrations_run_backwards_and_forwards():
     before = schema_of_ours()
