@@ -1,10 +1,37 @@
-"""How many examples the properties that book trades are judged by."""
+"""How many examples a test is judged by, and in which run."""
 
 import os
+from collections.abc import Callable, Iterable
+from itertools import product
+from typing import Any
 
+import pytest
 from hypothesis import settings
 
 
 def examples(count: int) -> settings:
-    """`count`; in CI, which takes the same ones each time, a third."""
+    """For a property that books trades: `count`; a third in CI, whose are the same."""
     return settings(max_examples=count // 3 if os.environ.get("CI") else count)
+
+
+def crossed(
+    names: str, *values: Iterable[Any], ids: Callable[[Any], object] | None = None
+) -> pytest.MarkDecorator:
+    """Parametrize by every combination of a test that costs much.
+
+    `make test` runs as few as hold each value once, `make slow` the others.
+    """
+    each = [list(one) for one in values]
+    longest = max(map(len, each))
+    first = {tuple(n % len(one) for one in each) for n in range(longest)}
+    return pytest.mark.parametrize(
+        names,
+        [
+            pytest.param(
+                *(one[place] for one, place in zip(each, places, strict=True)),
+                marks=() if places in first else pytest.mark.slow,
+            )
+            for places in product(*(range(len(one)) for one in each))
+        ],
+        ids=ids,
+    )

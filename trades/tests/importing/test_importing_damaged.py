@@ -116,6 +116,7 @@ def test_what_costs_memory_to_read_is_refused(
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["trades", "orders"])
 def test_a_small_database_of_endless_rows_is_refused(
     trader: Trader, tmp_path: Path, table: str
