@@ -40,7 +40,7 @@ stop:  ## stop the embedded PostgreSQLs that nothing uses, such as the tests' on
 test: .venv/tests  ## the suite, on a real PostgreSQL, which runs on until 'make stop'
 	@$(BIN)/python manage.py test -- $(ARGS)
 
-slow: .venv/tests  ## the tests that take seconds each: properties, the upgrade, servers
+slow: .venv/tests  ## the tests that take seconds: properties, whole matrices, the upgrade, servers
 	@$(BIN)/python manage.py test --tag slow -- $(ARGS)
 
 migrations: .venv/tests  ## the data that single migrations of released versions move
