@@ -62,7 +62,9 @@ def _rows(
     policies: list[tuple[PolicyName, FrontierPoint]],
     own: PolicyName,
 ) -> Iterator[FrontierRow]:
-    for size, point in sizes:
+    for place, (size, point) in enumerate(sizes):
+        if place % 2 and size != "1":
+            continue  # the drawing has them all
         yield _row(f"Constant {size}", point, own=False)
     for policy, point in policies:
         if policy is PolicyName.CONSTANT and own is not policy:
@@ -111,12 +113,12 @@ def _draw(
     for place, (name, point) in enumerate(sizes):
         x, y = at(point)
         parts.append(format_html('<circle class="k-dot" cx="{}" cy="{}" r="4"/>', x, y))
-        if place in {0, last // 2, last}:
+        if place in {0, last}:
             parts.append(
                 format_html(
-                    '<text class="halo" x="{}" y="{}" text-anchor="end">{}</text>',
-                    f"{float(x) - 8:.1f}",
-                    f"{float(y) - 5:.1f}",
+                    '<text class="halo" x="{}" y="{}">{}</text>',
+                    f"{float(x) + 8:.1f}",
+                    f"{float(y) + (14 if place == 0 else -5):.1f}",
                     name,
                 )
             )

@@ -53,6 +53,7 @@ class DecisionLine:
     factor: str
     size: Decimal
     verdict: SafeString
+    short: str
     reason: str
 
 
@@ -73,6 +74,7 @@ def read_decisions(
         "base_size",
         "policy",
         "policy_factor",
+        "progress_pct",
         "guards",
         "adjustment_factor",
         "adjusted_size",
@@ -88,6 +90,7 @@ def read_decisions(
 
 
 def _line(row: Mapping[str, Any]) -> DecisionLine:
+    guards = tuple(_cells(row["guards"]))
     return DecisionLine(
         adjustment_id=row["adjustment_id"],
         at=row["as_of"],
@@ -96,12 +99,21 @@ def _line(row: Mapping[str, Any]) -> DecisionLine:
         base=row["base_size"],
         policy=row["policy"].replace("_", " "),
         asked=factor(row["policy_factor"]),
-        guards=tuple(_cells(row["guards"])),
+        guards=guards,
         factor=factor(row["adjustment_factor"]),
         size=row["adjusted_size"],
         verdict=figures.pill(TONES[Verdict(row["verdict"])], row["verdict"]),
+        short=_short(row, guards),
         reason=in_page_words(row["reason"]),
     )
+
+
+def _short(row: Mapping[str, Any], guards: tuple[GuardCell, ...]) -> str:
+    """What the policy went by, and what each guard that bound said."""
+    way = figures.percent(row["progress_pct"])
+    asked = f"{way} of the way: asks for {factor(row['policy_factor'])}."
+    bound = [f"{cell.label}: {cell.reason}." for cell in guards if cell.hit]
+    return " ".join([asked, *(bound or ["No guard binds."])])
 
 
 def _side(row: Mapping[str, Any]) -> str:

@@ -20,9 +20,9 @@ from mastertrade.site import figures
 from trades.sizing_calls.what_if import Change, WhatIf, ask_what_if
 
 MEASURES = (
-    (Measure.RETURN.value, "a percentage"),
-    (Measure.INCOME.value, "an amount of money"),
-    (Measure.VALUE.value, "the portfolio worth"),
+    (Measure.RETURN.value, "to make a percentage"),
+    (Measure.INCOME.value, "to make money"),
+    (Measure.VALUE.value, "a portfolio worth"),
 )
 PERIODS = (
     (CalendarPeriod.DAY.value, "this day"),
@@ -130,13 +130,13 @@ class NewGoalForm(_WordedForm):
 
     field_names: ClassVar[dict[str, str]] = {"goal_type": "period"}
     measure = forms.ChoiceField(
-        choices=MEASURES, widget=forms.RadioSelect, label="I want to make"
+        choices=MEASURES, widget=forms.RadioSelect, label="I want"
     )
     period = forms.ChoiceField(
         choices=PERIODS,
         required=False,
         label="When",
-        help_text="Not asked for a portfolio's worth: that has a last day, or none.",
+        help_text="Of its own last day, give that below.",
     )
 
     def clean(self) -> dict[str, Any]:
@@ -224,7 +224,8 @@ def look_ahead(form: Any, now: datetime) -> Forecast:
         valid = form.is_valid()
         transaction.set_rollback(True)
     if not valid:
-        return Forecast(None, None, SafeString(""), tuple(_wrong(form)))
+        wrong = () if _is_empty(form) else tuple(_wrong(form))
+        return Forecast(None, None, SafeString(""), wrong)
     goal: FinancialGoal = form.instance
     found = ask_what_if(goal, Change(), now, compared=False)
     return Forecast(goal, found, required_words(goal, found), ())
@@ -243,6 +244,11 @@ def value_of(
     """A value in the goal's measure: percent, or money and its currency."""
     kind, currency = goal.kind.measures, goal.portfolio.currency
     return figures.in_measure(value, kind, currency, signed=signed)
+
+
+def _is_empty(form: Any) -> bool:
+    """Whether nothing was said yet of how much."""
+    return not form.data.get("target_value", "").strip()
 
 
 def _wrong(form: Any) -> list[str]:

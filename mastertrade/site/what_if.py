@@ -363,15 +363,15 @@ def _rows(goal: FinancialGoal, now: Outlook, then: Outlook, one: Outlook) -> lis
     ]
 
 
-def _with_band(outlook: Outlook) -> str:
+def _with_band(outlook: Outlook) -> SafeString:
     shown = figures.chance(outlook.probability)
     if outlook.low is None or outlook.high is None:
-        return shown
+        return format_html("{}", shown)
     low, high = (
         figures.number(round_to(Decimal(one) * HUNDRED, (6, 0)))
         for one in (outlook.low, outlook.high)
     )
-    return f"{shown} ({low}\N{EN DASH}{high})"
+    return format_html('{}<span class="sub">{} to {}</span>', shown, low, high)
 
 
 def _days(outlook: Outlook) -> str:

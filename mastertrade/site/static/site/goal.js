@@ -37,6 +37,14 @@
     return isHidden() ? "\u2022\u2022\u2022" : `${sign}${numbers.format(Math.abs(value))}`;
   }
 
+  // "5 Oct"; the year where it is another than before, the hour where a day is all.
+  function onDay(at, before, of) {
+    const day = new Date(at * 1000), past = before === undefined ? new Date() : new Date(before * 1000);
+    if (of.ends - of.begins < 172_800) return day.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+    const year = day.getFullYear() === past.getFullYear() ? undefined : "numeric";
+    return day.toLocaleDateString("en-GB", { day: "numeric", month: "short", year });
+  }
+
   function table(points, places) {
     return [points.map((one) => one[0]), ...places.map((place) => points.map((one) => one[place]))];
   }
@@ -60,6 +68,13 @@
     const low = Math.min(...values), high = Math.max(...values);
     const room = (high - low || Math.abs(high) || 1) * 0.06;
     return [low - room, high + room];
+  }
+
+  // What held last holds until now, and the floor of now until the deadline.
+  function goOn(of) {
+    const held = (line, at) => (line.length && line[line.length - 1][0] < at ? [...line, [at, ...line[line.length - 1].slice(1)]] : line);
+    const now = of.now ?? of.ends;
+    return { ...of, factors: held(of.factors, now), hard: held(of.hard, of.ends), soft: held(of.soft, of.ends) };
   }
 
   function draw(figure, of, fan) {
@@ -88,7 +103,7 @@
         f: { range: () => [least - 0.05, least - 0.05 + (most - least + 0.1) / FACTOR_SHARE] },
       },
       axes: [
-        { stroke: () => ink["ink-3"], font, grid: { show: false }, ticks: { show: false }, space: 72 },
+        { stroke: () => ink["ink-3"], font, grid: { show: false }, ticks: { show: false }, space: 72, values: (plot, splits) => splits.map((at, place) => onDay(at, splits[place - 1], of)) },
         {
           scale: "y", stroke: () => ink["ink-3"], font, size: of.measure === "%" ? 58 : 72, ticks: { show: false },
           grid: { stroke: () => ink.line, width: 1 },
@@ -184,10 +199,14 @@
       say("Factor", left, f(most) - above, "ink");
       pen.textAlign = "right"; pen.fillStyle = ink["ink-3"];
       for (const value of new Set([least, 1, most])) pen.fillText(value.toFixed(1), left - 6 * ratio, f(value) + 4 * ratio);
-      const [, asked, kept] = of.factors[of.factors.length - 1], beside = x(of.factors[of.factors.length - 1][0]) + 8 * ratio;
+      const [, asked, kept] = of.factors[of.factors.length - 1], beside = x(of.now ?? of.factors[of.factors.length - 1][0]) + 8 * ratio;
       if (beside < left + width - 60 * ratio) {
-        say(`asked ${asked}`, beside, f(asked) + 4 * ratio, "plan");
-        if (kept !== asked) say(`after guards ${kept}`, beside, f(kept) + 4 * ratio, "ink");
+        const one = (value) => (Number.isInteger(value) ? value.toFixed(1) : String(value));
+        if (kept === asked) say(one(kept), beside, f(kept) + 4 * ratio, "ink");
+        else {
+          say(`asked ${one(asked)}`, beside, f(asked) + 4 * ratio, "plan");
+          say(`after guards ${one(kept)}`, beside, f(kept) + 4 * ratio, "ink");
+        }
       }
     }
     pen.restore();
@@ -201,7 +220,7 @@
       for (let place = at; place >= 0; place--) if (plot.data[series][place] != null) return plot.data[series][place];
       return null;
     };
-    const time = plot.data[0][at], day = new Date(time * 1000).toLocaleDateString(undefined, { day: "numeric", month: "short" });
+    const time = plot.data[0][at], day = new Date(time * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short" });
     const parts = [];
     if (of.now === null || time <= of.now) {
       parts.push(`value ${shown(before(1) ?? of.start, of)}`);
@@ -228,7 +247,7 @@
   async function show(figure) {
     let of, fan = [], drawn;
     try {
-      of = await read(figure.dataset.chart);
+      of = goOn(await read(figure.dataset.chart));
     } catch {
       say(figure, "The chart could not be read. Load the page again; the table gives the same figures.");
       return;
