@@ -191,7 +191,8 @@ class LimitWalk:
     account was made, or first booked in where that is earlier. `references` are those
     that changes set, and `anchors` the unit values of resumes, by key. `held_at`: what
     was open at references of the present value, by their times. Nothing is tested
-    before `finds_from` (None: never). `trail` is where each day ended.
+    before `finds_from` (None: never). `trail` is where it began and
+    where each day ended.
     """
 
     limits: Limits
@@ -227,15 +228,19 @@ class LimitWalk:
     @exactly
     def walk(self, days: Iterable[TradingDay]) -> "LimitWalk":
         for one in days:
+            if not self.trail:
+                self._leave(one.began_at)
             self._begin(one)
             if one.events or one.is_cut or not self._pass_whole(one):
                 self._walk_events(one)
             times = [event.at for event in one.events]
             times += [row.last_entry_at for row in one.rows]
-            at = max(times, default=one.began_at)
-            self.trail.append(DayEnd(at, self.limits, self.reference, self.account))
+            self._leave(max(times, default=one.began_at))
         self._stand_alone(None)
         return self
+
+    def _leave(self, at: datetime) -> None:
+        self.trail.append(DayEnd(at, self.limits, self.reference, self.account))
 
     def _finds(self, at: datetime) -> bool:
         return self.finds_from is not None and self.finds_from <= at

@@ -54,16 +54,16 @@ def read_days(goal: FinancialGoal, now: datetime) -> list[ChartDay]:
     history = read_history(portfolio)
     walk = walk_limits(portfolio, history, since=begins_at)
     until = ends_at(goal, now)
-    within = [end for end in walk.trail if begins_at <= end.at <= until]
-    before = [end for end in walk.trail if end.at < begins_at]
-    days = [_day(goal, end) for end in within]
+    began, days = walk.trail[:1], walk.trail[1:]
+    before = [*began, *(end for end in days if end.at < begins_at)]
+    found = [_day(goal, end) for end in days if begins_at <= end.at <= until]
     if until == now and begins_at <= now:
         reference = reference_at(portfolio, now)
         account = portfolio.account
-        days.append(_day(goal, DayEnd(now, portfolio.limits, reference, account)))
+        found.append(_day(goal, DayEnd(now, portfolio.limits, reference, account)))
     first = ChartDay(begins_at, goal.start_value, None, None)
-    floors = _day(goal, before[-1]) if before else days[0] if days else first
-    return [ChartDay(begins_at, first.value, floors.hard, floors.soft), *days]
+    floors = _day(goal, before[-1]) if before else found[0] if found else first
+    return [ChartDay(begins_at, first.value, floors.hard, floors.soft), *found]
 
 
 def ends_at(goal: FinancialGoal, now: datetime) -> datetime:
