@@ -32,6 +32,7 @@ TOPICS = (
     "bands",
     "dependence",
     "challenge",
+    "pages",
     "requests",
     "memory",
 )
