@@ -14,8 +14,21 @@ from mastertrade.site.actions import (
     act,
     project,
 )
+from mastertrade.site.goals import (
+    act_on_goal,
+    change_goal,
+    chart_of_goal,
+    decisions_of_goal,
+    list_goals,
+    make_goal,
+    preview_change,
+    preview_new,
+    show_goal,
+    table_of_goal,
+)
 from mastertrade.site.sign_in import PasswordView
 from mastertrade.site.views import home
+from mastertrade.site.what_if import fan_of_goal, frontier_of_goal, what_if
 
 app_name = "site"
 ACTIONS: dict[str, Action] = {
@@ -32,6 +45,27 @@ urlpatterns = [
             f"portfolios/<int:portfolio_id>/{name}/", act, {"action": action}, name=name
         )
         for name, action in ACTIONS.items()
+    ),
+    path("goals/", list_goals, name="goals"),
+    path("goals/new/", make_goal, name="goal-new"),
+    path("goals/new/preview/", preview_new, name="goal-new-preview"),
+    path("goals/<int:goal_id>/", show_goal, name="goal"),
+    path("goals/<int:goal_id>/edit/", change_goal, name="goal-edit"),
+    path("goals/<int:goal_id>/edit/preview/", preview_change, name="goal-edit-preview"),
+    path("goals/<int:goal_id>/chart/", chart_of_goal, name="goal-chart"),
+    path("goals/<int:goal_id>/fan/", fan_of_goal, name="goal-fan"),
+    path("goals/<int:goal_id>/frontier/", frontier_of_goal, name="goal-frontier"),
+    path("goals/<int:goal_id>/what-if/", what_if, name="goal-what-if"),
+    path("goals/<int:goal_id>/table/", table_of_goal, name="goal-table"),
+    path("goals/<int:goal_id>/decisions/", decisions_of_goal, name="goal-decisions"),
+    *(
+        path(
+            f"goals/<int:goal_id>/{action}/",
+            act_on_goal,
+            {"action": action},
+            name=f"goal-{action}",
+        )
+        for action in ("pause", "resume", "cancel")
     ),
     path("portfolios/<int:portfolio_id>/project/", project, name="project"),
     path("password/", login_required(PasswordView.as_view()), name="password"),

@@ -18,6 +18,7 @@ for name in (
     "signed_percent",
     "points",
     "chance",
+    "small_chance",
     "when",
     "day",
     "ago",
