@@ -118,6 +118,12 @@ def signed_percent(value: Decimal) -> str:
     return f"{'+' if value > 0 else ''}{percent(value)}"
 
 
+def fine_percent(value: Decimal, *, signed: bool = False) -> str:
+    """A return to two places: of a goal of 5 % a tenth is much."""
+    sign = "+" if signed and value > 0 else ""
+    return f"{sign}{in_format(in_text.decimals(value))} %"
+
+
 def points(value: Decimal) -> str:
     """A difference of percentages, without its sign: "2.1 points"."""
     shown = decimals(abs(value))

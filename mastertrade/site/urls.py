@@ -14,6 +14,7 @@ from mastertrade.site.actions import (
     act,
     project,
 )
+from mastertrade.site.goals import show_goal
 from mastertrade.site.sign_in import PasswordView
 from mastertrade.site.views import home
 
@@ -33,6 +34,7 @@ urlpatterns = [
         )
         for name, action in ACTIONS.items()
     ),
+    path("goals/<int:goal_id>/", show_goal, name="goal"),
     path("portfolios/<int:portfolio_id>/project/", project, name="project"),
     path("password/", login_required(PasswordView.as_view()), name="password"),
     path(
