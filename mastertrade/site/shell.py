@@ -108,7 +108,8 @@ def choose_portfolio(
         chosen = _find(user, mine, asked)
         if chosen is None:
             raise Http404
-        request.session[CHOSEN] = chosen.pk
+        if request.session.get(CHOSEN) != chosen.pk:
+            request.session[CHOSEN] = chosen.pk
     else:
         chosen = _find(user, mine, str(request.session.get(CHOSEN, "")))
         chosen = chosen or next(iter(mine), None)

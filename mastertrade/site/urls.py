@@ -15,8 +15,9 @@ from mastertrade.site.actions import (
     project,
 )
 from mastertrade.site.goals import show_goal
+from mastertrade.site.record import close, marks, new_trade
 from mastertrade.site.sign_in import PasswordView
-from mastertrade.site.views import home
+from mastertrade.site.today import home, live, next_trade
 
 app_name = "site"
 ACTIONS: dict[str, Action] = {
@@ -35,6 +36,11 @@ urlpatterns = [
         for name, action in ACTIONS.items()
     ),
     path("goals/<int:goal_id>/", show_goal, name="goal"),
+    path("portfolios/<int:portfolio_id>/live/", live, name="live"),
+    path("portfolios/<int:portfolio_id>/next-trade/", next_trade, name="next_trade"),
+    path("portfolios/<int:portfolio_id>/marks/", marks, name="marks"),
+    path("trades/new/", new_trade, name="new_trade"),
+    path("trades/<int:trade_id>/close/", close, name="close_trade"),
     path("portfolios/<int:portfolio_id>/project/", project, name="project"),
     path("password/", login_required(PasswordView.as_view()), name="password"),
     path(

@@ -1,0 +1,258 @@
+"""The next trade: how large, with which strategy, and why; asked on the first page."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from django import forms
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from goals.admin.forms import in_page_words
+from goals.decisions.size_request import BASES
+from goals.enums import Verdict
+from goals.models import GoalAdjustmentLog, Portfolio, User
+from mastertrade.site import figures
+from mastertrade.site.fields import number_field
+from mastertrade.values.exceptions import (
+    DomainError,
+    InvalidInput,
+    NoActiveGoal,
+    PortfolioRuined,
+    PortfolioUnfunded,
+)
+from mastertrade.values.money import FACTOR, MONEY, PERCENT, PRICE, round_to
+from strategies.enums import StrategyStatus
+from strategies.models import StrategyInstance, StrategySelectionLog
+from trades.enums import Side
+from trades.sizing_calls.decide import plan_next_trade, size_for_portfolio
+
+MOST_STRATEGIES = 200
+VERDICTS = {Verdict.ALLOW: "good", Verdict.REDUCE: "warn", Verdict.BLOCK: "bad"}
+POLICY_NAMES = {
+    "ladder": "Ladder",
+    "pace": "Pace",
+    "deadline_optimal": "Deadline optimal",
+    "constant": "Constant",
+}
+GUARD_NAMES = {
+    "bounds": "Bounds",
+    "drawdown": "Drawdown",
+    "day_rules": "Rules of the day",
+    "edge": "Edge",
+    "headroom": "Headroom",
+    "exposure": "Exposure",
+}
+# A guard that looks at nothing says so by this.
+NOT_SET = ("headroom_share_pct is not set", "no size limit is set")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A factor, the policy's or one guard's, in the chain that makes the last one."""
+
+    name: str
+    factor: str
+    bound: bool
+    off: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A decision as the panel shows it."""
+
+    decision: GoalAdjustmentLog
+    side: str
+    tone: str
+    quantity: Decimal | None
+    risk_amount: Decimal | None
+    risk_pct: Decimal | None
+    strategy: str
+    why_strategy: str
+    chain: tuple[Link, ...]
+    reason: str
+    warnings: tuple[str, ...]
+    record: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no answer, and the one action that mends it."""
+
+    words: str
+    action: str = ""
+    address: str = ""
+
+
+class NextTradeForm(forms.Form):
+    """What a trader says of the next trade; the services decide the rest.
+
+    `risk_pct` of live equity is lost at the stop, or `base_size` is the notional asked
+    about, as `size_by` says.
+    """
+
+    symbol = forms.CharField(
+        max_length=50, widget=forms.TextInput({"autocomplete": "off"})
+    )
+    strategy = forms.ChoiceField(required=False)
+    side = forms.ChoiceField(
+        choices=[(str(Side.LONG), "Long"), (str(Side.SHORT), "Short")],
+        widget=forms.RadioSelect,
+        initial=str(Side.LONG),
+    )
+    price = number_field(PRICE, "Price")
+    stop_price = number_field(PRICE, "Stop", required=False)
+    size_by = forms.ChoiceField(
+        label="Ask by",
+        choices=[("risk", "Risk at the stop"), ("size", "Size")],
+        widget=forms.RadioSelect,
+        initial="risk",
+    )
+    risk_pct = number_field(PERCENT, "Risk of live equity", required=False)
+    base_size = number_field(MONEY, "Size", required=False)
+    lot_step = number_field(PRICE, "Smallest step of the quantity", required=False)
+
+    def __init__(
+        self,
+        data: Mapping[str, Any] | None = None,
+        *,
+        portfolio: Portfolio,
+        now: datetime,
+    ) -> None:
+        super().__init__(data, auto_id="next_%s", initial={"risk_pct": "1"})
+        self.portfolio, self.now = portfolio, now
+        self.fields["strategy"] = forms.ChoiceField(
+            required=False, choices=self._choices()
+        )
+        self.selection: StrategySelectionLog | None = None
+        self.refusal: Refusal | None = None
+
+    @cached_property
+    def strategies(self) -> dict[str, str]:
+        """Names of the active ones by their ids."""
+        mine = StrategyInstance.objects.tradable_in(self.portfolio)
+        active = mine.filter(status=StrategyStatus.ACTIVE).order_by("strategy_name")
+        pairs = active.values_list("strategy_id", "strategy_name")
+        return dict(pairs[:MOST_STRATEGIES])
+
+    def _choices(self) -> list[tuple[str, str]]:
+        best = "The one that fits best" if self.strategies else "None yet"
+        return [("", best), *self.strategies.items()]
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return {name: str(self[name].label) for name in self.fields}
+
+    def ask(self, user: User) -> GoalAdjustmentLog | None:
+        """The decision, logged; None where it is refused: the form says why."""
+        if not self.is_valid():
+            return None
+        try:
+            return self._ask(user, dict(self._asked()))
+        except InvalidInput as wrong:
+            for one in (wrong, *wrong.also):
+                name = one.field if one.field in self.fields else None
+                self.add_error(name, in_page_words(one.detail, self.labels))
+        except DomainError as refusal:
+            self.refusal = refuse(refusal, self.portfolio)
+        return None
+
+    def _asked(self) -> Iterator[tuple[str, Any]]:
+        given = self.cleaned_data
+        left_out = "base_size" if given["size_by"] == "risk" else "risk_pct"
+        for name in ("symbol", "price", "stop_price", "lot_step", *BASES):
+            value = given.get(name)
+            if value not in (None, "") and name != left_out:
+                yield name, value
+        if given.get("stop_price") is not None:
+            yield "side", given["side"]
+
+    def _ask(self, user: User, asked: dict[str, Any]) -> GoalAdjustmentLog:
+        """The choice of a strategy is the service's, where one is to be chosen."""
+        call = {"user": user, "portfolio": self.portfolio.pk, "now": self.now, **asked}
+        if self.cleaned_data["strategy"] or not self.strategies:
+            named = self.cleaned_data["strategy"] or None
+            decision, _ = size_for_portfolio(strategy_id=named, **call)
+            return decision
+        planned = plan_next_trade(**call)
+        self.selection = planned.selection
+        return planned.decision
+
+
+def refuse(refusal: DomainError, portfolio: Portfolio) -> Refusal:
+    """A refusal in words for a page, with its one action where there is one."""
+    if isinstance(refusal, NoActiveGoal):
+        return Refusal(
+            f"No goal of {portfolio.name} is running, so nothing says how large the "
+            "next trade may be.",
+            "Set a goal",
+            "/goals/new/",
+        )
+    if isinstance(refusal, PortfolioUnfunded | PortfolioRuined):
+        return Refusal(
+            f"{portfolio.name} has no money to trade with, so there is no size.",
+            "Deposit",
+            reverse("site:deposit", args=[portfolio.pk]),
+        )
+    return Refusal(in_page_words(refusal.on_page))
+
+
+def show_answer(form: NextTradeForm, decision: GoalAdjustmentLog) -> Answer:
+    answer, side = decision.answer, form.cleaned_data["side"]
+    selection = form.selection
+    query = {"adjustment_id": decision.pk, "side": side}
+    named = decision.strategy_id or ""
+    return Answer(
+        decision=decision,
+        side=side,
+        tone=VERDICTS[Verdict(decision.verdict)],
+        quantity=_figure(answer, "quantity"),
+        risk_amount=_figure(answer, "risk_amount"),
+        risk_pct=_figure(answer, "risk_pct"),
+        strategy=form.strategies.get(named, named),
+        why_strategy=in_page_words(selection.reason) if selection else "",
+        chain=tuple(chain_of(decision)),
+        reason=in_page_words(decision.reason),
+        warnings=tuple(in_page_words(one["message"]) for one in decision.warnings),
+        record=f"{reverse('site:new_trade')}?{urlencode(query)}",
+    )
+
+
+def side_of(decision: GoalAdjustmentLog) -> str:
+    """LONG or SHORT, as asked or by the stop; empty where neither says it."""
+    asked = decision.asked
+    if asked.get("side"):
+        return str(asked["side"])
+    if not {"price", "stop_price"} <= asked.keys():
+        return ""
+    is_long = Decimal(asked["stop_price"]) < Decimal(asked["price"])
+    return str(Side.LONG if is_long else Side.SHORT)
+
+
+def _figure(answer: Mapping[str, Any], name: str) -> Decimal | None:
+    return Decimal(answer[name]) if name in answer else None
+
+
+def chain_of(decision: GoalAdjustmentLog) -> Iterator[Link]:
+    """The policy's factor, then what each guard left of it."""
+    policy = POLICY_NAMES.get(decision.policy, decision.policy)
+    yield Link(policy, _factor(decision.policy_factor), False, False, "")
+    for guard in decision.guards:
+        before, after = Decimal(guard["factor_before"]), Decimal(guard["factor_after"])
+        reason = guard["reason"]
+        yield Link(
+            name=GUARD_NAMES.get(guard["name"], guard["name"]),
+            factor=_factor(after),
+            bound=after < before,
+            off=reason in NOT_SET,
+            reason=in_page_words(reason),
+        )
+
+
+def _factor(value: Decimal) -> str:
+    shown = figures.number(round_to(value, FACTOR))
+    return shown if not shown.isdigit() else figures.in_format(f"{shown}.0")
