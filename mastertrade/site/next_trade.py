@@ -10,6 +10,7 @@ from typing import Any
 from django import forms
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
 
 from goals.admin.forms import in_page_words
 from goals.decisions.size_request import BASES
@@ -17,6 +18,8 @@ from goals.enums import Verdict
 from goals.models import GoalAdjustmentLog, Portfolio, User
 from mastertrade.site import figures
 from mastertrade.site.fields import number_field
+from mastertrade.site.goal_lines import running_goals, title_of
+from mastertrade.site.wording import in_words
 from mastertrade.values.exceptions import (
     DomainError,
     InvalidInput,
@@ -58,7 +61,7 @@ class Link:
     factor: str
     bound: bool
     off: bool
-    reason: str
+    reason: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +75,19 @@ class Answer:
     risk_amount: Decimal | None
     risk_pct: Decimal | None
     strategy: str
-    why_strategy: str
+    why_strategy: SafeString
     chain: tuple[Link, ...]
-    reason: str
-    warnings: tuple[str, ...]
+    reason: SafeString
+    warnings: tuple[SafeString, ...]
     record: str
+    goal: SafeString
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
     """Why there is no answer, and the one action that mends it."""
 
-    words: str
+    words: str | SafeString
     action: str = ""
     address: str = ""
 
@@ -158,7 +162,7 @@ class NextTradeForm(forms.Form):
                 name = one.field if one.field in self.fields else None
                 self.add_error(name, in_page_words(one.detail, self.labels))
         except DomainError as refusal:
-            self.refusal = refuse(refusal, self.portfolio)
+            self.refusal = refuse(refusal, self.portfolio, self.now)
         return None
 
     def _asked(self) -> Iterator[tuple[str, Any]]:
@@ -183,7 +187,7 @@ class NextTradeForm(forms.Form):
         return planned.decision
 
 
-def refuse(refusal: DomainError, portfolio: Portfolio) -> Refusal:
+def refuse(refusal: DomainError, portfolio: Portfolio, now: datetime) -> Refusal:
     """A refusal in words for a page, with its one action where there is one."""
     if isinstance(refusal, NoActiveGoal):
         return Refusal(
@@ -198,14 +202,16 @@ def refuse(refusal: DomainError, portfolio: Portfolio) -> Refusal:
             "Deposit",
             reverse("site:deposit", args=[portfolio.pk]),
         )
-    return Refusal(in_page_words(refusal.on_page))
+    return Refusal(in_words(refusal.on_page, now))
 
 
 def show_answer(form: NextTradeForm, decision: GoalAdjustmentLog) -> Answer:
     answer, side = decision.answer, form.cleaned_data["side"]
     selection = form.selection
     query = {"adjustment_id": decision.pk, "side": side}
-    named = decision.strategy_id or ""
+    named, now = decision.strategy_id or "", form.now
+    running = running_goals(form.portfolio, now)
+    titles = {goal.pk: title_of(goal) for goal in running}
     return Answer(
         decision=decision,
         side=side,
@@ -214,10 +220,13 @@ def show_answer(form: NextTradeForm, decision: GoalAdjustmentLog) -> Answer:
         risk_amount=_figure(answer, "risk_amount"),
         risk_pct=_figure(answer, "risk_pct"),
         strategy=form.strategies.get(named, named),
-        why_strategy=in_page_words(selection.reason) if selection else "",
-        chain=tuple(chain_of(decision)),
-        reason=in_page_words(decision.reason),
-        warnings=tuple(in_page_words(one["message"]) for one in decision.warnings),
+        why_strategy=in_words(selection.reason if selection else "", now, titles),
+        chain=tuple(chain_of(decision, now)),
+        reason=in_words(decision.reason, now, titles),
+        warnings=tuple(
+            in_words(one["message"], now, titles) for one in decision.warnings
+        ),
+        goal=titles.get(decision.goal_id, SafeString("the goal")),
         record=f"{reverse('site:new_trade')}?{urlencode(query)}",
     )
 
@@ -237,10 +246,11 @@ def _figure(answer: Mapping[str, Any], name: str) -> Decimal | None:
     return Decimal(answer[name]) if name in answer else None
 
 
-def chain_of(decision: GoalAdjustmentLog) -> Iterator[Link]:
+def chain_of(decision: GoalAdjustmentLog, now: datetime) -> Iterator[Link]:
     """The policy's factor, then what each guard left of it."""
     policy = POLICY_NAMES.get(decision.policy, decision.policy)
-    yield Link(policy, _factor(decision.policy_factor), False, False, "")
+    first = _factor(decision.policy_factor)
+    yield Link(policy, first, bound=False, off=False, reason=SafeString(""))
     for guard in decision.guards:
         before, after = Decimal(guard["factor_before"]), Decimal(guard["factor_after"])
         reason = guard["reason"]
@@ -249,7 +259,7 @@ def chain_of(decision: GoalAdjustmentLog) -> Iterator[Link]:
             factor=_factor(after),
             bound=after < before,
             off=reason in NOT_SET,
-            reason=in_page_words(reason),
+            reason=in_words(reason, now),
         )
 
 

@@ -179,8 +179,7 @@ def new_trade(request: HttpRequest) -> HttpResponse:
         "shows_rare": _is_filled(form, RARE),
         "asks_override": halted or portfolio.suspected_at is not None,
     }
-    status = 422 if form.errors else 200
-    return render(request, "site/new_trade.html", context, status=status)
+    return render(request, "site/new_trade.html", context)
 
 
 def _decision_of(user: User, key: str | None) -> GoalAdjustmentLog | None:

@@ -1,6 +1,6 @@
 """Today: what stands, what needs care, and what a trader does next."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +19,6 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import conditional_page, require_POST, require_safe
 
 from goals.admin.figures import kind_notice, words
-from goals.admin.forms import in_page_words
 from goals.decisions.alerts import NEAR_PCT
 from goals.enums import DeliveryState, GoalStatus, HaltCause, Severity, Verdict
 from goals.models import (
@@ -36,7 +35,7 @@ from goals.services.funding import find_lack_of_money
 from mastertrade.site.asking import choose_or_404, is_htmx
 from mastertrade.site.figures import when
 from mastertrade.site.gauges import Gauge, draw_gauge
-from mastertrade.site.goal_lines import GoalLine, read_lines, running_goals
+from mastertrade.site.goal_lines import GoalLine, read_lines, running_goals, title_of
 from mastertrade.site.next_trade import VERDICTS, NextTradeForm, show_answer, side_of
 from mastertrade.site.shell import (
     CHOSEN,
@@ -45,6 +44,7 @@ from mastertrade.site.shell import (
     page,
     portfolios_of,
 )
+from mastertrade.site.wording import in_words
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import HUNDRED, ZERO, exactly
 from trades.booking.exits import measure_open_pnl
@@ -95,7 +95,8 @@ class DecisionRow:
     decision: GoalAdjustmentLog
     side: str
     tone: str
-    reason: str
+    reason: SafeString
+    warnings: tuple[SafeString, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class AlertRow:
     alert: GoalAlert
     tone: str
     kind: str
-    text: str
+    text: SafeString
     sent: tuple[SafeString, ...]
 
 
@@ -150,12 +151,11 @@ def _show_page(
     portfolio: Portfolio,
     mine: list[Portfolio],
     form: NextTradeForm,
-    status: int = 200,
     **panel: Any,
 ) -> HttpResponse:
     user, now = cast(User, request.user), form.now
     context = {**read_today(user, portfolio, mine, now), "form": form, **panel}
-    return render(request, "site/today.html", context, status=status)
+    return render(request, "site/today.html", context)
 
 
 @require_safe
@@ -206,12 +206,14 @@ def next_trade(request: HttpRequest, portfolio_id: int) -> HttpResponse:
         "refusal": form.refusal,
         "answer": None if decision is None else show_answer(form, decision),
     }
-    status = 200 if decision is not None else 422
     if is_htmx(request):
+        status = 422 if decision is None else 200
         context = {"form": form, "portfolio": portfolio, "now": now, **panel}
-        return render(request, "site/parts/next_trade.html", context, status=status)
+        shown = render(request, "site/parts/next_trade.html", context, status=status)
+        shown["HX-Trigger-After-Settle"] = "asked"  # it is in the list of decisions
+        return shown
     mine = list(portfolios_of(user)[:MOST_IN_SWITCH])
-    return _show_page(request, portfolio, mine, form, status, **panel)
+    return _show_page(request, portfolio, mine, form, **panel)
 
 
 def read_today(
@@ -221,6 +223,7 @@ def read_today(
     state = _read_state(user, portfolio, now)
     is_money = state.lack is None
     running = running_goals(portfolio, now)
+    titles = {goal.pk: title_of(goal) for goal in running}
     goals = read_lines(user, portfolio, running, now, state.limits)
     return {
         "now": now,
@@ -230,12 +233,19 @@ def read_today(
         "halts": [say_halt(halt, now) for halt in state.halts],
         "state": state,
         "goals": goals[:MOST_GOALS],
+        "sizer": next(filter(_sizes, goals), None),
+        "is_new": not (is_money or goals or portfolio.last_entry_at),
         "more_goals": max(len(goals) - MOST_GOALS, 0),
         "not_projected": is_money and any(map(_waits_for_odds, goals)),
         "positions": _read_positions(portfolio, now),
-        "decisions": _read_decisions(portfolio),
+        "decisions": _read_decisions(portfolio, titles, now),
         "alerts": _read_alerts(portfolio, now),
     }
+
+
+def _sizes(line: GoalLine) -> bool:
+    of = line.figures
+    return of.next_factor is not None and of.decided_by is None
 
 
 def _waits_for_odds(line: GoalLine) -> bool:
@@ -326,7 +336,9 @@ def _show_position(position: Position, now: datetime) -> PositionRow:
     return PositionRow(position, profit, to_stop, now - seen_at > OLDEST_LIVE_MARK)
 
 
-def _read_decisions(portfolio: Portfolio) -> list[DecisionRow]:
+def _read_decisions(
+    portfolio: Portfolio, titles: Mapping[int, SafeString], now: datetime
+) -> list[DecisionRow]:
     """The newest, by the index of each goal's."""
     logged = GoalAdjustmentLog.objects.filter(goal=OuterRef("pk"))
     last = logged.order_by("-adjustment_id").values("pk")[:MOST_DECISIONS]
@@ -334,16 +346,16 @@ def _read_decisions(portfolio: Portfolio) -> list[DecisionRow]:
     keys = goals.values_list(ArraySubquery(last), flat=True)[:MOST_GOALS_OF_DECISIONS]
     found = GoalAdjustmentLog.objects.filter(pk__in=[one for of in keys for one in of])
     newest = found.order_by("-adjustment_id")[:MOST_DECISIONS]
-    return [show_decision(one) for one in newest]
-
-
-def show_decision(decision: GoalAdjustmentLog) -> DecisionRow:
-    return DecisionRow(
-        decision=decision,
-        side=side_of(decision),
-        tone=VERDICTS[Verdict(decision.verdict)],
-        reason=in_page_words(decision.reason),
-    )
+    return [
+        DecisionRow(
+            decision=one,
+            side=side_of(one),
+            tone=VERDICTS[Verdict(one.verdict)],
+            reason=in_words(one.reason, now, titles),
+            warnings=tuple(in_words(of["message"], now, titles) for of in one.warnings),
+        )
+        for one in newest
+    ]
 
 
 def _read_alerts(portfolio: Portfolio, now: datetime) -> list[AlertRow]:
@@ -356,7 +368,7 @@ def _read_alerts(portfolio: Portfolio, now: datetime) -> list[AlertRow]:
             alert=one,
             tone=TONES.get(Severity(one.severity), ""),
             kind=words(one.kind),
-            text=in_page_words(one.text),
+            text=in_words(one.text, now),
             sent=tuple(
                 say_delivery(delivery, now)
                 for delivery in one.newest  # type: ignore[attr-defined]  # prefetched
@@ -399,6 +411,6 @@ def say_halt(halt: TradingHalt, now: datetime) -> SafeString:
         when(halt.halted_at, now),
         until,
         halt.who,
-        in_page_words(halt.reason.rstrip(".")),
+        in_words(halt.reason.rstrip("."), now),
         WHAT_STOPS,
     )

@@ -45,8 +45,10 @@
     document.getElementById("said").scrollIntoView({ block: "nearest" });
   });
 
+  const refresh = () => htmx.trigger(poll(), "refresh");
+  document.addEventListener("asked", refresh);
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && poll()) htmx.trigger(poll(), "refresh");
+    if (!document.hidden) refresh();
   });
 
   // Within the dialog a way back is a way out of it.
