@@ -73,9 +73,9 @@ def test_the_panel_answers_what_the_services_decide(
     assert decision.symbol == "ETH/USDT"
     assert decision.asked["risk_pct"] == "0.7"
     assert decision.asked["side"] == "LONG"
-    assert "Buy 0.096808 ETH/USDT" in panel
+    assert "Buy 0.0968085 ETH/USDT" in panel
     assert "304.75 USDT" in panel
-    assert "risks 9.09 USDT ( 0.9 % )" in panel or "risks 9.09 USDT (0.9 %)" in panel
+    assert "risks 9.10 USDT (0.91 %)" in panel
     assert "Ladder 1.3" in panel
     assert "Headroom off" in panel
     assert "the ladder policy gives 1.3" in panel
@@ -137,7 +137,7 @@ def test_a_guard_that_bound_says_so(client: Client, portfolio: Portfolio) -> Non
         ),
         ({"side": "SHORT"}, "is SHORT, but a “Stop” below the price is that of a LONG"),
         ({"size_by": "size"}, "is missing"),
-        ({"risk_pct": "1e400"}, "Give a number such as 3148.50."),
+        ({"risk_pct": "1e400"}, "Ensure that there are no more than"),
     ],
     ids=str,
 )
@@ -308,7 +308,7 @@ def test_after_a_close_the_goal_moves_without_a_reload(
 
     parts = answer.content.decode()
     assert (answer["HX-Trigger"], answer["HX-Reswap"]) == ("done", "none")
-    assert "Closed 0.02 BTCUSDT at 51,000.00: +20.00 USDT." in text_of(parts)
+    assert "Closed 0.02 BTCUSDT at 51,000: +20.00 USDT." in text_of(parts)
     assert "40 % of the way" in text_of(parts)
     assert FinancialGoal.objects.get().progress_pct == 40
 

@@ -249,7 +249,7 @@ def test_a_newcomer_is_led_to_the_first_steps_and_the_deposit(client: Client) ->
 
 def test_without_any_portfolio_the_first_steps_are_shown(client: Client) -> None:
     user = UserFactory()
-    Portfolio.objects.filter(user=user).update(kind="simulation")
+    user.portfolios.all().delete()
     client.force_login(user)
 
     assert client.get(HOME)["Location"] == "/welcome/"
