@@ -271,7 +271,11 @@ def _order_switch(chosen: Portfolio, mine: list[Portfolio]) -> list[Portfolio]:
 
 def _read_state(user: User, portfolio: Portfolio, now: datetime) -> State:
     limits = measure_limits(
-        user=user, portfolio_id=portfolio.pk, now=now, with_next_size=True
+        user=user,
+        portfolio_id=portfolio.pk,
+        now=now,
+        with_day=False,
+        with_next_size=True,
     )
     phases = Portfolio.objects.filter(pk=portfolio.pk).values_list(
         "successor__name", "predecessors__name"

@@ -1,7 +1,7 @@
 """Sentences of the services as a person reads them on a page.
 
-They name goals by their keys, settings by their columns and times in UTC; here goals
-have titles, settings the labels of their fields, and times the user's zone.
+They name goals by their keys, settings by their columns, times in UTC and calls of the
+API; here goals have titles, settings the labels of their fields, times the user's zone.
 """
 
 import re
@@ -17,6 +17,8 @@ from mastertrade.site.figures import when
 # "goal 12", and in a list "goal 12 wants 1, 13 wants 1.3".
 GOAL = re.compile(r"\b[Gg]oal (\d+)\b|(?<=, )(\d+)(?= wants )")
 INSTANT = re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| UTC)")
+# The part of a sentence that says what a program calls.
+CALL = re.compile(r"(?:^|(?<=[.:;]) ?)[^.:;]*/api/\S*[^.]*(?:\.|$)")
 QUOTED = "\N{LEFT DOUBLE QUOTATION MARK}%s\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
@@ -37,5 +39,13 @@ def in_words(
         stamp = found[0].removesuffix("Z").removesuffix(" UTC")
         return when(datetime.fromisoformat(f"{stamp}+00:00"), now)
 
-    timed = INSTANT.sub(show_time, str(conditional_escape(text)))
+    timed = INSTANT.sub(show_time, str(conditional_escape(without_calls(text))))
     return mark_safe(GOAL.sub(name, in_page_words(timed, labels)))  # escaped above
+
+
+def without_calls(text: str) -> str:
+    """Without what a program calls: a person has a button for it."""
+    if "/api/" not in text:
+        return text
+    left = CALL.sub("", text).rstrip(" ;:,")
+    return left if not left or left.endswith(".") else f"{left}."

@@ -129,12 +129,14 @@ def measure_limits(
     portfolio_id: int,
     now: datetime,
     as_of: datetime | None = None,
+    with_day: bool = True,
     with_next_size: bool = False,
 ) -> LimitsNow:
     """The limits of one of the user's portfolios at `as_of`, or now.
 
     Nothing is booked, decided, halted or locked; a constant number of statements.
-    While more trades are missing from the record than a request walks, the floors are
+    Without `with_day` the day is None where no rule of the limits looks at it. While
+    more trades are missing from the record than a request walks, the floors are
     without `losing_trades`. `NotFound` where the user has no such portfolio.
     """
     mine = Portfolio.objects.filter(user_id=user.username, pk=portfolio_id)
@@ -144,7 +146,7 @@ def measure_limits(
     if as_of is None:  # what came since the clock was read is seen too
         now = as_of = effective_at(portfolio, now)
     figures = read_figures(portfolio, as_of)
-    state = read_floors(figures, now, with_day=True)
+    state = read_floors(figures, now, with_day=with_day)
     is_now = as_of >= now
     said, oldest_mark_at = _read_trades(user, figures, now)
     loss = ZERO if said is None else _mean_loss(figures, said)

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import pytest
+
 from django.utils import timezone
 from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
 
-from mastertrade.site.wording import in_words
+from mastertrade.site.wording import in_words, without_calls
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -34,3 +36,25 @@ def test_what_a_person_wrote_stays_text() -> None:
     assert in_words("gone <b>sailing</b> & back", NOW) == (
         "gone &lt;b&gt;sailing&lt;/b&gt; &amp; back"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (
+            "Checked at closes only. Send a newer one with POST /api/positions/marks/.",
+            "Checked at closes only.",
+        ),
+        (
+            "You have no strategy yet; create one first, with POST /api/strategies/.",
+            "You have no strategy yet.",
+        ),
+        (
+            "Closed before. GET /api/trades/3/ shows them. Go on.",
+            "Closed before. Go on.",
+        ),
+        ("Entries stop.", "Entries stop."),
+    ],
+)
+def test_what_a_program_calls_is_not_said(text: str, left: str) -> None:
+    assert without_calls(text) == left
