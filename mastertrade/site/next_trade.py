@@ -194,7 +194,7 @@ def refuse(refusal: DomainError, portfolio: Portfolio, now: datetime) -> Refusal
             f"No goal of {portfolio.name} is running, so nothing says how large the "
             "next trade may be.",
             "Set a goal",
-            "/goals/new/",
+            reverse("site:goal-new"),
         )
     if isinstance(refusal, PortfolioUnfunded | PortfolioRuined):
         return Refusal(

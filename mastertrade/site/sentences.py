@@ -196,13 +196,7 @@ def in_measure(
     value: Decimal, goal: GoalFigures, *, signed: bool = False
 ) -> SafeString:
     """A value of the goal: percent, or money and its currency."""
-    if goal.measure is Measure.RETURN:
-        return format_html("{}", figures.fine_percent(value, signed=signed))
-    return format_html(
-        '{}<span class="unit"> {}</span>',
-        figures.money(value, goal.currency, signed=signed),
-        goal.currency,
-    )
+    return figures.in_measure(value, goal.measure, goal.currency, signed=signed)
 
 
 def _pieces(goal: GoalFigures) -> Iterator[SafeString]:

@@ -20,6 +20,7 @@ from django.views.decorators.http import conditional_page, require_POST, require
 
 from goals.admin.figures import kind_notice, words
 from goals.decisions.alerts import NEAR_PCT
+from goals.decisions.arbitration import rank
 from goals.enums import DeliveryState, GoalStatus, HaltCause, Severity, Verdict
 from goals.models import (
     AlertDelivery,
@@ -224,7 +225,7 @@ def read_today(
     is_money = state.lack is None
     running = running_goals(portfolio, now)
     titles = {goal.pk: title_of(goal) for goal in running}
-    goals = read_lines(user, portfolio, running, now, state.limits)
+    goals = read_lines(user, portfolio, running, now, state.limits, MOST_GOALS)
     return {
         "now": now,
         "portfolio": portfolio,
@@ -232,10 +233,10 @@ def read_today(
         "further": max(len(mine) - SHOWN_IN_SWITCH, 0),
         "halts": [say_halt(halt, now) for halt in state.halts],
         "state": state,
-        "goals": goals[:MOST_GOALS],
-        "sizer": next(filter(_sizes, goals), None),
+        "goals": goals,
+        "sizer": _name_sizer(state.limits, titles),
         "is_new": not (is_money or goals or portfolio.last_entry_at),
-        "more_goals": max(len(goals) - MOST_GOALS, 0),
+        "more_goals": len(running) - len(goals),
         "not_projected": is_money and any(map(_waits_for_odds, goals)),
         "positions": _read_positions(portfolio, now),
         "decisions": _read_decisions(portfolio, titles, now),
@@ -243,9 +244,13 @@ def read_today(
     }
 
 
-def _sizes(line: GoalLine) -> bool:
-    of = line.figures
-    return of.next_factor is not None and of.decided_by is None
+def _name_sizer(
+    limits: LimitsNow, titles: Mapping[int, SafeString]
+) -> SafeString | None:
+    """The title of the goal that decides the next size."""
+    if limits.next_size is None or not limits.next_size.states:
+        return None
+    return titles.get(min(limits.next_size.states, key=rank).goal_id)
 
 
 def _waits_for_odds(line: GoalLine) -> bool:

@@ -14,10 +14,22 @@ from mastertrade.site.actions import (
     act,
     project,
 )
-from mastertrade.site.goals import show_goal
+from mastertrade.site.goals import (
+    act_on_goal,
+    change_goal,
+    chart_of_goal,
+    decisions_of_goal,
+    list_goals,
+    make_goal,
+    preview_change,
+    preview_new,
+    show_goal,
+    table_of_goal,
+)
 from mastertrade.site.record import close, marks, new_trade
 from mastertrade.site.sign_in import PasswordView
 from mastertrade.site.today import home, live, next_trade
+from mastertrade.site.what_if import fan_of_goal, frontier_of_goal, what_if
 
 app_name = "site"
 ACTIONS: dict[str, Action] = {
@@ -35,7 +47,27 @@ urlpatterns = [
         )
         for name, action in ACTIONS.items()
     ),
+    path("goals/", list_goals, name="goals"),
+    path("goals/new/", make_goal, name="goal-new"),
+    path("goals/new/preview/", preview_new, name="goal-new-preview"),
     path("goals/<int:goal_id>/", show_goal, name="goal"),
+    path("goals/<int:goal_id>/edit/", change_goal, name="goal-edit"),
+    path("goals/<int:goal_id>/edit/preview/", preview_change, name="goal-edit-preview"),
+    path("goals/<int:goal_id>/chart/", chart_of_goal, name="goal-chart"),
+    path("goals/<int:goal_id>/fan/", fan_of_goal, name="goal-fan"),
+    path("goals/<int:goal_id>/frontier/", frontier_of_goal, name="goal-frontier"),
+    path("goals/<int:goal_id>/what-if/", what_if, name="goal-what-if"),
+    path("goals/<int:goal_id>/table/", table_of_goal, name="goal-table"),
+    path("goals/<int:goal_id>/decisions/", decisions_of_goal, name="goal-decisions"),
+    *(
+        path(
+            f"goals/<int:goal_id>/{action}/",
+            act_on_goal,
+            {"action": action},
+            name=f"goal-{action}",
+        )
+        for action in ("pause", "resume", "cancel")
+    ),
     path("portfolios/<int:portfolio_id>/live/", live, name="live"),
     path("portfolios/<int:portfolio_id>/next-trade/", next_trade, name="next_trade"),
     path("portfolios/<int:portfolio_id>/marks/", marks, name="marks"),

@@ -19,6 +19,7 @@ for name in (
     "fine_percent",
     "points",
     "chance",
+    "small_chance",
     "when",
     "day",
     "ago",

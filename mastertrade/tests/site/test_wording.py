@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-
 from django.utils import timezone
 from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
