@@ -16,9 +16,10 @@ from goals.admin.forms import in_page_words
 from goals.decisions.size_request import BASES
 from goals.enums import Verdict
 from goals.models import GoalAdjustmentLog, Portfolio, User
-from mastertrade.site import figures
 from mastertrade.site.fields import number_field
+from mastertrade.site.goal_decisions import GUARD_NAMES, NOT_SET, TONES
 from mastertrade.site.goal_lines import running_goals, title_of
+from mastertrade.site.sentences import factor
 from mastertrade.site.wording import in_words
 from mastertrade.values.exceptions import (
     DomainError,
@@ -27,30 +28,19 @@ from mastertrade.values.exceptions import (
     PortfolioRuined,
     PortfolioUnfunded,
 )
-from mastertrade.values.money import FACTOR, MONEY, PERCENT, PRICE, round_to
+from mastertrade.values.money import MONEY, PERCENT, PRICE
 from strategies.enums import StrategyStatus
 from strategies.models import StrategyInstance, StrategySelectionLog
 from trades.enums import Side
 from trades.sizing_calls.decide import plan_next_trade, size_for_portfolio
 
 MOST_STRATEGIES = 200
-VERDICTS = {Verdict.ALLOW: "good", Verdict.REDUCE: "warn", Verdict.BLOCK: "bad"}
 POLICY_NAMES = {
     "ladder": "Ladder",
     "pace": "Pace",
     "deadline_optimal": "Deadline optimal",
     "constant": "Constant",
 }
-GUARD_NAMES = {
-    "bounds": "Bounds",
-    "drawdown": "Drawdown",
-    "day_rules": "Rules of the day",
-    "edge": "Edge",
-    "headroom": "Headroom",
-    "exposure": "Exposure",
-}
-# A guard that looks at nothing says so by this.
-NOT_SET = ("headroom_share_pct is not set", "no size limit is set")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +205,7 @@ def show_answer(form: NextTradeForm, decision: GoalAdjustmentLog) -> Answer:
     return Answer(
         decision=decision,
         side=side,
-        tone=VERDICTS[Verdict(decision.verdict)],
+        tone=TONES[Verdict(decision.verdict)],
         quantity=_figure(answer, "quantity"),
         risk_amount=_figure(answer, "risk_amount"),
         risk_pct=_figure(answer, "risk_pct"),
@@ -249,20 +239,15 @@ def _figure(answer: Mapping[str, Any], name: str) -> Decimal | None:
 def chain_of(decision: GoalAdjustmentLog, now: datetime) -> Iterator[Link]:
     """The policy's factor, then what each guard left of it."""
     policy = POLICY_NAMES.get(decision.policy, decision.policy)
-    first = _factor(decision.policy_factor)
+    first = factor(decision.policy_factor)
     yield Link(policy, first, bound=False, off=False, reason=SafeString(""))
     for guard in decision.guards:
         before, after = Decimal(guard["factor_before"]), Decimal(guard["factor_after"])
         reason = guard["reason"]
         yield Link(
             name=GUARD_NAMES.get(guard["name"], guard["name"]),
-            factor=_factor(after),
+            factor=factor(after),
             bound=after < before,
-            off=reason in NOT_SET,
+            off=reason.endswith(NOT_SET),
             reason=in_words(reason, now),
         )
-
-
-def _factor(value: Decimal) -> str:
-    shown = figures.number(round_to(value, FACTOR))
-    return shown if not shown.isdigit() else figures.in_format(f"{shown}.0")

@@ -36,8 +36,9 @@ from goals.services.funding import find_lack_of_money
 from mastertrade.site.asking import choose_or_404, is_htmx
 from mastertrade.site.figures import when
 from mastertrade.site.gauges import Gauge, draw_gauge
+from mastertrade.site.goal_decisions import TONES as VERDICTS
 from mastertrade.site.goal_lines import GoalLine, read_lines, running_goals, title_of
-from mastertrade.site.next_trade import VERDICTS, NextTradeForm, show_answer, side_of
+from mastertrade.site.next_trade import NextTradeForm, show_answer, side_of
 from mastertrade.site.shell import (
     CHOSEN,
     MOST_IN_SWITCH,
