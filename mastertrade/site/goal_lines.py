@@ -91,10 +91,11 @@ def read_lines(
     goals: Sequence[FinancialGoal],
     now: datetime,
     limits: LimitsNow | None = None,
+    most: int | None = None,
 ) -> list[GoalLine]:
     """The lines of a portfolio's goals (see `read_goals`), the most urgent first.
 
-    `limits` where they were measured already, `with_next_size`.
+    `limits` where they were measured already, `with_next_size`. Of all, or of so many.
     """
     if not goals:
         return []
@@ -103,36 +104,34 @@ def read_lines(
             user=user, portfolio_id=portfolio.pk, now=now, with_next_size=True
         )
     titles = {goal.pk: title_of(goal) for goal in goals}
-    lines = [_line(goal, portfolio, limits, titles, now) for goal in goals]
-    return sorted(lines, key=_order)
+    measured = [
+        (goal, figures_of(goal, portfolio, limits, titles, now)) for goal in goals
+    ]
+    urgent = sorted(measured, key=_order)[:most]
+    return [_line(goal, of, titles[goal.pk], now) for goal, of in urgent]
 
 
-def _order(line: GoalLine) -> tuple[int, datetime, int, int]:
-    goal = line.goal
+def _order(of: tuple[FinancialGoal, GoalFigures]) -> tuple[int, datetime, int, int]:
+    goal, measured = of
     ends_at = goal.period_ends_at or NO_DEADLINE
-    return urgency_of(line.figures), ends_at, goal.priority, goal.pk
+    return urgency_of(measured), ends_at, goal.priority, goal.pk
 
 
 def _line(
-    goal: FinancialGoal,
-    portfolio: Portfolio,
-    limits: LimitsNow,
-    titles: dict[int, SafeString],
-    now: datetime,
+    goal: FinancialGoal, of: GoalFigures, title: SafeString, now: datetime
 ) -> GoalLine:
-    of = figures_of(goal, portfolio, limits, titles, now)
     expected = of.expected_pct
     return GoalLine(
         goal=goal,
         figures=of,
-        title=titles[goal.pk],
+        title=title,
         url=reverse("site:goal", args=[goal.pk]),
         pill=pill_of(of),
         health=health_of(of),
         sentence=say(of),
         when=when_words(goal, now),
         way=draw_way(goal.progress_pct, expected),
-        way_words=_way_words(goal, portfolio.currency),
+        way_words=_way_words(goal, of.currency),
         expected="" if expected is None else f"by now {figures.percent(expected)}",
         conditions=tuple(condition.words for condition in goal.conditions),
     )

@@ -8,7 +8,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -86,14 +86,20 @@ def _read(request: HttpRequest) -> Shell | None:
 
 
 def portfolios_of(user: User) -> QuerySet[Portfolio]:
-    """A user's own, live ones first; replays have pages of their own."""
+    """A user's own, live ones first, of them those that need care.
+
+    Replays have pages of their own.
+    """
     kinds = (PortfolioKind.LIVE, PortfolioKind.DEMO)
     mine = Portfolio.objects.filter(
         user_id=user.username, kind__in=kinds, finished_at=None
     )
     in_force = TradingHalt.objects.in_force(timezone.now())
     halted = Exists(in_force.filter(portfolio=OuterRef("pk")))
-    return mine.annotate(halted=halted).order_by("-kind", "portfolio_id")
+    waiting = F("suspected_at").desc(nulls_last=True)
+    return mine.annotate(halted=halted).order_by(
+        "-kind", "-halted", waiting, "portfolio_id"
+    )
 
 
 def choose_portfolio(
@@ -111,11 +117,16 @@ def choose_portfolio(
         chosen = _find(user, mine, asked)
         if chosen is None:
             raise Http404
-        request.session[CHOSEN] = chosen.pk
+        if request.session.get(CHOSEN) != chosen.pk:
+            request.session[CHOSEN] = chosen.pk
     else:
         chosen = _find(user, mine, str(request.session.get(CHOSEN, "")))
-        chosen = chosen or next(iter(mine), None)
+        chosen = chosen or min(mine, key=_by_age, default=None)
     return chosen, mine
+
+
+def _by_age(portfolio: Portfolio) -> tuple[bool, int]:
+    return not portfolio.is_live, portfolio.pk
 
 
 def _find(user: User, mine: list[Portfolio], asked: str) -> Portfolio | None:

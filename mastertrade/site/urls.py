@@ -26,8 +26,9 @@ from mastertrade.site.goals import (
     show_goal,
     table_of_goal,
 )
+from mastertrade.site.record import close, marks, new_trade
 from mastertrade.site.sign_in import PasswordView
-from mastertrade.site.views import home
+from mastertrade.site.today import home, live, next_trade
 from mastertrade.site.what_if import fan_of_goal, frontier_of_goal, what_if
 
 app_name = "site"
@@ -67,6 +68,11 @@ urlpatterns = [
         )
         for action in ("pause", "resume", "cancel")
     ),
+    path("portfolios/<int:portfolio_id>/live/", live, name="live"),
+    path("portfolios/<int:portfolio_id>/next-trade/", next_trade, name="next_trade"),
+    path("portfolios/<int:portfolio_id>/marks/", marks, name="marks"),
+    path("trades/new/", new_trade, name="new_trade"),
+    path("trades/<int:trade_id>/close/", close, name="close_trade"),
     path("portfolios/<int:portfolio_id>/project/", project, name="project"),
     path("password/", login_required(PasswordView.as_view()), name="password"),
     path(

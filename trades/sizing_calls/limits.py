@@ -13,6 +13,7 @@ from goals.decisions.limits import (
     FloorFigures,
     FloorReference,
     Limits,
+    daily_anchor,
     money_per_value,
     shows_floor,
 )
@@ -55,10 +56,12 @@ class FloorNow:
 
     `reached`: the equity is at the floor or below it, by `shortfall`.
     `losing_trades`: mean losing trades at the present factor; None without a loss.
+    `allowed`: what may be lost from where the floor is measured from.
     """
 
     limit: str
     floor_equity: Decimal
+    allowed: Decimal
     reached: bool
     headroom: Decimal
     shortfall: Decimal
@@ -101,8 +104,9 @@ class LimitsNow:
 
     `money_per_value` makes money of the reference's values. Without `has_floor`, before
     the first money or after ruin, there are no `floors`. `halts` stop entries then, the
-    longest first; `waiting` is what a mark shows and the next may confirm. `next_size`
-    where it was asked for and a goal takes part.
+    longest first; `waiting` is what a mark shows and the next may confirm. `mean_loss`:
+    what a mean losing trade costs at the present factor, in money, 0 where it is
+    unknown. `next_size` where it was asked for and a goal takes part.
     """
 
     as_of: datetime
@@ -114,6 +118,7 @@ class LimitsNow:
     day: DayNow | None
     halts: tuple[TradingHalt, ...]
     waiting: Waiting | None
+    mean_loss: Decimal
     next_size: NextSize | None = None
 
 
@@ -125,12 +130,14 @@ def measure_limits(
     portfolio_id: int,
     now: datetime,
     as_of: datetime | None = None,
+    with_day: bool = True,
     with_next_size: bool = False,
 ) -> LimitsNow:
     """The limits of one of the user's portfolios at `as_of`, or now.
 
     Nothing is booked, decided, halted or locked; a constant number of statements.
-    While more trades are missing from the record than a request walks, the floors are
+    Without `with_day` the day is None where no rule of the limits looks at it. While
+    more trades are missing from the record than a request walks, the floors are
     without `losing_trades`. `NotFound` where the user has no such portfolio.
     """
     mine = Portfolio.objects.filter(user_id=user.username, pk=portfolio_id)
@@ -140,7 +147,7 @@ def measure_limits(
     if as_of is None:  # what came since the clock was read is seen too
         now = as_of = effective_at(portfolio, now)
     figures = read_figures(portfolio, as_of)
-    state = read_floors(figures, now, with_day=True)
+    state = read_floors(figures, now, with_day=with_day)
     is_now = as_of >= now
     said, oldest_mark_at = _read_trades(user, figures, now)
     loss = ZERO if said is None else _mean_loss(figures, said)
@@ -154,6 +161,7 @@ def measure_limits(
         day=_day(state),
         halts=_halts(portfolio, as_of, is_now=is_now),
         waiting=find_waiting(portfolio, now) if is_now else None,
+        mean_loss=round_to(loss, MONEY),
         next_size=_size_next(figures, said, now) if with_next_size and said else None,
     )
 
@@ -215,32 +223,35 @@ def _floors(
 ) -> tuple[FloorNow, ...]:
     if not shows_floor(state.limits, state.reference, figures.account):
         return ()
-    floors = state.floors
-    distances = {
-        "soft_drawdown": (floors.soft, floors.lowest - floors.soft),
-        "hard_drawdown": (floors.hard, floors.lowest - floors.hard),
+    floors, peak = state.floors, state.reference.peak
+    found = {
+        "soft_drawdown": (floors.soft, floors.lowest, peak),
+        "hard_drawdown": (floors.hard, floors.lowest, peak),
     }
-    if floors.daily is not None:
-        distances["daily_loss"] = (floors.daily, floors.live - floors.daily)
+    if floors.daily is not None and state.day is not None:
+        top = daily_anchor(state.limits, state.day) + state.day.flowed
+        found["daily_loss"] = (floors.daily, floors.live, top)
     nearest = floors.nearest.limit
     live_equity = figures.portfolio_figures.live_equity
     checked = "live" if _is_live(figures, oldest_mark_at) else "closes"
     return tuple(
-        _floor(name, floors, floor, room, live_equity, loss, name == nearest, checked)
-        for name, (floor, room) in distances.items()
+        _floor(name, floors, values, live_equity, loss, name == nearest, checked)
+        for name, values in found.items()
     )
 
 
 def _floor(
     name: str,
     floors: FloorFigures,
-    floor: Decimal,
-    room: Decimal,
+    values: tuple[Decimal, Decimal, Decimal],
     live_equity: Decimal,
     loss: Decimal,
     binding: bool,
     checked: str,
 ) -> FloorNow:
+    """`values`: the floor, what is tested, and where the floor is measured from."""
+    floor, value, top = values
+    room = value - floor
     in_money = floors.money(room)
     headroom, shortfall = max(in_money, ZERO), max(-in_money, ZERO)
     headroom_pct = losing_trades = None
@@ -251,6 +262,7 @@ def _floor(
     return FloorNow(
         limit=name,
         floor_equity=floors.money(floor),
+        allowed=max(floors.money(top - floor), ZERO),
         reached=room <= 0,
         headroom=headroom,
         shortfall=shortfall,

@@ -16,6 +16,7 @@ for name in (
     "decimals",
     "percent",
     "signed_percent",
+    "fine_percent",
     "points",
     "chance",
     "small_chance",

@@ -176,7 +176,7 @@ def test_a_mark_that_waits_is_on_the_page(client: Client, portfolio: Portfolio) 
     opened_at = now - timedelta(hours=1)
     TradeFactory(portfolio=portfolio, entry_time=opened_at, now=opened_at)
     mark_positions(user=portfolio.user, marks=[Mark("BTCUSDT", Decimal(1))], now=now)
-    home = text_of(client, reverse("site:home"))
+    home = text_of(client, f"{reverse('site:home')}?portfolio={portfolio.pk}")
     assert " waiting " in home
     assert "Entries wait since" in text_of(client, address_of(portfolio))
 
