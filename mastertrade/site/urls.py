@@ -14,6 +14,13 @@ from mastertrade.site.actions import (
     act,
     project,
 )
+from mastertrade.site.alerts import alerts, mark_alert, mark_alerts
+from mastertrade.site.channels import (
+    change_channel,
+    channel,
+    channel_test,
+    channels,
+)
 from mastertrade.site.sign_in import PasswordView
 from mastertrade.site.views import home
 
@@ -34,6 +41,37 @@ urlpatterns = [
         for name, action in ACTIONS.items()
     ),
     path("portfolios/<int:portfolio_id>/project/", project, name="project"),
+    path("alerts/", alerts, name="alerts"),
+    *(
+        route
+        for action in ("read", "acknowledge")
+        for route in (
+            path(
+                f"alerts/{action}/",
+                mark_alerts,
+                {"action": action},
+                name=f"{action}_alerts",
+            ),
+            path(
+                f"alerts/<int:alert_id>/{action}/",
+                mark_alert,
+                {"action": action},
+                name=f"{action}_alert",
+            ),
+        )
+    ),
+    path("settings/channels/", channels, name="channels"),
+    path("settings/channels/<int:channel_id>/", channel, name="channel"),
+    path("settings/channels/<int:channel_id>/test/", channel_test, name="channel_test"),
+    *(
+        path(
+            f"settings/channels/<int:channel_id>/{action}/",
+            change_channel,
+            {"action": action},
+            name=f"{action}_channel",
+        )
+        for action in ("pause", "resume", "delete", "retry")
+    ),
     path("password/", login_required(PasswordView.as_view()), name="password"),
     path(
         "login/",
