@@ -1,7 +1,7 @@
 """The pages of the site."""
 
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from mastertrade.site.actions import (
@@ -21,8 +21,22 @@ from mastertrade.site.channels import (
     channel_test,
     channels,
 )
-from mastertrade.site.sign_in import PasswordView
+from mastertrade.site.sign_in import PasswordView, SignInView
 from mastertrade.site.views import home
+from mastertrade.site.welcome import (
+    alert_result,
+    import_file,
+    job,
+    load_demo,
+    make_token,
+    preview,
+    remove_demo,
+    save_goal,
+    save_money,
+    send_alert,
+    take_challenge,
+    welcome,
+)
 
 app_name = "site"
 ACTIONS: dict[str, Action] = {
@@ -60,6 +74,18 @@ urlpatterns = [
             ),
         )
     ),
+    path("welcome/", welcome, name="welcome"),
+    path("welcome/money/", save_money, name="welcome_money"),
+    path("welcome/challenge/", take_challenge, name="welcome_challenge"),
+    path("welcome/goal/", save_goal, name="welcome_goal"),
+    path("welcome/goal/preview/", preview, name="welcome_preview"),
+    path("welcome/import/", import_file, name="welcome_import"),
+    path("welcome/demo/", load_demo, name="welcome_demo"),
+    path("welcome/demo/remove/", remove_demo, name="welcome_remove_demo"),
+    path("welcome/jobs/<int:job_id>/", job, name="welcome_job"),
+    path("welcome/token/", make_token, name="welcome_token"),
+    path("welcome/alert/", send_alert, name="welcome_alert"),
+    path("welcome/alert/<int:channel_id>/", alert_result, name="welcome_alert_result"),
     path("settings/channels/", channels, name="channels"),
     path("settings/channels/<int:channel_id>/", channel, name="channel"),
     path("settings/channels/<int:channel_id>/test/", channel_test, name="channel_test"),
@@ -75,9 +101,7 @@ urlpatterns = [
     path("password/", login_required(PasswordView.as_view()), name="password"),
     path(
         "login/",
-        LoginView.as_view(
-            template_name="site/login.html", redirect_authenticated_user=True
-        ),
+        SignInView.as_view(),
         name="login",
     ),
     path(
