@@ -136,7 +136,7 @@ class ChannelForm(CallForm):
             address = self.fields["address"]
             address.required = False
             address.label = "Another address"
-            address.help_text = f"Left empty, it stays {channel.masked_address}."
+            address.help_text = f"Now {channel.masked_address}. Left empty, it stays."
             self.fields["secret"].label = "Another secret"
             self.fields["secret"].help_text = "Left empty, it stays."
             if channel.kind != ChannelKind.WEBHOOK:

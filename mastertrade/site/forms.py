@@ -1,6 +1,7 @@
 """Forms that no table stands behind: what a service refuses shows at its field."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
@@ -8,6 +9,7 @@ from django import forms
 
 from goals.admin.forms import LABELS, in_page_words
 from mastertrade.values.exceptions import DomainError, InvalidInput
+from mastertrade.values.money import format_plain
 from mastertrade.values.validation import is_plain_number
 
 Result = TypeVar("Result")
@@ -42,6 +44,11 @@ class CallForm(forms.Form):
 
     # A service's name for a field, where the form has another.
     field_names: ClassVar[dict[str, str]] = {}
+
+    def get_initial_for_field(self, field: forms.Field, field_name: str) -> Any:
+        """A figure without trailing zeros."""
+        value = super().get_initial_for_field(field, field_name)
+        return format_plain(value) if isinstance(value, Decimal) else value
 
     def call(self, service: Callable[..., Result], **given: Any) -> Result | None:
         """What the service answers; None where it refuses, and the form says why."""

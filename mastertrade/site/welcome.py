@@ -105,6 +105,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     wrong = [
         (form.fields[name].label if name in form.fields else "", errors)
         for name, errors in form.errors.items()
+        if request.POST.get("goal-target_value")
     ]
     reason = (found.projection.reason or "") if found else ""
     context = {

@@ -22,6 +22,8 @@ from goals.services.sign_ins import issue_token
 from mastertrade.db.transactions import atomic
 from mastertrade.site.forms import CallForm, decimal_field
 from mastertrade.values.money import MONEY, PERCENT
+from strategies.models import StrategyInstance
+from strategies.services import create_strategy
 from trades.enums import JobKind
 from trades.importing.formats import FORMATS
 from trades.importing.recognising import HEAD_BYTES, recognise, refuse_unreadable
@@ -30,6 +32,8 @@ from trades.services.jobs import create_job
 
 LIMITS = ("hard_drawdown_pct", "daily_loss_limit_pct", "soft_drawdown_pct")
 MOST_TRADES_A_MONTH = 10_000
+# Of a strategy that a person names while importing.
+BY_HAND = "discretionary"
 EVERY = {
     CalendarPeriod.DAY: "day",
     CalendarPeriod.WEEK: "week",
@@ -164,7 +168,7 @@ class GoalForm(CallForm):
     target_value = decimal_field("Of", MONEY)
     every = forms.ChoiceField(
         label="Every",
-        choices=[(one, words) for one, words in EVERY.items()],
+        choices=list(EVERY.items()),
         required=False,
         initial=CalendarPeriod.MONTH,
     )
@@ -175,9 +179,6 @@ class GoalForm(CallForm):
         widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
         error_messages={"invalid": "Must be a date, such as 2027-03-31."},
         help_text="Empty: the end of the period. A worth needs no date.",
-    )
-    recurring = forms.BooleanField(
-        label="Again in each period that follows", required=False, initial=True
     )
     risk_pct = decimal_field(
         "Risk of a trade at its stop, in %",
@@ -194,6 +195,9 @@ class GoalForm(CallForm):
         initial=20,
         widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
     )
+    recurring = forms.BooleanField(
+        label="Again in each period that follows", required=False, initial=True
+    )
 
     def __init__(self, data: Any = None, *, portfolio: Portfolio) -> None:
         self.portfolio = portfolio
@@ -201,9 +205,9 @@ class GoalForm(CallForm):
 
     def clean(self) -> dict[str, Any]:
         given = self.cleaned_data
-        if given.get("measure") != Measure.VALUE and not given.get("every"):
-            if "every" not in self.errors:
-                self.add_error("every", "Choose a period: a return has one.")
+        has_period = given.get("measure") == Measure.VALUE or given.get("every")
+        if not has_period and "every" not in self.errors:
+            self.add_error("every", "Choose a period: returns and incomes have one.")
         return given
 
     @property
@@ -244,6 +248,12 @@ class ImportForm(CallForm):
         required=False,
         choices=[("", "Recognise it"), *((n, FORMAT_NAMES[n]) for n in FORMATS)],
     )
+    strategy_id = forms.CharField(
+        label="Strategy of trades that name none",
+        max_length=100,
+        initial="manual",
+        help_text="Made where you have none of that name.",
+    )
     partial = forms.BooleanField(
         label="Import the other rows where some are refused", required=False
     )
@@ -273,18 +283,26 @@ class ImportForm(CallForm):
     def save(self, now: datetime) -> UserJob | None:
         if not self.is_valid():
             return None
-        given = self.cleaned_data
-        arguments = {
-            "format": given["format"],
-            "portfolio": str(self.portfolio.pk),
-            "partial": given["partial"],
-            "file_name": given["file"].name,
-        }
-        return self.call(
-            create_job,
-            user=self.portfolio.user,
+        return self.call(self._save, now=now)
+
+    @atomic
+    def _save(self, now: datetime) -> UserJob:
+        given, user = self.cleaned_data, self.portfolio.user
+        strategy = given["strategy_id"]
+        known = StrategyInstance.objects.tradable_in(self.portfolio)
+        if not known.filter(strategy_id=strategy).exists():
+            create_strategy(
+                user=user, strategy_id=strategy, strategy_type=BY_HAND, now=now
+            )
+        asked = ("format", "strategy_id", "partial")
+        return create_job(
+            user=user,
             kind=JobKind.IMPORT,
-            arguments=arguments,
+            arguments={
+                **{name: given[name] for name in asked},
+                "portfolio": str(self.portfolio.pk),
+                "file_name": given["file"].name,
+            },
             files={"file": given["file"]},
             now=now,
         )
