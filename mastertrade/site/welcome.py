@@ -20,6 +20,7 @@ from goals.enums import PortfolioKind
 from goals.models import AlertChannel, FinancialGoal, User
 from goals.projection.presets import PRESETS, find_preset
 from goals.services.channels import ask_test
+from goals.services.goal_state import is_open
 from mastertrade.site.channels import test_of, wait_for_test
 from mastertrade.site.first_steps import find_own, find_steps
 from mastertrade.site.goal_preview import preview_goal
@@ -245,9 +246,9 @@ def _context(
     user = _user(request)
     own, jobs = find_own(user), _jobs_of(user)
     goals = FinancialGoal.objects.filter(
-        user_id=user.username, portfolio__kind=PortfolioKind.LIVE
+        is_open(now), user_id=user.username, portfolio__kind=PortfolioKind.LIVE
     )
-    goal = goals.select_related("portfolio").order_by("ended_at", "goal_id").first()
+    goal = goals.select_related("portfolio").order_by("goal_id").first()
     channels = AlertChannel.objects.filter(user_id=user.username)
     tested = channels.exclude(test_asked_at=None).order_by("-test_asked_at").first()
     imported = jobs.get(JobKind.IMPORT)
