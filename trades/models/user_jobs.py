@@ -123,9 +123,9 @@ class UserJob(models.Model):
             ),
         )
 
+    def __str__(self) -> str:
+        return f"job {self.pk}: {self.kind} ({self.state})"
+
     @property
     def has_ended(self) -> bool:
         return JobState(self.state).has_ended
-
-    def __str__(self) -> str:
-        return f"job {self.pk}: {self.kind} ({self.state})"
