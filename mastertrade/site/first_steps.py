@@ -56,19 +56,28 @@ def find_steps(user: User) -> FirstSteps:
     """One statement."""
     name = user.username
     booked = Trade.objects.filter(user_id=name).exclude(status=TradeStatus.VOID)
-    own = Exists(booked.filter(portfolio__kind=LIVE))
-    demo = Portfolio.objects.filter(user_id=name, kind=DEMO, finished_at=None)
-    sent = AlertDelivery.objects.filter(channel__user_id=name, state=DeliveryState.SENT)
+    demos = Portfolio.objects.filter(user_id=name, kind=DEMO, finished_at=None)
+    goals = FinancialGoal.objects.filter(user_id=name, portfolio__kind=LIVE)
     tested = AlertChannel.objects.filter(user_id=name, test_sent=True)
+    sent = AlertDelivery.objects.filter(channel__user_id=name, state=DeliveryState.SENT)
     found = User.objects.filter(pk=user.pk).values_list(
         Exists(_funded(name)),
-        Exists(FinancialGoal.objects.filter(user_id=name, portfolio__kind=LIVE)),
-        own | Exists(demo),
+        Exists(goals),
+        Exists(booked.filter(portfolio__kind=LIVE)),
+        Exists(demos),
         Exists(ApiToken.objects.filter(user_id=user.pk)),
-        Exists(tested) | Exists(sent),
-        own,
+        Exists(tested),
+        Exists(sent),
     )
-    return FirstSteps(*found.get())
+    money, goal, own_trades, demo, token, was_tested, was_sent = found.get()
+    return FirstSteps(
+        money=money,
+        goal=goal,
+        trades=own_trades or demo,
+        token=token,
+        alert=was_tested or was_sent,
+        own_trades=own_trades,
+    )
 
 
 def find_own(user: User) -> Portfolio:
