@@ -43,7 +43,8 @@ def _question(portfolio: Portfolio) -> dict[str, Any]:
 def _curl(address: str, token: str, body: dict[str, Any] | None) -> str:
     lines = [f"curl -sS {address}", f"  -H 'Authorization: Token {token}'"]
     if body is not None:
-        lines += ["  -H 'Content-Type: application/json'", f"  -d '{json.dumps(body)}'"]
+        short = json.dumps(body, separators=(",", ":"))
+        lines += ["  -H 'Content-Type: application/json'", f"  -d '{short}'"]
     return " \\\n".join(lines)
 
 

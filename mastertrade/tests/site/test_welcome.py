@@ -39,6 +39,7 @@ from trades.enums import JobKind, JobState
 from trades.jobs.channel_tests import run as run_test
 from trades.models import Trade, UserJob
 from trades.services.jobs import create_job
+from trades.tests.demo_prices import shorten_demo
 from trades.tests.factories import book_profit
 from trades.tests.jobs.worker import do
 
@@ -481,6 +482,24 @@ def test_the_demo_is_asked_for_once_and_followed(client: Client, user: User) -> 
     )
     part = client.get(f"{ADDRESS}jobs/{job.pk}/", headers=HTMX)
     assert "Making the demo: trading day by day, 40 %" in words_of(part)
+
+
+@pytest.mark.slow
+def test_the_demo_is_made_by_the_worker_and_is_the_users_own(
+    client: Client, user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorten_demo(monkeypatch)
+    client.post("/welcome/demo/")
+    job = work(UserJob.objects.get(user=user))
+    assert job.state == JobState.DONE, job.error
+    made = Portfolio.objects.get(user=user, kind=PortfolioKind.DEMO)
+    assert job.result == {"portfolio_id": made.pk, "trades": made.trades.count()}
+    assert job.result["trades"] > 10
+    page = client.get(ADDRESS).content.decode()
+    assert 'id="trades" class="step done' in page
+    assert find_steps(user).own_trades is False
+    client.post("/welcome/demo/remove/")
+    assert not Trade.objects.exists()
 
 
 def test_the_demo_is_removed_and_nothing_else(client: Client, user: User) -> None:
