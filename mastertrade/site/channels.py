@@ -78,6 +78,7 @@ def channel(request: HttpRequest, channel_id: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
+@conditional_page
 @page
 def channel_test(request: HttpRequest, channel_id: int) -> HttpResponse:
     """POST asks for a test message; GET is what became of it, asked until it is known.

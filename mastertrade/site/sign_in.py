@@ -1,20 +1,18 @@
 """Pages of signing in: too many wrong passwords, and changing one's own."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.forms import PasswordChangeForm
-from django.contrib.auth.views import LoginView, PasswordChangeView
+from django.contrib.auth.views import PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.urls import reverse, reverse_lazy
+from django.urls import reverse_lazy
 from django.utils.deprecation import MiddlewareMixin
 
 from goals.admin.passwords import RevokesTokens
 from goals.api.authentication import TooManyTries
-from goals.models import User
-from mastertrade.site.first_steps import find_steps
 
 
 class TooManyTriesMiddleware(MiddlewareMixin):
@@ -34,21 +32,6 @@ class TooManyTriesMiddleware(MiddlewareMixin):
         page = render(request, "site/too_many_tries.html", context, status=429)
         page["Retry-After"] = str(seconds)
         return page
-
-
-class SignInView(LoginView):
-    """Who has nothing yet begins with the first steps, unless asking for a page."""
-
-    template_name = "site/login.html"
-    redirect_authenticated_user = True
-
-    def get_success_url(self) -> str:
-        asked = str(super().get_success_url())
-        if asked == reverse("site:home"):
-            user = cast(User, self.request.user)
-            if find_steps(user).nothing_done:
-                return reverse("site:welcome")
-        return asked
 
 
 class PasswordForm(RevokesTokens, PasswordChangeForm):

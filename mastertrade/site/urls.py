@@ -21,9 +21,10 @@ from mastertrade.site.channels import (
     channel_test,
     channels,
 )
-from mastertrade.site.sign_in import PasswordView, SignInView
+from mastertrade.site.sign_in import PasswordView
 from mastertrade.site.views import home
 from mastertrade.site.welcome import (
+    SignInView,
     alert_result,
     import_file,
     job,

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import messages
+from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -46,6 +47,21 @@ STEPS = ("money", "goal", "trades", "token", "alert")
 # Shown until a token is made: what was made before cannot be read again.
 NO_TOKEN = "YOUR-TOKEN"
 SHOWN_REFUSALS = 10
+
+
+class SignInView(LoginView):
+    """Who has nothing yet begins with the first steps, unless asking for a page."""
+
+    template_name = "site/login.html"
+    redirect_authenticated_user = True
+
+    def get_success_url(self) -> str:
+        asked = str(super().get_success_url())
+        is_new = (
+            asked == reverse("site:home")
+            and find_steps(_user(self.request)).nothing_done
+        )
+        return reverse("site:welcome") if is_new else asked
 
 
 @require_safe
@@ -159,7 +175,7 @@ def remove_demo(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
+@conditional_page
 @page
 def job(request: HttpRequest, job_id: int) -> HttpResponse:
     """How far a job is; at its end, the whole step with the result."""
@@ -202,7 +218,7 @@ def send_alert(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
+@conditional_page
 @page
 def alert_result(request: HttpRequest, channel_id: int) -> HttpResponse:
     """What became of the test; once that is known, the whole step."""

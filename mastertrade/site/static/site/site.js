@@ -28,12 +28,12 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     showPrivacy();
+    // A dialog that a failed form has to show again.
+    for (const dialog of document.querySelectorAll("dialog[data-open]")) dialog.showModal();
     for (const field of document.querySelectorAll("[data-own-zone]")) {
       const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
       if (zone && field.value === "UTC") field.value = zone;
     }
-    // A dialog that a failed form has to show again.
-    for (const dialog of document.querySelectorAll("dialog[data-open]")) dialog.showModal();
   });
 
   document.addEventListener("click", (event) => {
