@@ -1,0 +1,222 @@
+"""The loads, one after the other, on one database that grows."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
+
+from django.utils import timezone
+
+from bench.copying import run
+from bench.import_fills import text_of
+from bench.load.bots import Crowd, Times
+from bench.load.closing import Cost, measure_close, sizes
+from bench.load.queue import measure_day, measure_jobs
+from bench.load.seeding import (
+    TABLES,
+    TEMPLATE,
+    Account,
+    account_of,
+    cookie_of,
+    copy_template,
+    make_account,
+    make_template,
+)
+from bench.load.site import serving
+from bench.people import STRATEGY, make_trader, vacuum
+from bench.web import ask
+from trades.models import UserJob
+
+# Bots at once, each at a portfolio of its own where there are so many.
+BOTS = 200
+WEB = (1, 2, 3, 4)
+USUAL_WEB = 2
+WORKERS = (1, 2, 4)
+JOBS = 40
+# The knee is the highest of the rates, each so much above the one before, that is
+# answered, and at which p95 of a size is not so many times that of the lowest.
+FIRST_RATE, STEP, LEAVES, ANSWERED = 10.0, 1.25, 4.0, 0.9
+MOST_STEPS = 24
+WARM_UP = 2.0
+PROJECTED = 20
+LONGEST_IMPORT = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    seconds: float
+    trades: tuple[int, ...]
+    portfolios: tuple[int, ...]
+    fills: int
+    rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """A load, and what became of it."""
+
+    what: str
+    offered: float
+    times: Times
+
+
+@dataclass(slots=True)
+class Found:
+    """All figures of a run."""
+
+    growth: list[Load] = field(default_factory=list)
+    web: list[Load] = field(default_factory=list)
+    rates: list[Load] = field(default_factory=list)
+    half: Load | None = None
+    importing: Load | None = None
+    import_seconds: float | None = None
+    knee: float = 0.0
+    closes: list[Cost] = field(default_factory=list)
+    jobs: dict[int, float] = field(default_factory=dict)
+    day_seconds: float = 0.0
+    sizes: list[tuple[str, int, float]] = field(default_factory=list)
+
+
+class Run:
+    """`show` is given what is measured next."""
+
+    def __init__(self, options: Options, show: Callable[[str], None]) -> None:
+        self.options, self.show, self.found = options, show, Found()
+
+    def measure(self) -> Found:
+        make_template()
+        operator = cookie_of(TEMPLATE)
+        self._grow_portfolios(operator)
+        self._grow_trades(operator)
+        many = _accounts(self.options.portfolios[-1])
+        self._change_web(many, operator)
+        with serving(web=USUAL_WEB) as port:
+            crowd = Crowd(port, many, operator)
+            self._find_knee(crowd)
+            self._import_next_to(crowd)
+        self._change_workers(many)
+        self.found.day_seconds = measure_day(PROJECTED)
+        self.found.sizes = list(sizes())
+        return self.found
+
+    def _load(self, what: str, crowd: Crowd, rate: float) -> Load:
+        self.show(f"{what}, {rate:.0f} requests a second")
+        end = WARM_UP + self.options.seconds
+        times = crowd.run(rate, until=lambda at: at >= end, warm_up=WARM_UP)
+        return Load(what, rate, times)
+
+    def _grow_portfolios(self, operator: str) -> None:
+        there = 1
+        with serving(web=USUAL_WEB) as port:
+            for number in self.options.portfolios:
+                self.show(f"making {number:,} portfolios")
+                if number > there:
+                    copy_template(there, number - 1)
+                    there = number
+                    vacuum("users", *TABLES)
+                crowd = Crowd(port, _accounts(number), operator)
+                what = f"{number:,} portfolio{'s' if number > 1 else ''}"
+                self.found.growth.append(self._load(what, crowd, self.options.rate))
+
+    def _grow_trades(self, operator: str) -> None:
+        heavy: dict[int, tuple[Account, str]] = {}
+        for number in self.options.trades:
+            self.show(f"making a portfolio of {number:,} trades")
+            name = f"heavy-{number}"
+            make_account(name, number)
+            heavy[number] = account_of(name), cookie_of(name)
+            self.found.closes.append(measure_close(heavy[number][0], number))
+        with serving(web=USUAL_WEB) as port:
+            for number, (account, cookie) in heavy.items():
+                crowd = Crowd(port, [account], cookie)
+                what = f"one portfolio of {number:,} trades"
+                self.found.growth.append(self._load(what, crowd, self.options.rate))
+
+    def _change_web(self, accounts: list[Account], operator: str) -> None:
+        for number in WEB:
+            with serving(web=number) as port:
+                what = f"{number} web process{'es' if number > 1 else ''}"
+                load = self._load(
+                    what, Crowd(port, accounts, operator), self.options.rate
+                )
+                self.found.web.append(load)
+
+    def _find_knee(self, crowd: Crowd) -> None:
+        rate = FIRST_RATE
+        for _ in range(MOST_STEPS):
+            load = self._load("raising the rate", crowd, rate)
+            self.found.rates.append(load)
+            if not _holds(load, self.found.rates[0]):
+                return
+            self.found.knee, rate = rate, rate * STEP
+        self.show("the rate was raised as often as allowed")
+
+    def _import_next_to(self, crowd: Crowd) -> None:
+        rate = self.found.knee / 2
+        self.found.half = self._load("half the knee", crowd, rate)
+        what = f"half the knee, importing {self.options.fills:,} fills"
+        self.show(what)
+        job, begin = self._ask_import(crowd.port), monotonic()
+        mine = UserJob.objects.filter(pk=job)
+        ended: list[float] = []
+
+        def until(at: float) -> bool:
+            if not ended and mine.exclude(finished_at=None).exists():
+                ended.append(monotonic() - begin)
+            return bool(ended) or at > LONGEST_IMPORT
+
+        times = crowd.run(rate, until=until)
+        self.found.importing = Load(what, rate, times)
+        if ended:
+            done = mine.get()
+            if (done.result or {}).get("created") != self.options.fills:
+                raise RuntimeError(f"The import {done.state}: {done.error}")
+            self.found.import_seconds = ended[0]
+
+    def _ask_import(self, port: int) -> int:
+        until = timezone.now().replace(microsecond=0)
+        trader = make_trader("filling", since=until - timedelta(days=400))
+        key = trader.portfolio.portfolio_id
+        run(f"UPDATE portfolios SET currency = 'USDT' WHERE portfolio_id = {key}")
+        query = (
+            f"background=1&format=binance-csv&portfolio={key}&strategy_id={STRATEGY}"
+        )
+        ask(
+            port,
+            "POST",
+            f"/api/trades/import/?{query}",
+            text_of(until, self.options.fills).encode(),
+            account_of("filling").token,
+            content_type="text/csv",
+        )
+        return int(UserJob.objects.filter(user_id="filling").latest("job_id").pk)
+
+    def _change_workers(self, accounts: list[Account]) -> None:
+        for number in WORKERS:
+            self.show(f"{number} worker{'s' if number > 1 else ''}: {JOBS} jobs")
+            with serving(web=USUAL_WEB, workers=number) as port:
+                self.found.jobs[number] = measure_jobs(port, accounts, JOBS)
+
+
+def _accounts(portfolios: int) -> list[Account]:
+    """Of so many portfolios, those that bots trade: spread evenly among them."""
+    bots = min(BOTS, portfolios)
+    numbers = [place * portfolios // bots for place in range(bots)]
+    return [account_of(f"{TEMPLATE}-{n}" if n else TEMPLATE) for n in numbers]
+
+
+def _holds(load: Load, lowest: Load) -> bool:
+    p95, first = (
+        load.times.percentile("sizing", 95),
+        lowest.times.percentile("sizing", 95),
+    )
+    if p95 is None or first is None or load.times.refused:
+        return False
+    return p95 <= LEAVES * first and load.times.per_second >= ANSWERED * load.offered
+
+
+def every_load(found: Found) -> Iterator[Load]:
+    yield from found.growth
+    yield from found.web
+    yield from found.rates
+    yield from (one for one in (found.half, found.importing) if one is not None)
