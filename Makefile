@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: FORCE help run demo stop test slow walks attack schema faults readme picture browser freqtrade bench lock security lint types imports format docs clean
+.PHONY: FORCE help run demo stop test slow walks attack schema faults readme picture browser freqtrade load bench lock security lint types imports format docs clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ browser: .venv/tests  ## open every page in Chromium, within its security policy
 
 freqtrade: .venv/tests  ## freqtrade itself against a running server; installs it under var/
 	@$(BIN)/python -m tests.freqtrade
+
+load: .venv/tests  ## bots, pages and jobs together, until it bends; half an hour
+	@$(BIN)/python -m bench.load $(ARGS)
 
 bench: .venv/tests  ## every benchmark beside its floor
 	@$(BIN)/python -m bench $(ARGS)

@@ -13,6 +13,7 @@ from bench.scratch import scratch_database
 
 TRADES = (1_000, 10_000, 100_000, 1_000_000)
 PORTFOLIOS = (1, 10, 100, 1_000, 10_000)
+PROCESSES = (1, 2, 4)
 
 
 def main() -> int:
@@ -23,6 +24,12 @@ def main() -> int:
     )
     parser.add_argument(
         "--portfolios", type=int, default=PORTFOLIOS[-1], help="in all, at the end"
+    )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=PROCESSES[-1],
+        help="web processes, then workers, at most (4)",
     )
     parser.add_argument(
         "--fills", type=int, default=100_000, help="of the file that is imported"
@@ -57,13 +64,15 @@ def figures(given: argparse.Namespace, console: Console) -> str:
         seconds=given.seconds,
         trades=_up_to(TRADES, given.trades),
         portfolios=_up_to(PORTFOLIOS, given.portfolios),
+        processes=_up_to(PROCESSES, given.processes),
         fills=given.fills,
         rate=given.rate,
     )
     busy = os.getloadavg()[0]
     begun = f"Load of the machine when it began: {busy:.1f}."
     with console.status("…") as status:
-        found = Run(options, lambda what: status.update(f"{what} …")).measure()
+        run = Run(options, lambda what: status.update(f"{what} …"), console.print)
+        found = run.measure()
     seconds = f"Each load lasted {given.seconds:g} s."
     text = f"{describe_machine()} {begun} {seconds}\n\n{as_markdown(found)}"
     if given.write is not None:

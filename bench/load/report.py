@@ -68,10 +68,12 @@ def _ms(seconds: float | None) -> str:
 
 def _sentences(found: Found) -> Iterable[str]:
     yield (
-        f"The knee: {found.knee:.0f} requests a second; the next rate, {STEP:g} times as "
-        f"many, is the last that was tried. From there on p95 of a size is more than "
+        f"The knee: {found.knee:.0f} requests a second; the next rate, {STEP:g} times "
+        "as many, is the last that was tried. There p95 of a size is more than "
         f"{LEAVES:g} times that at {FIRST_RATE:.0f} a second, or more than "
         f"{MOST_REFUSED:.0%} are refused."
+        if found.knee
+        else f"Of {FIRST_RATE:.0f} a second more than {MOST_REFUSED:.0%} are refused."
     )
     half, beside = _p95(found.half), _p95(found.importing)
     if half is not None:

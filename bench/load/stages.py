@@ -29,13 +29,11 @@ from trades.models import UserJob
 
 # Bots at once, each at a portfolio of its own where there are so many.
 BOTS = 200
-WEB = (1, 2, 3, 4)
 USUAL_WEB = 2
-WORKERS = (1, 2, 4)
 JOBS = 40
-# The knee is the highest of the rates, each so much above the one before, that is
-# answered, and at which p95 of a size is not so many times that of the lowest.
-FIRST_RATE, STEP, LEAVES, ANSWERED = 10.0, 1.25, 4.0, 0.9
+# The rates, each so many times the one before, until p95 of a size is so many times
+# that of the first, or more is refused. The knee is the last one before.
+FIRST_RATE, STEP, LEAVES, MOST_REFUSED = 10.0, 1.25, 4.0, 0.01
 MOST_STEPS = 24
 WARM_UP = 2.0
 PROJECTED = 20
@@ -47,6 +45,7 @@ class Options:
     seconds: float
     trades: tuple[int, ...]
     portfolios: tuple[int, ...]
+    processes: tuple[int, ...]
     fills: int
     rate: float
 
@@ -78,10 +77,12 @@ class Found:
 
 
 class Run:
-    """`show` is given what is measured next."""
+    """`show` is given what is measured next, `note` what it was."""
 
-    def __init__(self, options: Options, show: Callable[[str], None]) -> None:
-        self.options, self.show, self.found = options, show, Found()
+    def __init__(
+        self, options: Options, show: Callable[[str], None], note: Callable[[str], None]
+    ) -> None:
+        self.options, self.show, self.note, self.found = options, show, note, Found()
 
     def measure(self) -> Found:
         make_template()
@@ -103,7 +104,17 @@ class Run:
         self.show(f"{what}, {rate:.0f} requests a second")
         end = WARM_UP + self.options.seconds
         times = crowd.run(rate, until=lambda at: at >= end, warm_up=WARM_UP)
-        return Load(what, rate, times)
+        return self._note(Load(what, rate, times))
+
+    def _note(self, load: Load) -> Load:
+        """What is seen while it runs; the first refusal says why."""
+        p95 = load.times.percentile("sizing", 95)
+        wait = "" if p95 is None else f", p95 of a size {p95 * 1000:.0f} ms"
+        answered = f"{load.times.per_second:.0f} of {load.offered:.0f} a second"
+        self.note(f"{load.what}: {answered}{wait}")
+        for refusal in load.times.refused[:1]:
+            self.note(f"refused: {len(load.times.refused)}, as {refusal}")
+        return load
 
     def _grow_portfolios(self, operator: str) -> None:
         there = 1
@@ -133,7 +144,7 @@ class Run:
                 self.found.growth.append(self._load(what, crowd, self.options.rate))
 
     def _change_web(self, accounts: list[Account], operator: str) -> None:
-        for number in WEB:
+        for number in self.options.processes:
             with serving(web=number) as port:
                 what = f"{number} web process{'es' if number > 1 else ''}"
                 load = self._load(
@@ -147,12 +158,11 @@ class Run:
             load = self._load("raising the rate", crowd, rate)
             self.found.rates.append(load)
             if not _holds(load, self.found.rates[0]):
-                return
+                break
             self.found.knee, rate = rate, rate * STEP
-        self.show("the rate was raised as often as allowed")
 
     def _import_next_to(self, crowd: Crowd) -> None:
-        rate = self.found.knee / 2
+        rate = (self.found.knee or FIRST_RATE) / 2
         self.found.half = self._load("half the knee", crowd, rate)
         what = f"half the knee, importing {self.options.fills:,} fills"
         self.show(what)
@@ -166,7 +176,7 @@ class Run:
             return bool(ended) or at > LONGEST_IMPORT
 
         times = crowd.run(rate, until=until)
-        self.found.importing = Load(what, rate, times)
+        self.found.importing = self._note(Load(what, rate, times))
         if ended:
             done = mine.get()
             if (done.result or {}).get("created") != self.options.fills:
@@ -192,7 +202,7 @@ class Run:
         return int(UserJob.objects.filter(user_id="filling").latest("job_id").pk)
 
     def _change_workers(self, accounts: list[Account]) -> None:
-        for number in WORKERS:
+        for number in self.options.processes:
             self.show(f"{number} worker{'s' if number > 1 else ''}: {JOBS} jobs")
             with serving(web=USUAL_WEB, workers=number) as port:
                 self.found.jobs[number] = measure_jobs(port, accounts, JOBS)
@@ -206,13 +216,10 @@ def _accounts(portfolios: int) -> list[Account]:
 
 
 def _holds(load: Load, lowest: Load) -> bool:
-    p95, first = (
-        load.times.percentile("sizing", 95),
-        lowest.times.percentile("sizing", 95),
-    )
-    if p95 is None or first is None or load.times.refused:
+    now, first = (one.times.percentile("sizing", 95) for one in (load, lowest))
+    if now is None or first is None or load.times.refused_share > MOST_REFUSED:
         return False
-    return p95 <= LEAVES * first and load.times.per_second >= ANSWERED * load.offered
+    return now <= LEAVES * first
 
 
 def every_load(found: Found) -> Iterator[Load]:
