@@ -68,7 +68,7 @@ browser: .venv/tests  ## open every page in Chromium, within its security policy
 freqtrade: .venv/tests  ## freqtrade itself against a running server; installs it under var/
 	@$(BIN)/python -m tests.freqtrade
 
-load: .venv/tests  ## bots, pages and jobs together, until it bends; half an hour
+load: .venv/tests  ## bots, pages and jobs together, until p95 rises; half an hour
 	@$(BIN)/python -m bench.load $(ARGS)
 
 bench: .venv/tests  ## every benchmark beside its floor

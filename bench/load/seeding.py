@@ -20,6 +20,7 @@ from bench.people import (
     vacuum,
 )
 from goals.models import ApiToken, FinancialGoal, User
+from trades.sizing_calls.catch_up import catch_up
 
 TEMPLATE = "load"
 # Of each portfolio that is one of many: enough for a record that allows an estimate.
@@ -64,11 +65,15 @@ def make_template() -> Trader:
 
 
 def make_account(name: str, trades: int) -> Trader:
-    """A user of one portfolio with so many trades, one a second until now."""
+    """A user of one portfolio with so many trades, one a second until now.
+
+    Its records are up to them, as after a daily run.
+    """
     until = timezone.now()
     trader = make_trader(name, since=until - timedelta(seconds=trades + 86_400))
     fill(trader, EVEN_TRADES, POSITIONS, trades=trades, until=until)
-    vacuum(*TABLES)
+    catch_up(trader.portfolio.portfolio_id, until)
+    vacuum(*TABLES, "growth_records")
     return trader
 
 
