@@ -12,7 +12,7 @@ not make the next one come later.
     seeding   users, portfolios and trades in bulk
     site      the processes
     bots      what a bot asks in a turn, and turns at a rate
-    closing   statements and WAL of one close, with nothing next to it
+    costs     statements and WAL of one request, with nothing next to it
     queue     jobs a second by one worker and by several
     stages    which loads are measured, one after the other
     report    the tables

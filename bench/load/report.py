@@ -24,10 +24,10 @@ def as_markdown(found: Found) -> str:
         _loads(every_load(found)),
         *_sentences(found),
         _table(
-            ("trades in the portfolio", "statements a close", "WAL a close"),
+            ("request", "trades in the portfolio", "statements", "WAL, bytes"),
             [
-                (f"{c.trades:,}", c.statements, f"{c.wal:,.0f} bytes")
-                for c in found.closes
+                (one.what, f"{one.trades:,}", one.statements, f"{one.wal:,.0f}")
+                for one in found.costs
             ],
         ),
         _table(

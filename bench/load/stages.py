@@ -1,16 +1,18 @@
 """The loads, one after the other, on one database that grows."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
-from time import monotonic
+from time import monotonic, sleep
 
+from django.db import connection
 from django.utils import timezone
 
 from bench.copying import run
 from bench.import_fills import text_of
 from bench.load.bots import Crowd, Times
-from bench.load.closing import Cost, measure_close, sizes
+from bench.load.costs import Cost, measure_costs, sizes
 from bench.load.queue import measure_day, measure_jobs
 from bench.load.seeding import (
     TABLES,
@@ -26,6 +28,7 @@ from bench.load.site import serving
 from bench.people import STRATEGY, make_trader, vacuum
 from bench.web import ask
 from trades.models import UserJob
+from trades.services.jobs import cancel_job
 
 # Bots at once, each at a portfolio of its own where there are so many.
 BOTS = 200
@@ -70,7 +73,7 @@ class Found:
     importing: Load | None = None
     import_seconds: float | None = None
     knee: float = 0.0
-    closes: list[Cost] = field(default_factory=list)
+    costs: list[Cost] = field(default_factory=list)
     jobs: dict[int, float] = field(default_factory=dict)
     day_seconds: float = 0.0
     sizes: list[tuple[str, int, float]] = field(default_factory=list)
@@ -136,7 +139,7 @@ class Run:
             name = f"heavy-{number}"
             make_account(name, number)
             heavy[number] = account_of(name), cookie_of(name)
-            self.found.closes.append(measure_close(heavy[number][0], number))
+            self.found.costs += measure_costs(heavy[number][0], number)
         with serving(web=USUAL_WEB) as port:
             for number, (account, cookie) in heavy.items():
                 crowd = Crowd(port, [account], cookie)
@@ -166,24 +169,18 @@ class Run:
         self.found.half = self._load("half the knee", crowd, rate)
         what = f"half the knee, importing {self.options.fills:,} fills"
         self.show(what)
-        job, begin = self._ask_import(crowd.port), monotonic()
-        mine = UserJob.objects.filter(pk=job)
-        ended: list[float] = []
-
-        def until(at: float) -> bool:
-            if not ended and mine.exclude(finished_at=None).exists():
-                ended.append(monotonic() - begin)
-            return bool(ended) or at > LONGEST_IMPORT
-
-        times = crowd.run(rate, until=until)
+        job = self._ask_import(crowd.port)
+        with ThreadPoolExecutor(1) as watcher:
+            ended = watcher.submit(_await_end, job)
+            times = crowd.run(rate, until=lambda at: ended.done())
         self.found.importing = self._note(Load(what, rate, times))
-        if ended:
-            done = mine.get()
-            if (done.result or {}).get("created") != self.options.fills:
-                raise RuntimeError(f"The import {done.state}: {done.error}")
-            self.found.import_seconds = ended[0]
+        self.found.import_seconds = ended.result()
+        job.refresh_from_db()
+        created = (job.result or {}).get("created")
+        if self.found.import_seconds is not None and created != self.options.fills:
+            raise RuntimeError(f"The import {job.state}: {job.error}")
 
-    def _ask_import(self, port: int) -> int:
+    def _ask_import(self, port: int) -> UserJob:
         until = timezone.now().replace(microsecond=0)
         trader = make_trader("filling", since=until - timedelta(days=400))
         key = trader.portfolio.portfolio_id
@@ -199,7 +196,7 @@ class Run:
             account_of("filling").token,
             content_type="text/csv",
         )
-        return int(UserJob.objects.filter(user_id="filling").latest("job_id").pk)
+        return UserJob.objects.filter(user_id="filling").latest("job_id")
 
     def _change_workers(self, accounts: list[Account]) -> None:
         for number in self.options.processes:
@@ -213,6 +210,20 @@ def _accounts(portfolios: int) -> list[Account]:
     bots = min(BOTS, portfolios)
     numbers = [place * portfolios // bots for place in range(bots)]
     return [account_of(f"{TEMPLATE}-{n}" if n else TEMPLATE) for n in numbers]
+
+
+def _await_end(job: UserJob) -> float | None:
+    """The seconds until it had ended; None where it took too long and is cancelled."""
+    begin, found = monotonic(), UserJob.objects.filter(pk=job.pk)
+    try:
+        while monotonic() - begin < LONGEST_IMPORT:
+            if found.exclude(finished_at=None).exists():
+                return monotonic() - begin
+            sleep(0.2)
+        cancel_job(user=job.user, job_id=job.pk, now=timezone.now())
+        return None
+    finally:
+        connection.close()
 
 
 def _holds(load: Load, lowest: Load) -> bool:

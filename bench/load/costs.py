@@ -1,7 +1,9 @@
-"""What one close costs with nothing next to it: statements, WAL; rows on the disk."""
+"""What a request costs with nothing next to it: statements, WAL; rows on the disk."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
+from itertools import cycle
 from typing import Any
 
 from django.db import connection
@@ -9,9 +11,10 @@ from django.test import Client
 
 from bench.load.seeding import Account
 from bench.people import STRATEGY
+from bench.sizing import BODY
 from bench.statements import captured
 
-WARM_UP, CLOSES = 20, 100
+WARM_UP, TIMES = 20, 100
 # The largest of each row's neighbours: what grows with trades and decisions.
 GROWING = (
     "trades",
@@ -32,25 +35,48 @@ ORDER BY c.relname
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of a close over HTTP: its statements, and bytes of WAL on the average."""
+    """Of a request: its statements, and bytes of WAL on the average."""
 
+    what: str
     trades: int
     statements: int
     wal: float
 
 
-def measure_close(account: Account, trades: int) -> Cost:
-    """Closes one after the other in this process; the portfolio has so many trades."""
+def measure_costs(account: Account, trades: int) -> Iterator[Cost]:
+    """One request after the other in this process; the portfolio has so many trades."""
     client = Client(headers={"authorization": f"Token {account.token}"})
-    opened = [_open(client, account) for _ in range(WARM_UP + CLOSES)]
-    for trade_id in opened[:WARM_UP]:
-        _close(client, trade_id)
+    opened = [_open(client, account) for _ in range(WARM_UP + TIMES)]
+    prices = cycle(str(50_000 + 10 * number) for number in range(-3, 4))
+    size = f"/api/goals/{account.goal_id}/sizing/"
+    marks = f"/api/positions/marks/?portfolio={account.portfolio_id}"
+    trade_ids = iter(opened)
+
+    def mark() -> None:
+        _post(client, marks, [{"symbol": "BTCUSDT", "price": next(prices)}])
+
+    def close() -> None:
+        path = f"/api/trades/{next(trade_ids)}/close/"
+        _post(client, path, {"exit_price": next(prices)})
+
+    asked: dict[str, Callable[[], object]] = {
+        "a size": partial(_post, client, size, BODY),
+        f"a mark of {len(opened)} open trades": mark,
+        "a close": close,
+    }
+    for what, ask in asked.items():
+        yield Cost(what, trades, *_measure(ask))
+
+
+def _measure(ask: Callable[[], object]) -> tuple[int, float]:
+    for _ in range(WARM_UP):
+        ask()
     counts, begin = [], _wal()
-    for trade_id in opened[WARM_UP:]:
+    for _ in range(TIMES):
         with captured() as statements:
-            _close(client, trade_id)
+            ask()
         counts.append(len(statements))
-    return Cost(trades, max(counts), (_wal() - begin) / CLOSES)
+    return max(counts), (_wal() - begin) / TIMES
 
 
 def _open(client: Client, account: Account) -> int:
@@ -63,11 +89,6 @@ def _open(client: Client, account: Account) -> int:
         "entry_price": "50000",
     }
     return int(_post(client, "/api/trades/", body)["trade_id"])
-
-
-def _close(client: Client, trade_id: int) -> None:
-    price = str(50_000 + trade_id % 7 * 10 - 30)
-    _post(client, f"/api/trades/{trade_id}/close/", {"exit_price": price})
 
 
 def _post(client: Client, path: str, body: Any) -> Any:
