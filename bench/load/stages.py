@@ -13,7 +13,13 @@ from bench.copying import run
 from bench.import_fills import text_of
 from bench.load.bots import Crowd, Times
 from bench.load.costs import Cost, measure_costs, sizes
-from bench.load.queue import measure_day, measure_jobs
+from bench.load.queue import (
+    begin_daily,
+    forget_daily,
+    hold_daily,
+    measure_day,
+    measure_jobs,
+)
 from bench.load.seeding import (
     TABLES,
     TEMPLATE,
@@ -71,6 +77,7 @@ class Found:
     rates: list[Load] = field(default_factory=list)
     half: Load | None = None
     importing: Load | None = None
+    daily: Load | None = None
     import_seconds: float | None = None
     knee: float = 0.0
     costs: list[Cost] = field(default_factory=list)
@@ -88,6 +95,7 @@ class Run:
         self.options, self.show, self.note, self.found = options, show, note, Found()
 
     def measure(self) -> Found:
+        hold_daily()
         make_template()
         operator = cookie_of(TEMPLATE)
         self._grow_portfolios(operator)
@@ -98,6 +106,10 @@ class Run:
             crowd = Crowd(port, many, operator)
             self._find_knee(crowd)
             self._import_next_to(crowd)
+            begin_daily()
+            what = "half the knee, the daily run of all portfolios"
+            self.found.daily = self._load(what, crowd, self._half)
+        forget_daily()
         self._change_workers(many)
         self.found.day_seconds = measure_day(PROJECTED)
         self.found.sizes = list(sizes())
@@ -164,8 +176,12 @@ class Run:
                 break
             self.found.knee, rate = rate, rate * STEP
 
+    @property
+    def _half(self) -> float:
+        return (self.found.knee or FIRST_RATE) / 2
+
     def _import_next_to(self, crowd: Crowd) -> None:
-        rate = (self.found.knee or FIRST_RATE) / 2
+        rate = self._half
         self.found.half = self._load("half the knee", crowd, rate)
         what = f"half the knee, importing {self.options.fills:,} fills"
         self.show(what)
@@ -237,4 +253,6 @@ def every_load(found: Found) -> Iterator[Load]:
     yield from found.growth
     yield from found.web
     yield from found.rates
-    yield from (one for one in (found.half, found.importing) if one is not None)
+    yield from (
+        one for one in (found.half, found.importing, found.daily) if one is not None
+    )
