@@ -101,7 +101,6 @@ class Run:
         self._grow_portfolios(operator)
         self._grow_trades(operator)
         many = _accounts(self.options.portfolios[-1])
-        self._change_web(many, operator)
         with serving(web=USUAL_WEB) as port:
             crowd = Crowd(port, many, operator)
             self._find_knee(crowd)
@@ -110,6 +109,7 @@ class Run:
             what = "half the knee, the daily run of all portfolios"
             self.found.daily = self._load(what, crowd, self._half)
         forget_daily()
+        self._change_web(many, operator)
         self._change_workers(many)
         self.found.day_seconds = measure_day(PROJECTED)
         self.found.sizes = list(sizes())
@@ -159,13 +159,12 @@ class Run:
                 self.found.growth.append(self._load(what, crowd, self.options.rate))
 
     def _change_web(self, accounts: list[Account], operator: str) -> None:
+        """At the knee of two."""
         for number in self.options.processes:
             with serving(web=number) as port:
                 what = f"{number} web process{'es' if number > 1 else ''}"
-                load = self._load(
-                    what, Crowd(port, accounts, operator), self.options.rate
-                )
-                self.found.web.append(load)
+                crowd = Crowd(port, accounts, operator)
+                self.found.web.append(self._load(what, crowd, 2 * self._half))
 
     def _find_knee(self, crowd: Crowd) -> None:
         rate = FIRST_RATE
@@ -251,8 +250,8 @@ def _holds(load: Load, lowest: Load) -> bool:
 
 def every_load(found: Found) -> Iterator[Load]:
     yield from found.growth
-    yield from found.web
     yield from found.rates
     yield from (
         one for one in (found.half, found.importing, found.daily) if one is not None
     )
+    yield from found.web
