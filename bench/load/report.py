@@ -92,8 +92,8 @@ def _sentences(found: Found) -> Iterable[str]:
             f"that; the aim, at most {FACTOR_AIM}, is {verdict}. The import {took}."
         )
     yield (
-        f"The projections of the daily run: {found.day_seconds * 1000:.0f} ms a "
-        f"portfolio of two goals and {TRADES_EACH} trades."
+        f"The projections of the daily run: {found.day_seconds * 1000:.0f} ms of "
+        f"Python's CPU a portfolio of two goals and {TRADES_EACH} trades."
     )
 
 
