@@ -33,6 +33,7 @@ from mastertrade.site.goals import (
     show_goal,
     table_of_goal,
 )
+from mastertrade.site.performance import performance
 from mastertrade.site.record import close, marks, new_trade
 from mastertrade.site.sign_in import PasswordView
 from mastertrade.site.today import home, live, next_trade
@@ -96,6 +97,7 @@ urlpatterns = [
     path("trades/new/", new_trade, name="new_trade"),
     path("trades/<int:trade_id>/close/", close, name="close_trade"),
     path("portfolios/<int:portfolio_id>/project/", project, name="project"),
+    path("performance/", performance, name="performance"),
     path("alerts/", alerts, name="alerts"),
     *(
         route
