@@ -33,10 +33,12 @@ from mastertrade.site.goals import (
     show_goal,
     table_of_goal,
 )
+from mastertrade.site.ledger import export_ledger, ledger
 from mastertrade.site.performance import performance
 from mastertrade.site.record import close, marks, new_trade
 from mastertrade.site.sign_in import PasswordView
 from mastertrade.site.today import home, live, next_trade
+from mastertrade.site.trade import trade, void
 from mastertrade.site.welcome import (
     SignInView,
     alert_result,
@@ -94,6 +96,10 @@ urlpatterns = [
     path("portfolios/<int:portfolio_id>/live/", live, name="live"),
     path("portfolios/<int:portfolio_id>/next-trade/", next_trade, name="next_trade"),
     path("portfolios/<int:portfolio_id>/marks/", marks, name="marks"),
+    path("trades/", ledger, name="trades"),
+    path("trades/export/", export_ledger, name="export_trades"),
+    path("trades/<int:trade_id>/", trade, name="trade"),
+    path("trades/<int:trade_id>/void/", void, name="void_trade"),
     path("trades/new/", new_trade, name="new_trade"),
     path("trades/<int:trade_id>/close/", close, name="close_trade"),
     path("portfolios/<int:portfolio_id>/project/", project, name="project"),
