@@ -1,6 +1,5 @@
 """Fields of forms as people fill them in."""
 
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -13,7 +12,7 @@ class NumberField(forms.DecimalField):
 
     default_error_messages = {"invalid": "Give a number such as 3148.50."}
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Any:
         if isinstance(value, str) and value.strip() and not is_plain_number(value):
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid")
         return super().to_python(value)

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods
 
 from goals.models import GoalAdjustmentLog, Portfolio, User
+from goals.services.risk_state import find_halt
 from mastertrade.site import figures
 from mastertrade.site.asking import Asking, answer_asking, choose_or_404
 from mastertrade.site.fields import number_field
@@ -167,7 +168,6 @@ def new_trade(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         trade: Trade = form.instance
         return say_done(request, trade.portfolio, recorded_words(trade))
-    halted = portfolios_of(user).filter(pk=portfolio.pk, halted=True).exists()
     context = {
         "form": form,
         "portfolio": portfolio,
@@ -177,7 +177,8 @@ def new_trade(request: HttpRequest) -> HttpResponse:
         "rare": [form[name] for name in RARE],
         "shows_ended": _is_filled(form, ENDED),
         "shows_rare": _is_filled(form, RARE),
-        "asks_override": halted or portfolio.suspected_at is not None,
+        "asks_override": portfolio.suspected_at is not None
+        or find_halt(portfolio, now) is not None,
     }
     return render(request, "site/new_trade.html", context)
 

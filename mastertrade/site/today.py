@@ -379,10 +379,7 @@ def _read_alerts(portfolio: Portfolio, now: datetime) -> list[AlertRow]:
             tone=TONES.get(Severity(one.severity), ""),
             kind=words(one.kind),
             text=in_words(one.text, now),
-            sent=tuple(
-                say_delivery(delivery, now)
-                for delivery in one.newest  # type: ignore[attr-defined]  # prefetched
-            ),
+            sent=tuple(say_delivery(delivery, now) for delivery in one.newest),
         )
         for one in listed
     ]

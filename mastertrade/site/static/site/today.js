@@ -36,8 +36,9 @@
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
-    const asked = dialog();
-    if (event.detail.target.id === "ask-form" && !asked.open) asked.showModal();
+    const { target, requestConfig } = event.detail;
+    const isAsked = target.id === "ask-form" && requestConfig.verb === "get";
+    if (isAsked && !dialog().open) dialog().showModal();
   });
 
   document.addEventListener("done", () => {
