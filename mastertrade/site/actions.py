@@ -22,7 +22,6 @@ from goals.admin.forms import (
     PortfolioForm,
     ResumeForm,
     ServiceForm,
-    in_page_words,
 )
 from goals.admin.halts import waiting_words
 from goals.admin.portfolios import LIMIT_GROUPS
@@ -34,6 +33,7 @@ from mastertrade.site import figures as site_figures
 from mastertrade.site.asking import Asking, answer_asking, choose_or_404
 from mastertrade.site.shell import page
 from mastertrade.site.today import say_done
+from mastertrade.site.wording import in_words
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
 from trades.sizing_calls.limits import FloorNow, measure_limits
 
@@ -204,7 +204,7 @@ def _standing_of(portfolio: Portfolio, now: datetime) -> dict[str, Any]:
     return {
         "floors": [_floor_line(one, portfolio.currency) for one in found.floors],
         "no_floor": not found.has_floor,
-        "stops": [in_page_words(halt.words) for halt in found.halts] or waits,
+        "stops": [in_words(halt.words, now) for halt in found.halts] or waits,
     }
 
 

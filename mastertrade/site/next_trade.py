@@ -106,7 +106,7 @@ class NextTradeForm(forms.Form):
         widget=forms.RadioSelect,
         initial="risk",
     )
-    risk_pct = number_field(PERCENT, "Risk of live equity", required=False)
+    risk_pct = number_field(PERCENT, "Risk of equity", required=False)
     base_size = number_field(MONEY, "Size", required=False)
     lot_step = number_field(PRICE, "Smallest step of the quantity", required=False)
 
@@ -134,7 +134,7 @@ class NextTradeForm(forms.Form):
         return dict(pairs[:MOST_STRATEGIES])
 
     def _choices(self) -> list[tuple[str, str]]:
-        best = "The one that fits best" if self.strategies else "None yet"
+        best = "Best fit" if self.strategies else "None yet"
         return [("", best), *self.strategies.items()]
 
     @property

@@ -56,6 +56,9 @@ class RecordForm(TradeForm):
     """A trade by hand; its strategy is one there is, or a new one by its name."""
 
     OPTIONAL: ClassVar[tuple[str, ...]] = (*TradeForm.OPTIONAL, *RARE)
+    portfolio = forms.ModelChoiceField(
+        Portfolio.objects.none(), widget=forms.HiddenInput
+    )
     new_strategy = forms.CharField(
         required=False,
         max_length=100,
@@ -75,7 +78,6 @@ class RecordForm(TradeForm):
             "fee_fx_rate": "Its rate, where it is a third currency",
         }
         widgets = {
-            "portfolio": forms.HiddenInput,
             "entry_time": local_time(),
             "exit_time": local_time(),
             "side": forms.RadioSelect,
@@ -83,14 +85,13 @@ class RecordForm(TradeForm):
 
     def __init__(self, *args: Any, owner: User, zone: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        mine = portfolios_of(owner)
-        cast(Any, self.fields["portfolio"]).queryset = mine
-        self.fields["portfolio"].widget = forms.HiddenInput()
+        # The owner's alone, before anything is read of the one that was sent.
+        cast(Any, self.fields["portfolio"]).queryset = portfolios_of(owner)
+        self.fields["strategy_id"].widget = forms.Select(choices=self._strategies())
         for name in (*RARE, *ENDED):
             self.initial[name] = None
         self.fields["side"].choices = [("LONG", "Long"), ("SHORT", "Short")]  # type: ignore[attr-defined]
         self.fields["strategy_id"].required = False
-        self.fields["strategy_id"].widget.attrs.pop("required", None)
         self.fields["adjustment_id"].widget = forms.HiddenInput()
         self._explain(zone)
 

@@ -274,6 +274,20 @@ def test_a_failed_goal_says_by_what(client: Client) -> None:
     assert "probability" not in goals
 
 
+def test_a_halt_from_the_dialog_is_on_the_page_at_once(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    page_of(client, portfolio)
+    halt = reverse("site:halt", args=[portfolio.pk])
+    asked = client.get(halt, headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in asked
+    assert f'hx-post="{halt}"' in asked
+
+    answer = client.post(halt, {"reason": "lunch"}, headers={"HX-Request": "true"})
+
+    assert answer["HX-Trigger"] == "done"
+    assert "is halted since" in text_of(answer.content.decode())
+
+
 # Whose it is
 
 

@@ -29,9 +29,14 @@
 
   document.addEventListener("htmx:afterRequest", (event) => {
     const { xhr } = event.detail;
+    const answered = [200, 304, 422].includes(xhr.status);
     if (event.target === poll()) {
-      reached(xhr.status === 200 || xhr.status === 304);
+      reached(answered);
       tag = xhr.getResponseHeader("ETag") || tag;
+    } else if (dialog().open) {
+      document.getElementById("ask-failed").hidden = answered;
+    } else {
+      reached(answered);
     }
   });
 
