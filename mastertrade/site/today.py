@@ -21,7 +21,7 @@ from django.views.decorators.http import conditional_page, require_POST, require
 from goals.admin.figures import kind_notice, words
 from goals.decisions.alerts import NEAR_PCT
 from goals.decisions.arbitration import rank
-from goals.enums import DeliveryState, GoalStatus, HaltCause, Severity, Verdict
+from goals.enums import DeliveryState, GoalStatus, Severity, Verdict
 from goals.models import (
     AlertDelivery,
     FinancialGoal,
@@ -125,10 +125,6 @@ class State:
     @property
     def halts(self) -> Sequence[TradingHalt]:
         return self.limits.halts
-
-    @property
-    def is_at_floor(self) -> bool:
-        return any(one.cause == HaltCause.HARD_DRAWDOWN for one in self.halts)
 
     @property
     def is_soft(self) -> bool:
