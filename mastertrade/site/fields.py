@@ -30,3 +30,7 @@ def number_field(
         help_text=help_text,
         widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
     )
+
+
+def local_time() -> forms.DateTimeInput:
+    return forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")

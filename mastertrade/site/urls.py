@@ -14,6 +14,7 @@ from mastertrade.site.actions import (
     act,
     project,
 )
+from mastertrade.site.closing import close, marks
 from mastertrade.site.goals import (
     act_on_goal,
     change_goal,
@@ -26,7 +27,7 @@ from mastertrade.site.goals import (
     show_goal,
     table_of_goal,
 )
-from mastertrade.site.record import close, marks, new_trade
+from mastertrade.site.record import new_trade
 from mastertrade.site.sign_in import PasswordView
 from mastertrade.site.today import home, live, next_trade
 from mastertrade.site.what_if import fan_of_goal, frontier_of_goal, what_if

@@ -15,8 +15,8 @@ from django.utils import timezone
 from goals.models import CashFlow, Portfolio, User
 from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory, fail
+from mastertrade.site.day import MOST_GOALS, MOST_POSITIONS
 from mastertrade.site.figures import MINUS
-from mastertrade.site.today import MOST_GOALS, MOST_POSITIONS
 from tests.http import TRANSACTION_CONTROL, make_busy_trader, make_trader
 from trades.booking.mark import Mark, mark_positions
 from trades.sizing_calls.decide import size_for_goal
