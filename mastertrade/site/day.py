@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from goals.admin.figures import kind_notice, words
 from goals.decisions.alerts import NEAR_PCT
 from goals.decisions.arbitration import rank
-from goals.enums import DeliveryState, GoalStatus, Severity, Verdict
+from goals.enums import GoalStatus, Severity, Verdict
 from goals.models import (
     AlertDelivery,
     FinancialGoal,
@@ -26,6 +26,7 @@ from goals.models import (
 )
 from goals.models.halts import WHAT_STOPS
 from goals.services.funding import find_lack_of_money
+from mastertrade.site.alerts import say_delivery
 from mastertrade.site.figures import when
 from mastertrade.site.gauges import Gauge, draw_gauge
 from mastertrade.site.goal_decisions import TONES as VERDICTS
@@ -282,29 +283,6 @@ def _read_alerts(portfolio: Portfolio, now: datetime) -> list[AlertRow]:
         )
         for one in listed
     ]
-
-
-def say_delivery(delivery: AlertDelivery, now: datetime) -> SafeString:
-    """What became of it: "webhook “desk” delivered 11:06"."""
-    channel = delivery.channel
-    name = (
-        f"\N{LEFT DOUBLE QUOTATION MARK}{channel.name}\N{RIGHT DOUBLE QUOTATION MARK}"
-    )
-    to = f"{channel.kind} {name if channel.name else channel.masked_address}"
-    match DeliveryState(delivery.state):
-        case DeliveryState.SENT:
-            return format_html("{} delivered {}", to, when(delivery.sent_at, now))
-        case DeliveryState.WAITING:
-            return format_html("{} waits for the worker", to)
-        case DeliveryState.SKIPPED:
-            return format_html("{} was switched off", to)
-        case DeliveryState.DEAD:
-            return format_html("{} failed for good: {}", to, delivery.last_error)
-        case DeliveryState.FAILED:
-            next_at = when(delivery.next_try_at, now)
-            return format_html(
-                "{} failed, next try {}: {}", to, next_at, delivery.last_error
-            )
 
 
 def say_halt(halt: TradingHalt, now: datetime) -> SafeString:

@@ -114,6 +114,11 @@ def decimals(value: Decimal) -> str:
     return in_format(format_plain(in_text.rounded(value, ONE_PLACE, digits=1)))
 
 
+def places(value: Decimal, count: int) -> str:
+    """To that many places, and to more where it would read as 0."""
+    return in_format(format_plain(in_text.rounded(value, count, digits=1)))
+
+
 def percent(value: Decimal | None) -> str:
     """A percentage to one place, and to more where it is below 0.1."""
     return "not known" if value is None else f"{decimals(value)} %"

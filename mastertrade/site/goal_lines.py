@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 
 from goals.decisions.arbitration import GoalState, rank
 from goals.decisions.periods import calendar_end
+from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import (
     AfterAchieved,
     CalendarPeriod,
@@ -175,7 +176,7 @@ def figures_of(
         open_conditions=tuple(
             one.words for one in goal.find_open_at_target(goal.progress)
         ),
-        odds=_odds(goal),
+        odds=_odds(goal, limits.next_size),
         next_factor=_next_factor(goal, limits.next_size),
         decided_by=decided_by,
         decided_because=because,
@@ -201,10 +202,13 @@ def links_of(goal: FinancialGoal, portfolio: Portfolio) -> Links:
     )
 
 
-def _odds(goal: FinancialGoal) -> Odds | None:
+def _odds(goal: FinancialGoal, size: NextSize | None) -> Odds | None:
+    """As last projected; before that, only whether there are too few trades."""
     if goal.period_ends_at is None:
         return None
     trades = goal.projected_trades if goal.projected_at is not None else None
+    if trades is None and size is not None and size.trades < FEWEST_TRADES:
+        trades = size.trades
     return Odds(goal.probability, goal.probability_low, goal.probability_high, trades)
 
 

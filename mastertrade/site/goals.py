@@ -176,7 +176,9 @@ def _needed(goal: FinancialGoal, pace: Pace, of: GoalFigures) -> StripFigure:
         if of.status is GoalStatus.FAILED:
             over = "it has failed"
         return StripFigure(label, "nothing", "", over)
-    left = max(goal.target_value - goal.current_value, goal.target_value * 0)
+    if goal.current_value >= goal.target_value:
+        return StripFigure(label, "nothing", "", "it is at its target")
+    left = goal.target_value - goal.current_value
     shown = value_of(goal, pace.required_per_day)
     note = format_html("{} in all", value_of(goal, left))
     return StripFigure(label, shown, " a day", note)

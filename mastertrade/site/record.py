@@ -16,7 +16,7 @@ from goals.models import GoalAdjustmentLog, Portfolio, User
 from goals.services.risk_state import find_halt
 from mastertrade.site import figures
 from mastertrade.site.asking import ASKS, bind
-from mastertrade.site.fields import local_time
+from mastertrade.site.forms import local_time
 from mastertrade.site.next_trade import side_of
 from mastertrade.site.shell import choose_portfolio, page, portfolios_of
 from mastertrade.site.today import say_done

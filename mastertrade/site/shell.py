@@ -19,6 +19,7 @@ from goals.models import Portfolio, TradingHalt, User
 from goals.services.alerts import count_unread
 from mastertrade.db.queue import find_last_seen, is_missing
 from mastertrade.site.figures import number_format
+from mastertrade.site.first_steps import FirstSteps, find_steps
 
 View = Callable[..., HttpResponse]
 CHOSEN = "portfolio"  # in the address and in the session
@@ -27,6 +28,7 @@ MOST_IN_SWITCH = 24
 PAGES: tuple[tuple[str, str], ...] = (
     ("Today", "site:home"),
     ("Goals", "site:goals"),
+    ("Alerts", "site:alerts"),
 )
 
 
@@ -38,6 +40,8 @@ class Shell:
     unread: int
     worker_seen_at: datetime | None
     worker_missing: bool
+    # On the first page alone, until the user can begin.
+    first_steps: FirstSteps | None
 
 
 def page(view: View) -> View:
@@ -69,6 +73,7 @@ def _read(request: HttpRequest) -> Shell | None:
     seen_at = find_last_seen()
     addresses = [(title, reverse(name)) for title, name in PAGES]
     home = reverse("site:home")
+    steps = find_steps(user) if request.path == home else None
     return Shell(
         pages=tuple(
             (
@@ -82,6 +87,7 @@ def _read(request: HttpRequest) -> Shell | None:
         unread=count_unread(user),
         worker_seen_at=seen_at,
         worker_missing=is_missing(seen_at, timezone.now()),
+        first_steps=None if steps is None or steps.may_begin else steps,
     )
 
 

@@ -1,7 +1,7 @@
 """The pages of the site."""
 
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from mastertrade.site.actions import (
@@ -13,6 +13,13 @@ from mastertrade.site.actions import (
     Action,
     act,
     project,
+)
+from mastertrade.site.alerts import alerts, mark_alert, mark_alerts
+from mastertrade.site.channels import (
+    change_channel,
+    channel,
+    channel_test,
+    channels,
 )
 from mastertrade.site.closing import close, marks
 from mastertrade.site.goals import (
@@ -30,6 +37,21 @@ from mastertrade.site.goals import (
 from mastertrade.site.record import new_trade
 from mastertrade.site.sign_in import PasswordView
 from mastertrade.site.today import home, live, next_trade
+from mastertrade.site.welcome import (
+    SignInView,
+    alert_result,
+    import_file,
+    job,
+    load_demo,
+    make_token,
+    preview,
+    remove_demo,
+    save_goal,
+    save_money,
+    send_alert,
+    take_challenge,
+    welcome,
+)
 from mastertrade.site.what_if import fan_of_goal, frontier_of_goal, what_if
 
 app_name = "site"
@@ -75,12 +97,53 @@ urlpatterns = [
     path("trades/new/", new_trade, name="new_trade"),
     path("trades/<int:trade_id>/close/", close, name="close_trade"),
     path("portfolios/<int:portfolio_id>/project/", project, name="project"),
+    path("alerts/", alerts, name="alerts"),
+    *(
+        route
+        for action in ("read", "acknowledge")
+        for route in (
+            path(
+                f"alerts/{action}/",
+                mark_alerts,
+                {"action": action},
+                name=f"{action}_alerts",
+            ),
+            path(
+                f"alerts/<int:alert_id>/{action}/",
+                mark_alert,
+                {"action": action},
+                name=f"{action}_alert",
+            ),
+        )
+    ),
+    path("welcome/", welcome, name="welcome"),
+    path("welcome/money/", save_money, name="welcome_money"),
+    path("welcome/challenge/", take_challenge, name="welcome_challenge"),
+    path("welcome/goal/", save_goal, name="welcome_goal"),
+    path("welcome/goal/preview/", preview, name="welcome_preview"),
+    path("welcome/import/", import_file, name="welcome_import"),
+    path("welcome/demo/", load_demo, name="welcome_demo"),
+    path("welcome/demo/remove/", remove_demo, name="welcome_remove_demo"),
+    path("welcome/jobs/<int:job_id>/", job, name="welcome_job"),
+    path("welcome/token/", make_token, name="welcome_token"),
+    path("welcome/alert/", send_alert, name="welcome_alert"),
+    path("welcome/alert/<int:channel_id>/", alert_result, name="welcome_alert_result"),
+    path("settings/channels/", channels, name="channels"),
+    path("settings/channels/<int:channel_id>/", channel, name="channel"),
+    path("settings/channels/<int:channel_id>/test/", channel_test, name="channel_test"),
+    *(
+        path(
+            f"settings/channels/<int:channel_id>/{action}/",
+            change_channel,
+            {"action": action},
+            name=f"{action}_channel",
+        )
+        for action in ("pause", "resume", "delete", "retry")
+    ),
     path("password/", login_required(PasswordView.as_view()), name="password"),
     path(
         "login/",
-        LoginView.as_view(
-            template_name="site/login.html", redirect_authenticated_user=True
-        ),
+        SignInView.as_view(),
         name="login",
     ),
     path(

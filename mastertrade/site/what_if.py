@@ -322,7 +322,12 @@ class Row:
 def _answer(goal: FinancialGoal, change: Change, found: WhatIf) -> dict[str, Any]:
     now, then, one = found.as_it_is, found.changed, found.at_one
     if now is None or then is None or one is None:
-        return {"rows": [], "changes": _changes(goal, change)}
+        required = None
+        if found.required_per_day is not None:
+            required = value_of(goal, found.required_per_day)
+        saves = bool(change.of_goal or change.of_limits)
+        changes = _changes(goal, change)
+        return {"required": required, "changes": changes, "saves": saves}
     return {
         "rows": list(_rows(goal, now, then, one)),
         "price": price_of(now, then) if _is_other(change) else SafeString(""),

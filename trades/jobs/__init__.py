@@ -12,6 +12,7 @@ from procrastinate import App, JobContext
 from mastertrade.logs import JOB_ID
 from trades.jobs import (
     alerts,
+    channel_tests,
     daily,
     day_turns,
     deliver,
@@ -33,6 +34,7 @@ JOBS: dict[str, Job] = {
     "forget_jobs": forget_jobs.JOB,
     "prune": prune.JOB,
     "reconcile": reconcile.JOB,
+    "test_channel": channel_tests.JOB,
     QUEUED_AS: user_job.JOB,
 }
 

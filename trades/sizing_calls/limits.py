@@ -88,10 +88,11 @@ class NextSize:
     `decision` is None where a size is refused, as `refusal` says. `like` is the last
     decision of the goal that decides; without one a base size of 1 is asked about,
     which the guards that look at the size itself let pass. `states`: of the goals that
-    take part.
+    take part; `trades`: how many closed ones the record has.
     """
 
     states: tuple[GoalState, ...]
+    trades: int
     decision: SizingDecision | None
     refusal: DomainError | None
     like: GoalAdjustmentLog | None
@@ -205,14 +206,13 @@ def _size_next(figures: FiguresAt, said: TradesSay, now: datetime) -> NextSize |
     if like is not None:
         asked = from_plain(SizeRequest, like.inputs["request"])
         request = replace(asked, max_size=None, min_size=None, lot_step=None)
-    risk_state = replace(
-        read_conditions(figures, now), record=said.records[WHOLE_PORTFOLIO]
-    )
+    record = said.records[WHOLE_PORTFOLIO]
+    risk_state = replace(read_conditions(figures, now), record=record)
     inputs = SizingInputs(request, said.states, said.exposure, risk_state, said.tables)
     try:
-        return NextSize(said.states, decide_size(inputs), None, like)
+        return NextSize(said.states, record.trades, decide_size(inputs), None, like)
     except DomainError as refusal:
-        return NextSize(said.states, None, refusal, like)
+        return NextSize(said.states, record.trades, None, refusal, like)
 
 
 def _floors(

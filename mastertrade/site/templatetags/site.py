@@ -14,6 +14,7 @@ for name in (
     "quantity",
     "number",
     "decimals",
+    "places",
     "percent",
     "signed_percent",
     "fine_percent",

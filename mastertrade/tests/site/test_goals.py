@@ -318,7 +318,7 @@ def test_the_page_has_the_sentence_and_four_figures(
     assert "Behind by" in page
     for label in ("Made so far +1 %", "Should be by now", "Needed from here"):
         assert label in page
-    assert "Chance to arrive not yet" in page
+    assert "Chance to arrive not yet 1 of the 20 closed trades it needs" in page
 
 
 def test_a_decision_is_listed_with_every_guard(

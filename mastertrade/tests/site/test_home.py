@@ -47,7 +47,7 @@ def test_a_user_who_is_not_staff_signs_in_and_out(client: Client) -> None:
     User.objects.create_user("alice", password="secret")
 
     signed_in = client.post(LOGIN, {"username": "alice", "password": "secret"})
-    assert signed_in["Location"] == HOME
+    assert signed_in["Location"] == reverse("site:welcome")
     assert client.get(HOME).status_code == 200
 
     client.post(reverse("site:logout"))

@@ -17,6 +17,7 @@ from goals.admin.forms import ServiceForm
 from goals.models import Portfolio, TradingHalt
 from goals.services.resuming import halt_trading
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
+from tests.examples import crossed
 from trades.booking.mark import Mark, mark_positions
 from trades.tests.factories import TradeFactory, book_profit
 
@@ -83,8 +84,11 @@ def test_every_decimal_of_a_form_has_its_digits_and_places() -> None:
         assert None not in (field.max_digits, field.decimal_places), (kind, name)
 
 
-@pytest.mark.parametrize("name", ["start_equity", "peak_equity", "floor_equity"])
-@pytest.mark.parametrize("value", ["1e400", "-1e400", "1e26", "800.123456789", "sNaN"])
+@crossed(
+    "value, name",
+    ["1e400", "-1e400", "1e26", "800.123456789", "sNaN"],
+    ["start_equity", "peak_equity", "floor_equity"],
+)
 def test_a_figure_that_no_column_takes_is_refused(
     client: Client, name: str, value: str
 ) -> None:

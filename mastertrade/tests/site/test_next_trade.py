@@ -129,7 +129,7 @@ def test_a_guard_that_bound_says_so(client: Client, portfolio: Portfolio) -> Non
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"price": "much"}, "Give a number such as 3148.50."),
+        ({"price": "much"}, "Must be a number, such as 2500.50."),
         ({"price": ""}, "This field is required."),
         (
             {"stop_price": ""},

@@ -401,6 +401,7 @@ def test_the_best_day_stays_where_the_units_of_a_return_end(kind: str) -> None:
 # Shown
 
 
+@pytest.mark.slow
 def test_a_projection_says_that_conditions_are_not_modelled() -> None:
     goal = make_goal(min_trading_days=5, best_day_max_pct=Decimal(50))
     for hour in range(25):
