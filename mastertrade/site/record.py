@@ -143,7 +143,7 @@ def new_trade(request: HttpRequest) -> HttpResponse:
     decision = _decision_of(user, request.GET.get("adjustment_id"))
     portfolio = choose_portfolio(request)[0] if decision is None else decision.portfolio
     if portfolio is None:
-        return redirect("/welcome/")
+        return redirect("site:welcome")
     initial = {"portfolio": portfolio.pk, **_prefill(decision, request.GET.get("side"))}
     form = bind(
         RecordForm, request, now, owner=user, zone=user.time_zone, initial=initial

@@ -26,8 +26,6 @@ from mastertrade.site.shell import (
     portfolios_of,
 )
 
-WELCOME = "/welcome/"
-
 
 @require_safe
 @page
@@ -35,7 +33,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """GET /, `?portfolio=ID`"""
     chosen, mine = choose_portfolio(request)
     if chosen is None:
-        return redirect(WELCOME)
+        return redirect("site:welcome")
     form = NextTradeForm(portfolio=chosen, now=timezone.now())
     return _show_page(request, chosen, mine, form)
 
