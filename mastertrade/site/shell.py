@@ -24,7 +24,10 @@ View = Callable[..., HttpResponse]
 CHOSEN = "portfolio"  # in the address and in the session
 MOST_IN_SWITCH = 24
 # What the pages are called, and the name of each one's address.
-PAGES: tuple[tuple[str, str], ...] = (("Today", "site:home"),)
+PAGES: tuple[tuple[str, str], ...] = (
+    ("Today", "site:home"),
+    ("Settings", "site:settings"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """The pages of the site."""
 
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.urls import include, path
+from django.views.generic import RedirectView
 
 from mastertrade.site.actions import (
     DEPOSIT,
@@ -14,7 +14,8 @@ from mastertrade.site.actions import (
     act,
     project,
 )
-from mastertrade.site.sign_in import PasswordView
+from mastertrade.site.settings.invitations import accept, open_link
+from mastertrade.site.sign_in import ResetConfirmView, ResetView, reset_sent
 from mastertrade.site.views import home
 
 app_name = "site"
@@ -34,7 +35,17 @@ urlpatterns = [
         for name, action in ACTIONS.items()
     ),
     path("portfolios/<int:portfolio_id>/project/", project, name="project"),
-    path("password/", login_required(PasswordView.as_view()), name="password"),
+    path("settings/", include("mastertrade.site.settings.urls")),
+    path("password/", RedirectView.as_view(pattern_name="site:password")),
+    path("reset/", ResetView.as_view(), name="reset"),
+    path("reset/sent/", reset_sent, name="reset-sent"),
+    path(
+        "reset/<str:uidb64>/<str:token>/",
+        ResetConfirmView.as_view(),
+        name="reset-confirm",
+    ),
+    path("invitation/", accept, name="accept-invitation"),
+    path("invitation/<text:token>/", open_link, name="invitation"),
     path(
         "login/",
         LoginView.as_view(

@@ -37,7 +37,8 @@ def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
 def test_the_site(page: Page, operator, complaints: list[str]) -> None:
     sign_in(page, operator.user.username)
     expect(page.get_by_role("heading", name="Running goals")).to_be_visible()
-    page.get_by_role("link", name="Password").click()
+    page.get_by_role("link", name=operator.user.username).click()
+    page.get_by_role("link", name="Change the password").click()
     expect(page.get_by_label(re.compile("Revoke all 2 API tokens"))).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -19,8 +19,16 @@
     }
   }
 
+  function showTheme() {
+    for (const button of document.querySelectorAll("[data-theme-choice]")) {
+      const chosen = button.dataset.themeChoice === (root.dataset.theme ?? "");
+      button.setAttribute("aria-pressed", String(chosen));
+    }
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     showPrivacy();
+    showTheme();
     // A dialog that a failed form has to show again.
     for (const dialog of document.querySelectorAll("dialog[data-open]")) dialog.showModal();
   });
@@ -39,6 +47,7 @@
       const choice = asked.dataset.themeChoice;
       if (choice) root.dataset.theme = choice; else delete root.dataset.theme;
       store("theme", choice);
+      showTheme();
     } else if (asked.hasAttribute("data-copy")) {
       const text = document.querySelector(asked.dataset.copy).textContent;
       navigator.clipboard.writeText(text).then(() => { asked.textContent = "Copied"; });

@@ -1,0 +1,30 @@
+"""Addresses below `/settings/`."""
+
+from django.urls import path
+
+from mastertrade.site.settings import account, invitations, tokens, webhooks
+from mastertrade.site.settings.index import index
+from mastertrade.site.shell import page
+from mastertrade.site.sign_in import PasswordView
+
+urlpatterns = [
+    path("", index, name="settings"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/revoke/", tokens.revoke_all_tokens, name="revoke-all-tokens"),
+    path("tokens/<text:token_key>/revoke/", tokens.revoke_token, name="revoke-token"),
+    path("webhooks/", webhooks.webhooks, name="webhooks"),
+    path(
+        "webhooks/<int:webhook_id>/revoke/",
+        webhooks.revoke_webhook,
+        name="revoke-webhook",
+    ),
+    path("account/", account.account, name="account"),
+    path("account/password/", page(PasswordView.as_view()), name="password"),
+    path("account/sign-out/", account.sign_out_everywhere, name="sign-out-everywhere"),
+    path("invitations/", invitations.invitations, name="invitations"),
+    path(
+        "invitations/<int:invitation_id>/revoke/",
+        invitations.revoke,
+        name="revoke-invitation",
+    ),
+]
