@@ -27,7 +27,7 @@ class Invitation(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
-    # The name that was chosen, also after that account was deleted.
+    # The name that was chosen.
     accepted_as = models.CharField(max_length=150, blank=True, default="")
 
     class Meta:

@@ -7,7 +7,6 @@ from django.views.generic import RedirectView
 from mastertrade.site.actions import (
     DEPOSIT,
     HALT,
-    LIMITS,
     NEW_GOAL,
     RESUME,
     Action,
@@ -22,7 +21,6 @@ app_name = "site"
 ACTIONS: dict[str, Action] = {
     "deposit": DEPOSIT,
     "new-goal": NEW_GOAL,
-    "limits": LIMITS,
     "halt": HALT,
     "resume": RESUME,
 }
@@ -33,6 +31,12 @@ urlpatterns = [
             f"portfolios/<int:portfolio_id>/{name}/", act, {"action": action}, name=name
         )
         for name, action in ACTIONS.items()
+    ),
+    # Of e-mails that were sent before the settings had pages.
+    path(
+        "portfolios/<int:portfolio_id>/limits/",
+        RedirectView.as_view(pattern_name="site:portfolio"),
+        name="limits",
     ),
     path("portfolios/<int:portfolio_id>/project/", project, name="project"),
     path("settings/", include("mastertrade.site.settings.urls")),

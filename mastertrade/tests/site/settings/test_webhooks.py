@@ -100,7 +100,9 @@ def test_a_webhook_is_revoked_and_another_user_s_is_not_found(
     assert "of eve" not in page
     address = reverse("site:revoke-webhook", args=[theirs.pk])
     assert client.post(address).status_code == 404
-    assert client.post(reverse("site:revoke-webhook", args=[mine.pk])).status_code == 302
+    assert (
+        client.post(reverse("site:revoke-webhook", args=[mine.pk])).status_code == 302
+    )
     assert list(WebhookToken.objects.all()) == [theirs]
 
 
