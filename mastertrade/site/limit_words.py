@@ -47,7 +47,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "on_breach": (
         "At that floor",
-        "Halt: you resume. Fail: goals that run fail as well, as at a firm.",
+        "A firm's challenge is failed there.",
     ),
     "daily_loss_limit_pct": (
         "Stop for the day at a loss of (%)",
@@ -55,7 +55,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "daily_on_breach": (
         "At that loss",
-        "Halt day: entries go on the next day. Fail: goals fail, and you resume.",
+        "A firm's challenge may be failed there.",
     ),
     "daily_profit_lock_pct": (
         "Stop for the day at a profit of (%)",
@@ -78,12 +78,11 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "edge_guard": (
         "Without a proven edge",
-        "Strict: no trade above its base size before 20 closed trades show an edge.",
+        "Before 20 closed trades show one.",
     ),
     "drawdown_mode": (
         "What moves the floor up",
-        "Trailing closed: each new high after a close. Trailing: live highs, too. End "
-        "of day: the value at a day's end. Static: nothing.",
+        "What counts as a new peak.",
     ),
     "end_of_day_of": (
         "Value at a day's end",
@@ -91,7 +90,7 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "drawdown_of": (
         "The loss is a percentage of",
-        "The peak, or the start: then it is always the same amount.",
+        "Of what it began with it is always the same amount.",
     ),
     "drawdown_locks_at": (
         "The floor stops rising at",
@@ -99,12 +98,12 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "floor_in": (
         "Deposits and withdrawals",
-        "Units: the floor moves with them. Money: it stays where it is.",
+        "At a firm they leave the floor.",
     ),
     "daily_loss_of": ("The day's loss is a percentage of", ""),
     "daily_loss_anchor": (
         "A day's loss is measured from",
-        "The live value when the day began, the closed one, or the higher.",
+        "As it was when the day began.",
     ),
     "start_equity": ("It began with", "For an account that began elsewhere."),
     "peak_equity": ("Its highest equity", "What counts as the peak."),
@@ -112,6 +111,36 @@ WORDS: dict[str, tuple[str, str]] = {
         "Its floor is at",
         "Where a firm says it is today. Empty: where the limits put it.",
     ),
+}
+# What a field's words mean, by field and word.
+CHOICES: dict[str, dict[str, str]] = {
+    "on_breach": {"halt": "Entries stop until I resume", "fail": "Goals fail, too"},
+    "daily_on_breach": {
+        "halt_day": "Entries stop until the next day",
+        "fail": "Goals fail, and I resume",
+    },
+    "edge_guard": {
+        "benefit_of_doubt": "Trades may grow from the first on",
+        "strict": "No trade above its base size",
+    },
+    "drawdown_mode": {
+        "trailing_closed": "Each new high after a close",
+        "trailing": "Each new high, open profits too",
+        "end_of_day": "The value at a day's end",
+        "static": "Nothing",
+    },
+    "end_of_day_of": {"closed": "By closed trades", "live": "Open profits too"},
+    "drawdown_of": {"peak": "Its highest value", "start": "What it began with"},
+    "floor_in": {"units": "Move the floor", "money": "Leave the floor where it is"},
+    "daily_loss_of": {
+        "day_start": "What the day began with",
+        "start": "What the account began with",
+    },
+    "daily_loss_anchor": {
+        "equity": "The live value",
+        "balance": "The closed value",
+        "higher": "The higher of both",
+    },
 }
 # The form's parts, in their order; the last are folded away.
 BASICS = ("name", "currency", "time_zone", "opening_balance", "successor")

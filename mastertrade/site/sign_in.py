@@ -115,7 +115,7 @@ def reset_sent(request: HttpRequest) -> HttpResponse:
     return render(request, "site/reset_sent.html")
 
 
-class NewPasswordForm(RevokesTokens, SetPasswordForm):
+class NewPasswordForm(RevokesTokens, SetPasswordForm):  # type: ignore[type-arg]
     """The new one twice, and what becomes of the tokens."""
 
     def __init__(self, user: Any, *args: Any, **kwargs: Any) -> None:

@@ -67,7 +67,7 @@ def delete_account(user: User) -> None:
     pages = set(ReplayRun.objects.filter(halves).values_list("page", flat=True))
     jobs = UserJob.objects.filter(user_id=user.username)
     directories = list(jobs.values_list("directory", flat=True))
-    values = {"portfolios": keys, "user_id": user.username}
+    values: dict[str, Any] = {"portfolios": keys, "user_id": user.username}
     with connection.cursor() as cursor:
         for statement in (*DELETIONS, *OF_THE_USER):
             cursor.execute(statement, values)

@@ -142,7 +142,7 @@ def stream_own_data(user: User, now: datetime) -> Iterator[bytes]:
 def _csv_of(model: type[Model], user: User) -> Iterator[bytes]:
     secret = SECRETS.get(model, frozenset())
     fields = [one for one in model._meta.concrete_fields if one.name not in secret]
-    yield _lines([[one.column for one in fields]])
+    yield _lines([[str(one.column) for one in fields]])
     mine = model._default_manager.filter(**{owner_of(model): user.username})
     columns = ["pk", *(one.attname for one in fields)]
     at_once, after = LARGE_ROWS.get(model, ROWS_AT_ONCE), None
@@ -167,14 +167,13 @@ def _cell(value: Any) -> str:
         return escape_cell(value)
     if isinstance(value, (dict, list)):
         return json.dumps(value)
-    plain = _plain(value)
-    return "" if plain is None else plain
+    return _plain(value) or ""
 
 
-def _plain(value: Any) -> str | None:
-    """As the API writes it; None stays."""
-    if value is None or isinstance(value, str):
-        return value
+def _plain(value: Any) -> str:
+    """As the API writes it; nothing for None."""
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, Decimal):

@@ -13,7 +13,7 @@ from goals.projection.presets import Preset, find_preset
 from goals.services.challenges import create_challenge
 from goals.services.portfolio_settings import FROZEN_ONCE_USED
 from goals.services.portfolios import is_used
-from mastertrade.site.limit_words import WORDS
+from mastertrade.site.limit_words import CHOICES, WORDS
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import MONEY
 
@@ -58,6 +58,8 @@ class OwnPortfolioForm(PortfolioForm):
             field.label, field.help_text = label, words
             if not self.is_new and name in SETS_REFERENCE:
                 field.help_text += MEASURED_ANEW
+            if name in CHOICES:
+                field.choices = list(CHOICES[name].items())  # type: ignore[attr-defined]
             if isinstance(field, forms.DecimalField | forms.IntegerField):
                 mode = "decimal" if isinstance(field, forms.DecimalField) else "numeric"
                 field.widget = forms.TextInput({"inputmode": mode})
@@ -80,7 +82,7 @@ class OwnPortfolioForm(PortfolioForm):
             pk__gt=portfolio.pk,
         )
         later |= Portfolio.objects.filter(
-            user_id=portfolio.user_id, pk=portfolio.successor_id
+            user_id=portfolio.user_id, predecessors=portfolio
         )
         choices = later.order_by("pk")
         if choices.exists():

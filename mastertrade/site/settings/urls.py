@@ -1,5 +1,7 @@
 """Addresses below `/settings/`."""
 
+from typing import Any
+
 from django.urls import path
 
 from mastertrade.site.settings import (
@@ -14,6 +16,7 @@ from mastertrade.site.settings.index import index
 from mastertrade.site.shell import page
 from mastertrade.site.sign_in import PasswordView
 
+password: Any = PasswordView.as_view()
 urlpatterns = [
     path("", index, name="settings"),
     path("portfolios/", portfolios.portfolios, name="portfolios"),
@@ -39,7 +42,7 @@ urlpatterns = [
         name="revoke-webhook",
     ),
     path("account/", account.account, name="account"),
-    path("account/password/", page(PasswordView.as_view()), name="password"),
+    path("account/password/", page(password), name="password"),
     path("account/sign-out/", account.sign_out_everywhere, name="sign-out-everywhere"),
     path("data/", data.data, name="data"),
     path("data/export/", data.export, name="export"),

@@ -24,7 +24,7 @@ from goals.models import AlertChannel, LedgerDay, Portfolio, User
 from goals.services.invitations import accept_invitation, invite
 from goals.services.sign_ins import issue_token
 from goals.tests.factories import PortfolioFactory, UserFactory
-from tests.http import PASSWORD, make_busy_trader, made_once
+from tests.http import PASSWORD, made_once, make_busy_trader
 from trades.models import ReplayRun, UserJob
 from trades.models.user_jobs import ENDED
 from trades.services.own_data import (
@@ -47,7 +47,7 @@ def two_traders() -> tuple[Any, Any]:
     traders = make_busy_trader(), make_busy_trader()
     for one in traders:
         issue_token(user=one.user)
-        _, token = invite(by=one.user, days=3, now=timezone.now())
+        invite(by=one.user, days=3, now=timezone.now())
     return traders
 
 

@@ -17,9 +17,11 @@ from django.utils import timezone
 from goals.enums import PortfolioKind
 from goals.models import Portfolio, TradingHalt, User
 from goals.projection.presets import PRESETS, find_preset
+from goals.services.portfolio_settings import WORDS as WORDS_OF_SETTINGS
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.site.limit_words import (
     BASICS,
+    CHOICES,
     IN_A_DAY,
     IN_A_TRADE,
     IN_ALL,
@@ -85,6 +87,13 @@ def test_every_field_has_words_and_one_place(
     shown = [*context["basics"], *context["of_the_floor"]]
     shown += [one for _, fields in context["groups"] for one in fields]
     assert sorted(one.name for one in shown) == sorted(context["form"].fields)
+
+
+def test_every_word_of_a_field_is_said_in_words() -> None:
+    kinds = {**WORDS_OF_SETTINGS}
+    assert {name: {*words} for name, words in CHOICES.items()} == {
+        name: {str(word) for word in kind} for name, kind in kinds.items()
+    }
 
 
 def test_each_limit_is_in_money_with_losing_trades(
