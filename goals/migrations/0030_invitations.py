@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                     "email",
                     models.EmailField(blank=True, default="", max_length=254),
                 ),
-                ("token_digest", models.CharField(max_length=64, unique=True)),
+                ("token_digest", models.CharField(max_length=64)),
                 ("created_at", models.DateTimeField()),
                 ("expires_at", models.DateTimeField()),
                 ("accepted_at", models.DateTimeField(blank=True, null=True)),
@@ -34,6 +34,7 @@ class Migration(migrations.Migration):
                     "invited_by",
                     models.ForeignKey(
                         db_constraint=False,
+                        db_index=False,
                         on_delete=models.CASCADE,
                         related_name="invitations",
                         to=settings.AUTH_USER_MODEL,
@@ -57,6 +58,15 @@ class Migration(migrations.Migration):
                         | (Q(accepted_at__isnull=False) & ~Q(accepted_as="")),
                         name="invitations_accepted_as",
                     ),
+                    models.UniqueConstraint(
+                        fields=("token_digest",), name="invitations_digest_unique"
+                    ),
+                ],
+                "indexes": [
+                    models.Index(
+                        fields=["invited_by", "-invitation_id"],
+                        name="invitations_by_inviter",
+                    )
                 ],
             },
         ),

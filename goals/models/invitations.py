@@ -20,10 +20,11 @@ class Invitation(models.Model):
         to_field="username",
         related_name="invitations",
         db_constraint=False,  # named, with ON DELETE CASCADE, in the migration
+        db_index=False,
     )
     # Where the link was sent, or whom it is for; may be empty.
     email = models.EmailField(blank=True, default="")
-    token_digest = models.CharField(max_length=64, unique=True)
+    token_digest = models.CharField(max_length=64)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
@@ -39,6 +40,14 @@ class Invitation(models.Model):
                 "invitations_accepted_as",
                 (is_null("accepted_at") & Q(accepted_as=""))
                 | (is_set("accepted_at") & ~Q(accepted_as="")),
+            ),
+            models.UniqueConstraint(
+                fields=["token_digest"], name="invitations_digest_unique"
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=["invited_by", "-invitation_id"], name="invitations_by_inviter"
             ),
         )
 

@@ -49,7 +49,7 @@ urlpatterns = [
         name="reset-confirm",
     ),
     path("invitation/", accept, name="accept-invitation"),
-    path("invitation/<text:token>/", open_link, name="invitation"),
+    path("invitation/<str:token>/", open_link, name="invitation"),
     path(
         "login/",
         LoginView.as_view(
