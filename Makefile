@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: FORCE help run demo stop test slow walks attack schema faults readme picture browser freqtrade bench lock security lint types imports format docs clean
+.PHONY: FORCE help run demo stop test slow migrations walks attack schema faults readme picture screenshots browser freqtrade load bench lock security lint types imports format docs clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,8 +40,11 @@ stop:  ## stop the embedded PostgreSQLs that nothing uses, such as the tests' on
 test: .venv/tests  ## the suite, on a real PostgreSQL, which runs on until 'make stop'
 	@$(BIN)/python manage.py test -- $(ARGS)
 
-slow: .venv/tests  ## the tests that take seconds each: properties, migrations, servers
+slow: .venv/tests  ## the tests that take seconds: properties, whole matrices, the upgrade, servers
 	@$(BIN)/python manage.py test --tag slow -- $(ARGS)
+
+migrations: .venv/tests  ## the data that single migrations of released versions move
+	@$(BIN)/python manage.py test --tag migrations -- $(ARGS)
 
 walks: .venv/tests  ## solved challenges against 200,000 random walks each; 7 minutes
 	@$(BIN)/python manage.py test --tag walks -- $(ARGS)
@@ -53,7 +56,7 @@ schema: .venv/tests  ## the API against its own description, by schemathesis; 15
 	@$(BIN)/python -m tests.described $(ARGS)
 
 faults: .venv/tests  ## kill the web server and PostgreSQL at work; minutes
-	@$(BIN)/python manage.py test --tag faults -- tests/faults/test_worker.py
+	@$(BIN)/python manage.py test --tag faults -- tests/faults --ignore tests/faults/test_faults.py
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 readme: .venv/tests  ## every command of README.md and docs/, as it stands, in a fresh clone
@@ -62,11 +65,18 @@ readme: .venv/tests  ## every command of README.md and docs/, as it stands, in a
 picture: .venv/tests  ## the picture of the first page, from a fresh clone's demo
 	@$(BIN)/python -m tests.readme --picture docs/images/first-page.png
 
+screenshots: .venv/tests  ## every page at three widths in both themes, into var/screenshots
+	@mkdir -p var/screenshots
+	@MASTERTRADE_SCREENSHOTS=var/screenshots $(BIN)/python -m pytest -m browser tests/browser -k no_page_is_wider_than_its_screen $(ARGS)
+
 browser: .venv/tests  ## open every page in Chromium, within its security policy
-	@$(BIN)/python -m pytest -m browser $(ARGS)
+	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 freqtrade: .venv/tests  ## freqtrade itself against a running server; installs it under var/
 	@$(BIN)/python -m tests.freqtrade
+
+load: .venv/tests  ## bots, pages and jobs together, until p95 rises; half an hour
+	@$(BIN)/python -m bench.load $(ARGS)
 
 bench: .venv/tests  ## every benchmark beside its floor
 	@$(BIN)/python -m bench $(ARGS)

@@ -26,7 +26,7 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Tests with one of these marks run only where it is named.
-ALONE = ("browser", "faults", "walks")
+ALONE = ("browser", "faults", "migrations", "walks")
 
 
 def pytest_collection_modifyitems(

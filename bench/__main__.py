@@ -10,6 +10,7 @@ from time import perf_counter
 
 from rich.console import Console
 
+from bench import trials
 from bench.rows import Row, as_table
 from bench.scratch import scratch_database
 
@@ -32,6 +33,7 @@ TOPICS = (
     "bands",
     "dependence",
     "challenge",
+    "pages",
     "requests",
     "memory",
 )
@@ -43,12 +45,20 @@ def main() -> int:
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="put the table into this page"
     )
+    parser.add_argument(
+        "--short",
+        action="store_true",
+        help="simulate a thirtieth of the records: to see that it runs",
+    )
     options = parser.parse_args()
     unknown = sorted(set(options.topics) - set(TOPICS))
     if unknown:
         parser.error(f"no such topic: {', '.join(unknown)}")
-    if options.write and options.topics:
-        parser.error("--write keeps a whole table, so it takes no topics")
+    if options.write and (options.topics or options.short):
+        parser.error(
+            "--write keeps a whole table, so it takes no topics and no --short"
+        )
+    trials.short = options.short
     console = Console()
     with scratch_database() as url:
         set_up_django(url)

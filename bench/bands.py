@@ -12,6 +12,7 @@ import numpy as np
 
 from bench.edge_guard import Draw, normal, two_outcomes
 from bench.rows import Row, Target
+from bench.trials import trials
 from goals.projection.edge import estimate_edge
 from goals.projection.forecast import measure_chance
 from goals.projection.mixture import Walked
@@ -59,12 +60,12 @@ def measure() -> Iterator[Row]:
             )
 
 
-def cover(draw: Draw, edge: float, count: int, records: int = RECORDS) -> Covered:
-    """Of `records` records of so many trades; the same seed each time."""
+def cover(draw: Draw, edge: float, count: int) -> Covered:
+    """Of `RECORDS` records of so many trades; the same seed each time."""
     generator = np.random.default_rng(17)
     truth = true_chance(draw, edge)
     ends = []
-    for _ in range(records):
+    for _ in range(trials(RECORDS)):
         found = estimate_edge(RISK * draw(generator, edge, (1, count))[0])
         assert found is not None
         band = measure_chance(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from bench.rows import Row
+from bench.trials import trials
 from goals.projection.edge import Edge, estimate_edge
 from goals.projection.forecast import measure_chance
 from goals.projection.mixture import Walked
@@ -59,15 +60,15 @@ def estimate(growths: Floats, *, together: bool) -> Edge:
 def true_chance(correlation: float, goal: float, stop: float) -> float:
     """How often days of the process touch the goal at the close of some trade."""
     generator = np.random.default_rng(5)
-    reached = 0
+    reached, walks = 0, trials(WALKS)
     for _ in range(20):
-        drawn = draw_days(generator, correlation, WALKS // 20 * DAYS)
+        drawn = draw_days(generator, correlation, walks // 20 * DAYS)
         equity = np.cumprod(1 + drawn.reshape(-1, DAYS * EACH), axis=1)
         up, down = equity >= 1 + goal, equity <= 1 - stop
         first_up = np.where(up.any(axis=1), up.argmax(axis=1), DAYS * EACH + 1)
         first_down = np.where(down.any(axis=1), down.argmax(axis=1), DAYS * EACH + 1)
         reached += int((first_up < first_down).sum())
-    return reached / WALKS
+    return reached / walks
 
 
 def _row_of_cost(correlation: float, goal: float, stop: float) -> Row:
@@ -95,8 +96,8 @@ def _row_of_cost(correlation: float, goal: float, stop: float) -> Row:
 def _row_of_cover(correlation: float, days: int) -> Row:
     truth = true_chance(correlation, GOAL, STOP)
     generator = np.random.default_rng(2)
-    held, width = np.zeros(2), np.zeros(2)
-    for _ in range(RECORDS):
+    held, width, records = np.zeros(2), np.zeros(2), trials(RECORDS)
+    for _ in range(records):
         growths = draw_days(generator, correlation, days)
         for place, together in enumerate((False, True)):
             band = measure_chance(
@@ -109,7 +110,7 @@ def _row_of_cover(correlation: float, days: int) -> Row:
             )
             held[place] += band.low <= truth <= band.high
             width[place] += band.high - band.low
-    held, width = held / RECORDS * 100, width / RECORDS * 100
+    held, width = held / records * 100, width / records * 100
     return Row(
         f"the same, {days * EACH} trades: bands that hold the truth",
         f"{held[1]:.0f} %, {width[1]:.0f} points wide, in bunches",
@@ -122,7 +123,7 @@ def _row_of_streaks(follows: float) -> Row:
     """Records of trades that each follow the one before by this correlation."""
     generator = np.random.default_rng(3)
     found = []
-    for seed in range(STREAKS):
+    for seed in range(trials(STREAKS)):
         edge = estimate_edge(RISK * (EDGE + _follow(generator, follows)))
         assert edge is not None
         left = TradesLeft(40)

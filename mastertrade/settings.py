@@ -177,8 +177,8 @@ WHITENOISE_USE_FINDERS = True
 # What gunicorn and the proxies before it let a request take.
 REQUEST_SECONDS = read_int("MASTERTRADE_REQUEST_SECONDS", default=30)
 # The largest bodies, in bytes: where nobody need be signed in, where somebody is, and
-# of a file of trades. Pages read up to DATA_UPLOAD_MAX_MEMORY_SIZE. Without credentials
-# nothing reads more than the first.
+# of a file of trades. Other pages read up to DATA_UPLOAD_MAX_MEMORY_SIZE. Without
+# credentials nothing reads more than the first.
 BODY_LIMITS = {
     "anonymous": read_int("MASTERTRADE_ANONYMOUS_BODY_BYTES", default=32_768),
     "signed_in": read_int("MASTERTRADE_BODY_BYTES", default=262_144),

@@ -56,8 +56,9 @@ class PytestRunner:
 
     def command(self, test_labels: Sequence[str]) -> list[str]:
         marks = " or ".join(self.tags) if self.tags else "not slow"
-        command = [sys.executable, "-m", "pytest", "-n", str(self.parallel)]
-        command += ["-m", marks]
+        # Neighbours share what a module makes once, and no process is idle at the end.
+        shared = ["-n", str(self.parallel), "--dist", "worksteal"]
+        command = [sys.executable, "-m", "pytest", *shared, "-m", marks]
         if self.verbosity > 1:
             command.append("-v")
         if self.failfast:

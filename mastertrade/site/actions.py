@@ -8,8 +8,9 @@ from typing import Any, cast
 from django.contrib import messages
 from django.forms import DateInput, Widget, modelform_factory
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -26,7 +27,10 @@ from goals.admin.halts import waiting_words
 from goals.enums import GoalStatus
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
 from goals.services.risk_state import find_halt
+from mastertrade.site import figures as site_figures
+from mastertrade.site.asking import Asking, answer_asking, choose_or_404
 from mastertrade.site.shell import page
+from mastertrade.site.today import say_done
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
 from trades.sizing_calls.limits import FloorNow, measure_limits
 
@@ -126,7 +130,10 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
 
     Where there is nothing to do, the first page says why.
     """
-    portfolio, now = _mine(request, portfolio_id), timezone.now()
+    portfolio, now = (
+        choose_or_404(cast(User, request.user), portfolio_id),
+        timezone.now(),
+    )
     row = action.start(portfolio, now)
     if row is None:
         messages.info(request, action.nothing.format(portfolio.name))
@@ -139,27 +146,28 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
         request.POST if request.method == "POST" else None, instance=row
     )
     if request.method == "POST" and form.is_valid():
-        messages.success(request, action.done(form.instance))
-        for words in form.notes():
-            messages.info(request, words)
-        return redirect("site:home")
-    equity = figures.money(portfolio.live_equity, portfolio.currency)
-    context = {
-        "action": action,
-        "portfolio": portfolio,
-        "equity": equity,
-        "form": form,
+        words = (action.done(form.instance), *form.notes())
+        return say_done(request, portfolio, *words)
+    equity = site_figures.amount(portfolio.live_equity, portfolio.currency)
+    asking = Asking(
+        title=action.title,
+        button=action.button,
+        explanation=action.explanation,
+        is_danger=action is HALT,
+        facts=[format_html("Portfolio {}, which has {}.", portfolio.name, equity)],
+    )
+    more = {
         "failed": _count_failed(portfolio) if action is RESUME else 0,
         **(_standing_of(portfolio, now) if action.shows_floors else {}),
     }
-    return render(request, "site/action.html", context)
+    return answer_asking(request, asking, form, portfolio, **more)
 
 
 @require_POST
 @page
 def project(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """Project a portfolio's goals where one is not yet, as the daily run does."""
-    portfolio = _mine(request, portfolio_id)
+    portfolio = choose_or_404(cast(User, request.user), portfolio_id)
     now = timezone.now()
     if portfolio.goals.filter(is_projectable(now), projected_at=None).exists():
         refresh_projections(as_of=now, portfolio_id=portfolio.pk)
@@ -196,9 +204,3 @@ def _floor_line(floor: FloorNow, currency: str) -> FloorLine:
         losing_trades=None if count is None else figures.losing_trades(count),
         at_closes=floor.checked == "closes",
     )
-
-
-def _mine(request: HttpRequest, portfolio_id: int) -> Portfolio:
-    user = cast(User, request.user)
-    mine = Portfolio.objects.select_related("user").filter(user_id=user.username)
-    return get_object_or_404(mine, pk=portfolio_id, finished_at=None)

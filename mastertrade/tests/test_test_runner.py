@@ -10,6 +10,7 @@ from django.core.management import load_command_class
 from mastertrade.test_runner import PytestRunner, read_label
 
 ROOT = Path(__file__).resolve().parent.parent.parent
+SHARED = ["--dist", "worksteal"]
 
 
 def pytest_command(*words: str) -> list[str]:
@@ -35,17 +36,17 @@ def made_by(target: str, *variables: str) -> str:
 
 def test_it_runs_what_is_not_slow_in_two_processes(monkeypatch) -> None:
     monkeypatch.delenv("JOBS", raising=False)
-    assert pytest_command() == ["-n", "2", "-m", "not slow"]
+    assert pytest_command() == ["-n", "2", *SHARED, "-m", "not slow"]
 
 
 def test_make_says_how_many_processes(monkeypatch) -> None:
     monkeypatch.setenv("JOBS", "4")
-    assert pytest_command() == ["-n", "4", "-m", "not slow"]
+    assert pytest_command() == ["-n", "4", *SHARED, "-m", "not slow"]
 
 
 def test_a_tag_runs_the_tests_of_that_mark() -> None:
     words = ["--tag", "slow", "--parallel", "3"]
-    assert pytest_command(*words) == ["-n", "3", "-m", "slow"]
+    assert pytest_command(*words) == ["-n", "3", *SHARED, "-m", "slow"]
 
 
 def test_options_of_pytest_follow_two_dashes() -> None:

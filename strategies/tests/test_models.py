@@ -7,7 +7,7 @@ from mastertrade.tests.schema import constraint_that_refuses, constraints_of, ex
 from strategies.models import StrategySelectionLog
 from strategies.tests.factories import StrategyFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.tables]
 
 TABLES = ("strategy_instances", "strategy_selection_log")
 REFUSED = [

@@ -1,4 +1,4 @@
-"""The settings in a real browser: looked at, typed into, nothing wrong with any page."""
+"""The settings in a real browser: looked at, typed into, and no page at fault."""
 
 import re
 

@@ -155,6 +155,7 @@ def test_losses_in_a_row_end_at_a_trade_that_broke_even():
     assert account.limits(as_of="2026-06-01T12:40:00Z")["day"]["losses_in_a_row"] == 0
 
 
+@pytest.mark.slow
 def test_trades_that_arrive_out_of_order_give_the_same_floors():
     story = [
         ("1000", "2026-06-01T10:00:00Z", "2026-06-01T11:00:00Z"),

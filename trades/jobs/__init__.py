@@ -13,6 +13,7 @@ from goals.services import password_resets
 from mastertrade.logs import JOB_ID
 from trades.jobs import (
     alerts,
+    channel_tests,
     daily,
     day_turns,
     deliver,
@@ -36,6 +37,7 @@ JOBS: dict[str, Job] = {
     password_resets.JOB: password_reset.JOB,
     "prune": prune.JOB,
     "reconcile": reconcile.JOB,
+    "test_channel": channel_tests.JOB,
     QUEUED_AS: user_job.JOB,
 }
 

@@ -23,7 +23,7 @@ from goals.services.voids import void_cash_flow
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.tests.schema import constraint_that_refuses, constraints_of, execute
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.tables]
 
 TABLES = (
     "portfolios",

@@ -163,6 +163,7 @@ def test_a_solved_policy_is_the_best_and_no_constant_of_its_breaches_is_better(
             assert own.probability >= other.probability - 0.005
 
 
+@pytest.mark.slow
 def test_a_finer_grid_finds_no_better_policy() -> None:
     for name in ("trailing", "end of day"):
         table = make_table(BARRIERS[name], 60, "0.06", 1)

@@ -8,6 +8,7 @@ import pytest
 
 from goals.projection import ChallengeRules, evaluate_challenge, solve_challenge
 from goals.tests.projection.challenge_references import exact, walk
+from tests.examples import crossed
 
 R = ChallengeRules
 DICE = ([2, -1], [0.36, 0.64])
@@ -33,6 +34,12 @@ DAILY: list[dict[str, Any]] = [
     {"daily_loss": 0.02, "daily_on_breach": "halt_day"},
     {"daily_loss": 0.02, "daily_on_breach": "halt_day", "daily_loss_of": "day_start"},
 ]
+
+
+def joined(value: Any) -> str:
+    return "-".join(map(str, value.values() if isinstance(value, dict) else value))
+
+
 TEN = (
     [-2.2, -1.3, -1.0, -0.8, -0.4, 0.3, 0.6, 1.2, 1.7, 2.9],
     [0.1] * 10,
@@ -49,10 +56,7 @@ LARGE: dict[str, Any] = {
 ONE, TWO = 0.005, 0.01
 
 
-@pytest.mark.parametrize(
-    "daily", DAILY, ids=lambda daily: "-".join(map(str, daily.values()))
-)
-@pytest.mark.parametrize("floor", FLOORS, ids=lambda floor: "-".join(map(str, floor)))
+@crossed("floor, daily", FLOORS, DAILY, ids=joined)
 def test_the_optimum_on_a_lattice_is_that_over_every_state(
     floor: tuple[Any, Any, Any], daily: dict[str, Any]
 ) -> None:
@@ -77,10 +81,7 @@ def test_the_optimum_on_a_lattice_is_that_over_every_state(
         assert found == pytest.approx(exact(*DICE, rules=rules, **asked), abs=near)
 
 
-@pytest.mark.parametrize(
-    "daily", DAILY, ids=lambda daily: "-".join(map(str, daily.values()))
-)
-@pytest.mark.parametrize("floor", FLOORS, ids=lambda floor: "-".join(map(str, floor)))
+@crossed("floor, daily", FLOORS, DAILY, ids=joined)
 def test_constants_and_solved_policies_walk_to_their_exact_chances(
     floor: tuple[Any, Any, Any], daily: dict[str, Any]
 ) -> None:

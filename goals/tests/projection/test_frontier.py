@@ -17,6 +17,7 @@ from goals.projection.frontier import (
 from goals.projection.trades_left import TradesLeft
 from goals.projection.walks import walk
 from goals.tests.projection.test_barrier import BARRIERS, EDGE
+from tests.examples import crossed
 
 FACTORS = (0.5, 1.0, 1.5)
 
@@ -89,8 +90,7 @@ def test_constant_sizes_lie_between_the_goals_bounds() -> None:
     assert spread_factors(1.0, 1.0) == spread_factors(1.0, 0.5) == [1.0]
 
 
-@pytest.mark.parametrize("name", sorted(BARRIERS))
-@pytest.mark.parametrize("factor", [1.0, 2.0])
+@crossed("name, factor", sorted(BARRIERS), [1.0, 2.0])
 def test_walks_meet_a_barrier_as_an_induction_does(name: str, factor: float) -> None:
     barrier, trades, walks = BARRIERS[name], 60, 40_000
     drawn = EDGE.tilted(EDGE.shrunk_mean)

@@ -45,6 +45,7 @@ def test_a_constant_s_row_is_that_of_the_evaluation():
     )
 
 
+@pytest.mark.slow
 def test_the_solved_row_is_at_least_as_good_as_every_other():
     rows, solved = measure_odds(trial())
     assert [row.name for row in rows[-3:]] == ["ladder", "pace", "solved"]
@@ -53,12 +54,14 @@ def test_the_solved_row_is_at_least_as_good_as_every_other():
     assert rows[-1].probability >= max(row.probability for row in rows) - 0.005
 
 
+@pytest.mark.slow
 def test_no_size_lies_outside_the_bounds():
     rows, solved = measure_odds(trial(min_factor=0.5, max_factor=1.0))
     assert [row.factor for row in rows if row.factor] == [0.5, 0.75, 1.0]
     assert float(solved.factor_at(4, 2, 0.98)) <= 1.0
 
 
+@pytest.mark.slow
 def test_a_fixed_policy_goes_on_at_its_target_while_trading_days_are_missing():
     """Days that are needed pass only with a trade."""
     few = trial(goal_return=0.01, rules=ChallengeRules("static", 0.5))

@@ -4,7 +4,6 @@ from decimal import Decimal
 from unittest.mock import patch
 
 import numpy as np
-import pytest
 
 from goals.decisions.policies import PolicyName
 from goals.enums import AfterAchieved
@@ -17,6 +16,7 @@ from goals.projection.goal_projection import growth, project_goal
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.suggestions import MOST_TARGETS
 from goals.projection.types import Floats
+from tests.examples import crossed
 
 # Of many trades: the point and the band's ends, whether it can be reached, the targets,
 # and three numbers of trades.
@@ -38,8 +38,7 @@ RECORDS = {
 }
 
 
-@pytest.mark.parametrize("name", RECORDS)
-@pytest.mark.parametrize("goal_return", ["0.01", "0.6", "20"])
+@crossed("name, goal_return", RECORDS, ["0.01", "0.6", "20"])
 def test_a_projection_of_many_trades_is_bounded(name: str, goal_return: str) -> None:
     edge = estimate_edge(RECORDS[name])
     assert edge is not None

@@ -20,6 +20,7 @@ from goals.projection.grouping import ROUGH_SHARE, plan_steps, sum_of, trades_at
 from goals.projection.outcomes import take_outcomes
 from goals.projection.policy_functions import GoalPolicy
 from goals.projection.policy_tables import DeadlineInputs, make_inputs, solve, unpack
+from tests.examples import crossed
 
 
 def make_edge(mean: float = 0.0002, deviation: float = 0.01) -> Edge:
@@ -57,10 +58,13 @@ def make_policy(edge: Edge, name: PolicyName, goal: str) -> GoalPolicy:
     )
 
 
-@pytest.mark.parametrize("name", [one for one in PolicyName if "deadline" not in one])
-@pytest.mark.parametrize("trades", [200, 500])
-@pytest.mark.parametrize("stop_loss", [0.1, 0.6])
-@pytest.mark.parametrize("share", [0.15, 0.8])
+@crossed(
+    "name, trades, stop_loss, share",
+    [one for one in PolicyName if "deadline" not in one],
+    [200, 500],
+    [0.1, 0.6],
+    [0.15, 0.8],
+)
 def test_walking_trades_together_is_near_to_walking_each(
     name: PolicyName, trades: int, stop_loss: float, share: float
 ) -> None:
@@ -101,9 +105,12 @@ def test_a_policy_is_asked_a_bounded_number_of_times(
     assert len(rough) < 70
 
 
-@pytest.mark.parametrize("trades", [61, 400, 1_000, 2_000])
-@pytest.mark.parametrize("deviation", [0.0002, 0.01, 0.05])
-@pytest.mark.parametrize("goal", ["0.005", "0.5"])
+@crossed(
+    "trades, deviation, goal",
+    [61, 400, 1_000, 2_000],
+    [0.0002, 0.01, 0.05],
+    ["0.005", "0.5"],
+)
 def test_a_table_of_many_trades_has_a_bounded_number_of_rows_and_nodes(
     trades: int, deviation: float, goal: str
 ) -> None:
@@ -206,8 +213,7 @@ def test_the_same_question_is_answered_from_what_is_kept(
         project_goal(edge, policy, trades_left=Decimal(1_000), stop_loss=0.1)
 
 
-@pytest.mark.parametrize("name", list(PolicyName))
-@pytest.mark.parametrize("goal", ["0.005", "0.05"])
+@crossed("name, goal", PolicyName, ["0.005", "0.05"])
 def test_a_projection_of_thousands_of_trades_is_a_bounded_piece_of_work(
     name: PolicyName, goal: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,7 @@ from goals.projection.mixture import Walked
 from goals.projection.trades_left import TradesLeft, measure_dispersion
 from goals.projection.types import Floats
 from mastertrade.values.exceptions import InvalidInput
+from tests.examples import crossed
 
 GOAL, STOP = 0.03, 0.1
 
@@ -65,9 +66,7 @@ def test_windows_are_shorter_where_fewer_than_eight_fit() -> None:
     assert measure_dispersion(ended, 30.0, 8.0) == measure_dispersion(ended, 1.0, 8.0)
 
 
-@pytest.mark.parametrize("reads_time", [False, True])
-@pytest.mark.parametrize("dispersion", [1.0, 4.0])
-@pytest.mark.parametrize("expected", [2, 12, 40])
+@crossed("expected, dispersion, reads_time", [2, 12, 40], [1.0, 4.0], [True, False])
 def test_the_chance_is_the_mixture_over_the_trades_left(
     expected: int, dispersion: float, reads_time: bool
 ) -> None:

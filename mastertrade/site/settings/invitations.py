@@ -134,7 +134,7 @@ def accept(request: HttpRequest) -> HttpResponse:
                 login(request, user)
                 request.session.pop(HELD, None)
                 messages.success(request, f"Welcome, {user.get_username()}.")
-                return redirect(settings.LOGIN_REDIRECT_URL)
+                return redirect("site:welcome")
     except NotFound as error:
         request.session.pop(HELD, None)
         return _not_valid(request, error)

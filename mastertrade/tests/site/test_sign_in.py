@@ -61,11 +61,11 @@ def link_in_mail() -> str:
     ("following", "leads"),
     [
         ("/settings/tokens/", "/settings/tokens/"),
-        ("", "/"),
-        ("https://evil.example/", "/"),
-        ("//evil.example/", "/"),
-        ("javascript:alert(1)", "/"),
-        ("/\\evil.example", "/"),
+        ("", "/welcome/"),
+        ("https://evil.example/", "/welcome/"),
+        ("//evil.example/", "/welcome/"),
+        ("javascript:alert(1)", "/welcome/"),
+        ("/\\evil.example", "/welcome/"),
     ],
 )
 def test_signing_in_leads_to_pages_of_this_site_alone(

@@ -56,6 +56,7 @@ def test_a_frontier_has_constant_sizes_and_every_policy():
     assert ask(goal, **AS_OF) == given
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["ladder", "deadline_optimal"])
 def test_a_policy_reaches_the_goal_as_its_projection_says(policy):
     _, goal = funded(policy=policy)
@@ -71,6 +72,7 @@ def test_where_nothing_is_projected_the_reason_is_given_and_no_verdict():
     assert "fewer than 20" in given["reason"]
 
 
+@pytest.mark.slow
 def test_a_frontier_takes_a_constant_number_of_statements(
     django_assert_max_num_queries,
 ):

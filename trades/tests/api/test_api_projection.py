@@ -11,6 +11,7 @@ from goals.decisions.policies import PolicyName
 from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import GoalFactory, UserFactory
 from goals.tests.factories import PortfolioFactory as Portfolios
+from tests.examples import crossed
 from trades.models import Trade
 from trades.sizing_calls.decide import size_for_goal
 from trades.sizing_calls.forecasts import refresh_projections
@@ -82,14 +83,9 @@ def test_a_projection_has_all_its_figures(policy):
     assert ask(goal, **AS_OF) == given
 
 
-@pytest.mark.parametrize("policy", list(PolicyName))
-@pytest.mark.parametrize(
-    ("kind", "days"),
-    [("daily_return", 1), ("daily_income", 1), ("weekly_return", 7)],
-)
-def test_a_goal_of_a_day_or_a_week_is_projected_by_the_trades_left_in_it(
-    kind, days, policy
-):
+@crossed("policy, kind", PolicyName, ["weekly_return", "daily_return", "daily_income"])
+def test_a_goal_of_a_day_or_a_week_is_projected_by_the_trades_left_in_it(policy, kind):
+    days = 7 if kind == "weekly_return" else 1
     portfolio, _ = funded()
     at = datetime(2026, 3, 16, tzinfo=UTC)  # a Monday
     goal = GoalFactory(

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -20,6 +20,7 @@ from goals.services.portfolios import record_cash_flow
 from goals.services.voids import void_cash_flow
 from goals.tests.factories import PortfolioFactory
 from mastertrade.values.exceptions import DomainError
+from tests.examples import examples
 from trades.booking.add import add_to_trade
 from trades.booking.cash_flows import UnrealizedProfit, record_valued_cash_flow
 from trades.booking.close import close_trade
@@ -192,7 +193,7 @@ class Story:
 
 @pytest.mark.slow
 class AnyStory(TestCase):
-    @settings(max_examples=60)
+    @examples(60)
     @given(steps=STEPS)
     def test_the_return_is_the_product_over_live_values_between_flows(
         self, steps: list[tuple[str, Any, Any]]
@@ -322,7 +323,7 @@ class AnyOrder(TestCase):
             ),
         ]
 
-    @settings(max_examples=40)
+    @examples(40)
     @given(events=EVENTS, data=st.data())
     def test_late_flows_and_parts_end_where_an_orderly_ledger_does(
         self, events: list[Event], data: st.DataObject

@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -15,6 +15,7 @@ from goals.models import FinancialGoal, Portfolio
 from goals.services.goals import create_goal
 from goals.services.rollover import roll_goals
 from goals.tests.factories import PortfolioFactory
+from tests.examples import examples
 from trades.booking.close import close_trade
 from trades.booking.open import record_closed_trade
 from trades.booking.reconcile import find_drift
@@ -178,7 +179,7 @@ def assert_as_walked(portfolio: Portfolio, deals: list[Deal]) -> None:
 
 @pytest.mark.slow
 class ConditionsInAnyOrder(TestCase):
-    @settings(max_examples=25)
+    @examples(25)
     @given(answer=deals(), zone=st.sampled_from(ZONES), data=st.data())
     def test_goals_are_achieved_as_a_plain_walk_has_it(
         self, answer: list[Deal], zone: tuple[str, time], data: st.DataObject

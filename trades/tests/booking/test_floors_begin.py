@@ -15,6 +15,7 @@ from goals.services.resuming import resume_trading
 from goals.services.risk_state import read_figures
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.values.exceptions import InvalidInput
+from tests.examples import crossed
 from trades.booking.reconcile import find_drift
 from trades.tests.factories import TradeFactory, book_profit
 from trades.tests.races import fresh
@@ -140,9 +141,12 @@ def test_a_new_run_of_units_measures_its_day_from_its_deposit(floor_in: str) -> 
     assert_no_drift(portfolio)
 
 
-@pytest.mark.parametrize("floor_in", ["units", "money"])
-@pytest.mark.parametrize("loss_of", ["day_start", "start"])
-@pytest.mark.parametrize("loss", [1000, 1250])
+@crossed(
+    "loss_of, floor_in, loss",
+    ["day_start", "start"],
+    ["units", "money"],
+    [1000, 1250],
+)
 def test_a_ruined_portfolio_that_was_resumed_is_halted_by_no_floor_of_0(
     floor_in: str, loss_of: str, loss: int
 ) -> None:

@@ -17,6 +17,7 @@ from goals.services.portfolios import record_cash_flow
 from goals.services.resuming import halt_trading, resume_trading
 from goals.services.risk_state import read_figures
 from goals.tests.factories import GoalFactory, PortfolioFactory
+from tests.examples import crossed
 from tests.http import count_statements
 from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
@@ -176,8 +177,7 @@ def test_a_flow_leaves_a_floor_in_money_where_it_is():
     assert_no_drift(portfolio)
 
 
-@pytest.mark.parametrize("mode", DrawdownMode)
-@pytest.mark.parametrize("amount", [300, -100])
+@crossed("mode, amount", DrawdownMode, [300, -100])
 def test_no_flow_is_a_profit_or_a_loss_where_floors_are_in_money(mode, amount):
     """The same closes halt the same, with a flow before them and without one."""
     shown = []

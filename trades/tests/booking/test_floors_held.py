@@ -16,6 +16,7 @@ from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.rebuilding import rebuild_ledger
 from goals.services.risk_state import read_figures
 from goals.tests.factories import GoalFactory, PortfolioFactory
+from tests.examples import crossed
 from tests.http import without_alerts
 from trades.booking.close import close_trade
 from trades.booking.void import void_trade
@@ -79,9 +80,7 @@ def assert_rebuilt_alike(portfolio: Portfolio) -> None:
         assert getattr(after, name) == getattr(before, name)
 
 
-@pytest.mark.parametrize("on_breach", ["halt", "fail"])
-@pytest.mark.parametrize("floor_in", ["units", "money"])
-@pytest.mark.parametrize("mode", MODES)
+@crossed("mode, floor_in, on_breach", MODES, ["units", "money"], ["halt", "fail"])
 def test_a_close_after_a_resume_next_to_an_open_loss_halts_nothing(
     mode: str, floor_in: str, on_breach: str
 ) -> None:
@@ -155,9 +154,12 @@ def _whole(trade: Trade, later: timedelta) -> int:
     return trade.trade_id
 
 
-@pytest.mark.parametrize("floor_in", ["units", "money"])
-@pytest.mark.parametrize("closes", [_in_part, _whole])
-@pytest.mark.parametrize("mode", ["trailing_closed", "end_of_day"])
+@crossed(
+    "mode, closes, floor_in",
+    ["trailing_closed", "end_of_day"],
+    [_in_part, _whole],
+    ["units", "money"],
+)
 def test_a_close_of_what_is_held_that_is_late_or_void_stands_as_in_time(
     mode: str, closes: Callable[[Trade, timedelta], int], floor_in: str
 ) -> None:

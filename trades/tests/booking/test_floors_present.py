@@ -12,6 +12,7 @@ from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.resuming import resume_trading
 from goals.services.risk_state import read_figures
 from goals.tests.factories import PortfolioFactory
+from tests.examples import crossed
 from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
 from trades.booking.reconcile import find_drift
@@ -87,10 +88,10 @@ MEASURES = [  # a static floor is resumed with a reference given
 ]
 
 
-@pytest.fixture(params=MEASURES, ids=lambda one: "-".join(one))
-def halted(request: Any) -> tuple[Portfolio, Trade, Trade]:
+@pytest.fixture
+def halted(measure: tuple[str, str]) -> tuple[Portfolio, Trade, Trade]:
     """Halted at its hard floor, with two positions open; money came in at the marks."""
-    mode, floor_in = request.param
+    mode, floor_in = measure
     portfolio = PortfolioFactory(now=BEGIN, drawdown_mode=mode, floor_in=floor_in)
     of = {"portfolio": portfolio, "entry_time": BEGIN, "now": BEGIN, "override": True}
     one, other = (TradeFactory(**of, symbol=symbol) for symbol in ("AAA", "BBB"))
@@ -106,8 +107,7 @@ def halted(request: Any) -> tuple[Portfolio, Trade, Trade]:
 CAUSES = (LimitCause.RESUME, LimitCause.CHANGE)
 
 
-@pytest.mark.parametrize("by", CAUSES)
-@pytest.mark.parametrize("profit", [-90, 60])
+@crossed("measure, by, profit", MEASURES, CAUSES, [-90, 60])
 def test_it_is_the_lower_of_the_live_and_the_closed_value(
     halted: Any, by: LimitCause, profit: int
 ) -> None:
@@ -123,8 +123,7 @@ def test_it_is_the_lower_of_the_live_and_the_closed_value(
     assert stored_pnl(row) == profit
 
 
-@pytest.mark.parametrize("by", CAUSES)
-@pytest.mark.parametrize("came", ["a close", "a mark", "both"])
+@crossed("measure, by, came", MEASURES, CAUSES, ["a close", "a mark", "both"])
 def test_what_a_later_call_booked_first_is_in_it(
     halted: Any, by: LimitCause, came: str
 ) -> None:
@@ -141,7 +140,7 @@ def test_what_a_later_call_booked_first_is_in_it(
     assert row.start_value == now.floor_start_value
 
 
-@pytest.mark.parametrize("by", CAUSES)
+@crossed("measure, by", MEASURES, CAUSES)
 def test_entries_that_come_late_are_in_it(halted: Any, by: LimitCause) -> None:
     portfolio, _, other = halted
     mark(portfolio, -30, BEGIN + 4 * HOUR, "BBB")

@@ -42,6 +42,7 @@ def read_projection(goal: FinancialGoal) -> dict[str, Any]:
 # Out of reach
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["ladder", "pace", "deadline_optimal"])
 def test_a_goal_out_of_reach_is_sized_at_one_flagged_and_says_why(policy: str) -> None:
     """It is behind, which by itself asks for 1.3."""
@@ -164,11 +165,14 @@ def test_a_projection_is_read_in_as_many_statements_beside_fifty_goals() -> None
     assert count(lambda: client.get(address, {"as_of": AS_OF})) == few <= 5
 
 
+@pytest.mark.slow
 def test_fifty_goals_are_projected_in_as_many_statements_as_one() -> None:
     portfolio, _ = funded()
     refresh_projections(as_of=NOW)  # brings the record up to the ledger
     few = count(lambda: refresh_projections(as_of=NOW, portfolio_id=portfolio.pk))
     add_goals(portfolio, MOST_GOALS - 1)
+    alerting = count(lambda: refresh_projections(as_of=NOW, portfolio_id=portfolio.pk))
+    assert alerting == few + 1  # what it found alerts, of all goals at once
     many = count(lambda: refresh_projections(as_of=NOW, portfolio_id=portfolio.pk))
     assert many == few <= 8
     given = portfolio.goals.values_list("projected_at", "probability")

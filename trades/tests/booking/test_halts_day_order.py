@@ -11,6 +11,7 @@ from goals.models import Portfolio, TradingHalt
 from goals.services.portfolios import record_cash_flow, update_portfolio
 from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import GoalFactory, PortfolioFactory
+from tests.examples import crossed
 from tests.http import count_statements
 from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
@@ -83,9 +84,12 @@ def profits(cause: HaltCause) -> tuple[int, int]:
     return (20, 15) if cause == HaltCause.PROFIT_LOCK else (-5, -6)
 
 
-@pytest.mark.parametrize("backwards", [False, True])
-@pytest.mark.parametrize("later", [timedelta(0), HOUR, DAY, 3 * DAY])
-@pytest.mark.parametrize("cause", RULES)
+@crossed(
+    "later, cause, backwards",
+    [timedelta(0), HOUR, DAY, 3 * DAY],
+    RULES,
+    [False, True],
+)
 def test_a_halt_has_the_time_of_its_breach_whenever_that_is_learned(
     cause: HaltCause, later: timedelta, backwards: bool
 ) -> None:
@@ -116,8 +120,7 @@ def test_imported_entries_halt_the_day_that_they_are_of(ends: str) -> None:
     assert no_drift(portfolio)
 
 
-@pytest.mark.parametrize("later", [timedelta(0), HOUR, DAY])
-@pytest.mark.parametrize("cause", RULES)
+@crossed("cause, later", RULES, [timedelta(0), HOUR, DAY])
 def test_a_halt_is_withdrawn_once_its_cause_is_void_though_it_is_over(
     cause: HaltCause, later: timedelta
 ) -> None:

@@ -11,6 +11,7 @@ from goals.services.floors import read_floors
 from goals.services.resuming import halt_trading, resume_trading
 from goals.services.risk_state import read_figures
 from goals.tests.factories import PortfolioFactory
+from tests.examples import crossed
 from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
 from trades.booking.reconcile import find_drift
@@ -91,14 +92,17 @@ HALTED_BY: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("later", [timedelta(0), DAY], ids=["in time", "late"])
-@pytest.mark.parametrize("floor_in", ["units", "money"])
-@pytest.mark.parametrize("open_pnl", [-50, 50])
-@pytest.mark.parametrize("cause", HALTED_BY)
+@crossed(
+    "halted_by, floor_in, later",
+    [*((cause, -50) for cause in HALTED_BY), ("person", 50)],
+    ["units", "money"],
+    [timedelta(0), DAY],
+)
 def test_what_was_open_at_a_resume_is_no_profit_and_no_loss_of_the_lock(
-    cause: str, open_pnl: int, floor_in: str, later: timedelta
+    halted_by: tuple[str, int], floor_in: str, later: timedelta
 ) -> None:
-    limits = HALTED_BY[cause] if open_pnl < 0 else {}
+    cause, open_pnl = halted_by
+    limits = HALTED_BY[cause]
     portfolio = PortfolioFactory(now=NOON - DAY, floor_in=floor_in, **LOCK, **limits)
     loses, flat, earns = (opened(portfolio, symbol) for symbol in "ABC")
     mark(loses, open_pnl, 1)

@@ -12,6 +12,7 @@ from goals.models import FinancialGoal, Portfolio, TradingHalt
 from goals.services.restating import apply_breaches
 from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import GoalFactory, PortfolioFactory
+from tests.examples import crossed
 from trades.tests.factories import ENTRY, book_profit
 from trades.tests.races import fresh
 
@@ -81,8 +82,9 @@ def test_a_halt_that_began_too_late_begins_with_its_breach(portfolio: Any) -> No
     assert TradingHalt.objects.get().reason == "fell"
 
 
-@pytest.mark.parametrize("mode", ["trailing_closed", "trailing", "static"])
-@pytest.mark.parametrize("floor_in", ["units", "money"])
+@crossed(
+    "mode, floor_in", ["trailing_closed", "trailing", "static"], ["units", "money"]
+)
 def test_a_halt_has_the_figures_of_its_breach_however_it_was_found(
     mode: str, floor_in: str
 ) -> None:

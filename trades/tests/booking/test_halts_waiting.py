@@ -12,6 +12,7 @@ from goals.models import FinancialGoal, Portfolio, TradingHalt
 from goals.services.portfolios import update_portfolio
 from goals.services.resuming import halt_trading
 from goals.tests.factories import GoalFactory, PortfolioFactory
+from tests.examples import crossed
 from trades.booking.cash_flows import record_valued_cash_flow
 from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
@@ -100,24 +101,26 @@ def assert_no_drift(portfolio: Portfolio) -> None:
     assert [str(row) for row in find_drift([portfolio.pk])] == []
 
 
-@pytest.mark.parametrize("floor_in", ["units", "money"])
-@pytest.mark.parametrize("mode", ["trailing_closed", "static", "end_of_day"])
-@pytest.mark.parametrize(
-    "then",
-    [
-        lambda trade: close(trade, 140),
-        lambda trade: close(trade, 40),
-        lambda trade: close(trade, 140, hours=40),
-        lambda trade: change(trade, hard_drawdown_pct=Decimal(50)),
-        lambda trade: change(trade, drawdown_mode="trailing"),
-        flow,
-        earn,
-        halt,
-    ],
-    ids=["won", "lost", "days_later", "loosened", "anew", "flow", "peak", "person"],
+THEN: dict[str, Callable[[Trade], None]] = {
+    "won": lambda trade: close(trade, 140),
+    "lost": lambda trade: close(trade, 40),
+    "days_later": lambda trade: close(trade, 140, hours=40),
+    "loosened": lambda trade: change(trade, hard_drawdown_pct=Decimal(50)),
+    "anew": lambda trade: change(trade, drawdown_mode="trailing"),
+    "flow": flow,
+    "peak": earn,
+    "person": halt,
+}
+
+
+@crossed(
+    "then, mode, floor_in",
+    THEN,
+    ["trailing_closed", "static", "end_of_day"],
+    ["units", "money"],
 )
 def test_what_comes_later_leaves_what_a_mark_had_reached(
-    then: Callable[[Trade], None], mode: str, floor_in: str
+    then: str, mode: str, floor_in: str
 ) -> None:
     trade = fallen(
         hard_drawdown_pct=Decimal(5),
@@ -126,7 +129,7 @@ def test_what_comes_later_leaves_what_a_mark_had_reached(
         floor_in=floor_in,
     )
     assert fresh(trade.portfolio).suspected_at == MARKED_AT
-    then(trade)
+    THEN[then](trade)
     assert halts_of(trade) == [("hard_drawdown", HALTED_AT)]
     stored = TradingHalt.objects.get(cause="hard_drawdown")
     assert "live equity 880 is at or below the floor of 950" in stored.reason

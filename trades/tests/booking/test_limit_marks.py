@@ -15,6 +15,7 @@ from goals.services.rebuilding import rebuild_ledger
 from goals.services.resuming import halt_trading, resume_trading
 from goals.services.risk_state import read_figures
 from goals.tests.factories import GoalFactory, PortfolioFactory
+from tests.examples import crossed
 from trades.booking.add import add_to_trade
 from trades.booking.close import ClosedTrade, close_trade
 from trades.booking.mark import Mark, mark_positions
@@ -93,12 +94,11 @@ LIMITS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("limits", LIMITS.values(), ids=LIMITS)
-@pytest.mark.parametrize("profit", [-290, 90])
+@crossed("limits, profit", LIMITS, [-290, 90])
 def test_a_close_of_the_day_before_stands_as_if_it_had_come_in_time(limits, profit):
     seen = []
     for is_late in (False, True):
-        portfolio = PortfolioFactory(now=BEGIN, **limits)
+        portfolio = PortfolioFactory(now=BEGIN, **LIMITS[limits])
         stays, goes = opened(portfolio), opened(portfolio, "ETHUSDT")
         book_profit(portfolio, Decimal(300), at=BEGIN + HOUR)
         mark(goes, 50, BEGIN + 2 * HOUR)
@@ -116,17 +116,16 @@ def test_a_close_of_the_day_before_stands_as_if_it_had_come_in_time(limits, prof
     assert seen[0] == seen[1]
 
 
-@pytest.mark.parametrize("profit", [-400, 900])
-@pytest.mark.parametrize("voided_at", [MIDNIGHT + 2 * HOUR, MIDNIGHT + DAY])
-@pytest.mark.parametrize(
-    "limits",
+@crossed(
+    "limits, voided_at, profit",
     [
         {"on_breach": "fail"},
         {"daily_loss_limit_pct": Decimal(5), "daily_on_breach": "fail"},
         {"drawdown_mode": "trailing", "on_breach": "fail"},
         {"drawdown_mode": "end_of_day", "end_of_day_of": "live", "on_breach": "fail"},
     ],
-    ids=["hard", "day", "trailing", "end of day"],
+    [MIDNIGHT + 2 * HOUR, MIDNIGHT + DAY],
+    [-400, 900],
 )
 def test_a_void_trade_that_was_open_halts_nothing_and_raises_nothing(
     limits, profit, voided_at

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.db.models import Q
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -39,6 +39,7 @@ from goals.services.risk_state import read_figures
 from goals.tests.factories import PortfolioFactory
 from mastertrade.values.exceptions import InsufficientEquity, TradingNotHalted
 from mastertrade.values.jsonable import from_plain
+from tests.examples import examples
 from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
 from trades.booking.reconcile import find_drift, mend_drift
@@ -622,7 +623,7 @@ LATE_BEFORE_A_RESUME = {
 
 @pytest.mark.slow
 class AnyOrder(TestCase):
-    @settings(max_examples=25, deadline=None)
+    @examples(25)
     @given(
         limits=limit_settings,
         rules=st.one_of(st.just({}), day_rules),
@@ -659,7 +660,7 @@ class AnyOrder(TestCase):
             assert_as_walked(portfolio, BEGIN + hours * HOUR, END)
         assert_as_walked(portfolio, END, END)
 
-    @settings(max_examples=25, deadline=None)
+    @examples(25)
     @given(
         limits=limit_settings,
         rules=st.one_of(st.just({}), day_rules),
@@ -690,7 +691,7 @@ class AnyOrder(TestCase):
             assert_as_walked(portfolio, BEGIN + hours * HOUR, END)
         assert_as_walked(portfolio, END, END)
 
-    @settings(max_examples=25, deadline=None)
+    @examples(25)
     @given(
         limits=limit_settings,
         came=arrivals(
@@ -727,7 +728,7 @@ class AnyOrder(TestCase):
             shown = walk.start, walk.peak, walk.locked
             assert reference_of(portfolio, at, END) == shown, at
 
-    @settings(max_examples=25, deadline=None)
+    @examples(25)
     @given(
         limits=limit_settings,
         came=arrivals(*["open", "close open", "part", "void open", "resume", "change"]),

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -17,6 +17,7 @@ from goals.services.rollover import roll_goals
 from goals.services.voids import void_cash_flow
 from goals.tests.factories import PortfolioFactory
 from mastertrade.values.exceptions import InsufficientEquity
+from tests.examples import examples
 from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
 from trades.booking.reconcile import find_drift, mend_drift
@@ -177,7 +178,7 @@ def assert_no_drift(portfolio: Portfolio) -> None:
 
 @pytest.mark.slow
 class AnyOrder(TestCase):
-    @settings(max_examples=25)
+    @examples(25)
     @given(
         answer=events(),
         zone=st.sampled_from(ZONES),

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from django.db.models import F, Sum
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
+from tests.examples import examples
 from trades.models import Trade, TradeFill
 from trades.tests.importing.test_import_fills import (
     assert_no_drift,
@@ -83,7 +84,7 @@ def kept(portfolio: Portfolio) -> list[tuple[Any, ...]]:
 
 @pytest.mark.slow
 class Portions(TestCase):
-    @settings(max_examples=25)
+    @examples(25)
     @given(st.lists(steps, min_size=2, max_size=25), st.sets(st.integers(1, 24)))
     def test_any_portions_make_the_trades_of_one_file(
         self, answer: list[Any], cuts: set[int]

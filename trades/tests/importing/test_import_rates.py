@@ -6,13 +6,14 @@ from decimal import Decimal
 from itertools import product
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
 from mastertrade.values.exceptions import InvalidInput
+from tests.examples import examples
 from trades.decisions.lots import PositionLot
 from trades.decisions.pnl import (
     Rates,
@@ -98,7 +99,7 @@ def decimals(longest: int, places: int) -> st.SearchStrategy[Decimal]:
 
 @pytest.mark.slow
 class Profits(TestCase):
-    @settings(max_examples=25)
+    @examples(25)
     @given(
         answer=st.lists(
             st.tuples(

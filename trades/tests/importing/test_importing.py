@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 import pytest
 from django.core.management import CommandError, call_command
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -18,6 +18,7 @@ from goals.services.rollover import roll_goals
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.values.exceptions import InsufficientEquity, InvalidInput
 from strategies.tests.factories import StrategyFactory
+from tests.examples import examples
 from tests.http import count_statements
 from trades.booking.add import add_to_trade
 from trades.booking.close import close_trade
@@ -406,7 +407,7 @@ DECIMALS = st.decimals(min_value=Decimal("0.01"), max_value=Decimal(90), places=
 
 @pytest.mark.slow
 class ThereAndBack(TestCase):
-    @settings(max_examples=25)
+    @examples(25)
     @given(
         plans=st.lists(
             st.tuples(

@@ -11,6 +11,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from strategies.tests.factories import StrategyFactory
+from tests.examples import fewer
 from tests.http import Trader, make_newcomer, nothing_changes, unthrottled  # noqa: F401
 from trades.tests.damage import VALUES, damage, multiply_rows
 
@@ -52,7 +53,7 @@ def test_a_damaged_database_is_no_error_of_ours(
 ) -> None:
     target = tmp_path / "bot.sqlite"
     refused = 0
-    for seed in range(first, MANY if first else FEW):
+    for seed in fewer(range(first, MANY)) if first else range(FEW):
         damage(FILE, target, random.Random(seed))
         answer = upload(trader, target)
         require_sane(answer, f"seed {seed}")
@@ -116,6 +117,7 @@ def test_what_costs_memory_to_read_is_refused(
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", ["trades", "orders"])
 def test_a_small_database_of_endless_rows_is_refused(
     trader: Trader, tmp_path: Path, table: str

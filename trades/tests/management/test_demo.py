@@ -54,7 +54,7 @@ HOME = reverse("site:home")
 # Solved tables are a cache that names no portfolio; the clients' tokens are not its.
 CACHES = ("policy_tables", "api_tokens")
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 
 @pytest.fixture
@@ -84,7 +84,6 @@ def content_of(portfolio: Portfolio) -> list[Any]:
     return [list(trades), list(decisions), list(goals), portfolio.equity]
 
 
-@pytest.mark.slow
 def test_the_same_day_makes_the_same_demo(short: None):
     first, second = make(UserFactory()), make(UserFactory())
 
@@ -94,7 +93,6 @@ def test_the_same_day_makes_the_same_demo(short: None):
     assert first.portfolio.trades.count() > 25
 
 
-@pytest.mark.slow
 def test_it_is_made_once_and_anew_when_its_prices_end_before_yesterday(short: None):
     user = UserFactory()
     before = everything()
@@ -113,7 +111,6 @@ def test_it_is_made_once_and_anew_when_its_prices_end_before_yesterday(short: No
     assert everything() == before
 
 
-@pytest.mark.slow
 def test_over_a_weekend_the_demo_stays_as_it_is(short: None):
     user = UserFactory()
     saturday = datetime(2026, 12, 5, 9, tzinfo=UTC)
@@ -174,7 +171,6 @@ OWN_ENTRIES: dict[str, Callable[[dict[str, Any], Portfolio], object]] = {
 }
 
 
-@pytest.mark.slow
 def test_one_in_which_somebody_did_something_stays_as_it_is(short: None, subtests: Any):
     from django.db import transaction
 
@@ -191,7 +187,6 @@ def test_one_in_which_somebody_did_something_stays_as_it_is(short: None, subtest
             transaction.set_rollback(True)
 
 
-@pytest.mark.slow
 def test_a_portfolio_of_the_users_own_keeps_the_name(short: None):
     user = UserFactory()
     create_portfolio(user=user, name="demo", now=TUESDAY)
@@ -204,7 +199,6 @@ def call_delete(user: User, portfolio: Portfolio) -> None:
     assert deleted.status_code == 204
 
 
-@pytest.mark.slow
 def test_deleted_whole_by_the_api_it_leaves_every_table_as_it_was(short: None):
     trader = make_busy_trader()  # has a replay and strategies of its own
     before = everything()
@@ -216,7 +210,6 @@ def test_deleted_whole_by_the_api_it_leaves_every_table_as_it_was(short: None):
     assert everything() == before
 
 
-@pytest.mark.slow
 def test_deleted_whole_by_the_admin_after_it_asked(short: None, operator: Client):
     user = UserFactory()
     live = create_portfolio(user=user, name="mine", now=TUESDAY)
@@ -333,25 +326,16 @@ def test_the_home_page_shows_the_demo_apart_and_says_what_it_is(
     user = UserFactory()
     client.force_login(user)
     made = make(user, timezone.now()).portfolio
-    page = client.get(HOME).content.decode()
+    own = client.get(HOME).content.decode()
+    assert "Demo: recorded daily prices" not in own
+    assert f'href="?portfolio={made.pk}"' in own
 
+    page = client.get(HOME, {"portfolio": made.pk}).content.decode()
     assert "Demo: recorded daily prices" in page
-    assert f"DELETE /api/portfolios/{made.pk}/" in page
-    for words in ("quarterly return", "portfolio value", "Open positions"):
+    for words in ("3 % by ", "22,500</span> USD by ", 'data-label="Entry"'):
         assert words in page
-    assert "Last closed trades" in page
-    assert page.index("Demo: recorded") < page.index("Your own portfolios")
-
-    create_goal(
-        user=user,
-        goal_type=GoalType.MONTHLY_INCOME,
-        target_value=Decimal(5),
-        as_of=timezone.now(),
-    )
-    page = client.get(HOME).content.decode()
-    assert page.index("Your own portfolios") < page.index("Demo: recorded")
     client.force_login(UserFactory())
-    assert "Demo: recorded" not in client.get(HOME).content.decode()
+    assert f"?portfolio={made.pk}" not in client.get(HOME).content.decode()
 
 
 def test_every_admin_page_of_the_demo_says_what_it_is(short: None, operator: Client):

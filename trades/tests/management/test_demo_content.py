@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from goals.models import FinancialGoal, GoalAdjustmentLog, Portfolio
 from goals.services.decision_log import decide_again
+from tests.examples import fewer
 from tests.http import Trader, make_newcomer
 from trades.booking.reconcile import check_portfolio
 from trades.replay.execution import executed_price
@@ -41,7 +42,7 @@ def every_row(trader: Trader, path: str, **asked: Any) -> list[dict[str, Any]]:
     return answer["results"]
 
 
-@pytest.fixture(params=TODAYS, ids=str)
+@pytest.fixture(params=fewer(TODAYS), ids=str)
 def today(request: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[date]:
     """At that day's noon, for every view too."""
     now = datetime.combine(request.param, time(12), tzinfo=UTC)

@@ -54,6 +54,7 @@ def test_a_price_file_is_replayed_and_reported(
     assert "5 % return per month" in printed
 
 
+@pytest.mark.slow
 def test_recorded_prices_are_known_by_name(capsys: pytest.CaptureFixture[str]):
     call("replay", "--prices", "MSFT", "--from", "2010-01-01", "--to", "2010-06-30")
 
@@ -244,6 +245,7 @@ def months_of(run: ReplayRun) -> list[tuple[Any, ...]]:
     ]
 
 
+@pytest.mark.slow
 def test_the_months_of_daily_bars_are_those_of_their_written_dates(
     prices: Path, tmp_path: Path
 ):

@@ -8,7 +8,7 @@ from django.db import connection
 
 from mastertrade.tests.schema import migrate
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.migrations]
 
 MEANT_FOR_THE_DEMO = {
     "version": 1,

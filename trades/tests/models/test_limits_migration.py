@@ -14,8 +14,9 @@ from goals.services.resuming import resume_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
 from mastertrade.tests.schema import execute, fetch, migrate
 from trades.tests.factories import book_profit
+from trades.tests.models.test_upgrade import RELEASED
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 HOUR = timedelta(hours=1)
 
@@ -48,6 +49,7 @@ def floor_of(portfolio: Portfolio) -> list[Any]:
     return [fresh.floor_set_at, fresh.floor_start_value, fresh.floor_peak_value]
 
 
+@pytest.mark.migrations
 def test_todays_limit_is_carried_over_as_a_floor_below_the_same_peak():
     plain = PortfolioFactory()
     book(plain, 1, 100, -50)
@@ -96,6 +98,7 @@ def test_todays_limit_is_carried_over_as_a_floor_below_the_same_peak():
     )
 
 
+@pytest.mark.migrations
 def test_what_the_tables_of_before_have_no_word_for_goes_back_too():
     portfolio = PortfolioFactory(day_starts_at=time(2, 30))
     goal = GoalFactory(portfolio=portfolio)
@@ -135,7 +138,17 @@ def state_of_limits() -> list[Any]:
     return [portfolios, changes, days, marks]
 
 
-def test_each_step_goes_back_and_on_again_and_leaves_the_limits_as_they_are():
+@pytest.mark.parametrize(
+    "step",
+    [
+        pytest.param(RELEASED, marks=pytest.mark.slow, id="released"),
+        *(
+            pytest.param([(app, name)], marks=pytest.mark.migrations, id=name)
+            for app, name in (("trades", "0020"), ("trades", "0019"), ("goals", "0015"))
+        ),
+    ],
+)
+def test_a_step_goes_back_and_on_again_and_leaves_the_limits_as_they_are(step):
     for mode in DrawdownMode:
         for floor_in in FloorIn:
             limits = {"drawdown_mode": mode, "floor_in": floor_in}
@@ -153,18 +166,12 @@ def test_each_step_goes_back_and_on_again_and_leaves_the_limits_as_they_are():
             book(portfolio, 9, 30, -10)
     execute("UPDATE limit_marks SET open_pnl = limit_mark_id WHERE role = 'reference'")
     before = state_of_limits()
-    steps = (
-        ("goals", "0019"),
-        ("trades", "0020"),
-        ("trades", "0019"),
-        ("goals", "0015"),
-    )
-    for step in steps:
-        migrate(step)
-        migrate()
-        assert state_of_limits() == before, step
+    migrate(*step)
+    migrate()
+    assert state_of_limits() == before
 
 
+@pytest.mark.slow
 def test_the_best_day_of_earlier_days_is_measured_for_goals_there_are():
     portfolio = PortfolioFactory(time_zone="America/New_York")
     Portfolio.objects.filter(pk=portfolio.pk).update(day_starts_at=time(17))
@@ -186,6 +193,7 @@ def test_the_best_day_of_earlier_days_is_measured_for_goals_there_are():
     assert fetch(asked) == measured
 
 
+@pytest.mark.slow
 def test_a_live_high_of_before_has_two_marks_and_goes_back_to_the_lower():
     portfolio = PortfolioFactory(drawdown_mode=DrawdownMode.TRAILING)
     execute(

@@ -18,7 +18,7 @@ BEFORE = [("goals", "0007_probability_band"), ("trades", "0010_growths_of_parts"
 BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-@pytest.mark.slow
+@pytest.mark.migrations
 @pytest.mark.django_db(transaction=True)
 def test_flows_of_before_stay_and_say_that_marks_are_unknown():
     portfolio = PortfolioFactory(now=BEGIN)

@@ -24,7 +24,7 @@ BEGIN = datetime(2026, 3, 2, tzinfo=UTC)
 NOW = BEGIN + timedelta(days=9)
 
 
-@pytest.mark.slow
+@pytest.mark.migrations
 @pytest.mark.django_db(transaction=True)
 def test_what_was_stored_before_is_found_by_portfolio_and_block():
     one, other = PortfolioFactory(now=BEGIN), PortfolioFactory(now=BEGIN)
@@ -53,7 +53,7 @@ def test_what_was_stored_before_is_found_by_portfolio_and_block():
         migrate()
 
 
-@pytest.mark.slow
+@pytest.mark.migrations
 @pytest.mark.django_db(transaction=True)
 def test_records_stored_before_cubes_were_are_made_again():
     portfolio = PortfolioFactory(now=BEGIN)

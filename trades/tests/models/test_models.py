@@ -27,7 +27,7 @@ from trades.models import ReplayRun, Trade, TradeImport
 from trades.sizing_calls.decide import select_strategy, size_for_goal
 from trades.tests.factories import ENTRY, TradeFactory, book_profit
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.tables]
 
 TABLES = ("trades", "positions", "trade_imports", "trade_fills", "replay_runs")
 FILL_PORTFOLIO = "trade_fills_portfolio_fk"
@@ -806,7 +806,7 @@ def test_each_index_serves_its_query(many_rows):
 # Migrations
 
 
-@pytest.mark.slow
+@pytest.mark.migrations
 @pytest.mark.django_db(transaction=True)
 def test_migrations_run_backwards_and_forwards():
     before = schema_of_ours()

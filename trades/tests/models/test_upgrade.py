@@ -17,6 +17,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from mastertrade.tests.schema import fetch, migrate
+from trades.tests.models.test_models import schema_of_ours
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 
@@ -40,7 +41,7 @@ FIGURES = {
 
 @pytest.fixture
 def released() -> Iterator[None]:
-    """The tables and the data of that version; those of today afterwards."""
+    """The tables and the data of that version, by the way back; today's afterwards."""
     migrate(*RELEASED)
     try:
         load(gzip.decompress(DATA.read_bytes()).decode())
@@ -66,7 +67,14 @@ def read_figures() -> dict[str, list[Any]]:
     }
 
 
-def test_an_upgrade_leaves_every_figure_and_reconciles(released: None, capsys) -> None:
+@pytest.fixture
+def tables_of_today(transactional_db: None) -> list[Any]:
+    return schema_of_ours()
+
+
+def test_an_upgrade_leaves_every_figure_and_reconciles(
+    tables_of_today: list[Any], released: None, capsys
+) -> None:
     before = read_figures()
     assert all(before.values())
     assert len(before["trades"]) == 77
@@ -74,5 +82,6 @@ def test_an_upgrade_leaves_every_figure_and_reconciles(released: None, capsys) -
     migrate()
 
     assert read_figures() == before
+    assert schema_of_ours() == tables_of_today
     call_command("reconcile")
     assert "every figure equals the ledger's" in capsys.readouterr().out

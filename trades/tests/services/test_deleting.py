@@ -66,6 +66,7 @@ def reports(settings: Any, tmp_path: Path) -> Path:
     return deleting.reports_directory()
 
 
+@pytest.mark.slow
 def test_a_deleted_replay_leaves_every_table_as_it_was():
     trader = make_busy_trader()
     delete_replay(user=trader.user, run_id=trader["replay_id"])
@@ -80,6 +81,7 @@ def test_a_deleted_replay_leaves_every_table_as_it_was():
         assert everything() == before
 
 
+@pytest.mark.slow
 def test_a_deleted_replay_leaves_the_next_one_and_its_strategies():
     user = UserFactory()
     first = replay(user)

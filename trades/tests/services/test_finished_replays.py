@@ -97,6 +97,7 @@ def filled(trader: Trader, body: Any) -> Any:
     return body
 
 
+@pytest.mark.slow
 def test_nothing_is_booked_decided_or_changed_in_it(trader: Trader) -> None:
     answers = {}
     with nothing_changes():

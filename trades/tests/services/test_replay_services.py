@@ -386,6 +386,7 @@ LIMITS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limits", LIMITS, ids=str)
 def test_a_replay_goes_to_its_end_under_every_limit(limits: dict[str, Any]):
     tight = {"hard_drawdown_pct": Decimal(5), "soft_drawdown_pct": Decimal(4)}

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 from django.db.models import Max, Min, Sum
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -17,6 +17,7 @@ from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import GoalFactory, PortfolioFactory
 from mastertrade.values.exceptions import DomainError
 from strategies.tests.factories import StrategyFactory
+from tests.examples import examples
 from trades.booking.add import add_to_trade
 from trades.booking.close import close_trade
 from trades.booking.mark import Mark, mark_positions
@@ -203,7 +204,7 @@ class World:
 
 @pytest.mark.slow
 class RecordsFollowTheLedger(TestCase):
-    @settings(max_examples=60)
+    @examples(60)
     @given(events=EVENTS, in_block=st.sampled_from((1, 2, 3, 10_000)))
     def test_kept_sums_in_any_portions_equal_those_made_from_nothing(
         self, events: list[Event], in_block: int

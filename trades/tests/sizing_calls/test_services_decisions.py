@@ -27,6 +27,7 @@ from mastertrade.values.exceptions import (
 from strategies.models import StrategySelectionLog
 from strategies.services import update_strategy
 from strategies.tests.factories import StrategyFactory
+from tests.examples import crossed
 from trades.booking.close import close_trade
 from trades.models import Trade
 from trades.sizing_calls.decide import (
@@ -690,9 +691,7 @@ def test_a_decision_changes_neither_goal_nor_portfolio():
 # How many statements
 
 
-@pytest.mark.parametrize("earlier", [1, 200])
-@pytest.mark.parametrize("goals", [1, 20])
-@pytest.mark.parametrize("ask", ["goal", "portfolio"])
+@crossed("ask, goals, earlier", ["goal", "portfolio"], [1, 20], [1, 200])
 def test_sizing_at_a_past_time_takes_at_most_six_statements(ask, goals, earlier):
     portfolio = PortfolioFactory()
     limit(portfolio, max_position_pct=Decimal(50))

@@ -369,6 +369,7 @@ def test_the_refresh_of_one_portfolio_leaves_the_others_alone():
     assert other.projected_at is None
 
 
+@pytest.mark.slow
 def test_the_daily_refresh_leaves_the_table_for_the_next_decision(monkeypatch):
     _, goal = funded(policy="deadline_optimal")
     refresh_projections(as_of=NOW)

@@ -26,11 +26,22 @@
     }
   }
 
+  // Over plain http from another machine there is no clipboard but by the selection.
+  async function copy(element) {
+    if (navigator.clipboard) return navigator.clipboard.writeText(element.textContent);
+    getSelection().selectAllChildren(element);
+    if (!document.execCommand("copy")) throw new Error("select it and copy by hand");
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     showPrivacy();
     showTheme();
     // A dialog that a failed form has to show again.
     for (const dialog of document.querySelectorAll("dialog[data-open]")) dialog.showModal();
+    for (const field of document.querySelectorAll("[data-own-zone]")) {
+      const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+      if (zone && field.value === "UTC") field.value = zone;
+    }
   });
 
   document.addEventListener("click", (event) => {
@@ -49,8 +60,8 @@
       store("theme", choice);
       showTheme();
     } else if (asked.hasAttribute("data-copy")) {
-      const text = document.querySelector(asked.dataset.copy).textContent;
-      navigator.clipboard.writeText(text).then(() => { asked.textContent = "Copied"; });
+      copy(document.querySelector(asked.dataset.copy))
+        .then(() => { asked.textContent = "Copied"; });
     } else if (asked.hasAttribute("data-dialog")) {
       document.querySelector(asked.dataset.dialog).showModal();
     } else {

@@ -84,7 +84,7 @@ def test_who_is_invited_gets_an_account_and_is_signed_in(root: User) -> None:
     browser.get(link)
     before = browser.session.session_key
     assert "root invited you" in browser.get(ACCEPT).content.decode()
-    assert browser.post(ACCEPT, NEW)["Location"] == reverse("site:home")
+    assert browser.post(ACCEPT, NEW)["Location"] == reverse("site:welcome")
     assert browser.session.session_key != before
     bob = User.objects.get(username="bob")
     assert (bob.email, bob.is_staff, bob.is_superuser) == (

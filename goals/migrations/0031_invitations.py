@@ -7,7 +7,7 @@ from mastertrade.foreign_keys import foreign_key
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("goals", "0029_sessions_ended"),
+        ("goals", "0030_sessions_ended"),
     ]
 
     operations = [

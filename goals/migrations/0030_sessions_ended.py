@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("goals", "0028_user_preferences"),
+        ("goals", "0029_channel_tests"),
     ]
 
     operations = [

@@ -1,0 +1,68 @@
+"""The pages of the site that a trader may see, found by their addresses."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.test import Client
+from django.urls import URLPattern, URLResolver
+from playwright.sync_api import BrowserContext, Page, Request
+
+from mastertrade.site import urls
+
+WIDTHS = (360, 768, 1280)
+THEMES: tuple[Any, ...] = ("light", "dark")
+HEIGHT = 900
+PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+# They end the session, or answer what no person reads.
+NO_PAGES = {"logout"}
+
+
+def pages_of(trader: Any) -> list[str]:
+    """Every address of the site that answers this trader with a page."""
+    client = Client()
+    client.force_login(trader.user)
+    found = []
+    for route, name in routes(urls.urlpatterns):
+        names = PARAMETER.findall(route)
+        if name in NO_PAGES or not all(one in trader.ids for one in names):
+            continue
+        address = "/" + PARAMETER.sub(lambda one: str(trader.ids[one[1]]), route)
+        answer = client.get(address)
+        if answer.status_code == 200 and b"<!doctype html>" in b"".join(answer):
+            found.append(address)
+    return found
+
+
+def routes(
+    patterns: list[URLPattern | URLResolver], before: str = ""
+) -> Iterator[tuple[str, str]]:
+    for one in patterns:
+        route = before + str(one.pattern)
+        if isinstance(one, URLResolver):
+            yield from routes(one.url_patterns, route)
+        else:
+            yield route, one.name or ""
+
+
+def sign_in_by_cookie(context: BrowserContext, user: Any, address: str) -> None:
+    """As `force_login` does: the form has tests of its own."""
+    client = Client()
+    client.force_login(user)
+    cookie = client.cookies["sessionid"]
+    context.add_cookies([{"name": "sessionid", "value": cookie.value, "url": address}])
+
+
+@contextmanager
+def foreign_requests(page: Page, own: str) -> Iterator[list[str]]:
+    """What the page asked other hosts for meanwhile."""
+    found: list[str] = []
+
+    def note(request: Request) -> None:
+        if not request.url.startswith((own, "data:", "blob:")):
+            found.append(request.url)
+
+    page.on("request", note)
+    yield found
+    page.remove_listener("request", note)
