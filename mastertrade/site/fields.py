@@ -20,7 +20,7 @@ class NumberField(forms.DecimalField):
 
 
 def number_field(
-    column: tuple[int, int], label: str, *, required: bool = True, help_text: str = ""
+    column: tuple[int, int], label: str, *, required: bool = True, **more: Any
 ) -> NumberField:
     """For a figure that the column (digits, places) holds."""
     return NumberField(
@@ -28,6 +28,6 @@ def number_field(
         required=required,
         max_digits=column[0],
         decimal_places=column[1],
-        help_text=help_text,
         widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
+        **more,
     )

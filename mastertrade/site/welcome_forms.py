@@ -20,7 +20,8 @@ from goals.services.portfolios import (
 )
 from goals.services.sign_ins import issue_token
 from mastertrade.db.transactions import atomic
-from mastertrade.site.forms import CallForm, decimal_field
+from mastertrade.site.fields import number_field
+from mastertrade.site.forms import CallForm
 from mastertrade.values.money import MONEY, PERCENT
 from strategies.models import StrategyInstance
 from strategies.services import create_strategy
@@ -59,24 +60,24 @@ class MoneyForm(CallForm):
 
     field_names: ClassVar[dict[str, str]] = {"amount": "opening_balance"}
 
-    opening_balance = decimal_field("I trade with", MONEY)
+    opening_balance = number_field(MONEY, "I trade with")
     currency = forms.CharField(
         label="Currency", max_length=10, help_text="Such as USD, EUR or USDT."
     )
-    hard_drawdown_pct = decimal_field(
-        "May be lost in total, in %",
+    hard_drawdown_pct = number_field(
         PERCENT,
+        "May be lost in total, in %",
         help_text="Below the peak. There trading halts until you resume it.",
     )
-    daily_loss_limit_pct = decimal_field(
-        "May be lost in a day, in %",
+    daily_loss_limit_pct = number_field(
         PERCENT,
+        "May be lost in a day, in %",
         required=False,
         help_text="There trading halts until the next day. Empty: no limit.",
     )
-    soft_drawdown_pct = decimal_field(
-        "No larger trades from, in %",
+    soft_drawdown_pct = number_field(
         PERCENT,
+        "No larger trades from, in %",
         help_text="Below the peak. From there no trade is larger than base.",
     )
     time_zone = forms.CharField(
@@ -165,7 +166,7 @@ class GoalForm(CallForm):
             (Measure.VALUE, "a portfolio worth, in money"),
         ],
     )
-    target_value = decimal_field("Of", MONEY)
+    target_value = number_field(MONEY, "Of")
     every = forms.ChoiceField(
         label="Every",
         choices=list(EVERY.items()),
@@ -180,9 +181,9 @@ class GoalForm(CallForm):
         error_messages={"invalid": "Must be a date, such as 2027-03-31."},
         help_text="Empty: the end of the period. A worth needs no date.",
     )
-    risk_pct = decimal_field(
-        "Risk of a trade at its stop, in %",
+    risk_pct = number_field(
         PERCENT,
+        "Risk of a trade at its stop, in %",
         required=False,
         initial=1,
         min_value=0,
