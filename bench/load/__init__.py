@@ -13,7 +13,7 @@ not make the next one come later.
     site      the processes
     bots      what a bot asks in a turn, and turns at a rate
     costs     statements and WAL of one request, with nothing next to it
-    queue     jobs a second by one worker and by several
+    queue     jobs a second by some workers; CPU of the daily run
     stages    which loads are measured, one after the other
     report    the tables
 """

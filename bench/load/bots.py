@@ -11,6 +11,7 @@ from time import monotonic, sleep
 from typing import Any
 
 from bench.load.seeding import Account
+from bench.load.site import Site
 from bench.people import STRATEGY
 from bench.sizing import BODY
 from bench.web import Refused, ask
@@ -58,8 +59,10 @@ class Times:
 class Crowd:
     """Bots of accounts in turn, and one person at the pages."""
 
-    def __init__(self, port: int, accounts: Sequence[Account], cookie: str) -> None:
-        self.port, self.accounts, self.cookie = port, accounts, cookie
+    def __init__(self, site: Site, accounts: Sequence[Account], cookie: str) -> None:
+        self.site, self.accounts, self.cookie = site, accounts, cookie
+        self.answered = 0
+        self._lock = Lock()
         self._locks = [Lock() for _ in accounts]
         self._keys = count()
 
@@ -144,9 +147,11 @@ class Crowd:
         self, times: Times, kind: str, since: float, *request: Any, cookie: str = ""
     ) -> bytes | None:
         try:
-            answer = ask(self.port, *request, cookie=cookie)
+            answer = ask(self.site.port, *request, cookie=cookie)
         except (Refused, OSError) as failure:
             times.refused.append(f"{kind}: {failure}")
             return None
         times.seconds[kind].append(monotonic() - since)
+        with self._lock:
+            self.answered += 1
         return answer

@@ -81,6 +81,11 @@ def _sentences(found: Found) -> Iterable[str]:
             f"A size at half the knee: p95 {half:.0f} ms; the aim, under "
             f"{SIZING_AIM_MS} ms, is {_verdict(half < SIZING_AIM_MS)}."
         )
+    web, postgres = (seconds * 1000 for seconds in found.cpu)
+    yield (
+        f"CPU a request, of this mixture: {web:.1f} ms of the web processes and "
+        f"{postgres:.1f} ms of PostgreSQL."
+    )
     if half is not None and beside is not None:
         took = "was not done in the time allowed"
         if found.import_seconds is not None:
@@ -92,8 +97,8 @@ def _sentences(found: Found) -> Iterable[str]:
             f"that; the aim, at most {FACTOR_AIM}, is {verdict}. The import {took}."
         )
     yield (
-        f"The projections of the daily run: {found.day_seconds * 1000:.0f} ms a "
-        f"portfolio of two goals and {TRADES_EACH} trades."
+        f"The projections of the daily run: {found.day_seconds * 1000:.0f} ms of "
+        f"Python's CPU a portfolio of two goals and {TRADES_EACH} trades."
     )
 
 

@@ -8,9 +8,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
 
+from django.db import connection
+
+from bench.processes import cpu_of
 from bench.web import LOOPBACK, ask
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -24,9 +28,42 @@ UNLIMITED = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where it answers, and the process that started its web server and worker."""
+
+    port: int
+    pid: int
+
+    def cpu(self) -> tuple[float, float]:
+        """Seconds so far of its web processes, and of PostgreSQL's."""
+        (gunicorn,) = [
+            one for one in children_of(self.pid) if "gunicorn" in _command(one)
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            (session,) = cursor.fetchone()
+        web, postgres = children_of(gunicorn), children_of(_parent_of(session))
+        return sum(map(cpu_of, web)), sum(map(cpu_of, postgres))
+
+
+def children_of(pid: int) -> list[int]:
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in path.read_text().split()]
+
+
+def _parent_of(pid: int) -> int:
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return int(stat.rpartition(")")[2].split()[1])
+
+
+def _command(pid: int) -> str:
+    return Path(f"/proc/{pid}/cmdline").read_text()
+
+
 @contextmanager
-def serving(*, web: int = 2, workers: int = 1) -> Iterator[int]:
-    """So many web processes and workers; the port. All have ended after the block."""
+def serving(*, web: int = 2, workers: int = 1) -> Iterator[Site]:
+    """So many web processes and workers. All have ended after the block."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port = int(probe.getsockname()[1])
@@ -39,7 +76,7 @@ def serving(*, web: int = 2, workers: int = 1) -> Iterator[int]:
         _await_answer(port, site)
         for _ in range(workers - 1):
             stack.enter_context(_process(("manage.py", "work"), environment))
-        yield port
+        yield Site(port, site.pid)
         if site.poll() is not None:
             raise RuntimeError(f"The site ended by itself with {site.returncode}.")
 

@@ -80,6 +80,7 @@ class Found:
     daily: Load | None = None
     import_seconds: float | None = None
     knee: float = 0.0
+    cpu: list[float] = field(default_factory=list)
     costs: list[Cost] = field(default_factory=list)
     jobs: dict[int, float] = field(default_factory=dict)
     day_seconds: float = 0.0
@@ -101,15 +102,15 @@ class Run:
         self._grow_portfolios(operator)
         self._grow_trades(operator)
         many = _accounts(self.options.portfolios[-1])
-        self._change_web(many, operator)
-        with serving(web=USUAL_WEB) as port:
-            crowd = Crowd(port, many, operator)
+        with serving(web=USUAL_WEB) as site:
+            crowd = Crowd(site, many, operator)
             self._find_knee(crowd)
             self._import_next_to(crowd)
             begin_daily()
             what = "half the knee, the daily run of all portfolios"
             self.found.daily = self._load(what, crowd, self._half)
         forget_daily()
+        self._change_web(many, operator)
         self._change_workers(many)
         self.found.day_seconds = measure_day(PROJECTED)
         self.found.sizes = list(sizes())
@@ -133,14 +134,14 @@ class Run:
 
     def _grow_portfolios(self, operator: str) -> None:
         there = 1
-        with serving(web=USUAL_WEB) as port:
+        with serving(web=USUAL_WEB) as site:
             for number in self.options.portfolios:
                 self.show(f"making {number:,} portfolios")
                 if number > there:
                     copy_template(there, number - 1)
                     there = number
                     vacuum("users", *TABLES)
-                crowd = Crowd(port, _accounts(number), operator)
+                crowd = Crowd(site, _accounts(number), operator)
                 what = f"{number:,} portfolio{'s' if number > 1 else ''}"
                 self.found.growth.append(self._load(what, crowd, self.options.rate))
 
@@ -152,20 +153,19 @@ class Run:
             make_account(name, number)
             heavy[number] = account_of(name), cookie_of(name)
             self.found.costs += measure_costs(heavy[number][0], number)
-        with serving(web=USUAL_WEB) as port:
+        with serving(web=USUAL_WEB) as site:
             for number, (account, cookie) in heavy.items():
-                crowd = Crowd(port, [account], cookie)
+                crowd = Crowd(site, [account], cookie)
                 what = f"one portfolio of {number:,} trades"
                 self.found.growth.append(self._load(what, crowd, self.options.rate))
 
     def _change_web(self, accounts: list[Account], operator: str) -> None:
+        """At the knee of two."""
         for number in self.options.processes:
-            with serving(web=number) as port:
+            with serving(web=number) as site:
                 what = f"{number} web process{'es' if number > 1 else ''}"
-                load = self._load(
-                    what, Crowd(port, accounts, operator), self.options.rate
-                )
-                self.found.web.append(load)
+                crowd = Crowd(site, accounts, operator)
+                self.found.web.append(self._load(what, crowd, 2 * self._half))
 
     def _find_knee(self, crowd: Crowd) -> None:
         rate = FIRST_RATE
@@ -182,10 +182,14 @@ class Run:
 
     def _import_next_to(self, crowd: Crowd) -> None:
         rate = self._half
+        before, answered = crowd.site.cpu(), crowd.answered
         self.found.half = self._load("half the knee", crowd, rate)
+        spent = zip(crowd.site.cpu(), before, strict=True)
+        answered = crowd.answered - answered
+        self.found.cpu = [(now - then) / answered for now, then in spent]
         what = f"half the knee, importing {self.options.fills:,} fills"
         self.show(what)
-        job = self._ask_import(crowd.port)
+        job = self._ask_import(crowd.site.port)
         with ThreadPoolExecutor(1) as watcher:
             ended = watcher.submit(_await_end, job)
             times = crowd.run(rate, until=lambda at: ended.done())
@@ -217,8 +221,8 @@ class Run:
     def _change_workers(self, accounts: list[Account]) -> None:
         for number in self.options.processes:
             self.show(f"{number} worker{'s' if number > 1 else ''}: {JOBS} jobs")
-            with serving(web=USUAL_WEB, workers=number) as port:
-                self.found.jobs[number] = measure_jobs(port, accounts, JOBS)
+            with serving(web=USUAL_WEB, workers=number) as site:
+                self.found.jobs[number] = measure_jobs(site.port, accounts, JOBS)
 
 
 def _accounts(portfolios: int) -> list[Account]:
@@ -251,8 +255,8 @@ def _holds(load: Load, lowest: Load) -> bool:
 
 def every_load(found: Found) -> Iterator[Load]:
     yield from found.growth
-    yield from found.web
     yield from found.rates
     yield from (
         one for one in (found.half, found.importing, found.daily) if one is not None
     )
+    yield from found.web
