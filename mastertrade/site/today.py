@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef
+from django.db.models import OuterRef, Prefetch
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -18,20 +18,21 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import conditional_page, require_POST, require_safe
 
-from goals.admin.figures import kind_notice
+from goals.admin.figures import kind_notice, words
 from goals.decisions.alerts import NEAR_PCT
 from goals.decisions.arbitration import rank
-from goals.enums import GoalStatus, HaltCause, Verdict
+from goals.enums import DeliveryState, GoalStatus, HaltCause, Severity, Verdict
 from goals.models import (
+    AlertDelivery,
     FinancialGoal,
     GoalAdjustmentLog,
+    GoalAlert,
     Portfolio,
     TradingHalt,
     User,
 )
 from goals.models.halts import WHAT_STOPS
 from goals.services.funding import find_lack_of_money
-from mastertrade.site.alerts import AlertLine, alerts_of, show_alert
 from mastertrade.site.asking import choose_or_404, is_htmx
 from mastertrade.site.figures import when
 from mastertrade.site.gauges import Gauge, draw_gauge
@@ -58,9 +59,11 @@ MOST_GOALS = 12
 MOST_POSITIONS = 50
 MOST_DECISIONS = 5
 MOST_ALERTS = 4
+MOST_DELIVERIES = 4
 # Of a portfolio's goals, those whose decisions are looked through: the newest.
 MOST_GOALS_OF_DECISIONS = 60
 WELCOME = "/welcome/"
+TONES = {Severity.CRITICAL: "bad", Severity.WARNING: "warn"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,15 @@ class DecisionRow:
     tone: str
     reason: SafeString
     warnings: tuple[SafeString, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    alert: GoalAlert
+    tone: str
+    kind: str
+    text: SafeString
+    sent: tuple[SafeString, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,9 +368,47 @@ def _read_decisions(
     ]
 
 
-def _read_alerts(portfolio: Portfolio, now: datetime) -> list[AlertLine]:
-    mine = alerts_of(portfolio.user).filter(portfolio=portfolio)
-    return [show_alert(one, now) for one in mine[:MOST_ALERTS]]
+def _read_alerts(portfolio: Portfolio, now: datetime) -> list[AlertRow]:
+    newest = AlertDelivery.objects.select_related("channel").order_by("-delivery_id")
+    sent = Prefetch("deliveries", newest[:MOST_DELIVERIES], to_attr="newest")
+    mine = GoalAlert.objects.filter(user_id=portfolio.user_id, portfolio=portfolio)
+    listed = mine.prefetch_related(sent).order_by("-alert_id")[:MOST_ALERTS]
+    return [
+        AlertRow(
+            alert=one,
+            tone=TONES.get(Severity(one.severity), ""),
+            kind=words(one.kind),
+            text=in_words(one.text, now),
+            sent=tuple(
+                say_delivery(delivery, now)
+                for delivery in one.newest  # type: ignore[attr-defined]  # prefetched
+            ),
+        )
+        for one in listed
+    ]
+
+
+def say_delivery(delivery: AlertDelivery, now: datetime) -> SafeString:
+    """What became of it: "webhook “desk” delivered 11:06"."""
+    channel = delivery.channel
+    name = (
+        f"\N{LEFT DOUBLE QUOTATION MARK}{channel.name}\N{RIGHT DOUBLE QUOTATION MARK}"
+    )
+    to = f"{channel.kind} {name if channel.name else channel.masked_address}"
+    match DeliveryState(delivery.state):
+        case DeliveryState.SENT:
+            return format_html("{} delivered {}", to, when(delivery.sent_at, now))
+        case DeliveryState.WAITING:
+            return format_html("{} waits for the worker", to)
+        case DeliveryState.SKIPPED:
+            return format_html("{} was switched off", to)
+        case DeliveryState.DEAD:
+            return format_html("{} failed for good: {}", to, delivery.last_error)
+        case DeliveryState.FAILED:
+            next_at = when(delivery.next_try_at, now)
+            return format_html(
+                "{} failed, next try {}: {}", to, next_at, delivery.last_error
+            )
 
 
 def say_halt(halt: TradingHalt, now: datetime) -> SafeString:
