@@ -20,7 +20,7 @@ from django.views.decorators.http import (
 )
 
 from goals.decisions.progress import Pace
-from goals.enums import GoalStatus
+from goals.enums import ConditionName, GoalStatus
 from goals.models import FinancialGoal, Portfolio, User
 from goals.services.goal_state import is_open
 from goals.services.goals import cancel_goal, update_goal
@@ -55,6 +55,11 @@ MOST_ROWS = 60
 MOST_DIGITS = 18
 # What can be done to a goal besides changing it: the service's words for it.
 STATUSES = {"pause": GoalStatus.PAUSED, "resume": GoalStatus.ACTIVE}
+TRADING_DAYS = ConditionName.MIN_TRADING_DAYS
+CONDITION_NAMES = {
+    TRADING_DAYS: "Trading days with an entry",
+    ConditionName.BEST_DAY_MAX_PCT: "Share of the best day in the profit",
+}
 DONE = {
     "pause": "Paused: {}. It is measured and sizes no trade.",
     "resume": "Resumed: {}.",
@@ -228,16 +233,12 @@ def _settings(goal: FinancialGoal) -> str:
 
 def _conditions(goal: FinancialGoal) -> list[dict[str, Any]]:
     """What it asks for besides its target, and how far each is."""
-    names = {
-        "min_trading_days": "Trading days with an entry",
-        "best_day_max_pct": "Share of the best day in the profit",
-    }
     return [
         {
-            "name": names[one.name],
+            "name": CONDITION_NAMES[one.name],
             "words": one.words,
             "met": one.met,
-            "required": one.required,
+            "whole": one.required if one.name == TRADING_DAYS else HUNDRED,
             "current": one.current or 0,
         }
         for one in goal.conditions

@@ -19,6 +19,7 @@ from django.views.decorators.http import (
     require_safe,
 )
 
+from goals.admin.forms import in_page_words
 from goals.decisions.periods import local_date
 from goals.decisions.policies import PolicyName
 from goals.enums import Measure
@@ -30,7 +31,7 @@ from mastertrade.site import figures
 from mastertrade.site.frontier_chart import FrontierView, show_frontier
 from mastertrade.site.goal_chart import seconds
 from mastertrade.site.goal_find import find_goal
-from mastertrade.site.goal_forms import POLICIES, value_of
+from mastertrade.site.goal_forms import LABELS, POLICIES, value_of
 from mastertrade.site.goal_lines import short_date
 from mastertrade.site.sentences import factor
 from mastertrade.site.shell import page
@@ -466,7 +467,7 @@ def fan_of_goal(request: HttpRequest, goal_id: int) -> JsonResponse:
     return JsonResponse(
         {
             "fan": points,
-            "reason": found.reason or "",
+            "reason": in_page_words(found.reason or "", LABELS),
             "trades_left": None if left is None else round(float(left)),
         }
     )
@@ -486,7 +487,7 @@ def frontier_of_goal(request: HttpRequest, goal_id: int) -> HttpResponse:
         "goal": goal,
         "found": found,
         "view": view,
-        "reason": found.reason or "",
+        "reason": in_page_words(found.reason or "", LABELS),
         "even_target": None if suggested is None else value_of(goal, suggested),
         "even_deadline": found.suggested_deadline,
         "what_if": reverse("site:goal", args=[goal_id]) + "#h-what",
