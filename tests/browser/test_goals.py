@@ -72,7 +72,8 @@ def test_the_page_of_a_goal_draws_its_chart_and_answers_what_if(
     canvas = page.locator(".goal-chart canvas")
     expect(canvas).to_be_visible()
     expect(page.locator("#what-if-answer caption")).to_contain_text("As it is")
-    expect(page.get_by_role("region", name="Frontier in figures")).to_be_visible()
+    frontier = page.get_by_role("region", name="Frontier in figures")
+    expect(frontier).to_be_visible(timeout=30_000)  # nine sizes and four policies
     assert canvas.evaluate(INKED) > 0.01
     wide = page.evaluate("document.documentElement.scrollWidth")
     assert wide <= width
