@@ -14,17 +14,19 @@ from mastertrade.site.actions import (
     act,
     project,
 )
+from mastertrade.site.goal_page import (
+    chart_of_goal,
+    decisions_of_goal,
+    show_goal,
+    table_of_goal,
+)
 from mastertrade.site.goals import (
     act_on_goal,
     change_goal,
-    chart_of_goal,
-    decisions_of_goal,
     list_goals,
     make_goal,
     preview_change,
     preview_new,
-    show_goal,
-    table_of_goal,
 )
 from mastertrade.site.sign_in import PasswordView
 from mastertrade.site.views import home
