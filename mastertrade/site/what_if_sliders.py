@@ -21,6 +21,7 @@ from mastertrade.values.money import HUNDRED, ONE, exactly, format_plain, round_
 from trades.sizing_calls.what_if import Change
 
 STEPS = 40
+PERCENT = " %"
 FARTHEST = timedelta(days=731)
 
 
@@ -39,13 +40,17 @@ class Slider:
     high_shown: str
     unit: str
 
+    @property
+    def is_money(self) -> bool:
+        return self.name == "target_value" and self.unit != PERCENT
+
 
 @exactly
 def sliders_of(goal: FinancialGoal) -> dict[str, Any]:
     """What can be moved on the page of a running goal, from where it is now."""
     portfolio = goal.portfolio
     is_return = goal.kind.measures is Measure.RETURN
-    unit = " %" if is_return else f" {portfolio.currency}"
+    unit = PERCENT if is_return else f" {portfolio.currency}"
     start, target = goal.start_value, goal.target_value
     way = target - start
     step = _nice(way / STEPS)

@@ -321,6 +321,23 @@ def test_the_page_has_the_sentence_and_four_figures(
     assert "Chance to arrive not yet 1 of the 20 closed trades it needs" in page
 
 
+def test_the_page_of_a_goal_that_waits_names_the_one_that_decides(
+    mine: Client, goal: FinancialGoal
+) -> None:
+    GoalFactory(
+        portfolio=goal.portfolio,
+        priority=1,
+        target_value=Decimal(7),
+        start_date=goal.start_date,
+        target_date=goal.target_date,
+    )
+
+    page = words(page_of(mine, goal))
+
+    assert "it waits: \N{LEFT DOUBLE QUOTATION MARK}7 % by" in page
+    assert "has the higher priority and sets the factor" in page
+
+
 def test_a_decision_is_listed_with_every_guard(
     mine: Client, goal: FinancialGoal
 ) -> None:
