@@ -8,11 +8,10 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.views.decorators.http import (
-    require_safe,
-)
+from django.views.decorators.http import conditional_page, require_safe
 
 from goals.decisions.progress import Pace
 from goals.enums import ConditionName, GoalStatus
@@ -62,18 +61,13 @@ class StripFigure:
 def show_goal(request: HttpRequest, goal_id: int) -> HttpResponse:
     """GET /goals/{id}/"""
     goal, now = find_goal(request, goal_id), timezone.now()
-    portfolio = goal.portfolio
-    (line,) = read_lines(portfolio.user, portfolio, [goal], now)
-    pace, status = goal.pace_at(now), goal.status_at(now)
-    runs = status in {GoalStatus.ACTIVE, GoalStatus.PAUSED} and not goal.is_over(now)
+    status = goal.status_at(now)
+    head = _head(goal, now)
+    runs = head["runs"]
     decisions, older = read_decisions(goal, DECISIONS)
     context = {
-        "goal": goal,
-        "portfolio": portfolio,
-        "line": line,
-        "strip": _strip(goal, line, pace, now),
+        **head,
         "settings": _settings(goal),
-        "runs": runs,
         "projects": runs and goal.period_ends_at is not None,
         "can_change": runs or (status is GoalStatus.ACHIEVED and not goal.is_over(now)),
         "is_paused": status is GoalStatus.PAUSED,
@@ -85,6 +79,31 @@ def show_goal(request: HttpRequest, goal_id: int) -> HttpResponse:
         "what_if": sliders_of(goal) if runs and goal.target_date else None,
     }
     return render(request, "site/goal.html", context)
+
+
+@require_safe
+@conditional_page
+@page
+def head_of_goal(request: HttpRequest, goal_id: int) -> HttpResponse:
+    """GET /goals/{id}/head/: where it stands, asked again while the page is open."""
+    goal = find_goal(request, goal_id)
+    context = _head(goal, timezone.now())
+    answer = render(request, "site/parts/goal_head.html", context)
+    patch_cache_control(answer, private=True, no_cache=True)
+    return answer
+
+
+def _head(goal: FinancialGoal, now: datetime) -> dict[str, Any]:
+    portfolio = goal.portfolio
+    (line,) = read_lines(portfolio.user, portfolio, [goal], now)
+    going = goal.status_at(now) in {GoalStatus.ACTIVE, GoalStatus.PAUSED}
+    return {
+        "goal": goal,
+        "portfolio": portfolio,
+        "line": line,
+        "strip": _strip(goal, line, goal.pace_at(now), now),
+        "runs": going and not goal.is_over(now),
+    }
 
 
 @exactly

@@ -17,6 +17,7 @@ from mastertrade.site.actions import (
 from mastertrade.site.goal_page import (
     chart_of_goal,
     decisions_of_goal,
+    head_of_goal,
     show_goal,
     table_of_goal,
 )
@@ -54,6 +55,7 @@ urlpatterns = [
     path("goals/<int:goal_id>/", show_goal, name="goal"),
     path("goals/<int:goal_id>/edit/", change_goal, name="goal-edit"),
     path("goals/<int:goal_id>/edit/preview/", preview_change, name="goal-edit-preview"),
+    path("goals/<int:goal_id>/head/", head_of_goal, name="goal-head"),
     path("goals/<int:goal_id>/chart/", chart_of_goal, name="goal-chart"),
     path("goals/<int:goal_id>/fan/", fan_of_goal, name="goal-fan"),
     path("goals/<int:goal_id>/frontier/", frontier_of_goal, name="goal-frontier"),

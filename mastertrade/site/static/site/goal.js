@@ -256,6 +256,14 @@
     }
     const again = () => { drawn = draw(figure, of, fan); };
     again();
+    // The goal moved while the page is open: its sentence came anew.
+    document.body.addEventListener("htmx:afterSwap", async (event) => {
+      if (event.target.id !== "goal-head") return;
+      try {
+        of = goOn(await read(figure.dataset.chart));
+        again();
+      } catch { /* asked again with the next move */ }
+    });
     new ResizeObserver(() => drawn.resize()).observe(figure);
     new MutationObserver(again).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "data-privacy"] });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);
