@@ -21,17 +21,20 @@ from mastertrade.site.channels import (
     channels,
 )
 from mastertrade.site.closing import close, marks
+from mastertrade.site.goal_page import (
+    chart_of_goal,
+    decisions_of_goal,
+    head_of_goal,
+    show_goal,
+    table_of_goal,
+)
 from mastertrade.site.goals import (
     act_on_goal,
     change_goal,
-    chart_of_goal,
-    decisions_of_goal,
     list_goals,
     make_goal,
     preview_change,
     preview_new,
-    show_goal,
-    table_of_goal,
 )
 from mastertrade.site.record import new_trade
 from mastertrade.site.settings.invitations import accept, open_link
@@ -79,6 +82,7 @@ urlpatterns = [
     path("goals/<int:goal_id>/", show_goal, name="goal"),
     path("goals/<int:goal_id>/edit/", change_goal, name="goal-edit"),
     path("goals/<int:goal_id>/edit/preview/", preview_change, name="goal-edit-preview"),
+    path("goals/<int:goal_id>/head/", head_of_goal, name="goal-head"),
     path("goals/<int:goal_id>/chart/", chart_of_goal, name="goal-chart"),
     path("goals/<int:goal_id>/fan/", fan_of_goal, name="goal-fan"),
     path("goals/<int:goal_id>/frontier/", frontier_of_goal, name="goal-frontier"),
