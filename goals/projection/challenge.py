@@ -26,6 +26,7 @@ from goals.projection.challenge_steps import (
     Number,
     Trade,
 )
+from goals.projection.challenge_tree import Tree, grow
 from goals.projection.challenge_walk import ChallengeOutcome, FactorAt, Walk
 from goals.projection.grid import find_unit
 from goals.projection.grouping import Step, fewer
@@ -36,6 +37,8 @@ RiskOf: TypeAlias = Literal["equity", "start"]
 # Seconds for none, one, and two or more states next to equity; more are not begun.
 SECONDS = (0.1, 0.22, 2.0)
 MOST_SECONDS = 30.0
+# In what share of them a grid is solved for states that are hardly asked about.
+QUICKLY = 0.1
 # A state's at one factor: what is around it by numbers, and the rest.
 SECONDS_A_NUMBER = 1.7e-10
 SECONDS_A_CHOICE = 6e-9
@@ -170,6 +173,7 @@ class ChallengePolicy:
     expected_days: float | None
     states: States
     choices: Choices
+    tree: Tree | None = None
 
     def factor_at(
         self,
@@ -210,9 +214,14 @@ class ChallengePolicy:
             days.astype(np.intp) - 1 if question.days else np.zeros(days.size, np.intp)
         )
         choice = self._choose(seen, row, trades.astype(np.intp) - 1, has_traded)
+        if self.tree is not None:
+            best, found = self.tree.find(seen, days, trades, has_traded)
+            choice = np.where(found, best, choice)
         over = seen.passed | seen.breached | seen.halted
         chosen = np.append(0.0, question.factors)[np.where(over, 0, choice)]
         factors = np.minimum(chosen, seen.cap)
+        is_first = (days == question.days) & (trades == question.trades_per_day)
+        factors[is_first] = np.minimum(factors[is_first], question.max_factor_now)
         return np.asarray(factors.reshape(asked[0].shape))
 
     def _choose(
@@ -276,7 +285,7 @@ def solve_challenge(
     open profit the chance of a breach is a lower bound.
 
     `max_factor_now` caps the first decision alone, as a guard does that judges anew
-    before each trade; what is capped throughout belongs out of `factors`.
+    before each trade: a larger factor is lowered to it.
     `days` None: no deadline; the value is less `day_cost` · expected days, and days are
     added until it stands within 0.05 points. A day in which the rules leave no trade
     costs as well, so where they can forbid trading for good, nothing settles and
@@ -305,11 +314,22 @@ def solve_challenge(
         risk_of=risk_of,
         day_cost=day_cost,
     )
+    tree = grow(question)
     question = replace(question, outcomes=fewer(question.outcomes))
     halts = rules.daily_on_breach == "halt_day" and rules.headroom_share is None
     if halts and trades_per_day == 1:  # no other trade that day to halt
         question = replace(question, rules=replace(rules, daily_loss=None))
-    return solve(question, lay_states(question))
+    if tree is None:
+        return solve(question, lay_states(question))
+    # The grid is for states out of the tree's reach alone.
+    grid = solve(question, lay_states(question, QUICKLY))
+    return replace(
+        grid,
+        value=tree.value,
+        probability=tree.value + stop_penalty * tree.breach_probability,
+        breach_probability=tree.breach_probability,
+        tree=tree,
+    )
 
 
 def solve(question: Question, states: States) -> ChallengePolicy:
@@ -331,7 +351,7 @@ def solve(question: Question, states: States) -> ChallengePolicy:
     else:
         trades_now = question.trades_now or question.trades_per_day
         if question.max_factor_now < question.factors[-1]:
-            allowed = Allowed(trade, step, question.max_factor_now + TOUCH)
+            allowed = Allowed(trade, step, question.max_factor_now)
         first = choose(trade, allowed, ends, choices[-1, trades_now - 1])
         days[-1] = [*days[-1][: trades_now - 1], first]
         for day in days:
@@ -420,15 +440,20 @@ def evaluate_challenge(
     return Walk(question, lambda *_: constant, seed, needs_day=False).run()
 
 
-def lay_states(question: Question) -> States:
-    """The exact lattice where one fits, else the finest grid that does."""
+def lay_states(question: Question, share: float = 1.0) -> States:
+    """The exact lattice where one fits, else the finest grid that does.
+
+    In a `share` of the time.
+    """
     rules = question.rules
     extra = rules.moves + (rules.daily_loss is not None) + (rules.min_trading_days > 0)
     trades = (question.days or LONG) * question.trades_per_day
-    seconds = SECONDS[min(extra, 2)]
+    seconds = SECONDS[min(extra, 2)] * share
     known = question.factors
     if rules.soft_drawdown is not None and known[-1] > 1:
         known = np.append(known, 1.0)
+    if 0 < question.max_factor_now < known[-1]:
+        known = np.append(known, question.max_factor_now)
     moves = question.steps(known)
     wide = float(np.ptp(np.append(moves[np.isfinite(moves)], 0.0)))
 

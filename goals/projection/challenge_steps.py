@@ -203,7 +203,8 @@ class Given:
         width).
         """
         states, question = trade.states, trade.states.question
-        rounded = np.round(factors.ravel(), places)
+        given = factors.ravel()
+        rounded = np.round(given, places)
         known, which = np.unique(rounded, return_inverse=True)
         landing = land(question.steps(known, step.outcomes), trade.chances, trade.grid)
         at = np.arange(rounded.size) if where is None else where
@@ -211,7 +212,8 @@ class Given:
         block, layer = np.divmod(row, states.layers)
         first, floor = states.first.reshape(-1)[layer], trade.floor[layer]
         # With days missing the goal is no end.
-        goal = np.where(block == states.days_needed, states.goal_place, np.inf)
+        has_days = block == states.days_needed
+        goal = np.where(has_days, states.goal_place, np.inf)
         node = first + column
         reach = node + landing.exact.take(which, axis=0)
         place = node + landing.cells.take(which, axis=0)
@@ -223,12 +225,19 @@ class Given:
         wide = trade.to.shape[1]
         place = place + in_floor - first + trade.below
         place = np.clip(place, 0, wide - 2) + row * wide
-        near = (trade.nearer * known)[which][:, None] + AT
-        moves = (known > 0)[which][:, None]
+        near = step.drawn * given[:, None]
+        moves = (given > 0)[:, None]
+        # Exactly where it leads, as a walk does: a cap may end on the floor itself.
+        equity = states.to_equity(states.lowest + states.step * node)
+        of = 1.0 if question.of_start else equity
+        drawn = step.outcomes.base_risk * step.outcomes.values
+        after = equity + given[:, None] * of * drawn
         ends = len(trade.to) * wide
-        place[(reach >= goal - near) & moves] = ends
+        at_goal = after * np.exp(near) >= question.goal - TOUCH
+        place[at_goal & has_days & moves] = ends
         trailing = 1 + question.rules.trails
-        place[(reach <= floor + near * trailing) & moves] = ends + 1
+        stop = states.stop[layer]
+        place[(after <= stop * np.exp(near * trailing) + TOUCH) & moves] = ends + 1
         share[place >= ends] = 0.0
         self.place, self.share, self.chances = place, share, trade.chances
         # Under headroom nothing is left to win just above the floor, where all that
@@ -260,14 +269,13 @@ class Allowed:
     """
 
     def __init__(self, trade: Trade, step: Step, most_now: float = np.inf) -> None:
-        """`most_now` is the largest factor of now, whatever the states' caps."""
+        """`most_now` is a cap of now, next to the states' own."""
         states = trade.states
-        cap = np.tile(states.cap, (states.blocks, 1))
+        cap = np.tile(np.minimum(states.cap, most_now), (states.blocks, 1))
         factors = np.append(0.0, trade.factors)
-        most = np.searchsorted(trade.factors, np.minimum(cap, most_now), side="right")
+        most = np.searchsorted(trade.factors, cap + TOUCH, side="right")
         self.forbidden = trade.forbid(most)
         lowers = (cap > factors[most] + CAP_APART) & (cap < trade.factors[-1])
-        lowers &= cap <= most_now
         self.row, self.column = np.nonzero(lowers)
         self.choice = (most[lowers] + 1).astype(np.int8)
         where = self.row * states.width + self.column

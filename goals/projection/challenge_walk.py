@@ -10,12 +10,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from goals.projection.challenge_rules import (
-    MOST_DAYS,
-    BadArgument,
-    Question,
-    Seen,
-)
+from goals.projection.challenge_rules import MOST_DAYS, BadArgument, Question
+from goals.projection.challenge_tree import SAME, Branch, keys_of
 from goals.projection.types import Flags, Floats, Indices
 
 # (days left, trades left, equity, profit of the day, high water, days traded) → factor.
@@ -26,8 +22,6 @@ PATHS = 1 << 15
 DRAWS = 1 << 16
 # The golden section: its multiples lie evenly.
 EVENLY = 40_503
-# States closer than this are one.
-SAME = 1e-11
 # Without a deadline a walk ends when no more than this share of it is left.
 LEFT_OVER = 1e-4
 # Ended walks are dropped when they are more than this share.
@@ -49,23 +43,15 @@ class ChallengeOutcome:
 
 
 @dataclass(slots=True)
-class _Walks:
+class _Walks(Branch):
     """States with their weights, all of shape (n,); ended ones weigh nothing."""
 
-    equity: Floats
-    high_water: Floats
-    opening: Floats
-    days_traded: Floats
-    traded: Flags
-    halted: Flags
     weight: Floats
 
     def take(self, which: Indices | Flags) -> "_Walks":
-        return _Walks(*(getattr(self, name)[which] for name in self.__slots__))
-
-    def seen(self, question: Question) -> Seen:
-        return Seen(
-            question, self.equity, self.opening, self.high_water, self.days_traded
+        return _Walks(
+            *(getattr(self, name)[which] for name in Branch.__slots__),
+            self.weight[which],
         )
 
 
@@ -226,14 +212,9 @@ class Walk:
 def _merge(walks: _Walks) -> _Walks:
     """Each live state once, with the weight of all ways to it."""
     walks = walks.take(walks.weight > 0)
-    key = np.zeros(walks.weight.size, dtype=np.uint64)
-    for name in ("equity", "high_water", "opening"):
-        level = np.rint(getattr(walks, name) / SAME).astype(np.int64).astype(np.uint64)
-        key = (key ^ level) * np.uint64(0x9E3779B97F4A7C15)
-        key ^= key >> np.uint64(29)
-    flags = walks.days_traded * 4 + walks.traded * 2 + walks.halted
-    key = (key ^ flags.astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
-    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    _, first, which = np.unique(
+        keys_of(walks), return_index=True, return_inverse=True
+    )
     merged = walks.take(first)
     merged.weight = np.bincount(which, walks.weight, first.size).astype(np.float64)
     return merged
