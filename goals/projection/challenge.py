@@ -8,6 +8,12 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from goals.projection.challenge_ahead import (
+    Ahead,
+    Values,
+    read_evening,
+    read_values,
+)
 from goals.projection.challenge_grid import States, bounds
 from goals.projection.challenge_rules import (
     MOST_DAYS,
@@ -29,7 +35,7 @@ from goals.projection.challenge_steps import (
 from goals.projection.challenge_tree import Tree, grow
 from goals.projection.challenge_walk import ChallengeOutcome, FactorAt, Walk
 from goals.projection.grid import find_unit
-from goals.projection.grouping import Step, fewer
+from goals.projection.grouping import Step, coarsen, fewer
 from goals.projection.outcomes import read_number
 from goals.projection.types import Flags, Floats, Indices, Numbers
 
@@ -47,6 +53,8 @@ SECONDS_AT_CAP = 3e-8
 # As how many days no deadline counts in these.
 LONG = 200
 MOST_NODES = 4_000
+# Values that are kept with a policy.
+MOST_VALUES = 100_000_000
 # Bytes of a policy.
 MOST_CHOICES = 1_000_000_000
 # Nodes to a typical step at the largest factor on the coarsest grid; how much finer the
@@ -120,8 +128,12 @@ def choose(
     allowed: Allowed,
     ends: Sequence[tuple[float, float]],
     choices: Choices,
+    kept: NDArray[np.float32] | None = None,
 ) -> Turn:
-    """A trade at the factor that is best by the first channel; fills `choices`."""
+    """A trade at the factor that is best by the first channel; fills `choices`.
+
+    `kept`, of shape (states,), with its values.
+    """
     states = trade.states
     part = states.days_needed * states.layers * states.width
 
@@ -148,10 +160,13 @@ def choose(
             traded.append(trade.take(trade.expect(around, end), chosen))
             if row.size:
                 traded[-1][lowered] = allowed.given.expect(around, end)[better]
-        return [
+        found = [
             np.where(both, twice(new), old)
             for new, old in zip(traded, following, strict=True)
         ]
+        if kept is not None:
+            kept[:] = found[0]
+        return found
 
     return turn
 
@@ -174,6 +189,7 @@ class ChallengePolicy:
     states: States
     choices: Choices
     tree: Tree | None = None
+    values: NDArray[np.float32] | None = None
 
     def factor_at(
         self,
@@ -213,7 +229,17 @@ class ChallengePolicy:
         row = (
             days.astype(np.intp) - 1 if question.days else np.zeros(days.size, np.intp)
         )
-        choice = self._choose(seen, row, trades.astype(np.intp) - 1, has_traded)
+        trade = trades.astype(np.intp) - 1
+        choice = self._choose(seen, row, trade, has_traded)
+        between = np.flatnonzero(~self.states.has(seen))
+        if self.values is not None and between.size:
+            choice[between] = self._look_ahead(
+                seen.take(between),
+                row[between],
+                trade[between],
+                has_traded[between],
+                choice[between],
+            )
         if self.tree is not None:
             best, found = self.tree.find(seen, days, trades, has_traded)
             choice = np.where(found, best, choice)
@@ -223,6 +249,44 @@ class ChallengePolicy:
         is_first = (days == question.days) & (trades == question.trades_per_day)
         factors[is_first] = np.minimum(factors[is_first], question.max_factor_now)
         return np.asarray(factors.reshape(asked[0].shape))
+
+    def _look_ahead(
+        self,
+        seen: Seen,
+        day: Indices,
+        trade: Indices,
+        traded: Flags,
+        choice: Indices,
+    ) -> Indices:
+        """The choices by the values a trade later, at states between those here."""
+        states, question, known = self.states, self.states.question, self.values
+        assert known is not None
+        ahead = Ahead(states, question.outcomes, -question.stop_penalty)
+        last = known.shape[1] - 1
+        times = day * (last + 1) + trade
+        choice = choice.copy()
+        for time in np.unique(times).tolist():
+            at = np.flatnonzero(times == time)
+            now, left = divmod(time, last + 1)
+            mornings: Values | None = None
+            if question.days is None or now:
+                mornings = known[max(now - 1, 0), last]
+
+            def evening(
+                seen: Seen, traded: Flags, mornings: Values | None = mornings
+            ) -> Floats:
+                return read_evening(states, mornings, seen, traded, ahead.breach)
+
+            def within(
+                seen: Seen, traded: Flags, now: int = now, left: int = left
+            ) -> Floats:
+                values = known[now, left - 1]
+                return read_values(states, values, seen, traded, ahead.breach)
+
+            within_day = within if left else evening
+            here = seen.take(at), traded[at], choice[at]
+            choice[at] = ahead.choose(*here, within_day, evening)
+        return choice
 
     def _choose(
         self, seen: Seen, day: Indices, trade: Indices, traded: Flags
@@ -345,14 +409,28 @@ def solve(question: Question, states: States) -> ChallengePolicy:
     rows = (2 * states.blocks - 1) * states.layers
     shape = (question.days or 1, question.trades_per_day, rows, states.width)
     choices = np.zeros(shape, dtype=np.int8)
-    days = [[choose(trade, allowed, ends, one) for one in day] for day in choices]
+    # Where outcomes are of few kinds, choices are looked for anew between the states.
+    values = None
+    few = coarsen(question.outcomes) is not None
+    if few and choices[..., 0, 0].size * states.size <= MOST_VALUES:
+        values = np.zeros((*choices.shape[:2], states.size), dtype=np.float32)
+    kept: Any = [[None] * shape[1]] * shape[0] if values is None else values
+    days = [
+        [
+            choose(trade, allowed, ends, one, keep)
+            for one, keep in zip(day, of_day, strict=True)
+        ]
+        for day, of_day in zip(choices, kept, strict=True)
+    ]
     if question.days is None:
         _settle(induction, days[0])
     else:
         trades_now = question.trades_now or question.trades_per_day
         if question.max_factor_now < question.factors[-1]:
             allowed = Allowed(trade, step, question.max_factor_now)
-        first = choose(trade, allowed, ends, choices[-1, trades_now - 1])
+        now = -1, trades_now - 1
+        keep = None if values is None else values[now]
+        first = choose(trade, allowed, ends, choices[now], keep)
         days[-1] = [*days[-1][: trades_now - 1], first]
         for day in days:
             induction.step_back(day)
@@ -366,6 +444,7 @@ def solve(question: Question, states: States) -> ChallengePolicy:
         expected_days=spent[0] if spent else None,
         states=states,
         choices=choices,
+        values=values,
     )
 
 

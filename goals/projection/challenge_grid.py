@@ -334,6 +334,17 @@ class States:
         at_node = Seen(self.question, equity, opened, self.high[high], seen.days_traded)
         return self.place(block, high, opening, node), at_node
 
+    def has(self, seen: Seen) -> Flags:
+        """Whether these states are of the grid, but for days traded."""
+        rules, untold = self.question.rules, np.zeros(seen.equity.shape, dtype=bool)
+        _, near = self.near(seen, untold, layer_below=False, node_below=False)
+        found = np.abs(near.equity - seen.equity) <= TOUCH
+        if rules.moves:
+            found &= np.abs(near.high_water - seen.high_water) <= TOUCH
+        if rules.daily_loss is not None:
+            found &= np.abs(near.opening - seen.opening) <= TOUCH
+        return np.asarray(found)
+
     def between(self, seen: Seen) -> list[tuple[Indices, Floats]]:
         """States around these and their weights, of blocks that have days enough.
 

@@ -244,7 +244,5 @@ def _join(one: Branch, other: Branch) -> Branch:
 
 def _merge(states: Branch) -> tuple[Indices, Branch]:
     """Which of the merged states each one is, and these."""
-    _, first, which = np.unique(
-        keys_of(states), return_index=True, return_inverse=True
-    )
+    _, first, which = np.unique(keys_of(states), return_index=True, return_inverse=True)
     return which.ravel(), states.take(first)
