@@ -13,15 +13,18 @@ from typing import Any
 import numpy as np
 
 from goals.projection.challenge import Induction, Turn, choose
-from goals.projection.challenge_grid import States, bounds
-from goals.projection.challenge_rules import TOUCH, ChallengeRules, Question
+from goals.projection.challenge_grid import States
+from goals.projection.challenge_reach import bounds, within_reach
+from goals.projection.challenge_rules import ChallengeRules, Question
 from goals.projection.challenge_steps import Allowed, Choices, Given, Trade
-from goals.projection.grid import DEPTH_DEVIATIONS
 from goals.projection.grouping import (
+    FEW_KINDS,
+    MOST_SINGLE,
     SETTLED,
     SHARE,
     Step,
     Stretch,
+    coarsen,
     plan_steps,
     sum_of,
     trades_at,
@@ -42,6 +45,8 @@ ROUGH_PLACES, FINE_PLACES = 3, 9
 # moves, and the two with a day's limit.
 NODES = (400, 200, 160, 90)
 STRIDE = (4, 8, 8, 7)
+# How much finer they are where outcomes are of few kinds.
+SHARPER = (2.0, 3.5, 3.5, 2.0)
 # Of more trades than this steps are longer, and nodes farther apart.
 LONG, FEWEST = 480, 0.45
 
@@ -96,37 +101,24 @@ class Barrier:
         goal_return: float,
         equity: float,
     ) -> "Barrier":
-        """The same without what so many trades at the largest factor do not touch.
-
-        A floor that moves then stands, which takes a state less.
-        """
-        if self.headroom_share is not None or self.soft_drawdown is not None:
-            return self
-        rules, at = self.rules(), equity * self.scale
-        highest = max(self.high_water, (1 + goal_return) * self.scale)
-        found = self
-        if self.daily_loss is not None:
-            worst = outcomes.base_risk * largest * float(outcomes.values.min())
-            left = max(1 + min(worst, 0.0), 0.0) ** self.day[0]
-            of = highest if self.daily_loss_of == "start" else 1.0
-            opening = at if self.opening is None else self.opening
-            today = float(rules.daily_floor(np.array(opening)))
-            if of * (1 - left) < self.daily_loss - TOUCH and at * left > today + TOUCH:
-                found = replace(found, daily_loss=None)
-        if rules.moves:
-            left = exp(-outcomes.fall(largest, trades, DEPTH_DEVIATIONS))
-            of = 1.0 if self.drawdown_of == "peak" else highest
-            floor = float(rules.floor(np.array(self.high_water)))
-            falls = of * (1 - left) >= self.hard_drawdown - TOUCH
-            if 0 < floor < min(at * left, 1.0) and not falls:
-                found = replace(
-                    found,
-                    drawdown_mode="static",
-                    hard_drawdown=1 - floor,
-                    drawdown_of="start",
-                    locks_at=None,
-                )
-        return found
+        """The same without what so many trades at the largest factor do not touch."""
+        question = ask_under(
+            self,
+            outcomes,
+            [largest],
+            trades_left=trades,
+            goal_return=goal_return,
+            equity=equity,
+        )
+        rules = within_reach(question)
+        return replace(
+            self,
+            drawdown_mode=rules.drawdown_mode,
+            hard_drawdown=rules.hard_drawdown,
+            drawdown_of=rules.drawdown_of,
+            locks_at=rules.locks_at,
+            daily_loss=rules.daily_loss,
+        )
 
     @property
     def stop_loss(self) -> float:
@@ -437,10 +429,28 @@ def _with_days(question: Question, plan: Sequence[Stretch], day: int) -> Plan:
     return Plan(question, plan)
 
 
+def sharpen(question: Question) -> float:
+    """How much finer a grid is to be where outcomes are of few kinds.
+
+    A choice of the nearest state then ends beside the level that it is to hit. With
+    more trades this counts for less.
+    """
+    if coarsen(question.outcomes) is None:
+        return 1.0
+    finer = float(SHARPER[_kind_of(question)])
+    if question.outcomes.values.size > FEW_KINDS:
+        finer = float(finer**0.5)
+    return max(finer * min((MOST_SINGLE / (question.trades or 1)) ** 0.5, 1.0), 1.0)
+
+
+def _kind_of(question: Question) -> int:
+    rules = question.rules
+    return 2 * (rules.daily_loss is not None) + rules.moves
+
+
 def lay(question: Question, fineness: float = 1.0) -> States:
     """A grid for the question; `fineness` scales its nodes."""
-    rules = question.rules
-    kind = 2 * (rules.daily_loss is not None) + rules.moves
+    kind = _kind_of(question)
     bottom, top = bounds(question)
     goal, here = float(np.log(question.goal)), float(np.log(question.equity))
     fineness *= max(min((LONG / (question.trades or 1)) ** 0.5, 1.0), FEWEST)

@@ -8,13 +8,8 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from goals.projection.challenge_ahead import (
-    Ahead,
-    Values,
-    read_evening,
-    read_values,
-)
-from goals.projection.challenge_grid import States, bounds
+from goals.projection.challenge_grid import States
+from goals.projection.challenge_reach import bounds, within_reach
 from goals.projection.challenge_rules import (
     MOST_DAYS,
     TOUCH,
@@ -25,6 +20,7 @@ from goals.projection.challenge_rules import (
     ask,
 )
 from goals.projection.challenge_steps import (
+    A_READING,
     BLOCK,
     TIE,
     Allowed,
@@ -35,13 +31,13 @@ from goals.projection.challenge_steps import (
 from goals.projection.challenge_tree import Tree, grow
 from goals.projection.challenge_walk import ChallengeOutcome, FactorAt, Walk
 from goals.projection.grid import find_unit
-from goals.projection.grouping import Step, coarsen, fewer
+from goals.projection.grouping import Step, fewer
 from goals.projection.outcomes import read_number
 from goals.projection.types import Flags, Floats, Indices, Numbers
 
 RiskOf: TypeAlias = Literal["equity", "start"]
 # Seconds for none, one, and two or more states next to equity; more are not begun.
-SECONDS = (0.1, 0.22, 2.0)
+SECONDS = (0.1, 0.19, 2.4)
 MOST_SECONDS = 30.0
 # In what share of them a grid is solved for states that are hardly asked about.
 QUICKLY = 0.1
@@ -53,8 +49,6 @@ SECONDS_AT_CAP = 3e-8
 # As how many days no deadline counts in these.
 LONG = 200
 MOST_NODES = 4_000
-# Values that are kept with a policy.
-MOST_VALUES = 100_000_000
 # Bytes of a policy.
 MOST_CHOICES = 1_000_000_000
 # Nodes to a typical step at the largest factor on the coarsest grid; how much finer the
@@ -128,12 +122,8 @@ def choose(
     allowed: Allowed,
     ends: Sequence[tuple[float, float]],
     choices: Choices,
-    kept: NDArray[np.float32] | None = None,
 ) -> Turn:
-    """A trade at the factor that is best by the first channel; fills `choices`.
-
-    `kept`, of shape (states,), with its values.
-    """
+    """A trade at the factor that is best by the first channel; fills `choices`."""
     states = trade.states
     part = states.days_needed * states.layers * states.width
 
@@ -160,13 +150,10 @@ def choose(
             traded.append(trade.take(trade.expect(around, end), chosen))
             if row.size:
                 traded[-1][lowered] = allowed.given.expect(around, end)[better]
-        found = [
+        return [
             np.where(both, twice(new), old)
             for new, old in zip(traded, following, strict=True)
         ]
-        if kept is not None:
-            kept[:] = found[0]
-        return found
 
     return turn
 
@@ -188,8 +175,8 @@ class ChallengePolicy:
     expected_days: float | None
     states: States
     choices: Choices
+    rules: ChallengeRules | None = None
     tree: Tree | None = None
-    values: NDArray[np.float32] | None = None
 
     def factor_at(
         self,
@@ -207,6 +194,7 @@ class ChallengePolicy:
         before today. 0 is no trade: also where the challenge, or its day, is over.
         """
         question = self.states.question
+        rules = self.rules or question.rules
         given = (days_left, trades_left, equity, day_profit, high_water, days_traded)
         asked = np.broadcast_arrays(*(np.asarray(one, np.float64) for one in given))
         names = ("days_left", "trades_left", "equity", "day_profit", "high_water")
@@ -221,7 +209,7 @@ class ChallengePolicy:
         ):
             if (one < 1).any() or (one > most).any() or (one % 1 != 0).any():
                 raise BadArgument(name, f"must be whole numbers from 1 to {most:g}.")
-        if question.rules.trails:
+        if rules.trails:
             water = np.maximum(water, at)
         seen = Seen(question, at, at - profit, np.maximum(water, 1.0), traded)
         # Whether the day has had a trade shows in its profit alone.
@@ -229,64 +217,18 @@ class ChallengePolicy:
         row = (
             days.astype(np.intp) - 1 if question.days else np.zeros(days.size, np.intp)
         )
-        trade = trades.astype(np.intp) - 1
-        choice = self._choose(seen, row, trade, has_traded)
-        between = np.flatnonzero(~self.states.has(seen))
-        if self.values is not None and between.size:
-            choice[between] = self._look_ahead(
-                seen.take(between),
-                row[between],
-                trade[between],
-                has_traded[between],
-                choice[between],
-            )
+        choice = self._choose(seen, row, trades.astype(np.intp) - 1, has_traded)
         if self.tree is not None:
             best, found = self.tree.find(seen, days, trades, has_traded)
             choice = np.where(found, best, choice)
+        if self.rules is not None:  # those in full, of which the grid may have fewer
+            seen = replace(seen, question=replace(question, rules=self.rules))
         over = seen.passed | seen.breached | seen.halted
         chosen = np.append(0.0, question.factors)[np.where(over, 0, choice)]
         factors = np.minimum(chosen, seen.cap)
         is_first = (days == question.days) & (trades == question.trades_per_day)
         factors[is_first] = np.minimum(factors[is_first], question.max_factor_now)
         return np.asarray(factors.reshape(asked[0].shape))
-
-    def _look_ahead(
-        self,
-        seen: Seen,
-        day: Indices,
-        trade: Indices,
-        traded: Flags,
-        choice: Indices,
-    ) -> Indices:
-        """The choices by the values a trade later, at states between those here."""
-        states, question, known = self.states, self.states.question, self.values
-        assert known is not None
-        ahead = Ahead(states, question.outcomes, -question.stop_penalty)
-        last = known.shape[1] - 1
-        times = day * (last + 1) + trade
-        choice = choice.copy()
-        for time in np.unique(times).tolist():
-            at = np.flatnonzero(times == time)
-            now, left = divmod(time, last + 1)
-            mornings: Values | None = None
-            if question.days is None or now:
-                mornings = known[max(now - 1, 0), last]
-
-            def evening(
-                seen: Seen, traded: Flags, mornings: Values | None = mornings
-            ) -> Floats:
-                return read_evening(states, mornings, seen, traded, ahead.breach)
-
-            def within(
-                seen: Seen, traded: Flags, now: int = now, left: int = left
-            ) -> Floats:
-                values = known[now, left - 1]
-                return read_values(states, values, seen, traded, ahead.breach)
-
-            within_day = within if left else evening
-            here = seen.take(at), traded[at], choice[at]
-            choice[at] = ahead.choose(*here, within_day, evening)
-        return choice
 
     def _choose(
         self, seen: Seen, day: Indices, trade: Indices, traded: Flags
@@ -383,8 +325,9 @@ def solve_challenge(
     halts = rules.daily_on_breach == "halt_day" and rules.headroom_share is None
     if halts and trades_per_day == 1:  # no other trade that day to halt
         question = replace(question, rules=replace(rules, daily_loss=None))
+    question = replace(question, rules=within_reach(question))
     if tree is None:
-        return solve(question, lay_states(question))
+        return replace(solve(question, lay_states(question)), rules=rules)
     # The grid is for states out of the tree's reach alone.
     grid = solve(question, lay_states(question, QUICKLY))
     return replace(
@@ -392,6 +335,7 @@ def solve_challenge(
         value=tree.value,
         probability=tree.value + stop_penalty * tree.breach_probability,
         breach_probability=tree.breach_probability,
+        rules=rules,
         tree=tree,
     )
 
@@ -409,28 +353,14 @@ def solve(question: Question, states: States) -> ChallengePolicy:
     rows = (2 * states.blocks - 1) * states.layers
     shape = (question.days or 1, question.trades_per_day, rows, states.width)
     choices = np.zeros(shape, dtype=np.int8)
-    # Where outcomes are of few kinds, choices are looked for anew between the states.
-    values = None
-    few = coarsen(question.outcomes) is not None
-    if few and choices[..., 0, 0].size * states.size <= MOST_VALUES:
-        values = np.zeros((*choices.shape[:2], states.size), dtype=np.float32)
-    kept: Any = [[None] * shape[1]] * shape[0] if values is None else values
-    days = [
-        [
-            choose(trade, allowed, ends, one, keep)
-            for one, keep in zip(day, of_day, strict=True)
-        ]
-        for day, of_day in zip(choices, kept, strict=True)
-    ]
+    days = [[choose(trade, allowed, ends, one) for one in day] for day in choices]
     if question.days is None:
         _settle(induction, days[0])
     else:
         trades_now = question.trades_now or question.trades_per_day
         if question.max_factor_now < question.factors[-1]:
             allowed = Allowed(trade, step, question.max_factor_now)
-        now = -1, trades_now - 1
-        keep = None if values is None else values[now]
-        first = choose(trade, allowed, ends, choices[now], keep)
+        first = choose(trade, allowed, ends, choices[-1, trades_now - 1])
         days[-1] = [*days[-1][: trades_now - 1], first]
         for day in days:
             induction.step_back(day)
@@ -444,7 +374,6 @@ def solve(question: Question, states: States) -> ChallengePolicy:
         expected_days=spent[0] if spent else None,
         states=states,
         choices=choices,
-        values=values,
     )
 
 
@@ -541,6 +470,7 @@ def lay_states(question: Question, share: float = 1.0) -> States:
 
     def measure(states: States) -> float:
         numbers = min(wide / states.step, 2 * states.nodes) + BLOCK
+        numbers = min(numbers, A_READING * outcomes)
         a_choice = SECONDS_A_CHOICE + SECONDS_A_NUMBER * numbers
         rows = states.layers * states.blocks
         columns = -(-states.width // BLOCK) * BLOCK

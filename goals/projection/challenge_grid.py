@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from goals.projection.challenge_reach import bounds
 from goals.projection.challenge_rules import TOUCH, Question, Seen
-from goals.projection.grid import DEPTH_DEVIATIONS
 from goals.projection.types import Flags, Floats, Indices
 
 # A whole number of nodes is one that is no farther off than this.
@@ -334,17 +334,6 @@ class States:
         at_node = Seen(self.question, equity, opened, self.high[high], seen.days_traded)
         return self.place(block, high, opening, node), at_node
 
-    def has(self, seen: Seen) -> Flags:
-        """Whether these states are of the grid, but for days traded."""
-        rules, untold = self.question.rules, np.zeros(seen.equity.shape, dtype=bool)
-        _, near = self.near(seen, untold, layer_below=False, node_below=False)
-        found = np.abs(near.equity - seen.equity) <= TOUCH
-        if rules.moves:
-            found &= np.abs(near.high_water - seen.high_water) <= TOUCH
-        if rules.daily_loss is not None:
-            found &= np.abs(near.opening - seen.opening) <= TOUCH
-        return np.asarray(found)
-
     def between(self, seen: Seen) -> list[tuple[Indices, Floats]]:
         """States around these and their weights, of blocks that have days enough.
 
@@ -459,22 +448,3 @@ def _nearest(levels: Floats, wanted: Floats, *, below: bool) -> Indices:
     """Which of these ascending levels is nearest to each wanted one, or just below."""
     between = levels[1:] if below else (levels[1:] + levels[:-1]) / 2
     return np.searchsorted(between, wanted + TOUCH, side="right")
-
-
-def bounds(question: Question) -> tuple[float, float]:
-    """The lowest and the highest x that count."""
-    to_x = float if question.of_start else np.log
-    rules, largest = question.rules, float(question.factors[-1])
-    worst = question.steps(question.factors[:1]).min()
-    best = float(question.steps(question.factors[-1:]).max())
-    start, goal = float(to_x(question.equity)), float(to_x(question.goal))
-    deepest = float(to_x(rules.floor(np.array(question.high_water))))
-    spare = max(-float(worst), 0.0) * rules.min_trading_days
-    if rules.min_trading_days:
-        goal += spare + max(best, 0.0)
-    if question.days is None:
-        return deepest, goal
-    trades = question.trades or question.days * question.trades_per_day
-    reach = question.outcomes.reach(largest, trades, DEPTH_DEVIATIONS)
-    fall = question.outcomes.fall(largest, trades, DEPTH_DEVIATIONS)
-    return max(deepest, start - fall), min(goal, start + reach + spare)

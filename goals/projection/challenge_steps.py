@@ -24,6 +24,8 @@ Choices: TypeAlias = NDArray[np.int8]
 Number = TypeVar("Number", np.float64, np.int8)
 # Factors whose values are closer than this are equally good.
 TIE = 1e-9
+# As many numbers of a product take as long as an outcome that is read by itself.
+A_READING = 16
 # Columns of a row that one product gives.
 BLOCK = 32
 # What reaches a level but for this share of a cell is at it.
@@ -77,6 +79,20 @@ class Trade:
 
     def expect(self, around: Floats, ends: tuple[float, float]) -> Floats:
         """Expected values of a pass and a breach, (rows · blocks, factors, BLOCK)."""
+        expected = self._add_up(around) if self.is_few else self._multiply(around)
+        flat = around.reshape(-1)
+        for (place, side, coefficient), end in zip(self.corrections, ends, strict=True):
+            # A place may have several, at several cells.
+            wrong = coefficient * (end - flat.take(side))
+            np.add.at(expected.reshape(-1), place, wrong)
+        return expected.reshape(-1, self.factors.size, BLOCK)
+
+    @property
+    def is_few(self) -> bool:
+        """Whether outcomes are so few that they are quicker by themselves."""
+        return self.below + self.above + 1 > A_READING * self.chances.size
+
+    def _multiply(self, around: Floats) -> Floats:
         rows, wide = around.shape
         size = around.itemsize
         shape = rows, self.blocks, self.weights.shape[0]
@@ -87,12 +103,24 @@ class Trade:
         for begin in range(0, len(parts), some):
             part = slice(begin, begin + some)
             np.matmul(parts[part], self.weights, out=expected[part])
-        flat = around.reshape(-1)
-        for (place, side, coefficient), end in zip(self.corrections, ends, strict=True):
-            # A place may have several, at several cells.
-            wrong = coefficient * (end - flat.take(side))
-            np.add.at(expected.reshape(-1), place, wrong)
-        return expected.reshape(-1, self.factors.size, BLOCK)
+        return expected
+
+    def _add_up(self, around: Floats) -> Floats:
+        rows, wide = len(around), self.blocks * BLOCK
+        expected = np.empty((rows, self.blocks, self.factors.size, BLOCK))
+        total, part = np.empty((rows, wide)), np.empty((rows, wide))
+        cells, share = self.landing.cells + self.below, self.landing.share
+        for factor in range(self.factors.size):
+            total[:] = 0.0
+            for outcome, chance in enumerate(self.chances.tolist()):
+                cell, over = cells[factor, outcome], float(share[factor, outcome])
+                for first, weight in ((cell, 1 - over), (cell + 1, over)):
+                    if weight:
+                        seen = around[:, first : first + wide]
+                        np.multiply(seen, chance * weight, out=part)
+                        total += part
+            expected[:, :, factor] = total.reshape(rows, self.blocks, BLOCK)
+        return expected.reshape(rows * self.blocks, -1)
 
     def choose(self, expected: Floats, forbidden: Indices) -> tuple[Floats, Choices]:
         """The best of these, and which (1 …); of equal ones the first."""

@@ -16,7 +16,8 @@ from goals.projection.barrier import (
     plan_under,
     standing,
 )
-from goals.projection.challenge_grid import States, bounds
+from goals.projection.challenge_grid import States
+from goals.projection.challenge_reach import bounds
 from goals.projection.challenge_walk import Walk
 from goals.projection.deadline import DeadlinePolicy, check_question
 from goals.projection.exact_levels import Reached, walk_levels

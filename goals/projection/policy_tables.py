@@ -18,7 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goals.decisions.policies.deadline_optimal import DEADLINE_VERSION
-from goals.projection.barrier import Barrier, Plan, lay, plan_under, solve_under
+from goals.projection.barrier import (
+    Barrier,
+    Plan,
+    lay,
+    plan_under,
+    sharpen,
+    solve_under,
+)
 from goals.projection.challenge import ChallengePolicy
 from goals.projection.challenge_grid import States
 from goals.projection.challenge_rules import Seen
@@ -77,7 +84,10 @@ class DeadlineInputs:
             goal_return=self.goal_return,
             equity=self.equity,
         )
-        return plan, lay(plan.question, self.fineness)
+        fineness = self.fineness
+        if fineness == 1.0:
+            fineness = sharpen(plan.question)
+        return plan, lay(plan.question, fineness)
 
 
 @dataclass(frozen=True, eq=False)
