@@ -440,7 +440,8 @@ def sharpen(question: Question) -> float:
     finer = float(SHARPER[_kind_of(question)])
     if question.outcomes.values.size > FEW_KINDS:
         finer = float(finer**0.5)
-    return max(finer * min((MOST_SINGLE / (question.trades or 1)) ** 0.5, 1.0), 1.0)
+    fewer: float = min((MOST_SINGLE / (question.trades or 1)) ** 0.5, 1.0)
+    return max(finer * fewer, 1.0)
 
 
 def _kind_of(question: Question) -> int:

@@ -107,6 +107,20 @@ class States:
         self.equity = self.to_equity(x)
         self._lay_layers()
 
+    @property
+    def is_daily(self) -> bool:
+        """Whether each trade has its day: it begins at the opening, nowhere else.
+
+        Then each node is an opening, and the only one of its row.
+        """
+        question = self.question
+        return (
+            question.rules.daily_loss is not None
+            and not question.rules.moves
+            and question.trades_per_day == 1
+            and question.opening == question.equity
+        )
+
     def to_equity(self, x: NDArray[Any]) -> Floats:
         return np.asarray(x if self.question.of_start else np.exp(x))
 
@@ -144,6 +158,8 @@ class States:
             between = np.rint(np.arange(first, self.nodes - 1, apart)).astype(np.intp)
             single = [0, self.today, opened, self.nodes - 1]
             laid = np.concatenate([above[above < self.nodes], between, single])
+            if self.is_daily:
+                laid = np.arange(self.nodes)
             self.opening_nodes = np.unique(laid)
         self.opened = int(np.searchsorted(self.opening_nodes, opened))
         self.openings = self.equity[self.opening_nodes]
@@ -166,6 +182,9 @@ class States:
             rise = ceil(max(best, 0.0) * question.trades_per_day / self.step)
             reach = np.maximum(self.opening_nodes[None, :] + rise + 1, self.today)
             last_node = np.minimum(last_node, reach)
+        if self.is_daily:
+            first_node = np.broadcast_to(self.opening_nodes, first_node.shape)
+            last_node = first_node
         self.first = np.minimum(first_node, self.nodes - 1)
         self.width = max(int((last_node - self.first).max()) + 1, 1)
         self.layers = self.first.size
@@ -403,7 +422,9 @@ class States:
         equity = self.to_equity(self.lowest + self.step * node)
         days = np.arange(self.blocks)[:, None, None]
         to = self.place(days, high, opening, node)
-        if rules.trails:
+        if self.is_daily:
+            to = self.evening(np.minimum(days + 1, self.days_needed), high, node)
+        elif rules.trails:
             rises = node > self.high_nodes[high]
             if self.locked:
                 rises &= high < self.high.size - 1

@@ -53,8 +53,9 @@ class Trade:
         self.landing = land(moves, self.chances, self.grid)
         self.below = int(max(-self.landing.cells.min(), 0)) + 1
         self.above = int(max(self.landing.cells.max(), 0)) + 1
-        self.blocks = -(-states.width // BLOCK)
-        self.spare = self.blocks * BLOCK - states.width
+        self.block = min(BLOCK, states.width)
+        self.blocks = -(-states.width // self.block)
+        self.spare = self.blocks * self.block - states.width
         self.to = states.landings(self.below, self.above + self.spare)
         self.nearer = step.drawn / states.step
         self.floor = (states.to_x(states.stop + TOUCH) - states.lowest) / states.step
@@ -72,20 +73,20 @@ class Trade:
         cells, share = self.landing.cells + self.below, self.landing.share
         np.add.at(by_factor, (cells, which), self.chances * (1 - share))
         np.add.at(by_factor, (cells + 1, which), self.chances * share)
-        band = np.zeros((BLOCK + window - 1, self.factors.size, BLOCK))
-        for column in range(BLOCK):
+        band = np.zeros((self.block + window - 1, self.factors.size, self.block))
+        for column in range(self.block):
             band[column : column + window, :, column] = by_factor
         return band.reshape(len(band), -1)
 
     def expect(self, around: Floats, ends: tuple[float, float]) -> Floats:
-        """Expected values of a pass and a breach, (rows · blocks, factors, BLOCK)."""
+        """Expected values of a pass and a breach, (rows · blocks, factors, block)."""
         expected = self._add_up(around) if self.is_few else self._multiply(around)
         flat = around.reshape(-1)
         for (place, side, coefficient), end in zip(self.corrections, ends, strict=True):
             # A place may have several, at several cells.
             wrong = coefficient * (end - flat.take(side))
             np.add.at(expected.reshape(-1), place, wrong)
-        return expected.reshape(-1, self.factors.size, BLOCK)
+        return expected.reshape(-1, self.factors.size, self.block)
 
     @property
     def is_few(self) -> bool:
@@ -96,7 +97,7 @@ class Trade:
         rows, wide = around.shape
         size = around.itemsize
         shape = rows, self.blocks, self.weights.shape[0]
-        parts = as_strided(around, shape, (wide * size, BLOCK * size, size))
+        parts = as_strided(around, shape, (wide * size, self.block * size, size))
         parts = parts.reshape(-1, shape[2])
         expected = np.empty((len(parts), self.weights.shape[1]))
         some = max(MOST_PRODUCT // self.weights.size, 1)
@@ -106,8 +107,8 @@ class Trade:
         return expected
 
     def _add_up(self, around: Floats) -> Floats:
-        rows, wide = len(around), self.blocks * BLOCK
-        expected = np.empty((rows, self.blocks, self.factors.size, BLOCK))
+        rows, wide = len(around), self.blocks * self.block
+        expected = np.empty((rows, self.blocks, self.factors.size, self.block))
         total, part = np.empty((rows, wide)), np.empty((rows, wide))
         cells, share = self.landing.cells + self.below, self.landing.share
         for factor in range(self.factors.size):
@@ -119,7 +120,7 @@ class Trade:
                         seen = around[:, first : first + wide]
                         np.multiply(seen, chance * weight, out=part)
                         total += part
-            expected[:, :, factor] = total.reshape(rows, self.blocks, BLOCK)
+            expected[:, :, factor] = total.reshape(rows, self.blocks, self.block)
         return expected.reshape(rows * self.blocks, -1)
 
     def choose(self, expected: Floats, forbidden: Indices) -> tuple[Floats, Choices]:
@@ -134,11 +135,11 @@ class Trade:
     def take(self, expected: Floats, chosen: Choices) -> Floats:
         """Those of the chosen factors, (rows, width)."""
         wide = np.pad(chosen, ((0, 0), (0, self.spare)), constant_values=1)
-        which = wide.reshape(-1, 1, BLOCK).astype(np.intp) - 1
+        which = wide.reshape(-1, 1, self.block).astype(np.intp) - 1
         return self.by_row(np.take_along_axis(expected, which, axis=1))
 
     def by_row(self, values: NDArray[Number]) -> NDArray[Number]:
-        rows = values.reshape(-1, self.blocks * BLOCK)
+        rows = values.reshape(-1, self.blocks * self.block)
         return rows[:, : self.states.width]
 
     def forbid(self, most: Indices) -> Indices:
@@ -149,8 +150,8 @@ class Trade:
         return self._place(row, column, factor)
 
     def _place(self, row: Indices, column: Indices, factor: Indices) -> Indices:
-        block = row * self.blocks + column // BLOCK
-        return (block * self.factors.size + factor) * BLOCK + column % BLOCK
+        block = row * self.blocks + column // self.block
+        return (block * self.factors.size + factor) * self.block + column % self.block
 
     @cached_property
     def corrections(self) -> tuple[tuple[Indices, Indices, Floats], ...]:
@@ -204,7 +205,7 @@ class Trade:
         wide = self.to.shape[1]
         node = np.clip(node, 0, wide - 1)
         blocks = [states.blocks - 1] if side > 0 else list(range(states.blocks))
-        a_block = first.size * self.blocks * self.factors.size * BLOCK
+        a_block = first.size * self.blocks * self.factors.size * self.block
         return (
             np.concatenate([place + block * a_block for block in blocks]),
             np.concatenate(

@@ -69,7 +69,7 @@ class Tree:
     chosen: dict[tuple[int, int], tuple[Keys, Indices]]
 
     def find(
-        self, seen: Seen, days: Indices, trades: Indices, traded: Flags
+        self, seen: Seen, days: Floats, trades: Floats, traded: Flags
     ) -> tuple[Indices, Flags]:
         """The choices of these states, and which of them the tree has."""
         states = _plain(
