@@ -117,6 +117,7 @@ class Barrier:
             hard_drawdown=rules.hard_drawdown,
             drawdown_of=rules.drawdown_of,
             locks_at=rules.locks_at,
+            soft_drawdown=rules.soft_drawdown,
             daily_loss=rules.daily_loss,
         )
 

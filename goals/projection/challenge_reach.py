@@ -35,26 +35,33 @@ def within_reach(question: Question) -> ChallengeRules:
     `DEPTH_DEVIATIONS`, or of all losses, is none.
     """
     rules = question.rules
-    lowers = rules.headroom_share is not None or rules.soft_drawdown is not None
-    if question.days is None or lowers:
+    if question.days is None:
         return rules
     trades = question.trades or question.days * question.trades_per_day
     steps = question.steps(question.factors[-1:])[0]
     worst, chances = max(-float(steps.min()), 0.0), question.outcomes.probabilities
-    bottom, top = bounds(question)
 
     def after(levels: Floats, fall: float) -> Floats:
         if question.of_start:
             return levels - fall
         return np.asarray(levels * np.exp(-fall))
 
-    now = question.equity
+    def are_far(levels: Floats, floors: Floats) -> bool:
+        """Whether all are above their floors, and what headroom allows is enough."""
+        free = levels - floors
+        if rules.headroom_share is not None:
+            free = free * rules.headroom_share - (levels - after(levels, worst))
+        return bool((free > TOUCH).all())
+
+    ends = np.array(bounds(question))
+    bottom, top = ends if question.of_start else np.exp(ends)
     if rules.daily_loss is not None:
-        ends = np.array([bottom, top])
-        opened = np.append(ends if question.of_start else np.exp(ends), now)
-        left = after(opened, worst * question.trades_per_day)
+        opened = np.array([bottom, top, question.equity])
+        # With headroom what is left before a day's last trade counts.
+        a_day = question.trades_per_day - (rules.headroom_share is not None)
+        left = after(opened, worst * a_day)
         opened[-1] = question.opening
-        if (left > rules.daily_floor(opened) + TOUCH).all():
+        if are_far(left, rules.daily_floor(opened)):
             rules = replace(rules, daily_loss=None)
     if rules.moves:
         fall = worst * trades
@@ -62,16 +69,18 @@ def within_reach(question: Question) -> ChallengeRules:
             spread = float(np.sqrt(chances @ steps**2)) * trades**0.5
             likely = max(-float(chances @ steps), 0.0) * trades
             fall = min(fall, likely + DEPTH_DEVIATIONS * spread)
-        highest = top if question.of_start else float(np.exp(top))
-        water = np.array([question.high_water, max(highest, question.high_water)])
-        floors, floor = rules.floor(water), float(rules.floor(water)[0])
-        far = after(water, fall) > floors + TOUCH
-        if far.all() and 0 < floor < 1 and after(np.array(now), fall) > floor + TOUCH:
+        now = question.high_water
+        water = np.array([now, max(top, now), now])
+        lowest = after(np.append(water[:2], question.equity), fall)
+        floors = rules.floor(water)
+        is_soft = bool(rules.is_soft(water, lowest).any()) and question.factors[-1] > 1
+        if are_far(lowest, floors) and 0 < floors[0] < 1 and not is_soft:
             rules = replace(
                 rules,
                 drawdown_mode="static",
-                hard_drawdown=1 - floor,
+                hard_drawdown=1 - float(floors[0]),
                 drawdown_of="start",
                 locks_at=None,
+                soft_drawdown=None,
             )
     return rules
