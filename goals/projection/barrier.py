@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from goals.projection.challenge import Induction, Turn, choose
 from goals.projection.challenge_grid import States
+from goals.projection.challenge_induction import Induction, Turn, choose
 from goals.projection.challenge_reach import bounds, within_reach
 from goals.projection.challenge_rules import ChallengeRules, Question
 from goals.projection.challenge_steps import Allowed, Choices, Given, Trade

@@ -1,39 +1,35 @@
 """The sizes that most probably pass a challenge, by backward induction. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, log
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from goals.projection.challenge_grid import States
+from goals.projection.challenge_induction import Induction, Turn, choose
+from goals.projection.challenge_policy import ChallengePolicy
 from goals.projection.challenge_reach import bounds, within_reach
 from goals.projection.challenge_rules import (
     MOST_DAYS,
-    TOUCH,
     BadArgument,
     ChallengeRules,
     Question,
-    Seen,
     ask,
 )
 from goals.projection.challenge_steps import (
     A_READING,
     BLOCK,
-    TIE,
     Allowed,
     Choices,
-    Number,
     Trade,
 )
-from goals.projection.challenge_tree import Tree, grow
+from goals.projection.challenge_tree import grow
 from goals.projection.challenge_walk import ChallengeOutcome, FactorAt, Walk
 from goals.projection.grid import find_unit
 from goals.projection.grouping import Step, fewer
 from goals.projection.outcomes import read_number
-from goals.projection.types import Flags, Floats, Indices, Numbers
+from goals.projection.types import Numbers
 
 RiskOf: TypeAlias = Literal["equity", "start"]
 # Seconds for none, one, and two or more states next to equity; more are not begun.
@@ -69,221 +65,6 @@ LAID_IN = 40
 # Days are added until the value changes by no more than this, for some days on end.
 SETTLED = 2.5e-4
 CALM_DAYS = 3
-
-
-# Values of all states follow from others: those after a trade from those before.
-Turn: TypeAlias = Callable[[list[Floats], list[Floats]], list[Floats]]
-
-
-class Induction:
-    """Values of all states, day by day back from the deadline.
-
-    Each channel is an expected value; `ends` are its values of a pass and of a breach,
-    and `a_day` what a day adds.
-    """
-
-    def __init__(
-        self,
-        states: States,
-        ends: Sequence[tuple[float, float]],
-        a_day: Sequence[float] | None = None,
-    ) -> None:
-        self.states, self.ends = states, ends
-        self.a_day = a_day or [0.0] * len(ends)
-        self.values = [np.zeros(states.size) for _ in ends]
-
-    def step_back(self, turns: Iterable[Turn]) -> None:
-        """One day back; each turn is given the pools and what follows without it."""
-        states = self.states
-        mornings = [states.mornings(values) for values in self.values]
-        following = []
-        for morning, ends in zip(mornings, self.ends, strict=True):
-            pool = states.pool(np.zeros(states.size), morning, ends)
-            following.append(
-                np.concatenate([pool.take(to).ravel() for to in states.evenings])
-            )
-        for turn in turns:
-            pools = [
-                states.pool(values, morning, ends)
-                for values, morning, ends in zip(
-                    following, mornings, self.ends, strict=True
-                )
-            ]
-            following = turn(pools, following)
-        self.values = [
-            values + cost for values, cost in zip(following, self.a_day, strict=True)
-        ]
-
-    def today(self) -> list[float]:
-        """The values of the channels at the start."""
-        return [float(values[self.states.place_now]) for values in self.values]
-
-
-def choose(
-    trade: Trade,
-    allowed: Allowed,
-    ends: Sequence[tuple[float, float]],
-    choices: Choices,
-) -> Turn:
-    """A trade at the factor that is best by the first channel; fills `choices`."""
-    states = trade.states
-    part = states.days_needed * states.layers * states.width
-
-    def twice(values: NDArray[Number]) -> NDArray[Number]:
-        # The blocks of days without a trade so far may begin with the same trades.
-        flat = values.ravel()
-        return np.concatenate([flat, flat[:part]]) if part else flat
-
-    row, column = allowed.row, allowed.column
-
-    def turn(pools: list[Floats], following: list[Floats]) -> list[Floats]:
-        around = trade.around(pools[0])
-        best, chosen = trade.choose(trade.expect(around, ends[0]), allowed.forbidden)
-        if row.size:
-            at_cap = allowed.given.expect(around, ends[0])
-            better = at_cap > best[row, column] + TIE
-            lowered = row[better], column[better]
-            best[lowered], chosen[lowered] = at_cap[better], allowed.choice[better]
-        both = twice(best) > following[0] + TIE
-        choices[:] = np.where(both, twice(chosen), 0).reshape(choices.shape)
-        traded = [best]
-        for pool, end in zip(pools[1:], ends[1:], strict=True):
-            around = trade.around(pool)
-            traded.append(trade.take(trade.expect(around, end), chosen))
-            if row.size:
-                traded[-1][lowered] = allowed.given.expect(around, end)[better]
-        return [
-            np.where(both, twice(new), old)
-            for new, old in zip(traded, following, strict=True)
-        ]
-
-    return turn
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ChallengePolicy:
-    """What to risk at any state of a challenge, and what comes of it from the start.
-
-    `value` is probability - stop_penalty · breach_probability, without a deadline less
-    day_cost · expected days. Probabilities are ratios: of passing, of a breach.
-    `choices` has shape (days, trades a day, rows, width): 0 is no trade, n the n-th
-    factor, lowered to what soft fall and headroom allow at the state; without a
-    deadline it has one day, which holds always.
-    """
-
-    value: float
-    probability: float
-    breach_probability: float
-    expected_days: float | None
-    states: States
-    choices: Choices
-    rules: ChallengeRules | None = None
-    tree: Tree | None = None
-
-    def factor_at(
-        self,
-        days_left: Any,
-        trades_left: Any,
-        equity: Any,
-        day_profit: Any = 0.0,
-        high_water: Any = 1.0,
-        days_traded: Any = 0,
-    ) -> Floats:
-        """The factors at these states; all arguments broadcast.
-
-        `days_left` and `trades_left` (today) count the present one, from 1; equity,
-        profit of the day and high water in units of the start; `days_traded` are those
-        before today. 0 is no trade: also where the challenge, or its day, is over.
-        """
-        question = self.states.question
-        rules = self.rules or question.rules
-        given = (days_left, trades_left, equity, day_profit, high_water, days_traded)
-        asked = _take_states(given)
-        days, trades, at, profit, water, traded = (one.ravel() for one in asked)
-        most_days = question.days or np.inf
-        for name, one, most in (
-            ("days_left", days, most_days),
-            ("trades_left", trades, question.trades_per_day),
-        ):
-            if (one < 1).any() or (one > most).any() or (one % 1 != 0).any():
-                raise BadArgument(name, f"must be whole numbers from 1 to {most:g}.")
-        if (traded < 0).any():
-            raise BadArgument("days_traded", "must be at least 0.")
-        if rules.trails:
-            water = np.maximum(water, at)
-        seen = Seen(question, at, at - profit, np.maximum(water, 1.0), traded)
-        # Whether the day has had a trade shows in its profit alone.
-        has_traded = (trades < question.trades_per_day) & (np.abs(profit) > TOUCH)
-        row = (
-            days.astype(np.intp) - 1 if question.days else np.zeros(days.size, np.intp)
-        )
-        choice = self._choose(seen, row, trades.astype(np.intp) - 1, has_traded)
-        if self.tree is not None:
-            best, found = self.tree.find(seen, days, trades, has_traded)
-            choice = np.where(found, best, choice)
-        if self.rules is not None:  # those in full, of which the grid may have fewer
-            seen = replace(seen, question=replace(question, rules=self.rules))
-        over = seen.passed | seen.breached | seen.halted
-        chosen = np.append(0.0, question.factors)[np.where(over, 0, choice)]
-        factors = np.minimum(chosen, seen.cap)
-        is_first = (days == question.days) & (trades == question.trades_per_day)
-        factors[is_first] = np.minimum(factors[is_first], question.max_factor_now)
-        return np.asarray(factors.reshape(asked[0].shape))
-
-    def _choose(
-        self, seen: Seen, day: Indices, trade: Indices, traded: Flags
-    ) -> Indices:
-        """The choice at the nearest state from which it ends alike, by outcome.
-
-        Where there is none, the nearest choice here that breaches no sooner than there.
-        """
-        table = self.choices.reshape(*self.choices.shape[:2], -1)
-        factors = np.append(0.0, self.states.question.factors)
-        choice = np.zeros(day.size, dtype=np.intp)
-        open_ = np.arange(day.size)
-        for layer_below, node_below in ((False, False), (False, True), (True, True)):
-            here = seen.take(open_)
-            place, at_node = self.states.near(
-                here, traded[open_], layer_below=layer_below, node_below=node_below
-            )
-            found = table[day[open_], trade[open_], place].astype(np.intp)
-            choice[open_] = found
-            factor, cap = factors[found], self.states.cap
-            at_cap = np.minimum(factor, cap.take(place % cap.size))[:, None]
-            its = at_node.ends_of(at_cap)
-            at_cap = np.minimum(factor, here.cap)[:, None]
-            unlike = (found > 0) & (here.ends_of(at_cap) != its).any(axis=(0, 2))
-            open_, found, its = open_[unlike], found[unlike], its[:, unlike]
-            if not open_.size:
-                return choice
-        here = seen.take(open_)
-        every = np.minimum(factors, here.cap[:, None])
-        off = np.abs(np.arange(factors.size) - found[:, None]) / factors.size
-        worse = here.ends_of(every) > its
-        choice[open_] = np.argmin(worse[0] * 4 + worse[1:].sum(axis=0) + off, axis=1)
-        return choice
-
-
-STATE = ("days_left", "trades_left", "equity", "day_profit", "high_water")
-
-
-def _take_states(given: Sequence[Any]) -> Sequence[Floats]:
-    """The arguments of `factor_at` as arrays of one shape."""
-    taken = []
-    for name, one in zip((*STATE, "days_traded"), given, strict=True):
-        try:
-            taken.append(np.asarray(one, np.float64))
-        except (TypeError, ValueError):
-            raise BadArgument(name, "must be finite numbers.") from None
-        if not np.isfinite(taken[-1]).all():
-            raise BadArgument(name, "must be finite numbers.")
-    try:
-        return np.broadcast_arrays(*taken)
-    except ValueError:
-        shapes = ", ".join(str(one.shape) for one in taken)
-        raise BadArgument(
-            "equity", f"must have a shape that broadcasts with the others': {shapes}."
-        ) from None
 
 
 def solve_challenge(
@@ -328,7 +109,7 @@ def solve_challenge(
     Source: as `solve_deadline_policy`; Grossman, S. J. and Zhou, Z. (1993), *Optimal
     investment strategies for controlling drawdowns*, Mathematical Finance 3.
     """
-    question = ask(
+    asked = question = ask(
         outcomes,
         probabilities,
         base_risk=base_risk,
@@ -349,17 +130,15 @@ def solve_challenge(
         question = replace(question, rules=replace(rules, daily_loss=None))
     question = replace(question, rules=within_reach(question))
     if tree is None:
-        return replace(solve(question, lay_states(question)), rules=rules)
-    # The grid is for states out of the tree's reach alone.
-    grid = solve(question, lay_states(question, QUICKLY))
-    return replace(
-        grid,
-        value=tree.value,
-        probability=tree.value + stop_penalty * tree.breach_probability,
-        breach_probability=tree.breach_probability,
-        rules=rules,
-        tree=tree,
-    )
+        return replace(solve(question, lay_states(question)), question=asked)
+
+    def lay() -> tuple[States, Choices]:
+        found = solve(question, lay_states(question, QUICKLY))
+        return found.states, found.choices
+
+    breach = tree.breach_probability
+    passing = tree.value + stop_penalty * breach
+    return ChallengePolicy(tree.value, passing, breach, None, asked, lay, tree)
 
 
 def solve(question: Question, states: States) -> ChallengePolicy:
@@ -394,8 +173,8 @@ def solve(question: Question, states: States) -> ChallengePolicy:
         + question.day_cost * sum(spent),
         breach_probability=breach,
         expected_days=spent[0] if spent else None,
-        states=states,
-        choices=choices,
+        question=question,
+        lay=lambda: (states, choices),
     )
 
 

@@ -26,8 +26,8 @@ from goals.projection.barrier import (
     sharpen,
     solve_under,
 )
-from goals.projection.challenge import ChallengePolicy
 from goals.projection.challenge_grid import States
+from goals.projection.challenge_policy import ChallengePolicy
 from goals.projection.challenge_rules import Seen
 from goals.projection.deadline import row_of
 from goals.projection.edge import Edge
@@ -113,7 +113,10 @@ class DeadlineTable:
         )
         rows[: len(self.choices)] = self.choices
         by_day = rows.reshape(-1, days, *rows.shape[1:])
-        return plan, ChallengePolicy(0.0, 0.0, 0.0, None, states, by_day)
+        policy = ChallengePolicy(
+            0.0, 0.0, 0.0, None, states.question, lambda: (states, by_day)
+        )
+        return plan, policy
 
     @property
     def trades(self) -> Floats:
