@@ -105,7 +105,7 @@ def evaluate_policy(
     choose = as_function(policy)
     factors = factors_of(policy, trades_left, goal_return, level, equity)
     moves = isinstance(stop_loss, Barrier)
-    barrier = stop_loss if isinstance(stop_loss, Barrier) else standing(level)
+    barrier = barrier_of(stop_loss)
     if moves and walks:
         came = walk_under(
             choose, barrier, chances, trades_left, goal_return, equity, factors[-1:]
@@ -224,6 +224,16 @@ def walk_under(
     )
     came.run()
     return None if came.given_up else came
+
+
+def barrier_of(stop_loss: Stop) -> Barrier:
+    """The barrier, or one whose floor stands at the stop."""
+    return stop_loss if isinstance(stop_loss, Barrier) else standing(stop_loss)
+
+
+def each_of(stop_loss: Stop, trades: float) -> Stop:
+    """The same where so many trades count as one."""
+    return stop_loss.each(trades) if isinstance(stop_loss, Barrier) else stop_loss
 
 
 def level_of(stop_loss: Stop) -> float | None:

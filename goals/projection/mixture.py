@@ -36,8 +36,7 @@ from goals.projection.types import Floats
 from goals.projection.walks import walk
 
 # Walks of up to 60 trades, twice as many of few kinds of outcomes, a quarter for the
-# ends of a band; of more trades fewer, and of more than `MOST_MIXED` none. Drawn evenly,
-# 4,096 have a standard error of 0.1 points.
+# ends of a band; of more trades fewer, and of more than `MOST_MIXED` none.
 PATHS, FEWEST, MOST_MIXED = 1 << 13, 1 << 11, 480
 # Beginnings of a day that are told apart.
 MOST_PHASES = 4
