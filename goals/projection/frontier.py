@@ -8,9 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goals.projection.barrier import Barrier
 from goals.projection.edge import Edge
-from goals.projection.evaluate import Policy, PolicyFunction, Stop, as_function
+from goals.projection.evaluate import (
+    Policy,
+    PolicyFunction,
+    Stop,
+    as_function,
+    each_of,
+)
 from goals.projection.forecast import COARSE_NODES
 from goals.projection.mixture import NODES_OF_MANY, Walked
 from goals.projection.simulation import draw_table
@@ -83,10 +88,7 @@ def measure_frontier(
     drawn = edge.tilted(edge.shrunk_mean)
     walks = _Draws.make(drawn, trades_left, edge.trades_a_step, seed)
     a_day = trades_left.expected / days_left if days_left > 0 else 0.0
-
-    stop = stop_loss
-    if isinstance(stop, Barrier):
-        stop = stop.each(walks.each)
+    stop = each_of(stop_loss, walks.each)
 
     def point(sizing: Sizing) -> FrontierPoint:
         walked = Walked(

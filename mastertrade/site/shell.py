@@ -29,6 +29,7 @@ PAGES: tuple[tuple[str, str], ...] = (
     ("Today", "site:home"),
     ("Goals", "site:goals"),
     ("Alerts", "site:alerts"),
+    ("Settings", "site:settings"),
 )
 
 
