@@ -110,7 +110,7 @@ def test_an_alert_is_shown_with_what_became_of_sending_it(client: Client) -> Non
 
     assert "halted" in alerts
     assert "lunch" in alerts
-    assert "waits: as soon as the worker sends" in alerts
+    assert "waits for the worker" in alerts
 
 
 def test_a_position_shows_its_mark_its_profit_and_what_is_lost_at_its_stop(

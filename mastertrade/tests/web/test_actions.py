@@ -21,7 +21,6 @@ HOME = reverse("site:home")
 BODIES = {
     "deposit": {"amount": "5"},
     "new-goal": {"goal_type": "monthly_return", "target_value": "5"},
-    "limits": {"soft_drawdown_pct": "10", "hard_drawdown_pct": "20"},
     "halt": {"reason": "a look"},
     "resume": {},
 }
