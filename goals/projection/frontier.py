@@ -79,11 +79,12 @@ def measure_frontier(
     equity: float = 1.0,
     stop_loss: Stop = None,
     seed: int = 0,
+    nodes: int = COARSE_NODES,
 ) -> Frontier:
     """The frontier of a goal; units as in `goals.projection.forecast`.
 
-    P(reach) is by induction, as in a projection; the rest by 4,000 walks, of many
-    trades by 2,000.
+    P(reach) is by induction on a grid of so many `nodes`, as in a projection; the rest
+    by 4,000 walks, of many trades by 2,000.
     """
     drawn = edge.tilted(edge.shrunk_mean)
     walks = _Draws.make(drawn, trades_left, edge.trades_a_step, seed)
@@ -101,7 +102,7 @@ def measure_frontier(
             nearer=edge.nearer,
         )
         probability = walked.chance(
-            drawn, trades_left, nodes=COARSE_NODES, counts=NODES_OF_MANY
+            drawn, trades_left, nodes=nodes, counts=NODES_OF_MANY
         )
         choose = walks.by_steps(as_function(sizing.policy))
         found = walk(choose, walks.growths, walks.ends, goal_return, stop, equity)

@@ -76,6 +76,7 @@ def show_goal(request: HttpRequest, goal_id: int) -> HttpResponse:
         "older": older,
         "periods": read_periods(goal),
         "calendar": goal.kind.calendar,
+        "separators": "".join(figures.SEPARATORS[figures.number_format.get()]),
         "what_if": sliders_of(goal) if runs and goal.target_date else None,
     }
     return render(request, "site/goal.html", context)

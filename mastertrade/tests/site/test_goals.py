@@ -12,8 +12,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import strip_tags
 
-from goals.enums import GoalStatus, GoalType
-from goals.models import FinancialGoal, GoalProgressHistory, LimitChange, Portfolio
+from goals.enums import GoalStatus, GoalType, NumberFormat
+from goals.models import (
+    FinancialGoal,
+    GoalProgressHistory,
+    LimitChange,
+    Portfolio,
+    User,
+)
 from goals.tests.factories import (
     GoalFactory,
     PortfolioFactory,
@@ -361,6 +367,18 @@ def test_what_moves_is_asked_again_and_answered_only_where_it_moved(
     assert "+2 %" in moved.content.decode()
     same = mine.get(address, HTTP_IF_NONE_MATCH=moved["ETag"])
     assert same.status_code == 304
+
+
+def test_numbers_are_in_the_users_form_in_the_chart_too(
+    mine: Client, goal: FinancialGoal
+) -> None:
+    User.objects.filter(pk=goal.user.pk).update(number_format=NumberFormat.COMMA)
+    book_profit(goal.portfolio, Decimal(15), timezone.now() - timedelta(seconds=1))
+
+    page = page_of(mine, goal)
+
+    assert "+1,5 %" in page
+    assert 'data-separators=".,"' in page
 
 
 def test_a_decision_is_listed_with_every_guard(

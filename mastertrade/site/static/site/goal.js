@@ -30,8 +30,17 @@
   });
   const isHidden = () => document.documentElement.dataset.privacy === "on";
 
-  const numbers = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
-  const whole = new Intl.NumberFormat(undefined, { maximumFractionDigits: 0 });
+  // As the user writes numbers: the page names the separators of thousands and places.
+  function inForm(places) {
+    const form = new Intl.NumberFormat("en-US", { maximumFractionDigits: places });
+    return {
+      format: (value) => {
+        const [thousands, point] = document.querySelector("[data-separators]")?.dataset.separators ?? ",.";
+        return form.format(value).replace(/[,.]/g, (one) => (one === "," ? thousands : point));
+      },
+    };
+  }
+  const numbers = inForm(2), whole = inForm(0);
   function shown(value, of) {
     const sign = value > 0 && of.measure === "%" ? "+" : value < 0 ? "\u2212" : "";
     if (of.measure === "%") return `${sign}${numbers.format(Math.abs(value))} %`;
