@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from django import forms
@@ -9,8 +10,38 @@ from django import forms
 from goals.admin.forms import LABELS, in_page_words
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.money import format_plain
+from mastertrade.values.validation import is_plain_number
 
 Result = TypeVar("Result")
+
+
+def _read_number(field: forms.DecimalField, value: Any) -> Any:
+    """In plain digits, as the API reads it."""
+    if isinstance(value, str) and value.strip() and not is_plain_number(value):
+        raise forms.ValidationError(field.error_messages["invalid"], code="invalid")
+    return forms.DecimalField.to_python(field, value)
+
+
+def decimal_field(
+    label: str, column: tuple[int, int], *, required: bool = True, **more: Any
+) -> forms.DecimalField:
+    """For a figure that the column (digits, places) holds."""
+    field = forms.DecimalField(
+        label=label,
+        required=required,
+        max_digits=column[0],
+        decimal_places=column[1],
+        widget=forms.TextInput({"inputmode": "decimal", "autocomplete": "off"}),
+        error_messages={"invalid": "Must be a number, such as 2500.50."},
+        **more,
+    )
+    setattr(field, "to_python", partial(_read_number, field))  # noqa: B010
+    return field
+
+
+def local_time() -> forms.DateTimeInput:
+    """For a time in the user's zone."""
+    return forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
 
 class CallForm(forms.Form):

@@ -20,8 +20,7 @@ from goals.services.portfolios import (
 )
 from goals.services.sign_ins import issue_token
 from mastertrade.db.transactions import atomic
-from mastertrade.site.fields import number_field
-from mastertrade.site.forms import CallForm
+from mastertrade.site.forms import CallForm, decimal_field
 from mastertrade.values.money import MONEY, PERCENT
 from strategies.models import StrategyInstance
 from strategies.services import create_strategy
@@ -60,24 +59,24 @@ class MoneyForm(CallForm):
 
     field_names: ClassVar[dict[str, str]] = {"amount": "opening_balance"}
 
-    opening_balance = number_field(MONEY, "I trade with")
+    opening_balance = decimal_field("I trade with", MONEY)
     currency = forms.CharField(
         label="Currency", max_length=10, help_text="Such as USD, EUR or USDT."
     )
-    hard_drawdown_pct = number_field(
-        PERCENT,
+    hard_drawdown_pct = decimal_field(
         "May be lost in total, in %",
+        PERCENT,
         help_text="Below the peak. There trading halts until you resume it.",
     )
-    daily_loss_limit_pct = number_field(
-        PERCENT,
+    daily_loss_limit_pct = decimal_field(
         "May be lost in a day, in %",
+        PERCENT,
         required=False,
         help_text="There trading halts until the next day. Empty: no limit.",
     )
-    soft_drawdown_pct = number_field(
-        PERCENT,
+    soft_drawdown_pct = decimal_field(
         "No larger trades from, in %",
+        PERCENT,
         help_text="Below the peak. From there no trade is larger than base.",
     )
     time_zone = forms.CharField(
@@ -166,7 +165,7 @@ class GoalForm(CallForm):
             (Measure.VALUE, "a portfolio worth, in money"),
         ],
     )
-    target_value = number_field(MONEY, "Of")
+    target_value = decimal_field("Of", MONEY)
     every = forms.ChoiceField(
         label="Every",
         choices=list(EVERY.items()),
@@ -181,9 +180,9 @@ class GoalForm(CallForm):
         error_messages={"invalid": "Must be a date, such as 2027-03-31."},
         help_text="Empty: the end of the period. A worth needs no date.",
     )
-    risk_pct = number_field(
-        PERCENT,
+    risk_pct = decimal_field(
         "Risk of a trade at its stop, in %",
+        PERCENT,
         required=False,
         initial=1,
         min_value=0,
