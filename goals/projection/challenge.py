@@ -61,7 +61,7 @@ LATTICES = [
     *FINEST,
     *((parts, stride) for parts in (16, 8, 4, 2, 1) for stride in (1, 2, 4)),
 ]
-LAID_IN = 40
+LAID_IN = 60
 # Days are added until the value changes by no more than this, for some days on end.
 SETTLED = 2.5e-4
 CALM_DAYS = 3
