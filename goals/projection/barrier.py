@@ -46,7 +46,7 @@ ROUGH_PLACES, FINE_PLACES = 3, 9
 NODES = (400, 200, 160, 90)
 STRIDE = (4, 8, 8, 7)
 # How much finer they are where outcomes are of few kinds.
-SHARPER = (2.0, 3.5, 3.5, 2.0)
+SHARPER = (2.0, 4.0, 4.0, 2.0)
 # Of more trades than this steps are longer, and nodes farther apart.
 LONG, FEWEST = 480, 0.45
 

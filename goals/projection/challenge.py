@@ -61,7 +61,7 @@ LATTICES = [
     *FINEST,
     *((parts, stride) for parts in (16, 8, 4, 2, 1) for stride in (1, 2, 4)),
 ]
-LAID_IN = 40
+LAID_IN = 60
 # Days are added until the value changes by no more than this, for some days on end.
 SETTLED = 2.5e-4
 CALM_DAYS = 3
@@ -281,6 +281,8 @@ def lay_states(question: Question, share: float = 1.0) -> States:
         a_row += (columns + around) * SECONDS_AROUND
         return trades * rows * a_row
 
+    # Laying a grid out takes as long as some trades on it.
+    laid = max(LAID_IN / trades, 1.0)
     bottom, top = bounds(question)
     unit = find_unit(moves, (top - bottom) / MOST_NODES)
     if unit is not None:
@@ -290,9 +292,7 @@ def lay_states(question: Question, share: float = 1.0) -> States:
             if parts > 1 and (top - bottom) * parts > unit * MOST_NODES:
                 continue
             states = States(question, unit / parts, stride)
-            # Laying a grid out takes as long as some trades on it.
-            laid = max(LAID_IN / trades, 1.0) if parts > 1 else 1.0
-            if measure(states) * laid <= seconds:
+            if measure(states) * (laid if parts > 1 else 1.0) <= seconds:
                 return states
     to_x = float if question.of_start else log
     start = to_x(question.equity)
@@ -305,7 +305,7 @@ def lay_states(question: Question, share: float = 1.0) -> States:
         # The goal lies on a node wherever it is in reach.
         step = to_goal / ceil(to_goal / step) if to_goal >= step else step
         states = States(question, step, STRIDE[min(extra, 2)])
-        cost = measure(states)
+        cost = measure(states) * laid
         if found and (cost > seconds or states.nodes > MOST_NODES):
             return found
         if cost > MOST_SECONDS or trades * states.size > MOST_CHOICES:

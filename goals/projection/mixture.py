@@ -182,9 +182,12 @@ class Walked:
             )
             if came is None:
                 return None
+            # A walk ends when nothing of it is left.
+            passed = np.full(steps + 1, came.passed[-1])
+            passed[: len(came.passed)] = came.passed
             for shift in range(min(apart, steps - phase)):
                 rows = np.arange(steps - phase - shift, -1, -day)
-                found[rows] = np.array(came.passed)[rows]
+                found[rows] = passed[rows]
         return at, found
 
     def _curve(self, drawn: Drawn, steps: int, nodes: int) -> tuple[Floats, Floats]:

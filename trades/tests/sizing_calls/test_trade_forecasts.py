@@ -267,10 +267,10 @@ def test_goals_nearly_out_of_reach_are_looked_at_closely_three_at_a_time(monkeyp
     for number in range(1, 8):
         GoalFactory(portfolio=portfolio, target_value=40 + Decimal(number) / 10)
     closely = []
-    original = mixture.evaluate_policy
+    original = mixture.walk_under
     monkeypatch.setattr(
         mixture,
-        "evaluate_policy",
+        "walk_under",
         lambda *asked, **more: closely.append(1) or original(*asked, **more),
     )
     size_all(portfolio)
