@@ -45,6 +45,13 @@ FROM financial_goals g, generate_series(1, %(rows)s) n,
 WHERE g.goal_id = %(goal_id)s
 """
 MOST_P95 = Target(150, at_least=False, unit=" ms")
+MOST_ANSWER = Target(200, at_least=False, unit=" ms")
+# What a slider sends.
+MOVES = {
+    "the base size": "base_risk=1.4",
+    "the hard floor": "hard_drawdown_pct=12",
+    "a policy to be solved": "policy=deadline_optimal",
+}
 NO_SLOWER = Target(1.25, at_least=False)
 LIGHTEST = Target(200, at_least=False, unit=" kB")
 STATIC = re.compile(rb'(?:src|href)="/static/([^"]+)"')
@@ -75,6 +82,17 @@ def measure() -> Iterator[Row]:
             show(_median(fewer)),
             _median(more) / _median(fewer),
             NO_SLOWER,
+        )
+    for name, moved in MOVES.items():
+        path = _goal_path(many) + f"what-if/?rough=1&{moved}"
+        p95 = _p95(_times(many_browser, path))
+        yield Row(
+            f"what-if while {name} moves, p95",
+            show(p95),
+            "",
+            None,
+            MOST_ANSWER,
+            p95 * 1000,
         )
     for name, path in (("today", "/"), ("a goal", _goal_path(many))):
         plain, packed = _weigh(many_browser, path)

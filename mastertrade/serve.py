@@ -74,11 +74,11 @@ def _start(arguments: list[str]) -> "subprocess.Popen[bytes]":
         env=os.environ | {VARIABLE: "1"},
         stdin=subprocess.DEVNULL,
         process_group=0,
-        preexec_fn=_end_with_parent,  # there is one thread
+        preexec_fn=end_with_parent,  # there is one thread
     )
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """This process gets SIGTERM when the one that started it is gone; on Linux."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -15,6 +15,7 @@ SMALL = {
     "--processes": "1",
     "--fills": "100",
     "--rate": "10",
+    "--rates": "2",
 }
 
 
@@ -27,7 +28,7 @@ def test_a_small_load_is_measured_and_reported_as_the_page_has_it() -> None:
         env={name: text for name, text in os.environ.items() if name not in NOT_OURS},
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]

@@ -41,6 +41,9 @@ def main() -> int:
         help="requests a second, where something else is changed (20)",
     )
     parser.add_argument(
+        "--rates", type=int, default=24, help="that are tried at most (24)"
+    )
+    parser.add_argument(
         "--write", type=Path, metavar="FILE", help="put the tables into this page"
     )
     given = parser.parse_args()
@@ -67,6 +70,7 @@ def figures(given: argparse.Namespace, console: Console) -> str:
         processes=_up_to(PROCESSES, given.processes),
         fills=given.fills,
         rate=given.rate,
+        rates=given.rates,
     )
     busy = os.getloadavg()[0]
     begun = f"Load of the machine when it began: {busy:.1f}."

@@ -35,7 +35,7 @@ COPY = """
 INSERT INTO {table} ({columns})
 SELECT {values}
 FROM generate_series(%(first)s, %(last)s) n CROSS JOIN {table} t {joined}
-WHERE t.{owner} = %(template)s
+WHERE {owner} = %(template)s
 """
 NAME = "%(template)s || '-' || n"
 # The portfolio of the copied user that has the name of the template's.
@@ -82,12 +82,20 @@ def copy_template(first: int, last: int) -> None:
     """Users `load-FIRST` to `load-LAST`, each with what the template has."""
     numbers: dict[str, str | int] = {"template": TEMPLATE, "first": first, "last": last}
     name = {"username": NAME, "is_staff": "false", "is_superuser": "false"}
-    _copy("users", numbers, name, leave=("id",), owner="username")
+    _copy("users", numbers, name, leave=("id",), owner="t.username")
     _copy("portfolios", numbers, {"user_id": NAME}, leave=("portfolio_id",))
     _copy("strategy_instances", numbers, {"user_id": NAME}, leave=("id",))
     _copy("financial_goals", numbers, ITS, leave=("goal_id",), joined=OF_PORTFOLIO)
     leave = ("trade_id", "ledger_key")
     _copy("trades", numbers, ITS, leave=leave, joined=OF_PORTFOLIO)
+    _copy(
+        "ledger_days",
+        numbers,
+        {"portfolio_id": ITS["portfolio_id"]},
+        leave=("ledger_day_id",),
+        joined=OF_PORTFOLIO,
+        owner="o.user_id",
+    )
     with connection.cursor() as cursor:
         cursor.execute(COPIED_POSITIONS, numbers)
 
@@ -99,7 +107,7 @@ def _copy(
     *,
     leave: tuple[str, ...],
     joined: str = "",
-    owner: str = "user_id",
+    owner: str = "t.user_id",
 ) -> None:
     """Its rows once for each number; what is in `leave` gets its default."""
     with connection.cursor() as cursor:

@@ -16,6 +16,7 @@ from django.db import connection
 
 from bench.processes import cpu_of
 from bench.web import LOOPBACK, ask
+from mastertrade.serve import end_with_parent
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONGEST_START = 120.0
@@ -92,6 +93,7 @@ def _process(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         start_new_session=True,
+        preexec_fn=end_with_parent,
     )
     try:
         yield process

@@ -43,7 +43,6 @@ JOBS = 40
 # The rates, each so many times the one before, until p95 of a size is so many times
 # that of the first, or more is refused. The knee is the last one before.
 FIRST_RATE, STEP, LEAVES, MOST_REFUSED = 10.0, 1.25, 4.0, 0.01
-MOST_STEPS = 24
 WARM_UP = 2.0
 PROJECTED = 20
 LONGEST_IMPORT = 300.0
@@ -57,6 +56,7 @@ class Options:
     processes: tuple[int, ...]
     fills: int
     rate: float
+    rates: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +169,7 @@ class Run:
 
     def _find_knee(self, crowd: Crowd) -> None:
         rate = FIRST_RATE
-        for _ in range(MOST_STEPS):
+        for _ in range(self.options.rates):
             load = self._load("raising the rate", crowd, rate)
             self.found.rates.append(load)
             if not _holds(load, self.found.rates[0]):

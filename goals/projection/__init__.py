@@ -6,10 +6,10 @@ docs/projection.md.
 """
 
 from goals.projection.challenge import (
-    ChallengePolicy,
     evaluate_challenge,
     solve_challenge,
 )
+from goals.projection.challenge_policy import ChallengePolicy
 from goals.projection.challenge_rules import ChallengeRules
 from goals.projection.challenge_walk import ChallengeOutcome
 

@@ -12,15 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from goals.projection.challenge import Induction, Turn, choose
-from goals.projection.challenge_grid import States, bounds
+from goals.projection.challenge_grid import States
+from goals.projection.challenge_induction import Induction, Turn, choose
+from goals.projection.challenge_reach import bounds, within_reach
 from goals.projection.challenge_rules import ChallengeRules, Question
 from goals.projection.challenge_steps import Allowed, Choices, Given, Trade
 from goals.projection.grouping import (
+    FEW_KINDS,
+    MOST_SINGLE,
     SETTLED,
     SHARE,
     Step,
     Stretch,
+    coarsen,
     plan_steps,
     sum_of,
     trades_at,
@@ -41,6 +45,8 @@ ROUGH_PLACES, FINE_PLACES = 3, 9
 # moves, and the two with a day's limit.
 NODES = (400, 200, 160, 90)
 STRIDE = (4, 8, 8, 7)
+# How much finer they are where outcomes are of few kinds.
+SHARPER = (2.0, 4.0, 4.0, 2.0)
 # Of more trades than this steps are longer, and nodes farther apart.
 LONG, FEWEST = 480, 0.45
 
@@ -81,6 +87,39 @@ class Barrier:
         # At least a tenth of the fall is left.
         share = max(1 - (1 - share) * lift, share / 10)
         return replace(self, hard_drawdown=share, locks_at=lock)
+
+    @property
+    def has_days(self) -> bool:
+        """Whether a day's end makes a difference."""
+        return self.drawdown_mode == "end_of_day" or self.daily_loss is not None
+
+    def within_reach(
+        self,
+        outcomes: Outcomes,
+        largest: float,
+        trades: int,
+        goal_return: float,
+        equity: float,
+    ) -> "Barrier":
+        """The same without what so many trades at the largest factor do not touch."""
+        question = ask_under(
+            self,
+            outcomes,
+            [largest],
+            trades_left=trades,
+            goal_return=goal_return,
+            equity=equity,
+        )
+        rules = within_reach(question)
+        return replace(
+            self,
+            drawdown_mode=rules.drawdown_mode,
+            hard_drawdown=rules.hard_drawdown,
+            drawdown_of=rules.drawdown_of,
+            locks_at=rules.locks_at,
+            soft_drawdown=rules.soft_drawdown,
+            daily_loss=rules.daily_loss,
+        )
 
     @property
     def stop_loss(self) -> float:
@@ -214,9 +253,11 @@ def follow_under(
     at the goal's start. What the guards forbid is lowered to what they allow, and
     factors are rounded to so many `places`.
     """
-    seen = states.seen
-    cap = np.minimum(states.cap, plan.question.factors[-1])
-    of_state = seen.equity, seen.high_water, seen.equity - seen.opening
+    seen, question = states.seen, plan.question
+    cap = np.minimum(states.cap, question.factors[-1])
+    # Without a day's limit nobody counts the day's profit.
+    profit = (seen.equity - seen.opening) * (question.rules.daily_loss is not None)
+    of_state = seen.equity, seen.high_water, profit
     asked = [one.ravel() / barrier.scale for one in of_state]
     ends = [(1.0, 0.0), (0.0, 1.0)][: 1 + breaches]
     rooms: dict[Step, Trade] = {}
@@ -227,7 +268,7 @@ def follow_under(
         factors = choose_factors(left, *asked).reshape(cap.shape)
         factors = np.minimum(factors, cap)
         if step not in rooms:
-            rooms[step] = Trade(states, plan.question.factors[-1:], step)
+            rooms[step] = Trade(states, question.factors[-1:], step)
         if given[0] is not step or not np.array_equal(given[1], factors):
             given[:] = step, factors, Given(rooms[step], step, factors, places)
         reads, around = given[2], rooms[step].around
@@ -299,6 +340,40 @@ def solve_under(
     return choices, chances
 
 
+def ask_under(
+    barrier: Barrier,
+    outcomes: Outcomes,
+    factors: Numbers,
+    *,
+    trades_left: int,
+    goal_return: float,
+    equity: float,
+) -> Question:
+    """The question of trades one by one, in days that are counted from the last."""
+    day, rules = barrier.day
+    if not barrier.has_days:
+        day = max(trades_left, 1)
+    at = equity * barrier.scale
+    return Question(
+        outcomes=outcomes,
+        worst_loss=-outcomes.base_risk * float(outcomes.values.min()),
+        factors=np.asarray(factors, dtype=np.float64),
+        goal=(1 + goal_return) * barrier.scale,
+        days=ceil(trades_left / day),
+        trades_per_day=day,
+        rules=rules,
+        max_factor_now=np.inf,
+        stop_penalty=0.0,
+        of_start=False,
+        day_cost=0.0,
+        equity=at,
+        high_water=max(barrier.high_water, at if rules.trails else 0.0),
+        opening=at if barrier.opening is None else barrier.opening,
+        trades_now=(trades_left - 1) % day + 1,
+        trades=trades_left,
+    )
+
+
 def plan_under(
     barrier: Barrier,
     outcomes: Outcomes,
@@ -310,38 +385,32 @@ def plan_under(
     share: float | None = SHARE,
 ) -> Plan:
     trades_left = max(trades_left, 1)
-    has_days = barrier.drawdown_mode == "end_of_day" or barrier.daily_loss is not None
+    barrier = barrier.within_reach(
+        outcomes, float(factors[-1]), trades_left, goal_return, equity
+    )
+    has_days = barrier.has_days
     a_step = 1
     if has_days:
         most = MOST_STEPS[barrier.drawdown_mode != "static"]
         most = int(most * min(SHARE / (share or SHARE), 1.0))
         a_step = ceil(trades_left / most)
     # Steps that are days, or more, have no limit of a day.
-    day, rules = barrier.each(a_step).day
-    at = equity * barrier.scale
-    question = Question(
-        outcomes=outcomes,
-        worst_loss=-outcomes.base_risk * float(outcomes.values.min()),
-        factors=np.asarray(factors, dtype=np.float64),
-        goal=(1 + goal_return) * barrier.scale,
-        days=1,
-        trades_per_day=1,
-        rules=rules,
-        max_factor_now=np.inf,
-        stop_penalty=0.0,
-        of_start=False,
-        day_cost=0.0,
-        equity=at,
-        high_water=max(barrier.high_water, at if rules.trails else 0.0),
-        opening=at if barrier.opening is None else barrier.opening,
-        trades=trades_left,
+    stepped = barrier.each(a_step)
+    day = stepped.day[0]
+    question = ask_under(
+        stepped,
+        outcomes,
+        factors,
+        trades_left=trades_left,
+        goal_return=goal_return,
+        equity=equity,
     )
     if share is None:
         plan = [Stretch(Step(1, outcomes))] * trades_left
         return _with_days(question, plan, trades_left)
     if not has_days:
         bottom, top = bounds(question)
-        here = float(np.log(at))
+        here = float(np.log(question.equity))
         nearest, largest = min(top - here, here - bottom), float(question.factors[-1])
         plan = plan_steps(outcomes, trades_left, nearest, top - bottom, largest, share)
         return _with_days(question, plan, sum(one.times for one in plan))
@@ -357,13 +426,33 @@ def plan_under(
 def _with_days(question: Question, plan: Sequence[Stretch], day: int) -> Plan:
     steps = sum(one.times for one in plan)
     days = ceil(steps / day)
-    return Plan(replace(question, days=days, trades_per_day=day), plan)
+    question = replace(question, days=days, trades_per_day=day, trades_now=None)
+    return Plan(question, plan)
+
+
+def sharpen(question: Question) -> float:
+    """How much finer a grid is to be where outcomes are of few kinds.
+
+    A choice of the nearest state then ends beside the level that it is to hit. With
+    more trades this counts for less.
+    """
+    if coarsen(question.outcomes) is None:
+        return 1.0
+    finer = float(SHARPER[_kind_of(question)])
+    if question.outcomes.values.size > FEW_KINDS:
+        finer = float(finer**0.5)
+    fewer: float = min((MOST_SINGLE / (question.trades or 1)) ** 0.5, 1.0)
+    return max(finer * fewer, 1.0)
+
+
+def _kind_of(question: Question) -> int:
+    rules = question.rules
+    return 2 * (rules.daily_loss is not None) + rules.moves
 
 
 def lay(question: Question, fineness: float = 1.0) -> States:
     """A grid for the question; `fineness` scales its nodes."""
-    rules = question.rules
-    kind = 2 * (rules.daily_loss is not None) + rules.moves
+    kind = _kind_of(question)
     bottom, top = bounds(question)
     goal, here = float(np.log(question.goal)), float(np.log(question.equity))
     fineness *= max(min((LONG / (question.trades or 1)) ** 0.5, 1.0), FEWEST)

@@ -1,44 +1,47 @@
 """The sizes that most probably pass a challenge, by backward induction. Pure."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import ceil, log
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
-from goals.projection.challenge_grid import States, bounds
+from goals.projection.challenge_grid import States
+from goals.projection.challenge_induction import Induction, Turn, choose
+from goals.projection.challenge_policy import ChallengePolicy
+from goals.projection.challenge_reach import bounds, within_reach
 from goals.projection.challenge_rules import (
     MOST_DAYS,
-    TOUCH,
     BadArgument,
     ChallengeRules,
     Question,
-    Seen,
     ask,
 )
 from goals.projection.challenge_steps import (
+    A_READING,
     BLOCK,
-    TIE,
     Allowed,
     Choices,
-    Number,
     Trade,
 )
+from goals.projection.challenge_tree import grow
 from goals.projection.challenge_walk import ChallengeOutcome, FactorAt, Walk
 from goals.projection.grid import find_unit
 from goals.projection.grouping import Step, fewer
 from goals.projection.outcomes import read_number
-from goals.projection.types import Flags, Floats, Indices, Numbers
+from goals.projection.types import Numbers
 
 RiskOf: TypeAlias = Literal["equity", "start"]
 # Seconds for none, one, and two or more states next to equity; more are not begun.
-SECONDS = (0.1, 0.22, 2.0)
+SECONDS = (0.1, 0.19, 2.4)
 MOST_SECONDS = 30.0
+# In what share of them a grid is solved for states that are hardly asked about.
+QUICKLY = 0.1
 # A state's at one factor: what is around it by numbers, and the rest.
 SECONDS_A_NUMBER = 1.7e-10
 SECONDS_A_CHOICE = 6e-9
+# What lies around a row, by node.
+SECONDS_AROUND = 4e-9
 # One whose factor is lowered to its cap, by outcome.
 SECONDS_AT_CAP = 3e-8
 # As how many days no deadline counts in these.
@@ -58,195 +61,10 @@ LATTICES = [
     *FINEST,
     *((parts, stride) for parts in (16, 8, 4, 2, 1) for stride in (1, 2, 4)),
 ]
-LAID_IN = 40
+LAID_IN = 60
 # Days are added until the value changes by no more than this, for some days on end.
 SETTLED = 2.5e-4
 CALM_DAYS = 3
-
-
-# Values of all states follow from others: those after a trade from those before.
-Turn: TypeAlias = Callable[[list[Floats], list[Floats]], list[Floats]]
-
-
-class Induction:
-    """Values of all states, day by day back from the deadline.
-
-    Each channel is an expected value; `ends` are its values of a pass and of a breach,
-    and `a_day` what a day adds.
-    """
-
-    def __init__(
-        self,
-        states: States,
-        ends: Sequence[tuple[float, float]],
-        a_day: Sequence[float] | None = None,
-    ) -> None:
-        self.states, self.ends = states, ends
-        self.a_day = a_day or [0.0] * len(ends)
-        self.values = [np.zeros(states.size) for _ in ends]
-
-    def step_back(self, turns: Iterable[Turn]) -> None:
-        """One day back; each turn is given the pools and what follows without it."""
-        states = self.states
-        mornings = [states.mornings(values) for values in self.values]
-        following = []
-        for morning, ends in zip(mornings, self.ends, strict=True):
-            pool = states.pool(np.zeros(states.size), morning, ends)
-            following.append(
-                np.concatenate([pool.take(to).ravel() for to in states.evenings])
-            )
-        for turn in turns:
-            pools = [
-                states.pool(values, morning, ends)
-                for values, morning, ends in zip(
-                    following, mornings, self.ends, strict=True
-                )
-            ]
-            following = turn(pools, following)
-        self.values = [
-            values + cost for values, cost in zip(following, self.a_day, strict=True)
-        ]
-
-    def today(self) -> list[float]:
-        """The values of the channels at the start."""
-        return [float(values[self.states.place_now]) for values in self.values]
-
-
-def choose(
-    trade: Trade,
-    allowed: Allowed,
-    ends: Sequence[tuple[float, float]],
-    choices: Choices,
-) -> Turn:
-    """A trade at the factor that is best by the first channel; fills `choices`."""
-    states = trade.states
-    part = states.days_needed * states.layers * states.width
-
-    def twice(values: NDArray[Number]) -> NDArray[Number]:
-        # The blocks of days without a trade so far may begin with the same trades.
-        flat = values.ravel()
-        return np.concatenate([flat, flat[:part]]) if part else flat
-
-    row, column = allowed.row, allowed.column
-
-    def turn(pools: list[Floats], following: list[Floats]) -> list[Floats]:
-        around = trade.around(pools[0])
-        best, chosen = trade.choose(trade.expect(around, ends[0]), allowed.forbidden)
-        if row.size:
-            at_cap = allowed.given.expect(around, ends[0])
-            better = at_cap > best[row, column] + TIE
-            lowered = row[better], column[better]
-            best[lowered], chosen[lowered] = at_cap[better], allowed.choice[better]
-        both = twice(best) > following[0] + TIE
-        choices[:] = np.where(both, twice(chosen), 0).reshape(choices.shape)
-        traded = [best]
-        for pool, end in zip(pools[1:], ends[1:], strict=True):
-            around = trade.around(pool)
-            traded.append(trade.take(trade.expect(around, end), chosen))
-            if row.size:
-                traded[-1][lowered] = allowed.given.expect(around, end)[better]
-        return [
-            np.where(both, twice(new), old)
-            for new, old in zip(traded, following, strict=True)
-        ]
-
-    return turn
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ChallengePolicy:
-    """What to risk at any state of a challenge, and what comes of it from the start.
-
-    `value` is probability - stop_penalty · breach_probability, without a deadline less
-    day_cost · expected days. Probabilities are ratios: of passing, of a breach.
-    `choices` has shape (days, trades a day, rows, width): 0 is no trade, n the n-th
-    factor, lowered to what soft fall and headroom allow at the state; without a
-    deadline it has one day, which holds always.
-    """
-
-    value: float
-    probability: float
-    breach_probability: float
-    expected_days: float | None
-    states: States
-    choices: Choices
-
-    def factor_at(
-        self,
-        days_left: Any,
-        trades_left: Any,
-        equity: Any,
-        day_profit: Any = 0.0,
-        high_water: Any = 1.0,
-        days_traded: Any = 0,
-    ) -> Floats:
-        """The factors at these states; all arguments broadcast.
-
-        `days_left` and `trades_left` (today) count the present one, from 1; equity,
-        profit of the day and high water in units of the start; `days_traded` are those
-        before today. 0 is no trade: also where the challenge, or its day, is over.
-        """
-        question = self.states.question
-        given = (days_left, trades_left, equity, day_profit, high_water, days_traded)
-        asked = np.broadcast_arrays(*(np.asarray(one, np.float64) for one in given))
-        names = ("days_left", "trades_left", "equity", "day_profit", "high_water")
-        for name, one in zip((*names, "days_traded"), asked, strict=True):
-            if not np.isfinite(one).all():
-                raise BadArgument(name, "must be finite numbers.")
-        days, trades, at, profit, water, traded = (one.ravel() for one in asked)
-        most_days = question.days or np.inf
-        for name, one, most in (
-            ("days_left", days, most_days),
-            ("trades_left", trades, question.trades_per_day),
-        ):
-            if (one < 1).any() or (one > most).any() or (one % 1 != 0).any():
-                raise BadArgument(name, f"must be whole numbers from 1 to {most:g}.")
-        if question.rules.trails:
-            water = np.maximum(water, at)
-        seen = Seen(question, at, at - profit, np.maximum(water, 1.0), traded)
-        # Whether the day has had a trade shows in its profit alone.
-        has_traded = (trades < question.trades_per_day) & (np.abs(profit) > TOUCH)
-        row = (
-            days.astype(np.intp) - 1 if question.days else np.zeros(days.size, np.intp)
-        )
-        choice = self._choose(seen, row, trades.astype(np.intp) - 1, has_traded)
-        over = seen.passed | seen.breached | seen.halted
-        chosen = np.append(0.0, question.factors)[np.where(over, 0, choice)]
-        factors = np.minimum(chosen, seen.cap)
-        return np.asarray(factors.reshape(asked[0].shape))
-
-    def _choose(
-        self, seen: Seen, day: Indices, trade: Indices, traded: Flags
-    ) -> Indices:
-        """The choice at the nearest state from which it ends alike, by outcome.
-
-        Where there is none, the nearest choice here that breaches no sooner than there.
-        """
-        table = self.choices.reshape(*self.choices.shape[:2], -1)
-        factors = np.append(0.0, self.states.question.factors)
-        choice = np.zeros(day.size, dtype=np.intp)
-        open_ = np.arange(day.size)
-        for layer_below, node_below in ((False, False), (False, True), (True, True)):
-            here = seen.take(open_)
-            place, at_node = self.states.near(
-                here, traded[open_], layer_below=layer_below, node_below=node_below
-            )
-            found = table[day[open_], trade[open_], place].astype(np.intp)
-            choice[open_] = found
-            factor, cap = factors[found], self.states.cap
-            at_cap = np.minimum(factor, cap.take(place % cap.size))[:, None]
-            its = at_node.ends_of(at_cap)
-            at_cap = np.minimum(factor, here.cap)[:, None]
-            unlike = (found > 0) & (here.ends_of(at_cap) != its).any(axis=(0, 2))
-            open_, found, its = open_[unlike], found[unlike], its[:, unlike]
-            if not open_.size:
-                return choice
-        here = seen.take(open_)
-        every = np.minimum(factors, here.cap[:, None])
-        off = np.abs(np.arange(factors.size) - found[:, None]) / factors.size
-        worse = here.ends_of(every) > its
-        choice[open_] = np.argmin(worse[0] * 4 + worse[1:].sum(axis=0) + off, axis=1)
-        return choice
 
 
 def solve_challenge(
@@ -276,7 +94,7 @@ def solve_challenge(
     open profit the chance of a breach is a lower bound.
 
     `max_factor_now` caps the first decision alone, as a guard does that judges anew
-    before each trade; what is capped throughout belongs out of `factors`.
+    before each trade: a larger factor is lowered to it.
     `days` None: no deadline; the value is less `day_cost` · expected days, and days are
     added until it stands within 0.05 points. A day in which the rules leave no trade
     costs as well, so where they can forbid trading for good, nothing settles and
@@ -291,7 +109,7 @@ def solve_challenge(
     Source: as `solve_deadline_policy`; Grossman, S. J. and Zhou, Z. (1993), *Optimal
     investment strategies for controlling drawdowns*, Mathematical Finance 3.
     """
-    question = ask(
+    asked = question = ask(
         outcomes,
         probabilities,
         base_risk=base_risk,
@@ -305,11 +123,22 @@ def solve_challenge(
         risk_of=risk_of,
         day_cost=day_cost,
     )
+    tree = grow(question)
     question = replace(question, outcomes=fewer(question.outcomes))
     halts = rules.daily_on_breach == "halt_day" and rules.headroom_share is None
     if halts and trades_per_day == 1:  # no other trade that day to halt
         question = replace(question, rules=replace(rules, daily_loss=None))
-    return solve(question, lay_states(question))
+    question = replace(question, rules=within_reach(question))
+    if tree is None:
+        return replace(solve(question, lay_states(question)), question=asked)
+
+    def lay() -> tuple[States, Choices]:
+        found = solve(question, lay_states(question, QUICKLY))
+        return found.states, found.choices
+
+    breach = tree.breach_probability
+    passing = tree.value + stop_penalty * breach
+    return ChallengePolicy(tree.value, passing, breach, None, asked, lay, tree)
 
 
 def solve(question: Question, states: States) -> ChallengePolicy:
@@ -331,7 +160,7 @@ def solve(question: Question, states: States) -> ChallengePolicy:
     else:
         trades_now = question.trades_now or question.trades_per_day
         if question.max_factor_now < question.factors[-1]:
-            allowed = Allowed(trade, step, question.max_factor_now + TOUCH)
+            allowed = Allowed(trade, step, question.max_factor_now)
         first = choose(trade, allowed, ends, choices[-1, trades_now - 1])
         days[-1] = [*days[-1][: trades_now - 1], first]
         for day in days:
@@ -344,8 +173,8 @@ def solve(question: Question, states: States) -> ChallengePolicy:
         + question.day_cost * sum(spent),
         breach_probability=breach,
         expected_days=spent[0] if spent else None,
-        states=states,
-        choices=choices,
+        question=question,
+        lay=lambda: (states, choices),
     )
 
 
@@ -393,8 +222,8 @@ def evaluate_challenge(
     with the arguments of its `factor_at`: days and trades left as whole numbers, the
     others of shape (n,), for n factors. What the rules forbid (a factor above 1 beyond
     the soft fall, more than the headroom) is lowered to what they allow, as guards do;
-    `factors` do not limit a policy. Exact while the states in reach are few; of many,
-    200,000 walks are drawn by `seed`, with a standard error of about 0.1 points.
+    `factors` do not limit a policy. Exact while the states in reach are few; of many
+    32,768 walks are drawn evenly, by `seed`: a standard error of 0.1 to 0.25 points.
     Without a deadline it ends with 0.01 % of the walks left, or after 2,000 days.
     """
     question = ask(
@@ -420,15 +249,20 @@ def evaluate_challenge(
     return Walk(question, lambda *_: constant, seed, needs_day=False).run()
 
 
-def lay_states(question: Question) -> States:
-    """The exact lattice where one fits, else the finest grid that does."""
+def lay_states(question: Question, share: float = 1.0) -> States:
+    """The exact lattice where one fits, else the finest grid that does.
+
+    In a `share` of the time.
+    """
     rules = question.rules
     extra = rules.moves + (rules.daily_loss is not None) + (rules.min_trading_days > 0)
     trades = (question.days or LONG) * question.trades_per_day
-    seconds = SECONDS[min(extra, 2)]
+    seconds = SECONDS[min(extra, 2)] * share
     known = question.factors
     if rules.soft_drawdown is not None and known[-1] > 1:
         known = np.append(known, 1.0)
+    if 0 < question.max_factor_now < known[-1]:
+        known = np.append(known, question.max_factor_now)
     moves = question.steps(known)
     wide = float(np.ptp(np.append(moves[np.isfinite(moves)], 0.0)))
 
@@ -436,14 +270,19 @@ def lay_states(question: Question) -> States:
     narrow, outcomes = question.lowered_within, question.outcomes.values.size
 
     def measure(states: States) -> float:
-        numbers = min(wide / states.step, 2 * states.nodes) + BLOCK
+        around = min(wide / states.step, 2 * states.nodes)
+        numbers = min(around + BLOCK, A_READING * outcomes)
         a_choice = SECONDS_A_CHOICE + SECONDS_A_NUMBER * numbers
         rows = states.layers * states.blocks
-        columns = -(-states.width // BLOCK) * BLOCK
+        block = min(BLOCK, states.width)
+        columns = -(-states.width // block) * block
         lowered = min(narrow / states.step, states.width) * outcomes
         a_row = columns * question.factors.size * a_choice + lowered * SECONDS_AT_CAP
+        a_row += (columns + around) * SECONDS_AROUND
         return trades * rows * a_row
 
+    # Laying a grid out takes as long as some trades on it.
+    laid = max(LAID_IN / trades, 1.0)
     bottom, top = bounds(question)
     unit = find_unit(moves, (top - bottom) / MOST_NODES)
     if unit is not None:
@@ -453,9 +292,7 @@ def lay_states(question: Question) -> States:
             if parts > 1 and (top - bottom) * parts > unit * MOST_NODES:
                 continue
             states = States(question, unit / parts, stride)
-            # Laying a grid out takes as long as some trades on it.
-            laid = max(LAID_IN / trades, 1.0) if parts > 1 else 1.0
-            if measure(states) * laid <= seconds:
+            if measure(states) * (laid if parts > 1 else 1.0) <= seconds:
                 return states
     to_x = float if question.of_start else log
     start = to_x(question.equity)
@@ -468,7 +305,7 @@ def lay_states(question: Question) -> States:
         # The goal lies on a node wherever it is in reach.
         step = to_goal / ceil(to_goal / step) if to_goal >= step else step
         states = States(question, step, STRIDE[min(extra, 2)])
-        cost = measure(states)
+        cost = measure(states) * laid
         if found and (cost > seconds or states.nodes > MOST_NODES):
             return found
         if cost > MOST_SECONDS or trades * states.size > MOST_CHOICES:

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from goals.projection.challenge_reach import bounds
 from goals.projection.challenge_rules import TOUCH, Question, Seen
-from goals.projection.grid import DEPTH_DEVIATIONS
 from goals.projection.types import Flags, Floats, Indices
 
 # A whole number of nodes is one that is no farther off than this.
@@ -107,6 +107,20 @@ class States:
         self.equity = self.to_equity(x)
         self._lay_layers()
 
+    @property
+    def is_daily(self) -> bool:
+        """Whether each trade has its day: it begins at the opening, nowhere else.
+
+        Then each node is an opening, and the only one of its row.
+        """
+        question = self.question
+        return (
+            question.rules.daily_loss is not None
+            and not question.rules.moves
+            and question.trades_per_day == 1
+            and question.opening == question.equity
+        )
+
     def to_equity(self, x: NDArray[Any]) -> Floats:
         return np.asarray(x if self.question.of_start else np.exp(x))
 
@@ -144,6 +158,8 @@ class States:
             between = np.rint(np.arange(first, self.nodes - 1, apart)).astype(np.intp)
             single = [0, self.today, opened, self.nodes - 1]
             laid = np.concatenate([above[above < self.nodes], between, single])
+            if self.is_daily:
+                laid = np.arange(self.nodes)
             self.opening_nodes = np.unique(laid)
         self.opened = int(np.searchsorted(self.opening_nodes, opened))
         self.openings = self.equity[self.opening_nodes]
@@ -166,6 +182,9 @@ class States:
             rise = ceil(max(best, 0.0) * question.trades_per_day / self.step)
             reach = np.maximum(self.opening_nodes[None, :] + rise + 1, self.today)
             last_node = np.minimum(last_node, reach)
+        if self.is_daily:
+            first_node = np.broadcast_to(self.opening_nodes, first_node.shape)
+            last_node = first_node
         self.first = np.minimum(first_node, self.nodes - 1)
         self.width = max(int((last_node - self.first).max()) + 1, 1)
         self.layers = self.first.size
@@ -403,7 +422,9 @@ class States:
         equity = self.to_equity(self.lowest + self.step * node)
         days = np.arange(self.blocks)[:, None, None]
         to = self.place(days, high, opening, node)
-        if rules.trails:
+        if self.is_daily:
+            to = self.evening(np.minimum(days + 1, self.days_needed), high, node)
+        elif rules.trails:
             rises = node > self.high_nodes[high]
             if self.locked:
                 rises &= high < self.high.size - 1
@@ -448,22 +469,3 @@ def _nearest(levels: Floats, wanted: Floats, *, below: bool) -> Indices:
     """Which of these ascending levels is nearest to each wanted one, or just below."""
     between = levels[1:] if below else (levels[1:] + levels[:-1]) / 2
     return np.searchsorted(between, wanted + TOUCH, side="right")
-
-
-def bounds(question: Question) -> tuple[float, float]:
-    """The lowest and the highest x that count."""
-    to_x = float if question.of_start else np.log
-    rules, largest = question.rules, float(question.factors[-1])
-    worst = question.steps(question.factors[:1]).min()
-    best = float(question.steps(question.factors[-1:]).max())
-    start, goal = float(to_x(question.equity)), float(to_x(question.goal))
-    deepest = float(to_x(rules.floor(np.array(question.high_water))))
-    spare = max(-float(worst), 0.0) * rules.min_trading_days
-    if rules.min_trading_days:
-        goal += spare + max(best, 0.0)
-    if question.days is None:
-        return deepest, goal
-    trades = question.trades or question.days * question.trades_per_day
-    reach = question.outcomes.reach(largest, trades, DEPTH_DEVIATIONS)
-    fall = question.outcomes.fall(largest, trades, DEPTH_DEVIATIONS)
-    return max(deepest, start - fall), min(goal, start + reach + spare)

@@ -334,6 +334,8 @@ def require_count(name: str, value: object, least: int, most: int) -> int:
     """A whole number between bounds; `ValueError` names it otherwise."""
     try:
         number = index(value)  # type: ignore[arg-type]
+        if isinstance(value, bool):
+            raise TypeError
     except TypeError:
         raise BadArgument(name, "must be a whole number.") from None
     if not least <= number <= most:

@@ -24,6 +24,8 @@ Choices: TypeAlias = NDArray[np.int8]
 Number = TypeVar("Number", np.float64, np.int8)
 # Factors whose values are closer than this are equally good.
 TIE = 1e-9
+# As many numbers of a product take as long as an outcome that is read by itself.
+A_READING = 16
 # Columns of a row that one product gives.
 BLOCK = 32
 # What reaches a level but for this share of a cell is at it.
@@ -51,8 +53,9 @@ class Trade:
         self.landing = land(moves, self.chances, self.grid)
         self.below = int(max(-self.landing.cells.min(), 0)) + 1
         self.above = int(max(self.landing.cells.max(), 0)) + 1
-        self.blocks = -(-states.width // BLOCK)
-        self.spare = self.blocks * BLOCK - states.width
+        self.block = min(BLOCK, states.width)
+        self.blocks = -(-states.width // self.block)
+        self.spare = self.blocks * self.block - states.width
         self.to = states.landings(self.below, self.above + self.spare)
         self.nearer = step.drawn / states.step
         self.floor = (states.to_x(states.stop + TOUCH) - states.lowest) / states.step
@@ -70,29 +73,55 @@ class Trade:
         cells, share = self.landing.cells + self.below, self.landing.share
         np.add.at(by_factor, (cells, which), self.chances * (1 - share))
         np.add.at(by_factor, (cells + 1, which), self.chances * share)
-        band = np.zeros((BLOCK + window - 1, self.factors.size, BLOCK))
-        for column in range(BLOCK):
+        band = np.zeros((self.block + window - 1, self.factors.size, self.block))
+        for column in range(self.block):
             band[column : column + window, :, column] = by_factor
         return band.reshape(len(band), -1)
 
     def expect(self, around: Floats, ends: tuple[float, float]) -> Floats:
-        """Expected values of a pass and a breach, (rows · blocks, factors, BLOCK)."""
+        """Expected values of a pass and a breach, (rows · blocks, factors, block)."""
+        expected = self._add_up(around) if self.is_few else self._multiply(around)
+        flat = around.reshape(-1)
+        for (place, side, coefficient), end in zip(self.corrections, ends, strict=True):
+            # A place may have several, at several cells.
+            wrong = coefficient * (end - flat.take(side))
+            np.add.at(expected.reshape(-1), place, wrong)
+        return expected.reshape(-1, self.factors.size, self.block)
+
+    @property
+    def is_few(self) -> bool:
+        """Whether outcomes are so few that they are quicker by themselves."""
+        return self.below + self.above + 1 > A_READING * self.chances.size
+
+    def _multiply(self, around: Floats) -> Floats:
         rows, wide = around.shape
         size = around.itemsize
         shape = rows, self.blocks, self.weights.shape[0]
-        parts = as_strided(around, shape, (wide * size, BLOCK * size, size))
+        parts = as_strided(around, shape, (wide * size, self.block * size, size))
         parts = parts.reshape(-1, shape[2])
         expected = np.empty((len(parts), self.weights.shape[1]))
         some = max(MOST_PRODUCT // self.weights.size, 1)
         for begin in range(0, len(parts), some):
             part = slice(begin, begin + some)
             np.matmul(parts[part], self.weights, out=expected[part])
-        flat = around.reshape(-1)
-        for (place, side, coefficient), end in zip(self.corrections, ends, strict=True):
-            # A place may have several, at several cells.
-            wrong = coefficient * (end - flat.take(side))
-            np.add.at(expected.reshape(-1), place, wrong)
-        return expected.reshape(-1, self.factors.size, BLOCK)
+        return expected
+
+    def _add_up(self, around: Floats) -> Floats:
+        rows, wide = len(around), self.blocks * self.block
+        expected = np.empty((rows, self.blocks, self.factors.size, self.block))
+        total, part = np.empty((rows, wide)), np.empty((rows, wide))
+        cells, share = self.landing.cells + self.below, self.landing.share
+        for factor in range(self.factors.size):
+            total[:] = 0.0
+            for outcome, chance in enumerate(self.chances.tolist()):
+                cell, over = cells[factor, outcome], float(share[factor, outcome])
+                for first, weight in ((cell, 1 - over), (cell + 1, over)):
+                    if weight:
+                        seen = around[:, first : first + wide]
+                        np.multiply(seen, chance * weight, out=part)
+                        total += part
+            expected[:, :, factor] = total.reshape(rows, self.blocks, self.block)
+        return expected.reshape(rows * self.blocks, -1)
 
     def choose(self, expected: Floats, forbidden: Indices) -> tuple[Floats, Choices]:
         """The best of these, and which (1 …); of equal ones the first."""
@@ -106,11 +135,11 @@ class Trade:
     def take(self, expected: Floats, chosen: Choices) -> Floats:
         """Those of the chosen factors, (rows, width)."""
         wide = np.pad(chosen, ((0, 0), (0, self.spare)), constant_values=1)
-        which = wide.reshape(-1, 1, BLOCK).astype(np.intp) - 1
+        which = wide.reshape(-1, 1, self.block).astype(np.intp) - 1
         return self.by_row(np.take_along_axis(expected, which, axis=1))
 
     def by_row(self, values: NDArray[Number]) -> NDArray[Number]:
-        rows = values.reshape(-1, self.blocks * BLOCK)
+        rows = values.reshape(-1, self.blocks * self.block)
         return rows[:, : self.states.width]
 
     def forbid(self, most: Indices) -> Indices:
@@ -121,8 +150,8 @@ class Trade:
         return self._place(row, column, factor)
 
     def _place(self, row: Indices, column: Indices, factor: Indices) -> Indices:
-        block = row * self.blocks + column // BLOCK
-        return (block * self.factors.size + factor) * BLOCK + column % BLOCK
+        block = row * self.blocks + column // self.block
+        return (block * self.factors.size + factor) * self.block + column % self.block
 
     @cached_property
     def corrections(self) -> tuple[tuple[Indices, Indices, Floats], ...]:
@@ -176,7 +205,7 @@ class Trade:
         wide = self.to.shape[1]
         node = np.clip(node, 0, wide - 1)
         blocks = [states.blocks - 1] if side > 0 else list(range(states.blocks))
-        a_block = first.size * self.blocks * self.factors.size * BLOCK
+        a_block = first.size * self.blocks * self.factors.size * self.block
         return (
             np.concatenate([place + block * a_block for block in blocks]),
             np.concatenate(
@@ -203,7 +232,8 @@ class Given:
         width).
         """
         states, question = trade.states, trade.states.question
-        rounded = np.round(factors.ravel(), places)
+        given = factors.ravel()
+        rounded = np.round(given, places)
         known, which = np.unique(rounded, return_inverse=True)
         landing = land(question.steps(known, step.outcomes), trade.chances, trade.grid)
         at = np.arange(rounded.size) if where is None else where
@@ -211,7 +241,8 @@ class Given:
         block, layer = np.divmod(row, states.layers)
         first, floor = states.first.reshape(-1)[layer], trade.floor[layer]
         # With days missing the goal is no end.
-        goal = np.where(block == states.days_needed, states.goal_place, np.inf)
+        has_days = block == states.days_needed
+        goal = np.where(has_days, states.goal_place, np.inf)
         node = first + column
         reach = node + landing.exact.take(which, axis=0)
         place = node + landing.cells.take(which, axis=0)
@@ -223,12 +254,19 @@ class Given:
         wide = trade.to.shape[1]
         place = place + in_floor - first + trade.below
         place = np.clip(place, 0, wide - 2) + row * wide
-        near = (trade.nearer * known)[which][:, None] + AT
-        moves = (known > 0)[which][:, None]
+        near = step.drawn * given[:, None]
+        moves = (given > 0)[:, None]
+        # Exactly where it leads, as a walk does: a cap may end on the floor itself.
+        equity = states.to_equity(states.lowest + states.step * node)
+        of = 1.0 if question.of_start else equity
+        drawn = step.outcomes.base_risk * step.outcomes.values
+        after = equity + given[:, None] * of * drawn
         ends = len(trade.to) * wide
-        place[(reach >= goal - near) & moves] = ends
+        at_goal = after * np.exp(near) >= question.goal - TOUCH
+        place[at_goal & has_days & moves] = ends
         trailing = 1 + question.rules.trails
-        place[(reach <= floor + near * trailing) & moves] = ends + 1
+        stop = states.stop[layer]
+        place[(after <= stop * np.exp(near * trailing) + TOUCH) & moves] = ends + 1
         share[place >= ends] = 0.0
         self.place, self.share, self.chances = place, share, trade.chances
         # Under headroom nothing is left to win just above the floor, where all that
@@ -260,14 +298,13 @@ class Allowed:
     """
 
     def __init__(self, trade: Trade, step: Step, most_now: float = np.inf) -> None:
-        """`most_now` is the largest factor of now, whatever the states' caps."""
+        """`most_now` is a cap of now, next to the states' own."""
         states = trade.states
-        cap = np.tile(states.cap, (states.blocks, 1))
+        cap = np.tile(np.minimum(states.cap, most_now), (states.blocks, 1))
         factors = np.append(0.0, trade.factors)
-        most = np.searchsorted(trade.factors, np.minimum(cap, most_now), side="right")
+        most = np.searchsorted(trade.factors, cap + TOUCH, side="right")
         self.forbidden = trade.forbid(most)
         lowers = (cap > factors[most] + CAP_APART) & (cap < trade.factors[-1])
-        lowers &= cap <= most_now
         self.row, self.column = np.nonzero(lowers)
         self.choice = (most[lowers] + 1).astype(np.int8)
         where = self.row * states.width + self.column

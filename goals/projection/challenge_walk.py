@@ -10,12 +10,9 @@ from typing import TypeAlias
 
 import numpy as np
 
-from goals.projection.challenge_rules import (
-    MOST_DAYS,
-    BadArgument,
-    Question,
-    Seen,
-)
+from goals.projection.challenge_rules import MOST_DAYS, BadArgument, Question
+from goals.projection.challenge_tree import SAME, Branch, keys_of
+from goals.projection.outcomes import Outcomes
 from goals.projection.types import Flags, Floats, Indices
 
 # (days left, trades left, equity, profit of the day, high water, days traded) → factor.
@@ -23,11 +20,11 @@ FactorAt: TypeAlias = Callable[[int, int, Floats, Floats, Floats, Floats], Float
 # States times outcomes that are walked one by one; and how many are drawn of more.
 MOST_STATES = 40_000
 PATHS = 1 << 15
+# All states together that are walked one by one; of more, walks are drawn from there.
+MOST_WALKED = 20_000_000
 DRAWS = 1 << 16
 # The golden section: its multiples lie evenly.
 EVENLY = 40_503
-# States closer than this are one.
-SAME = 1e-11
 # Without a deadline a walk ends when no more than this share of it is left.
 LEFT_OVER = 1e-4
 # Ended walks are dropped when they are more than this share.
@@ -49,31 +46,40 @@ class ChallengeOutcome:
 
 
 @dataclass(slots=True)
-class _Walks:
+class _Walks(Branch):
     """States with their weights, all of shape (n,); ended ones weigh nothing."""
 
-    equity: Floats
-    high_water: Floats
-    opening: Floats
-    days_traded: Floats
-    traded: Flags
-    halted: Flags
     weight: Floats
 
     def take(self, which: Indices | Flags) -> "_Walks":
-        return _Walks(*(getattr(self, name)[which] for name in self.__slots__))
+        every = (*Branch.__slots__, "weight")
+        return _Walks(*(getattr(self, name)[which] for name in every))
 
-    def seen(self, question: Question) -> Seen:
-        return Seen(
-            question, self.equity, self.opening, self.high_water, self.days_traded
-        )
+
+class EvenDraws:
+    """Outcomes drawn so that walks at about the same equity have all of them."""
+
+    def __init__(self, outcomes: Outcomes, random: np.random.Generator) -> None:
+        chances = np.cumsum(outcomes.probabilities)
+        places = np.searchsorted(chances, (np.arange(DRAWS) + 0.5) / DRAWS)
+        self.table = outcomes.values[np.minimum(places, chances.size - 1)]
+        self.random = random
+
+    def draw(self, equity: Floats) -> Floats:
+        """An outcome for each walk."""
+        luck = np.arange(equity.size, dtype=np.int64) * EVENLY
+        luck = np.asarray((luck + self.random.integers(DRAWS)) % DRAWS)
+        outcome = np.empty(equity.size)
+        outcome[np.argsort(equity)] = self.table[luck]
+        return outcome
 
 
 class Walk:
     """One policy's walk; `run` once.
 
     `needs_day`: the policy looks at the day's profit; `counts`: at all days traded,
-    not only at whether they are enough.
+    not only at whether they are enough. So many `paths` are drawn of too many states;
+    0: none, and the walk is given up. `passed` has the chance to pass by each trade.
     """
 
     def __init__(
@@ -84,29 +90,43 @@ class Walk:
         *,
         needs_day: bool,
         counts: bool = False,
+        paths: int = PATHS,
+        most: int = MOST_WALKED,
     ) -> None:
-        self.question, self.choose = question, choose
+        self.question, self.choose, self.paths = question, choose, paths
         self.needs_day = needs_day or question.rules.daily_loss is not None
         self.counts = counts
         self.random = np.random.default_rng(seed)
         self.drawn = False
         one, no = np.ones(1), np.zeros(1, dtype=bool)
-        self.walks = _Walks(one, one, one, np.zeros(1), no, no, one)
+        self.walks = _Walks(
+            one * question.equity,
+            one * question.high_water,
+            one * question.opening,
+            np.zeros(1),
+            no,
+            no,
+            one,
+        )
         self.passed_by_day: list[float] = []
-        self.breached = 0.0
-        chances = np.cumsum(question.outcomes.probabilities)
-        places = (np.arange(DRAWS) + 0.5) / DRAWS
-        self.table = question.outcomes.values[
-            np.minimum(np.searchsorted(chances, places), chances.size - 1)
-        ]
+        self.passed, self.breached = [0.0], 0.0
+        self.given_up = False
+        self.left, self.even = most, EvenDraws(question.outcomes, self.random)
 
     def run(self) -> ChallengeOutcome:
         days = self.question.days
         for day in range(days or MOST_DAYS):
             self.passed_by_day.append(0.0)
-            for left in range(self.question.trades_per_day, 0, -1):
+            trades = self.question.trades_per_day
+            if not day and self.question.trades_now is not None:
+                trades = self.question.trades_now
+            for left in range(trades, 0, -1):
                 self._trade((days or MOST_DAYS) - day, left)
+                self.passed.append(sum(self.passed_by_day))
             self._end_day()
+            self.passed[-1] = sum(self.passed_by_day)
+            if self.given_up:
+                break
             if self.walks.weight.sum() <= (0.0 if days else LEFT_OVER):
                 break
         by_day = np.cumsum(self.passed_by_day)
@@ -124,14 +144,16 @@ class Walk:
         factor = self._factors(days_left, trades_left)
         if not factor.any():
             return
-        if (
-            not self.drawn
-            and walks.weight.size * question.outcomes.values.size > MOST_STATES
-        ):
+        reached = walks.weight.size * question.outcomes.values.size
+        self.left -= reached
+        if not self.drawn and (reached > MOST_STATES or self.left < 0):
+            if not self.paths:
+                self.given_up = True
+                return
             self._draw()
             walks, factor = self.walks, factor[self.origin]
         if self.drawn:
-            outcome = self._draw_evenly(walks.equity)
+            outcome = self.even.draw(walks.equity)
         else:
             count = question.outcomes.values.size
             walks = walks.take(np.repeat(np.arange(factor.size), count))
@@ -147,14 +169,6 @@ class Walk:
         walks.traded = walks.traded | (factor > 0)
         self.walks = walks
         self._close(day_ends=False)
-
-    def _draw_evenly(self, equity: Floats) -> Floats:
-        """An outcome for each walk, so that neighbours have all of them."""
-        luck = np.arange(equity.size, dtype=np.int64) * EVENLY
-        luck = np.asarray((luck + self.random.integers(DRAWS)) % DRAWS)
-        outcome = np.empty(equity.size)
-        outcome[np.argsort(equity)] = self.table[luck]
-        return outcome
 
     def _factors(self, days_left: int, trades_left: int) -> Floats:
         walks, question = self.walks, self.question
@@ -216,24 +230,17 @@ class Walk:
         walks = self.walks
         order = np.argsort(walks.equity)
         sums = np.cumsum(walks.weight[order])
-        places = (np.arange(PATHS) + self.random.random()) / PATHS * sums[-1]
+        places = (np.arange(self.paths) + self.random.random()) / self.paths * sums[-1]
         self.origin = order[np.minimum(np.searchsorted(sums, places), order.size - 1)]
         self.walks = walks.take(self.origin)
-        self.walks.weight = np.full(PATHS, sums[-1] / PATHS)
+        self.walks.weight = np.full(self.paths, sums[-1] / self.paths)
         self.drawn = True
 
 
 def _merge(walks: _Walks) -> _Walks:
     """Each live state once, with the weight of all ways to it."""
     walks = walks.take(walks.weight > 0)
-    key = np.zeros(walks.weight.size, dtype=np.uint64)
-    for name in ("equity", "high_water", "opening"):
-        level = np.rint(getattr(walks, name) / SAME).astype(np.int64).astype(np.uint64)
-        key = (key ^ level) * np.uint64(0x9E3779B97F4A7C15)
-        key ^= key >> np.uint64(29)
-    flags = walks.days_traded * 4 + walks.traded * 2 + walks.halted
-    key = (key ^ flags.astype(np.uint64)) * np.uint64(0xBF58476D1CE4E5B9)
-    _, first, which = np.unique(key, return_index=True, return_inverse=True)
+    _, first, which = np.unique(keys_of(walks), return_index=True, return_inverse=True)
     merged = walks.take(first)
     merged.weight = np.bincount(which, walks.weight, first.size).astype(np.float64)
     return merged

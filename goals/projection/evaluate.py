@@ -10,17 +10,20 @@ from goals.projection.barrier import (
     FINE_PLACES,
     ROUGH_PLACES,
     Barrier,
+    ask_under,
     follow_under,
     lay,
     plan_under,
     standing,
 )
-from goals.projection.challenge_grid import States, bounds
+from goals.projection.challenge_grid import States
+from goals.projection.challenge_reach import bounds
+from goals.projection.challenge_walk import Walk
 from goals.projection.deadline import DeadlinePolicy, check_question
 from goals.projection.exact_levels import Reached, walk_levels
 from goals.projection.grid import log_levels, make_grid
-from goals.projection.grouping import SHARE, fewest_nodes
-from goals.projection.outcomes import read_number, take_outcomes
+from goals.projection.grouping import SHARE, coarsen, fewest_nodes
+from goals.projection.outcomes import Outcomes, read_number, take_outcomes
 from goals.projection.types import Floats, Numbers
 from mastertrade.values.exceptions import InvalidInput
 
@@ -32,6 +35,9 @@ Policy: TypeAlias = DeadlinePolicy | PolicyFunction | float
 Stop: TypeAlias = float | Barrier | None
 # Where a policy's factors are asked to find out how small and large they get.
 PROBES = 65
+# More trades than this are not walked under a barrier, nor more states in all; of too
+# many so many walks are drawn.
+MOST_WALKED, MOST_STATES, PATHS = 160, 1_000_000, 1 << 14
 # Nodes that stand for a barrier's whole grid.
 ALL_NODES = 400
 
@@ -70,6 +76,7 @@ def evaluate_policy(
     grouped: bool = False,
     share: float = SHARE,
     stops: bool = True,
+    walks: bool = True,
 ) -> PolicyOutcome:
     """The chances of a given policy; arguments as in `solve_deadline_policy`.
 
@@ -96,9 +103,23 @@ def evaluate_policy(
         every = np.arange(trades_left + 1.0)
         return PolicyOutcome(known[0, 0], stopped, known, np.array([equity]), every)
     choose = as_function(policy)
-    factors = _factors_of(policy, trades_left, goal, stop, today)
+    factors = factors_of(policy, trades_left, goal_return, level, equity)
     moves = isinstance(stop_loss, Barrier)
-    barrier = stop_loss if isinstance(stop_loss, Barrier) else standing(level)
+    barrier = barrier_of(stop_loss)
+    if moves and walks:
+        came = walk_under(
+            choose, barrier, chances, trades_left, goal_return, equity, factors[-1:]
+        )
+        if came is not None:
+            passed = came.passed[-1]
+            breached = came.breached if stops else float("nan")
+            return PolicyOutcome(
+                passed,
+                breached,
+                np.array([[0.0], [passed]]),
+                np.array([equity]),
+                np.array([0.0, trades_left]),
+            )
     plan = plan_under(
         barrier,
         chances,
@@ -159,6 +180,62 @@ def evaluate_policy(
     )
 
 
+def walk_under(
+    choose: PolicyFunction,
+    barrier: Barrier,
+    outcomes: Outcomes,
+    trades_left: int,
+    goal_return: float,
+    equity: float,
+    largest: Numbers,
+    *,
+    paths: int = PATHS,
+    seed: int = 0,
+) -> Walk | None:
+    """A policy walked forward under a barrier; None where a grid does as well.
+
+    That is where there are too many states to walk each, and either many trades or
+    outcomes of more than a few kinds. `paths` are drawn of too many states.
+    """
+    barrier = barrier.within_reach(
+        outcomes, float(largest[-1]), trades_left, goal_return, equity
+    )
+    question = ask_under(
+        barrier,
+        outcomes,
+        largest,
+        trades_left=trades_left,
+        goal_return=goal_return,
+        equity=equity,
+    )
+    if coarsen(outcomes) is None or trades_left > MOST_WALKED:
+        paths = 0
+    scale, day = barrier.scale, question.trades_per_day
+    has_limit = barrier.daily_loss is not None
+
+    def factor_at(days: int, trades: int, at: Floats, *seen: Floats) -> Floats:
+        profit, water, _ = seen
+        profit = profit * has_limit
+        left = (days - 1) * day + trades
+        return ask(choose, left, at / scale, water / scale, profit / scale)
+
+    came = Walk(
+        question, factor_at, seed, needs_day=False, paths=paths, most=MOST_STATES
+    )
+    came.run()
+    return None if came.given_up else came
+
+
+def barrier_of(stop_loss: Stop) -> Barrier:
+    """The barrier, or one whose floor stands at the stop."""
+    return stop_loss if isinstance(stop_loss, Barrier) else standing(stop_loss)
+
+
+def each_of(stop_loss: Stop, trades: float) -> Stop:
+    """The same where so many trades count as one."""
+    return stop_loss.each(trades) if isinstance(stop_loss, Barrier) else stop_loss
+
+
 def level_of(stop_loss: Stop) -> float | None:
     """The stop, or where the barrier's floor lies now; below the start (a ratio)."""
     return stop_loss.stop_loss if isinstance(stop_loss, Barrier) else stop_loss
@@ -174,17 +251,22 @@ def as_function(policy: Policy) -> PolicyFunction:
     return lambda _, equity, *seen: np.full(equity.shape, constant)
 
 
-def _factors_of(
-    policy: Policy, trades_left: int, goal: float, stop: float | None, at: float
+def factors_of(
+    policy: Policy,
+    trades_left: int,
+    goal_return: float,
+    stop_loss: float | None,
+    equity: float,
 ) -> Floats:
     """The factors that a policy gives, of a function those at some equities."""
+    goal, stop, at = log_levels(goal_return, stop_loss, equity)
     if isinstance(policy, DeadlinePolicy):
         return np.unique(policy.factors)
     bottom = stop if stop is not None else at - 2 * (goal - at)
-    equity = np.exp(np.linspace(bottom, goal, PROBES)[:-1])
+    probed = np.exp(np.linspace(bottom, goal, PROBES)[:-1])
     asked = {1, max(trades_left // 2, 1), max(trades_left, 1)}
     choose = as_function(policy)
-    return np.unique([ask(choose, left, equity) for left in asked])
+    return np.unique([ask(choose, left, probed) for left in asked])
 
 
 def ask(

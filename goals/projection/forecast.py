@@ -11,10 +11,15 @@ from decimal import Decimal
 from math import exp, log, log1p
 from statistics import NormalDist
 
-from goals.projection.barrier import Barrier
 from goals.projection.deadline import check_question
 from goals.projection.edge import Edge
-from goals.projection.evaluate import Policy, Stop, as_function, level_of
+from goals.projection.evaluate import (
+    Policy,
+    Stop,
+    as_function,
+    barrier_of,
+    level_of,
+)
 from goals.projection.grouping import MOST_SINGLE, sum_of
 from goals.projection.mixture import FEW_NODES, NODES, NODES_OF_MANY, Walked
 from goals.projection.outcomes import take_outcomes
@@ -138,7 +143,7 @@ def measure_chance(
         nearer=edge.nearer,
     )
     few = expected <= MOST_SINGLE
-    has_days = isinstance(stop_loss, Barrier) and stop_loss.daily_loss is not None
+    has_days = barrier_of(stop_loss).daily_loss is not None
     roughly = reads_time and expected > MANY_EXPECTED
     point = walked.chance(
         edge.tilted(edge.shrunk_mean),

@@ -8,9 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goals.projection.barrier import Barrier
 from goals.projection.edge import Edge
-from goals.projection.evaluate import Policy, PolicyFunction, Stop, as_function
+from goals.projection.evaluate import (
+    Policy,
+    PolicyFunction,
+    Stop,
+    as_function,
+    each_of,
+)
 from goals.projection.forecast import COARSE_NODES
 from goals.projection.mixture import NODES_OF_MANY, Walked
 from goals.projection.simulation import draw_table
@@ -74,19 +79,17 @@ def measure_frontier(
     equity: float = 1.0,
     stop_loss: Stop = None,
     seed: int = 0,
+    nodes: int = COARSE_NODES,
 ) -> Frontier:
     """The frontier of a goal; units as in `goals.projection.forecast`.
 
-    P(reach) is by induction, as in a projection; the rest by 4,000 walks, of many
-    trades by 2,000.
+    P(reach) is by induction on a grid of so many `nodes`, as in a projection; the rest
+    by 4,000 walks, of many trades by 2,000.
     """
     drawn = edge.tilted(edge.shrunk_mean)
     walks = _Draws.make(drawn, trades_left, edge.trades_a_step, seed)
     a_day = trades_left.expected / days_left if days_left > 0 else 0.0
-
-    stop = stop_loss
-    if isinstance(stop, Barrier):
-        stop = stop.each(walks.each)
+    stop = each_of(stop_loss, walks.each)
 
     def point(sizing: Sizing) -> FrontierPoint:
         walked = Walked(
@@ -99,7 +102,7 @@ def measure_frontier(
             nearer=edge.nearer,
         )
         probability = walked.chance(
-            drawn, trades_left, nodes=COARSE_NODES, counts=NODES_OF_MANY
+            drawn, trades_left, nodes=nodes, counts=NODES_OF_MANY
         )
         choose = walks.by_steps(as_function(sizing.policy))
         found = walk(choose, walks.growths, walks.ends, goal_return, stop, equity)

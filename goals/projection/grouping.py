@@ -38,6 +38,9 @@ OVERSHOOT = 0.5826
 MOST_DRAWN = 1 / 8
 # Where one more step changes no probability by more than this, no further ones do.
 SETTLED = 1e-5
+# Outcomes no farther apart than this share of the way between all are alike; so many
+# kinds of them are few.
+ALIKE, FEW_KINDS = 0.1, 4
 # Outcomes that stand for a sum of trades.
 SUM_OUTCOMES = 21
 
@@ -162,6 +165,24 @@ def fewer(outcomes: Outcomes) -> Outcomes:
     kept = sqrt(float((means - mean) ** 2 @ weights))
     wanted = _deviation(outcomes) / outcomes.base_risk
     return Outcomes(mean + (means - mean) * wanted / kept, weights, outcomes.base_risk)
+
+
+def coarsen(outcomes: Outcomes) -> Outcomes | None:
+    """Outcomes that are about alike as one; None where more than a few are left.
+
+    Sums of such ones lie on a few levels, and a goal may be hit by a hair.
+    """
+    order = np.argsort(outcomes.values)
+    values, chances = outcomes.values[order], outcomes.probabilities[order]
+    wide, firsts = ALIKE * float(np.ptp(values)), [0]
+    for place, value in enumerate(values.tolist()):
+        if value - values[firsts[-1]] > wide:
+            firsts.append(place)
+    if len(firsts) > FEW_KINDS:
+        return None
+    weights = np.add.reduceat(chances, firsts)
+    means = np.add.reduceat(chances * values, firsts) / weights
+    return Outcomes(means, weights, outcomes.base_risk)
 
 
 def _deviation(outcomes: Outcomes) -> float:

@@ -19,12 +19,27 @@ from goals.projection.evaluate import (
     Stop,
     as_function,
     evaluate_policy,
+    factors_of,
     level_of,
+    walk_under,
 )
-from goals.projection.grouping import MOST_DRAWN, ROUGH_SHARE, SHARE
+from goals.projection.grouping import (
+    MOST_DRAWN,
+    MOST_SINGLE,
+    ROUGH_SHARE,
+    SHARE,
+    coarsen,
+)
+from goals.projection.outcomes import take_outcomes
 from goals.projection.trades_left import MOST_COUNT, TradesLeft
 from goals.projection.types import Floats
+from goals.projection.walks import walk
 
+# Walks of up to 60 trades, twice as many of few kinds of outcomes, a quarter for the
+# ends of a band; of more trades fewer, and of more than `MOST_MIXED` none.
+PATHS, FEWEST, MOST_MIXED = 1 << 13, 1 << 11, 480
+# Beginnings of a day that are told apart.
+MOST_PHASES = 4
 # Numbers of trades that a policy is walked for which reads how many are left.
 NODES = 7
 # The same of many trades, or under a day's limit; and for the ends of a band.
@@ -69,6 +84,8 @@ class Walked:
         left = _Known(trades_left) if isinstance(trades_left, int) else trades_left
         numbers, weights = left.chances()
         steps = numbers / self.trades_a_step
+        if self._is_walked(steps) and (self._depends or (stops and is_coarse(drawn))):
+            return self._walk(drawn, left, counts, stops)
         if not (self._depends or stops):
             at, found = self._curve(drawn, _whole(float(steps[-1])), nodes)
             return float(weights @ np.interp(steps, at, found))
@@ -109,7 +126,75 @@ class Walked:
     def _depends(self) -> bool:
         return self.reads_time and not isinstance(self.policy, (int, float))
 
+    def _is_walked(self, steps: Floats) -> bool:
+        """Whether walks are quicker than inductions for several numbers of trades."""
+        if self.trades_a_step != 1 or steps[-1] > MOST_MIXED:
+            return False
+        return isinstance(self.stop_loss, Barrier)
+
+    def _walk(
+        self, drawn: Drawn, left: "TradesLeft | _Known", counts: int, stops: bool
+    ) -> float:
+        """By walks that end at random, of a policy that reads how many are expected."""
+        numbers, weights = left.chances()
+        paths = PATHS * (1 + is_coarse(drawn)) // (1 if counts > FEW_NODES else 4)
+        paths = max(int(paths * min(MOST_SINGLE / float(numbers[-1]), 1.0)), FEWEST)
+        places = (np.arange(paths) + 0.5) / paths
+        ends = numbers[
+            np.minimum(np.searchsorted(np.cumsum(weights), places), numbers.size - 1)
+        ]
+        choose, expected = as_function(self.policy), left.expected
+        found = walk(
+            lambda step, at, *seen: choose(max(round(expected - step), 1), at, *seen),
+            take_outcomes(*drawn, 1.0),
+            np.random.default_rng(0).permutation(ends.astype(np.intp)),
+            self.goal_return,
+            self.stop_loss,
+            self.equity,
+        )
+        return float((found.stopped if stops else found.reached).mean())
+
+    def _walk_curve(self, drawn: Drawn, steps: int) -> tuple[Floats, Floats] | None:
+        """The chances by each number of trades, walked; None where a grid does as well.
+
+        A number's first day is shorter, so those of the same remainder are walked once.
+        """
+        barrier = self.stop_loss
+        if not isinstance(barrier, Barrier) or self.trades_a_step != 1 or steps < 1:
+            return None
+        level = barrier.stop_loss
+        if not 1 - level < self.equity < 1 + self.goal_return:
+            return None
+        outcomes, choose = take_outcomes(*drawn, 1.0), as_function(self.policy)
+        at, found = np.arange(steps + 1.0), np.zeros(steps + 1)
+        day = barrier.day[0] if barrier.has_days else 1
+        apart = -(-day // MOST_PHASES)
+        for phase in range(0, min(day, steps), apart):
+            came = walk_under(
+                choose,
+                barrier,
+                outcomes,
+                steps - phase,
+                self.goal_return,
+                self.equity,
+                factors_of(self.policy, steps, self.goal_return, level, self.equity),
+                paths=2 * PATHS // min(day, MOST_PHASES),
+            )
+            if came is None:
+                return None
+            # A walk ends when nothing of it is left.
+            passed = np.full(steps + 1, came.passed[-1])
+            passed[: len(came.passed)] = came.passed
+            for shift in range(min(apart, steps - phase)):
+                rows = np.arange(steps - phase - shift, -1, -day)
+                found[rows] = passed[rows]
+        return at, found
+
     def _curve(self, drawn: Drawn, steps: int, nodes: int) -> tuple[Floats, Floats]:
+        if not self._depends:
+            walked = self._walk_curve(drawn, steps)
+            if walked is not None:
+                return walked
         choose = self._ahead(steps * self.trades_a_step, steps)
         outcome = self._outcome(choose, drawn, steps, nodes, False)
         today = int(np.argmin(np.abs(outcome.equity - self.equity)))
@@ -139,6 +224,7 @@ class Walked:
             grouped=True,
             share=self.share,
             stops=stops,
+            walks=False,
         )
 
     def _ends(self) -> tuple[float, Stop]:
@@ -175,6 +261,11 @@ class _Known:
 
     def chances(self) -> tuple[Floats, Floats]:
         return np.array([float(self.expected)]), np.ones(1)
+
+
+def is_coarse(drawn: Drawn) -> bool:
+    """Whether outcomes are of so few kinds that sums of them lie on a few levels."""
+    return coarsen(take_outcomes(*drawn, 1.0)) is not None
 
 
 def _whole(steps: float) -> int:

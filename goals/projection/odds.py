@@ -12,11 +12,8 @@ import numpy as np
 
 from goals.decisions.policies import PolicyName
 from goals.enums import AfterAchieved
-from goals.projection.challenge import (
-    ChallengePolicy,
-    evaluate_challenge,
-    solve_challenge,
-)
+from goals.projection.challenge import evaluate_challenge, solve_challenge
+from goals.projection.challenge_policy import ChallengePolicy
 from goals.projection.challenge_rules import ChallengeRules
 from goals.projection.challenge_walk import ChallengeOutcome, FactorAt
 from goals.projection.goal_path import GoalPath

@@ -104,7 +104,7 @@ def require(
 def read_number(value: object) -> float:
     """A number as a float; what is none as NaN."""
     try:
-        return float("nan") if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+        return float("nan") if isinstance(value, (str, bool)) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         return float("nan")
 

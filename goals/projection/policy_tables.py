@@ -18,9 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goals.decisions.policies.deadline_optimal import DEADLINE_VERSION
-from goals.projection.barrier import Barrier, Plan, lay, plan_under, solve_under
-from goals.projection.challenge import ChallengePolicy
+from goals.projection.barrier import (
+    Barrier,
+    Plan,
+    lay,
+    plan_under,
+    sharpen,
+    solve_under,
+)
 from goals.projection.challenge_grid import States
+from goals.projection.challenge_policy import ChallengePolicy
 from goals.projection.challenge_rules import Seen
 from goals.projection.deadline import row_of
 from goals.projection.edge import Edge
@@ -77,7 +84,10 @@ class DeadlineInputs:
             goal_return=self.goal_return,
             equity=self.equity,
         )
-        return plan, lay(plan.question, self.fineness)
+        fineness = self.fineness
+        if fineness == 1.0:
+            fineness = sharpen(plan.question)
+        return plan, lay(plan.question, fineness)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +113,10 @@ class DeadlineTable:
         )
         rows[: len(self.choices)] = self.choices
         by_day = rows.reshape(-1, days, *rows.shape[1:])
-        return plan, ChallengePolicy(0.0, 0.0, 0.0, None, states, by_day)
+        policy = ChallengePolicy(
+            0.0, 0.0, 0.0, None, states.question, lambda: (states, by_day)
+        )
+        return plan, policy
 
     @property
     def trades(self) -> Floats:

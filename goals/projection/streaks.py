@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from goals.projection.barrier import Barrier
 from goals.projection.edge import Edge, summarise
-from goals.projection.evaluate import Policy, Stop, as_function
+from goals.projection.evaluate import Policy, Stop, as_function, each_of
 from goals.projection.mixture import Walked
 from goals.projection.trades_left import TradesLeft
 from goals.projection.types import Floats, Indices
@@ -90,7 +89,7 @@ def measure_streaks(
         drawn[draw_blocks(generator, drawn.size, (longest, walks), block)],
         ends,
         goal_return,
-        stop_loss.each(each) if isinstance(stop_loss, Barrier) else stop_loss,
+        each_of(stop_loss, each),
         equity,
     )
     walked = Walked(policy, goal_return, stop_loss, equity, each, reads_time)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goals.projection.barrier import Barrier, standing
-from goals.projection.evaluate import PolicyFunction, Stop
+from goals.projection.barrier import Barrier
+from goals.projection.challenge_walk import EvenDraws
+from goals.projection.evaluate import PolicyFunction, Stop, barrier_of
+from goals.projection.outcomes import Outcomes
 from goals.projection.types import Flags, Floats, Indices
 
 TOUCH = 1e-12
@@ -31,25 +33,30 @@ class Walks:
 
 def walk(
     choose: PolicyFunction,
-    growths: Floats,
+    growths: Floats | Outcomes,
     ends: Indices,
     goal_return: float,
     stop_loss: Stop,
     equity: float,
+    seed: int = 0,
 ) -> Walks:
     """Walk along `growths` at factor 1, of shape (steps, walks).
 
-    A walk has `ends` steps, shape (walks,). `choose` gives the factors by the number of
-    the step, from 0, and the equities; under a `Barrier`, whose day has as many steps
-    as trades, by high waters and profits of the day, too. Other units as in
-    `evaluate_policy`.
+    Of `Outcomes` they are drawn evenly, by `seed`. A walk has `ends` steps, shape
+    (walks,). `choose` gives the factors by the number of the step, from 0, and the
+    equities; under a `Barrier`, whose day has as many steps as trades, by high waters
+    and profits of the day, too. Other units as in `evaluate_policy`.
     """
-    size = growths.shape[1]
+    size = ends.size
+    even = None
+    if isinstance(growths, Outcomes):
+        even = EvenDraws(growths, np.random.default_rng(seed))
+    drawn = growths.values if isinstance(growths, Outcomes) else growths
     moves = isinstance(stop_loss, Barrier)
-    barrier = stop_loss if isinstance(stop_loss, Barrier) else standing(stop_loss)
+    barrier = barrier_of(stop_loss)
     goal, scale = (1 + goal_return) * (1 - TOUCH), barrier.scale
     day, rules = barrier.day
-    worst = -float(growths.min(initial=0.0))
+    worst = -float(drawn.min(initial=0.0))
     steps, falls = np.zeros(size, dtype=np.intp), np.zeros(size)
     last, over = np.full(size, equity), np.zeros(size, dtype=bool)
     # Only those that go on are walked: equity, its peak; in the barrier's units the
@@ -61,7 +68,7 @@ def walk(
     water = rules.raise_high_water(water, at * scale, False)
     over[:] = at * scale <= rules.floor(water) + TOUCH
     rests = np.zeros(size, dtype=bool)
-    for step, growth in enumerate(growths):
+    for step in range(int(ends.max(initial=0))):
         going = (at < goal) & ~over[on] & (ends[on] > step)
         if not going.all():
             on, at, peak = on[going], at[going], peak[going]
@@ -72,7 +79,8 @@ def walk(
         seen = (water / scale, (now - opening) / scale) if moves else ()
         cap = rules.cap(now, water, opening, worst * now)
         factors = np.where(rests, 0.0, np.minimum(choose(step, at, *seen), cap))
-        at = np.maximum(at * (1 + factors * growth[on]), 0.0)
+        growth = drawn[step][on] if even is None else even.draw(at)
+        at = np.maximum(at * (1 + factors * growth), 0.0)
         peak = np.maximum(peak, at)
         falls[on] = np.maximum(falls[on], 1 - at / peak)
         last[on] = at

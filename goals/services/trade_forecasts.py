@@ -65,7 +65,7 @@ class TradeForecast:
     `trades_per_day` is the frequency to expect. `read_sample` reads the trades
     themselves and is asked at most once, where the record's sums do not do. `tables`
     collects the solved tables that were looked at, by their hash; `worked_out` the
-    goals that cost work.
+    goals that cost work, at most `most_worked_out`.
     """
 
     portfolio: Portfolio
@@ -75,6 +75,7 @@ class TradeForecast:
     now: datetime
     tables: dict[str, DeadlineInputs] = field(default_factory=dict)
     worked_out: set[int] = field(default_factory=set)
+    most_worked_out: int = MOST_WORKED_OUT
 
     @cached_property
     def sample(self) -> TradeSample:
@@ -91,7 +92,7 @@ class TradeForecast:
 
     def may_work_out(self, goal_id: int) -> bool:
         """Whether this call may do more for the goal than read what is stored."""
-        if len(self.worked_out) < MOST_WORKED_OUT:
+        if len(self.worked_out) < self.most_worked_out:
             self.worked_out.add(goal_id)
         return goal_id in self.worked_out
 

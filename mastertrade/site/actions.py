@@ -1,6 +1,6 @@
 """What a user does to an own portfolio on the site: forms, saved by services."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -19,21 +19,18 @@ from goals.admin.forms import (
     CashFlowForm,
     GoalForm,
     HaltForm,
-    PortfolioForm,
     ResumeForm,
     ServiceForm,
-    in_page_words,
 )
 from goals.admin.halts import waiting_words
-from goals.admin.portfolios import LIMIT_GROUPS
 from goals.enums import GoalStatus
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
-from goals.models.portfolios import LIMIT_KINDS
 from goals.services.risk_state import find_halt
 from mastertrade.site import figures as site_figures
 from mastertrade.site.asking import Asking, answer_asking, choose_or_404
 from mastertrade.site.shell import page
 from mastertrade.site.today import say_done
+from mastertrade.site.wording import in_words
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
 from trades.sizing_calls.limits import FloorNow, measure_limits
 
@@ -55,7 +52,6 @@ class Action:
     done: Callable[[Any], str]
     nothing: str = ""
     shows_floors: bool = False
-    groups: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,22 +99,6 @@ NEW_GOAL = Action(
     ),
     start=lambda portfolio, now: FinancialGoal(portfolio=portfolio),
     done=lambda goal: f"Created: {goal}.",
-)
-LIMITS = Action(
-    title="Limits",
-    button="Save",
-    explanation="A limit that it has fallen to already halts trading at once. Relaxing "
-    "one ends no halt: to go on, resume trading.",
-    form=PortfolioForm,
-    fields=(
-        *LIMIT_KINDS,
-        "max_position_pct",
-        "edge_guard",
-    ),
-    start=lambda portfolio, now: portfolio,
-    done=lambda portfolio: f"The limits of {portfolio.name} are saved.",
-    shows_floors=True,
-    groups=LIMIT_GROUPS,
 )
 HALT = Action(
     title="Halt trading",
@@ -177,8 +157,6 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
         facts=[format_html("Portfolio {}, which has {}.", portfolio.name, equity)],
     )
     more = {
-        "groups": [(title, _fields_of(form, lines)) for title, lines in action.groups]
-        or [("", form.visible_fields())],
         "failed": _count_failed(portfolio) if action is RESUME else 0,
         **(_standing_of(portfolio, now) if action.shows_floors else {}),
     }
@@ -204,7 +182,7 @@ def _standing_of(portfolio: Portfolio, now: datetime) -> dict[str, Any]:
     return {
         "floors": [_floor_line(one, portfolio.currency) for one in found.floors],
         "no_floor": not found.has_floor,
-        "stops": [in_page_words(halt.words) for halt in found.halts] or waits,
+        "stops": [in_words(halt.words, now) for halt in found.halts] or waits,
     }
 
 
@@ -212,10 +190,6 @@ def _count_failed(portfolio: Portfolio) -> int:
     """Goals that failed in a period that is not over."""
     failed = portfolio.goals.filter(status=GoalStatus.FAILED, ended_at=None)
     return int(failed.count())
-
-
-def _fields_of(form: Any, lines: Iterable[Iterable[str]]) -> list[Any]:
-    return [form[name] for line in lines for name in line]
 
 
 def _floor_line(floor: FloorNow, currency: str) -> FloorLine:

@@ -17,7 +17,6 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from goals.admin.figures import words
-from goals.admin.forms import in_page_words
 from goals.enums import AlertKind, ChannelKind, DeliveryState, Severity
 from goals.models import AlertChannel, AlertDelivery, GoalAlert, User
 from goals.services.alert_texts import what_now
@@ -32,6 +31,7 @@ from goals.services.alerts import (
 )
 from mastertrade.site import figures
 from mastertrade.site.shell import page
+from mastertrade.site.wording import in_words
 from mastertrade.values.exceptions import NotFound
 
 ON_A_PAGE = 25
@@ -87,8 +87,8 @@ class AlertLine:
     state: AlertState
     tone: str
     kind: str
-    text: str
-    now: str
+    text: SafeString
+    now: SafeString
     sent: tuple[SafeString, ...]
 
     @property
@@ -106,13 +106,13 @@ def alerts(request: HttpRequest) -> HttpResponse:
     """Newest first; opening the page marks nothing as read."""
     user, now = cast(User, request.user), timezone.now()
     form = AlertFilterForm(request.GET)
-    mine = _mine(user)
+    mine = alerts_of(user)
     found = Paginator(form.choose(mine), ON_A_PAGE).get_page(request.GET.get("page"))
     asked = {name: request.GET[name] for name in form.fields if request.GET.get(name)}
     context = {
         "form": form,
         "page": found,
-        "lines": [_line(one, now) for one in found],
+        "lines": [show_alert(one, now) for one in found],
         "is_filtered": bool(asked),
         "query": urlencode(asked),
         # What comes meanwhile is not marked with the rest.
@@ -134,8 +134,8 @@ def mark_alert(request: HttpRequest, alert_id: int, action: str) -> HttpResponse
         raise Http404 from missing
     if not request.headers.get("HX-Request"):
         return _back(request)
-    alert = _mine(user).get(pk=alert_id)
-    context = {"line": _line(alert, now), "unread": count_unread(user)}
+    alert = alerts_of(user).get(pk=alert_id)
+    context = {"line": show_alert(alert, now), "unread": count_unread(user)}
     return render(request, "site/parts/alert_marked.html", context)
 
 
@@ -158,7 +158,7 @@ def _back(request: HttpRequest) -> HttpResponse:
     return redirect(f"{reverse('site:alerts')}{'?' if kept else ''}{kept}")
 
 
-def _mine(user: User) -> QuerySet[GoalAlert]:
+def alerts_of(user: User) -> QuerySet[GoalAlert]:
     newest = AlertDelivery.objects.select_related("channel").order_by("-delivery_id")
     return (
         GoalAlert.objects.filter(user_id=user.username)
@@ -170,15 +170,15 @@ def _mine(user: User) -> QuerySet[GoalAlert]:
     )
 
 
-def _line(alert: GoalAlert, now: datetime) -> AlertLine:
+def show_alert(alert: GoalAlert, now: datetime) -> AlertLine:
     deliveries: list[AlertDelivery] = alert.newest  # type: ignore[attr-defined]
     return AlertLine(
         alert=alert,
         state=AlertState.of(alert),
         tone=TONES.get(Severity(alert.severity), ""),
         kind=words(alert.kind),
-        text=in_page_words(alert.text),
-        now=in_page_words(what_now(alert)),
+        text=in_words(alert.text, now),
+        now=in_words(what_now(alert), now),
         sent=tuple(say_delivery(one, now) for one in deliveries),
     )
 
@@ -196,17 +196,21 @@ def _became(delivery: AlertDelivery, now: datetime) -> SafeString:
     times = _times(delivery.attempts)
     next_at = figures.when(delivery.next_try_at, now)
     is_due = delivery.next_try_at is not None and delivery.next_try_at <= now
-    ahead = "as soon as the worker sends" if is_due else next_at
     match DeliveryState(delivery.state):
         case DeliveryState.SENT:
             return format_html("delivered {}", figures.when(delivery.sent_at, now))
         case DeliveryState.WAITING:
-            return format_html("waits: {}", ahead)
+            if is_due:
+                return SafeString("waits for the worker")
+            return format_html("waits until {}", next_at)
         case DeliveryState.SKIPPED:
             return SafeString("not sent: the channel was paused")
         case DeliveryState.FAILED:
             return format_html(
-                "failed {}, next try {}: {}", times, ahead, delivery.last_error
+                "failed {}, next try {}: {}",
+                times,
+                "by the worker" if is_due else next_at,
+                delivery.last_error,
             )
         case DeliveryState.DEAD:
             return format_html(

@@ -4,14 +4,18 @@ htmx gets the form alone, for the dialog; without script there is a page for eac
 """
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.safestring import SafeString
+from django.views.decorators.http import require_http_methods
 
 from goals.models import Portfolio, User
 from mastertrade.site.shell import portfolios_of
+
+ASKS = require_http_methods(["GET", "HEAD", "POST"])
 
 
 @dataclass(slots=True)
@@ -43,3 +47,10 @@ def answer_asking(
     template = "site/parts/asking.html" if is_htmx(request) else "site/asking.html"
     status = 422 if form.errors and is_htmx(request) else 200
     return render(request, template, context, status=status)
+
+
+def bind(form: type[Any], request: HttpRequest, now: datetime, **call: Any) -> Any:
+    """The form of this request: its clock, who fills it in, and what was sent."""
+    whose = {"now": now, "by": request.user.get_username()}
+    bound = type(form.__name__, (form,), whose)
+    return bound(request.POST if request.method == "POST" else None, **call)

@@ -136,7 +136,9 @@ class ChannelForm(CallForm):
             address = self.fields["address"]
             address.required = False
             address.label = "Another address"
-            address.help_text = f"Now {channel.masked_address}. Left empty, it stays."
+            address.help_text = (
+                f"Left empty, it stays as it is: {channel.masked_address}"
+            )
             self.fields["secret"].label = "Another secret"
             self.fields["secret"].help_text = "Left empty, it stays."
             if channel.kind != ChannelKind.WEBHOOK:

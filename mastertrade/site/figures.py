@@ -84,6 +84,12 @@ def amount(value: Decimal | None, currency: str) -> SafeString:
     return in_measure(value, Measure.VALUE, currency)
 
 
+def signed_amount(value: Decimal, currency: str) -> SafeString:
+    """A profit or a loss in a sentence: signed, with its currency."""
+    shown = money(value, currency, signed=True)
+    return format_html("{} {}", shown, currency)
+
+
 def gain(value: Decimal | None, currency: str) -> SafeString:
     """A profit or a loss: signed and coloured, without the currency."""
     if value is None:

@@ -39,6 +39,11 @@ def decimal_field(
     return field
 
 
+def local_time() -> forms.DateTimeInput:
+    """For a time in the user's zone."""
+    return forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+
+
 class CallForm(forms.Form):
     """`call` asks a service with `cleaned_data`; what it refuses is an error here."""
 

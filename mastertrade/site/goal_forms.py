@@ -241,8 +241,12 @@ def required_words(goal: FinancialGoal, found: WhatIf) -> SafeString:
 def value_of(
     goal: FinancialGoal, value: Decimal | None, *, signed: bool = False
 ) -> SafeString:
-    """A value in the goal's measure: percent, or money and its currency."""
+    """A value in the goal's measure: percent, or money and its currency.
+
+    What a portfolio is worth has no sign: it is no change.
+    """
     kind, currency = goal.kind.measures, goal.portfolio.currency
+    signed = signed and kind is not Measure.VALUE
     return figures.in_measure(value, kind, currency, signed=signed)
 
 

@@ -104,6 +104,11 @@ def read_lines(
             user=user, portfolio_id=portfolio.pk, now=now, with_next_size=True
         )
     titles = {goal.pk: title_of(goal) for goal in goals}
+    for first in list(_states(limits.next_size))[:1]:
+        if first.goal_id not in titles:  # another one decides
+            decider = portfolio.goals.get(pk=first.goal_id)
+            decider.portfolio = portfolio
+            titles[decider.pk] = title_of(decider)
     measured = [
         (goal, figures_of(goal, portfolio, limits, titles, now)) for goal in goals
     ]

@@ -16,7 +16,7 @@ from goals.admin.forms import in_page_words
 from goals.decisions.size_request import BASES
 from goals.enums import Verdict
 from goals.models import GoalAdjustmentLog, Portfolio, User
-from mastertrade.site.fields import number_field
+from mastertrade.site.forms import decimal_field
 from mastertrade.site.goal_decisions import GUARD_NAMES, NOT_SET, TONES
 from mastertrade.site.goal_lines import running_goals, title_of
 from mastertrade.site.sentences import factor
@@ -98,17 +98,17 @@ class NextTradeForm(forms.Form):
         widget=forms.RadioSelect,
         initial=str(Side.LONG),
     )
-    price = number_field(PRICE, "Price")
-    stop_price = number_field(PRICE, "Stop", required=False)
+    price = decimal_field("Price", PRICE)
+    stop_price = decimal_field("Stop", PRICE, required=False)
     size_by = forms.ChoiceField(
         label="Ask by",
         choices=[("risk", "Risk at the stop"), ("size", "Size")],
         widget=forms.RadioSelect,
         initial="risk",
     )
-    risk_pct = number_field(PERCENT, "Risk of live equity", required=False)
-    base_size = number_field(MONEY, "Size", required=False)
-    lot_step = number_field(PRICE, "Smallest step of the quantity", required=False)
+    risk_pct = decimal_field("Risk of equity", PERCENT, required=False)
+    base_size = decimal_field("Size", MONEY, required=False)
+    lot_step = decimal_field("Smallest step of the quantity", PRICE, required=False)
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class NextTradeForm(forms.Form):
         return dict(pairs[:MOST_STRATEGIES])
 
     def _choices(self) -> list[tuple[str, str]]:
-        best = "The one that fits best" if self.strategies else "None yet"
+        best = "Best fit" if self.strategies else "None yet"
         return [("", best), *self.strategies.items()]
 
     @property

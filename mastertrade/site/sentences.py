@@ -196,6 +196,7 @@ def in_measure(
     value: Decimal, goal: GoalFigures, *, signed: bool = False
 ) -> SafeString:
     """A value of the goal: percent, or money and its currency."""
+    signed = signed and goal.measure is not Measure.VALUE
     return figures.in_measure(value, goal.measure, goal.currency, signed=signed)
 
 

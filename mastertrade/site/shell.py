@@ -31,6 +31,7 @@ PAGES: tuple[tuple[str, str], ...] = (
     ("Trades", "site:trades"),
     ("Performance", "site:performance"),
     ("Alerts", "site:alerts"),
+    ("Settings", "site:settings"),
 )
 
 
@@ -115,8 +116,9 @@ def choose_portfolio(
 ) -> tuple[Portfolio | None, list[Portfolio]]:
     """The portfolio the page is about, and those that can be switched to.
 
-    `?portfolio=ID`, which the session remembers; else the first; None where the user
-    has none. Raises `Http404` for one that is not the user's.
+    `?portfolio=ID`, which the session remembers; else the first with money, live ones
+    before the demo; None where the user has none. Raises `Http404` for one that is not
+    the user's.
     """
     user = cast(User, request.user)
     mine = list(portfolios_of(user)[:MOST_IN_SWITCH])
@@ -129,12 +131,12 @@ def choose_portfolio(
             request.session[CHOSEN] = chosen.pk
     else:
         chosen = _find(user, mine, str(request.session.get(CHOSEN, "")))
-        chosen = chosen or min(mine, key=_by_age, default=None)
+        chosen = chosen or min(mine, key=_by_use, default=None)
     return chosen, mine
 
 
-def _by_age(portfolio: Portfolio) -> tuple[bool, int]:
-    return not portfolio.is_live, portfolio.pk
+def _by_use(portfolio: Portfolio) -> tuple[bool, bool, int]:
+    return not portfolio.units, not portfolio.is_live, portfolio.pk
 
 
 def _find(user: User, mine: list[Portfolio], asked: str) -> Portfolio | None:

@@ -16,10 +16,9 @@ from goals.models import User
 from goals.models.ledger import LedgerChange
 from goals.services.voids import LONGEST_REASON
 from mastertrade.site import figures
-from mastertrade.site.asking import Asking, answer_asking
+from mastertrade.site.asking import ASKS, Asking, answer_asking
 from mastertrade.site.goal_decisions import DecisionLine, read_decisions
 from mastertrade.site.performance import SIZED
-from mastertrade.site.record import ASKS
 from mastertrade.site.shell import page
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import HUNDRED, ZERO, exactly

@@ -1,13 +1,12 @@
 """The pages of the site."""
 
-from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LogoutView
-from django.urls import path
+from django.urls import include, path
+from django.views.generic import RedirectView
 
 from mastertrade.site.actions import (
     DEPOSIT,
     HALT,
-    LIMITS,
     NEW_GOAL,
     RESUME,
     Action,
@@ -21,22 +20,31 @@ from mastertrade.site.channels import (
     channel_test,
     channels,
 )
+from mastertrade.site.closing import close, marks
+from mastertrade.site.goal_page import (
+    chart_of_goal,
+    decisions_of_goal,
+    head_of_goal,
+    show_goal,
+    table_of_goal,
+)
 from mastertrade.site.goals import (
     act_on_goal,
     change_goal,
-    chart_of_goal,
-    decisions_of_goal,
     list_goals,
     make_goal,
     preview_change,
     preview_new,
-    show_goal,
-    table_of_goal,
 )
 from mastertrade.site.ledger import export_ledger, ledger
 from mastertrade.site.performance import performance
-from mastertrade.site.record import close, marks, new_trade
-from mastertrade.site.sign_in import PasswordView
+from mastertrade.site.record import new_trade
+from mastertrade.site.settings.invitations import accept, open_link
+from mastertrade.site.sign_in import (
+    ResetConfirmView,
+    ResetView,
+    reset_sent,
+)
 from mastertrade.site.today import home, live, next_trade
 from mastertrade.site.trade import trade, void
 from mastertrade.site.welcome import (
@@ -60,7 +68,6 @@ app_name = "site"
 ACTIONS: dict[str, Action] = {
     "deposit": DEPOSIT,
     "new-goal": NEW_GOAL,
-    "limits": LIMITS,
     "halt": HALT,
     "resume": RESUME,
 }
@@ -78,6 +85,7 @@ urlpatterns = [
     path("goals/<int:goal_id>/", show_goal, name="goal"),
     path("goals/<int:goal_id>/edit/", change_goal, name="goal-edit"),
     path("goals/<int:goal_id>/edit/preview/", preview_change, name="goal-edit-preview"),
+    path("goals/<int:goal_id>/head/", head_of_goal, name="goal-head"),
     path("goals/<int:goal_id>/chart/", chart_of_goal, name="goal-chart"),
     path("goals/<int:goal_id>/fan/", fan_of_goal, name="goal-fan"),
     path("goals/<int:goal_id>/frontier/", frontier_of_goal, name="goal-frontier"),
@@ -102,7 +110,6 @@ urlpatterns = [
     path("trades/<int:trade_id>/void/", void, name="void_trade"),
     path("trades/new/", new_trade, name="new_trade"),
     path("trades/<int:trade_id>/close/", close, name="close_trade"),
-    path("portfolios/<int:portfolio_id>/project/", project, name="project"),
     path("performance/", performance, name="performance"),
     path("alerts/", alerts, name="alerts"),
     *(
@@ -147,7 +154,24 @@ urlpatterns = [
         )
         for action in ("pause", "resume", "delete", "retry")
     ),
-    path("password/", login_required(PasswordView.as_view()), name="password"),
+    # Of e-mails that were sent before the settings had pages.
+    path(
+        "portfolios/<int:portfolio_id>/limits/",
+        RedirectView.as_view(pattern_name="site:portfolio"),
+        name="limits",
+    ),
+    path("portfolios/<int:portfolio_id>/project/", project, name="project"),
+    path("settings/", include("mastertrade.site.settings.urls")),
+    path("password/", RedirectView.as_view(pattern_name="site:password")),
+    path("reset/", ResetView.as_view(), name="reset"),
+    path("reset/sent/", reset_sent, name="reset-sent"),
+    path(
+        "reset/<str:uidb64>/<str:token>/",
+        ResetConfirmView.as_view(),
+        name="reset-confirm",
+    ),
+    path("invitation/", accept, name="accept-invitation"),
+    path("invitation/<str:token>/", open_link, name="invitation"),
     path(
         "login/",
         SignInView.as_view(),

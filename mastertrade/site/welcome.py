@@ -16,15 +16,15 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from goals.admin.figures import goal_title
-from goals.admin.forms import in_page_words
 from goals.enums import PortfolioKind
 from goals.models import AlertChannel, FinancialGoal, User
 from goals.projection.presets import PRESETS, find_preset
 from goals.services.channels import ask_test
 from goals.services.goal_state import is_open
 from mastertrade.site.channels import test_of, wait_for_test
+from mastertrade.site.figures import plain
 from mastertrade.site.first_steps import find_own, find_steps
+from mastertrade.site.goal_lines import title_of
 from mastertrade.site.goal_preview import preview_goal
 from mastertrade.site.shell import page
 from mastertrade.site.snippets import make_snippets
@@ -36,6 +36,7 @@ from mastertrade.site.welcome_forms import (
     TestAlertForm,
     TokenForm,
 )
+from mastertrade.site.wording import in_words
 from mastertrade.values.exceptions import DomainError
 from trades.enums import JobKind
 from trades.models import UserJob
@@ -106,7 +107,7 @@ def save_goal(request: HttpRequest) -> HttpResponse:
     saved = form.save(timezone.now())
     if saved is None:
         return _show(request, "goal", goal_form=form)
-    messages.success(request, f"The goal is saved: {goal_title(saved)}.")
+    messages.success(request, f"The goal is saved: {plain(title_of(saved))}.")
     return _to_step("goal")
 
 
@@ -128,7 +129,7 @@ def preview(request: HttpRequest) -> HttpResponse:
     reason = (found.projection.reason or "") if found else ""
     context = {
         "preview": found,
-        "reason": in_page_words(reason),
+        "reason": in_words(reason, now),
         "wrong": wrong,
         "portfolio": portfolio,
     }
@@ -281,7 +282,7 @@ def _context(
         "challenge_form": ChallengeForm(user=user),
         "presets": [find_preset(name) for name in PRESETS],
         "goal": goal,
-        "goal_title": goal_title(goal) if goal is not None else "",
+        "goal_title": title_of(goal) if goal is not None else "",
         "goal_form": GoalForm(portfolio=own),
         "import_form": ImportForm(portfolio=own),
         "demo": find_demo(user),

@@ -97,3 +97,22 @@ def test_a_screen_reader_finds_its_way(page: Page, trader, width: int) -> None:
         found = Axe().run(page).response["violations"]
         serious = [one for one in found if one["impact"] in {"serious", "critical"}]
         assert [(one["id"], one["nodes"][0]["html"]) for one in serious] == []
+
+
+def test_a_site_that_does_not_answer_is_said(page: Page, trader) -> None:
+    page.route("**/live/", lambda route: route.abort())
+    page.evaluate("htmx.trigger(document.querySelector('[data-poll]'), 'refresh')")
+    expect(page.get_by_text("The site does not answer.")).to_be_visible()
+    page.get_by_role("link", name="Halt trading").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("lunch")
+    page.route("**/halt/", lambda route: route.fulfill(status=503))
+    dialog.get_by_role("button", name="Halt trading").click()
+    expect(dialog.get_by_text("No answer came.")).to_be_visible()
+    page.unroute("**/halt/")
+    page.unroute("**/live/")
+    dialog.get_by_role("button", name="Halt trading").click()
+
+    expect(page.get_by_text("is halted since")).to_be_visible()
+    page.evaluate("htmx.trigger(document.querySelector('[data-poll]'), 'refresh')")
+    expect(page.get_by_text("The site does not answer.")).to_be_hidden()

@@ -9,6 +9,7 @@ from typing import Any
 
 from procrastinate import App, JobContext
 
+from goals.services import password_resets
 from mastertrade.logs import JOB_ID
 from trades.jobs import (
     alerts,
@@ -17,6 +18,7 @@ from trades.jobs import (
     day_turns,
     deliver,
     forget_jobs,
+    password_reset,
     prune,
     reconcile,
     user_job,
@@ -32,6 +34,7 @@ JOBS: dict[str, Job] = {
     "deliver": deliver.JOB,
     "deliver_due": deliver.DUE,
     "forget_jobs": forget_jobs.JOB,
+    password_resets.JOB: password_reset.JOB,
     "prune": prune.JOB,
     "reconcile": reconcile.JOB,
     "test_channel": channel_tests.JOB,

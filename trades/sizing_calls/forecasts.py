@@ -1,5 +1,6 @@
 """Projections of goals: for a reader, and stored with the goals by the daily job."""
 
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -132,7 +133,10 @@ def project(
     if is_halted:
         probability = _without_a_trade(progress)
     if reason is None and halt is not None:
-        reason = _say_halted(goal, halt)
+        says = "trades are counted from its end"
+        if halt.lasts_beyond(goal.period_ends_at):
+            says = "this is the probability without another trade"
+        reason = _say_halted(goal, halt, says)
     if probability is not None and probability > 0:
         reason = _with_conditions(goal, as_of, reason)
     return GoalProjection(
@@ -161,13 +165,20 @@ def measure_frontier_of(
 ) -> tuple[GoalProjection, GoalFrontier | None]:
     """A goal's projection, and its frontier; None where its `reason` says why.
 
-    Writes nothing but a solved table, for the next call.
+    While trading is halted the points are those if it were resumed now, and `reason`
+    says so. Writes nothing but a solved table, for the next call.
     """
     found = project(goal, as_of, now=now)
-    asked, edge, left = found.asked, found.edge, found.trades_left
-    if asked is None or edge is None or left is None or found.path is None:
+    asked, edge, left, path = found.asked, found.edge, found.trades_left, found.path
+    if asked is None or edge is None or left is None or path is None:
         return found, None
-    inputs = _inputs_of(goal, found.path, edge, left, asked.stop_loss)
+    if found.is_halted:
+        halt = find_halt(goal.portfolio, as_of)
+        assert halt is not None
+        says = "each point is what it would come to if trading were resumed now"
+        reason = _say_halted(goal, halt, says)
+        found = replace(found, reason=_with_conditions(goal, as_of, reason))
+    inputs = _inputs_of(goal, path, edge, left, asked.stop_loss)
     return found, measure_goal_frontier(
         edge,
         asked.policy,
@@ -204,12 +215,8 @@ def _without_a_trade(progress: GoalProgress) -> Decimal:
     return ONE if progress.progress_pct >= HUNDRED else ZERO
 
 
-def _say_halted(goal: FinancialGoal, halt: TradingHalt) -> str:
+def _say_halted(goal: FinancialGoal, halt: TradingHalt, says: str) -> str:
     resume = f"POST /api/portfolios/{goal.portfolio_id}/resume/"
-    if halt.lasts_beyond(goal.period_ends_at):
-        says = "this is the probability without another trade"
-    else:
-        says = "trades are counted from its end"
     return f"trading is halted, and {says}. {halt.words} Resume it with {resume}."
 
 

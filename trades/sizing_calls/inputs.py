@@ -29,6 +29,7 @@ from goals.services.funding import find_lack_of_money
 from goals.services.halts import conditions_for_decision
 from goals.services.risk_state import FiguresAt, read_figures
 from goals.services.trade_forecasts import (
+    MOST_WORKED_OUT,
     TradeForecast,
     needs_forecast,
     read_goal_states,
@@ -45,7 +46,12 @@ from strategies.enums import StrategyStatus
 from strategies.models import StrategyInstance
 from strategies.services import load_candidates, no_strategy
 from trades.sizing_calls.record_sql import BASED, FOUND
-from trades.sizing_calls.records import WHOLE_PORTFOLIO, ask_records, load_sample
+from trades.sizing_calls.records import (
+    WHOLE_PORTFOLIO,
+    ask_records,
+    keep_sample,
+    load_sample,
+)
 from trades.sizing_calls.trade_frequency import RATE, per_day
 
 TAKES_PART = (GoalStatus.ACTIVE, GoalStatus.ACHIEVED)
@@ -324,14 +330,19 @@ def read_trades(
         raise StrategyNotActive(f"Strategy {call.strategy_id} is {status}.")
     forecast = None
     if rated:
+        record = records[WHOLE_PORTFOLIO]
         forecast = TradeForecast(
             portfolio=portfolio,
-            record=records[WHOLE_PORTFOLIO],
-            trades_per_day=per_day(
-                seconds, age, lately, records[WHOLE_PORTFOLIO].trades
+            record=record,
+            trades_per_day=per_day(seconds, age, lately, record.trades),
+            read_sample=lambda: (
+                load_sample(portfolio, at)
+                if is_locked
+                else keep_sample(portfolio, at, record)
             ),
-            read_sample=lambda: load_sample(portfolio, at),
             now=call.now,
+            # Who only looks needs no more than what the deciding goal asks for.
+            most_worked_out=MOST_WORKED_OUT if is_locked else 1,
         )
     mark_seconds = None
     if oldest_mark is not None and figures.is_marked:  # else no mark can be too old

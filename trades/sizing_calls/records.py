@@ -8,8 +8,10 @@ part of a trade that ended before.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,8 @@ from trades.sizing_calls import record_sql as sql
 WHOLE_PORTFOLIO = ""
 # What a request walks to tell an edge; more would tell it no better.
 MOST_GROWTHS = 20_000
+# Samples of portfolios that a process keeps, half a megabyte each at most.
+MOST_KEPT = 16
 # What a request walks to bring a record along: some 0.35 s of one core.
 MOST_AT_ONCE = 100_000
 # The trades whose sums a row has: what is walked for a record of the past, at most.
@@ -147,6 +151,31 @@ def load_sample(
         rows = cursor.fetchall()
     columns = np.array(rows, dtype=np.float64).reshape(len(rows), 3).T
     return TradeSample(*columns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A record changes with each trade of a portfolio, so it stands for them."""
+
+    portfolio_id: int
+    record: GrowthRecord
+    portfolio: Portfolio = field(compare=False)
+    as_of: datetime = field(compare=False)
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _load_kept(asked: _Kept) -> TradeSample:
+    return load_sample(asked.portfolio, asked.as_of)
+
+
+def keep_sample(
+    portfolio: Portfolio, as_of: datetime, record: GrowthRecord
+) -> TradeSample:
+    """The same of a portfolio, read once while its `record` as of then stays.
+
+    For who looks and decides nothing; no statement where it is kept.
+    """
+    return _load_kept(_Kept(portfolio.pk, record, portfolio, as_of))
 
 
 def forget_records(portfolio: Portfolio) -> None:

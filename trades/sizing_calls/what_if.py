@@ -23,6 +23,7 @@ from goals.models import FinancialGoal, Portfolio
 from goals.projection.barrier import Barrier
 from goals.projection.edge import Edge
 from goals.projection.feasibility import barrier_on
+from goals.projection.forecast import BAND_NODES, COARSE_NODES
 from goals.projection.frontier import FrontierPoint, Sizing, measure_frontier
 from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import (
@@ -330,6 +331,7 @@ def _look(
         equity=float(path.equity),
         stop_loss=barrier,
         seed=SEED,
+        nodes=BAND_NODES if rough else COARSE_NODES,
     )
     chances = None
     if not rough:

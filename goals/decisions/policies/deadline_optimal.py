@@ -14,7 +14,7 @@ from goals.decisions.policies.base import (
 from mastertrade.values import in_text
 from mastertrade.values.money import format_plain
 
-DEADLINE_VERSION = "deadline_optimal-6"
+DEADLINE_VERSION = "deadline_optimal-7"
 
 
 def _ask(goal: PolicyInputs) -> PolicyAnswer | None:

@@ -209,4 +209,4 @@ def test_pages_say_that_entries_wait_for_a_second_mark(operator: Client):
 
     expected = "Entries wait since 2026-03-01 00:00:00 UTC: one mark"
     assert expected in text_of(operator, "goals_portfolio_change", portfolio.pk)
-    assert expected in operator.get("/").content.decode()
+    assert "Entries wait since" in operator.get("/").content.decode()

@@ -123,9 +123,9 @@ def exact(
     ) -> Chances:
         best: Chances | None = None
         most = cap(equity, high, day)
+        if (left, trades) == (days, trades_per_day) and max_factor_now < inf:
+            most = min(most, Fraction(str(max_factor_now)))
         for factor in sorted({min(factor, most) for factor in choices}):
-            if (left, trades) == (days, trades_per_day) and factor > max_factor_now:
-                continue
             if factor == 0:
                 found = go_on(left, trades, equity, high, day, traded, today)
             else:

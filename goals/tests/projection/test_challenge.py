@@ -276,14 +276,104 @@ def test_a_cap_that_holds_now_holds_for_the_first_decision_alone() -> None:
     assert solved.factor_at(1, 2, 1.0) <= 1
 
 
+def test_a_cap_of_now_lowers_a_larger_factor_as_a_guard_does() -> None:
+    """Also where the lowered trade ends between the others' steps."""
+    for cap in (0.6, 0.3):
+        asked = SMALL | {"factors": [1, 2], "max_factor_now": cap}
+        solved = solve_challenge(*DICE, rules=R(), risk_of="start", **asked)
+        true = exact(*DICE, rules=R(), **asked)
+        assert solved.value == pytest.approx(true[0], abs=1e-9)
+        came = evaluate_challenge(solved, *DICE, rules=R(), risk_of="start", **asked)
+        assert came.probability == pytest.approx(true[1], abs=1e-9)
+        assert solved.factor_at(3, 2, 1.0) in (0.0, cap)
+    must = R(hard_drawdown=0.1)
+    one = SMALL | {"days": 1, "trades_per_day": 1, "goal_return": 0.01, "factors": [2]}
+    solved = solve_challenge(
+        *DICE, rules=must, risk_of="start", max_factor_now=0.6, **one
+    )
+    assert solved.factor_at(1, 1, 1.0) == 0.6
+    assert solved.value == pytest.approx(0.36)
+
+
+@pytest.mark.parametrize("mode", ["static", "end_of_day", "trailing"])
+@pytest.mark.parametrize("risk_of", ["start", "equity"])
+def test_all_headroom_may_end_on_the_floor_and_counts_as_a_breach(
+    mode: Any, risk_of: Any
+) -> None:
+    """By solver, walk and policy alike: over every state, and on a grid."""
+    for days, trades, near in ((2, 2, 1e-9), (20, 2, ONE)):
+        asked: dict[str, Any] = {
+            "base_risk": 0.03 if days == 2 else 0.01,
+            "factors": [0.4, 1.3],
+            "goal_return": 0.08,
+            "days": days,
+            "trades_per_day": trades,
+            "stop_penalty": 1.0,
+            "rules": R(mode, 0.04, headroom_share=1.0),
+            "risk_of": risk_of,
+        }
+        world = [2, 0.5, -1], [0.28, 0.18, 0.54]
+        solved = solve_challenge(*world, **asked)
+        came = evaluate_challenge(solved, *world, **asked)
+        walked = came.probability - came.breach_probability
+        assert walked == pytest.approx(solved.value, abs=near)
+        assert came.breach_probability == pytest.approx(
+            solved.breach_probability, abs=5 * near
+        )
+
+
+def test_factors_lowered_to_a_cap_are_solved_over_every_state() -> None:
+    rules = R(
+        "trailing_closed", 0.04, locks_at=1.01, soft_drawdown=0.012, headroom_share=0.5
+    )
+    asked: dict[str, Any] = {
+        "base_risk": 0.03,
+        "factors": [0.5, 1, 1.5],
+        "goal_return": 0.08,
+        "days": 4,
+        "trades_per_day": 1,
+        "rules": rules,
+    }
+    world = [2, 0, -1], [0.19, 0.54, 0.27]
+    solved = solve_challenge(*world, risk_of="start", **asked)
+    assert solved.value == pytest.approx(exact(*world, **asked)[0], abs=1e-6)
+    assert solved.value == pytest.approx(0.1104, abs=5e-5)
+
+
+@pytest.mark.parametrize("breach", ["fail", "halt_day"])
+def test_headroom_with_a_day_for_each_trade_walks_to_its_value(breach: Any) -> None:
+    asked: dict[str, Any] = {
+        "base_risk": 0.01,
+        "factors": [0.5, 1, 1.5],
+        "goal_return": 0.03,
+        "days": 60,
+        "trades_per_day": 1,
+        "rules": R(
+            hard_drawdown=0.08,
+            daily_loss=0.03,
+            daily_loss_of="day_start",
+            daily_on_breach=breach,
+            headroom_share=0.2,
+        ),
+        "risk_of": "start",
+    }
+    outcomes = [-1.77, -0.48, -0.37, -0.1, -0.01, 0.74, 0.96, 1.39]
+    chances = [0.14, 0.09, 0.1, 0.15, 0.14, 0.06, 0.14, 0.18]
+    solved = solve_challenge(outcomes, chances, **asked)
+    came = evaluate_challenge(solved, outcomes, chances, **asked)
+    assert came.probability == pytest.approx(solved.value, abs=ONE)
+
+
 @pytest.mark.parametrize(
     ("argument", "value"),
     [
         ("base_risk", 0),
+        ("base_risk", True),
         ("factors", [0]),
         ("goal_return", -0.1),
         ("days", 0),
         ("days", 2.5),
+        ("days", True),
         ("trades_per_day", 0),
         ("stop_penalty", -1),
         ("risk_of", "x"),
@@ -326,6 +416,9 @@ def test_a_bad_rule_is_refused_by_its_name(rule: str, value: Any) -> None:
         ((0, 1, 1.0), "days_left"),
         ((1, 3, 1.0), "trades_left"),
         ((1, 1, "nan"), "equity"),
+        ((1, 1, "much"), "equity"),
+        ((1, 1, [1.0, 1.0], [0.0, 0.0, 0.0]), "equity"),
+        ((1, 1, 1.0, 0.0, 1.0, -1), "days_traded"),
     ],
 )
 def test_a_state_that_cannot_be_is_refused_by_its_name(state: Any, name: str) -> None:

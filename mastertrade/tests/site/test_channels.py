@@ -182,6 +182,14 @@ def test_a_test_is_asked_polled_and_its_result_shown(
     assert len(mailoutbox) == 1
 
 
+def test_what_is_polled_is_not_sent_twice(client: Client, user: User) -> None:
+    address = f"{ADDRESS}{make_channel(user).pk}/test/"
+    client.post(address, headers=HTMX)
+    tag = client.get(address, headers=HTMX)["ETag"]
+    again = client.get(address, headers=HTMX | {"If-None-Match": tag})
+    assert again.status_code == 304
+
+
 def test_a_test_that_fails_says_why(
     client: Client, user: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:

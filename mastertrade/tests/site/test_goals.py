@@ -12,8 +12,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import strip_tags
 
-from goals.enums import GoalStatus, GoalType
-from goals.models import FinancialGoal, GoalProgressHistory, LimitChange, Portfolio
+from goals.enums import GoalStatus, GoalType, NumberFormat
+from goals.models import (
+    FinancialGoal,
+    GoalProgressHistory,
+    LimitChange,
+    Portfolio,
+    User,
+)
 from goals.tests.factories import (
     GoalFactory,
     PortfolioFactory,
@@ -27,7 +33,17 @@ from trades.tests.factories import book_profit
 pytestmark = pytest.mark.django_db
 
 FAR = date(2199, 12, 31)
-PARTS = ("", "edit/", "chart/", "fan/", "frontier/", "what-if/", "table/", "decisions/")
+PARTS = (
+    "",
+    "head/",
+    "edit/",
+    "chart/",
+    "fan/",
+    "frontier/",
+    "what-if/",
+    "table/",
+    "decisions/",
+)
 ACTIONS = ("pause/", "resume/", "cancel/", "edit/", "edit/preview/", "what-if/")
 NEW = reverse("site:goal-new")
 PREVIEW = reverse("site:goal-new-preview")
@@ -319,6 +335,50 @@ def test_the_page_has_the_sentence_and_four_figures(
     for label in ("Made so far +1 %", "Should be by now", "Needed from here"):
         assert label in page
     assert "Chance to arrive not yet 1 of the 20 closed trades it needs" in page
+
+
+def test_the_page_of_a_goal_that_waits_names_the_one_that_decides(
+    mine: Client, goal: FinancialGoal
+) -> None:
+    GoalFactory(
+        portfolio=goal.portfolio,
+        priority=1,
+        target_value=Decimal(7),
+        start_date=goal.start_date,
+        target_date=goal.target_date,
+    )
+
+    page = words(page_of(mine, goal))
+
+    assert "it waits: \N{LEFT DOUBLE QUOTATION MARK}7 % by" in page
+    assert "has the higher priority and sets the factor" in page
+
+
+def test_what_moves_is_asked_again_and_answered_only_where_it_moved(
+    mine: Client, goal: FinancialGoal
+) -> None:
+    address = reverse("site:goal-head", args=[goal.pk])
+    first = mine.get(address)
+    assert f'hx-get="{address}"' in first.content.decode()
+
+    book_profit(goal.portfolio, Decimal(20), timezone.now() - timedelta(seconds=1))
+
+    moved = mine.get(address, HTTP_IF_NONE_MATCH=first["ETag"])
+    assert "+2 %" in moved.content.decode()
+    same = mine.get(address, HTTP_IF_NONE_MATCH=moved["ETag"])
+    assert same.status_code == 304
+
+
+def test_numbers_are_in_the_users_form_in_the_chart_too(
+    mine: Client, goal: FinancialGoal
+) -> None:
+    User.objects.filter(pk=goal.user.pk).update(number_format=NumberFormat.COMMA)
+    book_profit(goal.portfolio, Decimal(15), timezone.now() - timedelta(seconds=1))
+
+    page = page_of(mine, goal)
+
+    assert "+1,5 %" in page
+    assert 'data-separators=".,"' in page
 
 
 def test_a_decision_is_listed_with_every_guard(

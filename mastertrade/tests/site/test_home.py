@@ -2,7 +2,6 @@
 
 import re
 from datetime import date
-from decimal import Decimal
 
 import pytest
 from django.contrib import admin
@@ -11,14 +10,11 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from goals.models import CashFlow, FinancialGoal, Portfolio, User
-from goals.models.portfolios import LIMIT_KINDS
 from goals.tests.factories import (
-    START,
     PortfolioFactory,
     UserFactory,
 )
 from mastertrade.site.site import MasterTradeAdminSite
-from trades.tests.factories import book_profit
 
 # A deadline that lies ahead whenever the tests run.
 FAR = date(2199, 12, 31)
@@ -135,77 +131,6 @@ def test_a_deposit_needs_the_page_s_own_token() -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(portfolio.user)
     assert client.post(deposit_page(portfolio), {"amount": "5"}).status_code == 403
-
-
-def test_the_limits_of_main_are_changed_on_the_site(client: Client) -> None:
-    user = UserFactory()
-    client.force_login(user)
-    main = user.portfolios.get()
-    address = reverse("site:limits", args=[main.pk])
-    assert f'href="{address}"' in client.get(reverse("site:home")).content.decode()
-    form = client.get(address).context["form"]
-    names = {*LIMIT_KINDS, "max_position_pct", "edge_guard"}
-    assert set(form.fields) == {*names, "start_equity", "peak_equity", "floor_equity"}
-    body = {name: form[name].value() for name in names}
-    body = {name: value for name, value in body.items() if value is not None}
-
-    client.post(address, {**body, "edge_guard": "strict", "drawdown_mode": "static"})
-
-    main.refresh_from_db()
-    assert (main.edge_guard, main.drawdown_mode) == ("strict", "static")
-    assert main.limit_changes.count() == 2
-
-
-def test_another_users_limits_are_not_found(client: Client) -> None:
-    client.force_login(UserFactory())
-    address = reverse("site:limits", args=[PortfolioFactory().pk])
-    assert client.get(address).status_code == 404
-    assert client.post(address, {}).status_code == 404
-
-
-def test_pages_show_floors_while_the_record_is_behind(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("trades.sizing_calls.records.MOST_AT_ONCE", 3)
-    portfolio = PortfolioFactory()
-    for _ in range(6):
-        book_profit(portfolio, Decimal(-4), at=START)
-    client.force_login(portfolio.user)
-    address = reverse("site:limits", args=[portfolio.pk])
-    page = text_of(client.get(address).content.decode())
-    assert "Hard drawdown : floor at 800 USDT" in page
-
-
-def test_the_limits_form_shows_every_mistake_at_once(client: Client) -> None:
-    portfolio = PortfolioFactory()
-    client.force_login(portfolio.user)
-    address = reverse("site:limits", args=[portfolio.pk])
-    form = client.get(address).context["form"]
-    body = {name: form[name].value() for name in form.fields}
-    body = {name: value for name, value in body.items() if value is not None}
-    wrong = {
-        "soft_drawdown_pct": "30",
-        "pause_minutes": "5",
-        "drawdown_locks_at": "0",
-        "max_position_pct": "many",
-    }
-    errors = client.post(address, {**body, **wrong}).context["form"].errors
-    assert set(errors) == set(wrong)
-    assert all(len(messages) == 1 for messages in errors.values())
-    portfolio.refresh_from_db()
-    assert portfolio.soft_drawdown_pct == 10
-
-
-def test_the_peak_of_the_floor_is_set_on_the_site(client: Client) -> None:
-    portfolio = PortfolioFactory()
-    client.force_login(portfolio.user)
-    address = reverse("site:limits", args=[portfolio.pk])
-    form = client.get(address).context["form"]
-    body = {name: form[name].value() for name in form.fields}
-    body = {name: value for name, value in body.items() if value is not None}
-    client.post(address, {**body, "peak_equity": "1200"})
-    portfolio.refresh_from_db()
-    assert portfolio.floor_peak_value == Decimal("1.2")
 
 
 def test_a_goal_with_conditions_is_made_on_the_site(client: Client) -> None:

@@ -129,11 +129,11 @@ def test_a_guard_that_bound_says_so(client: Client, portfolio: Portfolio) -> Non
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"price": "much"}, "Give a number such as 3148.50."),
+        ({"price": "much"}, "Must be a number, such as 2500.50."),
         ({"price": ""}, "This field is required."),
         (
             {"stop_price": ""},
-            "is missing: “Risk of live equity” is what is lost at it.",
+            "is missing: “Risk of equity” is what is lost at it.",
         ),
         ({"side": "SHORT"}, "is SHORT, but a “Stop” below the price is that of a LONG"),
         ({"size_by": "size"}, "is missing"),
@@ -389,6 +389,7 @@ def test_nothing_of_another_user_is_asked_recorded_or_closed(client: Client) -> 
         body = {**RECORDED, "new_strategy": "Breakouts", "portfolio": portfolio.pk}
         refused = client.post(reverse("site:new_trade"), body)
     assert list(refused.context["form"].errors) == ["portfolio"]
+    assert "momentum_001" not in refused.content.decode()
 
 
 @pytest.mark.parametrize("name", ["next_trade", "marks", "close_trade", "new_trade"])

@@ -15,8 +15,8 @@ from django.utils import timezone
 from goals.models import CashFlow, Portfolio, User
 from goals.services.resuming import halt_trading, resume_trading
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory, fail
+from mastertrade.site.day import MOST_GOALS, MOST_POSITIONS
 from mastertrade.site.figures import MINUS
-from mastertrade.site.today import MOST_GOALS, MOST_POSITIONS
 from tests.http import TRANSACTION_CONTROL, make_busy_trader, make_trader
 from trades.booking.mark import Mark, mark_positions
 from trades.sizing_calls.decide import size_for_goal
@@ -272,6 +272,20 @@ def test_a_failed_goal_says_by_what(client: Client) -> None:
     assert "Failed" in goals
     assert "by the hard floor" in goals
     assert "probability" not in goals
+
+
+def test_a_halt_from_the_dialog_is_on_the_page_at_once(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    page_of(client, portfolio)
+    halt = reverse("site:halt", args=[portfolio.pk])
+    asked = client.get(halt, headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in asked
+    assert f'hx-post="{halt}"' in asked
+
+    answer = client.post(halt, {"reason": "lunch"}, headers={"HX-Request": "true"})
+
+    assert answer["HX-Trigger"] == "done"
+    assert "is halted since" in text_of(answer.content.decode())
 
 
 # Whose it is

@@ -482,6 +482,10 @@ def test_the_demo_is_asked_for_once_and_followed(client: Client, user: User) -> 
     )
     part = client.get(f"{ADDRESS}jobs/{job.pk}/", headers=HTMX)
     assert "Making the demo: trading day by day, 40 %" in words_of(part)
+    again = client.get(
+        f"{ADDRESS}jobs/{job.pk}/", headers=HTMX | {"If-None-Match": part["ETag"]}
+    )
+    assert again.status_code == 304
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from goals.services.resuming import halt_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.site.urls import ACTIONS
 from tests.http import nothing_changes
-from trades.tests.factories import book_profit
+from trades.tests.factories import book_profit, import_profits
 
 pytestmark = pytest.mark.django_db
 FAR = date(2199, 12, 31)
@@ -21,7 +21,6 @@ HOME = reverse("site:home")
 BODIES = {
     "deposit": {"amount": "5"},
     "new-goal": {"goal_type": "monthly_return", "target_value": "5"},
-    "limits": {"soft_drawdown_pct": "10", "hard_drawdown_pct": "20"},
     "halt": {"reason": "a look"},
     "resume": {},
 }
@@ -156,7 +155,11 @@ def test_trading_is_halted_and_resumed_from_the_page(client: Client) -> None:
 
 def test_a_goal_that_was_never_projected_says_what_does_it(client: Client) -> None:
     goal = GoalFactory(target_date=FAR)
-    book_profit(goal.portfolio, Decimal(5), at=timezone.now())
+    now = timezone.now()
+    import_profits(
+        goal.portfolio,
+        [(now - timedelta(hours=20 - n), Decimal(n % 3 - 1)) for n in range(20)],
+    )
     client.force_login(goal.user)
     page = client.get(HOME, {"portfolio": goal.portfolio_id}).content.decode()
     project = page_of("project", goal.portfolio)
@@ -164,7 +167,7 @@ def test_a_goal_that_was_never_projected_says_what_does_it(client: Client) -> No
     assert f'action="{project}"' in page
     assert OFFERED in page
     page = client.post(project, follow=True).content.decode()
-    assert "1 of the 20 closed trades it needs" in page
+    assert "it is projected once a day" not in page
     assert OFFERED not in page
     goal.refresh_from_db()
     projected_at = goal.projected_at

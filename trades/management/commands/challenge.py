@@ -39,9 +39,16 @@ from trades.sizing_calls.records import load_growths
 
 DEFAULT_DAYS = 30
 WEEK, WORK_WEEK = 7, 5
+# Trades a day of a case.
+CASE_TRADES = 2
 # Who holds the trades of a file while they are read; rolled back with them.
 READER, STRATEGY = "challenge reader", "of_the_file"
-OPTIONS = {"days": "days", "trades_per_day": "trades-per-day", "base_risk": "risk"}
+OPTIONS = {
+    "days": "days",
+    "trades_per_day": "trades-per-day",
+    "base_risk": "risk",
+    "opening_balance": "equity",
+}
 
 
 class Command(BaseCommand):
@@ -88,7 +95,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--trades-per-day",
             type=int,
-            help="default: FILE's, on days with a trade; of a case 2",
+            help=f"default: FILE's, on days with a trade; of a case {CASE_TRADES}",
         )
         parser.add_argument("--phase", type=int, help="one phase only")
         parser.add_argument("--fee", type=read_money, metavar="MONEY")
@@ -106,7 +113,8 @@ class Command(BaseCommand):
         check_plot(options["plot"])
         try:
             preset = find_preset(options["preset"])
-            found = [preset.phase(options["phase"])] if options["phase"] else None
+            number = options["phase"]
+            found = None if number is None else [preset.phase(number)]
             refuse_misfits(options)
             evidence, outcomes, per_day = read_source(preset, options)
             with show_progress(f"working out {options['preset']}") as line:
@@ -114,7 +122,7 @@ class Command(BaseCommand):
                     measure_phase(
                         preset, phase, evidence, outcomes, per_day, options, line
                     )
-                    for phase in found or preset.phases
+                    for phase in (preset.phases if found is None else found)
                 ]
         except BadArgument as bad:
             name = OPTIONS.get(bad.name, bad.name)
@@ -138,6 +146,18 @@ class Command(BaseCommand):
 def refuse_misfits(options: dict[str, Any]) -> None:
     if options["payout"] is not None and options["fee"] is None:
         raise InvalidInput("payout", "needs --fee.")
+    counts = (("days", MOST_DAYS), ("trades_per_day", MOST_TRADES_PER_DAY))
+    for name, most in counts:
+        if options[name] is not None and not 1 <= options[name] <= most:
+            raise InvalidInput(
+                name, f"must be from 1 to {most:,}; without it the default holds."
+            )
+    if options["equity"] is not None and options["equity"] <= 0:
+        raise InvalidInput(
+            "equity",
+            "must be above 0: what the trades of FILE were made with; without it that "
+            "is the challenge's account.",
+        )
     misfits = ("risk",) if options["trades"] else ("equity", "strategy")
     for name in misfits:
         if options[name] is not None:
@@ -156,7 +176,8 @@ def read_source(
         outcomes = case.at_risk(risk)
         mean = float(outcomes.base_risk * (outcomes.values @ outcomes.probabilities))
         words = f"{case.meaning}, taken as true; 1 R is {risk * 100:g} % of equity"
-        return Evidence(words, mean, None), outcomes, options["trades_per_day"] or 2
+        per_day = options["trades_per_day"]
+        return Evidence(words, mean, None), outcomes, per_day or CASE_TRADES
     equity = options["equity"] or preset.opening_balance
     growths, per_day = read_file(preset, equity, options)
     edge = estimate_edge(growths)
@@ -242,12 +263,12 @@ def measure_phase(
     days = options["days"]
     if days is None:
         days = preset.days * WORK_WEEK // WEEK if preset.days else DEFAULT_DAYS
-    for name, value, most in (
-        ("days", days, MOST_DAYS),
-        ("trades-per-day", per_day, MOST_TRADES_PER_DAY),
-    ):
-        if not 1 <= value <= most:
-            raise InvalidInput(name, f"must be from 1 to {most:,}.")
+    if per_day > MOST_TRADES_PER_DAY:  # of a file
+        raise InvalidInput(
+            "trades_per_day",
+            f"the file has {per_day:,} on a day, and {MOST_TRADES_PER_DAY:,} is the "
+            "most; set fewer.",
+        )
     highest = float(preset.max_factor)
     trial = Trial(
         outcomes=outcomes,

@@ -19,6 +19,7 @@ from goals.tests.factories import GoalFactory, PortfolioFactory
 from tests.http import count_statements
 from trades.models import Trade
 from trades.sizing_calls.forecasts import project, refresh_projections
+from trades.tests.api.test_api_frontier import ask as ask_frontier
 from trades.tests.api.test_api_projection import AS_OF, BEGIN, ask
 from trades.tests.factories import book_profit, import_profits
 from trades.tests.sizing_calls.test_trade_forecasts import funded
@@ -60,6 +61,20 @@ def test_while_halted_the_probability_is_that_of_not_trading_and_says_why():
     resume(portfolio)
     assert ask(goal, **AS_OF) == before
     assert before["probability_if_resumed"] is None
+
+
+def test_a_halted_frontier_says_that_its_points_are_those_if_resumed():
+    portfolio, goal = funded(policy="ladder")
+    before = ask_frontier(goal, **AS_OF)
+    halt(portfolio)
+    halted = ask_frontier(goal, **AS_OF)
+    assert halted | {"reason": None} == before
+    assert (
+        "each point is what it would come to if trading were resumed now"
+        in (halted["reason"])
+    )
+    assert "without another trade" not in halted["reason"]
+    assert f"POST /api/portfolios/{portfolio.pk}/resume/" in halted["reason"]
 
 
 def test_before_the_halt_nothing_is_known_of_it():

@@ -326,14 +326,18 @@ def test_the_home_page_shows_the_demo_apart_and_says_what_it_is(
     user = UserFactory()
     client.force_login(user)
     made = make(user, timezone.now()).portfolio
-    own = client.get(HOME).content.decode()
-    assert "Demo: recorded daily prices" not in own
-    assert f'href="?portfolio={made.pk}"' in own
-
-    page = client.get(HOME, {"portfolio": made.pk}).content.decode()
+    page = client.get(HOME).content.decode()  # nothing else has money
     assert "Demo: recorded daily prices" in page
     for words in ("3 % by ", "22,500</span> USD by ", 'data-label="Entry"'):
         assert words in page
+
+    main = user.portfolios.get(name="main")
+    record_cash_flow(
+        user=user, portfolio=main.pk, amount=Decimal(5), now=timezone.now()
+    )
+    own = client.get(HOME).content.decode()
+    assert "Demo: recorded daily prices" not in own
+    assert f'href="?portfolio={made.pk}"' in own
     client.force_login(UserFactory())
     assert f"?portfolio={made.pk}" not in client.get(HOME).content.decode()
 

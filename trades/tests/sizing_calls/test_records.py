@@ -33,6 +33,7 @@ from trades.sizing_calls import record_sql as sql
 from trades.sizing_calls import records
 from trades.sizing_calls.decide import size_for_portfolio
 from trades.sizing_calls.records import (
+    keep_sample,
     load_growths,
     load_record,
     load_records,
@@ -639,3 +640,23 @@ def test_a_long_performance_says_from_when_on_it_counts(
     assert (last.trades, last.since) == (3, at(48))
     assert last.money[0].profit_loss == 60
     assert answer(replace(span, from_at=at(96))).since is None
+
+
+def test_a_kept_sample_is_read_again_after_a_trade_and_after_a_void() -> None:
+    portfolio = PortfolioFactory()
+
+    def look() -> list[float]:
+        portfolio.refresh_from_db()
+        record = load_record(portfolio.user, portfolio, NOW)
+        with CaptureQueriesContext(connection) as found:
+            sample = keep_sample(portfolio, NOW, record)
+            keep_sample(portfolio, NOW, record)
+        assert len(found) <= 1
+        return [round(float(growth), 6) for growth in sample.growths]
+
+    book_profit(portfolio, Decimal(10), DAY_ONE)
+    assert look() == [0.01]
+    trade = book_profit(portfolio, Decimal(0), DAY_ONE + timedelta(days=1))
+    assert look() == [0.01, 0]
+    void_trade(user=portfolio.user, trade_id=trade.pk, reason="wrong", now=NOW)
+    assert look() == [0.01]

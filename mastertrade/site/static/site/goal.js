@@ -30,11 +30,22 @@
   });
   const isHidden = () => document.documentElement.dataset.privacy === "on";
 
-  const numbers = new Intl.NumberFormat(undefined, { maximumFractionDigits: 2 });
+  // As the user writes numbers: the page names the separators of thousands and places.
+  function inForm(places) {
+    const form = new Intl.NumberFormat("en-US", { maximumFractionDigits: places });
+    return {
+      format: (value) => {
+        const [thousands, point] = document.querySelector("[data-separators]")?.dataset.separators ?? ",.";
+        return form.format(value).replace(/[,.]/g, (one) => (one === "," ? thousands : point));
+      },
+    };
+  }
+  const numbers = inForm(2), whole = inForm(0);
   function shown(value, of) {
     const sign = value > 0 && of.measure === "%" ? "+" : value < 0 ? "\u2212" : "";
     if (of.measure === "%") return `${sign}${numbers.format(Math.abs(value))} %`;
-    return isHidden() ? "\u2022\u2022\u2022" : `${sign}${numbers.format(Math.abs(value))}`;
+    const size = Math.abs(value), money = size >= 1000 ? whole : numbers;
+    return isHidden() ? "\u2022\u2022\u2022" : `${sign}${money.format(size)}`;
   }
 
   // "5 Oct"; the year where it is another than before, the hour where a day is all.
@@ -162,7 +173,7 @@
       pen.beginPath(); pen.moveTo(x(of.now), top); pen.lineTo(x(of.now), top + height); pen.stroke(); pen.setLineDash([]);
     }
     for (const [at, value, made] of of.marks) {
-      const size = POINT * ratio, up = made >= 0, sign = up ? -1 : 1;
+      const size = (of.marks.length > 60 && plot.width < 560 ? 2.5 : POINT) * ratio, up = made >= 0, sign = up ? -1 : 1;
       pen.beginPath();
       pen.moveTo(x(at), y(value) + sign * size); pen.lineTo(x(at) - size, y(value) - sign * size); pen.lineTo(x(at) + size, y(value) - sign * size);
       pen.closePath();
@@ -254,6 +265,14 @@
     }
     const again = () => { drawn = draw(figure, of, fan); };
     again();
+    // The goal moved while the page is open: its sentence came anew.
+    document.body.addEventListener("htmx:afterSwap", async (event) => {
+      if (event.target.id !== "goal-head") return;
+      try {
+        of = goOn(await read(figure.dataset.chart));
+        again();
+      } catch { /* asked again with the next move */ }
+    });
     new ResizeObserver(() => drawn.resize()).observe(figure);
     new MutationObserver(again).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "data-privacy"] });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", again);

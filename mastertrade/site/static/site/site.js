@@ -19,6 +19,13 @@
     }
   }
 
+  function showTheme() {
+    for (const button of document.querySelectorAll("[data-theme-choice]")) {
+      const chosen = button.dataset.themeChoice === (root.dataset.theme ?? "");
+      button.setAttribute("aria-pressed", String(chosen));
+    }
+  }
+
   // Over plain http from another machine there is no clipboard but by the selection.
   async function copy(element) {
     if (navigator.clipboard) return navigator.clipboard.writeText(element.textContent);
@@ -28,6 +35,7 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     showPrivacy();
+    showTheme();
     // A dialog that a failed form has to show again.
     for (const dialog of document.querySelectorAll("dialog[data-open]")) dialog.showModal();
     for (const field of document.querySelectorAll("[data-own-zone]")) {
@@ -50,6 +58,7 @@
       const choice = asked.dataset.themeChoice;
       if (choice) root.dataset.theme = choice; else delete root.dataset.theme;
       store("theme", choice);
+      showTheme();
     } else if (asked.hasAttribute("data-copy")) {
       copy(document.querySelector(asked.dataset.copy))
         .then(() => { asked.textContent = "Copied"; });

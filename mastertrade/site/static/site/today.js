@@ -29,15 +29,21 @@
 
   document.addEventListener("htmx:afterRequest", (event) => {
     const { xhr } = event.detail;
+    const answered = [200, 304, 422].includes(xhr.status);
     if (event.target === poll()) {
-      reached(xhr.status === 200 || xhr.status === 304);
+      reached(answered);
       tag = xhr.getResponseHeader("ETag") || tag;
+    } else if (dialog().open) {
+      document.getElementById("ask-failed").hidden = answered;
+    } else {
+      reached(answered);
     }
   });
 
   document.addEventListener("htmx:afterSwap", (event) => {
-    const asked = dialog();
-    if (event.detail.target.id === "ask-form" && !asked.open) asked.showModal();
+    const { target, requestConfig } = event.detail;
+    const isAsked = target.id === "ask-form" && requestConfig.verb === "get";
+    if (isAsked && !dialog().open) dialog().showModal();
   });
 
   document.addEventListener("done", () => {

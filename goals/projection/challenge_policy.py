@@ -1,0 +1,153 @@
+"""What a solved challenge says to risk at any state. Pure."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from goals.projection.challenge_grid import States
+from goals.projection.challenge_rules import TOUCH, BadArgument, Question, Seen
+from goals.projection.challenge_steps import Choices
+from goals.projection.challenge_tree import Tree
+from goals.projection.types import Flags, Floats, Indices
+
+
+@dataclass(frozen=True, eq=False)
+class ChallengePolicy:
+    """What to risk at any state of a challenge, and what comes of it from the start.
+
+    `value` is probability - stop_penalty · breach_probability, without a deadline less
+    day_cost · expected days. Probabilities are ratios: of passing, of a breach.
+    `choices` has shape (days, trades a day, rows, width): 0 is no trade, n the n-th
+    factor, lowered to what soft fall and headroom allow at the state; without a
+    deadline it has one day, which holds always.
+    """
+
+    value: float
+    probability: float
+    breach_probability: float
+    expected_days: float | None
+    question: Question
+    lay: Callable[[], tuple[States, Choices]]
+    tree: Tree | None = None
+
+    @cached_property
+    def _laid(self) -> tuple[States, Choices]:
+        return self.lay()
+
+    @property
+    def states(self) -> States:
+        """The grid: where a tree has all states in reach, it is for others alone."""
+        return self._laid[0]
+
+    @property
+    def choices(self) -> Choices:
+        return self._laid[1]
+
+    def factor_at(
+        self,
+        days_left: Any,
+        trades_left: Any,
+        equity: Any,
+        day_profit: Any = 0.0,
+        high_water: Any = 1.0,
+        days_traded: Any = 0,
+    ) -> Floats:
+        """The factors at these states; all arguments broadcast.
+
+        `days_left` and `trades_left` (today) count the present one, from 1; equity,
+        profit of the day and high water in units of the start; `days_traded` are those
+        before today. 0 is no trade: also where the challenge, or its day, is over.
+        """
+        question = self.question
+        given = (days_left, trades_left, equity, day_profit, high_water, days_traded)
+        asked = _take_states(given)
+        days, trades, at, profit, water, traded = (one.ravel() for one in asked)
+        most_days = question.days or np.inf
+        for name, one, most in (
+            ("days_left", days, most_days),
+            ("trades_left", trades, question.trades_per_day),
+        ):
+            if (one < 1).any() or (one > most).any() or (one % 1 != 0).any():
+                raise BadArgument(name, f"must be whole numbers from 1 to {most:g}.")
+        if (traded < 0).any():
+            raise BadArgument("days_traded", "must be at least 0.")
+        if question.rules.trails:
+            water = np.maximum(water, at)
+        seen = Seen(question, at, at - profit, np.maximum(water, 1.0), traded)
+        # Whether the day has had a trade shows in its profit alone.
+        has_traded = (trades < question.trades_per_day) & (np.abs(profit) > TOUCH)
+        known = over = seen.passed | seen.breached | seen.halted
+        choice = np.zeros(days.size, dtype=np.intp)
+        if self.tree is not None:
+            choice, found = self.tree.find(seen, days, trades, has_traded)
+            choice, known = np.where(over, 0, choice), over | found
+        rest = np.flatnonzero(~known)
+        if rest.size:
+            # The grid may have fewer rules: those that its trades touch.
+            here = replace(seen.take(rest), question=self.states.question)
+            day = days[rest].astype(np.intp) - 1 if question.days else rest * 0
+            trade = trades[rest].astype(np.intp) - 1
+            choice[rest] = self._choose(here, day, trade, has_traded[rest])
+        chosen = np.append(0.0, question.factors)[choice]
+        factors = np.minimum(chosen, seen.cap)
+        is_first = (days == question.days) & (trades == question.trades_per_day)
+        factors[is_first] = np.minimum(factors[is_first], question.max_factor_now)
+        return np.asarray(factors.reshape(asked[0].shape))
+
+    def _choose(
+        self, seen: Seen, day: Indices, trade: Indices, traded: Flags
+    ) -> Indices:
+        """The choice at the nearest state from which it ends alike, by outcome.
+
+        Where there is none, the nearest choice here that breaches no sooner than there.
+        """
+        table = self.choices.reshape(*self.choices.shape[:2], -1)
+        factors = np.append(0.0, self.states.question.factors)
+        choice = np.zeros(day.size, dtype=np.intp)
+        open_ = np.arange(day.size)
+        for layer_below, node_below in ((False, False), (False, True), (True, True)):
+            here = seen.take(open_)
+            place, at_node = self.states.near(
+                here, traded[open_], layer_below=layer_below, node_below=node_below
+            )
+            found = table[day[open_], trade[open_], place].astype(np.intp)
+            choice[open_] = found
+            factor, cap = factors[found], self.states.cap
+            at_cap = np.minimum(factor, cap.take(place % cap.size))[:, None]
+            its = at_node.ends_of(at_cap)
+            at_cap = np.minimum(factor, here.cap)[:, None]
+            unlike = (found > 0) & (here.ends_of(at_cap) != its).any(axis=(0, 2))
+            open_, found, its = open_[unlike], found[unlike], its[:, unlike]
+            if not open_.size:
+                return choice
+        here = seen.take(open_)
+        every = np.minimum(factors, here.cap[:, None])
+        off = np.abs(np.arange(factors.size) - found[:, None]) / factors.size
+        worse = here.ends_of(every) > its
+        choice[open_] = np.argmin(worse[0] * 4 + worse[1:].sum(axis=0) + off, axis=1)
+        return choice
+
+
+STATE = ("days_left", "trades_left", "equity", "day_profit", "high_water")
+
+
+def _take_states(given: Sequence[Any]) -> Sequence[Floats]:
+    """The arguments of `factor_at` as arrays of one shape."""
+    taken = []
+    for name, one in zip((*STATE, "days_traded"), given, strict=True):
+        try:
+            taken.append(np.asarray(one, np.float64))
+        except (TypeError, ValueError):
+            raise BadArgument(name, "must be finite numbers.") from None
+        if not np.isfinite(taken[-1]).all():
+            raise BadArgument(name, "must be finite numbers.")
+    try:
+        return np.broadcast_arrays(*taken)
+    except ValueError:
+        shapes = ", ".join(str(one.shape) for one in taken)
+        raise BadArgument(
+            "equity", f"must have a shape that broadcasts with the others': {shapes}."
+        ) from None

@@ -1,0 +1,112 @@
+"""The page and the form of a goal in a real browser."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from axe_playwright_python.sync_playwright import (  # type: ignore[import-untyped]
+    Axe,
+)
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+
+from goals.models import FinancialGoal
+from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
+from tests.browser.test_content_security import sign_in
+from tests.http import PASSWORD
+from trades.sizing_calls.decide import size_for_goal
+from trades.tests.factories import ensure_strategy, import_profits
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+SERIOUS = ("serious", "critical")
+# Pixels that were drawn, of all there are.
+INKED = """canvas => {
+  const {width, height} = canvas;
+  const {data} = canvas.getContext("2d").getImageData(0, 0, width, height);
+  let inked = 0;
+  for (let at = 3; at < data.length; at += 4) if (data[at]) inked += 1;
+  return inked / (data.length / 4);
+}"""
+
+
+@pytest.fixture
+def goal(transactional_db: None) -> FinancialGoal:
+    """A running goal with 24 trades of two weeks and a decision."""
+    now = timezone.now()
+    user = UserFactory(username="ada", password=PASSWORD)
+    portfolio = PortfolioFactory(user=user, now=now - timedelta(days=15))
+    ensure_strategy(portfolio)
+    made = GoalFactory(
+        portfolio=portfolio,
+        start_date=(now - timedelta(days=14)).date(),
+        target_date=(now + timedelta(days=20)).date(),
+        as_of=now - timedelta(days=14),
+    )
+    import_profits(
+        portfolio,
+        [
+            (now - timedelta(hours=13 * n), Decimal(5 if n % 3 else -7))
+            for n in range(24, 0, -1)
+        ],
+    )
+    size_for_goal(user=user, goal_id=made.pk, now=now, base_size=Decimal(500))
+    return made
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds serious on the page."""
+    found = Axe().run(page).response["violations"]
+    return [one["id"] for one in found if one["impact"] in SERIOUS]
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_page_of_a_goal_draws_its_chart_and_answers_what_if(
+    page: Page, goal: FinancialGoal, complaints: list[str], width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 900})
+    sign_in(page, "ada")
+    page.wait_for_url("**/")
+    page.goto(f"/goals/{goal.pk}/")
+
+    canvas = page.locator(".goal-chart canvas")
+    expect(canvas).to_be_visible()
+    expect(page.locator("#what-if-answer caption")).to_contain_text("As it is")
+    frontier = page.get_by_role("region", name="Frontier in figures")
+    expect(frontier).to_be_visible(timeout=30_000)  # nine sizes and four policies
+    assert canvas.evaluate(INKED) > 0.01
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= width
+    assert violations(page) == []
+
+    page.get_by_label("Hard floor below the peak").focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    expect(page.locator("#what-if-answer .price")).to_contain_text("to arrive")
+    page.get_by_role("button", name="Save as change").click()
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    expect(page.locator(".banner.good")).to_contain_text("Saved as change")
+    goal.portfolio.refresh_from_db()
+    assert goal.portfolio.hard_drawdown_pct == 18
+    assert complaints == []
+
+
+def test_a_goal_is_made_with_its_pace_and_chance_before_saving(
+    page: Page, goal: FinancialGoal, complaints: list[str]
+) -> None:
+    sign_in(page, "ada")
+    page.wait_for_url("**/")
+    page.goto(f"/goals/new/?portfolio={goal.portfolio_id}")
+    assert violations(page) == []
+
+    page.get_by_label("to make money").check()
+    page.get_by_label("How much").fill("60")
+    page.get_by_label("When").select_option("year")
+    ahead = page.locator("#forecast")
+    expect(ahead).to_contain_text(re.compile(r"USDT a day"))
+    expect(ahead).to_contain_text("from 24 trades")
+    page.get_by_role("button", name="Create the goal").click()
+
+    expect(page.locator(".banner.good")).to_contain_text("Created: 60 USDT of income")
+    assert complaints == []
