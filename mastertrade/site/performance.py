@@ -162,9 +162,13 @@ def _show(
 
 
 def _limits(portfolio: Portfolio) -> list[tuple[str, Decimal]]:
-    """The limits that stand at a fixed fall below the peak of closed values."""
+    """The limits that stand at a fixed fall below the peak of closed values.
+
+    None after a resume, which sets a lower reference, until there is a new peak.
+    """
     if (
-        portfolio.drawdown_of != DrawdownOf.PEAK
+        portfolio.floor_peak_value != portfolio.peak_unit_value
+        or portfolio.drawdown_of != DrawdownOf.PEAK
         or portfolio.drawdown_mode != DrawdownMode.TRAILING_CLOSED
         or portfolio.drawdown_locks_at is not None
     ):
@@ -265,7 +269,8 @@ def _strategy_row(line: StrategyLine, currency: str, widest: Decimal) -> Row:
     if record.judged:
         low, high = record.lower * HUNDRED, record.upper * HUNDRED
         interval = _interval(low, high)
-        whisk = draw_interval(record.mean * HUNDRED, low, high, widest)
+        sure = record.allows_more or record.disproved
+        whisk = draw_interval(record.mean * HUNDRED, low, high, widest, sure=sure)
     won = _share(found.wins, found.trades)
     tone, icon, says = _record_words(record)
     return Row(
@@ -301,6 +306,10 @@ def _record_words(record: GrowthRecord) -> tuple[str, str, str]:
         return "down", "down", "speaks against it, ranks last"
     if record.allows_more:
         return "up", "good", "speaks for it"
+    if record.lower > 0 and record.lacks_losses:
+        return "", "", "no loss seen yet"
+    if record.lower > 0 and record.is_skewed:
+        return "", "", "one more loss like the worst undoes it"
     return "", "", "no evidence yet"
 
 

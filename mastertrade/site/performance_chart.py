@@ -37,7 +37,10 @@ def draw_return(
     deposits: Sequence[tuple[date, str]],
     limits: Sequence[tuple[str, Decimal]],
 ) -> list[SafeString]:
-    """One drawing a width. `limits` are falls in percent: ("soft" or "hard", fall)."""
+    """One drawing a width. `limits` are falls in percent: ("soft" or "hard", fall).
+
+    They are drawn from the day of the newest peak on: that is what they hang from.
+    """
     return [_draw(kind, values, deposits, limits) for kind in SIZES]
 
 
@@ -56,6 +59,7 @@ def _draw(
     ]
     fell = [(_day(first, one), float(fall_pct(one))) for one in values]
     worst = max(value for _, value in fell)
+    peak = next(one for one in values if one.peak == values[-1].peak)
     near = [one for one in limits if float(one[1]) <= max(worst, 1.0) * NEAR]
     space = height - TOP - FOOT - GAP
     middle = TOP + space * SHARE
@@ -75,7 +79,7 @@ def _draw(
     parts = [
         *_grid(left, right, y, low, high, step),
         *_grid(left, right, lambda fall: depth(-fall), -deep, 0.0, fall_step),
-        *_limits(kind, left, right, depth, near),
+        *_limits(kind, x(_day(first, peak)), right, depth, near),
         *_months(first, days, x, height),
         *_deposits(kind, first, days, deposits, x, middle),
         _path("k-dd", thin(fell, most), x, depth, closed=depth(0)),
@@ -168,7 +172,7 @@ def _grid(
 
 def _limits(
     kind: str,
-    left: int,
+    left: float,
     right: int,
     depth: Callable[[float], float],
     limits: Sequence[tuple[str, Decimal]],
@@ -177,7 +181,11 @@ def _limits(
         tone, line = ("t-bad", "k-floor") if name == "hard" else ("t-warn", "k-soft")
         at = depth(float(fall))
         yield format_html(
-            '<path class="{}" d="M{} {}H{}"/>', line, left, f"{at:.1f}", right
+            '<path class="{}" d="M{} {}H{}"/>',
+            line,
+            f"{left:.1f}",
+            f"{at:.1f}",
+            right,
         )
         words = "hard floor" if name == "hard" else "soft limit"
         if kind == "narrow":
@@ -265,10 +273,14 @@ def _labels(
 
 
 def draw_interval(
-    mean: Decimal, low: Decimal, high: Decimal, widest: Decimal
+    mean: Decimal, low: Decimal, high: Decimal, widest: Decimal, *, sure: bool = True
 ) -> SafeString:
-    """An interval around 0; `widest` is the largest end of all that are compared."""
+    """An interval around 0; `widest` is the largest end of all that are compared.
+
+    Where it is not `sure` it has no colour, on whatever side of 0 it lies.
+    """
     tone = "up" if low > 0 else "down" if high < 0 else ""
+    tone = tone if sure else ""
     half = WHISK / 2
 
     def at(value: Decimal) -> str:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from goals.models import Portfolio
+from goals.services.resuming import resume_trading
 from goals.tests.factories import PortfolioFactory, UserFactory
 from mastertrade.site.performance_chart import SIZES
 from trades.decisions.obedience import FEWEST_DAYS
@@ -181,6 +182,23 @@ def test_there_is_a_drawing_for_each_width_that_says_itself(
     label = "Unit return +6.5 %; now 3.2 % below the peak; deepest 5 %."
     assert page.count(f'aria-label="{label}"') == len(SIZES)
     assert "style=" not in page
+
+
+def test_limits_hang_from_the_peak_until_a_resume_sets_a_lower_one(
+    mine: Client, portfolio: Portfolio
+) -> None:
+    book_profit(portfolio, Decimal(100), day(portfolio, 1))
+    before = page_of(mine, portfolio)
+    book_profit(portfolio, Decimal(-300), day(portfolio, 2))
+    resume_trading(
+        user=portfolio.user,
+        portfolio_id=portfolio.pk,
+        reason="new plan",
+        now=day(portfolio, 3),
+    )
+
+    assert "soft limit at 10 %, hard floor at 20 %" in words(before)
+    assert "hard floor at" not in words(page_of(mine, portfolio))
 
 
 def test_a_demo_is_said_to_be_one(mine: Client, portfolio: Portfolio) -> None:
