@@ -5,12 +5,13 @@ from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
+from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from goals.models import User
 from goals.models.ledger import LedgerChange
@@ -20,12 +21,14 @@ from mastertrade.site.asking import ASKS, Asking, answer_asking
 from mastertrade.site.goal_decisions import DecisionLine, read_decisions
 from mastertrade.site.performance import SIZED
 from mastertrade.site.shell import page
-from mastertrade.values.exceptions import DomainError
+from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.money import HUNDRED, ZERO, exactly
 from trades.booking.void import void_trade
 from trades.decisions.obedience import Sizing, how_sized
 from trades.enums import TradeStatus
 from trades.models import Trade
+from trades.models.notes import BEST_RATING, LONGEST_NOTE, LONGEST_TAG, MOST_TAGS
+from trades.services.notes import read_note, write_note
 
 MOST_PARTS = 100
 MOST_CHANGES = 20
@@ -45,7 +48,15 @@ class Sized:
 @page
 def trade(request: HttpRequest, trade_id: int) -> HttpResponse:
     """GET /trades/{id}/"""
+    return _show(request, trade_id)
+
+
+def _show(
+    request: HttpRequest, trade_id: int, form: forms.Form | None = None
+) -> HttpResponse:
     found = _find(cast(User, request.user), trade_id)
+    note = read_note(found)
+    said = {"note": note.note, "tags": ", ".join(note.tags), "rating": note.rating}
     root_id = found.parent_trade_id or found.pk
     together = list(
         Trade.objects.filter(Q(pk=root_id) | Q(parent_trade_id=root_id)).order_by(
@@ -64,6 +75,7 @@ def trade(request: HttpRequest, trade_id: int) -> HttpResponse:
         "sized": sized,
         "halt": root.override_halt,
         "changes": changes[:MOST_CHANGES],
+        "form": form or NoteForm(initial=said),
         "can_change": found.portfolio.finished_at is None,
     }
     return render(request, "site/trade.html", context)
@@ -107,6 +119,49 @@ def _notional(trade: Trade) -> Decimal:
     if cost is None:
         cost = trade.quantity * trade.entry_price
     return Decimal(cost * trade.fx_rate)
+
+
+class NoteForm(forms.Form):
+    """The service checks what is said."""
+
+    note = forms.CharField(
+        required=False,
+        max_length=LONGEST_NOTE,
+        widget=forms.Textarea({"rows": 4}),
+    )
+    tags = forms.CharField(
+        required=False,
+        max_length=MOST_TAGS * (LONGEST_TAG + 2),
+        help_text="Parted by commas.",
+    )
+    rating = forms.TypedChoiceField(
+        required=False,
+        coerce=int,
+        empty_value=None,
+        choices=[
+            ("", "None"),
+            *((one, f"{one} of {BEST_RATING}") for one in range(1, BEST_RATING + 1)),
+        ],
+    )
+
+
+@require_POST
+@page
+def remark(request: HttpRequest, trade_id: int) -> HttpResponse:
+    """POST what is said of a trade; the page again, with what is wrong."""
+    user = cast(User, request.user)
+    _find(user, trade_id)
+    form = NoteForm(request.POST)
+    if form.is_valid():
+        said = {**form.cleaned_data, "tags": form.cleaned_data["tags"].split(",")}
+        try:
+            write_note(user=user, trade_id=trade_id, now=timezone.now(), **said)
+        except InvalidInput as wrong:
+            form.add_error(wrong.field, wrong.detail)
+        else:
+            messages.success(request, "The note is saved.")
+            return redirect(reverse("site:trade", args=[trade_id]))
+    return _show(request, trade_id, form)
 
 
 class VoidForm(forms.Form):

@@ -46,7 +46,7 @@ from mastertrade.site.sign_in import (
     reset_sent,
 )
 from mastertrade.site.today import home, live, next_trade
-from mastertrade.site.trade import trade, void
+from mastertrade.site.trade import remark, trade, void
 from mastertrade.site.welcome import (
     SignInView,
     alert_result,
@@ -107,6 +107,7 @@ urlpatterns = [
     path("trades/", ledger, name="trades"),
     path("trades/export/", export_ledger, name="export_trades"),
     path("trades/<int:trade_id>/", trade, name="trade"),
+    path("trades/<int:trade_id>/note/", remark, name="trade_note"),
     path("trades/<int:trade_id>/void/", void, name="void_trade"),
     path("trades/new/", new_trade, name="new_trade"),
     path("trades/<int:trade_id>/close/", close, name="close_trade"),

@@ -3,6 +3,7 @@
 from trades.models.fills import TradeFill
 from trades.models.imports import TradeImport
 from trades.models.jobs import JobError
+from trades.models.notes import TradeNote
 from trades.models.positions import Position
 from trades.models.records import GrowthRecord
 from trades.models.replays import ReplayRun
@@ -18,6 +19,7 @@ __all__ = [
     "Trade",
     "TradeFill",
     "TradeImport",
+    "TradeNote",
     "UserJob",
     "WebhookFill",
     "WebhookToken",

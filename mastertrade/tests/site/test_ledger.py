@@ -21,7 +21,7 @@ from mastertrade.site import ledger
 from trades.booking.close import close_trade
 from trades.booking.void import void_trade
 from trades.enums import Side, TradeStatus
-from trades.models import Trade
+from trades.models import Trade, TradeNote
 from trades.sizing_calls.decide import size_for_goal
 from trades.tests.factories import TradeFactory, book_profit
 
@@ -332,3 +332,44 @@ def test_voiding_without_a_reason_changes_nothing(
     assert "This field is required" in words(answer.content.decode())
     trade.refresh_from_db()
     assert trade.status == TradeStatus.CLOSED
+
+
+def test_a_note_is_saved_and_shown_again(mine: Client, portfolio: Portfolio) -> None:
+    trade = booked(portfolio, 5, 1)
+    path = reverse("site:trade_note", args=[trade.pk])
+
+    answer = mine.post(
+        path, {"note": "<b>late</b>", "tags": "news, gap,", "rating": "4"}, follow=True
+    )
+
+    page = answer.content.decode()
+    assert "&lt;b&gt;late&lt;/b&gt;" in page
+    assert 'value="news, gap"' in page
+    assert '<option value="4" selected>' in page
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"rating": "9"}, {"tags": "x" * 31}, {"tags": ",".join("abcdefghijk")}]
+)
+def test_a_wrong_note_says_so_and_is_not_saved(
+    mine: Client, portfolio: Portfolio, wrong: dict[str, str]
+) -> None:
+    trade = booked(portfolio, 5, 1)
+
+    path = reverse("site:trade_note", args=[trade.pk])
+    page = mine.post(path, {"note": "kept on the page", **wrong}).content.decode()
+
+    assert "kept on the page" in page
+    assert not TradeNote.objects.exists()
+
+
+def test_another_users_trade_takes_no_note(
+    client: Client, portfolio: Portfolio
+) -> None:
+    trade = booked(portfolio, 5, 1)
+    client.force_login(UserFactory())
+
+    path = reverse("site:trade_note", args=[trade.pk])
+
+    assert client.post(path, {"note": "mine"}).status_code == 404
+    assert not TradeNote.objects.exists()
