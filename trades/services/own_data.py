@@ -46,6 +46,7 @@ OWNERS = (
     ("portfolio", "portfolio__user"),
     ("goal", "goal__user"),
     ("alert", "alert__user"),
+    ("trade", "trade__user"),
 )
 # Of nobody; views of other tables; the user, who is in account.json.
 LEFT_OUT: tuple[type[Model], ...] = (
