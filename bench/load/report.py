@@ -70,9 +70,9 @@ def _ms(seconds: float | None) -> str:
 def _sentences(found: Found) -> Iterable[str]:
     yield (
         f"The knee: {found.knee:.0f} requests a second (0: none of the rates). At the "
-        f"next rate, {STEP:g} times as many, p95 of a size is more than {LEAVES:g} times "
-        f"that at {FIRST_RATE:.0f} a second, fewer than {ANSWERED:.0%} are answered in "
-        f"time, or more than {MOST_REFUSED:.0%} are refused."
+        f"next rate, {STEP:g} times as many, p95 of a size is more than {LEAVES:g} "
+        f"times that at {FIRST_RATE:.0f} a second, fewer than {ANSWERED:.0%} are "
+        f"answered in time, or more than {MOST_REFUSED:.0%} are refused."
     )
     half, beside = _p95(found.half), _p95(found.importing)
     if half is not None:
