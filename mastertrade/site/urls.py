@@ -7,7 +7,6 @@ from django.views.generic import RedirectView
 from mastertrade.site.actions import (
     DEPOSIT,
     HALT,
-    NEW_GOAL,
     RESUME,
     Action,
     act,
@@ -64,7 +63,6 @@ from mastertrade.site.what_if import fan_of_goal, frontier_of_goal, what_if
 app_name = "site"
 ACTIONS: dict[str, Action] = {
     "deposit": DEPOSIT,
-    "new-goal": NEW_GOAL,
     "halt": HALT,
     "resume": RESUME,
 }
