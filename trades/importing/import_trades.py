@@ -105,6 +105,8 @@ def _import(
     """The report, and the alert that is to be written where nothing was imported."""
     locked = lock_portfolio(user=user, portfolio=portfolio)
     given = replace(options or ImportOptions(), known_strategies=_strategies_of(locked))
+    if given.mapping is not None:
+        given = replace(given, venue=given.venue or given.mapping.venue)
     source.seek(0)  # an attempt before this one may have read it
     tracked = TrackedReader(source, progress)
     with connection.cursor() as cursor:
@@ -202,7 +204,7 @@ class _Job:
         self, source: io.BufferedReader, format_name: str, options: ImportOptions
     ) -> None:
         """Read the file into the staging table."""
-        read = FORMATS[format_name].read
+        read = FORMATS[format_name].reader(options)
         if not isinstance(read, FillFormat):
             self.staging.copy(read(source, options))
             return
@@ -307,7 +309,7 @@ class _Job:
             known=known,
             refused=refused,
             refusals=tuple(sorted(shown, key=_by_line)[:SHOWN_REFUSALS]),
-            warnings=() if self.fills is None else tuple(self.fills.warnings),
+            warnings=tuple(self.staging.notes),
         )
 
     def _refusals(self) -> Sequence[Refusal]:

@@ -9,8 +9,9 @@ from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.web.api_fields import ChoiceField, StrictSerializer
 from trades.booking.references import find_unknown
+from trades.enums import DateOrder
 from trades.importing.formats import FORMAT_NAMES
-from trades.importing.options import DateOrder, EqualFills, split_pairs
+from trades.importing.options import EqualFills, split_pairs
 from trades.importing.rates import read_rates
 from trades.models import TradeImport
 

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from mastertrade.terminal import open_console, printable
 from mastertrade.values.exceptions import DomainError, InvalidInput
+from trades.enums import DateOrder
 from trades.importing.formats import FORMAT_NAMES
 from trades.importing.formats.freqtrade import open_database
 from trades.importing.import_trades import (
@@ -20,7 +21,7 @@ from trades.importing.import_trades import (
     catch_up_imported,
     import_trades,
 )
-from trades.importing.options import DateOrder, EqualFills, ImportOptions
+from trades.importing.options import EqualFills, ImportOptions
 from trades.importing.rates import DayRates, read_day_rates, read_rates
 from trades.management.importing import add_portfolio_arguments, find_user
 
