@@ -40,9 +40,11 @@ from trades.importing.import_trades import (
     catch_up_imported,
     import_trades,
 )
+from trades.importing.mapped.mapping import show_mapping
 from trades.importing.options import read_options
 from trades.models import TradeImport
 from trades.services.jobs import create_job
+from trades.services.mappings import find_mapping
 
 FILES = ("file", "fx_rates_file")
 logger = logging.getLogger(__name__)
@@ -98,8 +100,9 @@ class ImportTradesView(APIView):
         partial = read_flag(request, "partial")
         if read_flag(request, "background"):
             refuse_unknown(self)
-            return _defer(user, asked, partial, now)
+            return _defer(user, _with_mapping(user, asked), partial, now)
         refuse_slow_upload(asked, user.username)
+        asked = _with_mapping(user, asked)
         report = import_trades(
             user=user,
             source=asked["file"],
@@ -130,6 +133,13 @@ class ImportListView(ListView[TradeImport]):
 
     def get_queryset(self) -> QuerySet[TradeImport]:
         return TradeImport.objects.filter(user_id=self.request.user.get_username())
+
+
+def _with_mapping(user: User, asked: dict[str, Any]) -> dict[str, Any]:
+    """With the mapping itself in place of its name: what it is now counts."""
+    if "mapping" not in asked:
+        return asked
+    return {**asked, "mapping": show_mapping(find_mapping(user, asked["mapping"]))}
 
 
 def _defer(user: User, asked: dict[str, Any], partial: bool, now: datetime) -> Response:
