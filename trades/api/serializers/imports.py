@@ -140,5 +140,6 @@ class TradeImportSerializer(serializers.ModelSerializer[TradeImport]):
             "refused_count",
             "created_at",
             "created_by",
+            "undone_at",
         )
         read_only_fields = fields
