@@ -35,13 +35,10 @@ from trades.api.views.uploads import (
     refuse_slow_upload,
 )
 from trades.enums import JobKind
-from trades.importing.import_trades import (
-    ImportReport,
-    catch_up_imported,
-    import_trades,
-)
+from trades.importing.import_trades import catch_up_imported, import_trades
 from trades.importing.mapped.mapping import show_mapping
 from trades.importing.options import read_options
+from trades.importing.previewing import ImportReport
 from trades.models import TradeImport
 from trades.services.jobs import create_job
 from trades.services.mappings import find_mapping

@@ -18,13 +18,10 @@ from trades.importing.formats import FORMAT_NAMES
 from trades.importing.formats.freqtrade import open_database
 from trades.importing.formats.mapped import MAPPED
 from trades.importing.formats.own import OWN_CSV
-from trades.importing.import_trades import (
-    ImportReport,
-    catch_up_imported,
-    import_trades,
-)
+from trades.importing.import_trades import catch_up_imported, import_trades
 from trades.importing.mapped.mapping import ColumnMapping
 from trades.importing.options import EqualFills, ImportOptions
+from trades.importing.previewing import ImportReport
 from trades.importing.rates import DayRates, read_day_rates, read_rates
 from trades.management.importing import add_portfolio_arguments, find_user
 from trades.services.mappings import find_mapping

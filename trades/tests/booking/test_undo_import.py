@@ -6,9 +6,9 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from goals.services.portfolios import record_cash_flow
 
 from goals.models import Portfolio, User
+from goals.services.portfolios import record_cash_flow
 from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.values.exceptions import ImportNotUndone, NotFound
 from trades.booking.add import add_to_trade

@@ -13,7 +13,7 @@ import pytest
 from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
 from mastertrade.values.exceptions import InvalidInput
-from trades.importing.import_trades import ImportReport, import_trades
+from trades.importing.import_trades import import_trades
 from trades.importing.mapped.guess import look_at
 from trades.importing.mapped.mapping import (
     ColumnMapping,
@@ -24,6 +24,7 @@ from trades.importing.mapped.mapping import (
     show_mapping,
 )
 from trades.importing.options import ImportOptions
+from trades.importing.previewing import ImportReport
 from trades.models import Trade
 from trades.tests.factories import ensure_strategy
 from trades.tests.importing import layouts
