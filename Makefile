@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
 
-.PHONY: FORCE help run demo stop test slow migrations walks attack schema faults readme picture screenshots browser freqtrade bench lock security lint types imports format docs clean
+.PHONY: FORCE help run demo stop test slow migrations walks attack schema faults readme picture screenshots browser freqtrade load bench lock security lint types imports format docs clean
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,7 +56,7 @@ schema: .venv/tests  ## the API against its own description, by schemathesis; 15
 	@$(BIN)/python -m tests.described $(ARGS)
 
 faults: .venv/tests  ## kill the web server and PostgreSQL at work; minutes
-	@$(BIN)/python manage.py test --tag faults -- tests/faults/test_worker.py
+	@$(BIN)/python manage.py test --tag faults -- tests/faults --ignore tests/faults/test_faults.py
 	@$(BIN)/python -m tests.faults $(ARGS)
 
 readme: .venv/tests  ## every command of README.md and docs/, as it stands, in a fresh clone
@@ -74,6 +74,9 @@ browser: .venv/tests  ## open every page in Chromium, within its security policy
 
 freqtrade: .venv/tests  ## freqtrade itself against a running server; installs it under var/
 	@$(BIN)/python -m tests.freqtrade
+
+load: .venv/tests  ## bots, pages and jobs together, until p95 rises; half an hour
+	@$(BIN)/python -m bench.load $(ARGS)
 
 bench: .venv/tests  ## every benchmark beside its floor
 	@$(BIN)/python -m bench $(ARGS)

@@ -33,6 +33,7 @@ TOPICS = (
     "bands",
     "dependence",
     "challenge",
+    "pages",
     "requests",
     "memory",
 )

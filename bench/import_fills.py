@@ -32,7 +32,7 @@ def measure() -> Iterator[Row]:
     run(f"UPDATE portfolios SET currency = 'USDT' WHERE portfolio_id = {portfolio}")
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory, "fills.csv")
-        file.write_text("\n".join([HEADER, *_lines(until), ""]))
+        file.write_text(text_of(until, FILLS))
         arguments = (user, portfolio, file, until, "binance-csv", STRATEGY)
         new, again = import_apart(*arguments), import_apart(*arguments)
         assert new["created"] == again["known"] == FILLS, (new, again)
@@ -63,12 +63,12 @@ def measure() -> Iterator[Row]:
     )
 
 
-def _lines(until: datetime) -> Iterator[str]:
-    """Newest first, as Binance writes them; never more sold than was bought."""
+def text_of(until: datetime, fills: int) -> str:
+    """A file of Binance's, newest first; never more sold than was bought."""
     chance = Random(1)
     held = dict.fromkeys(MARKETS, Decimal(0))
     at, lines = until - timedelta(days=390), []
-    for _ in range(FILLS):
+    for _ in range(fills):
         at += timedelta(seconds=chance.randint(1, 600))
         coin, around = chance.choice(list(MARKETS.items()))
         price = Decimal(round(around * chance.uniform(90, 110))) / 100
@@ -81,7 +81,7 @@ def _lines(until: datetime) -> Iterator[str]:
             f"{at:%Y-%m-%d %H:%M:%S},{coin}USDT,{side},{price:.10f},"
             f"{quantity:.10f}{coin},{total:.8f}USDT,{total / 1000:.8f}USDT"
         )
-    return reversed(lines)
+    return "\n".join([HEADER, *reversed(lines), ""])
 
 
 def _save(directory: Path, table: str, portfolio: int) -> tuple[Path, str]:

@@ -1,4 +1,4 @@
-"""The part of docs/benchmarks.md that a run writes: the machine and the table."""
+"""The part of a page that a run writes: the machine and the table."""
 
 import os
 import platform
@@ -18,12 +18,17 @@ GIBIBYTE_IN_KIBIBYTES = 1024 * 1024
 
 def write(page: Path, rows: Iterable[Row]) -> None:
     """Replace what the last run wrote."""
+    replace(page, f"{describe_machine()}\n\n{as_markdown(rows)}")
+
+
+def replace(page: Path, figures: str) -> None:
+    """What stands between the marks of the page."""
     text = page.read_text(encoding="utf-8")
     if BEGIN not in text or END not in text:
         raise ValueError(f"{page} has no place for the figures: {BEGIN} … {END}")
-    figures = f"{BEGIN}\n{describe_machine()}\n\n{as_markdown(rows)}\n{END}"
     pattern = f"{re.escape(BEGIN)}.*{re.escape(END)}"
-    replaced = re.sub(pattern, lambda _: figures, text, flags=re.DOTALL)
+    written = f"{BEGIN}\n{figures}\n{END}"
+    replaced = re.sub(pattern, lambda _: written, text, flags=re.DOTALL)
     page.write_text(replaced, encoding="utf-8")
 
 

@@ -35,14 +35,15 @@ FROM (
 """
 # Gains and losses up to ten, one a second until now.
 EVEN_TRADES = TRADES.format(profit="n %% 21 - 10", apart="interval '1 second'")
-POSITIONS = """
+POSITIONS_OF = """
 INSERT INTO positions
     (trade_id, user_id, portfolio_id, symbol, side, quantity, entry_price,
      current_price, unrealized_pnl, status, opened_at, updated_at)
 SELECT trade_id, user_id, portfolio_id, symbol, side, quantity, entry_price,
        exit_price, 0, 'closed', entry_time, exit_time
-FROM trades WHERE portfolio_id = %(portfolio_id)s
+FROM trades WHERE {chosen}
 """
+POSITIONS = POSITIONS_OF.format(chosen="portfolio_id = %(portfolio_id)s")
 
 
 @dataclass(frozen=True, slots=True)

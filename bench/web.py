@@ -74,6 +74,14 @@ def _await_answer(server: Server, process: "subprocess.Popen[bytes]") -> None:
     raise RuntimeError("gunicorn did not start.")
 
 
+class Refused(RuntimeError):
+    """A request that was not answered 2xx."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"a request was refused: {status} {text}")
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True)
 class Post:
     """A POST request of JSON."""
@@ -84,25 +92,35 @@ class Post:
 
 
 def ask(
-    port: int, method: str, path: str, body: bytes | None = None, token: str = ""
-) -> None:
-    """Send a request on a connection of its own. Raises unless it is answered 200."""
+    port: int,
+    method: str,
+    path: str,
+    body: bytes | None = None,
+    token: str = "",
+    *,
+    content_type: str = "application/json",
+    cookie: str = "",
+) -> bytes:
+    """Ask on a connection of its own; what is answered. Raises unless it is 2xx."""
     connection = HTTPConnection(LOOPBACK, port, timeout=LONGEST_REQUEST)
     headers = {
         "Host": "localhost",
-        "Content-Type": "application/json",
+        "Content-Type": content_type,
         "Connection": "close",
     }
     if token:
         headers["Authorization"] = f"Token {token}"
+    if cookie:
+        headers["Cookie"] = cookie
     try:
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
         text = answer.read()
     finally:
         connection.close()
-    if answer.status != 200:
-        raise RuntimeError(f"a request was refused: {text.decode()[:500]}")
+    if answer.status // 100 != 2:
+        raise Refused(answer.status, text.decode()[:500])
+    return text
 
 
 def load(port: int, posts: list[Post], times: int) -> float:

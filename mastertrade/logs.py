@@ -15,6 +15,9 @@ SECRETS = (
     # `…/webhooks/freqtrade/<token>/`, and as it stands within another address: the
     # address of a webhook is all its credentials.
     (r"(webhooks(?:/|%2f)+freqtrade(?:/|%2f)+)[^/\s?#'\"<>&]+", r"\1…"),
+    # `/invitation/<token>/`, `/reset/<user>/<token>/`: they set a password
+    (r"(/invitation(?:/|%2f)+)[^/\s?#'\"<>&]+", r"\1…"),
+    (r"(/reset(?:/|%2f)+[^/\s?#'\"<>&]+(?:/|%2f)+)[^/\s?#'\"<>&]+", r"\1…"),
     # name:password@ of a URL
     (r"(\b[a-z][a-z0-9+.-]*://)[^/\s@'\"<>]+@", r"\1…@"),
     # Telegram's token of a bot

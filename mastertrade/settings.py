@@ -129,7 +129,9 @@ CHANNEL_KEYS = [
 CHANNELS_PER_USER = read_int("MASTERTRADE_CHANNELS_PER_USER", default=20)
 # Whether users may have alerts sent to addresses that are not on the internet.
 ALLOW_PRIVATE_TARGETS = read_bool("MASTERTRADE_ALLOW_PRIVATE_TARGETS", default=False)
-# The mail server that alerts are handed to.
+# The mail server that alerts, and links of accounts, are handed to. Without a name of
+# it no links are sent.
+HAS_MAIL = read_text("MASTERTRADE_EMAIL_HOST", "") != ""
 EMAIL_HOST = read_text("MASTERTRADE_EMAIL_HOST", "localhost")
 EMAIL_PORT = read_int("MASTERTRADE_EMAIL_PORT", default=25)
 EMAIL_HOST_USER = read_text("MASTERTRADE_EMAIL_USER", "")
@@ -175,8 +177,8 @@ WHITENOISE_USE_FINDERS = True
 # What gunicorn and the proxies before it let a request take.
 REQUEST_SECONDS = read_int("MASTERTRADE_REQUEST_SECONDS", default=30)
 # The largest bodies, in bytes: where nobody need be signed in, where somebody is, and
-# of a file of trades. Pages read up to DATA_UPLOAD_MAX_MEMORY_SIZE. Without credentials
-# nothing reads more than the first.
+# of a file of trades. Other pages read up to DATA_UPLOAD_MAX_MEMORY_SIZE. Without
+# credentials nothing reads more than the first.
 BODY_LIMITS = {
     "anonymous": read_int("MASTERTRADE_ANONYMOUS_BODY_BYTES", default=32_768),
     "signed_in": read_int("MASTERTRADE_BODY_BYTES", default=262_144),

@@ -34,6 +34,7 @@ class JobKind(StrEnum):
     COMPARISON = "comparison"
     PROJECTION = "projection"
     FRONTIER = "frontier"
+    DEMO = "demo"
 
 
 class JobState(StrEnum):

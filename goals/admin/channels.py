@@ -5,6 +5,7 @@ from datetime import datetime
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
@@ -59,7 +60,7 @@ class AlertChannelAdmin(ActedOn, ReadOnlyAdmin[AlertChannel]):
             self.message_user(request, words, messages.ERROR)
             return
         for channel in channels.select_related("user"):
-            sent, answer = send_test(channel)
+            sent, answer = send_test(channel, clock=timezone.now)
             level = messages.SUCCESS if sent else messages.ERROR
             self.message_user(request, f"{channel}: {answer}", level)
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from uuid import uuid4
 
 from django import forms
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import Model
 
 from goals.decisions.floor_reference import GivenReference
@@ -98,7 +99,7 @@ def _read_number(field: forms.IntegerField, value: Any) -> Any:
 
 
 class ServiceForm(GenericForm[Row]):
-    """A form that a service checks and saves, inside the request's transaction.
+    """A form that a service checks and saves, inside the caller's transaction if any.
 
     Validating it is calling the service: what the service refuses leaves nothing
     behind and shows at the field it names. The admin then has nothing left to save.
@@ -147,7 +148,7 @@ class ServiceForm(GenericForm[Row]):
         if self.errors:
             return
         try:
-            with transaction.atomic():
+            with _undoing():
                 self.instance = self.call_service()
         except InvalidInput as error:
             for wrong in (error, *error.also):
@@ -174,6 +175,17 @@ class ServiceForm(GenericForm[Row]):
         labels = {one.name: str(one.verbose_name).capitalize() for one in columns}
         shown = {name: str(field.label) for name, field in self.fields.items()}
         return in_page_words(detail, {**LABELS, **labels, **shown})
+
+
+def _undoing() -> AbstractContextManager[None]:
+    """What a refusal undoes: of a transaction around it the part of this form.
+
+    Without one the service's own transaction does, and what a service saves although it
+    refuses stays.
+    """
+    if connection.in_atomic_block:
+        return transaction.atomic()
+    return nullcontext()
 
 
 def _rule_of(error: Exception) -> str:

@@ -49,11 +49,6 @@ DAILY = (
     ("pause_after_losses", "pause_minutes"),
 )
 SIZES = (("max_position_pct", "headroom_share_pct"), ("edge_guard",))
-LIMIT_GROUPS = (
-    ("Limits of the drawdown", DRAWDOWN),
-    ("Limits of the day", (*DAILY, ("day_starts_at",))),
-    ("Limits of sizes", SIZES),
-)
 PHASES = (("successor",),)
 SHOWN_LIMITS = (("drawdown_limits", "other_limits"), ("limits_shown",), ("edge_guard",))
 FROZEN = ("currency", "time_zone", "opening_balance_shown", "day_start_shown")

@@ -138,6 +138,13 @@ class TooManySignIns(TooManyTries):
     title = "Too many sign-ins"
 
 
+class TooManyVisits(TooManyTries):
+    """At a page that a link alone opens, or that has one sent."""
+
+    default_detail = "Too many requests of this kind."
+    title = "Too many requests"
+
+
 class TooManySigningIn(TooManyTries):
     """Nobody's fault: the places to check a password are all taken."""
 

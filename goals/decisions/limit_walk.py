@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 from goals.decisions.accounting import Account, measure_live_unit_value
 from goals.decisions.breaches import (
@@ -150,6 +150,15 @@ class TradingDay:
     has_flows: bool = False
 
 
+class DayEnd(NamedTuple):
+    """Where a walk stood after a trading day: the newest thing that happened in it."""
+
+    at: datetime
+    limits: Limits
+    reference: FloorReference
+    account: Account
+
+
 MICROSECOND = timedelta(microseconds=1)
 ORDER = {Entry: 1, Traded: 1, Marked: 2, Changed: 4, Resumed: 5}
 ORDER_OF_MARKS = {
@@ -182,7 +191,8 @@ class LimitWalk:
     account was made, or first booked in where that is earlier. `references` are those
     that changes set, and `anchors` the unit values of resumes, by key. `held_at`: what
     was open at references of the present value, by their times. Nothing is tested
-    before `finds_from` (None: never).
+    before `finds_from` (None: never). `trail` is where it began and
+    where each day ended.
     """
 
     limits: Limits
@@ -198,6 +208,7 @@ class LimitWalk:
     breaches: list[Breach] = field(default_factory=list)
     references: dict[int, FloorReference] = field(default_factory=dict)
     anchors: dict[int, Decimal] = field(default_factory=dict)
+    trail: list[DayEnd] = field(default_factory=list)
     missing: dict[date, Account] = field(default_factory=dict)
     day: DayFigures | None = None
     day_from: Account | None = None  # what the day is measured from
@@ -217,11 +228,19 @@ class LimitWalk:
     @exactly
     def walk(self, days: Iterable[TradingDay]) -> "LimitWalk":
         for one in days:
+            if not self.trail:
+                self._leave(one.began_at)
             self._begin(one)
             if one.events or one.is_cut or not self._pass_whole(one):
                 self._walk_events(one)
+            times = [event.at for event in one.events]
+            times += [row.last_entry_at for row in one.rows]
+            self._leave(max(times, default=one.began_at))
         self._stand_alone(None)
         return self
+
+    def _leave(self, at: datetime) -> None:
+        self.trail.append(DayEnd(at, self.limits, self.reference, self.account))
 
     def _finds(self, at: datetime) -> bool:
         return self.finds_from is not None and self.finds_from <= at

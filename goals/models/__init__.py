@@ -3,6 +3,7 @@
 from goals.models.alerts import AlertChannel, AlertDelivery, GoalAlert
 from goals.models.goals import FinancialGoal
 from goals.models.halts import TradingHalt
+from goals.models.invitations import Invitation
 from goals.models.ledger import (
     CarriedProfit,
     CashFlow,
@@ -28,6 +29,7 @@ __all__ = [
     "GoalAdjustmentLog",
     "GoalAlert",
     "GoalProgressHistory",
+    "Invitation",
     "KnownAddress",
     "LedgerChange",
     "LedgerDay",

@@ -166,6 +166,13 @@ class AlertChannel(models.Model):
     is_active = models.BooleanField(default=True, db_default=True)
     # A job sends to it until then at the latest: no other one does meanwhile.
     delivering_until = models.DateTimeField(null=True, blank=True, editable=False)
+    # The newest test message: when it was asked for, when tried, and what came of it.
+    test_asked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    tested_at = models.DateTimeField(null=True, blank=True, editable=False)
+    test_sent = models.BooleanField(null=True, blank=True, editable=False)
+    test_answer = models.TextField(
+        default="", db_default="", blank=True, editable=False
+    )
     created_at = models.DateTimeField()
 
     class Meta:
@@ -214,6 +221,11 @@ class AlertChannel(models.Model):
                 | (~Q(digest=Digest.DAILY) & is_null("digest_at")),
             ),
             check(
+                "alert_channels_tested_has_a_result",
+                (is_null("tested_at") & is_null("test_sent"))
+                | (is_set("tested_at") & is_set("test_sent")),
+            ),
+            check(
                 "alert_channels_per_minute",
                 at_least("per_minute", 1) & at_most("per_minute", MOST_PER_MINUTE),
             ),
@@ -224,6 +236,12 @@ class AlertChannel(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} to {self.masked_address}"
+
+    @property
+    def waits_for_test(self) -> bool:
+        """Whether a test was asked for that has not been tried yet."""
+        asked, tested = self.test_asked_at, self.tested_at
+        return asked is not None and (tested is None or tested < asked)
 
 
 class AlertDeliveryQuerySet(models.QuerySet["AlertDelivery"]):

@@ -106,7 +106,7 @@ def link_of(alert: GoalAlert) -> str:
     if alert.portfolio_id is not None and alert.kind in OF_HALTS:
         page = f"portfolios/{alert.portfolio_id}/resume/"
     elif alert.portfolio_id is not None and alert.kind in OF_LIMITS:
-        page = f"portfolios/{alert.portfolio_id}/limits/"
+        page = f"settings/portfolios/{alert.portfolio_id}/"
     return f"{settings.SITE_URL}/{page}"
 
 

@@ -29,7 +29,7 @@ ROWS = 1_000
 
 
 def watch_health(now: datetime) -> int:
-    """Alert of goals whose health time, or a projection, turned; how many portfolios.
+    """Alert of goals whose health the time has turned; how many portfolios.
 
     Reads every running goal of a live portfolio; locks only where something turned.
     """

@@ -203,12 +203,30 @@ def mark_read(*, user: User, alert_id: int, now: datetime) -> None:
 
 
 @atomic
+def mark_all_read(*, user: User, up_to: int, now: datetime) -> int:
+    """The user's unread ones up to that key; returns how many there were."""
+    unread = GoalAlert.objects.filter(user=user, pk__lte=up_to, read_at=None)
+    return unread.update(read_at=_not_before_it(now))
+
+
+@atomic
 def acknowledge(*, user: User, alert_id: int, now: datetime) -> None:
     """Read it too, where it was not; a halt's alert repeats no more."""
+    _mark(user, alert_id, **_acknowledged(now))
+
+
+@atomic
+def acknowledge_all(*, user: User, up_to: int, now: datetime) -> int:
+    """The user's open ones up to that key, as `acknowledge`; returns how many."""
+    open_ones = GoalAlert.objects.filter(user=user, pk__lte=up_to, acknowledged_at=None)
+    return open_ones.update(**_acknowledged(now))
+
+
+def _acknowledged(now: datetime) -> dict[str, Any]:
     at = _not_before_it(now)
     read_at = Coalesce("read_at", at)
     acknowledged_at = Coalesce("acknowledged_at", Greatest(at, read_at))
-    _mark(user, alert_id, read_at=read_at, acknowledged_at=acknowledged_at)
+    return {"read_at": read_at, "acknowledged_at": acknowledged_at}
 
 
 def _not_before_it(now: datetime) -> Greatest:

@@ -7,8 +7,15 @@ from datetime import datetime, time
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import (
+    Count,
+    DateTimeField,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Value,
+)
+from django.db.models.functions import Coalesce, Greatest
 
 from goals.channels import CHANNELS
 from goals.channels.channel import NotSent
@@ -19,7 +26,13 @@ from goals.models.alerts import NOT_SENT, TO_BE_SENT
 from goals.models.users import MAIN_PORTFOLIO
 from goals.services.alert_messages import compose_test
 from goals.services.channel_keys import encrypt
-from goals.services.deliveries import retry_dead, send_to, senders
+from goals.services.deliveries import (
+    LONGEST_ERROR,
+    Clock,
+    retry_dead,
+    send_to,
+    senders,
+)
 from goals.services.portfolio_settings import require_time_zone
 from mastertrade.db.queue import defer
 from mastertrade.db.transactions import atomic
@@ -164,18 +177,47 @@ def delete_channel(*, user: User, channel_id: int) -> None:
     _lock(user, channel_id).delete()
 
 
-def send_test(channel: AlertChannel) -> tuple[bool, str]:
+@atomic
+def ask_test(*, user: User, channel_id: int, now: datetime) -> AlertChannel:
+    """Have the worker send a test message; the channel's row says what became of it.
+
+    Raises `NotFound`.
+    """
+    channel = _lock(user, channel_id)
+    channel.test_asked_at = now
+    channel.save(update_fields=["test_asked_at"])
+    defer("test_channel", channel_id=channel.pk)
+    return channel
+
+
+def send_test(channel: AlertChannel, *, clock: Clock) -> tuple[bool, str]:
     """Send a message at once: whether it was sent, and what the receiver answered.
 
-    Also to a channel that is switched off. Nothing is stored.
+    Also to a channel that is switched off. The channel's row keeps the result.
     """
     words = compose_test(channel.name or f"the channel {channel}")
     try:
-        return True, send_to(channel, words, seconds=TEST_SECONDS)
+        sent, answer = True, send_to(channel, words, seconds=TEST_SECONDS)
     except NotSent as error:
-        return False, error.reason
+        sent, answer = False, error.reason
     except Busy:
-        return False, "Other messages are being sent; try again in a moment."
+        sent, answer = False, "Other messages are being sent; try again in a moment."
+    except Exception as error:
+        _write_test(
+            channel, clock(), False, f"Sending failed ({type(error).__name__})."
+        )
+        raise
+    _write_test(channel, clock(), sent, answer)
+    return sent, answer
+
+
+def _write_test(channel: AlertChannel, at: datetime, sent: bool, answer: str) -> None:
+    """Not before it was asked for: another process's clock may be ahead."""
+    AlertChannel.objects.filter(pk=channel.pk).update(
+        tested_at=Greatest(Value(at, DateTimeField()), "test_asked_at"),
+        test_sent=sent,
+        test_answer=answer[:LONGEST_ERROR],
+    )
 
 
 @atomic

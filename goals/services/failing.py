@@ -88,9 +88,15 @@ def find_failing(
 
 
 def with_failure(goals: QuerySet[FinancialGoal]) -> QuerySet[FinancialGoal]:
-    """The same goals, each with why it failed as `failure`; None where it has not."""
+    """The same goals, each with why it failed as `failure`; None where it has not.
+
+    And with the cause of the halt by which it failed, as `failure_cause`.
+    """
     halts = _halts_of(OuterRef("portfolio_id"), OuterRef("failed_at"))
-    return goals.annotate(failure=Subquery(halts.values("reason")[:1]))
+    return goals.annotate(
+        failure=Subquery(halts.values("reason")[:1]),
+        failure_cause=Subquery(halts.values("cause")[:1]),
+    )
 
 
 def describe_failure(goal: FinancialGoal) -> str:

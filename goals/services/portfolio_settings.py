@@ -77,7 +77,7 @@ def wrong_in_portfolio(portfolio: Portfolio) -> Iterator[InvalidInput]:
     yield from _wrong_name(portfolio)
     if not re.fullmatch(CURRENCY_PATTERN, portfolio.currency):
         yield InvalidInput("currency", "must be 2 to 10 capital letters or digits.")
-    if portfolio.time_zone not in _time_zones():
+    if portfolio.time_zone not in time_zones():
         yield _no_time_zone(portfolio.time_zone)
     yield from _wrong_limits(portfolio)
 
@@ -155,16 +155,16 @@ def _wrong_name(portfolio: Portfolio) -> Iterator[InvalidInput]:
 
 def require_time_zone(name: str) -> None:
     """Refuse what is no name of a time zone."""
-    if name not in _time_zones():
+    if name not in time_zones():
         raise _no_time_zone(name)
 
 
 def _no_time_zone(name: str) -> InvalidInput:
-    hint = did_you_mean(name, _time_zones()) or " Write it like Europe/Vienna."
+    hint = did_you_mean(name, time_zones()) or " Write it like Europe/Vienna."
     return InvalidInput("time_zone", f"There is no time zone {name}.{hint}")
 
 
 @cache
-def _time_zones() -> frozenset[str]:
+def time_zones() -> frozenset[str]:
     """The names that are accepted; finding them reads hundreds of files, so once."""
     return frozenset(available_timezones() - NOT_TIME_ZONES)

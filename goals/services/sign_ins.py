@@ -41,6 +41,8 @@ KNOWN_DAYS = 30
 # Right passwords and wrong ones together.
 ALL_BY_ADDRESS = Limit(300, 900)
 ALL_BY_NAME_AND_ADDRESS = Limit(100, 900)
+# Visits of an address to a page that a link alone opens, or that has one sent.
+BY_LINK = Limit(30, 900)
 MOST_KNOWN_ADDRESSES = 20
 # Each try deletes up to this many counts that are over: more than it can add.
 SWEPT_AT_ONCE = 20
@@ -113,6 +115,13 @@ def find_refusal(
             wait = ceil((count.ends_at - now).total_seconds())
             return Refused(max(wait, 1), were_right=count.key in each)
     return None
+
+
+def take_visit(door: str, who: str, limit: Limit, now: datetime) -> Refused | None:
+    """Count a visit where no password is asked for; `who` is one normalized address."""
+    _execute(SWEEP, now=now, at_once=SWEPT_AT_ONCE)
+    key = _key("visits", door, who)
+    return None if _take(key, limit, now) else Refused(_wait(key, now))
 
 
 def forgive(this: Try, user: User, now: datetime) -> None:

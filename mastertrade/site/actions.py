@@ -1,6 +1,6 @@
 """What a user does to an own portfolio on the site: forms, saved by services."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -8,8 +8,9 @@ from typing import Any, cast
 from django.contrib import messages
 from django.forms import DateInput, Widget, modelform_factory
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -18,18 +19,18 @@ from goals.admin.forms import (
     CashFlowForm,
     GoalForm,
     HaltForm,
-    PortfolioForm,
     ResumeForm,
     ServiceForm,
-    in_page_words,
 )
 from goals.admin.halts import waiting_words
-from goals.admin.portfolios import LIMIT_GROUPS
 from goals.enums import GoalStatus
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
-from goals.models.portfolios import LIMIT_KINDS
 from goals.services.risk_state import find_halt
+from mastertrade.site import figures as site_figures
+from mastertrade.site.asking import Asking, answer_asking, choose_or_404
 from mastertrade.site.shell import page
+from mastertrade.site.today import say_done
+from mastertrade.site.wording import in_words
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
 from trades.sizing_calls.limits import FloorNow, measure_limits
 
@@ -51,7 +52,6 @@ class Action:
     done: Callable[[Any], str]
     nothing: str = ""
     shows_floors: bool = False
-    groups: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,22 +100,6 @@ NEW_GOAL = Action(
     start=lambda portfolio, now: FinancialGoal(portfolio=portfolio),
     done=lambda goal: f"Created: {goal}.",
 )
-LIMITS = Action(
-    title="Limits",
-    button="Save",
-    explanation="A limit that it has fallen to already halts trading at once. Relaxing "
-    "one ends no halt: to go on, resume trading.",
-    form=PortfolioForm,
-    fields=(
-        *LIMIT_KINDS,
-        "max_position_pct",
-        "edge_guard",
-    ),
-    start=lambda portfolio, now: portfolio,
-    done=lambda portfolio: f"The limits of {portfolio.name} are saved.",
-    shows_floors=True,
-    groups=LIMIT_GROUPS,
-)
 HALT = Action(
     title="Halt trading",
     button="Halt trading",
@@ -146,7 +130,10 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
 
     Where there is nothing to do, the first page says why.
     """
-    portfolio, now = _mine(request, portfolio_id), timezone.now()
+    portfolio, now = (
+        choose_or_404(cast(User, request.user), portfolio_id),
+        timezone.now(),
+    )
     row = action.start(portfolio, now)
     if row is None:
         messages.info(request, action.nothing.format(portfolio.name))
@@ -159,29 +146,28 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
         request.POST if request.method == "POST" else None, instance=row
     )
     if request.method == "POST" and form.is_valid():
-        messages.success(request, action.done(form.instance))
-        for words in form.notes():
-            messages.info(request, words)
-        return redirect("site:home")
-    equity = figures.money(portfolio.live_equity, portfolio.currency)
-    context = {
-        "action": action,
-        "portfolio": portfolio,
-        "equity": equity,
-        "form": form,
-        "groups": [(title, _fields_of(form, lines)) for title, lines in action.groups]
-        or [("", form.visible_fields())],
+        words = (action.done(form.instance), *form.notes())
+        return say_done(request, portfolio, *words)
+    equity = site_figures.amount(portfolio.live_equity, portfolio.currency)
+    asking = Asking(
+        title=action.title,
+        button=action.button,
+        explanation=action.explanation,
+        is_danger=action is HALT,
+        facts=[format_html("Portfolio {}, which has {}.", portfolio.name, equity)],
+    )
+    more = {
         "failed": _count_failed(portfolio) if action is RESUME else 0,
         **(_standing_of(portfolio, now) if action.shows_floors else {}),
     }
-    return render(request, "site/action.html", context)
+    return answer_asking(request, asking, form, portfolio, **more)
 
 
 @require_POST
 @page
 def project(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """Project a portfolio's goals where one is not yet, as the daily run does."""
-    portfolio = _mine(request, portfolio_id)
+    portfolio = choose_or_404(cast(User, request.user), portfolio_id)
     now = timezone.now()
     if portfolio.goals.filter(is_projectable(now), projected_at=None).exists():
         refresh_projections(as_of=now, portfolio_id=portfolio.pk)
@@ -196,7 +182,7 @@ def _standing_of(portfolio: Portfolio, now: datetime) -> dict[str, Any]:
     return {
         "floors": [_floor_line(one, portfolio.currency) for one in found.floors],
         "no_floor": not found.has_floor,
-        "stops": [in_page_words(halt.words) for halt in found.halts] or waits,
+        "stops": [in_words(halt.words, now) for halt in found.halts] or waits,
     }
 
 
@@ -204,10 +190,6 @@ def _count_failed(portfolio: Portfolio) -> int:
     """Goals that failed in a period that is not over."""
     failed = portfolio.goals.filter(status=GoalStatus.FAILED, ended_at=None)
     return int(failed.count())
-
-
-def _fields_of(form: Any, lines: Iterable[Iterable[str]]) -> list[Any]:
-    return [form[name] for line in lines for name in line]
 
 
 def _floor_line(floor: FloorNow, currency: str) -> FloorLine:
@@ -222,9 +204,3 @@ def _floor_line(floor: FloorNow, currency: str) -> FloorLine:
         losing_trades=None if count is None else figures.losing_trades(count),
         at_closes=floor.checked == "closes",
     )
-
-
-def _mine(request: HttpRequest, portfolio_id: int) -> Portfolio:
-    user = cast(User, request.user)
-    mine = Portfolio.objects.select_related("user").filter(user_id=user.username)
-    return get_object_or_404(mine, pk=portfolio_id, finished_at=None)

@@ -7,12 +7,13 @@ rounded (`mastertrade.values.in_text`); the exact figure shows when pointed at.
 from contextvars import ContextVar
 from datetime import datetime, timedelta
 from decimal import Decimal
+from html import unescape
 
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString, mark_safe
 
-from goals.enums import NumberFormat
+from goals.enums import Measure, NumberFormat
 from mastertrade.values import in_text
 from mastertrade.values.money import HUNDRED, format_plain, round_to
 
@@ -80,9 +81,13 @@ def money(value: Decimal | None, currency: str, *, signed: bool = False) -> Safe
 
 def amount(value: Decimal | None, currency: str) -> SafeString:
     """An amount and its currency."""
-    return format_html(
-        '{}<span class="unit"> {}</span>', money(value, currency), currency
-    )
+    return in_measure(value, Measure.VALUE, currency)
+
+
+def signed_amount(value: Decimal, currency: str) -> SafeString:
+    """A profit or a loss in a sentence: signed, with its currency."""
+    shown = money(value, currency, signed=True)
+    return format_html("{} {}", shown, currency)
 
 
 def gain(value: Decimal | None, currency: str) -> SafeString:
@@ -109,6 +114,11 @@ def decimals(value: Decimal) -> str:
     return in_format(format_plain(in_text.rounded(value, ONE_PLACE, digits=1)))
 
 
+def places(value: Decimal, count: int) -> str:
+    """To that many places, and to more where it would read as 0."""
+    return in_format(format_plain(in_text.rounded(value, count, digits=1)))
+
+
 def percent(value: Decimal | None) -> str:
     """A percentage to one place, and to more where it is below 0.1."""
     return "not known" if value is None else f"{decimals(value)} %"
@@ -116,6 +126,27 @@ def percent(value: Decimal | None) -> str:
 
 def signed_percent(value: Decimal) -> str:
     return f"{'+' if value > 0 else ''}{percent(value)}"
+
+
+def fine_percent(value: Decimal, *, signed: bool = False) -> str:
+    """A return to two places: of a goal of 5 % a tenth is much."""
+    sign = "+" if signed and value > 0 else ""
+    return f"{sign}{in_format(in_text.decimals(value))} %"
+
+
+def in_measure(
+    value: Decimal | None, measure: Measure, currency: str, *, signed: bool = False
+) -> SafeString:
+    """A value of a goal: percent, or money and its currency."""
+    if value is None:
+        return UNKNOWN
+    if measure is Measure.RETURN:
+        return format_html("{}", fine_percent(value, signed=signed))
+    return format_html(
+        '{}<span class="unit"> {}</span>',
+        money(value, currency, signed=signed),
+        currency,
+    )
 
 
 def points(value: Decimal) -> str:
@@ -132,6 +163,12 @@ def chance(ratio: Decimal | float) -> str:
     if 1 - LEAST_CHANCE < ratio < 1:
         return "over 99 %"
     return f"{number(round_to(ratio * HUNDRED, (6, 0)))} %"
+
+
+def small_chance(ratio: Decimal | float) -> str:
+    """A probability to one place below a tenth: what few walks meet."""
+    pct = round_to(Decimal(ratio) * HUNDRED, (6, 1))
+    return f"{number(pct)} %" if pct < 10 else chance(ratio)
 
 
 def when(at: datetime | None, now: datetime | None = None) -> SafeString:
@@ -173,6 +210,11 @@ def ago(at: datetime, now: datetime | None = None) -> str:
         if count := away // unit:
             return f"{count} {name}{'' if count == 1 else 's'}"
     return "less than a minute"
+
+
+def plain(shown: SafeString | str) -> str:
+    """The same as text, for messages and titles."""
+    return unescape(strip_tags(shown))
 
 
 def icon(name: str, size: int = 14) -> SafeString:

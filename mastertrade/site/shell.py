@@ -8,7 +8,7 @@ from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -19,12 +19,18 @@ from goals.models import Portfolio, TradingHalt, User
 from goals.services.alerts import count_unread
 from mastertrade.db.queue import find_last_seen, is_missing
 from mastertrade.site.figures import number_format
+from mastertrade.site.first_steps import FirstSteps, find_steps
 
 View = Callable[..., HttpResponse]
 CHOSEN = "portfolio"  # in the address and in the session
 MOST_IN_SWITCH = 24
 # What the pages are called, and the name of each one's address.
-PAGES: tuple[tuple[str, str], ...] = (("Today", "site:home"),)
+PAGES: tuple[tuple[str, str], ...] = (
+    ("Today", "site:home"),
+    ("Goals", "site:goals"),
+    ("Alerts", "site:alerts"),
+    ("Settings", "site:settings"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,8 @@ class Shell:
     unread: int
     worker_seen_at: datetime | None
     worker_missing: bool
+    # On the first page alone, until the user can begin.
+    first_steps: FirstSteps | None
 
 
 def page(view: View) -> View:
@@ -66,6 +74,7 @@ def _read(request: HttpRequest) -> Shell | None:
     seen_at = find_last_seen()
     addresses = [(title, reverse(name)) for title, name in PAGES]
     home = reverse("site:home")
+    steps = find_steps(user) if request.path == home else None
     return Shell(
         pages=tuple(
             (
@@ -79,18 +88,25 @@ def _read(request: HttpRequest) -> Shell | None:
         unread=count_unread(user),
         worker_seen_at=seen_at,
         worker_missing=is_missing(seen_at, timezone.now()),
+        first_steps=None if steps is None or steps.may_begin else steps,
     )
 
 
 def portfolios_of(user: User) -> QuerySet[Portfolio]:
-    """A user's own, live ones first; replays have pages of their own."""
+    """A user's own, live ones first, of them those that need care.
+
+    Replays have pages of their own.
+    """
     kinds = (PortfolioKind.LIVE, PortfolioKind.DEMO)
     mine = Portfolio.objects.filter(
         user_id=user.username, kind__in=kinds, finished_at=None
     )
     in_force = TradingHalt.objects.in_force(timezone.now())
     halted = Exists(in_force.filter(portfolio=OuterRef("pk")))
-    return mine.annotate(halted=halted).order_by("-kind", "portfolio_id")
+    waiting = F("suspected_at").desc(nulls_last=True)
+    return mine.annotate(halted=halted).order_by(
+        "-kind", "-halted", waiting, "portfolio_id"
+    )
 
 
 def choose_portfolio(
@@ -98,8 +114,9 @@ def choose_portfolio(
 ) -> tuple[Portfolio | None, list[Portfolio]]:
     """The portfolio the page is about, and those that can be switched to.
 
-    `?portfolio=ID`, which the session remembers; else the first; None where the user
-    has none. Raises `Http404` for one that is not the user's.
+    `?portfolio=ID`, which the session remembers; else the first with money, live ones
+    before the demo; None where the user has none. Raises `Http404` for one that is not
+    the user's.
     """
     user = cast(User, request.user)
     mine = list(portfolios_of(user)[:MOST_IN_SWITCH])
@@ -108,11 +125,16 @@ def choose_portfolio(
         chosen = _find(user, mine, asked)
         if chosen is None:
             raise Http404
-        request.session[CHOSEN] = chosen.pk
+        if request.session.get(CHOSEN) != chosen.pk:
+            request.session[CHOSEN] = chosen.pk
     else:
         chosen = _find(user, mine, str(request.session.get(CHOSEN, "")))
-        chosen = chosen or next(iter(mine), None)
+        chosen = chosen or min(mine, key=_by_use, default=None)
     return chosen, mine
+
+
+def _by_use(portfolio: Portfolio) -> tuple[bool, bool, int]:
+    return not portfolio.units, not portfolio.is_live, portfolio.pk
 
 
 def _find(user: User, mine: list[Portfolio], asked: str) -> Portfolio | None:

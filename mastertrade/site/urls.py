@@ -1,27 +1,67 @@
 """The pages of the site."""
 
-from django.contrib.auth.decorators import login_required
-from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.contrib.auth.views import LogoutView
+from django.urls import include, path
+from django.views.generic import RedirectView
 
 from mastertrade.site.actions import (
     DEPOSIT,
     HALT,
-    LIMITS,
     NEW_GOAL,
     RESUME,
     Action,
     act,
     project,
 )
-from mastertrade.site.sign_in import PasswordView
-from mastertrade.site.views import home
+from mastertrade.site.alerts import alerts, mark_alert, mark_alerts
+from mastertrade.site.channels import (
+    change_channel,
+    channel,
+    channel_test,
+    channels,
+)
+from mastertrade.site.closing import close, marks
+from mastertrade.site.goals import (
+    act_on_goal,
+    change_goal,
+    chart_of_goal,
+    decisions_of_goal,
+    list_goals,
+    make_goal,
+    preview_change,
+    preview_new,
+    show_goal,
+    table_of_goal,
+)
+from mastertrade.site.record import new_trade
+from mastertrade.site.settings.invitations import accept, open_link
+from mastertrade.site.sign_in import (
+    ResetConfirmView,
+    ResetView,
+    reset_sent,
+)
+from mastertrade.site.today import home, live, next_trade
+from mastertrade.site.welcome import (
+    SignInView,
+    alert_result,
+    import_file,
+    job,
+    load_demo,
+    make_token,
+    preview,
+    remove_demo,
+    save_goal,
+    save_money,
+    send_alert,
+    take_challenge,
+    welcome,
+)
+from mastertrade.site.what_if import fan_of_goal, frontier_of_goal, what_if
 
 app_name = "site"
 ACTIONS: dict[str, Action] = {
     "deposit": DEPOSIT,
     "new-goal": NEW_GOAL,
-    "limits": LIMITS,
     "halt": HALT,
     "resume": RESUME,
 }
@@ -33,13 +73,96 @@ urlpatterns = [
         )
         for name, action in ACTIONS.items()
     ),
+    path("goals/", list_goals, name="goals"),
+    path("goals/new/", make_goal, name="goal-new"),
+    path("goals/new/preview/", preview_new, name="goal-new-preview"),
+    path("goals/<int:goal_id>/", show_goal, name="goal"),
+    path("goals/<int:goal_id>/edit/", change_goal, name="goal-edit"),
+    path("goals/<int:goal_id>/edit/preview/", preview_change, name="goal-edit-preview"),
+    path("goals/<int:goal_id>/chart/", chart_of_goal, name="goal-chart"),
+    path("goals/<int:goal_id>/fan/", fan_of_goal, name="goal-fan"),
+    path("goals/<int:goal_id>/frontier/", frontier_of_goal, name="goal-frontier"),
+    path("goals/<int:goal_id>/what-if/", what_if, name="goal-what-if"),
+    path("goals/<int:goal_id>/table/", table_of_goal, name="goal-table"),
+    path("goals/<int:goal_id>/decisions/", decisions_of_goal, name="goal-decisions"),
+    *(
+        path(
+            f"goals/<int:goal_id>/{action}/",
+            act_on_goal,
+            {"action": action},
+            name=f"goal-{action}",
+        )
+        for action in ("pause", "resume", "cancel")
+    ),
+    path("portfolios/<int:portfolio_id>/live/", live, name="live"),
+    path("portfolios/<int:portfolio_id>/next-trade/", next_trade, name="next_trade"),
+    path("portfolios/<int:portfolio_id>/marks/", marks, name="marks"),
+    path("trades/new/", new_trade, name="new_trade"),
+    path("trades/<int:trade_id>/close/", close, name="close_trade"),
+    path("alerts/", alerts, name="alerts"),
+    *(
+        route
+        for action in ("read", "acknowledge")
+        for route in (
+            path(
+                f"alerts/{action}/",
+                mark_alerts,
+                {"action": action},
+                name=f"{action}_alerts",
+            ),
+            path(
+                f"alerts/<int:alert_id>/{action}/",
+                mark_alert,
+                {"action": action},
+                name=f"{action}_alert",
+            ),
+        )
+    ),
+    path("welcome/", welcome, name="welcome"),
+    path("welcome/money/", save_money, name="welcome_money"),
+    path("welcome/challenge/", take_challenge, name="welcome_challenge"),
+    path("welcome/goal/", save_goal, name="welcome_goal"),
+    path("welcome/goal/preview/", preview, name="welcome_preview"),
+    path("welcome/import/", import_file, name="welcome_import"),
+    path("welcome/demo/", load_demo, name="welcome_demo"),
+    path("welcome/demo/remove/", remove_demo, name="welcome_remove_demo"),
+    path("welcome/jobs/<int:job_id>/", job, name="welcome_job"),
+    path("welcome/token/", make_token, name="welcome_token"),
+    path("welcome/alert/", send_alert, name="welcome_alert"),
+    path("welcome/alert/<int:channel_id>/", alert_result, name="welcome_alert_result"),
+    path("settings/channels/", channels, name="channels"),
+    path("settings/channels/<int:channel_id>/", channel, name="channel"),
+    path("settings/channels/<int:channel_id>/test/", channel_test, name="channel_test"),
+    *(
+        path(
+            f"settings/channels/<int:channel_id>/{action}/",
+            change_channel,
+            {"action": action},
+            name=f"{action}_channel",
+        )
+        for action in ("pause", "resume", "delete", "retry")
+    ),
+    # Of e-mails that were sent before the settings had pages.
+    path(
+        "portfolios/<int:portfolio_id>/limits/",
+        RedirectView.as_view(pattern_name="site:portfolio"),
+        name="limits",
+    ),
     path("portfolios/<int:portfolio_id>/project/", project, name="project"),
-    path("password/", login_required(PasswordView.as_view()), name="password"),
+    path("settings/", include("mastertrade.site.settings.urls")),
+    path("password/", RedirectView.as_view(pattern_name="site:password")),
+    path("reset/", ResetView.as_view(), name="reset"),
+    path("reset/sent/", reset_sent, name="reset-sent"),
+    path(
+        "reset/<str:uidb64>/<str:token>/",
+        ResetConfirmView.as_view(),
+        name="reset-confirm",
+    ),
+    path("invitation/", accept, name="accept-invitation"),
+    path("invitation/<str:token>/", open_link, name="invitation"),
     path(
         "login/",
-        LoginView.as_view(
-            template_name="site/login.html", redirect_authenticated_user=True
-        ),
+        SignInView.as_view(),
         name="login",
     ),
     path(

@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import shutil
 import signal
 import socket
@@ -35,6 +36,7 @@ FILES = (
     "mastertrade/progress_line.py",
 )
 LINE_OF_MAKE = "make: *** "
+PROGRESS = re.compile(r"^  .+, \d+ s\n", re.MULTILINE)
 OLD_PYTHON = """
 import runpy, sys
 sys.version_info, sys.argv = (3, 8, 18), sys.argv[1:]
@@ -452,6 +454,7 @@ def test_an_interrupted_installation_leaves_nothing(
         process.send_signal(number)
         _, said = process.communicate(timeout=20)
 
+    said = PROGRESS.sub("", said)  # a busy machine takes longer than its first line
     assert (process.returncode, said) == (130, "Stopped. Nothing is left half made.\n")
     assert (made(clone), processes_of(clone)) == ([], [])
 

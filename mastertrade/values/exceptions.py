@@ -155,6 +155,12 @@ class TooManyTokens(DomainError):
     code = "too_many_tokens"
 
 
+class AccountInUse(DomainError):
+    """The account cannot be deleted now; only the site's pages delete one."""
+
+    code = "account_in_use"
+
+
 class TooManyChannels(DomainError):
     """The user has as many alert channels as one may have."""
 

@@ -13,7 +13,8 @@ from django.core.handlers.wsgi import get_path_info
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import Resolver404, resolve
 
-# A view of the API says which limit of `settings.BODY_LIMITS` holds for it.
+# A view says which limit of `settings.BODY_LIMITS` holds for it; default: of the API
+# `signed_in`, of pages DATA_UPLOAD_MAX_MEMORY_SIZE.
 ATTRIBUTE = "body_limit"
 ANONYMOUS = "anonymous"
 SIGNED_IN = "signed_in"
@@ -82,6 +83,8 @@ def _limit_of(view: Any, authorization: str, cookies: str) -> int:
     limit: int = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     if api_view is not None:
         limit = _limit(getattr(api_view, ATTRIBUTE, SIGNED_IN))
+    elif hasattr(view, ATTRIBUTE):
+        limit = _limit(getattr(view, ATTRIBUTE))
     if authorization or f"{settings.SESSION_COOKIE_NAME}=" in cookies:
         return limit
     return min(limit, _limit(ANONYMOUS))

@@ -36,8 +36,9 @@ def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
 
 def test_the_site(page: Page, operator, complaints: list[str]) -> None:
     sign_in(page, operator.user.username)
-    expect(page.get_by_role("heading", name="Running goals")).to_be_visible()
-    page.get_by_role("link", name="Password").click()
+    expect(page.get_by_role("heading", name="Next trade")).to_be_visible()
+    page.get_by_role("link", name=operator.user.username).click()
+    page.get_by_role("link", name="Change the password").click()
     expect(page.get_by_label(re.compile("Revoke all 2 API tokens"))).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -49,11 +50,11 @@ def test_a_newcomer_deposits_on_the_site(
 ) -> None:
     UserFactory(username="ada", password=PASSWORD)
     sign_in(page, "ada")
-    page.get_by_role("link", name="Deposit").click()
-    page.get_by_label("Amount in USD").fill("1000")
+    page.get_by_role("link", name="Deposit", exact=True).click()
+    page.get_by_role("dialog").get_by_label("Amount").fill("1000")
     page.get_by_role("button", name="Book it").click()
-    expect(page.get_by_role("status")).to_have_text("Booked on main: 1,000 USD.")
-    expect(page.get_by_role("link", name="Deposit or withdraw")).to_be_visible()
+    expect(page.get_by_text("Booked on main: 1,000 USD.")).to_be_visible()
+    expect(page.get_by_role("link", name="Deposit", exact=True)).to_have_count(0)
     assert complaints == []
 
 

@@ -44,7 +44,14 @@ def addresses_of(operator) -> list[str]:
     """The pages of the site and of the admin that this operator may see."""
     browser = Client()
     browser.force_login(operator.user)
-    found = ["/", "/password/", "/nothing/", reverse("admin:index")]
+    found = [
+        "/",
+        "/settings/account/",
+        "/settings/data/",
+        "/nothing/",
+        reverse("admin:index"),
+    ]
+    found += ["/welcome/", "/alerts/", "/settings/channels/"]
     for model in admin.site._registry:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         listed = [reverse(f"{name}_changelist"), reverse(f"{name}_add")]

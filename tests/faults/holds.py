@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 
 CLASS = 7301
-LONGEST_WAIT_SECONDS = 60.0
+LONGEST_WAIT_SECONDS = 180.0
 
 
 class Place(IntEnum):
@@ -25,6 +25,9 @@ class Place(IntEnum):
     SNAPSHOT = 3  # the daily run has written its snapshots, nothing is committed
     PRUNED = 4  # old rows of the queue are deleted, nothing is committed
     DEFERRED = 5  # a daily run is in the queue, nothing is committed
+    ASKED = 6  # a user's job is in the queue, nothing is committed
+    REPORTED = 7  # a user's job has begun, and says how far it is
+    ENDED = 8  # a user's job has had its effect and is done, nothing is committed
 
     @property
     def words(self) -> str:
@@ -48,6 +51,15 @@ CREATE TRIGGER hold_here AFTER DELETE ON procrastinate_jobs
 CREATE TRIGGER hold_here_too AFTER INSERT ON procrastinate_jobs
     FOR EACH ROW WHEN (NEW.task_name = 'daily')
     EXECUTE FUNCTION hold_here({Place.DEFERRED:d});
+CREATE TRIGGER hold_asked AFTER INSERT ON procrastinate_jobs
+    FOR EACH ROW WHEN (NEW.task_name = 'user_job')
+    EXECUTE FUNCTION hold_here({Place.ASKED:d});
+CREATE TRIGGER hold_reported AFTER UPDATE ON jobs
+    FOR EACH ROW WHEN (NEW.state = 'running' AND NEW.step <> '')
+    EXECUTE FUNCTION hold_here({Place.REPORTED:d});
+CREATE TRIGGER hold_ended AFTER UPDATE ON jobs
+    FOR EACH ROW WHEN (NEW.state = 'done')
+    EXECUTE FUNCTION hold_here({Place.ENDED:d});
 """
 WAITING = """
 SELECT count(*) FROM pg_locks

@@ -44,6 +44,7 @@ class Stand:
             **{name: text for name, text in os.environ.items() if name not in NOT_OURS},
             "DATABASE_URL": self.postgres.url,
             "DJANGO_SETTINGS_MODULE": "mastertrade.settings",
+            "MASTERTRADE_JOB_FILES": str(directory / "jobs"),
             "MASTERTRADE_SECRET_KEY": "only-for-this-run",
             "MASTERTRADE_USER_RATE": "1000000/min",
             "PYTHONPATH": str(ROOT),

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -18,92 +17,39 @@ import pytest
 
 from tests.faults import holds, processes
 from tests.faults.holds import Place
-from tests.faults.report import Report
-from tests.faults.stand import ROOT, Stand, stand
+from tests.faults.stand import ROOT, Stand
+from tests.faults.workers import (
+    await_done,
+    await_that,
+    check_figures,
+    end,
+    kill,
+    running,
+    start_worker,
+)
 
 pytestmark = pytest.mark.faults
-LONGEST_SECONDS = 60.0
-HEARTBEAT = "0.5"
-started: list["subprocess.Popen[bytes]"] = []
 EACH_AT_ONCE = {"daily", "prune", "day_turns", "alerts"}
 MIDNIGHT = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
 DEFER = """
 SELECT procrastinate_defer_jobs_v1(ARRAY[ROW(%s, %s, 0, NULL, NULL, %s::jsonb, NULL)
     ]::procrastinate_job_to_defer_v1[])
 """
-UNFINISHED = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
-RUNNING = "SELECT task_name FROM procrastinate_jobs WHERE status = 'doing'"
-FAILED = "SELECT id FROM procrastinate_jobs WHERE status NOT IN ('todo', 'succeeded')"
 SNAPSHOTS = """
 SELECT goal_id, snapshot_date, count(*) FROM goal_progress_history
 WHERE kind = 'snapshot' GROUP BY goal_id, snapshot_date
 """
 
 
-@pytest.fixture(scope="module")
-def place() -> Iterator[Stand]:
-    with stand() as made:
-        made.seed("trader", portfolios=2, trades=2)
-        yield made
-
-
-@pytest.fixture
-def empty(place: Stand) -> Iterator[Stand]:
-    """The queue as if nothing had ever been in it; goals without snapshots."""
-    with place.postgres.connect() as connection:
-        connection.execute(
-            "TRUNCATE procrastinate_jobs, procrastinate_workers, procrastinate_events,"
-            " procrastinate_periodic_defers, job_errors, goal_progress_history"
-        )
-    yield place
-    while started:  # none is left behind by a test that fails
-        worker = started.pop()
-        if worker.poll() is None:
-            processes.kill(worker.pid)
-            worker.wait()
-
-
-def start_worker(place: Stand, *options: str) -> "subprocess.Popen[bytes]":
-    arguments = ("manage.py", "work", "--heartbeat", HEARTBEAT, *options)
-    started.append(place.start(*arguments, log="worker.log"))
-    return started[-1]
-
-
-def end(process: "subprocess.Popen[bytes]") -> int:
-    process.terminate()
-    return process.wait(30)
-
-
-def await_that(holds_now: Callable[[], bool], place: Stand) -> None:
-    deadline = time.monotonic() + LONGEST_SECONDS
-    while not holds_now():
-        log = (place.directory / "worker.log").read_text()
-        assert time.monotonic() < deadline, log[-3000:]
-        time.sleep(0.05)
-
-
 def ask(place: Stand, statement: str, *values: Any) -> list[tuple[Any, ...]]:
     return place.ask_database(statement, *values)
-
-
-def running(place: Stand) -> set[str]:
-    return {name for (name,) in ask(place, RUNNING)}
-
-
-def await_done(place: Stand) -> None:
-    """Something was there, and nothing of it is left to do."""
-    assert ask(place, "SELECT count(*) FROM procrastinate_jobs") != [(0,)]
-    await_that(lambda: ask(place, UNFINISHED) == [(0,)], place)
-    assert ask(place, FAILED) == []
 
 
 def check_effects(place: Stand) -> None:
     snapshots = ask(place, SNAPSHOTS)
     assert snapshots
     assert {count for *_, count in snapshots} == {1}
-    report = Report("")
-    place.reconcile(report, "at the end")
-    assert report.violations == []
+    check_figures(place)
 
 
 def defer(place: Stand, queue: str, name: str, timestamp: int) -> None:
@@ -134,8 +80,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_each_kind_of_job(
                 defer(empty, "quick", name, MIDNIGHT)
             holds.await_held(watcher, Place.DEFERRED)
             await_that(lambda: running(empty) >= EACH_AT_ONCE, empty)
-            processes.kill(first.pid)
-            first.wait()
+            kill(first)
         assert running(empty) >= EACH_AT_ONCE
 
     with empty.postgres.connect() as lock:
@@ -147,8 +92,7 @@ def test_a_worker_that_is_killed_in_the_middle_of_each_kind_of_job(
                 defer(empty, "long", "reconcile", hour * 3600)
             await_that(lambda: is_waiting_for_a_lock(empty), empty)
             assert running(empty) == {"reconcile"}
-            processes.kill(second.pid)
-            second.wait()
+            kill(second)
 
     third = start_worker(empty)
     await_done(empty)

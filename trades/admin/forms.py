@@ -50,7 +50,7 @@ class TradeForm(OnceForm[Trade]):
 
     class Meta:
         model = Trade
-        fields = (
+        fields: tuple[str, ...] = (
             "portfolio",
             "strategy_id",
             "symbol",

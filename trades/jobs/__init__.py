@@ -9,13 +9,16 @@ from typing import Any
 
 from procrastinate import App, JobContext
 
+from goals.services import password_resets
 from mastertrade.logs import JOB_ID
 from trades.jobs import (
     alerts,
+    channel_tests,
     daily,
     day_turns,
     deliver,
     forget_jobs,
+    password_reset,
     prune,
     reconcile,
     user_job,
@@ -31,8 +34,10 @@ JOBS: dict[str, Job] = {
     "deliver": deliver.JOB,
     "deliver_due": deliver.DUE,
     "forget_jobs": forget_jobs.JOB,
+    password_resets.JOB: password_reset.JOB,
     "prune": prune.JOB,
     "reconcile": reconcile.JOB,
+    "test_channel": channel_tests.JOB,
     QUEUED_AS: user_job.JOB,
 }
 

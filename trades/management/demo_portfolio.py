@@ -1,31 +1,19 @@
 """The demo portfolio for the commands: made, deleted, and described in a line."""
 
 from datetime import datetime
-from functools import cache
 
 from goals.enums import PortfolioKind
 from goals.models import User
 from trades.models import ReplayRun
-from trades.replay.bars import PriceSeries
 from trades.replay.engine import Progress
-from trades.replay.reading import load_prices
 from trades.services.deleting import delete_replay, delete_simulation
-from trades.services.demo import Demo, find_demo, renew_demo
-
-INSTRUMENTS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
-# The demo's replays want most of them again.
-read_recorded = cache(load_prices)
+from trades.services.demo import Demo, find_demo, load_recorded, renew_demo
 
 
 def make_demo(user: User, now: datetime, progress: Progress | None = None) -> str:
     """Make the demo portfolio, or make it anew; what was done, in a line."""
     made = renew_demo(user=user, now=now, load=load_recorded, progress=progress)
     return describe(made)
-
-
-def load_recorded() -> list[PriceSeries]:
-    """What the demo portfolio trades."""
-    return [read_recorded(name) for name in INSTRUMENTS]
 
 
 def describe(demo: Demo) -> str:

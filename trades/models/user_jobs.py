@@ -125,3 +125,7 @@ class UserJob(models.Model):
 
     def __str__(self) -> str:
         return f"job {self.pk}: {self.kind} ({self.state})"
+
+    @property
+    def has_ended(self) -> bool:
+        return JobState(self.state).has_ended

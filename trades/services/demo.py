@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from itertools import count
 
 from django.db.models import Q
@@ -27,6 +28,7 @@ from trades.replay.bars import PriceSeries
 from trades.replay.engine import BarLoop, Progress
 from trades.replay.moving import MovedPrices, last_trading_day, move_prices
 from trades.replay.options import DEMO_STRATEGIES, Costs, ReplaySettings
+from trades.replay.reading import load_prices
 from trades.services.deleting import delete_simulation
 from trades.services.live_broker import LiveBroker
 from trades.services.replay import ensure_strategies, lock_replays
@@ -55,6 +57,10 @@ RETURN_PCT = Decimal(3)
 VALUE = Decimal(22_500)
 VALUE_DAY = date(2013, 5, 24)
 
+INSTRUMENTS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
+# The demo's replays want most of them again.
+read_recorded = cache(load_prices)
+
 Load = Callable[[], Sequence[PriceSeries]]
 
 
@@ -73,6 +79,11 @@ class Demo:
     @property
     def last_day(self) -> date:
         return last_trading_day(self.portfolio.created_at.date())
+
+
+def load_recorded() -> list[PriceSeries]:
+    """What the demo portfolio trades."""
+    return [read_recorded(name) for name in INSTRUMENTS]
 
 
 def find_demo(user: User) -> Portfolio | None:

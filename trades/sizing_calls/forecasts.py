@@ -30,6 +30,7 @@ from goals.projection.policy_tables import (
     anchor_of,
     make_inputs,
 )
+from goals.services.alerting import Occasion, alert_goals, standing
 from goals.services.failing import describe_failure
 from goals.services.funding import find_lack_of_money
 from goals.services.goals import PROJECTED_BY
@@ -360,17 +361,22 @@ def _read(
 
 @atomic
 def _write(portfolio_id: int, judged: list[FinancialGoal], as_of: datetime) -> int:
-    """All but the goals that became others meanwhile; the next run projects those."""
-    _lock(portfolio_id)
+    """All but the goals that became others meanwhile; the next run projects those.
+
+    Alerts of what their health turned by it.
+    """
+    portfolio = _lock(portfolio_id)
     mine = FinancialGoal.objects.locked().filter(portfolio_id=portfolio_id)
     now = {goal.pk: goal for goal in mine.filter(is_projectable(as_of))}
-    same = [
-        goal
-        for goal in judged
-        if goal.pk in now
-        and all(getattr(goal, name) == getattr(now[goal.pk], name) for name in ASKED)
-    ]
+    same = []
+    for goal in judged:
+        found = now.get(goal.pk)
+        if found and all(getattr(goal, one) == getattr(found, one) for one in ASKED):
+            for name in FIELDS:
+                setattr(found, name, getattr(goal, name))
+            same.append(found)
     FinancialGoal.objects.bulk_update(same, FIELDS)
+    alert_goals(portfolio, standing(same), Occasion(as_of, as_of))
     return len(same)
 
 

@@ -1,30 +1,34 @@
 """Where a portfolio is between its limits, as the next decision would find it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db.models import Min
 from django.db.models.functions import Coalesce
 
-from goals.decisions.arbitration import arbitrate
+from goals.decisions.arbitration import GoalState, arbitrate
+from goals.decisions.guards.base import SizingInputs
 from goals.decisions.limits import (
     FloorFigures,
     FloorReference,
     Limits,
+    daily_anchor,
     money_per_value,
     shows_floor,
 )
 from goals.decisions.size_request import SizeRequest
 from goals.decisions.size_warnings import CURRENT_MARKS_MINUTES
-from goals.models import Portfolio, TradingHalt, User
+from goals.decisions.sizing import SizingDecision, decide_size
+from goals.models import GoalAdjustmentLog, Portfolio, TradingHalt, User
 from goals.services.decision_log import SizingCall
 from goals.services.floors import FloorsState, read_floors
 from goals.services.limit_changes import effective_at
-from goals.services.risk_state import FiguresAt, read_figures
+from goals.services.risk_state import FiguresAt, read_conditions, read_figures
 from goals.services.trading_state import Waiting, find_waiting
 from mastertrade.db.transactions import snapshot
-from mastertrade.values.exceptions import NotFound
+from mastertrade.values.exceptions import DomainError, NotFound
+from mastertrade.values.jsonable import from_plain
 from mastertrade.values.money import (
     HUNDRED,
     MONEY,
@@ -43,6 +47,7 @@ from trades.sizing_calls.records import WHOLE_PORTFOLIO, RecordBehind
 
 # With older marks of open positions a floor is checked at closes only.
 OLDEST_LIVE_MARK = timedelta(minutes=CURRENT_MARKS_MINUTES)
+BY_ONE = SizeRequest(base_size=ONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +56,12 @@ class FloorNow:
 
     `reached`: the equity is at the floor or below it, by `shortfall`.
     `losing_trades`: mean losing trades at the present factor; None without a loss.
+    `allowed`: what may be lost from where the floor is measured from.
     """
 
     limit: str
     floor_equity: Decimal
+    allowed: Decimal
     reached: bool
     headroom: Decimal
     shortfall: Decimal
@@ -75,12 +82,31 @@ class DayNow:
 
 
 @dataclass(frozen=True, slots=True)
+class NextSize:
+    """What a call for a size like the last one would be answered now; it logs nothing.
+
+    `decision` is None where a size is refused, as `refusal` says. `like` is the last
+    decision of the goal that decides; without one a base size of 1 is asked about,
+    which the guards that look at the size itself let pass. `states`: of the goals that
+    take part; `trades`: how many closed ones the record has.
+    """
+
+    states: tuple[GoalState, ...]
+    trades: int
+    decision: SizingDecision | None
+    refusal: DomainError | None
+    like: GoalAdjustmentLog | None
+
+
+@dataclass(frozen=True, slots=True)
 class LimitsNow:
     """The limits in force at a time, what floors are measured from, and where they are.
 
     `money_per_value` makes money of the reference's values. Without `has_floor`, before
     the first money or after ruin, there are no `floors`. `halts` stop entries then, the
-    longest first; `waiting` is what a mark shows and the next may confirm.
+    longest first; `waiting` is what a mark shows and the next may confirm. `mean_loss`:
+    what a mean losing trade costs at the present factor, in money, 0 where it is
+    unknown. `next_size` where it was asked for and a goal takes part.
     """
 
     as_of: datetime
@@ -92,17 +118,26 @@ class LimitsNow:
     day: DayNow | None
     halts: tuple[TradingHalt, ...]
     waiting: Waiting | None
+    mean_loss: Decimal
+    next_size: NextSize | None = None
 
 
 @snapshot
 @exactly
 def measure_limits(
-    *, user: User, portfolio_id: int, now: datetime, as_of: datetime | None = None
+    *,
+    user: User,
+    portfolio_id: int,
+    now: datetime,
+    as_of: datetime | None = None,
+    with_day: bool = True,
+    with_next_size: bool = False,
 ) -> LimitsNow:
     """The limits of one of the user's portfolios at `as_of`, or now.
 
     Nothing is booked, decided, halted or locked; a constant number of statements.
-    While more trades are missing from the record than a request walks, the floors are
+    Without `with_day` the day is None where no rule of the limits looks at it. While
+    more trades are missing from the record than a request walks, the floors are
     without `losing_trades`. `NotFound` where the user has no such portfolio.
     """
     mine = Portfolio.objects.filter(user_id=user.username, pk=portfolio_id)
@@ -112,18 +147,22 @@ def measure_limits(
     if as_of is None:  # what came since the clock was read is seen too
         now = as_of = effective_at(portfolio, now)
     figures = read_figures(portfolio, as_of)
-    state = read_floors(figures, now, with_day=True)
+    state = read_floors(figures, now, with_day=with_day)
     is_now = as_of >= now
+    said, oldest_mark_at = _read_trades(user, figures, now)
+    loss = ZERO if said is None else _mean_loss(figures, said)
     return LimitsNow(
         as_of=as_of,
         limits=state.limits,
         reference=state.reference,
         money_per_value=money_per_value(state.limits.floor_in, figures.account),
         has_floor=shows_floor(state.limits, state.reference, figures.account),
-        floors=_floors(figures, state, *_read_record(user, figures, now)),
+        floors=_floors(figures, state, loss, oldest_mark_at),
         day=_day(state),
         halts=_halts(portfolio, as_of, is_now=is_now),
         waiting=find_waiting(portfolio, now) if is_now else None,
+        mean_loss=round_to(loss, MONEY),
+        next_size=_size_next(figures, said, now) if with_next_size and said else None,
     )
 
 
@@ -137,13 +176,13 @@ def _halts(
     return tuple(halts.unresumed(at) if is_now else halts.in_force(at))
 
 
-def _read_record(
+def _read_trades(
     user: User, figures: FiguresAt, now: datetime
-) -> tuple[Decimal, datetime | None]:
-    """The mean loss in money, 0 where it is unknown, and the oldest open mark."""
+) -> tuple[TradesSay | None, datetime | None]:
+    """What the trades say, None while too many are missing; the oldest open mark."""
     portfolio, at = figures.portfolio, figures.at
     goals = find_participants(portfolio, at)
-    call = SizingCall(SizeRequest(base_size=ONE), as_of=at, now=now, fingerprint="")
+    call = SizingCall(BY_ONE, as_of=at, now=now, fingerprint="")
     try:
         said = read_trades(
             user, figures, goals, call, strategy_ids=[WHOLE_PORTFOLIO], is_locked=False
@@ -153,9 +192,27 @@ def _read_record(
             portfolio=portfolio, status=TradeStatus.OPEN, opened_at__lte=at
         )
         seen = Coalesce("marked_at", "opened_at")
-        return ZERO, held.aggregate(oldest=Min(seen))["oldest"]
-    live_equity = figures.portfolio_figures.live_equity
-    return _mean_loss(live_equity, said), said.oldest_mark_at
+        return None, held.aggregate(oldest=Min(seen))["oldest"]
+    return said, said.oldest_mark_at
+
+
+def _size_next(figures: FiguresAt, said: TradesSay, now: datetime) -> NextSize | None:
+    if not said.states:
+        return None
+    decider = arbitrate(said.states).decider.goal_id
+    decisions = GoalAdjustmentLog.objects.filter(goal_id=decider)
+    like = decisions.order_by("-adjustment_id").first()
+    request = BY_ONE
+    if like is not None:
+        asked = from_plain(SizeRequest, like.inputs["request"])
+        request = replace(asked, max_size=None, min_size=None, lot_step=None)
+    record = said.records[WHOLE_PORTFOLIO]
+    risk_state = replace(read_conditions(figures, now), record=record)
+    inputs = SizingInputs(request, said.states, said.exposure, risk_state, said.tables)
+    try:
+        return NextSize(said.states, record.trades, decide_size(inputs), None, like)
+    except DomainError as refusal:
+        return NextSize(said.states, record.trades, None, refusal, like)
 
 
 def _floors(
@@ -166,32 +223,35 @@ def _floors(
 ) -> tuple[FloorNow, ...]:
     if not shows_floor(state.limits, state.reference, figures.account):
         return ()
-    floors = state.floors
-    distances = {
-        "soft_drawdown": (floors.soft, floors.lowest - floors.soft),
-        "hard_drawdown": (floors.hard, floors.lowest - floors.hard),
+    floors, peak = state.floors, state.reference.peak
+    found = {
+        "soft_drawdown": (floors.soft, floors.lowest, peak),
+        "hard_drawdown": (floors.hard, floors.lowest, peak),
     }
-    if floors.daily is not None:
-        distances["daily_loss"] = (floors.daily, floors.live - floors.daily)
+    if floors.daily is not None and state.day is not None:
+        top = daily_anchor(state.limits, state.day) + state.day.flowed
+        found["daily_loss"] = (floors.daily, floors.live, top)
     nearest = floors.nearest.limit
     live_equity = figures.portfolio_figures.live_equity
     checked = "live" if _is_live(figures, oldest_mark_at) else "closes"
     return tuple(
-        _floor(name, floors, floor, room, live_equity, loss, name == nearest, checked)
-        for name, (floor, room) in distances.items()
+        _floor(name, floors, values, live_equity, loss, name == nearest, checked)
+        for name, values in found.items()
     )
 
 
 def _floor(
     name: str,
     floors: FloorFigures,
-    floor: Decimal,
-    room: Decimal,
+    values: tuple[Decimal, Decimal, Decimal],
     live_equity: Decimal,
     loss: Decimal,
     binding: bool,
     checked: str,
 ) -> FloorNow:
+    """`values`: the floor, what is tested, and where the floor is measured from."""
+    floor, value, top = values
+    room = value - floor
     in_money = floors.money(room)
     headroom, shortfall = max(in_money, ZERO), max(-in_money, ZERO)
     headroom_pct = losing_trades = None
@@ -202,6 +262,7 @@ def _floor(
     return FloorNow(
         limit=name,
         floor_equity=floors.money(floor),
+        allowed=max(floors.money(top - floor), ZERO),
         reached=room <= 0,
         headroom=headroom,
         shortfall=shortfall,
@@ -212,9 +273,10 @@ def _floor(
     )
 
 
-def _mean_loss(live_equity: Decimal, said: TradesSay) -> Decimal:
+def _mean_loss(figures: FiguresAt, said: TradesSay) -> Decimal:
     """What a mean losing trade costs at the present factor, in money; 0: unknown."""
     record = said.records[WHOLE_PORTFOLIO]
+    live_equity = figures.portfolio_figures.live_equity
     factor = ONE
     if said.states:
         factor = arbitrate(said.states).deciding_factor.factor

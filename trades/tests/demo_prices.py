@@ -6,9 +6,9 @@ from functools import cache
 
 import pytest
 
-from trades.management.demo_portfolio import load_recorded
 from trades.replay.bars import PriceSeries
 from trades.services import demo
+from trades.services.demo import load_recorded
 
 
 @cache

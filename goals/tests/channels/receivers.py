@@ -42,6 +42,11 @@ class Receiver:
     scheme: str = "http"
     received: list[Received] = field(default_factory=list)
     closing: Event = field(default_factory=Event)
+    # While it is cleared `ok` does not answer.
+    answers: Event = field(default_factory=Event)
+
+    def __post_init__(self) -> None:
+        self.answers.set()
 
     def url(self, path: str = "ok", host: str = "127.0.0.1") -> str:
         return f"{self.scheme}://{host}:{self.port}/{path}"
@@ -64,6 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # the sender gave up
 
     def ok(self) -> None:
+        self.receiver.answers.wait(30)
         self._answer(200, b"taken")
 
     def error(self) -> None:

@@ -101,7 +101,7 @@ def test_a_goal_that_is_achieved_says_what_follows(after):
     ("kind", "page"),
     [
         (AlertKind.HALTED, "/portfolios/3/resume/"),
-        (AlertKind.FLOOR_NEAR, "/portfolios/3/limits/"),
+        (AlertKind.FLOOR_NEAR, "/settings/portfolios/3/"),
         (AlertKind.MILESTONE, "/"),
     ],
 )

@@ -28,7 +28,7 @@ def test_neither_address_nor_secret_is_in_the_database_nor_in_a_log(caplog):
     user = UserFactory()
     with connection.execute_wrapper(_without_plain_text):
         channel = make_channel(user, ChannelKind.WEBHOOK, secret="s" * 20)
-        send_test(channel)
+        send_test(channel, clock=lambda: NOW)
     (row,) = fetch("SELECT c::text FROM alert_channels c")
     for secret in ("/hook", "s" * 20):
         assert secret not in row[0]
@@ -91,7 +91,7 @@ def test_a_channel_whose_key_is_lost_says_so_when_it_is_tested(settings):
     settings.CHANNEL_KEYS = ["lost"]
     channel = make_channel(UserFactory())
     settings.CHANNEL_KEYS = ["new"]
-    sent, answer = send_test(channel)
+    sent, answer = send_test(channel, clock=lambda: NOW)
     assert not sent
     assert "MASTERTRADE_CHANNEL_KEYS" in answer
 

@@ -131,3 +131,13 @@ def test_a_pill_has_a_shape_and_a_word() -> None:
     shown = figures.pill("warn", "at risk <b>")
     assert "<svg" in shown
     assert "at risk &lt;b&gt;" in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "count", "shown"),
+    [("0.4537", 2, "0.45"), ("120.33", 0, "120"), ("0.003", 2, "0.003"), ("5", 2, "5")],
+)
+def test_places_are_as_many_as_asked_or_say_something(
+    value: str, count: int, shown: str
+) -> None:
+    assert figures.places(Decimal(value), count) == shown

@@ -40,7 +40,7 @@ Moment = Callable[[Stand, Watcher], Any]
 
 def kill_during_imports(stand: Stand, report: Report) -> None:
     trader = stand.seed("trader")
-    path = _write_file(stand.directory / "trades.csv", "a")
+    path = write_trades(stand.directory / "trades.csv", "a")
     for words, moment in MOMENTS.items():
         with (
             _importing(stand, trader, path) as importer,
@@ -61,7 +61,7 @@ def kill_during_imports(stand: Stand, report: Report) -> None:
 
 
 def _kill_importer(stand: Stand, trader: Trader, report: Report) -> None:
-    path = _write_file(stand.directory / "more-trades.csv", "b")
+    path = write_trades(stand.directory / "more-trades.csv", "b")
     for words, moment in MOMENTS.items():
         if moment is _committed:
             continue
@@ -178,13 +178,13 @@ def _command(trader: Trader, path: Path) -> list[str]:
     ]
 
 
-def _write_file(path: Path, prefix: str) -> Path:
+def write_trades(path: Path, prefix: str, rows: int = ROWS) -> Path:
     """Trades of sixty days, every one with the same profit."""
     begin = datetime.now(UTC) - timedelta(days=60)
-    step = timedelta(days=59) / ROWS
+    step = timedelta(days=59) / rows
     with path.open("w", encoding="utf-8") as file:
         print(HEADER, file=file)
-        for number in range(ROWS):
+        for number in range(rows):
             entry, end = begin + number * step, begin + (number + 1) * step
             print(
                 f"{prefix}-{number},BTCUSDT,LONG,0.01,50000,{entry.isoformat()},50050,"

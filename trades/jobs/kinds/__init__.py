@@ -4,7 +4,7 @@ Adding one: docs/architecture.md, "Which files you touch".
 """
 
 from trades.enums import JobKind
-from trades.jobs.kinds import comparisons, imports, projections, replays
+from trades.jobs.kinds import comparisons, demo, imports, projections, replays
 from trades.jobs.kinds.base import Kind
 
 KINDS: dict[JobKind, Kind] = {
@@ -13,4 +13,5 @@ KINDS: dict[JobKind, Kind] = {
     JobKind.COMPARISON: comparisons.KIND,
     JobKind.PROJECTION: projections.KIND,
     JobKind.FRONTIER: projections.FRONTIER,
+    JobKind.DEMO: demo.KIND,
 }

@@ -20,12 +20,13 @@ from goals.models import User
 from mastertrade.progress_line import show_progress
 from mastertrade.terminal import open_console
 from trades.management.demo_login import ensure_demo_user
-from trades.management.demo_portfolio import delete_all, make_demo, read_recorded
+from trades.management.demo_portfolio import delete_all, make_demo
 from trades.management.replaying import replay_all, show_runs, stepper
 from trades.models import ReplayRun
 from trades.replay.bars import PriceSeries
 from trades.replay.options import ReplaySettings
 from trades.services.deleting import delete_replay, reports_directory
+from trades.services.demo import read_recorded
 from trades.services.replay import ReplayQuestion
 
 LOCK = "hashtext('the demo of MasterTrade')"

@@ -141,11 +141,14 @@ def test_the_home_page_says_what_a_halt_makes_of_the_probability(client: Client)
     client.force_login(portfolio.user)
 
     def page() -> str:
-        return client.get(reverse("site:home")).content.decode()
+        of_portfolio = {"portfolio": portfolio.pk}
+        return client.get(reverse("site:home"), of_portfolio).content.decode()
 
-    assert "without another trade" not in page()
+    assert "no probability yet" in page()
     halt(portfolio)
-    assert "0 %</span> without another trade" in page()
+    # What was projected is not what halted trading comes to.
+    assert "no probability yet" not in page()
+    assert "until you resume it, so no trade is sized" in page()
     assert goal.achieved_at is None
 
 

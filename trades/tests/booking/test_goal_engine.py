@@ -171,6 +171,8 @@ def test_fifty_goals_are_projected_in_as_many_statements_as_one() -> None:
     refresh_projections(as_of=NOW)  # brings the record up to the ledger
     few = count(lambda: refresh_projections(as_of=NOW, portfolio_id=portfolio.pk))
     add_goals(portfolio, MOST_GOALS - 1)
+    alerting = count(lambda: refresh_projections(as_of=NOW, portfolio_id=portfolio.pk))
+    assert alerting == few + 1  # what it found alerts, of all goals at once
     many = count(lambda: refresh_projections(as_of=NOW, portfolio_id=portfolio.pk))
     assert many == few <= 8
     given = portfolio.goals.values_list("projected_at", "probability")

@@ -326,25 +326,20 @@ def test_the_home_page_shows_the_demo_apart_and_says_what_it_is(
     user = UserFactory()
     client.force_login(user)
     made = make(user, timezone.now()).portfolio
-    page = client.get(HOME).content.decode()
-
+    page = client.get(HOME).content.decode()  # nothing else has money
     assert "Demo: recorded daily prices" in page
-    assert f"DELETE /api/portfolios/{made.pk}/" in page
-    for words in ("quarterly return", "portfolio value", "Open positions"):
+    for words in ("3 % by ", "22,500</span> USD by ", 'data-label="Entry"'):
         assert words in page
-    assert "Last closed trades" in page
-    assert page.index("Demo: recorded") < page.index("Your own portfolios")
 
-    create_goal(
-        user=user,
-        goal_type=GoalType.MONTHLY_INCOME,
-        target_value=Decimal(5),
-        as_of=timezone.now(),
+    main = user.portfolios.get(name="main")
+    record_cash_flow(
+        user=user, portfolio=main.pk, amount=Decimal(5), now=timezone.now()
     )
-    page = client.get(HOME).content.decode()
-    assert page.index("Your own portfolios") < page.index("Demo: recorded")
+    own = client.get(HOME).content.decode()
+    assert "Demo: recorded daily prices" not in own
+    assert f'href="?portfolio={made.pk}"' in own
     client.force_login(UserFactory())
-    assert "Demo: recorded" not in client.get(HOME).content.decode()
+    assert f"?portfolio={made.pk}" not in client.get(HOME).content.decode()
 
 
 def test_every_admin_page_of_the_demo_says_what_it_is(short: None, operator: Client):

@@ -47,7 +47,14 @@ from trades.jobs.failing import alerting
 from trades.jobs.job import Job
 from trades.services.daily import Done, Step, run_day
 from trades.services.stale_marks import watch_marks
-from trades.tests.factories import ENTRY, TradeFactory, book_profit, ensure_strategy
+from trades.sizing_calls.forecasts import refresh_projections
+from trades.tests.factories import (
+    ENTRY,
+    TradeFactory,
+    book_profit,
+    ensure_strategy,
+    import_profits,
+)
 
 pytestmark = pytest.mark.django_db
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -183,6 +190,24 @@ def test_what_the_projection_gives_up_is_alerted(portfolio, goal):
     assert watch_health(ENTRY + HOUR) == 0
     alert = the(AlertKind.HEALTH_UNREACHABLE)
     assert "1 %" in alert.text
+
+
+def test_a_new_projection_alerts_in_the_transaction_that_writes_it(portfolio):
+    goal = GoalFactory(portfolio=portfolio, target_value=Decimal(500))
+    profits = [(ENTRY + n * HOUR, Decimal(6 if n % 3 else -4)) for n in range(24)]
+    import_profits(portfolio, profits)
+    with transaction.atomic():
+        refresh_projections(as_of=ENTRY + DAY)
+        assert FinancialGoal.objects.get(pk=goal.pk).alerted_health == "unreachable"
+        alert = the(AlertKind.HEALTH_UNREACHABLE)
+        transaction.set_rollback(True)
+    assert alert.goal_id == goal.pk
+    assert alert.occurred_at == ENTRY + DAY
+    assert kinds(portfolio) == []
+    refresh_projections(as_of=ENTRY + DAY)
+    refresh_projections(as_of=ENTRY + DAY + HOUR)
+    assert kinds(portfolio) == [AlertKind.HEALTH_UNREACHABLE]
+    assert watch_health(ENTRY + DAY + HOUR) == 0
 
 
 def test_a_goal_that_is_missed_alerts_when_it_is_rolled_over(portfolio, goal):

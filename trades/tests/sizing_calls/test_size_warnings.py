@@ -146,7 +146,8 @@ def test_the_admin_and_the_home_page_show_the_warnings(
     assert words in text_of(operator, "goals_goaladjustmentlog_change", row.pk)
     assert words in text_of(operator, "goals_financialgoal_change", row.goal_id)
     client.force_login(trader.user)
-    assert words in client.get(reverse("site:home")).content.decode()
+    page = client.get(reverse("site:home"), {"portfolio": trader["portfolio_id"]})
+    assert words in page.content.decode()
 
 
 def test_warnings_take_no_further_statement(trader: Trader):

@@ -19,10 +19,29 @@
     }
   }
 
+  function showTheme() {
+    for (const button of document.querySelectorAll("[data-theme-choice]")) {
+      const chosen = button.dataset.themeChoice === (root.dataset.theme ?? "");
+      button.setAttribute("aria-pressed", String(chosen));
+    }
+  }
+
+  // Over plain http from another machine there is no clipboard but by the selection.
+  async function copy(element) {
+    if (navigator.clipboard) return navigator.clipboard.writeText(element.textContent);
+    getSelection().selectAllChildren(element);
+    if (!document.execCommand("copy")) throw new Error("select it and copy by hand");
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
     showPrivacy();
+    showTheme();
     // A dialog that a failed form has to show again.
     for (const dialog of document.querySelectorAll("dialog[data-open]")) dialog.showModal();
+    for (const field of document.querySelectorAll("[data-own-zone]")) {
+      const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+      if (zone && field.value === "UTC") field.value = zone;
+    }
   });
 
   document.addEventListener("click", (event) => {
@@ -39,9 +58,10 @@
       const choice = asked.dataset.themeChoice;
       if (choice) root.dataset.theme = choice; else delete root.dataset.theme;
       store("theme", choice);
+      showTheme();
     } else if (asked.hasAttribute("data-copy")) {
-      const text = document.querySelector(asked.dataset.copy).textContent;
-      navigator.clipboard.writeText(text).then(() => { asked.textContent = "Copied"; });
+      copy(document.querySelector(asked.dataset.copy))
+        .then(() => { asked.textContent = "Copied"; });
     } else if (asked.hasAttribute("data-dialog")) {
       document.querySelector(asked.dataset.dialog).showModal();
     } else {

@@ -1,0 +1,213 @@
+"""Recording a trade by hand, or as the panel sized it."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any, ClassVar, cast
+
+from django import forms
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from goals.models import GoalAdjustmentLog, Portfolio, User
+from goals.services.risk_state import find_halt
+from mastertrade.site import figures
+from mastertrade.site.asking import ASKS, bind
+from mastertrade.site.forms import local_time
+from mastertrade.site.next_trade import side_of
+from mastertrade.site.shell import choose_portfolio, page, portfolios_of
+from mastertrade.site.today import say_done
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.money import format_plain
+from strategies.services import create_strategy
+from trades.admin.forms import TradeForm
+from trades.models import Trade
+
+# Of a strategy that a person names while recording a trade by hand.
+BY_HAND = "discretionary"
+# As they stand on the page.
+PLAIN = ("symbol", "side", "quantity", "entry_price", "stop_price", "entry_time")
+ENDED = ("exit_price", "exit_time")
+RARE = (
+    "leverage",
+    "funding",
+    "quote_currency",
+    "fx_rate",
+    "fee_currency",
+    "fee_fx_rate",
+)
+
+
+class RecordForm(TradeForm):
+    """A trade by hand; its strategy is one there is, or a new one by its name."""
+
+    OPTIONAL: ClassVar[tuple[str, ...]] = (*TradeForm.OPTIONAL, *RARE)
+    portfolio = forms.ModelChoiceField(
+        Portfolio.objects.none(), widget=forms.HiddenInput
+    )
+    new_strategy = forms.CharField(
+        required=False,
+        max_length=100,
+        label="Or a new strategy",
+        help_text="By the name that you give it; its record begins with this trade.",
+    )
+
+    class Meta(TradeForm.Meta):
+        fields = (*TradeForm.Meta.fields, *RARE)
+        labels = {
+            **TradeForm.Meta.labels,
+            "stop_price": "Stop",
+            "exit_price": "Exit price",
+            "quote_currency": "Currency of the prices",
+            "fx_rate": "Its rate",
+            "fee_currency": "Currency of the fees",
+            "fee_fx_rate": "Its rate, where it is a third currency",
+        }
+        widgets = {
+            "entry_time": local_time(),
+            "exit_time": local_time(),
+            "side": forms.RadioSelect,
+        }
+
+    def __init__(self, *args: Any, owner: User, zone: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # The owner's alone, before anything is read of the one that was sent.
+        cast(Any, self.fields["portfolio"]).queryset = portfolios_of(owner)
+        self.fields["strategy_id"].widget = forms.Select(choices=self._strategies())
+        for name in (*RARE, *ENDED):
+            self.initial[name] = None
+        self.fields["side"].choices = [("LONG", "Long"), ("SHORT", "Short")]  # type: ignore[attr-defined]
+        self.fields["strategy_id"].required = False
+        self.fields["adjustment_id"].widget = forms.HiddenInput()
+        self._explain(zone)
+
+    def _explain(self, zone: str) -> None:
+        helps = {
+            "quantity": "In units of the symbol, the full one whatever the leverage.",
+            "entry_price": "",
+            "entry_time": f"In {zone}. Default: now.",
+            "exit_time": f"In {zone}. Default: now.",
+            "stop_price": "Where you get out at a loss.",
+            "exit_price": "",
+            "fees": "In money: of the entry; for a closed trade, all of them.",
+            "leverage": "Default: 1.",
+            "funding": "Received so far, or paid (negative).",
+            "quote_currency": "Default: the portfolio's.",
+            "fx_rate": "What one of it is in the portfolio's currency.",
+            "fee_currency": "Default: the portfolio's.",
+        }
+        for name, words in helps.items():
+            self.fields[name].help_text = words
+        for name in (*PLAIN, *ENDED, *RARE, "fees"):
+            if isinstance(self.fields[name], forms.DecimalField):
+                attrs = {"inputmode": "decimal", "autocomplete": "off"}
+                self.fields[name].widget = forms.TextInput(attrs)
+
+    def find_wrong(self) -> Iterator[InvalidInput]:
+        chosen, new = (
+            self.cleaned_data.get(one) for one in ("strategy_id", "new_strategy")
+        )
+        if bool(chosen) == bool(new):
+            yield InvalidInput(
+                "strategy_id", "Choose a strategy, or name a new one: one of the two."
+            )
+        yield from super().find_wrong()
+
+    @property
+    def given(self) -> dict[str, Any]:
+        given = super().given
+        given.pop("new_strategy", None)
+        return given
+
+    def call_service(self) -> Trade:
+        name = self.cleaned_data["new_strategy"]
+        if not name:
+            return super().call_service()
+        with transaction.atomic():
+            owner = self.cleaned_data["portfolio"].user
+            create_strategy(
+                user=owner, strategy_id=name, strategy_type=BY_HAND, now=self.now
+            )
+            self.cleaned_data["strategy_id"] = name
+            return super().call_service()
+
+
+@ASKS
+@page
+def new_trade(request: HttpRequest) -> HttpResponse:
+    """GET, `?adjustment_id=` of the decision that sized it; POST records it."""
+    user, now = cast(User, request.user), timezone.now()
+    decision = _decision_of(user, request.GET.get("adjustment_id"))
+    portfolio = choose_portfolio(request)[0] if decision is None else decision.portfolio
+    if portfolio is None:
+        return redirect("/welcome/")
+    initial = {"portfolio": portfolio.pk, **_prefill(decision, request.GET.get("side"))}
+    form = bind(
+        RecordForm, request, now, owner=user, zone=user.time_zone, initial=initial
+    )
+    if request.method == "POST" and form.is_valid():
+        trade: Trade = form.instance
+        return say_done(request, trade.portfolio, recorded_words(trade))
+    context = {
+        "form": form,
+        "portfolio": portfolio,
+        "decision": decision,
+        "plain": [form[name] for name in PLAIN],
+        "ended": [form[name] for name in ENDED],
+        "rare": [form[name] for name in RARE],
+        "shows_ended": _is_filled(form, ENDED),
+        "shows_rare": _is_filled(form, RARE),
+        "asks_override": portfolio.suspected_at is not None
+        or find_halt(portfolio, now) is not None,
+    }
+    return render(request, "site/new_trade.html", context)
+
+
+def _decision_of(user: User, key: str | None) -> GoalAdjustmentLog | None:
+    if key is None:
+        return None
+    whole = int(key) if key.isascii() and key.isdecimal() and len(key) < 19 else 0
+    mine = GoalAdjustmentLog.objects.select_related("portfolio")
+    of_open = mine.filter(portfolio__user=user, portfolio__finished_at=None)
+    return get_object_or_404(of_open, pk=whole)
+
+
+def _prefill(decision: GoalAdjustmentLog | None, side: str | None) -> dict[str, Any]:
+    """What the decision says of the trade."""
+    if decision is None:
+        return {"side": "LONG"}
+    asked = decision.asked
+    figures_asked = {
+        "entry_price": asked.get("price"),
+        "stop_price": asked.get("stop_price"),
+        "quantity": decision.answer.get("quantity"),
+    }
+    return {
+        "adjustment_id": decision.pk,
+        "symbol": decision.symbol,
+        "strategy_id": decision.strategy_id,
+        "side": side_of(decision) or (side if side in {"LONG", "SHORT"} else "LONG"),
+        **{
+            name: format_plain(Decimal(value))
+            for name, value in figures_asked.items()
+            if value is not None
+        },
+    }
+
+
+def _is_filled(form: forms.BaseForm, names: tuple[str, ...]) -> bool:
+    return any(form[name].value() or form[name].errors for name in names)
+
+
+def recorded_words(trade: Trade) -> SafeString:
+    what = f"{trade.side.lower()} {figures.quantity(trade.quantity)} {trade.symbol}"
+    if trade.profit_loss is None:
+        return format_html("Recorded: {} is open.", what)
+    return format_html(
+        "Recorded: {} was closed with {}.",
+        what,
+        figures.signed_amount(trade.profit_loss, trade.portfolio.currency),
+    )

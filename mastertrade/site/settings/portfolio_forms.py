@@ -1,0 +1,142 @@
+"""Forms of portfolios in a trader's words; the services check and save."""
+
+from typing import Any
+
+from django import forms
+
+from goals.admin.forms import MEASURED_ANEW, REFERENCE, PortfolioForm
+from goals.decisions.limits import SETS_REFERENCE
+from goals.models import Portfolio
+from goals.models.portfolios import LIMIT_KINDS
+from goals.models.users import MAIN_PORTFOLIO
+from goals.projection.presets import Preset, find_preset
+from goals.services.challenges import create_challenge
+from goals.services.portfolio_settings import FROZEN_ONCE_USED
+from goals.services.portfolios import is_used
+from mastertrade.site.limit_words import CHOICES, WORDS
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.money import MONEY
+
+NEW_FIELDS = (
+    "name",
+    "currency",
+    "time_zone",
+    "opening_balance",
+    "hard_drawdown_pct",
+    "soft_drawdown_pct",
+    "daily_loss_limit_pct",
+)
+MOST_SUCCESSORS = 200
+
+
+class OwnPortfolioForm(PortfolioForm):
+    """One's own portfolio, new or not; `instance.user` is set."""
+
+    class Meta(PortfolioForm.Meta):
+        fields = (
+            "name",
+            "currency",
+            "time_zone",
+            "opening_balance",
+            *LIMIT_KINDS,
+            "max_position_pct",
+            "edge_guard",
+            "successor",
+        )
+        labels = {name: label for name, (label, _) in WORDS.items()}
+        help_texts = {name: words for name, (_, words) in WORDS.items()}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.is_new:
+            for name in {*self.fields} - {*NEW_FIELDS}:
+                del self.fields[name]
+        else:
+            self._leave_out_what_stays()
+        for name, field in self.fields.items():
+            label, words = WORDS[name]
+            field.label, field.help_text = label, words
+            if not self.is_new and name in SETS_REFERENCE:
+                field.help_text += MEASURED_ANEW
+            if name in CHOICES:
+                field.choices = list(CHOICES[name].items())  # type: ignore[attr-defined]
+            if isinstance(field, forms.DecimalField | forms.IntegerField):
+                mode = "decimal" if isinstance(field, forms.DecimalField) else "numeric"
+                field.widget = forms.TextInput({"inputmode": mode})
+        if "time_zone" in self.fields:
+            self.fields["time_zone"].widget.attrs |= {
+                "list": "time-zones",
+                "autocomplete": "off",
+            }
+
+    def _leave_out_what_stays(self) -> None:
+        portfolio = self.instance
+        stays = {*FROZEN_ONCE_USED} if is_used(portfolio) else set()
+        if portfolio.name == MAIN_PORTFOLIO:
+            stays.add("name")
+        later = Portfolio.objects.filter(
+            user_id=portfolio.user_id,
+            kind=portfolio.kind,
+            finished_at=None,
+            last_entry_at=None,
+            pk__gt=portfolio.pk,
+        )
+        later |= Portfolio.objects.filter(
+            user_id=portfolio.user_id, predecessors=portfolio
+        )
+        choices = later.order_by("pk")
+        if choices.exists():
+            field = self.fields["successor"]
+            field.queryset = choices  # type: ignore[attr-defined]
+            field.label_from_instance = lambda one: one.name  # type: ignore[attr-defined]
+        else:
+            stays.add("successor")
+        for name in stays:
+            del self.fields[name]
+
+    def show_preset(self, preset: Preset) -> None:
+        """Fill in a firm's limits, unsaved, where they differ from what is stored."""
+        for name in LIMIT_KINDS:
+            if name in self.fields:
+                self.initial[name] = getattr(preset.limits, name)
+        for name in REFERENCE:
+            self.initial.pop(name, None)
+
+    def call_service(self) -> Portfolio:
+        if self.is_new:
+            self.cleaned_data["user"] = self.instance.user
+        return super().call_service()
+
+
+class ChallengeForm(forms.Form):
+    """A firm's challenge: a portfolio with its limits, and the goal of a phase."""
+
+    name = forms.CharField(max_length=100, label="Name")
+    phase = forms.TypedChoiceField(coerce=int, label="Phase")
+    opening_balance = forms.DecimalField(
+        label="It begins with",
+        max_digits=MONEY[0],
+        decimal_places=MONEY[1],
+        widget=forms.TextInput({"inputmode": "decimal"}),
+        help_text="The size of the account. The firm's percentages are of it.",
+    )
+
+    def __init__(self, key: str, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.key, preset = key, find_preset(key)
+        phases = enumerate(preset.phases, start=1)
+        self.fields["phase"].choices = [  # type: ignore[attr-defined]
+            (number, phase.name) for number, phase in phases
+        ]
+        self.fields["opening_balance"].initial = preset.opening_balance
+
+    def save(self, **call: Any) -> Portfolio | None:
+        """None where the service refuses; what is wrong shows at its field."""
+        try:
+            return create_challenge(preset=self.key, **call, **self.cleaned_data)
+        except InvalidInput as error:
+            for one in (error, *error.also):
+                self.add_error(
+                    one.field if one.field in self.fields else None, one.detail
+                )
+            return None

@@ -1,0 +1,368 @@
+"""The forms of the first steps; each calls the services that the API calls."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django import forms
+
+from goals.channels.email import CHANNEL as EMAIL
+from goals.enums import CalendarPeriod, ChannelKind, GoalType, Measure
+from goals.models import AlertChannel, ApiToken, FinancialGoal, Portfolio, User
+from goals.projection.presets import PRESETS, find_preset
+from goals.services.challenges import create_challenge
+from goals.services.channel_keys import AddressUnreadable, decrypt
+from goals.services.channels import create_channel
+from goals.services.goals import create_goal
+from goals.services.portfolios import (
+    is_used,
+    record_cash_flow,
+    update_portfolio,
+)
+from goals.services.sign_ins import issue_token
+from mastertrade.db.transactions import atomic
+from mastertrade.site.forms import CallForm, decimal_field
+from mastertrade.values.money import MONEY, PERCENT
+from strategies.models import StrategyInstance
+from strategies.services import create_strategy
+from trades.enums import JobKind
+from trades.importing.formats import FORMATS
+from trades.importing.recognising import HEAD_BYTES, recognise, refuse_unreadable
+from trades.models import UserJob
+from trades.services.jobs import create_job
+
+LIMITS = ("hard_drawdown_pct", "daily_loss_limit_pct", "soft_drawdown_pct")
+MOST_TRADES_A_MONTH = 10_000
+# Of a strategy that a person names while importing.
+BY_HAND = "discretionary"
+EVERY = {
+    CalendarPeriod.DAY: "day",
+    CalendarPeriod.WEEK: "week",
+    CalendarPeriod.MONTH: "month",
+    CalendarPeriod.QUARTER: "quarter",
+    CalendarPeriod.YEAR: "year",
+}
+FORMAT_NAMES = {
+    "binance-csv": "Binance, trade history (CSV)",
+    "mastertrade-csv": "MasterTrade, CSV",
+    "mastertrade-json": "MasterTrade, JSON",
+    "ccxt-json": "Fills as ccxt gives them (JSON)",
+    "freqtrade": "freqtrade's database (SQLite)",
+}
+
+
+class MoneyForm(CallForm):
+    """What there is to trade with, and what of it may be lost.
+
+    Of a portfolio that is used already, its currency and time zone are fixed, and
+    money that comes later is a deposit.
+    """
+
+    field_names: ClassVar[dict[str, str]] = {"amount": "opening_balance"}
+
+    opening_balance = decimal_field("I trade with", MONEY)
+    currency = forms.CharField(
+        label="Currency", max_length=10, help_text="Such as USD, EUR or USDT."
+    )
+    hard_drawdown_pct = decimal_field(
+        "May be lost in total, in %",
+        PERCENT,
+        help_text="Below the peak. There trading halts until you resume it.",
+    )
+    daily_loss_limit_pct = decimal_field(
+        "May be lost in a day, in %",
+        PERCENT,
+        required=False,
+        help_text="There trading halts until the next day. Empty: no limit.",
+    )
+    soft_drawdown_pct = decimal_field(
+        "No larger trades from, in %",
+        PERCENT,
+        help_text="Below the peak. From there no trade is larger than base.",
+    )
+    time_zone = forms.CharField(
+        label="Time zone",
+        max_length=64,
+        help_text="Such as Europe/Vienna: its days and months begin there.",
+        widget=forms.TextInput({"autocomplete": "off", "data-own-zone": ""}),
+    )
+
+    def __init__(self, data: Any = None, *, portfolio: Portfolio) -> None:
+        self.portfolio = portfolio
+        self.used = is_used(portfolio)
+        names = ("currency", "time_zone", *LIMITS)
+        initial = {name: getattr(portfolio, name) for name in names}
+        if portfolio.opening_balance > 0:
+            initial["opening_balance"] = portfolio.opening_balance
+        if portfolio.time_zone == "UTC":
+            initial["time_zone"] = portfolio.user.time_zone
+        super().__init__(data, initial=initial, prefix="money")
+        if self.used:
+            del self.fields["currency"], self.fields["time_zone"]
+            if portfolio.units > 0:
+                del self.fields["opening_balance"]
+
+    def clean_opening_balance(self) -> Any:
+        amount = self.cleaned_data["opening_balance"]
+        if amount <= 0:
+            raise forms.ValidationError("Must be above 0.")
+        return amount
+
+    def clean_currency(self) -> str:
+        return str(self.cleaned_data["currency"]).upper()
+
+    def save(self, now: datetime) -> Portfolio | None:
+        return self.call(self._save, now=now) if self.is_valid() else None
+
+    @atomic
+    def _save(self, now: datetime) -> Portfolio:
+        given, user = dict(self.cleaned_data), self.portfolio.user
+        key = self.portfolio.pk
+        if self.used and "opening_balance" in given:
+            amount = given.pop("opening_balance")
+            record_cash_flow(user=user, portfolio=key, amount=amount, now=now)
+        saved = update_portfolio(user=user, portfolio_id=key, now=now, **given)
+        if "time_zone" in given:  # pages show times there, unless the user chose
+            mine = User.objects.filter(pk=user.pk, time_zone="UTC")
+            mine.update(time_zone=saved.time_zone)
+        return saved
+
+
+class ChallengeForm(CallForm):
+    """A firm's challenge: its money, its limits and its goal at once."""
+
+    field_names: ClassVar[dict[str, str]] = {"name": "preset"}
+
+    preset = forms.ChoiceField(
+        label="Rules of", choices=[(name, find_preset(name).name) for name in PRESETS]
+    )
+
+    def __init__(self, data: Any = None, *, user: User) -> None:
+        self.user = user
+        super().__init__(data, prefix="challenge")
+
+    def save(self, now: datetime) -> Portfolio | None:
+        if not self.is_valid():
+            return None
+        preset = self.cleaned_data["preset"]
+        return self.call(
+            create_challenge, user=self.user, name=preset, preset=preset, now=now
+        )
+
+
+class GoalForm(CallForm):
+    """A goal in the user's words, and what a trade is like, to judge it by."""
+
+    field_names: ClassVar[dict[str, str]] = {
+        "goal_type": "every",
+        "start_value": "target_value",
+    }
+
+    measure = forms.ChoiceField(
+        label="I want",
+        choices=[
+            (Measure.RETURN, "a return, in %"),
+            (Measure.INCOME, "an income, in money"),
+            (Measure.VALUE, "a portfolio worth, in money"),
+        ],
+    )
+    target_value = decimal_field("Of", MONEY)
+    every = forms.ChoiceField(
+        label="Every",
+        choices=list(EVERY.items()),
+        required=False,
+        initial=CalendarPeriod.MONTH,
+    )
+    target_date = forms.DateField(
+        label="By",
+        required=False,
+        input_formats=["%Y-%m-%d"],
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"invalid": "Must be a date, such as 2027-03-31."},
+        help_text="Empty: the end of the period. A worth needs no date.",
+    )
+    risk_pct = decimal_field(
+        "Risk of a trade at its stop, in %",
+        PERCENT,
+        required=False,
+        initial=1,
+        min_value=0,
+    )
+    trades_a_month = forms.IntegerField(
+        label="Trades a month, about",
+        required=False,
+        min_value=1,
+        max_value=MOST_TRADES_A_MONTH,
+        initial=20,
+        widget=forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    recurring = forms.BooleanField(
+        label="Again in each period that follows", required=False, initial=True
+    )
+
+    def __init__(self, data: Any = None, *, portfolio: Portfolio) -> None:
+        self.portfolio = portfolio
+        super().__init__(data, prefix="goal")
+
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        has_period = given.get("measure") == Measure.VALUE or given.get("every")
+        if not has_period and "every" not in self.errors:
+            self.add_error("every", "Choose a period: returns and incomes have one.")
+        return given
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What `create_goal` is given."""
+        given = self.cleaned_data
+        measure = Measure(given["measure"])
+        period = None if measure is Measure.VALUE else given["every"]
+        goal_type = next(
+            one
+            for one in GoalType
+            if one.measures is measure and one.calendar == period
+        )
+        day = given["target_date"]
+        return {
+            "user": self.portfolio.user,
+            "portfolio": self.portfolio.pk,
+            "goal_type": goal_type,
+            "target_value": given["target_value"],
+            "target_date": day,
+            "recurring": given["recurring"] and period is not None and day is None,
+        }
+
+    def save(self, now: datetime) -> FinancialGoal | None:
+        if not self.is_valid():
+            return None
+        return self.call(create_goal, as_of=now, **self.asked)
+
+
+class ImportForm(CallForm):
+    """A file of trades, imported by the worker."""
+
+    field_names: ClassVar[dict[str, str]] = {"portfolio": "file"}
+
+    file = forms.FileField(label="File", error_messages={"empty": "The file is empty."})
+    format = forms.ChoiceField(
+        label="Format",
+        required=False,
+        choices=[("", "Recognise it"), *((n, FORMAT_NAMES[n]) for n in FORMATS)],
+    )
+    strategy_id = forms.CharField(
+        label="Strategy of trades that name none",
+        max_length=100,
+        initial="manual",
+        help_text="Made where you have none of that name.",
+    )
+    partial = forms.BooleanField(
+        label="Import the other rows where some are refused", required=False
+    )
+
+    def __init__(
+        self, data: Any = None, files: Any = None, *, portfolio: Portfolio
+    ) -> None:
+        self.portfolio = portfolio
+        super().__init__(data, files, prefix="import")
+
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        file = given.get("file")
+        if file is not None and not given.get("format") and "format" not in self.errors:
+            head = file.read(HEAD_BYTES)
+            file.seek(0)
+            looks_like = recognise(head)
+            if looks_like in FORMATS:
+                given["format"] = looks_like
+            elif self.call(_require_text, head=head):
+                known = f"It looks like {looks_like}. " if looks_like else ""
+                self.add_error(
+                    "format", f"Is not recognised. {known}Choose what the file is."
+                )
+        return given
+
+    def save(self, now: datetime) -> UserJob | None:
+        if not self.is_valid():
+            return None
+        return self.call(self._save, now=now)
+
+    @atomic
+    def _save(self, now: datetime) -> UserJob:
+        given, user = self.cleaned_data, self.portfolio.user
+        strategy = given["strategy_id"]
+        known = StrategyInstance.objects.tradable_in(self.portfolio)
+        if not known.filter(strategy_id=strategy).exists():
+            create_strategy(
+                user=user, strategy_id=strategy, strategy_type=BY_HAND, now=now
+            )
+        asked = ("format", "strategy_id", "partial")
+        return create_job(
+            user=user,
+            kind=JobKind.IMPORT,
+            arguments={
+                **{name: given[name] for name in asked},
+                "portfolio": str(self.portfolio.pk),
+                "file_name": given["file"].name,
+            },
+            files={"file": given["file"]},
+            now=now,
+        )
+
+
+def _require_text(head: bytes) -> bool:
+    refuse_unreadable(head, "mastertrade-csv")
+    return True
+
+
+class TokenForm(CallForm):
+    name = forms.CharField(label="What it is for", max_length=100, initial="bot")
+
+    def __init__(self, data: Any = None, *, user: User) -> None:
+        self.user = user
+        super().__init__(data, prefix="token")
+
+    def save(self) -> tuple[ApiToken, str] | None:
+        """The row, and the token, which cannot be read again."""
+        if not self.is_valid():
+            return None
+        return self.call(issue_token, user=self.user, name=self.cleaned_data["name"])
+
+
+class TestAlertForm(CallForm):
+    __test__ = False  # no test of pytest's
+
+    address = forms.CharField(
+        label="Send alerts to",
+        max_length=254,
+        widget=forms.EmailInput({"autocomplete": "email"}),
+    )
+
+    def __init__(self, data: Any = None, *, user: User) -> None:
+        self.user = user
+        super().__init__(data, initial={"address": user.email}, prefix="alert")
+
+    def save(self, now: datetime) -> AlertChannel | None:
+        """The channel of the address: a new one, unless the user has it."""
+        if not self.is_valid():
+            return None
+        address = self.cleaned_data["address"]
+        kind = ChannelKind.EMAIL
+        shown = self.call(EMAIL.check, address=address)
+        if shown is None:
+            return None
+        alike = AlertChannel.objects.filter(
+            user=self.user, kind=kind, masked_address=shown
+        )
+        known = next((one for one in alike if _is_to(one, address)), None)
+        if known is not None:
+            return known
+        made = self.call(
+            create_channel, user=self.user, kind=kind, address=address, now=now
+        )
+        return None if made is None else made[0]
+
+
+def _is_to(channel: AlertChannel, address: str) -> bool:
+    try:
+        return decrypt(channel.address) == address
+    except AddressUnreadable:
+        return False

@@ -1,0 +1,494 @@
+"""What-if, frontier and fan of a goal's page: the engine's answers in its words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.views.decorators.http import (
+    require_http_methods,
+    require_safe,
+)
+
+from goals.decisions.periods import local_date
+from goals.decisions.policies import PolicyName
+from goals.enums import Measure
+from goals.models import FinancialGoal
+from goals.models.goals import HIGHEST_STOP_PENALTY
+from goals.services.goals import update_goal
+from goals.services.portfolios import update_portfolio
+from mastertrade.site import figures
+from mastertrade.site.frontier_chart import FrontierView, show_frontier
+from mastertrade.site.goal_chart import seconds
+from mastertrade.site.goal_find import find_goal
+from mastertrade.site.goal_forms import POLICIES, value_of
+from mastertrade.site.goal_lines import short_date
+from mastertrade.site.sentences import factor
+from mastertrade.site.shell import page
+from mastertrade.values.exceptions import DomainError, InvalidInput
+from mastertrade.values.money import HUNDRED, ONE, exactly, format_plain, round_to
+from trades.sizing_calls.forecasts import measure_frontier_of, project
+from trades.sizing_calls.what_if import Change, Outlook, WhatIf, ask_what_if
+
+STEPS = 40
+FARTHEST = timedelta(days=731)
+PLACES = (20, 2)
+SMALL_TARGET = Decimal(20)
+DAILY_DEFAULT = Decimal(2)
+# Points of chance below which nothing is gained or paid.
+LEAST_POINTS = Decimal("0.5")
+
+
+@dataclass(frozen=True, slots=True)
+class Slider:
+    """A setting that can be moved; values as an `<input type=range>` takes them."""
+
+    name: str
+    label: str
+    low: str
+    high: str
+    step: str
+    value: str
+    shown: str
+    low_shown: str
+    high_shown: str
+    unit: str
+
+
+@exactly
+def sliders_of(goal: FinancialGoal) -> dict[str, Any]:
+    """What can be moved on the page of a running goal, from where it is now."""
+    portfolio = goal.portfolio
+    is_return = goal.kind.measures is Measure.RETURN
+    unit = " %" if is_return else f" {portfolio.currency}"
+    start, target = goal.start_value, goal.target_value
+    way = target - start
+    step = _nice(way / STEPS)
+    sliders = [
+        _slider(
+            "target_value",
+            "Target",
+            start + _steps(way * Decimal("0.2"), step),
+            start + _steps(way * 2, step),
+            step,
+            target,
+            unit,
+        ),
+        _deadline(goal),
+        _slider(
+            "base_risk",
+            "Base size, as a multiple of now",
+            Decimal("0.25"),
+            Decimal(3),
+            Decimal("0.05"),
+            ONE,
+            " \u00d7",
+        ),
+        _slider(
+            "hard_drawdown_pct",
+            "Hard floor below the peak",
+            Decimal(2),
+            max(Decimal(30), portfolio.hard_drawdown_pct),
+            Decimal("0.5"),
+            portfolio.hard_drawdown_pct,
+            " %",
+        ),
+    ]
+    if portfolio.daily_loss_limit_pct is not None:
+        sliders.append(
+            _slider(
+                "daily_loss_limit_pct",
+                "Daily loss limit",
+                Decimal("0.5"),
+                max(Decimal(10), portfolio.daily_loss_limit_pct),
+                Decimal("0.25"),
+                portfolio.daily_loss_limit_pct,
+                " %",
+            )
+        )
+    sliders.append(
+        _slider(
+            "stop_penalty",
+            "Cost of hitting the floor, in reached goals (\u03bb)",
+            Decimal(0),
+            max(Decimal(5), goal.stop_penalty),
+            Decimal("0.25"),
+            goal.stop_penalty,
+            "",
+        )
+    )
+    return {"sliders": sliders, "policies": POLICIES, "policy": goal.policy}
+
+
+def _slider(
+    name: str,
+    label: str,
+    low: Decimal,
+    high: Decimal,
+    step: Decimal,
+    value: Decimal,
+    unit: str,
+) -> Slider:
+    low = min(low, value)
+    return Slider(
+        name,
+        label,
+        format_plain(low),
+        format_plain(max(high, value)),
+        "any" if (value - low) % step else format_plain(step),
+        format_plain(value),
+        f"{figures.number(value)}{unit}",
+        f"{figures.number(low)}{unit}",
+        f"{figures.number(max(high, value))}{unit}",
+        unit,
+    )
+
+
+def _deadline(goal: FinancialGoal) -> Slider:
+    """Days from the start; the page shows them as dates."""
+    target = goal.target_date or goal.start_date
+    today = local_date(timezone.now(), goal.portfolio.time_zone)
+    first = max(today, goal.start_date)
+    length = max(target - first, timedelta(days=10))
+    last = min(target + 2 * length, target + FARTHEST)
+    return Slider(
+        "days",
+        "Deadline",
+        "0",
+        str((last - first).days),
+        "1",
+        str((target - first).days),
+        short_date(target),
+        short_date(first),
+        short_date(last),
+        first.isoformat(),
+    )
+
+
+def _nice(step: Decimal) -> Decimal:
+    """The nearest of 1, 2, 2.5 and 5 times a power of ten."""
+    if step <= 0:
+        return ONE
+    power = Decimal(1).scaleb(step.adjusted())
+    leads = (Decimal(1), Decimal(2), Decimal("2.5"), Decimal(5), Decimal(10))
+    return min(leads, key=lambda lead: abs(lead * power - step)) * power
+
+
+def _steps(value: Decimal, step: Decimal) -> Decimal:
+    return max(round_to(value / step, (20, 0)), ONE) * step
+
+
+def read_change(goal: FinancialGoal, asked: Mapping[str, Any]) -> Change:
+    """What was moved; raises `InvalidInput` for what is no value of its slider."""
+    given: dict[str, Any] = {}
+    for name in (
+        "target_value",
+        "stop_penalty",
+        "hard_drawdown_pct",
+        "daily_loss_limit_pct",
+        "base_risk",
+    ):
+        value = _number(name, asked.get(name))
+        if value is not None:
+            given[name] = value
+    _require(given, "base_risk", Decimal("0.05"), Decimal(20))
+    _require(given, "stop_penalty", Decimal(0), Decimal(HIGHEST_STOP_PENALTY))
+    for name in ("hard_drawdown_pct", "daily_loss_limit_pct"):
+        _require(given, name, Decimal("0.01"), HUNDRED)
+    target = given.get("target_value")
+    if target is not None and target <= goal.start_value:
+        raise InvalidInput("target_value", "must be above where the goal starts.")
+    until = _date(goal, asked.get("days"))
+    if until is not None:
+        given["target_date"] = until
+    policy = asked.get("policy")
+    if policy:
+        if policy not in set(PolicyName):
+            raise InvalidInput("policy", "is none of the policies.")
+        given["policy"] = PolicyName(policy)
+    return _only_changes(goal, given)
+
+
+def _only_changes(goal: FinancialGoal, given: dict[str, Any]) -> Change:
+    portfolio = goal.portfolio
+    for name in ("hard_drawdown_pct", "daily_loss_limit_pct"):
+        if given.get(name) == getattr(portfolio, name):
+            given.pop(name, None)
+    for name in ("target_value", "target_date", "policy", "stop_penalty"):
+        if given.get(name) == getattr(goal, name):
+            given.pop(name, None)
+    return Change(**given)
+
+
+def _number(name: str, text: str | None) -> Decimal | None:
+    if not text:
+        return None
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise InvalidInput(name, "must be a number.") from None
+    if not value.is_finite() or value.adjusted() > 15 or len(text) > 40:
+        raise InvalidInput(name, "is out of range.")
+    return value
+
+
+def _require(given: dict[str, Any], name: str, low: Decimal, high: Decimal) -> None:
+    value = given.get(name)
+    if value is not None and not low <= value <= high:
+        raise InvalidInput(name, f"must be from {low} to {high}.")
+
+
+def _date(goal: FinancialGoal, days: str | None) -> date | None:
+    """The last day, so many days after the first that it may be."""
+    if not days:
+        return None
+    if not (days.isascii() and days.isdigit() and len(days) < 5):
+        raise InvalidInput("target_date", "must be a number of days.")
+    today = local_date(timezone.now(), goal.portfolio.time_zone)
+    return max(today, goal.start_date) + timedelta(days=int(days))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@page
+def what_if(request: HttpRequest, goal_id: int) -> HttpResponse:
+    """GET /goals/{id}/what-if/ answers, `rough=1` while a slider moves; POST saves."""
+    goal, now = find_goal(request, goal_id), timezone.now()
+    if request.method == "POST":
+        return _save(request, goal, now)
+    try:
+        change = read_change(goal, request.GET)
+    except InvalidInput as wrong:
+        context: dict[str, Any] = {"goal": goal, "wrong": wrong.detail}
+        return render(request, "site/parts/what_if.html", context, status=422)
+    found = ask_what_if(goal, change, now, rough="rough" in request.GET)
+    context = {"goal": goal, "found": found, **_answer(goal, change, found)}
+    return render(request, "site/parts/what_if.html", context)
+
+
+def _save(request: HttpRequest, goal: FinancialGoal, now: datetime) -> HttpResponse:
+    """The goal and the limits, both or neither."""
+    user, to = goal.portfolio.user, redirect("site:goal", goal.pk)
+    try:
+        change = read_change(goal, request.POST)
+        with transaction.atomic():
+            if change.of_limits:
+                update_portfolio(
+                    user=user,
+                    portfolio_id=goal.portfolio_id,
+                    now=now,
+                    **change.of_limits,
+                )
+            if change.of_goal:
+                update_goal(user=user, goal_id=goal.pk, as_of=now, **change.of_goal)
+    except DomainError as refused:
+        messages.error(request, refused.on_page)
+        return to
+    if not (change.of_goal or change.of_limits):
+        messages.info(request, "Nothing was moved, so nothing is changed.")
+        return to
+    messages.success(request, "Saved as change.")
+    if change.base_risk != 1:
+        messages.info(request, _about_risk(change))
+    return to
+
+
+def _about_risk(change: Change) -> str:
+    size = figures.number(change.base_risk)
+    return (
+        f"The size of a base trade is what you ask with, so it is not stored: ask with "
+        f"{size} times as much."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the answer: as it is, what if, what if at factor 1.0."""
+
+    label: str
+    now: SafeString | str
+    then: SafeString | str
+    at_one: SafeString | str
+
+
+def _answer(goal: FinancialGoal, change: Change, found: WhatIf) -> dict[str, Any]:
+    now, then, one = found.as_it_is, found.changed, found.at_one
+    if now is None or then is None or one is None:
+        required = None
+        if found.required_per_day is not None:
+            required = value_of(goal, found.required_per_day)
+        saves = bool(change.of_goal or change.of_limits)
+        changes = _changes(goal, change)
+        return {"required": required, "changes": changes, "saves": saves}
+    return {
+        "rows": list(_rows(goal, now, then, one)),
+        "price": price_of(now, then) if _is_other(change) else SafeString(""),
+        "changes": _changes(goal, change),
+        "risk": _about_risk(change) if change.base_risk != 1 else "",
+        "saves": bool(change.of_goal or change.of_limits),
+    }
+
+
+def _is_other(change: Change) -> bool:
+    return bool(change.of_goal or change.of_limits or change.base_risk != 1)
+
+
+def _rows(goal: FinancialGoal, now: Outlook, then: Outlook, one: Outlook) -> list[Row]:
+    every = (now, then, one)
+
+    def row(label: str, *shown: SafeString | str) -> Row:
+        return Row(label, *shown)
+
+    currency = goal.portfolio.currency
+    return [
+        row("Chance to arrive", *(_with_band(each) for each in every)),
+        row(
+            "Chance of the floor",
+            *(figures.small_chance(each.breach) for each in every),
+        ),
+        row(
+            "Chance to fall more than 10 %",
+            *(figures.small_chance(each.fall_10) for each in every),
+        ),
+        row("Days to arrive, at the middle", *(_days(each) for each in every)),
+        row(
+            f"Average losing trade, {currency}",
+            *(figures.money(each.mean_loss, currency) for each in every),
+        ),
+        row("Losing trades to the nearest floor", *(_losing(each) for each in every)),
+        row("Next trade, of base", *(factor(each.factor) for each in every)),
+    ]
+
+
+def _with_band(outlook: Outlook) -> SafeString:
+    shown = figures.chance(outlook.probability)
+    if outlook.low is None or outlook.high is None:
+        return format_html("{}", shown)
+    low, high = (
+        figures.number(round_to(Decimal(one) * HUNDRED, (6, 0)))
+        for one in (outlook.low, outlook.high)
+    )
+    return format_html('{}<span class="sub">{} to {}</span>', shown, low, high)
+
+
+def _days(outlook: Outlook) -> str:
+    if outlook.median_days is None:
+        return "never"
+    return figures.number(round_to(Decimal(outlook.median_days), (8, 0)))
+
+
+def _losing(outlook: Outlook) -> str:
+    if outlook.losing_trades is None:
+        return "no loss yet"
+    return figures.decimals(outlook.losing_trades)
+
+
+def price_of(now: Outlook, then: Outlook) -> SafeString:
+    """ "+13 points to arrive. The price: the chance of the floor goes from …"."""
+    gained = _points(then.probability - now.probability)
+    said = format_html("{} to arrive.", _signed_points(gained))
+    if abs(gained) < LEAST_POINTS:
+        said = SafeString("No more and no less likely to arrive.")
+    more = _points(then.breach - now.breach)
+    before, after = figures.small_chance(now.breach), figures.small_chance(then.breach)
+    if more >= LEAST_POINTS:
+        price = "The price: the chance of the floor goes"
+        said = format_html("{} {} from {} to {}", said, price, before, after)
+    elif more <= -LEAST_POINTS:
+        said = format_html(
+            "{} The chance of the floor falls from {} to {}", said, before, after
+        )
+    else:
+        said = format_html("{} The chance of the floor stays at {}", said, after)
+    if now.losing_trades is None or then.losing_trades is None:
+        return format_html("{}.", said)
+    were, are = _losing(now), _losing(then)
+    if were == are:
+        return format_html("{}.", said)
+    return format_html(
+        "{}, and {} losing trades reach the nearest one instead of {}.", said, are, were
+    )
+
+
+def _points(ratio: float) -> Decimal:
+    return round_to(Decimal(ratio) * HUNDRED, (8, 1))
+
+
+def _signed_points(points: Decimal) -> str:
+    sign = "+" if points > 0 else figures.MINUS if points < 0 else ""
+    shown = round_to(points, (8, 0)) if abs(points) >= 1 else points
+    return f"{sign}{figures.points(shown)}"
+
+
+def _changes(goal: FinancialGoal, change: Change) -> list[str]:
+    """What would be saved, in words."""
+    found = []
+    if change.target_value is not None:
+        words = figures.plain(value_of(goal, change.target_value))
+        found.append(f"the target becomes {words}")
+    if change.target_date is not None:
+        found.append(f"the deadline becomes {short_date(change.target_date)}")
+    if change.policy is not None:
+        found.append(f"the policy becomes {change.policy.replace('_', ' ')}")
+    if change.stop_penalty is not None:
+        cost = figures.number(change.stop_penalty)
+        found.append(f"the cost of hitting a floor becomes {cost}")
+    portfolio = goal.portfolio.name
+    for name, what in (
+        ("hard_drawdown_pct", "the hard floor"),
+        ("daily_loss_limit_pct", "the daily loss limit"),
+    ):
+        value = getattr(change, name)
+        if value is not None:
+            shown = figures.percent(value)
+            found.append(f"{what} of portfolio {portfolio} becomes {shown}")
+    return found
+
+
+@require_safe
+@page
+def fan_of_goal(request: HttpRequest, goal_id: int) -> JsonResponse:
+    """GET /goals/{id}/fan/: where the ways from here may lead, for the chart."""
+    goal, now = find_goal(request, goal_id), timezone.now()
+    found = project(goal, now, now=now)
+    points = [
+        [seconds(at), *(float(one) for one in values)] for at, _, *values in found.fan
+    ]
+    left = found.trades_left
+    return JsonResponse(
+        {
+            "fan": points,
+            "reason": found.reason or "",
+            "trades_left": None if left is None else round(float(left)),
+        }
+    )
+
+
+@require_safe
+@page
+def frontier_of_goal(request: HttpRequest, goal_id: int) -> HttpResponse:
+    """GET /goals/{id}/frontier/: what each size buys, and what it costs."""
+    goal, now = find_goal(request, goal_id), timezone.now()
+    found, frontier = measure_frontier_of(goal, now, now=now)
+    view: FrontierView | None = None
+    if frontier is not None:
+        view = show_frontier(frontier, PolicyName(goal.policy))
+    suggested = found.suggested_target
+    context = {
+        "goal": goal,
+        "found": found,
+        "view": view,
+        "reason": found.reason or "",
+        "even_target": None if suggested is None else value_of(goal, suggested),
+        "even_deadline": found.suggested_deadline,
+        "what_if": reverse("site:goal", args=[goal_id]) + "#h-what",
+    }
+    return render(request, "site/parts/goal_frontier.html", context)

@@ -1,0 +1,116 @@
+"""Goals as the pages list them, read for a portfolio at once."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils.html import strip_tags
+
+from goals.enums import GoalType
+from goals.models import GoalAdjustmentLog, Portfolio
+from goals.tests.factories import START, GoalFactory, PortfolioFactory
+from mastertrade.site.goal_lines import (
+    GoalLine,
+    read_lines,
+    running_goals,
+    title_of,
+)
+from trades.sizing_calls.decide import size_for_goal
+from trades.tests.factories import book_profit
+
+pytestmark = pytest.mark.django_db
+
+NOW = START + timedelta(days=10)
+
+
+def lines_of(portfolio: Portfolio) -> list[GoalLine]:
+    portfolio.refresh_from_db()
+    goals = running_goals(portfolio, NOW)
+    return read_lines(portfolio.user, portfolio, goals, NOW)
+
+
+def test_the_next_factor_is_that_of_a_size_asked_for_now() -> None:
+    goal = GoalFactory(target_date=date(2026, 3, 31))
+    (line,) = lines_of(goal.portfolio)
+
+    decision, _ = size_for_goal(
+        user=goal.user, goal_id=goal.pk, now=NOW, base_size=Decimal(100)
+    )
+
+    assert "next trade at 1.3 of base" in strip_tags(line.sentence)
+    assert line.figures.next_factor is not None
+    assert decision.adjustment_factor == line.figures.next_factor.factor
+
+
+def test_reading_the_lines_logs_no_decision() -> None:
+    goal = GoalFactory()
+
+    lines_of(goal.portfolio)
+
+    assert not GoalAdjustmentLog.objects.exists()
+
+
+def test_of_two_goals_one_waits_for_the_other() -> None:
+    portfolio = PortfolioFactory()
+    first = GoalFactory(portfolio=portfolio, priority=1)
+    second = GoalFactory(
+        portfolio=portfolio,
+        goal_type=GoalType.PORTFOLIO_VALUE,
+        target_value=Decimal(2000),
+        start_date=None,
+        target_date=date(2026, 3, 20),
+    )
+
+    lines = {line.goal.pk: line for line in lines_of(portfolio)}
+
+    assert "it waits" not in lines[first.pk].sentence
+    said = strip_tags(lines[second.pk].sentence)
+    assert f"“{strip_tags(title_of(first))}” has the higher priority" in said
+
+
+def test_the_headroom_is_that_of_the_limits() -> None:
+    goal = GoalFactory()
+    book_profit(goal.portfolio, Decimal(-10))
+
+    (line,) = lines_of(goal.portfolio)
+
+    assert "average losing trades to the hard floor" in strip_tags(line.sentence)
+
+
+def test_lines_take_the_same_statements_for_one_goal_and_for_many() -> None:
+    portfolio = PortfolioFactory()
+    GoalFactory(portfolio=portfolio)
+    with CaptureQueriesContext(
+        connection,
+    ) as one:
+        lines_of(portfolio)
+    for number in range(12):
+        GoalFactory(portfolio=portfolio, target_value=Decimal(6 + number))
+    with CaptureQueriesContext(connection) as many:
+        assert len(lines_of(portfolio)) == 13
+
+    assert len(one) == len(many)
+
+
+@pytest.mark.parametrize(
+    ("fields", "title"),
+    [
+        ({}, "5 % in March"),
+        ({"target_date": date(2026, 4, 20)}, "5 % by 20 Apr"),
+        ({"goal_type": GoalType.WEEKLY_RETURN}, "5 % by 1 Mar"),
+        (
+            {"goal_type": GoalType.QUARTERLY_INCOME, "target_value": Decimal(4000)},
+            "4,000 USDT of income by 31 Mar",
+        ),
+        (
+            {"goal_type": GoalType.YEARLY_RETURN, "start_date": date(2026, 1, 1)},
+            "5 % in 2026",
+        ),
+    ],
+)
+def test_a_title_names_the_period_in_a_persons_words(
+    fields: dict[str, object], title: str
+) -> None:
+    assert strip_tags(title_of(GoalFactory(**fields))).startswith(title)

@@ -1,0 +1,132 @@
+"""The settings in a real browser: looked at, typed into, and no page at fault."""
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from goals.models import ApiToken, Portfolio
+from tests.browser.test_content_security import sign_in
+from tests.http import PASSWORD, make_busy_trader
+from trades.models import ReplayRun
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+NARROW, WIDE = {"width": 360, "height": 800}, {"width": 1280, "height": 900}
+WIDER_THAN_THE_SCREEN = "document.documentElement.scrollWidth > window.innerWidth"
+SERIOUS = {"serious", "critical"}
+
+
+@pytest.fixture
+def operator(page: Page, transactional_db: None):
+    """A superuser with one of everything, signed in."""
+    trader = make_busy_trader()
+    ReplayRun.objects.all().delete()  # its report is empty, as no replay's is
+    trader.user.is_staff = trader.user.is_superuser = True
+    trader.user.save()
+    sign_in(page, trader.user.username)
+    page.wait_for_url("**/")
+    return trader
+
+
+def pages_of(portfolio: Portfolio) -> list[str]:
+    names = (
+        "settings",
+        "portfolios",
+        "new-portfolio",
+        "tokens",
+        "webhooks",
+        "account",
+        "password",
+        "data",
+        "invitations",
+    )
+    new, own = (
+        reverse("site:new-portfolio"),
+        reverse("site:portfolio", args=[portfolio.pk]),
+    )
+    preset = "?preset=topstep-combine-50k"
+    return [reverse(f"site:{name}") for name in names] + [own, new + preset]
+
+
+def seriously_wrong(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [one["id"] for one in found if one["impact"] in SERIOUS]
+
+
+def test_every_page_fits_reads_and_is_within_the_policy(
+    page: Page, operator, complaints: list[str]
+) -> None:
+    portfolio = Portfolio.objects.get(user=operator.user, name="crypto")
+    wrong = []
+    for size in (NARROW, WIDE):
+        page.set_viewport_size(size)
+        for address in pages_of(portfolio):
+            page.goto(address)
+            page.wait_for_load_state("networkidle")
+            if page.evaluate(WIDER_THAN_THE_SCREEN):
+                wrong.append((address, size["width"], "too wide"))
+            wrong += [(address, size["width"], one) for one in seriously_wrong(page)]
+    assert wrong == []
+    assert complaints == []
+
+
+def test_a_token_is_made_copied_and_revoked(
+    page: Page, operator, complaints: list[str]
+) -> None:
+    page.goto(reverse("site:tokens"))
+    page.get_by_label("What it is for").fill("freqtrade")
+    page.get_by_role("button", name="Make it").click()
+    expect(page.locator("#secret")).to_have_text(re.compile("^[0-9a-f]{64}$"))
+    page.get_by_role("button", name="Revoke freqtrade").click()
+    dialog = page.get_by_role("dialog", name="Revoke this token?")
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    page.get_by_role("button", name="Revoke freqtrade").click()
+    dialog.get_by_role("button", name="Revoke it").click()
+    expect(page.get_by_role("status")).to_contain_text("Revoked: freqtrade.")
+    assert not ApiToken.objects.filter(name="freqtrade").exists()
+    assert complaints == []
+
+
+def test_limits_are_in_money_while_they_are_typed(
+    page: Page, operator, complaints: list[str]
+) -> None:
+    portfolio = Portfolio.objects.get(user=operator.user, name="crypto")
+    page.goto(reverse("site:portfolio", args=[portfolio.pk]))
+    panel = page.locator("#in-money")
+    expect(panel).to_contain_text("What that is now")
+    page.get_by_label("Stop trading at a loss of").fill("30")
+    page.get_by_label("Trade no larger").focus()
+    expect(panel).to_contain_text("if you saved them now")
+    portfolio.refresh_from_db()
+    assert portfolio.hard_drawdown_pct == 20
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").first).to_contain_text("Saved: crypto.")
+    portfolio.refresh_from_db()
+    assert portfolio.hard_drawdown_pct == 30
+    assert complaints == []
+
+
+def test_the_theme_is_chosen_and_stays(page: Page, operator) -> None:
+    page.goto(reverse("site:account"))
+    page.get_by_role("button", name="Dark").click()
+    page.goto(reverse("site:data"))
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.goto(reverse("site:account"))
+    dark = page.get_by_role("button", name="Dark")
+    expect(dark).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_wrong_password_deletes_no_account_and_asks_again(
+    page: Page, operator
+) -> None:
+    page.goto(reverse("site:data"))
+    page.get_by_role("button", name="Delete the account").click()
+    page.get_by_label("Your password").fill(f"{PASSWORD}!")
+    page.get_by_role("button", name="Delete everything").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("This is not your password.")
+    operator.user.refresh_from_db()

@@ -1,0 +1,452 @@
+"""What would be, were a goal or its limits others: by the solver that sizes trades.
+
+Nothing is booked, decided or changed.
+"""
+
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from goals.decisions.limits import measure_floor, money_per_value
+from goals.decisions.periods import period_of
+from goals.decisions.policies import PolicyName
+from goals.decisions.policies.base import Needs
+from goals.decisions.trade_record import FEWEST_TRADES
+from goals.enums import AfterAchieved, DailyLossOf, Measure
+from goals.models import FinancialGoal, Portfolio
+from goals.projection.barrier import Barrier
+from goals.projection.edge import Edge
+from goals.projection.feasibility import barrier_on
+from goals.projection.frontier import FrontierPoint, Sizing, measure_frontier
+from goals.projection.goal_path import GoalPath
+from goals.projection.goal_projection import (
+    Chances,
+    as_random,
+    growth,
+    measure_chances,
+)
+from goals.projection.policy_functions import GoalPolicy
+from goals.projection.policy_tables import (
+    DeadlineTable,
+    anchor_of,
+    make_inputs,
+    solve,
+)
+from goals.projection.trade_sample import TradeSample
+from goals.services.floors import ReferenceNow, reference_now
+from goals.services.funding import find_lack_of_money
+from goals.services.policy_tables import find_solved
+from goals.services.risk_state import FiguresAt, read_figures
+from goals.services.trade_forecasts import (
+    days_until,
+    dispersion_in,
+    goal_path_of,
+    progress_of,
+    trades_in,
+    whole_trades,
+)
+from mastertrade.db.transactions import snapshot
+from mastertrade.values.exceptions import InvalidInput
+from mastertrade.values.money import HUNDRED, MONEY, ONE, ZERO, exactly, round_to
+from trades.sizing_calls.records import load_sample
+from trades.sizing_calls.trade_frequency import load_trades_per_day
+
+OWN = "own"
+# How fine a table is solved while a slider moves; it is not kept.
+ROUGH = 0.12
+# Of what is kept between the moves of a slider.
+MOST_KEPT = 32
+# The same draws for all that are compared.
+SEED = 20_261
+WORST_GROWTH = -0.99
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What would be otherwise; None leaves it. `base_risk` 1.5: half as much again."""
+
+    target_value: Decimal | None = None
+    target_date: date | None = None
+    policy: PolicyName | None = None
+    stop_penalty: Decimal | None = None
+    hard_drawdown_pct: Decimal | None = None
+    daily_loss_limit_pct: Decimal | None = None
+    base_risk: Decimal = ONE
+
+    @property
+    def of_goal(self) -> Mapping[str, Any]:
+        """The changed settings of the goal, by their columns."""
+        names = ("target_value", "target_date", "policy", "stop_penalty")
+        found = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in found.items() if value is not None}
+
+    @property
+    def of_limits(self) -> Mapping[str, Any]:
+        """The changed limits of the portfolio, by their columns."""
+        names = ("hard_drawdown_pct", "daily_loss_limit_pct")
+        found = {name: getattr(self, name) for name in names}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a way to size comes to by the deadline. Chances are ratios.
+
+    `low` and `high` are the band's ends, None where they were not asked for. `factor`
+    is the next one, before guards that look at the trade. `mean_loss` is what an
+    average losing trade costs, in money, and `losing_trades` how many of them reach
+    the nearest floor; None without a loss.
+    """
+
+    probability: float
+    low: float | None
+    high: float | None
+    fall_10: float
+    breach: float
+    median_days: float | None
+    factor: Decimal
+    mean_loss: Decimal | None
+    losing_trades: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """As it is, with the change, and with the change at factor 1.0.
+
+    All None where `reason` says why nothing can be said. `trades_left` are expected
+    until the changed deadline, `required_per_day` is in the goal's measure.
+    """
+
+    as_it_is: Outlook | None
+    changed: Outlook | None
+    at_one: Outlook | None
+    reason: str
+    trades: int
+    trades_left: Decimal | None
+    required_per_day: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """What is read once; all else follows from it."""
+
+    figures: FiguresAt
+    sample: TradeSample
+    per_day: Decimal
+    now: datetime
+
+    @property
+    def trades(self) -> int:
+        return int(self.sample.growths.size)
+
+
+@snapshot
+def ask_what_if(
+    goal: FinancialGoal,
+    change: Change,
+    now: datetime,
+    *,
+    compared: bool = True,
+    rough: bool = False,
+) -> WhatIf:
+    """The goal under the change; it may be one that is not saved yet.
+
+    `compared`: also as it is now. `rough`, while a slider moves: without a band, a
+    policy that must be solved on a coarser grid, and one that reads the trades left
+    walked once. A constant number of statements.
+    """
+    portfolio = goal.portfolio
+    figures = read_figures(portfolio, now)
+    sample, per_day = _load_trades(_Ledger.of(portfolio, now))
+    known = _Known(figures, sample, per_day, now)
+    altered = _alter(goal, change)
+    days = None
+    if altered.period_ends_at is not None:
+        days = days_until(altered.period_ends_at, max(now, altered.period_starts_at))
+    left = None if days is None else trades_in(days, per_day)
+    required = _required_per_day(altered, figures, days)
+    reason = _find_reason(altered, known, left)
+    if reason:
+        return WhatIf(None, None, None, reason, known.trades, left, required)
+    try:
+        changed, at_one = _look(altered, change, known, rough=rough)
+        as_it_is = None
+        if compared:
+            as_it_is = _look_now(_Standing.of(goal, known, rough=rough))
+    except InvalidInput as refused:
+        return WhatIf(None, None, None, refused.detail, known.trades, left, required)
+    return WhatIf(as_it_is, changed, at_one, "", known.trades, left, required)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ledger:
+    """What a portfolio's trades say follows from this; they are read once a minute."""
+
+    portfolio_id: int
+    last_entry_at: datetime | None
+    updated_at: datetime
+    equity: Decimal
+    realized_pnl: Decimal
+    minute: datetime
+    portfolio: Portfolio = field(compare=False)
+    now: datetime = field(compare=False)
+
+    @classmethod
+    def of(cls, portfolio: Portfolio, now: datetime) -> "_Ledger":
+        return cls(
+            portfolio.pk,
+            portfolio.last_entry_at,
+            portfolio.updated_at,
+            portfolio.equity,
+            portfolio.realized_pnl,
+            now.replace(second=0, microsecond=0),
+            portfolio,
+            now,
+        )
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _load_trades(ledger: _Ledger) -> tuple[TradeSample, Decimal]:
+    portfolio, now = ledger.portfolio, ledger.now
+    sample = load_sample(portfolio, now)
+    return sample, load_trades_per_day(portfolio, now, sample.growths.size)
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What the outlook of a goal as it is follows from."""
+
+    ledger: _Ledger
+    goal_id: int | None
+    goal_updated_at: datetime
+    unrealized_pnl: Decimal
+    rough: bool
+    goal: FinancialGoal = field(compare=False)
+    known: "_Known" = field(compare=False)
+
+    @classmethod
+    def of(cls, goal: FinancialGoal, known: "_Known", *, rough: bool) -> "_Standing":
+        portfolio = goal.portfolio
+        return cls(
+            _Ledger.of(portfolio, known.now),
+            goal.pk,
+            goal.updated_at,
+            portfolio.unrealized_pnl,
+            rough,
+            goal,
+            known,
+        )
+
+
+@lru_cache(maxsize=MOST_KEPT)
+def _look_now(standing: _Standing) -> Outlook:
+    goal, known = standing.goal, standing.known
+    return _look(goal, Change(), known, rough=standing.rough)[0]
+
+
+def _alter(goal: FinancialGoal, change: Change) -> FinancialGoal:
+    altered = copy(goal)
+    for name, value in change.of_goal.items():
+        setattr(altered, name, value)
+    if change.target_date is not None:
+        zone = goal.portfolio.time_zone
+        period = period_of(goal.start_date, change.target_date, zone)
+        altered.period_ends_at = period.ends_at
+    return altered
+
+
+@exactly
+def _required_per_day(
+    goal: FinancialGoal, figures: FiguresAt, days: Decimal | None
+) -> Decimal | None:
+    if not days:
+        return None
+    progress = progress_of(goal, figures.portfolio_figures)
+    left = max(goal.target_value - progress.current_value, ZERO)
+    return round_to(left / max(days, ONE), MONEY)
+
+
+def _find_reason(goal: FinancialGoal, known: _Known, left: Decimal | None) -> str:
+    lack = find_lack_of_money(goal.portfolio, known.figures)
+    if lack is not None:
+        return "there is no money to trade with: make a deposit first"
+    if left is None:
+        return "without a deadline there is no probability"
+    if known.sample.edge is None:
+        return (
+            f"no probability yet: it needs {FEWEST_TRADES} closed trades, and there "
+            f"are {known.trades}"
+        )
+    if left <= 0:
+        return "no trade is expected until the deadline"
+    return ""
+
+
+def _look(
+    goal: FinancialGoal, change: Change, known: _Known, *, rough: bool
+) -> tuple[Outlook, Outlook]:
+    """The outlook under the goal's policy, and at factor 1.0."""
+    figures, now = known.figures, known.now
+    progress = progress_of(goal, figures.portfolio_figures)
+    path = goal_path_of(goal, progress, figures.portfolio_figures.live_equity)
+    edge = _edge_of(known.sample, change.base_risk)
+    if path is None or edge is None or goal.period_ends_at is None:
+        raise InvalidInput("goal", "nothing leads to it at the last marks.")
+    if progress.progress_pct >= HUNDRED:
+        raise InvalidInput("target_value", "the target is reached already.")
+    days = days_until(goal.period_ends_at, max(now, goal.period_starts_at))
+    left = trades_in(days, known.per_day)
+    state = reference_now(figures, now, closed=goal.kind.measures is Measure.RETURN)
+    limits = replace(state.limits, **change.of_limits)
+    state = state._replace(limits=limits)
+    floor, headroom = _headroom(state, figures)
+    if headroom <= 0:
+        raise InvalidInput(
+            "hard_drawdown_pct", f"the {floor} would be reached already."
+        )
+    barrier = barrier_on(
+        path,
+        limits,
+        state.reference,
+        value=state.value,
+        opening=_opening(state),
+        trades_per_day=known.per_day,
+    )
+    policy = _policy(goal, path, edge, left, barrier, now, rough=rough)
+    dispersion = dispersion_in(known.sample, days, now)
+    found = measure_frontier(
+        edge,
+        {OWN: Sizing(policy.as_function(), policy.reads_time and not rough)},
+        [1.0],
+        trades_left=as_random(left, dispersion),
+        days_left=float(days),
+        goal_return=float(path.goal_return),
+        equity=float(path.equity),
+        stop_loss=barrier,
+        seed=SEED,
+    )
+    chances = None
+    if not rough:
+        chances = measure_chances(
+            edge, policy, trades_left=left, stop_loss=barrier, dispersion=dispersion
+        )
+    here = np.array([float(path.equity)])
+    factor = policy.as_function()(whole_trades(left), here)[0]
+    loss = _mean_loss(edge, figures)
+    own = _outlook(
+        found.policies[OWN],
+        chances,
+        round_to(Decimal(float(factor)), (8, 2)),
+        loss,
+        headroom,
+    )
+    return own, _outlook(found.constants[0][1], None, ONE, loss, headroom)
+
+
+def _edge_of(sample: TradeSample, base_risk: Decimal) -> Edge | None:
+    """Of the same trades with so much more, or less, at stake in each."""
+    if base_risk == 1:
+        return sample.edge
+    growths = np.maximum(sample.growths * float(base_risk), WORST_GROWTH)
+    return replace(sample, growths=growths).edge
+
+
+@exactly
+def _headroom(state: ReferenceNow, figures: FiguresAt) -> tuple[str, Decimal]:
+    """The nearest floor by name, and how far away it is, in money."""
+    limits, value = state.limits, state.value
+    rooms = {"hard floor": value - measure_floor(limits, state.reference)}
+    opening = _opening(state)
+    if limits.daily_loss_limit_pct is not None and opening is not None:
+        of_start = limits.daily_loss_of is DailyLossOf.START
+        base = state.reference.start if of_start else opening
+        lost = base * limits.daily_loss_limit_pct / HUNDRED
+        rooms["daily limit"] = value - (opening - lost)
+    name = min(rooms, key=lambda one: rooms[one])
+    return name, rooms[name] * money_per_value(limits.floor_in, figures.account)
+
+
+def _opening(state: ReferenceNow) -> Decimal | None:
+    """The day's; where a daily limit is only asked about, the present value."""
+    if state.limits.daily_loss_limit_pct is None:
+        return None
+    return state.value if state.opening is None else state.opening
+
+
+def _policy(
+    goal: FinancialGoal,
+    path: GoalPath,
+    edge: Edge,
+    left: Decimal,
+    barrier: Barrier,
+    now: datetime,
+    *,
+    rough: bool,
+) -> GoalPolicy:
+    policy = PolicyName(goal.policy)
+    table: DeadlineTable | None = None
+    if policy.rule.needs is Needs.SOLVED_TABLE:
+        inputs = make_inputs(
+            edge,
+            trades_left=whole_trades(left),
+            goal_return=path.goal_return,
+            barrier=barrier,
+            min_factor=goal.min_factor,
+            max_factor=goal.max_factor,
+            equity=anchor_of(path.equity, path.goal_return),
+            stop_penalty=goal.stop_penalty,
+        )
+        if rough:
+            table = solve(replace(inputs, fineness=ROUGH))
+        else:
+            table = find_solved(inputs, now)
+    return GoalPolicy(
+        policy=policy,
+        path=path,
+        min_factor=goal.min_factor,
+        max_factor=goal.max_factor,
+        after_achieved=AfterAchieved(goal.after_achieved),
+        edge=growth(edge.shrunk_mean),
+        table=table,
+        cap=None if edge.allows_more else ONE,
+    )
+
+
+def _mean_loss(edge: Edge, figures: FiguresAt) -> Decimal | None:
+    """Of an average losing trade at factor 1, in money."""
+    lost = edge.growths < 0
+    if not lost.any():
+        return None
+    weights = edge.probabilities[lost]
+    mean = float(-(edge.growths[lost] @ weights) / weights.sum())
+    return round_to(figures.portfolio_figures.live_equity * Decimal(mean), MONEY)
+
+
+@exactly
+def _outlook(
+    point: FrontierPoint,
+    chances: Chances | None,
+    factor: Decimal,
+    loss: Decimal | None,
+    headroom: Decimal,
+) -> Outlook:
+    cost = None if loss is None else loss * factor
+    return Outlook(
+        probability=point.probability
+        if chances is None
+        else float(chances.probability),
+        low=None if chances is None else float(chances.low),
+        high=None if chances is None else float(chances.high),
+        fall_10=point.fall_10_probability,
+        breach=point.breach_probability,
+        median_days=point.median_days,
+        factor=factor,
+        mean_loss=None if cost is None else round_to(cost, MONEY),
+        losing_trades=None if not cost else round_to(headroom / cost, (20, 2)),
+    )
