@@ -188,7 +188,8 @@ def test_a_wrong_choice_says_why_and_keeps_the_file(
 def test_refused_rows_are_named_by_line_and_reason(
     client: Client, portfolio: Portfolio
 ) -> None:
-    wrong = layouts.KRAKEN_TRADES.replace('0.01000000,0.00000,"","L3', '1,5OO,0,"","L3')
+    right = "SELL,2025-09-02T08:00:00Z,0.1,"
+    wrong = layouts.COINBASE_FILLS.replace(right, right.replace("0.1,", "0.1O,"))
 
     text = text_of(client.get(check_of(client, portfolio, wrong)))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from mastertrade.values.money import format_plain
 from trades.importing.mapped.forms import (
     find_date_order,
     find_decimal_sign,
@@ -381,7 +382,7 @@ def _as_read(cell: str, field: str, mapping: ColumnMapping) -> str:
     """A cell as it is understood; "" where it is not, or is a text."""
     if field in NUMBERS:
         amount = read_suffixed(plain_number(cell, mapping.decimal_sign), ())
-        return "" if amount is None else f"{amount.value:f}"
+        return "" if amount is None else format_plain(amount.value)
     if field in TIMES:
         zone = ZoneInfo(mapping.time_zone)
         at = read_time(cell, mapping.date_order, zone)
