@@ -297,7 +297,8 @@ def undo(request: HttpRequest, import_id: int) -> HttpResponse:
     except DomainError as refused:
         messages.error(request, str(refused))
     else:
-        words = f"{row.file_name} is undone: {count} trades are void."
+        trades = "1 trade is" if count == 1 else f"{count} trades are"
+        words = f"{row.file_name} is undone: {trades} void."
         messages.success(request, f"{words} The file may be imported again.")
     return redirect("site:import")
 

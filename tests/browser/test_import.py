@@ -62,6 +62,6 @@ def test_a_file_is_mapped_looked_at_imported_and_undone(
     assert Trade.objects.get().status == "closed"
     page.get_by_role("button", name="Undo it").first.click()
     page.get_by_role("dialog").get_by_role("button", name="Undo it").click()
-    expect(page.get_by_text("kraken.csv is undone: 1 trades are void.")).to_be_visible()
+    expect(page.get_by_text("kraken.csv is undone: 1 trade is void.")).to_be_visible()
     look_at(page, "undone")
     assert complaints == []

@@ -9,7 +9,11 @@ from trades.api.views.decisions import (
     NextTradeView,
     PortfolioSizingView,
 )
-from trades.api.views.imports import ImportListView, ImportTradesView
+from trades.api.views.imports import (
+    ImportListView,
+    ImportTradesView,
+    UndoImportView,
+)
 from trades.api.views.jobs import CancelJobView, JobDetailView, JobListView
 from trades.api.views.limits import (
     HaltWithLimitsView,
@@ -95,6 +99,11 @@ urlpatterns = [
     path("trades/", TradeListView.as_view(), name="trades"),
     path("trades/import/", ImportTradesView.as_view(), name="import-trades"),
     path("trades/imports/", ImportListView.as_view(), name="imports"),
+    path(
+        "trades/imports/<int:import_id>/undo/",
+        UndoImportView.as_view(),
+        name="undo-import",
+    ),
     path("trades/mappings/", MappingListView.as_view(), name="mappings"),
     path(
         "trades/mappings/<int:mapping_id>/", MappingDetailView.as_view(), name="mapping"

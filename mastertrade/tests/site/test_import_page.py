@@ -251,7 +251,7 @@ def test_an_import_is_undone_from_the_list(
 
     answer = client.post(reverse("site:undo-import", args=[done.pk]), follow=True)
 
-    assert "1 trades are void" in text_of(answer)
+    assert "1 trade is void" in text_of(answer)
     assert {one.status for one in Trade.objects.all()} == {"void"}
 
 

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
 from goals.models import User
-from mastertrade.values.exceptions import OutOfRange, TooManyJobs
+from mastertrade.values.exceptions import ImportNotUndone, OutOfRange, TooManyJobs
 from mastertrade.web.api_fields import read_body
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import ImportFilter
@@ -34,6 +34,7 @@ from trades.api.views.uploads import (
     refuse_slow_reading,
     refuse_slow_upload,
 )
+from trades.booking.undo_import import undo_import
 from trades.enums import JobKind
 from trades.importing.import_trades import catch_up_imported, import_trades
 from trades.importing.mapped.mapping import show_mapping
@@ -118,6 +119,24 @@ class ImportTradesView(APIView):
             return Response({"file": [words], **answer}, status.HTTP_400_BAD_REQUEST)
         made = report.import_id is not None
         return Response(answer, status.HTTP_201_CREATED if made else status.HTTP_200_OK)
+
+
+class UndoImportView(APIView):
+    subject = (TradeImport, "user_id")
+    refusals = {"POST": (ImportNotUndone,)}
+
+    @extend_schema(request=None, responses=TradeImportSerializer)
+    def post(self, request: Request, import_id: int) -> Response:
+        """Void all trades of an import; its file may then be imported again.
+
+        All or nothing: 409 `import_not_undone` where something depends on one of its
+        trades, such as a later close, with the trade's key. One that was undone before
+        stays as it is.
+        """
+        row, _, _ = undo_import(
+            user=signed_in(request), import_id=import_id, now=timezone.now()
+        )
+        return Response(TradeImportSerializer(row).data)
 
 
 class ImportListView(ListView[TradeImport]):
