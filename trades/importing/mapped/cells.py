@@ -23,6 +23,8 @@ SEPARATED = re.compile(r"([^/_-]+)[/_-]([^/_-]+)")
 KRAKEN = re.compile(r"[XZ]([A-Z]{3})[XZ]([A-Z]{3})")
 OWN_NAMES = {"XBT": "BTC", "XDG": "DOGE"}
 LONGEST_SYMBOL = 50
+# Powers of ten that a figure may have; the ledger stores fewer.
+SMALLEST, LARGEST = -40, 24
 
 
 class Cells:
@@ -78,6 +80,8 @@ class Cells:
                 f"{text!r} is no number with the decimal sign "
                 f"{self._layout.mapping.decimal_sign}{hint}",
             )
+        if amount.value and not SMALLEST <= amount.value.adjusted() <= LARGEST:
+            raise self.wrong(name, f"{text[:60]!r} is out of range.")
         return amount
 
     def number(self, name: str) -> Decimal | None:

@@ -97,14 +97,18 @@ def find_date_order(texts: Iterable[str]) -> tuple[DateOrder, ...]:
         found = TIME.fullmatch(_with_numbers(text))
         if found is None:
             continue
-        is_dated, parts = True, (found[1], found[3], found[4])
+        parts = (found[1], found[3], found[4])
+        if len(parts[0]) == 4:
+            continue
+        is_dated = True
         possible = tuple(one for one in possible if _day(parts, one) is not None)
     return possible if is_dated else (DateOrder.YMD,)
 
 
 def _day(parts: tuple[str, str, str], order: DateOrder) -> tuple[int, int, int] | None:
-    """Year, month and day; None where that is no day."""
-    year, month, day = (parts[order.value.index(letter)] for letter in "ymd")
+    """Year, month and day, or None; a year in front shows by its four digits."""
+    places = DateOrder.YMD.value if len(parts[0]) == 4 else order.value
+    year, month, day = (parts[places.index(letter)] for letter in "ymd")
     if len(year) not in {2, 4} or len(month) > 2 or len(day) > 2:
         return None
     given = (int(year) + (CENTURY if len(year) == 2 else 0), int(month), int(day))
