@@ -72,7 +72,7 @@ class Cells:
                 "again.",
             )
         amount = read_suffixed(plain, ())
-        if amount is None:
+        if amount is None or not self._may_be_of(name, amount.coin):
             mistyped = "oO" if re.search(r"\d[oO]", text) else ""
             hint = ": letters O in place of zeros?" if mistyped else "."
             raise self.wrong(
@@ -83,6 +83,11 @@ class Cells:
         if amount.value and not SMALLEST <= amount.value.adjusted() <= LARGEST:
             raise self.wrong(name, f"{text[:60]!r} is out of range.")
         return amount
+
+    def _may_be_of(self, name: str, coin: str) -> bool:
+        """Fees are paid in any coin, other figures in one of the market's."""
+        market = f"{self.text('symbol')} {self._layout.mapping.quote_currency}"
+        return not coin or name == "fees" or coin in market.upper()
 
     def number(self, name: str) -> Decimal | None:
         """As the ledger stores it; what that changes is noted."""
