@@ -86,7 +86,8 @@ class Cells:
 
     def _may_be_of(self, name: str, coin: str) -> bool:
         """Fees are paid in any coin, other figures in one of the market's."""
-        market = f"{self.text('symbol')} {self._layout.mapping.quote_currency}"
+        named = self._layout.mapping.quote_currency or ""
+        market = f"{self.text('symbol')} {named} {self.text('quote_currency')}"
         return not coin or name == "fees" or coin in market.upper()
 
     def number(self, name: str) -> Decimal | None:
