@@ -28,6 +28,7 @@ MOST_IN_SWITCH = 24
 PAGES: tuple[tuple[str, str], ...] = (
     ("Today", "site:home"),
     ("Goals", "site:goals"),
+    ("Trades", "site:import"),
     ("Alerts", "site:alerts"),
     ("Settings", "site:settings"),
 )

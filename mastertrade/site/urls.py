@@ -35,6 +35,14 @@ from mastertrade.site.goals import (
     preview_change,
     preview_new,
 )
+from mastertrade.site.importing import (
+    check_file,
+    choose_file,
+    forget_mapping,
+    import_job,
+    import_progress,
+    undo,
+)
 from mastertrade.site.record import new_trade
 from mastertrade.site.settings.invitations import accept, open_link
 from mastertrade.site.sign_in import (
@@ -101,6 +109,20 @@ urlpatterns = [
     path("portfolios/<int:portfolio_id>/marks/", marks, name="marks"),
     path("trades/new/", new_trade, name="new_trade"),
     path("trades/<int:trade_id>/close/", close, name="close_trade"),
+    path("trades/import/", choose_file, name="import"),
+    path("trades/import/<int:upload_id>/", check_file, name="import-check"),
+    path("trades/import/jobs/<int:job_id>/", import_job, name="import-job"),
+    path(
+        "trades/import/jobs/<int:job_id>/progress/",
+        import_progress,
+        name="import-progress",
+    ),
+    path("trades/import/undo/<int:import_id>/", undo, name="undo-import"),
+    path(
+        "trades/import/mappings/<int:mapping_id>/delete/",
+        forget_mapping,
+        name="delete-mapping",
+    ),
     path("alerts/", alerts, name="alerts"),
     *(
         route
