@@ -100,6 +100,21 @@ def gain(value: Decimal | None, currency: str) -> SafeString:
     )
 
 
+def whole_gain(value: Decimal, currency: str) -> SafeString:
+    """The same in whole units, for a calendar: the exact figure when pointed at."""
+    if abs(value) < 1:
+        return gain(value, currency)
+    tone = "up" if value > 0 else "down"
+    shown = in_format(f"{'+' if value > 0 else ''}{round_to(value, (60, 0)):f}")
+    return format_html(
+        '<b class="{}"><span class="money" title="{} {}">{}</span></b>',
+        tone,
+        number(value),
+        currency,
+        shown,
+    )
+
+
 def price(value: Decimal | None) -> str:
     """Six digits, cents at the least."""
     return "not known" if value is None else in_format(in_text.price(value))

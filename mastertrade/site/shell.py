@@ -28,7 +28,8 @@ MOST_IN_SWITCH = 24
 PAGES: tuple[tuple[str, str], ...] = (
     ("Today", "site:home"),
     ("Goals", "site:goals"),
-    ("Trades", "site:import"),
+    ("Trades", "site:trades"),
+    ("Performance", "site:performance"),
     ("Alerts", "site:alerts"),
     ("Settings", "site:settings"),
 )

@@ -43,6 +43,8 @@ from mastertrade.site.importing import (
     import_progress,
     undo,
 )
+from mastertrade.site.ledger import export_ledger, ledger
+from mastertrade.site.performance import performance
 from mastertrade.site.record import new_trade
 from mastertrade.site.settings.invitations import accept, open_link
 from mastertrade.site.sign_in import (
@@ -51,6 +53,7 @@ from mastertrade.site.sign_in import (
     reset_sent,
 )
 from mastertrade.site.today import home, live, next_trade
+from mastertrade.site.trade import remark, trade, void
 from mastertrade.site.welcome import (
     SignInView,
     alert_result,
@@ -107,6 +110,11 @@ urlpatterns = [
     path("portfolios/<int:portfolio_id>/live/", live, name="live"),
     path("portfolios/<int:portfolio_id>/next-trade/", next_trade, name="next_trade"),
     path("portfolios/<int:portfolio_id>/marks/", marks, name="marks"),
+    path("trades/", ledger, name="trades"),
+    path("trades/export/", export_ledger, name="export_trades"),
+    path("trades/<int:trade_id>/", trade, name="trade"),
+    path("trades/<int:trade_id>/note/", remark, name="trade_note"),
+    path("trades/<int:trade_id>/void/", void, name="void_trade"),
     path("trades/new/", new_trade, name="new_trade"),
     path("trades/<int:trade_id>/close/", close, name="close_trade"),
     path("trades/import/", choose_file, name="import"),
@@ -123,6 +131,7 @@ urlpatterns = [
         forget_mapping,
         name="delete-mapping",
     ),
+    path("performance/", performance, name="performance"),
     path("alerts/", alerts, name="alerts"),
     *(
         route

@@ -104,6 +104,7 @@ from strategies.decisions.selection import (
 from strategies.enums import RiskProfile
 from strategies.models import StrategyInstance
 from trades.api.serializers.imports import ImportUploadSerializer
+from trades.decisions import obedience
 from trades.enums import Side
 from trades.importing.columns import BY_NAME
 from trades.importing.formats import FORMAT_NAMES
@@ -118,6 +119,7 @@ from trades.replay.continuity import (
 from trades.replay.parsing import ROUNDING_TOLERANCE, ReadingOptions
 from trades.replay.reading import MOST_BARS
 from trades.replay.times import parse_stamp
+from trades.services import own_performance
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")])
@@ -465,6 +467,17 @@ def test_postures_and_shifts() -> None:
         PROFILE_SHIFTS
     )
     assert set(profiles) == set(RiskProfile)
+
+
+def test_how_trades_are_put_by_obedience() -> None:
+    kinds = table(RULES, "Obedience")
+    assert [word(row[0]) for row in kinds] == list(obedience.Sized)
+    assert f"within {obedience.TOLERANCE * 100:.0f} %" in kinds[0][1]
+    text = " ".join(section(RULES, "Obedience").split())
+    days = obedience.FEWEST_DAYS
+    assert f"fewer than {FEWEST_TRADES} trades or {days} days" in text
+    assert f"at most {obedience.MOST_DRAWS:,} draws" in text
+    assert f"the newest {own_performance.MOST_WALKED:,} trades" in text
 
 
 def test_the_worst_fit_and_the_record() -> None:

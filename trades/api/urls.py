@@ -35,6 +35,7 @@ from trades.api.views.trades import (
     CloseTradeView,
     TradeDetailView,
     TradeListView,
+    TradeNoteView,
     VoidTradeView,
 )
 from trades.api.views.webhooks import FreqtradeView, WebhookDetailView, WebhookListView
@@ -111,6 +112,7 @@ urlpatterns = [
     path("trades/<int:trade_id>/", TradeDetailView.as_view(), name="trade"),
     path("trades/<int:trade_id>/close/", CloseTradeView.as_view(), name="close-trade"),
     path("trades/<int:trade_id>/add/", AddToTradeView.as_view(), name="add-to-trade"),
+    path("trades/<int:trade_id>/note/", TradeNoteView.as_view(), name="trade-note"),
     path("trades/<int:trade_id>/void/", VoidTradeView.as_view(), name="void-trade"),
     path("positions/", PositionListView.as_view(), name="positions"),
     path("positions/marks/", MarkPositionsView.as_view(), name="marks"),

@@ -4,6 +4,7 @@ from trades.models.fills import TradeFill
 from trades.models.imports import TradeImport
 from trades.models.jobs import JobError
 from trades.models.mappings import ImportMapping, ImportUpload
+from trades.models.notes import TradeNote
 from trades.models.positions import Position
 from trades.models.records import GrowthRecord
 from trades.models.replays import ReplayRun
@@ -21,6 +22,7 @@ __all__ = [
     "Trade",
     "TradeFill",
     "TradeImport",
+    "TradeNote",
     "UserJob",
     "WebhookFill",
     "WebhookToken",

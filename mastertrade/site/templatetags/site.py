@@ -10,6 +10,7 @@ for name in (
     "money",
     "amount",
     "gain",
+    "whole_gain",
     "price",
     "quantity",
     "number",

@@ -59,6 +59,14 @@ def test_a_loss_has_a_minus_sign_and_a_gain_a_plus(value: Decimal) -> None:
     assert shown.startswith(figures.MINUS) == (value < 0)
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("182.6", "+183"), ("-1234.4", "\N{MINUS SIGN}1,234"), ("0.4", "+0.40")],
+)
+def test_a_day_is_in_whole_units_and_never_nothing(value: str, shown: str) -> None:
+    assert text_of(figures.whole_gain(Decimal(value), "USDT")) == shown
+
+
 def test_what_is_not_known_is_said_in_words() -> None:
     assert text_of(figures.money(None, "USD")) == "not known"
     assert figures.percent(None) == "not known"

@@ -30,7 +30,8 @@ from trades.booking.references import (
     find_wrong_rates,
 )
 from trades.enums import Side, TradeStatus
-from trades.models import Trade
+from trades.models import Trade, TradeNote
+from trades.models.notes import BEST_RATING, LONGEST_NOTE, LONGEST_TAG, MOST_TAGS
 
 TRADE_STATUSES = choices(TradeStatus)
 # What a trade has from its opening; adding to it and closing it leave that as it is.
@@ -121,6 +122,36 @@ class TradeSerializer(serializers.ModelSerializer[Any]):
             "void_reason",
         )
         read_only_fields = fields
+
+
+class TradeNoteSerializer(serializers.ModelSerializer[TradeNote]):
+    """What was said of a trade; no figure of the ledger."""
+
+    trade_id = serializers.IntegerField(read_only=True)
+    tags = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = TradeNote
+        fields = ("trade_id", "note", "tags", "rating")
+        read_only_fields = fields
+
+
+class TradeNoteChangeSerializer(StrictSerializer):
+    """What is not sent stays; `rating` null takes it away."""
+
+    answered = ("trade_id",)
+
+    note = serializers.CharField(
+        max_length=LONGEST_NOTE, required=False, allow_blank=True
+    )
+    tags = serializers.ListField(
+        child=VisibleTextField(max_length=LONGEST_TAG),
+        max_length=MOST_TAGS,
+        required=False,
+    )
+    rating = WholeNumberField(
+        min_value=1, max_value=BEST_RATING, required=False, allow_null=True
+    )
 
 
 class GoalMoveSerializer(serializers.Serializer[Any]):

@@ -4,6 +4,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import generics, status
+from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -28,6 +29,8 @@ from trades.api.serializers.trades import (
     TradeAdditionSerializer,
     TradeCloseSerializer,
     TradeCreationSerializer,
+    TradeNoteChangeSerializer,
+    TradeNoteSerializer,
     TradeSerializer,
     VoidedTradeSerializer,
 )
@@ -36,6 +39,7 @@ from trades.booking.close import close_trade
 from trades.booking.open import open_trade, record_closed_trade
 from trades.booking.void import void_trade
 from trades.models import Trade
+from trades.services.notes import read_note, write_note
 
 OPEN = OpenApiExample(
     "Open a long",
@@ -62,6 +66,11 @@ CLOSE_PART = OpenApiExample(
 ADD = OpenApiExample(
     "Add to a trade",
     value={"quantity": "0.02", "entry_price": "48000", "external_id": "order-8813"},
+    request_only=True,
+)
+NOTE = OpenApiExample(
+    "Say what it was",
+    value={"note": "entered late", "tags": ["breakout"], "rating": 2},
     request_only=True,
 )
 VOID = OpenApiExample(
@@ -173,6 +182,30 @@ class AddToTradeView(APIView):
         )
         code = status.HTTP_201_CREATED if is_new else status.HTTP_200_OK
         return Response(TradeSerializer(trade).data, status=code)
+
+
+class TradeNoteView(APIView):
+    subject = (Trade, "user_id")
+
+    @extend_schema(responses=TradeNoteSerializer)
+    def get(self, request: Request, trade_id: int) -> Response:
+        """The note, tags and rating of a trade."""
+        mine = Trade.objects.filter(user_id=signed_in(request).username)
+        trade = get_object_or_404(mine, pk=trade_id)
+        return Response(TradeNoteSerializer(read_note(trade)).data)
+
+    @extend_schema(
+        request=TradeNoteChangeSerializer,
+        responses=TradeNoteSerializer,
+        examples=[NOTE],
+    )
+    def patch(self, request: Request, trade_id: int) -> Response:
+        """Change them; the ledger and its audit trail stay as they are."""
+        body = read_body(self, TradeNoteChangeSerializer)
+        note = write_note(
+            user=signed_in(request), trade_id=trade_id, now=timezone.now(), **body
+        )
+        return Response(TradeNoteSerializer(note).data)
 
 
 class VoidTradeView(APIView):
