@@ -6,7 +6,7 @@ A new field or operation without one here fails `test_every_field_is_covered`.
 from collections.abc import Callable
 from typing import Any
 
-from tests.http import PASSWORD, Trader, Upload, ago, open_body
+from tests.http import FILLS_BY_NAME, PASSWORD, Trader, Upload, ago, open_body
 
 
 def channel_settings(trader: Trader) -> dict[str, Any]:
@@ -247,6 +247,10 @@ BODIES: dict[str, Callable[[Trader], dict[str, Any]]] = {
         "edge_guard": "strict",
         "paths": 1000,
         "seed": 7,
+    },
+    "POST /api/trades/mappings/": lambda trader: {
+        "name": "Another broker",
+        "mapping": FILLS_BY_NAME,
     },
     "POST /api/webhooks/": lambda trader: {
         "bot": "freqtrade",

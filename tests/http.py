@@ -37,8 +37,10 @@ from trades.booking.close import close_trade
 from trades.booking.open import open_trade, record_closed_trade
 from trades.enums import JobKind, Side
 from trades.freqtrade.tokens import issue_webhook
-from trades.models import GrowthRecord, ReplayRun, TradeImport, UserJob
+from trades.importing.mapped.mapping import read_mapping
+from trades.models import GrowthRecord, ImportMapping, ReplayRun, TradeImport, UserJob
 from trades.services.jobs import create_job
+from trades.services.mappings import save_mapping
 from trades.sizing_calls.decide import select_strategy, size_for_goal
 
 PASSWORD = "correct horse battery"
@@ -240,7 +242,7 @@ def make_busy_trader(**fields: Any) -> Trader:
         now=now,
     )
     record_closed_trade(exit_price=Decimal(50010), **bought, **of_portfolio)
-    TradeImport.objects.create(
+    imported = TradeImport.objects.create(
         user=user,
         portfolio_id=trader["portfolio_id"],
         format="mastertrade-json",
@@ -252,6 +254,7 @@ def make_busy_trader(**fields: Any) -> Trader:
         created_at=now,
         created_by=user.username,
     )
+    mapping = make_mapping(user)
     token, _ = ApiToken.objects.create(user=user)
     webhook, secret = issue_webhook(
         user=user,
@@ -268,6 +271,8 @@ def make_busy_trader(**fields: Any) -> Trader:
         cash_flow_id=flow.cash_flow_id,
         token_key=token.token_key,
         webhook_id=webhook.webhook_id,
+        import_id=imported.pk,
+        mapping_id=mapping.pk,
         token=secret,
         replay_id=replay.pk,
         job_id=job.pk,
@@ -275,6 +280,19 @@ def make_busy_trader(**fields: Any) -> Trader:
         simulated=replay.policy_portfolio_id,
     )
     return trader
+
+
+FILLS_BY_NAME = {
+    "kind": "fills",
+    "columns": {"When": "time", "What": "symbol", "Qty": "quantity", "At": "price"},
+    "signed": True,
+    "quote_currency": "USD",
+}
+
+
+def make_mapping(user: User, name: str = "My broker") -> ImportMapping:
+    mapping = read_mapping(FILLS_BY_NAME)
+    return save_mapping(user=user, name=name, mapping=mapping, now=timezone.now())[0]
 
 
 def make_replay(

@@ -49,3 +49,11 @@ class JobState(StrEnum):
     @property
     def has_ended(self) -> bool:
         return self not in (JobState.WAITING, JobState.RUNNING)
+
+
+class DateOrder(StrEnum):
+    """Where the year, the month and the day of a date stand."""
+
+    YMD = "ymd"
+    DMY = "dmy"
+    MDY = "mdy"

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from bench.load.bots import KINDS
 from bench.load.seeding import TRADES_EACH
 from bench.load.stages import (
+    ANSWERED,
     FIRST_RATE,
     JOBS,
     LEAVES,
@@ -68,12 +69,10 @@ def _ms(seconds: float | None) -> str:
 
 def _sentences(found: Found) -> Iterable[str]:
     yield (
-        f"The knee: {found.knee:.0f} requests a second; the next rate, {STEP:g} times "
-        "as many, is the last that was tried. There p95 of a size is more than "
-        f"{LEAVES:g} times that at {FIRST_RATE:.0f} a second, or more than "
-        f"{MOST_REFUSED:.0%} are refused."
-        if found.knee
-        else f"Of {FIRST_RATE:.0f} a second more than {MOST_REFUSED:.0%} are refused."
+        f"The knee: {found.knee:.0f} requests a second (0: none of the rates). At the "
+        f"next rate, {STEP:g} times as many, p95 of a size is more than {LEAVES:g} "
+        f"times that at {FIRST_RATE:.0f} a second, fewer than {ANSWERED:.0%} are "
+        f"answered in time, or more than {MOST_REFUSED:.0%} are refused."
     )
     half, beside = _p95(found.half), _p95(found.importing)
     if half is not None:

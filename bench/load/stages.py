@@ -41,8 +41,9 @@ BOTS = 200
 USUAL_WEB = 2
 JOBS = 40
 # The rates, each so many times the one before, until p95 of a size is so many times
-# that of the first, or more is refused. The knee is the last one before.
-FIRST_RATE, STEP, LEAVES, MOST_REFUSED = 10.0, 1.25, 4.0, 0.01
+# that of the first, fewer are answered in time, or more is refused. The knee is the
+# last one before.
+FIRST_RATE, STEP, LEAVES, ANSWERED, MOST_REFUSED = 10.0, 1.25, 4.0, 0.75, 0.01
 WARM_UP = 2.0
 PROJECTED = 20
 LONGEST_IMPORT = 300.0
@@ -250,7 +251,8 @@ def _holds(load: Load, lowest: Load) -> bool:
     now, first = (one.times.percentile("sizing", 95) for one in (load, lowest))
     if now is None or first is None or load.times.refused_share > MOST_REFUSED:
         return False
-    return now <= LEAVES * first
+    is_answered = load.times.per_second >= ANSWERED * load.offered
+    return is_answered and now <= LEAVES * first
 
 
 def every_load(found: Found) -> Iterator[Load]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib import messages
-from django.forms import DateInput, Widget, modelform_factory
+from django.forms import modelform_factory
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -17,14 +17,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 from goals.admin import figures
 from goals.admin.forms import (
     CashFlowForm,
-    GoalForm,
     HaltForm,
     ResumeForm,
     ServiceForm,
 )
 from goals.admin.halts import waiting_words
 from goals.enums import GoalStatus
-from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt, User
+from goals.models import CashFlow, Portfolio, TradingHalt, User
 from goals.services.risk_state import find_halt
 from mastertrade.site import figures as site_figures
 from mastertrade.site.asking import Asking, answer_asking, choose_or_404
@@ -33,10 +32,6 @@ from mastertrade.site.today import say_done
 from mastertrade.site.wording import in_words
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
 from trades.sizing_calls.limits import FloorNow, measure_limits
-
-WIDGETS: dict[str, type[Widget] | Widget] = {
-    "target_date": DateInput({"type": "date"}, format="%Y-%m-%d")
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +77,6 @@ DEPOSIT = Action(
     start=lambda portfolio, now: CashFlow(portfolio=portfolio),
     done=_booked,
 )
-NEW_GOAL = Action(
-    title="New goal",
-    button="Create it",
-    explanation="Sizes follow the goal of highest priority in the portfolio.",
-    form=GoalForm,
-    fields=(
-        "goal_type",
-        "target_value",
-        "target_date",
-        "min_trading_days",
-        "best_day_max_pct",
-        "policy",
-        "stop_penalty",
-        "recurring",
-    ),
-    start=lambda portfolio, now: FinancialGoal(portfolio=portfolio),
-    done=lambda goal: f"Created: {goal}.",
-)
 HALT = Action(
     title="Halt trading",
     button="Halt trading",
@@ -138,9 +115,7 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
     if row is None:
         messages.info(request, action.nothing.format(portfolio.name))
         return redirect("site:home")
-    asked = modelform_factory(
-        type(row), form=action.form, fields=action.fields, widgets=WIDGETS
-    )
+    asked = modelform_factory(type(row), form=action.form, fields=action.fields)
     call = {"now": now, "by": request.user.get_username()}
     form = type(action.form.__name__, (asked,), call)(
         request.POST if request.method == "POST" else None, instance=row

@@ -7,7 +7,6 @@ from django.views.generic import RedirectView
 from mastertrade.site.actions import (
     DEPOSIT,
     HALT,
-    NEW_GOAL,
     RESUME,
     Action,
     act,
@@ -35,6 +34,14 @@ from mastertrade.site.goals import (
     make_goal,
     preview_change,
     preview_new,
+)
+from mastertrade.site.importing import (
+    check_file,
+    choose_file,
+    forget_mapping,
+    import_job,
+    import_progress,
+    undo,
 )
 from mastertrade.site.ledger import export_ledger, ledger
 from mastertrade.site.performance import performance
@@ -67,7 +74,6 @@ from mastertrade.site.what_if import fan_of_goal, frontier_of_goal, what_if
 app_name = "site"
 ACTIONS: dict[str, Action] = {
     "deposit": DEPOSIT,
-    "new-goal": NEW_GOAL,
     "halt": HALT,
     "resume": RESUME,
 }
@@ -111,6 +117,20 @@ urlpatterns = [
     path("trades/<int:trade_id>/void/", void, name="void_trade"),
     path("trades/new/", new_trade, name="new_trade"),
     path("trades/<int:trade_id>/close/", close, name="close_trade"),
+    path("trades/import/", choose_file, name="import"),
+    path("trades/import/<int:upload_id>/", check_file, name="import-check"),
+    path("trades/import/jobs/<int:job_id>/", import_job, name="import-job"),
+    path(
+        "trades/import/jobs/<int:job_id>/progress/",
+        import_progress,
+        name="import-progress",
+    ),
+    path("trades/import/undo/<int:import_id>/", undo, name="undo-import"),
+    path(
+        "trades/import/mappings/<int:mapping_id>/delete/",
+        forget_mapping,
+        name="delete-mapping",
+    ),
     path("performance/", performance, name="performance"),
     path("alerts/", alerts, name="alerts"),
     *(

@@ -21,9 +21,8 @@ from goals.services.portfolios import (
 from goals.services.sign_ins import issue_token
 from mastertrade.db.transactions import atomic
 from mastertrade.site.forms import CallForm, decimal_field
+from mastertrade.site.import_choices import require_strategy
 from mastertrade.values.money import MONEY, PERCENT
-from strategies.models import StrategyInstance
-from strategies.services import create_strategy
 from trades.enums import JobKind
 from trades.importing.formats import FORMATS
 from trades.importing.recognising import HEAD_BYTES, recognise, refuse_unreadable
@@ -246,7 +245,7 @@ class ImportForm(CallForm):
     format = forms.ChoiceField(
         label="Format",
         required=False,
-        choices=[("", "Recognise it"), *((n, FORMAT_NAMES[n]) for n in FORMATS)],
+        choices=[("", "Recognise it"), *FORMAT_NAMES.items()],
     )
     strategy_id = forms.CharField(
         label="Strategy of trades that name none",
@@ -276,7 +275,9 @@ class ImportForm(CallForm):
             elif self.call(_require_text, head=head):
                 known = f"It looks like {looks_like}. " if looks_like else ""
                 self.add_error(
-                    "format", f"Is not recognised. {known}Choose what the file is."
+                    "format",
+                    f"Is not recognised. {known}Choose what the file is, or import it "
+                    "under Trades, where its columns are mapped by hand.",
                 )
         return given
 
@@ -288,12 +289,7 @@ class ImportForm(CallForm):
     @atomic
     def _save(self, now: datetime) -> UserJob:
         given, user = self.cleaned_data, self.portfolio.user
-        strategy = given["strategy_id"]
-        known = StrategyInstance.objects.tradable_in(self.portfolio)
-        if not known.filter(strategy_id=strategy).exists():
-            create_strategy(
-                user=user, strategy_id=strategy, strategy_type=BY_HAND, now=now
-            )
+        require_strategy(self.portfolio, given["strategy_id"], now)
         asked = ("format", "strategy_id", "partial")
         return create_job(
             user=user,

@@ -173,6 +173,18 @@ class ChannelNotActive(DomainError):
     code = "channel_not_active"
 
 
+class TooManyMappings(DomainError):
+    """The user has stored as many mappings of columns as one may have."""
+
+    code = "too_many_mappings"
+
+
+class ImportNotUndone(DomainError):
+    """Something depends on an import's trades, so that it cannot be undone."""
+
+    code = "import_not_undone"
+
+
 class TooManyJobs(DomainError):
     """The user has as many jobs as one may have."""
 

@@ -18,6 +18,7 @@ from mastertrade.web.filters import FilterSet, WordFilter, WordsFilter
 from strategies.models import StrategyInstance
 from trades.enums import JobKind, JobState, Side, TradeStatus
 from trades.models import (
+    ImportMapping,
     Position,
     ReplayRun,
     Trade,
@@ -73,6 +74,12 @@ class ImportFilter(FilterSet):
     class Meta:
         model = TradeImport
         fields = ("file_name", "content_sha256")
+
+
+class MappingFilter(FilterSet):
+    class Meta:
+        model = ImportMapping
+        fields = ("name",)
 
 
 class JobFilter(FilterSet):

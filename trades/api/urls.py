@@ -9,7 +9,11 @@ from trades.api.views.decisions import (
     NextTradeView,
     PortfolioSizingView,
 )
-from trades.api.views.imports import ImportListView, ImportTradesView
+from trades.api.views.imports import (
+    ImportListView,
+    ImportTradesView,
+    UndoImportView,
+)
 from trades.api.views.jobs import CancelJobView, JobDetailView, JobListView
 from trades.api.views.limits import (
     HaltWithLimitsView,
@@ -17,6 +21,7 @@ from trades.api.views.limits import (
     PortfolioListWithLimitsView,
     ResumeWithLimitsView,
 )
+from trades.api.views.mappings import MappingDetailView, MappingListView
 from trades.api.views.performance import PerformanceListView, PerformanceView
 from trades.api.views.positions import MarkPositionsView, PositionListView
 from trades.api.views.projection import FrontierView, ProjectionView
@@ -95,6 +100,15 @@ urlpatterns = [
     path("trades/", TradeListView.as_view(), name="trades"),
     path("trades/import/", ImportTradesView.as_view(), name="import-trades"),
     path("trades/imports/", ImportListView.as_view(), name="imports"),
+    path(
+        "trades/imports/<int:import_id>/undo/",
+        UndoImportView.as_view(),
+        name="undo-import",
+    ),
+    path("trades/mappings/", MappingListView.as_view(), name="mappings"),
+    path(
+        "trades/mappings/<int:mapping_id>/", MappingDetailView.as_view(), name="mapping"
+    ),
     path("trades/<int:trade_id>/", TradeDetailView.as_view(), name="trade"),
     path("trades/<int:trade_id>/close/", CloseTradeView.as_view(), name="close-trade"),
     path("trades/<int:trade_id>/add/", AddToTradeView.as_view(), name="add-to-trade"),

@@ -21,7 +21,9 @@ MARKET = "translate(split_part({symbol}, ':', 1), '/-_', '')"
 FILL_WINDOW, TRADE_WINDOW = "1 second", "1 day"
 LONGEST_WAIT = timedelta(days=1)
 BUCKET = "floor(extract(epoch FROM {at}) / 86400)"
-IS_FILL_FILE = "({id} LIKE 'ccxt:%%' OR {id} LIKE 'binance:%%')"
+IS_FILL_FILE = (
+    "({id} LIKE 'ccxt:%%' OR {id} LIKE 'binance:%%' OR {id} LIKE 'mapped:%%')"
+)
 PIECES = f"""
 SELECT {MARKET.format(symbol="symbol")} AS market, is_buy, quantity, price, at,
        name, name AS piece, apart

@@ -103,7 +103,7 @@ class Roundings:
 class FillFile:
     """A file of fills under way: what it calls its columns, and what stands in it.
 
-    `newest_first` where the times do not show it.
+    `newest_first` where the times do not show it. `notes` are whole once `items` are.
     """
 
     time_column: str
@@ -114,6 +114,7 @@ class FillFile:
     newest_first: bool
     items: Iterator[Fill | Refusal]
     roundings: Roundings = field(default_factory=Roundings)
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ from trades.importing.pairing import (
     Pairing,
     PairingOutcome,
 )
-from trades.importing.rows import Refusal, TradeRow
+from trades.importing.rows import Note, Refusal, TradeRow
 from trades.importing.staging import ESCAPED
 
 AT_ONCE = 5000
@@ -109,7 +109,6 @@ class FillImport:
         self.created = 0
         self.known = 0
         self.refused = 0
-        self.warnings: list[str] = []
         self._portfolio = portfolio
         self._format = fill_format
         self._options = options
@@ -134,7 +133,7 @@ class FillImport:
         }
         _check_strategy(options)
 
-    def rows(self, source: io.BufferedReader) -> Iterator[TradeRow | Refusal]:
+    def rows(self, source: io.BufferedReader) -> Iterator[TradeRow | Refusal | Note]:
         """What becomes of the file's new fills: trades, parts of trades, refusals.
 
         Asks the database in between, so nothing else may be under way on it.
@@ -159,14 +158,15 @@ class FillImport:
             else:
                 yield outcome
         self._write_paired()
-        self._warn(file)
+        yield from map(Note, self._notes(file))
 
-    def _warn(self, file: FillFile) -> None:
+    def _notes(self, file: FillFile) -> Iterator[str]:
+        yield from file.notes
         if (rounded := file.roundings.message()) is not None:
-            self.warnings.append(rounded)
+            yield rounded
         for currency, span in sorted(self._fixed.items()):
             if span.last - span.first > LONGEST_FIXED:
-                self.warnings.append(
+                yield (
                     f"{currency} is converted at one fixed rate for fills from "
                     f"{span.first:%Y-%m-%d} to {span.last:%Y-%m-%d}; --fx-rates FILE "
                     "takes a rate for each day."

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, BinaryIO
 
@@ -29,6 +29,14 @@ from trades.importing.fills import FillFormat
 from trades.importing.formats import FORMAT_NAMES, FORMATS
 from trades.importing.import_fills import FillImport
 from trades.importing.options import ImportOptions
+from trades.importing.previewing import (
+    MOST_PREVIEWED,
+    PREVIEW,
+    PREVIEW_PROFIT,
+    ImportPreview,
+    ImportReport,
+    PreviewRow,
+)
 from trades.importing.recognising import (
     HEAD_BYTES,
     refuse_unreadable,
@@ -41,23 +49,6 @@ from trades.sizing_calls.catch_up import catch_up
 from trades.sizing_calls.records import forget_records
 
 LONGEST_NAME = 200
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What became of a file's rows; of its fills, where it is a file of fills.
-
-    `import_id` is None where nothing was written: every row was known, or one was
-    refused and with it the file. `refusals` are the first of the `refused`. `warnings`
-    say, once for the whole file, what was read differently from how it is written.
-    """
-
-    import_id: int | None
-    created: int
-    known: int
-    refused: int
-    refusals: tuple[Refusal, ...]
-    warnings: tuple[str, ...] = ()
 
 
 def import_trades(
@@ -104,16 +95,11 @@ def _import(
 ) -> tuple[ImportReport, Alert | None]:
     """The report, and the alert that is to be written where nothing was imported."""
     locked = lock_portfolio(user=user, portfolio=portfolio)
-    given = replace(options or ImportOptions(), known_strategies=_strategies_of(locked))
     source.seek(0)  # an attempt before this one may have read it
     tracked = TrackedReader(source, progress)
     with connection.cursor() as cursor:
-        cursor.execute(sql.CREATE_STAGING)
-        staging = Staging(cursor)
-        job = _Job(user, locked, given, now, cursor, staging)
-        _read(job, tracked.buffered(), format_name, given)
-        job.prepare()
-        job.write(file_name, format_name, tracked.sha256)
+        job = _Job(user, locked, options or ImportOptions(), now, cursor)
+        job.run(tracked, file_name, format_name)
         report = job.report()
         if (report.refused and not partial) or not job.is_complete or not job.changed:
             transaction.set_rollback(True)
@@ -124,6 +110,35 @@ def _import(
         if refused is not None:
             write_alerts([refused], user_id=user.username, now=now)
         return report, None
+
+
+@atomic_for_long
+def preview_trades(
+    *,
+    user: User,
+    source: BinaryIO,
+    file_name: str,
+    format_name: str,
+    now: datetime,
+    portfolio: int | str | None = None,
+    options: ImportOptions | None = None,
+    progress: Progress | None = None,
+) -> ImportPreview:
+    """What `import_trades` would do with a file, row by row; nothing is written.
+
+    Raises as that does. The portfolio is locked meanwhile.
+    """
+    if format_name not in FORMAT_NAMES:
+        raise InvalidInput("format", no_choice(format_name, FORMAT_NAMES))
+    locked = lock_portfolio(user=user, portfolio=portfolio)
+    source.seek(0)
+    tracked = TrackedReader(source, progress)
+    with connection.cursor() as cursor:
+        job = _Job(user, locked, options or ImportOptions(), now, cursor)
+        job.run(tracked, file_name, format_name)
+        shown = job.preview()
+    transaction.set_rollback(True)
+    return shown
 
 
 def _refused(
@@ -150,14 +165,12 @@ def _refused(
     )
 
 
-def _read(
-    job: "_Job", source: io.BufferedReader, format_name: str, options: ImportOptions
-) -> None:
+def _read(job: "_Job", source: io.BufferedReader, format_name: str) -> None:
     """Read the file; the error for another kind of file names what it looks like."""
     head = source.peek(HEAD_BYTES)[:HEAD_BYTES]
     refuse_unreadable(head, format_name)
     try:
-        job.read(source, format_name, options)
+        job.read(source, format_name)
     except InvalidInput as refused:
         hint = suggest_format(head, format_name) if refused.field == "file" else ""
         if not hint:
@@ -175,13 +188,14 @@ class _Job:
         options: ImportOptions,
         now: datetime,
         cursor: Any,
-        staging: Staging,
     ) -> None:
+        mapping, known = options.mapping, _strategies_of(portfolio)
+        venue = options.venue or (mapping.venue if mapping else None)
         self.portfolio = portfolio
-        self.options = options
+        self.options = replace(options, known_strategies=known, venue=venue)
         self.now = now
         self.cursor = cursor
-        self.staging = staging
+        self.staging = Staging(cursor)
         self.created = 0
         self.updated = 0
         self.exits: list[datetime] = []
@@ -198,18 +212,23 @@ class _Job:
             "now": now,
         }
 
-    def read(
-        self, source: io.BufferedReader, format_name: str, options: ImportOptions
-    ) -> None:
+    def run(self, tracked: TrackedReader, file_name: str, format_name: str) -> None:
+        """Everything but what depends on the trades: see `finish`."""
+        self.cursor.execute(sql.CREATE_STAGING)
+        _read(self, tracked.buffered(), format_name)
+        self.prepare()
+        self.write(file_name, format_name, tracked.sha256)
+
+    def read(self, source: io.BufferedReader, format_name: str) -> None:
         """Read the file into the staging table."""
-        read = FORMATS[format_name].read
+        read = FORMATS[format_name].reader(self.options)
         if not isinstance(read, FillFormat):
-            self.staging.copy(read(source, options))
+            self.staging.copy(read(source, self.options))
             return
         self.fills = FillImport(
             portfolio=self.portfolio,
             fill_format=read,
-            options=options,
+            options=self.options,
             cursor=self.cursor,
             now=self.now,
         )
@@ -307,7 +326,24 @@ class _Job:
             known=known,
             refused=refused,
             refusals=tuple(sorted(shown, key=_by_line)[:SHOWN_REFUSALS]),
-            warnings=() if self.fills is None else tuple(self.fills.warnings),
+            warnings=tuple(self.staging.notes),
+        )
+
+    def preview(self) -> ImportPreview:
+        """What became of the rows so far."""
+        rows = [PreviewRow(*row) for row in self._ask(PREVIEW)]
+        rows += [
+            PreviewRow(one.line, "refused", f"{one.column} {one.reason}".strip())
+            for one in self.staging.refusals[:MOST_PREVIEWED]
+        ]
+        (profit,) = self._ask(PREVIEW_PROFIT)[0]
+        return ImportPreview(
+            report=replace(self.report(), import_id=None),
+            rows=tuple(sorted(rows, key=lambda row: row.line)),
+            profit=profit,
+            equity=self.portfolio.equity,
+            currency=self.portfolio.currency,
+            is_complete=self.is_complete,
         )
 
     def _refusals(self) -> Sequence[Refusal]:

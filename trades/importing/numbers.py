@@ -9,6 +9,10 @@ NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?(?:[eE][+-]?\d{1,3})
 # Digits and what belongs to them, up to the first character of a coin's name.
 SUFFIXED = re.compile(r"(-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?)\s*([^\W\d_][^\W_]*)")
 
+# A spreadsheet writes long figures like that, and leaves digits out; programs write
+# 1.2E-7.
+SHORTENED = re.compile(r"\dE(?:\+\d|-0)\d*")
+
 
 @dataclass(frozen=True, slots=True)
 class Amount:

@@ -6,6 +6,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, BinaryIO
 
+from trades.enums import DateOrder
+from trades.importing.mapped.mapping import ColumnMapping, read_mapping
 from trades.importing.rates import DayRates, read_day_rates, read_rates
 
 
@@ -20,14 +22,6 @@ class EqualFills(StrEnum):
     NEW = "new"
 
 
-class DateOrder(StrEnum):
-    """Where the year, the month and the day of a date stand."""
-
-    YMD = "ymd"
-    DMY = "dmy"
-    MDY = "mdy"
-
-
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
     """What a caller gives with a file, besides its format.
@@ -38,6 +32,7 @@ class ImportOptions:
     only fees are paid in. `quote_currency` and `fee_currency` are of fills that name
     none; `contract_sizes` units of the base for one contract, by symbol. `date_order`
     is that of dates whose year has two digits or does not come first.
+    `mapping` says which column is which, where the format is `mapped`.
     `known_strategies` are the user's.
     """
 
@@ -52,6 +47,7 @@ class ImportOptions:
     contract_sizes: Mapping[str, Decimal] = field(default_factory=dict)
     date_order: DateOrder | None = None
     equal_fills: EqualFills = EqualFills.REFUSE
+    mapping: ColumnMapping | None = None
     known_strategies: frozenset[str] = frozenset()
 
 
@@ -59,6 +55,8 @@ def read_options(
     asked: Mapping[str, Any], fx_rates_file: BinaryIO | None = None
 ) -> ImportOptions:
     """The options as an upload's fields give them: texts, and a file of rates by day.
+
+    `mapping` is the mapping itself, as JSON.
 
     Raises `InvalidInput` for the field that is wrong.
     """
@@ -80,6 +78,7 @@ def read_options(
         ),
         date_order=DateOrder(asked["date_order"]) if "date_order" in asked else None,
         equal_fills=EqualFills(asked.get("equal_fills", EqualFills.REFUSE)),
+        mapping=read_mapping(asked["mapping"]) if asked.get("mapping") else None,
     )
 
 

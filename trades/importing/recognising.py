@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from mastertrade.values.exceptions import InvalidInput
 from trades.importing.columns import NAMES, REQUIRED
 from trades.importing.formats import FORMATS
+from trades.importing.formats.mapped import MAPPED
 
 HEAD_BYTES = 1 << 16
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -91,6 +92,8 @@ def suggest_format(head: bytes, format_name: str) -> str:
     Empty where it looks like one of that format: then the error says it all.
     """
     looks_like = recognise(head)
+    if format_name == MAPPED.name and looks_like not in FORMATS:
+        return ""
     if looks_like == format_name:
         first = head.partition(b"\n")[0]
         has_commas = not format_name.endswith("csv") or b"," in first

@@ -80,6 +80,13 @@ class Refusal:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a person should know of the file as a whole; nothing is refused by it."""
+
+    text: str
+
+
 class Unreadable(Exception):
     """Raised by a format's reader for a row; it becomes a `Refusal`."""
 

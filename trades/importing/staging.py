@@ -14,7 +14,7 @@ from trades.importing.columns import COLUMNS, NAMES, texts_of
 from trades.importing.formats.base import Item
 from trades.importing.import_sql import COPY_STAGING
 from trades.importing.row_pattern import compile_row_pattern
-from trades.importing.rows import FilledOrder, Refusal, TradeRow
+from trades.importing.rows import FilledOrder, Note, Refusal, TradeRow
 
 SHOWN_REFUSALS = 1000
 CHUNK_CHARACTERS = 1 << 17
@@ -60,6 +60,7 @@ class Staging:
         self.rows = 0
         self.refused = 0
         self.refusals: list[Refusal] = []
+        self.notes: list[str] = []
         self.updates_open_trade = False
         self.unnamed = False
         self.parts = False
@@ -107,6 +108,9 @@ class Staging:
     def _line(self, item: Item) -> str | None:
         if isinstance(item, Refusal):
             self.refuse(item)
+            return None
+        if isinstance(item, Note):
+            self.notes.append(item.text)
             return None
         updates_open_trade, orders = False, ""
         if isinstance(item, TradeRow):

@@ -3,6 +3,7 @@
 from trades.models.fills import TradeFill
 from trades.models.imports import TradeImport
 from trades.models.jobs import JobError
+from trades.models.mappings import ImportMapping, ImportUpload
 from trades.models.notes import TradeNote
 from trades.models.positions import Position
 from trades.models.records import GrowthRecord
@@ -13,6 +14,8 @@ from trades.models.webhooks import WebhookFill, WebhookToken
 
 __all__ = [
     "GrowthRecord",
+    "ImportMapping",
+    "ImportUpload",
     "JobError",
     "Position",
     "ReplayRun",

@@ -7,7 +7,10 @@ from goals.models import Portfolio
 
 
 class TradeImport(models.Model):
-    """One file that was imported: who, when, and what became of its rows."""
+    """One file that was imported: who, when, and what became of its rows.
+
+    All its trades are void since `undone_at`, if it was undone.
+    """
 
     import_id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(
@@ -34,6 +37,7 @@ class TradeImport(models.Model):
     refused_count = models.PositiveIntegerField()
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=150)
+    undone_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         db_table = "trade_imports"

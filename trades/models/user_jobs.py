@@ -26,7 +26,7 @@ DONE, FAILED, RUNNING = map(str, (JobState.DONE, JobState.FAILED, JobState.RUNNI
 ENDED = [str(state) for state in JobState if state.has_ended]
 
 
-def _is_at_most(field: str, most: int) -> Q:
+def is_within(field: str, most: int) -> Q:
     """The column takes at most `most` bytes as text."""
     size = Func(
         F(field),
@@ -79,7 +79,7 @@ class UserJob(models.Model):
             check("jobs_kind", Q(kind__regex=r"^[a-z_]+$")),
             check_words("jobs_state", "state", JobState),
             check("jobs_arguments_object", is_object("arguments")),
-            check("jobs_arguments_size", _is_at_most("arguments", LARGEST_ARGUMENTS)),
+            check("jobs_arguments_size", is_within("arguments", LARGEST_ARGUMENTS)),
             check("jobs_directory", Q(directory__regex=r"^([0-9a-f]{32})?$")),
             check(
                 "jobs_progress_range",
@@ -87,7 +87,7 @@ class UserJob(models.Model):
             ),
             check(
                 "jobs_result_size",
-                is_null("result") | _is_at_most("result", LARGEST_RESULT),
+                is_null("result") | is_within("result", LARGEST_RESULT),
             ),
             check(
                 "jobs_result_at_end",
@@ -97,7 +97,7 @@ class UserJob(models.Model):
                 "jobs_error_of_failed",
                 (Q(state=FAILED) & ~Q(error="")) | (~Q(state=FAILED) & Q(error="")),
             ),
-            check("jobs_error_size", _is_at_most("error", LARGEST_ERROR)),
+            check("jobs_error_size", is_within("error", LARGEST_ERROR)),
             check(
                 "jobs_running_started",
                 ~Q(state__in=[RUNNING, DONE]) | is_set("started_at"),

@@ -23,7 +23,7 @@ from mastertrade.db.queue import defer, withdraw
 from mastertrade.db.transactions import atomic
 from mastertrade.values.exceptions import JobHasEnded, NotFound, TooManyJobs
 from trades.enums import JobKind, JobState
-from trades.models import UserJob
+from trades.models import ImportUpload, UserJob
 from trades.models.user_jobs import ENDED, LARGEST_ERROR, LARGEST_RESULT
 
 # What stays of a file's name on the disk.
@@ -71,18 +71,20 @@ def create_job(
     arguments: Mapping[str, Any],
     now: datetime,
     files: "Mapping[str, UploadedFile[bytes]] | None" = None,
+    directory: str = "",
 ) -> UserJob:
     """Write down what a user wants done, and put it into the queue.
 
-    `arguments` are what JSON holds. `files` are copied, each by the name of its field.
-    Raises `TooManyJobs`.
+    `arguments` are what JSON holds. `files` are copied, each by the name of its field;
+    or they are in a `directory` that `store_files` made, which is the job's from now
+    on. Raises `TooManyJobs`.
     """
     _require_room(user)  # before a file is written
-    directory = _store(files) if files else ""
+    stored = store_files(files) if files else ""
     try:
-        return _create(user, kind, dict(arguments), directory, now)
+        return _create(user, kind, dict(arguments), stored or directory, now)
     except BaseException:
-        remove_files(directory)
+        remove_files(stored)
         raise
 
 
@@ -223,12 +225,15 @@ def put_back(job: UserJob) -> None:
 def forget_jobs(now: datetime) -> int:
     """Delete what ended a week ago, and files of no job; returns how many jobs.
 
+    So go files that were looked at for an hour and not imported.
+
     What the queue has given up is failed, or cancelled, from now on.
     """
     with connection.cursor() as cursor:
         cursor.execute(GIVE_UP, {"error": GIVEN_UP, "now": now})
     old = UserJob.objects.filter(finished_at__lt=now - KEPT)
     forgotten = int(old.delete()[0])
+    ImportUpload.objects.filter(created_at__lt=now - YOUNGEST_STRAY).delete()
     _remove_strays(now)
     return forgotten
 
@@ -257,7 +262,7 @@ def remove_files(directory: str) -> None:
             shutil.rmtree(Path(settings.JOB_FILES) / directory)
 
 
-def _store(files: "Mapping[str, UploadedFile[bytes]]") -> str:
+def store_files(files: "Mapping[str, UploadedFile[bytes]]") -> str:
     """Copy uploaded files into a directory of their own; only this account reads it."""
     root = Path(settings.JOB_FILES)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)

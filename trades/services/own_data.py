@@ -32,6 +32,7 @@ from mastertrade.values.money import format_plain
 from trades.importing.formats.own import escape_cell
 from trades.models import (
     GrowthRecord,
+    ImportUpload,
     JobError,
     ReplayRun,
     UserJob,
@@ -54,6 +55,7 @@ LEFT_OUT: tuple[type[Model], ...] = (
     SignInCount,
     JobError,
     GrowthRecord,
+    ImportUpload,
     LedgerEntry,
     TradeEntry,
     User,

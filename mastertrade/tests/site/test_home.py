@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from goals.models import CashFlow, FinancialGoal, Portfolio, User
+from goals.models import CashFlow, Portfolio, User
 from goals.tests.factories import (
     PortfolioFactory,
     UserFactory,
@@ -131,22 +131,3 @@ def test_a_deposit_needs_the_page_s_own_token() -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(portfolio.user)
     assert client.post(deposit_page(portfolio), {"amount": "5"}).status_code == 403
-
-
-def test_a_goal_with_conditions_is_made_on_the_site(client: Client) -> None:
-    portfolio = PortfolioFactory()
-    client.force_login(portfolio.user)
-    address = reverse("site:new-goal", args=[portfolio.pk])
-    body = {
-        "goal_type": "portfolio_value",
-        "target_value": "2000",
-        "target_date": f"{FAR:%F}",
-        "policy": "ladder",
-        "stop_penalty": "0",
-        "min_trading_days": "3",
-        "best_day_max_pct": "40",
-    }
-    client.post(address, body)
-    goal = FinancialGoal.objects.get()
-    assert goal.stop_penalty == 0
-    assert (goal.min_trading_days, goal.best_day_max_pct) == (3, 40)

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from goals.models import FinancialGoal, Portfolio, TradingHalt
+from goals.models import Portfolio, TradingHalt
 from goals.services.resuming import halt_trading
 from goals.tests.factories import START, GoalFactory, PortfolioFactory, UserFactory
 from mastertrade.site.urls import ACTIONS
@@ -20,7 +20,6 @@ FAR = date(2199, 12, 31)
 HOME = reverse("site:home")
 BODIES = {
     "deposit": {"amount": "5"},
-    "new-goal": {"goal_type": "monthly_return", "target_value": "5"},
     "halt": {"reason": "a look"},
     "resume": {},
 }
@@ -71,64 +70,6 @@ def test_a_form_of_another_site_does_nothing(action: str) -> None:
     client.force_login(portfolio.user)
     answer = client.post(page_of(action, portfolio), BODIES.get(action, {}))
     assert answer.status_code == 403
-
-
-def test_a_newcomer_creates_the_first_goal_from_the_first_page(client: Client) -> None:
-    portfolio = PortfolioFactory()
-    client.force_login(portfolio.user)
-    assert 'href="/goals/new/"' in client.get(HOME).content.decode()
-    form = client.get(page_of("new-goal", portfolio)).context["form"]
-    body = {name: form[name].value() or "" for name in form.fields}
-    answer = client.post(
-        page_of("new-goal", portfolio),
-        body | BODIES["new-goal"] | {"recurring": ""},
-        follow=True,
-    )
-    goal = FinancialGoal.objects.get()
-    assert (goal.portfolio, goal.target_value) == (portfolio, Decimal(5))
-    assert "Created: " in answer.content.decode()
-
-
-def test_what_the_service_refuses_shows_at_its_field(client: Client) -> None:
-    portfolio = PortfolioFactory()
-    client.force_login(portfolio.user)
-    body = {"goal_type": "monthly_return", "target_value": "-5", "policy": "ladder"}
-    with nothing_changes():
-        answer = client.post(page_of("new-goal", portfolio), body)
-    assert list(answer.context["form"].errors) == ["target_value"]
-
-
-def test_a_refused_goal_is_explained_in_the_form_s_words(client: Client) -> None:
-    portfolio = PortfolioFactory()
-    client.force_login(portfolio.user)
-    page = page_of("new-goal", portfolio)
-
-    def refuse(**asked: str) -> dict[str, list[str]]:
-        body = {"goal_type": "portfolio_value", "target_value": "99", "policy": "pace"}
-        errors: dict[str, list[str]] = (
-            client.post(page, body | asked).context["form"].errors
-        )
-        return errors
-
-    assert 'type="date"' in client.get(page).content.decode()
-    unclear = ["Must be a date, such as 2026-03-31."]
-    assert refuse(target_date="03/04/2199") == {"target_date": unclear}
-    assert refuse(recurring="on")["recurring"] == [
-        "A goal needs a “Target date” to recur."
-    ]
-    (early,) = refuse(target_date="2001-01-01")["target_date"]
-    assert early.startswith("must not be before the “Start date”, 20")
-    known = GoalFactory(
-        portfolio=portfolio, target_date=date(2199, 12, 31), policy="ladder"
-    )
-    (same,) = refuse(
-        goal_type=known.goal_type,
-        target_value=str(known.target_value),
-        target_date="2199-12-31",
-        policy=known.policy,
-    )["__all__"]
-    assert f"goal {known.pk}" in same
-    assert same.endswith("Use it, change it, or cancel it first.")
 
 
 def test_trading_is_halted_and_resumed_from_the_page(client: Client) -> None:

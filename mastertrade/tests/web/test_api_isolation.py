@@ -303,6 +303,8 @@ NOBODY = Trader(
         "cash_flow_id": 1,
         "token_key": "0123456789abcde",
         "webhook_id": 1,
+        "import_id": 1,
+        "mapping_id": 1,
         "channel_id": 1,
         "replay_id": 1,
         "job_id": 1,

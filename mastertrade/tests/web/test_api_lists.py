@@ -25,6 +25,7 @@ from tests.http import (
     made_once,
     make_busy_trader,
     make_job,
+    make_mapping,
     make_replay,
     make_trader,
     operations,
@@ -109,6 +110,10 @@ def add_import(trader: Trader, number: int) -> None:
     )
 
 
+def add_mapping(trader: Trader, number: int) -> None:
+    make_mapping(trader.user, f"mapping {number}")
+
+
 def add_webhook(trader: Trader, number: int) -> None:
     issue_webhook(
         user=trader.user,
@@ -168,6 +173,7 @@ MAKERS: dict[str, Callable[[Trader, int], None]] = {
     "/api/positions/": add_trade,
     "/api/changes/": add_change,
     "/api/trades/imports/": add_import,
+    "/api/trades/mappings/": add_mapping,
     "/api/webhooks/": add_webhook,
     "/api/replays/": add_replay,
     "/api/alerts/": add_alert,
@@ -422,6 +428,9 @@ FILTERS: dict[str, dict[str, tuple[str, Callable[[Any, Trader], bool]]]] = {
         "portfolio": ("crypto", lambda row, t: row["portfolio_id"]),
         "file_name": ("trades.csv", lambda row, _: row["file_name"] == "trades.csv"),
         "content_sha256": ("0" * 64, lambda row, _: row["content_sha256"][0] == "0"),
+    },
+    "/api/trades/mappings/": {
+        "name": ("My broker", lambda row, _: row["name"] == "My broker"),
     },
     "/api/webhooks/": {
         "kind": ("live", lambda row, _: True),

@@ -9,10 +9,14 @@ from mastertrade.db.model_fields import choices
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.web.api_fields import ChoiceField, StrictSerializer
 from trades.booking.references import find_unknown
+from trades.enums import DateOrder
 from trades.importing.formats import FORMAT_NAMES
-from trades.importing.options import DateOrder, EqualFills, split_pairs
+from trades.importing.formats.mapped import MAPPED
+from trades.importing.options import EqualFills, split_pairs
 from trades.importing.rates import read_rates
 from trades.models import TradeImport
+from trades.models.mappings import LONGEST_MAPPING_NAME
+from trades.services.mappings import find_mapping
 
 # Fields of pairs such as USDT=0.92,BTC=60000.
 PAIRS = ("fx_rates", "fee_rates", "contract_sizes")
@@ -64,6 +68,11 @@ class ImportUploadSerializer(StrictSerializer):
         required=False,
         help_text="Of dates with a two-digit year, or one that does not come first.",
     )
+    mapping = serializers.CharField(
+        max_length=LONGEST_MAPPING_NAME,
+        required=False,
+        help_text="The name of a mapping of columns, where the format is mapped.",
+    )
     equal_fills = ChoiceField(
         choices=choices(EqualFills),
         required=False,
@@ -77,9 +86,20 @@ class ImportUploadSerializer(StrictSerializer):
                 read_rates(name, split_pairs(fields.get(name, "")))
             except InvalidInput as wrong:
                 yield wrong
+        is_mapped = fields.get("format") == MAPPED.name
+        if is_mapped and "mapping" not in fields:
+            yield InvalidInput("mapping", "is needed: the name of a mapping.")
+        if "mapping" in fields and "format" in fields and not is_mapped:
+            yield InvalidInput("mapping", f"goes with format={MAPPED.name}.")
 
     def find_more(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
-        return find_unknown(self.context["user"], fields)
+        user = self.context["user"]
+        yield from find_unknown(user, fields)
+        if "mapping" in fields:
+            try:
+                find_mapping(user, fields["mapping"])
+            except InvalidInput as unknown:
+                yield unknown
 
 
 class RefusalSerializer(serializers.Serializer[Any]):
@@ -120,5 +140,6 @@ class TradeImportSerializer(serializers.ModelSerializer[TradeImport]):
             "refused_count",
             "created_at",
             "created_by",
+            "undone_at",
         )
         read_only_fields = fields

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from goals.api.authentication import signed_in
 from goals.models import User
-from mastertrade.values.exceptions import OutOfRange, TooManyJobs
+from mastertrade.values.exceptions import ImportNotUndone, OutOfRange, TooManyJobs
 from mastertrade.web.api_fields import read_body
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import ImportFilter
@@ -34,15 +34,15 @@ from trades.api.views.uploads import (
     refuse_slow_reading,
     refuse_slow_upload,
 )
+from trades.booking.undo_import import undo_import
 from trades.enums import JobKind
-from trades.importing.import_trades import (
-    ImportReport,
-    catch_up_imported,
-    import_trades,
-)
+from trades.importing.import_trades import catch_up_imported, import_trades
+from trades.importing.mapped.mapping import show_mapping
 from trades.importing.options import read_options
+from trades.importing.previewing import ImportReport
 from trades.models import TradeImport
 from trades.services.jobs import create_job
+from trades.services.mappings import find_mapping
 
 FILES = ("file", "fx_rates_file")
 logger = logging.getLogger(__name__)
@@ -98,8 +98,9 @@ class ImportTradesView(APIView):
         partial = read_flag(request, "partial")
         if read_flag(request, "background"):
             refuse_unknown(self)
-            return _defer(user, asked, partial, now)
+            return _defer(user, _with_mapping(user, asked), partial, now)
         refuse_slow_upload(asked, user.username)
+        asked = _with_mapping(user, asked)
         report = import_trades(
             user=user,
             source=asked["file"],
@@ -120,6 +121,24 @@ class ImportTradesView(APIView):
         return Response(answer, status.HTTP_201_CREATED if made else status.HTTP_200_OK)
 
 
+class UndoImportView(APIView):
+    subject = (TradeImport, "user_id")
+    refusals = {"POST": (ImportNotUndone,)}
+
+    @extend_schema(request=None, responses=TradeImportSerializer)
+    def post(self, request: Request, import_id: int) -> Response:
+        """Void all trades of an import; its file may then be imported again.
+
+        All or nothing: 409 `import_not_undone` where something depends on one of its
+        trades, such as a later close, with the trade's key. One that was undone before
+        stays as it is.
+        """
+        row, _, _ = undo_import(
+            user=signed_in(request), import_id=import_id, now=timezone.now()
+        )
+        return Response(TradeImportSerializer(row).data)
+
+
 class ImportListView(ListView[TradeImport]):
     """The files the user imported, newest first."""
 
@@ -130,6 +149,13 @@ class ImportListView(ListView[TradeImport]):
 
     def get_queryset(self) -> QuerySet[TradeImport]:
         return TradeImport.objects.filter(user_id=self.request.user.get_username())
+
+
+def _with_mapping(user: User, asked: dict[str, Any]) -> dict[str, Any]:
+    """With the mapping itself in place of its name: what it is now counts."""
+    if "mapping" not in asked:
+        return asked
+    return {**asked, "mapping": show_mapping(find_mapping(user, asked["mapping"]))}
 
 
 def _defer(user: User, asked: dict[str, Any], partial: bool, now: datetime) -> Response:

@@ -12,6 +12,7 @@ from rest_framework.parsers import BaseParser
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.web.uploads import nameless_file
 from trades.importing.estimating import estimate_rows, estimate_seconds
+from trades.importing.formats.mapped import MAPPED
 from trades.importing.recognising import HEAD_BYTES
 
 CHUNK_BYTES = 1 << 16
@@ -25,6 +26,7 @@ COMMAND_OPTIONS = {
     "quote_currency": "--quote-currency",
     "fee_currency": "--fee-currency",
     "date_order": "--date-order",
+    "mapping": "--mapping",
     "equal_fills": "--equal-fills",
 }
 # Of the query, next to a file that is the body.
@@ -115,7 +117,8 @@ class FileBodyParser(BaseParser):
             raise
         file.size = file.tell()
         file.seek(0)
-        return {"format": self.format_name, **asked, "file": file}
+        format_name = MAPPED.name if "mapping" in asked else self.format_name
+        return {"format": format_name, **asked, "file": file}
 
 
 class CSVBodyParser(FileBodyParser):

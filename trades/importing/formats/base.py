@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from trades.importing.fills import FillFormat
+from trades.importing.mapped.mapping import MappedKind
 from trades.importing.options import ImportOptions
-from trades.importing.rows import Refusal, Texts, TradeRow
+from trades.importing.rows import Note, Refusal, Texts, TradeRow
 
-Item: TypeAlias = TradeRow | Refusal | Texts
+Item: TypeAlias = TradeRow | Refusal | Note | Texts
 Reader: TypeAlias = Callable[[io.BufferedReader, ImportOptions], Iterator[Item]]
 
 
@@ -32,7 +33,8 @@ class ImportFormat:
     with `magic`, or the columns of its header (the names in its first object; lower
     case) look like its own. `rows_per_second`: half of what was measured on two cores;
     how many rows there are is counted in the file's beginning, unless `bytes_per_row`
-    says it.
+    says it. `read_fills` takes the place of `read` where the columns of the file were
+    mapped, and the mapping says that it holds fills.
     """
 
     name: str
@@ -43,3 +45,10 @@ class ImportFormat:
     count_rows: Callable[[bytes], int] = count_lines
     bytes_per_row: int | None = None
     magic: bytes | None = None
+    read_fills: FillFormat | None = None
+
+    def reader(self, options: ImportOptions) -> Reader | FillFormat:
+        mapping = options.mapping
+        if self.read_fills and mapping and mapping.kind is MappedKind.FILLS:
+            return self.read_fills
+        return self.read

@@ -10,11 +10,12 @@ from decimal import Decimal
 
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import EXACT, exactly, format_plain
+from trades.enums import DateOrder
 from trades.importing.fills import Fees, Fill, FillFile, FillFormat, sort_fees
 from trades.importing.formats.base import ImportFormat
 from trades.importing.markets import split_market, split_suffixed
-from trades.importing.numbers import Amount, read_amount, read_suffixed
-from trades.importing.options import DateOrder, ImportOptions
+from trades.importing.numbers import SHORTENED, Amount, read_amount, read_suffixed
+from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal, Unreadable
 
 # The columns after Date(UTC), in Binance's order: what they hold, and what the newer
@@ -32,8 +33,6 @@ DATE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 EXPORT = "Export the history again, and import the file without opening it in Excel."
-# Excel writes long figures like that, and leaves digits out; Binance writes 1.2E-7.
-SHORTENED = re.compile(r"\dE(?:\+\d|-0)\d*")
 SEPARATORS = (",", ";", "\t")
 # The rows of most files, read in one match: every field as Binance writes it, every
 # coin of letters only. What does not match is not wrong, only read field by field.

@@ -6,8 +6,9 @@ from typing import Any
 from goals.services.portfolios import find_portfolio
 from mastertrade.terminal import printable
 from mastertrade.values.jsonable import to_plain
-from trades.importing.import_trades import ImportReport, import_trades
+from trades.importing.import_trades import import_trades
 from trades.importing.options import read_options
+from trades.importing.previewing import ImportReport
 from trades.jobs.kinds.base import Given, Kind
 from trades.services.jobs import JobFailed
 from trades.sizing_calls.catch_up import catch_up

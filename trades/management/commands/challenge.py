@@ -30,6 +30,7 @@ from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.money import HUNDRED
 from strategies.services import create_strategy
 from trades.importing.formats import FORMAT_NAMES
+from trades.importing.formats.mapped import MAPPED
 from trades.importing.import_trades import import_trades
 from trades.importing.options import ImportOptions
 from trades.management.challenges import Evidence, PhaseOdds, show
@@ -49,6 +50,8 @@ OPTIONS = {
     "base_risk": "risk",
     "opening_balance": "equity",
 }
+# By a mapping of columns only a user's own files are read.
+READABLE = [name for name in FORMAT_NAMES if name != MAPPED.name]
 
 
 class Command(BaseCommand):
@@ -68,7 +71,7 @@ class Command(BaseCommand):
             metavar="CASE",
             help=f'"2R/-1R, edge 0.08", or one of {", ".join(CASES)}',
         )
-        parser.add_argument("--format", choices=FORMAT_NAMES, default="mastertrade-csv")
+        parser.add_argument("--format", choices=READABLE, default="mastertrade-csv")
         parser.add_argument(
             "--strategy",
             action="append",

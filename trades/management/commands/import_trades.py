@@ -13,16 +13,18 @@ from rich.table import Table
 
 from mastertrade.terminal import open_console, printable
 from mastertrade.values.exceptions import DomainError, InvalidInput
+from trades.enums import DateOrder
 from trades.importing.formats import FORMAT_NAMES
 from trades.importing.formats.freqtrade import open_database
-from trades.importing.import_trades import (
-    ImportReport,
-    catch_up_imported,
-    import_trades,
-)
-from trades.importing.options import DateOrder, EqualFills, ImportOptions
+from trades.importing.formats.mapped import MAPPED
+from trades.importing.formats.own import OWN_CSV
+from trades.importing.import_trades import catch_up_imported, import_trades
+from trades.importing.mapped.mapping import ColumnMapping
+from trades.importing.options import EqualFills, ImportOptions
+from trades.importing.previewing import ImportReport
 from trades.importing.rates import DayRates, read_day_rates, read_rates
 from trades.management.importing import add_portfolio_arguments, find_user
+from trades.services.mappings import find_mapping
 
 SHOWN = 20
 
@@ -35,7 +37,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path, metavar="FILE")
-        parser.add_argument("--format", choices=FORMAT_NAMES, default="mastertrade-csv")
+        parser.add_argument(
+            "--format", choices=FORMAT_NAMES, help="default: mastertrade-csv"
+        )
+        parser.add_argument(
+            "--mapping",
+            metavar="NAME",
+            help="a mapping of columns that the user stored; the format is mapped",
+        )
         add_portfolio_arguments(parser)
         parser.add_argument("--strategy", help="of rows that name none")
         parser.add_argument(
@@ -95,6 +104,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = open_console()
+        options["format"] = options["format"] or (
+            MAPPED.name if options["mapping"] else OWN_CSV.name
+        )
         report = self._import(console, options)
         with console.status("Adding up …"):
             user = find_user(options["user"])
@@ -116,6 +128,7 @@ class Command(BaseCommand):
             transient=True,
         )
         with bar, _open(path, options["format"]) as source:
+            mapping = _find_mapping(options)
             task = bar.add_task(printable(path.name), total=path.stat().st_size or 1)
 
             def advance(size: int) -> None:
@@ -133,7 +146,7 @@ class Command(BaseCommand):
                     portfolio=options["portfolio"],
                     partial=options["partial"],
                     progress=advance,
-                    options=_read_options(options),
+                    options=_read_options(options, mapping),
                 )
             except DomainError as refused:
                 raise CommandError(printable(str(refused))) from refused
@@ -149,7 +162,21 @@ def _open(path: Path, format_name: str) -> Iterator[BinaryIO]:
         raise CommandError(printable(str(refused))) from refused
 
 
-def _read_options(options: dict[str, Any]) -> ImportOptions:
+def _find_mapping(options: dict[str, Any]) -> ColumnMapping | None:
+    name = options["mapping"]
+    if name is None:
+        return None
+    if options["format"] != MAPPED.name:
+        raise CommandError(f"--mapping goes with --format {MAPPED.name}.")
+    try:
+        return find_mapping(find_user(options["user"]), name)
+    except InvalidInput as unknown:
+        raise CommandError(printable(unknown.detail)) from unknown
+
+
+def _read_options(
+    options: dict[str, Any], mapping: ColumnMapping | None
+) -> ImportOptions:
     return ImportOptions(
         strategy_id=options["strategy"],
         account=options["account"],
@@ -162,6 +189,7 @@ def _read_options(options: dict[str, Any]) -> ImportOptions:
         contract_sizes=read_rates("contract-size", options["contract_size"]),
         date_order=options["date_order"],
         equal_fills=options["equal_fills"],
+        mapping=mapping,
     )
 
 

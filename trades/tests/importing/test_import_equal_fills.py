@@ -18,8 +18,8 @@ from trades.booking.void import void_trade
 from trades.freqtrade.messages import read_message
 from trades.freqtrade.tokens import issue_webhook
 from trades.freqtrade.webhook import book_fill
-from trades.importing.import_trades import ImportReport
 from trades.importing.options import EqualFills
+from trades.importing.previewing import ImportReport
 from trades.models import Trade, TradeFill, WebhookToken
 from trades.tests.factories import ensure_strategy
 from trades.tests.importing.test_import_fills import (

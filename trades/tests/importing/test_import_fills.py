@@ -21,8 +21,9 @@ from trades.booking.open import open_trade
 from trades.booking.reconcile import find_drift
 from trades.booking.void import void_trade
 from trades.enums import Side
-from trades.importing.import_trades import ImportReport, import_trades
+from trades.importing.import_trades import import_trades
 from trades.importing.options import ImportOptions
+from trades.importing.previewing import ImportReport
 from trades.models import Position, Trade, TradeFill, TradeImport
 from trades.tests.factories import ensure_strategy
 

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mastertrade.values.exceptions import InvalidInput
+from trades.enums import DateOrder
 from trades.importing.fills import Fees, Fill, make_keys
 from trades.importing.formats.binance import open_binance
 from trades.importing.markets import QUOTES, split_market, split_suffixed
 from trades.importing.numbers import read_suffixed
-from trades.importing.options import DateOrder, ImportOptions
+from trades.importing.options import ImportOptions
 from trades.importing.rows import Refusal
 
 FILES = Path(__file__).parents[1] / "files"

@@ -9,8 +9,9 @@ from goals.models import Portfolio
 from goals.tests.factories import PortfolioFactory
 from mastertrade.values.exceptions import InvalidInput
 from trades.importing.formats.own import LONGEST_LINE
-from trades.importing.import_trades import ImportReport, import_trades
+from trades.importing.import_trades import import_trades
 from trades.importing.options import ImportOptions
+from trades.importing.previewing import ImportReport
 from trades.models import Trade
 from trades.tests.importing.test_importing import (
     HEADER,

@@ -23,8 +23,9 @@ from trades.importing import formats
 from trades.importing import import_trades as service
 from trades.importing.export import export_trades
 from trades.importing.formats.base import ImportFormat
-from trades.importing.import_trades import ImportReport, import_trades
+from trades.importing.import_trades import import_trades
 from trades.importing.options import ImportOptions
+from trades.importing.previewing import ImportReport
 from trades.importing.rows import TradeRow
 from trades.models import Position, Trade
 from trades.tests.factories import ensure_strategy

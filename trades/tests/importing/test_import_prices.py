@@ -15,8 +15,9 @@ from goals.tests.factories import PortfolioFactory
 from trades.booking.open import record_closed_trade
 from trades.booking.reconcile import find_drift
 from trades.enums import Side
-from trades.importing.import_trades import ImportReport, import_trades
+from trades.importing.import_trades import import_trades
 from trades.importing.options import ImportOptions
+from trades.importing.previewing import ImportReport
 from trades.models import Trade
 from trades.replay.parsing import ReadingOptions
 from trades.replay.reading import load_prices

@@ -21,8 +21,9 @@ from trades.decisions.pnl import (
     resolve_rates,
 )
 from trades.enums import Side
-from trades.importing.import_trades import ImportReport, import_trades
+from trades.importing.import_trades import import_trades
 from trades.importing.options import ImportOptions
+from trades.importing.previewing import ImportReport
 from trades.models import Trade
 from trades.tests.factories import ensure_strategy
 from trades.tests.profits import measure_profit_loss

@@ -37,6 +37,10 @@ LOOKS = {
 }
 
 
+# By a mapping of columns any file is read that has them.
+NAMED = sorted({*FORMAT_NAMES} - {"mapped"})
+
+
 @pytest.mark.parametrize(
     ("content", "name"),
     [(content, name) for name, contents in LOOKS.items() for content in contents],
@@ -50,7 +54,7 @@ def test_what_is_of_no_known_format_is_not_guessed(content: str) -> None:
     assert recognise(content.encode()) is None
 
 
-@pytest.mark.parametrize("name", sorted(FORMAT_NAMES))
+@pytest.mark.parametrize("name", NAMED)
 @pytest.mark.parametrize("looks", sorted(LOOKS))
 def test_a_file_of_another_format_is_told_which(
     portfolio: Portfolio,  # noqa: F811
@@ -65,7 +69,7 @@ def test_a_file_of_another_format_is_told_which(
     assert f"--format {looks}." in caught.value.detail
 
 
-@pytest.mark.parametrize("name", [one for one in FORMAT_NAMES if one != "freqtrade"])
+@pytest.mark.parametrize("name", [one for one in NAMED if one != "freqtrade"])
 def test_a_database_is_told_to_be_one(
     portfolio: Portfolio,  # noqa: F811
     name: str,

@@ -27,8 +27,9 @@ from trades.booking.reconcile import find_drift
 from trades.booking.void import void_trade
 from trades.enums import Side
 from trades.importing.export import export_trades
-from trades.importing.import_trades import ImportReport, import_trades
+from trades.importing.import_trades import import_trades
 from trades.importing.options import ImportOptions
+from trades.importing.previewing import ImportReport
 from trades.models import Position, Trade, TradeImport
 from trades.tests.factories import ensure_strategy
 

@@ -28,8 +28,9 @@ from trades.importing.formats.freqtrade import (
     open_database,
     read_freqtrade,
 )
-from trades.importing.import_trades import ImportReport, import_trades
+from trades.importing.import_trades import import_trades
 from trades.importing.options import ImportOptions
+from trades.importing.previewing import ImportReport
 from trades.importing.rows import Refusal, TradeRow
 from trades.models import Position, Trade
 

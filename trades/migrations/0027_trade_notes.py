@@ -10,7 +10,7 @@ from mastertrade.foreign_keys import foreign_key
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("trades", "0024_jobs"),
+        ("trades", "0026_undone_imports"),
     ]
 
     operations = [

@@ -1,0 +1,312 @@
+"""Importing on the site: a file chosen, mapped, looked at, imported, undone."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from goals.models import Portfolio
+from goals.tests.factories import PortfolioFactory, UserFactory
+from tests.http import nothing_changes
+from trades.importing.import_trades import import_trades
+from trades.importing.options import read_options
+from trades.models import ImportMapping, ImportUpload, Trade, TradeImport, UserJob
+from trades.services.jobs import forget_jobs
+from trades.tests.importing import layouts
+
+pytestmark = pytest.mark.django_db
+IMPORT = reverse("site:import")
+OWN = (
+    "external_id,symbol,side,quantity,entry_price,entry_time,exit_price,exit_time\n"
+    "a,BTCUSDT,LONG,0.02,50000,2026-03-02T09:00:00Z,51000,2026-03-02T10:00:00Z\n"
+)
+
+
+@pytest.fixture(autouse=True)
+def files(settings: Any, tmp_path: Path) -> Path:
+    settings.JOB_FILES = tmp_path
+    return tmp_path
+
+
+@pytest.fixture
+def portfolio(client: Client) -> Portfolio:
+    portfolio = PortfolioFactory(currency="USD")
+    client.force_login(portfolio.user)
+    return portfolio
+
+
+def send(client: Client, portfolio: Portfolio, content: str, **more: Any) -> Any:
+    file = SimpleUploadedFile("export.csv", content.encode())
+    given = {"file": file, "portfolio": portfolio.pk, "strategy_id": "manual", **more}
+    return client.post(IMPORT, given)
+
+
+def check_of(client: Client, portfolio: Portfolio, content: str) -> str:
+    answer = send(client, portfolio, content)
+    assert answer.status_code == 302, answer.content.decode()
+    return str(answer["Location"])
+
+
+def text_of(answer: Any) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
+
+
+def fields_of(page: str) -> dict[str, Any]:
+    """What the form of the page would send."""
+    given: dict[str, Any] = {"word": []}
+    for tag in re.findall(r"<input [^>]*>", page):
+        name = re.search(r'name="([^"]*)"', tag)
+        value = re.search(r'value="([^"]*)"', tag)
+        is_box = 'type="checkbox"' in tag or 'type="radio"' in tag
+        if name is None or (is_box and " checked" not in tag):
+            continue
+        if name[1] == "word":
+            given["word"].append(value[1] if value else "")
+        else:
+            given[name[1]] = value[1] if value else "on" if is_box else ""
+    for name, body in re.findall(
+        r'<select [^>]*name="([^"]*)".*?>(.*?)</select>', page
+    ):
+        chosen = re.search(r'<option value="([^"]*)" selected', body)
+        first = re.search(r'<option value="([^"]*)"', body)
+        by_text = re.search(r"<option selected>([^<]*)", body)
+        given[name] = (by_text or chosen or first)[1]  # type: ignore[index]
+    return given
+
+
+def test_a_known_format_is_recognised_and_shown_without_writing(
+    client: Client, portfolio: Portfolio
+) -> None:
+    address = check_of(client, portfolio, OWN)
+
+    with nothing_changes():
+        text = text_of(client.get(address))
+
+    assert "our own CSV" in text
+    assert "Import 1 new" in text
+    assert "+20.00 USD together" in text
+
+
+def test_columns_are_mapped_by_name_and_every_row_is_shown(
+    client: Client, portfolio: Portfolio
+) -> None:
+    address = check_of(client, portfolio, layouts.KRAKEN_TRADES)
+
+    with nothing_changes():
+        page = client.get(address).content.decode()
+
+    assert fields_of(page)["column-2"] == "symbol"
+    assert "BTC/USD" in page
+    assert "Import 2 new" in page
+
+
+def test_a_file_is_imported_as_a_job_and_its_mapping_is_stored(
+    client: Client, portfolio: Portfolio, files: Path
+) -> None:
+    address = check_of(client, portfolio, layouts.KRAKEN_TRADES)
+    given = fields_of(client.get(address).content.decode())
+
+    answer = client.post(address, {**given, "name": "Kraken", "do": "import"})
+
+    job = UserJob.objects.get()
+    assert answer["Location"] == reverse("site:import-job", args=[job.pk])
+    assert not ImportUpload.objects.exists()
+    assert ImportMapping.objects.get().name == "Kraken"
+    (path,) = (files / job.directory / "file").iterdir()
+    with path.open("rb") as source:
+        report = import_trades(
+            user=portfolio.user,
+            source=source,
+            file_name="export.csv",
+            format_name=job.arguments["format"],
+            portfolio=job.arguments["portfolio"],
+            options=read_options(job.arguments),
+            now=timezone.now(),
+        )
+    assert report.created == 2
+    assert client.get(answer["Location"]).status_code == 200
+    # The next file with these columns needs no mapping.
+    text = text_of(client.get(check_of(client, portfolio, layouts.KRAKEN_TRADES)))
+    assert "by the mapping Kraken" in text
+    assert "Everything" not in text
+    assert "skipped, their figures agree" in text
+
+
+def test_what_is_missing_is_asked_for_and_found_forms_are_shown(
+    client: Client, portfolio: Portfolio
+) -> None:
+    address = check_of(client, portfolio, layouts.EUROPEAN)
+    page = client.get(address).content.decode()
+    assert "Choose what is missing" in page
+    chosen = {
+        "kind": "trades",
+        "column-0": "symbol",
+        "column-1": "side",
+        "column-2": "quantity",
+        "column-3": "entry_price",
+        "column-4": "entry_time",
+        "column-5": "exit_price",
+        "column-6": "exit_time",
+    }
+    # The fields of trades are offered once a row is one.
+    client.post(address, {**fields_of(page), "kind": "trades", "do": "look"})
+    given = fields_of(client.get(address).content.decode())
+    client.post(address, {**given, **chosen, "do": "look"})
+    page = client.get(address).content.decode()
+    assert "as in the rows: 1.234,56" in page
+    assert "as in the rows: day, month, year" in page
+
+    given = fields_of(page)
+    assert given["word"] == ["kauf"]
+    client.post(address, {**given, "side-0": "buy", "do": "look"})
+
+    text = text_of(client.get(address))
+    assert "Import 1 new" in text
+    assert "+1,250.00" in text
+
+
+def test_a_wrong_choice_says_why_and_keeps_the_file(
+    client: Client, portfolio: Portfolio
+) -> None:
+    address = check_of(client, portfolio, layouts.KRAKEN_TRADES)
+    given = fields_of(client.get(address).content.decode())
+
+    answer = client.post(address, {**given, "time_zone": "Mars/Base", "do": "look"})
+
+    assert answer.status_code == 422
+    assert "Mars/Base is none, such as Europe/Berlin" in text_of(answer)
+    assert client.get(address).status_code == 200
+
+
+def test_refused_rows_are_named_by_line_and_reason(
+    client: Client, portfolio: Portfolio
+) -> None:
+    right = "SELL,2025-09-02T08:00:00Z,0.1,"
+    wrong = layouts.COINBASE_FILLS.replace(right, right.replace("0.1,", "0.1O,"))
+
+    text = text_of(client.get(check_of(client, portfolio, wrong)))
+
+    assert "Line 3 refused" in text
+    assert "0.1O" in text
+    assert "letters O in place of zeros" in text
+
+
+def test_a_file_without_a_table_is_refused_at_once(
+    client: Client, portfolio: Portfolio, files: Path
+) -> None:
+    answer = send(client, portfolio, "no table\n")
+
+    assert answer.status_code == 422
+    assert "names its columns" in text_of(answer)
+    assert list(files.iterdir()) == []
+
+
+def test_a_new_file_takes_the_place_of_the_one_before(
+    client: Client,
+    portfolio: Portfolio,
+    files: Path,
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    first = check_of(client, portfolio, OWN)
+    with django_capture_on_commit_callbacks(execute=True):
+        check_of(client, portfolio, OWN)
+
+    assert ImportUpload.objects.count() == 1
+    assert len(list(files.iterdir())) == 1
+    assert client.get(first).status_code == 404
+
+
+def test_a_file_is_forgotten_after_an_hour(
+    client: Client, portfolio: Portfolio, files: Path
+) -> None:
+    address = check_of(client, portfolio, OWN)
+    later = timezone.now() + timezone.timedelta(minutes=61)  # type: ignore[attr-defined]
+
+    forget_jobs(later)
+
+    assert not ImportUpload.objects.exists()
+    assert list(files.iterdir()) == []
+    assert client.get(address)["Location"] == IMPORT
+
+
+def bring(portfolio: Portfolio) -> TradeImport:
+    from trades.tests.importing.test_importing import bring as bring_own
+
+    bring_own(portfolio, OWN)
+    return TradeImport.objects.get(portfolio=portfolio)
+
+
+def test_an_import_is_undone_from_the_list(
+    client: Client, portfolio: Portfolio
+) -> None:
+    done = bring(portfolio)
+    assert f"#undo-{done.pk}" in client.get(IMPORT).content.decode()
+
+    answer = client.post(reverse("site:undo-import", args=[done.pk]), follow=True)
+
+    assert "1 trade is void" in text_of(answer)
+    assert {one.status for one in Trade.objects.all()} == {"void"}
+
+
+def test_nothing_of_another_is_shown_or_touched(
+    client: Client, portfolio: Portfolio
+) -> None:
+    address = check_of(client, portfolio, layouts.KRAKEN_TRADES)
+    given = fields_of(client.get(address).content.decode())
+    client.post(address, {**given, "name": "Kraken", "do": "import"})
+    job, mapping = UserJob.objects.get(), ImportMapping.objects.get()
+    address = check_of(client, portfolio, OWN)
+    done = bring(portfolio)
+    eve = UserFactory()
+    PortfolioFactory(user=eve)
+    client.force_login(eve)
+
+    with nothing_changes():
+        assert "Kraken" not in client.get(IMPORT).content.decode()
+        assert client.post(address, {"do": "import"}).status_code == 302
+        for name, key in (
+            ("site:import-job", job.pk),
+            ("site:import-progress", job.pk),
+        ):
+            assert client.get(reverse(name, args=[key])).status_code == 404
+        for name, key in (
+            ("site:undo-import", done.pk),
+            ("site:delete-mapping", mapping.pk),
+        ):
+            assert client.post(reverse(name, args=[key])).status_code == 404
+    refused = send(client, portfolio, OWN)
+    assert refused.status_code == 422
+
+
+def test_the_list_asks_a_constant_number_of_statements(
+    client: Client, portfolio: Portfolio
+) -> None:
+    def count() -> int:
+        client.get(IMPORT)
+        with CaptureQueriesContext(connection) as asked:
+            client.get(IMPORT)
+        return len(asked)
+
+    bring(portfolio)
+    before = count()
+    for number in range(3):
+        TradeImport.objects.create(
+            user=portfolio.user,
+            portfolio=portfolio,
+            format="mapped",
+            file_name=f"{number}.csv",
+            content_sha256="1" * 64,
+            created_count=0,
+            known_count=0,
+            refused_count=0,
+            created_at=timezone.now(),
+            created_by="x",
+        )
+    assert count() == before

@@ -1,0 +1,67 @@
+"""A file of trades, from the disk to the ledger and back, in the browser."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from goals.tests.factories import PortfolioFactory
+from tests.browser.pages import HEIGHT, THEMES, WIDTHS, sign_in_by_cookie
+from tests.browser.test_pages import PICTURES, SERIOUS, WIDER_THAN_THE_SCREEN
+from trades.models import Trade, UserJob
+from trades.tests.importing import layouts
+from trades.tests.jobs.worker import do
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture(autouse=True)
+def files(settings: Any, tmp_path: Path) -> None:
+    settings.JOB_FILES = tmp_path / "jobs"
+
+
+def look_at(page: Page, name: str) -> None:
+    """At every width, in both themes: accessible, and no wider than the screen."""
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)
+            assert not page.evaluate(WIDER_THAN_THE_SCREEN), (name, width)
+            if PICTURES:
+                target = Path(PICTURES) / f"import-{name}-{width}-{theme}.png"
+                page.screenshot(path=target, full_page=True)
+            found = Axe().run(page).response["violations"]
+            serious = [one["id"] for one in found if one["impact"] in SERIOUS]
+            assert serious == [], (name, width, theme)
+
+
+def test_a_file_is_mapped_looked_at_imported_and_undone(
+    page: Page, complaints: list[str], live_server: Any, tmp_path: Path
+) -> None:
+    portfolio = PortfolioFactory(currency="USD")
+    sign_in_by_cookie(page.context, portfolio.user, live_server.url)
+    path = tmp_path / "kraken.csv"
+    path.write_text(layouts.KRAKEN_TRADES)
+    page.goto("/trades/import/")
+    look_at(page, "file")
+    page.get_by_label("Drop a file here, or choose one").set_input_files(path)
+    page.get_by_role("button", name="Look at the file").click()
+    expect(page.get_by_role("heading", name="Columns")).to_be_visible()
+    page.get_by_label("Keep this mapping as").fill("Kraken")
+    look_at(page, "check")
+    page.get_by_role("button", name="Import 2 new").first.click()
+    expect(page.get_by_text("Waiting for the worker")).to_be_visible()
+    look_at(page, "waiting")
+
+    do(UserJob.objects.get().pk)
+
+    expect(page.get_by_role("heading", name="Imported", exact=True)).to_be_visible()
+    look_at(page, "done")
+    assert Trade.objects.get().status == "closed"
+    page.get_by_role("button", name="Undo it").first.click()
+    page.get_by_role("dialog").get_by_role("button", name="Undo it").click()
+    expect(page.get_by_text("kraken.csv is undone: 1 trade is void.")).to_be_visible()
+    look_at(page, "undone")
+    assert complaints == []

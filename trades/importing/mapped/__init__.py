@@ -1,0 +1,1 @@
+"""Files of any layout, their columns mapped to fields by hand. Pure."""
