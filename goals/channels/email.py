@@ -6,8 +6,9 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 
-from goals.channels.channel import Channel, Message, NotSent, shown_answer
+from goals.channels.channel import SECONDS, Channel, Message, NotSent, shown_answer
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.web.mail import send_within
 
 LONGEST_SUBJECT = 150
 NO_SERVER = (
@@ -27,7 +28,8 @@ def check(address: str) -> str:
     return f"{name[0]}…@{domain}"
 
 
-def send(address: str, secret: str, message: Message) -> str:
+def send(address: str, secret: str, message: Message, seconds: float = SECONDS) -> str:
+    """`seconds` bound the whole of it: name, connection and every answer."""
     subject = " ".join(message.title.split())[:LONGEST_SUBJECT]
     mail = EmailMultiAlternatives(
         subject,
@@ -37,11 +39,14 @@ def send(address: str, secret: str, message: Message) -> str:
     )
     mail.attach_alternative(message.html, "text/html")
     try:
-        mail.send()
+        send_within(mail, seconds)
     except (SMTPConnectError, SMTPServerDisconnected) as error:
         raise NotSent(NO_SERVER, no_answer=True) from error
     except SMTPException as error:
         raise NotSent(f"The mail server refused it: {_words(error)}") from error
+    except TimeoutError as error:
+        words = f"The mail server did not take it within {seconds:g} seconds."
+        raise NotSent(words, no_answer=True) from error
     except OSError as error:
         raise NotSent(NO_SERVER, no_answer=True) from error
     return "The mail server took it."

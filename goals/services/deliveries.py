@@ -34,8 +34,9 @@ from mastertrade.db.transactions import atomic
 BATCH = 100
 # A channel whose messages take long lets others go on after this.
 TURN = timedelta(seconds=10)
-# Longer than a turn and one more message take: what a killed call took is free then.
-TAKEN_FOR = timedelta(seconds=40)
+# Longer than a turn and one more message take, which may wait 10 s for a sender, 20 s
+# until it is started and 10 s for an answer: what a killed call took is free then.
+TAKEN_FOR = timedelta(seconds=60)
 WINDOW = timedelta(minutes=1)
 LONGEST_ERROR = 500
 
@@ -76,7 +77,7 @@ def send_to(channel: AlertChannel, message: Message, **options: float) -> str:
     except AddressUnreadable:
         raise NotSent(UNREADABLE, no_answer=True) from None
     if not way.guarded:
-        return way.send(address, secret, message)
+        return way.send(address, secret, message, **options)
     return senders().send(
         kind=channel.kind, address=address, secret=secret, message=message, **options
     )
