@@ -1,6 +1,7 @@
 """Quiet hours, digests and back-offs, in local time."""
 
 from datetime import UTC, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -76,21 +77,18 @@ ZONES += ["Australia/Lord_Howe", "Asia/Kolkata"]
 MINUTES_OF_A_DAY = 24 * 60
 
 
-def in_zone_changes(time_zone: str) -> st.SearchStrategy[datetime]:
-    """Any minute of two years, by half from the days when the clocks change."""
-    days = [at("2025-01-01T00:00") + timedelta(days=one) for one in range(730)]
-    zone = ZoneInfo(time_zone)
-    changes = [
+HALF_HOURS = [at("2025-01-01T00:00") + timedelta(0, 1800 * one) for one in range(17520)]
+
+
+@cache
+def changes_of(time_zone: str) -> list[datetime]:
+    """When its clocks change within a year; any time where they never do."""
+    zone, half = ZoneInfo(time_zone), timedelta(minutes=30)
+    return [
         one
-        for one in days
-        if one.astimezone(zone).utcoffset()
-        != (one + timedelta(days=1)).astimezone(zone).utcoffset()
-    ]
-    minutes = st.integers(0, MINUTES_OF_A_DAY - 1).map(
-        lambda one: timedelta(0, 60 * one)
-    )
-    day = st.sampled_from(changes or days) | st.sampled_from(days)
-    return st.builds(lambda one, added: one + added, day, minutes)
+        for one in HALF_HOURS
+        if one.astimezone(zone).utcoffset() != (one - half).astimezone(zone).utcoffset()
+    ] or HALF_HOURS
 
 
 @settings(max_examples=400, deadline=None)
@@ -98,27 +96,31 @@ def in_zone_changes(time_zone: str) -> st.SearchStrategy[datetime]:
 def test_quiet_hours_hold_nothing_longer_than_they_last_and_end_outside_of_them(
     data: st.DataObject, time_zone: str
 ) -> None:
-    begin = data.draw(st.integers(0, MINUTES_OF_A_DAY - 1), "begin")
+    """Mostly near a change of the clocks, with an end near the time asked of."""
+    near = data.draw(
+        st.sampled_from(changes_of(time_zone)) | st.sampled_from(HALF_HOURS)
+    )
+    now = near + timedelta(minutes=data.draw(st.integers(-180, 180), "minutes"))
+    local = now.astimezone(ZoneInfo(time_zone))
+    minute = local.hour * 60 + local.minute
+    end = (minute + data.draw(st.integers(-90, 90), "to end")) % MINUTES_OF_A_DAY
     length = data.draw(st.integers(1, 22 * 60), "length")
-    end = (begin + length) % MINUTES_OF_A_DAY
+    begin = (end - length) % MINUTES_OF_A_DAY
     times = DeliveryTimes(
         time_zone,
         quiet_from=time(*divmod(begin, 60)),
         quiet_until=time(*divmod(end, 60)),
     )
-    now = data.draw(in_zone_changes(time_zone), "now")
     until = quiet_until(times, now)
     if until is not None:
         # One that spans a change of the clocks lasts up to an hour longer.
         assert now < until <= now + timedelta(minutes=length + 60)
         assert quiet_until(times, until) is None
-    local = now.astimezone(ZoneInfo(time_zone))
     is_usual_day = all(
         (local + timedelta(days=one)).utcoffset() == local.utcoffset()
         for one in (-2, 2)
     )
     if is_usual_day:
-        minute = local.hour * 60 + local.minute
         assert (until is not None) == ((minute - begin) % MINUTES_OF_A_DAY < length)
 
 
