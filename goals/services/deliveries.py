@@ -154,7 +154,10 @@ def _send_due(
     _postpone(channel, begin)
     for group in _groups(channel, begin):
         # A process that was stopped meanwhile finds its turn over.
-        if stopping() or clock() - begin > TURN or not _send(channel, group, clock):
+        if stopping() or clock() - begin > TURN:
+            return
+        group = _still_wanted(group)
+        if group and not _send(group[0].channel, group, clock):
             return
 
 
@@ -177,7 +180,7 @@ def _groups(channel: AlertChannel, now: datetime) -> Iterator[list[AlertDelivery
     room = _room(channel, now)
     if room < 1:
         return
-    due = _due(channel, now).select_related("alert").order_by("pk")
+    due = _due(channel, now).order_by("pk")
     critical = list(due.filter(alert__severity=Severity.CRITICAL)[: min(BATCH, room)])
     yield from ([one] for one in critical)
     room -= len(critical)
@@ -190,6 +193,12 @@ def _groups(channel: AlertChannel, now: datetime) -> Iterator[list[AlertDelivery
             yield found
         return
     yield from ([one] for one in usual[: min(BATCH, room)])
+
+
+def _still_wanted(group: Sequence[AlertDelivery]) -> list[AlertDelivery]:
+    """Without what was skipped or deleted since; with the channel as it is now."""
+    now = AlertDelivery.objects.to_be_sent().filter(pk__in=[one.pk for one in group])
+    return list(now.select_related("alert", "channel").order_by("pk"))
 
 
 def _room(channel: AlertChannel, now: datetime) -> int:
