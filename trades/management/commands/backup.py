@@ -9,8 +9,10 @@ from mastertrade.backups import BackupError, back_up
 from trades.management.databases import find_target
 
 NOT_IN_IT = (
-    "Not in it: the secret key (MASTERTRADE_SECRET_KEY, or var/secret-key) and the "
-    "other settings of the environment. Store them apart from it."
+    "Not in it: the secret key (MASTERTRADE_SECRET_KEY, or var/secret-key), the keys "
+    "of alert channels (MASTERTRADE_CHANNEL_KEYS, or var/channel-key), the files of "
+    "jobs that wait (MASTERTRADE_JOB_FILES, or var/jobs) and the other settings of the "
+    "environment. Store them apart from it."
 )
 
 

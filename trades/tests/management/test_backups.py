@@ -1,5 +1,6 @@
 """A backup is whole or not there, and comes back whole or not at all."""
 
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,12 +8,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
 from goals.tests.factories import PortfolioFactory
 from mastertrade import backups
 from mastertrade.tests.schema import execute, fetch
+from trades.management.commands.backup import NOT_IN_IT
+from trades.management.commands.restore import AFTERWARDS
 from trades.management.databases import find_target
 from trades.tests.factories import book_profit
 
@@ -246,6 +250,18 @@ def test_a_direct_address_goes_before_a_pooler_s(monkeypatch) -> None:
     for part in ("host=db.example", "port=6543", "dbname=other", "sslmode=require"):
         assert part in target.conninfo
     assert (target.password, "secret" in target.conninfo) == ("secret", False)
+
+
+def test_whatever_the_settings_store_outside_of_the_database_is_named() -> None:
+    root = Path(settings.BASE_DIR)
+    code = (root / "mastertrade/settings.py").read_text()
+    outside = re.findall(r'"(MASTER\w+)", (?:str\()?VAR_DIR / "([\w-]+)"', code)
+    assert len(outside) == code.count("VAR_DIR /") == 3
+    page = (root / "docs/operations.md").read_text()
+    for text in (NOT_IN_IT, AFTERWARDS, page):
+        for name, file in outside:
+            assert name in text
+            assert f"var/{file}" in text
 
 
 @pytest.mark.parametrize(
