@@ -11,6 +11,7 @@ from mastertrade.values.exceptions import InvalidInput
 from mastertrade.web.mail import send_within
 
 LONGEST_SUBJECT = 150
+LONGEST_LOCAL_PART = 64  # RFC 5321
 NO_SERVER = (
     "The mail server did not answer. The operator names it: MASTERTRADE_EMAIL_HOST."
 )
@@ -25,6 +26,12 @@ def check(address: str) -> str:
             "address", "Must be one e-mail address, such as ada@example.com."
         ) from None
     name, _, domain = address.rpartition("@")
+    if len(name) > LONGEST_LOCAL_PART:
+        raise InvalidInput(
+            "address",
+            f"Must have at most {LONGEST_LOCAL_PART} characters before the @, as mail "
+            "servers take no more.",
+        )
     return f"{name[0]}…@{domain}"
 
 
