@@ -1,5 +1,7 @@
 """A backup is whole or not there, and comes back whole or not at all."""
 
+import errno
+import os
 import re
 import stat
 from collections.abc import Callable, Iterator
@@ -228,7 +230,44 @@ def test_another_program_s_database_is_no_backup_of_this_one(
     with connected_to(empty_database):
         execute("CREATE TABLE django_migrations (n int)")
         said = refusal_of("backup", str(tmp_path / "backup"))
-    assert "not a backup of MasterTrade" in said
+    assert "not one of MasterTrade" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_database_has_nothing_to_back_up(
+    tmp_path: Path, empty_database: str
+) -> None:
+    with connected_to(empty_database):
+        said = refusal_of("backup", str(tmp_path / "backup"))
+    assert "there is nothing to back up" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("/proc/x", "No such file or directory"),
+        ("/sys/x", "(Permission denied|Read-only file system|Operation not permitted)"),
+        (f"/tmp/{'x' * 300}", "File name too long"),
+    ],
+)
+def test_a_place_that_takes_no_file_is_named_in_one_line(name: str, why: str) -> None:
+    said = refusal_of("backup", name)
+    assert re.fullmatch(rf"{name} cannot be written: {why}\.", said)
+
+
+@pytest.mark.parametrize("full", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("at", ["fsync", "link"])
+def test_a_full_disk_is_named_in_one_line_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: int, at: str
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(full, os.strerror(full))
+
+    path = tmp_path / "backup"
+    monkeypatch.setattr(os, at, fail)
+    words = f"{path} cannot be written: {os.strerror(full)}."
+    assert refusal_of("backup", str(path)) == words
     assert list(tmp_path.iterdir()) == []
 
 
