@@ -11,7 +11,7 @@ from html import unescape
 
 from django.utils import timezone
 from django.utils.html import format_html, strip_tags
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from goals.enums import Measure, NumberFormat
 from mastertrade.values import in_text
@@ -233,7 +233,7 @@ def plain(shown: SafeString | str) -> str:
 
 
 def icon(name: str, size: int = 14) -> SafeString:
-    return mark_safe(  # constants of this module
+    return SafeString(  # constants of this module
         f'<svg class="{name}" width="{size}" height="{size}" viewBox="0 0 16 16" '
         f'aria-hidden="true">{ICONS[name]}</svg>'
     )

