@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from goals.admin.figures import words
@@ -388,7 +388,7 @@ def _reached(goal: GoalFigures) -> Iterator[SafeString]:
     if goal.is_over:
         return
     if goal.after_achieved is AfterAchieved.STOP:
-        yield SafeString(AFTER_WORDS[goal.after_achieved])
+        yield conditional_escape(AFTER_WORDS[goal.after_achieved])
         return
     if goal.halted or goal.decided_by is not None:
         yield from _sizes(goal)
@@ -424,11 +424,14 @@ def _made(goal: GoalFigures) -> SafeString:
 
 
 def _at(word: str, at: datetime | None) -> SafeString:
-    return format_html("{} {}", word, figures.when(at)) if at else SafeString(word)
+    return (
+        format_html("{} {}", word, figures.when(at)) if at else conditional_escape(word)
+    )
 
 
 def _cased(words: str, lower: bool) -> SafeString:
-    return SafeString(words[0].lower() + words[1:] if lower else words)
+    # As safe as `words` is: only the case of a letter changes.
+    return SafeString(words[0].lower() + words[1:] if lower else words)  # nosec B703
 
 
 def _link(address: str, shown: str | SafeString) -> SafeString:
