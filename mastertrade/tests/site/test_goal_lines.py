@@ -88,15 +88,13 @@ def test_a_refused_size_names_no_field_of_the_api(
     assert "_" not in said
 
 
-@pytest.mark.parametrize("asked", ["base_pct", "risk_pct"])
-def test_without_live_equity_the_page_names_no_field(asked: str) -> None:
-    request = SizeRequest(
-        **{asked: Decimal(1)},
-        price=Decimal(100),
-        stop_price=Decimal(90),
-    )
+@pytest.mark.parametrize(
+    "asked",
+    [SizeRequest(base_pct=Decimal(1)), SizeRequest(risk_pct=Decimal(1))],
+)
+def test_without_live_equity_the_page_names_no_field(asked: SizeRequest) -> None:
     with pytest.raises(NoLiveEquity) as refused:
-        request.measure_base_size(Decimal(0))
+        asked.measure_base_size(Decimal(0))
     assert "_" not in refused.value.on_page
 
 
