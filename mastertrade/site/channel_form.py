@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils.functional import cached_property
 
-from goals.admin.figures import words
 from goals.admin.forms import compare_with_page
 from goals.enums import AlertKind, ChannelKind, Digest
 from goals.models import AlertChannel, User
@@ -17,6 +16,7 @@ from goals.services.channels import (
     update_channel,
 )
 from mastertrade.site.forms import CallForm
+from mastertrade.site.wording import name_alert
 
 KIND_CHOICES = [
     (ChannelKind.EMAIL, "E-mail"),
@@ -113,7 +113,7 @@ class ChannelForm(CallForm):
     kinds = forms.MultipleChoiceField(
         label="Only these",
         required=False,
-        choices=[(kind, words(kind)) for _, group in KINDS for kind in group],
+        choices=[(kind, name_alert(kind)) for _, group in KINDS for kind in group],
         widget=forms.CheckboxSelectMultiple,
     )
     quiet_from = _clock_field("Quiet from")
