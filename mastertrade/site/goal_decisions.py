@@ -137,7 +137,7 @@ def _cells(guards: list[Mapping[str, str]]) -> list[GuardCell]:
                 label=GUARD_NAMES.get(guard["name"], guard["name"]),
                 hit=hit,
                 shown=factor(after) if hit else "off" if off else "passed",
-                reason=in_page_words(guard["reason"]),
+                reason=in_page_words(in_one_vocabulary(guard["reason"])),
             )
         )
     order = list(GUARDS)

@@ -7,6 +7,7 @@ API; here goals have titles, settings the labels of their fields, times the user
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
@@ -14,9 +15,16 @@ from django.utils.safestring import SafeString, mark_safe
 from goals.admin.figures import words
 from goals.admin.forms import LABELS, in_page_words
 from goals.decisions.progress import describe_band
-from goals.enums import AlertKind, ProgressBand
-from mastertrade.site.figures import when
+from goals.enums import AlertKind, HaltCause, ProgressBand
+from goals.models.halts import LIMITS
+from mastertrade.site.figures import MINUS, amount, when
+from mastertrade.site.sentences import HALT_WORDS
 
+# The stored word for what halted trading, and the pages' one.
+GUARD_THAT_HALTS = (
+    LIMITS[HaltCause.HARD_DRAWDOWN],
+    HALT_WORDS[HaltCause.HARD_DRAWDOWN],
+)
 # Where the kind's own words are not the ones of the pages.
 ALERT_NAMES = {
     AlertKind.HEALTH_LAGGING: "goal lagging",
@@ -44,6 +52,13 @@ ANY_BAND = "|".join(BANDS)
 IN_BAND = re.compile(rf" is (?:{ANY_BAND}) at ([^ ()]+ %)( \([^()]*\))")
 STANCE = re.compile(rf"\bA goal that is ({ANY_BAND}) wants (an? \w+ strategy)")
 REACHED = re.compile(r" is achieved \(progress ([^ ()]+ %)\)")
+# An amount of equity or of a floor that names no currency.
+BARE_MONEY = re.compile(
+    r"\b(equity|floor of) (-?\d++(?:\.\d++)?+)(?! [A-Z0-9]{2,10}\b| ?%)"
+)
+NEGATIVE = re.compile(r"(?<![\w.\-])-(?=\d)")
+BOUND = re.compile(r"80 % lower bound (\S+ %) per trade")
+SKEWNESS = re.compile(r"\bskewness (-?[\d.]+)(?=: one more loss)")
 QUOTED = "\N{LEFT DOUBLE QUOTATION MARK}%s\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
@@ -52,8 +67,13 @@ def in_words(
     now: datetime,
     titles: Mapping[int, SafeString] | None = None,
     labels: Mapping[str, str] = LABELS,
+    *,
+    currency: str = "",
 ) -> SafeString:
-    """The sentence in HTML; a goal without a title keeps its number."""
+    """The sentence in HTML; a goal without a title keeps its number.
+
+    `currency`: of amounts that name none.
+    """
     named = titles or {}
 
     def name(found: re.Match[str]) -> str:
@@ -64,8 +84,13 @@ def in_words(
         stamp = found[0].removesuffix("Z").removesuffix(" UTC")
         return when(datetime.fromisoformat(f"{stamp}+00:00"), now)
 
-    said = in_one_vocabulary(without_calls(text))
-    timed = INSTANT.sub(show_time, str(conditional_escape(said)))
+    def show_money(found: re.Match[str]) -> str:
+        return f"{found[1]} {amount(Decimal(found[2]), currency)}"
+
+    shown = str(conditional_escape(without_calls(text)))
+    if currency:
+        shown = BARE_MONEY.sub(show_money, shown)
+    timed = INSTANT.sub(show_time, in_one_vocabulary(shown))
     return mark_safe(GOAL.sub(name, in_page_words(timed, labels)))  # escaped above
 
 
@@ -80,6 +105,10 @@ def in_one_vocabulary(text: str) -> str:
         return f"{BANDS[found[1]].capitalize()} of the way {found[2]} is asked for"
 
     text = STANCE.sub(say_stance, IN_BAND.sub(say_way, text))
+    text = SKEWNESS.sub(r"few large losses among small gains (skewness \1)", text)
+    text = BOUND.sub(r"with 80 % confidence a trade makes \1 or more on average", text)
+    text = text.replace("deadline_optimal policy", "deadline optimal policy")
+    text = NEGATIVE.sub(MINUS, text.replace(*GUARD_THAT_HALTS))
     text = REACHED.sub(r" is reached (now \1 of the way)", text)
     return text.replace(", not achieved yet: ", ", not reached yet: ")
 

@@ -197,7 +197,7 @@ def test_a_guard_that_halted_is_named(client: Client) -> None:
 
     page = text_of(page_of(client, portfolio))
 
-    assert "until a person resumes it, by the drawdown guard" in page
+    assert "until a person resumes it, by the hard floor" in page
     assert "reached “Hard drawdown in %” 20 %." in page
     assert "trading is halted until you resume it, so no trade is sized" in page
 

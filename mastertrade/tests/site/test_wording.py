@@ -1,5 +1,6 @@
 """Sentences of the services in a trader's words."""
 
+import html
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from goals.decisions.policies import PolicyName
 from goals.decisions.progress import describe_band
 from goals.enums import AlertKind, ProgressBand
 from goals.tests.decisions.test_arbitration import goal_state
+from mastertrade.site.figures import MINUS
 from mastertrade.site.wording import in_words, name_alert, without_calls
 from strategies.decisions.selection import select_strategy
 from strategies.tests.decisions.test_selection import candidate
@@ -67,6 +69,7 @@ def test_what_a_program_calls_is_not_said(text: str, left: str) -> None:
     assert without_calls(text) == left
 
 
+SIGNS = ("-", MINUS)
 PLAIN = {
     AlertKind.MILESTONE,
     AlertKind.GOAL_MISSED,
@@ -96,7 +99,7 @@ def test_a_decision_has_no_word_for_a_goal_besides_its_health(
     assert not [one for one in BAND_WORDS if f" {one}" in shown]
     if not state:
         ladder = policy is PolicyName.LADDER or "ladder policy gives" in reason
-        assert f"is at {progress} % of the way" in shown
+        assert f"is at {progress.replace(*SIGNS)} % of the way" in shown
         assert (describe_band(goal.band) in shown) is ladder
 
 
@@ -117,3 +120,35 @@ def test_an_alert_is_named_in_the_words_of_the_pages(kind: AlertKind) -> None:
     assert "_" not in name
     assert not {*name.split()} & {"health", "unreachable", "drift"}
     assert name != kind.replace("_", " ") or kind in PLAIN
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "equity 8050 is at or below the day's floor of 9500: x",
+            "equity 8,050.00 USDT is at or below the day's floor of 9,500.00 USDT: x",
+        ),
+        (
+            "live equity -12.5 may fall 3 % more, to the floor of 800",
+            "live equity {m}12.50 USDT may fall 3 % more, to the floor of 800.00 USDT",
+        ),
+        (
+            "equity 800 USDT is at the floor of 800 USDT",
+            "equity 800 USDT is at the floor of 800 USDT",
+        ),
+        ("of equity 12 % is held", "of equity 12 % is held"),
+        ("down -260 % on 2026-03-02", "down {m}260 % on 2026-03-02"),
+        ("Halted by the drawdown guard", "Halted by the hard floor"),
+        (
+            "it has 30, skewness -0.82: one more loss as large as the worst, -9 %, is "
+            "counted, 80 % lower bound -0.026 % per trade",
+            "it has 30, few large losses among small gains (skewness {m}0.82): one "
+            "more loss as large as the worst, {m}9 %, is counted, with 80 % confidence "
+            "a trade makes {m}0.026 % or more on average",
+        ),
+    ],
+)
+def test_figures_in_a_sentence_are_as_on_the_page(text: str, shown: str) -> None:
+    said = html.unescape(strip_tags(in_words(text, NOW, currency="USDT")))
+    assert said.replace("\N{NO-BREAK SPACE}", " ") == shown.replace("{m}", MINUS)
