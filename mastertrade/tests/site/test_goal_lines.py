@@ -23,8 +23,8 @@ from mastertrade.site.goal_lines import (
 )
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from trades.sizing_calls import limits
-from trades.sizing_calls.decide import size_for_goal
-from trades.tests.factories import book_profit
+from trades.sizing_calls.decide import plan_next_trade, size_for_goal
+from trades.tests.factories import book_profit, ensure_strategy, import_profits
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +96,33 @@ def test_without_live_equity_the_page_names_no_field(asked: SizeRequest) -> None
     with pytest.raises(NoLiveEquity) as refused:
         asked.measure_base_size(Decimal(0))
     assert "_" not in refused.value.on_page
+
+
+@pytest.mark.parametrize("profits", [[-3, 1], [9, -2]])
+def test_the_next_factor_rests_on_the_strategy_that_would_be_chosen(
+    profits: list[int],
+) -> None:
+    """Its trades are in another portfolio; in this one there is none."""
+    goal = GoalFactory(target_date=date(2026, 3, 31))
+    other = PortfolioFactory(user=goal.user, name="other")
+    ensure_strategy(other)
+    apart = timedelta(hours=1)
+    import_profits(
+        other,
+        [(START + at * apart, Decimal(profits[at % 2])) for at in range(1, 61)],
+    )
+    (line,) = lines_of(goal.portfolio)
+
+    planned = plan_next_trade(
+        user=goal.user, portfolio=goal.portfolio_id, now=NOW, base_size=Decimal(100)
+    )
+
+    assert planned.plan.inputs.risk_state.record.trades == 60
+    assert line.figures.next_factor is not None
+    assert line.figures.next_factor.factor == planned.decision.adjustment_factor
+    assert planned.decision.adjustment_factor == (
+        1 if profits[0] < 0 else planned.decision.policy_factor
+    )
 
 
 def test_reading_the_lines_logs_no_decision() -> None:
