@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.utils.functional import cached_property
 
-from goals.admin.figures import words
+from goals.admin.forms import compare_with_page
 from goals.enums import AlertKind, ChannelKind, Digest
 from goals.models import AlertChannel, User
 from goals.services.channels import (
@@ -16,6 +16,7 @@ from goals.services.channels import (
     update_channel,
 )
 from mastertrade.site.forms import CallForm
+from mastertrade.site.wording import name_alert
 
 KIND_CHOICES = [
     (ChannelKind.EMAIL, "E-mail"),
@@ -72,7 +73,7 @@ def _clock_field(label: str) -> forms.TimeField:
     return forms.TimeField(
         label=label,
         required=False,
-        input_formats=["%H:%M"],
+        input_formats=["%H:%M", "%H:%M:%S"],  # the latter is what a page showed
         widget=forms.TimeInput({"type": "time"}, format="%H:%M"),
         error_messages={"invalid": "Must be a time of day, such as 22:00."},
     )
@@ -112,7 +113,7 @@ class ChannelForm(CallForm):
     kinds = forms.MultipleChoiceField(
         label="Only these",
         required=False,
-        choices=[(kind, words(kind)) for _, group in KINDS for kind in group],
+        choices=[(kind, name_alert(kind)) for _, group in KINDS for kind in group],
         widget=forms.CheckboxSelectMultiple,
     )
     quiet_from = _clock_field("Quiet from")
@@ -143,6 +144,7 @@ class ChannelForm(CallForm):
             self.fields["secret"].help_text = "Left empty, it stays."
             if channel.kind != ChannelKind.WEBHOOK:
                 del self.fields["secret"]
+            compare_with_page(self)
 
     def clean(self) -> dict[str, Any]:
         given = self.cleaned_data
@@ -188,8 +190,30 @@ class ChannelForm(CallForm):
             asked.pop("digest_at")
         kept = ("address", "secret", "time_zone", "digest_at")
         return {
-            name: value for name, value in asked.items() if value or name not in kept
+            name: value
+            for name, value in asked.items()
+            if (value or name not in kept) and name not in self._unchanged
         }
+
+    @property
+    def _unchanged(self) -> set[str]:
+        """The settings of a channel that are as the page showed them."""
+        if self.channel is None:
+            return set()
+        changed, found = {*self.changed_data}, {*self.fields} - {*self.changed_data}
+        if changed.isdisjoint({"quiet_from", "quiet_until"}):
+            found.add("quiet_hours")
+        if "every" in changed:
+            found.discard("kinds")
+        elif self.cleaned_data["every"]:
+            found.add("kinds")
+        return found
+
+    @property
+    def shown_kinds(self) -> str:
+        """Which were ticked when the page was shown, as hidden fields."""
+        kinds = self["kinds"]
+        return kinds.as_hidden(only_initial=True) if self.channel else ""
 
     @property
     def groups(self) -> list[tuple[str, list[Any]]]:

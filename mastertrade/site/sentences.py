@@ -91,13 +91,15 @@ class NextFactor:
     """The factor that a size asked for now would have, of base.
 
     `asked`: what the policy wants; `guard` names the guard that holds it lower.
-    `refusal`: why there is no answer, in words; the factor says nothing then.
+    `refusal`: why there is no answer, in words; the factor says nothing then. It may be
+    only that the trade's stop has to be given.
     """
 
     factor: Decimal
     asked: Decimal
     guard: str = ""
-    refusal: str = ""
+    refusal: str | SafeString = ""
+    needs_stop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -351,6 +353,8 @@ def _sizes(goal: GoalFigures) -> Iterator[SafeString]:
 
 def _next(goal: GoalFigures, size: NextFactor) -> SafeString:
     link = goal.links.decisions
+    if size.needs_stop:
+        return format_html("next trade: {} to size it", _link(link, "give its stop"))
     if size.refusal:
         return format_html("{}: {}", _link(link, "no size now"), size.refusal)
     if not size.factor:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django import forms
 
+from goals.admin.forms import compare_with_page
 from goals.channels.email import CHANNEL as EMAIL
 from goals.enums import CalendarPeriod, ChannelKind, GoalType, Measure
 from goals.models import AlertChannel, ApiToken, FinancialGoal, Portfolio, User
@@ -99,6 +100,7 @@ class MoneyForm(CallForm):
             del self.fields["currency"], self.fields["time_zone"]
             if portfolio.units > 0:
                 del self.fields["opening_balance"]
+        compare_with_page(self)
 
     def clean_opening_balance(self) -> Any:
         amount = self.cleaned_data["opening_balance"]
@@ -114,8 +116,13 @@ class MoneyForm(CallForm):
 
     @atomic
     def _save(self, now: datetime) -> Portfolio:
-        given, user = dict(self.cleaned_data), self.portfolio.user
-        key = self.portfolio.pk
+        user, key = self.portfolio.user, self.portfolio.pk
+        unchanged = {*LIMITS} - {*self.changed_data}
+        given = {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if name not in unchanged
+        }
         if self.used and "opening_balance" in given:
             amount = given.pop("opening_balance")
             record_cash_flow(user=user, portfolio=key, amount=amount, now=now)

@@ -20,6 +20,7 @@ from goals.models import (
     Portfolio,
     User,
 )
+from goals.services.goals import cancel_goal
 from goals.tests.factories import (
     GoalFactory,
     PortfolioFactory,
@@ -577,3 +578,37 @@ def _trade(portfolio: Portfolio) -> None:
         at = timezone.now() - timedelta(days=13) + timedelta(hours=number * 12)
         book_profit(portfolio, Decimal(4 if number % 3 else -7), at)
     portfolio.refresh_from_db()
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        (GoalStatus.ACHIEVED, "it is reached"),
+        (GoalStatus.CANCELLED, "it was cancelled"),
+        (GoalStatus.FAILED, "it has failed"),
+        (GoalStatus.MISSED, "it was missed"),
+    ],
+)
+def test_nothing_is_needed_for_a_goal_that_was_decided(
+    mine: Client, goal: FinancialGoal, status: GoalStatus, why: str
+) -> None:
+    """Also where it is below its target, with days left."""
+    if status is GoalStatus.ACHIEVED:
+        achieve(goal)
+    elif status is GoalStatus.FAILED:
+        fail(goal)
+    elif status is GoalStatus.CANCELLED:
+        cancel_goal(user=goal.user, goal_id=goal.pk, as_of=timezone.now())
+    else:
+        ended = timezone.now() - timedelta(days=1)
+        FinancialGoal.objects.filter(pk=goal.pk).update(
+            target_date=ended.date(), period_ends_at=ended
+        )
+    goal.refresh_from_db()
+    assert goal.status_at(timezone.now()) is status
+    assert goal.current_value < goal.target_value
+
+    strip = mine.get(reverse("site:goal", args=[goal.pk])).context["strip"]
+
+    (needed,) = [one for one in strip if one.label == "Needed from here"]
+    assert (str(needed.shown), str(needed.note)) == ("nothing", why)

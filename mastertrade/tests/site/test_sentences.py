@@ -111,6 +111,13 @@ CASES = {
         ),
         "; no size now: no record yet;",
     ),
+    "a size that needs the trade's stop": (
+        replace(
+            RUNNING,
+            next_factor=NextFactor(Decimal(0), Decimal(0), "", "x", needs_stop=True),
+        ),
+        "; next trade: give its stop to size it;",
+    ),
     "no next trade": (
         replace(
             RUNNING, next_factor=NextFactor(Decimal(0), Decimal("1.3"), "day_rules")
