@@ -44,6 +44,22 @@ def test_the_next_factor_is_that_of_a_size_asked_for_now() -> None:
     assert decision.adjustment_factor == line.figures.next_factor.factor
 
 
+@pytest.mark.parametrize(("days", "said"), [(0, False), (9, True)])
+def test_a_goal_made_late_in_its_month_says_when_that_began(
+    days: int, said: bool
+) -> None:
+    goal = GoalFactory(
+        start_date=START.date(),
+        target_date=date(2026, 3, 31),
+        as_of=START + timedelta(days=days),
+    )
+    (line,) = lines_of(goal.portfolio)
+
+    sentence = strip_tags(line.sentence)
+    assert "Behind by" in sentence
+    assert (f"; its month began on {START:%-d %b}" in sentence) is said
+
+
 def test_reading_the_lines_logs_no_decision() -> None:
     goal = GoalFactory()
 
