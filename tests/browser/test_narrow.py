@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 from django.contrib import admin
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page
 
 from goals.enums import GoalType
+from mastertrade.db.queue import defer
 from tests.browser.test_content_security import sign_in
 from tests.http import make_busy_trader
 from trades.models import ReplayRun, Trade
@@ -65,6 +67,9 @@ def addresses_of(operator) -> list[str]:
 
 
 def test_no_page_is_wider_than_a_telephone(page: Page, operator) -> None:
+    defer("prune", timestamp=1)
+    with connection.cursor() as cursor:  # so that the queue has waited in many words
+        cursor.execute("UPDATE procrastinate_events SET at = at - interval '69 days'")
     page.set_viewport_size(NARROW)
     sign_in(page, operator.user.username)
     page.wait_for_url("**/")
