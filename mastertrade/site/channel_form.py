@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.utils.functional import cached_property
 
 from goals.admin.forms import compare_with_page
@@ -19,11 +20,21 @@ from mastertrade.site.forms import CallForm
 from mastertrade.site.wording import name_alert
 
 KIND_CHOICES = [
-    (ChannelKind.EMAIL, "E-mail"),
+    (ChannelKind.EMAIL, "E-mail"),  # the first: see `offer_kinds`
     (ChannelKind.WEBHOOK, "Webhook, signed"),
     (ChannelKind.TELEGRAM, "Telegram"),
     (ChannelKind.APPRISE, "Another service, by its apprise URL"),
 ]
+NO_MAIL = (
+    "No e-mail: this site sends none until whoever runs it names a mail server, "
+    "MASTERTRADE_EMAIL_HOST."
+)
+EMAIL_HELP = "An e-mail address. "
+ADDRESS_HELP = (
+    "Of a webhook: its https address. Of Telegram: the bot's token, a slash and the "
+    "chat's id, as 123456789:AAE…/-1001234567890. Of another service: its URL, as "
+    "ntfy://topic."
+)
 DIGEST_CHOICES = [
     (Digest.OFF, "Each alert at once"),
     (Digest.HOURLY, "Collected, once an hour"),
@@ -79,6 +90,17 @@ def _clock_field(label: str) -> forms.TimeField:
     )
 
 
+def offer_kinds(form: forms.Form) -> None:
+    """Of its fields `kind` and `address`: e-mail only where mail is sent."""
+    kind: Any = form.fields["kind"]
+    if settings.HAS_MAIL:
+        kind.choices, kind.help_text = KIND_CHOICES, ""
+    else:
+        kind.choices, kind.help_text = KIND_CHOICES[1:], NO_MAIL
+    of_mail = EMAIL_HELP if settings.HAS_MAIL else ""
+    form.fields["address"].help_text = of_mail + ADDRESS_HELP
+
+
 class ChannelForm(CallForm):
     """A new channel, or `channel` changed: its kind stays, its address may."""
 
@@ -88,9 +110,6 @@ class ChannelForm(CallForm):
     address = forms.CharField(
         label="Address",
         max_length=LONGEST_ADDRESS,
-        help_text="An e-mail address. Of a webhook: its https address. Of Telegram: "
-        "the bot's token, a slash and the chat's id, as 123456789:AAE…/-1001234567890. "
-        "Of another service: its URL, as ntfy://topic.",
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
     )
     name = forms.CharField(
@@ -132,7 +151,9 @@ class ChannelForm(CallForm):
     ) -> None:
         self.user, self.channel = user, channel
         super().__init__(data, initial=_initial(user, channel))
-        if channel is not None:
+        if channel is None:
+            offer_kinds(self)
+        else:
             del self.fields["kind"]
             address = self.fields["address"]
             address.required = False

@@ -5,7 +5,7 @@ rounded (`mastertrade.values.in_text`); the exact figure shows when pointed at.
 """
 
 from contextvars import ContextVar
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from html import unescape
 
@@ -220,7 +220,7 @@ def when(at: datetime | None, now: datetime | None = None) -> SafeString:
     )
 
 
-def day(at: datetime, today: datetime | None = None) -> str:
+def day(at: date, today: date | None = None) -> str:
     """ "18 Nov", with its year where it is another than today's."""
     today = today or timezone.localtime()
     return f"{at:%-d %b}" if at.year == today.year else f"{at:%-d %b %Y}"

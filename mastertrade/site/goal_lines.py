@@ -175,6 +175,10 @@ def figures_of(
         expected_pct=pace.expected_progress_pct,
         required_per_day=pace.required_per_day,
         begins_at=goal.period_starts_at if goal.period_starts_at > now else None,
+        joined=goal.start_date
+        if goal.created_at - goal.period_starts_at >= timedelta(days=1)
+        else None,
+        period=goal.kind.calendar or "period",
         ended_at=goal.ended_at,
         is_over=goal.is_over(now),
         achieved_at=goal.achieved_at,

@@ -209,6 +209,7 @@ def _conditions(goal: FinancialGoal) -> list[dict[str, Any]]:
             "name": CONDITION_NAMES[one.name],
             "words": one.words,
             "met": one.met,
+            "is_known": one.current is not None,
             "whole": one.required if one.name == TRADING_DAYS else HUNDRED,
             "current": one.current or 0,
         }

@@ -5,7 +5,7 @@ Each number links to what it was made from. What is unknown is said in words.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from django.utils.html import conditional_escape, format_html, format_html_join
@@ -116,8 +116,9 @@ class GoalFigures:
 
     `gap`: progress less pace in the goal's measure, points or money, None without a
     deadline. `begins_at` only while it has not begun. `decided_by`: the goal that sets
-    the factor in its place, and why it comes first. `halted_until` only where trading
-    is `halted`; None: a person has to resume it.
+    the factor in its place, and why it comes first. `joined`: the first day of its
+    period (a month, "month"), where it was made later than on that. `halted_until` only
+    where trading is `halted`; None: a person has to resume it.
     """
 
     status: GoalStatus
@@ -132,6 +133,8 @@ class GoalFigures:
     expected_pct: Decimal | None = None
     required_per_day: Decimal | None = None
     begins_at: datetime | None = None
+    joined: date | None = None
+    period: str = "period"
     ended_at: datetime | None = None
     is_over: bool = False
     achieved_at: datetime | None = None
@@ -257,6 +260,8 @@ def _standing(goal: GoalFigures, *, lower: bool = False) -> Iterator[SafeString]
         return
     word = "Ahead by " if goal.gap > 0 else "Behind by "
     yield _cased(word, lower) + _link(goal.links.chart, shown)
+    if goal.gap < 0 and goal.joined is not None:
+        yield format_html("its {} began on {}", goal.period, figures.day(goal.joined))
 
 
 def _gap(goal: GoalFigures) -> SafeString | None:

@@ -125,6 +125,22 @@ def test_the_next_factor_rests_on_the_strategy_that_would_be_chosen(
     )
 
 
+@pytest.mark.parametrize(("days", "said"), [(0, False), (9, True)])
+def test_a_goal_made_late_in_its_month_says_when_that_began(
+    days: int, said: bool
+) -> None:
+    goal = GoalFactory(
+        start_date=START.date(),
+        target_date=date(2026, 3, 31),
+        as_of=START + timedelta(days=days),
+    )
+    (line,) = lines_of(goal.portfolio)
+
+    sentence = strip_tags(line.sentence)
+    assert "Behind by" in sentence
+    assert (f"; its month began on {START:%-d %b}" in sentence) is said
+
+
 def test_reading_the_lines_logs_no_decision() -> None:
     goal = GoalFactory()
 

@@ -423,6 +423,23 @@ def test_a_wrong_place_in_the_decisions_is_no_error(
     assert mine.get(address, {"before": before}).status_code in {200, 404}
 
 
+def test_a_goal_that_is_sent_twice_says_that_it_is_there(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    form = client.get("/goals/new/").context["form"]
+    shown = {name: form[name].value() for name in form.fields}
+    body = {name: value for name, value in shown.items() if value} | {
+        "target_value": "5"
+    }
+    assert client.post("/goals/new/", body).status_code == 302
+
+    again = client.post("/goals/new/", body)
+
+    assert again.status_code == 422
+    assert "has this goal already" in words(again.content.decode())
+    assert FinancialGoal.objects.count() == 1
+
+
 def test_conditions_stand_with_their_progress(client: Client) -> None:
     goal = GoalFactory(
         target_date=FAR, min_trading_days=4, best_day_max_pct=Decimal(40)
@@ -433,6 +450,8 @@ def test_conditions_stand_with_their_progress(client: Client) -> None:
 
     assert "0 of 4 trading days" in page
     assert page.count("<progress") == 2
+    assert "nothing to share yet Share of the best day" in words(page)
+    assert " met " not in words(page)
 
 
 def test_a_reached_goal_and_a_failed_one_say_so(client: Client) -> None:
