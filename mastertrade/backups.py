@@ -75,6 +75,13 @@ def back_up(target: Target, path: Path) -> int:
     The database is read as of one moment, while others go on. The file is there whole
     or not at all, and none is overwritten.
     """
+    try:
+        return _back_up(target, path)
+    except OSError as error:
+        raise BackupError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _back_up(target: Target, path: Path) -> int:
     if path.exists() or path.is_symlink():
         raise BackupError(f"{path} exists already. Name a file that does not.")
     if not path.parent.is_dir():

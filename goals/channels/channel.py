@@ -7,6 +7,8 @@ from typing import Any
 # Of what a receiver answers no more is read, and of its words no more is shown.
 LARGEST_ANSWER = 65_536
 LONGEST_SHOWN = 300
+# The whole of a delivery: name, connection, TLS and answer.
+SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,13 @@ class Channel:
     returns what may be shown of it. `check_guarded` does what of that a library does
     with the address, in the sender. `send` takes address, secret (empty but for
     webhooks) and message; it returns what the receiver answered, or raises `NotSent`.
+    One that is not guarded takes `seconds`, too, and bounds itself by them.
     `guarded`: the user names the machine to connect to, so that it is sent by a process
     whose connects are checked (`sender`).
     """
 
     check: Callable[[str], str]
-    send: Callable[[str, str, Message], str]
+    send: Callable[..., str]
     guarded: bool = True
     check_guarded: Callable[[str], None] | None = None
 

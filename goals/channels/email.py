@@ -6,10 +6,12 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
 
-from goals.channels.channel import Channel, Message, NotSent, shown_answer
+from goals.channels.channel import SECONDS, Channel, Message, NotSent, shown_answer
 from mastertrade.values.exceptions import InvalidInput
+from mastertrade.web.mail import send_within
 
 LONGEST_SUBJECT = 150
+LONGEST_LOCAL_PART = 64  # RFC 5321
 NO_SERVER = (
     "The mail server did not answer. The operator names it: MASTERTRADE_EMAIL_HOST."
 )
@@ -24,10 +26,17 @@ def check(address: str) -> str:
             "address", "Must be one e-mail address, such as ada@example.com."
         ) from None
     name, _, domain = address.rpartition("@")
+    if len(name) > LONGEST_LOCAL_PART:
+        raise InvalidInput(
+            "address",
+            f"Must have at most {LONGEST_LOCAL_PART} characters before the @, as mail "
+            "servers take no more.",
+        )
     return f"{name[0]}…@{domain}"
 
 
-def send(address: str, secret: str, message: Message) -> str:
+def send(address: str, secret: str, message: Message, seconds: float = SECONDS) -> str:
+    """`seconds` bound the whole of it: name, connection and every answer."""
     subject = " ".join(message.title.split())[:LONGEST_SUBJECT]
     mail = EmailMultiAlternatives(
         subject,
@@ -37,11 +46,14 @@ def send(address: str, secret: str, message: Message) -> str:
     )
     mail.attach_alternative(message.html, "text/html")
     try:
-        mail.send()
+        send_within(mail, seconds)
     except (SMTPConnectError, SMTPServerDisconnected) as error:
         raise NotSent(NO_SERVER, no_answer=True) from error
     except SMTPException as error:
         raise NotSent(f"The mail server refused it: {_words(error)}") from error
+    except TimeoutError as error:
+        words = f"The mail server did not take it within {seconds:g} seconds."
+        raise NotSent(words, no_answer=True) from error
     except OSError as error:
         raise NotSent(NO_SERVER, no_answer=True) from error
     return "The mail server took it."

@@ -15,12 +15,11 @@ from pathlib import Path
 from threading import BoundedSemaphore, Lock
 from time import monotonic
 
-from goals.channels.channel import LARGEST_ANSWER, Message, NotSent
+from goals.channels.channel import LARGEST_ANSWER, SECONDS, Message, NotSent
 from mastertrade.values.exceptions import InvalidInput
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MOST_SENDERS = 8
-SECONDS = 10.0
 # To start Python, apart from what is sent.
 STARTING_SECONDS = 20.0
 # Neither proxies, whose target nobody sees, nor secrets.

@@ -6,18 +6,13 @@ import json
 import time
 
 from goals.channels.channel import Channel, Message
-from goals.channels.http import check_url, post, require_success
-
-EXAMPLE = "https://example.com/hooks/mastertrade"
+from goals.channels.http import EXAMPLE, check_url, post, require_success
 
 
 def check(address: str) -> str:
     """Any http or https address; its scheme, host and port are shown."""
     parts = check_url(address, EXAMPLE)
-    port = "" if parts.port is None else f":{parts.port}"
-    host = parts.hostname or ""
-    shown = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{shown}{port}/…"
+    return f"{parts.scheme}://{parts.netloc}/…"
 
 
 def sign(secret: str, timestamp: str, body: bytes) -> str:

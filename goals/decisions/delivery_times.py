@@ -1,10 +1,11 @@
 """When an alert may be sent: quiet hours, digests, and the next try. Pure.
 
-Times of day are local: where the clocks skip one, it is the instant an hour later.
+Times of day are local: where the clocks skip one, it is the instant an hour later;
+where they repeat one, it is the first.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from goals.enums import Digest
@@ -40,10 +41,13 @@ def quiet_until(times: DeliveryTimes, now: datetime) -> datetime | None:
     begin, end = times.quiet_from, times.quiet_until
     if begin is None or end is None:
         return None
-    local = now.astimezone(ZoneInfo(times.time_zone))
-    clock = local.time()
-    within = begin <= clock < end if begin < end else clock >= begin or clock < end
-    return _next(times.time_zone, end, now) if within else None
+    today = now.astimezone(ZoneInfo(times.time_zone)).date()
+    for first_day in (today - timedelta(days=1), today):
+        last_day = first_day if begin < end else first_day + timedelta(days=1)
+        until = _instant(times.time_zone, last_day, end)
+        if _instant(times.time_zone, first_day, begin) <= now < until:
+            return until
+    return None
 
 
 def digest_moments(
@@ -77,10 +81,13 @@ def digest_moments(
 
 def _next(time_zone: str, at: time, now: datetime) -> datetime:
     """The first instant after `now` at that local time."""
-    zone = ZoneInfo(time_zone)
-    day = now.astimezone(zone).date() - timedelta(days=1)
+    day = now.astimezone(ZoneInfo(time_zone)).date() - timedelta(days=1)
     while True:
-        instant = datetime.combine(day, at, tzinfo=zone).astimezone(UTC)
+        instant = _instant(time_zone, day, at)
         if instant > now:
             return instant
         day += timedelta(days=1)
+
+
+def _instant(time_zone: str, day: date, at: time) -> datetime:
+    return datetime.combine(day, at, tzinfo=ZoneInfo(time_zone)).astimezone(UTC)

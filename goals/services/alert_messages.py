@@ -1,6 +1,7 @@
 """Alerts as messages of a channel."""
 
 from collections.abc import Sequence
+from uuid import uuid4
 
 from django.utils.html import format_html
 
@@ -37,7 +38,9 @@ def compose_test(name: str) -> Message:
     title = "A test of MasterTrade"
     text = f"Alerts of {name} arrive here. Nothing happened, and nothing is to be done."
     html = format_html("<h2>{}</h2><p>{}</p>", title, text)
-    return Message(key="test", title=title, text=text, html=html, data={"alerts": []})
+    # Receivers take a second message of one key for the first sent again.
+    key = f"test-{uuid4().hex}"
+    return Message(key=key, title=title, text=text, html=html, data={"alerts": []})
 
 
 def _data(alert: GoalAlert) -> dict[str, object]:

@@ -304,7 +304,7 @@ def _find(
 ) -> AlertChannel:
     channel = channels.filter(user=user, pk=channel_id).first()
     if channel is None:
-        raise NotFound("There is no such channel.")
+        raise NotFound(f"You have no channel {channel_id}.")
     return channel
 
 

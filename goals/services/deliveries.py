@@ -34,8 +34,9 @@ from mastertrade.db.transactions import atomic
 BATCH = 100
 # A channel whose messages take long lets others go on after this.
 TURN = timedelta(seconds=10)
-# Longer than a turn and one more message take: what a killed call took is free then.
-TAKEN_FOR = timedelta(seconds=40)
+# Longer than a turn and one more message take, which may wait 10 s for a sender, 20 s
+# until it is started and 10 s for an answer: what a killed call took is free then.
+TAKEN_FOR = timedelta(seconds=60)
 WINDOW = timedelta(minutes=1)
 LONGEST_ERROR = 500
 
@@ -76,7 +77,7 @@ def send_to(channel: AlertChannel, message: Message, **options: float) -> str:
     except AddressUnreadable:
         raise NotSent(UNREADABLE, no_answer=True) from None
     if not way.guarded:
-        return way.send(address, secret, message)
+        return way.send(address, secret, message, **options)
     return senders().send(
         kind=channel.kind, address=address, secret=secret, message=message, **options
     )
@@ -153,7 +154,10 @@ def _send_due(
     _postpone(channel, begin)
     for group in _groups(channel, begin):
         # A process that was stopped meanwhile finds its turn over.
-        if stopping() or clock() - begin > TURN or not _send(channel, group, clock):
+        if stopping() or clock() - begin > TURN:
+            return
+        group = _still_wanted(group)
+        if group and not _send(group[0].channel, group, clock):
             return
 
 
@@ -176,7 +180,7 @@ def _groups(channel: AlertChannel, now: datetime) -> Iterator[list[AlertDelivery
     room = _room(channel, now)
     if room < 1:
         return
-    due = _due(channel, now).select_related("alert").order_by("pk")
+    due = _due(channel, now).order_by("pk")
     critical = list(due.filter(alert__severity=Severity.CRITICAL)[: min(BATCH, room)])
     yield from ([one] for one in critical)
     room -= len(critical)
@@ -189,6 +193,12 @@ def _groups(channel: AlertChannel, now: datetime) -> Iterator[list[AlertDelivery
             yield found
         return
     yield from ([one] for one in usual[: min(BATCH, room)])
+
+
+def _still_wanted(group: Sequence[AlertDelivery]) -> list[AlertDelivery]:
+    """Without what was skipped or deleted since; with the channel as it is now."""
+    now = AlertDelivery.objects.to_be_sent().filter(pk__in=[one.pk for one in group])
+    return list(now.select_related("alert", "channel").order_by("pk"))
 
 
 def _room(channel: AlertChannel, now: datetime) -> int:

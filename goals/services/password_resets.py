@@ -10,8 +10,10 @@ from django.contrib.auth.forms import PasswordResetForm
 from django.core.mail import EmailMultiAlternatives
 from django.template import loader
 
+from goals.channels.channel import SECONDS
 from goals.services.sign_ins import Limit, take_visit
 from mastertrade.db.queue import defer
+from mastertrade.web.mail import send_within
 
 JOB = "password_reset"
 # To one mail address, whoever asks.
@@ -32,7 +34,8 @@ class ResetForm(PasswordResetForm):
         html_email_template_name: str | None = None,
     ) -> None:
         text = loader.render_to_string(email_template_name, context)
-        EmailMultiAlternatives(SUBJECT, text, from_email, [to_email]).send()
+        mail = EmailMultiAlternatives(SUBJECT, text, from_email, [to_email])
+        send_within(mail, SECONDS)
 
 
 def request_reset(email: str, *, root: str, now: datetime) -> None:

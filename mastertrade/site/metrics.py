@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http.request import split_domain_port, validate_host
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -21,7 +22,8 @@ from mastertrade.web.metrics import OWN
 PATH = "/metrics"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 REFUSED = (
-    "Metrics are for this machine only, asked without a proxy; with "
+    "Metrics are for this machine only, asked without a proxy by an address or a name "
+    "of MASTERTRADE_HOSTS; with "
     "MASTERTRADE_METRICS_TOKEN set, for whoever sends that token "
     "(Authorization: Bearer …).\n"
 )
@@ -121,7 +123,17 @@ def may_read(request: HttpRequest) -> bool:
         return compare_digest(sent, f"Bearer {settings.METRICS_TOKEN}".encode())
     peer = request.META.get("REMOTE_ADDR", "")
     is_near = is_address(peer) and ip_address(peer).is_loopback
-    return is_near and not any(name in request.META for name in OF_PROXIES)
+    if not is_near or any(name in request.META for name in OF_PROXIES):
+        return False
+    return _is_ours(request.META.get("HTTP_HOST", "localhost"))
+
+
+def _is_ours(host: str) -> bool:
+    """Not a name of others that leads here, by which a page in a browser would read."""
+    name, _ = split_domain_port(host)
+    if is_address(name.strip("[]")):
+        return True
+    return validate_host(name, ["localhost", *settings.ALLOWED_HOSTS])
 
 
 def render() -> bytes:

@@ -6,6 +6,7 @@ import importlib
 import json
 import pkgutil
 import re
+import subprocess
 from collections.abc import Iterator
 from dataclasses import astuple
 from datetime import date, time
@@ -16,6 +17,7 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.db import connection
+from django.test import Client
 from rest_framework.generics import GenericAPIView
 
 import goals
@@ -671,6 +673,8 @@ def test_the_example_environment_names_every_variable() -> None:
     assert used - NOT_FOR_PEOPLE == example
     assert used >= NOT_FOR_PEOPLE
     assert "(.env.example)" in read(ROOT / "README.md")
+    lines = re.findall(r"^#?([A-Z_]+)=", read(ROOT / ".env.example"), re.MULTILINE)
+    assert sorted(lines) == sorted(set(lines))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -902,3 +906,49 @@ def test_every_metric_is_documented_with_its_labels() -> None:
         for row in table(text, "Health and metrics")
     }
     assert given == expected
+
+
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+FAKE_PROGRAM = """#!/bin/sh
+echo "${DATABASE_URL:-unset} ${0##*/} $*" >> calls
+case "$*" in *mastertrade.database*) %s;; esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("server", "databases"),
+    [
+        (
+            "echo 'postgresql:///mastertrade?host=/run'",
+            {"postgresql:///tried?host=/run"},
+        ),
+        ("exit 1", set()),
+        ("echo 'postgresql://db.example/trading'", set()),
+    ],
+    ids=["it runs", "it does not run", "a database of another name"],
+)
+def test_a_backup_is_tried_in_no_other_database_than_that_for_it(
+    tmp_path: Path, server: str, databases: set[str]
+) -> None:
+    (commands,) = re.findall(
+        r"```bash\n(\(\n.*?CREATE DATABASE.*?)```", OPERATIONS, re.S
+    )
+    for name in (".venv/bin/python", "bin/psql"):
+        program = tmp_path / name
+        program.parent.mkdir(parents=True)
+        program.write_text(FAKE_PROGRAM % server)
+        program.chmod(0o755)
+    path = f"{tmp_path}/bin:/usr/bin:/bin"
+    done = subprocess.run(
+        ["bash", "-c", commands], cwd=tmp_path, env={"PATH": path}, check=False
+    )
+    called = [line.split(" ", 1) for line in read(tmp_path / "calls").splitlines()]
+    managed = {url for url, words in called if "manage.py" in words}
+    assert managed == databases
+    assert (done.returncode == 0) == bool(databases)
+    assert bool(databases) == any("psql" in words for _, words in called)
+
+
+def test_the_answer_of_readyz_that_the_page_shows(client: Client, db: None) -> None:
+    (shown,) = re.findall(r'^{"status".*}$', OPERATIONS, re.MULTILINE)
+    assert list(json.loads(shown)) == list(client.get("/readyz").json())

@@ -157,6 +157,10 @@ class StrictSerializer(serializers.Serializer[Any]):
         return {**refused, **{name: ["Unknown field."] for name in uncompared}}
 
 
+class NoFieldsSerializer(StrictSerializer):
+    """The body of a call that takes none: empty, or an object without fields."""
+
+
 def read_body(
     view: Any, kind: type[StrictSerializer], data: Any = None
 ) -> dict[str, Any]:

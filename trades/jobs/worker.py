@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.db import connection as django_connection
+from django.utils import timezone
 from procrastinate import JobContext, PsycopgConnector
 from procrastinate.contrib.django import DjangoApp, connector_params
 from procrastinate.exceptions import ConnectorException, JobAborted
@@ -28,6 +29,7 @@ from mastertrade.db.queue import (
 from trades.jobs import register
 from trades.jobs.job import LONG, QUICK
 from trades.services.job_errors import record_error
+from trades.services.jobs import follow_queue
 
 logger = logging.getLogger(__name__)
 # Jobs of a queue at once; what takes long is computation, and gains nothing by more.
@@ -166,7 +168,10 @@ class Worker:
 def sweep(silent_seconds: float) -> None:
     """Jobs of silent workers go back; one that killed all its workers has failed."""
     try:
-        for job in give_back_stalled(silent_seconds):
+        given_back = give_back_stalled(silent_seconds)
+        if given_back:
+            follow_queue(timezone.now())
+        for job in given_back:
             logger.warning("Job %s (%s) of a dead worker: %s", *_words(job))
             if job.status == "failed":
                 record_error(job.job_id, f"Its worker died {MOST_STARTS} times.")
@@ -183,6 +188,7 @@ def end_now(running: list[int]) -> None:
     """End this process with jobs in it: they are undone, and others do them."""
     try:
         give_back(running)
+        follow_queue(timezone.now())
     except AWAY:
         logger.warning("The database is away: others find the jobs in a while.")
     if embedded := django_connection.settings_dict.get("EMBEDDED"):

@@ -1,14 +1,17 @@
 """What to compare the policies on: a named distribution, or a record of trades."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from goals.decisions.trade_record import FEWEST_TRADES
-from goals.models import Portfolio
+from goals.models import Portfolio, User
 from goals.projection.comparison import StartingRecord
 from goals.projection.comparison_cases import BASE_RISK, find_case
 from goals.projection.edge import estimate_edge
 from goals.projection.outcomes import Outcomes, take_outcomes
+from goals.services.portfolios import find_portfolio
 from mastertrade.values.exceptions import InvalidInput
 from trades.sizing_calls.records import load_growths
 
@@ -41,6 +44,14 @@ def world_of(name: str, meaning: str, outcomes: Outcomes, record: int) -> World:
     mean = float(outcomes.values @ outcomes.probabilities)
     given = f"{meaning}; 1 R is {outcomes.base_risk * 100:g} % of equity"
     return World(name, given, outcomes, StartingRecord(record), mean > NO_EDGE)
+
+
+def world_of_own(user: User, asked: Mapping[str, Any], now: datetime) -> World:
+    """The record that a request without a case names. Raises `InvalidInput`."""
+    portfolio = find_portfolio(user, asked.get("portfolio"))
+    strategy_id = asked.get("strategy_id")
+    name = strategy_id or str(portfolio.name)
+    return world_of_record(portfolio, strategy_id, now, name)
 
 
 def world_of_record(

@@ -46,6 +46,14 @@ WHERE state IN ('waiting', 'running') AND NOT EXISTS (
     SELECT 1 FROM procrastinate_jobs q
     WHERE q.id = j.queue_key AND q.status IN ('todo', 'doing'))
 """
+# What waits in the queue again: its worker died, or was stopped with it. A locked row
+# is that of whoever begins or cancels it at this moment.
+WAIT_AGAIN = """
+UPDATE jobs SET state = 'waiting', progress = 0, step = '' WHERE job_id IN (
+    SELECT j.job_id FROM jobs j JOIN procrastinate_jobs q ON q.id = j.queue_key
+    WHERE j.state = 'running' AND q.status = 'todo'
+    FOR NO KEY UPDATE OF j, q SKIP LOCKED)
+"""
 GIVEN_UP = (
     "It was begun several times and never came to its end; nothing was done. Ask for "
     "it again."
@@ -143,11 +151,11 @@ def cancel_job(*, user: User, job_id: int, now: datetime) -> UserJob:
     # What a stopped worker left waits in the queue again.
     is_queued = job.queue_key is not None and withdraw(job.queue_key)
     if is_queued or state is JobState.WAITING:
-        job.state, job.finished_at = JobState.CANCELLED, now
+        job.state, job.finished_at, job.step = JobState.CANCELLED, now, ""
         transaction.on_commit(lambda: remove_files(job.directory))
     else:
         job.cancel_requested = True
-    job.save(update_fields=["state", "finished_at", "cancel_requested"])
+    job.save(update_fields=["state", "finished_at", "step", "cancel_requested"])
     return job
 
 
@@ -177,10 +185,9 @@ def finish_job(job: UserJob, result: dict[str, Any], now: datetime) -> None:
     """
     if not _fits(result):
         raise JobFailed("Its result is too large to be kept: ask for less at once.")
-    running = UserJob.objects.filter(
-        pk=job.pk, state=JobState.RUNNING, cancel_requested=False
-    )
-    ended = running.update(
+    # One whose worker was taken for dead may wait again meanwhile.
+    unfinished = UserJob.objects.filter(pk=job.pk, cancel_requested=False)
+    ended = unfinished.exclude(state__in=ENDED).update(
         state=JobState.DONE, progress=100, step="", result=result, finished_at=now
     )
     if not ended:
@@ -222,15 +229,22 @@ def put_back(job: UserJob) -> None:
     running.update(state=JobState.WAITING, progress=0, step="")
 
 
+def follow_queue(now: datetime) -> None:
+    """Jobs whose worker is gone are what they are in the queue.
+
+    What is done again waits; what is not is cancelled where that was asked, or failed.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(WAIT_AGAIN)
+        cursor.execute(GIVE_UP, {"error": GIVEN_UP, "now": now})
+
+
 def forget_jobs(now: datetime) -> int:
     """Delete what ended a week ago, and files of no job; returns how many jobs.
 
     So go files that were looked at for an hour and not imported.
-
-    What the queue has given up is failed, or cancelled, from now on.
     """
-    with connection.cursor() as cursor:
-        cursor.execute(GIVE_UP, {"error": GIVEN_UP, "now": now})
+    follow_queue(now)
     old = UserJob.objects.filter(finished_at__lt=now - KEPT)
     forgotten = int(old.delete()[0])
     ImportUpload.objects.filter(created_at__lt=now - YOUNGEST_STRAY).delete()

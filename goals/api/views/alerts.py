@@ -17,6 +17,7 @@ from goals.models import AlertDelivery, GoalAlert
 from goals.services.alert_texts import what_now
 from goals.services.alerts import AlertState, acknowledge, mark_read, of_states
 from mastertrade.db.model_fields import choices
+from mastertrade.web.api_fields import NoFieldsSerializer, read_body
 from mastertrade.web.api_lists import ListView
 from mastertrade.web.filters import FilterSet, WordsFilter
 
@@ -148,6 +149,7 @@ class _MarkingView(APIView):
     mark: Any
 
     def post(self, request: Request, alert_id: int) -> Response:
+        read_body(self, NoFieldsSerializer)
         type(self).mark(user=signed_in(request), alert_id=alert_id, now=timezone.now())
         return Response(AlertSerializer(_mine(request).get(pk=alert_id)).data)
 

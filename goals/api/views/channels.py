@@ -34,7 +34,7 @@ from goals.services.channels import (
     with_counts,
 )
 from mastertrade.values.exceptions import ChannelNotActive, TooManyChannels
-from mastertrade.web.api_fields import read_body
+from mastertrade.web.api_fields import NoFieldsSerializer, read_body
 from mastertrade.web.api_lists import ListView
 
 WEBHOOK = OpenApiExample(
@@ -121,6 +121,7 @@ class ChannelTestView(APIView):
     @extend_schema(request=None, responses=ChannelTestSerializer)
     def post(self, request: Request, channel_id: int) -> Response:
         """Send a test message now, and answer what the receiver answered."""
+        read_body(self, NoFieldsSerializer)
         mine = AlertChannel.objects.filter(user=signed_in(request))
         channel = get_object_or_404(mine, pk=channel_id)
         sent, answer = send_test(channel, clock=timezone.now)
@@ -134,6 +135,7 @@ class ChannelRetryView(APIView):
     @extend_schema(request=None, responses=RetriedSerializer)
     def post(self, request: Request, channel_id: int) -> Response:
         """Try the channel's dead deliveries again."""
+        read_body(self, NoFieldsSerializer)
         count = retry_channel(
             user=signed_in(request), channel_id=channel_id, now=timezone.now()
         )

@@ -1,5 +1,7 @@
 """Channels over HTTP: made, masked, tested, changed, tried again."""
 
+import json
+
 import pytest
 from django.core import mail
 from rest_framework.throttling import SimpleRateThrottle
@@ -123,6 +125,21 @@ def test_a_test_answers_what_the_receiver_answered(trader, private_targets):
         trader.patch(f"{CHANNELS}{key}/", {"address": receiver.url()})
         answer = trader.post(f"{CHANNELS}{key}/test/", {})
         assert answer == {"sent": True, "answer": "The receiver answered 200: taken"}
+
+
+def test_each_test_message_has_an_id_of_its_own(trader, private_targets):
+    with http_receiver() as receiver:
+        body = {"kind": "webhook", "address": receiver.url()}
+        key = trader.post(CHANNELS, body, 201)["channel_id"]
+        for _ in range(2):
+            trader.post(f"{CHANNELS}{key}/test/", {})
+    ids = [one.headers["x-mastertrade-id"] for one in receiver.received]
+    assert ids == [json.loads(one.body)["id"] for one in receiver.received]
+    assert len(set(ids)) == 2
+    mailed = trader.post(CHANNELS, MAIL, 201)["channel_id"]
+    for _ in range(2):
+        trader.post(f"{CHANNELS}{mailed}/test/", {})
+    assert len({one.message()["Message-ID"] for one in mail.outbox}) == 2
 
 
 def test_a_test_goes_to_no_private_target(trader):

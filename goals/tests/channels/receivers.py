@@ -4,7 +4,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -12,6 +12,7 @@ from email.policy import default as default_policy
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Event, Thread
 from typing import Any
 
@@ -214,6 +215,44 @@ def mail_server() -> Iterator[tuple[Mailbox, int]]:
         yield mailbox, port
     finally:
         controller.stop()
+
+
+@contextmanager
+def slow_mail_server(
+    pause: float, *, trickles: bool
+) -> Iterator[tuple[list[str], int]]:
+    """One that pauses before each answer, or each of its bytes; and what it took."""
+    taken: list[str] = []
+    closing = Event()
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):  # of who gave up
+                self._answer(b"220 ready")
+                while line := self.rfile.readline():
+                    if line.upper().startswith(b"DATA"):
+                        self._answer(b"354 go on")
+                        while (line := self.rfile.readline()) not in (b".\r\n", b""):
+                            pass
+                        if line:
+                            taken.append("a mail")
+                    self._answer(b"250 OK")
+
+        def _answer(self, line: bytes) -> None:
+            whole = line + b"\r\n"
+            for part in [bytes([one]) for one in whole] if trickles else [whole]:
+                closing.wait(pause)
+                self.wfile.write(part)
+
+    server = ThreadingTCPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        yield taken, server.server_address[1]
+    finally:
+        closing.set()
+        server.shutdown()
+        server.server_close()
 
 
 def free_port() -> int:

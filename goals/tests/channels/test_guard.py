@@ -114,7 +114,7 @@ def test_a_local_scheme_is_refused_when_the_channel_is_made(scheme):
         ("email", "ada.lovelace@example.com", "a…@example.com"),
         (
             "webhook",
-            "https://u:pw@example.com:8443/secret?t=1",
+            "https://example.com:8443/secret?t=1",
             "https://example.com:8443/…",
         ),
         ("webhook", "http://[2606:4700::1]/x", "http://[2606:4700::1]/…"),

@@ -55,6 +55,8 @@ REFUSED = [
     ("alert_channels_daily_digest_has_a_time", CHANNEL, "digest = 'off'"),
     ("alert_channels_per_minute", CHANNEL, "per_minute = 0"),
     ("alert_channels_per_minute", CHANNEL, "per_minute = 60001"),
+    ("alert_channels_tested_has_a_result", CHANNEL, "tested_at = now()"),
+    ("alert_channels_tested_has_a_result", CHANNEL, "test_sent = true"),
     ("alert_channels_user_fk", CHANNEL, "user_id = 'nobody'"),
     ("goal_alert_deliveries_state", DELIVERY, "state = 'lost', next_try_at = NULL"),
     ("goal_alert_deliveries_next_try", DELIVERY, "next_try_at = NULL"),

@@ -14,7 +14,7 @@ from goals.decisions.delivery_times import MOST_ATTEMPTS
 from goals.enums import ChannelKind, DeliveryState, Severity
 from goals.models import AlertChannel, AlertDelivery
 from goals.services import deliveries
-from goals.services.channels import retry_channel, update_channel
+from goals.services.channels import delete_channel, retry_channel, update_channel
 from goals.services.deliveries import TAKEN_FOR, deliver, find_due_channels
 from goals.tests.channel_factories import NOW, make_channel, make_delivery
 from goals.tests.channels.receivers import http_receiver, mail_server
@@ -24,6 +24,10 @@ from mastertrade.tests.schema import fetch
 from mastertrade.values.exceptions import ChannelNotActive
 
 pytestmark = pytest.mark.django_db
+
+
+SENT = {"state": "sent", "sent_at": NOW, "tried_at": NOW, "attempts": 1}
+SENT |= {"next_try_at": None}
 
 
 class Clock:
@@ -466,11 +470,44 @@ def test_new_quiet_hours_are_asked_anew_of_what_waits(channel, sent):
     assert len(sent) == 1
 
 
-def test_each_of_many_deliveries_of_a_channel_costs_one_statement(
+@pytest.mark.parametrize("digest", ["off", "hourly"])
+@pytest.mark.parametrize(
+    ("change", "sent_in_all"),
+    [
+        (lambda one: update(one, is_active=False), 1),
+        (lambda one: delete_channel(user=one.user, channel_id=one.pk), 1),
+        (lambda one: one.deliveries.update(**SENT), 1),
+        (lambda one: update(one, address="eve@example.com"), 3),
+    ],
+    ids=["switched off", "deleted", "sent by another", "another address"],
+)
+def test_what_changes_while_a_call_sends_holds_from_its_next_message_on(
+    channel, monkeypatch, digest, change, sent_in_all
+):
+    """A digest is the second message: the first is critical."""
+    update(channel, digest=digest)
+    make_delivery(channel, severity=Severity.CRITICAL)
+    for _ in range(2):
+        make_delivery(channel, created_at=NOW - timedelta(hours=1))
+    to = []
+
+    def send_to(channel, message, **options):
+        to.append(channel.masked_address)
+        if len(to) == 1:
+            change(channel)
+        return "taken"
+
+    monkeypatch.setattr(deliveries, "send_to", send_to)
+    assert not deliver_at(channel)
+    count = min(sent_in_all, 3 if digest == "off" else 2)
+    assert to == ["a…@example.com", *["e…@example.com"] * (count - 1)]
+
+
+def test_each_of_many_deliveries_of_a_channel_costs_two_statements(
     channel, sent, django_assert_num_queries
 ):
     for _ in range(20):
         make_delivery(channel)
     shared = 9
-    with django_assert_num_queries(shared + 20):
+    with django_assert_num_queries(shared + 2 * 20):
         deliver(channel.pk, clock=lambda: NOW)

@@ -6,13 +6,15 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from goals.services.resuming import halt_trading
 from mastertrade.db.queue import defer
 from mastertrade.logs import REQUEST_ID
+from mastertrade.site.metrics import answer_metrics
 from mastertrade.tests.schema import execute
 from mastertrade.web.metrics import is_id
 from tests.http import make_trader, unthrottled  # noqa: F401
@@ -158,6 +160,35 @@ def test_hosts_and_https_are_not_asked_for(settings) -> None:
     settings.SECURE_SSL_REDIRECT = True
     settings.ALLOWED_HOSTS = ["mastertrade.example"]
     assert Client(headers={"host": "10.0.0.1:8000"}).get("/metrics").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        (None, 200),
+        ("localhost:8000", 200),
+        ("127.0.0.1:8000", 200),
+        ("[::1]:8000", 200),
+        ("mastertrade.example", 200),
+        ("evil.example", 403),
+        ("evil.example:8000", 403),
+        ("localhost.evil.example", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("localhost:8000@evil.example", 403),
+        ("", 403),
+        ("[", 403),
+    ],
+)
+def test_this_machine_is_asked_by_a_name_of_its_own(
+    settings, host: str | None, status: int
+) -> None:
+    """A page in a browser may give a name of its own this machine's address."""
+    settings.ALLOWED_HOSTS = ["mastertrade.example"]
+    factory = RequestFactory()
+    request = factory.get("/metrics", headers={} if host is None else {"host": host})
+    answer = answer_metrics(lambda request: HttpResponse(status=500))(request)
+    assert answer.status_code == status
 
 
 @pytest.fixture

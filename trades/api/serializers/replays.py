@@ -1,6 +1,7 @@
 """Requests for replays, and answers about them."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 from rest_framework import serializers
@@ -23,8 +24,9 @@ from mastertrade.web.api_fields import (
     WholeNumberField,
 )
 from trades.models import ReplayRun
-from trades.replay.reading import BUILT_IN_NAMES
-from trades.services.replay_asked import question_of
+from trades.replay.bars import BarsError
+from trades.replay.reading import BUILT_IN_NAMES, MINIMUM_BARS
+from trades.services.replay_asked import count_built_in, question_of
 
 GOAL_TYPES = choices(kind for kind in GoalType if kind.calendar)
 DATES = ("start_date", "end_date")
@@ -128,6 +130,31 @@ class ReplayRequestSerializer(_ReplayFields):
     """
 
     prices = ChoiceField(choices=choices(BUILT_IN_NAMES))
+
+    def find_wrong(self, fields: Mapping[str, Any]) -> Iterator[InvalidInput]:
+        wrong = list(super().find_wrong(fields))
+        yield from wrong
+        given = {name: fields[name] for name in DATES if fields.get(name) is not None}
+        is_wrong = {*DATES, "prices"} & {
+            *self.unreadable,
+            *(one.field for one in wrong),
+        }
+        if given and not is_wrong:
+            yield from _too_few_bars(fields["prices"], given)
+
+
+def _too_few_bars(prices: str, given: Mapping[str, date]) -> Iterator[InvalidInput]:
+    first, last = (given.get(name) for name in DATES)
+    try:
+        count = count_built_in(prices, first, last)
+    except BarsError as wrong:
+        yield InvalidInput("prices", f"{wrong}.")
+        return
+    if count < MINIMUM_BARS:
+        yield InvalidInput(
+            max(given),
+            f"leaves {count} bars of {prices}; {MINIMUM_BARS} are needed.",
+        )
 
 
 class ReplayUploadSerializer(_ReplayFields):

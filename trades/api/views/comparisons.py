@@ -19,6 +19,7 @@ from trades.api.views.jobs import (
     require_background,
 )
 from trades.enums import JobKind
+from trades.services.comparisons import world_of_own
 from trades.services.jobs import create_job
 
 MODEST = OpenApiExample(
@@ -48,10 +49,13 @@ class ComparisonView(APIView):
         require_background(request)
         asked = read_body(self, ComparisonRequestSerializer)
         refuse_unknown(self)
+        user, now = signed_in(request), timezone.now()
+        if asked.get("case") is None:
+            world_of_own(user, asked, now)  # too few trades are refused now
         job = create_job(
-            user=signed_in(request),
+            user=user,
             kind=JobKind.COMPARISON,
             arguments=plain_arguments(asked),
-            now=timezone.now(),
+            now=now,
         )
         return accepted(job)

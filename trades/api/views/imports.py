@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from goals.api.authentication import signed_in
 from goals.models import User
 from mastertrade.values.exceptions import ImportNotUndone, OutOfRange, TooManyJobs
-from mastertrade.web.api_fields import read_body
+from mastertrade.web.api_fields import NoFieldsSerializer, read_body
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import ImportFilter
 from trades.api.serializers.imports import (
@@ -133,6 +133,7 @@ class UndoImportView(APIView):
         trades, such as a later close, with the trade's key. One that was undone before
         stays as it is.
         """
+        read_body(self, NoFieldsSerializer)
         row, _, _ = undo_import(
             user=signed_in(request), import_id=import_id, now=timezone.now()
         )

@@ -15,6 +15,7 @@ from rest_framework.views import APIView
 from goals.api.authentication import signed_in
 from mastertrade.values.exceptions import InvalidInput, JobHasEnded
 from mastertrade.values.jsonable import to_plain
+from mastertrade.web.api_fields import NoFieldsSerializer, read_body
 from mastertrade.web.api_lists import ListView
 from trades.api.filters import JobFilter
 from trades.api.serializers.jobs import JobListSerializer, JobSerializer
@@ -109,5 +110,6 @@ class CancelJobView(APIView):
         Nothing of a cancelled job is done. `cancel_requested` says that a running one
         will stop; one that was done or failed before is 409 `job_has_ended`.
         """
+        read_body(self, NoFieldsSerializer)
         job = cancel_job(user=signed_in(request), job_id=job_id, now=timezone.now())
         return Response(JobSerializer(job).data)

@@ -4,9 +4,8 @@ from typing import Any
 
 from goals.enums import AfterAchieved, EdgeGuard
 from goals.projection.comparison import GuardKind, Question, Result, compare
-from goals.services.portfolios import find_portfolio
 from trades.jobs.kinds.base import Given, Kind
-from trades.services.comparisons import World, world_of_case, world_of_record
+from trades.services.comparisons import World, world_of_case, world_of_own
 
 DEFAULTS: dict[str, Any] = {
     "trades": 40,
@@ -61,10 +60,7 @@ def _world_of(given: Given) -> World:
         if "record" in asked:
             more["record"] = asked["record"]
         return world_of_case(asked["case"], **more)
-    portfolio = find_portfolio(given.user, asked.get("portfolio"))
-    strategy_id = asked.get("strategy_id")
-    name = strategy_id or str(portfolio.name)
-    return world_of_record(portfolio, strategy_id, given.now, name)
+    return world_of_own(given.user, asked, given.now)
 
 
 def _counted(given: Given, paths: int) -> Any:

@@ -22,8 +22,12 @@ WHERE datname = current_database() AND pid <> pg_backend_pid()
   AND backend_type = 'client backend'
 """
 AFTERWARDS = (
-    "Next: manage.py migrate, then manage.py reconcile. Without the secret key of then "
-    "(MASTERTRADE_SECRET_KEY, or var/secret-key) everybody is signed out."
+    "Next: manage.py migrate, then manage.py reconcile. It needs what was not in the "
+    "backup: without the secret key of then (MASTERTRADE_SECRET_KEY, or "
+    "var/secret-key) everybody is signed out; without the keys of alert channels "
+    "(MASTERTRADE_CHANNEL_KEYS, or var/channel-key) no alert is sent to one until its "
+    "address is given again; without the files of jobs that waited "
+    "(MASTERTRADE_JOB_FILES, or var/jobs) those jobs fail."
 )
 
 

@@ -163,9 +163,6 @@ def record(trader: Trader) -> None:
 
 def test_policies_are_compared_on_ones_own_record(trader: Trader) -> None:
     own = {"portfolio": "crypto", "trades": 10, "paths": 2000}
-    few = done(trader, "/api/comparisons/", own)
-    assert few["state"] == "failed"
-    assert "20 are needed" in few["error"]
     record(trader)
     job = done(trader, "/api/comparisons/", own)
     assert (job["state"], job["error"]) == ("done", "")
@@ -188,6 +185,50 @@ def test_a_wrong_comparison_is_refused_by_field_at_once(
     with nothing_changes():
         refused = trader.post("/api/comparisons/", {**COMPARISON, **given}, 400)
     assert list(refused) == [field]
+
+
+@pytest.mark.parametrize(
+    ("asked", "field", "words"),
+    [
+        ({"portfolio": "crypto"}, "portfolio", "crypto has 0 closed trades"),
+        ({}, "portfolio", "0 closed trades"),
+        (
+            {"portfolio": "crypto", "strategy_id": "momentum_001"},
+            "strategy_id",
+            "momentum_001 has 0 closed trades",
+        ),
+    ],
+)
+def test_a_comparison_on_too_few_trades_is_refused_at_once(
+    trader: Trader, asked: dict[str, Any], field: str, words: str
+) -> None:
+    with nothing_changes():
+        refused = trader.post("/api/comparisons/", asked, 400)
+    assert list(refused) == [field]
+    assert words in refused[field][0]
+    assert "20 are needed" in refused[field][0]
+    assert not UserJob.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "field", "count"),
+    [
+        ("2010-01-01", "2010-02-15", "start_date", 29),
+        ("2013-02-01", None, "start_date", 20),
+        (None, "2000-04-01", "end_date", 23),
+        ("2020-01-01", None, "start_date", 0),
+        (None, "1999-12-31", "end_date", 0),
+    ],
+)
+def test_a_replay_of_too_few_bars_is_refused_at_once(
+    trader: Trader, start: str | None, end: str | None, field: str, count: int
+) -> None:
+    dates = {"start_date": start, "end_date": end}
+    given = {name: day for name, day in dates.items() if day is not None}
+    asked = {name: one for name, one in REPLAY.items() if name not in dates}
+    with nothing_changes():
+        refused = trader.post("/api/replays/", {**asked, **given}, 400)
+    assert refused == {field: [f"leaves {count} bars of MSFT; 60 are needed."]}
 
 
 def test_anothers_portfolio_is_no_record(trader: Trader) -> None:

@@ -11,13 +11,15 @@ from urllib.parse import urlencode
 import pytest
 import pytest_django
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import JobAborted
 from procrastinate.job_context import AbortReason
 
+from mastertrade.db.queue import give_back_stalled
+from mastertrade.tests.schema import execute
 from tests.http import (
     Trader,
     count_statements,
@@ -29,8 +31,9 @@ from tests.http import (
 from trades.enums import JobKind, JobState
 from trades.jobs.kinds import KINDS
 from trades.jobs.kinds.base import Given, Kind
+from trades.jobs.worker import end_now, sweep
 from trades.models import Trade, TradeImport, UserJob
-from trades.services.jobs import KEPT, create_job, forget_jobs
+from trades.services.jobs import KEPT, create_job, follow_queue, forget_jobs
 from trades.tests.jobs.worker import do
 
 IMPORT = "/api/trades/import/"
@@ -346,9 +349,71 @@ def test_a_fault_of_ours_is_failed_without_an_effect_and_logged(
     assert "half done" not in names(trader)
 
 
+def set_queued(status: str) -> None:
+    execute("UPDATE procrastinate_jobs SET status = %s, worker_id = NULL", status)
+
+
+def leave_running(queued: str) -> None:
+    """As a worker leaves it that is gone."""
+    UserJob.objects.update(
+        state=JobState.RUNNING, started_at=timezone.now(), progress=40, step="Half"
+    )
+    set_queued(queued)
+
+
 def test_what_its_worker_left_is_cancelled_at_once(trader: Trader, key: int) -> None:
-    UserJob.objects.update(state=JobState.RUNNING, started_at=timezone.now())
-    assert trader.post(f"/api/jobs/{key}/cancel/", None)["state"] == "cancelled"
+    leave_running("todo")
+    cancelled = trader.post(f"/api/jobs/{key}/cancel/", None)
+    assert (cancelled["state"], cancelled["step"]) == ("cancelled", "")
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+@pytest.mark.parametrize("way", ["killed", "stopped", "found by chance"])
+def test_a_job_whose_worker_is_gone_is_what_it_is_in_the_queue(
+    trader: Trader,
+    key: int,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+    is_cancelled: bool,
+) -> None:
+    leave_running("doing")
+    if is_cancelled:
+        asked = trader.post(f"/api/jobs/{key}/cancel/", None)
+        assert (asked["state"], asked["cancel_requested"]) == ("running", True)
+    monkeypatch.setattr(os, "_exit", lambda status: None)
+    monkeypatch.setattr("trades.jobs.worker.close_old_connections", lambda: None)
+    monkeypatch.setitem(connection.settings_dict, "EMBEDDED", None)
+    if way == "killed":
+        sweep(30)
+    elif way == "stopped":
+        end_now([ProcrastinateJob.objects.get().pk])
+    else:
+        give_back_stalled(30)
+        forget_jobs(timezone.now())
+    found = trader.get(f"/api/jobs/{key}/")
+    expected = ("cancelled", 40, "") if is_cancelled else ("waiting", 0, "")
+    assert (found["state"], found["progress"], found["step"]) == expected
+    do(key)
+    is_done = UserJob.objects.get().state in (JobState.DONE, JobState.FAILED)
+    assert is_done is not is_cancelled
+
+
+def test_a_worker_that_was_taken_for_dead_may_end_its_job(
+    trader: Trader, key: int, kind_of: Callable[..., None]
+) -> None:
+    def run(given: Given) -> dict[str, Any]:
+        set_queued("todo")
+        follow_queue(timezone.now())
+        assert UserJob.objects.get().state == JobState.WAITING
+        rename(trader, "done")
+        return {"made": 1}
+
+    kind_of(run)
+    for _ in range(2):
+        do(key)
+        done = trader.get(f"/api/jobs/{key}/")
+        assert (done["state"], done["result"]) == ("done", {"made": 1})
+    assert "done" in names(trader)
 
 
 def test_a_job_that_stops_with_its_worker_waits_again(
@@ -424,8 +489,10 @@ def test_what_the_queue_gave_up_ends(trader: Trader, key: int, cancelled: bool) 
     UserJob.objects.update(
         state=JobState.RUNNING, started_at=timezone.now(), cancel_requested=cancelled
     )
+    set_queued("doing")
     forget_jobs(timezone.now())
     assert trader.get(f"/api/jobs/{key}/")["state"] == "running"
+    set_queued("todo")
     app.job_manager.cancel_job_by_id(UserJob.objects.get().queue_key)
     forget_jobs(timezone.now())
     ended = trader.get(f"/api/jobs/{key}/")

@@ -1,5 +1,8 @@
 """A backup is whole or not there, and comes back whole or not at all."""
 
+import errno
+import os
+import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,12 +10,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 
 from goals.tests.factories import PortfolioFactory
 from mastertrade import backups
 from mastertrade.tests.schema import execute, fetch
+from trades.management.commands.backup import NOT_IN_IT
+from trades.management.commands.restore import AFTERWARDS
 from trades.management.databases import find_target
 from trades.tests.factories import book_profit
 
@@ -224,7 +230,44 @@ def test_another_program_s_database_is_no_backup_of_this_one(
     with connected_to(empty_database):
         execute("CREATE TABLE django_migrations (n int)")
         said = refusal_of("backup", str(tmp_path / "backup"))
-    assert "not a backup of MasterTrade" in said
+    assert "not one of MasterTrade" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_database_has_nothing_to_back_up(
+    tmp_path: Path, empty_database: str
+) -> None:
+    with connected_to(empty_database):
+        said = refusal_of("backup", str(tmp_path / "backup"))
+    assert "there is nothing to back up" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("/proc/x", "No such file or directory"),
+        ("/sys/x", "(Permission denied|Read-only file system|Operation not permitted)"),
+        (f"/tmp/{'x' * 300}", "File name too long"),
+    ],
+)
+def test_a_place_that_takes_no_file_is_named_in_one_line(name: str, why: str) -> None:
+    said = refusal_of("backup", name)
+    assert re.fullmatch(rf"{name} cannot be written: {why}\.", said)
+
+
+@pytest.mark.parametrize("full", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("at", ["fsync", "link"])
+def test_a_full_disk_is_named_in_one_line_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, full: int, at: str
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(full, os.strerror(full))
+
+    path = tmp_path / "backup"
+    monkeypatch.setattr(os, at, fail)
+    words = f"{path} cannot be written: {os.strerror(full)}."
+    assert refusal_of("backup", str(path)) == words
     assert list(tmp_path.iterdir()) == []
 
 
@@ -246,6 +289,18 @@ def test_a_direct_address_goes_before_a_pooler_s(monkeypatch) -> None:
     for part in ("host=db.example", "port=6543", "dbname=other", "sslmode=require"):
         assert part in target.conninfo
     assert (target.password, "secret" in target.conninfo) == ("secret", False)
+
+
+def test_whatever_the_settings_store_outside_of_the_database_is_named() -> None:
+    root = Path(settings.BASE_DIR)
+    code = (root / "mastertrade/settings.py").read_text()
+    outside = re.findall(r'"(MASTER\w+)", (?:str\()?VAR_DIR / "([\w-]+)"', code)
+    assert len(outside) == code.count("VAR_DIR /") == 3
+    page = (root / "docs/operations.md").read_text()
+    for text in (NOT_IN_IT, AFTERWARDS, page):
+        for name, file in outside:
+            assert name in text
+            assert f"var/{file}" in text
 
 
 @pytest.mark.parametrize(
