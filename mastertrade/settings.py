@@ -130,7 +130,7 @@ CHANNELS_PER_USER = read_int("MASTERTRADE_CHANNELS_PER_USER", default=20)
 # Whether users may have alerts sent to addresses that are not on the internet.
 ALLOW_PRIVATE_TARGETS = read_bool("MASTERTRADE_ALLOW_PRIVATE_TARGETS", default=False)
 # The mail server that alerts, and links of accounts, are handed to. Without a name of
-# it no links are sent.
+# it no links are sent, and pages offer no channel by e-mail.
 HAS_MAIL = read_text("MASTERTRADE_EMAIL_HOST", "") != ""
 EMAIL_HOST = read_text("MASTERTRADE_EMAIL_HOST", "localhost")
 EMAIL_PORT = read_int("MASTERTRADE_EMAIL_PORT", default=25)

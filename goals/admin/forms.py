@@ -98,6 +98,17 @@ def _read_number(field: forms.IntegerField, value: Any) -> Any:
     return type(field).to_python(field, value)
 
 
+def compare_with_page(form: forms.BaseForm) -> None:
+    """Have `changed_data` say what differs from what the page showed.
+
+    The row may have changed since. The page sends its own values along; a field without
+    one is compared with the row.
+    """
+    for name, field in form.fields.items():
+        sent = form.add_initial_prefix(name) in form.data
+        field.show_hidden_initial = sent or not form.is_bound
+
+
 class ServiceForm(GenericForm[Row]):
     """A form that a service checks and saves, inside the caller's transaction if any.
 
@@ -119,6 +130,8 @@ class ServiceForm(GenericForm[Row]):
         for name, value in self.initial.items():
             if isinstance(value, Decimal):
                 self.initial[name] = Decimal(format_plain(value))
+        if not self.is_new:
+            compare_with_page(self)
 
     def call_service(self) -> Row:
         """Create or change the object from `cleaned_data`."""
@@ -134,7 +147,7 @@ class ServiceForm(GenericForm[Row]):
 
     @property
     def changes(self) -> dict[str, Any]:
-        """Only what the person changed: the rest may have moved since."""
+        """What the person changed on the page; the rest may have changed since."""
         return {
             name: self.cleaned_data[name]
             for name in self.changed_data
@@ -398,8 +411,8 @@ class PortfolioForm(ServiceForm[Portfolio]):
             )
 
     def find_wrong(self) -> Iterable[InvalidInput]:
-        cleaned = self.cleaned_data
-        fields = {name: cleaned[name] for name in cleaned if name not in REFERENCE}
+        given = self.cleaned_data if self.is_new else self.changes
+        fields = {name: given[name] for name in given if name not in REFERENCE}
         user = fields.pop("user", None)
         if not self.is_new:
             user = self.instance.user

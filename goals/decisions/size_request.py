@@ -68,7 +68,9 @@ class SizeRequest:
             if live_equity <= 0:
                 raise NoLiveEquity(
                     f"{name} is a percentage of the live equity, which is 0 or below "
-                    "at the last marks: send base_size, or correct the marks."
+                    "at the last marks: send base_size, or correct the marks.",
+                    on_page="The live equity is 0 or below at the last marks, so a "
+                    "percentage of it is nothing: ask by a size, or correct the marks.",
                 )
             amount = live_equity * amount / HUNDRED
         if name in BY_RISK:

@@ -29,12 +29,15 @@ WALKS, WALKS_OF_MANY = 4_000, 2_000
 # More draws than this are walked several at once, and so many of them by fewer walks.
 MOST_STEPS, FEW_STEPS = 240, 120
 DEEP = 0.1
-# As well as: a probability no more than a point lower.
+# As well as: a probability within a point.
 AS_WELL = 0.01
 # A probability below this is none.
 LEAST = 0.001
 # Falling as often: within the walks' own error.
 AS_OFTEN = 0.01
+# Where no way of sizing falls deep oftener than this, the floor is what may happen.
+RARE = 0.005
+FALLS, HITS = "fall_10_probability", "breach_probability"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,13 @@ class Frontier:
 
     constants: tuple[tuple[float, FrontierPoint], ...]
     policies: Mapping[str, FrontierPoint]
+
+    @property
+    def cost(self) -> str:
+        """What sizes are compared at: deep falls, or the floor where it is nearer."""
+        points = [*self.policies.values(), *(point for _, point in self.constants)]
+        deepest = max(point.fall_10_probability for point in points)
+        return FALLS if deepest > RARE else HITS
 
 
 def measure_frontier(
@@ -129,26 +139,30 @@ def spread_factors(lowest: float, highest: float) -> list[float]:
 
 
 def judge(frontier: Frontier, name: str) -> str:
-    """In words: whether a constant size does as well as this policy."""
-    own = frontier.policies[name]
+    """In words: whether a constant size does as well as this policy, or better."""
+    own, cost = frontier.policies[name], frontier.cost
     others = [point for _, point in frontier.constants]
     if max(point.probability for point in [own, *others]) < LEAST:
         return "No way of sizing reaches the goal in one walk of a thousand."
-    rarest = min(point.fall_10_probability for point in others)
-    if rarest > own.fall_10_probability + AS_OFTEN:
+    paid = _cost_of(own, cost)
+    rarest = min(_cost_of(point, cost) for point in others)
+    falls = f"falls more than {DEEP * 100:.0f} %" if cost == FALLS else "hits the floor"
+    reach = f"{own.probability * 100:.1f} %"
+    if rarest > paid + AS_OFTEN:
         return (
-            f"{name} reaches the goal with {own.probability * 100:.1f} % and falls "
-            f"more than {DEEP * 100:.0f} % in {own.fall_10_probability * 100:.1f} %; "
-            f"every constant size falls so in {rarest * 100:.1f} % or more, so none "
+            f"{name} reaches the goal with {reach} and {falls} in {paid * 100:.1f} %; "
+            f"every constant size does so in {rarest * 100:.1f} % or more, so none "
             f"compares."
         )
-    factor, probability = constant_alike(frontier, own.fall_10_probability)
-    reach = f"{own.probability * 100:.1f} %"
+    factor, probability = constant_alike(frontier, paid)
     other = f"{probability * 100:.1f} %"
-    at = f"the same probability of falling more than {DEEP * 100:.0f} %"
+    what = f"falling more than {DEEP * 100:.0f} %"
+    at = f"the same probability of {what if cost == FALLS else 'hitting the floor'}"
     if probability >= own.probability - AS_WELL:
+        is_better = probability > own.probability + AS_WELL
+        does = "better than" if is_better else "as well as"
         return (
-            f"A constant size of {factor:.2f} does as well as {name}: at {at} it "
+            f"A constant size of {factor:.2f} does {does} {name}: at {at} it "
             f"reaches the goal with {other}, {name} with {reach}."
         )
     points = (own.probability - probability) * 100
@@ -159,29 +173,33 @@ def judge(frontier: Frontier, name: str) -> str:
     )
 
 
-def constant_alike(frontier: Frontier, fall: float) -> tuple[float, float]:
-    """The constant size that most probably reaches the goal and falls as often.
+def constant_alike(frontier: Frontier, paid: float) -> tuple[float, float]:
+    """The constant size that most probably reaches the goal at the same `cost`.
 
-    Between two sizes by a line; no more than a point oftener. Where each falls oftener,
+    Between two sizes by a line; no more than a point oftener. Where each costs more,
     the smallest.
     """
     factors = np.array([factor for factor, _ in frontier.constants])
     points = [point for _, point in frontier.constants]
-    falls = np.array([point.fall_10_probability for point in points])
+    costs = np.array([_cost_of(point, frontier.cost) for point in points])
     chances = np.array([point.probability for point in points])
-    inside = falls <= fall + AS_OFTEN
+    inside = costs <= paid + AS_OFTEN
     if not inside.any():
         return float(factors[0]), float(chances[0])
     last = int(np.flatnonzero(inside)[-1])
     best = int(np.argmax(np.where(inside, chances, -1.0)))
     found = float(factors[best]), float(chances[best])
     if last + 1 < factors.size:
-        share = max(fall - falls[last], 0.0) / (falls[last + 1] - falls[last])
+        share = max(paid - costs[last], 0.0) / (costs[last + 1] - costs[last])
         between = chances[last] + share * (chances[last + 1] - chances[last])
         if between > found[1]:
             size = factors[last] + share * (factors[last + 1] - factors[last])
             found = float(size), float(between)
     return found
+
+
+def _cost_of(point: FrontierPoint, cost: str) -> float:
+    return point.fall_10_probability if cost == FALLS else point.breach_probability
 
 
 @dataclass(frozen=True, slots=True, eq=False)

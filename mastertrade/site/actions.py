@@ -157,7 +157,11 @@ def _standing_of(portfolio: Portfolio, now: datetime) -> dict[str, Any]:
     return {
         "floors": [_floor_line(one, portfolio.currency) for one in found.floors],
         "no_floor": not found.has_floor,
-        "stops": [in_words(halt.words, now) for halt in found.halts] or waits,
+        "stops": [
+            in_words(halt.words, now, currency=portfolio.currency)
+            for halt in found.halts
+        ]
+        or waits,
     }
 
 

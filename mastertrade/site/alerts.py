@@ -17,7 +17,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
 from goals.admin.figures import words
-from goals.enums import AlertKind, ChannelKind, DeliveryState, Severity
+from goals.enums import AlertKind, ChannelKind, DeliveryState, Health, Severity
 from goals.models import AlertChannel, AlertDelivery, GoalAlert, User
 from goals.services.alert_texts import what_now
 from goals.services.alerts import (
@@ -30,8 +30,9 @@ from goals.services.alerts import (
     of_states,
 )
 from mastertrade.site import figures
+from mastertrade.site.sentences import PILLS
 from mastertrade.site.shell import page
-from mastertrade.site.wording import in_words
+from mastertrade.site.wording import in_words, name_alert
 from mastertrade.values.exceptions import NotFound
 
 ON_A_PAGE = 25
@@ -65,7 +66,7 @@ class AlertFilterForm(forms.Form):
         "Severity", "Every severity", {one: words(one).capitalize() for one in Severity}
     )
     kind = _asked(
-        "About", "Everything", {one: words(one).capitalize() for one in AlertKind}
+        "About", "Everything", {one: name_alert(one).capitalize() for one in AlertKind}
     )
 
     def choose(self, alerts: QuerySet[GoalAlert]) -> QuerySet[GoalAlert]:
@@ -87,6 +88,7 @@ class AlertLine:
     state: AlertState
     tone: str
     kind: str
+    title: str
     text: SafeString
     now: SafeString
     sent: tuple[SafeString, ...]
@@ -176,11 +178,20 @@ def show_alert(alert: GoalAlert, now: datetime) -> AlertLine:
         alert=alert,
         state=AlertState.of(alert),
         tone=TONES.get(Severity(alert.severity), ""),
-        kind=words(alert.kind),
+        kind=name_alert(alert.kind),
+        title=title_of(alert),
         text=in_words(alert.text, now),
         now=in_words(what_now(alert), now),
         sent=tuple(say_delivery(one, now) for one in deliveries),
     )
+
+
+def title_of(alert: GoalAlert) -> str:
+    """As it is stored, with the word that pages have for it."""
+    stored, shown = str(Health.UNREACHABLE), PILLS[Health.UNREACHABLE][1]
+    if alert.kind == AlertKind.HEALTH_UNREACHABLE and alert.title.endswith(stored):
+        return alert.title.removesuffix(stored) + shown
+    return alert.title
 
 
 def say_delivery(delivery: AlertDelivery, now: datetime) -> SafeString:

@@ -9,6 +9,7 @@ class DashboardConfig(AppConfig):
 
     def ready(self) -> None:
         from mastertrade import checks  # noqa: F401  (registers them)
+        from mastertrade.web import converters  # noqa: F401  (registers it)
 
 
 class MasterTradeAdminConfig(admin.AdminConfig):

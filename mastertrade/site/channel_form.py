@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 from django.utils.functional import cached_property
 
-from goals.admin.figures import words
+from goals.admin.forms import compare_with_page
 from goals.enums import AlertKind, ChannelKind, Digest
 from goals.models import AlertChannel, User
 from goals.services.channels import (
@@ -16,13 +17,24 @@ from goals.services.channels import (
     update_channel,
 )
 from mastertrade.site.forms import CallForm
+from mastertrade.site.wording import name_alert
 
 KIND_CHOICES = [
-    (ChannelKind.EMAIL, "E-mail"),
+    (ChannelKind.EMAIL, "E-mail"),  # the first: see `offer_kinds`
     (ChannelKind.WEBHOOK, "Webhook, signed"),
     (ChannelKind.TELEGRAM, "Telegram"),
     (ChannelKind.APPRISE, "Another service, by its apprise URL"),
 ]
+NO_MAIL = (
+    "No e-mail: this site sends none until whoever runs it names a mail server, "
+    "MASTERTRADE_EMAIL_HOST."
+)
+EMAIL_HELP = "An e-mail address. "
+ADDRESS_HELP = (
+    "Of a webhook: its https address. Of Telegram: the bot's token, a slash and the "
+    "chat's id, as 123456789:AAE…/-1001234567890. Of another service: its URL, as "
+    "ntfy://topic."
+)
 DIGEST_CHOICES = [
     (Digest.OFF, "Each alert at once"),
     (Digest.HOURLY, "Collected, once an hour"),
@@ -72,10 +84,21 @@ def _clock_field(label: str) -> forms.TimeField:
     return forms.TimeField(
         label=label,
         required=False,
-        input_formats=["%H:%M"],
+        input_formats=["%H:%M", "%H:%M:%S"],  # the latter is what a page showed
         widget=forms.TimeInput({"type": "time"}, format="%H:%M"),
         error_messages={"invalid": "Must be a time of day, such as 22:00."},
     )
+
+
+def offer_kinds(form: forms.Form) -> None:
+    """Of its fields `kind` and `address`: e-mail only where mail is sent."""
+    kind: Any = form.fields["kind"]
+    if settings.HAS_MAIL:
+        kind.choices, kind.help_text = KIND_CHOICES, ""
+    else:
+        kind.choices, kind.help_text = KIND_CHOICES[1:], NO_MAIL
+    of_mail = EMAIL_HELP if settings.HAS_MAIL else ""
+    form.fields["address"].help_text = of_mail + ADDRESS_HELP
 
 
 class ChannelForm(CallForm):
@@ -87,9 +110,6 @@ class ChannelForm(CallForm):
     address = forms.CharField(
         label="Address",
         max_length=LONGEST_ADDRESS,
-        help_text="An e-mail address. Of a webhook: its https address. Of Telegram: "
-        "the bot's token, a slash and the chat's id, as 123456789:AAE…/-1001234567890. "
-        "Of another service: its URL, as ntfy://topic.",
         widget=forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
     )
     name = forms.CharField(
@@ -112,7 +132,7 @@ class ChannelForm(CallForm):
     kinds = forms.MultipleChoiceField(
         label="Only these",
         required=False,
-        choices=[(kind, words(kind)) for _, group in KINDS for kind in group],
+        choices=[(kind, name_alert(kind)) for _, group in KINDS for kind in group],
         widget=forms.CheckboxSelectMultiple,
     )
     quiet_from = _clock_field("Quiet from")
@@ -131,7 +151,9 @@ class ChannelForm(CallForm):
     ) -> None:
         self.user, self.channel = user, channel
         super().__init__(data, initial=_initial(user, channel))
-        if channel is not None:
+        if channel is None:
+            offer_kinds(self)
+        else:
             del self.fields["kind"]
             address = self.fields["address"]
             address.required = False
@@ -143,6 +165,7 @@ class ChannelForm(CallForm):
             self.fields["secret"].help_text = "Left empty, it stays."
             if channel.kind != ChannelKind.WEBHOOK:
                 del self.fields["secret"]
+            compare_with_page(self)
 
     def clean(self) -> dict[str, Any]:
         given = self.cleaned_data
@@ -188,8 +211,30 @@ class ChannelForm(CallForm):
             asked.pop("digest_at")
         kept = ("address", "secret", "time_zone", "digest_at")
         return {
-            name: value for name, value in asked.items() if value or name not in kept
+            name: value
+            for name, value in asked.items()
+            if (value or name not in kept) and name not in self._unchanged
         }
+
+    @property
+    def _unchanged(self) -> set[str]:
+        """The settings of a channel that are as the page showed them."""
+        if self.channel is None:
+            return set()
+        changed, found = {*self.changed_data}, {*self.fields} - {*self.changed_data}
+        if changed.isdisjoint({"quiet_from", "quiet_until"}):
+            found.add("quiet_hours")
+        if "every" in changed:
+            found.discard("kinds")
+        elif self.cleaned_data["every"]:
+            found.add("kinds")
+        return found
+
+    @property
+    def shown_kinds(self) -> str:
+        """Which were ticked when the page was shown, as hidden fields."""
+        kinds = self["kinds"]
+        return kinds.as_hidden(only_initial=True) if self.channel else ""
 
     @property
     def groups(self) -> list[tuple[str, list[Any]]]:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -16,6 +17,7 @@ from django.views.decorators.http import (
 )
 
 from goals.api.throttling import ChannelTestThrottle
+from goals.enums import ChannelKind
 from goals.models import AlertChannel, User
 from goals.services.channels import (
     ask_test,
@@ -167,5 +169,6 @@ def _show(known: AlertChannel, now: datetime) -> dict[str, Any]:
         **test_of(known, now),
         "kind": KIND_NAMES[known.kind],  # type: ignore[index]  # its word
         "kinds": known.kinds,
+        "is_dead": known.kind == ChannelKind.EMAIL and not settings.HAS_MAIL,
         "quiet": (quiet_hours_of(known) or "").replace("-", " to "),
     }

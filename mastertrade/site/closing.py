@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from goals.models import Portfolio, User
 from mastertrade.site import figures
 from mastertrade.site.asking import ASKS, Asking, answer_asking, bind, choose_or_404
-from mastertrade.site.forms import decimal_field, local_time
+from mastertrade.site.forms import above_zero, decimal_field, local_time
 from mastertrade.site.shell import page
 from mastertrade.site.today import say_done
 from mastertrade.values.exceptions import DomainError
@@ -118,11 +118,13 @@ class MarkForm(forms.Form):
         super().__init__(data)
         self.symbols = {f"price_{place}": one for place, one in enumerate(symbols)}
         for name, symbol in self.symbols.items():
-            self.fields[name] = decimal_field(symbol, PRICE, required=False)
+            self.fields[name] = decimal_field(
+                symbol, PRICE, required=False, validators=[above_zero]
+            )
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if not self.errors and not any(cleaned.values()):
+        if not self.errors and all(price is None for price in cleaned.values()):
             raise forms.ValidationError("Give the price of at least one symbol.")
         return cleaned
 

@@ -11,7 +11,7 @@ from django.db.models import OuterRef, Prefetch
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from goals.admin.figures import kind_notice, words
+from goals.admin.figures import kind_notice
 from goals.decisions.alerts import NEAR_PCT
 from goals.decisions.arbitration import rank
 from goals.enums import GoalStatus, Severity, Verdict
@@ -32,7 +32,7 @@ from mastertrade.site.gauges import Gauge, draw_gauge
 from mastertrade.site.goal_decisions import TONES as VERDICTS
 from mastertrade.site.goal_lines import GoalLine, read_lines, running_goals, title_of
 from mastertrade.site.next_trade import side_of
-from mastertrade.site.wording import in_words
+from mastertrade.site.wording import in_words, name_alert
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import HUNDRED, ZERO, exactly
 from trades.booking.exits import measure_open_pnl
@@ -132,7 +132,7 @@ def read_today(
         "portfolio": portfolio,
         "switch": _order_switch(portfolio, mine),
         "further": max(len(mine) - SHOWN_IN_SWITCH, 0),
-        "halts": [say_halt(halt, now) for halt in state.halts],
+        "halts": [say_halt(halt, now, portfolio.currency) for halt in state.halts],
         "state": state,
         "goals": goals,
         "sizer": _name_sizer(state.limits, titles),
@@ -261,7 +261,7 @@ def _read_decisions(
             decision=one,
             side=side_of(one),
             tone=VERDICTS[Verdict(one.verdict)],
-            reason=in_words(one.reason, now, titles),
+            reason=in_words(one.reason, now, titles, currency=portfolio.currency),
             warnings=tuple(in_words(of["message"], now, titles) for of in one.warnings),
         )
         for one in newest
@@ -277,7 +277,7 @@ def _read_alerts(portfolio: Portfolio, now: datetime) -> list[AlertRow]:
         AlertRow(
             alert=one,
             tone=TONES.get(Severity(one.severity), ""),
-            kind=words(one.kind),
+            kind=name_alert(one.kind),
             text=in_words(one.text, now),
             sent=tuple(say_delivery(delivery, now) for delivery in one.newest),
         )
@@ -285,7 +285,7 @@ def _read_alerts(portfolio: Portfolio, now: datetime) -> list[AlertRow]:
     ]
 
 
-def say_halt(halt: TradingHalt, now: datetime) -> SafeString:
+def say_halt(halt: TradingHalt, now: datetime, currency: str) -> SafeString:
     """Since when and until when, by what, why, and what goes on."""
     until = SafeString("until a person resumes it")
     if halt.halted_until is not None:
@@ -294,7 +294,7 @@ def say_halt(halt: TradingHalt, now: datetime) -> SafeString:
         "since {}, {}, by {}: {}. {}",
         when(halt.halted_at, now),
         until,
-        halt.who,
-        in_words(halt.reason.rstrip("."), now),
+        in_words(halt.who, now),
+        in_words(halt.reason.rstrip("."), now, currency=currency),
         WHAT_STOPS,
     )

@@ -5,13 +5,13 @@ rounded (`mastertrade.values.in_text`); the exact figure shows when pointed at.
 """
 
 from contextvars import ContextVar
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from html import unescape
 
 from django.utils import timezone
 from django.utils.html import format_html, strip_tags
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from goals.enums import Measure, NumberFormat
 from mastertrade.values import in_text
@@ -32,20 +32,32 @@ ONE_PLACE = 1
 LEAST_CHANCE = Decimal("0.01")
 # The parts of an icon, drawn in 16 by 16.
 ICONS = {
-    "warn": '<path d="M8 1.8 15 14H1z" fill="none" stroke="currentColor" '
-    'stroke-width="1.6" stroke-linejoin="round"/><path d="M8 6v4M8 11.6v.8" '
-    'stroke="currentColor" stroke-width="1.6"/>',
-    "good": '<path d="m2.5 8.5 3.5 3.5 7.5-8" fill="none" stroke="currentColor" '
-    'stroke-width="1.8"/>',
-    "bad": '<path d="m3.5 3.5 9 9m0-9-9 9" fill="none" stroke="currentColor" '
-    'stroke-width="1.8"/>',
-    "off": '<path d="M3 8h10" fill="none" stroke="currentColor" stroke-width="1.8"/>',
-    "down": '<path d="M8 3v10M3.5 8.5 8 13l4.5-4.5" fill="none" '
-    'stroke="currentColor" stroke-width="1.8"/>',
-    "stop": '<path d="M3.5 3.5h9v9h-9z" fill="currentColor"/>',
-    "eye": '<path d="M1.5 8S4 3.5 8 3.5 14.5 8 14.5 8 12 12.5 8 12.5 1.5 8 1.5 8z" '
-    'fill="none" stroke="currentColor" stroke-width="1.4"/>'
-    '<circle cx="8" cy="8" r="2" fill="currentColor"/>',
+    "warn": SafeString(
+        '<path d="M8 1.8 15 14H1z" fill="none" stroke="currentColor" '
+        'stroke-width="1.6" stroke-linejoin="round"/><path d="M8 6v4M8 11.6v.8" '
+        'stroke="currentColor" stroke-width="1.6"/>'
+    ),
+    "good": SafeString(
+        '<path d="m2.5 8.5 3.5 3.5 7.5-8" fill="none" stroke="currentColor" '
+        'stroke-width="1.8"/>'
+    ),
+    "bad": SafeString(
+        '<path d="m3.5 3.5 9 9m0-9-9 9" fill="none" stroke="currentColor" '
+        'stroke-width="1.8"/>'
+    ),
+    "off": SafeString(
+        '<path d="M3 8h10" fill="none" stroke="currentColor" stroke-width="1.8"/>'
+    ),
+    "down": SafeString(
+        '<path d="M8 3v10M3.5 8.5 8 13l4.5-4.5" fill="none" '
+        'stroke="currentColor" stroke-width="1.8"/>'
+    ),
+    "stop": SafeString('<path d="M3.5 3.5h9v9h-9z" fill="currentColor"/>'),
+    "eye": SafeString(
+        '<path d="M1.5 8S4 3.5 8 3.5 14.5 8 14.5 8 12 12.5 8 12.5 1.5 8 1.5 8z" '
+        'fill="none" stroke="currentColor" stroke-width="1.4"/>'
+        '<circle cx="8" cy="8" r="2" fill="currentColor"/>'
+    ),
 }
 
 
@@ -208,7 +220,7 @@ def when(at: datetime | None, now: datetime | None = None) -> SafeString:
     )
 
 
-def day(at: datetime, today: datetime | None = None) -> str:
+def day(at: date, today: date | None = None) -> str:
     """ "18 Nov", with its year where it is another than today's."""
     today = today or timezone.localtime()
     return f"{at:%-d %b}" if at.year == today.year else f"{at:%-d %b %Y}"
@@ -233,9 +245,13 @@ def plain(shown: SafeString | str) -> str:
 
 
 def icon(name: str, size: int = 14) -> SafeString:
-    return mark_safe(  # constants of this module
-        f'<svg class="{name}" width="{size}" height="{size}" viewBox="0 0 16 16" '
-        f'aria-hidden="true">{ICONS[name]}</svg>'
+    return format_html(
+        '<svg class="{}" width="{}" height="{}" viewBox="0 0 16 16" '
+        'aria-hidden="true">{}</svg>',
+        name,
+        size,
+        size,
+        ICONS[name],
     )
 
 

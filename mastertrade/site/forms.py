@@ -39,6 +39,12 @@ def decimal_field(
     return field
 
 
+def above_zero(value: Decimal) -> None:
+    """A field's validator, for what a service takes above 0 only."""
+    if value <= 0:
+        raise forms.ValidationError("Must be above 0.", code="min_value")
+
+
 def local_time() -> forms.DateTimeInput:
     """For a time in the user's zone."""
     return forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")

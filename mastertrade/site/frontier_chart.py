@@ -7,7 +7,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from goals.decisions.policies import PolicyName
-from goals.projection.frontier import FrontierPoint
+from goals.projection.frontier import FALLS, HITS, FrontierPoint
 from goals.projection.goal_projection import GoalFrontier
 from mastertrade.site import figures
 from mastertrade.values.money import HUNDRED
@@ -15,14 +15,13 @@ from mastertrade.values.money import HUNDRED
 WIDTHS = {"wide": (560, 280, 440), "narrow": (340, 250, 250)}
 LEFT, TOP, BOTTOM = 40, 10, 40
 TICKS = 4
+COST_WORDS = {FALLS: "chance to fall more than 10 %", HITS: "chance of the floor"}
 SHAPES = {
     PolicyName.LADDER: "M0 -7l7 7-7 7-7-7z",
     PolicyName.PACE: "M-5 -5h10v10h-10z",
     PolicyName.DEADLINE_OPTIMAL: "M0 -7l7 12h-14z",
     PolicyName.CONSTANT: "M-6 -2h12v4h-12z",
 }
-# What the floors are measured against: where walks hardly fall so far, the floor.
-SHOWN_FALL = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +50,9 @@ def show_frontier(frontier: GoalFrontier, own: PolicyName) -> FrontierView:
     policies = [(PolicyName(name), point) for name, point in found.policies.items()]
     shown = [one for one in policies if one[0] is not PolicyName.CONSTANT]
     return FrontierView(
-        drawings=tuple(_draw(kind, sizes, shown, own) for kind in WIDTHS),
+        drawings=tuple(_draw(kind, sizes, shown, own, found.cost) for kind in WIDTHS),
         rows=tuple(_rows(sizes, policies, own)),
-        verdict=frontier.verdict,
+        verdict=frontier.verdict.replace("_", " "),
     )
 
 
@@ -90,13 +89,12 @@ def _draw(
     sizes: list[tuple[str, FrontierPoint]],
     policies: list[tuple[PolicyName, FrontierPoint]],
     own: PolicyName,
+    cost: str,
 ) -> SafeString:
     """Chance to arrive against the chance of the floor, or of a deep fall."""
     width, height, right = WIDTHS[kind]
     points = [point for _, point in sizes] + [point for _, point in policies]
-    by_fall = max(point.fall_10_probability for point in points) > SHOWN_FALL
-    cost = "fall_10_probability" if by_fall else "breach_probability"
-    words = "chance to fall more than 10 %" if by_fall else "chance of the floor"
+    words = COST_WORDS[cost]
     most_x = _top(max(getattr(point, cost) for point in points))
     most_y = _top(max(point.probability for point in points))
     base = height - BOTTOM

@@ -15,6 +15,7 @@ from goals.enums import Verdict
 from goals.models import FinancialGoal
 from mastertrade.site import figures
 from mastertrade.site.sentences import factor
+from mastertrade.site.wording import in_one_vocabulary
 
 # How a guard says that nothing is set for it to hold.
 NOT_SET = ("is set", "is not set")
@@ -104,7 +105,7 @@ def _line(row: Mapping[str, Any]) -> DecisionLine:
         size=row["adjusted_size"],
         verdict=figures.pill(TONES[Verdict(row["verdict"])], row["verdict"]),
         short=_short(row, guards),
-        reason=in_page_words(row["reason"]),
+        reason=in_page_words(in_one_vocabulary(row["reason"])),
     )
 
 
@@ -136,7 +137,7 @@ def _cells(guards: list[Mapping[str, str]]) -> list[GuardCell]:
                 label=GUARD_NAMES.get(guard["name"], guard["name"]),
                 hit=hit,
                 shown=factor(after) if hit else "off" if off else "passed",
-                reason=in_page_words(guard["reason"]),
+                reason=in_page_words(in_one_vocabulary(guard["reason"])),
             )
         )
     order = list(GUARDS)

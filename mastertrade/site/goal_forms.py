@@ -31,20 +31,11 @@ PERIODS = (
     (CalendarPeriod.QUARTER.value, "this quarter"),
     (CalendarPeriod.YEAR.value, "this year"),
 )
+# Short, so that a telephone shows them whole; `HINTS` has the rest.
 POLICIES = (
-    (
-        PolicyName.LADDER.value,
-        "Ladder: 1.3 below 30 % of the way, 1.0 up to 80 %, 0.7 from there",
-    ),
-    (
-        PolicyName.PACE.value,
-        "Pace: as large as the time left asks for, by the edge of your trades",
-    ),
-    (
-        PolicyName.DEADLINE_OPTIMAL.value,
-        "Deadline optimal: the sizes that most probably arrive in time, less what a "
-        "hit floor costs",
-    ),
+    (PolicyName.LADDER.value, "Ladder: smaller near the target"),
+    (PolicyName.PACE.value, "Pace: as large as the time left needs"),
+    (PolicyName.DEADLINE_OPTIMAL.value, "Deadline optimal: most likely in time"),
     (PolicyName.CONSTANT.value, "Constant: always the base size"),
 )
 AFTER = (
@@ -69,6 +60,10 @@ HINTS = {
     "target_value": "Percent for a percentage, else in the portfolio's currency.",
     "recurring": "The next period's goal begins when this one ends.",
     "target_date": "Its last day. Default: the end of the period.",
+    "policy": "Ladder: 1.3 below 30 % of the way, 1.0 up to 80 %, 0.7 from there. "
+    "Pace: as large as the time left asks for, by the edge of your trades. "
+    "Deadline optimal: the sizes that most probably arrive in time, less what a hit "
+    "floor costs.",
     "stop_penalty": "Only for deadline optimal. 0: only arriving counts.",
     "min_factor": "Of base; from 0.1.",
     "max_factor": "Of base; at most 2.",

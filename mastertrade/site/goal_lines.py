@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from goals.decisions.arbitration import GoalState, rank
+from goals.decisions.guards.headroom import StopPriceRequired
 from goals.decisions.periods import calendar_end
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import (
@@ -40,6 +41,8 @@ from mastertrade.site.sentences import (
     say,
     urgency_of,
 )
+from mastertrade.site.wording import in_words
+from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.money import HUNDRED, exactly, round_to
 from trades.sizing_calls.limits import LimitsNow, NextSize, measure_limits
 
@@ -172,6 +175,10 @@ def figures_of(
         expected_pct=pace.expected_progress_pct,
         required_per_day=pace.required_per_day,
         begins_at=goal.period_starts_at if goal.period_starts_at > now else None,
+        joined=goal.start_date
+        if goal.created_at - goal.period_starts_at >= timedelta(days=1)
+        else None,
+        period=goal.kind.calendar or "period",
         ended_at=goal.ended_at,
         is_over=goal.is_over(now),
         achieved_at=goal.achieved_at,
@@ -182,7 +189,7 @@ def figures_of(
             one.words for one in goal.find_open_at_target(goal.progress)
         ),
         odds=_odds(goal, limits.next_size),
-        next_factor=_next_factor(goal, limits.next_size),
+        next_factor=_next_factor(goal, limits.next_size, now),
         decided_by=decided_by,
         decided_because=because,
         headroom=Headroom(nearest[0].limit, nearest[0].losing_trades)
@@ -222,13 +229,16 @@ def _states(size: NextSize | None) -> Iterable[GoalState]:
     return () if size is None else sorted(size.states, key=rank)
 
 
-def _next_factor(goal: FinancialGoal, size: NextSize | None) -> NextFactor | None:
+def _next_factor(
+    goal: FinancialGoal, size: NextSize | None, now: datetime
+) -> NextFactor | None:
     """None for a goal that takes no part."""
     if size is None or all(one.goal_id != goal.pk for one in size.states):
         return None
     if size.decision is None:
-        refusal = "" if size.refusal is None else size.refusal.on_page.rstrip(".")
-        return NextFactor(Decimal(0), Decimal(0), refusal=refusal)
+        refusal = _refusal_words(size.refusal, now)
+        needs_stop = isinstance(size.refusal, StopPriceRequired)
+        return NextFactor(Decimal(0), Decimal(0), "", refusal, needs_stop=needs_stop)
     decision = size.decision
     bound = [one for one in decision.guards if one.factor_after < one.factor_before]
     return NextFactor(
@@ -236,6 +246,14 @@ def _next_factor(goal: FinancialGoal, size: NextSize | None) -> NextFactor | Non
         asked=decision.arbitration.deciding_factor.policy_factor,
         guard=bound[-1].name if bound else "",
     )
+
+
+def _refusal_words(refusal: DomainError | None, now: datetime) -> SafeString:
+    """Why a size like the last one is refused, without the names of its fields."""
+    if isinstance(refusal, InvalidInput):
+        return SafeString("a size like the last one is out of range")
+    said = "" if refusal is None else refusal.on_page.rstrip(".")
+    return in_words(said[:1].lower() + said[1:], now)
 
 
 def _decider(

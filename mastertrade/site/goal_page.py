@@ -141,10 +141,12 @@ def _should_be(goal: FinancialGoal, pace: Pace) -> StripFigure:
 
 def _needed(goal: FinancialGoal, pace: Pace, of: GoalFigures) -> StripFigure:
     label = "Needed from here"
-    if pace.required_per_day is None:
+    if of.status is GoalStatus.ACHIEVED:
+        return StripFigure(label, "nothing", "", "it is reached")
+    if of.status in {GoalStatus.FAILED, GoalStatus.MISSED, GoalStatus.CANCELLED}:
+        return StripFigure(label, "nothing", "", f"it {_ended_as(of.status)}")
+    if of.is_over or pace.required_per_day is None:
         over = "it has ended" if of.is_over else "it has no deadline"
-        if of.status is GoalStatus.FAILED:
-            over = "it has failed"
         return StripFigure(label, "nothing", "", over)
     if goal.current_value >= goal.target_value:
         return StripFigure(label, "nothing", "", "it is at its target")
@@ -179,7 +181,11 @@ def _chance(goal: FinancialGoal, of: GoalFigures, now: datetime) -> StripFigure:
 
 
 def _ended_as(status: GoalStatus) -> str:
-    return "was cancelled" if status is GoalStatus.CANCELLED else str(status)
+    return {
+        GoalStatus.CANCELLED: "was cancelled",
+        GoalStatus.FAILED: "has failed",
+        GoalStatus.MISSED: "was missed",
+    }[status]
 
 
 def _settings(goal: FinancialGoal) -> str:
@@ -203,6 +209,7 @@ def _conditions(goal: FinancialGoal) -> list[dict[str, Any]]:
             "name": CONDITION_NAMES[one.name],
             "words": one.words,
             "met": one.met,
+            "is_known": one.current is not None,
             "whole": one.required if one.name == TRADING_DAYS else HUNDRED,
             "current": one.current or 0,
         }

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.utils.html import format_html
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 
 from goals.decisions.limits import Limits
@@ -226,14 +226,14 @@ def _day_lines(portfolio: Portfolio, found: LimitsNow) -> Iterator[InMoney]:
         left = max(limits.max_trades_per_day - day.trades, 0)
         yield InMoney(
             "Trades in a day",
-            SafeString(figures.number(limits.max_trades_per_day)),
-            SafeString(f"{figures.number(left)} left today"),
+            conditional_escape(figures.number(limits.max_trades_per_day)),
+            conditional_escape(f"{figures.number(left)} left today"),
         )
     if limits.pause_after_losses is not None and day is not None:
         yield InMoney(
             "Losing trades in a row",
-            SafeString(figures.number(limits.pause_after_losses)),
-            SafeString(f"{figures.number(day.losses_in_a_row)} now"),
+            conditional_escape(figures.number(limits.pause_after_losses)),
+            conditional_escape(f"{figures.number(day.losses_in_a_row)} now"),
         )
 
 

@@ -192,7 +192,7 @@ def refuse(refusal: DomainError, portfolio: Portfolio, now: datetime) -> Refusal
             "Deposit",
             reverse("site:deposit", args=[portfolio.pk]),
         )
-    return Refusal(in_words(refusal.on_page, now))
+    return Refusal(in_words(refusal.on_page, now, currency=portfolio.currency))
 
 
 def show_answer(form: NextTradeForm, decision: GoalAdjustmentLog) -> Answer:
@@ -211,8 +211,8 @@ def show_answer(form: NextTradeForm, decision: GoalAdjustmentLog) -> Answer:
         risk_pct=_figure(answer, "risk_pct"),
         strategy=form.strategies.get(named, named),
         why_strategy=in_words(selection.reason if selection else "", now, titles),
-        chain=tuple(chain_of(decision, now)),
-        reason=in_words(decision.reason, now, titles),
+        chain=tuple(chain_of(decision, now, form.portfolio.currency)),
+        reason=in_words(decision.reason, now, titles, currency=form.portfolio.currency),
         warnings=tuple(
             in_words(one["message"], now, titles) for one in decision.warnings
         ),
@@ -236,7 +236,9 @@ def _figure(answer: Mapping[str, Any], name: str) -> Decimal | None:
     return Decimal(answer[name]) if name in answer else None
 
 
-def chain_of(decision: GoalAdjustmentLog, now: datetime) -> Iterator[Link]:
+def chain_of(
+    decision: GoalAdjustmentLog, now: datetime, currency: str
+) -> Iterator[Link]:
     """The policy's factor, then what each guard left of it."""
     policy = POLICY_NAMES.get(decision.policy, decision.policy)
     first = factor(decision.policy_factor)
@@ -249,5 +251,5 @@ def chain_of(decision: GoalAdjustmentLog, now: datetime) -> Iterator[Link]:
             factor=factor(after),
             bound=after < before,
             off=reason.endswith(NOT_SET),
-            reason=in_words(reason, now),
+            reason=in_words(reason, now, currency=currency),
         )

@@ -5,10 +5,10 @@ Each number links to what it was made from. What is unknown is said in words.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
-from django.utils.html import format_html, format_html_join
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from goals.admin.figures import words
@@ -91,13 +91,15 @@ class NextFactor:
     """The factor that a size asked for now would have, of base.
 
     `asked`: what the policy wants; `guard` names the guard that holds it lower.
-    `refusal`: why there is no answer, in words; the factor says nothing then.
+    `refusal`: why there is no answer, in words; the factor says nothing then. It may be
+    only that the trade's stop has to be given.
     """
 
     factor: Decimal
     asked: Decimal
     guard: str = ""
-    refusal: str = ""
+    refusal: str | SafeString = ""
+    needs_stop: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +116,9 @@ class GoalFigures:
 
     `gap`: progress less pace in the goal's measure, points or money, None without a
     deadline. `begins_at` only while it has not begun. `decided_by`: the goal that sets
-    the factor in its place, and why it comes first. `halted_until` only where trading
-    is `halted`; None: a person has to resume it.
+    the factor in its place, and why it comes first. `joined`: the first day of its
+    period (a month, "month"), where it was made later than on that. `halted_until` only
+    where trading is `halted`; None: a person has to resume it.
     """
 
     status: GoalStatus
@@ -130,6 +133,8 @@ class GoalFigures:
     expected_pct: Decimal | None = None
     required_per_day: Decimal | None = None
     begins_at: datetime | None = None
+    joined: date | None = None
+    period: str = "period"
     ended_at: datetime | None = None
     is_over: bool = False
     achieved_at: datetime | None = None
@@ -255,6 +260,8 @@ def _standing(goal: GoalFigures, *, lower: bool = False) -> Iterator[SafeString]
         return
     word = "Ahead by " if goal.gap > 0 else "Behind by "
     yield _cased(word, lower) + _link(goal.links.chart, shown)
+    if goal.gap < 0 and goal.joined is not None:
+        yield format_html("its {} began on {}", goal.period, figures.day(goal.joined))
 
 
 def _gap(goal: GoalFigures) -> SafeString | None:
@@ -351,6 +358,8 @@ def _sizes(goal: GoalFigures) -> Iterator[SafeString]:
 
 def _next(goal: GoalFigures, size: NextFactor) -> SafeString:
     link = goal.links.decisions
+    if size.needs_stop:
+        return format_html("next trade: {} to size it", _link(link, "give its stop"))
     if size.refusal:
         return format_html("{}: {}", _link(link, "no size now"), size.refusal)
     if not size.factor:
@@ -388,7 +397,7 @@ def _reached(goal: GoalFigures) -> Iterator[SafeString]:
     if goal.is_over:
         return
     if goal.after_achieved is AfterAchieved.STOP:
-        yield SafeString(AFTER_WORDS[goal.after_achieved])
+        yield conditional_escape(AFTER_WORDS[goal.after_achieved])
         return
     if goal.halted or goal.decided_by is not None:
         yield from _sizes(goal)
@@ -424,11 +433,14 @@ def _made(goal: GoalFigures) -> SafeString:
 
 
 def _at(word: str, at: datetime | None) -> SafeString:
-    return format_html("{} {}", word, figures.when(at)) if at else SafeString(word)
+    return (
+        format_html("{} {}", word, figures.when(at)) if at else conditional_escape(word)
+    )
 
 
 def _cased(words: str, lower: bool) -> SafeString:
-    return SafeString(words[0].lower() + words[1:] if lower else words)
+    # As safe as `words` is: only the case of a letter changes.
+    return SafeString(words[0].lower() + words[1:] if lower else words)  # nosec B703
 
 
 def _link(address: str, shown: str | SafeString) -> SafeString:

@@ -187,12 +187,12 @@ urlpatterns = [
     path("reset/", ResetView.as_view(), name="reset"),
     path("reset/sent/", reset_sent, name="reset-sent"),
     path(
-        "reset/<str:uidb64>/<str:token>/",
+        "reset/<text:uidb64>/<text:token>/",
         ResetConfirmView.as_view(),
         name="reset-confirm",
     ),
     path("invitation/", accept, name="accept-invitation"),
-    path("invitation/<str:token>/", open_link, name="invitation"),
+    path("invitation/<text:token>/", open_link, name="invitation"),
     path(
         "login/",
         SignInView.as_view(),

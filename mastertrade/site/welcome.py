@@ -204,7 +204,10 @@ def make_token(request: HttpRequest) -> HttpResponse:
 @never_cache
 @page
 def send_alert(request: HttpRequest) -> HttpResponse:
-    """Make the channel where there is none yet, and ask for its test."""
+    """Make the channel where there is none yet, and ask for its test.
+
+    The answer holds the secret of a new webhook, this once.
+    """
     user, now = _user(request), timezone.now()
     form = TestAlertForm(request.POST, user=user)
     channel = form.save(now)
@@ -213,10 +216,11 @@ def send_alert(request: HttpRequest) -> HttpResponse:
             None, f"Too many tests in a minute. Try again in {wait} seconds."
         )
         channel = None
-    if channel is None:
-        return _show(request, "alert", alert_form=form)
-    ask_test(user=user, channel_id=channel.pk, now=now)
-    return _to_step("alert")
+    if channel is not None:
+        ask_test(user=user, channel_id=channel.pk, now=now)
+        if form.secret is None:
+            return _to_step("alert")
+    return _show(request, "alert", alert_form=form, secret=form.secret)
 
 
 @require_safe

@@ -4,14 +4,16 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
+from django.conf import settings
 
-from goals.channels.email import CHANNEL as EMAIL
+from goals.admin.forms import compare_with_page
+from goals.channels import CHANNELS
 from goals.enums import CalendarPeriod, ChannelKind, GoalType, Measure
 from goals.models import AlertChannel, ApiToken, FinancialGoal, Portfolio, User
 from goals.projection.presets import PRESETS, find_preset
 from goals.services.challenges import create_challenge
 from goals.services.channel_keys import AddressUnreadable, decrypt
-from goals.services.channels import create_channel
+from goals.services.channels import LONGEST_ADDRESS, create_channel
 from goals.services.goals import create_goal
 from goals.services.portfolios import (
     is_used,
@@ -20,6 +22,7 @@ from goals.services.portfolios import (
 )
 from goals.services.sign_ins import issue_token
 from mastertrade.db.transactions import atomic
+from mastertrade.site.channel_form import offer_kinds
 from mastertrade.site.forms import CallForm, decimal_field
 from mastertrade.site.import_choices import require_strategy
 from mastertrade.values.money import MONEY, PERCENT
@@ -99,6 +102,7 @@ class MoneyForm(CallForm):
             del self.fields["currency"], self.fields["time_zone"]
             if portfolio.units > 0:
                 del self.fields["opening_balance"]
+        compare_with_page(self)
 
     def clean_opening_balance(self) -> Any:
         amount = self.cleaned_data["opening_balance"]
@@ -114,8 +118,13 @@ class MoneyForm(CallForm):
 
     @atomic
     def _save(self, now: datetime) -> Portfolio:
-        given, user = dict(self.cleaned_data), self.portfolio.user
-        key = self.portfolio.pk
+        user, key = self.portfolio.user, self.portfolio.pk
+        unchanged = {*LIMITS} - {*self.changed_data}
+        given = {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if name not in unchanged
+        }
         if self.used and "opening_balance" in given:
             amount = given.pop("opening_balance")
             record_cash_flow(user=user, portfolio=key, amount=amount, now=now)
@@ -324,25 +333,34 @@ class TokenForm(CallForm):
 
 
 class TestAlertForm(CallForm):
+    """By e-mail; where this site sends none, by whatever else works."""
+
     __test__ = False  # no test of pytest's
 
-    address = forms.CharField(
-        label="Send alerts to",
-        max_length=254,
-        widget=forms.EmailInput({"autocomplete": "email"}),
-    )
+    kind = forms.ChoiceField(label="How")
+    address = forms.CharField(label="Send alerts to", max_length=LONGEST_ADDRESS)
+    # That was made for a new webhook: it cannot be read again.
+    secret: str | None = None
 
     def __init__(self, data: Any = None, *, user: User) -> None:
         self.user = user
-        super().__init__(data, initial={"address": user.email}, prefix="alert")
+        initial = {"address": user.email} if settings.HAS_MAIL else {}
+        super().__init__(data, initial=initial, prefix="alert")
+        if settings.HAS_MAIL:
+            del self.fields["kind"]
+            self.fields["address"].widget = forms.EmailInput({"autocomplete": "email"})
+        else:
+            offer_kinds(self)
+            attrs = {"autocomplete": "off", "spellcheck": "false"}
+            self.fields["address"].widget = forms.TextInput(attrs)
 
     def save(self, now: datetime) -> AlertChannel | None:
         """The channel of the address: a new one, unless the user has it."""
         if not self.is_valid():
             return None
         address = self.cleaned_data["address"]
-        kind = ChannelKind.EMAIL
-        shown = self.call(EMAIL.check, address=address)
+        kind = ChannelKind(self.cleaned_data.get("kind", ChannelKind.EMAIL))
+        shown = self.call(CHANNELS[kind].check, address=address)
         if shown is None:
             return None
         alike = AlertChannel.objects.filter(
@@ -354,7 +372,10 @@ class TestAlertForm(CallForm):
         made = self.call(
             create_channel, user=self.user, kind=kind, address=address, now=now
         )
-        return None if made is None else made[0]
+        if made is None:
+            return None
+        channel, self.secret = made
+        return channel
 
 
 def _is_to(channel: AlertChannel, address: str) -> bool:

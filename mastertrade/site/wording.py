@@ -7,18 +7,58 @@ API; here goals have titles, settings the labels of their fields, times the user
 import re
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from django.utils.html import conditional_escape
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
+from goals.admin.figures import words
 from goals.admin.forms import LABELS, in_page_words
-from mastertrade.site.figures import when
+from goals.decisions.progress import describe_band
+from goals.enums import AlertKind, HaltCause, ProgressBand
+from goals.models.halts import LIMITS
+from mastertrade.site.figures import MINUS, amount, when
+from mastertrade.site.sentences import HALT_WORDS
 
+# The stored word for what halted trading, and the pages' one.
+GUARD_THAT_HALTS = (
+    LIMITS[HaltCause.HARD_DRAWDOWN],
+    HALT_WORDS[HaltCause.HARD_DRAWDOWN],
+)
+# Where the kind's own words are not the ones of the pages.
+ALERT_NAMES = {
+    AlertKind.HEALTH_LAGGING: "goal lagging",
+    AlertKind.HEALTH_AT_RISK: "goal at risk",
+    AlertKind.HEALTH_UNREACHABLE: "goal out of reach",
+    AlertKind.DRAWDOWN_SOFT: "soft drawdown reached",
+    AlertKind.DRAWDOWN_HARD: "hard floor reached",
+    AlertKind.DAILY_LOSS: "daily loss limit reached",
+    AlertKind.HALTED: "trading halted",
+    AlertKind.RESUMED: "trading goes on",
+    AlertKind.DECISION_OVERRIDDEN: "halt overridden",
+    AlertKind.IMPORT_REFUSALS: "rows of an import refused",
+    AlertKind.JOB_FAILED: "background job failed",
+    AlertKind.MARKS_STALE: "old marks",
+    AlertKind.DRIFT: "figures differ from the ledger",
+}
 # "goal 12", and in a list "goal 12 wants 1, 13 wants 1.3".
 GOAL = re.compile(r"\b[Gg]oal (\d+)\b|(?<=, )(\d+)(?= wants )")
 INSTANT = re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| UTC)")
 # The part of a sentence that says what a program calls.
 CALL = re.compile(r"(?:^|(?<=[.:;]) ?)[^.:;]*/api/\S*[^.]*(?:\.|$)")
+# A goal's word is its health; its band is shown where the ladder explains a factor.
+BANDS = {one.replace("_", " "): describe_band(one) for one in ProgressBand}
+ANY_BAND = "|".join(BANDS)
+IN_BAND = re.compile(rf" is (?:{ANY_BAND}) at ([^ ()]+ %)( \([^()]*\))")
+STANCE = re.compile(rf"\bA goal that is ({ANY_BAND}) wants (an? \w+ strategy)")
+REACHED = re.compile(r" is achieved \(progress ([^ ()]+ %)\)")
+# An amount of equity or of a floor that names no currency.
+BARE_MONEY = re.compile(
+    r"\b(equity|floor of) (-?\d++(?:\.\d++)?+)(?! [A-Z0-9]{2,10}\b| ?%)"
+)
+NEGATIVE = re.compile(r"(?<![\w.\-])-(?=\d)")
+BOUND = re.compile(r"80 % lower bound (\S+ %) per trade")
+SKEWNESS = re.compile(r"\bskewness (-?[\d.]+)(?=: one more loss)")
 QUOTED = "\N{LEFT DOUBLE QUOTATION MARK}%s\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
@@ -27,8 +67,13 @@ def in_words(
     now: datetime,
     titles: Mapping[int, SafeString] | None = None,
     labels: Mapping[str, str] = LABELS,
+    *,
+    currency: str = "",
 ) -> SafeString:
-    """The sentence in HTML; a goal without a title keeps its number."""
+    """The sentence in HTML; a goal without a title keeps its number.
+
+    `currency`: of amounts that name none.
+    """
     named = titles or {}
 
     def name(found: re.Match[str]) -> str:
@@ -39,8 +84,39 @@ def in_words(
         stamp = found[0].removesuffix("Z").removesuffix(" UTC")
         return when(datetime.fromisoformat(f"{stamp}+00:00"), now)
 
-    timed = INSTANT.sub(show_time, str(conditional_escape(without_calls(text))))
-    return mark_safe(GOAL.sub(name, in_page_words(timed, labels)))  # escaped above
+    def show_money(found: re.Match[str]) -> str:
+        return f"{found[1]} {amount(Decimal(found[2]), currency)}"
+
+    shown = str(conditional_escape(without_calls(text)))
+    if currency:
+        shown = BARE_MONEY.sub(show_money, shown)
+    timed = INSTANT.sub(show_time, in_one_vocabulary(shown))
+    # Escaped above; what is put in is safe itself.
+    return SafeString(GOAL.sub(name, in_page_words(timed, labels)))  # nosec B703
+
+
+def in_one_vocabulary(text: str) -> str:
+    """How far a goal is, without its band's word next to that of its health."""
+    shows_range = "the ladder policy gives" in text
+
+    def say_way(found: re.Match[str]) -> str:
+        return f" is at {found[1]} of the way{found[2] if shows_range else ''}"
+
+    def say_stance(found: re.Match[str]) -> str:
+        return f"{BANDS[found[1]].capitalize()} of the way {found[2]} is asked for"
+
+    text = STANCE.sub(say_stance, IN_BAND.sub(say_way, text))
+    text = SKEWNESS.sub(r"few large losses among small gains (skewness \1)", text)
+    text = BOUND.sub(r"with 80 % confidence a trade makes \1 or more on average", text)
+    text = text.replace("deadline_optimal policy", "deadline optimal policy")
+    text = NEGATIVE.sub(MINUS, text.replace(*GUARD_THAT_HALTS))
+    text = REACHED.sub(r" is reached (now \1 of the way)", text)
+    return text.replace(", not achieved yet: ", ", not reached yet: ")
+
+
+def name_alert(kind: str) -> str:
+    """What an alert is about, in a person's words."""
+    return ALERT_NAMES.get(AlertKind(kind), words(kind))
 
 
 def without_calls(text: str) -> str:

@@ -1,4 +1,4 @@
-"""What every list shares: whose rows, filters and order; and what an address may hold.
+"""What every list shares: whose rows, filters and order.
 
 Apart from `mastertrade.web.errors`, which the framework imports before its views exist.
 """
@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 from django.db.models import Model, QuerySet
-from django.urls import register_converter
-from django.urls.converters import StringConverter
 from rest_framework import generics
 from rest_framework.exceptions import ValidationError
 from rest_framework.filters import OrderingFilter
@@ -75,13 +73,3 @@ class ListView(generics.ListAPIView[Row]):
         if wrong:
             raise ValidationError(wrong)
         return queryset
-
-
-class TextConverter(StringConverter):
-    """A part of an address that PostgreSQL can look for: any text without NUL."""
-
-    regex = r"[^/\x00]+"
-
-
-# `<text:…>` in the addresses of every app; their views import this module first.
-register_converter(TextConverter, "text")

@@ -6,17 +6,20 @@ from pathlib import Path
 
 import pytest
 from django.contrib import admin
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Page
 
 from goals.enums import GoalType
+from mastertrade.db.queue import defer
 from tests.browser.test_content_security import sign_in
 from tests.http import make_busy_trader
-from trades.models import ReplayRun
+from trades.models import ReplayRun, Trade
 from trades.replay.webpage import write_page
 from trades.services.replay import ReplayQuestion, read_reports, run_replay
+from trades.tests.factories import TradeFactory
 from trades.tests.prices import wander
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -64,6 +67,9 @@ def addresses_of(operator) -> list[str]:
 
 
 def test_no_page_is_wider_than_a_telephone(page: Page, operator) -> None:
+    defer("prune", timestamp=1)
+    with connection.cursor() as cursor:  # so that the queue has waited in many words
+        cursor.execute("UPDATE procrastinate_events SET at = at - interval '69 days'")
     page.set_viewport_size(NARROW)
     sign_in(page, operator.user.username)
     page.wait_for_url("**/")
@@ -93,3 +99,36 @@ def test_the_page_of_a_replay_is_no_wider_than_a_telephone(
     page.set_viewport_size(NARROW)
     page.goto(report.as_uri())
     assert not page.evaluate(WIDER_THAN_THE_SCREEN)
+
+
+# Of a record's cell: its text is wider than the cell, so it lies over the next one.
+OVERFLOWING = """() => [...document.querySelectorAll(".rows td, .rows th, select")]
+  .filter(cell => cell.clientWidth && cell.scrollWidth > cell.clientWidth + 1)
+  .map(cell => cell.textContent)"""
+# The chosen text of a list is cut where its own width is more than the field's.
+CUT = """() => [...document.querySelectorAll("select")].filter(field => {
+  const copy = field.cloneNode(true);
+  copy.style.cssText = "position: absolute; width: auto; visibility: hidden";
+  document.body.append(copy);
+  const wide = copy.getBoundingClientRect().width;
+  copy.remove();
+  return field.clientWidth && wide > field.getBoundingClientRect().width + 1;
+}).map(field => field.id)"""
+
+
+def test_no_figure_lies_over_another_and_no_choice_is_cut(page: Page, operator) -> None:
+    opened = Trade.objects.filter(portfolio__user=operator.user, status="open").first()
+    now = timezone.now()
+    TradeFactory.create_batch(2, portfolio=opened.portfolio, entry_time=now, now=now)
+    page.set_viewport_size({"width": 360, "height": 800})
+    sign_in(page, operator.user.username)
+    page.wait_for_url("**/")
+    goal = opened.portfolio.goals.first()
+    here = f"?portfolio={opened.portfolio_id}"
+    page.goto(f"/{here}")
+    assert page.locator("#open tfoot").count() == 1
+    assert page.evaluate(OVERFLOWING) == []
+    for address in (f"/goals/{goal.pk}/", f"/goals/new/{here}"):
+        page.goto(address)
+        page.wait_for_load_state("networkidle")
+        assert page.evaluate(CUT) == [], address

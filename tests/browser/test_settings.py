@@ -84,7 +84,7 @@ def test_a_token_is_made_copied_and_revoked(
     expect(dialog).to_be_visible()
     dialog.get_by_role("button", name="Cancel").click()
     expect(dialog).to_be_hidden()
-    page.get_by_role("button", name="Revoke freqtrade").click()
+    page.get_by_role("button", name="Revoke freqtrade").press("Space")
     dialog.get_by_role("button", name="Revoke it").click()
     expect(page.get_by_role("status")).to_contain_text("Revoked: freqtrade.")
     assert not ApiToken.objects.filter(name="freqtrade").exists()

@@ -27,7 +27,7 @@ from goals.services.limit_changes import effective_at
 from goals.services.risk_state import FiguresAt, read_conditions, read_figures
 from goals.services.trading_state import Waiting, find_waiting
 from mastertrade.db.transactions import snapshot
-from mastertrade.values.exceptions import DomainError, NotFound
+from mastertrade.values.exceptions import DomainError, NoActiveStrategy, NotFound
 from mastertrade.values.jsonable import from_plain
 from mastertrade.values.money import (
     HUNDRED,
@@ -40,6 +40,9 @@ from mastertrade.values.money import (
     hold_within,
     round_to,
 )
+from strategies.decisions.selection import Candidate, attach_records
+from strategies.services import load_candidates
+from trades.decisions.planning import plan_trade
 from trades.enums import TradeStatus
 from trades.models import Position
 from trades.sizing_calls.inputs import TradesSay, find_participants, read_trades
@@ -149,7 +152,8 @@ def measure_limits(
     figures = read_figures(portfolio, as_of)
     state = read_floors(figures, now, with_day=with_day)
     is_now = as_of >= now
-    said, oldest_mark_at = _read_trades(user, figures, now)
+    competing = _find_competing(portfolio) if with_next_size else ()
+    said, oldest_mark_at = _read_trades(user, figures, now, competing)
     loss = ZERO if said is None else _mean_loss(figures, said)
     return LimitsNow(
         as_of=as_of,
@@ -162,7 +166,9 @@ def measure_limits(
         halts=_halts(portfolio, as_of, is_now=is_now),
         waiting=find_waiting(portfolio, now) if is_now else None,
         mean_loss=round_to(loss, MONEY),
-        next_size=_size_next(figures, said, now) if with_next_size and said else None,
+        next_size=_size_next(figures, said, now, competing)
+        if with_next_size and said
+        else None,
     )
 
 
@@ -176,16 +182,25 @@ def _halts(
     return tuple(halts.unresumed(at) if is_now else halts.in_force(at))
 
 
+def _find_competing(portfolio: Portfolio) -> tuple[Candidate, ...]:
+    """The strategies that the next trade would be chosen from; none where none is."""
+    try:
+        return load_candidates(portfolio)
+    except NoActiveStrategy:
+        return ()
+
+
 def _read_trades(
-    user: User, figures: FiguresAt, now: datetime
+    user: User, figures: FiguresAt, now: datetime, competing: tuple[Candidate, ...]
 ) -> tuple[TradesSay | None, datetime | None]:
     """What the trades say, None while too many are missing; the oldest open mark."""
     portfolio, at = figures.portfolio, figures.at
     goals = find_participants(portfolio, at)
     call = SizingCall(BY_ONE, as_of=at, now=now, fingerprint="")
+    names = [WHOLE_PORTFOLIO, *(one.strategy_id for one in competing)]
     try:
         said = read_trades(
-            user, figures, goals, call, strategy_ids=[WHOLE_PORTFOLIO], is_locked=False
+            user, figures, goals, call, strategy_ids=names, is_locked=False
         )
     except RecordBehind:
         held = Position.objects.filter(
@@ -196,7 +211,13 @@ def _read_trades(
     return said, said.oldest_mark_at
 
 
-def _size_next(figures: FiguresAt, said: TradesSay, now: datetime) -> NextSize | None:
+def _size_next(
+    figures: FiguresAt,
+    said: TradesSay,
+    now: datetime,
+    competing: tuple[Candidate, ...],
+) -> NextSize | None:
+    """By the record of the strategy that would be chosen, as the next trade is."""
     if not said.states:
         return None
     decider = arbitrate(said.states).decider.goal_id
@@ -209,8 +230,13 @@ def _size_next(figures: FiguresAt, said: TradesSay, now: datetime) -> NextSize |
     record = said.records[WHOLE_PORTFOLIO]
     risk_state = replace(read_conditions(figures, now), record=record)
     inputs = SizingInputs(request, said.states, said.exposure, risk_state, said.tables)
+    candidates = attach_records(competing, said.records)
     try:
-        return NextSize(said.states, record.trades, decide_size(inputs), None, like)
+        if candidates:
+            decision = plan_trade(inputs, candidates).sizing
+        else:
+            decision = decide_size(inputs)
+        return NextSize(said.states, record.trades, decision, None, like)
     except DomainError as refusal:
         return NextSize(said.states, record.trades, None, refusal, like)
 

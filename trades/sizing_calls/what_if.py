@@ -296,7 +296,8 @@ def _look(
     figures, now = known.figures, known.now
     progress = progress_of(goal, figures.portfolio_figures)
     path = goal_path_of(goal, progress, figures.portfolio_figures.live_equity)
-    edge = _edge_of(known.sample, change.base_risk)
+    sample = _stake(known.sample, change.base_risk)
+    edge = sample.edge
     if path is None or edge is None or goal.period_ends_at is None:
         raise InvalidInput("goal", "nothing leads to it at the last marks.")
     if progress.progress_pct >= HUNDRED:
@@ -340,7 +341,7 @@ def _look(
         )
     here = np.array([float(path.equity)])
     factor = policy.as_function()(whole_trades(left), here)[0]
-    loss = _mean_loss(edge, figures)
+    loss = _mean_loss(sample, figures)
     own = _outlook(
         found.policies[OWN],
         chances,
@@ -351,12 +352,12 @@ def _look(
     return own, _outlook(found.constants[0][1], None, ONE, loss, headroom)
 
 
-def _edge_of(sample: TradeSample, base_risk: Decimal) -> Edge | None:
-    """Of the same trades with so much more, or less, at stake in each."""
+def _stake(sample: TradeSample, base_risk: Decimal) -> TradeSample:
+    """The same trades with so much more, or less, at stake in each."""
     if base_risk == 1:
-        return sample.edge
+        return sample
     growths = np.maximum(sample.growths * float(base_risk), WORST_GROWTH)
-    return replace(sample, growths=growths).edge
+    return replace(sample, growths=growths)
 
 
 @exactly
@@ -420,14 +421,16 @@ def _policy(
     )
 
 
-def _mean_loss(edge: Edge, figures: FiguresAt) -> Decimal | None:
-    """Of an average losing trade at factor 1, in money."""
-    lost = edge.growths < 0
-    if not lost.any():
+def _mean_loss(sample: TradeSample, figures: FiguresAt) -> Decimal | None:
+    """Of an average losing trade at factor 1, in money, as the limits have it.
+
+    Of the trades as they were: an edge weighs them by what is believed of the mean.
+    """
+    lost = sample.growths[sample.growths < 0]
+    if not lost.size:
         return None
-    weights = edge.probabilities[lost]
-    mean = float(-(edge.growths[lost] @ weights) / weights.sum())
-    return round_to(figures.portfolio_figures.live_equity * Decimal(mean), MONEY)
+    mean = Decimal(float(-lost.mean()))
+    return round_to(figures.portfolio_figures.live_equity * mean, MONEY)
 
 
 @exactly

@@ -59,7 +59,8 @@ def _hold_share(factor: Decimal, inputs: SizingInputs, share: Decimal) -> GuardA
     elif worst is None:
         raise StopPriceRequired(
             "headroom_share_pct is set, and neither the trade's stop nor a record with "
-            "a loss says what it may lose: send price and stop_price."
+            "a loss says what it may lose: send price and stop_price.",
+            on_page="Give the trade's stop: no losing trade shows what it may lose.",
         )
     else:
         size = inputs.base_size * allowed / worst

@@ -45,6 +45,8 @@ def test_a_constant_alike_falls_as_often(
 def test_the_verdict_says_where_a_constant_does_as_well() -> None:
     as_well = judge(frontier_of(0.409, 0.2), "ladder")
     assert as_well.startswith("A constant size of 0.75 does as well as ladder")
+    more = judge(frontier_of(0.363, 0.2), "ladder")
+    assert more.startswith("A constant size of 0.75 does better than ladder")
     better = judge(frontier_of(0.45, 0.2), "ladder")
     assert "5.0 points less" in better
     assert "no such gain is established" in better
@@ -111,7 +113,34 @@ def test_walks_meet_a_barrier_as_an_induction_does(name: str, factor: float) -> 
 def test_the_verdict_compares_nothing_where_every_constant_falls_oftener() -> None:
     verdict = judge(frontier_of(0.45, 0.05), "ladder")
     assert verdict.startswith("ladder reaches the goal with 45.0 %")
-    assert "every constant size falls so in 10.0 % or more, so none compares" in verdict
+    assert "every constant size does so in 10.0 % or more, so none compares" in verdict
+
+
+def floored(probability: float, breach: float) -> FrontierPoint:
+    """With a floor so near that nothing falls by 10 %."""
+    return FrontierPoint(probability, 0.0, breach, None)
+
+
+@pytest.mark.parametrize(
+    ("probability", "breach", "verdict"),
+    [
+        (0.363, 0.2, "A constant size of 0.75 does better than ladder: at the same "),
+        (0.399, 0.2, "A constant size of 0.75 does as well as ladder: at the same "),
+        (0.45, 0.2, "At the same probability of hitting the floor ladder reaches "),
+        (0.45, 0.05, "ladder reaches the goal with 45.0 % and hits the floor in 5.0 %"),
+    ],
+)
+def test_where_nothing_falls_deep_sizes_are_compared_at_the_floor(
+    probability: float, breach: float, verdict: str
+) -> None:
+    chances = ((0.5, 0.3, 0.1), (1.0, 0.5, 0.3), (1.5, 0.6, 0.6))
+    constants = tuple((size, floored(*one)) for size, *one in chances)
+    found = Frontier(constants, {"ladder": floored(probability, breach)})
+
+    said = judge(found, "ladder")
+
+    assert said.startswith(verdict)
+    assert "10 %" not in said
 
 
 def test_the_verdict_says_where_nothing_reaches_the_goal() -> None:

@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from goals.admin.forms import compare_with_page
 from goals.enums import NumberFormat
 from goals.models import User
 from goals.services.accounts import PREFERENCES, end_sessions, update_account
@@ -65,6 +66,8 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         self.request = request
         self.fields["number_format"].choices = _examples()  # type: ignore[attr-defined]
+        compare_with_page(self)
+        self.fields["password"].show_hidden_initial = False
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

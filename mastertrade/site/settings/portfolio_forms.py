@@ -99,6 +99,8 @@ class OwnPortfolioForm(PortfolioForm):
         for name in LIMIT_KINDS:
             if name in self.fields:
                 self.initial[name] = getattr(preset.limits, name)
+                # What is stored may be another: saving compares with that.
+                self.fields[name].show_hidden_initial = False
         for name in REFERENCE:
             self.initial.pop(name, None)
 

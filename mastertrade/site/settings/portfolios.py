@@ -16,7 +16,6 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from goals.admin.forms import in_page_words
 from goals.models import Portfolio, User
 from goals.projection.presets import PRESETS, Preset, find_preset
 from goals.services.portfolio_settings import time_zones
@@ -32,6 +31,7 @@ from mastertrade.site.limit_words import (
 )
 from mastertrade.site.settings.portfolio_forms import ChallengeForm, OwnPortfolioForm
 from mastertrade.site.shell import page, portfolios_of
+from mastertrade.site.wording import in_words
 from mastertrade.values.exceptions import PortfolioIsLive
 from trades.services.deleting import delete_simulation
 from trades.sizing_calls.limits import measure_limits
@@ -83,12 +83,12 @@ def new_portfolio(request: HttpRequest) -> HttpResponse:
 @page
 def portfolio(request: HttpRequest, portfolio_id: int) -> HttpResponse:
     """`?preset=` fills in a firm's limits, which are saved by the form alone."""
-    mine = _mine(request, portfolio_id)
+    mine, now = _mine(request, portfolio_id), timezone.now()
     form = _form_of(request, mine)
     if request.method == "POST" and form.is_valid():
         messages.success(request, f"Saved: {form.instance.name}.")
         for words in form.notes():
-            messages.info(request, words)
+            messages.info(request, in_words(words, now, currency=mine.currency))
         return redirect("site:portfolio", mine.pk)
     stored = _mine(request, portfolio_id)  # a refused form has changed its own
     preset = _asked_preset(request)
@@ -199,5 +199,7 @@ def _in_money(mine: Portfolio) -> dict[str, Any]:
         "lines": limits_in_money(mine, found),
         "has_floor": found.has_floor,
         "at_closes": any(one.checked == "closes" for one in found.floors),
-        "stops": [in_page_words(halt.words) for halt in found.halts],
+        "stops": [
+            in_words(halt.words, now, currency=mine.currency) for halt in found.halts
+        ],
     }

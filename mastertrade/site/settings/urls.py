@@ -34,7 +34,7 @@ urlpatterns = [
     ),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/revoke/", tokens.revoke_all_tokens, name="revoke-all-tokens"),
-    path("tokens/<str:token_key>/revoke/", tokens.revoke_token, name="revoke-token"),
+    path("tokens/<text:token_key>/revoke/", tokens.revoke_token, name="revoke-token"),
     path("webhooks/", webhooks.webhooks, name="webhooks"),
     path(
         "webhooks/<int:webhook_id>/revoke/",

@@ -1,5 +1,6 @@
 """Webhooks of bots: listed, made (the address is shown this once), revoked."""
 
+from datetime import datetime
 from typing import Any, cast
 
 from django import forms
@@ -13,10 +14,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from goals.enums import PortfolioKind
 from goals.models import Portfolio, User
+from mastertrade.db.transactions import atomic
 from mastertrade.site.addresses import full_address
+from mastertrade.site.record import BY_HAND
 from mastertrade.site.shell import page
 from mastertrade.values.exceptions import InvalidInput, TooManyTokens
 from strategies.models import StrategyInstance
+from strategies.services import create_strategy
 from trades.freqtrade.tokens import issue_webhook
 from trades.models import WebhookToken
 from trades.models.webhooks import BOT_PATTERN
@@ -38,24 +42,54 @@ class WebhookForm(forms.Form):
         coerce=int, label="Portfolio", help_text="Where its trades are booked."
     )
     strategy_id = forms.ChoiceField(
-        label="Strategy", help_text="Whose trades they are."
+        label="Strategy", required=False, help_text="Whose trades they are."
+    )
+    new_strategy = forms.CharField(
+        label="Or a new strategy",
+        required=False,
+        max_length=100,
+        help_text="By the name that you give it; its record begins with the bot.",
     )
 
     def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         mine = {"user_id": user.username, "kind": PortfolioKind.LIVE}
         portfolios = Portfolio.objects.filter(**mine).order_by("portfolio_id")
-        strategies = StrategyInstance.objects.filter(**mine).order_by("strategy_id")
+        known = StrategyInstance.objects.filter(**mine).order_by("strategy_id")
         self.fields["portfolio"].choices = list(  # type: ignore[attr-defined]
             portfolios.values_list("pk", "name")[:MOST_CHOICES]
         )
-        self.fields["strategy_id"].choices = list(  # type: ignore[attr-defined]
-            strategies.values_list("strategy_id", "strategy_name")[:MOST_CHOICES]
-        )
+        names = known.values_list("strategy_id", "strategy_name")
+        strategies: list[tuple[str, str]] = list(names[:MOST_CHOICES])
+        if strategies:
+            self.fields["strategy_id"].choices = [*strategies, ("", "A new one")]  # type: ignore[attr-defined]
+        else:
+            del self.fields["strategy_id"]
+            self.fields["new_strategy"].label = "Strategy"
+            self.fields["new_strategy"].required = True
 
-    @property
-    def has_strategies(self) -> bool:
-        return bool(self.fields["strategy_id"].choices)  # type: ignore[attr-defined]
+    def clean(self) -> dict[str, Any]:
+        given = self.cleaned_data
+        chosen, new = given.get("strategy_id"), given.get("new_strategy")
+        if not self.errors and bool(chosen) == bool(new):
+            self.add_error(
+                "new_strategy",
+                "Choose a strategy, or name a new one: one of the two.",
+            )
+        return given
+
+
+@atomic
+def _issue(
+    user: User, now: datetime, *, new_strategy: str, strategy_id: str = "", **given: Any
+) -> str:
+    """The token of a new webhook; with the strategy, where that is new too."""
+    if new_strategy:
+        create_strategy(
+            user=user, strategy_id=new_strategy, strategy_type=BY_HAND, now=now
+        )
+    chosen = new_strategy or strategy_id
+    return issue_webhook(user=user, now=now, strategy_id=chosen, **given)[1]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -67,13 +101,14 @@ def webhooks(request: HttpRequest) -> HttpResponse:
     form, address = WebhookForm(user, request.POST or None), ""
     if request.method == "POST" and form.is_valid():
         try:
-            _, token = issue_webhook(user=user, now=timezone.now(), **form.cleaned_data)
+            token = _issue(user, timezone.now(), **form.cleaned_data)
         except TooManyTokens:
             form.add_error(
                 None, "You have as many webhooks as are allowed: revoke one."
             )
         except InvalidInput as error:
-            form.add_error(error.field, error.detail)
+            is_new = error.field == "strategy_id" and form.cleaned_data["new_strategy"]
+            form.add_error("new_strategy" if is_new else error.field, error.detail)
         else:
             path = reverse("freqtrade-webhook", args=[token])
             address = full_address(request, path)

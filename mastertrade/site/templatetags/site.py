@@ -4,6 +4,7 @@ from django import template
 
 from goals.admin.figures import words
 from mastertrade.site import figures
+from mastertrade.site.sentences import factor
 
 register = template.Library()
 for name in (
@@ -28,5 +29,6 @@ for name in (
 ):
     register.filter(name, getattr(figures, name))
 register.filter("words", words)
+register.filter("factor", factor)
 register.simple_tag(figures.icon, name="icon")
 register.simple_tag(figures.pill, name="pill")

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
@@ -31,8 +32,9 @@ HTMX = {"HX-Request": "true"}
 
 
 @pytest.fixture
-def user(client: Client) -> User:
+def user(client: Client, settings: LazySettings) -> User:
     cache.clear()  # what was counted of tests before
+    settings.HAS_MAIL = True
     user = UserFactory(username="ada")
     client.force_login(user)
     return user
@@ -111,6 +113,29 @@ def test_what_is_wrong_shows_at_its_field(
     assert list(errors) == [field]
     assert words in str(errors[field])
     assert not AlertChannel.objects.filter(user=user).exists()
+
+
+def test_without_mail_no_channel_is_made_that_reaches_nobody(
+    client: Client, user: User, settings: LazySettings
+) -> None:
+    settings.HAS_MAIL = False
+    page = client.get(ADDRESS)
+    assert "No e-mail: this site sends none" in words_of(page)
+    assert "e-mail address" not in words_of(page)
+    offered = [kind for kind, _ in page.context["form"].fields["kind"].choices]
+    assert offered == ["webhook", "telegram", "apprise"]
+    assert list(errors_of(client)) == ["kind"]
+    assert not AlertChannel.objects.exists()
+
+
+def test_a_channel_from_when_there_was_mail_says_that_there_is_none(
+    client: Client, user: User, settings: LazySettings
+) -> None:
+    make_channel(user)
+    make_channel(user, ChannelKind.TELEGRAM)
+    assert "nothing reaches this address" not in words_of(client.get(ADDRESS))
+    settings.HAS_MAIL = False
+    assert words_of(client.get(ADDRESS)).count("nothing reaches this address") == 1
 
 
 def test_preferences_are_changed_and_the_address_stays(

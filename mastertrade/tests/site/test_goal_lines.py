@@ -8,8 +8,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.html import strip_tags
 
+from goals.decisions.guards.day_rules import DayUnknown
+from goals.decisions.guards.headroom import StopPriceRequired
+from goals.decisions.size_request import NoLiveEquity, SizeRequest
 from goals.enums import GoalType
 from goals.models import GoalAdjustmentLog, Portfolio
+from goals.services.portfolios import update_portfolio
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
 from mastertrade.site.goal_lines import (
     GoalLine,
@@ -17,8 +21,10 @@ from mastertrade.site.goal_lines import (
     running_goals,
     title_of,
 )
-from trades.sizing_calls.decide import size_for_goal
-from trades.tests.factories import book_profit
+from mastertrade.values.exceptions import DomainError, InvalidInput
+from trades.sizing_calls import limits
+from trades.sizing_calls.decide import plan_next_trade, size_for_goal
+from trades.tests.factories import book_profit, ensure_strategy, import_profits
 
 pytestmark = pytest.mark.django_db
 
@@ -42,6 +48,97 @@ def test_the_next_factor_is_that_of_a_size_asked_for_now() -> None:
     assert "next trade at 1.3 of base" in strip_tags(line.sentence)
     assert line.figures.next_factor is not None
     assert decision.adjustment_factor == line.figures.next_factor.factor
+
+
+def test_a_share_of_the_headroom_asks_for_the_stop_in_words() -> None:
+    goal = GoalFactory(target_date=date(2026, 3, 31))
+    update_portfolio(
+        user=goal.user,
+        portfolio_id=goal.portfolio_id,
+        now=NOW,
+        headroom_share_pct=Decimal(25),
+    )
+
+    (line,) = lines_of(goal.portfolio)
+
+    assert "; next trade: give its stop to size it" in strip_tags(line.sentence)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        StopPriceRequired("headroom_share_pct: send stop_price.", on_page="Give it."),
+        InvalidInput("base_risk_pct", "makes a base size that rounds down to 0."),
+        DayUnknown("daily_loss_limit_pct could not be read."),
+    ],
+)
+def test_a_refused_size_names_no_field_of_the_api(
+    refusal: DomainError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goal = GoalFactory(target_date=date(2026, 3, 31))
+
+    def refuse(_: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr(limits, "decide_size", refuse)
+    (line,) = lines_of(goal.portfolio)
+
+    said = strip_tags(line.sentence)
+    assert "no size now: " in said or "next trade: give" in said
+    assert "_" not in said
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [SizeRequest(base_pct=Decimal(1)), SizeRequest(risk_pct=Decimal(1))],
+)
+def test_without_live_equity_the_page_names_no_field(asked: SizeRequest) -> None:
+    with pytest.raises(NoLiveEquity) as refused:
+        asked.measure_base_size(Decimal(0))
+    assert "_" not in refused.value.on_page
+
+
+@pytest.mark.parametrize("profits", [[-3, 1], [9, -2]])
+def test_the_next_factor_rests_on_the_strategy_that_would_be_chosen(
+    profits: list[int],
+) -> None:
+    """Its trades are in another portfolio; in this one there is none."""
+    goal = GoalFactory(target_date=date(2026, 3, 31))
+    other = PortfolioFactory(user=goal.user, name="other")
+    ensure_strategy(other)
+    apart = timedelta(hours=1)
+    import_profits(
+        other,
+        [(START + at * apart, Decimal(profits[at % 2])) for at in range(1, 61)],
+    )
+    (line,) = lines_of(goal.portfolio)
+
+    planned = plan_next_trade(
+        user=goal.user, portfolio=goal.portfolio_id, now=NOW, base_size=Decimal(100)
+    )
+
+    assert planned.plan.inputs.risk_state.record.trades == 60
+    assert line.figures.next_factor is not None
+    assert line.figures.next_factor.factor == planned.decision.adjustment_factor
+    assert planned.decision.adjustment_factor == (
+        1 if profits[0] < 0 else planned.decision.policy_factor
+    )
+
+
+@pytest.mark.parametrize(("days", "said"), [(0, False), (9, True)])
+def test_a_goal_made_late_in_its_month_says_when_that_began(
+    days: int, said: bool
+) -> None:
+    goal = GoalFactory(
+        start_date=START.date(),
+        target_date=date(2026, 3, 31),
+        as_of=START + timedelta(days=days),
+    )
+    (line,) = lines_of(goal.portfolio)
+
+    sentence = strip_tags(line.sentence)
+    assert "Behind by" in sentence
+    assert (f"; its month began on {START:%-d %b}" in sentence) is said
 
 
 def test_reading_the_lines_logs_no_decision() -> None:

@@ -20,6 +20,7 @@ from goals.models import (
     Portfolio,
     User,
 )
+from goals.services.goals import cancel_goal
 from goals.tests.factories import (
     GoalFactory,
     PortfolioFactory,
@@ -422,6 +423,23 @@ def test_a_wrong_place_in_the_decisions_is_no_error(
     assert mine.get(address, {"before": before}).status_code in {200, 404}
 
 
+def test_a_goal_that_is_sent_twice_says_that_it_is_there(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    form = client.get("/goals/new/").context["form"]
+    shown = {name: form[name].value() for name in form.fields}
+    body = {name: value for name, value in shown.items() if value} | {
+        "target_value": "5"
+    }
+    assert client.post("/goals/new/", body).status_code == 302
+
+    again = client.post("/goals/new/", body)
+
+    assert again.status_code == 422
+    assert "has this goal already" in words(again.content.decode())
+    assert FinancialGoal.objects.count() == 1
+
+
 def test_conditions_stand_with_their_progress(client: Client) -> None:
     goal = GoalFactory(
         target_date=FAR, min_trading_days=4, best_day_max_pct=Decimal(40)
@@ -432,6 +450,8 @@ def test_conditions_stand_with_their_progress(client: Client) -> None:
 
     assert "0 of 4 trading days" in page
     assert page.count("<progress") == 2
+    assert "nothing to share yet Share of the best day" in words(page)
+    assert " met " not in words(page)
 
 
 def test_a_reached_goal_and_a_failed_one_say_so(client: Client) -> None:
@@ -577,3 +597,37 @@ def _trade(portfolio: Portfolio) -> None:
         at = timezone.now() - timedelta(days=13) + timedelta(hours=number * 12)
         book_profit(portfolio, Decimal(4 if number % 3 else -7), at)
     portfolio.refresh_from_db()
+
+
+@pytest.mark.parametrize(
+    ("status", "why"),
+    [
+        (GoalStatus.ACHIEVED, "it is reached"),
+        (GoalStatus.CANCELLED, "it was cancelled"),
+        (GoalStatus.FAILED, "it has failed"),
+        (GoalStatus.MISSED, "it was missed"),
+    ],
+)
+def test_nothing_is_needed_for_a_goal_that_was_decided(
+    mine: Client, goal: FinancialGoal, status: GoalStatus, why: str
+) -> None:
+    """Also where it is below its target, with days left."""
+    if status is GoalStatus.ACHIEVED:
+        achieve(goal)
+    elif status is GoalStatus.FAILED:
+        fail(goal)
+    elif status is GoalStatus.CANCELLED:
+        cancel_goal(user=goal.user, goal_id=goal.pk, as_of=timezone.now())
+    else:
+        ended = timezone.now() - timedelta(days=1)
+        FinancialGoal.objects.filter(pk=goal.pk).update(
+            target_date=ended.date(), period_ends_at=ended
+        )
+    goal.refresh_from_db()
+    assert goal.status_at(timezone.now()) is status
+    assert goal.current_value < goal.target_value
+
+    strip = mine.get(reverse("site:goal", args=[goal.pk])).context["strip"]
+
+    (needed,) = [one for one in strip if one.label == "Needed from here"]
+    assert (str(needed.shown), str(needed.note)) == ("nothing", why)

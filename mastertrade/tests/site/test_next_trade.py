@@ -356,14 +356,27 @@ def test_a_close_that_is_refused_stays_in_the_dialog(
     assert "<html" not in answer.content.decode()
 
 
-@pytest.mark.parametrize("price", ["", "much", "-1"])
-def test_a_mark_that_is_refused_stays_in_the_dialog(
+@pytest.mark.parametrize("price", ["much", "-1", "0", "1e-30", "9" * 30, "NaN"])
+def test_a_mark_that_is_refused_is_named_by_its_symbol(
     client: Client, trade: Trade, price: str
 ) -> None:
+    at = trade.entry_time
+    TradeFactory(portfolio=trade.portfolio, symbol="ETHUSDT", entry_time=at, now=at)
     marks = reverse("site:marks", args=[trade.portfolio_id])
     with nothing_changes():
-        answer = client.post(marks, {"price_0": price}, headers=HTMX)
+        answer = client.post(marks, {"price_0": "5", "price_1": price}, headers=HTMX)
     assert answer.status_code == 422
+    form = answer.context["form"]
+    assert list(form.errors) == ["price_1"]
+    assert form["price_1"].label == "ETHUSDT"
+
+
+def test_marks_without_a_price_ask_for_one(client: Client, trade: Trade) -> None:
+    marks = reverse("site:marks", args=[trade.portfolio_id])
+    with nothing_changes():
+        answer = client.post(marks, {"price_0": ""}, headers=HTMX)
+    assert answer.status_code == 422
+    assert "Give the price of at least one symbol." in answer.content.decode()
 
 
 def test_nothing_of_another_user_is_asked_recorded_or_closed(client: Client) -> None:

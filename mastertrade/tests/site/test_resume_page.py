@@ -88,8 +88,10 @@ def test_resuming_says_what_ends_where_the_floor_is_and_will_be(client: Client) 
     GoalFactory(portfolio=portfolio, target_date=FAR)
     book_profit(portfolio, Decimal(-300))
     page = text_of(client, address_of(portfolio, "resume"))
-    assert "Halted by the drawdown guard since" in page
-    assert "equity 700 is at or below the floor of 800" in page
+    assert "Halted by the hard floor since" in page
+    assert "700.00 USDT is at or below the floor of 800.00 USDT" in " ".join(
+        page.split()
+    )
     assert "Hard drawdown : reached: the floor is at 800 USDT" in page
     assert "Default: measured from the present equity, at 560 USDT." in page
     assert "1 goal that failed stays failed." in page

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -77,6 +77,14 @@ CASES = {
     "ahead in money": (OF_MONEY, "Ahead by 1,119.00 USDT; 61 %"),
     "behind in money": (replace(OF_MONEY, gap=Decimal("-3.5")), "Behind by 3.50 USDT;"),
     "on pace": (replace(RUNNING, gap=Decimal("0.01")), "On pace; 61 %"),
+    "made late in its month, and behind": (
+        replace(RUNNING, joined=date(2020, 11, 1), period="month"),
+        "Behind by 1.2 points; its month began on 1 Nov 2020; 61 %",
+    ),
+    "made late in its month, and ahead": (
+        replace(RUNNING, gap=Decimal(1), joined=date(2020, 11, 1), period="month"),
+        "Ahead by 1 point; 61 %",
+    ),
     "one point": (replace(RUNNING, gap=Decimal(1)), "Ahead by 1 point;"),
     "too few trades": (
         replace(RUNNING, odds=Odds(None, None, None, 16)),
@@ -110,6 +118,13 @@ CASES = {
             next_factor=NextFactor(Decimal(0), Decimal(0), refusal="no record yet"),
         ),
         "; no size now: no record yet;",
+    ),
+    "a size that needs the trade's stop": (
+        replace(
+            RUNNING,
+            next_factor=NextFactor(Decimal(0), Decimal(0), "", "x", needs_stop=True),
+        ),
+        "; next trade: give its stop to size it;",
     ),
     "no next trade": (
         replace(

@@ -94,7 +94,7 @@ def test_a_decision_is_shown_with_its_reason_in_the_goal_s_title(
     log = part_of(page_of(client, goal.portfolio), "log")
 
     assert "1,604.20" in log
-    assert "“5 % by 31 Dec 2199” is behind at 0 %" in log
+    assert "“5 % by 31 Dec 2199” is at 0 % of the way (below 30 %)" in log
     assert f"goal {goal.pk}" not in log.lower()
 
 
@@ -197,7 +197,7 @@ def test_a_guard_that_halted_is_named(client: Client) -> None:
 
     page = text_of(page_of(client, portfolio))
 
-    assert "until a person resumes it, by the drawdown guard" in page
+    assert "until a person resumes it, by the hard floor" in page
     assert "reached “Hard drawdown in %” 20 %." in page
     assert "trading is halted until you resume it, so no trade is sized" in page
 

@@ -19,7 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from goals.enums import GoalType, PortfolioKind
+from goals.enums import ChannelKind, GoalType, PortfolioKind
 from goals.models import (
     AlertChannel,
     ApiToken,
@@ -28,10 +28,11 @@ from goals.models import (
     Portfolio,
     User,
 )
+from goals.services.channel_keys import decrypt
 from goals.services.goals import create_goal
 from goals.services.portfolios import create_portfolio, update_portfolio
 from goals.services.sign_ins import issue_token
-from goals.tests.channel_factories import make_channel
+from goals.tests.channel_factories import ADDRESSES, make_channel
 from goals.tests.factories import UserFactory
 from mastertrade.site.first_steps import find_steps
 from strategies.models import StrategyInstance
@@ -76,6 +77,7 @@ WRONG_ROW = "x,BTC/USD,UP,1,2,2026-03-02T09:00:00Z,3,2026-03-02T10:00:00Z"
 def user(client: Client, settings: Settings, tmp_path: Path) -> User:
     cache.clear()  # what was counted of tests before
     settings.JOB_FILES = tmp_path / "jobs"
+    settings.HAS_MAIL = True
     user = UserFactory(
         username="ada", password="correct horse", email="ada@example.org"
     )
@@ -667,6 +669,51 @@ def test_what_is_no_address_says_so_at_its_field(client: Client, user: User) -> 
     errors = errors_at(answer, "alert_form")
     assert list(errors) == ["address"]
     assert "Must be one e-mail address" in errors["address"]
+    assert not AlertChannel.objects.exists()
+
+
+def test_without_mail_the_step_says_so_and_makes_no_channel_by_it(
+    client: Client, user: User, settings: Settings
+) -> None:
+    settings.HAS_MAIL = False
+    page = words_of(client.get(ADDRESS))
+    assert "No e-mail: this site sends none" in page
+    assert "MASTERTRADE_EMAIL_HOST" in page
+    for given in ({}, {"alert-kind": "email"}):
+        asked = {"alert-address": "ada@example.org", **given}
+        errors = errors_at(client.post("/welcome/alert/", asked), "alert_form")
+        assert list(errors) == ["kind"]
+    assert not AlertChannel.objects.exists()
+
+
+@pytest.mark.parametrize("kind", [ChannelKind.WEBHOOK, ChannelKind.TELEGRAM])
+def test_without_mail_another_channel_is_made_and_tested_in_the_step(
+    client: Client, user: User, settings: Settings, kind: ChannelKind
+) -> None:
+    settings.HAS_MAIL = False
+    asked = {"alert-kind": kind, "alert-address": ADDRESSES[kind]}
+    answer = client.post("/welcome/alert/", asked, follow=True)
+    channel = AlertChannel.objects.get(user=user)
+    assert (channel.kind, channel.waits_for_test) == (kind, True)
+    page = answer.content.decode()
+    assert "Sending a test" in page
+    secret = decrypt(channel.secret) if channel.secret else None
+    assert (secret is not None) is (kind == ChannelKind.WEBHOOK)
+    if secret is not None:
+        assert page.count(secret) == 1
+        assert "no-store" in answer["Cache-Control"]
+        assert secret not in client.get(ADDRESS).content.decode()
+    client.post("/welcome/alert/", asked)
+    assert AlertChannel.objects.count() == 1
+
+
+def test_without_mail_a_wrong_address_shows_at_its_field(
+    client: Client, user: User, settings: Settings
+) -> None:
+    settings.HAS_MAIL = False
+    asked = {"alert-kind": "webhook", "alert-address": "ada@example.org"}
+    answer = client.post("/welcome/alert/", asked)
+    assert list(errors_at(answer, "alert_form")) == ["address"]
     assert not AlertChannel.objects.exists()
 
 

@@ -221,7 +221,7 @@ READINGS = (
     "/api/portfolios/{}/",
     "/api/portfolios/{}/halts/",
     "/api/portfolios/",
-    "/portfolios/{}/limits/",
+    "/settings/portfolios/{}/",
     "/",
 )
 
@@ -298,7 +298,7 @@ def test_without_money_there_is_no_floor(floor_in):
     shown = client.get(f"/api/portfolios/{ruined.pk}/").json()
     assert shown["floor_reference"]["floor_equity"] is None
     assert "There is no floor until a deposit" in (
-        client.get(f"/portfolios/{ruined.pk}/limits/").content.decode()
+        client.get(f"/settings/portfolios/{ruined.pk}/").content.decode()
     )
 
 
@@ -330,5 +330,5 @@ def test_a_mark_that_waits_for_a_second_one_is_seen(portfolio):
     client.force_login(portfolio.user)
     shown = client.get(f"/api/portfolios/{portfolio.pk}/").json()
     assert shown["waiting"] == shown["limits"]["waiting"] == waiting
-    page = client.get(f"/portfolios/{portfolio.pk}/limits/").content.decode()
+    page = client.get(f"/?portfolio={portfolio.pk}").content.decode()
     assert "Entries wait since" in page

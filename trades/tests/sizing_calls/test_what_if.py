@@ -12,6 +12,7 @@ from goals.decisions.policies import PolicyName
 from goals.models import FinancialGoal, GoalAdjustmentLog
 from goals.tests.factories import START, GoalFactory, PortfolioFactory
 from trades.sizing_calls.forecasts import project
+from trades.sizing_calls.limits import measure_limits
 from trades.sizing_calls.what_if import Change, Outlook, ask_what_if
 from trades.tests.factories import ensure_strategy, import_profits
 
@@ -69,6 +70,35 @@ def test_more_at_stake_in_each_trade_brings_the_floor_nearer(
     assert now.losing_trades is not None
     assert then.losing_trades is not None
     assert then.losing_trades < now.losing_trades / 2
+
+
+@pytest.mark.parametrize(
+    ("policy", "profits"),
+    [
+        (PolicyName.LADDER, [9, -8]),
+        (PolicyName.CONSTANT, [9, -8]),
+        (PolicyName.CONSTANT, [12, -10, -1]),
+        (PolicyName.CONSTANT, [2, 2, -3]),
+    ],
+)
+def test_losing_trades_to_the_floor_are_those_of_the_limits(
+    policy: PolicyName, profits: list[int]
+) -> None:
+    goal = _goal([Decimal(profits[at % len(profits)]) for at in range(TRADES)])
+    FinancialGoal.objects.filter(pk=goal.pk).update(policy=policy)
+    goal = FinancialGoal.objects.select_related("portfolio__user").get(pk=goal.pk)
+    limits = measure_limits(
+        user=goal.portfolio.user, portfolio_id=goal.portfolio_id, now=NOW
+    )
+    (nearest,) = [one for one in limits.floors if one.limit == "hard_drawdown"]
+    assert nearest.losing_trades is not None
+
+    found = look(goal, Change(), rough=True)
+
+    assert found.losing_trades == pytest.approx(
+        nearest.losing_trades, abs=Decimal("0.01")
+    )
+    assert found.mean_loss == pytest.approx(limits.mean_loss, abs=Decimal("0.01"))
 
 
 def test_a_nearer_target_a_later_deadline_and_a_deeper_floor_help(

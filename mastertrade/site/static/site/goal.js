@@ -188,18 +188,22 @@
     const say = (text, at, height, tone, align = "left") => {
       // Names that would lie over each other: the later one moves down.
       const wide = pen.measureText(text).width, begin = align === "left" ? at : align === "right" ? at - wide : at - wide / 2;
-      let line = height;
-      for (const [from, to, other] of taken) {
-        if (begin < to && begin + wide > from && Math.abs(line - other) < 14 * ratio) line = other + 14 * ratio;
-      }
+      let line = height, lies;
+      do {
+        lies = taken.find(([from, to, other]) => begin < to && begin + wide > from && Math.abs(line - other) < 14 * ratio);
+        if (lies) line = lies[2] + 14.5 * ratio;
+      } while (lies);
       taken.push([begin, begin + wide, line]);
       pen.textAlign = align; pen.lineWidth = 4 * ratio; pen.strokeStyle = ink.bg; pen.strokeText(text, at, line);
       pen.fillStyle = ink[tone]; pen.fillText(text, at, line);
     };
     const edge = left + 4 * ratio, above = 6 * ratio, below = 14 * ratio;
     say(`Target ${shown(of.target, of)}`, edge, y(of.target) - above, "plan");
-    if (of.hard.length) say("Hard floor", edge, y(of.hard[0][1]) + below, "bad");
-    if (of.soft.length) say("Soft limit", edge, y(of.soft[0][1]) + below, "warn");
+    // Beneath their lines, or above them where the factors begin right below.
+    const end = hasFactors ? f(most) - above - 16 * ratio : Infinity;
+    const aside = of.hard.length && y(of.hard[0][1]) + below > end ? -above : below;
+    if (of.hard.length) say("Hard floor", edge, y(of.hard[0][1]) + aside, "bad");
+    if (of.soft.length) say("Soft limit", edge, y(of.soft[0][1]) + aside, "warn");
     if (of.now !== null) say("now", x(of.now), top - 2 * ratio, "ink-3", "center");
     if (of.now !== null && of.live !== null && fan.length === 0) say(`live ${shown(of.live, of)}`, x(of.now) + 8 * ratio, y(of.live) + 18 * ratio, "accent");
     const last = fan[fan.length - 1];

@@ -63,9 +63,17 @@
       copy(document.querySelector(asked.dataset.copy))
         .then(() => { asked.textContent = "Copied"; });
     } else if (asked.hasAttribute("data-dialog")) {
+      event.preventDefault(); // a link, for whoever has no scripts
       document.querySelector(asked.dataset.dialog).showModal();
     } else {
       asked.closest("dialog").close();
     }
+  });
+
+  // Buttons that are links follow the space bar as others do.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== " " || !event.target.matches?.("[data-dialog]")) return;
+    event.preventDefault();
+    event.target.click();
   });
 })();

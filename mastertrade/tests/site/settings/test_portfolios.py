@@ -148,7 +148,7 @@ def test_the_preview_says_that_saving_would_halt(
     tight = {**body, "hard_drawdown_pct": "12", "soft_drawdown_pct": "12"}
     page = text_of(client.post(preview_of(portfolio), tight))
     assert "reached" in page
-    assert "Halted by the drawdown guard" in page
+    assert "Halted by the hard floor" in page
     assert not TradingHalt.objects.exists()
 
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from goals.models import Portfolio, User
 from goals.tests.factories import PortfolioFactory, UserFactory
+from strategies.models import StrategyInstance
 from strategies.services import create_strategy
 from trades.freqtrade.tokens import issue_webhook
 from trades.models import WebhookToken
@@ -106,11 +107,54 @@ def test_a_webhook_is_revoked_and_another_user_s_is_not_found(
     assert list(WebhookToken.objects.all()) == [theirs]
 
 
-def test_without_a_strategy_the_page_says_what_is_missing(client: Client) -> None:
-    client.force_login(UserFactory())
-    page = client.get(WEBHOOKS).content.decode()
-    assert "you have none yet" in page
-    assert "Make it" not in page
+def test_without_a_strategy_one_is_made_by_its_name(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    form = client.get(WEBHOOKS).context["form"]
+    assert list(form.fields) == ["bot", "portfolio", "new_strategy"]
+    body = {"bot": "bot-1", "portfolio": portfolio.pk}
+    refused = client.post(WEBHOOKS, body)
+    assert list(refused.context["form"].errors) == ["new_strategy"]
+    answer = client.post(WEBHOOKS, {**body, "new_strategy": "Breakouts"})
+    assert SECRET.search(answer.content.decode())
+    assert WebhookToken.objects.get().strategy_id == "Breakouts"
+    (made,) = StrategyInstance.objects.filter(user=portfolio.user)
+    assert (made.strategy_id, made.strategy_type) == ("Breakouts", "discretionary")
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"strategy_id": "", "new_strategy": ""}, "new_strategy"),
+        ({"new_strategy": "Breakouts"}, "new_strategy"),  # and one that there is
+        ({"strategy_id": "", "new_strategy": "momentum_ada"}, "new_strategy"),
+        ({"strategy_id": "", "new_strategy": "performance"}, "new_strategy"),
+        ({"strategy_id": "", "new_strategy": "a\u202eb"}, "new_strategy"),
+        ({"strategy_id": "", "new_strategy": "a\0b"}, "new_strategy"),
+        ({"strategy_id": "", "new_strategy": "a" * 101}, "new_strategy"),
+        ({"strategy_id": "", "new_strategy": "Breakouts", "bot": "a b"}, "bot"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_with_a_webhook_s_strategy_leaves_nothing_behind(
+    client: Client, ada: tuple[User, Portfolio], given: dict[str, str], field: str
+) -> None:
+    answer = client.post(WEBHOOKS, {**body_of(ada[1]), **given})
+    assert answer.status_code == 422
+    assert list(answer.context["form"].errors) == [field]
+    assert not WebhookToken.objects.exists()
+    assert StrategyInstance.objects.count() == 1
+
+
+def test_a_webhook_too_many_makes_no_strategy(
+    client: Client, ada: tuple[User, Portfolio], settings: LazySettings
+) -> None:
+    settings.TOKENS_PER_USER = 1
+    issue(*ada)
+    body = {**body_of(ada[1]), "strategy_id": "", "new_strategy": "Breakouts"}
+    answer = client.post(WEBHOOKS, body)
+    assert answer.status_code == 422
+    assert StrategyInstance.objects.count() == 1
 
 
 def test_the_page_has_a_constant_number_of_statements(
