@@ -322,6 +322,34 @@ def test_all_headroom_may_end_on_the_floor_and_counts_as_a_breach(
         )
 
 
+@pytest.mark.parametrize("constant", [1.0, 2.0])
+def test_headroom_caps_exactly_so_that_halving_it_hardly_ever_breaches(
+    constant: float,
+) -> None:
+    """A cap that is higher by a hair makes a breach of each long row of losses."""
+    asked: dict[str, Any] = {
+        "base_risk": 0.01,
+        "goal_return": 0.06,
+        "days": 30,
+        "trades_per_day": 2,
+        "rules": R("end_of_day", 0.04, locks_at=1.0, headroom_share=0.5),
+    }
+
+    def lowered(_: int, __: int, equity: Any, ___: Any, high: Any, ____: Any) -> Any:
+        room = equity - np.minimum(high - 0.04, 1.0)
+        return np.clip(0.5 * room / (0.01 * equity), 0, constant)
+
+    passed, breached, _ = walk(lowered, *DICE, of_start=False, paths=FEW, **asked)
+    came = evaluate_challenge(constant, *DICE, factors=[constant], **asked)
+    assert came.probability == pytest.approx(passed, abs=FEW_MISS)
+    assert came.breach_probability == pytest.approx(breached, abs=FEW_MISS)
+    daily = R("static", 0.1, daily_loss=0.02, headroom_share=0.3)
+    solved = solve_challenge(
+        *DICE, rules=daily, risk_of="start", **(SMALL | {"factors": [1.25]})
+    )
+    assert solved.factor_at(3, 1, 0.995, -0.005) == pytest.approx(0.45, abs=1e-12)
+
+
 def test_factors_lowered_to_a_cap_are_solved_over_every_state() -> None:
     rules = R(
         "trailing_closed", 0.04, locks_at=1.01, soft_drawdown=0.012, headroom_share=0.5
