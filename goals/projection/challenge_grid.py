@@ -39,18 +39,19 @@ class Reader:
         return read
 
 
-# Nothing falls off, and nothing jumps.
-NO_JUMP = np.array(0), np.array(0)
-
-
 def around(
-    samples: Indices, wanted: Indices, first: Indices, jump: Indices
+    samples: Indices,
+    wanted: Indices,
+    goal: int,
+    first: Indices | int = 0,
+    jump: Indices | int = 0,
 ) -> tuple[list[Indices], list[Floats]]:
     """Which of these ascending samples a value between them is read from, how much.
 
     By a cubic through four: a line would spread a walk by the samples' distance, each
-    time anew. By a line next to the `first` one that counts, where values fall off, and
-    across a `jump`; held at the ends.
+    time anew. By a line next to the `first` one that counts, where values fall off,
+    across a `jump`, and from just before the `goal` on, as it is a jump once days are
+    enough, and all is all but sure beyond it; held at the ends.
     """
     last = samples.size - 1
     first = np.minimum(first, last)
@@ -63,7 +64,9 @@ def around(
     is_line = (before <= first) | (last - first < 3)
     base = np.clip(before - 1, 0, max(last - 3, 0))
     ways = [np.minimum(base + way, last) for way in range(4)]
-    is_line |= (samples[ways[0]] < jump) & (samples[ways[3]] >= jump)
+    for one in (jump, goal):
+        is_line |= (samples[ways[0]] < one) & (samples[ways[3]] >= one)
+    is_line |= wanted >= goal
     found = []
     for way, own in enumerate(ways):
         weight = np.ones(at.shape)
@@ -121,6 +124,12 @@ class States:
             and question.opening == question.equity
         )
 
+    @property
+    def at_jump(self) -> Indices:
+        """The nodes next to the goal: with days enough values jump there."""
+        nodes = np.array([self.goal - 1, self.goal])
+        return nodes[(nodes >= 0) & (nodes < self.nodes)]
+
     def to_equity(self, x: NDArray[Any]) -> Floats:
         return np.asarray(x if self.question.of_start else np.exp(x))
 
@@ -145,7 +154,8 @@ class States:
             self.locked = lock < self.nodes and rules.soft_drawdown is None
             last = max(lock if self.locked else self.nodes - 1, base)
             between = np.rint(np.arange(base, last, apart)).astype(np.intp)
-            self.high_nodes = np.unique(np.append(between, last))
+            at_jump = self.at_jump[(self.at_jump > base) & (self.at_jump < last)]
+            self.high_nodes = np.unique(np.concatenate([between, [last], at_jump]))
         self.high = self.equity[self.high_nodes]
         self.high[0] = question.high_water
         opened = int(self._node_at(question.opening, nearest=True))
@@ -156,7 +166,7 @@ class States:
                 self.equity, rules.floor(self.high) + TOUCH, side="right"
             )
             between = np.rint(np.arange(first, self.nodes - 1, apart)).astype(np.intp)
-            single = [0, self.today, opened, self.nodes - 1]
+            single = [0, self.today, opened, self.nodes - 1, *self.at_jump]
             laid = np.concatenate([above[above < self.nodes], between, single])
             if self.is_daily:
                 laid = np.arange(self.nodes)
@@ -263,7 +273,7 @@ class States:
         block, opening, node = np.ogrid[
             : self.blocks, : self.opening_nodes.size, : self.nodes
         ]
-        ways, weights = around(self.high_nodes, node, *NO_JUMP)
+        ways, weights = around(self.high_nodes, node, self.goal)
         beyond = node >= self.high_nodes[-1]
         places = [
             self.place(
@@ -289,7 +299,9 @@ class States:
         first = np.searchsorted(self.openings, floors, side="right")[high]
         # More factors are allowed from there on.
         jump = rules.is_soft(self.high[:, None], self.equity).sum(axis=1)[high]
-        ways, weights = around(self.opening_nodes, node + 0 * high, first, jump)
+        ways, weights = around(
+            self.opening_nodes, node + 0 * high, self.goal, first, jump
+        )
         places = [self.place(block, high, way, self.opening_nodes[way]) for way in ways]
         return Reader(places, weights)
 
@@ -297,7 +309,7 @@ class States:
     def of_raised_mornings(self) -> Reader:
         """The same at equity = high water, from them; (days traded, nodes)."""
         days, node = np.ogrid[: self.blocks, : self.nodes]
-        ways, weights = around(self.high_nodes, node, *NO_JUMP)
+        ways, weights = around(self.high_nodes, node, self.goal)
         beyond = node >= self.high_nodes[-1]
         last, base = self.high.size - 1, days * self.high.size
         places = [

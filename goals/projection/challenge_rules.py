@@ -143,7 +143,7 @@ class ChallengeRules:
         if self.headroom_share is None or not np.any(np.asarray(at_risk) > 0):
             return most
         nearest = np.maximum(self.floor(high_water), self.daily_floor(opening))
-        room = self.headroom_share * (equity - nearest) + TOUCH
+        room = self.headroom_share * (equity - nearest)
         return np.minimum(most, np.maximum(room / at_risk, 0.0))
 
     def _below(self, high_water: Floats, share: float) -> Floats:

@@ -82,7 +82,8 @@ CASES = {
 }
 
 
-# Such as "2R/-1R, edge 0.08": a win, a loss, and their mean, all in R.
+# A win, a loss, and their mean, all in R.
+WRITTEN = "2R/-1R, edge 0.08"
 TWO_OUTCOMES = re.compile(
     r"\s*\+?(?P<win>\d+(\.\d+)?)\s*R?\s*/\s*-(?P<loss>\d+(\.\d+)?)\s*R?\s*,"
     r"\s*edge\s*(?P<edge>[+-]?\d+(\.\d+)?)\s*R?\s*",
@@ -91,12 +92,16 @@ TWO_OUTCOMES = re.compile(
 
 
 def find_case(name: str) -> Case:
-    """The case of this name, or one written as "2R/-1R, edge 0.08"."""
+    """The case of this name, or one written as `WRITTEN`."""
     written = TWO_OUTCOMES.fullmatch(name)
     if written is not None:
         return _two_outcomes(
             name, *(float(written[part]) for part in ("win", "loss", "edge"))
         )
     if name not in CASES:
-        raise InvalidInput("case", no_choice(name, CASES))
+        raise InvalidInput(
+            "case",
+            f"{no_choice(name, CASES)} Or a win, a loss and their mean, in R, written "
+            f'as "{WRITTEN}".',
+        )
     return CASES[name]

@@ -86,9 +86,11 @@ def describe(preset: Preset, evidence: Evidence, trial: Trial) -> Iterator[str]:
     yield f"The rules of {preset.firm}, read on {preset.read_on}. {preset.notice}"
     yield preset.source
     yield f"Trades: {evidence.words}."
+    a_day = trial.trades_per_day
+    trades = f"{a_day} trade{'s' * (a_day != 1)}"
     limit = "the firm sets no limit" if preset.days is None else "the firm's limit"
     yield (
-        f"{trial.days} trading days ({limit}) of {trial.trades_per_day} trades; "
+        f"{trial.days} trading days ({limit}) of {trades}; "
         f"factors {trial.min_factor:g} … {trial.max_factor:g} of the base risk."
     )
     if trial.rules.headroom_share is not None:

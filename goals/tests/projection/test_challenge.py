@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from goals.projection import ChallengeRules, evaluate_challenge, solve_challenge
-from goals.tests.projection.challenge_references import exact, walk
+from goals.tests.projection.challenge_references import EPSILON, exact, walk
 from tests.examples import crossed
 
 R = ChallengeRules
@@ -43,6 +43,10 @@ def joined(value: Any) -> str:
 TEN = (
     [-2.2, -1.3, -1.0, -0.8, -0.4, 0.3, 0.6, 1.2, 1.7, 2.9],
     [0.1] * 10,
+)
+EIGHT = (
+    [-1.1, -1, -0.9, -0.5, 0.2, 0.9, 1.7, 3.1],
+    [0.1, 0.3, 0.1, 0.08, 0.1, 0.12, 0.12, 0.08],
 )
 LARGE: dict[str, Any] = {
     "base_risk": 0.01,
@@ -320,6 +324,61 @@ def test_all_headroom_may_end_on_the_floor_and_counts_as_a_breach(
         assert came.breach_probability == pytest.approx(
             solved.breach_probability, abs=5 * near
         )
+
+
+@pytest.mark.parametrize("constant", [1.0, 2.0])
+def test_headroom_caps_exactly_so_that_halving_it_hardly_ever_breaches(
+    constant: float,
+) -> None:
+    """A cap that is higher by a hair makes a breach of each long row of losses."""
+    asked: dict[str, Any] = {
+        "base_risk": 0.01,
+        "goal_return": 0.06,
+        "days": 30,
+        "trades_per_day": 2,
+        "rules": R("end_of_day", 0.04, locks_at=1.0, headroom_share=0.5),
+    }
+
+    def lowered(_: int, __: int, equity: Any, ___: Any, high: Any, ____: Any) -> Any:
+        room = equity - np.minimum(high - 0.04, 1.0)
+        return np.clip(0.5 * room / (0.01 * equity), 0, constant)
+
+    passed, breached, _ = walk(lowered, *DICE, of_start=False, paths=FEW, **asked)
+    came = evaluate_challenge(constant, *DICE, factors=[constant], **asked)
+    assert came.probability == pytest.approx(passed, abs=FEW_MISS)
+    assert came.breach_probability == pytest.approx(breached, abs=FEW_MISS)
+    daily = R("static", 0.1, daily_loss=0.02, headroom_share=0.3)
+    solved = solve_challenge(
+        *DICE, rules=daily, risk_of="start", **(SMALL | {"factors": [1.25]})
+    )
+    assert solved.factor_at(3, 1, 0.995, -0.005) == pytest.approx(0.45, abs=1e-12)
+
+
+@pytest.mark.slow
+def test_days_that_must_be_traded_only_make_a_pass_harder_under_a_daily_limit() -> None:
+    """And beyond the goal nothing is risked that no day needs."""
+    asked = LARGE | {
+        "factors": np.linspace(0.25, 2, 8),
+        "goal_return": 0.06,
+        "stop_penalty": 0.0,
+    }
+    free = solve_challenge(*EIGHT, rules=R("static", 0.08, daily_loss=0.03), **asked)
+    bound = R("static", 0.08, daily_loss=0.03, min_trading_days=8)
+    solved = solve_challenge(*EIGHT, rules=bound, **asked)
+    assert solved.value <= free.value + 0.003
+
+    def patient(left: int, trades: int, equity: Any, *more: Any) -> Any:
+        profit, days = more[0], more[2]
+        below = free.factor_at(left, trades, np.minimum(equity, 1.06 - 1e-6), profit)
+        at_goal = 0.25 * ((trades == 4) & (days < 8))
+        return np.where(equity >= 1.06 - EPSILON, at_goal, below)
+
+    by_hand = evaluate_challenge(patient, *EIGHT, rules=bound, **asked)
+    came = evaluate_challenge(solved, *EIGHT, rules=bound, **asked)
+    assert by_hand.probability - 0.005 <= came.probability
+    assert came.probability == pytest.approx(solved.value, abs=TWO)
+    ahead = np.array([1.065, 1.08, 1.09])
+    assert not solved.factor_at(25, 3, ahead, -0.004, days_traded=3).any()
 
 
 def test_factors_lowered_to_a_cap_are_solved_over_every_state() -> None:

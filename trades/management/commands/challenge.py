@@ -49,6 +49,7 @@ OPTIONS = {
     "trades_per_day": "trades-per-day",
     "base_risk": "risk",
     "opening_balance": "equity",
+    "file": "trades",
 }
 # By a mapping of columns only a user's own files are read.
 READABLE = [name for name in FORMAT_NAMES if name != MAPPED.name]
@@ -209,7 +210,8 @@ def read_file(
     """
     path: Path = options["trades"]
     if not path.is_file():
-        raise InvalidInput("trades", f"There is no file {path}.")
+        what = "is a directory" if path.is_dir() else "is no file that can be read"
+        raise InvalidInput("trades", f"{path} {what}; give a file of closed trades.")
     now, strategies = timezone.now(), options["strategy"] or [STRATEGY]
     with transaction.atomic():
         user = User.objects.create_user(f"{READER} {now.timestamp()}")

@@ -111,7 +111,7 @@ def test_a_file_s_trades_are_read_by_the_importers_and_not_stored(ask, tmp_path)
     said = ask("e8-one-100k", "--trades", file, "--equity", "100", "--days", "3")
     words = " ".join(said.split())
     assert "24 closed trades of trades.csv, +" in words
-    assert "3 trading days (the firm sets no limit) of 1 trades" in words
+    assert "3 trading days (the firm sets no limit) of 1 trade;" in words
     assert "lower and upper 80 % bound" in words
     assert [model.objects.count() for model in (User, Portfolio, Trade)] == before
 
@@ -131,6 +131,12 @@ def test_a_refused_row_is_named(ask, tmp_path):
         ask("e8-one-100k", "--trades", str(file))
 
 
+@pytest.mark.django_db
+def test_a_file_of_another_format_is_blamed_on_its_own_option(ask):
+    with pytest.raises(CommandError, match=r"^--trades: "):
+        ask("e8-one-100k", "--trades", "docs/samples/MSFT-2012.csv")
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
@@ -147,6 +153,8 @@ def test_a_refused_row_is_named(ask, tmp_path):
         (["--case", "no-edge", "--risk", "0"], "--risk"),
         (["--case", "no-edge", "--plot", "plot.gif"], "--plot"),
         (["--trades", "nowhere.csv"], "--trades"),
+        (["--trades", "docs"], "--trades: docs is a directory"),
+        (["--case", "2R/1R, edge 0.08"], '--case: .*"2R/-1R, edge 0.08"'),
         (["--trades", "nowhere.csv", "--risk", "1"], "--risk"),
     ],
 )
