@@ -196,6 +196,11 @@ BODIES: dict[str, Callable[[Trader], dict[str, Any]]] = {
         "fees": "0.5",
         "external_id": "more-1",
     },
+    "PATCH /api/trades/{trade_id}/note/": lambda trader: {
+        "note": "late entry",
+        "tags": ["news"],
+        "rating": 4,
+    },
     "POST /api/trades/{trade_id}/void/": lambda trader: {"reason": "recorded twice"},
     "POST /api/portfolios/{portfolio_id}/cash-flows/{cash_flow_id}/void/": (
         lambda trader: {"reason": "recorded twice"}

@@ -150,7 +150,8 @@ def test_the_example_of_a_stock_in_the_documentation_is_read(
     portfolio: Portfolio,  # noqa: F811
 ) -> None:
     text = (settings.BASE_DIR / "docs/importing.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    fills = text[text.index("## Fills of an exchange") :]
+    example = re.findall(r"```json\n(.*?)```", fills, re.DOTALL)[0]
     rates = {"USD": Decimal(1)}
     report = bring(portfolio, example, "ccxt-json", fx_rates=rates)
     assert (report.created, report.refused) == (2, 0)

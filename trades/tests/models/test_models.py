@@ -421,6 +421,9 @@ ON_DELETE = {
     "alert_channels_user_fk": CASCADE,
     "goal_alert_deliveries_alert_fk": CASCADE,
     "goal_alert_deliveries_channel_fk": CASCADE,
+    "import_mappings_user_fk": CASCADE,
+    "import_uploads_user_fk": CASCADE,
+    "trade_notes_trade_fk": CASCADE,
     "jobs_user_fk": CASCADE,
     "job_errors_job_fk": CASCADE,
 }
@@ -611,6 +614,8 @@ def test_deleting_a_decision_makes_its_trades_forget_it():
 # Indexes
 
 INDEXES = {
+    "import_uploads_directory_81bc2596_like",
+    "import_uploads_user_id_284cf0cc_like",
     "carried_profits_by_portfolio",
     "carried_profits_by_trade",
     "api_tokens_digest_ae1e312f_like",
