@@ -147,7 +147,8 @@ def bad_values(name: str, field: dict[str, Any]) -> Iterator[Any]:
     elif field.get("format") == "date-time":
         yield from BAD_INSTANTS
     elif name not in {"parameters"}:
-        yield from (*NOT_TEXT, *UNREADABLE, "", LONG)
+        empty = () if name == "note" else ("",)  # an empty note is none
+        yield from (*NOT_TEXT, *UNREADABLE, *empty, LONG)
 
 
 busy_of_module = made_once(make_busy_trader)
