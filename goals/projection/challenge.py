@@ -50,10 +50,12 @@ MOST_NODES = 4_000
 # Bytes of a policy.
 MOST_CHOICES = 1_000_000_000
 # Nodes to a typical step at the largest factor on the coarsest grid; how much finer the
-# next one is; and how many nodes layers lie apart.
+# next one is; and how many nodes layers lie apart: under a daily limit each node is an
+# opening, as a choice between two of them would be that of one, with another floor.
 COARSEST = 6
 FINER = 0.85
 STRIDE = (4, 4, 3)
+STRIDE_DAILY = 1
 # Nodes to a unit that all steps are multiples of, but for those of lowered factors, and
 # how many lie between layers; the first that there is time for is taken.
 FINEST = [(parts, 1) for parts in (16, 8, 4)]
@@ -300,11 +302,13 @@ def lay_states(question: Question, share: float = 1.0) -> States:
     step = question.outcomes.typical_step(float(question.factors[-1])) / COARSEST
     widest = (top - start) or (start - bottom) or 1.0
     step = min(max(step, (top - bottom) / MOST_NODES), widest)
+    daily = rules.daily_loss is not None
+    stride = STRIDE_DAILY if daily else STRIDE[min(extra, 2)]
     found = None
     while True:
         # The goal lies on a node wherever it is in reach.
         step = to_goal / ceil(to_goal / step) if to_goal >= step else step
-        states = States(question, step, STRIDE[min(extra, 2)])
+        states = States(question, step, stride)
         cost = measure(states) * laid
         if found and (cost > seconds or states.nodes > MOST_NODES):
             return found

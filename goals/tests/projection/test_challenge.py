@@ -381,6 +381,27 @@ def test_days_that_must_be_traded_only_make_a_pass_harder_under_a_daily_limit() 
     assert not solved.factor_at(25, 3, ahead, -0.004, days_traded=3).any()
 
 
+def test_a_policy_under_a_daily_limit_is_worth_what_a_finer_grid_gives() -> None:
+    """Every equity at which a day may begin counts, not those of some layers alone."""
+    halts = R(
+        "static",
+        0.06,
+        daily_loss=0.02,
+        daily_loss_of="day_start",
+        daily_on_breach="halt_day",
+    )
+    asked = LARGE | {
+        "factors": np.linspace(0.25, 2, 8),
+        "goal_return": 0.08,
+        "stop_penalty": 0.0,
+        "rules": halts,
+    }
+    solved = solve_challenge(*EIGHT, **asked)
+    came = evaluate_challenge(solved, *EIGHT, **asked)
+    assert solved.value == pytest.approx(0.586, abs=0.003)
+    assert came.probability == pytest.approx(0.586, abs=0.004)
+
+
 def test_factors_lowered_to_a_cap_are_solved_over_every_state() -> None:
     rules = R(
         "trailing_closed", 0.04, locks_at=1.01, soft_drawdown=0.012, headroom_share=0.5
