@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 def mailbox(settings) -> Iterator[Mailbox]:
     """A mail server, and the settings that reach it."""
     with mail_server() as (box, port):
+        settings.HAS_MAIL = True
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
         yield box
@@ -136,6 +137,7 @@ def send_a_test_alert(page: Page, mailbox: Mailbox) -> None:
     step.get_by_label("Send alerts to").fill("ada@example.org")
     step.get_by_role("button", name="Send a test").click()
     page.wait_for_load_state()
+    expect(step).to_contain_text("Sending a test")
     work()
-    expect(step).to_contain_text("delivered")
+    expect(step.locator(".pill")).to_contain_text("delivered")
     assert len(mailbox.mails) == 1
