@@ -63,7 +63,8 @@ LATTICES = [
     *FINEST,
     *((parts, stride) for parts in (16, 8, 4, 2, 1) for stride in (1, 2, 4)),
 ]
-LAID_IN = 60
+# Laying a grid out takes as long as so many trades, by states next to equity.
+LAID_IN = (25, 25, 60)
 # Days are added until the value changes by no more than this, for some days on end.
 SETTLED = 2.5e-4
 CALM_DAYS = 3
@@ -283,8 +284,7 @@ def lay_states(question: Question, share: float = 1.0) -> States:
         a_row += (columns + around) * SECONDS_AROUND
         return trades * rows * a_row
 
-    # Laying a grid out takes as long as some trades on it.
-    laid = max(LAID_IN / trades, 1.0)
+    laid = max(LAID_IN[min(extra, 2)] / trades, 1.0)
     bottom, top = bounds(question)
     unit = find_unit(moves, (top - bottom) / MOST_NODES)
     if unit is not None:

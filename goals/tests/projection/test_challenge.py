@@ -402,6 +402,18 @@ def test_a_policy_under_a_daily_limit_is_worth_what_a_finer_grid_gives() -> None
     assert came.probability == pytest.approx(0.586, abs=0.004)
 
 
+def test_headroom_under_a_daily_limit_is_near_the_optimum_over_every_state() -> None:
+    """Beyond what the tree holds; an exact recursion gives 0.28374."""
+    asked = SMALL | {"factors": [0.5, 0.75, 1, 1.25], "days": 5, "stop_penalty": 0.0}
+    rules = R("static", 0.05, daily_loss=0.02, headroom_share=0.3)
+    world = [2, 0.5, -1], [0.3, 0.1, 0.6]
+    solved = solve_challenge(*world, rules=rules, risk_of="start", **asked)
+    came = evaluate_challenge(solved, *world, rules=rules, risk_of="start", **asked)
+    assert (solved.value, came.probability) == pytest.approx(
+        (0.28374, 0.28374), abs=0.004
+    )
+
+
 def test_factors_lowered_to_a_cap_are_solved_over_every_state() -> None:
     rules = R(
         "trailing_closed", 0.04, locks_at=1.01, soft_drawdown=0.012, headroom_share=0.5
