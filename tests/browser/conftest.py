@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 
@@ -51,3 +53,22 @@ def page(browser: Browser, live_server, complaints: list[str]) -> Iterator[Page]
     opened.on("pageerror", lambda error: complaints.append(f"{opened.url}: {error}"))
     yield opened
     context.close()
+    wait_for_the_last_answer()
+
+
+BUSY = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
+"""
+
+
+def wait_for_the_last_answer(seconds: float = 10) -> None:
+    """A page that polls may have asked when it was closed: tables are emptied next."""
+    until = time.monotonic() + seconds
+    time.sleep(0.1)
+    with connection.cursor() as cursor:
+        while time.monotonic() < until:
+            cursor.execute(BUSY)
+            if cursor.fetchone() == (0,):
+                return
+            time.sleep(0.1)
