@@ -30,6 +30,7 @@ from goals.projection.policy_tables import (
     DeadlineTable,
     anchor_of,
     make_inputs,
+    solve,
 )
 from goals.services.alerting import Occasion, alert_goals, standing
 from goals.services.failing import describe_failure
@@ -116,7 +117,7 @@ def project(
     if reason is None and path and edge and trades_left is not None:
         stop = barrier_of(goal, path, at, now or as_of, per_day)
         asked = Asked(
-            policy=_policy_of(goal, path, edge, trades_left, stop, as_of),
+            policy=policy_of(goal, path, edge, trades_left, stop, as_of),
             days_left=days or ZERO,
             stop_loss=stop,
             dispersion=dispersion_in(sample, days or ZERO, as_of),
@@ -250,7 +251,7 @@ def _find_certain(
     return None, None, None
 
 
-def _policy_of(
+def policy_of(
     goal: FinancialGoal,
     path: GoalPath,
     edge: Edge,
@@ -258,10 +259,12 @@ def _policy_of(
     barrier: Barrier,
     as_of: datetime,
     forecast: TradeForecast | None = None,
+    fineness: float | None = None,
 ) -> GoalPolicy:
     """The goal's policy inside its bounds; not above 1 where the record forbids it.
 
     With a forecast a solved table is stored for the next decision, or read from there.
+    With a fineness it is solved at that, and kept nowhere.
     """
     policy = PolicyName(goal.policy)
     table: DeadlineTable | None = None
@@ -270,7 +273,10 @@ def _policy_of(
         table = solve_for(goal, path, trades_left, barrier, forecast)
     elif is_solved:
         inputs = _inputs_of(goal, path, edge, trades_left, barrier)
-        table = find_solved(inputs, as_of)
+        if fineness is None:
+            table = find_solved(inputs, as_of)
+        else:
+            table = solve(replace(inputs, fineness=fineness))
     return GoalPolicy(
         policy=policy,
         path=path,
@@ -423,7 +429,7 @@ def _judge(
     )
     if certain is not None:  # halted: whether it were reachable if trading resumed
         return certain, why is not None
-    policy = _policy_of(goal, path, edge, left, stop, as_of, forecast)
+    policy = policy_of(goal, path, edge, left, stop, as_of, forecast)
     chances = measure_chances(
         edge,
         policy,

@@ -16,33 +16,20 @@ import numpy as np
 from goals.decisions.limits import measure_floor, money_per_value
 from goals.decisions.periods import period_of
 from goals.decisions.policies import PolicyName
-from goals.decisions.policies.base import Needs
 from goals.decisions.trade_record import FEWEST_TRADES
-from goals.enums import AfterAchieved, DailyLossOf, Measure
+from goals.enums import DailyLossOf, Measure
 from goals.models import FinancialGoal, Portfolio
-from goals.projection.barrier import Barrier
-from goals.projection.edge import Edge
 from goals.projection.feasibility import barrier_on
 from goals.projection.forecast import BAND_NODES, COARSE_NODES
 from goals.projection.frontier import FrontierPoint, Sizing, measure_frontier
-from goals.projection.goal_path import GoalPath
 from goals.projection.goal_projection import (
     Chances,
     as_random,
-    growth,
     measure_chances,
-)
-from goals.projection.policy_functions import GoalPolicy
-from goals.projection.policy_tables import (
-    DeadlineTable,
-    anchor_of,
-    make_inputs,
-    solve,
 )
 from goals.projection.trade_sample import TradeSample
 from goals.services.floors import ReferenceNow, reference_now
 from goals.services.funding import find_lack_of_money
-from goals.services.policy_tables import find_solved
 from goals.services.risk_state import FiguresAt, read_figures
 from goals.services.trade_forecasts import (
     days_until,
@@ -55,6 +42,7 @@ from goals.services.trade_forecasts import (
 from mastertrade.db.transactions import snapshot
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import HUNDRED, MONEY, ONE, ZERO, exactly, round_to
+from trades.sizing_calls.forecasts import policy_of
 from trades.sizing_calls.records import load_sample
 from trades.sizing_calls.trade_frequency import load_trades_per_day
 
@@ -320,7 +308,8 @@ def _look(
         opening=_opening(state),
         trades_per_day=known.per_day,
     )
-    policy = _policy(goal, path, edge, left, barrier, now, rough=rough)
+    fineness = ROUGH if rough else None
+    policy = policy_of(goal, path, edge, left, barrier, now, fineness=fineness)
     dispersion = dispersion_in(known.sample, days, now)
     found = measure_frontier(
         edge,
@@ -380,45 +369,6 @@ def _opening(state: ReferenceNow) -> Decimal | None:
     if state.limits.daily_loss_limit_pct is None:
         return None
     return state.value if state.opening is None else state.opening
-
-
-def _policy(
-    goal: FinancialGoal,
-    path: GoalPath,
-    edge: Edge,
-    left: Decimal,
-    barrier: Barrier,
-    now: datetime,
-    *,
-    rough: bool,
-) -> GoalPolicy:
-    policy = PolicyName(goal.policy)
-    table: DeadlineTable | None = None
-    if policy.rule.needs is Needs.SOLVED_TABLE:
-        inputs = make_inputs(
-            edge,
-            trades_left=whole_trades(left),
-            goal_return=path.goal_return,
-            barrier=barrier,
-            min_factor=goal.min_factor,
-            max_factor=goal.max_factor,
-            equity=anchor_of(path.equity, path.goal_return),
-            stop_penalty=goal.stop_penalty,
-        )
-        if rough:
-            table = solve(replace(inputs, fineness=ROUGH))
-        else:
-            table = find_solved(inputs, now)
-    return GoalPolicy(
-        policy=policy,
-        path=path,
-        min_factor=goal.min_factor,
-        max_factor=goal.max_factor,
-        after_achieved=AfterAchieved(goal.after_achieved),
-        edge=growth(edge.shrunk_mean),
-        table=table,
-        cap=None if edge.allows_more else ONE,
-    )
 
 
 def _mean_loss(sample: TradeSample, figures: FiguresAt) -> Decimal | None:
