@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connections
 from playwright.sync_api import Browser, Page, expect
-from procrastinate.contrib.django import app
 
 from goals.tests.channels.receivers import Mailbox, mail_server
 from goals.tests.factories import UserFactory
@@ -15,6 +14,7 @@ from tests.browser.pages import foreign_requests, sign_in_by_cookie
 from tests.browser.test_content_security import sign_in
 from tests.http import PASSWORD
 from trades.models import Trade
+from trades.tests.jobs.test_deliver import work
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -37,19 +37,11 @@ def queue(transactional_db: None) -> Iterator[None]:
     execute("TRUNCATE procrastinate_jobs CASCADE")
 
 
-def work() -> None:
-    """All that is in the queue, by its own worker; this thread has a loop."""
+def work_off() -> None:
+    """All that is in the queue, in a thread: Playwright's loop has this one."""
     with ThreadPoolExecutor(1) as pool:
-        pool.submit(run_worker).result()
-
-
-def run_worker() -> None:
-    connector = app.connector.get_worker_connector()
-    with app.replace_connector(connector) as worker:
-        worker.run_worker(
-            wait=False, listen_notify=False, install_signal_handlers=False
-        )
-    connections.close_all()
+        pool.submit(work).result()
+        pool.submit(connections.close_all).result()
 
 
 def test_a_newcomer_goes_from_the_log_in_to_an_alert_and_nobody_else_sees_it(
@@ -138,6 +130,6 @@ def send_a_test_alert(page: Page, mailbox: Mailbox) -> None:
     step.get_by_role("button", name="Send a test").click()
     page.wait_for_load_state()
     expect(step).to_contain_text("Sending a test")
-    work()
+    work_off()
     expect(step.locator(".pill")).to_contain_text("delivered")
     assert len(mailbox.mails) == 1
