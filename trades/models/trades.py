@@ -7,6 +7,8 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThan
 
 from goals.models import GoalAdjustmentLog, Portfolio, TradingHalt
 from goals.models.ledger import NextLedgerKey
@@ -236,10 +238,13 @@ class Trade(models.Model):
                 condition=Q(parent_trade__isnull=False),
                 name="trades_by_parent",
             ),
-            # How many trades a day: which closes were not the end of one.
+            # How many trades a day: which closes were not the end of one. Its condition
+            # is written so that it does not follow from `parent_trade = …`: else one
+            # trade's parts are sought in all of it where statistics know of none.
             models.Index(
                 fields=["portfolio", "exit_time"],
-                condition=Q(status=TradeStatus.CLOSED, parent_trade__isnull=False),
+                condition=Q(status=TradeStatus.CLOSED)
+                & Q(GreaterThan(Coalesce("parent_trade", 0), 0)),
                 name="trades_parts",
             ),
             # How many were entered in a trading day.

@@ -11,7 +11,7 @@ FEWEST_DAYS, MOST_DAYS = 7, 90
 # The days looked back on (in seconds) and the trades that ended in them. A trade ends
 # with the last close of its parts; while one is open, or closes later, it has not. So:
 # what was closed, less the parts that were not the last, less the trades that a part
-# outlived; of these two an index has only parts. `age` are the seconds since the first
+# outlived; of these two an index, `trades_parts`, has only parts. `age` are the seconds since the first
 # trade. Without any trade there is no row.
 RATE = f"""
 SELECT extract(epoch FROM back) AS seconds, extract(epoch FROM age) AS age, (
@@ -22,7 +22,7 @@ SELECT extract(epoch FROM back) AS seconds, extract(epoch FROM age) AS age, (
     SELECT count(*) FROM trades t
     WHERE t.portfolio_id = %(portfolio_id)s AND t.status = 'closed'
       AND t.exit_time >= %(as_of)s - back AND t.exit_time <= %(as_of)s
-      AND t.parent_trade_id IS NOT NULL
+      AND coalesce(t.parent_trade_id, 0) > 0
       AND (EXISTS (
           SELECT 1 FROM trades p
           WHERE p.parent_trade_id = t.parent_trade_id AND p.status = 'closed'
@@ -36,7 +36,7 @@ SELECT extract(epoch FROM back) AS seconds, extract(epoch FROM age) AS age, (
     SELECT count(DISTINCT r.trade_id)
     FROM trades p JOIN trades r ON r.trade_id = p.parent_trade_id
     WHERE p.portfolio_id = %(portfolio_id)s AND p.status = 'closed'
-      AND p.exit_time >= %(as_of)s - back AND p.parent_trade_id IS NOT NULL
+      AND p.exit_time >= %(as_of)s - back AND coalesce(p.parent_trade_id, 0) > 0
       AND r.status = 'closed'
       AND r.exit_time >= %(as_of)s - back AND r.exit_time <= %(as_of)s
       AND (p.exit_time, p.ledger_key) > (r.exit_time, r.ledger_key)

@@ -686,7 +686,7 @@ QUERIES = {
     "trades_by_parent": "SELECT * FROM trades WHERE parent_trade_id = 7",
     "trades_parts": (
         "SELECT count(*) FROM trades WHERE portfolio_id = 7 AND status = 'closed' "
-        "AND parent_trade_id IS NOT NULL AND exit_time > '2026-03-01'"
+        "AND coalesce(parent_trade_id, 0) > 0 AND exit_time > '2026-03-01'"
     ),
     "trades_by_adjustment": "SELECT * FROM trades WHERE adjustment_id = 7",
     "goal_progress_history_by_time": (

@@ -660,3 +660,39 @@ def test_a_kept_sample_is_read_again_after_a_trade_and_after_a_void() -> None:
     assert look() == [0.01, 0]
     void_trade(user=portfolio.user, trade_id=trade.pk, reason="wrong", now=NOW)
     assert look() == [0.01]
+
+
+COPIES = """
+INSERT INTO trades SELECT (jsonb_populate_record(t, jsonb_build_object(
+    'trade_id', nextval(pg_get_serial_sequence('trades', 'trade_id')),
+    'ledger_key', nextval('ledger_keys'),
+    'external_id', NULL, 'parent_trade_id', %s::bigint,
+    'exit_time', t.exit_time + n * interval '1 minute'))).*
+FROM trades t, generate_series(1, %s) n WHERE t.trade_id = %s
+RETURNING trade_id
+"""
+READ_SO_FAR = """
+SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables
+WHERE relname = 'trades'
+"""
+
+
+def test_growths_of_parts_read_few_rows_where_statistics_know_of_no_part():
+    trade = book_profit(PortfolioFactory(), 5, at(0))
+    with connection.cursor() as cursor:
+        cursor.execute(COPIES, [None, 300, trade.pk])
+        roots = [key for (key,) in cursor.fetchall()]
+        cursor.execute("ANALYZE trades")
+        for root in roots:
+            cursor.execute(COPIES, [root, 4, root])
+        cursor.execute(READ_SO_FAR)
+        [before] = cursor.fetchone()
+        cursor.execute(
+            "SELECT count(*) FROM portfolio_growths(%s, '-infinity', 0, %s, 10000)",
+            [trade.portfolio_id, NOW],
+        )
+        assert cursor.fetchone() == (1 + len(roots),)
+        cursor.execute(READ_SO_FAR)
+        [after] = cursor.fetchone()
+    # Itself, its root, its root's four other parts; each trade of 1,501.
+    assert after - before < 8 * (1 + 5 * len(roots))
