@@ -24,13 +24,19 @@ def require_reason(reason: str) -> str:
 
 @atomic
 def void_cash_flow(
-    *, user: User, portfolio_id: int, cash_flow_id: int, reason: str, now: datetime
+    *,
+    user: User,
+    portfolio_id: int,
+    cash_flow_id: int,
+    reason: str,
+    now: datetime,
+    by: str | None = None,
 ) -> tuple[CashFlow, list[GoalMove]]:
     """Take a cash flow that was recorded by mistake out of the ledger.
 
     It stays readable; everything since then is made again. Raises
     `InsufficientEquity` where a later withdrawal would then be above the equity. A
-    void one stays as it is.
+    void one stays as it is. `by` is the user's name unless somebody else does it.
     """
     reason = require_reason(reason)
     try:
@@ -48,7 +54,7 @@ def void_cash_flow(
         return flow, []
     flow.voided_at = flow.updated_at = now
     flow.void_reason = reason
-    flow.updated_by = user.username
+    flow.updated_by = by or user.username
     flow.save(update_fields=["voided_at", "void_reason", "updated_at", "updated_by"])
     moves = rebuild_ledger(
         portfolio,

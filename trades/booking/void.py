@@ -32,28 +32,29 @@ from trades.sizing_calls.records import forget_records
 
 @atomic
 def void_trade(
-    *, user: User, trade_id: int, reason: str, now: datetime
+    *, user: User, trade_id: int, reason: str, now: datetime, by: str | None = None
 ) -> tuple[Trade, list[GoalMove]]:
     """Take a trade that was recorded by mistake out of the ledger; it stays readable.
 
     A closed one is as if it had never been: everything since its exit is made again.
     An open one holds nothing any more; where it was marked, limits are judged again
     from its entry on. The quantity of a closed part goes back to the
-    trade it was taken from, if that is still open. A void trade stays as it is.
+    trade it was taken from, if that is still open. A void trade stays as it is. `by` is
+    the user's name unless somebody else does it for them.
     """
-    reason = require_reason(reason)
+    reason, by = require_reason(reason), by or user.username
     portfolio = lock_portfolio_of_trade(user, trade_id)
     trade, flowed_at, is_counted = _lock(portfolio, trade_id)
     if trade.status == TradeStatus.VOID:
         return trade, []
     was_open, why = trade.is_open, f"Trade {trade_id} was voided: {reason}"
     was_marked = was_open and portfolio.marked_at is not None
-    _mark_void(trade, reason, now, user)
+    _mark_void(trade, reason, now, by)
     if was_open:
         portfolio.revalue({trade_id: -_close_position(trade, now)}, now)
         forget_records(portfolio)  # its closed parts end the trade now, in the past
     else:
-        given_back = _give_back(portfolio, trade, now, user)
+        given_back = _give_back(portfolio, trade, now, by)
         portfolio.revalue({trade.parent_trade_id or trade_id: given_back}, now)
     # Limits and goals were judged by its marks, and by its entry.
     entered_at = trade.entry_time if was_marked or is_counted else None
@@ -91,11 +92,11 @@ WHERE trade_id = %(trade_id)s
 """
 
 
-def _mark_void(trade: Trade, reason: str, now: datetime, user: User) -> None:
+def _mark_void(trade: Trade, reason: str, now: datetime, by: str) -> None:
     trade.status = TradeStatus.VOID
     trade.voided_at = trade.updated_at = now
     trade.void_reason = reason
-    trade.updated_by = user.username
+    trade.updated_by = by
     names = ("trade_id", "status", "voided_at", "void_reason", "updated_by")
     execute(VOID, {name: getattr(trade, name) for name in names})
 
@@ -139,7 +140,7 @@ def _close_position(trade: Trade, now: datetime) -> Decimal:
 
 
 @exactly
-def _give_back(portfolio: Portfolio, part: Trade, now: datetime, user: User) -> Decimal:
+def _give_back(portfolio: Portfolio, part: Trade, now: datetime, by: str) -> Decimal:
     """Return a part's quantity to its trade, if that is open; what is unrealised more.
 
     What rounding left over of the part goes with it.
@@ -157,6 +158,6 @@ def _give_back(portfolio: Portfolio, part: Trade, now: datetime, user: User) -> 
     )
     parent.unbooked_profit -= exact - (part.profit_loss or ZERO)
     parent.apply_lot(join_lots(parent.lot, part.lot))
-    parent.updated_at, parent.updated_by = now, user.username
+    parent.updated_at, parent.updated_by = now, by
     move_part(portfolio, parent, part, back=True)
     return save_open(parent)
