@@ -1,35 +1,29 @@
-"""What the admin pages of every app share."""
+"""What operators' pages share: rows are looked at, and acted on by services alone."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from functools import cache
+from typing import Any, cast
 
+from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.utils import flatten_fieldsets
-from django.core.paginator import Page, Paginator
-from django.db.models import Model, QuerySet
-from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
+from django.contrib.admin.helpers import ActionForm
+from django.contrib.admin.options import BaseModelAdmin
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.db.models.options import Options
+from django.forms.models import BaseInlineFormSet
+from django.http import HttpRequest
 from django.utils import timezone
 
-from goals.admin.figures import kind_notice
-from goals.admin.forms import Autocomplete
-from goals.models import Portfolio
+from goals.services.voids import LONGEST_REASON
+from mastertrade.values.exceptions import DomainError
+from mastertrade.values.money import format_plain
 
-ROWS_A_PAGE = 25
-Row = TypeVar("Row", bound=Model)
-
-if TYPE_CHECKING:
-    GenericAdmin = admin.ModelAdmin
-else:
-
-    class GenericAdmin(admin.ModelAdmin):
-        """`ModelAdmin[Model]` at run time too, as the type checker knows it."""
-
-        def __class_getitem__(cls, model):
-            return cls
+NONE = "-"  # as Django shows an empty column
+# More refusals than these are only counted.
+MOST_REFUSALS = 10
+NEWEST = 25
 
 
 def now_of(request: HttpRequest) -> datetime:
@@ -41,311 +35,128 @@ def now_of(request: HttpRequest) -> datetime:
     return cast(datetime, now)
 
 
-def portfolio_of(obj: object) -> Portfolio | None:
-    """The portfolio that an object is or belongs to, by the ways that lead to one."""
-    if obj is None or isinstance(obj, Portfolio):
-        return obj
-    return next(
-        (
-            portfolio_of(further)
-            for way in ("portfolio", "goal", "trade", "cash_flow", "policy_portfolio")
-            if (further := getattr(obj, way, None)) is not None
-        ),
-        None,
-    )
+def in_utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-class InspectionAdmin(GenericAdmin[Row]):
-    """An operator's view of what users own. Nothing is ever deleted here."""
+def in_lines(value: Any, path: str = "") -> str:
+    """Logged JSON, a line for each figure: "goals.0.factor: 1.3"."""
+    if isinstance(value, Mapping):
+        items = list(value.items())
+    elif isinstance(value, list):
+        items = list(enumerate(value))
+    else:
+        items, value = [], str(value)
+    if not items:
+        return f"{path}: {value or NONE}" if path else str(value or NONE)
+    prefix = f"{path}." if path else ""
+    return "\n".join(in_lines(one, f"{prefix}{key}") for key, one in items)
+
+
+SHOWN: tuple[tuple[type[Any], Callable[[Any], str]], ...] = (
+    (models.DecimalField, format_plain),
+    (models.DateTimeField, in_utc),
+    (models.JSONField, in_lines),
+)
+
+
+@cache
+def column(options: "Options[Any]", name: str) -> Any:
+    """The column of that name where Django shows it badly: decimals without their
+    zeros, times in UTC, JSON by lines. Any other name is left to Django."""
+    try:
+        field = options.get_field(name)
+    except FieldDoesNotExist:
+        return name
+    show = next((show for kind, show in SHOWN if isinstance(field, kind)), None)
+    if show is None:
+        return name
+
+    @admin.display(description=getattr(field, "verbose_name", name), ordering=name)
+    def cell(row: models.Model) -> str:
+        value = getattr(row, name)
+        return NONE if value is None else show(value)
+
+    return cell
+
+
+class LookedAt(BaseModelAdmin):  # type: ignore[type-arg]
+    """Nobody adds, changes or deletes a row here; every column is shown by default."""
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        names: Any = self.fields or [one.name for one in self.opts.concrete_fields]
+        return [column(self.opts, name) for name in names]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(LookedAt, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows to look at; who may change them may act on them, by services."""
 
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
-    change_form_template = "admin/goals/notice.html"
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        names: Any = self.list_display
+        return [column(self.opts, name) for name in names]
 
-    class Media:
-        css = {"all": ["goals/figures.css", "goals/admin.css"]}
-        js = ("goals/labels.js",)
+    def has_act_permission(self, request: HttpRequest) -> bool:
+        name = f"{self.opts.app_label}.change_{self.opts.model_name}"
+        return request.user.has_perm(name)
 
-    def page_context(self, request: HttpRequest, obj: Row | None) -> dict[str, Any]:
-        """What the page of `obj`, or of a new row, shows besides its form."""
-        return {"kind_notice": kind_notice(portfolio_of(obj))}
-
-    def render_change_form(
+    def act_on_each(
         self,
         request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Row | None = None,
-    ) -> HttpResponse:
-        context |= self.page_context(request, obj)
-        return super().render_change_form(request, context, add, change, form_url, obj)
-
-    def formfield_for_foreignkey(
-        self, db_field: Any, request: HttpRequest, **kwargs: Any
-    ) -> Any:
-        if db_field.name in self.get_autocomplete_fields(request):
-            kwargs["widget"] = Autocomplete(db_field, self.admin_site)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
-
-    def has_delete_permission(
-        self, request: HttpRequest, obj: Row | None = None
-    ) -> bool:
-        return False
-
-
-class ReadOnlyAdmin(InspectionAdmin[Row]):
-    """Written by services alone: here it is only looked at."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: Row | None = None
-    ) -> bool:
-        return False
-
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: Row | None = None
-    ) -> tuple[str, ...]:
-        """Every field shown, computed ones too."""
-        return tuple(flatten_fieldsets(self.get_fieldsets(request, obj)))
-
-
-class ServiceAdmin(InspectionAdmin[Row]):
-    """Created and changed by the services that its `ServiceForm` calls."""
-
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: Row | None = None,
-        change: bool = False,
-        **kwargs: Any,
-    ) -> "type[ModelForm[Row]]":
-        form = super().get_form(request, obj, change, **kwargs)
-        call = {"now": now_of(request), "by": request.user.get_username()}
-        return type(form.__name__, (form,), call)
-
-    def save_model(
-        self, request: HttpRequest, obj: Row, form: Any, change: bool
+        rows: models.QuerySet[Any],
+        done: str,
+        service: Callable[[Any], object],
     ) -> None:
-        """The form's service has saved it; what followed from that is said."""
-        for words in form.notes():
-            self.message_user(request, words, messages.INFO)
+        """One transaction a row: a refusal says why and leaves the others be."""
+        count, refusals = 0, []
+        for row in rows.order_by("pk"):
+            try:
+                service(row)
+                count += 1
+            except DomainError as error:
+                refusals.append(f"{row}: {error.on_page}")
+        if count:
+            self.message_user(request, f"{done}: {count}.", messages.SUCCESS)
+        if len(refusals) > MOST_REFUSALS:
+            more = f"{len(refusals) - MOST_REFUSALS} more were refused."
+            refusals[MOST_REFUSALS:] = [more]
+        for refusal in refusals:
+            self.message_user(request, refusal, messages.ERROR)
 
 
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """What a person does on a page, by a form whose service does it.
+class ReasonForm(ActionForm):
+    """What goes with an action on the list."""
 
-    `verb` is on its button.
-    """
-
-    verb: str
-    form: type[Any]  # a ServiceForm
-    fields: Sequence[Any]
-
-
-class RecordedAdmin(ReadOnlyAdmin[Row], ServiceAdmin[Row]):
-    """Recorded by `adding`, ended by `ending` while it may be; else only looked at."""
-
-    change_form_template = "admin/goals/inspection.html"
-    adding: ClassVar[Deed]
-    ending: ClassVar[Deed | None] = None
-
-    def may_end(self, request: HttpRequest, obj: Row) -> bool:
-        """Whether there is something to end, rights apart."""
-        return False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return admin.ModelAdmin.has_add_permission(self, request)
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: Row | None = None
-    ) -> bool:
-        if self.ending is None or (obj is not None and not self.may_end(request, obj)):
-            return False
-        return admin.ModelAdmin.has_change_permission(self, request, obj)
-
-    def deed_on(self, request: HttpRequest, obj: Row | None) -> Deed | None:
-        """What the page of the object, or that of a new one, is a form for."""
-        if obj is None:
-            return self.adding
-        return self.ending if self.has_change_permission(request, obj) else None
-
-    def get_form(
-        self,
-        request: HttpRequest,
-        obj: Row | None = None,
-        change: bool = False,
-        **kwargs: Any,
-    ) -> "type[ModelForm[Row]]":
-        deed = self.deed_on(request, obj)
-        if deed is not None:
-            kwargs["form"] = deed.form
-        return super().get_form(request, obj, change, **kwargs)
-
-    def get_fieldsets(self, request: HttpRequest, obj: Row | None = None) -> Any:
-        deed = self.deed_on(request, obj)
-        shown = () if obj is None else super().get_fieldsets(request, obj)
-        if deed is None:
-            return shown
-        # Last, so that its button is next to it.
-        return (*shown, (deed.verb, {"fields": deed.fields}))
-
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: Row | None = None
-    ) -> tuple[str, ...]:
-        if obj is None:
-            return ()
-        return tuple(flatten_fieldsets(super().get_fieldsets(request, obj)))
-
-    def page_context(self, request: HttpRequest, obj: Row | None) -> dict[str, Any]:
-        context = super().page_context(request, obj)
-        deed = self.deed_on(request, obj)
-        context["verb"] = deed.verb if deed else None
-        return context if deed is None else {**context, "title": deed.verb}
-
-    def page_after(self, obj: Row) -> str:
-        """Where a deed that was done leads: to the object's page."""
-        meta = self.opts
-        name = f"admin:{meta.app_label}_{meta.model_name}_change"
-        return reverse(name, args=[obj.pk])
-
-    def response_post_save_add(
-        self, request: HttpRequest, obj: Row
-    ) -> HttpResponseRedirect:
-        return HttpResponseRedirect(self.page_after(obj))
-
-    def response_post_save_change(
-        self, request: HttpRequest, obj: Row
-    ) -> HttpResponseRedirect:
-        return HttpResponseRedirect(self.page_after(obj))
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """A button at the top of an object's page, for who holds the permission.
-
-    `address` gives where it leads, None where there is nothing to do.
-    """
-
-    label: str
-    permission: str
-    address: Callable[[Any, datetime], str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A read-only list on an object's page: newest first, 25 rows a page.
-
-    `rows` gives the ordered rows that belong to the object, with all that the cells
-    read; `columns` are (heading, cell). Shown to who may view `model`.
-    """
-
-    key: str  # the query parameter of its page number
-    title: str
-    model: type[Model]
-    rows: Callable[[Any], QuerySet[Any] | list[Any]]
-    columns: Sequence[tuple[str, Callable[[Any], Any]]]
-
-
-@dataclass(frozen=True, slots=True)
-class SectionPage:
-    """One page of a section, ready for the template."""
-
-    section: Section
-    page: Page[Any]
-    rows: list[list[tuple[str, Any]]]  # a row's cells with their headings
-    newer: str
-    older: str
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One computed figure at the top of an object's page."""
-
-    label: str
-    value: Any
-    note: Any = ""
-
-
-class SectionsAdmin(ServiceAdmin[Row]):
-    """An object's page with figures at the top and read-only lists below the form.
-
-    `sections` and `tools` are open: an app a floor above appends its own from its admin
-    module, so that no page needs to know who looks at its object.
-    """
-
-    change_form_template = "admin/goals/inspection.html"
-    sections: ClassVar[list[Section]] = []
-    tools: ClassVar[list[Tool]] = []
-
-    def headline(self, obj: Row, now: datetime) -> Sequence[Figure]:
-        return ()
-
-    def notice(self, obj: Row, now: datetime) -> str:
-        """What must not be missed, above all figures; empty where there is nothing."""
-        return ""
-
-    def bar(self, obj: Row, now: datetime) -> str:
-        return ""
-
-    def page_context(self, request: HttpRequest, obj: Row | None) -> dict[str, Any]:
-        context = super().page_context(request, obj)
-        if obj is None:
-            return context
-        now = now_of(request)
-        tools = [
-            (tool.label, address)
-            for tool in self.tools
-            if request.user.has_perm(tool.permission)
-            and (address := tool.address(obj, now))
-        ]
-        return context | {
-            "now": now,
-            "headline": self.headline(obj, now),
-            "bar": self.bar(obj, now),
-            "notice": self.notice(obj, now),
-            "section_pages": self._section_pages(request, obj),
-            "tools": tools,
-        }
-
-    def _section_pages(self, request: HttpRequest, obj: Row) -> list[SectionPage]:
-        return [
-            _turn_to_page(request, section, obj)
-            for section in self.sections
-            if _may_view(request, section.model)
-        ]
-
-
-def _may_view(request: HttpRequest, model: type[Model]) -> bool:
-    options = model._meta
-    return any(
-        request.user.has_perm(f"{options.app_label}.{verb}_{options.model_name}")
-        for verb in ("view", "change")
+    reason = forms.CharField(
+        required=False, max_length=LONGEST_REASON, label="\N{EM SPACE}Reason:"
     )
 
 
-def _turn_to_page(request: HttpRequest, section: Section, obj: Model) -> SectionPage:
-    paginator = Paginator(section.rows(obj), ROWS_A_PAGE)
-    page = paginator.get_page(request.GET.get(section.key))
-    for row in page:
-        row.shown_at = now_of(request)  # `as_of` is a column of some
-    rows = [[(name, cell(row)) for name, cell in section.columns] for row in page]
-    newer = older = ""
-    if page.has_previous():
-        newer = _address(request, section, page.previous_page_number())
-    if page.has_next():
-        older = _address(request, section, page.next_page_number())
-    return SectionPage(section, page, rows, newer, older)
+class NewestRows(BaseInlineFormSet):  # type: ignore[type-arg]
+    def get_queryset(self) -> Any:
+        if not hasattr(self, "_queryset"):
+            self._queryset = super().get_queryset()[:NEWEST]
+        return self._queryset
 
 
-def _address(request: HttpRequest, section: Section, page_number: int) -> str:
-    """This page with the section turned, every other section left where it is."""
-    parameters = request.GET.copy()
-    parameters[section.key] = str(page_number)
-    return f"?{parameters.urlencode()}#{section.key}"
+class NewestInline(LookedAt, admin.TabularInline):  # type: ignore[type-arg]
+    """The newest rows that belong to the page's object."""
+
+    formset = NewestRows
+    extra = 0
+    show_change_link = True
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return self.get_fields(request, obj)

@@ -1,345 +1,234 @@
-"""Goals, to inspect: how far each is, how it got there and what was decided."""
+"""Goals: how far each is and how it stands, its history, what was decided."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
-from typing import Any, ClassVar, cast
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import DateTimeField, QuerySet, Value
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
-from goals.admin import figures
-from goals.admin.base import Figure, Section, SectionsAdmin, Tool, now_of
-from goals.admin.filters import (
-    BandFilter,
-    DeadlineFilter,
-    HealthFilter,
-    KindFilter,
-    StatusFilter,
-)
-from goals.admin.forms import GoalForm
-from goals.admin.logs import DECISIONS, HISTORY
-from goals.admin.tools import deposit_address, lack_of
+from goals.admin.base import NONE, NewestInline, ReadOnlyAdmin, now_of
+from goals.admin.filters import GoalKindFilter, KindFilter, WordFilter
 from goals.decisions.progress import Pace
 from goals.enums import GoalStatus
-from goals.models import FinancialGoal
+from goals.models import (
+    FinancialGoal,
+    GoalAdjustmentLog,
+    GoalProgressHistory,
+    PolicyTable,
+)
 from goals.services.failing import with_failure
-from goals.services.funding import find_lack_of_money
 from goals.services.goal_state import with_status
 from goals.services.goals import cancel_goal, update_goal
 from goals.services.snapshots import snapshot_goals
-from mastertrade.values.exceptions import DomainError
+from mastertrade.values.money import format_plain
 
 Goals = QuerySet[FinancialGoal]
-FIXED = ("owner", "portfolio", "goal_type", "start_value_shown", "starts")
-ADDED = (
-    ("portfolio", "goal_type"),
-    ("target_value", "start_value"),
-    ("start_date", "target_date"),
-)
-CHANGED = (
-    ("owner", "portfolio", "goal_type"),
-    ("target_value", "start_value_shown"),
-    ("starts", "target_date"),
-)
-SHOWN = (
-    ("owner", "portfolio", "goal_type"),
-    ("target_value_shown", "start_value_shown"),
-    ("starts", "ends"),
-)
-RULES = (
-    ("policy", "after_achieved"),
-    ("min_factor", "max_factor", "stop_penalty"),
-    ("priority", "recurring"),
-)
-CONDITIONS = (("min_trading_days", "best_day_max_pct"),)
-SETTLED = tuple(name for line in (*SHOWN, *CONDITIONS) for name in line)
-SHOWN_RULES = (
-    ("policy", "after_achieved"),
-    ("factor_bounds", "stop_penalty"),
-    ("priority", "recurring"),
-)
-# More refusals than these are only counted.
-MOST_REFUSALS = 10
+WHOSE = "Username, portfolio name or goal id"
 
 
-def clock_of(goal: FinancialGoal) -> datetime:
-    """The request's clock, which the admin's queryset hands to every row."""
-    return cast(datetime, goal.as_of)  # type: ignore[attr-defined]  # an annotation
+class StatusFilter(WordFilter):
+    title = parameter_name = "status"
+    words = tuple(GoalStatus)
+    column = "status_now"
 
 
-def is_settled(goal: FinancialGoal) -> bool:
-    """Achieved or failed: what it asks for can no longer be changed."""
-    return goal.achieved_at is not None or goal.status == GoalStatus.FAILED
+class HistoryInline(NewestInline):
+    model = GoalProgressHistory
+    verbose_name_plural = "newest progress history"
+    ordering = ("-effective_at", "-history_id")
+    fields = ("effective_at", "kind", "progress_pct", "current_value", "note")
 
 
-def _fieldsets(what: Any, rules: Any) -> Any:
-    return (
-        ("Goal", {"fields": what}),
-        ("Conditions", {"fields": CONDITIONS}),
-        ("Sizing rules", {"fields": rules}),
-    )
+class DecisionInline(NewestInline):
+    model = GoalAdjustmentLog
+    verbose_name_plural = "newest decisions"
+    ordering = ("-adjustment_id",)
+    fields = ("as_of", "verdict", "base_size", "adjusted_size", "reason")
 
 
 def _pace(goal: FinancialGoal) -> Pace:
-    return goal.pace_at(clock_of(goal))
+    # The list's query hands every row the request's clock.
+    return goal.pace_at(goal.as_of)  # type: ignore[attr-defined]
 
 
 @admin.register(FinancialGoal)
-class FinancialGoalAdmin(SectionsAdmin[FinancialGoal]):
-    form = GoalForm
-    sections: ClassVar[list[Section]] = [HISTORY, DECISIONS]
+class FinancialGoalAdmin(ReadOnlyAdmin):
     list_display = (
-        "goal",
-        "portfolio_shown",
-        "progress_shown",
+        "__str__",
+        "portfolio",
+        "progress_pct",
         "health",
-        "probability_shown",
-        "deadline",
-        "status_and_band",
+        "status_now",
+        "target_date",
     )
     list_filter = (
         KindFilter,
         StatusFilter,
-        BandFilter,
-        HealthFilter,
-        DeadlineFilter,
         "goal_type",
         "policy",
         "recurring",
+        "target_date",
     )
     list_select_related = ("portfolio",)
     search_fields = ("user__username", "portfolio__name", "=goal_id")
-    search_help_text = "Username, portfolio name or goal id"
+    search_help_text = WHOSE
     ordering = ("-goal_id",)
-    autocomplete_fields = ("portfolio",)
-    tools: ClassVar[list[Tool]] = [
-        Tool(
-            "Deposit or withdraw",
-            "goals.add_cashflow",
-            lambda goal, now: deposit_address(goal.portfolio, now),
-        )
-    ]
     actions = ("snapshot_now", "pause", "resume", "cancel")
+    inlines = (HistoryInline, DecisionInline)
+    fields = (
+        "portfolio",
+        "goal_type",
+        "start_value",
+        "target_value",
+        "current_value",
+        "progress_pct",
+        "health",
+        "pace",
+        "required_per_day",
+        "probability",
+        "projected_trades",
+        "projected_at",
+        "status_now",
+        "failure",
+        "open_conditions",
+        "start_date",
+        "target_date",
+        "achieved_at",
+        "failed_at",
+        "ended_at",
+        "policy",
+        "min_factor",
+        "max_factor",
+        "stop_penalty",
+        "after_achieved",
+        "min_trading_days",
+        "best_day_max_pct",
+        "priority",
+        "recurring",
+        "previous_goal",
+        "created_at",
+    )
 
     def get_queryset(self, request: HttpRequest) -> Goals:
         clock = Value(now_of(request), DateTimeField())
         goals = super().get_queryset(request).annotate(as_of=clock)
         return with_failure(with_status(goals, now_of(request)))
 
-    def get_fieldsets(
-        self, request: HttpRequest, obj: FinancialGoal | None = None
-    ) -> Any:
-        if obj is None:
-            return _fieldsets(ADDED, RULES)
-        if self.has_change_permission(request, obj):
-            return _fieldsets(SHOWN if is_settled(obj) else CHANGED, RULES)
-        return _fieldsets(SHOWN, SHOWN_RULES)
+    @admin.display
+    def health(self, goal: FinancialGoal) -> str:
+        health = _pace(goal).health
+        return NONE if health is None else health.replace("_", " ")
 
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: FinancialGoal | None = None
-    ) -> tuple[str, ...]:
-        if obj is None:
-            return ()
-        if self.has_change_permission(request, obj):
-            return SETTLED if is_settled(obj) else FIXED
-        return tuple(
-            name for line in (*SHOWN, *CONDITIONS, *SHOWN_RULES) for name in line
-        )
+    @admin.display
+    def pace(self, goal: FinancialGoal) -> str:
+        return _pace(goal).reason
 
-    def has_change_permission(
-        self, request: HttpRequest, obj: FinancialGoal | None = None
-    ) -> bool:
-        """What is over stays as it was."""
-        if obj is not None and obj.is_over(now_of(request)):
-            return False
-        return super().has_change_permission(request, obj)
-
-    def save_model(
-        self, request: HttpRequest, obj: FinancialGoal, form: Any, change: bool
-    ) -> None:
-        lack = find_lack_of_money(obj.portfolio)
-        if lack is not None and not change:
-            self.message_user(request, lack.detail, messages.WARNING)
-
-    def notice(self, goal: FinancialGoal, now: datetime) -> SafeString:
-        return SafeString("") if goal.is_over(now) else lack_of(goal.portfolio)
-
-    def bar(self, goal: FinancialGoal, now: datetime) -> SafeString:
-        expected = goal.pace_at(now).expected_progress_pct
-        return figures.progress_bar(goal.progress_pct, expected)
-
-    def headline(self, goal: FinancialGoal, now: datetime) -> Sequence[Figure]:
-        pace = goal.pace_at(now)
-        chance = figures.chance(goal, now)
-        value = figures.in_measure(goal.current_value, goal)
-        required = figures.in_measure(pace.required_per_day, goal)
-        failure = figures.failure(goal, now)
-        return (
-            Figure(
-                "Progress",
-                figures.progress_percent(goal.progress_pct),
-                figures.badge(goal.band_at(now)),
-            ),
-            Figure("Status", self.status_shown(goal), self._since(goal)),
-            Figure("Value", value, figures.way(goal)),
-            Figure("Health", figures.badge(pace.health), pace.reason),
-            Figure("Pace gap", self.pace_gap(goal), "percentage points"),
-            Figure("Expected by now", figures.percent(pace.expected_progress_pct)),
-            *(
-                [Figure("Failed", failure)]
-                if failure
-                else [
-                    Figure("Probability", chance, self._projected(goal)),
-                    Figure("Required per day", required),
-                ]
-            ),
-            Figure("Deadline", self.deadline(goal)),
-            *(
-                Figure("Condition", words, badge)
-                for words, badge in figures.conditions(goal)
-            ),
-        )
-
-    def _projected(self, goal: FinancialGoal) -> SafeString | str:
-        if goal.probability is None or goal.projected_at is None:
-            return ""
-        as_of = figures.instant(goal.projected_at)
-        band = figures.chance_band(goal, clock_of(goal))
-        frontier = format_html(
-            '<a href="{}">next to constant sizes</a>',
-            reverse("goal-frontier", args=[goal.pk]),
-        )
-        return format_html("{}<br> {}<br> {}", band, as_of, frontier)
-
-    def _since(self, goal: FinancialGoal) -> SafeString | str:
-        at = goal.ended_at or goal.achieved_at
-        return figures.instant(at) if at else ""
-
-    @admin.display(ordering="goal_id")
-    def goal(self, goal: FinancialGoal) -> SafeString:
-        return figures.goal_title(goal)
-
-    @admin.display(ordering="user_id")
-    def owner(self, goal: FinancialGoal) -> str:
-        return goal.user_id
-
-    @admin.display(description="portfolio", ordering="portfolio__name")
-    def portfolio_shown(self, goal: FinancialGoal) -> str:
-        return str(goal.portfolio)
-
-    @admin.display(description="progress", ordering="progress_pct")
-    def progress_shown(self, goal: FinancialGoal) -> SafeString:
-        return figures.value_and_progress(goal, _pace(goal).expected_progress_pct)
-
-    @admin.display(description="status, band", ordering="status_now")
-    def status_and_band(self, goal: FinancialGoal) -> SafeString:
-        band = goal.band_at(clock_of(goal))
-        shown = figures.badge(band) if band else ""
-        return format_html("{} {}", self.status_shown(goal), shown)
-
-    @admin.display(description="probability", ordering="probability")
-    def probability_shown(self, goal: FinancialGoal) -> SafeString:
-        now = clock_of(goal)
-        chance, band = figures.chance(goal, now), figures.chance_band(goal, now)
-        return format_html("{}<br> <small>{}</small>", chance, band)
-
-    @admin.display(description="health, pace gap")
-    def health(self, goal: FinancialGoal) -> SafeString:
-        pace = _pace(goal)
-        return format_html(
-            "{}<br> <small>{}</small>",
-            figures.badge(pace.health),
-            figures.points(pace.pace_gap_pct),
-        )
-
-    def pace_gap(self, goal: FinancialGoal) -> SafeString:
-        return figures.points(_pace(goal).pace_gap_pct)
-
-    @admin.display(ordering="period_ends_at")
-    def deadline(self, goal: FinancialGoal) -> SafeString:
-        return figures.deadline(goal.target_date, goal.period, clock_of(goal))
+    @admin.display
+    def required_per_day(self, goal: FinancialGoal) -> str:
+        required = _pace(goal).required_per_day
+        return NONE if required is None else format_plain(required)
 
     @admin.display(description="status", ordering="status_now")
-    def status_shown(self, goal: FinancialGoal) -> SafeString:
-        return figures.badge(goal.status_at(clock_of(goal)))
+    def status_now(self, goal: FinancialGoal) -> str:
+        return str(goal.status_now)  # type: ignore[attr-defined]  # an annotation
 
-    @admin.display(description="start value")
-    def start_value_shown(self, goal: FinancialGoal) -> SafeString:
-        return figures.in_measure(goal.start_value, goal)
+    @admin.display
+    def failure(self, goal: FinancialGoal) -> str:
+        return goal.failure or NONE  # type: ignore[attr-defined]  # an annotation
 
-    @admin.display(description="target value")
-    def target_value_shown(self, goal: FinancialGoal) -> SafeString:
-        return figures.in_measure(goal.target_value, goal)
+    @admin.display
+    def open_conditions(self, goal: FinancialGoal) -> str:
+        open_ones = (one.words for one in goal.conditions if not one.met)
+        return "\n".join(open_ones) or NONE
 
-    @admin.display(description="start date")
-    def starts(self, goal: FinancialGoal) -> str:
-        return goal.start_date.isoformat()
-
-    @admin.display(description="target date")
-    def ends(self, goal: FinancialGoal) -> str:
-        return goal.target_date.isoformat() if goal.target_date else "none"
-
-    @admin.display(description="factor: lowest … highest")
-    def factor_bounds(self, goal: FinancialGoal) -> str:
-        return f"{figures.number(goal.min_factor)} … {figures.number(goal.max_factor)}"
-
-    @admin.action(description="Take a snapshot now", permissions=["change"])
+    @admin.action(description="Take a snapshot now", permissions=["act"])
     def snapshot_now(self, request: HttpRequest, queryset: Goals) -> None:
         goal_ids = list(queryset.values_list("pk", flat=True))
         taken = snapshot_goals(as_of=now_of(request), goal_ids=goal_ids)
-        if taken:
-            self.message_user(request, f"Snapshots taken: {taken}.", messages.SUCCESS)
+        words = f"Snapshots taken: {taken}."
         if taken < len(goal_ids):
-            self.message_user(
-                request,
-                f"Goals skipped because they are not running: {len(goal_ids) - taken}.",
-                messages.WARNING,
-            )
+            words += f" Not running, and skipped: {len(goal_ids) - taken}."
+        self.message_user(request, words, messages.SUCCESS)
 
     @admin.action(
-        description="Pause: still measured, sizes no trades", permissions=["change"]
+        description="Pause: still measured, sizes no trades", permissions=["act"]
     )
     def pause(self, request: HttpRequest, queryset: Goals) -> None:
-        self._each(request, queryset, "paused", self._set_status(GoalStatus.PAUSED))
+        self._change(request, queryset, "Paused", status=GoalStatus.PAUSED)
 
-    @admin.action(description="Resume", permissions=["change"])
+    @admin.action(description="Resume", permissions=["act"])
     def resume(self, request: HttpRequest, queryset: Goals) -> None:
-        self._each(request, queryset, "resumed", self._set_status(GoalStatus.ACTIVE))
+        self._change(request, queryset, "Resumed", status=GoalStatus.ACTIVE)
 
-    @admin.action(description="Cancel for good", permissions=["change"])
+    @admin.action(description="Cancel for good", permissions=["act"])
     def cancel(self, request: HttpRequest, queryset: Goals) -> None:
-        self._each(request, queryset, "cancelled", cancel_goal)
+        self._change(request, queryset, "Cancelled", service=cancel_goal)
 
-    @staticmethod
-    def _set_status(status: GoalStatus) -> Callable[..., FinancialGoal]:
-        def change(**call: Any) -> FinancialGoal:
-            return update_goal(status=status, **call)
-
-        return change
-
-    def _each(
+    def _change(
         self,
         request: HttpRequest,
-        queryset: Goals,
-        done_word: str,
-        service: Callable[..., FinancialGoal],
+        goals: Goals,
+        done: str,
+        service: Any = update_goal,
+        **changes: Any,
     ) -> None:
-        """One transaction a goal: a refusal says why and leaves the others be."""
-        now, done, refusals = now_of(request), 0, []
-        for goal in queryset.select_related("user").order_by("pk"):
-            try:
-                service(user=goal.user, goal_id=goal.pk, as_of=now)
-                done += 1
-            except DomainError as error:
-                refusals.append(f"Goal {goal.pk}: {error.detail}")
-        if done:
-            self.message_user(request, f"Goals {done_word}: {done}.", messages.SUCCESS)
-        for refusal in refusals[:MOST_REFUSALS]:
-            self.message_user(request, refusal, messages.ERROR)
-        if len(refusals) > MOST_REFUSALS:
-            more = f"{len(refusals) - MOST_REFUSALS} more were refused."
-            self.message_user(request, more, messages.ERROR)
+        now = now_of(request)
+        self.act_on_each(
+            request,
+            goals.select_related("user"),
+            done,
+            lambda goal: service(user=goal.user, goal_id=goal.pk, as_of=now, **changes),
+        )
+
+
+@admin.register(GoalProgressHistory)
+class GoalProgressHistoryAdmin(ReadOnlyAdmin):
+    list_display = (
+        "effective_at",
+        "goal__portfolio",
+        "goal_id",
+        "kind",
+        "progress_pct",
+        "current_value",
+    )
+    list_filter = (GoalKindFilter, "kind")
+    list_select_related = ("goal__portfolio",)
+    search_fields = ("goal__user__username", "goal__portfolio__name", "=goal__goal_id")
+    search_help_text = WHOSE
+    ordering = ("-history_id",)
+
+
+@admin.register(GoalAdjustmentLog)
+class GoalAdjustmentLogAdmin(ReadOnlyAdmin):
+    list_display = (
+        "as_of",
+        "portfolio",
+        "goal_id",
+        "verdict",
+        "base_size",
+        "adjusted_size",
+        "reason",
+    )
+    list_filter = (KindFilter, "verdict", "band", "policy")
+    list_select_related = ("portfolio",)
+    search_fields = (
+        "goal__user__username",
+        "portfolio__name",
+        "=goal__goal_id",
+        "symbol",
+        "strategy_id",
+        "request_id",
+    )
+    search_help_text = "Username, portfolio, goal id, symbol, strategy or request id"
+    ordering = ("-adjustment_id",)
+
+
+@admin.register(PolicyTable)
+class PolicyTableAdmin(ReadOnlyAdmin):
+    """The cache of solved tables."""
+
+    list_display = ("table_hash", "version", "created_at")
+    list_filter = ("version",)
+    search_fields = ("=table_hash",)
+    ordering = ("-created_at",)
+    fields = ("table_hash", "version", "created_at", "inputs")

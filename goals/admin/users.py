@@ -8,10 +8,8 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 from django.http import HttpRequest
-from django.utils.safestring import SafeString
 
-from goals.admin import figures
-from goals.admin.base import InspectionAdmin, ReadOnlyAdmin
+from goals.admin.base import ReadOnlyAdmin
 from goals.admin.passwords import OperatorPasswordForm
 from goals.models import ApiToken, User
 from goals.models.users import USERNAME_IS_FIXED
@@ -41,10 +39,12 @@ def may_touch(operator: Any, user: User) -> bool:
 
 
 @admin.register(User)
-class UserAdmin(InspectionAdmin[User], DjangoUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     """The portfolio `main` is made with the user. Nobody is deleted: deactivate."""
 
-    list_display = ("username", "email", "is_active", "is_staff", "joined", "seen")
+    list_display = ("username", "email", "is_active", "is_staff", "last_login")
+    list_per_page = 50
+    show_full_result_count = False
     change_password_form = OperatorPasswordForm
     change_user_password_template = "admin/goals/change_password.html"
 
@@ -60,15 +60,7 @@ class UserAdmin(InspectionAdmin[User], DjangoUserAdmin):  # type: ignore[type-ar
         if obj is None:
             return ()
         rights = () if request.user.is_superuser else RIGHTS
-        return ("username", "joined", "seen", *rights)
-
-    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
-        if obj is None:
-            return super().get_fieldsets(request, obj)
-        return (
-            *(super().get_fieldsets(request, obj)[:-1]),
-            ("Dates", {"fields": ("joined", "seen")}),
-        )
+        return ("username", "date_joined", "last_login", *rights)
 
     def get_form(
         self,
@@ -81,13 +73,10 @@ class UserAdmin(InspectionAdmin[User], DjangoUserAdmin):  # type: ignore[type-ar
             kwargs["help_texts"] = {"username": USERNAME_IS_FIXED}
         return super().get_form(request, obj, change=change, **kwargs)
 
-    @admin.display(ordering="date_joined")
-    def joined(self, user: User) -> SafeString:
-        return figures.instant(user.date_joined)
-
-    @admin.display(description="last signed in", ordering="last_login")
-    def seen(self, user: User) -> SafeString:
-        return figures.instant(user.last_login)
+    def has_delete_permission(
+        self, request: HttpRequest, obj: User | None = None
+    ) -> bool:
+        return False
 
 
 admin.site.unregister(Group)
@@ -108,15 +97,15 @@ class GroupAdmin(DjangoGroupAdmin):
 
 
 @admin.register(ApiToken)
-class TokenAdmin(ReadOnlyAdmin[Any]):
+class TokenAdmin(ReadOnlyAdmin):
     """Tokens are listed and revoked. Made here, one's secret would be shown to staff;
     users make their own through the API, which tells it to them alone."""
 
-    list_display = ("start", "name", "user", "made", "ends", "used")
+    list_display = ("start", "name", "user", "created", "expiry", "last_used_at")
     list_select_related = ("user",)
     search_fields = ("user__username", "name")
     ordering = ("-created",)
-    fields = ("start", "name", "user", "made", "ends", "used")
+    fields = list_display
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """To delete a token is to revoke it."""
@@ -135,15 +124,3 @@ class TokenAdmin(ReadOnlyAdmin[Any]):
     @admin.display(description="token")
     def start(self, token: Any) -> str:
         return f"{token.token_key[:TOKEN_START]}…"
-
-    @admin.display(description="made", ordering="created")
-    def made(self, token: Any) -> SafeString:
-        return figures.instant(token.created)
-
-    @admin.display(description="ends", ordering="expiry")
-    def ends(self, token: Any) -> SafeString:
-        return figures.instant(token.expiry)
-
-    @admin.display(description="last used", ordering="last_used_at")
-    def used(self, token: Any) -> SafeString:
-        return figures.instant(token.last_used_at)

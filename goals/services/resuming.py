@@ -1,6 +1,7 @@
 """Halting and resuming by a person."""
 
 from datetime import datetime
+from typing import Any
 
 from goals.decisions.breaches import BY_FLOORS, Breach
 from goals.decisions.floor_reference import GivenReference
@@ -26,6 +27,7 @@ from mastertrade.values.exceptions import (
     FloorReferenceRequired,
     InvalidInput,
     NotFound,
+    TradingHalted,
     TradingNotHalted,
 )
 
@@ -58,6 +60,20 @@ def halt_trading(
         follow_halts(portfolio, now)
         alert_halts(portfolio, [halt], now)
     return portfolio
+
+
+def halt_anew(*, reason: str, now: datetime, **call: Any) -> TradingHalt:
+    """Halt trading; `TradingHalted` where a person's halt was in force before."""
+    portfolio = halt_trading(reason=reason, now=now, **call)
+    halts = portfolio.halts.unresumed(now).filter(cause=HaltCause.PERSON)
+    halt = halts.latest("halt_id")
+    if (halt.halted_at, halt.reason) != (now, reason.strip()):
+        raise TradingHalted(
+            f"Trading in portfolio {portfolio.name} is halted already since "
+            f"{halt.halted_at:%Y-%m-%d %H:%M} UTC: {halt.reason.rstrip('.')}. To give "
+            "another reason, resume trading first."
+        )
+    return halt
 
 
 @atomic

@@ -11,27 +11,24 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.views.decorators.http import require_http_methods, require_POST
 
-from goals.admin import figures
-from goals.admin.forms import (
+from goals.enums import GoalStatus
+from goals.models import CashFlow, Portfolio, TradingHalt, User
+from goals.services.risk_state import find_halt
+from mastertrade.site import figures
+from mastertrade.site.asking import Asking, answer_asking, choose_or_404
+from mastertrade.site.service_forms import (
     CashFlowForm,
     HaltForm,
     ResumeForm,
     ServiceForm,
 )
-from goals.admin.halts import waiting_words
-from goals.enums import GoalStatus
-from goals.models import CashFlow, Portfolio, TradingHalt, User
-from goals.services.risk_state import find_halt
-from mastertrade.site import figures as site_figures
-from mastertrade.site.asking import Asking, answer_asking, choose_or_404
 from mastertrade.site.shell import page
 from mastertrade.site.today import say_done
-from mastertrade.site.wording import in_words
+from mastertrade.site.wording import in_words, waiting_words
 from trades.sizing_calls.forecasts import is_projectable, refresh_projections
-from trades.sizing_calls.limits import FloorNow, measure_limits
+from trades.sizing_calls.limits import measure_limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +44,6 @@ class Action:
     done: Callable[[Any], str]
     nothing: str = ""
     shows_floors: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class FloorLine:
-    """Where a floor of the portfolio is now."""
-
-    limit: str
-    floor: SafeString
-    reached: bool
-    headroom: SafeString
-    headroom_pct: SafeString
-    shortfall: SafeString
-    losing_trades: SafeString | None
-    at_closes: bool
 
 
 def _booked(flow: CashFlow) -> str:
@@ -123,7 +106,7 @@ def act(request: HttpRequest, portfolio_id: int, action: Action) -> HttpResponse
     if request.method == "POST" and form.is_valid():
         words = (action.done(form.instance), *form.notes())
         return say_done(request, portfolio, *words)
-    equity = site_figures.amount(portfolio.live_equity, portfolio.currency)
+    equity = figures.amount(portfolio.live_equity, portfolio.currency)
     asking = Asking(
         title=action.title,
         button=action.button,
@@ -155,7 +138,7 @@ def _standing_of(portfolio: Portfolio, now: datetime) -> dict[str, Any]:
     found = measure_limits(user=portfolio.user, portfolio_id=portfolio.pk, now=now)
     waits = [waiting_words(portfolio)] if found.waiting else []
     return {
-        "floors": [_floor_line(one, portfolio.currency) for one in found.floors],
+        "floors": found.floors,
         "no_floor": not found.has_floor,
         "stops": [
             in_words(halt.words, now, currency=portfolio.currency)
@@ -169,17 +152,3 @@ def _count_failed(portfolio: Portfolio) -> int:
     """Goals that failed in a period that is not over."""
     failed = portfolio.goals.filter(status=GoalStatus.FAILED, ended_at=None)
     return int(failed.count())
-
-
-def _floor_line(floor: FloorNow, currency: str) -> FloorLine:
-    count = floor.losing_trades
-    return FloorLine(
-        limit=figures.words(floor.limit).capitalize(),
-        floor=figures.money(floor.floor_equity, currency),
-        reached=floor.reached,
-        headroom=figures.money(floor.headroom, currency),
-        headroom_pct=figures.percent(floor.headroom_pct),
-        shortfall=figures.money(floor.shortfall, currency),
-        losing_trades=None if count is None else figures.losing_trades(count),
-        at_closes=floor.checked == "closes",
-    )

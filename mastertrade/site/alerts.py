@@ -16,7 +16,6 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST, require_safe
 
-from goals.admin.figures import words
 from goals.enums import AlertKind, ChannelKind, DeliveryState, Health, Severity
 from goals.models import AlertChannel, AlertDelivery, GoalAlert, User
 from goals.services.alert_texts import what_now
@@ -30,6 +29,7 @@ from goals.services.alerts import (
     of_states,
 )
 from mastertrade.site import figures
+from mastertrade.site.figures import words
 from mastertrade.site.sentences import PILLS
 from mastertrade.site.shell import page
 from mastertrade.site.wording import in_words, name_alert

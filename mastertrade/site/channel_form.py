@@ -7,7 +7,6 @@ from django import forms
 from django.conf import settings
 from django.utils.functional import cached_property
 
-from goals.admin.forms import compare_with_page
 from goals.enums import AlertKind, ChannelKind, Digest
 from goals.models import AlertChannel, User
 from goals.services.channels import (
@@ -17,6 +16,7 @@ from goals.services.channels import (
     update_channel,
 )
 from mastertrade.site.forms import CallForm
+from mastertrade.site.service_forms import compare_with_page
 from mastertrade.site.wording import name_alert
 
 KIND_CHOICES = [

@@ -17,9 +17,9 @@ from mastertrade.site.asking import ASKS, Asking, answer_asking, bind, choose_or
 from mastertrade.site.forms import above_zero, decimal_field, local_time
 from mastertrade.site.shell import page
 from mastertrade.site.today import say_done
+from mastertrade.site.trade_forms import CloseForm
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import PRICE, format_plain
-from trades.admin.forms import CloseForm
 from trades.booking.close import ClosedTrade, close_trade
 from trades.booking.mark import Mark, Marked, mark_positions
 from trades.enums import TradeStatus

@@ -11,7 +11,6 @@ from django.db.models import OuterRef, Prefetch
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from goals.admin.figures import kind_notice
 from goals.decisions.alerts import NEAR_PCT
 from goals.decisions.arbitration import rank
 from goals.enums import GoalStatus, Severity, Verdict
@@ -32,7 +31,7 @@ from mastertrade.site.gauges import Gauge, draw_gauge
 from mastertrade.site.goal_decisions import TONES as VERDICTS
 from mastertrade.site.goal_lines import GoalLine, read_lines, running_goals, title_of
 from mastertrade.site.next_trade import side_of
-from mastertrade.site.wording import in_words, name_alert
+from mastertrade.site.wording import in_words, kind_notice, name_alert
 from mastertrade.values.exceptions import DomainError
 from mastertrade.values.money import HUNDRED, ZERO, exactly
 from trades.booking.exits import measure_open_pnl

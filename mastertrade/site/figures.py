@@ -239,6 +239,11 @@ def ago(at: datetime, now: datetime | None = None) -> str:
     return "less than a minute"
 
 
+def words(code: str) -> str:
+    """An enumeration's word for people: `on_track` as "on track"."""
+    return code.replace("_", " ")
+
+
 def plain(shown: SafeString | str) -> str:
     """The same as text, for messages and titles."""
     return unescape(strip_tags(shown))

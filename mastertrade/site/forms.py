@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar
 
 from django import forms
 
-from goals.admin.forms import LABELS, in_page_words
+from mastertrade.site.service_forms import LABELS, in_page_words
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.money import format_plain
 from mastertrade.values.validation import is_plain_number

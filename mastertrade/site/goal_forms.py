@@ -11,12 +11,12 @@ from django.http import QueryDict
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from goals.admin.forms import GoalForm
 from goals.decisions.policies import PolicyName
 from goals.enums import AfterAchieved, CalendarPeriod, GoalType, Measure
 from goals.models import FinancialGoal, Portfolio
 from goals.services.goals import update_goal
 from mastertrade.site import figures
+from mastertrade.site.service_forms import GoalForm
 from trades.sizing_calls.what_if import Change, WhatIf, ask_what_if
 
 MEASURES = (

@@ -15,9 +15,9 @@ from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from goals.admin.figures import kind_notice
 from goals.models import Portfolio
 from mastertrade.site.shell import CHOSEN, choose_portfolio, page
+from mastertrade.site.wording import kind_notice
 from mastertrade.values.money import ZERO
 from trades.enums import Side, TradeStatus
 from trades.importing.export import write_listed

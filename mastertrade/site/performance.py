@@ -13,7 +13,6 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from goals.admin.figures import kind_notice
 from goals.decisions.trade_record import FEWEST_TRADES, GrowthRecord
 from goals.enums import DrawdownMode, DrawdownOf
 from goals.models import Portfolio, User
@@ -21,6 +20,7 @@ from mastertrade.site import figures
 from mastertrade.site.goal_lines import short_date
 from mastertrade.site.performance_chart import draw_interval, draw_return
 from mastertrade.site.shell import choose_portfolio, page
+from mastertrade.site.wording import kind_notice
 from mastertrade.values.money import HUNDRED, ZERO, exactly
 from strategies.models import StrategyInstance
 from trades.decisions.obedience import (

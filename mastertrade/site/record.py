@@ -20,10 +20,10 @@ from mastertrade.site.forms import local_time
 from mastertrade.site.next_trade import side_of
 from mastertrade.site.shell import choose_portfolio, page, portfolios_of
 from mastertrade.site.today import say_done
+from mastertrade.site.trade_forms import TradeForm
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import format_plain
 from strategies.services import create_strategy
-from trades.admin.forms import TradeForm
 from trades.models import Trade
 
 # Of a strategy that a person names while recording a trade by hand.

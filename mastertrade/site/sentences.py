@@ -11,10 +11,10 @@ from decimal import Decimal
 from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from goals.admin.figures import words
 from goals.decisions.trade_record import FEWEST_TRADES
 from goals.enums import AfterAchieved, GoalStatus, HaltCause, Health, Measure
 from mastertrade.site import figures
+from mastertrade.site.figures import words
 from mastertrade.values.money import HUNDRED, round_to
 
 # Where attention is needed: the tone of the pill, and its word.

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from django import forms
 from django.conf import settings
 
-from goals.admin.forms import compare_with_page
 from goals.channels import CHANNELS
 from goals.enums import CalendarPeriod, ChannelKind, GoalType, Measure
 from goals.models import AlertChannel, ApiToken, FinancialGoal, Portfolio, User
@@ -25,6 +24,7 @@ from mastertrade.db.transactions import atomic
 from mastertrade.site.channel_form import offer_kinds
 from mastertrade.site.forms import CallForm, decimal_field
 from mastertrade.site.import_choices import require_strategy
+from mastertrade.site.service_forms import compare_with_page
 from mastertrade.values.money import MONEY, PERCENT
 from trades.enums import JobKind
 from trades.importing.formats import FORMATS

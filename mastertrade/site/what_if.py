@@ -18,7 +18,6 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from goals.admin.forms import in_page_words
 from goals.decisions.policies import PolicyName
 from goals.models import FinancialGoal
 from goals.services.goals import update_goal
@@ -30,6 +29,7 @@ from mastertrade.site.goal_find import find_goal
 from mastertrade.site.goal_forms import LABELS, value_of
 from mastertrade.site.goal_lines import short_date
 from mastertrade.site.sentences import factor
+from mastertrade.site.service_forms import in_page_words
 from mastertrade.site.shell import page
 from mastertrade.site.what_if_sliders import read_change
 from mastertrade.values.exceptions import DomainError, InvalidInput

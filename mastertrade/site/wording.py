@@ -12,13 +12,13 @@ from decimal import Decimal
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
 
-from goals.admin.figures import words
-from goals.admin.forms import LABELS, in_page_words
 from goals.decisions.progress import describe_band
-from goals.enums import AlertKind, HaltCause, ProgressBand
+from goals.enums import AlertKind, HaltCause, PortfolioKind, ProgressBand
+from goals.models import Portfolio
 from goals.models.halts import LIMITS
-from mastertrade.site.figures import MINUS, amount, when
+from mastertrade.site.figures import MINUS, amount, when, words
 from mastertrade.site.sentences import HALT_WORDS
+from mastertrade.site.service_forms import LABELS, in_page_words
 
 # The stored word for what halted trading, and the pages' one.
 GUARD_THAT_HALTS = (
@@ -59,6 +59,17 @@ BARE_MONEY = re.compile(
 NEGATIVE = re.compile(r"(?<![\w.\-])-(?=\d)")
 BOUND = re.compile(r"80 % lower bound (\S+ %) per trade")
 SKEWNESS = re.compile(r"\bskewness (-?[\d.]+)(?=: one more loss)")
+DEMO_NOTICE = (
+    "Demo: recorded daily prices of AAPL, FB, GOOG, IBM and MSFT from January 2012 to "
+    "March 2013, moved forward by whole weeks to end on the last weekday before it was "
+    "made ({}). Its rules, goals and limits were chosen with hindsight, so that there "
+    "is much to see. It says nothing about the future, and none of it counts towards a "
+    "live portfolio."
+)
+REPLAY_NOTICE = (
+    "Part of a replay: recorded prices run through the decisions of live trading. None "
+    "of it counts towards a live portfolio."
+)
 QUOTED = "\N{LEFT DOUBLE QUOTATION MARK}%s\N{RIGHT DOUBLE QUOTATION MARK}"
 
 
@@ -117,6 +128,26 @@ def in_one_vocabulary(text: str) -> str:
 def name_alert(kind: str) -> str:
     """What an alert is about, in a person's words."""
     return ALERT_NAMES.get(AlertKind(kind), words(kind))
+
+
+def kind_notice(portfolio: Portfolio) -> str:
+    """What a portfolio that is not live is; empty for a live one."""
+    if portfolio.is_live:
+        return ""
+    if portfolio.shown_kind is PortfolioKind.DEMO:
+        return DEMO_NOTICE.format(f"{portfolio.created_at:%Y-%m-%d}")
+    return REPLAY_NOTICE
+
+
+def waiting_words(portfolio: Portfolio) -> str:
+    """What a floor that one mark shows waits for; empty where nothing waits."""
+    if portfolio.suspected_at is None:
+        return ""
+    return (
+        f"Entries wait since {portfolio.suspected_at:%Y-%m-%d %H:%M:%S} UTC: one mark "
+        "is at or below a floor. A second one at least 5 seconds later, or 60 seconds "
+        "without a better one, halts trading. Exits, stops and imports go on."
+    )
 
 
 def without_calls(text: str) -> str:

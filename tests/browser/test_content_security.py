@@ -138,21 +138,3 @@ def test_a_violation_would_be_heard(
     )
     page.wait_for_timeout(200)
     assert [one for one in complaints if VIOLATION in one]
-
-
-def test_a_refused_trade_stays_on_the_page_with_its_errors(
-    page: Page, operator, complaints: list[str]
-) -> None:
-    sign_in(page, operator.user.username)
-    page.set_default_timeout(4000)
-    address = f"/admin/trades/trade/add/?portfolio={operator.ids['portfolio_id']}"
-    page.goto(address)
-    page.locator("#id_symbol").fill("BTCUSDT")
-    page.locator("#id_quantity").fill("-1")
-    page.locator("#trade_form").evaluate("form => form.noValidate = true")
-    page.locator("[name=_save]").click()
-    page.wait_for_load_state("networkidle")
-    expect(page.locator(".errornote")).to_be_visible()
-    expect(page.locator("#id_symbol")).to_have_value("BTCUSDT")
-    assert page.url.endswith(address)
-    assert complaints == []

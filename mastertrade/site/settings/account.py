@@ -11,12 +11,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from goals.admin.forms import compare_with_page
 from goals.enums import NumberFormat
 from goals.models import User
 from goals.services.accounts import PREFERENCES, end_sessions, update_account
 from goals.services.portfolio_settings import time_zones
 from mastertrade.site import figures
+from mastertrade.site.service_forms import compare_with_page
 from mastertrade.site.shell import page
 from mastertrade.site.sign_in import require_password
 from mastertrade.values.exceptions import InvalidInput

@@ -4,7 +4,6 @@ from typing import Any
 
 from django import forms
 
-from goals.admin.forms import MEASURED_ANEW, REFERENCE, PortfolioForm
 from goals.decisions.limits import SETS_REFERENCE
 from goals.models import Portfolio
 from goals.models.portfolios import LIMIT_KINDS
@@ -14,6 +13,7 @@ from goals.services.challenges import create_challenge
 from goals.services.portfolio_settings import FROZEN_ONCE_USED
 from goals.services.portfolios import is_used
 from mastertrade.site.limit_words import CHOICES, WORDS
+from mastertrade.site.service_forms import MEASURED_ANEW, REFERENCE, PortfolioForm
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import MONEY
 

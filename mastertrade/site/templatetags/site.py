@@ -2,8 +2,8 @@
 
 from django import template
 
-from goals.admin.figures import words
 from mastertrade.site import figures
+from mastertrade.site.figures import words
 from mastertrade.site.sentences import factor
 
 register = template.Library()

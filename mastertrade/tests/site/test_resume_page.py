@@ -12,10 +12,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from goals.admin.forms import ServiceForm
-from goals.models import Portfolio, TradingHalt
+from goals.models import Portfolio
 from goals.services.resuming import halt_trading
-from goals.tests.factories import GoalFactory, PortfolioFactory, UserFactory
+from goals.tests.factories import GoalFactory, PortfolioFactory
+from mastertrade.site.service_forms import ServiceForm
+from tests.http import nothing_changes
 from trades.tests.factories import book_profit
 
 pytestmark = pytest.mark.django_db
@@ -63,19 +64,17 @@ def test_every_decimal_of_a_form_has_its_digits_and_places() -> None:
 def test_a_resume_asks_for_the_floor_only_where_it_takes_it(
     client: Client, is_hard: bool
 ) -> None:
-    root = UserFactory(is_staff=True, is_superuser=True)
-    client.force_login(root)
-    portfolio = PortfolioFactory(user=root)
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
     if is_hard:
         book_profit(portfolio, Decimal(-300))
     now = timezone.now()
-    halt_trading(user=root, portfolio_id=portfolio.pk, reason="lunch", now=now)
-    halt = TradingHalt.objects.latest("halt_id")
-    admin = reverse("admin:goals_tradinghalt_change", args=[halt.pk])
-    for address in (address_of(portfolio, "resume"), admin):
-        page = client.get(address)
-        assert page.status_code == 200
-        assert ("floor_equity" in page.content.decode()) is is_hard, address
+    halt_trading(
+        user=portfolio.user, portfolio_id=portfolio.pk, reason="lunch", now=now
+    )
+    page = client.get(address_of(portfolio, "resume"))
+    assert page.status_code == 200
+    assert ("floor_equity" in page.content.decode()) is is_hard
     client.post(address_of(portfolio, "resume"), {"reason": "", "floor_equity": "600"})
     portfolio.refresh_from_db()
     assert portfolio.trading_state == "active"
@@ -92,7 +91,7 @@ def test_resuming_says_what_ends_where_the_floor_is_and_will_be(client: Client) 
     assert "700.00 USDT is at or below the floor of 800.00 USDT" in " ".join(
         page.split()
     )
-    assert "Hard drawdown : reached: the floor is at 800 USDT" in page
+    assert "Hard drawdown : reached: the floor is at 800.00 USDT" in page
     assert "Default: measured from the present equity, at 560 USDT." in page
     assert "1 goal that failed stays failed." in page
     answer = client.post(address_of(portfolio, "resume"), {"floor_equity": "500"})
@@ -113,18 +112,13 @@ def test_resuming_says_what_ends_where_the_floor_is_and_will_be(client: Client) 
     ],
     ids=str,
 )
-@pytest.mark.parametrize("place", ["site", "admin"])
 def test_where_a_static_floor_goes_is_said_by_who_resumes(
-    client: Client, place: str, sent: dict[str, str], peak: str | None
+    client: Client, sent: dict[str, str], peak: str | None
 ) -> None:
-    root = UserFactory(is_staff=True, is_superuser=True)
-    client.force_login(root)
-    portfolio = PortfolioFactory(user=root, drawdown_mode="static")
+    portfolio = PortfolioFactory(drawdown_mode="static")
+    client.force_login(portfolio.user)
     book_profit(portfolio, Decimal(-300))
     address = address_of(portfolio, "resume")
-    if place == "admin":
-        halt = TradingHalt.objects.latest("halt_id")
-        address = reverse("admin:goals_tradinghalt_change", args=[halt.pk])
     assert "The floor is at 560 USDT then." in text_of(client, address)
     answer = client.post(address, {"reason": "", **sent})
     portfolio.refresh_from_db()
@@ -134,3 +128,31 @@ def test_where_a_static_floor_goes_is_said_by_who_resumes(
     else:
         assert portfolio.floor_peak_value == Decimal(peak)
         assert portfolio.trading_state == "active"
+
+
+def test_start_and_peak_of_the_floor_are_taken_too(client: Client) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    book_profit(portfolio, Decimal(-300))
+    page = address_of(portfolio, "resume")
+    client.post(page, {"start_equity": "720", "peak_equity": "750"})
+    portfolio.refresh_from_db()
+    values = (portfolio.floor_start_value, portfolio.floor_peak_value)
+    assert values == (Decimal("0.72"), Decimal("0.75"))
+
+
+def test_a_halt_needs_a_reason_and_a_second_one_does_not_drop_its_own(
+    client: Client,
+) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
+    page = address_of(portfolio, "halt")
+    with nothing_changes():
+        refused = client.post(page, {"reason": " "})
+    assert refused.context["form"].errors == {"reason": ["This field is required."]}
+    client.post(page, {"reason": "a look"})
+    with nothing_changes():
+        refused = client.post(page, {"reason": "the exchange is down"})
+    (error,) = refused.context["form"].non_field_errors()
+    assert "is halted already since" in error
+    assert "a look" in error

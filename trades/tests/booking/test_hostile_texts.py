@@ -11,8 +11,7 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goals.models import User
-from goals.tests.factories import PortfolioFactory, UserFactory
+from goals.tests.factories import PortfolioFactory
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.validation import HIDDEN, require_visible
 from strategies.tests.factories import StrategyFactory
@@ -188,16 +187,19 @@ def test_an_import_refuses_it_by_line(character: str, name: str) -> None:
 
 
 @pytest.mark.django_db
-def test_the_admin_refuses_it(operator: Any) -> None:
-    user: User = UserFactory()
+@pytest.mark.parametrize("field", ["new_strategy", "symbol"])
+def test_the_form_of_a_trade_refuses_it(client: Any, field: str) -> None:
+    portfolio = PortfolioFactory()
+    client.force_login(portfolio.user)
     form = {
-        "user": user.username,
-        "strategy_id": "a\u202eb",
-        "strategy_name": "",
-        "strategy_type": "momentum",
-        "risk_profile": "moderate",
-        "parameters": "{}",
-        "status": "active",
+        "portfolio": portfolio.pk,
+        "new_strategy": "breakouts",
+        "symbol": "BTCUSDT",
+        "side": "LONG",
+        "quantity": "1",
+        "entry_price": "1",
+        field: "a\u202eb",
     }
-    page = operator.post(reverse("admin:strategies_strategyinstance_add"), form)
+    with nothing_changes():
+        page = client.post(reverse("site:new_trade"), form)
     assert "control or hidden characters" in page.content.decode()

@@ -210,25 +210,6 @@ def test_deleted_whole_by_the_api_it_leaves_every_table_as_it_was(short: None):
     assert everything() == before
 
 
-def test_deleted_whole_by_the_admin_after_it_asked(short: None, operator: Client):
-    user = UserFactory()
-    live = create_portfolio(user=user, name="mine", now=TUESDAY)
-    before = everything()
-    made = make(user).portfolio
-    address = reverse("admin:goals_portfolio_changelist") + "?kind=all"
-    asked = {"action": "delete_whole", "_selected_action": [made.pk, live.pk]}
-
-    with nothing_changes():
-        page = operator.post(address, asked).content.decode()
-    assert "cannot be undone" in page
-    assert f"{user.username}/demo (demo)" in page
-    done = operator.post(address, {**asked, "confirmed": "yes"}, follow=True)
-
-    assert b"mine is live and is never deleted" in done.content
-    assert b"Deleted: 1, with" in done.content
-    assert everything() == before
-
-
 def test_the_command_deletes_the_demo_and_its_replays_and_nothing_else(
     short: None, capsys: pytest.CaptureFixture[str], settings: Any, tmp_path: Any
 ):
@@ -340,25 +321,3 @@ def test_the_home_page_shows_the_demo_apart_and_says_what_it_is(
     assert f'href="?portfolio={made.pk}"' in own
     client.force_login(UserFactory())
     assert f"?portfolio={made.pk}" not in client.get(HOME).content.decode()
-
-
-def test_every_admin_page_of_the_demo_says_what_it_is(short: None, operator: Client):
-    made = make(UserFactory()).portfolio
-    goal = made.goals.get(pk=running_goal_of(made))
-    trade = open_trade_of(made)
-    rows = {
-        "goals_portfolio": made,
-        "goals_financialgoal": goal,
-        "goals_goaladjustmentlog": made.adjustments.latest("pk"),
-        "goals_goalprogresshistory": goal.history.latest("pk"),
-        "goals_ledgerday": made.ledger_days.latest("pk"),
-        "trades_trade": trade,
-        "trades_position": trade.position,
-        "trades_growthrecord": made.growth_records.latest("pk"),
-    }
-    for name, row in rows.items():
-        address = reverse(f"admin:{name}_change", args=[row.pk])
-        assert b"Demo: recorded daily prices" in operator.get(address).content, name
-    live = make_busy_trader()
-    address = reverse("admin:goals_portfolio_change", args=[live["portfolio_id"]])
-    assert b"kind-notice" not in operator.get(address).content

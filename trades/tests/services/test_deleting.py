@@ -255,16 +255,20 @@ def test_the_command_refuses_what_names_nothing(words: list[str], refusal: str):
 def test_the_admin_asks_before_it_deletes(operator: Client):
     finished, other = replay(UserFactory()), replay(UserFactory())
     address = reverse("admin:trades_replayrun_changelist")
-    asked = {"action": "delete_whole", "_selected_action": [finished.pk]}
+    asked = {"action": "delete_selected", "_selected_action": [finished.pk]}
 
     with nothing_changes():
         page = operator.post(address, asked)
-    assert b"cannot be undone" in page.content
-    assert f"Replay {finished.pk} of TEST".encode() in page.content
-    assert f"Replay {other.pk} of".encode() not in page.content
-    done = operator.post(address, {**asked, "confirmed": "yes"}, follow=True)
-    assert b"Deleted: 1, with" in done.content
+    assert b"Are you sure" in page.content
+    assert f"replay {finished.pk} of TEST with its portfolios".encode() in page.content
+    assert f"replay {other.pk} of".encode() not in page.content
+    done = operator.post(address, {**asked, "post": "yes"}, follow=True)
+    assert b"Successfully deleted 1 replay run." in done.content
     assert list(ReplayRun.objects.all()) == [other]
+    page_of_other = reverse("admin:trades_replayrun_delete", args=[other.pk])
+    operator.post(page_of_other, {"post": "yes"})
+    assert not ReplayRun.objects.exists()
+    assert not Portfolio.objects.filter(kind="simulation").exists()
 
 
 def test_the_admin_offers_no_deletion_to_who_may_only_look(client: Client):
@@ -273,11 +277,11 @@ def test_the_admin_offers_no_deletion_to_who_may_only_look(client: Client):
     client.force_login(looker)
     finished = replay(UserFactory())
     address = reverse("admin:trades_replayrun_changelist")
-    asked = {"action": "delete_whole", "_selected_action": [finished.pk]}
+    asked = {"action": "delete_selected", "_selected_action": [finished.pk]}
 
     with nothing_changes():
-        page = client.post(address, {**asked, "confirmed": "yes"}, follow=True)
-    assert b"delete_whole" not in page.content
+        page = client.post(address, {**asked, "post": "yes"}, follow=True)
+    assert b"delete_selected" not in page.content
 
 
 def view_permissions() -> Any:

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from goals.admin.forms import OnceForm
 from goals.enums import PortfolioKind
+from mastertrade.site.service_forms import OnceForm
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import MONEY
 from mastertrade.values.validation import require_not_future, wrong_by

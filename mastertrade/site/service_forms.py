@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import uuid4
 
 from django import forms
-from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import Model
 
@@ -29,9 +28,9 @@ from goals.services.portfolios import (
     record_cash_flow,
     update_portfolio,
 )
-from goals.services.resuming import PRESENT, halt_trading, resume_trading
+from goals.services.resuming import PRESENT, halt_anew, resume_trading
 from mastertrade.values import in_text
-from mastertrade.values.exceptions import DomainError, InvalidInput, TradingHalted
+from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.money import MONEY, format_plain
 from mastertrade.values.validation import is_plain_number
 
@@ -81,16 +80,6 @@ else:
             return cls
 
 
-class Autocomplete(AutocompleteSelect):
-    """A key that is none is no choice, where Django's own fails."""
-
-    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
-        try:
-            return super().optgroups(name, value, attrs)
-        except ValueError:
-            return super().optgroups(name, [], attrs)
-
-
 def _read_number(field: forms.IntegerField, value: Any) -> Any:
     """In plain digits, as the API reads it."""
     if isinstance(value, str) and value.strip() and not is_plain_number(value):
@@ -113,7 +102,7 @@ class ServiceForm(GenericForm[Row]):
     """A form that a service checks and saves, inside the caller's transaction if any.
 
     Validating it is calling the service: what the service refuses leaves nothing
-    behind and shows at the field it names. The admin then has nothing left to save.
+    behind and shows at the field it names.
     """
 
     # The request's clock, and who fills it in; set on the class made for the request.
@@ -489,20 +478,6 @@ class CashFlowForm(OnceForm[CashFlow]):
             **given,
         )
         return flow
-
-
-def halt_anew(*, reason: str, now: datetime, **call: Any) -> TradingHalt:
-    """Halt trading; `TradingHalted` where a person's halt was in force before."""
-    portfolio = halt_trading(reason=reason, now=now, **call)
-    halts = portfolio.halts.unresumed(now).filter(cause=HaltCause.PERSON)
-    halt = halts.latest("halt_id")
-    if (halt.halted_at, halt.reason) != (now, reason.strip()):
-        raise TradingHalted(
-            f"Trading in portfolio {portfolio.name} is halted already since "
-            f"{halt.halted_at:%Y-%m-%d %H:%M} UTC: {halt.reason.rstrip('.')}. To give "
-            "another reason, resume trading first."
-        )
-    return halt
 
 
 class HaltForm(ServiceForm[TradingHalt]):

@@ -1,12 +1,11 @@
-"""The queue and its workers: what waits, what runs, what failed and why."""
+"""The queue and its workers: what waits, what runs, what failed and why; and what
+users asked for."""
 
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from procrastinate.contrib.django.models import (
     ProcrastinateEvent,
     ProcrastinateJob,
@@ -14,8 +13,7 @@ from procrastinate.contrib.django.models import (
     ProcrastinateWorker,
 )
 
-from goals.admin import figures
-from goals.admin.base import ReadOnlyAdmin, now_of
+from goals.admin.base import NONE, ReadOnlyAdmin, in_utc, now_of
 from mastertrade.db.queue import (
     find_last_seen,
     is_missing,
@@ -23,6 +21,8 @@ from mastertrade.db.queue import (
     read_workers,
     retry_failed,
 )
+from trades.models import UserJob
+from trades.services.jobs import cancel_job
 
 # In the words that people read of jobs everywhere.
 STATES = {
@@ -48,26 +48,36 @@ for model in (
 
 
 @admin.register(ProcrastinateJob)
-class QueueAdmin(ReadOnlyAdmin[ProcrastinateJob]):
+class QueueAdmin(ReadOnlyAdmin):
     """Who may change jobs may have failed ones done again."""
 
     change_list_template = "admin/trades/queue.html"
-    list_display = ("key", "task_name", "state", "queue_name", "runs", "due", "why")
+    list_display = (
+        "id",
+        "task_name",
+        "state",
+        "queue_name",
+        "attempts",
+        "scheduled_at",
+        "why",
+    )
     list_filter = ("status", "queue_name", "task_name")
     list_select_related = ("error",)
     ordering = ("-id",)
     fields = (
-        ("key", "task_name", "queue_name"),
-        ("state", "runs", "due"),
-        ("why", "failed"),
-        "given",
+        "id",
+        "task_name",
+        "queue_name",
+        "state",
+        "attempts",
+        "scheduled_at",
+        "why",
+        "failed",
+        "args",
     )
     actions = ("retry",)
 
-    def has_retry_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("procrastinate.change_procrastinatejob")
-
-    @admin.action(description="Do failed jobs again", permissions=["retry"])
+    @admin.action(description="Do failed jobs again", permissions=["act"])
     def retry(self, request: HttpRequest, queryset: QuerySet[ProcrastinateJob]) -> None:
         count = retry_failed(list(queryset.values_list("pk", flat=True)))
         left = queryset.count() - count
@@ -90,35 +100,52 @@ class QueueAdmin(ReadOnlyAdmin[ProcrastinateJob]):
         }
         return super().changelist_view(request, context | (extra_context or {}))
 
-    @admin.display(description="job", ordering="id")
-    def key(self, job: ProcrastinateJob) -> int:
-        return job.pk
-
-    @admin.display(description="state", ordering="status")
-    def state(self, job: ProcrastinateJob) -> SafeString:
-        return figures.badge(STATES[job.status])
-
-    @admin.display(description="begun before", ordering="attempts")
-    def runs(self, job: ProcrastinateJob) -> int:
-        return job.attempts
-
-    @admin.display(description="not before", ordering="scheduled_at")
-    def due(self, job: ProcrastinateJob) -> SafeString:
-        return figures.instant(job.scheduled_at)
+    @admin.display(ordering="status")
+    def state(self, job: ProcrastinateJob) -> str:
+        return STATES[job.status]
 
     @admin.display(description="error")
-    def why(self, job: ProcrastinateJob) -> SafeString:
+    def why(self, job: ProcrastinateJob) -> str:
         if not hasattr(job, "error"):
-            return figures.NOTHING
-        text = job.error.error
-        if len(text) > LONGEST_SHOWN:
-            text = f"{text[:LONGEST_SHOWN]} …"
-        return format_html('<span class="reason">{}</span>', text)
+            return NONE
+        text = str(job.error.error)
+        return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]} …"
 
     @admin.display(description="raised")
-    def failed(self, job: ProcrastinateJob) -> SafeString:
-        return figures.instant(job.error.failed_at if hasattr(job, "error") else None)
+    def failed(self, job: ProcrastinateJob) -> str:
+        return in_utc(job.error.failed_at) if hasattr(job, "error") else NONE
 
-    @admin.display(description="arguments")
-    def given(self, job: ProcrastinateJob) -> str:
-        return ", ".join(f"{name}: {value}" for name, value in job.args.items())
+
+@admin.register(UserJob)
+class UserJobAdmin(ReadOnlyAdmin):
+    list_display = ("job_id", "user", "kind", "state", "progress", "created_at")
+    list_filter = ("state", "kind")
+    list_select_related = ("user",)
+    search_fields = ("user__username", "=job_id")
+    search_help_text = "Username or job id"
+    ordering = ("-job_id",)
+    actions = ("cancel",)
+    fields = (
+        "job_id",
+        "user",
+        "kind",
+        "state",
+        "step",
+        "progress",
+        "cancel_requested",
+        "error",
+        "created_at",
+        "started_at",
+        "finished_at",
+    )
+
+    @admin.action(
+        description="Cancel: what a job has done so far is undone", permissions=["act"]
+    )
+    def cancel(self, request: HttpRequest, queryset: QuerySet[UserJob]) -> None:
+        self.act_on_each(
+            request,
+            queryset.select_related("user"),
+            "Cancelled, or asked to stop",
+            lambda job: cancel_job(user=job.user, job_id=job.pk, now=now_of(request)),
+        )

@@ -1,4 +1,4 @@
-"""The admin's page of queue and workers."""
+"""The admin's page of queue and workers, and of what users asked for."""
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -6,11 +6,17 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from goals.models import User
+from goals.tests.factories import UserFactory
 from mastertrade.db.queue import defer
+from tests.admin_pages import act
+from trades.enums import JobKind, JobState
+from trades.models import UserJob
 from trades.services.job_errors import record_error
+from trades.services.jobs import create_job
 
 pytestmark = pytest.mark.django_db
 PAGE = reverse("admin:procrastinate_procrastinatejob_changelist")
@@ -89,3 +95,20 @@ def test_it_asks_as_much_for_many_jobs_as_for_few(operator: Client) -> None:
     for _ in range(20):
         add_failed()
     assert count() == few
+
+
+def test_a_job_of_a_user_is_cancelled_and_one_that_ended_is_not(
+    operator: Client,
+) -> None:
+    jobs = reverse("admin:trades_userjob_changelist")
+    call = {"user": UserFactory(), "kind": JobKind.IMPORT, "arguments": {}}
+    waiting, done = (create_job(**call, now=timezone.now()) for _ in range(2))
+    ended = {"state": JobState.DONE, "finished_at": timezone.now()}
+    UserJob.objects.filter(pk=done.pk).update(started_at=timezone.now(), **ended)
+
+    told = act(operator, jobs, "cancel", waiting, done)
+
+    assert told[0] == "Cancelled, or asked to stop: 1."
+    assert "is done already" in told[1]
+    states = UserJob.objects.order_by("pk").values_list("state", flat=True)
+    assert list(states) == ["cancelled", "done"]
