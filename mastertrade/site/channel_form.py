@@ -15,8 +15,7 @@ from goals.services.channels import (
     create_channel,
     update_channel,
 )
-from mastertrade.site.forms import CallForm
-from mastertrade.site.service_forms import compare_with_page
+from mastertrade.site.forms import CallForm, compare_with_page
 from mastertrade.site.wording import name_alert
 
 KIND_CHOICES = [

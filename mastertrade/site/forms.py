@@ -1,25 +1,59 @@
-"""Forms that no table stands behind: what a service refuses shows at its field."""
+"""What forms share: numbers and times as people type them, refusals in their words."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from django import forms
 
-from mastertrade.site.service_forms import LABELS, in_page_words
+from goals.models.portfolios import LIMIT_KINDS
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.money import format_plain
 from mastertrade.values.validation import is_plain_number
 
 Result = TypeVar("Result")
+# What the floor of a portfolio is measured from, in money.
+REFERENCE = ("start_equity", "peak_equity", "floor_equity")
+# What pages call the settings of a portfolio.
+LABELS = {
+    name: name.removesuffix("_pct").replace("_", " ").capitalize()
+    + (" in %" if name.endswith("_pct") else "")
+    for name in (*LIMIT_KINDS, "max_position_pct", "edge_guard")
+} | {
+    "start_equity": "Start of the floor",
+    "peak_equity": "Peak of the floor",
+    "floor_equity": "Floor today",
+}
+# A time as sentences of the API have it.
+ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
 
 
-def _read_number(field: forms.DecimalField, value: Any) -> Any:
+def in_page_words(text: str, labels: Mapping[str, str] = LABELS) -> str:
+    """A sentence with fields by the names of their labels, times as pages have them."""
+    for name, label in labels.items():
+        if "_" in name:
+            text = re.sub(rf"\b{name}\b", f"“{label}”", text)
+    return ISO_TIME.sub(r"\1 \2 UTC", text)
+
+
+def read_number(field: forms.IntegerField, value: Any) -> Any:
     """In plain digits, as the API reads it."""
     if isinstance(value, str) and value.strip() and not is_plain_number(value):
         raise forms.ValidationError(field.error_messages["invalid"], code="invalid")
-    return forms.DecimalField.to_python(field, value)
+    return type(field).to_python(field, value)
+
+
+def compare_with_page(form: forms.BaseForm) -> None:
+    """Have `changed_data` say what differs from what the page showed.
+
+    The row may have changed since. The page sends its own values along; a field without
+    one is compared with the row.
+    """
+    for name, field in form.fields.items():
+        sent = form.add_initial_prefix(name) in form.data
+        field.show_hidden_initial = sent or not form.is_bound
 
 
 def decimal_field(
@@ -35,7 +69,7 @@ def decimal_field(
         error_messages={"invalid": "Must be a number, such as 2500.50."},
         **more,
     )
-    setattr(field, "to_python", partial(_read_number, field))  # noqa: B010
+    setattr(field, "to_python", partial(read_number, field))  # noqa: B010
     return field
 
 
@@ -50,11 +84,35 @@ def local_time() -> forms.DateTimeInput:
     return forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
 
-class CallForm(forms.Form):
-    """`call` asks a service with `cleaned_data`; what it refuses is an error here."""
+class TellsWrong:
+    """A form that tells what a service refuses, at its field, in the page's words."""
 
     # A service's name for a field, where the form has another.
     field_names: ClassVar[dict[str, str]] = {}
+    fields: dict[str, forms.Field]
+    add_error: Callable[..., None]
+
+    def tell(self, refusal: DomainError) -> None:
+        if not isinstance(refusal, InvalidInput):
+            self.add_error(None, in_page_words(refusal.on_page, self.labels()))
+            return
+        for wrong in (refusal, *refusal.also):
+            field = self.field_names.get(wrong.field, wrong.field)
+            if field in self.fields:
+                self.add_error(field, in_page_words(wrong.detail, self.labels()))
+            else:
+                label = LABELS.get(wrong.field, wrong.field)
+                words = f"{label}: {wrong.detail}"
+                self.add_error(None, in_page_words(words, self.labels()))
+
+    def labels(self) -> dict[str, str]:
+        """What the page calls the fields, and the settings of a portfolio."""
+        shown = {name: str(field.label) for name, field in self.fields.items()}
+        return {**LABELS, **shown}
+
+
+class CallForm(TellsWrong, forms.Form):
+    """`call` asks a service with `cleaned_data`; what it refuses is an error here."""
 
     def get_initial_for_field(self, field: forms.Field, field_name: str) -> Any:
         """A figure without trailing zeros."""
@@ -65,21 +123,6 @@ class CallForm(forms.Form):
         """What the service answers; None where it refuses, and the form says why."""
         try:
             return service(**given)
-        except InvalidInput as error:
-            for wrong in (error, *error.also):
-                self._add_wrong(wrong)
         except DomainError as error:
-            self.add_error(None, self._in_words(error.on_page))
-        return None
-
-    def _add_wrong(self, wrong: InvalidInput) -> None:
-        field = self.field_names.get(wrong.field, wrong.field)
-        if field in self.fields:
-            self.add_error(field, self._in_words(wrong.detail))
-        else:
-            label = LABELS.get(wrong.field, wrong.field)
-            self.add_error(None, self._in_words(f"{label}: {wrong.detail}"))
-
-    def _in_words(self, detail: str) -> str:
-        shown = {name: str(field.label) for name, field in self.fields.items()}
-        return in_page_words(detail, {**LABELS, **shown})
+            self.tell(error)
+            return None

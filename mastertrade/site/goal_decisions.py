@@ -13,8 +13,8 @@ from goals.decisions.guards import GUARDS
 from goals.enums import Verdict
 from goals.models import FinancialGoal
 from mastertrade.site import figures
+from mastertrade.site.forms import in_page_words
 from mastertrade.site.sentences import factor
-from mastertrade.site.service_forms import in_page_words
 from mastertrade.site.wording import in_one_vocabulary
 
 # How a guard says that nothing is set for it to hold.

@@ -15,11 +15,10 @@ from django.utils.safestring import SafeString
 from goals.decisions.size_request import BASES
 from goals.enums import Verdict
 from goals.models import GoalAdjustmentLog, Portfolio, User
-from mastertrade.site.forms import decimal_field
+from mastertrade.site.forms import decimal_field, in_page_words
 from mastertrade.site.goal_decisions import GUARD_NAMES, NOT_SET, TONES
 from mastertrade.site.goal_lines import running_goals, title_of
 from mastertrade.site.sentences import factor
-from mastertrade.site.service_forms import in_page_words
 from mastertrade.site.wording import in_words
 from mastertrade.values.exceptions import (
     DomainError,

@@ -1,9 +1,7 @@
 """Forms whose rules are the services': what a service refuses becomes a form error."""
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -15,51 +13,27 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import Model
 
 from goals.decisions.floor_reference import GivenReference
-from goals.decisions.limits import SETS_REFERENCE
 from goals.enums import DrawdownMode, HaltCause
 from goals.models import CashFlow, FinancialGoal, Portfolio, TradingHalt
-from goals.models.portfolios import LIMIT_KINDS
 from goals.services.goals import create_goal, update_goal
-from goals.services.limit_changes import floor_in_money, present_floor
-from goals.services.portfolio_settings import find_wrong_settings
-from goals.services.portfolios import (
-    create_portfolio,
-    is_used,
-    record_cash_flow,
-    update_portfolio,
-)
+from goals.services.limit_changes import present_floor
+from goals.services.portfolios import record_cash_flow
 from goals.services.resuming import PRESENT, halt_anew, resume_trading
+from mastertrade.site.forms import (
+    LABELS,
+    REFERENCE,
+    TellsWrong,
+    compare_with_page,
+    read_number,
+)
 from mastertrade.values import in_text
 from mastertrade.values.exceptions import DomainError, InvalidInput
 from mastertrade.values.money import MONEY, format_plain
-from mastertrade.values.validation import is_plain_number
 
 Row = TypeVar("Row", bound=Model)
-# What the floor of a portfolio is measured from, in money.
-REFERENCE = ("start_equity", "peak_equity", "floor_equity")
-# What pages call the settings of a portfolio.
-LABELS = {
-    name: name.removesuffix("_pct").replace("_", " ").capitalize()
-    + (" in %" if name.endswith("_pct") else "")
-    for name in (*LIMIT_KINDS, "max_position_pct", "edge_guard")
-} | {
-    "start_equity": "Start of the floor",
-    "peak_equity": "Peak of the floor",
-    "floor_equity": "Floor today",
-}
-# A time as sentences of the API have it.
-ISO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?Z")
 
 
-def in_page_words(text: str, labels: Mapping[str, str] = LABELS) -> str:
-    """A sentence with fields by the names of their labels, times as pages have them."""
-    for name, label in labels.items():
-        if "_" in name:
-            text = re.sub(rf"\b{name}\b", f"“{label}”", text)
-    return ISO_TIME.sub(r"\1 \2 UTC", text)
-
-
-def floor_field(name: str, help_text: str, label: str = "") -> forms.DecimalField:
+def floor_field(name: str, help_text: str = "", label: str = "") -> forms.DecimalField:
     return forms.DecimalField(
         required=False,
         label=label or LABELS[name],
@@ -80,25 +54,7 @@ else:
             return cls
 
 
-def _read_number(field: forms.IntegerField, value: Any) -> Any:
-    """In plain digits, as the API reads it."""
-    if isinstance(value, str) and value.strip() and not is_plain_number(value):
-        raise forms.ValidationError(field.error_messages["invalid"], code="invalid")
-    return type(field).to_python(field, value)
-
-
-def compare_with_page(form: forms.BaseForm) -> None:
-    """Have `changed_data` say what differs from what the page showed.
-
-    The row may have changed since. The page sends its own values along; a field without
-    one is compared with the row.
-    """
-    for name, field in form.fields.items():
-        sent = form.add_initial_prefix(name) in form.data
-        field.show_hidden_initial = sent or not form.is_bound
-
-
-class ServiceForm(GenericForm[Row]):
+class ServiceForm(TellsWrong, GenericForm[Row]):
     """A form that a service checks and saves, inside the caller's transaction if any.
 
     Validating it is calling the service: what the service refuses leaves nothing
@@ -108,14 +64,12 @@ class ServiceForm(GenericForm[Row]):
     # The request's clock, and who fills it in; set on the class made for the request.
     now: ClassVar[datetime]
     by: ClassVar[str]
-    # A service's name for a field, where the form has another.
-    field_names: ClassVar[dict[str, str]] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for field in self.fields.values():
             if isinstance(field, forms.IntegerField):  # decimals are such fields too
-                setattr(field, "to_python", partial(_read_number, field))  # noqa: B010
+                setattr(field, "to_python", partial(read_number, field))  # noqa: B010
         for name, value in self.initial.items():
             if isinstance(value, Decimal):
                 self.initial[name] = Decimal(format_plain(value))
@@ -146,37 +100,25 @@ class ServiceForm(GenericForm[Row]):
     def _post_clean(self) -> None:
         """In place of the model's checks: the service makes them, and the database."""
         for wrong in list(self.find_wrong()):
-            self._add_wrong(wrong)
+            self.tell(wrong)
         if self.errors:
             return
         try:
             with _undoing():
                 self.instance = self.call_service()
-        except InvalidInput as error:
-            for wrong in (error, *error.also):
-                self._add_wrong(wrong)
         except DomainError as error:
-            self.add_error(None, self._in_words(error.on_page))
+            self.tell(error)
         except (IntegrityError, DataError) as error:
             self.add_error(None, f"The database refuses this: {_rule_of(error)}.")
 
-    def _add_wrong(self, wrong: InvalidInput) -> None:
-        field = self.field_names.get(wrong.field, wrong.field)
-        if field in self.fields:
-            self.add_error(field, self._in_words(wrong.detail))
-        else:
-            label = LABELS.get(wrong.field, wrong.field)
-            self.add_error(None, self._in_words(f"{label}: {wrong.detail}"))
+    def labels(self) -> dict[str, str]:
+        columns = self._meta.model._meta.concrete_fields
+        names = {one.name: str(one.verbose_name).capitalize() for one in columns}
+        return {**LABELS, **names, **super().labels()}
 
     def notes(self) -> Iterable[str]:
         """What else followed from saving it, as sentences."""
         return ()
-
-    def _in_words(self, detail: str) -> str:
-        columns = self._meta.model._meta.concrete_fields
-        labels = {one.name: str(one.verbose_name).capitalize() for one in columns}
-        shown = {name: str(field.label) for name, field in self.fields.items()}
-        return in_page_words(detail, {**LABELS, **labels, **shown})
 
 
 def _undoing() -> AbstractContextManager[None]:
@@ -280,148 +222,6 @@ class GoalForm(ServiceForm[FinancialGoal]):
         )
 
 
-MEASURED_ANEW = " A change measures the floor anew, from the present equity on."
-
-
-class PortfolioForm(ServiceForm[Portfolio]):
-    class Meta:
-        model = Portfolio
-        fields = (
-            "user",
-            "name",
-            "currency",
-            "time_zone",
-            "opening_balance",
-            *LIMIT_KINDS,
-            "max_position_pct",
-            "edge_guard",
-            "successor",
-        )
-        labels = LABELS
-        help_texts = {
-            "currency": "2 to 10 capital letters or digits, such as USDT.",
-            "time_zone": "Such as Europe/Vienna: its days and months begin there.",
-            "soft_drawdown_pct": "From this drawdown on, no size above the base size.",
-            "hard_drawdown_pct": "At this drawdown trading halts until it is resumed.",
-            "daily_loss_limit_pct": "At this loss of the day trading halts until the "
-            "next. Default: off.",
-            "max_position_pct": "Percent of live equity per symbol. Default: off.",
-            "drawdown_mode": "What raises the peak. Trailing closed: closes. Trailing: "
-            "closes, and live highs that a second mark confirms. End of day: the value "
-            "at a trading day's end. Static: nothing.",
-            "end_of_day_of": "Which value counts at a day's end; only read with end "
-            "of day.",
-            "drawdown_of": "What the drawdown's percentages are of.",
-            "drawdown_locks_at": "The floor never rises above this multiple of the "
-            "start: 1 locks it there. Default: off.",
-            "floor_in": "In units a cash flow moves the floor with it; in money not.",
-            "daily_loss_of": "What the daily loss limit is a percentage of.",
-            "daily_loss_anchor": "What the day's loss is measured from when the day "
-            "began: the live value, the closed one, or the higher.",
-            "day_starts_at": "When a trading day begins, in the time zone. It can be "
-            "changed until the first goal, trade or cash flow.",
-            "daily_profit_lock_pct": "At this profit of the day entries stop until the "
-            "next. Default: off.",
-            "max_trades_per_day": "After this many entries in a day they stop until "
-            "the next. Default: off.",
-            "pause_after_losses": "This many losing trades in a row stop entries. "
-            "Default: off.",
-            "pause_minutes": "For how long. Default: until the next day.",
-            "headroom_share_pct": "How much of what is left to the nearest floor one "
-            "trade may lose. Default: off.",
-            "on_breach": "Fail: running goals fail too.",
-            "daily_on_breach": "Fail: running goals fail, and a person resumes.",
-            "successor": "Of a challenge's next phase: a portfolio made after this "
-            "one, in which nothing was booked yet.",
-            "edge_guard": "Strict: no size above the base size before 20 closed "
-            "trades show an edge.",
-        }
-
-    field_names: ClassVar[dict[str, str]] = {"floor_reference": "floor_equity"}
-
-    start_equity = floor_field(
-        "start_equity", "In money: for an account that began elsewhere."
-    )
-    peak_equity = floor_field(
-        "peak_equity", "In money: the highest equity that counts."
-    )
-    floor_equity = floor_field(
-        "floor_equity",
-        "In money, where a firm says it is. Default: where the other limits put it.",
-    )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "day_starts_at" in self.fields:
-            self.fields["day_starts_at"].widget = forms.TimeInput(format="%H:%M")
-            if not self.is_new and is_used(self.instance):
-                self._freeze(self.fields["day_starts_at"])
-        for name in SETS_REFERENCE:
-            if name in self.fields and not self.is_new:
-                self.fields[name].help_text += MEASURED_ANEW
-        self.floor_before = None if self.is_new else self._floor()
-        if self.floor_before is not None:
-            for name, money in asdict(floor_in_money(self.instance, self.now)).items():
-                self.fields[name].help_text += f" Now: {self._in_money(money)}."
-
-    def _freeze(self, field: forms.Field) -> None:
-        """It is shown; a page that was opened before the first use is refused."""
-        field.widget.attrs["readonly"] = True
-        field.help_text = (
-            "When a trading day begins, in the time zone. The portfolio is used, so it "
-            "stays."
-        )
-
-    def _in_money(self, amount: Decimal) -> str:
-        currency = self.instance.currency
-        return f"{in_text.money(amount, currency)} {currency}"
-
-    def _floor(self) -> str | None:
-        """Where the hard floor is, in words; None where there is none."""
-        floor = floor_in_money(self.instance, self.now).floor_equity
-        return None if floor is None else self._in_money(floor)
-
-    def notes(self) -> Iterator[str]:
-        """Where the floor is if it moved, and the halts that a change does not end."""
-        if self.floor_before is None:
-            return
-        floor, changed = self._floor(), set(self.changed_data)
-        if floor != self.floor_before:
-            why = "the percentages changed"
-            if changed & {*REFERENCE}:
-                why = "it is measured from what you gave"
-            elif changed & {*SETS_REFERENCE}:
-                why = "it is measured from the present equity on"
-            yield f"The floor is now {floor} (was {self.floor_before}): {why}."
-        for halt in self.instance.halts.unresumed(self.now):
-            yield (
-                f"{in_page_words(halt.words)} Changing a limit does not end it: to go "
-                "on, resume trading."
-            )
-
-    def find_wrong(self) -> Iterable[InvalidInput]:
-        given = self.cleaned_data if self.is_new else self.changes
-        fields = {name: given[name] for name in given if name not in REFERENCE}
-        user = fields.pop("user", None)
-        if not self.is_new:
-            user = self.instance.user
-        return find_wrong_settings(user, self.instance.pk, fields)
-
-    def call_service(self) -> Portfolio:
-        fields = dict(self.cleaned_data if self.is_new else self.changes)
-        given = {name: fields.pop(name, None) for name in REFERENCE}
-        call: dict[str, Any] = {"now": self.now, "changed_by": self.by}
-        if any(value is not None for value in given.values()):
-            call["floor_reference"] = GivenReference(**given)
-        if self.is_new:
-            return create_portfolio(**call, **fields)
-        if fields.get("successor") is not None:
-            fields["successor"] = fields["successor"].pk
-        return update_portfolio(
-            portfolio_id=self.instance.pk, user=self.instance.user, **call, **fields
-        )
-
-
 class OnceForm(ServiceForm[Row]):
     """A form that, sent twice, books once: each page that is opened has its own id."""
 
@@ -445,37 +245,24 @@ class OnceForm(ServiceForm[Row]):
 
 
 class CashFlowForm(OnceForm[CashFlow]):
-    """A deposit or a withdrawal; `instance.portfolio` where it is not asked for."""
-
-    field_names: ClassVar[dict[str, str]] = {
-        **OnceForm.field_names,
-        "at": "flowed_at",
-    }
+    """A deposit or a withdrawal, in `instance.portfolio`."""
 
     class Meta:
         model = CashFlow
-        fields = ("portfolio", "amount", "flowed_at")
-        labels = {"flowed_at": "Time"}
+        fields = ("amount",)
         help_texts = {
             "amount": "In the portfolio's currency: positive deposits, negative "
             "withdraws.",
-            "flowed_at": "In UTC; default: now.",
         }
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "flowed_at" in self.fields:
-            self.fields["flowed_at"].required = False
-
     def call_service(self) -> CashFlow:
-        given = self.given
-        portfolio = given.pop("portfolio", None) or self.instance.portfolio
+        portfolio = self.instance.portfolio
         flow, _ = record_cash_flow(
             user=portfolio.user,
             portfolio=portfolio.pk,
             now=self.now,
             recorded_by=self.by,
-            **given,
+            **self.given,
         )
         return flow
 
@@ -483,14 +270,14 @@ class CashFlowForm(OnceForm[CashFlow]):
 class HaltForm(ServiceForm[TradingHalt]):
     class Meta:
         model = TradingHalt
-        fields = ("portfolio", "reason")
+        fields = ("reason",)
         help_texts = {
             "reason": "Entries stop until trading is resumed; exits, stops and "
             "imports go on.",
         }
 
     def call_service(self) -> TradingHalt:
-        portfolio = self.cleaned_data.get("portfolio") or self.instance.portfolio
+        portfolio = self.instance.portfolio
         return halt_anew(
             user=portfolio.user,
             portfolio_id=portfolio.pk,

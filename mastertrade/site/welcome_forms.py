@@ -22,9 +22,8 @@ from goals.services.portfolios import (
 from goals.services.sign_ins import issue_token
 from mastertrade.db.transactions import atomic
 from mastertrade.site.channel_form import offer_kinds
-from mastertrade.site.forms import CallForm, decimal_field
+from mastertrade.site.forms import CallForm, compare_with_page, decimal_field
 from mastertrade.site.import_choices import require_strategy
-from mastertrade.site.service_forms import compare_with_page
 from mastertrade.values.money import MONEY, PERCENT
 from trades.enums import JobKind
 from trades.importing.formats import FORMATS

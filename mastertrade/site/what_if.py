@@ -23,13 +23,13 @@ from goals.models import FinancialGoal
 from goals.services.goals import update_goal
 from goals.services.portfolios import update_portfolio
 from mastertrade.site import figures
+from mastertrade.site.forms import in_page_words
 from mastertrade.site.frontier_chart import FrontierView, show_frontier
 from mastertrade.site.goal_chart import seconds
 from mastertrade.site.goal_find import find_goal
 from mastertrade.site.goal_forms import LABELS, value_of
 from mastertrade.site.goal_lines import short_date
 from mastertrade.site.sentences import factor
-from mastertrade.site.service_forms import in_page_words
 from mastertrade.site.shell import page
 from mastertrade.site.what_if_sliders import read_change
 from mastertrade.values.exceptions import DomainError, InvalidInput

@@ -17,8 +17,8 @@ from goals.enums import AlertKind, HaltCause, PortfolioKind, ProgressBand
 from goals.models import Portfolio
 from goals.models.halts import LIMITS
 from mastertrade.site.figures import MINUS, amount, when, words
+from mastertrade.site.forms import LABELS, in_page_words
 from mastertrade.site.sentences import HALT_WORDS
-from mastertrade.site.service_forms import LABELS, in_page_words
 
 # The stored word for what halted trading, and the pages' one.
 GUARD_THAT_HALTS = (

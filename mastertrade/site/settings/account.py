@@ -16,7 +16,7 @@ from goals.models import User
 from goals.services.accounts import PREFERENCES, end_sessions, update_account
 from goals.services.portfolio_settings import time_zones
 from mastertrade.site import figures
-from mastertrade.site.service_forms import compare_with_page
+from mastertrade.site.forms import compare_with_page
 from mastertrade.site.shell import page
 from mastertrade.site.sign_in import require_password
 from mastertrade.values.exceptions import InvalidInput

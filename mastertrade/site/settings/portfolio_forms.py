@@ -1,19 +1,24 @@
 """Forms of portfolios in a trader's words; the services check and save."""
 
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
 
 from django import forms
 
+from goals.decisions.floor_reference import GivenReference
 from goals.decisions.limits import SETS_REFERENCE
 from goals.models import Portfolio
 from goals.models.portfolios import LIMIT_KINDS
 from goals.models.users import MAIN_PORTFOLIO
 from goals.projection.presets import Preset, find_preset
 from goals.services.challenges import create_challenge
-from goals.services.portfolio_settings import FROZEN_ONCE_USED
-from goals.services.portfolios import is_used
+from goals.services.limit_changes import floor_in_money
+from goals.services.portfolio_settings import FROZEN_ONCE_USED, find_wrong_settings
+from goals.services.portfolios import create_portfolio, is_used, update_portfolio
+from mastertrade.site.forms import REFERENCE, in_page_words
 from mastertrade.site.limit_words import CHOICES, WORDS
-from mastertrade.site.service_forms import MEASURED_ANEW, REFERENCE, PortfolioForm
+from mastertrade.site.service_forms import ServiceForm, floor_field
+from mastertrade.values import in_text
 from mastertrade.values.exceptions import InvalidInput
 from mastertrade.values.money import MONEY
 
@@ -26,13 +31,14 @@ NEW_FIELDS = (
     "soft_drawdown_pct",
     "daily_loss_limit_pct",
 )
-MOST_SUCCESSORS = 200
+MEASURED_ANEW = " A change measures the floor anew, from the present equity on."
 
 
-class OwnPortfolioForm(PortfolioForm):
+class PortfolioForm(ServiceForm[Portfolio]):
     """One's own portfolio, new or not; `instance.user` is set."""
 
-    class Meta(PortfolioForm.Meta):
+    class Meta:
+        model = Portfolio
         fields = (
             "name",
             "currency",
@@ -43,8 +49,12 @@ class OwnPortfolioForm(PortfolioForm):
             "edge_guard",
             "successor",
         )
-        labels = {name: label for name, (label, _) in WORDS.items()}
-        help_texts = {name: words for name, (_, words) in WORDS.items()}
+
+    field_names: ClassVar[dict[str, str]] = {"floor_reference": "floor_equity"}
+
+    start_equity = floor_field("start_equity")
+    peak_equity = floor_field("peak_equity")
+    floor_equity = floor_field("floor_equity")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -68,6 +78,9 @@ class OwnPortfolioForm(PortfolioForm):
                 "list": "time-zones",
                 "autocomplete": "off",
             }
+        if "day_starts_at" in self.fields:
+            self.fields["day_starts_at"].widget = forms.TimeInput(format="%H:%M")
+        self.floor_before = None if self.is_new else self._floor()
 
     def _leave_out_what_stays(self) -> None:
         portfolio = self.instance
@@ -104,10 +117,52 @@ class OwnPortfolioForm(PortfolioForm):
         for name in REFERENCE:
             self.initial.pop(name, None)
 
+    def _floor(self) -> str | None:
+        """Where the hard floor is, in words; None where there is none."""
+        floor = floor_in_money(self.instance, self.now).floor_equity
+        if floor is None:
+            return None
+        currency = self.instance.currency
+        return f"{in_text.money(floor, currency)} {currency}"
+
+    def notes(self) -> Iterator[str]:
+        """Where the floor is if it moved, and the halts that a change does not end."""
+        if self.floor_before is None:
+            return
+        floor, changed = self._floor(), set(self.changed_data)
+        if floor != self.floor_before:
+            why = "the percentages changed"
+            if changed & {*REFERENCE}:
+                why = "it is measured from what you gave"
+            elif changed & {*SETS_REFERENCE}:
+                why = "it is measured from the present equity on"
+            yield f"The floor is now {floor} (was {self.floor_before}): {why}."
+        for halt in self.instance.halts.unresumed(self.now):
+            yield (
+                f"{in_page_words(halt.words)} Changing a limit does not end it: to go "
+                "on, resume trading."
+            )
+
+    def find_wrong(self) -> Iterable[InvalidInput]:
+        given = self.cleaned_data if self.is_new else self.changes
+        fields = {name: given[name] for name in given if name not in REFERENCE}
+        return find_wrong_settings(self.instance.user, self.instance.pk, fields)
+
     def call_service(self) -> Portfolio:
+        fields = dict(self.cleaned_data if self.is_new else self.changes)
+        given = {name: fields.pop(name, None) for name in REFERENCE}
+        call: dict[str, Any] = {
+            "user": self.instance.user,
+            "now": self.now,
+            "changed_by": self.by,
+        }
+        if any(value is not None for value in given.values()):
+            call["floor_reference"] = GivenReference(**given)
         if self.is_new:
-            self.cleaned_data["user"] = self.instance.user
-        return super().call_service()
+            return create_portfolio(**call, **fields)
+        if fields.get("successor") is not None:
+            fields["successor"] = fields["successor"].pk
+        return update_portfolio(portfolio_id=self.instance.pk, **call, **fields)
 
 
 class ChallengeForm(forms.Form):

@@ -29,7 +29,7 @@ from mastertrade.site.limit_words import (
     limits_in_money,
     phase_sentence,
 )
-from mastertrade.site.settings.portfolio_forms import ChallengeForm, OwnPortfolioForm
+from mastertrade.site.settings.portfolio_forms import ChallengeForm, PortfolioForm
 from mastertrade.site.shell import page, portfolios_of
 from mastertrade.site.wording import in_words
 from mastertrade.values.exceptions import PortfolioIsLive
@@ -186,8 +186,8 @@ def _form_of(request: HttpRequest, mine: Portfolio) -> Any:
 def _form_class(request: HttpRequest) -> Any:
     """The form's class with this request's clock, and who asks."""
     call = {"now": timezone.now(), "by": request.user.get_username()}
-    made = modelform_factory(Portfolio, form=OwnPortfolioForm)
-    return type("OwnPortfolioForm", (made,), call)
+    made = modelform_factory(Portfolio, form=PortfolioForm)
+    return type("PortfolioForm", (made,), call)
 
 
 def _in_money(mine: Portfolio) -> dict[str, Any]:
